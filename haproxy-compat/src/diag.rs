@@ -1,0 +1,119 @@
+//! Diagnostics: the operator's mistakes as values, all of them at once.
+
+use crate::span::Span;
+
+/// How bad it is, in HAProxy's three words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing.
+    Notice,
+    /// Loads, but probably not what was meant.
+    Warning,
+    /// The configuration is refused.
+    Alert,
+}
+
+/// One mistake or remark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where; `None` for what concerns no single place (a file that cannot be read).
+    pub span: Option<Span>,
+    /// One sentence in lower case without a full stop, quoting what was written: `'foo' is not …`.
+    pub message: String,
+    /// What to write instead, where that is known.
+    pub help: Option<String>,
+    /// A second place that explains the first (`first defined here`).
+    pub related: Option<(Span, String)>,
+}
+
+/// Most diagnostics kept for one load; a file of garbage must not fill the memory.
+pub const DIAGNOSTICS_MAX: usize = 200;
+
+/// What a load found, in the order in which it was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    diagnostics: Vec<Diagnostic>,
+    dropped: usize,
+    refused: bool,
+}
+
+impl Report {
+    /// Adds one; past [`DIAGNOSTICS_MAX`] it is only counted.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.refused |= diagnostic.severity == Severity::Alert;
+        if self.diagnostics.len() < DIAGNOSTICS_MAX {
+            self.diagnostics.push(diagnostic);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Adds an alert at `span`.
+    pub fn alert(&mut self, span: Span, message: impl Into<String>) -> &mut Self {
+        self.push(Diagnostic {
+            severity: Severity::Alert,
+            span: Some(span),
+            message: message.into(),
+            help: None,
+            related: None,
+        });
+        self
+    }
+
+    /// Adds a warning at `span`.
+    pub fn warning(&mut self, span: Span, message: impl Into<String>) -> &mut Self {
+        self.push(Diagnostic {
+            severity: Severity::Warning,
+            span: Some(span),
+            message: message.into(),
+            help: None,
+            related: None,
+        });
+        self
+    }
+
+    /// Gives the diagnostic added last a hint.
+    pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        if self.dropped == 0
+            && let Some(last) = self.diagnostics.last_mut()
+        {
+            last.help = Some(help.into());
+        }
+        self
+    }
+
+    /// Gives the diagnostic added last a second place.
+    pub fn related(&mut self, span: Span, label: impl Into<String>) -> &mut Self {
+        if self.dropped == 0
+            && let Some(last) = self.diagnostics.last_mut()
+        {
+            last.related = Some((span, label.into()));
+        }
+        self
+    }
+
+    /// Whether an alert was found: the configuration is refused.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        self.refused
+    }
+
+    /// Whether nothing at all was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    /// How many were found beyond [`DIAGNOSTICS_MAX`].
+    #[must_use]
+    pub const fn dropped(&self) -> usize {
+        self.dropped
+    }
+
+    /// The diagnostics, in the order in which they were found.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter()
+    }
+}

@@ -1,0 +1,3 @@
+//! Configuration: text -> raw -> model, all mistakes at once.
+
+pub mod model;

@@ -1,0 +1,36 @@
+//! The validated configuration: what was meant, with every default filled in.
+//!
+//! There is no `Option` where a default exists and no combination that cannot be run. Both front
+//! ends (TOML and `haproxy.cfg`) end here, and two files that mean the same compare equal. Durations
+//! that are `None` are infinite. No format leaks in: nothing here derives serde.
+
+mod backend;
+mod check;
+mod frontend;
+mod global;
+mod socket;
+
+pub use backend::{
+    Backend, Balance, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server, ServerAddr,
+    ServerTimeouts,
+};
+pub use check::{
+    Check, CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ScriptStep,
+    SendHeader,
+};
+pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
+pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
+
+/// A whole configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The process.
+    pub global: Global,
+    /// Frontends in file order; names are unique.
+    pub frontends: Vec<Frontend>,
+    /// Backends in file order; names are unique among backends.
+    pub backends: Vec<Backend>,
+    /// HTTP listeners for metrics, health and the stats page.
+    pub stats: Vec<Stats>,
+}

@@ -1,0 +1,5 @@
+//! Evenkeel: a TCP load balancer and failover proxy.
+#![deny(unsafe_code)]
+
+pub mod config;
+pub mod pure;

@@ -1,0 +1,9 @@
+//! Decisions: deterministic functions and machines over plain values.
+//!
+//! **Architecture invariant.** Nothing here names tokio, a socket, a file, the environment, a
+//! thread, a lock, a reference count, a log or a clock. Time and randomness are arguments, so that
+//! every decision can be tested by a table, a property or a seeded simulation. Verbs: `handle_*`
+//! for what happened, `next_*` for what to do and when to ask again, nouns for queries.
+
+pub mod id;
+pub mod weight;
