@@ -1,0 +1,69 @@
+//! Worker threads: one current-thread runtime each, on which sessions live and never migrate.
+
+use std::io;
+use std::thread::JoinHandle;
+
+use tokio::runtime::{Builder, Handle};
+use tokio_util::sync::CancellationToken;
+
+/// Scheduler turns between two looks at the sockets. 16 instead of tokio's 61 gained about 5 % on
+/// ping-pong (measured on a prototype).
+const EVENT_INTERVAL: u32 = 16;
+
+/// The running workers.
+#[derive(Debug)]
+pub(super) struct Workers {
+    workers: Vec<Worker>,
+    stop: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Worker {
+    handle: Handle,
+    thread: JoinHandle<()>,
+}
+
+impl Workers {
+    /// Starts `count` threads.
+    ///
+    /// # Errors
+    /// What the system says of a thread or an epoll instance it does not give.
+    pub(super) fn start(count: usize) -> io::Result<Self> {
+        let stop = CancellationToken::new();
+        let started = (0..count).map(|number| Worker::start(number, stop.clone()));
+        Ok(Self { workers: started.collect::<io::Result<_>>()?, stop })
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Their runtimes.
+    pub(super) fn handles(&self) -> impl Iterator<Item = &Handle> {
+        self.workers.iter().map(|worker| &worker.handle)
+    }
+
+    /// Ends them, and every session on them.
+    pub(super) fn stop(self) {
+        self.stop.cancel();
+        for worker in self.workers {
+            // A worker that panicked has said so; there is nothing left to end.
+            let _ = worker.thread.join();
+        }
+    }
+}
+
+impl Worker {
+    fn start(number: usize, stop: CancellationToken) -> io::Result<Self> {
+        let runtime =
+            Builder::new_current_thread().enable_all().event_interval(EVENT_INTERVAL).build()?;
+        let handle = runtime.handle().clone();
+        let body = move || {
+            runtime.block_on(stop.cancelled());
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(body)?;
+        Ok(Self { handle, thread })
+    }
+}

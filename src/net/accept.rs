@@ -1,0 +1,136 @@
+//! The accept loop of one listening socket on one worker.
+//!
+//! A connection is accepted only when there is room for it: at a limit it waits in the kernel's
+//! backlog, as in HAProxy. When the process is out of descriptors or memory the loop pauses and
+//! tries again, instead of spinning on a socket that stays readable.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::net::{SocketAddrAny, SocketFlags};
+use socket2::Socket;
+
+use crate::sys;
+
+/// Pause after the process ran out of descriptors or memory. HAProxy's is the same 100 ms.
+pub const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections accepted per wake-up before other tasks get their turn.
+const BATCH: usize = 32;
+
+/// An accepted, non-blocking connection.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The connection.
+    pub socket: Socket,
+    /// Its other end; `None` for a Unix socket.
+    pub peer: Option<std::net::SocketAddr>,
+}
+
+/// What the loop asks and tells its owner.
+pub trait Doorkeeper {
+    /// A place for one connection; held by the session, released by dropping it.
+    type Permit;
+
+    /// A place now, or `None` at a limit.
+    fn try_admit(&self) -> Option<Self::Permit>;
+
+    /// Waits until a place may have become free.
+    ///
+    /// # Cancel safety
+    /// Must be cancel-safe: listeners are closed by dropping the loop.
+    fn room(&self) -> impl Future<Output = ()> + Send;
+
+    /// Takes over a connection.
+    fn welcome(&self, accepted: Accepted, permit: Self::Permit);
+
+    /// The process is out of descriptors or memory (`EMFILE ENFILE ENOBUFS ENOMEM`).
+    fn exhausted(&self, error: &io::Error);
+}
+
+/// Accepts until it is dropped.
+///
+/// # Errors
+/// Only what registering the socket with the runtime reports, at the start.
+///
+/// # Cancel safety
+/// Dropping it closes the listening socket; no accepted connection is lost, since each is handed
+/// over in the step that accepted it.
+pub async fn run<D: Doorkeeper + Sync>(socket: Socket, door: &D) -> io::Result<()> {
+    let socket = sys::readiness::watch_readable(socket)?;
+    loop {
+        let mut ready = socket.readable().await?;
+        for _ in 0..BATCH {
+            let Some(permit) = door.try_admit() else {
+                door.room().await;
+                continue;
+            };
+            match accept(socket.get_ref().as_fd()) {
+                Ok(accepted) => door.welcome(accepted, permit),
+                Err(error) => match Refusal::of(&error) {
+                    Refusal::Empty => {
+                        ready.clear_ready();
+                        break;
+                    }
+                    Refusal::PeerGone => {}
+                    Refusal::Exhausted => {
+                        drop(permit);
+                        door.exhausted(&error);
+                        tokio::time::sleep(EXHAUSTED_PAUSE).await;
+                    }
+                },
+            }
+        }
+        drop(ready);
+        tokio::task::yield_now().await;
+    }
+}
+
+fn accept(socket: BorrowedFd<'_>) -> io::Result<Accepted> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (connection, address): (OwnedFd, Option<SocketAddrAny>) =
+        rustix::net::acceptfrom_with(socket, flags)?;
+    let peer = address.and_then(|address| std::net::SocketAddr::try_from(address).ok());
+    Ok(Accepted { socket: Socket::from(connection), peer })
+}
+
+/// Why `accept` returned no connection (accept(2), section ERRORS).
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    /// No connection is waiting.
+    Empty,
+    /// The connection that waited is gone, or was refused by a filter: take the next.
+    PeerGone,
+    /// No descriptor or memory for it.
+    Exhausted,
+}
+
+impl Refusal {
+    fn of(error: &io::Error) -> Self {
+        use rustix::io::Errno;
+        match Errno::from_io_error(error) {
+            Some(Errno::AGAIN) => Self::Empty,
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Self::Exhausted,
+            _ => Self::PeerGone,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn errors_of_accept_have_their_meaning() {
+        let of = |errno: Errno| Refusal::of(&errno.into());
+        assert_eq!(of(Errno::AGAIN), Refusal::Empty);
+        assert_eq!(of(Errno::MFILE), Refusal::Exhausted);
+        assert_eq!(of(Errno::NFILE), Refusal::Exhausted);
+        assert_eq!(of(Errno::NOMEM), Refusal::Exhausted);
+        assert_eq!(of(Errno::CONNABORTED), Refusal::PeerGone);
+        assert_eq!(of(Errno::PERM), Refusal::PeerGone);
+    }
+}

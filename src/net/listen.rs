@@ -1,0 +1,225 @@
+//! Opening listening sockets.
+//!
+//! Every option that accepted sockets inherit (TCP_NODELAY, keepalive, TCP_USER_TIMEOUT) is set
+//! here, once, and costs no call per connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
+
+use crate::config::model::{Bind, Keepalive, ListenAddr, UnixPermissions};
+use crate::sys;
+
+/// Why a listening socket could not be opened: the operation, its object and the system's word.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} {address}: {source}")]
+pub struct ListenError {
+    operation: &'static str,
+    address: String,
+    source: io::Error,
+}
+
+impl ListenError {
+    fn new(operation: &'static str, bind: &Bind, source: io::Error) -> Self {
+        Self { operation, address: display(&bind.address), source }
+    }
+}
+
+/// An address as operators write it.
+#[must_use]
+pub fn display(address: &ListenAddr) -> String {
+    match address {
+        ListenAddr::Tcp(address) => address.to_string(),
+        ListenAddr::Unix(path) => path.display().to_string(),
+        ListenAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
+        ListenAddr::Fd(number) => format!("fd@{number}"),
+    }
+}
+
+/// Whether several sockets may listen on one address at once, so that each worker has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// SO_REUSEPORT: the kernel spreads connections over the sockets.
+    ReusePort,
+    /// One socket; workers get duplicates of it.
+    Duplicate,
+}
+
+/// How `address` is shared between workers.
+#[must_use]
+pub const fn sharing(address: &ListenAddr) -> Sharing {
+    match address {
+        ListenAddr::Tcp(_) => Sharing::ReusePort,
+        ListenAddr::Unix(_) | ListenAddr::Abstract(_) | ListenAddr::Fd(_) => Sharing::Duplicate,
+    }
+}
+
+/// Opens `count` non-blocking sockets that listen on the address of `bind`, one a worker.
+///
+/// # Errors
+/// Names the operation that failed and the address; nothing stays open then.
+pub fn open(
+    bind: &Bind,
+    keepalive: Option<Keepalive>,
+    count: usize,
+) -> Result<Vec<Socket>, ListenError> {
+    let first = match &bind.address {
+        ListenAddr::Tcp(address) => open_tcp(bind, *address, keepalive)?,
+        ListenAddr::Unix(path) => open_unix(bind, path)?,
+        ListenAddr::Abstract(name) => open_abstract(bind, name)?,
+        ListenAddr::Fd(number) => adopt(bind, *number)?,
+    };
+    let mut sockets = vec![first];
+    // A port of 0 asks the kernel for one, and the other sockets must share its choice.
+    let bound = sockets[0].local_addr().ok().and_then(|address| address.as_socket());
+    while sockets.len() < count {
+        let next = match (&bind.address, bound) {
+            (ListenAddr::Tcp(_), Some(address)) => open_tcp(bind, address, keepalive)?,
+            _ => sockets[0].try_clone().map_err(|e| ListenError::new("duplicate", bind, e))?,
+        };
+        sockets.push(next);
+    }
+    Ok(sockets)
+}
+
+fn open_tcp(
+    bind: &Bind,
+    address: SocketAddr,
+    keepalive: Option<Keepalive>,
+) -> Result<Socket, ListenError> {
+    let fail = |operation| move |e| ListenError::new(operation, bind, e);
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)
+        .map_err(fail("open a socket for"))?;
+    socket.set_reuse_address(true).map_err(fail("set SO_REUSEADDR on"))?;
+    socket.set_reuse_port(true).map_err(fail("set SO_REUSEPORT on"))?;
+    if address.is_ipv6() {
+        // Without a word in the file the address decides alone, as HAProxy's default does.
+        socket.set_only_v6(bind.v6only.unwrap_or(true)).map_err(fail("set IPV6_V6ONLY on"))?;
+    }
+    if let Some(interface) = &bind.interface {
+        socket
+            .bind_device(Some(interface.as_bytes()))
+            .map_err(fail("bind to the interface of"))?;
+    }
+    socket.set_tcp_nodelay(true).map_err(fail("set TCP_NODELAY on"))?;
+    if let Some(keepalive) = keepalive {
+        set_keepalive(&socket, keepalive).map_err(fail("set keepalive on"))?;
+    }
+    if let Some(tcp_ut) = bind.tcp_ut {
+        socket.set_tcp_user_timeout(Some(tcp_ut)).map_err(fail("set TCP_USER_TIMEOUT on"))?;
+    }
+    socket.bind(&address.into()).map_err(fail("bind"))?;
+    socket.listen(backlog(bind)).map_err(fail("listen on"))?;
+    Ok(socket)
+}
+
+/// Binds beside the final path and renames over it, so that a socket file is never missing while
+/// a successor takes over; a file there that is no socket is left alone.
+fn open_unix(bind: &Bind, path: &Path) -> Result<Socket, ListenError> {
+    let fail = |operation| move |e| ListenError::new(operation, bind, e);
+    if let Ok(found) = std::fs::symlink_metadata(path)
+        && !found.file_type().is_socket()
+    {
+        let taken = io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket");
+        return Err(ListenError::new("replace", bind, taken));
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)
+        .map_err(fail("open a socket for"))?;
+    let temporary = temporary_path(path);
+    let _ = std::fs::remove_file(&temporary);
+    let address = SockAddr::unix(&temporary).map_err(fail("bind"))?;
+    socket.bind(&address).map_err(fail("bind"))?;
+    let placed = set_permissions(&temporary, &bind.unix)
+        .and_then(|()| socket.listen(backlog(bind)))
+        .and_then(|()| std::fs::rename(&temporary, path));
+    if let Err(error) = placed {
+        let _ = std::fs::remove_file(&temporary);
+        return Err(ListenError::new("set up", bind, error));
+    }
+    Ok(socket)
+}
+
+fn temporary_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    PathBuf::from(name)
+}
+
+fn set_permissions(path: &Path, wanted: &UnixPermissions) -> io::Result<()> {
+    let id = |text: &str, lookup: fn(&str) -> Option<u32>| {
+        text.parse().ok().or_else(|| lookup(text)).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotFound, format!("no user or group '{text}'"))
+        })
+    };
+    let user = wanted.user.as_deref().map(|u| id(u, sys::privileges::user_id)).transpose()?;
+    let group = wanted.group.as_deref().map(|g| id(g, sys::privileges::group_id)).transpose()?;
+    if user.is_some() || group.is_some() {
+        std::os::unix::fs::chown(path, user, group)?;
+    }
+    if let Some(mode) = wanted.mode {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
+fn open_abstract(bind: &Bind, name: &[u8]) -> Result<Socket, ListenError> {
+    let fail = |operation| move |e| ListenError::new(operation, bind, e);
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)
+        .map_err(fail("open a socket for"))?;
+    let address = abstract_address(name).map_err(fail("bind"))?;
+    socket.bind(&address).map_err(fail("bind"))?;
+    socket.listen(backlog(bind)).map_err(fail("listen on"))?;
+    Ok(socket)
+}
+
+/// HAProxy's `abns@`: the name padded with NULs to the full length of `sun_path`.
+///
+/// # Errors
+/// A name longer than 107 bytes.
+pub fn abstract_address(name: &[u8]) -> io::Result<SockAddr> {
+    const SUN_PATH_BYTES: usize = 108;
+    let mut path = vec![0_u8];
+    path.extend_from_slice(name);
+    path.resize(path.len().max(SUN_PATH_BYTES), 0);
+    SockAddr::unix(Path::new(std::ffi::OsStr::from_bytes(&path)))
+}
+
+fn adopt(bind: &Bind, number: i32) -> Result<Socket, ListenError> {
+    let fail = |operation| move |e| ListenError::new(operation, bind, e);
+    let socket = Socket::from(sys::inherit::adopt(number).map_err(fail("adopt"))?);
+    socket.set_nonblocking(true).map_err(fail("make non-blocking"))?;
+    let listening = socket.is_listener().map_err(fail("adopt"))?;
+    if !listening {
+        socket.listen(backlog(bind)).map_err(fail("listen on"))?;
+    }
+    Ok(socket)
+}
+
+fn backlog(bind: &Bind) -> i32 {
+    i32::try_from(bind.backlog.get()).unwrap_or(i32::MAX)
+}
+
+/// Turns keepalive on, with the timing given.
+///
+/// # Errors
+/// What the kernel says of the values.
+pub fn set_keepalive(socket: &impl AsFd, keepalive: Keepalive) -> io::Result<()> {
+    let mut wanted = TcpKeepalive::new();
+    if let Some(idle) = keepalive.idle {
+        wanted = wanted.with_time(idle);
+    }
+    if let Some(intvl) = keepalive.intvl {
+        wanted = wanted.with_interval(intvl);
+    }
+    if let Some(cnt) = keepalive.cnt {
+        wanted = wanted.with_retries(cnt.get());
+    }
+    let socket = socket2::SockRef::from(socket);
+    socket.set_keepalive(true)?;
+    socket.set_tcp_keepalive(&wanted)
+}

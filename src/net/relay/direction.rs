@@ -1,0 +1,239 @@
+//! One direction of a relay: read here, write there, remember the rest.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use super::splice::{Pair, Pump, Spliced};
+use crate::net::stream::Stream;
+
+/// Reads that filled the whole buffer, in a row, before a direction counts as bulk. Four are a
+/// quarter of a mebibyte: no reply of a chatty protocol.
+const BULK_READS: u8 = 4;
+
+/// Rounds of read and write in one poll before other sessions get their turn: a megabyte.
+const ROUNDS_MAX: u8 = 16;
+
+/// What one poll of a direction came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// Nothing, for now.
+    Nothing,
+    /// Some bytes, or the sender's end.
+    Some,
+    /// The sender's connection broke.
+    ReadFailed,
+    /// The receiver's connection broke.
+    WriteFailed,
+}
+
+impl Moved {
+    pub(super) const fn is_progress(self) -> bool {
+        matches!(self, Self::Some)
+    }
+}
+
+/// The state of one direction. `rest[written..]` was read and not yet written; it is at most one
+/// buffer long, and empty whenever the sender is read.
+#[derive(Debug, Default)]
+pub(super) struct Direction {
+    rest: Vec<u8>,
+    written: usize,
+    /// Bytes read from the sender.
+    pub(super) bytes: u64,
+    /// Of those, bytes that went through a pipe.
+    pub(super) spliced: u64,
+    /// The sender is done (its FIN, or a timeout that counts as one).
+    pub(super) source_ended: bool,
+    /// The receiver was told so.
+    pub(super) fin_sent: bool,
+    /// The receiver is gone while the other direction goes on.
+    pub(super) failed: bool,
+    full_reads: u8,
+    splice_refused: bool,
+    pump: Option<Box<Pump>>,
+}
+
+impl Direction {
+    /// Everything was passed on, the end included (or the receiver is gone).
+    pub(super) const fn is_done(&self) -> bool {
+        self.failed || (self.source_ended && self.fin_sent)
+    }
+
+    /// Bytes wait for the receiver.
+    pub(super) fn is_stuck(&self) -> bool {
+        !self.rest.is_empty() || self.pump.as_ref().is_some_and(|pump| !pump.is_empty())
+    }
+
+    /// Adds bytes that are written before anything is read.
+    pub(super) fn queue(&mut self, bytes: Vec<u8>) {
+        if self.rest.is_empty() {
+            self.rest = bytes;
+        } else {
+            self.rest.extend_from_slice(&bytes);
+        }
+    }
+
+    /// The receiver is gone: nothing more is read or written in this direction.
+    pub(super) fn abandon(&mut self) {
+        self.rest = Vec::new();
+        self.written = 0;
+        self.pump = None;
+        self.failed = true;
+        self.source_ended = true;
+        self.fin_sent = true;
+    }
+
+    /// Moves what can be moved. `seen` gets the bytes read, before they are written. `closing`: the
+    /// other direction is done, so that closing the sockets will send the FIN.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+        buffer: &mut [u8],
+        closing: bool,
+        mut seen: impl FnMut(&[u8]),
+    ) -> Moved {
+        let mut moved = Moved::Nothing;
+        if self.is_done() {
+            return moved;
+        }
+        for _ in 0..ROUNDS_MAX {
+            if self.source_ended && !self.is_stuck() {
+                if !closing {
+                    to.shutdown_write();
+                }
+                self.pump = None;
+                self.fin_sent = true;
+                return moved;
+            }
+            let step = if self.pump.is_some() {
+                self.poll_splice(cx, from, to)
+            } else {
+                self.poll_copy(cx, from, to, buffer, &mut seen)
+            };
+            match step {
+                Poll::Pending => return moved,
+                Poll::Ready(Moved::Some) => moved = Moved::Some,
+                Poll::Ready(other) => return other,
+            }
+        }
+        cx.waker().wake_by_ref();
+        moved
+    }
+
+    /// One round by copying: what is left, else one read and its write.
+    fn poll_copy(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+        buffer: &mut [u8],
+        seen: &mut impl FnMut(&[u8]),
+    ) -> Poll<Moved> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(match ready!(self.poll_flush_some(cx, to)) {
+                Ok(()) => Moved::Some,
+                Err(_) => Moved::WriteFailed,
+            });
+        }
+        let read = match ready!(from.poll_read(cx, buffer)) {
+            Ok(read) => read,
+            Err(_) => return Poll::Ready(Moved::ReadFailed),
+        };
+        if read == 0 {
+            self.source_ended = true;
+            return Poll::Ready(Moved::Some);
+        }
+        self.bytes += read as u64;
+        let bytes = &buffer[..read];
+        seen(bytes);
+        self.note_size(read == buffer.len());
+        match to.poll_write(cx, bytes) {
+            Poll::Ready(Ok(written)) if written == read => {}
+            Poll::Ready(Ok(written)) => self.rest.extend_from_slice(&bytes[written..]),
+            Poll::Pending => self.rest.extend_from_slice(bytes),
+            Poll::Ready(Err(_)) => return Poll::Ready(Moved::WriteFailed),
+        }
+        Poll::Ready(Moved::Some)
+    }
+
+    fn note_size(&mut self, full: bool) {
+        self.full_reads = if full { self.full_reads.saturating_add(1) } else { 0 };
+        if self.full_reads >= BULK_READS && !self.splice_refused {
+            self.full_reads = 0;
+            // Without descriptors or pipe pages for it, copying goes on.
+            self.pump = Pump::take().map(Box::new);
+        }
+    }
+
+    /// One round through the pipe. What copying left over goes first.
+    fn poll_splice(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+    ) -> Poll<Moved> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(match ready!(self.poll_flush_some(cx, to)) {
+                Ok(()) => Moved::Some,
+                Err(_) => Moved::WriteFailed,
+            });
+        }
+        let Some(pump) = self.pump.as_mut() else {
+            return Poll::Ready(Moved::Some);
+        };
+        match ready!(pump.poll_round(cx, &mut Pair { from, to })) {
+            Spliced::Read(bytes) => {
+                self.bytes += bytes;
+                self.spliced += bytes;
+                Poll::Ready(Moved::Some)
+            }
+            Spliced::Written => {
+                if pump.is_empty() && pump.has_calmed() {
+                    self.pump = None;
+                }
+                Poll::Ready(Moved::Some)
+            }
+            Spliced::Ended => {
+                self.source_ended = true;
+                self.pump = None;
+                Poll::Ready(Moved::Some)
+            }
+            Spliced::Refused(left) => {
+                self.splice_refused = true;
+                self.pump = None;
+                self.rest = left;
+                Poll::Ready(Moved::Some)
+            }
+            Spliced::ReadFailed => Poll::Ready(Moved::ReadFailed),
+            Spliced::WriteFailed => Poll::Ready(Moved::WriteFailed),
+        }
+    }
+
+    fn poll_flush_some(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<io::Result<()>> {
+        let written = ready!(to.poll_write(cx, &self.rest[self.written..]))?;
+        self.written += written;
+        if self.written == self.rest.len() {
+            // The memory goes with it: an idle session holds none.
+            self.rest = Vec::new();
+            self.written = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes everything that was read.
+    pub(super) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut Stream,
+    ) -> Poll<io::Result<()>> {
+        if let Some(pump) = self.pump.take() {
+            self.rest = pump.into_bytes();
+        }
+        while !self.rest.is_empty() {
+            ready!(self.poll_flush_some(cx, to))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}

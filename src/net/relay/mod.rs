@@ -1,0 +1,366 @@
+//! Moving bytes between the two ends of a session until both are done.
+//!
+//! One future pumps both directions, and only it: no task, channel or allocation per message. Bytes
+//! go through one buffer that all sessions of a worker share; a direction owns memory only while
+//! its receiver is slower than its sender, and at most one buffer's worth, which is the
+//! backpressure. A direction that proves to be bulk moves to `splice(2)` (see [`splice`]) and back.
+//!
+//! Half-open connections stay half-open: the FIN of one side is passed on once everything before
+//! it was written, and the other direction goes on.
+
+mod direction;
+mod splice;
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use direction::{Direction, Moved};
+
+use super::stream::Stream;
+use crate::clock;
+use crate::pure::session::idle::{Limits, Side, SideState};
+
+/// Size of a worker's shared read buffer. 64 KiB: larger reads gained nothing in bulk, smaller ones
+/// cost a system call more often.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Longest wait for bytes under way before a reset is passed on (the reset would drop them).
+const FLUSH_BEFORE_RESET: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// The buffer every read of this worker goes through; borrowed only within one poll.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; BUFFER_BYTES].into_boxed_slice());
+}
+
+/// How the relay ended; what came first decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Both sides closed.
+    Closed,
+    /// A side reset its connection, or it broke.
+    Reset(Side),
+    /// A side was silent for too long.
+    TimedOut(Side),
+    /// The session was ended from outside.
+    Cut,
+    /// The server closed or reset before its first byte, and what the client has sent may be sent
+    /// again to another server. Only reported where the caller asked for it; running the relay
+    /// again passes the end on to the client.
+    ServerSilent,
+}
+
+/// What the client has sent before the server's first byte, for as long as it may be sent again.
+#[derive(Debug, Default)]
+pub struct Opening {
+    /// The bytes, at most [`OPENING_MAX`].
+    pub bytes: Vec<u8>,
+    /// Whether bytes that another server must not see twice were sent.
+    pub spent: bool,
+}
+
+/// Most bytes of an opening that are kept: a Postgres startup packet is at most 10,000 bytes.
+pub const OPENING_MAX: usize = 10_000;
+
+/// What may be done when the server ends the connection before its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// The end is passed on.
+    Never,
+    /// Another server may be tried while the client has sent nothing.
+    Silent,
+    /// The protocol's first packet from the client has no effect by itself: it may be repeated.
+    Opening,
+}
+
+/// One session's relay.
+#[derive(Debug)]
+pub struct Relay {
+    up: Direction,
+    down: Direction,
+    limits: Limits,
+    last_activity: Instant,
+    first: Option<End>,
+    replay: Replay,
+    opening: Opening,
+    /// The server's end that was reported as [`End::ServerSilent`] was a reset.
+    silent_reset: bool,
+}
+
+impl Relay {
+    /// A relay that has moved nothing yet.
+    #[must_use]
+    pub fn new(limits: Limits, replay: Replay) -> Self {
+        Self {
+            up: Direction::default(),
+            down: Direction::default(),
+            limits,
+            last_activity: clock::now(),
+            first: None,
+            replay,
+            opening: Opening::default(),
+            silent_reset: false,
+        }
+    }
+
+    /// Puts bytes in front of what the client sends: those read before there was a server, and an
+    /// opening that is repeated.
+    pub fn prepend(&mut self, bytes: Vec<u8>) {
+        self.note_opening(&bytes);
+        self.up.bytes += bytes.len() as u64;
+        self.up.queue(bytes);
+    }
+
+    /// Bytes read from the client and from the server.
+    #[must_use]
+    pub const fn bytes(&self) -> (u64, u64) {
+        (self.up.bytes, self.down.bytes)
+    }
+
+    /// Bytes that went through `splice(2)`, both directions.
+    #[must_use]
+    pub const fn spliced_bytes(&self) -> u64 {
+        self.up.spliced + self.down.spliced
+    }
+
+    /// Starts over with another server after [`End::ServerSilent`]: what the client has sent is
+    /// sent again.
+    pub fn rewind(&mut self) {
+        let bytes = std::mem::take(&mut self.opening.bytes);
+        let (limits, replay) = (self.limits, self.replay);
+        *self = Self::new(limits, replay);
+        self.prepend(bytes);
+    }
+
+    /// Gives up starting over after [`End::ServerSilent`]: the server's end is passed on. `Some`
+    /// where nothing is left to relay.
+    pub fn accept_end(&mut self) -> Option<End> {
+        self.replay = Replay::Never;
+        self.silent_reset.then_some(End::Reset(Side::Server))
+    }
+
+    /// Relays until both sides are done, one of them fails, is silent for too long, or `cut`
+    /// completes. The sockets are left open: how they are closed follows from the result.
+    ///
+    /// # Cancel safety
+    /// Dropping it stops between two system calls; bytes read but not written are lost, so it is
+    /// dropped only together with the session.
+    pub async fn run<C: Future<Output = ()>>(
+        &mut self,
+        client: &mut Stream,
+        server: &mut Stream,
+        mut cut: Pin<&mut C>,
+    ) -> End {
+        let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
+        let mut armed: Option<Instant> = None;
+        let end = poll_fn(|cx| {
+            if cut.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(End::Cut);
+            }
+            if let Some(end) = self.poll_pump(cx, client, server) {
+                return Poll::Ready(end);
+            }
+            self.poll_silence(cx, sleep.as_mut(), &mut armed)
+        })
+        .await;
+        if let End::Reset(Side::Server) = end {
+            self.flush_before_reset(client).await;
+        }
+        self.first.unwrap_or(end)
+    }
+
+    /// Moves what can be moved in both directions.
+    fn poll_pump(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &mut Stream,
+        server: &mut Stream,
+    ) -> Option<End> {
+        BUFFER.with_borrow_mut(|buffer| {
+            let down = self.down.poll(cx, server, client, buffer, self.up.is_done(), |_| {});
+            if self.server_was_silent(&down) {
+                self.silent_reset = matches!(down, Moved::ReadFailed);
+                return Some(End::ServerSilent);
+            }
+            if self.down.bytes > 0 {
+                self.replay = Replay::Never;
+                self.opening.bytes = Vec::new();
+            }
+            let (replay, opening) = (self.replay, &mut self.opening);
+            let closing = self.down.is_done();
+            let up = self.up.poll(cx, client, server, buffer, closing, |read| {
+                note_opening(replay, opening, read);
+            });
+            if up == Moved::WriteFailed && self.may_replay() {
+                self.silent_reset = true;
+                return Some(End::ServerSilent);
+            }
+            self.judge(up, down)
+        })
+    }
+
+    fn judge(&mut self, up: Moved, down: Moved) -> Option<End> {
+        if up.is_progress() || down.is_progress() {
+            self.last_activity = clock::now();
+        }
+        match (up, down) {
+            // A broken server is reported by the read side, which still delivers what came before.
+            (Moved::ReadFailed, _) | (_, Moved::WriteFailed) => Some(End::Reset(Side::Client)),
+            (_, Moved::ReadFailed) => Some(End::Reset(Side::Server)),
+            (Moved::WriteFailed, _) if self.down.is_done() => Some(End::Reset(Side::Server)),
+            (Moved::WriteFailed, _) => {
+                self.up.abandon();
+                None
+            }
+            _ if self.up.is_done() && self.down.is_done() => {
+                Some(if self.up.failed { End::Reset(Side::Server) } else { End::Closed })
+            }
+            _ => None,
+        }
+    }
+
+    fn server_was_silent(&self, down: &Moved) -> bool {
+        (matches!(down, Moved::ReadFailed) || self.down.source_ended) && self.may_replay()
+    }
+
+    fn may_replay(&self) -> bool {
+        self.down.bytes == 0
+            && self.replay != Replay::Never
+            && !self.opening.spent
+            && !self.up.source_ended
+            && self.first.is_none()
+    }
+
+    fn note_opening(&mut self, bytes: &[u8]) {
+        note_opening(self.replay, &mut self.opening, bytes);
+    }
+
+    fn sides(&self) -> (SideState, SideState) {
+        let side = |reading: &Direction, writing: &Direction| SideState {
+            read_ended: reading.source_ended,
+            fin_sent: writing.fin_sent,
+            output_stuck: writing.is_stuck(),
+        };
+        (side(&self.up, &self.down), side(&self.down, &self.up))
+    }
+
+    /// Sleeps until a side may have been silent for too long, and acts if it has been. The sleep is
+    /// not moved at each message: when it fires, the last activity says whether it was right.
+    fn poll_silence(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut sleep: Pin<&mut tokio::time::Sleep>,
+        armed: &mut Option<Instant>,
+    ) -> Poll<End> {
+        loop {
+            let (client, server) = self.sides();
+            let Some((deadline, side)) = self.limits.next(self.last_activity, client, server)
+            else {
+                return Poll::Pending;
+            };
+            // An armed sleep that fires too early is moved then; one that is too late, now.
+            if armed.is_none_or(|at| deadline < at) {
+                sleep.as_mut().reset(deadline.into());
+                *armed = Some(deadline);
+            }
+            if sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            *armed = None;
+            if clock::now() >= deadline {
+                let Some(end) = self.handle_expiry(side) else {
+                    // The pump passes the end on before anything else happens.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                };
+                return Poll::Ready(end);
+            }
+        }
+    }
+
+    /// A silent side that may still send is treated as closed; one that cannot take its bytes ends
+    /// the session.
+    fn handle_expiry(&mut self, side: Side) -> Option<End> {
+        self.first.get_or_insert(End::TimedOut(side));
+        let (reading, writing) = match side {
+            Side::Client => (&mut self.up, &self.down),
+            Side::Server => (&mut self.down, &self.up),
+        };
+        if reading.source_ended || writing.is_stuck() {
+            return Some(End::TimedOut(side));
+        }
+        reading.source_ended = true;
+        None
+    }
+
+    /// Gives bytes on their way to the client time to arrive before a reset drops them.
+    async fn flush_before_reset(&mut self, client: &mut Stream) {
+        let flushed = async {
+            let written = poll_fn(|cx| self.down.poll_flush(cx, client)).await;
+            while written.is_ok() && unsent(client) > 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        // Past the limit the client is not reading: what is left is lost with its connection.
+        let _ = tokio::time::timeout(FLUSH_BEFORE_RESET, flushed).await;
+    }
+}
+
+/// Appends what can be read now, at most `limit` bytes, to `into`; yields how much, 0 for a FIN.
+/// The reading itself goes through the worker's shared buffer.
+pub fn poll_read_into(
+    cx: &mut Context<'_>,
+    stream: &mut Stream,
+    into: &mut Vec<u8>,
+    limit: usize,
+) -> Poll<io::Result<usize>> {
+    BUFFER.with_borrow_mut(|buffer| {
+        let part = limit.min(buffer.len());
+        let polled = stream.poll_read(cx, &mut buffer[..part]);
+        if let Poll::Ready(Ok(read)) = polled {
+            into.extend_from_slice(&buffer[..read]);
+        }
+        polled
+    })
+}
+
+fn note_opening(replay: Replay, opening: &mut Opening, bytes: &[u8]) {
+    if opening.spent || bytes.is_empty() {
+        return;
+    }
+    let kept = opening.bytes.len() + bytes.len() <= OPENING_MAX;
+    if replay == Replay::Opening && kept {
+        opening.bytes.extend_from_slice(bytes);
+    } else {
+        opening.spent = true;
+        opening.bytes = Vec::new();
+    }
+}
+
+fn unsent(stream: &Stream) -> usize {
+    use std::os::fd::AsFd;
+    crate::sys::queue::unsent_bytes(stream.as_fd()).unwrap_or(0)
+}
+
+/// Writes all of `bytes`; used for what stands before the relay (a PROXY header).
+///
+/// # Errors
+/// What the socket reports; a socket that takes nothing more is `WriteZero`.
+///
+/// # Cancel safety
+/// Dropping it may leave a part written: the connection must be closed then.
+pub async fn write_all(stream: &mut Stream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match poll_fn(|cx| stream.poll_write(cx, bytes)).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => bytes = &bytes[written..],
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

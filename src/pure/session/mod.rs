@@ -1,0 +1,4 @@
+//! Decisions about one session: when to try again, when silence has lasted too long.
+
+pub mod idle;
+pub mod retry;

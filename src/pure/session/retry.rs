@@ -1,0 +1,137 @@
+//! What to do after a connection attempt to a server failed.
+//!
+//! HAProxy's rules (`retries`, `option redispatch`) for a server that is still in the live set, and
+//! ours for one that has left it: then the next attempt goes elsewhere, whatever the options say,
+//! because nothing is gained by waiting for a server that its own check found dead.
+
+use std::time::Duration;
+
+use crate::config::model::Redispatch;
+
+/// Pause before a server that refused is tried again (HAProxy's turn-around delay).
+pub const TURN_AROUND: Duration = Duration::from_secs(1);
+
+/// Why an attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Refused, unreachable or reset: the answer came at once.
+    Refused,
+    /// No answer within `timeout connect`.
+    TimedOut,
+    /// Our side is out of ports, descriptors or memory.
+    NoResources,
+}
+
+/// What the backend allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Attempts after the first.
+    pub retries: u32,
+    /// When a retry may change servers.
+    pub redispatch: Redispatch,
+    /// `timeout connect`.
+    pub connect: Option<Duration>,
+    /// Servers in the live set that are not backups.
+    pub active: usize,
+    /// The policy is a round robin, whose next pick is another server anyway.
+    pub round_robin: bool,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The same server after a pause (or another one, as soon as this one leaves the live set).
+    Same {
+        /// How long to wait first.
+        after: Duration,
+    },
+    /// Another server at once.
+    Other,
+    /// No attempts are left.
+    GiveUp,
+}
+
+/// Decides after attempt number `attempt` (from 1) failed.
+///
+/// | attempts left | in live set | redispatch applies | refused | next |
+/// |---|---|---|---|---|
+/// | no | – | – | – | give up |
+/// | yes | no | – | – | other |
+/// | yes | yes | yes | – | other |
+/// | yes | yes | no | yes | same, after `min(1 s, timeout connect)` |
+/// | yes | yes | no | no | same, at once |
+#[must_use]
+pub fn after(failure: Failure, attempt: u32, in_live_set: bool, policy: &Policy) -> Next {
+    if attempt > policy.retries || failure == Failure::NoResources {
+        return Next::GiveUp;
+    }
+    if !in_live_set || may_redispatch(attempt, policy) {
+        return Next::Other;
+    }
+    let after = match failure {
+        Failure::Refused => policy.connect.map_or(TURN_AROUND, |connect| connect.min(TURN_AROUND)),
+        Failure::TimedOut | Failure::NoResources => Duration::ZERO,
+    };
+    Next::Same { after }
+}
+
+/// Whether retry number `retry` (from 1) may leave a server that is up.
+fn may_redispatch(retry: u32, policy: &Policy) -> bool {
+    let due = match policy.redispatch {
+        Redispatch::Never => return false,
+        Redispatch::Every(n) => retry.is_multiple_of(n.get()),
+        Redispatch::FromLast(n) => {
+            let period = (policy.retries + 1).saturating_sub(n.get());
+            period > 0 && retry.is_multiple_of(period)
+        }
+    };
+    due || (policy.round_robin && policy.active > 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    const BASE: Policy = Policy {
+        retries: 3,
+        redispatch: Redispatch::Never,
+        connect: Some(Duration::from_secs(10)),
+        active: 1,
+        round_robin: true,
+    };
+
+    fn one() -> NonZeroU32 {
+        NonZeroU32::new(1).expect("not zero")
+    }
+
+    #[test]
+    fn table() {
+        let same = |after| Next::Same { after };
+        let redispatch = Policy { redispatch: Redispatch::FromLast(one()), ..BASE };
+        let short = Policy { connect: Some(Duration::from_millis(300)), ..BASE };
+        let several = Policy { active: 2, ..redispatch };
+        let cases = [
+            (Failure::Refused, 4, true, BASE, Next::GiveUp),
+            (Failure::Refused, 4, false, BASE, Next::GiveUp),
+            (Failure::Refused, 1, false, BASE, Next::Other),
+            (Failure::Refused, 1, true, BASE, same(TURN_AROUND)),
+            (Failure::Refused, 1, true, short, same(Duration::from_millis(300))),
+            (Failure::TimedOut, 1, true, BASE, same(Duration::ZERO)),
+            (Failure::Refused, 1, true, redispatch, same(TURN_AROUND)),
+            (Failure::Refused, 3, true, redispatch, Next::Other),
+            (Failure::Refused, 1, true, several, Next::Other),
+            (Failure::NoResources, 1, true, BASE, Next::GiveUp),
+        ];
+        for (failure, attempt, live, policy, expected) in cases {
+            assert_eq!(after(failure, attempt, live, &policy), expected, "{failure:?} {attempt}");
+        }
+    }
+
+    #[test]
+    fn no_retries_gives_up_at_once() {
+        let policy = Policy { retries: 0, ..BASE };
+        assert_eq!(after(Failure::Refused, 1, false, &policy), Next::GiveUp);
+    }
+}

@@ -1,0 +1,102 @@
+//! From a backend to a slot of one of its servers, through the queue if need be.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Duration;
+
+use super::{Ended, Session};
+use crate::clock;
+use crate::config::model;
+use crate::net::relay::poll_read_into;
+use crate::net::stream::Stream;
+use crate::pure::balance::{Request, ServerIndex};
+use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::state::{Assigned, Backend, Lease, Ticket};
+
+/// Bytes read from a client before there is a server: HAProxy's buffer of the same purpose.
+const EARLY_MAX: usize = 16 * 1024;
+
+impl Session {
+    /// A slot on a server.
+    pub(super) async fn assign(
+        &mut self,
+        backend: &Arc<Backend>,
+        settings: &model::Backend,
+    ) -> Result<Lease, Ended> {
+        let lease = self.slot(backend, settings, None).await?;
+        self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));
+        self.outcome.assigned(&lease.server, self.uptime());
+        Ok(lease)
+    }
+
+    /// A slot, of another server than `avoid` where there is one.
+    pub(super) async fn slot(
+        &mut self,
+        backend: &Arc<Backend>,
+        settings: &model::Backend,
+        avoid: Option<ServerIndex>,
+    ) -> Result<Lease, Ended> {
+        let request = Request { client: self.source.map(|source| source.ip()), avoid };
+        match backend.assign(&request) {
+            Assigned::Lease(lease) => Ok(lease),
+            Assigned::NoServer => Err(Termination::new(Cause::ServerAbort, Phase::Connect)),
+            Assigned::Queued(ticket) => self.wait(ticket, settings).await,
+        }
+    }
+
+    async fn wait(
+        &mut self,
+        mut ticket: Ticket,
+        settings: &model::Backend,
+    ) -> Result<Lease, Ended> {
+        match &ticket.server {
+            Some(_) => self.outcome.server_queue = ticket.ahead,
+            None => self.outcome.backend_queue = ticket.ahead,
+        }
+        let gone = client_gone(&mut self.client, &mut self.early);
+        tokio::select! {
+            biased;
+            granted = ticket.granted() => {
+                granted.ok_or(Termination::new(Cause::ServerAbort, Phase::Queue))
+            }
+            () = gone => Err(Termination::new(Cause::ClientAbort, Phase::Queue)),
+            () = sleep_or_forever(settings.timeouts.queue) => {
+                Err(Termination::new(Cause::ServerTimeout, Phase::Queue))
+            }
+        }
+    }
+}
+
+/// Sleeps for `limit`, or for ever where there is none.
+///
+/// # Cancel safety
+/// Safe.
+pub(super) async fn sleep_or_forever(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Completes when the client leaves without having sent anything, or resets. What it sends
+/// meanwhile is kept in `early`; a client that has sent something is waited for even if it is half
+/// closed, as in HAProxy.
+///
+/// # Cancel safety
+/// Safe: bytes read are in `early`.
+pub(super) async fn client_gone(client: &mut Stream, early: &mut Vec<u8>) {
+    poll_fn(|cx| poll_client_gone(cx, client, early)).await;
+}
+
+pub(super) fn poll_client_gone(
+    cx: &mut TaskContext<'_>,
+    client: &mut Stream,
+    early: &mut Vec<u8>,
+) -> Poll<()> {
+    if !early.is_empty() {
+        return Poll::Pending;
+    }
+    let read = ready!(poll_read_into(cx, client, early, EARLY_MAX)).unwrap_or(0);
+    if read == 0 { Poll::Ready(()) } else { Poll::Pending }
+}

@@ -1,0 +1,286 @@
+//! From a slot to a connected server: attempts, retries, and the wait for a verdict.
+//!
+//! A failed attempt is *heard*: it wakes the server's check at once, and the client is kept waiting
+//! while the verdict forms. When the server leaves the live set the session goes to another one,
+//! the backup included; until then HAProxy's rules for retries hold.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::assign::{client_gone, poll_client_gone, sleep_or_forever};
+use super::{Ended, Session};
+use crate::clock;
+use crate::config::model::{self, Balance, ProxyHeader, ServerAddr};
+use crate::net::connect::{Destination, Options, connect};
+use crate::net::relay::write_all;
+use crate::net::stream::Stream;
+use crate::pure::session::retry::{self, Failure, Next, Policy};
+use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::pure::wire::proxy_v1;
+use crate::pure::wire::proxy_v2;
+use crate::state::{Backend, Lease};
+
+/// A connected server and the session's slot on it.
+pub(super) struct Server {
+    pub(super) stream: Stream,
+    pub(super) lease: Lease,
+}
+
+/// Longest wait for a verdict where `timeout connect` is infinite.
+const VERDICT_WAIT: Duration = Duration::from_secs(10);
+
+impl Session {
+    /// Connects to the server of `lease`, or to another one if that fails.
+    pub(super) async fn dial(
+        &mut self,
+        backend: &Arc<Backend>,
+        settings: &Arc<model::Backend>,
+        mut lease: Lease,
+    ) -> Result<Server, Ended> {
+        loop {
+            let failure = match self.attempt(settings, &lease).await? {
+                Ok(stream) => return Ok(Server { stream, lease }),
+                Err(failure) => failure,
+            };
+            if failure != Failure::NoResources {
+                lease.server.hint();
+            }
+            lease = self.next_lease(backend, settings, lease, failure).await?;
+        }
+    }
+
+    /// Connects to another server after one ended without a byte and was found dead.
+    pub(super) async fn dial_again(
+        &mut self,
+        backend: &Arc<Backend>,
+        settings: &Arc<model::Backend>,
+        server: &mut Server,
+    ) -> Result<(), Ended> {
+        if self.outcome.attempts > settings.retries {
+            return Err(self.give_up(Failure::Refused));
+        }
+        let lease = self.redispatch(backend, settings, &server.lease).await?;
+        *server = self.dial(backend, settings, lease).await?;
+        Ok(())
+    }
+
+    /// One connection attempt. The outer error ends the session, the inner one the attempt.
+    async fn attempt(
+        &mut self,
+        settings: &model::Backend,
+        lease: &Lease,
+    ) -> Result<Result<Stream, Failure>, Ended> {
+        self.outcome.attempts += 1;
+        lease.server.service.connects.add(1);
+        self.outcome.count_backend(|service| service.connects.add(1));
+        let server = Arc::clone(&lease.server.settings());
+        if matches!(server.address, ServerAddr::TcpClientPort { .. }) || server.send_proxy.is_some()
+        {
+            self.learn_destination();
+        }
+        let Some(destination) = destination(&server.address, self.destination) else {
+            return Ok(Err(Failure::Refused));
+        };
+        let options = Options {
+            source: settings.source,
+            keepalive: settings.keepalive,
+            tcp_ut: server.tcp_ut,
+        };
+        let header = self.proxy_header(server.send_proxy);
+        let connecting = async {
+            let mut stream = connect(&destination, &options).await?;
+            write_all(&mut stream, &header).await?;
+            Ok(stream)
+        };
+        let connecting = std::pin::pin!(connecting);
+        let connected = self.while_client_stays(connecting, settings.timeouts.connect).await;
+        match connected {
+            Waited::Done(Ok(stream)) => Ok(Ok(stream)),
+            Waited::Done(Err(error)) => Ok(Err(failure(&error))),
+            Waited::TimedOut => Ok(Err(Failure::TimedOut)),
+            Waited::ClientGone => Err(Termination::new(Cause::ClientAbort, Phase::Connect)),
+        }
+    }
+
+    /// The slot for the next attempt.
+    async fn next_lease(
+        &mut self,
+        backend: &Arc<Backend>,
+        settings: &Arc<model::Backend>,
+        lease: Lease,
+        failure: Failure,
+    ) -> Result<Lease, Ended> {
+        let index = lease.server.index;
+        let live = backend.live().contains(index);
+        let policy = policy(backend, settings);
+        match retry::after(failure, self.outcome.attempts, live, &policy) {
+            Next::GiveUp => Err(self.give_up(failure)),
+            Next::Other => self.redispatch(backend, settings, &lease).await,
+            Next::Same { after } => {
+                let mut changes = backend.changes();
+                let left = async {
+                    while backend.live().contains(index) && changes.changed().await.is_ok() {}
+                };
+                let left = std::pin::pin!(left);
+                match self.while_client_stays(left, Some(after)).await {
+                    Waited::Done(()) => self.redispatch(backend, settings, &lease).await,
+                    Waited::ClientGone => {
+                        Err(Termination::new(Cause::ClientAbort, Phase::Connect))
+                    }
+                    Waited::TimedOut => {
+                        lease.server.service.retries.add(1);
+                        self.outcome.count_backend(|service| service.retries.add(1));
+                        self.outcome.retries += 1;
+                        Ok(lease)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn redispatch(
+        &mut self,
+        backend: &Arc<Backend>,
+        settings: &Arc<model::Backend>,
+        from: &Lease,
+    ) -> Result<Lease, Ended> {
+        from.server.service.redispatches.add(1);
+        self.outcome.count_backend(|service| service.redispatches.add(1));
+        self.outcome.retries += 1;
+        self.outcome.redispatched = true;
+        let lease = self.slot(backend, settings, Some(from.server.index)).await?;
+        self.outcome.assigned(&lease.server, self.uptime());
+        Ok(lease)
+    }
+
+    fn give_up(&mut self, failure: Failure) -> Termination {
+        self.outcome.count_backend(|service| service.connect_errors.add(1));
+        if let Some(server) = &self.outcome.server {
+            server.service.connect_errors.add(1);
+        }
+        let cause = match failure {
+            Failure::Refused => Cause::ServerAbort,
+            Failure::TimedOut => Cause::ServerTimeout,
+            Failure::NoResources => Cause::Resource,
+        };
+        Termination::new(cause, Phase::Connect)
+    }
+
+    /// Whether the server that ended without a byte is dead: asks its check and waits for the
+    /// answer. A check that passes after the end was seen acquits it.
+    pub(super) async fn is_dead(
+        &mut self,
+        backend: &Arc<Backend>,
+        settings: &model::Backend,
+        server: &Server,
+    ) -> bool {
+        let seen = clock::now();
+        let index = server.lease.server.index;
+        let mut passes = server.lease.server.passes();
+        let mut changes = backend.changes();
+        server.lease.server.hint();
+        let verdict = async {
+            loop {
+                if !backend.live().contains(index) {
+                    return true;
+                }
+                if passes.borrow_and_update().is_some_and(|started| started >= seen) {
+                    return false;
+                }
+                tokio::select! {
+                    changed = changes.changed() => if changed.is_err() { return false },
+                    passed = passes.changed() => if passed.is_err() { return false },
+                }
+            }
+        };
+        let verdict = std::pin::pin!(verdict);
+        let limit = settings.timeouts.connect.unwrap_or(VERDICT_WAIT);
+        tokio::time::timeout(limit, verdict).await.unwrap_or(false)
+    }
+
+    /// Runs `work` within `limit`, and ends it if the client leaves. Bytes the client sends
+    /// meanwhile are kept.
+    async fn while_client_stays<T>(
+        &mut self,
+        mut work: std::pin::Pin<&mut impl Future<Output = T>>,
+        limit: Option<Duration>,
+    ) -> Waited<T> {
+        let (client, early) = (&mut self.client, &mut self.early);
+        let work = poll_fn(|cx| {
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(Waited::Done(done));
+            }
+            poll_client_gone(cx, client, early).map(|()| Waited::ClientGone)
+        });
+        tokio::select! {
+            biased;
+            waited = work => waited,
+            () = sleep_or_forever(limit) => Waited::TimedOut,
+        }
+    }
+
+    fn proxy_header(&mut self, version: Option<ProxyHeader>) -> Vec<u8> {
+        let addresses = self.source.zip(self.destination);
+        match version {
+            None => Vec::new(),
+            Some(ProxyHeader::V1) => proxy_v1::encode(addresses),
+            Some(ProxyHeader::V2) => proxy_v2::encode(addresses),
+        }
+    }
+
+    /// Asks the kernel which address the client connected to, once.
+    pub(super) fn learn_destination(&mut self) {
+        if self.destination.is_none() {
+            self.destination = self.client.local_addr();
+        }
+    }
+}
+
+/// How a wait ended.
+enum Waited<T> {
+    Done(T),
+    TimedOut,
+    ClientGone,
+}
+
+fn policy(backend: &Backend, settings: &model::Backend) -> Policy {
+    Policy {
+        retries: settings.retries,
+        redispatch: settings.redispatch,
+        connect: settings.timeouts.connect,
+        active: backend.live().counts().0,
+        round_robin: matches!(settings.balance, Balance::RoundRobin | Balance::StaticRr),
+    }
+}
+
+fn destination(address: &ServerAddr, client_side: Option<SocketAddr>) -> Option<Destination> {
+    Some(match address {
+        ServerAddr::Tcp(address) => Destination::Tcp(*address),
+        ServerAddr::TcpClientPort { ip, offset } => {
+            let port = i32::from(client_side?.port()) + offset;
+            Destination::Tcp(SocketAddr::new(*ip, u16::try_from(port).ok()?))
+        }
+        ServerAddr::Unix(path) => Destination::Unix(path.clone()),
+        ServerAddr::Abstract(name) => Destination::Abstract(name.clone()),
+    })
+}
+
+fn failure(error: &io::Error) -> Failure {
+    use rustix::io::Errno;
+    match Errno::from_io_error(error) {
+        Some(
+            Errno::MFILE
+            | Errno::NFILE
+            | Errno::NOBUFS
+            | Errno::NOMEM
+            | Errno::ADDRNOTAVAIL
+            | Errno::ADDRINUSE,
+        ) => Failure::NoResources,
+        Some(Errno::TIMEDOUT) => Failure::TimedOut,
+        _ => Failure::Refused,
+    }
+}

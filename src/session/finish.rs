@@ -1,0 +1,170 @@
+//! The end of a session: counters and the record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Session;
+use crate::clock;
+use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::state::counters::Service;
+use crate::state::{Backend, Server};
+use crate::telemetry::record::{Client, Connections, Moment, Record};
+
+/// What happened so far.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) backend: Option<Arc<Backend>>,
+    pub(super) server: Option<Arc<Server>>,
+    /// Time from accept until there was a slot.
+    pub(super) queue: Option<Duration>,
+    /// Time from then until the server was connected.
+    pub(super) connect: Option<Duration>,
+    /// Connection attempts.
+    pub(super) attempts: u32,
+    /// Attempts after the first.
+    pub(super) retries: u32,
+    pub(super) redispatched: bool,
+    pub(super) server_queue: u32,
+    pub(super) backend_queue: u32,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+    pub(super) bytes_spliced: u64,
+}
+
+impl Outcome {
+    /// The session enters a backend at `uptime`.
+    pub(super) fn enter(&mut self, backend: &Arc<Backend>, uptime: Duration) {
+        backend.service.traffic.total.add(1);
+        backend.service.traffic.rate.tick(uptime);
+        backend.service.traffic.sessions.rise();
+        self.backend = Some(Arc::clone(backend));
+    }
+
+    /// The session has a server since `uptime`.
+    pub(super) fn assigned(&mut self, server: &Arc<Server>, uptime: Duration) {
+        for service in self.services().chain([&server.service]) {
+            service.picked.add(1);
+            service.last_session.mark(uptime);
+        }
+        server.service.traffic.total.add(1);
+        server.service.traffic.rate.tick(uptime);
+        self.server = Some(Arc::clone(server));
+    }
+
+    /// Counts something of the backend.
+    pub(super) fn count_backend(&self, count: impl Fn(&Service)) {
+        if let Some(backend) = &self.backend {
+            count(&backend.service);
+        }
+    }
+
+    fn services(&self) -> impl Iterator<Item = &Service> {
+        self.backend.iter().map(|backend| &backend.service)
+    }
+}
+
+impl Session {
+    /// The server is connected.
+    pub(super) fn note_connected(&mut self) {
+        let since_accept = clock::now().saturating_duration_since(self.started);
+        let queue = self.outcome.queue.unwrap_or_default();
+        self.outcome.connect = Some(since_accept.saturating_sub(queue));
+        if self.route.log.logasap {
+            let record = self.record(Termination::NORMAL, since_accept, Moment::Connected);
+            self.context.bus.record(record);
+        }
+    }
+
+    /// Counts the session and hands over its record.
+    pub(super) fn finish(mut self, termination: Termination) {
+        let total = clock::now().saturating_duration_since(self.started);
+        self.count(termination, total);
+        let logged = !(self.route.log.targets.is_empty()
+            || self.route.log.logasap && self.outcome.connect.is_some()
+            || self.route.log.dontlognull && self.is_null(termination)
+            || self.route.log.dontlog_normal && !self.is_worth_a_line(termination));
+        if logged {
+            let record = self.record(termination, total, Moment::End);
+            self.context.bus.record(record);
+        }
+        self.frontend.traffic.sessions.fall();
+        if let Some(backend) = &self.outcome.backend {
+            backend.service.traffic.sessions.fall();
+        }
+    }
+
+    fn is_null(&self, termination: Termination) -> bool {
+        let nothing = self.outcome.bytes_in == 0 && self.early.is_empty();
+        nothing && !matches!(termination.phase, Phase::Connect | Phase::Queue)
+    }
+
+    fn is_worth_a_line(&self, termination: Termination) -> bool {
+        termination.is_error() || self.outcome.retries > 0
+    }
+
+    fn count(&self, termination: Termination, total: Duration) {
+        let Outcome { bytes_in, bytes_out, .. } = self.outcome;
+        let server = self.outcome.server.iter().map(|server| &server.service);
+        for service in self.outcome.services().chain(server) {
+            service.traffic.bytes_in.add(bytes_in);
+            service.traffic.bytes_out.add(bytes_out);
+            service.queue_time.add(self.outcome.queue.unwrap_or_default());
+            service.connect_time.add(self.outcome.connect.unwrap_or_default());
+            service.total_time.add(total);
+            match termination.cause {
+                Cause::ClientAbort => service.client_aborts.add(1),
+                Cause::ServerAbort if termination.phase == Phase::Data => {
+                    service.server_aborts.add(1);
+                }
+                _ => {}
+            }
+        }
+        self.frontend.traffic.bytes_in.add(bytes_in);
+        self.frontend.traffic.bytes_out.add(bytes_out);
+        self.context.process.bytes_out.add(bytes_out);
+        self.context.process.bytes_spliced.add(self.outcome.bytes_spliced);
+        if termination.phase == Phase::Request {
+            self.frontend.request_errors.add(1);
+        }
+    }
+
+    fn record(&mut self, termination: Termination, total: Duration, moment: Moment) -> Record {
+        self.learn_destination();
+        let Outcome { backend, server, .. } = &self.outcome;
+        Record {
+            log: Arc::clone(&self.route.log),
+            client: match self.source {
+                Some(source) => Client::Tcp(source),
+                None => Client::Unix { listener: self.listener },
+            },
+            destination: self.destination,
+            accepted: self.accepted,
+            queue: self.outcome.queue,
+            connect: self.outcome.connect,
+            total,
+            frontend: Arc::clone(&self.frontend.name),
+            backend: backend.as_ref().map(|backend| Arc::clone(&backend.name)),
+            server: server.as_ref().map(|server| Arc::clone(&server.name)),
+            tls: false,
+            bytes_in: self.outcome.bytes_in,
+            bytes_out: self.outcome.bytes_out,
+            termination,
+            connections: self.connections(),
+            retries: self.outcome.retries,
+            redispatched: self.outcome.redispatched,
+            server_queue: self.outcome.server_queue,
+            backend_queue: self.outcome.backend_queue,
+            moment,
+        }
+    }
+
+    fn connections(&self) -> Connections {
+        let Outcome { backend, server, .. } = &self.outcome;
+        Connections {
+            process: self.context.process.gate.current(),
+            frontend: self.frontend.traffic.sessions.current(),
+            backend: backend.as_ref().map_or(0, |b| b.service.traffic.sessions.current()),
+            server: server.as_ref().map_or(0, |s| s.service.traffic.sessions.current()),
+        }
+    }
+}

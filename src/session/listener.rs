@@ -1,0 +1,100 @@
+//! The door of one listener: who is let in, and what is done with them.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Context;
+use crate::clock;
+use crate::config::model::{Bind, ListenAddr};
+use crate::net::accept::{Accepted, Doorkeeper};
+use crate::state::{Frontend, Gate, Permit};
+
+/// One listener of a frontend.
+#[derive(Debug)]
+pub struct Door {
+    /// What all sessions share.
+    pub context: Arc<Context>,
+    /// The frontend.
+    pub frontend: Arc<Frontend>,
+    /// The listener as configured.
+    pub bind: Bind,
+    /// Its number within the frontend, from 1.
+    pub number: u32,
+    /// Its own limit.
+    pub gate: Arc<Gate>,
+    /// Running out of descriptors was said already.
+    exhausted: AtomicBool,
+}
+
+/// A connection's places inside the listener, the frontend and the process.
+#[derive(Debug)]
+pub struct Admission {
+    _listener: Permit,
+    _frontend: Permit,
+    _process: Permit,
+}
+
+impl Door {
+    /// A door nobody came through yet.
+    #[must_use]
+    pub fn new(context: Arc<Context>, frontend: Arc<Frontend>, bind: Bind, number: u32) -> Self {
+        let limit = bind.maxconn.map_or(u32::MAX, std::num::NonZeroU32::get);
+        Self {
+            context,
+            frontend,
+            bind,
+            number,
+            gate: Arc::new(Gate::new(limit)),
+            exhausted: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether its connections are TCP.
+    #[must_use]
+    pub const fn is_tcp(&self) -> bool {
+        matches!(self.bind.address, ListenAddr::Tcp(_) | ListenAddr::Fd(_))
+    }
+}
+
+impl Doorkeeper for Arc<Door> {
+    type Permit = Admission;
+
+    fn try_admit(&self) -> Option<Admission> {
+        let listener = self.gate.try_enter()?;
+        let frontend = self.frontend.gate.try_enter()?;
+        let Some(process) = self.context.process.gate.try_enter() else {
+            self.context.process.maxconn_reached.add(1);
+            return None;
+        };
+        Some(Admission { _listener: listener, _frontend: frontend, _process: process })
+    }
+
+    async fn room(&self) {
+        let gates = [&self.gate, &self.frontend.gate, &self.context.process.gate];
+        for gate in gates {
+            gate.room().await;
+        }
+    }
+
+    fn welcome(&self, accepted: Accepted, admission: Admission) {
+        let process = &self.context.process;
+        process.connections.add(1);
+        process.connection_rate.tick(process.uptime(clock::now()));
+        self.exhausted.store(false, Ordering::Relaxed);
+        tokio::spawn(super::run(accepted, admission, Arc::clone(self)));
+    }
+
+    fn exhausted(&self, error: &io::Error) {
+        self.context.process.exhausted.add(1);
+        if !self.exhausted.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "Proxy {}: cannot accept: {error}; connections wait in the backlog \
+                 (current connections: {}, process limit: {})",
+                self.frontend.name,
+                self.context.process.gate.current(),
+                self.context.process.gate.limit(),
+            );
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! One connection's life: inspect, assign, dial, relay, finish.
+//!
+//! Each step returns how the session ended if it ended there, so that every way out has its two
+//! letters by type. What is decided is decided in `pure::session`; this is the order of things.
+//!
+//! **Architecture invariant.** Nothing here knows a check. A session learns of a server's death from
+//! the live set, and tells of its own bad luck by a hint.
+
+mod assign;
+mod dial;
+mod finish;
+pub mod listener;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use dial::Server;
+use finish::Outcome;
+
+use crate::clock;
+use crate::config::model;
+use crate::net::accept::Accepted;
+use crate::net::relay::{End, Relay, Replay};
+use crate::net::stream::Stream;
+use crate::pure::session::idle::{Limits, Side};
+use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::state::frontend::Route;
+use crate::state::{Backend, CutReason, Frontend, Process};
+use crate::telemetry::bus::Bus;
+use listener::{Admission, Door};
+
+/// What all sessions share.
+#[derive(Debug)]
+pub struct Context {
+    /// The process.
+    pub process: Arc<Process>,
+    /// Where records go.
+    pub bus: Bus,
+}
+
+/// A running session: what is known of it so far.
+struct Session {
+    context: Arc<Context>,
+    frontend: Arc<Frontend>,
+    route: Arc<Route>,
+    client: Stream,
+    /// The client's address, from the connection or its PROXY header.
+    source: Option<std::net::SocketAddr>,
+    /// The address it connected to, where something needs it.
+    destination: Option<std::net::SocketAddr>,
+    listener: u32,
+    started: Instant,
+    accepted: SystemTime,
+    /// Bytes the client sent before there was a server.
+    early: Vec<u8>,
+    outcome: Outcome,
+    /// Held until the session is over.
+    _admission: Admission,
+}
+
+/// Why a session ended before both sides were relayed.
+type Ended = Termination;
+
+/// Runs one accepted connection to its end.
+///
+/// # Cancel safety
+/// Dropping it (at process stop) closes both sides and frees the slot, without a record.
+pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door>) {
+    let Some(mut session) = Session::accept(accepted, admission, &door) else { return };
+    let termination = match session.serve(&door).await {
+        Ok(end) | Err(end) => end,
+    };
+    session.finish(termination);
+}
+
+impl Session {
+    fn accept(accepted: Accepted, admission: Admission, door: &Door) -> Option<Self> {
+        let client = Stream::from_accepted(accepted.socket, door.is_tcp()).ok()?;
+        let frontend = Arc::clone(&door.frontend);
+        let route = Arc::clone(&frontend.route());
+        let session = Self {
+            context: Arc::clone(&door.context),
+            route,
+            client,
+            source: accepted.peer,
+            destination: None,
+            listener: door.number,
+            started: clock::now(),
+            accepted: clock::wall(),
+            early: Vec::new(),
+            outcome: Outcome::default(),
+            frontend,
+            _admission: admission,
+        };
+        let uptime = session.uptime();
+        session.frontend.traffic.total.add(1);
+        session.frontend.traffic.rate.tick(uptime);
+        session.frontend.traffic.sessions.rise();
+        Some(session)
+    }
+
+    /// The sentence: inspect, assign, dial, relay.
+    async fn serve(&mut self, door: &Door) -> Result<Termination, Ended> {
+        if door.bind.accept_proxy {
+            self.read_proxy_header().await?;
+        }
+        let Some(backend) = self.route.backend.clone() else {
+            return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
+        };
+        let settings = Arc::clone(&backend.settings());
+        self.outcome.enter(&backend, self.context.process.uptime(self.started));
+        let lease = self.assign(&backend, &settings).await?;
+        let mut server = self.dial(&backend, &settings, lease).await?;
+        self.note_connected();
+        let end = self.relay(&backend, &settings, &mut server).await?;
+        self.close(&settings, &server.stream, end);
+        Ok(termination(end, server.lease.server.cut_reason()))
+    }
+
+    /// Relays; where the server ends before its first byte and its check finds it dead, another
+    /// server gets the session from its beginning.
+    async fn relay(
+        &mut self,
+        backend: &Arc<Backend>,
+        settings: &Arc<model::Backend>,
+        server: &mut Server,
+    ) -> Result<End, Ended> {
+        let limits = limits(&self.route.settings, settings);
+        let mut relay = Relay::new(limits, replay(&server.lease.server.settings()));
+        relay.prepend(std::mem::take(&mut self.early));
+        let end = loop {
+            let end = {
+                let lease = &server.lease;
+                let cut = std::pin::pin!(lease.server.cut_since(lease.cuts));
+                relay.run(&mut self.client, &mut server.stream, cut).await
+            };
+            if end != End::ServerSilent {
+                break end;
+            }
+            if self.is_dead(backend, settings, server).await {
+                self.dial_again(backend, settings, server).await?;
+                relay.rewind();
+            } else if let Some(end) = relay.accept_end() {
+                break end;
+            }
+        };
+        (self.outcome.bytes_in, self.outcome.bytes_out) = relay.bytes();
+        self.outcome.bytes_spliced = relay.spliced_bytes();
+        if end == End::Reset(Side::Server) {
+            server.lease.server.hint();
+        }
+        Ok(end)
+    }
+
+    /// Makes the way the sockets are closed tell the same story as the session's end.
+    fn close(&self, settings: &model::Backend, server: &Stream, end: End) {
+        if end == End::Reset(Side::Client) || settings.nolinger {
+            server.reset_on_close();
+        }
+        if end == End::Reset(Side::Server) || self.route.settings.nolinger {
+            self.client.reset_on_close();
+        }
+    }
+
+    fn uptime(&self) -> Duration {
+        self.context.process.uptime(clock::now())
+    }
+}
+
+/// When a session on this server may start over elsewhere: only where a check will tell whether
+/// the server is dead, and with bytes of the client only where the protocol makes that harmless.
+fn replay(server: &model::Server) -> Replay {
+    match server.check.as_ref().map(|check| &check.kind) {
+        None => Replay::Never,
+        // The first packet of a Postgres client (startup, SSLRequest) changes nothing.
+        Some(model::CheckKind::Pgsql { .. }) => Replay::Opening,
+        Some(_) => Replay::Silent,
+    }
+}
+
+fn limits(frontend: &model::Frontend, backend: &model::Backend) -> Limits {
+    Limits {
+        client: frontend.timeouts.client,
+        client_fin: frontend.timeouts.client_fin,
+        server: backend.timeouts.server,
+        server_fin: backend.timeouts.server_fin,
+        tunnel: backend.timeouts.tunnel,
+    }
+}
+
+fn termination(end: End, cut: CutReason) -> Termination {
+    let (cause, phase) = match end {
+        End::Closed => (Cause::Normal, Phase::Ended),
+        End::Reset(Side::Client) => (Cause::ClientAbort, Phase::Data),
+        End::Reset(Side::Server) | End::ServerSilent => (Cause::ServerAbort, Phase::Data),
+        End::TimedOut(Side::Client) => (Cause::ClientTimeout, Phase::Data),
+        End::TimedOut(Side::Server) => (Cause::ServerTimeout, Phase::Data),
+        End::Cut => match cut {
+            CutReason::ServerDown => (Cause::ServerDown, Phase::Data),
+            CutReason::ServerUp => (Cause::ServerUp, Phase::Data),
+            CutReason::Killed => (Cause::Killed, Phase::Data),
+        },
+    };
+    Termination::new(cause, phase)
+}

@@ -1,0 +1,267 @@
+//! Counters of frontends, backends and servers, as HAProxy's statistics name them.
+//!
+//! Plain relaxed atomics: they are touched a few times a session, never per message.
+
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The sum so far.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number of things that exist now, and the most that ever did at once.
+#[derive(Debug, Default)]
+pub struct Level {
+    current: AtomicU32,
+    max: AtomicU32,
+}
+
+impl Level {
+    /// One more.
+    pub fn rise(&self) {
+        let now = self.current.fetch_add(1, Ordering::Relaxed) + 1;
+        if now > self.max.load(Ordering::Relaxed) {
+            self.max.fetch_max(now, Ordering::Relaxed);
+        }
+    }
+
+    /// One less.
+    pub fn fall(&self) {
+        self.current.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many now.
+    #[must_use]
+    pub fn current(&self) -> u32 {
+        self.current.load(Ordering::Relaxed)
+    }
+
+    /// The most at once.
+    #[must_use]
+    pub fn max(&self) -> u32 {
+        self.max.load(Ordering::Relaxed)
+    }
+}
+
+/// Events a second: those of the last full second weighed with those of the running one, which is
+/// how HAProxy smooths its `rate` columns.
+#[derive(Debug, Default)]
+pub struct Rate {
+    second: AtomicU64,
+    current: AtomicU32,
+    previous: AtomicU32,
+    max: AtomicU32,
+}
+
+impl Rate {
+    /// Counts one event at `now`, time since the process started.
+    pub fn tick(&self, now: Duration) {
+        self.roll(now.as_secs());
+        let count = self.current.fetch_add(1, Ordering::Relaxed) + 1;
+        if count > self.max.load(Ordering::Relaxed) {
+            self.max.fetch_max(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Events a second at `now`, time since the process started.
+    #[must_use]
+    pub fn at(&self, now: Duration) -> u32 {
+        self.roll(now.as_secs());
+        let left_ms = u64::from(1000 - now.subsec_millis());
+        let previous = u64::from(self.previous.load(Ordering::Relaxed)) * left_ms / 1000;
+        let sum = previous + u64::from(self.current.load(Ordering::Relaxed));
+        u32::try_from(sum).unwrap_or(u32::MAX)
+    }
+
+    /// The most events in one second.
+    #[must_use]
+    pub fn max(&self) -> u32 {
+        self.max.load(Ordering::Relaxed)
+    }
+
+    /// Starts a new second. Two threads that meet here may lose a few events of a second's edge.
+    fn roll(&self, second: u64) {
+        let seen = self.second.load(Ordering::Relaxed);
+        let swap = |new| {
+            self.second.compare_exchange(seen, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        };
+        if second > seen && swap(second) {
+            let ended = self.current.swap(0, Ordering::Relaxed);
+            let previous = if second == seen + 1 { ended } else { 0 };
+            self.previous.store(previous, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The average of a duration over about the last 1024 sessions, and the largest one.
+#[derive(Debug, Default)]
+pub struct Average {
+    sum_us: AtomicU64,
+    samples: AtomicU64,
+    max_us: AtomicU64,
+}
+
+/// Sessions an average looks back on; HAProxy's number.
+const AVERAGE_SAMPLES: u64 = 1024;
+
+impl Average {
+    /// Adds one session's value.
+    pub fn add(&self, value: Duration) {
+        let value_us = u64::try_from(value.as_micros()).unwrap_or(u64::MAX / 2048);
+        let samples = self.samples.fetch_add(1, Ordering::Relaxed);
+        // Lost updates of two workers at once change the average by one sample.
+        let sum = self.sum_us.load(Ordering::Relaxed);
+        let leaving = if samples < AVERAGE_SAMPLES { 0 } else { sum / AVERAGE_SAMPLES };
+        self.sum_us.store(sum - leaving + value_us, Ordering::Relaxed);
+        if value_us > self.max_us.load(Ordering::Relaxed) {
+            self.max_us.fetch_max(value_us, Ordering::Relaxed);
+        }
+    }
+
+    /// The average.
+    #[must_use]
+    pub fn average(&self) -> Duration {
+        let samples = self.samples.load(Ordering::Relaxed).clamp(1, AVERAGE_SAMPLES);
+        Duration::from_micros(self.sum_us.load(Ordering::Relaxed) / samples)
+    }
+
+    /// The largest value.
+    #[must_use]
+    pub fn max(&self) -> Duration {
+        Duration::from_micros(self.max_us.load(Ordering::Relaxed))
+    }
+}
+
+/// When something happened last, as time since the process started.
+#[derive(Debug)]
+pub struct Moment(AtomicI64);
+
+impl Default for Moment {
+    fn default() -> Self {
+        Self(AtomicI64::new(-1))
+    }
+}
+
+impl Moment {
+    /// It happens at `now`, time since the process started.
+    pub fn mark(&self, now: Duration) {
+        let ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        self.0.store(ms, Ordering::Relaxed);
+    }
+
+    /// How long ago it was, or `None` if it never was.
+    #[must_use]
+    pub fn ago(&self, now: Duration) -> Option<Duration> {
+        let then = u64::try_from(self.0.load(Ordering::Relaxed)).ok()?;
+        Some(now.saturating_sub(Duration::from_millis(then)))
+    }
+}
+
+/// What frontends, backends and servers all count of their sessions.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    /// Sessions now.
+    pub sessions: Level,
+    /// Sessions since the start.
+    pub total: Counter,
+    /// Sessions a second.
+    pub rate: Rate,
+    /// Bytes from clients.
+    pub bytes_in: Counter,
+    /// Bytes to clients.
+    pub bytes_out: Counter,
+}
+
+/// What backends and servers count beside it.
+#[derive(Debug, Default)]
+pub struct Service {
+    /// Sessions and bytes.
+    pub traffic: Traffic,
+    /// Waiting in the queue.
+    pub queued: Level,
+    /// Picked by load balancing.
+    pub picked: Counter,
+    /// Connection attempts.
+    pub connects: Counter,
+    /// Sessions that found no server after all retries.
+    pub connect_errors: Counter,
+    /// Attempts after the first, on the same server.
+    pub retries: Counter,
+    /// Attempts after the first, on another server.
+    pub redispatches: Counter,
+    /// Sessions the client aborted.
+    pub client_aborts: Counter,
+    /// Sessions the server aborted.
+    pub server_aborts: Counter,
+    /// Time in the queue.
+    pub queue_time: Average,
+    /// Time to connect.
+    pub connect_time: Average,
+    /// Length of sessions.
+    pub total_time: Average,
+    /// The last session.
+    pub last_session: Moment,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[test]
+    fn a_rate_weighs_the_last_second_with_the_running_one() {
+        let rate = Rate::default();
+        for _ in 0..10 {
+            rate.tick(ms(1_100));
+        }
+        assert_eq!(rate.at(ms(1_900)), 10);
+        assert_eq!(rate.at(ms(2_500)), 5);
+        assert_eq!(rate.at(ms(9_000)), 0);
+        assert_eq!(rate.max(), 10);
+    }
+
+    #[test]
+    fn an_average_follows_its_values() {
+        let average = Average::default();
+        assert_eq!(average.average(), Duration::ZERO);
+        for _ in 0..5_000 {
+            average.add(ms(8));
+        }
+        let shown = average.average();
+        assert!(shown > ms(7) && shown <= ms(8), "{shown:?}");
+        assert_eq!(average.max(), ms(8));
+    }
+
+    #[test]
+    fn a_level_remembers_its_highest() {
+        let level = Level::default();
+        level.rise();
+        level.rise();
+        level.fall();
+        assert_eq!((level.current(), level.max()), (1, 2));
+    }
+
+    #[test]
+    fn a_moment_that_never_was_has_no_age() {
+        let moment = Moment::default();
+        assert_eq!(moment.ago(ms(5)), None);
+        moment.mark(ms(5));
+        assert_eq!(moment.ago(ms(9)), Some(ms(4)));
+    }
+}

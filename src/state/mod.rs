@@ -1,0 +1,23 @@
+//! What is true right now: frontends, backends, servers, their live sets and counters.
+//!
+//! Sessions and checks meet here and nowhere else: a check's verdict becomes a standing, standings
+//! become a live set, and sessions pick from the live set they find.
+//!
+//! **Architecture invariant.** Only [`publish`] stores into an `ArcSwap`. Readers hold what they
+//! load for one pick or one session, never a lock across an await. Nothing here reads a clock.
+
+pub mod backend;
+pub mod counters;
+pub mod desk;
+pub mod frontend;
+pub mod gate;
+pub mod process;
+pub mod publish;
+pub mod server;
+
+pub use backend::{Backend, Live};
+pub use desk::{Assigned, Lease, Ticket};
+pub use frontend::Frontend;
+pub use gate::{Gate, Permit};
+pub use process::{Objects, Process};
+pub use server::{CutReason, Server};

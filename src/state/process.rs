@@ -1,0 +1,93 @@
+//! The process: its limits and totals, and the list of everything that runs in it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, Guard};
+
+use super::counters::{Counter, Rate};
+use super::{Backend, Frontend, Gate};
+use crate::config::model;
+
+/// Everything that runs, in file order, and the configuration it came from.
+#[derive(Debug)]
+pub struct Objects {
+    /// The configuration in force.
+    pub config: Arc<model::Config>,
+    /// Frontends.
+    pub frontends: Vec<Arc<Frontend>>,
+    /// Backends.
+    pub backends: Vec<Arc<Backend>>,
+}
+
+/// The process.
+#[derive(Debug)]
+pub struct Process {
+    started: Instant,
+    /// Client connections of all frontends.
+    pub gate: Arc<Gate>,
+    /// Client connections since the start.
+    pub connections: Counter,
+    /// Client connections a second.
+    pub connection_rate: Rate,
+    /// Bytes to clients.
+    pub bytes_out: Counter,
+    /// Bytes that went through `splice(2)`.
+    pub bytes_spliced: Counter,
+    /// Times the process had no descriptor or memory for a connection.
+    pub exhausted: Counter,
+    /// Times the process' connection limit stopped a listener.
+    pub maxconn_reached: Counter,
+    /// A soft stop is under way.
+    stopping: AtomicBool,
+    objects: ArcSwap<Objects>,
+}
+
+impl Process {
+    /// A process that serves nothing yet.
+    #[must_use]
+    pub fn new(started: Instant, maxconn: u32, config: Arc<model::Config>) -> Self {
+        let nothing = Objects { config, frontends: Vec::new(), backends: Vec::new() };
+        Self {
+            started,
+            gate: Arc::new(Gate::new(maxconn)),
+            connections: Counter::default(),
+            connection_rate: Rate::default(),
+            bytes_out: Counter::default(),
+            bytes_spliced: Counter::default(),
+            exhausted: Counter::default(),
+            maxconn_reached: Counter::default(),
+            stopping: AtomicBool::new(false),
+            objects: ArcSwap::from_pointee(nothing),
+        }
+    }
+
+    /// Time since the process started.
+    #[must_use]
+    pub fn uptime(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
+    }
+
+    /// Everything that runs.
+    #[must_use]
+    pub fn objects(&self) -> Guard<Arc<Objects>> {
+        self.objects.load()
+    }
+
+    /// Whether a soft stop is under way.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// A soft stop begins; it never ends otherwise than with the process.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// For [`publish`](super::publish) only.
+    pub(super) const fn objects_cell(&self) -> &ArcSwap<Objects> {
+        &self.objects
+    }
+}

@@ -1,0 +1,161 @@
+//! A server: its settings, its health as others see it, and the sessions' ways to speak to its check.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use arc_swap::{ArcSwap, Guard};
+use tokio::sync::{Notify, watch};
+
+use super::counters::Service;
+use crate::config::model;
+use crate::pure::balance::{EffectiveWeight, ServerIndex};
+use crate::pure::health::{Standing, View};
+
+/// Why sessions of a server are ended before their time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CutReason {
+    /// `on-marked-down shutdown-sessions`.
+    ServerDown,
+    /// `on-marked-up shutdown-backup-sessions`.
+    ServerUp,
+    /// An operator.
+    Killed,
+}
+
+/// A server. It keeps its identity, counters, health and sessions through reloads.
+#[derive(Debug)]
+pub struct Server {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its place in the backend's table.
+    pub index: ServerIndex,
+    /// Counters.
+    pub service: Service,
+    settings: ArcSwap<model::Server>,
+    view: Mutex<View>,
+    hints: Notify,
+    passed: watch::Sender<Option<Instant>>,
+    cut: Notify,
+    cuts: AtomicU64,
+    cut_reason: AtomicU8,
+}
+
+impl Server {
+    /// A server as configured; `view` is its health before the first check.
+    #[must_use]
+    pub fn new(settings: model::Server, index: ServerIndex, view: View) -> Self {
+        Self {
+            name: settings.name.as_str().into(),
+            index,
+            service: Service::default(),
+            settings: ArcSwap::from_pointee(settings),
+            view: Mutex::new(view),
+            hints: Notify::new(),
+            passed: watch::Sender::new(None),
+            cut: Notify::new(),
+            cuts: AtomicU64::new(0),
+            cut_reason: AtomicU8::new(0),
+        }
+    }
+
+    /// The server as configured.
+    #[must_use]
+    pub fn settings(&self) -> Guard<Arc<model::Server>> {
+        self.settings.load()
+    }
+
+    /// Its health, as the last verdict left it.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Its standing.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner).standing
+    }
+
+    /// What load balancing gives it now; `None` where it may not be picked.
+    #[must_use]
+    pub fn effective_weight(&self) -> Option<EffectiveWeight> {
+        match self.standing() {
+            Standing::Up => EffectiveWeight::full(self.settings().weight),
+            _ => None,
+        }
+    }
+
+    /// Tells the server's check that a session's connection failed. Never waits; many hints before
+    /// the check looks are one.
+    pub fn hint(&self) {
+        self.hints.notify_one();
+    }
+
+    /// Waits for a hint.
+    ///
+    /// # Cancel safety
+    /// Safe: a hint that was not received stays.
+    pub async fn hinted(&self) {
+        self.hints.notified().await;
+    }
+
+    /// Follows the start times of checks that passed.
+    #[must_use]
+    pub fn passes(&self) -> watch::Receiver<Option<Instant>> {
+        self.passed.subscribe()
+    }
+
+    /// A check that began at `started` passed. For the server's check only.
+    pub fn note_pass(&self, started: Instant) {
+        self.passed.send_replace(Some(started));
+    }
+
+    /// Number of times the sessions of this server were cut, to be read before a pick and given to
+    /// [`cut_since`](Self::cut_since) after it.
+    #[must_use]
+    pub fn cuts(&self) -> u64 {
+        self.cuts.load(Ordering::Acquire)
+    }
+
+    /// Ends all sessions that have this server now.
+    pub fn cut_sessions(&self, reason: CutReason) {
+        self.cut_reason.store(reason as u8, Ordering::Release);
+        self.cuts.fetch_add(1, Ordering::AcqRel);
+        self.cut.notify_waiters();
+    }
+
+    /// Completes when sessions that were assigned at count `seen` are cut.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn cut_since(&self, seen: u64) {
+        // Created before the count is read: a cut between the two is not missed.
+        let cut = self.cut.notified();
+        if self.cuts() == seen {
+            cut.await;
+        }
+    }
+
+    /// Why sessions were cut last.
+    #[must_use]
+    pub fn cut_reason(&self) -> CutReason {
+        const DOWN: u8 = CutReason::ServerDown as u8;
+        const UP: u8 = CutReason::ServerUp as u8;
+        match self.cut_reason.load(Ordering::Acquire) {
+            DOWN => CutReason::ServerDown,
+            UP => CutReason::ServerUp,
+            _ => CutReason::Killed,
+        }
+    }
+
+    /// For [`publish`](super::publish) only.
+    pub(super) fn set_view(&self, view: View) {
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+
+    /// For [`publish`](super::publish) only.
+    pub(super) const fn settings_cell(&self) -> &ArcSwap<model::Server> {
+        &self.settings
+    }
+}
