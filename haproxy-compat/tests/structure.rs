@@ -39,7 +39,7 @@ const FILES: [(&str, bool); 25] = [
     (".if 0\nnonsense here\n.endif\n", true),
     ("frontend a/b\n", false),
     ("backend a b\n", true),
-    ("defaults a\n mode tcp\nfrontend x from\n", false),
+    ("frontend x from\n bind :1\n", false),
 ];
 
 fn accepted_here(text: &str) -> bool {
