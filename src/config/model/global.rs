@@ -173,6 +173,12 @@ impl LogLevel {
             .map(|&(_, level)| level)
     }
 
+    /// All severities with HAProxy's names, most urgent first.
+    #[must_use]
+    pub const fn all() -> &'static [(&'static str, Self)] {
+        &LEVEL_NAMES
+    }
+
     /// HAProxy's name.
     #[must_use]
     pub fn name(self) -> &'static str {

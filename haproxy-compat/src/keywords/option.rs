@@ -1,0 +1,114 @@
+//! Words after `option`.
+
+use super::Effect::{Applies, Gone, Http, Ignored, Refused};
+use super::Table;
+use super::place::{BACKEND, DEFAULTS, FRONTEND, LISTEN};
+
+const FE: u8 = DEFAULTS | FRONTEND | LISTEN;
+const BE: u8 = DEFAULTS | BACKEND | LISTEN;
+const ANY: u8 = DEFAULTS | FRONTEND | BACKEND | LISTEN;
+
+/// Words after `option`; the number says where each may stand, as in [`PROXY`](super::PROXY).
+pub static OPTIONS: Table = Table {
+    groups: &[
+        (
+            Applies,
+            &[
+                ("allbackups", BE),
+                ("clitcpka", FE),
+                ("dontlog-normal", FE),
+                ("dontlognull", FE),
+                ("httpchk", BE),
+                ("log-health-checks", BE),
+                ("log-separate-errors", FE),
+                ("logasap", FE),
+                ("mysql-check", BE),
+                ("nolinger", ANY),
+                ("pgsql-check", BE),
+                ("redis-check", BE),
+                ("redispatch", BE),
+                ("srvtcpka", BE),
+                ("tcp-check", BE),
+                ("tcpka", ANY),
+                ("tcplog", FE),
+            ],
+        ),
+        (
+            Ignored("the data path chooses between copying and splicing by itself"),
+            &[
+                ("splice-auto", ANY),
+                ("splice-request", ANY),
+                ("splice-response", ANY),
+            ],
+        ),
+        (
+            Ignored("the kernel's acknowledgement timing is kept"),
+            &[("tcp-smart-accept", FE), ("tcp-smart-connect", BE)],
+        ),
+        (
+            Ignored("counters are always current and kept per listener"),
+            &[("contstats", FE), ("socket-stats", FE)],
+        ),
+        (
+            Ignored("a client that leaves while it waits always gives its place up"),
+            &[("abortonclose", ANY)],
+        ),
+        (
+            Ignored("activity in either direction counts for both sides"),
+            &[("independent-streams", ANY)],
+        ),
+        (
+            Ignored("there is no persistence that could lead to a server that is down"),
+            &[("persist", BE)],
+        ),
+        (
+            Http,
+            &[
+                ("accept-invalid-http-request", FE),
+                ("accept-invalid-http-response", BE),
+                ("checkcache", BE),
+                ("disable-h2-upgrade", FE),
+                ("forwarded", BE),
+                ("forwardfor", ANY),
+                ("h1-case-adjust-bogus-client", FE),
+                ("h1-case-adjust-bogus-server", BE),
+                ("http-buffer-request", ANY),
+                ("http-ignore-probes", FE),
+                ("http-keep-alive", ANY),
+                ("http-no-delay", ANY),
+                ("http-pretend-keepalive", BE),
+                ("http-restrict-req-hdr-names", ANY),
+                ("http-server-close", ANY),
+                ("http-use-proxy-header", FE),
+                ("httpclose", ANY),
+                ("httplog", FE),
+                ("httpslog", FE),
+                ("idle-close-on-response", FE),
+                ("originalto", ANY),
+                ("prefer-last-server", BE),
+            ],
+        ),
+        (
+            Refused("servers would pass without this check; 'option tcp-check' can express it"),
+            &[
+                ("external-check", BE),
+                ("ldap-check", BE),
+                ("smtpchk", BE),
+                ("spop-check", BE),
+                ("ssl-hello-chk", BE),
+            ],
+        ),
+        (
+            Refused("sessions always go to a 'server'"),
+            &[("http_proxy", ANY), ("transparent", BE)],
+        ),
+        (
+            Gone("remove it: HTTP connections are handled like this without it"),
+            &[
+                ("forceclose", ANY),
+                ("http-tunnel", ANY),
+                ("http-use-htx", ANY),
+            ],
+        ),
+    ],
+};

@@ -1,0 +1,79 @@
+//! Every default of the configuration, with its unit, its source and, where it is ours, its reason.
+//!
+//! HAProxy's value is taken wherever it has one; "HAProxy" below means version 2.6. What is not
+//! here has no default: it is off, empty or infinite until written.
+
+use std::time::Duration;
+
+use super::model::{Facility, LogLevel, Redispatch};
+
+/// `inter`: time between checks (HAProxy).
+pub const INTER: Duration = Duration::from_secs(2);
+/// `rise`: passing checks in a row that bring a server up (HAProxy).
+pub const RISE: u16 = 2;
+/// `fall`: failing checks in a row that take a server down (HAProxy).
+pub const FALL: u16 = 3;
+
+/// `retries`: connection attempts after the first (HAProxy).
+pub const RETRIES: u32 = 3;
+/// `option redispatch`: off (HAProxy).
+pub const REDISPATCH: Redispatch = Redispatch::Never;
+/// Draws of `balance random` (HAProxy).
+pub const RANDOM_DRAWS: u32 = 2;
+
+/// `timeout.connect` in TOML. HAProxy has none and warns; a connection that takes longer than a
+/// lost SYN's two retransmissions (1 s and 2 s later, RFC 6298) will not succeed, and without a
+/// bound one dead server holds its clients for the kernel's two minutes.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// `backlog` where neither the bind nor its frontend nor the process names a number. HAProxy uses
+/// the connection limit it derives from the descriptor limit, which the kernel then caps at
+/// `net.core.somaxconn`: 4096 since Linux 5.4.
+pub const BACKLOG: u32 = 4096;
+
+/// `tune.bufsize`, in bytes (HAProxy).
+pub const BUFSIZE_BYTES: usize = 16384;
+/// `spread-checks`, in percent (HAProxy).
+pub const SPREAD_CHECKS_PERCENT: u8 = 0;
+
+/// `len` of a log target, in bytes (HAProxy).
+pub const LOG_LEN_BYTES: usize = 1024;
+/// Port of a UDP log target without one (HAProxy, RFC 5426 §3.3).
+pub const LOG_PORT: u16 = 514;
+/// Facility of a log target in TOML. HAProxy has none: there it is mandatory.
+pub const LOG_FACILITY: Facility = Facility::LOCAL0;
+/// Least urgent level that is sent: all (HAProxy).
+pub const LOG_LEVEL: LogLevel = LogLevel::Debug;
+/// Level that more urgent messages are lowered to: none is (HAProxy).
+pub const LOG_MINLEVEL: LogLevel = LogLevel::Emerg;
+
+/// Method of `option httpchk` (HAProxy).
+pub const HTTP_CHECK_METHOD: &str = "OPTIONS";
+/// URI of `option httpchk` (HAProxy).
+pub const HTTP_CHECK_URI: &str = "/";
+/// Version of `option httpchk` (HAProxy).
+pub const HTTP_CHECK_VERSION: &str = "HTTP/1.0";
+
+/// Path of the Prometheus exporter (the convention of HAProxy's documentation and of Prometheus).
+pub const METRICS_PATH: &str = "/metrics";
+/// Name of the `[stats]` table's listener in logs and metrics.
+pub const STATS_NAME: &str = "stats";
+
+/// Longest duration that can be written (HAProxy): 2^31 - 1 ms, nearly 25 days.
+pub const DURATION_MAX: Duration = Duration::from_millis(i32::MAX as u64);
+/// Most listening sockets of one configuration, port ranges expanded: one TCP port space.
+pub const LISTENERS_MAX: usize = 65535;
+/// Smallest `len` of a log target, in bytes (HAProxy).
+pub const LOG_LEN_MIN_BYTES: u64 = 80;
+/// Largest `len` of a log target, in bytes (HAProxy).
+pub const LOG_LEN_MAX_BYTES: u64 = 65535;
+/// Largest `spread-checks`, in percent (HAProxy).
+pub const SPREAD_CHECKS_MAX_PERCENT: u64 = 50;
+/// Most worker threads: HAProxy's limit for one group of threads on 64-bit machines.
+pub const THREADS_MAX: u64 = 64;
+/// Smallest `bufsize`, in bytes: the longest PROXY v2 header without options and a banner fit.
+pub const BUFSIZE_MIN_BYTES: u64 = 1024;
+/// Largest `bufsize`, in bytes: each worker and each connection that writes slowly holds one.
+pub const BUFSIZE_MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// Longest path of a Unix socket, in bytes: `sun_path` less its NUL.
+pub const UNIX_PATH_MAX_BYTES: usize = 107;

@@ -1,0 +1,181 @@
+//! Pure: `[backend.NAME]` and its servers.
+
+use haproxy_compat::span::Spanned;
+
+use super::check::CheckTable;
+use super::table::{Table, Value, in_order, span_of};
+use super::values::Decoder;
+use crate::config::raw::{Backend, Field, Server, ServerTimeouts};
+
+/// Timeouts that `[defaults]` may have beside those of backends.
+const CLIENT_TIMEOUTS: [&str; 2] = ["client", "client_fin"];
+
+impl Decoder<'_> {
+    pub(super) fn backend(
+        &mut self,
+        section: u32,
+        name: Spanned<String>,
+        mut table: Table<'_>,
+    ) -> Backend {
+        let t = &mut table;
+        let id = self.number(t, "id");
+        let (backend, check) = self.backend_settings(section, name, t);
+        let servers = self.servers(t, &backend.name.value, check.on.as_ref());
+        self.finish(&table);
+        Backend {
+            id,
+            servers,
+            ..backend
+        }
+    }
+
+    /// What `[defaults]` may have too.
+    pub(super) fn backend_settings(
+        &mut self,
+        section: u32,
+        name: Spanned<String>,
+        t: &mut Table<'_>,
+    ) -> (Backend, CheckTable) {
+        let check = self.check(t);
+        let backend = Backend {
+            balance: self.string(t, "balance"),
+            allbackups: self.boolean(t, "allbackups"),
+            check: check.kind.clone(),
+            check_settings: check.settings.clone(),
+            retries: self.number(t, "retries"),
+            redispatch: self.redispatch(t),
+            timeouts: self.server_timeouts(t),
+            keepalive: self.keepalive(t),
+            nolinger: self.boolean(t, "nolinger"),
+            source: self.string(t, "source"),
+            fullconn: self.number(t, "fullconn"),
+            log_health_checks: self.boolean(t, "log_health_checks"),
+            log: self.log(t),
+            ..Backend::new(section, name)
+        };
+        if let (Some(timeout), Some(other)) =
+            (&backend.check_settings.timeout, &backend.timeouts.check)
+        {
+            let message = format!("two time limits for the check of {}", t.place);
+            self.alert(other.span, message, "keep the one in check".to_owned());
+            self.related(timeout.span, "the other one");
+        }
+        (backend, check)
+    }
+
+    /// `true`, `false`, or the interval as HAProxy counts it.
+    fn redispatch(&mut self, table: &mut Table<'_>) -> Field<i64> {
+        let value = table.take("redispatch")?;
+        let span = span_of(self.file, value);
+        match value.get_ref().as_bool() {
+            Some(on) => Some(Spanned::new(if on { -1 } else { 0 }, span)),
+            None if value.get_ref().is_integer() => self.integer_of("redispatch", value),
+            None => self.wrong_type("redispatch", value, "true, false or a whole number"),
+        }
+    }
+
+    fn server_timeouts(&mut self, parent: &mut Table<'_>) -> ServerTimeouts {
+        let place = format!("timeout of {}", parent.place);
+        let Some(mut table) = self.table(parent, "timeout", place) else {
+            return ServerTimeouts::default();
+        };
+        let t = &mut table;
+        let timeouts = ServerTimeouts {
+            connect: self.timeout(t, "connect"),
+            server: self.timeout(t, "server"),
+            server_fin: self.timeout(t, "server_fin"),
+            tunnel: self.timeout(t, "tunnel"),
+            queue: self.timeout(t, "queue"),
+            check: self.timeout(t, "check"),
+        };
+        if table.is_defaults {
+            table.allow(&CLIENT_TIMEOUTS);
+        }
+        for key in CLIENT_TIMEOUTS {
+            if let Some(span) = table.own_key(key, self.file).filter(|_| !table.is_defaults) {
+                let message = format!("'{key}' is a timeout of frontends, not of {}", parent.place);
+                self.alert(span, message, "move it to the [frontend.…]".to_owned());
+            }
+        }
+        self.finish(&table);
+        timeouts
+    }
+
+    fn servers(
+        &mut self,
+        parent: &mut Table<'_>,
+        backend: &str,
+        checked: Option<&Spanned<bool>>,
+    ) -> Vec<Server> {
+        let Some(value) = parent.take("server") else {
+            return Vec::new();
+        };
+        let Some(servers) = value.get_ref().as_table() else {
+            let span = span_of(self.file, value);
+            let help = "write server.NAME = \"address:port\", one for each server".to_owned();
+            self.alert(
+                span,
+                format!("the servers of {} have no names", parent.place),
+                help,
+            );
+            return Vec::new();
+        };
+        in_order(servers)
+            .into_iter()
+            .filter_map(|(key, value)| {
+                let span = span_of(self.file, key);
+                let name = Spanned::new(key.get_ref().to_string(), span);
+                self.server(name, value, backend, checked)
+            })
+            .collect()
+    }
+
+    fn server(
+        &mut self,
+        name: Spanned<String>,
+        value: Value<'_>,
+        backend: &str,
+        checked: Option<&Spanned<bool>>,
+    ) -> Option<Server> {
+        let place = format!("server '{backend}/{}'", name.value);
+        let Some(entries) = value.get_ref().as_table() else {
+            let address = self.string_of(&name.value, value)?;
+            return Some(Server {
+                check: checked.cloned(),
+                ..Server::new(name, address)
+            });
+        };
+        let span = span_of(self.file, value);
+        let mut table = Table::new(entries, span, place.clone());
+        let t = &mut table;
+        let address = self.string(t, "address");
+        let check = self.check(t);
+        let options = Server {
+            id: self.number(t, "id"),
+            weight: self.number(t, "weight"),
+            backup: self.boolean(t, "backup"),
+            disabled: self.boolean(t, "disabled"),
+            maxconn: self.number(t, "maxconn"),
+            check: check.on.or_else(|| checked.cloned()),
+            check_kind: check.kind,
+            check_settings: check.settings,
+            on_marked_down: self.string(t, "on_marked_down"),
+            on_marked_up: self.string(t, "on_marked_up"),
+            send_proxy: self.string(t, "send_proxy"),
+            tcp_ut: self.duration(t, "tcp_ut"),
+            ..Server::new(name.clone(), Spanned::new(String::new(), span))
+        };
+        if address.is_none() && t.own_key("address", self.file).is_none() {
+            let help = format!(
+                "write server.{} = {{ address = \"10.0.0.1:3306\" }}",
+                name.value
+            );
+            self.alert(name.span, format!("{place} has no address"), help);
+        }
+        self.finish(&table);
+        Some(Server {
+            address: address?,
+            ..options
+        })
+    }
+}

@@ -1,0 +1,342 @@
+//! Pure: `check = { type = …, … }` of a backend or server.
+
+use haproxy_compat::span::{Span, Spanned};
+
+use super::table::{Table, Value, span_of};
+use super::values::Decoder;
+use crate::config::raw::{
+    CheckKind, CheckSettings, Expect, Field, Header, HttpCheck, HttpExpect, HttpMatch, Pattern,
+    Step,
+};
+use crate::config::suggest::did_you_mean;
+
+/// The words of `type`.
+const TYPES: [&str; 6] = ["tcp", "tcp-check", "http", "mysql", "pgsql", "redis"];
+
+/// A `check` key.
+#[derive(Default)]
+pub(super) struct CheckTable {
+    /// Whether there is one, and it is not `false`; with its place.
+    pub(super) on: Field<bool>,
+    /// `type` and its parameters.
+    pub(super) kind: Field<CheckKind>,
+    /// Timing and target.
+    pub(super) settings: CheckSettings,
+}
+
+impl Decoder<'_> {
+    pub(super) fn check(&mut self, parent: &mut Table<'_>) -> CheckTable {
+        let Some(value) = parent.take("check") else {
+            return CheckTable::default();
+        };
+        let span = span_of(self.file, value);
+        if let Some(on) = value.get_ref().as_bool() {
+            return CheckTable {
+                on: Some(Spanned::new(on, span)),
+                ..CheckTable::default()
+            };
+        }
+        let Some(entries) = value.get_ref().as_table() else {
+            let expected = "true, false or a table such as { type = \"mysql\" }";
+            self.wrong_type::<()>("check", value, expected);
+            return CheckTable::default();
+        };
+        let place = format!("check of {}", parent.place);
+        let mut table = parent.child("check", entries, span, place);
+        let t = &mut table;
+        let kind = self.check_kind(t);
+        let settings = CheckSettings {
+            inter: self.duration(t, "inter"),
+            fastinter: self.duration(t, "fastinter"),
+            downinter: self.duration(t, "downinter"),
+            rise: self.number(t, "rise"),
+            fall: self.number(t, "fall"),
+            timeout: self.timeout(t, "timeout"),
+            addr: self.string(t, "addr"),
+            port: self.number(t, "port"),
+            send_proxy: self.boolean(t, "send_proxy"),
+        };
+        self.finish(&table);
+        CheckTable {
+            on: Some(Spanned::new(true, span)),
+            kind,
+            settings,
+        }
+    }
+
+    fn check_kind(&mut self, t: &mut Table<'_>) -> Field<CheckKind> {
+        let word = self.string(t, "type")?;
+        let kind = match word.value.as_str() {
+            "tcp" => CheckKind::Tcp,
+            "tcp-check" => CheckKind::Script(self.steps(t)),
+            "http" => CheckKind::Http(self.http_check(t)),
+            "mysql" => CheckKind::Mysql {
+                user: self.string(t, "user"),
+                dialect: self.string(t, "dialect"),
+            },
+            "pgsql" => CheckKind::Pgsql {
+                user: self.string(t, "user"),
+            },
+            "redis" => CheckKind::Redis,
+            other => {
+                let guess = did_you_mean(other, TYPES);
+                let message = format!("'{other}' is not a type of check{guess}");
+                self.alert(word.span, message, format!("types: {}", TYPES.join(", ")));
+                t.allow(&[
+                    "steps", "user", "dialect", "method", "uri", "version", "headers",
+                ]);
+                t.allow(&["body", "expect", "disable_on_404"]);
+                return None;
+            }
+        };
+        Some(Spanned::new(kind, word.span))
+    }
+
+    fn steps(&mut self, t: &mut Table<'_>) -> Vec<Step> {
+        let place = t.place.clone();
+        self.list(t, "steps")
+            .into_iter()
+            .filter_map(|value| self.step(value, &place))
+            .collect()
+    }
+
+    /// One of `{ connect = … }`, `{ send = … }`, `{ send_binary = … }`, `{ expect = … }`, with an
+    /// optional `comment`.
+    fn step(&mut self, value: Value<'_>, place: &str) -> Option<Step> {
+        let span = span_of(self.file, value);
+        let Some(entries) = value.get_ref().as_table() else {
+            return self.wrong_type("steps", value, "a list of tables { send = … }");
+        };
+        let mut table = Table::new(entries, span, format!("a step in the {place}"));
+        let t = &mut table;
+        let comment = self.string(t, "comment");
+        let mut found: Vec<Step> = Vec::new();
+        found.extend(self.connect_step(t, comment.clone()));
+        if let Some(data) = self.bytes(t, "send") {
+            found.push(Step::Send {
+                data,
+                binary: false,
+                comment: comment.clone(),
+            });
+        }
+        if let Some(data) = self.hex(t, "send_binary") {
+            found.push(Step::Send {
+                data,
+                binary: true,
+                comment: comment.clone(),
+            });
+        }
+        found.extend(self.expect_step(t, comment));
+        let names_one = ["connect", "send", "send_binary", "expect"]
+            .iter()
+            .filter(|key| t.own_key(key, self.file).is_some())
+            .count()
+            == 1;
+        if !names_one {
+            let message = format!("a step in the {place} must do exactly one thing");
+            let help = "write one of connect, send, send_binary and expect".to_owned();
+            self.alert(span, message, help);
+        }
+        self.finish(&table);
+        found.pop().filter(|_| names_one)
+    }
+
+    /// `connect = true` or `connect = { port, addr, send_proxy, linger }`.
+    fn connect_step(&mut self, parent: &mut Table<'_>, comment: Field<String>) -> Option<Step> {
+        let value = parent.take("connect")?;
+        if value.get_ref().as_bool() == Some(true) {
+            return Some(Step::Connect {
+                port: None,
+                addr: None,
+                send_proxy: false,
+                linger: false,
+                comment,
+            });
+        }
+        let Some(entries) = value.get_ref().as_table() else {
+            return self.wrong_type("connect", value, "true or { port, addr, … }");
+        };
+        let place = format!("connect of {}", parent.place);
+        let mut table = Table::new(entries, span_of(self.file, value), place);
+        let t = &mut table;
+        let step = Step::Connect {
+            port: self.number(t, "port"),
+            addr: self.string(t, "addr"),
+            send_proxy: self.boolean(t, "send_proxy").is_some_and(|on| on.value),
+            linger: self.boolean(t, "linger").is_some_and(|on| on.value),
+            comment,
+        };
+        self.finish(&table);
+        Some(step)
+    }
+
+    /// `expect = "text"` or `expect = { string | binary | rstring | rbinary, not, min_recv }`.
+    fn expect_step(&mut self, parent: &mut Table<'_>, comment: Field<String>) -> Option<Step> {
+        let value = parent.take("expect")?;
+        let span = span_of(self.file, value);
+        if let Some(text) = value.get_ref().as_str() {
+            return Some(Step::Expect(Expect {
+                pattern: Spanned::new(Pattern::Text(text.as_bytes().to_vec()), span),
+                negated: false,
+                min_recv: None,
+                comment,
+            }));
+        }
+        let Some(entries) = value.get_ref().as_table() else {
+            return self.wrong_type("expect", value, "a text or { string = … }");
+        };
+        let mut table = Table::new(entries, span, format!("expect of {}", parent.place));
+        let t = &mut table;
+        let patterns = [
+            self.bytes(t, "string")
+                .map(|bytes| bytes.map(Pattern::Text)),
+            self.hex(t, "binary")
+                .map(|bytes| bytes.map(Pattern::Binary)),
+            self.string(t, "rstring")
+                .map(|text| text.map(Pattern::Regex)),
+            self.string(t, "rbinary")
+                .map(|text| text.map(Pattern::BinaryRegex)),
+        ];
+        let negated = self.boolean(t, "not").is_some_and(|on| on.value);
+        let min_recv = self
+            .number(t, "min_recv")
+            .map(|number| number.map(|number| i64::try_from(number).unwrap_or(i64::MAX)));
+        self.finish(&table);
+        let pattern = self.one_of(span, patterns, "string, binary, rstring and rbinary")?;
+        Some(Step::Expect(Expect {
+            pattern,
+            negated,
+            min_recv,
+            comment,
+        }))
+    }
+
+    /// The only value that is there.
+    fn one_of<T>(
+        &mut self,
+        span: Span,
+        choices: impl IntoIterator<Item = Option<T>>,
+        words: &str,
+    ) -> Option<T> {
+        let mut found: Vec<T> = choices.into_iter().flatten().collect();
+        if found.len() != 1 {
+            let help = format!("write one of {words}");
+            self.alert(
+                span,
+                "'expect' must name exactly one thing to look for",
+                help,
+            );
+            return None;
+        }
+        found.pop()
+    }
+
+    fn http_check(&mut self, t: &mut Table<'_>) -> HttpCheck {
+        HttpCheck {
+            method: self.string(t, "method"),
+            uri: self.string(t, "uri"),
+            version: self.string(t, "version"),
+            headers: self.headers(t),
+            body: self.bytes(t, "body"),
+            expect: self.http_expect(t),
+            disable_on_404: self.boolean(t, "disable_on_404"),
+        }
+    }
+
+    /// A list of `"Name: value"`.
+    fn headers(&mut self, t: &mut Table<'_>) -> Vec<Header> {
+        let mut headers = Vec::new();
+        for value in self.list(t, "headers") {
+            let Some(text) = self.string_of("headers", value) else {
+                continue;
+            };
+            let Some((name, content)) = text.value.split_once(':') else {
+                let message = format!("'{}' is not a header", text.value);
+                self.alert(text.span, message, "write \"Name: value\"".to_owned());
+                continue;
+            };
+            headers.push(Header {
+                name: Spanned::new(name.trim().to_owned(), text.span),
+                value: Spanned::new(content.trim().to_owned(), text.span),
+            });
+        }
+        headers
+    }
+
+    /// `expect = { status | rstatus | string | rstring, not }`.
+    fn http_expect(&mut self, parent: &mut Table<'_>) -> Field<HttpExpect> {
+        let mut table = self.table(parent, "expect", format!("expect of {}", parent.place))?;
+        let t = &mut table;
+        let span = t.span;
+        let matchers = [
+            self.status(t).map(HttpMatch::Status),
+            self.string(t, "rstatus")
+                .map(|text| HttpMatch::StatusRegex(text.value)),
+            self.bytes(t, "string")
+                .map(|bytes| HttpMatch::Text(bytes.value)),
+            self.string(t, "rstring")
+                .map(|text| HttpMatch::Regex(text.value)),
+        ];
+        let negated = self.boolean(t, "not").is_some_and(|on| on.value);
+        self.finish(&table);
+        let matcher = self.one_of(span, matchers, "status, rstatus, string and rstring")?;
+        Some(Spanned::new(HttpExpect { negated, matcher }, span))
+    }
+
+    /// `200` or `"200-299,301"`.
+    fn status(&mut self, t: &mut Table<'_>) -> Option<String> {
+        let value = t.take("status")?;
+        if value.get_ref().is_integer() {
+            return self
+                .integer_of("status", value)
+                .map(|status| status.value.to_string());
+        }
+        self.string_of("status", value).map(|text| text.value)
+    }
+
+    /// A text, or `{ hex = "00ff" }` for bytes that are none.
+    fn bytes(&mut self, t: &mut Table<'_>, key: &'static str) -> Field<Vec<u8>> {
+        let value = t.take(key)?;
+        let span = span_of(self.file, value);
+        let Some(entries) = value.get_ref().as_table() else {
+            let text = self.string_of(key, value)?;
+            return Some(text.map(String::into_bytes));
+        };
+        let mut table = Table::new(entries, span, format!("{key} of {}", t.place));
+        let bytes = self.hex(&mut table, "hex");
+        self.finish(&table);
+        bytes
+    }
+
+    /// Bytes as hexadecimal digits.
+    fn hex(&mut self, t: &mut Table<'_>, key: &'static str) -> Field<Vec<u8>> {
+        let text = self.string(t, key)?;
+        match decode_hex(&text.value) {
+            Some(bytes) => Some(Spanned::new(bytes, text.span)),
+            None => {
+                let message = format!("'{key}': '{}' is not hexadecimal", text.value);
+                self.alert(
+                    text.span,
+                    message,
+                    "write two digits a byte: \"00ff\"".to_owned(),
+                );
+                None
+            }
+        }
+    }
+}
+
+/// The bytes of a text of hexadecimal digits, two a byte.
+fn decode_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    Some(
+        digits
+            .chunks_exact(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect(),
+    )
+}

@@ -1,0 +1,394 @@
+//! Pure: health checks.
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use haproxy_compat::span::{Span, Spanned};
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::context::Context;
+use super::frontend::is_on;
+use crate::config::defaults::{
+    FALL, HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, INTER, RISE,
+};
+use crate::config::model::{
+    Check, CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ProxyHeader,
+    ScriptStep, SendHeader, ServerAddr,
+};
+use crate::config::raw::{self, Field};
+
+/// The words of `dialect`.
+pub(in crate::config) const MYSQL_DIALECTS: [(&str, MysqlDialect); 3] = [
+    ("pre-41", MysqlDialect::Pre41),
+    ("post-41", MysqlDialect::Post41),
+    ("post-80", MysqlDialect::Post80),
+];
+
+/// Longest account name, in bytes: above MariaDB's 128 and Postgres' 63.
+const USER_MAX_BYTES: usize = 255;
+
+/// What the checks of a backend's servers have in common.
+pub(super) struct BackendCheck<'a> {
+    /// What is asked.
+    pub(super) kind: CheckKind,
+    /// Settings that servers without their own use.
+    pub(super) settings: &'a raw::CheckSettings,
+    /// `timeout check`.
+    pub(super) timeout: Option<Duration>,
+    /// `timeout connect`.
+    pub(super) connect: Option<Duration>,
+}
+
+impl Context<'_> {
+    /// The check of a server, `None` where it has none; what was written is judged either way.
+    pub(super) fn server_check(
+        &mut self,
+        raw: &raw::Server,
+        what: &str,
+        address: Option<&ServerAddr>,
+        send_proxy: Option<ProxyHeader>,
+        backend: &BackendCheck<'_>,
+    ) -> Option<Check> {
+        let own = &raw.check_settings;
+        let base = backend.settings;
+        let what = &format!("check of {what}");
+        let inter = self
+            .interval(what, "inter", &own.inter, &base.inter)
+            .unwrap_or(INTER);
+        let fastinter = self.interval(what, "fastinter", &own.fastinter, &base.fastinter);
+        let downinter = self.interval(what, "downinter", &own.downinter, &base.downinter);
+        let rise = self.count(what, "rise", &own.rise, &base.rise, RISE);
+        let fall = self.count(what, "fall", &own.fall, &base.fall, FALL);
+        let timeout = own.timeout.as_ref().or(base.timeout.as_ref()).cloned();
+        let timeout = self.timeout(&format!("timeout of the {what}"), &timeout, backend.timeout);
+        let port_field = own.port.as_ref().or(base.port.as_ref()).cloned();
+        let port = self.port(&format!("port of the {what}"), &port_field);
+        let addr_field = own.addr.as_ref().or(base.addr.as_ref());
+        let service_port = match address {
+            Some(ServerAddr::Tcp(address)) => address.port(),
+            _ => 0,
+        };
+        let default_port = port.map_or(service_port, NonZeroU16::get);
+        let addr = addr_field.and_then(|addr| self.socket_addr(what, addr, default_port));
+        let kind = match &raw.check_kind {
+            Some(kind) => self.check_kind(Some(kind)),
+            None => backend.kind.clone(),
+        };
+        if !is_on(&raw.check) {
+            return None;
+        }
+        let is_inet = matches!(
+            address,
+            Some(ServerAddr::Tcp(_) | ServerAddr::TcpClientPort { .. })
+        );
+        let needs_port = port_field.is_none()
+            && service_port == 0
+            && (is_inet || addr_field.is_some())
+            && addr.is_none_or(|addr| addr.port() == 0)
+            && !names_its_ports(&kind);
+        if needs_port {
+            self.report
+                .alert(raw.address.span, format!("{what}: its port is not known"));
+            self.report
+                .help("give the server a port, or its check: port = 3306");
+        }
+        let own_target = port_field.is_some() || addr_field.is_some();
+        let header = match own.send_proxy.as_ref().or(base.send_proxy.as_ref()) {
+            Some(field) => field.value.then(|| send_proxy.unwrap_or(ProxyHeader::V1)),
+            None => send_proxy.filter(|_| !own_target),
+        };
+        Some(Check {
+            kind,
+            inter,
+            fastinter: fastinter.unwrap_or(inter),
+            downinter: downinter.unwrap_or(inter),
+            rise,
+            fall,
+            timeout,
+            timeout_connect: connect_bound(inter, timeout, backend.connect),
+            addr,
+            port,
+            send_proxy: header,
+        })
+    }
+
+    fn interval(
+        &mut self,
+        what: &str,
+        key: &str,
+        own: &Field<Duration>,
+        base: &Field<Duration>,
+    ) -> Option<Duration> {
+        let field = own.as_ref().or(base.as_ref()).cloned();
+        self.duration(&format!("{key} of the {what}"), &field)
+    }
+
+    fn count(
+        &mut self,
+        what: &str,
+        key: &str,
+        own: &Field<u64>,
+        base: &Field<u64>,
+        default: u16,
+    ) -> NonZeroU16 {
+        let field = own.as_ref().or(base.as_ref()).cloned();
+        let count = self.number(
+            &format!("{key} of the {what}"),
+            &field,
+            1..=u64::from(u16::MAX),
+        );
+        count
+            .and_then(|count| NonZeroU16::new(u16::try_from(count).ok()?))
+            .unwrap_or_else(|| NonZeroU16::new(default).expect("the defaults are not 0"))
+    }
+
+    /// What is asked; a plain connection where nothing was written.
+    pub(super) fn check_kind(&mut self, raw: Option<&Spanned<raw::CheckKind>>) -> CheckKind {
+        let Some(Spanned { value, span }) = raw else {
+            return CheckKind::Tcp;
+        };
+        match value {
+            raw::CheckKind::Tcp => CheckKind::Tcp,
+            raw::CheckKind::Redis => CheckKind::Redis,
+            raw::CheckKind::Script(steps) if steps.is_empty() => CheckKind::Tcp,
+            raw::CheckKind::Script(steps) => {
+                CheckKind::Script(steps.iter().filter_map(|step| self.step(step)).collect())
+            }
+            raw::CheckKind::Http(http) => CheckKind::Http(self.http(http)),
+            raw::CheckKind::Mysql { user, dialect } => {
+                let word = self.word("mysql dialect", dialect, &MYSQL_DIALECTS);
+                if let (None, Some(dialect)) = (user, dialect) {
+                    self.report
+                        .alert(dialect.span, "a mysql dialect counts only with a user");
+                }
+                let user = user.as_ref().map(|user| self.user(user));
+                CheckKind::Mysql {
+                    user: user.map(|user| (user, word.unwrap_or_default())),
+                }
+            }
+            raw::CheckKind::Pgsql { user: Some(user) } => CheckKind::Pgsql {
+                user: self.user(user),
+            },
+            raw::CheckKind::Pgsql { user: None } => {
+                self.report.alert(*span, "a pgsql check needs a user");
+                self.report
+                    .help("any name will do: it is sent, but nobody logs in");
+                CheckKind::Pgsql {
+                    user: String::new(),
+                }
+            }
+        }
+    }
+
+    /// An account name; it ends at a NUL on the wire.
+    fn user(&mut self, user: &Spanned<String>) -> String {
+        if user.value.is_empty() || user.value.contains('\0') || user.value.len() > USER_MAX_BYTES {
+            let message = format!("the user must have 1 to {USER_MAX_BYTES} bytes and no NUL");
+            self.report.alert(user.span, message);
+        }
+        user.value.clone()
+    }
+
+    fn step(&mut self, raw: &raw::Step) -> Option<ScriptStep> {
+        let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
+        Some(match raw {
+            raw::Step::Connect {
+                port,
+                addr,
+                send_proxy,
+                linger,
+                comment,
+            } => ScriptStep::Connect {
+                port: self.port("port of a tcp-check connect", port),
+                addr: match addr {
+                    None => None,
+                    Some(addr) => {
+                        let default = port.as_ref().map_or(0, |port| port.value);
+                        let default = u16::try_from(default).unwrap_or(0);
+                        Some(self.socket_addr("tcp-check connect", addr, default)?)
+                    }
+                },
+                send_proxy: *send_proxy,
+                linger: *linger,
+                comment: text(comment),
+            },
+            raw::Step::Send {
+                data,
+                binary,
+                comment,
+            } => ScriptStep::Send {
+                data: data.value.clone(),
+                binary: *binary,
+                comment: text(comment),
+            },
+            raw::Step::Expect(expect) => ScriptStep::Expect(Expect {
+                pattern: self.pattern(&expect.pattern)?,
+                negated: expect.negated,
+                min_recv: expect
+                    .min_recv
+                    .as_ref()
+                    .and_then(|count| u32::try_from(count.value).ok()),
+                comment: text(&expect.comment),
+            }),
+        })
+    }
+
+    fn pattern(&mut self, raw: &Spanned<raw::Pattern>) -> Option<Pattern> {
+        let span = raw.span;
+        match &raw.value {
+            raw::Pattern::Text(bytes) | raw::Pattern::Binary(bytes) if bytes.is_empty() => {
+                self.report
+                    .alert(span, "an empty expectation matches everything");
+                None
+            }
+            raw::Pattern::Text(bytes) => Some(Pattern::Text(bytes.clone())),
+            raw::Pattern::Binary(bytes) => Some(Pattern::Binary(bytes.clone())),
+            raw::Pattern::Regex(text) => self.regex(span, text).map(Pattern::Regex),
+            raw::Pattern::BinaryRegex(text) => self.regex(span, text).map(Pattern::BinaryRegex),
+        }
+    }
+
+    /// A regular expression on bytes.
+    fn regex(&mut self, span: Span, text: &str) -> Option<Regex> {
+        match RegexBuilder::new(text).unicode(false).build() {
+            Ok(regex) => Some(regex),
+            Err(error) => {
+                let error = error.to_string();
+                let reason = error.lines().last().unwrap_or_default();
+                let reason = reason.trim_start_matches("error: ");
+                let message = format!("'{text}' is not a regular expression: {reason}");
+                self.report.alert(span, message);
+                self.report
+                    .help("look-around and back-references are not supported");
+                None
+            }
+        }
+    }
+
+    fn http(&mut self, raw: &raw::HttpCheck) -> HttpCheck {
+        let method = self.http_word("method", &raw.method, HTTP_CHECK_METHOD);
+        let uri = self.http_word("URI", &raw.uri, HTTP_CHECK_URI);
+        let version = self.http_word("version", &raw.version, HTTP_CHECK_VERSION);
+        let mut headers = Vec::new();
+        for header in &raw.headers {
+            let bad_name = header.name.value.is_empty()
+                || header
+                    .name
+                    .value
+                    .contains(|c: char| !c.is_ascii_graphic() || c == ':');
+            if bad_name || header.value.value.contains(['\r', '\n', '\0']) {
+                let message = format!("'{}' is not a header that can be sent", header.name.value);
+                self.report.alert(header.name.span, message);
+            }
+            headers.push(SendHeader {
+                name: header.name.value.clone(),
+                value: header.value.value.clone(),
+            });
+        }
+        HttpCheck {
+            method,
+            uri,
+            version,
+            headers,
+            body: raw
+                .body
+                .as_ref()
+                .map(|body| body.value.clone())
+                .unwrap_or_default(),
+            expect: raw
+                .expect
+                .as_ref()
+                .and_then(|expect| self.http_expect(expect)),
+            disable_on_404: is_on(&raw.disable_on_404),
+        }
+    }
+
+    /// A word of the request line.
+    fn http_word(&mut self, what: &str, field: &Field<String>, default: &str) -> String {
+        let Some(field) = field else {
+            return default.to_owned();
+        };
+        if field.value.is_empty()
+            || field
+                .value
+                .contains(|c: char| c.is_whitespace() || c.is_control())
+        {
+            let message = format!("the {what} of an http check must be one word");
+            self.report.alert(field.span, message);
+        }
+        field.value.clone()
+    }
+
+    fn http_expect(&mut self, raw: &Spanned<raw::HttpExpect>) -> Option<HttpExpect> {
+        let span = raw.span;
+        let matcher = match &raw.value.matcher {
+            raw::HttpMatch::Status(text) => HttpMatch::Status(self.statuses(span, text)?),
+            raw::HttpMatch::StatusRegex(text) => {
+                HttpMatch::StatusRegex(Pattern::Regex(self.regex(span, text)?))
+            }
+            raw::HttpMatch::Text(bytes) => {
+                let pattern = Spanned::new(raw::Pattern::Text(bytes.clone()), span);
+                HttpMatch::Body(self.pattern(&pattern)?)
+            }
+            raw::HttpMatch::Regex(text) => HttpMatch::Body(Pattern::Regex(self.regex(span, text)?)),
+        };
+        Some(HttpExpect {
+            negated: raw.value.negated,
+            matcher,
+        })
+    }
+
+    /// `200-299,301`.
+    fn statuses(&mut self, span: Span, text: &str) -> Option<Vec<(u16, u16)>> {
+        let status = |digits: &str| {
+            let is_number = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
+            digits
+                .parse::<u16>()
+                .ok()
+                .filter(|&status| is_number && status <= 999)
+        };
+        let ranges: Option<Vec<_>> = text
+            .split(',')
+            .map(|part| {
+                let (first, last) = part
+                    .trim()
+                    .split_once('-')
+                    .unwrap_or((part.trim(), part.trim()));
+                let (first, last) = (status(first.trim())?, status(last.trim())?);
+                (first <= last).then_some((first, last))
+            })
+            .collect();
+        if ranges.is_none() {
+            self.report
+                .alert(span, format!("'{text}' is not a list of statuses"));
+            self.report.help("write \"200\" or \"200-299,301\"");
+        }
+        ranges
+    }
+}
+
+/// What bounds the connection of a check.
+pub(in crate::config) fn connect_bound(
+    inter: Duration,
+    timeout: Option<Duration>,
+    connect: Option<Duration>,
+) -> Duration {
+    match (timeout, connect) {
+        (Some(_), Some(connect)) => inter.min(connect),
+        _ => inter,
+    }
+}
+
+/// Whether each connection of a check names its own port.
+fn names_its_ports(kind: &CheckKind) -> bool {
+    let CheckKind::Script(steps) = kind else {
+        return false;
+    };
+    let has_port = |step: &ScriptStep| match step {
+        ScriptStep::Connect { port, addr, .. } => {
+            port.is_some() || addr.is_some_and(|addr| addr.port() != 0)
+        }
+        _ => true,
+    };
+    matches!(steps.first(), Some(ScriptStep::Connect { .. })) && steps.iter().all(has_port)
+}

@@ -1,0 +1,244 @@
+//! Pure: what all of validation shares: the report, the resolver, and checks of single values.
+//!
+//! A value that is wrong is reported and replaced by its default, so that validation goes on: the
+//! model it yields then is thrown away.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
+
+use haproxy_compat::diag::Report;
+use haproxy_compat::span::{Span, Spanned};
+
+use super::address::{self, Address, Family, Host, Port};
+use crate::config::Resolve;
+use crate::config::defaults::{DURATION_MAX, LISTENERS_MAX};
+use crate::config::raw::{Dialect, Field};
+use crate::config::suggest::did_you_mean;
+use crate::pure::id::Name;
+
+/// The state of one validation.
+pub(super) struct Context<'a> {
+    /// Where mistakes go.
+    pub(super) report: &'a mut Report,
+    /// The front end the configuration came from.
+    pub(super) dialect: Dialect,
+    resolve: &'a mut Resolve<'a>,
+    /// What each host name was resolved to: every name is asked for once.
+    resolved: HashMap<String, Result<Vec<IpAddr>, String>>,
+    /// Listening sockets that may still be made.
+    listeners_left: usize,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(
+        dialect: Dialect,
+        resolve: &'a mut Resolve<'a>,
+        report: &'a mut Report,
+    ) -> Self {
+        Self {
+            report,
+            dialect,
+            resolve,
+            resolved: HashMap::new(),
+            listeners_left: LISTENERS_MAX,
+        }
+    }
+
+    /// Takes `count` of the listening sockets that may be made.
+    pub(super) fn take_listeners(&mut self, count: usize, span: Span) -> bool {
+        let enough = self.listeners_left >= count;
+        if enough {
+            self.listeners_left -= count;
+        } else {
+            self.report.alert(
+                span,
+                format!("more than {LISTENERS_MAX} listening sockets, port ranges expanded"),
+            );
+        }
+        enough
+    }
+
+    /// A number within `min..=max`.
+    pub(super) fn number(
+        &mut self,
+        what: &str,
+        field: &Field<u64>,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let field = field.as_ref()?;
+        if range.contains(&field.value) {
+            return Some(field.value);
+        }
+        let message = format!("{what}: {} is out of range", field.value);
+        self.report.alert(field.span, message);
+        self.report
+            .help(format!("write {} to {}", range.start(), range.end()));
+        None
+    }
+
+    /// A limit: 0 means that there is none.
+    pub(super) fn limit(&mut self, what: &str, field: &Field<u64>) -> Option<NonZeroU32> {
+        let value = self.number(what, field, 0..=u64::from(u32::MAX >> 1))?;
+        NonZeroU32::new(u32::try_from(value).ok()?)
+    }
+
+    /// A number from 1 to 2^31 - 1.
+    pub(super) fn positive(&mut self, what: &str, field: &Field<u64>) -> Option<NonZeroU32> {
+        let value = self.number(what, field, 1..=u64::from(u32::MAX >> 1))?;
+        NonZeroU32::new(u32::try_from(value).ok()?)
+    }
+
+    /// A port, not 0.
+    pub(super) fn port(&mut self, what: &str, field: &Field<u64>) -> Option<NonZeroU16> {
+        let value = self.number(what, field, 1..=65535)?;
+        NonZeroU16::new(u16::try_from(value).ok()?)
+    }
+
+    /// A duration longer than zero.
+    pub(super) fn duration(&mut self, what: &str, field: &Field<Duration>) -> Option<Duration> {
+        let duration = self.bounded(what, field)?;
+        if duration.is_zero() {
+            let span = field.as_ref()?.span;
+            self.report
+                .alert(span, format!("{what} must be longer than zero"));
+            return None;
+        }
+        Some(duration)
+    }
+
+    /// A timeout: `None` is infinite. Zero is infinite in TOML (where it was written so) and not
+    /// written in `haproxy.cfg`: there it leaves `default`.
+    pub(super) fn timeout(
+        &mut self,
+        what: &str,
+        field: &Field<Duration>,
+        default: Option<Duration>,
+    ) -> Option<Duration> {
+        match self.bounded(what, field) {
+            None => default,
+            Some(duration) if duration.is_zero() => match self.dialect {
+                Dialect::Haproxy => default,
+                Dialect::Toml => None,
+            },
+            Some(duration) => Some(duration),
+        }
+    }
+
+    fn bounded(&mut self, what: &str, field: &Field<Duration>) -> Option<Duration> {
+        let field = field.as_ref()?;
+        if field.value > DURATION_MAX {
+            self.report
+                .alert(field.span, format!("{what} is too long, at most 24 days"));
+            return None;
+        }
+        Some(field.value)
+    }
+
+    /// A word out of a list.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        what: &str,
+        field: &Field<String>,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let field = field.as_ref()?;
+        let known = words.iter().find(|(word, _)| *word == field.value);
+        if let Some(&(_, value)) = known {
+            return Some(value);
+        }
+        let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let guess = did_you_mean(&field.value, names.iter().copied());
+        self.report.alert(
+            field.span,
+            format!("{what}: '{}' is not known{guess}", field.value),
+        );
+        self.report
+            .help(format!("write one of {}", names.join(", ")));
+        None
+    }
+
+    /// A name of a proxy or server.
+    pub(super) fn name(&mut self, what: &str, written: &Spanned<String>) -> Option<Name> {
+        let message = match Name::new(&written.value) {
+            Ok(name) => return Some(name),
+            Err(None) => format!("the name of a {what} is empty"),
+            Err(Some(bad)) => {
+                format!(
+                    "'{bad}' cannot stand in the name of a {what}: '{}'",
+                    written.value
+                )
+            }
+        };
+        self.report.alert(written.span, message);
+        self.report
+            .help("names are made of letters, digits and _ . : -");
+        None
+    }
+
+    /// An address, read but not resolved.
+    pub(super) fn address(&mut self, what: &str, span: Span, text: &str) -> Option<Address> {
+        match address::parse(text) {
+            Ok(address) => Some(address),
+            Err(address::BadAddress(message, help)) => {
+                self.report.alert(span, format!("{what}: {message}"));
+                if let Some(help) = help {
+                    self.report.help(help);
+                }
+                None
+            }
+        }
+    }
+
+    /// The address of a host.
+    pub(super) fn host(&mut self, what: &str, span: Span, host: &Host) -> Option<IpAddr> {
+        let (name, family) = match host {
+            Host::Ip(ip) => return Some(*ip),
+            Host::Name(name, family) => (name, *family),
+        };
+        if !self.resolved.contains_key(name) {
+            let answer = (self.resolve)(name);
+            self.resolved.insert(name.clone(), answer);
+        }
+        let failure = match &self.resolved[name] {
+            Ok(addresses) => match addresses.iter().find(|&&ip| family.admits(ip)) {
+                Some(ip) => return Some(*ip),
+                None if addresses.is_empty() => "it has no address".to_owned(),
+                None if family == Family::V4 => "it has no IPv4 address".to_owned(),
+                None => "it has no IPv6 address".to_owned(),
+            },
+            Err(failure) => failure.clone(),
+        };
+        self.report
+            .alert(span, format!("{what}: cannot resolve '{name}': {failure}"));
+        self.report
+            .help("check the name and the resolver, or write the address itself");
+        None
+    }
+
+    /// An address with a fixed port or none, resolved.
+    pub(super) fn socket_addr(
+        &mut self,
+        what: &str,
+        written: &Spanned<String>,
+        default_port: u16,
+    ) -> Option<SocketAddr> {
+        let span = written.span;
+        let Address::Inet { host, port } = self.address(what, span, &written.value)? else {
+            let message = format!("{what}: '{}' is not an IP address", written.value);
+            self.report.alert(span, message);
+            return None;
+        };
+        let port = match port {
+            Port::None => default_port,
+            Port::Fixed(port) => port,
+            Port::Range(..) | Port::Offset(_) => {
+                let message = format!("{what}: '{}' must have one port", written.value);
+                self.report.alert(span, message);
+                return None;
+            }
+        };
+        Some(SocketAddr::new(self.host(what, span, &host)?, port))
+    }
+}

@@ -1,0 +1,310 @@
+//! Pure: frontends, their listening sockets and the stats listener.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use haproxy_compat::span::{Span, Spanned};
+
+use super::address::{Address, Port};
+use super::context::Context;
+use crate::config::defaults::{BACKLOG, METRICS_PATH};
+use crate::config::model::{
+    Bind, ClientTimeouts, Frontend, Global, Keepalive, ListenAddr, LogFormat, SessionLog, Stats,
+    UnixPermissions,
+};
+use crate::config::raw::{self, Dialect, Field};
+use crate::pure::id::{Name, ProxyId};
+
+/// The words of `log_format`.
+pub(in crate::config) const LOG_FORMATS: [(&str, LogFormat); 2] =
+    [("connect", LogFormat::Connect), ("tcp", LogFormat::Tcp)];
+
+/// What binds without a `backlog` use, most particular first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::config) struct BacklogRule {
+    /// `backlog` of the frontend.
+    pub(in crate::config) frontend: Option<NonZeroU32>,
+    /// `maxconn` of the frontend.
+    pub(in crate::config) frontend_maxconn: Option<NonZeroU32>,
+    /// `maxconn` of the process.
+    pub(in crate::config) global_maxconn: Option<NonZeroU32>,
+}
+
+impl BacklogRule {
+    /// The backlog of a bind with this `maxconn` that names none.
+    pub(in crate::config) fn default_for(self, bind_maxconn: Option<NonZeroU32>) -> NonZeroU32 {
+        const FALLBACK: NonZeroU32 = NonZeroU32::new(BACKLOG).expect("the default is not 0");
+        self.frontend
+            .or(bind_maxconn)
+            .or(self.frontend_maxconn)
+            .or(self.global_maxconn)
+            .unwrap_or(FALLBACK)
+    }
+}
+
+/// The addresses that are listened on, with the place and owner of each.
+pub(super) type Listening = HashMap<(ListenAddr, Option<String>), (Span, String)>;
+
+impl Context<'_> {
+    pub(super) fn frontend(
+        &mut self,
+        raw: &raw::Frontend,
+        name: Name,
+        id: ProxyId,
+        global: &Global,
+        listening: &mut Listening,
+    ) -> Frontend {
+        let what = format!("frontend '{name}'");
+        let maxconn = self.limit(&format!("maxconn of {what}"), &raw.maxconn);
+        let rule = BacklogRule {
+            frontend: self.limit(&format!("backlog of {what}"), &raw.backlog),
+            frontend_maxconn: maxconn,
+            global_maxconn: global.maxconn,
+        };
+        if raw.binds.is_empty() {
+            let message = format!("{what} has no 'bind': no client can reach it");
+            self.report.warning(raw.name.span, message);
+            self.report
+                .help("add a bind, or make it a backend if that was meant");
+        }
+        if raw.default_backend.is_none() && self.dialect == Dialect::Toml {
+            let message = format!("{what} has no 'backend': its clients are disconnected");
+            self.report.warning(raw.name.span, message);
+            self.report.help("write backend = \"NAME\"");
+        }
+        let backend = raw.default_backend.as_ref();
+        Frontend {
+            name,
+            id,
+            binds: self.binds(&raw.binds, &what, rule, listening),
+            backend: backend.and_then(|backend| Name::new(&backend.value).ok()),
+            maxconn,
+            timeouts: self.client_timeouts(&raw.timeouts),
+            keepalive: self.keepalive(&raw.keepalive),
+            nolinger: is_on(&raw.nolinger),
+            log: self.session_log(raw, global),
+        }
+    }
+
+    fn session_log(&mut self, raw: &raw::Frontend, global: &Global) -> SessionLog {
+        let words = LOG_FORMATS
+            .iter()
+            .enumerate()
+            .map(|(at, (word, _))| (*word, at));
+        let format = self.word("log_format", &raw.log_format, &words.collect::<Vec<_>>());
+        SessionLog {
+            targets: self.log(&raw.log, &global.log),
+            format: format
+                .map(|at| LOG_FORMATS[at].1.clone())
+                .unwrap_or_default(),
+            dontlognull: is_on(&raw.dontlognull),
+            dontlog_normal: is_on(&raw.dontlog_normal),
+            separate_errors: is_on(&raw.log_separate_errors),
+            logasap: is_on(&raw.logasap),
+        }
+    }
+
+    fn client_timeouts(&mut self, raw: &raw::ClientTimeouts) -> ClientTimeouts {
+        let client = self.timeout("timeout client", &raw.client, None);
+        ClientTimeouts {
+            client,
+            client_fin: self.timeout("timeout client_fin", &raw.client_fin, client),
+        }
+    }
+
+    /// Keepalive of either side; its numbers count only where it is on.
+    pub(super) fn keepalive(&mut self, raw: &raw::Keepalive) -> Option<Keepalive> {
+        let keepalive = Keepalive {
+            idle: self.whole_seconds("keepalive idle", &raw.idle),
+            intvl: self.whole_seconds("keepalive intvl", &raw.intvl),
+            cnt: self.limit("keepalive cnt", &raw.cnt),
+        };
+        is_on(&raw.enabled).then_some(keepalive)
+    }
+
+    /// The kernel counts keepalive in seconds and takes at most 32767 of them.
+    fn whole_seconds(&mut self, what: &str, field: &Field<Duration>) -> Option<Duration> {
+        const MAX: Duration = Duration::from_secs(32767);
+        let duration = self.optional_duration(what, field)?;
+        let span = field.as_ref()?.span;
+        if duration.subsec_nanos() != 0 || duration > MAX {
+            self.report
+                .alert(span, format!("{what} must be whole seconds, at most 32767"));
+            return None;
+        }
+        Some(duration)
+    }
+
+    pub(super) fn stats(
+        &mut self,
+        raw: &raw::Stats,
+        name: Name,
+        global: &Global,
+        listening: &mut Listening,
+    ) -> Stats {
+        let what = format!("stats listener '{name}'");
+        let rule = BacklogRule {
+            global_maxconn: global.maxconn,
+            ..BacklogRule::default()
+        };
+        if raw.binds.is_empty() {
+            self.report.warning(
+                raw.name.span,
+                format!("{what} has no 'bind': nobody can ask it"),
+            );
+            self.report.help("write bind = \"127.0.0.1:8404\"");
+        }
+        let path = raw.metrics_path.as_ref();
+        if let Some(path) = path.filter(|path| !path.value.starts_with('/')) {
+            self.report.alert(
+                path.span,
+                format!("the path '{}' does not start with '/'", path.value),
+            );
+        }
+        Stats {
+            binds: self.binds(&raw.binds, &what, rule, listening),
+            metrics_path: path.map_or_else(|| METRICS_PATH.to_owned(), |path| path.value.clone()),
+            name,
+        }
+    }
+
+    fn binds(
+        &mut self,
+        raw: &[raw::Bind],
+        owner: &str,
+        rule: BacklogRule,
+        listening: &mut Listening,
+    ) -> Vec<Bind> {
+        let mut binds = Vec::new();
+        for raw in raw {
+            let options = self.bind_options(raw, owner, rule);
+            for part in raw.address.value.split(',') {
+                let part = Spanned::new(part.trim(), raw.address.span);
+                for address in self.listen_addresses(&part, owner) {
+                    let bind = Bind {
+                        address,
+                        ..options.clone()
+                    };
+                    self.claim(&bind, part.span, owner, listening);
+                    binds.push(bind);
+                }
+            }
+        }
+        binds
+    }
+
+    fn bind_options(&mut self, raw: &raw::Bind, owner: &str, rule: BacklogRule) -> Bind {
+        let maxconn = self.limit(&format!("maxconn of a bind of {owner}"), &raw.maxconn);
+        let backlog = self.limit(&format!("backlog of a bind of {owner}"), &raw.backlog);
+        let mode = self.number("mode", &raw.mode, 0..=0o7777);
+        let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
+        Bind {
+            name: text(&raw.name),
+            address: ListenAddr::Fd(0),
+            maxconn,
+            backlog: backlog.unwrap_or_else(|| rule.default_for(maxconn)),
+            accept_proxy: is_on(&raw.accept_proxy),
+            tcp_ut: self.duration("tcp_ut", &raw.tcp_ut),
+            interface: text(&raw.interface),
+            v6only: raw.v6only.as_ref().map(|only| only.value),
+            unix: UnixPermissions {
+                mode: mode.and_then(|mode| u32::try_from(mode).ok()),
+                user: text(&raw.user),
+                group: text(&raw.group),
+            },
+        }
+    }
+
+    /// One address, a range expanded to one for each port.
+    fn listen_addresses(&mut self, written: &Spanned<&str>, owner: &str) -> Vec<ListenAddr> {
+        let span = written.span;
+        let what = format!("bind of {owner}");
+        let refuse = |context: &mut Self, why: &str, help: String| {
+            context
+                .report
+                .alert(span, format!("{what}: {why} '{}'", written.value));
+            context.report.help(help);
+            Vec::new()
+        };
+        let Some(address) = self.address(&what, span, written.value) else {
+            return Vec::new();
+        };
+        let (host, port) = match address {
+            Address::Unix(path) => return self.one_listener(ListenAddr::Unix(path.into()), span),
+            Address::Abstract(name) => {
+                return self.one_listener(ListenAddr::Abstract(name.into_bytes()), span);
+            }
+            Address::Fd(fd) => return self.one_listener(ListenAddr::Fd(fd), span),
+            Address::Standard { .. } => {
+                return refuse(self, "nothing can listen on", "write \"*:3306\"".to_owned());
+            }
+            Address::Inet { host, port } => (host, port),
+        };
+        let (first, last) = match port {
+            Port::Fixed(port) if port != 0 => (port, port),
+            Port::Range(first, last) => (first, last),
+            Port::Offset(_) => {
+                let help = "offsets are for servers".to_owned();
+                return refuse(self, "the port cannot be an offset in", help);
+            }
+            Port::Fixed(_) => {
+                return refuse(
+                    self,
+                    "port 0 cannot be listened on in",
+                    "name a port".to_owned(),
+                );
+            }
+            Port::None => {
+                let help = format!("write \"{}:3306\"", written.value.trim_end_matches(':'));
+                return refuse(self, "no port in", help);
+            }
+        };
+        let Some(ip) = self.host(&what, span, &host) else {
+            return Vec::new();
+        };
+        if !self.take_listeners(usize::from(last - first) + 1, span) {
+            return Vec::new();
+        }
+        (first..=last)
+            .map(|port| ListenAddr::Tcp(SocketAddr::new(ip, port)))
+            .collect()
+    }
+
+    fn one_listener(&mut self, address: ListenAddr, span: Span) -> Vec<ListenAddr> {
+        if self.take_listeners(1, span) {
+            vec![address]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Finds two binds on one address. HAProxy lets the kernel spread clients over them, so that a
+    /// file of its own goes on loading.
+    fn claim(&mut self, bind: &Bind, span: Span, owner: &str, listening: &mut Listening) {
+        let key = (bind.address.clone(), bind.interface.clone());
+        let Some((first, first_owner)) = listening.get(&key) else {
+            listening.insert(key, (span, owner.to_owned()));
+            return;
+        };
+        let (first, label) = (*first, format!("{first_owner} listens there already"));
+        let address = super::listen_text(&bind.address);
+        let can_share = matches!(bind.address, ListenAddr::Tcp(_));
+        if self.dialect == Dialect::Haproxy && can_share {
+            let message = format!(
+                "{owner} listens on {address} a second time: the kernel will spread clients"
+            );
+            self.report.warning(span, message);
+        } else {
+            self.report
+                .alert(span, format!("{owner} listens on {address} a second time"));
+        }
+        self.report.related(first, label);
+    }
+}
+
+/// Whether a flag was written and is on.
+pub(super) fn is_on(field: &Field<bool>) -> bool {
+    field.as_ref().is_some_and(|field| field.value)
+}

@@ -1,0 +1,157 @@
+//! Pure: the process and log targets.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use super::address::{Address, Port};
+use super::context::Context;
+use crate::config::defaults::{
+    BUFSIZE_BYTES, BUFSIZE_MAX_BYTES, BUFSIZE_MIN_BYTES, LOG_FACILITY, LOG_LEN_BYTES,
+    LOG_LEN_MAX_BYTES, LOG_LEN_MIN_BYTES, LOG_LEVEL, LOG_MINLEVEL, LOG_PORT,
+    SPREAD_CHECKS_MAX_PERCENT, SPREAD_CHECKS_PERCENT, THREADS_MAX,
+};
+use crate::config::model::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+use crate::config::raw::{self, Dialect, Field};
+
+/// The words of `format`.
+pub(in crate::config) const FRAMINGS: [(&str, LogFraming); 8] = [
+    ("local", LogFraming::Local),
+    ("rfc3164", LogFraming::Rfc3164),
+    ("rfc5424", LogFraming::Rfc5424),
+    ("priority", LogFraming::Priority),
+    ("short", LogFraming::Short),
+    ("timed", LogFraming::Timed),
+    ("iso", LogFraming::Iso),
+    ("raw", LogFraming::Raw),
+];
+
+impl Context<'_> {
+    pub(super) fn global(&mut self, raw: &raw::Global) -> Global {
+        let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
+        let path = |field: &Field<String>| field.as_ref().map(|field| PathBuf::from(&field.value));
+        let nbthread = self.number("nbthread", &raw.nbthread, 1..=THREADS_MAX);
+        let spread = self.number(
+            "spread_checks",
+            &raw.spread_checks,
+            0..=SPREAD_CHECKS_MAX_PERCENT,
+        );
+        let bufsize = self.number(
+            "bufsize",
+            &raw.bufsize,
+            BUFSIZE_MIN_BYTES..=BUFSIZE_MAX_BYTES,
+        );
+        Global {
+            maxconn: self.limit("maxconn", &raw.maxconn),
+            nbthread: nbthread
+                .and_then(|count| u16::try_from(count).ok())
+                .and_then(NonZeroU16::new),
+            log: raw
+                .log
+                .iter()
+                .filter_map(|target| self.log_target(target))
+                .collect(),
+            log_tag: text(&raw.log_tag),
+            log_send_hostname: text(&raw.log_send_hostname),
+            user: text(&raw.user),
+            group: text(&raw.group),
+            uid: self.account_number("uid", &raw.uid),
+            gid: self.account_number("gid", &raw.gid),
+            chroot: path(&raw.chroot),
+            pidfile: path(&raw.pidfile),
+            daemon: raw.daemon.as_ref().is_some_and(|daemon| daemon.value),
+            hard_stop_after: self.timeout("hard_stop_after", &raw.hard_stop_after, None),
+            spread_checks_percent: spread
+                .and_then(|percent| u8::try_from(percent).ok())
+                .unwrap_or(SPREAD_CHECKS_PERCENT),
+            max_spread_checks: self.optional_duration("max_spread_checks", &raw.max_spread_checks),
+            bufsize: bufsize
+                .and_then(|bytes| usize::try_from(bytes).ok())
+                .unwrap_or(BUFSIZE_BYTES),
+        }
+    }
+
+    /// An account's number; 2^32 - 1 means "unchanged" to the kernel and is none.
+    fn account_number(&mut self, what: &str, field: &Field<u64>) -> Option<u32> {
+        let number = self.number(what, field, 0..=u64::from(u32::MAX - 1))?;
+        u32::try_from(number).ok()
+    }
+
+    /// `log` lines of a proxy, `log global` replaced.
+    pub(super) fn log(&mut self, lines: &[raw::Log], global: &[LogTarget]) -> Vec<LogTarget> {
+        let mut targets = Vec::new();
+        for line in lines {
+            match line {
+                raw::Log::Global(_) => targets.extend_from_slice(global),
+                raw::Log::Target(target) => targets.extend(self.log_target(target)),
+            }
+        }
+        targets
+    }
+
+    fn log_target(&mut self, raw: &raw::LogTarget) -> Option<LogTarget> {
+        let len = self.number(
+            "len of a log target",
+            &raw.len,
+            LOG_LEN_MIN_BYTES..=LOG_LEN_MAX_BYTES,
+        );
+        let levels = LogLevel::all();
+        let facilities: Vec<_> = Facility::names()
+            .iter()
+            .filter_map(|name| Some((*name, Facility::from_name(name)?)))
+            .collect();
+        let framing = self.word("log format", &raw.format, &FRAMINGS);
+        let facility = self.word("log facility", &raw.facility, &facilities);
+        let level = self.word("log level", &raw.level, levels);
+        let minlevel = self.word("log minimum level", &raw.minlevel, levels);
+        if raw.facility.is_none() && self.dialect == Dialect::Haproxy {
+            let span = raw.target.span;
+            self.report.alert(span, "a log target needs a facility");
+            self.report
+                .help(format!("write 'log {} local0'", raw.target.value));
+        }
+        Some(LogTarget {
+            sink: self.log_sink(raw)?,
+            framing: framing.unwrap_or_default(),
+            len: len
+                .and_then(|len| usize::try_from(len).ok())
+                .unwrap_or(LOG_LEN_BYTES),
+            facility: facility.unwrap_or(LOG_FACILITY),
+            level: level.unwrap_or(LOG_LEVEL),
+            minlevel: minlevel.unwrap_or(LOG_MINLEVEL),
+        })
+    }
+
+    fn log_sink(&mut self, raw: &raw::LogTarget) -> Option<LogSink> {
+        let span = raw.target.span;
+        let text = &raw.target.value;
+        let refuse = |context: &mut Self, why: &str| {
+            context
+                .report
+                .alert(span, format!("log target '{text}': {why}"));
+            context
+                .report
+                .help("targets: 127.0.0.1:514, /dev/log, stdout, stderr, fd@2");
+            None
+        };
+        match self.address("log target", span, text)? {
+            Address::Standard { is_error: true } => Some(LogSink::Stderr),
+            Address::Standard { is_error: false } => Some(LogSink::Stdout),
+            Address::Fd(fd) => Some(LogSink::Fd(fd)),
+            Address::Unix(path) => Some(LogSink::Unix(path.into())),
+            Address::Abstract(_) => refuse(self, "abstract sockets take no log"),
+            Address::Inet { .. } if text.starts_with("tcp") => {
+                refuse(self, "syslog over TCP is not supported")
+            }
+            Address::Inet { host, port } => {
+                let port = match port {
+                    Port::None | Port::Fixed(0) => LOG_PORT,
+                    Port::Fixed(port) => port,
+                    Port::Range(..) | Port::Offset(_) => return refuse(self, "it needs one port"),
+                };
+                let ip = self.host("log target", span, &host)?;
+                Some(LogSink::Udp(SocketAddr::new(ip, port)))
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Pure: raw -> model, never stopping at the first mistake.
+//!
+//! Each part reports what is wrong with it and goes on with a default, so that one load shows every
+//! mistake; if any was an alert, what came out is thrown away. No I/O: host names go to a resolver
+//! that the caller passes in, users and files are looked up when the process starts.
+
+mod address;
+mod backend;
+mod check;
+mod context;
+mod frontend;
+mod global;
+mod number;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use haproxy_compat::diag::Report;
+use haproxy_compat::span::{Span, Spanned};
+
+pub(super) use self::backend::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
+pub(super) use self::check::{MYSQL_DIALECTS, connect_bound};
+use self::context::Context;
+pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
+pub(super) use self::global::FRAMINGS;
+pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
+use super::Resolve;
+use super::model::{Config, ListenAddr};
+use super::raw::{self, Dialect, Field};
+use super::suggest::did_you_mean;
+use crate::pure::id::{Name, ProxyId};
+
+/// What was meant, or `None` where the report refuses it.
+pub(super) fn validate(
+    raw: &raw::Config,
+    resolve: &mut Resolve<'_>,
+    report: &mut Report,
+) -> Option<Config> {
+    let mut context = Context::new(raw.dialect, resolve, report);
+    let ids = context.proxy_ids(raw);
+    let (frontend_ids, backend_ids) = ids.split_at(raw.frontends.len());
+    let global = context.global(&raw.global);
+    let mut listening = HashMap::new();
+
+    let mut names = HashMap::new();
+    let mut frontends = Vec::new();
+    for (raw, &id) in raw.frontends.iter().zip(frontend_ids) {
+        let Some(name) = context.new_name("frontend", &raw.name, &mut names) else {
+            continue;
+        };
+        frontends.push(context.frontend(raw, name, ProxyId(id), &global, &mut listening));
+    }
+    let mut names = HashMap::new();
+    let mut backends = Vec::new();
+    for (raw, &id) in raw.backends.iter().zip(backend_ids) {
+        let Some(name) = context.new_name("backend", &raw.name, &mut names) else {
+            continue;
+        };
+        backends.push(context.backend(raw, name, ProxyId(id), &global.log));
+    }
+    let mut names = HashMap::new();
+    let mut stats = Vec::new();
+    for raw in &raw.stats {
+        let Some(name) = context.new_name("stats listener", &raw.name, &mut names) else {
+            continue;
+        };
+        stats.push(context.stats(raw, name, &global, &mut listening));
+    }
+    context.backends_exist(raw);
+    if raw.dialect == Dialect::Haproxy {
+        context.missing_timeouts(raw);
+    }
+    let config = Config {
+        global,
+        frontends,
+        backends,
+        stats,
+    };
+    (!report.is_refused()).then_some(config)
+}
+
+/// An address as HAProxy writes it.
+pub(super) fn listen_text(address: &ListenAddr) -> String {
+    match address {
+        ListenAddr::Tcp(address) => address.to_string(),
+        ListenAddr::Unix(path) => format!("unix@{}", path.display()),
+        ListenAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
+        ListenAddr::Fd(fd) => format!("fd@{fd}"),
+    }
+}
+
+impl Context<'_> {
+    /// A name that no other of its kind has.
+    fn new_name(
+        &mut self,
+        kind: &str,
+        written: &Spanned<String>,
+        names: &mut HashMap<String, Span>,
+    ) -> Option<Name> {
+        let name = self.name(kind, written)?;
+        if let Some(&first) = names.get(&written.value) {
+            self.report
+                .alert(written.span, format!("a second {kind} '{name}'"));
+            self.report.related(first, "the first");
+            return None;
+        }
+        names.insert(written.value.clone(), written.span);
+        Some(name)
+    }
+
+    /// The ids of all frontends, then all backends.
+    fn proxy_ids(&mut self, raw: &raw::Config) -> Vec<u32> {
+        let frontends = raw
+            .frontends
+            .iter()
+            .map(|raw| ("frontend", raw.section, &raw.name, &raw.id));
+        let backends = raw
+            .backends
+            .iter()
+            .map(|raw| ("backend", raw.section, &raw.name, &raw.id));
+        let mut halves = Vec::new();
+        let mut taken: HashMap<u32, (u32, Span)> = HashMap::new();
+        for (kind, section, name, field) in frontends.chain(backends) {
+            let what = format!("{kind} '{}'", name.value);
+            let id = self
+                .positive(&format!("id of {what}"), field)
+                .map(std::num::NonZero::get);
+            halves.push((section, id));
+            let (Some(id), Some(field)) = (id, field) else {
+                continue;
+            };
+            match taken.get(&id) {
+                Some(&(owner, first)) if owner != section => {
+                    self.report
+                        .alert(field.span, format!("{what} has an id that is taken: {id}"));
+                    self.report.related(first, "taken here");
+                }
+                _ => {
+                    taken.insert(id, (section, field.span));
+                }
+            }
+        }
+        number::proxies(&halves)
+    }
+
+    fn backends_exist(&mut self, raw: &raw::Config) {
+        let known: Vec<&str> = raw
+            .backends
+            .iter()
+            .map(|raw| raw.name.value.as_str())
+            .collect();
+        for frontend in &raw.frontends {
+            let Some(backend) = &frontend.default_backend else {
+                continue;
+            };
+            if known.contains(&backend.value.as_str()) {
+                continue;
+            }
+            let guess = did_you_mean(&backend.value, known.iter().copied());
+            let message = format!(
+                "frontend '{}': there is no backend '{}'{guess}",
+                frontend.name.value, backend.value
+            );
+            self.report.alert(backend.span, message);
+            if known.is_empty() {
+                self.report.help("no backend is defined");
+            } else {
+                self.report.help(format!("backends: {}", known.join(", ")));
+            }
+        }
+    }
+
+    /// HAProxy's warning, once a section.
+    fn missing_timeouts(&mut self, raw: &raw::Config) {
+        let is_set = |field: &Field<std::time::Duration>| {
+            field.as_ref().is_some_and(|field| !field.value.is_zero())
+        };
+        let mut missing: Vec<(u32, &str, &Spanned<String>, Vec<&str>)> = Vec::new();
+        for frontend in &raw.frontends {
+            if !is_set(&frontend.timeouts.client) {
+                missing.push((frontend.section, "frontend", &frontend.name, vec!["client"]));
+            }
+        }
+        for backend in raw
+            .backends
+            .iter()
+            .filter(|backend| !backend.servers.is_empty())
+        {
+            let timeouts = &backend.timeouts;
+            let mut words = Vec::new();
+            if !is_set(&timeouts.connect) {
+                words.push("connect");
+            }
+            if !is_set(&timeouts.server) && !is_set(&timeouts.tunnel) {
+                words.push("server");
+            }
+            let front = missing
+                .iter_mut()
+                .find(|(section, ..)| *section == backend.section);
+            match front {
+                _ if words.is_empty() => {}
+                Some((_, kind, _, front_words)) => {
+                    *kind = "proxy";
+                    front_words.append(&mut words);
+                }
+                None => missing.push((backend.section, "backend", &backend.name, words)),
+            }
+        }
+        missing.sort_by_key(|(section, ..)| *section);
+        for (_, kind, name, words) in missing {
+            let is_listen = raw
+                .frontends
+                .iter()
+                .any(|front| front.name.span == name.span)
+                && raw.backends.iter().any(|back| back.name.span == name.span);
+            let kind = if is_listen { "proxy" } else { kind };
+            let message = format!("missing timeouts for {kind} '{}'", name.value);
+            self.report.warning(name.span, message);
+            let words = words.join("', '");
+            self.report.help(format!(
+                "set timeout '{words}' to more than zero: without it a peer that vanished is kept \
+                 forever"
+            ));
+        }
+    }
+}
