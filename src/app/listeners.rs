@@ -23,6 +23,13 @@ pub(super) struct Opened {
     sockets: Vec<Socket>,
 }
 
+impl Opened {
+    /// Whether these sockets are of `frontend`.
+    pub(super) fn belongs_to(&self, frontend: &Frontend) -> bool {
+        *frontend.name == *self.frontend
+    }
+}
+
 /// One `bind` that is being accepted from.
 #[derive(Debug)]
 struct Listening {
@@ -30,7 +37,6 @@ struct Listening {
     bind: Bind,
     keepalive: Option<Keepalive>,
     stop: CancellationToken,
-    door: Arc<Door>,
 }
 
 /// All of them.
@@ -93,7 +99,7 @@ impl Listeners {
                 }
             });
         }
-        self.listening.push(Listening { frontend: name, bind, keepalive, stop, door });
+        self.listening.push(Listening { frontend: name, bind, keepalive, stop });
     }
 
     /// Closes the sockets that `frontends` no longer name.
@@ -116,11 +122,6 @@ impl Listeners {
         for listening in self.listening.drain(..) {
             listening.stop.cancel();
         }
-    }
-
-    /// The doors that are open, for statistics.
-    pub(super) fn doors(&self) -> impl Iterator<Item = &Arc<Door>> {
-        self.listening.iter().map(|listening| &listening.door)
     }
 
     fn is_open(&self, frontend: &Settings, bind: &Bind) -> bool {

@@ -9,3 +9,6 @@ pub mod balance;
 pub mod id;
 pub mod session;
 pub mod weight;
+pub mod health;
+pub mod probe;
+pub mod wire;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::assign::{client_gone, poll_client_gone, sleep_or_forever};
+use super::assign::{poll_client_gone, sleep_or_forever};
 use super::{Ended, Session};
 use crate::clock;
 use crate::config::model::{self, Balance, ProxyHeader, ServerAddr};
@@ -20,8 +20,9 @@ use crate::net::relay::write_all;
 use crate::net::stream::Stream;
 use crate::pure::session::retry::{self, Failure, Next, Policy};
 use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::pure::wire::proxy::Endpoints;
 use crate::pure::wire::proxy_v1;
-use crate::pure::wire::proxy_v2;
+use crate::pure::wire::proxy_v2::{self, Checksum};
 use crate::state::{Backend, Lease};
 
 /// A connected server and the session's slot on it.
@@ -225,10 +226,13 @@ impl Session {
 
     fn proxy_header(&mut self, version: Option<ProxyHeader>) -> Vec<u8> {
         let addresses = self.source.zip(self.destination);
+        let endpoints =
+            addresses.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst });
         match version {
             None => Vec::new(),
-            Some(ProxyHeader::V1) => proxy_v1::encode(addresses),
-            Some(ProxyHeader::V2) => proxy_v2::encode(addresses),
+            Some(ProxyHeader::V1) => proxy_v1::encode(&endpoints),
+            Some(ProxyHeader::V2) => proxy_v2::encode(&endpoints, Checksum::Absent, &[])
+                .expect("a header without extensions is never too long"),
         }
     }
 
@@ -252,7 +256,7 @@ fn policy(backend: &Backend, settings: &model::Backend) -> Policy {
         retries: settings.retries,
         redispatch: settings.redispatch,
         connect: settings.timeouts.connect,
-        active: backend.live().counts().0,
+        active: backend.live().active,
         round_robin: matches!(settings.balance, Balance::RoundRobin | Balance::StaticRr),
     }
 }

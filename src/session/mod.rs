@@ -9,6 +9,7 @@
 mod assign;
 mod dial;
 mod finish;
+mod inspect;
 pub mod listener;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! A backend: its servers, the live set among them, and the desk that assigns sessions.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
@@ -18,6 +19,10 @@ pub struct Live {
     pub generation: u64,
     /// Who may be picked.
     pub set: LiveSet,
+    /// Servers that may be picked and are not backups.
+    pub active: usize,
+    /// Backups that may be picked, whether they have to serve or not.
+    pub backup: usize,
     /// All servers in file order.
     pub servers: Vec<Arc<Server>>,
 }
@@ -37,23 +42,31 @@ impl Live {
         self.set.members().iter().any(|member| member.server == index)
     }
 
-    /// Servers in the set that are not backups, and servers in it that are.
-    #[must_use]
-    pub fn counts(&self) -> (usize, usize) {
-        let usable = |backup| {
-            let counted = |server: &&Arc<Server>| {
-                server.settings().backup == backup && server.effective_weight().is_some()
-            };
-            self.servers.iter().filter(counted).count()
-        };
-        (usable(false), usable(true))
-    }
-
     /// Whether sessions go to backups because no active server may be picked.
     #[must_use]
     pub fn on_backup(&self) -> bool {
         self.set.tier() != Tier::Active
     }
+}
+
+/// Since when a backend can or cannot serve.
+#[derive(Clone, Copy, Debug)]
+struct Availability {
+    up: bool,
+    since: Instant,
+    downtime: Duration,
+    downs: u64,
+}
+
+/// A backend's availability as statistics show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AvailabilityView {
+    /// Time since it last became able or unable to serve.
+    pub since: Duration,
+    /// Time it could not serve, all in all.
+    pub downtime: Duration,
+    /// Times it became unable to serve.
+    pub downs: u64,
 }
 
 /// A backend. It keeps its identity, counters and sessions through reloads.
@@ -66,6 +79,7 @@ pub struct Backend {
     settings: ArcSwap<model::Backend>,
     live: ArcSwap<Live>,
     changed: watch::Sender<u64>,
+    availability: Mutex<Availability>,
     /// Where sessions are assigned and wait.
     pub(super) desk: Desk,
 }
@@ -73,8 +87,12 @@ pub struct Backend {
 impl Backend {
     /// A backend with its first live set, generation 0.
     #[must_use]
-    pub fn new(settings: model::Backend, live: Live) -> Self {
+    pub fn new(settings: model::Backend, live: Live, now: Instant) -> Self {
+        let up = !live.set.members().is_empty();
+        let downs = u64::from(!up);
+        let availability = Availability { up, since: now, downtime: Duration::ZERO, downs };
         Self {
+            availability: Mutex::new(availability),
             name: settings.name.as_str().into(),
             service: Service::default(),
             desk: Desk::new(settings.balance, &live),
@@ -110,6 +128,33 @@ impl Backend {
     /// For [`publish`](super::publish) only.
     pub(super) const fn live_cell(&self) -> &ArcSwap<Live> {
         &self.live
+    }
+
+    /// Since when, and for how long before, this backend could not serve.
+    #[must_use]
+    pub fn availability(&self, now: Instant) -> AvailabilityView {
+        let Availability { up, since, downtime, downs } = *self.lock_availability();
+        let since = now.saturating_duration_since(since);
+        let running = if up { Duration::ZERO } else { since };
+        AvailabilityView { since, downtime: downtime + running, downs }
+    }
+
+    /// For [`publish`](super::publish) only.
+    pub(super) fn note_availability(&self, up: bool, now: Instant) {
+        let mut was = self.lock_availability();
+        if was.up == up {
+            return;
+        }
+        if !was.up {
+            let lasted = now.saturating_duration_since(was.since);
+            was.downtime += lasted;
+        }
+        was.downs += u64::from(!up);
+        (was.up, was.since) = (up, now);
+    }
+
+    fn lock_availability(&self) -> MutexGuard<'_, Availability> {
+        self.availability.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// For [`publish`](super::publish) only: tells everybody who waits for a change.

@@ -150,7 +150,7 @@ impl Desk {
             from = number + 1;
             let server = match at {
                 Some(at) if live.contains(at) => {
-                    if !inner.policy.has_room(at) {
+                    if !inner.policy.has_slot(at) {
                         continue;
                     }
                     at

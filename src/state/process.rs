@@ -25,6 +25,7 @@ pub struct Objects {
 #[derive(Debug)]
 pub struct Process {
     started: Instant,
+    workers: usize,
     /// Client connections of all frontends.
     pub gate: Arc<Gate>,
     /// Client connections since the start.
@@ -47,10 +48,16 @@ pub struct Process {
 impl Process {
     /// A process that serves nothing yet.
     #[must_use]
-    pub fn new(started: Instant, maxconn: u32, config: Arc<model::Config>) -> Self {
+    pub fn new(
+        started: Instant,
+        workers: usize,
+        maxconn: u32,
+        config: Arc<model::Config>,
+    ) -> Self {
         let nothing = Objects { config, frontends: Vec::new(), backends: Vec::new() };
         Self {
             started,
+            workers,
             gate: Arc::new(Gate::new(maxconn)),
             connections: Counter::default(),
             connection_rate: Rate::default(),
@@ -67,6 +74,12 @@ impl Process {
     #[must_use]
     pub fn uptime(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.started)
+    }
+
+    /// Worker threads.
+    #[must_use]
+    pub const fn workers(&self) -> usize {
+        self.workers
     }
 
     /// Everything that runs.

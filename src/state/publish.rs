@@ -1,37 +1,46 @@
 //! The one writer: everything that is swapped atomically is swapped here.
 //!
 //! Called from the control thread only. From a verdict to the swapped set there is no timer, no
-//! poll and no lock held across an await: [`standing`] builds the new set and stores it, and the
+//! poll and no lock held across an await: [`health`] builds the new set and stores it, and the
 //! next pick finds it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::frontend::Route;
 use super::process::Objects;
 use super::{Backend, Frontend, Live, Process, Server};
 use crate::config::model;
 use crate::pure::balance::{Backups, Candidate, LiveSet};
-use crate::pure::health::View;
+use crate::pure::health::Health;
 
-/// A server's health changed: shows it, and swaps in a new live set if who may be picked changed.
-/// Returns whether it did.
-pub fn standing(backend: &Arc<Backend>, server: &Server, view: View) -> bool {
+/// Changes a server's health, and swaps in a new live set if that changed who may be picked.
+pub fn health<R>(
+    backend: &Arc<Backend>,
+    server: &Server,
+    now: Instant,
+    change: impl FnOnce(&mut Health) -> R,
+) -> R {
     let before = server.effective_weight();
-    server.set_view(view);
-    let changed = before != server.effective_weight();
-    if changed {
+    let result = server.change_health(change);
+    if before != server.effective_weight() {
         let servers = backend.live().servers.clone();
-        swap(backend, servers);
+        swap(backend, servers, now);
     }
-    changed
+    result
 }
 
 /// A reload changed a backend: its settings, its servers, or both.
-pub fn backend(backend: &Arc<Backend>, settings: model::Backend, servers: Vec<Arc<Server>>) {
+pub fn backend(
+    backend: &Arc<Backend>,
+    settings: model::Backend,
+    servers: Vec<Arc<Server>>,
+    now: Instant,
+) {
     let balance = settings.balance;
     backend.settings_cell().store(Arc::new(settings));
     backend.desk.set_balance(balance);
-    swap(backend, servers);
+    swap(backend, servers, now);
 }
 
 /// A reload changed a server's settings. [`backend`] must follow, so that the live set does.
@@ -55,7 +64,11 @@ pub fn objects(process: &Process, objects: Objects) {
 pub fn snapshot(settings: &model::Backend, servers: Vec<Arc<Server>>, generation: u64) -> Live {
     let candidates: Vec<Candidate> = servers.iter().map(|server| candidate(server)).collect();
     let backups = if settings.allbackups { Backups::All } else { Backups::First };
-    Live { generation, set: LiveSet::build(&candidates, backups), servers }
+    let usable = |backup| {
+        candidates.iter().filter(|c| c.backup == backup && c.effective.is_some()).count()
+    };
+    let (active, backup) = (usable(false), usable(true));
+    Live { generation, set: LiveSet::build(&candidates, backups), active, backup, servers }
 }
 
 fn candidate(server: &Server) -> Candidate {
@@ -70,9 +83,10 @@ fn candidate(server: &Server) -> Candidate {
     }
 }
 
-fn swap(backend: &Arc<Backend>, servers: Vec<Arc<Server>>) {
+fn swap(backend: &Arc<Backend>, servers: Vec<Arc<Server>>, now: Instant) {
     let generation = backend.live().generation + 1;
     let live = snapshot(&backend.settings(), servers, generation);
+    backend.note_availability(!live.set.members().is_empty(), now);
     backend.live_cell().store(Arc::new(live));
     backend.announce(generation);
     backend.desk.serve(backend);

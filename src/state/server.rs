@@ -1,7 +1,7 @@
 //! A server: its settings, its health as others see it, and the sessions' ways to speak to its check.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use super::counters::Service;
 use crate::config::model;
 use crate::pure::balance::{EffectiveWeight, ServerIndex};
-use crate::pure::health::{Standing, View};
+use crate::pure::health::{Health, Standing};
 
 /// Why sessions of a server are ended before their time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +33,9 @@ pub struct Server {
     /// Counters.
     pub service: Service,
     settings: ArcSwap<model::Server>,
-    view: Mutex<View>,
-    hints: Notify,
+    health: Mutex<Health>,
+    wake: Notify,
+    hinted: AtomicBool,
     passed: watch::Sender<Option<Instant>>,
     cut: Notify,
     cuts: AtomicU64,
@@ -42,16 +43,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server as configured; `view` is its health before the first check.
+    /// A server as configured, with its health before the first check.
     #[must_use]
-    pub fn new(settings: model::Server, index: ServerIndex, view: View) -> Self {
+    pub fn new(settings: model::Server, index: ServerIndex, health: Health) -> Self {
         Self {
             name: settings.name.as_str().into(),
             index,
             service: Service::default(),
             settings: ArcSwap::from_pointee(settings),
-            view: Mutex::new(view),
-            hints: Notify::new(),
+            health: Mutex::new(health),
+            wake: Notify::new(),
+            hinted: AtomicBool::new(false),
             passed: watch::Sender::new(None),
             cut: Notify::new(),
             cuts: AtomicU64::new(0),
@@ -65,16 +67,20 @@ impl Server {
         self.settings.load()
     }
 
-    /// Its health, as the last verdict left it.
+    /// Its health now. Sessions have no need of it: the live set says who may be picked.
     #[must_use]
-    pub fn view(&self) -> View {
-        self.view.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn health(&self) -> Health {
+        self.lock_health().clone()
     }
 
     /// Its standing.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        self.view.lock().unwrap_or_else(PoisonError::into_inner).standing
+        self.lock_health().standing()
+    }
+
+    fn lock_health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What load balancing gives it now; `None` where it may not be picked.
@@ -89,15 +95,29 @@ impl Server {
     /// Tells the server's check that a session's connection failed. Never waits; many hints before
     /// the check looks are one.
     pub fn hint(&self) {
-        self.hints.notify_one();
+        self.hinted.store(true, Ordering::Release);
+        self.wake.notify_one();
     }
 
-    /// Waits for a hint.
+    /// Tells the server's check that its settings or its health changed. Never waits.
+    pub fn wake_check(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Waits for [`hint`](Self::hint) or [`wake_check`](Self::wake_check), and says whether there
+    /// was a hint. For the server's check only.
     ///
     /// # Cancel safety
-    /// Safe: a hint that was not received stays.
-    pub async fn hinted(&self) {
-        self.hints.notified().await;
+    /// Safe: what was not received stays.
+    pub async fn woken(&self) -> bool {
+        self.wake.notified().await;
+        self.hinted.swap(false, Ordering::AcqRel)
+    }
+
+    /// When the next check is due; `None`: not before the check is woken.
+    #[must_use]
+    pub fn next_check(&self) -> Option<Instant> {
+        self.lock_health().next_check()
     }
 
     /// Follows the start times of checks that passed.
@@ -150,8 +170,8 @@ impl Server {
     }
 
     /// For [`publish`](super::publish) only.
-    pub(super) fn set_view(&self, view: View) {
-        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = view;
+    pub(super) fn change_health<R>(&self, change: impl FnOnce(&mut Health) -> R) -> R {
+        change(&mut self.lock_health())
     }
 
     /// For [`publish`](super::publish) only.

@@ -218,6 +218,26 @@ impl Policy {
         self.live = live;
     }
 
+    /// The same servers and sessions under another algorithm, whose turns start anew.
+    #[must_use]
+    pub fn with_algorithm(&self, algorithm: Algorithm) -> Self {
+        let mut policy = Self::new(algorithm, self.live.clone());
+        for member in self.live.members() {
+            let load = self.load(member.server);
+            policy.change(member.server, |started| *started = load);
+        }
+        policy.loads = self.loads.clone();
+        policy
+    }
+
+    /// Whether a session that waits for `server` may take a slot of it now.
+    #[must_use]
+    pub fn has_slot(&self, server: ServerIndex) -> bool {
+        let place = self.places.get(server.slot()).copied().flatten();
+        let maxconn = place.and_then(|place| self.live.members()[place].maxconn);
+        maxconn.is_none_or(|max| self.load(server).served < max.get())
+    }
+
     /// A session took a slot of `server`, as a pick told it to or for a reason of its own.
     pub fn handle_started(&mut self, server: ServerIndex) {
         self.change(server, |load| load.served = load.served.saturating_add(1));

@@ -1,0 +1,57 @@
+//! Who the process becomes once its sockets are open: `user`, `group`, `uid`, `gid`, `chroot`.
+
+use std::io;
+use std::path::Path;
+
+use crate::config::model::Global;
+use crate::sys::privileges;
+
+/// The numbers to become; `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Identity {
+    uid: Option<u32>,
+    gid: Option<u32>,
+}
+
+/// Looks the names up, as HAProxy does while it reads the file.
+///
+/// # Errors
+/// One sentence for each name the system does not know.
+pub(super) fn look_up(global: &Global) -> Result<Identity, Vec<String>> {
+    let mut errors = Vec::new();
+    let mut find = |name: &Option<String>, kind: &str, lookup: fn(&str) -> Option<u32>| {
+        let name = name.as_deref()?;
+        let found = lookup(name);
+        if found.is_none() {
+            errors.push(format!(
+                "cannot find {kind} id for '{name}': create it, or remove the line '{kind} {name}'"
+            ));
+        }
+        found
+    };
+    let uid = find(&global.user, "user", privileges::user_id).or(global.uid);
+    let gid = find(&global.group, "group", privileges::group_id).or(global.gid);
+    if errors.is_empty() { Ok(Identity { uid, gid }) } else { Err(errors) }
+}
+
+/// Changes root and identity, in the only order that works. No thread may run yet.
+///
+/// # Errors
+/// Names what was refused: the process must not go on with more rights than the file grants.
+pub(super) fn assume(identity: Identity, chroot: Option<&Path>) -> Result<(), String> {
+    let fail = |what: String| move |error: io::Error| format!("cannot {what}: {error}");
+    if let Some(root) = chroot {
+        std::os::unix::fs::chroot(root)
+            .and_then(|()| std::env::set_current_dir("/"))
+            .map_err(fail(format!("chroot to {}", root.display())))?;
+    }
+    if let Some(gid) = identity.gid {
+        // Without the privilege the groups stay, and setgid below says whether that matters.
+        let _ = privileges::clear_groups();
+        privileges::become_group(gid).map_err(fail(format!("set gid {gid}")))?;
+    }
+    if let Some(uid) = identity.uid {
+        privileges::become_user(uid).map_err(fail(format!("set uid {uid}")))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! From the operator's files to a configuration: reads them, resolves names, reports everything.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::net::{IpAddr, ToSocketAddrs};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use haproxy_compat::cond::{Facts, Version};
+use haproxy_compat::diag::{Diagnostic, Report, Severity};
+use haproxy_compat::env::Environment;
+use haproxy_compat::source::SourceMap;
+
+use crate::config::diag::{self, Look};
+use crate::config::model::Config;
+use crate::config::{self, Language, Surroundings};
+
+/// Largest configuration file. Nobody writes one by hand; more is a mistake (a log, a device).
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// The HAProxy version whose language is understood, for `version_atleast()`.
+pub const CLAIMED_VERSION: &str = "3.2.0";
+
+/// What to load.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// Files and directories, in order.
+    pub paths: Vec<PathBuf>,
+    /// What they are written in.
+    pub language: Language,
+    /// Process limit from the command line (`-n`), which goes before the file's.
+    pub maxconn: Option<std::num::NonZeroU32>,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self { paths: Vec::new(), language: Language::Haproxy, maxconn: None }
+    }
+}
+
+/// What a load found.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration; `None` where the report refuses it.
+    pub config: Option<Config>,
+    /// Everything worth saying.
+    pub report: Report,
+    sources: SourceMap,
+    language: Language,
+}
+
+impl Sources {
+    /// Reads and checks everything. What is wrong is in the report, never an error of its own.
+    #[must_use]
+    pub fn load(&self) -> Loaded {
+        let mut sources = SourceMap::default();
+        let mut unreadable = Vec::new();
+        for path in self.files(&mut unreadable) {
+            match read(&path) {
+                Ok(text) => {
+                    sources.add(path.display().to_string(), text);
+                }
+                Err(error) => unreadable.push(cannot_open(&path, &error)),
+            }
+        }
+        let mut environment = environment(&self.paths);
+        let (config, loaded) = config::load(
+            self.language,
+            &sources,
+            &mut Surroundings {
+                resolve: &mut resolve,
+                environment: &mut environment,
+                facts: &facts(),
+            },
+        );
+        let mut report = Report::default();
+        let complete = unreadable.is_empty();
+        for diagnostic in unreadable.into_iter().chain(loaded.iter().cloned()) {
+            report.push(diagnostic);
+        }
+        let config = config.filter(|_| complete).map(|mut config| {
+            config.global.maxconn = self.maxconn.or(config.global.maxconn);
+            config
+        });
+        Loaded { config, report, sources, language: self.language }
+    }
+
+    /// The paths as the operator wrote them.
+    #[must_use]
+    pub fn display(&self) -> String {
+        let paths: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
+        paths.join(", ")
+    }
+
+    /// The files: a directory stands for its visible `*.cfg`, sorted by name.
+    fn files(&self, unreadable: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for path in &self.paths {
+            if !path.is_dir() {
+                files.push(path.clone());
+                continue;
+            }
+            match fs::read_dir(path) {
+                Ok(entries) => {
+                    let names = entries.filter_map(|entry| entry.ok().map(|e| e.file_name()));
+                    let mut names: Vec<OsString> = names.filter(|name| is_config(name)).collect();
+                    names.sort();
+                    files.extend(names.into_iter().map(|name| path.join(name)));
+                }
+                Err(error) => unreadable.push(cannot_open(path, &error)),
+            }
+        }
+        files
+    }
+}
+
+fn is_config(name: &OsString) -> bool {
+    let name = name.as_bytes();
+    name.ends_with(b".cfg") && !name.starts_with(b".")
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    use io::Read;
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 64 MiB"));
+    }
+    // Comments in other encodings are common; what is not UTF-8 becomes U+FFFD.
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+fn cannot_open(path: &Path, error: &io::Error) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Alert,
+        span: None,
+        message: format!("cannot open configuration file/directory {}: {error}", path.display()),
+        help: None,
+        related: None,
+    }
+}
+
+/// The variables `haproxy.cfg` sees.
+#[must_use]
+pub fn environment(paths: &[PathBuf]) -> Environment {
+    let mut environment = Environment::new();
+    for (name, value) in std::env::vars_os() {
+        environment.set(name.to_string_lossy().into_owned(), value.as_bytes());
+    }
+    let files: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    environment.set("HAPROXY_CFGFILES", files.join(";"));
+    environment.set("HAPROXY_STARTUP_VERSION", CLAIMED_VERSION);
+    let branch = CLAIMED_VERSION.rsplit_once('.').map_or(CLAIMED_VERSION, |(branch, _)| branch);
+    environment.set("HAPROXY_BRANCH", branch);
+    environment
+}
+
+/// What conditions in `haproxy.cfg` are answered from.
+#[must_use]
+pub fn facts() -> Facts {
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+    Facts {
+        version: Version::parse(CLAIMED_VERSION),
+        features: words(&["EPOLL", "GETADDRINFO", "LINUX_SPLICE", "PROMEX", "THREAD"]),
+        enabled: words(&["POLL", "EPOLL", "SPLICE", "GETADDRINFO", "REUSEPORT"]),
+        ssl_library: None,
+    }
+}
+
+fn resolve(host: &str) -> Result<Vec<IpAddr>, String> {
+    match (host, 0).to_socket_addrs() {
+        Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl Loaded {
+    /// Prints the report on standard error.
+    pub fn print(&self) {
+        let text = match self.language {
+            Language::Toml => {
+                let terminal = io::stderr().is_terminal();
+                let look = if terminal { Look::Coloured } else { Look::Plain };
+                diag::render(&self.report, &self.sources, look)
+            }
+            Language::Haproxy => {
+                diag::render_lines(&self.report, &self.sources, std::process::id())
+            }
+        };
+        // Nobody reads standard error: then nobody is told.
+        let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
+    }
+}

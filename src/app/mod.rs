@@ -1,0 +1,384 @@
+//! Wiring: the one order of start, the supervisor of the control thread, reload and stop.
+//!
+//! ```text
+//! main thread = control thread: signals, checks, logs, HTTP service, reload
+//! worker-0 … worker-N: listeners and sessions
+//! ```
+//! Everything that can be refused is asked for before anything irreversible is done: sockets are
+//! opened before the process goes to the background and gives up its rights, and a reload opens
+//! its new sockets before it changes what runs.
+
+mod identity;
+mod limits;
+mod listeners;
+pub mod load;
+mod objects;
+mod reload;
+mod service;
+mod signals;
+mod workers;
+
+use std::fs;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::check::Engine;
+use crate::clock;
+use crate::config::model::Config;
+use crate::notify::framing::Identity;
+use crate::notify::shipper::Shipper;
+use crate::session::Context;
+use crate::state::Process;
+use crate::sys::process::{Forked, fork};
+use crate::telemetry::bus::{self, Intake};
+use listeners::Listeners;
+use load::Sources;
+use service::Service;
+use signals::{Request, Signals};
+use workers::Workers;
+
+/// How to run, beside what the configuration says.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What to load, and to load again on a reload.
+    pub sources: Sources,
+    /// Go to the background (`-D`), whatever the file says.
+    pub daemon: bool,
+    /// Stay in the foreground (`-db`, `-d`), whatever the file says.
+    pub foreground: bool,
+    /// A warning of the configuration is an error (`-dW`).
+    pub zero_warning: bool,
+    /// `-p`: where to write the process id.
+    pub pidfile: Option<PathBuf>,
+    /// `-sf`: processes to stop softly once this one serves.
+    pub finish: Vec<i32>,
+    /// `-st`: processes to stop at once then.
+    pub terminate: Vec<i32>,
+    /// The program's name in log lines.
+    pub program: String,
+}
+
+impl Options {
+    /// Nothing but the program's name.
+    #[must_use]
+    pub fn named(program: &str) -> Self {
+        Self { program: program.to_owned(), ..Self::default() }
+    }
+}
+
+/// Why the process cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system refused something; each line names the operation and its object.
+    #[error("{}", .0.join("\n"))]
+    Refused(Vec<String>),
+}
+
+impl StartError {
+    fn because(what: &str, error: &io::Error) -> Self {
+        Self::Refused(vec![format!("cannot {what}: {error}")])
+    }
+}
+
+/// How the process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// A soft stop, or the parent of a daemon.
+    Done,
+    /// By this signal, at once.
+    Signal(i32),
+}
+
+/// A configuration that was checked against the system, with its sockets open.
+struct Prepared {
+    config: Arc<Config>,
+    workers: usize,
+    limits: limits::Limits,
+    identity: identity::Identity,
+    opened: Vec<listeners::Opened>,
+    service: Vec<service::Opened>,
+}
+
+/// Checks what a configuration asks of the system without opening anything: users and groups.
+///
+/// # Errors
+/// One sentence for each thing that is missing.
+pub fn check_system(config: &Config) -> Result<(), Vec<String>> {
+    identity::look_up(&config.global).map(|_| ())
+}
+
+/// Runs `config` until a signal ends it.
+///
+/// # Errors
+/// What the system refused; nothing was started then.
+pub fn run(config: Config, options: &Options) -> Result<Ended, StartError> {
+    let prepared = prepare(config).map_err(StartError::Refused)?;
+    let global = &prepared.config.global;
+    if (options.daemon || global.daemon) && !options.foreground {
+        match fork().map_err(|e| StartError::because("go to the background", &e))? {
+            Forked::Parent(child) => {
+                write_pidfile(options, global.pidfile.as_deref(), child)?;
+                return Ok(Ended::Done);
+            }
+            Forked::Child => detach().map_err(|e| StartError::because("detach", &e))?,
+        }
+    } else if let Some(path) = &options.pidfile {
+        write_pidfile(options, Some(path), std::process::id())?;
+    }
+    let refused = |refused| StartError::Refused(vec![refused]);
+    identity::assume(prepared.identity, global.chroot.as_deref()).map_err(refused)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| StartError::because("start the control thread", &e))?;
+    let control = Control::start(prepared, options, &runtime)?;
+    Ok(runtime.block_on(control.supervise()))
+}
+
+fn prepare(config: Config) -> Result<Prepared, Vec<String>> {
+    let config = Arc::new(config);
+    let identity = identity::look_up(&config.global)?;
+    let workers = worker_count(&config);
+    let limits = limits::settle(&config, workers);
+    let say = |errors: Vec<crate::net::listen::ListenError>| -> Vec<String> {
+        errors.iter().map(ToString::to_string).collect()
+    };
+    let opened = Listeners::default().open(config.frontends.iter(), workers).map_err(say)?;
+    let service = Service::open(&config.stats).map_err(say)?;
+    if let Some(wanted) = limits.short_of {
+        tracing::warn!(
+            "{wanted} descriptors are wanted for maxconn {}, the system gives {}: \
+             raise 'ulimit -n' (LimitNOFILE= in a systemd unit) or lower maxconn",
+            limits.maxconn,
+            limits.descriptors
+        );
+    }
+    Ok(Prepared { config, workers, limits, identity, opened, service })
+}
+
+fn worker_count(config: &Config) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    config.global.nbthread.map_or_else(cores, |count| usize::from(count.get()))
+}
+
+fn write_pidfile(options: &Options, path: Option<&Path>, pid: u32) -> Result<(), StartError> {
+    let Some(path) = options.pidfile.as_deref().or(path) else { return Ok(()) };
+    fs::write(path, format!("{pid}\n")).map_err(|error| {
+        StartError::because(&format!("write the pidfile {}", path.display()), &error)
+    })
+}
+
+/// Cuts the ties to the terminal.
+fn detach() -> io::Result<()> {
+    rustix::process::setsid()?;
+    let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    Ok(())
+}
+
+/// The control thread's things.
+pub(crate) struct Control {
+    sources: Sources,
+    context: Arc<Context>,
+    workers: Workers,
+    listeners: Listeners,
+    engine: Engine,
+    service: Service,
+    signals: Signals,
+    log: LogIdentity,
+    shipper: JoinHandle<()>,
+}
+
+/// What the supervisor does next.
+enum Turn {
+    GoOn,
+    End(Ended),
+}
+
+impl Control {
+    fn start(
+        prepared: Prepared,
+        options: &Options,
+        runtime: &Runtime,
+    ) -> Result<Self, StartError> {
+        let _inside = runtime.enter();
+        let Prepared { config, workers, limits, opened, service, .. } = prepared;
+        let signals =
+            Signals::listen().map_err(|e| StartError::because("listen for signals", &e))?;
+        let workers =
+            Workers::start(workers).map_err(|e| StartError::because("start a worker", &e))?;
+        let now = clock::now();
+        let process = Arc::new(Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config)));
+        let (bus, intake) = bus::bus();
+        let log = LogIdentity::new(&config, &options.program);
+        let shipper = start_shipper(intake, &log);
+        objects::apply(&process, Arc::clone(&config), now);
+        let context = Arc::new(Context { process: Arc::clone(&process), bus });
+        let mut engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
+        engine.follow(&process.objects());
+        let mut control = Self {
+            sources: options.sources.clone(),
+            service: Service::start(service, &context),
+            context,
+            workers,
+            listeners: Listeners::default(),
+            engine,
+            signals,
+            log,
+            shipper,
+        };
+        control.start_listeners(opened);
+        stop_predecessors(options);
+        Ok(control)
+    }
+
+    fn start_listeners(&mut self, opened: Vec<listeners::Opened>) {
+        let objects = Arc::clone(&self.context.process.objects());
+        for socket in opened {
+            let named = |frontend: &&Arc<_>| socket.belongs_to(frontend);
+            if let Some(frontend) = objects.frontends.iter().find(named) {
+                self.listeners.start(socket, frontend, &self.context, &self.workers);
+            }
+        }
+    }
+
+    async fn supervise(mut self) -> Ended {
+        loop {
+            let request = self.signals.next().await;
+            if let Turn::End(ended) = self.handle(request).await {
+                return self.shut_down(ended).await;
+            }
+        }
+    }
+
+    async fn handle(&mut self, request: Request) -> Turn {
+        match request {
+            Request::Stop(signal) => Turn::End(Ended::Signal(signal)),
+            Request::Reload => {
+                reload::reload(self);
+                Turn::GoOn
+            }
+            Request::SoftStop => Turn::End(self.soft_stop().await),
+        }
+    }
+
+    /// Closes the listeners and waits for the sessions, at most `hard-stop-after`.
+    async fn soft_stop(&mut self) -> Ended {
+        let process = Arc::clone(&self.context.process);
+        process.stop();
+        self.listeners.close();
+        self.engine.stop();
+        let config = Arc::clone(&process.objects().config);
+        tracing::warn!("Stopping: listeners are closed, {} sessions left.", process.gate.current());
+        let limit = config.global.hard_stop_after;
+        let drained = async {
+            while process.gate.current() > 0 {
+                tokio::time::sleep(DRAIN_POLL).await;
+            }
+        };
+        tokio::select! {
+            () = drained => Ended::Done,
+            () = sleep_or_forever(limit) => {
+                let left = process.gate.current();
+                tracing::warn!("hard-stop-after: ending {left} sessions that are left.");
+                Ended::Done
+            }
+            ended = next_stop(&mut self.signals) => ended,
+        }
+    }
+
+    /// Ends what is left and lets the last log lines out.
+    async fn shut_down(self, ended: Ended) -> Ended {
+        let Self { workers, engine, service, log, shipper, mut listeners, .. } = self;
+        listeners.close();
+        drop((engine, service));
+        workers.stop();
+        log.stop.cancel();
+        // What a stuck log target has not taken by then is lost with it.
+        let _ = tokio::time::timeout(LAST_LINES, shipper).await;
+        ended
+    }
+}
+
+/// How often a soft stop looks whether the last session has ended.
+const DRAIN_POLL: Duration = Duration::from_millis(20);
+
+/// Longest wait for log lines at the end.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+async fn sleep_or_forever(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next signal that ends a soft stop early; others change nothing by then.
+async fn next_stop(signals: &mut Signals) -> Ended {
+    loop {
+        if let Request::Stop(signal) = signals.next().await {
+            return Ended::Signal(signal);
+        }
+    }
+}
+
+/// Starts the shipper of log lines; `identity` may change later, `stop` makes it flush and end.
+fn start_shipper(intake: Intake, log: &LogIdentity) -> JoinHandle<()> {
+    let adopt = Box::new(crate::sys::inherit::adopt);
+    let shipper = Shipper::new(log.identity.subscribe(), TimeZone::system(), clock::wall, adopt);
+    tokio::spawn(shipper.run(intake, log.stop.clone()))
+}
+
+/// Who speaks in log lines, and the end of speaking.
+struct LogIdentity {
+    program: String,
+    identity: watch::Sender<Identity>,
+    stop: CancellationToken,
+}
+
+impl LogIdentity {
+    fn new(config: &Config, program: &str) -> Self {
+        let identity = watch::Sender::new(Self::identity(config, program));
+        Self { program: program.to_owned(), identity, stop: CancellationToken::new() }
+    }
+
+    fn identity(config: &Config, program: &str) -> Identity {
+        let own = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let name = |name: &String| if name.is_empty() { own() } else { name.clone() };
+        Identity {
+            tag: config.global.log_tag.clone().unwrap_or_else(|| program.to_owned()),
+            hostname: config.global.log_send_hostname.as_ref().map(name),
+            pid: std::process::id(),
+        }
+    }
+
+    /// Takes over the names of a newer configuration.
+    fn follow(&self, config: &Config) {
+        self.identity.send_replace(Self::identity(config, &self.program));
+    }
+}
+
+/// Tells the processes this one replaces to go (`-sf`, `-st`).
+fn stop_predecessors(options: &Options) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let orders = [(&options.finish, Signal::USR1), (&options.terminate, Signal::TERM)];
+    for (pids, signal) in orders {
+        for &pid in pids {
+            let gone = Pid::from_raw(pid).map(|pid| kill_process(pid, signal));
+            if let Some(Err(error)) = gone {
+                tracing::warn!("cannot signal process {pid}: {error}");
+            }
+        }
+    }
+}

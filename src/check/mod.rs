@@ -1,0 +1,180 @@
+//! The health engine: one task for each checked server, on the control thread.
+//!
+//! A task waits until its server's check is due or a session's bad luck wakes it, runs the probe,
+//! and gives the verdict to the server's health. If that changes who may be picked, the new live
+//! set is swapped in before this function returns: between a verdict and the swap there is no
+//! timer, no poll and no lock held across an await.
+//!
+//! **Architecture invariant.** Nothing here knows a session. Sessions speak to a check by
+//! [`Server::hint`], and hear of it through the live set.
+
+pub mod driver;
+mod report;
+mod target;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::config::model::{self, OnMarkedDown, OnMarkedUp};
+use crate::pure::health::verdict::Verdict;
+use crate::pure::health::{Outcome, Standing, Transition};
+use crate::pure::probe::{Context as ProbeContext, Probe};
+use crate::state::process::Objects;
+use crate::state::{Backend, CutReason, Process, Server, publish};
+use crate::telemetry::bus::Bus;
+
+/// All checks of the process. Dropping it ends them.
+#[derive(Debug)]
+pub struct Engine {
+    process: Arc<Process>,
+    bus: Bus,
+    /// The running tasks, by the server they check.
+    running: HashMap<*const Server, CancellationToken>,
+}
+
+impl Engine {
+    /// An engine that checks nothing yet.
+    #[must_use]
+    pub fn new(process: Arc<Process>, bus: Bus) -> Self {
+        Self { process, bus, running: HashMap::new() }
+    }
+
+    /// Starts the checks of servers that have none running, and ends those of servers that are
+    /// gone. A running check whose settings changed goes on with the new ones by itself.
+    pub fn follow(&mut self, objects: &Objects) {
+        let mut wanted = HashMap::new();
+        for backend in &objects.backends {
+            for server in &backend.live().servers {
+                let checked = server.settings().check.is_some();
+                if checked {
+                    wanted.insert(Arc::as_ptr(server), (Arc::clone(backend), Arc::clone(server)));
+                }
+            }
+        }
+        self.running.retain(|key, stop| {
+            let kept = wanted.contains_key(key);
+            if !kept {
+                stop.cancel();
+            }
+            kept
+        });
+        for (key, (backend, server)) in wanted {
+            self.running.entry(key).or_insert_with(|| {
+                let stop = CancellationToken::new();
+                let task = Task {
+                    backend,
+                    server,
+                    process: Arc::clone(&self.process),
+                    bus: self.bus.clone(),
+                };
+                tokio::spawn(stop.clone().run_until_cancelled_owned(task.run()));
+                stop
+            });
+        }
+    }
+
+    /// Ends all checks.
+    pub fn stop(&mut self) {
+        for (_, stop) in self.running.drain() {
+            stop.cancel();
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The check of one server.
+struct Task {
+    backend: Arc<Backend>,
+    server: Arc<Server>,
+    process: Arc<Process>,
+    bus: Bus,
+}
+
+impl Task {
+    /// Checks until it is dropped, which gives up the running check without a verdict.
+    async fn run(self) {
+        loop {
+            let due = self.server.next_check();
+            tokio::select! {
+                biased;
+                hinted = self.server.woken() => if hinted { self.hear() },
+                () = sleep_until(due.unwrap_or_else(clock::now).into()), if due.is_some() => {
+                    self.check().await;
+                }
+            }
+        }
+    }
+
+    /// A session could not connect.
+    fn hear(&self) {
+        let now = clock::now();
+        publish::health(&self.backend, &self.server, now, |health| health.handle_hint(now));
+    }
+
+    async fn check(&self) {
+        let settings = Arc::clone(&self.server.settings());
+        let Some(check) = &settings.check else { return };
+        let started = clock::now();
+        publish::health(&self.backend, &self.server, started, |health| health.handle_started());
+        let context = ProbeContext {
+            answer_bytes_max: self.process.objects().config.global.bufsize,
+            down: !self.server.standing().is_running(),
+        };
+        let target = target::target(&settings, check, self.backend.settings().source);
+        let probe = Probe::for_kind(&check.kind, &context);
+        let verdict = driver::run(&target, probe).await;
+        self.handle(&settings, verdict, started);
+    }
+
+    /// What follows from a verdict: the standing, the live set, the news, the sessions.
+    fn handle(&self, settings: &model::Server, verdict: Verdict, started: Instant) {
+        let now = clock::now();
+        let passed = verdict.passed();
+        let had_servers = !self.backend.live().set.members().is_empty();
+        let random = fastrand::u64(..);
+        let Outcome { transition, news } =
+            publish::health(&self.backend, &self.server, now, |health| {
+                health.handle_verdict(now, verdict.clone(), random)
+            });
+        if passed {
+            self.server.note_pass(started);
+        }
+        if news && self.backend.settings().log_health_checks {
+            self.bus.event(report::result(&self.backend, &self.server, &verdict));
+        }
+        let Some(transition) = transition else { return };
+        self.bus.event(report::change(&self.backend, &self.server, &verdict, transition));
+        if had_servers && self.backend.live().set.members().is_empty() {
+            self.bus.event(report::no_server(&self.backend));
+        }
+        self.cut(settings, transition);
+    }
+
+    /// Ends sessions where the server's settings ask for it on this edge.
+    fn cut(&self, settings: &model::Server, transition: Transition) {
+        let (was, is) = (transition.from.is_running(), transition.to.is_running());
+        if was && !is && settings.on_marked_down == OnMarkedDown::ShutdownSessions {
+            self.server.cut_sessions(CutReason::ServerDown);
+        }
+        let came_up = !was && transition.to == Standing::Up;
+        if came_up
+            && settings.on_marked_up == OnMarkedUp::ShutdownBackupSessions
+            && !settings.backup
+            && settings.weight.value() > 0
+        {
+            for backup in self.backend.live().servers.iter().filter(|s| s.settings().backup) {
+                backup.cut_sessions(CutReason::ServerUp);
+            }
+        }
+    }
+}

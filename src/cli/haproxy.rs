@@ -1,0 +1,201 @@
+//! HAProxy's command line: single-dash words, several of them taking a list.
+//!
+//! Pure: words in, [`Flags`] out. Flags that name something we have no use for (memory poisoning,
+//! pollers) are accepted, so that scripts and units work unchanged.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+/// What the flags say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `-f`, `--` and plain arguments.
+    pub files: Vec<PathBuf>,
+    /// `-c`: check only.
+    pub check: bool,
+    /// `-cc`: evaluate a condition.
+    pub condition: Option<String>,
+    /// `-v`, `-vv` and variants: print the version.
+    pub version: Option<Version>,
+    /// `-h`, or no flag at all: print the usage.
+    pub help: bool,
+    /// `-V`.
+    pub verbose: bool,
+    /// `-q`.
+    pub quiet: bool,
+    /// `-D`.
+    pub daemon: bool,
+    /// `-d`, `-db`, `-W` and `-Ws`: stay in the foreground.
+    pub foreground: bool,
+    /// `-dW`: a warning is an error.
+    pub zero_warning: bool,
+    /// `-p`.
+    pub pidfile: Option<PathBuf>,
+    /// `-C`.
+    pub directory: Option<PathBuf>,
+    /// `-n`.
+    pub maxconn: Option<NonZeroU32>,
+    /// `-sf`.
+    pub finish: Vec<i32>,
+    /// `-st`.
+    pub terminate: Vec<i32>,
+}
+
+/// How much `-v` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// `-v`.
+    Short,
+    /// `-vv`.
+    Long,
+}
+
+/// A mistake on the command line, as a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake(pub String);
+
+/// Flags without an argument that change nothing here.
+const WITHOUT_EFFECT: [&str; 12] =
+    ["-4", "-de", "-dp", "-dk", "-dv", "-dS", "-dG", "-dR", "-dr", "-dV", "-dD", "-dL"];
+
+/// Flags whose argument changes nothing here.
+const IGNORED_WITH_ARGUMENT: [&str; 5] = ["-N", "-m", "-L", "-S", "-x"];
+
+impl Flags {
+    /// Reads the words after the program's name.
+    ///
+    /// # Errors
+    /// The first word that cannot be understood.
+    pub fn parse(words: impl Iterator<Item = String>) -> Result<Self, Mistake> {
+        let mut flags = Self::default();
+        let mut words = words.peekable();
+        let mut any = false;
+        while let Some(word) = words.next() {
+            any = true;
+            match word.as_str() {
+                "-c" => flags.check = true,
+                "-v" => flags.version = Some(Version::Short),
+                "-vv" => flags.version = Some(Version::Long),
+                "-h" | "--help" => flags.help = true,
+                "-V" => flags.verbose = true,
+                "-q" => flags.quiet = true,
+                "-D" => flags.daemon = true,
+                "-d" | "-db" | "-W" | "-Ws" => flags.foreground = true,
+                "-dW" => flags.zero_warning = true,
+                "-cc" => flags.condition = Some(argument(&word, &mut words)?),
+                "-f" => flags.files.push(argument(&word, &mut words)?.into()),
+                "-p" => flags.pidfile = Some(argument(&word, &mut words)?.into()),
+                "-C" => flags.directory = Some(argument(&word, &mut words)?.into()),
+                "-n" => flags.maxconn = Some(number(&word, &argument(&word, &mut words)?)?),
+                "-sf" => flags.finish = pids(&mut words)?,
+                "-st" => flags.terminate = pids(&mut words)?,
+                "--" => flags.files.extend(words.by_ref().map(PathBuf::from)),
+                other if WITHOUT_EFFECT.contains(&other) || has_free_form(other) => {}
+                other if IGNORED_WITH_ARGUMENT.contains(&other) => {
+                    argument(other, &mut words)?;
+                }
+                other if !other.starts_with('-') => flags.files.push(other.into()),
+                other => return Err(Mistake(format!("unknown option '{other}'"))),
+            }
+        }
+        flags.help |= !any;
+        Ok(flags)
+    }
+}
+
+/// Flags with something glued to them: `-dM0x50`, `-dK…`, `-dt…`, `-dA…`, `-dI`, `-dF` …
+fn has_free_form(word: &str) -> bool {
+    ["-dM", "-dK", "-dt", "-dA", "-dI", "-dF", "-dZ", "-dT", "-dC", "-dc"]
+        .iter()
+        .any(|flag| word.starts_with(flag))
+}
+
+fn argument(flag: &str, words: &mut impl Iterator<Item = String>) -> Result<String, Mistake> {
+    words.next().ok_or_else(|| Mistake(format!("option '{flag}' needs an argument")))
+}
+
+fn number(flag: &str, text: &str) -> Result<NonZeroU32, Mistake> {
+    text.parse()
+        .map_err(|_| Mistake(format!("option '{flag}' needs a number above 0, not '{text}'")))
+}
+
+/// All numbers that follow, also as one quoted word (`-sf "$(cat pidfile)"`).
+fn pids(
+    words: &mut std::iter::Peekable<impl Iterator<Item = String>>,
+) -> Result<Vec<i32>, Mistake> {
+    let mut pids = Vec::new();
+    while let Some(word) = words.next_if(|word| !word.starts_with('-')) {
+        for pid in word.split_whitespace() {
+            match pid.parse() {
+                Ok(pid) if pid > 0 => pids.push(pid),
+                _ => return Err(Mistake(format!("'{pid}' is not a process id"))),
+            }
+        }
+    }
+    Ok(pids)
+}
+
+/// What `-h` prints.
+pub const USAGE: &str = "\
+Usage: evenkeel [-f FILE|DIR]... [flags] [-- FILE...]     (HAProxy's flags)
+       evenkeel run|check|convert|demo ...                (evenkeel --help)
+
+  -f FILE|DIR  load a haproxy.cfg, or every *.cfg of a directory; may be repeated
+  -c           check the configuration and exit: 0 valid, 1 errors, 2 no listener
+  -cc COND     evaluate a condition and exit: 0 true, 1 false, 2 mistake
+  -v, -vv      print the version
+  -V, -q       say more, say nothing
+  -D, -db      go to the background, stay in the foreground
+  -p FILE      write the process id there
+  -C DIR       change to DIR before anything is loaded
+  -n NUMBER    at most this many client connections
+  -dW          refuse configurations with warnings
+  -sf PID...   when serving, let these processes finish their sessions and go
+  -st PID...   when serving, end these processes at once
+  -W, -Ws      accepted: a reload (SIGUSR2, SIGHUP) needs no second process here
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Flags, Mistake> {
+        Flags::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn a_unit_file_s_command_line() {
+        let flags = parse("-Ws -f /etc/a.cfg -f /etc/b -p /run/h.pid -x /s -sf 12 13 -n 100");
+        let flags = flags.expect("valid");
+        assert!(flags.foreground);
+        assert_eq!(flags.files, [PathBuf::from("/etc/a.cfg"), PathBuf::from("/etc/b")]);
+        assert_eq!(flags.pidfile, Some(PathBuf::from("/run/h.pid")));
+        assert_eq!(flags.finish, [12, 13]);
+        assert_eq!(flags.maxconn, NonZeroU32::new(100));
+    }
+
+    #[test]
+    fn files_after_two_dashes_and_plain_ones() {
+        let flags = parse("a.cfg -c -dM0x50 -- -b.cfg").expect("valid");
+        assert_eq!(flags.files, [PathBuf::from("a.cfg"), PathBuf::from("-b.cfg")]);
+        assert!(flags.check);
+    }
+
+    #[test]
+    fn an_empty_list_of_processes_is_no_mistake() {
+        assert_eq!(parse("-f a -sf").expect("valid").finish, Vec::<i32>::new());
+    }
+
+    #[test]
+    fn mistakes_name_the_flag() {
+        for (line, wanted) in [("-f", "-f"), ("-n x", "-n"), ("-zz", "-zz"), ("-sf a", "'a'")] {
+            let Mistake(said) = parse(line).expect_err(line);
+            assert!(said.contains(wanted), "{said}");
+        }
+    }
+
+    #[test]
+    fn nothing_asks_for_help() {
+        assert!(parse("").expect("valid").help);
+    }
+}

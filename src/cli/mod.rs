@@ -1,0 +1,101 @@
+//! The command line: Evenkeel's own subcommands, and HAProxy's flags where the first argument is one.
+
+pub mod haproxy;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// What the operator asked for.
+#[derive(Debug)]
+pub enum Command {
+    /// HAProxy's flags.
+    Haproxy(haproxy::Flags),
+    /// One of ours.
+    Own(Own),
+}
+
+/// A TCP load balancer and failover proxy for databases.
+#[derive(Debug, Parser)]
+#[command(
+    name = "evenkeel",
+    version,
+    about = "A TCP load balancer and failover proxy that reads haproxy.cfg",
+    after_help = "HAProxy's own flags work as they are: evenkeel -f haproxy.cfg, -c, -D, -p, -sf …\n\
+                  (evenkeel -h lists them; so does the program when it is called 'haproxy')."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Own,
+}
+
+/// Evenkeel's own subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Own {
+    /// Serve what a configuration says, in the foreground
+    Run(Files),
+    /// Check configurations and say every mistake at once
+    Check(Files),
+    /// Print a haproxy.cfg as TOML with the same meaning
+    Convert(Files),
+    /// Watch a failover without any configuration or server
+    Demo(Demo),
+}
+
+/// Configurations to load.
+#[derive(Debug, Args)]
+pub struct Files {
+    /// Configuration file: TOML where it ends in .toml, else haproxy.cfg; may be repeated
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub config: Vec<PathBuf>,
+    /// The same, without the flag
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+impl Files {
+    /// All of them, in order.
+    #[must_use]
+    pub fn paths(self) -> Vec<PathBuf> {
+        self.config.into_iter().chain(self.files).collect()
+    }
+}
+
+/// How to show a failover.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Demo {
+    /// Kill the primary once, and exit with 1 if a client saw an error
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// Understands the arguments, the program's name first.
+///
+/// # Errors
+/// What to print, and whether it is a mistake.
+pub fn parse(args: Vec<OsString>) -> Result<Command, Usage> {
+    let called = args.first().map(PathBuf::from);
+    let name = called.as_ref().and_then(|path| path.file_name()).unwrap_or_default();
+    let is_haproxy = name == "haproxy";
+    let first = args.get(1).map(|first| first.to_string_lossy().into_owned());
+    let own = ["--help", "--version"];
+    let flags = match first.as_deref() {
+        Some(first) => first.starts_with('-') && !own.contains(&first),
+        None => false,
+    };
+    if is_haproxy || flags {
+        let words = args.into_iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+        return haproxy::Flags::parse(words).map(Command::Haproxy).map_err(Usage::Haproxy);
+    }
+    Cli::try_parse_from(args).map(|cli| Command::Own(cli.command)).map_err(Usage::Own)
+}
+
+/// Why there is nothing to do.
+#[derive(Debug)]
+pub enum Usage {
+    /// Help was asked for, or our own command line has a mistake.
+    Own(clap::Error),
+    /// HAProxy's command line has one.
+    Haproxy(haproxy::Mistake),
+}

@@ -1,0 +1,261 @@
+//! Fills a [`Snapshot`] from what runs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::snapshot::{
+    self, Bytes, Denied, FrontendStatus, Load, Pipes, ServerStatus, Snapshot, Times,
+};
+use crate::config::model::{Balance, ServerAddr};
+use crate::pure::balance::EffectiveWeight;
+use crate::pure::health::{Health, Standing};
+use crate::state::counters::{Service, Traffic};
+use crate::state::{Backend, Frontend, Process, Server};
+use crate::telemetry::bus::Bus;
+
+/// What is true at `now`.
+#[must_use]
+pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) -> Snapshot {
+    let objects = process.objects();
+    let uptime = process.uptime(now);
+    let required = |backend: &Backend| {
+        let named = |frontend: &Arc<Frontend>| {
+            frontend.route().backend.as_ref().is_some_and(|b| b.name == backend.name)
+        };
+        objects.frontends.iter().any(named)
+    };
+    Snapshot {
+        process: process_row(process, bus, uptime, wall),
+        frontends: objects.frontends.iter().map(|f| frontend_row(f, process, uptime)).collect(),
+        backends: objects
+            .backends
+            .iter()
+            .map(|backend| backend_row(backend, required(backend), now, uptime))
+            .collect(),
+    }
+}
+
+fn process_row(
+    process: &Process,
+    bus: &Bus,
+    uptime: Duration,
+    wall: SystemTime,
+) -> snapshot::Process {
+    let objects = process.objects();
+    let listeners: usize = objects.config.frontends.iter().map(|f| f.binds.len()).sum();
+    let gate = &process.gate;
+    let max_fds = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let accepted = Load {
+        current: gate.current(),
+        max: gate.max(),
+        limit: Some(gate.limit()),
+        total: process.connections.get(),
+        rate: process.connection_rate.at(uptime),
+        rate_max: process.connection_rate.max(),
+        rate_limit: 0,
+    };
+    snapshot::Process {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        node: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        started: wall.checked_sub(uptime).unwrap_or(wall),
+        uptime,
+        threads: u32::try_from(process.workers()).unwrap_or(u32::MAX),
+        max_fds: max_fds.unwrap_or(u64::MAX),
+        max_sockets: max_fds.unwrap_or(u64::MAX),
+        max_connections: gate.limit(),
+        hard_max_connections: gate.limit(),
+        connections: accepted,
+        sessions: accepted,
+        pipes: Pipes::default(),
+        bytes_out: process.bytes_out.get(),
+        spliced_bytes_out: process.bytes_spliced.get(),
+        bytes_out_rate: 0,
+        tasks: u64::from(gate.current()),
+        run_queue: 0,
+        idle_percent: 100,
+        stopping: process.is_stopping(),
+        jobs: u64::from(gate.current()) + listeners as u64,
+        unstoppable_jobs: 0,
+        listeners: u32::try_from(listeners).unwrap_or(u32::MAX),
+        dropped_logs: bus.losses().total(),
+        busy_polling: false,
+        failed_resolutions: 0,
+        warnings: 0,
+        maxconn_reached: process.maxconn_reached.get(),
+    }
+}
+
+fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> snapshot::Frontend {
+    let route = frontend.route();
+    let status =
+        if process.is_stopping() { FrontendStatus::Stopped } else { FrontendStatus::Open };
+    let sessions = load(&frontend.traffic, Some(frontend.gate.limit()), uptime);
+    snapshot::Frontend {
+        name: Arc::clone(&frontend.name),
+        id: route.settings.id,
+        status,
+        sessions,
+        connections: sessions,
+        bytes: bytes(&frontend.traffic),
+        denied: Denied::default(),
+        request_errors: frontend.request_errors.get(),
+        internal_errors: 0,
+        listeners: Vec::new(),
+    }
+}
+
+fn backend_row(
+    backend: &Backend,
+    required: bool,
+    now: Instant,
+    uptime: Duration,
+) -> snapshot::Backend {
+    let settings = backend.settings();
+    let live = backend.live();
+    let servers: Vec<snapshot::Server> =
+        live.servers.iter().map(|server| server_row(server, now, uptime)).collect();
+    let up = !live.set.members().is_empty() || live.servers.is_empty();
+    let weight = live.set.members().iter().map(|member| member.weight.value()).sum::<u32>()
+        / u32::from(EffectiveWeight::SCALE);
+    let limit = settings.fullconn.map(std::num::NonZeroU32::get);
+    let change = backend.availability(now);
+    snapshot::Backend {
+        name: Arc::clone(&backend.name),
+        id: settings.id,
+        algo: algo(settings.balance),
+        up,
+        required,
+        active: u32::try_from(live.active).unwrap_or(u32::MAX),
+        backups: u32::try_from(live.backup).unwrap_or(u32::MAX),
+        service: snapshot::Service {
+            weight,
+            user_weight: weight,
+            last_change: change.since,
+            downtime: change.downtime,
+            downs: change.downs,
+            ..service(&backend.service, limit, uptime)
+        },
+        servers,
+    }
+}
+
+fn server_row(server: &Server, now: Instant, uptime: Duration) -> snapshot::Server {
+    let settings = server.settings();
+    let health = server.health();
+    let status = match health.standing() {
+        Standing::Up => ServerStatus::Up,
+        Standing::Draining => ServerStatus::Drain,
+        Standing::Stopping => ServerStatus::Nolb,
+        Standing::Down => ServerStatus::Down,
+        Standing::Maint => ServerStatus::Maint,
+    };
+    let weight = u32::from(settings.weight.value());
+    let limit = settings.maxconn.map(std::num::NonZeroU32::get);
+    snapshot::Server {
+        name: Arc::clone(&server.name),
+        id: settings.id,
+        address: address(&settings.address),
+        status,
+        backup: settings.backup,
+        throttle_percent: None,
+        used_connections: server.service.traffic.sessions.current(),
+        check: settings.check.is_some().then(|| check(&health)).flatten(),
+        service: snapshot::Service {
+            weight: if health.standing() == Standing::Draining { 0 } else { weight },
+            user_weight: weight,
+            last_change: now.saturating_duration_since(health.last_change()),
+            downtime: health.downtime(now),
+            downs: health.flips(),
+            ..service(&server.service, limit, uptime)
+        },
+    }
+}
+
+fn check(health: &Health) -> Option<snapshot::Check> {
+    let score = health.score()?;
+    let last = health.last_verdict();
+    Some(snapshot::Check {
+        status: last.map(|verdict| verdict.status.name()),
+        running: health.is_checking(),
+        code: last.and_then(|verdict| verdict.code).map(i64::from),
+        duration: last.map(|verdict| verdict.duration),
+        description: last.map_or("Initializing", |verdict| verdict.status.text()),
+        info: last.map(|verdict| verdict.info().to_owned()).unwrap_or_default(),
+        rise: score.rise().get(),
+        fall: score.fall().get(),
+        health: u16::try_from(score.score()).unwrap_or(u16::MAX),
+        failures: health.failed_checks(),
+    })
+}
+
+fn service(service: &Service, limit: Option<u32>, uptime: Duration) -> snapshot::Service {
+    let queue = Load {
+        current: service.queued.current(),
+        max: service.queued.max(),
+        ..Load::default()
+    };
+    snapshot::Service {
+        queue,
+        sessions: load(&service.traffic, limit, uptime),
+        bytes: bytes(&service.traffic),
+        connection_errors: service.connect_errors.get(),
+        retries: service.retries.get(),
+        redispatches: service.redispatches.get(),
+        connection_attempts: service.connects.get(),
+        client_aborts: service.client_aborts.get(),
+        server_aborts: service.server_aborts.get(),
+        loadbalanced: service.picked.get(),
+        last_session: service.last_session.ago(uptime),
+        time_average: Times {
+            queue: service.queue_time.average(),
+            connect: service.connect_time.average(),
+            response: Duration::ZERO,
+            total: service.total_time.average(),
+        },
+        time_max: Times {
+            queue: service.queue_time.max(),
+            connect: service.connect_time.max(),
+            response: Duration::ZERO,
+            total: service.total_time.max(),
+        },
+        ..snapshot::Service::default()
+    }
+}
+
+fn load(traffic: &Traffic, limit: Option<u32>, uptime: Duration) -> Load {
+    Load {
+        current: traffic.sessions.current(),
+        max: traffic.sessions.max(),
+        limit,
+        total: traffic.total.get(),
+        rate: traffic.rate.at(uptime),
+        rate_max: traffic.rate.max(),
+        rate_limit: 0,
+    }
+}
+
+fn bytes(traffic: &Traffic) -> Bytes {
+    Bytes { r#in: traffic.bytes_in.get(), out: traffic.bytes_out.get() }
+}
+
+fn address(address: &ServerAddr) -> String {
+    match address {
+        ServerAddr::Tcp(address) => address.to_string(),
+        ServerAddr::TcpClientPort { ip, .. } => ip.to_string(),
+        ServerAddr::Unix(path) => path.display().to_string(),
+        ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
+    }
+}
+
+/// HAProxy's word in the `algo` column; it has none for `random`.
+const fn algo(balance: Balance) -> &'static str {
+    match balance {
+        Balance::RoundRobin => "roundrobin",
+        Balance::StaticRr => "static-rr",
+        Balance::LeastConn => "leastconn",
+        Balance::First => "first",
+        Balance::Source => "source",
+        Balance::Random { .. } => "unknown",
+    }
+}
