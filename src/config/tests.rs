@@ -16,10 +16,19 @@ pub(in crate::config) fn load_toml(texts: &[&str]) -> (Option<model::Config>, Re
     let mut surroundings = Surroundings {
         resolve: &mut resolve,
         environment: &mut Environment::new(),
-        facts: &Facts::default(),
+        facts: &no_facts(),
     };
     let (config, report) = load(Language::Toml, &sources, &mut surroundings);
     (config, report, sources)
+}
+
+fn no_facts() -> Facts {
+    Facts {
+        version: haproxy_compat::cond::Version::parse("2.6.12"),
+        features: std::collections::BTreeSet::new(),
+        enabled: std::collections::BTreeSet::new(),
+        ssl_library: None,
+    }
 }
 
 /// Loads TOML that has nothing to complain about.
@@ -59,19 +68,32 @@ server.slave1 = { address = "192.168.1.101:3306", backup = true }
 fn the_example_loads_as_it_is_written() {
     let config = load_clean(MYSQL);
     let frontend = &config.frontends[0];
-    assert_eq!(frontend.backend.as_ref().map(|name| name.as_str()), Some("mysql"));
+    assert_eq!(
+        frontend.backend.as_ref().map(|name| name.as_str()),
+        Some("mysql")
+    );
     assert_eq!(frontend.binds.len(), 1);
     let backend = &config.backends[0];
     assert_eq!(backend.balance, Balance::RoundRobin);
-    let names: Vec<_> = backend.servers.iter().map(|server| server.name.as_str()).collect();
+    let names: Vec<_> = backend
+        .servers
+        .iter()
+        .map(|server| server.name.as_str())
+        .collect();
     assert_eq!(names, ["master", "slave1"]);
     assert!(backend.servers[1].backup && !backend.servers[0].backup);
     let address = "192.168.1.101:3306".parse().unwrap();
     assert_eq!(backend.servers[1].address, ServerAddr::Tcp(address));
     for server in &backend.servers {
-        let check = server.check.as_ref().expect("a backend's check is all its servers'");
+        let check = server
+            .check
+            .as_ref()
+            .expect("a backend's check is all its servers'");
         let user = Some(("haproxy_check".to_owned(), MysqlDialect::Post41));
         assert_eq!(check.kind, CheckKind::Mysql { user });
-        assert_eq!((check.rise.get(), check.fall.get(), check.inter.as_secs()), (2, 3, 2));
+        assert_eq!(
+            (check.rise.get(), check.fall.get(), check.inter.as_secs()),
+            (2, 3, 2)
+        );
     }
 }

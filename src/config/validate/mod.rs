@@ -4,7 +4,6 @@
 //! mistake; if any was an alert, what came out is thrown away. No I/O: host names go to a resolver
 //! that the caller passes in, users and files are looked up when the process starts.
 
-mod address;
 mod backend;
 mod check;
 mod context;
