@@ -8,3 +8,4 @@
 pub mod balance;
 pub mod id;
 pub mod weight;
+pub mod wire;

@@ -14,6 +14,8 @@ mod observed;
 struct Backend {
     names: Vec<char>,
     servers: Vec<Candidate>,
+    weights: Vec<Weight>,
+    disabled: Vec<bool>,
     backups: Backups,
     policy: Policy,
 }
@@ -46,9 +48,16 @@ impl Backend {
             });
         }
         let policy = Policy::new(algorithm(balance), LiveSet::build(&candidates, backups));
+        let weights = candidates
+            .iter()
+            .map(|candidate| candidate.weight)
+            .collect();
+        let disabled = vec![false; candidates.len()];
         Self {
             names,
             servers: candidates,
+            weights,
+            disabled,
             backups,
             policy,
         }
@@ -60,25 +69,39 @@ impl Backend {
 
     fn set_weight(&mut self, name: char, weight: u16) {
         let slot = self.slot(name);
-        self.servers[slot].effective = EffectiveWeight::full(Weight::new(weight).unwrap());
+        self.weights[slot] = Weight::new(weight).unwrap();
+        self.publish(slot);
+    }
+
+    fn set_disabled(&mut self, name: char, disabled: bool) {
+        let slot = self.slot(name);
+        self.disabled[slot] = disabled;
+        self.publish(slot);
+    }
+
+    fn publish(&mut self, slot: usize) {
+        let weight = EffectiveWeight::full(self.weights[slot]);
+        self.servers[slot].effective = weight.filter(|_| !self.disabled[slot]);
         self.policy
             .handle_live_set(LiveSet::build(&self.servers, self.backups));
     }
 
     /// Connects like a session with `option redispatch 1`: from server z, which refuses, it goes on
-    /// to another. Returns the server that took it.
-    fn connect(&mut self, client: IpAddr) -> ServerIndex {
+    /// to another. Returns the server that took it, if any may.
+    fn connect(&mut self, client: IpAddr) -> Option<ServerIndex> {
         let mut request = Request {
             client: Some(client),
             avoid: None,
         };
         loop {
-            let Pick::Server(server) = self.policy.pick(&request, || 0) else {
-                panic!("nobody picked")
+            let server = match self.policy.pick(&request, || 0) {
+                Pick::Server(server) => server,
+                Pick::NoServer => return None,
+                full => panic!("{full:?}"),
             };
             self.policy.handle_started(server);
             if self.names[server.slot()] != 'z' {
-                return server;
+                return Some(server);
             }
             assert_eq!(request.avoid, None, "sent back to a server that failed");
             self.policy.handle_ended(server);
@@ -130,17 +153,15 @@ fn picks_are_those_recorded_from_haproxy() {
                 (_, Some((name, weight)), _) => {
                     backend.set_weight(name.chars().next().unwrap(), weight.parse().unwrap());
                 }
-                (_, _, ("-", name)) => backend.set_weight(name.chars().next().unwrap(), 0),
-                (_, _, ("+", name)) => {
-                    let name = name.chars().next().unwrap();
-                    let weight = backend.servers[backend.slot(name)].weight.value();
-                    backend.set_weight(name, weight);
-                }
+                (_, _, ("-", name)) => backend.set_disabled(name.chars().next().unwrap(), true),
+                (_, _, ("+", name)) => backend.set_disabled(name.chars().next().unwrap(), false),
                 _ => {
                     let expected = expand(word);
                     let picks: String = (0..expected.len())
                         .map(|nth| {
-                            let server = backend.connect(clients[nth % clients.len()]);
+                            let Some(server) = backend.connect(clients[nth % clients.len()]) else {
+                                return '.';
+                            };
                             if !sessions_stay {
                                 backend.policy.handle_ended(server);
                             }

@@ -1,0 +1,20 @@
+//! Codecs of what goes over the wire: bytes in, values out, and back.
+//!
+//! Decoders look at what has arrived so far and have three outcomes. They allocate nothing, look
+//! no further than a bound each of them names, and never panic, whatever the bytes.
+
+mod crc32c;
+pub mod proxy;
+pub mod proxy_v1;
+pub mod proxy_v2;
+
+/// What a decoder makes of the bytes that arrived so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parsed<T, E> {
+    /// A whole value, and how many bytes it took from the front. What follows is not its own.
+    Done(T, usize),
+    /// So far so good: ask again with these bytes and more.
+    More,
+    /// No further byte can make this valid.
+    Bad(E),
+}
