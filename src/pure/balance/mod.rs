@@ -147,15 +147,26 @@ impl Policy {
     /// file order, while those that join later wait for their share.
     #[must_use]
     pub fn new(algorithm: Algorithm, live: LiveSet) -> Self {
+        Self::with_loads(algorithm, live, Loads::default())
+    }
+
+    /// Another policy for the same servers (a reload changed `balance`): sessions still count,
+    /// turns start anew.
+    #[must_use]
+    pub fn replaced(self, algorithm: Algorithm, live: LiveSet) -> Self {
+        Self::with_loads(algorithm, live, self.loads)
+    }
+
+    fn with_loads(algorithm: Algorithm, live: LiveSet, loads: Loads) -> Self {
         let members = live.members();
-        let idle = |_| Load::default();
+        let load = |server| loads.of(server);
         let state = match algorithm {
             Algorithm::RoundRobin => State::RoundRobin(Tiers::new(&live, RoundRobin::new)),
             Algorithm::StaticRr => State::StaticRr(WeightMap::new(members)),
             Algorithm::LeastConn => {
-                State::LeastConn(Tiers::new(&live, |members| LeastConn::new(members, idle)))
+                State::LeastConn(Tiers::new(&live, |members| LeastConn::new(members, load)))
             }
-            Algorithm::First => State::First(First::new(members, idle)),
+            Algorithm::First => State::First(First::new(members, load)),
             Algorithm::Source => State::Source(WeightMap::new(members)),
             Algorithm::Random { draws } => State::Random(Random::new(draws, members)),
         };
@@ -163,7 +174,7 @@ impl Policy {
         Self {
             algorithm,
             live,
-            loads: Loads::default(),
+            loads,
             places,
             state,
         }

@@ -230,6 +230,35 @@ fn a_server_to_avoid_is_taken_where_no_other_has_room() {
 }
 
 #[test]
+fn sessions_still_count_under_another_policy() {
+    for balance in ["leastconn", "first", "roundrobin", "static-rr", "random"] {
+        let mut policy = Backend::new("source", "a/1 b=3/1").policy;
+        policy.handle_started(ServerIndex(0));
+        let live = policy.live().clone();
+        let mut policy = policy.replaced(algorithm(balance), live);
+        let avoid = None;
+        let pick = policy.pick(
+            &Request {
+                client: None,
+                avoid,
+            },
+            || u64::MAX,
+        );
+        assert_eq!(pick, Pick::Server(ServerIndex(1)), "{balance}");
+        policy.handle_started(ServerIndex(1));
+        policy.handle_ended(ServerIndex(0));
+        let pick = policy.pick(
+            &Request {
+                client: None,
+                avoid,
+            },
+            || 0,
+        );
+        assert_eq!(pick, Pick::Server(ServerIndex(0)), "{balance}");
+    }
+}
+
+#[test]
 fn source_spreads_ipv6_by_its_words_and_walks_without_an_address() {
     let mut policy = Backend::new("source", "a b c").policy;
     let mut pick = |client| {
