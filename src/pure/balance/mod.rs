@@ -18,6 +18,7 @@ mod first;
 mod least_conn;
 mod live_set;
 mod load;
+mod order;
 mod random;
 mod round_robin;
 mod source;
@@ -295,17 +296,13 @@ impl Policy {
         let found = match state {
             State::RoundRobin(tiers) => tiers.serving(live.tier()).pick(has_room, request.avoid),
             State::StaticRr(map) => map.walk(has_room, request.avoid),
-            State::LeastConn(tiers) => tiers.serving(live.tier()).pick(load, request.avoid),
+            State::LeastConn(tiers) => tiers.serving(live.tier()).pick(request.avoid),
             State::First(state) => state.pick(request.avoid),
             State::Source(map) => match request.client {
                 Some(client) => {
-                    // A single server needs no hash.
-                    let hash = if members.len() == 1 {
-                        0
-                    } else {
-                        source::hash(client)
-                    };
-                    return map.at(hash).map_or(Pick::NoServer, bound_to);
+                    return map
+                        .at(source::hash(client))
+                        .map_or(Pick::NoServer, bound_to);
                 }
                 None => map.walk(has_room, request.avoid),
             },

@@ -102,4 +102,13 @@ pub(super) const ROWS: &[(&str, &str, &str)] = &[
     ("roundrobin", "a=32 b=2 c=102 d=3 e=1", "cccacccacccaccdcc -d acccacccacccacccacccaccca e=2 cccbcacccacccacccca -a cccccccccccccccccc +d cccccecccccccccccccccc -e ccccccccccccdcbccccc -b c*29,d,c*30"),
     ("leastconn", "a=5 b=2 c=1 d=2", "hold abc +d daaabdaaabdaacb +a daaabdaacbdaaabdaacbdaaabdaacbda -b aadaacdaaadaacdaaadaacdaaadaacdaa d=1 aaacaaaaacaaaaa -a cccccccdcdcdcdcdcdcdcdcd a=193 get c*60"),
     ("roundrobin", "a=5 b=5", "ababababababababababababababababa +a babab -b aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa +b abababababababababa a=1 bbbbbbabbb b=3 abbbabbbabbbabbbabbbabbbabbbabbbabbba -a b*60"),
+    ("roundrobin", "a=5 b=3/5 c=1 d=1/3+ e=35 f=3 allbackups", "eeeaeeebe +a eefeaeeeee +a ceeaebeeef +b e +f eeaeeeeeb +a eeaefeeee -c ee -c aeeebeeeefaeeeeeeeaebeeefeeeae"),
+    ("roundrobin", "a=3 b=1 c=2/1+ d=38/5", "dddddddddd d=2 abadaadbada +b hold adba b=2 get dabadabdab -a d +c dbdbdbdbdb -d bbbb +d bdbdbdbdbdbdbdbdbdbdbdbdbdbdbd"),
+    ("first", "a=2 b=1 c=1 d=1", "aaaaaaa -a bbbbbbbbbbb +a aaaaaaaaaaaa -d hold aaaaaaaaa a=1 get aaaa +a aaaaaa +c aaaaaaaaaaa +d aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    ("leastconn", "a=2 b=13/2 c=1/5 d=1/3 e=1 f=1/4+ allbackups", "abcdeab +f hold cdeabbaacd -d get eaeaeaeaea +a eaeaeaeaeae e=2 eeee +a e -f hold eeaeaecae -f get aeaeaeaeaeaeaeaeaeaeaeaeaeaeae"),
+    ("roundrobin", "a=3 b=1 c=3/1+ d=2/5", "adabada b=6 dbabbadb d=1 hold babbdabbab +c get babbdabbabba a=2 bbdbb +c hold ab a=3 get bbadbbab a=1 bbbbdbbabbbbdbbabbbbdbbabbbbdb"),
+    ("leastconn", "a=5 b=22 c=3/5", "hold abcbbbbbbbab -b get aaaaaaaa +c hold acacaacaa c=3 caaa +b bbbbbbbb -a bbbbbbb a=1 bbbbbbbbbb +a get bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"),
+    ("first", "a=1 b=1/5 c=5 d=1/2", "hold aa -a get bbbbbb +d bbbb +c bbbbbbb d=3 bbbbbbbbbb +b bbbbbbbbbbbb +d bbbbb a=2 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"),
+    ("leastconn", "a=2 b=5 c=3 d=1/3 allbackups", "abcdabcdabc +a dabc -d abcabcabc -d abcabcabca +a bcabcabc +d hold abcdbbc +a get bbbbbb d=1 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"),
+    ("roundrobin", "a=5 b=1/2 c=3", "hold a +b acabcaa +c get caacabcaaca +b a +a cabcaacaaca b=3 cabacabaca +c bcabacabacab -b caacaacacaacaacacaacaacacaacaa"),
 ];
