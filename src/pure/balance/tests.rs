@@ -175,6 +175,7 @@ fn picks_are_those_recorded_from_haproxy() {
     }
 }
 
+/// Seen in the `qcur` of servers and backends of 2.6.12, one session running and two waiting.
 #[test]
 fn a_lone_backup_is_waited_for_and_full_active_servers_are_not() {
     for (balance, servers, full) in [
@@ -187,6 +188,17 @@ fn a_lone_backup_is_waited_for_and_full_active_servers_are_not() {
         ("leastconn", "x=0 a/1+ b/1+", Pick::QueueAt(ServerIndex(1))),
         ("first", "x=0 a/1+ b/1+", Pick::QueueAt(ServerIndex(1))),
         ("static-rr", "x=0 a/1+ b/1+", Pick::QueueAny),
+        ("static-rr", "x=0 a/1+ b/1+ allbackups", Pick::QueueAny),
+        ("roundrobin", "x=0 a/1+ allbackups", Pick::QueueAny),
+        ("leastconn", "x=0 a/1+ allbackups", Pick::QueueAny),
+        ("first", "x=0 a/1+ allbackups", Pick::QueueAny),
+        ("random", "x=0 a/1+ b/1+", Pick::QueueAny),
+        ("source", "x=0 a/1+ b/1+", Pick::QueueAt(ServerIndex(1))),
+        (
+            "source",
+            "x=0 a/1+ allbackups",
+            Pick::QueueAt(ServerIndex(1)),
+        ),
         ("source", "a/1", Pick::QueueAt(ServerIndex(0))),
     ] {
         let mut policy = Backend::new(balance, servers).policy;

@@ -71,15 +71,15 @@ fn version_1_lines_are_those_haproxy_sends() {
 
 #[test]
 fn mixed_families_are_sent_as_ipv6() {
-    let mixed = tcp("1.2.3.4:111", "[2001:db8::2]:222");
-    let line = b"PROXY TCP6 ::ffff:1.2.3.4 2001:db8::2 111 222\r\n";
+    // Recorded with `set-src` on an IPv4 connection.
+    let mixed = tcp("[2001:db8::9]:44538", "127.0.0.1:24001");
+    let line = b"PROXY TCP6 2001:db8::9 ::ffff:127.0.0.1 44538 24001\r\n";
     assert_eq!(proxy_v1::encode(&mixed), line);
-    let mapped = tcp("[::ffff:1.2.3.4]:111", "[2001:db8::2]:222");
-    let header = proxy_v2::encode(&mixed, Checksum::Absent, &[]).unwrap();
-    assert_eq!(
-        header,
-        proxy_v2::encode(&mapped, Checksum::Absent, &[]).unwrap()
-    );
+    let mixed = tcp("[2001:db8::9]:34576", "127.0.0.1:24002");
+    let hex =
+        "21210024 20010db8000000000000000000000009 00000000000000000000ffff7f000001 8710 5dc2";
+    let header = [&SIGNATURE[..], &bytes(hex)].concat();
+    assert_eq!(proxy_v2::encode(&mixed, Checksum::Absent, &[]), Ok(header));
 }
 
 /// Checks that both directions agree with bytes recorded behind the signature.
