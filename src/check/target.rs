@@ -48,9 +48,10 @@ fn addr(server: &Server, check: &Check) -> TargetAddr {
     }
 }
 
-/// A check speaks for itself: version 1 says UNKNOWN, version 2 LOCAL, as HAProxy's do.
-fn header_v1(_: Option<Ends>) -> Vec<u8> {
-    proxy_v1::encode(&Endpoints::Own)
+/// A check speaks for itself: version 1 with its own addresses, version 2 as LOCAL (seen of 2.6).
+fn header_v1(ends: Option<Ends>) -> Vec<u8> {
+    let endpoints = ends.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst });
+    proxy_v1::encode(&endpoints)
 }
 
 fn header_v2(_: Option<Ends>) -> Vec<u8> {

@@ -6,9 +6,9 @@
 //! for what happened, `next_*` for what to do and when to ask again, nouns for queries.
 
 pub mod balance;
+pub mod health;
 pub mod id;
+pub mod probe;
 pub mod session;
 pub mod weight;
-pub mod health;
-pub mod probe;
 pub mod wire;

@@ -117,7 +117,7 @@ impl Desk {
         let mut inner = self.lock();
         let algorithm = algorithm(balance);
         if inner.policy.algorithm() != algorithm {
-            inner.policy = inner.policy.with_algorithm(algorithm);
+            inner.policy = inner.policy.replaced(algorithm, inner.policy.live().clone());
         }
     }
 

@@ -1,19 +1,17 @@
 //! `balance first`: the server with the lowest number that has room, so that few are in use.
 //!
-//! Servers with room are kept sorted and leave the order while they are full, so that a pick reads
+//! Servers with room are kept in order and leave it while they are full, so that a pick reads
 //! the first however many are full before it.
-
-use std::collections::BTreeSet;
 
 use super::live_set::{Member, ServerIndex};
 use super::load::Load;
-use crate::pure::id::ServerId;
+use super::order::Order;
 
 /// The servers that have room, by number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct First {
     members: Vec<Option<Member>>,
-    open: BTreeSet<(ServerId, ServerIndex)>,
+    order: Order,
 }
 
 impl First {
@@ -36,22 +34,17 @@ impl First {
         let Some(Some(member)) = self.members.get(server.slot()) else {
             return;
         };
-        let key = (member.id, server);
-        if load.leaves_room(member) {
-            self.open.insert(key);
-        } else {
-            self.open.remove(&key);
-        }
+        let key = load
+            .leaves_room(member)
+            .then_some((u64::from(member.id.0), 0));
+        self.order.set(server.slot(), key);
     }
 
     /// The first server with room. `avoid` is taken only where it alone has.
     pub(super) fn pick(&self, avoid: Option<ServerIndex>) -> Option<ServerIndex> {
-        let mut open = self.open.iter().map(|&(_, server)| server);
-        let first = open.next()?;
-        if avoid == Some(first) {
-            open.next().or(avoid)
-        } else {
-            Some(first)
-        }
+        let other = avoid.and_then(|avoid| self.order.first_but(avoid.slot()));
+        other
+            .or_else(|| self.order.first())
+            .map(ServerIndex::from_slot)
     }
 }

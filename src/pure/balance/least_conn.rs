@@ -1,20 +1,19 @@
 //! `balance leastconn`: the server with the fewest sessions for its weight, in turns among equals.
 //!
-//! Servers are kept sorted by claim and moved when a session starts or ends, so that a pick reads
-//! the first. Invariant: a server has an entry, and stands in the order once, if and only if it is
-//! a member of the live set last heard of.
-
-use std::collections::BTreeSet;
+//! Servers with room are kept in order of their claim and moved when a session starts or ends, so
+//! that a pick reads the first. Invariant: a server has an entry if and only if it is a member of
+//! the live set last heard of, and is in the order if it has room besides.
 
 use super::live_set::{EffectiveWeight, Member, ServerIndex};
 use super::load::Load;
+use super::order::Order;
 
 /// The servers by load.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LeastConn {
     entries: Vec<Option<Entry>>,
-    /// Claim, then who got that claim first.
-    order: BTreeSet<(u64, u64, usize)>,
+    /// By claim, then by who got that claim first.
+    order: Order,
     arrivals: u64,
 }
 
@@ -64,8 +63,9 @@ impl LeastConn {
             }
             match &mut self.entries[slot] {
                 Some(entry) if entry.member.weight == member.weight => entry.member = member,
-                _ => self.put(member, load(member.server)),
+                _ => self.arrive(member, load(member.server)),
             }
+            self.place(slot, load(member.server));
         }
     }
 
@@ -75,52 +75,48 @@ impl LeastConn {
             return;
         };
         if entry.claim != claim(load, entry.member.weight) {
-            self.put(entry.member, load);
+            self.arrive(entry.member, load);
+            self.place(server.slot(), load);
         }
     }
 
     /// The first server with room. `avoid` is taken only where it alone has.
-    pub(super) fn pick(
-        &self,
-        load: impl Fn(ServerIndex) -> Load,
-        avoid: Option<ServerIndex>,
-    ) -> Option<ServerIndex> {
-        let mut avoided = None;
-        for &(_, _, slot) in &self.order {
-            let Some(Some(entry)) = self.entries.get(slot) else {
-                continue;
-            };
-            let server = entry.member.server;
-            // Those waiting for the server count as if they were served already.
-            let busy = load(server).in_flight();
-            if entry.member.maxconn.is_some_and(|max| busy >= max.get()) {
-                continue;
-            }
-            if avoid != Some(server) {
-                return Some(server);
-            }
-            avoided = Some(server);
-        }
-        avoided
+    pub(super) fn pick(&self, avoid: Option<ServerIndex>) -> Option<ServerIndex> {
+        let other = avoid.and_then(|avoid| self.order.first_but(avoid.slot()));
+        other
+            .or_else(|| self.order.first())
+            .map(ServerIndex::from_slot)
     }
 
     /// Puts a server behind all that have the same claim.
-    fn put(&mut self, member: Member, load: Load) {
-        let slot = member.server.slot();
-        self.take_out(slot);
+    fn arrive(&mut self, member: Member, load: Load) {
         self.arrivals += 1;
+        let claim = claim(load, member.weight);
         let entry = Entry {
             member,
-            claim: claim(load, member.weight),
+            claim,
             arrival: self.arrivals,
         };
-        self.order.insert((entry.claim, entry.arrival, slot));
-        self.entries[slot] = Some(entry);
+        self.entries[member.server.slot()] = Some(entry);
+    }
+
+    /// Enters a server into the order, or takes it out while it is full. Those waiting for it count
+    /// as if they were served already.
+    fn place(&mut self, slot: usize, load: Load) {
+        let Some(entry) = &self.entries[slot] else {
+            return;
+        };
+        let full = entry
+            .member
+            .maxconn
+            .is_some_and(|max| load.in_flight() >= max.get());
+        self.order
+            .set(slot, (!full).then_some((entry.claim, entry.arrival)));
     }
 
     fn take_out(&mut self, slot: usize) {
-        if let Some(entry) = self.entries[slot].take() {
-            self.order.remove(&(entry.claim, entry.arrival, slot));
+        if self.entries[slot].take().is_some() {
+            self.order.set(slot, None);
         }
     }
 }

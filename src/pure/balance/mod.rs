@@ -18,6 +18,7 @@ mod first;
 mod least_conn;
 mod live_set;
 mod load;
+mod order;
 mod random;
 mod round_robin;
 mod source;
@@ -147,15 +148,26 @@ impl Policy {
     /// file order, while those that join later wait for their share.
     #[must_use]
     pub fn new(algorithm: Algorithm, live: LiveSet) -> Self {
+        Self::with_loads(algorithm, live, Loads::default())
+    }
+
+    /// Another policy for the same servers (a reload changed `balance`): sessions still count,
+    /// turns start anew.
+    #[must_use]
+    pub fn replaced(self, algorithm: Algorithm, live: LiveSet) -> Self {
+        Self::with_loads(algorithm, live, self.loads)
+    }
+
+    fn with_loads(algorithm: Algorithm, live: LiveSet, loads: Loads) -> Self {
         let members = live.members();
-        let idle = |_| Load::default();
+        let load = |server| loads.of(server);
         let state = match algorithm {
             Algorithm::RoundRobin => State::RoundRobin(Tiers::new(&live, RoundRobin::new)),
             Algorithm::StaticRr => State::StaticRr(WeightMap::new(members)),
             Algorithm::LeastConn => {
-                State::LeastConn(Tiers::new(&live, |members| LeastConn::new(members, idle)))
+                State::LeastConn(Tiers::new(&live, |members| LeastConn::new(members, load)))
             }
-            Algorithm::First => State::First(First::new(members, idle)),
+            Algorithm::First => State::First(First::new(members, load)),
             Algorithm::Source => State::Source(WeightMap::new(members)),
             Algorithm::Random { draws } => State::Random(Random::new(draws, members)),
         };
@@ -163,7 +175,7 @@ impl Policy {
         Self {
             algorithm,
             live,
-            loads: Loads::default(),
+            loads,
             places,
             state,
         }
@@ -216,18 +228,6 @@ impl Policy {
         }
         self.places = places(&live);
         self.live = live;
-    }
-
-    /// The same servers and sessions under another algorithm, whose turns start anew.
-    #[must_use]
-    pub fn with_algorithm(&self, algorithm: Algorithm) -> Self {
-        let mut policy = Self::new(algorithm, self.live.clone());
-        for member in self.live.members() {
-            let load = self.load(member.server);
-            policy.change(member.server, |started| *started = load);
-        }
-        policy.loads = self.loads.clone();
-        policy
     }
 
     /// Whether a session that waits for `server` may take a slot of it now.
@@ -304,17 +304,13 @@ impl Policy {
         let found = match state {
             State::RoundRobin(tiers) => tiers.serving(live.tier()).pick(has_room, request.avoid),
             State::StaticRr(map) => map.walk(has_room, request.avoid),
-            State::LeastConn(tiers) => tiers.serving(live.tier()).pick(load, request.avoid),
+            State::LeastConn(tiers) => tiers.serving(live.tier()).pick(request.avoid),
             State::First(state) => state.pick(request.avoid),
             State::Source(map) => match request.client {
                 Some(client) => {
-                    // A single server needs no hash.
-                    let hash = if members.len() == 1 {
-                        0
-                    } else {
-                        source::hash(client)
-                    };
-                    return map.at(hash).map_or(Pick::NoServer, bound_to);
+                    return map
+                        .at(source::hash(client))
+                        .map_or(Pick::NoServer, bound_to);
                 }
                 None => map.walk(has_room, request.avoid),
             },

@@ -187,9 +187,8 @@ impl RoundRobin {
         let weight = u64::from(entry.weight);
         if entry.due == 0 {
             entry.due = turn;
-        } else {
-            entry.last = entry.due;
         }
+        entry.last = entry.due;
         entry.due += total / weight;
         entry.saved += total % weight;
         if entry.saved >= weight {

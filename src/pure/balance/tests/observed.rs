@@ -6,13 +6,14 @@
 /// A word of the script is a run of picks (`ab*3,c` is `abababc`), each session over before the
 /// next one came, and the n-th from the n-th of a fixed list of addresses. `hold`: from here on
 /// sessions stay; `get`: they end again. `-a` and `+a` disable and enable a server, `a=3` sets its
-/// weight. Server z refuses every connection, and sessions are redispatched.
+/// weight; `.` is a client that nobody served. Server z refuses every connection, and sessions are
+/// redispatched.
 #[rustfmt::skip]
 pub(super) const ROWS: &[(&str, &str, &str)] = &[
     ("roundrobin", "a=1 b=1 c=1", "abcabcabcabcabcabcabcabcabcabcabcabcabca"),
     ("roundrobin", "a=3 b=1", "aaabaaabaaabaaabaaabaaabaaabaaabaaabaaab"),
     ("roundrobin", "a=5 b=3 c=2", "abacababacabacababacabacababacabacababac"),
-    ("roundrobin", "a=1 b=256", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbba*2,bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"),
+    ("roundrobin", "a=1 b=256", "b*256,a,b*256,a,b*86"),
     ("roundrobin", "a=1 b=2 c=3 d=4", "dcdbcdadcbdcdbcdadcbdcdbcdadcbdcdbcdadcb"),
     ("roundrobin", "a=7 b=7 c=3 d=1 e=1", "ababcabdabcababeacbababcabdabcababeacbab"),
     ("roundrobin", "a=10 b=1 c=1", "aaaaabaaaaacaaaaabaaaaacaaaaabaaaaacaaaa"),
@@ -29,7 +30,7 @@ pub(super) const ROWS: &[(&str, &str, &str)] = &[
     ("static-rr", "a=1 b=1 c=1", "abcabcabcabcabcabcabcabcabcabcabcabcabca"),
     ("static-rr", "a=3 b=1", "aaabaaabaaabaaabaaabaaabaaabaaabaaabaaab"),
     ("static-rr", "a=5 b=3 c=2", "aabacababcaabacababcaabacababcaabacababc"),
-    ("static-rr", "a=1 b=256", "abbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb*2,abbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"),
+    ("static-rr", "a=1 b=256", "a,b*256,a,b*256,a,b*85"),
     ("static-rr", "a=1 b=2 c=3 d=4", "abdcdbcdcdabdcdbcdcdabdcdbcdcdabdcdbcdcd"),
     ("static-rr", "a=7 b=7 c=3 d=1 e=1", "ababcabcababcabdabeababcabcababcabdabeab"),
     ("static-rr", "a=10 b=1 c=1", "aaaaaabaaaacaaaaaabaaaacaaaaaabaaaacaaaa"),
@@ -86,4 +87,28 @@ pub(super) const ROWS: &[(&str, &str, &str)] = &[
     ("leastconn", "a=3/2 b c=2", "hold abcaccbcc get bcbcbcbcbc hold bccbc get cccccccccccccccccccc"),
     ("static-rr", "a=3/2 b c=2", "hold aacbccbcc get bccbccbccb hold ccbcc get bccbccbccbccbccbccbc"),
     ("roundrobin", "a=5 b=3 c=2 d=4", "adabdac -b daa -d acaacaaacaa +b cbaabacabacbaabacabacbaab +d acdbadabcdaadb*6,acdbad"),
+    ("roundrobin", "a=35 b=13 c=37", "cacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbacacacbacacbaccacabcacacabcacacbacacacbacacacbacacabcaccabcacacabcacacabcacacbacacacbac"),
+    ("roundrobin", "a=203 b=4 c=7 d=1", "aaaaaaaaaaaaaaaaacaaaaaaaaaa -d aaaaaaaabaaaaaaaaaaacaaaaaaaaaaaaaaa -d aaaaaaaaaaaaaacaaaaaaaaaaabaaaaaaaaaaa -a ccc -b ccccccccccccccccccccccccccccccccccc -a cccccccccccccccccccccccccccccccccccccc b=1 c*60"),
+    ("leastconn", "a=37 b=255", "ababababababababababababababab -b aaaaaaaaaaaaaaaa +a hold aaaaaaaaaaaaaaaaaaaaaaaaaaaaa b=1 get aaaaaaaaaaa +b bbbbb b=3 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb +b b*60"),
+    ("roundrobin", "a=32 b=3 c=1 d=2 e=5", "aaaeaaabaaaeaa +c adaaacaeabaaaaaeaaaaabadae +d aaaaaaeaaabaaaeaaadaaacaea +e baaaaaeaaaaabadaeaaaaaaeaaabaaaeaaad c=3 aaaaeabaaaaaeaacaaabdaaea -b aaaaaceaaa +b aaaeaaadacaabae,a*6,eaacaabaadaeaaaaacaeabaaaaaeaaadacaabae"),
+    ("leastconn", "a=3 b=5 c=35 d=2 e=5 f=5", "abcdefa -d bcefabcefabcef +d hold abce a=2 get fdfdfdfdfdfdfdfdfdfdfdfd -e hold fdccccccccccccbfcccccccbf b=3 get ccccccccccccccccccccccccccccccc +a c*60"),
+    ("roundrobin", "a=1 b=53 c=5 d=2 e=2", "bbbbbbcbbbbbdbbbbbcbbbbbbebbbbbcbb c=3 bbbbabbbbbcdbbbbbbbbbbbe b=2 cbcbcbcdcbdcbcdcebdcebcdcebdacebcdc e=2 ebdacebcdcebd -b acecdceacdceadcecdceadcecdceadcecd -d ceacecceacecceacec d=2 ceacecceacecceacecceacecceacecceacecceacecceacecceaccecacece"),
+    ("static-rr", "a=229 b=1 c=2 d=3 e=14 f=5", "aaaaaa -f aaaaaabaaaaeaaaaaaaaaaaaa -f aaaaeaaaaaaaaaaaaacaaaeaaaaaaaa +b aaaaaaaaaeaaaaaaaaaada +a aaaaeaaaaaaaaaaaaaaaaaeaaaaaaa -d aaaaaaaaeaa -b a*12,cae,a*17,e,a*16,e,a*10"),
+    ("static-rr", "a=239 b=243", "ababababab -a b -a bbbbbbbbbbbbbbbbbbbbbbbbbbbb -a bb -b ................... +a aaaaaaaaaaaaaaaaa -b a*60"),
+    ("roundrobin", "a=235 b=38", "aaaaaaabaaaaaabaaaaaabaaaaaabaaaaaa -a bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb -a bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb a=3 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb -b ............. b=1 ............................. +a a*60"),
+    ("leastconn", "a=103 b=18 c=35 d=16 e=2 f=5", "abcde -f abcdeabcdeabcdeabcde -a bcdebcdeb +d cdebcdebcde f=2 bcdebcdebcdebcdebcdebcdebcdebcdeb -d cebcebcebcebcebcebceb +a ceba*15"),
+    ("static-rr", "a=226 b=3 c=34 d=2 e=3 f=2", "aaaaaabca +d aaaaaacaaaaaaacaaaaaacaaaa +b acaaaaacaaaaaacaaaaac +a aaaa -f aaacaaaaaacaaaaadaaaaacaaaaa +a ae -f aaaac,a*7,caaaaabac,a*7,c,a*7,c,a*6,c,a*6,caaaaacaaa"),
+    ("roundrobin", "a=1 b=5 c=1 d=27", "ddd +b dbdd b=3 dddbdddddaddddbddddd b=149 dbbbbbbdbbbb +c bdb a=2 bbbbcbdbabbbbbdbbbbbdbbbbbbdbbb b=1 d*27,b,d*27,bddad"),
+    ("roundrobin", "a=32 b=2 c=102 d=3 e=1", "cccacccacccaccdcc -d acccacccacccacccacccaccca e=2 cccbcacccacccacccca -a cccccccccccccccccc +d cccccecccccccccccccccc -e ccccccccccccdcbccccc -b c*29,d,c*30"),
+    ("leastconn", "a=5 b=2 c=1 d=2", "hold abc +d daaabdaaabdaacb +a daaabdaacbdaaabdaacbdaaabdaacbda -b aadaacdaaadaacdaaadaacdaaadaacdaa d=1 aaacaaaaacaaaaa -a cccccccdcdcdcdcdcdcdcdcd a=193 get c*60"),
+    ("roundrobin", "a=5 b=5", "ababababababababababababababababa +a babab -b aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa +b abababababababababa a=1 bbbbbbabbb b=3 abbbabbbabbbabbbabbbabbbabbbabbbabbba -a b*60"),
+    ("roundrobin", "a=5 b=3/5 c=1 d=1/3+ e=35 f=3 allbackups", "eeeaeeebe +a eefeaeeeee +a ceeaebeeef +b e +f eeaeeeeeb +a eeaefeeee -c ee -c aeeebeeeefaeeeeeeeaebeeefeeeae"),
+    ("roundrobin", "a=3 b=1 c=2/1+ d=38/5", "dddddddddd d=2 abadaadbada +b hold adba b=2 get dabadabdab -a d +c dbdbdbdbdb -d bbbb +d bdbdbdbdbdbdbdbdbdbdbdbdbdbdbd"),
+    ("first", "a=2 b=1 c=1 d=1", "aaaaaaa -a bbbbbbbbbbb +a aaaaaaaaaaaa -d hold aaaaaaaaa a=1 get aaaa +a aaaaaa +c aaaaaaaaaaa +d aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    ("leastconn", "a=2 b=13/2 c=1/5 d=1/3 e=1 f=1/4+ allbackups", "abcdeab +f hold cdeabbaacd -d get eaeaeaeaea +a eaeaeaeaeae e=2 eeee +a e -f hold eeaeaecae -f get aeaeaeaeaeaeaeaeaeaeaeaeaeaeae"),
+    ("roundrobin", "a=3 b=1 c=3/1+ d=2/5", "adabada b=6 dbabbadb d=1 hold babbdabbab +c get babbdabbabba a=2 bbdbb +c hold ab a=3 get bbadbbab a=1 bbbbdbbabbbbdbbabbbbdbbabbbbdb"),
+    ("leastconn", "a=5 b=22 c=3/5", "hold abcbbbbbbbab -b get aaaaaaaa +c hold acacaacaa c=3 caaa +b bbbbbbbb -a bbbbbbb a=1 bbbbbbbbbb +a get bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"),
+    ("first", "a=1 b=1/5 c=5 d=1/2", "hold aa -a get bbbbbb +d bbbb +c bbbbbbb d=3 bbbbbbbbbb +b bbbbbbbbbbbb +d bbbbb a=2 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"),
+    ("leastconn", "a=2 b=5 c=3 d=1/3 allbackups", "abcdabcdabc +a dabc -d abcabcabc -d abcabcabca +a bcabcabc +d hold abcdbbc +a get bbbbbb d=1 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"),
+    ("roundrobin", "a=5 b=1/2 c=3", "hold a +b acabcaa +c get caacabcaaca +b a +a cabcaacaaca b=3 cabacabaca +c bcabacabacab -b caacaacacaacaacacaacaacacaacaa"),
 ];

@@ -71,104 +71,97 @@ fn version_1_lines_are_those_haproxy_sends() {
 
 #[test]
 fn mixed_families_are_sent_as_ipv6() {
-    let mixed = tcp("1.2.3.4:111", "[2001:db8::2]:222");
-    let line = b"PROXY TCP6 ::ffff:1.2.3.4 2001:db8::2 111 222\r\n";
+    // Recorded with `set-src` on an IPv4 connection.
+    let mixed = tcp("[2001:db8::9]:44538", "127.0.0.1:24001");
+    let line = b"PROXY TCP6 2001:db8::9 ::ffff:127.0.0.1 44538 24001\r\n";
     assert_eq!(proxy_v1::encode(&mixed), line);
-    let mapped = tcp("[::ffff:1.2.3.4]:111", "[2001:db8::2]:222");
-    let header = proxy_v2::encode(&mixed, Checksum::Absent, &[]).unwrap();
+    let mixed = tcp("[2001:db8::9]:34576", "127.0.0.1:24002");
+    let hex =
+        "21210024 20010db8000000000000000000000009 00000000000000000000ffff7f000001 8710 5dc2";
+    let header = [&SIGNATURE[..], &bytes(hex)].concat();
+    assert_eq!(proxy_v2::encode(&mixed, Checksum::Absent, &[]), Ok(header));
+}
+
+/// Checks that both directions agree with bytes recorded behind the signature.
+fn check_recorded(
+    endpoints: Endpoints<'_>,
+    checksum: Checksum,
+    tlvs: &[Tlv<'_>],
+    after_signature: &str,
+) {
+    let expected = [&SIGNATURE[..], &bytes(after_signature)].concat();
+    let sent = proxy_v2::encode(&endpoints, checksum, tlvs);
+    assert_eq!(sent, Ok(expected.clone()), "{after_signature}");
+    let Parsed::Done(header, used) = decode(&expected) else {
+        panic!("{after_signature}")
+    };
     assert_eq!(
-        header,
-        proxy_v2::encode(&mapped, Checksum::Absent, &[]).unwrap()
+        (header.endpoints, used),
+        (endpoints, expected.len()),
+        "{after_signature}"
+    );
+    if endpoints != Endpoints::Own {
+        let seen: Vec<_> = header.tlvs.filter(|tlv| tlv.kind != kind::CRC32C).collect();
+        assert_eq!(seen, tlvs, "{after_signature}");
+    }
+}
+
+#[test]
+fn version_2_headers_are_those_haproxy_sends_for_clients() {
+    use Checksum::{Absent, Crc32c};
+    // send-proxy-v2
+    let v4 = tcp("1.2.3.4:111", "5.6.7.8:222");
+    check_recorded(v4, Absent, &[], "2111000c 01020304 05060708 006f 00de");
+    // … proxy-v2-options crc32c
+    let hex = "21110013 01020304 05060708 006f 00de 030004 7988ac22";
+    check_recorded(v4, Crc32c, &[], hex);
+    let hex = "2121002b 20010db8000000000000000000000001 20010db8000000000000000000000002
+               006f 00de 030004 10aaef64";
+    check_recorded(
+        tcp("[2001:db8::1]:111", "[2001:db8::2]:222"),
+        Crc32c,
+        &[],
+        hex,
+    );
+    // … crc32c,unique-id,authority
+    let authority = Tlv {
+        kind: kind::AUTHORITY,
+        value: b"a.org",
+    };
+    let unique_id = Tlv {
+        kind: kind::UNIQUE_ID,
+        value: b"uid-1.2.3.4-111",
+    };
+    let hex = "2111002d 01020304 05060708 006f 00de 030004 809d90c7 020005 612e6f7267
+               05000f 7569642d312e322e332e342d313131";
+    check_recorded(v4, Crc32c, &[authority, unique_id], hex);
+    // send-proxy-v2-ssl-cn, the client without TLS
+    let block = encode_ssl(0, 0, &[]).unwrap();
+    let ssl = Tlv {
+        kind: kind::SSL,
+        value: &block,
+    };
+    let hex = "21110014 7f000009 7f000001 c355 56bd 200005 00 00000000";
+    check_recorded(
+        tcp("127.0.0.9:50005", "127.0.0.1:22205"),
+        Absent,
+        &[ssl],
+        hex,
     );
 }
 
 #[test]
-fn version_2_headers_are_those_haproxy_sends() {
+fn version_2_headers_are_those_haproxy_sends_for_checks_and_unix_clients() {
     use Checksum::{Absent, Crc32c};
-    const START: &str = "0d0a0d0a000d0a515549540a";
-    let v4 = "1.2.3.4:111";
-    let to_v4 = "5.6.7.8:222";
-    let uid = |value| Tlv {
-        kind: kind::UNIQUE_ID,
-        value,
-    };
-    let ssl = encode_ssl(0, 0, &[]).unwrap();
+    let block = encode_ssl(0, 0, &[]).unwrap();
     let ssl = Tlv {
         kind: kind::SSL,
-        value: &ssl,
+        value: &block,
     };
-    for (endpoints, checksum, tlvs, hex) in [
-        // send-proxy-v2
-        (
-            tcp(v4, to_v4),
-            Absent,
-            vec![],
-            "2111000c 01020304 05060708 006f 00de",
-        ),
-        // … proxy-v2-options crc32c
-        (
-            tcp(v4, to_v4),
-            Crc32c,
-            vec![],
-            "21110013 01020304 05060708 006f 00de 030004 7988ac22",
-        ),
-        (
-            tcp("[2001:db8::1]:111", "[2001:db8::2]:222"),
-            Crc32c,
-            vec![],
-            "2121002b 20010db8000000000000000000000001 20010db8000000000000000000000002
-             006f 00de 030004 10aaef64",
-        ),
-        // … crc32c,unique-id,authority
-        (
-            tcp(v4, to_v4),
-            Crc32c,
-            vec![
-                Tlv {
-                    kind: kind::AUTHORITY,
-                    value: b"a.org",
-                },
-                uid(b"uid-1.2.3.4-111"),
-            ],
-            "2111002d 01020304 05060708 006f 00de 030004 809d90c7 020005 612e6f7267
-             05000f 7569642d312e322e332e342d313131",
-        ),
-        // send-proxy-v2-ssl-cn, the client without TLS
-        (
-            tcp("127.0.0.9:50005", "127.0.0.1:22205"),
-            Absent,
-            vec![ssl],
-            "21110014 7f000009 7f000001 c355 56bd 200005 00 00000000",
-        ),
-        // A client on a Unix socket, and a health check.
-        (Endpoints::Own, Absent, vec![], "20000000"),
-        (Endpoints::Own, Crc32c, vec![], "20000007 030004 a9b87e8f"),
-        (
-            Endpoints::Own,
-            Crc32c,
-            vec![ssl],
-            "2000000f 030004 889da1df 200005 00 00000000",
-        ),
-    ] {
-        let expected = bytes(&format!("{START}{hex}"));
-        assert_eq!(
-            proxy_v2::encode(&endpoints, checksum, &tlvs),
-            Ok(expected.clone()),
-            "{hex}"
-        );
-        let Parsed::Done(header, used) = decode(&expected) else {
-            panic!("{hex}")
-        };
-        assert_eq!(
-            (header.endpoints, used),
-            (endpoints, expected.len()),
-            "{hex}"
-        );
-        if endpoints != Endpoints::Own {
-            let seen: Vec<_> = header.tlvs.filter(|tlv| tlv.kind != kind::CRC32C).collect();
-            assert_eq!(seen, tlvs, "{hex}");
-        }
-    }
+    check_recorded(Endpoints::Own, Absent, &[], "20000000");
+    check_recorded(Endpoints::Own, Crc32c, &[], "20000007 030004 a9b87e8f");
+    let hex = "2000000f 030004 889da1df 200005 00 00000000";
+    check_recorded(Endpoints::Own, Crc32c, &[ssl], hex);
 }
 
 #[test]
