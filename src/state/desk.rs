@@ -117,7 +117,8 @@ impl Desk {
         let mut inner = self.lock();
         let algorithm = algorithm(balance);
         if inner.policy.algorithm() != algorithm {
-            inner.policy = inner.policy.replaced(algorithm, inner.policy.live().clone());
+            let live = inner.policy.live().clone();
+            inner.policy = inner.policy.clone().replaced(algorithm, live);
         }
     }
 
