@@ -1,3 +1,4 @@
 //! Configuration: text -> raw -> model, all mistakes at once.
 
 pub mod model;
+pub mod raw;

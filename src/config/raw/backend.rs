@@ -1,0 +1,148 @@
+//! Where clients are sent, as written.
+
+use std::time::Duration;
+
+use haproxy_compat::span::Spanned;
+
+use super::{CheckKind, CheckSettings, Field, Keepalive, Log};
+
+/// A `backend`, or the back half of a `listen` section.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backend {
+    /// See [`Frontend::section`](super::Frontend::section).
+    pub section: u32,
+    /// Its name.
+    pub name: Spanned<String>,
+    /// An explicit number for statistics.
+    pub id: Field<u64>,
+    /// `roundrobin`, `static-rr`, `leastconn`, `first`, `source`, `random`, `random(3)`.
+    pub balance: Field<String>,
+    /// `option allbackups`.
+    pub allbackups: Field<bool>,
+    /// Servers, in file order, `default-server` applied.
+    pub servers: Vec<Server>,
+    /// What checked servers are asked (`option …-check`); `None`: a plain connection.
+    pub check: Field<CheckKind>,
+    /// What checked servers without a setting of their own use. Only TOML writes these here;
+    /// `default-server` is applied to the servers themselves.
+    pub check_settings: CheckSettings,
+    /// `retries`.
+    pub retries: Field<u64>,
+    /// `option redispatch [interval]` as HAProxy counts it: 0 never, n > 0 on every n-th retry,
+    /// n < 0 on the n-th from the last; -1 where no interval was written.
+    pub redispatch: Field<i64>,
+    /// Timeouts.
+    pub timeouts: ServerTimeouts,
+    /// `option tcpka`, `option srvtcpka` and their numbers.
+    pub keepalive: Keepalive,
+    /// `option nolinger`.
+    pub nolinger: Field<bool>,
+    /// `source`, an address with an optional port.
+    pub source: Field<String>,
+    /// `fullconn`; 0 counts as not written.
+    pub fullconn: Field<u64>,
+    /// `option log-health-checks`.
+    pub log_health_checks: Field<bool>,
+    /// `log` lines.
+    pub log: Vec<Log>,
+}
+
+impl Backend {
+    /// A backend of which only the name was written.
+    #[must_use]
+    pub fn new(section: u32, name: Spanned<String>) -> Self {
+        Self {
+            section,
+            name,
+            id: None,
+            balance: None,
+            allbackups: None,
+            servers: Vec::new(),
+            check: None,
+            check_settings: CheckSettings::default(),
+            retries: None,
+            redispatch: None,
+            timeouts: ServerTimeouts::default(),
+            keepalive: Keepalive::default(),
+            nolinger: None,
+            source: None,
+            fullconn: None,
+            log_health_checks: None,
+            log: Vec::new(),
+        }
+    }
+}
+
+/// Timeouts of the server side.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerTimeouts {
+    /// `timeout connect`.
+    pub connect: Field<Duration>,
+    /// `timeout server`.
+    pub server: Field<Duration>,
+    /// `timeout server-fin`.
+    pub server_fin: Field<Duration>,
+    /// `timeout tunnel`.
+    pub tunnel: Field<Duration>,
+    /// `timeout queue`.
+    pub queue: Field<Duration>,
+    /// `timeout check`.
+    pub check: Field<Duration>,
+}
+
+/// A `server`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// HAProxy's address grammar, variables already replaced: `10.0.0.1:3306`, `db1.local:3306`,
+    /// `[::1]:80`, `10.0.0.1` and `10.0.0.1:+1000` (the client's port), `unix@/path`, `abns@name`.
+    pub address: Spanned<String>,
+    /// An explicit number for statistics.
+    pub id: Field<u64>,
+    /// `weight`.
+    pub weight: Field<u64>,
+    /// `backup`.
+    pub backup: Field<bool>,
+    /// `disabled`.
+    pub disabled: Field<bool>,
+    /// `maxconn`; 0 counts as not written.
+    pub maxconn: Field<u64>,
+    /// `check`: only `true` makes a server checked.
+    pub check: Field<bool>,
+    /// What this server is asked where that differs from the backend's. Only TOML can write it.
+    pub check_kind: Field<CheckKind>,
+    /// Settings of its check.
+    pub check_settings: CheckSettings,
+    /// `on-marked-down`, a word.
+    pub on_marked_down: Field<String>,
+    /// `on-marked-up`, a word.
+    pub on_marked_up: Field<String>,
+    /// `v1` (`send-proxy`) or `v2` (`send-proxy-v2`).
+    pub send_proxy: Field<String>,
+    /// `tcp-ut`.
+    pub tcp_ut: Field<Duration>,
+}
+
+impl Server {
+    /// A server without options.
+    #[must_use]
+    pub fn new(name: Spanned<String>, address: Spanned<String>) -> Self {
+        Self {
+            name,
+            address,
+            id: None,
+            weight: None,
+            backup: None,
+            disabled: None,
+            maxconn: None,
+            check: None,
+            check_kind: None,
+            check_settings: CheckSettings::default(),
+            on_marked_down: None,
+            on_marked_up: None,
+            send_proxy: None,
+            tcp_ut: None,
+        }
+    }
+}

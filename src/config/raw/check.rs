@@ -1,0 +1,161 @@
+//! Health checks, as written.
+
+use std::time::Duration;
+
+use haproxy_compat::span::Spanned;
+
+use super::Field;
+
+/// When a check runs, and where to. Written on a server, or (in TOML) for all of a backend.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CheckSettings {
+    /// `inter`.
+    pub inter: Field<Duration>,
+    /// `fastinter`.
+    pub fastinter: Field<Duration>,
+    /// `downinter`.
+    pub downinter: Field<Duration>,
+    /// `rise`.
+    pub rise: Field<u64>,
+    /// `fall`.
+    pub fall: Field<u64>,
+    /// Wins over the backend's `timeout check`. Only TOML can write it.
+    pub timeout: Field<Duration>,
+    /// `addr`: an address, perhaps with a port.
+    pub addr: Field<String>,
+    /// `port`.
+    pub port: Field<u64>,
+    /// `check-send-proxy`: true; `no-check-send-proxy`: false. Not written: what traffic does, unless
+    /// `addr` or `port` is written.
+    pub send_proxy: Field<bool>,
+}
+
+/// What a check asks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CheckKind {
+    /// A connection.
+    Tcp,
+    /// `option tcp-check` and its rules; empty: a connection.
+    Script(Vec<Step>),
+    /// `option httpchk` and its rules.
+    Http(HttpCheck),
+    /// `option mysql-check`.
+    Mysql {
+        /// `user`.
+        user: Field<String>,
+        /// `pre-41`, `post-41` or `post-80`.
+        dialect: Field<String>,
+    },
+    /// `option pgsql-check`.
+    Pgsql {
+        /// `user`; mandatory.
+        user: Field<String>,
+    },
+    /// `option redis-check`.
+    Redis,
+}
+
+/// One `tcp-check` rule.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// `connect`.
+    Connect {
+        /// `port`.
+        port: Field<u64>,
+        /// `addr`.
+        addr: Field<String>,
+        /// `send-proxy`.
+        send_proxy: bool,
+        /// `linger`.
+        linger: bool,
+        /// `comment`.
+        comment: Field<String>,
+    },
+    /// `send` or `send-binary`.
+    Send {
+        /// Bytes; hexadecimal already decoded.
+        data: Spanned<Vec<u8>>,
+        /// `send-binary`.
+        binary: bool,
+        /// `comment`.
+        comment: Field<String>,
+    },
+    /// `expect`.
+    Expect(Expect),
+}
+
+/// A `tcp-check expect`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expect {
+    /// What is looked for.
+    pub pattern: Spanned<Pattern>,
+    /// `!`.
+    pub negated: bool,
+    /// `min-recv`; negative counts as not written.
+    pub min_recv: Field<i64>,
+    /// `comment`.
+    pub comment: Field<String>,
+}
+
+/// What an answer is compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pattern {
+    /// `string`.
+    Text(Vec<u8>),
+    /// `binary`; hexadecimal already decoded.
+    Binary(Vec<u8>),
+    /// `rstring`: a regular expression.
+    Regex(String),
+    /// `rbinary`: a regular expression on the hexadecimal dump.
+    BinaryRegex(String),
+}
+
+/// `option httpchk` and `http-check`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HttpCheck {
+    /// Method.
+    pub method: Field<String>,
+    /// URI.
+    pub uri: Field<String>,
+    /// `HTTP/1.0` and the like.
+    pub version: Field<String>,
+    /// Headers to send, in order.
+    pub headers: Vec<Header>,
+    /// Body to send.
+    pub body: Field<Vec<u8>>,
+    /// `http-check expect`.
+    pub expect: Field<HttpExpect>,
+    /// `http-check disable-on-404`.
+    pub disable_on_404: Field<bool>,
+}
+
+/// A header of a check's request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Its value.
+    pub value: Spanned<String>,
+}
+
+/// `http-check expect`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpExpect {
+    /// `!`.
+    pub negated: bool,
+    /// What is compared.
+    pub matcher: HttpMatch,
+}
+
+/// What `http-check expect` compares.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HttpMatch {
+    /// `status`: `200`, `200-299,301`.
+    Status(String),
+    /// `rstatus`: a regular expression.
+    StatusRegex(String),
+    /// `string`, on the body.
+    Text(Vec<u8>),
+    /// `rstring`, a regular expression on the body.
+    Regex(String),
+}

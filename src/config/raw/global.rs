@@ -1,0 +1,42 @@
+//! The process, as written.
+
+use std::time::Duration;
+
+use super::{Field, LogTarget};
+
+/// The `global` section; several of them were merged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Global {
+    /// Connections; 0 counts as not written.
+    pub maxconn: Field<u64>,
+    /// Worker threads.
+    pub nbthread: Field<u64>,
+    /// Targets of `log global`.
+    pub log: Vec<LogTarget>,
+    /// `log-tag`.
+    pub log_tag: Field<String>,
+    /// `log-send-hostname`; empty: the machine's own name.
+    pub log_send_hostname: Field<String>,
+    /// `user`, a name.
+    pub user: Field<String>,
+    /// `group`, a name.
+    pub group: Field<String>,
+    /// `uid`, a number.
+    pub uid: Field<u64>,
+    /// `gid`, a number.
+    pub gid: Field<u64>,
+    /// A directory.
+    pub chroot: Field<String>,
+    /// A file.
+    pub pidfile: Field<String>,
+    /// Go to the background.
+    pub daemon: Field<bool>,
+    /// Longest graceful stop.
+    pub hard_stop_after: Field<Duration>,
+    /// `spread-checks`, in percent.
+    pub spread_checks: Field<u64>,
+    /// `max-spread-checks`.
+    pub max_spread_checks: Field<Duration>,
+    /// `tune.bufsize`, in bytes.
+    pub bufsize: Field<u64>,
+}

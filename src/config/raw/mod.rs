@@ -1,0 +1,53 @@
+//! What was written: everything optional, every value with its place.
+//!
+//! Both front ends, TOML and `haproxy.cfg`, lower to these types, and validation
+//! turns them into the [model](super::model). What a front end owes:
+//! - the inheritance of `defaults` and `default-server` sections is already applied;
+//! - durations, sizes and numbers are already numbers, in the units named here;
+//! - words that choose among a few (`roundrobin`, `local0`, `shutdown-sessions`) and addresses stay
+//!   text, so that both front ends accept the same ones and complain in the same words;
+//! - an option that was written and then taken back (`no option …`) is `None` or `false`.
+//!
+//! What was not written is `None`: no default is known here.
+
+mod backend;
+mod check;
+mod frontend;
+mod global;
+
+pub use backend::{Backend, Server, ServerTimeouts};
+pub use check::{
+    CheckKind, CheckSettings, Expect, Header, HttpCheck, HttpExpect, HttpMatch, Pattern, Step,
+};
+pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
+pub use global::Global;
+
+use haproxy_compat::span::Spanned;
+
+/// A setting that may have been written.
+pub type Field<T> = Option<Spanned<T>>;
+
+/// Everything one load found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// Which rules fill the gaps.
+    pub dialect: Dialect,
+    /// The process.
+    pub global: Global,
+    /// Frontends and front halves of `listen`, in file order.
+    pub frontends: Vec<Frontend>,
+    /// Backends and back halves of `listen`, in file order.
+    pub backends: Vec<Backend>,
+    /// HTTP listeners for metrics and health, in file order.
+    pub stats: Vec<Stats>,
+}
+
+/// The front end a configuration came from. It decides what a missing timeout means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// A timeout that is missing is infinite, and HAProxy's warnings are given.
+    #[default]
+    Haproxy,
+    /// A connect timeout that is missing has a default.
+    Toml,
+}
