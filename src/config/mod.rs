@@ -1,4 +1,5 @@
 //! Configuration: text -> raw -> model, all mistakes at once.
 
+pub mod haproxy;
 pub mod model;
 pub mod raw;
