@@ -18,8 +18,10 @@ pub(super) struct Checks {
     /// The first `tcp-check` and the first `http-check` rule of the section itself.
     own_steps: Option<Span>,
     pub(super) own_http: Option<Span>,
-    /// `tcp-check comment`: names the rules that follow.
+    /// `tcp-check comment`: names the rules that follow it as long as they are of one kind.
     comment: Field<String>,
+    /// The kind of the rules since the comment.
+    commented: Option<&'static str>,
 }
 
 /// Which check an `option` chose.
@@ -50,6 +52,7 @@ impl Checks {
             own_steps: None,
             own_http: None,
             comment: None,
+            commented: None,
             ..self.clone()
         }
     }
@@ -86,6 +89,14 @@ impl Checks {
             return;
         };
         let rule = word.text();
+        let kind = RULES.into_iter().find(|known| rule.starts_with(known));
+        if self
+            .commented
+            .is_some_and(|commented| Some(commented) != kind)
+        {
+            self.comment = None;
+        }
+        self.commented = kind;
         let step = match rule.as_ref() {
             "connect" => self.connect(word, &mut args, cx),
             "send" => self.send(&mut args, false, cx),
@@ -98,6 +109,7 @@ impl Checks {
             }),
             "comment" => {
                 self.comment = args.text("comment", "a text", cx);
+                self.commented = None;
                 args.finish("tcp-check comment", cx);
                 None
             }

@@ -216,7 +216,8 @@ impl Reader {
 
     fn balance(&mut self, line: &Line, cx: &mut Context<'_>) {
         let mut args = Args::new(line, 1);
-        let Some(word) = args.expect("balance", "a policy such as 'roundrobin'", cx) else {
+        let Some(word) = args.next() else {
+            self.settings.balance = Some(Spanned::new("roundrobin".to_owned(), line.span));
             return;
         };
         let policy = word.text();

@@ -6,7 +6,6 @@ use haproxy_compat::diag::{Diagnostic, Severity};
 use haproxy_compat::keywords::{BIND, GLOBAL, OPTIONS, PROXY, SERVER};
 use haproxy_compat::source::SourceMap;
 use haproxy_compat::span::Spanned;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -15,6 +14,7 @@ use crate::config::raw::{CheckKind, Config, Field, Log};
 mod agreement;
 mod checks;
 mod messages;
+mod people;
 
 /// What a text lowers to and what was said about it.
 pub(super) fn load(text: &str) -> (Config, Report) {

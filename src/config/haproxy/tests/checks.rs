@@ -9,7 +9,7 @@ fn tcp_check_rules_keep_their_order_and_comments() {
         "defaults\n option tcp-check\n tcp-check connect\nbackend inherits\nbackend b\n\
          tcp-check connect port 5 linger\n tcp-check comment ask\n tcp-check send PING\\r\\n\n\
          tcp-check send-binary 0d0A comment nl\n tcp-check expect min-recv 4 !string +PONG\n\
-         tcp-check expect rstring ^x\n",
+         tcp-check comment told\n tcp-check expect rstring ^x\n tcp-check expect string z\n",
     );
     let script = |index: usize| match value(&config.backends[index].check) {
         Some(CheckKind::Script(steps)) => steps,
@@ -20,7 +20,7 @@ fn tcp_check_rules_keep_their_order_and_comments() {
         [Step::Connect { port: None, .. }]
     ));
     let steps = script(1);
-    assert_eq!(steps.len(), 5);
+    assert_eq!(steps.len(), 6);
     assert!(
         matches!(&steps[0], Step::Connect { port: Some(port), linger: true, comment: None, .. } if port.value == 5)
     );
@@ -45,15 +45,19 @@ fn tcp_check_rules_keep_their_order_and_comments() {
         }
         other => panic!("{other:?}"),
     }
-    match (&steps[3], &steps[4]) {
-        (Step::Expect(first), Step::Expect(second)) => {
-            assert_eq!(first.pattern.value, Pattern::Text(b"+PONG".to_vec()));
-            assert_eq!((first.negated, value(&first.min_recv)), (true, Some(4)));
-            assert_eq!(second.pattern.value, Pattern::Regex("^x".to_owned()));
-            assert_eq!(string(&second.comment), Some("ask"));
-        }
-        other => panic!("{other:?}"),
-    }
+    let expects: Vec<_> = steps[3..]
+        .iter()
+        .map(|step| match step {
+            Step::Expect(expect) => expect,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(expects[0].pattern.value, Pattern::Text(b"+PONG".to_vec()));
+    assert!(expects[0].negated && value(&expects[0].min_recv) == Some(4));
+    assert_eq!(expects[1].pattern.value, Pattern::Regex("^x".to_owned()));
+    // A comment holds for the rules after it until one of another kind follows.
+    let comments: Vec<_> = expects.iter().map(|e| string(&e.comment)).collect();
+    assert_eq!(comments, [None, Some("told"), Some("told")]);
 }
 
 #[test]
