@@ -1,6 +1,19 @@
 //! Configuration: text -> raw -> model, all mistakes at once.
+//!
+//! ```text
+//! TOML text ----------- toml ------\                                        /-- export --> TOML text
+//!                                   raw (what was written) -- validate -- model (what was meant)
+//! haproxy.cfg -- tree -- haproxy --/                                        \-- diff --> plan
+//! ```
+//!
+//! **Architecture invariant.** Nothing here does I/O or knows the process: files, the environment
+//! and the resolver are arguments ([`Surroundings`]). Every stage reports what is wrong and goes on,
+//! so that one load shows all mistakes; [`diag`] renders them.
 
 pub mod defaults;
+pub mod diag;
+pub mod diff;
+pub mod export;
 pub mod model;
 pub mod raw;
 mod suggest;
@@ -8,7 +21,72 @@ mod toml;
 mod units;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
+
+use haproxy_compat::cond::Facts;
+use haproxy_compat::diag::Report;
+use haproxy_compat::env::Environment;
+use haproxy_compat::source::SourceMap;
 
 /// Turns a host name into its addresses, best first; the error says why there is none.
 pub type Resolve<'a> = dyn FnMut(&str) -> Result<Vec<IpAddr>, String> + 'a;
+
+/// What a configuration is written in. All files of a load are written in one language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// The native one.
+    Toml,
+    /// `haproxy.cfg`.
+    Haproxy,
+}
+
+/// What a load asks of the world around it.
+pub struct Surroundings<'a> {
+    /// Resolves host names; each is asked for once a load.
+    pub resolve: &'a mut Resolve<'a>,
+    /// Variables of `haproxy.cfg`; `setenv` and its kin change them.
+    pub environment: &'a mut Environment,
+    /// What conditions in `haproxy.cfg` are answered from.
+    pub facts: &'a Facts,
+}
+
+/// Loads all files of `sources`. The configuration is `None` exactly where the report refuses it;
+/// warnings alone do not.
+pub fn load(
+    language: Language,
+    sources: &SourceMap,
+    surroundings: &mut Surroundings<'_>,
+) -> (Option<model::Config>, Report) {
+    let mut report = Report::default();
+    let raw = match language {
+        Language::Toml => read_toml(sources, &mut report),
+        Language::Haproxy => read_haproxy(sources, surroundings, &mut report),
+    };
+    let config =
+        raw.and_then(|raw| validate::validate(&raw, &mut *surroundings.resolve, &mut report));
+    (config, report)
+}
+
+/// `None` where parts are missing: what remains would be complained about without reason.
+fn read_toml(sources: &SourceMap, report: &mut Report) -> Option<raw::Config> {
+    let mut decoded = toml::Decoded::default();
+    for file in sources.files() {
+        decoded.add(file, sources.text(file), report);
+    }
+    (!decoded.has_syntax_errors).then_some(decoded.config)
+}
+
+fn read_haproxy(
+    sources: &SourceMap,
+    surroundings: &mut Surroundings<'_>,
+    report: &mut Report,
+) -> Option<raw::Config> {
+    let environment = &mut *surroundings.environment;
+    let tree = haproxy_compat::parse::parse(sources, environment, surroundings.facts, report);
+    // MERGE: the call of the lowering, `haproxy::lower(&tree, …) -> raw::Config`, goes here.
+    drop(tree);
+    None
+}

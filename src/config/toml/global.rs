@@ -107,8 +107,9 @@ impl Decoder<'_> {
     }
 
     pub(super) fn stats(&mut self, mut table: Table<'_>) -> Stats {
+        let name = self.string(&mut table, "name");
         let stats = Stats {
-            name: Spanned::new(STATS_NAME.to_owned(), table.span),
+            name: name.unwrap_or_else(|| Spanned::new(STATS_NAME.to_owned(), table.span)),
             binds: self.binds(&mut table),
             metrics_path: self.string(&mut table, "metrics_path"),
         };

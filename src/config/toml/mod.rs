@@ -66,9 +66,18 @@ impl Decoded {
             self.open("global", table.span, &mut decoder);
             self.config.global = decoder.global(table);
         }
-        if let Some(table) = decoder.table(&mut root, "stats", "[stats]".to_owned()) {
-            self.open("stats", table.span, &mut decoder);
-            self.config.stats.push(decoder.stats(table));
+        // `[stats]`, or `[[stats]]` for several.
+        for value in decoder.list(&mut root, "stats") {
+            let span = span_of(file, value);
+            match value.get_ref().as_table() {
+                Some(entries) => {
+                    let table = Table::new(entries, span, "[stats]");
+                    self.config.stats.push(decoder.stats(table));
+                }
+                None => {
+                    decoder.wrong_type::<()>("stats", value, "a table [stats]");
+                }
+            }
         }
         self.proxies(&mut root, defaults, &mut decoder);
         decoder.finish(&root);

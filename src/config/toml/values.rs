@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use haproxy_compat::diag::Report;
 use haproxy_compat::span::{FileId, Span, Spanned};
+use haproxy_compat::suggest::nearest;
 use toml::de::DeValue;
 
 use super::table::{Table, Value, span_of};
 use crate::config::raw::Field;
-use crate::config::suggest::nearest;
 use crate::config::units::{INFINITE, parse_duration};
 
 /// HAProxy's words (and neighbours) that have another one here.

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use haproxy_compat::addr::{Endpoint, Host, PortSpec};
 use haproxy_compat::span::{Span, Spanned};
 
-use super::address::{Address, Host, Port};
 use super::check::BackendCheck;
 use super::context::Context;
 use super::frontend::is_on;
@@ -250,19 +250,19 @@ impl Context<'_> {
         what: &str,
     ) -> Option<(ServerAddr, Option<String>)> {
         let span = written.span;
-        let (host, port) = match self.address(what, span, &written.value)? {
-            Address::Unix(path) => return Some((ServerAddr::Unix(path.into()), None)),
-            Address::Abstract(name) => {
+        let (family, host, port) = match self.endpoint(what, span, &written.value)? {
+            Endpoint::Unix(path) => return Some((ServerAddr::Unix(path.into()), None)),
+            Endpoint::Abstract(name) => {
                 return Some((ServerAddr::Abstract(name.into_bytes()), None));
             }
-            Address::Inet { host, port } => (host, port),
-            Address::Fd(_) | Address::Standard { .. } => {
+            Endpoint::Inet { family, host, port } => (family, host, port),
+            Endpoint::Fd(_) | Endpoint::Sockpair(_) => {
                 let message = format!("{what}: '{}' cannot be connected to", written.value);
                 self.report.alert(span, message);
                 return None;
             }
         };
-        let ip = self.host(what, span, &host)?;
+        let ip = self.host(what, span, &host, family)?;
         if ip.is_unspecified() {
             self.report.alert(
                 span,
@@ -274,8 +274,8 @@ impl Context<'_> {
         }
         let address = self.with_port(ip, port, written, what)?;
         let hostname = match host {
-            Host::Name(name, _) => Some(name),
-            Host::Ip(_) => None,
+            Host::Name(name) => Some(name),
+            Host::Ip(_) | Host::Any => None,
         };
         Some((address, hostname))
     }
@@ -283,15 +283,17 @@ impl Context<'_> {
     fn with_port(
         &mut self,
         ip: IpAddr,
-        port: Port,
+        port: PortSpec,
         written: &Spanned<String>,
         what: &str,
     ) -> Option<ServerAddr> {
         match port {
-            Port::None | Port::Fixed(0) => Some(ServerAddr::TcpClientPort { ip, offset: 0 }),
-            Port::Offset(offset) => Some(ServerAddr::TcpClientPort { ip, offset }),
-            Port::Fixed(port) => Some(ServerAddr::Tcp((ip, port).into())),
-            Port::Range(..) => {
+            PortSpec::Absent | PortSpec::Fixed(0) => {
+                Some(ServerAddr::TcpClientPort { ip, offset: 0 })
+            }
+            PortSpec::Offset(offset) => Some(ServerAddr::TcpClientPort { ip, offset }),
+            PortSpec::Fixed(port) => Some(ServerAddr::Tcp((ip, port).into())),
+            PortSpec::Range(..) => {
                 let message = format!("{what}: a server has one port, not '{}'", written.value);
                 self.report.alert(written.span, message);
                 None

@@ -282,7 +282,7 @@ impl Context<'_> {
             }
             headers.push(SendHeader {
                 name: header.name.value.clone(),
-                value: header.value.value.clone(),
+                value: header.value.value.trim().to_owned(),
             });
         }
         HttpCheck {

@@ -4,16 +4,16 @@
 //! model it yields then is thrown away.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
+use haproxy_compat::addr::{Address, Endpoint, Family, Host, PortSpec, Transport};
 use haproxy_compat::diag::Report;
 use haproxy_compat::span::{Span, Spanned};
 
-use super::address::{self, Address, Family, Host, Port};
 use crate::config::Resolve;
-use crate::config::defaults::{DURATION_MAX, LISTENERS_MAX};
+use crate::config::defaults::{DURATION_MAX, LISTENERS_MAX, UNIX_PATH_MAX_BYTES};
 use crate::config::raw::{Dialect, Field};
 use crate::config::suggest::did_you_mean;
 use crate::pure::id::Name;
@@ -177,32 +177,78 @@ impl<'a> Context<'a> {
         None
     }
 
-    /// An address, read but not resolved.
-    pub(super) fn address(&mut self, what: &str, span: Span, text: &str) -> Option<Address> {
-        match address::parse(text) {
-            Ok(address) => Some(address),
-            Err(address::BadAddress(message, help)) => {
-                self.report.alert(span, format!("{what}: {message}"));
-                if let Some(help) = help {
-                    self.report.help(help);
+    /// Where an address leads: read, of a supported kind, but not resolved.
+    pub(super) fn endpoint(&mut self, what: &str, span: Span, text: &str) -> Option<Endpoint> {
+        let address = match Address::parse(text) {
+            Ok(address) => address,
+            Err(error) => {
+                self.report
+                    .alert(span, format!("{what}: '{text}': {error}"));
+                if text.matches(':').count() > 2 && !text.contains('[') {
+                    self.report
+                        .help("put an IPv6 address in brackets: [2001:db8::1]:5432");
                 }
+                return None;
+            }
+        };
+        match &address.endpoint {
+            Endpoint::Unix(name) | Endpoint::Abstract(name) if name.len() > UNIX_PATH_MAX_BYTES => {
+                let length = name.len();
+                self.report.alert(
+                    span,
+                    format!("{what}: '{name}' is {length} bytes, too long for a Unix socket"),
+                );
+                self.report
+                    .help(format!("at most {UNIX_PATH_MAX_BYTES} bytes"));
                 None
             }
+            Endpoint::Sockpair(_) => self.unsupported(what, span, text),
+            _ if address.transport == Transport::Quic => self.unsupported(what, span, text),
+            _ => Some(address.endpoint),
         }
     }
 
+    fn unsupported(&mut self, what: &str, span: Span, text: &str) -> Option<Endpoint> {
+        self.report.alert(
+            span,
+            format!("{what}: addresses like '{text}' are not supported"),
+        );
+        self.report
+            .help("supported: host:port, ipv4@ ipv6@ tcp@ tcp4@ tcp6@ unix@ abns@ fd@");
+        None
+    }
+
     /// The address of a host.
-    pub(super) fn host(&mut self, what: &str, span: Span, host: &Host) -> Option<IpAddr> {
-        let (name, family) = match host {
-            Host::Ip(ip) => return Some(*ip),
-            Host::Name(name, family) => (name, *family),
+    pub(super) fn host(
+        &mut self,
+        what: &str,
+        span: Span,
+        host: &Host,
+        family: Family,
+    ) -> Option<IpAddr> {
+        let name = match host {
+            Host::Any if family == Family::V6 => return Some(Ipv6Addr::UNSPECIFIED.into()),
+            Host::Any => return Some(Ipv4Addr::UNSPECIFIED.into()),
+            Host::Ip(ip) if admits(family, *ip) => return Some(*ip),
+            Host::Ip(ip) => {
+                self.report
+                    .alert(span, format!("{what}: {ip} is of the other family"));
+                return None;
+            }
+            Host::Name(name) => name,
         };
+        // Resolvers disagree on what digits and dots mean that are no address.
+        if name.chars().all(|c| c.is_ascii_digit() || c == '.') {
+            self.report
+                .alert(span, format!("{what}: '{name}' is not an IPv4 address"));
+            return None;
+        }
         if !self.resolved.contains_key(name) {
             let answer = (self.resolve)(name);
             self.resolved.insert(name.clone(), answer);
         }
         let failure = match &self.resolved[name] {
-            Ok(addresses) => match addresses.iter().find(|&&ip| family.admits(ip)) {
+            Ok(addresses) => match addresses.iter().find(|&&ip| admits(family, ip)) {
                 Some(ip) => return Some(*ip),
                 None if addresses.is_empty() => "it has no address".to_owned(),
                 None if family == Family::V4 => "it has no IPv4 address".to_owned(),
@@ -225,20 +271,29 @@ impl<'a> Context<'a> {
         default_port: u16,
     ) -> Option<SocketAddr> {
         let span = written.span;
-        let Address::Inet { host, port } = self.address(what, span, &written.value)? else {
+        let endpoint = self.endpoint(what, span, &written.value)?;
+        let Endpoint::Inet { family, host, port } = endpoint else {
             let message = format!("{what}: '{}' is not an IP address", written.value);
             self.report.alert(span, message);
             return None;
         };
         let port = match port {
-            Port::None => default_port,
-            Port::Fixed(port) => port,
-            Port::Range(..) | Port::Offset(_) => {
+            PortSpec::Absent => default_port,
+            PortSpec::Fixed(port) => port,
+            PortSpec::Range(..) | PortSpec::Offset(_) => {
                 let message = format!("{what}: '{}' must have one port", written.value);
                 self.report.alert(span, message);
                 return None;
             }
         };
-        Some(SocketAddr::new(self.host(what, span, &host)?, port))
+        Some(SocketAddr::new(self.host(what, span, &host, family)?, port))
+    }
+}
+
+const fn admits(family: Family, ip: IpAddr) -> bool {
+    match family {
+        Family::Any => true,
+        Family::V4 => ip.is_ipv4(),
+        Family::V6 => ip.is_ipv6(),
     }
 }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use haproxy_compat::addr::{Endpoint, PortSpec};
 use haproxy_compat::span::{Span, Spanned};
 
-use super::address::{Address, Port};
 use super::context::Context;
 use crate::config::defaults::{BACKLOG, METRICS_PATH};
 use crate::config::model::{
@@ -228,40 +228,38 @@ impl Context<'_> {
             context.report.help(help);
             Vec::new()
         };
-        let Some(address) = self.address(&what, span, written.value) else {
+        let Some(endpoint) = self.endpoint(&what, span, written.value) else {
             return Vec::new();
         };
-        let (host, port) = match address {
-            Address::Unix(path) => return self.one_listener(ListenAddr::Unix(path.into()), span),
-            Address::Abstract(name) => {
+        let (family, host, port) = match endpoint {
+            Endpoint::Unix(path) => return self.one_listener(ListenAddr::Unix(path.into()), span),
+            Endpoint::Abstract(name) => {
                 return self.one_listener(ListenAddr::Abstract(name.into_bytes()), span);
             }
-            Address::Fd(fd) => return self.one_listener(ListenAddr::Fd(fd), span),
-            Address::Standard { .. } => {
-                return refuse(self, "nothing can listen on", "write \"*:3306\"".to_owned());
-            }
-            Address::Inet { host, port } => (host, port),
+            Endpoint::Fd(fd) => return self.one_listener(ListenAddr::Fd(fd), span),
+            Endpoint::Sockpair(_) => return Vec::new(),
+            Endpoint::Inet { family, host, port } => (family, host, port),
         };
         let (first, last) = match port {
-            Port::Fixed(port) if port != 0 => (port, port),
-            Port::Range(first, last) => (first, last),
-            Port::Offset(_) => {
-                let help = "offsets are for servers".to_owned();
-                return refuse(self, "the port cannot be an offset in", help);
-            }
-            Port::Fixed(_) => {
+            PortSpec::Fixed(0) | PortSpec::Range(0, _) => {
                 return refuse(
                     self,
                     "port 0 cannot be listened on in",
                     "name a port".to_owned(),
                 );
             }
-            Port::None => {
+            PortSpec::Fixed(port) => (port, port),
+            PortSpec::Range(first, last) => (first, last),
+            PortSpec::Offset(_) => {
+                let help = "offsets are for servers".to_owned();
+                return refuse(self, "the port cannot be an offset in", help);
+            }
+            PortSpec::Absent => {
                 let help = format!("write \"{}:3306\"", written.value.trim_end_matches(':'));
                 return refuse(self, "no port in", help);
             }
         };
-        let Some(ip) = self.host(&what, span, &host) else {
+        let Some(ip) = self.host(&what, span, &host, family) else {
             return Vec::new();
         };
         if !self.take_listeners(usize::from(last - first) + 1, span) {

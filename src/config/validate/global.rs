@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use super::address::{Address, Port};
+use haproxy_compat::addr::{Endpoint, PortSpec};
+
 use super::context::Context;
 use crate::config::defaults::{
     BUFSIZE_BYTES, BUFSIZE_MAX_BYTES, BUFSIZE_MIN_BYTES, LOG_FACILITY, LOG_LEN_BYTES,
@@ -134,22 +135,29 @@ impl Context<'_> {
                 .help("targets: 127.0.0.1:514, /dev/log, stdout, stderr, fd@2");
             None
         };
-        match self.address("log target", span, text)? {
-            Address::Standard { is_error: true } => Some(LogSink::Stderr),
-            Address::Standard { is_error: false } => Some(LogSink::Stdout),
-            Address::Fd(fd) => Some(LogSink::Fd(fd)),
-            Address::Unix(path) => Some(LogSink::Unix(path.into())),
-            Address::Abstract(_) => refuse(self, "abstract sockets take no log"),
-            Address::Inet { .. } if text.starts_with("tcp") => {
+        match text.as_str() {
+            "stdout" => return Some(LogSink::Stdout),
+            "stderr" => return Some(LogSink::Stderr),
+            _ => {}
+        }
+        match self.endpoint("log target", span, text)? {
+            Endpoint::Fd(fd) => Some(LogSink::Fd(fd)),
+            Endpoint::Unix(path) => Some(LogSink::Unix(path.into())),
+            Endpoint::Abstract(_) | Endpoint::Sockpair(_) => {
+                refuse(self, "this kind of socket takes no log")
+            }
+            Endpoint::Inet { .. } if text.starts_with("tcp") => {
                 refuse(self, "syslog over TCP is not supported")
             }
-            Address::Inet { host, port } => {
+            Endpoint::Inet { family, host, port } => {
                 let port = match port {
-                    Port::None | Port::Fixed(0) => LOG_PORT,
-                    Port::Fixed(port) => port,
-                    Port::Range(..) | Port::Offset(_) => return refuse(self, "it needs one port"),
+                    PortSpec::Absent | PortSpec::Fixed(0) => LOG_PORT,
+                    PortSpec::Fixed(port) => port,
+                    PortSpec::Range(..) | PortSpec::Offset(_) => {
+                        return refuse(self, "it needs one port");
+                    }
                 };
-                let ip = self.host("log target", span, &host)?;
+                let ip = self.host("log target", span, &host, family)?;
                 Some(LogSink::Udp(SocketAddr::new(ip, port)))
             }
         }
