@@ -14,6 +14,7 @@ pub mod defaults;
 pub mod diag;
 pub mod diff;
 pub mod export;
+mod haproxy;
 pub mod model;
 pub mod raw;
 mod suggest;
@@ -86,7 +87,5 @@ fn read_haproxy(
 ) -> Option<raw::Config> {
     let environment = &mut *surroundings.environment;
     let tree = haproxy_compat::parse::parse(sources, environment, surroundings.facts, report);
-    // MERGE: the call of the lowering, `haproxy::lower(&tree, …) -> raw::Config`, goes here.
-    drop(tree);
-    None
+    Some(haproxy::lower(&tree, environment, report))
 }

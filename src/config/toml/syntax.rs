@@ -80,27 +80,27 @@ fn line_of(text: &str, place: Span) -> Range<u32> {
         .map_or(0, |position| position + 1);
     let length = bytes[at..].iter().position(|&byte| byte == b'\n');
     let end = length.map_or(text.len(), |length| at + length) + 1;
-    span(FileId::default(), start..end).start..u32::try_from(end).unwrap_or(u32::MAX)
+    let line = span(FileId::default(), start..end);
+    line.start..line.end
 }
 
-/// Where the key at `second` was written before: the closest earlier key of that name, which for a
-/// `[table.header]` must stand in an equal line.
+/// Where the key at `second` was written before: for a `[table.header]` the first line that is equal
+/// to it, else the closest earlier key of that name.
 fn first_place(file: FileId, text: &str, document: &DeTable<'_>, second: Span) -> Option<Span> {
-    let line = |place: Span| {
-        let range = line_of(text, place);
-        let end = (range.end as usize).min(text.len());
-        text.get(range.start as usize..end)
-            .unwrap_or_default()
-            .trim()
-    };
+    let line = line_of(text, second);
+    let in_line = second.start - line.start;
+    let header = text.get(line.start as usize..second.end as usize)?;
+    if header.trim_start().starts_with('[') {
+        let first = text.find(header).filter(|&at| at < line.start as usize)?;
+        let start = first + in_line as usize;
+        return Some(span(file, start..start + slice(text, second).len()));
+    }
     let name = slice(text, second);
-    let header = line(second);
     let mut places = Vec::new();
     collect(file, document, &mut places);
     places
         .into_iter()
         .filter(|place| place.start < second.start && slice(text, *place) == name)
-        .filter(|place| !header.starts_with('[') || line(*place) == header)
         .max_by_key(|place| place.start)
 }
 

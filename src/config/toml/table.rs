@@ -68,8 +68,11 @@ impl<'a> Table<'a> {
         span: Span,
         place: String,
     ) -> Self {
+        let is_own = self
+            .entries
+            .is_some_and(|entries| entries.contains_key(key));
         Self {
-            is_defaults: self.is_defaults,
+            is_defaults: self.is_defaults || !is_own,
             ..Table::new(entries, span, place).inherit(self.shadowed(key))
         }
     }

@@ -134,6 +134,14 @@ fn values_of_the_wrong_kind() {
             "log = { len = 100 }",
             "a log target without 'target'",
         ),
+    ] {
+        assert_eq!(with(table, line), [message], "{line}");
+    }
+}
+
+#[test]
+fn values_of_the_wrong_kind_in_proxies() {
+    for (table, line, message) in [
         (
             "frontend",
             "maxconn = [1]",
@@ -169,6 +177,14 @@ fn values_of_the_wrong_kind() {
             "check = \"mysql\"",
             "'check' must be true, false or a table such as { type = \"mysql\" }, not a text",
         ),
+    ] {
+        assert_eq!(with(table, line), [message], "{line}");
+    }
+}
+
+#[test]
+fn values_of_the_wrong_kind_in_backends() {
+    for (table, line, message) in [
         (
             "backend",
             "check = { type = \"mysq\" , user = \"x\" }",
@@ -295,8 +311,8 @@ server.\"c d\" = \"10.0.0.1:1\"
             "4: frontend 'f': there is no backend 'mysq', did you mean 'mysql'?",
             "5: 'maxconn' must be a whole number, not a text",
             "7: balance: 'roundrobbin' is not supported, did you mean 'roundrobin'?",
-            "8: unknown key 'typ' in check of backend 'mysql', did you mean 'type'?",
             "8: 'inter': '2' has no unit",
+            "8: unknown key 'typ' in check of backend 'mysql', did you mean 'type'?",
             "9: check of server 'mysql/a': its port is not known",
             "10: weight of server 'mysql/b': 300 is out of range",
             "10: server 'mysql/b': cannot resolve 'nosuch.invalid': no such host",

@@ -20,7 +20,9 @@ use haproxy_compat::diag::Report;
 use haproxy_compat::span::{Span, Spanned};
 
 pub(super) use self::backend::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
-pub(super) use self::check::{MYSQL_DIALECTS, connect_bound};
+pub(super) use self::check::MYSQL_DIALECTS;
+#[cfg(test)]
+pub(super) use self::check::connect_bound;
 use self::context::Context;
 pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
 pub(super) use self::global::FRAMINGS;

@@ -1,3 +1,0 @@
-//! x
-/// x
-pub fn to_toml(_: &super::model::Config) -> String { String::new() }

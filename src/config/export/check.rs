@@ -1,0 +1,201 @@
+//! Pure: the checks of a backend: what its servers share, and what is left for each.
+
+use super::text::{Pairs, bytes, duration, hex, quote};
+use super::word;
+use crate::config::defaults::{HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION};
+use crate::config::model::{
+    Check, CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, Pattern, ScriptStep, Server,
+};
+use crate::config::validate::MYSQL_DIALECTS;
+
+/// What all checked servers have in common; empty where there is none. A type counts with all of
+/// its parameters, a setting of its own.
+pub(super) fn shared(servers: &[Server]) -> Pairs {
+    let checked = || {
+        servers
+            .iter()
+            .filter_map(|server| Some((server, server.check.as_ref()?)))
+    };
+    let Some((first, check)) = checked().next() else {
+        return Pairs::default();
+    };
+    let mut shared = Pairs::default();
+    if checked().all(|(_, other)| other.kind == check.kind) {
+        shared.extend(kind(&check.kind));
+    }
+    shared.extend(
+        checked().fold(settings(first, check), |settings, (server, check)| {
+            let other = self::settings(server, check);
+            settings.filtered(|pair| other.contains(pair))
+        }),
+    );
+    shared
+}
+
+/// What `server` writes itself; `None` where it is not checked.
+pub(super) fn own(server: &Server, shared: &Pairs) -> Option<Pairs> {
+    let check = server.check.as_ref()?;
+    let mut own = kind(&check.kind);
+    if own.filtered(|pair| !shared.contains(pair)).is_empty() {
+        own = Pairs::default();
+    }
+    own.extend(settings(server, check).filtered(|pair| !shared.contains(pair)));
+    Some(own)
+}
+
+/// Timing and target, as if nothing were shared.
+fn settings(server: &Server, check: &Check) -> Pairs {
+    let mut pairs = Pairs::default();
+    pairs.add("inter", duration(check.inter));
+    let differs = |interval| (interval != check.inter).then(|| duration(interval));
+    pairs.maybe("fastinter", differs(check.fastinter));
+    pairs.maybe("downinter", differs(check.downinter));
+    pairs.add("rise", check.rise.to_string());
+    pairs.add("fall", check.fall.to_string());
+    pairs.maybe("timeout", check.timeout.map(duration));
+    pairs.maybe("addr", check.addr.map(|addr| quote(&addr.to_string())));
+    pairs.maybe("port", check.port);
+    let has_own_target = check.addr.is_some() || check.port.is_some();
+    let default = server.send_proxy.filter(|_| !has_own_target);
+    let header = check.send_proxy;
+    pairs.maybe(
+        "send_proxy",
+        (header != default).then_some(header.is_some()),
+    );
+    pairs
+}
+
+fn kind(kind: &CheckKind) -> Pairs {
+    let mut pairs = Pairs::default();
+    match kind {
+        CheckKind::Tcp => pairs.add("type", "\"tcp\""),
+        CheckKind::Redis => pairs.add("type", "\"redis\""),
+        CheckKind::Script(steps) => {
+            pairs.add("type", "\"tcp-check\"");
+            let steps: Vec<String> = steps.iter().map(|step| self::step(step).inline()).collect();
+            pairs.add("steps", format!("[{}]", steps.join(", ")));
+        }
+        CheckKind::Mysql { user } => {
+            pairs.add("type", "\"mysql\"");
+            if let Some((user, dialect)) = user {
+                pairs.add("user", quote(user));
+                if *dialect != Default::default() {
+                    pairs.maybe("dialect", word(&MYSQL_DIALECTS, dialect));
+                }
+            }
+        }
+        CheckKind::Pgsql { user } => {
+            pairs.add("type", "\"pgsql\"");
+            pairs.add("user", quote(user));
+        }
+        CheckKind::Http(check) => {
+            pairs.add("type", "\"http\"");
+            pairs.extend(http(check));
+        }
+    }
+    pairs
+}
+
+fn step(step: &ScriptStep) -> Pairs {
+    let mut pairs = Pairs::default();
+    let comment = match step {
+        ScriptStep::Connect {
+            port,
+            addr,
+            send_proxy,
+            linger,
+            comment,
+        } => {
+            let mut options = Pairs::default();
+            options.maybe("port", *port);
+            options.maybe("addr", addr.map(|addr| quote(&addr.to_string())));
+            options.flag("send_proxy", *send_proxy);
+            options.flag("linger", *linger);
+            match options.is_empty() {
+                true => pairs.flag("connect", true),
+                false => pairs.table("connect", &options),
+            }
+            comment
+        }
+        ScriptStep::Send {
+            data,
+            binary,
+            comment,
+        } => {
+            match binary {
+                true => pairs.add("send_binary", hex(data)),
+                false => pairs.add("send", bytes(data)),
+            }
+            comment
+        }
+        ScriptStep::Expect(expect) => {
+            pairs.add("expect", self::expect(expect));
+            &expect.comment
+        }
+    };
+    pairs.maybe("comment", comment.as_ref().map(|comment| quote(comment)));
+    pairs
+}
+
+fn expect(expect: &Expect) -> String {
+    let mut pairs = pattern(&expect.pattern);
+    pairs.flag("not", expect.negated);
+    pairs.maybe("min_recv", expect.min_recv);
+    match (&expect.pattern, pairs.len()) {
+        (Pattern::Text(data), 1) if std::str::from_utf8(data).is_ok() => bytes(data),
+        _ => pairs.inline(),
+    }
+}
+
+fn pattern(pattern: &Pattern) -> Pairs {
+    let mut pairs = Pairs::default();
+    match pattern {
+        Pattern::Text(data) => pairs.add("string", bytes(data)),
+        Pattern::Binary(data) => pairs.add("binary", hex(data)),
+        Pattern::Regex(regex) => pairs.add("rstring", quote(regex.as_str())),
+        Pattern::BinaryRegex(regex) => pairs.add("rbinary", quote(regex.as_str())),
+    }
+    pairs
+}
+
+fn http(check: &HttpCheck) -> Pairs {
+    let mut pairs = Pairs::default();
+    let differs = |value: &str, default| (value != default).then(|| quote(value));
+    pairs.maybe("method", differs(&check.method, HTTP_CHECK_METHOD));
+    pairs.maybe("uri", differs(&check.uri, HTTP_CHECK_URI));
+    pairs.maybe("version", differs(&check.version, HTTP_CHECK_VERSION));
+    let headers: Vec<String> = check
+        .headers
+        .iter()
+        .map(|header| quote(&format!("{}: {}", header.name, header.value)))
+        .collect();
+    pairs.maybe("headers", super::list(&headers));
+    pairs.maybe("body", (!check.body.is_empty()).then(|| bytes(&check.body)));
+    if let Some(expect) = &check.expect {
+        pairs.table("expect", &http_expect(expect));
+    }
+    pairs.flag("disable_on_404", check.disable_on_404);
+    pairs
+}
+
+fn http_expect(expect: &HttpExpect) -> Pairs {
+    let mut pairs = Pairs::default();
+    match &expect.matcher {
+        HttpMatch::Status(ranges) => {
+            let ranges: Vec<String> = ranges
+                .iter()
+                .map(|(first, last)| match first == last {
+                    true => first.to_string(),
+                    false => format!("{first}-{last}"),
+                })
+                .collect();
+            pairs.add("status", quote(&ranges.join(",")));
+        }
+        HttpMatch::StatusRegex(Pattern::Regex(regex)) => {
+            pairs.add("rstatus", quote(regex.as_str()));
+        }
+        HttpMatch::StatusRegex(other) | HttpMatch::Body(other) => pairs.extend(pattern(other)),
+    }
+    pairs.flag("not", expect.negated);
+    pairs
+}

@@ -1,0 +1,523 @@
+//! Pure: model -> TOML that loads to an equal model.
+//!
+//! Only what differs from the defaults is written, except that a check always shows `inter`, `rise`
+//! and `fall`. What all checked servers of a backend share stands in the backend's `check`, the rest
+//! at each server. Ids are written where the automatic ones would be others.
+
+mod check;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use self::text::{Pairs, duration, key, list, quote};
+use super::defaults::{
+    BUFSIZE_BYTES, CONNECT_TIMEOUT, LOG_FACILITY, LOG_LEN_BYTES, LOG_LEVEL, LOG_MINLEVEL,
+    METRICS_PATH, REDISPATCH, RETRIES, SPREAD_CHECKS_PERCENT, STATS_NAME,
+};
+use super::model::{
+    Backend, Balance, Bind, ClientTimeouts, Config, Frontend, Global, Keepalive, ListenAddr,
+    LogFormat, LogFraming, LogSink, LogTarget, Redispatch, Server, ServerAddr, ServerTimeouts,
+    Stats, UnixPermissions,
+};
+use super::units::INFINITE;
+use super::validate::{
+    BALANCES, BacklogRule, FRAMINGS, LOG_FORMATS, MARKED_DOWN, MARKED_UP, PROXY_HEADERS,
+    automatic_ids, automatic_proxy_ids, listen_text,
+};
+use crate::pure::weight::Weight;
+
+/// Writes a configuration as TOML.
+///
+/// Paths that are not UTF-8 cannot be written in TOML and come out with U+FFFD.
+#[must_use]
+pub fn export(config: &Config) -> String {
+    let mut text = String::new();
+    section(&mut text, "[global]", &global(&config.global));
+    let header = if config.stats.len() > 1 {
+        "[[stats]]"
+    } else {
+        "[stats]"
+    };
+    for stats in &config.stats {
+        text.push_str(&format!(
+            "{header}\n{}\n",
+            stats_pairs(stats, &config.global).lines()
+        ));
+    }
+    let proxies = in_id_order(config);
+    for (proxy, id) in proxies.iter().zip(written_proxy_ids(&proxies)) {
+        let mut pairs = Pairs::default();
+        let header = match proxy {
+            Proxy::Frontend(frontend) => {
+                frontend_pairs(&mut pairs, frontend, &config.global, id);
+                format!("[frontend.{}]", key(frontend.name.as_str()))
+            }
+            Proxy::Backend(backend) => {
+                backend_pairs(&mut pairs, backend, &config.global, id);
+                format!("[backend.{}]", key(backend.name.as_str()))
+            }
+        };
+        text.push_str(&format!("{header}\n{}\n", pairs.lines()));
+    }
+    while text.ends_with("\n\n") {
+        text.pop();
+    }
+    text
+}
+
+/// A table, left out where nothing stands in it.
+fn section(text: &mut String, header: &str, pairs: &Pairs) {
+    if !pairs.is_empty() {
+        text.push_str(&format!("{header}\n{}\n", pairs.lines()));
+    }
+}
+
+/// One table of the file.
+#[derive(Clone, Copy)]
+enum Proxy<'a> {
+    Frontend(&'a Frontend),
+    Backend(&'a Backend),
+}
+
+impl Proxy<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Frontend(frontend) => frontend.name.as_str(),
+            Self::Backend(backend) => backend.name.as_str(),
+        }
+    }
+
+    const fn id(&self) -> u32 {
+        match self {
+            Self::Frontend(frontend) => frontend.id.0,
+            Self::Backend(backend) => backend.id.0,
+        }
+    }
+}
+
+/// Frontends and backends merged by their ids, each kind in its own order: nearly always the order
+/// of the file they came from, so that no id has to be written.
+fn in_id_order(config: &Config) -> Vec<Proxy<'_>> {
+    let mut frontends = config.frontends.iter().map(Proxy::Frontend).peekable();
+    let mut backends = config.backends.iter().map(Proxy::Backend).peekable();
+    let mut merged = Vec::new();
+    loop {
+        let frontend_first = match (frontends.peek(), backends.peek()) {
+            (Some(frontend), Some(backend)) => frontend.id() <= backend.id(),
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (None, None) => return merged,
+        };
+        merged.extend(if frontend_first {
+            frontends.next()
+        } else {
+            backends.next()
+        });
+    }
+}
+
+/// The ids that must be written.
+fn written_proxy_ids(proxies: &[Proxy<'_>]) -> Vec<Option<u32>> {
+    let mut sections: HashMap<&str, u32> = HashMap::new();
+    let sections: Vec<u32> = proxies
+        .iter()
+        .map(|proxy| {
+            let next = u32::try_from(sections.len()).unwrap_or(u32::MAX);
+            *sections.entry(proxy.name()).or_insert(next)
+        })
+        .collect();
+    let ids: Vec<u32> = proxies.iter().map(Proxy::id).collect();
+    written_ids(&ids, |written| {
+        let halves: Vec<_> = sections
+            .iter()
+            .copied()
+            .zip(written.iter().copied())
+            .collect();
+        automatic_proxy_ids(&halves)
+    })
+}
+
+/// Most ids that are looked for one by one; with more, all of them are written.
+const WRITTEN_IDS_MAX: usize = 32;
+
+/// As few of `ids` as make `automatic` find the others.
+fn written_ids(ids: &[u32], automatic: impl Fn(&[Option<u32>]) -> Vec<u32>) -> Vec<Option<u32>> {
+    let mut written = vec![None; ids.len()];
+    for _ in 0..WRITTEN_IDS_MAX {
+        let found = automatic(&written);
+        let Some(wrong) = ids.iter().zip(&found).position(|(id, found)| id != found) else {
+            return written;
+        };
+        written[wrong] = Some(ids[wrong]);
+    }
+    ids.iter().copied().map(Some).collect()
+}
+
+fn global(global: &Global) -> Pairs {
+    let path = |path: &Option<std::path::PathBuf>| {
+        path.as_ref().map(|path| quote(&path.to_string_lossy()))
+    };
+    let text = |text: &Option<String>| text.as_ref().map(|text| quote(text));
+    let mut pairs = Pairs::default();
+    pairs.maybe("maxconn", global.maxconn);
+    pairs.maybe("nbthread", global.nbthread);
+    let log: Vec<String> = global.log.iter().map(log_target).collect();
+    pairs.maybe("log", list(&log));
+    pairs.maybe("log_tag", text(&global.log_tag));
+    pairs.maybe(
+        "log_send_hostname",
+        match &global.log_send_hostname {
+            Some(name) if name.is_empty() => Some("true".to_owned()),
+            name => text(name),
+        },
+    );
+    pairs.maybe("user", text(&global.user));
+    pairs.maybe("group", text(&global.group));
+    pairs.maybe("uid", global.uid);
+    pairs.maybe("gid", global.gid);
+    pairs.maybe("chroot", path(&global.chroot));
+    pairs.maybe("pidfile", path(&global.pidfile));
+    pairs.flag("daemon", global.daemon);
+    pairs.maybe("hard_stop_after", global.hard_stop_after.map(duration));
+    let spread = global.spread_checks_percent;
+    pairs.maybe(
+        "spread_checks",
+        (spread != SPREAD_CHECKS_PERCENT).then_some(spread),
+    );
+    pairs.maybe("max_spread_checks", global.max_spread_checks.map(duration));
+    pairs.maybe(
+        "bufsize",
+        (global.bufsize != BUFSIZE_BYTES).then_some(global.bufsize),
+    );
+    pairs
+}
+
+fn log_target(target: &LogTarget) -> String {
+    let sink = quote(&match &target.sink {
+        LogSink::Udp(address) => address.to_string(),
+        LogSink::Unix(path) => unix_text(path),
+        LogSink::Stdout => "stdout".to_owned(),
+        LogSink::Stderr => "stderr".to_owned(),
+        LogSink::Fd(fd) => format!("fd@{fd}"),
+    });
+    let mut pairs = Pairs::default();
+    pairs.add("target", &sink);
+    if target.framing != LogFraming::default() {
+        pairs.maybe("format", word(&FRAMINGS, &target.framing));
+    }
+    pairs.maybe("len", (target.len != LOG_LEN_BYTES).then_some(target.len));
+    let named = |differs: bool, name: &str| differs.then(|| quote(name));
+    pairs.maybe(
+        "facility",
+        named(target.facility != LOG_FACILITY, target.facility.name()),
+    );
+    pairs.maybe(
+        "level",
+        named(target.level != LOG_LEVEL, target.level.name()),
+    );
+    pairs.maybe(
+        "minlevel",
+        named(target.minlevel != LOG_MINLEVEL, target.minlevel.name()),
+    );
+    if pairs.len() == 1 {
+        sink
+    } else {
+        pairs.inline()
+    }
+}
+
+/// `log` of a proxy: `"global"` where it is just that.
+fn log(pairs: &mut Pairs, targets: &[LogTarget], global: &Global) {
+    if !targets.is_empty() && targets == global.log {
+        pairs.add("log", "\"global\"");
+    } else {
+        pairs.maybe(
+            "log",
+            list(&targets.iter().map(log_target).collect::<Vec<_>>()),
+        );
+    }
+}
+
+fn stats_pairs(stats: &Stats, global: &Global) -> Pairs {
+    let mut pairs = Pairs::default();
+    let name = stats.name.as_str();
+    pairs.maybe("name", (name != STATS_NAME).then(|| quote(name)));
+    let rule = BacklogRule {
+        global_maxconn: global.maxconn,
+        ..BacklogRule::default()
+    };
+    pairs.maybe("bind", list(&binds(&stats.binds, rule)));
+    let path = &stats.metrics_path;
+    pairs.maybe("metrics_path", (path != METRICS_PATH).then(|| quote(path)));
+    pairs
+}
+
+fn frontend_pairs(pairs: &mut Pairs, frontend: &Frontend, global: &Global, id: Option<u32>) {
+    let rule = BacklogRule {
+        frontend: None,
+        frontend_maxconn: frontend.maxconn,
+        global_maxconn: global.maxconn,
+    };
+    pairs.maybe("id", id);
+    pairs.maybe("bind", list(&binds(&frontend.binds, rule)));
+    pairs.maybe(
+        "backend",
+        frontend.backend.as_ref().map(|name| quote(name.as_str())),
+    );
+    pairs.maybe("maxconn", frontend.maxconn);
+    pairs.table("timeout", &client_timeouts(&frontend.timeouts));
+    keepalive(pairs, frontend.keepalive);
+    pairs.flag("nolinger", frontend.nolinger);
+    log(pairs, &frontend.log.targets, global);
+    if frontend.log.format != LogFormat::default() {
+        pairs.maybe("log_format", word(&LOG_FORMATS, &frontend.log.format));
+    }
+    pairs.flag("dontlognull", frontend.log.dontlognull);
+    pairs.flag("dontlog_normal", frontend.log.dontlog_normal);
+    pairs.flag("log_separate_errors", frontend.log.separate_errors);
+    pairs.flag("logasap", frontend.log.logasap);
+}
+
+fn client_timeouts(timeouts: &ClientTimeouts) -> Pairs {
+    let mut pairs = Pairs::default();
+    timeout(&mut pairs, "client", timeouts.client, None);
+    timeout(
+        &mut pairs,
+        "client_fin",
+        timeouts.client_fin,
+        timeouts.client,
+    );
+    pairs
+}
+
+/// A timeout where it differs from its default; `None` is infinite.
+fn timeout(
+    pairs: &mut Pairs,
+    key: &str,
+    value: Option<std::time::Duration>,
+    default: Option<std::time::Duration>,
+) {
+    if value != default {
+        pairs.add(key, value.map_or_else(|| quote(INFINITE), duration));
+    }
+}
+
+fn keepalive(pairs: &mut Pairs, keepalive: Option<Keepalive>) {
+    let Some(keepalive) = keepalive else {
+        return;
+    };
+    let mut numbers = Pairs::default();
+    numbers.maybe("idle", keepalive.idle.map(duration));
+    numbers.maybe("intvl", keepalive.intvl.map(duration));
+    numbers.maybe("cnt", keepalive.cnt);
+    if numbers.is_empty() {
+        pairs.flag("tcpka", true);
+    } else {
+        pairs.table("tcpka", &numbers);
+    }
+}
+
+/// Binds, neighbouring ports with equal options as one range.
+fn binds(binds: &[Bind], rule: BacklogRule) -> Vec<String> {
+    let mut written = Vec::new();
+    let mut rest = binds;
+    while let Some(first) = rest.first() {
+        let count = 1 + rest
+            .windows(2)
+            .take_while(|pair| continues(&pair[0], &pair[1]))
+            .count();
+        written.push(bind(first, &rest[count - 1], rule));
+        rest = &rest[count..];
+    }
+    written
+}
+
+/// Whether `next` is `last` one port up.
+fn continues(last: &Bind, next: &Bind) -> bool {
+    let (ListenAddr::Tcp(a), ListenAddr::Tcp(b)) = (&last.address, &next.address) else {
+        return false;
+    };
+    a.ip() == b.ip()
+        && a.port().checked_add(1) == Some(b.port())
+        && Bind {
+            address: next.address.clone(),
+            ..last.clone()
+        } == *next
+}
+
+fn bind(first: &Bind, last: &Bind, rule: BacklogRule) -> String {
+    let mut address = match &first.address {
+        ListenAddr::Unix(path) => unix_text(path),
+        address => listen_text(address),
+    };
+    if let ListenAddr::Tcp(last) = &last.address
+        && first.address != ListenAddr::Tcp(*last)
+    {
+        address.push_str(&format!("-{}", last.port()));
+    }
+    let address = quote(&address);
+    let mut pairs = Pairs::default();
+    pairs.add("address", &address);
+    pairs.maybe("name", first.name.as_ref().map(|name| quote(name)));
+    pairs.maybe("maxconn", first.maxconn);
+    let default = rule.default_for(first.maxconn);
+    pairs.maybe(
+        "backlog",
+        (first.backlog != default).then_some(first.backlog),
+    );
+    pairs.flag("accept_proxy", first.accept_proxy);
+    pairs.maybe("tcp_ut", first.tcp_ut.map(duration));
+    pairs.maybe(
+        "interface",
+        first.interface.as_ref().map(|name| quote(name)),
+    );
+    pairs.maybe("v6only", first.v6only);
+    let UnixPermissions { mode, user, group } = &first.unix;
+    pairs.maybe("mode", mode.map(|mode| format!("\"{mode:o}\"")));
+    pairs.maybe("user", user.as_ref().map(|user| quote(user)));
+    pairs.maybe("group", group.as_ref().map(|group| quote(group)));
+    if pairs.len() == 1 {
+        address
+    } else {
+        pairs.inline()
+    }
+}
+
+/// A path, with its prefix where it could be taken for something else.
+fn unix_text(path: &std::path::Path) -> String {
+    let path = path.to_string_lossy();
+    if path.starts_with('/') {
+        path.into_owned()
+    } else {
+        format!("unix@{path}")
+    }
+}
+
+fn backend_pairs(pairs: &mut Pairs, backend: &Backend, global: &Global, id: Option<u32>) {
+    pairs.maybe("id", id);
+    pairs.add(
+        "balance",
+        match backend.balance {
+            Balance::Random { draws } => format!("\"random({draws})\""),
+            balance => word(&BALANCES, &balance).unwrap_or_default(),
+        },
+    );
+    pairs.flag("allbackups", backend.allbackups);
+    let shared = check::shared(&backend.servers);
+    pairs.table("check", &shared);
+    let explicit: Vec<u32> = backend.servers.iter().map(|server| server.id.0).collect();
+    let ids = written_ids(&explicit, |written| automatic_ids(written, 1));
+    for (server, id) in backend.servers.iter().zip(ids) {
+        let name = format!("server.{}", key(server.name.as_str()));
+        pairs.add(&name, server_value(server, id, &shared));
+    }
+    pairs.table("timeout", &server_timeouts(&backend.timeouts));
+    pairs.maybe(
+        "retries",
+        (backend.retries != RETRIES).then_some(backend.retries),
+    );
+    if backend.redispatch != REDISPATCH {
+        pairs.add(
+            "redispatch",
+            match backend.redispatch {
+                Redispatch::Never => "false".to_owned(),
+                Redispatch::Every(count) => count.to_string(),
+                Redispatch::FromLast(count) if count.get() == 1 => "true".to_owned(),
+                Redispatch::FromLast(count) => format!("-{count}"),
+            },
+        );
+    }
+    keepalive(pairs, backend.keepalive);
+    pairs.flag("nolinger", backend.nolinger);
+    pairs.maybe(
+        "source",
+        backend.source.map(|source| quote(&source.to_string())),
+    );
+    pairs.maybe("fullconn", backend.fullconn);
+    pairs.flag("log_health_checks", backend.log_health_checks);
+    log(pairs, &backend.log, global);
+}
+
+fn server_timeouts(timeouts: &ServerTimeouts) -> Pairs {
+    let mut pairs = Pairs::default();
+    timeout(
+        &mut pairs,
+        "connect",
+        timeouts.connect,
+        Some(CONNECT_TIMEOUT),
+    );
+    timeout(&mut pairs, "server", timeouts.server, None);
+    timeout(
+        &mut pairs,
+        "server_fin",
+        timeouts.server_fin,
+        timeouts.server,
+    );
+    timeout(&mut pairs, "tunnel", timeouts.tunnel, None);
+    timeout(&mut pairs, "queue", timeouts.queue, timeouts.connect);
+    pairs
+}
+
+fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
+    let address = quote(&server_address(server));
+    let mut pairs = Pairs::default();
+    pairs.add("address", &address);
+    pairs.maybe("id", id);
+    let weight = server.weight;
+    pairs.maybe(
+        "weight",
+        (weight != Weight::DEFAULT).then_some(weight.value()),
+    );
+    pairs.flag("backup", server.backup);
+    pairs.flag("disabled", server.disabled);
+    pairs.maybe("maxconn", server.maxconn);
+    match check::own(server, shared) {
+        Some(own) => pairs.table("check", &own),
+        None if shared.is_empty() => {}
+        None => pairs.add("check", "false"),
+    }
+    if server.on_marked_down != Default::default() {
+        pairs.maybe("on_marked_down", word(&MARKED_DOWN, &server.on_marked_down));
+    }
+    if server.on_marked_up != Default::default() {
+        pairs.maybe("on_marked_up", word(&MARKED_UP, &server.on_marked_up));
+    }
+    pairs.maybe(
+        "send_proxy",
+        server
+            .send_proxy
+            .and_then(|header| word(&PROXY_HEADERS, &header)),
+    );
+    pairs.maybe("tcp_ut", server.tcp_ut.map(duration));
+    if pairs.len() == 1 {
+        address
+    } else {
+        pairs.inline()
+    }
+}
+
+fn server_address(server: &Server) -> String {
+    let host = |ip: std::net::IpAddr| match &server.hostname {
+        Some(name) => name.clone(),
+        None if ip.is_ipv6() => format!("[{ip}]"),
+        None => ip.to_string(),
+    };
+    match &server.address {
+        ServerAddr::Tcp(address) => format!("{}:{}", host(address.ip()), address.port()),
+        ServerAddr::TcpClientPort { ip, offset: 0 } => host(*ip),
+        ServerAddr::TcpClientPort { ip, offset } => format!("{}:{offset:+}", host(*ip)),
+        ServerAddr::Unix(path) => unix_text(path),
+        ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
+    }
+}
+
+/// The word for a value, in quotes.
+fn word<T: PartialEq>(words: &[(&str, T)], value: &T) -> Option<String> {
+    words
+        .iter()
+        .find(|(_, known)| known == value)
+        .map(|(word, _)| quote(word))
+}

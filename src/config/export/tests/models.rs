@@ -1,0 +1,637 @@
+//! Models of every shape that validation can yield.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
+
+use proptest::collection::{btree_set, vec};
+use proptest::option::of;
+use proptest::prelude::*;
+
+use crate::config::model::*;
+use crate::config::validate::connect_bound;
+use crate::pure::id::{Name, ProxyId, ServerId};
+use crate::pure::weight::Weight;
+
+pub(super) fn config() -> impl Strategy<Value = Config> {
+    let names = || btree_set("[a-f]{1,2}[-_.:0-9]?", 0..4);
+    (
+        global().boxed(),
+        names(),
+        names(),
+        names(),
+        any::<[bool; 2]>(),
+    )
+        .prop_flat_map(|(global, fronts, backs, stats, [in_order, other_log])| {
+            let backends: Vec<String> = backs.iter().cloned().collect();
+            let frontends: Vec<_> = fronts
+                .into_iter()
+                .map(|name| frontend(name, backends.clone()).boxed())
+                .collect();
+            let backends: Vec<_> = backs
+                .into_iter()
+                .map(|name| backend(name).boxed())
+                .collect();
+            let stats: Vec<_> = stats.into_iter().map(self::stats).collect();
+            let ids = vec(2u32..40, 8).prop_map(|ids| ids.into_iter().collect::<BTreeSet<_>>());
+            (
+                Just(global),
+                frontends,
+                backends,
+                stats,
+                ids,
+                Just((in_order, other_log)),
+            )
+                .prop_map(assemble)
+        })
+}
+
+type Parts = (
+    Global,
+    Vec<Frontend>,
+    Vec<Backend>,
+    Vec<Stats>,
+    BTreeSet<u32>,
+    (bool, bool),
+);
+
+/// Gives ids, makes listening addresses unique, and shares the global log.
+fn assemble((global, mut frontends, mut backends, stats, ids, flags): Parts) -> Config {
+    let (in_order, share_log) = flags;
+    let mut ids: Box<dyn Iterator<Item = u32>> = match in_order {
+        true => Box::new(2..),
+        false => Box::new(ids.into_iter().rev().chain(100..)),
+    };
+    for frontend in &mut frontends {
+        frontend.id = ProxyId(ids.next().unwrap());
+        if share_log {
+            frontend.log.targets = global.log.clone();
+        }
+    }
+    for backend in &mut backends {
+        backend.id = ProxyId(ids.next().unwrap());
+        if share_log {
+            backend.log = global.log.clone();
+        }
+    }
+    let mut config = Config {
+        global,
+        frontends,
+        backends,
+        stats,
+    };
+    let mut taken = std::collections::HashSet::new();
+    let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
+    for frontend in &mut config.frontends {
+        frontend.binds.retain(&mut keep);
+        // A frontend that nobody can reach loads with a warning, which is fine.
+    }
+    for stats in &mut config.stats {
+        stats.binds.retain(&mut keep);
+    }
+    config
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        (1u64..5000).prop_map(Duration::from_millis),
+        (1u64..5000).prop_map(Duration::from_micros),
+        (1u64..90000).prop_map(Duration::from_secs),
+    ]
+}
+
+fn limit() -> impl Strategy<Value = NonZeroU32> {
+    (1u32..100_000).prop_map(|limit| NonZeroU32::new(limit).unwrap())
+}
+
+fn port() -> impl Strategy<Value = NonZeroU16> {
+    any::<NonZeroU16>()
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z]{1,8}",
+        "\\PC{1,6}",
+        Just("a \"q\" \\ \t\r\n\u{7f}'".to_owned())
+    ]
+}
+
+fn address() -> impl Strategy<Value = SocketAddr> {
+    let ip = prop_oneof![
+        any::<[u8; 4]>().prop_map(IpAddr::from),
+        any::<[u8; 16]>().prop_map(IpAddr::from),
+    ];
+    let ip = ip.prop_filter("servers have an address", |ip| !ip.is_unspecified());
+    (ip, 1..=u16::MAX).prop_map(SocketAddr::from)
+}
+
+fn global() -> impl Strategy<Value = Global> {
+    (
+        (
+            of(limit()),
+            of(1u16..=64),
+            vec(log_target().boxed(), 0..3),
+            of(text().boxed()),
+            of("[a-z]{0,3}"),
+        ),
+        (
+            of(text().boxed()),
+            of(text().boxed()),
+            of(0..u32::MAX),
+            of(0..u32::MAX),
+            of("/[a-z]{1,5}"),
+        ),
+        (
+            of("/[a-z]{1,5}"),
+            any::<bool>(),
+            of(duration()),
+            0u8..=50,
+            of(duration()),
+        ),
+        1024usize..100_000,
+    )
+        .prop_map(|(first, second, third, bufsize)| Global {
+            maxconn: first.0,
+            nbthread: first.1.and_then(NonZeroU16::new),
+            log: first.2,
+            log_tag: first.3,
+            log_send_hostname: first.4,
+            user: second.0,
+            group: second.1,
+            uid: second.2,
+            gid: second.3,
+            chroot: second.4.map(Into::into),
+            pidfile: third.0.map(Into::into),
+            daemon: third.1,
+            hard_stop_after: third.2,
+            spread_checks_percent: third.3,
+            max_spread_checks: third.4,
+            bufsize,
+        })
+}
+
+fn log_target() -> impl Strategy<Value = LogTarget> {
+    let sink = prop_oneof![
+        address().boxed().prop_map(LogSink::Udp),
+        "/[a-z]{1,5}".prop_map(|path| LogSink::Unix(path.into())),
+        Just(LogSink::Unix("relative".into())),
+        Just(LogSink::Stdout),
+        Just(LogSink::Stderr),
+        (0..9i32).prop_map(LogSink::Fd),
+    ];
+    let framing = prop_oneof![
+        Just(LogFraming::Local),
+        Just(LogFraming::Rfc5424),
+        Just(LogFraming::Iso),
+        Just(LogFraming::Raw),
+    ];
+    let facility = proptest::sample::select(Facility::names());
+    let level = || proptest::sample::select(LogLevel::all());
+    (
+        sink,
+        framing,
+        prop_oneof![Just(1024), 80usize..=65535],
+        facility,
+        level(),
+        level(),
+    )
+        .prop_map(
+            |(sink, framing, len, facility, level, minlevel)| LogTarget {
+                sink,
+                framing,
+                len,
+                facility: Facility::from_name(facility).unwrap(),
+                level: level.1,
+                minlevel: minlevel.1,
+            },
+        )
+}
+
+fn bind() -> impl Strategy<Value = Bind> {
+    let address = prop_oneof![
+        (any::<[u8; 4]>(), 1..=u16::MAX).prop_map(|(ip, port)| ListenAddr::Tcp((ip, port).into())),
+        (1u16..9).prop_map(|port| ListenAddr::Tcp(([0, 0, 0, 0], port).into())),
+        (1u16..9).prop_map(|port| ListenAddr::Tcp(([0u16; 8], port).into())),
+        "/[a-z@]{1,5}".prop_map(|path| ListenAddr::Unix(path.into())),
+        "[a-z]{1,5}".prop_map(|path| ListenAddr::Unix(path.into())),
+        "[a-z]{1,5}".prop_map(|name| ListenAddr::Abstract(name.into())),
+        (3i32..9).prop_map(ListenAddr::Fd),
+    ];
+    let rare = (
+        of(text().boxed()),
+        of(limit()),
+        any::<bool>(),
+        of(duration()),
+        of("[a-z]{1,5}"),
+    );
+    let rare = prop_oneof![Just((None, None, false, None, None)), rare];
+    let unix = (of(0u32..=0o7777), of(text().boxed()), of(text().boxed()));
+    (
+        address,
+        rare,
+        prop_oneof![Just(4096), 1u32..9],
+        of(any::<bool>()),
+        of(unix),
+    )
+        .prop_map(|(address, rare, backlog, v6only, unix)| Bind {
+            name: rare.0,
+            address,
+            maxconn: rare.1,
+            backlog: NonZeroU32::new(backlog).unwrap(),
+            accept_proxy: rare.2,
+            tcp_ut: rare.3,
+            interface: rare.4,
+            v6only,
+            unix: unix
+                .map(|(mode, user, group)| UnixPermissions { mode, user, group })
+                .unwrap_or_default(),
+        })
+}
+
+fn stats(name: String) -> impl Strategy<Value = Stats> {
+    (
+        vec(bind().boxed(), 0..3),
+        prop_oneof![Just("/metrics".to_owned()), "/[a-z]{0,4}"],
+    )
+        .prop_map(move |(binds, metrics_path)| Stats {
+            name: Name::new(&name).unwrap(),
+            binds,
+            metrics_path,
+        })
+}
+
+fn keepalive() -> impl Strategy<Value = Option<Keepalive>> {
+    let seconds = || of((1u64..=32767).prop_map(Duration::from_secs));
+    of(
+        (seconds(), seconds(), of(limit())).prop_map(|(idle, intvl, cnt)| Keepalive {
+            idle,
+            intvl,
+            cnt,
+        }),
+    )
+}
+
+fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Frontend> {
+    let backend = match backends.is_empty() {
+        true => Just(None).boxed(),
+        false => of(proptest::sample::select(backends)).boxed(),
+    };
+    let flags = any::<[bool; 6]>();
+    let rare = (
+        of(limit()),
+        of(duration()),
+        of(duration()),
+        keepalive().boxed(),
+    );
+    (
+        vec(bind().boxed(), 0..5),
+        backend,
+        rare,
+        flags,
+        vec(log_target().boxed(), 0..3),
+    )
+        .prop_map(move |(binds, backend, rare, flags, targets)| Frontend {
+            name: Name::new(&name).unwrap(),
+            id: ProxyId(0),
+            binds,
+            backend: backend.map(|name| Name::new(&name).unwrap()),
+            maxconn: rare.0,
+            timeouts: ClientTimeouts {
+                client: rare.1,
+                client_fin: rare.2,
+            },
+            keepalive: rare.3,
+            nolinger: flags[0],
+            log: SessionLog {
+                targets,
+                format: if flags[1] {
+                    LogFormat::Tcp
+                } else {
+                    LogFormat::Connect
+                },
+                dontlognull: flags[2],
+                dontlog_normal: flags[3],
+                separate_errors: flags[4],
+                logasap: flags[5],
+            },
+        })
+}
+
+fn backend(name: String) -> impl Strategy<Value = Backend> {
+    let balance = prop_oneof![
+        Just(Balance::RoundRobin),
+        Just(Balance::StaticRr),
+        Just(Balance::LeastConn),
+        Just(Balance::First),
+        Just(Balance::Source),
+        limit().prop_map(|draws| Balance::Random { draws }),
+    ];
+    let redispatch = prop_oneof![
+        Just(Redispatch::Never),
+        limit().prop_map(Redispatch::Every),
+        limit().prop_map(Redispatch::FromLast),
+        Just(Redispatch::FromLast(NonZeroU32::MIN)),
+    ];
+    let timeouts = vec(of(duration()), 5).prop_map(|times| ServerTimeouts {
+        connect: times[0],
+        server: times[1],
+        server_fin: times[2],
+        tunnel: times[3],
+        queue: times[4],
+    });
+    let plain_or_any = prop_oneof![Just(3u32), 0u32..9];
+    (
+        (
+            balance,
+            redispatch,
+            plain_or_any,
+            timeouts,
+            any::<[bool; 3]>(),
+        ),
+        (
+            keepalive().boxed(),
+            of(address().boxed()),
+            of(limit()),
+            vec(log_target().boxed(), 0..3),
+        ),
+        servers().boxed(),
+    )
+        .prop_map(move |(first, second, servers)| {
+            let mut backend = Backend {
+                name: Name::new(&name).unwrap(),
+                id: ProxyId(0),
+                balance: first.0,
+                allbackups: first.4[0],
+                servers,
+                retries: first.2,
+                redispatch: first.1,
+                timeouts: first.3,
+                keepalive: second.0,
+                nolinger: first.4[1],
+                source: second.1,
+                fullconn: second.2,
+                log_health_checks: first.4[2],
+                log: second.3,
+            };
+            let connect = backend.timeouts.connect;
+            for check in backend
+                .servers
+                .iter_mut()
+                .filter_map(|server| server.check.as_mut())
+            {
+                check.timeout_connect = connect_bound(check.inter, check.timeout, connect);
+            }
+            backend
+        })
+}
+
+/// Servers with names of their own; half of the time all with one check.
+fn servers() -> impl Strategy<Value = Vec<Server>> {
+    let names = btree_set("[a-z]{1,3}[.:]?", 0..5);
+    (names, check().boxed(), any::<bool>(), any::<bool>()).prop_flat_map(
+        |(names, shared, share, odd)| {
+            let servers: Vec<_> = names.into_iter().map(|name| server(name).boxed()).collect();
+            servers.prop_map(move |mut servers| {
+                for (at, server) in servers.iter_mut().enumerate() {
+                    let number = u32::try_from(at).unwrap() + 1;
+                    server.id = ServerId(if odd { number * 3 } else { number });
+                    if share && server.check.is_some() {
+                        server.check = Some(shared.clone());
+                    }
+                    settle(server);
+                }
+                servers
+            })
+        },
+    )
+}
+
+/// Makes the check one that validation yields: it knows its port, and sends a PROXY header of the
+/// version that the server does.
+fn settle(server: &mut Server) {
+    let Some(check) = &mut server.check else {
+        return;
+    };
+    if matches!(server.address, ServerAddr::TcpClientPort { .. }) && check.port.is_none() {
+        check.port = NonZeroU16::new(8008);
+    }
+    if check.send_proxy.is_some() {
+        check.send_proxy = Some(server.send_proxy.unwrap_or(ProxyHeader::V1));
+    }
+}
+
+fn server(name: String) -> impl Strategy<Value = Server> {
+    let address = prop_oneof![
+        4 => address().boxed().prop_map(ServerAddr::Tcp),
+        1 => (address().boxed(), prop_oneof![Just(0), -9..9i32])
+            .prop_map(|(address, offset)| ServerAddr::TcpClientPort { ip: address.ip(), offset }),
+        1 => "/[a-z]{1,5}".prop_map(|path| ServerAddr::Unix(path.into())),
+        1 => "[a-z]{1,5}".prop_map(|name| ServerAddr::Abstract(name.into())),
+    ];
+    let header = || {
+        of(proptest::sample::select(
+            &[ProxyHeader::V1, ProxyHeader::V2][..],
+        ))
+    };
+    let rare = (
+        0u16..=256,
+        any::<[bool; 4]>(),
+        of(limit()),
+        header(),
+        of(duration()),
+    );
+    let rare = prop_oneof![Just((1, [false; 4], None, None, None)), rare];
+    (address, rare, of(check().boxed()), any::<bool>()).prop_map(
+        move |(address, rare, check, named)| {
+            let flags = rare.1;
+            let (address, hostname) = match address {
+                // The only address that a name of these tests has.
+                ServerAddr::Tcp(address) if named => {
+                    let ip = IpAddr::from([192, 0, 2, 7]);
+                    (
+                        ServerAddr::Tcp((ip, address.port()).into()),
+                        Some("db.test".to_owned()),
+                    )
+                }
+                address => (address, None),
+            };
+            Server {
+                name: Name::new(&name).unwrap(),
+                id: ServerId(0),
+                address,
+                hostname,
+                weight: Weight::new(rare.0).unwrap(),
+                backup: flags[0],
+                disabled: flags[1],
+                maxconn: rare.2,
+                check,
+                on_marked_down: match flags[2] {
+                    true => OnMarkedDown::ShutdownSessions,
+                    false => OnMarkedDown::Keep,
+                },
+                on_marked_up: match flags[3] {
+                    true => OnMarkedUp::ShutdownBackupSessions,
+                    false => OnMarkedUp::Keep,
+                },
+                send_proxy: rare.3,
+                tcp_ut: rare.4,
+            }
+        },
+    )
+}
+
+fn check() -> impl Strategy<Value = Check> {
+    let counts = (1u16..20, 1u16..20);
+    let interval = || prop_oneof![Just(Duration::from_secs(2)), duration()];
+    let header = of(Just(ProxyHeader::V1));
+    (
+        kind().boxed(),
+        interval(),
+        interval(),
+        interval(),
+        counts,
+        of(duration()),
+        of(address().boxed()),
+        of(port()),
+        header,
+    )
+        .prop_map(
+            |(kind, inter, fastinter, downinter, (rise, fall), timeout, addr, port, header)| {
+                Check {
+                    kind,
+                    inter,
+                    fastinter,
+                    downinter,
+                    rise: NonZeroU16::new(rise).unwrap(),
+                    fall: NonZeroU16::new(fall).unwrap(),
+                    timeout,
+                    timeout_connect: inter,
+                    addr,
+                    port,
+                    send_proxy: header,
+                }
+            },
+        )
+}
+
+fn kind() -> impl Strategy<Value = CheckKind> {
+    let dialect = proptest::sample::select(
+        &[
+            MysqlDialect::Pre41,
+            MysqlDialect::Post41,
+            MysqlDialect::Post80,
+        ][..],
+    );
+    prop_oneof![
+        Just(CheckKind::Tcp),
+        Just(CheckKind::Redis),
+        vec(step().boxed(), 1..4).prop_map(CheckKind::Script),
+        http().boxed().prop_map(CheckKind::Http),
+        of((text().boxed(), dialect)).prop_map(|user| CheckKind::Mysql { user }),
+        text().boxed().prop_map(|user| CheckKind::Pgsql { user }),
+    ]
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        vec(any::<u8>(), 1..6),
+        text().boxed().prop_map(String::into_bytes)
+    ]
+}
+
+fn regex() -> impl Strategy<Value = regex::bytes::Regex> {
+    let texts = &["^\\+PONG", "role:(master|slave)", "\\d+ \"x\""][..];
+    proptest::sample::select(texts).prop_map(|text| {
+        regex::bytes::RegexBuilder::new(text)
+            .unicode(false)
+            .build()
+            .unwrap()
+    })
+}
+
+fn step() -> impl Strategy<Value = ScriptStep> {
+    let pattern = prop_oneof![
+        bytes().boxed().prop_map(Pattern::Text),
+        bytes().boxed().prop_map(Pattern::Binary),
+        regex().boxed().prop_map(Pattern::Regex),
+        regex().boxed().prop_map(Pattern::BinaryRegex),
+    ];
+    let connect = (
+        of(port()),
+        of(address().boxed()),
+        any::<[bool; 2]>(),
+        of(text().boxed()),
+    );
+    prop_oneof![
+        connect.prop_map(
+            |(port, addr, [send_proxy, linger], comment)| ScriptStep::Connect {
+                port,
+                addr,
+                send_proxy,
+                linger,
+                comment
+            }
+        ),
+        (bytes().boxed(), any::<bool>(), of(text().boxed())).prop_map(|(data, binary, comment)| {
+            ScriptStep::Send {
+                data,
+                binary,
+                comment,
+            }
+        }),
+        (pattern, any::<bool>(), of(0u32..9), of(text().boxed())).prop_map(
+            |(pattern, negated, min_recv, comment)| {
+                ScriptStep::Expect(Expect {
+                    pattern,
+                    negated,
+                    min_recv,
+                    comment,
+                })
+            }
+        ),
+    ]
+}
+
+fn http() -> impl Strategy<Value = HttpCheck> {
+    let ranges = vec(
+        (100u16..400, 0u16..9).prop_map(|(low, more)| (low, low + more)),
+        1..3,
+    );
+    let matcher = prop_oneof![
+        ranges.prop_map(HttpMatch::Status),
+        regex()
+            .boxed()
+            .prop_map(|regex| HttpMatch::StatusRegex(Pattern::Regex(regex))),
+        bytes()
+            .boxed()
+            .prop_map(|bytes| HttpMatch::Body(Pattern::Text(bytes))),
+        regex()
+            .boxed()
+            .prop_map(|regex| HttpMatch::Body(Pattern::Regex(regex))),
+    ];
+    let expect =
+        of((any::<bool>(), matcher).prop_map(|(negated, matcher)| HttpExpect { negated, matcher }));
+    let header = ("[A-Z][a-z-]{0,5}", "[a-z:]([a-z :\"]{0,5}[a-z])?")
+        .prop_map(|(name, value)| SendHeader { name, value });
+    (
+        prop_oneof![Just("OPTIONS".to_owned()), "[A-Z]{3,4}"],
+        prop_oneof![Just("/".to_owned()), "/[a-z?=&]{0,6}"],
+        prop_oneof![Just("HTTP/1.0".to_owned()), Just("HTTP/1.1".to_owned())],
+        vec(header, 0..3),
+        prop_oneof![Just(Vec::new()), bytes().boxed()],
+        expect,
+        any::<bool>(),
+    )
+        .prop_map(
+            |(method, uri, version, headers, body, expect, disable_on_404)| HttpCheck {
+                method,
+                uri,
+                version,
+                headers,
+                body,
+                expect,
+                disable_on_404,
+            },
+        )
+}
