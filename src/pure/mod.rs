@@ -6,4 +6,5 @@
 //! for what happened, `next_*` for what to do and when to ask again, nouns for queries.
 
 pub mod id;
+pub mod session;
 pub mod weight;

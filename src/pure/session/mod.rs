@@ -1,0 +1,3 @@
+//! Decisions of one session's life.
+
+pub mod termination;
