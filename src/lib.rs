@@ -2,4 +2,7 @@
 #![deny(unsafe_code)]
 
 pub mod config;
+pub mod control;
+pub mod notify;
 pub mod pure;
+pub mod telemetry;

@@ -1,0 +1,185 @@
+//! Two bounded buses from those who know to those who tell: records of sessions, and events.
+//!
+//! Bound: [`RECORDS`] and [`EVENTS`] messages wait at most. A producer never waits: what finds a
+//! full bus is dropped and counted, and the consumer reports the count. Records and events do not
+//! share a bus, so that a flood of sessions cannot drown the news that a server went down.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+
+use super::event::Event;
+use super::record::Record;
+
+/// Records that may wait: 200 ms of 80,000 sessions a second, about 4 MiB.
+pub const RECORDS: usize = 16 * 1024;
+
+/// Events that may wait: every server of a large configuration going down at once.
+pub const EVENTS: usize = 4 * 1024;
+
+/// The producers' end; clones share the buses.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    records: mpsc::Sender<Record>,
+    events: mpsc::Sender<Event>,
+    losses: Arc<Losses>,
+}
+
+/// The consumer's end. Once every [`Bus`] is dropped, both receivers end.
+#[derive(Debug)]
+pub struct Intake {
+    /// Sessions.
+    pub records: mpsc::Receiver<Record>,
+    /// Events.
+    pub events: mpsc::Receiver<Event>,
+    /// What was lost on the way.
+    pub losses: Arc<Losses>,
+}
+
+impl Intake {
+    /// No event waits and none can come.
+    #[must_use]
+    pub fn events_ended(&self) -> bool {
+        self.events.is_closed() && self.events.is_empty()
+    }
+
+    /// No record waits and none can come.
+    #[must_use]
+    pub fn records_ended(&self) -> bool {
+        self.records.is_closed() && self.records.is_empty()
+    }
+}
+
+/// What did not get through, since the start. Only ever grows.
+#[derive(Debug, Default)]
+pub struct Losses {
+    records: AtomicU64,
+    events: AtomicU64,
+    lines: AtomicU64,
+}
+
+impl Losses {
+    /// Records that found the bus full.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
+    }
+
+    /// Events that found the bus full.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Lines that a log target did not take.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.lines.load(Ordering::Relaxed)
+    }
+
+    /// All together: `DroppedLogs` in HAProxy's `show info`.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.records() + self.events() + self.lines()
+    }
+
+    /// Counts a line that a log target did not take.
+    pub fn lose_line(&self) {
+        self.lines.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Makes both buses with their usual bounds.
+#[must_use]
+pub fn bus() -> (Bus, Intake) {
+    with_capacity(RECORDS, EVENTS)
+}
+
+/// Makes both buses; each bound is at least 1.
+#[must_use]
+pub fn with_capacity(records: usize, events: usize) -> (Bus, Intake) {
+    let (record_sender, records) = mpsc::channel(records.max(1));
+    let (event_sender, events) = mpsc::channel(events.max(1));
+    let losses = Arc::new(Losses::default());
+    let intake = Intake {
+        records,
+        events,
+        losses: Arc::clone(&losses),
+    };
+    (
+        Bus {
+            records: record_sender,
+            events: event_sender,
+            losses,
+        },
+        intake,
+    )
+}
+
+impl Bus {
+    /// Hands over a session's record; never waits, from any thread.
+    pub fn record(&self, record: Record) {
+        if self.records.try_send(record).is_err() {
+            self.losses.records.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands over an event; never waits, from any thread.
+    pub fn event(&self, event: Event) {
+        if self.events.try_send(event).is_err() {
+            self.losses.events.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What was lost.
+    #[must_use]
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::config::model::LogLevel;
+    use crate::telemetry::event::What;
+
+    fn notice(text: &str) -> Event {
+        let what = What::Notice {
+            level: LogLevel::Notice,
+            text: text.to_owned(),
+        };
+        Event {
+            at: SystemTime::UNIX_EPOCH,
+            log: Arc::from([]),
+            what,
+        }
+    }
+
+    #[test]
+    fn a_full_bus_loses_and_counts_and_keeps_what_it_has() {
+        let (bus, mut intake) = with_capacity(1, 2);
+        for text in ["a", "b", "c", "d"] {
+            bus.event(notice(text));
+        }
+        assert_eq!((bus.losses().events(), intake.losses.total()), (2, 2));
+        assert_eq!(intake.events.try_recv().expect("the first").line(), "a");
+        assert_eq!(intake.events.try_recv().expect("the second").line(), "b");
+        intake.events.try_recv().expect_err("two were lost");
+    }
+
+    #[test]
+    fn the_end_of_all_producers_is_seen() {
+        let (bus, mut intake) = bus();
+        let other = bus.clone();
+        drop(bus);
+        other.event(notice("last"));
+        drop(other);
+        assert!(intake.events.blocking_recv().is_some());
+        assert!(intake.events.blocking_recv().is_none());
+        assert!(intake.records.blocking_recv().is_none());
+    }
+}

@@ -1,0 +1,382 @@
+//! What happened to servers, backends and the process: facts, in HAProxy's words.
+//!
+//! An event carries the facts and the log targets they concern; [`Event::line`] is the sentence
+//! that HAProxy logs and prints (compared with 2.6.12). Sending is `notify`'s.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::config::model::{LogLevel, LogTarget};
+
+/// Something an operator wants to hear of.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When it happened, wall clock.
+    pub at: SystemTime,
+    /// Log targets of the proxy concerned, or the global ones.
+    pub log: Arc<[LogTarget]>,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A server's state changed.
+    Server(ServerChange),
+    /// A check's result changed (`option log-health-checks`).
+    Check(CheckResult),
+    /// The last server of a backend went.
+    NoServer {
+        /// The backend.
+        backend: Arc<str>,
+    },
+    /// A proxy stopped for good.
+    ProxyStopped {
+        /// The proxy.
+        proxy: Arc<str>,
+        /// Connections it accepted.
+        frontend_conns: u64,
+        /// Sessions its servers were given.
+        backend_conns: u64,
+    },
+    /// Anything else about the process: a reload, a limit that was reached, messages lost.
+    Notice {
+        /// How urgent.
+        level: LogLevel,
+        /// One line, without a newline.
+        text: String,
+    },
+}
+
+/// A server's change of state and what is left of its backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerChange {
+    /// The backend.
+    pub backend: Arc<str>,
+    /// The server.
+    pub server: Arc<str>,
+    /// Whether it is a backup.
+    pub backup: bool,
+    /// Its new state.
+    pub change: Change,
+    /// Why.
+    pub reason: Reason,
+    /// Active servers that may serve now.
+    pub active: u32,
+    /// Backup servers that may serve now.
+    pub backups: u32,
+    /// Sessions on the server.
+    pub sessions: u32,
+    /// Sessions taken from its queue to other servers.
+    pub requeued: u32,
+    /// Sessions still queued in the backend.
+    pub queued: u32,
+}
+
+/// A server's new state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Takes no sessions.
+    Down {
+        /// It took none by load balancing before either.
+        was_draining: bool,
+    },
+    /// Takes sessions.
+    Up,
+    /// Takes only sessions that belong to it (`NOLB`).
+    Stopping,
+    /// An operator put it into maintenance; it was up.
+    EntersMaintenance {
+        /// It took no sessions by load balancing before either.
+        was_draining: bool,
+    },
+    /// An operator put it into maintenance; it was down.
+    EntersMaintenanceDown,
+    /// An operator drains it.
+    EntersDrain,
+    /// It keeps being drained.
+    RemainsInDrain,
+    /// Left maintenance.
+    LeavesMaintenance {
+        /// It takes sessions, as far as checks know.
+        up: bool,
+        /// It is drained.
+        draining: bool,
+    },
+    /// Left drain.
+    LeavesDrain {
+        /// It takes sessions.
+        up: bool,
+    },
+}
+
+/// Why a server changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing more to say (the check was logged by itself, or an operator asked).
+    Unsaid,
+    /// A check.
+    Check(Finding),
+    /// `set server … health`.
+    Cli,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// `Layer4 connection problem` and the like.
+    pub description: &'static str,
+    /// Status of the protocol: HTTP status, MySQL error number.
+    pub code: Option<i64>,
+    /// Excerpt or error text, unescaped.
+    pub info: Option<Vec<u8>>,
+    /// How long the check took.
+    pub duration: Option<Duration>,
+}
+
+/// A check's result, for `option log-health-checks`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckResult {
+    /// The backend.
+    pub backend: Arc<str>,
+    /// The server.
+    pub server: Arc<str>,
+    /// Whether it is a backup.
+    pub backup: bool,
+    /// What the check said.
+    pub outcome: Outcome,
+    /// In detail.
+    pub finding: Finding,
+    /// `2/3 UP`: passed or failed checks in a row, of how many, and the state.
+    pub status: String,
+}
+
+/// What a check said of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Passed.
+    Succeeded,
+    /// Passed for sessions that belong to the server.
+    Conditionally,
+    /// Failed.
+    Failed,
+}
+
+impl Event {
+    /// Severity of the log line.
+    #[must_use]
+    pub fn level(&self) -> LogLevel {
+        match &self.what {
+            What::Server(change) => match change.change {
+                Change::Down {
+                    was_draining: false,
+                }
+                | Change::EntersMaintenance {
+                    was_draining: false,
+                } => LogLevel::Alert,
+                _ => LogLevel::Notice,
+            },
+            What::Check(_) => LogLevel::Notice,
+            What::NoServer { .. } => LogLevel::Emerg,
+            What::ProxyStopped { .. } => LogLevel::Warning,
+            What::Notice { level, .. } => *level,
+        }
+    }
+
+    /// The log line, without its end.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match &self.what {
+            What::Server(change) => change.line(),
+            What::Check(result) => result.line(),
+            What::NoServer { backend } => format!("backend {backend} has no server available!"),
+            What::ProxyStopped {
+                proxy,
+                frontend_conns,
+                backend_conns,
+            } => format!(
+                "Proxy {proxy} stopped (cumulated conns: FE: {frontend_conns}, \
+                 BE: {backend_conns})."
+            ),
+            What::Notice { text, .. } => text.clone(),
+        }
+    }
+
+    /// Says the event on standard error, through `tracing`, as HAProxy does: changes of servers
+    /// are warnings there, and the loss of a backend is an alert.
+    pub fn announce(&self) {
+        match &self.what {
+            What::NoServer { backend } => {
+                tracing::error!("backend '{backend}' has no server available!");
+            }
+            What::Notice { level, text } => match level {
+                LogLevel::Emerg | LogLevel::Alert | LogLevel::Crit | LogLevel::Err => {
+                    tracing::error!("{text}");
+                }
+                LogLevel::Warning => tracing::warn!("{text}"),
+                LogLevel::Notice | LogLevel::Info => tracing::info!("{text}"),
+                LogLevel::Debug => tracing::debug!("{text}"),
+            },
+            _ => tracing::warn!("{}", self.line()),
+        }
+    }
+}
+
+impl ServerChange {
+    fn line(&self) -> String {
+        let kind = if self.backup {
+            "Backup Server"
+        } else {
+            "Server"
+        };
+        let mut line = format!("{kind} {}/{} ", self.backend, self.server);
+        match self.change {
+            Change::Down { .. } => {
+                line.push_str("is DOWN");
+                self.reason.append(&mut line);
+                self.append_left(&mut line);
+            }
+            Change::Up => {
+                line.push_str("is UP");
+                self.reason.append(&mut line);
+                self.append_online(&mut line);
+            }
+            Change::Stopping => {
+                line.push_str("is stopping");
+                self.reason.append(&mut line);
+                self.append_online(&mut line);
+            }
+            Change::EntersMaintenance { .. } => {
+                line.push_str("is going DOWN for maintenance");
+                self.append_left(&mut line);
+            }
+            Change::EntersMaintenanceDown => line.push_str("was DOWN and now enters maintenance."),
+            Change::EntersDrain => {
+                line.push_str("enters drain state");
+                self.append_online(&mut line);
+            }
+            Change::RemainsInDrain => line.push_str("remains in forced drain mode."),
+            Change::LeavesMaintenance { up, draining } => {
+                let checks = if up { "UP" } else { "DOWN" };
+                let admin = if draining { "DRAIN" } else { "READY" };
+                line.push_str(&format!(
+                    "is {checks}/{admin} (leaving forced maintenance)."
+                ));
+            }
+            Change::LeavesDrain { up } => {
+                let state = if up { "UP" } else { "DOWN" };
+                line.push_str(&format!("is {state} (leaving forced drain)."));
+            }
+        }
+        line
+    }
+
+    /// What is left after a server went.
+    fn append_left(&self, line: &mut String) {
+        let Self {
+            active,
+            backups,
+            sessions,
+            requeued,
+            queued,
+            ..
+        } = self;
+        line.push_str(&format!(
+            ". {active} active and {backups} backup servers left.{} {sessions} sessions active, \
+             {requeued} requeued, {queued} remaining in queue.",
+            self.running_on_backup(),
+        ));
+    }
+
+    /// What is there after a server came.
+    fn append_online(&self, line: &mut String) {
+        let Self {
+            active,
+            backups,
+            requeued,
+            queued,
+            ..
+        } = self;
+        line.push_str(&format!(
+            ". {active} active and {backups} backup servers online.{} {requeued} sessions \
+             requeued, {queued} total in queue.",
+            self.running_on_backup(),
+        ));
+    }
+
+    fn running_on_backup(&self) -> &'static str {
+        if self.active == 0 && self.backups > 0 {
+            " Running on backup."
+        } else {
+            ""
+        }
+    }
+}
+
+impl CheckResult {
+    fn line(&self) -> String {
+        let kind = if self.backup {
+            "backup server"
+        } else {
+            "server"
+        };
+        let outcome = match self.outcome {
+            Outcome::Succeeded => "succeeded",
+            Outcome::Conditionally => "conditionally succeeded",
+            Outcome::Failed => "failed",
+        };
+        let mut line = format!(
+            "Health check for {kind} {}/{} {outcome}",
+            self.backend, self.server
+        );
+        self.finding.append(&mut line);
+        line.push_str(&format!(", status: {}.", self.status));
+        line
+    }
+}
+
+impl Reason {
+    fn append(&self, line: &mut String) {
+        match self {
+            Self::Unsaid => {}
+            Self::Check(finding) => finding.append(line),
+            Self::Cli => line.push_str(", changed from CLI"),
+        }
+    }
+}
+
+impl Finding {
+    fn append(&self, line: &mut String) {
+        line.push_str(", reason: ");
+        line.push_str(self.description);
+        if let Some(code) = self.code {
+            line.push_str(&format!(", code: {code}"));
+        }
+        if let Some(info) = self.info.as_deref().filter(|info| !info.is_empty()) {
+            line.push_str(&format!(", info: \"{}\"", escape_excerpt(info)));
+        }
+        if let Some(duration) = self.duration {
+            line.push_str(&format!(", check duration: {}ms", duration.as_millis()));
+        }
+    }
+}
+
+/// A server's bytes as text: what is not printable ASCII, and the quote, as `<0A>` (HAProxy 2.6).
+#[must_use]
+pub fn escape_excerpt(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if byte == b'"' || !(b' '..=b'~').contains(&byte) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "<{byte:02X}>");
+        } else {
+            text.push(char::from(byte));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,12 @@
+//! What is measured and announced inside the process.
+//!
+//! **Architecture invariant.** Nothing here sends anything outside: sessions and checks put
+//! [`record::Record`]s and [`event::Event`]s on a bounded [`bus::Bus`], and `notify` ships them.
+//! Producers never wait; what does not fit is counted.
+
+pub mod bus;
+pub mod event;
+pub mod names;
+pub mod record;
+pub mod stdio;
+pub mod trace;

@@ -1,0 +1,193 @@
+//! Every metric: the end of its name, its type and its help text.
+//!
+//! A whole name is `haproxy_<scope>_<end>` with the scopes `process`, `frontend`, `listener`,
+//! `backend` and `server`: HAProxy's own names, so that dashboards and alert rules made for it go
+//! on working. Compared with the exporter of HAProxy 2.6.12, types included, even where a type looks
+//! odd (`pipes_used_total` is a counter there).
+
+/// A metric's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// The name without `haproxy_` and the scope.
+    pub end: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// One sentence for people.
+    pub help: &'static str,
+}
+
+const fn counter(end: &'static str, help: &'static str) -> Metric {
+    Metric {
+        end,
+        kind: Kind::Counter,
+        help,
+    }
+}
+
+const fn gauge(end: &'static str, help: &'static str) -> Metric {
+    Metric {
+        end,
+        kind: Kind::Gauge,
+        help,
+    }
+}
+
+macro_rules! metrics {
+    ($($name:ident = $kind:ident($end:literal, $help:literal);)*) => {
+        $(
+            #[doc = $help]
+            pub const $name: Metric = $kind($end, $help);
+        )*
+
+        /// All metrics, each once.
+        pub const ALL: &[Metric] = &[$($name),*];
+    };
+}
+
+metrics! {
+    // The process.
+    NBTHREAD = gauge("nbthread", "Worker threads");
+    NBPROC = gauge("nbproc", "Worker processes, always 1");
+    RELATIVE_PROCESS_ID = gauge("relative_process_id", "Number of the worker process, always 1");
+    UPTIME = gauge("uptime_seconds", "Time since the process started");
+    START_TIME = gauge("start_time_seconds", "Unix time at which the process started");
+    BUILD_INFO = gauge("build_info", "Version of the program, in a label");
+    MAX_FDS = gauge("max_fds", "File descriptors the process may open");
+    MAX_SOCKETS = gauge("max_sockets", "Sockets the process needs at most");
+    MAX_CONNECTIONS = gauge("max_connections", "Client connections the process takes at most");
+    HARD_MAX_CONNECTIONS =
+        gauge("hard_max_connections", "Client connections the descriptor limit allows");
+    CURRENT_CONNECTIONS = gauge("current_connections", "Client connections open now");
+    REQUESTS = counter("requests_total", "Sessions begun by the process");
+    MAX_PIPES = gauge("max_pipes", "Pipes for splicing at most, 0 for no limit");
+    PIPES_USED = counter("pipes_used_total", "Pipes in use now");
+    PIPES_FREE = counter("pipes_free_total", "Pipes open and unused now");
+    CURRENT_CONNECTION_RATE =
+        gauge("current_connection_rate", "Client connections in the last second");
+    LIMIT_CONNECTION_RATE =
+        gauge("limit_connection_rate", "Client connections let in per second, 0 for no limit");
+    MAX_CONNECTION_RATE = gauge("max_connection_rate", "Most client connections in one second");
+    CURRENT_TASKS = gauge("current_tasks", "Tasks alive");
+    CURRENT_RUN_QUEUE = gauge("current_run_queue", "Tasks ready to run");
+    IDLE_TIME = gauge("idle_time_percent", "Share of the last second the workers slept");
+    STOPPING = gauge("stopping", "1 during a graceful stop");
+    JOBS = gauge("jobs", "Connections and listeners that keep the process alive");
+    UNSTOPPABLE_JOBS = gauge("unstoppable_jobs", "Jobs that a graceful stop does not end");
+    LISTENERS = gauge("listeners", "Open listeners");
+    DROPPED_LOGS = counter("dropped_logs_total", "Log lines lost because a target was too slow");
+    BUSY_POLLING = gauge("busy_polling_enabled", "1 where workers spin instead of sleeping");
+    FAILED_RESOLUTIONS = counter("failed_resolutions", "Name lookups that failed");
+    SPLICED_BYTES_OUT = counter("spliced_bytes_out_total", "Bytes sent through kernel pipes");
+    BYTES_OUT_RATE = gauge("bytes_out_rate", "Bytes sent in the last second");
+
+    // Sessions and connections.
+    CURRENT_SESSIONS = gauge("current_sessions", "Sessions open now");
+    MAX_SESSIONS = gauge("max_sessions", "Most sessions open at a time");
+    LIMIT_SESSIONS = gauge("limit_sessions", "Sessions taken at most");
+    SESSIONS = counter("sessions_total", "Sessions");
+    CURRENT_SESSION_RATE = gauge("current_session_rate", "Sessions begun in the last second");
+    LIMIT_SESSION_RATE =
+        gauge("limit_session_rate", "Sessions let in per second, 0 for no limit");
+    MAX_SESSION_RATE = gauge("max_session_rate", "Most sessions begun in one second");
+    CONNECTIONS = counter("connections_total", "Client connections accepted");
+    CONNECTIONS_RATE_MAX = gauge("connections_rate_max", "Most connections in one second");
+    BYTES_IN = counter("bytes_in_total", "Bytes received from clients");
+    BYTES_OUT = counter("bytes_out_total", "Bytes sent to clients");
+
+    // What was refused or failed.
+    REQUESTS_DENIED = counter("requests_denied_total", "Sessions refused by content rules");
+    RESPONSES_DENIED = counter("responses_denied_total", "Sessions refused by response rules");
+    DENIED_CONNECTIONS =
+        counter("denied_connections_total", "Connections refused by connection rules");
+    DENIED_SESSIONS = counter("denied_sessions_total", "Connections refused by session rules");
+    REQUEST_ERRORS =
+        counter("request_errors_total", "Clients that failed before a backend was chosen");
+    CONNECTION_ERRORS =
+        counter("connection_errors_total", "Sessions that got no connection to a server");
+    RESPONSE_ERRORS = counter("response_errors_total", "Transfers that a server broke off");
+    INTERNAL_ERRORS = counter("internal_errors_total", "Sessions ended by failures of the proxy");
+    RETRY_WARNINGS =
+        counter("retry_warnings_total", "Connection attempts repeated on the same server");
+    REDISPATCH_WARNINGS =
+        counter("redispatch_warnings_total", "Connection attempts moved to another server");
+    CLIENT_ABORTS = counter("client_aborts_total", "Transfers that clients broke off");
+    SERVER_ABORTS = counter("server_aborts_total", "Transfers that servers broke off");
+
+    // Queues and servers' connections.
+    CURRENT_QUEUE = gauge("current_queue", "Sessions waiting for a slot now");
+    MAX_QUEUE = gauge("max_queue", "Most sessions waiting at a time");
+    QUEUE_LIMIT = gauge("queue_limit", "Sessions that may wait at most");
+    CONNECTION_ATTEMPTS = counter("connection_attempts_total", "Connection attempts to servers");
+    USED_CONNECTIONS =
+        gauge("used_connections_current", "Connections to the server that carry sessions");
+    LOADBALANCED = counter("loadbalanced_total", "Times chosen by load balancing");
+
+    // State.
+    STATUS = gauge("status", "1 for the state in the label, 0 for the others");
+    WEIGHT = gauge("weight", "Weight in force");
+    UWEIGHT = gauge("uweight", "Weight as configured");
+    ACTIVE_SERVERS = gauge("active_servers", "Active servers that may serve");
+    BACKUP_SERVERS = gauge("backup_servers", "Backup servers that may serve");
+    ACTIVE = gauge("active", "1 where the server is an active one");
+    BACKUP = gauge("backup", "1 where the server is a backup");
+    CHECK_UP_DOWN = counter("check_up_down_total", "Times it went down");
+    CHECK_LAST_CHANGE = gauge("check_last_change_seconds", "Time since its state changed");
+    DOWNTIME = counter("downtime_seconds_total", "All time it was down");
+    LAST_SESSION = gauge("last_session_seconds", "Time since the last session, -1 for none");
+    CURRENT_THROTTLE = gauge("current_throttle", "Percent of weight in force in a slow start");
+    AGG_SERVER_STATUS = gauge("agg_server_status", "Servers in the state in the label");
+    AGG_SERVER_CHECK_STATUS =
+        gauge("agg_server_check_status", "Servers in the state in the label (old name)");
+    AGG_CHECK_STATUS = gauge("agg_check_status", "Servers whose last check ended so");
+
+    // Checks.
+    CHECK_STATUS = gauge("check_status", "1 for the result of the last check");
+    CHECK_CODE = gauge("check_code", "Protocol status of the last check");
+    CHECK_DURATION = gauge("check_duration_seconds", "How long the last check took");
+    CHECK_FAILURES = counter("check_failures_total", "Checks that failed");
+
+    // Times.
+    QUEUE_TIME = gauge("queue_time_average_seconds", "Queue time of the last 1024 sessions");
+    CONNECT_TIME = gauge("connect_time_average_seconds", "Connect time of the last 1024 sessions");
+    RESPONSE_TIME = gauge("response_time_average_seconds", "Response time, zero for TCP");
+    TOTAL_TIME = gauge("total_time_average_seconds", "Duration of the last 1024 sessions");
+    MAX_QUEUE_TIME = gauge("max_queue_time_seconds", "Longest queue time");
+    MAX_CONNECT_TIME = gauge("max_connect_time_seconds", "Longest connect time");
+    MAX_RESPONSE_TIME = gauge("max_response_time_seconds", "Longest response time, zero for TCP");
+    MAX_TOTAL_TIME = gauge("max_total_time_seconds", "Longest session");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn ends_are_unique_and_valid_and_helped() {
+        let ends: HashSet<&str> = ALL.iter().map(|metric| metric.end).collect();
+        assert_eq!(ends.len(), ALL.len());
+        for metric in ALL {
+            assert!(
+                metric
+                    .end
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c == '_'),
+                "{metric:?}"
+            );
+            assert!(
+                metric.help.len() > 5 && !metric.help.ends_with('.'),
+                "{metric:?}"
+            );
+        }
+    }
+}

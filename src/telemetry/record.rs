@@ -1,0 +1,95 @@
+//! What is known of a session once it is over (or, with `option logasap`, once it is connected).
+//!
+//! A record is plain values and shared strings: building one allocates nothing, so that the data
+//! path can afford one a session. Nothing is formatted here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::config::model::SessionLog;
+use crate::pure::session::termination::Termination;
+
+/// One session, as its log line and the statistics need it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Where and how the frontend logs: the settings the session was accepted under.
+    pub log: Arc<SessionLog>,
+    /// Who connected.
+    pub client: Client,
+    /// The address the client connected to; `None` on a Unix socket.
+    pub destination: Option<SocketAddr>,
+    /// When the connection was accepted, wall clock.
+    pub accepted: SystemTime,
+    /// Time from accept until a server slot was had; `None`: the session never got that far.
+    pub queue: Option<Duration>,
+    /// Time the connection to the server took, retries included; `None`: never connected.
+    pub connect: Option<Duration>,
+    /// Time from accept to the end.
+    pub total: Duration,
+    /// Name of the frontend.
+    pub frontend: Arc<str>,
+    /// Name of the backend; `None`: the frontend has none or a rule ended the session before.
+    pub backend: Option<Arc<str>>,
+    /// Name of the last server tried; `None`: no server was assigned.
+    pub server: Option<Arc<str>>,
+    /// Whether the client spoke TLS to us.
+    pub tls: bool,
+    /// Bytes from the client.
+    pub bytes_in: u64,
+    /// Bytes to the client.
+    pub bytes_out: u64,
+    /// How it ended.
+    pub termination: Termination,
+    /// Connections open when the record was made, this one included.
+    pub connections: Connections,
+    /// Connection attempts after the first.
+    pub retries: u32,
+    /// Whether another server was tried than the one assigned first.
+    pub redispatched: bool,
+    /// Sessions that were ahead in the server's queue.
+    pub server_queue: u32,
+    /// Sessions that were ahead in the backend's queue.
+    pub backend_queue: u32,
+    /// Whether the session is over.
+    pub moment: Moment,
+}
+
+/// Who connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// An IPv4 or IPv6 client; IPv4-mapped IPv6 addresses are shown as such, as in HAProxy.
+    Tcp(SocketAddr),
+    /// A client of a Unix socket, told by the number of its listener within the frontend, from 1.
+    Unix {
+        /// `luid` in HAProxy's words.
+        listener: u32,
+    },
+}
+
+/// Open connections, at the end of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// Of the process.
+    pub process: u32,
+    /// Of the frontend.
+    pub frontend: u32,
+    /// Of the backend.
+    pub backend: u32,
+    /// Of the server.
+    pub server: u32,
+}
+
+/// When a record was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Moment {
+    /// At accept: frontends without `option tcplog` log then ([`LogFormat::Connect`]).
+    ///
+    /// [`LogFormat::Connect`]: crate::config::model::LogFormat::Connect
+    Accepted,
+    /// At the session's end.
+    #[default]
+    End,
+    /// Once the server was connected (`option logasap`); duration and bytes are still growing.
+    Connected,
+}
