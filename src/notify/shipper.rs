@@ -1,0 +1,278 @@
+//! The one consumer of the telemetry bus: renders, frames and sends, off the data path.
+//!
+//! ```text
+//! records ─┐                    ┌─> tcplog ─┐
+//!          ├─ batch, then pause ┤           ├─> level filter ─> framing ─> sink (never waits)
+//! events  ─┘                    └─> line  ──┘
+//! ```
+//! After a batch it pauses for [`PAUSE`] before it looks again, so that a producer under load finds
+//! nobody to wake and pays only for the queue. Events go first. Sinks are opened when first used
+//! and kept by destination, so that a reload changes targets by sending records that name others.
+//! What a sink does not take is lost and counted; trouble with a sink is said once until it works.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use jiff::tz::TimeZone;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::framing::{self, Identity};
+use super::sink::{Adopt, Sink};
+use super::tcplog;
+use super::time::LocalTime;
+use crate::config::model::{LogLevel, LogSink, LogTarget};
+use crate::telemetry::bus::{Intake, Losses};
+use crate::telemetry::event::Event;
+use crate::telemetry::record::Record;
+
+/// How long records may wait so that their producers need not wake us.
+pub const PAUSE: Duration = Duration::from_millis(10);
+
+/// Records sent in a row before other tasks of the control thread have their turn: about 1 ms.
+const BATCH: usize = 128;
+
+/// How often losses are reported at most.
+const REPORT: Duration = Duration::from_secs(10);
+
+/// Sends what happens to the log targets. [`Shipper::run`] it on the control thread.
+pub struct Shipper {
+    identity: watch::Receiver<Identity>,
+    wall: fn() -> SystemTime,
+    outlets: Outlets,
+    accept_time: LocalTime,
+    message: String,
+    reported_at: Option<Instant>,
+    reported: u64,
+}
+
+/// The sinks and what is shared between lines.
+struct Outlets {
+    adopt: Adopt,
+    sinks: HashMap<LogSink, Outlet>,
+    time: LocalTime,
+    line: String,
+}
+
+/// A sink and whether it works.
+struct Outlet {
+    /// `None`: could not be opened, which is not tried again.
+    sink: Option<Sink>,
+    /// Lines lost since it last worked.
+    lost: u64,
+    /// Its trouble was said.
+    complained: bool,
+}
+
+impl Shipper {
+    /// A shipper that speaks as `identity`, which a reload may change, in the local time of `zone`.
+    /// `wall` reads the wall clock; `adopt` gives inherited descriptors their owner.
+    #[must_use]
+    pub fn new(
+        identity: watch::Receiver<Identity>,
+        zone: TimeZone,
+        wall: fn() -> SystemTime,
+        adopt: Adopt,
+    ) -> Self {
+        Self {
+            identity,
+            wall,
+            outlets: Outlets {
+                adopt,
+                sinks: HashMap::new(),
+                time: LocalTime::new(zone.clone()),
+                line: String::new(),
+            },
+            accept_time: LocalTime::new(zone),
+            message: String::new(),
+            reported_at: None,
+            reported: 0,
+        }
+    }
+
+    /// Ships until `stop` is cancelled or every producer is gone, and then what still waits.
+    ///
+    /// Cancel safety: dropping the future loses what waits on the bus and at most one batch.
+    pub async fn run(mut self, mut intake: Intake, stop: CancellationToken) {
+        let mut records = Vec::with_capacity(BATCH);
+        let mut events = Vec::with_capacity(BATCH);
+        let mut stopping = false;
+        loop {
+            let more = tokio::select! {
+                biased;
+                () = stop.cancelled(), if !stopping => {
+                    // What is there is still shipped; what comes later is lost and counted.
+                    stopping = true;
+                    intake.events.close();
+                    intake.records.close();
+                    continue;
+                }
+                count = intake.events.recv_many(&mut events, BATCH), if !intake.events_ended() => {
+                    count
+                }
+                count = intake.records.recv_many(&mut records, BATCH),
+                    if !intake.records_ended() => count,
+                else => break,
+            };
+            self.ship(&mut events, &mut records, &intake.losses);
+            self.report(&intake.losses, Instant::now());
+            if more == BATCH || stopping {
+                tokio::task::yield_now().await;
+            } else {
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+        }
+        self.say_losses(&intake.losses);
+    }
+
+    /// Sends a batch.
+    fn ship(&mut self, events: &mut Vec<Event>, records: &mut Vec<Record>, losses: &Losses) {
+        let identity = self.identity.borrow_and_update().clone();
+        let now = (self.wall)();
+        for event in events.drain(..) {
+            event.announce();
+            let line = event.line();
+            self.outlets
+                .ship(&event.log, event.level(), now, &identity, &line, losses);
+        }
+        for record in records.drain(..) {
+            let Some(level) = tcplog::severity(&record) else {
+                continue;
+            };
+            self.message.clear();
+            tcplog::push_line(&record, &mut self.accept_time, &mut self.message);
+            let targets = &record.log.targets;
+            self.outlets
+                .ship(targets, level, now, &identity, &self.message, losses);
+        }
+    }
+
+    /// Says how much was lost, now and then.
+    fn report(&mut self, losses: &Losses, now: Instant) {
+        if self
+            .reported_at
+            .is_none_or(|at| now.duration_since(at) >= REPORT)
+            && self.say_losses(losses)
+        {
+            self.reported_at = Some(now);
+        }
+    }
+
+    /// Says how much was lost since it was last said, if anything.
+    fn say_losses(&mut self, losses: &Losses) -> bool {
+        let total = losses.total();
+        if total == self.reported {
+            return false;
+        }
+        tracing::warn!(
+            "{} log lines lost, {total} since the start ({} found the bus full)",
+            total - self.reported,
+            losses.records() + losses.events(),
+        );
+        self.reported = total;
+        true
+    }
+}
+
+impl Outlets {
+    /// Sends one message to every target that wants it.
+    fn ship(
+        &mut self,
+        targets: &[LogTarget],
+        level: LogLevel,
+        now: SystemTime,
+        identity: &Identity,
+        message: &str,
+        losses: &Losses,
+    ) {
+        for target in targets {
+            let Some(severity) = framing::severity(target, level) else {
+                continue;
+            };
+            let Self { line, time, .. } = self;
+            framing::frame(line, target, severity, now, identity, time, message);
+            if !self.send(&target.sink) {
+                losses.lose_line();
+            }
+        }
+    }
+
+    /// Sends the line; yields whether it was taken.
+    fn send(&mut self, target: &LogSink) -> bool {
+        let Self {
+            adopt, sinks, line, ..
+        } = self;
+        if !sinks.contains_key(target) {
+            sinks.insert(target.clone(), Outlet::open(target, adopt));
+        }
+        sinks
+            .get_mut(target)
+            .is_some_and(|outlet| outlet.send(target, line.as_bytes()))
+    }
+}
+
+impl Outlet {
+    fn open(target: &LogSink, adopt: &mut Adopt) -> Self {
+        let opened = Sink::open(target, adopt);
+        if let Err(error) = &opened {
+            complain(target, "open", error);
+        }
+        Self {
+            complained: opened.is_err(),
+            sink: opened.ok(),
+            lost: 0,
+        }
+    }
+
+    fn send(&mut self, target: &LogSink, line: &[u8]) -> bool {
+        let Some(sink) = &mut self.sink else {
+            return false;
+        };
+        match sink.send(line) {
+            Ok(()) => {
+                if self.complained {
+                    tracing::info!("logger {} works again, {} lost", Named(target), self.lost);
+                }
+                (self.complained, self.lost) = (false, 0);
+                true
+            }
+            Err(error) => {
+                self.lost += 1;
+                // A slow reader is not broken: the count of lost lines tells.
+                if !self.complained && error.kind() != io::ErrorKind::WouldBlock {
+                    self.complained = true;
+                    complain(target, "send", &error);
+                }
+                false
+            }
+        }
+    }
+}
+
+/// Says once what is wrong, as HAProxy does when it first logs.
+fn complain(target: &LogSink, operation: &str, error: &io::Error) {
+    tracing::error!("{operation} failed in logger {}: {error}", Named(target));
+}
+
+/// A sink as it is written in the configuration.
+struct Named<'a>(&'a LogSink);
+
+impl std::fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            LogSink::Udp(to) => write!(f, "{to}"),
+            LogSink::Unix(path) => write!(f, "{}", path.display()),
+            LogSink::Stdout => f.write_str("stdout"),
+            LogSink::Stderr => f.write_str("stderr"),
+            LogSink::Fd(number) => write!(f, "fd@{number}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
