@@ -1,0 +1,171 @@
+//! Which metric shows which field of a row.
+
+use std::time::SystemTime;
+
+use super::{Column, Value};
+use crate::control::snapshot::{Backend, Check, Frontend, Listener, Process, Server, Service};
+use crate::telemetry::names as n;
+
+/// The process.
+pub(super) const PROCESS: &[Column<Process>] = &[
+    (n::NBTHREAD, |row| row.threads.into()),
+    (n::NBPROC, |_| Value::Int(1)),
+    (n::RELATIVE_PROCESS_ID, |_| Value::Int(1)),
+    (n::UPTIME, |row| row.uptime.as_secs().into()),
+    (n::START_TIME, |row| {
+        let since = row.started.duration_since(SystemTime::UNIX_EPOCH);
+        since.unwrap_or_default().as_secs().into()
+    }),
+    (n::MAX_FDS, |row| row.max_fds.into()),
+    (n::MAX_SOCKETS, |row| row.max_sockets.into()),
+    (n::MAX_CONNECTIONS, |row| row.max_connections.into()),
+    (n::HARD_MAX_CONNECTIONS, |row| {
+        row.hard_max_connections.into()
+    }),
+    (n::CURRENT_CONNECTIONS, |row| row.connections.current.into()),
+    (n::CONNECTIONS, |row| row.connections.total.into()),
+    (n::REQUESTS, |row| row.sessions.total.into()),
+    (n::MAX_PIPES, |row| row.pipes.max.into()),
+    (n::PIPES_USED, |row| row.pipes.used.into()),
+    (n::PIPES_FREE, |row| row.pipes.free.into()),
+    (n::CURRENT_CONNECTION_RATE, |row| {
+        row.connections.rate.into()
+    }),
+    (n::LIMIT_CONNECTION_RATE, |row| {
+        row.connections.rate_limit.into()
+    }),
+    (n::MAX_CONNECTION_RATE, |row| {
+        row.connections.rate_max.into()
+    }),
+    (n::CURRENT_SESSION_RATE, |row| row.sessions.rate.into()),
+    (n::LIMIT_SESSION_RATE, |row| row.sessions.rate_limit.into()),
+    (n::MAX_SESSION_RATE, |row| row.sessions.rate_max.into()),
+    (n::CURRENT_TASKS, |row| row.tasks.into()),
+    (n::CURRENT_RUN_QUEUE, |row| row.run_queue.into()),
+    (n::IDLE_TIME, |row| u32::from(row.idle_percent).into()),
+    (n::STOPPING, |row| row.stopping.into()),
+    (n::JOBS, |row| row.jobs.into()),
+    (n::UNSTOPPABLE_JOBS, |row| row.unstoppable_jobs.into()),
+    (n::LISTENERS, |row| row.listeners.into()),
+    (n::DROPPED_LOGS, |row| row.dropped_logs.into()),
+    (n::BUSY_POLLING, |row| row.busy_polling.into()),
+    (n::FAILED_RESOLUTIONS, |row| row.failed_resolutions.into()),
+    (n::BYTES_OUT, |row| row.bytes_out.into()),
+    (n::SPLICED_BYTES_OUT, |row| row.spliced_bytes_out.into()),
+    (n::BYTES_OUT_RATE, |row| row.bytes_out_rate.into()),
+];
+
+/// A frontend.
+pub(super) const FRONTEND: &[Column<Frontend>] = &[
+    (n::CURRENT_SESSIONS, |row| row.sessions.current.into()),
+    (n::MAX_SESSIONS, |row| row.sessions.max.into()),
+    (n::LIMIT_SESSIONS, |row| row.sessions.limit.into()),
+    (n::SESSIONS, |row| row.sessions.total.into()),
+    (n::CURRENT_SESSION_RATE, |row| row.sessions.rate.into()),
+    (n::LIMIT_SESSION_RATE, |row| row.sessions.rate_limit.into()),
+    (n::MAX_SESSION_RATE, |row| row.sessions.rate_max.into()),
+    (n::CONNECTIONS, |row| row.connections.total.into()),
+    (n::CONNECTIONS_RATE_MAX, |row| {
+        row.connections.rate_max.into()
+    }),
+    (n::BYTES_IN, |row| row.bytes.r#in.into()),
+    (n::BYTES_OUT, |row| row.bytes.out.into()),
+    (n::REQUESTS_DENIED, |row| row.denied.requests.into()),
+    (n::RESPONSES_DENIED, |row| row.denied.responses.into()),
+    (n::DENIED_CONNECTIONS, |row| row.denied.connections.into()),
+    (n::DENIED_SESSIONS, |row| row.denied.sessions.into()),
+    (n::REQUEST_ERRORS, |row| row.request_errors.into()),
+    (n::INTERNAL_ERRORS, |row| row.internal_errors.into()),
+];
+
+/// A listener.
+pub(super) const LISTENER: &[Column<Listener>] = &[
+    (n::CURRENT_SESSIONS, |row| row.sessions.current.into()),
+    (n::MAX_SESSIONS, |row| row.sessions.max.into()),
+    // 0 where it has no limit of its own, as in HAProxy.
+    (n::LIMIT_SESSIONS, |row| {
+        row.sessions.limit.unwrap_or_default().into()
+    }),
+    (n::SESSIONS, |row| row.sessions.total.into()),
+    (n::BYTES_IN, |row| row.bytes.r#in.into()),
+    (n::BYTES_OUT, |row| row.bytes.out.into()),
+    (n::REQUESTS_DENIED, |row| row.denied.requests.into()),
+    (n::RESPONSES_DENIED, |row| row.denied.responses.into()),
+    (n::DENIED_CONNECTIONS, |row| row.denied.connections.into()),
+    (n::DENIED_SESSIONS, |row| row.denied.sessions.into()),
+    (n::REQUEST_ERRORS, |row| row.request_errors.into()),
+    (n::INTERNAL_ERRORS, |row| row.internal_errors.into()),
+];
+
+/// A backend or a server.
+pub(super) const SERVICE: &[Column<Service>] = &[
+    (n::CURRENT_QUEUE, |row| row.queue.current.into()),
+    (n::MAX_QUEUE, |row| row.queue.max.into()),
+    (n::CURRENT_SESSIONS, |row| row.sessions.current.into()),
+    (n::MAX_SESSIONS, |row| row.sessions.max.into()),
+    (n::LIMIT_SESSIONS, |row| row.sessions.limit.into()),
+    (n::SESSIONS, |row| row.sessions.total.into()),
+    (n::CURRENT_SESSION_RATE, |row| row.sessions.rate.into()),
+    (n::MAX_SESSION_RATE, |row| row.sessions.rate_max.into()),
+    (n::BYTES_IN, |row| row.bytes.r#in.into()),
+    (n::BYTES_OUT, |row| row.bytes.out.into()),
+    (n::RESPONSES_DENIED, |row| row.denied.responses.into()),
+    (n::CONNECTION_ERRORS, |row| row.connection_errors.into()),
+    (n::RESPONSE_ERRORS, |row| row.response_errors.into()),
+    (n::RETRY_WARNINGS, |row| row.retries.into()),
+    (n::REDISPATCH_WARNINGS, |row| row.redispatches.into()),
+    (n::CONNECTION_ATTEMPTS, |row| row.connection_attempts.into()),
+    (n::CLIENT_ABORTS, |row| row.client_aborts.into()),
+    (n::SERVER_ABORTS, |row| row.server_aborts.into()),
+    (n::INTERNAL_ERRORS, |row| row.internal_errors.into()),
+    (n::LOADBALANCED, |row| row.loadbalanced.into()),
+    (n::WEIGHT, |row| row.weight.into()),
+    (n::UWEIGHT, |row| row.user_weight.into()),
+    (n::CHECK_UP_DOWN, |row| row.downs.into()),
+    (n::CHECK_LAST_CHANGE, |row| row.last_change.as_secs().into()),
+    (n::DOWNTIME, |row| row.downtime.as_secs().into()),
+    (n::LAST_SESSION, |row| match row.last_session {
+        Some(since) => since.as_secs().into(),
+        None => Value::Float(-1.0),
+    }),
+    (n::QUEUE_TIME, |row| row.time_average.queue.into()),
+    (n::CONNECT_TIME, |row| row.time_average.connect.into()),
+    (n::RESPONSE_TIME, |row| row.time_average.response.into()),
+    (n::TOTAL_TIME, |row| row.time_average.total.into()),
+    (n::MAX_QUEUE_TIME, |row| row.time_max.queue.into()),
+    (n::MAX_CONNECT_TIME, |row| row.time_max.connect.into()),
+    (n::MAX_RESPONSE_TIME, |row| row.time_max.response.into()),
+    (n::MAX_TOTAL_TIME, |row| row.time_max.total.into()),
+];
+
+/// What only a backend has.
+pub(super) const BACKEND: &[Column<Backend>] = &[
+    (n::REQUESTS_DENIED, |row| row.service.denied.requests.into()),
+    (n::ACTIVE_SERVERS, |row| row.active.into()),
+    (n::BACKUP_SERVERS, |row| row.backups.into()),
+];
+
+/// What only a server has.
+pub(super) const SERVER: &[Column<Server>] = &[
+    (n::ACTIVE, |row| (!row.backup).into()),
+    (n::BACKUP, |row| row.backup.into()),
+    (n::QUEUE_LIMIT, |row| row.service.queue.limit.into()),
+    (n::CURRENT_THROTTLE, |row| {
+        row.throttle_percent.map(u32::from).into()
+    }),
+    (n::USED_CONNECTIONS, |row| row.used_connections.into()),
+];
+
+/// A server's check.
+pub(super) const CHECK: &[Column<Check>] = &[
+    // Codes are small and not negative; a check without one shows 0, as in HAProxy.
+    (n::CHECK_CODE, |row| {
+        u64::try_from(row.code.unwrap_or_default())
+            .unwrap_or_default()
+            .into()
+    }),
+    (n::CHECK_DURATION, |row| {
+        row.duration.unwrap_or_default().into()
+    }),
+    (n::CHECK_FAILURES, |row| row.failures.into()),
+];
