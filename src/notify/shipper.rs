@@ -99,7 +99,7 @@ impl Shipper {
         let mut records = Vec::with_capacity(BATCH);
         let mut events = Vec::with_capacity(BATCH);
         let mut stopping = false;
-        loop {
+        while !(intake.events_ended() && intake.records_ended()) {
             let more = tokio::select! {
                 biased;
                 () = stop.cancelled(), if !stopping => {

@@ -9,7 +9,7 @@
 
 mod columns;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
