@@ -27,6 +27,7 @@ use clap::Parser;
 use measure::machine::Machine;
 use measure::pinned::{LOAD_CORE, pin_self};
 use measure::results;
+use measure::scratch::Scratch;
 
 use crate::options::{ChildRole, Options};
 use crate::peer::Peer;
@@ -61,7 +62,7 @@ fn main() -> ExitCode {
 /// Runs all rounds, prints and saves the result, and returns how many measurements failed.
 fn compare(options: &Options) -> io::Result<usize> {
     pin_self(LOAD_CORE)?;
-    let scratch = Scratch::create()?;
+    let scratch = Scratch::create("compare")?;
     let programs: Vec<PathBuf> = options
         .peers
         .iter()
@@ -77,7 +78,7 @@ fn compare(options: &Options) -> io::Result<usize> {
                 if !workload.concerns(peer) {
                     continue;
                 }
-                match workload.measure(peer, &options.pace(), &scratch.0) {
+                match workload.measure(peer, &options.pace(), scratch.path()) {
                     Ok(readings) => report.add(workload, peer, readings),
                     Err(error) => {
                         println!("round {}, {workload}, {}: {error}", round + 1, peer.name());
@@ -112,22 +113,4 @@ fn order(peers: &[Peer], round: usize) -> Vec<Peer> {
         order.reverse();
     }
     order
-}
-
-/// A folder for configurations and outputs, removed when dropped.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn create() -> io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("compare-{}", std::process::id()));
-        std::fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A folder left behind in the temporary directory harms nobody.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

@@ -10,5 +10,6 @@ pub mod machine;
 pub mod pinned;
 pub mod poller;
 pub mod results;
+pub mod scratch;
 pub mod summary;
 pub mod table;

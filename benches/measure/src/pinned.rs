@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -99,13 +99,13 @@ impl Pinned {
         )))
     }
 
-    /// Kills the process at once (SIGKILL), as an operator's `kill -9` does, and waits for it.
+    /// Kills the process at once (SIGKILL), as an operator's `kill -9` does. Dropping waits for
+    /// its end.
     ///
     /// # Errors
-    /// What waiting for the process refuses.
-    pub fn kill(&mut self) -> io::Result<ExitStatus> {
-        self.child.kill()?;
-        self.child.wait()
+    /// When the process is gone already.
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.child.kill()
     }
 
     fn end(&mut self) -> io::Result<()> {
@@ -121,7 +121,8 @@ impl Pinned {
             }
             thread::sleep(Duration::from_millis(2));
         }
-        self.kill().map(drop)
+        self.child.kill()?;
+        self.child.wait().map(drop)
     }
 }
 
