@@ -3,7 +3,6 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::time::Instant;
 
 use measure::poller::{EventFlags, Poller, discard, send};
 
@@ -11,6 +10,7 @@ use crate::backend::{RECEIVE_BYTES, Role, SEND_BYTES};
 use crate::peer::Running;
 use crate::reading::{Measure, Reading};
 use crate::stage::{Client, Stage, Token};
+use crate::window::Window;
 use crate::workload::Pace;
 
 /// Which way the bytes go.
@@ -100,14 +100,11 @@ pub(crate) fn measure(
 ) -> io::Result<Vec<Reading>> {
     let mut client = Streams::open(stage, peer, streams, direction)?;
     stage.run(&mut client, pace.warm_up)?;
-    let (moved, before, started) = (client.moved_bytes(stage), peer.cpu()?, Instant::now());
+    let (moved, window) = (client.moved_bytes(stage), Window::open(peer)?);
     stage.run(&mut client, pace.measured)?;
-    let (after, seconds) = (peer.cpu()?, started.elapsed().as_secs_f64());
+    let spent = window.close(peer)?;
     let gigabytes = (client.moved_bytes(stage) - moved) as f64 / 1e9;
-    let mut readings = vec![(Measure::Throughput, gigabytes / seconds)];
-    if let (Some(before), Some(after)) = (before, after) {
-        let cpu_seconds = (after - before).as_secs_f64();
-        readings.push((Measure::CpuPerGigabyte, cpu_seconds / gigabytes));
-    }
+    let mut readings = spent.readings(Measure::CpuPerGigabyte, gigabytes, 1.0);
+    readings.push((Measure::Throughput, gigabytes / spent.seconds));
     Ok(readings)
 }

@@ -3,11 +3,11 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
 
 use crate::peer::Running;
 use crate::reading::{Measure, Reading};
 use crate::stage::{Nobody, Stage};
+use crate::window::Window;
 use crate::workload::Pace;
 
 /// Servers 127.1.x.y, all of them the stage's one backend.
@@ -23,16 +23,12 @@ pub(crate) fn servers(stage: &Stage, count: u16) -> io::Result<Vec<SocketAddr>> 
 /// Measures a proxy that was started before [`servers`] and gets no connections.
 pub(crate) fn measure(stage: &mut Stage, peer: &Running, pace: &Pace) -> io::Result<Vec<Reading>> {
     stage.run(&mut Nobody, pace.checks_settle)?;
-    let (connects_before, before) = (connects()?, peer.cpu()?);
-    let started = Instant::now();
+    let (connects_before, window) = (connects()?, Window::open(peer)?);
     stage.run(&mut Nobody, pace.checks_measured)?;
-    let (after, seconds) = (peer.cpu()?, started.elapsed().as_secs_f64());
+    let spent = window.close(peer)?;
     let checks = (connects()? - connects_before) as f64;
-    let mut readings = vec![(Measure::Connects, checks / seconds)];
-    if let (Some(before), Some(after)) = (before, after) {
-        let millis = (after - before).as_secs_f64() * 1e3;
-        readings.push((Measure::CheckerCpu, millis / seconds));
-    }
+    let mut readings = spent.readings(Measure::CheckerCpu, spent.seconds, 1e3);
+    readings.push((Measure::Connects, checks / spent.seconds));
     Ok(readings)
 }
 

@@ -12,6 +12,7 @@ use socket2::Socket;
 use crate::peer::Running;
 use crate::reading::{Measure, Reading, latencies};
 use crate::stage::{Client, Nobody, Stage, Token};
+use crate::window::Window;
 use crate::workload::Pace;
 
 const MESSAGE_BYTES: usize = 64;
@@ -142,19 +143,16 @@ pub(crate) fn measure(
     let mut client = Churn::new(peer.addr, close, clients);
     client.run(stage, pace.warm_up)?;
     client.histogram = Histogram::new();
-    let (lines_before, before, started) = (stage.log.lines(), peer.cpu()?, Instant::now());
+    let (lines_before, window) = (stage.log.lines(), Window::open(peer)?);
     client.run(stage, pace.measured)?;
-    let (after, seconds) = (peer.cpu()?, started.elapsed().as_secs_f64());
+    let spent = window.close(peer)?;
     let connections = client.histogram.total() as f64;
-    let mut readings = vec![
-        (Measure::Connections, connections / seconds),
-        (Measure::Failed, client.failed as f64),
-    ];
+    let mut readings = spent.readings(Measure::CpuPerConnection, connections, 1e6);
+    readings.push((Measure::Connections, connections / spent.seconds));
+    readings.push((Measure::Failed, client.failed as f64));
     readings.extend(latencies(&client.histogram));
     stage.run(&mut Nobody, LOG_DELAY)?;
-    if let (Some(before), Some(after)) = (before, after) {
-        let micros = (after - before).as_secs_f64() * 1e6;
-        readings.push((Measure::CpuPerConnection, micros / connections));
+    if spent.cpu_seconds.is_some() {
         let lines = stage.log.lines() - lines_before;
         readings.push((Measure::LogLines, lines as f64 / connections));
     }

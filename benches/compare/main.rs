@@ -17,6 +17,7 @@ mod ping_pong;
 mod reading;
 mod report;
 mod stage;
+mod window;
 mod workload;
 
 use std::io;
@@ -73,29 +74,10 @@ fn compare(options: &Options) -> io::Result<usize> {
     let mut report = Report::default();
     let mut failures = 0;
     for round in 0..options.rounds() {
-        for workload in options.workloads() {
-            for peer in order(&options.peers, round) {
-                if !workload.concerns(peer) {
-                    continue;
-                }
-                match workload.measure(peer, &options.pace(), scratch.path()) {
-                    Ok(readings) => report.add(workload, peer, readings),
-                    Err(error) => {
-                        println!("round {}, {workload}, {}: {error}", round + 1, peer.name());
-                        failures += 1;
-                    }
-                }
-            }
-        }
+        failures += measure_round(options, round, &mut report, scratch.path());
         println!("round {} of {} done", round + 1, options.rounds());
     }
-    let page = format!(
-        "# Side by side\n\n{}Medians over rounds: {}. Proxy on core 0, load on core 1; tcplog over UDP, \
-         counters, timeouts and health checks on.\n\n{}",
-        machine.describe(),
-        options.rounds(),
-        report.table(&options.peers),
-    );
+    let page = page(options, &machine, &report);
     println!("\n{page}");
     if let Some(name) = &options.save {
         let measures = report.json(&machine.date);
@@ -103,6 +85,40 @@ fn compare(options: &Options) -> io::Result<usize> {
         println!("kept as {}", path.display());
     }
     Ok(failures)
+}
+
+/// Measures every peer on every work once, and returns how many measurements failed.
+fn measure_round(options: &Options, round: usize, report: &mut Report, folder: &Path) -> usize {
+    let mut failures = 0;
+    for workload in options.workloads() {
+        let concerned = |peer: &Peer| workload.concerns(*peer);
+        for peer in order(&options.peers, round).into_iter().filter(concerned) {
+            match workload.measure(peer, &options.pace(), folder) {
+                Ok(readings) => report.add(workload, peer, readings),
+                Err(error) => {
+                    println!("round {}, {workload}, {}: {error}", round + 1, peer.name());
+                    failures += 1;
+                }
+            }
+        }
+    }
+    failures
+}
+
+fn page(options: &Options, machine: &Machine, report: &Report) -> String {
+    let kind = if options.quick {
+        ", quick: its figures mean little"
+    } else {
+        ""
+    };
+    format!(
+        "# Side by side\n\n{}Medians over rounds: {}{kind}. Proxy on core 0, load on core 1; tcplog \
+         over UDP, counters, timeouts and health checks on. {}\n\n{}",
+        machine.describe(),
+        options.rounds(),
+        report.quiet(),
+        report.table(&options.peers),
+    )
 }
 
 /// The peers' order in a round: each goes first in turn, and every other round runs backwards.

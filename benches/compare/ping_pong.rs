@@ -12,6 +12,7 @@ use socket2::Socket;
 use crate::peer::Running;
 use crate::reading::{Measure, Reading, latencies};
 use crate::stage::{Client, Stage, Token};
+use crate::window::Window;
 use crate::workload::Pace;
 
 /// Connections that wait for their first echo at a time: below every peer's accept backlog.
@@ -152,16 +153,13 @@ pub(crate) fn measure(
     client.start()?;
     stage.run(&mut client, pace.warm_up)?;
     client.histogram = Histogram::new();
-    let (before, started) = (peer.cpu()?, Instant::now());
+    let window = Window::open(peer)?;
     stage.run(&mut client, pace.measured)?;
-    let (after, seconds) = (peer.cpu()?, started.elapsed().as_secs_f64());
+    let spent = window.close(peer)?;
     let round_trips = client.histogram.total() as f64;
-    let mut readings = vec![(Measure::RoundTrips, round_trips / seconds)];
+    let mut readings = spent.readings(Measure::CpuPerRoundTrip, round_trips, 1e6);
+    readings.push((Measure::RoundTrips, round_trips / spent.seconds));
     readings.extend(latencies(&client.histogram));
-    if let (Some(before), Some(after)) = (before, after) {
-        let micros = (after - before).as_secs_f64() * 1e6;
-        readings.push((Measure::CpuPerRoundTrip, micros / round_trips));
-    }
     Ok(readings)
 }
 

@@ -18,6 +18,7 @@ pub(crate) enum Measure {
     Connects,
     LogLines,
     Failed,
+    Disturbed,
 }
 
 /// Which of two figures a peer would rather have.
@@ -46,6 +47,7 @@ impl Measure {
             Self::Connects => "connects/s of the machine",
             Self::LogLines => "log lines per connection",
             Self::Failed => "failed connections",
+            Self::Disturbed => "share of time the load waited for its core",
         }
     }
 
@@ -53,7 +55,7 @@ impl Measure {
     pub(crate) fn better(self) -> Better {
         match self {
             Self::RoundTrips | Self::Connections | Self::Throughput => Better::Higher,
-            Self::Connects | Self::LogLines | Self::Failed => Better::Neither,
+            Self::Connects | Self::LogLines | Self::Failed | Self::Disturbed => Better::Neither,
             Self::CpuPerRoundTrip
             | Self::CpuPerConnection
             | Self::CpuPerGigabyte

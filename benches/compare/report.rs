@@ -9,6 +9,10 @@ use crate::peer::Peer;
 use crate::reading::{Better, Measure, Reading};
 use crate::workload::Workload;
 
+/// A load that waited longer than this part of its time shared its core with other work; on a
+/// quiet machine the kernel's own threads take up to 2 % (measured: connection rate).
+const DISTURBED_SHARE: f64 = 0.05;
+
 /// The values of one measure of one work for one peer, one a round.
 struct Series {
     workload: Workload,
@@ -54,10 +58,9 @@ impl Report {
     fn rows(&self) -> Vec<(Workload, Measure)> {
         let mut rows = Vec::new();
         for workload in Workload::ALL {
-            let of_work = self
-                .series
-                .iter()
-                .filter(|series| series.workload == workload);
+            let of_work = self.series.iter().filter(|series| {
+                series.workload == workload && series.measure != Measure::Disturbed
+            });
             let mut measures: Vec<_> = of_work.map(|series| series.measure).collect();
             measures.sort();
             measures.dedup();
@@ -90,6 +93,23 @@ impl Report {
             table.push(row);
         }
         table
+    }
+
+    /// A sentence on how often other work shared the load's core, which blurs every latency.
+    pub(crate) fn quiet(&self) -> String {
+        let disturbed = self
+            .series
+            .iter()
+            .filter(|series| series.measure == Measure::Disturbed);
+        let shares: Vec<f64> = disturbed.flat_map(|series| series.values.clone()).collect();
+        let many = shares
+            .iter()
+            .filter(|&&share| share > DISTURBED_SHARE)
+            .count();
+        format!(
+            "Measurements disturbed by other work on the machine: {many} of {}.",
+            shares.len()
+        )
     }
 
     /// One JSON object for each measure of each work and peer.

@@ -30,19 +30,20 @@ impl Pinned {
     /// Starts `program` with `args` on `core`; what it prints goes to `PATH` of `stderr`.
     ///
     /// # Errors
-    /// When `taskset` cannot be started or the file cannot be created; a program that is not
+    /// When `setpriv` cannot be started or the file cannot be created; a program that is not
     /// there shows as an early end.
     pub fn start(core: usize, program: &Path, args: &[&str], stderr: PathBuf) -> io::Result<Self> {
         let output = File::create(&stderr)?;
-        let child = Command::new("taskset")
-            .args(["-c", &core.to_string()])
+        // A benchmark that is killed takes its children along.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "taskset", "-c", &core.to_string()])
             .arg(program)
             .args(args)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()
-            .map_err(|error| io::Error::new(error.kind(), format!("start taskset: {error}")))?;
+            .map_err(|error| io::Error::new(error.kind(), format!("start setpriv: {error}")))?;
         Ok(Self { child, stderr })
     }
 
@@ -131,6 +132,22 @@ impl Drop for Pinned {
         // Nothing can be done about a process that cannot be ended; the caller's figures stand.
         let _ = self.end();
     }
+}
+
+/// How long this process's main thread was ready to run and waited for its core.
+///
+/// # Errors
+/// When the kernel keeps no such account.
+pub fn waited() -> io::Result<Duration> {
+    let path = Path::new("/proc/self/schedstat");
+    let text = fs::read_to_string(path)?;
+    let nanos = text
+        .split_whitespace()
+        .nth(1)
+        .and_then(|word| word.parse().ok());
+    nanos
+        .map(Duration::from_nanos)
+        .ok_or_else(|| unreadable(path))
 }
 
 /// Holds this process, which must have one thread yet, to `core`.
