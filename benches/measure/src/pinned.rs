@@ -1,0 +1,228 @@
+//! Processes held to one core, what they cost, and their end. A process is ended by its own id
+//! only, and always: dropping its handle ends it.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The core that the measured process runs on; everything else runs on [`LOAD_CORE`].
+pub const PROXY_CORE: usize = 0;
+/// The core of the load program and of the servers it plays.
+pub const LOAD_CORE: usize = 1;
+
+/// How long a process may take to end after SIGTERM before it is killed.
+const TERM_GRACE: Duration = Duration::from_secs(2);
+
+/// A running child; ended when dropped.
+#[derive(Debug)]
+pub struct Pinned {
+    child: Child,
+    stderr: PathBuf,
+}
+
+impl Pinned {
+    /// Starts `program` with `args` on `core`; what it prints goes to `PATH` of `stderr`.
+    ///
+    /// # Errors
+    /// When `setpriv` cannot be started or the file cannot be created; a program that is not
+    /// there shows as an early end.
+    pub fn start(core: usize, program: &Path, args: &[&str], stderr: PathBuf) -> io::Result<Self> {
+        let output = File::create(&stderr)?;
+        // A benchmark that is killed takes its children along.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "taskset", "-c", &core.to_string()])
+            .arg(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), format!("start setpriv: {error}")))?;
+        Ok(Self { child, stderr })
+    }
+
+    /// The CPU time of all its threads since it started, in nanoseconds of the scheduler's
+    /// account. A thread that ended is no longer counted.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn cpu(&self) -> io::Result<Duration> {
+        let mut nanos = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let path = task?.path().join("schedstat");
+            // A thread may end between the listing and the reading.
+            let Ok(text) = fs::read_to_string(&path) else {
+                continue;
+            };
+            let running = text
+                .split_whitespace()
+                .next()
+                .and_then(|word| word.parse::<u64>().ok());
+            nanos += running.ok_or_else(|| unreadable(&path))?;
+        }
+        Ok(Duration::from_nanos(nanos))
+    }
+
+    /// Resident memory in bytes.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn resident_bytes(&self) -> io::Result<u64> {
+        let path = PathBuf::from(format!("/proc/{}/smaps_rollup", self.child.id()));
+        let text = fs::read_to_string(&path)?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+        let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kilobytes.ok_or_else(|| unreadable(&path))? * 1024)
+    }
+
+    /// An error with what the process printed last, when it has ended.
+    ///
+    /// # Errors
+    /// That error, or what waiting for the process refuses.
+    pub fn must_run(&mut self) -> io::Result<()> {
+        let Some(status) = self.child.try_wait()? else {
+            return Ok(());
+        };
+        let printed = fs::read_to_string(&self.stderr).unwrap_or_default();
+        let last = printed
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or("no word");
+        Err(io::Error::other(format!(
+            "ended early with {status}: {last}"
+        )))
+    }
+
+    /// Kills the process at once (SIGKILL), as an operator's `kill -9` does. Dropping waits for
+    /// its end.
+    ///
+    /// # Errors
+    /// When the process is gone already.
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.child.kill()
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        if self.child.try_wait()?.is_some() {
+            return Ok(());
+        }
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM)?;
+        let deadline = Instant::now() + TERM_GRACE;
+        while Instant::now() < deadline {
+            if self.child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        self.child.kill()?;
+        self.child.wait().map(drop)
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // Nothing can be done about a process that cannot be ended; the caller's figures stand.
+        let _ = self.end();
+    }
+}
+
+/// How long this process's main thread was ready to run and waited for its core.
+///
+/// # Errors
+/// When the kernel keeps no such account.
+pub fn waited() -> io::Result<Duration> {
+    let path = Path::new("/proc/self/schedstat");
+    let text = fs::read_to_string(path)?;
+    let nanos = text
+        .split_whitespace()
+        .nth(1)
+        .and_then(|word| word.parse().ok());
+    nanos
+        .map(Duration::from_nanos)
+        .ok_or_else(|| unreadable(path))
+}
+
+/// Holds this process, which must have one thread yet, to `core`.
+///
+/// # Errors
+/// When `taskset` is missing or refuses, as it does where the core does not exist.
+pub fn pin_self(core: usize) -> io::Result<()> {
+    let id = std::process::id().to_string();
+    let output = Command::new("taskset")
+        .args(["-c", "-p", &core.to_string(), &id])
+        .output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let reason = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!(
+        "pin to core {core}: {}",
+        reason.trim()
+    )))
+}
+
+/// A loopback address nobody listens on now. Another process may take it before its user does.
+///
+/// # Errors
+/// When no port is free.
+pub fn free_addr() -> io::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
+
+fn unreadable(path: &Path) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("{}: no figure", path.display()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("measure-{}-{name}", std::process::id()))
+    }
+
+    #[test]
+    fn a_running_process_has_cpu_and_memory_and_ends_on_drop() {
+        let stderr = scratch("sleep");
+        let mut sleeper =
+            Pinned::start(0, Path::new("sleep"), &["60"], stderr.clone()).expect("sleep starts");
+        sleeper.must_run().expect("sleep runs for a minute");
+        assert!(sleeper.cpu().expect("account of a living process") > Duration::ZERO);
+        assert!(
+            sleeper
+                .resident_bytes()
+                .expect("memory of a living process")
+                > 0
+        );
+        let proc = PathBuf::from(format!("/proc/{}", sleeper.child.id()));
+        drop(sleeper);
+        assert!(!proc.exists());
+        fs::remove_file(stderr).expect("the output file was created");
+    }
+
+    #[test]
+    fn an_early_end_says_what_was_printed_last() {
+        let stderr = scratch("early");
+        let args = ["-c", "echo first; echo the reason; exit 3"];
+        let mut shell =
+            Pinned::start(0, Path::new("sh"), &args, stderr.clone()).expect("sh starts");
+        shell.child.wait().expect("sh ends by itself");
+        let error = shell.must_run().expect_err("it has ended").to_string();
+        assert!(
+            error.contains("the reason") && error.contains('3'),
+            "{error}"
+        );
+        fs::remove_file(stderr).expect("the output file was created");
+    }
+}
