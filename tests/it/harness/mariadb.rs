@@ -147,32 +147,12 @@ fn template() -> PathBuf {
             "--innodb-log-file-size=8M",
             &data,
         ]);
-        // Root may log in over TCP as well: the installer made only `root@localhost`, which
-        // --skip-name-resolve does not match.
-        bootstrap(&half);
         if is_root() {
             run(&["chown", "-R", USER, &text(&half)]);
         }
         fs::rename(half, &kept).unwrap();
     }
     kept
-}
-
-/// Adds the network account in the server's bootstrap mode, which reads SQL from a file.
-fn bootstrap(data: &Path) {
-    let dir = TempDir::new();
-    let sql = dir.write(
-        "root.sql",
-        "USE mysql;\nFLUSH PRIVILEGES;\nCREATE USER root@'127.0.0.1';\n\
-         GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n",
-    );
-    let command = format!(
-        "mariadbd --no-defaults --user=$(id -un) --datadir={} --innodb-log-file-size=8M \
-         --bootstrap <{}",
-        data.display(),
-        sql.display()
-    );
-    run(&["sh", "-c", &command]);
 }
 
 fn text(path: &Path) -> String {

@@ -12,7 +12,7 @@ use super::metrics::Metrics;
 use super::port::{free_port, is_listening};
 use super::process::{Process, Spec};
 use super::syslog::Syslog;
-use super::{PATIENCE, within};
+use super::{PATIENCE, eventually, within};
 
 /// Which program runs the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,6 +246,14 @@ impl Proxy {
 
     /// Replaces the file and asks for a reload with `signal`.
     pub(crate) fn reload(&self, text: &str, signal: Signal) {
+        if self.kind == Kind::Haproxy {
+            // Its master loses a signal that comes while it re-executes itself.
+            eventually("the master is done with the last reload", || {
+                let output = self.process.output();
+                let count = |part: &str| output.matches(part).count();
+                (count("Loading success.") == count("Reloading HAProxy") + 1).then_some(())
+            });
+        }
         std::fs::write(&self.file, text).unwrap();
         self.process.signal(signal);
     }
