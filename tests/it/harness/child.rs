@@ -60,7 +60,6 @@ fn launch(name: &'static str, addr: SocketAddr, dir: &TempDir) -> Process {
         program: &std::env::current_exe().unwrap(),
         args: words.map(str::to_owned).to_vec(),
         user: None,
-        open_files: None,
         env: vec![(SPEC.to_owned(), format!("{name}:{}", addr.port()))],
         log: dir.join("output"),
     });

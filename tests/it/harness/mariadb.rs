@@ -123,7 +123,6 @@ fn start(dir: &TempDir, port: u16, id: u32) -> Process {
         program: Path::new("mariadbd"),
         args: settings.into(),
         user: Some(USER),
-        open_files: None,
         env: Vec::new(),
         log: dir.join("mariadb.log"),
     })

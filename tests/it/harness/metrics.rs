@@ -19,10 +19,27 @@ pub(crate) fn get(addr: SocketAddr, path: &str) -> std::io::Result<(String, Stri
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    Ok((
-        head.lines().next().unwrap_or_default().to_owned(),
-        body.to_owned(),
-    ))
+    // haproxy sends chunks even to a client of HTTP/1.0.
+    let chunked = head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked");
+    let body = if chunked {
+        join_chunks(body)
+    } else {
+        body.to_owned()
+    };
+    Ok((head.lines().next().unwrap_or_default().to_owned(), body))
+}
+
+/// The text of a chunked body (RFC 9112 §7.1).
+fn join_chunks(mut body: &str) -> String {
+    let mut text = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        text.push_str(&rest[..size]);
+        body = rest[size..].trim_start_matches("\r\n");
+    }
+    text
 }
 
 impl Metrics {

@@ -160,7 +160,6 @@ fn start(dir: &TempDir, data: &Path, port: u16) -> Process {
         program: Path::new(&tool("postgres")),
         args,
         user: Some(USER),
-        open_files: None,
         env: Vec::new(),
         log: dir.join("postgres.log"),
     })

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::{PATIENCE, within};
 
@@ -19,8 +19,6 @@ pub(crate) struct Spec<'a> {
     pub(crate) args: Vec<String>,
     /// The user to become when the test runs as root.
     pub(crate) user: Option<&'a str>,
-    /// The soft and hard limit of open files.
-    pub(crate) open_files: Option<u32>,
     pub(crate) env: Vec<(String, String)>,
     /// Where standard output and standard error go.
     pub(crate) log: PathBuf,
@@ -55,9 +53,6 @@ pub(crate) fn launcher(user: Option<&str>) -> Vec<String> {
 impl Process {
     pub(crate) fn start(spec: Spec<'_>) -> Self {
         let mut words = launcher(spec.user);
-        if let Some(limit) = spec.open_files {
-            words.extend(["prlimit".to_owned(), format!("--nofile={limit}:{limit}")]);
-        }
         words.push(spec.program.display().to_string());
         words.extend(spec.args);
         let log = File::options()
@@ -92,6 +87,16 @@ impl Process {
 
     pub(crate) fn signal(&self, signal: Signal) {
         send(self.pid(), signal);
+    }
+
+    /// Lets it open no descriptor beyond `limit` from now on.
+    pub(crate) fn limit_open_files(&self, limit: u64) {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        let limit = Rlimit {
+            current: Some(limit),
+            maximum: Some(limit),
+        };
+        prlimit(pid, Resource::Nofile, limit).unwrap();
     }
 
     /// Ends it and its descendants at once, as the death of its machine would.

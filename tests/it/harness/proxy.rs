@@ -54,7 +54,6 @@ pub(crate) struct Scene {
     backend: String,
     whole: Option<String>,
     args: Vec<String>,
-    open_files: Option<u32>,
 }
 
 impl Scene {
@@ -72,7 +71,6 @@ impl Scene {
             backend: String::new(),
             whole: None,
             args: Vec::new(),
-            open_files: None,
         }
     }
 
@@ -117,12 +115,6 @@ impl Scene {
         if self.kind == Kind::Haproxy {
             self.args.push("-W".to_owned());
         }
-        self
-    }
-
-    /// Limits open files of the process.
-    pub(crate) fn open_files(mut self, limit: u32) -> Self {
-        self.open_files = Some(limit);
         self
     }
 
@@ -173,7 +165,6 @@ impl Scene {
             program: &self.kind.program(),
             args,
             user: None,
-            open_files: self.open_files,
             env: Vec::new(),
             log: self.dir.join("output"),
         });

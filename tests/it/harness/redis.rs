@@ -37,7 +37,6 @@ impl Redis {
             program: Path::new("redis-server"),
             args,
             user: None,
-            open_files: None,
             env: Vec::new(),
             log: dir.join("redis.log"),
         });
