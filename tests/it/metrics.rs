@@ -40,6 +40,9 @@ fn busy(kind: Kind) -> (Proxy, Backend) {
     (proxy, server)
 }
 
+/// A family, labels of one series of it, and its value.
+type Expected<'a> = (&'a str, &'a [(&'a str, &'a str)], f64);
+
 fn sessions_and_bytes_are_counted(kind: Kind) {
     let (proxy, _server) = busy(kind);
     let (fe, be, s1) = (
@@ -47,7 +50,7 @@ fn sessions_and_bytes_are_counted(kind: Kind) {
         [("proxy", "be")],
         [("proxy", "be"), ("server", "s1")],
     );
-    let expected: [(&str, &[(&str, &str)], f64); 16] = [
+    let expected: [Expected<'_>; 16] = [
         ("haproxy_frontend_sessions_total", &fe, 3.0),
         ("haproxy_frontend_connections_total", &fe, 3.0),
         ("haproxy_frontend_current_sessions", &fe, 0.0),
