@@ -1,0 +1,198 @@
+//! The command line: what `-c` accepts, refuses and says, compared with haproxy.
+
+use crate::harness::both;
+use crate::harness::dir::TempDir;
+use crate::harness::proxy::Kind;
+
+both! {
+    good_file_passes,
+    mistake_is_named_with_file_and_line,
+    several_mistakes_are_named_at_once,
+    missing_file_fails,
+    file_without_listener_is_told_apart,
+    several_files_make_one_configuration,
+    unknown_backend_fails,
+    version_is_printed,
+}
+
+/// A file that is right.
+const GOOD: &str = "
+defaults
+    mode tcp
+    timeout connect 1s
+    timeout client 1s
+    timeout server 1s
+frontend fe
+    bind 127.0.0.1:1
+    default_backend be
+backend be
+    server s1 127.0.0.1:2 check
+";
+
+/// Runs `-c -f` on `text` and yields the exit code and all that was printed.
+fn check(kind: Kind, text: &str) -> (Option<i32>, String) {
+    let dir = TempDir::new();
+    let file = dir.write("haproxy.cfg", text);
+    let (status, output) = kind.run(&["-c", "-f", file.to_str().unwrap()]);
+    (status.code(), output)
+}
+
+fn good_file_passes(kind: Kind) {
+    let (code, output) = check(kind, GOOD);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("Configuration file is valid"), "{output}");
+}
+
+fn mistake_is_named_with_file_and_line(kind: Kind) {
+    let (code, output) = check(kind, &GOOD.replace("mode tcp", "mood tcp"));
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("haproxy.cfg:3"), "{output}");
+    assert!(output.contains("mood"), "{output}");
+}
+
+fn several_mistakes_are_named_at_once(kind: Kind) {
+    let text = GOOD
+        .replace("mode tcp", "mood tcp")
+        .replace("check", "chekc");
+    let (code, output) = check(kind, &text);
+    assert_eq!(code, Some(1), "{output}");
+    for part in ["haproxy.cfg:3", "haproxy.cfg:11", "mood", "chekc"] {
+        assert!(output.contains(part), "{part}: {output}");
+    }
+}
+
+fn missing_file_fails(kind: Kind) {
+    let dir = TempDir::new();
+    let file = dir.join("missing.cfg");
+    let (status, output) = kind.run(&["-c", "-f", file.to_str().unwrap()]);
+    assert_eq!(status.code(), Some(1), "{output}");
+    assert!(output.contains("missing.cfg"), "{output}");
+}
+
+fn file_without_listener_is_told_apart(kind: Kind) {
+    let (code, output) = check(kind, "defaults\n    mode tcp\n");
+    assert_eq!(code, Some(2), "{output}");
+}
+
+fn several_files_make_one_configuration(kind: Kind) {
+    let dir = TempDir::new();
+    let (head, tail) = GOOD.split_once("\nbackend be\n").unwrap();
+    let one = dir.write("1.cfg", &format!("{head}\n"));
+    let two = dir.write("2.cfg", &format!("backend be\n{tail}"));
+    let (status, output) = kind.run(&[
+        "-c",
+        "-f",
+        one.to_str().unwrap(),
+        "-f",
+        two.to_str().unwrap(),
+    ]);
+    assert_eq!(status.code(), Some(0), "{output}");
+    let (status, output) = kind.run(&["-c", "-f", dir.path().to_str().unwrap()]);
+    assert_eq!(status.code(), Some(0), "{output}");
+}
+
+fn unknown_backend_fails(kind: Kind) {
+    let (code, output) = check(
+        kind,
+        &GOOD.replace("default_backend be", "default_backend other"),
+    );
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("other"), "{output}");
+}
+
+fn version_is_printed(kind: Kind) {
+    let (status, output) = kind.run(&["-v"]);
+    assert_eq!(status.code(), Some(0));
+    assert!(
+        output
+            .lines()
+            .next()
+            .is_some_and(|line| line.contains(['.'])),
+        "{output}"
+    );
+}
+
+/// Files that are wrong in one way each, or only look wrong.
+const FILES: [(&str, &str, &str); 24] = [
+    ("bad bind port", "bind 127.0.0.1:1", "bind 127.0.0.1:99999"),
+    ("bind without port", "bind 127.0.0.1:1", "bind 127.0.0.1"),
+    ("bind range", "bind 127.0.0.1:1", "bind 127.0.0.1:1-3"),
+    (
+        "unknown bind option",
+        "bind 127.0.0.1:1",
+        "bind 127.0.0.1:1 nonsense",
+    ),
+    ("bad time", "timeout client 1s", "timeout client 1x"),
+    (
+        "time without unit",
+        "timeout client 1s",
+        "timeout client 1000",
+    ),
+    ("compound time", "timeout client 1s", "timeout client 1m30s"),
+    ("missing timeout", "timeout client 1s", ""),
+    ("unknown timeout", "timeout client 1s", "timeout klient 1s"),
+    ("unknown option", "mode tcp", "mode tcp\n    option tcplogg"),
+    (
+        "unknown balance",
+        "backend be",
+        "backend be\n    balance best",
+    ),
+    (
+        "random balance",
+        "backend be",
+        "backend be\n    balance random(3)",
+    ),
+    ("weight too high", "check\n", "check weight 257\n"),
+    ("highest weight", "check\n", "check weight 256\n"),
+    (
+        "duplicate server",
+        "check\n",
+        "check\n    server s1 127.0.0.1:3\n",
+    ),
+    (
+        "server without address",
+        "check\n",
+        "check\n    server s2\n",
+    ),
+    ("rise of zero", "check\n", "check rise 0\n"),
+    (
+        "pgsql-check without user",
+        "backend be",
+        "backend be\n    option pgsql-check",
+    ),
+    (
+        "mysql-check without user",
+        "backend be",
+        "backend be\n    option mysql-check",
+    ),
+    ("unknown section", "backend be", "bakend x\nbackend be"),
+    (
+        "duplicate backend",
+        "backend be",
+        "backend be\n    server s2 127.0.0.1:3\nbackend be",
+    ),
+    ("unfinished quote", "mode tcp", "mode \"tcp"),
+    (
+        "environment",
+        "mode tcp",
+        "mode \"${EVENKEEL_IT_UNSET-tcp}\"",
+    ),
+    ("no option", "mode tcp", "mode tcp\n    no option tcpka"),
+];
+
+#[test]
+fn exit_codes_are_haproxys() {
+    let mut differing = Vec::new();
+    for (name, right, wrong) in FILES {
+        let text = GOOD.replacen(right, wrong, 1);
+        assert_ne!(text, GOOD, "{name}");
+        let (reference, said) = check(Kind::Haproxy, &text);
+        let (code, output) = check(Kind::Evenkeel, &text);
+        if code != reference {
+            differing.push(format!(
+                "{name}: haproxy exits {reference:?}, evenkeel {code:?}\n{said}\n{output}"
+            ));
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}

@@ -1,0 +1,159 @@
+//! Real MariaDB servers: a primary and a replica that follows it by GTID.
+//!
+//! `mariadb-install-db` runs once; its result is kept under the build directory and copied.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use rustix::process::Signal;
+
+use super::dir::TempDir;
+use super::mysql_wire::Client;
+use super::port::free_port;
+use super::postgres::run;
+use super::process::{Process, Spec, is_root};
+use super::{PATIENCE, eventually};
+
+/// Who the server runs as where the tests run as root.
+const USER: &str = "mysql";
+
+/// A server, killed and removed at drop.
+pub(crate) struct MariaDb {
+    pub(crate) addr: SocketAddr,
+    pub(crate) process: Process,
+    id: u32,
+    dir: TempDir,
+}
+
+impl MariaDb {
+    /// A primary with the users `haproxy_check` and `app` (no passwords) and `app.written (n int)`.
+    pub(crate) fn primary() -> Self {
+        let primary = Self::launch(1);
+        primary.query("CREATE USER haproxy_check@'%'");
+        primary.query("CREATE USER app@'%'");
+        primary.query("GRANT ALL ON *.* TO app@'%'");
+        primary.query("CREATE DATABASE app");
+        primary.query("CREATE TABLE app.written (n int)");
+        primary
+    }
+
+    /// A replica of `primary` that has caught up.
+    pub(crate) fn replica_of(primary: &Self) -> Self {
+        let replica = Self::launch(2);
+        replica.query(&format!(
+            "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={}, MASTER_USER='root', \
+             MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1",
+            primary.addr.port()
+        ));
+        replica.query("START SLAVE");
+        eventually("the replica has caught up", || {
+            let tables = replica.query(
+                "SELECT count(*) FROM information_schema.tables \
+                                        WHERE table_schema='app' AND table_name='written'",
+            );
+            (tables[0][0] == "1").then_some(())
+        });
+        replica
+    }
+
+    fn launch(id: u32) -> Self {
+        let dir = TempDir::new();
+        run(&["cp", "-a", &text(&template()), &text(&dir.join("data"))]);
+        let port = free_port();
+        let process = start(&dir, port, id);
+        let server = Self {
+            addr: (Ipv4Addr::LOCALHOST, port).into(),
+            process,
+            id,
+            dir,
+        };
+        server.wait_ready();
+        server
+    }
+
+    /// Starts it again, on its address and its data.
+    pub(crate) fn start_again(&mut self) {
+        self.process = start(&self.dir, self.addr.port(), self.id);
+        self.wait_ready();
+    }
+
+    /// Ends it in order, as its service manager does.
+    pub(crate) fn stop_clean(&mut self) {
+        self.process.signal(Signal::TERM);
+        self.process.wait();
+    }
+
+    /// Runs `sql` as root, past every proxy.
+    #[track_caller]
+    pub(crate) fn query(&self, sql: &str) -> Vec<Vec<String>> {
+        Client::connect(self.addr, "root", PATIENCE)
+            .and_then(|mut client| client.query(sql))
+            .unwrap()
+    }
+
+    fn wait_ready(&self) {
+        eventually("mariadb answers", || {
+            Client::connect(self.addr, "root", PATIENCE).ok().map(drop)
+        });
+    }
+}
+
+fn start(dir: &TempDir, port: u16, id: u32) -> Process {
+    let data = dir.join("data");
+    let settings = [
+        "--no-defaults".to_owned(),
+        format!("--datadir={}", data.display()),
+        format!("--port={port}"),
+        format!("--socket={}", data.join("socket").display()),
+        format!("--pid-file={}", data.join("pid").display()),
+        format!("--server-id={id}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        "--log-bin=binlog".to_owned(),
+        "--skip-name-resolve".to_owned(),
+        "--max-connect-errors=1000000".to_owned(),
+        "--max-connections=1000".to_owned(),
+        "--innodb-flush-log-at-trx-commit=0".to_owned(),
+        "--innodb-buffer-pool-size=16M".to_owned(),
+        "--innodb-log-file-size=8M".to_owned(),
+        "--innodb-fast-shutdown=1".to_owned(),
+    ];
+    Process::start(Spec {
+        name: "mariadbd",
+        program: Path::new("mariadbd"),
+        args: settings.into(),
+        user: Some(USER),
+        env: Vec::new(),
+        log: dir.join("mariadb.log"),
+    })
+}
+
+/// A fresh data directory, made at most once for this build directory.
+fn template() -> PathBuf {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let kept = home.join("mariadb");
+    let lock = File::create(home.join("mariadb.lock")).unwrap();
+    lock.lock().unwrap();
+    if !kept.exists() {
+        let half = home.join("mariadb.half");
+        run(&["rm", "-rf", &text(&half)]);
+        let data = format!("--datadir={}", half.display());
+        run(&[
+            "mariadb-install-db",
+            "--no-defaults",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--innodb-log-file-size=8M",
+            &data,
+        ]);
+        if is_root() {
+            run(&["chown", "-R", USER, &text(&half)]);
+        }
+        fs::rename(half, &kept).unwrap();
+    }
+    kept
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,27 @@
+//! Scenarios: the same haproxy.cfg run by Debian's haproxy and by Evenkeel, against scripted and
+//! real servers, judged by what a client, a log and a metrics page show.
+//!
+//! `cargo test --test it haproxy` runs the reference alone, which checks the scenarios themselves.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test's helper that fails must end the test with its place"
+)]
+
+mod harness;
+
+mod balance;
+mod checks;
+mod cli;
+mod database_checks;
+mod failover;
+mod life;
+mod limits;
+mod log;
+mod log_options;
+mod metrics;
+mod mysql;
+mod pgsql;
+mod proxy_protocol;
+mod queue;
+mod relay;
+mod timeouts;
