@@ -124,7 +124,7 @@ fn convert(sources: &Sources) -> ExitCode {
     loaded.print();
     match &loaded.config {
         Some(config) => {
-            print(&export::to_toml(config));
+            print(&export::export(config));
             ExitCode::SUCCESS
         }
         None => ExitCode::from(FAILED),

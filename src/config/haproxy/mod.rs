@@ -34,7 +34,7 @@ const SECTIONS: [&str; 5] = ["global", "defaults", "frontend", "backend", "liste
 
 /// Gives the sections of `file` their meaning. `env` is what variables in addresses are replaced
 /// from; mistakes go to `report`, and what they concern is left out.
-pub fn lower(file: &File, env: &Environment, report: &mut Report) -> raw::Config {
+pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw::Config {
     let mut lowering = Lowering {
         cx: Context { env, report },
         config: raw::Config {
