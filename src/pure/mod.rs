@@ -5,5 +5,6 @@
 //! every decision can be tested by a table, a property or a seeded simulation. Verbs: `handle_*`
 //! for what happened, `next_*` for what to do and when to ask again, nouns for queries.
 
+pub mod health;
 pub mod id;
 pub mod weight;

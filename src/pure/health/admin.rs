@@ -1,0 +1,105 @@
+//! What operators and the configuration say about a server, over whatever its checks say.
+//!
+//! Maintenance wins over drain, and both are kept apart by who asked, so that one withdrawing its
+//! wish does not undo another's. The bits are those of HAProxy's state file; inherited (0x02, 0x10)
+//! and resolution (0x20) bits have their place.
+
+/// Forced, configured and inherited flags of one server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Admin(u8);
+
+/// What an operator may ask of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// Follows its checks.
+    Ready,
+    /// Takes no new sessions by balancing; checks go on.
+    Drain,
+    /// Takes nothing; checks pause.
+    Maint,
+}
+
+impl Admin {
+    const FORCED_MAINT: u8 = 0x01;
+    const CONFIG_MAINT: u8 = 0x04;
+    const FORCED_DRAIN: u8 = 0x08;
+
+    /// As configured.
+    #[must_use]
+    pub fn new(disabled: bool) -> Self {
+        Self(if disabled { Self::CONFIG_MAINT } else { 0 })
+    }
+
+    /// Takes no traffic and is not checked.
+    #[must_use]
+    pub fn is_maint(self) -> bool {
+        self.0 & (Self::FORCED_MAINT | Self::CONFIG_MAINT) != 0
+    }
+
+    /// Takes no new sessions by balancing.
+    #[must_use]
+    pub fn is_drain(self) -> bool {
+        self.0 & Self::FORCED_DRAIN != 0
+    }
+
+    /// The number of HAProxy's state file.
+    #[must_use]
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The flags after an operator's command: each replaces the one before.
+    #[must_use]
+    pub fn after(self, command: Command) -> Self {
+        match command {
+            Command::Ready => Self(0),
+            Command::Drain => Self(Self::FORCED_DRAIN),
+            Command::Maint => Self(self.0 | Self::FORCED_MAINT),
+        }
+    }
+
+    /// The flags after a reload that changed `disabled`.
+    #[must_use]
+    pub fn reconfigured(self, disabled: bool) -> Self {
+        let kept = self.0 & !Self::CONFIG_MAINT;
+        Self(kept | Self::new(disabled).0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_over_flags() {
+        // (flags before, command, maint after, drain after), as HAProxy 2.6 shows them.
+        let forced = Admin::default().after(Command::Maint);
+        let drained = Admin::default().after(Command::Drain);
+        let rows = [
+            (Admin::default(), Command::Maint, true, false),
+            (Admin::default(), Command::Drain, false, true),
+            (forced, Command::Drain, false, true),
+            (forced, Command::Ready, false, false),
+            (drained, Command::Maint, true, true),
+            (drained, Command::Ready, false, false),
+            (Admin::new(true), Command::Ready, false, false),
+            (Admin::new(true), Command::Maint, true, false),
+        ];
+        for (before, command, maint, drain) in rows {
+            let after = before.after(command);
+            assert_eq!(
+                (after.is_maint(), after.is_drain()),
+                (maint, drain),
+                "{before:?} {command:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_reload_leaves_what_operators_asked_for() {
+        let forced = Admin::default().after(Command::Maint);
+        assert!(forced.reconfigured(false).is_maint());
+        assert!(!Admin::new(true).reconfigured(false).is_maint());
+        assert_eq!(forced.reconfigured(true).bits(), 5);
+    }
+}

@@ -1,0 +1,432 @@
+//! One server's health: checks × admin → standing.
+//!
+//! The machine is told what happened (`handle_*`), says when it wants the next check
+//! ([`Health::next_check`]) and what the server is worth ([`Health::standing`]). It knows no socket
+//! and no other server. Semantics are HAProxy's; what is ours (hints, quick confirmation) is in
+//! [`schedule`].
+//!
+//! | maint | checks | last verdict | drain | standing |
+//! |---|---|---|---|---|
+//! | yes | – | – | – | `Maint` |
+//! | no | failing | – | – | `Down` |
+//! | no | passing | conditional | – | `Stopping` |
+//! | no | passing | plain | yes | `Draining` |
+//! | no | passing | plain | no | `Up` |
+//!
+//! A server without a check counts as passing.
+//!
+//! **Invariants.** One check at a time; a server goes down by verdicts or by an operator, never by
+//! a hint; an interval counts from the end of the check before.
+
+pub mod admin;
+pub mod risefall;
+pub mod schedule;
+pub mod sentence;
+pub mod verdict;
+
+use std::num::NonZeroU16;
+use std::time::{Duration, Instant};
+
+use admin::{Admin, Command};
+use risefall::RiseFall;
+use schedule::{After, Intervals, Schedule, Settled};
+use verdict::{Class, Verdict};
+
+/// What a server is worth right now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// May be picked.
+    Up,
+    /// An operator lets it run empty.
+    Draining,
+    /// It asked itself to run empty (a conditionally passed check).
+    Stopping,
+    /// Its checks fail.
+    Down,
+    /// Switched off by an operator or by the configuration.
+    Maint,
+}
+
+impl Standing {
+    /// Neither down nor in maintenance: sessions on it may go on.
+    #[must_use]
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::Up | Self::Draining | Self::Stopping)
+    }
+}
+
+/// A change of standing; `from` and `to` differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// What it was.
+    pub from: Standing,
+    /// What it is.
+    pub to: Standing,
+}
+
+/// What a verdict did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The standing changed.
+    pub transition: Option<Transition>,
+    /// The result is worth a line of `option log-health-checks`: the score moved or the status is
+    /// another than before.
+    pub news: bool,
+}
+
+/// How a server is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckSettings {
+    /// Distances between checks.
+    pub intervals: Intervals,
+    /// Passing checks in a row that bring the server up.
+    pub rise: NonZeroU16,
+    /// Failing checks in a row that take it down.
+    pub fall: NonZeroU16,
+}
+
+/// What the configuration says about one server's health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Its check; `None`: it counts as up.
+    pub check: Option<CheckSettings>,
+    /// Starts in maintenance.
+    pub disabled: bool,
+}
+
+/// The checks of one server.
+#[derive(Clone, Debug)]
+struct Checks {
+    intervals: Intervals,
+    score: RiseFall,
+    schedule: Schedule,
+    /// The last verdict said to take no new sessions.
+    conditional: bool,
+    /// The verdict of the running check is void: the server was in maintenance meanwhile.
+    void: bool,
+    last: Option<Verdict>,
+}
+
+/// One server's health.
+#[derive(Clone, Debug)]
+pub struct Health {
+    disabled: bool,
+    admin: Admin,
+    checks: Option<Checks>,
+    standing: Standing,
+    last_change: Instant,
+    /// Time spent down or in maintenance before `last_change`.
+    downtime: Duration,
+    failed_checks: u64,
+    flips: u64,
+}
+
+impl Health {
+    /// Up with one life, or in maintenance; the first check is due `start_offset` from `now`.
+    #[must_use]
+    pub fn new(now: Instant, settings: &Settings, start_offset: Duration) -> Self {
+        let admin = Admin::new(settings.disabled);
+        Self {
+            disabled: settings.disabled,
+            admin,
+            checks: settings
+                .check
+                .map(|check| Checks::new(now + start_offset, &check)),
+            standing: if admin.is_maint() {
+                Standing::Maint
+            } else {
+                Standing::Up
+            },
+            last_change: now,
+            downtime: Duration::ZERO,
+            failed_checks: 0,
+            flips: 0,
+        }
+    }
+
+    /// When to start the next check: call [`Self::handle_started`] then. `None` while one runs, in
+    /// maintenance, and for a server without a check. Changes with every `handle_*`.
+    #[must_use]
+    pub fn next_check(&self) -> Option<Instant> {
+        if self.admin.is_maint() {
+            return None;
+        }
+        self.checks.as_ref()?.schedule.next_check()
+    }
+
+    /// The check that was due runs now; its end is [`Self::handle_verdict`] or
+    /// [`Self::handle_cancelled`].
+    pub fn handle_started(&mut self) {
+        if let Some(checks) = &mut self.checks {
+            checks.schedule.handle_started();
+        }
+    }
+
+    /// The running check ended at `now`. A verdict nobody waits for is ignored. `random` must be
+    /// uniform; it spreads the next check.
+    pub fn handle_verdict(&mut self, now: Instant, verdict: Verdict, random: u64) -> Outcome {
+        let nothing = Outcome {
+            transition: None,
+            news: false,
+        };
+        let Some(checks) = self
+            .checks
+            .as_mut()
+            .filter(|checks| checks.schedule.is_running())
+        else {
+            return nothing;
+        };
+        if checks.void {
+            checks.void = false;
+            checks.schedule.handle_cancelled(now);
+            return nothing;
+        }
+        let moved = checks.count(&verdict);
+        let failed = verdict.status.class() == Class::Failed;
+        self.failed_checks += u64::from(failed && moved);
+        let news = moved || checks.last.as_ref().map(|last| last.status) != Some(verdict.status);
+        checks.plan_next(now, &verdict, random);
+        checks.last = Some(verdict);
+        Outcome {
+            transition: self.settle(now),
+            news,
+        }
+    }
+
+    /// The running check was given up without a verdict; it is due again at once.
+    pub fn handle_cancelled(&mut self, now: Instant) {
+        if let Some(checks) = &mut self.checks {
+            checks.void = false;
+            checks.schedule.handle_cancelled(now);
+        }
+    }
+
+    /// A session could not connect (refused, timed out, reset): a check is due at once. Hints alone
+    /// never change the standing, and a server that is down already keeps its pace.
+    pub fn handle_hint(&mut self, now: Instant) {
+        if self.admin.is_maint() {
+            return;
+        }
+        if let Some(checks) = self.checks.as_mut().filter(|checks| checks.score.is_up()) {
+            checks.schedule.handle_hint(now);
+        }
+    }
+
+    /// An operator's command.
+    pub fn handle_command(&mut self, now: Instant, command: Command) -> Option<Transition> {
+        self.apply(now, self.admin.after(command))
+    }
+
+    /// New settings after a reload. Health, the last verdict and what operators asked for are kept;
+    /// a check that is new starts `start_offset` from `now`, up with one life.
+    pub fn reconfigure(
+        &mut self,
+        now: Instant,
+        settings: &Settings,
+        start_offset: Duration,
+    ) -> Option<Transition> {
+        match (&mut self.checks, &settings.check) {
+            (Some(checks), Some(check)) => checks.reconfigure(now, check),
+            (None, Some(check)) => self.checks = Some(Checks::new(now + start_offset, check)),
+            (_, None) => self.checks = None,
+        }
+        if settings.disabled == self.disabled {
+            return self.settle(now);
+        }
+        self.disabled = settings.disabled;
+        self.apply(now, self.admin.reconfigured(settings.disabled))
+    }
+
+    /// What the server is worth.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Flags of operators and configuration.
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        self.admin
+    }
+
+    /// The score; `None` without a check.
+    #[must_use]
+    pub fn score(&self) -> Option<&RiseFall> {
+        self.checks.as_ref().map(|checks| &checks.score)
+    }
+
+    /// The last verdict; `None` before the first and without a check.
+    #[must_use]
+    pub fn last_verdict(&self) -> Option<&Verdict> {
+        self.checks.as_ref()?.last.as_ref()
+    }
+
+    /// A check runs.
+    #[must_use]
+    pub fn is_checking(&self) -> bool {
+        self.checks
+            .as_ref()
+            .is_some_and(|checks| checks.schedule.is_running())
+    }
+
+    /// When the standing last changed; the start, before that.
+    #[must_use]
+    pub fn last_change(&self) -> Instant {
+        self.last_change
+    }
+
+    /// Time spent down or in maintenance, the running one included.
+    #[must_use]
+    pub fn downtime(&self, now: Instant) -> Duration {
+        if self.standing.is_running() {
+            self.downtime
+        } else {
+            self.downtime + now.saturating_duration_since(self.last_change)
+        }
+    }
+
+    /// Failed checks that cost a life (`chkfail`).
+    #[must_use]
+    pub fn failed_checks(&self) -> u64 {
+        self.failed_checks
+    }
+
+    /// Times the server went from running to down or maintenance (`chkdown`).
+    #[must_use]
+    pub fn flips(&self) -> u64 {
+        self.flips
+    }
+
+    /// HAProxy's status column: `UP 1/3`, `DOWN`, `NOLB`, `DRAIN 2/3`, `MAINT`, `no check`.
+    #[must_use]
+    pub fn status(&self) -> String {
+        let word = match self.standing {
+            Standing::Maint => return "MAINT".to_owned(),
+            Standing::Up if self.checks.is_none() => return "no check".to_owned(),
+            Standing::Up => "UP",
+            Standing::Draining => "DRAIN",
+            Standing::Stopping => "NOLB",
+            Standing::Down => "DOWN",
+        };
+        match self.score() {
+            Some(score) if !score.is_full() && score.score() != 0 => {
+                let (reached, of) = score.progress();
+                format!("{word} {reached}/{of}")
+            }
+            _ => word.to_owned(),
+        }
+    }
+
+    /// Takes new flags; checks pause in maintenance and start over after it, up with one life.
+    fn apply(&mut self, now: Instant, admin: Admin) -> Option<Transition> {
+        let was_maint = self.admin.is_maint();
+        self.admin = admin;
+        if let Some(checks) = &mut self.checks {
+            match (was_maint, admin.is_maint()) {
+                (false, true) => checks.void = checks.schedule.is_running(),
+                (true, false) => checks.resume(now),
+                _ => {}
+            }
+        }
+        self.settle(now)
+    }
+
+    /// Recomputes the standing and accounts for its change.
+    fn settle(&mut self, now: Instant) -> Option<Transition> {
+        let (from, to) = (self.standing, self.judged());
+        if from == to {
+            return None;
+        }
+        self.downtime = self.downtime(now);
+        self.last_change = now;
+        self.standing = to;
+        self.flips += u64::from(from.is_running() && !to.is_running());
+        Some(Transition { from, to })
+    }
+
+    /// The truth table of the module's documentation.
+    fn judged(&self) -> Standing {
+        let (passing, conditional) = match &self.checks {
+            Some(checks) => (checks.score.is_up(), checks.conditional),
+            None => (true, false),
+        };
+        match (
+            self.admin.is_maint(),
+            passing,
+            conditional,
+            self.admin.is_drain(),
+        ) {
+            (true, _, _, _) => Standing::Maint,
+            (false, false, _, _) => Standing::Down,
+            (false, true, true, _) => Standing::Stopping,
+            (false, true, false, true) => Standing::Draining,
+            (false, true, false, false) => Standing::Up,
+        }
+    }
+}
+
+impl Checks {
+    fn new(due: Instant, settings: &CheckSettings) -> Self {
+        Self {
+            intervals: settings.intervals,
+            score: RiseFall::new(settings.rise, settings.fall),
+            schedule: Schedule::new(due),
+            conditional: false,
+            void: false,
+            last: None,
+        }
+    }
+
+    /// Counts a verdict; whether the score moved.
+    fn count(&mut self, verdict: &Verdict) -> bool {
+        let moved = match verdict.status.class() {
+            Class::Neutral => return false,
+            Class::Failed => self.score.handle(false),
+            Class::Passed | Class::Conditional => self.score.handle(true),
+        };
+        match verdict.status.class() {
+            Class::Conditional => self.conditional = true,
+            Class::Passed => self.conditional = false,
+            Class::Failed if !self.score.is_up() => self.conditional = false,
+            Class::Failed | Class::Neutral => {}
+        }
+        moved.counted
+    }
+
+    fn plan_next(&mut self, now: Instant, verdict: &Verdict, random: u64) {
+        let after = match verdict.status.class() {
+            Class::Failed if verdict.heard && self.score.is_up() => After::Confirm,
+            Class::Failed if self.score.is_up() => After::Failed,
+            Class::Failed => After::Down,
+            Class::Passed | Class::Conditional | Class::Neutral => After::Passed,
+        };
+        let interval = self.intervals.next(self.settled(), random);
+        self.schedule.handle_finished(now, after, interval);
+    }
+
+    fn settled(&self) -> Settled {
+        if self.score.is_full() {
+            Settled::Up
+        } else if self.score.score() == 0 {
+            Settled::Down
+        } else {
+            Settled::Between
+        }
+    }
+
+    fn resume(&mut self, now: Instant) {
+        self.score.reset();
+        self.conditional = false;
+        self.schedule.restart(now);
+    }
+
+    fn reconfigure(&mut self, now: Instant, settings: &CheckSettings) {
+        self.intervals = settings.intervals;
+        self.score.reconfigure(settings.rise, settings.fall);
+        let longest_wait = self.intervals.next(self.settled(), u64::MAX);
+        self.schedule.hasten(now + longest_wait);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,330 @@
+//! When a server is checked next.
+//!
+//! The interval counts from the end of the previous check, as in HAProxy, and a check never
+//! overlaps itself. Beyond HAProxy, failures are *heard*: a session that could not connect makes a
+//! check due at once, and a check that was refused or reset is confirmed after
+//! [`CONFIRM_INTERVAL`]. Bound: a server whose checks pass is checked at most once a
+//! [`HINT_DISTANCE`] because of hints.
+//!
+//! ```text
+//!            started                     finished
+//!   idle(due) ------> running(hinted, again) ------> idle(due)
+//!      ^ hint: due now       ^ hint: again                | again: due now, else interval
+//!      '----------------------------------------------------'
+//! ```
+
+use std::time::{Duration, Instant};
+
+/// From a refused or reset check of a server that is still up to the next one. `fall` such checks
+/// (3 by default) then take 10 ms: short against any client's patience, and long enough for a
+/// listener that is being replaced to be back.
+pub const CONFIRM_INTERVAL: Duration = Duration::from_millis(5);
+
+/// From a hinted check that passed to the next one a hint may cause: sessions that fail while
+/// checks pass (an overflowing backlog, a network that loses packets) cost a server at most ten
+/// extra checks a second, whatever their number.
+pub const HINT_DISTANCE: Duration = Duration::from_millis(100);
+
+/// Distances between checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intervals {
+    /// While fully up.
+    pub inter: Duration,
+    /// While between up and down.
+    pub fastinter: Duration,
+    /// While fully down.
+    pub downinter: Duration,
+    /// `spread-checks`: random part of every interval in percent of it, 0 to 50, either way.
+    pub spread_percent: u8,
+}
+
+/// How sure the score is, which selects the interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Up with all lives.
+    Up,
+    /// Somewhere in between.
+    Between,
+    /// Down without a pass.
+    Down,
+}
+
+impl Intervals {
+    /// The distance to the next check, spread by `random`, which must be uniform.
+    #[must_use]
+    pub fn next(&self, settled: Settled, random: u64) -> Duration {
+        let base = match settled {
+            Settled::Up => self.inter,
+            Settled::Between => self.fastinter,
+            Settled::Down => self.downinter,
+        };
+        spread(base, self.spread_percent, random)
+    }
+}
+
+/// `base` plus or minus up to `percent` of it.
+fn spread(base: Duration, percent: u8, random: u64) -> Duration {
+    let percent = f64::from(percent.min(50)) / 100.0;
+    // The upper 53 bits fill a double's mantissa: a uniform number from 0 to 1.
+    let uniform = (random >> 11) as f64 / ((1u64 << 53) - 1) as f64;
+    base.mul_f64(1.0 + percent * (2.0 * uniform - 1.0))
+}
+
+/// Checks that are farther apart than this are spread over the whole start-up; faster ones over
+/// their own interval only (HAProxy's bound).
+const SPREAD_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// The smallest interval of `inters` that start-up is spread over; zero when none is slow enough.
+#[must_use]
+pub fn start_interval(inters: impl Iterator<Item = Duration>) -> Duration {
+    inters
+        .filter(|&inter| inter >= SPREAD_INTERVAL_MIN)
+        .min()
+        .unwrap_or_default()
+}
+
+/// How long after start the first check of server `index` of `count` runs: a fraction of the larger
+/// of its own interval and `start_interval`, so that checks do not come in waves. `bound` is
+/// `max-spread-checks`.
+#[must_use]
+pub fn start_offset(
+    inter: Duration,
+    start_interval: Duration,
+    bound: Option<Duration>,
+    index: u32,
+    count: u32,
+) -> Duration {
+    let window = inter.max(start_interval);
+    let window = bound.map_or(window, |bound| window.min(bound));
+    window.mul_f64(f64::from(index) / f64::from(count.max(1)))
+}
+
+/// What a finished check means for the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// It passed.
+    Passed,
+    /// It failed and that is all.
+    Failed,
+    /// It was refused or reset and the server is still up: confirm soon.
+    Confirm,
+    /// It failed and the server is down: hints have nothing to hasten.
+    Down,
+}
+
+/// Why a check runs, and what happened meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Running {
+    hinted: bool,
+    again: bool,
+}
+
+/// The timetable of one server's check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// When the next check is due; ignored while one runs.
+    due: Instant,
+    /// The next check is due because of a hint.
+    hinted: bool,
+    running: Option<Running>,
+    /// Hints cause no check before this.
+    hint_floor: Option<Instant>,
+}
+
+impl Schedule {
+    /// First check at `due`.
+    #[must_use]
+    pub fn new(due: Instant) -> Self {
+        Self {
+            due,
+            hinted: false,
+            running: None,
+            hint_floor: None,
+        }
+    }
+
+    /// When the next check must start; `None` while one runs.
+    #[must_use]
+    pub fn next_check(&self) -> Option<Instant> {
+        if self.running.is_some() {
+            None
+        } else {
+            Some(self.due)
+        }
+    }
+
+    /// A check runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// A check was started. Starting another before it finished is the caller's mistake and has no
+    /// effect.
+    pub fn handle_started(&mut self) {
+        if self.running.is_none() {
+            self.running = Some(Running {
+                hinted: self.hinted,
+                again: false,
+            });
+            self.hinted = false;
+        }
+    }
+
+    /// The running check ended, and without hints the next one is `interval` away.
+    pub fn handle_finished(&mut self, now: Instant, after: After, interval: Duration) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        let interval = match after {
+            After::Confirm => interval.min(CONFIRM_INTERVAL),
+            After::Passed | After::Failed | After::Down => interval,
+        };
+        self.due = now + interval;
+        match after {
+            After::Passed if running.hinted => self.hint_floor = Some(now + HINT_DISTANCE),
+            After::Passed => {}
+            After::Failed | After::Confirm | After::Down => self.hint_floor = None,
+        }
+        if running.again && after != After::Down {
+            self.handle_hint(now);
+        }
+    }
+
+    /// A session failed to reach the server: the next check is due at once, or right after the
+    /// running one. Any number of hints is one.
+    pub fn handle_hint(&mut self, now: Instant) {
+        if let Some(running) = &mut self.running {
+            running.again = true;
+            return;
+        }
+        let at = self.hint_floor.map_or(now, |floor| floor.max(now));
+        if at < self.due {
+            self.due = at;
+            self.hinted = true;
+        }
+    }
+
+    /// Brings the next check forward to `at`; never puts it off.
+    pub fn hasten(&mut self, at: Instant) {
+        self.due = self.due.min(at);
+    }
+
+    /// Starts over: the next check is due at `at`, and hints before count no more.
+    pub fn restart(&mut self, at: Instant) {
+        self.due = at;
+        self.hinted = false;
+        self.hint_floor = None;
+    }
+
+    /// The running check was given up without a verdict.
+    pub fn handle_cancelled(&mut self, now: Instant) {
+        if self.running.take().is_some() {
+            self.due = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn intervals(spread_percent: u8) -> Intervals {
+        Intervals {
+            inter: 2000 * MS,
+            fastinter: 500 * MS,
+            downinter: 5000 * MS,
+            spread_percent,
+        }
+    }
+
+    #[test]
+    fn interval_follows_the_score() {
+        assert_eq!(intervals(0).next(Settled::Up, 7), 2000 * MS);
+        assert_eq!(intervals(0).next(Settled::Between, 7), 500 * MS);
+        assert_eq!(intervals(0).next(Settled::Down, 7), 5000 * MS);
+        assert_eq!(intervals(50).next(Settled::Up, 0), 1000 * MS);
+        assert_eq!(intervals(50).next(Settled::Up, u64::MAX), 3000 * MS);
+    }
+
+    #[test]
+    fn start_is_spread_over_the_smallest_slow_interval() {
+        let base = start_interval([200 * MS, 2000 * MS, 4000 * MS].into_iter());
+        assert_eq!(base, 2000 * MS);
+        assert_eq!(start_offset(200 * MS, base, None, 0, 4), Duration::ZERO);
+        assert_eq!(start_offset(200 * MS, base, None, 1, 4), 500 * MS);
+        assert_eq!(start_offset(4000 * MS, base, None, 3, 4), 3000 * MS);
+        assert_eq!(start_offset(4000 * MS, base, Some(100 * MS), 2, 4), 50 * MS);
+        let none = start_interval([200 * MS].into_iter());
+        assert_eq!(start_offset(200 * MS, none, None, 1, 2), 100 * MS);
+    }
+
+    #[test]
+    fn a_hint_makes_the_check_due_and_a_second_one_changes_nothing() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start + 2000 * MS);
+        schedule.handle_hint(start + 3 * MS);
+        schedule.handle_hint(start + 4 * MS);
+        assert_eq!(schedule.next_check(), Some(start + 3 * MS));
+    }
+
+    #[test]
+    fn a_hint_during_a_check_makes_one_follow_directly() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start);
+        schedule.handle_started();
+        assert_eq!(schedule.next_check(), None);
+        schedule.handle_hint(start + MS);
+        schedule.handle_finished(start + 2 * MS, After::Passed, 2000 * MS);
+        assert_eq!(schedule.next_check(), Some(start + 2 * MS));
+    }
+
+    #[test]
+    fn hinted_checks_that_pass_keep_their_distance() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start + 2000 * MS);
+        schedule.handle_hint(start);
+        schedule.handle_started();
+        schedule.handle_finished(start + MS, After::Passed, 2000 * MS);
+        schedule.handle_hint(start + 2 * MS);
+        assert_eq!(schedule.next_check(), Some(start + MS + HINT_DISTANCE));
+    }
+
+    #[test]
+    fn a_failure_lifts_the_distance() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start + 2000 * MS);
+        schedule.handle_hint(start);
+        schedule.handle_started();
+        schedule.handle_finished(start + MS, After::Passed, 2000 * MS);
+        schedule.hasten(start + 2 * MS);
+        schedule.handle_started();
+        schedule.handle_finished(start + 3 * MS, After::Failed, 2000 * MS);
+        schedule.handle_hint(start + 4 * MS);
+        assert_eq!(schedule.next_check(), Some(start + 4 * MS));
+    }
+
+    #[test]
+    fn a_refused_check_is_confirmed_soon() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start);
+        schedule.handle_started();
+        schedule.handle_finished(start, After::Confirm, 2000 * MS);
+        assert_eq!(schedule.next_check(), Some(start + CONFIRM_INTERVAL));
+        schedule.handle_started();
+        schedule.handle_finished(start, After::Confirm, MS);
+        assert_eq!(schedule.next_check(), Some(start + MS));
+    }
+
+    proptest! {
+        #[test]
+        fn spread_stays_within_its_percentage(percent in 0u8..=50, random: u64) {
+            let interval = intervals(percent).next(Settled::Up, random).as_secs_f64();
+            let slack = 2.0 * f64::from(percent) / 100.0 + 1e-6;
+            prop_assert!((interval - 2.0).abs() <= slack);
+        }
+    }
+}
