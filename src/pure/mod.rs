@@ -7,4 +7,5 @@
 
 pub mod health;
 pub mod id;
+pub mod probe;
 pub mod weight;

@@ -1,0 +1,310 @@
+//! Reading an HTTP/1 response as far as a check needs it: status line, framing, body.
+//!
+//! Follows RFC 9112 §4 to §7 with HAProxy's tolerance: lines may end in a bare LF, and the status
+//! may have any number of digits up to [`STATUS_DIGITS_MAX`].
+
+/// Digits of a status at most; HAProxy keeps a status in 16 bits.
+const STATUS_DIGITS_MAX: usize = 4;
+
+/// How far a response head could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parsed<'a> {
+    /// Complete.
+    Head(Head<'a>),
+    /// Sound so far.
+    More,
+    /// Not HTTP.
+    Bad,
+}
+
+/// A response head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head<'a> {
+    /// The status, 0 to 9999.
+    pub(super) status: u16,
+    /// What follows the status on its line.
+    pub(super) reason: &'a [u8],
+    /// How the body's end is found.
+    pub(super) framing: Framing,
+    /// The bytes behind the head.
+    pub(super) rest: &'a [u8],
+}
+
+/// How a body's end is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// After this many bytes.
+    Length(u64),
+    /// After the chunk of size 0.
+    Chunked,
+    /// When the server closes.
+    Close,
+}
+
+/// What has come of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Body {
+    /// Its bytes, without chunk headers.
+    pub(super) bytes: Vec<u8>,
+    /// No more belongs to it.
+    pub(super) complete: bool,
+}
+
+/// Reads the head at the start of `bytes`.
+pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
+    const START: &[u8] = b"HTTP/";
+    let shown = bytes.len().min(START.len());
+    if bytes[..shown] != START[..shown] {
+        return Parsed::Bad;
+    }
+    let Some((line, mut rest)) = line(bytes) else {
+        return Parsed::More;
+    };
+    let Some((status, reason)) = status_line(line) else {
+        return Parsed::Bad;
+    };
+    let mut framing = Framing::Close;
+    let mut first = true;
+    loop {
+        let Some((header, after)) = self::line(rest) else {
+            return Parsed::More;
+        };
+        rest = after;
+        if header.is_empty() {
+            return Parsed::Head(Head {
+                status,
+                reason,
+                framing: bodied(status, framing),
+                rest,
+            });
+        }
+        let folded = header.starts_with(b" ") || header.starts_with(b"\t");
+        if folded && !first {
+            continue;
+        }
+        first = false;
+        match framing_of(header, framing) {
+            Some(found) => framing = found,
+            None => return Parsed::Bad,
+        }
+    }
+}
+
+/// The body as far as it has come.
+pub(super) fn body(head: &Head<'_>) -> Body {
+    match head.framing {
+        Framing::Close => Body {
+            bytes: head.rest.to_vec(),
+            complete: false,
+        },
+        Framing::Length(len) => {
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
+            let shown = &head.rest[..head.rest.len().min(len)];
+            Body {
+                bytes: shown.to_vec(),
+                complete: head.rest.len() >= len,
+            }
+        }
+        Framing::Chunked => unchunked(head.rest),
+    }
+}
+
+/// The first line without its end, and what follows it.
+fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|&byte| byte == b'\n')?;
+    let line = &bytes[..end];
+    Some((line.strip_suffix(b"\r").unwrap_or(line), &bytes[end + 1..]))
+}
+
+/// `HTTP/1.1 200 OK` to its status and reason.
+fn status_line(line: &[u8]) -> Option<(u16, &[u8])> {
+    let [
+        b'H',
+        b'T',
+        b'T',
+        b'P',
+        b'/',
+        major,
+        b'.',
+        minor,
+        b' ',
+        after @ ..,
+    ] = line
+    else {
+        return None;
+    };
+    if !major.is_ascii_digit() || !minor.is_ascii_digit() {
+        return None;
+    }
+    let after = after.trim_ascii_start();
+    let digits = after
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    if digits == 0 || digits > STATUS_DIGITS_MAX {
+        return None;
+    }
+    let status = after[..digits]
+        .iter()
+        .fold(0, |n, byte| n * 10 + u16::from(byte - b'0'));
+    match &after[digits..] {
+        [] => Some((status, b"")),
+        [b' ', reason @ ..] => Some((status, reason.trim_ascii())),
+        _ => None,
+    }
+}
+
+/// Responses that never have a body (RFC 9112 §6.3).
+fn bodied(status: u16, framing: Framing) -> Framing {
+    match status {
+        100..=199 | 204 | 304 => Framing::Length(0),
+        _ => framing,
+    }
+}
+
+/// What a header line says about the framing; `None` if it is not a header line.
+fn framing_of(header: &[u8], so_far: Framing) -> Option<Framing> {
+    let colon = header.iter().position(|&byte| byte == b':')?;
+    let (name, value) = (&header[..colon], header[colon + 1..].trim_ascii());
+    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    if name.is_empty() || !name.iter().all(token) {
+        return None;
+    }
+    if name.eq_ignore_ascii_case(b"transfer-encoding") && value.eq_ignore_ascii_case(b"chunked") {
+        return Some(Framing::Chunked);
+    }
+    if name.eq_ignore_ascii_case(b"content-length") && so_far != Framing::Chunked {
+        let len = std::str::from_utf8(value).ok()?.parse().ok()?;
+        return Some(Framing::Length(len));
+    }
+    Some(so_far)
+}
+
+/// Takes chunk headers out. A chunk that makes no sense ends the body: what came before is judged.
+fn unchunked(mut rest: &[u8]) -> Body {
+    let mut bytes = Vec::with_capacity(rest.len());
+    loop {
+        let Some((size, after)) = line(rest) else {
+            return Body {
+                bytes,
+                complete: false,
+            };
+        };
+        let digits = size
+            .split(|&byte| byte == b';')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii();
+        let size = std::str::from_utf8(digits)
+            .ok()
+            .and_then(|d| usize::from_str_radix(d, 16).ok());
+        let size = match size {
+            None | Some(0) => {
+                return Body {
+                    bytes,
+                    complete: true,
+                };
+            }
+            Some(size) => size,
+        };
+        let shown = after.len().min(size);
+        bytes.extend_from_slice(&after[..shown]);
+        match after.get(size..).and_then(line) {
+            Some((_, next)) => rest = next,
+            None => {
+                return Body {
+                    bytes,
+                    complete: false,
+                };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn head(bytes: &[u8]) -> Option<(u16, &[u8], Framing, &[u8])> {
+        match parse(bytes) {
+            Parsed::Head(head) => Some((head.status, head.reason, head.framing, head.rest)),
+            Parsed::More | Parsed::Bad => None,
+        }
+    }
+
+    #[test]
+    fn heads() {
+        let full = b"HTTP/1.1 503 Not now\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\nxy";
+        assert_eq!(
+            head(full),
+            Some((503, &b"Not now"[..], Framing::Length(2), &b"xy"[..]))
+        );
+        let bare = b"HTTP/1.0 200\n\n";
+        assert_eq!(head(bare), Some((200, &b""[..], Framing::Close, &b""[..])));
+        for part in 0..full.len() - 2 {
+            assert_eq!(parse(&full[..part]), Parsed::More, "{part} bytes");
+        }
+        let bad: [&[u8]; 9] = [
+            b"garbage",
+            b"HTTPS",
+            b"HTTP/1.0 2x0 OK\r\n",
+            b"HTTP/1.0 OK\r\n",
+            b"HTTP/x.0 200\r\n",
+            b"HTTP/1.0 12345 OK\r\n",
+            b"HTTP/1.0 200 OK\r\n bad\r\n",
+            b"HTTP/1.0 200 OK\r\nno colon\r\n",
+            b"HTTP/1.0 200 OK\r\nContent-Length: x\r\n",
+        ];
+        for bytes in bad {
+            assert_eq!(
+                parse(bytes),
+                Parsed::Bad,
+                "{:?}",
+                String::from_utf8_lossy(bytes)
+            );
+        }
+    }
+
+    #[test]
+    fn bodies() {
+        let of = |bytes: &[u8]| match parse(bytes) {
+            Parsed::Head(head) => body(&head),
+            other => panic!("{other:?}"),
+        };
+        let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;x\r\nprim\r\n3\r\nary\r\n0\r\n\r\n";
+        assert_eq!(
+            of(chunked),
+            Body {
+                bytes: b"primary".to_vec(),
+                complete: true
+            }
+        );
+        assert!(!of(&chunked[..chunked.len() - 6]).complete);
+        let sized = of(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef");
+        assert_eq!(
+            sized,
+            Body {
+                bytes: b"abc".to_vec(),
+                complete: true
+            }
+        );
+        assert!(!of(b"HTTP/1.1 200 OK\r\n\r\nabc").complete);
+        assert!(of(b"HTTP/1.1 204 No\r\n\r\n").complete);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(tail: Vec<u8>, chunked: bool) {
+            let start: &[u8] = if chunked {
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            } else {
+                b"HTTP/1.1 "
+            };
+            let bytes = [start, tail.as_slice()].concat();
+            if let Parsed::Head(head) = parse(&bytes) {
+                prop_assert!(body(&head).bytes.len() <= bytes.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What a check asks and how it judges the answer, without a socket.
+//!
+//! A probe is a machine that one driver feeds: something happened ([`Input`]), do this next
+//! ([`Step`]). It never waits and never reads a clock; the driver bounds its time and tells it when
+//! that is over.
+//!
+//! ```text
+//!   Start -> Connect -> Connected -> Send -> Sent -> Receive -> Bytes | Closed -> ... -> Done
+//!                '--- Failed | TimedOut, anywhere -------------------------------------> Done
+//! ```
+//! **Invariants.** Any bytes, cut anywhere, give the same verdict and never panic; an answer is
+//! kept up to [`Context::answer_bytes_max`], and being full counts as the end of the answer.
+
+mod answer;
+mod expect;
+mod http;
+mod http_head;
+mod mysql;
+mod pgsql;
+mod redis;
+mod script;
+mod tcp;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+
+use crate::config::model::CheckKind;
+use crate::pure::health::verdict::{CheckStatus, Verdict};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input<'a> {
+    /// The check begins.
+    Start,
+    /// The connection asked for is up.
+    Connected,
+    /// All bytes of the last [`Step::Send`] are handed to the system.
+    Sent,
+    /// Some of the answer, never empty.
+    Bytes(&'a [u8]),
+    /// The server closed its side.
+    Closed,
+    /// The connection could not be made, or broke; the text is the system's.
+    Failed(&'a str),
+    /// The time is over.
+    TimedOut,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Close the connection there is and make one; then [`Input::Connected`].
+    Connect(Connect),
+    /// Send all of this; then [`Input::Sent`].
+    Send(Vec<u8>),
+    /// Wait for bytes or the end of the connection.
+    Receive,
+    /// The check is over.
+    Done(Verdict),
+}
+
+/// A connection a probe asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connect {
+    /// Another address than the check's.
+    pub addr: Option<SocketAddr>,
+    /// Another port than the address'.
+    pub port: Option<NonZeroU16>,
+    /// A PROXY header first even where the check sends none.
+    pub send_proxy: bool,
+    /// How it ends.
+    pub close: Close,
+    /// Who speaks first once connected.
+    pub opening: Opening,
+}
+
+/// How a check's connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// With RST: no TIME_WAIT here, and no session there for a connection nobody speaks on.
+    Reset,
+    /// With FIN: servers that count aborted connections see a polite end.
+    Polite,
+}
+
+/// Who speaks first on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Nobody: being connected is all.
+    Silent,
+    /// The check.
+    Ours,
+    /// The server.
+    Theirs,
+}
+
+impl Connect {
+    /// To the check's own address.
+    const fn plain(close: Close, opening: Opening) -> Self {
+        Self {
+            addr: None,
+            port: None,
+            send_proxy: false,
+            close,
+            opening,
+        }
+    }
+}
+
+/// What a probe must know beyond its configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// Bytes of an answer that are kept (`tune.bufsize`), from 1.
+    pub answer_bytes_max: usize,
+    /// The server is down: a conditional pass does not bring it back.
+    pub down: bool,
+}
+
+/// One check of one server, from [`Input::Start`] to [`Step::Done`].
+#[derive(Debug)]
+pub struct Probe<'a>(Kind<'a>);
+
+#[derive(Debug)]
+enum Kind<'a> {
+    Tcp(tcp::Tcp),
+    Script(script::Script<'a>),
+    Http(http::Http<'a>),
+    Mysql(mysql::Mysql<'a>),
+    Pgsql(pgsql::Pgsql<'a>),
+    Redis(redis::Redis),
+}
+
+impl<'a> Probe<'a> {
+    /// The probe that asks what `kind` says.
+    #[must_use]
+    pub fn for_kind(kind: &'a CheckKind, context: &Context) -> Self {
+        let max = context.answer_bytes_max.max(1);
+        Self(match kind {
+            CheckKind::Tcp => Kind::Tcp(tcp::Tcp),
+            CheckKind::Script(steps) if steps.is_empty() => Kind::Tcp(tcp::Tcp),
+            CheckKind::Script(steps) => Kind::Script(script::Script::new(steps, max)),
+            CheckKind::Http(check) => Kind::Http(http::Http::new(check, max, context.down)),
+            CheckKind::Mysql { user } => Kind::Mysql(mysql::Mysql::new(user.as_ref(), max)),
+            CheckKind::Pgsql { user } => Kind::Pgsql(pgsql::Pgsql::new(user, max)),
+            CheckKind::Redis => Kind::Redis(redis::Redis::new(max)),
+        })
+    }
+
+    /// Takes what happened and says what to do next. After [`Step::Done`] it says the same again or
+    /// something equally final; nobody asks.
+    pub fn step(&mut self, input: Input<'_>) -> Step {
+        match &mut self.0 {
+            Kind::Tcp(probe) => probe.step(input),
+            Kind::Script(probe) => probe.step(input),
+            Kind::Http(probe) => probe.step(input),
+            Kind::Mysql(probe) => probe.step(input),
+            Kind::Pgsql(probe) => probe.step(input),
+            Kind::Redis(probe) => probe.step(input),
+        }
+    }
+}
+
+/// How far a connection got, which names its failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reached {
+    Connecting,
+    Connected,
+}
+
+impl Reached {
+    /// The verdict on a failure of the system at this point.
+    fn failed(self, system: &str) -> Verdict {
+        let status = match self {
+            Self::Connecting => CheckStatus::L4Con,
+            Self::Connected => CheckStatus::SocketError,
+        };
+        Verdict::new(status).with_info(system.as_bytes())
+    }
+
+    /// The verdict when time is over at this point.
+    fn timed_out(self) -> Verdict {
+        Verdict::new(match self {
+            Self::Connecting => CheckStatus::L4Timeout,
+            Self::Connected => CheckStatus::L7Timeout,
+        })
+    }
+}

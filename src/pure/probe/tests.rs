@@ -1,0 +1,105 @@
+//! Laws that hold for every probe: no bytes break it, and where they are cut changes nothing.
+
+use proptest::prelude::*;
+use regex::bytes::Regex;
+
+use super::testing::{End, served};
+use crate::config::model::{
+    CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ScriptStep,
+};
+
+fn expect(pattern: Pattern, negated: bool) -> ScriptStep {
+    ScriptStep::Expect(Expect {
+        pattern,
+        negated,
+        min_recv: None,
+        comment: None,
+    })
+}
+
+fn http(expect: Option<HttpExpect>) -> CheckKind {
+    CheckKind::Http(HttpCheck {
+        method: "GET".to_owned(),
+        uri: "/".to_owned(),
+        version: "HTTP/1.1".to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        expect,
+        disable_on_404: true,
+    })
+}
+
+/// One of each. Expectations with `min-recv` and anchored regular expressions are missing: they
+/// judge what is there when they look, here as in HAProxy.
+fn kinds() -> Vec<CheckKind> {
+    let text = |text: &[u8]| Pattern::Text(text.to_vec());
+    let hex = Regex::new("4F4B|0A0A").expect("a pattern of the test");
+    let body = HttpMatch::Body(text(b"primary"));
+    let user = Some(("u".to_owned(), MysqlDialect::Post41));
+    vec![
+        CheckKind::Tcp,
+        CheckKind::Script(vec![expect(text(b"OK"), false), expect(text(b"A"), false)]),
+        CheckKind::Script(vec![expect(text(b"OK"), true)]),
+        CheckKind::Script(vec![expect(Pattern::BinaryRegex(hex), false)]),
+        http(None),
+        http(Some(HttpExpect {
+            negated: false,
+            matcher: body,
+        })),
+        CheckKind::Mysql { user: None },
+        CheckKind::Mysql { user },
+        CheckKind::Pgsql {
+            user: "u".to_owned(),
+        },
+        CheckKind::Redis,
+    ]
+}
+
+/// Bytes that get far into one parser or another, or nowhere.
+fn answers() -> impl Strategy<Value = Vec<u8>> {
+    let starts: [&[u8]; 10] = [
+        b"",
+        b"OK A",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\npri\r\n4\r\nmary\r\n0\r\n\r\n",
+        b"HTTP/1.1 404 No\r\n\r\n",
+        b"HTTP/1.0 503 No\r\nContent-Length: 7\r\n\r\nprimary",
+        b"\x09\0\0\0\x0a1.2.3\0xx\x03\0\0\x02\xff\x15\x04",
+        b"\x03\0\0\0\x0a1\0\x01\0\0\x02\0",
+        b"R\0\0\0\x08\0\0\0\0",
+        b"E\0\0\0\x08SFATAL\0",
+        b"-ERR\r\n+PONG\r\n",
+    ];
+    let start = prop::sample::select(starts.map(<[u8]>::to_vec).to_vec());
+    let tail = prop::collection::vec(any::<u8>(), 0..40);
+    (start, tail, any::<bool>()).prop_map(
+        |(start, tail, kept)| {
+            if kept { [start, tail].concat() } else { tail }
+        },
+    )
+}
+
+fn ends() -> impl Strategy<Value = End> {
+    prop::sample::select(vec![End::Close, End::Reset, End::Hang])
+}
+
+proptest! {
+    #[test]
+    fn cuts_change_nothing(
+        answer in answers(),
+        end in ends(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let cut = cut.index(answer.len() + 1);
+        let bytes: Vec<&[u8]> = answer.chunks(1).collect();
+        for kind in kinds() {
+            let judged = |pieces: &[&[u8]]| {
+                let (status, code, info) = served(&kind, pieces, end);
+                // A Postgres error is told as far as it has come; it comes in one piece.
+                (status, code, if matches!(kind, CheckKind::Pgsql { .. }) { String::new() } else { info })
+            };
+            let whole = judged(&[&answer]);
+            prop_assert_eq!(&judged(&[&answer[..cut], &answer[cut..]]), &whole);
+            prop_assert_eq!(&judged(&bytes), &whole);
+        }
+    }
+}
