@@ -1,0 +1,368 @@
+//! Drives any probe over a socket, within its time.
+//!
+//! It knows nothing of what is asked and judges nothing: it tells the probe what happened and does
+//! what the probe says. Bound: one connection and one stack buffer at a time; time as [`Timing`]
+//! says. System calls of a plain TCP check that passes: `socket`, two `setsockopt`, `connect`, and
+//! `close`, with one more `connect` on loopback, or an `epoll` round trip elsewhere.
+
+use std::io::{self, ErrorKind, Read as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, timeout_at};
+
+use crate::pure::health::verdict::Verdict;
+use crate::pure::probe::{Close, Connect, Input, Opening, Probe, Step};
+
+/// Bytes read at once. Answers are a line or a packet; longer ones take several reads.
+const CHUNK_BYTES: usize = 4096;
+
+/// Local and remote address of a TCP connection.
+pub type Ends = (SocketAddr, SocketAddr);
+
+/// What to check and how to get there.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where the server listens for checks.
+    pub addr: TargetAddr,
+    /// Local address to check from.
+    pub source: Option<SocketAddr>,
+    /// Every connection starts with a PROXY header.
+    pub send_proxy: bool,
+    /// The bytes of a PROXY header for a check's own connection; `None` for a Unix socket.
+    pub proxy_header: fn(Option<Ends>) -> Vec<u8>,
+    /// How long it may take.
+    pub timing: Timing,
+}
+
+/// Where a server listens for checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetAddr {
+    /// IPv4 or IPv6.
+    Tcp(SocketAddr),
+    /// A Unix stream socket.
+    Unix(PathBuf),
+    /// A Unix stream socket in Linux' abstract namespace, without the leading NUL.
+    Abstract(Vec<u8>),
+}
+
+/// How long a check may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// Bounds the whole check where `answer` does not split it.
+    pub inter: Duration,
+    /// Bounds each connection where `answer` is set.
+    pub connect: Duration,
+    /// `timeout check`: bounds what follows each connection.
+    pub answer: Option<Duration>,
+}
+
+/// What the system refused.
+struct Problem {
+    text: String,
+    /// The other side said no, so that asking again soon tells more.
+    heard: bool,
+}
+
+/// A connection, known to the poller once something had to be waited for.
+enum Conn {
+    Fresh(Socket, Domain),
+    Polled(Polled),
+}
+
+/// A socket the poller knows.
+enum Polled {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Checks `target` with a fresh `probe`.
+///
+/// # Cancel safety
+/// Dropping the future closes the connection; there is no verdict then.
+pub async fn run(target: &Target, mut probe: Probe<'_>) -> Verdict {
+    let started = Instant::now();
+    let whole = started + target.timing.inter;
+    let mut deadline = whole;
+    let mut conn = None;
+    let mut heard = false;
+    let mut step = probe.step(Input::Start);
+    loop {
+        let happened = match step {
+            Step::Done(mut verdict) => {
+                verdict.duration = started.elapsed();
+                verdict.heard = heard && !verdict.passed();
+                return verdict;
+            }
+            Step::Connect(ask) => {
+                drop(conn.take());
+                let timing = &target.timing;
+                deadline = timing
+                    .answer
+                    .map_or(whole, |_| Instant::now() + timing.connect);
+                timeout_at(deadline, connect(target, &ask))
+                    .await
+                    .map(|connected| {
+                        conn = Some(connected?);
+                        deadline = timing
+                            .answer
+                            .map_or(whole, |answer| Instant::now() + answer);
+                        Ok(probe.step(Input::Connected))
+                    })
+            }
+            Step::Send(bytes) => timeout_at(deadline, send(&mut conn, &bytes))
+                .await
+                .map(|sent| sent.map(|()| probe.step(Input::Sent))),
+            Step::Receive => timeout_at(deadline, receive(&mut conn, &mut probe)).await,
+        };
+        step = match happened {
+            Ok(Ok(next)) => next,
+            Ok(Err(problem)) => {
+                heard |= problem.heard;
+                probe.step(Input::Failed(&problem.text))
+            }
+            Err(_) => probe.step(Input::TimedOut),
+        };
+    }
+}
+
+/// Makes the connection a probe asks for and sends the PROXY header it starts with.
+async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
+    let addr = destination(target, ask);
+    let socket =
+        open(target, ask, &addr).map_err(|error| Problem::new("General socket error", &error))?;
+    if let (Some(source), Some(_)) = (target.source, addr.as_socket()) {
+        socket
+            .bind(&source.into())
+            .map_err(|error| Problem::new("Can't bind to source address", &error))?;
+    }
+    let mut conn = Some(establish(socket, &addr).await?);
+    if target.send_proxy || ask.send_proxy {
+        let header = (target.proxy_header)(conn.as_ref().and_then(Conn::ends));
+        send(&mut conn, &header).await?;
+    }
+    conn.ok_or_else(Problem::not_connected)
+}
+
+/// The check's address with what the probe changes of it.
+fn destination(target: &Target, ask: &Connect) -> SockAddr {
+    let unix = |path: &std::path::Path| {
+        // The configuration holds no path longer than the system takes; the unnamed address that
+        // replaces it here is refused by connect().
+        SockAddr::unix(path)
+            .or_else(|_| SockAddr::unix(""))
+            .expect("an empty path is short enough")
+    };
+    match (&target.addr, ask.addr) {
+        (TargetAddr::Tcp(addr), other) => {
+            let mut addr = other.unwrap_or(*addr);
+            if let Some(port) = ask.port {
+                addr.set_port(port.get());
+            }
+            addr.into()
+        }
+        (TargetAddr::Unix(_) | TargetAddr::Abstract(_), Some(mut addr)) => {
+            addr.set_port(ask.port.map_or(addr.port(), std::num::NonZeroU16::get));
+            addr.into()
+        }
+        (TargetAddr::Unix(path), None) => unix(path),
+        (TargetAddr::Abstract(name), None) => {
+            use std::os::unix::ffi::OsStrExt as _;
+            let name = [b"\0", name.as_slice()].concat();
+            unix(std::path::Path::new(std::ffi::OsStr::from_bytes(&name)))
+        }
+    }
+}
+
+/// A socket that ends as the probe asks.
+fn open(target: &Target, ask: &Connect, addr: &SockAddr) -> io::Result<Socket> {
+    let socket = Socket::new(addr.domain(), Type::STREAM.nonblocking().cloexec(), None)?;
+    if addr.domain() == Domain::UNIX {
+        return Ok(socket);
+    }
+    let sends_header = target.send_proxy || ask.send_proxy;
+    if ask.opening == Opening::Silent && !sends_header {
+        // The last packet of the handshake stays here until the reset takes its place: the server
+        // never sees a connection on which nothing is said.
+        socket.set_tcp_quickack(false)?;
+    }
+    if ask.close == Close::Reset {
+        socket.set_linger(Some(Duration::ZERO))?;
+    }
+    if sends_header {
+        // What follows the header must not wait for its acknowledgement.
+        socket.set_tcp_nodelay(true)?;
+    }
+    Ok(socket)
+}
+
+async fn establish(socket: Socket, addr: &SockAddr) -> Result<Conn, Problem> {
+    let in_progress = |error: &io::Error| {
+        use rustix::io::Errno;
+        let progress = [Errno::INPROGRESS, Errno::ALREADY].map(Errno::raw_os_error);
+        error
+            .raw_os_error()
+            .is_some_and(|number| progress.contains(&number))
+    };
+    match socket.connect(addr) {
+        Ok(()) => return Ok(Conn::Fresh(socket, addr.domain())),
+        Err(error) if !in_progress(&error) => {
+            return Err(Problem::new("General socket error", &error));
+        }
+        Err(_) => {}
+    }
+    let loopback = addr.as_socket().is_some_and(|addr| addr.ip().is_loopback());
+    if loopback {
+        // The kernel answers itself within the first call; asking again saves three calls of the
+        // poller.
+        match socket.connect(addr) {
+            Ok(()) => return Ok(Conn::Fresh(socket, addr.domain())),
+            Err(error) if !in_progress(&error) => return Err(Problem::of(&error)),
+            Err(_) => {}
+        }
+    }
+    let polled = Polled::new(socket, addr.domain()).map_err(|error| Problem::of(&error))?;
+    match polled
+        .io(Interest::WRITABLE, |socket| socket.take_error())
+        .await
+    {
+        Ok(None) => Ok(Conn::Polled(polled)),
+        Ok(Some(error)) | Err(error) => Err(Problem::of(&error)),
+    }
+}
+
+async fn send(conn: &mut Option<Conn>, mut bytes: &[u8]) -> Result<(), Problem> {
+    while !bytes.is_empty() {
+        let sent = match conn {
+            Some(Conn::Fresh(socket, _)) => socket.send(bytes),
+            _ => {
+                polled(conn)?
+                    .io(Interest::WRITABLE, |socket| socket.send(bytes))
+                    .await
+            }
+        };
+        match sent {
+            Ok(n) => bytes = &bytes[n..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => drop(polled(conn)?),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Problem::of(&error)),
+        }
+    }
+    Ok(())
+}
+
+/// Waits for some of the answer and hands it to the probe.
+async fn receive(conn: &mut Option<Conn>, probe: &mut Probe<'_>) -> Result<Step, Problem> {
+    let read = |mut socket: &Socket| {
+        let mut chunk = [0; CHUNK_BYTES];
+        Ok(match socket.read(&mut chunk)? {
+            0 => probe.step(Input::Closed),
+            n => probe.step(Input::Bytes(&chunk[..n])),
+        })
+    };
+    let step = polled(conn)?.io(Interest::READABLE, read).await;
+    step.map_err(|error| Problem::of(&error))
+}
+
+/// The connection, made known to the poller.
+fn polled(conn: &mut Option<Conn>) -> Result<&Polled, Problem> {
+    let known = match conn.take().ok_or_else(Problem::not_connected)? {
+        Conn::Fresh(socket, domain) => {
+            Polled::new(socket, domain).map_err(|error| Problem::of(&error))?
+        }
+        Conn::Polled(polled) => polled,
+    };
+    match conn.insert(Conn::Polled(known)) {
+        Conn::Polled(polled) => Ok(polled),
+        Conn::Fresh(..) => Err(Problem::not_connected()),
+    }
+}
+
+impl Conn {
+    fn ends(&self) -> Option<Ends> {
+        let socket = match self {
+            Self::Fresh(socket, _) => SockRef::from(socket),
+            Self::Polled(Polled::Tcp(stream)) => SockRef::from(stream),
+            Self::Polled(Polled::Unix(stream)) => SockRef::from(stream),
+        };
+        let local = socket.local_addr().ok()?.as_socket()?;
+        Some((local, socket.peer_addr().ok()?.as_socket()?))
+    }
+}
+
+impl Polled {
+    fn new(socket: Socket, domain: Domain) -> io::Result<Self> {
+        Ok(if domain == Domain::UNIX {
+            Self::Unix(UnixStream::from_std(socket.into())?)
+        } else {
+            Self::Tcp(TcpStream::from_std(socket.into())?)
+        })
+    }
+
+    /// Waits until the socket is ready and tries `call`, until that does not block.
+    async fn io<T>(
+        &self,
+        interest: Interest,
+        mut call: impl FnMut(&Socket) -> io::Result<T>,
+    ) -> io::Result<T> {
+        match self {
+            Self::Tcp(stream) => {
+                stream
+                    .async_io(interest, || call(&SockRef::from(stream)))
+                    .await
+            }
+            Self::Unix(stream) => {
+                stream
+                    .async_io(interest, || call(&SockRef::from(stream)))
+                    .await
+            }
+        }
+    }
+}
+
+impl Problem {
+    /// In the system's words alone.
+    fn of(error: &io::Error) -> Self {
+        let heard = matches!(
+            error.kind(),
+            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+        );
+        Self {
+            text: system_text(error),
+            heard,
+        }
+    }
+
+    /// Refused by the system at once: in HAProxy's words, the system's in parentheses.
+    fn new(doing: &str, error: &io::Error) -> Self {
+        let refused = error.kind() == ErrorKind::ConnectionRefused;
+        let text = format!("{doing} ({})", system_text(error));
+        Self {
+            text,
+            heard: refused || error.kind() == ErrorKind::NotFound,
+        }
+    }
+
+    fn not_connected() -> Self {
+        Self {
+            text: "Transport endpoint is not connected".to_owned(),
+            heard: false,
+        }
+    }
+}
+
+/// `Connection refused`: what strerror(3) says, without the number Rust adds.
+fn system_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests;
