@@ -365,4 +365,6 @@ fn system_text(error: &io::Error) -> String {
 }
 
 #[cfg(test)]
+mod real;
+#[cfg(test)]
 mod tests;

@@ -345,13 +345,19 @@ async fn unix_and_abstract_sockets() {
 
 #[tokio::test]
 async fn giving_up_closes_the_connection() {
+    let (accepted, met) = tokio::sync::oneshot::channel();
     let (target, server) = server(|mut stream| async move {
-        assert!(matches!(stream.read(&mut [0; 8]).await, Ok(0) | Err(_)));
+        accepted.send(()).expect("the test waits");
+        let ended = stream.read(&mut [0; 8]).await;
+        assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
     })
     .await;
     let task = tokio::spawn(async move { check(&target, &mysql()).await });
-    tokio::task::yield_now().await;
+    met.await.expect("the server sees the check");
     task.abort();
     assert!(task.await.is_err());
-    drop(server);
+    timeout(PATIENCE, server)
+        .await
+        .expect("the server sees the end")
+        .expect("an end");
 }

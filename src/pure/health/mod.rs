@@ -21,6 +21,7 @@
 pub mod admin;
 pub mod risefall;
 pub mod schedule;
+pub mod sentence;
 pub mod verdict;
 
 use std::num::NonZeroU16;
