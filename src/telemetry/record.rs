@@ -47,9 +47,10 @@ pub struct Record {
     pub retries: u32,
     /// Whether another server was tried than the one assigned first.
     pub redispatched: bool,
-    /// Sessions that were ahead in the server's queue.
+    /// 1 and the sessions that the server's queue let go while this one waited in it; 0: it did
+    /// not wait there.
     pub server_queue: u32,
-    /// Sessions that were ahead in the backend's queue.
+    /// The same of the backend's queue.
     pub backend_queue: u32,
     /// Whether the session is over.
     pub moment: Moment,

@@ -10,6 +10,8 @@ use crate::config::model::SessionLog;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::telemetry::record::Connections;
 
+mod real;
+
 fn log(format: LogFormat) -> SessionLog {
     SessionLog {
         targets: Vec::new(),
