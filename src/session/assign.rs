@@ -51,8 +51,8 @@ impl Session {
         settings: &model::Backend,
     ) -> Result<Lease, Ended> {
         match &ticket.server {
-            Some(_) => self.outcome.server_queue = ticket.ahead,
-            None => self.outcome.backend_queue = ticket.ahead,
+            Some(_) => self.outcome.server_queue = ticket.place,
+            None => self.outcome.backend_queue = ticket.place,
         }
         let gone = client_gone(&mut self.client, &mut self.early);
         tokio::select! {
@@ -80,8 +80,8 @@ pub(super) async fn sleep_or_forever(limit: Option<Duration>) {
 }
 
 /// Completes when the client leaves without having sent anything, or resets. What it sends
-/// meanwhile is kept in `early`; a client that has sent something is waited for even if it is half
-/// closed, as in HAProxy.
+/// meanwhile is kept in `early`, up to [`EARLY_MAX`] bytes; a client that has sent something is
+/// waited for even if it is half closed, as in HAProxy.
 ///
 /// # Cancel safety
 /// Safe: bytes read are in `early`.
@@ -94,9 +94,13 @@ pub(super) fn poll_client_gone(
     client: &mut Stream,
     early: &mut Vec<u8>,
 ) -> Poll<()> {
-    if !early.is_empty() {
-        return Poll::Pending;
+    while early.len() < EARLY_MAX {
+        match ready!(poll_read_into(cx, client, early, EARLY_MAX - early.len())) {
+            Ok(0) if early.is_empty() => return Poll::Ready(()),
+            Err(_) => return Poll::Ready(()),
+            Ok(0) => return Poll::Pending,
+            Ok(_) => {}
+        }
     }
-    let read = ready!(poll_read_into(cx, client, early, EARLY_MAX)).unwrap_or(0);
-    if read == 0 { Poll::Ready(()) } else { Poll::Pending }
+    Poll::Pending
 }

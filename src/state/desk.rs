@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use super::{Backend, Live, Server};
-use crate::config::model::Balance;
 use crate::pure::balance::{Algorithm, Pick, Policy, Request, ServerIndex};
 
 /// A session's slot on a server. Dropping it frees the slot and serves the queue.
@@ -37,8 +36,8 @@ pub struct Ticket {
     number: u64,
     /// Who is waited for, if only one server will do.
     pub server: Option<Arc<Server>>,
-    /// Sessions that were ahead.
-    pub ahead: u32,
+    /// Its place in the queue it waits in, from 1: what HAProxy logs as `%sq` or `%bq`.
+    pub place: u32,
     granted: oneshot::Receiver<Lease>,
 }
 
@@ -90,9 +89,9 @@ struct Inner {
 pub(super) struct Desk(Mutex<Inner>);
 
 impl Desk {
-    pub(super) fn new(balance: Balance, live: &Live) -> Self {
+    pub(super) fn new(balance: Algorithm, live: &Live) -> Self {
         Self(Mutex::new(Inner {
-            policy: Policy::new(algorithm(balance), live.set.clone()),
+            policy: Policy::new(balance, live.set.clone()),
             generation: live.generation,
             waiting: BTreeMap::new(),
             next_number: 0,
@@ -113,12 +112,11 @@ impl Desk {
     }
 
     /// Replaces the policy after a reload changed `balance`.
-    pub(super) fn set_balance(&self, balance: Balance) {
+    pub(super) fn set_balance(&self, balance: Algorithm) {
         let mut inner = self.lock();
-        let algorithm = algorithm(balance);
-        if inner.policy.algorithm() != algorithm {
+        if inner.policy.algorithm() != balance {
             let live = inner.policy.live().clone();
-            inner.policy = inner.policy.clone().replaced(algorithm, live);
+            inner.policy = inner.policy.clone().replaced(balance, live);
         }
     }
 
@@ -247,8 +245,8 @@ impl Inner {
             }
             None => backend.service.queued.rise(),
         }
-        let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
-        Ticket { backend: Arc::clone(backend), number, server, ahead, granted }
+        let place = u32::try_from(ahead + 1).unwrap_or(u32::MAX);
+        Ticket { backend: Arc::clone(backend), number, server, place, granted }
     }
 
     fn note_dequeued(&mut self, backend: &Backend, at: Option<ServerIndex>) {
@@ -261,17 +259,6 @@ impl Inner {
             }
             None => backend.service.queued.fall(),
         }
-    }
-}
-
-fn algorithm(balance: Balance) -> Algorithm {
-    match balance {
-        Balance::RoundRobin => Algorithm::RoundRobin,
-        Balance::StaticRr => Algorithm::StaticRr,
-        Balance::LeastConn => Algorithm::LeastConn,
-        Balance::First => Algorithm::First,
-        Balance::Source => Algorithm::Source,
-        Balance::Random { draws } => Algorithm::Random { draws },
     }
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Check, Keepalive, LogTarget};
+use super::{Balance, Check, Keepalive, LogTarget, Redispatch};
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 
@@ -40,37 +40,6 @@ pub struct Backend {
     pub log_health_checks: bool,
     /// Targets of server state lines, `log global` already replaced.
     pub log: Vec<LogTarget>,
-}
-
-/// Load-balancing policies; the words are HAProxy's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Balance {
-    /// Smooth weighted round robin.
-    RoundRobin,
-    /// Round robin over a map computed once.
-    StaticRr,
-    /// Fewest sessions for the weight, round robin among equals.
-    LeastConn,
-    /// The first server with a free slot.
-    First,
-    /// Hash of the client's address.
-    Source,
-    /// The least loaded of this many random draws.
-    Random {
-        /// Draws, at least 1.
-        draws: NonZeroU32,
-    },
-}
-
-/// `option redispatch [interval]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Redispatch {
-    /// A retry stays with its server while that is up.
-    Never,
-    /// Every n-th retry may change (`1`: each).
-    Every(NonZeroU32),
-    /// The n-th retry counted from the last may change (`1`: the last, the default of the option).
-    FromLast(NonZeroU32),
 }
 
 /// Timeouts of the server side; `None` is infinite.

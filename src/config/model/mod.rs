@@ -11,15 +11,18 @@ mod global;
 mod socket;
 
 pub use backend::{
-    Backend, Balance, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server, ServerAddr,
+    Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr,
     ServerTimeouts,
 };
-pub use check::{
-    Check, CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ScriptStep,
-    SendHeader,
-};
+pub use check::Check;
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use crate::pure::probe::kind::{
+    CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ScriptStep,
+    SendHeader,
+};
+pub use crate::pure::balance::Algorithm as Balance;
+pub use crate::pure::session::retry::Redispatch;
 pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
 
 /// A whole configuration.

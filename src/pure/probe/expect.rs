@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::answer::Answer;
-use crate::config::model::{Expect, Pattern};
+use crate::pure::probe::kind::{Expect, Pattern};
 
 /// What an answer is worth to an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::answer::Answer;
 use super::expect::contains;
 use super::http_head::{Body, Head, Parsed, body, parse};
 use super::{Close, Connect, Input, Opening, Reached, Step};
-use crate::config::model::{HttpCheck, HttpExpect, HttpMatch, Pattern};
+use crate::pure::probe::kind::{HttpCheck, HttpExpect, HttpMatch, Pattern};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 
 /// The status that `disable-on-404` takes for "no new sessions, please".

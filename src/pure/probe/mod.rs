@@ -15,6 +15,7 @@ mod answer;
 mod expect;
 mod http;
 mod http_head;
+pub mod kind;
 mod mysql;
 mod pgsql;
 mod redis;
@@ -28,7 +29,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
-use crate::config::model::CheckKind;
+use crate::pure::probe::kind::CheckKind;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 
 /// What happened.

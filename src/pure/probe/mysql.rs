@@ -5,7 +5,7 @@
 
 use super::answer::Answer;
 use super::{Close, Connect, Input, Opening, Reached, Step};
-use crate::config::model::MysqlDialect;
+use crate::pure::probe::kind::MysqlDialect;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 
 /// Length (3 bytes, little endian) and sequence number.

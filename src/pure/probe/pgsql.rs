@@ -100,7 +100,7 @@ fn asks_to_authenticate(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{End, Row, dialogue, served};
-    use crate::config::model::CheckKind;
+    use crate::pure::probe::kind::CheckKind;
     use crate::pure::probe::{Input, Step};
 
     fn kind() -> CheckKind {

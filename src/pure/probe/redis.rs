@@ -68,7 +68,7 @@ impl Redis {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{End, Row, served};
-    use crate::config::model::CheckKind::Redis;
+    use crate::pure::probe::kind::CheckKind::Redis;
 
     #[test]
     fn verdicts_as_haproxy_2_6_gives_them() {

@@ -6,7 +6,7 @@
 use super::answer::Answer;
 use super::expect::{Judgement, judge};
 use super::{Close, Connect, Input, Opening, Reached, Step};
-use crate::config::model::{Expect, Pattern, ScriptStep};
+use crate::pure::probe::kind::{Expect, Pattern, ScriptStep};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 
 /// What a script that passed says of itself.

@@ -23,7 +23,7 @@ impl Tcp {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{dialogue, verdict_of};
-    use crate::config::model::CheckKind;
+    use crate::pure::probe::kind::CheckKind;
     use crate::pure::probe::{Close, Input, Opening, Step};
 
     #[test]

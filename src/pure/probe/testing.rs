@@ -1,7 +1,7 @@
 //! Dialogues with a probe, for the tests of all of them.
 
 use super::{Context, Input, Probe, Step};
-use crate::config::model::CheckKind;
+use crate::pure::probe::kind::CheckKind;
 
 /// Bytes of an answer the tests' probes keep: HAProxy's default.
 pub(super) const ANSWER_BYTES_MAX: usize = 16_384;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use regex::bytes::Regex;
 
 use super::testing::{End, served};
-use crate::config::model::{
+use crate::pure::probe::kind::{
     CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ScriptStep,
 };
 

@@ -4,12 +4,22 @@
 //! ours for one that has left it: then the next attempt goes elsewhere, whatever the options say,
 //! because nothing is gained by waiting for a server that its own check found dead.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
-
-use crate::config::model::Redispatch;
 
 /// Pause before a server that refused is tried again (HAProxy's turn-around delay).
 pub const TURN_AROUND: Duration = Duration::from_secs(1);
+
+/// `option redispatch [interval]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redispatch {
+    /// A retry stays with its server while that is up.
+    Never,
+    /// Every n-th retry may change (`1`: each).
+    Every(NonZeroU32),
+    /// The n-th retry counted from the last may change (`1`: the last, the default of the option).
+    FromLast(NonZeroU32),
+}
 
 /// Why an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +100,6 @@ fn may_redispatch(retry: u32, policy: &Policy) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use super::*;
 
     const BASE: Policy = Policy {

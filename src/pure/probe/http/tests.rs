@@ -1,6 +1,6 @@
 use super::super::testing::{End, Row, dialogue, served};
 use super::*;
-use crate::config::model::{CheckKind, SendHeader};
+use crate::pure::probe::kind::{CheckKind, SendHeader};
 use crate::pure::probe::{Context, Probe};
 
 fn plain() -> HttpCheck {

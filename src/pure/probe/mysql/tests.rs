@@ -1,5 +1,5 @@
 use super::super::testing::{End, Row, dialogue, served};
-use crate::config::model::{CheckKind, MysqlDialect};
+use crate::pure::probe::kind::{CheckKind, MysqlDialect};
 use crate::pure::probe::{Close, Input, Opening, Step};
 
 fn greeting_only() -> CheckKind {

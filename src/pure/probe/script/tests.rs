@@ -2,7 +2,7 @@ use std::num::NonZeroU16;
 
 use super::super::testing::{End, dialogue, served, verdict_of};
 use super::*;
-use crate::config::model::CheckKind;
+use crate::pure::probe::kind::CheckKind;
 use regex::bytes::Regex;
 
 fn text(pattern: &str) -> Pattern {

@@ -1,0 +1,156 @@
+//! What a check asks, as the operator wrote it: what a probe is built from.
+//!
+//! The configuration's model uses these very types.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+
+/// What a check asks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CheckKind {
+    /// A connection that succeeds.
+    Tcp,
+    /// `option tcp-check` with at least one rule.
+    Script(Vec<ScriptStep>),
+    /// `option httpchk`.
+    Http(HttpCheck),
+    /// `option mysql-check`.
+    Mysql {
+        /// Account to log in as and the dialect; `None` reads the greeting only.
+        user: Option<(String, MysqlDialect)>,
+    },
+    /// `option pgsql-check user …`.
+    Pgsql {
+        /// Account named in the startup packet.
+        user: String,
+    },
+    /// `option redis-check`.
+    Redis,
+}
+
+/// How `mysql-check user` introduces itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MysqlDialect {
+    /// Before MySQL 4.1.
+    Pre41,
+    /// MySQL 4.1 and later; the default.
+    #[default]
+    Post41,
+    /// Names `mysql_native_password`.
+    Post80,
+}
+
+/// One `tcp-check` rule.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScriptStep {
+    /// Opens a (new) connection.
+    Connect {
+        /// Another port than the check's.
+        port: Option<NonZeroU16>,
+        /// Another address than the check's.
+        addr: Option<SocketAddr>,
+        /// A PROXY header first.
+        send_proxy: bool,
+        /// Close with FIN instead of RST.
+        linger: bool,
+        /// Shown when the step fails.
+        comment: Option<String>,
+    },
+    /// Sends bytes.
+    Send {
+        /// What is sent.
+        data: Vec<u8>,
+        /// `send-binary`: shown as such in failures.
+        binary: bool,
+        /// Shown when the step fails.
+        comment: Option<String>,
+    },
+    /// Waits for an answer.
+    Expect(Expect),
+}
+
+/// One `expect` rule of a tcp-check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expect {
+    /// What the answer is compared with.
+    pub pattern: Pattern,
+    /// `!`: the answer must not match.
+    pub negated: bool,
+    /// Bytes to wait for before the answer is judged; `None`: judge, and wait for more on mismatch.
+    pub min_recv: Option<u32>,
+    /// Shown when the step fails.
+    pub comment: Option<String>,
+}
+
+/// What an answer is compared with. Patterns compare equal by their text.
+#[derive(Clone, Debug)]
+pub enum Pattern {
+    /// `string`: a substring.
+    Text(Vec<u8>),
+    /// `binary`: a substring, shown in hexadecimal.
+    Binary(Vec<u8>),
+    /// `rstring`: a regular expression on the bytes.
+    Regex(regex::bytes::Regex),
+    /// `rbinary`: a regular expression on the upper-case hexadecimal dump.
+    BinaryRegex(regex::bytes::Regex),
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(a), Self::Text(b)) | (Self::Binary(a), Self::Binary(b)) => a == b,
+            (Self::Regex(a), Self::Regex(b)) | (Self::BinaryRegex(a), Self::BinaryRegex(b)) => {
+                a.as_str() == b.as_str()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// `option httpchk` and its `http-check` rules.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpCheck {
+    /// Method, `OPTIONS` by default.
+    pub method: String,
+    /// URI, `/` by default.
+    pub uri: String,
+    /// Version, `HTTP/1.0` by default.
+    pub version: String,
+    /// Headers to send, in order.
+    pub headers: Vec<SendHeader>,
+    /// Body to send.
+    pub body: Vec<u8>,
+    /// What the answer must be; `None`: a status of 200 to 399.
+    pub expect: Option<HttpExpect>,
+    /// `http-check disable-on-404`: 404 takes no new sessions but is not down.
+    pub disable_on_404: bool,
+}
+
+/// A header of a check's request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendHeader {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// `http-check expect`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpExpect {
+    /// `!`: the answer must not match.
+    pub negated: bool,
+    /// What is compared.
+    pub matcher: HttpMatch,
+}
+
+/// What `http-check expect` compares.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HttpMatch {
+    /// `status`: inclusive ranges.
+    Status(Vec<(u16, u16)>),
+    /// `rstatus`: a regular expression on the status' digits; always [`Pattern::Regex`].
+    StatusRegex(Pattern),
+    /// `string` ([`Pattern::Text`]) or `rstring` ([`Pattern::Regex`]) on the body.
+    Body(Pattern),
+}
