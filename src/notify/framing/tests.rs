@@ -196,7 +196,8 @@ fn lines_are_framed_and_cut_as_haproxy_does() {
     let log = UdpSocket::bind("127.0.0.1:0").expect("a port");
     log.set_read_timeout(Some(Duration::from_secs(20)))
         .expect("a timeout");
-    let dead = TcpListener::bind("127.0.0.1:0").expect("a port");
+    // No other test binds this address, so that nobody takes the port.
+    let dead = TcpListener::bind("127.20.0.1:0").expect("a port");
     let dead_addr = dead.local_addr().expect("bound");
     drop(dead);
     let mut haproxy = match start_haproxy(log.local_addr().expect("bound"), dead_addr) {
