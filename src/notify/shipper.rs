@@ -16,7 +16,6 @@ use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::framing::{self, Identity};
@@ -44,7 +43,7 @@ pub struct Shipper {
     outlets: Outlets,
     accept_time: LocalTime,
     message: String,
-    reported_at: Option<Instant>,
+    reported_at: Option<SystemTime>,
     reported: u64,
 }
 
@@ -117,7 +116,7 @@ impl Shipper {
                 else => break,
             };
             self.ship(&mut events, &mut records, &intake.losses);
-            self.report(&intake.losses, Instant::now());
+            self.report(&intake.losses);
             if more == BATCH || stopping {
                 tokio::task::yield_now().await;
             } else {
@@ -153,12 +152,13 @@ impl Shipper {
     }
 
     /// Says how much was lost, now and then.
-    fn report(&mut self, losses: &Losses, now: Instant) {
-        if self
+    fn report(&mut self, losses: &Losses) {
+        let now = (self.wall)();
+        // A clock that was set back makes it due.
+        let due = self
             .reported_at
-            .is_none_or(|at| now.duration_since(at) >= REPORT)
-            && self.say_losses(losses)
-        {
+            .is_none_or(|at| now.duration_since(at).is_ok_and(|since| since >= REPORT) || now < at);
+        if due && self.say_losses(losses) {
             self.reported_at = Some(now);
         }
     }

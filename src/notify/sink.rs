@@ -138,10 +138,12 @@ mod tests {
     use std::fs::File;
     use std::io::Read;
 
+    use rustix::pipe::PipeFlags;
+
     use super::*;
 
     fn pipe() -> (File, Sink) {
-        let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
+        let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
         let mut writer = Some(writer);
         let mut adopt: Adopt = Box::new(move |_| Ok(writer.take().expect("adopted once")));
         (

@@ -53,11 +53,13 @@ impl Write for PatientStderr {
 
 #[cfg(test)]
 mod tests {
+    use rustix::pipe::PipeFlags;
+
     use super::*;
 
     #[test]
     fn a_full_pipe_refuses_instead_of_blocking() {
-        let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
+        let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
         let block = [b'x'; 10_000];
         let mut total = 0;
         let refused = loop {
@@ -76,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_left_is_an_error() {
-        let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
+        let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
         drop(reader);
         let error = write_some(&writer, b"x").expect_err("nobody reads");
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);

@@ -54,10 +54,22 @@ pub type Snapshots = Arc<dyn Fn() -> Snapshot + Send + Sync>;
 
 /// What is served.
 pub struct Site {
-    /// Path of the Prometheus exporter, `/metrics` by default.
-    pub metrics_path: String,
-    /// What is shown.
-    pub snapshots: Snapshots,
+    metrics_path: String,
+    snapshots: Snapshots,
+    /// One page is rendered at a time: scrapers cannot take more than one core from the sessions.
+    renders: Arc<Semaphore>,
+}
+
+impl Site {
+    /// A site with the Prometheus exporter at `metrics_path`, `/metrics` by default.
+    #[must_use]
+    pub fn new(metrics_path: String, snapshots: Snapshots) -> Self {
+        Self {
+            metrics_path,
+            snapshots,
+            renders: Arc::new(Semaphore::new(1)),
+        }
+    }
 }
 
 /// How patient and generous a listener is.
@@ -188,9 +200,12 @@ async fn respond(
     if !route.needs_snapshot() {
         return Ok(page::render(route, &site.metrics_path, None));
     }
+    let turn = Arc::clone(&site.renders).acquire_owned().await;
     let snapshot = (site.snapshots)();
     let rendered = tokio::task::spawn_blocking(move || {
-        page::render(route, &site.metrics_path, Some(&snapshot))
+        let page = page::render(route, &site.metrics_path, Some(&snapshot));
+        drop(turn);
+        page
     });
     Ok(rendered.await.unwrap_or_else(|_| page::broken()))
 }

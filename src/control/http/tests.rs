@@ -71,10 +71,7 @@ fn site(change: fn(&mut Snapshot)) -> (Arc<Site>, Arc<AtomicUsize>) {
         change(&mut snapshot);
         snapshot
     };
-    let site = Site {
-        metrics_path: "/metrics".to_owned(),
-        snapshots: Arc::new(snapshots),
-    };
+    let site = Site::new("/metrics".to_owned(), Arc::new(snapshots));
     (Arc::new(site), asked)
 }
 

@@ -1,7 +1,7 @@
 //! A snapshot as Prometheus text, under HAProxy's names and labels.
 //!
 //! Each scrape fills a recorder of its own: nothing of the engines lives in a registry, and what a
-//! reload removed is not shown any more. Rendering 500 servers takes some tens of milliseconds, so
+//! reload removed is not shown any more. Rendering 500 servers takes about 0.1 s and yields 2 MB, so
 //! it belongs on a blocking thread, never on the one that runs checks.
 //!
 //! Metrics that only mean something for HTTP, TLS, compression, caches, peers or reused server

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{render, snapshot};
+
+/// An address no other test binds: HAProxy's ports are found free first and bound later.
+const ADDR: Ipv4Addr = Ipv4Addr::new(127, 19, 0, 1);
 
 /// Parts of HAProxy's names that only mean something for HTTP, TLS, compression, caches, memory
 /// pools, peers, log forwarding or connections that are used again.
@@ -79,9 +82,9 @@ impl Drop for Running {
 fn start(port: u16, fe: u16, server: u16) -> std::io::Result<Running> {
     let config = format!(
         "defaults\n mode tcp\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n\
-         frontend fe\n bind 127.0.0.1:{fe}\n option socket-stats\n default_backend be\n\
-         backend be\n server s1 127.0.0.1:{server} check\n server s3 127.0.0.1:{server}\n\
-         frontend stats\n mode http\n bind 127.0.0.1:{port}\n \
+         frontend fe\n bind {ADDR}:{fe}\n option socket-stats\n default_backend be\n\
+         backend be\n server s1 {ADDR}:{server} check\n server s3 {ADDR}:{server}\n\
+         frontend stats\n mode http\n bind {ADDR}:{port}\n \
          http-request use-service prometheus-exporter if {{ path /metrics }}\n"
     );
     let mut command = Command::new("haproxy");
@@ -104,7 +107,7 @@ fn scrape(port: u16) -> String {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         assert!(Instant::now() < deadline, "haproxy answers in time");
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
+        let Ok(mut stream) = TcpStream::connect((ADDR, port)) else {
             std::thread::yield_now();
             continue;
         };
@@ -114,7 +117,11 @@ fn scrape(port: u16) -> String {
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("a response");
         let (_, body) = text.split_once("\r\n\r\n").expect("a head");
-        return dechunked(body);
+        let text = dechunked(body);
+        // The first check has ended.
+        if text.contains("haproxy_server_check_duration_seconds{") {
+            return text;
+        }
     }
 }
 
@@ -131,7 +138,7 @@ fn dechunked(mut body: &str) -> String {
 
 #[test]
 fn families_types_and_labels_are_those_of_haproxy() {
-    let free = || TcpListener::bind("127.0.0.1:0").expect("a port");
+    let free = || TcpListener::bind((ADDR, 0)).expect("a port");
     let sockets = [free(), free(), free()];
     let [port, fe, server] = sockets
         .each_ref()

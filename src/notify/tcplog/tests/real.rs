@@ -9,6 +9,9 @@ use std::time::Instant;
 
 use super::*;
 
+/// An address no other test binds: HAProxy's ports are found free first and bound later.
+const ADDR: Ipv4Addr = Ipv4Addr::new(127, 18, 0, 1);
+
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A running HAProxy that ends with the test, and where its lines arrive.
@@ -50,7 +53,7 @@ impl Reference {
         let lines = UdpSocket::bind("127.0.0.1:0")?;
         lines.set_read_timeout(Some(DEADLINE))?;
         let log = lines.local_addr()?;
-        let free = || TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).expect("a port");
+        let free = || TcpListener::bind((ADDR, 0)).expect("a port");
         let sockets = [free(), free(), free(), free(), free()];
         let [fe, nobe, term, queued, closed] = sockets
             .each_ref()
@@ -60,18 +63,18 @@ impl Reference {
         let unix = unix.display();
         let echo = echo_server();
         let config = format!(
-            "global\n log {log} format raw local0\n\
+            "global\n nbthread 1\n log {log} format raw local0\n\
              defaults\n mode tcp\n log global\n timeout connect 5s\n timeout client 5s\n \
              timeout server 5s\n timeout queue 100ms\n retries 3\n\
-             frontend fe\n option tcplog\n bind 127.0.0.1:{fe}\n bind :::{fe} v6only\n \
+             frontend fe\n option tcplog\n bind {ADDR}:{fe}\n bind :::{fe} v6only\n \
              bind unix@{unix}\n default_backend be\n\
-             frontend nobe\n option tcplog\n bind 127.0.0.1:{nobe}\n\
-             frontend term\n bind 127.0.0.1:{term}\n default_backend be\n\
-             frontend queued\n option tcplog\n bind 127.0.0.1:{queued}\n default_backend one\n\
+             frontend nobe\n option tcplog\n bind {ADDR}:{nobe}\n\
+             frontend term\n bind {ADDR}:{term}\n default_backend be\n\
+             frontend queued\n option tcplog\n bind {ADDR}:{queued}\n default_backend one\n\
              backend be\n option redispatch 1\n server s1 127.0.0.1:{echo}\n\
              backend one\n server s1 127.0.0.1:{echo} maxconn 1\n\
              frontend moved\n option tcplog\n bind unix@{unix}2\n default_backend two\n\
-             backend two\n option redispatch 1\n server d1 127.0.0.1:{closed}\n \
+             backend two\n option redispatch 1\n server d1 {ADDR}:{closed}\n \
              server d2 127.0.0.1:{echo}\n"
         );
         let mut command = Command::new("haproxy");
@@ -171,7 +174,7 @@ fn lines_are_those_of_haproxy() {
         }
     };
     let [fe, nobe, term, queued] = reference.ports;
-    for ip in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+    for ip in [ADDR.into(), Ipv6Addr::LOCALHOST.into()] {
         let (client, destination) = hello_to(SocketAddr::new(ip, fe));
         let record = Record {
             client: Client::Tcp(client),
@@ -187,7 +190,7 @@ fn lines_are_those_of_haproxy() {
     };
     assert_eq!(ours(&unix), theirs(&reference));
 
-    let (client, _) = hello_to((Ipv4Addr::LOCALHOST, nobe).into());
+    let (client, _) = hello_to((ADDR, nobe).into());
     let record = Record {
         client: Client::Tcp(client),
         frontend: "nobe".into(),
@@ -201,7 +204,7 @@ fn lines_are_those_of_haproxy() {
     };
     assert_eq!(ours(&record), theirs(&reference));
 
-    let (client, destination) = hello_to((Ipv4Addr::LOCALHOST, term).into());
+    let (client, destination) = hello_to((ADDR, term).into());
     let record = Record {
         log: Arc::new(log(LogFormat::Connect)),
         client: Client::Tcp(client),
@@ -231,10 +234,10 @@ fn line_of_a_moved_session(reference: &Reference) -> String {
 
 /// One session holds the only slot; the other waits in vain.
 fn queued_session(reference: &Reference, port: u16) {
-    let mut holder = retry(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)));
+    let mut holder = retry(|| TcpStream::connect((ADDR, port)));
     holder.write_all(b"x").expect("sent");
     holder.read_exact(&mut [0]).expect("the slot is held");
-    let mut waiting = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a listener");
+    let mut waiting = TcpStream::connect((ADDR, port)).expect("a listener");
     let client = waiting.local_addr().expect("bound");
     let _ = waiting.read_to_end(&mut Vec::new());
     let record = Record {
