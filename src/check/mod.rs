@@ -4,3 +4,4 @@
 //! both read. Probes are pure; [`driver`] is the only check code that waits for a socket.
 
 pub mod driver;
+pub mod target;
