@@ -40,6 +40,7 @@ use crate::session::Context;
 use crate::state::Process;
 use crate::sys::process::{Forked, fork};
 use crate::telemetry::bus::{self, Intake};
+use crate::telemetry::event::{Event, What};
 use listeners::Listeners;
 use load::Sources;
 use service::Service;
@@ -280,7 +281,7 @@ impl Control {
         self.listeners.close();
         self.engine.stop();
         let config = Arc::clone(&process.objects().config);
-        tracing::warn!("Stopping: listeners are closed, {} sessions left.", process.gate.current());
+        self.say_stopped();
         let limit = config.global.hard_stop_after;
         let drained = async {
             while process.gate.current() > 0 {
@@ -295,6 +296,23 @@ impl Control {
                 Ended::Done
             }
             ended = next_stop(&mut self.signals) => ended,
+        }
+    }
+
+    /// Says of every proxy that it accepts no more, as HAProxy does.
+    fn say_stopped(&self) {
+        let objects = self.context.process.objects();
+        let frontends = objects.frontends.iter().map(|frontend| {
+            let log = frontend.route().log.targets.clone();
+            (Arc::clone(&frontend.name), log, frontend.traffic.total.get(), 0)
+        });
+        let backends = objects.backends.iter().map(|backend| {
+            let log = backend.settings().log.clone();
+            (Arc::clone(&backend.name), log, 0, backend.service.traffic.total.get())
+        });
+        for (proxy, log, frontend_conns, backend_conns) in frontends.chain(backends) {
+            let what = What::ProxyStopped { proxy, frontend_conns, backend_conns };
+            self.context.bus.event(Event { at: clock::wall(), log: log.into(), what });
         }
     }
 

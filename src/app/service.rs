@@ -101,12 +101,10 @@ impl Service {
                 }
             };
             let source = Arc::clone(context);
-            let site = Site {
-                metrics_path: stats.metrics_path.clone(),
-                snapshots: Arc::new(move || {
-                    collect::snapshot(&source.process, &source.bus, clock::now(), clock::wall())
-                }),
-            };
+            let snapshots = Arc::new(move || {
+                collect::snapshot(&source.process, &source.bus, clock::now(), clock::wall())
+            });
+            let site = Site::new(stats.metrics_path.clone(), snapshots);
             let stop = CancellationToken::new();
             let serve = http::serve(listener, Arc::new(site), Limits::default(), stop.clone());
             tokio::spawn(serve);

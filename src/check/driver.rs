@@ -1,13 +1,11 @@
 //! Drives any probe over a socket, within its time.
 //!
 //! It knows nothing of what is asked and judges nothing: it tells the probe what happened and does
-//! what the probe says. Bound: one connection and one stack buffer at a time; time as [`Timing`]
+//! what the probe says. Bound: one connection and one stack buffer at a time; time as [`Timing`](super::target::Timing)
 //! says. System calls of a plain TCP check that passes: `socket`, two `setsockopt`, `connect`, and
 //! `close`, with one more `connect` on loopback, or an `epoll` round trip elsewhere.
 
 use std::io::{self, ErrorKind, Read as _};
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
@@ -15,51 +13,12 @@ use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
+use super::target::{Ends, Target, TargetAddr};
 use crate::pure::health::verdict::Verdict;
 use crate::pure::probe::{Close, Connect, Input, Opening, Probe, Step};
 
 /// Bytes read at once. Answers are a line or a packet; longer ones take several reads.
 const CHUNK_BYTES: usize = 4096;
-
-/// Local and remote address of a TCP connection.
-pub type Ends = (SocketAddr, SocketAddr);
-
-/// What to check and how to get there.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// Where the server listens for checks.
-    pub addr: TargetAddr,
-    /// Local address to check from.
-    pub source: Option<SocketAddr>,
-    /// Every connection starts with a PROXY header.
-    pub send_proxy: bool,
-    /// The bytes of a PROXY header for a check's own connection; `None` for a Unix socket.
-    pub proxy_header: fn(Option<Ends>) -> Vec<u8>,
-    /// How long it may take.
-    pub timing: Timing,
-}
-
-/// Where a server listens for checks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TargetAddr {
-    /// IPv4 or IPv6.
-    Tcp(SocketAddr),
-    /// A Unix stream socket.
-    Unix(PathBuf),
-    /// A Unix stream socket in Linux' abstract namespace, without the leading NUL.
-    Abstract(Vec<u8>),
-}
-
-/// How long a check may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// Bounds the whole check where `answer` does not split it.
-    pub inter: Duration,
-    /// Bounds each connection where `answer` is set.
-    pub connect: Duration,
-    /// `timeout check`: bounds what follows each connection.
-    pub answer: Option<Duration>,
-}
 
 /// What the system refused.
 struct Problem {

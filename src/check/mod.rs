@@ -10,7 +10,7 @@
 
 pub mod driver;
 mod report;
-mod target;
+pub mod target;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use crate::pure::probe::{Context as ProbeContext, Probe};
 use crate::state::process::Objects;
 use crate::state::{Backend, CutReason, Process, Server, publish};
 use crate::telemetry::bus::Bus;
+use target::Target;
 
 /// All checks of the process. Dropping it ends them.
 #[derive(Debug)]
@@ -124,13 +125,14 @@ impl Task {
     async fn check(&self) {
         let settings = Arc::clone(&self.server.settings());
         let Some(check) = &settings.check else { return };
+        let source = self.backend.settings().source;
+        let Some(target) = Target::of(&settings, check, source) else { return };
         let started = clock::now();
         publish::health(&self.backend, &self.server, started, |health| health.handle_started());
         let context = ProbeContext {
             answer_bytes_max: self.process.objects().config.global.bufsize,
             down: !self.server.standing().is_running(),
         };
-        let target = target::target(&settings, check, self.backend.settings().source);
         let probe = Probe::for_kind(&check.kind, &context);
         let verdict = driver::run(&target, probe).await;
         self.handle(&settings, verdict, started);

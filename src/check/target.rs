@@ -1,60 +1,162 @@
-//! Where and how a server is checked, from its settings.
+//! What a check is aimed at: address, source, PROXY header and time.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use super::driver::{Ends, Target, TargetAddr, Timing};
 use crate::config::model::{Check, ProxyHeader, Server, ServerAddr};
 use crate::pure::wire::proxy::Endpoints;
 use crate::pure::wire::proxy_v1;
 use crate::pure::wire::proxy_v2::{self, Checksum};
 
-/// The target of a server's check. `source` is the backend's local address.
-pub(super) fn target(server: &Server, check: &Check, source: Option<SocketAddr>) -> Target {
-    Target {
-        addr: addr(server, check),
-        source,
-        send_proxy: check.send_proxy.is_some(),
-        proxy_header: match check.send_proxy {
-            Some(ProxyHeader::V2) => header_v2,
-            Some(ProxyHeader::V1) | None => header_v1,
-        },
-        timing: Timing {
-            inter: check.inter,
-            connect: check.timeout_connect,
-            answer: check.timeout,
-        },
+/// Local and remote address of a TCP connection.
+pub type Ends = (SocketAddr, SocketAddr);
+
+/// What to check and how to get there.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where the server listens for checks.
+    pub addr: TargetAddr,
+    /// Local address to check from.
+    pub source: Option<SocketAddr>,
+    /// Every connection starts with a PROXY header.
+    pub send_proxy: bool,
+    /// The bytes of a PROXY header for a check's own connection; `None` for a Unix socket.
+    pub proxy_header: fn(Option<Ends>) -> Vec<u8>,
+    /// How long it may take.
+    pub timing: Timing,
+}
+
+/// Where a server listens for checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetAddr {
+    /// IPv4 or IPv6.
+    Tcp(SocketAddr),
+    /// A Unix stream socket.
+    Unix(PathBuf),
+    /// A Unix stream socket in Linux' abstract namespace, without the leading NUL.
+    Abstract(Vec<u8>),
+}
+
+/// How long a check may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// Bounds the whole check where `answer` does not split it.
+    pub inter: Duration,
+    /// Bounds each connection where `answer` is set.
+    pub connect: Duration,
+    /// `timeout check`: bounds what follows each connection.
+    pub answer: Option<Duration>,
+}
+
+impl Target {
+    /// What `check` of `server` is aimed at, from the backend's local address `source`. `None`
+    /// where there is no port to check, which loading refuses.
+    #[must_use]
+    pub fn of(server: &Server, check: &Check, source: Option<SocketAddr>) -> Option<Self> {
+        Some(Self {
+            addr: TargetAddr::of(&server.address, check)?,
+            source,
+            send_proxy: check.send_proxy.is_some(),
+            proxy_header: match check.send_proxy {
+                Some(ProxyHeader::V2) => header_v2,
+                Some(ProxyHeader::V1) | None => header_v1,
+            },
+            timing: Timing::from(check),
+        })
     }
 }
 
-fn addr(server: &Server, check: &Check) -> TargetAddr {
-    let with_port = |ip, port| {
-        let port = check.port.map_or(port, std::num::NonZeroU16::get);
-        TargetAddr::Tcp(SocketAddr::new(ip, port))
-    };
-    if let Some(addr) = check.addr {
-        let own = match server.address {
-            ServerAddr::Tcp(address) => address.port(),
-            _ => 0,
-        };
-        let port = if addr.port() == 0 { own } else { addr.port() };
-        return with_port(addr.ip(), port);
-    }
-    match &server.address {
-        ServerAddr::Tcp(address) => with_port(address.ip(), address.port()),
-        // Loading refuses a check without a port here.
-        ServerAddr::TcpClientPort { ip, .. } => with_port(*ip, 0),
-        ServerAddr::Unix(path) => TargetAddr::Unix(path.clone()),
-        ServerAddr::Abstract(name) => TargetAddr::Abstract(name.clone()),
-    }
-}
-
-/// A check speaks for itself: version 1 with its own addresses, version 2 as LOCAL (seen of 2.6).
+/// A check speaks for itself: version 1 with its own addresses, as HAProxy 2.6 does.
 fn header_v1(ends: Option<Ends>) -> Vec<u8> {
     let endpoints = ends.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst });
     proxy_v1::encode(&endpoints)
 }
 
+/// In version 2 it says LOCAL, as HAProxy 2.6 does.
 fn header_v2(_: Option<Ends>) -> Vec<u8> {
     proxy_v2::encode(&Endpoints::Own, Checksum::Absent, &[])
         .expect("a header without extensions is never too long")
+}
+
+impl TargetAddr {
+    /// Where `check` looks for a server at `server`: its own `addr` and `port` first. `None` where
+    /// the server has no port of its own and the check names none.
+    #[must_use]
+    pub fn of(server: &ServerAddr, check: &Check) -> Option<Self> {
+        let (ip, port) = match (check.addr, server) {
+            (None, ServerAddr::Unix(path)) => return Some(Self::Unix(path.clone())),
+            (None, ServerAddr::Abstract(name)) => return Some(Self::Abstract(name.clone())),
+            (None, ServerAddr::Tcp(addr)) => (addr.ip(), addr.port()),
+            (None, ServerAddr::TcpClientPort { ip, .. }) => (*ip, 0),
+            // An address written without a port keeps the server's.
+            (Some(addr), ServerAddr::Tcp(own)) if addr.port() == 0 => (addr.ip(), own.port()),
+            (Some(addr), _) => (addr.ip(), addr.port()),
+        };
+        let port = check.port.or(NonZeroU16::new(port))?;
+        Some(Self::Tcp(SocketAddr::new(ip, port.get())))
+    }
+}
+
+impl From<&Check> for Timing {
+    fn from(check: &Check) -> Self {
+        Self {
+            inter: check.inter,
+            connect: check.timeout_connect,
+            answer: check.timeout,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::model::CheckKind;
+
+    fn check(addr: Option<&str>, port: Option<u16>) -> Check {
+        let second = Duration::from_secs(1);
+        let three = NonZeroU16::new(3).expect("not 0");
+        Check {
+            kind: CheckKind::Tcp,
+            inter: second,
+            fastinter: second,
+            downinter: second,
+            rise: three,
+            fall: three,
+            timeout: None,
+            timeout_connect: second,
+            addr: addr.map(|addr| addr.parse().expect("an address of the test")),
+            port: port.and_then(NonZeroU16::new),
+            send_proxy: None,
+        }
+    }
+
+    #[test]
+    fn the_check_names_what_differs_from_the_server() {
+        let tcp = ServerAddr::Tcp("10.0.0.1:5432".parse().expect("an address"));
+        let ip = "10.0.0.1".parse().expect("an address");
+        let client_port = ServerAddr::TcpClientPort { ip, offset: 0 };
+        let unix = ServerAddr::Unix("/run/s".into());
+        let rows = [
+            (&tcp, None, None, Some("10.0.0.1:5432")),
+            (&tcp, None, Some(8008), Some("10.0.0.1:8008")),
+            (&tcp, Some("10.0.0.2:0"), None, Some("10.0.0.2:5432")),
+            (&tcp, Some("10.0.0.2:7"), None, Some("10.0.0.2:7")),
+            (&tcp, Some("10.0.0.2:7"), Some(9), Some("10.0.0.2:9")),
+            (&client_port, None, None, None),
+            (&client_port, None, Some(9), Some("10.0.0.1:9")),
+            (&unix, Some("10.0.0.2:7"), None, Some("10.0.0.2:7")),
+        ];
+        for (server, addr, port, want) in rows {
+            let want = want.map(|want| TargetAddr::Tcp(want.parse().expect("an address")));
+            assert_eq!(
+                TargetAddr::of(server, &check(addr, port)),
+                want,
+                "{server:?} {addr:?}"
+            );
+        }
+        let path = TargetAddr::Unix("/run/s".into());
+        assert_eq!(TargetAddr::of(&unix, &check(None, None)), Some(path));
+    }
 }

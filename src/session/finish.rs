@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Session;
 use crate::clock;
+use crate::config::model::LogFormat;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::Service;
 use crate::state::{Backend, Server};
@@ -69,28 +70,39 @@ impl Session {
         let since_accept = clock::now().saturating_duration_since(self.started);
         let queue = self.outcome.queue.unwrap_or_default();
         self.outcome.connect = Some(since_accept.saturating_sub(queue));
-        if self.route.log.logasap {
+        if self.route.log.logasap && self.route.log.format != LogFormat::Connect {
             let record = self.record(Termination::NORMAL, since_accept, Moment::Connected);
             self.context.bus.record(record);
         }
     }
 
-    /// Counts the session and hands over its record.
+    /// The line of a frontend without a log format is written when a session is accepted.
+    pub(super) fn note_accepted(&mut self) {
+        if self.route.log.format == LogFormat::Connect && !self.route.log.targets.is_empty() {
+            let record = self.record(Termination::NORMAL, Duration::ZERO, Moment::Accepted);
+            self.context.bus.record(record);
+        }
+    }
+
+    /// Counts the session and hands over its record. The slot is free by then: HAProxy's line does
+    /// not count the session it speaks of among those of the backend and the server.
     pub(super) fn finish(mut self, termination: Termination) {
         let total = clock::now().saturating_duration_since(self.started);
         self.count(termination, total);
-        let logged = !(self.route.log.targets.is_empty()
-            || self.route.log.logasap && self.outcome.connect.is_some()
-            || self.route.log.dontlognull && self.is_null(termination)
-            || self.route.log.dontlog_normal && !self.is_worth_a_line(termination));
+        if let Some(backend) = &self.outcome.backend {
+            backend.service.traffic.sessions.fall();
+        }
+        let log = &self.route.log;
+        let logged = log.format != LogFormat::Connect
+            && !(log.targets.is_empty()
+                || log.logasap && self.outcome.connect.is_some()
+                || log.dontlognull && self.is_null(termination)
+                || log.dontlog_normal && !self.is_worth_a_line(termination));
         if logged {
             let record = self.record(termination, total, Moment::End);
             self.context.bus.record(record);
         }
         self.frontend.traffic.sessions.fall();
-        if let Some(backend) = &self.outcome.backend {
-            backend.service.traffic.sessions.fall();
-        }
     }
 
     fn is_null(&self, termination: Termination) -> bool {

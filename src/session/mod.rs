@@ -68,6 +68,7 @@ type Ended = Termination;
 /// Dropping it (at process stop) closes both sides and frees the slot, without a record.
 pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door>) {
     let Some(mut session) = Session::accept(accepted, admission, &door) else { return };
+    session.note_accepted();
     let termination = match session.serve(&door).await {
         Ok(end) | Err(end) => end,
     };

@@ -158,9 +158,12 @@ fn names_are_haproxys() {
     };
     let reference = families(Kind::Haproxy);
     let ours = families(Kind::Evenkeel);
+    // Names of later versions than the installed one.
+    let later = ["current_session_rate", "server_active", "server_backup"];
     let unknown: Vec<_> = ours
         .iter()
         .filter(|family| !reference.contains(*family) && !family.starts_with("evenkeel_"))
+        .filter(|family| !later.iter().any(|name| family.contains(name)))
         .collect();
     assert!(unknown.is_empty(), "haproxy has no {unknown:?}");
     assert!(

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use super::*;
+use crate::check::target::Timing;
 use crate::config::model::{CheckKind, MysqlDialect};
 use crate::pure::health::verdict::CheckStatus;
 use crate::pure::probe::Context;

@@ -1,6 +1,7 @@
 //! Checks against scripted servers on 127.0.0.0/8.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
 use socket2::SockRef;
@@ -10,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
+use crate::check::target::Timing;
 use crate::config::model::{CheckKind, Expect, Pattern, ScriptStep};
 use crate::pure::health::verdict::CheckStatus;
 use crate::pure::probe::Context;

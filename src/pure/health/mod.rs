@@ -19,18 +19,20 @@
 //! a hint; an interval counts from the end of the check before.
 
 pub mod admin;
+mod checks;
 pub mod risefall;
 pub mod schedule;
-pub mod sentence;
 pub mod verdict;
 
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use admin::{Admin, Command};
+use checks::Checks;
 use risefall::RiseFall;
-use schedule::{After, Intervals, Schedule, Settled};
+use schedule::Intervals;
 use verdict::{Class, Verdict};
+
 
 /// What a server is worth right now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,19 +94,6 @@ pub struct Settings {
     pub check: Option<CheckSettings>,
     /// Starts in maintenance.
     pub disabled: bool,
-}
-
-/// The checks of one server.
-#[derive(Clone, Debug)]
-struct Checks {
-    intervals: Intervals,
-    score: RiseFall,
-    schedule: Schedule,
-    /// The last verdict said to take no new sessions.
-    conditional: bool,
-    /// The verdict of the running check is void: the server was in maintenance meanwhile.
-    void: bool,
-    last: Option<Verdict>,
 }
 
 /// One server's health.
@@ -362,69 +351,6 @@ impl Health {
             (false, true, false, true) => Standing::Draining,
             (false, true, false, false) => Standing::Up,
         }
-    }
-}
-
-impl Checks {
-    fn new(due: Instant, settings: &CheckSettings) -> Self {
-        Self {
-            intervals: settings.intervals,
-            score: RiseFall::new(settings.rise, settings.fall),
-            schedule: Schedule::new(due),
-            conditional: false,
-            void: false,
-            last: None,
-        }
-    }
-
-    /// Counts a verdict; whether the score moved.
-    fn count(&mut self, verdict: &Verdict) -> bool {
-        let moved = match verdict.status.class() {
-            Class::Neutral => return false,
-            Class::Failed => self.score.handle(false),
-            Class::Passed | Class::Conditional => self.score.handle(true),
-        };
-        match verdict.status.class() {
-            Class::Conditional => self.conditional = true,
-            Class::Passed => self.conditional = false,
-            Class::Failed if !self.score.is_up() => self.conditional = false,
-            Class::Failed | Class::Neutral => {}
-        }
-        moved.counted
-    }
-
-    fn plan_next(&mut self, now: Instant, verdict: &Verdict, random: u64) {
-        let after = match verdict.status.class() {
-            Class::Failed if verdict.heard && self.score.is_up() => After::Confirm,
-            Class::Failed if self.score.is_up() => After::Failed,
-            Class::Failed => After::Down,
-            Class::Passed | Class::Conditional | Class::Neutral => After::Passed,
-        };
-        let interval = self.intervals.next(self.settled(), random);
-        self.schedule.handle_finished(now, after, interval);
-    }
-
-    fn settled(&self) -> Settled {
-        if self.score.is_full() {
-            Settled::Up
-        } else if self.score.score() == 0 {
-            Settled::Down
-        } else {
-            Settled::Between
-        }
-    }
-
-    fn resume(&mut self, now: Instant) {
-        self.score.reset();
-        self.conditional = false;
-        self.schedule.restart(now);
-    }
-
-    fn reconfigure(&mut self, now: Instant, settings: &CheckSettings) {
-        self.intervals = settings.intervals;
-        self.score.reconfigure(settings.rise, settings.fall);
-        let longest_wait = self.intervals.next(self.settled(), u64::MAX);
-        self.schedule.hasten(now + longest_wait);
     }
 }
 
