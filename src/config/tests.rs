@@ -97,3 +97,123 @@ fn the_example_loads_as_it_is_written() {
         );
     }
 }
+
+const REFERENCE: &str = include_str!("../../conf/reference.toml");
+
+#[test]
+fn the_files_that_are_shipped_load() {
+    for text in [
+        include_str!("../../conf/minimal.toml"),
+        include_str!("../../conf/mysql.toml"),
+        include_str!("../../conf/postgres.toml"),
+    ] {
+        let config = load_clean(text);
+        assert!(
+            config.backends[0]
+                .servers
+                .iter()
+                .all(|server| server.check.is_some())
+        );
+        assert_eq!(load_clean(&export::export(&config)), config);
+    }
+}
+
+/// What `reference.toml` says is a default changes nothing when it is left out.
+#[test]
+fn the_reference_shows_the_defaults() {
+    let kept = [
+        "bind",
+        "backend =",
+        "server.",
+        "    ",
+        "]",
+        "[",
+        "check = { type = \"http\"",
+        "check = { type = \"tcp-check\"",
+    ];
+    let skeleton: String = REFERENCE
+        .lines()
+        .filter(|line| kept.iter().any(|start| line.starts_with(start)))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let skeleton = skeleton
+        .replace(
+            "server.one = \"10.0.0.1:3306\"",
+            "check = true\nserver.one = \"10.0.0.1:3306\"",
+        )
+        .replace(
+            "method = \"OPTIONS\", uri = \"/\", version = \"HTTP/1.0\", ",
+            "",
+        )
+        .replace(
+            "body = \"\", expect = { status = 200, not = false }, disable_on_404 = false",
+            "expect = { status = 200 }",
+        );
+    assert!(!skeleton.contains("retries") && !skeleton.contains("OPTIONS"));
+    assert_eq!(load_clean(REFERENCE), load_clean(&skeleton));
+}
+
+#[test]
+fn the_examples_of_the_reference_load() {
+    let text: String = REFERENCE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(example) if !example.starts_with(' ') => format!("{example}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let config = load_clean(&text);
+    assert_eq!(config.global.log.len(), 2);
+    assert_eq!(load_clean(&export::export(&config)), config);
+}
+
+/// Every key that is known anywhere stands in the reference: an unknown one makes the decoder list
+/// those that it knows.
+#[test]
+fn the_reference_knows_every_key() {
+    const X: &str = "zzzzzzzzzzzz = 1";
+    let table = |key: &str| format!("{key} = {{ {X} }}");
+    let backend = |line: &str| format!("[backend.b]\n{line}\n");
+    let check = |rest: &str| backend(&format!("check = {{ {rest} }}"));
+    let texts = [
+        format!("[global]\n{X}"),
+        format!("[global]\n{}", table("log")),
+        format!("[stats]\n{X}"),
+        format!("[defaults]\n{X}"),
+        format!("[frontend.f]\n{X}"),
+        format!("[frontend.f]\n{}", table("bind")),
+        format!("[frontend.f]\n{}", table("timeout")),
+        format!("[frontend.f]\n{}", table("tcpka")),
+        backend(X),
+        backend(&table("timeout")),
+        backend(&table("server.s")),
+        check(X),
+        check(&format!("type = \"mysql\", {X}")),
+        check(&format!("type = \"pgsql\", {X}")),
+        check(&format!("type = \"http\", {X}")),
+        check(&format!("type = \"http\", {}", table("expect"))),
+        check(&format!("type = \"http\", {}", table("body"))),
+        check(&format!("type = \"tcp-check\", steps = [{{ {X} }}]")),
+        check(&format!(
+            "type = \"tcp-check\", steps = [{{ {} }}]",
+            table("connect")
+        )),
+        check(&format!(
+            "type = \"tcp-check\", steps = [{{ {} }}]",
+            table("expect")
+        )),
+    ];
+    let words: std::collections::HashSet<&str> = REFERENCE
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .collect();
+    for text in texts {
+        let (_, report, _) = load_toml(&[&text]);
+        let known = report
+            .iter()
+            .find_map(|found| found.help.as_ref()?.strip_prefix("known keys: "));
+        let known = known.unwrap_or_else(|| panic!("{text}: {report:?}"));
+        for key in known.split(", ") {
+            assert!(words.contains(key), "'{key}' is not in conf/reference.toml");
+        }
+    }
+}
