@@ -3,11 +3,20 @@
 use super::*;
 use crate::config::model::{Balance, CheckKind, MysqlDialect, ServerAddr};
 
-/// Loads TOML; every name that ends in `.test` has the address 192.0.2.7.
+/// Loads TOML.
 pub(in crate::config) fn load_toml(texts: &[&str]) -> (Option<model::Config>, Report, SourceMap) {
+    load_texts(Language::Toml, texts)
+}
+
+/// Loads texts; every name that ends in `.test` has the address 192.0.2.7.
+fn load_texts(language: Language, texts: &[&str]) -> (Option<model::Config>, Report, SourceMap) {
     let mut sources = SourceMap::default();
+    let extension = match language {
+        Language::Toml => "toml",
+        Language::Haproxy => "cfg",
+    };
     for (number, text) in texts.iter().enumerate() {
-        sources.add(format!("{number}.toml"), *text);
+        sources.add(format!("{number}.{extension}"), *text);
     }
     let mut resolve = |name: &str| match name.ends_with(".test") {
         true => Ok(vec!["192.0.2.7".parse().expect("an address")]),
@@ -18,7 +27,7 @@ pub(in crate::config) fn load_toml(texts: &[&str]) -> (Option<model::Config>, Re
         environment: &mut Environment::new(),
         facts: &no_facts(),
     };
-    let (config, report) = load(Language::Toml, &sources, &mut surroundings);
+    let (config, report) = load(language, &sources, &mut surroundings);
     (config, report, sources)
 }
 
@@ -216,4 +225,106 @@ fn the_reference_knows_every_key() {
             assert!(words.contains(key), "'{key}' is not in conf/reference.toml");
         }
     }
+}
+
+const MYSQL_CFG: &str = "\
+global
+    log /dev/log local0
+    maxconn 2000
+    user haproxy
+    group haproxy
+defaults
+    log global
+    mode tcp
+    option tcplog
+    timeout connect 10s
+    timeout client 1m
+    timeout server 1m
+frontend mysql_frontend
+    bind *:3306
+    default_backend mysql_backend
+backend mysql_backend
+    balance roundrobin
+    option mysql-check user haproxy_check
+    server master 192.168.1.100:3306 check
+    server slave1 192.168.1.101:3306 check backup
+";
+
+const MYSQL_CONVERTED: &str = r#"[global]
+maxconn = 2000
+log = "/dev/log"
+user = "haproxy"
+group = "haproxy"
+
+[frontend.mysql_frontend]
+bind = "0.0.0.0:3306"
+backend = "mysql_backend"
+timeout = { client = "1m" }
+log = "global"
+log_format = "tcp"
+
+[backend.mysql_backend]
+balance = "roundrobin"
+check = { type = "mysql", user = "haproxy_check", inter = "2s", rise = 2, fall = 3 }
+server.master = "192.168.1.100:3306"
+server.slave1 = { address = "192.168.1.101:3306", backup = true }
+timeout = { connect = "10s", server = "1m" }
+log = "global"
+"#;
+
+/// Loads `haproxy.cfg` that has nothing to complain about.
+fn load_cfg(text: &str) -> model::Config {
+    let (config, report, sources) = load_texts(Language::Haproxy, &[text]);
+    assert_eq!(diag::render(&report, &sources, diag::Look::Plain), "");
+    config.expect("nothing was refused")
+}
+
+#[test]
+fn the_file_that_people_copy_converts_to_its_twin() {
+    let config = load_cfg(MYSQL_CFG);
+    assert_eq!(export::export(&config), MYSQL_CONVERTED);
+    assert_eq!(load_clean(MYSQL_CONVERTED), config);
+}
+
+#[test]
+fn files_of_either_language_mean_the_same() {
+    let text = "\
+defaults
+    timeout connect 5s
+    timeout client 30m
+    timeout server 30m
+    retries 2
+    option redispatch
+    default-server inter 3s fall 3 rise 2 on-marked-down shutdown-sessions
+backend late
+    timeout queue 1s
+    source 10.0.0.9
+    option tcp-check
+    tcp-check connect port 6379
+    tcp-check send PING\\r\\n comment ping
+    tcp-check expect string +PONG
+    tcp-check send-binary 494e464f
+    tcp-check expect ! rstring role:slave$
+    server r1 10.0.0.5:6379 check send-proxy-v2 weight 7
+    server r2 db.test:6379 check maxconn 9 disabled
+listen postgres
+    bind *:5000,[::]:5000 v6only
+    bind /run/pg.sock mode 660 user postgres
+    maxconn 100
+    option httpchk OPTIONS /primary
+    http-check expect status 200
+    option tcpka
+    server pg1 10.0.0.1:5432 check port 8008
+    server pg2 10.0.0.2:5432 check port 8008 inter 500ms backup
+    server pg3 10.0.0.3:5432
+frontend ranges
+    bind *:7000-7003
+    default_backend late
+    option clitcpka
+    clitcpka-idle 60s
+";
+    let config = load_cfg(text);
+    let exported = export::export(&config);
+    assert_eq!(load_clean(&exported), config, "{exported}");
+    assert!(!exported.contains("id ="), "{exported}");
 }

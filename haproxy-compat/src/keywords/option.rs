@@ -89,7 +89,10 @@ pub static OPTIONS: Table = Table {
             ],
         ),
         (
-            Refused("servers would pass without this check; 'option tcp-check' can express it"),
+            Refused(
+                "servers would pass without it; write 'option tcp-check' with rules, or remove the line \
+                 to check that a connection succeeds",
+            ),
             &[
                 ("external-check", BE),
                 ("ldap-check", BE),

@@ -1,0 +1,61 @@
+//! `bind` lines.
+
+use haproxy_compat::keywords::{BIND, Effect};
+use haproxy_compat::span::Spanned;
+use haproxy_compat::tree::{Line, Word};
+use haproxy_compat::units::TimeUnit;
+
+use super::words::{Args, Context};
+use crate::config::raw::{Bind, Field};
+
+/// A `bind` line.
+pub(super) fn lower(line: &Line, cx: &mut Context<'_>) -> Option<Bind> {
+    let mut args = Args::new(line, 1);
+    let address = args.expect("bind", "an address such as '*:3306'", cx)?;
+    let mut bind = Bind::new(cx.address(address));
+    while let Some(word) = args.next() {
+        let option = word.text();
+        match cx.effect(word, &option, &BIND) {
+            None => {
+                cx.unknown(word, "in a 'bind' line", BIND.names());
+                // What follows may be its arguments.
+                break;
+            }
+            Some(Effect::Applies) => apply(&option, word, &mut args, &mut bind, cx),
+            Some(_) => args.skip(BIND.find(&option).map_or(0, |(_, count)| count)),
+        }
+    }
+    Some(bind)
+}
+
+fn apply(option: &str, word: &Word, args: &mut Args<'_>, bind: &mut Bind, cx: &mut Context<'_>) {
+    match option {
+        "name" => bind.name = args.text(option, "a name", cx),
+        "maxconn" => bind.maxconn = args.number(option, cx),
+        "backlog" => bind.backlog = args.number(option, cx),
+        "accept-proxy" => bind.accept_proxy = Some(Spanned::new(true, word.span)),
+        "tcp-ut" => bind.tcp_ut = args.time(option, TimeUnit::Milliseconds, cx),
+        "interface" => bind.interface = args.text(option, "an interface", cx),
+        "v6only" => bind.v6only = Some(Spanned::new(true, word.span)),
+        "v4v6" => bind.v6only = Some(Spanned::new(false, word.span)),
+        "mode" => bind.mode = mode(args, cx),
+        "user" | "uid" => bind.user = args.text(option, "a user", cx),
+        _ => bind.group = args.text(option, "a group", cx),
+    }
+}
+
+/// Permission bits in octal.
+pub(super) fn mode(args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<u64> {
+    let word = args.expect("mode", "permissions such as '660'", cx)?;
+    let text = word.text();
+    match u64::from_str_radix(&text, 8) {
+        Ok(mode) if mode <= 0o7777 => Some(Spanned::new(mode, word.span)),
+        _ => {
+            cx.report.alert(
+                word.span,
+                format!("'mode' needs permissions in octal such as '660', not '{text}'"),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A section that was read becomes a frontend, a backend, both, or a listener for statistics.
+
+use haproxy_compat::span::Spanned;
+use haproxy_compat::tree::{Section, SectionKind};
+
+use super::proxy::Reader;
+use super::settings::Settings;
+use super::words::Context;
+use crate::config::raw::{Backend, Config, Field, Frontend, Keepalive, Server};
+
+/// Adds what `section` became to `config`.
+pub(super) fn add(
+    section: &Section,
+    number: u32,
+    name: Spanned<String>,
+    reader: Reader,
+    config: &mut Config,
+    cx: &mut Context<'_>,
+) {
+    let Reader {
+        settings,
+        binds,
+        servers,
+        id,
+        ..
+    } = reader;
+    if settings.is_http() {
+        let has_servers = !servers.is_empty() || section.kind == SectionKind::Backend;
+        let stats = settings
+            .page
+            .lower(name, section.header.span, binds, has_servers, cx);
+        config.stats.extend(stats);
+        return;
+    }
+    if section.kind != SectionKind::Backend {
+        let mut frontend = frontend(number, name.clone(), &settings);
+        frontend.binds = binds;
+        frontend.id.clone_from(&id);
+        if section.kind == SectionKind::Listen && frontend.default_backend.is_none() {
+            frontend.default_backend = Some(name.clone());
+        }
+        config.frontends.push(frontend);
+    }
+    if section.kind != SectionKind::Frontend {
+        config
+            .backends
+            .push(backend(number, name, id, servers, settings, cx));
+    }
+}
+
+fn frontend(number: u32, name: Spanned<String>, settings: &Settings) -> Frontend {
+    let flags = &settings.flags;
+    Frontend {
+        id: None,
+        binds: Vec::new(),
+        backlog: settings.backlog.clone(),
+        default_backend: settings.default_backend.clone(),
+        maxconn: settings.maxconn.clone(),
+        timeouts: settings.client.clone(),
+        keepalive: Keepalive {
+            enabled: flags.either("tcpka", "clitcpka"),
+            ..settings.client_keepalive.clone()
+        },
+        nolinger: flags.of("nolinger"),
+        log: settings.log.clone(),
+        log_format: settings.log_format.clone(),
+        dontlognull: flags.of("dontlognull"),
+        dontlog_normal: flags.of("dontlog-normal"),
+        log_separate_errors: flags.of("log-separate-errors"),
+        logasap: flags.of("logasap"),
+        ..Frontend::new(number, name)
+    }
+}
+
+fn backend(
+    number: u32,
+    name: Spanned<String>,
+    id: Field<u64>,
+    servers: Vec<Server>,
+    settings: Settings,
+    cx: &mut Context<'_>,
+) -> Backend {
+    let flags = &settings.flags;
+    let check = settings.checks.clone().finish(&name.value, cx);
+    Backend {
+        id,
+        balance: settings.balance,
+        allbackups: flags.of("allbackups"),
+        servers,
+        check,
+        retries: settings.retries,
+        redispatch: settings.redispatch,
+        timeouts: settings.server,
+        keepalive: Keepalive {
+            enabled: flags.either("tcpka", "srvtcpka"),
+            ..settings.server_keepalive
+        },
+        nolinger: flags.of("nolinger"),
+        source: settings.source,
+        fullconn: settings.fullconn,
+        log_health_checks: flags.of("log-health-checks"),
+        log: settings.log,
+        ..Backend::new(number, name)
+    }
+}

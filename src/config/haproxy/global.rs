@@ -1,0 +1,176 @@
+//! `global`: the process.
+
+use haproxy_compat::keywords::{Effect, GLOBAL};
+use haproxy_compat::span::Spanned;
+use haproxy_compat::suggest;
+use haproxy_compat::tree::{Line, Prefix, Section};
+use haproxy_compat::units::TimeUnit;
+
+use super::log;
+use super::words::{Args, Context, text};
+use crate::config::raw::{Bind, Field, Global};
+
+/// Words after `stats` in `global`.
+const STATS: [&str; 4] = ["socket", "timeout", "maxconn", "bind-process"];
+
+/// `unix-bind`: what the Unix sockets of `bind` lines have that say nothing of their own.
+#[derive(Debug, Default)]
+pub(super) struct UnixBind {
+    prefix: Option<String>,
+    mode: Field<u64>,
+    user: Field<String>,
+    group: Field<String>,
+}
+
+impl UnixBind {
+    /// Completes `bind` if it is a Unix socket.
+    pub(super) fn apply(&self, bind: &mut Bind) {
+        let address = &bind.address.value;
+        let Some(path) = address
+            .strip_prefix("unix@")
+            .or_else(|| address.starts_with('/').then_some(address.as_str()))
+        else {
+            return;
+        };
+        if let Some(prefix) = &self.prefix {
+            bind.address.value = format!("unix@{prefix}{path}");
+        }
+        bind.mode = bind.mode.take().or_else(|| self.mode.clone());
+        bind.user = bind.user.take().or_else(|| self.user.clone());
+        bind.group = bind.group.take().or_else(|| self.group.clone());
+    }
+}
+
+/// Adds a `global` section to what earlier ones said.
+pub(super) fn lower(
+    section: &Section,
+    global: &mut Global,
+    unix_bind: &mut UnixBind,
+    cx: &mut Context<'_>,
+) {
+    for line in &section.lines {
+        let word = &line.words[0];
+        let keyword = word.text();
+        if line.prefix != Prefix::Plain {
+            match GLOBAL.find(&keyword) {
+                None => unknown(line, cx),
+                Some(_) if keyword == "log" => global.log.clear(),
+                // To turn off what has no effect is no mistake.
+                Some(_) => {}
+            }
+            continue;
+        }
+        match cx.effect(word, &keyword, &GLOBAL) {
+            None => unknown(line, cx),
+            Some(Effect::Applies) if keyword == "unix-bind" => unix(line, unix_bind, cx),
+            Some(Effect::Applies) => apply(&keyword, line, global, cx),
+            Some(_) => {}
+        }
+    }
+}
+
+fn unknown(line: &Line, cx: &mut Context<'_>) {
+    let word = &line.words[0];
+    let keyword = word.text();
+    cx.report
+        .alert(word.span, format!("'{keyword}' is unknown in 'global'"));
+    if let Some(sections) = haproxy_compat::keywords::sections_of(&keyword) {
+        cx.report.help(format!("it belongs in {sections}"));
+    } else if let Some(near) = suggest::nearest(&keyword, GLOBAL.names().chain(super::SECTIONS)) {
+        cx.report.help(format!("did you mean '{near}'?"));
+    }
+}
+
+fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) {
+    let args = &mut Args::new(line, 1);
+    match keyword {
+        "maxconn" => set(&mut global.maxconn, args.number(keyword, cx)),
+        "nbthread" => set(&mut global.nbthread, args.number(keyword, cx)),
+        "uid" => set(&mut global.uid, args.number(keyword, cx)),
+        "gid" => set(&mut global.gid, args.number(keyword, cx)),
+        "spread-checks" => set(&mut global.spread_checks, args.number(keyword, cx)),
+        "tune.bufsize" => set(&mut global.bufsize, args.number(keyword, cx)),
+        "user" => set(&mut global.user, args.text(keyword, "a user's name", cx)),
+        "group" => set(&mut global.group, args.text(keyword, "a group's name", cx)),
+        "chroot" => set(&mut global.chroot, args.text(keyword, "a directory", cx)),
+        "pidfile" => set(&mut global.pidfile, args.text(keyword, "a file", cx)),
+        "log-tag" => set(&mut global.log_tag, args.text(keyword, "a tag", cx)),
+        "log-send-hostname" => {
+            let name = args
+                .next()
+                .map_or_else(|| Spanned::new(String::new(), line.span), text);
+            global.log_send_hostname = Some(name);
+        }
+        "daemon" => global.daemon = Some(Spanned::new(true, line.span)),
+        "hard-stop-after" => set(
+            &mut global.hard_stop_after,
+            args.time(keyword, TimeUnit::Milliseconds, cx),
+        ),
+        "max-spread-checks" => set(
+            &mut global.max_spread_checks,
+            args.time(keyword, TimeUnit::Milliseconds, cx),
+        ),
+        "log" => return log::global(line, &mut global.log, cx),
+        "stats" => return stats(line, cx),
+        _ => return environment(keyword, line, cx),
+    }
+    args.finish(keyword, cx);
+}
+
+/// Keeps what was there when the line was wrong.
+fn set<T>(field: &mut Field<T>, value: Field<T>) {
+    if value.is_some() {
+        *field = value;
+    }
+}
+
+/// `setenv` and its kin acted while the file was read; only their form is left to check.
+fn environment(keyword: &str, line: &Line, cx: &mut Context<'_>) {
+    if matches!(keyword, "setenv" | "presetenv") && line.words.len() != 3 {
+        cx.report
+            .alert(line.span, format!("'{keyword}' needs a name and a value"))
+            .help("quote a value that has spaces");
+    } else if keyword == "unsetenv" && line.words.len() < 2 {
+        cx.report.alert(line.span, "'unsetenv' needs a name");
+    }
+}
+
+fn stats(line: &Line, cx: &mut Context<'_>) {
+    let Some(word) = Args::new(line, 1).expect("stats", "a word such as 'socket'", cx) else {
+        return;
+    };
+    let what = word.text();
+    if STATS.contains(&what.as_ref()) {
+        cx.report
+            .warning(
+                line.span,
+                format!("'stats {what}' is ignored: there is no command socket yet"),
+            )
+            .help(
+                "a 'listen' section with 'mode http' and 'stats enable' serves metrics and health",
+            );
+    } else {
+        cx.unknown(word, "after 'stats' in 'global'", STATS);
+    }
+}
+
+fn unix(line: &Line, unix_bind: &mut UnixBind, cx: &mut Context<'_>) {
+    let mut args = Args::new(line, 1);
+    while let Some(word) = args.next() {
+        let option = word.text();
+        match option.as_ref() {
+            "prefix" => {
+                let prefix = args.text(&option, "a path", cx);
+                unix_bind.prefix = prefix.map(|path| path.value);
+            }
+            "mode" => set(&mut unix_bind.mode, super::bind::mode(&mut args, cx)),
+            "user" | "uid" => set(&mut unix_bind.user, args.text(&option, "a user", cx)),
+            "group" | "gid" => set(&mut unix_bind.group, args.text(&option, "a group", cx)),
+            _ => {
+                let known = ["prefix", "mode", "user", "uid", "group", "gid"];
+                cx.unknown(word, "after 'unix-bind'", known);
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `log` lines.
+//!
+//! `log <target> [len <n>] [sample …] [format <word>] <facility> [<level> [<minlevel>]]`, or
+//! `log global` in a proxy. The words are judged by validation, which knows them all.
+
+use haproxy_compat::tree::{Line, Prefix};
+
+use super::words::{Args, Context, text};
+use crate::config::raw::{Log, LogTarget};
+
+/// A line of `global`.
+pub(super) fn global(line: &Line, targets: &mut Vec<LogTarget>, cx: &mut Context<'_>) {
+    if line
+        .words
+        .get(1)
+        .is_some_and(|word| word.bytes == b"global")
+    {
+        cx.report
+            .alert(line.span, "'log global' in 'global' names itself")
+            .help("write a target such as '/dev/log local0', '127.0.0.1:514 local0' or 'stdout format raw local0'");
+    } else {
+        targets.extend(target(line, cx));
+    }
+}
+
+/// A line of a proxy or of `defaults`.
+pub(super) fn proxy(line: &Line, log: &mut Vec<Log>, cx: &mut Context<'_>) {
+    if line.prefix != Prefix::Plain {
+        log.clear();
+        return;
+    }
+    if line
+        .words
+        .get(1)
+        .is_some_and(|word| word.bytes == b"global")
+    {
+        Args::new(line, 2).finish("log global", cx);
+        log.push(Log::Global(line.span));
+    } else {
+        log.extend(target(line, cx).map(|target| Log::Target(Box::new(target))));
+    }
+}
+
+fn target(line: &Line, cx: &mut Context<'_>) -> Option<LogTarget> {
+    let mut args = Args::new(line, 1);
+    let address = args.expect("log", "a target and a facility", cx)?;
+    let mut target = LogTarget::new(cx.address(address));
+    loop {
+        if args.take("len") {
+            target.len = Some(args.number("len", cx)?);
+        } else if args.take("format") {
+            target.format = Some(args.text("format", "a format such as 'rfc5424'", cx)?);
+        } else if args.take("profile") {
+            args.expect("profile", "a name", cx)?;
+        } else if args.take("sample") {
+            let sample = args.expect("sample", "ranges and a size", cx)?;
+            cx.report
+                .warning(sample.span, "'sample' is ignored: every line is sent");
+        } else {
+            break;
+        }
+    }
+    target.facility = Some(args.text("log", "a facility such as 'local0' after the target", cx)?);
+    target.level = args.next().map(text);
+    target.minlevel = args.next().map(text);
+    args.finish("log", cx);
+    Some(target)
+}

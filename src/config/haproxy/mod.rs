@@ -1,0 +1,200 @@
+//! `haproxy.cfg` to raw: the tree of a file gets HAProxy's meaning.
+//!
+//! `defaults` and `default-server` are applied here, a `listen` section becomes a frontend and a
+//! backend, a `mode http` listener for statistics becomes one for metrics. What HAProxy reads and
+//! this program does not do is ignored with a warning where it has no effect on traffic, and refused
+//! where it has; [`haproxy_compat::keywords`] says which. Values are judged by validation.
+
+mod bind;
+mod build;
+mod check;
+mod global;
+mod http_check;
+mod log;
+mod option;
+mod proxy;
+mod server;
+mod settings;
+mod stats;
+mod words;
+
+use haproxy_compat::diag::Report;
+use haproxy_compat::env::Environment;
+use haproxy_compat::span::Span;
+use haproxy_compat::tree::{File, Section, SectionKind};
+
+use crate::config::raw;
+use global::UnixBind;
+use proxy::Reader;
+use settings::Settings;
+use words::Context;
+
+/// Sections that are suggested where a keyword is unknown.
+const SECTIONS: [&str; 5] = ["global", "defaults", "frontend", "backend", "listen"];
+
+/// Gives the sections of `file` their meaning. `env` is what variables in addresses are replaced
+/// from; mistakes go to `report`, and what they concern is left out.
+pub fn lower(file: &File, env: &Environment, report: &mut Report) -> raw::Config {
+    let mut lowering = Lowering {
+        cx: Context { env, report },
+        config: raw::Config {
+            dialect: raw::Dialect::Haproxy,
+            ..raw::Config::default()
+        },
+        unix_bind: UnixBind::default(),
+        defaults: Vec::new(),
+        sections: 0,
+    };
+    for section in &file.sections {
+        lowering.section(section);
+    }
+    lowering.finish()
+}
+
+struct Lowering<'a> {
+    cx: Context<'a>,
+    config: raw::Config,
+    unix_bind: UnixBind,
+    defaults: Vec<Defaults>,
+    /// Proxy sections so far.
+    sections: u32,
+}
+
+/// A `defaults` section.
+struct Defaults {
+    name: Option<String>,
+    span: Span,
+    settings: Settings,
+}
+
+impl Lowering<'_> {
+    fn section(&mut self, section: &Section) {
+        match section.kind {
+            SectionKind::Global => {
+                let global = &mut self.config.global;
+                global::lower(section, global, &mut self.unix_bind, &mut self.cx);
+            }
+            SectionKind::Defaults => self.defaults(section),
+            SectionKind::Frontend | SectionKind::Backend | SectionKind::Listen => {
+                self.proxy(section);
+            }
+            _ => self.other(section),
+        }
+    }
+
+    fn defaults(&mut self, section: &Section) {
+        let inherited = match &section.from {
+            Some(_) => self.inherited(section),
+            None => Settings::new(),
+        };
+        let reader = self.read(section, inherited);
+        if !reader.settings.is_http() {
+            reader.warn_of_http("this 'defaults' section", &mut self.cx);
+        }
+        self.defaults.push(Defaults {
+            name: section.name.as_ref().map(|name| name.text().into_owned()),
+            span: section.header.span,
+            settings: reader.settings,
+        });
+    }
+
+    fn proxy(&mut self, section: &Section) {
+        let number = self.sections;
+        self.sections += 1;
+        let inherited = self.inherited(section);
+        let reader = self.read(section, inherited);
+        // A section without a name was reported when the file was read.
+        let Some(name) = section.name.as_ref().map(words::text) else {
+            return;
+        };
+        if !reader.settings.is_http() {
+            reader.warn_of_http(&format!("'{}'", name.value), &mut self.cx);
+        }
+        if !reader.settings.disabled {
+            build::add(
+                section,
+                number,
+                name,
+                reader,
+                &mut self.config,
+                &mut self.cx,
+            );
+        }
+    }
+
+    fn read(&mut self, section: &Section, inherited: Settings) -> Reader {
+        let mut reader = Reader::new(section.kind, inherited);
+        for line in &section.lines {
+            reader.line(line, &mut self.cx);
+        }
+        reader
+    }
+
+    /// The settings of the `defaults` that `section` names, or else of the last one before it.
+    fn inherited(&mut self, section: &Section) -> Settings {
+        let Some(from) = &section.from else {
+            let last = self.defaults.last();
+            return last.map_or_else(Settings::new, |defaults| defaults.settings.inherited());
+        };
+        let wanted = from.text();
+        let named = |defaults: &&Defaults| defaults.name.as_deref() == Some(wanted.as_ref());
+        let mut found = self.defaults.iter().filter(named);
+        let Some(first) = found.next() else {
+            let known = self
+                .defaults
+                .iter()
+                .filter_map(|known| known.name.as_deref());
+            self.cx
+                .unknown(from, "as a 'defaults' section above this one", known);
+            return Settings::new();
+        };
+        if let Some(second) = found.next() {
+            self.cx
+                .report
+                .alert(
+                    from.span,
+                    format!("two 'defaults' sections are called '{wanted}'"),
+                )
+                .related(second.span, "the second one")
+                .help("give them different names");
+        }
+        first.settings.inherited()
+    }
+
+    fn other(&mut self, section: &Section) {
+        let keyword = section.header.words[0].text();
+        let reason = match section.kind {
+            SectionKind::Resolvers => {
+                "host names are resolved once, when the configuration is loaded"
+            }
+            SectionKind::Peers => "there are no stick tables to share yet",
+            SectionKind::Mailers => "nothing is mailed",
+            SectionKind::Userlist => "nothing asks for a password",
+            SectionKind::Ring => "log lines go to their targets without a ring",
+            _ if keyword == "log-forward" => {
+                self.cx.report.alert(
+                    section.header.span,
+                    "'log-forward' is not supported: log lines of others are not passed on",
+                );
+                return;
+            }
+            _ => "nothing here shows or needs it",
+        };
+        self.cx.report.warning(
+            section.header.span,
+            format!("this '{keyword}' section is ignored: {reason}"),
+        );
+    }
+
+    fn finish(mut self) -> raw::Config {
+        let frontends = self.config.frontends.iter_mut().map(|f| &mut f.binds);
+        let stats = self.config.stats.iter_mut().map(|s| &mut s.binds);
+        for bind in frontends.chain(stats).flatten() {
+            self.unix_bind.apply(bind);
+        }
+        self.config
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! `option` lines of proxies.
+
+use std::collections::BTreeMap;
+
+use haproxy_compat::keywords::{Effect, OPTIONS};
+use haproxy_compat::span::{Span, Spanned};
+use haproxy_compat::tree::{Line, Prefix};
+
+use super::proxy::Reader;
+use super::words::{Args, Context};
+use crate::config::raw::Field;
+
+/// Options that are on or off, by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flags(BTreeMap<String, Spanned<bool>>);
+
+impl Flags {
+    /// What was last said of `option`.
+    pub(super) fn of(&self, option: &str) -> Field<bool> {
+        self.0.get(option).cloned()
+    }
+
+    /// On if either option is; where neither is, what was last said of one of them.
+    pub(super) fn either(&self, first: &str, second: &str) -> Field<bool> {
+        let (first, second) = (self.of(first), self.of(second));
+        match (&first, &second) {
+            (Some(Spanned { value: true, .. }), _) | (_, None) => first,
+            _ => second,
+        }
+    }
+
+    fn set(&mut self, option: &str, value: bool, span: Span) {
+        self.0.insert(option.to_owned(), Spanned::new(value, span));
+    }
+}
+
+/// Options that `no` and `default` do not take back.
+const NOT_NEGATABLE: [&str; 11] = [
+    "tcpka",
+    "forwardfor",
+    "originalto",
+    "tcplog",
+    "httplog",
+    "httpslog",
+    "tcp-check",
+    "httpchk",
+    "mysql-check",
+    "pgsql-check",
+    "redis-check",
+];
+
+/// An `option`, `no option` or `default option` line.
+pub(super) fn lower(line: &Line, reader: &mut Reader, cx: &mut Context<'_>) {
+    let mut args = Args::new(line, 1);
+    let Some(word) = args.expect("option", "a name", cx) else {
+        return;
+    };
+    let option = word.text();
+    let known = OPTIONS.find(&option);
+    let plain = line.prefix == Prefix::Plain;
+    if !plain && NOT_NEGATABLE.contains(&option.as_ref()) {
+        cx.report.alert(
+            line.span,
+            format!("'option {option}' cannot be taken back: write the option that replaces it"),
+        );
+        return;
+    }
+    // To turn off what is not there is no mistake.
+    if !plain
+        && matches!(
+            known,
+            Some((Effect::Ignored(_) | Effect::Refused(_) | Effect::Http, _))
+        )
+    {
+        return;
+    }
+    match cx.effect(word, &format!("option {option}"), &OPTIONS) {
+        None => cx.unknown(word, "after 'option'", OPTIONS.names()),
+        Some(Effect::Http) => {
+            if option == "httplog" {
+                reader.settings.log_format = Some(Spanned::new("tcp".to_owned(), line.span));
+            }
+            reader.http.push((format!("option {option}"), line.span));
+        }
+        Some(Effect::Applies) => {
+            let places = known.map_or(0, |(_, places)| places);
+            if reader.stands_in(&format!("option {option}"), line.span, places, cx) {
+                apply(&option, line, &mut args, reader, cx);
+            }
+        }
+        Some(_) => {}
+    }
+}
+
+fn apply(
+    option: &str,
+    line: &Line,
+    args: &mut Args<'_>,
+    reader: &mut Reader,
+    cx: &mut Context<'_>,
+) {
+    let settings = &mut reader.settings;
+    if settings.checks.option(line, cx) {
+        return;
+    }
+    let on = line.prefix == Prefix::Plain;
+    match option {
+        "tcplog" => {
+            settings.log_format = Some(Spanned::new("tcp".to_owned(), line.span));
+        }
+        "redispatch" => {
+            let interval = match (on, args.peek()) {
+                (false, _) => 0,
+                (true, None) => -1,
+                (true, Some(word)) => match word.text().parse::<i64>() {
+                    Ok(interval) => {
+                        args.skip(1);
+                        interval
+                    }
+                    Err(_) => {
+                        let text = word.text();
+                        cx.report.alert(
+                            word.span,
+                            format!("'option redispatch' needs a number of retries, not '{text}'"),
+                        );
+                        return;
+                    }
+                },
+            };
+            settings.redispatch = Some(Spanned::new(interval, line.span));
+        }
+        _ => settings.flags.set(option, on, line.span),
+    }
+    args.finish(&format!("option {option}"), cx);
+}

@@ -1,0 +1,356 @@
+//! The lines of `defaults`, `frontend`, `backend` and `listen`.
+
+use haproxy_compat::keywords::{Effect, PROXY, place, sections_of};
+use haproxy_compat::span::{Span, Spanned};
+use haproxy_compat::suggest;
+use haproxy_compat::tree::{Line, SectionKind};
+use haproxy_compat::units::TimeUnit;
+
+use super::option;
+use super::server::{self, HttpWord};
+use super::settings::Settings;
+use super::words::{Args, Context, text};
+use super::{bind, log};
+use crate::config::raw::{Bind, Field, Server};
+
+/// Reads the lines of one section.
+pub(super) struct Reader {
+    kind: SectionKind,
+    /// What was inherited and said.
+    pub(super) settings: Settings,
+    /// `bind` lines.
+    pub(super) binds: Vec<Bind>,
+    /// `server` lines.
+    pub(super) servers: Vec<Server>,
+    /// `id`.
+    pub(super) id: Field<u64>,
+    /// Words of the section itself that mean something in `mode http` only.
+    pub(super) http: Vec<HttpWord>,
+}
+
+/// Timeouts about HTTP: they have no effect and harm nothing.
+const HTTP_TIMEOUTS: [&str; 3] = ["http-request", "http-keep-alive", "tarpit"];
+
+/// Words after `timeout`.
+const TIMEOUTS: [&str; 12] = [
+    "client",
+    "client-fin",
+    "connect",
+    "server",
+    "server-fin",
+    "tunnel",
+    "queue",
+    "check",
+    "client-hs",
+    "http-request",
+    "http-keep-alive",
+    "tarpit",
+];
+
+impl Reader {
+    /// A reader for a section that inherits `settings`.
+    pub(super) const fn new(kind: SectionKind, settings: Settings) -> Self {
+        Self {
+            kind,
+            settings,
+            binds: Vec::new(),
+            servers: Vec::new(),
+            id: None,
+            http: Vec::new(),
+        }
+    }
+
+    /// Takes one line.
+    pub(super) fn line(&mut self, line: &Line, cx: &mut Context<'_>) {
+        let word = &line.words[0];
+        let keyword = word.text();
+        let Some(effect) = cx.effect(word, &keyword, &PROXY) else {
+            self.unknown(line, cx);
+            return;
+        };
+        match effect {
+            Effect::Applies => {
+                let places = PROXY.find(&keyword).map_or(0, |(_, places)| places);
+                if self.stands_in(&keyword, line.span, places, cx) {
+                    self.apply(&keyword, line, cx);
+                }
+            }
+            Effect::Http => {
+                self.settings.page.line(line);
+                self.http.push((keyword.into_owned(), line.span));
+            }
+            _ => {}
+        }
+    }
+
+    /// How messages call the section.
+    fn section(&self) -> &'static str {
+        match self.kind {
+            SectionKind::Defaults => "defaults",
+            SectionKind::Frontend => "frontend",
+            SectionKind::Backend => "backend",
+            _ => "listen",
+        }
+    }
+
+    /// Whether `written` may stand in this section. Where HAProxy only warns, so do we.
+    pub(super) fn stands_in(
+        &self,
+        written: &str,
+        span: Span,
+        places: u8,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let section = self.section();
+        let here = match self.kind {
+            SectionKind::Defaults => place::DEFAULTS,
+            SectionKind::Frontend => place::FRONTEND,
+            SectionKind::Backend => place::BACKEND,
+            _ => place::LISTEN,
+        };
+        if places & here != 0 {
+            return true;
+        }
+        let fatal = here == place::DEFAULTS || matches!(written, "server" | "default-server");
+        if fatal {
+            cx.report
+                .alert(span, format!("'{written}' is not allowed in '{section}'"));
+        } else {
+            cx.report.warning(
+                span,
+                format!("'{written}' is ignored: it has no meaning in '{section}'"),
+            );
+        }
+        let keyword = written.split(' ').next().unwrap_or(written);
+        match (keyword, self.kind) {
+            ("maxconn", _) => cx.report.help("'fullconn' is the keyword of backends"),
+            ("fullconn", _) => cx.report.help("'maxconn' is the keyword of frontends"),
+            ("option" | "timeout", SectionKind::Frontend) => cx
+                .report
+                .help("it is about servers and belongs in 'backend' or 'listen'"),
+            ("option" | "timeout", _) => cx
+                .report
+                .help("it is about clients and belongs in 'frontend' or 'listen'"),
+            _ => cx.report.help(sections_of(keyword).map_or_else(
+                || "move it to another section".to_owned(),
+                |sections| format!("it belongs in {sections}"),
+            )),
+        };
+        false
+    }
+
+    fn unknown(&self, line: &Line, cx: &mut Context<'_>) {
+        let word = &line.words[0];
+        let keyword = word.text();
+        let section = self.section();
+        cx.report
+            .alert(word.span, format!("'{keyword}' is unknown in '{section}'"));
+        if let Some(sections) = sections_of(&keyword) {
+            cx.report.help(format!("it belongs in {sections}"));
+        } else if server_word(&keyword)
+            && matches!(self.kind, SectionKind::Backend | SectionKind::Listen)
+        {
+            cx.report.help(format!(
+                "'{keyword}' stands on a 'server' or 'default-server' line"
+            ));
+        } else if let Some(near) = suggest::nearest(&keyword, PROXY.names().chain(super::SECTIONS))
+        {
+            cx.report.help(format!("did you mean '{near}'?"));
+        }
+    }
+
+    fn apply(&mut self, keyword: &str, line: &Line, cx: &mut Context<'_>) {
+        let args = &mut Args::new(line, 1);
+        let settings = &mut self.settings;
+        match keyword {
+            "bind" => return self.binds.extend(bind::lower(line, cx)),
+            "server" => {
+                let server = server::lower(line, &settings.template, &mut self.http, cx);
+                return self.servers.extend(server);
+            }
+            "default-server" => {
+                return server::default_server(line, &mut settings.template, &mut self.http, cx);
+            }
+            "option" => return option::lower(line, self, cx),
+            "timeout" => return self.timeout(line, cx),
+            "log" => return log::proxy(line, &mut settings.log, cx),
+            "tcp-check" => return settings.checks.rule(line, cx),
+            "http-check" => return settings.checks.http_rule(line, cx),
+            "balance" => return self.balance(line, cx),
+            "mode" => return self.mode(line, cx),
+            "source" => return self.source(line, cx),
+            "disabled" => settings.disabled = true,
+            "enabled" => settings.disabled = false,
+            "default_backend" => {
+                set(
+                    &mut settings.default_backend,
+                    args.text(keyword, "a backend's name", cx),
+                );
+            }
+            "id" => set(&mut self.id, args.number(keyword, cx)),
+            "maxconn" => set(&mut settings.maxconn, args.number(keyword, cx)),
+            "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),
+            "retries" => set(&mut settings.retries, args.number(keyword, cx)),
+            "fullconn" => set(&mut settings.fullconn, args.number(keyword, cx)),
+            _ => keepalive(keyword, args, settings, cx),
+        }
+        args.finish(keyword, cx);
+    }
+
+    fn mode(&mut self, line: &Line, cx: &mut Context<'_>) {
+        let mut args = Args::new(line, 1);
+        let Some(word) = args.expect("mode", "'tcp' or 'http'", cx) else {
+            return;
+        };
+        match word.text().as_ref() {
+            "tcp" | "http" => self.settings.mode = Some(text(word)),
+            "health" => {
+                cx.report
+                    .alert(word.span, "HAProxy no longer knows 'mode health'")
+                    .help("/health is answered by a 'mode http' listener with 'stats enable'");
+            }
+            _ => cx.unknown(word, "after 'mode'", ["tcp", "http"]),
+        }
+        args.finish("mode", cx);
+    }
+
+    fn balance(&mut self, line: &Line, cx: &mut Context<'_>) {
+        let mut args = Args::new(line, 1);
+        let Some(word) = args.next() else {
+            self.settings.balance = Some(Spanned::new("roundrobin".to_owned(), line.span));
+            return;
+        };
+        let policy = word.text();
+        let name = policy.split('(').next().unwrap_or_default();
+        match name {
+            "uri" | "url_param" | "hdr" => {
+                cx.report.warning(
+                    line.span,
+                    format!("'balance {name}' needs 'mode http': 'roundrobin' is used instead"),
+                );
+                self.settings.balance = Some(Spanned::new("roundrobin".to_owned(), word.span));
+                return;
+            }
+            "rdp-cookie" | "hash" | "log-hash" | "sticky" => {
+                cx.report
+                    .alert(word.span, format!("'balance {name}' is not supported"))
+                    .help("'balance source' keeps a client with its server");
+                return;
+            }
+            _ => self.settings.balance = Some(text(word)),
+        }
+        args.finish("balance", cx);
+    }
+
+    fn source(&mut self, line: &Line, cx: &mut Context<'_>) {
+        let mut args = Args::new(line, 1);
+        let Some(word) = args.expect("source", "an address", cx) else {
+            return;
+        };
+        self.settings.source = Some(cx.address(word));
+        if let Some(word) = args.next() {
+            let option = word.text();
+            if matches!(option.as_ref(), "usesrc" | "interface") {
+                cx.report.alert(
+                    word.span,
+                    format!("'{option}' is not supported: servers would see another source"),
+                );
+            } else {
+                cx.unknown(word, "after 'source'", ["usesrc", "interface"]);
+            }
+        }
+    }
+
+    fn timeout(&mut self, line: &Line, cx: &mut Context<'_>) {
+        let mut args = Args::new(line, 1);
+        let Some(word) = args.expect("timeout", "a name such as 'client'", cx) else {
+            return;
+        };
+        let name = word.text();
+        if !TIMEOUTS.contains(&name.as_ref()) {
+            cx.unknown(word, "after 'timeout'", TIMEOUTS);
+            return;
+        }
+        let keyword = format!("timeout {name}");
+        let value = args.time(&keyword, TimeUnit::Milliseconds, cx);
+        if value.is_some() {
+            args.finish(&keyword, cx);
+        }
+        let places = match name.as_ref() {
+            "client" | "client-fin" | "client-hs" => {
+                place::DEFAULTS | place::FRONTEND | place::LISTEN
+            }
+            name if HTTP_TIMEOUTS.contains(&name) => return,
+            _ => place::DEFAULTS | place::BACKEND | place::LISTEN,
+        };
+        if !self.stands_in(&keyword, line.span, places, cx) {
+            return;
+        }
+        let (client, server) = (&mut self.settings.client, &mut self.settings.server);
+        let field = match name.as_ref() {
+            "client" => &mut client.client,
+            "client-fin" => &mut client.client_fin,
+            "connect" => &mut server.connect,
+            "server" => &mut server.server,
+            "server-fin" => &mut server.server_fin,
+            "tunnel" => &mut server.tunnel,
+            "queue" => &mut server.queue,
+            "check" => &mut server.check,
+            _ => {
+                cx.report.warning(
+                    line.span,
+                    "'timeout client-hs' is ignored: 'timeout client' counts",
+                );
+                return;
+            }
+        };
+        set(field, value);
+    }
+
+    /// HAProxy's warning for what only HTTP proxies understand, once a line.
+    pub(super) fn warn_of_http(&self, name: &str, cx: &mut Context<'_>) {
+        let mut lines: Vec<Span> = Vec::new();
+        for (word, span) in &self.http {
+            if lines.contains(span) {
+                continue;
+            }
+            lines.push(*span);
+            let instead = match word.as_str() {
+                "option httplog" => "; lines are those of 'option tcplog'",
+                _ => "",
+            };
+            cx.report.warning(
+                *span,
+                format!("'{word}' is ignored: {name} is not in 'mode http'{instead}"),
+            );
+        }
+    }
+}
+
+/// Whether `keyword` is a word of `server` lines.
+fn server_word(keyword: &str) -> bool {
+    haproxy_compat::keywords::SERVER.find(keyword).is_some()
+}
+
+/// Keeps what was there when the line was wrong.
+fn set<T>(field: &mut Field<T>, value: Field<T>) {
+    if value.is_some() {
+        *field = value;
+    }
+}
+
+/// `clitcpka-…` and `srvtcpka-…`; bare times are seconds here.
+fn keepalive(keyword: &str, args: &mut Args<'_>, settings: &mut Settings, cx: &mut Context<'_>) {
+    let side = if keyword.starts_with("cli") {
+        &mut settings.client_keepalive
+    } else {
+        &mut settings.server_keepalive
+    };
+    if keyword.ends_with("-cnt") {
+        set(&mut side.cnt, args.number(keyword, cx));
+    } else if keyword.ends_with("-idle") {
+        set(&mut side.idle, args.time(keyword, TimeUnit::Seconds, cx));
+    } else {
+        set(&mut side.intvl, args.time(keyword, TimeUnit::Seconds, cx));
+    }
+}

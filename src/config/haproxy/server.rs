@@ -1,0 +1,152 @@
+//! `server` and `default-server` lines.
+
+use haproxy_compat::keywords::{Effect, SERVER};
+use haproxy_compat::span::{Span, Spanned};
+use haproxy_compat::tree::{Line, Word};
+use haproxy_compat::units::TimeUnit;
+
+use super::words::{Args, Context, text};
+use crate::config::raw::{CheckSettings, Server};
+
+/// A word about HTTP that was left out, for the warning that only proxies in `mode tcp` get.
+pub(super) type HttpWord = (String, Span);
+
+/// A `server` line, completed by what `default-server` said before.
+pub(super) fn lower(
+    line: &Line,
+    template: &Server,
+    http: &mut Vec<HttpWord>,
+    cx: &mut Context<'_>,
+) -> Option<Server> {
+    let mut args = Args::new(line, 1);
+    let name = args.expect("server", "a name and an address", cx)?;
+    let address = args.expect(
+        "server",
+        "an address such as '10.0.0.1:3306' after the name",
+        cx,
+    )?;
+    let mut server = Server {
+        name: text(name),
+        address: cx.address(address),
+        ..template.clone()
+    };
+    options(&mut args, "server", &mut server, http, cx);
+    Some(server)
+}
+
+/// A server that nothing was said of.
+pub(super) fn empty_template() -> Server {
+    let nothing = Spanned::new(String::new(), Span::default());
+    Server::new(nothing.clone(), nothing)
+}
+
+/// A `default-server` line: changes what the servers below it start from.
+pub(super) fn default_server(
+    line: &Line,
+    template: &mut Server,
+    http: &mut Vec<HttpWord>,
+    cx: &mut Context<'_>,
+) {
+    let mut args = Args::new(line, 1);
+    if args.peek().is_none() {
+        cx.report.alert(line.span, "'default-server' needs options");
+    }
+    options(&mut args, "default-server", template, http, cx);
+}
+
+fn options(
+    args: &mut Args<'_>,
+    keyword: &str,
+    server: &mut Server,
+    http: &mut Vec<HttpWord>,
+    cx: &mut Context<'_>,
+) {
+    while let Some(word) = args.next() {
+        let option = word.text();
+        match cx.effect(word, &option, &SERVER) {
+            None => {
+                cx.unknown(word, &format!("in a '{keyword}' line"), SERVER.names());
+                if keyword == "default-server" && option.contains(['.', ':']) {
+                    cx.report
+                        .help("'default-server' takes no name and no address");
+                }
+                // What follows may be its arguments.
+                break;
+            }
+            Some(Effect::Applies) if option == "id" && keyword == "default-server" => {
+                cx.report
+                    .alert(word.span, "'id' cannot be the same for all servers");
+                args.skip(1);
+            }
+            Some(Effect::Applies) => {
+                if !check_option(&option, word, args, &mut server.check_settings, cx) {
+                    server_option(&option, word, args, server, cx);
+                }
+            }
+            Some(effect) => {
+                if effect == Effect::Http {
+                    http.push((option.clone().into_owned(), word.span));
+                }
+                args.skip(SERVER.find(&option).map_or(0, |(_, count)| count));
+            }
+        }
+    }
+}
+
+/// Sets what `option` says about the check; false if it is about something else.
+fn check_option(
+    option: &str,
+    word: &Word,
+    args: &mut Args<'_>,
+    check: &mut CheckSettings,
+    cx: &mut Context<'_>,
+) -> bool {
+    match option {
+        "inter" => check.inter = args.time(option, TimeUnit::Milliseconds, cx),
+        "fastinter" => check.fastinter = args.time(option, TimeUnit::Milliseconds, cx),
+        "downinter" => check.downinter = args.time(option, TimeUnit::Milliseconds, cx),
+        "rise" => check.rise = args.number(option, cx),
+        "fall" => check.fall = args.number(option, cx),
+        "port" => check.port = args.number(option, cx),
+        "addr" => {
+            let address = args.expect(option, "an address", cx);
+            check.addr = address.map(|word| cx.address(word));
+        }
+        "check-send-proxy" => check.send_proxy = Some(Spanned::new(true, word.span)),
+        "no-check-send-proxy" => check.send_proxy = Some(Spanned::new(false, word.span)),
+        _ => return false,
+    }
+    true
+}
+
+fn server_option(
+    option: &str,
+    word: &Word,
+    args: &mut Args<'_>,
+    server: &mut Server,
+    cx: &mut Context<'_>,
+) {
+    let flag = |value| Some(Spanned::new(value, word.span));
+    let header = |version: &str| Some(Spanned::new(version.to_owned(), word.span));
+    match option {
+        "check" => server.check = flag(true),
+        "no-check" => server.check = flag(false),
+        "backup" => server.backup = flag(true),
+        "no-backup" => server.backup = flag(false),
+        "disabled" => server.disabled = flag(true),
+        "enabled" => server.disabled = flag(false),
+        "weight" => server.weight = args.number(option, cx),
+        "maxconn" => server.maxconn = args.number(option, cx),
+        "id" => server.id = args.number(option, cx),
+        "tcp-ut" => server.tcp_ut = args.time(option, TimeUnit::Milliseconds, cx),
+        "on-marked-down" => server.on_marked_down = args.text(option, "'shutdown-sessions'", cx),
+        "on-marked-up" => {
+            server.on_marked_up = args.text(option, "'shutdown-backup-sessions'", cx);
+        }
+        "send-proxy" => server.send_proxy = header("v1"),
+        "send-proxy-v2" => server.send_proxy = header("v2"),
+        // `no-send-proxy` and `no-send-proxy-v2` each take back their own version only.
+        "no-send-proxy" => drop(server.send_proxy.take_if(|version| version.value == "v1")),
+        _ => drop(server.send_proxy.take_if(|version| version.value == "v2")),
+    }
+}

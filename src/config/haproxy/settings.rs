@@ -1,0 +1,74 @@
+//! What a proxy section says before it is known what the section becomes: the state that `defaults`
+//! hands down.
+
+use super::check::Checks;
+use super::option::Flags;
+use super::server;
+use super::stats::Page;
+use crate::config::raw::{ClientTimeouts, Field, Keepalive, Log, Server, ServerTimeouts};
+
+/// What a section says that the sections below it can inherit.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) mode: Field<String>,
+    pub(super) disabled: bool,
+    pub(super) client: ClientTimeouts,
+    pub(super) server: ServerTimeouts,
+    pub(super) default_backend: Field<String>,
+    pub(super) maxconn: Field<u64>,
+    pub(super) backlog: Field<u64>,
+    pub(super) retries: Field<u64>,
+    pub(super) redispatch: Field<i64>,
+    pub(super) fullconn: Field<u64>,
+    pub(super) source: Field<String>,
+    pub(super) balance: Field<String>,
+    pub(super) flags: Flags,
+    pub(super) client_keepalive: Keepalive,
+    pub(super) server_keepalive: Keepalive,
+    pub(super) log: Vec<Log>,
+    pub(super) log_format: Field<String>,
+    pub(super) checks: Checks,
+    pub(super) template: Server,
+    pub(super) page: Page,
+}
+
+impl Settings {
+    /// Nothing said.
+    pub(super) fn new() -> Self {
+        Self {
+            mode: None,
+            disabled: false,
+            client: ClientTimeouts::default(),
+            server: ServerTimeouts::default(),
+            default_backend: None,
+            maxconn: None,
+            backlog: None,
+            retries: None,
+            redispatch: None,
+            fullconn: None,
+            source: None,
+            balance: None,
+            flags: Flags::default(),
+            client_keepalive: Keepalive::default(),
+            server_keepalive: Keepalive::default(),
+            log: Vec::new(),
+            log_format: None,
+            checks: Checks::default(),
+            template: server::empty_template(),
+            page: Page::default(),
+        }
+    }
+
+    /// What a section starts from that inherits these.
+    pub(super) fn inherited(&self) -> Self {
+        Self {
+            checks: self.checks.inherited(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether the section speaks HTTP.
+    pub(super) fn is_http(&self) -> bool {
+        self.mode.as_ref().is_some_and(|mode| mode.value == "http")
+    }
+}

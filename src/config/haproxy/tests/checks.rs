@@ -1,0 +1,103 @@
+//! Check rules as people write them.
+
+use super::*;
+use crate::config::raw::{HttpMatch, Pattern, Step};
+
+#[test]
+fn tcp_check_rules_keep_their_order_and_comments() {
+    let config = clean(
+        "defaults\n option tcp-check\n tcp-check connect\nbackend inherits\nbackend b\n\
+         tcp-check connect port 5 linger\n tcp-check comment ask\n tcp-check send PING\\r\\n\n\
+         tcp-check send-binary 0d0A comment nl\n tcp-check expect min-recv 4 !string +PONG\n\
+         tcp-check comment told\n tcp-check expect rstring ^x\n tcp-check expect string z\n",
+    );
+    let script = |index: usize| match value(&config.backends[index].check) {
+        Some(CheckKind::Script(steps)) => steps,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(
+        script(0).as_slice(),
+        [Step::Connect { port: None, .. }]
+    ));
+    let steps = script(1);
+    assert_eq!(steps.len(), 6);
+    assert!(
+        matches!(&steps[0], Step::Connect { port: Some(port), linger: true, comment: None, .. } if port.value == 5)
+    );
+    match (&steps[1], &steps[2]) {
+        (
+            Step::Send {
+                data: ping,
+                binary: false,
+                comment: Some(ask),
+            },
+            Step::Send {
+                data: nl,
+                binary: true,
+                comment: Some(own),
+            },
+        ) => {
+            assert_eq!(
+                (ping.value.as_slice(), nl.value.as_slice()),
+                (&b"PING\r\n"[..], &b"\r\n"[..])
+            );
+            assert_eq!((ask.value.as_str(), own.value.as_str()), ("ask", "nl"));
+        }
+        other => panic!("{other:?}"),
+    }
+    let expects: Vec<_> = steps[3..]
+        .iter()
+        .map(|step| match step {
+            Step::Expect(expect) => expect,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(expects[0].pattern.value, Pattern::Text(b"+PONG".to_vec()));
+    assert!(expects[0].negated && value(&expects[0].min_recv) == Some(4));
+    assert_eq!(expects[1].pattern.value, Pattern::Regex("^x".to_owned()));
+    // A comment holds for the rules after it until one of another kind follows.
+    let comments: Vec<_> = expects.iter().map(|e| string(&e.comment)).collect();
+    assert_eq!(comments, [None, Some("told"), Some("told")]);
+}
+
+#[test]
+fn httpchk_as_patroni_users_write_it() {
+    let config = clean(
+        "backend b\n option httpchk OPTIONS /primary\n http-check expect status 200\n\
+         default-server inter 3s fall 3 rise 2 on-marked-down shutdown-sessions\n\
+         server a 10.0.0.1:5432 maxconn 100 check port 8008\n\
+         backend c\n option httpchk GET / \"HTTP/1.1\\r\\nHost: db\"\n\
+         http-check send hdr X y body z\n http-check expect ! rstring ^bad\n",
+    );
+    let http = |index: usize| match value(&config.backends[index].check) {
+        Some(CheckKind::Http(http)) => http,
+        other => panic!("{other:?}"),
+    };
+    let patroni = http(0);
+    assert_eq!(string(&patroni.method), Some("OPTIONS"));
+    assert_eq!(string(&patroni.uri), Some("/primary"));
+    let expect = patroni.expect.expect("written").value;
+    assert_eq!(
+        (expect.negated, expect.matcher),
+        (false, HttpMatch::Status("200".to_owned()))
+    );
+    assert_eq!(
+        value(&config.backends[0].servers[0].check_settings.port),
+        Some(8008)
+    );
+
+    let other = http(1);
+    assert_eq!(string(&other.version), Some("HTTP/1.1"));
+    let headers: Vec<_> = other
+        .headers
+        .iter()
+        .map(|header| (header.name.value.as_str(), header.value.value.as_str()))
+        .collect();
+    assert_eq!(headers, [("Host", "db"), ("X", "y")]);
+    assert_eq!(value(&other.body), Some(b"z".to_vec()));
+    let expect = other.expect.expect("written").value;
+    assert_eq!(
+        (expect.negated, expect.matcher),
+        (true, HttpMatch::Regex("^bad".to_owned()))
+    );
+}

@@ -1,0 +1,209 @@
+//! Messages: what was written, why it is wrong, what to write instead.
+//!
+//! A row of a table is `severity | text | part of the message | part of the hint`; `~` in a text
+//! begins a new line.
+
+use super::*;
+
+/// Lines of a `listen` section.
+const LISTEN: &str = "
+alert | blance source | 'blance' is unknown in 'listen' | mean 'balance'
+alert | fronted x | 'fronted' is unknown | mean 'frontend'
+alert | rise 5 | 'rise' is unknown | 'default-server' line
+alert | daemon | 'daemon' is unknown in 'listen' | belongs in 'global'
+alert | contimeout 5 | no longer knows 'contimeout' | timeout connect
+alert | acl a src 1.1.1.1 | 'acl' is not supported:  |
+alert | use_backend b if TRUE | 'use_backend' is not supported |
+alert | stick-table type ip size 1k | not supported: stick tables |
+alert | tcp-request inspect-delay 5s | 'tcp-request' is not supported |
+warning | bind-process 1 | 'bind-process' is ignored |
+warning | log-format x | 'log-format' is ignored: log lines keep |
+warning | hash-type consistent | 'hash-type' is ignored |
+warning | option forwardfor | 'option forwardfor' is ignored: 'l' is not in |
+warning | option httplog | lines are those of 'option tcplog' |
+warning | cookie a insert | 'cookie' is ignored: 'l' is not in 'mode http' |
+warning | stats enable | 'stats' is ignored: 'l' is not in 'mode http' |
+warning | option splice-auto | 'option splice-auto' is ignored |
+alert | option ssl-hello-chk | 'option ssl-hello-chk' is not supported |
+alert | option http-tunnel | no longer knows 'option http-tunnel' | remove it
+alert | option dontlognul | 'dontlognul' is unknown after | 'dontlognull'
+alert | option | 'option' needs a name |
+alert | option tcpka x | unexpected 'x' after 'option tcpka' |
+alert | no option tcplog | cannot be taken back |
+alert | option redispatch x | needs a number of retries |
+alert | option mysql-check usr x | 'usr' is unknown | mean 'user'
+alert | option mysql-check user | needs an account |
+alert | option pgsql-check | needs an account | user NAME
+alert | timeout clent 5s | 'clent' is unknown after 'timeout' | 'client'
+alert | timeout client | 'timeout client' needs a time |
+alert | timeout client 5x | unexpected character 'x' | us, ms, s, m, h, d
+alert | timeout client 25d | the maximum is 2147483647 ms |
+alert | timeout client 5s 6s | unexpected '6s' |
+warning | timeout client 1m30s | '1m30s' is ignored: it is 1m | a time is
+alert | retries x | needs a number, and 'x' is none |
+alert | retries -1 | needs a number, and '-1' is none |
+alert | maxconn | 'maxconn' needs a number |
+alert | mode htp | 'htp' is unknown after 'mode' | mean 'http'
+alert | mode health | no longer knows 'mode health' | /health
+warning | balance uri | needs 'mode http': 'roundrobin' is used |
+alert | balance rdp-cookie(x) | 'balance rdp-cookie' is not | balance source
+alert | balance source x | unexpected 'x' after 'balance' |
+alert | source 1.1.1.1 usesrc clientip | 'usesrc' is not supported |
+alert | log 127.0.0.1 | needs a facility such as 'local0' |
+alert | log | 'log' needs a target |
+alert | bind | 'bind' needs an address |
+alert | bind :1 acept-proxy | 'acept-proxy' is unknown | 'accept-proxy'
+alert | bind :1 ssl | 'ssl' is not supported: TLS is not terminated |
+alert | bind /x mode 9 | permissions in octal |
+warning | bind :1 tfo | 'tfo' is ignored |
+alert | server a | an address such as |
+alert | server | needs a name and an address |
+alert | server a :1 chek | 'chek' is unknown in a 'server' line | 'check'
+alert | server a :1 inter | 'inter' needs a time |
+alert | server a :1 track x | 'track' is not supported |
+warning | server a :1 slowstart 5s check | 'slowstart' is ignored |
+warning | server a :1 cookie a | 'cookie' is ignored |
+warning | server a :1 resolvers d | 'resolvers' is ignored: host names |
+alert | default-server 1.1.1.1:1 | '1.1.1.1:1' is unknown | no address
+alert | default-server id 4 | 'id' cannot be the same |
+alert | default-server | 'default-server' needs options |
+warning | tcp-check connect | rules of 'l' are ignored | option tcp-check
+warning | http-check expect status 200 | are ignored | option httpchk
+";
+
+/// Lines below `option tcp-check`.
+const TCP_CHECKS: &str = "
+alert | tcp-check | 'tcp-check' needs a rule |
+alert | tcp-check conect | 'conect' is unknown after 'tcp-check' | 'connect'
+alert | tcp-check connect foo | 'foo' is unknown |
+alert | tcp-check connect ssl | 'ssl' is not supported |
+alert | tcp-check send a~ tcp-check connect | already use a connection | first rule
+alert | tcp-check send | 'send' needs what to send |
+alert | tcp-check send a b | unexpected 'b' after 'send' |
+alert | tcp-check send-binary 0 | hexadecimal digits in pairs | 0d0a
+alert | tcp-check send-binary zz | hexadecimal digits in pairs | 0d0a
+alert | tcp-check send-lf x | 'tcp-check send-lf' is not supported |
+alert | tcp-check set-var(check.x) int(1) | is not supported |
+alert | tcp-check expect | needs a match |
+alert | tcp-check expect ! | needs a match |
+alert | tcp-check expect sting a | 'sting' is unknown | 'string'
+alert | tcp-check expect string | 'string' needs a pattern |
+alert | tcp-check expect string a b | unexpected 'b' |
+alert | tcp-check expect min-recv x string a | 'x' is none |
+alert | tcp-check comment | 'comment' needs a text |
+";
+
+/// Lines below `option httpchk`.
+const HTTP_CHECKS: &str = "
+alert | http-check | 'http-check' needs a rule |
+alert | http-check expekt | 'expekt' is unknown | 'expect'
+alert | http-check connect port 5 | is not supported | 'port'
+alert | http-check send foo | 'foo' is unknown |
+alert | http-check send body-lf x | 'body-lf' is not supported |
+alert | http-check expect hdr name x | 'http-check expect hdr' is not | 'status'
+alert | http-check expect status | needs codes such as '200' |
+alert | http-check expect status 200~ http-check expect status 201 | a second 'http-check expect' | 200,204
+";
+
+/// Whole files.
+const SECTIONS_AND_PLACES: &str = "
+alert | global~ maxcon 5 | 'maxcon' is unknown in 'global' | 'maxconn'
+alert | global~ bind :1 | 'bind' is unknown | 'frontend' or 'listen'
+warning | global~ nbproc 4 | 'nbproc' is ignored: one process |
+warning | global~ ca-base /x | 'ca-base' is ignored: TLS |
+warning | global~ stats socket /x | no command socket | stats enable
+alert | global~ stats sock /x | 'sock' is unknown | 'socket'
+alert | global~ maxsessrate 5 | 'maxsessrate' is not supported |
+alert | global~ daemon x | unexpected 'x' after 'daemon' |
+alert | global~ log global | names itself | /dev/log
+alert | global~ setenv X | needs a name and a value | quote
+alert | global~ unix-bind foo | 'foo' is unknown |
+alert | global~ no option x | 'option' is unknown in 'global' |
+alert | frontend f~ server a :1 | 'server' is not allowed | 'backend'
+alert | defaults~ bind :1 | 'bind' is not allowed in 'defaults' |
+warning | backend b~ bind :1 | 'bind' is ignored | 'frontend'
+warning | backend b~ maxconn 5 | 'maxconn' is ignored | fullconn
+warning | frontend f~ fullconn 5 | 'fullconn' is ignored | maxconn
+warning | backend b~ timeout client 5 | 'timeout client' is | clients
+warning | frontend f~ option tcp-check | 'option tcp-check' | servers
+alert | backend b from x | 'x' is unknown as a 'defaults' |
+alert | defaults d~defaults d~backend b from d | two 'defaults' sections are called 'd' | different names
+warning | resolvers r~ nameserver a 1:1 | 'resolvers' section is |
+warning | peers p~ peer a 1:1 | 'peers' section is ignored |
+alert | log-forward l | 'log-forward' is not supported |
+alert | frontend f~ mode http~ bind :1 | 'f' is in 'mode http' | tcp
+alert | listen l~ mode http~ bind :1~ stats enable~ server a :1 | 'l' is in 'mode http' | byte for byte
+";
+
+/// Loads each text of `table` below `before`: exactly one message is given.
+fn check(table: &str, before: &str) {
+    for row in table.lines().filter(|row| !row.is_empty()) {
+        let mut cells = row.split('|').map(str::trim);
+        let mut cell = || cells.next().unwrap_or_default();
+        let (severity, text, part, hint) = (cell(), cell(), cell(), cell());
+        let text = text.replace('~', "\n");
+        let (_, report) = load(&format!("{before}{text}\n"));
+        let found: Vec<&Diagnostic> = report.iter().collect();
+        assert_eq!(found.len(), 1, "{row}: {:?}", messages_of(&report));
+        let expected = match severity {
+            "alert" => Severity::Alert,
+            "warning" => Severity::Warning,
+            _ => panic!("{row}: unknown severity"),
+        };
+        assert_eq!(found[0].severity, expected, "{row}");
+        assert!(
+            found[0].message.contains(part),
+            "{row}: {}",
+            found[0].message
+        );
+        let help = found[0].help.as_deref().unwrap_or_default();
+        assert!(help.contains(hint), "{row}: help {help:?}");
+    }
+}
+
+#[test]
+fn of_lines_in_proxies() {
+    check(LISTEN, "listen l\n");
+}
+
+#[test]
+fn of_checks() {
+    check(TCP_CHECKS, "backend b\noption tcp-check\n");
+    check(HTTP_CHECKS, "backend b\noption httpchk\n");
+}
+
+#[test]
+fn of_sections_and_places() {
+    check(SECTIONS_AND_PLACES, "");
+}
+
+#[test]
+fn rules_that_guard_statistics_are_refused() {
+    let (_, report) = load(
+        "listen l\n mode http\n bind :1\n stats enable\n monitor-uri /up\n http-request deny\n",
+    );
+    assert!(report.is_refused());
+    let messages = messages_of(&report);
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    assert!(messages[0].contains("who may ask"));
+    assert!(messages[2].contains("'monitor-uri' is ignored"));
+}
+
+#[test]
+fn http_words_in_defaults_are_silent_under_mode_http_only() {
+    let lines = "option forwardfor\n errorfile 503 /x\n timeout http-request 5s\n";
+    let (_, report) = load(&format!("defaults\n mode http\n {lines}"));
+    assert!(report.is_empty(), "{:?}", messages_of(&report));
+    let (_, report) = load(&format!("defaults\n mode tcp\n {lines}"));
+    assert_eq!(messages_of(&report).len(), 2);
+    assert!(!report.is_refused());
+}
+
+#[test]
+fn a_wrong_line_leaves_the_rest_as_it_was() {
+    let (config, report) = load("defaults\n retries 5\nbackend b\n retries x\n timeout server y\n");
+    assert!(report.is_refused());
+    assert_eq!(value(&config.backends[0].retries), Some(5));
+    let spanned: &Field<Duration> = &config.backends[0].timeouts.server;
+    assert_eq!(spanned, &None::<Spanned<Duration>>);
+}
