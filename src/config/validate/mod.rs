@@ -221,8 +221,7 @@ impl Context<'_> {
             self.report.warning(name.span, message);
             let words = words.join("', '");
             self.report.help(format!(
-                "set timeout '{words}' to more than zero: without it a peer that vanished is kept \
-                 forever"
+                "set timeout '{words}' to more than zero, or a peer that vanished is kept forever"
             ));
         }
     }

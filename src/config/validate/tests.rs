@@ -480,6 +480,14 @@ fn redispatch_counts_as_in_haproxy() {
 }
 
 #[test]
+fn a_value_that_many_servers_share_is_refused_once() {
+    let text =
+        "[backend.b]\ncheck = { rise = 0 }\nserver.a = \"10.0.0.1:1\"\nserver.b = \"10.0.0.2:1\"\n";
+    let message = "2: rise of the check of server 'b/a': 0 is out of range";
+    assert_eq!(messages(&[text]), [message]);
+}
+
+#[test]
 fn every_host_is_resolved_once() {
     let servers = (0..3).map(|at_line| {
         let name = at(at_line, format!("s{at_line}"));
