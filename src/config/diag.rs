@@ -20,8 +20,8 @@ pub enum Look {
     Coloured,
 }
 
-/// Renders everything with its lines, carets and hints, and a summary at the end; empty for an
-/// empty report.
+/// Renders everything with its lines, carets and hints, in the order of the files, and a summary at
+/// the end; empty for an empty report.
 #[must_use]
 pub fn render(report: &Report, sources: &SourceMap, look: Look) -> String {
     if report.is_empty() {
@@ -32,7 +32,9 @@ pub fn render(report: &Report, sources: &SourceMap, look: Look) -> String {
         Look::Coloured => Renderer::styled(),
     };
     let mut text = String::new();
-    for diagnostic in report.iter() {
+    let mut found: Vec<&Diagnostic> = report.iter().collect();
+    found.sort_by_key(|found| found.span.map(|span| (span.file, span.start)));
+    for diagnostic in found {
         let groups = groups(diagnostic, sources);
         let _ = writeln!(text, "{}\n", renderer.render(&groups));
     }

@@ -14,7 +14,7 @@ pub mod defaults;
 pub mod diag;
 pub mod diff;
 pub mod export;
-mod haproxy;
+pub mod haproxy;
 pub mod model;
 pub mod raw;
 mod suggest;
@@ -64,7 +64,7 @@ pub fn load(
     let mut report = Report::default();
     let raw = match language {
         Language::Toml => read_toml(sources, &mut report),
-        Language::Haproxy => read_haproxy(sources, surroundings, &mut report),
+        Language::Haproxy => Some(read_haproxy(sources, surroundings, &mut report)),
     };
     let config =
         raw.and_then(|raw| validate::validate(&raw, &mut *surroundings.resolve, &mut report));
@@ -84,8 +84,8 @@ fn read_haproxy(
     sources: &SourceMap,
     surroundings: &mut Surroundings<'_>,
     report: &mut Report,
-) -> Option<raw::Config> {
+) -> raw::Config {
     let environment = &mut *surroundings.environment;
     let tree = haproxy_compat::parse::parse(sources, environment, surroundings.facts, report);
-    Some(haproxy::lower(&tree, environment, report))
+    haproxy::lower(&tree, environment, report)
 }

@@ -3,11 +3,20 @@
 use super::*;
 use crate::config::model::{Balance, CheckKind, MysqlDialect, ServerAddr};
 
-/// Loads TOML; every name that ends in `.test` has the address 192.0.2.7.
+/// Loads TOML.
 pub(in crate::config) fn load_toml(texts: &[&str]) -> (Option<model::Config>, Report, SourceMap) {
+    load_texts(Language::Toml, texts)
+}
+
+/// Loads texts; every name that ends in `.test` has the address 192.0.2.7.
+fn load_texts(language: Language, texts: &[&str]) -> (Option<model::Config>, Report, SourceMap) {
     let mut sources = SourceMap::default();
+    let extension = match language {
+        Language::Toml => "toml",
+        Language::Haproxy => "cfg",
+    };
     for (number, text) in texts.iter().enumerate() {
-        sources.add(format!("{number}.toml"), *text);
+        sources.add(format!("{number}.{extension}"), *text);
     }
     let mut resolve = |name: &str| match name.ends_with(".test") {
         true => Ok(vec!["192.0.2.7".parse().expect("an address")]),
@@ -18,7 +27,7 @@ pub(in crate::config) fn load_toml(texts: &[&str]) -> (Option<model::Config>, Re
         environment: &mut Environment::new(),
         facts: &no_facts(),
     };
-    let (config, report) = load(Language::Toml, &sources, &mut surroundings);
+    let (config, report) = load(language, &sources, &mut surroundings);
     (config, report, sources)
 }
 
@@ -96,4 +105,226 @@ fn the_example_loads_as_it_is_written() {
             (2, 3, 2)
         );
     }
+}
+
+const REFERENCE: &str = include_str!("../../conf/reference.toml");
+
+#[test]
+fn the_files_that_are_shipped_load() {
+    for text in [
+        include_str!("../../conf/minimal.toml"),
+        include_str!("../../conf/mysql.toml"),
+        include_str!("../../conf/postgres.toml"),
+    ] {
+        let config = load_clean(text);
+        assert!(
+            config.backends[0]
+                .servers
+                .iter()
+                .all(|server| server.check.is_some())
+        );
+        assert_eq!(load_clean(&export::export(&config)), config);
+    }
+}
+
+/// What `reference.toml` says is a default changes nothing when it is left out.
+#[test]
+fn the_reference_shows_the_defaults() {
+    let kept = [
+        "bind",
+        "backend =",
+        "server.",
+        "    ",
+        "]",
+        "[",
+        "check = { type = \"http\"",
+        "check = { type = \"tcp-check\"",
+    ];
+    let skeleton: String = REFERENCE
+        .lines()
+        .filter(|line| kept.iter().any(|start| line.starts_with(start)))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let skeleton = skeleton
+        .replace(
+            "server.one = \"10.0.0.1:3306\"",
+            "check = true\nserver.one = \"10.0.0.1:3306\"",
+        )
+        .replace(
+            "method = \"OPTIONS\", uri = \"/\", version = \"HTTP/1.0\", ",
+            "",
+        )
+        .replace(
+            "body = \"\", expect = { status = 200, not = false }, disable_on_404 = false",
+            "expect = { status = 200 }",
+        );
+    assert!(!skeleton.contains("retries") && !skeleton.contains("OPTIONS"));
+    assert_eq!(load_clean(REFERENCE), load_clean(&skeleton));
+}
+
+#[test]
+fn the_examples_of_the_reference_load() {
+    let text: String = REFERENCE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(example) if !example.starts_with(' ') => format!("{example}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let config = load_clean(&text);
+    assert_eq!(config.global.log.len(), 2);
+    assert_eq!(load_clean(&export::export(&config)), config);
+}
+
+/// Every key that is known anywhere stands in the reference: an unknown one makes the decoder list
+/// those that it knows.
+#[test]
+fn the_reference_knows_every_key() {
+    const X: &str = "zzzzzzzzzzzz = 1";
+    let table = |key: &str| format!("{key} = {{ {X} }}");
+    let backend = |line: &str| format!("[backend.b]\n{line}\n");
+    let check = |rest: &str| backend(&format!("check = {{ {rest} }}"));
+    let texts = [
+        format!("[global]\n{X}"),
+        format!("[global]\n{}", table("log")),
+        format!("[stats]\n{X}"),
+        format!("[defaults]\n{X}"),
+        format!("[frontend.f]\n{X}"),
+        format!("[frontend.f]\n{}", table("bind")),
+        format!("[frontend.f]\n{}", table("timeout")),
+        format!("[frontend.f]\n{}", table("tcpka")),
+        backend(X),
+        backend(&table("timeout")),
+        backend(&table("server.s")),
+        check(X),
+        check(&format!("type = \"mysql\", {X}")),
+        check(&format!("type = \"pgsql\", {X}")),
+        check(&format!("type = \"http\", {X}")),
+        check(&format!("type = \"http\", {}", table("expect"))),
+        check(&format!("type = \"http\", {}", table("body"))),
+        check(&format!("type = \"tcp-check\", steps = [{{ {X} }}]")),
+        check(&format!(
+            "type = \"tcp-check\", steps = [{{ {} }}]",
+            table("connect")
+        )),
+        check(&format!(
+            "type = \"tcp-check\", steps = [{{ {} }}]",
+            table("expect")
+        )),
+    ];
+    let words: std::collections::HashSet<&str> = REFERENCE
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .collect();
+    for text in texts {
+        let (_, report, _) = load_toml(&[&text]);
+        let known = report
+            .iter()
+            .find_map(|found| found.help.as_ref()?.strip_prefix("known keys: "));
+        let known = known.unwrap_or_else(|| panic!("{text}: {report:?}"));
+        for key in known.split(", ") {
+            assert!(words.contains(key), "'{key}' is not in conf/reference.toml");
+        }
+    }
+}
+
+const MYSQL_CFG: &str = "\
+global
+    log /dev/log local0
+    maxconn 2000
+    user haproxy
+    group haproxy
+defaults
+    log global
+    mode tcp
+    option tcplog
+    timeout connect 10s
+    timeout client 1m
+    timeout server 1m
+frontend mysql_frontend
+    bind *:3306
+    default_backend mysql_backend
+backend mysql_backend
+    balance roundrobin
+    option mysql-check user haproxy_check
+    server master 192.168.1.100:3306 check
+    server slave1 192.168.1.101:3306 check backup
+";
+
+const MYSQL_CONVERTED: &str = r#"[global]
+maxconn = 2000
+log = "/dev/log"
+user = "haproxy"
+group = "haproxy"
+
+[frontend.mysql_frontend]
+bind = "0.0.0.0:3306"
+backend = "mysql_backend"
+timeout = { client = "1m" }
+log = "global"
+log_format = "tcp"
+
+[backend.mysql_backend]
+balance = "roundrobin"
+check = { type = "mysql", user = "haproxy_check", inter = "2s", rise = 2, fall = 3 }
+server.master = "192.168.1.100:3306"
+server.slave1 = { address = "192.168.1.101:3306", backup = true }
+timeout = { connect = "10s", server = "1m" }
+log = "global"
+"#;
+
+/// Loads `haproxy.cfg` that has nothing to complain about.
+fn load_cfg(text: &str) -> model::Config {
+    let (config, report, sources) = load_texts(Language::Haproxy, &[text]);
+    assert_eq!(diag::render(&report, &sources, diag::Look::Plain), "");
+    config.expect("nothing was refused")
+}
+
+#[test]
+fn the_file_that_people_copy_converts_to_its_twin() {
+    let config = load_cfg(MYSQL_CFG);
+    assert_eq!(export::export(&config), MYSQL_CONVERTED);
+    assert_eq!(load_clean(MYSQL_CONVERTED), config);
+}
+
+#[test]
+fn files_of_either_language_mean_the_same() {
+    let text = "\
+defaults
+    timeout connect 5s
+    timeout client 30m
+    timeout server 30m
+    retries 2
+    option redispatch
+    default-server inter 3s fall 3 rise 2 on-marked-down shutdown-sessions
+backend late
+    timeout queue 1s
+    source 10.0.0.9
+    option tcp-check
+    tcp-check connect port 6379
+    tcp-check send PING\\r\\n comment ping
+    tcp-check expect string +PONG
+    tcp-check send-binary 494e464f
+    tcp-check expect ! rstring role:slave$
+    server r1 10.0.0.5:6379 check send-proxy-v2 weight 7
+    server r2 db.test:6379 check maxconn 9 disabled
+listen postgres
+    bind *:5000,[::]:5000 v6only
+    bind /run/pg.sock mode 660 user postgres
+    maxconn 100
+    option httpchk OPTIONS /primary
+    http-check expect status 200
+    option tcpka
+    server pg1 10.0.0.1:5432 check port 8008
+    server pg2 10.0.0.2:5432 check port 8008 inter 500ms backup
+    server pg3 10.0.0.3:5432
+frontend ranges
+    bind *:7000-7003
+    default_backend late
+    option clitcpka
+    clitcpka-idle 60s
+";
+    let config = load_cfg(text);
+    let exported = export::export(&config);
+    assert_eq!(load_clean(&exported), config, "{exported}");
+    assert!(!exported.contains("id ="), "{exported}");
 }

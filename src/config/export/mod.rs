@@ -4,7 +4,9 @@
 //! and `fall`. What all checked servers of a backend share stands in the backend's `check`, the rest
 //! at each server. Ids are written where the automatic ones would be others.
 
+mod backend;
 mod check;
+mod frontend;
 mod text;
 
 #[cfg(test)]
@@ -12,22 +14,18 @@ mod tests;
 
 use std::collections::HashMap;
 
+use self::backend::backend_pairs;
+use self::frontend::{binds, frontend_pairs};
 use self::text::{Pairs, duration, key, list, quote};
 use super::defaults::{
-    BUFSIZE_BYTES, CONNECT_TIMEOUT, LOG_FACILITY, LOG_LEN_BYTES, LOG_LEVEL, LOG_MINLEVEL,
-    METRICS_PATH, REDISPATCH, RETRIES, SPREAD_CHECKS_PERCENT, STATS_NAME,
+    BUFSIZE_BYTES, LOG_FACILITY, LOG_LEN_BYTES, LOG_LEVEL, LOG_MINLEVEL, METRICS_PATH,
+    SPREAD_CHECKS_PERCENT, STATS_NAME,
 };
 use super::model::{
-    Backend, Balance, Bind, ClientTimeouts, Config, Frontend, Global, Keepalive, ListenAddr,
-    LogFormat, LogFraming, LogSink, LogTarget, Redispatch, Server, ServerAddr, ServerTimeouts,
-    Stats, UnixPermissions,
+    Backend, Config, Frontend, Global, Keepalive, LogFraming, LogSink, LogTarget, Stats,
 };
 use super::units::INFINITE;
-use super::validate::{
-    BALANCES, BacklogRule, FRAMINGS, LOG_FORMATS, MARKED_DOWN, MARKED_UP, PROXY_HEADERS,
-    automatic_ids, automatic_proxy_ids, listen_text,
-};
-use crate::pure::weight::Weight;
+use super::validate::{BacklogRule, FRAMINGS, automatic_proxy_ids};
 
 /// Writes a configuration as TOML.
 ///
@@ -255,44 +253,6 @@ fn stats_pairs(stats: &Stats, global: &Global) -> Pairs {
     pairs
 }
 
-fn frontend_pairs(pairs: &mut Pairs, frontend: &Frontend, global: &Global, id: Option<u32>) {
-    let rule = BacklogRule {
-        frontend: None,
-        frontend_maxconn: frontend.maxconn,
-        global_maxconn: global.maxconn,
-    };
-    pairs.maybe("id", id);
-    pairs.maybe("bind", list(&binds(&frontend.binds, rule)));
-    pairs.maybe(
-        "backend",
-        frontend.backend.as_ref().map(|name| quote(name.as_str())),
-    );
-    pairs.maybe("maxconn", frontend.maxconn);
-    pairs.table("timeout", &client_timeouts(&frontend.timeouts));
-    keepalive(pairs, frontend.keepalive);
-    pairs.flag("nolinger", frontend.nolinger);
-    log(pairs, &frontend.log.targets, global);
-    if frontend.log.format != LogFormat::default() {
-        pairs.maybe("log_format", word(&LOG_FORMATS, &frontend.log.format));
-    }
-    pairs.flag("dontlognull", frontend.log.dontlognull);
-    pairs.flag("dontlog_normal", frontend.log.dontlog_normal);
-    pairs.flag("log_separate_errors", frontend.log.separate_errors);
-    pairs.flag("logasap", frontend.log.logasap);
-}
-
-fn client_timeouts(timeouts: &ClientTimeouts) -> Pairs {
-    let mut pairs = Pairs::default();
-    timeout(&mut pairs, "client", timeouts.client, None);
-    timeout(
-        &mut pairs,
-        "client_fin",
-        timeouts.client_fin,
-        timeouts.client,
-    );
-    pairs
-}
-
 /// A timeout where it differs from its default; `None` is infinite.
 fn timeout(
     pairs: &mut Pairs,
@@ -320,72 +280,6 @@ fn keepalive(pairs: &mut Pairs, keepalive: Option<Keepalive>) {
     }
 }
 
-/// Binds, neighbouring ports with equal options as one range.
-fn binds(binds: &[Bind], rule: BacklogRule) -> Vec<String> {
-    let mut written = Vec::new();
-    let mut rest = binds;
-    while let Some(first) = rest.first() {
-        let count = 1 + rest
-            .windows(2)
-            .take_while(|pair| continues(&pair[0], &pair[1]))
-            .count();
-        written.push(bind(first, &rest[count - 1], rule));
-        rest = &rest[count..];
-    }
-    written
-}
-
-/// Whether `next` is `last` one port up.
-fn continues(last: &Bind, next: &Bind) -> bool {
-    let (ListenAddr::Tcp(a), ListenAddr::Tcp(b)) = (&last.address, &next.address) else {
-        return false;
-    };
-    a.ip() == b.ip()
-        && a.port().checked_add(1) == Some(b.port())
-        && Bind {
-            address: next.address.clone(),
-            ..last.clone()
-        } == *next
-}
-
-fn bind(first: &Bind, last: &Bind, rule: BacklogRule) -> String {
-    let mut address = match &first.address {
-        ListenAddr::Unix(path) => unix_text(path),
-        address => listen_text(address),
-    };
-    if let ListenAddr::Tcp(last) = &last.address
-        && first.address != ListenAddr::Tcp(*last)
-    {
-        address.push_str(&format!("-{}", last.port()));
-    }
-    let address = quote(&address);
-    let mut pairs = Pairs::default();
-    pairs.add("address", &address);
-    pairs.maybe("name", first.name.as_ref().map(|name| quote(name)));
-    pairs.maybe("maxconn", first.maxconn);
-    let default = rule.default_for(first.maxconn);
-    pairs.maybe(
-        "backlog",
-        (first.backlog != default).then_some(first.backlog),
-    );
-    pairs.flag("accept_proxy", first.accept_proxy);
-    pairs.maybe("tcp_ut", first.tcp_ut.map(duration));
-    pairs.maybe(
-        "interface",
-        first.interface.as_ref().map(|name| quote(name)),
-    );
-    pairs.maybe("v6only", first.v6only);
-    let UnixPermissions { mode, user, group } = &first.unix;
-    pairs.maybe("mode", mode.map(|mode| format!("\"{mode:o}\"")));
-    pairs.maybe("user", user.as_ref().map(|user| quote(user)));
-    pairs.maybe("group", group.as_ref().map(|group| quote(group)));
-    if pairs.len() == 1 {
-        address
-    } else {
-        pairs.inline()
-    }
-}
-
 /// A path, with its prefix where it could be taken for something else.
 fn unix_text(path: &std::path::Path) -> String {
     let path = path.to_string_lossy();
@@ -393,124 +287,6 @@ fn unix_text(path: &std::path::Path) -> String {
         path.into_owned()
     } else {
         format!("unix@{path}")
-    }
-}
-
-fn backend_pairs(pairs: &mut Pairs, backend: &Backend, global: &Global, id: Option<u32>) {
-    pairs.maybe("id", id);
-    pairs.add(
-        "balance",
-        match backend.balance {
-            Balance::Random { draws } => format!("\"random({draws})\""),
-            balance => word(&BALANCES, &balance).unwrap_or_default(),
-        },
-    );
-    pairs.flag("allbackups", backend.allbackups);
-    let shared = check::shared(&backend.servers);
-    pairs.table("check", &shared);
-    let explicit: Vec<u32> = backend.servers.iter().map(|server| server.id.0).collect();
-    let ids = written_ids(&explicit, |written| automatic_ids(written, 1));
-    for (server, id) in backend.servers.iter().zip(ids) {
-        let name = format!("server.{}", key(server.name.as_str()));
-        pairs.add(&name, server_value(server, id, &shared));
-    }
-    pairs.table("timeout", &server_timeouts(&backend.timeouts));
-    pairs.maybe(
-        "retries",
-        (backend.retries != RETRIES).then_some(backend.retries),
-    );
-    if backend.redispatch != REDISPATCH {
-        pairs.add(
-            "redispatch",
-            match backend.redispatch {
-                Redispatch::Never => "false".to_owned(),
-                Redispatch::Every(count) => count.to_string(),
-                Redispatch::FromLast(count) if count.get() == 1 => "true".to_owned(),
-                Redispatch::FromLast(count) => format!("-{count}"),
-            },
-        );
-    }
-    keepalive(pairs, backend.keepalive);
-    pairs.flag("nolinger", backend.nolinger);
-    pairs.maybe(
-        "source",
-        backend.source.map(|source| quote(&source.to_string())),
-    );
-    pairs.maybe("fullconn", backend.fullconn);
-    pairs.flag("log_health_checks", backend.log_health_checks);
-    log(pairs, &backend.log, global);
-}
-
-fn server_timeouts(timeouts: &ServerTimeouts) -> Pairs {
-    let mut pairs = Pairs::default();
-    timeout(
-        &mut pairs,
-        "connect",
-        timeouts.connect,
-        Some(CONNECT_TIMEOUT),
-    );
-    timeout(&mut pairs, "server", timeouts.server, None);
-    timeout(
-        &mut pairs,
-        "server_fin",
-        timeouts.server_fin,
-        timeouts.server,
-    );
-    timeout(&mut pairs, "tunnel", timeouts.tunnel, None);
-    timeout(&mut pairs, "queue", timeouts.queue, timeouts.connect);
-    pairs
-}
-
-fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
-    let address = quote(&server_address(server));
-    let mut pairs = Pairs::default();
-    pairs.add("address", &address);
-    pairs.maybe("id", id);
-    let weight = server.weight;
-    pairs.maybe(
-        "weight",
-        (weight != Weight::DEFAULT).then_some(weight.value()),
-    );
-    pairs.flag("backup", server.backup);
-    pairs.flag("disabled", server.disabled);
-    pairs.maybe("maxconn", server.maxconn);
-    match check::own(server, shared) {
-        Some(own) => pairs.table("check", &own),
-        None if shared.is_empty() => {}
-        None => pairs.add("check", "false"),
-    }
-    if server.on_marked_down != Default::default() {
-        pairs.maybe("on_marked_down", word(&MARKED_DOWN, &server.on_marked_down));
-    }
-    if server.on_marked_up != Default::default() {
-        pairs.maybe("on_marked_up", word(&MARKED_UP, &server.on_marked_up));
-    }
-    pairs.maybe(
-        "send_proxy",
-        server
-            .send_proxy
-            .and_then(|header| word(&PROXY_HEADERS, &header)),
-    );
-    pairs.maybe("tcp_ut", server.tcp_ut.map(duration));
-    if pairs.len() == 1 {
-        address
-    } else {
-        pairs.inline()
-    }
-}
-
-fn server_address(server: &Server) -> String {
-    let host = |ip: std::net::IpAddr| match &server.hostname {
-        Some(name) => name.clone(),
-        None if ip.is_ipv6() => format!("[{ip}]"),
-        None => ip.to_string(),
-    };
-    match &server.address {
-        ServerAddr::Tcp(address) => format!("{}:{}", host(address.ip()), address.port()),
-        ServerAddr::TcpClientPort { ip, offset: 0 } => host(*ip),
-        ServerAddr::TcpClientPort { ip, offset } => format!("{}:{offset:+}", host(*ip)),
-        ServerAddr::Unix(path) => unix_text(path),
-        ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::tests::{MYSQL, load_clean, load_toml};
+use crate::config::validate::automatic_ids;
 
 mod models;
 

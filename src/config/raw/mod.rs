@@ -6,6 +6,8 @@
 //! - durations, sizes and numbers are already numbers, in the units named here;
 //! - words that choose among a few (`roundrobin`, `local0`, `shutdown-sessions`) and addresses stay
 //!   text, so that both front ends accept the same ones and complain in the same words;
+//! - a timeout of zero is infinite in TOML (where it was written so) and not written in
+//!   `haproxy.cfg`, as in HAProxy;
 //! - an option that was written and then taken back (`no option …`) is `None` or `false`.
 //!
 //! What was not written is `None`: no default is known here.

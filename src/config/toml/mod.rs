@@ -45,7 +45,10 @@ impl Decoded {
         self.config.dialect = Dialect::Toml;
         let (document, errors) = DeTable::parse_recoverable(text);
         let document = document.get_ref();
-        self.has_syntax_errors |= !errors.is_empty();
+        // Of a key that is written twice one value is there: that hides nothing.
+        self.has_syntax_errors |= errors
+            .iter()
+            .any(|error| error.message() != syntax::DUPLICATE);
         let broken = syntax::report(file, text, document, &errors, report);
         let mut decoder = Decoder::new(file, report, broken);
         let mut root = Table::new(document, span(file, 0..0), "the file");

@@ -11,6 +11,9 @@ use toml::de::{DeTable, Error};
 
 use super::table::{span, span_of};
 
+/// The parser's message for a key or table that is written twice.
+pub(super) const DUPLICATE: &str = "duplicate key";
+
 /// Reports `errors`, and returns the byte ranges of the lines they stand in.
 pub(super) fn report(
     file: FileId,
@@ -38,7 +41,7 @@ pub(super) fn report(
         }
         broken.push(line_of(text, place));
         report.alert(place, sentence(text, place, message));
-        if message == "duplicate key" {
+        if message == DUPLICATE {
             if let Some(first) = first_place(file, text, document, place) {
                 report.related(first, "first written here");
             }
@@ -47,7 +50,7 @@ pub(super) fn report(
         } else if has_unclosed {
             report.help("a '[', '{' or quote before this place is not closed");
         }
-        if has_unclosed && message != "duplicate key" {
+        if has_unclosed && message != DUPLICATE {
             let end = u32::try_from(text.len())
                 .unwrap_or(u32::MAX)
                 .saturating_add(1);
@@ -59,7 +62,7 @@ pub(super) fn report(
 }
 
 fn sentence(text: &str, place: Span, message: &str) -> String {
-    if message == "duplicate key" {
+    if message == DUPLICATE {
         return format!("'{}' is written twice", slice(text, place));
     }
     format!("not TOML: {message}")

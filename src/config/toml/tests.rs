@@ -343,6 +343,12 @@ fn a_second_table_shows_the_first() {
     assert!(config.is_none());
     let found = report.iter().next().unwrap();
     assert_eq!(found.message, "'a' is written twice");
+    let mut later = report.iter().map(|found| found.message.as_str());
+    let unreachable = "frontend 'a' has no 'backend': its clients are disconnected";
+    assert!(
+        later.any(|message| message == unreachable),
+        "the rest is judged too"
+    );
     assert_eq!(
         found.related.as_ref().map(|(span, _)| sources.line(*span)),
         Some(1)

@@ -220,7 +220,7 @@ impl Context<'_> {
         let down = self.word("on_marked_down", &raw.on_marked_down, &MARKED_DOWN);
         let up = self.word("on_marked_up", &raw.on_marked_up, &MARKED_UP);
         let maxconn = self.limit(&format!("maxconn of {what}"), &raw.maxconn);
-        let tcp_ut = self.duration(&format!("tcp_ut of {what}"), &raw.tcp_ut);
+        let tcp_ut = self.optional_duration(&format!("tcp_ut of {what}"), &raw.tcp_ut);
         // The check is judged even where the address is wrong, so that all mistakes show at once.
         let target = self.server_address(&raw.address, &what);
         let port = target.as_ref().map(|(address, _)| address);

@@ -15,7 +15,7 @@ use crate::config::model::{
     Check, CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ProxyHeader,
     ScriptStep, SendHeader, ServerAddr,
 };
-use crate::config::raw::{self, Field};
+use crate::config::raw::{self, Dialect, Field};
 
 /// The words of `dialect`.
 pub(in crate::config) const MYSQL_DIALECTS: [(&str, MysqlDialect); 3] = [
@@ -81,7 +81,9 @@ impl Context<'_> {
             address,
             Some(ServerAddr::Tcp(_) | ServerAddr::TcpClientPort { .. })
         );
+        let is_addr_wrong = addr_field.is_some() && addr.is_none();
         let needs_port = port_field.is_none()
+            && !is_addr_wrong
             && service_port == 0
             && (is_inet || addr_field.is_some())
             && addr.is_none_or(|addr| addr.port() == 0)
@@ -170,9 +172,12 @@ impl Context<'_> {
                 user: self.user(user),
             },
             raw::CheckKind::Pgsql { user: None } => {
-                self.report.alert(*span, "a pgsql check needs a user");
-                self.report
-                    .help("any name will do: it is sent, but nobody logs in");
+                // The other front end says so itself.
+                if self.dialect == Dialect::Toml || !self.report.is_refused() {
+                    self.report.alert(*span, "a pgsql check needs a user");
+                    self.report
+                        .help("any name will do: it is sent, but nobody logs in");
+                }
                 CheckKind::Pgsql {
                     user: String::new(),
                 }

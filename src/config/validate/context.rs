@@ -3,7 +3,7 @@
 //! A value that is wrong is reported and replaced by its default, so that validation goes on: the
 //! model it yields then is thrown away.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub(super) struct Context<'a> {
     resolve: &'a mut Resolve<'a>,
     /// What each host name was resolved to: every name is asked for once.
     resolved: HashMap<String, Result<Vec<IpAddr>, String>>,
+    /// Values that were complained about: many servers may share one.
+    refused: HashSet<Span>,
     /// Listening sockets that may still be made.
     listeners_left: usize,
 }
@@ -42,6 +44,7 @@ impl<'a> Context<'a> {
             dialect,
             resolve,
             resolved: HashMap::new(),
+            refused: HashSet::new(),
             listeners_left: LISTENERS_MAX,
         }
     }
@@ -60,7 +63,18 @@ impl<'a> Context<'a> {
         enough
     }
 
-    /// A number within `min..=max`.
+    /// Adds an alert about a value, once a value.
+    fn refuse(&mut self, span: Span, message: String, help: Option<String>) {
+        if !self.refused.insert(span) {
+            return;
+        }
+        self.report.alert(span, message);
+        if let Some(help) = help {
+            self.report.help(help);
+        }
+    }
+
+    /// A number within `range`.
     pub(super) fn number(
         &mut self,
         what: &str,
@@ -72,9 +86,8 @@ impl<'a> Context<'a> {
             return Some(field.value);
         }
         let message = format!("{what}: {} is out of range", field.value);
-        self.report.alert(field.span, message);
-        self.report
-            .help(format!("write {} to {}", range.start(), range.end()));
+        let help = format!("write {} to {}", range.start(), range.end());
+        self.refuse(field.span, message, Some(help));
         None
     }
 
@@ -101,8 +114,7 @@ impl<'a> Context<'a> {
         let duration = self.bounded(what, field)?;
         if duration.is_zero() {
             let span = field.as_ref()?.span;
-            self.report
-                .alert(span, format!("{what} must be longer than zero"));
+            self.refuse(span, format!("{what} must be longer than zero"), None);
             return None;
         }
         Some(duration)
@@ -129,8 +141,8 @@ impl<'a> Context<'a> {
     fn bounded(&mut self, what: &str, field: &Field<Duration>) -> Option<Duration> {
         let field = field.as_ref()?;
         if field.value > DURATION_MAX {
-            self.report
-                .alert(field.span, format!("{what} is too long, at most 24 days"));
+            let message = format!("{what} is too long, at most 24 days");
+            self.refuse(field.span, message, None);
             return None;
         }
         Some(field.value)

@@ -206,7 +206,7 @@ impl Context<'_> {
             maxconn,
             backlog: backlog.unwrap_or_else(|| rule.default_for(maxconn)),
             accept_proxy: is_on(&raw.accept_proxy),
-            tcp_ut: self.duration("tcp_ut", &raw.tcp_ut),
+            tcp_ut: self.optional_duration("tcp_ut", &raw.tcp_ut),
             interface: text(&raw.interface),
             v6only: raw.v6only.as_ref().map(|only| only.value),
             unix: UnixPermissions {

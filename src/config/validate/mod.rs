@@ -14,7 +14,7 @@ mod number;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use haproxy_compat::diag::Report;
 use haproxy_compat::span::{Span, Spanned};
@@ -152,11 +152,12 @@ impl Context<'_> {
             .iter()
             .map(|raw| raw.name.value.as_str())
             .collect();
+        let names: HashSet<&str> = known.iter().copied().collect();
         for frontend in &raw.frontends {
             let Some(backend) = &frontend.default_backend else {
                 continue;
             };
-            if known.contains(&backend.value.as_str()) {
+            if names.contains(backend.value.as_str()) {
                 continue;
             }
             let guess = did_you_mean(&backend.value, known.iter().copied());
@@ -221,8 +222,7 @@ impl Context<'_> {
             self.report.warning(name.span, message);
             let words = words.join("', '");
             self.report.help(format!(
-                "set timeout '{words}' to more than zero: without it a peer that vanished is kept \
-                 forever"
+                "set timeout '{words}' to more than zero, or a peer that vanished is kept forever"
             ));
         }
     }

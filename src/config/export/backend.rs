@@ -1,0 +1,133 @@
+//! Pure: backends and servers as TOML.
+
+use super::text::{Pairs, duration, key, quote};
+use super::{check, keepalive, log, timeout, unix_text, word, written_ids};
+use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
+use crate::config::model::{
+    Backend, Balance, Global, Redispatch, Server, ServerAddr, ServerTimeouts,
+};
+use crate::config::validate::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS, automatic_ids};
+use crate::pure::weight::Weight;
+
+pub(super) fn backend_pairs(
+    pairs: &mut Pairs,
+    backend: &Backend,
+    global: &Global,
+    id: Option<u32>,
+) {
+    pairs.maybe("id", id);
+    pairs.add(
+        "balance",
+        match backend.balance {
+            Balance::Random { draws } => format!("\"random({draws})\""),
+            balance => word(&BALANCES, &balance).unwrap_or_default(),
+        },
+    );
+    pairs.flag("allbackups", backend.allbackups);
+    let shared = check::shared(&backend.servers);
+    pairs.table("check", &shared);
+    let explicit: Vec<u32> = backend.servers.iter().map(|server| server.id.0).collect();
+    let ids = written_ids(&explicit, |written| automatic_ids(written, 1));
+    for (server, id) in backend.servers.iter().zip(ids) {
+        let name = format!("server.{}", key(server.name.as_str()));
+        pairs.add(&name, server_value(server, id, &shared));
+    }
+    pairs.table("timeout", &server_timeouts(&backend.timeouts));
+    pairs.maybe(
+        "retries",
+        (backend.retries != RETRIES).then_some(backend.retries),
+    );
+    if backend.redispatch != REDISPATCH {
+        pairs.add(
+            "redispatch",
+            match backend.redispatch {
+                Redispatch::Never => "false".to_owned(),
+                Redispatch::Every(count) => count.to_string(),
+                Redispatch::FromLast(count) if count.get() == 1 => "true".to_owned(),
+                Redispatch::FromLast(count) => format!("-{count}"),
+            },
+        );
+    }
+    keepalive(pairs, backend.keepalive);
+    pairs.flag("nolinger", backend.nolinger);
+    pairs.maybe(
+        "source",
+        backend.source.map(|source| quote(&source.to_string())),
+    );
+    pairs.maybe("fullconn", backend.fullconn);
+    pairs.flag("log_health_checks", backend.log_health_checks);
+    log(pairs, &backend.log, global);
+}
+
+fn server_timeouts(timeouts: &ServerTimeouts) -> Pairs {
+    let mut pairs = Pairs::default();
+    timeout(
+        &mut pairs,
+        "connect",
+        timeouts.connect,
+        Some(CONNECT_TIMEOUT),
+    );
+    timeout(&mut pairs, "server", timeouts.server, None);
+    timeout(
+        &mut pairs,
+        "server_fin",
+        timeouts.server_fin,
+        timeouts.server,
+    );
+    timeout(&mut pairs, "tunnel", timeouts.tunnel, None);
+    timeout(&mut pairs, "queue", timeouts.queue, timeouts.connect);
+    pairs
+}
+
+fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
+    let address = quote(&server_address(server));
+    let mut pairs = Pairs::default();
+    pairs.add("address", &address);
+    pairs.maybe("id", id);
+    let weight = server.weight;
+    pairs.maybe(
+        "weight",
+        (weight != Weight::DEFAULT).then_some(weight.value()),
+    );
+    pairs.flag("backup", server.backup);
+    pairs.flag("disabled", server.disabled);
+    pairs.maybe("maxconn", server.maxconn);
+    match check::own(server, shared) {
+        Some(own) => pairs.table("check", &own),
+        None if shared.is_empty() => {}
+        None => pairs.add("check", "false"),
+    }
+    if server.on_marked_down != Default::default() {
+        pairs.maybe("on_marked_down", word(&MARKED_DOWN, &server.on_marked_down));
+    }
+    if server.on_marked_up != Default::default() {
+        pairs.maybe("on_marked_up", word(&MARKED_UP, &server.on_marked_up));
+    }
+    pairs.maybe(
+        "send_proxy",
+        server
+            .send_proxy
+            .and_then(|header| word(&PROXY_HEADERS, &header)),
+    );
+    pairs.maybe("tcp_ut", server.tcp_ut.map(duration));
+    if pairs.len() == 1 {
+        address
+    } else {
+        pairs.inline()
+    }
+}
+
+fn server_address(server: &Server) -> String {
+    let host = |ip: std::net::IpAddr| match &server.hostname {
+        Some(name) => name.clone(),
+        None if ip.is_ipv6() => format!("[{ip}]"),
+        None => ip.to_string(),
+    };
+    match &server.address {
+        ServerAddr::Tcp(address) => format!("{}:{}", host(address.ip()), address.port()),
+        ServerAddr::TcpClientPort { ip, offset: 0 } => host(*ip),
+        ServerAddr::TcpClientPort { ip, offset } => format!("{}:{offset:+}", host(*ip)),
+        ServerAddr::Unix(path) => unix_text(path),
+        ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
+    }
+}

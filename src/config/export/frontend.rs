@@ -1,0 +1,117 @@
+//! Pure: frontends and listening sockets as TOML.
+
+use super::text::{Pairs, duration, list, quote};
+use super::{keepalive, log, timeout, unix_text, word};
+use crate::config::model::{
+    Bind, ClientTimeouts, Frontend, Global, ListenAddr, LogFormat, UnixPermissions,
+};
+use crate::config::validate::{BacklogRule, LOG_FORMATS, listen_text};
+
+pub(super) fn frontend_pairs(
+    pairs: &mut Pairs,
+    frontend: &Frontend,
+    global: &Global,
+    id: Option<u32>,
+) {
+    let rule = BacklogRule {
+        frontend: None,
+        frontend_maxconn: frontend.maxconn,
+        global_maxconn: global.maxconn,
+    };
+    pairs.maybe("id", id);
+    pairs.maybe("bind", list(&binds(&frontend.binds, rule)));
+    pairs.maybe(
+        "backend",
+        frontend.backend.as_ref().map(|name| quote(name.as_str())),
+    );
+    pairs.maybe("maxconn", frontend.maxconn);
+    pairs.table("timeout", &client_timeouts(&frontend.timeouts));
+    keepalive(pairs, frontend.keepalive);
+    pairs.flag("nolinger", frontend.nolinger);
+    log(pairs, &frontend.log.targets, global);
+    if frontend.log.format != LogFormat::default() {
+        pairs.maybe("log_format", word(&LOG_FORMATS, &frontend.log.format));
+    }
+    pairs.flag("dontlognull", frontend.log.dontlognull);
+    pairs.flag("dontlog_normal", frontend.log.dontlog_normal);
+    pairs.flag("log_separate_errors", frontend.log.separate_errors);
+    pairs.flag("logasap", frontend.log.logasap);
+}
+
+fn client_timeouts(timeouts: &ClientTimeouts) -> Pairs {
+    let mut pairs = Pairs::default();
+    timeout(&mut pairs, "client", timeouts.client, None);
+    timeout(
+        &mut pairs,
+        "client_fin",
+        timeouts.client_fin,
+        timeouts.client,
+    );
+    pairs
+}
+
+/// Binds, neighbouring ports with equal options as one range.
+pub(super) fn binds(binds: &[Bind], rule: BacklogRule) -> Vec<String> {
+    let mut written = Vec::new();
+    let mut rest = binds;
+    while let Some(first) = rest.first() {
+        let count = 1 + rest
+            .windows(2)
+            .take_while(|pair| continues(&pair[0], &pair[1]))
+            .count();
+        written.push(bind(first, &rest[count - 1], rule));
+        rest = &rest[count..];
+    }
+    written
+}
+
+/// Whether `next` is `last` one port up.
+fn continues(last: &Bind, next: &Bind) -> bool {
+    let (ListenAddr::Tcp(a), ListenAddr::Tcp(b)) = (&last.address, &next.address) else {
+        return false;
+    };
+    a.ip() == b.ip()
+        && a.port().checked_add(1) == Some(b.port())
+        && Bind {
+            address: next.address.clone(),
+            ..last.clone()
+        } == *next
+}
+
+fn bind(first: &Bind, last: &Bind, rule: BacklogRule) -> String {
+    let mut address = match &first.address {
+        ListenAddr::Unix(path) => unix_text(path),
+        address => listen_text(address),
+    };
+    if let ListenAddr::Tcp(last) = &last.address
+        && first.address != ListenAddr::Tcp(*last)
+    {
+        address.push_str(&format!("-{}", last.port()));
+    }
+    let address = quote(&address);
+    let mut pairs = Pairs::default();
+    pairs.add("address", &address);
+    pairs.maybe("name", first.name.as_ref().map(|name| quote(name)));
+    pairs.maybe("maxconn", first.maxconn);
+    let default = rule.default_for(first.maxconn);
+    pairs.maybe(
+        "backlog",
+        (first.backlog != default).then_some(first.backlog),
+    );
+    pairs.flag("accept_proxy", first.accept_proxy);
+    pairs.maybe("tcp_ut", first.tcp_ut.map(duration));
+    pairs.maybe(
+        "interface",
+        first.interface.as_ref().map(|name| quote(name)),
+    );
+    pairs.maybe("v6only", first.v6only);
+    let UnixPermissions { mode, user, group } = &first.unix;
+    pairs.maybe("mode", mode.map(|mode| format!("\"{mode:o}\"")));
+    pairs.maybe("user", user.as_ref().map(|user| quote(user)));
+    pairs.maybe("group", group.as_ref().map(|group| quote(group)));
+    if pairs.len() == 1 {
+        address
+    } else {
+        pairs.inline()
+    }
+}
