@@ -113,7 +113,7 @@ fn version_is_printed(kind: Kind) {
 }
 
 /// Files that are wrong in one way each, or only look wrong.
-const FILES: [(&str, &str, &str); 24] = [
+const FILES: [(&str, &str, &str); 28] = [
     ("bad bind port", "bind 127.0.0.1:1", "bind 127.0.0.1:99999"),
     ("bind without port", "bind 127.0.0.1:1", "bind 127.0.0.1"),
     ("bind range", "bind 127.0.0.1:1", "bind 127.0.0.1:1-3"),
@@ -176,6 +176,26 @@ const FILES: [(&str, &str, &str); 24] = [
         "environment",
         "mode tcp",
         "mode \"${EVENKEEL_IT_UNSET-tcp}\"",
+    ),
+    (
+        "unknown user",
+        "defaults",
+        "global\n    user nosuch_user\ndefaults",
+    ),
+    (
+        "unknown group",
+        "defaults",
+        "global\n    group nosuch_group\ndefaults",
+    ),
+    (
+        "missing log socket",
+        "defaults",
+        "global\n    log /nonexistent/log local0\ndefaults",
+    ),
+    (
+        "unknown facility",
+        "defaults",
+        "global\n    log /dev/log local9\ndefaults",
     ),
     ("no option", "mode tcp", "mode tcp\n    no option tcpka"),
 ];

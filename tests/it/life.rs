@@ -8,11 +8,14 @@ use rustix::process::Signal;
 
 use crate::harness::backend::Backend;
 use crate::harness::client::{Client, served_by};
+use crate::harness::dir::TempDir;
 use crate::harness::port::{free_port, is_listening};
+use crate::harness::process::is_root;
 use crate::harness::proxy::{Kind, Proxy, Scene};
 use crate::harness::{both, eventually, spawn};
 
 both! {
+    user_and_group_are_taken_on_after_binding,
     sigterm_ends_at_once,
     sigint_ends_at_once,
     sigusr1_waits_for_the_last_session,
@@ -29,6 +32,36 @@ fn echo(kind: Kind, global: &str) -> (Proxy, Backend) {
         .global(global)
         .backend(&format!("server s1 {}", server.addr));
     (scene.start(), server)
+}
+
+/// What the file from the web asks for; without root it is an error that says so.
+fn user_and_group_are_taken_on_after_binding(kind: Kind) {
+    let server = Backend::greet("s1");
+    // A file of `log /dev/log` starts whether that socket is there or not.
+    let scene = Scene::new(kind)
+        .global("user haproxy\ngroup haproxy\nlog /dev/log local0")
+        .backend(&format!("server s1 {}", server.addr));
+    if is_root() {
+        let proxy = scene.start();
+        assert_eq!(served_by(proxy.addr).unwrap(), "s1");
+        let path = format!("/proc/{}/status", proxy.process.pid());
+        let status = std::fs::read_to_string(path).unwrap();
+        for ids in status.lines().filter(|line| line.starts_with(['U', 'G'])) {
+            let (name, ids) = ids.split_once(':').unwrap();
+            if name == "Uid" || name == "Gid" {
+                assert!(ids.split_whitespace().all(|id| id != "0"), "{name} {ids}");
+            }
+        }
+    } else {
+        let dir = TempDir::new();
+        let file = dir.write("haproxy.cfg", &scene.text());
+        let (status, output) = kind.run(&["-db", "-f", file.to_str().unwrap()]);
+        assert_eq!(status.code(), Some(1), "{output}");
+        assert!(
+            output.contains("gid") || output.contains("group"),
+            "{output}"
+        );
+    }
 }
 
 fn sigterm_ends_at_once(kind: Kind) {
@@ -205,6 +238,16 @@ fn reload_opens_and_closes_listeners(kind: Kind) {
     proxy.reload(&both, Signal::HUP);
     eventually("the new listener serves", || served_by(added).ok());
     assert_eq!(served_by(kept).unwrap(), "s1");
+    if kind == Kind::Haproxy {
+        // Its master hangs in a reload that overlaps the end of the last worker.
+        eventually("the former worker has left", || {
+            proxy
+                .process
+                .output()
+                .contains("Former worker")
+                .then_some(())
+        });
+    }
     proxy.reload(&before, Signal::HUP);
     eventually("it is closed again", || (!is_listening(more)).then_some(()));
     assert_eq!(served_by(kept).unwrap(), "s1");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -14,6 +15,8 @@ pub(crate) struct TempDir(PathBuf);
 impl TempDir {
     /// A new directory that other users may enter: databases run as theirs.
     pub(crate) fn new() -> Self {
+        static SWEEP: Once = Once::new();
+        SWEEP.call_once(remove_what_killed_tests_left);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path =
             std::env::temp_dir().join(format!("evenkeel-it-{}-{number}", std::process::id()));
@@ -42,6 +45,21 @@ impl Drop for TempDir {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
             eprintln!("{}: not removed: {error}", self.0.display());
+        }
+    }
+}
+
+/// Removes directories whose test process was killed before it could.
+fn remove_what_killed_tests_left() {
+    for entry in fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        let name = entry.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("evenkeel-it-"));
+        let pid = owner.and_then(|owner| owner.split('-').next());
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            // Another user's stays: its owner removes it.
+            let _ = fs::remove_dir_all(entry.path());
         }
     }
 }

@@ -128,14 +128,15 @@ fn start(dir: &TempDir, port: u16, id: u32) -> Process {
     })
 }
 
-/// A fresh data directory, made at most once for this build directory.
+/// A fresh data directory, made at most once for this build directory and user.
 fn template() -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let kept = home.join("mariadb");
-    let lock = File::create(home.join("mariadb.lock")).unwrap();
+    let user = rustix::process::geteuid().as_raw();
+    let kept = home.join(format!("mariadb-{user}"));
+    let lock = File::create(home.join(format!("mariadb-{user}.lock"))).unwrap();
     lock.lock().unwrap();
     if !kept.exists() {
-        let half = home.join("mariadb.half");
+        let half = home.join(format!("mariadb-{user}.half"));
         run(&["rm", "-rf", &text(&half)]);
         let data = format!("--datadir={}", half.display());
         run(&[

@@ -165,12 +165,13 @@ fn start(dir: &TempDir, data: &Path, port: u16) -> Process {
     })
 }
 
-/// A fresh cluster, made at most once for this build directory and version.
+/// A fresh cluster, made at most once for this build directory, version and user.
 fn template() -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let version = bin_dir().parent().unwrap().file_name().unwrap().to_owned();
-    let kept = home.join(format!("postgres-{}", version.display()));
-    let lock = File::create(home.join("postgres.lock")).unwrap();
+    let user = rustix::process::geteuid().as_raw();
+    let kept = home.join(format!("postgres-{}-{user}", version.display()));
+    let lock = File::create(home.join(format!("postgres-{user}.lock"))).unwrap();
     lock.lock().unwrap();
     if !kept.exists() {
         let dir = TempDir::new();
@@ -194,7 +195,7 @@ fn template() -> PathBuf {
             ]
             .concat(),
         );
-        let half = text(&home.join("postgres.half"));
+        let half = text(&home.join(format!("postgres-{user}.half")));
         run(&["rm", "-rf", &half]);
         run(&["cp", "-a", &data, &half]);
         fs::rename(half, &kept).unwrap();
