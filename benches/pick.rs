@@ -21,21 +21,13 @@ const POLICIES: [(&str, Algorithm); 6] = [
     ("leastconn", Algorithm::LeastConn),
     ("first", Algorithm::First),
     ("source", Algorithm::Source),
-    (
-        "random",
-        Algorithm::Random {
-            draws: NonZeroU32::MIN.saturating_add(1),
-        },
-    ),
+    ("random", Algorithm::Random { draws: NonZeroU32::MIN.saturating_add(1) }),
 ];
 
 fn main() {
     // Cargo passes `--bench` besides what the user wrote.
     let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    println!(
-        "{:12}{:8}{:>9}{:>9}{:>9}{:>9}",
-        "ns", "servers:", 1, 10, 100, 1000
-    );
+    println!("{:12}{:8}{:>9}{:>9}{:>9}{:>9}", "ns", "servers:", 1, 10, 100, 1000);
     for (name, algorithm) in POLICIES {
         if wanted.as_ref().is_some_and(|wanted| !name.contains(wanted)) {
             continue;
@@ -51,24 +43,16 @@ fn main() {
 /// Nanoseconds a session, weights running from 1 to `spread`.
 fn measure(algorithm: Algorithm, servers: u32, spread: u16) -> f64 {
     // `first` is of interest where servers before the last fill up.
-    let maxconn = if algorithm == Algorithm::First {
-        4
-    } else {
-        10_000
-    };
-    let candidates: Vec<Candidate> = (0..servers)
-        .map(|nth| candidate(nth, spread, maxconn))
-        .collect();
+    let maxconn = if algorithm == Algorithm::First { 4 } else { 10_000 };
+    let candidates: Vec<Candidate> =
+        (0..servers).map(|nth| candidate(nth, spread, maxconn)).collect();
     let mut policy = Policy::new(algorithm, LiveSet::build(&candidates, Backups::First));
     let mut random = fastrand::Rng::with_seed(1);
     let mut open = VecDeque::new();
     let mut client = 0;
     let mut start = |policy: &mut Policy, open: &mut VecDeque<ServerIndex>| {
         client += 1;
-        let request = Request {
-            client: Some(Ipv4Addr::from_bits(client).into()),
-            avoid: None,
-        };
+        let request = Request { client: Some(Ipv4Addr::from_bits(client).into()), avoid: None };
         if let Pick::Server(server) = policy.pick(&request, || random.u64(..)) {
             policy.handle_started(server);
             open.push_back(server);

@@ -1,4 +1,6 @@
 //! x
 use std::process::ExitCode;
 /// x
-pub fn run(_h: &crate::cli::Demo) -> ExitCode { ExitCode::SUCCESS }
+pub fn run(_h: &crate::cli::Demo) -> ExitCode {
+    ExitCode::SUCCESS
+}

@@ -55,21 +55,13 @@ impl Backend {
         poller.add(&listener, Token::Listener.into(), EventFlags::IN)?;
         let buf = vec![0; RECEIVE_BYTES];
         let (conns, free) = (Vec::new(), Vec::new());
-        Ok(Self {
-            listener,
-            role,
-            conns,
-            free,
-            buf,
-            received_bytes: 0,
-        })
+        Ok(Self { listener, role, conns, free, buf, received_bytes: 0 })
     }
 
     /// Where it listens.
     pub(crate) fn addr(&self) -> io::Result<SocketAddr> {
         let addr = self.listener.local_addr()?;
-        addr.as_socket()
-            .ok_or_else(|| io::Error::other("the backend has no IP address"))
+        addr.as_socket().ok_or_else(|| io::Error::other("the backend has no IP address"))
     }
 
     /// Bytes discarded so far.

@@ -54,17 +54,10 @@ impl Streams {
         for id in 0..streams {
             let conn = TcpStream::connect(peer.addr)?;
             conn.set_nonblocking(true)?;
-            stage
-                .poller
-                .add(&conn, Token::Client(id).into(), interest)?;
+            stage.poller.add(&conn, Token::Client(id).into(), interest)?;
             conns.push(conn);
         }
-        Ok(Self {
-            direction,
-            conns,
-            buf: vec![0; RECEIVE_BYTES],
-            received_bytes: 0,
-        })
+        Ok(Self { direction, conns, buf: vec![0; RECEIVE_BYTES], received_bytes: 0 })
     }
 
     /// Bytes that arrived at their receiver so far.

@@ -48,13 +48,7 @@ struct Churn {
 impl Churn {
     fn new(target: SocketAddr, close: Close, clients: usize) -> Self {
         let slots = (0..clients).map(|_| None).collect();
-        Self {
-            target,
-            close,
-            slots,
-            histogram: Histogram::new(),
-            failed: 0,
-        }
+        Self { target, close, slots, histogram: Histogram::new(), failed: 0 }
     }
 
     /// Turns for `duration`, dialling again wherever a connection has ended.
@@ -68,12 +62,7 @@ impl Churn {
     }
 
     fn refill(&mut self, poller: &Poller) -> io::Result<()> {
-        for (id, slot) in self
-            .slots
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, slot)| slot.is_none())
-        {
+        for (id, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.is_none()) {
             let started = Instant::now();
             let Ok(socket) = dial(self.target) else {
                 self.failed += 1;
@@ -82,12 +71,7 @@ impl Churn {
             // Edges: connected, then answered; no change of interest in between.
             let interest = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
             poller.add(&socket, Token::Client(id).into(), interest)?;
-            *slot = Some(Conn {
-                socket,
-                started,
-                sent: false,
-                missing: MESSAGE_BYTES,
-            });
+            *slot = Some(Conn { socket, started, sent: false, missing: MESSAGE_BYTES });
         }
         Ok(())
     }

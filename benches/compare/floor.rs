@@ -28,12 +28,7 @@ pub(crate) fn run(listen: SocketAddr, backend: SocketAddr) -> io::Result<Infalli
     listener.set_nonblocking(true)?;
     let poller = Poller::new()?;
     poller.add(&listener, LISTENER, EventFlags::IN)?;
-    let mut relay = Relay {
-        poller,
-        backend,
-        conns: Vec::new(),
-        buf: vec![0; BUFFER_BYTES],
-    };
+    let mut relay = Relay { poller, backend, conns: Vec::new(), buf: vec![0; BUFFER_BYTES] };
     let mut ready = Vec::new();
     loop {
         relay.poller.wait(&mut ready, Duration::from_secs(60))?;

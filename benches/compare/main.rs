@@ -64,11 +64,7 @@ fn main() -> ExitCode {
 fn compare(options: &Options) -> io::Result<usize> {
     pin_self(LOAD_CORE)?;
     let scratch = Scratch::create("compare")?;
-    let programs: Vec<PathBuf> = options
-        .peers
-        .iter()
-        .filter_map(|peer| peer.program())
-        .collect();
+    let programs: Vec<PathBuf> = options.peers.iter().filter_map(|peer| peer.program()).collect();
     let versions: Vec<(&Path, &str)> = programs.iter().map(|path| (path.as_path(), "-v")).collect();
     let machine = Machine::this(&versions);
     let mut report = Report::default();
@@ -106,11 +102,7 @@ fn measure_round(options: &Options, round: usize, report: &mut Report, folder: &
 }
 
 fn page(options: &Options, machine: &Machine, report: &Report) -> String {
-    let kind = if options.quick {
-        ", quick: its figures mean little"
-    } else {
-        ""
-    };
+    let kind = if options.quick { ", quick: its figures mean little" } else { "" };
     format!(
         "# Side by side\n\n{}Medians over rounds: {}{kind}. Proxy on core 0, load on core 1; tcplog \
          over UDP, counters, timeouts and health checks on. {}\n\n{}",

@@ -80,18 +80,11 @@ impl Running {
     ) -> io::Result<Self> {
         let backend = stage.backend.addr()?;
         if peer == Peer::Direct {
-            return Ok(Self {
-                addr: backend,
-                process: None,
-            });
+            return Ok(Self { addr: backend, process: None });
         }
         let addr = free_addr()?;
         let servers = servers.unwrap_or(std::slice::from_ref(&backend));
-        let config = Config {
-            listen: addr,
-            log: stage.log.addr()?,
-            servers,
-        };
+        let config = Config { listen: addr, log: stage.log.addr()?, servers };
         let process = Some(spawn(peer, &config, folder)?);
         let mut running = Self { addr, process };
         running.await_listener(stage)?;
@@ -105,10 +98,7 @@ impl Running {
 
     /// Resident bytes now; none for the direct path.
     pub(crate) fn resident_bytes(&self) -> io::Result<Option<u64>> {
-        self.process
-            .as_ref()
-            .map(Pinned::resident_bytes)
-            .transpose()
+        self.process.as_ref().map(Pinned::resident_bytes).transpose()
     }
 
     fn await_listener(&mut self, stage: &mut Stage) -> io::Result<()> {
@@ -135,12 +125,7 @@ fn spawn(peer: Peer, config: &Config<'_>, folder: &Path) -> io::Result<Pinned> {
         (Peer::Nginx, Some(program)) => {
             fs::write(&file, config.nginx(folder))?;
             let errors = output.to_string_lossy();
-            Pinned::start(
-                PROXY_CORE,
-                &program,
-                &["-e", &errors, "-c", &path],
-                output.clone(),
-            )
+            Pinned::start(PROXY_CORE, &program, &["-e", &errors, "-c", &path], output.clone())
         }
         (_, Some(program)) => {
             fs::write(&file, config.haproxy())?;
@@ -164,11 +149,7 @@ struct Config<'a> {
 
 impl Config<'_> {
     fn haproxy(&self) -> String {
-        let Self {
-            listen,
-            log,
-            servers,
-        } = self;
+        let Self { listen, log, servers } = self;
         let mut text = format!(
             "global\n    log {log} local0\n    maxconn {MAXCONN}\n    nbthread 1\n\
              defaults\n    log global\n    mode tcp\n    option tcplog\n    \
@@ -183,11 +164,7 @@ impl Config<'_> {
     }
 
     fn nginx(&self, folder: &Path) -> String {
-        let Self {
-            listen,
-            log,
-            servers,
-        } = self;
+        let Self { listen, log, servers } = self;
         let servers: String = servers
             .iter()
             .map(|server| format!("server {server} max_fails=3 fail_timeout=10s; "))

@@ -75,16 +75,8 @@ impl PingPong {
     fn add(&mut self, poller: &Poller, target: SocketAddr) -> io::Result<()> {
         let socket = dial(target)?;
         // Ready to write at first; `handle` then sends the first message and listens.
-        poller.add(
-            &socket,
-            Token::Client(self.conns.len()).into(),
-            EventFlags::OUT,
-        )?;
-        self.conns.push(Conn {
-            socket,
-            sent_at: Instant::now(),
-            missing: self.message.len(),
-        });
+        poller.add(&socket, Token::Client(self.conns.len()).into(), EventFlags::OUT)?;
+        self.conns.push(Conn { socket, sent_at: Instant::now(), missing: self.message.len() });
         self.waiting += 1;
         Ok(())
     }
@@ -178,8 +170,5 @@ pub(crate) fn measure_idle(
         return Ok(vec![]);
     };
     let grown = after as f64 - before as f64;
-    Ok(vec![(
-        Measure::ResidentPerConnection,
-        grown / connections as f64,
-    )])
+    Ok(vec![(Measure::ResidentPerConnection, grown / connections as f64)])
 }

@@ -72,9 +72,7 @@ pub(crate) type Reading = (Measure, f64);
 
 /// The two quantiles of `latencies`, in microseconds; nothing when nothing was recorded.
 pub(crate) fn latencies(latencies: &Histogram) -> impl Iterator<Item = Reading> {
-    [(Measure::LatencyP50, 0.5), (Measure::LatencyP99, 0.99)]
-        .into_iter()
-        .filter_map(|(measure, share)| {
-            Some((measure, latencies.quantile(share)?.as_secs_f64() * 1e6))
-        })
+    [(Measure::LatencyP50, 0.5), (Measure::LatencyP99, 0.99)].into_iter().filter_map(
+        |(measure, share)| Some((measure, latencies.quantile(share)?.as_secs_f64() * 1e6)),
+    )
 }

@@ -37,12 +37,7 @@ impl Report {
             });
             match known {
                 Some(series) => series.values.push(value),
-                None => self.series.push(Series {
-                    workload,
-                    measure,
-                    peer,
-                    values: vec![value],
-                }),
+                None => self.series.push(Series { workload, measure, peer, values: vec![value] }),
             }
         }
     }
@@ -73,19 +68,12 @@ impl Report {
     pub(crate) fn table(&self, peers: &[Peer]) -> Table {
         let mut heading = vec!["work".to_owned(), "measure".to_owned()];
         heading.extend(peers.iter().map(|peer| peer.name().to_owned()));
-        heading.extend([
-            "evenkeel ÷ better peer".to_owned(),
-            "evenkeel ÷ floor".to_owned(),
-        ]);
+        heading.extend(["evenkeel ÷ better peer".to_owned(), "evenkeel ÷ floor".to_owned()]);
         let mut table = Table::new(2, heading);
         for (workload, measure) in self.rows() {
             let value = |peer| self.median(workload, measure, peer);
             let mut row = vec![workload.to_string(), measure.title().to_owned()];
-            row.extend(
-                peers
-                    .iter()
-                    .map(|&peer| value(peer).map_or("–".to_owned(), figure)),
-            );
+            row.extend(peers.iter().map(|&peer| value(peer).map_or("–".to_owned(), figure)));
             let evenkeel = value(Peer::Evenkeel);
             let better = better(measure.better(), value(Peer::Haproxy), value(Peer::Nginx));
             let floor = value(Peer::Floor).filter(|_| measure.better() != Better::Neither);
@@ -97,19 +85,10 @@ impl Report {
 
     /// A sentence on how often other work shared the load's core, which blurs every latency.
     pub(crate) fn quiet(&self) -> String {
-        let disturbed = self
-            .series
-            .iter()
-            .filter(|series| series.measure == Measure::Disturbed);
+        let disturbed = self.series.iter().filter(|series| series.measure == Measure::Disturbed);
         let shares: Vec<f64> = disturbed.flat_map(|series| series.values.clone()).collect();
-        let many = shares
-            .iter()
-            .filter(|&&share| share > DISTURBED_SHARE)
-            .count();
-        format!(
-            "Measurements disturbed by other work on the machine: {many} of {}.",
-            shares.len()
-        )
+        let many = shares.iter().filter(|&&share| share > DISTURBED_SHARE).count();
+        format!("Measurements disturbed by other work on the machine: {many} of {}.", shares.len())
     }
 
     /// One JSON object for each measure of each work and peer.

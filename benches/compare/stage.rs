@@ -89,12 +89,7 @@ impl Stage {
         let poller = Poller::new()?;
         let backend = Backend::listen(&poller, SocketAddr::from((ip, 0)), role)?;
         let log = LogSink::open(&poller, Token::Log.into())?;
-        Ok(Self {
-            poller,
-            backend,
-            log,
-            ready: Vec::new(),
-        })
+        Ok(Self { poller, backend, log, ready: Vec::new() })
     }
 
     /// One turn: waits for events, a few milliseconds at most, and serves them.

@@ -31,26 +31,16 @@ impl Window {
     pub(crate) fn open(peer: &Running) -> io::Result<Self> {
         let waited_seconds = waited()?.as_secs_f64();
         let cpu_seconds = peer.cpu()?.map(|cpu| cpu.as_secs_f64());
-        Ok(Self {
-            started: Instant::now(),
-            cpu_seconds,
-            waited_seconds,
-        })
+        Ok(Self { started: Instant::now(), cpu_seconds, waited_seconds })
     }
 
     /// Ends the measuring.
     pub(crate) fn close(self, peer: &Running) -> io::Result<Spent> {
         let seconds = self.started.elapsed().as_secs_f64();
         let after = peer.cpu()?.map(|cpu| cpu.as_secs_f64());
-        let cpu_seconds = after
-            .zip(self.cpu_seconds)
-            .map(|(after, before)| after - before);
+        let cpu_seconds = after.zip(self.cpu_seconds).map(|(after, before)| after - before);
         let waited_share = (waited()?.as_secs_f64() - self.waited_seconds) / seconds;
-        Ok(Spent {
-            seconds,
-            cpu_seconds,
-            waited_share,
-        })
+        Ok(Spent { seconds, cpu_seconds, waited_share })
     }
 }
 
@@ -58,11 +48,7 @@ impl Spent {
     /// The readings of a window in which the proxy did `units` of work, `scale` of its CPU
     /// seconds making the measure's unit.
     pub(crate) fn readings(&self, measure: Measure, units: f64, scale: f64) -> Vec<Reading> {
-        let cpu = self
-            .cpu_seconds
-            .map(|seconds| (measure, seconds * scale / units));
-        cpu.into_iter()
-            .chain([(Measure::Disturbed, self.waited_share)])
-            .collect()
+        let cpu = self.cpu_seconds.map(|seconds| (measure, seconds * scale / units));
+        cpu.into_iter().chain([(Measure::Disturbed, self.waited_share)]).collect()
     }
 }

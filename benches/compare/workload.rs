@@ -50,75 +50,28 @@ impl Pace {
 /// One kind of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Workload {
-    PingPong {
-        connections: usize,
-        bytes: usize,
-    },
-    Connect {
-        clients: usize,
-        close: Close,
-    },
-    Bulk {
-        streams: usize,
-        direction: Direction,
-    },
+    PingPong { connections: usize, bytes: usize },
+    Connect { clients: usize, close: Close },
+    Bulk { streams: usize, direction: Direction },
     Idle,
-    Checks {
-        servers: u16,
-    },
+    Checks { servers: u16 },
 }
 
 impl Workload {
     /// All of them, in the order of the table.
     pub(crate) const ALL: [Self; 14] = [
-        Self::PingPong {
-            connections: 1,
-            bytes: 64,
-        },
-        Self::PingPong {
-            connections: 32,
-            bytes: 64,
-        },
-        Self::PingPong {
-            connections: 1000,
-            bytes: 64,
-        },
-        Self::PingPong {
-            connections: 32,
-            bytes: 8192,
-        },
-        Self::Connect {
-            clients: 32,
-            close: Close::Fin,
-        },
-        Self::Connect {
-            clients: 32,
-            close: Close::Rst,
-        },
-        Self::Bulk {
-            streams: 1,
-            direction: Direction::Up,
-        },
-        Self::Bulk {
-            streams: 4,
-            direction: Direction::Up,
-        },
-        Self::Bulk {
-            streams: 64,
-            direction: Direction::Up,
-        },
-        Self::Bulk {
-            streams: 1,
-            direction: Direction::Down,
-        },
-        Self::Bulk {
-            streams: 4,
-            direction: Direction::Down,
-        },
-        Self::Bulk {
-            streams: 64,
-            direction: Direction::Down,
-        },
+        Self::PingPong { connections: 1, bytes: 64 },
+        Self::PingPong { connections: 32, bytes: 64 },
+        Self::PingPong { connections: 1000, bytes: 64 },
+        Self::PingPong { connections: 32, bytes: 8192 },
+        Self::Connect { clients: 32, close: Close::Fin },
+        Self::Connect { clients: 32, close: Close::Rst },
+        Self::Bulk { streams: 1, direction: Direction::Up },
+        Self::Bulk { streams: 4, direction: Direction::Up },
+        Self::Bulk { streams: 64, direction: Direction::Up },
+        Self::Bulk { streams: 1, direction: Direction::Down },
+        Self::Bulk { streams: 4, direction: Direction::Down },
+        Self::Bulk { streams: 64, direction: Direction::Down },
         Self::Idle,
         Self::Checks { servers: 500 },
     ];
@@ -175,20 +128,10 @@ impl Display for Workload {
             Self::PingPong { connections, bytes } => {
                 write!(f, "ping-pong {bytes} B, {connections} conn")
             }
-            Self::Connect {
-                close: Close::Fin, ..
-            } => write!(f, "connect, client FIN"),
-            Self::Connect {
-                close: Close::Rst, ..
-            } => write!(f, "connect, client RST"),
-            Self::Bulk {
-                streams,
-                direction: Direction::Up,
-            } => write!(f, "bulk up, {streams}"),
-            Self::Bulk {
-                streams,
-                direction: Direction::Down,
-            } => write!(f, "bulk down, {streams}"),
+            Self::Connect { close: Close::Fin, .. } => write!(f, "connect, client FIN"),
+            Self::Connect { close: Close::Rst, .. } => write!(f, "connect, client RST"),
+            Self::Bulk { streams, direction: Direction::Up } => write!(f, "bulk up, {streams}"),
+            Self::Bulk { streams, direction: Direction::Down } => write!(f, "bulk down, {streams}"),
             Self::Idle => write!(f, "idle connections"),
             Self::Checks { servers } => write!(f, "{servers} checked servers"),
         }

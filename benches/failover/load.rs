@@ -33,14 +33,8 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// All kinds, in the order of the table.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Refused,
-        Self::Reset,
-        Self::Closed,
-        Self::BadAnswer,
-        Self::TimedOut,
-        Self::Other,
-    ];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Refused, Self::Reset, Self::Closed, Self::BadAnswer, Self::TimedOut, Self::Other];
 
     fn of(error: &io::Error) -> Self {
         match error.kind() {
@@ -103,12 +97,7 @@ pub(crate) struct Load {
 impl Load {
     /// No clients yet.
     pub(crate) fn new(target: SocketAddr) -> Self {
-        Self {
-            target,
-            sessions: Vec::new(),
-            free: Vec::new(),
-            seen: Seen::default(),
-        }
+        Self { target, sessions: Vec::new(), free: Vec::new(), seen: Seen::default() }
     }
 
     /// Clients that wait for their answer.
@@ -133,12 +122,7 @@ impl Load {
         });
         poller.add(&socket, id as u64, EventFlags::OUT)?;
         let (step, inbox) = (Step::Connected, Vec::new());
-        self.sessions[id] = Some(Session {
-            socket,
-            started,
-            step,
-            inbox,
-        });
+        self.sessions[id] = Some(Session { socket, started, step, inbox });
         Ok(())
     }
 
@@ -156,11 +140,7 @@ impl Load {
             Ok(None) => return Ok(()),
             Ok(Some(by_backup)) => {
                 let (at, took) = (Instant::now(), session.started.elapsed());
-                self.seen.answers.push(Answer {
-                    at,
-                    took,
-                    by_backup,
-                });
+                self.seen.answers.push(Answer { at, took, by_backup });
             }
             Err(error) => self.fail(Failure::of(&error)),
         }
@@ -210,10 +190,7 @@ impl Session {
                 }
                 Step::Consent => {
                     send(&self.socket, &packet::query())?;
-                    self.step = Step::Answer {
-                        packets: 0,
-                        by_backup: None,
-                    };
+                    self.step = Step::Answer { packets: 0, by_backup: None };
                 }
                 Step::Answer { packets, by_backup } => {
                     *packets += 1;

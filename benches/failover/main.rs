@@ -65,22 +65,12 @@ fn failover(options: &Options) -> io::Result<usize> {
         true => Kind::maria_db(scratch.path())?,
         false => Kind::Scripted,
     };
-    let mut runs: Runs = options
-        .peers
-        .iter()
-        .map(|&proxy| (proxy, Vec::new()))
-        .collect();
+    let mut runs: Runs = options.peers.iter().map(|&proxy| (proxy, Vec::new())).collect();
     let mut failures = 0;
     for index in 0..options.runs {
         for (proxy, outcomes) in &mut runs {
             let outcome = run::run(*proxy, &kind, &options.plan(index), scratch.path());
-            println!(
-                "run {} of {}, {}: {}",
-                index + 1,
-                options.runs,
-                proxy.name(),
-                line(&outcome)
-            );
+            println!("run {} of {}, {}: {}", index + 1, options.runs, proxy.name(), line(&outcome));
             match outcome {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(_) => failures += 1,
@@ -105,22 +95,14 @@ fn line(outcome: &io::Result<Outcome>) -> String {
         Err(error) => return error.to_string(),
     };
     let failed: f64 = outcome.failures.iter().sum();
-    let backup = outcome
-        .first_backup_ms
-        .map_or("never".to_owned(), |ms| format!("after {ms:.1} ms"));
-    format!(
-        "{failed} of {} failed, the backup served {backup}",
-        outcome.connections
-    )
+    let backup =
+        outcome.first_backup_ms.map_or("never".to_owned(), |ms| format!("after {ms:.1} ms"));
+    format!("{failed} of {} failed, the backup served {backup}", outcome.connections)
 }
 
 fn page(options: &Options, runs: &Runs) -> String {
     let plan = options.plan(0);
-    let servers = if options.real {
-        "MariaDB"
-    } else {
-        "scripted servers"
-    };
+    let servers = if options.real { "MariaDB" } else { "scripted servers" };
     format!(
         "# Failover\n\n{}Runs of each proxy: {}; {} new connections a second; `kill -9` of the \
          primary after 2 to 4 s, load for {} s more; {servers}.\n\n{}",

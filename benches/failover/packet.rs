@@ -90,10 +90,7 @@ pub(crate) fn login(user: &str) -> Vec<u8> {
 
 /// The server's consent to a login.
 pub(crate) fn login_accepted() -> Vec<u8> {
-    packet(
-        2,
-        &[[0_u8, 0, 0].as_slice(), &STATUS_AUTOCOMMIT, &[0, 0]].concat(),
-    )
+    packet(2, &[[0_u8, 0, 0].as_slice(), &STATUS_AUTOCOMMIT, &[0, 0]].concat())
 }
 
 /// The client's question.
@@ -115,14 +112,8 @@ pub(crate) fn answer(server_id: &str) -> Vec<u8> {
     .concat();
     let end = [[0xfe_u8, 0, 0].as_slice(), &STATUS_AUTOCOMMIT].concat();
     let row = [&[server_id.len() as u8], server_id.as_bytes()].concat();
-    [
-        packet(1, &[1]),
-        packet(2, &column),
-        packet(3, &end),
-        packet(4, &row),
-        packet(5, &end),
-    ]
-    .concat()
+    [packet(1, &[1]), packet(2, &column), packet(3, &end), packet(4, &row), packet(5, &end)]
+        .concat()
 }
 
 /// The place of the row among the packets of an answer, counted from 1.

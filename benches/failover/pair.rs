@@ -88,12 +88,7 @@ impl Pair {
         let mut backup = kind.start("2", backup_addr, folder)?;
         await_listener(&mut primary, primary_addr, START_LIMIT)?;
         await_listener(&mut backup, backup_addr, START_LIMIT)?;
-        Ok(Self {
-            primary_addr,
-            backup_addr,
-            primary,
-            _backup: backup,
-        })
+        Ok(Self { primary_addr, backup_addr, primary, _backup: backup })
     }
 }
 

@@ -62,11 +62,7 @@ impl Proxy {
 
 /// The file as it is copied, apart from addresses and the change of user, which needs root.
 fn configuration(listen: SocketAddr, pair: &Pair, log: SocketAddr) -> String {
-    let Pair {
-        primary_addr,
-        backup_addr,
-        ..
-    } = pair;
+    let Pair { primary_addr, backup_addr, .. } = pair;
     format!(
         "global
     log {log} local0

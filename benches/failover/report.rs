@@ -30,19 +30,11 @@ fn rows(outcomes: &[Outcome]) -> Vec<Row> {
         rows.push(row(title(failure), &|run| Some(run.failures[index])));
     }
     rows.extend([
-        row("runs in which the backup served", &|run| {
-            run.first_backup_ms.map(|_| 1.0)
-        }),
-        row("kill to first answer by the backup, ms", &|run| {
-            run.first_backup_ms
-        }),
+        row("runs in which the backup served", &|run| run.first_backup_ms.map(|_| 1.0)),
+        row("kill to first answer by the backup, ms", &|run| run.first_backup_ms),
         row("kill to last failure, ms", &|run| Some(run.last_failure_ms)),
-        row("longest time without an answer, ms", &|run| {
-            Some(run.longest_stall_ms)
-        }),
-        row("slowest answer from its connect, ms", &|run| {
-            Some(run.slowest_answer_ms)
-        }),
+        row("longest time without an answer, ms", &|run| Some(run.longest_stall_ms)),
+        row("slowest answer from its connect, ms", &|run| Some(run.slowest_answer_ms)),
     ]);
     rows
 }
@@ -66,9 +58,7 @@ pub(crate) fn table(runs: &Runs) -> Table {
         heading.extend(["median", "p99"].map(|what| format!("{} {what}", proxy.name())));
     }
     let mut table = Table::new(1, heading);
-    let titles = columns
-        .first()
-        .map(|rows| rows.iter().map(|row| row.title).collect::<Vec<_>>());
+    let titles = columns.first().map(|rows| rows.iter().map(|row| row.title).collect::<Vec<_>>());
     for (index, title) in titles.unwrap_or_default().into_iter().enumerate() {
         let mut cells = vec![title.to_owned()];
         for rows in &columns {

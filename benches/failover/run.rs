@@ -57,9 +57,7 @@ pub(crate) fn run(proxy: Proxy, kind: &Kind, plan: &Plan, folder: &Path) -> io::
         let elapsed = start.elapsed();
         if killed.is_none() && elapsed >= plan.before {
             if load.seen.answers.iter().any(|answer| answer.by_backup) {
-                return Err(io::Error::other(
-                    "the backup served while the primary lived",
-                ));
+                return Err(io::Error::other("the backup served while the primary lived"));
             }
             pair.primary.kill()?;
             killed = Some(Instant::now());
@@ -90,10 +88,7 @@ pub(crate) fn run(proxy: Proxy, kind: &Kind, plan: &Plan, folder: &Path) -> io::
 fn outcome(seen: &Seen, killed: Instant) -> Outcome {
     let since_kill = |at: Instant| millis(at.saturating_duration_since(killed));
     let by_backup = seen.answers.iter().find(|answer| answer.by_backup);
-    let stalls = seen
-        .answers
-        .windows(2)
-        .map(|pair| millis(pair[1].at - pair[0].at));
+    let stalls = seen.answers.windows(2).map(|pair| millis(pair[1].at - pair[0].at));
     let count = |failure| seen.failures.get(&failure).copied().unwrap_or(0) as f64;
     Outcome {
         connections: seen.started as f64,

@@ -37,12 +37,7 @@ pub(crate) fn run(listen: SocketAddr, id: &str) -> io::Result<Infallible> {
     let poller = Poller::new()?;
     poller.add(&listener, LISTENER, EventFlags::IN)?;
     let (conns, free) = (Vec::new(), Vec::new());
-    let mut server = Server {
-        poller,
-        conns,
-        free,
-        answer: packet::answer(id),
-    };
+    let mut server = Server { poller, conns, free, answer: packet::answer(id) };
     let mut ready = Vec::new();
     loop {
         server.poller.wait(&mut ready, Duration::from_secs(60))?;
@@ -66,11 +61,7 @@ impl Server {
         let _ = send(&socket, &packet::greeting());
         let id = self.free.pop().unwrap_or(self.conns.len());
         self.poller.add(&socket, id as u64, EventFlags::IN)?;
-        let conn = Some(Conn {
-            socket,
-            inbox: Vec::new(),
-            logged_in: false,
-        });
+        let conn = Some(Conn { socket, inbox: Vec::new(), logged_in: false });
         if id < self.conns.len() {
             self.conns[id] = conn;
         } else {

@@ -186,20 +186,14 @@ impl Address {
     }
 
     const fn of(endpoint: Endpoint) -> Self {
-        Self {
-            transport: Transport::Unspecified,
-            endpoint,
-        }
+        Self { transport: Transport::Unspecified, endpoint }
     }
 
     fn unix(transport: Transport, prefix: &'static str, path: &str) -> Result<Self, AddressError> {
         if path.is_empty() {
             return Err(AddressError::EmptyName(prefix));
         }
-        Ok(Self {
-            transport,
-            endpoint: Endpoint::Unix(path.to_owned()),
-        })
+        Ok(Self { transport, endpoint: Endpoint::Unix(path.to_owned()) })
     }
 
     fn parse_plain(
@@ -212,11 +206,7 @@ impl Address {
         let (host, port) = split_port(text)?;
         Ok(Self {
             transport,
-            endpoint: Endpoint::Inet {
-                family,
-                host: parse_host(host)?,
-                port: parse_port(port)?,
-            },
+            endpoint: Endpoint::Inet { family, host: parse_host(host)?, port: parse_port(port)? },
         })
     }
 }
@@ -251,14 +241,9 @@ fn parse_host(text: &str) -> Result<Host, AddressError> {
     if let Ok(ip) = text.parse::<IpAddr>() {
         return Ok(Host::Ip(ip));
     }
-    let is_name = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
-    if is_name {
-        Ok(Host::Name(text.to_owned()))
-    } else {
-        Err(AddressError::Host(text.to_owned()))
-    }
+    let is_name =
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    if is_name { Ok(Host::Name(text.to_owned())) } else { Err(AddressError::Host(text.to_owned())) }
 }
 
 fn parse_port(text: &str) -> Result<PortSpec, AddressError> {
@@ -288,8 +273,7 @@ fn port_number(text: &str) -> Result<u16, AddressError> {
     if let Some(found) = text.chars().find(|found| !found.is_ascii_digit()) {
         return Err(AddressError::PortCharacter(found));
     }
-    text.parse()
-        .map_err(|_| AddressError::PortTooLarge(text.to_owned()))
+    text.parse().map_err(|_| AddressError::PortTooLarge(text.to_owned()))
 }
 
 #[cfg(test)]

@@ -37,12 +37,7 @@ impl Version {
         let mut parts = numbers.split('.').map(leading_number);
         let mut next = || parts.next().unwrap_or(0);
         let (major, minor, patch) = (next(), next(), next());
-        Self {
-            major,
-            minor,
-            released: dev.is_none(),
-            patch: dev.map_or(patch, leading_number),
-        }
+        Self { major, minor, released: dev.is_none(), patch: dev.map_or(patch, leading_number) }
     }
 }
 
@@ -105,12 +100,7 @@ pub struct CondError {
 /// # Errors
 /// The first mistake in it.
 pub fn check(text: &str, env: &Environment, facts: &Facts) -> Result<bool, CondError> {
-    let scope = Scope {
-        env,
-        file: "",
-        line: 1,
-        section: "",
-    };
+    let scope = Scope { env, file: "", line: 1, section: "" };
     let mut report = Report::default();
     match lexer::words(text, FileId(0), 0, &scope, &mut report) {
         Some(words) => evaluate(&join(&words), env, facts),
@@ -135,13 +125,7 @@ pub(crate) fn join(words: &[Word]) -> String {
 /// # Errors
 /// The first mistake in it.
 pub fn evaluate(text: &str, env: &Environment, facts: &Facts) -> Result<bool, CondError> {
-    let mut parser = Parser {
-        text,
-        at: 0,
-        depth: 0,
-        env,
-        facts,
-    };
+    let mut parser = Parser { text, at: 0, depth: 0, env, facts };
     parser.blanks();
     if parser.rest().is_empty() {
         return Ok(false);
@@ -157,10 +141,7 @@ pub fn evaluate(text: &str, env: &Environment, facts: &Facts) -> Result<bool, Co
 }
 
 fn error(message: impl Into<String>) -> CondError {
-    CondError {
-        message: message.into(),
-        help: None,
-    }
+    CondError { message: message.into(), help: None }
 }
 
 struct Parser<'a> {
@@ -249,10 +230,8 @@ impl<'a> Parser<'a> {
 
     fn predicate(&mut self) -> Result<bool, CondError> {
         let rest = self.rest();
-        let name_len = rest
-            .bytes()
-            .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-            .count();
+        let name_len =
+            rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
         let name = &rest[..name_len];
         if !PREDICATES.contains(&name) {
             let mut unknown = error(match name {
@@ -267,9 +246,7 @@ impl<'a> Parser<'a> {
         }
         self.at += name_len;
         if !self.rest().starts_with('(') {
-            return Err(error(format!(
-                "'{name}' takes its arguments in parentheses"
-            )));
+            return Err(error(format!("'{name}' takes its arguments in parentheses")));
         }
         self.at += 1;
         let arguments = self.arguments(name)?;

@@ -31,9 +31,7 @@ impl Environment {
 
     /// `presetenv`: sets `name` unless it is set.
     pub fn preset(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
-        self.variables
-            .entry(name.into())
-            .or_insert_with(|| value.into());
+        self.variables.entry(name.into()).or_insert_with(|| value.into());
     }
 
     /// `unsetenv`: forgets `name`.
@@ -43,8 +41,7 @@ impl Environment {
 
     /// `resetenv`: forgets everything but `names`.
     pub fn retain(&mut self, names: &[&str]) {
-        self.variables
-            .retain(|name, _| names.contains(&name.as_str()));
+        self.variables.retain(|name, _| names.contains(&name.as_str()));
     }
 
     /// Replaces `$NAME` and `${NAME}` in an address, which works without quotes there. An unset
@@ -77,10 +74,7 @@ impl Environment {
 impl<N: Into<String>, V: Into<Vec<u8>>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         Self {
-            variables: pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
+            variables: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
         }
     }
 }
@@ -88,16 +82,10 @@ impl<N: Into<String>, V: Into<Vec<u8>>> FromIterator<(N, V)> for Environment {
 /// How many bytes at the start of `bytes` form a variable's name: a letter or `_`, then letters,
 /// digits and `_`.
 pub(crate) fn name_len(bytes: &[u8]) -> usize {
-    if !bytes
-        .first()
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
-    {
+    if !bytes.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_') {
         return 0;
     }
-    bytes
-        .iter()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
-        .count()
+    bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count()
 }
 
 #[cfg(test)]
@@ -106,9 +94,8 @@ mod tests {
 
     #[test]
     fn addresses_are_expanded_without_quotes() {
-        let env: Environment = [("HOST", "10.0.0.1"), ("P", "80"), ("EMPTY", "")]
-            .into_iter()
-            .collect();
+        let env: Environment =
+            [("HOST", "10.0.0.1"), ("P", "80"), ("EMPTY", "")].into_iter().collect();
         for (written, meant) in [
             ("$HOST:$P", "10.0.0.1:80"),
             ("${HOST}:${P}", "10.0.0.1:80"),

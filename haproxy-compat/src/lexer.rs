@@ -311,11 +311,7 @@ impl Lexer<'_> {
     fn span(&self, from: usize, to: usize) -> Span {
         let to = to.min(self.line.len());
         let offset = |at: usize| u32::try_from(self.start + at).unwrap_or(u32::MAX);
-        Span {
-            file: self.file,
-            start: offset(from.min(to)),
-            end: offset(to),
-        }
+        Span { file: self.file, start: offset(from.min(to)), end: offset(to) }
     }
 }
 

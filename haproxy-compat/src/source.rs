@@ -18,10 +18,7 @@ impl SourceMap {
     /// Adds a text under the name that messages show (its path as the operator wrote it).
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let id = u32::try_from(self.files.len()).expect("fewer than 2^32 files");
-        self.files.push(Source {
-            name: name.into(),
-            text: text.into(),
-        });
+        self.files.push(Source { name: name.into(), text: text.into() });
         FileId(id)
     }
 
@@ -33,17 +30,13 @@ impl SourceMap {
     /// The name given to [`add`](Self::add); empty for an id of another map.
     #[must_use]
     pub fn name(&self, file: FileId) -> &str {
-        self.files
-            .get(file.0 as usize)
-            .map_or("", |source| &source.name)
+        self.files.get(file.0 as usize).map_or("", |source| &source.name)
     }
 
     /// The whole text; empty for an id of another map.
     #[must_use]
     pub fn text(&self, file: FileId) -> &str {
-        self.files
-            .get(file.0 as usize)
-            .map_or("", |source| &source.text)
+        self.files.get(file.0 as usize).map_or("", |source| &source.text)
     }
 
     /// The ids of all files, in the order in which they were added.
@@ -56,9 +49,6 @@ impl SourceMap {
     pub fn line(&self, span: Span) -> usize {
         let text = self.text(span.file);
         let end = (span.start as usize).min(text.len());
-        1 + text.as_bytes()[..end]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count()
+        1 + text.as_bytes()[..end].iter().filter(|&&byte| byte == b'\n').count()
     }
 }

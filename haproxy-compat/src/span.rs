@@ -19,11 +19,7 @@ impl Span {
     /// The smallest range that covers `self` and `other`, which lie in the same file.
     #[must_use]
     pub fn to(self, other: Self) -> Self {
-        Self {
-            file: self.file,
-            start: self.start.min(other.start),
-            end: self.end.max(other.end),
-        }
+        Self { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 }
 
@@ -44,9 +40,6 @@ impl<T> Spanned<T> {
 
     /// Keeps the place and converts the value.
     pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Spanned<U> {
-        Spanned {
-            value: convert(self.value),
-            span: self.span,
-        }
+        Spanned { value: convert(self.value), span: self.span }
     }
 }

@@ -102,10 +102,7 @@ pub fn parse_time(text: &str, unit: TimeUnit) -> Result<Time, UnitError> {
         .and_then(|number| number.checked_mul(unit.micros()))
         .filter(|&micros| micros <= TIME_MAX_MS * 1_000)
         .ok_or(UnitError::TimeOverflow)?;
-    Ok(Time {
-        duration: Duration::from_micros(micros),
-        excess: after.next(),
-    })
+    Ok(Time { duration: Duration::from_micros(micros), excess: after.next() })
 }
 
 /// Reads a size in bytes such as `16k`; the suffixes `k m g` count powers of 1024, in either case.
@@ -191,9 +188,6 @@ mod tests {
         assert_eq!(parse_size("1g"), Ok(1 << 30));
         assert_eq!(parse_size("1kb"), Err(UnitError::Unexpected('b')));
         assert_eq!(parse_size("k"), Err(UnitError::Unexpected('k')));
-        assert_eq!(
-            parse_size("18446744073709551615g"),
-            Err(UnitError::SizeOverflow)
-        );
+        assert_eq!(parse_size("18446744073709551615g"), Err(UnitError::SizeOverflow));
     }
 }

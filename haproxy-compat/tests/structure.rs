@@ -29,10 +29,7 @@ const FILES: [(&str, bool); 25] = [
     ("global\n log-tag \"${X\"\n", false),
     ("global\n log-tag \"$9\"\n", false),
     ("global\n log-tag a\0b\n", false),
-    (
-        ".if defined(X) && !(0 || streq(a,b))\nglobal\n.else\nglobal x\n.endif\n",
-        true,
-    ),
+    (".if defined(X) && !(0 || streq(a,b))\nglobal\n.else\nglobal x\n.endif\n", true),
     (".if 1\n", false),
     (".if 1 2\n.endif\n", false),
     (".if 0\n.elif 1\n.alert no\n.endif\n", false),

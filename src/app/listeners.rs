@@ -86,8 +86,7 @@ impl Listeners {
         workers: &Workers,
     ) {
         let Opened { frontend: name, bind, keepalive, number, sockets } = opened;
-        let door =
-            Door::new(Arc::clone(context), Arc::clone(frontend), bind.clone(), number);
+        let door = Door::new(Arc::clone(context), Arc::clone(frontend), bind.clone(), number);
         let door = Arc::new(door);
         let stop = CancellationToken::new();
         for (socket, worker) in sockets.into_iter().zip(workers.handles()) {

@@ -208,11 +208,7 @@ enum Turn {
 }
 
 impl Control {
-    fn start(
-        prepared: Prepared,
-        options: &Options,
-        runtime: &Runtime,
-    ) -> Result<Self, StartError> {
+    fn start(prepared: Prepared, options: &Options, runtime: &Runtime) -> Result<Self, StartError> {
         let _inside = runtime.enter();
         let Prepared { config, workers, limits, opened, service, .. } = prepared;
         let signals =
@@ -220,7 +216,8 @@ impl Control {
         let workers =
             Workers::start(workers).map_err(|e| StartError::because("start a worker", &e))?;
         let now = clock::now();
-        let process = Arc::new(Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config)));
+        let process =
+            Arc::new(Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config)));
         let (bus, intake) = bus::bus();
         let log = LogIdentity::new(&config, &options.program);
         let shipper = start_shipper(intake, &log);

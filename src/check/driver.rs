@@ -60,18 +60,12 @@ pub async fn run(target: &Target, mut probe: Probe<'_>) -> Verdict {
             Step::Connect(ask) => {
                 drop(conn.take());
                 let timing = &target.timing;
-                deadline = timing
-                    .answer
-                    .map_or(whole, |_| Instant::now() + timing.connect);
-                timeout_at(deadline, connect(target, &ask))
-                    .await
-                    .map(|connected| {
-                        conn = Some(connected?);
-                        deadline = timing
-                            .answer
-                            .map_or(whole, |answer| Instant::now() + answer);
-                        Ok(probe.step(Input::Connected))
-                    })
+                deadline = timing.answer.map_or(whole, |_| Instant::now() + timing.connect);
+                timeout_at(deadline, connect(target, &ask)).await.map(|connected| {
+                    conn = Some(connected?);
+                    deadline = timing.answer.map_or(whole, |answer| Instant::now() + answer);
+                    Ok(probe.step(Input::Connected))
+                })
             }
             Step::Send(bytes) => timeout_at(deadline, send(&mut conn, &bytes))
                 .await
@@ -112,9 +106,7 @@ fn destination(target: &Target, ask: &Connect) -> SockAddr {
     let unix = |path: &std::path::Path| {
         // The configuration holds no path longer than the system takes; the unnamed address that
         // replaces it here is refused by connect().
-        SockAddr::unix(path)
-            .or_else(|_| SockAddr::unix(""))
-            .expect("an empty path is short enough")
+        SockAddr::unix(path).or_else(|_| SockAddr::unix("")).expect("an empty path is short enough")
     };
     match (&target.addr, ask.addr) {
         (TargetAddr::Tcp(addr), other) => {
@@ -163,9 +155,7 @@ async fn establish(socket: Socket, addr: &SockAddr) -> Result<Conn, Problem> {
     let in_progress = |error: &io::Error| {
         use rustix::io::Errno;
         let progress = [Errno::INPROGRESS, Errno::ALREADY].map(Errno::raw_os_error);
-        error
-            .raw_os_error()
-            .is_some_and(|number| progress.contains(&number))
+        error.raw_os_error().is_some_and(|number| progress.contains(&number))
     };
     match socket.connect(addr) {
         Ok(()) => return Ok(Conn::Fresh(socket, addr.domain())),
@@ -185,10 +175,7 @@ async fn establish(socket: Socket, addr: &SockAddr) -> Result<Conn, Problem> {
         }
     }
     let polled = Polled::new(socket, addr.domain()).map_err(|error| Problem::of(&error))?;
-    match polled
-        .io(Interest::WRITABLE, |socket| socket.take_error())
-        .await
-    {
+    match polled.io(Interest::WRITABLE, |socket| socket.take_error()).await {
         Ok(None) => Ok(Conn::Polled(polled)),
         Ok(Some(error)) | Err(error) => Err(Problem::of(&error)),
     }
@@ -198,11 +185,7 @@ async fn send(conn: &mut Option<Conn>, mut bytes: &[u8]) -> Result<(), Problem> 
     while !bytes.is_empty() {
         let sent = match conn {
             Some(Conn::Fresh(socket, _)) => socket.send(bytes),
-            _ => {
-                polled(conn)?
-                    .io(Interest::WRITABLE, |socket| socket.send(bytes))
-                    .await
-            }
+            _ => polled(conn)?.io(Interest::WRITABLE, |socket| socket.send(bytes)).await,
         };
         match sent {
             Ok(n) => bytes = &bytes[n..],
@@ -269,16 +252,8 @@ impl Polled {
         mut call: impl FnMut(&Socket) -> io::Result<T>,
     ) -> io::Result<T> {
         match self {
-            Self::Tcp(stream) => {
-                stream
-                    .async_io(interest, || call(&SockRef::from(stream)))
-                    .await
-            }
-            Self::Unix(stream) => {
-                stream
-                    .async_io(interest, || call(&SockRef::from(stream)))
-                    .await
-            }
+            Self::Tcp(stream) => stream.async_io(interest, || call(&SockRef::from(stream))).await,
+            Self::Unix(stream) => stream.async_io(interest, || call(&SockRef::from(stream))).await,
         }
     }
 }
@@ -290,27 +265,18 @@ impl Problem {
             error.kind(),
             ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
         );
-        Self {
-            text: system_text(error),
-            heard,
-        }
+        Self { text: system_text(error), heard }
     }
 
     /// Refused by the system at once: in HAProxy's words, the system's in parentheses.
     fn new(doing: &str, error: &io::Error) -> Self {
         let refused = error.kind() == ErrorKind::ConnectionRefused;
         let text = format!("{doing} ({})", system_text(error));
-        Self {
-            text,
-            heard: refused || error.kind() == ErrorKind::NotFound,
-        }
+        Self { text, heard: refused || error.kind() == ErrorKind::NotFound }
     }
 
     fn not_connected() -> Self {
-        Self {
-            text: "Transport endpoint is not connected".to_owned(),
-            heard: false,
-        }
+        Self { text: "Transport endpoint is not connected".to_owned(), heard: false }
     }
 }
 

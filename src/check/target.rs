@@ -101,11 +101,7 @@ impl TargetAddr {
 
 impl From<&Check> for Timing {
     fn from(check: &Check) -> Self {
-        Self {
-            inter: check.inter,
-            connect: check.timeout_connect,
-            answer: check.timeout,
-        }
+        Self { inter: check.inter, connect: check.timeout_connect, answer: check.timeout }
     }
 }
 
@@ -150,11 +146,7 @@ mod tests {
         ];
         for (server, addr, port, want) in rows {
             let want = want.map(|want| TargetAddr::Tcp(want.parse().expect("an address")));
-            assert_eq!(
-                TargetAddr::of(server, &check(addr, port)),
-                want,
-                "{server:?} {addr:?}"
-            );
+            assert_eq!(TargetAddr::of(server, &check(addr, port)), want, "{server:?} {addr:?}");
         }
         let path = TargetAddr::Unix("/run/s".into());
         assert_eq!(TargetAddr::of(&unix, &check(None, None)), Some(path));

@@ -86,24 +86,14 @@ fn snippet<'a>(
 fn excerpt(text: &str, span: Span) -> (&str, Range<usize>) {
     let at = text.floor_char_boundary(span.start as usize);
     let start = text[..at].rfind('\n').map_or(0, |position| position + 1);
-    let end = text[at..]
-        .find('\n')
-        .map_or(text.len(), |length| at + length);
+    let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
     let stop = text.floor_char_boundary(span.end as usize).clamp(at, end);
-    (
-        text[start..end].trim_end_matches('\r'),
-        at - start..stop - start,
-    )
+    (text[start..end].trim_end_matches('\r'), at - start..stop - start)
 }
 
 /// `2 errors, 1 warning`
 fn summary(report: &Report) -> String {
-    let count = |severity| {
-        report
-            .iter()
-            .filter(|found| found.severity == severity)
-            .count()
-    };
+    let count = |severity| report.iter().filter(|found| found.severity == severity).count();
     let counted = [
         (count(Severity::Alert), "error"),
         (count(Severity::Warning), "warning"),
@@ -134,54 +124,31 @@ pub fn render_lines(report: &Report, sources: &SourceMap, pid: u32) -> String {
         let _ = match diagnostic.span {
             Some(span) => {
                 let place = place(span, sources);
-                writeln!(
-                    text,
-                    "{word}  ({pid}) : config : parsing [{place}] : {message}."
-                )
+                writeln!(text, "{word}  ({pid}) : config : parsing [{place}] : {message}.")
             }
             None => writeln!(text, "{word}  ({pid}) : config : {message}."),
         };
         if let Some((span, label)) = &diagnostic.related {
-            let _ = writeln!(
-                text,
-                "   | {}: [{}]",
-                printable(label),
-                place(*span, sources)
-            );
+            let _ = writeln!(text, "   | {}: [{}]", printable(label), place(*span, sources));
         }
         if let Some(help) = &diagnostic.help {
             let _ = writeln!(text, "   | {}", printable(help));
         }
     }
     if report.dropped() > 0 {
-        let _ = writeln!(
-            text,
-            "[NOTICE]   ({pid}) : config : {} more not shown.",
-            report.dropped()
-        );
+        let _ =
+            writeln!(text, "[NOTICE]   ({pid}) : config : {} more not shown.", report.dropped());
     }
     text
 }
 
 fn place(span: Span, sources: &SourceMap) -> String {
-    format!(
-        "{}:{}",
-        printable(sources.name(span.file)),
-        sources.line(span)
-    )
+    format!("{}:{}", printable(sources.name(span.file)), sources.line(span))
 }
 
 /// The text with control characters replaced.
 fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -194,23 +161,10 @@ mod tests {
     fn report() -> (Report, SourceMap) {
         let mut sources = SourceMap::default();
         let file = sources.add("lb.toml", TEXT);
-        let span = Span {
-            file,
-            start: 26,
-            end: 30,
-        };
+        let span = Span { file, start: 26, end: 30 };
         let mut report = Report::default();
-        report
-            .alert(span, "unknown key 'inte'")
-            .help("did you mean 'inter'?");
-        report.related(
-            Span {
-                file,
-                start: 9,
-                end: 14,
-            },
-            "of this backend",
-        );
+        report.alert(span, "unknown key 'inte'").help("did you mean 'inter'?");
+        report.related(Span { file, start: 9, end: 14 }, "of this backend");
         report.warning(span, "odd");
         (report, sources)
     }
@@ -254,23 +208,10 @@ error: unknown key 'inte'
         let mut sources = SourceMap::default();
         let file = sources.add("a\x1b[31m.toml", "x = \"\x1b[2J\"\r\n");
         let mut report = Report::default();
-        report.alert(
-            Span {
-                file,
-                start: 4,
-                end: 10,
-            },
-            "'\x1b[2J' is not a word",
-        );
+        report.alert(Span { file, start: 4, end: 10 }, "'\x1b[2J' is not a word");
         report.help("write \x07");
-        for text in [
-            render(&report, &sources, Look::Plain),
-            render_lines(&report, &sources, 1),
-        ] {
-            assert!(
-                !text.contains(|c: char| c.is_control() && c != '\n'),
-                "{text:?}"
-            );
+        for text in [render(&report, &sources, Look::Plain), render_lines(&report, &sources, 1)] {
+            assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
         }
     }
 

@@ -82,11 +82,7 @@ pub struct Changes<K, C> {
 
 impl<K, C> Default for Changes<K, C> {
     fn default() -> Self {
-        Self {
-            added: Vec::new(),
-            removed: Vec::new(),
-            changed: Vec::new(),
-        }
+        Self { added: Vec::new(), removed: Vec::new(), changed: Vec::new() }
     }
 }
 
@@ -148,12 +144,7 @@ pub fn diff(old: &Config, new: &Config) -> Plan {
             |frontend| &frontend.name,
             |old, new| (old != new).then(|| new.name.clone()),
         ),
-        backends: changes(
-            &old.backends,
-            &new.backends,
-            |backend| &backend.name,
-            backend_change,
-        ),
+        backends: changes(&old.backends, &new.backends, |backend| &backend.name, backend_change),
         stats: changes(
             &old.stats,
             &new.stats,
@@ -177,32 +168,18 @@ fn changes<T, C>(
     let after: HashMap<&Name, &T> = new.iter().map(|item| (name(item), item)).collect();
     let only_in = |items: &[T], other: &HashMap<&Name, &T>| {
         let names = items.iter().map(&name);
-        names
-            .filter(|name| !other.contains_key(*name))
-            .cloned()
-            .collect()
+        names.filter(|name| !other.contains_key(*name)).cloned().collect()
     };
     Changes {
         added: only_in(new, &before),
         removed: only_in(old, &after),
-        changed: new
-            .iter()
-            .filter_map(|item| compare(before.get(name(item))?, item))
-            .collect(),
+        changed: new.iter().filter_map(|item| compare(before.get(name(item))?, item)).collect(),
     }
 }
 
 fn backend_change(old: &Backend, new: &Backend) -> Option<BackendChange> {
-    let without_servers = |backend: &Backend| Backend {
-        servers: Vec::new(),
-        ..backend.clone()
-    };
-    let servers = changes(
-        &old.servers,
-        &new.servers,
-        |server| &server.name,
-        server_change,
-    );
+    let without_servers = |backend: &Backend| Backend { servers: Vec::new(), ..backend.clone() };
+    let servers = changes(&old.servers, &new.servers, |server| &server.name, server_change);
     let change = BackendChange {
         name: new.name.clone(),
         settings: without_servers(old) != without_servers(new),
@@ -214,22 +191,14 @@ fn backend_change(old: &Backend, new: &Backend) -> Option<BackendChange> {
 
 /// Whether the servers of both lists stand in the same order.
 fn same_order(old: &[Server], new: &[Server]) -> bool {
-    let places: HashMap<&Name, usize> = old
-        .iter()
-        .enumerate()
-        .map(|(place, server)| (&server.name, place))
-        .collect();
-    new.iter()
-        .filter_map(|server| places.get(&server.name))
-        .is_sorted()
+    let places: HashMap<&Name, usize> =
+        old.iter().enumerate().map(|(place, server)| (&server.name, place)).collect();
+    new.iter().filter_map(|server| places.get(&server.name)).is_sorted()
 }
 
 fn server_change(old: &Server, new: &Server) -> Option<ServerChange> {
-    let settings = |server: &Server| Server {
-        address: new.address.clone(),
-        check: None,
-        ..server.clone()
-    };
+    let settings =
+        |server: &Server| Server { address: new.address.clone(), check: None, ..server.clone() };
     let change = ServerChange {
         name: new.name.clone(),
         address: old.address != new.address,
@@ -276,14 +245,9 @@ impl<'a> Socket<'a> {
 
 /// All listening sockets, in order.
 fn sockets(config: &Config) -> Vec<Socket<'_>> {
-    let fronts = config.frontends.iter().map(
-        |Frontend {
-             name,
-             binds,
-             keepalive,
-             ..
-         }| { (Owner::Frontend(name.clone()), binds, *keepalive) },
-    );
+    let fronts = config.frontends.iter().map(|Frontend { name, binds, keepalive, .. }| {
+        (Owner::Frontend(name.clone()), binds, *keepalive)
+    });
     let stats = config
         .stats
         .iter()
@@ -291,10 +255,7 @@ fn sockets(config: &Config) -> Vec<Socket<'_>> {
     let mut all = Vec::new();
     for (owner, binds, keepalive) in fronts.chain(stats) {
         for (index, bind) in binds.iter().enumerate() {
-            let place = BindRef {
-                owner: owner.clone(),
-                index,
-            };
+            let place = BindRef { owner: owner.clone(), index };
             all.push(Socket::new(bind, keepalive, place));
         }
     }
@@ -331,22 +292,10 @@ fn diff_global(old: &Global, new: &Global, plan: &mut Plan) {
         ("maxconn", old.maxconn != new.maxconn),
         ("log", old.log != new.log),
         ("log_tag", old.log_tag != new.log_tag),
-        (
-            "log_send_hostname",
-            old.log_send_hostname != new.log_send_hostname,
-        ),
-        (
-            "hard_stop_after",
-            old.hard_stop_after != new.hard_stop_after,
-        ),
-        (
-            "spread_checks",
-            old.spread_checks_percent != new.spread_checks_percent,
-        ),
-        (
-            "max_spread_checks",
-            old.max_spread_checks != new.max_spread_checks,
-        ),
+        ("log_send_hostname", old.log_send_hostname != new.log_send_hostname),
+        ("hard_stop_after", old.hard_stop_after != new.hard_stop_after),
+        ("spread_checks", old.spread_checks_percent != new.spread_checks_percent),
+        ("max_spread_checks", old.max_spread_checks != new.max_spread_checks),
     ];
     let fixed = [
         ("nbthread", old.nbthread != new.nbthread),
@@ -360,10 +309,7 @@ fn diff_global(old: &Global, new: &Global, plan: &mut Plan) {
         ("bufsize", old.bufsize != new.bufsize),
     ];
     let changed = |keys: &[(&'static str, bool)]| {
-        keys.iter()
-            .filter(|(_, changed)| *changed)
-            .map(|(key, _)| *key)
-            .collect()
+        keys.iter().filter(|(_, changed)| *changed).map(|(key, _)| *key).collect()
     };
     plan.global_changed = changed(&applied);
     plan.needs_restart = changed(&fixed);

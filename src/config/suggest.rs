@@ -18,10 +18,7 @@ mod tests {
 
     #[test]
     fn only_near_words_are_offered() {
-        assert_eq!(
-            did_you_mean("inte", ["inter", "rise"]),
-            ", did you mean 'inter'?"
-        );
+        assert_eq!(did_you_mean("inte", ["inter", "rise"]), ", did you mean 'inter'?");
         assert_eq!(did_you_mean("quux", ["inter", "rise"]), "");
     }
 }

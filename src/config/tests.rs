@@ -77,33 +77,20 @@ server.slave1 = { address = "192.168.1.101:3306", backup = true }
 fn the_example_loads_as_it_is_written() {
     let config = load_clean(MYSQL);
     let frontend = &config.frontends[0];
-    assert_eq!(
-        frontend.backend.as_ref().map(|name| name.as_str()),
-        Some("mysql")
-    );
+    assert_eq!(frontend.backend.as_ref().map(|name| name.as_str()), Some("mysql"));
     assert_eq!(frontend.binds.len(), 1);
     let backend = &config.backends[0];
     assert_eq!(backend.balance, Balance::RoundRobin);
-    let names: Vec<_> = backend
-        .servers
-        .iter()
-        .map(|server| server.name.as_str())
-        .collect();
+    let names: Vec<_> = backend.servers.iter().map(|server| server.name.as_str()).collect();
     assert_eq!(names, ["master", "slave1"]);
     assert!(backend.servers[1].backup && !backend.servers[0].backup);
     let address = "192.168.1.101:3306".parse().unwrap();
     assert_eq!(backend.servers[1].address, ServerAddr::Tcp(address));
     for server in &backend.servers {
-        let check = server
-            .check
-            .as_ref()
-            .expect("a backend's check is all its servers'");
+        let check = server.check.as_ref().expect("a backend's check is all its servers'");
         let user = Some(("haproxy_check".to_owned(), MysqlDialect::Post41));
         assert_eq!(check.kind, CheckKind::Mysql { user });
-        assert_eq!(
-            (check.rise.get(), check.fall.get(), check.inter.as_secs()),
-            (2, 3, 2)
-        );
+        assert_eq!((check.rise.get(), check.fall.get(), check.inter.as_secs()), (2, 3, 2));
     }
 }
 
@@ -117,12 +104,7 @@ fn the_files_that_are_shipped_load() {
         include_str!("../../conf/postgres.toml"),
     ] {
         let config = load_clean(text);
-        assert!(
-            config.backends[0]
-                .servers
-                .iter()
-                .all(|server| server.check.is_some())
-        );
+        assert!(config.backends[0].servers.iter().all(|server| server.check.is_some()));
         assert_eq!(load_clean(&export::export(&config)), config);
     }
 }
@@ -146,14 +128,8 @@ fn the_reference_shows_the_defaults() {
         .map(|line| format!("{line}\n"))
         .collect();
     let skeleton = skeleton
-        .replace(
-            "server.one = \"10.0.0.1:3306\"",
-            "check = true\nserver.one = \"10.0.0.1:3306\"",
-        )
-        .replace(
-            "method = \"OPTIONS\", uri = \"/\", version = \"HTTP/1.0\", ",
-            "",
-        )
+        .replace("server.one = \"10.0.0.1:3306\"", "check = true\nserver.one = \"10.0.0.1:3306\"")
+        .replace("method = \"OPTIONS\", uri = \"/\", version = \"HTTP/1.0\", ", "")
         .replace(
             "body = \"\", expect = { status = 200, not = false }, disable_on_404 = false",
             "expect = { status = 200 }",
@@ -203,23 +179,15 @@ fn the_reference_knows_every_key() {
         check(&format!("type = \"http\", {}", table("expect"))),
         check(&format!("type = \"http\", {}", table("body"))),
         check(&format!("type = \"tcp-check\", steps = [{{ {X} }}]")),
-        check(&format!(
-            "type = \"tcp-check\", steps = [{{ {} }}]",
-            table("connect")
-        )),
-        check(&format!(
-            "type = \"tcp-check\", steps = [{{ {} }}]",
-            table("expect")
-        )),
+        check(&format!("type = \"tcp-check\", steps = [{{ {} }}]", table("connect"))),
+        check(&format!("type = \"tcp-check\", steps = [{{ {} }}]", table("expect"))),
     ];
-    let words: std::collections::HashSet<&str> = REFERENCE
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .collect();
+    let words: std::collections::HashSet<&str> =
+        REFERENCE.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
     for text in texts {
         let (_, report, _) = load_toml(&[&text]);
-        let known = report
-            .iter()
-            .find_map(|found| found.help.as_ref()?.strip_prefix("known keys: "));
+        let known =
+            report.iter().find_map(|found| found.help.as_ref()?.strip_prefix("known keys: "));
         let known = known.unwrap_or_else(|| panic!("{text}: {report:?}"));
         for key in known.split(", ") {
             assert!(words.contains(key), "'{key}' is not in conf/reference.toml");

@@ -34,10 +34,7 @@ pub(crate) struct BadDuration {
 /// # Errors
 /// Which part of the text is wrong.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
-    let bad = |message: String, help: &str| BadDuration {
-        message,
-        help: help.to_owned(),
-    };
+    let bad = |message: String, help: &str| BadDuration { message, help: help.to_owned() };
     const FORM: &str =
         "write a whole number and a unit, such as \"500ms\", \"2s\", \"1m\" or \"1h\"";
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
@@ -69,12 +66,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
         .and_then(|number| number.checked_mul(unit_us))
         .map(Duration::from_micros)
         .filter(|&duration| duration <= DURATION_MAX)
-        .ok_or_else(|| {
-            bad(
-                format!("'{text}' is too long"),
-                "the longest duration is 24 days",
-            )
-        })
+        .ok_or_else(|| bad(format!("'{text}' is too long"), "the longest duration is 24 days"))
 }
 
 /// Writes a duration in the largest unit that divides it; below a microsecond it is rounded up.
@@ -120,27 +112,16 @@ mod tests {
             ("1.5s", "'1.5s' has a fraction"),
             ("2sec", "'2sec': 'sec' is not a unit of time"),
             ("1m30s", "'1m30s': 'm30s' is not a unit of time"),
-            (
-                "99999999999999999999s",
-                "'99999999999999999999s' is too long",
-            ),
+            ("99999999999999999999s", "'99999999999999999999s' is too long"),
             ("25d", "'25d' is too long"),
         ] {
-            assert_eq!(
-                parse_duration(text).map_err(|bad| bad.message),
-                Err(message.to_owned())
-            );
+            assert_eq!(parse_duration(text).map_err(|bad| bad.message), Err(message.to_owned()));
         }
     }
 
     #[test]
     fn the_largest_exact_unit_is_written() {
-        for (ms, text) in [
-            (90_000, "90s"),
-            (60_000, "1m"),
-            (1_500, "1500ms"),
-            (0, "0s"),
-        ] {
+        for (ms, text) in [(90_000, "90s"), (60_000, "1m"), (1_500, "1500ms"), (0, "0s")] {
             assert_eq!(format_duration(Duration::from_millis(ms)), text);
         }
     }

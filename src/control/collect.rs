@@ -88,8 +88,7 @@ fn process_row(
 
 fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> snapshot::Frontend {
     let route = frontend.route();
-    let status =
-        if process.is_stopping() { FrontendStatus::Stopped } else { FrontendStatus::Open };
+    let status = if process.is_stopping() { FrontendStatus::Stopped } else { FrontendStatus::Open };
     let sessions = load(&frontend.traffic, Some(frontend.gate.limit()), uptime);
     snapshot::Frontend {
         name: Arc::clone(&frontend.name),
@@ -190,11 +189,8 @@ fn check(health: &Health) -> Option<snapshot::Check> {
 }
 
 fn service(service: &Service, limit: Option<u32>, uptime: Duration) -> snapshot::Service {
-    let queue = Load {
-        current: service.queued.current(),
-        max: service.queued.max(),
-        ..Load::default()
-    };
+    let queue =
+        Load { current: service.queued.current(), max: service.queued.max(), ..Load::default() };
     snapshot::Service {
         queue,
         sessions: load(&service.traffic, limit, uptime),

@@ -102,9 +102,7 @@ fn open_tcp(
         socket.set_only_v6(bind.v6only.unwrap_or(true)).map_err(fail("set IPV6_V6ONLY on"))?;
     }
     if let Some(interface) = &bind.interface {
-        socket
-            .bind_device(Some(interface.as_bytes()))
-            .map_err(fail("bind to the interface of"))?;
+        socket.bind_device(Some(interface.as_bytes())).map_err(fail("bind to the interface of"))?;
     }
     socket.set_tcp_nodelay(true).map_err(fail("set TCP_NODELAY on"))?;
     if let Some(keepalive) = keepalive {

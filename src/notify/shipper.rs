@@ -136,8 +136,7 @@ impl Shipper {
         for event in events.drain(..) {
             event.announce();
             let line = event.line();
-            self.outlets
-                .ship(&event.log, event.level(), now, &identity, &line, losses);
+            self.outlets.ship(&event.log, event.level(), now, &identity, &line, losses);
         }
         for record in records.drain(..) {
             let Some(level) = tcplog::severity(&record) else {
@@ -146,8 +145,7 @@ impl Shipper {
             self.message.clear();
             tcplog::push_line(&record, &mut self.accept_time, &mut self.message);
             let targets = &record.log.targets;
-            self.outlets
-                .ship(targets, level, now, &identity, &self.message, losses);
+            self.outlets.ship(targets, level, now, &identity, &self.message, losses);
         }
     }
 
@@ -204,15 +202,11 @@ impl Outlets {
 
     /// Sends the line; yields whether it was taken.
     fn send(&mut self, target: &LogSink) -> bool {
-        let Self {
-            adopt, sinks, line, ..
-        } = self;
+        let Self { adopt, sinks, line, .. } = self;
         if !sinks.contains_key(target) {
             sinks.insert(target.clone(), Outlet::open(target, adopt));
         }
-        sinks
-            .get_mut(target)
-            .is_some_and(|outlet| outlet.send(target, line.as_bytes()))
+        sinks.get_mut(target).is_some_and(|outlet| outlet.send(target, line.as_bytes()))
     }
 }
 
@@ -222,11 +216,7 @@ impl Outlet {
         if let Err(error) = &opened {
             complain(target, "open", error);
         }
-        Self {
-            complained: opened.is_err(),
-            sink: opened.ok(),
-            lost: 0,
-        }
+        Self { complained: opened.is_err(), sink: opened.ok(), lost: 0 }
     }
 
     fn send(&mut self, target: &LogSink, line: &[u8]) -> bool {

@@ -52,22 +52,13 @@ impl Sink {
     /// # Errors
     /// No socket was to be had, or the descriptor was not inherited.
     pub fn open(target: &LogSink, adopt: &mut Adopt) -> io::Result<Self> {
-        let stream = |fd| Kind::Stream {
-            fd,
-            unsent: Vec::new(),
-        };
+        let stream = |fd| Kind::Stream { fd, unsent: Vec::new() };
         let kind = match target {
-            LogSink::Udp(to) => Kind::Udp {
-                socket: udp_socket(to)?,
-                to: *to,
-            },
+            LogSink::Udp(to) => Kind::Udp { socket: udp_socket(to)?, to: *to },
             LogSink::Unix(path) => {
                 let socket = UnixDatagram::unbound()?;
                 socket.set_nonblocking(true)?;
-                Kind::Unix {
-                    socket,
-                    path: path.clone(),
-                }
+                Kind::Unix { socket, path: path.clone() }
             }
             LogSink::Stdout => stream(Stream::Stdout(io::stdout())),
             LogSink::Stderr => stream(Stream::Stderr(io::stderr())),
@@ -146,34 +137,24 @@ mod tests {
         let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
         let mut writer = Some(writer);
         let mut adopt: Adopt = Box::new(move |_| Ok(writer.take().expect("adopted once")));
-        (
-            reader.into(),
-            Sink::open(&LogSink::Fd(9), &mut adopt).expect("adopted"),
-        )
+        (reader.into(), Sink::open(&LogSink::Fd(9), &mut adopt).expect("adopted"))
     }
 
     #[test]
     fn a_stuck_pipe_loses_whole_lines_and_never_half_of_one() {
         let (mut reader, mut sink) = pipe();
         let line = |n: usize| format!("{n} {}\n", "x".repeat(9_000));
-        let taken: Vec<usize> = (0..40)
-            .filter(|&n| sink.send(line(n).as_bytes()).is_ok())
-            .collect();
+        let taken: Vec<usize> =
+            (0..40).filter(|&n| sink.send(line(n).as_bytes()).is_ok()).collect();
         assert!(taken.len() > 3 && taken.len() < 40, "{taken:?}");
         rustix::io::ioctl_fionbio(&reader, true).expect("a pipe");
         let mut read = Vec::new();
-        let empty = reader
-            .read_to_end(&mut read)
-            .expect_err("the writer is still there");
+        let empty = reader.read_to_end(&mut read).expect_err("the writer is still there");
         assert_eq!(empty.kind(), io::ErrorKind::WouldBlock);
         sink.send(b"last\n").expect("there is room again");
         drop(sink);
         reader.read_to_end(&mut read).expect("the rest");
-        let expected: String = taken
-            .iter()
-            .map(|&n| line(n))
-            .chain(["last\n".into()])
-            .collect();
+        let expected: String = taken.iter().map(|&n| line(n)).chain(["last\n".into()]).collect();
         assert_eq!(String::from_utf8(read).expect("text"), expected);
     }
 

@@ -73,17 +73,9 @@ fn push_tcp(record: &Record, time: &mut LocalTime, out: &mut String) -> std::fmt
     out.push('/');
     push_timer(record.connect, out)?;
     // Still growing: the session was logged once connected.
-    let growing = if record.moment == Moment::Connected {
-        "+"
-    } else {
-        ""
-    };
+    let growing = if record.moment == Moment::Connected { "+" } else { "" };
     let (total, bytes) = (record.total.as_millis(), record.bytes_out);
-    write!(
-        out,
-        "/{growing}{total} {growing}{bytes} {} ",
-        record.termination
-    )?;
+    write!(out, "/{growing}{total} {growing}{bytes} {} ", record.termination)?;
     let open = record.connections;
     let redispatched = if record.redispatched { "+" } else { "" };
     write!(

@@ -10,9 +10,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// English whatever the locale: RFC 3164 §4.1.2 and HAProxy's `%t`.
-pub(super) const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+pub(super) const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Formats wall-clock times in one time zone, remembering the last second.
 #[derive(Clone, Debug)]
@@ -67,9 +66,7 @@ impl LocalTime {
     /// Makes the texts those of the second of `at`; yields the microseconds within it.
     fn refresh(&mut self, at: SystemTime) -> u32 {
         // A clock before 1970 or beyond jiff's year 9999 shows as 1970.
-        let since = at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let second = i64::try_from(since.as_secs()).unwrap_or_default();
         if self.second != Some(second) {
             self.second = Some(second);
@@ -86,12 +83,7 @@ impl LocalTime {
         let month_index = usize::try_from(local.month() - 1).unwrap_or_default();
         let month = MONTHS.get(month_index).copied().unwrap_or_default();
         let (year, day) = (local.year(), local.day());
-        let clock = format!(
-            "{:02}:{:02}:{:02}",
-            local.hour(),
-            local.minute(),
-            local.second()
-        );
+        let clock = format!("{:02}:{:02}:{:02}", local.hour(), local.minute(), local.second());
         self.accept = format!("{day:02}/{month}/{year:04}:{clock}");
         self.bsd = format!("{month} {day:2} {clock}");
         self.iso = format!("{year:04}-{:02}-{day:02}T{clock}", local.month());
@@ -132,21 +124,11 @@ mod tests {
         };
         assert_eq!(
             texts(TimeZone::UTC, at),
-            [
-                "01/Nov/2026:07:50:21.815",
-                "Nov  1 07:50:21",
-                "2026-11-01T07:50:21.815397+00:00"
-            ]
+            ["01/Nov/2026:07:50:21.815", "Nov  1 07:50:21", "2026-11-01T07:50:21.815397+00:00"]
         );
-        assert_eq!(
-            texts(offset(5, 30), at)[2],
-            "2026-11-01T13:20:21.815397+05:30"
-        );
+        assert_eq!(texts(offset(5, 30), at)[2], "2026-11-01T13:20:21.815397+05:30");
         assert_eq!(texts(offset(-9, -30), at)[1], "Oct 31 22:20:21");
-        assert_eq!(
-            texts(offset(-9, -30), at)[2],
-            "2026-10-31T22:20:21.815397-09:30"
-        );
+        assert_eq!(texts(offset(-9, -30), at)[2], "2026-10-31T22:20:21.815397-09:30");
     }
 
     #[test]
@@ -154,10 +136,7 @@ mod tests {
         let mut time = LocalTime::new(TimeZone::UTC);
         let mut out = String::new();
         for millis in [1_000, 1_999, 2_000, 1_000] {
-            time.push_accept(
-                SystemTime::UNIX_EPOCH + Duration::from_millis(millis),
-                &mut out,
-            );
+            time.push_accept(SystemTime::UNIX_EPOCH + Duration::from_millis(millis), &mut out);
             out.push(' ');
         }
         let day = "01/Jan/1970:00:00:0";

@@ -13,11 +13,7 @@ impl Weight {
     /// `None` above 256.
     #[must_use]
     pub const fn new(value: u16) -> Option<Self> {
-        if value <= Self::MAX.0 {
-            Some(Self(value))
-        } else {
-            None
-        }
+        if value <= Self::MAX.0 { Some(Self(value)) } else { None }
     }
 
     /// The number itself, 0 to 256.

@@ -129,9 +129,7 @@ impl Session {
                 let left = std::pin::pin!(left);
                 match self.while_client_stays(left, Some(after)).await {
                     Waited::Done(()) => self.redispatch(backend, settings, &lease).await,
-                    Waited::ClientGone => {
-                        Err(Termination::new(Cause::ClientAbort, Phase::Connect))
-                    }
+                    Waited::ClientGone => Err(Termination::new(Cause::ClientAbort, Phase::Connect)),
                     Waited::TimedOut => {
                         lease.server.service.retries.add(1);
                         self.outcome.count_backend(|service| service.retries.add(1));
@@ -226,8 +224,7 @@ impl Session {
 
     fn proxy_header(&mut self, version: Option<ProxyHeader>) -> Vec<u8> {
         let addresses = self.source.zip(self.destination);
-        let endpoints =
-            addresses.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst });
+        let endpoints = addresses.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst });
         match version {
             None => Vec::new(),
             Some(ProxyHeader::V1) => proxy_v1::encode(&endpoints),

@@ -188,7 +188,9 @@ impl Backend {
                 Some(lease) => Assigned::Lease(lease),
                 None => Assigned::NoServer,
             },
-            Pick::QueueAt(index) => Assigned::Queued(inner.enqueue(self, &live, request, Some(index))),
+            Pick::QueueAt(index) => {
+                Assigned::Queued(inner.enqueue(self, &live, request, Some(index)))
+            }
             Pick::QueueAny => Assigned::Queued(inner.enqueue(self, &live, request, None)),
             Pick::NoServer => Assigned::NoServer,
         }

@@ -48,12 +48,7 @@ pub struct Process {
 impl Process {
     /// A process that serves nothing yet.
     #[must_use]
-    pub fn new(
-        started: Instant,
-        workers: usize,
-        maxconn: u32,
-        config: Arc<model::Config>,
-    ) -> Self {
+    pub fn new(started: Instant, workers: usize, maxconn: u32, config: Arc<model::Config>) -> Self {
         let nothing = Objects { config, frontends: Vec::new(), backends: Vec::new() };
         Self {
             started,

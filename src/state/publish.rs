@@ -64,9 +64,8 @@ pub fn objects(process: &Process, objects: Objects) {
 pub fn snapshot(settings: &model::Backend, servers: Vec<Arc<Server>>, generation: u64) -> Live {
     let candidates: Vec<Candidate> = servers.iter().map(|server| candidate(server)).collect();
     let backups = if settings.allbackups { Backups::All } else { Backups::First };
-    let usable = |backup| {
-        candidates.iter().filter(|c| c.backup == backup && c.effective.is_some()).count()
-    };
+    let usable =
+        |backup| candidates.iter().filter(|c| c.backup == backup && c.effective.is_some()).count();
     let (active, backup) = (usable(false), usable(true));
     Live { generation, set: LiveSet::build(&candidates, backups), active, backup, servers }
 }

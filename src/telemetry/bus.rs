@@ -102,19 +102,8 @@ pub fn with_capacity(records: usize, events: usize) -> (Bus, Intake) {
     let (record_sender, records) = mpsc::channel(records.max(1));
     let (event_sender, events) = mpsc::channel(events.max(1));
     let losses = Arc::new(Losses::default());
-    let intake = Intake {
-        records,
-        events,
-        losses: Arc::clone(&losses),
-    };
-    (
-        Bus {
-            records: record_sender,
-            events: event_sender,
-            losses,
-        },
-        intake,
-    )
+    let intake = Intake { records, events, losses: Arc::clone(&losses) };
+    (Bus { records: record_sender, events: event_sender, losses }, intake)
 }
 
 impl Bus {
@@ -148,15 +137,8 @@ mod tests {
     use crate::telemetry::event::What;
 
     fn notice(text: &str) -> Event {
-        let what = What::Notice {
-            level: LogLevel::Notice,
-            text: text.to_owned(),
-        };
-        Event {
-            at: SystemTime::UNIX_EPOCH,
-            log: Arc::from([]),
-            what,
-        }
+        let what = What::Notice { level: LogLevel::Notice, text: text.to_owned() };
+        Event { at: SystemTime::UNIX_EPOCH, log: Arc::from([]), what }
     }
 
     #[test]

@@ -170,12 +170,8 @@ impl Event {
     pub fn level(&self) -> LogLevel {
         match &self.what {
             What::Server(change) => match change.change {
-                Change::Down {
-                    was_draining: false,
-                }
-                | Change::EntersMaintenance {
-                    was_draining: false,
-                } => LogLevel::Alert,
+                Change::Down { was_draining: false }
+                | Change::EntersMaintenance { was_draining: false } => LogLevel::Alert,
                 _ => LogLevel::Notice,
             },
             What::Check(_) => LogLevel::Notice,
@@ -192,11 +188,7 @@ impl Event {
             What::Server(change) => change.line(),
             What::Check(result) => result.line(),
             What::NoServer { backend } => format!("backend {backend} has no server available!"),
-            What::ProxyStopped {
-                proxy,
-                frontend_conns,
-                backend_conns,
-            } => format!(
+            What::ProxyStopped { proxy, frontend_conns, backend_conns } => format!(
                 "Proxy {proxy} stopped (cumulated conns: FE: {frontend_conns}, \
                  BE: {backend_conns})."
             ),
@@ -226,11 +218,7 @@ impl Event {
 
 impl ServerChange {
     fn line(&self) -> String {
-        let kind = if self.backup {
-            "Backup Server"
-        } else {
-            "Server"
-        };
+        let kind = if self.backup { "Backup Server" } else { "Server" };
         let mut line = format!("{kind} {}/{} ", self.backend, self.server);
         match self.change {
             Change::Down { .. } => {
@@ -261,9 +249,7 @@ impl ServerChange {
             Change::LeavesMaintenance { up, draining } => {
                 let checks = if up { "UP" } else { "DOWN" };
                 let admin = if draining { "DRAIN" } else { "READY" };
-                line.push_str(&format!(
-                    "is {checks}/{admin} (leaving forced maintenance)."
-                ));
+                line.push_str(&format!("is {checks}/{admin} (leaving forced maintenance)."));
             }
             Change::LeavesDrain { up } => {
                 let state = if up { "UP" } else { "DOWN" };
@@ -275,14 +261,7 @@ impl ServerChange {
 
     /// What is left after a server went.
     fn append_left(&self, line: &mut String) {
-        let Self {
-            active,
-            backups,
-            sessions,
-            requeued,
-            queued,
-            ..
-        } = self;
+        let Self { active, backups, sessions, requeued, queued, .. } = self;
         line.push_str(&format!(
             ". {active} active and {backups} backup servers left.{} {sessions} sessions active, \
              {requeued} requeued, {queued} remaining in queue.",
@@ -292,13 +271,7 @@ impl ServerChange {
 
     /// What is there after a server came.
     fn append_online(&self, line: &mut String) {
-        let Self {
-            active,
-            backups,
-            requeued,
-            queued,
-            ..
-        } = self;
+        let Self { active, backups, requeued, queued, .. } = self;
         line.push_str(&format!(
             ". {active} active and {backups} backup servers online.{} {requeued} sessions \
              requeued, {queued} total in queue.",
@@ -307,30 +280,20 @@ impl ServerChange {
     }
 
     fn running_on_backup(&self) -> &'static str {
-        if self.active == 0 && self.backups > 0 {
-            " Running on backup."
-        } else {
-            ""
-        }
+        if self.active == 0 && self.backups > 0 { " Running on backup." } else { "" }
     }
 }
 
 impl CheckResult {
     fn line(&self) -> String {
-        let kind = if self.backup {
-            "backup server"
-        } else {
-            "server"
-        };
+        let kind = if self.backup { "backup server" } else { "server" };
         let outcome = match self.outcome {
             Outcome::Succeeded => "succeeded",
             Outcome::Conditionally => "conditionally succeeded",
             Outcome::Failed => "failed",
         };
-        let mut line = format!(
-            "Health check for {kind} {}/{} {outcome}",
-            self.backend, self.server
-        );
+        let mut line =
+            format!("Health check for {kind} {}/{} {outcome}", self.backend, self.server);
         self.finding.append(&mut line);
         line.push_str(&format!(", status: {}.", self.status));
         line

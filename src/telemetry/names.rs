@@ -26,19 +26,11 @@ pub struct Metric {
 }
 
 const fn counter(end: &'static str, help: &'static str) -> Metric {
-    Metric {
-        end,
-        kind: Kind::Counter,
-        help,
-    }
+    Metric { end, kind: Kind::Counter, help }
 }
 
 const fn gauge(end: &'static str, help: &'static str) -> Metric {
-    Metric {
-        end,
-        kind: Kind::Gauge,
-        help,
-    }
+    Metric { end, kind: Kind::Gauge, help }
 }
 
 macro_rules! metrics {
@@ -177,17 +169,8 @@ mod tests {
         let ends: HashSet<&str> = ALL.iter().map(|metric| metric.end).collect();
         assert_eq!(ends.len(), ALL.len());
         for metric in ALL {
-            assert!(
-                metric
-                    .end
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c == '_'),
-                "{metric:?}"
-            );
-            assert!(
-                metric.help.len() > 5 && !metric.help.ends_with('.'),
-                "{metric:?}"
-            );
+            assert!(metric.end.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{metric:?}");
+            assert!(metric.help.len() > 5 && !metric.help.ends_with('.'), "{metric:?}");
         }
     }
 }

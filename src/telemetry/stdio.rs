@@ -69,10 +69,7 @@ mod tests {
             }
         };
         assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
-        assert!(
-            total >= WRITE_BYTES_MAX && total % WRITE_BYTES_MAX == 0,
-            "{total}"
-        );
+        assert!(total >= WRITE_BYTES_MAX && total % WRITE_BYTES_MAX == 0, "{total}");
         drop(reader);
     }
 

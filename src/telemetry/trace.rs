@@ -44,9 +44,7 @@ where
             Level::DEBUG | Level::TRACE => "[DEBUG]",
         };
         write!(writer, "{label:<10} ({}) : ", self.pid)?;
-        context
-            .field_format()
-            .format_fields(writer.by_ref(), event)?;
+        context.field_format().format_fields(writer.by_ref(), event)?;
         writeln!(writer)
     }
 }
@@ -85,10 +83,7 @@ mod tests {
 
     impl Write for Sink {
         fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-            self.0
-                .lock()
-                .expect("no panic while held")
-                .extend_from_slice(buf);
+            self.0.lock().expect("no panic while held").extend_from_slice(buf);
             Ok(buf.len())
         }
 

@@ -23,9 +23,7 @@ const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 /// A proxy with one thread, so that its order is one order, and four servers with `words` each.
 fn four(kind: Kind, policy: &str, words: [&str; 4]) -> (Proxy, Vec<Backend>) {
     let servers: Vec<Backend> = NAMES.into_iter().map(Backend::greet).collect();
-    let mut scene = Scene::new(kind)
-        .global("nbthread 1")
-        .backend(&format!("{policy}\n"));
+    let mut scene = Scene::new(kind).global("nbthread 1").backend(&format!("{policy}\n"));
     for ((name, server), words) in NAMES.iter().zip(&servers).zip(words) {
         scene = scene.backend(&format!("server {name} {} {words}\n", server.addr));
     }
@@ -111,12 +109,7 @@ fn random_reaches_every_server(kind: Kind) {
 }
 
 fn weight_zero_gets_no_traffic(kind: Kind) {
-    let names = sequence(
-        kind,
-        "balance roundrobin",
-        ["", "weight 0", "", "weight 0"],
-        12,
-    );
+    let names = sequence(kind, "balance roundrobin", ["", "weight 0", "", "weight 0"], 12);
     let mut counts = BTreeMap::new();
     for name in names.chars() {
         *counts.entry(name).or_insert(0) += 1;
@@ -129,15 +122,8 @@ fn only_backups_live(kind: Kind, policy: &str) -> String {
     let (third, fourth) = (Backend::greet("c"), Backend::greet("d"));
     let proxy = Scene::new(kind)
         .backend(&format!("{policy}\ndefault-server inter 200ms check\n"))
-        .backend(&format!(
-            "server a {}\nserver b {}\n",
-            free_addr(),
-            free_addr()
-        ))
-        .backend(&format!(
-            "server c {} backup\nserver d {} backup",
-            third.addr, fourth.addr
-        ))
+        .backend(&format!("server a {}\nserver b {}\n", free_addr(), free_addr()))
+        .backend(&format!("server c {} backup\nserver d {} backup", third.addr, fourth.addr))
         .start();
     proxy.wait_status("a", "DOWN");
     proxy.wait_status("b", "DOWN");

@@ -49,26 +49,17 @@ pub(crate) fn expect_codes(kind: Kind, check: &str, servers: &[(SocketAddr, &str
 
 fn tcp_connect_verdicts(kind: Kind) {
     let (good, full) = (Backend::close(), Hanging::new());
-    let expected = [
-        (good.addr, "L4OK"),
-        (free_addr(), "L4CON"),
-        (full.addr, "L4TOUT"),
-    ];
+    let expected = [(good.addr, "L4OK"), (free_addr(), "L4CON"), (full.addr, "L4TOUT")];
     let proxy = expect_codes(kind, "", &expected);
     proxy.log.expect(&[
         "Server be/s2 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\"",
     ]);
-    proxy
-        .log
-        .expect(&["Server be/s3 is DOWN, reason: Layer4 timeout"]);
+    proxy.log.expect(&["Server be/s3 is DOWN, reason: Layer4 timeout"]);
 }
 
 fn tcp_check_verdicts(kind: Kind) {
     let check = "option tcp-check\ntcp-check expect string +OK\ntimeout check 1s";
-    let (good, other) = (
-        Backend::say(b"+OK ready\r\n"),
-        Backend::say(b"-ERR go away\r\n"),
-    );
+    let (good, other) = (Backend::say(b"+OK ready\r\n"), Backend::say(b"-ERR go away\r\n"));
     let (mute, closing) = (Backend::silent(), Backend::close());
     let expected = [
         (good.addr, "L7OK"),
@@ -92,11 +83,7 @@ fn tcp_check_sends_and_expects(kind: Kind) {
         tcp-check send-binary 515549540d0a
         tcp-check expect string +OK
         timeout check 1s";
-    expect_codes(
-        kind,
-        check,
-        &[(master.addr, "L7OK"), (slave.addr, "L7TOUT")],
-    );
+    expect_codes(kind, check, &[(master.addr, "L7OK"), (slave.addr, "L7TOUT")]);
 }
 
 /// Answers `info replication` with `role` and `QUIT` with `+OK`.
@@ -132,10 +119,7 @@ fn tcp_check_negation_regex_and_binary(kind: Kind) {
 
 fn httpchk_follows_the_role_like_patroni(kind: Kind) {
     let (one, two) = (Arc::new(AtomicU16::new(200)), Arc::new(AtomicU16::new(503)));
-    let (patroni1, patroni2) = (
-        Backend::http(Arc::clone(&one)),
-        Backend::http(Arc::clone(&two)),
-    );
+    let (patroni1, patroni2) = (Backend::http(Arc::clone(&one)), Backend::http(Arc::clone(&two)));
     let (pg1, pg2) = (Backend::greet("pg1"), Backend::greet("pg2"));
     let (port1, port2) = (patroni1.addr.port(), patroni2.addr.port());
     let proxy = Scene::new(kind)
@@ -153,12 +137,8 @@ fn httpchk_follows_the_role_like_patroni(kind: Kind) {
     proxy.wait_status("pg1", "DOWN");
     proxy.wait_status("pg2", "UP");
     assert_eq!(served_by(proxy.addr).unwrap(), "pg2");
-    proxy
-        .log
-        .expect(&["Server be/pg1 is DOWN, reason: Layer7 wrong status, code: 503"]);
-    proxy
-        .log
-        .expect(&["Server be/pg2 is UP, reason: Layer7 check passed, code: 200"]);
+    proxy.log.expect(&["Server be/pg1 is DOWN, reason: Layer7 wrong status, code: 503"]);
+    proxy.log.expect(&["Server be/pg2 is UP, reason: Layer7 check passed, code: 200"]);
 }
 
 fn httpchk_verdicts(kind: Kind) {
@@ -183,29 +163,16 @@ fn rise_and_fall_count(kind: Kind) {
     let server = Backend::http(Arc::clone(&status));
     let proxy = Scene::new(kind)
         .backend("option httpchk GET /\noption log-health-checks\n")
-        .backend(&format!(
-            "server s1 {} check inter 300ms rise 3 fall 2",
-            server.addr
-        ))
+        .backend(&format!("server s1 {} check inter 300ms rise 3 fall 2", server.addr))
         .start();
     proxy.wait_check("s1", "L7OK");
-    proxy
-        .log
-        .expect(&["server be/s1 succeeded", "status: 2/2 UP."]);
+    proxy.log.expect(&["server be/s1 succeeded", "status: 2/2 UP."]);
     status.store(500, Ordering::Relaxed);
-    proxy
-        .log
-        .expect(&["server be/s1 failed", "status: 1/2 UP."]);
-    proxy
-        .log
-        .expect(&["server be/s1 failed", "status: 0/3 DOWN."]);
+    proxy.log.expect(&["server be/s1 failed", "status: 1/2 UP."]);
+    proxy.log.expect(&["server be/s1 failed", "status: 0/3 DOWN."]);
     status.store(200, Ordering::Relaxed);
-    proxy
-        .log
-        .expect(&["server be/s1 succeeded", "status: 1/3 DOWN."]);
-    proxy
-        .log
-        .expect(&["server be/s1 succeeded", "status: 2/3 DOWN."]);
+    proxy.log.expect(&["server be/s1 succeeded", "status: 1/3 DOWN."]);
+    proxy.log.expect(&["server be/s1 succeeded", "status: 2/3 DOWN."]);
     proxy.log.expect(&["Server be/s1 is UP"]);
 }
 
@@ -214,15 +181,8 @@ fn check_port_and_addr_are_other_than_the_servers(kind: Kind) {
     let (ip, port) = (health.addr.ip(), health.addr.port());
     let proxy = Scene::new(kind)
         .backend("default-server inter 200ms check\n")
-        .backend(&format!(
-            "server s1 {} port {port} addr {ip}\n",
-            traffic.addr
-        ))
-        .backend(&format!(
-            "server s2 {} port {}",
-            traffic.addr,
-            free_addr().port()
-        ))
+        .backend(&format!("server s1 {} port {port} addr {ip}\n", traffic.addr))
+        .backend(&format!("server s2 {} port {}", traffic.addr, free_addr().port()))
         .start();
     proxy.wait_check("s1", "L4OK");
     proxy.wait_check("s2", "L4CON");
@@ -234,13 +194,9 @@ fn check_port_and_addr_are_other_than_the_servers(kind: Kind) {
 fn log_health_checks_logs_each_change(kind: Kind) {
     let mut server = Backend::close();
     let proxy = checked(kind, "option log-health-checks", &[server.addr]);
-    proxy
-        .log
-        .expect(&["Health check for server be/s1 succeeded, reason: Layer4 check passed"]);
+    proxy.log.expect(&["Health check for server be/s1 succeeded, reason: Layer4 check passed"]);
     server.die();
-    proxy
-        .log
-        .expect(&["Health check for server be/s1 failed, reason: Layer4 connection problem"]);
+    proxy.log.expect(&["Health check for server be/s1 failed, reason: Layer4 connection problem"]);
     server.revive();
     // The line above has the reason, so the change of state does not repeat it.
     proxy.log.expect(&["Server be/s1 is UP. 1 active"]);

@@ -51,9 +51,7 @@ fn mistake_is_named_with_file_and_line(kind: Kind) {
 }
 
 fn several_mistakes_are_named_at_once(kind: Kind) {
-    let text = GOOD
-        .replace("mode tcp", "mood tcp")
-        .replace("check", "chekc");
+    let text = GOOD.replace("mode tcp", "mood tcp").replace("check", "chekc");
     let (code, output) = check(kind, &text);
     assert_eq!(code, Some(1), "{output}");
     for part in ["haproxy.cfg:3", "haproxy.cfg:11", "mood", "chekc"] {
@@ -79,23 +77,15 @@ fn several_files_make_one_configuration(kind: Kind) {
     let (head, tail) = GOOD.split_once("\nbackend be\n").unwrap();
     let one = dir.write("1.cfg", &format!("{head}\n"));
     let two = dir.write("2.cfg", &format!("backend be\n{tail}"));
-    let (status, output) = kind.run(&[
-        "-c",
-        "-f",
-        one.to_str().unwrap(),
-        "-f",
-        two.to_str().unwrap(),
-    ]);
+    let (status, output) =
+        kind.run(&["-c", "-f", one.to_str().unwrap(), "-f", two.to_str().unwrap()]);
     assert_eq!(status.code(), Some(0), "{output}");
     let (status, output) = kind.run(&["-c", "-f", dir.path().to_str().unwrap()]);
     assert_eq!(status.code(), Some(0), "{output}");
 }
 
 fn unknown_backend_fails(kind: Kind) {
-    let (code, output) = check(
-        kind,
-        &GOOD.replace("default_backend be", "default_backend other"),
-    );
+    let (code, output) = check(kind, &GOOD.replace("default_backend be", "default_backend other"));
     assert_eq!(code, Some(1), "{output}");
     assert!(output.contains("other"), "{output}");
 }
@@ -103,13 +93,7 @@ fn unknown_backend_fails(kind: Kind) {
 fn version_is_printed(kind: Kind) {
     let (status, output) = kind.run(&["-v"]);
     assert_eq!(status.code(), Some(0));
-    assert!(
-        output
-            .lines()
-            .next()
-            .is_some_and(|line| line.contains(['.'])),
-        "{output}"
-    );
+    assert!(output.lines().next().is_some_and(|line| line.contains(['.'])), "{output}");
 }
 
 /// Files that are wrong in one way each, or only look wrong.
@@ -117,86 +101,30 @@ const FILES: [(&str, &str, &str); 28] = [
     ("bad bind port", "bind 127.0.0.1:1", "bind 127.0.0.1:99999"),
     ("bind without port", "bind 127.0.0.1:1", "bind 127.0.0.1"),
     ("bind range", "bind 127.0.0.1:1", "bind 127.0.0.1:1-3"),
-    (
-        "unknown bind option",
-        "bind 127.0.0.1:1",
-        "bind 127.0.0.1:1 nonsense",
-    ),
+    ("unknown bind option", "bind 127.0.0.1:1", "bind 127.0.0.1:1 nonsense"),
     ("bad time", "timeout client 1s", "timeout client 1x"),
-    (
-        "time without unit",
-        "timeout client 1s",
-        "timeout client 1000",
-    ),
+    ("time without unit", "timeout client 1s", "timeout client 1000"),
     ("compound time", "timeout client 1s", "timeout client 1m30s"),
     ("missing timeout", "timeout client 1s", ""),
     ("unknown timeout", "timeout client 1s", "timeout klient 1s"),
     ("unknown option", "mode tcp", "mode tcp\n    option tcplogg"),
-    (
-        "unknown balance",
-        "backend be",
-        "backend be\n    balance best",
-    ),
-    (
-        "random balance",
-        "backend be",
-        "backend be\n    balance random(3)",
-    ),
+    ("unknown balance", "backend be", "backend be\n    balance best"),
+    ("random balance", "backend be", "backend be\n    balance random(3)"),
     ("weight too high", "check\n", "check weight 257\n"),
     ("highest weight", "check\n", "check weight 256\n"),
-    (
-        "duplicate server",
-        "check\n",
-        "check\n    server s1 127.0.0.1:3\n",
-    ),
-    (
-        "server without address",
-        "check\n",
-        "check\n    server s2\n",
-    ),
+    ("duplicate server", "check\n", "check\n    server s1 127.0.0.1:3\n"),
+    ("server without address", "check\n", "check\n    server s2\n"),
     ("rise of zero", "check\n", "check rise 0\n"),
-    (
-        "pgsql-check without user",
-        "backend be",
-        "backend be\n    option pgsql-check",
-    ),
-    (
-        "mysql-check without user",
-        "backend be",
-        "backend be\n    option mysql-check",
-    ),
+    ("pgsql-check without user", "backend be", "backend be\n    option pgsql-check"),
+    ("mysql-check without user", "backend be", "backend be\n    option mysql-check"),
     ("unknown section", "backend be", "bakend x\nbackend be"),
-    (
-        "duplicate backend",
-        "backend be",
-        "backend be\n    server s2 127.0.0.1:3\nbackend be",
-    ),
+    ("duplicate backend", "backend be", "backend be\n    server s2 127.0.0.1:3\nbackend be"),
     ("unfinished quote", "mode tcp", "mode \"tcp"),
-    (
-        "environment",
-        "mode tcp",
-        "mode \"${EVENKEEL_IT_UNSET-tcp}\"",
-    ),
-    (
-        "unknown user",
-        "defaults",
-        "global\n    user nosuch_user\ndefaults",
-    ),
-    (
-        "unknown group",
-        "defaults",
-        "global\n    group nosuch_group\ndefaults",
-    ),
-    (
-        "missing log socket",
-        "defaults",
-        "global\n    log /nonexistent/log local0\ndefaults",
-    ),
-    (
-        "unknown facility",
-        "defaults",
-        "global\n    log /dev/log local9\ndefaults",
-    ),
+    ("environment", "mode tcp", "mode \"${EVENKEEL_IT_UNSET-tcp}\""),
+    ("unknown user", "defaults", "global\n    user nosuch_user\ndefaults"),
+    ("unknown group", "defaults", "global\n    group nosuch_group\ndefaults"),
+    ("missing log socket", "defaults", "global\n    log /nonexistent/log local0\ndefaults"),
+    ("unknown facility", "defaults", "global\n    log /dev/log local9\ndefaults"),
     ("no option", "mode tcp", "mode tcp\n    no option tcpka"),
 ];
 

@@ -34,15 +34,9 @@ fn mysql_check_verdicts(kind: Kind) {
     ];
     let check = "option mysql-check user haproxy_check\ntimeout check 1s";
     let proxy = expect_codes(kind, check, &expected);
-    proxy
-        .log
-        .expect(&["Server be/s2 is DOWN, reason: Layer7 wrong status, code: 1040"]);
+    proxy.log.expect(&["Server be/s2 is DOWN, reason: Layer7 wrong status, code: 1040"]);
     // Without a user only the greeting is read.
-    let expected = [
-        (good.addr, "L7OK"),
-        (busy.addr, "L7STS"),
-        (denies.addr, "L7OK"),
-    ];
+    let expected = [(good.addr, "L7OK"), (busy.addr, "L7STS"), (denies.addr, "L7OK")];
     expect_codes(kind, "option mysql-check\ntimeout check 1s", &expected);
 }
 
@@ -68,21 +62,13 @@ fn pgsql_check_verdicts(kind: Kind) {
         (mute.addr, "L7TOUT"),
         (free_addr(), "L4CON"),
     ];
-    expect_codes(
-        kind,
-        "option pgsql-check user haproxy_check\ntimeout check 1s",
-        &expected,
-    );
+    expect_codes(kind, "option pgsql-check user haproxy_check\ntimeout check 1s", &expected);
 }
 
 fn redis_check_verdicts(kind: Kind) {
     let (open, locked) = (Redis::start(None), Redis::start(Some("secret")));
     let mut dying = Redis::start(None);
-    let expected = [
-        (open.addr, "L7OK"),
-        (locked.addr, "L7TOUT"),
-        (dying.addr, "L7OK"),
-    ];
+    let expected = [(open.addr, "L7OK"), (locked.addr, "L7TOUT"), (dying.addr, "L7OK")];
     let proxy = expect_codes(kind, "option redis-check\ntimeout check 1s", &expected);
     dying.process.stop();
     proxy.wait_check("s3", "L7TOUT");

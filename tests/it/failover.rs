@@ -62,19 +62,13 @@ impl Pair {
             .replace("{master}", &master.addr.to_string())
             .replace("{slave}", &slave.addr.to_string());
         let proxy = Scene::new(kind).whole(&file).start();
-        Self {
-            master,
-            slave,
-            proxy,
-        }
+        Self { master, slave, proxy }
     }
 
     /// A load that is served by the master and has settled.
     fn load(&self) -> Load {
         let load = Load::start(self.proxy.addr, RATE);
-        eventually("the master serves", || {
-            (load.so_far().served("master") > 100).then_some(())
-        });
+        eventually("the master serves", || (load.so_far().served("master") > 100).then_some(()));
         load
     }
 }
@@ -102,10 +96,7 @@ fn judge(kind: Kind, what: &str, report: &Report, at: Instant, dead: Instant) {
         assert!(early.len() <= 1, "{early:?}");
         // 50 ms is what an idle machine shows (benches/); this bound only tells "heard" from
         // "waited for the next check", which takes 4 s and more with this file.
-        assert!(
-            first.is_some_and(|first| first < Duration::from_secs(2)),
-            "{first:?}"
-        );
+        assert!(first.is_some_and(|first| first < Duration::from_secs(2)), "{first:?}");
     }
 }
 
@@ -119,9 +110,7 @@ fn killed_primary_costs_no_client_an_error(kind: Kind) {
         .log
         .expect(&["Server mysql_backend/master is DOWN, reason: Layer4 connection problem"]);
     let before = load.so_far().served("slave");
-    eventually("the slave serves", || {
-        (load.so_far().served("slave") > before + 200).then_some(())
-    });
+    eventually("the slave serves", || (load.so_far().served("slave") > before + 200).then_some(()));
     judge(kind, "kill -9", &load.finish(), at, dead);
     pair.proxy.log.expect(&["Running on backup."]);
 }
@@ -132,13 +121,9 @@ fn cleanly_stopped_primary_costs_no_client_an_error(kind: Kind) {
     let at = Instant::now();
     pair.master.terminate();
     let dead = Instant::now();
-    pair.proxy
-        .log
-        .expect(&["Server mysql_backend/master is DOWN"]);
+    pair.proxy.log.expect(&["Server mysql_backend/master is DOWN"]);
     let before = load.so_far().served("slave");
-    eventually("the slave serves", || {
-        (load.so_far().served("slave") > before + 200).then_some(())
-    });
+    eventually("the slave serves", || (load.so_far().served("slave") > before + 200).then_some(()));
     judge(kind, "clean stop", &load.finish(), at, dead);
 }
 
@@ -146,63 +131,41 @@ fn frozen_primary_is_left_for_the_backup(kind: Kind) {
     let pair = Pair::start(kind);
     pair.master.process.stop();
     // The kernel completes connects for a stopped process: only a check that reads finds out.
-    pair.proxy
-        .log
-        .expect(&["Server mysql_backend/master is DOWN, reason: Layer7 timeout"]);
+    pair.proxy.log.expect(&["Server mysql_backend/master is DOWN, reason: Layer7 timeout"]);
     let load = Load::start(pair.proxy.addr, 50);
-    eventually("the slave serves", || {
-        (load.so_far().served("slave") > 20).then_some(())
-    });
+    eventually("the slave serves", || (load.so_far().served("slave") > 20).then_some(()));
     let report = load.finish();
     assert!(report.errors().is_empty(), "{:?}", report.errors());
     pair.master.process.cont();
-    pair.proxy
-        .log
-        .expect(&["Server mysql_backend/master is UP"]);
+    pair.proxy.log.expect(&["Server mysql_backend/master is UP"]);
 }
 
 fn primary_that_returns_serves_again(kind: Kind) {
     let mut pair = Pair::start(kind);
     pair.master.process.kill9();
-    pair.proxy
-        .log
-        .expect(&["Server mysql_backend/master is DOWN"]);
+    pair.proxy.log.expect(&["Server mysql_backend/master is DOWN"]);
     let load = Load::start(pair.proxy.addr, 100);
-    eventually("the slave serves", || {
-        (load.so_far().served("slave") > 20).then_some(())
-    });
+    eventually("the slave serves", || (load.so_far().served("slave") > 20).then_some(()));
     pair.master.restart();
-    eventually("the master serves", || {
-        (load.so_far().served("master") > 20).then_some(())
-    });
+    eventually("the master serves", || (load.so_far().served("master") > 20).then_some(()));
     let report = load.finish();
     assert!(report.errors().is_empty(), "{:?}", report.errors());
-    pair.proxy
-        .log
-        .expect(&["Server mysql_backend/master is UP, reason: Layer7 check passed"]);
+    pair.proxy.log.expect(&["Server mysql_backend/master is UP, reason: Layer7 check passed"]);
 }
 
 fn whole_pair_down_refuses_and_recovers(kind: Kind) {
     let mut pair = Pair::start(kind);
     pair.master.process.kill9();
     pair.slave.process.kill9();
-    pair.proxy
-        .log
-        .expect(&["backend mysql_backend has no server available!"]);
+    pair.proxy.log.expect(&["backend mysql_backend has no server available!"]);
     // A refused client is told by the end of its connection, not left waiting for ever.
     let (bytes, _) = Client::connect(pair.proxy.addr).drain();
     assert!(bytes.is_empty());
-    pair.proxy
-        .log
-        .expect(&["mysql_frontend mysql_backend/<NOSRV> ", " SC "]);
+    pair.proxy.log.expect(&["mysql_frontend mysql_backend/<NOSRV> ", " SC "]);
     pair.slave.restart();
-    pair.proxy
-        .log
-        .expect(&["Backup Server mysql_backend/slave1 is UP"]);
+    pair.proxy.log.expect(&["Backup Server mysql_backend/slave1 is UP"]);
     let load = Load::start(pair.proxy.addr, 50);
-    eventually("the slave serves", || {
-        (load.so_far().served("slave") > 20).then_some(())
-    });
+    eventually("the slave serves", || (load.so_far().served("slave") > 20).then_some(()));
     assert!(load.finish().errors().is_empty());
 }
 
@@ -212,11 +175,7 @@ fn failed_connects_alone_mark_nothing_down(kind: Kind) {
     let (health, slave) = (Backend::mysql("health"), Child::start("slave"));
     let proxy = Scene::new(kind)
         .backend("option mysql-check\nretries 1\ndefault-server inter 200ms fall 2\n")
-        .backend(&format!(
-            "server master {} check port {}\n",
-            free_addr(),
-            health.addr.port()
-        ))
+        .backend(&format!("server master {} check port {}\n", free_addr(), health.addr.port()))
         .backend(&format!("server slave {} backup", slave.addr))
         .start();
     proxy.wait_check("master", "L7OK");
@@ -224,9 +183,7 @@ fn failed_connects_alone_mark_nothing_down(kind: Kind) {
         Client::connect(proxy.addr).half_close();
     }
     let checks = health.accepted();
-    eventually("checks go on", || {
-        (health.accepted() > checks + 5).then_some(())
-    });
+    eventually("checks go on", || (health.accepted() > checks + 5).then_some(()));
     proxy.wait_status("master", "UP");
     assert_eq!(proxy.log.count("Server be/master is DOWN"), 0);
 }

@@ -28,9 +28,7 @@ both! {
 
 fn echo(kind: Kind, global: &str) -> (Proxy, Backend) {
     let server = Backend::echo();
-    let scene = Scene::new(kind)
-        .global(global)
-        .backend(&format!("server s1 {}", server.addr));
+    let scene = Scene::new(kind).global(global).backend(&format!("server s1 {}", server.addr));
     (scene.start(), server)
 }
 
@@ -57,10 +55,7 @@ fn user_and_group_are_taken_on_after_binding(kind: Kind) {
         let file = dir.write("haproxy.cfg", &scene.text());
         let (status, output) = kind.run(&["-db", "-f", file.to_str().unwrap()]);
         assert_eq!(status.code(), Some(1), "{output}");
-        assert!(
-            output.contains("gid") || output.contains("group"),
-            "{output}"
-        );
+        assert!(output.contains("gid") || output.contains("group"), "{output}");
     }
 }
 
@@ -93,17 +88,13 @@ fn sigusr1_waits_for_the_last_session(kind: Kind) {
     let mut client = Client::connect(proxy.addr);
     client.ping("before");
     proxy.process.signal(Signal::USR1);
-    eventually("the listener is closed", || {
-        (!is_listening(proxy.addr.port())).then_some(())
-    });
+    eventually("the listener is closed", || (!is_listening(proxy.addr.port())).then_some(()));
     assert!(Client::try_connect(proxy.addr).is_err());
     for round in 0..20 {
         client.ping(&format!("after {round}"));
         assert_eq!(proxy.process.ended(), None);
     }
-    proxy
-        .log
-        .expect(&["Proxy fe stopped (cumulated conns: FE: 1, BE: 0)."]);
+    proxy.log.expect(&["Proxy fe stopped (cumulated conns: FE: 1, BE: 0)."]);
     drop(client);
     assert!(proxy.process.wait().success());
 }
@@ -128,10 +119,7 @@ struct Probe {
 
 impl Probe {
     fn start(addr: std::net::SocketAddr) -> Self {
-        let (over, good) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(AtomicU64::new(0)),
-        );
+        let (over, good) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stop, counted) = (Arc::clone(&over), Arc::clone(&good));
         let task = spawn(async move {
             let mut failures = Vec::new();
@@ -168,32 +156,21 @@ impl Probe {
 
 fn reload_with(kind: Kind, signal: Signal) {
     let (one, two) = (Backend::echo(), Backend::echo());
-    let scene = Scene::new(kind)
-        .reloadable()
-        .backend(&format!("server s1 {}", one.addr));
+    let scene = Scene::new(kind).reloadable().backend(&format!("server s1 {}", one.addr));
     let proxy = scene.start();
     let mut client = Client::connect(proxy.addr);
     client.ping("before");
     let probe = Probe::start(proxy.addr);
     probe.wait_more(20);
     let before = two.accepted();
-    let changed = proxy
-        .text()
-        .replace(&one.addr.to_string(), &two.addr.to_string());
+    let changed = proxy.text().replace(&one.addr.to_string(), &two.addr.to_string());
     proxy.reload(&changed, signal);
-    eventually("the new server is used", || {
-        (two.accepted() > before + 20).then_some(())
-    });
+    eventually("the new server is used", || (two.accepted() > before + 20).then_some(()));
     client.ping("after");
     // Back again: a second reload is no different from the first.
     let before = one.accepted();
-    proxy.reload(
-        &changed.replace(&two.addr.to_string(), &one.addr.to_string()),
-        signal,
-    );
-    eventually("the old server is used", || {
-        (one.accepted() > before + 20).then_some(())
-    });
+    proxy.reload(&changed.replace(&two.addr.to_string(), &one.addr.to_string()), signal);
+    eventually("the old server is used", || (one.accepted() > before + 20).then_some(()));
     client.ping("after the second");
     let failures = probe.finish();
     assert!(failures.is_empty(), "{failures:?}");
@@ -209,18 +186,11 @@ fn reload_with_sigusr2_too(kind: Kind) {
 
 fn bad_file_changes_nothing_and_says_why(kind: Kind) {
     let server = Backend::greet("s1");
-    let scene = Scene::new(kind)
-        .reloadable()
-        .backend(&format!("server s1 {}", server.addr));
+    let scene = Scene::new(kind).reloadable().backend(&format!("server s1 {}", server.addr));
     let proxy = scene.start();
     let good = proxy.text();
-    proxy.reload(
-        &format!("{good}\nbackend other\n    balans roundrobin\n"),
-        Signal::HUP,
-    );
-    eventually("the mistake is named", || {
-        proxy.process.output().contains("balans").then_some(())
-    });
+    proxy.reload(&format!("{good}\nbackend other\n    balans roundrobin\n"), Signal::HUP);
+    eventually("the mistake is named", || proxy.process.output().contains("balans").then_some(()));
     for _ in 0..10 {
         assert_eq!(served_by(proxy.addr).unwrap(), "s1");
     }
@@ -228,9 +198,7 @@ fn bad_file_changes_nothing_and_says_why(kind: Kind) {
 
 fn reload_opens_and_closes_listeners(kind: Kind) {
     let (server, more) = (Backend::greet("s1"), free_port());
-    let scene = Scene::new(kind)
-        .reloadable()
-        .backend(&format!("server s1 {}", server.addr));
+    let scene = Scene::new(kind).reloadable().backend(&format!("server s1 {}", server.addr));
     let proxy = scene.start();
     let before = proxy.text();
     let (kept, added) = (proxy.addr, (std::net::Ipv4Addr::LOCALHOST, more).into());
@@ -241,11 +209,7 @@ fn reload_opens_and_closes_listeners(kind: Kind) {
     if kind == Kind::Haproxy {
         // Its master hangs in a reload that overlaps the end of the last worker.
         eventually("the former worker has left", || {
-            proxy
-                .process
-                .output()
-                .contains("Former worker")
-                .then_some(())
+            proxy.process.output().contains("Former worker").then_some(())
         });
     }
     proxy.reload(&before, Signal::HUP);

@@ -45,10 +45,8 @@ fn frontend_maxconn_lets_clients_wait_in_the_backlog(kind: Kind) {
 
 fn global_maxconn_lets_clients_wait_in_the_backlog(kind: Kind) {
     let server = Backend::greet("s1");
-    let proxy = Scene::new(kind)
-        .global("maxconn 8")
-        .backend(&format!("server s1 {}", server.addr))
-        .start();
+    let proxy =
+        Scene::new(kind).global("maxconn 8").backend(&format!("server s1 {}", server.addr)).start();
     expect_limit(&proxy, &server, 8);
 }
 
@@ -71,16 +69,11 @@ fn too_few_descriptors_are_survived(kind: Kind) {
     // Room for some 25 sessions of two descriptors each: 60 clients at once run into it.
     proxy.process.limit_open_files(80);
     let mut clients: Vec<Client> = (0..60).map(|_| Client::connect(proxy.addr)).collect();
-    eventually("some are served", || {
-        (server.accepted() >= 10).then_some(())
-    });
+    eventually("some are served", || (server.accepted() >= 10).then_some(()));
     assert_eq!(clients[0].line().unwrap(), "s1");
     clients[0].ping("served while others wait");
     drop(clients);
     for _ in 0..100 {
-        assert_eq!(
-            eventually("it serves again", || served_by(proxy.addr).ok()),
-            "s1"
-        );
+        assert_eq!(eventually("it serves again", || served_by(proxy.addr).ok()), "s1");
     }
 }

@@ -22,9 +22,7 @@ fn ipv6_and_several_binds(kind: Kind) {
     let server = Backend::greet("s1");
     let (six, four, listed) = (free_port(), free_port(), free_port());
     let proxy = Scene::new(kind)
-        .frontend(&format!(
-            "bind [::1]:{six}\nbind 127.0.0.2:{four},127.0.0.3:{listed}"
-        ))
+        .frontend(&format!("bind [::1]:{six}\nbind 127.0.0.2:{four},127.0.0.3:{listed}"))
         .backend(&format!("server s1 {}", server.addr))
         .start();
     let addrs: [SocketAddr; 4] = [
@@ -44,9 +42,7 @@ fn port_range_opens_every_port(kind: Kind) {
     // Three neighbours that are all free.
     let first = eventually("a free range", || {
         let first = free_port();
-        (first..first + 3)
-            .all(|port| !is_listening(port))
-            .then_some(first)
+        (first..first + 3).all(|port| !is_listening(port)).then_some(first)
     });
     let last = first + 2;
     let _proxy = Scene::new(kind)
@@ -54,11 +50,7 @@ fn port_range_opens_every_port(kind: Kind) {
         .backend(&format!("server s1 {}", server.addr))
         .start();
     for port in first..=last {
-        assert_eq!(
-            served_by(([127, 0, 0, 4], port).into()).unwrap(),
-            "s1",
-            "{port}"
-        );
+        assert_eq!(served_by(([127, 0, 0, 4], port).into()).unwrap(), "s1", "{port}");
     }
 }
 
@@ -75,10 +67,7 @@ fn unix_socket_listener_and_server(kind: Kind) {
         .backend(&format!("server s1 {}", back.display()))
         .start();
     let mut text = String::new();
-    UnixStream::connect(&front)
-        .unwrap()
-        .read_to_string(&mut text)
-        .unwrap();
+    UnixStream::connect(&front).unwrap().read_to_string(&mut text).unwrap();
     assert_eq!(text, "over a socket file\n");
     answering.join().unwrap();
 }

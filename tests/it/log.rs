@@ -37,30 +37,14 @@ impl Line {
     #[track_caller]
     fn parse(line: &str) -> Self {
         let fields: Vec<&str> = line.split(' ').collect();
-        let [
-            client,
-            date,
-            frontend,
-            server,
-            timers,
-            bytes,
-            state,
-            conns,
-            queues,
-        ] = fields[..]
+        let [client, date, frontend, server, timers, bytes, state, conns, queues] = fields[..]
         else {
             panic!("not nine fields: {line:?}");
         };
         // [21/Nov/2026:03:34:08.662]
-        assert_eq!(
-            (date.len(), &date[..1], &date[25..]),
-            (26, "[", "]"),
-            "{line:?}"
-        );
-        let timers: Vec<i64> = timers
-            .split('/')
-            .map(|timer| timer.trim_start_matches('+').parse().unwrap())
-            .collect();
+        assert_eq!((date.len(), &date[..1], &date[25..]), (26, "[", "]"), "{line:?}");
+        let timers: Vec<i64> =
+            timers.split('/').map(|timer| timer.trim_start_matches('+').parse().unwrap()).collect();
         Self {
             client: client.to_owned(),
             frontend: frontend.to_owned(),
@@ -94,39 +78,20 @@ fn line_has_every_field(kind: Kind) {
     drop(client);
     let line = Line::of(&proxy);
     assert_eq!(line.client, format!("127.0.0.1:{port}"));
-    assert_eq!(
-        (line.frontend.as_str(), line.server.as_str()),
-        ("fe", "be/s1")
-    );
+    assert_eq!((line.frontend.as_str(), line.server.as_str()), ("fe", "be/s1"));
     assert_eq!((line.bytes.as_str(), line.state.as_str()), ("5", "--"));
-    assert_eq!(
-        (line.conns.join("/").as_str(), line.queues.as_str()),
-        ("1/1/0/0/0", "0/0")
-    );
-    assert!(
-        line.timers.iter().all(|timer| (0..10_000).contains(timer)),
-        "{line:?}"
-    );
+    assert_eq!((line.conns.join("/").as_str(), line.queues.as_str()), ("1/1/0/0/0", "0/0"));
+    assert!(line.timers.iter().all(|timer| (0..10_000).contains(timer)), "{line:?}");
     // <134> is local0.info; the tag is the program's name with its pid.
-    let raw = proxy
-        .log
-        .raw()
-        .into_iter()
-        .find(|line| line.contains("] fe be/"))
-        .unwrap();
+    let raw = proxy.log.raw().into_iter().find(|line| line.contains("] fe be/")).unwrap();
     let header = raw.split_once(": ").unwrap().0;
     assert!(raw.starts_with("<134>"), "{raw}");
-    assert!(
-        header.ends_with(&format!("[{}]", proxy.process.pid())),
-        "{raw}"
-    );
+    assert!(header.ends_with(&format!("[{}]", proxy.process.pid())), "{raw}");
 }
 
 fn normal_end(kind: Kind) {
     let server = Backend::reply(b"bye");
-    let proxy = Scene::new(kind)
-        .backend(&format!("server s1 {}", server.addr))
-        .start();
+    let proxy = Scene::new(kind).backend(&format!("server s1 {}", server.addr)).start();
     let mut client = Client::connect(proxy.addr);
     client.send("hello");
     assert_eq!(client.drain().0, b"bye");
@@ -158,9 +123,7 @@ fn client_reset_while_connecting(kind: Kind) {
 
 fn server_reset(kind: Kind) {
     let server = Backend::reset_after(4);
-    let proxy = Scene::new(kind)
-        .backend(&format!("server s1 {}", server.addr))
-        .start();
+    let proxy = Scene::new(kind).backend(&format!("server s1 {}", server.addr)).start();
     let mut client = Client::connect(proxy.addr);
     client.send("go");
     std::io::Read::read_exact(&mut client.0, &mut [0; 4]).unwrap();
@@ -195,18 +158,13 @@ fn server_never_answers(kind: Kind) {
 }
 
 fn no_server_at_all(kind: Kind) {
-    let scene = Scene::new(kind).backend(&format!(
-        "server s1 {} check inter 100ms fall 1",
-        free_addr()
-    ));
+    let scene =
+        Scene::new(kind).backend(&format!("server s1 {} check inter 100ms fall 1", free_addr()));
     let proxy = scene.start();
     proxy.wait_status("s1", "DOWN");
     Client::connect(proxy.addr).drain();
     let line = Line::parse(&proxy.log.expect(&["be/<NOSRV>"]));
-    assert_eq!(
-        (line.state.as_str(), line.timers[0], line.timers[1]),
-        ("SC", -1, -1)
-    );
+    assert_eq!((line.state.as_str(), line.timers[0], line.timers[1]), ("SC", -1, -1));
 }
 
 fn client_timeout(kind: Kind) {

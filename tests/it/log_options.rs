@@ -19,10 +19,7 @@ both! {
 }
 
 fn dontlognull_skips_silent_clients(kind: Kind) {
-    let (server, scene) = (
-        Backend::echo(),
-        Scene::new(kind).defaults("option dontlognull"),
-    );
+    let (server, scene) = (Backend::echo(), Scene::new(kind).defaults("option dontlognull"));
     let proxy = scene.backend(&format!("server s1 {}", server.addr)).start();
     for _ in 0..5 {
         drop(Client::connect(proxy.addr));
@@ -33,10 +30,7 @@ fn dontlognull_skips_silent_clients(kind: Kind) {
 }
 
 fn dontlog_normal_skips_good_sessions(kind: Kind) {
-    let (server, scene) = (
-        Backend::echo(),
-        Scene::new(kind).defaults("option dontlog-normal"),
-    );
+    let (server, scene) = (Backend::echo(), Scene::new(kind).defaults("option dontlog-normal"));
     let proxy = scene.backend(&format!("server s1 {}", server.addr)).start();
     for _ in 0..5 {
         let mut client = Client::connect(proxy.addr);
@@ -58,10 +52,7 @@ fn logasap_logs_at_connect(kind: Kind) {
     client.ping("still here");
     let line = proxy.log.expect(&["] fe be/s1 ", " -- "]);
     let fields: Vec<&str> = line.split(' ').collect();
-    assert!(
-        fields[4].rsplit('/').next().unwrap().starts_with('+'),
-        "{line}"
-    );
+    assert!(fields[4].rsplit('/').next().unwrap().starts_with('+'), "{line}");
     assert!(fields[5].starts_with('+'), "{line}");
     client.ping("and here");
 }
@@ -87,24 +78,13 @@ fn unix_socket_and_formats(kind: Kind) {
     let raw = unix.expect(&["] fe be/s1 "]);
     assert!(raw.starts_with("127.0.0.1:"), "{raw}");
     proxy.log.expect(&["] fe be/s1 "]);
-    let line = proxy
-        .log
-        .raw()
-        .into_iter()
-        .find(|line| line.contains("] fe be/s1 "))
-        .unwrap();
+    let line = proxy.log.raw().into_iter().find(|line| line.contains("] fe be/s1 ")).unwrap();
     // local1 is 17: 17 * 8 + 6 (info).
     assert!(line.starts_with("<142>1 20"), "{line}");
-    assert!(
-        line.contains(&format!(" {} - - ", proxy.process.pid())),
-        "{line}"
-    );
+    assert!(line.contains(&format!(" {} - - ", proxy.process.pid())), "{line}");
     eventually("a line on standard output", || {
         let output = proxy.process.output();
-        output
-            .lines()
-            .any(|line| line.starts_with("<6>127.0.0.1:"))
-            .then_some(())
+        output.lines().any(|line| line.starts_with("<6>127.0.0.1:")).then_some(())
     });
 }
 
@@ -121,22 +101,15 @@ fn connect_line_without_tcplog(kind: Kind) {
         .start();
     served_by(proxy.addr).unwrap();
     let line = proxy.log.expect(&["Connect from 127.0.0.1:"]);
-    assert!(
-        line.ends_with(&format!(" to {} (fe/TCP)", proxy.addr)),
-        "{line}"
-    );
+    assert!(line.ends_with(&format!(" to {} (fe/TCP)", proxy.addr)), "{line}");
 }
 
 fn state_changes_reach_standard_error(kind: Kind) {
-    let scene = Scene::new(kind).backend(&format!(
-        "server s1 {} check inter 100ms fall 1",
-        free_addr()
-    ));
+    let scene =
+        Scene::new(kind).backend(&format!("server s1 {} check inter 100ms fall 1", free_addr()));
     let proxy = scene.start();
     eventually("the change is told on standard error", || {
         let output = proxy.process.output();
-        output
-            .contains("Server be/s1 is DOWN, reason: Layer4 connection problem")
-            .then_some(())
+        output.contains("Server be/s1 is DOWN, reason: Layer4 connection problem").then_some(())
     });
 }

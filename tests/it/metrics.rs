@@ -20,14 +20,8 @@ fn busy(kind: Kind) -> (Proxy, Backend) {
     let server = Backend::echo();
     let proxy = Scene::new(kind)
         .backend("balance roundrobin\n")
-        .backend(&format!(
-            "server s1 {} check inter 200ms weight 7\n",
-            server.addr
-        ))
-        .backend(&format!(
-            "server s2 {} check inter 200ms fall 1\n",
-            free_addr()
-        ))
+        .backend(&format!("server s1 {} check inter 200ms weight 7\n", server.addr))
+        .backend(&format!("server s2 {} check inter 200ms fall 1\n", free_addr()))
         .backend(&format!("server s3 {} backup", free_addr()))
         .start();
     proxy.wait_status("s2", "DOWN");
@@ -45,11 +39,7 @@ type Expected<'a> = (&'a str, &'a [(&'a str, &'a str)], f64);
 
 fn sessions_and_bytes_are_counted(kind: Kind) {
     let (proxy, _server) = busy(kind);
-    let (fe, be, s1) = (
-        [("proxy", "fe")],
-        [("proxy", "be")],
-        [("proxy", "be"), ("server", "s1")],
-    );
+    let (fe, be, s1) = ([("proxy", "fe")], [("proxy", "be")], [("proxy", "be"), ("server", "s1")]);
     let expected: [Expected<'_>; 16] = [
         ("haproxy_frontend_sessions_total", &fe, 3.0),
         ("haproxy_frontend_connections_total", &fe, 3.0),
@@ -89,18 +79,11 @@ fn status_is_one_series_per_state(kind: Kind) {
         for state in ["DOWN", "UP", "MAINT", "DRAIN", "NOLB"] {
             let labels = [("proxy", "be"), ("server", server), ("state", state)];
             let expected = f64::from(u8::from(state == status));
-            assert_eq!(
-                page.value("haproxy_server_status", &labels),
-                Some(expected),
-                "{labels:?}"
-            );
+            assert_eq!(page.value("haproxy_server_status", &labels), Some(expected), "{labels:?}");
         }
     }
     let labels = [("proxy", "be"), ("server", "s2"), ("state", "L4CON")];
-    assert_eq!(
-        page.value("haproxy_server_check_status", &labels),
-        Some(1.0)
-    );
+    assert_eq!(page.value("haproxy_server_check_status", &labels), Some(1.0));
     let labels = [("proxy", "be"), ("state", "UP")];
     assert_eq!(page.value("haproxy_backend_status", &labels), Some(1.0));
     let labels = [("proxy", "fe"), ("state", "UP")];
@@ -124,22 +107,13 @@ fn every_family_has_help_and_type(kind: Kind) {
     let (proxy, _server) = busy(kind);
     let page = proxy.metrics();
     let declared = |keyword: &str| -> BTreeSet<String> {
-        let lines = page
-            .text
-            .lines()
-            .filter_map(|line| line.strip_prefix(keyword));
-        lines
-            .filter_map(|line| line.split(' ').next().map(str::to_owned))
-            .collect()
+        let lines = page.text.lines().filter_map(|line| line.strip_prefix(keyword));
+        lines.filter_map(|line| line.split(' ').next().map(str::to_owned)).collect()
     };
     let (help, types) = (declared("# HELP "), declared("# TYPE "));
     assert_eq!(help, types);
     assert!(help.len() > 50, "{}", help.len());
-    for line in page
-        .text
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.is_empty())
-    {
+    for line in page.text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
         let name = line.split(['{', ' ']).next().unwrap();
         assert!(types.contains(name), "{name} is not declared");
     }
@@ -150,10 +124,7 @@ fn types_are_haproxys() {
     let families = |kind| -> BTreeMap<String, String> {
         let (proxy, _server) = busy(kind);
         let page = proxy.metrics();
-        let lines = page
-            .text
-            .lines()
-            .filter_map(|line| line.strip_prefix("# TYPE "));
+        let lines = page.text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
         lines
             .filter_map(|line| line.split_once(' '))
             .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
@@ -171,10 +142,7 @@ fn types_are_haproxys() {
         .filter(|name| !name.starts_with("haproxy_") && !name.starts_with("evenkeel_"))
         .collect();
     assert!(foreign.is_empty(), "{foreign:?}");
-    let common = ours
-        .keys()
-        .filter(|name| reference.contains_key(*name))
-        .count();
+    let common = ours.keys().filter(|name| reference.contains_key(*name)).count();
     assert!(common > 50, "only {common} names are haproxy's");
 }
 
@@ -182,10 +150,7 @@ fn types_are_haproxys() {
 fn health_and_ready_answer_orchestrators() {
     let mut server = Backend::echo();
     let proxy = Scene::new(Kind::Evenkeel)
-        .backend(&format!(
-            "server s1 {} check inter 200ms fall 1 rise 1",
-            server.addr
-        ))
+        .backend(&format!("server s1 {} check inter 200ms fall 1 rise 1", server.addr))
         .start();
     let status = |path: &str| metrics::get(proxy.metrics_addr(), path).unwrap().0;
     let becomes = |path: &str, code: &str| {

@@ -32,11 +32,7 @@ impl Pair {
             .backend(&format!("server primary {} check\n", primary.addr))
             .backend(&format!("server replica {} check backup", replica.addr))
             .start();
-        Self {
-            primary,
-            replica,
-            proxy,
-        }
+        Self { primary, replica, proxy }
     }
 
     fn usual(kind: Kind) -> Self {
@@ -52,9 +48,7 @@ impl Pair {
     fn expect_data_from(&self, server: u32) {
         eventually("the rows are served", || {
             let mut client = Client::connect(self.proxy.addr, "app", PATIENCE).ok()?;
-            let rows = client
-                .query("SELECT @@server_id, count(*) FROM app.written")
-                .ok()?;
+            let rows = client.query("SELECT @@server_id, count(*) FROM app.written").ok()?;
             (rows[0] == [server.to_string(), "1".to_owned()]).then_some(())
         });
     }
@@ -94,14 +88,9 @@ fn killed_primary_is_replaced_and_returns(kind: Kind) {
     });
     pair.primary.process.kill9();
     let failed = pair.shift_to(2);
-    assert!(
-        kind == Kind::Haproxy || failed == 0,
-        "{failed} clients failed"
-    );
+    assert!(kind == Kind::Haproxy || failed == 0, "{failed} clients failed");
     pair.expect_data_from(2);
-    pair.proxy
-        .log
-        .expect(&["Server be/primary is DOWN, reason: Layer4 connection problem"]);
+    pair.proxy.log.expect(&["Server be/primary is DOWN, reason: Layer4 connection problem"]);
     pair.primary.start_again();
     pair.proxy.wait_status("primary", "UP");
     assert_eq!(pair.shift_to(1), 0);
@@ -111,9 +100,7 @@ fn frozen_primary_is_replaced_and_returns(kind: Kind) {
     let pair = Pair::usual(kind);
     pair.primary.process.stop();
     pair.proxy.wait_status("primary", "DOWN");
-    pair.proxy
-        .log
-        .expect(&["Server be/primary is DOWN, reason: Layer7 timeout"]);
+    pair.proxy.log.expect(&["Server be/primary is DOWN, reason: Layer7 timeout"]);
     assert_eq!(pair.shift_to(2), 0);
     pair.primary.process.cont();
     pair.proxy.wait_status("primary", "UP");
@@ -124,10 +111,7 @@ fn cleanly_stopped_primary_is_replaced_and_returns(kind: Kind) {
     let mut pair = Pair::usual(kind);
     pair.primary.stop_clean();
     let failed = pair.shift_to(2);
-    assert!(
-        kind == Kind::Haproxy || failed == 0,
-        "{failed} clients failed"
-    );
+    assert!(kind == Kind::Haproxy || failed == 0, "{failed} clients failed");
     pair.proxy.wait_status("primary", "DOWN");
     pair.primary.start_again();
     pair.proxy.wait_status("primary", "UP");
@@ -147,7 +131,5 @@ fn a_user_that_may_not_log_in_fails_the_check(kind: Kind) {
     let pair = Pair::start(kind, "option mysql-check user nobody_here");
     pair.proxy.wait_check("primary", "L7STS");
     pair.proxy.wait_status("primary", "DOWN");
-    pair.proxy
-        .log
-        .expect(&["Server be/primary is DOWN, reason: Layer7 wrong status, code: 1045"]);
+    pair.proxy.log.expect(&["Server be/primary is DOWN, reason: Layer7 wrong status, code: 1045"]);
 }

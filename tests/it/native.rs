@@ -17,11 +17,7 @@ fn run(dir: &TempDir, text: &str, addr: SocketAddr) -> Process {
     let mut process = Process::start(Spec {
         name: "evenkeel",
         program: &Kind::Evenkeel.program(),
-        args: vec![
-            "run".to_owned(),
-            "-c".to_owned(),
-            file.display().to_string(),
-        ],
+        args: vec!["run".to_owned(), "-c".to_owned(), file.display().to_string()],
         user: None,
         env: Vec::new(),
         log: dir.join("output"),
@@ -36,13 +32,9 @@ fn run(dir: &TempDir, text: &str, addr: SocketAddr) -> Process {
 /// Kills the master under load and expects the slave to take over without an error.
 fn expect_failover(addr: SocketAddr, master: &mut Child) {
     let load = Load::start(addr, 100);
-    eventually("the master serves", || {
-        (load.so_far().served("master") > 20).then_some(())
-    });
+    eventually("the master serves", || (load.so_far().served("master") > 20).then_some(()));
     master.process.kill9();
-    eventually("the slave serves", || {
-        (load.so_far().served("slave") > 20).then_some(())
-    });
+    eventually("the slave serves", || (load.so_far().served("slave") > 20).then_some(()));
     let errors = load.finish().errors();
     // One connection may have been the master's when it died.
     assert!(errors.values().sum::<usize>() <= 1, "{errors:?}");
@@ -95,10 +87,8 @@ fn check_command_names_every_mistake() {
     for part in ["99999", "other", "balans", "bad.toml:2", "bad.toml:5"] {
         assert!(output.contains(part), "{part}: {output}");
     }
-    let fixed = text
-        .replace("99999", "1")
-        .replace("\"other\"", "\"be\"")
-        .replace("balans", "balance");
+    let fixed =
+        text.replace("99999", "1").replace("\"other\"", "\"be\"").replace("balans", "balance");
     fs::write(&file, fixed).unwrap();
     let (status, output) = Kind::Evenkeel.run(&["check", file.to_str().unwrap()]);
     assert!(status.success(), "{output}");

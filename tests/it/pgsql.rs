@@ -35,11 +35,7 @@ impl Pair {
             .start();
         proxy.wait_check("primary", "L7OK");
         proxy.wait_check("replica", "L7OK");
-        let pair = Self {
-            primary,
-            replica,
-            proxy,
-        };
+        let pair = Self { primary, replica, proxy };
         assert!(!on_replica(pair.proxy.addr).unwrap());
         pair
     }
@@ -81,17 +77,9 @@ fn killed_primary_is_replaced_and_returns(kind: Kind) {
     });
     pair.primary.process.kill9();
     let failed = pair.shift_to(true);
-    assert!(
-        kind == Kind::Haproxy || failed == 0,
-        "{failed} clients failed"
-    );
-    assert_eq!(
-        ask(pair.proxy.addr, "SELECT n FROM written").unwrap(),
-        [["1"]]
-    );
-    pair.proxy
-        .log
-        .expect(&["Server be/primary is DOWN, reason: Layer4 connection problem"]);
+    assert!(kind == Kind::Haproxy || failed == 0, "{failed} clients failed");
+    assert_eq!(ask(pair.proxy.addr, "SELECT n FROM written").unwrap(), [["1"]]);
+    pair.proxy.log.expect(&["Server be/primary is DOWN, reason: Layer4 connection problem"]);
     pair.primary.start_again();
     pair.proxy.wait_status("primary", "UP");
     assert_eq!(pair.shift_to(false), 0);
@@ -101,9 +89,7 @@ fn frozen_primary_is_replaced_and_returns(kind: Kind) {
     let pair = Pair::start(kind);
     pair.primary.process.stop();
     pair.proxy.wait_status("primary", "DOWN");
-    pair.proxy
-        .log
-        .expect(&["Server be/primary is DOWN, reason: Layer7 timeout"]);
+    pair.proxy.log.expect(&["Server be/primary is DOWN, reason: Layer7 timeout"]);
     assert_eq!(pair.shift_to(true), 0);
     pair.primary.process.cont();
     pair.proxy.wait_status("primary", "UP");
@@ -114,10 +100,7 @@ fn cleanly_stopped_primary_is_replaced_and_returns(kind: Kind) {
     let mut pair = Pair::start(kind);
     pair.primary.stop_clean();
     let failed = pair.shift_to(true);
-    assert!(
-        kind == Kind::Haproxy || failed == 0,
-        "{failed} clients failed"
-    );
+    assert!(kind == Kind::Haproxy || failed == 0, "{failed} clients failed");
     pair.proxy.wait_status("primary", "DOWN");
     pair.primary.start_again();
     pair.proxy.wait_status("primary", "UP");

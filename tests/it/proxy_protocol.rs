@@ -44,25 +44,19 @@ fn received(heads: &Receiver<Vec<u8>>) -> Vec<u8> {
 
 fn send_proxy_names_the_client(kind: Kind) {
     let (server, heads) = recorder(40);
-    let proxy = Scene::new(kind)
-        .backend(&format!("server s1 {} send-proxy", server.addr))
-        .start();
+    let proxy = Scene::new(kind).backend(&format!("server s1 {} send-proxy", server.addr)).start();
     let mut client = Client::connect(proxy.addr);
     client.send([b'#'; 64]);
     let port = client.0.local_addr().unwrap().port();
-    let expected = format!(
-        "PROXY TCP4 127.0.0.1 127.0.0.1 {port} {}\r\n####",
-        proxy.addr.port()
-    );
+    let expected = format!("PROXY TCP4 127.0.0.1 127.0.0.1 {port} {}\r\n####", proxy.addr.port());
     let head = received(&heads);
     assert_eq!(String::from_utf8_lossy(&head), expected[..40]);
 }
 
 fn send_proxy_v2_names_the_client(kind: Kind) {
     let (server, heads) = recorder(32);
-    let proxy = Scene::new(kind)
-        .backend(&format!("server s1 {} send-proxy-v2", server.addr))
-        .start();
+    let proxy =
+        Scene::new(kind).backend(&format!("server s1 {} send-proxy-v2", server.addr)).start();
     let mut client = Client::connect(proxy.addr);
     client.send([b'#'; 64]);
     let mut expected = SIGNATURE.to_vec();
@@ -88,18 +82,14 @@ fn accept_proxy_takes_the_clients_address_from_it(kind: Kind) {
     client.send("PROXY TCP4 192.0.2.7 192.0.2.8 4321 5432\r\n");
     client.ping("the header is gone");
     drop(client);
-    proxy
-        .log
-        .expect(&["192.0.2.7:4321 [", "fe be/s1 ", " 18 -- "]);
+    proxy.log.expect(&["192.0.2.7:4321 [", "fe be/s1 ", " 18 -- "]);
 }
 
 fn accept_proxy_v2_takes_the_clients_address_from_it(kind: Kind) {
     let (proxy, _server) = accepting(kind);
     let mut client = Client::connect(proxy.addr);
     let mut header = SIGNATURE.to_vec();
-    header.extend([
-        0x21, 0x11, 0, 12, 192, 0, 2, 9, 192, 0, 2, 8, 0x10, 0xe1, 0x15, 0x38,
-    ]);
+    header.extend([0x21, 0x11, 0, 12, 192, 0, 2, 9, 192, 0, 2, 8, 0x10, 0xe1, 0x15, 0x38]);
     client.send(header);
     client.ping("the header is gone");
     drop(client);
@@ -108,11 +98,7 @@ fn accept_proxy_v2_takes_the_clients_address_from_it(kind: Kind) {
 
 fn accept_proxy_refuses_what_is_no_header(kind: Kind) {
     let (proxy, server) = accepting(kind);
-    for wrong in [
-        "GET / HTTP/1.0\r\n\r\n",
-        "PROXY TCP4 not an address\r\n",
-        "PROXY TCP9 \r\n",
-    ] {
+    for wrong in ["GET / HTTP/1.0\r\n\r\n", "PROXY TCP4 not an address\r\n", "PROXY TCP9 \r\n"] {
         let mut client = Client::connect(proxy.addr);
         client.send(wrong);
         let (bytes, _) = client.drain();
@@ -125,10 +111,7 @@ fn checks_send_a_header_too(kind: Kind) {
     let (server, heads) = recorder(12);
     let _proxy = Scene::new(kind)
         .backend("option tcp-check\ntcp-check expect string never\ntimeout check 1s\n")
-        .backend(&format!(
-            "server s1 {} check inter 200ms send-proxy-v2",
-            server.addr
-        ))
+        .backend(&format!("server s1 {} check inter 200ms send-proxy-v2", server.addr))
         .start();
     assert_eq!(received(&heads), SIGNATURE);
 }

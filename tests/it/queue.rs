@@ -38,11 +38,8 @@ fn waiter(proxy: &Proxy, place: usize) -> Client {
     eventually("it is queued", || {
         let metrics = proxy.metrics();
         let of = |name, labels: &[(&str, &str)]| metrics.value(name, labels).unwrap_or(0.0);
-        let queued = of(
-            "haproxy_server_current_queue",
-            &[("proxy", "be"), ("server", "s1")],
-        )
-        .max(of("haproxy_backend_current_queue", &[("proxy", "be")]));
+        let queued = of("haproxy_server_current_queue", &[("proxy", "be"), ("server", "s1")])
+            .max(of("haproxy_backend_current_queue", &[("proxy", "be")]));
         (queued >= f64::from(u32::try_from(place).unwrap())).then_some(())
     });
     client.0.set_nonblocking(true).unwrap();
@@ -64,9 +61,7 @@ fn client_beyond_maxconn_waits_for_a_slot(kind: Kind) {
     // The second one had one request before it in the queue it waited in.
     let line = eventually("its log line", || {
         let lines = proxy.log.messages();
-        lines
-            .into_iter()
-            .find(|line| line.ends_with("1/0") || line.ends_with("0/1"))
+        lines.into_iter().find(|line| line.ends_with("1/0") || line.ends_with("0/1"))
     });
     assert!(line.contains(" be/s1 "), "{line}");
 }
@@ -144,10 +139,7 @@ fn queued_clients_move_to_the_backup_when_their_server_dies() {
     let proxy = Scene::new(Kind::Evenkeel)
         .defaults("timeout queue 30s\noption redispatch")
         .backend("default-server inter 200ms fall 1 check\n")
-        .backend(&format!(
-            "server s1 {} maxconn 1 on-marked-down shutdown-sessions\n",
-            one.addr
-        ))
+        .backend(&format!("server s1 {} maxconn 1 on-marked-down shutdown-sessions\n", one.addr))
         .backend(&format!("server s2 {} backup", two.addr))
         .start();
     let _first = holder(&proxy);

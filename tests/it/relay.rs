@@ -27,12 +27,7 @@ const SESSIONS: u64 = 200;
 
 fn order(index: u64, ending: Ending) -> Order {
     let mut rng = fastrand::Rng::with_seed(index);
-    Order {
-        seed: index,
-        up_bytes: rng.u64(0..600_000),
-        down_bytes: rng.u64(0..600_000),
-        ending,
-    }
+    Order { seed: index, up_bytes: rng.u64(0..600_000), down_bytes: rng.u64(0..600_000), ending }
 }
 
 fn run_all(addr: SocketAddr, orders: impl Iterator<Item = Order>) -> Vec<(Order, End)> {
@@ -50,9 +45,7 @@ fn run_all(addr: SocketAddr, orders: impl Iterator<Item = Order>) -> Vec<(Order,
 
 fn every_byte_of_200_concurrent_sessions_arrives_once_and_in_order(kind: Kind) {
     let server = bulk::backend();
-    let proxy = Scene::new(kind)
-        .backend(&format!("server s1 {}", server.addr))
-        .start();
+    let proxy = Scene::new(kind).backend(&format!("server s1 {}", server.addr)).start();
     let endings = [Ending::Together, Ending::ClientFirst, Ending::ServerFirst];
     run_all(
         proxy.addr,
@@ -63,43 +56,26 @@ fn every_byte_of_200_concurrent_sessions_arrives_once_and_in_order(kind: Kind) {
 
 fn sessions_that_die_in_the_middle_harm_no_other(kind: Kind) {
     let server = bulk::backend();
-    let proxy = Scene::new(kind)
-        .backend(&format!("server s1 {}", server.addr))
-        .start();
+    let proxy = Scene::new(kind).backend(&format!("server s1 {}", server.addr)).start();
     let ended = run_all(
         proxy.addr,
         (0..SESSIONS).map(|index| {
             let dies = index % 4 == 0;
-            let mut order = order(
-                index,
-                if dies {
-                    Ending::Reset
-                } else {
-                    Ending::Together
-                },
-            );
+            let mut order = order(index, if dies { Ending::Reset } else { Ending::Together });
             // Enough for the reset to fall among the data.
             order.down_bytes += 100_000;
             order
         }),
     );
     // haproxy turns the server's reset into a FIN; Evenkeel does not hide it.
-    for (order, end) in ended
-        .into_iter()
-        .filter(|(order, _)| order.ending == Ending::Reset)
-    {
-        assert!(
-            kind == Kind::Haproxy || end == End::Reset,
-            "{order:?} ended with a FIN"
-        );
+    for (order, end) in ended.into_iter().filter(|(order, _)| order.ending == Ending::Reset) {
+        assert!(kind == Kind::Haproxy || end == End::Reset, "{order:?} ended with a FIN");
     }
 }
 
 fn half_close_is_kept_half_open(kind: Kind) {
     let server = Backend::answer_after_fin();
-    let proxy = Scene::new(kind)
-        .backend(&format!("server s1 {}", server.addr))
-        .start();
+    let proxy = Scene::new(kind).backend(&format!("server s1 {}", server.addr)).start();
     let mut client = Client::connect(proxy.addr);
     client.send("asked before the FIN");
     client.half_close();
@@ -109,9 +85,7 @@ fn half_close_is_kept_half_open(kind: Kind) {
 
 fn reset_by_the_server_reaches_the_client(kind: Kind) {
     let server = Backend::reset_after(10);
-    let proxy = Scene::new(kind)
-        .backend(&format!("server s1 {}", server.addr))
-        .start();
+    let proxy = Scene::new(kind).backend(&format!("server s1 {}", server.addr)).start();
     let mut client = Client::connect(proxy.addr);
     client.send("go");
     let mut ten = [0; 10];
@@ -143,9 +117,7 @@ fn reset_by_the_client_reaches_the_server(kind: Kind) {
             let _ = seen.send(end);
         }
     });
-    let proxy = Scene::new(kind)
-        .backend(&format!("server s1 {}", server.addr))
-        .start();
+    let proxy = Scene::new(kind).backend(&format!("server s1 {}", server.addr)).start();
     let mut client = Client::connect(proxy.addr);
     client.send("hello");
     std::io::Read::read_exact(&mut client.0, &mut [0; 2]).unwrap();
@@ -162,9 +134,7 @@ fn bytes_sent_before_a_close_are_delivered(kind: Kind) {
         let block = vec![b'z'; 300_000];
         let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, &block).await;
     });
-    let proxy = Scene::new(kind)
-        .backend(&format!("server s1 {}", server.addr))
-        .start();
+    let proxy = Scene::new(kind).backend(&format!("server s1 {}", server.addr)).start();
     for _ in 0..20 {
         let (bytes, end) = Client::connect(proxy.addr).drain();
         assert_eq!((bytes.len(), end), (300_000, End::Fin));
@@ -173,14 +143,10 @@ fn bytes_sent_before_a_close_are_delivered(kind: Kind) {
 
 fn slow_reader_costs_no_memory(kind: Kind) {
     let server = Backend::endless();
-    let proxy = Scene::new(kind)
-        .backend(&format!("server s1 {}", server.addr))
-        .start();
+    let proxy = Scene::new(kind).backend(&format!("server s1 {}", server.addr)).start();
     let before = proxy.process.resident_kib();
     let clients: Vec<Client> = (0..50).map(|_| Client::connect(proxy.addr)).collect();
-    eventually("all are connected", || {
-        (server.accepted() >= 50).then_some(())
-    });
+    eventually("all are connected", || (server.accepted() >= 50).then_some(()));
     // Long enough for an unbounded relay to take hundreds of megabytes; one that is bounded
     // stays below from the first moment to the last.
     let grown = within(Duration::from_secs(4), || {
@@ -193,9 +159,7 @@ fn slow_reader_costs_no_memory(kind: Kind) {
 
 fn idle_sessions_stay_open(kind: Kind) {
     let server = Backend::echo();
-    let proxy = Scene::new(kind)
-        .backend(&format!("server s1 {}", server.addr))
-        .start();
+    let proxy = Scene::new(kind).backend(&format!("server s1 {}", server.addr)).start();
     let mut clients: Vec<Client> = (0..300).map(|_| Client::connect(proxy.addr)).collect();
     for round in 0..3 {
         for client in &mut clients {

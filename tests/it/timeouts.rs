@@ -38,10 +38,7 @@ fn either_direction_counts_as_activity_of_both_sides(kind: Kind) {
     // The server talks, the client never does: its timeout must not fire.
     let server = Backend::new(|mut stream| async move {
         for _ in 0..40 {
-            if tokio::io::AsyncWriteExt::write_all(&mut stream, b".")
-                .await
-                .is_err()
-            {
+            if tokio::io::AsyncWriteExt::write_all(&mut stream, b".").await.is_err() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -119,9 +116,7 @@ fn idle_client_is_told_with_a_fin_to_the_server(kind: Kind) {
 
 fn retries_go_on_until_the_server_returns(kind: Kind) {
     let mut server = Backend::greet("late");
-    let proxy = Scene::new(kind)
-        .backend(&format!("retries 20\nserver s1 {}", server.addr))
-        .start();
+    let proxy = Scene::new(kind).backend(&format!("retries 20\nserver s1 {}", server.addr)).start();
     server.die();
     let mut client = Client::connect(proxy.addr);
     client.0.set_nonblocking(true).unwrap();

@@ -35,19 +35,11 @@ fn settings(rng: &mut fastrand::Rng) -> Settings {
     let spread_percent = rng.u8(0..=50);
     let limit = |rng: &mut fastrand::Rng| NonZeroU16::new(rng.u16(1..=5)).expect("from 1");
     let check = CheckSettings {
-        intervals: Intervals {
-            inter,
-            fastinter,
-            downinter,
-            spread_percent,
-        },
+        intervals: Intervals { inter, fastinter, downinter, spread_percent },
         rise: limit(rng),
         fall: limit(rng),
     };
-    Settings {
-        check: (rng.u8(..) > 10).then_some(check),
-        disabled: rng.u8(..) < 10,
-    }
+    Settings { check: (rng.u8(..) > 10).then_some(check), disabled: rng.u8(..) < 10 }
 }
 
 fn verdict(rng: &mut fastrand::Rng, failing_percent: u8) -> Verdict {
@@ -85,11 +77,7 @@ impl Sim {
 
     /// One thing happens to one server; time moves a little, and now and then a lot.
     fn step(&mut self) {
-        let jump = if self.rng.u16(..) < 30 {
-            30_000_000
-        } else {
-            400
-        };
+        let jump = if self.rng.u16(..) < 30 { 30_000_000 } else { 400 };
         self.now += Duration::from_micros(self.rng.u64(0..jump));
         // A few servers get most of the attention, so that storms happen.
         let crowd = if self.rng.bool() { 8 } else { SERVERS };
@@ -107,10 +95,7 @@ impl Sim {
         }
         let due = server.health.next_check();
         let late = due.is_some_and(|due| due < self.now);
-        assert!(
-            !late || due == due_before,
-            "a check is never planned for the past"
-        );
+        assert!(!late || due == due_before, "a check is never planned for the past");
         server.assert_sound(self.now);
     }
 }
@@ -127,17 +112,8 @@ impl Server {
 
     fn finish(&mut self, now: Instant, failing_percent: u8, rng: &mut fastrand::Rng) {
         if !std::mem::take(&mut self.running) {
-            let late = self
-                .health
-                .handle_verdict(now, verdict(rng, 100), rng.u64(..));
-            assert_eq!(
-                late,
-                Outcome {
-                    transition: None,
-                    news: false
-                },
-                "nobody waited for it"
-            );
+            let late = self.health.handle_verdict(now, verdict(rng, 100), rng.u64(..));
+            assert_eq!(late, Outcome { transition: None, news: false }, "nobody waited for it");
             return;
         };
         let verdict = verdict(rng, failing_percent);
@@ -153,10 +129,7 @@ impl Server {
         }
         if heard && !void && was_up && self.is_passing() && before != Standing::Maint {
             let next = self.health.next_check().expect("no check runs");
-            assert!(
-                next <= now + CONFIRM_INTERVAL,
-                "a refusal is confirmed soon"
-            );
+            assert!(next <= now + CONFIRM_INTERVAL, "a refusal is confirmed soon");
         }
     }
 
@@ -230,12 +203,7 @@ impl Server {
                 stopping || draining == drained && health.standing().is_running()
             }
         };
-        assert!(
-            expected,
-            "{:?} with {:?}",
-            health.standing(),
-            health.admin()
-        );
+        assert!(expected, "{:?} with {:?}", health.standing(), health.admin());
         assert_eq!(health.is_checking(), self.running);
         if health.is_checking() || health.admin().is_maint() || health.score().is_none() {
             assert_eq!(health.next_check(), None);
@@ -266,18 +234,14 @@ impl Drop for SeedOnPanic {
 
 /// That of `SIM_SEED`, or a new one.
 fn seed() -> u64 {
-    let replayed = std::env::var("SIM_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
+    let replayed = std::env::var("SIM_SEED").ok().and_then(|seed| seed.parse().ok());
     replayed.unwrap_or_else(|| fastrand::u64(..))
 }
 
 #[test]
 fn health_stays_sound_whatever_happens() {
     START.with(|_| ());
-    let replayed = std::env::var("SIM_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
+    let replayed = std::env::var("SIM_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = SeedOnPanic(replayed.unwrap_or_else(|| fastrand::u64(..)));
     let mut sim = Sim::new(seed.0);
     for _ in 0..STEPS {
@@ -294,25 +258,10 @@ fn a_storm_of_hints_costs_a_passing_server_ten_checks_a_second() {
     let start = Instant::now();
     let never = Duration::from_secs(3600);
     let limit = NonZeroU16::new(3).expect("not 0");
-    let intervals = Intervals {
-        inter: never,
-        fastinter: never,
-        downinter: never,
-        spread_percent: 0,
-    };
-    let check = Some(CheckSettings {
-        intervals,
-        rise: limit,
-        fall: limit,
-    });
-    let mut health = Health::new(
-        start,
-        &Settings {
-            check,
-            disabled: false,
-        },
-        never,
-    );
+    let intervals =
+        Intervals { inter: never, fastinter: never, downinter: never, spread_percent: 0 };
+    let check = Some(CheckSettings { intervals, rise: limit, fall: limit });
+    let mut health = Health::new(start, &Settings { check, disabled: false }, never);
     let (mut now, mut checks, mut ends) = (start, 0u32, None);
     while now < start + Duration::from_secs(60) {
         now += Duration::from_micros(rng.u64(1..2_000));

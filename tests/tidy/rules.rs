@@ -6,16 +6,8 @@ use super::source::{Source, imports, pattern};
 pub(crate) const LINES_MAX: usize = 450;
 
 /// All that stands at the top, besides dotfiles and what git ignores.
-pub(crate) const TOP_LEVEL: [&str; 8] = [
-    "Cargo.lock",
-    "Cargo.toml",
-    "README.md",
-    "benches",
-    "conf",
-    "haproxy-compat",
-    "src",
-    "tests",
-];
+pub(crate) const TOP_LEVEL: [&str; 8] =
+    ["Cargo.lock", "Cargo.toml", "README.md", "benches", "conf", "haproxy-compat", "src", "tests"];
 
 /// Modules that wire the others and may import all of them.
 const TOP_LAYER: [&str; 5] = ["app", "cli", "demo", "lib", "main"];
@@ -29,22 +21,10 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("telemetry", &["pure", "clock", "config"]),
     ("net", &["pure", "sys", "clock", "config"]),
     ("state", &["pure", "config", "telemetry"]),
-    (
-        "session",
-        &["pure", "clock", "config", "telemetry", "net", "state"],
-    ),
-    (
-        "check",
-        &["pure", "clock", "config", "telemetry", "net", "state"],
-    ),
-    (
-        "control",
-        &["pure", "clock", "config", "telemetry", "net", "state"],
-    ),
-    (
-        "fleet",
-        &["pure", "clock", "config", "telemetry", "net", "state"],
-    ),
+    ("session", &["pure", "clock", "config", "telemetry", "net", "state"]),
+    ("check", &["pure", "clock", "config", "telemetry", "net", "state"]),
+    ("control", &["pure", "clock", "config", "telemetry", "net", "state"]),
+    ("fleet", &["pure", "clock", "config", "telemetry", "net", "state"]),
     ("notify", &["pure", "clock", "config", "telemetry", "net"]),
 ];
 
@@ -109,11 +89,8 @@ pub(crate) fn only_publish_stores(source: &Source) -> Vec<String> {
     if source.is_test() || source.path.starts_with("src/state/publish") {
         return Vec::new();
     }
-    let mut offences = source.find(
-        &source.code,
-        r"\.(rcu|compare_and_swap)\(",
-        "an ArcSwap is written",
-    );
+    let mut offences =
+        source.find(&source.code, r"\.(rcu|compare_and_swap)\(", "an ArcSwap is written");
     for found in pattern(r"\.(store|swap)\(").find_iter(&source.code) {
         let (mut level, mut commas) = (1, 0);
         for c in source.code[found.end()..].chars() {
@@ -139,10 +116,7 @@ pub(crate) fn files_are_short(source: &Source) -> Vec<String> {
     if lines <= LINES_MAX {
         return Vec::new();
     }
-    vec![format!(
-        "{}: {lines} lines, at most {LINES_MAX}",
-        source.path
-    )]
+    vec![format!("{}: {lines} lines, at most {LINES_MAX}", source.path)]
 }
 
 pub(crate) fn files_say_what_they_are(source: &Source) -> Vec<String> {
@@ -166,9 +140,8 @@ pub(crate) fn nothing_is_left_over(source: &Source) -> Vec<String> {
 
 pub(crate) fn every_allow_has_a_reason(source: &Source) -> Vec<String> {
     let attribute = pattern(r"(?s)#!?\[(allow|expect)\(.*?\)\]");
-    let bare = attribute
-        .find_iter(&source.code)
-        .filter(|found| !found.as_str().contains("reason ="));
+    let bare =
+        attribute.find_iter(&source.code).filter(|found| !found.as_str().contains("reason ="));
     bare.map(|found| source.offence(&source.code, found.start(), "an exception without a reason"))
         .collect()
 }
@@ -188,12 +161,8 @@ pub(crate) const RULES: [Rule; 8] = [
 
 /// What stands at the top and should not, or should and does not.
 pub(crate) fn top_level_offences(names: &[String]) -> Vec<String> {
-    let strange = names
-        .iter()
-        .filter(|name| !TOP_LEVEL.contains(&name.as_str()));
-    let missing = TOP_LEVEL
-        .iter()
-        .filter(|name| !names.iter().any(|have| have == *name));
+    let strange = names.iter().filter(|name| !TOP_LEVEL.contains(&name.as_str()));
+    let missing = TOP_LEVEL.iter().filter(|name| !names.iter().any(|have| have == *name));
     strange
         .map(|name| format!("{name} does not belong at the top"))
         .chain(missing.map(|name| format!("{name} is missing at the top")))

@@ -18,11 +18,7 @@ impl Source {
         if let Some(tests) = code.find("#[cfg(test)]\nmod tests") {
             code.truncate(tests);
         }
-        Self {
-            path: path.to_owned(),
-            text: text.to_owned(),
-            code,
-        }
+        Self { path: path.to_owned(), text: text.to_owned(), code }
     }
 
     /// The module directly under `src/` that the file belongs to.
@@ -51,11 +47,7 @@ impl Source {
     }
 
     pub(crate) fn offence(&self, text: &str, at: usize, what: &str) -> String {
-        format!(
-            "{}:{}: {what}",
-            self.path,
-            text[..at].matches('\n').count() + 1
-        )
+        format!("{}:{}: {what}", self.path, text[..at].matches('\n').count() + 1)
     }
 }
 
@@ -70,10 +62,7 @@ pub(crate) fn blank_comments_and_strings(text: &str) -> String {
         ))
     });
     let blank = |found: &regex::Captures<'_>| {
-        found[0]
-            .chars()
-            .map(|c| if c == '\n' { '\n' } else { ' ' })
-            .collect::<String>()
+        found[0].chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect::<String>()
     };
     TOKEN.replace_all(text, blank).into_owned()
 }
@@ -103,20 +92,10 @@ pub(crate) fn imports(source: &Source) -> Vec<(usize, String, String)> {
             }
             names.push(if level == 1 { c } else { ' ' });
         }
-        for name in names
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-        {
-            let mut parts = name
-                .split("::")
-                .map(|part| part.trim_matches(['{', '}', ' ']));
+        for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let mut parts = name.split("::").map(|part| part.trim_matches(['{', '}', ' ']));
             let first = parts.next().unwrap_or_default().to_owned();
-            imports.push((
-                at.start(),
-                first,
-                parts.next().unwrap_or_default().to_owned(),
-            ));
+            imports.push((at.start(), first, parts.next().unwrap_or_default().to_owned()));
         }
     }
     let foreign = pattern(r"\bhaproxy_compat\b");
@@ -131,8 +110,6 @@ pub(crate) fn imports(source: &Source) -> Vec<(usize, String, String)> {
 /// Compiles a regular expression whose `\b` and `\w` are ASCII's: this build of the engine has no
 /// Unicode tables.
 pub(crate) fn pattern(text: &str) -> Regex {
-    let ascii = text
-        .replace(r"\b", r"(?-u:\b)")
-        .replace(r"\w", "[A-Za-z0-9_]");
+    let ascii = text.replace(r"\b", r"(?-u:\b)").replace(r"\w", "[A-Za-z0-9_]");
     Regex::new(&ascii).unwrap()
 }

@@ -22,10 +22,7 @@ impl Histogram {
     /// An empty histogram.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            counts: vec![0; BUCKETS],
-            total: 0,
-        }
+        Self { counts: vec![0; BUCKETS], total: 0 }
     }
 
     /// Counts one latency; what passes 2^40 ns is counted as that.
@@ -91,10 +88,7 @@ mod tests {
                 assert!(bucket < BUCKETS, "{nanos}");
                 assert!(upper_edge(bucket) >= nanos, "{nanos}");
                 assert!(bucket == 0 || upper_edge(bucket - 1) < nanos, "{nanos}");
-                assert!(
-                    upper_edge(bucket) - nanos <= nanos / SUB_BUCKETS as u64,
-                    "{nanos}"
-                );
+                assert!(upper_edge(bucket) - nanos <= nanos / SUB_BUCKETS as u64, "{nanos}");
             }
             value *= 2;
         }
@@ -118,9 +112,6 @@ mod tests {
     fn a_latency_past_the_range_is_counted_at_its_end() {
         let mut histogram = Histogram::new();
         histogram.record(Duration::from_secs(86_400));
-        assert_eq!(
-            histogram.quantile(1.0),
-            Some(Duration::from_nanos((1 << VALUE_BITS) - 1))
-        );
+        assert_eq!(histogram.quantile(1.0), Some(Duration::from_nanos((1 << VALUE_BITS) - 1)));
     }
 }

@@ -74,14 +74,10 @@ mod tests {
         let mut sink = LogSink::open(&poller, 7).expect("a sink");
         let sender = UdpSocket::bind("127.0.0.1:0").expect("a sender");
         for line in ["short", "a line that is longer than what the sink looks at"] {
-            sender
-                .send_to(line.as_bytes(), sink.addr().expect("bound"))
-                .expect("sent");
+            sender.send_to(line.as_bytes(), sink.addr().expect("bound")).expect("sent");
         }
         let mut ready = Vec::new();
-        poller
-            .wait(&mut ready, Duration::from_secs(5))
-            .expect("a turn");
+        poller.wait(&mut ready, Duration::from_secs(5)).expect("a turn");
         assert_eq!(ready[0].token, 7);
         sink.drain().expect("drained");
         assert_eq!(sink.lines(), 2);

@@ -29,10 +29,7 @@ impl Machine {
             date: Zoned::now().date().to_string(),
             cpu: cpu(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
             kernel: kernel.trim().to_owned(),
-            programs: programs
-                .iter()
-                .map(|(program, flag)| version(program, flag))
-                .collect(),
+            programs: programs.iter().map(|(program, flag)| version(program, flag)).collect(),
         }
     }
 
@@ -40,34 +37,20 @@ impl Machine {
     #[must_use]
     pub fn describe(&self) -> String {
         let programs = self.programs.join("; ");
-        format!(
-            "{}, {}, Linux {}.\n{programs}.\n",
-            self.date, self.cpu, self.kernel
-        )
+        format!("{}, {}, Linux {}.\n{programs}.\n", self.date, self.cpu, self.kernel)
     }
 }
 
 /// All cores are counted, not those that this process is held to.
 fn cpu(cpuinfo: &str) -> String {
-    let model = cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let cores = cpuinfo
-        .lines()
-        .filter(|line| line.starts_with("processor"))
-        .count();
-    format!(
-        "{}, {cores} cores",
-        model.map_or("unknown CPU", |(_, name)| name)
-    )
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let cores = cpuinfo.lines().filter(|line| line.starts_with("processor")).count();
+    format!("{}, {cores} cores", model.map_or("unknown CPU", |(_, name)| name))
 }
 
 /// nginx tells its version on stderr, the others on stdout.
 fn version(program: &Path, flag: &str) -> String {
-    let name = program
-        .file_name()
-        .unwrap_or(program.as_os_str())
-        .to_string_lossy();
+    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
     let Ok(output) = Command::new(program).arg(flag).output() else {
         return format!("{name}: not found");
     };
@@ -99,11 +82,7 @@ mod tests {
             (Path::new("env"), "--version"),
         ]);
         assert_eq!(machine.programs[0], "sh-that-is-not-there: not found");
-        assert!(
-            machine.programs[1].contains("env"),
-            "{}",
-            machine.programs[1]
-        );
+        assert!(machine.programs[1].contains("env"), "{}", machine.programs[1]);
         assert!(machine.describe().contains(&machine.kernel));
     }
 }

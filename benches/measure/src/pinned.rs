@@ -60,10 +60,7 @@ impl Pinned {
             let Ok(text) = fs::read_to_string(&path) else {
                 continue;
             };
-            let running = text
-                .split_whitespace()
-                .next()
-                .and_then(|word| word.parse::<u64>().ok());
+            let running = text.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
             nanos += running.ok_or_else(|| unreadable(&path))?;
         }
         Ok(Duration::from_nanos(nanos))
@@ -90,14 +87,8 @@ impl Pinned {
             return Ok(());
         };
         let printed = fs::read_to_string(&self.stderr).unwrap_or_default();
-        let last = printed
-            .lines()
-            .rev()
-            .find(|line| !line.trim().is_empty())
-            .unwrap_or("no word");
-        Err(io::Error::other(format!(
-            "ended early with {status}: {last}"
-        )))
+        let last = printed.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no word");
+        Err(io::Error::other(format!("ended early with {status}: {last}")))
     }
 
     /// Kills the process at once (SIGKILL), as an operator's `kill -9` does. Dropping waits for
@@ -141,13 +132,8 @@ impl Drop for Pinned {
 pub fn waited() -> io::Result<Duration> {
     let path = Path::new("/proc/self/schedstat");
     let text = fs::read_to_string(path)?;
-    let nanos = text
-        .split_whitespace()
-        .nth(1)
-        .and_then(|word| word.parse().ok());
-    nanos
-        .map(Duration::from_nanos)
-        .ok_or_else(|| unreadable(path))
+    let nanos = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+    nanos.map(Duration::from_nanos).ok_or_else(|| unreadable(path))
 }
 
 /// Holds this process, which must have one thread yet, to `core`.
@@ -156,17 +142,12 @@ pub fn waited() -> io::Result<Duration> {
 /// When `taskset` is missing or refuses, as it does where the core does not exist.
 pub fn pin_self(core: usize) -> io::Result<()> {
     let id = std::process::id().to_string();
-    let output = Command::new("taskset")
-        .args(["-c", "-p", &core.to_string(), &id])
-        .output()?;
+    let output = Command::new("taskset").args(["-c", "-p", &core.to_string(), &id]).output()?;
     if output.status.success() {
         return Ok(());
     }
     let reason = String::from_utf8_lossy(&output.stderr);
-    Err(io::Error::other(format!(
-        "pin to core {core}: {}",
-        reason.trim()
-    )))
+    Err(io::Error::other(format!("pin to core {core}: {}", reason.trim())))
 }
 
 /// A loopback address nobody listens on now. Another process may take it before its user does.
@@ -178,10 +159,7 @@ pub fn free_addr() -> io::Result<SocketAddr> {
 }
 
 fn unreadable(path: &Path) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("{}: no figure", path.display()),
-    )
+    io::Error::new(io::ErrorKind::InvalidData, format!("{}: no figure", path.display()))
 }
 
 #[cfg(test)]
@@ -199,12 +177,7 @@ mod tests {
             Pinned::start(0, Path::new("sleep"), &["60"], stderr.clone()).expect("sleep starts");
         sleeper.must_run().expect("sleep runs for a minute");
         assert!(sleeper.cpu().expect("account of a living process") > Duration::ZERO);
-        assert!(
-            sleeper
-                .resident_bytes()
-                .expect("memory of a living process")
-                > 0
-        );
+        assert!(sleeper.resident_bytes().expect("memory of a living process") > 0);
         let proc = PathBuf::from(format!("/proc/{}", sleeper.child.id()));
         drop(sleeper);
         assert!(!proc.exists());
@@ -219,10 +192,7 @@ mod tests {
             Pinned::start(0, Path::new("sh"), &args, stderr.clone()).expect("sh starts");
         shell.child.wait().expect("sh ends by itself");
         let error = shell.must_run().expect_err("it has ended").to_string();
-        assert!(
-            error.contains("the reason") && error.contains('3'),
-            "{error}"
-        );
+        assert!(error.contains("the reason") && error.contains('3'), "{error}");
         fs::remove_file(stderr).expect("the output file was created");
     }
 }

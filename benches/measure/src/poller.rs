@@ -37,9 +37,7 @@ impl Poller {
     /// # Errors
     /// What `epoll_create1` refuses, which is a lack of descriptors.
     pub fn new() -> io::Result<Self> {
-        Ok(Self {
-            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
-        })
+        Ok(Self { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)? })
     }
 
     /// Watches `fd` until it is closed.
@@ -47,12 +45,7 @@ impl Poller {
     /// # Errors
     /// What `epoll_ctl` refuses: a descriptor already watched, or too many watches.
     pub fn add(&self, fd: impl AsFd, token: u64, interest: EventFlags) -> io::Result<()> {
-        Ok(epoll::add(
-            &self.epoll,
-            fd,
-            epoll::EventData::new_u64(token),
-            interest,
-        )?)
+        Ok(epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), interest)?)
     }
 
     /// Replaces what `fd` is watched for.
@@ -60,12 +53,7 @@ impl Poller {
     /// # Errors
     /// What `epoll_ctl` refuses: a descriptor that is not watched.
     pub fn modify(&self, fd: impl AsFd, token: u64, interest: EventFlags) -> io::Result<()> {
-        Ok(epoll::modify(
-            &self.epoll,
-            fd,
-            epoll::EventData::new_u64(token),
-            interest,
-        )?)
+        Ok(epoll::modify(&self.epoll, fd, epoll::EventData::new_u64(token), interest)?)
     }
 
     /// Waits until something is ready or `timeout` has passed, and replaces `ready`'s content.
@@ -85,10 +73,9 @@ impl Poller {
             Err(rustix::io::Errno::INTR) => return Ok(()),
             Err(errno) => return Err(errno.into()),
         }
-        ready.extend(events.iter().map(|event| Ready {
-            token: event.data.u64(),
-            flags: event.flags,
-        }));
+        ready.extend(
+            events.iter().map(|event| Ready { token: event.data.u64(), flags: event.flags }),
+        );
         Ok(())
     }
 }

@@ -26,10 +26,7 @@ pub fn save(
 ) -> io::Result<PathBuf> {
     let page = folder.join(format!("{date}-{name}.md"));
     write(&page, markdown)?;
-    let lines: String = measures
-        .iter()
-        .map(|measure| format!("{measure}\n"))
-        .collect();
+    let lines: String = measures.iter().map(|measure| format!("{measure}\n")).collect();
     write(&page.with_extension("jsonl"), &lines)?;
     Ok(page)
 }

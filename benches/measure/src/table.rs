@@ -14,10 +14,7 @@ impl Table {
     /// A table with this heading, whose first `words` columns are words, and no rows.
     #[must_use]
     pub fn new(words: usize, heading: Vec<String>) -> Self {
-        Self {
-            rows: vec![heading],
-            words,
-        }
+        Self { rows: vec![heading], words }
     }
 
     /// Adds a row; cells past the heading's width are dropped when the table is written.
@@ -29,11 +26,7 @@ impl Table {
         let columns = self.rows[0].len();
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-                .max(3)
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(3)
         };
         (0..columns).map(width).collect()
     }

@@ -3,11 +3,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::*;
 
 fn inet(host: Host, port: PortSpec) -> Endpoint {
-    Endpoint::Inet {
-        family: Family::Any,
-        host,
-        port,
-    }
+    Endpoint::Inet { family: Family::Any, host, port }
 }
 
 fn ip(text: &str) -> Host {
@@ -31,10 +27,7 @@ fn hosts_and_ports() {
         ("::1:80", inet(ip("::1"), PortSpec::Fixed(80))),
         ("[::1]:80", inet(ip("::1"), PortSpec::Fixed(80))),
         ("[::1]", inet(ip("::1"), PortSpec::Absent)),
-        (
-            "db-1:5",
-            inet(Host::Name("db-1".to_owned()), PortSpec::Fixed(5)),
-        ),
+        ("db-1:5", inet(Host::Name("db-1".to_owned()), PortSpec::Fixed(5))),
     ] {
         let address = Address::parse(written).expect(written);
         assert_eq!(address.endpoint, endpoint, "{written}");
@@ -52,22 +45,10 @@ fn prefixes() {
             port: PortSpec::Fixed(1),
         },
     };
-    assert_eq!(
-        Address::parse("ipv4@127.0.0.1:1"),
-        Ok(v4(Transport::Unspecified))
-    );
-    assert_eq!(
-        Address::parse("tcp4@127.0.0.1:1"),
-        Ok(v4(Transport::Stream))
-    );
-    assert_eq!(
-        Address::parse("udp4@127.0.0.1:1"),
-        Ok(v4(Transport::Datagram))
-    );
-    assert_eq!(
-        Address::parse("dgram+ipv4@127.0.0.1:1"),
-        Ok(v4(Transport::Datagram))
-    );
+    assert_eq!(Address::parse("ipv4@127.0.0.1:1"), Ok(v4(Transport::Unspecified)));
+    assert_eq!(Address::parse("tcp4@127.0.0.1:1"), Ok(v4(Transport::Stream)));
+    assert_eq!(Address::parse("udp4@127.0.0.1:1"), Ok(v4(Transport::Datagram)));
+    assert_eq!(Address::parse("dgram+ipv4@127.0.0.1:1"), Ok(v4(Transport::Datagram)));
     assert_eq!(Address::parse("quic4@127.0.0.1:1"), Ok(v4(Transport::Quic)));
     for (written, endpoint) in [
         ("/run/x:80", Endpoint::Unix("/run/x:80".to_owned())),
@@ -78,10 +59,7 @@ fn prefixes() {
     ] {
         assert_eq!(Address::parse(written).expect(written).endpoint, endpoint);
     }
-    assert_eq!(
-        Address::parse("uxdg@/dev/log").expect("a path").transport,
-        Transport::Datagram
-    );
+    assert_eq!(Address::parse("uxdg@/dev/log").expect("a path").transport, Transport::Datagram);
 }
 
 #[test]

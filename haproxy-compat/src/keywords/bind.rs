@@ -30,13 +30,7 @@ pub static BIND: Table = Table {
         ),
         (
             Ignored("the kernel's values are kept"),
-            &[
-                ("cc", 1),
-                ("defer-accept", 0),
-                ("mss", 1),
-                ("tcp-ss", 1),
-                ("tfo", 0),
-            ],
+            &[("cc", 1), ("defer-accept", 0), ("mss", 1), ("tcp-ss", 1), ("tfo", 0)],
         ),
         (
             Ignored("nothing here shows or needs it"),
@@ -101,13 +95,7 @@ pub static BIND: Table = Table {
             Refused("the address would not be the one that clients reach"),
             &[("namespace", 1), ("transparent", 0)],
         ),
-        (
-            Refused("the header would be taken for data"),
-            &[("accept-netscaler-cip", 1)],
-        ),
-        (
-            Refused("connections without the signature would be accepted"),
-            &[("tcp-md5sig", 1)],
-        ),
+        (Refused("the header would be taken for data"), &[("accept-netscaler-cip", 1)]),
+        (Refused("connections without the signature would be accepted"), &[("tcp-md5sig", 1)]),
     ],
 };

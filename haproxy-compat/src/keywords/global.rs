@@ -37,11 +37,7 @@ pub static GLOBAL: Table = Table {
             Ignored(
                 "one process with one worker a thread serves everything; a reload needs no master",
             ),
-            &[
-                ("master-worker", 0),
-                ("mworker-max-reloads", 0),
-                ("nbproc", 0),
-            ],
+            &[("master-worker", 0), ("mworker-max-reloads", 0), ("nbproc", 0)],
         ),
         (
             Ignored("workers are placed by the kernel"),
@@ -173,11 +169,7 @@ pub static GLOBAL: Table = Table {
         ),
         (
             Ignored("programs are not run for checks; 'option external-check' is refused"),
-            &[
-                ("external-check", 0),
-                ("insecure-fork-wanted", 0),
-                ("insecure-setuid-wanted", 0),
-            ],
+            &[("external-check", 0), ("insecure-fork-wanted", 0), ("insecure-setuid-wanted", 0)],
         ),
         (
             Ignored("server states live on in the process over a reload, not in a file"),
@@ -235,13 +227,7 @@ pub static GLOBAL: Table = Table {
             Refused("connections would not be paced; 'maxconn' limits how many there are at once"),
             &[("maxconnrate", 0), ("maxsessrate", 0)],
         ),
-        (
-            Refused("checks send a LOCAL header in version 2"),
-            &[("pp2-never-send-local", 0)],
-        ),
-        (
-            Gone("start the program once per file instead"),
-            &[("program", 0)],
-        ),
+        (Refused("checks send a LOCAL header in version 2"), &[("pp2-never-send-local", 0)]),
+        (Gone("start the program once per file instead"), &[("program", 0)]),
     ],
 };

@@ -85,10 +85,7 @@ pub fn sections_of(keyword: &str) -> Option<String> {
             (place::LISTEN, "'listen'"),
         ];
         sections.extend(
-            named
-                .into_iter()
-                .filter(|(place, _)| places & place != 0)
-                .map(|(_, name)| name),
+            named.into_iter().filter(|(place, _)| places & place != 0).map(|(_, name)| name),
         );
     }
     let (last, others) = sections.split_last()?;
@@ -130,19 +127,13 @@ mod tests {
     fn words_are_found_with_their_effect() {
         assert_eq!(SERVER.find("inter"), Some((Effect::Applies, 1)));
         assert_eq!(BIND.find("nonsense"), None);
-        assert!(matches!(
-            PROXY.find("contimeout"),
-            Some((Effect::Gone(_), _))
-        ));
+        assert!(matches!(PROXY.find("contimeout"), Some((Effect::Gone(_), _))));
         assert!(PROXY.names().all(|name| name != "contimeout"));
     }
 
     #[test]
     fn places_are_named() {
-        assert_eq!(
-            sections_of("bind").as_deref(),
-            Some("'frontend' or 'listen'")
-        );
+        assert_eq!(sections_of("bind").as_deref(), Some("'frontend' or 'listen'"));
         assert_eq!(sections_of("daemon").as_deref(), Some("'global'"));
         assert_eq!(sections_of("nonsense"), None);
     }

@@ -35,11 +35,7 @@ pub static OPTIONS: Table = Table {
         ),
         (
             Ignored("the data path chooses between copying and splicing by itself"),
-            &[
-                ("splice-auto", ANY),
-                ("splice-request", ANY),
-                ("splice-response", ANY),
-            ],
+            &[("splice-auto", ANY), ("splice-request", ANY), ("splice-response", ANY)],
         ),
         (
             Ignored("the kernel's acknowledgement timing is kept"),
@@ -101,17 +97,10 @@ pub static OPTIONS: Table = Table {
                 ("ssl-hello-chk", BE),
             ],
         ),
-        (
-            Refused("sessions always go to a 'server'"),
-            &[("http_proxy", ANY), ("transparent", BE)],
-        ),
+        (Refused("sessions always go to a 'server'"), &[("http_proxy", ANY), ("transparent", BE)]),
         (
             Gone("remove it: HTTP connections are handled like this without it"),
-            &[
-                ("forceclose", ANY),
-                ("http-tunnel", ANY),
-                ("http-use-htx", ANY),
-            ],
+            &[("forceclose", ANY), ("http-tunnel", ANY), ("http-use-htx", ANY)],
         ),
     ],
 };

@@ -64,16 +64,10 @@ pub static PROXY: Table = Table {
                 ("unique-id-header", D_F),
             ],
         ),
-        (
-            Ignored("all log lines have the tag of 'global'"),
-            &[("log-tag", ANY)],
-        ),
+        (Ignored("all log lines have the tag of 'global'"), &[("log-tag", ANY)]),
         (
             Ignored("server states live on in the process over a reload, not in a file"),
-            &[
-                ("load-server-state-from-file", D_B),
-                ("server-state-file-name", D_B),
-            ],
+            &[("load-server-state-from-file", D_B), ("server-state-file-name", D_B)],
         ),
         (
             Ignored("'balance source' maps addresses to servers by position"),
@@ -134,14 +128,8 @@ pub static PROXY: Table = Table {
                 ("stick-table", F_B),
             ],
         ),
-        (
-            Refused("a single address belongs on a 'server' line"),
-            &[("dispatch", D_B)],
-        ),
-        (
-            Refused("sessions would not be paced or shaped"),
-            &[("filter", F_B), ("rate-limit", D_F)],
-        ),
+        (Refused("a single address belongs on a 'server' line"), &[("dispatch", D_B)]),
+        (Refused("sessions would not be paced or shaped"), &[("filter", F_B), ("rate-limit", D_F)]),
         (
             Refused("servers are listed one by one; write a 'server' line for each"),
             &[("server-template", B)],
@@ -149,15 +137,9 @@ pub static PROXY: Table = Table {
         (Gone("write 'timeout client'"), &[("clitimeout", D_F)]),
         (Gone("write 'timeout connect'"), &[("contimeout", D_B)]),
         (Gone("write 'timeout server'"), &[("srvtimeout", D_B)]),
-        (
-            Gone("write 'option redispatch'"),
-            &[("redisp", D_B), ("redispatch", D_B)],
-        ),
+        (Gone("write 'option redispatch'"), &[("redisp", D_B), ("redispatch", D_B)]),
         (Gone("write 'grace' in 'global'"), &[("grace", ANY)]),
-        (
-            Gone("remove it"),
-            &[("appsession", D_B), ("monitor-net", D_F)],
-        ),
+        (Gone("remove it"), &[("appsession", D_B), ("monitor-net", D_F)]),
         (
             Gone(
                 "it is about HTTP: remove it, or write the 'http-request' or 'http-response' rule",

@@ -50,18 +50,12 @@ pub static SERVER: Table = Table {
             Ignored("'maxconn' is the limit, and the queue of a server has none"),
             &[("maxqueue", 1), ("minconn", 1)],
         ),
-        (
-            Ignored("a server that comes up gets its full weight at once"),
-            &[("slowstart", 1)],
-        ),
+        (Ignored("a server that comes up gets its full weight at once"), &[("slowstart", 1)]),
         (
             Ignored("a connection that fails wakes the check of its server"),
             &[("error-limit", 1), ("observe", 1), ("on-error", 1)],
         ),
-        (
-            Ignored("the kernel's values are kept"),
-            &[("cc", 1), ("no-tfo", 0), ("tfo", 0)],
-        ),
+        (Ignored("the kernel's values are kept"), &[("cc", 1), ("no-tfo", 0), ("tfo", 0)]),
         (
             Ignored("nothing here shows or needs it"),
             &[
@@ -79,21 +73,10 @@ pub static SERVER: Table = Table {
         ),
         (
             Ignored("it has no effect without 'agent-check'"),
-            &[
-                ("agent-addr", 1),
-                ("agent-inter", 1),
-                ("agent-port", 1),
-                ("agent-send", 1),
-            ],
+            &[("agent-addr", 1), ("agent-inter", 1), ("agent-port", 1), ("agent-send", 1)],
         ),
-        (
-            Refused("the agent's word on weight and state would not be heard"),
-            &[("agent-check", 0)],
-        ),
-        (
-            Refused("connections to servers are not encrypted here"),
-            &[("ssl", 0)],
-        ),
+        (Refused("the agent's word on weight and state would not be heard"), &[("agent-check", 0)]),
+        (Refused("connections to servers are not encrypted here"), &[("ssl", 0)]),
         (
             Refused("checks are not encrypted here; the server would be down forever"),
             &[("check-ssl", 0)],
@@ -149,17 +132,10 @@ pub static SERVER: Table = Table {
                 ("ws", 1),
             ],
         ),
-        (
-            Refused("write the check of the tracked server on this one too"),
-            &[("track", 1)],
-        ),
+        (Refused("write the check of the tracked server on this one too"), &[("track", 1)]),
         (
             Refused("the server would get another PROXY header than it expects"),
-            &[
-                ("proxy-v2-options", 1),
-                ("send-proxy-v2-ssl", 0),
-                ("send-proxy-v2-ssl-cn", 0),
-            ],
+            &[("proxy-v2-options", 1), ("send-proxy-v2-ssl", 0), ("send-proxy-v2-ssl-cn", 0)],
         ),
         (
             Refused("the server would be reached on another way"),

@@ -1,15 +1,8 @@
 use super::*;
 
 fn lex(line: &str) -> Result<Vec<String>, String> {
-    let env: Environment = [("X", "a b  c"), ("EMPTY", ""), ("ONE", "1")]
-        .into_iter()
-        .collect();
-    let scope = Scope {
-        env: &env,
-        file: "t.cfg",
-        line: 7,
-        section: "web",
-    };
+    let env: Environment = [("X", "a b  c"), ("EMPTY", ""), ("ONE", "1")].into_iter().collect();
+    let scope = Scope { env: &env, file: "t.cfg", line: 7, section: "web" };
     let mut report = Report::default();
     let words = words(line, FileId(0), 0, &scope, &mut report);
     match words {
@@ -89,12 +82,7 @@ fn faults_are_named() {
 #[test]
 fn variables_cannot_blow_a_line_up() {
     let env: Environment = [("BIG", "x".repeat(100_000))].into_iter().collect();
-    let scope = Scope {
-        env: &env,
-        file: "",
-        line: 1,
-        section: "",
-    };
+    let scope = Scope { env: &env, file: "", line: 1, section: "" };
     let mut report = Report::default();
     let line = format!("\"{}\"", "$BIG".repeat(1_000));
     assert_eq!(words(&line, FileId(0), 0, &scope, &mut report), None);
@@ -104,12 +92,7 @@ fn variables_cannot_blow_a_line_up() {
 #[test]
 fn spans_cover_what_was_written() {
     let env = Environment::new();
-    let scope = Scope {
-        env: &env,
-        file: "",
-        line: 1,
-        section: "",
-    };
+    let scope = Scope { env: &env, file: "", line: 1, section: "" };
     let line = r#"  bind "a b"c  "" # x"#;
     let mut report = Report::default();
     let words = words(line, FileId(3), 100, &scope, &mut report).expect("words");

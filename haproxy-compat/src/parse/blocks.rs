@@ -47,11 +47,7 @@ pub(super) struct Blocks {
 impl Blocks {
     /// Whether lines count here.
     pub(super) fn is_active(&self) -> bool {
-        self.too_deep == 0
-            && self
-                .open
-                .last()
-                .is_none_or(|block| block.branch == Branch::Taken)
+        self.too_deep == 0 && self.open.last().is_none_or(|block| block.branch == Branch::Taken)
     }
 
     /// Takes `.if`, `.elif`, `.else` or `.endif`, which is `words[0]`.
@@ -88,10 +84,7 @@ impl Blocks {
     ) {
         if self.open.len() == DEPTH_MAX {
             if self.too_deep == 0 {
-                report.alert(
-                    directive.span,
-                    format!("more than {DEPTH_MAX} nested '.if' blocks"),
-                );
+                report.alert(directive.span, format!("more than {DEPTH_MAX} nested '.if' blocks"));
             }
             self.too_deep += 1;
             return;
@@ -103,11 +96,7 @@ impl Blocks {
         } else {
             Branch::Waiting
         };
-        self.open.push(Block {
-            branch,
-            opened: directive.span,
-            has_else: false,
-        });
+        self.open.push(Block { branch, opened: directive.span, has_else: false });
     }
 
     /// `.elif` and `.else`.

@@ -91,10 +91,7 @@ impl Parser<'_> {
             }
             start += line.len();
             if self.lines > LINES_MAX {
-                self.report.alert(
-                    place(id, start, 0),
-                    format!("more than {LINES_MAX} statements"),
-                );
+                self.report.alert(place(id, start, 0), format!("more than {LINES_MAX} statements"));
                 break;
             }
         }
@@ -103,26 +100,19 @@ impl Parser<'_> {
 
     fn line(&mut self, id: FileId, start: usize, number: usize, line: &str) {
         let section = match self.file.sections.last() {
-            Some(section) if self.in_section => section
-                .name
-                .as_ref()
-                .unwrap_or(&section.header.words[0])
-                .text(),
+            Some(section) if self.in_section => {
+                section.name.as_ref().unwrap_or(&section.header.words[0]).text()
+            }
             _ => "".into(),
         };
-        let scope = Scope {
-            env: self.env,
-            file: self.sources.name(id),
-            line: number,
-            section: &section,
-        };
+        let scope =
+            Scope { env: self.env, file: self.sources.name(id), line: number, section: &section };
         let words = lexer::words(line, id, start, &scope, self.report);
         let Some(words) = words else { return };
         let Some(first) = words.first() else { return };
         match first.bytes.as_slice() {
             b".if" | b".elif" | b".else" | b".endif" => {
-                self.blocks
-                    .directive(&words, self.env, self.facts, self.report);
+                self.blocks.directive(&words, self.env, self.facts, self.report);
             }
             _ if !self.blocks.is_active() => {}
             b".notice" | b".warning" | b".alert" | b".diag" => self.remark(&words),
@@ -142,10 +132,7 @@ impl Parser<'_> {
         if let Some(excess) = words.get(2) {
             let text = excess.text().into_owned();
             self.report
-                .alert(
-                    excess.span,
-                    format!("unexpected '{text}' after the message"),
-                )
+                .alert(excess.span, format!("unexpected '{text}' after the message"))
                 .help("a message of several words needs quotes");
             return;
         }
@@ -175,24 +162,17 @@ impl Parser<'_> {
         };
         if prefix != Prefix::Plain {
             let written = words.remove(0);
-            let negatable = words
-                .first()
-                .is_some_and(|word| NEGATABLE.contains(&word.text().as_ref()));
+            let negatable =
+                words.first().is_some_and(|word| NEGATABLE.contains(&word.text().as_ref()));
             if !negatable {
                 self.not_negatable(&written, words.first());
                 return;
             }
         }
         self.lines += 1;
-        let line = Line {
-            prefix,
-            words,
-            span,
-        };
+        let line = Line { prefix, words, span };
         if let Some(kind) = section::kind_of(&line.words[0].text()) {
-            self.file
-                .sections
-                .push(section::open(kind, line, self.report));
+            self.file.sections.push(section::open(kind, line, self.report));
             self.in_section = true;
             return;
         }
@@ -217,10 +197,9 @@ impl Parser<'_> {
                     format!("'{prefix_text}' cannot stand in front of '{text}'"),
                 )
             }
-            None => self.report.alert(
-                prefix.span,
-                format!("a keyword is missing after '{prefix_text}'"),
-            ),
+            None => self
+                .report
+                .alert(prefix.span, format!("a keyword is missing after '{prefix_text}'")),
         }
         .help(format!("it applies to {} only", NEGATABLE.join(", ")));
     }
@@ -244,10 +223,7 @@ fn change_environment(words: &[Word], env: &mut Environment) {
 
 fn out_of_section(keyword: &Word, report: &mut Report) {
     let text = keyword.text();
-    report.alert(
-        keyword.span,
-        format!("'{text}' stands outside of a section"),
-    );
+    report.alert(keyword.span, format!("'{text}' stands outside of a section"));
     if let Some(near) = suggest::nearest(&text, section::names()) {
         report.help(format!("did you mean '{near}'?"));
     } else if let Some(sections) = keywords::sections_of(&text) {
@@ -259,11 +235,7 @@ fn out_of_section(keyword: &Word, report: &mut Report) {
 
 fn place(file: FileId, start: usize, len: usize) -> Span {
     let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Span {
-        file,
-        start: offset(start),
-        end: offset(start + len),
-    }
+    Span { file, start: offset(start), end: offset(start + len) }
 }
 
 /// The condition of a `.if` or `.elif`, evaluated; a mistake is an alert and counts as false.

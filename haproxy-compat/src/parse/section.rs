@@ -30,10 +30,7 @@ const KINDS: [(&str, SectionKind); 21] = [
 
 /// The kind of section that `keyword` opens.
 pub(super) fn kind_of(keyword: &str) -> Option<SectionKind> {
-    KINDS
-        .iter()
-        .find(|(name, _)| *name == keyword)
-        .map(|&(_, kind)| kind)
+    KINDS.iter().find(|(name, _)| *name == keyword).map(|&(_, kind)| kind)
 }
 
 /// Every keyword that opens a section.
@@ -48,10 +45,7 @@ pub(super) fn open(kind: SectionKind, header: Line, report: &mut Report) -> Sect
         SectionKind::Global => {
             if let Some(excess) = header.words.get(1) {
                 let text = excess.text().into_owned();
-                report.alert(
-                    excess.span,
-                    format!("unexpected '{text}': 'global' has no name"),
-                );
+                report.alert(excess.span, format!("unexpected '{text}': 'global' has no name"));
             }
             (None, None)
         }
@@ -61,13 +55,7 @@ pub(super) fn open(kind: SectionKind, header: Line, report: &mut Report) -> Sect
         }
         _ => (header.words.get(1).cloned(), None),
     };
-    Section {
-        kind,
-        name,
-        from,
-        header,
-        lines: Vec::new(),
-    }
+    Section { kind, name, from, header, lines: Vec::new() }
 }
 
 /// `defaults [name] [from name]`.
@@ -97,10 +85,7 @@ fn proxy(header: &Line, report: &mut Report) -> (Option<Word>, Option<Word>) {
         .find(|found| !found.is_ascii_alphanumeric() && !matches!(found, '_' | '-' | '.' | ':'));
     if let Some(found) = forbidden {
         report
-            .alert(
-                name.span,
-                format!("{found:?} is not allowed in the name '{text}'"),
-            )
+            .alert(name.span, format!("{found:?} is not allowed in the name '{text}'"))
             .help("names are made of letters, digits, '-', '_', '.' and ':'");
     } else if text.is_empty() {
         report.alert(name.span, format!("the name of this '{keyword}' is empty"));
@@ -128,9 +113,7 @@ fn proxy(header: &Line, report: &mut Report) -> (Option<Word>, Option<Word>) {
                     first.span,
                     format!("unexpected '{excess}' after the name of this '{keyword}'"),
                 )
-                .help(format!(
-                    "addresses are written on their own line: 'bind {excess}'"
-                ));
+                .help(format!("addresses are written on their own line: 'bind {excess}'"));
             (Some(name.clone()), None)
         }
     }

@@ -89,11 +89,7 @@ fn mistakes_of_structure_are_all_reported() {
         (".if 1\n.else\n.else\n.endif\n", "after '.else'", ""),
         (".if 1\n.else\n.elif 1\n.endif\n", "after '.else'", ""),
         (".if 1\n.else x\n.endif\n", "unexpected 'x'", ""),
-        (
-            ".if foo(\n.endif\n",
-            "'foo' is not a predicate",
-            "predicates",
-        ),
+        (".if foo(\n.endif\n", "'foo' is not a predicate", "predicates"),
         (".if 0\n 'abc\n.endif\n", "not closed", ""),
     ] {
         let (_, report) = read(text);
@@ -119,11 +115,7 @@ fn conditional_blocks_choose_lines() {
 
 #[test]
 fn blocks_have_a_depth_limit() {
-    let text = format!(
-        "global\n{}a\n{}b\n",
-        ".if 1\n".repeat(100),
-        ".endif\n".repeat(100)
-    );
+    let text = format!("global\n{}a\n{}b\n", ".if 1\n".repeat(100), ".endif\n".repeat(100));
     let (file, report) = read(&text);
     assert_eq!(report.iter().count(), 1);
     assert_eq!(outline(&file), ["Global//: b"]);
@@ -136,14 +128,7 @@ fn remarks_have_their_severity() {
         .iter()
         .map(|diagnostic| (diagnostic.severity, diagnostic.message.as_str()))
         .collect();
-    assert_eq!(
-        found,
-        [
-            (Severity::Notice, "n"),
-            (Severity::Warning, "w x"),
-            (Severity::Alert, "")
-        ]
-    );
+    assert_eq!(found, [(Severity::Notice, "n"), (Severity::Warning, "w x"), (Severity::Alert, "")]);
 }
 
 #[test]
@@ -172,14 +157,10 @@ fn every_file_opens_its_own_section() {
 #[test]
 fn ten_megabytes_of_garbage_are_bounded() {
     let mut sources = SourceMap::default();
-    let bytes: Vec<u8> = (0..10_000_000u32)
-        .map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8)
-        .collect();
+    let bytes: Vec<u8> =
+        (0..10_000_000u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     sources.add_bytes("garbage", &bytes);
-    sources.add(
-        "blank",
-        "global\n".to_owned() + &"x\n".repeat(LINES_MAX + 10),
-    );
+    sources.add("blank", "global\n".to_owned() + &"x\n".repeat(LINES_MAX + 10));
     let mut report = Report::default();
     let file = parse(&sources, &mut Environment::new(), &facts(), &mut report);
     assert!(report.is_refused());

@@ -31,10 +31,7 @@ impl Home {
     }
 
     fn start(&mut self, command: &mut Command) {
-        let quiet = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.server = Some(quiet.spawn().expect("the server is installed"));
     }
 
@@ -51,23 +48,11 @@ impl Home {
     }
 
     async fn check(&self, socket: &str, kind: &CheckKind) -> Verdict {
-        let timing = Timing {
-            inter: PATIENCE,
-            connect: PATIENCE,
-            answer: None,
-        };
+        let timing = Timing { inter: PATIENCE, connect: PATIENCE, answer: None };
         let addr = TargetAddr::Unix(self.path.join(socket));
-        let target = Target {
-            addr,
-            source: None,
-            send_proxy: false,
-            proxy_header: |_| Vec::new(),
-            timing,
-        };
-        let context = Context {
-            answer_bytes_max: 16_384,
-            down: false,
-        };
+        let target =
+            Target { addr, source: None, send_proxy: false, proxy_header: |_| Vec::new(), timing };
+        let context = Context { answer_bytes_max: 16_384, down: false };
         run(&target, Probe::for_kind(kind, &context)).await
     }
 
@@ -92,33 +77,20 @@ fn is_root() -> bool {
 }
 
 fn run_to_end(command: &mut Command) -> String {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program is installed");
-    assert!(
-        output.status.success(),
-        "{command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = command.stdin(Stdio::null()).output().expect("the program is installed");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn mysql(user: &str) -> CheckKind {
-    CheckKind::Mysql {
-        user: Some((user.to_owned(), MysqlDialect::Post41)),
-    }
+    CheckKind::Mysql { user: Some((user.to_owned(), MysqlDialect::Post41)) }
 }
 
 /// MariaDB's count of clients that did not finish their login.
 fn aborted_connects(socket: &Path) -> String {
     let asked = "SHOW GLOBAL STATUS LIKE 'Aborted_connects'";
     let mut client = Command::new("mariadb");
-    run_to_end(
-        client
-            .args(["--no-defaults", "-uroot", "-N", "-e", asked, "-S"])
-            .arg(socket),
-    )
+    run_to_end(client.args(["--no-defaults", "-uroot", "-N", "-e", asked, "-S"]).arg(socket))
 }
 
 #[tokio::test]
@@ -126,21 +98,13 @@ async fn mariadb() {
     let mut home = Home::new("mariadb");
     let data = home.path.join("data");
     let mut install = Command::new("mariadb-install-db");
-    install.args([
-        "--no-defaults",
-        "--skip-test-db",
-        "--auth-root-authentication-method=normal",
-    ]);
+    install.args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"]);
     run_to_end(install.arg(format!("--datadir={}", data.display())));
     let init = home.path.join("init.sql");
     fs::write(&init, "CREATE USER haproxy_check@localhost;\n").expect("write");
     fs::set_permissions(&init, fs::Permissions::from_mode(0o644)).expect("permissions");
     let mut server = Command::new("mariadbd");
-    server.args([
-        "--no-defaults",
-        "--skip-networking",
-        "--innodb-buffer-pool-size=8M",
-    ]);
+    server.args(["--no-defaults", "--skip-networking", "--innodb-buffer-pool-size=8M"]);
     if is_root() {
         server.arg("--user=root");
     }
@@ -156,33 +120,16 @@ async fn mariadb() {
     home.start(&mut server);
 
     let passed = home.ready("s", &mysql("haproxy_check")).await;
-    assert_eq!(
-        (passed.status, passed.code),
-        (CheckStatus::L7Ok, Some(0)),
-        "{passed:?}"
-    );
+    assert_eq!((passed.status, passed.code), (CheckStatus::L7Ok, Some(0)), "{passed:?}");
     assert!(passed.info().contains("MariaDB"), "{passed:?}");
     let refused = home.check("s", &mysql("nobody")).await;
-    assert_eq!(
-        (refused.status, refused.code),
-        (CheckStatus::L7Status, Some(1045)),
-        "{refused:?}"
-    );
-    assert!(
-        refused
-            .info()
-            .starts_with("#28000Access denied for user 'nobody'"),
-        "{refused:?}"
-    );
+    assert_eq!((refused.status, refused.code), (CheckStatus::L7Status, Some(1045)), "{refused:?}");
+    assert!(refused.info().starts_with("#28000Access denied for user 'nobody'"), "{refused:?}");
     let aborted = aborted_connects(&home.path.join("s"));
     for _ in 0..20 {
         home.check("s", &mysql("haproxy_check")).await;
     }
-    assert_eq!(
-        aborted_connects(&home.path.join("s")),
-        aborted,
-        "the goodbye is a proper one"
-    );
+    assert_eq!(aborted_connects(&home.path.join("s")), aborted, "the goodbye is a proper one");
     home.kill();
     let gone = home.check("s", &mysql("haproxy_check")).await;
     assert_eq!((gone.status, gone.heard), (CheckStatus::L4Con, true));
@@ -192,9 +139,7 @@ async fn mariadb() {
 async fn postgres() {
     let mut home = Home::new("postgres");
     let versions = fs::read_dir("/usr/lib/postgresql").expect("Postgres is installed");
-    let version = versions
-        .filter_map(Result::ok)
-        .max_by_key(std::fs::DirEntry::file_name);
+    let version = versions.filter_map(Result::ok).max_by_key(std::fs::DirEntry::file_name);
     let bin = version.expect("a version of Postgres").path().join("bin");
     let data = home.path.join("data");
     let as_postgres = |program: &str| {
@@ -203,27 +148,18 @@ async fn postgres() {
             return Command::new(program);
         }
         let mut command = Command::new("setpriv");
-        command
-            .args(["--reuid=postgres", "--regid=postgres", "--clear-groups"])
-            .arg(program);
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
         command
     };
     run_to_end(
-        as_postgres("initdb")
-            .args(["-A", "trust", "-U", "evenkeel", "--no-sync", "-D"])
-            .arg(&data),
+        as_postgres("initdb").args(["-A", "trust", "-U", "evenkeel", "--no-sync", "-D"]).arg(&data),
     );
     let mut server = as_postgres("postgres");
     server.args(["-c", "listen_addresses=", "-c", "fsync=off", "-c"]);
-    server
-        .arg(format!("unix_socket_directories={}", home.path.display()))
-        .arg("-D")
-        .arg(&data);
+    server.arg(format!("unix_socket_directories={}", home.path.display())).arg("-D").arg(&data);
     home.start(&mut server);
 
-    let kind = CheckKind::Pgsql {
-        user: "evenkeel".to_owned(),
-    };
+    let kind = CheckKind::Pgsql { user: "evenkeel".to_owned() };
     let socket = ".s.PGSQL.5432";
     let deadline = Instant::now() + PATIENCE;
     let mut verdict = home.ready(socket, &kind).await;
@@ -245,16 +181,11 @@ async fn redis() {
     let mut home = Home::new("redis");
     let socket = home.path.join("s");
     let mut server = Command::new("redis-server");
-    server
-        .args(["--port", "0", "--save", "", "--unixsocket"])
-        .arg(&socket);
+    server.args(["--port", "0", "--save", "", "--unixsocket"]).arg(&socket);
     server.arg("--dir").arg(&home.path);
     home.start(&mut server);
     let verdict = home.ready("s", &CheckKind::Redis).await;
-    assert_eq!(
-        (verdict.status, verdict.info()),
-        (CheckStatus::L7Ok, "Redis server is ok")
-    );
+    assert_eq!((verdict.status, verdict.info()), (CheckStatus::L7Ok, "Redis server is ok"));
     home.kill();
     let gone = home.check("s", &CheckKind::Redis).await;
     assert_eq!((gone.status, gone.heard), (CheckStatus::L4Con, true));

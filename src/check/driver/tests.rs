@@ -24,28 +24,13 @@ fn no_header(_: Option<Ends>) -> Vec<u8> {
 }
 
 fn target(addr: TargetAddr) -> Target {
-    let timing = Timing {
-        inter: PATIENCE,
-        connect: PATIENCE,
-        answer: None,
-    };
-    Target {
-        addr,
-        source: None,
-        send_proxy: false,
-        proxy_header: no_header,
-        timing,
-    }
+    let timing = Timing { inter: PATIENCE, connect: PATIENCE, answer: None };
+    Target { addr, source: None, send_proxy: false, proxy_header: no_header, timing }
 }
 
 async fn check(target: &Target, kind: &CheckKind) -> Verdict {
-    let context = Context {
-        answer_bytes_max: 16_384,
-        down: false,
-    };
-    timeout(2 * PATIENCE, run(target, Probe::for_kind(kind, &context)))
-        .await
-        .expect("a verdict")
+    let context = Context { answer_bytes_max: 16_384, down: false };
+    timeout(2 * PATIENCE, run(target, Probe::for_kind(kind, &context))).await.expect("a verdict")
 }
 
 /// A server that treats its first connection as `script` says.
@@ -64,12 +49,7 @@ where
 
 fn expect(text: &str) -> ScriptStep {
     let pattern = Pattern::Text(text.as_bytes().to_vec());
-    ScriptStep::Expect(Expect {
-        pattern,
-        negated: false,
-        min_recv: None,
-        comment: None,
-    })
+    ScriptStep::Expect(Expect { pattern, negated: false, min_recv: None, comment: None })
 }
 
 fn mysql() -> CheckKind {
@@ -90,10 +70,7 @@ async fn a_refused_connection_is_heard() {
     let target = target(TargetAddr::Tcp(refusing().await));
     for kind in [CheckKind::Tcp, mysql(), CheckKind::Redis] {
         let verdict = check(&target, &kind).await;
-        assert_eq!(
-            told(&verdict),
-            (CheckStatus::L4Con, "Connection refused", true)
-        );
+        assert_eq!(told(&verdict), (CheckStatus::L4Con, "Connection refused", true));
     }
 }
 
@@ -105,11 +82,7 @@ async fn a_silent_check_leaves_no_connection_to_accept() {
     assert_eq!(told(&verdict), (CheckStatus::L4Ok, "", false));
     let marker = TcpStream::connect(addr).await.expect("connect");
     let (_, peer) = listener.accept().await.expect("accept");
-    assert_eq!(
-        peer,
-        marker.local_addr().expect("connected"),
-        "the check's own was never seen"
-    );
+    assert_eq!(peer, marker.local_addr().expect("connected"), "the check's own was never seen");
 }
 
 #[tokio::test]
@@ -139,9 +112,7 @@ async fn a_full_backlog_is_a_layer_4_timeout() {
 #[tokio::test]
 async fn a_reset_is_heard() {
     let (target, server) = server(|stream| async move {
-        SockRef::from(&stream)
-            .set_linger(Some(Duration::ZERO))
-            .expect("linger");
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("linger");
     })
     .await;
     let verdict = check(&target, &mysql()).await;
@@ -189,10 +160,7 @@ async fn slow_bytes_add_up_to_an_answer() {
     })
     .await;
     let verdict = check(&target, &CheckKind::Redis).await;
-    assert_eq!(
-        told(&verdict),
-        (CheckStatus::L7Ok, "Redis server is ok", false)
-    );
+    assert_eq!(told(&verdict), (CheckStatus::L7Ok, "Redis server is ok", false));
     server.await.expect("the script ran");
 }
 
@@ -221,10 +189,7 @@ async fn mysql_checks_end_with_fin_and_scripts_with_reset() {
     };
     let rows = [
         (mysql(), Ok(0)),
-        (
-            CheckKind::Script(vec![expect("1.2")]),
-            Err(ErrorKind::ConnectionReset),
-        ),
+        (CheckKind::Script(vec![expect("1.2")]), Err(ErrorKind::ConnectionReset)),
         (CheckKind::Script(vec![connect(true), expect("1.2")]), Ok(0)),
     ];
     for (kind, end) in rows {
@@ -250,9 +215,7 @@ async fn connections_of_a_script_go_where_it_says() {
         stream.write_all(b"TWO").await.expect("write");
     })
     .await;
-    let TargetAddr::Tcp(addr) = second.addr else {
-        panic!("servers listen on TCP")
-    };
+    let TargetAddr::Tcp(addr) = second.addr else { panic!("servers listen on TCP") };
     let again = ScriptStep::Connect {
         port: NonZeroU16::new(addr.port()),
         addr: None,
@@ -285,20 +248,14 @@ async fn the_proxy_header_names_the_ends_and_comes_first() {
         let (local, peer) = ends.expect("TCP");
         format!("{local} {peer}\r\n").into_bytes()
     };
-    assert_eq!(
-        check(&target, &CheckKind::Redis).await.status,
-        CheckStatus::L7Ok
-    );
+    assert_eq!(check(&target, &CheckKind::Redis).await.status, CheckStatus::L7Ok);
     server.await.expect("the header was as expected");
 }
 
 #[tokio::test]
 async fn checks_come_from_the_source() {
     let (mut target, server) = server(|mut stream| async move {
-        assert_eq!(
-            stream.peer_addr().expect("peer").ip().to_string(),
-            "127.0.0.9"
-        );
+        assert_eq!(stream.peer_addr().expect("peer").ip().to_string(), "127.0.0.9");
         stream.write_all(b"OK").await.expect("write");
     })
     .await;
@@ -318,10 +275,7 @@ async fn unix_and_abstract_sockets() {
     let path = std::env::temp_dir().join(&name);
     let by_path = UnixListener::bind(&path).expect("bind");
     let by_name = UnixListener::bind(format!("\0{name}")).expect("bind");
-    let addrs = [
-        TargetAddr::Unix(path.clone()),
-        TargetAddr::Abstract(name.into_bytes()),
-    ];
+    let addrs = [TargetAddr::Unix(path.clone()), TargetAddr::Abstract(name.into_bytes())];
     for (listener, addr) in [by_path, by_name].into_iter().zip(addrs) {
         let server = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.expect("accept");
@@ -329,18 +283,11 @@ async fn unix_and_abstract_sockets() {
             let _ = stream.read(&mut [0; 64]).await;
         });
         let target = target(addr);
-        assert_eq!(
-            check(&target, &CheckKind::Redis).await.status,
-            CheckStatus::L7Ok
-        );
+        assert_eq!(check(&target, &CheckKind::Redis).await.status, CheckStatus::L7Ok);
         server.await.expect("the script ran");
         let verdict = check(&target, &CheckKind::Tcp).await;
         let refused = "General socket error (Connection refused)";
-        assert_eq!(
-            told(&verdict),
-            (CheckStatus::L4Con, refused, true),
-            "the listener is gone"
-        );
+        assert_eq!(told(&verdict), (CheckStatus::L4Con, refused, true), "the listener is gone");
     }
     std::fs::remove_file(path).expect("the socket's file");
 }
@@ -358,8 +305,5 @@ async fn giving_up_closes_the_connection() {
     met.await.expect("the server sees the check");
     task.abort();
     assert!(task.await.is_err());
-    timeout(PATIENCE, server)
-        .await
-        .expect("the server sees the end")
-        .expect("an end");
+    timeout(PATIENCE, server).await.expect("the server sees the end").expect("an end");
 }

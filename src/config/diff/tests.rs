@@ -37,10 +37,7 @@ fn plan(replacements: &[(&str, &str)]) -> Plan {
 }
 
 fn front(name: &str, index: usize) -> BindRef {
-    BindRef {
-        owner: Owner::Frontend(Name::new(name).unwrap()),
-        index,
-    }
+    BindRef { owner: Owner::Frontend(Name::new(name).unwrap()), index }
 }
 
 fn names(names: &[Name]) -> Vec<&str> {
@@ -48,12 +45,7 @@ fn names(names: &[Name]) -> Vec<&str> {
 }
 
 fn server(name: &str, address: bool, check: bool, settings: bool) -> ServerChange {
-    ServerChange {
-        name: Name::new(name).unwrap(),
-        address,
-        check,
-        settings,
-    }
+    ServerChange { name: Name::new(name).unwrap(), address, check, settings }
 }
 
 /// What happens to the servers of the only backend that changes.
@@ -76,11 +68,7 @@ fn sockets_are_known_by_address_and_socket_options() {
     let moved = plan(&[("\"*:80-81\"", "\"*:81-82\"")]);
     assert_eq!(moved.binds_added, [front("web", 1)]);
     assert_eq!(moved.binds_removed, [front("web", 0)]);
-    let kept = KeptBind {
-        old: front("web", 1),
-        new: front("web", 0),
-        options_changed: false,
-    };
+    let kept = KeptBind { old: front("web", 1), new: front("web", 0), options_changed: false };
     assert!(moved.binds_kept.contains(&kept));
     assert_eq!(names(&moved.frontends.changed), ["web"]);
 
@@ -119,10 +107,7 @@ fn servers_say_what_changed() {
     let settings = server_changes(&[("backup = true", "weight = 9")]);
     assert_eq!(settings.changed, [server("c", false, false, true)]);
     let swapped = server_changes(&[("server.a", "server.d")]);
-    assert_eq!(
-        (names(&swapped.added), names(&swapped.removed)),
-        (vec!["d"], vec!["a"])
-    );
+    assert_eq!((names(&swapped.added), names(&swapped.removed)), (vec!["d"], vec!["a"]));
 }
 
 #[test]
@@ -147,19 +132,10 @@ fn a_backend_is_more_than_its_servers() {
 #[test]
 fn the_process_says_what_it_cannot_change() {
     let plan = plan(&[
-        (
-            "maxconn = 100",
-            "maxconn = 200\nnbthread = 2\nchroot = \"/x\"\nbufsize = 32768",
-        ),
+        ("maxconn = 100", "maxconn = 200\nnbthread = 2\nchroot = \"/x\"\nbufsize = 32768"),
         ("user = \"a\"", "user = \"b\""),
     ]);
     assert_eq!(plan.global_changed, ["maxconn"]);
-    assert_eq!(
-        plan.needs_restart,
-        ["nbthread", "user", "chroot", "bufsize"]
-    );
-    assert!(
-        plan.frontends.changed.len() == 2,
-        "the backlog follows the process' maxconn"
-    );
+    assert_eq!(plan.needs_restart, ["nbthread", "user", "chroot", "bufsize"]);
+    assert!(plan.frontends.changed.len() == 2, "the backlog follows the process' maxconn");
 }

@@ -33,10 +33,7 @@ pub(super) fn backend_pairs(
         pairs.add(&name, server_value(server, id, &shared));
     }
     pairs.table("timeout", &server_timeouts(&backend.timeouts));
-    pairs.maybe(
-        "retries",
-        (backend.retries != RETRIES).then_some(backend.retries),
-    );
+    pairs.maybe("retries", (backend.retries != RETRIES).then_some(backend.retries));
     if backend.redispatch != REDISPATCH {
         pairs.add(
             "redispatch",
@@ -50,10 +47,7 @@ pub(super) fn backend_pairs(
     }
     keepalive(pairs, backend.keepalive);
     pairs.flag("nolinger", backend.nolinger);
-    pairs.maybe(
-        "source",
-        backend.source.map(|source| quote(&source.to_string())),
-    );
+    pairs.maybe("source", backend.source.map(|source| quote(&source.to_string())));
     pairs.maybe("fullconn", backend.fullconn);
     pairs.flag("log_health_checks", backend.log_health_checks);
     log(pairs, &backend.log, global);
@@ -61,19 +55,9 @@ pub(super) fn backend_pairs(
 
 fn server_timeouts(timeouts: &ServerTimeouts) -> Pairs {
     let mut pairs = Pairs::default();
-    timeout(
-        &mut pairs,
-        "connect",
-        timeouts.connect,
-        Some(CONNECT_TIMEOUT),
-    );
+    timeout(&mut pairs, "connect", timeouts.connect, Some(CONNECT_TIMEOUT));
     timeout(&mut pairs, "server", timeouts.server, None);
-    timeout(
-        &mut pairs,
-        "server_fin",
-        timeouts.server_fin,
-        timeouts.server,
-    );
+    timeout(&mut pairs, "server_fin", timeouts.server_fin, timeouts.server);
     timeout(&mut pairs, "tunnel", timeouts.tunnel, None);
     timeout(&mut pairs, "queue", timeouts.queue, timeouts.connect);
     pairs
@@ -85,10 +69,7 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     pairs.add("address", &address);
     pairs.maybe("id", id);
     let weight = server.weight;
-    pairs.maybe(
-        "weight",
-        (weight != Weight::DEFAULT).then_some(weight.value()),
-    );
+    pairs.maybe("weight", (weight != Weight::DEFAULT).then_some(weight.value()));
     pairs.flag("backup", server.backup);
     pairs.flag("disabled", server.disabled);
     pairs.maybe("maxconn", server.maxconn);
@@ -103,18 +84,9 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     if server.on_marked_up != Default::default() {
         pairs.maybe("on_marked_up", word(&MARKED_UP, &server.on_marked_up));
     }
-    pairs.maybe(
-        "send_proxy",
-        server
-            .send_proxy
-            .and_then(|header| word(&PROXY_HEADERS, &header)),
-    );
+    pairs.maybe("send_proxy", server.send_proxy.and_then(|header| word(&PROXY_HEADERS, &header)));
     pairs.maybe("tcp_ut", server.tcp_ut.map(duration));
-    if pairs.len() == 1 {
-        address
-    } else {
-        pairs.inline()
-    }
+    if pairs.len() == 1 { address } else { pairs.inline() }
 }
 
 fn server_address(server: &Server) -> String {

@@ -11,11 +11,7 @@ use crate::config::validate::MYSQL_DIALECTS;
 /// What all checked servers have in common; empty where there is none. A type counts with all of
 /// its parameters, a setting of its own.
 pub(super) fn shared(servers: &[Server]) -> Pairs {
-    let checked = || {
-        servers
-            .iter()
-            .filter_map(|server| Some((server, server.check.as_ref()?)))
-    };
+    let checked = || servers.iter().filter_map(|server| Some((server, server.check.as_ref()?)));
     let Some((first, check)) = checked().next() else {
         return Pairs::default();
     };
@@ -23,12 +19,10 @@ pub(super) fn shared(servers: &[Server]) -> Pairs {
     if checked().all(|(_, other)| other.kind == check.kind) {
         shared.extend(kind(&check.kind));
     }
-    shared.extend(
-        checked().fold(settings(first, check), |settings, (server, check)| {
-            let other = self::settings(server, check);
-            settings.filtered(|pair| other.contains(pair))
-        }),
-    );
+    shared.extend(checked().fold(settings(first, check), |settings, (server, check)| {
+        let other = self::settings(server, check);
+        settings.filtered(|pair| other.contains(pair))
+    }));
     shared
 }
 
@@ -58,10 +52,7 @@ fn settings(server: &Server, check: &Check) -> Pairs {
     let has_own_target = check.addr.is_some() || check.port.is_some();
     let default = server.send_proxy.filter(|_| !has_own_target);
     let header = check.send_proxy;
-    pairs.maybe(
-        "send_proxy",
-        (header != default).then_some(header.is_some()),
-    );
+    pairs.maybe("send_proxy", (header != default).then_some(header.is_some()));
     pairs
 }
 
@@ -99,13 +90,7 @@ fn kind(kind: &CheckKind) -> Pairs {
 fn step(step: &ScriptStep) -> Pairs {
     let mut pairs = Pairs::default();
     let comment = match step {
-        ScriptStep::Connect {
-            port,
-            addr,
-            send_proxy,
-            linger,
-            comment,
-        } => {
+        ScriptStep::Connect { port, addr, send_proxy, linger, comment } => {
             let mut options = Pairs::default();
             options.maybe("port", *port);
             options.maybe("addr", addr.map(|addr| quote(&addr.to_string())));
@@ -117,11 +102,7 @@ fn step(step: &ScriptStep) -> Pairs {
             }
             comment
         }
-        ScriptStep::Send {
-            data,
-            binary,
-            comment,
-        } => {
+        ScriptStep::Send { data, binary, comment } => {
             match binary {
                 true => pairs.add("send_binary", hex(data)),
                 false => pairs.add("send", bytes(data)),

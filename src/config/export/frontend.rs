@@ -20,10 +20,7 @@ pub(super) fn frontend_pairs(
     };
     pairs.maybe("id", id);
     pairs.maybe("bind", list(&binds(&frontend.binds, rule)));
-    pairs.maybe(
-        "backend",
-        frontend.backend.as_ref().map(|name| quote(name.as_str())),
-    );
+    pairs.maybe("backend", frontend.backend.as_ref().map(|name| quote(name.as_str())));
     pairs.maybe("maxconn", frontend.maxconn);
     pairs.table("timeout", &client_timeouts(&frontend.timeouts));
     keepalive(pairs, frontend.keepalive);
@@ -41,12 +38,7 @@ pub(super) fn frontend_pairs(
 fn client_timeouts(timeouts: &ClientTimeouts) -> Pairs {
     let mut pairs = Pairs::default();
     timeout(&mut pairs, "client", timeouts.client, None);
-    timeout(
-        &mut pairs,
-        "client_fin",
-        timeouts.client_fin,
-        timeouts.client,
-    );
+    timeout(&mut pairs, "client_fin", timeouts.client_fin, timeouts.client);
     pairs
 }
 
@@ -55,10 +47,7 @@ pub(super) fn binds(binds: &[Bind], rule: BacklogRule) -> Vec<String> {
     let mut written = Vec::new();
     let mut rest = binds;
     while let Some(first) = rest.first() {
-        let count = 1 + rest
-            .windows(2)
-            .take_while(|pair| continues(&pair[0], &pair[1]))
-            .count();
+        let count = 1 + rest.windows(2).take_while(|pair| continues(&pair[0], &pair[1])).count();
         written.push(bind(first, &rest[count - 1], rule));
         rest = &rest[count..];
     }
@@ -72,10 +61,7 @@ fn continues(last: &Bind, next: &Bind) -> bool {
     };
     a.ip() == b.ip()
         && a.port().checked_add(1) == Some(b.port())
-        && Bind {
-            address: next.address.clone(),
-            ..last.clone()
-        } == *next
+        && Bind { address: next.address.clone(), ..last.clone() } == *next
 }
 
 fn bind(first: &Bind, last: &Bind, rule: BacklogRule) -> String {
@@ -94,24 +80,14 @@ fn bind(first: &Bind, last: &Bind, rule: BacklogRule) -> String {
     pairs.maybe("name", first.name.as_ref().map(|name| quote(name)));
     pairs.maybe("maxconn", first.maxconn);
     let default = rule.default_for(first.maxconn);
-    pairs.maybe(
-        "backlog",
-        (first.backlog != default).then_some(first.backlog),
-    );
+    pairs.maybe("backlog", (first.backlog != default).then_some(first.backlog));
     pairs.flag("accept_proxy", first.accept_proxy);
     pairs.maybe("tcp_ut", first.tcp_ut.map(duration));
-    pairs.maybe(
-        "interface",
-        first.interface.as_ref().map(|name| quote(name)),
-    );
+    pairs.maybe("interface", first.interface.as_ref().map(|name| quote(name)));
     pairs.maybe("v6only", first.v6only);
     let UnixPermissions { mode, user, group } = &first.unix;
     pairs.maybe("mode", mode.map(|mode| format!("\"{mode:o}\"")));
     pairs.maybe("user", user.as_ref().map(|user| quote(user)));
     pairs.maybe("group", group.as_ref().map(|group| quote(group)));
-    if pairs.len() == 1 {
-        address
-    } else {
-        pairs.inline()
-    }
+    if pairs.len() == 1 { address } else { pairs.inline() }
 }

@@ -34,16 +34,9 @@ use super::validate::{BacklogRule, FRAMINGS, automatic_proxy_ids};
 pub fn export(config: &Config) -> String {
     let mut text = String::new();
     section(&mut text, "[global]", &global(&config.global));
-    let header = if config.stats.len() > 1 {
-        "[[stats]]"
-    } else {
-        "[stats]"
-    };
+    let header = if config.stats.len() > 1 { "[[stats]]" } else { "[stats]" };
     for stats in &config.stats {
-        text.push_str(&format!(
-            "{header}\n{}\n",
-            stats_pairs(stats, &config.global).lines()
-        ));
+        text.push_str(&format!("{header}\n{}\n", stats_pairs(stats, &config.global).lines()));
     }
     let proxies = in_id_order(config);
     for (proxy, id) in proxies.iter().zip(written_proxy_ids(&proxies)) {
@@ -109,11 +102,7 @@ fn in_id_order(config: &Config) -> Vec<Proxy<'_>> {
             (None, Some(_)) => false,
             (None, None) => return merged,
         };
-        merged.extend(if frontend_first {
-            frontends.next()
-        } else {
-            backends.next()
-        });
+        merged.extend(if frontend_first { frontends.next() } else { backends.next() });
     }
 }
 
@@ -129,11 +118,7 @@ fn written_proxy_ids(proxies: &[Proxy<'_>]) -> Vec<Option<u32>> {
         .collect();
     let ids: Vec<u32> = proxies.iter().map(Proxy::id).collect();
     written_ids(&ids, |written| {
-        let halves: Vec<_> = sections
-            .iter()
-            .copied()
-            .zip(written.iter().copied())
-            .collect();
+        let halves: Vec<_> = sections.iter().copied().zip(written.iter().copied()).collect();
         automatic_proxy_ids(&halves)
     })
 }
@@ -181,15 +166,9 @@ fn global(global: &Global) -> Pairs {
     pairs.flag("daemon", global.daemon);
     pairs.maybe("hard_stop_after", global.hard_stop_after.map(duration));
     let spread = global.spread_checks_percent;
-    pairs.maybe(
-        "spread_checks",
-        (spread != SPREAD_CHECKS_PERCENT).then_some(spread),
-    );
+    pairs.maybe("spread_checks", (spread != SPREAD_CHECKS_PERCENT).then_some(spread));
     pairs.maybe("max_spread_checks", global.max_spread_checks.map(duration));
-    pairs.maybe(
-        "bufsize",
-        (global.bufsize != BUFSIZE_BYTES).then_some(global.bufsize),
-    );
+    pairs.maybe("bufsize", (global.bufsize != BUFSIZE_BYTES).then_some(global.bufsize));
     pairs
 }
 
@@ -208,23 +187,10 @@ fn log_target(target: &LogTarget) -> String {
     }
     pairs.maybe("len", (target.len != LOG_LEN_BYTES).then_some(target.len));
     let named = |differs: bool, name: &str| differs.then(|| quote(name));
-    pairs.maybe(
-        "facility",
-        named(target.facility != LOG_FACILITY, target.facility.name()),
-    );
-    pairs.maybe(
-        "level",
-        named(target.level != LOG_LEVEL, target.level.name()),
-    );
-    pairs.maybe(
-        "minlevel",
-        named(target.minlevel != LOG_MINLEVEL, target.minlevel.name()),
-    );
-    if pairs.len() == 1 {
-        sink
-    } else {
-        pairs.inline()
-    }
+    pairs.maybe("facility", named(target.facility != LOG_FACILITY, target.facility.name()));
+    pairs.maybe("level", named(target.level != LOG_LEVEL, target.level.name()));
+    pairs.maybe("minlevel", named(target.minlevel != LOG_MINLEVEL, target.minlevel.name()));
+    if pairs.len() == 1 { sink } else { pairs.inline() }
 }
 
 /// `log` of a proxy: `"global"` where it is just that.
@@ -232,10 +198,7 @@ fn log(pairs: &mut Pairs, targets: &[LogTarget], global: &Global) {
     if !targets.is_empty() && targets == global.log {
         pairs.add("log", "\"global\"");
     } else {
-        pairs.maybe(
-            "log",
-            list(&targets.iter().map(log_target).collect::<Vec<_>>()),
-        );
+        pairs.maybe("log", list(&targets.iter().map(log_target).collect::<Vec<_>>()));
     }
 }
 
@@ -243,10 +206,7 @@ fn stats_pairs(stats: &Stats, global: &Global) -> Pairs {
     let mut pairs = Pairs::default();
     let name = stats.name.as_str();
     pairs.maybe("name", (name != STATS_NAME).then(|| quote(name)));
-    let rule = BacklogRule {
-        global_maxconn: global.maxconn,
-        ..BacklogRule::default()
-    };
+    let rule = BacklogRule { global_maxconn: global.maxconn, ..BacklogRule::default() };
     pairs.maybe("bind", list(&binds(&stats.binds, rule)));
     let path = &stats.metrics_path;
     pairs.maybe("metrics_path", (path != METRICS_PATH).then(|| quote(path)));
@@ -283,17 +243,10 @@ fn keepalive(pairs: &mut Pairs, keepalive: Option<Keepalive>) {
 /// A path, with its prefix where it could be taken for something else.
 fn unix_text(path: &std::path::Path) -> String {
     let path = path.to_string_lossy();
-    if path.starts_with('/') {
-        path.into_owned()
-    } else {
-        format!("unix@{path}")
-    }
+    if path.starts_with('/') { path.into_owned() } else { format!("unix@{path}") }
 }
 
 /// The word for a value, in quotes.
 fn word<T: PartialEq>(words: &[(&str, T)], value: &T) -> Option<String> {
-    words
-        .iter()
-        .find(|(_, known)| known == value)
-        .map(|(word, _)| quote(word))
+    words.iter().find(|(_, known)| known == value).map(|(word, _)| quote(word))
 }

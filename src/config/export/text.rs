@@ -56,11 +56,8 @@ impl Pairs {
 
     /// `{ a = 1, b = 2 }`
     pub(super) fn inline(&self) -> String {
-        let pairs: Vec<String> = self
-            .0
-            .iter()
-            .map(|(key, value)| format!("{key} = {value}"))
-            .collect();
+        let pairs: Vec<String> =
+            self.0.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         format!("{{ {} }}", pairs.join(", "))
     }
 
@@ -89,15 +86,9 @@ pub(super) fn duration(duration: Duration) -> String {
 
 /// A key, in quotes where it needs them.
 pub(super) fn key(name: &str) -> String {
-    let is_bare = !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    if is_bare {
-        name.to_owned()
-    } else {
-        quote(name)
-    }
+    let is_bare =
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if is_bare { name.to_owned() } else { quote(name) }
 }
 
 /// A basic string of TOML on one line.

@@ -17,18 +17,10 @@ pub(super) fn add(
     config: &mut Config,
     cx: &mut Context<'_>,
 ) {
-    let Reader {
-        settings,
-        binds,
-        servers,
-        id,
-        ..
-    } = reader;
+    let Reader { settings, binds, servers, id, .. } = reader;
     if settings.is_http() {
         let has_servers = !servers.is_empty() || section.kind == SectionKind::Backend;
-        let stats = settings
-            .page
-            .lower(name, section.header.span, binds, has_servers, cx);
+        let stats = settings.page.lower(name, section.header.span, binds, has_servers, cx);
         config.stats.extend(stats);
         return;
     }
@@ -42,9 +34,7 @@ pub(super) fn add(
         config.frontends.push(frontend);
     }
     if section.kind != SectionKind::Frontend {
-        config
-            .backends
-            .push(backend(number, name, id, servers, settings, cx));
+        config.backends.push(backend(number, name, id, servers, settings, cx));
     }
 }
 

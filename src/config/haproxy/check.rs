@@ -29,13 +29,8 @@ pub(super) struct Checks {
 pub(super) enum Choice {
     Tcp,
     Http,
-    Mysql {
-        user: Field<String>,
-        dialect: Field<String>,
-    },
-    Pgsql {
-        user: Field<String>,
-    },
+    Mysql { user: Field<String>, dialect: Field<String> },
+    Pgsql { user: Field<String> },
     Redis,
 }
 
@@ -48,13 +43,7 @@ const RULES_REFUSED: [&str; 2] = ["send-lf", "send-binary-lf"];
 impl Checks {
     /// What a section starts from that inherits `self`: its own rules will replace these.
     pub(super) fn inherited(&self) -> Self {
-        Self {
-            own_steps: None,
-            own_http: None,
-            comment: None,
-            commented: None,
-            ..self.clone()
-        }
+        Self { own_steps: None, own_http: None, comment: None, commented: None, ..self.clone() }
     }
 
     /// Takes an `option` line whose second word chooses a check; false for other options.
@@ -90,10 +79,7 @@ impl Checks {
         };
         let rule = word.text();
         let kind = RULES.into_iter().find(|known| rule.starts_with(known));
-        if self
-            .commented
-            .is_some_and(|commented| Some(commented) != kind)
-        {
+        if self.commented.is_some_and(|commented| Some(commented) != kind) {
             self.comment = None;
         }
         self.commented = kind;
@@ -136,10 +122,7 @@ impl Checks {
         let begins = matches!(self.steps.first(), None | Some(Step::Connect { .. }));
         if !begins {
             cx.report
-                .alert(
-                    rule.span,
-                    "'connect' after rules that already use a connection",
-                )
+                .alert(rule.span, "'connect' after rules that already use a connection")
                 .help("make the first rule a 'connect' too");
         }
         let (mut port, mut addr, mut send_proxy, mut linger) = (None, None, false, false);
@@ -169,34 +152,20 @@ impl Checks {
                 }
             }
         }
-        Some(Step::Connect {
-            port,
-            addr,
-            send_proxy,
-            linger,
-            comment,
-        })
+        Some(Step::Connect { port, addr, send_proxy, linger, comment })
     }
 
     fn send(&self, args: &mut Args<'_>, binary: bool, cx: &mut Context<'_>) -> Option<Step> {
         let keyword = if binary { "send-binary" } else { "send" };
         let word = args.expect(keyword, "what to send", cx)?;
-        let data = if binary {
-            hexadecimal(word, cx)?
-        } else {
-            word.bytes.clone()
-        };
+        let data = if binary { hexadecimal(word, cx)? } else { word.bytes.clone() };
         let comment = if args.take("comment") {
             args.text("comment", "a text", cx)
         } else {
             self.comment.clone()
         };
         args.finish(keyword, cx);
-        Some(Step::Send {
-            data: Spanned::new(data, word.span),
-            binary,
-            comment,
-        })
+        Some(Step::Send { data: Spanned::new(data, word.span), binary, comment })
     }
 
     /// What the servers of `name` are asked.
@@ -229,9 +198,7 @@ fn unused(span: Span, rules: &str, option: &str, name: &str, cx: &mut Context<'_
             span,
             format!("the {rules} rules of '{name}' are ignored: another check is chosen, or none"),
         )
-        .help(format!(
-            "add 'option {option}' below any other check option"
-        ));
+        .help(format!("add 'option {option}' below any other check option"));
 }
 
 fn mysql(args: &mut Args<'_>, cx: &mut Context<'_>) -> Choice {
@@ -262,10 +229,7 @@ fn pgsql(line: &Line, args: &mut Args<'_>, cx: &mut Context<'_>) -> Choice {
         }
         None => {
             cx.report
-                .alert(
-                    line.span,
-                    "'option pgsql-check' needs an account to ask for",
-                )
+                .alert(line.span, "'option pgsql-check' needs an account to ask for")
                 .help("write 'option pgsql-check user NAME'");
         }
     }
@@ -325,9 +289,7 @@ fn expect(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Expect> {
                 return None;
             }
             _ => {
-                let known = [
-                    "string", "binary", "rstring", "rbinary", "min-recv", "comment",
-                ];
+                let known = ["string", "binary", "rstring", "rbinary", "min-recv", "comment"];
                 cx.unknown(word, "after 'tcp-check expect'", known);
                 return None;
             }
@@ -341,30 +303,21 @@ fn integer(args: &mut Args<'_>, keyword: &str, cx: &mut Context<'_>) -> Field<i6
     if let Ok(number) = text.parse() {
         return Some(Spanned::new(number, word.span));
     }
-    cx.report.alert(
-        word.span,
-        format!("'{keyword}' needs a number, and '{text}' is none"),
-    );
+    cx.report.alert(word.span, format!("'{keyword}' needs a number, and '{text}' is none"));
     None
 }
 
 /// The bytes that pairs of hexadecimal digits stand for.
 fn hexadecimal(word: &Word, cx: &mut Context<'_>) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u32>> = word
-        .bytes
-        .iter()
-        .map(|&byte| char::from(byte).to_digit(16))
-        .collect();
+    let digits: Option<Vec<u32>> =
+        word.bytes.iter().map(|&byte| char::from(byte).to_digit(16)).collect();
     if let Some(digits) = digits.filter(|digits| digits.len() % 2 == 0) {
         let byte = |pair: &[u32]| u8::try_from(pair[0] * 16 + pair[1]).ok();
         return digits.chunks_exact(2).map(byte).collect();
     }
     let text = word.text();
     cx.report
-        .alert(
-            word.span,
-            format!("'{text}' is not made of hexadecimal digits in pairs"),
-        )
+        .alert(word.span, format!("'{text}' is not made of hexadecimal digits in pairs"))
         .help("each byte is two digits, such as 0d0a");
     None
 }

@@ -72,8 +72,7 @@ pub(super) fn lower(
 fn unknown(line: &Line, cx: &mut Context<'_>) {
     let word = &line.words[0];
     let keyword = word.text();
-    cx.report
-        .alert(word.span, format!("'{keyword}' is unknown in 'global'"));
+    cx.report.alert(word.span, format!("'{keyword}' is unknown in 'global'"));
     if let Some(sections) = haproxy_compat::keywords::sections_of(&keyword) {
         cx.report.help(format!("it belongs in {sections}"));
     } else if let Some(near) = suggest::nearest(&keyword, GLOBAL.names().chain(super::SECTIONS)) {
@@ -96,20 +95,16 @@ fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) 
         "pidfile" => set(&mut global.pidfile, args.text(keyword, "a file", cx)),
         "log-tag" => set(&mut global.log_tag, args.text(keyword, "a tag", cx)),
         "log-send-hostname" => {
-            let name = args
-                .next()
-                .map_or_else(|| Spanned::new(String::new(), line.span), text);
+            let name = args.next().map_or_else(|| Spanned::new(String::new(), line.span), text);
             global.log_send_hostname = Some(name);
         }
         "daemon" => global.daemon = Some(Spanned::new(true, line.span)),
-        "hard-stop-after" => set(
-            &mut global.hard_stop_after,
-            args.time(keyword, TimeUnit::Milliseconds, cx),
-        ),
-        "max-spread-checks" => set(
-            &mut global.max_spread_checks,
-            args.time(keyword, TimeUnit::Milliseconds, cx),
-        ),
+        "hard-stop-after" => {
+            set(&mut global.hard_stop_after, args.time(keyword, TimeUnit::Milliseconds, cx))
+        }
+        "max-spread-checks" => {
+            set(&mut global.max_spread_checks, args.time(keyword, TimeUnit::Milliseconds, cx))
+        }
         "log" => return log::global(line, &mut global.log, cx),
         "stats" => return stats(line, cx),
         _ => return environment(keyword, line, cx),

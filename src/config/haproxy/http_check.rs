@@ -8,21 +8,13 @@ use super::words::{Args, Context, text};
 use crate::config::raw::{Header, HttpCheck, HttpExpect, HttpMatch};
 
 /// Words after `http-check`.
-const RULES: [&str; 6] = [
-    "expect",
-    "send",
-    "disable-on-404",
-    "connect",
-    "comment",
-    "send-state",
-];
+const RULES: [&str; 6] = ["expect", "send", "disable-on-404", "connect", "comment", "send-state"];
 
 /// The arguments of `option httpchk`: `[<method>] [<uri>] [<version>]`. Headers may hide behind the
 /// version, as `"HTTP/1.1\r\nHost:\ db"`, from the time when nothing else could send them.
 pub(super) fn option(args: &mut Args<'_>, http: &mut HttpCheck) {
-    let words: Vec<&Word> = std::iter::from_fn(|| args.peek().and_then(|_| args.next()))
-        .take(3)
-        .collect();
+    let words: Vec<&Word> =
+        std::iter::from_fn(|| args.peek().and_then(|_| args.next())).take(3).collect();
     http.headers.clear();
     match words.as_slice() {
         [] => {}
@@ -162,10 +154,8 @@ fn expect(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<HttpExpect> {
             }
             "min-recv" | "ok-status" | "error-status" | "tout-status" | "on-success"
             | "on-error" | "status-code" => {
-                cx.report.warning(
-                    word.span,
-                    format!("'{kind}' is ignored: the whole answer is judged"),
-                );
+                cx.report
+                    .warning(word.span, format!("'{kind}' is ignored: the whole answer is judged"));
                 args.skip(1);
                 continue;
             }
@@ -175,10 +165,7 @@ fn expect(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<HttpExpect> {
             "rstring" => HttpMatch::Regex(args.text(kind, "a pattern", cx)?.value),
             "hdr" | "fhdr" | "string-lf" => {
                 cx.report
-                    .alert(
-                        word.span,
-                        format!("'http-check expect {kind}' is not supported"),
-                    )
+                    .alert(word.span, format!("'http-check expect {kind}' is not supported"))
                     .help("'status', 'rstatus', 'string' and 'rstring' are");
                 return None;
             }

@@ -10,11 +10,7 @@ use crate::config::raw::{Log, LogTarget};
 
 /// A line of `global`.
 pub(super) fn global(line: &Line, targets: &mut Vec<LogTarget>, cx: &mut Context<'_>) {
-    if line
-        .words
-        .get(1)
-        .is_some_and(|word| word.bytes == b"global")
-    {
+    if line.words.get(1).is_some_and(|word| word.bytes == b"global") {
         cx.report
             .alert(line.span, "'log global' in 'global' names itself")
             .help("write a target such as '/dev/log local0', '127.0.0.1:514 local0' or 'stdout format raw local0'");
@@ -29,11 +25,7 @@ pub(super) fn proxy(line: &Line, log: &mut Vec<Log>, cx: &mut Context<'_>) {
         log.clear();
         return;
     }
-    if line
-        .words
-        .get(1)
-        .is_some_and(|word| word.bytes == b"global")
-    {
+    if line.words.get(1).is_some_and(|word| word.bytes == b"global") {
         Args::new(line, 2).finish("log global", cx);
         log.push(Log::Global(line.span));
     } else {
@@ -54,8 +46,7 @@ fn target(line: &Line, cx: &mut Context<'_>) -> Option<LogTarget> {
             args.expect("profile", "a name", cx)?;
         } else if args.take("sample") {
             let sample = args.expect("sample", "ranges and a size", cx)?;
-            cx.report
-                .warning(sample.span, "'sample' is ignored: every line is sent");
+            cx.report.warning(sample.span, "'sample' is ignored: every line is sent");
         } else {
             break;
         }

@@ -37,10 +37,7 @@ const SECTIONS: [&str; 5] = ["global", "defaults", "frontend", "backend", "liste
 pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw::Config {
     let mut lowering = Lowering {
         cx: Context { env, report },
-        config: raw::Config {
-            dialect: raw::Dialect::Haproxy,
-            ..raw::Config::default()
-        },
+        config: raw::Config { dialect: raw::Dialect::Haproxy, ..raw::Config::default() },
         unix_bind: UnixBind::default(),
         defaults: Vec::new(),
         sections: 0,
@@ -111,14 +108,7 @@ impl Lowering<'_> {
             reader.warn_of_http(&format!("'{}'", name.value), &mut self.cx);
         }
         if !reader.settings.disabled {
-            build::add(
-                section,
-                number,
-                name,
-                reader,
-                &mut self.config,
-                &mut self.cx,
-            );
+            build::add(section, number, name, reader, &mut self.config, &mut self.cx);
         }
     }
 
@@ -140,21 +130,14 @@ impl Lowering<'_> {
         let named = |defaults: &&Defaults| defaults.name.as_deref() == Some(wanted.as_ref());
         let mut found = self.defaults.iter().filter(named);
         let Some(first) = found.next() else {
-            let known = self
-                .defaults
-                .iter()
-                .filter_map(|known| known.name.as_deref());
-            self.cx
-                .unknown(from, "as a 'defaults' section above this one", known);
+            let known = self.defaults.iter().filter_map(|known| known.name.as_deref());
+            self.cx.unknown(from, "as a 'defaults' section above this one", known);
             return Settings::new();
         };
         if let Some(second) = found.next() {
             self.cx
                 .report
-                .alert(
-                    from.span,
-                    format!("two 'defaults' sections are called '{wanted}'"),
-                )
+                .alert(from.span, format!("two 'defaults' sections are called '{wanted}'"))
                 .related(second.span, "the second one")
                 .help("give them different names");
         }
@@ -180,10 +163,9 @@ impl Lowering<'_> {
             }
             _ => "nothing here shows or needs it",
         };
-        self.cx.report.warning(
-            section.header.span,
-            format!("this '{keyword}' section is ignored: {reason}"),
-        );
+        self.cx
+            .report
+            .warning(section.header.span, format!("this '{keyword}' section is ignored: {reason}"));
     }
 
     fn finish(mut self) -> raw::Config {

@@ -50,14 +50,7 @@ const TIMEOUTS: [&str; 12] = [
 impl Reader {
     /// A reader for a section that inherits `settings`.
     pub(super) const fn new(kind: SectionKind, settings: Settings) -> Self {
-        Self {
-            kind,
-            settings,
-            binds: Vec::new(),
-            servers: Vec::new(),
-            id: None,
-            http: Vec::new(),
-        }
+        Self { kind, settings, binds: Vec::new(), servers: Vec::new(), id: None, http: Vec::new() }
     }
 
     /// Takes one line.
@@ -113,24 +106,21 @@ impl Reader {
         }
         let fatal = here == place::DEFAULTS || matches!(written, "server" | "default-server");
         if fatal {
-            cx.report
-                .alert(span, format!("'{written}' is not allowed in '{section}'"));
+            cx.report.alert(span, format!("'{written}' is not allowed in '{section}'"));
         } else {
-            cx.report.warning(
-                span,
-                format!("'{written}' is ignored: it has no meaning in '{section}'"),
-            );
+            cx.report
+                .warning(span, format!("'{written}' is ignored: it has no meaning in '{section}'"));
         }
         let keyword = written.split(' ').next().unwrap_or(written);
         match (keyword, self.kind) {
             ("maxconn", _) => cx.report.help("'fullconn' is the keyword of backends"),
             ("fullconn", _) => cx.report.help("'maxconn' is the keyword of frontends"),
-            ("option" | "timeout", SectionKind::Frontend) => cx
-                .report
-                .help("it is about servers and belongs in 'backend' or 'listen'"),
-            ("option" | "timeout", _) => cx
-                .report
-                .help("it is about clients and belongs in 'frontend' or 'listen'"),
+            ("option" | "timeout", SectionKind::Frontend) => {
+                cx.report.help("it is about servers and belongs in 'backend' or 'listen'")
+            }
+            ("option" | "timeout", _) => {
+                cx.report.help("it is about clients and belongs in 'frontend' or 'listen'")
+            }
             _ => cx.report.help(sections_of(keyword).map_or_else(
                 || "move it to another section".to_owned(),
                 |sections| format!("it belongs in {sections}"),
@@ -143,16 +133,13 @@ impl Reader {
         let word = &line.words[0];
         let keyword = word.text();
         let section = self.section();
-        cx.report
-            .alert(word.span, format!("'{keyword}' is unknown in '{section}'"));
+        cx.report.alert(word.span, format!("'{keyword}' is unknown in '{section}'"));
         if let Some(sections) = sections_of(&keyword) {
             cx.report.help(format!("it belongs in {sections}"));
         } else if server_word(&keyword)
             && matches!(self.kind, SectionKind::Backend | SectionKind::Listen)
         {
-            cx.report.help(format!(
-                "'{keyword}' stands on a 'server' or 'default-server' line"
-            ));
+            cx.report.help(format!("'{keyword}' stands on a 'server' or 'default-server' line"));
         } else if let Some(near) = suggest::nearest(&keyword, PROXY.names().chain(super::SECTIONS))
         {
             cx.report.help(format!("did you mean '{near}'?"));
@@ -182,10 +169,7 @@ impl Reader {
             "disabled" => settings.disabled = true,
             "enabled" => settings.disabled = false,
             "default_backend" => {
-                set(
-                    &mut settings.default_backend,
-                    args.text(keyword, "a backend's name", cx),
-                );
+                set(&mut settings.default_backend, args.text(keyword, "a backend's name", cx));
             }
             "id" => set(&mut self.id, args.number(keyword, cx)),
             "maxconn" => set(&mut settings.maxconn, args.number(keyword, cx)),
@@ -297,10 +281,8 @@ impl Reader {
             "queue" => &mut server.queue,
             "check" => &mut server.check,
             _ => {
-                cx.report.warning(
-                    line.span,
-                    "'timeout client-hs' is ignored: 'timeout client' counts",
-                );
+                cx.report
+                    .warning(line.span, "'timeout client-hs' is ignored: 'timeout client' counts");
                 return;
             }
         };

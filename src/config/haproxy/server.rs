@@ -20,16 +20,8 @@ pub(super) fn lower(
 ) -> Option<Server> {
     let mut args = Args::new(line, 1);
     let name = args.expect("server", "a name and an address", cx)?;
-    let address = args.expect(
-        "server",
-        "an address such as '10.0.0.1:3306' after the name",
-        cx,
-    )?;
-    let mut server = Server {
-        name: text(name),
-        address: cx.address(address),
-        ..template.clone()
-    };
+    let address = args.expect("server", "an address such as '10.0.0.1:3306' after the name", cx)?;
+    let mut server = Server { name: text(name), address: cx.address(address), ..template.clone() };
     options(&mut args, "server", &mut server, http, cx);
     Some(server)
 }
@@ -67,15 +59,13 @@ fn options(
             None => {
                 cx.unknown(word, &format!("in a '{keyword}' line"), SERVER.names());
                 if keyword == "default-server" && option.contains(['.', ':']) {
-                    cx.report
-                        .help("'default-server' takes no name and no address");
+                    cx.report.help("'default-server' takes no name and no address");
                 }
                 // What follows may be its arguments.
                 break;
             }
             Some(Effect::Applies) if option == "id" && keyword == "default-server" => {
-                cx.report
-                    .alert(word.span, "'id' cannot be the same for all servers");
+                cx.report.alert(word.span, "'id' cannot be the same for all servers");
                 args.skip(1);
             }
             Some(Effect::Applies) => {

@@ -61,10 +61,7 @@ impl Settings {
 
     /// What a section starts from that inherits these.
     pub(super) fn inherited(&self) -> Self {
-        Self {
-            checks: self.checks.inherited(),
-            ..self.clone()
-        }
+        Self { checks: self.checks.inherited(), ..self.clone() }
     }
 
     /// Whether the section speaks HTTP.

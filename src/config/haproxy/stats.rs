@@ -23,15 +23,12 @@ impl Page {
     /// Keeps what a `stats`, `monitor-uri` or `http-request` line says; others mean nothing here.
     pub(super) fn line(&mut self, line: &Line) {
         let argument = line.words.get(1).map(text);
-        let argument_is = |expected: &str| {
-            argument
-                .as_ref()
-                .is_some_and(|argument| argument.value == expected)
-        };
+        let argument_is =
+            |expected: &str| argument.as_ref().is_some_and(|argument| argument.value == expected);
         match line.words[0].bytes.as_slice() {
-            b"stats" => self
-                .statements
-                .extend(argument.map(|word| Spanned::new(word.value, line.span))),
+            b"stats" => {
+                self.statements.extend(argument.map(|word| Spanned::new(word.value, line.span)))
+            }
             b"monitor-uri" => self.monitor = Some(line.span),
             b"http-request" if argument_is("use-service") => {
                 let service = line.words.get(2);

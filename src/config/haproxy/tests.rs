@@ -87,35 +87,20 @@ fn the_mysql_pair_that_people_copy() {
 
     assert_eq!(config.frontends.len(), 1);
     let frontend = &config.frontends[0];
-    assert_eq!(
-        (frontend.section, frontend.name.value.as_str()),
-        (0, "mysql_frontend")
-    );
+    assert_eq!((frontend.section, frontend.name.value.as_str()), (0, "mysql_frontend"));
     assert_eq!(frontend.binds.len(), 1);
     assert_eq!(frontend.binds[0].address.value, "*:3306");
     assert_eq!(string(&frontend.default_backend), Some("mysql_backend"));
-    assert_eq!(
-        value(&frontend.timeouts.client),
-        Some(Duration::from_secs(60))
-    );
+    assert_eq!(value(&frontend.timeouts.client), Some(Duration::from_secs(60)));
     assert_eq!(string(&frontend.log_format), Some("tcp"));
     assert!(matches!(frontend.log.as_slice(), [Log::Global(_)]));
 
     assert_eq!(config.backends.len(), 1);
     let backend = &config.backends[0];
-    assert_eq!(
-        (backend.section, backend.name.value.as_str()),
-        (1, "mysql_backend")
-    );
+    assert_eq!((backend.section, backend.name.value.as_str()), (1, "mysql_backend"));
     assert_eq!(string(&backend.balance), Some("roundrobin"));
-    assert_eq!(
-        value(&backend.timeouts.connect),
-        Some(Duration::from_secs(10))
-    );
-    assert_eq!(
-        value(&backend.timeouts.server),
-        Some(Duration::from_secs(60))
-    );
+    assert_eq!(value(&backend.timeouts.connect), Some(Duration::from_secs(10)));
+    assert_eq!(value(&backend.timeouts.server), Some(Duration::from_secs(60)));
     match value(&backend.check) {
         Some(CheckKind::Mysql { user, dialect }) => {
             assert_eq!(string(&user), Some("haproxy_check"));
@@ -127,12 +112,7 @@ fn the_mysql_pair_that_people_copy() {
         .servers
         .iter()
         .map(|s| {
-            (
-                s.name.value.as_str(),
-                s.address.value.as_str(),
-                value(&s.check),
-                value(&s.backup),
-            )
+            (s.name.value.as_str(), s.address.value.as_str(), value(&s.check), value(&s.backup))
         })
         .collect();
     assert_eq!(
@@ -156,10 +136,7 @@ fn defaults_are_inherited_from_the_last_or_the_named_one() {
     let retries: Vec<_> = config.backends.iter().map(|b| value(&b.retries)).collect();
     assert_eq!(retries, [Some(1), Some(7), None]);
     let frontend = &config.frontends[0];
-    assert_eq!(
-        value(&frontend.timeouts.client),
-        Some(Duration::from_millis(5))
-    );
+    assert_eq!(value(&frontend.timeouts.client), Some(Duration::from_millis(5)));
     assert_eq!(value(&frontend.dontlognull), Some(false));
     assert!(frontend.log.is_empty());
     assert_eq!(frontend.section, 2);
@@ -203,16 +180,9 @@ fn default_server_reaches_the_servers_below_it() {
         )
     };
     assert_eq!(of(0), (Some(1_000), None, None, None, None));
-    assert_eq!(
-        of(1),
-        (Some(5_000), Some(9), Some(false), Some(false), Some("v1"))
-    );
+    assert_eq!(of(1), (Some(5_000), Some(9), Some(false), Some(false), Some("v1")));
     assert_eq!(of(2), (Some(1_000), Some(9), Some(true), Some(true), None));
-    assert!(
-        servers
-            .iter()
-            .all(|s| string(&s.on_marked_down) == Some("shutdown-sessions"))
-    );
+    assert!(servers.iter().all(|s| string(&s.on_marked_down) == Some("shutdown-sessions")));
 }
 
 #[test]
@@ -227,13 +197,7 @@ fn a_listener_for_statistics_serves_metrics() {
     let stats: Vec<_> = config
         .stats
         .iter()
-        .map(|s| {
-            (
-                s.name.value.as_str(),
-                s.binds.len(),
-                string(&s.metrics_path),
-            )
-        })
+        .map(|s| (s.name.value.as_str(), s.binds.len(), string(&s.metrics_path)))
         .collect();
     assert_eq!(stats, [("stats", 1, None), ("prom", 1, Some("/m"))]);
     assert_eq!(config.frontends.len(), 1);
@@ -256,28 +220,12 @@ fn options_numbers_and_keepalive() {
     let (front, back) = (&config.frontends[0], &config.backends[0]);
     assert_eq!(value(&front.keepalive.enabled), Some(true));
     assert_eq!(value(&front.keepalive.idle), Some(Duration::from_secs(7)));
-    assert_eq!(
-        value(&back.keepalive.intvl),
-        Some(Duration::from_millis(500))
-    );
+    assert_eq!(value(&back.keepalive.intvl), Some(Duration::from_millis(500)));
     assert_eq!(value(&back.keepalive.cnt), Some(4));
-    assert_eq!(
-        (value(&front.nolinger), value(&back.allbackups)),
-        (Some(true), Some(true))
-    );
-    assert_eq!(
-        (value(&front.backlog), value(&front.maxconn)),
-        (Some(3), Some(6))
-    );
-    assert_eq!(
-        (value(&back.fullconn), string(&back.source)),
-        (Some(4), Some("10.0.0.1"))
-    );
-    let redispatch: Vec<_> = config
-        .backends
-        .iter()
-        .map(|b| value(&b.redispatch))
-        .collect();
+    assert_eq!((value(&front.nolinger), value(&back.allbackups)), (Some(true), Some(true)));
+    assert_eq!((value(&front.backlog), value(&front.maxconn)), (Some(3), Some(6)));
+    assert_eq!((value(&back.fullconn), string(&back.source)), (Some(4), Some("10.0.0.1")));
+    let redispatch: Vec<_> = config.backends.iter().map(|b| value(&b.redispatch)).collect();
     assert_eq!(redispatch, [Some(-1), Some(5), Some(0)]);
 }
 
@@ -292,21 +240,12 @@ fn global_sections_add_up_and_unix_bind_completes_sockets() {
     let global = &config.global;
     assert_eq!(global.log.len(), 2);
     let log = &global.log[0];
-    assert_eq!(
-        (value(&log.len), string(&log.format)),
-        (Some(900), Some("raw"))
-    );
-    assert_eq!(
-        (string(&log.level), string(&log.minlevel)),
-        (Some("info"), Some("err"))
-    );
+    assert_eq!((value(&log.len), string(&log.format)), (Some(900), Some("raw")));
+    assert_eq!((string(&log.level), string(&log.minlevel)), (Some("info"), Some("err")));
     assert_eq!(value(&global.spread_checks), Some(5));
     assert_eq!(value(&global.daemon), Some(true));
     assert_eq!(string(&global.log_send_hostname), Some(""));
-    assert_eq!(
-        value(&global.hard_stop_after),
-        Some(Duration::from_secs(30))
-    );
+    assert_eq!(value(&global.hard_stop_after), Some(Duration::from_secs(30)));
     assert_eq!(value(&global.bufsize), Some(32_768));
     let binds: Vec<_> = config.frontends[0]
         .binds
@@ -325,16 +264,7 @@ fn global_sections_add_up_and_unix_bind_completes_sockets() {
 
 /// Words and characters that reach every part of the lowering.
 fn configuration() -> impl Strategy<Value = String> {
-    let known = [
-        "global",
-        "defaults",
-        "listen l",
-        "backend b from d",
-        "\n",
-        "\n",
-        "\n",
-        " ",
-    ];
+    let known = ["global", "defaults", "listen l", "backend b from d", "\n", "\n", "\n", " "];
     let tables = [&GLOBAL, &PROXY, &OPTIONS, &BIND, &SERVER];
     let mut words: Vec<String> = known.map(str::to_owned).to_vec();
     for table in tables {

@@ -38,13 +38,11 @@ impl Context<'_> {
         const LISTED_MAX: usize = 8;
         let known: Vec<&str> = known.into_iter().collect();
         let text = word.text();
-        self.report
-            .alert(word.span, format!("'{text}' is unknown {place}"));
+        self.report.alert(word.span, format!("'{text}' is unknown {place}"));
         if let Some(near) = suggest::nearest(&text, known.iter().copied()) {
             self.report.help(format!("did you mean '{near}'?"));
         } else if (1..=LISTED_MAX).contains(&known.len()) {
-            self.report
-                .help(format!("it can be '{}'", known.join("', '")));
+            self.report.help(format!("it can be '{}'", known.join("', '")));
         }
     }
 
@@ -55,12 +53,10 @@ impl Context<'_> {
         match effect {
             Effect::Applies | Effect::Http => {}
             Effect::Ignored(reason) => {
-                self.report
-                    .warning(word.span, format!("'{written}' is ignored: {reason}"));
+                self.report.warning(word.span, format!("'{written}' is ignored: {reason}"));
             }
             Effect::Refused(reason) => {
-                self.report
-                    .alert(word.span, format!("'{written}' is not supported: {reason}"));
+                self.report.alert(word.span, format!("'{written}' is not supported: {reason}"));
             }
             Effect::Gone(instead) => {
                 self.report
@@ -104,9 +100,7 @@ impl<'a> Args<'a> {
 
     /// Takes the next word if it is `expected`.
     pub(super) fn take(&mut self, expected: &str) -> bool {
-        let found = self
-            .peek()
-            .is_some_and(|word| word.bytes == expected.as_bytes());
+        let found = self.peek().is_some_and(|word| word.bytes == expected.as_bytes());
         self.at += usize::from(found);
         found
     }
@@ -120,8 +114,7 @@ impl<'a> Args<'a> {
     ) -> Option<&'a Word> {
         let word = self.next();
         if word.is_none() {
-            cx.report
-                .alert(self.line.span, format!("'{keyword}' needs {what}"));
+            cx.report.alert(self.line.span, format!("'{keyword}' needs {what}"));
         }
         word
     }
@@ -143,10 +136,8 @@ impl<'a> Args<'a> {
         match text.parse() {
             Ok(number) if !text.starts_with('+') => Some(Spanned::new(number, word.span)),
             _ => {
-                cx.report.alert(
-                    word.span,
-                    format!("'{keyword}' needs a number, and '{text}' is none"),
-                );
+                cx.report
+                    .alert(word.span, format!("'{keyword}' needs a number, and '{text}' is none"));
                 None
             }
         }
@@ -177,10 +168,7 @@ impl<'a> Args<'a> {
             }
             Err(error) => {
                 cx.report
-                    .alert(
-                        word.span,
-                        format!("'{text}' is no time for '{keyword}': {error}"),
-                    )
+                    .alert(word.span, format!("'{text}' is no time for '{keyword}': {error}"))
                     .help(UNITS);
                 None
             }
@@ -191,10 +179,7 @@ impl<'a> Args<'a> {
     pub(super) fn finish(&mut self, keyword: &str, cx: &mut Context<'_>) {
         if let Some(excess) = self.next() {
             let text = excess.text();
-            cx.report.alert(
-                excess.span,
-                format!("unexpected '{text}' after '{keyword}'"),
-            );
+            cx.report.alert(excess.span, format!("unexpected '{text}' after '{keyword}'"));
         }
     }
 

@@ -167,10 +167,7 @@ impl LogLevel {
     /// The severity called `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        LEVEL_NAMES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|&(_, level)| level)
+        LEVEL_NAMES.iter().find(|(known, _)| *known == name).map(|&(_, level)| level)
     }
 
     /// All severities with HAProxy's names, most urgent first.

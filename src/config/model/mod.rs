@@ -10,19 +10,18 @@ mod frontend;
 mod global;
 mod socket;
 
-pub use backend::{
-    Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr,
-    ServerTimeouts,
-};
-pub use check::Check;
-pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
-pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use crate::pure::balance::Algorithm as Balance;
 pub use crate::pure::probe::kind::{
     CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ScriptStep,
     SendHeader,
 };
-pub use crate::pure::balance::Algorithm as Balance;
 pub use crate::pure::session::retry::Redispatch;
+pub use backend::{
+    Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
+};
+pub use check::Check;
+pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
+pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
 
 /// A whole configuration.

@@ -170,14 +170,7 @@ impl LogTarget {
     /// A target without options.
     #[must_use]
     pub const fn new(target: Spanned<String>) -> Self {
-        Self {
-            target,
-            len: None,
-            format: None,
-            facility: None,
-            level: None,
-            minlevel: None,
-        }
+        Self { target, len: None, format: None, facility: None, level: None, minlevel: None }
     }
 }
 

@@ -22,11 +22,7 @@ impl Decoder<'_> {
         let (backend, check) = self.backend_settings(section, name, t);
         let servers = self.servers(t, &backend.name.value, check.on.as_ref());
         self.finish(&table);
-        Backend {
-            id,
-            servers,
-            ..backend
-        }
+        Backend { id, servers, ..backend }
     }
 
     /// What `[defaults]` may have too.
@@ -113,11 +109,7 @@ impl Decoder<'_> {
         let Some(servers) = value.get_ref().as_table() else {
             let span = span_of(self.file, value);
             let help = "write server.NAME = \"address:port\", one for each server".to_owned();
-            self.alert(
-                span,
-                format!("the servers of {} have no names", parent.place),
-                help,
-            );
+            self.alert(span, format!("the servers of {} have no names", parent.place), help);
             return Vec::new();
         };
         in_order(servers)
@@ -140,10 +132,7 @@ impl Decoder<'_> {
         let place = format!("server '{backend}/{}'", name.value);
         let Some(entries) = value.get_ref().as_table() else {
             let address = self.string_of(&name.value, value)?;
-            return Some(Server {
-                check: checked.cloned(),
-                ..Server::new(name, address)
-            });
+            return Some(Server { check: checked.cloned(), ..Server::new(name, address) });
         };
         let span = span_of(self.file, value);
         let mut table = Table::new(entries, span, place.clone());
@@ -166,16 +155,10 @@ impl Decoder<'_> {
             ..Server::new(name.clone(), Spanned::new(String::new(), span))
         };
         if address.is_none() && t.own_key("address", self.file).is_none() {
-            let help = format!(
-                "write server.{} = {{ address = \"10.0.0.1:3306\" }}",
-                name.value
-            );
+            let help = format!("write server.{} = {{ address = \"10.0.0.1:3306\" }}", name.value);
             self.alert(name.span, format!("{place} has no address"), help);
         }
         self.finish(&table);
-        Some(Server {
-            address: address?,
-            ..options
-        })
+        Some(Server { address: address?, ..options })
     }
 }

@@ -31,10 +31,7 @@ impl Decoder<'_> {
         };
         let span = span_of(self.file, value);
         if let Some(on) = value.get_ref().as_bool() {
-            return CheckTable {
-                on: Some(Spanned::new(on, span)),
-                ..CheckTable::default()
-            };
+            return CheckTable { on: Some(Spanned::new(on, span)), ..CheckTable::default() };
         }
         let Some(entries) = value.get_ref().as_table() else {
             let expected = "true, false or a table such as { type = \"mysql\" }";
@@ -57,11 +54,7 @@ impl Decoder<'_> {
             send_proxy: self.boolean(t, "send_proxy"),
         };
         self.finish(&table);
-        CheckTable {
-            on: Some(Spanned::new(true, span)),
-            kind,
-            settings,
-        }
+        CheckTable { on: Some(Spanned::new(true, span)), kind, settings }
     }
 
     fn check_kind(&mut self, t: &mut Table<'_>) -> Field<CheckKind> {
@@ -74,17 +67,13 @@ impl Decoder<'_> {
                 user: self.string(t, "user"),
                 dialect: self.string(t, "dialect"),
             },
-            "pgsql" => CheckKind::Pgsql {
-                user: self.string(t, "user"),
-            },
+            "pgsql" => CheckKind::Pgsql { user: self.string(t, "user") },
             "redis" => CheckKind::Redis,
             other => {
                 let guess = did_you_mean(other, TYPES);
                 let message = format!("'{other}' is not a type of check{guess}");
                 self.alert(word.span, message, format!("types: {}", TYPES.join(", ")));
-                t.allow(&[
-                    "steps", "user", "dialect", "method", "uri", "version", "headers",
-                ]);
+                t.allow(&["steps", "user", "dialect", "method", "uri", "version", "headers"]);
                 t.allow(&["body", "expect", "disable_on_404"]);
                 return None;
             }
@@ -94,10 +83,7 @@ impl Decoder<'_> {
 
     fn steps(&mut self, t: &mut Table<'_>) -> Vec<Step> {
         let place = t.place.clone();
-        self.list(t, "steps")
-            .into_iter()
-            .filter_map(|value| self.step(value, &place))
-            .collect()
+        self.list(t, "steps").into_iter().filter_map(|value| self.step(value, &place)).collect()
     }
 
     /// One of `{ connect = … }`, `{ send = … }`, `{ send_binary = … }`, `{ expect = … }`, with an
@@ -113,18 +99,10 @@ impl Decoder<'_> {
         let mut found: Vec<Step> = Vec::new();
         found.extend(self.connect_step(t, comment.clone()));
         if let Some(data) = self.bytes(t, "send") {
-            found.push(Step::Send {
-                data,
-                binary: false,
-                comment: comment.clone(),
-            });
+            found.push(Step::Send { data, binary: false, comment: comment.clone() });
         }
         if let Some(data) = self.hex(t, "send_binary") {
-            found.push(Step::Send {
-                data,
-                binary: true,
-                comment: comment.clone(),
-            });
+            found.push(Step::Send { data, binary: true, comment: comment.clone() });
         }
         found.extend(self.expect_step(t, comment));
         let names_one = ["connect", "send", "send_binary", "expect"]
@@ -188,14 +166,10 @@ impl Decoder<'_> {
         let mut table = Table::new(entries, span, format!("expect of {}", parent.place));
         let t = &mut table;
         let patterns = [
-            self.bytes(t, "string")
-                .map(|bytes| bytes.map(Pattern::Text)),
-            self.hex(t, "binary")
-                .map(|bytes| bytes.map(Pattern::Binary)),
-            self.string(t, "rstring")
-                .map(|text| text.map(Pattern::Regex)),
-            self.string(t, "rbinary")
-                .map(|text| text.map(Pattern::BinaryRegex)),
+            self.bytes(t, "string").map(|bytes| bytes.map(Pattern::Text)),
+            self.hex(t, "binary").map(|bytes| bytes.map(Pattern::Binary)),
+            self.string(t, "rstring").map(|text| text.map(Pattern::Regex)),
+            self.string(t, "rbinary").map(|text| text.map(Pattern::BinaryRegex)),
         ];
         let negated = self.boolean(t, "not").is_some_and(|on| on.value);
         let min_recv = self
@@ -203,12 +177,7 @@ impl Decoder<'_> {
             .map(|number| number.map(|number| i64::try_from(number).unwrap_or(i64::MAX)));
         self.finish(&table);
         let pattern = self.one_of(span, patterns, "string, binary, rstring and rbinary")?;
-        Some(Step::Expect(Expect {
-            pattern,
-            negated,
-            min_recv,
-            comment,
-        }))
+        Some(Step::Expect(Expect { pattern, negated, min_recv, comment }))
     }
 
     /// The only value that is there.
@@ -221,11 +190,7 @@ impl Decoder<'_> {
         let mut found: Vec<T> = choices.into_iter().flatten().collect();
         if found.len() != 1 {
             let help = format!("write one of {words}");
-            self.alert(
-                span,
-                "'expect' must name exactly one thing to look for",
-                help,
-            );
+            self.alert(span, "'expect' must name exactly one thing to look for", help);
             return None;
         }
         found.pop()
@@ -270,12 +235,9 @@ impl Decoder<'_> {
         let span = t.span;
         let matchers = [
             self.status(t).map(HttpMatch::Status),
-            self.string(t, "rstatus")
-                .map(|text| HttpMatch::StatusRegex(text.value)),
-            self.bytes(t, "string")
-                .map(|bytes| HttpMatch::Text(bytes.value)),
-            self.string(t, "rstring")
-                .map(|text| HttpMatch::Regex(text.value)),
+            self.string(t, "rstatus").map(|text| HttpMatch::StatusRegex(text.value)),
+            self.bytes(t, "string").map(|bytes| HttpMatch::Text(bytes.value)),
+            self.string(t, "rstring").map(|text| HttpMatch::Regex(text.value)),
         ];
         let negated = self.boolean(t, "not").is_some_and(|on| on.value);
         self.finish(&table);
@@ -287,9 +249,7 @@ impl Decoder<'_> {
     fn status(&mut self, t: &mut Table<'_>) -> Option<String> {
         let value = t.take("status")?;
         if value.get_ref().is_integer() {
-            return self
-                .integer_of("status", value)
-                .map(|status| status.value.to_string());
+            return self.integer_of("status", value).map(|status| status.value.to_string());
         }
         self.string_of("status", value).map(|text| text.value)
     }
@@ -315,11 +275,7 @@ impl Decoder<'_> {
             Some(bytes) => Some(Spanned::new(bytes, text.span)),
             None => {
                 let message = format!("'{key}': '{}' is not hexadecimal", text.value);
-                self.alert(
-                    text.span,
-                    message,
-                    "write two digits a byte: \"00ff\"".to_owned(),
-                );
+                self.alert(text.span, message, "write two digits a byte: \"00ff\"".to_owned());
                 None
             }
         }
@@ -328,15 +284,8 @@ impl Decoder<'_> {
 
 /// The bytes of a text of hexadecimal digits, two a byte.
 fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect();
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
     let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
-    Some(
-        digits
-            .chunks_exact(2)
-            .map(|pair| pair[0] << 4 | pair[1])
-            .collect(),
-    )
+    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }

@@ -7,14 +7,7 @@ use super::values::Decoder;
 use crate::config::raw::{Bind, ClientTimeouts, Field, Frontend, Keepalive};
 
 /// Timeouts that `[defaults]` may have beside those of frontends.
-const SERVER_TIMEOUTS: [&str; 6] = [
-    "connect",
-    "server",
-    "server_fin",
-    "tunnel",
-    "queue",
-    "check",
-];
+const SERVER_TIMEOUTS: [&str; 6] = ["connect", "server", "server_fin", "tunnel", "queue", "check"];
 
 impl Decoder<'_> {
     pub(super) fn frontend(
@@ -86,10 +79,7 @@ impl Decoder<'_> {
         };
         let span = span_of(self.file, value);
         if let Some(on) = value.get_ref().as_bool() {
-            return Keepalive {
-                enabled: Some(Spanned::new(on, span)),
-                ..Keepalive::default()
-            };
+            return Keepalive { enabled: Some(Spanned::new(on, span)), ..Keepalive::default() };
         }
         let Some(entries) = value.get_ref().as_table() else {
             self.wrong_type::<()>("tcpka", value, "true, false or { idle, intvl, cnt }");
@@ -109,10 +99,7 @@ impl Decoder<'_> {
 
     pub(super) fn binds(&mut self, table: &mut Table<'_>) -> Vec<Bind> {
         let place = table.place.clone();
-        self.list(table, "bind")
-            .into_iter()
-            .filter_map(|value| self.bind(value, &place))
-            .collect()
+        self.list(table, "bind").into_iter().filter_map(|value| self.bind(value, &place)).collect()
     }
 
     fn bind(&mut self, value: Value<'_>, place: &str) -> Option<Bind> {
@@ -141,10 +128,7 @@ impl Decoder<'_> {
             self.alert(span, format!("a bind of {place} without 'address'"), help);
         }
         self.finish(&table);
-        Some(Bind {
-            address: address?,
-            ..options
-        })
+        Some(Bind { address: address?, ..options })
     }
 
     /// Permission bits, in octal: `"660"`.
@@ -161,11 +145,7 @@ impl Decoder<'_> {
             Ok(mode) => Some(Spanned::new(mode, span)),
             Err(_) => {
                 let message = format!("'mode': '{}' is not an octal number", text.value);
-                self.alert(
-                    span,
-                    message,
-                    "write the bits as in chmod, \"660\"".to_owned(),
-                );
+                self.alert(span, message, "write the bits as in chmod, \"660\"".to_owned());
                 None
             }
         }

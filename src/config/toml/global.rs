@@ -37,11 +37,7 @@ impl Decoder<'_> {
         for value in self.list(table, "log") {
             if value.get_ref().as_str() == Some("global") {
                 let span = span_of(self.file, value);
-                self.alert(
-                    span,
-                    "'global' cannot be a target of the global log itself",
-                    None,
-                );
+                self.alert(span, "'global' cannot be a target of the global log itself", None);
             } else if let Some(target) = self.log_target(value) {
                 targets.push(target);
             }
@@ -100,10 +96,7 @@ impl Decoder<'_> {
             self.alert(t.span, "a log target without 'target'", help.to_owned());
         }
         self.finish(&table);
-        Some(LogTarget {
-            target: target?,
-            ..options
-        })
+        Some(LogTarget { target: target?, ..options })
     }
 
     pub(super) fn stats(&mut self, mut table: Table<'_>) -> Stats {

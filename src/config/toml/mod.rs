@@ -46,9 +46,7 @@ impl Decoded {
         let (document, errors) = DeTable::parse_recoverable(text);
         let document = document.get_ref();
         // Of a key that is written twice one value is there: that hides nothing.
-        self.has_syntax_errors |= errors
-            .iter()
-            .any(|error| error.message() != syntax::DUPLICATE);
+        self.has_syntax_errors |= errors.iter().any(|error| error.message() != syntax::DUPLICATE);
         let broken = syntax::report(file, text, document, &errors, report);
         let mut decoder = Decoder::new(file, report, broken);
         let mut root = Table::new(document, span(file, 0..0), "the file");
@@ -89,11 +87,7 @@ impl Decoded {
     /// Remembers where a table of which there may be one only was opened.
     fn open(&mut self, name: &'static str, span: Span, decoder: &mut Decoder<'_>) {
         if let Some(&first) = self.opened.get(name) {
-            decoder.alert(
-                span,
-                format!("a second [{name}]"),
-                "keep one of them".to_owned(),
-            );
+            decoder.alert(span, format!("a second [{name}]"), "keep one of them".to_owned());
             decoder.related(first, "the first");
         } else {
             self.opened.insert(name, span);

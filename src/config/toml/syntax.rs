@@ -22,21 +22,14 @@ pub(super) fn report(
     errors: &[Error],
     report: &mut Report,
 ) -> Vec<Range<u32>> {
-    let mut errors: Vec<(Range<usize>, &str)> = errors
-        .iter()
-        .map(|error| (error.span().unwrap_or(0..0), error.message()))
-        .collect();
+    let mut errors: Vec<(Range<usize>, &str)> =
+        errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message())).collect();
     errors.sort_by_key(|(range, _)| range.start);
-    let has_unclosed = errors
-        .iter()
-        .any(|(_, message)| message.starts_with("unclosed"));
+    let has_unclosed = errors.iter().any(|(_, message)| message.starts_with("unclosed"));
     let mut broken: Vec<Range<u32>> = Vec::new();
     for (range, message) in errors {
         let place = span(file, range);
-        if broken
-            .last()
-            .is_some_and(|line| line.contains(&place.start))
-        {
+        if broken.last().is_some_and(|line| line.contains(&place.start)) {
             continue;
         }
         broken.push(line_of(text, place));
@@ -51,9 +44,7 @@ pub(super) fn report(
             report.help("a '[', '{' or quote before this place is not closed");
         }
         if has_unclosed && message != DUPLICATE {
-            let end = u32::try_from(text.len())
-                .unwrap_or(u32::MAX)
-                .saturating_add(1);
+            let end = u32::try_from(text.len()).unwrap_or(u32::MAX).saturating_add(1);
             broken.push(place.start..end);
             break;
         }
@@ -69,18 +60,15 @@ fn sentence(text: &str, place: Span, message: &str) -> String {
 }
 
 fn slice(text: &str, place: Span) -> &str {
-    text.get(place.start as usize..place.end as usize)
-        .unwrap_or_default()
+    text.get(place.start as usize..place.end as usize).unwrap_or_default()
 }
 
 /// The range of the line that `place` starts in, its line feed included.
 fn line_of(text: &str, place: Span) -> Range<u32> {
     let at = (place.start as usize).min(text.len());
     let bytes = text.as_bytes();
-    let start = bytes[..at]
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |position| position + 1);
+    let start =
+        bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |position| position + 1);
     let length = bytes[at..].iter().position(|&byte| byte == b'\n');
     let end = length.map_or(text.len(), |length| at + length) + 1;
     let line = span(FileId::default(), start..end);

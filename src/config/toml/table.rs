@@ -68,9 +68,7 @@ impl<'a> Table<'a> {
         span: Span,
         place: String,
     ) -> Self {
-        let is_own = self
-            .entries
-            .is_some_and(|entries| entries.contains_key(key));
+        let is_own = self.entries.is_some_and(|entries| entries.contains_key(key));
         Self {
             is_defaults: self.is_defaults || !is_own,
             ..Table::new(entries, span, place).inherit(self.shadowed(key))
@@ -117,9 +115,5 @@ pub(super) fn span_of<T>(file: FileId, ranged: &Ranged<T>) -> Span {
 /// A byte range of `file`; files are far below 4 GiB.
 pub(super) fn span(file: FileId, range: std::ops::Range<usize>) -> Span {
     let offset = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
-    Span {
-        file,
-        start: offset(range.start),
-        end: offset(range.end),
-    }
+    Span { file, start: offset(range.start), end: offset(range.end) }
 }

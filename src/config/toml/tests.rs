@@ -15,35 +15,16 @@ fn with(table: &str, line: &str) -> Vec<String> {
         _ => format!("{line}\n"),
     };
     let found = messages(&[&text]);
-    found
-        .into_iter()
-        .map(|found| found.split_once(": ").unwrap().1.to_owned())
-        .collect()
+    found.into_iter().map(|found| found.split_once(": ").unwrap().1.to_owned()).collect()
 }
 
 #[test]
 fn keys_that_nobody_knows() {
     for (table, line, message) in [
-        (
-            "global",
-            "maxcon = 1",
-            "unknown key 'maxcon' in [global], did you mean 'maxconn'?",
-        ),
-        (
-            "frontend",
-            "blind = 1",
-            "unknown key 'blind' in frontend 'f', did you mean 'bind'?",
-        ),
-        (
-            "frontend",
-            "default_backend = \"b\"",
-            "unknown key 'default_backend' in frontend 'f'",
-        ),
-        (
-            "frontend",
-            "balance = \"first\"",
-            "unknown key 'balance' in frontend 'f'",
-        ),
+        ("global", "maxcon = 1", "unknown key 'maxcon' in [global], did you mean 'maxconn'?"),
+        ("frontend", "blind = 1", "unknown key 'blind' in frontend 'f', did you mean 'bind'?"),
+        ("frontend", "default_backend = \"b\"", "unknown key 'default_backend' in frontend 'f'"),
+        ("frontend", "balance = \"first\"", "unknown key 'balance' in frontend 'f'"),
         (
             "backend",
             "check = { inte = \"1s\" }",
@@ -54,26 +35,10 @@ fn keys_that_nobody_knows() {
             "check = { type = \"tcp\", user = \"x\" }",
             "unknown key 'user' in check of backend 'b', did you mean 'fall'?",
         ),
-        (
-            "server",
-            "wieght = 1",
-            "unknown key 'wieght' in server 'b/s', did you mean 'weight'?",
-        ),
-        (
-            "server",
-            "inter = \"1s\"",
-            "unknown key 'inter' in server 'b/s'",
-        ),
-        (
-            "",
-            "[backends.x]",
-            "unknown key 'backends' in the file, did you mean 'backend'?",
-        ),
-        (
-            "",
-            "[defaults]\nservers = 1",
-            "unknown key 'servers' in [defaults]",
-        ),
+        ("server", "wieght = 1", "unknown key 'wieght' in server 'b/s', did you mean 'weight'?"),
+        ("server", "inter = \"1s\"", "unknown key 'inter' in server 'b/s'"),
+        ("", "[backends.x]", "unknown key 'backends' in the file, did you mean 'backend'?"),
+        ("", "[defaults]\nservers = 1", "unknown key 'servers' in [defaults]"),
         (
             "frontend",
             "timeout = { connect = \"1s\" }",
@@ -93,47 +58,19 @@ fn keys_that_nobody_knows() {
 #[test]
 fn values_of_the_wrong_kind() {
     for (table, line, message) in [
-        (
-            "global",
-            "maxconn = \"5\"",
-            "'maxconn' must be a whole number, not a text",
-        ),
-        (
-            "global",
-            "maxconn = 1.5",
-            "'maxconn' must be a whole number, not a fraction",
-        ),
+        ("global", "maxconn = \"5\"", "'maxconn' must be a whole number, not a text"),
+        ("global", "maxconn = 1.5", "'maxconn' must be a whole number, not a fraction"),
         ("global", "maxconn = -1", "'maxconn' must not be negative"),
         (
             "global",
             "maxconn = 99999999999999999999",
             "'maxconn': 99999999999999999999 is too large",
         ),
-        (
-            "global",
-            "daemon = \"true\"",
-            "'daemon' must be true or false, not a text",
-        ),
-        (
-            "global",
-            "user = 5",
-            "'user' must be a text in quotes, not a number",
-        ),
-        (
-            "global",
-            "log = \"global\"",
-            "'global' cannot be a target of the global log itself",
-        ),
-        (
-            "global",
-            "log = \"/dev/log local0\"",
-            "'/dev/log local0' is not a log target",
-        ),
-        (
-            "global",
-            "log = { len = 100 }",
-            "a log target without 'target'",
-        ),
+        ("global", "daemon = \"true\"", "'daemon' must be true or false, not a text"),
+        ("global", "user = 5", "'user' must be a text in quotes, not a number"),
+        ("global", "log = \"global\"", "'global' cannot be a target of the global log itself"),
+        ("global", "log = \"/dev/log local0\"", "'/dev/log local0' is not a log target"),
+        ("global", "log = { len = 100 }", "a log target without 'target'"),
     ] {
         assert_eq!(with(table, line), [message], "{line}");
     }
@@ -142,16 +79,8 @@ fn values_of_the_wrong_kind() {
 #[test]
 fn values_of_the_wrong_kind_in_proxies() {
     for (table, line, message) in [
-        (
-            "frontend",
-            "maxconn = [1]",
-            "'maxconn' must be a whole number, not a list",
-        ),
-        (
-            "frontend",
-            "timeout = \"1s\"",
-            "'timeout' must be a table { … }, not a text",
-        ),
+        ("frontend", "maxconn = [1]", "'maxconn' must be a whole number, not a list"),
+        ("frontend", "timeout = \"1s\"", "'timeout' must be a table { … }, not a text"),
         (
             "frontend",
             "tcpka = 1",
@@ -162,16 +91,8 @@ fn values_of_the_wrong_kind_in_proxies() {
             "timeout = { client = 5 }",
             "'client' must be a duration in quotes, not a bare number",
         ),
-        (
-            "frontend",
-            "timeout = { client = \"5\" }",
-            "'client': '5' has no unit",
-        ),
-        (
-            "frontend",
-            "timeout = { client = \"0s\" }",
-            "'client' must be longer than zero",
-        ),
+        ("frontend", "timeout = { client = \"5\" }", "'client': '5' has no unit"),
+        ("frontend", "timeout = { client = \"0s\" }", "'client' must be longer than zero"),
         (
             "backend",
             "check = \"mysql\"",
@@ -190,26 +111,14 @@ fn values_of_the_wrong_kind_in_backends() {
             "check = { type = \"mysq\" , user = \"x\" }",
             "'mysq' is not a type of check, did you mean 'mysql'?",
         ),
-        (
-            "backend",
-            "check = { inter = \"infinite\" }",
-            "'inter': 'infinite' is not a duration",
-        ),
+        ("backend", "check = { inter = \"infinite\" }", "'inter': 'infinite' is not a duration"),
         (
             "backend",
             "redispatch = \"x\"",
             "'redispatch' must be true, false or a whole number, not a text",
         ),
-        (
-            "backend",
-            "server = \"10.0.0.1:1\"",
-            "the servers of backend 'b' have no names",
-        ),
-        (
-            "backend",
-            "server.x = { weight = 1 }",
-            "server 'b/x' has no address",
-        ),
+        ("backend", "server = \"10.0.0.1:1\"", "the servers of backend 'b' have no names"),
+        ("backend", "server.x = { weight = 1 }", "server 'b/x' has no address"),
         (
             "backend",
             "check = { timeout = \"1s\" }\ntimeout = { check = \"2s\" }",
@@ -220,11 +129,7 @@ fn values_of_the_wrong_kind_in_backends() {
             "frontend = 1",
             "'frontend' must be tables with names, such as [frontend.web], not a number",
         ),
-        (
-            "",
-            "[backend]\nbalance = \"first\"",
-            "[backend] must have a name, then its settings",
-        ),
+        ("", "[backend]\nbalance = \"first\"", "[backend] must have a name, then its settings"),
     ] {
         assert_eq!(with(table, line), [message], "{line}");
     }
@@ -233,36 +138,18 @@ fn values_of_the_wrong_kind_in_backends() {
 #[test]
 fn steps_and_bytes() {
     let step = |step: &str| {
-        with(
-            "backend",
-            &format!("check = {{ type = \"tcp-check\", steps = [{step}] }}"),
-        )
+        with("backend", &format!("check = {{ type = \"tcp-check\", steps = [{step}] }}"))
     };
     for (text, message) in [
         (
             "{ send = \"x\", expect = \"y\" }",
             "a step in the check of backend 'b' must do exactly one thing",
         ),
-        (
-            "{ comment = \"x\" }",
-            "a step in the check of backend 'b' must do exactly one thing",
-        ),
-        (
-            "{ send_binary = \"0g\" }",
-            "'send_binary': '0g' is not hexadecimal",
-        ),
-        (
-            "{ send_binary = \"123\" }",
-            "'send_binary': '123' is not hexadecimal",
-        ),
-        (
-            "{ send = { hex = \"x\" } }",
-            "'hex': 'x' is not hexadecimal",
-        ),
-        (
-            "{ expect = { not = true } }",
-            "'expect' must name exactly one thing to look for",
-        ),
+        ("{ comment = \"x\" }", "a step in the check of backend 'b' must do exactly one thing"),
+        ("{ send_binary = \"0g\" }", "'send_binary': '0g' is not hexadecimal"),
+        ("{ send_binary = \"123\" }", "'send_binary': '123' is not hexadecimal"),
+        ("{ send = { hex = \"x\" } }", "'hex': 'x' is not hexadecimal"),
+        ("{ expect = { not = true } }", "'expect' must name exactly one thing to look for"),
         (
             "{ expect = { string = \"a\", rstring = \"b\" } }",
             "'expect' must name exactly one thing to look for",
@@ -271,18 +158,12 @@ fn steps_and_bytes() {
             "{ expect = { rstring = \"[\" } }",
             "'[' is not a regular expression: unclosed character class",
         ),
-        (
-            "\"PING\"",
-            "'steps' must be a list of tables { send = … }, not a text",
-        ),
+        ("\"PING\"", "'steps' must be a list of tables { send = … }, not a text"),
     ] {
         assert_eq!(step(text), [message], "{text}");
     }
     assert!(step("{ send = \"PING\\r\\n\" }, { expect = \"+PONG\" }").is_empty());
-    let header = with(
-        "backend",
-        "check = { type = \"http\", headers = [\"nonsense\"] }",
-    );
+    let header = with("backend", "check = { type = \"http\", headers = [\"nonsense\"] }");
     assert_eq!(header, ["'nonsense' is not a header"]);
 }
 
@@ -345,14 +226,8 @@ fn a_second_table_shows_the_first() {
     assert_eq!(found.message, "'a' is written twice");
     let mut later = report.iter().map(|found| found.message.as_str());
     let unreachable = "frontend 'a' has no 'backend': its clients are disconnected";
-    assert!(
-        later.any(|message| message == unreachable),
-        "the rest is judged too"
-    );
-    assert_eq!(
-        found.related.as_ref().map(|(span, _)| sources.line(*span)),
-        Some(1)
-    );
+    assert!(later.any(|message| message == unreachable), "the rest is judged too");
+    assert_eq!(found.related.as_ref().map(|(span, _)| sources.line(*span)), Some(1));
 }
 
 #[test]
@@ -403,9 +278,7 @@ fn a_check_is_for_all_servers_unless_they_say_no() {
     let checks = |backend: usize| -> Vec<Option<(u64, u16)>> {
         let servers = config.backends[backend].servers.iter();
         let of = |check: &crate::config::model::Check| (check.inter.as_secs(), check.fall.get());
-        servers
-            .map(|server| server.check.as_ref().map(of))
-            .collect()
+        servers.map(|server| server.check.as_ref().map(of)).collect()
     };
     assert_eq!(checks(0), [Some((1, 5)), None, Some((9, 5))]);
     assert_eq!(checks(1), [None, Some((2, 3))]);
@@ -414,23 +287,11 @@ fn a_check_is_for_all_servers_unless_they_say_no() {
 #[test]
 fn hints_say_what_to_write() {
     for (text, help) in [
-        (
-            "[frontend.f]\ndefault_backend = \"b\"\n",
-            "write backend = \"…\"",
-        ),
+        ("[frontend.f]\ndefault_backend = \"b\"\n", "write backend = \"…\""),
         ("[global]\nmaxconn = \"5\"\n", "without quotes: maxconn = 5"),
-        (
-            "[backend.b]\ncheck = { inter = 2 }\n",
-            "\"2s\" for seconds or \"2ms\" for milliseconds",
-        ),
-        (
-            "[frontend.f]\nbind = { address = \"/x\", mode = 660 }\n",
-            "write mode = \"660\"",
-        ),
-        (
-            "[backend.b]\ntimeout = { connect = \"0s\" }\n",
-            "connect = \"infinite\" for no limit",
-        ),
+        ("[backend.b]\ncheck = { inter = 2 }\n", "\"2s\" for seconds or \"2ms\" for milliseconds"),
+        ("[frontend.f]\nbind = { address = \"/x\", mode = 660 }\n", "write mode = \"660\""),
+        ("[backend.b]\ntimeout = { connect = \"0s\" }\n", "connect = \"infinite\" for no limit"),
     ] {
         let (_, report, sources) = load_toml(&[text]);
         let shown = render(&report, &sources, Look::Plain);

@@ -27,10 +27,7 @@ const ALIASES: [(&str, &str); 17] = [
     ("pgsql_check", "check = { type = \"pgsql\" }"),
     ("redis_check", "check = { type = \"redis\" }"),
     ("httpchk", "check = { type = \"http\" }"),
-    (
-        "tcp_check",
-        "check = { type = \"tcp-check\", steps = [ … ] }",
-    ),
+    ("tcp_check", "check = { type = \"tcp-check\", steps = [ … ] }"),
     ("hostname", "address = \"…\", which takes host names"),
     ("send_proxy_v2", "send_proxy = \"v2\""),
     ("inter", "check = { inter = \"…\" }"),
@@ -53,12 +50,7 @@ impl<'r> Decoder<'r> {
         report: &'r mut Report,
         broken: Vec<std::ops::Range<u32>>,
     ) -> Self {
-        Self {
-            file,
-            report,
-            reported: HashSet::new(),
-            broken,
-        }
+        Self { file, report, reported: HashSet::new(), broken }
     }
 
     /// Adds an alert, once a place.
@@ -138,11 +130,7 @@ impl<'r> Decoder<'r> {
     pub(super) fn duration(&mut self, table: &mut Table<'_>, key: &'static str) -> Field<Duration> {
         let duration = self.duration_or_zero(table, key)?;
         if duration.value.is_zero() {
-            self.alert(
-                duration.span,
-                format!("'{key}' must be longer than zero"),
-                None,
-            );
+            self.alert(duration.span, format!("'{key}' must be longer than zero"), None);
             return None;
         }
         Some(duration)
@@ -246,11 +234,7 @@ impl<'r> Decoder<'r> {
         };
         let hint = hint.filter(|_| !expected.contains("quotes"));
         let span = span_of(self.file, value);
-        self.alert(
-            span,
-            format!("'{key}' must be {expected}, not {found}"),
-            hint,
-        );
+        self.alert(span, format!("'{key}' must be {expected}, not {found}"), hint);
         None
     }
 

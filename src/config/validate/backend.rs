@@ -38,10 +38,8 @@ pub(in crate::config) const PROXY_HEADERS: [(&str, ProxyHeader); 2] =
 pub(in crate::config) const MARKED_DOWN: [(&str, OnMarkedDown); 1] =
     [("shutdown-sessions", OnMarkedDown::ShutdownSessions)];
 /// The word of `on_marked_up`.
-pub(in crate::config) const MARKED_UP: [(&str, OnMarkedUp); 1] = [(
-    "shutdown-backup-sessions",
-    OnMarkedUp::ShutdownBackupSessions,
-)];
+pub(in crate::config) const MARKED_UP: [(&str, OnMarkedUp); 1] =
+    [("shutdown-backup-sessions", OnMarkedUp::ShutdownBackupSessions)];
 
 impl Context<'_> {
     pub(super) fn backend(
@@ -59,20 +57,14 @@ impl Context<'_> {
             timeout: self.timeout("timeout check", &raw.timeouts.check, None),
             connect: timeouts.connect,
         };
-        let retries = self.number(
-            &format!("retries of {what}"),
-            &raw.retries,
-            0..=i32::MAX as u64,
-        );
+        let retries = self.number(&format!("retries of {what}"), &raw.retries, 0..=i32::MAX as u64);
         let source = raw.source.as_ref();
         Backend {
             id,
             balance: self.balance(&raw.balance),
             allbackups: is_on(&raw.allbackups),
             servers: self.servers(&raw.servers, &name, &check),
-            retries: retries
-                .and_then(|count| u32::try_from(count).ok())
-                .unwrap_or(RETRIES),
+            retries: retries.and_then(|count| u32::try_from(count).ok()).unwrap_or(RETRIES),
             redispatch: self.redispatch(&raw.redispatch),
             timeouts,
             keepalive: self.keepalive(&raw.keepalive),
@@ -114,18 +106,10 @@ impl Context<'_> {
         if let Some(&(_, balance)) = BALANCES.iter().find(|(known, _)| *known == word) {
             return balance;
         }
-        let words: Vec<&str> = BALANCES
-            .iter()
-            .map(|(word, _)| *word)
-            .chain(["random"])
-            .collect();
+        let words: Vec<&str> = BALANCES.iter().map(|(word, _)| *word).chain(["random"]).collect();
         let guess = did_you_mean(word, words.iter().copied());
-        self.report.alert(
-            field.span,
-            format!("balance: '{word}' is not supported{guess}"),
-        );
-        self.report
-            .help(format!("write one of {}", words.join(", ")));
+        self.report.alert(field.span, format!("balance: '{word}' is not supported{guess}"));
+        self.report.help(format!("write one of {}", words.join(", ")));
         default
     }
 
@@ -199,10 +183,7 @@ impl Context<'_> {
         servers
             .into_iter()
             .zip(number::automatic(&explicit, 1))
-            .map(|((server, _), id)| Server {
-                id: ServerId(id),
-                ..server
-            })
+            .map(|((server, _), id)| Server { id: ServerId(id), ..server })
             .collect()
     }
 
@@ -264,12 +245,8 @@ impl Context<'_> {
         };
         let ip = self.host(what, span, &host, family)?;
         if ip.is_unspecified() {
-            self.report.alert(
-                span,
-                format!("{what}: '{}' is no server's address", written.value),
-            );
-            self.report
-                .help("connecting to where the client wanted to go is not supported");
+            self.report.alert(span, format!("{what}: '{}' is no server's address", written.value));
+            self.report.help("connecting to where the client wanted to go is not supported");
             return None;
         }
         let address = self.with_port(ip, port, written, what)?;
@@ -307,10 +284,7 @@ impl Context<'_> {
         what: &str,
         field: &Field<Duration>,
     ) -> Option<Duration> {
-        let field = field
-            .as_ref()
-            .filter(|field| !field.value.is_zero())
-            .cloned();
+        let field = field.as_ref().filter(|field| !field.value.is_zero()).cloned();
         self.duration(what, &field)
     }
 }

@@ -52,9 +52,7 @@ impl Context<'_> {
         let own = &raw.check_settings;
         let base = backend.settings;
         let what = &format!("check of {what}");
-        let inter = self
-            .interval(what, "inter", &own.inter, &base.inter)
-            .unwrap_or(INTER);
+        let inter = self.interval(what, "inter", &own.inter, &base.inter).unwrap_or(INTER);
         let fastinter = self.interval(what, "fastinter", &own.fastinter, &base.fastinter);
         let downinter = self.interval(what, "downinter", &own.downinter, &base.downinter);
         let rise = self.count(what, "rise", &own.rise, &base.rise, RISE);
@@ -77,10 +75,8 @@ impl Context<'_> {
         if !is_on(&raw.check) {
             return None;
         }
-        let is_inet = matches!(
-            address,
-            Some(ServerAddr::Tcp(_) | ServerAddr::TcpClientPort { .. })
-        );
+        let is_inet =
+            matches!(address, Some(ServerAddr::Tcp(_) | ServerAddr::TcpClientPort { .. }));
         let is_addr_wrong = addr_field.is_some() && addr.is_none();
         let needs_port = port_field.is_none()
             && !is_addr_wrong
@@ -89,10 +85,8 @@ impl Context<'_> {
             && addr.is_none_or(|addr| addr.port() == 0)
             && !names_its_ports(&kind);
         if needs_port {
-            self.report
-                .alert(raw.address.span, format!("{what}: its port is not known"));
-            self.report
-                .help("give the server a port, or its check: port = 3306");
+            self.report.alert(raw.address.span, format!("{what}: its port is not known"));
+            self.report.help("give the server a port, or its check: port = 3306");
         }
         let own_target = port_field.is_some() || addr_field.is_some();
         let header = match own.send_proxy.as_ref().or(base.send_proxy.as_ref()) {
@@ -134,11 +128,7 @@ impl Context<'_> {
         default: u16,
     ) -> NonZeroU16 {
         let field = own.as_ref().or(base.as_ref()).cloned();
-        let count = self.number(
-            &format!("{key} of the {what}"),
-            &field,
-            1..=u64::from(u16::MAX),
-        );
+        let count = self.number(&format!("{key} of the {what}"), &field, 1..=u64::from(u16::MAX));
         count
             .and_then(|count| NonZeroU16::new(u16::try_from(count).ok()?))
             .unwrap_or_else(|| NonZeroU16::new(default).expect("the defaults are not 0"))
@@ -160,27 +150,21 @@ impl Context<'_> {
             raw::CheckKind::Mysql { user, dialect } => {
                 let word = self.word("mysql dialect", dialect, &MYSQL_DIALECTS);
                 if let (None, Some(dialect)) = (user, dialect) {
-                    self.report
-                        .alert(dialect.span, "a mysql dialect counts only with a user");
+                    self.report.alert(dialect.span, "a mysql dialect counts only with a user");
                 }
                 let user = user.as_ref().map(|user| self.user(user));
-                CheckKind::Mysql {
-                    user: user.map(|user| (user, word.unwrap_or_default())),
-                }
+                CheckKind::Mysql { user: user.map(|user| (user, word.unwrap_or_default())) }
             }
-            raw::CheckKind::Pgsql { user: Some(user) } => CheckKind::Pgsql {
-                user: self.user(user),
-            },
+            raw::CheckKind::Pgsql { user: Some(user) } => {
+                CheckKind::Pgsql { user: self.user(user) }
+            }
             raw::CheckKind::Pgsql { user: None } => {
                 // The other front end says so itself.
                 if self.dialect == Dialect::Toml || !self.report.is_refused() {
                     self.report.alert(*span, "a pgsql check needs a user");
-                    self.report
-                        .help("any name will do: it is sent, but nobody logs in");
+                    self.report.help("any name will do: it is sent, but nobody logs in");
                 }
-                CheckKind::Pgsql {
-                    user: String::new(),
-                }
+                CheckKind::Pgsql { user: String::new() }
             }
         }
     }
@@ -197,13 +181,7 @@ impl Context<'_> {
     fn step(&mut self, raw: &raw::Step) -> Option<ScriptStep> {
         let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
         Some(match raw {
-            raw::Step::Connect {
-                port,
-                addr,
-                send_proxy,
-                linger,
-                comment,
-            } => ScriptStep::Connect {
+            raw::Step::Connect { port, addr, send_proxy, linger, comment } => ScriptStep::Connect {
                 port: self.port("port of a tcp-check connect", port),
                 addr: match addr {
                     None => None,
@@ -217,11 +195,7 @@ impl Context<'_> {
                 linger: *linger,
                 comment: text(comment),
             },
-            raw::Step::Send {
-                data,
-                binary,
-                comment,
-            } => ScriptStep::Send {
+            raw::Step::Send { data, binary, comment } => ScriptStep::Send {
                 data: data.value.clone(),
                 binary: *binary,
                 comment: text(comment),
@@ -242,8 +216,7 @@ impl Context<'_> {
         let span = raw.span;
         match &raw.value {
             raw::Pattern::Text(bytes) | raw::Pattern::Binary(bytes) if bytes.is_empty() => {
-                self.report
-                    .alert(span, "an empty expectation matches everything");
+                self.report.alert(span, "an empty expectation matches everything");
                 None
             }
             raw::Pattern::Text(bytes) => Some(Pattern::Text(bytes.clone())),
@@ -263,8 +236,7 @@ impl Context<'_> {
                 let reason = reason.trim_start_matches("error: ");
                 let message = format!("'{text}' is not a regular expression: {reason}");
                 self.report.alert(span, message);
-                self.report
-                    .help("look-around and back-references are not supported");
+                self.report.help("look-around and back-references are not supported");
                 None
             }
         }
@@ -277,10 +249,7 @@ impl Context<'_> {
         let mut headers = Vec::new();
         for header in &raw.headers {
             let bad_name = header.name.value.is_empty()
-                || header
-                    .name
-                    .value
-                    .contains(|c: char| !c.is_ascii_graphic() || c == ':');
+                || header.name.value.contains(|c: char| !c.is_ascii_graphic() || c == ':');
             if bad_name || header.value.value.contains(['\r', '\n', '\0']) {
                 let message = format!("'{}' is not a header that can be sent", header.name.value);
                 self.report.alert(header.name.span, message);
@@ -295,15 +264,8 @@ impl Context<'_> {
             uri,
             version,
             headers,
-            body: raw
-                .body
-                .as_ref()
-                .map(|body| body.value.clone())
-                .unwrap_or_default(),
-            expect: raw
-                .expect
-                .as_ref()
-                .and_then(|expect| self.http_expect(expect)),
+            body: raw.body.as_ref().map(|body| body.value.clone()).unwrap_or_default(),
+            expect: raw.expect.as_ref().and_then(|expect| self.http_expect(expect)),
             disable_on_404: is_on(&raw.disable_on_404),
         }
     }
@@ -314,9 +276,7 @@ impl Context<'_> {
             return default.to_owned();
         };
         if field.value.is_empty()
-            || field
-                .value
-                .contains(|c: char| c.is_whitespace() || c.is_control())
+            || field.value.contains(|c: char| c.is_whitespace() || c.is_control())
         {
             let message = format!("the {what} of an http check must be one word");
             self.report.alert(field.span, message);
@@ -337,35 +297,26 @@ impl Context<'_> {
             }
             raw::HttpMatch::Regex(text) => HttpMatch::Body(Pattern::Regex(self.regex(span, text)?)),
         };
-        Some(HttpExpect {
-            negated: raw.value.negated,
-            matcher,
-        })
+        Some(HttpExpect { negated: raw.value.negated, matcher })
     }
 
     /// `200-299,301`.
     fn statuses(&mut self, span: Span, text: &str) -> Option<Vec<(u16, u16)>> {
         let status = |digits: &str| {
             let is_number = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
-            digits
-                .parse::<u16>()
-                .ok()
-                .filter(|&status| is_number && status <= 999)
+            digits.parse::<u16>().ok().filter(|&status| is_number && status <= 999)
         };
         let ranges: Option<Vec<_>> = text
             .split(',')
             .map(|part| {
-                let (first, last) = part
-                    .trim()
-                    .split_once('-')
-                    .unwrap_or((part.trim(), part.trim()));
+                let (first, last) =
+                    part.trim().split_once('-').unwrap_or((part.trim(), part.trim()));
                 let (first, last) = (status(first.trim())?, status(last.trim())?);
                 (first <= last).then_some((first, last))
             })
             .collect();
         if ranges.is_none() {
-            self.report
-                .alert(span, format!("'{text}' is not a list of statuses"));
+            self.report.alert(span, format!("'{text}' is not a list of statuses"));
             self.report.help("write \"200\" or \"200-299,301\"");
         }
         ranges

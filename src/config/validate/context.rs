@@ -162,12 +162,8 @@ impl<'a> Context<'a> {
         }
         let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let guess = did_you_mean(&field.value, names.iter().copied());
-        self.report.alert(
-            field.span,
-            format!("{what}: '{}' is not known{guess}", field.value),
-        );
-        self.report
-            .help(format!("write one of {}", names.join(", ")));
+        self.report.alert(field.span, format!("{what}: '{}' is not known{guess}", field.value));
+        self.report.help(format!("write one of {}", names.join(", ")));
         None
     }
 
@@ -177,15 +173,11 @@ impl<'a> Context<'a> {
             Ok(name) => return Some(name),
             Err(None) => format!("the name of a {what} is empty"),
             Err(Some(bad)) => {
-                format!(
-                    "'{bad}' cannot stand in the name of a {what}: '{}'",
-                    written.value
-                )
+                format!("'{bad}' cannot stand in the name of a {what}: '{}'", written.value)
             }
         };
         self.report.alert(written.span, message);
-        self.report
-            .help("names are made of letters, digits and _ . : -");
+        self.report.help("names are made of letters, digits and _ . : -");
         None
     }
 
@@ -194,11 +186,9 @@ impl<'a> Context<'a> {
         let address = match Address::parse(text) {
             Ok(address) => address,
             Err(error) => {
-                self.report
-                    .alert(span, format!("{what}: '{text}': {error}"));
+                self.report.alert(span, format!("{what}: '{text}': {error}"));
                 if text.matches(':').count() > 2 && !text.contains('[') {
-                    self.report
-                        .help("put an IPv6 address in brackets: [2001:db8::1]:5432");
+                    self.report.help("put an IPv6 address in brackets: [2001:db8::1]:5432");
                 }
                 return None;
             }
@@ -210,8 +200,7 @@ impl<'a> Context<'a> {
                     span,
                     format!("{what}: '{name}' is {length} bytes, too long for a Unix socket"),
                 );
-                self.report
-                    .help(format!("at most {UNIX_PATH_MAX_BYTES} bytes"));
+                self.report.help(format!("at most {UNIX_PATH_MAX_BYTES} bytes"));
                 None
             }
             Endpoint::Sockpair(_) => self.unsupported(what, span, text),
@@ -221,12 +210,8 @@ impl<'a> Context<'a> {
     }
 
     fn unsupported(&mut self, what: &str, span: Span, text: &str) -> Option<Endpoint> {
-        self.report.alert(
-            span,
-            format!("{what}: addresses like '{text}' are not supported"),
-        );
-        self.report
-            .help("supported: host:port, ipv4@ ipv6@ tcp@ tcp4@ tcp6@ unix@ abns@ fd@");
+        self.report.alert(span, format!("{what}: addresses like '{text}' are not supported"));
+        self.report.help("supported: host:port, ipv4@ ipv6@ tcp@ tcp4@ tcp6@ unix@ abns@ fd@");
         None
     }
 
@@ -243,16 +228,14 @@ impl<'a> Context<'a> {
             Host::Any => return Some(Ipv4Addr::UNSPECIFIED.into()),
             Host::Ip(ip) if admits(family, *ip) => return Some(*ip),
             Host::Ip(ip) => {
-                self.report
-                    .alert(span, format!("{what}: {ip} is of the other family"));
+                self.report.alert(span, format!("{what}: {ip} is of the other family"));
                 return None;
             }
             Host::Name(name) => name,
         };
         // Resolvers disagree on what digits and dots mean that are no address.
         if name.chars().all(|c| c.is_ascii_digit() || c == '.') {
-            self.report
-                .alert(span, format!("{what}: '{name}' is not an IPv4 address"));
+            self.report.alert(span, format!("{what}: '{name}' is not an IPv4 address"));
             return None;
         }
         if !self.resolved.contains_key(name) {
@@ -268,10 +251,8 @@ impl<'a> Context<'a> {
             },
             Err(failure) => failure.clone(),
         };
-        self.report
-            .alert(span, format!("{what}: cannot resolve '{name}': {failure}"));
-        self.report
-            .help("check the name and the resolver, or write the address itself");
+        self.report.alert(span, format!("{what}: cannot resolve '{name}': {failure}"));
+        self.report.help("check the name and the resolver, or write the address itself");
         None
     }
 

@@ -66,8 +66,7 @@ impl Context<'_> {
         if raw.binds.is_empty() {
             let message = format!("{what} has no 'bind': no client can reach it");
             self.report.warning(raw.name.span, message);
-            self.report
-                .help("add a bind, or make it a backend if that was meant");
+            self.report.help("add a bind, or make it a backend if that was meant");
         }
         if raw.default_backend.is_none() && self.dialect == Dialect::Toml {
             let message = format!("{what} has no 'backend': its clients are disconnected");
@@ -89,16 +88,11 @@ impl Context<'_> {
     }
 
     fn session_log(&mut self, raw: &raw::Frontend, global: &Global) -> SessionLog {
-        let words = LOG_FORMATS
-            .iter()
-            .enumerate()
-            .map(|(at, (word, _))| (*word, at));
+        let words = LOG_FORMATS.iter().enumerate().map(|(at, (word, _))| (*word, at));
         let format = self.word("log_format", &raw.log_format, &words.collect::<Vec<_>>());
         SessionLog {
             targets: self.log(&raw.log, &global.log),
-            format: format
-                .map(|at| LOG_FORMATS[at].1.clone())
-                .unwrap_or_default(),
+            format: format.map(|at| LOG_FORMATS[at].1.clone()).unwrap_or_default(),
             dontlognull: is_on(&raw.dontlognull),
             dontlog_normal: is_on(&raw.dontlog_normal),
             separate_errors: is_on(&raw.log_separate_errors),
@@ -130,8 +124,7 @@ impl Context<'_> {
         let duration = self.optional_duration(what, field)?;
         let span = field.as_ref()?.span;
         if duration.subsec_nanos() != 0 || duration > MAX {
-            self.report
-                .alert(span, format!("{what} must be whole seconds, at most 32767"));
+            self.report.alert(span, format!("{what} must be whole seconds, at most 32767"));
             return None;
         }
         Some(duration)
@@ -145,23 +138,15 @@ impl Context<'_> {
         listening: &mut Listening,
     ) -> Stats {
         let what = format!("stats listener '{name}'");
-        let rule = BacklogRule {
-            global_maxconn: global.maxconn,
-            ..BacklogRule::default()
-        };
+        let rule = BacklogRule { global_maxconn: global.maxconn, ..BacklogRule::default() };
         if raw.binds.is_empty() {
-            self.report.warning(
-                raw.name.span,
-                format!("{what} has no 'bind': nobody can ask it"),
-            );
+            self.report.warning(raw.name.span, format!("{what} has no 'bind': nobody can ask it"));
             self.report.help("write bind = \"127.0.0.1:8404\"");
         }
         let path = raw.metrics_path.as_ref();
         if let Some(path) = path.filter(|path| !path.value.starts_with('/')) {
-            self.report.alert(
-                path.span,
-                format!("the path '{}' does not start with '/'", path.value),
-            );
+            self.report
+                .alert(path.span, format!("the path '{}' does not start with '/'", path.value));
         }
         Stats {
             binds: self.binds(&raw.binds, &what, rule, listening),
@@ -183,10 +168,7 @@ impl Context<'_> {
             for part in raw.address.value.split(',') {
                 let part = Spanned::new(part.trim(), raw.address.span);
                 for address in self.listen_addresses(&part, owner) {
-                    let bind = Bind {
-                        address,
-                        ..options.clone()
-                    };
+                    let bind = Bind { address, ..options.clone() };
                     self.claim(&bind, part.span, owner, listening);
                     binds.push(bind);
                 }
@@ -222,9 +204,7 @@ impl Context<'_> {
         let span = written.span;
         let what = format!("bind of {owner}");
         let refuse = |context: &mut Self, why: &str, help: String| {
-            context
-                .report
-                .alert(span, format!("{what}: {why} '{}'", written.value));
+            context.report.alert(span, format!("{what}: {why} '{}'", written.value));
             context.report.help(help);
             Vec::new()
         };
@@ -242,11 +222,7 @@ impl Context<'_> {
         };
         let (first, last) = match port {
             PortSpec::Fixed(0) | PortSpec::Range(0, _) => {
-                return refuse(
-                    self,
-                    "port 0 cannot be listened on in",
-                    "name a port".to_owned(),
-                );
+                return refuse(self, "port 0 cannot be listened on in", "name a port".to_owned());
             }
             PortSpec::Fixed(port) => (port, port),
             PortSpec::Range(first, last) => (first, last),
@@ -265,17 +241,11 @@ impl Context<'_> {
         if !self.take_listeners(usize::from(last - first) + 1, span) {
             return Vec::new();
         }
-        (first..=last)
-            .map(|port| ListenAddr::Tcp(SocketAddr::new(ip, port)))
-            .collect()
+        (first..=last).map(|port| ListenAddr::Tcp(SocketAddr::new(ip, port))).collect()
     }
 
     fn one_listener(&mut self, address: ListenAddr, span: Span) -> Vec<ListenAddr> {
-        if self.take_listeners(1, span) {
-            vec![address]
-        } else {
-            Vec::new()
-        }
+        if self.take_listeners(1, span) { vec![address] } else { Vec::new() }
     }
 
     /// Finds two binds on one address. HAProxy lets the kernel spread clients over them, so that a
@@ -295,8 +265,7 @@ impl Context<'_> {
             );
             self.report.warning(span, message);
         } else {
-            self.report
-                .alert(span, format!("{owner} listens on {address} a second time"));
+            self.report.alert(span, format!("{owner} listens on {address} a second time"));
         }
         self.report.related(first, label);
     }

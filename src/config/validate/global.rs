@@ -32,26 +32,15 @@ impl Context<'_> {
         let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
         let path = |field: &Field<String>| field.as_ref().map(|field| PathBuf::from(&field.value));
         let nbthread = self.number("nbthread", &raw.nbthread, 1..=THREADS_MAX);
-        let spread = self.number(
-            "spread_checks",
-            &raw.spread_checks,
-            0..=SPREAD_CHECKS_MAX_PERCENT,
-        );
-        let bufsize = self.number(
-            "bufsize",
-            &raw.bufsize,
-            BUFSIZE_MIN_BYTES..=BUFSIZE_MAX_BYTES,
-        );
+        let spread =
+            self.number("spread_checks", &raw.spread_checks, 0..=SPREAD_CHECKS_MAX_PERCENT);
+        let bufsize = self.number("bufsize", &raw.bufsize, BUFSIZE_MIN_BYTES..=BUFSIZE_MAX_BYTES);
         Global {
             maxconn: self.limit("maxconn", &raw.maxconn),
             nbthread: nbthread
                 .and_then(|count| u16::try_from(count).ok())
                 .and_then(NonZeroU16::new),
-            log: raw
-                .log
-                .iter()
-                .filter_map(|target| self.log_target(target))
-                .collect(),
+            log: raw.log.iter().filter_map(|target| self.log_target(target)).collect(),
             log_tag: text(&raw.log_tag),
             log_send_hostname: text(&raw.log_send_hostname),
             user: text(&raw.user),
@@ -66,9 +55,7 @@ impl Context<'_> {
                 .and_then(|percent| u8::try_from(percent).ok())
                 .unwrap_or(SPREAD_CHECKS_PERCENT),
             max_spread_checks: self.optional_duration("max_spread_checks", &raw.max_spread_checks),
-            bufsize: bufsize
-                .and_then(|bytes| usize::try_from(bytes).ok())
-                .unwrap_or(BUFSIZE_BYTES),
+            bufsize: bufsize.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(BUFSIZE_BYTES),
         }
     }
 
@@ -91,11 +78,8 @@ impl Context<'_> {
     }
 
     fn log_target(&mut self, raw: &raw::LogTarget) -> Option<LogTarget> {
-        let len = self.number(
-            "len of a log target",
-            &raw.len,
-            LOG_LEN_MIN_BYTES..=LOG_LEN_MAX_BYTES,
-        );
+        let len =
+            self.number("len of a log target", &raw.len, LOG_LEN_MIN_BYTES..=LOG_LEN_MAX_BYTES);
         let levels = LogLevel::all();
         let facilities: Vec<_> = Facility::names()
             .iter()
@@ -108,15 +92,12 @@ impl Context<'_> {
         if raw.facility.is_none() && self.dialect == Dialect::Haproxy {
             let span = raw.target.span;
             self.report.alert(span, "a log target needs a facility");
-            self.report
-                .help(format!("write 'log {} local0'", raw.target.value));
+            self.report.help(format!("write 'log {} local0'", raw.target.value));
         }
         Some(LogTarget {
             sink: self.log_sink(raw)?,
             framing: framing.unwrap_or_default(),
-            len: len
-                .and_then(|len| usize::try_from(len).ok())
-                .unwrap_or(LOG_LEN_BYTES),
+            len: len.and_then(|len| usize::try_from(len).ok()).unwrap_or(LOG_LEN_BYTES),
             facility: facility.unwrap_or(LOG_FACILITY),
             level: level.unwrap_or(LOG_LEVEL),
             minlevel: minlevel.unwrap_or(LOG_MINLEVEL),
@@ -127,12 +108,8 @@ impl Context<'_> {
         let span = raw.target.span;
         let text = &raw.target.value;
         let refuse = |context: &mut Self, why: &str| {
-            context
-                .report
-                .alert(span, format!("log target '{text}': {why}"));
-            context
-                .report
-                .help("targets: 127.0.0.1:514, /dev/log, stdout, stderr, fd@2");
+            context.report.alert(span, format!("log target '{text}': {why}"));
+            context.report.help("targets: 127.0.0.1:514, /dev/log, stdout, stderr, fd@2");
             None
         };
         match text.as_str() {

@@ -73,12 +73,7 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy {
         context.missing_timeouts(raw);
     }
-    let config = Config {
-        global,
-        frontends,
-        backends,
-        stats,
-    };
+    let config = Config { global, frontends, backends, stats };
     (!report.is_refused()).then_some(config)
 }
 
@@ -102,8 +97,7 @@ impl Context<'_> {
     ) -> Option<Name> {
         let name = self.name(kind, written)?;
         if let Some(&first) = names.get(&written.value) {
-            self.report
-                .alert(written.span, format!("a second {kind} '{name}'"));
+            self.report.alert(written.span, format!("a second {kind} '{name}'"));
             self.report.related(first, "the first");
             return None;
         }
@@ -113,29 +107,21 @@ impl Context<'_> {
 
     /// The ids of all frontends, then all backends.
     fn proxy_ids(&mut self, raw: &raw::Config) -> Vec<u32> {
-        let frontends = raw
-            .frontends
-            .iter()
-            .map(|raw| ("frontend", raw.section, &raw.name, &raw.id));
-        let backends = raw
-            .backends
-            .iter()
-            .map(|raw| ("backend", raw.section, &raw.name, &raw.id));
+        let frontends =
+            raw.frontends.iter().map(|raw| ("frontend", raw.section, &raw.name, &raw.id));
+        let backends = raw.backends.iter().map(|raw| ("backend", raw.section, &raw.name, &raw.id));
         let mut halves = Vec::new();
         let mut taken: HashMap<u32, (u32, Span)> = HashMap::new();
         for (kind, section, name, field) in frontends.chain(backends) {
             let what = format!("{kind} '{}'", name.value);
-            let id = self
-                .positive(&format!("id of {what}"), field)
-                .map(std::num::NonZero::get);
+            let id = self.positive(&format!("id of {what}"), field).map(std::num::NonZero::get);
             halves.push((section, id));
             let (Some(id), Some(field)) = (id, field) else {
                 continue;
             };
             match taken.get(&id) {
                 Some(&(owner, first)) if owner != section => {
-                    self.report
-                        .alert(field.span, format!("{what} has an id that is taken: {id}"));
+                    self.report.alert(field.span, format!("{what} has an id that is taken: {id}"));
                     self.report.related(first, "taken here");
                 }
                 _ => {
@@ -147,11 +133,7 @@ impl Context<'_> {
     }
 
     fn backends_exist(&mut self, raw: &raw::Config) {
-        let known: Vec<&str> = raw
-            .backends
-            .iter()
-            .map(|raw| raw.name.value.as_str())
-            .collect();
+        let known: Vec<&str> = raw.backends.iter().map(|raw| raw.name.value.as_str()).collect();
         let names: HashSet<&str> = known.iter().copied().collect();
         for frontend in &raw.frontends {
             let Some(backend) = &frontend.default_backend else {
@@ -185,11 +167,7 @@ impl Context<'_> {
                 missing.push((frontend.section, "frontend", &frontend.name, vec!["client"]));
             }
         }
-        for backend in raw
-            .backends
-            .iter()
-            .filter(|backend| !backend.servers.is_empty())
-        {
+        for backend in raw.backends.iter().filter(|backend| !backend.servers.is_empty()) {
             let timeouts = &backend.timeouts;
             let mut words = Vec::new();
             if !is_set(&timeouts.connect) {
@@ -198,9 +176,7 @@ impl Context<'_> {
             if !is_set(&timeouts.server) && !is_set(&timeouts.tunnel) {
                 words.push("server");
             }
-            let front = missing
-                .iter_mut()
-                .find(|(section, ..)| *section == backend.section);
+            let front = missing.iter_mut().find(|(section, ..)| *section == backend.section);
             match front {
                 _ if words.is_empty() => {}
                 Some((_, kind, _, front_words)) => {
@@ -212,10 +188,7 @@ impl Context<'_> {
         }
         missing.sort_by_key(|(section, ..)| *section);
         for (_, kind, name, words) in missing {
-            let is_listen = raw
-                .frontends
-                .iter()
-                .any(|front| front.name.span == name.span)
+            let is_listen = raw.frontends.iter().any(|front| front.name.span == name.span)
                 && raw.backends.iter().any(|back| back.name.span == name.span);
             let kind = if is_listen { "proxy" } else { kind };
             let message = format!("missing timeouts for {kind} '{}'", name.value);

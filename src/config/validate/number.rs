@@ -23,32 +23,19 @@ pub(in crate::config) fn automatic(written: &[Option<u32>], first: u32) -> Vec<u
 /// Ids of proxies, from 2. Each is `(section, written id)`; the two halves of one section share an
 /// id unless both write one, and a section without halves here still takes a number.
 pub(in crate::config) fn proxies(halves: &[(u32, Option<u32>)]) -> Vec<u32> {
-    let sections = halves
-        .iter()
-        .map(|(section, _)| section + 1)
-        .max()
-        .unwrap_or(0);
+    let sections = halves.iter().map(|(section, _)| section + 1).max().unwrap_or(0);
     let mut written: BTreeMap<u32, u32> = BTreeMap::new();
     for &(section, id) in halves {
         if let Some(id) = id {
             written.entry(section).or_insert(id);
         }
     }
-    let mut ids: Vec<Option<u32>> = (0..sections)
-        .map(|section| written.get(&section).copied())
-        .collect();
+    let mut ids: Vec<Option<u32>> =
+        (0..sections).map(|section| written.get(&section).copied()).collect();
     // Halves that disagree keep both numbers from being taken.
-    ids.extend(
-        halves
-            .iter()
-            .filter(|(_, id)| id.is_some())
-            .map(|(_, id)| *id),
-    );
+    ids.extend(halves.iter().filter(|(_, id)| id.is_some()).map(|(_, id)| *id));
     let by_section = automatic(&ids, FIRST_PROXY);
-    halves
-        .iter()
-        .map(|&(section, id)| id.unwrap_or_else(|| by_section[section as usize]))
-        .collect()
+    halves.iter().map(|&(section, id)| id.unwrap_or_else(|| by_section[section as usize])).collect()
 }
 
 /// 1 is the process itself in statistics.
@@ -67,14 +54,7 @@ mod tests {
     // As HAProxy 2.6 numbers: b0, a disabled f1, f2 with id 4, listen l1, f3, b9.
     #[test]
     fn proxies_are_numbered_as_in_haproxy() {
-        let halves = [
-            (0, None),
-            (2, Some(4)),
-            (3, None),
-            (3, None),
-            (4, None),
-            (5, None),
-        ];
+        let halves = [(0, None), (2, Some(4)), (3, None), (3, None), (4, None), (5, None)];
         assert_eq!(proxies(&halves), [2, 4, 5, 5, 6, 7]);
     }
 

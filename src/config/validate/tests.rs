@@ -16,76 +16,33 @@ fn with(table: &str, line: &str) -> Vec<String> {
         _ => format!("[{table}]\n{line}\n"),
     };
     let found = messages(&[&text]);
-    found
-        .into_iter()
-        .map(|found| found.split_once(": ").unwrap().1.to_owned())
-        .collect()
+    found.into_iter().map(|found| found.split_once(": ").unwrap().1.to_owned()).collect()
 }
 
 #[test]
 fn addresses_that_cannot_be_listened_on() {
     for (bind, message) in [
-        (
-            "\"10.0.0.1\"",
-            "bind of frontend 'f': no port in '10.0.0.1'",
-        ),
-        (
-            "\"*:0\"",
-            "bind of frontend 'f': port 0 cannot be listened on in '*:0'",
-        ),
-        (
-            "\"*:+5\"",
-            "bind of frontend 'f': the port cannot be an offset in '*:+5'",
-        ),
-        (
-            "\"*:10-5\"",
-            "bind of frontend 'f': '*:10-5': the port range 10-5 ends before it starts",
-        ),
-        (
-            "\"nosuch:80\"",
-            "bind of frontend 'f': cannot resolve 'nosuch': no such host",
-        ),
-        (
-            "\"10.0.0.256:80\"",
-            "bind of frontend 'f': '10.0.0.256' is not an IPv4 address",
-        ),
-        (
-            "\"ipv6@10.0.0.1:80\"",
-            "bind of frontend 'f': 10.0.0.1 is of the other family",
-        ),
+        ("\"10.0.0.1\"", "bind of frontend 'f': no port in '10.0.0.1'"),
+        ("\"*:0\"", "bind of frontend 'f': port 0 cannot be listened on in '*:0'"),
+        ("\"*:+5\"", "bind of frontend 'f': the port cannot be an offset in '*:+5'"),
+        ("\"*:10-5\"", "bind of frontend 'f': '*:10-5': the port range 10-5 ends before it starts"),
+        ("\"nosuch:80\"", "bind of frontend 'f': cannot resolve 'nosuch': no such host"),
+        ("\"10.0.0.256:80\"", "bind of frontend 'f': '10.0.0.256' is not an IPv4 address"),
+        ("\"ipv6@10.0.0.1:80\"", "bind of frontend 'f': 10.0.0.1 is of the other family"),
         (
             "\"ipv6@a.test:80\"",
             "bind of frontend 'f': cannot resolve 'a.test': it has no IPv6 address",
         ),
-        (
-            "\"quic4@:80\"",
-            "bind of frontend 'f': addresses like 'quic4@:80' are not supported",
-        ),
-        (
-            "[\"*:1-65535\", \"[::]:80\"]",
-            "more than 65535 listening sockets, port ranges expanded",
-        ),
-        (
-            "[\"*:80\", \"*:79-81\"]",
-            "frontend 'f' listens on 0.0.0.0:80 a second time",
-        ),
-        (
-            "[\"/x\", \"unix@/x\"]",
-            "frontend 'f' listens on unix@/x a second time",
-        ),
+        ("\"quic4@:80\"", "bind of frontend 'f': addresses like 'quic4@:80' are not supported"),
+        ("[\"*:1-65535\", \"[::]:80\"]", "more than 65535 listening sockets, port ranges expanded"),
+        ("[\"*:80\", \"*:79-81\"]", "frontend 'f' listens on 0.0.0.0:80 a second time"),
+        ("[\"/x\", \"unix@/x\"]", "frontend 'f' listens on unix@/x a second time"),
     ] {
-        assert_eq!(
-            with("frontend", &format!("bind = {bind}")),
-            [message],
-            "{bind}"
-        );
+        assert_eq!(with("frontend", &format!("bind = {bind}")), [message], "{bind}");
     }
     let path = format!("bind = \"/{}\"", "x".repeat(107));
     assert!(with("frontend", &path)[0].ends_with("is 108 bytes, too long for a Unix socket"));
-    assert_eq!(
-        with("frontend", ""),
-        ["frontend 'f' has no 'bind': no client can reach it"]
-    );
+    assert_eq!(with("frontend", ""), ["frontend 'f' has no 'bind': no client can reach it"]);
     let interfaces = "bind = [{ address = \"*:1\", interface = \"a\" }, { address = \"*:1\", interface = \"b\" }]";
     assert!(with("frontend", interfaces).is_empty());
 }
@@ -94,11 +51,7 @@ fn addresses_that_cannot_be_listened_on() {
 fn numbers_and_words_out_of_range() {
     for (table, line, message) in [
         ("global", "nbthread = 0", "nbthread: 0 is out of range"),
-        (
-            "global",
-            "spread_checks = 51",
-            "spread_checks: 51 is out of range",
-        ),
+        ("global", "spread_checks = 51", "spread_checks: 51 is out of range"),
         ("global", "bufsize = 10", "bufsize: 10 is out of range"),
         (
             "global",
@@ -115,16 +68,8 @@ fn numbers_and_words_out_of_range() {
             "log = { target = \"stdout\", len = 10 }",
             "len of a log target: 10 is out of range",
         ),
-        (
-            "stats",
-            "bind = \"*:1\"\nmetrics_path = \"m\"",
-            "the path 'm' does not start with '/'",
-        ),
-        (
-            "stats",
-            "",
-            "stats listener 'stats' has no 'bind': nobody can ask it",
-        ),
+        ("stats", "bind = \"*:1\"\nmetrics_path = \"m\"", "the path 'm' does not start with '/'"),
+        ("stats", "", "stats listener 'stats' has no 'bind': nobody can ask it"),
     ] {
         assert_eq!(with(table, line), [message], "{line}");
     }
@@ -143,46 +88,18 @@ fn numbers_and_words_of_backends() {
             "tcpka = { idle = \"1500ms\" }",
             "keepalive idle must be whole seconds, at most 32767",
         ),
-        (
-            "backend.b",
-            "source = \"10.0.0.1:1-2\"",
-            "source: '10.0.0.1:1-2' must have one port",
-        ),
-        (
-            "backend.b",
-            "id = 0",
-            "id of backend 'b': 0 is out of range",
-        ),
-        (
-            "server",
-            "weight = 257",
-            "weight of server 'b/s': 257 is out of range",
-        ),
-        (
-            "server",
-            "check = { rise = 0 }",
-            "rise of the check of server 'b/s': 0 is out of range",
-        ),
+        ("backend.b", "source = \"10.0.0.1:1-2\"", "source: '10.0.0.1:1-2' must have one port"),
+        ("backend.b", "id = 0", "id of backend 'b': 0 is out of range"),
+        ("server", "weight = 257", "weight of server 'b/s': 257 is out of range"),
+        ("server", "check = { rise = 0 }", "rise of the check of server 'b/s': 0 is out of range"),
         (
             "server",
             "check = { port = 65536 }",
             "port of the check of server 'b/s': 65536 is out of range",
         ),
-        (
-            "server",
-            "on_marked_down = \"cut\"",
-            "on_marked_down: 'cut' is not known",
-        ),
-        (
-            "server",
-            "send_proxy = \"v3\"",
-            "send_proxy: 'v3' is not known",
-        ),
-        (
-            "server",
-            "check = { type = \"pgsql\" }",
-            "a pgsql check needs a user",
-        ),
+        ("server", "on_marked_down = \"cut\"", "on_marked_down: 'cut' is not known"),
+        ("server", "send_proxy = \"v3\"", "send_proxy: 'v3' is not known"),
+        ("server", "check = { type = \"pgsql\" }", "a pgsql check needs a user"),
         (
             "server",
             "check = { type = \"mysql\", dialect = \"post-41\" }",
@@ -206,28 +123,16 @@ fn numbers_and_words_of_backends() {
 #[test]
 fn servers_that_cannot_be_reached() {
     for (address, message) in [
-        (
-            "10.0.0.1:1-5",
-            "server 'b/s': a server has one port, not '10.0.0.1:1-5'",
-        ),
-        (
-            "0.0.0.0:1",
-            "server 'b/s': '0.0.0.0:1' is no server's address",
-        ),
+        ("10.0.0.1:1-5", "server 'b/s': a server has one port, not '10.0.0.1:1-5'"),
+        ("0.0.0.0:1", "server 'b/s': '0.0.0.0:1' is no server's address"),
         ("fd@3", "server 'b/s': 'fd@3' cannot be connected to"),
-        (
-            "",
-            "server 'b/s': '': the address is empty (is a variable unset?)",
-        ),
+        ("", "server 'b/s': '': the address is empty (is a variable unset?)"),
         (
             "2001:db8::x:1",
             "server 'b/s': '2001:db8::x:1': '2001:db8::x' is neither an IP address nor a host name",
         ),
     ] {
-        assert_eq!(
-            with("backend.b", &format!("server.s = \"{address}\"")),
-            [message]
-        );
+        assert_eq!(with("backend.b", &format!("server.s = \"{address}\"")), [message]);
     }
 }
 
@@ -255,65 +160,36 @@ fn what_is_not_written_is_filled_in() {
          [backend.b]\ntimeout = { server = \"2m\", check = \"1s\" }\nserver.a = { address = \"10.0.0.1\", \
          check = { port = 8008, type = \"http\", expect = { status = 200 } }, send_proxy = \"v2\" }\n",
     );
-    let backlogs: Vec<u32> = config.frontends[0]
-        .binds
-        .iter()
-        .map(|bind| bind.backlog.get())
-        .collect();
+    let backlogs: Vec<u32> =
+        config.frontends[0].binds.iter().map(|bind| bind.backlog.get()).collect();
     assert_eq!(backlogs, [50, 7, 9]);
     assert_eq!(config.stats[0].metrics_path, "/metrics");
-    assert_eq!(
-        config.frontends[0].timeouts.client_fin,
-        Some(Duration::from_secs(60))
-    );
+    assert_eq!(config.frontends[0].timeouts.client_fin, Some(Duration::from_secs(60)));
     let backend = &config.backends[0];
     let seconds = |count| Some(Duration::from_secs(count));
-    assert_eq!(
-        (backend.timeouts.connect, backend.timeouts.queue),
-        (seconds(5), seconds(5))
-    );
-    assert_eq!(
-        (backend.timeouts.server_fin, backend.timeouts.tunnel),
-        (seconds(120), None)
-    );
-    assert_eq!(
-        (backend.retries, backend.redispatch),
-        (3, Redispatch::Never)
-    );
+    assert_eq!((backend.timeouts.connect, backend.timeouts.queue), (seconds(5), seconds(5)));
+    assert_eq!((backend.timeouts.server_fin, backend.timeouts.tunnel), (seconds(120), None));
+    assert_eq!((backend.retries, backend.redispatch), (3, Redispatch::Never));
     let server = &backend.servers[0];
     let ip = "10.0.0.1".parse().unwrap();
     assert_eq!(server.address, ServerAddr::TcpClientPort { ip, offset: 0 });
     assert_eq!(server.weight.value(), 1);
     let check = server.check.as_ref().unwrap();
-    assert_eq!(
-        (check.timeout, check.timeout_connect),
-        (seconds(1), Duration::from_secs(2))
-    );
+    assert_eq!((check.timeout, check.timeout_connect), (seconds(1), Duration::from_secs(2)));
     assert_eq!(
         (check.fastinter, check.downinter),
         (Duration::from_secs(2), Duration::from_secs(2))
     );
-    assert_eq!(
-        check.send_proxy, None,
-        "a check with a port of its own sends no header"
-    );
-    let CheckKind::Http(http) = &check.kind else {
-        panic!("{check:?}")
-    };
+    assert_eq!(check.send_proxy, None, "a check with a port of its own sends no header");
+    let CheckKind::Http(http) = &check.kind else { panic!("{check:?}") };
     assert_eq!((http.method.as_str(), http.uri.as_str()), ("OPTIONS", "/"));
-    assert_eq!(
-        http.expect.as_ref().unwrap().matcher,
-        HttpMatch::Status(vec![(200, 200)])
-    );
+    assert_eq!(http.expect.as_ref().unwrap().matcher, HttpMatch::Status(vec![(200, 200)]));
     let again = load_clean(
         "[backend.b]\nserver.a = { address = \"db.test:1\", check = true, send_proxy = \"v2\" }\n",
     );
     let server = &again.backends[0].servers[0];
     assert_eq!(server.hostname.as_deref(), Some("db.test"));
-    assert_eq!(
-        server.check.as_ref().unwrap().send_proxy,
-        Some(ProxyHeader::V2)
-    );
+    assert_eq!(server.check.as_ref().unwrap().send_proxy, Some(ProxyHeader::V2));
 }
 
 #[test]
@@ -326,11 +202,8 @@ fn the_connection_of_a_check_has_its_bound() {
         (Some(9), Some(2), 2),
         (Some(9), Some(7), 4),
     ] {
-        let bound = connect_bound(
-            second * 4,
-            timeout.map(|n| second * n),
-            connect.map(|n| second * n),
-        );
+        let bound =
+            connect_bound(second * 4, timeout.map(|n| second * n), connect.map(|n| second * n));
         assert_eq!(bound, second * expected, "{timeout:?} {connect:?}");
     }
 }
@@ -343,27 +216,14 @@ fn a_script_that_names_its_ports_needs_no_other() {
     };
     let unknown = ["check of server 'b/s': its port is not known"];
     assert!(steps("{ connect = { port = 1 } }, { send = \"x\" }").is_empty());
-    assert_eq!(
-        steps("{ connect = { port = 1 } }, { connect = true }"),
-        unknown
-    );
-    assert_eq!(
-        steps("{ send = \"x\" }, { connect = { port = 1 } }"),
-        unknown
-    );
+    assert_eq!(steps("{ connect = { port = 1 } }, { connect = true }"), unknown);
+    assert_eq!(steps("{ send = \"x\" }, { connect = { port = 1 } }"), unknown);
 }
 
 /// A place in a file of one line each ten bytes.
 fn at<T>(line: u32, value: T) -> Spanned<T> {
     let start = line * 10;
-    Spanned::new(
-        value,
-        Span {
-            file: FileId(0),
-            start,
-            end: start + 1,
-        },
-    )
+    Spanned::new(value, Span { file: FileId(0), start, end: start + 1 })
 }
 
 /// What validation makes of a configuration as `haproxy.cfg` yields it.
@@ -402,12 +262,7 @@ fn haproxys_missing_timeouts_are_warned_of_once_a_section() {
     let mut fine = frontend(3, "fine", "*:3");
     fine.timeouts.client = some;
     let raw = raw::Config {
-        frontends: vec![
-            frontend(0, "l", "*:1"),
-            frontend(2, "f", "*:2"),
-            fine,
-            zeroed,
-        ],
+        frontends: vec![frontend(0, "l", "*:1"), frontend(2, "f", "*:2"), fine, zeroed],
         backends: vec![
             backend(0, "l"),
             backend(1, "b"),
@@ -428,14 +283,8 @@ fn haproxys_missing_timeouts_are_warned_of_once_a_section() {
     );
     let config = config.expect("warnings refuse nothing");
     assert_eq!(config.frontends[3].timeouts.client, None);
-    assert_eq!(
-        config.backends[1].timeouts.connect, None,
-        "infinite, as in HAProxy"
-    );
-    assert_eq!(
-        config.frontends[0].id, config.backends[0].id,
-        "halves of a listen"
-    );
+    assert_eq!(config.backends[1].timeouts.connect, None, "infinite, as in HAProxy");
+    assert_eq!(config.frontends[0].id, config.backends[0].id, "halves of a listen");
 }
 
 #[test]
@@ -453,14 +302,9 @@ fn haproxy_lets_the_kernel_spread_clients_over_equal_binds() {
 #[test]
 fn haproxy_wants_a_facility() {
     let mut raw = raw::Config::default();
-    raw.global
-        .log
-        .push(raw::LogTarget::new(at(1, "127.0.0.1".to_owned())));
+    raw.global.log.push(raw::LogTarget::new(at(1, "127.0.0.1".to_owned())));
     let (config, messages) = from_haproxy(&raw);
-    assert_eq!(
-        (config, messages),
-        (None, vec!["a log target needs a facility".to_owned()])
-    );
+    assert_eq!((config, messages), (None, vec!["a log target needs a facility".to_owned()]));
 }
 
 #[test]
@@ -510,10 +354,5 @@ fn every_host_is_resolved_once() {
     let config = validate(&raw, &mut resolve, &mut report).unwrap();
     assert_eq!(asked, ["db.local"]);
     let first = ServerAddr::Tcp("[::1]:1".parse().unwrap());
-    assert!(
-        config.backends[0]
-            .servers
-            .iter()
-            .all(|server| server.address == first)
-    );
+    assert!(config.backends[0].servers.iter().all(|server| server.address == first));
 }

@@ -64,11 +64,7 @@ impl Site {
     /// A site with the Prometheus exporter at `metrics_path`, `/metrics` by default.
     #[must_use]
     pub fn new(metrics_path: String, snapshots: Snapshots) -> Self {
-        Self {
-            metrics_path,
-            snapshots,
-            renders: Arc::new(Semaphore::new(1)),
-        }
+        Self { metrics_path, snapshots, renders: Arc::new(Semaphore::new(1)) }
     }
 }
 
@@ -178,9 +174,7 @@ async fn converse(
             .max_headers(HEADERS_MAX)
             .serve_connection(TokioIo::new(stream), service)
     );
-    let ended = tokio::time::timeout(limits.age_polite, connection.as_mut())
-        .await
-        .is_ok();
+    let ended = tokio::time::timeout(limits.age_polite, connection.as_mut()).await.is_ok();
     if !ended {
         connection.as_mut().graceful_shutdown();
         let rest = limits.age_max.saturating_sub(limits.age_polite);

@@ -54,20 +54,16 @@ pub(super) fn render(
     match (route, snapshot) {
         (Route::Index, _) => page(StatusCode::OK, TEXT, index(metrics_path)),
         (Route::Health, _) => page(StatusCode::OK, TEXT, "alive\n".to_owned()),
-        (Route::Metrics, Some(snapshot)) => page(
-            StatusCode::OK,
-            prometheus::CONTENT_TYPE,
-            prometheus::render(snapshot),
-        ),
+        (Route::Metrics, Some(snapshot)) => {
+            page(StatusCode::OK, prometheus::CONTENT_TYPE, prometheus::render(snapshot))
+        }
         (Route::Ready, Some(snapshot)) => ready(snapshot),
         (Route::Metrics | Route::Ready, None) => broken(),
         (Route::NotFound, _) => page(StatusCode::NOT_FOUND, TEXT, "not found\n".to_owned()),
         (Route::MethodNotAllowed, _) => {
             let text = "only GET and HEAD\n".to_owned();
             let mut response = page(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
-            response
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             response
         }
     }
@@ -75,11 +71,7 @@ pub(super) fn render(
 
 /// The page could not be made.
 pub(super) fn broken() -> Response<Body> {
-    page(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        TEXT,
-        "internal error\n".to_owned(),
-    )
+    page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n".to_owned())
 }
 
 fn index(metrics_path: &str) -> String {
@@ -96,15 +88,8 @@ fn ready(snapshot: &Snapshot) -> Response<Body> {
     if snapshot.process.stopping {
         reasons.push_str("the process is stopping\n");
     }
-    for backend in snapshot
-        .backends
-        .iter()
-        .filter(|backend| backend.required && !backend.up)
-    {
-        reasons.push_str(&format!(
-            "backend {} has no server available\n",
-            backend.name
-        ));
+    for backend in snapshot.backends.iter().filter(|backend| backend.required && !backend.up) {
+        reasons.push_str(&format!("backend {} has no server available\n", backend.name));
     }
     if reasons.is_empty() {
         page(StatusCode::OK, TEXT, "ready\n".to_owned())

@@ -27,12 +27,7 @@ impl Running {
         let (site, asked) = site(change);
         let stop = CancellationToken::new();
         let task = tokio::spawn(serve(Listener::Tcp(listener), site, limits, stop.clone()));
-        Self {
-            addr,
-            stop,
-            task,
-            asked,
-        }
+        Self { addr, stop, task, asked }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -47,18 +42,12 @@ impl Running {
     }
 
     async fn get(&self, path: &str) -> String {
-        self.ask(&format!(
-            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-        ))
-        .await
+        self.ask(&format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
     }
 
     async fn end(self) {
         self.stop.cancel();
-        timeout(DEADLINE, self.task)
-            .await
-            .expect("in time")
-            .expect("no panic");
+        timeout(DEADLINE, self.task).await.expect("in time").expect("no panic");
     }
 }
 
@@ -78,9 +67,7 @@ fn site(change: fn(&mut Snapshot)) -> (Arc<Site>, Arc<AtomicUsize>) {
 /// What still comes; a reset ends it as well as a close.
 async fn rest(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
     let mut text = Vec::new();
-    let read = timeout(DEADLINE, stream.read_to_end(&mut text))
-        .await
-        .expect("in time");
+    let read = timeout(DEADLINE, stream.read_to_end(&mut text)).await.expect("in time");
     assert!(read.is_ok() || read.is_err_and(|e| e.kind() == io::ErrorKind::ConnectionReset));
     String::from_utf8(text).expect("text")
 }
@@ -92,30 +79,15 @@ async fn pages_and_what_is_no_page() {
     let running = Running::start(Limits::default(), healthy).await;
     let metrics = running.get("/metrics?scope=global").await;
     assert!(metrics.starts_with("HTTP/1.1 200 OK\r\n"), "{metrics}");
-    assert!(
-        metrics.contains("content-type: text/plain; version=0.0.4\r\n"),
-        "{metrics}"
-    );
-    assert!(
-        metrics.contains("\nhaproxy_process_nbthread 2\n"),
-        "{metrics}"
-    );
+    assert!(metrics.contains("content-type: text/plain; version=0.0.4\r\n"), "{metrics}");
+    assert!(metrics.contains("\nhaproxy_process_nbthread 2\n"), "{metrics}");
     assert!(running.get("/health").await.ends_with("\r\n\r\nalive\n"));
     assert!(running.get("/ready").await.ends_with("\r\n\r\nready\n"));
     assert!(running.get("/").await.contains("/metrics\t"));
     assert!(running.get("/metrics/").await.starts_with("HTTP/1.1 404 "));
-    let post = running
-        .ask("POST /metrics HTTP/1.0\r\ncontent-length: 3\r\n\r\nabc")
-        .await;
-    assert!(
-        post.starts_with("HTTP/1.0 405 ") && post.contains("allow: GET, HEAD\r\n"),
-        "{post}"
-    );
-    assert_eq!(
-        running.asked.load(Ordering::Relaxed),
-        2,
-        "only /metrics and /ready look"
-    );
+    let post = running.ask("POST /metrics HTTP/1.0\r\ncontent-length: 3\r\n\r\nabc").await;
+    assert!(post.starts_with("HTTP/1.0 405 ") && post.contains("allow: GET, HEAD\r\n"), "{post}");
+    assert_eq!(running.asked.load(Ordering::Relaxed), 2, "only /metrics and /ready look");
     running.end().await;
 }
 
@@ -124,10 +96,7 @@ async fn head_is_get_without_its_body() {
     let running = Running::start(Limits::default(), healthy).await;
     let request = "HEAD /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let head = running.ask(request).await;
-    assert!(
-        head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"),
-        "{head}"
-    );
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
     assert!(head.contains("content-length: 6\r\n"), "{head}");
     running.end().await;
 }
@@ -138,10 +107,7 @@ async fn ready_names_the_backends_that_cannot_serve() {
     let running = Running::start(Limits::default(), down).await;
     let page = running.get("/ready").await;
     assert!(page.starts_with("HTTP/1.1 503 "), "{page}");
-    assert!(
-        page.ends_with("\r\n\r\nbackend be has no server available\n"),
-        "{page}"
-    );
+    assert!(page.ends_with("\r\n\r\nbackend be has no server available\n"), "{page}");
     assert!(running.get("/health").await.starts_with("HTTP/1.1 200 "));
     running.end().await;
 
@@ -154,12 +120,7 @@ async fn ready_names_the_backends_that_cannot_serve() {
     running.end().await;
 
     let running = Running::start(Limits::default(), |it| it.process.stopping = true).await;
-    assert!(
-        running
-            .get("/ready")
-            .await
-            .ends_with("\r\n\r\nthe process is stopping\n")
-    );
+    assert!(running.get("/ready").await.ends_with("\r\n\r\nthe process is stopping\n"));
     running.end().await;
 }
 
@@ -172,16 +133,10 @@ async fn a_unix_socket_serves_too() {
     let limits = Limits::default();
     let task = tokio::spawn(serve(Listener::Unix(listener), site, limits, stop.clone()));
     let mut stream = UnixStream::connect(&path).await.expect("a listener");
-    stream
-        .write_all(b"GET /health HTTP/1.0\r\n\r\n")
-        .await
-        .expect("sent");
+    stream.write_all(b"GET /health HTTP/1.0\r\n\r\n").await.expect("sent");
     assert!(rest(&mut stream).await.ends_with("alive\n"));
     stop.cancel();
-    timeout(DEADLINE, task)
-        .await
-        .expect("in time")
-        .expect("no panic");
+    timeout(DEADLINE, task).await.expect("in time").expect("no panic");
     std::fs::remove_file(&path).expect("the socket's file");
 }
 
@@ -192,11 +147,7 @@ async fn pipelined_requests_are_answered_in_order() {
                     GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n\
                     GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let answers = running.ask(requests).await;
-    let at = |text: &str| {
-        answers
-            .find(text)
-            .unwrap_or_else(|| panic!("{text} in {answers}"))
-    };
+    let at = |text: &str| answers.find(text).unwrap_or_else(|| panic!("{text} in {answers}"));
     assert!(at("alive\n") < at("not found\n") && at("not found\n") < at("ready\n"));
     running.end().await;
 }
@@ -208,9 +159,7 @@ async fn huge_and_countless_headers_are_refused() {
     let answer = running.ask(&huge).await;
     assert!(!answer.contains(" 200 "), "{answer}");
     let many = "a: b\r\n".repeat(HEADERS_MAX + 1);
-    let answer = running
-        .ask(&format!("GET /health HTTP/1.1\r\n{many}\r\n"))
-        .await;
+    let answer = running.ask(&format!("GET /health HTTP/1.1\r\n{many}\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     let answer = running.ask("\0\u{1}\u{2} nonsense\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
@@ -220,22 +169,15 @@ async fn huge_and_countless_headers_are_refused() {
 
 #[tokio::test]
 async fn slow_and_idle_clients_are_closed() {
-    let limits = Limits {
-        head: Duration::from_millis(50),
-        ..Limits::default()
-    };
+    let limits = Limits { head: Duration::from_millis(50), ..Limits::default() };
     let running = Running::start(limits, healthy).await;
     let mut silent = running.connect().await;
     let mut slow = running.connect().await;
-    slow.write_all(b"GET /health HTTP/1.1\r\nho")
-        .await
-        .expect("sent");
+    slow.write_all(b"GET /health HTTP/1.1\r\nho").await.expect("sent");
     assert!(!rest(&mut slow).await.contains(" 200 "));
     assert!(!rest(&mut silent).await.contains(" 200 "));
     let mut idle = running.connect().await;
-    idle.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .expect("sent");
+    idle.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
     assert!(rest(&mut idle).await.starts_with("HTTP/1.1 200 "));
     running.end().await;
 }
@@ -265,14 +207,9 @@ async fn clients_that_hold_all_connections_are_outlived() {
 async fn stopping_cuts_what_is_open() {
     let running = Running::start(Limits::default(), healthy).await;
     let mut open = running.connect().await;
-    open.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .expect("sent");
+    open.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
     let mut first = [0; 15];
-    timeout(DEADLINE, open.read_exact(&mut first))
-        .await
-        .expect("in time")
-        .expect("an answer");
+    timeout(DEADLINE, open.read_exact(&mut first)).await.expect("in time").expect("an answer");
     assert_eq!(&first, b"HTTP/1.1 200 OK");
     running.end().await;
     rest(&mut open).await;

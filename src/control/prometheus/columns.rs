@@ -19,24 +19,16 @@ pub(super) const PROCESS: &[Column<Process>] = &[
     (n::MAX_FDS, |row| row.max_fds.into()),
     (n::MAX_SOCKETS, |row| row.max_sockets.into()),
     (n::MAX_CONNECTIONS, |row| row.max_connections.into()),
-    (n::HARD_MAX_CONNECTIONS, |row| {
-        row.hard_max_connections.into()
-    }),
+    (n::HARD_MAX_CONNECTIONS, |row| row.hard_max_connections.into()),
     (n::CURRENT_CONNECTIONS, |row| row.connections.current.into()),
     (n::CONNECTIONS, |row| row.connections.total.into()),
     (n::REQUESTS, |row| row.sessions.total.into()),
     (n::MAX_PIPES, |row| row.pipes.max.into()),
     (n::PIPES_USED, |row| row.pipes.used.into()),
     (n::PIPES_FREE, |row| row.pipes.free.into()),
-    (n::CURRENT_CONNECTION_RATE, |row| {
-        row.connections.rate.into()
-    }),
-    (n::LIMIT_CONNECTION_RATE, |row| {
-        row.connections.rate_limit.into()
-    }),
-    (n::MAX_CONNECTION_RATE, |row| {
-        row.connections.rate_max.into()
-    }),
+    (n::CURRENT_CONNECTION_RATE, |row| row.connections.rate.into()),
+    (n::LIMIT_CONNECTION_RATE, |row| row.connections.rate_limit.into()),
+    (n::MAX_CONNECTION_RATE, |row| row.connections.rate_max.into()),
     (n::CURRENT_SESSION_RATE, |row| row.sessions.rate.into()),
     (n::LIMIT_SESSION_RATE, |row| row.sessions.rate_limit.into()),
     (n::MAX_SESSION_RATE, |row| row.sessions.rate_max.into()),
@@ -65,9 +57,7 @@ pub(super) const FRONTEND: &[Column<Frontend>] = &[
     (n::LIMIT_SESSION_RATE, |row| row.sessions.rate_limit.into()),
     (n::MAX_SESSION_RATE, |row| row.sessions.rate_max.into()),
     (n::CONNECTIONS, |row| row.connections.total.into()),
-    (n::CONNECTIONS_RATE_MAX, |row| {
-        row.connections.rate_max.into()
-    }),
+    (n::CONNECTIONS_RATE_MAX, |row| row.connections.rate_max.into()),
     (n::BYTES_IN, |row| row.bytes.r#in.into()),
     (n::BYTES_OUT, |row| row.bytes.out.into()),
     (n::REQUESTS_DENIED, |row| row.denied.requests.into()),
@@ -83,9 +73,7 @@ pub(super) const LISTENER: &[Column<Listener>] = &[
     (n::CURRENT_SESSIONS, |row| row.sessions.current.into()),
     (n::MAX_SESSIONS, |row| row.sessions.max.into()),
     // 0 where it has no limit of its own, as in HAProxy.
-    (n::LIMIT_SESSIONS, |row| {
-        row.sessions.limit.unwrap_or_default().into()
-    }),
+    (n::LIMIT_SESSIONS, |row| row.sessions.limit.unwrap_or_default().into()),
     (n::SESSIONS, |row| row.sessions.total.into()),
     (n::BYTES_IN, |row| row.bytes.r#in.into()),
     (n::BYTES_OUT, |row| row.bytes.out.into()),
@@ -150,22 +138,14 @@ pub(super) const SERVER: &[Column<Server>] = &[
     (n::ACTIVE, |row| (!row.backup).into()),
     (n::BACKUP, |row| row.backup.into()),
     (n::QUEUE_LIMIT, |row| row.service.queue.limit.into()),
-    (n::CURRENT_THROTTLE, |row| {
-        row.throttle_percent.map(u32::from).into()
-    }),
+    (n::CURRENT_THROTTLE, |row| row.throttle_percent.map(u32::from).into()),
     (n::USED_CONNECTIONS, |row| row.used_connections.into()),
 ];
 
 /// A server's check.
 pub(super) const CHECK: &[Column<Check>] = &[
     // Codes are small and not negative; a check without one shows 0, as in HAProxy.
-    (n::CHECK_CODE, |row| {
-        u64::try_from(row.code.unwrap_or_default())
-            .unwrap_or_default()
-            .into()
-    }),
-    (n::CHECK_DURATION, |row| {
-        row.duration.unwrap_or_default().into()
-    }),
+    (n::CHECK_CODE, |row| u64::try_from(row.code.unwrap_or_default()).unwrap_or_default().into()),
+    (n::CHECK_DURATION, |row| row.duration.unwrap_or_default().into()),
     (n::CHECK_FAILURES, |row| row.failures.into()),
 ];

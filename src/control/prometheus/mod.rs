@@ -47,10 +47,7 @@ const CHECK_STATES: [&str; 16] = [
 #[must_use]
 pub fn render(snapshot: &Snapshot) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
-    let scrape = Scrape {
-        recorder,
-        described: RefCell::default(),
-    };
+    let scrape = Scrape { recorder, described: RefCell::default() };
     scrape.process(&snapshot.process);
     for frontend in &snapshot.frontends {
         scrape.frontend(frontend);
@@ -136,10 +133,7 @@ struct Row {
 
 impl Scrape {
     fn process(&self, process: &Process) {
-        let row = Row {
-            scope: "process",
-            labels: Vec::new(),
-        };
+        let row = Row { scope: "process", labels: Vec::new() };
         self.columns(&row, PROCESS, process);
         let version = vec![Label::new("version", process.version.clone())];
         self.sample("process", names::BUILD_INFO, version, Value::Int(1));
@@ -147,10 +141,7 @@ impl Scrape {
 
     fn frontend(&self, frontend: &Frontend) {
         let name = shared(&frontend.name);
-        let row = Row {
-            scope: "frontend",
-            labels: vec![Label::new("proxy", name.clone())],
-        };
+        let row = Row { scope: "frontend", labels: vec![Label::new("proxy", name.clone())] };
         self.columns(&row, FRONTEND, frontend);
         let open = frontend.status == FrontendStatus::Open;
         self.state(&row, names::STATUS, "DOWN", (!open).into());
@@ -160,32 +151,21 @@ impl Scrape {
                 Label::new("proxy", name.clone()),
                 Label::new("listener", shared(&listener.name)),
             ];
-            let row = Row {
-                scope: "listener",
-                labels,
-            };
+            let row = Row { scope: "listener", labels };
             self.columns(&row, LISTENER, listener);
             for (state, status) in [
                 ("WAITING", ListenerStatus::Waiting),
                 ("OPEN", ListenerStatus::Open),
                 ("FULL", ListenerStatus::Full),
             ] {
-                self.state(
-                    &row,
-                    names::STATUS,
-                    state,
-                    (status == listener.status).into(),
-                );
+                self.state(&row, names::STATUS, state, (status == listener.status).into());
             }
         }
     }
 
     fn backend(&self, backend: &Backend) {
         let name = shared(&backend.name);
-        let row = Row {
-            scope: "backend",
-            labels: vec![Label::new("proxy", name.clone())],
-        };
+        let row = Row { scope: "backend", labels: vec![Label::new("proxy", name.clone())] };
         self.columns(&row, SERVICE, &backend.service);
         self.columns(&row, BACKEND, backend);
         self.state(&row, names::STATUS, "DOWN", (!backend.up).into());
@@ -205,14 +185,9 @@ impl Scrape {
     }
 
     fn server(&self, backend: &SharedString, server: &Server) {
-        let labels = vec![
-            Label::new("proxy", backend.clone()),
-            Label::new("server", shared(&server.name)),
-        ];
-        let row = Row {
-            scope: "server",
-            labels,
-        };
+        let labels =
+            vec![Label::new("proxy", backend.clone()), Label::new("server", shared(&server.name))];
+        let row = Row { scope: "server", labels };
         self.columns(&row, SERVICE, &server.service);
         self.columns(&row, SERVER, server);
         for (state, status) in SERVER_STATES {
@@ -251,14 +226,9 @@ impl Scrape {
         let metadata = Metadata::new(module_path!(), Level::INFO, None);
         match metric.kind {
             Kind::Counter => {
-                self.recorder
-                    .register_counter(&key, &metadata)
-                    .absolute(value.whole());
+                self.recorder.register_counter(&key, &metadata).absolute(value.whole());
             }
-            Kind::Gauge => self
-                .recorder
-                .register_gauge(&key, &metadata)
-                .set(value.float()),
+            Kind::Gauge => self.recorder.register_gauge(&key, &metadata).set(value.float()),
         }
     }
 }
@@ -268,13 +238,7 @@ fn shared(name: &Arc<str>) -> SharedString {
 }
 
 fn count(backend: &Backend, counted: impl Fn(&Server) -> bool) -> Value {
-    Value::Int(
-        backend
-            .servers
-            .iter()
-            .filter(|server| counted(server))
-            .count() as u64,
-    )
+    Value::Int(backend.servers.iter().filter(|server| counted(server)).count() as u64)
 }
 
 fn check_status(server: &Server) -> Option<&'static str> {
@@ -294,9 +258,5 @@ fn in_order(text: &str) -> String {
         lines.sort_unstable();
     }
     families.sort_unstable();
-    families
-        .concat()
-        .iter()
-        .flat_map(|line| [*line, "\n"])
-        .collect()
+    families.concat().iter().flat_map(|line| [*line, "\n"]).collect()
 }

@@ -23,11 +23,7 @@ pub(crate) fn process() -> Process {
         max_sockets: 439,
         max_connections: 200,
         hard_max_connections: 200,
-        connections: Load {
-            current: 1,
-            total: 28,
-            ..Load::default()
-        },
+        connections: Load { current: 1, total: 28, ..Load::default() },
         sessions: Load::default(),
         pipes: Pipes::default(),
         bytes_out: 96,
@@ -64,18 +60,9 @@ fn frontend() -> Frontend {
         name: "fe".into(),
         id: ProxyId(2),
         status: FrontendStatus::Open,
-        sessions: Load {
-            current: 5,
-            max: 9,
-            limit: Some(200),
-            total: 8,
-            ..Load::default()
-        },
+        sessions: Load { current: 5, max: 9, limit: Some(200), total: 8, ..Load::default() },
         connections: Load::default(),
-        bytes: Bytes {
-            r#in: 18,
-            out: u64::MAX,
-        },
+        bytes: Bytes { r#in: 18, out: u64::MAX },
         denied: Denied::default(),
         request_errors: 0,
         internal_errors: 0,
@@ -136,11 +123,7 @@ pub(crate) fn snapshot() -> Snapshot {
         service: Service::default(),
         servers,
     };
-    Snapshot {
-        process: process(),
-        frontends: vec![frontend()],
-        backends: vec![backend],
-    }
+    Snapshot { process: process(), frontends: vec![frontend()], backends: vec![backend] }
 }
 
 /// Whether `line` is one of the lines of `text`.
@@ -198,13 +181,6 @@ fn every_family_has_one_head_and_stands_together() {
             *seen.get_mut(family).expect("head first") += 1;
         }
     }
-    assert!(
-        seen.len() > 100 && seen.values().all(|&samples| samples > 0),
-        "{seen:?}"
-    );
-    assert_eq!(
-        text,
-        render(&snapshot()),
-        "two scrapes of one state are the same text"
-    );
+    assert!(seen.len() > 100 && seen.values().all(|&samples| samples > 0), "{seen:?}");
+    assert_eq!(text, render(&snapshot()), "two scrapes of one state are the same text");
 }

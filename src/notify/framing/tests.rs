@@ -22,23 +22,12 @@ fn target(framing: LogFraming) -> LogTarget {
 }
 
 fn framed(target: &LogTarget, hostname: Option<&str>, message: &str) -> String {
-    let identity = Identity {
-        tag: "haproxy".to_owned(),
-        hostname: hostname.map(str::to_owned),
-        pid: 10928,
-    };
+    let identity =
+        Identity { tag: "haproxy".to_owned(), hostname: hostname.map(str::to_owned), pid: 10928 };
     let now = SystemTime::UNIX_EPOCH + Duration::from_micros(1_795_247_421_815_397);
     let mut time = LocalTime::new(TimeZone::UTC);
     let mut out = "left over".to_owned();
-    frame(
-        &mut out,
-        target,
-        LogLevel::Alert,
-        now,
-        &identity,
-        &mut time,
-        message,
-    );
+    frame(&mut out, target, LogLevel::Alert, now, &identity, &mut time, message);
     out
 }
 
@@ -46,18 +35,9 @@ fn framed(target: &LogTarget, hostname: Option<&str>, message: &str) -> String {
 fn headers_are_haproxys() {
     let iso = "2026-11-21T07:50:21.815397+00:00";
     let table = [
-        (
-            LogFraming::Local,
-            "<25>Nov 21 07:50:21 haproxy[10928]: m\n".to_owned(),
-        ),
-        (
-            LogFraming::Rfc3164,
-            "<25>Nov 21 07:50:21 localhost haproxy[10928]: m\n".to_owned(),
-        ),
-        (
-            LogFraming::Rfc5424,
-            format!("<25>1 {iso} - haproxy 10928 - - m\n"),
-        ),
+        (LogFraming::Local, "<25>Nov 21 07:50:21 haproxy[10928]: m\n".to_owned()),
+        (LogFraming::Rfc3164, "<25>Nov 21 07:50:21 localhost haproxy[10928]: m\n".to_owned()),
+        (LogFraming::Rfc5424, format!("<25>1 {iso} - haproxy 10928 - - m\n")),
         (LogFraming::Priority, "<25>m\n".to_owned()),
         (LogFraming::Short, "<1>m\n".to_owned()),
         (LogFraming::Timed, format!("<1>{iso} m\n")),
@@ -68,18 +48,9 @@ fn headers_are_haproxys() {
         assert_eq!(framed(&target(framing), None, "m"), line, "{framing:?}");
     }
     let named = |framing| framed(&target(framing), Some("db1"), "m");
-    assert_eq!(
-        named(LogFraming::Local),
-        "<25>Nov 21 07:50:21 haproxy[10928]: m\n"
-    );
-    assert_eq!(
-        named(LogFraming::Rfc3164),
-        "<25>Nov 21 07:50:21 db1 haproxy[10928]: m\n"
-    );
-    assert_eq!(
-        named(LogFraming::Rfc5424),
-        format!("<25>1 {iso} db1 haproxy 10928 - - m\n")
-    );
+    assert_eq!(named(LogFraming::Local), "<25>Nov 21 07:50:21 haproxy[10928]: m\n");
+    assert_eq!(named(LogFraming::Rfc3164), "<25>Nov 21 07:50:21 db1 haproxy[10928]: m\n");
+    assert_eq!(named(LogFraming::Rfc5424), format!("<25>1 {iso} db1 haproxy 10928 - - m\n"));
 }
 
 #[test]
@@ -98,10 +69,7 @@ fn a_line_is_cut_at_len_and_its_newline_is_kept() {
 #[test]
 fn control_characters_cannot_start_a_line() {
     let raw = target(LogFraming::Raw);
-    assert_eq!(
-        framed(&raw, None, "a\n<0>b\r\n\u{7f}é"),
-        "a<0A><0>b<0D><0A><7F>é\n"
-    );
+    assert_eq!(framed(&raw, None, "a\n<0>b\r\n\u{7f}é"), "a<0A><0>b<0D><0A><7F>é\n");
 }
 
 #[test]
@@ -132,28 +100,15 @@ fn compared() -> Vec<LogTarget> {
         LogFraming::Iso,
         LogFraming::Raw,
     ];
-    let cut = |framing| LogTarget {
-        len: 80,
-        ..target(framing)
-    };
-    let raised = LogTarget {
-        minlevel: LogLevel::Crit,
-        ..target(LogFraming::Short)
-    };
-    framings
-        .map(target)
-        .into_iter()
-        .chain(framings.map(cut))
-        .chain([raised])
-        .collect()
+    let cut = |framing| LogTarget { len: 80, ..target(framing) };
+    let raised = LogTarget { minlevel: LogLevel::Crit, ..target(LogFraming::Short) };
+    framings.map(target).into_iter().chain(framings.map(cut)).chain([raised]).collect()
 }
 
 /// Digits and the month vary from run to run; the widths do not.
 fn masked(line: &str) -> String {
     let months = super::super::time::MONTHS;
-    let line = months
-        .iter()
-        .fold(line.to_owned(), |line, month| line.replace(month, "Mon"));
+    let line = months.iter().fold(line.to_owned(), |line, month| line.replace(month, "Mon"));
     line.replace(|c: char| c.is_ascii_digit(), "0")
 }
 
@@ -175,27 +130,16 @@ fn start_haproxy(log: SocketAddr, dead: SocketAddr) -> std::io::Result<Child> {
         std::process::id()
     );
     let mut command = Command::new("haproxy");
-    command
-        .args(["-db", "-q", "-f", "/dev/stdin"])
-        .stdin(Stdio::piped())
-        .env("TZ", "UTC");
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    child
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(config.as_bytes())?;
+    command.args(["-db", "-q", "-f", "/dev/stdin"]).stdin(Stdio::piped()).env("TZ", "UTC");
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    child.stdin.take().expect("piped").write_all(config.as_bytes())?;
     Ok(child)
 }
 
 #[test]
 fn lines_are_framed_and_cut_as_haproxy_does() {
     let log = UdpSocket::bind("127.0.0.1:0").expect("a port");
-    log.set_read_timeout(Some(Duration::from_secs(20)))
-        .expect("a timeout");
+    log.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
     // No other test binds this address, so that nobody takes the port.
     let dead = TcpListener::bind("127.20.0.1:0").expect("a port");
     let dead_addr = dead.local_addr().expect("bound");
@@ -210,16 +154,9 @@ fn lines_are_framed_and_cut_as_haproxy_does() {
     let mut buf = [0; 2048];
     let theirs: Vec<_> = compared()
         .iter()
-        .map(|_| {
-            log.recv(&mut buf)
-                .map(|len| String::from_utf8_lossy(&buf[..len]).into_owned())
-        })
+        .map(|_| log.recv(&mut buf).map(|len| String::from_utf8_lossy(&buf[..len]).into_owned()))
         .collect();
-    let identity = Identity {
-        tag: "haproxy".to_owned(),
-        hostname: None,
-        pid: haproxy.id(),
-    };
+    let identity = Identity { tag: "haproxy".to_owned(), hostname: None, pid: haproxy.id() };
     haproxy.kill().expect("it runs");
     haproxy.wait().expect("it ends");
     let message = "Server be/s1 is DOWN, reason: Layer4 connection problem, info: \"Connection \
@@ -230,13 +167,7 @@ fn lines_are_framed_and_cut_as_haproxy_does() {
         let severity = severity(target, LogLevel::Alert).expect("wanted");
         let mut ours = String::new();
         let now = SystemTime::now();
-        frame(
-            &mut ours, target, severity, now, &identity, &mut time, message,
-        );
-        assert_eq!(
-            masked(&ours),
-            masked(&theirs.expect("a line in time")),
-            "{target:?}"
-        );
+        frame(&mut ours, target, severity, now, &identity, &mut time, message);
+        assert_eq!(masked(&ours), masked(&theirs.expect("a line in time")), "{target:?}");
     }
 }

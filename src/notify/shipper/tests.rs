@@ -29,11 +29,7 @@ fn target(sink: LogSink) -> LogTarget {
 }
 
 fn shipper() -> (watch::Sender<Identity>, Shipper) {
-    let identity = Identity {
-        tag: "evenkeel".to_owned(),
-        hostname: None,
-        pid: 7,
-    };
+    let identity = Identity { tag: "evenkeel".to_owned(), hostname: None, pid: 7 };
     let (sender, receiver) = watch::channel(identity);
     let adopt: Adopt = Box::new(|_| Err(io::ErrorKind::NotFound.into()));
     let wall = || SystemTime::UNIX_EPOCH;
@@ -44,10 +40,7 @@ fn notice(target: &LogTarget, level: LogLevel, text: impl Into<String>) -> Event
     Event {
         at: SystemTime::UNIX_EPOCH,
         log: Arc::from([target.clone()]),
-        what: What::Notice {
-            level,
-            text: text.into(),
-        },
+        what: What::Notice { level, text: text.into() },
     }
 }
 
@@ -103,10 +96,7 @@ impl Drop for Dir {
 
 async fn receive(socket: &UnixDatagram) -> String {
     let mut buf = [0; 2048];
-    let len = timeout(DEADLINE, socket.recv(&mut buf))
-        .await
-        .expect("in time")
-        .expect("a line");
+    let len = timeout(DEADLINE, socket.recv(&mut buf)).await.expect("in time").expect("a line");
     String::from_utf8(buf[..len].to_vec()).expect("text")
 }
 
@@ -122,10 +112,7 @@ fn start(intake: Intake) -> (CancellationToken, tokio::task::JoinHandle<()>) {
 }
 
 async fn ended(task: tokio::task::JoinHandle<()>) {
-    timeout(DEADLINE, task)
-        .await
-        .expect("in time")
-        .expect("no panic");
+    timeout(DEADLINE, task).await.expect("in time").expect("no panic");
 }
 
 #[tokio::test]

@@ -41,12 +41,7 @@ fn hello() -> Record {
         bytes_in: 6,
         bytes_out: 6,
         termination: Termination::NORMAL,
-        connections: Connections {
-            process: 1,
-            frontend: 1,
-            backend: 0,
-            server: 0,
-        },
+        connections: Connections { process: 1, frontend: 1, backend: 0, server: 0 },
         retries: 0,
         redispatched: false,
         server_queue: 0,
@@ -72,15 +67,9 @@ fn a_normal_session() {
 fn clients_of_every_family() {
     let mut record = hello();
     record.client = Client::Tcp("[::1]:47718".parse().expect("address"));
-    assert_eq!(
-        line(&record),
-        NORMAL.replace("127.0.0.1:48548", "::1:47718")
-    );
+    assert_eq!(line(&record), NORMAL.replace("127.0.0.1:48548", "::1:47718"));
     record.client = Client::Tcp("[::ffff:127.0.0.1]:45858".parse().expect("address"));
-    assert_eq!(
-        line(&record),
-        NORMAL.replace("127.0.0.1:48548", "::ffff:127.0.0.1:45858")
-    );
+    assert_eq!(line(&record), NORMAL.replace("127.0.0.1:48548", "::ffff:127.0.0.1:45858"));
     record.client = Client::Unix { listener: 3 };
     record.destination = None;
     assert_eq!(line(&record), NORMAL.replace("127.0.0.1:48548", "unix:3"));
@@ -108,12 +97,7 @@ fn a_session_that_got_no_slot() {
     record.total = Duration::from_micros(200_700);
     record.bytes_out = 0;
     record.termination = Termination::new(Cause::ServerTimeout, Phase::Queue);
-    record.connections = Connections {
-        process: 5,
-        frontend: 5,
-        backend: 4,
-        server: 0,
-    };
+    record.connections = Connections { process: 5, frontend: 5, backend: 4, server: 0 };
     record.backend_queue = 1;
     assert_eq!(
         line(&record),
@@ -138,16 +122,10 @@ fn the_line_without_tcplog() {
     let mut record = hello();
     record.log = Arc::new(log(LogFormat::Connect));
     record.frontend = "term".into();
-    assert_eq!(
-        line(&record),
-        "Connect from 127.0.0.1:48548 to 127.0.0.1:15001 (term/TCP)"
-    );
+    assert_eq!(line(&record), "Connect from 127.0.0.1:48548 to 127.0.0.1:15001 (term/TCP)");
     record.client = Client::Tcp("[::1]:38878".parse().expect("address"));
     record.destination = Some("[::1]:15005".parse().expect("address"));
-    assert_eq!(
-        line(&record),
-        "Connect from ::1:38878 to ::1:15005 (term/TCP)"
-    );
+    assert_eq!(line(&record), "Connect from ::1:38878 to ::1:15005 (term/TCP)");
     record.client = Client::Unix { listener: 2 };
     record.destination = None;
     assert_eq!(line(&record), "Connect to unix:2 (term/TCP)");
@@ -177,19 +155,9 @@ fn options_decide_what_is_logged_and_how_urgently() {
         ((true, true, true), ended(Cause::ServerAbort, 0, 0), None),
     ];
     for ((dontlognull, dontlog_normal, separate_errors), mut record, level) in table {
-        let options = SessionLog {
-            dontlognull,
-            dontlog_normal,
-            separate_errors,
-            ..log(LogFormat::Tcp)
-        };
+        let options =
+            SessionLog { dontlognull, dontlog_normal, separate_errors, ..log(LogFormat::Tcp) };
         record.log = Arc::new(options);
-        assert_eq!(
-            severity(&record),
-            level,
-            "{:?} {}",
-            record.log,
-            record.termination
-        );
+        assert_eq!(severity(&record), level, "{:?} {}", record.log, record.termination);
     }
 }

@@ -34,17 +34,13 @@ impl First {
         let Some(Some(member)) = self.members.get(server.slot()) else {
             return;
         };
-        let key = load
-            .leaves_room(member)
-            .then_some((u64::from(member.id.0), 0));
+        let key = load.leaves_room(member).then_some((u64::from(member.id.0), 0));
         self.order.set(server.slot(), key);
     }
 
     /// The first server with room. `avoid` is taken only where it alone has.
     pub(super) fn pick(&self, avoid: Option<ServerIndex>) -> Option<ServerIndex> {
         let other = avoid.and_then(|avoid| self.order.first_but(avoid.slot()));
-        other
-            .or_else(|| self.order.first())
-            .map(ServerIndex::from_slot)
+        other.or_else(|| self.order.first()).map(ServerIndex::from_slot)
     }
 }

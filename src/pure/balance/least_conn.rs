@@ -83,20 +83,14 @@ impl LeastConn {
     /// The first server with room. `avoid` is taken only where it alone has.
     pub(super) fn pick(&self, avoid: Option<ServerIndex>) -> Option<ServerIndex> {
         let other = avoid.and_then(|avoid| self.order.first_but(avoid.slot()));
-        other
-            .or_else(|| self.order.first())
-            .map(ServerIndex::from_slot)
+        other.or_else(|| self.order.first()).map(ServerIndex::from_slot)
     }
 
     /// Puts a server behind all that have the same claim.
     fn arrive(&mut self, member: Member, load: Load) {
         self.arrivals += 1;
         let claim = claim(load, member.weight);
-        let entry = Entry {
-            member,
-            claim,
-            arrival: self.arrivals,
-        };
+        let entry = Entry { member, claim, arrival: self.arrivals };
         self.entries[member.server.slot()] = Some(entry);
     }
 
@@ -106,12 +100,8 @@ impl LeastConn {
         let Some(entry) = &self.entries[slot] else {
             return;
         };
-        let full = entry
-            .member
-            .maxconn
-            .is_some_and(|max| load.in_flight() >= max.get());
-        self.order
-            .set(slot, (!full).then_some((entry.claim, entry.arrival)));
+        let full = entry.member.maxconn.is_some_and(|max| load.in_flight() >= max.get());
+        self.order.set(slot, (!full).then_some((entry.claim, entry.arrival)));
     }
 
     fn take_out(&mut self, slot: usize) {

@@ -133,20 +133,13 @@ impl LiveSet {
         };
         let active: Box<[Member]> = chosen(false).collect();
         if !active.is_empty() {
-            return Self {
-                members: active,
-                tier: Tier::Active,
-            };
+            return Self { members: active, tier: Tier::Active };
         }
         let (members, tier): (Box<[Member]>, Tier) = match backups {
             Backups::First => (chosen(true).take(1).collect(), Tier::FirstBackup),
             Backups::All => (chosen(true).collect(), Tier::AllBackups),
         };
-        let tier = if members.is_empty() {
-            Tier::Active
-        } else {
-            tier
-        };
+        let tier = if members.is_empty() { Tier::Active } else { tier };
         Self { members, tier }
     }
 
@@ -177,10 +170,8 @@ fn member(candidate: &Candidate, divisor: u16) -> Option<Member> {
 /// The greatest common divisor of all weights above 0, backups and servers that are down included,
 /// so that a server's share of a map stays the same while others come and go; 1 if there is none.
 fn common_divisor(candidates: &[Candidate]) -> u16 {
-    let gcd = candidates
-        .iter()
-        .map(|candidate| candidate.weight.value())
-        .fold(0, |mut a, mut b| {
+    let gcd =
+        candidates.iter().map(|candidate| candidate.weight.value()).fold(0, |mut a, mut b| {
             while b != 0 {
                 (a, b) = (b, a % b);
             }
@@ -213,35 +204,19 @@ mod tests {
     fn active_servers_come_before_backups() {
         // a b active, c d backups; up or not; expected without and with allbackups.
         for (up, first, all, tiers) in [
-            (
-                [true, true, true, true],
-                vec![0, 1],
-                vec![0, 1],
-                [Tier::Active, Tier::Active],
-            ),
-            (
-                [false, true, true, true],
-                vec![1],
-                vec![1],
-                [Tier::Active, Tier::Active],
-            ),
+            ([true, true, true, true], vec![0, 1], vec![0, 1], [Tier::Active, Tier::Active]),
+            ([false, true, true, true], vec![1], vec![1], [Tier::Active, Tier::Active]),
             (
                 [false, false, true, true],
                 vec![2],
                 vec![2, 3],
                 [Tier::FirstBackup, Tier::AllBackups],
             ),
-            (
-                [false, false, false, true],
-                vec![3],
-                vec![3],
-                [Tier::FirstBackup, Tier::AllBackups],
-            ),
+            ([false, false, false, true], vec![3], vec![3], [Tier::FirstBackup, Tier::AllBackups]),
             ([false; 4], vec![], vec![], [Tier::Active, Tier::Active]),
         ] {
-            let candidates: Vec<_> = (0..4)
-                .map(|i| candidate(i, 1, i >= 2, up[i as usize]))
-                .collect();
+            let candidates: Vec<_> =
+                (0..4).map(|i| candidate(i, 1, i >= 2, up[i as usize])).collect();
             let sets = [Backups::First, Backups::All].map(|mode| LiveSet::build(&candidates, mode));
             assert_eq!([places(&sets[0]), places(&sets[1])], [first, all], "{up:?}");
             assert_eq!(sets.map(|set| set.tier()), tiers, "{up:?}");
@@ -258,14 +233,10 @@ mod tests {
     #[test]
     fn map_shares_are_reduced_by_all_weights_even_of_servers_that_are_down() {
         let shares = |weights: [u16; 3], up: [bool; 3]| -> Vec<u16> {
-            let candidates: Vec<_> = (0..3)
-                .map(|i| candidate(i, weights[i as usize], false, up[i as usize]))
-                .collect();
+            let candidates: Vec<_> =
+                (0..3).map(|i| candidate(i, weights[i as usize], false, up[i as usize])).collect();
             let set = LiveSet::build(&candidates, Backups::First);
-            set.members()
-                .iter()
-                .map(|member| member.map_weight.get())
-                .collect()
+            set.members().iter().map(|member| member.map_weight.get()).collect()
         };
         assert_eq!(shares([4, 6, 8], [true; 3]), [2, 3, 4]);
         assert_eq!(shares([4, 6, 3], [true, true, false]), [4, 6]);
@@ -277,14 +248,8 @@ mod tests {
     fn effective_weights_keep_their_range() {
         assert_eq!(EffectiveWeight::new(0), None);
         assert_eq!(EffectiveWeight::new(4097), None);
-        assert_eq!(
-            EffectiveWeight::full(Weight::MAX).map(EffectiveWeight::value),
-            Some(4096)
-        );
-        assert_eq!(
-            EffectiveWeight::full(Weight::DEFAULT).map(EffectiveWeight::value),
-            Some(16)
-        );
+        assert_eq!(EffectiveWeight::full(Weight::MAX).map(EffectiveWeight::value), Some(4096));
+        assert_eq!(EffectiveWeight::full(Weight::DEFAULT).map(EffectiveWeight::value), Some(16));
         assert_eq!(EffectiveWeight::full(Weight::new(0).unwrap()), None);
     }
 }

@@ -15,9 +15,7 @@ impl Load {
     /// Whether one more session may start at once. Those already waiting come first.
     #[must_use]
     pub fn leaves_room(self, member: &Member) -> bool {
-        member
-            .maxconn
-            .is_none_or(|max| self.queued == 0 && self.served < max.get())
+        member.maxconn.is_none_or(|max| self.queued == 0 && self.served < max.get())
     }
 
     /// Sessions started and waiting.

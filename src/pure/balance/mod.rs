@@ -108,14 +108,10 @@ struct Tiers<S> {
 impl<S> Tiers<S> {
     fn new(live: &LiveSet, new: impl Fn(&[Member]) -> S) -> Self {
         match live.tier() {
-            Tier::Active => Self {
-                active: new(live.members()),
-                backup: None,
-            },
-            Tier::FirstBackup | Tier::AllBackups => Self {
-                active: new(&[]),
-                backup: Some(new(live.members())),
-            },
+            Tier::Active => Self { active: new(live.members()), backup: None },
+            Tier::FirstBackup | Tier::AllBackups => {
+                Self { active: new(&[]), backup: Some(new(live.members())) }
+            }
         }
     }
 
@@ -172,13 +168,7 @@ impl Policy {
             Algorithm::Random { draws } => State::Random(Random::new(draws, members)),
         };
         let places = places(&live);
-        Self {
-            algorithm,
-            live,
-            loads,
-            places,
-            state,
-        }
+        Self { algorithm, live, loads, places, state }
     }
 
     /// The policy in force.
@@ -203,10 +193,7 @@ impl Policy {
     /// queues up without asking for a pick and cannot overtake them.
     #[must_use]
     pub fn queue_means_full(&self) -> bool {
-        matches!(
-            self.algorithm,
-            Algorithm::RoundRobin | Algorithm::StaticRr | Algorithm::First
-        )
+        matches!(self.algorithm, Algorithm::RoundRobin | Algorithm::StaticRr | Algorithm::First)
     }
 
     /// Goes on with another live set. Servers that stay keep their turns.
@@ -257,10 +244,7 @@ impl Policy {
     /// A session ceased to wait for this server, whether it got a slot (then
     /// [`handle_started`](Self::handle_started) follows) or left.
     pub fn handle_dequeued(&mut self, server: ServerIndex) {
-        debug_assert!(
-            self.load(server).queued > 0,
-            "a place in a queue is left once"
-        );
+        debug_assert!(self.load(server).queued > 0, "a place in a queue is left once");
         self.change(server, |load| load.queued = load.queued.saturating_sub(1));
     }
 
@@ -269,13 +253,7 @@ impl Policy {
     /// The pick takes a turn but no slot: [`handle_started`](Self::handle_started) does, and
     /// belongs under the same lock.
     pub fn pick(&mut self, request: &Request, mut random: impl FnMut() -> u64) -> Pick {
-        let Self {
-            live,
-            loads,
-            places,
-            state,
-            algorithm: _,
-        } = self;
+        let Self { live, loads, places, state, algorithm: _ } = self;
         let members = live.members();
         if members.is_empty() {
             return Pick::NoServer;
@@ -286,18 +264,11 @@ impl Policy {
             place.is_some_and(|place| loads.of(server).leaves_room(&members[place]))
         };
         let bound_to = |server| {
-            if has_room(server) {
-                Pick::Server(server)
-            } else {
-                Pick::QueueAt(server)
-            }
+            if has_room(server) { Pick::Server(server) } else { Pick::QueueAt(server) }
         };
         // These policies do not ask whether the one backup has room: a session waits for it alone.
         if live.tier() == Tier::FirstBackup
-            && matches!(
-                state,
-                State::RoundRobin(_) | State::LeastConn(_) | State::First(_)
-            )
+            && matches!(state, State::RoundRobin(_) | State::LeastConn(_) | State::First(_))
         {
             return bound_to(members[0].server);
         }
@@ -308,9 +279,7 @@ impl Policy {
             State::First(state) => state.pick(request.avoid),
             State::Source(map) => match request.client {
                 Some(client) => {
-                    return map
-                        .at(source::hash(client))
-                        .map_or(Pick::NoServer, bound_to);
+                    return map.at(source::hash(client)).map_or(Pick::NoServer, bound_to);
                 }
                 None => map.walk(has_room, request.avoid),
             },
@@ -338,11 +307,7 @@ impl Policy {
 }
 
 fn places(live: &LiveSet) -> Vec<Option<usize>> {
-    let last = live
-        .members()
-        .iter()
-        .map(|member| member.server.slot())
-        .max();
+    let last = live.members().iter().map(|member| member.server.slot()).max();
     let mut places = vec![None; last.map_or(0, |last| last + 1)];
     for (place, member) in live.members().iter().enumerate() {
         places[member.server.slot()] = Some(place);

@@ -30,16 +30,8 @@ struct Column {
 impl Random {
     /// The table for `members`.
     pub(super) fn new(draws: NonZeroU32, members: &[Member]) -> Self {
-        let total = members
-            .iter()
-            .map(|member| u64::from(member.weight.value()))
-            .sum();
-        Self {
-            draws,
-            members: members.into(),
-            columns: columns(members, total),
-            total,
-        }
+        let total = members.iter().map(|member| u64::from(member.weight.value())).sum();
+        Self { draws, members: members.into(), columns: columns(members, total), total }
     }
 
     /// Carries the number of draws over to other members.
@@ -77,11 +69,7 @@ impl Random {
         let place = below(number >> 32, self.columns.len() as u64) as usize;
         let column = self.columns.get(place)?;
         let height = below(number & u64::from(u32::MAX), self.total);
-        let drawn = if height < column.own {
-            place
-        } else {
-            column.other
-        };
+        let drawn = if height < column.own { place } else { column.other };
         let member = self.members.get(drawn)?;
         if avoid == Some(member.server) {
             return Some(self.draw_other(member, random()).unwrap_or(member));
@@ -93,15 +81,12 @@ impl Random {
     fn draw_other(&self, avoided: &Member, number: u64) -> Option<&Member> {
         let total = self.total - u64::from(avoided.weight.value());
         let mut height = below(number >> 32, total);
-        self.members
-            .iter()
-            .filter(|member| member.server != avoided.server)
-            .find(|member| {
-                let weight = u64::from(member.weight.value());
-                let found = height < weight;
-                height = height.saturating_sub(weight);
-                found
-            })
+        self.members.iter().filter(|member| member.server != avoided.server).find(|member| {
+            let weight = u64::from(member.weight.value());
+            let found = height < weight;
+            height = height.saturating_sub(weight);
+            found
+        })
     }
 }
 

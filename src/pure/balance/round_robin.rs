@@ -147,11 +147,7 @@ impl RoundRobin {
         }
         // Within a window those passed over get the place a visit would have given them; where the
         // window ended meanwhile that place means nothing any more.
-        for &slot in passed_over
-            .iter()
-            .rev()
-            .filter(|&&slot| chosen != Some(slot))
-        {
+        for &slot in passed_over.iter().rev().filter(|&&slot| chosen != Some(slot)) {
             if window_over {
                 self.put_fresh(slot);
             } else {
@@ -254,14 +250,7 @@ impl RoundRobin {
         }
         let weight = member.weight.value();
         self.total += u64::from(weight);
-        let new = Entry {
-            weight,
-            due: 0,
-            last: 0,
-            saved: 0,
-            place: Place::Nowhere,
-            arrival: 0,
-        };
+        let new = Entry { weight, due: 0, last: 0, saved: 0, place: Place::Nowhere, arrival: 0 };
         self.entries[slot].get_or_insert(new).weight = weight;
     }
 
@@ -272,8 +261,7 @@ impl RoundRobin {
 
     fn put_fresh(&mut self, slot: usize) {
         let arrival = self.arrive(slot, Place::Fresh);
-        self.fresh
-            .insert((Reverse(self.entry(slot).weight), arrival, slot));
+        self.fresh.insert((Reverse(self.entry(slot).weight), arrival, slot));
     }
 
     /// Queues a server for its due turn, or for the window in which that lies.
@@ -281,8 +269,7 @@ impl RoundRobin {
         let (window, total) = (self.window, self.total);
         if self.entry(slot).due < window + total {
             let arrival = self.arrive(slot, Place::Current);
-            self.current
-                .insert((self.entry(slot).due_key(), arrival, slot));
+            self.current.insert((self.entry(slot).due_key(), arrival, slot));
             return;
         }
         let arrival = self.arrive(slot, Place::Later);
@@ -316,14 +303,10 @@ impl RoundRobin {
     }
 
     fn entry(&self, slot: usize) -> &Entry {
-        self.entries[slot]
-            .as_ref()
-            .expect("lists name only servers that have an entry")
+        self.entries[slot].as_ref().expect("lists name only servers that have an entry")
     }
 
     fn entry_mut(&mut self, slot: usize) -> &mut Entry {
-        self.entries[slot]
-            .as_mut()
-            .expect("lists name only servers that have an entry")
+        self.entries[slot].as_mut().expect("lists name only servers that have an entry")
     }
 }

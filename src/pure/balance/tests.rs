@@ -48,19 +48,9 @@ impl Backend {
             });
         }
         let policy = Policy::new(algorithm(balance), LiveSet::build(&candidates, backups));
-        let weights = candidates
-            .iter()
-            .map(|candidate| candidate.weight)
-            .collect();
+        let weights = candidates.iter().map(|candidate| candidate.weight).collect();
         let disabled = vec![false; candidates.len()];
-        Self {
-            names,
-            servers: candidates,
-            weights,
-            disabled,
-            backups,
-            policy,
-        }
+        Self { names, servers: candidates, weights, disabled, backups, policy }
     }
 
     fn slot(&self, name: char) -> usize {
@@ -82,17 +72,13 @@ impl Backend {
     fn publish(&mut self, slot: usize) {
         let weight = EffectiveWeight::full(self.weights[slot]);
         self.servers[slot].effective = weight.filter(|_| !self.disabled[slot]);
-        self.policy
-            .handle_live_set(LiveSet::build(&self.servers, self.backups));
+        self.policy.handle_live_set(LiveSet::build(&self.servers, self.backups));
     }
 
     /// Connects like a session with `option redispatch 1`: from server z, which refuses, it goes on
     /// to another. Returns the server that took it, if any may.
     fn connect(&mut self, client: IpAddr) -> Option<ServerIndex> {
-        let mut request = Request {
-            client: Some(client),
-            avoid: None,
-        };
+        let mut request = Request { client: Some(client), avoid: None };
         loop {
             let server = match self.policy.pick(&request, || 0) {
                 Pick::Server(server) => server,
@@ -117,9 +103,7 @@ fn algorithm(name: &str) -> Algorithm {
         "leastconn" => Algorithm::LeastConn,
         "first" => Algorithm::First,
         "source" => Algorithm::Source,
-        "random" => Algorithm::Random {
-            draws: NonZeroU32::new(2).unwrap(),
-        },
+        "random" => Algorithm::Random { draws: NonZeroU32::new(2).unwrap() },
         _ => panic!("no such policy: {name}"),
     }
 }
@@ -138,11 +122,8 @@ fn expand(picks: &str) -> String {
 #[test]
 fn picks_are_those_recorded_from_haproxy() {
     let others = [[127, 1, 2, 3], [127, 255, 255, 254], [127, 99, 0, 77]];
-    let clients: Vec<IpAddr> = (1..=20)
-        .map(|last| [127, 0, 0, last])
-        .chain(others)
-        .map(IpAddr::from)
-        .collect();
+    let clients: Vec<IpAddr> =
+        (1..=20).map(|last| [127, 0, 0, last]).chain(others).map(IpAddr::from).collect();
     for &(balance, servers, script) in observed::ROWS {
         let mut backend = Backend::new(balance, servers);
         let mut sessions_stay = false;
@@ -194,11 +175,7 @@ fn a_lone_backup_is_waited_for_and_full_active_servers_are_not() {
         ("first", "x=0 a/1+ allbackups", Pick::QueueAny),
         ("random", "x=0 a/1+ b/1+", Pick::QueueAny),
         ("source", "x=0 a/1+ b/1+", Pick::QueueAt(ServerIndex(1))),
-        (
-            "source",
-            "x=0 a/1+ allbackups",
-            Pick::QueueAt(ServerIndex(1)),
-        ),
+        ("source", "x=0 a/1+ allbackups", Pick::QueueAt(ServerIndex(1))),
         ("source", "a/1", Pick::QueueAt(ServerIndex(0))),
     ] {
         let mut policy = Backend::new(balance, servers).policy;
@@ -206,10 +183,7 @@ fn a_lone_backup_is_waited_for_and_full_active_servers_are_not() {
         for &server in &members {
             policy.handle_started(server);
         }
-        let request = Request {
-            client: Some([127, 0, 0, 1].into()),
-            avoid: None,
-        };
+        let request = Request { client: Some([127, 0, 0, 1].into()), avoid: None };
         assert_eq!(policy.pick(&request, || 0), full, "{balance}: {servers}");
         policy.handle_ended(members[0]);
         let first = Pick::Server(members[0]);
@@ -227,10 +201,7 @@ fn a_server_to_avoid_is_taken_where_no_other_has_room() {
     for balance in ["roundrobin", "static-rr", "leastconn", "first", "random"] {
         let mut policy = Backend::new(balance, "a/1 b/1").policy;
         let [a, b] = [ServerIndex(0), ServerIndex(1)];
-        let request = Request {
-            client: None,
-            avoid: Some(a),
-        };
+        let request = Request { client: None, avoid: Some(a) };
         assert_eq!(policy.pick(&request, || 0), Pick::Server(b), "{balance}");
         if balance != "random" {
             policy.handle_started(b);
@@ -249,23 +220,11 @@ fn sessions_still_count_under_another_policy() {
         let live = policy.live().clone();
         let mut policy = policy.replaced(algorithm(balance), live);
         let avoid = None;
-        let pick = policy.pick(
-            &Request {
-                client: None,
-                avoid,
-            },
-            || u64::MAX,
-        );
+        let pick = policy.pick(&Request { client: None, avoid }, || u64::MAX);
         assert_eq!(pick, Pick::Server(ServerIndex(1)), "{balance}");
         policy.handle_started(ServerIndex(1));
         policy.handle_ended(ServerIndex(0));
-        let pick = policy.pick(
-            &Request {
-                client: None,
-                avoid,
-            },
-            || 0,
-        );
+        let pick = policy.pick(&Request { client: None, avoid }, || 0);
         assert_eq!(pick, Pick::Server(ServerIndex(0)), "{balance}");
     }
 }
@@ -273,25 +232,14 @@ fn sessions_still_count_under_another_policy() {
 #[test]
 fn source_spreads_ipv6_by_its_words_and_walks_without_an_address() {
     let mut policy = Backend::new("source", "a b c").policy;
-    let mut pick = |client| {
-        policy.pick(
-            &Request {
-                client,
-                avoid: None,
-            },
-            || 0,
-        )
-    };
+    let mut pick = |client| policy.pick(&Request { client, avoid: None }, || 0);
     let v6 = Ipv6Addr::new(0, 1, 0, 2, 0, 4, 0, 8);
     // 1 ^ 2 ^ 4 ^ 8 = 15, which is 0 modulo 3.
     assert_eq!(pick(Some(v6.into())), Pick::Server(ServerIndex(0)));
     let v6 = Ipv6Addr::new(0, 1, 0, 2, 0, 4, 0, 9);
     assert_eq!(pick(Some(v6.into())), Pick::Server(ServerIndex(2)));
     let walk: Vec<_> = (0..4).map(|_| pick(None)).collect();
-    assert_eq!(
-        walk,
-        [0, 1, 2, 0].map(|place| Pick::Server(ServerIndex(place)))
-    );
+    assert_eq!(walk, [0, 1, 2, 0].map(|place| Pick::Server(ServerIndex(place))));
 }
 
 /// A fixed stream of random numbers (SplitMix64).
@@ -310,9 +258,7 @@ fn random_draws_follow_the_weights() {
     for draws in [1, 2, 3] {
         let mut policy = Backend::new("random", "a=5 b=3 c=2 d=0").policy;
         policy = Policy::new(
-            Algorithm::Random {
-                draws: NonZeroU32::new(draws).unwrap(),
-            },
+            Algorithm::Random { draws: NonZeroU32::new(draws).unwrap() },
             policy.live().clone(),
         );
         let mut numbers = random_numbers(1);
@@ -324,10 +270,7 @@ fn random_draws_follow_the_weights() {
             counts[server.slot()] += 1;
         }
         for (count, share) in counts.into_iter().zip([10_000, 6_000, 4_000, 0]) {
-            assert!(
-                (count - share).abs() <= share / 20,
-                "{draws} draws: {counts:?}"
-            );
+            assert!((count - share).abs() <= share / 20, "{draws} draws: {counts:?}");
         }
     }
 }
@@ -426,10 +369,7 @@ fn check(backend: &Backend, request: &Request, pick: Pick) {
     let member = |server| members.iter().find(|member| member.server == server);
     match pick {
         Pick::Server(server) => {
-            assert!(
-                backend.servers[server.slot()].effective.is_some(),
-                "weight 0 was picked"
-            );
+            assert!(backend.servers[server.slot()].effective.is_some(), "weight 0 was picked");
             assert!(has_room(member(server).expect("picked from the live set")));
             let others = members.iter().any(|m| m.server != server && has_room(m));
             let may_avoid = policy.algorithm() != Algorithm::Source;
@@ -460,9 +400,7 @@ fn visit(policy: &mut Policy) -> ServerIndex {
 }
 
 fn spec(weights: &[u16]) -> String {
-    let servers = ('a'..'y')
-        .zip(weights)
-        .map(|(name, weight)| format!("{name}={weight}"));
+    let servers = ('a'..'y').zip(weights).map(|(name, weight)| format!("{name}={weight}"));
     servers.collect::<Vec<_>>().join(" ")
 }
 

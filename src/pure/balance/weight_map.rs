@@ -21,10 +21,7 @@ pub(super) struct WeightMap {
 impl WeightMap {
     /// The map of `members`; a walk starts at its first turn.
     pub(super) fn new(members: &[Member]) -> Self {
-        Self {
-            turns: spread(members),
-            next: 0,
-        }
+        Self { turns: spread(members), next: 0 }
     }
 
     /// Replaces the turns. The walk goes on at the same turn, or at the first where that is gone.
@@ -62,9 +59,7 @@ impl WeightMap {
 
     /// The server that owns `hash`, `None` in an empty map.
     pub(super) fn at(&self, hash: u32) -> Option<ServerIndex> {
-        let turns = u32::try_from(self.turns.len())
-            .ok()
-            .filter(|&turns| turns > 0)?;
+        let turns = u32::try_from(self.turns.len()).ok().filter(|&turns| turns > 0)?;
         Some(self.turns[(hash % turns) as usize])
     }
 }
@@ -79,13 +74,11 @@ fn spread(members: &[Member]) -> Box<[ServerIndex]> {
     // The turn, counted from 1, before which a server gets its n-th credit.
     let credit_turn = |place: usize, nth: u64| (nth * round).div_ceil(weight(place));
 
-    let mut standings: BTreeSet<(Reverse<i64>, usize)> = (0..members.len())
-        .map(|place| (Reverse(0), place))
-        .collect();
+    let mut standings: BTreeSet<(Reverse<i64>, usize)> =
+        (0..members.len()).map(|place| (Reverse(0), place)).collect();
     let mut credits = vec![0i64; members.len()];
-    let mut coming: BinaryHeap<Reverse<(u64, usize, u64)>> = (0..members.len())
-        .map(|place| Reverse((credit_turn(place, 1), place, 1)))
-        .collect();
+    let mut coming: BinaryHeap<Reverse<(u64, usize, u64)>> =
+        (0..members.len()).map(|place| Reverse((credit_turn(place, 1), place, 1))).collect();
     let mut change = |standings: &mut BTreeSet<_>, place: usize, by: i64| {
         standings.remove(&(Reverse(credits[place]), place));
         credits[place] += by;

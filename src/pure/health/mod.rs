@@ -33,7 +33,6 @@ use risefall::RiseFall;
 use schedule::Intervals;
 use verdict::{Class, Verdict};
 
-
 /// What a server is worth right now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Standing {
@@ -118,14 +117,8 @@ impl Health {
         Self {
             disabled: settings.disabled,
             admin,
-            checks: settings
-                .check
-                .map(|check| Checks::new(now + start_offset, &check)),
-            standing: if admin.is_maint() {
-                Standing::Maint
-            } else {
-                Standing::Up
-            },
+            checks: settings.check.map(|check| Checks::new(now + start_offset, &check)),
+            standing: if admin.is_maint() { Standing::Maint } else { Standing::Up },
             last_change: now,
             downtime: Duration::ZERO,
             failed_checks: 0,
@@ -154,14 +147,8 @@ impl Health {
     /// The running check ended at `now`. A verdict nobody waits for is ignored. `random` must be
     /// uniform; it spreads the next check.
     pub fn handle_verdict(&mut self, now: Instant, verdict: Verdict, random: u64) -> Outcome {
-        let nothing = Outcome {
-            transition: None,
-            news: false,
-        };
-        let Some(checks) = self
-            .checks
-            .as_mut()
-            .filter(|checks| checks.schedule.is_running())
+        let nothing = Outcome { transition: None, news: false };
+        let Some(checks) = self.checks.as_mut().filter(|checks| checks.schedule.is_running())
         else {
             return nothing;
         };
@@ -176,10 +163,7 @@ impl Health {
         let news = moved || checks.last.as_ref().map(|last| last.status) != Some(verdict.status);
         checks.plan_next(now, &verdict, random);
         checks.last = Some(verdict);
-        Outcome {
-            transition: self.settle(now),
-            news,
-        }
+        Outcome { transition: self.settle(now), news }
     }
 
     /// The running check was given up without a verdict; it is due again at once.
@@ -253,9 +237,7 @@ impl Health {
     /// A check runs.
     #[must_use]
     pub fn is_checking(&self) -> bool {
-        self.checks
-            .as_ref()
-            .is_some_and(|checks| checks.schedule.is_running())
+        self.checks.as_ref().is_some_and(|checks| checks.schedule.is_running())
     }
 
     /// When the standing last changed; the start, before that.
@@ -339,12 +321,7 @@ impl Health {
             Some(checks) => (checks.score.is_up(), checks.conditional),
             None => (true, false),
         };
-        match (
-            self.admin.is_maint(),
-            passing,
-            conditional,
-            self.admin.is_drain(),
-        ) {
+        match (self.admin.is_maint(), passing, conditional, self.admin.is_drain()) {
             (true, _, _, _) => Standing::Maint,
             (false, false, _, _) => Standing::Down,
             (false, true, true, _) => Standing::Stopping,

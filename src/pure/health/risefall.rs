@@ -42,11 +42,7 @@ impl RiseFall {
     /// Up with one life: the first failure takes the server down.
     #[must_use]
     pub fn new(rise: NonZeroU16, fall: NonZeroU16) -> Self {
-        Self {
-            rise,
-            fall,
-            score: u32::from(rise.get()),
-        }
+        Self { rise, fall, score: u32::from(rise.get()) }
     }
 
     /// Counts a result.
@@ -68,10 +64,7 @@ impl RiseFall {
             (true, false) => Some(Flip::Down),
             _ => None,
         };
-        Moved {
-            counted: self.score != before,
-            flip,
-        }
+        Moved { counted: self.score != before, flip }
     }
 
     /// Back to up with one life, as after maintenance.
@@ -128,11 +121,7 @@ impl RiseFall {
     /// HAProxy's `a/b`: lives left of `fall` while up, passes seen of `rise` while down.
     #[must_use]
     pub fn progress(&self) -> (u32, u16) {
-        if self.is_up() {
-            (self.lives(), self.fall.get())
-        } else {
-            (self.score, self.rise.get())
-        }
+        if self.is_up() { (self.lives(), self.fall.get()) } else { (self.score, self.rise.get()) }
     }
 
     fn lives(&self) -> u32 {

@@ -77,10 +77,7 @@ const SPREAD_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// The smallest interval of `inters` that start-up is spread over; zero when none is slow enough.
 #[must_use]
 pub fn start_interval(inters: impl Iterator<Item = Duration>) -> Duration {
-    inters
-        .filter(|&inter| inter >= SPREAD_INTERVAL_MIN)
-        .min()
-        .unwrap_or_default()
+    inters.filter(|&inter| inter >= SPREAD_INTERVAL_MIN).min().unwrap_or_default()
 }
 
 /// How long after start the first check of server `index` of `count` runs: a fraction of the larger
@@ -135,22 +132,13 @@ impl Schedule {
     /// First check at `due`.
     #[must_use]
     pub fn new(due: Instant) -> Self {
-        Self {
-            due,
-            hinted: false,
-            running: None,
-            hint_floor: None,
-        }
+        Self { due, hinted: false, running: None, hint_floor: None }
     }
 
     /// When the next check must start; `None` while one runs.
     #[must_use]
     pub fn next_check(&self) -> Option<Instant> {
-        if self.running.is_some() {
-            None
-        } else {
-            Some(self.due)
-        }
+        if self.running.is_some() { None } else { Some(self.due) }
     }
 
     /// A check runs.
@@ -163,10 +151,7 @@ impl Schedule {
     /// effect.
     pub fn handle_started(&mut self) {
         if self.running.is_none() {
-            self.running = Some(Running {
-                hinted: self.hinted,
-                again: false,
-            });
+            self.running = Some(Running { hinted: self.hinted, again: false });
             self.hinted = false;
         }
     }
@@ -233,12 +218,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn intervals(spread_percent: u8) -> Intervals {
-        Intervals {
-            inter: 2000 * MS,
-            fastinter: 500 * MS,
-            downinter: 5000 * MS,
-            spread_percent,
-        }
+        Intervals { inter: 2000 * MS, fastinter: 500 * MS, downinter: 5000 * MS, spread_percent }
     }
 
     #[test]

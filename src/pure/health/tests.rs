@@ -14,14 +14,7 @@ fn settings(disabled: bool) -> Settings {
         downinter: 4000 * MS,
         spread_percent: 0,
     };
-    Settings {
-        check: Some(CheckSettings {
-            intervals,
-            rise: limit(2),
-            fall: limit(3),
-        }),
-        disabled,
-    }
+    Settings { check: Some(CheckSettings { intervals, rise: limit(2), fall: limit(3) }), disabled }
 }
 
 fn check(health: &mut Health, now: Instant, verdict: Verdict) -> Outcome {
@@ -55,12 +48,7 @@ fn life_of_a_server_row_by_row() {
         (refused(), None, "DOWN", 4000),
         (ok(), None, "DOWN 1/2", 500),
         (ok(), moved(Standing::Down, Standing::Up), "UP", 2000),
-        (
-            not_found(),
-            moved(Standing::Up, Standing::Stopping),
-            "NOLB",
-            2000,
-        ),
+        (not_found(), moved(Standing::Up, Standing::Stopping), "NOLB", 2000),
         (Verdict::new(CheckStatus::L7Status), None, "NOLB 2/3", 500),
         (ok(), moved(Standing::Stopping, Standing::Up), "UP", 2000),
     ];
@@ -136,13 +124,7 @@ fn maintenance_pauses_checks_and_voids_the_running_one() {
     assert_eq!(health.status(), "UP 1/3");
     assert_eq!(health.next_check(), None, "the old check still runs");
     let outcome = health.handle_verdict(now + 2 * MS, refused(), 0);
-    assert_eq!(
-        outcome,
-        Outcome {
-            transition: None,
-            news: false
-        }
-    );
+    assert_eq!(outcome, Outcome { transition: None, news: false });
     assert_eq!(health.next_check(), Some(now + 2 * MS));
 }
 
@@ -180,15 +162,9 @@ fn downtime_adds_up_over_down_and_maintenance() {
 #[test]
 fn a_server_without_check_is_up_and_asks_for_none() {
     let now = Instant::now();
-    let unchecked = Settings {
-        check: None,
-        disabled: false,
-    };
+    let unchecked = Settings { check: None, disabled: false };
     let mut health = Health::new(now, &unchecked, Duration::ZERO);
-    assert_eq!(
-        (health.status().as_str(), health.next_check()),
-        ("no check", None)
-    );
+    assert_eq!((health.status().as_str(), health.next_check()), ("no check", None));
     health.handle_hint(now);
     assert_eq!(health.standing(), Standing::Up);
     health.handle_command(now, Command::Drain);
@@ -206,15 +182,8 @@ fn a_reload_keeps_health() {
     }
     assert_eq!(health.reconfigure(now, &faster, Duration::ZERO), None);
     assert_eq!(health.status(), "DOWN");
-    assert_eq!(
-        health.next_check(),
-        Some(now + 50 * MS),
-        "a shorter interval counts at once"
-    );
-    let unchecked = Settings {
-        check: None,
-        disabled: false,
-    };
+    assert_eq!(health.next_check(), Some(now + 50 * MS), "a shorter interval counts at once");
+    let unchecked = Settings { check: None, disabled: false };
     let freed = health.reconfigure(now, &unchecked, Duration::ZERO);
     assert_eq!(freed, moved(Standing::Down, Standing::Up));
     let disabled = health.reconfigure(now, &settings(true), 30 * MS);

@@ -69,102 +69,27 @@ pub enum Class {
 const STATUSES: [(CheckStatus, &str, &str, Class); 18] = [
     (CheckStatus::Unknown, "UNK", "Unknown", Class::Neutral),
     (CheckStatus::Init, "INI", "Initializing", Class::Neutral),
-    (
-        CheckStatus::HealthAnalyze,
-        "HANA",
-        "Health analyze",
-        Class::Failed,
-    ),
-    (
-        CheckStatus::SocketError,
-        "SOCKERR",
-        "Socket error",
-        Class::Failed,
-    ),
-    (
-        CheckStatus::L4Ok,
-        "L4OK",
-        "Layer4 check passed",
-        Class::Passed,
-    ),
-    (
-        CheckStatus::L4Timeout,
-        "L4TOUT",
-        "Layer4 timeout",
-        Class::Failed,
-    ),
-    (
-        CheckStatus::L4Con,
-        "L4CON",
-        "Layer4 connection problem",
-        Class::Failed,
-    ),
-    (
-        CheckStatus::L6Ok,
-        "L6OK",
-        "Layer6 check passed",
-        Class::Passed,
-    ),
-    (
-        CheckStatus::L6Timeout,
-        "L6TOUT",
-        "Layer6 timeout",
-        Class::Failed,
-    ),
-    (
-        CheckStatus::L6Response,
-        "L6RSP",
-        "Layer6 invalid response",
-        Class::Failed,
-    ),
-    (
-        CheckStatus::L7Timeout,
-        "L7TOUT",
-        "Layer7 timeout",
-        Class::Failed,
-    ),
-    (
-        CheckStatus::L7Response,
-        "L7RSP",
-        "Layer7 invalid response",
-        Class::Failed,
-    ),
-    (
-        CheckStatus::L7Ok,
-        "L7OK",
-        "Layer7 check passed",
-        Class::Passed,
-    ),
+    (CheckStatus::HealthAnalyze, "HANA", "Health analyze", Class::Failed),
+    (CheckStatus::SocketError, "SOCKERR", "Socket error", Class::Failed),
+    (CheckStatus::L4Ok, "L4OK", "Layer4 check passed", Class::Passed),
+    (CheckStatus::L4Timeout, "L4TOUT", "Layer4 timeout", Class::Failed),
+    (CheckStatus::L4Con, "L4CON", "Layer4 connection problem", Class::Failed),
+    (CheckStatus::L6Ok, "L6OK", "Layer6 check passed", Class::Passed),
+    (CheckStatus::L6Timeout, "L6TOUT", "Layer6 timeout", Class::Failed),
+    (CheckStatus::L6Response, "L6RSP", "Layer6 invalid response", Class::Failed),
+    (CheckStatus::L7Timeout, "L7TOUT", "Layer7 timeout", Class::Failed),
+    (CheckStatus::L7Response, "L7RSP", "Layer7 invalid response", Class::Failed),
+    (CheckStatus::L7Ok, "L7OK", "Layer7 check passed", Class::Passed),
     (
         CheckStatus::L7OkConditional,
         "L7OKC",
         "Layer7 check conditionally passed",
         Class::Conditional,
     ),
-    (
-        CheckStatus::L7Status,
-        "L7STS",
-        "Layer7 wrong status",
-        Class::Failed,
-    ),
-    (
-        CheckStatus::ProcessError,
-        "PROCERR",
-        "External check error",
-        Class::Failed,
-    ),
-    (
-        CheckStatus::ProcessTimeout,
-        "PROCTOUT",
-        "External check timeout",
-        Class::Failed,
-    ),
-    (
-        CheckStatus::ProcessOk,
-        "PROCOK",
-        "External check passed",
-        Class::Passed,
-    ),
+    (CheckStatus::L7Status, "L7STS", "Layer7 wrong status", Class::Failed),
+    (CheckStatus::ProcessError, "PROCERR", "External check error", Class::Failed),
+    (CheckStatus::ProcessTimeout, "PROCTOUT", "External check timeout", Class::Failed),
+    (CheckStatus::ProcessOk, "PROCOK", "External check passed", Class::Passed),
 ];
 
 impl CheckStatus {
@@ -239,13 +164,7 @@ impl Verdict {
     #[must_use]
     pub fn new(status: CheckStatus) -> Self {
         let code = status.has_code().then_some(0);
-        Self {
-            status,
-            code,
-            duration: Duration::ZERO,
-            heard: false,
-            info: Box::default(),
-        }
+        Self { status, code, duration: Duration::ZERO, heard: false, info: Box::default() }
     }
 
     /// The same with what the server or the system said, made printable and cut to size.
@@ -306,12 +225,7 @@ mod tests {
     #[test]
     fn table_is_complete_and_in_order() {
         let numbers: Vec<u8> = CheckStatus::all().map(CheckStatus::number).collect();
-        assert_eq!(
-            numbers,
-            [
-                0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20
-            ]
-        );
+        assert_eq!(numbers, [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20]);
         for status in CheckStatus::all() {
             assert!(!status.name().is_empty() && !status.text().is_empty());
         }
@@ -331,14 +245,8 @@ mod tests {
     #[test]
     fn only_statuses_of_layer_7_and_processes_carry_a_code() {
         assert_eq!(Verdict::new(CheckStatus::L7Ok).code, Some(0));
-        assert_eq!(
-            Verdict::new(CheckStatus::L7Status).with_code(1045).code,
-            Some(1045)
-        );
-        assert_eq!(
-            Verdict::new(CheckStatus::L7Response).with_code(7).code,
-            None
-        );
+        assert_eq!(Verdict::new(CheckStatus::L7Status).with_code(1045).code, Some(1045));
+        assert_eq!(Verdict::new(CheckStatus::L7Response).with_code(7).code, None);
         assert_eq!(Verdict::new(CheckStatus::L4Ok).code, None);
     }
 }

@@ -10,18 +10,13 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            bytes_max,
-            closed: false,
-        }
+        Self { bytes: Vec::new(), bytes_max, closed: false }
     }
 
     /// Appends what fits; the rest is dropped, and the answer is full.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let room = self.bytes_max - self.bytes.len();
-        self.bytes
-            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     /// No more will come.

@@ -34,11 +34,7 @@ pub(super) fn judge(expect: &Expect, answer: &Answer) -> Judgement {
     if !found && !answer.is_final() && expect.min_recv.is_none() {
         return Judgement::More;
     }
-    if found == expect.negated {
-        Judgement::Unmet
-    } else {
-        Judgement::Met
-    }
+    if found == expect.negated { Judgement::Unmet } else { Judgement::Met }
 }
 
 /// Whether `pattern` occurs in `bytes`.
@@ -55,9 +51,7 @@ pub(super) fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     if needle.is_empty() {
         return Some(0);
     }
-    bytes
-        .windows(needle.len())
-        .position(|window| window == needle)
+    bytes.windows(needle.len()).position(|window| window == needle)
 }
 
 fn hex_dump(bytes: &[u8]) -> String {

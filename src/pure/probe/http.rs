@@ -6,8 +6,8 @@ use super::answer::Answer;
 use super::expect::contains;
 use super::http_head::{Body, Head, Parsed, body, parse};
 use super::{Close, Connect, Input, Opening, Reached, Step};
-use crate::pure::probe::kind::{HttpCheck, HttpExpect, HttpMatch, Pattern};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::pure::probe::kind::{HttpCheck, HttpExpect, HttpMatch, Pattern};
 
 /// The status that `disable-on-404` takes for "no new sessions, please".
 const NOT_FOUND: u16 = 404;
@@ -25,12 +25,7 @@ pub(super) struct Http<'a> {
 impl<'a> Http<'a> {
     pub(super) fn new(check: &'a HttpCheck, answer_bytes_max: usize, down: bool) -> Self {
         let answer = Answer::new(answer_bytes_max);
-        Self {
-            check,
-            down,
-            reached: Reached::Connecting,
-            answer,
-        }
+        Self { check, down, reached: Reached::Connecting, answer }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
@@ -70,26 +65,15 @@ impl<'a> Http<'a> {
         }
         match &self.check.expect {
             None => judge_status(&head, (200..400).contains(&head.status)),
-            Some(HttpExpect {
-                negated,
-                matcher: HttpMatch::Status(ranges),
-            }) => {
-                let within = ranges
-                    .iter()
-                    .any(|&(low, high)| (low..=high).contains(&head.status));
+            Some(HttpExpect { negated, matcher: HttpMatch::Status(ranges) }) => {
+                let within = ranges.iter().any(|&(low, high)| (low..=high).contains(&head.status));
                 judge_status(&head, within != *negated)
             }
-            Some(HttpExpect {
-                negated,
-                matcher: HttpMatch::StatusRegex(pattern),
-            }) => {
+            Some(HttpExpect { negated, matcher: HttpMatch::StatusRegex(pattern) }) => {
                 let matches = contains(pattern, head.status.to_string().as_bytes());
                 judge_status(&head, matches != *negated)
             }
-            Some(HttpExpect {
-                negated,
-                matcher: HttpMatch::Body(pattern),
-            }) => {
+            Some(HttpExpect { negated, matcher: HttpMatch::Body(pattern) }) => {
                 let mut body = body(&head);
                 body.complete |= self.answer.is_final();
                 judge_body(&head, &body, pattern, *negated)

@@ -71,12 +71,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
         };
         rest = after;
         if header.is_empty() {
-            return Parsed::Head(Head {
-                status,
-                reason,
-                framing: bodied(status, framing),
-                rest,
-            });
+            return Parsed::Head(Head { status, reason, framing: bodied(status, framing), rest });
         }
         let folded = header.starts_with(b" ") || header.starts_with(b"\t");
         if folded && !first {
@@ -93,17 +88,11 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
 /// The body as far as it has come.
 pub(super) fn body(head: &Head<'_>) -> Body {
     match head.framing {
-        Framing::Close => Body {
-            bytes: head.rest.to_vec(),
-            complete: false,
-        },
+        Framing::Close => Body { bytes: head.rest.to_vec(), complete: false },
         Framing::Length(len) => {
             let len = usize::try_from(len).unwrap_or(usize::MAX);
             let shown = &head.rest[..head.rest.len().min(len)];
-            Body {
-                bytes: shown.to_vec(),
-                complete: head.rest.len() >= len,
-            }
+            Body { bytes: shown.to_vec(), complete: head.rest.len() >= len }
         }
         Framing::Chunked => unchunked(head.rest),
     }
@@ -118,35 +107,18 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// `HTTP/1.1 200 OK` to its status and reason.
 fn status_line(line: &[u8]) -> Option<(u16, &[u8])> {
-    let [
-        b'H',
-        b'T',
-        b'T',
-        b'P',
-        b'/',
-        major,
-        b'.',
-        minor,
-        b' ',
-        after @ ..,
-    ] = line
-    else {
+    let [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b' ', after @ ..] = line else {
         return None;
     };
     if !major.is_ascii_digit() || !minor.is_ascii_digit() {
         return None;
     }
     let after = after.trim_ascii_start();
-    let digits = after
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let digits = after.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if digits == 0 || digits > STATUS_DIGITS_MAX {
         return None;
     }
-    let status = after[..digits]
-        .iter()
-        .fold(0, |n, byte| n * 10 + u16::from(byte - b'0'));
+    let status = after[..digits].iter().fold(0, |n, byte| n * 10 + u16::from(byte - b'0'));
     match &after[digits..] {
         [] => Some((status, b"")),
         [b' ', reason @ ..] => Some((status, reason.trim_ascii())),
@@ -185,25 +157,13 @@ fn unchunked(mut rest: &[u8]) -> Body {
     let mut bytes = Vec::with_capacity(rest.len());
     loop {
         let Some((size, after)) = line(rest) else {
-            return Body {
-                bytes,
-                complete: false,
-            };
+            return Body { bytes, complete: false };
         };
-        let digits = size
-            .split(|&byte| byte == b';')
-            .next()
-            .unwrap_or_default()
-            .trim_ascii();
-        let size = std::str::from_utf8(digits)
-            .ok()
-            .and_then(|d| usize::from_str_radix(d, 16).ok());
+        let digits = size.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+        let size = std::str::from_utf8(digits).ok().and_then(|d| usize::from_str_radix(d, 16).ok());
         let size = match size {
             None | Some(0) => {
-                return Body {
-                    bytes,
-                    complete: true,
-                };
+                return Body { bytes, complete: true };
             }
             Some(size) => size,
         };
@@ -212,10 +172,7 @@ fn unchunked(mut rest: &[u8]) -> Body {
         match after.get(size..).and_then(line) {
             Some((_, next)) => rest = next,
             None => {
-                return Body {
-                    bytes,
-                    complete: false,
-                };
+                return Body { bytes, complete: false };
             }
         }
     }
@@ -236,10 +193,7 @@ mod tests {
     #[test]
     fn heads() {
         let full = b"HTTP/1.1 503 Not now\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\nxy";
-        assert_eq!(
-            head(full),
-            Some((503, &b"Not now"[..], Framing::Length(2), &b"xy"[..]))
-        );
+        assert_eq!(head(full), Some((503, &b"Not now"[..], Framing::Length(2), &b"xy"[..])));
         let bare = b"HTTP/1.0 200\n\n";
         assert_eq!(head(bare), Some((200, &b""[..], Framing::Close, &b""[..])));
         for part in 0..full.len() - 2 {
@@ -257,12 +211,7 @@ mod tests {
             b"HTTP/1.0 200 OK\r\nContent-Length: x\r\n",
         ];
         for bytes in bad {
-            assert_eq!(
-                parse(bytes),
-                Parsed::Bad,
-                "{:?}",
-                String::from_utf8_lossy(bytes)
-            );
+            assert_eq!(parse(bytes), Parsed::Bad, "{:?}", String::from_utf8_lossy(bytes));
         }
     }
 
@@ -273,22 +222,10 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;x\r\nprim\r\n3\r\nary\r\n0\r\n\r\n";
-        assert_eq!(
-            of(chunked),
-            Body {
-                bytes: b"primary".to_vec(),
-                complete: true
-            }
-        );
+        assert_eq!(of(chunked), Body { bytes: b"primary".to_vec(), complete: true });
         assert!(!of(&chunked[..chunked.len() - 6]).complete);
         let sized = of(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef");
-        assert_eq!(
-            sized,
-            Body {
-                bytes: b"abc".to_vec(),
-                complete: true
-            }
-        );
+        assert_eq!(sized, Body { bytes: b"abc".to_vec(), complete: true });
         assert!(!of(b"HTTP/1.1 200 OK\r\n\r\nabc").complete);
         assert!(of(b"HTTP/1.1 204 No\r\n\r\n").complete);
     }

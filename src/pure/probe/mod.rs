@@ -29,8 +29,8 @@ mod tests;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
-use crate::pure::probe::kind::CheckKind;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::pure::probe::kind::CheckKind;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,13 +102,7 @@ pub enum Opening {
 impl Connect {
     /// To the check's own address.
     const fn plain(close: Close, opening: Opening) -> Self {
-        Self {
-            addr: None,
-            port: None,
-            send_proxy: false,
-            close,
-            opening,
-        }
+        Self { addr: None, port: None, send_proxy: false, close, opening }
     }
 }
 

@@ -5,8 +5,8 @@
 
 use super::answer::Answer;
 use super::{Close, Connect, Input, Opening, Reached, Step};
-use crate::pure::probe::kind::MysqlDialect;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::pure::probe::kind::MysqlDialect;
 
 /// Length (3 bytes, little endian) and sequence number.
 const HEADER_BYTES: usize = 4;
@@ -33,21 +33,13 @@ enum Packet<'a> {
 
 impl<'a> Mysql<'a> {
     pub(super) fn new(user: Option<&'a (String, MysqlDialect)>, answer_bytes_max: usize) -> Self {
-        Self {
-            user,
-            reached: Reached::Connecting,
-            answer: Answer::new(answer_bytes_max),
-        }
+        Self { user, reached: Reached::Connecting, answer: Answer::new(answer_bytes_max) }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
         match input {
             Input::Start => {
-                let opening = if self.user.is_some() {
-                    Opening::Ours
-                } else {
-                    Opening::Theirs
-                };
+                let opening = if self.user.is_some() { Opening::Ours } else { Opening::Theirs };
                 Step::Connect(Connect::plain(Close::Polite, opening))
             }
             Input::Connected => {
@@ -80,11 +72,7 @@ impl<'a> Mysql<'a> {
             let verdict = Verdict::new(CheckStatus::L7Response);
             return Step::Done(verdict.with_info(info.as_bytes()));
         }
-        let Packet::Whole {
-            payload: greeting,
-            rest,
-        } = packet(self.answer.bytes())
-        else {
+        let Packet::Whole { payload: greeting, rest } = packet(self.answer.bytes()) else {
             return self.partial();
         };
         if let Some(refusal) = refusal(greeting) {

@@ -24,11 +24,7 @@ pub(super) struct Pgsql<'a> {
 
 impl<'a> Pgsql<'a> {
     pub(super) fn new(user: &'a str, answer_bytes_max: usize) -> Self {
-        Self {
-            user,
-            reached: Reached::Connecting,
-            answer: Answer::new(answer_bytes_max),
-        }
+        Self { user, reached: Reached::Connecting, answer: Answer::new(answer_bytes_max) }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
@@ -82,13 +78,7 @@ fn startup(user: &str) -> Vec<u8> {
     let body_len = VERSION_AND_USER.len() + user.len() + 2;
     // A name longer than 4 GiB cannot be configured.
     let len = u32::try_from(4 + body_len).unwrap_or(u32::MAX);
-    [
-        &len.to_be_bytes(),
-        VERSION_AND_USER,
-        user.as_bytes(),
-        b"\0\0",
-    ]
-    .concat()
+    [&len.to_be_bytes(), VERSION_AND_USER, user.as_bytes(), b"\0\0"].concat()
 }
 
 /// AuthenticationOk (0) or a request HAProxy knows: 2 to 7, 9, 10 (SASL).
@@ -104,20 +94,14 @@ mod tests {
     use crate::pure::probe::{Input, Step};
 
     fn kind() -> CheckKind {
-        CheckKind::Pgsql {
-            user: "u".to_owned(),
-        }
+        CheckKind::Pgsql { user: "u".to_owned() }
     }
 
     #[test]
     fn startup_bytes() {
         let steps = dialogue(&kind(), &[Input::Start, Input::Connected]);
         let startup = b"\0\0\0\x10\0\x03\0\0user\0u\0\0".to_vec();
-        assert_eq!(
-            steps[1],
-            Step::Send(startup),
-            "as HAProxy sends for this user"
-        );
+        assert_eq!(steps[1], Step::Send(startup), "as HAProxy sends for this user");
     }
 
     #[test]
@@ -125,68 +109,23 @@ mod tests {
         let fatal = b"E\0\0\0\x60SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry\0\0";
         let unknown = "PostgreSQL unknown error";
         let rows: [Row<'_>; 14] = [
-            (
-                b"R\0\0\0\x08\0\0\0\0",
-                End::Hang,
-                "L7OK",
-                Some(0),
-                "PostgreSQL server is ok",
-            ),
-            (
-                b"R\0\0\0\x0c\0\0\0\x05abcd",
-                End::Hang,
-                "L7OK",
-                Some(0),
-                "PostgreSQL server is ok",
-            ),
-            (
-                b"R\0\0\0\x17\0\0\0\x0aSCRAM",
-                End::Hang,
-                "L7OK",
-                Some(0),
-                "PostgreSQL server is ok",
-            ),
+            (b"R\0\0\0\x08\0\0\0\0", End::Hang, "L7OK", Some(0), "PostgreSQL server is ok"),
+            (b"R\0\0\0\x0c\0\0\0\x05abcd", End::Hang, "L7OK", Some(0), "PostgreSQL server is ok"),
+            (b"R\0\0\0\x17\0\0\0\x0aSCRAM", End::Hang, "L7OK", Some(0), "PostgreSQL server is ok"),
             (fatal, End::Hang, "L7RSP", None, "FATAL"),
             (b"E\0\0\0\x07", End::Hang, "L7RSP", None, ""),
             (b"E", End::Close, "L7RSP", None, ""),
             (b"E", End::Hang, "L7TOUT", None, ""),
-            (
-                b"R\0\0\0\x08\0\0\0\x01",
-                End::Hang,
-                "L7STS",
-                Some(0),
-                unknown,
-            ),
-            (
-                b"R\0\0\0\x08\0\0\0\x08",
-                End::Hang,
-                "L7STS",
-                Some(0),
-                unknown,
-            ),
-            (
-                b"R\0\0\x01\x08\0\0\0\0",
-                End::Hang,
-                "L7STS",
-                Some(0),
-                unknown,
-            ),
+            (b"R\0\0\0\x08\0\0\0\x01", End::Hang, "L7STS", Some(0), unknown),
+            (b"R\0\0\0\x08\0\0\0\x08", End::Hang, "L7STS", Some(0), unknown),
+            (b"R\0\0\x01\x08\0\0\0\0", End::Hang, "L7STS", Some(0), unknown),
             (b"R\0\0\0\x08\0\0", End::Hang, "L7TOUT", None, ""),
             (b"R\0\0\0\x08\0\0", End::Close, "L7STS", Some(0), unknown),
-            (
-                b"",
-                End::Close,
-                "L7RSP",
-                None,
-                "TCPCHK got an empty response at step 3",
-            ),
+            (b"", End::Close, "L7RSP", None, "TCPCHK got an empty response at step 3"),
             (b"", End::Reset, "SOCKERR", None, "Connection reset by peer"),
         ];
         for (answer, end, status, code, info) in rows {
-            assert_eq!(
-                served(&kind(), &[answer], end),
-                (status, code, info.to_owned())
-            );
+            assert_eq!(served(&kind(), &[answer], end), (status, code, info.to_owned()));
         }
     }
 }

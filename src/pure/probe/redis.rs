@@ -17,10 +17,7 @@ pub(super) struct Redis {
 
 impl Redis {
     pub(super) fn new(answer_bytes_max: usize) -> Self {
-        Self {
-            reached: Reached::Connecting,
-            answer: Answer::new(answer_bytes_max),
-        }
+        Self { reached: Reached::Connecting, answer: Answer::new(answer_bytes_max) }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
@@ -77,13 +74,7 @@ mod tests {
         assert_eq!(served(&Redis, &[b"xx+PONG\r\n"], End::Close), ok);
         let rows: [Row<'_>; 5] = [
             (b"+PONG", End::Hang, "L7TOUT", None, ""),
-            (
-                b"-NOAUTH Authentication required.\r\n",
-                End::Hang,
-                "L7TOUT",
-                None,
-                "",
-            ),
+            (b"-NOAUTH Authentication required.\r\n", End::Hang, "L7TOUT", None, ""),
             (
                 b"-LOADING Redis is loading\r\nfoo",
                 End::Close,
@@ -91,20 +82,11 @@ mod tests {
                 Some(0),
                 "-LOADING Redis is loading",
             ),
-            (
-                b"",
-                End::Close,
-                "L7STS",
-                Some(0),
-                "TCPCHK got an empty response at step 2",
-            ),
+            (b"", End::Close, "L7STS", Some(0), "TCPCHK got an empty response at step 2"),
             (b"", End::Reset, "SOCKERR", None, "Connection reset by peer"),
         ];
         for (answer, end, status, code, info) in rows {
-            assert_eq!(
-                served(&Redis, &[answer], end),
-                (status, code, info.to_owned())
-            );
+            assert_eq!(served(&Redis, &[answer], end), (status, code, info.to_owned()));
         }
     }
 }

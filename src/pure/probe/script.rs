@@ -6,8 +6,8 @@
 use super::answer::Answer;
 use super::expect::{Judgement, judge};
 use super::{Close, Connect, Input, Opening, Reached, Step};
-use crate::pure::probe::kind::{Expect, Pattern, ScriptStep};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::pure::probe::kind::{Expect, Pattern, ScriptStep};
 
 /// What a script that passed says of itself.
 const PASSED: &[u8] = b"(tcp-check)";
@@ -25,12 +25,7 @@ pub(super) struct Script<'a> {
 impl<'a> Script<'a> {
     pub(super) fn new(steps: &'a [ScriptStep], answer_bytes_max: usize) -> Self {
         let answer = Answer::new(answer_bytes_max);
-        Self {
-            steps,
-            at: None,
-            reached: Reached::Connecting,
-            answer,
-        }
+        Self { steps, at: None, reached: Reached::Connecting, answer }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
@@ -74,13 +69,7 @@ impl<'a> Script<'a> {
             self.at = Some(at);
             match self.steps.get(at) {
                 None => return Step::Done(self.passed()),
-                Some(ScriptStep::Connect {
-                    port,
-                    addr,
-                    send_proxy,
-                    linger,
-                    ..
-                }) => {
+                Some(ScriptStep::Connect { port, addr, send_proxy, linger, .. }) => {
                     self.reached = Reached::Connecting;
                     self.answer.reopen();
                     return Step::Connect(Connect {
@@ -154,10 +143,7 @@ impl<'a> Script<'a> {
     }
 
     fn unmet(&self, at: usize, expect: &Expect, what: &str, shown: &[u8]) -> Verdict {
-        let comment = expect
-            .comment
-            .as_ref()
-            .map_or(String::new(), |c| format!(" comment: {c}"));
+        let comment = expect.comment.as_ref().map_or(String::new(), |c| format!(" comment: {c}"));
         let place = format!(" at step {}{comment}", at + 1);
         let info = [what.as_bytes(), shown, place.as_bytes()].concat();
         Verdict::new(CheckStatus::L7Response).with_info(&info)

@@ -36,14 +36,8 @@ mod tests {
 
     #[test]
     fn failures_are_layer_4() {
-        let steps = dialogue(
-            &CheckKind::Tcp,
-            &[Input::Start, Input::Failed("Connection refused")],
-        );
-        assert_eq!(
-            verdict_of(&steps),
-            ("L4CON", None, "Connection refused".to_owned())
-        );
+        let steps = dialogue(&CheckKind::Tcp, &[Input::Start, Input::Failed("Connection refused")]);
+        assert_eq!(verdict_of(&steps), ("L4CON", None, "Connection refused".to_owned()));
         let steps = dialogue(&CheckKind::Tcp, &[Input::Start, Input::TimedOut]);
         assert_eq!(verdict_of(&steps), ("L4TOUT", None, String::new()));
     }

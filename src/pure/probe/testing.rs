@@ -8,13 +8,8 @@ pub(super) const ANSWER_BYTES_MAX: usize = 16_384;
 
 /// All steps a probe takes on `inputs`; stops after its verdict.
 pub(super) fn dialogue(kind: &CheckKind, inputs: &[Input<'_>]) -> Vec<Step> {
-    let mut probe = Probe::for_kind(
-        kind,
-        &Context {
-            answer_bytes_max: ANSWER_BYTES_MAX,
-            down: false,
-        },
-    );
+    let mut probe =
+        Probe::for_kind(kind, &Context { answer_bytes_max: ANSWER_BYTES_MAX, down: false });
     let mut steps = Vec::new();
     for &input in inputs {
         steps.push(probe.step(input));
@@ -28,11 +23,9 @@ pub(super) fn dialogue(kind: &CheckKind, inputs: &[Input<'_>]) -> Vec<Step> {
 /// The verdict at the end of a dialogue: short name, code, excerpt.
 pub(super) fn verdict_of(steps: &[Step]) -> (&'static str, Option<u32>, String) {
     match steps.last() {
-        Some(Step::Done(verdict)) => (
-            verdict.status.name(),
-            verdict.code,
-            verdict.info().to_owned(),
-        ),
+        Some(Step::Done(verdict)) => {
+            (verdict.status.name(), verdict.code, verdict.info().to_owned())
+        }
         other => panic!("no verdict, but {other:?}"),
     }
 }
@@ -54,13 +47,8 @@ pub(super) fn served(
     pieces: &[&[u8]],
     end: End,
 ) -> (&'static str, Option<u32>, String) {
-    let mut probe = Probe::for_kind(
-        kind,
-        &Context {
-            answer_bytes_max: ANSWER_BYTES_MAX,
-            down: false,
-        },
-    );
+    let mut probe =
+        Probe::for_kind(kind, &Context { answer_bytes_max: ANSWER_BYTES_MAX, down: false });
     let mut pieces = pieces.iter().filter(|piece| !piece.is_empty());
     let mut step = probe.step(Input::Start);
     loop {

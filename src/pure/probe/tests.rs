@@ -9,12 +9,7 @@ use crate::pure::probe::kind::{
 };
 
 fn expect(pattern: Pattern, negated: bool) -> ScriptStep {
-    ScriptStep::Expect(Expect {
-        pattern,
-        negated,
-        min_recv: None,
-        comment: None,
-    })
+    ScriptStep::Expect(Expect { pattern, negated, min_recv: None, comment: None })
 }
 
 fn http(expect: Option<HttpExpect>) -> CheckKind {
@@ -42,15 +37,10 @@ fn kinds() -> Vec<CheckKind> {
         CheckKind::Script(vec![expect(text(b"OK"), true)]),
         CheckKind::Script(vec![expect(Pattern::BinaryRegex(hex), false)]),
         http(None),
-        http(Some(HttpExpect {
-            negated: false,
-            matcher: body,
-        })),
+        http(Some(HttpExpect { negated: false, matcher: body })),
         CheckKind::Mysql { user: None },
         CheckKind::Mysql { user },
-        CheckKind::Pgsql {
-            user: "u".to_owned(),
-        },
+        CheckKind::Pgsql { user: "u".to_owned() },
         CheckKind::Redis,
     ]
 }

@@ -266,10 +266,7 @@ mod tests {
         for (cause, phase, letters) in TABLE {
             let end = Termination::new(cause, phase);
             assert_eq!(end.to_string(), letters, "{cause:?} in {phase:?}");
-            assert_eq!(
-                end.is_error(),
-                !matches!(letters.as_bytes()[0], b'-' | b'L')
-            );
+            assert_eq!(end.is_error(), !matches!(letters.as_bytes()[0], b'-' | b'L'));
         }
     }
 
@@ -289,9 +286,6 @@ mod tests {
             .collect();
         assert_eq!(sentences.len(), Cause::ALL.len() * Phase::ALL.len());
         let refused = Termination::new(Cause::ServerTimeout, Phase::Queue).sentence();
-        assert_eq!(
-            refused,
-            "the server's timeout expired while waiting for a server slot"
-        );
+        assert_eq!(refused, "the server's timeout expired while waiting for a server slot");
     }
 }

@@ -12,11 +12,7 @@ const fn table() -> [u32; 256] {
         let mut crc = byte as u32;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 == 1 {
-                (crc >> 1) ^ POLYNOMIAL
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 == 1 { (crc >> 1) ^ POLYNOMIAL } else { crc >> 1 };
             bit += 1;
         }
         table[byte] = crc;
@@ -27,14 +23,10 @@ const fn table() -> [u32; 256] {
 
 /// The checksum of `parts`, one after the other.
 pub(super) fn checksum(parts: &[&[u8]]) -> u32 {
-    let crc = parts
-        .iter()
-        .copied()
-        .flatten()
-        .fold(u32::MAX, |crc, &byte| {
-            let index = (crc as u8) ^ byte;
-            (crc >> 8) ^ TABLE[usize::from(index)]
-        });
+    let crc = parts.iter().copied().flatten().fold(u32::MAX, |crc, &byte| {
+        let index = (crc as u8) ^ byte;
+        (crc >> 8) ^ TABLE[usize::from(index)]
+    });
     !crc
 }
 

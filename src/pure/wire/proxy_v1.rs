@@ -32,29 +32,17 @@ pub fn decode(bytes: &[u8]) -> Parsed<Header<'_>, Refusal> {
     let seen = &bytes[..bytes.len().min(LINE_LIMIT_BYTES)];
     let Some(end) = seen.iter().position(|&byte| byte == b'\n') else {
         let full = seen.len() == LINE_LIMIT_BYTES;
-        return if full {
-            Parsed::Bad(Refusal::Invalid)
-        } else {
-            Parsed::More
-        };
+        return if full { Parsed::Bad(Refusal::Invalid) } else { Parsed::More };
     };
     match line(&seen[..end]) {
-        Ok(endpoints) => Parsed::Done(
-            Header {
-                endpoints,
-                tlvs: Tlvs::EMPTY,
-            },
-            end + 1,
-        ),
+        Ok(endpoints) => Parsed::Done(Header { endpoints, tlvs: Tlvs::EMPTY }, end + 1),
         Err(refusal) => Parsed::Bad(refusal),
     }
 }
 
 /// Decodes a line without its LF.
 fn line(line: &[u8]) -> Result<Endpoints<'static>, Refusal> {
-    let text = line
-        .strip_prefix(START)
-        .and_then(|rest| rest.strip_suffix(b"\r"));
+    let text = line.strip_prefix(START).and_then(|rest| rest.strip_suffix(b"\r"));
     let text = text.ok_or(Refusal::Invalid)?;
     let (protocol, rest) = match text.iter().position(|&byte| byte == b' ') {
         Some(space) => (&text[..space], Some(&text[space + 1..])),
@@ -85,11 +73,7 @@ fn tcp<A: FromStr + Into<IpAddr>>(words: Option<&[u8]>) -> Option<Endpoints<'sta
 fn port(text: &str) -> Option<u16> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let leading_zero = text.len() > 1 && text.starts_with('0');
-    if plain && !leading_zero {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if plain && !leading_zero { text.parse().ok() } else { None }
 }
 
 /// The line to send. Addresses of two families are both sent as IPv6; anything but TCP is UNKNOWN.
@@ -105,12 +89,7 @@ pub fn encode(endpoints: &Endpoints<'_>) -> Vec<u8> {
     let family = if src.is_ipv4() { 4 } else { 6 };
     let mut line = String::with_capacity(LINE_LIMIT_BYTES);
     let (from, to) = (src.ip(), dst.ip());
-    write!(
-        line,
-        "PROXY TCP{family} {from} {to} {} {}\r\n",
-        src.port(),
-        dst.port()
-    )
-    .expect("a String takes whatever is written");
+    write!(line, "PROXY TCP{family} {from} {to} {} {}\r\n", src.port(), dst.port())
+        .expect("a String takes whatever is written");
     line.into()
 }

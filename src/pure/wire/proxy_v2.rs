@@ -100,11 +100,7 @@ impl<'a> Tlvs<'a> {
     pub fn ssl(self) -> Option<Ssl<'a>> {
         let (&client, rest) = self.find(kind::SSL)?.split_first()?;
         let (verify, tlvs) = rest.split_first_chunk()?;
-        Some(Ssl {
-            client,
-            verify: u32::from_be_bytes(*verify),
-            tlvs: Tlvs(tlvs),
-        })
+        Some(Ssl { client, verify: u32::from_be_bytes(*verify), tlvs: Tlvs(tlvs) })
     }
 }
 
@@ -155,10 +151,7 @@ pub fn decode(bytes: &[u8]) -> Parsed<Header<'_>, Refusal> {
         return Parsed::Bad(Refusal::NotProxy);
     }
     let after = &bytes[signature..];
-    if after
-        .first()
-        .is_some_and(|version| version & 0xf0 != VERSION)
-    {
+    if after.first().is_some_and(|version| version & 0xf0 != VERSION) {
         return Parsed::Bad(Refusal::NotProxy);
     }
     let Some((&[version_command, family, high, low], rest)) = after.split_first_chunk() else {
@@ -174,16 +167,11 @@ pub fn decode(bytes: &[u8]) -> Parsed<Header<'_>, Refusal> {
     };
     let header = match version_command & 0x0f {
         // The family and all that follows are to be skipped unread (2.2).
-        LOCAL => Some(Header {
-            endpoints: Endpoints::Own,
-            tlvs: Tlvs::EMPTY,
-        }),
+        LOCAL => Some(Header { endpoints: Endpoints::Own, tlvs: Tlvs::EMPTY }),
         PROXY => relayed(&bytes[..total], family, body),
         _ => None,
     };
-    header.map_or(Parsed::Bad(Refusal::Invalid), |header| {
-        Parsed::Done(header, total)
-    })
+    header.map_or(Parsed::Bad(Refusal::Invalid), |header| Parsed::Done(header, total))
 }
 
 /// Decodes what follows the fixed part of `header`.
@@ -191,10 +179,7 @@ fn relayed<'a>(header: &'a [u8], family: u8, body: &'a [u8]) -> Option<Header<'a
     let (endpoints, rest) = match family {
         // Nobody can tell addresses from extensions here.
         UNSPEC => {
-            return Some(Header {
-                endpoints: Endpoints::Own,
-                tlvs: Tlvs::EMPTY,
-            });
+            return Some(Header { endpoints: Endpoints::Own, tlvs: Tlvs::EMPTY });
         }
         TCP4 | UDP4 => inet::<IPV4_BYTES, Ipv4Addr>(body)?,
         TCP6 | UDP6 => inet::<IPV6_BYTES, Ipv6Addr>(body)?,
@@ -207,10 +192,7 @@ fn relayed<'a>(header: &'a [u8], family: u8, body: &'a [u8]) -> Option<Header<'a
     };
     let datagrams = matches!(family, UDP4 | UDP6 | UNIX_DGRAM);
     let endpoints = if datagrams { Endpoints::Own } else { endpoints };
-    tlvs_hold(header, rest).then_some(Header {
-        endpoints,
-        tlvs: Tlvs(rest),
-    })
+    tlvs_hold(header, rest).then_some(Header { endpoints, tlvs: Tlvs(rest) })
 }
 
 /// Source and destination address, source and destination port.
@@ -223,13 +205,7 @@ where
     let (src_port, rest) = rest.split_first_chunk::<PORT_BYTES>()?;
     let (dst_port, rest) = rest.split_first_chunk::<PORT_BYTES>()?;
     let addr = |ip: [u8; LEN], port| SocketAddr::new(A::from(ip).into(), u16::from_be_bytes(port));
-    Some((
-        Endpoints::Tcp {
-            src: addr(*src, *src_port),
-            dst: addr(*dst, *dst_port),
-        },
-        rest,
-    ))
+    Some((Endpoints::Tcp { src: addr(*src, *src_port), dst: addr(*dst, *dst_port) }, rest))
 }
 
 /// Whether the extensions at the end of `header` are within its bounds and their own, and a
@@ -257,11 +233,7 @@ fn checksum_holds(header: &[u8], value: &[u8], after: usize) -> bool {
     };
     let end = header.len() - after;
     // The field itself counts as zeroes.
-    let parts = [
-        &header[..end - CHECKSUM_BYTES],
-        &[0; CHECKSUM_BYTES],
-        &header[end..],
-    ];
+    let parts = [&header[..end - CHECKSUM_BYTES], &[0; CHECKSUM_BYTES], &header[end..]];
     crc32c::checksum(&parts) == u32::from_be_bytes(received)
 }
 
@@ -303,15 +275,7 @@ pub fn encode(
     header.extend([VERSION | command, family, 0, 0]);
     push_addresses(&mut header, endpoints);
     let checksum_end = (checksum == Checksum::Crc32c)
-        .then(|| {
-            push_tlv(
-                &mut header,
-                &Tlv {
-                    kind: kind::CRC32C,
-                    value: &[0; CHECKSUM_BYTES],
-                },
-            )
-        })
+        .then(|| push_tlv(&mut header, &Tlv { kind: kind::CRC32C, value: &[0; CHECKSUM_BYTES] }))
         .transpose()?
         .map(|()| header.len());
     for tlv in tlvs {

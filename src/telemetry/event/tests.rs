@@ -3,11 +3,7 @@
 use super::*;
 
 fn event(what: What) -> Event {
-    Event {
-        at: SystemTime::UNIX_EPOCH,
-        log: Arc::from([]),
-        what,
-    }
+    Event { at: SystemTime::UNIX_EPOCH, log: Arc::from([]), what }
 }
 
 fn change(change: Change, reason: Reason) -> ServerChange {
@@ -26,12 +22,7 @@ fn change(change: Change, reason: Reason) -> ServerChange {
 }
 
 fn finding(description: &'static str) -> Finding {
-    Finding {
-        description,
-        code: None,
-        info: None,
-        duration: Some(Duration::from_micros(900)),
-    }
+    Finding { description, code: None, info: None, duration: Some(Duration::from_micros(900)) }
 }
 
 #[test]
@@ -40,17 +31,8 @@ fn a_server_that_goes_down_says_why_and_what_is_left() {
         info: Some(b"Connection refused".to_vec()),
         ..finding("Layer4 connection problem")
     };
-    let down = change(
-        Change::Down {
-            was_draining: false,
-        },
-        Reason::Check(refused),
-    );
-    let down = event(What::Server(ServerChange {
-        backup: true,
-        server: "s2".into(),
-        ..down
-    }));
+    let down = change(Change::Down { was_draining: false }, Reason::Check(refused));
+    let down = event(What::Server(ServerChange { backup: true, server: "s2".into(), ..down }));
     assert_eq!(
         down.line(),
         "Backup Server be/s2 is DOWN, reason: Layer4 connection problem, info: \"Connection \
@@ -86,52 +68,21 @@ fn every_change_has_haproxys_sentence() {
     let online = ". 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.";
     let leaves = |up, draining| Change::LeavesMaintenance { up, draining };
     let table = [
-        (
-            Change::Down {
-                was_draining: false,
-            },
-            format!("is DOWN, changed from CLI{left}"),
-        ),
+        (Change::Down { was_draining: false }, format!("is DOWN, changed from CLI{left}")),
         (Change::Up, format!("is UP, changed from CLI{online}")),
+        (Change::Stopping, format!("is stopping, changed from CLI{online}")),
         (
-            Change::Stopping,
-            format!("is stopping, changed from CLI{online}"),
-        ),
-        (
-            Change::EntersMaintenance {
-                was_draining: false,
-            },
+            Change::EntersMaintenance { was_draining: false },
             format!("is going DOWN for maintenance{left}"),
         ),
-        (
-            Change::EntersMaintenanceDown,
-            "was DOWN and now enters maintenance.".to_owned(),
-        ),
+        (Change::EntersMaintenanceDown, "was DOWN and now enters maintenance.".to_owned()),
         (Change::EntersDrain, format!("enters drain state{online}")),
-        (
-            Change::RemainsInDrain,
-            "remains in forced drain mode.".to_owned(),
-        ),
-        (
-            leaves(true, false),
-            "is UP/READY (leaving forced maintenance).".to_owned(),
-        ),
-        (
-            leaves(true, true),
-            "is UP/DRAIN (leaving forced maintenance).".to_owned(),
-        ),
-        (
-            leaves(false, false),
-            "is DOWN/READY (leaving forced maintenance).".to_owned(),
-        ),
-        (
-            Change::LeavesDrain { up: true },
-            "is UP (leaving forced drain).".to_owned(),
-        ),
-        (
-            Change::LeavesDrain { up: false },
-            "is DOWN (leaving forced drain).".to_owned(),
-        ),
+        (Change::RemainsInDrain, "remains in forced drain mode.".to_owned()),
+        (leaves(true, false), "is UP/READY (leaving forced maintenance).".to_owned()),
+        (leaves(true, true), "is UP/DRAIN (leaving forced maintenance).".to_owned()),
+        (leaves(false, false), "is DOWN/READY (leaving forced maintenance).".to_owned()),
+        (Change::LeavesDrain { up: true }, "is UP (leaving forced drain).".to_owned()),
+        (Change::LeavesDrain { up: false }, "is DOWN (leaving forced drain).".to_owned()),
     ];
     for (row, rest) in table {
         let line = event(What::Server(change(row, Reason::Cli))).line();
@@ -170,19 +121,11 @@ fn results_of_checks_and_the_rest() {
          \"Connection refused\", check duration: 0ms, status: 0/2 DOWN."
     );
     assert_eq!(check.level(), LogLevel::Notice);
-    let empty = event(What::NoServer {
-        backend: "be".into(),
-    });
+    let empty = event(What::NoServer { backend: "be".into() });
     assert_eq!(empty.line(), "backend be has no server available!");
     assert_eq!(empty.level(), LogLevel::Emerg);
-    let stopped = event(What::ProxyStopped {
-        proxy: "fe".into(),
-        frontend_conns: 3,
-        backend_conns: 2,
-    });
-    assert_eq!(
-        stopped.line(),
-        "Proxy fe stopped (cumulated conns: FE: 3, BE: 2)."
-    );
+    let stopped =
+        event(What::ProxyStopped { proxy: "fe".into(), frontend_conns: 3, backend_conns: 2 });
+    assert_eq!(stopped.line(), "Proxy fe stopped (cumulated conns: FE: 3, BE: 2).");
     assert_eq!(stopped.level(), LogLevel::Warning);
 }

@@ -220,10 +220,6 @@ impl Hanging {
                 filler
             })
             .collect();
-        Self {
-            addr,
-            _listener: listener,
-            _fillers: fillers,
-        }
+        Self { addr, _listener: listener, _fillers: fillers }
     }
 }

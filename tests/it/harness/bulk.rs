@@ -60,12 +60,7 @@ impl Order {
             2 => Ending::ServerFirst,
             _ => Ending::Reset,
         };
-        Self {
-            seed: word(0),
-            up_bytes: word(8),
-            down_bytes: word(16),
-            ending,
-        }
+        Self { seed: word(0), up_bytes: word(8), down_bytes: word(16), ending }
     }
 }
 
@@ -109,10 +104,7 @@ async fn compare(
             Ok(len) => {
                 fill(seed, offset, &mut expected[..len]);
                 if let Some(at) = (0..len).find(|&at| buf[at] != expected[at]) {
-                    return Err(format!(
-                        "stream {seed}: byte {} is wrong",
-                        offset + at as u64
-                    ));
+                    return Err(format!("stream {seed}: byte {} is wrong", offset + at as u64));
                 }
                 offset += len as u64;
             }
@@ -174,13 +166,8 @@ pub(crate) async fn session(addr: SocketAddr, order: Order) -> Result<End, Strin
 }
 
 async fn talk(addr: SocketAddr, order: Order) -> Result<End, String> {
-    let mut stream = TcpStream::connect(addr)
-        .await
-        .map_err(|error| error.to_string())?;
-    stream
-        .write_all(&order.encode())
-        .await
-        .map_err(|error| error.to_string())?;
+    let mut stream = TcpStream::connect(addr).await.map_err(|error| error.to_string())?;
+    stream.write_all(&order.encode()).await.map_err(|error| error.to_string())?;
     let (mut from, mut to) = stream.split();
     let finished = Semaphore::new(0);
     let down = async {
@@ -198,15 +185,9 @@ async fn talk(addr: SocketAddr, order: Order) -> Result<End, String> {
     let (down, up) = tokio::join!(down, up);
     let (len, error) = down?;
     if order.ending == Ending::Reset {
-        let end = if error.is_some() {
-            End::Reset
-        } else {
-            End::Fin
-        };
+        let end = if error.is_some() { End::Reset } else { End::Fin };
         let prefix = len <= order.down_bytes / 2;
-        return prefix
-            .then_some(end)
-            .ok_or_else(|| format!("{len} bytes, more than sent"));
+        return prefix.then_some(end).ok_or_else(|| format!("{len} bytes, more than sent"));
     }
     up.map_err(|error| format!("sending: {error}"))?;
     match error {

@@ -29,12 +29,7 @@ pub(crate) struct Child {
 impl Child {
     pub(crate) fn start(name: &'static str) -> Self {
         let (addr, dir) = (free_addr(), TempDir::new());
-        Self {
-            addr,
-            process: launch(name, addr, &dir),
-            name,
-            dir,
-        }
+        Self { addr, process: launch(name, addr, &dir), name, dir }
     }
 
     /// Starts it again on its address after its end.
@@ -50,11 +45,7 @@ impl Child {
 }
 
 fn launch(name: &'static str, addr: SocketAddr, dir: &TempDir) -> Process {
-    let words = [
-        "--exact",
-        "harness::child::is_a_server_when_told",
-        "--nocapture",
-    ];
+    let words = ["--exact", "harness::child::is_a_server_when_told", "--nocapture"];
     let process = Process::start(Spec {
         name,
         program: &std::env::current_exe().unwrap(),
@@ -63,9 +54,7 @@ fn launch(name: &'static str, addr: SocketAddr, dir: &TempDir) -> Process {
         env: vec![(SPEC.to_owned(), format!("{name}:{}", addr.port()))],
         log: dir.join("output"),
     });
-    eventually("the child listens", || {
-        is_listening(addr.port()).then_some(())
-    });
+    eventually("the child listens", || is_listening(addr.port()).then_some(()));
     process
 }
 
@@ -89,9 +78,7 @@ fn is_a_server_when_told() {
     }
     let mut child = Child::start("child");
     let load = Load::start(child.addr, 50);
-    eventually("the child serves", || {
-        (load.so_far().served("child") > 0).then_some(())
-    });
+    eventually("the child serves", || (load.so_far().served("child") > 0).then_some(()));
     assert!(load.finish().errors().is_empty());
     child.process.kill9();
     assert!(!is_listening(child.addr.port()));

@@ -64,9 +64,7 @@ impl Client {
 
     /// Closes with a reset.
     pub(crate) fn reset(self) {
-        SockRef::from(&self.0)
-            .set_linger(Some(Duration::ZERO))
-            .unwrap();
+        SockRef::from(&self.0).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// Reads what is left and yields it with the kind of end.
@@ -90,9 +88,5 @@ impl Client {
 /// Connects, reads the name of the server that greets, and closes.
 pub(crate) fn served_by(addr: SocketAddr) -> Result<String> {
     let name = Client::try_connect(addr)?.line()?;
-    if name.is_empty() {
-        Err(ErrorKind::UnexpectedEof.into())
-    } else {
-        Ok(name)
-    }
+    if name.is_empty() { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(name) }
 }

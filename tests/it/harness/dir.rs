@@ -53,9 +53,7 @@ impl Drop for TempDir {
 fn remove_what_killed_tests_left() {
     for entry in fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
         let name = entry.file_name();
-        let owner = name
-            .to_str()
-            .and_then(|name| name.strip_prefix("evenkeel-it-"));
+        let owner = name.to_str().and_then(|name| name.strip_prefix("evenkeel-it-"));
         let pid = owner.and_then(|owner| owner.split('-').next());
         if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
             // Another user's stays: its owner removes it.

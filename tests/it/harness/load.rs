@@ -57,9 +57,7 @@ impl Load {
 
     /// What was seen so far.
     pub(crate) fn so_far(&self) -> Report {
-        Report {
-            visits: self.visits.lock().unwrap().clone(),
-        }
+        Report { visits: self.visits.lock().unwrap().clone() }
     }
 
     /// Stops connecting, waits for the connections under way, and reports.
@@ -86,11 +84,7 @@ async fn visit(addr: SocketAddr) -> Visit {
         Ok(outcome) => outcome.map_err(|error| error.to_string()),
         Err(_) => Err("no answer".to_owned()),
     };
-    Visit {
-        begun,
-        took: begun.elapsed(),
-        outcome,
-    }
+    Visit { begun, took: begun.elapsed(), outcome }
 }
 
 /// What a load saw, in the order of its connections.
@@ -103,11 +97,7 @@ impl Report {
     /// The errors with how often each came.
     pub(crate) fn errors(&self) -> BTreeMap<String, usize> {
         let mut errors = BTreeMap::new();
-        for error in self
-            .visits
-            .iter()
-            .filter_map(|visit| visit.outcome.as_ref().err())
-        {
+        for error in self.visits.iter().filter_map(|visit| visit.outcome.as_ref().err()) {
             *errors.entry(error.clone()).or_default() += 1;
         }
         errors
@@ -115,30 +105,18 @@ impl Report {
 
     /// How many connections `name` served.
     pub(crate) fn served(&self, name: &str) -> usize {
-        self.visits
-            .iter()
-            .filter(|visit| visit.outcome.as_deref() == Ok(name))
-            .count()
+        self.visits.iter().filter(|visit| visit.outcome.as_deref() == Ok(name)).count()
     }
 
     /// From `since` until a connection that began later than it was answered by `name`.
     pub(crate) fn first_answer(&self, name: &str, since: Instant) -> Option<Duration> {
-        let of = self
-            .visits
-            .iter()
-            .filter(|visit| visit.outcome.as_deref() == Ok(name));
-        let answered = of
-            .map(|visit| visit.begun + visit.took)
-            .filter(|&at| at >= since);
+        let of = self.visits.iter().filter(|visit| visit.outcome.as_deref() == Ok(name));
+        let answered = of.map(|visit| visit.begun + visit.took).filter(|&at| at >= since);
         answered.min().map(|at| at - since)
     }
 
     /// The longest wait for a greeting.
     pub(crate) fn longest(&self) -> Duration {
-        self.visits
-            .iter()
-            .map(|visit| visit.took)
-            .max()
-            .unwrap_or_default()
+        self.visits.iter().map(|visit| visit.took).max().unwrap_or_default()
     }
 }

@@ -62,12 +62,7 @@ impl MariaDb {
         run(&["cp", "-a", &text(&template()), &text(&dir.join("data"))]);
         let port = free_port();
         let process = start(&dir, port, id);
-        let server = Self {
-            addr: (Ipv4Addr::LOCALHOST, port).into(),
-            process,
-            id,
-            dir,
-        };
+        let server = Self { addr: (Ipv4Addr::LOCALHOST, port).into(), process, id, dir };
         server.wait_ready();
         server
     }

@@ -20,14 +20,8 @@ pub(crate) fn get(addr: SocketAddr, path: &str) -> std::io::Result<(String, Stri
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     // haproxy sends chunks even to a client of HTTP/1.0.
-    let chunked = head
-        .to_ascii_lowercase()
-        .contains("transfer-encoding: chunked");
-    let body = if chunked {
-        join_chunks(body)
-    } else {
-        body.to_owned()
-    };
+    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    let body = if chunked { join_chunks(body) } else { body.to_owned() };
     Ok((head.lines().next().unwrap_or_default().to_owned(), body))
 }
 
@@ -58,15 +52,10 @@ impl Metrics {
                 Some(rest) => rest.split_once("} ")?,
                 None => ("", rest.strip_prefix(' ')?),
             };
-            let all = labels.iter().all(|(key, value)| {
-                own.split(',')
-                    .any(|one| one == format!("{key}=\"{value}\""))
-            });
-            if all {
-                value.split_whitespace().next()?.parse().ok()
-            } else {
-                None
-            }
+            let all = labels
+                .iter()
+                .all(|(key, value)| own.split(',').any(|one| one == format!("{key}=\"{value}\"")));
+            if all { value.split_whitespace().next()?.parse().ok() } else { None }
         })
     }
 
@@ -74,13 +63,8 @@ impl Metrics {
     pub(crate) fn state(&self, name: &str, labels: &[(&str, &str)]) -> Option<String> {
         self.text.lines().find_map(|line| {
             let (series, value) = line.rsplit_once(' ')?;
-            let own = series
-                .strip_prefix(name)?
-                .strip_prefix('{')?
-                .strip_suffix('}')?;
-            let all = labels
-                .iter()
-                .all(|(key, value)| own.contains(&format!("{key}=\"{value}\"")));
+            let own = series.strip_prefix(name)?.strip_prefix('{')?.strip_suffix('}')?;
+            let all = labels.iter().all(|(key, value)| own.contains(&format!("{key}=\"{value}\"")));
             let state = own.split_once("state=\"")?.1.split_once('"')?.0;
             (all && value == "1").then(|| state.to_owned())
         })

@@ -58,10 +58,7 @@ pub(crate) async fn read_version(stream: &mut (impl AsyncRead + Unpin)) -> Resul
 fn version(payload: &[u8]) -> Result<String> {
     match payload {
         [10, rest @ ..] => {
-            let end = rest
-                .iter()
-                .position(|&byte| byte == 0)
-                .unwrap_or(rest.len());
+            let end = rest.iter().position(|&byte| byte == 0).unwrap_or(rest.len());
             Ok(String::from_utf8_lossy(&rest[..end]).into_owned())
         }
         other => Err(Error::other(String::from_utf8_lossy(other).into_owned())),

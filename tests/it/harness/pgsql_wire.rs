@@ -52,15 +52,10 @@ impl Client {
                 b'Z' => return failed.map_or(Ok(rows), Err),
                 b'D' => rows.push(texts(&body)),
                 b'E' => {
-                    failed = Some(Error::other(
-                        String::from_utf8_lossy(&body).replace('\0', " "),
-                    ));
+                    failed = Some(Error::other(String::from_utf8_lossy(&body).replace('\0', " ")));
                 }
                 b'R' if body != [0; 4] => {
-                    return Err(Error::new(
-                        ErrorKind::PermissionDenied,
-                        "asks for a password",
-                    ));
+                    return Err(Error::new(ErrorKind::PermissionDenied, "asks for a password"));
                 }
                 _ => {}
             }

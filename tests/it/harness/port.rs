@@ -43,14 +43,11 @@ pub(crate) fn free_addr() -> SocketAddr {
 pub(crate) fn is_listening(port: u16) -> bool {
     let needle = format!(":{port:04X}");
     ["/proc/net/tcp", "/proc/net/tcp6"].iter().any(|table| {
-        fs::read_to_string(table)
-            .unwrap_or_default()
-            .lines()
-            .any(|line| {
-                let mut fields = line.split_whitespace().skip(1);
-                let local = fields.next().unwrap_or_default();
-                // State 0A is LISTEN (include/net/tcp_states.h).
-                local.ends_with(&needle) && fields.nth(1) == Some("0A")
-            })
+        fs::read_to_string(table).unwrap_or_default().lines().any(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let local = fields.next().unwrap_or_default();
+            // State 0A is LISTEN (include/net/tcp_states.h).
+            local.ends_with(&needle) && fields.nth(1) == Some("0A")
+        })
     })
 }

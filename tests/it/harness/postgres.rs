@@ -72,12 +72,7 @@ impl Postgres {
     fn launch(dir: TempDir, data: PathBuf) -> Self {
         let port = free_port();
         let process = start(&dir, &data, port);
-        let server = Self {
-            addr: (Ipv4Addr::LOCALHOST, port).into(),
-            process,
-            data,
-            dir,
-        };
+        let server = Self { addr: (Ipv4Addr::LOCALHOST, port).into(), process, data, dir };
         server.wait_ready();
         server
     }
@@ -114,9 +109,7 @@ impl Postgres {
 
     fn wait_ready(&self) {
         eventually("postgres answers", || {
-            Client::connect(self.addr, "postgres", PATIENCE)
-                .ok()
-                .map(drop)
+            Client::connect(self.addr, "postgres", PATIENCE).ok().map(drop)
         });
     }
 }
@@ -128,10 +121,7 @@ impl Drop for Postgres {
         let pid_file = fs::read_to_string(self.data.join("postmaster.pid")).unwrap_or_default();
         self.process.cont();
         self.process.kill9();
-        let segment = pid_file
-            .lines()
-            .nth(6)
-            .and_then(|line| line.split_whitespace().nth(1));
+        let segment = pid_file.lines().nth(6).and_then(|line| line.split_whitespace().nth(1));
         if let Some(segment) = segment {
             let _ = Command::new("ipcrm").args(["-m", segment]).output();
         }
@@ -150,11 +140,7 @@ fn start(dir: &TempDir, data: &Path, port: u16) -> Process {
         "wal_retrieve_retry_interval=100ms".to_owned(),
     ];
     let mut args = vec!["-D".to_owned(), text(data)];
-    args.extend(
-        settings
-            .into_iter()
-            .flat_map(|setting| ["-c".to_owned(), setting]),
-    );
+    args.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
     Process::start(Spec {
         name: "postgres",
         program: Path::new(&tool("postgres")),
@@ -178,23 +164,8 @@ fn template() -> PathBuf {
         own(dir.path());
         let data = text(&dir.join("data"));
         let initdb = tool("initdb");
-        let words = [
-            "-A",
-            "trust",
-            "-U",
-            "postgres",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--no-sync",
-        ];
-        run_as_server(
-            &[
-                &[initdb.as_str(), "-D", &data, "--wal-segsize=1"],
-                &words[..],
-            ]
-            .concat(),
-        );
+        let words = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync"];
+        run_as_server(&[&[initdb.as_str(), "-D", &data, "--wal-segsize=1"], &words[..]].concat());
         let half = text(&home.join(format!("postgres-{user}.half")));
         run(&["rm", "-rf", &half]);
         run(&["cp", "-a", &data, &half]);
@@ -205,15 +176,9 @@ fn template() -> PathBuf {
 
 /// The directory of the newest installed version's programs.
 fn bin_dir() -> PathBuf {
-    let versions = fs::read_dir("/usr/lib/postgresql")
-        .expect("postgresql is installed")
-        .flatten();
-    let newest = versions.max_by_key(|entry| {
-        entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u32>().ok())
-    });
+    let versions = fs::read_dir("/usr/lib/postgresql").expect("postgresql is installed").flatten();
+    let newest = versions
+        .max_by_key(|entry| entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
     newest.expect("postgresql is installed").path().join("bin")
 }
 
@@ -234,22 +199,15 @@ fn own(path: &Path) {
 
 fn run_as_server(words: &[&str]) {
     let launcher = launcher(Some(USER));
-    let words: Vec<&str> = launcher
-        .iter()
-        .map(String::as_str)
-        .chain(words.iter().copied())
-        .collect();
+    let words: Vec<&str> =
+        launcher.iter().map(String::as_str).chain(words.iter().copied()).collect();
     run(&words);
 }
 
 /// Runs a helper program to its end and demands success.
 #[track_caller]
 pub(super) fn run(words: &[&str]) {
-    let output = Command::new(words[0])
-        .args(&words[1..])
-        .current_dir("/")
-        .output()
-        .unwrap();
+    let output = Command::new(words[0]).args(&words[1..]).current_dir("/").output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{words:?}: {told}");
 }

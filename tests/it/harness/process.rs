@@ -55,11 +55,7 @@ impl Process {
         let mut words = launcher(spec.user);
         words.push(spec.program.display().to_string());
         words.extend(spec.args);
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(&spec.log)
-            .unwrap();
+        let log = File::options().create(true).append(true).open(&spec.log).unwrap();
         let child = Command::new(&words[0])
             .args(&words[1..])
             .envs(spec.env)
@@ -68,12 +64,7 @@ impl Process {
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", spec.name));
-        Self {
-            name: spec.name.to_owned(),
-            child,
-            status: None,
-            log: spec.log,
-        }
+        Self { name: spec.name.to_owned(), child, status: None, log: spec.log }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -92,10 +83,7 @@ impl Process {
     /// Lets it open no descriptor beyond `limit` from now on.
     pub(crate) fn limit_open_files(&self, limit: u64) {
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
-        let limit = Rlimit {
-            current: Some(limit),
-            maximum: Some(limit),
-        };
+        let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
         prlimit(pid, Resource::Nofile, limit).unwrap();
     }
 
@@ -138,10 +126,7 @@ impl Process {
     /// Resident memory in KiB.
     pub(crate) fn resident_kib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
@@ -152,12 +137,7 @@ impl Process {
         let mut at = 0;
         while at < tree.len() {
             let parent = tree[at];
-            tree.extend(
-                parents
-                    .iter()
-                    .filter(|(_, of)| *of == parent)
-                    .map(|(pid, _)| *pid),
-            );
+            tree.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
             at += 1;
         }
         tree
@@ -199,13 +179,7 @@ fn parents() -> Vec<(u32, u32)> {
             let pid = entry.file_name().to_str()?.parse().ok()?;
             let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
             // proc(5): the name is in parentheses and may hold blanks; state and parent follow.
-            let parent = stat
-                .rsplit_once(')')?
-                .1
-                .split_whitespace()
-                .nth(1)?
-                .parse()
-                .ok()?;
+            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
             Some((pid, parent))
         })
         .collect()

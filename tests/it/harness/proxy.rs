@@ -151,17 +151,9 @@ impl Scene {
         let text = self.text();
         let file = self.dir.write("haproxy.cfg", &text);
         let mut args = self.args.clone();
-        args.extend([
-            "-db".to_owned(),
-            "-f".to_owned(),
-            file.display().to_string(),
-        ]);
+        args.extend(["-db".to_owned(), "-f".to_owned(), file.display().to_string()]);
         let mut process = Process::start(Spec {
-            name: if self.kind == Kind::Haproxy {
-                "haproxy"
-            } else {
-                "evenkeel"
-            },
+            name: if self.kind == Kind::Haproxy { "haproxy" } else { "evenkeel" },
             program: &self.kind.program(),
             args,
             user: None,
@@ -199,12 +191,8 @@ fn section(text: &mut String, lines: &str) {
 
 /// The ports of all `bind 127.0.0.1:…` lines.
 fn bound_ports(text: &str) -> Vec<u16> {
-    let binds = text
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("bind 127.0.0.1:"));
-    binds
-        .filter_map(|rest| rest.split_whitespace().next()?.parse().ok())
-        .collect()
+    let binds = text.lines().filter_map(|line| line.trim().strip_prefix("bind 127.0.0.1:"));
+    binds.filter_map(|rest| rest.split_whitespace().next()?.parse().ok()).collect()
 }
 
 /// A running proxy; killed at drop, its directory removed.
@@ -270,9 +258,6 @@ impl Proxy {
             last = self.metrics().state("haproxy_server_check_status", &labels);
             (last.as_deref() == Some(code)).then_some(())
         });
-        assert!(
-            seen.is_some(),
-            "the check of {server} says {last:?}, not {code}"
-        );
+        assert!(seen.is_some(), "the check of {server} says {last:?}, not {code}");
     }
 }

@@ -41,10 +41,6 @@ impl Redis {
             log: dir.join("redis.log"),
         });
         eventually("redis listens", || is_listening(port).then_some(()));
-        Self {
-            addr: (Ipv4Addr::LOCALHOST, port).into(),
-            process,
-            _dir: dir,
-        }
+        Self { addr: (Ipv4Addr::LOCALHOST, port).into(), process, _dir: dir }
     }
 }

@@ -26,9 +26,7 @@ impl Syslog {
     /// Receives on a UDP port of 127.0.0.1.
     pub(crate) fn udp() -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_millis(50)))
-            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         let port = socket.local_addr().unwrap().port();
         Self::collect(port, move |buf| socket.recv(buf))
     }
@@ -36,9 +34,7 @@ impl Syslog {
     /// Receives on a Unix datagram socket at `path`.
     pub(crate) fn unix(path: &Path) -> Self {
         let socket = UnixDatagram::bind(path).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_millis(50)))
-            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         Self::collect(0, move |buf| socket.recv(buf))
     }
 
@@ -58,12 +54,7 @@ impl Syslog {
                 }
             }
         });
-        Self {
-            port,
-            lines,
-            over,
-            reader: Some(reader),
-        }
+        Self { port, lines, over, reader: Some(reader) }
     }
 
     /// The UDP port.
@@ -78,29 +69,21 @@ impl Syslog {
 
     /// All messages so far, without priority, time and tag.
     pub(crate) fn messages(&self) -> Vec<String> {
-        self.raw()
-            .iter()
-            .map(|line| message(line).to_owned())
-            .collect()
+        self.raw().iter().map(|line| message(line).to_owned()).collect()
     }
 
     /// The first message that contains all of `parts`, once it is there.
     #[track_caller]
     pub(crate) fn expect(&self, parts: &[&str]) -> String {
         let found = within(PATIENCE, || {
-            self.messages()
-                .into_iter()
-                .find(|line| parts.iter().all(|part| line.contains(part)))
+            self.messages().into_iter().find(|line| parts.iter().all(|part| line.contains(part)))
         });
         found.unwrap_or_else(|| panic!("no log line with {parts:?} in {:#?}", self.messages()))
     }
 
     /// How many messages so far contain `part`.
     pub(crate) fn count(&self, part: &str) -> usize {
-        self.messages()
-            .iter()
-            .filter(|line| line.contains(part))
-            .count()
+        self.messages().iter().filter(|line| line.contains(part)).count()
     }
 }
 

@@ -16,45 +16,21 @@ use crate::pure::weight::Weight;
 
 pub(super) fn config() -> impl Strategy<Value = Config> {
     let names = || btree_set("[a-f]{1,2}[-_.:0-9]?", 0..4);
-    (
-        global().boxed(),
-        names(),
-        names(),
-        names(),
-        any::<[bool; 2]>(),
-    )
-        .prop_flat_map(|(global, fronts, backs, stats, [in_order, other_log])| {
+    (global().boxed(), names(), names(), names(), any::<[bool; 2]>()).prop_flat_map(
+        |(global, fronts, backs, stats, [in_order, other_log])| {
             let backends: Vec<String> = backs.iter().cloned().collect();
-            let frontends: Vec<_> = fronts
-                .into_iter()
-                .map(|name| frontend(name, backends.clone()).boxed())
-                .collect();
-            let backends: Vec<_> = backs
-                .into_iter()
-                .map(|name| backend(name).boxed())
-                .collect();
+            let frontends: Vec<_> =
+                fronts.into_iter().map(|name| frontend(name, backends.clone()).boxed()).collect();
+            let backends: Vec<_> = backs.into_iter().map(|name| backend(name).boxed()).collect();
             let stats: Vec<_> = stats.into_iter().map(self::stats).collect();
             let ids = vec(2u32..40, 8).prop_map(|ids| ids.into_iter().collect::<BTreeSet<_>>());
-            (
-                Just(global),
-                frontends,
-                backends,
-                stats,
-                ids,
-                Just((in_order, other_log)),
-            )
+            (Just(global), frontends, backends, stats, ids, Just((in_order, other_log)))
                 .prop_map(assemble)
-        })
+        },
+    )
 }
 
-type Parts = (
-    Global,
-    Vec<Frontend>,
-    Vec<Backend>,
-    Vec<Stats>,
-    BTreeSet<u32>,
-    (bool, bool),
-);
+type Parts = (Global, Vec<Frontend>, Vec<Backend>, Vec<Stats>, BTreeSet<u32>, (bool, bool));
 
 /// Gives ids, makes listening addresses unique, and shares the global log.
 fn assemble((global, mut frontends, mut backends, stats, ids, flags): Parts) -> Config {
@@ -75,12 +51,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, flags): Parts) -> 
             backend.log = global.log.clone();
         }
     }
-    let mut config = Config {
-        global,
-        frontends,
-        backends,
-        stats,
-    };
+    let mut config = Config { global, frontends, backends, stats };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
     for frontend in &mut config.frontends {
@@ -110,11 +81,7 @@ fn port() -> impl Strategy<Value = NonZeroU16> {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "[a-z]{1,8}",
-        "\\PC{1,6}",
-        Just("a \"q\" \\ \t\r\n\u{7f}'".to_owned())
-    ]
+    prop_oneof!["[a-z]{1,8}", "\\PC{1,6}", Just("a \"q\" \\ \t\r\n\u{7f}'".to_owned())]
 }
 
 fn address() -> impl Strategy<Value = SocketAddr> {
@@ -142,13 +109,7 @@ fn global() -> impl Strategy<Value = Global> {
             of(0..u32::MAX),
             of("/[a-z]{1,5}"),
         ),
-        (
-            of("/[a-z]{1,5}"),
-            any::<bool>(),
-            of(duration()),
-            0u8..=50,
-            of(duration()),
-        ),
+        (of("/[a-z]{1,5}"), any::<bool>(), of(duration()), 0u8..=50, of(duration())),
         1024usize..100_000,
     )
         .prop_map(|(first, second, third, bufsize)| Global {
@@ -188,24 +149,16 @@ fn log_target() -> impl Strategy<Value = LogTarget> {
     ];
     let facility = proptest::sample::select(Facility::names());
     let level = || proptest::sample::select(LogLevel::all());
-    (
-        sink,
-        framing,
-        prop_oneof![Just(1024), 80usize..=65535],
-        facility,
-        level(),
-        level(),
+    (sink, framing, prop_oneof![Just(1024), 80usize..=65535], facility, level(), level()).prop_map(
+        |(sink, framing, len, facility, level, minlevel)| LogTarget {
+            sink,
+            framing,
+            len,
+            facility: Facility::from_name(facility).unwrap(),
+            level: level.1,
+            minlevel: minlevel.1,
+        },
     )
-        .prop_map(
-            |(sink, framing, len, facility, level, minlevel)| LogTarget {
-                sink,
-                framing,
-                len,
-                facility: Facility::from_name(facility).unwrap(),
-                level: level.1,
-                minlevel: minlevel.1,
-            },
-        )
 }
 
 fn bind() -> impl Strategy<Value = Bind> {
@@ -218,23 +171,11 @@ fn bind() -> impl Strategy<Value = Bind> {
         "[a-z]{1,5}".prop_map(|name| ListenAddr::Abstract(name.into())),
         (3i32..9).prop_map(ListenAddr::Fd),
     ];
-    let rare = (
-        of(text().boxed()),
-        of(limit()),
-        any::<bool>(),
-        of(duration()),
-        of("[a-z]{1,5}"),
-    );
+    let rare = (of(text().boxed()), of(limit()), any::<bool>(), of(duration()), of("[a-z]{1,5}"));
     let rare = prop_oneof![Just((None, None, false, None, None)), rare];
     let unix = (of(0u32..=0o7777), of(text().boxed()), of(text().boxed()));
-    (
-        address,
-        rare,
-        prop_oneof![Just(4096), 1u32..9],
-        of(any::<bool>()),
-        of(unix),
-    )
-        .prop_map(|(address, rare, backlog, v6only, unix)| Bind {
+    (address, rare, prop_oneof![Just(4096), 1u32..9], of(any::<bool>()), of(unix)).prop_map(
+        |(address, rare, backlog, v6only, unix)| Bind {
             name: rare.0,
             address,
             maxconn: rare.1,
@@ -246,30 +187,23 @@ fn bind() -> impl Strategy<Value = Bind> {
             unix: unix
                 .map(|(mode, user, group)| UnixPermissions { mode, user, group })
                 .unwrap_or_default(),
-        })
+        },
+    )
 }
 
 fn stats(name: String) -> impl Strategy<Value = Stats> {
-    (
-        vec(bind().boxed(), 0..3),
-        prop_oneof![Just("/metrics".to_owned()), "/[a-z]{0,4}"],
+    (vec(bind().boxed(), 0..3), prop_oneof![Just("/metrics".to_owned()), "/[a-z]{0,4}"]).prop_map(
+        move |(binds, metrics_path)| Stats { name: Name::new(&name).unwrap(), binds, metrics_path },
     )
-        .prop_map(move |(binds, metrics_path)| Stats {
-            name: Name::new(&name).unwrap(),
-            binds,
-            metrics_path,
-        })
 }
 
 fn keepalive() -> impl Strategy<Value = Option<Keepalive>> {
     let seconds = || of((1u64..=32767).prop_map(Duration::from_secs));
-    of(
-        (seconds(), seconds(), of(limit())).prop_map(|(idle, intvl, cnt)| Keepalive {
-            idle,
-            intvl,
-            cnt,
-        }),
-    )
+    of((seconds(), seconds(), of(limit())).prop_map(|(idle, intvl, cnt)| Keepalive {
+        idle,
+        intvl,
+        cnt,
+    }))
 }
 
 fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Frontend> {
@@ -278,44 +212,27 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
         false => of(proptest::sample::select(backends)).boxed(),
     };
     let flags = any::<[bool; 6]>();
-    let rare = (
-        of(limit()),
-        of(duration()),
-        of(duration()),
-        keepalive().boxed(),
-    );
-    (
-        vec(bind().boxed(), 0..5),
-        backend,
-        rare,
-        flags,
-        vec(log_target().boxed(), 0..3),
-    )
-        .prop_map(move |(binds, backend, rare, flags, targets)| Frontend {
+    let rare = (of(limit()), of(duration()), of(duration()), keepalive().boxed());
+    (vec(bind().boxed(), 0..5), backend, rare, flags, vec(log_target().boxed(), 0..3)).prop_map(
+        move |(binds, backend, rare, flags, targets)| Frontend {
             name: Name::new(&name).unwrap(),
             id: ProxyId(0),
             binds,
             backend: backend.map(|name| Name::new(&name).unwrap()),
             maxconn: rare.0,
-            timeouts: ClientTimeouts {
-                client: rare.1,
-                client_fin: rare.2,
-            },
+            timeouts: ClientTimeouts { client: rare.1, client_fin: rare.2 },
             keepalive: rare.3,
             nolinger: flags[0],
             log: SessionLog {
                 targets,
-                format: if flags[1] {
-                    LogFormat::Tcp
-                } else {
-                    LogFormat::Connect
-                },
+                format: if flags[1] { LogFormat::Tcp } else { LogFormat::Connect },
                 dontlognull: flags[2],
                 dontlog_normal: flags[3],
                 separate_errors: flags[4],
                 logasap: flags[5],
             },
-        })
+        },
+    )
 }
 
 fn backend(name: String) -> impl Strategy<Value = Backend> {
@@ -342,19 +259,8 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
     });
     let plain_or_any = prop_oneof![Just(3u32), 0u32..9];
     (
-        (
-            balance,
-            redispatch,
-            plain_or_any,
-            timeouts,
-            any::<[bool; 3]>(),
-        ),
-        (
-            keepalive().boxed(),
-            of(address().boxed()),
-            of(limit()),
-            vec(log_target().boxed(), 0..3),
-        ),
+        (balance, redispatch, plain_or_any, timeouts, any::<[bool; 3]>()),
+        (keepalive().boxed(), of(address().boxed()), of(limit()), vec(log_target().boxed(), 0..3)),
         servers().boxed(),
     )
         .prop_map(move |(first, second, servers)| {
@@ -375,11 +281,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 log: second.3,
             };
             let connect = backend.timeouts.connect;
-            for check in backend
-                .servers
-                .iter_mut()
-                .filter_map(|server| server.check.as_mut())
-            {
+            for check in backend.servers.iter_mut().filter_map(|server| server.check.as_mut()) {
                 check.timeout_connect = connect_bound(check.inter, check.timeout, connect);
             }
             backend
@@ -429,18 +331,8 @@ fn server(name: String) -> impl Strategy<Value = Server> {
         1 => "/[a-z]{1,5}".prop_map(|path| ServerAddr::Unix(path.into())),
         1 => "[a-z]{1,5}".prop_map(|name| ServerAddr::Abstract(name.into())),
     ];
-    let header = || {
-        of(proptest::sample::select(
-            &[ProxyHeader::V1, ProxyHeader::V2][..],
-        ))
-    };
-    let rare = (
-        0u16..=256,
-        any::<[bool; 4]>(),
-        of(limit()),
-        header(),
-        of(duration()),
-    );
+    let header = || of(proptest::sample::select(&[ProxyHeader::V1, ProxyHeader::V2][..]));
+    let rare = (0u16..=256, any::<[bool; 4]>(), of(limit()), header(), of(duration()));
     let rare = prop_oneof![Just((1, [false; 4], None, None, None)), rare];
     (address, rare, of(check().boxed()), any::<bool>()).prop_map(
         move |(address, rare, check, named)| {
@@ -449,10 +341,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 // The only address that a name of these tests has.
                 ServerAddr::Tcp(address) if named => {
                     let ip = IpAddr::from([192, 0, 2, 7]);
-                    (
-                        ServerAddr::Tcp((ip, address.port()).into()),
-                        Some("db.test".to_owned()),
-                    )
+                    (ServerAddr::Tcp((ip, address.port()).into()), Some("db.test".to_owned()))
                 }
                 address => (address, None),
             };
@@ -517,11 +406,7 @@ fn check() -> impl Strategy<Value = Check> {
 
 fn kind() -> impl Strategy<Value = CheckKind> {
     let dialect = proptest::sample::select(
-        &[
-            MysqlDialect::Pre41,
-            MysqlDialect::Post41,
-            MysqlDialect::Post80,
-        ][..],
+        &[MysqlDialect::Pre41, MysqlDialect::Post41, MysqlDialect::Post80][..],
     );
     prop_oneof![
         Just(CheckKind::Tcp),
@@ -534,20 +419,13 @@ fn kind() -> impl Strategy<Value = CheckKind> {
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        vec(any::<u8>(), 1..6),
-        text().boxed().prop_map(String::into_bytes)
-    ]
+    prop_oneof![vec(any::<u8>(), 1..6), text().boxed().prop_map(String::into_bytes)]
 }
 
 fn regex() -> impl Strategy<Value = regex::bytes::Regex> {
     let texts = &["^\\+PONG", "role:(master|slave)", "\\d+ \"x\""][..];
-    proptest::sample::select(texts).prop_map(|text| {
-        regex::bytes::RegexBuilder::new(text)
-            .unicode(false)
-            .build()
-            .unwrap()
-    })
+    proptest::sample::select(texts)
+        .prop_map(|text| regex::bytes::RegexBuilder::new(text).unicode(false).build().unwrap())
 }
 
 fn step() -> impl Strategy<Value = ScriptStep> {
@@ -557,58 +435,32 @@ fn step() -> impl Strategy<Value = ScriptStep> {
         regex().boxed().prop_map(Pattern::Regex),
         regex().boxed().prop_map(Pattern::BinaryRegex),
     ];
-    let connect = (
-        of(port()),
-        of(address().boxed()),
-        any::<[bool; 2]>(),
-        of(text().boxed()),
-    );
+    let connect = (of(port()), of(address().boxed()), any::<[bool; 2]>(), of(text().boxed()));
     prop_oneof![
-        connect.prop_map(
-            |(port, addr, [send_proxy, linger], comment)| ScriptStep::Connect {
-                port,
-                addr,
-                send_proxy,
-                linger,
-                comment
-            }
-        ),
-        (bytes().boxed(), any::<bool>(), of(text().boxed())).prop_map(|(data, binary, comment)| {
-            ScriptStep::Send {
-                data,
-                binary,
-                comment,
-            }
+        connect.prop_map(|(port, addr, [send_proxy, linger], comment)| ScriptStep::Connect {
+            port,
+            addr,
+            send_proxy,
+            linger,
+            comment
         }),
+        (bytes().boxed(), any::<bool>(), of(text().boxed()))
+            .prop_map(|(data, binary, comment)| { ScriptStep::Send { data, binary, comment } }),
         (pattern, any::<bool>(), of(0u32..9), of(text().boxed())).prop_map(
             |(pattern, negated, min_recv, comment)| {
-                ScriptStep::Expect(Expect {
-                    pattern,
-                    negated,
-                    min_recv,
-                    comment,
-                })
+                ScriptStep::Expect(Expect { pattern, negated, min_recv, comment })
             }
         ),
     ]
 }
 
 fn http() -> impl Strategy<Value = HttpCheck> {
-    let ranges = vec(
-        (100u16..400, 0u16..9).prop_map(|(low, more)| (low, low + more)),
-        1..3,
-    );
+    let ranges = vec((100u16..400, 0u16..9).prop_map(|(low, more)| (low, low + more)), 1..3);
     let matcher = prop_oneof![
         ranges.prop_map(HttpMatch::Status),
-        regex()
-            .boxed()
-            .prop_map(|regex| HttpMatch::StatusRegex(Pattern::Regex(regex))),
-        bytes()
-            .boxed()
-            .prop_map(|bytes| HttpMatch::Body(Pattern::Text(bytes))),
-        regex()
-            .boxed()
-            .prop_map(|regex| HttpMatch::Body(Pattern::Regex(regex))),
+        regex().boxed().prop_map(|regex| HttpMatch::StatusRegex(Pattern::Regex(regex))),
+        bytes().boxed().prop_map(|bytes| HttpMatch::Body(Pattern::Text(bytes))),
+        regex().boxed().prop_map(|regex| HttpMatch::Body(Pattern::Regex(regex))),
     ];
     let expect =
         of((any::<bool>(), matcher).prop_map(|(negated, matcher)| HttpExpect { negated, matcher }));
@@ -623,15 +475,13 @@ fn http() -> impl Strategy<Value = HttpCheck> {
         expect,
         any::<bool>(),
     )
-        .prop_map(
-            |(method, uri, version, headers, body, expect, disable_on_404)| HttpCheck {
-                method,
-                uri,
-                version,
-                headers,
-                body,
-                expect,
-                disable_on_404,
-            },
-        )
+        .prop_map(|(method, uri, version, headers, body, expect, disable_on_404)| HttpCheck {
+            method,
+            uri,
+            version,
+            headers,
+            body,
+            expect,
+            disable_on_404,
+        })
 }

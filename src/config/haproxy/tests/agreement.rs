@@ -11,30 +11,18 @@ const BEFORE: &str = "defaults\n timeout client 1s\n timeout server 1s\n timeout
 
 /// Sections and whether they are accepted.
 const FILES: [(&str, bool); 55] = [
-    (
-        "listen l\n bind :1\n server a 1.1.1.1:1 check inter 1s rise 1 fall 2 backup weight 5",
-        true,
-    ),
+    ("listen l\n bind :1\n server a 1.1.1.1:1 check inter 1s rise 1 fall 2 backup weight 5", true),
     ("listen l\n bind :1\n server a 1.1.1.1:1 foo", false),
     ("listen l\n bind :1 foo", false),
-    (
-        "listen l\n bind :1 name x maxconn 5 backlog 5 accept-proxy tcp-ut 5s v4v6",
-        true,
-    ),
+    ("listen l\n bind :1 name x maxconn 5 backlog 5 accept-proxy tcp-ut 5s v4v6", true),
     ("listen l\n bind", false),
     ("listen l\n foo", false),
     ("frontend f\n bind :1\n server a 1.1.1.1:1", false),
     ("frontend f\n bind :1\n default-server inter 5", false),
-    (
-        "frontend f\n bind :1\n balance roundrobin\n retries 5\n fullconn 5",
-        true,
-    ),
+    ("frontend f\n bind :1\n balance roundrobin\n retries 5\n fullconn 5", true),
     ("frontend f\n bind :1\n option mysql-check", true),
     ("backend b\n bind :1", true),
-    (
-        "backend b\n timeout client 5s\n option tcplog\n maxconn 5\n backlog 5",
-        true,
-    ),
+    ("backend b\n timeout client 5s\n option tcplog\n maxconn 5\n backlog 5", true),
     ("defaults\n bind :1", false),
     ("defaults\n server a 1.1.1.1:1", false),
     ("defaults\n id 5", false),
@@ -54,40 +42,22 @@ const FILES: [(&str, bool); 55] = [
     ("backend b\n option tcpka x", false),
     ("backend b\n no option tcp-check", false),
     ("backend b\n no option tcpka", false),
-    (
-        "backend b\n no option clitcpka\n no option allbackups",
-        true,
-    ),
+    ("backend b\n no option clitcpka\n no option allbackups", true),
     ("backend b\n option mysql-check user", false),
     ("backend b\n option mysql-check foo", false),
     ("backend b\n option pgsql-check", false),
     ("backend b\n option pgsql-check user x", true),
     ("backend b\n option redis-check x", false),
-    (
-        "backend b\n option httpchk\n option httpchk /x\n option httpchk GET /x HTTP/1.0",
-        true,
-    ),
+    ("backend b\n option httpchk\n option httpchk /x\n option httpchk GET /x HTTP/1.0", true),
     ("backend b\n option httpchk GET /x HTTP/1.0 y", false),
-    (
-        "backend b\n option tcp-check\n tcp-check connect foo",
-        false,
-    ),
-    (
-        "backend b\n option tcp-check\n tcp-check send a\n tcp-check connect",
-        false,
-    ),
-    (
-        "backend b\n option tcp-check\n tcp-check send-binary 0g",
-        false,
-    ),
+    ("backend b\n option tcp-check\n tcp-check connect foo", false),
+    ("backend b\n option tcp-check\n tcp-check send a\n tcp-check connect", false),
+    ("backend b\n option tcp-check\n tcp-check send-binary 0g", false),
     (
         "backend b\n option tcp-check\n tcp-check expect !string a\n tcp-check expect ! binary 00",
         true,
     ),
-    (
-        "backend b\n option tcp-check\n tcp-check expect string a b",
-        false,
-    ),
+    ("backend b\n option tcp-check\n tcp-check expect string a b", false),
     ("backend b\n option httpchk\n http-check send foo", false),
     (
         "backend b\n option httpchk\n http-check disable-on-404\n http-check send meth GET uri / hdr a b",
@@ -95,15 +65,9 @@ const FILES: [(&str, bool); 55] = [
     ),
     ("backend b\n clitimeout 5", false),
     ("backend b\n mode health", false),
-    (
-        "backend b\n balance uri\n option forwardfor\n cookie a\n http-request deny",
-        true,
-    ),
+    ("backend b\n balance uri\n option forwardfor\n cookie a\n http-request deny", true),
     ("backend b\n log 127.0.0.1", false),
-    (
-        "backend b\n log 127.0.0.1 local0 info err\n log global\n no log",
-        true,
-    ),
+    ("backend b\n log 127.0.0.1 local0 info err\n log global\n no log", true),
     ("global\n daemon x", false),
     ("global\n foo", false),
     ("global\n log global", false),
@@ -128,12 +92,7 @@ fn the_real_one_accepts_and_refuses_the_same() {
     for (sections, accepted) in FILES {
         let text = format!("{BEFORE}{sections}\n");
         let (_, report) = load(&text);
-        assert_eq!(
-            !report.is_refused(),
-            accepted,
-            "{sections:?}: {:?}",
-            messages_of(&report)
-        );
+        assert_eq!(!report.is_refused(), accepted, "{sections:?}: {:?}", messages_of(&report));
         std::fs::write(&path, text).expect("a writable temporary directory");
         if let Some(theirs) = accepted_by_haproxy(&path) {
             assert_eq!(theirs, accepted, "haproxy on {sections:?}");

@@ -15,10 +15,7 @@ fn tcp_check_rules_keep_their_order_and_comments() {
         Some(CheckKind::Script(steps)) => steps,
         other => panic!("{other:?}"),
     };
-    assert!(matches!(
-        script(0).as_slice(),
-        [Step::Connect { port: None, .. }]
-    ));
+    assert!(matches!(script(0).as_slice(), [Step::Connect { port: None, .. }]));
     let steps = script(1);
     assert_eq!(steps.len(), 6);
     assert!(
@@ -26,16 +23,8 @@ fn tcp_check_rules_keep_their_order_and_comments() {
     );
     match (&steps[1], &steps[2]) {
         (
-            Step::Send {
-                data: ping,
-                binary: false,
-                comment: Some(ask),
-            },
-            Step::Send {
-                data: nl,
-                binary: true,
-                comment: Some(own),
-            },
+            Step::Send { data: ping, binary: false, comment: Some(ask) },
+            Step::Send { data: nl, binary: true, comment: Some(own) },
         ) => {
             assert_eq!(
                 (ping.value.as_slice(), nl.value.as_slice()),
@@ -77,14 +66,8 @@ fn httpchk_as_patroni_users_write_it() {
     assert_eq!(string(&patroni.method), Some("OPTIONS"));
     assert_eq!(string(&patroni.uri), Some("/primary"));
     let expect = patroni.expect.expect("written").value;
-    assert_eq!(
-        (expect.negated, expect.matcher),
-        (false, HttpMatch::Status("200".to_owned()))
-    );
-    assert_eq!(
-        value(&config.backends[0].servers[0].check_settings.port),
-        Some(8008)
-    );
+    assert_eq!((expect.negated, expect.matcher), (false, HttpMatch::Status("200".to_owned())));
+    assert_eq!(value(&config.backends[0].servers[0].check_settings.port), Some(8008));
 
     let other = http(1);
     assert_eq!(string(&other.version), Some("HTTP/1.1"));
@@ -96,8 +79,5 @@ fn httpchk_as_patroni_users_write_it() {
     assert_eq!(headers, [("Host", "db"), ("X", "y")]);
     assert_eq!(value(&other.body), Some(b"z".to_vec()));
     let expect = other.expect.expect("written").value;
-    assert_eq!(
-        (expect.negated, expect.matcher),
-        (true, HttpMatch::Regex("^bad".to_owned()))
-    );
+    assert_eq!((expect.negated, expect.matcher), (true, HttpMatch::Regex("^bad".to_owned())));
 }

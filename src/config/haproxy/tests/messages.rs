@@ -151,11 +151,7 @@ fn check(table: &str, before: &str) {
             _ => panic!("{row}: unknown severity"),
         };
         assert_eq!(found[0].severity, expected, "{row}");
-        assert!(
-            found[0].message.contains(part),
-            "{row}: {}",
-            found[0].message
-        );
+        assert!(found[0].message.contains(part), "{row}: {}", found[0].message);
         let help = found[0].help.as_deref().unwrap_or_default();
         assert!(help.contains(hint), "{row}: help {help:?}");
     }

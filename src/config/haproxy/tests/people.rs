@@ -46,15 +46,7 @@ fn galera_with_http_defaults() {
     );
     assert_eq!(
         ignored,
-        [
-            "stats socket",
-            "node",
-            "stats timeout",
-            "slowstart",
-            "maxqueue",
-            "page",
-            "stats auth"
-        ]
+        ["stats socket", "node", "stats timeout", "slowstart", "maxqueue", "page", "stats auth"]
     );
     let backend = &config.backends[0];
     assert!(matches!(value(&backend.check), Some(CheckKind::Http(_))));
@@ -75,10 +67,7 @@ fn redis_behind_sentinel() {
          server R2 redis2:6379 check inter 1s resolvers docker init-addr libc,none\n\
          resolvers docker\n nameserver dns 127.0.0.11:53\n hold valid 10s\n",
     );
-    assert_eq!(
-        ignored,
-        ["nbproc", "ulimit-n", "resolvers", "init-addr", "resolvers"]
-    );
+    assert_eq!(ignored, ["nbproc", "ulimit-n", "resolvers", "init-addr", "resolvers"]);
     match value(&config.backends[0].check) {
         Some(CheckKind::Script(steps)) => assert_eq!(steps.len(), 7),
         other => panic!("{other:?}"),

@@ -55,13 +55,9 @@ fn families(text: &str) -> Families {
             families.entry(name.to_owned()).or_default().0 = kind.to_owned();
         } else if !line.starts_with('#') && !line.is_empty() {
             let name = line.split(['{', ' ']).next().expect("a name");
-            let labels = line
-                .split_once('{')
-                .and_then(|(_, rest)| rest.split_once('}'));
+            let labels = line.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
             let keys = labels.map_or("", |(labels, _)| labels).split(',');
-            let keys = keys
-                .filter_map(|pair| pair.split_once('='))
-                .map(|(key, _)| key.to_owned());
+            let keys = keys.filter_map(|pair| pair.split_once('=')).map(|(key, _)| key.to_owned());
             families.entry(name.to_owned()).or_default().1.extend(keys);
         }
     }
@@ -88,18 +84,9 @@ fn start(port: u16, fe: u16, server: u16) -> std::io::Result<Running> {
          http-request use-service prometheus-exporter if {{ path /metrics }}\n"
     );
     let mut command = Command::new("haproxy");
-    command
-        .args(["-db", "-q", "-f", "/dev/stdin"])
-        .stdin(Stdio::piped());
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    child
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(config.as_bytes())?;
+    command.args(["-db", "-q", "-f", "/dev/stdin"]).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    child.stdin.take().expect("piped").write_all(config.as_bytes())?;
     Ok(Running(child))
 }
 
@@ -111,9 +98,7 @@ fn scrape(port: u16) -> String {
             std::thread::yield_now();
             continue;
         };
-        stream
-            .write_all(b"GET /metrics HTTP/1.0\r\n\r\n")
-            .expect("a request");
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("a request");
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("a response");
         let (_, body) = text.split_once("\r\n\r\n").expect("a head");
@@ -140,9 +125,8 @@ fn dechunked(mut body: &str) -> String {
 fn families_types_and_labels_are_those_of_haproxy() {
     let free = || TcpListener::bind((ADDR, 0)).expect("a port");
     let sockets = [free(), free(), free()];
-    let [port, fe, server] = sockets
-        .each_ref()
-        .map(|socket| socket.local_addr().expect("bound").port());
+    let [port, fe, server] =
+        sockets.each_ref().map(|socket| socket.local_addr().expect("bound").port());
     drop(sockets);
     let haproxy = match start(port, fe, server) {
         Ok(haproxy) => haproxy,

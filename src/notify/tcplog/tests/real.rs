@@ -55,9 +55,8 @@ impl Reference {
         let log = lines.local_addr()?;
         let free = || TcpListener::bind((ADDR, 0)).expect("a port");
         let sockets = [free(), free(), free(), free(), free()];
-        let [fe, nobe, term, queued, closed] = sockets
-            .each_ref()
-            .map(|socket| socket.local_addr().expect("bound").port());
+        let [fe, nobe, term, queued, closed] =
+            sockets.each_ref().map(|socket| socket.local_addr().expect("bound").port());
         drop(sockets);
         let unix = dir.join("fe.sock");
         let unix = unix.display();
@@ -78,33 +77,16 @@ impl Reference {
              server d2 127.0.0.1:{echo}\n"
         );
         let mut command = Command::new("haproxy");
-        command
-            .args(["-db", "-q", "-f", "/dev/stdin"])
-            .stdin(Stdio::piped());
-        let mut child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        child
-            .stdin
-            .take()
-            .expect("piped")
-            .write_all(config.as_bytes())?;
-        Ok(Self {
-            child,
-            dir,
-            lines,
-            ports: [fe, nobe, term, queued],
-        })
+        command.args(["-db", "-q", "-f", "/dev/stdin"]).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        child.stdin.take().expect("piped").write_all(config.as_bytes())?;
+        Ok(Self { child, dir, lines, ports: [fe, nobe, term, queued] })
     }
 
     fn line(&self) -> String {
         let mut buf = [0; 2048];
         let len = self.lines.recv(&mut buf).expect("a line in time");
-        String::from_utf8(buf[..len].to_vec())
-            .expect("text")
-            .trim_end()
-            .to_owned()
+        String::from_utf8(buf[..len].to_vec()).expect("text").trim_end().to_owned()
     }
 }
 
@@ -122,10 +104,7 @@ fn retry<T>(mut connect: impl FnMut() -> std::io::Result<T>) -> T {
 /// Sends `hello` and reads until the end; yields the client's address and the destination's.
 fn hello_to(to: SocketAddr) -> (SocketAddr, SocketAddr) {
     let mut stream = retry(|| TcpStream::connect(to));
-    let ends = (
-        stream.local_addr().expect("bound"),
-        stream.peer_addr().expect("connected"),
-    );
+    let ends = (stream.local_addr().expect("bound"), stream.peer_addr().expect("connected"));
     stream.write_all(b"hello\n").expect("sent");
     // HAProxy may have closed already where there is no server.
     let _ = stream.shutdown(Shutdown::Write);
@@ -147,9 +126,7 @@ fn masked(line: &str) -> String {
         && date.starts_with('[')
     {
         let month: String = date.chars().filter(char::is_ascii_alphabetic).collect();
-        *date = date
-            .replace(|c: char| c.is_ascii_digit(), "0")
-            .replace(&month, "Mon");
+        *date = date.replace(|c: char| c.is_ascii_digit(), "0").replace(&month, "Mon");
         let zero = |timer: &str| if timer == "-1" { "-1" } else { "0" }.to_owned();
         *timers = timers.split('/').map(zero).collect::<Vec<_>>().join("/");
     }
@@ -176,18 +153,12 @@ fn lines_are_those_of_haproxy() {
     let [fe, nobe, term, queued] = reference.ports;
     for ip in [ADDR.into(), Ipv6Addr::LOCALHOST.into()] {
         let (client, destination) = hello_to(SocketAddr::new(ip, fe));
-        let record = Record {
-            client: Client::Tcp(client),
-            destination: Some(destination),
-            ..hello()
-        };
+        let record =
+            Record { client: Client::Tcp(client), destination: Some(destination), ..hello() };
         assert_eq!(ours(&record), theirs(&reference));
     }
     hello_to_unix(reference.dir.join("fe.sock"));
-    let unix = Record {
-        client: Client::Unix { listener: 3 },
-        ..hello()
-    };
+    let unix = Record { client: Client::Unix { listener: 3 }, ..hello() };
     assert_eq!(ours(&unix), theirs(&reference));
 
     let (client, _) = hello_to((ADDR, nobe).into());
@@ -248,12 +219,7 @@ fn queued_session(reference: &Reference, port: u16) {
         connect: None,
         bytes_out: 0,
         termination: Termination::new(Cause::ServerTimeout, Phase::Queue),
-        connections: Connections {
-            process: 2,
-            frontend: 2,
-            backend: 1,
-            server: 0,
-        },
+        connections: Connections { process: 2, frontend: 2, backend: 1, server: 0 },
         backend_queue: 1,
         ..hello()
     };

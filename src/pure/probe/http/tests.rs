@@ -16,10 +16,7 @@ fn plain() -> HttpCheck {
 }
 
 fn expecting(negated: bool, matcher: HttpMatch) -> CheckKind {
-    CheckKind::Http(HttpCheck {
-        expect: Some(HttpExpect { negated, matcher }),
-        ..plain()
-    })
+    CheckKind::Http(HttpCheck { expect: Some(HttpExpect { negated, matcher }), ..plain() })
 }
 
 fn body_of(text: &str) -> HttpMatch {
@@ -40,10 +37,7 @@ fn asked(check: HttpCheck) -> String {
 #[test]
 fn requests_as_haproxy_2_6_sends_them() {
     assert_eq!(asked(plain()), "OPTIONS / HTTP/1.0\r\n\r\n");
-    let header = |name: &str, value: &str| SendHeader {
-        name: name.into(),
-        value: value.into(),
-    };
+    let header = |name: &str, value: &str| SendHeader { name: name.into(), value: value.into() };
     let check = HttpCheck {
         method: "GET".to_owned(),
         uri: "/x".to_owned(),
@@ -56,14 +50,8 @@ fn requests_as_haproxy_2_6_sends_them() {
         asked(check),
         "GET /x HTTP/1.1\r\nhost: a\r\nx-y: z z\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc"
     );
-    let kept = HttpCheck {
-        headers: vec![header("Connection", "keep-alive")],
-        ..plain()
-    };
-    assert_eq!(
-        asked(kept),
-        "OPTIONS / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"
-    );
+    let kept = HttpCheck { headers: vec![header("Connection", "keep-alive")], ..plain() };
+    assert_eq!(asked(kept), "OPTIONS / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n");
 }
 
 #[test]
@@ -72,20 +60,8 @@ fn statuses_as_haproxy_2_6_judges_them() {
     let rows: [Row<'_>; 16] = [
         (b"HTTP/1.0 200 OK\r\n\r\n", End::Hang, "L7OK", Some(200), ""),
         (b"HTTP/1.0 200\r\n\r\n", End::Close, "L7OK", Some(200), ""),
-        (
-            b"HTTP/3.0 200 OK\r\n\r\n",
-            End::Close,
-            "L7OK",
-            Some(200),
-            "",
-        ),
-        (
-            b"HTTP/1.0 200 OK\nServer: x\n\nbody",
-            End::Close,
-            "L7OK",
-            Some(200),
-            "",
-        ),
+        (b"HTTP/3.0 200 OK\r\n\r\n", End::Close, "L7OK", Some(200), ""),
+        (b"HTTP/1.0 200 OK\nServer: x\n\nbody", End::Close, "L7OK", Some(200), ""),
         (
             b"HTTP/1.0 503 Service Unavailable\r\n\r\n",
             End::Hang,
@@ -93,13 +69,7 @@ fn statuses_as_haproxy_2_6_judges_them() {
             Some(503),
             "Service Unavailable",
         ),
-        (
-            b"HTTP/1.0 404 Not Found\r\n\r\n",
-            End::Hang,
-            "L7STS",
-            Some(404),
-            "Not Found",
-        ),
+        (b"HTTP/1.0 404 Not Found\r\n\r\n", End::Hang, "L7STS", Some(404), "Not Found"),
         (
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
             End::Hang,
@@ -107,13 +77,7 @@ fn statuses_as_haproxy_2_6_judges_them() {
             Some(100),
             "Continue",
         ),
-        (
-            b"HTTP/1.0 1000 OK\r\n\r\n",
-            End::Close,
-            "L7STS",
-            Some(1000),
-            "OK",
-        ),
+        (b"HTTP/1.0 1000 OK\r\n\r\n", End::Close, "L7STS", Some(1000), "OK"),
         (b"HTTP/1.0 2x0 OK\r\n\r\n", End::Hang, "L7RSP", None, ""),
         (b"garbage", End::Hang, "L7RSP", None, ""),
         (b"<html>hello</html>", End::Close, "L7RSP", None, ""),
@@ -125,11 +89,7 @@ fn statuses_as_haproxy_2_6_judges_them() {
     ];
     for (answer, end, status, code, info) in rows {
         let text = String::from_utf8_lossy(answer);
-        assert_eq!(
-            served(&kind, &[answer], end),
-            (status, code, info.to_owned()),
-            "{text}"
-        );
+        assert_eq!(served(&kind, &[answer], end), (status, code, info.to_owned()), "{text}");
     }
 }
 
@@ -140,10 +100,7 @@ fn endless_heads_and_bodies_are_judged_when_the_buffer_is_full() {
     assert_eq!(verdict, ("L7RSP", None, String::new()));
     let body = [b"HTTP/1.0 200 OK\r\n\r\n".as_slice(), &[b'x'; 40_000]].concat();
     let verdict = served(&expecting(false, body_of("primary")), &[&body], End::Hang);
-    assert_eq!(
-        verdict,
-        ("L7RSP", None, "HTTP content check did not match".to_owned())
-    );
+    assert_eq!(verdict, ("L7RSP", None, "HTTP content check did not match".to_owned()));
 }
 
 #[test]
@@ -151,18 +108,9 @@ fn expected_statuses() {
     let ranges = || HttpMatch::Status(vec![(200, 299), (301, 301)]);
     let found = b"HTTP/1.0 302 Found\r\n\r\n";
     let moved = b"HTTP/1.0 301 Moved\r\n\r\n";
-    assert_eq!(
-        served(&expecting(false, ranges()), &[found], End::Hang).0,
-        "L7STS"
-    );
-    assert_eq!(
-        served(&expecting(false, ranges()), &[moved], End::Hang).0,
-        "L7OK"
-    );
-    assert_eq!(
-        served(&expecting(true, ranges()), &[found], End::Hang).0,
-        "L7OK"
-    );
+    assert_eq!(served(&expecting(false, ranges()), &[found], End::Hang).0, "L7STS");
+    assert_eq!(served(&expecting(false, ranges()), &[moved], End::Hang).0, "L7OK");
+    assert_eq!(served(&expecting(true, ranges()), &[found], End::Hang).0, "L7OK");
     let starts = |with: &str| expecting(false, HttpMatch::StatusRegex(regex(with)));
     assert_eq!(served(&starts("^3"), &[found], End::Hang).0, "L7OK");
     let refused = served(&starts("^2"), &[found], End::Hang);
@@ -179,49 +127,21 @@ fn expected_bodies() {
     let rows: [(bool, &str, Row<'_>); 9] = [
         (false, "replica", (sized, End::Hang, "L7OK", Some(500), "")),
         (false, "replica", (short, End::Hang, "L7OK", Some(200), "")),
-        (
-            false,
-            "primary",
-            (sized, End::Hang, "L7RSP", None, no_match),
-        ),
+        (false, "primary", (sized, End::Hang, "L7RSP", None, no_match)),
         (false, "primary", (open, End::Hang, "L7TOUT", None, "")),
-        (
-            false,
-            "primary",
-            (open, End::Close, "L7RSP", None, no_match),
-        ),
+        (false, "primary", (open, End::Close, "L7RSP", None, no_match)),
         (false, "primary", (short, End::Hang, "L7TOUT", None, "")),
-        (
-            true,
-            "replica",
-            (
-                sized,
-                End::Hang,
-                "L7RSP",
-                None,
-                "HTTP check matched unwanted content",
-            ),
-        ),
+        (true, "replica", (sized, End::Hang, "L7RSP", None, "HTTP check matched unwanted content")),
         (true, "primary", (sized, End::Hang, "L7OK", Some(500), "")),
         (
             false,
             "primary",
-            (
-                empty,
-                End::Hang,
-                "L7RSP",
-                None,
-                "HTTP content check could not find a response body",
-            ),
+            (empty, End::Hang, "L7RSP", None, "HTTP content check could not find a response body"),
         ),
     ];
     for (negated, text, (answer, end, status, code, info)) in rows {
         let kind = expecting(negated, body_of(text));
-        assert_eq!(
-            served(&kind, &[answer], end),
-            (status, code, info.to_owned()),
-            "{text}"
-        );
+        assert_eq!(served(&kind, &[answer], end), (status, code, info.to_owned()), "{text}");
     }
     let anchored = expecting(false, HttpMatch::Body(regex("^role")));
     assert_eq!(served(&anchored, &[open], End::Hang).0, "L7OK");
@@ -229,30 +149,13 @@ fn expected_bodies() {
 
 #[test]
 fn not_found_passes_conditionally_unless_the_server_is_down() {
-    let kind = CheckKind::Http(HttpCheck {
-        disable_on_404: true,
-        ..plain()
-    });
+    let kind = CheckKind::Http(HttpCheck { disable_on_404: true, ..plain() });
     let answer: &[u8] = b"HTTP/1.0 404 Gone\r\n\r\n";
-    assert_eq!(
-        served(&kind, &[answer], End::Hang),
-        ("L7OKC", Some(404), String::new())
-    );
-    let mut probe = Probe::for_kind(
-        &kind,
-        &Context {
-            answer_bytes_max: 100,
-            down: true,
-        },
-    );
+    assert_eq!(served(&kind, &[answer], End::Hang), ("L7OKC", Some(404), String::new()));
+    let mut probe = Probe::for_kind(&kind, &Context { answer_bytes_max: 100, down: true });
     for input in [Input::Start, Input::Connected, Input::Sent] {
         probe.step(input);
     }
-    let Step::Done(verdict) = probe.step(Input::Bytes(answer)) else {
-        panic!("no verdict")
-    };
-    assert_eq!(
-        (verdict.status, verdict.code),
-        (CheckStatus::L7Status, Some(404))
-    );
+    let Step::Done(verdict) = probe.step(Input::Bytes(answer)) else { panic!("no verdict") };
+    assert_eq!((verdict.status, verdict.code), (CheckStatus::L7Status, Some(404)));
 }

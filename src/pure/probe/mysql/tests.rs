@@ -7,9 +7,7 @@ fn greeting_only() -> CheckKind {
 }
 
 fn with_user(dialect: MysqlDialect) -> CheckKind {
-    CheckKind::Mysql {
-        user: Some(("u".to_owned(), dialect)),
-    }
+    CheckKind::Mysql { user: Some(("u".to_owned(), dialect)) }
 }
 
 fn packet(sequence: u8, payload: &[u8]) -> Vec<u8> {
@@ -38,10 +36,7 @@ fn logins_as_haproxy_sends_them() {
     assert_eq!(post41.len(), 44, "the size strace shows for HAProxy 2.6");
     let head = b"\x39\0\0\x01\0\x82\x08\0\0\x80\0\x01\x21";
     let plugin = b"u\0\0mysql_native_password\0";
-    assert_eq!(
-        sent(MysqlDialect::Post80),
-        [head.as_slice(), &reserved, plugin, quit].concat()
-    );
+    assert_eq!(sent(MysqlDialect::Post80), [head.as_slice(), &reserved, plugin, quit].concat());
 }
 
 #[test]
@@ -51,10 +46,7 @@ fn ends_politely_and_listens_first_without_a_user() {
         other => panic!("{other:?}"),
     };
     assert_eq!(start(greeting_only()), (Close::Polite, Opening::Theirs));
-    assert_eq!(
-        start(with_user(MysqlDialect::Post41)),
-        (Close::Polite, Opening::Ours)
-    );
+    assert_eq!(start(with_user(MysqlDialect::Post41)), (Close::Polite, Opening::Ours));
 }
 
 #[test]
@@ -68,20 +60,8 @@ fn greetings_as_haproxy_2_6_judges_them() {
     let rows: [Row<'_>; 12] = [
         (&greeting(), End::Hang, "L7OK", Some(0), version),
         (&greeting(), End::Close, "L7OK", Some(0), version),
-        (
-            &blocked,
-            End::Close,
-            "L7STS",
-            Some(1129),
-            "Host 127.0.0.1 is blocked; unblock",
-        ),
-        (
-            &too_many,
-            End::Close,
-            "L7STS",
-            Some(1040),
-            "#08004Too many connections",
-        ),
+        (&blocked, End::Close, "L7STS", Some(1129), "Host 127.0.0.1 is blocked; unblock"),
+        (&too_many, End::Close, "L7STS", Some(1040), "#08004Too many connections"),
         (b"\x01\0", End::Close, "L7RSP", None, ""),
         (b"\x01\0", End::Hang, "L7TOUT", None, ""),
         (&greeting()[..20], End::Close, "L7RSP", None, ""),
@@ -102,27 +82,9 @@ fn logins_as_haproxy_2_6_judges_them() {
     let and = |payload: &[u8]| [greeting(), packet(2, payload)].concat();
     let denied = "#28000Access denied for user";
     let rows: [Row<'_>; 7] = [
-        (
-            &and(b"\0\0\0\x02\0\0\0"),
-            End::Hang,
-            "L7OK",
-            Some(0),
-            "10.11.6-MariaDB",
-        ),
-        (
-            &and(b"\xfemysql_native_password\0x\0"),
-            End::Hang,
-            "L7OK",
-            Some(0),
-            "10.11.6-MariaDB",
-        ),
-        (
-            &and(b"\xff\x15\x04#28000Access denied for user"),
-            End::Hang,
-            "L7STS",
-            Some(1045),
-            denied,
-        ),
+        (&and(b"\0\0\0\x02\0\0\0"), End::Hang, "L7OK", Some(0), "10.11.6-MariaDB"),
+        (&and(b"\xfemysql_native_password\0x\0"), End::Hang, "L7OK", Some(0), "10.11.6-MariaDB"),
+        (&and(b"\xff\x15\x04#28000Access denied for user"), End::Hang, "L7STS", Some(1045), denied),
         (&greeting(), End::Hang, "L7TOUT", None, ""),
         (&greeting(), End::Close, "L7RSP", None, ""),
         (&greeting(), End::Reset, "L7RSP", None, ""),

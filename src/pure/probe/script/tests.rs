@@ -10,12 +10,7 @@ fn text(pattern: &str) -> Pattern {
 }
 
 fn expect(pattern: Pattern) -> Expect {
-    Expect {
-        pattern,
-        negated: false,
-        min_recv: None,
-        comment: None,
-    }
+    Expect { pattern, negated: false, min_recv: None, comment: None }
 }
 
 fn regex(pattern: &str) -> Regex {
@@ -23,11 +18,7 @@ fn regex(pattern: &str) -> Regex {
 }
 
 fn send(data: &str) -> ScriptStep {
-    ScriptStep::Send {
-        data: data.as_bytes().to_vec(),
-        binary: false,
-        comment: None,
-    }
+    ScriptStep::Send { data: data.as_bytes().to_vec(), binary: false, comment: None }
 }
 
 fn connect(port: Option<u16>, comment: Option<&str>) -> ScriptStep {
@@ -59,10 +50,7 @@ fn assert_rows(rows: Vec<(Expect, &[u8], End, &str, &str)>) {
 
 #[test]
 fn expectations_as_haproxy_2_6_judges_them() {
-    let ok = |min_recv| Expect {
-        min_recv,
-        ..expect(text("OK"))
-    };
+    let ok = |min_recv| Expect { min_recv, ..expect(text("OK")) };
     let unmet = "TCPCHK did not match content 'OK' at step 1";
     let waited = " at step 1 of tcp-check (expect string 'OK')";
     let reset = "Connection reset by peer at step 1 of tcp-check (expect string 'OK')";
@@ -84,15 +72,8 @@ fn expectations_as_haproxy_2_6_judges_them() {
 
 #[test]
 fn negated_expectations_as_haproxy_2_6_judges_them() {
-    let not_no = |min_recv| Expect {
-        negated: true,
-        min_recv,
-        ..expect(text("NO"))
-    };
-    let commented = Expect {
-        comment: Some("foo".to_owned()),
-        ..not_no(None)
-    };
+    let not_no = |min_recv| Expect { negated: true, min_recv, ..expect(text("NO")) };
+    let commented = Expect { comment: Some("foo".to_owned()), ..not_no(None) };
     let unwanted = "TCPCHK matched unwanted content 'NO' at step 1";
     let told = "TCPCHK matched unwanted content 'NO' at step 1 comment: foo";
     let waited = " at step 1 of tcp-check (expect string 'NO')";
@@ -114,46 +95,22 @@ fn binary_and_regex_expectations_as_haproxy_2_6_judges_them() {
     let (no_regex, no_hex, no_binary) = (at("regex"), at("binary regex"), at("binary"));
     let waited = " at step 1 of tcp-check (expect binary 'OK')";
     assert_rows(vec![
-        (
-            of("(?s-u)^a.b$"),
-            b"a\0b",
-            End::Close,
-            "L7OK",
-            "(tcp-check)",
-        ),
+        (of("(?s-u)^a.b$"), b"a\0b", End::Close, "L7OK", "(tcp-check)"),
         (of("^OK"), b"NO", End::Close, "L7RSP", &no_regex),
         (hex("^4F4B"), b"OK WAY", End::Hang, "L7OK", "(tcp-check)"),
         (hex("^4F4B"), b"NO WAY", End::Close, "L7RSP", &no_hex),
         (binary(), b"NO WAY", End::Close, "L7RSP", &no_binary),
         (binary(), b"", End::Hang, "L7TOUT", waited),
-        (
-            of("x"),
-            b"",
-            End::Hang,
-            "L7TOUT",
-            " at step 1 of tcp-check (expect regex)",
-        ),
-        (
-            hex("x"),
-            b"",
-            End::Hang,
-            "L7TOUT",
-            " at step 1 of tcp-check (expect binary regex)",
-        ),
+        (of("x"), b"", End::Hang, "L7TOUT", " at step 1 of tcp-check (expect regex)"),
+        (hex("x"), b"", End::Hang, "L7TOUT", " at step 1 of tcp-check (expect binary regex)"),
     ]);
 }
 
 #[test]
 fn an_answer_without_end_is_judged_when_the_buffer_is_full() {
     let endless = [b'x'; 40_000];
-    assert_eq!(
-        verdict(&only(expect(text("AB"))), &endless, End::Hang).0,
-        "L7RSP"
-    );
-    let negated = Expect {
-        negated: true,
-        ..expect(text("AB"))
-    };
+    assert_eq!(verdict(&only(expect(text("AB"))), &endless, End::Hang).0, "L7RSP");
+    let negated = Expect { negated: true, ..expect(text("AB")) };
     assert_eq!(verdict(&only(negated), &endless, End::Hang).0, "L7OK");
 }
 
@@ -187,11 +144,8 @@ fn connections_fail_with_their_step() {
 
 #[test]
 fn several_connections_run_in_turn() {
-    let steps = vec![
-        connect(None, None),
-        ScriptStep::Expect(expect(text("OK"))),
-        connect(Some(7), None),
-    ];
+    let steps =
+        vec![connect(None, None), ScriptStep::Expect(expect(text("OK"))), connect(Some(7), None)];
     let kind = CheckKind::Script(steps);
     let inputs = [
         Input::Start,
@@ -208,15 +162,9 @@ fn several_connections_run_in_turn() {
 #[test]
 fn what_passed_names_the_last_step() {
     let connected = CheckKind::Script(vec![connect(None, None)]);
-    assert_eq!(
-        verdict(&connected, b"", End::Hang),
-        ("L4OK", "(tcp-check)".to_owned())
-    );
+    assert_eq!(verdict(&connected, b"", End::Hang), ("L4OK", "(tcp-check)".to_owned()));
     let sent = CheckKind::Script(vec![send("x")]);
-    assert_eq!(
-        verdict(&sent, b"", End::Hang),
-        ("L7OK", "(tcp-check)".to_owned())
-    );
+    assert_eq!(verdict(&sent, b"", End::Hang), ("L7OK", "(tcp-check)".to_owned()));
 }
 
 #[test]
@@ -243,8 +191,5 @@ fn expectations_share_bytes_until_the_next_send() {
 fn long_patterns_are_cut_like_haproxy_cuts_them() {
     let pattern = "y".repeat(200);
     let (_, info) = verdict(&only(expect(text(&pattern))), b"A", End::Close);
-    assert_eq!(
-        info,
-        format!("TCPCHK did not match content '{}", &pattern[..97])
-    );
+    assert_eq!(info, format!("TCPCHK did not match content '{}", &pattern[..97]));
 }

@@ -8,17 +8,11 @@ use super::super::proxy_v2::{Checksum, SIGNATURE, Ssl, Tlv, TooLong, encode_ssl,
 use super::*;
 
 fn tcp(src: &str, dst: &str) -> Endpoints<'static> {
-    Endpoints::Tcp {
-        src: src.parse().unwrap(),
-        dst: dst.parse().unwrap(),
-    }
+    Endpoints::Tcp { src: src.parse().unwrap(), dst: dst.parse().unwrap() }
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
+    let digits: Vec<u8> = hex.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     digits.chunks(2).map(pair).collect()
 }
@@ -43,10 +37,7 @@ fn version_1_lines_are_those_haproxy_sends() {
             tcp("127.0.0.9:50001", "127.0.0.1:22201"),
             "PROXY TCP4 127.0.0.9 127.0.0.1 50001 22201\r\n",
         ),
-        (
-            tcp("[::1]:50001", "[::1]:22301"),
-            "PROXY TCP6 ::1 ::1 50001 22301\r\n",
-        ),
+        (tcp("[::1]:50001", "[::1]:22301"), "PROXY TCP6 ::1 ::1 50001 22301\r\n"),
         (
             tcp("[2001:db8::1]:111", "[2001:db8::2]:222"),
             "PROXY TCP6 2001:db8::1 2001:db8::2 111 222\r\n",
@@ -57,14 +48,8 @@ fn version_1_lines_are_those_haproxy_sends() {
         ),
         (Endpoints::Own, "PROXY UNKNOWN\r\n"),
     ] {
-        assert_eq!(
-            String::from_utf8(proxy_v1::encode(&endpoints)).unwrap(),
-            line
-        );
-        let decoded = Header {
-            endpoints,
-            tlvs: Tlvs::EMPTY,
-        };
+        assert_eq!(String::from_utf8(proxy_v1::encode(&endpoints)).unwrap(), line);
+        let decoded = Header { endpoints, tlvs: Tlvs::EMPTY };
         assert_eq!(decode(line.as_bytes()), Parsed::Done(decoded, line.len()));
     }
 }
@@ -92,14 +77,8 @@ fn check_recorded(
     let expected = [&SIGNATURE[..], &bytes(after_signature)].concat();
     let sent = proxy_v2::encode(&endpoints, checksum, tlvs);
     assert_eq!(sent, Ok(expected.clone()), "{after_signature}");
-    let Parsed::Done(header, used) = decode(&expected) else {
-        panic!("{after_signature}")
-    };
-    assert_eq!(
-        (header.endpoints, used),
-        (endpoints, expected.len()),
-        "{after_signature}"
-    );
+    let Parsed::Done(header, used) = decode(&expected) else { panic!("{after_signature}") };
+    assert_eq!((header.endpoints, used), (endpoints, expected.len()), "{after_signature}");
     if endpoints != Endpoints::Own {
         let seen: Vec<_> = header.tlvs.filter(|tlv| tlv.kind != kind::CRC32C).collect();
         assert_eq!(seen, tlvs, "{after_signature}");
@@ -117,47 +96,25 @@ fn version_2_headers_are_those_haproxy_sends_for_clients() {
     check_recorded(v4, Crc32c, &[], hex);
     let hex = "2121002b 20010db8000000000000000000000001 20010db8000000000000000000000002
                006f 00de 030004 10aaef64";
-    check_recorded(
-        tcp("[2001:db8::1]:111", "[2001:db8::2]:222"),
-        Crc32c,
-        &[],
-        hex,
-    );
+    check_recorded(tcp("[2001:db8::1]:111", "[2001:db8::2]:222"), Crc32c, &[], hex);
     // … crc32c,unique-id,authority
-    let authority = Tlv {
-        kind: kind::AUTHORITY,
-        value: b"a.org",
-    };
-    let unique_id = Tlv {
-        kind: kind::UNIQUE_ID,
-        value: b"uid-1.2.3.4-111",
-    };
+    let authority = Tlv { kind: kind::AUTHORITY, value: b"a.org" };
+    let unique_id = Tlv { kind: kind::UNIQUE_ID, value: b"uid-1.2.3.4-111" };
     let hex = "2111002d 01020304 05060708 006f 00de 030004 809d90c7 020005 612e6f7267
                05000f 7569642d312e322e332e342d313131";
     check_recorded(v4, Crc32c, &[authority, unique_id], hex);
     // send-proxy-v2-ssl-cn, the client without TLS
     let block = encode_ssl(0, 0, &[]).unwrap();
-    let ssl = Tlv {
-        kind: kind::SSL,
-        value: &block,
-    };
+    let ssl = Tlv { kind: kind::SSL, value: &block };
     let hex = "21110014 7f000009 7f000001 c355 56bd 200005 00 00000000";
-    check_recorded(
-        tcp("127.0.0.9:50005", "127.0.0.1:22205"),
-        Absent,
-        &[ssl],
-        hex,
-    );
+    check_recorded(tcp("127.0.0.9:50005", "127.0.0.1:22205"), Absent, &[ssl], hex);
 }
 
 #[test]
 fn version_2_headers_are_those_haproxy_sends_for_checks_and_unix_clients() {
     use Checksum::{Absent, Crc32c};
     let block = encode_ssl(0, 0, &[]).unwrap();
-    let ssl = Tlv {
-        kind: kind::SSL,
-        value: &block,
-    };
+    let ssl = Tlv { kind: kind::SSL, value: &block };
     check_recorded(Endpoints::Own, Absent, &[], "20000000");
     check_recorded(Endpoints::Own, Crc32c, &[], "20000007 030004 a9b87e8f");
     let hex = "2000000f 030004 889da1df 200005 00 00000000";
@@ -167,10 +124,7 @@ fn version_2_headers_are_those_haproxy_sends_for_checks_and_unix_clients() {
 #[test]
 fn the_payload_is_left_alone() {
     let line = b"PROXY TCP4 1.2.3.4 5.6.7.8 111 222\r\nPROXY \n";
-    let header = Header {
-        endpoints: tcp("1.2.3.4:111", "5.6.7.8:222"),
-        tlvs: Tlvs::EMPTY,
-    };
+    let header = Header { endpoints: tcp("1.2.3.4:111", "5.6.7.8:222"), tlvs: Tlvs::EMPTY };
     assert_eq!(decode(line), Parsed::Done(header, line.len() - 7));
     let mut binary = v2(0x21, 0x11, &TCP4_BODY);
     let length = binary.len();
@@ -212,30 +166,17 @@ fn bad_version_1_lines_are_refused() {
 
 #[test]
 fn version_1_lines_end_within_their_limit() {
-    let own = Header {
-        endpoints: Endpoints::Own,
-        tlvs: Tlvs::EMPTY,
-    };
+    let own = Header { endpoints: Endpoints::Own, tlvs: Tlvs::EMPTY };
     for (rest, expected) in [
         ("\r\n".into(), Parsed::Done(own, 15)),
         (" \r\n".into(), Parsed::Done(own, 16)),
         (" ffff:f ffff 1 2\r\n".into(), Parsed::Done(own, 31)),
         (format!(" {}\r\n", "x".repeat(91)), Parsed::Done(own, 107)),
-        (
-            format!(" {}\r\n", "x".repeat(92)),
-            Parsed::Bad(Refusal::Invalid),
-        ),
+        (format!(" {}\r\n", "x".repeat(92)), Parsed::Bad(Refusal::Invalid)),
         (format!(" {}", "x".repeat(92)), Parsed::More),
-        (
-            format!(" {}", "x".repeat(93)),
-            Parsed::Bad(Refusal::Invalid),
-        ),
+        (format!(" {}", "x".repeat(93)), Parsed::Bad(Refusal::Invalid)),
     ] {
-        assert_eq!(
-            decode(format!("PROXY UNKNOWN{rest}").as_bytes()),
-            expected,
-            "{rest:?}"
-        );
+        assert_eq!(decode(format!("PROXY UNKNOWN{rest}").as_bytes()), expected, "{rest:?}");
     }
 }
 
@@ -252,16 +193,10 @@ fn version_2_families_and_commands() {
         })
         .collect();
     let (src, dst) = unix.split_at(UNIX_ADDR_BYTES);
-    let unix_pair = Some(Endpoints::Unix {
-        src: src.try_into().unwrap(),
-        dst: dst.try_into().unwrap(),
-    });
+    let unix_pair =
+        Some(Endpoints::Unix { src: src.try_into().unwrap(), dst: dst.try_into().unwrap() });
     let v4 = Some(tcp("1.2.3.4:111", "5.6.7.8:222"));
-    let v6_body = bytes(&format!(
-        "{}01 {}02 0001 0002",
-        "00".repeat(15),
-        "00".repeat(15)
-    ));
+    let v6_body = bytes(&format!("{}01 {}02 0001 0002", "00".repeat(15), "00".repeat(15)));
     for (version_command, family, body, expected) in [
         (0x21, 0x11, &TCP4_BODY[..], v4),
         (0x21, 0x21, &v6_body, Some(tcp("[::1]:1", "[::2]:2"))),
@@ -287,24 +222,14 @@ fn version_2_families_and_commands() {
     ] {
         let header = v2(version_command, family, body);
         let expected = match expected {
-            Some(endpoints) => Parsed::Done(
-                Header {
-                    endpoints,
-                    tlvs: Tlvs::EMPTY,
-                },
-                header.len(),
-            ),
+            Some(endpoints) => Parsed::Done(Header { endpoints, tlvs: Tlvs::EMPTY }, header.len()),
             None => Parsed::Bad(Refusal::Invalid),
         };
         assert_eq!(decode(&header), expected, "{version_command:x} {family:x}");
     }
     for version in [0x01, 0x11, 0x31] {
         let header = v2(version, 0x11, &TCP4_BODY);
-        assert_eq!(
-            decode(&header),
-            Parsed::Bad(Refusal::NotProxy),
-            "{version:x}"
-        );
+        assert_eq!(decode(&header), Parsed::Bad(Refusal::NotProxy), "{version:x}");
     }
 }
 
@@ -340,69 +265,32 @@ fn extensions_keep_their_bounds() {
 
 #[test]
 fn the_tls_block_is_read() {
-    let version = Tlv {
-        kind: kind::SSL_VERSION,
-        value: b"TLSv1.3",
-    };
+    let version = Tlv { kind: kind::SSL_VERSION, value: b"TLSv1.3" };
     let block = encode_ssl(1, 2, &[version]).unwrap();
-    let tlvs = [Tlv {
-        kind: kind::SSL,
-        value: &block,
-    }];
+    let tlvs = [Tlv { kind: kind::SSL, value: &block }];
     let header = proxy_v2::encode(&tcp("1.2.3.4:1", "5.6.7.8:2"), Checksum::Crc32c, &tlvs).unwrap();
-    let Parsed::Done(header, _) = decode(&header) else {
-        panic!("{header:?}")
-    };
-    let Some(Ssl {
-        client,
-        verify,
-        tlvs,
-    }) = header.tlvs.ssl()
-    else {
-        panic!("{header:?}")
-    };
+    let Parsed::Done(header, _) = decode(&header) else { panic!("{header:?}") };
+    let Some(Ssl { client, verify, tlvs }) = header.tlvs.ssl() else { panic!("{header:?}") };
     assert_eq!((client, verify), (1, 2));
     assert_eq!(tlvs.find(kind::SSL_VERSION), Some(&b"TLSv1.3"[..]));
     assert_eq!(tlvs.find(kind::SSL_CN), None);
 
-    let short = v2(
-        0x21,
-        0x11,
-        &[&TCP4_BODY[..], &tlv(kind::SSL, &[1, 0, 0, 0])].concat(),
-    );
-    let Parsed::Done(header, _) = decode(&short) else {
-        panic!("{short:?}")
-    };
+    let short = v2(0x21, 0x11, &[&TCP4_BODY[..], &tlv(kind::SSL, &[1, 0, 0, 0])].concat());
+    let Parsed::Done(header, _) = decode(&short) else { panic!("{short:?}") };
     assert_eq!(header.tlvs.ssl(), None);
 }
 
 #[test]
 fn headers_have_a_largest_length() {
     let fill = HEADER_LIMIT_BYTES - 16 - TCP4_BODY.len() - 3;
-    let header = |fill: usize| {
-        v2(
-            0x21,
-            0x11,
-            &[&TCP4_BODY[..], &tlv(kind::NOOP, &vec![0; fill])].concat(),
-        )
-    };
-    assert!(matches!(
-        decode(&header(fill)),
-        Parsed::Done(_, HEADER_LIMIT_BYTES)
-    ));
+    let header =
+        |fill: usize| v2(0x21, 0x11, &[&TCP4_BODY[..], &tlv(kind::NOOP, &vec![0; fill])].concat());
+    assert!(matches!(decode(&header(fill)), Parsed::Done(_, HEADER_LIMIT_BYTES)));
     // Refused by its length alone, before the rest arrives.
-    assert_eq!(
-        decode(&header(fill + 1)[..16]),
-        Parsed::Bad(Refusal::Truncated)
-    );
+    assert_eq!(decode(&header(fill + 1)[..16]), Parsed::Bad(Refusal::Truncated));
 
     let big = vec![0; 65_536];
-    let value = |length: usize| {
-        [Tlv {
-            kind: kind::NOOP,
-            value: &big[..length],
-        }]
-    };
+    let value = |length: usize| [Tlv { kind: kind::NOOP, value: &big[..length] }];
     let encode = |length| proxy_v2::encode(&Endpoints::Own, Checksum::Absent, &value(length));
     assert_eq!(encode(65_532).map(|header| header.len()), Ok(16 + 65_535));
     assert_eq!(encode(65_533), Err(TooLong));
@@ -412,34 +300,13 @@ fn headers_have_a_largest_length() {
 #[test]
 fn refusals_read_like_haproxys() {
     for (refusal, text) in [
-        (
-            Refusal::NotProxy,
-            "Received something which does not look like a PROXY protocol header",
-        ),
-        (
-            Refusal::Invalid,
-            "Received an invalid PROXY protocol header",
-        ),
-        (
-            Refusal::Unhandled,
-            "Received an unhandled protocol in the PROXY protocol header",
-        ),
-        (
-            Refusal::Truncated,
-            "Truncated PROXY protocol header received",
-        ),
-        (
-            Refusal::Closed,
-            "Connection closed while waiting for PROXY protocol header",
-        ),
-        (
-            Refusal::ConnectionError,
-            "Connection error while waiting for PROXY protocol header",
-        ),
-        (
-            Refusal::Timeout,
-            "Timeout while waiting for PROXY protocol header",
-        ),
+        (Refusal::NotProxy, "Received something which does not look like a PROXY protocol header"),
+        (Refusal::Invalid, "Received an invalid PROXY protocol header"),
+        (Refusal::Unhandled, "Received an unhandled protocol in the PROXY protocol header"),
+        (Refusal::Truncated, "Truncated PROXY protocol header received"),
+        (Refusal::Closed, "Connection closed while waiting for PROXY protocol header"),
+        (Refusal::ConnectionError, "Connection error while waiting for PROXY protocol header"),
+        (Refusal::Timeout, "Timeout while waiting for PROXY protocol header"),
     ] {
         assert_eq!(refusal.to_string(), text);
     }
@@ -455,10 +322,7 @@ fn any_tcp() -> impl Strategy<Value = Endpoints<'static>> {
     };
     let v4 = v4.boxed();
     let v6 = v6.boxed();
-    prop_oneof![
-        (v4.clone(), v4).prop_map(pair),
-        (v6.clone(), v6).prop_map(pair)
-    ]
+    prop_oneof![(v4.clone(), v4).prop_map(pair), (v6.clone(), v6).prop_map(pair)]
 }
 
 fn any_endpoints() -> impl Strategy<Value = Endpoints<'static>> {
