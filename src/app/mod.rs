@@ -14,7 +14,6 @@ mod listeners;
 pub mod load;
 mod objects;
 mod reload;
-mod service;
 mod signals;
 mod workers;
 
@@ -33,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::Engine;
 use crate::clock;
+use crate::config::diff::{Plan, diff};
 use crate::config::model::Config;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
@@ -43,7 +43,6 @@ use crate::telemetry::bus::{self, Intake};
 use crate::telemetry::event::{Event, What};
 use listeners::Listeners;
 use load::Sources;
-use service::Service;
 use signals::{Request, Signals};
 use workers::Workers;
 
@@ -105,8 +104,8 @@ struct Prepared {
     workers: usize,
     limits: limits::Limits,
     identity: identity::Identity,
+    plan: Plan,
     opened: Vec<listeners::Opened>,
-    service: Vec<service::Opened>,
 }
 
 /// Checks what a configuration asks of the system without opening anything: users and groups.
@@ -150,11 +149,9 @@ fn prepare(config: Config) -> Result<Prepared, Vec<String>> {
     let identity = identity::look_up(&config.global)?;
     let workers = worker_count(&config);
     let limits = limits::settle(&config, workers);
-    let say = |errors: Vec<crate::net::listen::ListenError>| -> Vec<String> {
-        errors.iter().map(ToString::to_string).collect()
-    };
-    let opened = Listeners::default().open(config.frontends.iter(), workers).map_err(say)?;
-    let service = Service::open(&config.stats).map_err(say)?;
+    let plan = diff(&nothing(&config), &config);
+    let opened = listeners::open(&config, &plan, workers)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     if let Some(wanted) = limits.short_of {
         tracing::warn!(
             "{wanted} descriptors are wanted for maxconn {}, the system gives {}: \
@@ -163,7 +160,13 @@ fn prepare(config: Config) -> Result<Prepared, Vec<String>> {
             limits.descriptors
         );
     }
-    Ok(Prepared { config, workers, limits, identity, opened, service })
+    Ok(Prepared { config, workers, limits, identity, plan, opened })
+}
+
+/// The configuration a start is a reload from.
+fn nothing(config: &Config) -> Config {
+    let global = config.global.clone();
+    Config { global, frontends: Vec::new(), backends: Vec::new(), stats: Vec::new() }
 }
 
 fn worker_count(config: &Config) -> usize {
@@ -195,7 +198,6 @@ pub(crate) struct Control {
     workers: Workers,
     listeners: Listeners,
     engine: Engine,
-    service: Service,
     signals: Signals,
     log: LogIdentity,
     shipper: JoinHandle<()>,
@@ -210,24 +212,21 @@ enum Turn {
 impl Control {
     fn start(prepared: Prepared, options: &Options, runtime: &Runtime) -> Result<Self, StartError> {
         let _inside = runtime.enter();
-        let Prepared { config, workers, limits, opened, service, .. } = prepared;
+        let Prepared { config, workers, limits, plan, opened, .. } = prepared;
         let signals =
             Signals::listen().map_err(|e| StartError::because("listen for signals", &e))?;
         let workers =
             Workers::start(workers).map_err(|e| StartError::because("start a worker", &e))?;
         let now = clock::now();
-        let process =
-            Arc::new(Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config)));
+        let process = Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config));
         let (bus, intake) = bus::bus();
         let log = LogIdentity::new(&config, &options.program);
         let shipper = start_shipper(intake, &log);
-        objects::apply(&process, Arc::clone(&config), now);
-        let context = Arc::new(Context { process: Arc::clone(&process), bus });
-        let mut engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
-        engine.follow(&process.objects());
+        let context = Arc::new(Context { process: Arc::new(process), bus });
+        objects::apply(&context.process, Arc::clone(&config), now);
+        let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
         let mut control = Self {
             sources: options.sources.clone(),
-            service: Service::start(service, &context),
             context,
             workers,
             listeners: Listeners::default(),
@@ -236,19 +235,16 @@ impl Control {
             log,
             shipper,
         };
-        control.start_listeners(opened);
+        control.follow(&config, &plan, opened);
         stop_predecessors(options);
         Ok(control)
     }
 
-    fn start_listeners(&mut self, opened: Vec<listeners::Opened>) {
-        let objects = Arc::clone(&self.context.process.objects());
-        for socket in opened {
-            let named = |frontend: &&Arc<_>| socket.belongs_to(frontend);
-            if let Some(frontend) = objects.frontends.iter().find(named) {
-                self.listeners.start(socket, frontend, &self.context, &self.workers);
-            }
-        }
+    /// Lets checks, logs and listeners follow what runs now.
+    fn follow(&mut self, config: &Config, plan: &Plan, opened: Vec<listeners::Opened>) {
+        self.engine.follow(&self.context.process.objects());
+        self.log.follow(config);
+        self.listeners.follow(config, plan, opened, &self.context, &self.workers);
     }
 
     async fn supervise(mut self) -> Ended {
@@ -275,7 +271,7 @@ impl Control {
     async fn soft_stop(&mut self) -> Ended {
         let process = Arc::clone(&self.context.process);
         process.stop();
-        self.listeners.close();
+        self.listeners.close_frontends();
         self.engine.stop();
         let config = Arc::clone(&process.objects().config);
         self.say_stopped();
@@ -315,9 +311,8 @@ impl Control {
 
     /// Ends what is left and lets the last log lines out.
     async fn shut_down(self, ended: Ended) -> Ended {
-        let Self { workers, engine, service, log, shipper, mut listeners, .. } = self;
-        listeners.close();
-        drop((engine, service));
+        let Self { workers, engine, log, shipper, listeners, .. } = self;
+        drop((listeners, engine));
         workers.stop();
         log.stop.cancel();
         // What a stuck log target has not taken by then is lost with it.

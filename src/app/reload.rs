@@ -2,13 +2,15 @@
 //!
 //! All or nothing: the file is read and checked, and every new socket opened, before anything
 //! changes; a mistake anywhere changes nothing and is said. What did not change is not touched: its
-//! listener is never closed, its sessions go on, its health is kept.
+//! listener is never closed, its sessions go on, its health is kept. The start is a reload from
+//! nothing.
 
 use std::sync::Arc;
 
-use super::{Control, check_system, objects};
+use super::{Control, check_system, listeners, objects};
 use crate::clock;
-use crate::config::model::{Config, Global};
+use crate::config::diff::{Plan, diff};
+use crate::config::model::Config;
 
 /// Reads the sources again and applies them.
 pub(super) fn reload(control: &mut Control) {
@@ -19,7 +21,7 @@ pub(super) fn reload(control: &mut Control) {
         return;
     };
     match apply(control, config) {
-        Ok(()) => tracing::warn!("Reloaded: {}", control.sources.display()),
+        Ok(plan) => tracing::warn!("Reloaded {}: {}.", control.sources.display(), summary(&plan)),
         Err(errors) => {
             for error in errors {
                 tracing::error!("{error}");
@@ -29,18 +31,14 @@ pub(super) fn reload(control: &mut Control) {
     }
 }
 
-fn apply(control: &mut Control, config: Config) -> Result<(), Vec<String>> {
+fn apply(control: &mut Control, config: Config) -> Result<Plan, Vec<String>> {
     check_system(&config)?;
-    let say = |errors: Vec<crate::net::listen::ListenError>| -> Vec<String> {
-        errors.iter().map(ToString::to_string).collect()
-    };
-    let workers = control.workers.count();
-    let opened = control.listeners.open(config.frontends.iter(), workers).map_err(say)?;
-    let service = control.service.open_new(&config.stats).map_err(say)?;
-
     let process = Arc::clone(&control.context.process);
     let running = Arc::clone(&process.objects().config);
-    for key in needs_restart(&running.global, &config.global) {
+    let plan = diff(&running, &config);
+    let opened = listeners::open(&config, &plan, control.workers.count())
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    for key in &plan.needs_restart {
         tracing::warn!("'{key}' has changed: it takes effect at the next start.");
     }
     if let Some(maxconn) = config.global.maxconn {
@@ -48,23 +46,47 @@ fn apply(control: &mut Control, config: Config) -> Result<(), Vec<String>> {
     }
     let config = Arc::new(config);
     objects::apply(&process, Arc::clone(&config), clock::now());
-    control.engine.follow(&process.objects());
-    control.log.follow(&config);
-    control.start_listeners(opened);
-    control.listeners.close_others(&config.frontends);
-    control.service.follow(service, &config.stats, &control.context);
-    Ok(())
+    control.follow(&config, &plan, opened);
+    Ok(plan)
 }
 
-/// Global settings that a running process cannot change.
-fn needs_restart(old: &Global, new: &Global) -> Vec<&'static str> {
-    let changes = [
-        ("nbthread", old.nbthread != new.nbthread),
-        ("user", old.user != new.user || old.uid != new.uid),
-        ("group", old.group != new.group || old.gid != new.gid),
-        ("chroot", old.chroot != new.chroot),
-        ("daemon", old.daemon != new.daemon),
-        ("pidfile", old.pidfile != new.pidfile),
+/// What a reload did, in one line.
+fn summary(plan: &Plan) -> String {
+    let servers = plan.backends.changed.iter().map(|backend| &backend.servers);
+    let counts = [
+        (plan.binds_added.len(), "listener(s) opened"),
+        (plan.binds_removed.len(), "listener(s) closed"),
+        (plan.frontends.added.len(), "frontend(s) added"),
+        (plan.frontends.changed.len(), "frontend(s) changed"),
+        (plan.frontends.removed.len(), "frontend(s) removed"),
+        (plan.backends.added.len(), "backend(s) added"),
+        (plan.backends.changed.len(), "backend(s) changed"),
+        (plan.backends.removed.len(), "backend(s) removed"),
+        (servers.clone().map(|servers| servers.added.len()).sum(), "server(s) added"),
+        (servers.clone().map(|servers| servers.changed.len()).sum(), "server(s) changed"),
+        (servers.map(|servers| servers.removed.len()).sum(), "server(s) removed"),
+        (plan.global_changed.len(), "global setting(s) changed"),
     ];
-    changes.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
+    let parts: Vec<_> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if parts.is_empty() { "nothing has changed".to_owned() } else { parts.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_that_changes_nothing_says_so() {
+        assert_eq!(summary(&Plan::default()), "nothing has changed");
+    }
+
+    #[test]
+    fn only_what_changed_is_counted() {
+        let plan = Plan { global_changed: vec!["maxconn", "log"], ..Plan::default() };
+        assert_eq!(summary(&plan), "2 global setting(s) changed");
+    }
 }

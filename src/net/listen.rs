@@ -105,15 +105,29 @@ fn open_tcp(
         socket.bind_device(Some(interface.as_bytes())).map_err(fail("bind to the interface of"))?;
     }
     socket.set_tcp_nodelay(true).map_err(fail("set TCP_NODELAY on"))?;
-    if let Some(keepalive) = keepalive {
-        set_keepalive(&socket, keepalive).map_err(fail("set keepalive on"))?;
-    }
-    if let Some(tcp_ut) = bind.tcp_ut {
-        socket.set_tcp_user_timeout(Some(tcp_ut)).map_err(fail("set TCP_USER_TIMEOUT on"))?;
-    }
+    set_inherited(&socket, bind, keepalive).map_err(fail("set the options of"))?;
     socket.bind(&address.into()).map_err(fail("bind"))?;
     socket.listen(backlog(bind)).map_err(fail("listen on"))?;
     Ok(socket)
+}
+
+/// Sets again, on an open socket, what `listen` and accepted connections take from it.
+///
+/// # Errors
+/// What the kernel says of the values.
+pub fn set_options(socket: &Socket, bind: &Bind, keepalive: Option<Keepalive>) -> io::Result<()> {
+    if matches!(bind.address, ListenAddr::Tcp(_)) {
+        set_inherited(socket, bind, keepalive)?;
+    }
+    socket.listen(backlog(bind))
+}
+
+fn set_inherited(socket: &Socket, bind: &Bind, keepalive: Option<Keepalive>) -> io::Result<()> {
+    match keepalive {
+        Some(keepalive) => set_keepalive(socket, keepalive)?,
+        None => socket.set_keepalive(false)?,
+    }
+    socket.set_tcp_user_timeout(bind.tcp_ut)
 }
 
 /// Binds beside the final path and renames over it, so that a socket file is never missing while

@@ -36,18 +36,16 @@ pub struct Admission {
 }
 
 impl Door {
-    /// A door nobody came through yet.
+    /// A door nobody came through yet; `gate` is the listener's own.
     #[must_use]
-    pub fn new(context: Arc<Context>, frontend: Arc<Frontend>, bind: Bind, number: u32) -> Self {
-        let limit = bind.maxconn.map_or(u32::MAX, std::num::NonZeroU32::get);
-        Self {
-            context,
-            frontend,
-            bind,
-            number,
-            gate: Arc::new(Gate::new(limit)),
-            exhausted: AtomicBool::new(false),
-        }
+    pub fn new(
+        context: Arc<Context>,
+        frontend: Arc<Frontend>,
+        bind: Bind,
+        number: u32,
+        gate: Arc<Gate>,
+    ) -> Self {
+        Self { context, frontend, bind, number, gate, exhausted: AtomicBool::new(false) }
     }
 
     /// Whether its connections are TCP.
