@@ -104,7 +104,7 @@ impl Sources {
             match fs::read_dir(path) {
                 Ok(entries) => {
                     let names = entries.filter_map(|entry| entry.ok().map(|e| e.file_name()));
-                    let mut names: Vec<OsString> = names.filter(|name| is_config(name)).collect();
+                    let mut names: Vec<OsString> = names.filter(is_config).collect();
                     names.sort();
                     files.extend(names.into_iter().map(|name| path.join(name)));
                 }

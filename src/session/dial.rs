@@ -170,7 +170,8 @@ impl Session {
     }
 
     /// Whether the server that ended without a byte is dead: asks its check and waits for the
-    /// answer. A check that passes after the end was seen acquits it.
+    /// answer. A check that passes after the end was seen acquits it, and so does a client that
+    /// leaves meanwhile. What the client sends is kept.
     pub(super) async fn is_dead(
         &mut self,
         backend: &Arc<Backend>,
@@ -178,13 +179,13 @@ impl Session {
         server: &Server,
     ) -> bool {
         let seen = clock::now();
-        let index = server.lease.server.index;
-        let mut passes = server.lease.server.passes();
+        let server = &server.lease.server;
+        let mut passes = server.passes();
         let mut changes = backend.changes();
-        server.lease.server.hint();
+        server.hint();
         let verdict = async {
             loop {
-                if !backend.live().contains(index) {
+                if !backend.live().contains(server.index) {
                     return true;
                 }
                 if passes.borrow_and_update().is_some_and(|started| started >= seen) {
@@ -196,9 +197,9 @@ impl Session {
                 }
             }
         };
-        let verdict = std::pin::pin!(verdict);
         let limit = settings.timeouts.connect.unwrap_or(VERDICT_WAIT);
-        tokio::time::timeout(limit, verdict).await.unwrap_or(false)
+        let verdict = self.while_client_stays(std::pin::pin!(verdict), Some(limit)).await;
+        matches!(verdict, Waited::Done(true))
     }
 
     /// Runs `work` within `limit`, and ends it if the client leaves. Bytes the client sends

@@ -8,7 +8,7 @@ use crate::clock;
 use crate::config::model::LogFormat;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::Service;
-use crate::state::{Backend, Server};
+use crate::state::{Backend, Frontend, Server};
 use crate::telemetry::record::{Client, Connections, Moment, Record};
 
 /// What happened so far.
@@ -37,7 +37,6 @@ impl Outcome {
     pub(super) fn enter(&mut self, backend: &Arc<Backend>, uptime: Duration) {
         backend.service.traffic.total.add(1);
         backend.service.traffic.rate.tick(uptime);
-        backend.service.traffic.sessions.rise();
         self.backend = Some(Arc::clone(backend));
     }
 
@@ -61,6 +60,38 @@ impl Outcome {
 
     fn services(&self) -> impl Iterator<Item = &Service> {
         self.backend.iter().map(|backend| &backend.service)
+    }
+}
+
+/// A session's place among those its frontend and its backend have now. Dropping it leaves both,
+/// however the session ends.
+pub(super) struct Presence {
+    frontend: Arc<Frontend>,
+    backend: Option<Arc<Backend>>,
+}
+
+impl Presence {
+    pub(super) fn on(frontend: &Arc<Frontend>) -> Self {
+        frontend.traffic.sessions.rise();
+        Self { frontend: Arc::clone(frontend), backend: None }
+    }
+
+    pub(super) fn enter(&mut self, backend: &Arc<Backend>) {
+        backend.service.traffic.sessions.rise();
+        self.backend = Some(Arc::clone(backend));
+    }
+
+    fn leave_backend(&mut self) {
+        if let Some(backend) = self.backend.take() {
+            backend.service.traffic.sessions.fall();
+        }
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.leave_backend();
+        self.frontend.traffic.sessions.fall();
     }
 }
 
@@ -89,9 +120,7 @@ impl Session {
     pub(super) fn finish(mut self, termination: Termination) {
         let total = clock::now().saturating_duration_since(self.started);
         self.count(termination, total);
-        if let Some(backend) = &self.outcome.backend {
-            backend.service.traffic.sessions.fall();
-        }
+        self.presence.leave_backend();
         let log = &self.route.log;
         let logged = log.format != LogFormat::Connect
             && !(log.targets.is_empty()
@@ -102,7 +131,6 @@ impl Session {
             let record = self.record(termination, total, Moment::End);
             self.context.bus.record(record);
         }
-        self.frontend.traffic.sessions.fall();
     }
 
     fn is_null(&self, termination: Termination) -> bool {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use dial::Server;
-use finish::Outcome;
+use finish::{Outcome, Presence};
 
 use crate::clock;
 use crate::config::model;
@@ -55,6 +55,8 @@ struct Session {
     /// Bytes the client sent before there was a server.
     early: Vec<u8>,
     outcome: Outcome,
+    /// Counted here until the session is over.
+    presence: Presence,
     /// Held until the session is over.
     _admission: Admission,
 }
@@ -91,13 +93,13 @@ impl Session {
             accepted: clock::wall(),
             early: Vec::new(),
             outcome: Outcome::default(),
+            presence: Presence::on(&frontend),
             frontend,
             _admission: admission,
         };
         let uptime = session.uptime();
         session.frontend.traffic.total.add(1);
         session.frontend.traffic.rate.tick(uptime);
-        session.frontend.traffic.sessions.rise();
         Some(session)
     }
 
@@ -110,6 +112,7 @@ impl Session {
             return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
         };
         let settings = Arc::clone(&backend.settings());
+        self.presence.enter(&backend);
         self.outcome.enter(&backend, self.context.process.uptime(self.started));
         let lease = self.assign(&backend, &settings).await?;
         let mut server = self.dial(&backend, &settings, lease).await?;
@@ -145,6 +148,7 @@ impl Session {
             } else if let Some(end) = relay.accept_end() {
                 break end;
             }
+            relay.prepend(std::mem::take(&mut self.early));
         };
         (self.outcome.bytes_in, self.outcome.bytes_out) = relay.bytes();
         self.outcome.bytes_spliced = relay.spliced_bytes();

@@ -32,6 +32,17 @@ impl Moved {
     }
 }
 
+/// What happens to the receiver when the sender is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It gets a FIN.
+    PassedOn,
+    /// The other direction is done: closing the sockets will send the FIN, which saves a call.
+    ByClosing,
+    /// It hears nothing if not a byte was sent: another sender may take over.
+    Held,
+}
+
 /// The state of one direction. `rest[written..]` was read and not yet written; it is at most one
 /// buffer long, and empty whenever the sender is read.
 #[derive(Debug, Default)]
@@ -83,15 +94,14 @@ impl Direction {
         self.fin_sent = true;
     }
 
-    /// Moves what can be moved. `seen` gets the bytes read, before they are written. `closing`: the
-    /// other direction is done, so that closing the sockets will send the FIN.
+    /// Moves what can be moved. `seen` gets the bytes read, before they are written.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut Stream,
         to: &mut Stream,
         buffer: &mut [u8],
-        closing: bool,
+        ending: Ending,
         mut seen: impl FnMut(&[u8]),
     ) -> Moved {
         let mut moved = Moved::Nothing;
@@ -100,8 +110,10 @@ impl Direction {
         }
         for _ in 0..ROUNDS_MAX {
             if self.source_ended && !self.is_stuck() {
-                if !closing {
-                    to.shutdown_write();
+                match ending {
+                    Ending::Held if self.bytes == 0 => return moved,
+                    Ending::Held | Ending::PassedOn => to.shutdown_write(),
+                    Ending::ByClosing => {}
                 }
                 self.pump = None;
                 self.fin_sent = true;

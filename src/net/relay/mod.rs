@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use direction::{Direction, Moved};
+use direction::{Direction, Ending, Moved};
 
 use super::stream::Stream;
 use crate::clock;
@@ -180,7 +180,12 @@ impl Relay {
         server: &mut Stream,
     ) -> Option<End> {
         BUFFER.with_borrow_mut(|buffer| {
-            let down = self.down.poll(cx, server, client, buffer, self.up.is_done(), |_| {});
+            let ending = match self.up.is_done() {
+                _ if self.may_replay() => Ending::Held,
+                true => Ending::ByClosing,
+                false => Ending::PassedOn,
+            };
+            let down = self.down.poll(cx, server, client, buffer, ending, |_| {});
             if self.server_was_silent(&down) {
                 self.silent_reset = matches!(down, Moved::ReadFailed);
                 return Some(End::ServerSilent);
@@ -190,8 +195,8 @@ impl Relay {
                 self.opening.bytes = Vec::new();
             }
             let (replay, opening) = (self.replay, &mut self.opening);
-            let closing = self.down.is_done();
-            let up = self.up.poll(cx, client, server, buffer, closing, |read| {
+            let ending = if self.down.is_done() { Ending::ByClosing } else { Ending::PassedOn };
+            let up = self.up.poll(cx, client, server, buffer, ending, |read| {
                 note_opening(replay, opening, read);
             });
             if up == Moved::WriteFailed && self.may_replay() {

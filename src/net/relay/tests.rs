@@ -1,1 +1,207 @@
+use std::future::pending;
+use std::pin::pin;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use super::*;
+
+const NO_LIMITS: Limits =
+    Limits { client: None, client_fin: None, server: None, server_fin: None, tunnel: None };
+
+/// A connected pair: our end and the other one.
+async fn pair() -> (Stream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
+    (Stream::Tcp(ours.expect("connected")), theirs.expect("accepted").0)
+}
+
+/// A relay between a client and a server that the test plays.
+async fn relayed(limits: Limits, replay: Replay) -> (TcpStream, TcpStream, JoinHandle<Ran>) {
+    let (mut client, played_client) = pair().await;
+    let (mut server, played_server) = pair().await;
+    let running = tokio::spawn(async move {
+        let mut relay = Relay::new(limits, replay);
+        let end = relay.run(&mut client, &mut server, pin!(pending())).await;
+        Ran { relay, end, client, server }
+    });
+    (played_client, played_server, running)
+}
+
+struct Ran {
+    relay: Relay,
+    end: End,
+    client: Stream,
+    server: Stream,
+}
+
+async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.expect("no reset");
+    bytes
+}
+
+fn pattern(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|at| u8::try_from(at * 31 % 251).expect("below 251")).collect()
+}
+
+#[tokio::test]
+async fn half_open_stays_half_open_until_both_are_done() {
+    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    client.write_all(b"question").await.expect("sent");
+    client.shutdown().await.expect("fin");
+    assert_eq!(read_all(&mut server).await, b"question");
+    server.write_all(b"late answer").await.expect("sent");
+    drop(server);
+    // The last FIN is the closing of the sockets, which is the caller's.
+    let ran = running.await.expect("no panic");
+    assert_eq!((ran.end, ran.relay.bytes()), (End::Closed, (8, 11)));
+    drop((ran.client, ran.server));
+    assert_eq!(read_all(&mut client).await, b"late answer");
+}
+
+#[tokio::test]
+async fn bulk_goes_through_a_pipe_and_arrives_whole() {
+    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    let sent = pattern(24 * 1024 * 1024);
+    let expected = sent.clone();
+    let sender = tokio::spawn(async move {
+        client.write_all(&sent).await.expect("sent");
+        client.shutdown().await.expect("fin");
+        client
+    });
+    let got = read_all(&mut server).await;
+    assert!(got == expected, "{} of {} bytes", got.len(), expected.len());
+    drop((server, sender.await.expect("no panic")));
+    let ran = running.await.expect("no panic");
+    assert_eq!(ran.relay.bytes().0, expected.len() as u64);
+    assert!(ran.relay.spliced_bytes() > 0, "nothing was spliced");
+}
+
+#[tokio::test]
+async fn a_direction_goes_back_to_copying_when_bulk_is_over() {
+    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    let bulk = pattern(8 * 1024 * 1024);
+    let sender = tokio::spawn({
+        let bulk = bulk.clone();
+        async move {
+            client.write_all(&bulk).await.expect("sent");
+            client
+        }
+    });
+    let mut got = vec![0; bulk.len()];
+    server.read_exact(&mut got).await.expect("all of it");
+    assert!(got == bulk);
+    let mut client = sender.await.expect("no panic");
+    let spliced_at_most = bulk.len() as u64 + 64;
+    for round in 0..64_u8 {
+        client.write_all(&[round]).await.expect("sent");
+        assert_eq!(server.read_u8().await.expect("it arrives"), round);
+    }
+    drop((client, server));
+    let ran = running.await.expect("no panic");
+    assert!(ran.relay.spliced_bytes() < spliced_at_most, "{}", ran.relay.spliced_bytes());
+}
+
+#[tokio::test]
+async fn a_slow_reader_holds_the_sender_back_and_costs_one_buffer() {
+    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    let chunk = vec![7_u8; 64 * 1024];
+    let mut sent = 0_usize;
+    // The kernel's buffers fill, then ours, then nothing more is taken.
+    while let Ok(written) =
+        tokio::time::timeout(Duration::from_millis(300), client.write(&chunk)).await
+    {
+        sent += written.expect("connected");
+        assert!(sent < 64 * 1024 * 1024, "nobody holds the sender back");
+    }
+    let reader = tokio::spawn(async move { read_all(&mut server).await.len() });
+    client.shutdown().await.expect("fin");
+    assert_eq!(reader.await.expect("no panic"), sent);
+    drop(client);
+    assert_eq!(running.await.expect("no panic").relay.bytes().0, sent as u64);
+}
+
+#[tokio::test]
+async fn a_reset_ends_the_session_after_what_came_before_it() {
+    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    server.write_all(b"last words").await.expect("sent");
+    let mut got = [0; 10];
+    client.read_exact(&mut got).await.expect("it arrives");
+    socket2::SockRef::from(&server).set_linger(Some(Duration::ZERO)).expect("linger");
+    drop(server);
+    assert_eq!(running.await.expect("no panic").end, End::Reset(Side::Server));
+
+    let (client, _server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("linger");
+    drop(client);
+    assert_eq!(running.await.expect("no panic").end, End::Reset(Side::Client));
+}
+
+#[tokio::test]
+async fn a_silent_client_counts_as_closed_and_the_server_decides() {
+    let limits = Limits { client: Some(Duration::from_millis(50)), ..NO_LIMITS };
+    let (client, mut server, running) = relayed(limits, Replay::Never).await;
+    assert_eq!(read_all(&mut server).await, b"", "a FIN after the client's timeout");
+    assert!(!running.is_finished());
+    drop(server);
+    assert_eq!(running.await.expect("no panic").end, End::TimedOut(Side::Client));
+    drop(client);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_without_a_byte_is_reported_where_asked_for() {
+    for (replay, spoke, expected) in [
+        (Replay::Silent, false, true),
+        (Replay::Silent, true, false),
+        (Replay::Opening, true, true),
+        (Replay::Never, false, false),
+    ] {
+        let (mut client, mut server, running) = relayed(NO_LIMITS, replay).await;
+        if spoke {
+            client.write_all(b"hello").await.expect("sent");
+            let mut got = [0; 5];
+            server.read_exact(&mut got).await.expect("it arrives");
+        }
+        drop(server);
+        drop(if expected { None } else { Some(client) });
+        let end = running.await.expect("no panic").end;
+        assert_eq!(end == End::ServerSilent, expected, "{replay:?} {spoke}: {end:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_opening_is_sent_again_to_the_next_server() {
+    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Opening).await;
+    client.write_all(b"startup").await.expect("sent");
+    let mut got = [0; 7];
+    server.read_exact(&mut got).await.expect("it arrives");
+    drop(server);
+    let mut ran = running.await.expect("no panic");
+    assert_eq!(ran.end, End::ServerSilent);
+
+    let (mut next, mut played_next) = pair().await;
+    ran.relay.rewind();
+    let second = tokio::spawn(async move {
+        let end = ran.relay.run(&mut ran.client, &mut next, pin!(pending())).await;
+        (end, ran.relay.bytes())
+    });
+    played_next.read_exact(&mut got).await.expect("it arrives again");
+    assert_eq!(&got, b"startup");
+    played_next.write_all(b"ready").await.expect("sent");
+    drop(played_next);
+    client.shutdown().await.expect("fin");
+    assert_eq!(read_all(&mut client).await, b"ready");
+    assert_eq!(second.await.expect("no panic"), (End::Closed, (7, 5)));
+}
+
+#[tokio::test]
+async fn a_cut_ends_the_session() {
+    let (mut client, _played_client) = pair().await;
+    let (mut server, _played_server) = pair().await;
+    let mut relay = Relay::new(NO_LIMITS, Replay::Never);
+    let end = relay.run(&mut client, &mut server, pin!(std::future::ready(()))).await;
+    assert_eq!(end, End::Cut);
+}
