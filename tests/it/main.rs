@@ -10,6 +10,7 @@
 mod harness;
 
 mod balance;
+mod check_comments;
 mod checks;
 mod cli;
 mod database_checks;
