@@ -97,7 +97,7 @@ fn version_is_printed(kind: Kind) {
 }
 
 /// Files that are wrong in one way each, or only look wrong.
-const FILES: [(&str, &str, &str); 28] = [
+const FILES: [(&str, &str, &str); 42] = [
     ("bad bind port", "bind 127.0.0.1:1", "bind 127.0.0.1:99999"),
     ("bind without port", "bind 127.0.0.1:1", "bind 127.0.0.1"),
     ("bind range", "bind 127.0.0.1:1", "bind 127.0.0.1:1-3"),
@@ -126,6 +126,20 @@ const FILES: [(&str, &str, &str); 28] = [
     ("missing log socket", "defaults", "global\n    log /nonexistent/log local0\ndefaults"),
     ("unknown facility", "defaults", "global\n    log /dev/log local9\ndefaults"),
     ("no option", "mode tcp", "mode tcp\n    no option tcpka"),
+    ("misplaced balance", "bind", "balance leastconn\n    bind"),
+    ("misplaced random", "bind", "balance random(0)\n    bind"),
+    ("misplaced mysql-check", "bind", "option mysql-check user x\n    bind"),
+    ("misplaced dialect", "bind", "option mysql-check user x post-99\n    bind"),
+    ("misplaced option", "bind", "option redis-check more\n    bind"),
+    ("misplaced check", "bind", "option smtpchk\n    bind"),
+    ("misplaced tcp-check", "bind", "tcp-check conect\n    bind"),
+    ("misplaced http-check", "bind", "http-check expekt\n    bind"),
+    ("misplaced source", "bind", "source 127.0.0.1:x\n    bind"),
+    ("misplaced retries", "bind", "retries\n    bind"),
+    ("misplaced dispatch", "bind", "dispatch 127.0.0.1:9\n    bind"),
+    ("misplaced maxconn", "check\n", "check\n    maxconn 5 6\n"),
+    ("misplaced tcplog", "check\n", "check\n    option tcplog clf\n"),
+    ("misplaced keepalive", "check\n", "check\n    clitcpka-cnt x\n"),
 ];
 
 #[test]

@@ -61,6 +61,11 @@ pub(super) fn validate(
         };
         backends.push(context.backend(raw, name, ProxyId(id), &global.log));
     }
+    for raw in &raw.misplaced {
+        if let Ok(name) = Name::new(&raw.name.value) {
+            context.backend(raw, name, ProxyId(0), &[]);
+        }
+    }
     let mut names = HashMap::new();
     let mut stats = Vec::new();
     for raw in &raw.stats {
