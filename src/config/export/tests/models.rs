@@ -146,6 +146,7 @@ fn log_target() -> impl Strategy<Value = LogTarget> {
     ];
     let framing = prop_oneof![
         Just(LogFraming::Local),
+        Just(LogFraming::Rfc3164),
         Just(LogFraming::Rfc5424),
         Just(LogFraming::Iso),
         Just(LogFraming::Raw),
@@ -344,7 +345,8 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 // The only address that a name of these tests has.
                 ServerAddr::Tcp(address) if named => {
                     let ip = IpAddr::from([192, 0, 2, 7]);
-                    (ServerAddr::Tcp((ip, address.port()).into()), Some("db.test".to_owned()))
+                    let name = if flags[0] { "db.test" } else { "ipv4@db.test" };
+                    (ServerAddr::Tcp((ip, address.port()).into()), Some(name.to_owned()))
                 }
                 address => (address, None),
             };
