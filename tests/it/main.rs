@@ -19,6 +19,7 @@ mod life;
 mod limits;
 mod listeners;
 mod log;
+mod log_hostname;
 mod log_options;
 mod metrics;
 mod mysql;

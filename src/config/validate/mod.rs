@@ -25,7 +25,7 @@ pub(super) use self::check::MYSQL_DIALECTS;
 pub(super) use self::check::connect_bound;
 use self::context::Context;
 pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
-pub(super) use self::global::FRAMINGS;
+pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 use super::Resolve;
 use super::model::{Config, ListenAddr};
