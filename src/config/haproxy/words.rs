@@ -114,7 +114,9 @@ impl<'a> Args<'a> {
     ) -> Option<&'a Word> {
         let word = self.next();
         if word.is_none() {
-            cx.report.alert(self.line.span, format!("'{keyword}' needs {what}"));
+            let before = self.line.words[..self.at.min(self.line.words.len())].last();
+            let span = before.map_or(self.line.span, |word| word.span);
+            cx.report.alert(span, format!("'{keyword}' needs {what}"));
         }
         word
     }
