@@ -66,8 +66,7 @@ pub(super) fn lower(line: &Line, reader: &mut Reader, cx: &mut Context<'_>) {
         return;
     }
     // To turn off what is not there is no mistake.
-    if !plain && matches!(known, Some((Effect::Ignored(_) | Effect::Refused(_) | Effect::Http, _)))
-    {
+    if !plain && matches!(known, Some((effect, _)) if effect != Effect::Applies) {
         return;
     }
     let written = format!("option {option}");

@@ -55,6 +55,9 @@ impl Context<'_> {
             Effect::Ignored(reason) => {
                 self.report.warning(word.span, format!("'{written}' is ignored: {reason}"));
             }
+            Effect::Moot(reason) => {
+                self.report.notice(word.span, format!("'{written}' has no effect: {reason}"));
+            }
             Effect::Refused(reason) => {
                 self.report.alert(word.span, format!("'{written}' is not supported: {reason}"));
             }
