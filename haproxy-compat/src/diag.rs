@@ -37,16 +37,30 @@ pub struct Report {
     diagnostics: Vec<Diagnostic>,
     dropped: usize,
     refused: bool,
+    warned: bool,
+    /// Whether what was added last is there to be completed.
+    is_last_kept: bool,
 }
 
 impl Report {
-    /// Adds one; past [`DIAGNOSTICS_MAX`] it is only counted.
+    /// Adds one; past [`DIAGNOSTICS_MAX`] it takes the place of a notice or is only counted.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.refused |= diagnostic.severity == Severity::Alert;
+        self.warned |= diagnostic.severity >= Severity::Warning;
+        self.is_last_kept = true;
         if self.diagnostics.len() < DIAGNOSTICS_MAX {
             self.diagnostics.push(diagnostic);
+            return;
+        }
+        self.dropped += 1;
+        let notice = |found: &Diagnostic| found.severity == Severity::Notice;
+        if diagnostic.severity > Severity::Notice
+            && let Some(at) = self.diagnostics.iter().rposition(notice)
+        {
+            self.diagnostics.remove(at);
+            self.diagnostics.push(diagnostic);
         } else {
-            self.dropped += 1;
+            self.is_last_kept = false;
         }
     }
 
@@ -74,9 +88,21 @@ impl Report {
         self
     }
 
+    /// Adds a notice at `span`.
+    pub fn notice(&mut self, span: Span, message: impl Into<String>) -> &mut Self {
+        self.push(Diagnostic {
+            severity: Severity::Notice,
+            span: Some(span),
+            message: message.into(),
+            help: None,
+            related: None,
+        });
+        self
+    }
+
     /// Gives the diagnostic added last a hint.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
-        if self.dropped == 0
+        if self.is_last_kept
             && let Some(last) = self.diagnostics.last_mut()
         {
             last.help = Some(help.into());
@@ -86,7 +112,7 @@ impl Report {
 
     /// Gives the diagnostic added last a second place.
     pub fn related(&mut self, span: Span, label: impl Into<String>) -> &mut Self {
-        if self.dropped == 0
+        if self.is_last_kept
             && let Some(last) = self.diagnostics.last_mut()
         {
             last.related = Some((span, label.into()));
@@ -98,6 +124,12 @@ impl Report {
     #[must_use]
     pub const fn is_refused(&self) -> bool {
         self.refused
+    }
+
+    /// Whether anything above a notice was found.
+    #[must_use]
+    pub const fn has_warnings(&self) -> bool {
+        self.warned
     }
 
     /// Whether nothing at all was found.
@@ -115,5 +147,40 @@ impl Report {
     /// The diagnostics, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.diagnostics.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: Span = Span { file: crate::span::FileId(0), start: 0, end: 1 };
+
+    #[test]
+    fn only_notices_are_no_warnings() {
+        let mut report = Report::default();
+        assert!(!report.has_warnings() && report.is_empty());
+        report.notice(HERE, "n");
+        assert!(!report.has_warnings() && !report.is_empty() && !report.is_refused());
+        report.warning(HERE, "w");
+        assert!(report.has_warnings() && !report.is_refused());
+        report.alert(HERE, "a");
+        assert!(report.has_warnings() && report.is_refused());
+    }
+
+    #[test]
+    fn a_full_report_gives_notices_up_and_counts() {
+        let mut report = Report::default();
+        for _ in 1..DIAGNOSTICS_MAX {
+            report.warning(HERE, "w");
+        }
+        report.notice(HERE, "n");
+        report.notice(HERE, "dropped").help("dropped");
+        report.alert(HERE, "a").help("h").related(HERE, "r");
+        report.alert(HERE, "dropped").help("dropped");
+        assert_eq!((report.iter().count(), report.dropped()), (DIAGNOSTICS_MAX, 3));
+        let last = report.iter().last().expect("it is full");
+        assert_eq!((last.message.as_str(), last.help.as_deref()), ("a", Some("h")));
+        assert!(report.iter().all(|found| found.help.as_deref() != Some("dropped")));
     }
 }

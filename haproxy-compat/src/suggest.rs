@@ -9,9 +9,11 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     if word.is_empty() || word.len() > WORD_LEN_MAX {
         return None;
     }
-    // One mistake in up to five letters, two in up to eight, three beyond: more is another word.
-    let allowed = match word.chars().count() {
+    // One mistake in up to five letters, two in up to eight, three beyond: more is another word. In
+    // four or five, two pass where the first letter is right.
+    let allowed = |candidate: &str| match word.chars().count() {
         0..=2 => 0,
+        4..=5 if candidate.chars().next() == word.chars().next() => 2,
         3..=5 => 1,
         6..=8 => 2,
         _ => 3,
@@ -22,7 +24,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             continue;
         }
         let mistakes = distance(word, candidate);
-        if mistakes <= allowed && best.is_none_or(|(fewest, _)| mistakes < fewest) {
+        if mistakes <= allowed(candidate) && best.is_none_or(|(fewest, _)| mistakes < fewest) {
             best = Some((mistakes, candidate));
         }
     }
@@ -76,6 +78,8 @@ mod tests {
         assert_eq!(nearest("blance", words), Some("balance"));
         assert_eq!(nearest("default_backed", words), Some("default_backend"));
         assert_eq!(nearest("bnid", words), Some("bind"));
+        assert_eq!(nearest("mood", ["node", "mode"]), Some("mode"));
+        assert_eq!(nearest("mood", ["node", "load"]), None);
         assert_eq!(nearest("quux", words), None);
         assert_eq!(nearest("", words), None);
         assert_eq!(nearest(&"b".repeat(10_000), words), None);

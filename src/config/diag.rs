@@ -1,7 +1,9 @@
-//! Pure: a report as text: in rustc's look for people, in HAProxy's one-line form for scripts.
+//! Pure: a report as text: in rustc's look here, in HAProxy's in [`lines`].
 //!
 //! What a file contains ends up in messages, so control characters are replaced: a configuration
 //! cannot write to the operator's terminal.
+
+mod lines;
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -10,6 +12,8 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::source::SourceMap;
 use haproxy_compat::span::Span;
+
+pub use lines::render_lines;
 
 /// Whether the reader is a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,42 +114,6 @@ fn summary(report: &Report) -> String {
     parts.join(", ")
 }
 
-/// Renders everything as HAProxy prints it: one line each, and further ones behind a bar.
-#[must_use]
-pub fn render_lines(report: &Report, sources: &SourceMap, pid: u32) -> String {
-    let mut text = String::new();
-    for diagnostic in report.iter() {
-        let word = match diagnostic.severity {
-            Severity::Alert => "[ALERT]  ",
-            Severity::Warning => "[WARNING]",
-            Severity::Notice => "[NOTICE] ",
-        };
-        let message = printable(&diagnostic.message);
-        let _ = match diagnostic.span {
-            Some(span) => {
-                let place = place(span, sources);
-                writeln!(text, "{word}  ({pid}) : config : parsing [{place}] : {message}.")
-            }
-            None => writeln!(text, "{word}  ({pid}) : config : {message}."),
-        };
-        if let Some((span, label)) = &diagnostic.related {
-            let _ = writeln!(text, "   | {}: [{}]", printable(label), place(*span, sources));
-        }
-        if let Some(help) = &diagnostic.help {
-            let _ = writeln!(text, "   | {}", printable(help));
-        }
-    }
-    if report.dropped() > 0 {
-        let _ =
-            writeln!(text, "[NOTICE]   ({pid}) : config : {} more not shown.", report.dropped());
-    }
-    text
-}
-
-fn place(span: Span, sources: &SourceMap) -> String {
-    format!("{}:{}", printable(sources.name(span.file)), sources.line(span))
-}
-
 /// The text with control characters replaced.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
@@ -189,18 +157,6 @@ error: unknown key 'inte'
         let text = render(&report, &sources, Look::Plain);
         assert!(text.starts_with(expected), "{text}");
         assert!(text.ends_with("\n1 error, 1 warning\n"), "{text}");
-    }
-
-    #[test]
-    fn scripts_see_haproxys_form() {
-        let (report, sources) = report();
-        let expected = "\
-[ALERT]    (7) : config : parsing [lb.toml:2] : unknown key 'inte'.
-   | of this backend: [lb.toml:1]
-   | did you mean 'inter'?
-[WARNING]  (7) : config : parsing [lb.toml:2] : odd.
-";
-        assert_eq!(render_lines(&report, &sources, 7), expected);
     }
 
     #[test]

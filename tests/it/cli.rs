@@ -13,6 +13,7 @@ both! {
     several_files_make_one_configuration,
     unknown_backend_fails,
     version_is_printed,
+    what_debian_installs_is_no_reason_to_warn,
 }
 
 /// A file that is right.
@@ -96,8 +97,24 @@ fn version_is_printed(kind: Kind) {
     assert!(output.lines().next().is_some_and(|line| line.contains(['.'])), "{output}");
 }
 
+fn what_debian_installs_is_no_reason_to_warn(kind: Kind) {
+    let global = "global
+    stats timeout 30s
+    ca-base /etc/ssl/certs
+    crt-base /etc/ssl/private
+    ssl-default-bind-ciphers ECDHE-RSA-AES128-GCM-SHA256
+    ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
+    tune.ssl.default-dh-param 2048
+    tune.maxaccept 50
+    nbthread 1
+";
+    let (code, output) = check(kind, &format!("{global}{GOOD}"));
+    assert_eq!(code, Some(0), "{output}");
+    assert!(!output.contains("[WARNING]"), "{output}");
+}
+
 /// Files that are wrong in one way each, or only look wrong.
-const FILES: [(&str, &str, &str); 28] = [
+const FILES: [(&str, &str, &str); 42] = [
     ("bad bind port", "bind 127.0.0.1:1", "bind 127.0.0.1:99999"),
     ("bind without port", "bind 127.0.0.1:1", "bind 127.0.0.1"),
     ("bind range", "bind 127.0.0.1:1", "bind 127.0.0.1:1-3"),
@@ -126,10 +143,30 @@ const FILES: [(&str, &str, &str); 28] = [
     ("missing log socket", "defaults", "global\n    log /nonexistent/log local0\ndefaults"),
     ("unknown facility", "defaults", "global\n    log /dev/log local9\ndefaults"),
     ("no option", "mode tcp", "mode tcp\n    no option tcpka"),
+    ("misplaced balance", "bind", "balance leastconn\n    bind"),
+    ("misplaced random", "bind", "balance random(0)\n    bind"),
+    ("misplaced mysql-check", "bind", "option mysql-check user x\n    bind"),
+    ("misplaced dialect", "bind", "option mysql-check user x post-99\n    bind"),
+    ("misplaced option", "bind", "option redis-check more\n    bind"),
+    ("misplaced check", "bind", "option smtpchk\n    bind"),
+    ("misplaced tcp-check", "bind", "tcp-check conect\n    bind"),
+    ("misplaced http-check", "bind", "http-check expekt\n    bind"),
+    ("misplaced source", "bind", "source 127.0.0.1:x\n    bind"),
+    ("misplaced retries", "bind", "retries\n    bind"),
+    ("misplaced dispatch", "bind", "dispatch 127.0.0.1:9\n    bind"),
+    ("misplaced maxconn", "check\n", "check\n    maxconn 5 6\n"),
+    ("misplaced tcplog", "check\n", "check\n    option tcplog clf\n"),
+    ("misplaced keepalive", "check\n", "check\n    clitcpka-cnt x\n"),
 ];
 
+/// The line of the file that the first alert names.
+fn refused_line(output: &str) -> Option<&str> {
+    let alert = output.lines().find(|line| line.starts_with("[ALERT]"))?;
+    alert.split_once("haproxy.cfg:")?.1.split([']', ' ']).next()
+}
+
 #[test]
-fn exit_codes_are_haproxys() {
+fn exit_codes_and_lines_are_haproxys() {
     let mut differing = Vec::new();
     for (name, right, wrong) in FILES {
         let text = GOOD.replacen(right, wrong, 1);
@@ -140,6 +177,12 @@ fn exit_codes_are_haproxys() {
             differing.push(format!(
                 "{name}: haproxy exits {reference:?}, evenkeel {code:?}\n{said}\n{output}"
             ));
+        }
+        let (their, ours) = (refused_line(&said), refused_line(&output));
+        // Accounts are looked up when the file is read already, which names no line here.
+        let is_account = matches!(name, "unknown user" | "unknown group");
+        if their.is_some() && their != ours && !is_account {
+            differing.push(format!("{name}: line {their:?}, not {ours:?}\n{said}\n{output}"));
         }
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));

@@ -10,6 +10,7 @@
 mod harness;
 
 mod balance;
+mod check_comments;
 mod checks;
 mod cli;
 mod database_checks;
@@ -18,6 +19,7 @@ mod life;
 mod limits;
 mod listeners;
 mod log;
+mod log_hostname;
 mod log_options;
 mod metrics;
 mod mysql;

@@ -1,6 +1,6 @@
 //! Words after the address of a `bind` line.
 
-use super::Effect::{Applies, Ignored, Refused};
+use super::Effect::{Applies, Ignored, Moot, Refused};
 use super::Table;
 
 /// Words after the address of a `bind` line, with the number of their arguments.
@@ -25,15 +25,13 @@ pub static BIND: Table = Table {
             ],
         ),
         (
-            Ignored("every worker has its own socket and the kernel spreads connections"),
+            Moot("every worker has its own socket and the kernel spreads connections"),
             &[("nice", 1), ("process", 1), ("shards", 1), ("thread", 1)],
         ),
+        (Ignored("the kernel's values are kept"), &[("cc", 1), ("mss", 1), ("tcp-ss", 1)]),
+        (Moot("clients connect in the ordinary way"), &[("defer-accept", 0), ("tfo", 0)]),
         (
-            Ignored("the kernel's values are kept"),
-            &[("cc", 1), ("defer-accept", 0), ("mss", 1), ("tcp-ss", 1), ("tfo", 0)],
-        ),
-        (
-            Ignored("nothing here shows or needs it"),
+            Moot("nothing here shows or needs it"),
             &[
                 ("expose-fd", 1),
                 ("guid-prefix", 1),
@@ -49,7 +47,7 @@ pub static BIND: Table = Table {
             &[("ssl", 0)],
         ),
         (
-            Ignored("it has no effect without 'ssl'"),
+            Moot("it has no effect without 'ssl'"),
             &[
                 ("allow-0rtt", 0),
                 ("alpn", 1),

@@ -1,6 +1,6 @@
 //! Keywords of `global`.
 
-use super::Effect::{Applies, Gone, Http, Ignored, Refused};
+use super::Effect::{Applies, Gone, Http, Ignored, Moot, Refused};
 use super::Table;
 
 /// Keywords of `global`.
@@ -33,14 +33,10 @@ pub static GLOBAL: Table = Table {
                 ("user", 0),
             ],
         ),
+        (Ignored("one process with one worker a thread serves everything"), &[("nbproc", 0)]),
+        (Moot("a reload needs no master"), &[("master-worker", 0), ("mworker-max-reloads", 0)]),
         (
-            Ignored(
-                "one process with one worker a thread serves everything; a reload needs no master",
-            ),
-            &[("master-worker", 0), ("mworker-max-reloads", 0), ("nbproc", 0)],
-        ),
-        (
-            Ignored("workers are placed by the kernel"),
+            Moot("workers are placed by the kernel"),
             &[
                 ("cpu-map", 0),
                 ("cpu-policy", 0),
@@ -53,7 +49,7 @@ pub static GLOBAL: Table = Table {
             ],
         ),
         (
-            Ignored("there is nothing to choose here: the event loop is always epoll's"),
+            Moot("there is nothing to choose here: the event loop is always epoll's"),
             &[
                 ("busy-polling", 0),
                 ("noepoll", 0),
@@ -66,7 +62,7 @@ pub static GLOBAL: Table = Table {
             ],
         ),
         (
-            Ignored("buffers, pools and pipes are sized by need"),
+            Moot("buffers, pools and pipes are sized by need"),
             &[
                 ("maxpipes", 0),
                 ("no-memory-trimming", 0),
@@ -107,11 +103,11 @@ pub static GLOBAL: Table = Table {
             ],
         ),
         (
-            Ignored("the descriptor limit is raised to what 'maxconn' needs"),
+            Moot("the descriptor limit is raised to what 'maxconn' needs"),
             &[("fd-hard-limit", 0), ("strict-limits", 0), ("ulimit-n", 0)],
         ),
         (
-            Ignored("TLS is passed through, not terminated"),
+            Moot("TLS is passed through, not terminated"),
             &[
                 ("ca-base", 0),
                 ("crt-base", 0),
@@ -156,10 +152,11 @@ pub static GLOBAL: Table = Table {
         ),
         (
             Ignored("there is no Lua here; a rule that calls it is refused"),
+            &[("lua-load", 0), ("lua-load-per-thread", 0), ("lua-prepend-path", 0)],
+        ),
+        (
+            Moot("there is no Lua here"),
             &[
-                ("lua-load", 0),
-                ("lua-load-per-thread", 0),
-                ("lua-prepend-path", 0),
                 ("tune.lua.forced-yield", 0),
                 ("tune.lua.maxmem", 0),
                 ("tune.lua.service-timeout", 0),
@@ -168,7 +165,7 @@ pub static GLOBAL: Table = Table {
             ],
         ),
         (
-            Ignored("programs are not run for checks; 'option external-check' is refused"),
+            Moot("programs are not run for checks; 'option external-check' is refused"),
             &[("external-check", 0), ("insecure-fork-wanted", 0), ("insecure-setuid-wanted", 0)],
         ),
         (
@@ -176,7 +173,12 @@ pub static GLOBAL: Table = Table {
             &[("server-state-base", 0), ("server-state-file", 0)],
         ),
         (
-            Ignored("nothing here shows or needs it"),
+            Ignored("write '-dW' on the command line to start without warnings only"),
+            &[("zero-warning", 0)],
+        ),
+        (Ignored("listeners close at once when the process stops"), &[("grace", 0)]),
+        (
+            Moot("nothing here shows or needs it"),
             &[
                 ("anonkey", 0),
                 ("close-spread-time", 0),
@@ -186,7 +188,6 @@ pub static GLOBAL: Table = Table {
                 ("expose-deprecated-directives", 0),
                 ("expose-experimental-directives", 0),
                 ("force-cfg-parser-pause", 0),
-                ("grace", 0),
                 ("localpeer", 0),
                 ("node", 0),
                 ("profiling.memory", 0),
@@ -195,7 +196,6 @@ pub static GLOBAL: Table = Table {
                 ("set-dumpable", 0),
                 ("set-var", 0),
                 ("set-var-fmt", 0),
-                ("zero-warning", 0),
             ],
         ),
         (

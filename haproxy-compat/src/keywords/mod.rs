@@ -22,6 +22,8 @@ pub enum Effect {
     Applies,
     /// It is read and has no effect; a warning says this reason after `'KEYWORD' is ignored: `.
     Ignored(&'static str),
+    /// It is read and nobody would see that it has no effect: a notice says this reason.
+    Moot(&'static str),
     /// It is about HTTP: ignored, with HAProxy's warning that it needs `mode http`.
     Http,
     /// To ignore it would change what happens to traffic: an alert says this after

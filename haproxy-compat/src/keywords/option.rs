@@ -1,6 +1,6 @@
 //! Words after `option`.
 
-use super::Effect::{Applies, Gone, Http, Ignored, Refused};
+use super::Effect::{Applies, Gone, Http, Ignored, Moot, Refused};
 use super::Table;
 use super::place::{BACKEND, DEFAULTS, FRONTEND, LISTEN};
 
@@ -34,19 +34,19 @@ pub static OPTIONS: Table = Table {
             ],
         ),
         (
-            Ignored("the data path chooses between copying and splicing by itself"),
+            Moot("the data path chooses between copying and splicing by itself"),
             &[("splice-auto", ANY), ("splice-request", ANY), ("splice-response", ANY)],
         ),
         (
-            Ignored("the kernel's acknowledgement timing is kept"),
+            Moot("the kernel's acknowledgement timing is kept"),
             &[("tcp-smart-accept", FE), ("tcp-smart-connect", BE)],
         ),
         (
-            Ignored("counters are always current and kept per listener"),
+            Moot("counters are always current and kept per listener"),
             &[("contstats", FE), ("socket-stats", FE)],
         ),
         (
-            Ignored("a client that leaves while it waits always gives its place up"),
+            Moot("a client that leaves while it waits always gives its place up"),
             &[("abortonclose", ANY)],
         ),
         (
@@ -54,7 +54,7 @@ pub static OPTIONS: Table = Table {
             &[("independent-streams", ANY)],
         ),
         (
-            Ignored("there is no persistence that could lead to a server that is down"),
+            Moot("there is no persistence that could lead to a server that is down"),
             &[("persist", BE)],
         ),
         (

@@ -1,6 +1,6 @@
 //! Keywords of `defaults`, `frontend`, `backend` and `listen`.
 
-use super::Effect::{Applies, Gone, Http, Ignored, Refused};
+use super::Effect::{Applies, Gone, Http, Ignored, Moot, Refused};
 use super::Table;
 use super::place::{BACKEND, DEFAULTS, FRONTEND, LISTEN};
 
@@ -45,15 +45,10 @@ pub static PROXY: Table = Table {
             ],
         ),
         (
-            Ignored("nothing here shows or needs it"),
-            &[
-                ("bind-process", ANY),
-                ("declare", F),
-                ("description", ANY),
-                ("email-alert", ANY),
-                ("guid", F_B),
-            ],
+            Moot("nothing here shows or needs it"),
+            &[("bind-process", ANY), ("declare", F), ("description", ANY), ("guid", F_B)],
         ),
+        (Ignored("nothing is mailed"), &[("email-alert", ANY)]),
         (
             Ignored("log lines keep the format of 'option tcplog'"),
             &[
@@ -74,7 +69,7 @@ pub static PROXY: Table = Table {
             &[("hash-balance-factor", D_B), ("hash-type", D_B)],
         ),
         (
-            Ignored("programs are not run for checks; 'option external-check' is refused"),
+            Moot("programs are not run for checks; 'option external-check' is refused"),
             &[("external-check", D_B)],
         ),
         (

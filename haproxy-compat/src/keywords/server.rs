@@ -1,6 +1,6 @@
 //! Words after the address of a `server` line and in `default-server`.
 
-use super::Effect::{Applies, Http, Ignored, Refused};
+use super::Effect::{Applies, Http, Ignored, Moot, Refused};
 use super::Table;
 
 /// Words after the address of a `server` line, with the number of their arguments.
@@ -55,9 +55,10 @@ pub static SERVER: Table = Table {
             Ignored("a connection that fails wakes the check of its server"),
             &[("error-limit", 1), ("observe", 1), ("on-error", 1)],
         ),
-        (Ignored("the kernel's values are kept"), &[("cc", 1), ("no-tfo", 0), ("tfo", 0)]),
+        (Ignored("the kernel's values are kept"), &[("cc", 1)]),
+        (Moot("servers are connected to in the ordinary way"), &[("no-tfo", 0), ("tfo", 0)]),
         (
-            Ignored("nothing here shows or needs it"),
+            Moot("nothing here shows or needs it"),
             &[
                 ("guid", 1),
                 ("log-proto", 1),
@@ -72,7 +73,7 @@ pub static SERVER: Table = Table {
             ],
         ),
         (
-            Ignored("it has no effect without 'agent-check'"),
+            Moot("it has no effect without 'agent-check'"),
             &[("agent-addr", 1), ("agent-inter", 1), ("agent-port", 1), ("agent-send", 1)],
         ),
         (Refused("the agent's word on weight and state would not be heard"), &[("agent-check", 0)]),
@@ -82,7 +83,7 @@ pub static SERVER: Table = Table {
             &[("check-ssl", 0)],
         ),
         (
-            Ignored("it has no effect without 'ssl' or 'check-ssl'"),
+            Moot("it has no effect without 'ssl' or 'check-ssl'"),
             &[
                 ("allow-0rtt", 0),
                 ("alpn", 1),

@@ -90,6 +90,10 @@ fn kind(kind: &CheckKind) -> Pairs {
 fn step(step: &ScriptStep) -> Pairs {
     let mut pairs = Pairs::default();
     let comment = match step {
+        ScriptStep::Comment(comment) => {
+            pairs.add("comment", quote(comment));
+            return pairs;
+        }
         ScriptStep::Connect { port, addr, send_proxy, linger, comment } => {
             let mut options = Pairs::default();
             options.maybe("port", *port);

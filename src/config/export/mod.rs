@@ -25,7 +25,7 @@ use super::model::{
     Backend, Config, Frontend, Global, Keepalive, LogFraming, LogSink, LogTarget, Stats,
 };
 use super::units::INFINITE;
-use super::validate::{BacklogRule, FRAMINGS, automatic_proxy_ids};
+use super::validate::{BacklogRule, FRAMINGS, automatic_proxy_ids, default_framing};
 
 /// Writes a configuration as TOML.
 ///
@@ -147,8 +147,7 @@ fn global(global: &Global) -> Pairs {
     let mut pairs = Pairs::default();
     pairs.maybe("maxconn", global.maxconn);
     pairs.maybe("nbthread", global.nbthread);
-    let log: Vec<String> = global.log.iter().map(log_target).collect();
-    pairs.maybe("log", list(&log));
+    pairs.maybe("log", list(&log_targets(&global.log, global)));
     pairs.maybe("log_tag", text(&global.log_tag));
     pairs.maybe(
         "log_send_hostname",
@@ -172,7 +171,13 @@ fn global(global: &Global) -> Pairs {
     pairs
 }
 
-fn log_target(target: &LogTarget) -> String {
+fn log_targets(targets: &[LogTarget], global: &Global) -> Vec<String> {
+    let framing = default_framing(global.log_send_hostname.is_some());
+    targets.iter().map(|target| log_target(target, framing)).collect()
+}
+
+/// A target, its `format` left out where it is `default`.
+fn log_target(target: &LogTarget, default: LogFraming) -> String {
     let sink = quote(&match &target.sink {
         LogSink::Udp(address) => address.to_string(),
         LogSink::Unix(path) => unix_text(path),
@@ -182,7 +187,7 @@ fn log_target(target: &LogTarget) -> String {
     });
     let mut pairs = Pairs::default();
     pairs.add("target", &sink);
-    if target.framing != LogFraming::default() {
+    if target.framing != default {
         pairs.maybe("format", word(&FRAMINGS, &target.framing));
     }
     pairs.maybe("len", (target.len != LOG_LEN_BYTES).then_some(target.len));
@@ -198,7 +203,7 @@ fn log(pairs: &mut Pairs, targets: &[LogTarget], global: &Global) {
     if !targets.is_empty() && targets == global.log {
         pairs.add("log", "\"global\"");
     } else {
-        pairs.maybe("log", list(&targets.iter().map(log_target).collect::<Vec<_>>()));
+        pairs.maybe("log", list(&log_targets(targets, global)));
     }
 }
 

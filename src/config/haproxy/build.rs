@@ -17,7 +17,11 @@ pub(super) fn add(
     config: &mut Config,
     cx: &mut Context<'_>,
 ) {
-    let Reader { settings, binds, servers, id, .. } = reader;
+    let Reader { settings, binds, servers, id, misplaced, .. } = reader;
+    if let Some(misplaced) = misplaced.filter(|_| section.kind == SectionKind::Frontend) {
+        let settings = misplaced.settings.inherited();
+        config.misplaced.push(backend(number, name.clone(), None, Vec::new(), settings, cx));
+    }
     if settings.is_http() {
         let has_servers = !servers.is_empty() || section.kind == SectionKind::Backend;
         let stats = settings.page.lower(name, section.header.span, binds, has_servers, cx);

@@ -18,10 +18,6 @@ pub(super) struct Checks {
     /// The first `tcp-check` and the first `http-check` rule of the section itself.
     own_steps: Option<Span>,
     pub(super) own_http: Option<Span>,
-    /// `tcp-check comment`: names the rules that follow it as long as they are of one kind.
-    comment: Field<String>,
-    /// The kind of the rules since the comment.
-    commented: Option<&'static str>,
 }
 
 /// Which check an `option` chose.
@@ -43,7 +39,7 @@ const RULES_REFUSED: [&str; 2] = ["send-lf", "send-binary-lf"];
 impl Checks {
     /// What a section starts from that inherits `self`: its own rules will replace these.
     pub(super) fn inherited(&self) -> Self {
-        Self { own_steps: None, own_http: None, comment: None, commented: None, ..self.clone() }
+        Self { own_steps: None, own_http: None, ..self.clone() }
     }
 
     /// Takes an `option` line whose second word chooses a check; false for other options.
@@ -78,26 +74,15 @@ impl Checks {
             return;
         };
         let rule = word.text();
-        let kind = RULES.into_iter().find(|known| rule.starts_with(known));
-        if self.commented.is_some_and(|commented| Some(commented) != kind) {
-            self.comment = None;
-        }
-        self.commented = kind;
         let step = match rule.as_ref() {
             "connect" => self.connect(word, &mut args, cx),
-            "send" => self.send(&mut args, false, cx),
-            "send-binary" => self.send(&mut args, true, cx),
-            "expect" => expect(&mut args, cx).map(|expect| {
-                Step::Expect(Expect {
-                    comment: expect.comment.or_else(|| self.comment.clone()),
-                    ..expect
-                })
-            }),
+            "send" => send(&mut args, false, cx),
+            "send-binary" => send(&mut args, true, cx),
+            "expect" => expect(&mut args, cx).map(Step::Expect),
             "comment" => {
-                self.comment = args.text("comment", "a text", cx);
-                self.commented = None;
+                let comment = args.text("comment", "a text", cx);
                 args.finish("tcp-check comment", cx);
-                None
+                comment.map(Step::Comment)
             }
             _ if RULES_REFUSED.contains(&rule.as_ref()) || rule.contains("-var") => {
                 cx.report
@@ -119,14 +104,15 @@ impl Checks {
     }
 
     fn connect(&self, rule: &Word, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Step> {
-        let begins = matches!(self.steps.first(), None | Some(Step::Connect { .. }));
+        let mut acting = self.steps.iter().filter(|step| !matches!(step, Step::Comment(_)));
+        let begins = matches!(acting.next(), None | Some(Step::Connect { .. }));
         if !begins {
             cx.report
                 .alert(rule.span, "'connect' after rules that already use a connection")
                 .help("make the first rule a 'connect' too");
         }
         let (mut port, mut addr, mut send_proxy, mut linger) = (None, None, false, false);
-        let mut comment = self.comment.clone();
+        let mut comment = None;
         while let Some(word) = args.next() {
             match word.text().as_ref() {
                 "port" => port = args.number("port", cx),
@@ -153,19 +139,6 @@ impl Checks {
             }
         }
         Some(Step::Connect { port, addr, send_proxy, linger, comment })
-    }
-
-    fn send(&self, args: &mut Args<'_>, binary: bool, cx: &mut Context<'_>) -> Option<Step> {
-        let keyword = if binary { "send-binary" } else { "send" };
-        let word = args.expect(keyword, "what to send", cx)?;
-        let data = if binary { hexadecimal(word, cx)? } else { word.bytes.clone() };
-        let comment = if args.take("comment") {
-            args.text("comment", "a text", cx)
-        } else {
-            self.comment.clone()
-        };
-        args.finish(keyword, cx);
-        Some(Step::Send { data: Spanned::new(data, word.span), binary, comment })
     }
 
     /// What the servers of `name` are asked.
@@ -234,6 +207,15 @@ fn pgsql(line: &Line, args: &mut Args<'_>, cx: &mut Context<'_>) -> Choice {
         }
     }
     Choice::Pgsql { user }
+}
+
+fn send(args: &mut Args<'_>, binary: bool, cx: &mut Context<'_>) -> Option<Step> {
+    let keyword = if binary { "send-binary" } else { "send" };
+    let word = args.expect(keyword, "what to send", cx)?;
+    let data = if binary { hexadecimal(word, cx)? } else { word.bytes.clone() };
+    let comment = if args.take("comment") { args.text("comment", "a text", cx) } else { None };
+    args.finish(keyword, cx);
+    Some(Step::Send { data: Spanned::new(data, word.span), binary, comment })
 }
 
 /// `[!] <match> <pattern>` with its options, in any order before the match.

@@ -137,9 +137,9 @@ fn stats(line: &Line, cx: &mut Context<'_>) {
     let what = word.text();
     if STATS.contains(&what.as_ref()) {
         cx.report
-            .warning(
+            .notice(
                 line.span,
-                format!("'stats {what}' is ignored: there is no command socket yet"),
+                format!("'stats {what}' has no effect: there is no command socket yet"),
             )
             .help(
                 "a 'listen' section with 'mode http' and 'stats enable' serves metrics and health",

@@ -152,7 +152,6 @@ impl Lowering<'_> {
             }
             SectionKind::Peers => "there are no stick tables to share yet",
             SectionKind::Mailers => "nothing is mailed",
-            SectionKind::Userlist => "nothing asks for a password",
             SectionKind::Ring => "log lines go to their targets without a ring",
             _ if keyword == "log-forward" => {
                 self.cx.report.alert(
@@ -161,7 +160,11 @@ impl Lowering<'_> {
                 );
                 return;
             }
-            _ => "nothing here shows or needs it",
+            _ => {
+                let message = format!("this '{keyword}' section has no effect: nothing asks it");
+                self.cx.report.notice(section.header.span, message);
+                return;
+            }
         };
         self.cx
             .report

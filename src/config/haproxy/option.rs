@@ -66,21 +66,27 @@ pub(super) fn lower(line: &Line, reader: &mut Reader, cx: &mut Context<'_>) {
         return;
     }
     // To turn off what is not there is no mistake.
-    if !plain && matches!(known, Some((Effect::Ignored(_) | Effect::Refused(_) | Effect::Http, _)))
-    {
+    if !plain && matches!(known, Some((effect, _)) if effect != Effect::Applies) {
         return;
     }
-    match cx.effect(word, &format!("option {option}"), &OPTIONS) {
+    let written = format!("option {option}");
+    if let Some((effect, places)) = known
+        && reader.ignores(effect, places)
+    {
+        reader.standing(&written, line.span, places, cx);
+        return;
+    }
+    match cx.effect(word, &written, &OPTIONS) {
         None => cx.unknown(word, "after 'option'", OPTIONS.names()),
         Some(Effect::Http) => {
             if option == "httplog" {
                 reader.settings.log_format = Some(Spanned::new("tcp".to_owned(), line.span));
             }
-            reader.http.push((format!("option {option}"), line.span));
+            reader.http.push((written, line.span));
         }
         Some(Effect::Applies) => {
             let places = known.map_or(0, |(_, places)| places);
-            if reader.stands_in(&format!("option {option}"), line.span, places, cx) {
+            if let Some(reader) = reader.place(&written, line.span, places, cx) {
                 apply(&option, line, &mut args, reader, cx);
             }
         }

@@ -26,6 +26,19 @@ pub(super) struct Reader {
     pub(super) id: Field<u64>,
     /// Words of the section itself that mean something in `mode http` only.
     pub(super) http: Vec<HttpWord>,
+    /// What statements say that have no meaning in the section: judged, then forgotten.
+    pub(super) misplaced: Option<Box<Reader>>,
+}
+
+/// What a section makes of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It counts.
+    Here,
+    /// It does not count.
+    Ignored,
+    /// It is a mistake.
+    Refused,
 }
 
 /// Timeouts about HTTP: they have no effect and harm nothing.
@@ -50,22 +63,53 @@ const TIMEOUTS: [&str; 12] = [
 impl Reader {
     /// A reader for a section that inherits `settings`.
     pub(super) const fn new(kind: SectionKind, settings: Settings) -> Self {
-        Self { kind, settings, binds: Vec::new(), servers: Vec::new(), id: None, http: Vec::new() }
+        Self {
+            kind,
+            settings,
+            binds: Vec::new(),
+            servers: Vec::new(),
+            id: None,
+            http: Vec::new(),
+            misplaced: None,
+        }
+    }
+
+    /// Where a statement goes that `places` say has a meaning here or not. HAProxy judges the
+    /// arguments of one that it ignores, and so do we. `None` where it may not stand at all.
+    pub(super) fn place(
+        &mut self,
+        written: &str,
+        span: Span,
+        places: u8,
+        cx: &mut Context<'_>,
+    ) -> Option<&mut Self> {
+        match self.standing(written, span, places, cx) {
+            Standing::Here => Some(self),
+            Standing::Ignored => Some(self.misplaced.get_or_insert_with(|| {
+                // Everything stands somewhere in this kind of section.
+                Box::new(Self::new(SectionKind::Listen, Settings::new()))
+            })),
+            Standing::Refused => None,
+        }
     }
 
     /// Takes one line.
     pub(super) fn line(&mut self, line: &Line, cx: &mut Context<'_>) {
         let word = &line.words[0];
         let keyword = word.text();
-        let Some(effect) = cx.effect(word, &keyword, &PROXY) else {
+        let Some((effect, places)) = PROXY.find(&keyword) else {
             self.unknown(line, cx);
             return;
         };
+        if self.ignores(effect, places) {
+            self.standing(&keyword, line.span, places, cx);
+            return;
+        }
+        cx.effect(word, &keyword, &PROXY);
         match effect {
             Effect::Applies => {
-                let places = PROXY.find(&keyword).map_or(0, |(_, places)| places);
-                if self.stands_in(&keyword, line.span, places, cx) {
-                    self.apply(&keyword, line, cx);
+                if let Some(reader) = self.place(&keyword, line.span, places, cx) {
+                    reader.apply(&keyword, line, cx);
                 }
             }
             Effect::Http => {
@@ -86,25 +130,37 @@ impl Reader {
         }
     }
 
+    /// This section among the places of a keyword.
+    const fn here(&self) -> u8 {
+        match self.kind {
+            SectionKind::Defaults => place::DEFAULTS,
+            SectionKind::Frontend => place::FRONTEND,
+            SectionKind::Backend => place::BACKEND,
+            _ => place::LISTEN,
+        }
+    }
+
+    /// Whether HAProxy ignores here what is refused elsewhere.
+    pub(super) fn ignores(&self, effect: Effect, places: u8) -> bool {
+        matches!(effect, Effect::Refused(_))
+            && self.kind != SectionKind::Defaults
+            && places & self.here() == 0
+    }
+
     /// Whether `written` may stand in this section. Where HAProxy only warns, so do we.
-    pub(super) fn stands_in(
+    pub(super) fn standing(
         &self,
         written: &str,
         span: Span,
         places: u8,
         cx: &mut Context<'_>,
-    ) -> bool {
+    ) -> Standing {
         let section = self.section();
-        let here = match self.kind {
-            SectionKind::Defaults => place::DEFAULTS,
-            SectionKind::Frontend => place::FRONTEND,
-            SectionKind::Backend => place::BACKEND,
-            _ => place::LISTEN,
-        };
-        if places & here != 0 {
-            return true;
+        if places & self.here() != 0 {
+            return Standing::Here;
         }
-        let fatal = here == place::DEFAULTS || matches!(written, "server" | "default-server");
+        let fatal =
+            self.kind == SectionKind::Defaults || matches!(written, "server" | "default-server");
         if fatal {
             cx.report.alert(span, format!("'{written}' is not allowed in '{section}'"));
         } else {
@@ -126,7 +182,7 @@ impl Reader {
                 |sections| format!("it belongs in {sections}"),
             )),
         };
-        false
+        if fatal { Standing::Refused } else { Standing::Ignored }
     }
 
     fn unknown(&self, line: &Line, cx: &mut Context<'_>) {
@@ -267,7 +323,7 @@ impl Reader {
             name if HTTP_TIMEOUTS.contains(&name) => return,
             _ => place::DEFAULTS | place::BACKEND | place::LISTEN,
         };
-        if !self.stands_in(&keyword, line.span, places, cx) {
+        if self.standing(&keyword, line.span, places, cx) != Standing::Here {
             return;
         }
         let (client, server) = (&mut self.settings.client, &mut self.settings.server);

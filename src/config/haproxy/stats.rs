@@ -91,11 +91,14 @@ impl Page {
         let auth = |statement: &&Spanned<String>| statement.value == "auth";
         if let Some(auth) = self.statements.iter().find(auth) {
             cx.report
-                .warning(
+                .alert(
                     auth.span,
-                    "'stats auth' is ignored: metrics are served without a password",
+                    "'stats auth' is not supported: anybody could read what the password guards",
                 )
-                .help("bind the listener to an address that only those can reach who may see them");
+                .help(
+                    "remove it, and bind the listener to an address that only those can reach who \
+                     may see it",
+                );
         }
         if let Some(monitor) = self.monitor {
             cx.report

@@ -55,6 +55,9 @@ impl Context<'_> {
             Effect::Ignored(reason) => {
                 self.report.warning(word.span, format!("'{written}' is ignored: {reason}"));
             }
+            Effect::Moot(reason) => {
+                self.report.notice(word.span, format!("'{written}' has no effect: {reason}"));
+            }
             Effect::Refused(reason) => {
                 self.report.alert(word.span, format!("'{written}' is not supported: {reason}"));
             }
@@ -114,7 +117,9 @@ impl<'a> Args<'a> {
     ) -> Option<&'a Word> {
         let word = self.next();
         if word.is_none() {
-            cx.report.alert(self.line.span, format!("'{keyword}' needs {what}"));
+            let before = self.line.words[..self.at.min(self.line.words.len())].last();
+            let span = before.map_or(self.line.span, |word| word.span);
+            cx.report.alert(span, format!("'{keyword}' needs {what}"));
         }
         word
     }

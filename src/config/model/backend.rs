@@ -66,7 +66,8 @@ pub struct Server {
     pub id: ServerId,
     /// Where it listens.
     pub address: ServerAddr,
-    /// The host name it was resolved from, where one was written.
+    /// The host name it was resolved from, where one was written, after `ipv4@` or `ipv6@` where that
+    /// restricts it.
     pub hostname: Option<String>,
     /// Share of new sessions.
     pub weight: Weight,

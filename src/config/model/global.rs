@@ -16,7 +16,8 @@ pub struct Global {
     pub log: Vec<LogTarget>,
     /// Name in front of syslog lines; `None`: the program's name.
     pub log_tag: Option<String>,
-    /// Host name in syslog headers; `Some("")`: the machine's own.
+    /// Host name in syslog headers; `Some("")`: the machine's own. Targets whose framing was not
+    /// written have one that shows it.
     pub log_send_hostname: Option<String>,
     /// User to become after binding, as written.
     pub user: Option<String>,

@@ -35,7 +35,7 @@ pub struct CheckSettings {
 pub enum CheckKind {
     /// A connection.
     Tcp,
-    /// `option tcp-check` and its rules; empty: a connection.
+    /// `option tcp-check` and its rules.
     Script(Vec<Step>),
     /// `option httpchk` and its rules.
     Http(HttpCheck),
@@ -82,6 +82,8 @@ pub enum Step {
     },
     /// `expect`.
     Expect(Expect),
+    /// `comment`, a rule of its own.
+    Comment(Spanned<String>),
 }
 
 /// A `tcp-check expect`.

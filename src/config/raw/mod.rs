@@ -42,6 +42,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// HTTP listeners for metrics and health, in file order.
     pub stats: Vec<Stats>,
+    /// What frontends of `haproxy.cfg` say about servers: it is judged and has no effect.
+    pub misplaced: Vec<Backend>,
 }
 
 /// The front end a configuration came from. It decides what a missing timeout means.

@@ -87,7 +87,7 @@ impl Decoder<'_> {
     }
 
     /// One of `{ connect = … }`, `{ send = … }`, `{ send_binary = … }`, `{ expect = … }`, with an
-    /// optional `comment`.
+    /// optional `comment`, or a `comment` alone.
     fn step(&mut self, value: Value<'_>, place: &str) -> Option<Step> {
         let span = span_of(self.file, value);
         let Some(entries) = value.get_ref().as_table() else {
@@ -104,19 +104,21 @@ impl Decoder<'_> {
         if let Some(data) = self.hex(t, "send_binary") {
             found.push(Step::Send { data, binary: true, comment: comment.clone() });
         }
-        found.extend(self.expect_step(t, comment));
-        let names_one = ["connect", "send", "send_binary", "expect"]
+        found.extend(self.expect_step(t, comment.clone()));
+        let named = ["connect", "send", "send_binary", "expect"]
             .iter()
             .filter(|key| t.own_key(key, self.file).is_some())
-            .count()
-            == 1;
-        if !names_one {
+            .count();
+        if named == 0 {
+            found.extend(comment.map(Step::Comment));
+        }
+        if named > 1 || named == 0 && found.is_empty() {
             let message = format!("a step in the {place} must do exactly one thing");
-            let help = "write one of connect, send, send_binary and expect".to_owned();
+            let help = "write one of connect, send, send_binary, expect and comment".to_owned();
             self.alert(span, message, help);
         }
         self.finish(&table);
-        found.pop().filter(|_| names_one)
+        found.pop().filter(|_| named <= 1)
     }
 
     /// `connect = true` or `connect = { port, addr, send_proxy, linger }`.

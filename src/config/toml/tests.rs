@@ -145,7 +145,7 @@ fn steps_and_bytes() {
             "{ send = \"x\", expect = \"y\" }",
             "a step in the check of backend 'b' must do exactly one thing",
         ),
-        ("{ comment = \"x\" }", "a step in the check of backend 'b' must do exactly one thing"),
+        ("{}", "a step in the check of backend 'b' must do exactly one thing"),
         ("{ send_binary = \"0g\" }", "'send_binary': '0g' is not hexadecimal"),
         ("{ send_binary = \"123\" }", "'send_binary': '123' is not hexadecimal"),
         ("{ send = { hex = \"x\" } }", "'hex': 'x' is not hexadecimal"),

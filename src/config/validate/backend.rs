@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use haproxy_compat::addr::{Endpoint, Host, PortSpec};
+use haproxy_compat::addr::{Endpoint, Family, Host, PortSpec};
 use haproxy_compat::span::{Span, Spanned};
 
 use super::check::BackendCheck;
@@ -251,7 +251,11 @@ impl Context<'_> {
         }
         let address = self.with_port(ip, port, written, what)?;
         let hostname = match host {
-            Host::Name(name) => Some(name),
+            Host::Name(name) => Some(match family {
+                Family::Any => name,
+                Family::V4 => format!("ipv4@{name}"),
+                Family::V6 => format!("ipv6@{name}"),
+            }),
             Host::Ip(_) | Host::Any => None,
         };
         Some((address, hostname))

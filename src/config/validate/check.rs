@@ -142,7 +142,6 @@ impl Context<'_> {
         match value {
             raw::CheckKind::Tcp => CheckKind::Tcp,
             raw::CheckKind::Redis => CheckKind::Redis,
-            raw::CheckKind::Script(steps) if steps.is_empty() => CheckKind::Tcp,
             raw::CheckKind::Script(steps) => {
                 CheckKind::Script(steps.iter().filter_map(|step| self.step(step)).collect())
             }
@@ -209,6 +208,7 @@ impl Context<'_> {
                     .and_then(|count| u32::try_from(count.value).ok()),
                 comment: text(&expect.comment),
             }),
+            raw::Step::Comment(comment) => ScriptStep::Comment(comment.value.clone()),
         })
     }
 
@@ -346,5 +346,6 @@ fn names_its_ports(kind: &CheckKind) -> bool {
         }
         _ => true,
     };
-    matches!(steps.first(), Some(ScriptStep::Connect { .. })) && steps.iter().all(has_port)
+    let mut acting = steps.iter().filter(|step| !matches!(step, ScriptStep::Comment(_)));
+    matches!(acting.next(), Some(ScriptStep::Connect { .. })) && steps.iter().all(has_port)
 }

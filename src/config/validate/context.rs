@@ -14,6 +14,7 @@ use haproxy_compat::span::{Span, Spanned};
 
 use crate::config::Resolve;
 use crate::config::defaults::{DURATION_MAX, LISTENERS_MAX, UNIX_PATH_MAX_BYTES};
+use crate::config::model::LogFraming;
 use crate::config::raw::{Dialect, Field};
 use crate::config::suggest::did_you_mean;
 use crate::pure::id::Name;
@@ -24,6 +25,8 @@ pub(super) struct Context<'a> {
     pub(super) report: &'a mut Report,
     /// The front end the configuration came from.
     pub(super) dialect: Dialect,
+    /// The framing of log targets without a `format`.
+    pub(super) framing: LogFraming,
     resolve: &'a mut Resolve<'a>,
     /// What each host name was resolved to: every name is asked for once.
     resolved: HashMap<String, Result<Vec<IpAddr>, String>>,
@@ -42,6 +45,7 @@ impl<'a> Context<'a> {
         Self {
             report,
             dialect,
+            framing: LogFraming::default(),
             resolve,
             resolved: HashMap::new(),
             refused: HashSet::new(),

@@ -63,11 +63,6 @@ impl Context<'_> {
             frontend_maxconn: maxconn,
             global_maxconn: global.maxconn,
         };
-        if raw.binds.is_empty() {
-            let message = format!("{what} has no 'bind': no client can reach it");
-            self.report.warning(raw.name.span, message);
-            self.report.help("add a bind, or make it a backend if that was meant");
-        }
         if raw.default_backend.is_none() && self.dialect == Dialect::Toml {
             let message = format!("{what} has no 'backend': its clients are disconnected");
             self.report.warning(raw.name.span, message);

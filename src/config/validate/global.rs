@@ -27,8 +27,14 @@ pub(in crate::config) const FRAMINGS: [(&str, LogFraming); 8] = [
     ("raw", LogFraming::Raw),
 ];
 
+/// The framing of targets without a `format`: one with the host's name where that is sent.
+pub(in crate::config) const fn default_framing(sends_hostname: bool) -> LogFraming {
+    if sends_hostname { LogFraming::Rfc3164 } else { LogFraming::Local }
+}
+
 impl Context<'_> {
     pub(super) fn global(&mut self, raw: &raw::Global) -> Global {
+        self.framing = default_framing(raw.log_send_hostname.is_some());
         let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
         let path = |field: &Field<String>| field.as_ref().map(|field| PathBuf::from(&field.value));
         let nbthread = self.number("nbthread", &raw.nbthread, 1..=THREADS_MAX);
@@ -96,7 +102,7 @@ impl Context<'_> {
         }
         Some(LogTarget {
             sink: self.log_sink(raw)?,
-            framing: framing.unwrap_or_default(),
+            framing: framing.unwrap_or(self.framing),
             len: len.and_then(|len| usize::try_from(len).ok()).unwrap_or(LOG_LEN_BYTES),
             facility: facility.unwrap_or(LOG_FACILITY),
             level: level.unwrap_or(LOG_LEVEL),

@@ -16,7 +16,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
-use haproxy_compat::diag::Report;
+use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
 
 pub(super) use self::backend::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
@@ -25,7 +25,7 @@ pub(super) use self::check::MYSQL_DIALECTS;
 pub(super) use self::check::connect_bound;
 use self::context::Context;
 pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
-pub(super) use self::global::FRAMINGS;
+pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 use super::Resolve;
 use super::model::{Config, ListenAddr};
@@ -40,6 +40,7 @@ pub(super) fn validate(
     report: &mut Report,
 ) -> Option<Config> {
     let mut context = Context::new(raw.dialect, resolve, report);
+    let was_refused = context.report.is_refused();
     let ids = context.proxy_ids(raw);
     let (frontend_ids, backend_ids) = ids.split_at(raw.frontends.len());
     let global = context.global(&raw.global);
@@ -53,6 +54,7 @@ pub(super) fn validate(
         };
         frontends.push(context.frontend(raw, name, ProxyId(id), &global, &mut listening));
     }
+    context.missing_binds(raw);
     let mut names = HashMap::new();
     let mut backends = Vec::new();
     for (raw, &id) in raw.backends.iter().zip(backend_ids) {
@@ -60,6 +62,11 @@ pub(super) fn validate(
             continue;
         };
         backends.push(context.backend(raw, name, ProxyId(id), &global.log));
+    }
+    for raw in &raw.misplaced {
+        if let Ok(name) = Name::new(&raw.name.value) {
+            context.backend(raw, name, ProxyId(0), &[]);
+        }
     }
     let mut names = HashMap::new();
     let mut stats = Vec::new();
@@ -69,12 +76,22 @@ pub(super) fn validate(
         };
         stats.push(context.stats(raw, name, &global, &mut listening));
     }
-    context.backends_exist(raw);
-    if raw.dialect == Dialect::Haproxy {
+    // Where sections or lines could not be read, much seems to be missing that is there.
+    if !(was_refused && raw.backends.is_empty()) {
+        context.backends_exist(raw);
+    }
+    if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
     let config = Config { global, frontends, backends, stats };
     (!report.is_refused()).then_some(config)
+}
+
+/// Whether a section of this name is a frontend and a backend at once.
+fn is_listen(raw: &raw::Config, name: &Spanned<String>) -> bool {
+    raw.dialect == Dialect::Haproxy
+        && raw.frontends.iter().any(|front| front.name.span == name.span)
+        && raw.backends.iter().any(|back| back.name.span == name.span)
 }
 
 /// An address as HAProxy writes it.
@@ -130,6 +147,32 @@ impl Context<'_> {
             }
         }
         number::proxies(&halves)
+    }
+
+    /// HAProxy calls both halves of a `listen` section a proxy.
+    fn missing_binds(&mut self, raw: &raw::Config) {
+        for frontend in raw.frontends.iter().filter(|frontend| frontend.binds.is_empty()) {
+            let kind = if is_listen(raw, &frontend.name) { "proxy" } else { "frontend" };
+            let message =
+                format!("{kind} '{}' has no 'bind': no client can reach it", frontend.name.value);
+            self.warn_of_section(&frontend.name, message);
+            self.report.help("add a bind, or make it a backend if that was meant");
+        }
+    }
+
+    /// A warning about what a section lacks: HAProxy's form names no line for it.
+    fn warn_of_section(&mut self, name: &Spanned<String>, message: String) {
+        if self.dialect == Dialect::Toml {
+            self.report.warning(name.span, message);
+            return;
+        }
+        self.report.push(Diagnostic {
+            severity: Severity::Warning,
+            span: None,
+            message,
+            help: None,
+            related: Some((name.span, "defined here".to_owned())),
+        });
     }
 
     fn backends_exist(&mut self, raw: &raw::Config) {
@@ -188,11 +231,8 @@ impl Context<'_> {
         }
         missing.sort_by_key(|(section, ..)| *section);
         for (_, kind, name, words) in missing {
-            let is_listen = raw.frontends.iter().any(|front| front.name.span == name.span)
-                && raw.backends.iter().any(|back| back.name.span == name.span);
-            let kind = if is_listen { "proxy" } else { kind };
-            let message = format!("missing timeouts for {kind} '{}'", name.value);
-            self.report.warning(name.span, message);
+            let kind = if is_listen(raw, name) { "proxy" } else { kind };
+            self.warn_of_section(name, format!("missing timeouts for {kind} '{}'", name.value));
             let words = words.join("', '");
             self.report.help(format!(
                 "set timeout '{words}' to more than zero, or a peer that vanished is kept forever"

@@ -5,7 +5,9 @@ use std::time::Duration;
 use haproxy_compat::span::FileId;
 
 use super::*;
-use crate::config::model::{CheckKind, HttpMatch, ProxyHeader, Redispatch, ServerAddr};
+use crate::config::model::{
+    CheckKind, HttpMatch, LogFraming, LogTarget, ProxyHeader, Redispatch, ServerAddr,
+};
 use crate::config::tests::{load_clean, messages};
 
 /// Messages for one line in a table that is otherwise good.
@@ -190,6 +192,42 @@ fn what_is_not_written_is_filled_in() {
     let server = &again.backends[0].servers[0];
     assert_eq!(server.hostname.as_deref(), Some("db.test"));
     assert_eq!(server.check.as_ref().unwrap().send_proxy, Some(ProxyHeader::V2));
+}
+
+#[test]
+fn a_host_name_keeps_the_family_it_was_restricted_to() {
+    for (written, kept) in [
+        ("db.test:1", "db.test"),
+        ("ipv4@db.test:1", "ipv4@db.test"),
+        ("tcp4@db.test:1", "ipv4@db.test"),
+    ] {
+        let config = load_clean(&format!("[backend.b]\nserver.a = \"{written}\"\n"));
+        assert_eq!(config.backends[0].servers[0].hostname.as_deref(), Some(kept));
+    }
+    let refused = messages(&["[backend.b]\nserver.a = \"ipv6@db.test:1\"\n"]);
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(
+        refused[0].ends_with("cannot resolve 'db.test': it has no IPv6 address"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_host_name_in_log_lines_changes_targets_without_a_format() {
+    let log = "log = [\"127.0.0.1:1\", { target = \"127.0.0.1:2\", format = \"local\" }, \
+               { target = \"127.0.0.1:3\", format = \"raw\" }]";
+    let framings = |global: &str| {
+        let text = format!("[global]\n{global}\n{log}\n[backend.b]\n{log}\n");
+        let config = load_clean(&text);
+        let of = |targets: &[LogTarget]| targets.iter().map(|t| t.framing).collect::<Vec<_>>();
+        assert_eq!(of(&config.global.log), of(&config.backends[0].log));
+        of(&config.global.log)
+    };
+    use LogFraming::{Local, Raw, Rfc3164};
+    assert_eq!(framings(""), [Local, Local, Raw]);
+    assert_eq!(framings("log_send_hostname = true"), [Rfc3164, Local, Raw]);
+    assert_eq!(framings("log_send_hostname = \"x\""), [Rfc3164, Local, Raw]);
+    assert_eq!(framings("log_send_hostname = false"), [Local, Local, Raw]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::num::NonZeroU16;
 pub enum CheckKind {
     /// A connection that succeeds.
     Tcp,
-    /// `option tcp-check` with at least one rule.
+    /// `option tcp-check`; without a rule that does something, a connection that succeeds.
     Script(Vec<ScriptStep>),
     /// `option httpchk`.
     Http(HttpCheck),
@@ -67,6 +67,9 @@ pub enum ScriptStep {
     },
     /// Waits for an answer.
     Expect(Expect),
+    /// Does nothing but counts as a step, and names the steps after it in their failures: those
+    /// without a comment of their own, as long as they are of one kind.
+    Comment(String),
 }
 
 /// One `expect` rule of a tcp-check.

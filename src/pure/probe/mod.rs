@@ -136,7 +136,6 @@ impl<'a> Probe<'a> {
         let max = context.answer_bytes_max.max(1);
         Self(match kind {
             CheckKind::Tcp => Kind::Tcp(tcp::Tcp),
-            CheckKind::Script(steps) if steps.is_empty() => Kind::Tcp(tcp::Tcp),
             CheckKind::Script(steps) => Kind::Script(script::Script::new(steps, max)),
             CheckKind::Http(check) => Kind::Http(http::Http::new(check, max, context.down)),
             CheckKind::Mysql { user } => Kind::Mysql(mysql::Mysql::new(user.as_ref(), max)),

@@ -1,7 +1,9 @@
 //! `option tcp-check`: connect, send and expect, step by step.
 //!
-//! Steps count from 1 in failures. Consecutive expectations look at the same bytes; a send forgets
-//! them. An expectation that must wait is judged again from the first of its group, as in HAProxy.
+//! Steps count from 1 in failures, comments included. Consecutive expectations look at the same
+//! bytes; a send forgets them. An expectation that must wait is judged again from the first of its group, as in HAProxy.
+
+use std::mem;
 
 use super::answer::Answer;
 use super::expect::{Judgement, judge};
@@ -30,7 +32,7 @@ impl<'a> Script<'a> {
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
         match input {
-            Input::Start => match self.steps.first() {
+            Input::Start => match self.acting(0) {
                 Some(ScriptStep::Connect { .. }) => self.enter(0),
                 _ => Step::Connect(Connect::plain(Close::Reset, self.opening(0))),
             },
@@ -69,6 +71,7 @@ impl<'a> Script<'a> {
             self.at = Some(at);
             match self.steps.get(at) {
                 None => return Step::Done(self.passed()),
+                Some(ScriptStep::Comment(_)) => at += 1,
                 Some(ScriptStep::Connect { port, addr, send_proxy, linger, .. }) => {
                     self.reached = Reached::Connecting;
                     self.answer.reopen();
@@ -88,12 +91,7 @@ impl<'a> Script<'a> {
                     Judgement::Met => at += 1,
                     Judgement::More => return Step::Receive,
                     Judgement::Silence => {
-                        return Step::Done(self.unmet(
-                            at,
-                            expect,
-                            "TCPCHK got an empty response",
-                            b"",
-                        ));
+                        return Step::Done(self.unmet(at, "TCPCHK got an empty response", b""));
                     }
                     Judgement::Unmet => return Step::Done(self.judged_unmet(at, expect)),
                 },
@@ -106,25 +104,50 @@ impl<'a> Script<'a> {
         let at = self.at.unwrap_or(0).min(self.steps.len());
         let group = self.steps[..at]
             .iter()
-            .rposition(|step| !matches!(step, ScriptStep::Expect(_)))
+            .rposition(|step| !matches!(step, ScriptStep::Expect(_) | ScriptStep::Comment(_)))
             .map_or(0, |before| before + 1);
         self.enter(group)
     }
 
+    /// The first step from `at` on that does something.
+    fn acting(&self, at: usize) -> Option<&'a ScriptStep> {
+        self.steps.get(at..)?.iter().find(|step| acts(step))
+    }
+
     fn opening(&self, next: usize) -> Opening {
-        match self.steps.get(next) {
+        match self.acting(next) {
             Some(ScriptStep::Send { .. }) => Opening::Ours,
             Some(ScriptStep::Expect(_)) => Opening::Theirs,
-            Some(ScriptStep::Connect { .. }) | None => Opening::Silent,
+            Some(ScriptStep::Connect { .. } | ScriptStep::Comment(_)) | None => Opening::Silent,
         }
     }
 
     fn passed(&self) -> Verdict {
-        let status = match self.steps.last() {
-            Some(ScriptStep::Connect { .. }) | None => CheckStatus::L4Ok,
-            Some(ScriptStep::Send { .. } | ScriptStep::Expect(_)) => CheckStatus::L7Ok,
+        match self.steps.iter().rfind(|step| acts(step)) {
+            Some(ScriptStep::Send { .. } | ScriptStep::Expect(_)) => {
+                Verdict::new(CheckStatus::L7Ok).with_info(PASSED)
+            }
+            Some(_) => Verdict::new(CheckStatus::L4Ok).with_info(PASSED),
+            None => Verdict::new(CheckStatus::L4Ok),
+        }
+    }
+
+    /// What names the step at `at`: its own comment, or the one before the steps of its kind.
+    fn comment(&self, at: usize) -> Option<&'a str> {
+        let step = self.steps.get(at)?;
+        let own = match step {
+            ScriptStep::Connect { comment, .. } | ScriptStep::Send { comment, .. } => comment,
+            ScriptStep::Expect(expect) => &expect.comment,
+            ScriptStep::Comment(_) => return None,
         };
-        Verdict::new(status).with_info(PASSED)
+        if own.is_some() {
+            return own.as_deref();
+        }
+        let kind = mem::discriminant(step);
+        match self.steps[..at].iter().rfind(|before| mem::discriminant(*before) != kind)? {
+            ScriptStep::Comment(comment) => Some(comment),
+            _ => None,
+        }
     }
 
     fn judged_unmet(&self, at: usize, expect: &Expect) -> Verdict {
@@ -139,11 +162,11 @@ impl<'a> Script<'a> {
             Pattern::Regex(_) => b" (regex)",
             Pattern::BinaryRegex(_) => b" (binary regex)",
         };
-        self.unmet(at, expect, what, shown)
+        self.unmet(at, what, shown)
     }
 
-    fn unmet(&self, at: usize, expect: &Expect, what: &str, shown: &[u8]) -> Verdict {
-        let comment = expect.comment.as_ref().map_or(String::new(), |c| format!(" comment: {c}"));
+    fn unmet(&self, at: usize, what: &str, shown: &[u8]) -> Verdict {
+        let comment = self.comment(at).map_or(String::new(), |text| format!(" comment: {text}"));
         let place = format!(" at step {}{comment}", at + 1);
         let info = [what.as_bytes(), shown, place.as_bytes()].concat();
         Verdict::new(CheckStatus::L7Response).with_info(&info)
@@ -154,18 +177,22 @@ impl<'a> Script<'a> {
         let Some(at) = self.at else {
             return " at initial connection step of tcp-check".to_owned();
         };
-        let (doing, comment) = match self.steps.get(at) {
-            Some(ScriptStep::Connect { port, comment, .. }) => {
+        let doing = match self.steps.get(at) {
+            Some(ScriptStep::Connect { port, .. }) => {
                 let port = port.map_or(String::new(), |port| format!(" port {port}"));
-                (format!(" (connect{port})"), comment.as_deref())
+                format!(" (connect{port})")
             }
-            Some(ScriptStep::Send { comment, .. }) => (" (send)".to_owned(), comment.as_deref()),
-            Some(ScriptStep::Expect(expect)) => (awaited(expect), expect.comment.as_deref()),
-            None => (String::new(), None),
+            Some(ScriptStep::Send { .. }) => " (send)".to_owned(),
+            Some(ScriptStep::Expect(expect)) => awaited(expect),
+            Some(ScriptStep::Comment(_)) | None => String::new(),
         };
-        let comment = comment.map_or(String::new(), |text| format!(" comment: '{text}'"));
+        let comment = self.comment(at).map_or(String::new(), |text| format!(" comment: '{text}'"));
         format!(" at step {} of tcp-check{doing}{comment}", at + 1)
     }
+}
+
+fn acts(step: &ScriptStep) -> bool {
+    !matches!(step, ScriptStep::Comment(_))
 }
 
 /// ` (expect string 'X')`.

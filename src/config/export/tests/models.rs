@@ -13,6 +13,9 @@ use crate::config::model::*;
 use crate::config::validate::connect_bound;
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
+use checks::check;
+
+mod checks;
 
 pub(super) fn config() -> impl Strategy<Value = Config> {
     let names = || btree_set("[a-f]{1,2}[-_.:0-9]?", 0..4);
@@ -143,6 +146,7 @@ fn log_target() -> impl Strategy<Value = LogTarget> {
     ];
     let framing = prop_oneof![
         Just(LogFraming::Local),
+        Just(LogFraming::Rfc3164),
         Just(LogFraming::Rfc5424),
         Just(LogFraming::Iso),
         Just(LogFraming::Raw),
@@ -341,7 +345,8 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 // The only address that a name of these tests has.
                 ServerAddr::Tcp(address) if named => {
                     let ip = IpAddr::from([192, 0, 2, 7]);
-                    (ServerAddr::Tcp((ip, address.port()).into()), Some("db.test".to_owned()))
+                    let name = if flags[0] { "db.test" } else { "ipv4@db.test" };
+                    (ServerAddr::Tcp((ip, address.port()).into()), Some(name.to_owned()))
                 }
                 address => (address, None),
             };
@@ -368,120 +373,4 @@ fn server(name: String) -> impl Strategy<Value = Server> {
             }
         },
     )
-}
-
-fn check() -> impl Strategy<Value = Check> {
-    let counts = (1u16..20, 1u16..20);
-    let interval = || prop_oneof![Just(Duration::from_secs(2)), duration()];
-    let header = of(Just(ProxyHeader::V1));
-    (
-        kind().boxed(),
-        interval(),
-        interval(),
-        interval(),
-        counts,
-        of(duration()),
-        of(address().boxed()),
-        of(port()),
-        header,
-    )
-        .prop_map(
-            |(kind, inter, fastinter, downinter, (rise, fall), timeout, addr, port, header)| {
-                Check {
-                    kind,
-                    inter,
-                    fastinter,
-                    downinter,
-                    rise: NonZeroU16::new(rise).unwrap(),
-                    fall: NonZeroU16::new(fall).unwrap(),
-                    timeout,
-                    timeout_connect: inter,
-                    addr,
-                    port,
-                    send_proxy: header,
-                }
-            },
-        )
-}
-
-fn kind() -> impl Strategy<Value = CheckKind> {
-    let dialect = proptest::sample::select(
-        &[MysqlDialect::Pre41, MysqlDialect::Post41, MysqlDialect::Post80][..],
-    );
-    prop_oneof![
-        Just(CheckKind::Tcp),
-        Just(CheckKind::Redis),
-        vec(step().boxed(), 1..4).prop_map(CheckKind::Script),
-        http().boxed().prop_map(CheckKind::Http),
-        of((text().boxed(), dialect)).prop_map(|user| CheckKind::Mysql { user }),
-        text().boxed().prop_map(|user| CheckKind::Pgsql { user }),
-    ]
-}
-
-fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![vec(any::<u8>(), 1..6), text().boxed().prop_map(String::into_bytes)]
-}
-
-fn regex() -> impl Strategy<Value = regex::bytes::Regex> {
-    let texts = &["^\\+PONG", "role:(master|slave)", "\\d+ \"x\""][..];
-    proptest::sample::select(texts)
-        .prop_map(|text| regex::bytes::RegexBuilder::new(text).unicode(false).build().unwrap())
-}
-
-fn step() -> impl Strategy<Value = ScriptStep> {
-    let pattern = prop_oneof![
-        bytes().boxed().prop_map(Pattern::Text),
-        bytes().boxed().prop_map(Pattern::Binary),
-        regex().boxed().prop_map(Pattern::Regex),
-        regex().boxed().prop_map(Pattern::BinaryRegex),
-    ];
-    let connect = (of(port()), of(address().boxed()), any::<[bool; 2]>(), of(text().boxed()));
-    prop_oneof![
-        connect.prop_map(|(port, addr, [send_proxy, linger], comment)| ScriptStep::Connect {
-            port,
-            addr,
-            send_proxy,
-            linger,
-            comment
-        }),
-        (bytes().boxed(), any::<bool>(), of(text().boxed()))
-            .prop_map(|(data, binary, comment)| { ScriptStep::Send { data, binary, comment } }),
-        (pattern, any::<bool>(), of(0u32..9), of(text().boxed())).prop_map(
-            |(pattern, negated, min_recv, comment)| {
-                ScriptStep::Expect(Expect { pattern, negated, min_recv, comment })
-            }
-        ),
-    ]
-}
-
-fn http() -> impl Strategy<Value = HttpCheck> {
-    let ranges = vec((100u16..400, 0u16..9).prop_map(|(low, more)| (low, low + more)), 1..3);
-    let matcher = prop_oneof![
-        ranges.prop_map(HttpMatch::Status),
-        regex().boxed().prop_map(|regex| HttpMatch::StatusRegex(Pattern::Regex(regex))),
-        bytes().boxed().prop_map(|bytes| HttpMatch::Body(Pattern::Text(bytes))),
-        regex().boxed().prop_map(|regex| HttpMatch::Body(Pattern::Regex(regex))),
-    ];
-    let expect =
-        of((any::<bool>(), matcher).prop_map(|(negated, matcher)| HttpExpect { negated, matcher }));
-    let header = ("[A-Z][a-z-]{0,5}", "[a-z:]([a-z :\"]{0,5}[a-z])?")
-        .prop_map(|(name, value)| SendHeader { name, value });
-    (
-        prop_oneof![Just("OPTIONS".to_owned()), "[A-Z]{3,4}"],
-        prop_oneof![Just("/".to_owned()), "/[a-z?=&]{0,6}"],
-        prop_oneof![Just("HTTP/1.0".to_owned()), Just("HTTP/1.1".to_owned())],
-        vec(header, 0..3),
-        prop_oneof![Just(Vec::new()), bytes().boxed()],
-        expect,
-        any::<bool>(),
-    )
-        .prop_map(|(method, uri, version, headers, body, expect, disable_on_404)| HttpCheck {
-            method,
-            uri,
-            version,
-            headers,
-            body,
-            expect,
-            disable_on_404,
-        })
 }

@@ -17,13 +17,14 @@ fn tcp_check_rules_keep_their_order_and_comments() {
     };
     assert!(matches!(script(0).as_slice(), [Step::Connect { port: None, .. }]));
     let steps = script(1);
-    assert_eq!(steps.len(), 6);
+    assert_eq!(steps.len(), 8);
     assert!(
         matches!(&steps[0], Step::Connect { port: Some(port), linger: true, comment: None, .. } if port.value == 5)
     );
-    match (&steps[1], &steps[2]) {
+    match (&steps[1], &steps[2], &steps[3]) {
         (
-            Step::Send { data: ping, binary: false, comment: Some(ask) },
+            Step::Comment(ask),
+            Step::Send { data: ping, binary: false, comment: None },
             Step::Send { data: nl, binary: true, comment: Some(own) },
         ) => {
             assert_eq!(
@@ -34,9 +35,10 @@ fn tcp_check_rules_keep_their_order_and_comments() {
         }
         other => panic!("{other:?}"),
     }
-    let expects: Vec<_> = steps[3..]
-        .iter()
-        .map(|step| match step {
+    assert!(matches!(&steps[5], Step::Comment(told) if told.value == "told"));
+    let expects: Vec<_> = [4, 6, 7]
+        .into_iter()
+        .map(|at| match &steps[at] {
             Step::Expect(expect) => expect,
             other => panic!("{other:?}"),
         })
@@ -44,9 +46,18 @@ fn tcp_check_rules_keep_their_order_and_comments() {
     assert_eq!(expects[0].pattern.value, Pattern::Text(b"+PONG".to_vec()));
     assert!(expects[0].negated && value(&expects[0].min_recv) == Some(4));
     assert_eq!(expects[1].pattern.value, Pattern::Regex("^x".to_owned()));
-    // A comment holds for the rules after it until one of another kind follows.
-    let comments: Vec<_> = expects.iter().map(|e| string(&e.comment)).collect();
-    assert_eq!(comments, [None, Some("told"), Some("told")]);
+    assert!(expects.iter().all(|expect| expect.comment.is_none()));
+}
+
+#[test]
+fn comments_may_stand_before_the_first_connect() {
+    clean(
+        "backend b\n option tcp-check\n tcp-check comment a\n tcp-check connect\n tcp-check connect\n",
+    );
+    let (_, report) = load(
+        "backend b\n option tcp-check\n tcp-check comment a\n tcp-check send x\n tcp-check connect\n",
+    );
+    assert_eq!(messages_of(&report), ["'connect' after rules that already use a connection"]);
 }
 
 #[test]

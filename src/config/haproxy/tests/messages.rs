@@ -16,14 +16,14 @@ alert | acl a src 1.1.1.1 | 'acl' is not supported:  |
 alert | use_backend b if TRUE | 'use_backend' is not supported |
 alert | stick-table type ip size 1k | not supported: stick tables |
 alert | tcp-request inspect-delay 5s | 'tcp-request' is not supported |
-warning | bind-process 1 | 'bind-process' is ignored |
+notice | bind-process 1 | 'bind-process' has no effect |
 warning | log-format x | 'log-format' is ignored: log lines keep |
 warning | hash-type consistent | 'hash-type' is ignored |
 warning | option forwardfor | 'option forwardfor' is ignored: 'l' is not in |
 warning | option httplog | lines are those of 'option tcplog' |
 warning | cookie a insert | 'cookie' is ignored: 'l' is not in 'mode http' |
 warning | stats enable | 'stats' is ignored: 'l' is not in 'mode http' |
-warning | option splice-auto | 'option splice-auto' is ignored |
+notice | option splice-auto | 'option splice-auto' has no effect: the data |
 alert | option ssl-hello-chk | 'option ssl-hello-chk' is not supported |
 alert | option http-tunnel | no longer knows 'option http-tunnel' | remove it
 alert | option dontlognul | 'dontlognul' is unknown after | 'dontlognull'
@@ -55,7 +55,7 @@ alert | bind | 'bind' needs an address |
 alert | bind :1 acept-proxy | 'acept-proxy' is unknown | 'accept-proxy'
 alert | bind :1 ssl | 'ssl' is not supported: TLS is not terminated |
 alert | bind /x mode 9 | permissions in octal |
-warning | bind :1 tfo | 'tfo' is ignored |
+notice | bind :1 tfo | 'tfo' has no effect |
 alert | server a | an address such as |
 alert | server | needs a name and an address |
 alert | server a :1 chek | 'chek' is unknown in a 'server' line | 'check'
@@ -110,8 +110,10 @@ const SECTIONS_AND_PLACES: &str = "
 alert | global~ maxcon 5 | 'maxcon' is unknown in 'global' | 'maxconn'
 alert | global~ bind :1 | 'bind' is unknown | 'frontend' or 'listen'
 warning | global~ nbproc 4 | 'nbproc' is ignored: one process |
-warning | global~ ca-base /x | 'ca-base' is ignored: TLS |
-warning | global~ stats socket /x | no command socket | stats enable
+notice | global~ ca-base /x | 'ca-base' has no effect: TLS |
+notice | global~ tune.maxaccept 5 | 'tune.maxaccept' has no effect |
+notice | userlist u~ user a password b | this 'userlist' section has no effect |
+notice | global~ stats socket /x | no command socket | stats enable
 alert | global~ stats sock /x | 'sock' is unknown | 'socket'
 alert | global~ maxsessrate 5 | 'maxsessrate' is not supported |
 alert | global~ daemon x | unexpected 'x' after 'daemon' |
@@ -148,6 +150,7 @@ fn check(table: &str, before: &str) {
         let expected = match severity {
             "alert" => Severity::Alert,
             "warning" => Severity::Warning,
+            "notice" => Severity::Notice,
             _ => panic!("{row}: unknown severity"),
         };
         assert_eq!(found[0].severity, expected, "{row}");
@@ -183,6 +186,27 @@ fn rules_that_guard_statistics_are_refused() {
     assert_eq!(messages.len(), 3, "{messages:?}");
     assert!(messages[0].contains("who may ask"));
     assert!(messages[2].contains("'monitor-uri' is ignored"));
+    let (_, report) = load("listen l\n mode http\n bind :1\n stats auth a:b\n");
+    assert!(report.is_refused());
+    assert!(messages_of(&report)[1].contains("what the password guards"));
+}
+
+/// What the package of Debian puts into every `global` section.
+#[test]
+fn what_debian_installs_is_no_reason_to_warn() {
+    let (config, report) = load(
+        "global\n log /dev/log local0\n chroot /var/lib/haproxy\n stats timeout 30s\n daemon\n\
+         stats socket /run/haproxy/admin.sock mode 660 level admin\n user haproxy\n\
+         group haproxy\n ca-base /etc/ssl/certs\n crt-base /etc/ssl/private\n\
+         ssl-default-bind-ciphers ECDHE\n ssl-default-bind-ciphersuites TLS_AES_128\n\
+         ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets\n nbthread 4\n\
+         tune.ssl.default-dh-param 2048\ndefaults\n log global\n mode http\n\
+         option httplog\n option dontlognull\n timeout connect 5000\n timeout client 50000\n\
+         timeout server 50000\n errorfile 400 /etc/haproxy/errors/400.http\n",
+    );
+    assert!(!report.has_warnings(), "{:?}", messages_of(&report));
+    assert_eq!(report.iter().count(), 8, "{:?}", messages_of(&report));
+    assert_eq!(string(&config.global.user), Some("haproxy"));
 }
 
 #[test]

@@ -143,6 +143,55 @@ fn connections_fail_with_their_step() {
 }
 
 #[test]
+fn comments_count_and_name_the_steps_after_them() {
+    let note = |text: &str| ScriptStep::Comment(text.to_owned());
+    let wants = |text: &str| ScriptStep::Expect(expect(self::text(text)));
+    let own = Expect { comment: Some("own".to_owned()), ..expect(text("NO")) };
+    let own = || ScriptStep::Expect(own.clone());
+    let unmet = "TCPCHK did not match content 'OK' at step";
+    let rows = [
+        (vec![note("a"), wants("OK")], format!("{unmet} 2 comment: a")),
+        (vec![note("a"), note("b"), wants("OK")], format!("{unmet} 3 comment: b")),
+        (vec![note("a"), connect(None, None), wants("OK")], format!("{unmet} 3")),
+        (vec![note("a"), send("x"), send("y"), wants("OK")], format!("{unmet} 4")),
+        (vec![note("a"), wants("NO"), wants("OK")], format!("{unmet} 3 comment: a")),
+        (vec![note("a"), own(), wants("OK")], format!("{unmet} 3 comment: a")),
+        (vec![own(), wants("OK")], format!("{unmet} 2")),
+        (vec![wants("NO"), note("a"), wants("OK")], format!("{unmet} 3 comment: a")),
+    ];
+    for (steps, info) in rows {
+        let kind = CheckKind::Script(steps);
+        assert_eq!(verdict(&kind, b"NO WAY", End::Close), ("L7RSP", info));
+    }
+    let second = connect(Some(7), None);
+    let rows = [
+        (vec![note("a")], "at initial connection step of tcp-check"),
+        (vec![note("a"), wants("OK")], "at initial connection step of tcp-check"),
+        (vec![note("a"), second], "at step 2 of tcp-check (connect port 7) comment: 'a'"),
+    ];
+    for (steps, place) in rows {
+        let kind = CheckKind::Script(steps);
+        let steps = dialogue(&kind, &[Input::Start, Input::Failed("Connection refused")]);
+        assert_eq!(verdict_of(&steps).2, format!("Connection refused {place}"));
+    }
+}
+
+#[test]
+fn comments_neither_part_expectations_nor_end_a_script() {
+    let note = || ScriptStep::Comment("a".to_owned());
+    let wants = |text: &str| ScriptStep::Expect(expect(self::text(text)));
+    let parted = CheckKind::Script(vec![wants("AB"), note(), wants("CD"), note()]);
+    assert_eq!(served(&parted, &[b"CDAB"], End::Hang).0, "L7OK");
+    assert_eq!(served(&parted, &[b"AB", b"CD"], End::Hang).0, "L7OK");
+    let connected = CheckKind::Script(vec![connect(None, None), note()]);
+    assert_eq!(verdict(&connected, b"", End::Hang), ("L4OK", "(tcp-check)".to_owned()));
+    for nothing in [vec![], vec![note()]] {
+        let nothing = CheckKind::Script(nothing);
+        assert_eq!(verdict(&nothing, b"", End::Hang), ("L4OK", String::new()));
+    }
+}
+
+#[test]
 fn several_connections_run_in_turn() {
     let steps =
         vec![connect(None, None), ScriptStep::Expect(expect(text("OK"))), connect(Some(7), None)];

@@ -1,0 +1,131 @@
+//! Checks of every shape that validation can yield.
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+
+use super::{address, duration, port, text};
+use crate::config::model::{
+    Check, CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ProxyHeader,
+    ScriptStep, SendHeader,
+};
+
+pub(super) fn check() -> impl Strategy<Value = Check> {
+    let counts = (1u16..20, 1u16..20);
+    let interval = || prop_oneof![Just(Duration::from_secs(2)), duration()];
+    let header = of(Just(ProxyHeader::V1));
+    (
+        kind().boxed(),
+        interval(),
+        interval(),
+        interval(),
+        counts,
+        of(duration()),
+        of(address().boxed()),
+        of(port()),
+        header,
+    )
+        .prop_map(
+            |(kind, inter, fastinter, downinter, (rise, fall), timeout, addr, port, header)| {
+                Check {
+                    kind,
+                    inter,
+                    fastinter,
+                    downinter,
+                    rise: NonZeroU16::new(rise).unwrap(),
+                    fall: NonZeroU16::new(fall).unwrap(),
+                    timeout,
+                    timeout_connect: inter,
+                    addr,
+                    port,
+                    send_proxy: header,
+                }
+            },
+        )
+}
+
+fn kind() -> impl Strategy<Value = CheckKind> {
+    let dialect = proptest::sample::select(
+        &[MysqlDialect::Pre41, MysqlDialect::Post41, MysqlDialect::Post80][..],
+    );
+    prop_oneof![
+        Just(CheckKind::Tcp),
+        Just(CheckKind::Redis),
+        vec(step().boxed(), 0..4).prop_map(CheckKind::Script),
+        http().boxed().prop_map(CheckKind::Http),
+        of((text().boxed(), dialect)).prop_map(|user| CheckKind::Mysql { user }),
+        text().boxed().prop_map(|user| CheckKind::Pgsql { user }),
+    ]
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![vec(any::<u8>(), 1..6), text().boxed().prop_map(String::into_bytes)]
+}
+
+fn regex() -> impl Strategy<Value = regex::bytes::Regex> {
+    let texts = &["^\\+PONG", "role:(master|slave)", "\\d+ \"x\""][..];
+    proptest::sample::select(texts)
+        .prop_map(|text| regex::bytes::RegexBuilder::new(text).unicode(false).build().unwrap())
+}
+
+fn step() -> impl Strategy<Value = ScriptStep> {
+    let pattern = prop_oneof![
+        bytes().boxed().prop_map(Pattern::Text),
+        bytes().boxed().prop_map(Pattern::Binary),
+        regex().boxed().prop_map(Pattern::Regex),
+        regex().boxed().prop_map(Pattern::BinaryRegex),
+    ];
+    let connect = (of(port()), of(address().boxed()), any::<[bool; 2]>(), of(text().boxed()));
+    prop_oneof![
+        connect.prop_map(|(port, addr, [send_proxy, linger], comment)| ScriptStep::Connect {
+            port,
+            addr,
+            send_proxy,
+            linger,
+            comment
+        }),
+        (bytes().boxed(), any::<bool>(), of(text().boxed()))
+            .prop_map(|(data, binary, comment)| { ScriptStep::Send { data, binary, comment } }),
+        (pattern, any::<bool>(), of(0u32..9), of(text().boxed())).prop_map(
+            |(pattern, negated, min_recv, comment)| {
+                ScriptStep::Expect(Expect { pattern, negated, min_recv, comment })
+            }
+        ),
+        text().boxed().prop_map(ScriptStep::Comment),
+    ]
+}
+
+fn http() -> impl Strategy<Value = HttpCheck> {
+    let ranges = vec((100u16..400, 0u16..9).prop_map(|(low, more)| (low, low + more)), 1..3);
+    let matcher = prop_oneof![
+        ranges.prop_map(HttpMatch::Status),
+        regex().boxed().prop_map(|regex| HttpMatch::StatusRegex(Pattern::Regex(regex))),
+        bytes().boxed().prop_map(|bytes| HttpMatch::Body(Pattern::Text(bytes))),
+        regex().boxed().prop_map(|regex| HttpMatch::Body(Pattern::Regex(regex))),
+    ];
+    let expect =
+        of((any::<bool>(), matcher).prop_map(|(negated, matcher)| HttpExpect { negated, matcher }));
+    let header = ("[A-Z][a-z-]{0,5}", "[a-z:]([a-z :\"]{0,5}[a-z])?")
+        .prop_map(|(name, value)| SendHeader { name, value });
+    (
+        prop_oneof![Just("OPTIONS".to_owned()), "[A-Z]{3,4}"],
+        prop_oneof![Just("/".to_owned()), "/[a-z?=&]{0,6}"],
+        prop_oneof![Just("HTTP/1.0".to_owned()), Just("HTTP/1.1".to_owned())],
+        vec(header, 0..3),
+        prop_oneof![Just(Vec::new()), bytes().boxed()],
+        expect,
+        any::<bool>(),
+    )
+        .prop_map(|(method, uri, version, headers, body, expect, disable_on_404)| HttpCheck {
+            method,
+            uri,
+            version,
+            headers,
+            body,
+            expect,
+            disable_on_404,
+        })
+}
