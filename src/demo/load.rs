@@ -1,6 +1,6 @@
 //! The clients: a thread that opens new connections at a fixed rate and says what each one saw.
 //!
-//! A client sends nothing and reads to the end of its connection. It must get the name of one of
+//! A client sends nothing and reads to the end of its connection. It must get the greeting of one of
 //! the servers and then a clean end; so every failure means something, and whether the server had
 //! spoken before it is known.
 
@@ -133,8 +133,8 @@ async fn read_answer(addr: SocketAddr) -> (Vec<u8>, io::Result<()>) {
 
 /// | bytes | end | outcome |
 /// |---|---|---|
-/// | a name | clean | answered |
-/// | a name | error | cut: the server had spoken |
+/// | a greeting | clean | answered |
+/// | a greeting | error | cut: the server had spoken |
 /// | none | any | failed: what the proxy must never let happen |
 /// | others | any | failed: a broken answer |
 fn judge(bytes: &[u8], end: io::Result<()>) -> Outcome {
@@ -157,13 +157,22 @@ mod tests {
     fn table() {
         let reset = || Err(io::ErrorKind::ConnectionReset.into());
         let failed = |outcome| matches!(outcome, Outcome::Failed(_));
-        assert_eq!(judge(b"primary\n", Ok(())), Outcome::Answered(Who::Primary));
-        assert_eq!(judge(b"backup\n", Ok(())), Outcome::Answered(Who::Backup));
-        assert_eq!(judge(b"backup\n", reset()), Outcome::Cut);
+        assert_eq!(
+            judge(b"hello from primary\n", Ok(())),
+            Outcome::Answered(Who::Primary)
+        );
+        assert_eq!(
+            judge(b"hello from backup\n", Ok(())),
+            Outcome::Answered(Who::Backup)
+        );
+        assert_eq!(judge(b"hello from backup\n", reset()), Outcome::Cut);
         assert!(failed(judge(b"", reset())));
         assert!(failed(judge(b"", Ok(()))));
-        assert!(failed(judge(b"prim", Ok(()))));
-        assert!(failed(judge(b"primary\nbackup\n", Ok(()))));
-        assert!(failed(judge(b"prim", reset())));
+        assert!(failed(judge(b"hello from prim", Ok(()))));
+        assert!(failed(judge(
+            b"hello from primary\nhello from backup\n",
+            Ok(())
+        )));
+        assert!(failed(judge(b"hello from prim", reset())));
     }
 }

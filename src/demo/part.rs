@@ -34,7 +34,7 @@ pub(super) fn run(part: &DemoPart) -> Result<ExitCode, Failure> {
 /// is killed.
 fn serve(addr: SocketAddr, name: &str) -> Result<Infallible, Failure> {
     let listener = TcpListener::bind(addr).map_err(Failure::to(format!("listen on {addr}")))?;
-    let greeting = format!("{name}\n");
+    let greeting = format!("hello from {name}\n");
     loop {
         match listener.accept() {
             // A check hangs up without reading: nobody to tell.

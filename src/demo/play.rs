@@ -72,6 +72,10 @@ impl Play {
 
     async fn kill(&mut self) -> Result<(), Failure> {
         self.tally.mark();
+        // The timers of both threads tick in step: leave it, so that kills hit every moment in the
+        // life of a connection.
+        let period = Duration::from_secs(1) / RATE;
+        std::thread::sleep(period.mul_f64(fastrand::f64()));
         let at = clock::now();
         let pid = self.stage.kill_primary().unwrap_or_default();
         self.event(&format!("kill -9 {pid}: the primary is dead"))?;

@@ -25,13 +25,17 @@ const START_POLL: Duration = Duration::from_millis(10);
 const LAST_LINES: usize = 10;
 
 /// The configuration, with names in place of addresses.
+///
+/// The check reads the greeting: the kernel still completes connects for a process that is dying,
+/// and a check that only connects would then acquit it.
 const FILE: &str = "\
 [frontend.demo]
 bind = \"FRONT\"
 backend = \"demo\"
 
 [backend.demo]
-check = { type = \"tcp\", inter = \"2s\", rise = 2, fall = 3 }
+# Every 2 s by default; 3 failures mean down, 2 passes up again.
+check = { type = \"tcp-check\", steps = [{ expect = \"hello\" }] }
 server.primary = \"PRIMARY\"
 server.backup = { address = \"BACKUP\", backup = true }
 

@@ -23,8 +23,10 @@ impl Who {
 
     /// Whose greeting this is, to the last byte.
     pub(super) fn said(bytes: &[u8]) -> Option<Self> {
-        let is = |who: &Self| bytes.strip_suffix(b"\n") == Some(who.name().as_bytes());
-        [Self::Primary, Self::Backup].into_iter().find(is)
+        let name = bytes.strip_prefix(b"hello from ")?.strip_suffix(b"\n")?;
+        [Self::Primary, Self::Backup]
+            .into_iter()
+            .find(|who| who.name().as_bytes() == name)
     }
 }
 
@@ -145,9 +147,15 @@ mod tests {
 
     #[test]
     fn names_are_read_to_the_last_byte() {
-        assert_eq!(Who::said(b"primary\n"), Some(Who::Primary));
-        assert_eq!(Who::said(b"backup\n"), Some(Who::Backup));
-        for bytes in [&b""[..], b"\n", b"backup", b"backup\n\n", b"other\n"] {
+        assert_eq!(Who::said(b"hello from primary\n"), Some(Who::Primary));
+        assert_eq!(Who::said(b"hello from backup\n"), Some(Who::Backup));
+        for bytes in [
+            &b""[..],
+            b"\n",
+            b"backup\n",
+            b"hello from backup",
+            b"hello from other\n",
+        ] {
             assert_eq!(Who::said(bytes), None);
         }
     }

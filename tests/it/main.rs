@@ -13,6 +13,7 @@ mod balance;
 mod checks;
 mod cli;
 mod database_checks;
+mod demo;
 mod failover;
 mod life;
 mod limits;
