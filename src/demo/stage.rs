@@ -26,8 +26,8 @@ const LAST_LINES: usize = 10;
 
 /// The configuration, with names in place of addresses.
 ///
-/// The check reads the greeting: the kernel still completes connects for a process that is dying,
-/// and a check that only connects would then acquit it.
+/// The check reads the greeting: a connect alone proves only that the kernel listens, which it does
+/// for a stopped process, too.
 const FILE: &str = "\
 [frontend.demo]
 bind = \"FRONT\"
