@@ -53,11 +53,7 @@ impl Load {
             .name("clients".to_owned())
             .spawn(move || runtime.block_on(connect_on_and_on(addr, tx, stopped)))
             .map_err(Failure::to("start the clients' thread"))?;
-        Ok(Self {
-            visits,
-            stop,
-            thread: Some(thread),
-        })
+        Ok(Self { visits, stop, thread: Some(thread) })
     }
 
     /// The next connection that ended; `None` when the last one has been told. Cancel safe.
@@ -109,11 +105,7 @@ pub(super) async fn visit(addr: SocketAddr) -> Visit {
         Ok((bytes, end)) => judge(&bytes, end),
         Err(_) => Outcome::Failed(format!("no answer within {PATIENCE:?}")),
     };
-    Visit {
-        begun,
-        ended: clock::now(),
-        outcome,
-    }
+    Visit { begun, ended: clock::now(), outcome }
 }
 
 /// All that came, and how the connection ended.
@@ -121,11 +113,7 @@ async fn read_answer(addr: SocketAddr) -> (Vec<u8>, io::Result<()>) {
     let mut bytes = Vec::new();
     let end = async {
         let stream = TcpStream::connect(addr).await?;
-        stream
-            .take(ANSWER_BYTES_MAX)
-            .read_to_end(&mut bytes)
-            .await
-            .map(drop)
+        stream.take(ANSWER_BYTES_MAX).read_to_end(&mut bytes).await.map(drop)
     };
     let end = end.await;
     (bytes, end)
@@ -157,22 +145,13 @@ mod tests {
     fn table() {
         let reset = || Err(io::ErrorKind::ConnectionReset.into());
         let failed = |outcome| matches!(outcome, Outcome::Failed(_));
-        assert_eq!(
-            judge(b"hello from primary\n", Ok(())),
-            Outcome::Answered(Who::Primary)
-        );
-        assert_eq!(
-            judge(b"hello from backup\n", Ok(())),
-            Outcome::Answered(Who::Backup)
-        );
+        assert_eq!(judge(b"hello from primary\n", Ok(())), Outcome::Answered(Who::Primary));
+        assert_eq!(judge(b"hello from backup\n", Ok(())), Outcome::Answered(Who::Backup));
         assert_eq!(judge(b"hello from backup\n", reset()), Outcome::Cut);
         assert!(failed(judge(b"", reset())));
         assert!(failed(judge(b"", Ok(()))));
         assert!(failed(judge(b"hello from prim", Ok(()))));
-        assert!(failed(judge(
-            b"hello from primary\nhello from backup\n",
-            Ok(())
-        )));
+        assert!(failed(judge(b"hello from primary\nhello from backup\n", Ok(()))));
         assert!(failed(judge(b"hello from prim", reset())));
     }
 }

@@ -51,18 +51,10 @@ enum Failure {
     Refused { what: String, error: io::Error },
     /// A child process ended by itself.
     #[error("the {name} ended by itself ({status}){said}")]
-    Ended {
-        name: &'static str,
-        status: String,
-        said: String,
-    },
+    Ended { name: &'static str, status: String, said: String },
     /// What must happen did not.
     #[error("no answer from the {who} within {limit:?}{said}")]
-    Silent {
-        who: &'static str,
-        limit: Duration,
-        said: String,
-    },
+    Silent { who: &'static str, limit: Duration, said: String },
     /// The clients' thread is gone.
     #[error("the clients' thread ended by itself")]
     NoClients,
@@ -87,12 +79,12 @@ fn show(once: bool) -> Result<ExitCode, Failure> {
         let mut stage = Stage::build()?;
         tokio::select! {
             started = stage.start() => started?,
-            () = asked.to_stop() => return Ok(verdict(!once)),
+            () = asked.stop() => return Ok(verdict(!once)),
         }
         let mut play = Play::open(stage, Screen::new(), once)?;
         let whole = tokio::select! {
             told = play.tell(once) => told.map(|()| true)?,
-            () = asked.to_stop() => !once,
+            () = asked.stop() => !once,
         };
         let clean = play.close().await?;
         Ok(verdict(clean && whole))
@@ -100,11 +92,7 @@ fn show(once: bool) -> Result<ExitCode, Failure> {
 }
 
 fn verdict(good: bool) -> ExitCode {
-    if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The signals that end the demo in order.
@@ -124,7 +112,7 @@ impl Asked {
     }
 
     /// Waits for one of them. Cancel safe.
-    async fn to_stop(&mut self) {
+    async fn stop(&mut self) {
         tokio::select! {
             _ = self.int.recv() => {}
             _ = self.term.recv() => {}

@@ -47,11 +47,7 @@ fn serve(addr: SocketAddr, name: &str) -> Result<Infallible, Failure> {
 /// Goes on as what a user would start. A parent-death signal survives `exec` (prctl(2)).
 fn become_proxy(file: &Path) -> Result<Infallible, Failure> {
     let program = own_program()?;
-    let error = Command::new(&program)
-        .arg0("evenkeel")
-        .args(["run", "-c"])
-        .arg(file)
-        .exec();
+    let error = Command::new(&program).arg0("evenkeel").args(["run", "-c"]).arg(file).exec();
     Err(Failure::to(format!("start {}", program.display()))(error))
 }
 

@@ -81,10 +81,7 @@ impl Play {
         self.event(&format!("kill -9 {pid}: the primary is dead"))?;
         let took = self.first_answer(Who::Backup, at).await?;
         self.to_backup.push(took);
-        self.event(&format!(
-            "the backup serves, {} after the kill",
-            spell(took)
-        ))?;
+        self.event(&format!("the backup serves, {} after the kill", spell(took)))?;
         self.watch(SETTLE, |_| false).await?;
         let longest = spell(self.tally.longest_lately);
         self.event(&format!("no client waited longer than {longest} meanwhile"))
@@ -97,18 +94,13 @@ impl Play {
         let took = self.first_answer(Who::Primary, at).await?;
         self.to_primary.push(took);
         let took = spell(took);
-        self.event(&format!(
-            "the primary serves, {took} after its start: its checks passed"
-        ))?;
+        self.event(&format!("the primary serves, {took} after its start: its checks passed"))?;
         self.watch(SETTLE, |_| false).await.map(drop)
     }
 
     /// From `since` until `who` answered a client.
     async fn first_answer(&mut self, who: Who, since: Instant) -> Result<Duration, Failure> {
-        match self
-            .watch(SHIFT_LIMIT, |visit| visit.answered(who, since))
-            .await?
-        {
+        match self.watch(SHIFT_LIMIT, |visit| visit.answered(who, since)).await? {
             Some(visit) => Ok(visit.ended - since),
             None => Err(Failure::Silent {
                 who: who.name(),
@@ -160,11 +152,8 @@ impl Play {
             return Ok(());
         };
         let who = format!("{} serves,", serving.name());
-        let mut text = format!(
-            "{who:<15} {} connections, {} errors",
-            tally.connections(),
-            tally.errors
-        );
+        let mut text =
+            format!("{who:<15} {} connections, {} errors", tally.connections(), tally.errors);
         if tally.cut > 0 {
             text += &format!(", {} cut", tally.cut);
         }
@@ -210,11 +199,7 @@ fn header(stage: &Stage, once: bool) -> String {
     let (front, (path, text)) = (stage.front(), stage.file());
     let indent = |line: &str| format!("    {line}").trim_end().to_owned() + "\n";
     let file: String = text.lines().map(indent).collect();
-    let until = if once {
-        "killed and revived once"
-    } else {
-        "killed and revived until Ctrl-C"
-    };
+    let until = if once { "killed and revived once" } else { "killed and revived until Ctrl-C" };
     format!(
         "Two servers behind Evenkeel; the primary is {until}.\n\
          The proxy is `evenkeel run -c {}`:\n\n\
@@ -252,11 +237,8 @@ mod tests {
 
     #[test]
     fn shifts_are_summed_up() {
-        let ms = |list: &[u64]| {
-            list.iter()
-                .map(|&ms| Duration::from_millis(ms))
-                .collect::<Vec<_>>()
-        };
+        let ms =
+            |list: &[u64]| list.iter().map(|&ms| Duration::from_millis(ms)).collect::<Vec<_>>();
         let cases = [
             (ms(&[]), "no shift to the backup"),
             (ms(&[7]), "1 shift to the backup, 7.00 ms after the kill"),

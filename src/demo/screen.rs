@@ -22,19 +22,12 @@ pub(super) struct Screen {
 impl Screen {
     pub(super) fn new() -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Self {
-            terminal: io::stdout().is_terminal() && !dumb,
-            status: String::new(),
-        }
+        Self { terminal: io::stdout().is_terminal() && !dumb, status: String::new() }
     }
 
     /// How often the status is worth a line.
     pub(super) fn status_interval(&self) -> Duration {
-        if self.terminal {
-            Duration::from_millis(200)
-        } else {
-            Duration::from_secs(1)
-        }
+        if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(1) }
     }
 
     /// Writes text that stays.
@@ -52,11 +45,7 @@ impl Screen {
     /// An event that happened `at` after the start; bold where that is possible.
     pub(super) fn event(&mut self, at: Duration, text: &str) -> Result<(), Failure> {
         let line = timed(at, text);
-        let line = if self.terminal {
-            format!("\x1b[1m{line}\x1b[0m")
-        } else {
-            line
-        };
+        let line = if self.terminal { format!("\x1b[1m{line}\x1b[0m") } else { line };
         self.text(&line)
     }
 
@@ -106,12 +95,8 @@ mod tests {
 
     #[test]
     fn durations_keep_three_digits() {
-        let cases = [
-            (312, "0.31 ms"),
-            (9_871, "9.87 ms"),
-            (42_300, "42.3 ms"),
-            (812_000, "812 ms"),
-        ];
+        let cases =
+            [(312, "0.31 ms"), (9_871, "9.87 ms"), (42_300, "42.3 ms"), (812_000, "812 ms")];
         for (us, expected) in cases {
             assert_eq!(spell(Duration::from_micros(us)), expected);
         }

@@ -60,10 +60,7 @@ impl Reserved {
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
         let addr = socket.local_addr()?.as_socket();
         let addr = addr.ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Self {
-            addr,
-            _socket: socket,
-        })
+        Ok(Self { addr, _socket: socket })
     }
 }
 
@@ -72,17 +69,10 @@ struct TempDir(PathBuf);
 
 impl TempDir {
     fn new() -> Result<Self, Failure> {
-        let name = format!(
-            "evenkeel-demo-{}-{:08x}",
-            std::process::id(),
-            fastrand::u32(..)
-        );
+        let name = format!("evenkeel-demo-{}-{:08x}", std::process::id(), fastrand::u32(..));
         let path = std::env::temp_dir().join(name);
         let made = DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(Failure::to(format!(
-            "make the directory {}",
-            path.display()
-        )))?;
+        made.map_err(Failure::to(format!("make the directory {}", path.display())))?;
         Ok(Self(path))
     }
 
@@ -132,25 +122,14 @@ impl Process {
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
         let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n  ");
-        if last.is_empty() {
-            String::new()
-        } else {
-            format!("; it said:\n  {last}")
-        }
+        if last.is_empty() { String::new() } else { format!("; it said:\n  {last}") }
     }
 
     fn expect_alive(&mut self) -> Result<(), Failure> {
         let name = self.name;
-        let status = self
-            .child
-            .try_wait()
-            .map_err(Failure::to(format!("look at the {name}")))?;
+        let status = self.child.try_wait().map_err(Failure::to(format!("look at the {name}")))?;
         let Some(status) = status else { return Ok(()) };
-        Err(Failure::Ended {
-            name,
-            status: status.to_string(),
-            said: self.said(),
-        })
+        Err(Failure::Ended { name, status: status.to_string(), said: self.said() })
     }
 }
 
@@ -210,31 +189,18 @@ impl Stage {
         let dir = TempDir::new()?;
         let path = dir.file();
         fs::write(&path, &file).map_err(Failure::to(format!("write {}", path.display())))?;
-        Ok(Self {
-            primary: None,
-            backup: None,
-            proxy: None,
-            dir,
-            file,
-            addrs,
-        })
+        Ok(Self { primary: None, backup: None, proxy: None, dir, file, addrs })
     }
 
     /// Starts the servers, then the proxy, and waits until each answers.
     pub(super) async fn start(&mut self) -> Result<(), Failure> {
-        let primary = self
-            .primary
-            .insert(start_server(Who::Primary, &self.addrs, &self.dir.0)?);
+        let primary = self.primary.insert(start_server(Who::Primary, &self.addrs, &self.dir.0)?);
         wait_for(self.addrs.primary.addr, primary).await?;
-        let backup = self
-            .backup
-            .insert(start_server(Who::Backup, &self.addrs, &self.dir.0)?);
+        let backup = self.backup.insert(start_server(Who::Backup, &self.addrs, &self.dir.0)?);
         wait_for(self.addrs.backup.addr, backup).await?;
         let file = self.dir.file().display().to_string();
         let args = ["proxy".to_owned(), std::process::id().to_string(), file];
-        let proxy = self
-            .proxy
-            .insert(Process::start("proxy", &args, &self.dir.0)?);
+        let proxy = self.proxy.insert(Process::start("proxy", &args, &self.dir.0)?);
         wait_for(self.addrs.front.addr, proxy).await
     }
 
@@ -268,10 +234,7 @@ impl Stage {
     /// The first process that ended though nobody killed it.
     pub(super) fn expect_alive(&mut self) -> Result<(), Failure> {
         let processes = [&mut self.proxy, &mut self.primary, &mut self.backup];
-        processes
-            .into_iter()
-            .flatten()
-            .try_for_each(Process::expect_alive)
+        processes.into_iter().flatten().try_for_each(Process::expect_alive)
     }
 
     /// What the proxy wrote last.
@@ -282,12 +245,7 @@ impl Stage {
 
 fn start_server(who: Who, addrs: &Addrs, dir: &Path) -> Result<Process, Failure> {
     let parent = std::process::id().to_string();
-    let args = [
-        "server".to_owned(),
-        parent,
-        addrs.of(who).to_string(),
-        who.name().to_owned(),
-    ];
+    let args = ["server".to_owned(), parent, addrs.of(who).to_string(), who.name().to_owned()];
     Process::start(who.name(), &args, dir)
 }
 
@@ -302,10 +260,6 @@ async fn wait_for(addr: SocketAddr, process: &mut Process) -> Result<(), Failure
     };
     match tokio::time::timeout(START_LIMIT, answered).await {
         Ok(answered) => answered,
-        Err(_) => Err(Failure::Silent {
-            who: name,
-            limit: START_LIMIT,
-            said: process.said(),
-        }),
+        Err(_) => Err(Failure::Silent { who: name, limit: START_LIMIT, said: process.said() }),
     }
 }

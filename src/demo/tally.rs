@@ -24,9 +24,7 @@ impl Who {
     /// Whose greeting this is, to the last byte.
     pub(super) fn said(bytes: &[u8]) -> Option<Self> {
         let name = bytes.strip_prefix(b"hello from ")?.strip_suffix(b"\n")?;
-        [Self::Primary, Self::Backup]
-            .into_iter()
-            .find(|who| who.name().as_bytes() == name)
+        [Self::Primary, Self::Backup].into_iter().find(|who| who.name().as_bytes() == name)
     }
 }
 
@@ -119,11 +117,7 @@ impl Tally {
 
     /// Median and 99th percentile of the last second's connections; `None` without any.
     pub(super) fn percentiles(&mut self, now: Instant) -> Option<(Duration, Duration)> {
-        while self
-            .recent
-            .front()
-            .is_some_and(|&(at, _)| at + WINDOW < now)
-        {
+        while self.recent.front().is_some_and(|&(at, _)| at + WINDOW < now) {
             self.recent.pop_front();
         }
         let mut took: Vec<Duration> = self.recent.iter().map(|&(_, took)| took).collect();
@@ -138,24 +132,14 @@ mod tests {
     use super::*;
 
     fn visit(at: Instant, ms: u64, outcome: Outcome) -> Visit {
-        Visit {
-            begun: at,
-            ended: at + Duration::from_millis(ms),
-            outcome,
-        }
+        Visit { begun: at, ended: at + Duration::from_millis(ms), outcome }
     }
 
     #[test]
     fn names_are_read_to_the_last_byte() {
         assert_eq!(Who::said(b"hello from primary\n"), Some(Who::Primary));
         assert_eq!(Who::said(b"hello from backup\n"), Some(Who::Backup));
-        for bytes in [
-            &b""[..],
-            b"\n",
-            b"backup\n",
-            b"hello from backup",
-            b"hello from other\n",
-        ] {
+        for bytes in [&b""[..], b"\n", b"backup\n", b"hello from backup", b"hello from other\n"] {
             assert_eq!(Who::said(bytes), None);
         }
     }
@@ -164,32 +148,17 @@ mod tests {
     fn each_outcome_counts_once() {
         let (mut tally, at) = (Tally::default(), Instant::now());
         let refused = || Outcome::Failed("refused".to_owned());
-        assert_eq!(
-            tally.count(&visit(at, 1, Outcome::Answered(Who::Primary))),
-            None
-        );
-        assert_eq!(
-            tally.count(&visit(at, 1, Outcome::Answered(Who::Backup))),
-            None
-        );
+        assert_eq!(tally.count(&visit(at, 1, Outcome::Answered(Who::Primary))), None);
+        assert_eq!(tally.count(&visit(at, 1, Outcome::Answered(Who::Backup))), None);
         assert_eq!(tally.count(&visit(at, 9, Outcome::Cut)), None);
         assert_eq!(tally.count(&visit(at, 1, refused())), Some("refused"));
         assert_eq!(tally.count(&visit(at, 1, refused())), None);
-        assert_eq!(
-            (tally.primary, tally.backup, tally.cut, tally.errors),
-            (1, 1, 1, 2)
-        );
+        assert_eq!((tally.primary, tally.backup, tally.cut, tally.errors), (1, 1, 1, 2));
         assert_eq!((tally.connections(), tally.reasons["refused"]), (5, 2));
-        assert_eq!(
-            (tally.serving, tally.longest.as_millis()),
-            (Some(Who::Backup), 9)
-        );
+        assert_eq!((tally.serving, tally.longest.as_millis()), (Some(Who::Backup), 9));
         tally.mark();
         tally.count(&visit(at, 2, Outcome::Cut));
-        assert_eq!(
-            (tally.longest.as_millis(), tally.longest_lately.as_millis()),
-            (9, 2)
-        );
+        assert_eq!((tally.longest.as_millis(), tally.longest_lately.as_millis()), (9, 2));
     }
 
     #[test]

@@ -25,11 +25,7 @@ impl Demo {
         let process = Process::start(Spec {
             name: "demo",
             program: &program,
-            args: [&["demo"], args]
-                .concat()
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
+            args: [&["demo"], args].concat().into_iter().map(str::to_owned).collect(),
             user: None,
             env: vec![("TMPDIR".to_owned(), dir.join("tmp").display().to_string())],
             log: dir.join("output"),
@@ -44,10 +40,7 @@ impl Demo {
     /// Its child processes, by their directory in /proc.
     fn children(&self) -> Vec<PathBuf> {
         let parent = format!("PPid:\t{}\n", self.process.pid());
-        let processes = fs::read_dir("/proc")
-            .unwrap()
-            .flatten()
-            .map(|entry| entry.path());
+        let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
         let child = |path: &PathBuf| {
             fs::read_to_string(path.join("status")).is_ok_and(|status| status.contains(&parent))
         };
@@ -58,9 +51,7 @@ impl Demo {
     fn end(mut self, children: &[PathBuf]) -> (ExitStatus, String) {
         let status = self.process.wait();
         for child in children {
-            eventually("a child ends with the demo", || {
-                (!is_running(child)).then_some(())
-            });
+            eventually("a child ends with the demo", || (!is_running(child)).then_some(()));
         }
         let left = fs::read_dir(self.dir.join("tmp")).unwrap().count();
         assert_eq!(left, 0, "temporary files are left");
@@ -94,12 +85,7 @@ fn one_kill_costs_no_client_an_error() {
     ] {
         assert!(output.contains(fact), "{fact}: {output}");
     }
-    assert!(
-        output
-            .lines()
-            .all(|line| line.len() < 80 || line.contains("/demo.toml")),
-        "{output}"
-    );
+    assert!(output.lines().all(|line| line.len() < 80 || line.contains("/demo.toml")), "{output}");
 }
 
 #[test]
@@ -133,9 +119,7 @@ fn a_killed_demo_takes_its_children_along() {
     assert_eq!(children.len(), 3, "{children:?}");
     demo.process.signal(Signal::KILL);
     for child in &children {
-        eventually("a child ends with the demo", || {
-            (!is_running(child)).then_some(())
-        });
+        eventually("a child ends with the demo", || (!is_running(child)).then_some(()));
     }
 }
 
@@ -150,8 +134,5 @@ fn a_demo_that_cannot_start_says_why() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        said.contains("evenkeel demo: cannot make the directory"),
-        "{said}"
-    );
+    assert!(said.contains("evenkeel demo: cannot make the directory"), "{said}");
 }
