@@ -3,6 +3,7 @@
 pub mod haproxy;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -63,11 +64,38 @@ impl Files {
 }
 
 /// How to show a failover.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
+#[command(disable_help_subcommand = true)]
 pub struct Demo {
-    /// Kill the primary once, and exit with 1 if a client saw an error
+    /// Kill and revive the primary once; exit with 1 if a client saw an error
     #[arg(long)]
     pub once: bool,
+    /// Not for users: be one of the processes that the demo starts.
+    #[command(subcommand)]
+    pub part: Option<DemoPart>,
+}
+
+/// A process of the demo other than the one that shows it.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DemoPart {
+    /// A server that greets each connection with its name.
+    #[command(hide = true)]
+    Server {
+        /// The process this one does not outlive.
+        parent: i32,
+        /// Where to listen.
+        addr: SocketAddr,
+        /// What to say.
+        name: String,
+    },
+    /// `evenkeel run -c FILE`.
+    #[command(hide = true)]
+    Proxy {
+        /// The process this one does not outlive.
+        parent: i32,
+        /// The configuration.
+        file: PathBuf,
+    },
 }
 
 /// Understands the arguments, the program's name first.

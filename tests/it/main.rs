@@ -14,6 +14,7 @@ mod check_comments;
 mod checks;
 mod cli;
 mod database_checks;
+mod demo;
 mod failover;
 mod life;
 mod limits;
