@@ -29,4 +29,5 @@ mod pgsql;
 mod proxy_protocol;
 mod queue;
 mod relay;
+mod socket_options;
 mod timeouts;
