@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::config::model::{self, OnMarkedDown, OnMarkedUp};
+use crate::pure::health::schedule::on_grid;
 use crate::pure::health::verdict::Verdict;
 use crate::pure::health::{Outcome, Standing, Transition};
 use crate::pure::probe::{Context as ProbeContext, Probe};
@@ -105,7 +106,7 @@ impl Task {
     /// Checks until it is dropped, which gives up the running check without a verdict.
     async fn run(self) {
         loop {
-            let due = self.server.next_check();
+            let due = self.next_start();
             tokio::select! {
                 biased;
                 hinted = self.server.woken() => if hinted { self.hear() },
@@ -114,6 +115,18 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// When to start the next check. One that is due soon is a confirmation: it is not put off.
+    fn next_start(&self) -> Option<Instant> {
+        let due = self.server.next_check()?;
+        let inter = self.server.settings().check.as_ref()?.inter;
+        let now = clock::now();
+        let started = now.checked_sub(self.process.uptime(now))?;
+        if due.saturating_duration_since(now) < inter / 4 {
+            return Some(due);
+        }
+        Some(started + on_grid(due.saturating_duration_since(started), inter))
     }
 
     /// A session could not connect.
