@@ -1,8 +1,10 @@
 //! The command line: what `-c` accepts, refuses and says, compared with haproxy.
 
+use crate::harness::backend::Backend;
 use crate::harness::both;
+use crate::harness::client::served_by;
 use crate::harness::dir::TempDir;
-use crate::harness::proxy::Kind;
+use crate::harness::proxy::{Kind, Scene};
 
 both! {
     good_file_passes,
@@ -14,6 +16,7 @@ both! {
     unknown_backend_fails,
     version_is_printed,
     what_debian_installs_is_no_reason_to_warn,
+    a_disabled_backend_serves_nobody,
 }
 
 /// A file that is right.
@@ -111,6 +114,15 @@ fn what_debian_installs_is_no_reason_to_warn(kind: Kind) {
     let (code, output) = check(kind, &format!("{global}{GOOD}"));
     assert_eq!(code, Some(0), "{output}");
     assert!(!output.contains("[WARNING]"), "{output}");
+}
+
+fn a_disabled_backend_serves_nobody(kind: Kind) {
+    let server = Backend::greet("s1");
+    let servers = format!("disabled\nserver s1 {}\n", server.addr);
+    let proxy = Scene::new(kind).backend(&servers).start();
+    assert!(served_by(proxy.addr).is_err());
+    proxy.log.expect(&["fe be/<NOSRV>", " SC "]);
+    assert_eq!(server.accepted(), 0);
 }
 
 /// Files that are wrong in one way each, or only look wrong.
