@@ -126,7 +126,7 @@ fn a_disabled_backend_serves_nobody(kind: Kind) {
 }
 
 /// Files that are wrong in one way each, or only look wrong.
-const FILES: [(&str, &str, &str); 42] = [
+const FILES: [(&str, &str, &str); 44] = [
     ("bad bind port", "bind 127.0.0.1:1", "bind 127.0.0.1:99999"),
     ("bind without port", "bind 127.0.0.1:1", "bind 127.0.0.1"),
     ("bind range", "bind 127.0.0.1:1", "bind 127.0.0.1:1-3"),
@@ -155,6 +155,8 @@ const FILES: [(&str, &str, &str); 42] = [
     ("missing log socket", "defaults", "global\n    log /nonexistent/log local0\ndefaults"),
     ("unknown facility", "defaults", "global\n    log /dev/log local9\ndefaults"),
     ("no option", "mode tcp", "mode tcp\n    no option tcpka"),
+    ("balance and more", "server s1", "balance source x\n    server s1"),
+    ("redispatch and more", "server s1", "option redispatch 1 2\n    server s1"),
     ("misplaced balance", "bind", "balance leastconn\n    bind"),
     ("misplaced random", "bind", "balance random(0)\n    bind"),
     ("misplaced mysql-check", "bind", "option mysql-check user x\n    bind"),

@@ -181,7 +181,8 @@ impl Lowering<'_> {
         let config = &mut self.config;
         for backend in self.disabled.drain(..) {
             let name = &backend.name.value;
-            let mut named = config.frontends.iter().filter_map(|front| front.default_backend.as_ref());
+            let mut named =
+                config.frontends.iter().filter_map(|front| front.default_backend.as_ref());
             let is_wanted = named.any(|wanted| wanted.value == *name);
             let is_taken = config.backends.iter().any(|known| known.name.value == *name);
             if is_wanted && !is_taken {
