@@ -22,11 +22,6 @@ impl SourceMap {
         FileId(id)
     }
 
-    /// Adds a text that is perhaps not UTF-8: each wrong sequence becomes U+FFFD.
-    pub fn add_bytes(&mut self, name: impl Into<String>, bytes: &[u8]) -> FileId {
-        self.add(name, String::from_utf8_lossy(bytes))
-    }
-
     /// The name given to [`add`](Self::add); empty for an id of another map.
     #[must_use]
     pub fn name(&self, file: FileId) -> &str {

@@ -1,4 +1,4 @@
-//! Pure: a report as text: in rustc's look here, in HAProxy's in [`lines`].
+//! Pure: a report as text: in rustc's look here, in HAProxy's by [`render_lines`].
 //!
 //! What a file contains ends up in messages, so control characters are replaced: a configuration
 //! cannot write to the operator's terminal.

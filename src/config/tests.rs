@@ -1,7 +1,11 @@
 //! Whole loads: the twin of the well-known MySQL file, and many mistakes at once.
 
+use haproxy_compat::diag::{Diagnostic, Severity};
+
 use super::*;
 use crate::config::model::{Balance, CheckKind, MysqlDialect, ServerAddr};
+
+mod corpus;
 
 /// Loads TOML.
 pub(in crate::config) fn load_toml(texts: &[&str]) -> (Option<model::Config>, Report, SourceMap) {

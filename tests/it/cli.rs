@@ -1,8 +1,10 @@
 //! The command line: what `-c` accepts, refuses and says, compared with haproxy.
 
+use crate::harness::backend::Backend;
 use crate::harness::both;
+use crate::harness::client::served_by;
 use crate::harness::dir::TempDir;
-use crate::harness::proxy::Kind;
+use crate::harness::proxy::{Kind, Scene};
 
 both! {
     good_file_passes,
@@ -14,6 +16,7 @@ both! {
     unknown_backend_fails,
     version_is_printed,
     what_debian_installs_is_no_reason_to_warn,
+    a_disabled_backend_serves_nobody,
 }
 
 /// A file that is right.
@@ -113,8 +116,17 @@ fn what_debian_installs_is_no_reason_to_warn(kind: Kind) {
     assert!(!output.contains("[WARNING]"), "{output}");
 }
 
+fn a_disabled_backend_serves_nobody(kind: Kind) {
+    let server = Backend::greet("s1");
+    let servers = format!("disabled\nserver s1 {}\n", server.addr);
+    let proxy = Scene::new(kind).backend(&servers).start();
+    assert!(served_by(proxy.addr).is_err());
+    proxy.log.expect(&["fe be/<NOSRV>", " SC "]);
+    assert_eq!(server.accepted(), 0);
+}
+
 /// Files that are wrong in one way each, or only look wrong.
-const FILES: [(&str, &str, &str); 42] = [
+const FILES: [(&str, &str, &str); 44] = [
     ("bad bind port", "bind 127.0.0.1:1", "bind 127.0.0.1:99999"),
     ("bind without port", "bind 127.0.0.1:1", "bind 127.0.0.1"),
     ("bind range", "bind 127.0.0.1:1", "bind 127.0.0.1:1-3"),
@@ -143,6 +155,8 @@ const FILES: [(&str, &str, &str); 42] = [
     ("missing log socket", "defaults", "global\n    log /nonexistent/log local0\ndefaults"),
     ("unknown facility", "defaults", "global\n    log /dev/log local9\ndefaults"),
     ("no option", "mode tcp", "mode tcp\n    no option tcpka"),
+    ("balance and more", "server s1", "balance source x\n    server s1"),
+    ("redispatch and more", "server s1", "option redispatch 1 2\n    server s1"),
     ("misplaced balance", "bind", "balance leastconn\n    bind"),
     ("misplaced random", "bind", "balance random(0)\n    bind"),
     ("misplaced mysql-check", "bind", "option mysql-check user x\n    bind"),

@@ -42,6 +42,19 @@ pub(super) fn add(
     }
 }
 
+/// What is left of a section that is disabled: its back half, for frontends that name it.
+pub(super) fn disabled(
+    section: &Section,
+    number: u32,
+    name: Spanned<String>,
+    reader: Reader,
+    cx: &mut Context<'_>,
+) -> Option<Backend> {
+    let Reader { settings, servers, id, .. } = reader;
+    let is_tcp_backend = section.kind != SectionKind::Frontend && !settings.is_http();
+    is_tcp_backend.then(|| backend(number, name, id, servers, settings, cx))
+}
+
 fn frontend(number: u32, name: Spanned<String>, settings: &Settings) -> Frontend {
     let flags = &settings.flags;
     Frontend {

@@ -40,6 +40,7 @@ pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw:
         config: raw::Config { dialect: raw::Dialect::Haproxy, ..raw::Config::default() },
         unix_bind: UnixBind::default(),
         defaults: Vec::new(),
+        disabled: Vec::new(),
         sections: 0,
     };
     for section in &file.sections {
@@ -53,6 +54,8 @@ struct Lowering<'a> {
     config: raw::Config,
     unix_bind: UnixBind,
     defaults: Vec<Defaults>,
+    /// Back halves of sections that are `disabled`.
+    disabled: Vec<raw::Backend>,
     /// Proxy sections so far.
     sections: u32,
 }
@@ -107,7 +110,9 @@ impl Lowering<'_> {
         if !reader.settings.is_http() {
             reader.warn_of_http(&format!("'{}'", name.value), &mut self.cx);
         }
-        if !reader.settings.disabled {
+        if reader.settings.disabled {
+            self.disabled.extend(build::disabled(section, number, name, reader, &mut self.cx));
+        } else {
             build::add(section, number, name, reader, &mut self.config, &mut self.cx);
         }
     }
@@ -171,7 +176,24 @@ impl Lowering<'_> {
             .warning(section.header.span, format!("this '{keyword}' section is ignored: {reason}"));
     }
 
+    /// A frontend may name a backend that is disabled: its clients find no server there.
+    fn add_disabled(&mut self) {
+        let config = &mut self.config;
+        for backend in self.disabled.drain(..) {
+            let name = &backend.name.value;
+            let mut named =
+                config.frontends.iter().filter_map(|front| front.default_backend.as_ref());
+            let is_wanted = named.any(|wanted| wanted.value == *name);
+            let is_taken = config.backends.iter().any(|known| known.name.value == *name);
+            if is_wanted && !is_taken {
+                config.backends.push(raw::Backend { servers: Vec::new(), ..backend });
+            }
+        }
+        config.backends.sort_by_key(|backend| backend.section);
+    }
+
     fn finish(mut self) -> raw::Config {
+        self.add_disabled();
         let frontends = self.config.frontends.iter_mut().map(|f| &mut f.binds);
         let stats = self.config.stats.iter_mut().map(|s| &mut s.binds);
         for bind in frontends.chain(stats).flatten() {

@@ -130,6 +130,8 @@ fn apply(
                 },
             };
             settings.redispatch = Some(Spanned::new(interval, line.span));
+            args.ignore_rest("option redispatch", cx);
+            return;
         }
         _ => settings.flags.set(option, on, line.span),
     }

@@ -279,7 +279,7 @@ impl Reader {
             }
             _ => self.settings.balance = Some(text(word)),
         }
-        args.finish("balance", cx);
+        args.ignore_rest("balance", cx);
     }
 
     fn source(&mut self, line: &Line, cx: &mut Context<'_>) {

@@ -162,6 +162,20 @@ fn a_listen_section_is_both_halves() {
 }
 
 #[test]
+fn a_disabled_backend_has_no_servers_for_those_who_name_it() {
+    let config = clean(
+        "frontend f\n bind :1\n default_backend b\nbackend b\n disabled\n server a 10.0.0.1:1\n\
+         backend c\n disabled\n server a 10.0.0.1:1\nbackend d\n server a 10.0.0.1:1\n",
+    );
+    let backends: Vec<_> = config
+        .backends
+        .iter()
+        .map(|back| (back.name.value.as_str(), back.section, back.servers.len()))
+        .collect();
+    assert_eq!(backends, [("b", 1, 0), ("d", 3, 1)]);
+}
+
+#[test]
 fn default_server_reaches_the_servers_below_it() {
     let config = clean(
         "defaults\n default-server inter 1s on-marked-down shutdown-sessions\n\

@@ -188,6 +188,14 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// A warning for the next word, if there is one, where HAProxy reads no further.
+    pub(super) fn ignore_rest(&mut self, keyword: &str, cx: &mut Context<'_>) {
+        if let Some(excess) = self.next() {
+            let text = excess.text();
+            cx.report.warning(excess.span, format!("'{text}' after '{keyword}' is ignored"));
+        }
+    }
+
     /// Leaves out the rest of the line: after a mistake nobody knows what it means.
     pub(super) fn skip_all(&mut self) {
         self.at = self.line.words.len();

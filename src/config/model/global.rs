@@ -165,12 +165,6 @@ const LEVEL_NAMES: [(&str, LogLevel); 8] = [
 ];
 
 impl LogLevel {
-    /// The severity called `name`.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        LEVEL_NAMES.iter().find(|(known, _)| *known == name).map(|&(_, level)| level)
-    }
-
     /// All severities with HAProxy's names, most urgent first.
     #[must_use]
     pub const fn all() -> &'static [(&'static str, Self)] {

@@ -70,24 +70,6 @@ impl Cause {
             Self::ServerTimeout => 's',
         }
     }
-
-    /// The subject and verb of [`Termination::sentence`].
-    const fn clause(self) -> &'static str {
-        match self {
-            Self::Normal => "client and server ended the session",
-            Self::ClientAbort => "the client aborted",
-            Self::ServerAbort => "the server aborted, refused or was not to be had",
-            Self::Refused => "the proxy refused the session",
-            Self::Local => "the proxy answered by itself",
-            Self::Resource => "the proxy ran out of a resource",
-            Self::Internal => "the proxy failed an internal check",
-            Self::ServerDown => "the server was marked down",
-            Self::ServerUp => "an active server came back and backup sessions were ended",
-            Self::Killed => "an operator ended the session",
-            Self::ClientTimeout => "the client's timeout expired",
-            Self::ServerTimeout => "the server's timeout expired",
-        }
-    }
 }
 
 /// How far the session had come: the second letter.
@@ -136,20 +118,6 @@ impl Phase {
             Self::Data => 'D',
             Self::Last => 'L',
             Self::Tarpit => 'T',
-        }
-    }
-
-    /// The end of [`Termination::sentence`].
-    const fn clause(self) -> &'static str {
-        match self {
-            Self::Ended => "after the last byte",
-            Self::Request => "before a backend was chosen",
-            Self::Queue => "while waiting for a server slot",
-            Self::Connect => "while connecting to a server",
-            Self::Headers => "while waiting for the server's response",
-            Self::Data => "during the data transfer",
-            Self::Last => "while the last data went to the client",
-            Self::Tarpit => "while held in the tarpit",
         }
     }
 }
@@ -211,12 +179,6 @@ impl Termination {
         [self.cause.letter(), second]
     }
 
-    /// One sentence for people, without a full stop.
-    #[must_use]
-    pub fn sentence(self) -> String {
-        format!("{} {}", self.cause.clause(), self.phase.clause())
-    }
-
     /// Whether something went wrong, which `dontlog-normal` and `log-separate-errors` ask.
     #[must_use]
     pub const fn is_error(self) -> bool {
@@ -234,7 +196,6 @@ impl fmt::Display for Termination {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
 
     /// The table above [`Termination`], row by row.
     const TABLE: [(Cause, Phase, &str); 21] = [
@@ -276,16 +237,5 @@ mod tests {
         let second: String = Phase::ALL.iter().map(|phase| phase.letter()).collect();
         assert_eq!(first, "-CSPLRIDUKcs");
         assert_eq!(second, "-RQCHDLT");
-    }
-
-    #[test]
-    fn every_combination_has_a_sentence_of_its_own() {
-        let sentences: HashSet<String> = Cause::ALL
-            .iter()
-            .flat_map(|&cause| Phase::ALL.map(|phase| Termination::new(cause, phase).sentence()))
-            .collect();
-        assert_eq!(sentences.len(), Cause::ALL.len() * Phase::ALL.len());
-        let refused = Termination::new(Cause::ServerTimeout, Phase::Queue).sentence();
-        assert_eq!(refused, "the server's timeout expired while waiting for a server slot");
     }
 }

@@ -47,7 +47,8 @@ alert | mode htp | 'htp' is unknown after 'mode' | mean 'http'
 alert | mode health | no longer knows 'mode health' | /health
 warning | balance uri | needs 'mode http': 'roundrobin' is used |
 alert | balance rdp-cookie(x) | 'balance rdp-cookie' is not | balance source
-alert | balance source x | unexpected 'x' after 'balance' |
+warning | balance source x | 'x' after 'balance' is ignored |
+warning | option redispatch 1 2 | '2' after 'option redispatch' is ignored |
 alert | source 1.1.1.1 usesrc clientip | 'usesrc' is not supported |
 alert | log 127.0.0.1 | needs a facility such as 'local0' |
 alert | log | 'log' needs a target |
