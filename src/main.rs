@@ -80,7 +80,7 @@ fn haproxy(flags: Flags) -> ExitCode {
 fn serve(options: &Options) -> ExitCode {
     let loaded = options.sources.load();
     loaded.print();
-    let refused = options.zero_warning && !loaded.report.is_empty();
+    let refused = options.zero_warning && loaded.report.has_warnings();
     let Some(config) = loaded.config.filter(|_| !refused) else {
         tracing::error!("config : Fatal errors found in configuration.");
         return ExitCode::from(FAILED);
@@ -101,22 +101,31 @@ fn serve(options: &Options) -> ExitCode {
 fn check(sources: &Sources) -> ExitCode {
     let loaded = sources.load();
     loaded.print();
-    let Some(config) = &loaded.config else { return ExitCode::from(FAILED) };
+    let Some(config) = &loaded.config else {
+        tell("Fatal errors found in configuration");
+        return ExitCode::from(FAILED);
+    };
     if let Err(missing) = app::check_system(config) {
         for missing in missing {
-            eprintln!("[ALERT]    ({}) : config : {missing}.", std::process::id());
+            tell(&missing);
         }
+        tell("Fatal errors found in configuration");
         return ExitCode::from(FAILED);
     }
     if config.frontends.is_empty() && config.stats.is_empty() {
         eprintln!("Configuration file has no error but will not start (no listener) => exit(2).");
         return ExitCode::from(CANNOT);
     }
-    if !loaded.report.is_empty() {
+    if loaded.report.has_warnings() {
         print("Warnings were found.\n");
     }
     print("Configuration file is valid\n");
     ExitCode::SUCCESS
+}
+
+/// One more alert, in HAProxy's look.
+fn tell(alert: &str) {
+    eprintln!("[ALERT]    ({}) : config : {alert}.", std::process::id());
 }
 
 fn convert(sources: &Sources) -> ExitCode {

@@ -41,24 +41,6 @@ pub fn display(address: &ListenAddr) -> String {
     }
 }
 
-/// Whether several sockets may listen on one address at once, so that each worker has its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sharing {
-    /// SO_REUSEPORT: the kernel spreads connections over the sockets.
-    ReusePort,
-    /// One socket; workers get duplicates of it.
-    Duplicate,
-}
-
-/// How `address` is shared between workers.
-#[must_use]
-pub const fn sharing(address: &ListenAddr) -> Sharing {
-    match address {
-        ListenAddr::Tcp(_) => Sharing::ReusePort,
-        ListenAddr::Unix(_) | ListenAddr::Abstract(_) | ListenAddr::Fd(_) => Sharing::Duplicate,
-    }
-}
-
 /// Opens `count` non-blocking sockets that listen on the address of `bind`, one a worker.
 ///
 /// # Errors

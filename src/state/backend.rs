@@ -10,7 +10,7 @@ use super::Server;
 use super::counters::Service;
 use super::desk::Desk;
 use crate::config::model;
-use crate::pure::balance::{LiveSet, ServerIndex, Tier};
+use crate::pure::balance::{LiveSet, ServerIndex};
 
 /// The servers of a backend and those of them that may be picked: one immutable snapshot.
 #[derive(Debug)]
@@ -40,12 +40,6 @@ impl Live {
     #[must_use]
     pub fn contains(&self, index: ServerIndex) -> bool {
         self.set.members().iter().any(|member| member.server == index)
-    }
-
-    /// Whether sessions go to backups because no active server may be picked.
-    #[must_use]
-    pub fn on_backup(&self) -> bool {
-        self.set.tier() != Tier::Active
     }
 }
 

@@ -195,19 +195,6 @@ impl Backend {
             Pick::NoServer => Assigned::NoServer,
         }
     }
-
-    /// Another slot of the server that a session has just lost, for a retry there; `None` where it
-    /// is no longer in the live set.
-    #[must_use]
-    pub fn assign_again(self: &Arc<Self>, server: ServerIndex) -> Option<Lease> {
-        let mut inner = self.desk.lock();
-        let live = self.live();
-        inner.follow(&live);
-        if !live.contains(server) {
-            return None;
-        }
-        inner.grant(self, &live, server)
-    }
 }
 
 impl Inner {

@@ -1,7 +1,7 @@
 //! `evenkeel demo`, as a user runs it: what it prints, how it exits, and what it leaves behind.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use rustix::process::Signal;
@@ -60,7 +60,7 @@ impl Demo {
 }
 
 /// A zombie that its new parent has not buried yet does not run.
-fn is_running(process: &PathBuf) -> bool {
+fn is_running(process: &Path) -> bool {
     fs::read_to_string(process.join("status"))
         .is_ok_and(|status| !status.contains("State:\tZ") && !status.contains("State:\tX"))
 }
