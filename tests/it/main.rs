@@ -12,6 +12,7 @@ mod harness;
 mod balance;
 mod checks;
 mod cli;
+mod conf;
 mod database_checks;
 mod failover;
 mod life;
