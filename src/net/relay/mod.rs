@@ -3,7 +3,7 @@
 //! One future pumps both directions, and only it: no task, channel or allocation per message. Bytes
 //! go through one buffer that all sessions of a worker share; a direction owns memory only while
 //! its receiver is slower than its sender, and at most one buffer's worth, which is the
-//! backpressure. A direction that proves to be bulk moves to `splice(2)` (see [`splice`]) and back.
+//! backpressure. A direction that proves to be bulk moves to `splice(2)` (the `splice` module) and back.
 //!
 //! Half-open connections stay half-open: the FIN of one side is passed on once everything before
 //! it was written, and the other direction goes on.
