@@ -7,6 +7,9 @@
 //! Everything that can be refused is asked for before anything irreversible is done: sockets are
 //! opened before the process goes to the background and gives up its rights, and a reload opens
 //! its new sockets before it changes what runs.
+//!
+//! **Architecture invariant.** Nothing below knows this module: what the engines have to say comes
+//! through the bus, and what they are told goes through [`crate::state::publish`].
 
 mod identity;
 mod limits;

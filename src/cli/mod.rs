@@ -1,4 +1,6 @@
 //! The command line: Evenkeel's own subcommands, and HAProxy's flags where the first argument is one.
+//!
+//! Words in, a [`Command`] out: nothing here reads a file, prints, or knows how a command is done.
 
 pub mod haproxy;
 

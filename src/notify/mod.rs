@@ -2,6 +2,10 @@
 //!
 //! Sessions and checks never format or send a line; [`shipper::Shipper`], on the control thread,
 //! renders ([`tcplog`], [`crate::telemetry::event`]), frames ([`framing`]) and sends ([`sink`]).
+//!
+//! **Architecture invariant.** Nothing here knows the state, a session or a check: all that a line
+//! needs is in the record or the event. A target that blocks or fails costs its own lines, which
+//! are counted, and nobody else's time.
 
 pub mod framing;
 pub mod shipper;

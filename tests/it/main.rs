@@ -13,6 +13,7 @@ mod balance;
 mod check_comments;
 mod checks;
 mod cli;
+mod conf;
 mod database_checks;
 mod demo;
 mod failover;

@@ -1,7 +1,8 @@
 //! Codecs of what goes over the wire: bytes in, values out, and back.
 //!
 //! Decoders look at what has arrived so far and have three outcomes. They allocate nothing, look
-//! no further than a bound each of them names, and never panic, whatever the bytes.
+//! no further than a bound each of them names, and never panic, whatever the bytes. They know neither
+//! who sent the bytes nor what follows from them.
 
 mod crc32c;
 pub mod proxy;
