@@ -8,6 +8,7 @@ use evenkeel::app::load::{CLAIMED_VERSION, Sources, environment, facts};
 use evenkeel::app::{self, Ended, Options};
 use evenkeel::cli::haproxy::{Flags, Mistake, USAGE, Version};
 use evenkeel::cli::{self, Command, Own, Usage};
+use evenkeel::config::model::Config;
 use evenkeel::config::{Language, export};
 use evenkeel::{demo, sys, telemetry};
 use tracing_subscriber::filter::LevelFilter;
@@ -60,8 +61,7 @@ fn haproxy(flags: Flags) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     start_log(if flags.quiet { LevelFilter::OFF } else { LevelFilter::INFO });
-    let sources =
-        Sources { paths: flags.files, language: Language::Haproxy, maxconn: flags.maxconn };
+    let sources = Sources { maxconn: flags.maxconn, ..sources(flags.files) };
     if flags.check {
         return check(&sources);
     }
@@ -85,6 +85,10 @@ fn serve(options: &Options) -> ExitCode {
         tracing::error!("config : Fatal errors found in configuration.");
         return ExitCode::from(FAILED);
     };
+    if !listens(&config) {
+        tracing::error!("No enabled listener found (check for 'bind' directives)! Exiting.");
+        return ExitCode::from(FAILED);
+    }
     match app::run(config, options) {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Signal(signal)) => sys::process::die_by(signal),
@@ -112,7 +116,7 @@ fn check(sources: &Sources) -> ExitCode {
         tell("Fatal errors found in configuration");
         return ExitCode::from(FAILED);
     }
-    if config.frontends.is_empty() && config.stats.is_empty() {
+    if !listens(config) {
         eprintln!("Configuration file has no error but will not start (no listener) => exit(2).");
         return ExitCode::from(CANNOT);
     }
@@ -121,6 +125,13 @@ fn check(sources: &Sources) -> ExitCode {
     }
     print("Configuration file is valid\n");
     ExitCode::SUCCESS
+}
+
+/// Whether there is anything to serve.
+fn listens(config: &Config) -> bool {
+    let frontends = config.frontends.iter().map(|frontend| &frontend.binds);
+    let stats = config.stats.iter().map(|stats| &stats.binds);
+    frontends.chain(stats).any(|binds| !binds.is_empty())
 }
 
 /// One more alert, in HAProxy's look.

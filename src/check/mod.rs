@@ -175,11 +175,14 @@ impl Task {
         self.cut(settings, transition);
     }
 
-    /// Ends sessions where the server's settings ask for it on this edge.
+    /// Tells the sessions of this edge: some are ended where the server's settings ask for it.
     fn cut(&self, settings: &model::Server, transition: Transition) {
         let (was, is) = (transition.from.is_running(), transition.to.is_running());
-        if was && !is && settings.on_marked_down == OnMarkedDown::ShutdownSessions {
-            self.server.cut_sessions(CutReason::ServerDown);
+        if was && !is {
+            self.server.cut_sessions(match settings.on_marked_down {
+                OnMarkedDown::ShutdownSessions => CutReason::ServerDown,
+                OnMarkedDown::Keep => CutReason::ServerLeft,
+            });
         }
         let came_up = !was && transition.to == Standing::Up;
         if came_up

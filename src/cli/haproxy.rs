@@ -137,9 +137,7 @@ fn pids(
 
 /// What `-h` prints.
 pub const USAGE: &str = "\
-Usage: evenkeel [-f FILE|DIR]... [flags] [-- FILE...]     (HAProxy's flags)
-       evenkeel run|check|convert|demo ...                (evenkeel --help)
-
+HAProxy's own flags work as they are:
   -f FILE|DIR  load a haproxy.cfg, or every *.cfg of a directory; may be repeated
   -c           check the configuration and exit: 0 valid, 1 errors, 2 no listener
   -cc COND     evaluate a condition and exit: 0 true, 1 false, 2 mistake
@@ -152,8 +150,7 @@ Usage: evenkeel [-f FILE|DIR]... [flags] [-- FILE...]     (HAProxy's flags)
   -dW          refuse configurations with warnings
   -sf PID...   when serving, let these processes finish their sessions and go
   -st PID...   when serving, end these processes at once
-  -W, -Ws      accepted: a reload (SIGUSR2, SIGHUP) needs no second process here
-";
+  -W, -Ws      accepted: a reload (SIGUSR2, SIGHUP) needs no second process here";
 
 #[cfg(test)]
 mod tests {

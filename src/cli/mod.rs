@@ -25,8 +25,7 @@ pub enum Command {
     name = "evenkeel",
     version,
     about = "A TCP load balancer and failover proxy that reads haproxy.cfg",
-    after_help = "HAProxy's own flags work as they are: evenkeel -f haproxy.cfg, -c, -D, -p, -sf …\n\
-                  (evenkeel -h lists them; so does the program when it is called 'haproxy')."
+    after_help = haproxy::USAGE
 )]
 struct Cli {
     #[command(subcommand)]
@@ -50,10 +49,10 @@ pub enum Own {
 #[derive(Debug, Args)]
 pub struct Files {
     /// Configuration file: TOML where it ends in .toml, else haproxy.cfg; may be repeated
-    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    #[arg(short = 'c', short_alias = 'f', long = "config", value_name = "FILE")]
     pub config: Vec<PathBuf>,
-    /// The same, without the flag
-    #[arg(value_name = "FILE")]
+    /// Configuration files, without the flag
+    #[arg(value_name = "FILE", required_unless_present = "config")]
     pub files: Vec<PathBuf>,
 }
 
@@ -109,7 +108,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Command, Usage> {
     let name = called.as_ref().and_then(|path| path.file_name()).unwrap_or_default();
     let is_haproxy = name == "haproxy";
     let first = args.get(1).map(|first| first.to_string_lossy().into_owned());
-    let own = ["--help", "--version"];
+    let own = ["-h", "--help", "--version"];
     let flags = match first.as_deref() {
         Some(first) => first.starts_with('-') && !own.contains(&first),
         None => false,

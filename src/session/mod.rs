@@ -122,8 +122,8 @@ impl Session {
         Ok(termination(end, server.lease.server.cut_reason()))
     }
 
-    /// Relays; where the server ends before its first byte and its check finds it dead, another
-    /// server gets the session from its beginning.
+    /// Relays. A session whose client has had no byte of a server that died gets another server and
+    /// starts from its beginning: the client only sees a pause.
     async fn relay(
         &mut self,
         backend: &Arc<Backend>,
@@ -139,12 +139,20 @@ impl Session {
                 let cut = std::pin::pin!(lease.server.cut_since(lease.cuts));
                 relay.run(&mut self.client, &mut server.stream, cut).await
             };
-            if end != End::ServerSilent {
-                break end;
-            }
-            if self.is_dead(backend, settings, server).await {
+            let dead = match end {
+                End::ServerSilent => self.is_dead(backend, settings, server).await,
+                End::Cut => match server.lease.server.cut_reason() {
+                    CutReason::ServerDown | CutReason::ServerLeft if relay.is_unanswered() => true,
+                    CutReason::ServerLeft => false,
+                    CutReason::ServerDown | CutReason::ServerUp | CutReason::Killed => break end,
+                },
+                _ => break end,
+            };
+            if dead {
                 self.dial_again(backend, settings, server).await?;
                 relay.rewind();
+            } else if end == End::Cut {
+                server.lease.cuts = server.lease.server.cuts();
             } else if let Some(end) = relay.accept_end() {
                 break end;
             }
@@ -202,7 +210,7 @@ fn termination(end: End, cut: CutReason) -> Termination {
         End::TimedOut(Side::Client) => (Cause::ClientTimeout, Phase::Data),
         End::TimedOut(Side::Server) => (Cause::ServerTimeout, Phase::Data),
         End::Cut => match cut {
-            CutReason::ServerDown => (Cause::ServerDown, Phase::Data),
+            CutReason::ServerDown | CutReason::ServerLeft => (Cause::ServerDown, Phase::Data),
             CutReason::ServerUp => (Cause::ServerUp, Phase::Data),
             CutReason::Killed => (Cause::Killed, Phase::Data),
         },

@@ -12,11 +12,14 @@ use crate::config::model;
 use crate::pure::balance::{EffectiveWeight, ServerIndex};
 use crate::pure::health::{Health, Standing};
 
-/// Why sessions of a server are ended before their time.
+/// Why sessions of a server are stirred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CutReason {
     /// `on-marked-down shutdown-sessions`.
     ServerDown,
+    /// The server went down, and sessions may stay: those it has not answered yet do better
+    /// elsewhere.
+    ServerLeft,
     /// `on-marked-up shutdown-backup-sessions`.
     ServerUp,
     /// An operator.
@@ -138,7 +141,7 @@ impl Server {
         self.cuts.load(Ordering::Acquire)
     }
 
-    /// Ends all sessions that have this server now.
+    /// Tells all sessions that have this server now; the reason says what they do.
     pub fn cut_sessions(&self, reason: CutReason) {
         self.cut_reason.store(reason as u8, Ordering::Release);
         self.cuts.fetch_add(1, Ordering::AcqRel);
@@ -161,9 +164,11 @@ impl Server {
     #[must_use]
     pub fn cut_reason(&self) -> CutReason {
         const DOWN: u8 = CutReason::ServerDown as u8;
+        const LEFT: u8 = CutReason::ServerLeft as u8;
         const UP: u8 = CutReason::ServerUp as u8;
         match self.cut_reason.load(Ordering::Acquire) {
             DOWN => CutReason::ServerDown,
+            LEFT => CutReason::ServerLeft,
             UP => CutReason::ServerUp,
             _ => CutReason::Killed,
         }

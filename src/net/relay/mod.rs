@@ -181,7 +181,7 @@ impl Relay {
     ) -> Option<End> {
         BUFFER.with_borrow_mut(|buffer| {
             let ending = match self.up.is_done() {
-                _ if self.may_replay() => Ending::Held,
+                _ if self.is_unanswered() => Ending::Held,
                 true => Ending::ByClosing,
                 false => Ending::PassedOn,
             };
@@ -199,7 +199,7 @@ impl Relay {
             let up = self.up.poll(cx, client, server, buffer, ending, |read| {
                 note_opening(replay, opening, read);
             });
-            if up == Moved::WriteFailed && self.may_replay() {
+            if up == Moved::WriteFailed && self.is_unanswered() {
                 self.silent_reset = true;
                 return Some(End::ServerSilent);
             }
@@ -228,10 +228,12 @@ impl Relay {
     }
 
     fn server_was_silent(&self, down: &Moved) -> bool {
-        (matches!(down, Moved::ReadFailed) || self.down.source_ended) && self.may_replay()
+        (matches!(down, Moved::ReadFailed) || self.down.source_ended) && self.is_unanswered()
     }
 
-    fn may_replay(&self) -> bool {
+    /// Whether the client has had no byte yet and another server may take over.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
         self.down.bytes == 0
             && self.replay != Replay::Never
             && !self.opening.spent
