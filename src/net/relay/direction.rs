@@ -2,6 +2,7 @@
 
 use std::io;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use super::splice::{Pair, Pump, Spliced};
 use crate::net::stream::Stream;
@@ -12,6 +13,12 @@ const BULK_READS: u8 = 4;
 
 /// Rounds of read and write in one poll before other sessions get their turn: a megabyte.
 const ROUNDS_MAX: u8 = 16;
+
+/// A splice smaller than this is not bulk.
+const SMALL_BYTES: usize = 32 * 1024;
+
+/// Small splices in a row before the direction goes back to copying.
+const SMALL_READS: u8 = 8;
 
 /// What one poll of a direction came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +66,33 @@ pub(super) struct Direction {
     pub(super) fin_sent: bool,
     /// The receiver is gone while the other direction goes on.
     pub(super) failed: bool,
-    full_reads: u8,
-    splice_refused: bool,
+    /// Bytes were written since the last look.
+    wrote: bool,
+    /// When bytes were written last, as far as anybody looked; tells how long they are stuck.
+    written_at: Option<Instant>,
+    mode: Mode,
+    /// Reads in a row that speak for the other mode.
+    streak: u8,
+    /// A pipe on loan, while it holds bytes or may get some.
     pump: Option<Box<Pump>>,
+}
+
+/// How bytes are moved.
+///
+/// ```text
+///            BULK_READS full reads in a row
+///   Copying ------------------------------> Splicing
+///      ^   <------------------------------     |
+///      |     SMALL_READS small ones            | the kernel cannot splice these sockets
+///      '---------------- Refused <-------------'
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mode {
+    #[default]
+    Copying,
+    Splicing,
+    /// As `Copying`, for good.
+    Refused,
 }
 
 impl Direction {
@@ -73,6 +104,22 @@ impl Direction {
     /// Bytes wait for the receiver.
     pub(super) fn is_stuck(&self) -> bool {
         !self.rest.is_empty() || self.pump.as_ref().is_some_and(|pump| !pump.is_empty())
+    }
+
+    /// Somebody looks, at `now`, how long bytes have been waiting.
+    pub(super) fn note_progress(&mut self, now: Instant) {
+        if self.wrote || !self.is_stuck() {
+            self.written_at = None;
+        }
+        if self.is_stuck() {
+            self.written_at.get_or_insert(now);
+        }
+        self.wrote = false;
+    }
+
+    /// Since when the receiver has taken nothing though bytes wait for it.
+    pub(super) const fn stuck_since(&self) -> Option<Instant> {
+        self.written_at
     }
 
     /// Adds bytes that are written before anything is read.
@@ -119,19 +166,29 @@ impl Direction {
                 self.fin_sent = true;
                 return moved;
             }
-            let step = if self.pump.is_some() {
+            let step = if self.rest.is_empty() && self.mode == Mode::Splicing {
                 self.poll_splice(cx, from, to)
             } else {
                 self.poll_copy(cx, from, to, buffer, &mut seen)
             };
             match step {
-                Poll::Pending => return moved,
+                Poll::Pending => {
+                    self.release_idle_pipe();
+                    return moved;
+                }
                 Poll::Ready(Moved::Some) => moved = Moved::Some,
                 Poll::Ready(other) => return other,
             }
         }
         cx.waker().wake_by_ref();
         moved
+    }
+
+    /// A pipe is two descriptors: a direction that waits for its sender holds none.
+    fn release_idle_pipe(&mut self) {
+        if self.pump.as_ref().is_some_and(|pump| pump.is_empty()) {
+            self.pump = None;
+        }
     }
 
     /// One round by copying: what is left, else one read and its write.
@@ -163,7 +220,10 @@ impl Direction {
         self.note_size(read == buffer.len());
         match to.poll_write(cx, bytes) {
             Poll::Ready(Ok(written)) if written == read => {}
-            Poll::Ready(Ok(written)) => self.rest.extend_from_slice(&bytes[written..]),
+            Poll::Ready(Ok(written)) => {
+                self.wrote = true;
+                self.rest.extend_from_slice(&bytes[written..]);
+            }
             Poll::Pending => self.rest.extend_from_slice(bytes),
             Poll::Ready(Err(_)) => return Poll::Ready(Moved::WriteFailed),
         }
@@ -171,61 +231,68 @@ impl Direction {
     }
 
     fn note_size(&mut self, full: bool) {
-        self.full_reads = if full { self.full_reads.saturating_add(1) } else { 0 };
-        if self.full_reads >= BULK_READS && !self.splice_refused {
-            self.full_reads = 0;
-            // Without descriptors or pipe pages for it, copying goes on.
-            self.pump = Pump::take().map(Box::new);
+        self.streak = if full { self.streak.saturating_add(1) } else { 0 };
+        if self.streak >= BULK_READS && self.mode == Mode::Copying {
+            self.streak = 0;
+            self.mode = Mode::Splicing;
         }
     }
 
-    /// One round through the pipe. What copying left over goes first.
+    /// One round through the pipe: what it holds is written, else it is filled and then written.
     fn poll_splice(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut Stream,
         to: &mut Stream,
     ) -> Poll<Moved> {
-        if !self.rest.is_empty() {
-            return Poll::Ready(match ready!(self.poll_flush_some(cx, to)) {
-                Ok(()) => Moved::Some,
-                Err(_) => Moved::WriteFailed,
-            });
+        if self.pump.is_none() {
+            if ready!(from.poll_read_ready(cx)).is_err() {
+                return Poll::Ready(Moved::ReadFailed);
+            }
+            self.pump = Pump::take().map(Box::new);
         }
         let Some(pump) = self.pump.as_mut() else {
+            // No descriptors for a pipe: copying goes on until the next streak.
+            self.mode = Mode::Copying;
             return Poll::Ready(Moved::Some);
         };
         match ready!(pump.poll_round(cx, &mut Pair { from, to })) {
             Spliced::Read(bytes) => {
-                self.bytes += bytes;
-                self.spliced += bytes;
-                Poll::Ready(Moved::Some)
+                self.bytes += bytes as u64;
+                self.spliced += bytes as u64;
+                self.note_calm(bytes < SMALL_BYTES);
             }
             Spliced::Written => {
-                if pump.is_empty() && pump.has_calmed() {
+                self.wrote = true;
+                if pump.is_empty() && self.streak >= SMALL_READS {
+                    self.streak = 0;
+                    self.mode = Mode::Copying;
                     self.pump = None;
                 }
-                Poll::Ready(Moved::Some)
             }
             Spliced::Ended => {
                 self.source_ended = true;
                 self.pump = None;
-                Poll::Ready(Moved::Some)
             }
             Spliced::Refused(left) => {
-                self.splice_refused = true;
+                self.mode = Mode::Refused;
                 self.pump = None;
                 self.rest = left;
-                Poll::Ready(Moved::Some)
             }
-            Spliced::ReadFailed => Poll::Ready(Moved::ReadFailed),
-            Spliced::WriteFailed => Poll::Ready(Moved::WriteFailed),
+            Spliced::ReadFailed => return Poll::Ready(Moved::ReadFailed),
+            Spliced::WriteFailed => return Poll::Ready(Moved::WriteFailed),
         }
+        Poll::Ready(Moved::Some)
+    }
+
+    fn note_calm(&mut self, small: bool) {
+        self.streak = if small { self.streak.saturating_add(1) } else { 0 };
     }
 
     fn poll_flush_some(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<io::Result<()>> {
         let written = ready!(to.poll_write(cx, &self.rest[self.written..]))?;
         self.written += written;
+        self.wrote = true;
         if self.written == self.rest.len() {
             // The memory goes with it: an idle session holds none.
             self.rest = Vec::new();

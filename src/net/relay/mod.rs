@@ -2,7 +2,7 @@
 //!
 //! One future pumps both directions, and only it: no task, channel or allocation per message. Bytes
 //! go through one buffer that all sessions of a worker share; a direction owns memory only while
-//! its receiver is slower than its sender, and at most one buffer's worth, which is the
+//! its receiver is slower than its sender, and at most one buffer's worth or one pipe, which is the
 //! backpressure. A direction that proves to be bulk moves to `splice(2)` (see the module `splice`) and back.
 //!
 //! Half-open connections stay half-open: the FIN of one side is passed on once everything before
@@ -19,10 +19,12 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use direction::{Direction, Ending, Moved};
+pub use splice::allow_pipes;
 
 use super::stream::Stream;
 use crate::clock;
 use crate::pure::session::idle::{Limits, Side, SideState};
+use crate::pure::wire::pgsql_startup::{STARTUP_MAX, is_opening};
 
 /// Size of a worker's shared read buffer. 64 KiB: larger reads gained nothing in bulk, smaller ones
 /// cost a system call more often.
@@ -56,14 +58,11 @@ pub enum End {
 /// What the client has sent before the server's first byte, for as long as it may be sent again.
 #[derive(Debug, Default)]
 pub struct Opening {
-    /// The bytes, at most [`OPENING_MAX`].
+    /// The bytes, at most [`STARTUP_MAX`].
     pub bytes: Vec<u8>,
     /// Whether bytes that another server must not see twice were sent.
     pub spent: bool,
 }
-
-/// Most bytes of an opening that are kept: a Postgres startup packet is at most 10,000 bytes.
-pub const OPENING_MAX: usize = 10_000;
 
 /// What may be done when the server ends the connection before its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +71,7 @@ pub enum Replay {
     Never,
     /// Another server may be tried while the client has sent nothing.
     Silent,
-    /// The protocol's first packet from the client has no effect by itself: it may be repeated.
+    /// Postgres: the first packet of a client has no effect by itself and may be repeated.
     Opening,
 }
 
@@ -209,7 +208,10 @@ impl Relay {
 
     fn judge(&mut self, up: Moved, down: Moved) -> Option<End> {
         if up.is_progress() || down.is_progress() {
-            self.last_activity = clock::now();
+            let now = clock::now();
+            self.last_activity = now;
+            self.up.note_progress(now);
+            self.down.note_progress(now);
         }
         match (up, down) {
             // A broken server is reported by the read side, which still delivers what came before.
@@ -249,7 +251,7 @@ impl Relay {
         let side = |reading: &Direction, writing: &Direction| SideState {
             read_ended: reading.source_ended,
             fin_sent: writing.fin_sent,
-            output_stuck: writing.is_stuck(),
+            stuck_since: writing.stuck_since(),
         };
         (side(&self.up, &self.down), side(&self.down, &self.up))
     }
@@ -338,13 +340,14 @@ fn note_opening(replay: Replay, opening: &mut Opening, bytes: &[u8]) {
     if opening.spent || bytes.is_empty() {
         return;
     }
-    let kept = opening.bytes.len() + bytes.len() <= OPENING_MAX;
-    if replay == Replay::Opening && kept {
+    if replay == Replay::Opening && opening.bytes.len() + bytes.len() <= STARTUP_MAX {
         opening.bytes.extend_from_slice(bytes);
-    } else {
-        opening.spent = true;
-        opening.bytes = Vec::new();
+        if is_opening(&opening.bytes) {
+            return;
+        }
     }
+    opening.spent = true;
+    opening.bytes = Vec::new();
 }
 
 fn unsent(stream: &Stream) -> usize {

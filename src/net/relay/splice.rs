@@ -9,6 +9,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno;
@@ -23,11 +24,15 @@ const PIPE_BYTES: usize = 1024 * 1024;
 /// Pipes kept for the next bulk transfer of this worker.
 const POOL_MAX: usize = 16;
 
-/// A read smaller than this is not bulk.
-const SMALL_BYTES: usize = 32 * 1024;
+/// Pipes of the process, and how many there may be.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+static OPEN_MAX: AtomicUsize = AtomicUsize::new(64);
 
-/// Small reads in a row before the direction goes back to copying.
-const SMALL_READS: u8 = 8;
+/// Allows at most `pipes` pipes in the process from now on, two descriptors each; beyond, bulk is
+/// copied.
+pub fn allow_pipes(pipes: usize) {
+    OPEN_MAX.store(pipes, Ordering::Relaxed);
+}
 
 thread_local! {
     /// Empty pipes of this worker.
@@ -51,10 +56,22 @@ struct Pipe {
 impl Pipe {
     fn new() -> Option<Self> {
         let flags = PipeFlags::NONBLOCK | PipeFlags::CLOEXEC;
-        let (read, write) = rustix::pipe::pipe_with(flags).ok()?;
+        let allowed = OPEN_MAX.load(Ordering::Relaxed);
+        let counted = |open| (open < allowed).then_some(open + 1);
+        OPEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted).ok()?;
+        let Ok((read, write)) = rustix::pipe::pipe_with(flags) else {
+            OPEN.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        };
         // Refused beyond the user's limit: a smaller pipe works, too.
         let _ = rustix::pipe::fcntl_setpipe_size(&write, PIPE_BYTES);
         Some(Self { read, write })
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -62,7 +79,7 @@ impl Pipe {
 #[derive(Debug)]
 pub(super) enum Spliced {
     /// Bytes came into the pipe.
-    Read(u64),
+    Read(usize),
     /// Bytes left it.
     Written,
     /// The sender's FIN; the pipe is empty.
@@ -80,24 +97,18 @@ pub(super) enum Spliced {
 pub(super) struct Pump {
     pipe: Option<Pipe>,
     filled: usize,
-    small_reads: u8,
 }
 
 impl Pump {
     /// A pump with an empty pipe; `None` where the process is out of descriptors.
     pub(super) fn take() -> Option<Self> {
         let pipe = POOL.with_borrow_mut(Vec::pop).or_else(Pipe::new)?;
-        Some(Self { pipe: Some(pipe), filled: 0, small_reads: 0 })
+        Some(Self { pipe: Some(pipe), filled: 0 })
     }
 
     /// No bytes are in the pipe.
     pub(super) const fn is_empty(&self) -> bool {
         self.filled == 0
-    }
-
-    /// The sender no longer sends in bulk.
-    pub(super) const fn has_calmed(&self) -> bool {
-        self.small_reads >= SMALL_READS
     }
 
     /// Empties the pipe if it holds bytes, else fills it.
@@ -120,9 +131,7 @@ impl Pump {
                 Ok(0) => Spliced::Ended,
                 Ok(bytes) => {
                     self.filled = bytes;
-                    let small = bytes < SMALL_BYTES;
-                    self.small_reads = if small { self.small_reads.saturating_add(1) } else { 0 };
-                    Spliced::Read(bytes as u64)
+                    Spliced::Read(bytes)
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) if is_refusal(&error) => Spliced::Refused(Vec::new()),
@@ -184,6 +193,12 @@ impl Drop for Pump {
             });
         }
     }
+}
+
+/// Pipes in this worker's pool.
+#[cfg(test)]
+pub(super) fn pooled() -> usize {
+    POOL.with_borrow(Vec::len)
 }
 
 fn splice(from: impl AsFd, to: impl AsFd, bytes: usize) -> io::Result<usize> {

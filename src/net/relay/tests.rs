@@ -30,6 +30,9 @@ async fn relayed(limits: Limits, replay: Replay) -> (TcpStream, TcpStream, JoinH
     (played_client, played_server, running)
 }
 
+/// A Postgres startup packet.
+const STARTUP: &[u8] = b"\0\0\0\x0f\0\x03\0\0user\0a\0";
+
 struct Ran {
     relay: Relay,
     end: End,
@@ -161,8 +164,8 @@ async fn a_server_that_ends_without_a_byte_is_reported_where_asked_for() {
     ] {
         let (mut client, mut server, running) = relayed(NO_LIMITS, replay).await;
         if spoke {
-            client.write_all(b"hello").await.expect("sent");
-            let mut got = [0; 5];
+            client.write_all(STARTUP).await.expect("sent");
+            let mut got = [0; STARTUP.len()];
             server.read_exact(&mut got).await.expect("it arrives");
         }
         drop(server);
@@ -175,8 +178,8 @@ async fn a_server_that_ends_without_a_byte_is_reported_where_asked_for() {
 #[tokio::test]
 async fn an_opening_is_sent_again_to_the_next_server() {
     let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Opening).await;
-    client.write_all(b"startup").await.expect("sent");
-    let mut got = [0; 7];
+    client.write_all(STARTUP).await.expect("sent");
+    let mut got = [0; STARTUP.len()];
     server.read_exact(&mut got).await.expect("it arrives");
     drop(server);
     let mut ran = running.await.expect("no panic");
@@ -189,12 +192,12 @@ async fn an_opening_is_sent_again_to_the_next_server() {
         (end, ran.relay.bytes())
     });
     played_next.read_exact(&mut got).await.expect("it arrives again");
-    assert_eq!(&got, b"startup");
+    assert_eq!(got, STARTUP);
     played_next.write_all(b"ready").await.expect("sent");
     drop(played_next);
     client.shutdown().await.expect("fin");
     assert_eq!(read_all(&mut client).await, b"ready");
-    assert_eq!(second.await.expect("no panic"), (End::Closed, (7, 5)));
+    assert_eq!(second.await.expect("no panic"), (End::Closed, (STARTUP.len() as u64, 5)));
 }
 
 #[tokio::test]
@@ -204,4 +207,59 @@ async fn a_cut_ends_the_session() {
     let mut relay = Relay::new(NO_LIMITS, Replay::Never);
     let end = relay.run(&mut client, &mut server, pin!(std::future::ready(()))).await;
     assert_eq!(end, End::Cut);
+}
+
+#[tokio::test]
+async fn a_query_behind_the_opening_is_never_sent_twice() {
+    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Opening).await;
+    let both = [STARTUP, b"Q\0\0\0\x0dSELECT 1\0"].concat();
+    client.write_all(&both).await.expect("sent");
+    let mut got = vec![0; both.len()];
+    server.read_exact(&mut got).await.expect("it arrives");
+    drop(server);
+    assert_eq!(read_all(&mut client).await, b"", "the server's end is passed on");
+    drop(client);
+    assert_eq!(running.await.expect("no panic").end, End::Closed);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_but_never_reads_is_ended() {
+    let limits = Limits { client: Some(Duration::from_millis(400)), ..NO_LIMITS };
+    let (mut client, mut server, running) = relayed(limits, Replay::Never).await;
+    let filler = tokio::spawn(async move {
+        let chunk = vec![1_u8; 64 * 1024];
+        // Until the client's side is stuck, and then for as long as the connection lives.
+        while server.write_all(&chunk).await.is_ok() {}
+    });
+    while !running.is_finished() {
+        if client.write_all(b".").await.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let ran = running.await.expect("no panic");
+    assert_eq!(ran.end, End::TimedOut(Side::Client));
+    drop((ran.client, ran.server));
+    filler.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn a_direction_that_waits_for_its_sender_holds_no_pipe() {
+    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    let bulk = pattern(8 * 1024 * 1024);
+    let expected = bulk.len();
+    let sender = tokio::spawn(async move {
+        client.write_all(&bulk).await.expect("sent");
+        client
+    });
+    let mut got = vec![0; expected];
+    server.read_exact(&mut got).await.expect("all of it");
+    let client = sender.await.expect("no panic");
+    // The relay has nothing to do: whatever it borrowed is back in the pool of this thread.
+    tokio::task::yield_now().await;
+    let before = splice::pooled();
+    assert!(before > 0, "no pipe was given back");
+    drop((client, server));
+    running.await.expect("no panic");
+    assert_eq!(splice::pooled(), before);
 }

@@ -5,12 +5,14 @@
 //! decides what follows (observed on HAProxy 2.6: `timeout client 300ms`, `timeout server 5s`, two
 //! silent peers: FIN to the server at 0.3 s, both closed at 5 s).
 //!
-//! | the side may still send | we have sent it a FIN | its timeout |
+//! | the side may still send | we have sent it a FIN | its timeout, since the last activity |
 //! |---|---|---|
 //! | yes | no | `tunnel`, else `client` / `server` |
 //! | yes | yes | `client-fin` / `server-fin`, else as above |
-//! | no, but bytes for it are stuck | – | as the first row; expiry ends the session |
 //! | no | – | none |
+//!
+//! A side that does not take its bytes is under the timeout of the first row besides, counted from
+//! the last byte it took, whatever it sends meanwhile: expiry ends the session.
 
 use std::time::{Duration, Instant};
 
@@ -45,28 +47,36 @@ pub struct SideState {
     pub read_ended: bool,
     /// We have sent it a FIN.
     pub fin_sent: bool,
-    /// Bytes for it could not be written yet.
-    pub output_stuck: bool,
+    /// Bytes wait for it, and since when it has taken none.
+    pub stuck_since: Option<Instant>,
 }
 
 impl Limits {
-    /// The timeout that `side` is under now; `None` where none applies.
+    /// When `side` will have been silent for too long; `None`: never.
     #[must_use]
-    pub fn of(&self, side: Side, state: SideState) -> Option<Duration> {
+    pub fn deadline(
+        &self,
+        side: Side,
+        state: SideState,
+        last_activity: Instant,
+    ) -> Option<Instant> {
         let (plain, fin) = match side {
             Side::Client => (self.client, self.client_fin),
             Side::Server => (self.server, self.server_fin),
         };
         let open = self.tunnel.or(plain);
-        match state {
-            SideState { read_ended: false, fin_sent: true, .. } => fin.or(open),
-            SideState { read_ended: false, .. } | SideState { output_stuck: true, .. } => open,
-            _ => None,
+        let reading = if state.fin_sent { fin.or(open) } else { open };
+        let after = |since: Instant, limit: Option<Duration>| since.checked_add(limit?);
+        let silent = if state.read_ended { None } else { after(last_activity, reading) };
+        let stuck = state.stuck_since.and_then(|since| after(since, open));
+        match (silent, stuck) {
+            (Some(silent), Some(stuck)) => Some(silent.min(stuck)),
+            (silent, stuck) => silent.or(stuck),
         }
     }
 
-    /// The side whose timeout ends first and when, given the last activity; the client's wins a
-    /// tie. `None`: nothing to wait for.
+    /// The side whose timeout ends first and when; the client's wins a tie. `None`: nothing to wait
+    /// for.
     #[must_use]
     pub fn next(
         &self,
@@ -74,10 +84,8 @@ impl Limits {
         client: SideState,
         server: SideState,
     ) -> Option<(Instant, Side)> {
-        let at = |side, state| self.of(side, state).and_then(|t| last_activity.checked_add(t));
-        let client_at = at(Side::Client, client).map(|at| (at, Side::Client));
-        let server_at = at(Side::Server, server).map(|at| (at, Side::Server));
-        match (client_at, server_at) {
+        let at = |side, state| self.deadline(side, state, last_activity).map(|at| (at, side));
+        match (at(Side::Client, client), at(Side::Server, server)) {
             (Some(c), Some(s)) => Some(if s.0 < c.0 { s } else { c }),
             (c, s) => c.or(s),
         }
@@ -92,8 +100,8 @@ mod tests {
         Some(Duration::from_millis(n))
     }
 
-    const OPEN: SideState = SideState { read_ended: false, fin_sent: false, output_stuck: false };
-    const GONE: SideState = SideState { read_ended: true, fin_sent: false, output_stuck: false };
+    const OPEN: SideState = SideState { read_ended: false, fin_sent: false, stuck_since: None };
+    const GONE: SideState = SideState { read_ended: true, ..OPEN };
 
     #[test]
     fn rows_of_the_table() {
@@ -104,17 +112,31 @@ mod tests {
             server_fin: None,
             tunnel: None,
         };
+        let now = Instant::now();
+        let of = |limits: Limits, side, state| {
+            limits.deadline(side, state, now).map(|at| at.saturating_duration_since(now))
+        };
         let shut = SideState { fin_sent: true, ..OPEN };
-        let stuck = SideState { output_stuck: true, ..GONE };
-        assert_eq!(limits.of(Side::Client, OPEN), ms(1));
-        assert_eq!(limits.of(Side::Client, shut), ms(2));
-        assert_eq!(limits.of(Side::Server, shut), ms(3));
-        assert_eq!(limits.of(Side::Client, stuck), ms(1));
-        assert_eq!(limits.of(Side::Client, GONE), None);
+        assert_eq!(of(limits, Side::Client, OPEN), ms(1));
+        assert_eq!(of(limits, Side::Client, shut), ms(2));
+        assert_eq!(of(limits, Side::Server, shut), ms(3));
+        assert_eq!(of(limits, Side::Client, GONE), None);
         let tunnel = Limits { tunnel: ms(9), ..limits };
-        assert_eq!(tunnel.of(Side::Client, OPEN), ms(9));
-        assert_eq!(tunnel.of(Side::Client, shut), ms(2));
-        assert_eq!(tunnel.of(Side::Server, shut), ms(9));
+        assert_eq!(of(tunnel, Side::Client, OPEN), ms(9));
+        assert_eq!(of(tunnel, Side::Client, shut), ms(2));
+        assert_eq!(of(tunnel, Side::Server, shut), ms(9));
+    }
+
+    #[test]
+    fn a_side_that_takes_nothing_expires_whatever_it_sends() {
+        let limits = Limits { client: ms(100), ..Limits::default() };
+        let start = Instant::now();
+        let later = start + Duration::from_secs(9);
+        for state in [OPEN, GONE] {
+            let stuck = SideState { stuck_since: Some(start), ..state };
+            let expected = start + Duration::from_millis(100);
+            assert_eq!(limits.deadline(Side::Client, stuck, later), Some(expected));
+        }
     }
 
     #[test]

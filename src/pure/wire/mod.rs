@@ -5,6 +5,7 @@
 //! who sent the bytes nor what follows from them.
 
 mod crc32c;
+pub mod pgsql_startup;
 pub mod proxy;
 pub mod proxy_v1;
 pub mod proxy_v2;
