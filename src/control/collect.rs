@@ -196,6 +196,7 @@ fn service(service: &Service, limit: Option<u32>, uptime: Duration) -> snapshot:
         sessions: load(&service.traffic, limit, uptime),
         bytes: bytes(&service.traffic),
         connection_errors: service.connect_errors.get(),
+        response_errors: service.response_errors.get(),
         retries: service.retries.get(),
         redispatches: service.redispatches.get(),
         connection_attempts: service.connects.get(),

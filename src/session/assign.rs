@@ -25,12 +25,12 @@ impl Session {
         settings: &model::Backend,
     ) -> Result<Lease, Ended> {
         let lease = self.slot(backend, settings, None).await?;
-        self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));
         self.outcome.assigned(&lease.server, self.uptime());
         Ok(lease)
     }
 
-    /// A slot, of another server than `avoid` where there is one.
+    /// A slot, of another server than `avoid` where there is one. The time until then is what the
+    /// log calls the time in the queue.
     pub(super) async fn slot(
         &mut self,
         backend: &Arc<Backend>,
@@ -38,11 +38,15 @@ impl Session {
         avoid: Option<ServerIndex>,
     ) -> Result<Lease, Ended> {
         let request = Request { client: self.source.map(|source| source.ip()), avoid };
-        match backend.assign(&request) {
+        let lease = match backend.assign(&request) {
             Assigned::Lease(lease) => Ok(lease),
-            Assigned::NoServer => Err(Termination::new(Cause::ServerAbort, Phase::Connect)),
+            Assigned::NoServer => {
+                return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
+            }
             Assigned::Queued(ticket) => self.wait(ticket, settings).await,
-        }
+        };
+        self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));
+        lease
     }
 
     async fn wait(

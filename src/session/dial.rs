@@ -59,14 +59,13 @@ impl Session {
         &mut self,
         backend: &Arc<Backend>,
         settings: &Arc<model::Backend>,
-        server: &mut Server,
-    ) -> Result<(), Ended> {
+        dead: Server,
+    ) -> Result<Server, Ended> {
         if self.outcome.attempts > settings.retries {
-            return Err(self.give_up(Failure::Refused));
+            return Err(ended(Failure::Refused));
         }
-        let lease = self.redispatch(backend, settings, &server.lease).await?;
-        *server = self.dial(backend, settings, lease).await?;
-        Ok(())
+        let lease = self.redispatch(backend, settings, dead.lease).await?;
+        self.dial(backend, settings, lease).await
     }
 
     /// One connection attempt. The outer error ends the session, the inner one the attempt.
@@ -119,8 +118,8 @@ impl Session {
         let live = backend.live().contains(index);
         let policy = policy(backend, settings);
         match retry::after(failure, self.outcome.attempts, live, &policy) {
-            Next::GiveUp => Err(self.give_up(failure)),
-            Next::Other => self.redispatch(backend, settings, &lease).await,
+            Next::GiveUp => Err(ended(failure)),
+            Next::Other => self.redispatch(backend, settings, lease).await,
             Next::Same { after } => {
                 let mut changes = backend.changes();
                 let left = async {
@@ -128,12 +127,10 @@ impl Session {
                 };
                 let left = std::pin::pin!(left);
                 match self.while_client_stays(left, Some(after)).await {
-                    Waited::Done(()) => self.redispatch(backend, settings, &lease).await,
+                    Waited::Done(()) => self.redispatch(backend, settings, lease).await,
                     Waited::ClientGone => Err(Termination::new(Cause::ClientAbort, Phase::Connect)),
                     Waited::TimedOut => {
-                        lease.server.service.retries.add(1);
-                        self.outcome.count_backend(|service| service.retries.add(1));
-                        self.outcome.retries += 1;
+                        self.outcome.retried(&lease.server);
                         Ok(lease)
                     }
                 }
@@ -141,32 +138,24 @@ impl Session {
         }
     }
 
+    /// A slot of another server if there is one. The old slot is given back first: a session never
+    /// waits for one while it holds one.
     async fn redispatch(
         &mut self,
         backend: &Arc<Backend>,
         settings: &Arc<model::Backend>,
-        from: &Lease,
+        from: Lease,
     ) -> Result<Lease, Ended> {
-        from.server.service.redispatches.add(1);
-        self.outcome.count_backend(|service| service.redispatches.add(1));
-        self.outcome.retries += 1;
-        self.outcome.redispatched = true;
-        let lease = self.slot(backend, settings, Some(from.server.index)).await?;
-        self.outcome.assigned(&lease.server, self.uptime());
-        Ok(lease)
-    }
-
-    fn give_up(&mut self, failure: Failure) -> Termination {
-        self.outcome.count_backend(|service| service.connect_errors.add(1));
-        if let Some(server) = &self.outcome.server {
-            server.service.connect_errors.add(1);
+        let left = Arc::clone(&from.server);
+        drop(from);
+        let lease = self.slot(backend, settings, Some(left.index)).await?;
+        if lease.server.index == left.index {
+            self.outcome.retried(&left);
+        } else {
+            self.outcome.redispatched(&left);
+            self.outcome.assigned(&lease.server, self.uptime());
         }
-        let cause = match failure {
-            Failure::Refused => Cause::ServerAbort,
-            Failure::TimedOut => Cause::ServerTimeout,
-            Failure::NoResources => Cause::Resource,
-        };
-        Termination::new(cause, Phase::Connect)
+        Ok(lease)
     }
 
     /// Whether the server that ended without a byte is dead: asks its check and waits for the
@@ -240,6 +229,16 @@ impl Session {
             self.destination = self.client.local_addr();
         }
     }
+}
+
+/// The end of a session whose last attempt failed like this.
+fn ended(failure: Failure) -> Termination {
+    let cause = match failure {
+        Failure::Refused => Cause::ServerAbort,
+        Failure::TimedOut => Cause::ServerTimeout,
+        Failure::NoResources => Cause::Resource,
+    };
+    Termination::new(cause, Phase::Connect)
 }
 
 /// How a wait ended.

@@ -51,6 +51,23 @@ impl Outcome {
         self.server = Some(Arc::clone(server));
     }
 
+    /// Another attempt goes to the same server.
+    pub(super) fn retried(&mut self, server: &Server) {
+        self.retries += 1;
+        for service in self.services().chain([&server.service]) {
+            service.retries.add(1);
+        }
+    }
+
+    /// Another attempt goes to another server than `left`.
+    pub(super) fn redispatched(&mut self, left: &Server) {
+        self.retries += 1;
+        self.redispatched = true;
+        for service in self.services().chain([&left.service]) {
+            service.redispatches.add(1);
+        }
+    }
+
     /// Counts something of the backend.
     pub(super) fn count_backend(&self, count: impl Fn(&Service)) {
         if let Some(backend) = &self.backend {
@@ -122,24 +139,13 @@ impl Session {
         self.count(termination, total);
         self.presence.leave_backend();
         let log = &self.route.log;
-        let logged = log.format != LogFormat::Connect
-            && !(log.targets.is_empty()
-                || log.logasap && self.outcome.connect.is_some()
-                || log.dontlognull && self.is_null(termination)
-                || log.dontlog_normal && !self.is_worth_a_line(termination));
-        if logged {
+        let said = log.format == LogFormat::Connect
+            || log.logasap && self.outcome.connect.is_some()
+            || log.targets.is_empty();
+        if !said {
             let record = self.record(termination, total, Moment::End);
             self.context.bus.record(record);
         }
-    }
-
-    fn is_null(&self, termination: Termination) -> bool {
-        let nothing = self.outcome.bytes_in == 0 && self.early.is_empty();
-        nothing && !matches!(termination.phase, Phase::Connect | Phase::Queue)
-    }
-
-    fn is_worth_a_line(&self, termination: Termination) -> bool {
-        termination.is_error() || self.outcome.retries > 0
     }
 
     fn count(&self, termination: Termination, total: Duration) {
@@ -151,13 +157,7 @@ impl Session {
             service.queue_time.add(self.outcome.queue.unwrap_or_default());
             service.connect_time.add(self.outcome.connect.unwrap_or_default());
             service.total_time.add(total);
-            match termination.cause {
-                Cause::ClientAbort => service.client_aborts.add(1),
-                Cause::ServerAbort if termination.phase == Phase::Data => {
-                    service.server_aborts.add(1);
-                }
-                _ => {}
-            }
+            count_end(service, termination, bytes_out);
         }
         self.frontend.traffic.bytes_in.add(bytes_in);
         self.frontend.traffic.bytes_out.add(bytes_out);
@@ -206,5 +206,21 @@ impl Session {
             backend: backend.as_ref().map_or(0, |b| b.service.traffic.sessions.current()),
             server: server.as_ref().map_or(0, |s| s.service.traffic.sessions.current()),
         }
+    }
+}
+
+/// What the end of a session adds to the counters of its backend and its server, as HAProxy counts.
+fn count_end(service: &Service, termination: Termination, bytes_out: u64) {
+    use {Cause::*, Phase::*};
+    match (termination.cause, termination.phase) {
+        (ServerAbort | ServerTimeout | Resource, Connect | Queue) => service.connect_errors.add(1),
+        (ClientAbort | ClientTimeout, _) => service.client_aborts.add(1),
+        (ServerAbort | ServerTimeout, Data) => {
+            service.server_aborts.add(1);
+            if bytes_out == 0 {
+                service.response_errors.add(1);
+            }
+        }
+        _ => {}
     }
 }

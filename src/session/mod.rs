@@ -20,7 +20,7 @@ use finish::{Outcome, Presence};
 
 use crate::clock;
 use crate::config::model;
-use crate::net::accept::Accepted;
+use crate::net::accept::{Accepted, Doorkeeper};
 use crate::net::relay::{End, Relay, Replay};
 use crate::net::stream::Stream;
 use crate::pure::session::idle::{Limits, Side};
@@ -78,8 +78,14 @@ pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door
 }
 
 impl Session {
-    fn accept(accepted: Accepted, admission: Admission, door: &Door) -> Option<Self> {
-        let client = Stream::from_accepted(accepted.socket, door.is_tcp()).ok()?;
+    fn accept(accepted: Accepted, admission: Admission, door: &Arc<Door>) -> Option<Self> {
+        let client = match Stream::from_accepted(accepted.socket, door.is_tcp()) {
+            Ok(client) => client,
+            Err(error) => {
+                Doorkeeper::exhausted(door, &error);
+                return None;
+            }
+        };
         let frontend = Arc::clone(&door.frontend);
         let route = Arc::clone(&frontend.route());
         let session = Self {
@@ -115,9 +121,9 @@ impl Session {
         self.presence.enter(&backend);
         self.outcome.enter(&backend, self.context.process.uptime(self.started));
         let lease = self.assign(&backend, &settings).await?;
-        let mut server = self.dial(&backend, &settings, lease).await?;
+        let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
-        let end = self.relay(&backend, &settings, &mut server).await?;
+        let (end, server) = self.relay(&backend, &settings, server).await?;
         self.close(&settings, &server.stream, end);
         Ok(termination(end, server.lease.server.cut_reason()))
     }
@@ -128,8 +134,8 @@ impl Session {
         &mut self,
         backend: &Arc<Backend>,
         settings: &Arc<model::Backend>,
-        server: &mut Server,
-    ) -> Result<End, Ended> {
+        mut server: Server,
+    ) -> Result<(End, Server), Ended> {
         let limits = limits(&self.route.settings, settings);
         let mut relay = Relay::new(limits, replay(&server.lease.server.settings()));
         relay.prepend(std::mem::take(&mut self.early));
@@ -140,7 +146,7 @@ impl Session {
                 relay.run(&mut self.client, &mut server.stream, cut).await
             };
             let dead = match end {
-                End::ServerSilent => self.is_dead(backend, settings, server).await,
+                End::ServerSilent => self.is_dead(backend, settings, &server).await,
                 End::Cut => match server.lease.server.cut_reason() {
                     CutReason::ServerDown | CutReason::ServerLeft if relay.is_unanswered() => true,
                     CutReason::ServerLeft => false,
@@ -149,7 +155,7 @@ impl Session {
                 _ => break end,
             };
             if dead {
-                self.dial_again(backend, settings, server).await?;
+                server = self.dial_again(backend, settings, server).await?;
                 relay.rewind();
             } else if end == End::Cut {
                 server.lease.cuts = server.lease.server.cuts();
@@ -163,7 +169,7 @@ impl Session {
         if end == End::Reset(Side::Server) {
             server.lease.server.hint();
         }
-        Ok(end)
+        Ok((end, server))
     }
 
     /// Makes the way the sockets are closed tell the same story as the session's end.

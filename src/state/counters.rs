@@ -198,6 +198,8 @@ pub struct Service {
     pub connects: Counter,
     /// Sessions that found no server after all retries.
     pub connect_errors: Counter,
+    /// Sessions whose server ended before its first byte.
+    pub response_errors: Counter,
     /// Attempts after the first, on the same server.
     pub retries: Counter,
     /// Attempts after the first, on another server.
