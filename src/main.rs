@@ -8,7 +8,6 @@ use evenkeel::app::load::{CLAIMED_VERSION, Sources, environment, facts};
 use evenkeel::app::{self, Ended, Options};
 use evenkeel::cli::haproxy::{Flags, Mistake, USAGE, Version};
 use evenkeel::cli::{self, Command, Own, Usage};
-use evenkeel::config::model::Config;
 use evenkeel::config::{Language, export};
 use evenkeel::{demo, sys, telemetry};
 use tracing_subscriber::filter::LevelFilter;
@@ -85,7 +84,7 @@ fn serve(options: &Options) -> ExitCode {
         tracing::error!("config : Fatal errors found in configuration.");
         return ExitCode::from(FAILED);
     };
-    if !listens(&config) {
+    if !config.has_listener() {
         tracing::error!("No enabled listener found (check for 'bind' directives)! Exiting.");
         return ExitCode::from(FAILED);
     }
@@ -116,7 +115,7 @@ fn check(sources: &Sources) -> ExitCode {
         tell("Fatal errors found in configuration");
         return ExitCode::from(FAILED);
     }
-    if !listens(config) {
+    if !config.has_listener() {
         eprintln!("Configuration file has no error but will not start (no listener) => exit(2).");
         return ExitCode::from(CANNOT);
     }
@@ -125,13 +124,6 @@ fn check(sources: &Sources) -> ExitCode {
     }
     print("Configuration file is valid\n");
     ExitCode::SUCCESS
-}
-
-/// Whether there is anything to serve.
-fn listens(config: &Config) -> bool {
-    let frontends = config.frontends.iter().map(|frontend| &frontend.binds);
-    let stats = config.stats.iter().map(|stats| &stats.binds);
-    frontends.chain(stats).any(|binds| !binds.is_empty())
 }
 
 /// One more alert, in HAProxy's look.

@@ -11,6 +11,14 @@ const RESERVE: u64 = 100;
 /// Descriptors of one session: the client's and the server's.
 const PER_SESSION: u64 = 2;
 
+/// Pipes for bulk transfers, as a share of `maxconn` (HAProxy's `maxpipes` is the same quarter), at
+/// most 1,024: a pipe is lent only while bytes are in it.
+const PIPE_SHARE: u64 = 4;
+const PIPES_MAX: u64 = 1024;
+
+/// Descriptors of a pipe.
+const PER_PIPE: u64 = 2;
+
 /// What the process may open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
@@ -20,6 +28,8 @@ pub(super) struct Limits {
     pub(super) short_of: Option<u64>,
     /// Descriptors the system gives.
     pub(super) descriptors: u64,
+    /// Pipes for bulk transfers.
+    pub(super) pipes: usize,
 }
 
 /// Raises the descriptor limit as far as `config` needs and the system allows, and derives the
@@ -27,15 +37,42 @@ pub(super) struct Limits {
 pub(super) fn settle(config: &Config, workers: usize) -> Limits {
     let listeners = config.frontends.iter().map(|frontend| frontend.binds.len()).sum::<usize>();
     let checks = config.backends.iter().map(|backend| backend.servers.len()).sum::<usize>();
-    let fixed = RESERVE + (listeners * workers + checks) as u64;
-    let wanted = config.global.maxconn.map(|max| u64::from(max.get()) * PER_SESSION + fixed);
-    let descriptors = raise(wanted);
-    let affordable = descriptors.saturating_sub(fixed) / PER_SESSION;
-    let maxconn = config.global.maxconn.map_or(affordable.max(1), |max| u64::from(max.get()));
+    let fixed = RESERVE + (2 * listeners * workers + checks) as u64;
+    let pipes = |maxconn: u64| (maxconn / PIPE_SHARE).min(PIPES_MAX);
+    let sessions = |maxconn: u64| maxconn * PER_SESSION + fixed;
+    let configured = config.global.maxconn.map(|max| u64::from(max.get()));
+    let descriptors =
+        raise(configured.map(|maxconn| sessions(maxconn) + pipes(maxconn) * PER_PIPE));
+    let maxconn = match configured {
+        Some(maxconn) => maxconn,
+        None => {
+            let left = descriptors.saturating_sub(fixed);
+            let all_with_pipes = left * PIPE_SHARE / (PER_SESSION * PIPE_SHARE + PER_PIPE);
+            let most_without = left.saturating_sub(PIPES_MAX * PER_PIPE) / PER_SESSION;
+            all_with_pipes.max(most_without).max(1)
+        }
+    };
+    // Where the system gives too few, sessions come first.
+    let spare = descriptors.saturating_sub(sessions(maxconn)) / PER_PIPE;
     Limits {
         maxconn: u32::try_from(maxconn).unwrap_or(u32::MAX),
-        short_of: wanted.filter(|&wanted| wanted > descriptors),
+        short_of: configured.map(sessions).filter(|&wanted| wanted > descriptors),
         descriptors,
+        pipes: usize::try_from(pipes(maxconn).min(spare)).unwrap_or(0),
+    }
+}
+
+impl Limits {
+    /// Says what the system does not give.
+    pub(super) fn warn(&self) {
+        if let Some(wanted) = self.short_of {
+            tracing::warn!(
+                "{wanted} descriptors are wanted for maxconn {}, the system gives {}: \
+                 raise 'ulimit -n' (LimitNOFILE= in a systemd unit) or lower maxconn",
+                self.maxconn,
+                self.descriptors
+            );
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The open listening sockets: of frontends, accepted from on the workers, and of the HTTP service,
 //! served on the control thread.
 //!
-//! A reload never closes a socket that stays. This thread keeps a duplicate of each: the loop that
-//! accepts from it is ended and another one, with the new settings, is started on the same socket,
-//! while clients that connect in between wait in its backlog.
+//! A reload never closes a socket that stays. Where its settings are the same, its loop is not
+//! touched. Where they changed, the loop that accepts from it is ended and another one is started on
+//! a duplicate, while clients that connect in between wait in its backlog; duplicates are made
+//! before anything is ended, so that a process without descriptors goes on as it was.
 
 use std::io;
 use std::sync::Arc;
@@ -14,31 +15,42 @@ use tokio_util::sync::CancellationToken;
 use super::workers::Workers;
 use crate::clock;
 use crate::config::diff::{BindRef, KeptBind, Owner, Plan};
-use crate::config::model::{Bind, Config, Keepalive, ListenAddr, Stats};
+use crate::config::model::{Bind, Config, Keepalive, ListenAddr};
 use crate::control::collect;
 use crate::control::http::{self, Limits, Listener, Site};
 use crate::net::accept;
 use crate::net::listen::{self, ListenError};
 use crate::session::Context;
 use crate::session::listener::Door;
-use crate::state::Gate;
+use crate::state::{Frontend, Gate};
 
 /// Sockets of one `bind` that are open and not accepted from yet, one a worker.
 #[derive(Debug)]
 pub(super) struct Opened {
     place: BindRef,
     sockets: Vec<Socket>,
+    /// For the loops that accept.
+    duplicates: Vec<Socket>,
 }
 
 /// One `bind` that is accepted from.
 #[derive(Debug)]
 struct Listening {
     place: BindRef,
+    /// What the running loop goes by.
+    settings: Settings,
     sockets: Vec<Socket>,
     /// The listener's own `maxconn`, and who is inside.
     gate: Arc<Gate>,
     /// Ends the loops that accept.
     stop: CancellationToken,
+}
+
+/// What a loop that accepts goes by, besides its proxy.
+#[derive(Clone, Debug, PartialEq)]
+struct Settings {
+    bind: Bind,
+    metrics_path: Option<String>,
 }
 
 /// All of them. Dropping it closes them; sessions go on.
@@ -61,7 +73,12 @@ pub(super) fn open(
         let Some((bind, keepalive)) = bind(config, place) else { continue };
         let count = if matches!(place.owner, Owner::Frontend(_)) { workers } else { 1 };
         match listen::open(bind, keepalive, count) {
-            Ok(sockets) => opened.push(Opened { place: place.clone(), sockets }),
+            Ok(sockets) => match duplicates(&sockets) {
+                Ok(duplicates) => {
+                    opened.push(Opened { place: place.clone(), sockets, duplicates });
+                }
+                Err(error) => errors.push(ListenError::new("duplicate", bind, error)),
+            },
             Err(error) => errors.push(error),
         }
     }
@@ -100,25 +117,20 @@ impl Listeners {
                 .iter_mut()
                 .find(|slot| slot.as_ref().is_some_and(|listening| listening.place == kept.old));
             if let Some(mut listening) = found.and_then(Option::take) {
-                listening.stop.cancel();
-                refresh(&listening, kept, config);
-                listening.place = kept.new.clone();
-                listening.stop = CancellationToken::new();
+                listening.keep(kept, config, context, workers);
                 self.listening.push(listening);
             }
         }
-        for Opened { place, sockets } in opened {
+        for Opened { place, sockets, duplicates } in opened {
+            let Some(settings) = settings(config, &place) else { continue };
             let gate = Arc::new(Gate::new(u32::MAX));
             let stop = CancellationToken::new();
-            self.listening.push(Listening { place, sockets, gate, stop });
+            let listening = Listening { place, settings, sockets, gate, stop };
+            listening.start(duplicates, context, workers);
+            self.listening.push(listening);
         }
         for gone in old.into_iter().flatten() {
             gone.stop.cancel();
-        }
-        for listening in &self.listening {
-            if let Err(error) = listening.start(config, context, workers) {
-                tracing::error!("cannot accept from a listener: {error}");
-            }
         }
     }
 
@@ -142,28 +154,71 @@ impl Drop for Listeners {
     }
 }
 
-/// Sets again what accepted connections inherit from a socket that stays.
-fn refresh(listening: &Listening, kept: &KeptBind, config: &Config) {
-    let Some((bind, keepalive)) = bind(config, &kept.new) else { return };
-    if !kept.options_changed {
-        return;
-    }
-    for socket in &listening.sockets {
-        if let Err(error) = listen::set_options(socket, bind, keepalive) {
-            let address = listen::display(&bind.address);
-            tracing::warn!("cannot change the options of {address}: {error}");
+fn duplicates(sockets: &[Socket]) -> io::Result<Vec<Socket>> {
+    sockets.iter().map(Socket::try_clone).collect()
+}
+
+fn settings(config: &Config, place: &BindRef) -> Option<Settings> {
+    let (bind, _) = bind(config, place)?;
+    let metrics_path = match &place.owner {
+        Owner::Frontend(_) => None,
+        Owner::Stats(name) => {
+            let stats = config.stats.iter().find(|stats| stats.name == *name)?;
+            Some(stats.metrics_path.clone())
         }
-    }
+    };
+    Some(Settings { bind: bind.clone(), metrics_path })
 }
 
 impl Listening {
-    fn start(&self, config: &Config, context: &Arc<Context>, workers: &Workers) -> io::Result<()> {
-        let Some((bind, _)) = bind(config, &self.place) else { return Ok(()) };
+    /// Goes on under the settings of `config`.
+    fn keep(
+        &mut self,
+        kept: &KeptBind,
+        config: &Config,
+        context: &Arc<Context>,
+        workers: &Workers,
+    ) {
+        let Some(settings) = settings(config, &kept.new) else { return };
+        if kept.options_changed {
+            self.set_options(config, &kept.new);
+        }
+        if self.settings == settings && self.place == kept.new {
+            return;
+        }
+        match duplicates(&self.sockets) {
+            Ok(duplicates) => {
+                self.stop.cancel();
+                self.stop = CancellationToken::new();
+                self.place = kept.new.clone();
+                self.settings = settings;
+                self.start(duplicates, context, workers);
+            }
+            Err(error) => {
+                let address = listen::display(&settings.bind.address);
+                tracing::error!("{address} goes on with its old settings: {error}");
+            }
+        }
+    }
+
+    /// Sets again what accepted connections inherit from a socket that stays.
+    fn set_options(&self, config: &Config, place: &BindRef) {
+        let Some((bind, keepalive)) = bind(config, place) else { return };
+        for socket in &self.sockets {
+            if let Err(error) = listen::set_options(socket, bind, keepalive) {
+                let address = listen::display(&bind.address);
+                tracing::warn!("cannot change the options of {address}: {error}");
+            }
+        }
+    }
+
+    fn start(&self, duplicates: Vec<Socket>, context: &Arc<Context>, workers: &Workers) {
         match &self.place.owner {
-            Owner::Frontend(name) => self.admit(name.as_str(), bind, context, workers),
+            Owner::Frontend(name) => self.admit(name.as_str(), duplicates, context, workers),
             Owner::Stats(name) => {
-                let stats = config.stats.iter().find(|stats| stats.name == *name);
-                stats.map_or(Ok(()), |stats| self.serve(stats, bind, context))
+                if let Err(error) = self.serve(duplicates, context) {
+                    tracing::error!("Proxy {name}: listener failed: {error}");
+                }
             }
         }
     }
@@ -172,25 +227,24 @@ impl Listening {
     fn admit(
         &self,
         name: &str,
-        bind: &Bind,
+        duplicates: Vec<Socket>,
         context: &Arc<Context>,
         workers: &Workers,
-    ) -> io::Result<()> {
+    ) {
         let objects = context.process.objects();
-        let Some(frontend) = objects.frontends.iter().find(|frontend| *frontend.name == *name)
-        else {
-            return Ok(());
-        };
+        let named = |frontend: &&Arc<_>| is_called(frontend, name);
+        let Some(frontend) = objects.frontends.iter().find(named) else { return };
+        let bind = self.settings.bind.clone();
         self.gate.set_limit(bind.maxconn.map_or(u32::MAX, std::num::NonZeroU32::get));
         let door = Arc::new(Door::new(
             Arc::clone(context),
             Arc::clone(frontend),
-            bind.clone(),
+            bind,
             u32::try_from(self.place.index + 1).unwrap_or(u32::MAX),
             Arc::clone(&self.gate),
         ));
-        for (socket, worker) in self.sockets.iter().zip(workers.handles()) {
-            let (socket, door, stop) = (socket.try_clone()?, Arc::clone(&door), self.stop.clone());
+        for (socket, worker) in duplicates.into_iter().zip(workers.handles()) {
+            let (door, stop) = (Arc::clone(&door), self.stop.clone());
             worker.spawn(async move {
                 let accepting = accept::run(socket, &door);
                 if let Some(Err(error)) = stop.run_until_cancelled(accepting).await {
@@ -198,14 +252,12 @@ impl Listening {
                 }
             });
         }
-        Ok(())
     }
 
     /// Serves HTTP on this thread.
-    fn serve(&self, stats: &Stats, bind: &Bind, context: &Arc<Context>) -> io::Result<()> {
-        let Some(socket) = self.sockets.first() else { return Ok(()) };
-        let socket = socket.try_clone()?;
-        let listener = match bind.address {
+    fn serve(&self, duplicates: Vec<Socket>, context: &Arc<Context>) -> io::Result<()> {
+        let Some(socket) = duplicates.into_iter().next() else { return Ok(()) };
+        let listener = match self.settings.bind.address {
             ListenAddr::Tcp(_) | ListenAddr::Fd(_) => {
                 Listener::Tcp(tokio::net::TcpListener::from_std(socket.into())?)
             }
@@ -217,8 +269,13 @@ impl Listening {
         let snapshots = Arc::new(move || {
             collect::snapshot(&source.process, &source.bus, clock::now(), clock::wall())
         });
-        let site = Arc::new(Site::new(stats.metrics_path.clone(), snapshots));
+        let path = self.settings.metrics_path.clone().unwrap_or_default();
+        let site = Arc::new(Site::new(path, snapshots));
         tokio::spawn(http::serve(listener, site, Limits::default(), self.stop.clone()));
         Ok(())
     }
+}
+
+fn is_called(frontend: &Frontend, name: &str) -> bool {
+    *frontend.name == *name
 }

@@ -37,6 +37,7 @@ use crate::check::Engine;
 use crate::clock;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::Config;
+use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
 use crate::session::Context;
@@ -155,12 +156,12 @@ fn prepare(config: Config) -> Result<Prepared, Vec<String>> {
     let plan = diff(&nothing(&config), &config);
     let opened = listeners::open(&config, &plan, workers)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    if let Some(wanted) = limits.short_of {
+    limits.warn();
+    if let Some(root) = &config.global.chroot {
         tracing::warn!(
-            "{wanted} descriptors are wanted for maxconn {}, the system gives {}: \
-             raise 'ulimit -n' (LimitNOFILE= in a systemd unit) or lower maxconn",
-            limits.maxconn,
-            limits.descriptors
+            "chroot {}: a reload by signal cannot read the configuration from there; \
+             start a new process with -sf instead",
+            root.display()
         );
     }
     Ok(Prepared { config, workers, limits, identity, plan, opened })
@@ -222,6 +223,7 @@ impl Control {
             Workers::start(workers).map_err(|e| StartError::because("start a worker", &e))?;
         let now = clock::now();
         let process = Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config));
+        allow_pipes(limits.pipes);
         let (bus, intake) = bus::bus();
         let log = LogIdentity::new(&config, &options.program);
         let shipper = start_shipper(intake, &log);
@@ -263,7 +265,7 @@ impl Control {
         match request {
             Request::Stop(signal) => Turn::End(Ended::Signal(signal)),
             Request::Reload => {
-                reload::reload(self);
+                reload::reload(self).await;
                 Turn::GoOn
             }
             Request::SoftStop => Turn::End(self.soft_stop().await),

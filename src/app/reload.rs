@@ -7,14 +7,23 @@
 
 use std::sync::Arc;
 
-use super::{Control, check_system, listeners, objects};
+use super::{Control, limits, listeners, objects};
 use crate::clock;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::Config;
+use crate::net::relay::allow_pipes;
 
 /// Reads the sources again and applies them.
-pub(super) fn reload(control: &mut Control) {
-    let loaded = control.sources.load();
+///
+/// # Cancel safety
+/// Dropped before the configuration is read, nothing has changed; applying it does not await.
+pub(super) async fn reload(control: &mut Control) {
+    let sources = control.sources.clone();
+    // Names are resolved: that may take seconds, and checks go on meanwhile.
+    let Ok(loaded) = tokio::task::spawn_blocking(move || sources.load()).await else {
+        tracing::error!("Reload refused: reading the configuration failed; nothing was changed.");
+        return;
+    };
     loaded.print();
     let Some(config) = loaded.config else {
         tracing::error!("Reload refused: the configuration has errors; nothing was changed.");
@@ -32,7 +41,9 @@ pub(super) fn reload(control: &mut Control) {
 }
 
 fn apply(control: &mut Control, config: Config) -> Result<Plan, Vec<String>> {
-    check_system(&config)?;
+    if !config.has_listener() {
+        return Err(vec!["No enabled listener found (check for 'bind' directives).".to_owned()]);
+    }
     let process = Arc::clone(&control.context.process);
     let running = Arc::clone(&process.objects().config);
     let plan = diff(&running, &config);
@@ -41,8 +52,11 @@ fn apply(control: &mut Control, config: Config) -> Result<Plan, Vec<String>> {
     for key in &plan.needs_restart {
         tracing::warn!("'{key}' has changed: it takes effect at the next start.");
     }
-    if let Some(maxconn) = config.global.maxconn {
-        process.gate.set_limit(maxconn.get());
+    if running.global.maxconn != config.global.maxconn {
+        let limits = limits::settle(&config, control.workers.count());
+        limits.warn();
+        allow_pipes(limits.pipes);
+        process.gate.set_limit(limits.maxconn);
     }
     let config = Arc::new(config);
     objects::apply(&process, Arc::clone(&config), clock::now());

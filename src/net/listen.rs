@@ -25,7 +25,7 @@ pub struct ListenError {
 }
 
 impl ListenError {
-    fn new(operation: &'static str, bind: &Bind, source: io::Error) -> Self {
+    pub(crate) fn new(operation: &'static str, bind: &Bind, source: io::Error) -> Self {
         Self { operation, address: display(&bind.address), source }
     }
 }

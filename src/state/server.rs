@@ -1,7 +1,9 @@
 //! A server: its settings, its health as others see it, and the sessions' ways to speak to its check.
 
+use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
@@ -148,16 +150,26 @@ impl Server {
         self.cut.notify_waiters();
     }
 
-    /// Completes when sessions that were assigned at count `seen` are cut.
+    /// Completes when sessions that were assigned at count `seen` are cut. Only the first poll takes
+    /// a lock; later ones compare a number, so that a session may poll it with every message.
     ///
     /// # Cancel safety
-    /// Safe.
+    /// Safe. It must be polled by one task only: the waker of the first poll is kept.
     pub async fn cut_since(&self, seen: u64) {
         // Created before the count is read: a cut between the two is not missed.
-        let cut = self.cut.notified();
-        if self.cuts() == seen {
-            cut.await;
-        }
+        let mut cut = std::pin::pin!(self.cut.notified());
+        let mut registered = false;
+        poll_fn(|cx| {
+            if self.cuts() != seen {
+                return Poll::Ready(());
+            }
+            if registered {
+                return Poll::Pending;
+            }
+            registered = true;
+            cut.as_mut().poll(cx)
+        })
+        .await;
     }
 
     /// Why sessions were cut last.

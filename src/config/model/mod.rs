@@ -36,3 +36,13 @@ pub struct Config {
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
 }
+
+impl Config {
+    /// Whether anything would listen: a process without a listener serves nobody.
+    #[must_use]
+    pub fn has_listener(&self) -> bool {
+        let frontends = self.frontends.iter().map(|frontend| &frontend.binds);
+        let stats = self.stats.iter().map(|stats| &stats.binds);
+        frontends.chain(stats).any(|binds| !binds.is_empty())
+    }
+}
