@@ -10,7 +10,7 @@ use crate::harness::client::Client;
 use crate::harness::load::{Load, Report};
 use crate::harness::port::free_addr;
 use crate::harness::proxy::{Kind, Proxy, Scene};
-use crate::harness::{both, eventually};
+use crate::harness::{PATIENCE, both, eventually};
 
 both! {
     killed_primary_costs_no_client_an_error,
@@ -138,6 +138,22 @@ fn frozen_primary_is_left_for_the_backup(kind: Kind) {
     assert!(report.errors().is_empty(), "{:?}", report.errors());
     pair.master.process.cont();
     pair.proxy.log.expect(&["Server mysql_backend/master is UP"]);
+}
+
+/// Clients that connect while the primary is frozen, before its checks have found out: HAProxy
+/// leaves them with it; here they wait and are served by the backup.
+#[test]
+fn clients_of_a_frozen_primary_are_served_by_the_backup() {
+    let pair = Pair::start(Kind::Evenkeel);
+    pair.master.process.stop();
+    let waiting: Vec<_> = (0..20).map(|_| Client::connect(pair.proxy.addr)).collect();
+    for mut client in waiting {
+        client.0.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut greeting = [0; 64];
+        let read = std::io::Read::read(&mut client.0, &mut greeting).unwrap();
+        assert!(String::from_utf8_lossy(&greeting[..read]).contains("slave"), "{greeting:?}");
+    }
+    pair.master.process.cont();
 }
 
 fn primary_that_returns_serves_again(kind: Kind) {

@@ -95,10 +95,19 @@ impl Process {
         self.wait();
     }
 
-    /// Stops it and its descendants (SIGSTOP): the kernel still completes connects for it.
+    /// Stops it and its descendants (SIGSTOP), and waits until they stand still: the kernel still
+    /// completes connects for them.
     pub(crate) fn stop(&self) {
         for pid in self.tree() {
             send(pid, Signal::STOP);
+            super::eventually("it stands still", || {
+                // One that has ended meanwhile stands still, too.
+                let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
+                    return Some(());
+                };
+                let state = stat.rsplit_once(") ")?.1;
+                state.starts_with(['T', 'Z', 'X']).then_some(())
+            });
         }
     }
 
