@@ -26,7 +26,7 @@ use crate::pure::health::verdict::Verdict;
 use crate::pure::health::{Outcome, Standing, Transition};
 use crate::pure::probe::{Context as ProbeContext, Probe};
 use crate::state::process::Objects;
-use crate::state::{Backend, CutReason, Process, Server, publish};
+use crate::state::{Backend, CutReason, Passes, Process, Server, publish};
 use crate::telemetry::bus::Bus;
 use target::Target;
 
@@ -70,6 +70,7 @@ impl Engine {
                 let stop = CancellationToken::new();
                 let task = Task {
                     backend,
+                    passes: server.begin_checks(),
                     server,
                     process: Arc::clone(&self.process),
                     bus: self.bus.clone(),
@@ -98,6 +99,7 @@ impl Drop for Engine {
 struct Task {
     backend: Arc<Backend>,
     server: Arc<Server>,
+    passes: Passes,
     process: Arc<Process>,
     bus: Bus,
 }
@@ -162,7 +164,7 @@ impl Task {
                 health.handle_verdict(now, verdict.clone(), random)
             });
         if passed {
-            self.server.note_pass(started);
+            self.passes.note(started);
         }
         if news && self.backend.settings().log_health_checks {
             self.bus.event(report::result(&self.backend, &self.server, &verdict));
