@@ -3,12 +3,20 @@
 use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
+use std::future::Future;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
 use super::*;
 use crate::app::load::facts;
+use crate::check::Engine;
 use crate::clock;
 use crate::config::{Language, Surroundings, load};
 use crate::pure::balance::Request;
 use crate::state::{Assigned, Lease};
+use crate::telemetry::bus::bus;
 
 fn config(servers: &str) -> Arc<Config> {
     let mut sources = SourceMap::default();
@@ -74,4 +82,39 @@ fn a_place_is_free_again_once_nobody_refers_to_its_server() {
         assert_eq!(live.server(index).map(|server| &*server.name), name);
         assert_eq!(live.contains(index), name.is_some());
     }
+}
+
+/// What must happen within the patience of a loaded machine.
+async fn soon<T>(what: impl Future<Output = std::io::Result<T>>) -> T {
+    timeout(Duration::from_secs(20), what).await.expect("in time").expect("no error")
+}
+
+/// A server that is asked for `word` once an hour.
+fn asked_for(word: &str, port: u16) -> String {
+    format!(
+        "option tcp-check\ntcp-check expect string {word}\nserver a 127.0.0.1:{port} check inter 1h\n"
+    )
+}
+
+#[tokio::test]
+async fn what_a_check_found_that_asks_something_else_now_is_void() {
+    let listener = soon(TcpListener::bind("127.0.0.1:0")).await;
+    let port = listener.local_addr().expect("bound").port();
+    let (process, backend) = running(&asked_for("old", port));
+    let process = Arc::new(process);
+    let (bus, _intake) = bus();
+    let mut engine = Engine::new(Arc::clone(&process), bus);
+    engine.follow(&process.objects());
+    let (mut stream, _): (TcpStream, _) = soon(listener.accept()).await;
+    apply(&process, config(&asked_for("new", port)), clock::now());
+    engine.follow(&process.objects());
+    soon(stream.write_all(b"old")).await;
+    // The new question is asked at once, and nothing is known before its answer.
+    let (mut stream, _) = soon(listener.accept()).await;
+    let server = Arc::clone(&backend.live().servers[0]);
+    assert_eq!(server.health().last_verdict(), None);
+    soon(stream.write_all(b"new")).await;
+    let passed = async { Ok(server.passes().wait_for(Option::is_some).await.map(|_| ())) };
+    soon(passed).await.expect("somebody checks");
+    assert!(server.health().last_verdict().is_some_and(|verdict| verdict.passed()));
 }
