@@ -10,6 +10,7 @@ use crate::config::model::{self, Config};
 use crate::pure::balance::ServerIndex;
 use crate::pure::health::schedule::{Intervals, start_interval, start_offset};
 use crate::pure::health::{CheckSettings, Health, Settings};
+use crate::state::backend::Places;
 use crate::state::frontend::Route;
 use crate::state::process::Objects;
 use crate::state::{Backend, Frontend, Process, Server, publish};
@@ -68,15 +69,15 @@ fn follow_backend(
     offsets: &mut Offsets,
 ) -> Arc<Backend> {
     let Some(backend) = running else {
-        let servers = (0..).zip(&settings.servers);
-        let servers: Vec<_> = servers
-            .map(|(place, server)| new_server(server, ServerIndex(place), global, offsets))
+        let mut places = Places::default();
+        let servers = settings.servers.iter();
+        let servers = servers
+            .map(|server| places.settle(|index| new_server(server, index, global, offsets)))
             .collect();
         let live = publish::snapshot(settings, servers, 0);
-        return Arc::new(Backend::new(settings.clone(), live, offsets.now));
+        return Arc::new(Backend::new(settings.clone(), live, places, offsets.now));
     };
     let old = backend.live().servers.clone();
-    let mut next_place = old.iter().map(|server| server.index.0 + 1).max().unwrap_or(0);
     let mut servers = Vec::with_capacity(settings.servers.len());
     for wanted in &settings.servers {
         let same = |server: &&Arc<Server>| {
@@ -86,8 +87,7 @@ fn follow_backend(
             follow_server(backend, server, wanted, global, offsets);
             servers.push(Arc::clone(server));
         } else {
-            servers.push(new_server(wanted, ServerIndex(next_place), global, offsets));
-            next_place += 1;
+            servers.push(backend.settle(|index| new_server(wanted, index, global, offsets)));
         }
     }
     publish::backend(backend, settings.clone(), servers, offsets.now);
@@ -99,10 +99,10 @@ fn new_server(
     index: ServerIndex,
     global: &model::Global,
     offsets: &mut Offsets,
-) -> Arc<Server> {
+) -> Server {
     let offset = offsets.next(settings);
     let health = Health::new(offsets.now, &health_settings(settings, global), offset);
-    Arc::new(Server::new(settings.clone(), index, health))
+    Server::new(settings.clone(), index, health)
 }
 
 fn follow_server(
@@ -167,3 +167,6 @@ impl Offsets {
         start_offset(check.inter, self.shortest, self.most, position, self.count)
     }
 }
+
+#[cfg(test)]
+mod tests;

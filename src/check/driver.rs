@@ -6,14 +6,14 @@
 //! `close`, with one more `connect` on loopback, or an `epoll` round trip elsewhere.
 
 use std::io::{self, ErrorKind, Read as _};
-use std::time::Duration;
 
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
 use super::target::{Ends, Target, TargetAddr};
+use crate::net::probe_socket;
 use crate::pure::health::verdict::Verdict;
 use crate::pure::probe::{Close, Connect, Input, Opening, Probe, Step};
 
@@ -86,8 +86,8 @@ pub async fn run(target: &Target, mut probe: Probe<'_>) -> Verdict {
 /// Makes the connection a probe asks for and sends the PROXY header it starts with.
 async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
     let addr = destination(target, ask);
-    let socket =
-        open(target, ask, &addr).map_err(|error| Problem::new("General socket error", &error))?;
+    let socket = probe_socket::open(addr.domain(), &socket_options(target, ask))
+        .map_err(|error| Problem::new("General socket error", &error))?;
     if let (Some(source), Some(_)) = (target.source, addr.as_socket()) {
         socket
             .bind(&source.into())
@@ -103,11 +103,6 @@ async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
 
 /// The check's address with what the probe changes of it.
 fn destination(target: &Target, ask: &Connect) -> SockAddr {
-    let unix = |path: &std::path::Path| {
-        // The configuration holds no path longer than the system takes; the unnamed address that
-        // replaces it here is refused by connect().
-        SockAddr::unix(path).or_else(|_| SockAddr::unix("")).expect("an empty path is short enough")
-    };
     match (&target.addr, ask.addr) {
         (TargetAddr::Tcp(addr), other) => {
             let mut addr = other.unwrap_or(*addr);
@@ -120,35 +115,19 @@ fn destination(target: &Target, ask: &Connect) -> SockAddr {
             addr.set_port(ask.port.map_or(addr.port(), std::num::NonZeroU16::get));
             addr.into()
         }
-        (TargetAddr::Unix(path), None) => unix(path),
-        (TargetAddr::Abstract(name), None) => {
-            use std::os::unix::ffi::OsStrExt as _;
-            let name = [b"\0", name.as_slice()].concat();
-            unix(std::path::Path::new(std::ffi::OsStr::from_bytes(&name)))
-        }
+        (TargetAddr::Unix(path), None) => probe_socket::unix_address(path),
+        (TargetAddr::Abstract(name), None) => probe_socket::abstract_unix_address(name),
     }
 }
 
-/// A socket that ends as the probe asks.
-fn open(target: &Target, ask: &Connect, addr: &SockAddr) -> io::Result<Socket> {
-    let socket = Socket::new(addr.domain(), Type::STREAM.nonblocking().cloexec(), None)?;
-    if addr.domain() == Domain::UNIX {
-        return Ok(socket);
-    }
+/// What the probe asks of its connection.
+fn socket_options(target: &Target, ask: &Connect) -> probe_socket::Options {
     let sends_header = target.send_proxy || ask.send_proxy;
-    if ask.opening == Opening::Silent && !sends_header {
-        // The last packet of the handshake stays here until the reset takes its place: the server
-        // never sees a connection on which nothing is said.
-        socket.set_tcp_quickack(false)?;
+    probe_socket::Options {
+        unseen: ask.opening == Opening::Silent && !sends_header,
+        reset: ask.close == Close::Reset,
+        nodelay: sends_header,
     }
-    if ask.close == Close::Reset {
-        socket.set_linger(Some(Duration::ZERO))?;
-    }
-    if sends_header {
-        // What follows the header must not wait for its acknowledgement.
-        socket.set_tcp_nodelay(true)?;
-    }
-    Ok(socket)
 }
 
 async fn establish(socket: Socket, addr: &SockAddr) -> Result<Conn, Problem> {

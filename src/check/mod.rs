@@ -13,6 +13,7 @@ mod report;
 pub mod target;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,7 +27,7 @@ use crate::pure::health::verdict::Verdict;
 use crate::pure::health::{Outcome, Standing, Transition};
 use crate::pure::probe::{Context as ProbeContext, Probe};
 use crate::state::process::Objects;
-use crate::state::{Backend, CutReason, Process, Server, publish};
+use crate::state::{Backend, CutReason, Passes, Process, Server, publish};
 use crate::telemetry::bus::Bus;
 use target::Target;
 
@@ -70,6 +71,7 @@ impl Engine {
                 let stop = CancellationToken::new();
                 let task = Task {
                     backend,
+                    passes: server.begin_checks(),
                     server,
                     process: Arc::clone(&self.process),
                     bus: self.bus.clone(),
@@ -98,6 +100,7 @@ impl Drop for Engine {
 struct Task {
     backend: Arc<Backend>,
     server: Arc<Server>,
+    passes: Passes,
     process: Arc<Process>,
     bus: Bus,
 }
@@ -140,6 +143,7 @@ impl Task {
         let Some(check) = &settings.check else { return };
         let source = self.backend.settings().source;
         let Some(target) = Target::of(&settings, check, source) else { return };
+        let asked = (check, source);
         let started = clock::now();
         publish::health(&self.backend, &self.server, started, |health| health.handle_started());
         let context = ProbeContext {
@@ -148,11 +152,29 @@ impl Task {
         };
         let probe = Probe::for_kind(&check.kind, &context);
         let verdict = driver::run(&target, probe).await;
-        self.handle(&settings, verdict, started);
+        if self.still_asks(asked) {
+            self.handle(verdict, started);
+        } else {
+            let now = clock::now();
+            publish::health(&self.backend, &self.server, now, |health| {
+                health.handle_cancelled(now);
+            });
+        }
+    }
+
+    /// Whether a check would ask now what `check` asked from `source`. A reload may have changed
+    /// that while it ran; what it found then says nothing.
+    fn still_asks(&self, (check, source): (&model::Check, Option<SocketAddr>)) -> bool {
+        let (server, backend) = (self.server.settings(), self.backend.settings());
+        let question = |check: &model::Check| (check.addr, check.port, check.send_proxy);
+        server.check.as_ref().is_some_and(|now| {
+            now.kind == check.kind && question(now) == question(check) && backend.source == source
+        })
     }
 
     /// What follows from a verdict: the standing, the live set, the news, the sessions.
-    fn handle(&self, settings: &model::Server, verdict: Verdict, started: Instant) {
+    /// All of it follows the settings in force now; those the check ran with ask the same.
+    fn handle(&self, verdict: Verdict, started: Instant) {
         let now = clock::now();
         let passed = verdict.passed();
         let had_servers = !self.backend.live().set.members().is_empty();
@@ -162,7 +184,7 @@ impl Task {
                 health.handle_verdict(now, verdict.clone(), random)
             });
         if passed {
-            self.server.note_pass(started);
+            self.passes.note(started);
         }
         if news && self.backend.settings().log_health_checks {
             self.bus.event(report::result(&self.backend, &self.server, &verdict));
@@ -172,7 +194,7 @@ impl Task {
         if had_servers && self.backend.live().set.members().is_empty() {
             self.bus.event(report::no_server(&self.backend));
         }
-        self.cut(settings, transition);
+        self.cut(&self.server.settings(), transition);
     }
 
     /// Tells the sessions of this edge: some are ended where the server's settings ask for it.

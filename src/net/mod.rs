@@ -1,4 +1,4 @@
-//! Transport: addresses and bytes, and the only opener of sockets on the data path.
+//! Transport: addresses and bytes, and the only opener of sockets to clients and servers.
 //!
 //! **Architecture invariant.** Nothing here knows servers, policies or configuration beyond the
 //! address and options of a socket.
@@ -6,5 +6,6 @@
 pub mod accept;
 pub mod connect;
 pub mod listen;
+pub mod probe_socket;
 pub mod relay;
 pub mod stream;

@@ -1,6 +1,6 @@
 //! A backend: its servers, the live set among them, and the desk that assigns sessions.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
@@ -25,21 +25,76 @@ pub struct Live {
     pub backup: usize,
     /// All servers in file order.
     pub servers: Vec<Arc<Server>>,
+    /// Who is at a place, indexed by it.
+    places: Box<[Place]>,
+}
+
+/// One place of the backend's table.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    /// Position among the servers in file order; `None`: nobody of this snapshot is here.
+    position: Option<usize>,
+    /// Whether the server here may be picked.
+    live: bool,
 }
 
 impl Live {
+    /// The snapshot of `servers` of which those of `set` may be picked.
+    pub(super) fn new(
+        generation: u64,
+        set: LiveSet,
+        (active, backup): (usize, usize),
+        servers: Vec<Arc<Server>>,
+    ) -> Self {
+        let count = servers.iter().map(|server| server.index.0 as usize + 1).max().unwrap_or(0);
+        let mut places = vec![Place::default(); count];
+        for (position, server) in servers.iter().enumerate() {
+            places[server.index.0 as usize].position = Some(position);
+        }
+        for member in set.members() {
+            places[member.server.0 as usize].live = true;
+        }
+        Self { generation, set, active, backup, servers, places: places.into() }
+    }
+
+    fn place(&self, index: ServerIndex) -> Place {
+        self.places.get(index.0 as usize).copied().unwrap_or_default()
+    }
+
     /// The server at a place of the backend's table.
     #[must_use]
     pub fn server(&self, index: ServerIndex) -> Option<&Arc<Server>> {
-        // Places are file positions unless a reload removed a server before it.
-        let guess = self.servers.get(index.0 as usize).filter(|server| server.index == index);
-        guess.or_else(|| self.servers.iter().find(|server| server.index == index))
+        self.place(index).position.map(|position| &self.servers[position])
     }
 
     /// Whether a server may be picked.
     #[must_use]
     pub fn contains(&self, index: ServerIndex) -> bool {
-        self.set.members().iter().any(|member| member.server == index)
+        self.place(index).live
+    }
+}
+
+/// The servers that have a place in a backend, by that place.
+///
+/// A place is given to another server only when nothing refers to the one before: a session on a
+/// removed server, its slot and its wait in the queue all hold the server, so that a new server
+/// never inherits them. Bound: the largest number of servers that existed at one time.
+#[derive(Debug, Default)]
+pub struct Places(Vec<Weak<Server>>);
+
+impl Places {
+    /// Makes a server at the first free place.
+    pub fn settle(&mut self, make: impl FnOnce(ServerIndex) -> Server) -> Arc<Server> {
+        let free = self.0.iter().position(|server| server.strong_count() == 0);
+        let place = free.unwrap_or(self.0.len());
+        let index = u32::try_from(place).expect("servers of a file are fewer than its 2^32 lines");
+        let server = Arc::new(make(ServerIndex(index)));
+        let entry = Arc::downgrade(&server);
+        match self.0.get_mut(place) {
+            Some(freed) => *freed = entry,
+            None => self.0.push(entry),
+        }
+        server
     }
 }
 
@@ -74,19 +129,21 @@ pub struct Backend {
     live: ArcSwap<Live>,
     changed: watch::Sender<u64>,
     availability: Mutex<Availability>,
+    places: Mutex<Places>,
     /// Where sessions are assigned and wait.
     pub(super) desk: Desk,
 }
 
 impl Backend {
-    /// A backend with its first live set, generation 0.
+    /// A backend with its first live set, generation 0, and the places its servers have.
     #[must_use]
-    pub fn new(settings: model::Backend, live: Live, now: Instant) -> Self {
+    pub fn new(settings: model::Backend, live: Live, places: Places, now: Instant) -> Self {
         let up = !live.set.members().is_empty();
         let downs = u64::from(!up);
         let availability = Availability { up, since: now, downtime: Duration::ZERO, downs };
         Self {
             availability: Mutex::new(availability),
+            places: Mutex::new(places),
             name: settings.name.as_str().into(),
             service: Service::default(),
             desk: Desk::new(settings.balance, &live),
@@ -145,6 +202,11 @@ impl Backend {
         }
         was.downs += u64::from(!up);
         (was.up, was.since) = (up, now);
+    }
+
+    /// Makes a server that joins this backend, at a place no session refers to.
+    pub fn settle(&self, make: impl FnOnce(ServerIndex) -> Server) -> Arc<Server> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).settle(make)
     }
 
     fn lock_availability(&self) -> MutexGuard<'_, Availability> {

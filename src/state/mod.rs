@@ -20,4 +20,4 @@ pub use desk::{Assigned, Lease, Ticket};
 pub use frontend::Frontend;
 pub use gate::{Gate, Permit};
 pub use process::{Objects, Process};
-pub use server::{CutReason, Server};
+pub use server::{CutReason, Passes, Server};

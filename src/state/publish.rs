@@ -66,8 +66,8 @@ pub fn snapshot(settings: &model::Backend, servers: Vec<Arc<Server>>, generation
     let backups = if settings.allbackups { Backups::All } else { Backups::First };
     let usable =
         |backup| candidates.iter().filter(|c| c.backup == backup && c.effective.is_some()).count();
-    let (active, backup) = (usable(false), usable(true));
-    Live { generation, set: LiveSet::build(&candidates, backups), active, backup, servers }
+    let usable = (usable(false), usable(true));
+    Live::new(generation, LiveSet::build(&candidates, backups), usable, servers)
 }
 
 fn candidate(server: &Server) -> Candidate {

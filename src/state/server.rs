@@ -28,6 +28,17 @@ pub enum CutReason {
     Killed,
 }
 
+/// The check's end of [`Server::passes`]: who waits for a verdict waits no longer than this lives.
+#[derive(Debug)]
+pub struct Passes(watch::Sender<Option<Instant>>);
+
+impl Passes {
+    /// A check that began at `started` passed.
+    pub fn note(&self, started: Instant) {
+        self.0.send_replace(Some(started));
+    }
+}
+
 /// A server. It keeps its identity, counters, health and sessions through reloads.
 #[derive(Debug)]
 pub struct Server {
@@ -41,7 +52,7 @@ pub struct Server {
     health: Mutex<Health>,
     wake: Notify,
     hinted: AtomicBool,
-    passed: watch::Sender<Option<Instant>>,
+    passes: Mutex<watch::Receiver<Option<Instant>>>,
     cut: Notify,
     cuts: AtomicU64,
     cut_reason: AtomicU8,
@@ -59,7 +70,8 @@ impl Server {
             health: Mutex::new(health),
             wake: Notify::new(),
             hinted: AtomicBool::new(false),
-            passed: watch::Sender::new(None),
+            // Nobody checks yet: the other end is gone.
+            passes: Mutex::new(watch::channel(None).1),
             cut: Notify::new(),
             cuts: AtomicU64::new(0),
             cut_reason: AtomicU8::new(0),
@@ -125,15 +137,24 @@ impl Server {
         self.lock_health().next_check()
     }
 
-    /// Follows the start times of checks that passed.
+    /// Follows the start times of checks that passed. It ends at once when the server's check
+    /// does, and where there is none.
     #[must_use]
     pub fn passes(&self) -> watch::Receiver<Option<Instant>> {
-        self.passed.subscribe()
+        self.lock_passes().clone()
     }
 
-    /// A check that began at `started` passed. For the server's check only.
-    pub fn note_pass(&self, started: Instant) {
-        self.passed.send_replace(Some(started));
+    /// A check begins to look after this server; dropping what this yields says that nobody does.
+    /// For the server's check only, which must be the only one.
+    #[must_use]
+    pub fn begin_checks(&self) -> Passes {
+        let (told, passes) = watch::channel(None);
+        *self.lock_passes() = passes;
+        Passes(told)
+    }
+
+    fn lock_passes(&self) -> MutexGuard<'_, watch::Receiver<Option<Instant>>> {
+        self.passes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Number of times the sessions of this server were cut, to be read before a pick and given to

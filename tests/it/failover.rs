@@ -1,14 +1,17 @@
 //! Failover of the file people copy from the web, with MySQL-speaking servers in own processes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use tokio::sync::Semaphore;
 
 use crate::harness::backend::Backend;
 use crate::harness::child::Child;
 use crate::harness::client::Client;
 use crate::harness::load::{Load, Report};
-use crate::harness::port::free_addr;
+use crate::harness::metrics::get;
+use crate::harness::port::{free_addr, is_listening};
 use crate::harness::proxy::{Kind, Proxy, Scene};
 use crate::harness::{PATIENCE, both, eventually};
 
@@ -19,6 +22,8 @@ both! {
     primary_that_returns_serves_again,
     whole_pair_down_refuses_and_recovers,
     failed_connects_alone_mark_nothing_down,
+    silent_end_is_passed_on_at_once_after_a_soft_stop,
+    silent_end_is_passed_on_at_once_without_its_check,
     on_marked_down_cuts_sessions_of_the_dead,
     on_marked_up_cuts_sessions_of_the_backup,
 }
@@ -240,4 +245,59 @@ fn on_marked_up_cuts_sessions_of_the_backup(kind: Kind) {
     master.restart();
     client.drain();
     proxy.log.expect(&["fe be/slave ", " U"]);
+}
+
+/// A server of sessions that all end without a byte when the semaphore lets them.
+fn ending() -> (Backend, Arc<Semaphore>) {
+    let end = Arc::new(Semaphore::new(0));
+    let ended = Arc::clone(&end);
+    let server = Backend::new(move |stream| {
+        let ended = Arc::clone(&ended);
+        async move {
+            let _ = ended.acquire().await;
+            drop(stream);
+        }
+    });
+    (server, end)
+}
+
+/// A client whose session waits for the server of [`ending`], which is checked elsewhere.
+fn waiting(kind: Kind) -> (Proxy, Client, Backend, Backend, Arc<Semaphore>) {
+    let (server, end) = ending();
+    let health = Backend::close();
+    let check = format!("check port {} inter 200ms", health.addr.port());
+    let proxy = Scene::new(kind)
+        .reloadable()
+        .defaults("timeout connect 10m")
+        .backend(&format!("server s1 {} {check}", server.addr))
+        .start();
+    proxy.wait_check("s1", "L4OK");
+    let client = Client::connect(proxy.addr);
+    eventually("the session is there", || (server.accepted() == 1).then_some(()));
+    (proxy, client, server, health, end)
+}
+
+fn silent_end_is_passed_on_at_once_after_a_soft_stop(kind: Kind) {
+    let (proxy, mut client, _server, health, end) = waiting(kind);
+    proxy.process.signal(Signal::USR1);
+    eventually("the listener is closed", || (!is_listening(proxy.addr.port())).then_some(()));
+    drop(health);
+    end.add_permits(1);
+    assert_eq!(client.drain().0, b"");
+}
+
+fn silent_end_is_passed_on_at_once_without_its_check(kind: Kind) {
+    let (proxy, mut client, server, health, end) = waiting(kind);
+    let text = proxy.text();
+    let check = format!("check port {} inter 200ms", health.addr.port());
+    assert!(text.contains(&check), "{text}");
+    proxy.reload(&text.replace(&check, "weight 7"), Signal::HUP);
+    eventually("the new file is in force", || {
+        let (_, metrics) = get(proxy.metrics_addr(), "/metrics").ok()?;
+        let weight = "haproxy_server_weight{proxy=\"be\",server=\"s1\"} 7";
+        metrics.contains(weight).then_some(())
+    });
+    assert_eq!(server.accepted(), 1);
+    end.add_permits(1);
+    assert_eq!(client.drain().0, b"");
 }

@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
+use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{SockRef, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::task::JoinHandle;
@@ -13,6 +14,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::check::target::Timing;
 use crate::config::model::{CheckKind, Expect, Pattern, ScriptStep};
+use crate::net::listen::abstract_address;
 use crate::pure::health::verdict::CheckStatus;
 use crate::pure::probe::Context;
 
@@ -274,7 +276,11 @@ async fn unix_and_abstract_sockets() {
     let name = format!("evenkeel-check-{}", std::process::id());
     let path = std::env::temp_dir().join(&name);
     let by_path = UnixListener::bind(&path).expect("bind");
-    let by_name = UnixListener::bind(format!("\0{name}")).expect("bind");
+    let by_name = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None).expect("a socket");
+    // Where sessions connect to, and haproxy's `bind abns@` listens.
+    by_name.bind(&abstract_address(name.as_bytes()).expect("a short name")).expect("bind");
+    by_name.listen(8).expect("listen");
+    let by_name = UnixListener::from_std(by_name.into()).expect("a listener");
     let addrs = [TargetAddr::Unix(path.clone()), TargetAddr::Abstract(name.into_bytes())];
     for (listener, addr) in [by_path, by_name].into_iter().zip(addrs) {
         let server = tokio::spawn(async move {
