@@ -32,6 +32,8 @@ fn recorder(len: usize) -> (Backend, Receiver<Vec<u8>>) {
             let mut head = vec![0; len];
             if stream.read_exact(&mut head).await.is_ok() {
                 let _ = seen.send(head);
+                // An end here would reach the client in the middle of its connecting.
+                while stream.read(&mut [0; 64]).await.is_ok_and(|len| len > 0) {}
             }
         }
     });
