@@ -13,6 +13,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
 use super::target::{Ends, Target, TargetAddr};
+use crate::net::connect::bind_source;
 use crate::net::probe_socket;
 use crate::pure::health::verdict::Verdict;
 use crate::pure::probe::{Close, Connect, Input, Opening, Probe, Step};
@@ -89,8 +90,7 @@ async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
     let socket = probe_socket::open(addr.domain(), &socket_options(target, ask))
         .map_err(|error| Problem::new("General socket error", &error))?;
     if let (Some(source), Some(_)) = (target.source, addr.as_socket()) {
-        socket
-            .bind(&source.into())
+        bind_source(&socket, source)
             .map_err(|error| Problem::new("Can't bind to source address", &error))?;
     }
     let mut conn = Some(establish(socket, &addr).await?);

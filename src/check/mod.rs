@@ -11,14 +11,15 @@
 pub mod driver;
 mod report;
 pub mod target;
+mod upkeep;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::time::sleep_until;
-use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::config::model::{self, OnMarkedDown, OnMarkedUp};
@@ -30,6 +31,7 @@ use crate::state::process::Objects;
 use crate::state::{Backend, CutReason, Passes, Process, Server, publish};
 use crate::telemetry::bus::Bus;
 use target::Target;
+use upkeep::{Owned, keep_running};
 
 /// All checks of the process. Dropping it ends them.
 #[derive(Debug)]
@@ -37,7 +39,15 @@ pub struct Engine {
     process: Arc<Process>,
     bus: Bus,
     /// The running tasks, by the server they check.
-    running: HashMap<*const Server, CancellationToken>,
+    running: HashMap<*const Server, Running>,
+}
+
+/// The running check of one server.
+#[derive(Debug)]
+struct Running {
+    /// Held so that its address names no other server meanwhile.
+    _server: Arc<Server>,
+    _task: Owned<()>,
 }
 
 impl Engine {
@@ -59,62 +69,46 @@ impl Engine {
                 }
             }
         }
-        self.running.retain(|key, stop| {
-            let kept = wanted.contains_key(key);
-            if !kept {
-                stop.cancel();
-            }
-            kept
-        });
+        self.running.retain(|key, _| wanted.contains_key(key));
         for (key, (backend, server)) in wanted {
             self.running.entry(key).or_insert_with(|| {
-                let stop = CancellationToken::new();
-                let task = Task {
-                    backend,
-                    passes: server.begin_checks(),
-                    server,
-                    process: Arc::clone(&self.process),
-                    bus: self.bus.clone(),
-                };
-                tokio::spawn(stop.clone().run_until_cancelled_owned(task.run()));
-                stop
+                let what = format!("The check of {}/{}", backend.name, server.name);
+                let (process, bus) = (Arc::clone(&self.process), self.bus.clone());
+                let task = Task { backend, server: Arc::clone(&server), process, bus };
+                Running { _server: server, _task: keep_running(what, move || task.clone().run()) }
             });
         }
     }
 
     /// Ends all checks.
     pub fn stop(&mut self) {
-        for (_, stop) in self.running.drain() {
-            stop.cancel();
-        }
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.stop();
+        self.running.clear();
     }
 }
 
 /// The check of one server.
+#[derive(Clone)]
 struct Task {
     backend: Arc<Backend>,
     server: Arc<Server>,
-    passes: Passes,
     process: Arc<Process>,
     bus: Bus,
 }
 
 impl Task {
     /// Checks until it is dropped, which gives up the running check without a verdict.
-    async fn run(self) {
+    async fn run(self) -> Infallible {
+        let passes = self.server.begin_checks();
+        let now = clock::now();
+        // A task that ended by a fault did so in a check, perhaps.
+        publish::health(&self.backend, &self.server, now, |health| health.handle_cancelled(now));
         loop {
             let due = self.next_start();
             tokio::select! {
                 biased;
                 hinted = self.server.woken() => if hinted { self.hear() },
                 () = sleep_until(due.unwrap_or_else(clock::now).into()), if due.is_some() => {
-                    self.check().await;
+                    self.check(&passes).await;
                 }
             }
         }
@@ -138,7 +132,7 @@ impl Task {
         publish::health(&self.backend, &self.server, now, |health| health.handle_hint(now));
     }
 
-    async fn check(&self) {
+    async fn check(&self, passes: &Passes) {
         let settings = Arc::clone(&self.server.settings());
         let Some(check) = &settings.check else { return };
         let source = self.backend.settings().source;
@@ -153,7 +147,7 @@ impl Task {
         let probe = Probe::for_kind(&check.kind, &context);
         let verdict = driver::run(&target, probe).await;
         if self.still_asks(asked) {
-            self.handle(verdict, started);
+            self.handle(verdict, started, passes);
         } else {
             let now = clock::now();
             publish::health(&self.backend, &self.server, now, |health| {
@@ -174,7 +168,7 @@ impl Task {
 
     /// What follows from a verdict: the standing, the live set, the news, the sessions.
     /// All of it follows the settings in force now; those the check ran with ask the same.
-    fn handle(&self, verdict: Verdict, started: Instant) {
+    fn handle(&self, verdict: Verdict, started: Instant, passes: &Passes) {
         let now = clock::now();
         let passed = verdict.passed();
         let had_servers = !self.backend.live().set.members().is_empty();
@@ -184,7 +178,7 @@ impl Task {
                 health.handle_verdict(now, verdict.clone(), random)
             });
         if passed {
-            self.passes.note(started);
+            passes.note(started);
         }
         if news && self.backend.settings().log_health_checks {
             self.bus.event(report::result(&self.backend, &self.server, &verdict));

@@ -45,14 +45,16 @@ pub trait Doorkeeper {
     /// Takes over a connection.
     fn welcome(&self, accepted: Accepted, permit: Self::Permit);
 
-    /// The process is out of descriptors or memory (`EMFILE ENFILE ENOBUFS ENOMEM`).
+    /// The process is out of descriptors or memory (`EMFILE ENFILE ENOBUFS ENOMEM`), or the system
+    /// refuses for a reason that is not known to pass by itself.
     fn exhausted(&self, error: &io::Error);
 }
 
 /// Accepts until it is dropped.
 ///
 /// # Errors
-/// Only what registering the socket with the runtime reports, at the start.
+/// What registering the socket with the runtime reports, at the start; later only that the socket
+/// is no listening socket (any more), which an inherited one can become at any time.
 ///
 /// # Cancel safety
 /// Dropping it closes the listening socket; no accepted connection is lost, since each is handed
@@ -74,7 +76,8 @@ pub async fn run<D: Doorkeeper + Sync>(socket: Socket, door: &D) -> io::Result<(
                         break;
                     }
                     Refusal::PeerGone => {}
-                    Refusal::Exhausted => {
+                    Refusal::Broken => return Err(error),
+                    Refusal::Exhausted | Refusal::Unknown => {
                         drop(permit);
                         door.exhausted(&error);
                         tokio::time::sleep(EXHAUSTED_PAUSE).await;
@@ -104,6 +107,10 @@ enum Refusal {
     PeerGone,
     /// No descriptor or memory for it.
     Exhausted,
+    /// The socket cannot be accepted from, and never will.
+    Broken,
+    /// Something else, which may come again at once.
+    Unknown,
 }
 
 impl Refusal {
@@ -112,14 +119,33 @@ impl Refusal {
         match Errno::from_io_error(error) {
             Some(Errno::AGAIN) => Self::Empty,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Self::Exhausted,
-            _ => Self::PeerGone,
+            Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP) => Self::Broken,
+            // What accept(2) passes on of the connection, or of a filter that forbids it.
+            Some(
+                Errno::CONNABORTED
+                | Errno::CONNRESET
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::INTR
+                | Errno::NETDOWN
+                | Errno::NETUNREACH
+                | Errno::NONET
+                | Errno::NOPROTOOPT
+                | Errno::PERM
+                | Errno::PROTO
+                | Errno::TIMEDOUT,
+            ) => Self::PeerGone,
+            _ => Self::Unknown,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+
     use rustix::io::Errno;
+    use socket2::{Domain, Type};
 
     use super::*;
 
@@ -132,5 +158,50 @@ mod tests {
         assert_eq!(of(Errno::NOMEM), Refusal::Exhausted);
         assert_eq!(of(Errno::CONNABORTED), Refusal::PeerGone);
         assert_eq!(of(Errno::PERM), Refusal::PeerGone);
+        assert_eq!(of(Errno::BADF), Refusal::Broken);
+        assert_eq!(of(Errno::IO), Refusal::Unknown);
+    }
+
+    /// A door that nobody comes through.
+    struct Shut;
+
+    impl Doorkeeper for Shut {
+        type Permit = ();
+
+        fn try_admit(&self) -> Option<()> {
+            Some(())
+        }
+
+        async fn room(&self) {}
+
+        fn welcome(&self, accepted: Accepted, (): ()) {
+            panic!("somebody came: {accepted:?}");
+        }
+
+        fn exhausted(&self, error: &io::Error) {
+            panic!("refused: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listener_that_was_shut_down_by_its_owner_ends_the_loop() {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        socket.listen(1).unwrap();
+        // Who gave us the descriptor has it, too.
+        let owner = socket.try_clone().unwrap();
+        let end = async {
+            tokio::task::yield_now().await;
+            owner.shutdown(Shutdown::Read).unwrap();
+            std::future::pending::<()>().await;
+        };
+        let ended = async {
+            tokio::select! {
+                ended = run(socket, &Shut) => ended,
+                () = end => unreachable!("it waits for ever"),
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(20), ended).await.expect("an end");
+        assert_eq!(ended.unwrap_err().raw_os_error(), Some(Errno::INVAL.raw_os_error()));
     }
 }

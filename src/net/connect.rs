@@ -2,15 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::net::{TcpSocket, UnixStream};
 
 use super::listen::{abstract_address, set_keepalive};
 use super::stream::Stream;
 use crate::config::model::Keepalive;
+use crate::sys;
 
 /// Where to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +59,24 @@ async fn connect_tcp(address: SocketAddr, options: &Options) -> io::Result<Strea
         set_keepalive(&socket, keepalive)?;
     }
     if let Some(tcp_ut) = options.tcp_ut {
-        socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(tcp_ut))?;
+        SockRef::from(&socket).set_tcp_user_timeout(Some(tcp_ut))?;
     }
     if let Some(source) = options.source {
-        socket.bind(source)?;
+        bind_source(&socket, source)?;
     }
     socket.connect(address).await.map(Stream::Tcp)
+}
+
+/// Binds to a local address; without a port, the kernel chooses one with the destination in view.
+///
+/// # Errors
+/// The kernel's refusal of the address.
+pub fn bind_source(socket: &impl AsFd, source: SocketAddr) -> io::Result<()> {
+    if source.port() == 0 {
+        // A kernel that does not know the option chooses early, as without it.
+        let _ = sys::source_port::choose_at_connect(socket);
+    }
+    SockRef::from(socket).bind(&source.into())
 }
 
 fn connect_abstract(name: &[u8]) -> io::Result<Stream> {

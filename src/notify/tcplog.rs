@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::time::LocalTime;
 use crate::config::model::{LogFormat, LogLevel};
-use crate::telemetry::record::{Client, Moment, Record};
+use crate::telemetry::record::{Client, Moment, Record, Refused};
 
 /// Severity of the record's line; `None`: the frontend's options say that it is not logged.
 #[must_use]
@@ -22,7 +22,8 @@ pub fn severity(record: &Record) -> Option<LogLevel> {
     if log.format == LogFormat::Connect {
         return Some(LogLevel::Info);
     }
-    if log.dontlognull && record.bytes_in == 0 {
+    // Whether a refused connection brought nothing was seen where it was refused.
+    if log.dontlognull && record.bytes_in == 0 && record.refusal.is_none() {
         return None;
     }
     // A retry alone makes a session worth a look, even when it ended well.
@@ -39,7 +40,10 @@ pub fn push_line(record: &Record, time: &mut LocalTime, out: &mut String) {
     // Writing to a string cannot fail.
     let _ = match record.log.format {
         LogFormat::Connect => push_connect(record, out),
-        LogFormat::Tcp => push_tcp(record, time, out),
+        LogFormat::Tcp => match &record.refusal {
+            None => push_tcp(record, time, out),
+            Some(refused) => push_refused(record, refused, time, out),
+        },
     };
 }
 
@@ -89,6 +93,19 @@ fn push_tcp(record: &Record, time: &mut LocalTime, out: &mut String) -> std::fmt
         record.server_queue,
         record.backend_queue,
     )
+}
+
+/// The line of a connection whose PROXY header was refused.
+fn push_refused(
+    record: &Record,
+    refused: &Refused,
+    time: &mut LocalTime,
+    out: &mut String,
+) -> std::fmt::Result {
+    push_client(record.client, out)?;
+    out.push_str(" [");
+    time.push_accept(record.accepted, out);
+    write!(out, "] {}/{}: {}", record.frontend, refused.listener, refused.why)
 }
 
 /// Address and port, IPv6 without brackets; the listener's number for a Unix socket.

@@ -9,7 +9,7 @@ use crate::config::model::LogFormat;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::Service;
 use crate::state::{Backend, Frontend, Server};
-use crate::telemetry::record::{Client, Connections, Moment, Record};
+use crate::telemetry::record::{Client, Connections, Moment, Record, Refused};
 
 /// What happened so far.
 #[derive(Default)]
@@ -30,6 +30,8 @@ pub(super) struct Outcome {
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
     pub(super) bytes_spliced: u64,
+    /// Its PROXY header was refused.
+    pub(super) refusal: Option<Refused>,
 }
 
 impl Outcome {
@@ -195,6 +197,7 @@ impl Session {
             server_queue: self.outcome.server_queue,
             backend_queue: self.outcome.backend_queue,
             moment,
+            refusal: self.outcome.refusal.clone(),
         }
     }
 

@@ -1,56 +1,86 @@
 //! What is read of a connection before a server is chosen: the PROXY header.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 
 use super::assign::sleep_or_forever;
 use super::{Ended, Session};
+use crate::config::model::Bind;
 use crate::net::relay::poll_read_into;
+use crate::net::stream::Stream;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::pure::wire::Parsed;
-use crate::pure::wire::proxy::{self, Endpoints};
+use crate::pure::wire::proxy::{self, Endpoints, Refusal};
+use crate::telemetry::record::Refused;
 
 /// Longest header: version 2 has 16 bytes and up to 65,535 more.
 const HEADER_MAX: usize = 16 + 65_535;
 
 impl Session {
-    /// Takes the client's and the destination's address from the PROXY header that must come first.
-    /// What follows the header stays in `early`.
-    pub(super) async fn read_proxy_header(&mut self) -> Result<(), Ended> {
+    /// Takes the client's and the destination's address from the PROXY header that must come first
+    /// on connections of `bind`. What follows the header stays in `early`.
+    pub(super) async fn read_proxy_header(&mut self, bind: &Bind) -> Result<(), Ended> {
         let limit = self.route.settings.timeouts.client;
-        let refused = |cause| Termination::new(cause, Phase::Request);
-        let (client, early) = (&mut self.client, &mut self.early);
-        let header = async {
-            loop {
-                match proxy::decode(early) {
-                    Parsed::Done(header, used) => {
-                        let addresses = match header.endpoints {
-                            Endpoints::Tcp { src, dst } => Some((src, dst)),
-                            _ => None,
-                        };
-                        return Ok((addresses, used));
-                    }
-                    Parsed::Bad(_) => return Err(refused(Cause::Refused)),
-                    Parsed::More if early.len() >= HEADER_MAX => {
-                        return Err(refused(Cause::Refused));
-                    }
-                    Parsed::More => {}
+        let read = read_header(&mut self.client, &mut self.early);
+        let read = tokio::select! {
+            read = read => read,
+            () = sleep_or_forever(limit) => Err(Refusal::Timeout),
+        };
+        match read {
+            Ok((addresses, used)) => {
+                if let Some((source, destination)) = addresses {
+                    self.source = Some(source);
+                    self.destination = Some(destination);
                 }
-                let room = HEADER_MAX - early.len();
-                let read = poll_fn(|cx| poll_read_into(cx, client, early, room)).await;
-                if !matches!(read, Ok(1..)) {
-                    return Err(refused(Cause::ClientAbort));
-                }
+                self.early.drain(..used);
+                Ok(())
             }
-        };
-        let (addresses, used) = tokio::select! {
-            header = header => header?,
-            () = sleep_or_forever(limit) => return Err(refused(Cause::ClientTimeout)),
-        };
-        if let Some((source, destination)) = addresses {
-            self.source = Some(source);
-            self.destination = Some(destination);
+            Err(why) => Err(self.refuse(why, bind)),
         }
-        self.early.drain(..used);
-        Ok(())
+    }
+
+    /// Closes the connection as HAProxy does: with a reset where it brought anything.
+    fn refuse(&mut self, why: Refusal, bind: &Bind) -> Ended {
+        if !self.early.is_empty() {
+            self.client.reset_on_close();
+        }
+        let number = || self.listener.to_string();
+        let listener = bind.name.clone().unwrap_or_else(number).into();
+        self.outcome.refusal = Some(Refused { why, listener });
+        let cause = match why {
+            Refusal::NotProxy | Refusal::Invalid | Refusal::Unhandled => Cause::Refused,
+            Refusal::Truncated | Refusal::Closed | Refusal::ConnectionError => Cause::ClientAbort,
+            Refusal::Timeout => Cause::ClientTimeout,
+        };
+        Termination::new(cause, Phase::Request)
     }
 }
+
+/// The addresses of the header at the front of `early`, which is filled from `client`, and the
+/// header's length.
+async fn read_header(client: &mut Stream, early: &mut Vec<u8>) -> Result<Read, Refusal> {
+    loop {
+        match proxy::decode(early) {
+            Parsed::Done(header, used) => {
+                let addresses = match header.endpoints {
+                    Endpoints::Tcp { src, dst } => Some((src, dst)),
+                    _ => None,
+                };
+                return Ok((addresses, used));
+            }
+            Parsed::Bad(why) => return Err(why),
+            Parsed::More if early.len() >= HEADER_MAX => return Err(Refusal::Truncated),
+            Parsed::More => {}
+        }
+        let room = HEADER_MAX - early.len();
+        match poll_fn(|cx| poll_read_into(cx, client, early, room)).await {
+            Ok(1..) => {}
+            _ if !early.is_empty() => return Err(Refusal::Truncated),
+            Ok(0) => return Err(Refusal::Closed),
+            Err(_) => return Err(Refusal::ConnectionError),
+        }
+    }
+}
+
+/// Source and destination that a header names, if it does, and its length.
+type Read = (Option<(SocketAddr, SocketAddr)>, usize);

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Context;
 use crate::clock;
@@ -23,8 +22,6 @@ pub struct Door {
     pub number: u32,
     /// Its own limit.
     pub gate: Arc<Gate>,
-    /// Running out of descriptors was said already.
-    exhausted: AtomicBool,
 }
 
 /// A connection's places inside the listener, the frontend and the process.
@@ -45,7 +42,7 @@ impl Door {
         number: u32,
         gate: Arc<Gate>,
     ) -> Self {
-        Self { context, frontend, bind, number, gate, exhausted: AtomicBool::new(false) }
+        Self { context, frontend, bind, number, gate }
     }
 
     /// Whether its connections are TCP.
@@ -79,19 +76,19 @@ impl Doorkeeper for Arc<Door> {
         let process = &self.context.process;
         process.connections.add(1);
         process.connection_rate.tick(process.uptime(clock::now()));
-        self.exhausted.store(false, Ordering::Relaxed);
         tokio::spawn(super::run(accepted, admission, Arc::clone(self)));
     }
 
     fn exhausted(&self, error: &io::Error) {
-        self.context.process.exhausted.add(1);
-        if !self.exhausted.swap(true, Ordering::Relaxed) {
+        let process = &self.context.process;
+        process.exhausted.add(1);
+        if process.exhaustion.begins(process.uptime(clock::now())) {
             tracing::error!(
                 "Proxy {}: cannot accept: {error}; connections wait in the backlog \
                  (current connections: {}, process limit: {})",
                 self.frontend.name,
-                self.context.process.gate.current(),
-                self.context.process.gate.limit(),
+                process.gate.current(),
+                process.gate.limit(),
             );
         }
     }

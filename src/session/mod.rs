@@ -112,7 +112,7 @@ impl Session {
     /// The sentence: inspect, assign, dial, relay.
     async fn serve(&mut self, door: &Door) -> Result<Termination, Ended> {
         if door.bind.accept_proxy {
-            self.read_proxy_header().await?;
+            self.read_proxy_header(&door.bind).await?;
         }
         let Some(backend) = self.route.backend.clone() else {
             return Err(Termination::new(Cause::ServerAbort, Phase::Connect));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Guard};
 
 use super::counters::{Counter, Rate};
+use super::episode::Episode;
 use super::{Backend, Frontend, Gate};
 use crate::config::model;
 
@@ -38,6 +39,8 @@ pub struct Process {
     pub bytes_spliced: Counter,
     /// Times the process had no descriptor or memory for a connection.
     pub exhausted: Counter,
+    /// When that was said.
+    pub exhaustion: Episode,
     /// Times the process' connection limit stopped a listener.
     pub maxconn_reached: Counter,
     /// A soft stop is under way.
@@ -59,6 +62,7 @@ impl Process {
             bytes_out: Counter::default(),
             bytes_spliced: Counter::default(),
             exhausted: Counter::default(),
+            exhaustion: Episode::default(),
             maxconn_reached: Counter::default(),
             stopping: AtomicBool::new(false),
             objects: ArcSwap::from_pointee(nothing),

@@ -10,3 +10,4 @@ pub mod privileges;
 pub mod process;
 pub mod queue;
 pub mod readiness;
+pub mod source_port;

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::config::model::SessionLog;
 use crate::pure::session::termination::Termination;
+use crate::pure::wire::proxy::Refusal;
 
 /// One session, as its log line and the statistics need it.
 #[derive(Clone, Debug)]
@@ -54,6 +55,17 @@ pub struct Record {
     pub backend_queue: u32,
     /// Whether the session is over.
     pub moment: Moment,
+    /// The connection was closed for its PROXY header before it became a session.
+    pub refusal: Option<Refused>,
+}
+
+/// A connection that was closed for its PROXY header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What was wrong.
+    pub why: Refusal,
+    /// The listener's name; without one its number within the frontend, from 1.
+    pub listener: Arc<str>,
 }
 
 /// Who connected.

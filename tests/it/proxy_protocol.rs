@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::harness::backend::Backend;
 use crate::harness::both;
-use crate::harness::client::Client;
+use crate::harness::client::{Client, End};
 use crate::harness::proxy::{Kind, Proxy, Scene};
 
 both! {
@@ -16,6 +16,7 @@ both! {
     accept_proxy_takes_the_clients_address_from_it,
     accept_proxy_v2_takes_the_clients_address_from_it,
     accept_proxy_refuses_what_is_no_header,
+    refused_headers_follow_the_options_of_logging,
     checks_send_a_header_too,
 }
 
@@ -31,6 +32,8 @@ fn recorder(len: usize) -> (Backend, Receiver<Vec<u8>>) {
             let mut head = vec![0; len];
             if stream.read_exact(&mut head).await.is_ok() {
                 let _ = seen.send(head);
+                // An end here would reach the client in the middle of its connecting.
+                while stream.read(&mut [0; 64]).await.is_ok_and(|len| len > 0) {}
             }
         }
     });
@@ -98,13 +101,45 @@ fn accept_proxy_v2_takes_the_clients_address_from_it(kind: Kind) {
 
 fn accept_proxy_refuses_what_is_no_header(kind: Kind) {
     let (proxy, server) = accepting(kind);
-    for wrong in ["GET / HTTP/1.0\r\n\r\n", "PROXY TCP4 not an address\r\n", "PROXY TCP9 \r\n"] {
+    let rows = [
+        (
+            "GET / HTTP/1.0\r\n\r\n",
+            "Received something which does not look like a PROXY protocol header",
+        ),
+        ("PROXY TCP4 not an address\r\n", "Received an invalid PROXY protocol header"),
+        ("PROXY TCP9 \r\n", "Received an unhandled protocol in the PROXY protocol header"),
+        ("PROXY TCP4 ", "Truncated PROXY protocol header received"),
+        ("", "Connection closed while waiting for PROXY protocol header"),
+    ];
+    for (wrong, line) in rows {
         let mut client = Client::connect(proxy.addr);
+        let from = client.0.local_addr().unwrap();
         client.send(wrong);
-        let (bytes, _) = client.drain();
-        assert!(bytes.is_empty(), "{wrong:?} got an answer");
+        if line.starts_with(['T', 'C']) {
+            client.half_close();
+        }
+        let end = if wrong.is_empty() { End::Fin } else { End::Reset };
+        assert_eq!(client.drain(), (Vec::new(), end), "{wrong:?}");
+        proxy.log.expect(&[&format!("{from} ["), &format!("] fe/1: {line}")]);
     }
     assert_eq!(server.accepted(), 0);
+}
+
+fn refused_headers_follow_the_options_of_logging(kind: Kind) {
+    let server = Backend::echo();
+    let proxy = Scene::new(kind)
+        .defaults("option dontlognull\noption dontlog-normal\noption log-separate-errors")
+        .bind("accept-proxy name outside")
+        .backend(&format!("server s1 {}", server.addr))
+        .start();
+    Client::connect(proxy.addr).half_close();
+    let mut client = Client::connect(proxy.addr);
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    assert_eq!(client.drain().1, End::Reset);
+    proxy.log.expect(&["fe/outside: Received something which does not look like"]);
+    // Facility local0, severity err.
+    assert!(proxy.log.raw().iter().all(|line| line.starts_with("<131>")));
+    assert_eq!(proxy.log.count("Connection closed while waiting"), 0);
 }
 
 fn checks_send_a_header_too(kind: Kind) {

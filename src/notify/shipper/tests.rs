@@ -74,6 +74,7 @@ fn record(target: &LogTarget) -> Record {
         server_queue: 0,
         backend_queue: 0,
         moment: Moment::End,
+        refusal: None,
     }
 }
 

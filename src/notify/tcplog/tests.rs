@@ -47,6 +47,7 @@ fn hello() -> Record {
         server_queue: 0,
         backend_queue: 0,
         moment: Moment::End,
+        refusal: None,
     }
 }
 
