@@ -21,8 +21,11 @@ pub(crate) enum Failure {
     Refused,
     /// A reset before the answer.
     Reset,
-    /// An end of the stream before the answer.
+    /// An end of the stream before the server had said anything.
     Closed,
+    /// An end of the stream after the greeting: the server died in the middle of the exchange, and
+    /// nobody else can finish it.
+    Interrupted,
     /// An error packet, or an answer that is none.
     BadAnswer,
     /// No answer within the client's patience.
@@ -33,8 +36,15 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// All kinds, in the order of the table.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Refused, Self::Reset, Self::Closed, Self::BadAnswer, Self::TimedOut, Self::Other];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Refused,
+        Self::Reset,
+        Self::Closed,
+        Self::Interrupted,
+        Self::BadAnswer,
+        Self::TimedOut,
+        Self::Other,
+    ];
 
     fn of(error: &io::Error) -> Self {
         match error.kind() {
@@ -142,7 +152,13 @@ impl Load {
                 let (at, took) = (Instant::now(), session.started.elapsed());
                 self.seen.answers.push(Answer { at, took, by_backup });
             }
-            Err(error) => self.fail(Failure::of(&error)),
+            Err(error) => {
+                let greeted = !matches!(session.step, Step::Connected | Step::Greeting);
+                self.fail(match Failure::of(&error) {
+                    Failure::Reset | Failure::Closed if greeted => Failure::Interrupted,
+                    other => other,
+                });
+            }
         }
         self.end(id);
         Ok(())

@@ -43,7 +43,8 @@ fn title(failure: Failure) -> &'static str {
     match failure {
         Failure::Refused => "– refused",
         Failure::Reset => "– reset",
-        Failure::Closed => "– closed without an answer",
+        Failure::Closed => "– closed before the greeting",
+        Failure::Interrupted => "– cut after the greeting",
         Failure::BadAnswer => "– error or nonsense answered",
         Failure::TimedOut => "– no answer within 15 s",
         Failure::Other => "– another error",
