@@ -22,8 +22,7 @@ pub fn severity(record: &Record) -> Option<LogLevel> {
     if log.format == LogFormat::Connect {
         return Some(LogLevel::Info);
     }
-    // Whether a refused connection brought nothing was seen where it was refused.
-    if log.dontlognull && record.bytes_in == 0 && record.refusal.is_none() {
+    if log.dontlognull && record.bytes_in == 0 {
         return None;
     }
     // A retry alone makes a session worth a look, even when it ended well.

@@ -188,7 +188,8 @@ impl Session {
             backend: backend.as_ref().map(|backend| Arc::clone(&backend.name)),
             server: server.as_ref().map(|server| Arc::clone(&server.name)),
             tls: false,
-            bytes_in: self.outcome.bytes_in,
+            // What came before there was a server counts: such a session is not null.
+            bytes_in: self.outcome.bytes_in.max(self.early.len() as u64),
             bytes_out: self.outcome.bytes_out,
             termination,
             connections: self.connections(),
