@@ -34,7 +34,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::check::Engine;
-use crate::clock;
+use crate::clock::{self, sleep_or_forever};
 use crate::config::diff::{Plan, diff};
 use crate::config::model::Config;
 use crate::net::relay::allow_pipes;
@@ -331,13 +331,6 @@ const DRAIN_POLL: Duration = Duration::from_millis(20);
 
 /// Longest wait for log lines at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
-
-async fn sleep_or_forever(limit: Option<Duration>) {
-    match limit {
-        Some(limit) => tokio::time::sleep(limit).await,
-        None => std::future::pending().await,
-    }
-}
 
 /// The next signal that ends a soft stop early; others change nothing by then.
 async fn next_stop(signals: &mut Signals) -> Ended {

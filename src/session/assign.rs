@@ -3,10 +3,9 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Duration;
 
 use super::{Ended, Session};
-use crate::clock;
+use crate::clock::{self, sleep_or_forever};
 use crate::config::model;
 use crate::net::relay::poll_read_into;
 use crate::net::stream::Stream;
@@ -69,17 +68,6 @@ impl Session {
                 Err(Termination::new(Cause::ServerTimeout, Phase::Queue))
             }
         }
-    }
-}
-
-/// Sleeps for `limit`, or for ever where there is none.
-///
-/// # Cancel safety
-/// Safe.
-pub(super) async fn sleep_or_forever(limit: Option<Duration>) {
-    match limit {
-        Some(limit) => tokio::time::sleep(limit).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::assign::{poll_client_gone, sleep_or_forever};
+use super::assign::poll_client_gone;
 use super::{Ended, Session};
-use crate::clock;
+use crate::clock::{self, sleep_or_forever};
 use crate::config::model::{self, Balance, ProxyHeader, ServerAddr};
 use crate::net::connect::{Destination, Options, connect};
 use crate::net::relay::write_all;
@@ -74,9 +74,7 @@ impl Session {
         settings: &model::Backend,
         lease: &Lease,
     ) -> Result<Result<Stream, Failure>, Ended> {
-        self.outcome.attempts += 1;
-        lease.server.service.connects.add(1);
-        self.outcome.count_backend(|service| service.connects.add(1));
+        self.outcome.attempted(&lease.server);
         let server = Arc::clone(&lease.server.settings());
         if matches!(server.address, ServerAddr::TcpClientPort { .. }) || server.send_proxy.is_some()
         {

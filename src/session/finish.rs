@@ -53,6 +53,14 @@ impl Outcome {
         self.server = Some(Arc::clone(server));
     }
 
+    /// A connection to `server` is attempted.
+    pub(super) fn attempted(&mut self, server: &Server) {
+        self.attempts += 1;
+        for service in self.services().chain([&server.service]) {
+            service.connects.add(1);
+        }
+    }
+
     /// Another attempt goes to the same server.
     pub(super) fn retried(&mut self, server: &Server) {
         self.retries += 1;
@@ -67,13 +75,6 @@ impl Outcome {
         self.redispatched = true;
         for service in self.services().chain([&left.service]) {
             service.redispatches.add(1);
-        }
-    }
-
-    /// Counts something of the backend.
-    pub(super) fn count_backend(&self, count: impl Fn(&Service)) {
-        if let Some(backend) = &self.backend {
-            count(&backend.service);
         }
     }
 
@@ -171,7 +172,9 @@ impl Session {
     }
 
     fn record(&mut self, termination: Termination, total: Duration, moment: Moment) -> Record {
-        self.learn_destination();
+        if self.route.log.format == LogFormat::Connect {
+            self.learn_destination();
+        }
         let Outcome { backend, server, .. } = &self.outcome;
         Record {
             log: Arc::clone(&self.route.log),

@@ -3,8 +3,8 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 
-use super::assign::sleep_or_forever;
 use super::{Ended, Session};
+use crate::clock::sleep_or_forever;
 use crate::config::model::Bind;
 use crate::net::relay::poll_read_into;
 use crate::net::stream::Stream;
