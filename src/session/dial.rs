@@ -12,6 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::assign::poll_client_gone;
+use super::follow::unless_cut;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model::{self, Balance, ProxyHeader, ServerAddr};
@@ -75,6 +76,7 @@ impl Session {
         lease: &Lease,
     ) -> Result<Result<Stream, Failure>, Ended> {
         self.outcome.attempted(&lease.server);
+        self.running.enter_server(&lease.server, lease.cuts, self.outcome.retries);
         let server = Arc::clone(&lease.server.settings());
         if matches!(server.address, ServerAddr::TcpClientPort { .. }) || server.send_proxy.is_some()
         {
@@ -94,11 +96,14 @@ impl Session {
             write_all(&mut stream, &header).await?;
             Ok(stream)
         };
-        let connecting = std::pin::pin!(connecting);
+        // A server that goes down while it is dialled is left at once.
+        let handle = Arc::clone(self.running.handle());
+        let connecting = std::pin::pin!(unless_cut(&handle, connecting));
         let connected = self.while_client_stays(connecting, settings.timeouts.connect).await;
         match connected {
-            Waited::Done(Ok(stream)) => Ok(Ok(stream)),
-            Waited::Done(Err(error)) => Ok(Err(failure(&error))),
+            Waited::Done(Some(Ok(stream))) => Ok(Ok(stream)),
+            Waited::Done(Some(Err(error))) => Ok(Err(failure(&error))),
+            Waited::Done(None) => Ok(Err(Failure::Refused)),
             Waited::TimedOut => Ok(Err(Failure::TimedOut)),
             Waited::ClientGone => Err(Termination::new(Cause::ClientAbort, Phase::Connect)),
         }
@@ -146,6 +151,7 @@ impl Session {
     ) -> Result<Lease, Ended> {
         let left = Arc::clone(&from.server);
         drop(from);
+        self.running.leave_server();
         let lease = self.slot(backend, settings, Some(left.index)).await?;
         if lease.server.index == left.index {
             self.outcome.retried(&left);
