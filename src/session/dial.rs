@@ -24,7 +24,7 @@ use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::pure::wire::proxy::Endpoints;
 use crate::pure::wire::proxy_v1;
 use crate::pure::wire::proxy_v2::{self, Checksum};
-use crate::state::{Backend, Lease};
+use crate::state::{Backend, CutReason, Lease};
 
 /// A connected server and the session's slot on it.
 pub(super) struct Server {
@@ -51,7 +51,11 @@ impl Session {
             if failure != Failure::NoResources {
                 lease.server.hint();
             }
-            lease = self.next_lease(backend, settings, lease, failure).await?;
+            let cut = self.running.order();
+            lease.cuts = lease.server.cuts();
+            self.running.dismiss();
+            let next = self.next_lease(backend, settings, lease, failure).await;
+            lease = next.map_err(|ended| because(ended, cut))?;
         }
     }
 
@@ -243,6 +247,16 @@ fn ended(failure: Failure) -> Termination {
         Failure::NoResources => Cause::Resource,
     };
     Termination::new(cause, Phase::Connect)
+}
+
+/// The end of a session that found no other server after its own was cut.
+fn because(ended: Ended, cut: Option<CutReason>) -> Ended {
+    match cut {
+        Some(cut) if ended.cause == Cause::ServerAbort => {
+            Termination::new(cut.cause(), ended.phase)
+        }
+        _ => ended,
+    }
 }
 
 /// How a wait ended.
