@@ -40,10 +40,7 @@ pub(super) async fn unless_killed(
 ///
 /// # Cancel safety
 /// That of `attempt`.
-pub(super) async fn unless_cut<T>(
-    handle: &Handle,
-    attempt: impl Future<Output = T>,
-) -> Option<T> {
+pub(super) async fn unless_cut<T>(handle: &Handle, attempt: impl Future<Output = T>) -> Option<T> {
     let mut attempt = pin!(attempt);
     poll_fn(|cx| match handle.order() {
         Some(_) => Poll::Ready(None),

@@ -170,7 +170,9 @@ impl Table {
         let mut next = 0;
         loop {
             let slots = self.lock();
-            let Some(rest) = slots.slots.get(next..).filter(|rest| !rest.is_empty()) else { return };
+            let Some(rest) = slots.slots.get(next..).filter(|rest| !rest.is_empty()) else {
+                return;
+            };
             let chunk = &rest[..rest.len().min(CHUNK)];
             chunk.iter().filter_map(|slot| slot.session.as_deref()).for_each(&mut visit);
             next += chunk.len();

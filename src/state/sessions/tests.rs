@@ -53,7 +53,8 @@ impl World {
         let settings = &config.backends[0];
         let mut places = Places::default();
         let server = places.settle(|index| {
-            let health = Health::new(now, &Settings { check: None, disabled: false }, Duration::ZERO);
+            let health =
+                Health::new(now, &Settings { check: None, disabled: false }, Duration::ZERO);
             Server::new(settings.servers[0].clone(), index, health)
         });
         let live = publish::snapshot(settings, vec![server], 0);
@@ -168,10 +169,11 @@ fn nothing_takes_an_operators_word_back() {
     session.dismiss();
     session.leave_server();
     assert_eq!(session.order(), Some(CutReason::Killed));
-    let phases = [Stage::Inspecting, Stage::Queued, Stage::Connecting, Stage::Relaying].map(|stage| {
-        session.reach(stage);
-        session.stage().phase()
-    });
+    let phases =
+        [Stage::Inspecting, Stage::Queued, Stage::Connecting, Stage::Relaying].map(|stage| {
+            session.reach(stage);
+            session.stage().phase()
+        });
     assert_eq!(phases, [Phase::Request, Phase::Queue, Phase::Connect, Phase::Data]);
 }
 
@@ -183,8 +185,11 @@ fn bytes_are_counted_while_the_session_runs_and_once() {
     let lease = world.lease();
     session.enter_server(&lease.server, lease.cuts, 2);
     let counted = || {
-        let traffics =
-            [&world.frontend.traffic, &world.backend.service.traffic, &lease.server.service.traffic];
+        let traffics = [
+            &world.frontend.traffic,
+            &world.backend.service.traffic,
+            &lease.server.service.traffic,
+        ];
         traffics.map(|traffic| (traffic.bytes_in.get(), traffic.bytes_out.get()))
     };
     let later = session.started + Duration::from_secs(2);
