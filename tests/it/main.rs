@@ -31,5 +31,6 @@ mod protocol_checks;
 mod proxy_protocol;
 mod queue;
 mod relay;
+mod sessions;
 mod socket_options;
 mod timeouts;
