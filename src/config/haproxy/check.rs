@@ -82,7 +82,7 @@ impl Checks {
         let step = match rule.as_ref() {
             "connect" => self.connect(word, &mut args, cx),
             "send" | "send-lf" | "send-binary" | "send-binary-lf" => send(&rule, &mut args, cx),
-            "expect" => expect(&mut args, cx).map(Step::Expect),
+            "expect" => expect(&mut args, cx).map(|expect| Step::Expect(Box::new(expect))),
             "comment" => {
                 let comment = args.text("comment", "a text", cx);
                 args.finish("tcp-check comment", cx);

@@ -90,7 +90,7 @@ pub enum Step {
         comment: Field<String>,
     },
     /// `expect`.
-    Expect(Expect),
+    Expect(Box<Expect>),
     /// `comment`, a rule of its own.
     Comment(Spanned<String>),
 }

@@ -159,13 +159,13 @@ impl Decoder<'_> {
         let value = parent.take("expect")?;
         let span = span_of(self.file, value);
         if let Some(text) = value.get_ref().as_str() {
-            return Some(Step::Expect(Expect {
+            return Some(Step::Expect(Box::new(Expect {
                 pattern: Spanned::new(Pattern::Text(text.as_bytes().to_vec()), span),
                 negated: false,
                 min_recv: None,
                 comment,
                 report: ExpectReport::default(),
-            }));
+            })));
         }
         let Some(entries) = value.get_ref().as_table() else {
             return self.wrong_type("expect", value, "a text or { string = … }");
@@ -188,7 +188,7 @@ impl Decoder<'_> {
         self.finish(&table);
         let words = "string, binary, rstring, rbinary, string_lf and binary_lf";
         let pattern = self.one_of(span, patterns, words)?;
-        Some(Step::Expect(Expect { pattern, negated, min_recv, comment, report }))
+        Some(Step::Expect(Box::new(Expect { pattern, negated, min_recv, comment, report })))
     }
 
     /// `ok_status`, `error_status`, `tout_status`, `on_success`, `on_error` and `status_code`.

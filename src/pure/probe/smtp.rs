@@ -161,36 +161,36 @@ mod tests {
     fn verdicts_as_haproxy_2_6_gives_them() {
         const HI: &[u8] = b"220 hi there\r\n";
         const OK: &[u8] = b"250-a\r\n250 ok\r\n";
-        let empty = |step| format!("TCPCHK got an empty response at step {step}");
-        let rows: [(&[&[u8]], End, &str, Option<u32>, String); 18] = [
+        type Row<'a> = (&'a [&'a [u8]], End, &'a str, Option<u32>, &'a str);
+        let rows: [Row<'_>; 18] = [
             (
                 &[HI, OK, b"221 2.0.0 bye now\r\nmore"],
                 End::Hang,
                 "L7OK",
                 Some(221),
-                "2.0.0 bye now".into(),
+                "2.0.0 bye now",
             ),
-            (&[HI, OK, b"221-a\r\n221 b\r\n"], End::Hang, "L7OK", Some(221), "a".into()),
-            (&[HI, OK, b"221 b"], End::Hang, "L7OK", Some(221), "b".into()),
-            (&[b"220-hi there\r\n220 x\r\n"], End::Hang, "L7RSP", None, "220-hi there".into()),
-            (&[b"SSH-2.0\r\n"], End::Hang, "L7RSP", None, "SSH-2.0".into()),
-            (&[b"220\n"], End::Hang, "L7RSP", None, "220".into()),
-            (&[b"22"], End::Close, "L7RSP", None, "22".into()),
-            (&[b"554 no way\r\n"], End::Hang, "L7STS", Some(554), "no way".into()),
-            (&[HI, b"500  what\r\n"], End::Hang, "L7TOUT", None, "".into()),
-            (&[HI, b"500  what\r\n"], End::Close, "L7STS", Some(500), "what".into()),
-            (&[HI, b"250-a\r\n25"], End::Hang, "L7TOUT", None, "".into()),
-            (&[HI, OK, b"400 busy\r\n"], End::Hang, "L7STS", Some(400), "busy".into()),
-            (&[HI, OK, b"221"], End::Hang, "L7TOUT", None, "".into()),
-            (&[], End::Close, "L7RSP", None, empty(2)),
-            (&[HI], End::Close, "L7STS", Some(0), empty(5)),
-            (&[HI, OK], End::Close, "L7STS", Some(0), empty(7)),
-            (&[], End::Hang, "L7TOUT", None, "".into()),
-            (&[], End::Reset, "SOCKERR", None, "Connection reset by peer".into()),
+            (&[HI, OK, b"221-a\r\n221 b\r\n"], End::Hang, "L7OK", Some(221), "a"),
+            (&[HI, OK, b"221 b"], End::Hang, "L7OK", Some(221), "b"),
+            (&[b"220-hi there\r\n220 x\r\n"], End::Hang, "L7RSP", None, "220-hi there"),
+            (&[b"SSH-2.0\r\n"], End::Hang, "L7RSP", None, "SSH-2.0"),
+            (&[b"220\n"], End::Hang, "L7RSP", None, "220"),
+            (&[b"22"], End::Close, "L7RSP", None, "22"),
+            (&[b"554 no way\r\n"], End::Hang, "L7STS", Some(554), "no way"),
+            (&[HI, b"500  what\r\n"], End::Hang, "L7TOUT", None, ""),
+            (&[HI, b"500  what\r\n"], End::Close, "L7STS", Some(500), "what"),
+            (&[HI, b"250-a\r\n25"], End::Hang, "L7TOUT", None, ""),
+            (&[HI, OK, b"400 busy\r\n"], End::Hang, "L7STS", Some(400), "busy"),
+            (&[HI, OK, b"221"], End::Hang, "L7TOUT", None, ""),
+            (&[], End::Close, "L7RSP", None, "TCPCHK got an empty response at step 2"),
+            (&[HI], End::Close, "L7STS", Some(0), "TCPCHK got an empty response at step 5"),
+            (&[HI, OK], End::Close, "L7STS", Some(0), "TCPCHK got an empty response at step 7"),
+            (&[], End::Hang, "L7TOUT", None, ""),
+            (&[], End::Reset, "SOCKERR", None, "Connection reset by peer"),
         ];
         for (answers, end, status, code, info) in rows {
             let found = served_in_turn(&smtp(), answers, end);
-            assert_eq!(found, (status, code, info), "{answers:?} {end:?}");
+            assert_eq!(found, (status, code, info.to_owned()), "{answers:?} {end:?}");
         }
     }
 }
