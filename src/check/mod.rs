@@ -23,9 +23,9 @@ use tokio::time::sleep_until;
 
 use crate::clock;
 use crate::config::model;
+use crate::pure::health::Outcome;
 use crate::pure::health::schedule::on_grid;
 use crate::pure::health::verdict::Verdict;
-use crate::pure::health::Outcome;
 use crate::pure::probe::{Context as ProbeContext, Probe};
 use crate::state::occasion::Before;
 use crate::state::process::Objects;

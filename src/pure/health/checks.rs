@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use super::{CheckSettings, Said};
 use super::risefall::RiseFall;
 use super::schedule::{After, Intervals, Schedule, Settled};
 use super::verdict::{Class, Verdict};
+use super::{CheckSettings, Said};
 
 /// The checks of one server.
 #[derive(Clone, Debug)]
