@@ -6,6 +6,8 @@
 //! a duplicate, while clients that connect in between wait in its backlog; duplicates are made
 //! before anything is ended, so that a process without descriptors goes on as it was.
 
+mod pause;
+
 use std::io;
 use std::sync::Arc;
 
@@ -44,6 +46,8 @@ struct Listening {
     gate: Arc<Gate>,
     /// Ends the loops that accept.
     stop: CancellationToken,
+    /// A command paused it: nothing accepts.
+    paused: bool,
 }
 
 /// What a loop that accepts goes by, besides its proxy.
@@ -125,7 +129,7 @@ impl Listeners {
             let Some(settings) = settings(config, &place) else { continue };
             let gate = Arc::new(Gate::new(u32::MAX));
             let stop = CancellationToken::new();
-            let listening = Listening { place, settings, sockets, gate, stop };
+            let listening = Listening { place, settings, sockets, gate, stop, paused: false };
             listening.start(duplicates, context, workers);
             self.listening.push(listening);
         }
@@ -249,7 +253,9 @@ impl Listening {
             let stop = self.stop.clone();
             worker.spawn(async move {
                 let accepting = accept::run(socket, &door);
-                if let Some(Err(error)) = stop.run_until_cancelled(accepting).await {
+                let end = stop.run_until_cancelled(accepting).await;
+                // A socket that is paused is none to accept from: that is no fault.
+                if let Some(Err(error)) = end.filter(|_| !stop.is_cancelled()) {
                     tracing::error!("Proxy {}: listener failed: {error}", door.frontend.name);
                 }
             });

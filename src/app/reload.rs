@@ -56,7 +56,7 @@ fn apply(control: &mut Control, config: Config) -> Result<Plan, Vec<String>> {
         let limits = limits::settle(&config, control.workers.count());
         limits.warn();
         allow_pipes(limits.pipes);
-        process.gate.set_limit(limits.maxconn);
+        process.set_maxconn(limits.maxconn);
     }
     let config = Arc::new(config);
     objects::apply(&process, Arc::clone(&config), clock::now());

@@ -1,0 +1,77 @@
+//! `wait`: a pause between two commands of a line, or until a server may be deleted.
+
+use std::time::{Duration, Instant};
+
+use super::table::{Command, Mode, Run, Running};
+use super::{Answer, Call, removal};
+use crate::clock;
+use crate::config::model::{Level, LogLevel};
+
+/// The commands of this file.
+pub(super) static COMMANDS: &[Command] = &[Command {
+    name: "wait",
+    args: "{-h|<delay_ms>} [cond] [args...]",
+    help: "wait for a time, or until a condition holds",
+    level: Level::Admin,
+    mode: Mode::Usual,
+    run: Run::Later(wait),
+}];
+
+const HELP: &str = "Usage: wait {-h|<duration>} [condition [args...]]\n  duration is in \
+                    milliseconds, or has a unit (us ms s m h d)\n  conditions:\n    srv-removable \
+                    <backend>/<server>: until the server may be deleted";
+
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Longest wait.
+const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn wait<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running<'a> {
+    Box::pin(async move {
+        if call.arg(0) == "-h" {
+            return answer.line(HELP);
+        }
+        let delay = haproxy_time(call.arg(0));
+        let Some(delay) = delay else {
+            answer.refuse("Invalid delay.");
+            return answer.line(HELP);
+        };
+        let until = clock::now() + delay;
+        match call.arg(1) {
+            "" => tokio::select! {
+                () = tokio::time::sleep_until(until.into()) => {
+                    answer.say(LogLevel::Info, "Done.");
+                }
+                () = answer.interrupted() => answer.say(LogLevel::Info, "Interrupted."),
+            },
+            "srv-removable" => wait_removable(call, until, answer).await,
+            other => answer.refuse(format_args!("Unknown condition '{other}'.")),
+        }
+    })
+}
+
+async fn wait_removable(call: &Call<'_>, until: Instant, answer: &mut Answer<'_>) {
+    let process = &call.shared.process;
+    loop {
+        match removal::check(process, call.arg(2)) {
+            Ok(_) => return answer.say(LogLevel::Info, "Done."),
+            Err(removal::Obstacle::InUse) => {}
+            Err(obstacle) => return answer.refuse(obstacle),
+        }
+        if clock::now() >= until {
+            return answer.refuse("Wait delay expired.");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = answer.interrupted() => return answer.say(LogLevel::Info, "Interrupted."),
+        }
+    }
+}
+
+/// A time, in milliseconds where it has no unit.
+fn haproxy_time(text: &str) -> Option<Duration> {
+    let unit = haproxy_compat::units::TimeUnit::Milliseconds;
+    let time = haproxy_compat::units::time(text, unit).ok()?;
+    Some(time.min(WAIT_MAX))
+}
