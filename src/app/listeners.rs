@@ -16,8 +16,8 @@ use super::workers::Workers;
 use crate::clock;
 use crate::config::diff::{BindRef, KeptBind, Owner, Plan};
 use crate::config::model::{Bind, CommandSocket, Config, Keepalive};
-use crate::control::{cli, collect};
 use crate::control::http::{self, Limits, Listener, Site};
+use crate::control::{cli, collect};
 use crate::net::accept;
 use crate::net::listen::{self, ListenError};
 use crate::session::Context;
@@ -190,12 +190,7 @@ fn settings(config: &Config, place: &BindRef) -> Option<Settings> {
 
 impl Listening {
     /// Goes on under the settings of `config`.
-    fn keep(
-        &mut self,
-        kept: &KeptBind,
-        config: &Config,
-        scene: &Scene<'_>,
-    ) {
+    fn keep(&mut self, kept: &KeptBind, config: &Config, scene: &Scene<'_>) {
         let Some(settings) = settings(config, &kept.new) else { return };
         if kept.options_changed {
             self.set_options(config, &kept.new);
@@ -260,15 +255,17 @@ impl Listening {
         let Some(frontend) = objects.frontends.iter().find(named) else { return };
         let bind = self.settings.bind.clone();
         self.gate.set_limit(bind.maxconn.map_or(u32::MAX, std::num::NonZeroU32::get));
-        let door = Arc::new(Door::new(
-            Arc::clone(context),
-            Arc::clone(frontend),
-            bind,
-            u32::try_from(self.place.index + 1).unwrap_or(u32::MAX),
-            Arc::clone(&self.gate),
-        ));
-        for (socket, worker) in duplicates.into_iter().zip(workers.handles()) {
-            let (door, stop) = (Arc::clone(&door), self.stop.clone());
+        let number = u32::try_from(self.place.index + 1).unwrap_or(u32::MAX);
+        for (index, (socket, worker)) in duplicates.into_iter().zip(workers.handles()).enumerate() {
+            let door = Arc::new(Door {
+                context: Arc::clone(context),
+                frontend: Arc::clone(frontend),
+                bind: bind.clone(),
+                number,
+                gate: Arc::clone(&self.gate),
+                table: Arc::clone(context.process.sessions.table(index)),
+            });
+            let stop = self.stop.clone();
             worker.spawn(async move {
                 let accepting = accept::run(socket, &door);
                 if let Some(Err(error)) = stop.run_until_cancelled(accepting).await {

@@ -34,8 +34,7 @@ pub(super) fn lower(line: &Line, commands: &mut Commands, cx: &mut Context<'_>) 
             args.finish("stats maxconn", cx);
         }
         "bind-process" => {
-            cx.report
-                .notice(line.span, "'stats bind-process' has no effect: there is one process");
+            cx.report.notice(line.span, "'stats bind-process' has no effect: there is one process");
         }
         _ => cx.unknown(word, "after 'stats' in 'global'", WORDS),
     }

@@ -6,8 +6,8 @@ use haproxy_compat::suggest;
 use haproxy_compat::tree::{Line, Prefix, Section};
 use haproxy_compat::units::TimeUnit;
 
-use super::{commands, log};
 use super::words::{Args, Context, text};
+use super::{commands, log};
 use crate::config::raw::{Bind, Field, Global};
 
 /// `unix-bind`: what the Unix sockets of `bind` lines have that say nothing of their own.

@@ -9,6 +9,7 @@ mod bind;
 mod build;
 mod check;
 mod commands;
+mod expect;
 mod global;
 mod http_check;
 mod log;

@@ -20,7 +20,12 @@ impl Decoder<'_> {
     fn command_socket(&mut self, value: Value<'_>) -> Option<CommandSocket> {
         let Some(entries) = value.get_ref().as_table() else {
             let bind = Bind::new(self.string_of("socket", value)?);
-            return Some(CommandSocket { bind, level: None, severity: None, expose_listeners: None });
+            return Some(CommandSocket {
+                bind,
+                level: None,
+                severity: None,
+                expose_listeners: None,
+            });
         };
         let span = span_of(self.file, value);
         let mut table = Table::new(entries, span, "a socket of [commands]");

@@ -10,11 +10,7 @@ use crate::config::raw;
 const OWNER: &str = "the command socket";
 
 impl Context<'_> {
-    pub(super) fn commands(
-        &mut self,
-        raw: &raw::Commands,
-        listening: &mut Listening,
-    ) -> Commands {
+    pub(super) fn commands(&mut self, raw: &raw::Commands, listening: &mut Listening) -> Commands {
         let mut commands = Commands::default();
         commands.timeout =
             self.timeout("timeout of commands", &raw.timeout, Some(COMMANDS_TIMEOUT));
@@ -23,8 +19,7 @@ impl Context<'_> {
         }
         for socket in &raw.sockets {
             let level = self.word("level", &socket.level, &Level::WORDS).unwrap_or_default();
-            let severity =
-                self.word("severity output", &socket.severity, &SeverityOutput::WORDS);
+            let severity = self.word("severity output", &socket.severity, &SeverityOutput::WORDS);
             let bind = std::slice::from_ref(&socket.bind);
             let binds = self.binds(bind, OWNER, BacklogRule::default(), listening);
             commands.sockets.extend(binds.into_iter().map(|bind| CommandSocket {

@@ -8,6 +8,7 @@ mod backend;
 mod check;
 mod commands;
 mod context;
+mod expect;
 mod frontend;
 mod global;
 mod number;

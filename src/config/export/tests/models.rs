@@ -28,10 +28,8 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
             let stats: Vec<_> = stats.into_iter().map(self::stats).collect();
             let ids = vec(2u32..40, 8).prop_map(|ids| ids.into_iter().collect::<BTreeSet<_>>());
             let rest = (Just(commands), Just((in_order, other_log)));
-            (Just(global), frontends, backends, stats, ids, rest)
-                .prop_map(assemble)
-        },
-    )
+            (Just(global), frontends, backends, stats, ids, rest).prop_map(assemble)
+        })
 }
 
 type Rest = (Commands, (bool, bool));
@@ -216,8 +214,11 @@ fn commands() -> impl Strategy<Value = Commands> {
             expose_listeners,
         },
     );
-    (vec(socket, 0..3), of(duration()), limit())
-        .prop_map(|(sockets, timeout, maxconn)| Commands { sockets, timeout, maxconn })
+    (vec(socket, 0..3), of(duration()), limit()).prop_map(|(sockets, timeout, maxconn)| Commands {
+        sockets,
+        timeout,
+        maxconn,
+    })
 }
 
 fn keepalive() -> impl Strategy<Value = Option<Keepalive>> {
