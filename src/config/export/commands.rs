@@ -22,7 +22,7 @@ fn socket(socket: &CommandSocket) -> String {
     let address = quote(&bind_text(&socket.bind, &socket.bind));
     let mut pairs = bind_pairs(&socket.bind, &address, BacklogRule::default());
     if socket.level != Level::default() {
-        pairs.add("level", &quote(socket.level.name()));
+        pairs.add("level", quote(socket.level.name()));
     }
     if socket.severity != SeverityOutput::default() {
         pairs.maybe("severity_output", word(&SeverityOutput::WORDS, &socket.severity));

@@ -11,12 +11,12 @@ const OWNER: &str = "the command socket";
 
 impl Context<'_> {
     pub(super) fn commands(&mut self, raw: &raw::Commands, listening: &mut Listening) -> Commands {
-        let mut commands = Commands::default();
-        commands.timeout =
-            self.timeout("timeout of commands", &raw.timeout, Some(COMMANDS_TIMEOUT));
-        if let Some(maxconn) = self.positive("maxconn of commands", &raw.maxconn) {
-            commands.maxconn = maxconn;
-        }
+        let default = Commands::default();
+        let mut commands = Commands {
+            timeout: self.timeout("timeout of commands", &raw.timeout, Some(COMMANDS_TIMEOUT)),
+            maxconn: self.positive("maxconn of commands", &raw.maxconn).unwrap_or(default.maxconn),
+            ..default
+        };
         for socket in &raw.sockets {
             let level = self.word("level", &socket.level, &Level::WORDS).unwrap_or_default();
             let severity = self.word("severity output", &socket.severity, &SeverityOutput::WORDS);
