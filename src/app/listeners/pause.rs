@@ -67,7 +67,7 @@ impl Listeners {
 }
 
 impl Listening {
-    fn pause(&mut self) -> io::Result<()> {
+    pub(super) fn pause(&mut self) -> io::Result<()> {
         self.stop.cancel();
         self.paused = true;
         if self.is_tcp() {
@@ -82,7 +82,7 @@ impl Listening {
         Ok(())
     }
 
-    fn resume(&mut self, scene: &Scene<'_>) -> io::Result<()> {
+    pub(super) fn resume(&mut self, scene: &Scene<'_>) -> io::Result<()> {
         let backlog = i32::try_from(self.settings.bind.backlog.get()).unwrap_or(i32::MAX);
         if self.is_tcp() {
             for socket in &self.sockets {

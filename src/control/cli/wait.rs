@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::table::{Command, Mode, Run, Running};
 use super::{Answer, Call, removal};
 use crate::clock;
+use crate::config;
 use crate::config::model::{Level, LogLevel};
 
 /// The commands of this file.
@@ -32,8 +33,7 @@ fn wait<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running<'a> {
         if call.arg(0) == "-h" {
             return answer.line(HELP);
         }
-        let delay = haproxy_time(call.arg(0));
-        let Some(delay) = delay else {
+        let Some(delay) = delay(call.arg(0)) else {
             answer.refuse("Invalid delay.");
             return answer.line(HELP);
         };
@@ -70,8 +70,6 @@ async fn wait_removable(call: &Call<'_>, until: Instant, answer: &mut Answer<'_>
 }
 
 /// A time, in milliseconds where it has no unit.
-fn haproxy_time(text: &str) -> Option<Duration> {
-    let unit = haproxy_compat::units::TimeUnit::Milliseconds;
-    let time = haproxy_compat::units::time(text, unit).ok()?;
-    Some(time.min(WAIT_MAX))
+fn delay(text: &str) -> Option<Duration> {
+    config::haproxy_time(text).map(|time| time.min(WAIT_MAX))
 }
