@@ -53,22 +53,14 @@ fn refused(phase: Phase, change: Change) -> Option<(LogLevel, &'static str)> {
         (Phase::Stopped, Change::Enable) => {
             (LogLevel::Err, "Frontend was previously shut down, cannot enable.")
         }
-        (Phase::Stopped, Change::ShutDown) => {
-            (LogLevel::Notice, "Frontend was already shut down.")
-        }
-        (Phase::Paused, Change::Disable) => {
-            (LogLevel::Notice, "All sockets are already disabled.")
-        }
+        (Phase::Stopped, Change::ShutDown) => (LogLevel::Notice, "Frontend was already shut down."),
+        (Phase::Paused, Change::Disable) => (LogLevel::Notice, "All sockets are already disabled."),
         (Phase::Open, Change::Enable) => (LogLevel::Notice, "All sockets are already enabled."),
         _ => return None,
     })
 }
 
-fn change<'a>(
-    call: &'a mut Call<'_>,
-    answer: &'a mut Answer<'_>,
-    change: Change,
-) -> Running<'a> {
+fn change<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>, change: Change) -> Running<'a> {
     Box::pin(async move {
         let Some(frontend) = object::frontend(call, 0, answer) else { return };
         if let Some((level, why)) = refused(frontend.phase(), change) {
@@ -95,10 +87,8 @@ fn change<'a>(
 
 fn event(frontend: &Frontend, change: Change) -> Event {
     let name = &frontend.name;
-    let notice = |verb| What::Notice {
-        level: LogLevel::Warning,
-        text: format!("{verb} frontend {name}."),
-    };
+    let notice =
+        |verb| What::Notice { level: LogLevel::Warning, text: format!("{verb} frontend {name}.") };
     let what = match change {
         Change::Disable => notice("Paused"),
         Change::Enable => notice("Resumed"),

@@ -70,16 +70,10 @@ impl Port {
 }
 
 /// The address after the command and what HAProxy says of it.
-fn moved(
-    old: &ServerAddr,
-    addr: &str,
-    port: Option<&str>,
-) -> Result<(ServerAddr, String), String> {
+fn moved(old: &ServerAddr, addr: &str, port: Option<&str>) -> Result<(ServerAddr, String), String> {
     let place = match old {
         ServerAddr::Tcp(old) => Place { ip: old.ip(), port: Port::Fixed(old.port()) },
-        ServerAddr::TcpClientPort { ip, offset } => {
-            Place { ip: *ip, port: Port::Offset(*offset) }
-        }
+        ServerAddr::TcpClientPort { ip, offset } => Place { ip: *ip, port: Port::Offset(*offset) },
         ServerAddr::Unix(_) | ServerAddr::Abstract(_) => {
             return Err("Update for the current server address family is only supported through \
                         configuration file."

@@ -9,7 +9,8 @@ use super::{
 use crate::config::model::Level;
 
 /// The families of commands. `help` shows them sorted by name, the basic ones last.
-static FAMILIES: &[&[Command]] = &[basics::SETTINGS,
+static FAMILIES: &[&[Command]] = &[
+    basics::SETTINGS,
     end::COMMANDS,
     frontends::COMMANDS,
     limits::COMMANDS,
