@@ -27,11 +27,14 @@ both! {
     a_drained_server_keeps_its_sessions,
 }
 
-/// The server's priority in the log (facility local0) and its line.
+/// Priorities of log lines (facility local0).
 const ALERT: u8 = 129;
 const NOTICE: u8 = 133;
 const WARNING: u8 = 132;
 const EMERG: u8 = 128;
+
+/// A command, its answer, and what it logs.
+type Step<'a> = (&'a str, &'a str, &'a [(u8, &'a str)]);
 
 fn start(kind: Kind, api: &Api, backend: &str) -> Proxy {
     Scene::new(kind).global(&api.lines()).backend(backend).start()
@@ -40,7 +43,7 @@ fn start(kind: Kind, api: &Api, backend: &str) -> Proxy {
 /// Gives commands one after the other and holds each against the answer and the log lines that the
 /// real program gives.
 #[track_caller]
-fn play(proxy: &Proxy, api: &Api, commands: &[(&str, &str, &[(u8, &str)])]) {
+fn play(proxy: &Proxy, api: &Api, commands: &[Step<'_>]) {
     let line = |raw: &str| {
         let (priority, rest) = raw.trim_start_matches('<').split_once('>').unwrap();
         let text = rest.split_once("]: ").map_or(rest, |(_, text)| text);
