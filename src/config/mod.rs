@@ -26,13 +26,10 @@ pub mod world;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use haproxy_compat::cond::Facts;
 use haproxy_compat::diag::Report;
 use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
-use haproxy_compat::units::{TimeUnit, parse_time};
 
 use self::world::World;
 
@@ -70,13 +67,6 @@ pub fn load(
     let config =
         raw.and_then(|raw| validate::validate(&raw, &mut *surroundings.world, &mut report));
     (config, report)
-}
-
-/// A time as HAProxy writes it, in milliseconds where it has no unit; `None` for anything else.
-#[must_use]
-pub fn haproxy_time(text: &str) -> Option<Duration> {
-    let time = parse_time(text, TimeUnit::Milliseconds).ok()?;
-    time.excess.is_none().then_some(time.duration)
 }
 
 /// `None` where parts are missing: what remains would be complained about without reason.

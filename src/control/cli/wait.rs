@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::table::{Command, Mode, Run, Running};
 use super::{Answer, Call, removal};
 use crate::clock;
-use crate::config;
 use crate::config::model::{Level, LogLevel};
 
 /// The commands of this file.
@@ -71,5 +70,40 @@ async fn wait_removable(call: &Call<'_>, until: Instant, answer: &mut Answer<'_>
 
 /// A time, in milliseconds where it has no unit.
 fn delay(text: &str) -> Option<Duration> {
-    config::haproxy_time(text).map(|time| time.min(WAIT_MAX))
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit_us = match unit {
+        "us" => 1,
+        "" | "ms" => 1_000,
+        "s" => 1_000_000,
+        "m" => 60_000_000,
+        "h" => 3_600_000_000,
+        "d" => 86_400_000_000,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok()?;
+    Some(Duration::from_micros(number.saturating_mul(unit_us)).min(WAIT_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_in_milliseconds_and_bounded() {
+        for (text, want) in [
+            ("10", Some(Duration::from_millis(10))),
+            ("10us", Some(Duration::from_micros(10))),
+            ("2s", Some(Duration::from_secs(2))),
+            ("1m", Some(Duration::from_secs(60))),
+            ("999999999999d", Some(WAIT_MAX)),
+            ("", None),
+            ("s", None),
+            ("-1", None),
+            ("10x", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(delay(text), want, "{text}");
+        }
+    }
 }
