@@ -37,3 +37,5 @@ mod relay;
 mod sessions;
 mod socket_options;
 mod timeouts;
+mod tls;
+mod tls_servers;
