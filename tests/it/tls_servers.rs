@@ -1,10 +1,12 @@
 //! TLS to servers: a real haproxy ends it there, and the proxy under test begins it.
 
 use std::io::Read;
+use std::net::SocketAddr;
 
 use crate::harness::backend::Backend;
 use crate::harness::both;
 use crate::harness::client::{Client, End};
+use crate::harness::port::free_addr;
 use crate::harness::proxy::{Kind, Proxy, Scene};
 use crate::harness::tls::{Authority, Hello, TlsClient};
 
@@ -15,6 +17,7 @@ both! {
     a_client_over_tls_reaches_a_server_over_tls,
     the_proxy_header_comes_before_the_handshake,
     the_end_of_one_direction_reaches_a_server,
+    checks_speak_tls,
 }
 
 /// A haproxy that ends TLS in front of a server that echoes.
@@ -137,4 +140,93 @@ fn the_end_of_one_direction_reaches_a_server(kind: Kind) {
     assert!(back == bytes, "{} bytes of {}", back.len(), bytes.len());
     assert_eq!(end, End::Fin);
     proxy.log.expect(&[" 300000 -- "]);
+}
+
+/// Words of a server and rules of its backend, who listens there, and what its check says.
+struct Checked<'a> {
+    at: SocketAddr,
+    words: String,
+    rules: &'a str,
+    says: &'a str,
+}
+
+fn checks_speak_tls(kind: Kind) {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let crt = authority.issue("db.pem", &["db.example"]);
+    let (server, _echo) = ending(&format!("crt {} alpn x,y", crt.display()));
+    let (strict, _other) = ending(&format!("crt {} strict-sni", crt.display()));
+    let silent = Backend::silent();
+    let garbage = Backend::new(|mut stream| async move {
+        use tokio::io::AsyncWriteExt;
+        let _ = stream.write_all(b"HTTP/1.0 400 no\r\n\r\n").await;
+        let mut sink = [0; 512];
+        while tokio::io::AsyncReadExt::read(&mut stream, &mut sink).await.is_ok_and(|n| n > 0) {}
+    });
+    let closing = Backend::close();
+    let trust = |authority: &Authority| format!("ssl verify required ca-file {}", authority.ca());
+    let row = |at, words: &str, rules, says| Checked { at, words: words.to_owned(), rules, says };
+    let script = "option tcp-check\ntcp-check connect ssl";
+    let rows = [
+        row(server.addr, "ssl", "", "Layer6 check passed"),
+        row(server.addr, &trust(&authority), "", "Layer6 check passed"),
+        row(
+            server.addr,
+            &trust(&stranger),
+            "",
+            "invalid response, info: \"SSL handshake failure\"",
+        ),
+        row(
+            server.addr,
+            &format!("{} verifyhost other.example", trust(&authority)),
+            "",
+            "info: \"Server presented an SSL certificate different from the configured one\"",
+        ),
+        row(silent.addr, "ssl", "", "reason: Layer6 timeout"),
+        row(garbage.addr, "ssl", "", "Layer6 invalid response, info: \"SSL handshake failure\""),
+        row(closing.addr, "ssl", "", "Layer6 invalid response, info: \"SSL handshake failure\""),
+        row(free_addr(), "ssl", "", "Layer4 connection problem, info: \"Connection refused\""),
+        row(server.addr, "check-ssl", "", "Layer6 check passed"),
+        row(server.addr, "ssl no-check-ssl", "", "Layer4 check passed"),
+        row(strict.addr, "ssl check-sni db.example", "", "Layer6 check passed"),
+        row(strict.addr, "ssl", "", "Layer6 invalid response, info: \"SSL handshake failure\""),
+        row(server.addr, "", script, "Layer6 check passed, info: \"(tcp-check)\""),
+        row(
+            strict.addr,
+            "",
+            "option tcp-check\ntcp-check connect ssl sni db.example",
+            "Layer6 check",
+        ),
+        row(server.addr, "ssl", "option tcp-check\ntcp-check connect", "Layer4 check passed"),
+        row(
+            server.addr,
+            "ssl",
+            "option tcp-check\ntcp-check connect default",
+            "Layer6 check passed",
+        ),
+        row(
+            garbage.addr,
+            "",
+            script,
+            "info: \"SSL handshake failure at step 1 of tcp-check (connect)\"",
+        ),
+        row(
+            server.addr,
+            "check-ssl",
+            "option tcp-check\ntcp-check send hello\ntcp-check expect string hello",
+            "Layer7 check passed",
+        ),
+    ];
+    let mut scene = Scene::new(kind).defaults("option log-health-checks\ntimeout check 1s");
+    let mut expected = Vec::new();
+    for (number, Checked { at, words, rules, says }) in rows.into_iter().enumerate() {
+        let verify = if words.contains("verify") { "" } else { "verify none" };
+        scene = scene.backend(&format!(
+            "backend b{number}\n{rules}\nserver s1 {at} {words} {verify} check inter 500ms fall 1\n"
+        ));
+        expected.push((format!("server b{number}/s1 "), says));
+    }
+    let proxy = scene.start();
+    for (server, says) in expected {
+        proxy.log.expect(&["Health check for ", &server, says]);
+    }
 }

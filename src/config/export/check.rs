@@ -6,8 +6,8 @@ use crate::config::defaults::{
     HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, SMTP_CHECK_HELLO,
 };
 use crate::config::model::{
-    Check, CheckKind, CheckStatus, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, Pattern,
-    ScriptStep, Server,
+    Check, CheckKind, CheckStatus, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, Layer,
+    Pattern, ScriptStep, Server,
 };
 use crate::config::validate::MYSQL_DIALECTS;
 
@@ -103,12 +103,18 @@ fn step(step: &ScriptStep) -> Pairs {
             pairs.add("comment", quote(comment));
             return pairs;
         }
-        ScriptStep::Connect { port, addr, send_proxy, linger, comment } => {
+        ScriptStep::Connect { port, addr, send_proxy, linger, layer, comment } => {
             let mut options = Pairs::default();
             options.maybe("port", *port);
             options.maybe("addr", addr.map(|addr| quote(&addr.to_string())));
             options.flag("send_proxy", *send_proxy);
             options.flag("linger", *linger);
+            options.flag("default", *layer == Layer::Default);
+            if let Layer::Tls { sni, alpn } = layer {
+                options.flag("ssl", true);
+                options.maybe("sni", sni.as_ref().map(|sni| quote(sni)));
+                options.maybe("alpn", alpn.as_ref().map(|alpn| quote(alpn)));
+            }
             match options.is_empty() {
                 true => pairs.flag("connect", true),
                 false => pairs.table("connect", &options),

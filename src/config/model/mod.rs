@@ -15,8 +15,8 @@ mod tls;
 pub use crate::pure::balance::Algorithm as Balance;
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::kind::{
-    CheckKind, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,
-    Pattern, ScriptStep, SendHeader,
+    CheckKind, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, Layer,
+    MysqlDialect, Pattern, ScriptStep, SendHeader,
 };
 pub use crate::pure::session::retry::Redispatch;
 pub use backend::{

@@ -202,6 +202,23 @@ pub enum Sni {
     Client,
 }
 
+impl ServerTls {
+    /// The same with other protocols and another name, for one connection of a check.
+    #[must_use]
+    pub fn asking(&self, sni: Option<&str>, alpn: Option<&str>) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        let protocols = alpn.into_iter().flat_map(|list| list.split(','));
+        config.alpn_protocols = protocols.map(|one| one.as_bytes().to_vec()).collect();
+        let name = sni.and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        Self {
+            words: self.words.clone(),
+            fingerprint: self.fingerprint,
+            config: Arc::new(config),
+            sni: name.map_or(Sni::Absent, Sni::Fixed),
+        }
+    }
+}
+
 impl PartialEq for ServerTls {
     fn eq(&self, other: &Self) -> bool {
         self.words == other.words && self.fingerprint == other.fingerprint

@@ -22,7 +22,7 @@ mod tls;
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
     CheckKind, CheckSettings, Expect, ExpectReport, Header, HttpCheck, HttpExpect, HttpMatch,
-    Pattern, Step,
+    Layer, Pattern, Step,
 };
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};

@@ -12,7 +12,7 @@ use crate::config::defaults::{
     FALL, HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, INTER, RISE, SMTP_CHECK_HELLO,
 };
 use crate::config::model::{
-    Check, CheckKind, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,
+    Check, CheckKind, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, Layer, MysqlDialect,
     Pattern, ProxyHeader, ScriptStep, SendHeader, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
@@ -98,6 +98,14 @@ impl Context<'_> {
             Some(check) => check.value.then_some(check.span),
             None => traffic.filter(|_| !own_target).map(|on| on.span),
         };
+        let asks = match &kind {
+            CheckKind::Script(steps) => steps
+                .iter()
+                .any(|step| matches!(step, ScriptStep::Connect { layer: Layer::Tls { .. }, .. })),
+            _ => false,
+        };
+        let is_tls = tls.is_some();
+        let tls = tls.or(asks.then_some(raw.name.span));
         let tls = tls.and_then(|span| self.server_tls(&raw.tls, span, what, true));
         Some(Check {
             kind,
@@ -112,6 +120,7 @@ impl Context<'_> {
             port,
             send_proxy: header,
             tls,
+            is_tls,
         })
     }
 
@@ -198,23 +207,40 @@ impl Context<'_> {
         user.value.clone()
     }
 
+    fn layer(&mut self, raw: &raw::Layer) -> Option<Layer> {
+        if !raw.ssl {
+            return Some(if raw.default { Layer::Default } else { Layer::Plain });
+        }
+        if let Some(sni) = &raw.sni
+            && rustls_pki_types::ServerName::try_from(sni.value.as_str()).is_err()
+        {
+            self.report.alert(sni.span, format!("'{}' is no host name for 'sni'", sni.value));
+            return None;
+        }
+        let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
+        Some(Layer::Tls { sni: text(&raw.sni), alpn: text(&raw.alpn) })
+    }
+
     fn step(&mut self, raw: &raw::Step) -> Option<ScriptStep> {
         let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
         Some(match raw {
-            raw::Step::Connect { port, addr, send_proxy, linger, comment } => ScriptStep::Connect {
-                port: self.port("port of a tcp-check connect", port),
-                addr: match addr {
-                    None => None,
-                    Some(addr) => {
-                        let default = port.as_ref().map_or(0, |port| port.value);
-                        let default = u16::try_from(default).unwrap_or(0);
-                        Some(self.socket_addr("tcp-check connect", addr, default)?)
-                    }
-                },
-                send_proxy: *send_proxy,
-                linger: *linger,
-                comment: text(comment),
-            },
+            raw::Step::Connect { port, addr, send_proxy, linger, layer, comment } => {
+                ScriptStep::Connect {
+                    port: self.port("port of a tcp-check connect", port),
+                    addr: match addr {
+                        None => None,
+                        Some(addr) => {
+                            let default = port.as_ref().map_or(0, |port| port.value);
+                            let default = u16::try_from(default).unwrap_or(0);
+                            Some(self.socket_addr("tcp-check connect", addr, default)?)
+                        }
+                    },
+                    send_proxy: *send_proxy,
+                    linger: *linger,
+                    layer: self.layer(layer)?,
+                    comment: text(comment),
+                }
+            }
             raw::Step::Send { data, binary, comment } => ScriptStep::Send {
                 data: data.value.clone(),
                 binary: *binary,

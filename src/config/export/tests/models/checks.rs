@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::{address, duration, port, text};
 use crate::config::model::{
     Check, CheckKind, CheckStatus, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect,
-    HttpMatch, MysqlDialect, Pattern, ProxyHeader, ScriptStep, SendHeader,
+    HttpMatch, Layer, MysqlDialect, Pattern, ProxyHeader, ScriptStep, SendHeader,
 };
 
 pub(super) fn check() -> impl Strategy<Value = Check> {
@@ -43,6 +43,7 @@ pub(super) fn check() -> impl Strategy<Value = Check> {
                     port,
                     send_proxy: header,
                     tls: None,
+                    is_tls: false,
                 }
             },
         )
@@ -92,6 +93,10 @@ fn step() -> impl Strategy<Value = ScriptStep> {
             addr,
             send_proxy,
             linger,
+            layer: match linger {
+                true => Layer::Default,
+                false => Layer::Plain,
+            },
             comment
         }),
         (bytes().boxed(), any::<bool>(), of(text().boxed()))
