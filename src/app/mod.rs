@@ -18,6 +18,7 @@ pub mod load;
 mod objects;
 mod overrides;
 mod reload;
+mod requests;
 mod signals;
 mod workers;
 mod world;
@@ -31,23 +32,24 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::check::Engine;
 use crate::clock::{self, sleep_or_forever};
 use crate::config::diff::{Plan, diff};
-use crate::config::model::Config;
+use crate::config::model::{Commands, Config};
+use crate::control::cli;
 use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
 use crate::session::Context;
-use crate::state::Process;
+use crate::state::{self, Process};
 use crate::sys::process::{Forked, fork};
 use crate::telemetry::bus::{self, Intake};
 use crate::telemetry::event::{Event, What};
-use listeners::Listeners;
+use listeners::{Listeners, Scene};
 use load::Sources;
 use signals::{Request, Signals};
 use workers::Workers;
@@ -164,7 +166,13 @@ fn prepare(config: Config) -> Result<Prepared, Vec<String>> {
 /// The configuration a start is a reload from.
 fn nothing(config: &Config) -> Config {
     let global = config.global.clone();
-    Config { global, frontends: Vec::new(), backends: Vec::new(), stats: Vec::new() }
+    Config {
+        global,
+        frontends: Vec::new(),
+        backends: Vec::new(),
+        stats: Vec::new(),
+        commands: Commands::default(),
+    }
 }
 
 fn worker_count(config: &Config) -> usize {
@@ -196,6 +204,8 @@ pub(crate) struct Control {
     workers: Workers,
     listeners: Listeners,
     engine: Engine,
+    commands: Arc<cli::Shared>,
+    requests: mpsc::Receiver<state::request::Request>,
     signals: Signals,
     log: LogIdentity,
     shipper: JoinHandle<()>,
@@ -224,12 +234,16 @@ impl Control {
         let context = Arc::new(Context { process: Arc::new(process), bus });
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
+        let requests = context.process.requests.receiver().expect("nobody else takes it");
+        let commands = cli::Shared::new(Arc::clone(&context.process), context.bus.clone());
         let mut control = Self {
             sources: options.sources.clone(),
             context,
             workers,
             listeners: Listeners::default(),
             engine,
+            commands: Arc::new(commands),
+            requests,
             signals,
             log,
             shipper,
@@ -243,13 +257,23 @@ impl Control {
     fn follow(&mut self, config: &Config, plan: &Plan, opened: Vec<listeners::Opened>) {
         self.engine.follow(&self.context.process.objects());
         self.log.follow(config);
-        self.listeners.follow(config, plan, opened, &self.context, &self.workers);
+        self.commands.follow(&config.commands);
+        let scene =
+            Scene { context: &self.context, workers: &self.workers, shared: &self.commands };
+        self.listeners.follow(config, plan, opened, &scene);
+        self.reopen_frontends();
     }
 
     async fn supervise(mut self) -> Ended {
         loop {
-            let request = self.signals.next().await;
-            if let Turn::End(ended) = self.handle(request).await {
+            let turn = tokio::select! {
+                signal = self.signals.next() => self.handle(signal).await,
+                Some(request) = self.requests.recv() => {
+                    self.fulfil(request);
+                    Turn::GoOn
+                }
+            };
+            if let Turn::End(ended) = turn {
                 return self.shut_down(ended).await;
             }
         }
@@ -270,6 +294,7 @@ impl Control {
     async fn soft_stop(&mut self) -> Ended {
         let process = Arc::clone(&self.context.process);
         process.stop();
+        requests::refuse_all(&mut self.requests);
         self.listeners.close_frontends();
         self.engine.stop();
         let config = Arc::clone(&process.objects().config);

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, UNIX_EPOCH};
 
 use tokio::time::sleep_until;
 
@@ -144,6 +144,7 @@ impl Task {
         let context = ProbeContext {
             answer_bytes_max: self.process.objects().config.global.bufsize,
             down: !self.server.standing().is_running(),
+            unix_time_s: unix_time_s(),
         };
         let probe = Probe::for_kind(&check.kind, &context);
         let verdict = driver::run(&target, probe).await;
@@ -196,4 +197,10 @@ impl Task {
             Occasion { process: &self.process, bus: &self.bus, now, wall: clock::wall() };
         occasion.moved(&self.backend, &self.server, &before, transition, reason);
     }
+}
+
+/// The wall clock as a hello of SSL 3.0 carries it.
+fn unix_time_s() -> u32 {
+    let since_1970 = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    u32::try_from(since_1970).unwrap_or(u32::MAX)
 }

@@ -54,10 +54,18 @@ pub const HTTP_CHECK_URI: &str = "/";
 /// Version of `option httpchk` (HAProxy).
 pub const HTTP_CHECK_VERSION: &str = "HTTP/1.0";
 
+/// How `option smtpchk` introduces itself (HAProxy).
+pub const SMTP_CHECK_HELLO: &str = "HELO localhost";
+
 /// Path of the Prometheus exporter (the convention of HAProxy's documentation and of Prometheus).
 pub const METRICS_PATH: &str = "/metrics";
 /// Name of the `[stats]` table's listener in logs and metrics.
 pub const STATS_NAME: &str = "stats";
+
+/// `stats timeout` (HAProxy).
+pub const COMMANDS_TIMEOUT: Duration = Duration::from_secs(10);
+/// `stats maxconn` (HAProxy).
+pub const COMMANDS_MAX: u32 = 10;
 
 /// Longest duration that can be written (HAProxy): 2^31 - 1 ms, nearly 25 days.
 pub const DURATION_MAX: Duration = Duration::from_millis(i32::MAX as u64);

@@ -13,5 +13,6 @@ pub mod id;
 pub mod probe;
 pub mod sample;
 pub mod session;
+pub mod tls;
 pub mod weight;
 pub mod wire;

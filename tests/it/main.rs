@@ -9,6 +9,9 @@
 
 mod harness;
 
+mod api;
+mod api_effects;
+mod api_set;
 mod balance;
 mod check_comments;
 mod checks;
@@ -27,9 +30,12 @@ mod metrics;
 mod mysql;
 mod native;
 mod pgsql;
+mod protocol_checks;
 mod proxy_protocol;
 mod queue;
 mod relay;
 mod sessions;
 mod socket_options;
 mod timeouts;
+mod tls;
+mod tls_servers;
