@@ -93,20 +93,7 @@ impl Context<'_> {
             Some(field) => field.value.then(|| send_proxy.unwrap_or(ProxyHeader::V1)),
             None => send_proxy.filter(|_| !own_target),
         };
-        let traffic = raw.tls.on.as_ref().filter(|on| on.value);
-        let tls = match &raw.tls.check {
-            Some(check) => check.value.then_some(check.span),
-            None => traffic.filter(|_| !own_target).map(|on| on.span),
-        };
-        let asks = match &kind {
-            CheckKind::Script(steps) => steps
-                .iter()
-                .any(|step| matches!(step, ScriptStep::Connect { layer: Layer::Tls { .. }, .. })),
-            _ => false,
-        };
-        let is_tls = tls.is_some();
-        let tls = tls.or(asks.then_some(raw.name.span));
-        let tls = tls.and_then(|span| self.server_tls(&raw.tls, span, what, true));
+        let (tls, is_tls) = self.check_tls(raw, &kind, own_target, what);
         Some(Check {
             kind,
             inter,

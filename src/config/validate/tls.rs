@@ -8,7 +8,9 @@ use rustls_pki_types::ServerName;
 
 use super::context::Context;
 use super::frontend::is_on;
-use crate::config::model::{BindTls, ServerTls, Sni, TlsContext, TlsWords, Verify, Versions};
+use crate::config::model::{
+    BindTls, CheckKind, Layer, ScriptStep, ServerTls, Sni, TlsContext, TlsWords, Verify, Versions,
+};
 use crate::config::raw::{self, Field};
 use crate::config::tls::{self, Identity, Line, Offer, Reader, Resumption, Trust};
 use crate::pure::tls::names::NamePattern;
@@ -115,6 +117,29 @@ impl Context<'_> {
         self.report_tls(problems);
         let config = Arc::new(config?);
         Some(Box::new(ServerTls { words, fingerprint, config, sni }))
+    }
+
+    /// How a check of `kind` speaks TLS, and whether all its connections do: those with a place of
+    /// their own to ask do not follow the server.
+    pub(super) fn check_tls(
+        &mut self,
+        raw: &raw::Server,
+        kind: &CheckKind,
+        own_target: bool,
+        what: &str,
+    ) -> (Option<Box<ServerTls>>, bool) {
+        let traffic = raw.tls.on.as_ref().filter(|on| on.value && !own_target);
+        let always = match &raw.tls.check {
+            Some(check) => check.value.then_some(check.span),
+            None => traffic.map(|on| on.span),
+        };
+        let is_tls = |step: &ScriptStep| {
+            matches!(step, ScriptStep::Connect { layer: Layer::Tls { .. }, .. })
+        };
+        let asked = matches!(kind, CheckKind::Script(steps) if steps.iter().any(is_tls));
+        let span = always.or(asked.then_some(raw.name.span));
+        let tls = span.and_then(|span| self.server_tls(&raw.tls, span, what, true));
+        (tls, always.is_some())
     }
 
     fn sni(&mut self, what: &str, written: Option<&Spanned<String>>, name: bool) -> Option<Sni> {
