@@ -7,11 +7,13 @@
 //! before anything is ended, so that a process without descriptors goes on as it was.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use socket2::Socket;
 use tokio_util::sync::CancellationToken;
 
+use super::supply::{Supply, label};
 use super::workers::Workers;
 use crate::clock;
 use crate::config::diff::{BindRef, KeptBind, Owner, Plan};
@@ -44,6 +46,8 @@ struct Listening {
     gate: Arc<Gate>,
     /// Ends the loops that accept.
     stop: CancellationToken,
+    /// Nobody is accepted until `resume`.
+    paused: bool,
 }
 
 /// What a loop that accepts goes by, besides its proxy.
@@ -59,6 +63,13 @@ pub(super) struct Listeners {
     listening: Vec<Listening>,
 }
 
+impl Opened {
+    /// The name of its place, and its sockets, to be handed to a worker.
+    pub(super) fn hand_over(self) -> (String, Vec<OwnedFd>) {
+        (label(&self.place), self.sockets.into_iter().map(OwnedFd::from).collect())
+    }
+}
+
 /// Opens the sockets that `plan` adds.
 ///
 /// # Errors
@@ -67,12 +78,13 @@ pub(super) fn open(
     config: &Config,
     plan: &Plan,
     workers: usize,
+    supply: &mut Supply,
 ) -> Result<Vec<Opened>, Vec<ListenError>> {
     let (mut opened, mut errors) = (Vec::new(), Vec::new());
     for place in &plan.binds_added {
         let Some((bind, keepalive)) = bind(config, place) else { continue };
         let count = if matches!(place.owner, Owner::Frontend(_)) { workers } else { 1 };
-        match listen::open(bind, keepalive, count) {
+        match supply.take(place, bind, keepalive, count) {
             Ok(sockets) => match duplicates(&sockets) {
                 Ok(duplicates) => {
                     opened.push(Opened { place: place.clone(), sockets, duplicates });
@@ -125,7 +137,7 @@ impl Listeners {
             let Some(settings) = settings(config, &place) else { continue };
             let gate = Arc::new(Gate::new(u32::MAX));
             let stop = CancellationToken::new();
-            let listening = Listening { place, settings, sockets, gate, stop };
+            let listening = Listening { place, settings, sockets, gate, stop, paused: false };
             listening.start(duplicates, context, workers);
             self.listening.push(listening);
         }
@@ -143,6 +155,46 @@ impl Listeners {
             }
             kept
         });
+    }
+}
+
+impl Listeners {
+    /// Lets nobody connect to frontends any more, while their addresses stay ours.
+    pub(super) fn pause(&mut self) {
+        for listening in self.frontends().filter(|listening| !listening.paused) {
+            listening.paused = true;
+            listening.stop.cancel();
+            for socket in &listening.sockets {
+                // Only TCP lets a listening socket rest; on others, clients wait in the backlog.
+                if !socket.domain().is_ok_and(|domain| domain == socket2::Domain::UNIX) {
+                    let _ = socket.shutdown(std::net::Shutdown::Read);
+                }
+            }
+            tracing::warn!("Paused {}.", listening.owner());
+        }
+    }
+
+    /// Accepts again after [`Self::pause`].
+    pub(super) fn resume(&mut self, context: &Arc<Context>, workers: &Workers) {
+        let backlog = |bind: &Bind| i32::try_from(bind.backlog.get()).unwrap_or(i32::MAX);
+        for listening in self.frontends().filter(|listening| listening.paused) {
+            let backlog = backlog(&listening.settings.bind);
+            let listens = listening.sockets.iter().try_for_each(|socket| socket.listen(backlog));
+            match listens.and_then(|()| duplicates(&listening.sockets)) {
+                Ok(duplicates) => {
+                    listening.paused = false;
+                    listening.stop = CancellationToken::new();
+                    listening.start(duplicates, context, workers);
+                    tracing::warn!("Resumed {}.", listening.owner());
+                }
+                Err(error) => tracing::error!("cannot resume {}: {error}", listening.owner()),
+            }
+        }
+    }
+
+    fn frontends(&mut self) -> impl Iterator<Item = &mut Listening> {
+        let listening = self.listening.iter_mut();
+        listening.filter(|listening| matches!(listening.place.owner, Owner::Frontend(_)))
     }
 }
 
@@ -171,6 +223,14 @@ fn settings(config: &Config, place: &BindRef) -> Option<Settings> {
 }
 
 impl Listening {
+    /// Whose it is, as log lines say it.
+    fn owner(&self) -> String {
+        match &self.place.owner {
+            Owner::Frontend(name) => format!("frontend {name}"),
+            Owner::Stats(name) => format!("stats {name}"),
+        }
+    }
+
     /// Goes on under the settings of `config`.
     fn keep(
         &mut self,
@@ -237,19 +297,24 @@ impl Listening {
         let bind = self.settings.bind.clone();
         self.gate.set_limit(bind.maxconn.map_or(u32::MAX, std::num::NonZeroU32::get));
         let number = u32::try_from(self.place.index + 1).unwrap_or(u32::MAX);
-        for (index, (socket, worker)) in duplicates.into_iter().zip(workers.handles()).enumerate() {
+        for (index, (socket, worker)) in
+            duplicates.into_iter().zip(workers.handles().cycle()).enumerate()
+        {
             let door = Arc::new(Door {
                 context: Arc::clone(context),
                 frontend: Arc::clone(frontend),
                 bind: bind.clone(),
                 number,
                 gate: Arc::clone(&self.gate),
-                table: Arc::clone(context.process.sessions.table(index)),
+                table: Arc::clone(context.process.sessions.table(index % workers.count())),
             });
             let stop = self.stop.clone();
             worker.spawn(async move {
                 let accepting = accept::run(socket, &door);
-                if let Some(Err(error)) = stop.run_until_cancelled(accepting).await {
+                if let Some(Err(error)) = stop.run_until_cancelled(accepting).await
+                    // A socket at rest cannot be accepted from: no reason to worry.
+                    && !stop.is_cancelled()
+                {
                     tracing::error!("Proxy {}: listener failed: {error}", door.frontend.name);
                 }
             });

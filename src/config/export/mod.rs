@@ -7,6 +7,7 @@
 mod backend;
 mod check;
 mod frontend;
+mod life;
 mod text;
 
 #[cfg(test)]
@@ -162,6 +163,7 @@ fn global(global: &Global) -> Pairs {
     pairs.maybe("gid", global.gid);
     pairs.maybe("chroot", path(&global.chroot));
     pairs.maybe("pidfile", path(&global.pidfile));
+    pairs.life(&global.life);
     pairs.flag("daemon", global.daemon);
     pairs.maybe("hard_stop_after", global.hard_stop_after.map(duration));
     let spread = global.spread_checks_percent;

@@ -11,6 +11,7 @@ mod check;
 mod expect;
 mod global;
 mod http_check;
+mod life;
 mod log;
 mod option;
 mod proxy;

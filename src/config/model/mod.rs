@@ -8,6 +8,7 @@ mod backend;
 mod check;
 mod frontend;
 mod global;
+mod life;
 mod socket;
 
 pub use crate::pure::balance::Algorithm as Balance;
@@ -23,6 +24,7 @@ pub use backend::{
 pub use check::Check;
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use life::{Capability, Life};
 pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
 
 /// A whole configuration.

@@ -16,6 +16,7 @@ mod backend;
 mod check;
 mod frontend;
 mod global;
+mod life;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
@@ -24,6 +25,7 @@ pub use check::{
 };
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
+pub use life::Life;
 
 use haproxy_compat::span::Spanned;
 

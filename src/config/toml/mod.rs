@@ -9,6 +9,7 @@ mod backend;
 mod check;
 mod frontend;
 mod global;
+mod life;
 mod syntax;
 mod table;
 mod values;

@@ -10,6 +10,7 @@ mod context;
 mod expect;
 mod frontend;
 mod global;
+mod life;
 mod number;
 
 #[cfg(test)]
