@@ -11,3 +11,4 @@ pub mod listen;
 pub mod probe_socket;
 pub mod relay;
 pub mod stream;
+pub mod tls;

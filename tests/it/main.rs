@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod api;
 mod balance;
 mod check_comments;
 mod checks;
@@ -34,3 +35,5 @@ mod relay;
 mod sessions;
 mod socket_options;
 mod timeouts;
+mod tls;
+mod tls_servers;

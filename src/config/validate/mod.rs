@@ -6,12 +6,14 @@
 
 mod backend;
 mod check;
+mod commands;
 mod context;
 mod expect;
 mod frontend;
 mod global;
 mod life;
 mod number;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ use self::context::Context;
 pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
+pub(super) use self::tls::VERIFY;
 use super::model::{Config, ListenAddr};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;
@@ -78,6 +81,7 @@ pub(super) fn validate(
         };
         stats.push(context.stats(raw, name, &global, &mut listening));
     }
+    let commands = context.commands(&raw.global.commands, &mut listening);
     // Where sections or lines could not be read, much seems to be missing that is there.
     if !(was_refused && raw.backends.is_empty()) {
         context.backends_exist(raw);
@@ -85,7 +89,7 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
-    let config = Config { global, frontends, backends, stats };
+    let config = Config { global, frontends, backends, stats, commands };
     (!report.is_refused()).then_some(config)
 }
 
