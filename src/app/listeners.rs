@@ -6,6 +6,8 @@
 //! a duplicate, while clients that connect in between wait in its backlog; duplicates are made
 //! before anything is ended, so that a process without descriptors goes on as it was.
 
+mod pause;
+
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -46,7 +48,7 @@ struct Listening {
     gate: Arc<Gate>,
     /// Ends the loops that accept.
     stop: CancellationToken,
-    /// Nobody is accepted until `resume`.
+    /// A command or a signal paused it: nothing accepts.
     paused: bool,
 }
 
@@ -172,46 +174,6 @@ impl Listeners {
     }
 }
 
-impl Listeners {
-    /// Lets nobody connect to frontends any more, while their addresses stay ours.
-    pub(super) fn pause(&mut self) {
-        for listening in self.frontends().filter(|listening| !listening.paused) {
-            listening.paused = true;
-            listening.stop.cancel();
-            for socket in &listening.sockets {
-                // Only TCP lets a listening socket rest; on others, clients wait in the backlog.
-                if !socket.domain().is_ok_and(|domain| domain == socket2::Domain::UNIX) {
-                    let _ = socket.shutdown(std::net::Shutdown::Read);
-                }
-            }
-            tracing::warn!("Paused {}.", listening.owner());
-        }
-    }
-
-    /// Accepts again after [`Self::pause`].
-    pub(super) fn resume(&mut self, scene: &Scene<'_>) {
-        let backlog = |bind: &Bind| i32::try_from(bind.backlog.get()).unwrap_or(i32::MAX);
-        for listening in self.frontends().filter(|listening| listening.paused) {
-            let backlog = backlog(&listening.settings.bind);
-            let listens = listening.sockets.iter().try_for_each(|socket| socket.listen(backlog));
-            match listens.and_then(|()| duplicates(&listening.sockets)) {
-                Ok(duplicates) => {
-                    listening.paused = false;
-                    listening.stop = CancellationToken::new();
-                    listening.start(duplicates, scene);
-                    tracing::warn!("Resumed {}.", listening.owner());
-                }
-                Err(error) => tracing::error!("cannot resume {}: {error}", listening.owner()),
-            }
-        }
-    }
-
-    fn frontends(&mut self) -> impl Iterator<Item = &mut Listening> {
-        let listening = self.listening.iter_mut();
-        listening.filter(|listening| matches!(listening.place.owner, Owner::Frontend(_)))
-    }
-}
-
 impl Drop for Listeners {
     fn drop(&mut self) {
         for listening in &self.listening {
@@ -241,17 +203,23 @@ fn settings(config: &Config, place: &BindRef) -> Option<Settings> {
 }
 
 impl Listening {
-    /// Whose it is, as log lines say it.
-    fn owner(&self) -> String {
-        match &self.place.owner {
-            Owner::Frontend(name) => format!("frontend {name}"),
-            Owner::Stats(name) => format!("stats {name}"),
-            Owner::Commands => "frontend GLOBAL".to_owned(),
+    /// Goes on under the settings of `config`; one that is paused stays so with its frontend.
+    fn keep(&mut self, kept: &KeptBind, config: &Config, scene: &Scene<'_>) {
+        let was_paused = self.paused;
+        let same_owner = self.place.owner == kept.new.owner;
+        self.adopt(kept, config, scene);
+        if !was_paused {
+            return;
+        }
+        // Setting its options made it listen again.
+        let done = if same_owner { self.pause() } else { self.resume(scene) };
+        if let Err(error) = done {
+            let address = listen::display(&self.settings.bind.address);
+            tracing::error!("listener {address}: {error}");
         }
     }
 
-    /// Goes on under the settings of `config`.
-    fn keep(&mut self, kept: &KeptBind, config: &Config, scene: &Scene<'_>) {
+    fn adopt(&mut self, kept: &KeptBind, config: &Config, scene: &Scene<'_>) {
         let Some(settings) = settings(config, &kept.new) else { return };
         if kept.options_changed {
             self.set_options(config, &kept.new);
@@ -331,10 +299,9 @@ impl Listening {
             let stop = self.stop.clone();
             worker.spawn(async move {
                 let accepting = accept::run(socket, &door);
-                if let Some(Err(error)) = stop.run_until_cancelled(accepting).await
-                    // A socket at rest cannot be accepted from: no reason to worry.
-                    && !stop.is_cancelled()
-                {
+                let end = stop.run_until_cancelled(accepting).await;
+                // A socket that is paused is none to accept from: that is no fault.
+                if let Some(Err(error)) = end.filter(|_| !stop.is_cancelled()) {
                     tracing::error!("Proxy {}: listener failed: {error}", door.frontend.name);
                 }
             });

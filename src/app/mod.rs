@@ -23,6 +23,7 @@ mod overrides;
 mod predecessors;
 mod reload;
 mod report;
+mod requests;
 mod signals;
 mod supply;
 mod worker;
@@ -51,7 +52,8 @@ use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
 use crate::session::Context;
-use crate::state::Process;
+use crate::state::request::SocketWish;
+use crate::state::{self, Process};
 use crate::telemetry::bus::{self, Intake};
 use crate::telemetry::event::{Event, What};
 use background::Background;
@@ -220,6 +222,7 @@ pub(crate) struct Control {
     listeners: Listeners,
     engine: Engine,
     commands: Arc<cli::Shared>,
+    requests: mpsc::Receiver<state::request::Request>,
     signals: Signals,
     log: LogIdentity,
     shipper: JoinHandle<()>,
@@ -253,6 +256,7 @@ impl Control {
         let context = Arc::new(Context { process: Arc::new(process), bus });
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
+        let requests = context.process.requests.receiver().expect("nobody else takes it");
         let commands = cli::Shared::new(Arc::clone(&context.process), context.bus.clone());
         let mut control = Self {
             sources: options.sources.clone(),
@@ -261,6 +265,7 @@ impl Control {
             listeners: Listeners::default(),
             engine,
             commands: Arc::new(commands),
+            requests,
             signals,
             log,
             shipper,
@@ -277,12 +282,19 @@ impl Control {
         let scene =
             Scene { context: &self.context, workers: &self.workers, shared: &self.commands };
         self.listeners.follow(config, plan, opened, &scene);
+        self.reopen_frontends();
     }
 
     async fn supervise(mut self) -> Ended {
         loop {
-            let request = self.signals.next().await;
-            if let Turn::End(ended) = self.handle(request).await {
+            let turn = tokio::select! {
+                signal = self.signals.next() => self.handle(signal).await,
+                Some(request) = self.requests.recv() => {
+                    self.fulfil(request);
+                    Turn::GoOn
+                }
+            };
+            if let Turn::End(ended) = turn {
                 return self.shut_down(ended).await;
             }
         }
@@ -307,16 +319,11 @@ impl Control {
                 Turn::GoOn
             }
             Request::Pause => {
-                self.listeners.pause();
+                self.rest(SocketWish::Pause);
                 Turn::GoOn
             }
             Request::Resume => {
-                let scene = Scene {
-                    context: &self.context,
-                    workers: &self.workers,
-                    shared: &self.commands,
-                };
-                self.listeners.resume(&scene);
+                self.rest(SocketWish::Resume);
                 Turn::GoOn
             }
         }
@@ -329,6 +336,7 @@ impl Control {
         }
         let process = Arc::clone(&self.context.process);
         process.stop();
+        requests::refuse_all(&mut self.requests);
         self.listeners.close_frontends();
         self.engine.stop();
         let config = Arc::clone(&process.objects().config);
