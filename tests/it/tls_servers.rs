@@ -18,6 +18,7 @@ both! {
     the_proxy_header_comes_before_the_handshake,
     the_end_of_one_direction_reaches_a_server,
     checks_speak_tls,
+    scripts_of_checks_speak_tls,
 }
 
 /// A haproxy that ends TLS in front of a server that echoes.
@@ -150,72 +151,21 @@ struct Checked<'a> {
     says: &'a str,
 }
 
-fn checks_speak_tls(kind: Kind) {
-    let (authority, stranger) = (Authority::new(), Authority::new());
-    let crt = authority.issue("db.pem", &["db.example"]);
-    let (server, _echo) = ending(&format!("crt {} alpn x,y", crt.display()));
-    let (strict, _other) = ending(&format!("crt {} strict-sni", crt.display()));
-    let silent = Backend::silent();
-    let garbage = Backend::new(|mut stream| async move {
-        use tokio::io::AsyncWriteExt;
+fn row<'a>(at: SocketAddr, words: &str, rules: &'a str, says: &'a str) -> Checked<'a> {
+    Checked { at, words: words.to_owned(), rules, says }
+}
+
+/// Speaks no TLS, but speaks.
+fn garbage() -> Backend {
+    Backend::new(|mut stream| async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let _ = stream.write_all(b"HTTP/1.0 400 no\r\n\r\n").await;
-        let mut sink = [0; 512];
-        while tokio::io::AsyncReadExt::read(&mut stream, &mut sink).await.is_ok_and(|n| n > 0) {}
-    });
-    let closing = Backend::close();
-    let trust = |authority: &Authority| format!("ssl verify required ca-file {}", authority.ca());
-    let row = |at, words: &str, rules, says| Checked { at, words: words.to_owned(), rules, says };
-    let script = "option tcp-check\ntcp-check connect ssl";
-    let rows = [
-        row(server.addr, "ssl", "", "Layer6 check passed"),
-        row(server.addr, &trust(&authority), "", "Layer6 check passed"),
-        row(
-            server.addr,
-            &trust(&stranger),
-            "",
-            "invalid response, info: \"SSL handshake failure\"",
-        ),
-        row(
-            server.addr,
-            &format!("{} verifyhost other.example", trust(&authority)),
-            "",
-            "info: \"Server presented an SSL certificate different from the configured one\"",
-        ),
-        row(silent.addr, "ssl", "", "reason: Layer6 timeout"),
-        row(garbage.addr, "ssl", "", "Layer6 invalid response, info: \"SSL handshake failure\""),
-        row(closing.addr, "ssl", "", "Layer6 invalid response, info: \"SSL handshake failure\""),
-        row(free_addr(), "ssl", "", "Layer4 connection problem, info: \"Connection refused\""),
-        row(server.addr, "check-ssl", "", "Layer6 check passed"),
-        row(server.addr, "ssl no-check-ssl", "", "Layer4 check passed"),
-        row(strict.addr, "ssl check-sni db.example", "", "Layer6 check passed"),
-        row(strict.addr, "ssl", "", "Layer6 invalid response, info: \"SSL handshake failure\""),
-        row(server.addr, "", script, "Layer6 check passed, info: \"(tcp-check)\""),
-        row(
-            strict.addr,
-            "",
-            "option tcp-check\ntcp-check connect ssl sni db.example",
-            "Layer6 check",
-        ),
-        row(server.addr, "ssl", "option tcp-check\ntcp-check connect", "Layer4 check passed"),
-        row(
-            server.addr,
-            "ssl",
-            "option tcp-check\ntcp-check connect default",
-            "Layer6 check passed",
-        ),
-        row(
-            garbage.addr,
-            "",
-            script,
-            "info: \"SSL handshake failure at step 1 of tcp-check (connect)\"",
-        ),
-        row(
-            server.addr,
-            "check-ssl",
-            "option tcp-check\ntcp-check send hello\ntcp-check expect string hello",
-            "Layer7 check passed",
-        ),
-    ];
+        while stream.read(&mut [0; 512]).await.is_ok_and(|n| n > 0) {}
+    })
+}
+
+/// Starts a proxy with a backend a row and waits for what each check says.
+fn judge(kind: Kind, rows: Vec<Checked<'_>>) {
     let mut scene = Scene::new(kind).defaults("option log-health-checks\ntimeout check 1s");
     let mut expected = Vec::new();
     for (number, Checked { at, words, rules, says }) in rows.into_iter().enumerate() {
@@ -229,4 +179,59 @@ fn checks_speak_tls(kind: Kind) {
     for (server, says) in expected {
         proxy.log.expect(&["Health check for ", &server, says]);
     }
+}
+
+fn checks_speak_tls(kind: Kind) {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let crt = authority.issue("db.pem", &["db.example"]);
+    let (server, _echo) = ending(&format!("crt {}", crt.display()));
+    let (strict, _other) = ending(&format!("crt {} strict-sni", crt.display()));
+    let (silent, garbage, closing) = (Backend::silent(), garbage(), Backend::close());
+    let trust = |authority: &Authority| format!("ssl verify required ca-file {}", authority.ca());
+    let failed = "Layer6 invalid response, info: \"SSL handshake failure\"";
+    let other_name = format!("{} verifyhost other.example", trust(&authority));
+    let differs = "info: \"Server presented an SSL certificate different from the configured one\"";
+    judge(
+        kind,
+        vec![
+            row(server.addr, "ssl", "", "Layer6 check passed"),
+            row(server.addr, &trust(&authority), "", "Layer6 check passed"),
+            row(server.addr, &trust(&stranger), "", failed),
+            row(server.addr, &other_name, "", differs),
+            row(silent.addr, "ssl", "", "reason: Layer6 timeout"),
+            row(garbage.addr, "ssl", "", failed),
+            row(closing.addr, "ssl", "", failed),
+            row(free_addr(), "ssl", "", "Layer4 connection problem, info: \"Connection refused\""),
+            row(server.addr, "check-ssl", "", "Layer6 check passed"),
+            row(server.addr, "ssl no-check-ssl", "", "Layer4 check passed"),
+            row(strict.addr, "ssl check-sni db.example", "", "Layer6 check passed"),
+            row(strict.addr, "ssl", "", failed),
+        ],
+    );
+}
+
+fn scripts_of_checks_speak_tls(kind: Kind) {
+    let authority = Authority::new();
+    let crt = authority.issue("db.pem", &["db.example"]);
+    let (server, _echo) = ending(&format!("crt {}", crt.display()));
+    let (strict, _other) = ending(&format!("crt {} strict-sni", crt.display()));
+    let garbage = garbage();
+    let script = |rules: &str| format!("option tcp-check\n{}", rules.replace("; ", "\n"));
+    let connect = script("tcp-check connect ssl");
+    let named = script("tcp-check connect ssl sni db.example");
+    let plain = script("tcp-check connect");
+    let default = script("tcp-check connect default");
+    let echo = script("tcp-check send hello; tcp-check expect string hello");
+    let place = "info: \"SSL handshake failure at step 1 of tcp-check (connect)\"";
+    judge(
+        kind,
+        vec![
+            row(server.addr, "", &connect, "Layer6 check passed, info: \"(tcp-check)\""),
+            row(strict.addr, "", &named, "Layer6 check passed"),
+            row(server.addr, "ssl", &plain, "Layer4 check passed"),
+            row(server.addr, "ssl", &default, "Layer6 check passed"),
+            row(garbage.addr, "", &connect, place),
+            row(server.addr, "check-ssl", &echo, "Layer7 check passed"),
+        ],
+    );
 }
