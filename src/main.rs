@@ -8,6 +8,7 @@ use evenkeel::app::load::{CLAIMED_VERSION, Sources, environment, facts};
 use evenkeel::app::{self, Ended, Options};
 use evenkeel::cli::haproxy::{Flags, Mistake, USAGE, Version};
 use evenkeel::cli::{self, Command, Own, Usage};
+use evenkeel::config::diag::Look;
 use evenkeel::config::{Language, export};
 use evenkeel::{demo, sys, telemetry};
 use tracing_subscriber::filter::LevelFilter;
@@ -79,6 +80,7 @@ fn haproxy(flags: Flags) -> ExitCode {
 fn serve(options: &Options) -> ExitCode {
     let loaded = options.sources.load();
     loaded.print();
+    let startup_log = loaded.text(Look::Plain);
     let refused = options.zero_warning && loaded.report.has_warnings();
     let Some(config) = loaded.config.filter(|_| !refused) else {
         tracing::error!("config : Fatal errors found in configuration.");
@@ -88,7 +90,7 @@ fn serve(options: &Options) -> ExitCode {
         tracing::error!("No enabled listener found (check for 'bind' directives)! Exiting.");
         return ExitCode::from(FAILED);
     }
-    match app::run(config, options) {
+    match app::run(config, &Options { startup_log, ..options.clone() }) {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Signal(signal)) => sys::process::die_by(signal),
         Err(error) => {

@@ -72,6 +72,8 @@ pub struct Options {
     pub terminate: Vec<i32>,
     /// The program's name in log lines.
     pub program: String,
+    /// What loading the configuration had to say, for `show startup-logs`.
+    pub startup_log: String,
 }
 
 impl Options {
@@ -232,7 +234,11 @@ impl Control {
         let context = Arc::new(Context { process: Arc::new(process), bus });
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
-        let commands = cli::Shared::new(Arc::clone(&context.process), context.bus.clone());
+        let commands = cli::Shared::new(
+            Arc::clone(&context.process),
+            context.bus.clone(),
+            options.startup_log.clone(),
+        );
         let mut control = Self {
             sources: options.sources.clone(),
             context,

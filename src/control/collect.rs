@@ -7,6 +7,7 @@ use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, Load, Pipes, ServerStatus, Snapshot, Times,
 };
 use crate::config::model::{Balance, ServerAddr};
+use crate::config::{CLAIMED_DATE, CLAIMED_VERSION};
 use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
@@ -57,6 +58,8 @@ fn process_row(
     };
     snapshot::Process {
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        claimed_version: CLAIMED_VERSION,
+        claimed_date: CLAIMED_DATE,
         pid: std::process::id(),
         node: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         started: wall.checked_sub(uptime).unwrap_or(wall),
@@ -157,6 +160,7 @@ fn server_row(server: &Server, now: Instant, uptime: Duration) -> snapshot::Serv
         id: settings.id,
         address: address(&settings.address),
         status,
+        status_text: health.status(),
         backup: settings.backup,
         throttle_percent: None,
         used_connections: server.service.traffic.sessions.current(),

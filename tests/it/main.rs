@@ -10,6 +10,7 @@
 mod harness;
 
 mod api;
+mod api_show;
 mod balance;
 mod check_comments;
 mod checks;

@@ -3,11 +3,17 @@
 use std::fmt;
 use std::pin::Pin;
 
-use super::{Answer, Call, Client, basics};
+use super::{Answer, Call, Client, basics, show_events, show_process, show_servers, show_stat};
 use crate::config::model::Level;
 
 /// The families of commands. `help` shows them sorted by name, the basic ones last.
-static FAMILIES: &[&[Command]] = &[basics::SETTINGS];
+static FAMILIES: &[&[Command]] = &[
+    basics::SETTINGS,
+    show_events::COMMANDS,
+    show_process::COMMANDS,
+    show_servers::COMMANDS,
+    show_stat::COMMANDS,
+];
 
 /// A command.
 #[derive(Clone, Copy, Debug)]
