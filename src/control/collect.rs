@@ -11,6 +11,7 @@ use crate::config::{CLAIMED_DATE, CLAIMED_VERSION};
 use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
+use crate::state::frontend::Phase;
 use crate::state::{Backend, Frontend, Process, Server};
 use crate::telemetry::bus::Bus;
 
@@ -92,7 +93,12 @@ fn process_row(
 
 fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> snapshot::Frontend {
     let route = frontend.route();
-    let status = if process.is_stopping() { FrontendStatus::Stopped } else { FrontendStatus::Open };
+    let status = match frontend.phase() {
+        _ if process.is_stopping() => FrontendStatus::Stopped,
+        Phase::Open => FrontendStatus::Open,
+        Phase::Paused => FrontendStatus::Paused,
+        Phase::Stopped => FrontendStatus::Stopped,
+    };
     let sessions = load(&frontend.traffic, Some(frontend.gate.limit()), uptime);
     snapshot::Frontend {
         name: Arc::clone(&frontend.name),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::Spanned;
 
-use super::{CheckKind, CheckSettings, Field, Keepalive, Log};
+use super::{CheckKind, CheckSettings, Field, Keepalive, Log, Tls};
 
 /// A `backend`, or the back half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +122,8 @@ pub struct Server {
     pub send_proxy: Field<String>,
     /// `tcp-ut`.
     pub tcp_ut: Field<Duration>,
+    /// `ssl` and what goes with it.
+    pub tls: Box<Tls>,
 }
 
 impl Server {
@@ -143,6 +145,7 @@ impl Server {
             on_marked_up: None,
             send_proxy: None,
             tcp_ut: None,
+            tls: Box::default(),
         }
     }
 }

@@ -19,13 +19,21 @@
 pub mod answer;
 mod basics;
 mod converse;
-pub mod find;
+mod end;
+mod frontends;
+mod limits;
 mod line;
+mod move_server;
+mod object;
+mod removal;
+mod set_server;
 mod show_events;
 mod show_process;
 mod show_servers;
 mod show_stat;
 mod table;
+mod wait;
+mod weight;
 mod wire;
 
 use std::sync::Arc;

@@ -1,12 +1,12 @@
-//! `show servers …`, `show backend`, `get weight`: what is known of servers beside their figures.
+//! `show servers …`, `show backend`: what is known of servers beside their figures.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Answer, Call, Command, Mode, Run, find};
+use super::{Answer, Call, Command, Mode, Run};
 use crate::clock;
-use crate::config::model::{self, Level, LogLevel, ServerAddr};
+use crate::config::model::{self, Level, ServerAddr};
 use crate::pure::health::verdict::Class;
 use crate::pure::health::{Health, Standing};
 use crate::state::{Backend, Server};
@@ -45,14 +45,6 @@ pub(super) static COMMANDS: &[Command] = &[
                 answer.line(&backend.name);
             }
         }),
-    },
-    Command {
-        name: "get weight",
-        args: "<backend>/<server>",
-        help: "tell the weight of a server",
-        level: Level::User,
-        mode: Mode::Usual,
-        run: Run::Now(get_weight),
     },
 ];
 
@@ -106,14 +98,14 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
     let health = server.health();
     let (address, port) = endpoint(&settings.address);
     let since = now.saturating_duration_since(health.last_change()).as_secs();
-    let weight = settings.weight.value();
+    let (weight, initial) = (settings.weight.value(), server.configured().weight.value());
     let name = settings.hostname.as_deref().unwrap_or("-");
     let check = settings.check.as_ref();
     let check_port = check.and_then(|check| check.port).map_or(0, std::num::NonZeroU16::get);
     let check_addr = check.and_then(|check| check.addr).as_ref().map(SocketAddr::ip);
     let check_addr = check_addr.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
     format!(
-        "{} {} {} {} {address} {} {} {weight} {weight} {since} {} 0 0 0 {name} {port} - 0 \
+        "{} {} {} {} {address} {} {} {weight} {initial} {since} {} 0 0 0 {name} {port} - 0 \
          {check_port} {check_addr} - 0",
         backend.settings().id.0,
         backend.name,
@@ -170,14 +162,4 @@ fn conn(backend: &Backend, server: &Server) -> String {
         backend.settings().id.0,
         settings.id.0
     )
-}
-
-fn get_weight(call: &mut Call<'_>, answer: &mut Answer<'_>) {
-    match find::server(&call.shared.process, call.arg(0)) {
-        Ok((_, server)) => {
-            let weight = server.settings().weight.value();
-            answer.say(LogLevel::Info, format_args!("{weight} (initial {weight})"));
-        }
-        Err(message) => answer.refuse(message),
-    }
 }
