@@ -72,10 +72,11 @@ fn names(csv: &str) -> Vec<String> {
     names.filter(|name| !name.starts_with("stats/")).collect()
 }
 
+/// Checks columns written as `name=value`, separated by blanks.
 #[track_caller]
-fn expect(row: &Row, wanted: &[(&str, &str)]) {
-    for (name, value) in wanted {
-        assert_eq!(row[*name], *value, "{name} of {row:?}");
+fn expect(row: &Row, wanted: &str) {
+    for (name, value) in wanted.split_whitespace().filter_map(|word| word.split_once('=')) {
+        assert_eq!(row[name], value, "{name} of {row:?}");
     }
 }
 
@@ -102,114 +103,39 @@ fn stat_has_a_row_for_everything_in_order(kind: Kind) {
     assert!(columns.contains(&"-"));
 }
 
+const FRONTEND: &str = "slim=200 stot=3 dreq=0 ereq=0 status=OPEN pid=1 iid=2 sid=0 type=0 \
+    rate_lim=0 mode=tcp conn_tot=3 qcur= weight= econ= lastsess= addr= algo= lbtot= eint=0 \
+    req_tot=0 chkdown=";
+
+const CHECKED: &str = "qcur=0 scur=0 slim=10 stot=3 dreq= econ=0 wretr=0 status=UP weight=7 \
+    uweight=7 act=1 bck=0 chkfail=0 chkdown=0 downtime=0 iid=3 sid=1 lbtot=3 type=2 check_code= \
+    check_rise=2 check_fall=3 check_health=4 connect=3 rate_lim= throttle= qlimit= last_chk= \
+    cookie= algo=";
+
+const UNCHECKED: &str =
+    "slim= act=0 bck=1 chkfail= chkdown= check_status= stot=0 lastsess=-1 sid=2";
+
+const BACKEND: &str = "slim=50 stot=3 dreq=0 ereq= status=UP weight=7 act=1 bck=1 chkfail= \
+    chkdown=0 type=1 algo=leastconn lbtot=3 comp_in=0 addr= uweight=7";
+
 fn stat_shows_what_was_served(kind: Kind) {
     let scenery = scenery(kind);
     for _ in 0..3 {
         assert_eq!(served_by(scenery.proxy.addr).unwrap(), "s1");
     }
-    scenery.proxy.log.expect(&["fe be/s1 "]);
-    let served =
-        || Some(table(&scenery.api.ask("show stat"))).filter(|t| t["fe/FRONTEND"]["scur"] == "0");
-    let table = eventually("the sessions ended", served);
-    let address = format!("127.0.0.1:{}", scenery.port);
-    let wanted = [
-        ("slim", "200"),
-        ("stot", "3"),
-        ("dreq", "0"),
-        ("ereq", "0"),
-        ("status", "OPEN"),
-        ("pid", "1"),
-        ("iid", "2"),
-        ("sid", "0"),
-        ("type", "0"),
-        ("rate_lim", "0"),
-        ("mode", "tcp"),
-        ("conn_tot", "3"),
-        ("qcur", ""),
-        ("weight", ""),
-        ("econ", ""),
-        ("lastsess", ""),
-        ("addr", ""),
-        ("algo", ""),
-        ("lbtot", ""),
-        ("eint", "0"),
-        ("req_tot", "0"),
-        ("chkdown", ""),
-    ];
-    expect(&table["fe/FRONTEND"], &wanted);
-    let wanted = [
-        ("qcur", "0"),
-        ("scur", "0"),
-        ("slim", "10"),
-        ("stot", "3"),
-        ("dreq", ""),
-        ("econ", "0"),
-        ("wretr", "0"),
-        ("status", "UP"),
-        ("weight", "7"),
-        ("uweight", "7"),
-        ("act", "1"),
-        ("bck", "0"),
-        ("chkfail", "0"),
-        ("chkdown", "0"),
-        ("downtime", "0"),
-        ("iid", "3"),
-        ("sid", "1"),
-        ("lbtot", "3"),
-        ("type", "2"),
-        ("check_code", ""),
-        ("check_desc", "Layer4 check passed"),
-        ("check_rise", "2"),
-        ("check_fall", "3"),
-        ("check_health", "4"),
-        ("addr", &address),
-        ("connect", "3"),
-        ("rate_lim", ""),
-        ("throttle", ""),
-        ("qlimit", ""),
-        ("last_chk", ""),
-        ("cookie", ""),
-        ("algo", ""),
-    ];
-    let be = || {
-        Some(self::table(&scenery.api.ask("show stat")))
-            .filter(|t| t["be/s1"]["check_health"] == "4")
-    };
-    expect(&eventually("the server is fully up", be)["be/s1"], &wanted);
-    let wanted = [
-        ("slim", ""),
-        ("status", "no check"),
-        ("act", "0"),
-        ("bck", "1"),
-        ("chkfail", ""),
-        ("chkdown", ""),
-        ("check_status", ""),
-        ("stot", "0"),
-        ("lastsess", "-1"),
-        ("sid", "2"),
-    ];
-    expect(&table["be/s2"], &wanted);
-    let wanted = [("status", "MAINT"), ("chkfail", "0"), ("check_status", ""), ("check_rise", "")];
-    expect(&table["be/s3"], &wanted);
-    let wanted = [
-        ("slim", "50"),
-        ("stot", "3"),
-        ("dreq", "0"),
-        ("ereq", ""),
-        ("status", "UP"),
-        ("weight", "7"),
-        ("act", "1"),
-        ("bck", "1"),
-        ("chkfail", ""),
-        ("chkdown", "0"),
-        ("type", "1"),
-        ("algo", "leastconn"),
-        ("lbtot", "3"),
-        ("comp_in", "0"),
-        ("addr", ""),
-        ("uweight", "7"),
-    ];
-    expect(&table["be/BACKEND"], &wanted);
+    let rows = eventually("the sessions ended and the server is fully up", || {
+        let rows = table(&scenery.api.ask("show stat"));
+        let at_rest = rows["fe/FRONTEND"]["scur"] == "0" && rows["be/s1"]["scur"] == "0";
+        (at_rest && rows["be/s1"]["check_health"] == "4").then_some(rows)
+    });
+    expect(&rows["fe/FRONTEND"], FRONTEND);
+    expect(&rows["be/s1"], CHECKED);
+    assert_eq!(rows["be/s1"]["addr"], format!("127.0.0.1:{}", scenery.port));
+    assert_eq!(rows["be/s1"]["check_desc"], "Layer4 check passed");
+    expect(&rows["be/s2"], UNCHECKED);
+    assert_eq!(rows["be/s2"]["status"], "no check");
+    expect(&rows["be/s3"], "status=MAINT chkfail=0 check_status= check_rise=");
+    expect(&rows["be/BACKEND"], BACKEND);
 }
 
 fn stat_shows_a_server_that_is_down(kind: Kind) {
@@ -219,21 +145,13 @@ fn stat_shows_a_server_that_is_down(kind: Kind) {
         .backend("server s1 127.0.0.1:1 check inter 50 fall 1")
         .start();
     let down = || Some(table(&api.ask("show stat"))).filter(|t| t["be/s1"]["status"] == "DOWN");
-    let table = eventually("the server is down", down);
-    let status = table["be/s1"]["check_status"].trim_start_matches("* ");
-    assert_eq!(status, "L4CON");
-    let wanted = [
-        ("chkdown", "1"),
-        ("chkfail", "1"),
-        ("weight", "1"),
-        ("act", "1"),
-        ("check_health", "0"),
-        ("check_desc", "Layer4 connection problem"),
-        ("last_chk", "Connection refused"),
-    ];
-    expect(&table["be/s1"], &wanted);
-    let wanted = [("status", "DOWN"), ("weight", "0"), ("act", "0"), ("chkdown", "1")];
-    expect(&table["be/BACKEND"], &wanted);
+    let rows = eventually("the server is down", down);
+    let server = &rows["be/s1"];
+    assert_eq!(server["check_status"].trim_start_matches("* "), "L4CON");
+    assert_eq!(server["check_desc"], "Layer4 connection problem");
+    assert_eq!(server["last_chk"], "Connection refused");
+    expect(server, "chkdown=1 chkfail=1 weight=1 act=1 check_health=0");
+    expect(&rows["be/BACKEND"], "status=DOWN weight=0 act=0 chkdown=1");
 }
 
 fn stat_filters_rows(kind: Kind) {
