@@ -5,6 +5,7 @@
 //! every decision can be tested by a table, a property or a seeded simulation. Verbs: `handle_*`
 //! for what happened, `next_*` for what to do and when to ask again, nouns for queries.
 
+pub mod asked;
 pub mod balance;
 pub mod health;
 pub mod id;

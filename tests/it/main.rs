@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod agent;
 mod balance;
 mod check_comments;
 mod checks;
@@ -26,6 +27,7 @@ mod log_options;
 mod metrics;
 mod mysql;
 mod native;
+mod observe;
 mod pgsql;
 mod protocol_checks;
 mod proxy_protocol;
