@@ -10,6 +10,7 @@
 mod harness;
 
 mod agent;
+mod api;
 mod balance;
 mod check_comments;
 mod checks;

@@ -28,7 +28,13 @@ pub(super) fn lower(line: &Line, cx: &mut Context<'_>) -> Option<Bind> {
     Some(bind)
 }
 
-fn apply(option: &str, word: &Word, args: &mut Args<'_>, bind: &mut Bind, cx: &mut Context<'_>) {
+pub(super) fn apply(
+    option: &str,
+    word: &Word,
+    args: &mut Args<'_>,
+    bind: &mut Bind,
+    cx: &mut Context<'_>,
+) {
     match option {
         "name" => bind.name = args.text(option, "a name", cx),
         "maxconn" => bind.maxconn = args.number(option, cx),

@@ -14,6 +14,7 @@
 
 mod backend;
 mod check;
+mod commands;
 mod frontend;
 mod global;
 
@@ -22,6 +23,7 @@ pub use check::{
     AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, Header, HttpCheck, HttpExpect,
     HttpMatch, Pattern, Step,
 };
+pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
 

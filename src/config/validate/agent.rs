@@ -63,8 +63,10 @@ impl Context<'_> {
         match word.value.as_str() {
             "layer4" => {}
             "layer7" => {
-                self.report.alert(word.span, format!("{what}: 'layer7' is only observed in HTTP"));
+                let message = format!("{what}: 'layer7' is ignored: it is only observed in HTTP");
+                self.report.warning(word.span, message);
                 self.report.help("'layer4' counts connections that fail");
+                return None;
             }
             _ => {
                 self.word("observe", &raw.observe, &[("layer4", ())]);

@@ -106,7 +106,7 @@ fn numbers_and_words_of_backends() {
         (
             "server",
             "check = true, observe = \"layer7\"",
-            "server 'b/s': 'layer7' is only observed in HTTP",
+            "server 'b/s': 'layer7' is ignored: it is only observed in HTTP",
         ),
         (
             "server",
