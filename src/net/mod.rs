@@ -9,3 +9,4 @@ pub mod listen;
 pub mod probe_socket;
 pub mod relay;
 pub mod stream;
+pub mod tls;

@@ -11,6 +11,8 @@ mod harness;
 
 mod agent;
 mod api;
+mod api_effects;
+mod api_set;
 mod balance;
 mod check_comments;
 mod checks;
@@ -37,3 +39,5 @@ mod relay;
 mod sessions;
 mod socket_options;
 mod timeouts;
+mod tls;
+mod tls_servers;

@@ -1,7 +1,7 @@
 //! Pure: frontends and listening sockets as TOML.
 
 use super::text::{Pairs, duration, list, quote};
-use super::{keepalive, log, timeout, unix_text, word};
+use super::{keepalive, log, timeout, tls, unix_text, word};
 use crate::config::model::{
     Bind, ClientTimeouts, Frontend, Global, ListenAddr, LogFormat, UnixPermissions,
 };
@@ -39,6 +39,7 @@ fn client_timeouts(timeouts: &ClientTimeouts) -> Pairs {
     let mut pairs = Pairs::default();
     timeout(&mut pairs, "client", timeouts.client, None);
     timeout(&mut pairs, "client_fin", timeouts.client_fin, timeouts.client);
+    timeout(&mut pairs, "client_hs", timeouts.client_hs, timeouts.client);
     pairs
 }
 
@@ -100,5 +101,6 @@ pub(super) fn bind_pairs(first: &Bind, address: &str, rule: BacklogRule) -> Pair
     pairs.maybe("mode", mode.map(|mode| format!("\"{mode:o}\"")));
     pairs.maybe("user", user.as_ref().map(|user| quote(user)));
     pairs.maybe("group", group.as_ref().map(|group| quote(group)));
+    tls::bind(&mut pairs, first.tls.as_deref());
     pairs
 }

@@ -9,6 +9,7 @@ mod check;
 mod commands;
 mod frontend;
 mod text;
+mod tls;
 
 #[cfg(test)]
 mod tests;

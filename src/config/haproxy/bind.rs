@@ -35,6 +35,9 @@ pub(super) fn apply(
     bind: &mut Bind,
     cx: &mut Context<'_>,
 ) {
+    if super::tls::option(option, word, args, &mut bind.tls, cx) {
+        return;
+    }
     match option {
         "name" => bind.name = args.text(option, "a name", cx),
         "maxconn" => bind.maxconn = args.number(option, cx),

@@ -336,11 +336,7 @@ impl Reader {
             "tunnel" => &mut server.tunnel,
             "queue" => &mut server.queue,
             "check" => &mut server.check,
-            _ => {
-                cx.report
-                    .warning(line.span, "'timeout client-hs' is ignored: 'timeout client' counts");
-                return;
-            }
+            _ => &mut client.client_hs,
         };
         set(field, value);
     }

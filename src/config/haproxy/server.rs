@@ -69,7 +69,8 @@ fn options(
                 args.skip(1);
             }
             Some(Effect::Applies) => {
-                if !check_option(&option, word, args, &mut server.check_settings, cx)
+                if !super::tls::option(&option, word, args, &mut server.tls, cx)
+                    && !check_option(&option, word, args, &mut server.check_settings, cx)
                     && !agent_option(&option, word, args, &mut server.agent, cx)
                 {
                     server_option(&option, word, args, server, cx);

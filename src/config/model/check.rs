@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use super::{CheckKind, InitState, OnError, ProxyHeader};
+use super::{CheckKind, InitState, OnError, ProxyHeader, ServerTls};
 
 /// The health check of one server.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub struct Check {
     pub port: Option<NonZeroU16>,
     /// PROXY header sent first.
     pub send_proxy: Option<ProxyHeader>,
+    /// Asked over TLS.
+    pub tls: Option<Box<ServerTls>>,
 }
 
 /// The agent of one server: an auxiliary check beside the health check.

@@ -10,6 +10,7 @@ mod commands;
 mod frontend;
 mod global;
 mod socket;
+mod tls;
 
 pub use crate::pure::balance::Algorithm as Balance;
 pub use crate::pure::health::InitState;
@@ -28,6 +29,7 @@ pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
+pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::Spanned;
 
-use super::{AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log};
+use super::{AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Tls};
 
 /// A `backend`, or the back half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,6 +130,8 @@ pub struct Server {
     pub send_proxy: Field<String>,
     /// `tcp-ut`.
     pub tcp_ut: Field<Duration>,
+    /// `ssl` and what goes with it.
+    pub tls: Box<Tls>,
 }
 
 impl Server {
@@ -155,6 +157,7 @@ impl Server {
             on_marked_up: None,
             send_proxy: None,
             tcp_ut: None,
+            tls: Box::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use haproxy_compat::span::Spanned;
 
 use super::table::{Table, Value, span_of};
+use super::tls::Side;
 use super::values::Decoder;
 use crate::config::raw::{Bind, ClientTimeouts, Field, Frontend, Keepalive};
 
@@ -58,6 +59,7 @@ impl Decoder<'_> {
         let timeouts = ClientTimeouts {
             client: self.timeout(&mut table, "client"),
             client_fin: self.timeout(&mut table, "client_fin"),
+            client_hs: self.timeout(&mut table, "client_hs"),
         };
         if table.is_defaults {
             table.allow(&SERVER_TIMEOUTS);
@@ -127,6 +129,7 @@ impl Decoder<'_> {
             mode: self.mode(t),
             user: self.string(t, "user"),
             group: self.string(t, "group"),
+            tls: self.tls(t, Side::Bind),
             ..Bind::new(Spanned::new(String::new(), t.span))
         };
         if address.is_none() && t.own_key("address", self.file).is_none() {

@@ -12,6 +12,7 @@ mod frontend;
 mod global;
 mod syntax;
 mod table;
+mod tls;
 mod values;
 
 #[cfg(test)]

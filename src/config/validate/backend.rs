@@ -208,6 +208,10 @@ impl Context<'_> {
         let agent = self.server_agent(&raw.agent, &what, check);
         let observe = self.observe(raw, &what);
         let check = self.server_check(raw, &what, port, send_proxy, check);
+        let tls = match &raw.tls.on {
+            Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
+            _ => None,
+        };
         let (address, hostname) = target?;
         Some(Server {
             name,
@@ -225,6 +229,7 @@ impl Context<'_> {
             on_marked_up: up.unwrap_or_default(),
             send_proxy,
             tcp_ut,
+            tls,
         })
     }
 

@@ -13,6 +13,7 @@ mod expect;
 mod frontend;
 mod global;
 mod number;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use self::context::Context;
 pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
+pub(super) use self::tls::VERIFY;
 use super::model::{Config, ListenAddr};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;

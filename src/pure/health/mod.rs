@@ -378,6 +378,11 @@ impl Health {
         self.flips
     }
 
+    /// Forgets failures, detections and flips (`clear counters all`).
+    pub fn clear_counters(&mut self) {
+        (self.failed_checks, self.detections, self.flips) = (0, 0, 0);
+    }
+
     /// Takes new flags; checks pause in maintenance and start over after it, as `init-state` says.
     fn apply(&mut self, now: Instant, admin: Admin) -> Option<Transition> {
         let was_maint = self.admin.is_maint();

@@ -193,6 +193,7 @@ fn bind() -> impl Strategy<Value = Bind> {
             unix: unix
                 .map(|(mode, user, group)| UnixPermissions { mode, user, group })
                 .unwrap_or_default(),
+            tls: None,
         },
     )
 }
@@ -244,7 +245,11 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
             binds,
             backend: backend.map(|name| Name::new(&name).unwrap()),
             maxconn: rare.0,
-            timeouts: ClientTimeouts { client: rare.1, client_fin: rare.2 },
+            timeouts: ClientTimeouts {
+                client: rare.1,
+                client_fin: rare.2,
+                client_hs: rare.2.or(rare.1),
+            },
             keepalive: rare.3,
             nolinger: flags[0],
             log: SessionLog {
@@ -398,6 +403,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 },
                 send_proxy: rare.3,
                 tcp_ut: rare.4,
+                tls: None,
             }
         },
     )

@@ -55,6 +55,7 @@ pub(super) fn check() -> impl Strategy<Value = Check> {
                     addr,
                     port,
                     send_proxy: header,
+                    tls: None,
                 }
             },
         )
