@@ -5,8 +5,8 @@
 //! every decision can be tested by a table, a property or a seeded simulation. Verbs: `handle_*`
 //! for what happened, `next_*` for what to do and when to ask again, nouns for queries.
 
-pub mod asked;
 pub mod acl;
+pub mod asked;
 pub mod balance;
 pub mod hash;
 pub mod health;
