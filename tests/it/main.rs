@@ -9,9 +9,11 @@
 
 mod harness;
 
+mod agent;
 mod api;
 mod api_effects;
 mod api_set;
+mod api_show;
 mod balance;
 mod check_comments;
 mod checks;
@@ -29,6 +31,7 @@ mod log_options;
 mod metrics;
 mod mysql;
 mod native;
+mod observe;
 mod pgsql;
 mod protocol_checks;
 mod proxy_protocol;
