@@ -100,7 +100,7 @@ fn serve(options: &Options) -> ExitCode {
     }
 }
 
-/// Says every mistake, and what the process would miss on this system.
+/// Says every mistake.
 fn check(sources: &Sources) -> ExitCode {
     let loaded = sources.load();
     loaded.print();
@@ -108,13 +108,6 @@ fn check(sources: &Sources) -> ExitCode {
         tell("Fatal errors found in configuration");
         return ExitCode::from(FAILED);
     };
-    if let Err(missing) = app::check_system(config) {
-        for missing in missing {
-            tell(&missing);
-        }
-        tell("Fatal errors found in configuration");
-        return ExitCode::from(FAILED);
-    }
     if !config.has_listener() {
         eprintln!("Configuration file has no error but will not start (no listener) => exit(2).");
         return ExitCode::from(CANNOT);

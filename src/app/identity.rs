@@ -13,7 +13,7 @@ pub(super) struct Identity {
     gid: Option<u32>,
 }
 
-/// Looks the names up, as HAProxy does while it reads the file.
+/// Looks the names up again, which the load has found.
 ///
 /// # Errors
 /// One sentence for each name the system does not know.
@@ -24,7 +24,7 @@ pub(super) fn look_up(global: &Global) -> Result<Identity, Vec<String>> {
         let found = lookup(name);
         if found.is_none() {
             errors.push(format!(
-                "cannot find {kind} id for '{name}': create it, or remove the line '{kind} {name}'"
+                "cannot find {kind} id for '{name}': it is gone since the file was read"
             ));
         }
         found

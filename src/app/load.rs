@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, IsTerminal};
-use std::net::{IpAddr, ToSocketAddrs};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -15,9 +14,6 @@ use haproxy_compat::source::SourceMap;
 use crate::config::diag::{self, Look};
 use crate::config::model::Config;
 use crate::config::{self, Language, Surroundings};
-
-/// Largest configuration file. Nobody writes one by hand; more is a mistake (a log, a device).
-const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The HAProxy version whose language is understood, for `version_atleast()`.
 pub const CLAIMED_VERSION: &str = "3.2.0";
@@ -69,7 +65,7 @@ impl Sources {
             self.language,
             &sources,
             &mut Surroundings {
-                resolve: &mut resolve,
+                world: &mut super::world::System,
                 environment: &mut environment,
                 facts: &facts(),
             },
@@ -121,14 +117,8 @@ fn is_config(name: &OsString) -> bool {
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    use io::Read;
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 64 MiB"));
-    }
     // Comments in other encodings are common; what is not UTF-8 becomes U+FFFD.
-    Ok(String::from_utf8(bytes)
+    Ok(String::from_utf8(super::world::read(path)?)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
@@ -166,13 +156,6 @@ pub fn facts() -> Facts {
         features: words(&["EPOLL", "GETADDRINFO", "LINUX_SPLICE", "PROMEX", "THREAD"]),
         enabled: words(&["POLL", "EPOLL", "SPLICE", "GETADDRINFO", "REUSEPORT"]),
         ssl_library: None,
-    }
-}
-
-fn resolve(host: &str) -> Result<Vec<IpAddr>, String> {
-    match (host, 0).to_socket_addrs() {
-        Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
-        Err(error) => Err(error.to_string()),
     }
 }
 

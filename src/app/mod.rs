@@ -19,6 +19,7 @@ mod objects;
 mod reload;
 mod signals;
 mod workers;
+mod world;
 
 use std::fs;
 use std::io;
@@ -110,14 +111,6 @@ struct Prepared {
     identity: identity::Identity,
     plan: Plan,
     opened: Vec<listeners::Opened>,
-}
-
-/// Checks what a configuration asks of the system without opening anything: users and groups.
-///
-/// # Errors
-/// One sentence for each thing that is missing.
-pub fn check_system(config: &Config) -> Result<(), Vec<String>> {
-    identity::look_up(&config.global).map(|_| ())
 }
 
 /// Runs `config` until a signal ends it.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! **Architecture invariant.** Nothing here does I/O or knows the process: files, the environment
-//! and the resolver are arguments ([`Surroundings`]). Every stage reports what is wrong and goes on,
+//! and the resolver are arguments ([`Surroundings`], [`world::World`]). Every stage reports what is wrong and goes on,
 //! so that one load shows all mistakes; [`diag`] renders them.
 
 pub mod defaults;
@@ -21,19 +21,17 @@ mod suggest;
 mod toml;
 mod units;
 mod validate;
+pub mod world;
 
 #[cfg(test)]
 mod tests;
-
-use std::net::IpAddr;
 
 use haproxy_compat::cond::Facts;
 use haproxy_compat::diag::Report;
 use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
-/// Turns a host name into its addresses, best first; the error says why there is none.
-pub type Resolve<'a> = dyn FnMut(&str) -> Result<Vec<IpAddr>, String> + 'a;
+use self::world::World;
 
 /// What a configuration is written in. All files of a load are written in one language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +44,8 @@ pub enum Language {
 
 /// What a load asks of the world around it.
 pub struct Surroundings<'a> {
-    /// Resolves host names; each is asked for once a load.
-    pub resolve: &'a mut Resolve<'a>,
+    /// Host names, files and accounts.
+    pub world: &'a mut dyn World,
     /// Variables of `haproxy.cfg`; `setenv` and its kin change them.
     pub environment: &'a mut Environment,
     /// What conditions in `haproxy.cfg` are answered from.
@@ -67,7 +65,7 @@ pub fn load(
         Language::Haproxy => Some(read_haproxy(sources, surroundings, &mut report)),
     };
     let config =
-        raw.and_then(|raw| validate::validate(&raw, &mut *surroundings.resolve, &mut report));
+        raw.and_then(|raw| validate::validate(&raw, &mut *surroundings.world, &mut report));
     (config, report)
 }
 

@@ -27,7 +27,7 @@ fn load_texts(language: Language, texts: &[&str]) -> (Option<model::Config>, Rep
         false => Err("no such host".to_owned()),
     };
     let mut surroundings = Surroundings {
-        resolve: &mut resolve,
+        world: &mut resolve,
         environment: &mut Environment::new(),
         facts: &no_facts(),
     };

@@ -193,9 +193,7 @@ fn exit_codes_and_lines_are_haproxys() {
             ));
         }
         let (their, ours) = (refused_line(&said), refused_line(&output));
-        // Accounts are looked up when the file is read already, which names no line here.
-        let is_account = matches!(name, "unknown user" | "unknown group");
-        if their.is_some() && their != ours && !is_account {
+        if their.is_some() && their != ours {
             differing.push(format!("{name}: line {their:?}, not {ours:?}\n{said}\n{output}"));
         }
     }

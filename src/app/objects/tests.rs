@@ -25,7 +25,7 @@ fn config(servers: &str) -> Arc<Config> {
         format!("backend be\nmode tcp\ntimeout connect 1s\ntimeout server 1s\n{servers}"),
     );
     let surroundings = &mut Surroundings {
-        resolve: &mut |_| Err("no such host".to_owned()),
+        world: &mut |_: &str| Err("no such host".to_owned()),
         environment: &mut Environment::new(),
         facts: &facts(),
     };

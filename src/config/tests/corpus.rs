@@ -33,7 +33,7 @@ fn read(name: &str) -> (Config, Vec<String>) {
         _ => Err("no such host".to_owned()),
     };
     let mut surroundings = Surroundings {
-        resolve: &mut resolve,
+        world: &mut resolve,
         environment: &mut Environment::new(),
         facts: &no_facts(),
     };

@@ -12,11 +12,11 @@ use haproxy_compat::addr::{Address, Endpoint, Family, Host, PortSpec, Transport}
 use haproxy_compat::diag::Report;
 use haproxy_compat::span::{Span, Spanned};
 
-use crate::config::Resolve;
 use crate::config::defaults::{DURATION_MAX, LISTENERS_MAX, UNIX_PATH_MAX_BYTES};
 use crate::config::model::LogFraming;
 use crate::config::raw::{Dialect, Field};
 use crate::config::suggest::did_you_mean;
+use crate::config::world::{Account, World};
 use crate::pure::id::Name;
 
 /// The state of one validation.
@@ -27,7 +27,8 @@ pub(super) struct Context<'a> {
     pub(super) dialect: Dialect,
     /// The framing of log targets without a `format`.
     pub(super) framing: LogFraming,
-    resolve: &'a mut Resolve<'a>,
+    /// Where host names, files and accounts are looked up.
+    pub(super) world: &'a mut dyn World,
     /// What each host name was resolved to: every name is asked for once.
     resolved: HashMap<String, Result<Vec<IpAddr>, String>>,
     /// Values that were complained about: many servers may share one.
@@ -37,16 +38,12 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(
-        dialect: Dialect,
-        resolve: &'a mut Resolve<'a>,
-        report: &'a mut Report,
-    ) -> Self {
+    pub(super) fn new(dialect: Dialect, world: &'a mut dyn World, report: &'a mut Report) -> Self {
         Self {
             report,
             dialect,
             framing: LogFraming::default(),
-            resolve,
+            world,
             resolved: HashMap::new(),
             refused: HashSet::new(),
             listeners_left: LISTENERS_MAX,
@@ -93,6 +90,17 @@ impl<'a> Context<'a> {
         let help = format!("write {} to {}", range.start(), range.end());
         self.refuse(field.span, message, Some(help));
         None
+    }
+
+    /// The name of an account that the system knows.
+    pub(super) fn account(&mut self, kind: Account, field: &Field<String>) -> Option<String> {
+        let Spanned { value: name, span } = field.as_ref()?;
+        if self.world.account(kind, name).is_none() {
+            let kind = kind.name();
+            let help = format!("create it, or remove the line '{kind} {name}'");
+            self.refuse(*span, format!("cannot find {kind} id for '{name}'"), Some(help));
+        }
+        Some(name.clone())
     }
 
     /// A limit: 0 means that there is none.
@@ -243,7 +251,7 @@ impl<'a> Context<'a> {
             return None;
         }
         if !self.resolved.contains_key(name) {
-            let answer = (self.resolve)(name);
+            let answer = self.world.resolve(name);
             self.resolved.insert(name.clone(), answer);
         }
         let failure = match &self.resolved[name] {

@@ -14,6 +14,7 @@ use crate::config::defaults::{
 };
 use crate::config::model::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 use crate::config::raw::{self, Dialect, Field};
+use crate::config::world::Account;
 
 /// The words of `format`.
 pub(in crate::config) const FRAMINGS: [(&str, LogFraming); 8] = [
@@ -49,8 +50,8 @@ impl Context<'_> {
             log: raw.log.iter().filter_map(|target| self.log_target(target)).collect(),
             log_tag: text(&raw.log_tag),
             log_send_hostname: text(&raw.log_send_hostname),
-            user: text(&raw.user),
-            group: text(&raw.group),
+            user: self.account(Account::User, &raw.user),
+            group: self.account(Account::Group, &raw.group),
             uid: self.account_number("uid", &raw.uid),
             gid: self.account_number("gid", &raw.gid),
             chroot: path(&raw.chroot),

@@ -1,8 +1,8 @@
 //! Pure: raw -> model, never stopping at the first mistake.
 //!
 //! Each part reports what is wrong with it and goes on with a default, so that one load shows every
-//! mistake; if any was an alert, what came out is thrown away. No I/O: host names go to a resolver
-//! that the caller passes in, users and files are looked up when the process starts.
+//! mistake; if any was an alert, what came out is thrown away. No I/O: host names, files and
+//! accounts are asked of a [`World`] that the caller passes in.
 
 mod backend;
 mod check;
@@ -27,19 +27,19 @@ use self::context::Context;
 pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
-use super::Resolve;
 use super::model::{Config, ListenAddr};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;
+use super::world::World;
 use crate::pure::id::{Name, ProxyId};
 
 /// What was meant, or `None` where the report refuses it.
 pub(super) fn validate(
     raw: &raw::Config,
-    resolve: &mut Resolve<'_>,
+    world: &mut dyn World,
     report: &mut Report,
 ) -> Option<Config> {
-    let mut context = Context::new(raw.dialect, resolve, report);
+    let mut context = Context::new(raw.dialect, world, report);
     let was_refused = context.report.is_refused();
     let ids = context.proxy_ids(raw);
     let (frontend_ids, backend_ids) = ids.split_at(raw.frontends.len());
