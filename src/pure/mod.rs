@@ -9,6 +9,7 @@ pub mod balance;
 pub mod health;
 pub mod id;
 pub mod probe;
+pub mod resolve;
 pub mod session;
 pub mod weight;
 pub mod wire;
