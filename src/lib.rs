@@ -41,7 +41,8 @@
 //! - *hint*: a session's word that its server failed it ([`Server::hint`](state::Server::hint)). It
 //!   wakes the check and decides nothing;
 //! - *lease*: a session's slot on a server ([`Lease`](state::Lease)), given back when dropped;
-//! - *cut*: ending the sessions of a server before their time;
+//! - *cut*: ending sessions before their time, from outside
+//!   ([`Sessions`](state::Sessions) holds those that run);
 //! - *desk*: where a backend's policy picks and its clients queue.
 //!
 //! # Three journeys

@@ -236,15 +236,17 @@ impl Listening {
         let Some(frontend) = objects.frontends.iter().find(named) else { return };
         let bind = self.settings.bind.clone();
         self.gate.set_limit(bind.maxconn.map_or(u32::MAX, std::num::NonZeroU32::get));
-        let door = Arc::new(Door::new(
-            Arc::clone(context),
-            Arc::clone(frontend),
-            bind,
-            u32::try_from(self.place.index + 1).unwrap_or(u32::MAX),
-            Arc::clone(&self.gate),
-        ));
-        for (socket, worker) in duplicates.into_iter().zip(workers.handles()) {
-            let (door, stop) = (Arc::clone(&door), self.stop.clone());
+        let number = u32::try_from(self.place.index + 1).unwrap_or(u32::MAX);
+        for (index, (socket, worker)) in duplicates.into_iter().zip(workers.handles()).enumerate() {
+            let door = Arc::new(Door {
+                context: Arc::clone(context),
+                frontend: Arc::clone(frontend),
+                bind: bind.clone(),
+                number,
+                gate: Arc::clone(&self.gate),
+                table: Arc::clone(context.process.sessions.table(index)),
+            });
+            let stop = self.stop.clone();
             worker.spawn(async move {
                 let accepting = accept::run(socket, &door);
                 if let Some(Err(error)) = stop.run_until_cancelled(accepting).await {

@@ -195,10 +195,11 @@ impl Task {
     fn cut(&self, settings: &model::Server, transition: Transition) {
         let (was, is) = (transition.from.is_running(), transition.to.is_running());
         if was && !is {
-            self.server.cut_sessions(match settings.on_marked_down {
+            let reason = match settings.on_marked_down {
                 OnMarkedDown::ShutdownSessions => CutReason::ServerDown,
                 OnMarkedDown::Keep => CutReason::ServerLeft,
-            });
+            };
+            self.process.sessions.end_on_server(&self.server, reason);
         }
         let came_up = !was && transition.to == Standing::Up;
         if came_up
@@ -207,7 +208,7 @@ impl Task {
             && settings.weight.value() > 0
         {
             for backup in self.backend.live().servers.iter().filter(|s| s.settings().backup) {
-                backup.cut_sessions(CutReason::ServerUp);
+                self.process.sessions.end_on_server(backup, CutReason::ServerUp);
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::telemetry::bus::Bus;
 /// What is true at `now`.
 #[must_use]
 pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) -> Snapshot {
+    process.sessions.count_bytes(process);
     let objects = process.objects();
     let uptime = process.uptime(now);
     let required = |backend: &Backend| {

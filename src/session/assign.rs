@@ -11,6 +11,7 @@ use crate::net::relay::poll_read_into;
 use crate::net::stream::Stream;
 use crate::pure::balance::{Request, ServerIndex};
 use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::state::sessions::Stage;
 use crate::state::{Assigned, Backend, Lease, Ticket};
 
 /// Bytes read from a client before there is a server: HAProxy's buffer of the same purpose.
@@ -42,9 +43,13 @@ impl Session {
             Assigned::NoServer => {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
             }
-            Assigned::Queued(ticket) => self.wait(ticket, settings).await,
+            Assigned::Queued(ticket) => {
+                self.running.reach(Stage::Queued);
+                self.wait(ticket, settings).await
+            }
         };
         self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));
+        self.running.reach(Stage::Connecting);
         lease
     }
 

@@ -12,6 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::assign::poll_client_gone;
+use super::follow::unless_cut;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model::{self, Balance, ProxyHeader, ServerAddr};
@@ -23,7 +24,7 @@ use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::pure::wire::proxy::Endpoints;
 use crate::pure::wire::proxy_v1;
 use crate::pure::wire::proxy_v2::{self, Checksum};
-use crate::state::{Backend, Lease};
+use crate::state::{Backend, CutReason, Lease};
 
 /// A connected server and the session's slot on it.
 pub(super) struct Server {
@@ -50,7 +51,11 @@ impl Session {
             if failure != Failure::NoResources {
                 lease.server.hint();
             }
-            lease = self.next_lease(backend, settings, lease, failure).await?;
+            let cut = self.running.order();
+            lease.cuts = lease.server.cuts();
+            self.running.dismiss();
+            let next = self.next_lease(backend, settings, lease, failure).await;
+            lease = next.map_err(|ended| because(ended, cut))?;
         }
     }
 
@@ -75,6 +80,7 @@ impl Session {
         lease: &Lease,
     ) -> Result<Result<Stream, Failure>, Ended> {
         self.outcome.attempted(&lease.server);
+        self.running.enter_server(&lease.server, lease.cuts, self.outcome.retries);
         let server = Arc::clone(&lease.server.settings());
         if matches!(server.address, ServerAddr::TcpClientPort { .. }) || server.send_proxy.is_some()
         {
@@ -94,11 +100,14 @@ impl Session {
             write_all(&mut stream, &header).await?;
             Ok(stream)
         };
-        let connecting = std::pin::pin!(connecting);
+        // A server that goes down while it is dialled is left at once.
+        let handle = Arc::clone(self.running.handle());
+        let connecting = std::pin::pin!(unless_cut(&handle, connecting));
         let connected = self.while_client_stays(connecting, settings.timeouts.connect).await;
         match connected {
-            Waited::Done(Ok(stream)) => Ok(Ok(stream)),
-            Waited::Done(Err(error)) => Ok(Err(failure(&error))),
+            Waited::Done(Some(Ok(stream))) => Ok(Ok(stream)),
+            Waited::Done(Some(Err(error))) => Ok(Err(failure(&error))),
+            Waited::Done(None) => Ok(Err(Failure::Refused)),
             Waited::TimedOut => Ok(Err(Failure::TimedOut)),
             Waited::ClientGone => Err(Termination::new(Cause::ClientAbort, Phase::Connect)),
         }
@@ -146,6 +155,7 @@ impl Session {
     ) -> Result<Lease, Ended> {
         let left = Arc::clone(&from.server);
         drop(from);
+        self.running.leave_server();
         let lease = self.slot(backend, settings, Some(left.index)).await?;
         if lease.server.index == left.index {
             self.outcome.retried(&left);
@@ -237,6 +247,16 @@ fn ended(failure: Failure) -> Termination {
         Failure::NoResources => Cause::Resource,
     };
     Termination::new(cause, Phase::Connect)
+}
+
+/// The end of a session that found no other server after its own was cut.
+fn because(ended: Ended, cut: Option<CutReason>) -> Ended {
+    match cut {
+        Some(cut) if ended.cause == Cause::ServerAbort => {
+            Termination::new(cut.cause(), ended.phase)
+        }
+        _ => ended,
+    }
 }
 
 /// How a wait ended.

@@ -27,9 +27,6 @@ pub(super) struct Outcome {
     pub(super) redispatched: bool,
     pub(super) server_queue: u32,
     pub(super) backend_queue: u32,
-    pub(super) bytes_in: u64,
-    pub(super) bytes_out: u64,
-    pub(super) bytes_spliced: u64,
     /// Its PROXY header was refused.
     pub(super) refusal: Option<Refused>,
 }
@@ -152,20 +149,15 @@ impl Session {
     }
 
     fn count(&self, termination: Termination, total: Duration) {
-        let Outcome { bytes_in, bytes_out, .. } = self.outcome;
+        self.running.count_bytes(&self.context.process);
+        let bytes_out = self.running.moved().bytes_out;
         let server = self.outcome.server.iter().map(|server| &server.service);
         for service in self.outcome.services().chain(server) {
-            service.traffic.bytes_in.add(bytes_in);
-            service.traffic.bytes_out.add(bytes_out);
             service.queue_time.add(self.outcome.queue.unwrap_or_default());
             service.connect_time.add(self.outcome.connect.unwrap_or_default());
             service.total_time.add(total);
             count_end(service, termination, bytes_out);
         }
-        self.frontend.traffic.bytes_in.add(bytes_in);
-        self.frontend.traffic.bytes_out.add(bytes_out);
-        self.context.process.bytes_out.add(bytes_out);
-        self.context.process.bytes_spliced.add(self.outcome.bytes_spliced);
         if termination.phase == Phase::Request {
             self.frontend.request_errors.add(1);
         }
@@ -176,6 +168,7 @@ impl Session {
             self.learn_destination();
         }
         let Outcome { backend, server, .. } = &self.outcome;
+        let moved = self.running.moved();
         Record {
             log: Arc::clone(&self.route.log),
             client: match self.source {
@@ -192,8 +185,8 @@ impl Session {
             server: server.as_ref().map(|server| Arc::clone(&server.name)),
             tls: false,
             // What came before there was a server counts: such a session is not null.
-            bytes_in: self.outcome.bytes_in.max(self.early.len() as u64),
-            bytes_out: self.outcome.bytes_out,
+            bytes_in: moved.bytes_in.max(self.early.len() as u64),
+            bytes_out: moved.bytes_out,
             termination,
             connections: self.connections(),
             retries: self.outcome.retries,

@@ -7,6 +7,7 @@ use super::Context;
 use crate::clock;
 use crate::config::model::{Bind, ListenAddr};
 use crate::net::accept::{Accepted, Doorkeeper};
+use crate::state::sessions::Table;
 use crate::state::{Frontend, Gate, Permit};
 
 /// One listener of a frontend.
@@ -22,6 +23,8 @@ pub struct Door {
     pub number: u32,
     /// Its own limit.
     pub gate: Arc<Gate>,
+    /// The sessions of the worker that accepts here.
+    pub table: Arc<Table>,
 }
 
 /// A connection's places inside the listener, the frontend and the process.
@@ -33,18 +36,6 @@ pub struct Admission {
 }
 
 impl Door {
-    /// A door nobody came through yet; `gate` is the listener's own.
-    #[must_use]
-    pub fn new(
-        context: Arc<Context>,
-        frontend: Arc<Frontend>,
-        bind: Bind,
-        number: u32,
-        gate: Arc<Gate>,
-    ) -> Self {
-        Self { context, frontend, bind, number, gate }
-    }
-
     /// Whether its connections are TCP.
     #[must_use]
     pub const fn is_tcp(&self) -> bool {

@@ -9,6 +9,7 @@
 mod assign;
 mod dial;
 mod finish;
+mod follow;
 mod inspect;
 pub mod listener;
 
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use dial::Server;
 use finish::{Outcome, Presence};
+use follow::Watched;
 
 use crate::clock;
 use crate::config::model;
@@ -26,6 +28,7 @@ use crate::net::stream::Stream;
 use crate::pure::session::idle::{Limits, Side};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::frontend::Route;
+use crate::state::sessions::{Running, Stage};
 use crate::state::{Backend, CutReason, Frontend, Process};
 use crate::telemetry::bus::Bus;
 use listener::{Admission, Door};
@@ -55,6 +58,8 @@ struct Session {
     /// Bytes the client sent before there was a server.
     early: Vec<u8>,
     outcome: Outcome,
+    /// What others see of it, and end it by.
+    running: Running,
     /// Counted here until the session is over.
     presence: Presence,
     /// Held until the session is over.
@@ -71,7 +76,8 @@ type Ended = Termination;
 pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door>) {
     let Some(mut session) = Session::accept(accepted, admission, &door) else { return };
     session.note_accepted();
-    let termination = match session.serve(&door).await {
+    let handle = Arc::clone(session.running.handle());
+    let termination = match follow::unless_killed(&handle, session.serve(&door)).await {
         Ok(end) | Err(end) => end,
     };
     session.finish(termination);
@@ -88,6 +94,8 @@ impl Session {
         };
         let frontend = Arc::clone(&door.frontend);
         let route = Arc::clone(&frontend.route());
+        let started = clock::now();
+        let running = door.table.begin(&frontend, door.number, accepted.peer, started);
         let session = Self {
             context: Arc::clone(&door.context),
             route,
@@ -95,10 +103,11 @@ impl Session {
             source: accepted.peer,
             destination: None,
             listener: door.number,
-            started: clock::now(),
+            started,
             accepted: clock::wall(),
             early: Vec::new(),
             outcome: Outcome::default(),
+            running,
             presence: Presence::on(&frontend),
             frontend,
             _admission: admission,
@@ -113,6 +122,7 @@ impl Session {
     async fn serve(&mut self, door: &Door) -> Result<Termination, Ended> {
         if door.bind.accept_proxy {
             self.read_proxy_header(&door.bind).await?;
+            self.running.set_addresses(self.source, self.destination);
         }
         let Some(backend) = self.route.backend.clone() else {
             return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
@@ -120,12 +130,13 @@ impl Session {
         let settings = Arc::clone(&backend.settings());
         self.presence.enter(&backend);
         self.outcome.enter(&backend, self.context.process.uptime(self.started));
+        self.running.enter_backend(&backend);
         let lease = self.assign(&backend, &settings).await?;
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
         let (end, server) = self.relay(&backend, &settings, server).await?;
         self.close(&settings, &server.stream, end);
-        Ok(termination(end, server.lease.server.cut_reason()))
+        Ok(termination(end, self.running.order()))
     }
 
     /// Relays. A session whose client has had no byte of a server that died gets another server and
@@ -140,17 +151,21 @@ impl Session {
         let mut relay = Relay::new(limits, replay(&server.lease.server.settings()));
         relay.prepend(std::mem::take(&mut self.early));
         let end = loop {
-            let end = {
-                let lease = &server.lease;
-                let cut = std::pin::pin!(lease.server.cut_since(lease.cuts));
-                relay.run(&mut self.client, &mut server.stream, cut).await
-            };
+            self.running.reach(Stage::Relaying);
+            let watch = Watched(&self.running);
+            let end = relay.run(&mut self.client, &mut server.stream, &watch).await;
             let dead = match end {
                 End::ServerSilent => self.is_dead(backend, settings, &server).await,
-                End::Cut => match server.lease.server.cut_reason() {
-                    CutReason::ServerDown | CutReason::ServerLeft if relay.is_unanswered() => true,
-                    CutReason::ServerLeft => false,
-                    CutReason::ServerDown | CutReason::ServerUp | CutReason::Killed => break end,
+                End::Cut => match self.running.order() {
+                    Some(CutReason::ServerDown | CutReason::ServerLeft)
+                        if relay.is_unanswered() =>
+                    {
+                        true
+                    }
+                    Some(CutReason::ServerLeft) | None => false,
+                    Some(CutReason::ServerDown | CutReason::ServerUp | CutReason::Killed) => {
+                        break end;
+                    }
                 },
                 _ => break end,
             };
@@ -158,14 +173,12 @@ impl Session {
                 server = self.dial_again(backend, settings, server).await?;
                 relay.rewind();
             } else if end == End::Cut {
-                server.lease.cuts = server.lease.server.cuts();
+                self.running.dismiss();
             } else if let Some(end) = relay.accept_end() {
                 break end;
             }
             relay.prepend(std::mem::take(&mut self.early));
         };
-        (self.outcome.bytes_in, self.outcome.bytes_out) = relay.bytes();
-        self.outcome.bytes_spliced = relay.spliced_bytes();
         if end == End::Reset(Side::Server) {
             server.lease.server.hint();
         }
@@ -208,18 +221,14 @@ fn limits(frontend: &model::Frontend, backend: &model::Backend) -> Limits {
     }
 }
 
-fn termination(end: End, cut: CutReason) -> Termination {
+fn termination(end: End, cut: Option<CutReason>) -> Termination {
     let (cause, phase) = match end {
         End::Closed => (Cause::Normal, Phase::Ended),
         End::Reset(Side::Client) => (Cause::ClientAbort, Phase::Data),
         End::Reset(Side::Server) | End::ServerSilent => (Cause::ServerAbort, Phase::Data),
         End::TimedOut(Side::Client) => (Cause::ClientTimeout, Phase::Data),
         End::TimedOut(Side::Server) => (Cause::ServerTimeout, Phase::Data),
-        End::Cut => match cut {
-            CutReason::ServerDown | CutReason::ServerLeft => (Cause::ServerDown, Phase::Data),
-            CutReason::ServerUp => (Cause::ServerUp, Phase::Data),
-            CutReason::Killed => (Cause::Killed, Phase::Data),
-        },
+        End::Cut => (cut.map_or(Cause::Killed, CutReason::cause), Phase::Data),
     };
     Termination::new(cause, phase)
 }

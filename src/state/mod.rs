@@ -15,10 +15,12 @@ pub mod gate;
 pub mod process;
 pub mod publish;
 pub mod server;
+pub mod sessions;
 
 pub use backend::{Backend, Live};
 pub use desk::{Assigned, Lease, Ticket};
 pub use frontend::Frontend;
 pub use gate::{Gate, Permit};
 pub use process::{Objects, Process};
-pub use server::{CutReason, Passes, Server};
+pub use server::{Passes, Server};
+pub use sessions::{CutReason, Sessions};

@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::counters::{Counter, Rate};
 use super::episode::Episode;
-use super::{Backend, Frontend, Gate};
+use super::{Backend, Frontend, Gate, Sessions};
 use crate::config::model;
 
 /// Everything that runs, in file order, and the configuration it came from.
@@ -29,6 +29,8 @@ pub struct Process {
     workers: usize,
     /// Client connections of all frontends.
     pub gate: Arc<Gate>,
+    /// The sessions that run.
+    pub sessions: Sessions,
     /// Client connections since the start.
     pub connections: Counter,
     /// Client connections a second.
@@ -57,6 +59,7 @@ impl Process {
             started,
             workers,
             gate: Arc::new(Gate::new(maxconn)),
+            sessions: Sessions::new(workers),
             connections: Counter::default(),
             connection_rate: Rate::default(),
             bytes_out: Counter::default(),

@@ -1,32 +1,17 @@
 //! A server: its settings, its health as others see it, and the sessions' ways to speak to its check.
 
-use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, watch};
 
+use super::CutReason;
 use super::counters::Service;
 use crate::config::model;
 use crate::pure::balance::{EffectiveWeight, ServerIndex};
 use crate::pure::health::{Health, Standing};
-
-/// Why sessions of a server are stirred.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CutReason {
-    /// `on-marked-down shutdown-sessions`.
-    ServerDown,
-    /// The server went down, and sessions may stay: those it has not answered yet do better
-    /// elsewhere.
-    ServerLeft,
-    /// `on-marked-up shutdown-backup-sessions`.
-    ServerUp,
-    /// An operator.
-    Killed,
-}
 
 /// The check's end of [`Server::passes`]: who waits for a verdict waits no longer than this lives.
 #[derive(Debug)]
@@ -53,9 +38,8 @@ pub struct Server {
     wake: Notify,
     hinted: AtomicBool,
     passes: Mutex<watch::Receiver<Option<Instant>>>,
-    cut: Notify,
+    /// Times its sessions were cut, and in the lowest byte why they were last.
     cuts: AtomicU64,
-    cut_reason: AtomicU8,
 }
 
 impl Server {
@@ -72,9 +56,7 @@ impl Server {
             hinted: AtomicBool::new(false),
             // Nobody checks yet: the other end is gone.
             passes: Mutex::new(watch::channel(None).1),
-            cut: Notify::new(),
             cuts: AtomicU64::new(0),
-            cut_reason: AtomicU8::new(0),
         }
     }
 
@@ -157,54 +139,26 @@ impl Server {
         self.passes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Number of times the sessions of this server were cut, to be read before a pick and given to
-    /// [`cut_since`](Self::cut_since) after it.
+    /// A mark that changes each time the sessions of this server are cut, to be read when a slot is
+    /// granted and given to [`cut_after`](Self::cut_after) once the session is known to have it.
     #[must_use]
     pub fn cuts(&self) -> u64 {
         self.cuts.load(Ordering::Acquire)
     }
 
-    /// Tells all sessions that have this server now; the reason says what they do.
-    pub fn cut_sessions(&self, reason: CutReason) {
-        self.cut_reason.store(reason as u8, Ordering::Release);
-        self.cuts.fetch_add(1, Ordering::AcqRel);
-        self.cut.notify_waiters();
-    }
-
-    /// Completes when sessions that were assigned at count `seen` are cut. Only the first poll takes
-    /// a lock; later ones compare a number, so that a session may poll it with every message.
-    ///
-    /// # Cancel safety
-    /// Safe. It must be polled by one task only: the waker of the first poll is kept.
-    pub async fn cut_since(&self, seen: u64) {
-        // Created before the count is read: a cut between the two is not missed.
-        let mut cut = std::pin::pin!(self.cut.notified());
-        let mut registered = false;
-        poll_fn(|cx| {
-            if self.cuts() != seen {
-                return Poll::Ready(());
-            }
-            if registered {
-                return Poll::Pending;
-            }
-            registered = true;
-            cut.as_mut().poll(cx)
-        })
-        .await;
-    }
-
-    /// Why sessions were cut last.
+    /// Why the sessions of this server were cut last, if they were since `seen` was read.
     #[must_use]
-    pub fn cut_reason(&self) -> CutReason {
-        const DOWN: u8 = CutReason::ServerDown as u8;
-        const LEFT: u8 = CutReason::ServerLeft as u8;
-        const UP: u8 = CutReason::ServerUp as u8;
-        match self.cut_reason.load(Ordering::Acquire) {
-            DOWN => CutReason::ServerDown,
-            LEFT => CutReason::ServerLeft,
-            UP => CutReason::ServerUp,
-            _ => CutReason::Killed,
-        }
+    pub fn cut_after(&self, seen: u64) -> Option<CutReason> {
+        let cuts = self.cuts();
+        let [code, ..] = cuts.to_le_bytes();
+        if cuts == seen { None } else { CutReason::from_code(code) }
+    }
+
+    /// For [`Sessions::end_on_server`](super::Sessions::end_on_server) only.
+    pub(super) fn note_cut(&self, reason: CutReason) {
+        let next = |cuts: u64| Some((cuts >> 8).wrapping_add(1) << 8 | reason as u64);
+        // The function always gives a value: this cannot fail.
+        let _ = self.cuts.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
     }
 
     /// For [`publish`](super::publish) only.

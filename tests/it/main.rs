@@ -30,5 +30,6 @@ mod pgsql;
 mod proxy_protocol;
 mod queue;
 mod relay;
+mod sessions;
 mod socket_options;
 mod timeouts;

@@ -75,6 +75,16 @@ pub enum Replay {
     Opening,
 }
 
+/// Who follows a relay from outside, and may end it.
+pub trait Watch {
+    /// Whether the relay is to end. Asked at each poll; who changes the answer wakes the task.
+    fn is_cut(&self) -> bool;
+
+    /// What was moved since the session's beginning; `at` is when bytes moved last. Called at each
+    /// poll.
+    fn note(&self, relay: &Relay, at: Instant);
+}
+
 /// One session's relay.
 #[derive(Debug)]
 pub struct Relay {
@@ -141,25 +151,27 @@ impl Relay {
         self.silent_reset.then_some(End::Reset(Side::Server))
     }
 
-    /// Relays until both sides are done, one of them fails, is silent for too long, or `cut`
-    /// completes. The sockets are left open: how they are closed follows from the result.
+    /// Relays until both sides are done, one of them fails, is silent for too long, or `watch` cuts
+    /// it. The sockets are left open: how they are closed follows from the result.
     ///
     /// # Cancel safety
     /// Dropping it stops between two system calls; bytes read but not written are lost, so it is
     /// dropped only together with the session.
-    pub async fn run<C: Future<Output = ()>>(
+    pub async fn run(
         &mut self,
         client: &mut Stream,
         server: &mut Stream,
-        mut cut: Pin<&mut C>,
+        watch: &impl Watch,
     ) -> End {
         let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         let mut armed: Option<Instant> = None;
         let end = poll_fn(|cx| {
-            if cut.as_mut().poll(cx).is_ready() {
+            if watch.is_cut() {
                 return Poll::Ready(End::Cut);
             }
-            if let Some(end) = self.poll_pump(cx, client, server) {
+            let end = self.poll_pump(cx, client, server);
+            watch.note(self, self.last_activity);
+            if let Some(end) = end {
                 return Poll::Ready(end);
             }
             self.poll_silence(cx, sleep.as_mut(), &mut armed)

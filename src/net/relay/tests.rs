@@ -1,6 +1,3 @@
-use std::future::pending;
-use std::pin::pin;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -9,6 +6,28 @@ use super::*;
 
 const NO_LIMITS: Limits =
     Limits { client: None, client_fin: None, server: None, server_fin: None, tunnel: None };
+
+/// Nobody watches.
+struct Alone;
+
+impl Watch for Alone {
+    fn is_cut(&self) -> bool {
+        false
+    }
+
+    fn note(&self, _: &Relay, _: Instant) {}
+}
+
+/// Somebody wants the end.
+struct Cut;
+
+impl Watch for Cut {
+    fn is_cut(&self) -> bool {
+        true
+    }
+
+    fn note(&self, _: &Relay, _: Instant) {}
+}
 
 /// A connected pair: our end and the other one.
 async fn pair() -> (Stream, TcpStream) {
@@ -24,7 +43,7 @@ async fn relayed(limits: Limits, replay: Replay) -> (TcpStream, TcpStream, JoinH
     let (mut server, played_server) = pair().await;
     let running = tokio::spawn(async move {
         let mut relay = Relay::new(limits, replay);
-        let end = relay.run(&mut client, &mut server, pin!(pending())).await;
+        let end = relay.run(&mut client, &mut server, &Alone).await;
         Ran { relay, end, client, server }
     });
     (played_client, played_server, running)
@@ -188,7 +207,7 @@ async fn an_opening_is_sent_again_to_the_next_server() {
     let (mut next, mut played_next) = pair().await;
     ran.relay.rewind();
     let second = tokio::spawn(async move {
-        let end = ran.relay.run(&mut ran.client, &mut next, pin!(pending())).await;
+        let end = ran.relay.run(&mut ran.client, &mut next, &Alone).await;
         (end, ran.relay.bytes())
     });
     played_next.read_exact(&mut got).await.expect("it arrives again");
@@ -205,7 +224,7 @@ async fn a_cut_ends_the_session() {
     let (mut client, _played_client) = pair().await;
     let (mut server, _played_server) = pair().await;
     let mut relay = Relay::new(NO_LIMITS, Replay::Never);
-    let end = relay.run(&mut client, &mut server, pin!(std::future::ready(()))).await;
+    let end = relay.run(&mut client, &mut server, &Cut).await;
     assert_eq!(end, End::Cut);
 }
 

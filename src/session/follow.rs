@@ -1,0 +1,64 @@
+//! Between a session and those who follow it from outside: what it tells them, and how it hears
+//! them wherever it waits.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Instant;
+
+use super::Ended;
+use crate::net::relay::{Relay, Watch};
+use crate::pure::session::termination::Termination;
+use crate::state::CutReason;
+use crate::state::sessions::{Handle, Moved};
+
+/// Runs `session` until it ends or an operator ends it, in whatever it waits for.
+///
+/// # Cancel safety
+/// That of `session`, which is dropped where an operator ends it.
+pub(super) async fn unless_killed(
+    handle: &Handle,
+    session: impl Future<Output = Result<Termination, Ended>>,
+) -> Result<Termination, Ended> {
+    let mut session = pin!(session);
+    let mut attached = false;
+    poll_fn(|cx| {
+        if !attached {
+            handle.attach(cx);
+            attached = true;
+        }
+        if handle.order() == Some(CutReason::Killed) {
+            let killed = CutReason::Killed.cause();
+            return Poll::Ready(Err(Termination::new(killed, handle.stage().phase())));
+        }
+        session.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// Runs `attempt` until it ends or the server it speaks to is cut; `None` then.
+///
+/// # Cancel safety
+/// That of `attempt`.
+pub(super) async fn unless_cut<T>(handle: &Handle, attempt: impl Future<Output = T>) -> Option<T> {
+    let mut attempt = pin!(attempt);
+    poll_fn(|cx| match handle.order() {
+        Some(_) => Poll::Ready(None),
+        None => attempt.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
+
+/// A relay's view of the session's handle.
+pub(super) struct Watched<'a>(pub(super) &'a Handle);
+
+impl Watch for Watched<'_> {
+    fn is_cut(&self) -> bool {
+        self.0.order().is_some()
+    }
+
+    fn note(&self, relay: &Relay, at: Instant) {
+        let (bytes_in, bytes_out) = relay.bytes();
+        self.0.note_moved(Moved { bytes_in, bytes_out, spliced: relay.spliced_bytes() }, at);
+    }
+}

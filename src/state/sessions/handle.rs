@@ -1,0 +1,357 @@
+//! One running session as others see it, and their way to end it.
+//!
+//! The session writes, from its worker; statistics and commands read, from theirs. What changes
+//! with every message is a plain atomic cell that only the session stores to; what changes a few
+//! times in its life stands behind a lock of its own.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use super::SessionId;
+use crate::pure::session::termination::{Cause, Phase};
+use crate::state::counters::Traffic;
+use crate::state::{Backend, Frontend, Process, Server};
+
+/// Why a session is stirred from outside. A later reason replaces an earlier one of this list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CutReason {
+    /// The server went down, and sessions may stay: those it has not answered yet do better
+    /// elsewhere.
+    ServerLeft = 1,
+    /// `on-marked-up shutdown-backup-sessions`.
+    ServerUp,
+    /// `on-marked-down shutdown-sessions`.
+    ServerDown,
+    /// An operator.
+    Killed,
+}
+
+impl CutReason {
+    /// The reason of this code; `None` for 0.
+    pub(in crate::state) const fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Self::ServerLeft,
+            2 => Self::ServerUp,
+            3 => Self::ServerDown,
+            4.. => Self::Killed,
+            0 => return None,
+        })
+    }
+
+    /// What the log says ended the session.
+    #[must_use]
+    pub const fn cause(self) -> Cause {
+        match self {
+            Self::ServerLeft | Self::ServerDown => Cause::ServerDown,
+            Self::ServerUp => Cause::ServerUp,
+            Self::Killed => Cause::Killed,
+        }
+    }
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Its header is read and its rules are asked.
+    Inspecting,
+    /// It waits for a slot of a server.
+    Queued,
+    /// A server is dialled.
+    Connecting,
+    /// Bytes are relayed.
+    Relaying,
+}
+
+impl Stage {
+    const fn from_code(code: u8) -> Self {
+        match code {
+            0 => Self::Inspecting,
+            1 => Self::Queued,
+            2 => Self::Connecting,
+            _ => Self::Relaying,
+        }
+    }
+
+    /// The phase a session ends in when it is ended here.
+    #[must_use]
+    pub const fn phase(self) -> Phase {
+        match self {
+            Self::Inspecting => Phase::Request,
+            Self::Queued => Phase::Queue,
+            Self::Connecting => Phase::Connect,
+            Self::Relaying => Phase::Data,
+        }
+    }
+}
+
+/// Bytes a session has moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// From the client.
+    pub bytes_in: u64,
+    /// To the client.
+    pub bytes_out: u64,
+    /// Those of both that went through a pipe.
+    pub spliced: u64,
+}
+
+/// A running session.
+#[derive(Debug)]
+pub struct Handle {
+    /// Its name; never given to another session of this process.
+    pub id: SessionId,
+    /// When it was accepted.
+    pub started: Instant,
+    /// Where it came in.
+    pub frontend: Arc<Frontend>,
+    /// Its listener's number within the frontend, from 1.
+    pub listener: u32,
+    stage: AtomicU8,
+    order: AtomicU8,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    spliced: AtomicU64,
+    /// When bytes moved last, in milliseconds since `started`.
+    active_ms: AtomicU64,
+    facts: Mutex<Facts>,
+}
+
+/// What changes a few times in a session's life.
+#[derive(Debug, Default)]
+struct Facts {
+    /// Wakes the session's task.
+    waker: Option<Waker>,
+    source: Option<SocketAddr>,
+    destination: Option<SocketAddr>,
+    backend: Option<Arc<Backend>>,
+    server: Option<Arc<Server>>,
+    retries: u32,
+    /// What the counters have of it already.
+    counted: Moved,
+}
+
+/// A session at one instant.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Its name.
+    pub id: SessionId,
+    /// Time since it was accepted.
+    pub age: Duration,
+    /// Time since bytes moved last, or since it was accepted.
+    pub idle: Duration,
+    /// Where it came in.
+    pub frontend: Arc<Frontend>,
+    /// Its listener's number within the frontend, from 1.
+    pub listener: u32,
+    /// The client's address; `None` on a Unix socket.
+    pub source: Option<SocketAddr>,
+    /// The address the client connected to, where something needed it.
+    pub destination: Option<SocketAddr>,
+    /// Where it goes; `None`: not known yet.
+    pub backend: Option<Arc<Backend>>,
+    /// The server it has, or is trying.
+    pub server: Option<Arc<Server>>,
+    /// How far it has come.
+    pub stage: Stage,
+    /// What it has moved.
+    pub moved: Moved,
+    /// Connection attempts after the first.
+    pub retries: u32,
+    /// Somebody wants its end, and it has not got there yet.
+    pub ordered: Option<CutReason>,
+}
+
+impl Handle {
+    pub(super) fn new(
+        id: SessionId,
+        frontend: Arc<Frontend>,
+        listener: u32,
+        source: Option<SocketAddr>,
+        started: Instant,
+    ) -> Self {
+        Self {
+            id,
+            started,
+            frontend,
+            listener,
+            stage: AtomicU8::new(Stage::Inspecting as u8),
+            order: AtomicU8::new(0),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            spliced: AtomicU64::new(0),
+            active_ms: AtomicU64::new(0),
+            facts: Mutex::new(Facts { source, ..Facts::default() }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session's task can be woken from now on. To be called once, by the task itself, before
+    /// the first look at [`order`](Self::order).
+    pub fn attach(&self, cx: &Context<'_>) {
+        self.lock().waker = Some(cx.waker().clone());
+    }
+
+    /// The session has come this far.
+    pub fn reach(&self, stage: Stage) {
+        self.stage.store(stage as u8, Ordering::Relaxed);
+    }
+
+    /// How far the session has come.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        Stage::from_code(self.stage.load(Ordering::Relaxed))
+    }
+
+    /// The client's addresses as its PROXY header or a rule gives them.
+    pub fn set_addresses(&self, source: Option<SocketAddr>, destination: Option<SocketAddr>) {
+        let mut facts = self.lock();
+        (facts.source, facts.destination) = (source, destination);
+    }
+
+    /// The session enters a backend.
+    pub fn enter_backend(&self, backend: &Arc<Backend>) {
+        self.lock().backend = Some(Arc::clone(backend));
+    }
+
+    /// The session has a slot of `server`, which was cut `cuts` times when the slot was granted: a
+    /// cut between then and now is not missed. `retries` counts attempts after the first.
+    pub fn enter_server(&self, server: &Arc<Server>, cuts: u64, retries: u32) {
+        {
+            let mut facts = self.lock();
+            facts.server = Some(Arc::clone(server));
+            facts.retries = retries;
+        }
+        // Whoever cuts counts first and then looks at the sessions: either they see the server
+        // above, or this sees their count.
+        if let Some(reason) = server.cut_after(cuts) {
+            self.order.fetch_max(reason as u8, Ordering::AcqRel);
+        }
+    }
+
+    /// The session has given its slot back; what its server was cut for is no matter any more.
+    pub fn leave_server(&self) {
+        let mut facts = self.lock();
+        facts.server = None;
+        self.clear(&facts);
+    }
+
+    /// Takes note of an order that concerns the session's server, and goes on.
+    pub fn dismiss(&self) {
+        self.clear(&self.lock());
+    }
+
+    /// The lock says that nobody orders anything meanwhile.
+    fn clear(&self, _locked: &Facts) {
+        if self.order() != Some(CutReason::Killed) {
+            self.order.store(0, Ordering::Release);
+        }
+    }
+
+    /// What is wanted of the session. One load: it may be asked with every message.
+    #[must_use]
+    pub fn order(&self) -> Option<CutReason> {
+        CutReason::from_code(self.order.load(Ordering::Acquire))
+    }
+
+    /// The session has moved these many bytes since its beginning, the last of them at `at`.
+    pub fn note_moved(&self, moved: Moved, at: Instant) {
+        self.bytes_in.store(moved.bytes_in, Ordering::Relaxed);
+        self.bytes_out.store(moved.bytes_out, Ordering::Relaxed);
+        self.spliced.store(moved.spliced, Ordering::Relaxed);
+        let active = at.saturating_duration_since(self.started).as_millis();
+        self.active_ms.store(u64::try_from(active).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// What the session has moved so far.
+    #[must_use]
+    pub fn moved(&self) -> Moved {
+        Moved {
+            bytes_in: self.bytes_in.load(Ordering::Relaxed),
+            bytes_out: self.bytes_out.load(Ordering::Relaxed),
+            spliced: self.spliced.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Adds to the counters what they do not have of this session's bytes yet.
+    pub fn count_bytes(&self, process: &Process) {
+        let mut facts = self.lock();
+        let (moved, counted) = (self.moved(), facts.counted);
+        // A session that started over has moved less than was counted of its first attempt.
+        let more = Moved {
+            bytes_in: moved.bytes_in.saturating_sub(counted.bytes_in),
+            bytes_out: moved.bytes_out.saturating_sub(counted.bytes_out),
+            spliced: moved.spliced.saturating_sub(counted.spliced),
+        };
+        if more == Moved::default() {
+            return;
+        }
+        facts.counted = Moved {
+            bytes_in: moved.bytes_in.max(counted.bytes_in),
+            bytes_out: moved.bytes_out.max(counted.bytes_out),
+            spliced: moved.spliced.max(counted.spliced),
+        };
+        let add = |traffic: &Traffic| {
+            traffic.bytes_in.add(more.bytes_in);
+            traffic.bytes_out.add(more.bytes_out);
+        };
+        add(&self.frontend.traffic);
+        facts.backend.iter().for_each(|backend| add(&backend.service.traffic));
+        facts.server.iter().for_each(|server| add(&server.service.traffic));
+        process.bytes_out.add(more.bytes_out);
+        process.bytes_spliced.add(more.spliced);
+    }
+
+    /// Tells the session to end, or what else `reason` means to it. Never waits.
+    pub fn end(&self, reason: CutReason) {
+        self.end_if(reason, |_| true);
+    }
+
+    /// The same of a session that has `server`. Whether it has.
+    pub(super) fn end_on(&self, server: &Arc<Server>, reason: CutReason) -> bool {
+        self.end_if(reason, |facts| facts.server.as_ref().is_some_and(|s| Arc::ptr_eq(s, server)))
+    }
+
+    /// Whether the session is in `backend`.
+    pub(super) fn is_in(&self, backend: &Arc<Backend>) -> bool {
+        self.lock().backend.as_ref().is_some_and(|b| Arc::ptr_eq(b, backend))
+    }
+
+    fn end_if(&self, reason: CutReason, wanted: impl FnOnce(&Facts) -> bool) -> bool {
+        let facts = self.lock();
+        if !wanted(&facts) {
+            return false;
+        }
+        self.order.fetch_max(reason as u8, Ordering::AcqRel);
+        facts.waker.iter().for_each(Waker::wake_by_ref);
+        true
+    }
+
+    /// The session at `now`.
+    #[must_use]
+    pub fn view(&self, now: Instant) -> View {
+        let facts = self.lock();
+        let age = now.saturating_duration_since(self.started);
+        let active = Duration::from_millis(self.active_ms.load(Ordering::Relaxed));
+        View {
+            id: self.id,
+            age,
+            idle: age.saturating_sub(active),
+            frontend: Arc::clone(&self.frontend),
+            listener: self.listener,
+            source: facts.source,
+            destination: facts.destination,
+            backend: facts.backend.clone(),
+            server: facts.server.clone(),
+            stage: self.stage(),
+            moved: self.moved(),
+            retries: facts.retries,
+            ordered: self.order(),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The sessions that run, for those who ask about them and those who end them.
+//!
+//! One table a worker. A worker takes the lock of its own table once when a session begins and once
+//! when it ends; others take it for [`CHUNK`] sessions at a time, so that nobody who looks at a
+//! hundred thousand sessions keeps a worker from accepting.
+//!
+//! ```text
+//! session    begin ──> Running ── reach, enter_backend, enter_server, note_moved ──> dropped
+//! commands   views, view ─────────────── statistics  count_bytes
+//!            end (one session, those of a server, of a frontend, of a backend)
+//! ```
+//! Memory: a slot of 16 bytes that stays, and the handle, for as long as the session runs.
+
+mod handle;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+pub use handle::{CutReason, Handle, Moved, Stage, View};
+
+use super::{Backend, Frontend, Process, Server};
+
+/// Sessions that are looked at under one taking of a worker's lock.
+const CHUNK: usize = 128;
+
+/// Bits of an id that name the slot: four million sessions a worker, with two descriptors each.
+const SLOT_BITS: u32 = 22;
+
+/// Bits of an id below the slot, which count the sessions that had it.
+const GENERATION_BITS: u32 = 32;
+
+/// A session's name: worker, slot in its table, and how many sessions had the slot before.
+///
+/// It is written `0x…` in hexadecimal, the form HAProxy's commands show and take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(u64);
+
+impl SessionId {
+    const fn new(worker: usize, slot: usize, generation: u32) -> Self {
+        let place = ((worker as u64) << SLOT_BITS) | slot as u64;
+        Self((place << GENERATION_BITS) | generation as u64)
+    }
+
+    const fn worker(self) -> usize {
+        (self.0 >> (GENERATION_BITS + SLOT_BITS)) as usize
+    }
+
+    const fn slot(self) -> usize {
+        ((self.0 >> GENERATION_BITS) & ((1 << SLOT_BITS) - 1)) as usize
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+/// A word that names no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a session's id")]
+pub struct NoSessionId;
+
+impl FromStr for SessionId {
+    type Err = NoSessionId;
+
+    /// Hexadecimal digits, with or without `0x`.
+    fn from_str(text: &str) -> Result<Self, NoSessionId> {
+        let digits = text.strip_prefix("0x").unwrap_or(text);
+        u64::from_str_radix(digits, 16).map(Self).map_err(|_| NoSessionId)
+    }
+}
+
+/// The sessions of one worker.
+#[derive(Debug)]
+pub struct Table {
+    worker: usize,
+    slots: Mutex<Slots>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    session: Option<Arc<Handle>>,
+}
+
+/// A session that runs; it is in its worker's table until this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    handle: Arc<Handle>,
+    table: Arc<Table>,
+}
+
+impl std::ops::Deref for Running {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Running {
+    /// What others have of it.
+    #[must_use]
+    pub const fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let slot = self.handle.id.slot();
+        let mut slots = self.table.lock();
+        slots.slots[slot].session = None;
+        slots.free.push(u32::try_from(slot).expect("a slot has SLOT_BITS bits"));
+    }
+}
+
+impl Table {
+    /// A session begins on this worker: its frontend, listener number, client and time.
+    ///
+    /// # Panics
+    /// With more sessions than [`SLOT_BITS`] can name, which no limit of descriptors allows.
+    #[must_use]
+    pub fn begin(
+        self: &Arc<Self>,
+        frontend: &Arc<Frontend>,
+        listener: u32,
+        source: Option<SocketAddr>,
+        now: Instant,
+    ) -> Running {
+        let mut slots = self.lock();
+        let number = match slots.free.pop() {
+            Some(number) => number as usize,
+            None => {
+                slots.slots.push(Slot { generation: 0, session: None });
+                slots.slots.len() - 1
+            }
+        };
+        assert!(number < 1 << SLOT_BITS, "more sessions than descriptors");
+        let slot = &mut slots.slots[number];
+        // 0 is left out: a slot of worker 0 would have the name 0 once.
+        slot.generation = slot.generation.wrapping_add(1).max(1);
+        let id = SessionId::new(self.worker, number, slot.generation);
+        let handle = Arc::new(Handle::new(id, Arc::clone(frontend), listener, source, now));
+        slot.session = Some(Arc::clone(&handle));
+        Running { handle, table: Arc::clone(self) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slots> {
+        // What is done under the lock is done in one step: it is whole even after a panic.
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, id: SessionId) -> Option<Arc<Handle>> {
+        let found = self.lock().slots.get(id.slot())?.session.clone()?;
+        (found.id == id).then_some(found)
+    }
+
+    fn for_each(&self, mut visit: impl FnMut(&Handle)) {
+        let mut next = 0;
+        loop {
+            let slots = self.lock();
+            let Some(rest) = slots.slots.get(next..).filter(|rest| !rest.is_empty()) else {
+                return;
+            };
+            let chunk = &rest[..rest.len().min(CHUNK)];
+            chunk.iter().filter_map(|slot| slot.session.as_deref()).for_each(&mut visit);
+            next += chunk.len();
+        }
+    }
+}
+
+/// The sessions of all workers. Everything here may be called from any thread.
+///
+/// What walks over all sessions sees each that runs from the walk's beginning to its end; one that
+/// begins or ends meanwhile it may see or not. A walk costs some ten nanoseconds a session.
+#[derive(Debug)]
+pub struct Sessions {
+    tables: Box<[Arc<Table>]>,
+}
+
+impl Sessions {
+    /// Empty tables of this many workers.
+    #[must_use]
+    pub fn new(workers: usize) -> Self {
+        let table = |worker| Arc::new(Table { worker, slots: Mutex::default() });
+        Self { tables: (0..workers).map(table).collect() }
+    }
+
+    /// The table of a worker.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    #[must_use]
+    pub fn table(&self, worker: usize) -> &Arc<Table> {
+        &self.tables[worker]
+    }
+
+    /// The session of this name.
+    #[must_use]
+    pub fn find(&self, id: SessionId) -> Option<Arc<Handle>> {
+        self.tables.get(id.worker())?.find(id)
+    }
+
+    /// All sessions at `now`, worker by worker.
+    #[must_use]
+    pub fn views(&self, now: Instant) -> Vec<View> {
+        let mut views = Vec::new();
+        self.for_each(|handle| views.push(handle.view(now)));
+        views
+    }
+
+    /// Ends the session of this name. Whether there was one.
+    #[must_use]
+    pub fn end(&self, id: SessionId, reason: CutReason) -> bool {
+        let found = self.find(id);
+        found.iter().for_each(|handle| handle.end(reason));
+        found.is_some()
+    }
+
+    /// Tells all sessions that have `server` now, or are just getting it, though a reload or a
+    /// command may have removed the server meanwhile; the reason says what they do. How many have
+    /// it.
+    pub fn end_on_server(&self, server: &Arc<Server>, reason: CutReason) -> usize {
+        server.note_cut(reason);
+        let mut ended = 0;
+        self.for_each(|handle| ended += usize::from(handle.end_on(server, reason)));
+        ended
+    }
+
+    /// Ends all sessions that came in by `frontend`. How many.
+    pub fn end_of_frontend(&self, frontend: &Arc<Frontend>, reason: CutReason) -> usize {
+        self.end_where(reason, |handle| Arc::ptr_eq(&handle.frontend, frontend))
+    }
+
+    /// Ends all sessions of `backend`, queued ones included. How many.
+    pub fn end_of_backend(&self, backend: &Arc<Backend>, reason: CutReason) -> usize {
+        self.end_where(reason, |handle| handle.is_in(backend))
+    }
+
+    fn end_where(&self, reason: CutReason, wanted: impl Fn(&Handle) -> bool) -> usize {
+        let mut ended = 0;
+        self.for_each(|handle| {
+            if wanted(handle) {
+                handle.end(reason);
+                ended += 1;
+            }
+        });
+        ended
+    }
+
+    /// Brings the byte counters up to date with the sessions that run. Whoever shows counters asks
+    /// for it first.
+    pub fn count_bytes(&self, process: &Process) {
+        self.for_each(|handle| handle.count_bytes(process));
+    }
+
+    fn for_each(&self, mut visit: impl FnMut(&Handle)) {
+        for table in &self.tables {
+            table.for_each(&mut visit);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
