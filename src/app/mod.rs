@@ -16,6 +16,7 @@ mod limits;
 mod listeners;
 pub mod load;
 mod objects;
+mod overrides;
 mod reload;
 mod signals;
 mod workers;

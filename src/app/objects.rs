@@ -1,11 +1,13 @@
 //! From a configuration to what runs, and from a newer configuration to what changes in it.
 //!
 //! Frontends, backends and servers are told apart by name and keep their identity: counters,
-//! sessions, health and turns go on. A server whose address changed is another server.
+//! sessions, health and turns go on. A server whose address changed is another server. What
+//! commands changed of a server stays where the file still says what it said ([`overrides`]).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::overrides;
 use crate::config::model::{self, Config};
 use crate::pure::balance::ServerIndex;
 use crate::pure::health::schedule::{Intervals, start_interval, start_offset};
@@ -81,7 +83,9 @@ fn follow_backend(
     let mut servers = Vec::with_capacity(settings.servers.len());
     for wanted in &settings.servers {
         let same = |server: &&Arc<Server>| {
-            *server.name == *wanted.name.as_str() && server.settings().address == wanted.address
+            *server.name == *wanted.name.as_str()
+                && server.configured().address == wanted.address
+                && !server.is_added()
         };
         if let Some(server) = old.iter().find(same) {
             follow_server(backend, server, wanted, global, offsets);
@@ -113,10 +117,11 @@ fn follow_server(
     offsets: &mut Offsets,
 ) {
     let offset = offsets.next(wanted);
-    if **server.settings() == *wanted {
+    if **server.configured() == *wanted {
         return;
     }
-    publish::server(server, wanted.clone());
+    let in_force = overrides::carried(&server.configured(), &server.settings(), wanted);
+    publish::server(server, wanted.clone(), in_force);
     let (now, settings) = (offsets.now, health_settings(wanted, global));
     publish::health(backend, server, now, |health| health.reconfigure(now, &settings, offset));
     server.wake_check();

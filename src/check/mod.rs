@@ -17,18 +17,19 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, UNIX_EPOCH};
 
 use tokio::time::sleep_until;
 
 use crate::clock;
-use crate::config::model::{self, OnMarkedDown, OnMarkedUp};
+use crate::config::model;
+use crate::pure::health::Outcome;
 use crate::pure::health::schedule::on_grid;
 use crate::pure::health::verdict::Verdict;
-use crate::pure::health::{Outcome, Standing, Transition};
 use crate::pure::probe::{Context as ProbeContext, Probe};
+use crate::state::occasion::Before;
 use crate::state::process::Objects;
-use crate::state::{Backend, CutReason, Passes, Process, Server, publish};
+use crate::state::{Backend, Occasion, Passes, Process, Server, publish};
 use crate::telemetry::bus::Bus;
 use target::Target;
 use upkeep::{Owned, keep_running};
@@ -137,12 +138,13 @@ impl Task {
         let Some(check) = &settings.check else { return };
         let source = self.backend.settings().source;
         let Some(target) = Target::of(&settings, check, source) else { return };
-        let asked = (check, source);
+        let asked = (check, &settings.address, source);
         let started = clock::now();
         publish::health(&self.backend, &self.server, started, |health| health.handle_started());
         let context = ProbeContext {
             answer_bytes_max: self.process.objects().config.global.bufsize,
             down: !self.server.standing().is_running(),
+            unix_time_s: unix_time_s(),
         };
         let probe = Probe::for_kind(&check.kind, &context);
         let verdict = driver::run(&target, probe).await;
@@ -156,13 +158,19 @@ impl Task {
         }
     }
 
-    /// Whether a check would ask now what `check` asked from `source`. A reload may have changed
-    /// that while it ran; what it found then says nothing.
-    fn still_asks(&self, (check, source): (&model::Check, Option<SocketAddr>)) -> bool {
+    /// Whether a check would ask now what `check` asked of the server at `address` from `source`. A
+    /// reload or a command may have changed that while it ran; what it found then says nothing.
+    fn still_asks(
+        &self,
+        (check, address, source): (&model::Check, &model::ServerAddr, Option<SocketAddr>),
+    ) -> bool {
         let (server, backend) = (self.server.settings(), self.backend.settings());
         let question = |check: &model::Check| (check.addr, check.port, check.send_proxy);
         server.check.as_ref().is_some_and(|now| {
-            now.kind == check.kind && question(now) == question(check) && backend.source == source
+            now.kind == check.kind
+                && question(now) == question(check)
+                && server.address == *address
+                && backend.source == source
         })
     }
 
@@ -171,7 +179,7 @@ impl Task {
     fn handle(&self, verdict: Verdict, started: Instant, passes: &Passes) {
         let now = clock::now();
         let passed = verdict.passed();
-        let had_servers = !self.backend.live().set.members().is_empty();
+        let before = Before::of(&self.backend, &self.server);
         let random = fastrand::u64(..);
         let Outcome { transition, news } =
             publish::health(&self.backend, &self.server, now, |health| {
@@ -184,32 +192,15 @@ impl Task {
             self.bus.event(report::result(&self.backend, &self.server, &verdict));
         }
         let Some(transition) = transition else { return };
-        self.bus.event(report::change(&self.backend, &self.server, &verdict, transition));
-        if had_servers && self.backend.live().set.members().is_empty() {
-            self.bus.event(report::no_server(&self.backend));
-        }
-        self.cut(&self.server.settings(), transition);
+        let reason = report::reason(&self.backend, &verdict);
+        let occasion =
+            Occasion { process: &self.process, bus: &self.bus, now, wall: clock::wall() };
+        occasion.moved(&self.backend, &self.server, &before, transition, reason);
     }
+}
 
-    /// Tells the sessions of this edge: some are ended where the server's settings ask for it.
-    fn cut(&self, settings: &model::Server, transition: Transition) {
-        let (was, is) = (transition.from.is_running(), transition.to.is_running());
-        if was && !is {
-            let reason = match settings.on_marked_down {
-                OnMarkedDown::ShutdownSessions => CutReason::ServerDown,
-                OnMarkedDown::Keep => CutReason::ServerLeft,
-            };
-            self.process.sessions.end_on_server(&self.server, reason);
-        }
-        let came_up = !was && transition.to == Standing::Up;
-        if came_up
-            && settings.on_marked_up == OnMarkedUp::ShutdownBackupSessions
-            && !settings.backup
-            && settings.weight.value() > 0
-        {
-            for backup in self.backend.live().servers.iter().filter(|s| s.settings().backup) {
-                self.process.sessions.end_on_server(backup, CutReason::ServerUp);
-            }
-        }
-    }
+/// The wall clock as a hello of SSL 3.0 carries it.
+fn unix_time_s() -> u32 {
+    let since_1970 = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    u32::try_from(since_1970).unwrap_or(u32::MAX)
 }

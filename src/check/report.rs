@@ -4,44 +4,14 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::pure::health::verdict::{CheckStatus, Class, Verdict};
-use crate::pure::health::{Standing, Transition};
 use crate::state::{Backend, Server};
-use crate::telemetry::event::{
-    Change, CheckResult, Event, Finding, Outcome, Reason, ServerChange, What,
-};
+use crate::telemetry::event::{CheckResult, Event, Finding, Outcome, Reason, What};
 
-/// A server's standing changed by a verdict.
-pub(super) fn change(
-    backend: &Backend,
-    server: &Server,
-    verdict: &Verdict,
-    transition: Transition,
-) -> Event {
-    let live = backend.live();
-    let was_draining = matches!(transition.from, Standing::Draining | Standing::Stopping);
-    let change = match transition.to {
-        Standing::Up | Standing::Draining => Change::Up,
-        Standing::Stopping => Change::Stopping,
-        Standing::Down | Standing::Maint => Change::Down { was_draining },
-    };
+/// Why a verdict changed a server's standing.
+pub(super) fn reason(backend: &Backend, verdict: &Verdict) -> Reason {
     // With `log-health-checks` the check was logged by itself just before.
     let logged = backend.settings().log_health_checks;
-    let reason = if logged { Reason::Unsaid } else { Reason::Check(finding(verdict)) };
-    event(
-        backend,
-        What::Server(ServerChange {
-            backend: Arc::clone(&backend.name),
-            server: Arc::clone(&server.name),
-            backup: server.settings().backup,
-            change,
-            reason,
-            active: u32::try_from(live.active).unwrap_or(u32::MAX),
-            backups: u32::try_from(live.backup).unwrap_or(u32::MAX),
-            sessions: server.service.traffic.sessions.current(),
-            requeued: 0,
-            queued: backend.service.queued.current(),
-        }),
-    )
+    if logged { Reason::Unsaid } else { Reason::Check(finding(verdict)) }
 }
 
 /// A check's result, for `option log-health-checks`.
@@ -65,11 +35,6 @@ pub(super) fn result(backend: &Backend, server: &Server, verdict: &Verdict) -> E
             status: format!("{reached}/{of} {word}"),
         }),
     )
-}
-
-/// The last server of a backend went.
-pub(super) fn no_server(backend: &Backend) -> Event {
-    event(backend, What::NoServer { backend: Arc::clone(&backend.name) })
 }
 
 fn event(backend: &Backend, what: What) -> Event {

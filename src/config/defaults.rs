@@ -54,6 +54,9 @@ pub const HTTP_CHECK_URI: &str = "/";
 /// Version of `option httpchk` (HAProxy).
 pub const HTTP_CHECK_VERSION: &str = "HTTP/1.0";
 
+/// How `option smtpchk` introduces itself (HAProxy).
+pub const SMTP_CHECK_HELLO: &str = "HELO localhost";
+
 /// Path of the Prometheus exporter (the convention of HAProxy's documentation and of Prometheus).
 pub const METRICS_PATH: &str = "/metrics";
 /// Name of the `[stats]` table's listener in logs and metrics.

@@ -43,9 +43,30 @@ pub fn backend(
     swap(backend, servers, now);
 }
 
-/// A reload changed a server's settings. [`backend`] must follow, so that the live set does.
-pub fn server(server: &Server, settings: model::Server) {
+/// A reload changed a server's settings: what the file says, and what is in force, which commands
+/// may have changed. [`backend`] must follow, so that the live set does.
+pub fn server(server: &Server, configured: model::Server, in_force: model::Server) {
+    server.configured_cell().store(Arc::new(configured));
+    server.settings_cell().store(Arc::new(in_force));
+}
+
+/// A command changed a server's settings until the next start.
+pub fn settings(
+    backend: &Arc<Backend>,
+    server: &Server,
+    now: Instant,
+    change: impl FnOnce(&mut model::Server),
+) {
+    let mut settings = model::Server::clone(&server.settings());
+    change(&mut settings);
     server.settings_cell().store(Arc::new(settings));
+    let servers = backend.live().servers.clone();
+    swap(backend, servers, now);
+}
+
+/// A command added a server, or removed one that is not used.
+pub fn servers(backend: &Arc<Backend>, servers: Vec<Arc<Server>>, now: Instant) {
+    swap(backend, servers, now);
 }
 
 /// A reload changed a frontend: sessions that start from now on take this route.
@@ -75,7 +96,8 @@ fn candidate(server: &Server) -> Candidate {
     Candidate {
         server: server.index,
         id: settings.id,
-        weight: settings.weight,
+        // Fixed maps share by what is configured: a weight of 0 for a while moves no other share.
+        weight: server.configured().weight,
         effective: server.effective_weight(),
         backup: settings.backup,
         maxconn: settings.maxconn,

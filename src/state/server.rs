@@ -34,6 +34,8 @@ pub struct Server {
     /// Counters.
     pub service: Service,
     settings: ArcSwap<model::Server>,
+    configured: ArcSwap<model::Server>,
+    added: bool,
     health: Mutex<Health>,
     wake: Notify,
     hinted: AtomicBool,
@@ -46,11 +48,14 @@ impl Server {
     /// A server as configured, with its health before the first check.
     #[must_use]
     pub fn new(settings: model::Server, index: ServerIndex, health: Health) -> Self {
+        let settings = Arc::new(settings);
         Self {
             name: settings.name.as_str().into(),
             index,
             service: Service::default(),
-            settings: ArcSwap::from_pointee(settings),
+            settings: ArcSwap::new(Arc::clone(&settings)),
+            configured: ArcSwap::new(settings),
+            added: false,
             health: Mutex::new(health),
             wake: Notify::new(),
             hinted: AtomicBool::new(false),
@@ -60,10 +65,28 @@ impl Server {
         }
     }
 
-    /// The server as configured.
+    /// The same server, made by a command: no file knows it.
+    #[must_use]
+    pub fn added(self) -> Self {
+        Self { added: true, ..self }
+    }
+
+    /// Whether a command made it.
+    #[must_use]
+    pub const fn is_added(&self) -> bool {
+        self.added
+    }
+
+    /// The server as it is: as configured, but for what commands changed since.
     #[must_use]
     pub fn settings(&self) -> Guard<Arc<model::Server>> {
         self.settings.load()
+    }
+
+    /// The server as configured.
+    #[must_use]
+    pub fn configured(&self) -> Guard<Arc<model::Server>> {
+        self.configured.load()
     }
 
     /// Its health now. Sessions have no need of it: the live set says who may be picked.
@@ -164,6 +187,11 @@ impl Server {
     /// For [`publish`](super::publish) only.
     pub(super) fn change_health<R>(&self, change: impl FnOnce(&mut Health) -> R) -> R {
         change(&mut self.lock_health())
+    }
+
+    /// For [`publish`](super::publish) only.
+    pub(super) const fn configured_cell(&self) -> &ArcSwap<model::Server> {
+        &self.configured
     }
 
     /// For [`publish`](super::publish) only.

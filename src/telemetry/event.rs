@@ -95,7 +95,10 @@ pub enum Change {
     /// An operator put it into maintenance; it was down.
     EntersMaintenanceDown,
     /// An operator drains it.
-    EntersDrain,
+    EntersDrain {
+        /// It takes sessions that belong to it.
+        up: bool,
+    },
     /// It keeps being drained.
     RemainsInDrain,
     /// Left maintenance.
@@ -241,9 +244,13 @@ impl ServerChange {
                 self.append_left(&mut line);
             }
             Change::EntersMaintenanceDown => line.push_str("was DOWN and now enters maintenance."),
-            Change::EntersDrain => {
+            Change::EntersDrain { up } => {
                 line.push_str("enters drain state");
-                self.append_online(&mut line);
+                if up {
+                    self.append_online(&mut line);
+                } else {
+                    self.append_left(&mut line);
+                }
             }
             Change::RemainsInDrain => line.push_str("remains in forced drain mode."),
             Change::LeavesMaintenance { up, draining } => {

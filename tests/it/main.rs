@@ -27,6 +27,7 @@ mod metrics;
 mod mysql;
 mod native;
 mod pgsql;
+mod protocol_checks;
 mod proxy_protocol;
 mod queue;
 mod relay;

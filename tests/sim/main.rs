@@ -144,7 +144,7 @@ impl Server {
     fn command(&mut self, now: Instant, rng: &mut fastrand::Rng) {
         let command = [Command::Ready, Command::Drain, Command::Maint][rng.usize(..3)];
         let before = self.health.standing();
-        let change = self.health.handle_command(now, command);
+        let change = self.health.handle_command(now, command).transition;
         let after = self.health.standing();
         assert_eq!(
             change.map(|change| (change.from, change.to)),

@@ -19,6 +19,7 @@ pub static OPTIONS: Table = Table {
                 ("dontlog-normal", FE),
                 ("dontlognull", FE),
                 ("httpchk", BE),
+                ("ldap-check", BE),
                 ("log-health-checks", BE),
                 ("log-separate-errors", FE),
                 ("logasap", FE),
@@ -27,7 +28,9 @@ pub static OPTIONS: Table = Table {
                 ("pgsql-check", BE),
                 ("redis-check", BE),
                 ("redispatch", BE),
+                ("smtpchk", BE),
                 ("srvtcpka", BE),
+                ("ssl-hello-chk", BE),
                 ("tcp-check", BE),
                 ("tcpka", ANY),
                 ("tcplog", FE),
@@ -89,13 +92,7 @@ pub static OPTIONS: Table = Table {
                 "servers would pass without it; write 'option tcp-check' with rules, or remove the line \
                  to check that a connection succeeds",
             ),
-            &[
-                ("external-check", BE),
-                ("ldap-check", BE),
-                ("smtpchk", BE),
-                ("spop-check", BE),
-                ("ssl-hello-chk", BE),
-            ],
+            &[("external-check", BE), ("spop-check", BE)],
         ),
         (Refused("sessions always go to a 'server'"), &[("http_proxy", ANY), ("transparent", BE)]),
         (

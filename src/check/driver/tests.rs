@@ -31,7 +31,7 @@ fn target(addr: TargetAddr) -> Target {
 }
 
 async fn check(target: &Target, kind: &CheckKind) -> Verdict {
-    let context = Context { answer_bytes_max: 16_384, down: false };
+    let context = Context { answer_bytes_max: 16_384, down: false, unix_time_s: 0 };
     timeout(2 * PATIENCE, run(target, Probe::for_kind(kind, &context))).await.expect("a verdict")
 }
 
@@ -51,7 +51,13 @@ where
 
 fn expect(text: &str) -> ScriptStep {
     let pattern = Pattern::Text(text.as_bytes().to_vec());
-    ScriptStep::Expect(Expect { pattern, negated: false, min_recv: None, comment: None })
+    ScriptStep::Expect(Expect {
+        pattern,
+        negated: false,
+        min_recv: None,
+        comment: None,
+        report: Default::default(),
+    })
 }
 
 fn mysql() -> CheckKind {

@@ -2,9 +2,12 @@
 
 use super::text::{Pairs, bytes, duration, hex, quote};
 use super::word;
-use crate::config::defaults::{HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION};
+use crate::config::defaults::{
+    HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, SMTP_CHECK_HELLO,
+};
 use crate::config::model::{
-    Check, CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, Pattern, ScriptStep, Server,
+    Check, CheckKind, CheckStatus, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, Pattern,
+    ScriptStep, Server,
 };
 use crate::config::validate::MYSQL_DIALECTS;
 
@@ -61,6 +64,12 @@ fn kind(kind: &CheckKind) -> Pairs {
     match kind {
         CheckKind::Tcp => pairs.add("type", "\"tcp\""),
         CheckKind::Redis => pairs.add("type", "\"redis\""),
+        CheckKind::Ldap => pairs.add("type", "\"ldap\""),
+        CheckKind::SslHello => pairs.add("type", "\"ssl-hello\""),
+        CheckKind::Smtp { hello } => {
+            pairs.add("type", "\"smtp\"");
+            pairs.maybe("hello", (hello != SMTP_CHECK_HELLO).then(|| quote(hello)));
+        }
         CheckKind::Script(steps) => {
             pairs.add("type", "\"tcp-check\"");
             let steps: Vec<String> = steps.iter().map(|step| self::step(step).inline()).collect();
@@ -126,10 +135,24 @@ fn expect(expect: &Expect) -> String {
     let mut pairs = pattern(&expect.pattern);
     pairs.flag("not", expect.negated);
     pairs.maybe("min_recv", expect.min_recv);
+    report(&mut pairs, &expect.report, &ExpectReport::default());
     match (&expect.pattern, pairs.len()) {
         (Pattern::Text(data), 1) if std::str::from_utf8(data).is_ok() => bytes(data),
         _ => pairs.inline(),
     }
+}
+
+/// What differs from `default`.
+fn report(pairs: &mut Pairs, report: &ExpectReport, default: &ExpectReport) {
+    let status = |status: CheckStatus, default: CheckStatus| {
+        (status != default).then(|| quote(status.name()))
+    };
+    pairs.maybe("ok_status", status(report.ok, default.ok));
+    pairs.maybe("error_status", status(report.error, default.error));
+    pairs.maybe("tout_status", status(report.timeout, default.timeout));
+    pairs.maybe("on_success", report.on_success.as_deref().map(bytes));
+    pairs.maybe("on_error", report.on_error.as_deref().map(bytes));
+    pairs.maybe("status_code", report.code.as_ref().map(|code| quote(&code.to_string())));
 }
 
 fn pattern(pattern: &Pattern) -> Pairs {
@@ -139,6 +162,8 @@ fn pattern(pattern: &Pattern) -> Pairs {
         Pattern::Binary(data) => pairs.add("binary", hex(data)),
         Pattern::Regex(regex) => pairs.add("rstring", quote(regex.as_str())),
         Pattern::BinaryRegex(regex) => pairs.add("rbinary", quote(regex.as_str())),
+        Pattern::TextFormat(data) => pairs.add("string_lf", bytes(data)),
+        Pattern::BinaryFormat(data) => pairs.add("binary_lf", hex(data)),
     }
     pairs
 }

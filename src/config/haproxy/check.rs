@@ -3,6 +3,7 @@
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{Line, Word};
 
+use super::expect::Options;
 use super::words::{Args, Context, text};
 use crate::config::raw::{CheckKind, Expect, Field, HttpCheck, Pattern, Step};
 
@@ -28,13 +29,14 @@ pub(super) enum Choice {
     Mysql { user: Field<String>, dialect: Field<String> },
     Pgsql { user: Field<String> },
     Redis,
+    Smtp { hello: Field<String> },
+    Ldap,
+    SslHello,
 }
 
 /// Words after `tcp-check`.
-const RULES: [&str; 5] = ["connect", "send", "send-binary", "expect", "comment"];
-
-/// Words of `tcp-check` that HAProxy knows besides.
-const RULES_REFUSED: [&str; 2] = ["send-lf", "send-binary-lf"];
+const RULES: [&str; 7] =
+    ["connect", "send", "send-lf", "send-binary", "send-binary-lf", "expect", "comment"];
 
 impl Checks {
     /// What a section starts from that inherits `self`: its own rules will replace these.
@@ -49,6 +51,9 @@ impl Checks {
         let choice = match option.as_ref() {
             "tcp-check" => Choice::Tcp,
             "redis-check" => Choice::Redis,
+            "smtpchk" => smtp(&mut args),
+            "ldap-check" => Choice::Ldap,
+            "ssl-hello-chk" => Choice::SslHello,
             "mysql-check" => mysql(&mut args, cx),
             "pgsql-check" => pgsql(line, &mut args, cx),
             "httpchk" => {
@@ -76,23 +81,18 @@ impl Checks {
         let rule = word.text();
         let step = match rule.as_ref() {
             "connect" => self.connect(word, &mut args, cx),
-            "send" => send(&mut args, false, cx),
-            "send-binary" => send(&mut args, true, cx),
-            "expect" => expect(&mut args, cx).map(Step::Expect),
+            "send" | "send-lf" | "send-binary" | "send-binary-lf" => send(&rule, &mut args, cx),
+            "expect" => expect(&mut args, cx).map(|expect| Step::Expect(Box::new(expect))),
             "comment" => {
                 let comment = args.text("comment", "a text", cx);
                 args.finish("tcp-check comment", cx);
                 comment.map(Step::Comment)
             }
-            _ if RULES_REFUSED.contains(&rule.as_ref()) || rule.contains("-var") => {
-                cx.report
-                    .alert(
-                        word.span,
-                        format!(
-                            "'tcp-check {rule}' is not supported: nothing is computed in checks"
-                        ),
-                    )
-                    .help("'send' and 'send-binary' send fixed bytes");
+            _ if rule.contains("-var") => {
+                cx.report.alert(
+                    word.span,
+                    format!("'tcp-check {rule}' is not supported: nothing is computed in checks"),
+                );
                 None
             }
             _ => {
@@ -161,6 +161,9 @@ impl Checks {
             Choice::Mysql { user, dialect } => CheckKind::Mysql { user, dialect },
             Choice::Pgsql { user } => CheckKind::Pgsql { user },
             Choice::Redis => CheckKind::Redis,
+            Choice::Smtp { hello } => CheckKind::Smtp { hello },
+            Choice::Ldap => CheckKind::Ldap,
+            Choice::SslHello => CheckKind::SslHello,
         }))
     }
 }
@@ -209,97 +212,74 @@ fn pgsql(line: &Line, args: &mut Args<'_>, cx: &mut Context<'_>) -> Choice {
     Choice::Pgsql { user }
 }
 
-fn send(args: &mut Args<'_>, binary: bool, cx: &mut Context<'_>) -> Option<Step> {
-    let keyword = if binary { "send-binary" } else { "send" };
-    let word = args.expect(keyword, "what to send", cx)?;
-    let data = if binary { hexadecimal(word, cx)? } else { word.bytes.clone() };
+/// `send`, `send-binary`, and their forms with a log-format.
+fn send(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Step> {
+    let binary = keyword.starts_with("send-binary");
+    let written = if keyword.ends_with("-lf") {
+        super::expect::format(args, keyword, cx)?
+    } else {
+        let word = args.expect(keyword, "what to send", cx)?;
+        Spanned::new(word.bytes.clone(), word.span)
+    };
+    let data = if binary { hexadecimal(written, cx)? } else { written };
     let comment = if args.take("comment") { args.text("comment", "a text", cx) } else { None };
     args.finish(keyword, cx);
-    Some(Step::Send { data: Spanned::new(data, word.span), binary, comment })
+    Some(Step::Send { data, binary, comment })
 }
 
 /// `[!] <match> <pattern>` with its options, in any order before the match.
 fn expect(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Expect> {
-    let (mut negated, mut min_recv, mut comment) = (false, None, None);
-    loop {
-        let word = args.expect("tcp-check expect", "a match such as 'string'", cx)?;
-        let written = word.text();
-        let kind = match written.strip_prefix('!') {
-            Some(rest) => {
-                negated = !negated;
-                rest
-            }
-            None => written.as_ref(),
-        };
-        match kind {
-            "" => {}
-            "min-recv" => min_recv = Some(integer(args, "min-recv", cx)?),
-            "comment" => comment = args.text("comment", "a text", cx),
-            "ok-status" | "error-status" | "tout-status" | "on-success" | "on-error"
-            | "status-code" => {
-                cx.report.warning(
-                    word.span,
-                    format!("'{kind}' is ignored: a check keeps its own status"),
-                );
-                args.skip(1);
-            }
-            "string" | "binary" | "rstring" | "rbinary" => {
-                let pattern = args.expect(kind, "a pattern", cx)?;
-                let value = match kind {
-                    "string" => Pattern::Text(pattern.bytes.clone()),
-                    "binary" => Pattern::Binary(hexadecimal(pattern, cx)?),
-                    "rstring" => Pattern::Regex(pattern.text().into_owned()),
-                    _ => Pattern::BinaryRegex(pattern.text().into_owned()),
-                };
-                args.finish("tcp-check expect", cx);
-                return Some(Expect {
-                    pattern: Spanned::new(value, pattern.span),
-                    negated,
-                    min_recv,
-                    comment,
-                });
-            }
-            "string-lf" | "binary-lf" => {
-                cx.report
-                    .alert(
-                        word.span,
-                        format!("'{kind}' is not supported: nothing is computed in checks"),
-                    )
-                    .help(
-                        "'string', 'binary', 'rstring' and 'rbinary' compare with fixed patterns",
-                    );
-                return None;
-            }
-            _ => {
-                let known = ["string", "binary", "rstring", "rbinary", "min-recv", "comment"];
-                cx.unknown(word, "after 'tcp-check expect'", known);
-                return None;
-            }
-        }
+    const MATCHES: [&str; 6] = ["string", "binary", "rstring", "rbinary", "string-lf", "binary-lf"];
+    let mut options = Options::default();
+    let (kind, word) = options.until_match("tcp-check expect", args, cx)?;
+    if !MATCHES.contains(&kind.as_str()) {
+        let known = MATCHES.iter().chain(&super::expect::OPTIONS).copied();
+        cx.unknown(word, "after 'tcp-check expect'", known);
+        return None;
     }
-}
-
-fn integer(args: &mut Args<'_>, keyword: &str, cx: &mut Context<'_>) -> Field<i64> {
-    let word = args.expect(keyword, "a number", cx)?;
-    let text = word.text();
-    if let Ok(number) = text.parse() {
-        return Some(Spanned::new(number, word.span));
-    }
-    cx.report.alert(word.span, format!("'{keyword}' needs a number, and '{text}' is none"));
-    None
+    let written = if kind.ends_with("-lf") {
+        super::expect::format(args, &kind, cx)?
+    } else {
+        let pattern = args.expect(&kind, "a pattern", cx)?;
+        Spanned::new(pattern.bytes.clone(), pattern.span)
+    };
+    let lossy = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let pattern = match kind.as_str() {
+        "string" => written.map(Pattern::Text),
+        "string-lf" => written.map(Pattern::TextFormat),
+        "binary" => hexadecimal(written, cx)?.map(Pattern::Binary),
+        "binary-lf" => hexadecimal(written, cx)?.map(Pattern::BinaryFormat),
+        "rstring" => written.map(|bytes| Pattern::Regex(lossy(bytes))),
+        _ => written.map(|bytes| Pattern::BinaryRegex(lossy(bytes))),
+    };
+    args.finish("tcp-check expect", cx);
+    let Options { negated, min_recv, comment, report } = options;
+    Some(Expect { pattern, negated, min_recv, comment, report })
 }
 
 /// The bytes that pairs of hexadecimal digits stand for.
-fn hexadecimal(word: &Word, cx: &mut Context<'_>) -> Option<Vec<u8>> {
+fn hexadecimal(written: Spanned<Vec<u8>>, cx: &mut Context<'_>) -> Option<Spanned<Vec<u8>>> {
     let digits: Option<Vec<u32>> =
-        word.bytes.iter().map(|&byte| char::from(byte).to_digit(16)).collect();
+        written.value.iter().map(|&byte| char::from(byte).to_digit(16)).collect();
     if let Some(digits) = digits.filter(|digits| digits.len() % 2 == 0) {
         let byte = |pair: &[u32]| u8::try_from(pair[0] * 16 + pair[1]).ok();
-        return digits.chunks_exact(2).map(byte).collect();
+        let bytes: Option<Vec<u8>> = digits.chunks_exact(2).map(byte).collect();
+        return Some(Spanned::new(bytes?, written.span));
     }
-    let text = word.text();
+    let text = String::from_utf8_lossy(&written.value);
     cx.report
-        .alert(word.span, format!("'{text}' is not made of hexadecimal digits in pairs"))
+        .alert(written.span, format!("'{text}' is not made of hexadecimal digits in pairs"))
         .help("each byte is two digits, such as 0d0a");
     None
+}
+
+/// `smtpchk [HELO|EHLO <host>]`; anything else counts as nothing, as in HAProxy.
+fn smtp(args: &mut Args<'_>) -> Choice {
+    let command = args.next();
+    let host = command.and_then(|_| args.next());
+    let hello = command
+        .zip(host)
+        .filter(|(command, _)| matches!(command.bytes.as_slice(), b"HELO" | b"EHLO"))
+        .map(|(command, host)| text(command).map(|word| format!("{word} {}", host.text())));
+    Choice::Smtp { hello }
 }

@@ -35,7 +35,7 @@ impl Flags {
 }
 
 /// Options that `no` and `default` do not take back.
-const NOT_NEGATABLE: [&str; 11] = [
+const NOT_NEGATABLE: [&str; 14] = [
     "tcpka",
     "forwardfor",
     "originalto",
@@ -47,6 +47,9 @@ const NOT_NEGATABLE: [&str; 11] = [
     "mysql-check",
     "pgsql-check",
     "redis-check",
+    "smtpchk",
+    "ldap-check",
+    "ssl-hello-chk",
 ];
 
 /// An `option`, `no option` or `default option` line.

@@ -11,9 +11,10 @@ mod global;
 mod socket;
 
 pub use crate::pure::balance::Algorithm as Balance;
+pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::kind::{
-    CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ScriptStep,
-    SendHeader,
+    CheckKind, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,
+    Pattern, ScriptStep, SendHeader,
 };
 pub use crate::pure::session::retry::Redispatch;
 pub use backend::{

@@ -53,6 +53,15 @@ pub enum CheckKind {
     },
     /// `option redis-check`.
     Redis,
+    /// `option smtpchk`.
+    Smtp {
+        /// The command that introduces us, `EHLO host`.
+        hello: Field<String>,
+    },
+    /// `option ldap-check`.
+    Ldap,
+    /// `option ssl-hello-chk`.
+    SslHello,
 }
 
 /// One `tcp-check` rule.
@@ -81,7 +90,7 @@ pub enum Step {
         comment: Field<String>,
     },
     /// `expect`.
-    Expect(Expect),
+    Expect(Box<Expect>),
     /// `comment`, a rule of its own.
     Comment(Spanned<String>),
 }
@@ -97,6 +106,25 @@ pub struct Expect {
     pub min_recv: Field<i64>,
     /// `comment`.
     pub comment: Field<String>,
+    /// What its outcome is called.
+    pub report: ExpectReport,
+}
+
+/// What the outcome of an `expect` is called.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExpectReport {
+    /// `ok-status`, such as `L7OK`.
+    pub ok: Field<String>,
+    /// `error-status`.
+    pub error: Field<String>,
+    /// `tout-status`.
+    pub timeout: Field<String>,
+    /// `on-success`; a text.
+    pub on_success: Field<Vec<u8>>,
+    /// `on-error`; a text.
+    pub on_error: Field<Vec<u8>>,
+    /// `status-code`, an expression.
+    pub code: Field<String>,
 }
 
 /// What an answer is compared with.
@@ -110,6 +138,10 @@ pub enum Pattern {
     Regex(String),
     /// `rbinary`: a regular expression on the hexadecimal dump.
     BinaryRegex(String),
+    /// `string-lf` of which nothing is computed.
+    TextFormat(Vec<u8>),
+    /// `binary-lf` of which nothing is computed; hexadecimal already decoded.
+    BinaryFormat(Vec<u8>),
 }
 
 /// `option httpchk` and `http-check`.

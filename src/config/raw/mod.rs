@@ -19,7 +19,8 @@ mod global;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
-    CheckKind, CheckSettings, Expect, Header, HttpCheck, HttpExpect, HttpMatch, Pattern, Step,
+    CheckKind, CheckSettings, Expect, ExpectReport, Header, HttpCheck, HttpExpect, HttpMatch,
+    Pattern, Step,
 };
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;

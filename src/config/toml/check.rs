@@ -5,13 +5,14 @@ use haproxy_compat::span::{Span, Spanned};
 use super::table::{Table, Value, span_of};
 use super::values::Decoder;
 use crate::config::raw::{
-    CheckKind, CheckSettings, Expect, Field, Header, HttpCheck, HttpExpect, HttpMatch, Pattern,
-    Step,
+    CheckKind, CheckSettings, Expect, ExpectReport, Field, Header, HttpCheck, HttpExpect,
+    HttpMatch, Pattern, Step,
 };
 use crate::config::suggest::did_you_mean;
 
 /// The words of `type`.
-const TYPES: [&str; 6] = ["tcp", "tcp-check", "http", "mysql", "pgsql", "redis"];
+const TYPES: [&str; 9] =
+    ["tcp", "tcp-check", "http", "mysql", "pgsql", "redis", "smtp", "ldap", "ssl-hello"];
 
 /// A `check` key.
 #[derive(Default)]
@@ -69,12 +70,15 @@ impl Decoder<'_> {
             },
             "pgsql" => CheckKind::Pgsql { user: self.string(t, "user") },
             "redis" => CheckKind::Redis,
+            "smtp" => CheckKind::Smtp { hello: self.string(t, "hello") },
+            "ldap" => CheckKind::Ldap,
+            "ssl-hello" => CheckKind::SslHello,
             other => {
                 let guess = did_you_mean(other, TYPES);
                 let message = format!("'{other}' is not a type of check{guess}");
                 self.alert(word.span, message, format!("types: {}", TYPES.join(", ")));
                 t.allow(&["steps", "user", "dialect", "method", "uri", "version", "headers"]);
-                t.allow(&["body", "expect", "disable_on_404"]);
+                t.allow(&["body", "expect", "disable_on_404", "hello"]);
                 return None;
             }
         };
@@ -150,17 +154,18 @@ impl Decoder<'_> {
         Some(step)
     }
 
-    /// `expect = "text"` or `expect = { string | binary | rstring | rbinary, not, min_recv }`.
+    /// `expect = "text"` or `expect = { string | binary | rstring | rbinary, not, min_recv, … }`.
     fn expect_step(&mut self, parent: &mut Table<'_>, comment: Field<String>) -> Option<Step> {
         let value = parent.take("expect")?;
         let span = span_of(self.file, value);
         if let Some(text) = value.get_ref().as_str() {
-            return Some(Step::Expect(Expect {
+            return Some(Step::Expect(Box::new(Expect {
                 pattern: Spanned::new(Pattern::Text(text.as_bytes().to_vec()), span),
                 negated: false,
                 min_recv: None,
                 comment,
-            }));
+                report: ExpectReport::default(),
+            })));
         }
         let Some(entries) = value.get_ref().as_table() else {
             return self.wrong_type("expect", value, "a text or { string = … }");
@@ -172,14 +177,30 @@ impl Decoder<'_> {
             self.hex(t, "binary").map(|bytes| bytes.map(Pattern::Binary)),
             self.string(t, "rstring").map(|text| text.map(Pattern::Regex)),
             self.string(t, "rbinary").map(|text| text.map(Pattern::BinaryRegex)),
+            self.bytes(t, "string_lf").map(|bytes| bytes.map(Pattern::TextFormat)),
+            self.hex(t, "binary_lf").map(|bytes| bytes.map(Pattern::BinaryFormat)),
         ];
         let negated = self.boolean(t, "not").is_some_and(|on| on.value);
         let min_recv = self
             .number(t, "min_recv")
             .map(|number| number.map(|number| i64::try_from(number).unwrap_or(i64::MAX)));
+        let report = self.expect_report(t);
         self.finish(&table);
-        let pattern = self.one_of(span, patterns, "string, binary, rstring and rbinary")?;
-        Some(Step::Expect(Expect { pattern, negated, min_recv, comment }))
+        let words = "string, binary, rstring, rbinary, string_lf and binary_lf";
+        let pattern = self.one_of(span, patterns, words)?;
+        Some(Step::Expect(Box::new(Expect { pattern, negated, min_recv, comment, report })))
+    }
+
+    /// `ok_status`, `error_status`, `tout_status`, `on_success`, `on_error` and `status_code`.
+    fn expect_report(&mut self, t: &mut Table<'_>) -> ExpectReport {
+        ExpectReport {
+            ok: self.string(t, "ok_status"),
+            error: self.string(t, "error_status"),
+            timeout: self.string(t, "tout_status"),
+            on_success: self.bytes(t, "on_success"),
+            on_error: self.bytes(t, "on_error"),
+            code: self.string(t, "status_code"),
+        }
     }
 
     /// The only value that is there.

@@ -9,11 +9,11 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::context::Context;
 use super::frontend::is_on;
 use crate::config::defaults::{
-    FALL, HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, INTER, RISE,
+    FALL, HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, INTER, RISE, SMTP_CHECK_HELLO,
 };
 use crate::config::model::{
-    Check, CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ProxyHeader,
-    ScriptStep, SendHeader, ServerAddr,
+    Check, CheckKind, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,
+    Pattern, ProxyHeader, ScriptStep, SendHeader, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
 
@@ -142,6 +142,9 @@ impl Context<'_> {
         match value {
             raw::CheckKind::Tcp => CheckKind::Tcp,
             raw::CheckKind::Redis => CheckKind::Redis,
+            raw::CheckKind::Smtp { hello } => CheckKind::Smtp { hello: self.hello(hello) },
+            raw::CheckKind::Ldap => CheckKind::Ldap,
+            raw::CheckKind::SslHello => CheckKind::SslHello,
             raw::CheckKind::Script(steps) => {
                 CheckKind::Script(steps.iter().filter_map(|step| self.step(step)).collect())
             }
@@ -166,6 +169,17 @@ impl Context<'_> {
                 CheckKind::Pgsql { user: String::new() }
             }
         }
+    }
+
+    /// A line of SMTP, without its end.
+    fn hello(&mut self, field: &Field<String>) -> String {
+        let Some(field) = field else {
+            return SMTP_CHECK_HELLO.to_owned();
+        };
+        if field.value.is_empty() || field.value.contains(char::is_control) {
+            self.report.alert(field.span, "the hello of an smtp check must be one line");
+        }
+        field.value.clone()
     }
 
     /// An account name; it ends at a NUL on the wire.
@@ -207,6 +221,7 @@ impl Context<'_> {
                     .as_ref()
                     .and_then(|count| u32::try_from(count.value).ok()),
                 comment: text(&expect.comment),
+                report: self.expect_report(&expect.report, ExpectReport::default()),
             }),
             raw::Step::Comment(comment) => ScriptStep::Comment(comment.value.clone()),
         })
@@ -215,12 +230,19 @@ impl Context<'_> {
     fn pattern(&mut self, raw: &Spanned<raw::Pattern>) -> Option<Pattern> {
         let span = raw.span;
         match &raw.value {
-            raw::Pattern::Text(bytes) | raw::Pattern::Binary(bytes) if bytes.is_empty() => {
+            raw::Pattern::Text(bytes)
+            | raw::Pattern::Binary(bytes)
+            | raw::Pattern::TextFormat(bytes)
+            | raw::Pattern::BinaryFormat(bytes)
+                if bytes.is_empty() =>
+            {
                 self.report.alert(span, "an empty expectation matches everything");
                 None
             }
             raw::Pattern::Text(bytes) => Some(Pattern::Text(bytes.clone())),
             raw::Pattern::Binary(bytes) => Some(Pattern::Binary(bytes.clone())),
+            raw::Pattern::TextFormat(bytes) => Some(Pattern::TextFormat(bytes.clone())),
+            raw::Pattern::BinaryFormat(bytes) => Some(Pattern::BinaryFormat(bytes.clone())),
             raw::Pattern::Regex(text) => self.regex(span, text).map(Pattern::Regex),
             raw::Pattern::BinaryRegex(text) => self.regex(span, text).map(Pattern::BinaryRegex),
         }

@@ -7,6 +7,7 @@
 mod backend;
 mod check;
 mod context;
+mod expect;
 mod frontend;
 mod global;
 mod number;

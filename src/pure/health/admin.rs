@@ -1,8 +1,15 @@
 //! What operators and the configuration say about a server, over whatever its checks say.
 //!
 //! Maintenance wins over drain, and both are kept apart by who asked, so that one withdrawing its
-//! wish does not undo another's. The bits are those of HAProxy's state file; inherited (0x02, 0x10)
-//! and resolution (0x20) bits have their place.
+//! wish does not undo another's. The bits are those of HAProxy's state file:
+//!
+//! | bit | meaning |
+//! |---|---|
+//! | 0x01 | an operator's maintenance |
+//! | 0x04 | the file said `disabled`: only remembered, the server starts with 0x01 beside it |
+//! | 0x08 | an operator's drain |
+//!
+//! Inherited (0x02, 0x10) and resolution (0x20) bits have their place.
 
 /// Forced, configured and inherited flags of one server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -27,13 +34,13 @@ impl Admin {
     /// As configured.
     #[must_use]
     pub fn new(disabled: bool) -> Self {
-        Self(if disabled { Self::CONFIG_MAINT } else { 0 })
+        Self(if disabled { Self::CONFIG_MAINT | Self::FORCED_MAINT } else { 0 })
     }
 
     /// Takes no traffic and is not checked.
     #[must_use]
     pub fn is_maint(self) -> bool {
-        self.0 & (Self::FORCED_MAINT | Self::CONFIG_MAINT) != 0
+        self.0 & Self::FORCED_MAINT != 0
     }
 
     /// Takes no new sessions by balancing.
@@ -51,18 +58,24 @@ impl Admin {
     /// The flags after an operator's command: each replaces the one before.
     #[must_use]
     pub fn after(self, command: Command) -> Self {
-        match command {
-            Command::Ready => Self(0),
-            Command::Drain => Self(Self::FORCED_DRAIN),
-            Command::Maint => Self(self.0 | Self::FORCED_MAINT),
-        }
+        let kept = self.0 & !(Self::FORCED_MAINT | Self::FORCED_DRAIN);
+        Self(match command {
+            Command::Ready => kept,
+            Command::Drain => kept | Self::FORCED_DRAIN,
+            Command::Maint => kept | Self::FORCED_MAINT,
+        })
     }
 
-    /// The flags after a reload that changed `disabled`.
+    /// The flags after a reload that changed `disabled`: what the file says now replaces what
+    /// operators said before.
     #[must_use]
     pub fn reconfigured(self, disabled: bool) -> Self {
-        let kept = self.0 & !Self::CONFIG_MAINT;
-        Self(kept | Self::new(disabled).0)
+        let before = Self(self.0 & !Self::CONFIG_MAINT);
+        if disabled {
+            Self(before.after(Command::Maint).0 | Self::CONFIG_MAINT)
+        } else {
+            before.after(Command::Ready)
+        }
     }
 }
 
@@ -80,9 +93,10 @@ mod tests {
             (Admin::default(), Command::Drain, false, true),
             (forced, Command::Drain, false, true),
             (forced, Command::Ready, false, false),
-            (drained, Command::Maint, true, true),
+            (drained, Command::Maint, true, false),
             (drained, Command::Ready, false, false),
             (Admin::new(true), Command::Ready, false, false),
+            (Admin::new(true), Command::Drain, false, true),
             (Admin::new(true), Command::Maint, true, false),
         ];
         for (before, command, maint, drain) in rows {
@@ -96,10 +110,22 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_leaves_what_operators_asked_for() {
+    fn the_bits_are_those_haproxy_shows() {
+        let disabled = Admin::new(true);
+        assert_eq!(disabled.bits(), 5);
+        assert_eq!(disabled.after(Command::Drain).bits(), 12);
+        assert_eq!(disabled.after(Command::Drain).after(Command::Maint).bits(), 5);
+        assert_eq!(disabled.after(Command::Ready).bits(), 4);
+        assert_eq!(Admin::default().after(Command::Drain).after(Command::Maint).bits(), 1);
+    }
+
+    #[test]
+    fn a_file_that_changed_its_mind_has_the_last_word() {
         let forced = Admin::default().after(Command::Maint);
-        assert!(forced.reconfigured(false).is_maint());
-        assert!(!Admin::new(true).reconfigured(false).is_maint());
+        let drained = Admin::default().after(Command::Drain);
         assert_eq!(forced.reconfigured(true).bits(), 5);
+        assert_eq!(drained.reconfigured(true).bits(), 5);
+        assert_eq!(Admin::new(true).reconfigured(false).bits(), 0);
+        assert_eq!(Admin::new(true).after(Command::Drain).reconfigured(false).bits(), 0);
     }
 }

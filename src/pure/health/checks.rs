@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use super::CheckSettings;
 use super::risefall::RiseFall;
 use super::schedule::{After, Intervals, Schedule, Settled};
 use super::verdict::{Class, Verdict};
+use super::{CheckSettings, Said};
 
 /// The checks of one server.
 #[derive(Clone, Debug)]
@@ -15,7 +15,10 @@ pub(super) struct Checks {
     pub(super) schedule: Schedule,
     /// The last verdict said to take no new sessions.
     pub(super) conditional: bool,
-    /// The verdict of the running check is void: the server was in maintenance meanwhile.
+    /// An operator switched them off.
+    pub(super) off: bool,
+    /// The verdict of the running check is void: the server was in maintenance, or its checks were
+    /// off, meanwhile.
     pub(super) void: bool,
     pub(super) last: Option<Verdict>,
 }
@@ -27,6 +30,7 @@ impl Checks {
             score: RiseFall::new(settings.rise, settings.fall),
             schedule: Schedule::new(due),
             conditional: false,
+            off: false,
             void: false,
             last: None,
         }
@@ -46,6 +50,12 @@ impl Checks {
             Class::Failed | Class::Neutral => {}
         }
         moved.counted
+    }
+
+    /// Takes an operator's word for what the checks found.
+    pub(super) fn pretend(&mut self, said: Said) {
+        self.score.force(said != Said::Down);
+        self.conditional = said == Said::Stopping;
     }
 
     pub(super) fn plan_next(&mut self, now: Instant, verdict: &Verdict, random: u64) {

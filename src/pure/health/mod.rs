@@ -13,7 +13,8 @@
 //! | no | passing | plain | yes | `Draining` |
 //! | no | passing | plain | no | `Up` |
 //!
-//! A server without a check counts as passing.
+//! A server without a check counts as passing, unless an operator said otherwise ([`Said`]): with
+//! a check, that lasts until the next verdict.
 //!
 //! **Invariants.** One check at a time; a server goes down by verdicts or by an operator, never by
 //! a hint; an interval counts from the end of the check before.
@@ -86,6 +87,29 @@ pub struct CheckSettings {
     pub fall: NonZeroU16,
 }
 
+/// What an operator may say of a server's health, in place of its check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Said {
+    /// It passes, with all its lives.
+    #[default]
+    Up,
+    /// It passes and takes no new sessions by balancing.
+    Stopping,
+    /// It fails.
+    Down,
+}
+
+/// What an operator's command did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commanded {
+    /// Flags before.
+    pub before: Admin,
+    /// Flags after.
+    pub after: Admin,
+    /// The standing changed.
+    pub transition: Option<Transition>,
+}
+
 /// What the configuration says about one server's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -101,6 +125,8 @@ pub struct Health {
     disabled: bool,
     admin: Admin,
     checks: Option<Checks>,
+    /// Counts where there is no check.
+    said: Said,
     standing: Standing,
     last_change: Instant,
     /// Time spent down or in maintenance before `last_change`.
@@ -118,6 +144,7 @@ impl Health {
             disabled: settings.disabled,
             admin,
             checks: settings.check.map(|check| Checks::new(now + start_offset, &check)),
+            said: Said::default(),
             standing: if admin.is_maint() { Standing::Maint } else { Standing::Up },
             last_change: now,
             downtime: Duration::ZERO,
@@ -127,13 +154,15 @@ impl Health {
     }
 
     /// When to start the next check: call [`Self::handle_started`] then. `None` while one runs, in
-    /// maintenance, and for a server without a check. Changes with every `handle_*`.
+    /// maintenance, while checks are off, and for a server without a check. Changes with every
+    /// `handle_*`.
     #[must_use]
     pub fn next_check(&self) -> Option<Instant> {
         if self.admin.is_maint() {
             return None;
         }
-        self.checks.as_ref()?.schedule.next_check()
+        let checks = self.checks.as_ref().filter(|checks| !checks.off)?;
+        checks.schedule.next_check()
     }
 
     /// The check that was due runs now; its end is [`Self::handle_verdict`] or
@@ -180,14 +209,42 @@ impl Health {
         if self.admin.is_maint() {
             return;
         }
-        if let Some(checks) = self.checks.as_mut().filter(|checks| checks.score.is_up()) {
+        let checks = self.checks.as_mut().filter(|checks| checks.score.is_up() && !checks.off);
+        if let Some(checks) = checks {
             checks.schedule.handle_hint(now);
         }
     }
 
     /// An operator's command.
-    pub fn handle_command(&mut self, now: Instant, command: Command) -> Option<Transition> {
-        self.apply(now, self.admin.after(command))
+    pub fn handle_command(&mut self, now: Instant, command: Command) -> Commanded {
+        let before = self.admin;
+        let transition = self.apply(now, before.after(command));
+        Commanded { before, after: self.admin, transition }
+    }
+
+    /// An operator speaks for the check: the score is as if it had found this many times. In
+    /// maintenance that counts for nothing, since leaving it starts over.
+    pub fn handle_said(&mut self, now: Instant, said: Said) -> Option<Transition> {
+        if self.admin.is_maint() {
+            return None;
+        }
+        match &mut self.checks {
+            Some(checks) => checks.pretend(said),
+            None => self.said = said,
+        }
+        self.settle(now)
+    }
+
+    /// Switches the checks on or off; what they found last stands while they are off. Off, the
+    /// verdict of a running check counts for nothing. `false`: there is no check to switch on.
+    pub fn handle_switch(&mut self, now: Instant, on: bool) -> bool {
+        let Some(checks) = &mut self.checks else { return !on };
+        if on && checks.off {
+            checks.schedule.restart(now);
+        }
+        checks.void |= !on && checks.schedule.is_running();
+        checks.off = !on;
+        true
     }
 
     /// New settings after a reload. Health, the last verdict and what operators asked for are kept;
@@ -234,6 +291,12 @@ impl Health {
         self.checks.as_ref()?.last.as_ref()
     }
 
+    /// The checks are configured and not switched off.
+    #[must_use]
+    pub fn has_checks_on(&self) -> bool {
+        self.checks.as_ref().is_some_and(|checks| !checks.off)
+    }
+
     /// A check runs.
     #[must_use]
     pub fn is_checking(&self) -> bool {
@@ -273,7 +336,7 @@ impl Health {
     pub fn status(&self) -> String {
         let word = match self.standing {
             Standing::Maint => return "MAINT".to_owned(),
-            Standing::Up if self.checks.is_none() => return "no check".to_owned(),
+            Standing::Up if !self.has_checks_on() => return "no check".to_owned(),
             Standing::Up => "UP",
             Standing::Draining => "DRAIN",
             Standing::Stopping => "NOLB",
@@ -292,6 +355,9 @@ impl Health {
     fn apply(&mut self, now: Instant, admin: Admin) -> Option<Transition> {
         let was_maint = self.admin.is_maint();
         self.admin = admin;
+        if was_maint && !admin.is_maint() {
+            self.said = Said::Up;
+        }
         if let Some(checks) = &mut self.checks {
             match (was_maint, admin.is_maint()) {
                 (false, true) => checks.void = checks.schedule.is_running(),
@@ -319,7 +385,7 @@ impl Health {
     fn judged(&self) -> Standing {
         let (passing, conditional) = match &self.checks {
             Some(checks) => (checks.score.is_up(), checks.conditional),
-            None => (true, false),
+            None => (self.said != Said::Down, self.said == Said::Stopping),
         };
         match (self.admin.is_maint(), passing, conditional, self.admin.is_drain()) {
             (true, _, _, _) => Standing::Maint,

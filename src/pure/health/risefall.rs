@@ -72,6 +72,11 @@ impl RiseFall {
         self.score = u32::from(self.rise.get());
     }
 
+    /// To the top, or to 0.
+    pub fn force(&mut self, up: bool) {
+        self.score = if up { self.top() } else { 0 };
+    }
+
     /// Takes new limits and keeps the side: full stays full, and what was won or lost on the way
     /// counts as far as the new limits allow.
     pub fn reconfigure(&mut self, rise: NonZeroU16, fall: NonZeroU16) {

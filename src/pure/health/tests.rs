@@ -114,12 +114,12 @@ fn maintenance_pauses_checks_and_voids_the_running_one() {
     let mut health = Health::new(now, &settings(false), Duration::ZERO);
     check(&mut health, now, ok());
     health.handle_started();
-    let entered = health.handle_command(now, Command::Maint);
+    let entered = health.handle_command(now, Command::Maint).transition;
     assert_eq!(entered, moved(Standing::Up, Standing::Maint));
     assert_eq!(health.next_check(), None);
     assert_eq!(health.status(), "MAINT");
     health.handle_hint(now);
-    let left = health.handle_command(now + MS, Command::Ready);
+    let left = health.handle_command(now + MS, Command::Ready).transition;
     assert_eq!(left, moved(Standing::Maint, Standing::Up));
     assert_eq!(health.status(), "UP 1/3");
     assert_eq!(health.next_check(), None, "the old check still runs");
@@ -132,7 +132,7 @@ fn maintenance_pauses_checks_and_voids_the_running_one() {
 fn drain_follows_the_checks() {
     let now = Instant::now();
     let mut health = Health::new(now, &settings(false), Duration::ZERO);
-    let drained = health.handle_command(now, Command::Drain);
+    let drained = health.handle_command(now, Command::Drain).transition;
     assert_eq!(drained, moved(Standing::Up, Standing::Draining));
     assert_eq!(health.status(), "DRAIN 1/3");
     let down = check(&mut health, now, refused()).transition;
@@ -140,7 +140,7 @@ fn drain_follows_the_checks() {
     check(&mut health, now, ok());
     let back = check(&mut health, now, ok()).transition;
     assert_eq!(back, moved(Standing::Down, Standing::Draining));
-    let ready = health.handle_command(now, Command::Ready);
+    let ready = health.handle_command(now, Command::Ready).transition;
     assert_eq!(ready, moved(Standing::Draining, Standing::Up));
 }
 
@@ -204,4 +204,63 @@ fn news_is_a_moved_score_or_another_status() {
     }
     assert!(!check(&mut health, now, refused()).news);
     assert!(check(&mut health, now, Verdict::new(CheckStatus::L4Timeout)).news);
+}
+
+#[test]
+fn an_operators_word_lasts_until_the_next_verdict() {
+    let now = Instant::now();
+    let mut health = Health::new(now, &settings(false), Duration::ZERO);
+    let down = health.handle_said(now, Said::Down);
+    assert_eq!((down, health.status().as_str()), (moved(Standing::Up, Standing::Down), "DOWN"));
+    let stopping = health.handle_said(now, Said::Stopping);
+    assert_eq!(stopping, moved(Standing::Down, Standing::Stopping));
+    assert_eq!(health.status(), "NOLB");
+    let up = check(&mut health, now, ok()).transition;
+    assert_eq!(up, moved(Standing::Stopping, Standing::Up));
+    health.handle_said(now, Said::Down);
+    assert_eq!(check(&mut health, now, ok()).transition, None, "it takes `rise` passes");
+    assert_eq!(check(&mut health, now, ok()).transition, moved(Standing::Down, Standing::Up));
+}
+
+#[test]
+fn an_operators_word_counts_for_a_server_without_check_until_after_maintenance() {
+    let now = Instant::now();
+    let unchecked = Settings { check: None, disabled: false };
+    let mut health = Health::new(now, &unchecked, Duration::ZERO);
+    health.handle_said(now, Said::Down);
+    assert_eq!(health.status(), "DOWN");
+    health.handle_command(now, Command::Maint);
+    assert_eq!(health.handle_said(now, Said::Up), None, "maintenance hears nothing");
+    health.handle_command(now, Command::Ready);
+    assert_eq!(health.standing(), Standing::Up);
+    health.handle_said(now, Said::Stopping);
+    assert_eq!(health.status(), "NOLB");
+    assert_eq!(health.handle_said(now, Said::Up), moved(Standing::Stopping, Standing::Up));
+}
+
+#[test]
+fn checks_that_are_off_change_nothing() {
+    let now = Instant::now();
+    let mut health = Health::new(now, &settings(false), Duration::ZERO);
+    health.handle_started();
+    assert!(health.handle_switch(now, false));
+    assert_eq!((health.next_check(), health.status().as_str()), (None, "no check"));
+    let outcome = health.handle_verdict(now, refused(), 0);
+    assert_eq!(outcome, Outcome { transition: None, news: false });
+    health.handle_hint(now);
+    assert_eq!((health.next_check(), health.standing()), (None, Standing::Up));
+    health.handle_said(now, Said::Down);
+    assert_eq!(health.standing(), Standing::Down);
+    assert!(health.handle_switch(now + MS, true));
+    assert_eq!(health.next_check(), Some(now + MS));
+    assert_eq!(health.standing(), Standing::Down, "only a verdict or a word brings it up");
+}
+
+#[test]
+fn only_what_is_there_can_be_switched_on() {
+    let now = Instant::now();
+    let unchecked = Settings { check: None, disabled: false };
+    let mut health = Health::new(now, &unchecked, Duration::ZERO);
+    assert!(!health.handle_switch(now, true));
+    assert!(health.handle_switch(now, false));
 }

@@ -40,7 +40,10 @@ pub(super) fn judge(expect: &Expect, answer: &Answer) -> Judgement {
 /// Whether `pattern` occurs in `bytes`.
 pub(super) fn contains(pattern: &Pattern, bytes: &[u8]) -> bool {
     match pattern {
-        Pattern::Text(text) | Pattern::Binary(text) => find(bytes, text).is_some(),
+        Pattern::Text(text)
+        | Pattern::Binary(text)
+        | Pattern::TextFormat(text)
+        | Pattern::BinaryFormat(text) => find(bytes, text).is_some(),
         Pattern::Regex(regex) => regex.is_match(bytes),
         Pattern::BinaryRegex(regex) => regex.is_match(hex_dump(bytes).as_bytes()),
     }
@@ -64,7 +67,10 @@ fn hex_dump(bytes: &[u8]) -> String {
 
 fn pattern_len(pattern: &Pattern) -> usize {
     match pattern {
-        Pattern::Text(text) | Pattern::Binary(text) => text.len(),
+        Pattern::Text(text)
+        | Pattern::Binary(text)
+        | Pattern::TextFormat(text)
+        | Pattern::BinaryFormat(text) => text.len(),
         Pattern::Regex(_) | Pattern::BinaryRegex(_) => 0,
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! The configuration's model uses these very types.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
+
+use crate::pure::health::verdict::{CheckStatus, Verdict};
 
 /// What a check asks.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +29,15 @@ pub enum CheckKind {
     },
     /// `option redis-check`.
     Redis,
+    /// `option smtpchk`.
+    Smtp {
+        /// The command that introduces us, without its end: `HELO localhost` by default.
+        hello: String,
+    },
+    /// `option ldap-check`.
+    Ldap,
+    /// `option ssl-hello-chk`.
+    SslHello,
 }
 
 /// How `mysql-check user` introduces itself.
@@ -83,6 +95,107 @@ pub struct Expect {
     pub min_recv: Option<u32>,
     /// Shown when the step fails.
     pub comment: Option<String>,
+    /// What becomes of the result.
+    pub report: ExpectReport,
+}
+
+/// What the outcome of an `expect` rule is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectReport {
+    /// `ok-status`, where the rule is the last that does something.
+    pub ok: CheckStatus,
+    /// `error-status`.
+    pub error: CheckStatus,
+    /// `tout-status`.
+    pub timeout: CheckStatus,
+    /// `on-success`: said instead of the usual words where the rule is the last.
+    pub on_success: Option<Vec<u8>>,
+    /// `on-error`: said instead of the usual words.
+    pub on_error: Option<Vec<u8>>,
+    /// `status-code`.
+    pub code: Option<CodeFrom>,
+}
+
+impl Default for ExpectReport {
+    fn default() -> Self {
+        Self {
+            ok: CheckStatus::L7Ok,
+            error: CheckStatus::L7Response,
+            timeout: CheckStatus::L7Timeout,
+            on_success: None,
+            on_error: None,
+            code: None,
+        }
+    }
+}
+
+impl ExpectReport {
+    /// `verdict` with the code this rule takes from `answer`.
+    pub(super) fn coded(&self, verdict: Verdict, answer: &[u8]) -> Verdict {
+        match &self.code {
+            Some(code) => verdict.with_code(code.of(answer)),
+            None => verdict,
+        }
+    }
+}
+
+/// Where `status-code` takes a verdict's code from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeFrom {
+    /// `int(N)`.
+    Fixed(u32),
+    /// `res.payload(OFFSET,LEN)`: the number there; 0 where there is none.
+    Payload {
+        /// Bytes before it.
+        offset: usize,
+        /// Its length; 0: to the end.
+        len: usize,
+    },
+}
+
+impl CodeFrom {
+    /// The expression as it is written; `None` for one that is not known here.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, rest) = text.split_once('(')?;
+        let args = rest.strip_suffix(')')?;
+        match name {
+            "int" => args.trim().parse().ok().map(Self::Fixed),
+            "res.payload" => {
+                let (offset, len) = args.split_once(',')?;
+                let (offset, len) = (offset.trim().parse().ok()?, len.trim().parse().ok()?);
+                Some(Self::Payload { offset, len })
+            }
+            _ => None,
+        }
+    }
+
+    fn of(&self, answer: &[u8]) -> u32 {
+        match *self {
+            Self::Fixed(code) => code,
+            Self::Payload { offset, len } => {
+                let end = if len == 0 { answer.len() } else { offset.saturating_add(len) };
+                leading_number(answer.get(offset..end).unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl fmt::Display for CodeFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(code) => write!(f, "int({code})"),
+            Self::Payload { offset, len } => write!(f, "res.payload({offset},{len})"),
+        }
+    }
+}
+
+/// The decimal number that `text` starts with; 0 where it starts with none.
+pub(super) fn leading_number(text: &[u8]) -> u32 {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |number: u32, digit| {
+        number.saturating_mul(10).saturating_add(u32::from(digit - b'0'))
+    })
 }
 
 /// What an answer is compared with. Patterns compare equal by their text.
@@ -96,12 +209,19 @@ pub enum Pattern {
     Regex(regex::bytes::Regex),
     /// `rbinary`: a regular expression on the upper-case hexadecimal dump.
     BinaryRegex(regex::bytes::Regex),
+    /// `string-lf`: a substring that failures do not show.
+    TextFormat(Vec<u8>),
+    /// `binary-lf`: a substring that failures do not show.
+    BinaryFormat(Vec<u8>),
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Text(a), Self::Text(b)) | (Self::Binary(a), Self::Binary(b)) => a == b,
+            (Self::Text(a), Self::Text(b))
+            | (Self::Binary(a), Self::Binary(b))
+            | (Self::TextFormat(a), Self::TextFormat(b))
+            | (Self::BinaryFormat(a), Self::BinaryFormat(b)) => a == b,
             (Self::Regex(a), Self::Regex(b)) | (Self::BinaryRegex(a), Self::BinaryRegex(b)) => {
                 a.as_str() == b.as_str()
             }

@@ -16,10 +16,13 @@ mod expect;
 mod http;
 mod http_head;
 pub mod kind;
+mod ldap;
 mod mysql;
 mod pgsql;
 mod redis;
 mod script;
+mod smtp;
+mod ssl_hello;
 mod tcp;
 #[cfg(test)]
 mod testing;
@@ -113,6 +116,8 @@ pub struct Context {
     pub answer_bytes_max: usize,
     /// The server is down: a conditional pass does not bring it back.
     pub down: bool,
+    /// Seconds since 1970, for a hello that carries them; they wrap in 2106.
+    pub unix_time_s: u32,
 }
 
 /// One check of one server, from [`Input::Start`] to [`Step::Done`].
@@ -127,6 +132,9 @@ enum Kind<'a> {
     Mysql(mysql::Mysql<'a>),
     Pgsql(pgsql::Pgsql<'a>),
     Redis(redis::Redis),
+    Smtp(smtp::Smtp<'a>),
+    Ldap(ldap::Ldap),
+    SslHello(ssl_hello::SslHello),
 }
 
 impl<'a> Probe<'a> {
@@ -141,6 +149,11 @@ impl<'a> Probe<'a> {
             CheckKind::Mysql { user } => Kind::Mysql(mysql::Mysql::new(user.as_ref(), max)),
             CheckKind::Pgsql { user } => Kind::Pgsql(pgsql::Pgsql::new(user, max)),
             CheckKind::Redis => Kind::Redis(redis::Redis::new(max)),
+            CheckKind::Smtp { hello } => Kind::Smtp(smtp::Smtp::new(hello, max)),
+            CheckKind::Ldap => Kind::Ldap(ldap::Ldap::new(max)),
+            CheckKind::SslHello => {
+                Kind::SslHello(ssl_hello::SslHello::new(context.unix_time_s, max))
+            }
         })
     }
 
@@ -154,6 +167,9 @@ impl<'a> Probe<'a> {
             Kind::Mysql(probe) => probe.step(input),
             Kind::Pgsql(probe) => probe.step(input),
             Kind::Redis(probe) => probe.step(input),
+            Kind::Smtp(probe) => probe.step(input),
+            Kind::Ldap(probe) => probe.step(input),
+            Kind::SslHello(probe) => probe.step(input),
         }
     }
 }

@@ -59,7 +59,12 @@ impl<'a> Script<'a> {
                 Step::Done(self.reached.failed(&info))
             }
             Input::TimedOut => {
-                let verdict = self.reached.timed_out();
+                let verdict = match (self.reached, self.at.and_then(|at| self.steps.get(at))) {
+                    (Reached::Connected, Some(ScriptStep::Expect(expect))) => {
+                        Verdict::new(expect.report.timeout)
+                    }
+                    (reached, _) => reached.timed_out(),
+                };
                 Step::Done(verdict.with_info(self.place().as_bytes()))
             }
         }
@@ -91,7 +96,9 @@ impl<'a> Script<'a> {
                     Judgement::Met => at += 1,
                     Judgement::More => return Step::Receive,
                     Judgement::Silence => {
-                        return Step::Done(self.unmet(at, "TCPCHK got an empty response", b""));
+                        let info = self.unmet(at, b"TCPCHK got an empty response");
+                        let verdict = Verdict::new(expect.report.error);
+                        return Step::Done(verdict.with_info(&info));
                     }
                     Judgement::Unmet => return Step::Done(self.judged_unmet(at, expect)),
                 },
@@ -124,9 +131,11 @@ impl<'a> Script<'a> {
 
     fn passed(&self) -> Verdict {
         match self.steps.iter().rfind(|step| acts(step)) {
-            Some(ScriptStep::Send { .. } | ScriptStep::Expect(_)) => {
-                Verdict::new(CheckStatus::L7Ok).with_info(PASSED)
+            Some(ScriptStep::Expect(Expect { report, .. })) => {
+                let verdict = report.coded(Verdict::new(report.ok), self.answer.bytes());
+                verdict.with_info(report.on_success.as_deref().unwrap_or(PASSED))
             }
+            Some(ScriptStep::Send { .. }) => Verdict::new(CheckStatus::L7Ok).with_info(PASSED),
             Some(_) => Verdict::new(CheckStatus::L4Ok).with_info(PASSED),
             None => Verdict::new(CheckStatus::L4Ok),
         }
@@ -151,25 +160,24 @@ impl<'a> Script<'a> {
     }
 
     fn judged_unmet(&self, at: usize, expect: &Expect) -> Verdict {
-        let what = if expect.negated {
-            "TCPCHK matched unwanted content"
-        } else {
-            "TCPCHK did not match content"
+        let report = &expect.report;
+        let verdict = report.coded(Verdict::new(report.error), self.answer.bytes());
+        let info = match &report.on_error {
+            Some(text) => [text.as_slice(), self.remark(at).as_bytes()].concat(),
+            None => self.unmet(at, &unmet_words(expect)),
         };
-        let shown: &[u8] = match &expect.pattern {
-            Pattern::Text(text) => &[b" '", text.as_slice(), b"'"].concat(),
-            Pattern::Binary(_) => b" (binary)",
-            Pattern::Regex(_) => b" (regex)",
-            Pattern::BinaryRegex(_) => b" (binary regex)",
-        };
-        self.unmet(at, what, shown)
+        verdict.with_info(&info)
     }
 
-    fn unmet(&self, at: usize, what: &str, shown: &[u8]) -> Verdict {
-        let comment = self.comment(at).map_or(String::new(), |text| format!(" comment: {text}"));
-        let place = format!(" at step {}{comment}", at + 1);
-        let info = [what.as_bytes(), shown, place.as_bytes()].concat();
-        Verdict::new(CheckStatus::L7Response).with_info(&info)
+    /// What went wrong, and at which step.
+    fn unmet(&self, at: usize, what: &[u8]) -> Vec<u8> {
+        let place = format!(" at step {}{}", at + 1, self.remark(at));
+        [what, place.as_bytes()].concat()
+    }
+
+    /// The comment of the step at `at`, to be appended.
+    fn remark(&self, at: usize) -> String {
+        self.comment(at).map_or(String::new(), |text| format!(" comment: {text}"))
     }
 
     /// Where a failure of the connection or of time met the script.
@@ -191,6 +199,24 @@ impl<'a> Script<'a> {
     }
 }
 
+/// In which way the answer is not as expected.
+fn unmet_words(expect: &Expect) -> Vec<u8> {
+    let what: &[u8] = if expect.negated {
+        b"TCPCHK matched unwanted content"
+    } else {
+        b"TCPCHK did not match content"
+    };
+    let shown: &[u8] = match &expect.pattern {
+        Pattern::Text(text) => &[b" '", text.as_slice(), b"'"].concat(),
+        Pattern::Binary(_) => b" (binary)",
+        Pattern::Regex(_) => b" (regex)",
+        Pattern::BinaryRegex(_) => b" (binary regex)",
+        Pattern::TextFormat(_) => b" (log-format string)",
+        Pattern::BinaryFormat(_) => b" (log-format binary)",
+    };
+    [what, shown].concat()
+}
+
 fn acts(step: &ScriptStep) -> bool {
     !matches!(step, ScriptStep::Comment(_))
 }
@@ -202,6 +228,8 @@ fn awaited(expect: &Expect) -> String {
         Pattern::Binary(text) => format!(" (expect binary '{}')", String::from_utf8_lossy(text)),
         Pattern::Regex(_) => " (expect regex)".to_owned(),
         Pattern::BinaryRegex(_) => " (expect binary regex)".to_owned(),
+        Pattern::TextFormat(_) => " (expect log-format string)".to_owned(),
+        Pattern::BinaryFormat(_) => " (expect log-format binary)".to_owned(),
     }
 }
 

@@ -1,15 +1,17 @@
 //! Dialogues with a probe, for the tests of all of them.
 
-use super::{Context, Input, Probe, Step};
+use super::{Context, Input, Opening, Probe, Step};
 use crate::pure::probe::kind::CheckKind;
 
 /// Bytes of an answer the tests' probes keep: HAProxy's default.
 pub(super) const ANSWER_BYTES_MAX: usize = 16_384;
 
+const CONTEXT: Context =
+    Context { answer_bytes_max: ANSWER_BYTES_MAX, down: false, unix_time_s: 1_000_000_000 };
+
 /// All steps a probe takes on `inputs`; stops after its verdict.
 pub(super) fn dialogue(kind: &CheckKind, inputs: &[Input<'_>]) -> Vec<Step> {
-    let mut probe =
-        Probe::for_kind(kind, &Context { answer_bytes_max: ANSWER_BYTES_MAX, down: false });
+    let mut probe = Probe::for_kind(kind, &CONTEXT);
     let mut steps = Vec::new();
     for &input in inputs {
         steps.push(probe.step(input));
@@ -47,8 +49,7 @@ pub(super) fn served(
     pieces: &[&[u8]],
     end: End,
 ) -> (&'static str, Option<u32>, String) {
-    let mut probe =
-        Probe::for_kind(kind, &Context { answer_bytes_max: ANSWER_BYTES_MAX, down: false });
+    let mut probe = Probe::for_kind(kind, &CONTEXT);
     let mut pieces = pieces.iter().filter(|piece| !piece.is_empty());
     let mut step = probe.step(Input::Start);
     loop {
@@ -57,6 +58,51 @@ pub(super) fn served(
             Step::Send(_) => Input::Sent,
             Step::Receive => match (pieces.next(), end) {
                 (Some(piece), _) => Input::Bytes(piece),
+                (None, End::Close) => Input::Closed,
+                (None, End::Reset) => Input::Failed("Connection reset by peer"),
+                (None, End::Hang) => Input::TimedOut,
+            },
+            Step::Done(_) => return verdict_of(&[step]),
+        };
+        step = probe.step(input);
+    }
+}
+
+/// The verdict on a server that says each of `answers` when the one before led to a question.
+pub(super) fn served_in_turn(
+    kind: &CheckKind,
+    answers: &[&[u8]],
+    end: End,
+) -> (&'static str, Option<u32>, String) {
+    let pieces: Vec<Vec<&[u8]>> = answers.iter().map(|answer| vec![*answer]).collect();
+    served_in_pieces(kind, &pieces, end)
+}
+
+/// As [`served_in_turn`], each answer in pieces.
+pub(super) fn served_in_pieces(
+    kind: &CheckKind,
+    answers: &[Vec<&[u8]>],
+    end: End,
+) -> (&'static str, Option<u32>, String) {
+    let mut probe = Probe::for_kind(kind, &CONTEXT);
+    let mut step = probe.step(Input::Start);
+    let mut answers = answers.iter();
+    let mut pieces = [].iter();
+    loop {
+        let input = match &step {
+            Step::Connect(connect) => {
+                if connect.opening == Opening::Theirs {
+                    pieces = answers.next().map_or(pieces, |answer| answer.iter());
+                }
+                Input::Connected
+            }
+            Step::Send(_) => {
+                pieces = answers.next().map_or([].iter(), |answer| answer.iter());
+                Input::Sent
+            }
+            Step::Receive => match (pieces.next(), end) {
+                (Some(piece), _) => Input::Bytes(piece),
+                (None, _) if answers.len() > 0 => Input::TimedOut,
                 (None, End::Close) => Input::Closed,
                 (None, End::Reset) => Input::Failed("Connection reset by peer"),
                 (None, End::Hang) => Input::TimedOut,

@@ -3,13 +3,20 @@
 use proptest::prelude::*;
 use regex::bytes::Regex;
 
-use super::testing::{End, served};
+use super::testing::{End, served, served_in_pieces};
 use crate::pure::probe::kind::{
-    CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ScriptStep,
+    CheckKind, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern,
+    ScriptStep,
 };
 
 fn expect(pattern: Pattern, negated: bool) -> ScriptStep {
-    ScriptStep::Expect(Expect { pattern, negated, min_recv: None, comment: None })
+    ScriptStep::Expect(Expect {
+        pattern,
+        negated,
+        min_recv: None,
+        comment: None,
+        report: ExpectReport::default(),
+    })
 }
 
 fn http(expect: Option<HttpExpect>) -> CheckKind {
@@ -42,12 +49,14 @@ fn kinds() -> Vec<CheckKind> {
         CheckKind::Mysql { user },
         CheckKind::Pgsql { user: "u".to_owned() },
         CheckKind::Redis,
+        CheckKind::Ldap,
+        CheckKind::SslHello,
     ]
 }
 
 /// Bytes that get far into one parser or another, or nowhere.
 fn answers() -> impl Strategy<Value = Vec<u8>> {
-    let starts: [&[u8]; 10] = [
+    let starts: [&[u8]; 13] = [
         b"",
         b"OK A",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\npri\r\n4\r\nmary\r\n0\r\n\r\n",
@@ -58,6 +67,9 @@ fn answers() -> impl Strategy<Value = Vec<u8>> {
         b"R\0\0\0\x08\0\0\0\0",
         b"E\0\0\0\x08SFATAL\0",
         b"-ERR\r\n+PONG\r\n",
+        b"0\x0c\x02\x01\x01a\x07\x0a\x01\0\x04\0\x04\0",
+        b"0\x84\0\0\0\x10\x02\x01\x01a\x84\0\0\0\x07\x0a\x01",
+        b"\x15\x03\0\0\x02",
     ];
     let start = prop::sample::select(starts.map(<[u8]>::to_vec).to_vec());
     let tail = prop::collection::vec(any::<u8>(), 0..40);
@@ -92,4 +104,37 @@ proptest! {
             prop_assert_eq!(&judged(&bytes), &whole);
         }
     }
+
+    #[test]
+    fn a_dialogue_is_judged_by_what_is_said_not_by_its_packets(
+        turns in prop::collection::vec(smtp_answers(), 0..4),
+        end in ends(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let kind = CheckKind::Smtp { hello: "EHLO me".to_owned() };
+        let whole: Vec<Vec<&[u8]>> = turns.iter().map(|turn| vec![turn.as_slice()]).collect();
+        let pieces: Vec<Vec<&[u8]>> = turns
+            .iter()
+            .map(|turn| {
+                let (first, second) = turn.split_at(cut.index(turn.len() + 1));
+                [first, second].into_iter().filter(|piece| !piece.is_empty()).collect()
+            })
+            .collect();
+        prop_assert_eq!(served_in_pieces(&kind, &pieces, end), served_in_pieces(&kind, &whole, end));
+    }
+}
+
+/// Single lines of SMTP, well or badly said: what a server says at once after it was asked.
+fn smtp_answers() -> impl Strategy<Value = Vec<u8>> {
+    let lines: [&[u8]; 8] = [
+        b"220 ready\r\n",
+        b"250-one\r\n250 two\r\n",
+        b"250 ok\r\n",
+        b"221 bye\r\n",
+        b"500 what\r\n",
+        b"25",
+        b"221 no end",
+        b"SSH-2.0-x\r\n",
+    ];
+    prop::sample::select(lines.map(<[u8]>::to_vec).to_vec())
 }

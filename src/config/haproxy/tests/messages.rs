@@ -24,7 +24,7 @@ warning | option httplog | lines are those of 'option tcplog' |
 warning | cookie a insert | 'cookie' is ignored: 'l' is not in 'mode http' |
 warning | stats enable | 'stats' is ignored: 'l' is not in 'mode http' |
 notice | option splice-auto | 'option splice-auto' has no effect: the data |
-alert | option ssl-hello-chk | 'option ssl-hello-chk' is not supported |
+alert | option spop-check | 'option spop-check' is not supported |
 alert | option http-tunnel | no longer knows 'option http-tunnel' | remove it
 alert | option dontlognul | 'dontlognul' is unknown after | 'dontlognull'
 alert | option | 'option' needs a name |
@@ -83,7 +83,7 @@ alert | tcp-check send | 'send' needs what to send |
 alert | tcp-check send a b | unexpected 'b' after 'send' |
 alert | tcp-check send-binary 0 | hexadecimal digits in pairs | 0d0a
 alert | tcp-check send-binary zz | hexadecimal digits in pairs | 0d0a
-alert | tcp-check send-lf x | 'tcp-check send-lf' is not supported |
+alert | tcp-check send-lf %[src] | 'send-lf' is not supported with variables | fixed text
 alert | tcp-check set-var(check.x) int(1) | is not supported |
 alert | tcp-check expect | needs a match |
 alert | tcp-check expect ! | needs a match |

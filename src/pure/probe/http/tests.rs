@@ -152,7 +152,8 @@ fn not_found_passes_conditionally_unless_the_server_is_down() {
     let kind = CheckKind::Http(HttpCheck { disable_on_404: true, ..plain() });
     let answer: &[u8] = b"HTTP/1.0 404 Gone\r\n\r\n";
     assert_eq!(served(&kind, &[answer], End::Hang), ("L7OKC", Some(404), String::new()));
-    let mut probe = Probe::for_kind(&kind, &Context { answer_bytes_max: 100, down: true });
+    let mut probe =
+        Probe::for_kind(&kind, &Context { answer_bytes_max: 100, down: true, unix_time_s: 0 });
     for input in [Input::Start, Input::Connected, Input::Sent] {
         probe.step(input);
     }

@@ -2,7 +2,7 @@ use std::num::NonZeroU16;
 
 use super::super::testing::{End, dialogue, served, verdict_of};
 use super::*;
-use crate::pure::probe::kind::CheckKind;
+use crate::pure::probe::kind::{CheckKind, CodeFrom, ExpectReport};
 use regex::bytes::Regex;
 
 fn text(pattern: &str) -> Pattern {
@@ -10,7 +10,13 @@ fn text(pattern: &str) -> Pattern {
 }
 
 fn expect(pattern: Pattern) -> Expect {
-    Expect { pattern, negated: false, min_recv: None, comment: None }
+    Expect {
+        pattern,
+        negated: false,
+        min_recv: None,
+        comment: None,
+        report: ExpectReport::default(),
+    }
 }
 
 fn regex(pattern: &str) -> Regex {
@@ -241,4 +247,87 @@ fn long_patterns_are_cut_like_haproxy_cuts_them() {
     let pattern = "y".repeat(200);
     let (_, info) = verdict(&only(expect(text(&pattern))), b"A", End::Close);
     assert_eq!(info, format!("TCPCHK did not match content '{}", &pattern[..97]));
+}
+
+#[test]
+fn an_expectation_names_its_outcome() {
+    let bytes = |text: &str| Some(text.as_bytes().to_vec());
+    let rule = |pattern, report| {
+        let min_recv = Some(2);
+        CheckKind::Script(vec![ScriptStep::Expect(Expect { min_recv, report, ..expect(pattern) })])
+    };
+    let ok = |ok| ExpectReport { ok, ..ExpectReport::default() };
+    let error = |error| ExpectReport { error, ..ExpectReport::default() };
+    let fixed = |code| Some(CodeFrom::Fixed(code));
+    let passed = "(tcp-check)";
+    let unmet = "TCPCHK did not match content 'no' at step 1";
+    use CheckStatus as Status;
+    let rows = [
+        ("hi", ok(Status::L6Ok), ("L6OK", None, passed)),
+        ("hi", ok(Status::L4Ok), ("L4OK", None, passed)),
+        ("hi", ok(Status::L7OkConditional), ("L7OKC", Some(0), passed)),
+        (
+            "hi",
+            ExpectReport { on_success: bytes("a%b"), code: fixed(33), ..ok(Status::L7Ok) },
+            ("L7OK", Some(33), "a%b"),
+        ),
+        (
+            "hi",
+            ExpectReport {
+                code: Some(CodeFrom::Payload { offset: 2, len: 2 }),
+                ..ok(Status::L7OkConditional)
+            },
+            ("L7OKC", Some(42), passed),
+        ),
+        (
+            "hi",
+            ExpectReport {
+                code: Some(CodeFrom::Payload { offset: 2, len: 3 }),
+                ..ok(Status::L7Ok)
+            },
+            ("L7OK", Some(0), passed),
+        ),
+        (
+            "no",
+            ExpectReport { on_error: bytes("bad"), ..error(Status::L7Status) },
+            ("L7STS", Some(0), "bad"),
+        ),
+        ("no", ExpectReport { code: fixed(7), ..error(Status::L4Con) }, ("L4CON", None, unmet)),
+        ("no", error(Status::L7OkConditional), ("L7OKC", Some(0), unmet)),
+        (
+            "no",
+            ExpectReport { code: fixed(77), ..error(Status::L7Status) },
+            ("L7STS", Some(77), unmet),
+        ),
+    ];
+    for (pattern, report, (status, code, info)) in rows {
+        let found = served(&rule(text(pattern), report.clone()), &[b"hi42"], End::Hang);
+        assert_eq!(found, (status, code, info.to_owned()), "{report:?}");
+    }
+    let timeout = ExpectReport { timeout: CheckStatus::L4Timeout, ..error(Status::L7Status) };
+    let waited = " at step 1 of tcp-check (expect string 'no')".to_owned();
+    assert_eq!(
+        served(&rule(text("no"), timeout.clone()), &[], End::Hang),
+        ("L4TOUT", None, waited)
+    );
+    let empty = "TCPCHK got an empty response at step 1".to_owned();
+    assert_eq!(served(&rule(text("no"), timeout), &[], End::Close), ("L7STS", Some(0), empty));
+    let formats = [
+        (Pattern::TextFormat(b"no".to_vec()), "(log-format string)"),
+        (Pattern::BinaryFormat(b"no".to_vec()), "(log-format binary)"),
+    ];
+    for (pattern, shown) in formats {
+        let info = format!("TCPCHK did not match content {shown} at step 1");
+        let found = served(&rule(pattern, ExpectReport::default()), &[b"hi42"], End::Hang);
+        assert_eq!(found, ("L7RSP", None, info));
+    }
+}
+
+#[test]
+fn a_comment_follows_what_on_error_says() {
+    let report = ExpectReport { on_error: Some(b"bad".to_vec()), ..ExpectReport::default() };
+    let comment = Some("foo".to_owned());
+    let rule = Expect { min_recv: Some(2), comment, report, ..expect(text("no")) };
+    let found = served(&CheckKind::Script(vec![ScriptStep::Expect(rule)]), &[b"hi"], End::Hang);
+    assert_eq!(found, ("L7RSP", None, "bad comment: foo".to_owned()));
 }

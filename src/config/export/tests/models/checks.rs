@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::{address, duration, port, text};
 use crate::config::model::{
-    Check, CheckKind, Expect, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern, ProxyHeader,
-    ScriptStep, SendHeader,
+    Check, CheckKind, CheckStatus, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect,
+    HttpMatch, MysqlDialect, Pattern, ProxyHeader, ScriptStep, SendHeader,
 };
 
 pub(super) fn check() -> impl Strategy<Value = Check> {
@@ -54,6 +54,10 @@ fn kind() -> impl Strategy<Value = CheckKind> {
     prop_oneof![
         Just(CheckKind::Tcp),
         Just(CheckKind::Redis),
+        Just(CheckKind::Ldap),
+        Just(CheckKind::SslHello),
+        prop_oneof![Just("HELO localhost".to_owned()), "EHLO [a-z\"]{1,5}"]
+            .prop_map(|hello| CheckKind::Smtp { hello }),
         vec(step().boxed(), 0..4).prop_map(CheckKind::Script),
         http().boxed().prop_map(CheckKind::Http),
         of((text().boxed(), dialect)).prop_map(|user| CheckKind::Mysql { user }),
@@ -77,6 +81,8 @@ fn step() -> impl Strategy<Value = ScriptStep> {
         bytes().boxed().prop_map(Pattern::Binary),
         regex().boxed().prop_map(Pattern::Regex),
         regex().boxed().prop_map(Pattern::BinaryRegex),
+        bytes().boxed().prop_map(Pattern::TextFormat),
+        bytes().boxed().prop_map(Pattern::BinaryFormat),
     ];
     let connect = (of(port()), of(address().boxed()), any::<[bool; 2]>(), of(text().boxed()));
     prop_oneof![
@@ -89,13 +95,37 @@ fn step() -> impl Strategy<Value = ScriptStep> {
         }),
         (bytes().boxed(), any::<bool>(), of(text().boxed()))
             .prop_map(|(data, binary, comment)| { ScriptStep::Send { data, binary, comment } }),
-        (pattern, any::<bool>(), of(0u32..9), of(text().boxed())).prop_map(
-            |(pattern, negated, min_recv, comment)| {
-                ScriptStep::Expect(Expect { pattern, negated, min_recv, comment })
+        (pattern, any::<bool>(), of(0u32..9), of(text().boxed()), report()).prop_map(
+            |(pattern, negated, min_recv, comment, report)| {
+                ScriptStep::Expect(Expect { pattern, negated, min_recv, comment, report })
             }
         ),
         text().boxed().prop_map(ScriptStep::Comment),
     ]
+}
+
+fn report() -> impl Strategy<Value = ExpectReport> {
+    use CheckStatus::{L4Con, L4Ok, L6Timeout, L7Ok, L7Response, L7Timeout};
+    let code = prop_oneof![
+        (0u32..999).prop_map(CodeFrom::Fixed),
+        (0usize..9, 0usize..9).prop_map(|(offset, len)| CodeFrom::Payload { offset, len }),
+    ];
+    (
+        proptest::sample::select(&[L7Ok, L4Ok][..]),
+        proptest::sample::select(&[L7Response, L4Con][..]),
+        proptest::sample::select(&[L7Timeout, L6Timeout][..]),
+        of(bytes().boxed()),
+        of(bytes().boxed()),
+        of(code),
+    )
+        .prop_map(|(ok, error, timeout, on_success, on_error, code)| ExpectReport {
+            ok,
+            error,
+            timeout,
+            on_success,
+            on_error,
+            code,
+        })
 }
 
 fn http() -> impl Strategy<Value = HttpCheck> {

@@ -1,0 +1,110 @@
+//! What the `expect` rules of `tcp-check` and `http-check` have in common.
+
+use haproxy_compat::span::Spanned;
+use haproxy_compat::tree::Word;
+
+use super::words::{Args, Context, text};
+use crate::config::raw::{ExpectReport, Field};
+
+/// Words of `expect` that both kinds of rules know.
+pub(super) const OPTIONS: [&str; 8] = [
+    "min-recv",
+    "comment",
+    "ok-status",
+    "error-status",
+    "tout-status",
+    "on-success",
+    "on-error",
+    "status-code",
+];
+
+/// What stands before the match of an `expect`.
+#[derive(Default)]
+pub(super) struct Options {
+    pub(super) negated: bool,
+    pub(super) min_recv: Field<i64>,
+    pub(super) comment: Field<String>,
+    pub(super) report: ExpectReport,
+}
+
+impl Options {
+    /// Reads `rule`'s options up to the match and yields the match's word without its `!`.
+    pub(super) fn until_match<'a>(
+        &mut self,
+        rule: &str,
+        args: &mut Args<'a>,
+        cx: &mut Context<'_>,
+    ) -> Option<(String, &'a Word)> {
+        loop {
+            let word = args.expect(rule, "a match such as 'string'", cx)?;
+            let written = word.text();
+            let kind = match written.strip_prefix('!') {
+                Some(rest) => {
+                    self.negated = !self.negated;
+                    rest
+                }
+                None => written.as_ref(),
+            };
+            match kind {
+                "" => {}
+                _ if OPTIONS.contains(&kind) => self.take(kind, args, cx)?,
+                _ => return Some((kind.to_owned(), word)),
+            }
+        }
+    }
+
+    fn take(&mut self, option: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<()> {
+        let report = &mut self.report;
+        match option {
+            "min-recv" => self.min_recv = Some(integer(args, option, cx)?),
+            "comment" => self.comment = args.text(option, "a text", cx),
+            "ok-status" => report.ok = Some(status(args, option, cx)?),
+            "error-status" => report.error = Some(status(args, option, cx)?),
+            "tout-status" => report.timeout = Some(status(args, option, cx)?),
+            "on-success" => report.on_success = Some(format(args, option, cx)?),
+            "on-error" => report.on_error = Some(format(args, option, cx)?),
+            _ => report.code = args.text(option, "a number such as 'int(1)'", cx),
+        }
+        Some(())
+    }
+}
+
+/// A status, in any case.
+fn status(args: &mut Args<'_>, option: &str, cx: &mut Context<'_>) -> Field<String> {
+    let word = args.expect(option, "a status such as 'L7OK'", cx)?;
+    Some(text(word).map(|status| status.to_ascii_uppercase()))
+}
+
+fn integer(args: &mut Args<'_>, keyword: &str, cx: &mut Context<'_>) -> Field<i64> {
+    let word = args.expect(keyword, "a number", cx)?;
+    let text = word.text();
+    if let Ok(number) = text.parse() {
+        return Some(Spanned::new(number, word.span));
+    }
+    cx.report.alert(word.span, format!("'{keyword}' needs a number, and '{text}' is none"));
+    None
+}
+
+/// A log-format text that computes nothing: `%%` stands for `%`.
+pub(super) fn format(
+    args: &mut Args<'_>,
+    keyword: &str,
+    cx: &mut Context<'_>,
+) -> Option<Spanned<Vec<u8>>> {
+    let word = args.expect(keyword, "a text", cx)?;
+    let mut text = Vec::with_capacity(word.bytes.len());
+    let mut bytes = word.bytes.iter();
+    while let Some(&byte) = bytes.next() {
+        if byte == b'%' && bytes.next() != Some(&b'%') {
+            cx.report
+                .alert(
+                    word.span,
+                    format!("'{keyword}' is not supported with variables or samples in checks"),
+                )
+                .help("write a fixed text; '%%' stands for '%'");
+            return None;
+        }
+        text.push(byte);
+    }
+    Some(Spanned::new(text, word.span))
+}

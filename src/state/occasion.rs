@@ -1,0 +1,251 @@
+//! What follows from a change of one server: the live set, what is said of it, and its sessions.
+//!
+//! Checks, commands, the statistics page and agents change servers through this, so that an edge
+//! has the same effects whoever caused it. What it says, and in which order, is HAProxy's (compared
+//! with 2.6.12).
+//!
+//! | edge | said | sessions |
+//! |---|---|---|
+//! | running to down or maintenance | the server; the backend, if it was the last | `on-marked-down` |
+//! | down or maintenance to up | the server | `on-marked-up` |
+//! | any other | the server | – |
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::{Backend, CutReason, Process, Server, publish};
+use crate::config::model::{OnMarkedDown, OnMarkedUp};
+use crate::pure::health::admin::Command;
+use crate::pure::health::{Commanded, Health, Said, Standing, Transition};
+use crate::telemetry::bus::Bus;
+use crate::telemetry::event::{Change, Event, Reason, ServerChange, What};
+
+/// When and where a server changes. For the control thread, like [`publish`].
+#[derive(Clone, Copy, Debug)]
+pub struct Occasion<'a> {
+    /// Whose sessions may have to go.
+    pub process: &'a Process,
+    /// Where it is said.
+    pub bus: &'a Bus,
+    /// When.
+    pub now: Instant,
+    /// The same by the wall clock.
+    pub wall: SystemTime,
+}
+
+/// What was before a change.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    standing: Standing,
+    had_servers: bool,
+    /// Waiting for the server, and for any.
+    queued: (u32, u32),
+}
+
+impl Before {
+    /// What is before a change that comes now.
+    #[must_use]
+    pub fn of(backend: &Backend, server: &Server) -> Self {
+        Self {
+            standing: server.standing(),
+            had_servers: !backend.live().set.members().is_empty(),
+            queued: (server.service.queued.current(), backend.service.queued.current()),
+        }
+    }
+}
+
+impl Occasion<'_> {
+    /// An operator puts a server into maintenance or drain, or takes it out.
+    pub fn command(&self, backend: &Arc<Backend>, server: &Arc<Server>, command: Command) {
+        let before = Before::of(backend, server);
+        let commanded = publish::health(backend, server, self.now, |health| {
+            health.handle_command(self.now, command)
+        });
+        server.wake_check();
+        let Some(change) = admin_change(&commanded, before.standing, server.standing()) else {
+            return;
+        };
+        self.say(backend, server, &before, change, Reason::Unsaid);
+        if commanded.before.is_maint() && commanded.after.is_drain() {
+            self.say(backend, server, &before, Change::RemainsInDrain, Reason::Unsaid);
+        }
+        if let Some(transition) = commanded.transition {
+            self.finish(backend, server, &before, transition);
+        }
+    }
+
+    /// An operator speaks for a server's check.
+    pub fn said(&self, backend: &Arc<Backend>, server: &Arc<Server>, said: Said) {
+        let change = |health: &mut Health| health.handle_said(self.now, said);
+        let before = Before::of(backend, server);
+        let transition = publish::health(backend, server, self.now, change);
+        if let Some(transition) = transition {
+            self.moved(backend, server, &before, transition, Reason::Cli);
+        }
+    }
+
+    /// A server's standing changed for `reason`, which is none of an operator's flags.
+    pub fn moved(
+        &self,
+        backend: &Arc<Backend>,
+        server: &Arc<Server>,
+        before: &Before,
+        transition: Transition,
+        reason: Reason,
+    ) {
+        let change = match transition.to {
+            Standing::Up | Standing::Draining => Change::Up,
+            Standing::Stopping => Change::Stopping,
+            Standing::Down | Standing::Maint => {
+                Change::Down { was_draining: is_leaving(transition.from) }
+            }
+        };
+        self.say(backend, server, before, change, reason);
+        if server.health().admin().is_drain() {
+            self.say(backend, server, before, Change::RemainsInDrain, Reason::Unsaid);
+        }
+        self.finish(backend, server, before, transition);
+    }
+
+    fn say(
+        &self,
+        backend: &Backend,
+        server: &Server,
+        before: &Before,
+        change: Change,
+        reason: Reason,
+    ) {
+        let live = backend.live();
+        let queued = (server.service.queued.current(), backend.service.queued.current());
+        // A server that goes gives its queue away, one that comes takes from the backend's.
+        let requeued = if server.standing().is_running() {
+            before.queued.1.saturating_sub(queued.1)
+        } else {
+            before.queued.0.saturating_sub(queued.0)
+        };
+        let what = What::Server(ServerChange {
+            backend: Arc::clone(&backend.name),
+            server: Arc::clone(&server.name),
+            backup: server.settings().backup,
+            change,
+            reason,
+            active: u32::try_from(live.active).unwrap_or(u32::MAX),
+            backups: u32::try_from(live.backup).unwrap_or(u32::MAX),
+            sessions: server.service.traffic.sessions.current(),
+            requeued,
+            queued: queued.1,
+        });
+        self.bus.event(self.event(backend, what));
+    }
+
+    /// What is left once the server was spoken of: the backend, and the sessions.
+    fn finish(
+        &self,
+        backend: &Backend,
+        server: &Arc<Server>,
+        before: &Before,
+        transition: Transition,
+    ) {
+        let is_running = transition.to.is_running();
+        if !is_running && before.had_servers && backend.live().set.members().is_empty() {
+            let what = What::NoServer { backend: Arc::clone(&backend.name) };
+            self.bus.event(self.event(backend, what));
+        }
+        let settings = server.settings();
+        if transition.from.is_running() && !is_running {
+            let reason = match settings.on_marked_down {
+                OnMarkedDown::ShutdownSessions => CutReason::ServerDown,
+                OnMarkedDown::Keep => CutReason::ServerLeft,
+            };
+            self.process.sessions.end_on_server(server, reason);
+        }
+        let came_up = !transition.from.is_running() && transition.to == Standing::Up;
+        if came_up
+            && settings.on_marked_up == OnMarkedUp::ShutdownBackupSessions
+            && !settings.backup
+            && settings.weight.value() > 0
+        {
+            for backup in backend.live().servers.iter().filter(|s| s.settings().backup) {
+                self.process.sessions.end_on_server(backup, CutReason::ServerUp);
+            }
+        }
+    }
+
+    fn event(&self, backend: &Backend, what: What) -> Event {
+        Event { at: self.wall, log: backend.settings().log.clone().into(), what }
+    }
+}
+
+/// It took no sessions by balancing already.
+const fn is_leaving(standing: Standing) -> bool {
+    matches!(standing, Standing::Draining | Standing::Stopping)
+}
+
+/// What an operator's command changed; `None`: nothing.
+///
+/// | maintenance | drain | change |
+/// |---|---|---|
+/// | begins | – | `EntersMaintenance`, `EntersMaintenanceDown` |
+/// | ends | – | `LeavesMaintenance` |
+/// | no | begins | `EntersDrain` |
+/// | no | ends | `LeavesDrain` |
+fn admin_change(commanded: &Commanded, from: Standing, to: Standing) -> Option<Change> {
+    let (before, after) = (commanded.before, commanded.after);
+    let up = to.is_running();
+    match (before.is_maint(), after.is_maint()) {
+        (false, true) if from.is_running() => {
+            Some(Change::EntersMaintenance { was_draining: is_leaving(from) })
+        }
+        (false, true) => Some(Change::EntersMaintenanceDown),
+        (true, false) => Some(Change::LeavesMaintenance { up, draining: after.is_drain() }),
+        (true, true) => None,
+        (false, false) => match (before.is_drain(), after.is_drain()) {
+            (false, true) => Some(Change::EntersDrain { up }),
+            (true, false) => Some(Change::LeavesDrain { up }),
+            _ => None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::pure::health::Settings;
+    use crate::pure::health::admin::Command::{Drain, Maint, Ready};
+
+    #[test]
+    fn each_command_says_what_it_changed() {
+        let now = Instant::now();
+        let leaves = |draining| Some(Change::LeavesMaintenance { up: true, draining });
+        let maint = |was_draining| Some(Change::EntersMaintenance { was_draining });
+        let mut health =
+            Health::new(now, &Settings { check: None, disabled: false }, Duration::ZERO);
+        for (said, command, want) in [
+            (None, Ready, None),
+            (None, Drain, Some(Change::EntersDrain { up: true })),
+            (None, Drain, None),
+            (None, Maint, maint(true)),
+            (None, Maint, None),
+            (None, Drain, leaves(true)),
+            (None, Ready, Some(Change::LeavesDrain { up: true })),
+            (None, Maint, maint(false)),
+            (None, Ready, leaves(false)),
+            (Some(Said::Stopping), Maint, maint(true)),
+            (None, Ready, leaves(false)),
+            (Some(Said::Down), Drain, Some(Change::EntersDrain { up: false })),
+            (None, Ready, Some(Change::LeavesDrain { up: false })),
+            (None, Maint, Some(Change::EntersMaintenanceDown)),
+            (None, Drain, leaves(true)),
+        ] {
+            if let Some(said) = said {
+                health.handle_said(now, said);
+            }
+            let from = health.standing();
+            let commanded = health.handle_command(now, command);
+            let change = admin_change(&commanded, from, health.standing());
+            assert_eq!(change, want, "{from:?} {command:?}");
+        }
+    }
+}
