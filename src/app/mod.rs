@@ -42,6 +42,7 @@ use crate::config::model::Config;
 use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
+use crate::resolve::Engine as Resolver;
 use crate::session::Context;
 use crate::state::Process;
 use crate::sys::process::{Forked, fork};
@@ -164,7 +165,13 @@ fn prepare(config: Config) -> Result<Prepared, Vec<String>> {
 /// The configuration a start is a reload from.
 fn nothing(config: &Config) -> Config {
     let global = config.global.clone();
-    Config { global, frontends: Vec::new(), backends: Vec::new(), stats: Vec::new() }
+    Config {
+        global,
+        frontends: Vec::new(),
+        backends: Vec::new(),
+        stats: Vec::new(),
+        resolvers: Vec::new(),
+    }
 }
 
 fn worker_count(config: &Config) -> usize {
@@ -196,6 +203,7 @@ pub(crate) struct Control {
     workers: Workers,
     listeners: Listeners,
     engine: Engine,
+    resolver: Resolver,
     signals: Signals,
     log: LogIdentity,
     shipper: JoinHandle<()>,
@@ -224,12 +232,14 @@ impl Control {
         let context = Arc::new(Context { process: Arc::new(process), bus });
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
+        let resolver = Resolver::new(Arc::clone(&context.process), context.bus.clone());
         let mut control = Self {
             sources: options.sources.clone(),
             context,
             workers,
             listeners: Listeners::default(),
             engine,
+            resolver,
             signals,
             log,
             shipper,
@@ -242,6 +252,7 @@ impl Control {
     /// Lets checks, logs and listeners follow what runs now.
     fn follow(&mut self, config: &Config, plan: &Plan, opened: Vec<listeners::Opened>) {
         self.engine.follow(&self.context.process.objects());
+        self.resolver.follow(&self.context.process.objects());
         self.log.follow(config);
         self.listeners.follow(config, plan, opened, &self.context, &self.workers);
     }
@@ -272,6 +283,7 @@ impl Control {
         process.stop();
         self.listeners.close_frontends();
         self.engine.stop();
+        self.resolver.stop();
         let config = Arc::clone(&process.objects().config);
         self.say_stopped();
         let limit = config.global.hard_stop_after;
@@ -310,8 +322,8 @@ impl Control {
 
     /// Ends what is left and lets the last log lines out.
     async fn shut_down(self, ended: Ended) -> Ended {
-        let Self { workers, engine, log, shipper, listeners, .. } = self;
-        drop((listeners, engine));
+        let Self { workers, engine, resolver, log, shipper, listeners, .. } = self;
+        drop((listeners, engine, resolver));
         workers.stop();
         log.stop.cancel();
         // What a stuck log target has not taken by then is lost with it.

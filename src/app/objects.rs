@@ -15,7 +15,7 @@ use crate::pure::health::{CheckSettings, Health, Settings};
 use crate::state::backend::Places;
 use crate::state::frontend::Route;
 use crate::state::process::Objects;
-use crate::state::{Backend, Frontend, Process, Server, publish};
+use crate::state::{Backend, Frontend, Process, Resolvers, Server, publish};
 
 /// Makes what runs in `process` follow `config`.
 pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
@@ -38,7 +38,12 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
             follow_frontend(running, settings, &backends, limit)
         })
         .collect();
-    publish::objects(process, Objects { config, frontends, backends });
+    let resolvers = config.resolvers.iter().map(|settings| {
+        let running = old.resolvers.iter().find(|old| old.settings == *settings);
+        running.map_or_else(|| Arc::new(Resolvers::new(settings.clone())), Arc::clone)
+    });
+    let resolvers = resolvers.collect();
+    publish::objects(process, Objects { config, frontends, backends, resolvers });
 }
 
 fn follow_frontend(
@@ -84,7 +89,7 @@ fn follow_backend(
     for wanted in &settings.servers {
         let same = |server: &&Arc<Server>| {
             *server.name == *wanted.name.as_str()
-                && server.configured().address == wanted.address
+                && server.configured().is_same_place(wanted)
                 && !server.is_added()
         };
         if let Some(server) = old.iter().find(same) {
@@ -105,7 +110,10 @@ fn new_server(
     offsets: &mut Offsets,
 ) -> Server {
     let offset = offsets.next(settings);
-    let health = Health::new(offsets.now, &health_settings(settings, global), offset);
+    let mut health = Health::new(offsets.now, &health_settings(settings, global), offset);
+    if settings.address.is_unresolved() {
+        health.handle_resolved(offsets.now, false);
+    }
     Server::new(settings.clone(), index, health)
 }
 

@@ -90,6 +90,7 @@ impl TargetAddr {
             (None, ServerAddr::Abstract(name)) => return Some(Self::Abstract(name.clone())),
             (None, ServerAddr::Tcp(addr)) => (addr.ip(), addr.port()),
             (None, ServerAddr::TcpClientPort { ip, .. }) => (*ip, 0),
+            (None, ServerAddr::Unresolved { .. }) => return None,
             // An address written without a port keeps the server's.
             (Some(addr), ServerAddr::Tcp(own)) if addr.port() == 0 => (addr.ip(), own.port()),
             (Some(addr), _) => (addr.ip(), addr.port()),

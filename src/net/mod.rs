@@ -5,6 +5,7 @@
 
 pub mod accept;
 pub mod connect;
+pub mod dns;
 pub mod listen;
 pub mod probe_socket;
 pub mod relay;

@@ -15,8 +15,10 @@ pub mod gate;
 pub mod occasion;
 pub mod process;
 pub mod publish;
+pub mod resolvers;
 pub mod server;
 pub mod sessions;
+pub mod upkeep;
 
 pub use backend::{Backend, Live};
 pub use desk::{Assigned, Lease, Ticket};
@@ -24,5 +26,6 @@ pub use frontend::Frontend;
 pub use gate::{Gate, Permit};
 pub use occasion::Occasion;
 pub use process::{Objects, Process};
+pub use resolvers::Resolvers;
 pub use server::{Passes, Server};
 pub use sessions::{CutReason, Sessions};

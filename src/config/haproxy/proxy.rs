@@ -211,6 +211,10 @@ impl Reader {
                 let server = server::lower(line, &settings.template, &mut self.http, cx);
                 return self.servers.extend(server);
             }
+            "server-template" => {
+                let made = server::lower_template(line, &settings.template, &mut self.http, cx);
+                return self.servers.extend(made);
+            }
             "default-server" => {
                 return server::default_server(line, &mut settings.template, &mut self.http, cx);
             }

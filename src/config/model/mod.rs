@@ -8,6 +8,7 @@ mod backend;
 mod check;
 mod frontend;
 mod global;
+mod resolvers;
 mod socket;
 
 pub use crate::pure::balance::Algorithm as Balance;
@@ -23,6 +24,7 @@ pub use backend::{
 pub use check::Check;
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
 
 /// A whole configuration.
@@ -36,6 +38,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
+    /// `resolvers` sections, in file order.
+    pub resolvers: Vec<Resolvers>,
 }
 
 impl Config {

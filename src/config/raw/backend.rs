@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::Spanned;
 
-use super::{CheckKind, CheckSettings, Field, Keepalive, Log};
+use super::{CheckKind, CheckSettings, Field, Keepalive, Log, Naming};
 
 /// A `backend`, or the back half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +122,8 @@ pub struct Server {
     pub send_proxy: Field<String>,
     /// `tcp-ut`.
     pub tcp_ut: Field<Duration>,
+    /// How its name is followed.
+    pub naming: Naming,
 }
 
 impl Server {
@@ -143,6 +145,7 @@ impl Server {
             on_marked_up: None,
             send_proxy: None,
             tcp_ut: None,
+            naming: Naming::default(),
         }
     }
 }

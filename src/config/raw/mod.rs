@@ -16,6 +16,7 @@ mod backend;
 mod check;
 mod frontend;
 mod global;
+mod resolvers;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
@@ -24,6 +25,7 @@ pub use check::{
 };
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
+pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
 
 use haproxy_compat::span::Spanned;
 
@@ -43,6 +45,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// HTTP listeners for metrics and health, in file order.
     pub stats: Vec<Stats>,
+    /// `resolvers` sections, in file order.
+    pub resolvers: Vec<Resolvers>,
     /// What frontends of `haproxy.cfg` say about servers: it is judged and has no effect.
     pub misplaced: Vec<Backend>,
 }

@@ -9,6 +9,7 @@ mod backend;
 mod check;
 mod frontend;
 mod global;
+mod resolvers;
 mod syntax;
 mod table;
 mod values;
@@ -80,6 +81,7 @@ impl Decoded {
                 }
             }
         }
+        self.config.resolvers.extend(decoder.resolvers(&mut root));
         self.proxies(&mut root, defaults, &mut decoder);
         decoder.finish(&root);
     }

@@ -11,6 +11,8 @@ mod expect;
 mod frontend;
 mod global;
 mod number;
+mod resolvers;
+mod server_addr;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use self::context::Context;
 pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
+pub(super) use self::resolvers::RESOLVE_FAMILIES;
 use super::model::{Config, ListenAddr};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;
@@ -45,6 +48,8 @@ pub(super) fn validate(
     let ids = context.proxy_ids(raw);
     let (frontend_ids, backend_ids) = ids.split_at(raw.frontends.len());
     let global = context.global(&raw.global);
+    let resolvers = context.all_resolvers(raw);
+    context.resolvers = resolvers.iter().map(|section| section.name.clone()).collect();
     let mut listening = HashMap::new();
 
     let mut names = HashMap::new();
@@ -84,7 +89,7 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
-    let config = Config { global, frontends, backends, stats };
+    let config = Config { global, frontends, backends, stats, resolvers };
     (!report.is_refused()).then_some(config)
 }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub use resolution::{Ask, Knowledge, Resolution};
 
 /// What is asked about a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// IPv4 addresses.
     A,
