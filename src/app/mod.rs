@@ -38,7 +38,8 @@ use tokio_util::sync::CancellationToken;
 use crate::check::Engine;
 use crate::clock::{self, sleep_or_forever};
 use crate::config::diff::{Plan, diff};
-use crate::config::model::Config;
+use crate::config::model::{Commands, Config};
+use crate::control::cli;
 use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
@@ -48,7 +49,7 @@ use crate::state::Process;
 use crate::sys::process::{Forked, fork};
 use crate::telemetry::bus::{self, Intake};
 use crate::telemetry::event::{Event, What};
-use listeners::Listeners;
+use listeners::{Listeners, Scene};
 use load::Sources;
 use signals::{Request, Signals};
 use workers::Workers;
@@ -171,6 +172,7 @@ fn nothing(config: &Config) -> Config {
         backends: Vec::new(),
         stats: Vec::new(),
         resolvers: Vec::new(),
+        commands: Commands::default(),
     }
 }
 
@@ -204,6 +206,7 @@ pub(crate) struct Control {
     listeners: Listeners,
     engine: Engine,
     resolver: Resolver,
+    commands: Arc<cli::Shared>,
     signals: Signals,
     log: LogIdentity,
     shipper: JoinHandle<()>,
@@ -233,6 +236,7 @@ impl Control {
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
         let resolver = Resolver::new(Arc::clone(&context.process), context.bus.clone());
+        let commands = cli::Shared::new(Arc::clone(&context.process), context.bus.clone());
         let mut control = Self {
             sources: options.sources.clone(),
             context,
@@ -240,6 +244,7 @@ impl Control {
             listeners: Listeners::default(),
             engine,
             resolver,
+            commands: Arc::new(commands),
             signals,
             log,
             shipper,
@@ -254,7 +259,10 @@ impl Control {
         self.engine.follow(&self.context.process.objects());
         self.resolver.follow(&self.context.process.objects());
         self.log.follow(config);
-        self.listeners.follow(config, plan, opened, &self.context, &self.workers);
+        self.commands.follow(&config.commands);
+        let scene =
+            Scene { context: &self.context, workers: &self.workers, shared: &self.commands };
+        self.listeners.follow(config, plan, opened, &scene);
     }
 
     async fn supervise(mut self) -> Ended {

@@ -55,6 +55,8 @@ pub enum Owner {
     Frontend(Name),
     /// A stats listener.
     Stats(Name),
+    /// Commands; the index is that of the command socket.
+    Commands,
 }
 
 /// A listening socket that stays open, perhaps for another proxy or with other limits.
@@ -155,6 +157,9 @@ pub fn diff(old: &Config, new: &Config) -> Plan {
     };
     diff_binds(old, new, &mut plan);
     diff_global(&old.global, &new.global, &mut plan);
+    if old.commands != new.commands {
+        plan.global_changed.push("commands");
+    }
     plan
 }
 
@@ -252,7 +257,10 @@ fn sockets(config: &Config) -> Vec<Socket<'_>> {
         .stats
         .iter()
         .map(|Stats { name, binds, .. }| (Owner::Stats(name.clone()), binds, None));
-    let mut all = Vec::new();
+    let commands = config.commands.sockets.iter().enumerate().map(|(index, socket)| {
+        Socket::new(&socket.bind, None, BindRef { owner: Owner::Commands, index })
+    });
+    let mut all: Vec<_> = commands.collect();
     for (owner, binds, keepalive) in fronts.chain(stats) {
         for (index, bind) in binds.iter().enumerate() {
             let place = BindRef { owner: owner.clone(), index };

@@ -46,7 +46,7 @@ pub struct Options {
 pub async fn connect(destination: &Destination, options: &Options) -> io::Result<Stream> {
     match destination {
         Destination::Tcp(address) => connect_tcp(*address, options).await,
-        Destination::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
+        Destination::Unix(path) => UnixStream::connect(path).await.map(Stream::unix),
         Destination::Abstract(name) => connect_abstract(name),
     }
 }
@@ -64,7 +64,7 @@ async fn connect_tcp(address: SocketAddr, options: &Options) -> io::Result<Strea
     if let Some(source) = options.source {
         bind_source(&socket, source)?;
     }
-    socket.connect(address).await.map(Stream::Tcp)
+    socket.connect(address).await.map(Stream::tcp)
 }
 
 /// Binds to a local address; without a port, the kernel chooses one with the destination in view.
@@ -83,5 +83,5 @@ fn connect_abstract(name: &[u8]) -> io::Result<Stream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
     let address: SockAddr = abstract_address(name)?;
     socket.connect(&address)?;
-    UnixStream::from_std(socket.into()).map(Stream::Unix)
+    UnixStream::from_std(socket.into()).map(Stream::unix)
 }

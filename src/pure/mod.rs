@@ -11,5 +11,6 @@ pub mod id;
 pub mod probe;
 pub mod resolve;
 pub mod session;
+pub mod tls;
 pub mod weight;
 pub mod wire;

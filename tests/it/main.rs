@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod api;
 mod balance;
 mod check_comments;
 mod checks;
@@ -35,3 +36,5 @@ mod resolvers;
 mod sessions;
 mod socket_options;
 mod timeouts;
+mod tls;
+mod tls_servers;

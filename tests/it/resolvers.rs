@@ -123,11 +123,11 @@ fn services_bring_hosts_and_ports(kind: Kind) {
     let (dns, server) = (NameServer::start(), Everywhere::start());
     dns.addresses("one.test", &[21]);
     dns.addresses("two.test", &[22]);
-    let two = [(256, server.0, "one.test".to_owned()), (1000, server.0, "two.test".to_owned())];
+    let two = [(512, server.0, "one.test".to_owned()), (1000, server.0, "two.test".to_owned())];
     dns.set("_db._tcp.test", Said::Srv(two.to_vec()));
     let proxy = names(kind, &dns, "hold nx 100ms", "server-template t 2 _db._tcp.test");
     serves(proxy.addr, &["127.0.0.21", "127.0.0.22"]);
-    // Weights 256 and 1000 of 65536 are 2 and 4 of 256.
+    // Weights 512 and 1000 of 65536 are 2 and 4 of 256.
     let served = (0..12).filter(|_| served_by(proxy.addr).unwrap() == "127.0.0.22").count();
     assert_eq!(served, 8);
     dns.set("_db._tcp.test", Said::Srv(two[1..].to_vec()));

@@ -1,7 +1,7 @@
 //! Pure: frontends and listening sockets as TOML.
 
 use super::text::{Pairs, duration, list, quote};
-use super::{keepalive, log, timeout, unix_text, word};
+use super::{keepalive, log, timeout, tls, unix_text, word};
 use crate::config::model::{
     Bind, ClientTimeouts, Frontend, Global, ListenAddr, LogFormat, UnixPermissions,
 };
@@ -39,6 +39,7 @@ fn client_timeouts(timeouts: &ClientTimeouts) -> Pairs {
     let mut pairs = Pairs::default();
     timeout(&mut pairs, "client", timeouts.client, None);
     timeout(&mut pairs, "client_fin", timeouts.client_fin, timeouts.client);
+    timeout(&mut pairs, "client_hs", timeouts.client_hs, timeouts.client);
     pairs
 }
 
@@ -65,6 +66,13 @@ fn continues(last: &Bind, next: &Bind) -> bool {
 }
 
 fn bind(first: &Bind, last: &Bind, rule: BacklogRule) -> String {
+    let address = quote(&bind_text(first, last));
+    let pairs = bind_pairs(first, &address, rule);
+    if pairs.len() == 1 { address } else { pairs.inline() }
+}
+
+/// An address, or the range of ports from that of `first` to that of `last`.
+pub(super) fn bind_text(first: &Bind, last: &Bind) -> String {
     let mut address = match &first.address {
         ListenAddr::Unix(path) => unix_text(path),
         address => listen_text(address),
@@ -74,9 +82,13 @@ fn bind(first: &Bind, last: &Bind, rule: BacklogRule) -> String {
     {
         address.push_str(&format!("-{}", last.port()));
     }
-    let address = quote(&address);
+    address
+}
+
+/// A listening socket; the address comes in quotes.
+pub(super) fn bind_pairs(first: &Bind, address: &str, rule: BacklogRule) -> Pairs {
     let mut pairs = Pairs::default();
-    pairs.add("address", &address);
+    pairs.add("address", address);
     pairs.maybe("name", first.name.as_ref().map(|name| quote(name)));
     pairs.maybe("maxconn", first.maxconn);
     let default = rule.default_for(first.maxconn);
@@ -89,5 +101,6 @@ fn bind(first: &Bind, last: &Bind, rule: BacklogRule) -> String {
     pairs.maybe("mode", mode.map(|mode| format!("\"{mode:o}\"")));
     pairs.maybe("user", user.as_ref().map(|user| quote(user)));
     pairs.maybe("group", group.as_ref().map(|group| quote(group)));
-    if pairs.len() == 1 { address } else { pairs.inline() }
+    tls::bind(&mut pairs, first.tls.as_deref());
+    pairs
 }

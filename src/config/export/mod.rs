@@ -6,9 +6,11 @@
 
 mod backend;
 mod check;
+mod commands;
 mod frontend;
 mod resolvers;
 mod text;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,7 @@ use super::validate::{BacklogRule, FRAMINGS, automatic_proxy_ids, default_framin
 pub fn export(config: &Config) -> String {
     let mut text = String::new();
     section(&mut text, "[global]", &global(&config.global));
+    section(&mut text, "[commands]", &commands::commands(&config.commands));
     let header = if config.stats.len() > 1 { "[[stats]]" } else { "[stats]" };
     for stats in &config.stats {
         text.push_str(&format!("{header}\n{}\n", stats_pairs(stats, &config.global).lines()));

@@ -28,7 +28,16 @@ pub(super) fn lower(line: &Line, cx: &mut Context<'_>) -> Option<Bind> {
     Some(bind)
 }
 
-fn apply(option: &str, word: &Word, args: &mut Args<'_>, bind: &mut Bind, cx: &mut Context<'_>) {
+pub(super) fn apply(
+    option: &str,
+    word: &Word,
+    args: &mut Args<'_>,
+    bind: &mut Bind,
+    cx: &mut Context<'_>,
+) {
+    if super::tls::option(option, word, args, &mut bind.tls, cx) {
+        return;
+    }
     match option {
         "name" => bind.name = args.text(option, "a name", cx),
         "maxconn" => bind.maxconn = args.number(option, cx),

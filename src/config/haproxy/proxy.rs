@@ -6,11 +6,10 @@ use haproxy_compat::suggest;
 use haproxy_compat::tree::{Line, SectionKind};
 use haproxy_compat::units::TimeUnit;
 
-use super::option;
 use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::words::{Args, Context, text};
-use super::{bind, log};
+use super::{bind, log, option};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -340,11 +339,7 @@ impl Reader {
             "tunnel" => &mut server.tunnel,
             "queue" => &mut server.queue,
             "check" => &mut server.check,
-            _ => {
-                cx.report
-                    .warning(line.span, "'timeout client-hs' is ignored: 'timeout client' counts");
-                return;
-            }
+            _ => &mut client.client_hs,
         };
         set(field, value);
     }

@@ -6,8 +6,7 @@ use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, text};
-use crate::config::raw::{CheckSettings, Server};
-use crate::config::raw::{TEMPLATE_MAX, made_from, template_numbers};
+use crate::config::raw::{CheckSettings, Server, TEMPLATE_MAX, made_from, template_numbers};
 
 /// A word about HTTP that was left out, for the warning that only proxies in `mode tcp` get.
 pub(super) type HttpWord = (String, Span);
@@ -96,7 +95,9 @@ fn options(
                 args.skip(1);
             }
             Some(Effect::Applies) => {
-                if !check_option(&option, word, args, &mut server.check_settings, cx) {
+                if !super::tls::option(&option, word, args, &mut server.tls, cx)
+                    && !check_option(&option, word, args, &mut server.check_settings, cx)
+                {
                     server_option(&option, word, args, server, cx);
                 }
             }

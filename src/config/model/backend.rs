@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Balance, Check, InitAddr, Keepalive, LogTarget, Redispatch, Resolve};
+use super::{Balance, Check, InitAddr, Keepalive, LogTarget, Redispatch, Resolve, ServerTls};
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 
@@ -91,6 +91,8 @@ pub struct Server {
     pub send_proxy: Option<ProxyHeader>,
     /// TCP_USER_TIMEOUT of server connections.
     pub tcp_ut: Option<Duration>,
+    /// Sessions speak TLS to it.
+    pub tls: Option<Box<ServerTls>>,
 }
 
 /// Where a server listens.

@@ -36,6 +36,8 @@ pub struct ClientTimeouts {
     pub client: Option<Duration>,
     /// Inactivity once the client's side is half closed; defaults to `client`.
     pub client_fin: Option<Duration>,
+    /// Until the client's PROXY header and TLS handshake are done; defaults to `client`.
+    pub client_hs: Option<Duration>,
 }
 
 /// What is logged of each session, and where to.

@@ -6,10 +6,12 @@
 
 mod backend;
 mod check;
+mod commands;
 mod frontend;
 mod global;
 mod resolvers;
 mod socket;
+mod tls;
 
 pub use crate::pure::balance::Algorithm as Balance;
 pub use crate::pure::health::verdict::CheckStatus;
@@ -22,10 +24,12 @@ pub use backend::{
     Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
 };
 pub use check::Check;
+pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
+pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +44,8 @@ pub struct Config {
     pub stats: Vec<Stats>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
+    /// Sockets that take commands.
+    pub commands: Commands,
 }
 
 impl Config {
@@ -48,6 +54,6 @@ impl Config {
     pub fn has_listener(&self) -> bool {
         let frontends = self.frontends.iter().map(|frontend| &frontend.binds);
         let stats = self.stats.iter().map(|stats| &stats.binds);
-        frontends.chain(stats).any(|binds| !binds.is_empty())
+        frontends.chain(stats).any(|binds| !binds.is_empty()) || !self.commands.sockets.is_empty()
     }
 }

@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::BindTls;
+
 /// One listening socket. A port range became one `Bind` a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bind {
@@ -26,6 +28,8 @@ pub struct Bind {
     pub v6only: Option<bool>,
     /// Ownership of a Unix socket.
     pub unix: UnixPermissions,
+    /// Clients speak TLS.
+    pub tls: Option<Box<BindTls>>,
 }
 
 /// Where to listen.

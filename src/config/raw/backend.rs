@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::Spanned;
 
-use super::{CheckKind, CheckSettings, Field, Keepalive, Log, Naming};
+use super::{CheckKind, CheckSettings, Field, Keepalive, Log, Naming, Tls};
 
 /// A `backend`, or the back half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,6 +124,8 @@ pub struct Server {
     pub tcp_ut: Field<Duration>,
     /// How its name is followed.
     pub naming: Naming,
+    /// `ssl` and what goes with it.
+    pub tls: Box<Tls>,
 }
 
 impl Server {
@@ -146,6 +148,7 @@ impl Server {
             send_proxy: None,
             tcp_ut: None,
             naming: Naming::default(),
+            tls: Box::default(),
         }
     }
 }

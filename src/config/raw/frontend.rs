@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::{Span, Spanned};
 
-use super::Field;
+use super::{Field, Tls};
 
 /// A `frontend`, or the front half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +77,8 @@ pub struct ClientTimeouts {
     pub client: Field<Duration>,
     /// `timeout client-fin`.
     pub client_fin: Field<Duration>,
+    /// `timeout client-hs`.
+    pub client_hs: Field<Duration>,
 }
 
 /// One `bind`: an address, a comma-separated list of them or a range of ports, with its options.
@@ -105,6 +107,8 @@ pub struct Bind {
     pub user: Field<String>,
     /// `group` or `gid`, as written.
     pub group: Field<String>,
+    /// `ssl` and what goes with it.
+    pub tls: Box<Tls>,
 }
 
 impl Bind {
@@ -123,6 +127,7 @@ impl Bind {
             mode: None,
             user: None,
             group: None,
+            tls: Box::default(),
         }
     }
 }

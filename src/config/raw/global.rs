@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Field, LogTarget};
+use super::{Commands, Field, LogTarget};
 
 /// The `global` section; several of them were merged.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,4 +39,6 @@ pub struct Global {
     pub max_spread_checks: Field<Duration>,
     /// `tune.bufsize`, in bytes.
     pub bufsize: Field<u64>,
+    /// `stats` lines; `[commands]` in TOML.
+    pub commands: Commands,
 }

@@ -14,18 +14,22 @@
 
 mod backend;
 mod check;
+mod commands;
 mod frontend;
 mod global;
 mod resolvers;
+mod tls;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
     CheckKind, CheckSettings, Expect, ExpectReport, Header, HttpCheck, HttpExpect, HttpMatch,
     Pattern, Step,
 };
+pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
 pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
+pub use tls::Tls;
 
 use haproxy_compat::span::Spanned;
 

@@ -4,13 +4,14 @@ use haproxy_compat::span::Spanned;
 
 use super::check::CheckTable;
 use super::table::{Table, Value, in_order, span_of};
+use super::tls::Side;
 use super::values::Decoder;
 use crate::config::raw::{
     Backend, Field, Server, ServerTimeouts, TEMPLATE_MAX, made_from, template_numbers,
 };
 
 /// Timeouts that `[defaults]` may have beside those of backends.
-const CLIENT_TIMEOUTS: [&str; 2] = ["client", "client_fin"];
+const CLIENT_TIMEOUTS: [&str; 3] = ["client", "client_fin", "client_hs"];
 
 impl Decoder<'_> {
     pub(super) fn backend(
@@ -202,6 +203,7 @@ impl Decoder<'_> {
             send_proxy: self.string(t, "send_proxy"),
             tcp_ut: self.duration(t, "tcp_ut"),
             naming: self.naming(t),
+            tls: self.tls(t, Side::Server),
             ..Server::new(name.clone(), Spanned::new(String::new(), span))
         };
         if address.is_none() && t.own_key("address", self.file).is_none() {

@@ -3,6 +3,7 @@
 use haproxy_compat::span::Spanned;
 
 use super::table::{Table, Value, span_of};
+use super::tls::Side;
 use super::values::Decoder;
 use crate::config::raw::{Bind, ClientTimeouts, Field, Frontend, Keepalive};
 
@@ -58,6 +59,7 @@ impl Decoder<'_> {
         let timeouts = ClientTimeouts {
             client: self.timeout(&mut table, "client"),
             client_fin: self.timeout(&mut table, "client_fin"),
+            client_hs: self.timeout(&mut table, "client_hs"),
         };
         if table.is_defaults {
             table.allow(&SERVER_TIMEOUTS);
@@ -108,7 +110,13 @@ impl Decoder<'_> {
         };
         let span = span_of(self.file, value);
         let mut table = Table::new(entries, span, format!("a bind of {place}"));
-        let t = &mut table;
+        let bind = self.bind_table(&mut table);
+        self.finish(&table);
+        bind
+    }
+
+    /// The keys of a listening socket, whoever listens.
+    pub(super) fn bind_table(&mut self, t: &mut Table<'_>) -> Option<Bind> {
         let address = self.string(t, "address");
         let options = Bind {
             name: self.string(t, "name"),
@@ -121,13 +129,13 @@ impl Decoder<'_> {
             mode: self.mode(t),
             user: self.string(t, "user"),
             group: self.string(t, "group"),
-            ..Bind::new(Spanned::new(String::new(), span))
+            tls: self.tls(t, Side::Bind),
+            ..Bind::new(Spanned::new(String::new(), t.span))
         };
         if address.is_none() && t.own_key("address", self.file).is_none() {
             let help = "write { address = \"0.0.0.0:3306\", … }".to_owned();
-            self.alert(span, format!("a bind of {place} without 'address'"), help);
+            self.alert(t.span, format!("{} without 'address'", t.place), help);
         }
-        self.finish(&table);
         Some(Bind { address: address?, ..options })
     }
 

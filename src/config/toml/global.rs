@@ -5,7 +5,7 @@ use haproxy_compat::span::Spanned;
 use super::table::{Table, Value, span_of};
 use super::values::Decoder;
 use crate::config::defaults::STATS_NAME;
-use crate::config::raw::{Field, Global, Log, LogTarget, Stats};
+use crate::config::raw::{Commands, Field, Global, Log, LogTarget, Stats};
 
 impl Decoder<'_> {
     pub(super) fn global(&mut self, mut table: Table<'_>) -> Global {
@@ -27,6 +27,7 @@ impl Decoder<'_> {
             spread_checks: self.number(t, "spread_checks"),
             max_spread_checks: self.duration_or_zero(t, "max_spread_checks"),
             bufsize: self.number(t, "bufsize"),
+            commands: Commands::default(),
         };
         self.finish(&table);
         global

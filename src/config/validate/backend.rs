@@ -205,6 +205,10 @@ impl Context<'_> {
         let target = self.server_address(raw, &what);
         let port = target.as_ref().map(|target| &target.address);
         let check = self.server_check(raw, &what, port, send_proxy, check);
+        let tls = match &raw.tls.on {
+            Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
+            _ => None,
+        };
         let Target { address, hostname, resolve, init_addr } = target?;
         Some(Server {
             name,
@@ -222,6 +226,7 @@ impl Context<'_> {
             on_marked_up: up.unwrap_or_default(),
             send_proxy,
             tcp_ut,
+            tls,
         })
     }
 

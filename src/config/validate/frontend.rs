@@ -100,6 +100,7 @@ impl Context<'_> {
         ClientTimeouts {
             client,
             client_fin: self.timeout("timeout client_fin", &raw.client_fin, client),
+            client_hs: self.timeout("timeout client_hs", &raw.client_hs, client),
         }
     }
 
@@ -143,6 +144,7 @@ impl Context<'_> {
             self.report
                 .alert(path.span, format!("the path '{}' does not start with '/'", path.value));
         }
+        self.plain_only(&raw.binds, &what);
         Stats {
             binds: self.binds(&raw.binds, &what, rule, listening),
             metrics_path: path.map_or_else(|| METRICS_PATH.to_owned(), |path| path.value.clone()),
@@ -150,7 +152,7 @@ impl Context<'_> {
         }
     }
 
-    fn binds(
+    pub(super) fn binds(
         &mut self,
         raw: &[raw::Bind],
         owner: &str,
@@ -191,6 +193,7 @@ impl Context<'_> {
                 user: text(&raw.user),
                 group: text(&raw.group),
             },
+            tls: self.bind_tls(raw, owner),
         }
     }
 

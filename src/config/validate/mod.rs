@@ -6,6 +6,7 @@
 
 mod backend;
 mod check;
+mod commands;
 mod context;
 mod expect;
 mod frontend;
@@ -13,6 +14,7 @@ mod global;
 mod number;
 mod resolvers;
 mod server_addr;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,7 @@ pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 pub(super) use self::resolvers::RESOLVE_FAMILIES;
+pub(super) use self::tls::VERIFY;
 use super::model::{Config, ListenAddr};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;
@@ -82,6 +85,7 @@ pub(super) fn validate(
         };
         stats.push(context.stats(raw, name, &global, &mut listening));
     }
+    let commands = context.commands(&raw.global.commands, &mut listening);
     // Where sections or lines could not be read, much seems to be missing that is there.
     if !(was_refused && raw.backends.is_empty()) {
         context.backends_exist(raw);
@@ -89,7 +93,7 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
-    let config = Config { global, frontends, backends, stats, resolvers };
+    let config = Config { global, frontends, backends, stats, resolvers, commands };
     (!report.is_refused()).then_some(config)
 }
 

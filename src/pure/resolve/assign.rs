@@ -69,10 +69,10 @@ pub fn preferred(mut found: Vec<IpAddr>, nets: &[Net]) -> Vec<IpAddr> {
     found
 }
 
-/// A service's weight as a server's: 1 to 256.
+/// A service's weight as a server's, 0 to 256, as HAProxy 2.6 reckons it.
 #[must_use]
 pub fn weight(service: u16) -> u16 {
-    service / 256 + 1
+    service.div_ceil(256)
 }
 
 #[cfg(test)]
@@ -108,6 +108,6 @@ mod tests {
 
     #[test]
     fn weights_of_services() {
-        assert_eq!([0, 255, 256, 1000, 65535].map(weight), [1, 1, 2, 4, 256]);
+        assert_eq!([0, 1, 256, 257, 1000, 65535].map(weight), [0, 1, 1, 2, 4, 256]);
     }
 }

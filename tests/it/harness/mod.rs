@@ -5,6 +5,7 @@
 //! child started with a parent-death signal dies with the *thread* that made it.
 //! Nothing here waits for a fixed time: [`eventually`] polls until a deadline.
 
+pub(crate) mod api;
 pub(crate) mod backend;
 pub(crate) mod bulk;
 pub(crate) mod child;
@@ -22,6 +23,7 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod syslog;
+pub(crate) mod tls;
 
 use std::future::Future;
 use std::sync::LazyLock;

@@ -20,24 +20,25 @@ mod names;
 
 pub(super) fn config() -> impl Strategy<Value = Config> {
     let names = || btree_set("[a-f]{1,2}[-_.:0-9]?", 0..4);
-    (global().boxed(), names(), names(), names(), any::<[bool; 2]>()).prop_flat_map(
-        |(global, fronts, backs, stats, [in_order, other_log])| {
+    (global().boxed(), names(), names(), names(), commands().boxed(), any::<[bool; 2]>())
+        .prop_flat_map(|(global, fronts, backs, stats, commands, [in_order, other_log])| {
             let backends: Vec<String> = backs.iter().cloned().collect();
             let frontends: Vec<_> =
                 fronts.into_iter().map(|name| frontend(name, backends.clone()).boxed()).collect();
             let backends: Vec<_> = backs.into_iter().map(|name| backend(name).boxed()).collect();
             let stats: Vec<_> = stats.into_iter().map(self::stats).collect();
             let ids = vec(2u32..40, 8).prop_map(|ids| ids.into_iter().collect::<BTreeSet<_>>());
-            (Just(global), frontends, backends, stats, ids, Just((in_order, other_log)))
-                .prop_map(assemble)
-        },
-    )
+            let rest = (Just(commands), Just((in_order, other_log)));
+            (Just(global), frontends, backends, stats, ids, rest).prop_map(assemble)
+        })
 }
 
-type Parts = (Global, Vec<Frontend>, Vec<Backend>, Vec<Stats>, BTreeSet<u32>, (bool, bool));
+type Rest = (Commands, (bool, bool));
+type Parts = (Global, Vec<Frontend>, Vec<Backend>, Vec<Stats>, BTreeSet<u32>, Rest);
 
 /// Gives ids, makes listening addresses unique, and shares the global log.
-fn assemble((global, mut frontends, mut backends, stats, ids, flags): Parts) -> Config {
+fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> Config {
+    let (commands, flags) = rest;
     let (in_order, share_log) = flags;
     let mut ids: Box<dyn Iterator<Item = u32>> = match in_order {
         true => Box::new(2..),
@@ -56,7 +57,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, flags): Parts) -> 
         }
     }
     let resolvers = names::sections(&backends);
-    let mut config = Config { global, frontends, backends, stats, resolvers };
+    let mut config = Config { global, frontends, backends, stats, resolvers, commands };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
     for frontend in &mut config.frontends {
@@ -66,6 +67,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, flags): Parts) -> 
     for stats in &mut config.stats {
         stats.binds.retain(&mut keep);
     }
+    config.commands.sockets.retain(|socket| keep(&socket.bind));
     config
 }
 
@@ -193,6 +195,7 @@ fn bind() -> impl Strategy<Value = Bind> {
             unix: unix
                 .map(|(mode, user, group)| UnixPermissions { mode, user, group })
                 .unwrap_or_default(),
+            tls: None,
         },
     )
 }
@@ -201,6 +204,24 @@ fn stats(name: String) -> impl Strategy<Value = Stats> {
     (vec(bind().boxed(), 0..3), prop_oneof![Just("/metrics".to_owned()), "/[a-z]{0,4}"]).prop_map(
         move |(binds, metrics_path)| Stats { name: Name::new(&name).unwrap(), binds, metrics_path },
     )
+}
+
+fn commands() -> impl Strategy<Value = Commands> {
+    let level = proptest::sample::select(Level::WORDS.map(|(_, level)| level).to_vec());
+    let severity = proptest::sample::select(SeverityOutput::WORDS.map(|(_, it)| it).to_vec());
+    let socket = (bind().boxed(), level, severity, any::<bool>()).prop_map(
+        |(bind, level, severity, expose_listeners)| CommandSocket {
+            bind,
+            level,
+            severity,
+            expose_listeners,
+        },
+    );
+    (vec(socket, 0..3), of(duration()), limit()).prop_map(|(sockets, timeout, maxconn)| Commands {
+        sockets,
+        timeout,
+        maxconn,
+    })
 }
 
 fn keepalive() -> impl Strategy<Value = Option<Keepalive>> {
@@ -226,7 +247,11 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
             binds,
             backend: backend.map(|name| Name::new(&name).unwrap()),
             maxconn: rare.0,
-            timeouts: ClientTimeouts { client: rare.1, client_fin: rare.2 },
+            timeouts: ClientTimeouts {
+                client: rare.1,
+                client_fin: rare.2,
+                client_hs: rare.2.or(rare.1),
+            },
             keepalive: rare.3,
             nolinger: flags[0],
             log: SessionLog {
@@ -380,6 +405,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 },
                 send_proxy: rare.3,
                 tcp_ut: rare.4,
+                tls: None,
             }
         },
     )
