@@ -93,13 +93,15 @@ impl Occasion<'_> {
             let path = format!("{}/{}", backend.name, server.name);
             self.notice(backend, format!("{path} changed its IP from {had} to {ip} by {by}."));
         }
-        if server.health().admin().is_unresolved() {
-            self.readmit(backend, server);
-        }
+        self.readmit(backend, server);
         had != Some(ip)
     }
 
-    fn readmit(&self, backend: &Arc<Backend>, server: &Arc<Server>) {
+    /// A server that may have been in maintenance for want of an address has one.
+    pub fn readmit(&self, backend: &Arc<Backend>, server: &Arc<Server>) {
+        if !server.health().admin().is_unresolved() {
+            return;
+        }
         let before = Before::of(backend, server);
         let transition = publish::health(backend, server, self.now, |health| {
             health.handle_resolved(self.now, true)
@@ -237,7 +239,7 @@ impl Occasion<'_> {
             backups: u32::try_from(live.backup).unwrap_or(u32::MAX),
             sessions: server.service.traffic.sessions.current(),
             requeued,
-            queued: queued.1,
+            queued: queued.0,
         });
         self.bus.event(self.event(backend, what));
     }

@@ -10,6 +10,8 @@
 mod harness;
 
 mod api;
+mod api_effects;
+mod api_set;
 mod balance;
 mod check_comments;
 mod checks;
