@@ -141,7 +141,7 @@ impl Context<'_> {
         let known: Vec<&str> = self.resolvers.iter().map(Name::as_str).collect();
         let Some(name) = self.resolvers.iter().find(|name| name.as_str() == section.value).cloned()
         else {
-            let guess = did_you_mean(&section.value, known.into_iter());
+            let guess = did_you_mean(&section.value, known);
             let message = format!("there is no 'resolvers' section '{}'{guess}", section.value);
             self.refuse(section.span, message, None);
             return None;
@@ -176,7 +176,7 @@ impl Context<'_> {
                 "prevent-dup-ip" => opts.0 = false,
                 "ignore-weight" => opts.1 = true,
                 _ => {
-                    let guess = did_you_mean(word, WORDS.into_iter());
+                    let guess = did_you_mean(word, WORDS);
                     let message = format!("resolve_opts: '{word}' is not known{guess}");
                     self.refuse(field.span, message, None);
                 }

@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn servers_keep_what_they_have() {
         // (held, said, shared, given)
-        let rows: [(&[Option<u8>], &[u8], bool, &[Option<u8>]); 7] = [
+        type Row<'a> = (&'a [Option<u8>], &'a [u8], bool, &'a [Option<u8>]);
+        let rows: [Row<'_>; 7] = [
             (&[None, None, None], &[1, 2], false, &[Some(1), Some(2), None]),
             (&[Some(1), Some(2)], &[2, 1], false, &[Some(1), Some(2)]),
             (&[Some(1), Some(2)], &[2, 3], false, &[Some(3), Some(2)]),
