@@ -6,6 +6,8 @@
 pub mod accept;
 pub mod connect;
 pub mod dns;
+pub mod descriptors;
+pub mod handover;
 pub mod listen;
 pub mod probe_socket;
 pub mod relay;

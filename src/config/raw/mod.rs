@@ -18,6 +18,7 @@ mod commands;
 mod frontend;
 mod global;
 mod resolvers;
+mod life;
 mod tls;
 
 pub use backend::{Backend, Server, ServerTimeouts};
@@ -29,6 +30,7 @@ pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
 pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
+pub use life::Life;
 pub use tls::Tls;
 
 use haproxy_compat::span::Spanned;

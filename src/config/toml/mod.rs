@@ -11,6 +11,7 @@ mod commands;
 mod frontend;
 mod global;
 mod resolvers;
+mod life;
 mod syntax;
 mod table;
 mod tls;
