@@ -5,8 +5,8 @@
 
 pub mod accept;
 pub mod connect;
-pub mod dns;
 pub mod descriptors;
+pub mod dns;
 pub mod handover;
 pub mod listen;
 pub mod probe_socket;

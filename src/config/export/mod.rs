@@ -8,8 +8,8 @@ mod backend;
 mod check;
 mod commands;
 mod frontend;
-mod resolvers;
 mod life;
+mod resolvers;
 mod text;
 mod tls;
 

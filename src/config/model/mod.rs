@@ -9,8 +9,8 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
-mod resolvers;
 mod life;
+mod resolvers;
 mod socket;
 mod tls;
 
@@ -28,8 +28,8 @@ pub use check::Check;
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
-pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use life::{Capability, Life};
+pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 

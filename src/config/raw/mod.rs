@@ -17,8 +17,8 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
-mod resolvers;
 mod life;
+mod resolvers;
 mod tls;
 
 pub use backend::{Backend, Server, ServerTimeouts};
@@ -29,8 +29,8 @@ pub use check::{
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
-pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
 pub use life::Life;
+pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
 pub use tls::Tls;
 
 use haproxy_compat::span::Spanned;
