@@ -60,7 +60,8 @@ fn haproxy(flags: Flags) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     start_log(if flags.quiet { LevelFilter::OFF } else { LevelFilter::INFO });
-    let sources = Sources { maxconn: flags.maxconn, ..sources(flags.files) };
+    let mut sources = sources(flags.files);
+    sources.maxconn = flags.maxconn;
     if flags.check {
         return check(&sources);
     }
@@ -78,6 +79,7 @@ fn haproxy(flags: Flags) -> ExitCode {
 
 fn serve(options: &Options) -> ExitCode {
     let loaded = options.sources.load();
+    options.sources.keep(&loaded);
     loaded.print();
     let refused = options.zero_warning && loaded.report.has_warnings();
     let Some(config) = loaded.config.filter(|_| !refused) else {
@@ -140,7 +142,7 @@ fn convert(sources: &Sources) -> ExitCode {
 fn sources(paths: Vec<PathBuf>) -> Sources {
     let toml = paths.first().is_some_and(|path| path.extension().is_some_and(|e| e == "toml"));
     let language = if toml { Language::Toml } else { Language::Haproxy };
-    Sources { paths, language, maxconn: None }
+    Sources::new(paths, language)
 }
 
 fn evaluate(condition: &str) -> ExitCode {

@@ -5,12 +5,14 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use haproxy_compat::cond::{Facts, Version};
 use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
+use crate::config::added::{self, Added};
 use crate::config::diag::{self, Look};
 use crate::config::model::Config;
 use crate::config::{self, Language, Surroundings};
@@ -27,11 +29,13 @@ pub struct Sources {
     pub language: Language,
     /// Process limit from the command line (`-n`), which goes before the file's.
     pub maxconn: Option<std::num::NonZeroU32>,
+    /// The texts of the configuration in force, for servers that are added to it.
+    texts: Arc<Mutex<Option<Arc<SourceMap>>>>,
 }
 
 impl Default for Sources {
     fn default() -> Self {
-        Self { paths: Vec::new(), language: Language::Haproxy, maxconn: None }
+        Self::new(Vec::new(), Language::Haproxy)
     }
 }
 
@@ -42,11 +46,39 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// Everything worth saying.
     pub report: Report,
-    sources: SourceMap,
+    sources: Arc<SourceMap>,
     language: Language,
 }
 
 impl Sources {
+    /// Files and directories in a language, nothing else.
+    #[must_use]
+    pub fn new(paths: Vec<PathBuf>, language: Language) -> Self {
+        Self { paths, language, maxconn: None, texts: Arc::default() }
+    }
+
+    /// What was loaded is in force: servers are added to it from now on.
+    pub fn keep(&self, loaded: &Loaded) {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        *texts = Some(Arc::clone(&loaded.sources));
+    }
+
+    /// Reads a server that a command adds to the configuration in force. May take as long as the
+    /// resolution of a host name.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence.
+    pub fn added_server(&self, backend: &str, words: &[String]) -> Result<Added, String> {
+        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let texts = texts.ok_or("There is no configuration to add a server to.")?;
+        let surroundings = &mut Surroundings {
+            world: &mut super::world::System,
+            environment: &mut environment(&self.paths),
+            facts: &facts(),
+        };
+        added::server(self.language, &texts, surroundings, backend, words)
+    }
+
     /// Reads and checks everything. What is wrong is in the report, never an error of its own.
     #[must_use]
     pub fn load(&self) -> Loaded {
@@ -79,7 +111,7 @@ impl Sources {
             config.global.maxconn = self.maxconn.or(config.global.maxconn);
             config
         });
-        Loaded { config, report, sources, language: self.language }
+        Loaded { config, report, sources: Arc::new(sources), language: self.language }
     }
 
     /// The paths as the operator wrote them.

@@ -269,7 +269,7 @@ impl Control {
             let turn = tokio::select! {
                 signal = self.signals.next() => self.handle(signal).await,
                 Some(request) = self.requests.recv() => {
-                    self.fulfil(request);
+                    self.fulfil(request).await;
                     Turn::GoOn
                 }
             };

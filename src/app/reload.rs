@@ -27,12 +27,15 @@ pub(super) async fn reload(control: &mut Control) {
         return;
     };
     loaded.print();
-    let Some(config) = loaded.config else {
+    let Some(config) = loaded.config.clone() else {
         tracing::error!("Reload refused: the configuration has errors; nothing was changed.");
         return;
     };
     match apply(control, config) {
-        Ok(plan) => tracing::warn!("Reloaded {}: {}.", control.sources.display(), summary(&plan)),
+        Ok(plan) => {
+            control.sources.keep(&loaded);
+            tracing::warn!("Reloaded {}: {}.", control.sources.display(), summary(&plan));
+        }
         Err(errors) => {
             for error in errors {
                 tracing::error!("{error}");

@@ -11,6 +11,7 @@ mod harness;
 
 mod api;
 mod api_effects;
+mod api_servers;
 mod api_set;
 mod balance;
 mod check_comments;

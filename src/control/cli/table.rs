@@ -4,12 +4,14 @@ use std::fmt;
 use std::pin::Pin;
 
 use super::{
-    Answer, Call, Client, basics, end, frontends, limits, removal, set_server, wait, weight,
+    Answer, Call, Client, addition, basics, end, frontends, limits, removal, set_server, wait,
+    weight,
 };
 use crate::config::model::Level;
 
 /// The families of commands. `help` shows them sorted by name, the basic ones last.
 static FAMILIES: &[&[Command]] = &[
+    addition::COMMANDS,
     basics::SETTINGS,
     end::COMMANDS,
     frontends::COMMANDS,
