@@ -9,11 +9,13 @@
 mod pause;
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use socket2::Socket;
 use tokio_util::sync::CancellationToken;
 
+use super::supply::{Supply, label};
 use super::workers::Workers;
 use crate::clock;
 use crate::config::diff::{BindRef, KeptBind, Owner, Plan};
@@ -46,7 +48,7 @@ struct Listening {
     gate: Arc<Gate>,
     /// Ends the loops that accept.
     stop: CancellationToken,
-    /// A command paused it: nothing accepts.
+    /// A command or a signal paused it: nothing accepts.
     paused: bool,
 }
 
@@ -75,6 +77,13 @@ pub(super) struct Listeners {
     listening: Vec<Listening>,
 }
 
+impl Opened {
+    /// The name of its place, and its sockets, to be handed to a worker.
+    pub(super) fn hand_over(self) -> (String, Vec<OwnedFd>) {
+        (label(&self.place), self.sockets.into_iter().map(OwnedFd::from).collect())
+    }
+}
+
 /// Opens the sockets that `plan` adds.
 ///
 /// # Errors
@@ -83,12 +92,13 @@ pub(super) fn open(
     config: &Config,
     plan: &Plan,
     workers: usize,
+    supply: &mut Supply,
 ) -> Result<Vec<Opened>, Vec<ListenError>> {
     let (mut opened, mut errors) = (Vec::new(), Vec::new());
     for place in &plan.binds_added {
         let Some((bind, keepalive)) = bind(config, place) else { continue };
         let count = if matches!(place.owner, Owner::Frontend(_)) { workers } else { 1 };
-        match listen::open(bind, keepalive, count) {
+        match supply.take(place, bind, keepalive, count) {
             Ok(sockets) => match duplicates(&sockets) {
                 Ok(duplicates) => {
                     opened.push(Opened { place: place.clone(), sockets, duplicates });
@@ -275,14 +285,16 @@ impl Listening {
         let bind = self.settings.bind.clone();
         self.gate.set_limit(bind.maxconn.map_or(u32::MAX, std::num::NonZeroU32::get));
         let number = u32::try_from(self.place.index + 1).unwrap_or(u32::MAX);
-        for (index, (socket, worker)) in duplicates.into_iter().zip(workers.handles()).enumerate() {
+        for (index, (socket, worker)) in
+            duplicates.into_iter().zip(workers.handles().cycle()).enumerate()
+        {
             let door = Arc::new(Door {
                 context: Arc::clone(context),
                 frontend: Arc::clone(frontend),
                 bind: bind.clone(),
                 number,
                 gate: Arc::clone(&self.gate),
-                table: Arc::clone(context.process.sessions.table(index)),
+                table: Arc::clone(context.process.sessions.table(index % workers.count())),
             });
             let stop = self.stop.clone();
             worker.spawn(async move {

@@ -9,7 +9,7 @@ use super::{Control, objects};
 use crate::clock;
 use crate::state::Backend;
 use crate::state::frontend::Phase;
-use crate::state::request::{Refused, Request, Wish};
+use crate::state::request::{Refused, Request, SocketWish, Wish};
 
 impl Control {
     /// Fulfils a request and answers it.
@@ -50,6 +50,20 @@ impl Control {
         objects::add_server(process, backend, added, clock::now()).map_err(Refused::Because)?;
         self.engine.follow(&process.objects());
         Ok(())
+    }
+
+    /// Pauses or resumes all frontends, for a successor that wants their addresses.
+    pub(super) fn rest(&mut self, wish: SocketWish) {
+        let objects = self.context.process.objects();
+        let done = if wish == SocketWish::Pause { "Paused" } else { "Resumed" };
+        for frontend in &objects.frontends {
+            let scene =
+                Scene { context: &self.context, workers: &self.workers, shared: &self.commands };
+            // What could not was logged.
+            if self.listeners.fulfil(frontend, wish, &scene).is_ok() {
+                tracing::warn!("{done} frontend {}.", frontend.name);
+            }
+        }
     }
 
     /// A reload opened the sockets of all frontends of the file.

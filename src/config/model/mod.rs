@@ -9,6 +9,7 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod life;
 mod socket;
 mod tls;
 
@@ -26,6 +27,7 @@ pub use check::Check;
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use life::{Capability, Life};
 pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 

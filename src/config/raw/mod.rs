@@ -17,6 +17,7 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod life;
 mod tls;
 
 pub use backend::{Backend, Server, ServerTimeouts};
@@ -27,6 +28,7 @@ pub use check::{
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
+pub use life::Life;
 pub use tls::Tls;
 
 use haproxy_compat::span::Spanned;

@@ -11,6 +11,7 @@ mod context;
 mod expect;
 mod frontend;
 mod global;
+mod life;
 mod number;
 mod tls;
 

@@ -116,8 +116,10 @@ fn global() -> impl Strategy<Value = Global> {
         ),
         (of("/[a-z]{1,5}"), any::<bool>(), of(duration()), 0u8..=50, of(duration())),
         1024usize..100_000,
+        life(),
     )
-        .prop_map(|(first, second, third, bufsize)| Global {
+        .prop_map(|(first, second, third, bufsize, life)| Global {
+            life,
             maxconn: first.0,
             nbthread: first.1.and_then(NonZeroU16::new),
             log: first.2,
@@ -134,6 +136,31 @@ fn global() -> impl Strategy<Value = Global> {
             spread_checks_percent: third.3,
             max_spread_checks: third.4,
             bufsize,
+        })
+}
+
+fn life() -> impl Strategy<Value = Life> {
+    let rights = Capability::all().iter().map(|&(_, right)| right).collect::<Vec<_>>();
+    (
+        any::<[bool; 5]>(),
+        of(duration()),
+        (of(text().boxed()), of(text().boxed()), of(text().boxed())),
+        (of(limit()), of(limit())),
+        proptest::sample::subsequence(rights, 0..=4),
+    )
+        .prop_map(|(flags, grace, texts, limits, setcap)| Life {
+            master_worker: flags[0],
+            no_exit_on_failure: flags[1],
+            zero_warning: flags[2],
+            quiet: flags[3],
+            lenient_limits: flags[4],
+            grace: grace.filter(|grace| !grace.is_zero()),
+            node: texts.0,
+            description: texts.1,
+            localpeer: texts.2,
+            ulimit_n: limits.0,
+            fd_hard_limit: limits.1,
+            setcap,
         })
 }
 
