@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod agent;
 mod api;
 mod api_effects;
 mod api_servers;
@@ -30,6 +31,7 @@ mod log_options;
 mod metrics;
 mod mysql;
 mod native;
+mod observe;
 mod pgsql;
 mod protocol_checks;
 mod proxy_protocol;
