@@ -14,6 +14,7 @@ mod api;
 mod api_effects;
 mod api_servers;
 mod api_set;
+mod api_show;
 mod balance;
 mod check_comments;
 mod checks;

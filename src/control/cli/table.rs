@@ -6,6 +6,8 @@ use std::pin::Pin;
 use super::{
     Answer, Call, Client, addition, basics, end, frontends, limits, removal, set_server, wait,
     weight,
+    Answer, Call, Client, basics, end, frontends, limits, removal, set_server, show_events,
+    show_process, show_servers, show_stat, wait, weight,
 };
 use crate::config::model::Level;
 
@@ -18,6 +20,10 @@ static FAMILIES: &[&[Command]] = &[
     limits::COMMANDS,
     removal::COMMANDS,
     set_server::COMMANDS,
+    show_events::COMMANDS,
+    show_process::COMMANDS,
+    show_servers::COMMANDS,
+    show_stat::COMMANDS,
     wait::COMMANDS,
     weight::COMMANDS,
 ];
