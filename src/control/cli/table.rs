@@ -4,10 +4,8 @@ use std::fmt;
 use std::pin::Pin;
 
 use super::{
-    Answer, Call, Client, addition, basics, end, frontends, limits, removal, set_server, wait,
-    weight,
-    Answer, Call, Client, basics, end, frontends, limits, removal, set_server, show_events,
-    show_process, show_servers, show_stat, wait, weight,
+    Answer, Call, Client, addition, basics, end, frontends, limits, removal, set_server,
+    show_events, show_process, show_servers, show_stat, wait, weight,
 };
 use crate::config::model::Level;
 
