@@ -26,7 +26,7 @@ mod words;
 use haproxy_compat::diag::Report;
 use haproxy_compat::env::Environment;
 use haproxy_compat::span::Span;
-use haproxy_compat::tree::{File, Section, SectionKind};
+use haproxy_compat::tree::{File, Line, Section, SectionKind};
 
 use crate::config::raw;
 use global::UnixBind;
@@ -53,6 +53,15 @@ pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw:
         lowering.section(section);
     }
     lowering.finish()
+}
+
+/// A `server` line that stands alone; mistakes go to `report`.
+pub(super) fn added_server(
+    line: &Line,
+    env: &Environment,
+    report: &mut Report,
+) -> Option<raw::Server> {
+    server::lower(line, &server::empty_template(), &mut Vec::new(), &mut Context { env, report })
 }
 
 struct Lowering<'a> {
