@@ -74,6 +74,7 @@ fn names_are_asked_for_and_compared(kind: Kind) {
         ("", true),
         ("sni str(two.example)", true),
         ("sni str(three.example)", false),
+        ("sni str(TWO.example),lower", true),
         ("verifyhost one.example", true),
         ("verifyhost two.example", false),
         ("sni str(two.example) verifyhost one.example", true),

@@ -13,6 +13,8 @@ use crate::config::model::{
 };
 use crate::config::raw::{self, Field};
 use crate::config::tls::{self, Identity, Line, Offer, Reader, Resumption, Trust};
+use crate::pure::acl::pattern::{PatternUse, PatternsId};
+use crate::pure::sample::{Definitions, Expr, Facts};
 use crate::pure::tls::names::NamePattern;
 
 /// The words of `verify`.
@@ -142,30 +144,26 @@ impl Context<'_> {
         (tls, always.is_some())
     }
 
+    /// The name to ask for: an expression, or just a `name`.
     fn sni(&mut self, what: &str, written: Option<&Spanned<String>>, name: bool) -> Option<Sni> {
         let Some(written) = written else { return Some(Sni::Absent) };
         let text = written.value.as_str();
-        let fixed = text.strip_prefix("str(").and_then(|rest| rest.strip_suffix(')'));
-        let fixed = if name { Some(text) } else { fixed };
-        match (fixed, text) {
-            (Some(name), _) => {
-                let name = name.trim_matches(['"', '\'']);
-                match ServerName::try_from(name.to_owned()) {
-                    Ok(name) => return Some(Sni::Fixed(name)),
-                    Err(_) => {
-                        let message = format!("{what}: '{name}' is no host name for 'sni'");
-                        self.report.alert(written.span, message);
-                    }
-                }
-            }
-            (None, "ssl_fc_sni" | "req.ssl_sni" | "req_ssl_sni") => return Some(Sni::Client),
-            (None, _) => {
-                let message = format!("{what}: 'sni {text}' is not supported");
-                self.report.alert(written.span, message);
-                self.report.help("write str(NAME) or ssl_fc_sni");
+        let parsed = match name {
+            true => host_name(text).map(Sni::Fixed),
+            false => match Expr::parse(text, &mut NoPatterns) {
+                Ok(expr) => constant(&expr)
+                    .map_or(Ok(Sni::Expr(Box::new(expr))), |name| host_name(&name).map(Sni::Fixed)),
+                Err(error) => Err(format!("'sni {text}': {error}")),
+            },
+        };
+        match parsed {
+            Ok(sni) => Some(sni),
+            Err(why) => {
+                self.report.alert(written.span, format!("{what}: {why}"));
+                self.report.help("write str(NAME), ssl_fc_sni, or another expression");
+                None
             }
         }
-        None
     }
 
     fn tls_words(&mut self, what: &str, raw: &raw::Tls) -> Option<TlsWords> {
@@ -243,6 +241,34 @@ impl Context<'_> {
             self.report.alert(on.span, format!("{owner} does not speak TLS"));
             self.report.help("put a frontend with 'ssl' in front of it");
         }
+    }
+}
+
+fn host_name(name: &str) -> Result<ServerName<'static>, String> {
+    ServerName::try_from(name.to_owned()).map_err(|_| format!("'{name}' is no host name for 'sni'"))
+}
+
+/// What an expression says that asks nothing of the session.
+fn constant(expr: &Expr) -> Option<String> {
+    struct Nothing;
+    impl Facts for Nothing {}
+    if !expr.text.starts_with("str(") || !expr.converters.is_empty() {
+        return None;
+    }
+    let value = expr.evaluate(&Nothing).value()?;
+    String::from_utf8(value.into_bytes()).ok()
+}
+
+/// Expressions for names look nothing up.
+struct NoPatterns;
+
+impl Definitions for NoPatterns {
+    fn environment(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn patterns(&mut self, _: PatternUse) -> Result<PatternsId, String> {
+        Err("lists and maps are not looked up for 'sni'".to_owned())
     }
 }
 
