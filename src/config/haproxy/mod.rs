@@ -26,8 +26,6 @@ mod words;
 use haproxy_compat::diag::Report;
 use haproxy_compat::env::Environment;
 use haproxy_compat::span::{Span, Spanned};
-use haproxy_compat::tree::{File, Section, SectionKind};
-use haproxy_compat::span::Span;
 use haproxy_compat::tree::{File, Line, Section, SectionKind};
 
 use crate::config::raw;
