@@ -19,7 +19,7 @@ use crate::pure::id::ServerId;
 use crate::state::backend::Places;
 use crate::state::frontend::Route;
 use crate::state::process::Objects;
-use crate::state::{Backend, Frontend, Process, Server, publish};
+use crate::state::{Backend, Frontend, Process, Resolvers, Server, publish};
 
 /// Makes what runs in `process` follow `config`.
 pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
@@ -42,7 +42,12 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
             follow_frontend(running, settings, &backends, limit)
         })
         .collect();
-    publish::objects(process, Objects { config, frontends, backends });
+    let resolvers = config.resolvers.iter().map(|settings| {
+        let running = old.resolvers.iter().find(|old| old.settings == *settings);
+        running.map_or_else(|| Arc::new(Resolvers::new(settings.clone())), Arc::clone)
+    });
+    let resolvers = resolvers.collect();
+    publish::objects(process, Objects { config, frontends, backends, resolvers });
 }
 
 fn follow_frontend(
@@ -87,7 +92,7 @@ fn follow_backend(
     let mut servers = Vec::with_capacity(settings.servers.len());
     for wanted in &settings.servers {
         let same = |server: &&Arc<Server>| {
-            *server.name == *wanted.name.as_str() && server.configured().address == wanted.address
+            *server.name == *wanted.name.as_str() && server.configured().is_same_place(wanted)
         };
         if let Some(server) = old.iter().find(same) {
             follow_server(backend, server, wanted, global, offsets);
@@ -151,7 +156,10 @@ fn new_server(
 ) -> Server {
     let (check_offset, agent_offset) = offsets.next(settings);
     let health_settings = health_settings(settings, global, agent_offset);
-    let health = Health::new(offsets.now, &health_settings, check_offset);
+    let mut health = Health::new(offsets.now, &health_settings, check_offset);
+    if settings.address.is_unresolved() {
+        health.handle_resolved(offsets.now, false);
+    }
     Server::new(settings.clone(), index, health)
 }
 

@@ -28,6 +28,7 @@ impl Control {
             }
             Wish::Checks => {
                 self.engine.follow(&self.context.process.objects());
+                self.resolver.follow(&self.context.process.objects());
                 Ok(())
             }
             Wish::AddServer(backend, words) => self.add_server(&backend, words).await,

@@ -38,6 +38,7 @@ mod protocol_checks;
 mod proxy_protocol;
 mod queue;
 mod relay;
+mod resolvers;
 mod sessions;
 mod socket_options;
 mod timeouts;

@@ -16,6 +16,7 @@ mod life;
 mod log;
 mod option;
 mod proxy;
+mod resolvers;
 mod server;
 mod settings;
 mod stats;
@@ -94,6 +95,9 @@ impl Lowering<'_> {
             SectionKind::Frontend | SectionKind::Backend | SectionKind::Listen => {
                 self.proxy(section);
             }
+            SectionKind::Resolvers => {
+                self.config.resolvers.extend(resolvers::lower(section, &mut self.cx));
+            }
             _ => self.other(section),
         }
     }
@@ -168,9 +172,6 @@ impl Lowering<'_> {
     fn other(&mut self, section: &Section) {
         let keyword = section.header.words[0].text();
         let reason = match section.kind {
-            SectionKind::Resolvers => {
-                "host names are resolved once, when the configuration is loaded"
-            }
             SectionKind::Peers => "there are no stick tables to share yet",
             SectionKind::Mailers => "nothing is mailed",
             SectionKind::Ring => "log lines go to their targets without a ring",
