@@ -15,6 +15,8 @@ use crate::config::defaults::{
 use crate::config::model::{
     Check, CheckKind, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, Layer, MysqlDialect,
     Pattern, ProxyHeader, ScriptStep, SendHeader, ServerAddr,
+    Check, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
+    MysqlDialect, Pattern, ProxyHeader, ScriptStep, SendHeader, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
 
@@ -152,6 +154,7 @@ impl Context<'_> {
             raw::CheckKind::Smtp { hello } => CheckKind::Smtp { hello: self.hello(hello) },
             raw::CheckKind::Ldap => CheckKind::Ldap,
             raw::CheckKind::SslHello => CheckKind::SslHello,
+            raw::CheckKind::External(check) => self.external(check, *span),
             raw::CheckKind::Script(steps) => {
                 CheckKind::Script(steps.iter().filter_map(|step| self.step(step)).collect())
             }
@@ -176,6 +179,20 @@ impl Context<'_> {
                 CheckKind::Pgsql { user: String::new() }
             }
         }
+    }
+
+    /// A program to run.
+    fn external(&mut self, raw: &raw::ExternalCheck, span: Span) -> CheckKind {
+        if raw.command.as_ref().is_none_or(|command| command.value.is_empty()) {
+            self.report.alert(span, "an external check needs the command to run");
+            self.report.help("in haproxy.cfg: 'external-check command /path/to/program'");
+        }
+        let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
+        CheckKind::External(ExternalCheck {
+            command: text(&raw.command).unwrap_or_default(),
+            path: text(&raw.path),
+            preserve_env: is_on(&raw.preserve_env),
+        })
     }
 
     /// A line of SMTP, without its end.
@@ -383,6 +400,9 @@ pub(in crate::config) fn connect_bound(
 
 /// Whether each connection of a check names its own port.
 fn names_its_ports(kind: &CheckKind) -> bool {
+    if matches!(kind, CheckKind::External(_)) {
+        return true;
+    }
     let CheckKind::Script(steps) = kind else {
         return false;
     };
