@@ -115,13 +115,13 @@ fn a_reload_shows_the_new_certificate_and_keeps_sessions() {
     assert!(before.certificate() == old);
     // A file that does not load changes nothing.
     std::fs::write(&crt, "nothing").unwrap();
-    proxy.process.signal(Signal::HUP);
+    proxy.process.signal(Signal::USR2);
     eventually("the reload is refused", || {
         proxy.process.output().contains("Reload refused").then_some(())
     });
     assert!(TlsClient::connect(proxy.addr, &hello).unwrap().certificate() == old);
     authority.issue("db.pem", &["db.example"]);
-    proxy.process.signal(Signal::HUP);
+    proxy.process.signal(Signal::USR2);
     eventually("the new certificate is shown", || {
         let shown = TlsClient::connect(proxy.addr, &hello).ok()?.certificate();
         (shown == der(&crt)).then_some(())

@@ -63,8 +63,6 @@ pub static SERVER: Table = Table {
             &[
                 ("guid", 1),
                 ("log-proto", 1),
-                ("no-check-ssl", 0),
-                ("no-agent-check", 0),
                 ("no-send-proxy-v2-ssl", 0),
                 ("no-send-proxy-v2-ssl-cn", 0),
                 ("non-stick", 0),
@@ -72,12 +70,6 @@ pub static SERVER: Table = Table {
                 ("stick", 0),
             ],
         ),
-        (Refused("connections to servers are not encrypted here"), &[("ssl", 0)]),
-        (
-            Moot("it has no effect without 'agent-check'"),
-            &[("agent-addr", 1), ("agent-inter", 1), ("agent-port", 1), ("agent-send", 1)],
-        ),
-        (Refused("the agent's word on weight and state would not be heard"), &[("agent-check", 0)]),
         (
             Applies,
             &[

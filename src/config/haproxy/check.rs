@@ -5,8 +5,9 @@ use haproxy_compat::tree::{Line, Word};
 
 use super::expect::Options;
 use super::words::{Args, Context, text};
-use crate::config::raw::{CheckKind, Expect, Field, HttpCheck, Layer, Pattern, Step};
-use crate::config::raw::{CheckKind, Expect, ExternalCheck, Field, HttpCheck, Pattern, Step};
+use crate::config::raw::{
+    CheckKind, Expect, ExternalCheck, Field, HttpCheck, Layer, Pattern, Step,
+};
 
 /// What a section said about checks so far.
 #[derive(Clone, Debug, Default)]

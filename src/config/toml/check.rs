@@ -5,10 +5,8 @@ use haproxy_compat::span::{Span, Spanned};
 use super::table::{Table, Value, span_of};
 use super::values::Decoder;
 use crate::config::raw::{
-    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, Field, Header, HttpCheck,
-    HttpExpect, HttpMatch, Layer, Pattern, Step,
     AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Field, Header,
-    HttpCheck, HttpExpect, HttpMatch, Pattern, Step,
+    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step,
 };
 use crate::config::suggest::did_you_mean;
 

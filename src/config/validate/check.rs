@@ -13,9 +13,7 @@ use crate::config::defaults::{
     FALL, HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, INTER, RISE, SMTP_CHECK_HELLO,
 };
 use crate::config::model::{
-    Check, CheckKind, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, Layer, MysqlDialect,
-    Pattern, ProxyHeader, ScriptStep, SendHeader, ServerAddr,
-    Check, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
+    Check, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch, Layer,
     MysqlDialect, Pattern, ProxyHeader, ScriptStep, SendHeader, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};

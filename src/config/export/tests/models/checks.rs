@@ -9,11 +9,8 @@ use proptest::prelude::*;
 
 use super::{address, duration, port, text};
 use crate::config::model::{
-    AgentCheck, Check, CheckKind, CheckStatus, CodeFrom, Expect, ExpectReport, HttpCheck,
-    HttpExpect, HttpMatch, InitState, Layer, MysqlDialect, Observe, OnError, Pattern, ProxyHeader,
-    ScriptStep, SendHeader,
     AgentCheck, Check, CheckKind, CheckStatus, CodeFrom, Expect, ExpectReport, ExternalCheck,
-    HttpCheck, HttpExpect, HttpMatch, InitState, MysqlDialect, Observe, OnError, Pattern,
+    HttpCheck, HttpExpect, HttpMatch, InitState, Layer, MysqlDialect, Observe, OnError, Pattern,
     ProxyHeader, ScriptStep, SendHeader,
 };
 
