@@ -39,6 +39,7 @@ use crate::check::Engine;
 use crate::clock::{self, sleep_or_forever};
 use crate::config::diff::{Plan, diff};
 use crate::config::model::Config;
+use crate::net::namespace;
 use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
@@ -148,6 +149,7 @@ fn prepare(config: Config) -> Result<Prepared, Vec<String>> {
     let workers = worker_count(&config);
     let limits = limits::settle(&config, workers);
     let plan = diff(&nothing(&config), &config);
+    open_namespaces(&config)?;
     let opened = listeners::open(&config, &plan, workers)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     limits.warn();
@@ -159,6 +161,21 @@ fn prepare(config: Config) -> Result<Prepared, Vec<String>> {
         );
     }
     Ok(Prepared { config, workers, limits, identity, plan, opened })
+}
+
+/// Opens the network namespaces that `config` names, while the process may still do so.
+///
+/// # Errors
+/// One sentence for each that is not there.
+pub(crate) fn open_namespaces(config: &Config) -> Result<(), Vec<String>> {
+    let binds = config.frontends.iter().flat_map(|frontend| &frontend.binds);
+    let servers = config.backends.iter().flat_map(|backend| &backend.servers);
+    let names = binds
+        .filter_map(|bind| bind.socket.namespace.as_deref())
+        .chain(servers.filter_map(|server| server.socket.namespace.as_deref()));
+    let opened = names.map(|name| namespace::open(name).map_err(|error| error.to_string()));
+    let missing: Vec<String> = opened.filter_map(Result::err).collect();
+    if missing.is_empty() { Ok(()) } else { Err(missing) }
 }
 
 /// The configuration a start is a reload from.
@@ -217,7 +234,7 @@ impl Control {
             Workers::start(workers).map_err(|e| StartError::because("start a worker", &e))?;
         let now = clock::now();
         let process = Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config));
-        allow_pipes(limits.pipes);
+        allow_pipes(limits.pipes, config.global.tuning.pipesize);
         let (bus, intake) = bus::bus();
         let log = LogIdentity::new(&config, &options.program);
         let shipper = start_shipper(intake, &log);

@@ -38,6 +38,9 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
             follow_frontend(running, settings, &backends, limit)
         })
         .collect();
+    let tuning = &config.global.tuning;
+    process.connection_pace.set(tuning.maxconnrate.map_or(0, std::num::NonZeroU32::get));
+    process.session_pace.set(tuning.maxsessrate.map_or(0, std::num::NonZeroU32::get));
     publish::objects(process, Objects { config, frontends, backends });
 }
 

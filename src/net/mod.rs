@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod connect;
 pub mod listen;
+pub mod namespace;
 pub mod probe_socket;
 pub mod relay;
 pub mod stream;

@@ -20,7 +20,7 @@ impl Session {
     /// Takes the client's and the destination's address from the PROXY header that must come first
     /// on connections of `bind`. What follows the header stays in `early`.
     pub(super) async fn read_proxy_header(&mut self, bind: &Bind) -> Result<(), Ended> {
-        let limit = self.route.settings.timeouts.client;
+        let limit = self.route.settings.timeouts.client_hs;
         let read = read_header(&mut self.client, &mut self.early);
         let read = tokio::select! {
             read = read => read,

@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::counters::{Counter, Rate};
 use super::episode::Episode;
-use super::{Backend, Frontend, Gate, Sessions};
+use super::{Backend, Frontend, Gate, Pace, Sessions};
 use crate::config::model;
 
 /// Everything that runs, in file order, and the configuration it came from.
@@ -35,6 +35,14 @@ pub struct Process {
     pub connections: Counter,
     /// Client connections a second.
     pub connection_rate: Rate,
+    /// `maxconnrate`.
+    pub connection_pace: Pace,
+    /// Sessions since the start: connections that were let in by all rules of their listener.
+    pub sessions_begun: Counter,
+    /// Those a second.
+    pub session_rate: Rate,
+    /// `maxsessrate`.
+    pub session_pace: Pace,
     /// Bytes to clients.
     pub bytes_out: Counter,
     /// Bytes that went through `splice(2)`.
@@ -62,6 +70,10 @@ impl Process {
             sessions: Sessions::new(workers),
             connections: Counter::default(),
             connection_rate: Rate::default(),
+            connection_pace: Pace::default(),
+            sessions_begun: Counter::default(),
+            session_rate: Rate::default(),
+            session_pace: Pace::default(),
             bytes_out: Counter::default(),
             bytes_spliced: Counter::default(),
             exhausted: Counter::default(),

@@ -34,6 +34,7 @@ pub static PROXY: Table = Table {
                 ("maxconn", D_F),
                 ("mode", ANY),
                 ("option", ANY),
+                ("rate-limit", D_F),
                 ("retries", D_B),
                 ("server", B),
                 ("source", D_B),
@@ -124,7 +125,7 @@ pub static PROXY: Table = Table {
             ],
         ),
         (Refused("a single address belongs on a 'server' line"), &[("dispatch", D_B)]),
-        (Refused("sessions would not be paced or shaped"), &[("filter", F_B), ("rate-limit", D_F)]),
+        (Refused("sessions would not be shaped"), &[("filter", F_B)]),
         (
             Refused("servers are listed one by one; write a 'server' line for each"),
             &[("server-template", B)],

@@ -1,12 +1,15 @@
 //! Pure: backends and servers as TOML.
 
+use super::socket::server_socket;
 use super::text::{Pairs, duration, key, quote};
 use super::{check, keepalive, log, timeout, unix_text, word, written_ids};
 use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
 use crate::config::model::{
     Backend, Balance, Global, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
-use crate::config::validate::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS, automatic_ids};
+use crate::config::validate::{
+    BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS, automatic_ids, source_text,
+};
 use crate::pure::weight::Weight;
 
 pub(super) fn backend_pairs(
@@ -47,7 +50,10 @@ pub(super) fn backend_pairs(
     }
     keepalive(pairs, backend.keepalive);
     pairs.flag("nolinger", backend.nolinger);
-    pairs.maybe("source", backend.source.map(|source| quote(&source.to_string())));
+    pairs.flag("abortonclose", backend.abortonclose);
+    pairs.flag("independent_streams", backend.independent_streams);
+    pairs.flag("tcp_smart_connect", backend.tcp_smart_connect);
+    pairs.maybe("source", backend.source.as_ref().map(|source| quote(&source_text(source))));
     pairs.maybe("fullconn", backend.fullconn);
     pairs.flag("log_health_checks", backend.log_health_checks);
     log(pairs, &backend.log, global);
@@ -86,6 +92,7 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     }
     pairs.maybe("send_proxy", server.send_proxy.and_then(|header| word(&PROXY_HEADERS, &header)));
     pairs.maybe("tcp_ut", server.tcp_ut.map(duration));
+    server_socket(&mut pairs, &server.socket);
     if pairs.len() == 1 { address } else { pairs.inline() }
 }
 

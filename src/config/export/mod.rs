@@ -7,7 +7,9 @@
 mod backend;
 mod check;
 mod frontend;
+mod socket;
 mod text;
+mod tuning;
 
 #[cfg(test)]
 mod tests;
@@ -168,6 +170,7 @@ fn global(global: &Global) -> Pairs {
     pairs.maybe("spread_checks", (spread != SPREAD_CHECKS_PERCENT).then_some(spread));
     pairs.maybe("max_spread_checks", global.max_spread_checks.map(duration));
     pairs.maybe("bufsize", (global.bufsize != BUFSIZE_BYTES).then_some(global.bufsize));
+    tuning::tuning(&mut pairs, &global.tuning);
     pairs
 }
 

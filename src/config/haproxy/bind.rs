@@ -5,6 +5,7 @@ use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
+use super::socket;
 use super::words::{Args, Context};
 use crate::config::raw::{Bind, Field};
 
@@ -29,6 +30,9 @@ pub(super) fn lower(line: &Line, cx: &mut Context<'_>) -> Option<Bind> {
 }
 
 fn apply(option: &str, word: &Word, args: &mut Args<'_>, bind: &mut Bind, cx: &mut Context<'_>) {
+    if socket::bind(option, word, args, &mut bind.socket, cx) {
+        return;
+    }
     match option {
         "name" => bind.name = args.text(option, "a name", cx),
         "maxconn" => bind.maxconn = args.number(option, cx),

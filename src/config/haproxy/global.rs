@@ -6,8 +6,8 @@ use haproxy_compat::suggest;
 use haproxy_compat::tree::{Line, Prefix, Section};
 use haproxy_compat::units::TimeUnit;
 
-use super::log;
 use super::words::{Args, Context, text};
+use super::{log, tuning};
 use crate::config::raw::{Bind, Field, Global};
 
 /// Words after `stats` in `global`.
@@ -107,6 +107,7 @@ fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) 
         }
         "log" => return log::global(line, &mut global.log, cx),
         "stats" => return stats(line, cx),
+        _ if tuning::lower(keyword, line, args, &mut global.tuning, cx) => {}
         _ => return environment(keyword, line, cx),
     }
     args.finish(keyword, cx);

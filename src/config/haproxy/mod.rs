@@ -16,7 +16,9 @@ mod option;
 mod proxy;
 mod server;
 mod settings;
+mod socket;
 mod stats;
+mod tuning;
 mod words;
 
 use haproxy_compat::diag::Report;

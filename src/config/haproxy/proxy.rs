@@ -10,7 +10,7 @@ use super::option;
 use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::words::{Args, Context, text};
-use super::{bind, log};
+use super::{bind, log, socket};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -222,6 +222,7 @@ impl Reader {
             "balance" => return self.balance(line, cx),
             "mode" => return self.mode(line, cx),
             "source" => return self.source(line, cx),
+            "rate-limit" => return self.rate_limit(line, cx),
             "disabled" => settings.disabled = true,
             "enabled" => settings.disabled = false,
             "default_backend" => {
@@ -284,20 +285,21 @@ impl Reader {
 
     fn source(&mut self, line: &Line, cx: &mut Context<'_>) {
         let mut args = Args::new(line, 1);
-        let Some(word) = args.expect("source", "an address", cx) else {
+        set(&mut self.settings.source, socket::source(&mut args, cx));
+        args.finish("source", cx);
+    }
+
+    /// `rate-limit sessions`.
+    fn rate_limit(&mut self, line: &Line, cx: &mut Context<'_>) {
+        let mut args = Args::new(line, 1);
+        let Some(word) = args.expect("rate-limit", "'sessions'", cx) else {
             return;
         };
-        self.settings.source = Some(cx.address(word));
-        if let Some(word) = args.next() {
-            let option = word.text();
-            if matches!(option.as_ref(), "usesrc" | "interface") {
-                cx.report.alert(
-                    word.span,
-                    format!("'{option}' is not supported: servers would see another source"),
-                );
-            } else {
-                cx.unknown(word, "after 'source'", ["usesrc", "interface"]);
-            }
+        if word.text() == "sessions" {
+            set(&mut self.settings.rate_limit, args.number("rate-limit sessions", cx));
+            args.finish("rate-limit", cx);
+        } else {
+            cx.unknown(word, "after 'rate-limit'", ["sessions"]);
         }
     }
 
@@ -330,17 +332,13 @@ impl Reader {
         let field = match name.as_ref() {
             "client" => &mut client.client,
             "client-fin" => &mut client.client_fin,
+            "client-hs" => &mut client.client_hs,
             "connect" => &mut server.connect,
             "server" => &mut server.server,
             "server-fin" => &mut server.server_fin,
             "tunnel" => &mut server.tunnel,
             "queue" => &mut server.queue,
-            "check" => &mut server.check,
-            _ => {
-                cx.report
-                    .warning(line.span, "'timeout client-hs' is ignored: 'timeout client' counts");
-                return;
-            }
+            _ => &mut server.check,
         };
         set(field, value);
     }

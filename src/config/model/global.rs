@@ -5,6 +5,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Tuning;
+
 /// The `global` section.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Global {
@@ -41,6 +43,8 @@ pub struct Global {
     pub max_spread_checks: Option<Duration>,
     /// `tune.bufsize`: bytes a check answer or a relayed read may fill.
     pub bufsize: usize,
+    /// Rates, buffers and pipes.
+    pub tuning: Tuning,
 }
 
 /// One `log` line.

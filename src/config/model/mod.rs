@@ -9,6 +9,7 @@ mod check;
 mod frontend;
 mod global;
 mod socket;
+mod tuning;
 
 pub use crate::pure::balance::Algorithm as Balance;
 pub use crate::pure::health::verdict::CheckStatus;
@@ -23,7 +24,11 @@ pub use backend::{
 pub use check::Check;
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
-pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
+pub use socket::{
+    Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
+    UnixPermissions, UseSrc,
+};
+pub use tuning::{SocketBuffers, Tuning};
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::Spanned;
 
-use super::{CheckKind, CheckSettings, Field, Keepalive, Log};
+use super::{CheckKind, CheckSettings, Field, Keepalive, Log, ServerSide, ServerSocket};
 
 /// A `backend`, or the back half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +37,9 @@ pub struct Backend {
     pub keepalive: Keepalive,
     /// `option nolinger`.
     pub nolinger: Field<bool>,
-    /// `source`, an address with an optional port.
+    /// `option abortonclose` and socket options.
+    pub side: ServerSide,
+    /// `source`, all of its words.
     pub source: Field<String>,
     /// `fullconn`; 0 counts as not written.
     pub fullconn: Field<u64>,
@@ -65,6 +67,7 @@ impl Backend {
             timeouts: ServerTimeouts::default(),
             keepalive: Keepalive::default(),
             nolinger: None,
+            side: ServerSide::default(),
             source: None,
             fullconn: None,
             log_health_checks: None,
@@ -118,10 +121,12 @@ pub struct Server {
     pub on_marked_down: Field<String>,
     /// `on-marked-up`, a word.
     pub on_marked_up: Field<String>,
-    /// `v1` (`send-proxy`) or `v2` (`send-proxy-v2`).
+    /// `v1` (`send-proxy`), `v2` (`send-proxy-v2`), `v2-ssl` or `v2-ssl-cn`.
     pub send_proxy: Field<String>,
     /// `tcp-ut`.
     pub tcp_ut: Field<Duration>,
+    /// Socket options.
+    pub socket: ServerSocket,
 }
 
 impl Server {
@@ -143,6 +148,7 @@ impl Server {
             on_marked_up: None,
             send_proxy: None,
             tcp_ut: None,
+            socket: ServerSocket::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::{Span, Spanned};
 
-use super::Field;
+use super::{BindSocket, ClientSide, Field};
 
 /// A `frontend`, or the front half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,8 @@ pub struct Frontend {
     pub log_separate_errors: Field<bool>,
     /// `option logasap`.
     pub logasap: Field<bool>,
+    /// Rates and socket options.
+    pub side: ClientSide,
 }
 
 impl Frontend {
@@ -66,6 +68,7 @@ impl Frontend {
             dontlog_normal: None,
             log_separate_errors: None,
             logasap: None,
+            side: ClientSide::default(),
         }
     }
 }
@@ -77,6 +80,8 @@ pub struct ClientTimeouts {
     pub client: Field<Duration>,
     /// `timeout client-fin`.
     pub client_fin: Field<Duration>,
+    /// `timeout client-hs`.
+    pub client_hs: Field<Duration>,
 }
 
 /// One `bind`: an address, a comma-separated list of them or a range of ports, with its options.
@@ -105,6 +110,8 @@ pub struct Bind {
     pub user: Field<String>,
     /// `group` or `gid`, as written.
     pub group: Field<String>,
+    /// Socket options.
+    pub socket: BindSocket,
 }
 
 impl Bind {
@@ -123,6 +130,7 @@ impl Bind {
             mode: None,
             user: None,
             group: None,
+            socket: BindSocket::default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Field, LogTarget};
+use super::{Field, LogTarget, Tuning};
 
 /// The `global` section; several of them were merged.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,4 +39,6 @@ pub struct Global {
     pub max_spread_checks: Field<Duration>,
     /// `tune.bufsize`, in bytes.
     pub bufsize: Field<u64>,
+    /// Rates, buffers and pipes.
+    pub tuning: Tuning,
 }

@@ -16,6 +16,8 @@ mod backend;
 mod check;
 mod frontend;
 mod global;
+mod socket;
+mod tuning;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
@@ -24,6 +26,8 @@ pub use check::{
 };
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
+pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
+pub use tuning::{SocketBuffers, Tuning};
 
 use haproxy_compat::span::Spanned;
 

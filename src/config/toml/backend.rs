@@ -8,7 +8,7 @@ use super::values::Decoder;
 use crate::config::raw::{Backend, Field, Server, ServerTimeouts};
 
 /// Timeouts that `[defaults]` may have beside those of backends.
-const CLIENT_TIMEOUTS: [&str; 2] = ["client", "client_fin"];
+const CLIENT_TIMEOUTS: [&str; 3] = ["client", "client_fin", "client_hs"];
 
 impl Decoder<'_> {
     pub(super) fn backend(
@@ -43,6 +43,7 @@ impl Decoder<'_> {
             timeouts: self.server_timeouts(t),
             keepalive: self.keepalive(t),
             nolinger: self.boolean(t, "nolinger"),
+            side: self.server_side(t),
             source: self.string(t, "source"),
             fullconn: self.number(t, "fullconn"),
             log_health_checks: self.boolean(t, "log_health_checks"),
@@ -152,6 +153,7 @@ impl Decoder<'_> {
             on_marked_up: self.string(t, "on_marked_up"),
             send_proxy: self.string(t, "send_proxy"),
             tcp_ut: self.duration(t, "tcp_ut"),
+            socket: self.server_socket(t),
             ..Server::new(name.clone(), Spanned::new(String::new(), span))
         };
         if address.is_none() && t.own_key("address", self.file).is_none() {

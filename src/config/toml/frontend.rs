@@ -46,6 +46,7 @@ impl Decoder<'_> {
             dontlog_normal: self.boolean(t, "dontlog_normal"),
             log_separate_errors: self.boolean(t, "log_separate_errors"),
             logasap: self.boolean(t, "logasap"),
+            side: self.client_side(t),
             ..Frontend::new(section, name)
         }
     }
@@ -58,6 +59,7 @@ impl Decoder<'_> {
         let timeouts = ClientTimeouts {
             client: self.timeout(&mut table, "client"),
             client_fin: self.timeout(&mut table, "client_fin"),
+            client_hs: self.timeout(&mut table, "client_hs"),
         };
         if table.is_defaults {
             table.allow(&SERVER_TIMEOUTS);
@@ -121,6 +123,7 @@ impl Decoder<'_> {
             mode: self.mode(t),
             user: self.string(t, "user"),
             group: self.string(t, "group"),
+            socket: self.bind_socket(t),
             ..Bind::new(Spanned::new(String::new(), span))
         };
         if address.is_none() && t.own_key("address", self.file).is_none() {

@@ -9,8 +9,10 @@ mod backend;
 mod check;
 mod frontend;
 mod global;
+mod socket;
 mod syntax;
 mod table;
+mod tuning;
 mod values;
 
 #[cfg(test)]

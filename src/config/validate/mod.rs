@@ -11,6 +11,9 @@ mod expect;
 mod frontend;
 mod global;
 mod number;
+mod socket;
+mod source;
+mod tuning;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +31,7 @@ use self::context::Context;
 pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
+pub(super) use self::source::source_text;
 use super::model::{Config, ListenAddr};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;
