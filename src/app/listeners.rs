@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use super::workers::Workers;
 use crate::clock;
 use crate::config::diff::{BindRef, KeptBind, Owner, Plan};
-use crate::config::model::{Bind, Config, Inherited, ListenAddr};
-use crate::control::collect;
+use crate::config::model::{Bind, CommandSocket, Config, Inherited};
 use crate::control::http::{self, Limits, Listener, Site};
+use crate::control::{cli, collect};
 use crate::net::accept;
 use crate::net::listen::{self, ListenError};
 use crate::session::Context;
@@ -41,7 +41,7 @@ struct Listening {
     /// What the running loop goes by.
     settings: Settings,
     sockets: Vec<Socket>,
-    /// The listener of a frontend: its own `maxconn`, who is inside, and its counters.
+    /// The listener of a frontend or of commands: its own `maxconn`, who is inside, its counters.
     listener: Option<Arc<state::Listener>>,
     /// Ends the loops that accept.
     stop: CancellationToken,
@@ -54,6 +54,18 @@ struct Settings {
     metrics_path: Option<String>,
     /// The listener's number, and whether it is counted by itself.
     listener: (u32, bool),
+    commands: Option<CommandSocket>,
+}
+
+/// What sockets are served with.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    /// For sessions.
+    pub(super) context: &'a Arc<Context>,
+    /// Where sessions run.
+    pub(super) workers: &'a Workers,
+    /// For commands.
+    pub(super) shared: &'a Arc<cli::Shared>,
 }
 
 /// All of them. Dropping it closes them; sessions go on.
@@ -98,6 +110,13 @@ fn bind<'a>(config: &'a Config, place: &BindRef) -> Option<(&'a Bind, Inherited)
             let stats = config.stats.iter().find(|stats| stats.name == *name)?;
             (&stats.binds, Inherited::default())
         }
+        Owner::Commands => {
+            return config
+                .commands
+                .sockets
+                .get(place.index)
+                .map(|socket| (&socket.bind, Inherited::default()));
+        }
     };
     binds.get(place.index).map(|bind| (bind, inherited))
 }
@@ -110,8 +129,7 @@ impl Listeners {
         config: &Config,
         plan: &Plan,
         opened: Vec<Opened>,
-        context: &Arc<Context>,
-        workers: &Workers,
+        scene: &Scene<'_>,
     ) {
         let mut old: Vec<Option<Listening>> =
             std::mem::take(&mut self.listening).into_iter().map(Some).collect();
@@ -120,7 +138,7 @@ impl Listeners {
                 .iter_mut()
                 .find(|slot| slot.as_ref().is_some_and(|listening| listening.place == kept.old));
             if let Some(mut listening) = found.and_then(Option::take) {
-                listening.keep(kept, config, context, workers);
+                listening.keep(kept, config, scene);
                 self.listening.push(listening);
             }
         }
@@ -128,13 +146,13 @@ impl Listeners {
             let Some(settings) = settings(config, &place) else { continue };
             let stop = CancellationToken::new();
             let mut listening = Listening { place, settings, sockets, listener: None, stop };
-            listening.start(duplicates, context, workers);
+            listening.start(duplicates, scene);
             self.listening.push(listening);
         }
         for gone in old.into_iter().flatten() {
             gone.stop.cancel();
         }
-        self.publish(context);
+        self.publish(scene.context);
     }
 
     /// Tells every frontend which listeners it has, in file order.
@@ -148,10 +166,10 @@ impl Listeners {
         }
     }
 
-    /// Closes all sockets of frontends; the HTTP service goes on answering.
+    /// Closes all sockets of frontends; the HTTP service and the commands go on.
     pub(super) fn close_frontends(&mut self) {
         self.listening.retain(|listening| {
-            let kept = matches!(listening.place.owner, Owner::Stats(_));
+            let kept = matches!(listening.place.owner, Owner::Stats(_) | Owner::Commands);
             if !kept {
                 listening.stop.cancel();
             }
@@ -180,23 +198,22 @@ fn settings(config: &Config, place: &BindRef) -> Option<Settings> {
             let id = frontend.listener_ids().get(place.index).copied().unwrap_or(u32::MAX);
             (None, (id, frontend.socket_stats))
         }
+        Owner::Commands => (None, (1, false)),
         Owner::Stats(name) => {
             let stats = config.stats.iter().find(|stats| stats.name == *name)?;
             (Some(stats.metrics_path.clone()), (1, false))
         }
     };
-    Some(Settings { bind: bind.clone(), metrics_path, listener })
+    let commands = match &place.owner {
+        Owner::Commands => config.commands.sockets.get(place.index).cloned(),
+        Owner::Frontend(_) | Owner::Stats(_) => None,
+    };
+    Some(Settings { bind: bind.clone(), metrics_path, listener, commands })
 }
 
 impl Listening {
     /// Goes on under the settings of `config`.
-    fn keep(
-        &mut self,
-        kept: &KeptBind,
-        config: &Config,
-        context: &Arc<Context>,
-        workers: &Workers,
-    ) {
+    fn keep(&mut self, kept: &KeptBind, config: &Config, scene: &Scene<'_>) {
         let Some(settings) = settings(config, &kept.new) else { return };
         if kept.options_changed {
             self.set_options(config, &kept.new);
@@ -210,7 +227,7 @@ impl Listening {
                 self.stop = CancellationToken::new();
                 self.place = kept.new.clone();
                 self.settings = settings;
-                self.start(duplicates, context, workers);
+                self.start(duplicates, scene);
             }
             Err(error) => {
                 let address = listen::display(&settings.bind.address);
@@ -230,12 +247,19 @@ impl Listening {
         }
     }
 
-    fn start(&mut self, duplicates: Vec<Socket>, context: &Arc<Context>, workers: &Workers) {
+    fn start(&mut self, duplicates: Vec<Socket>, scene: &Scene<'_>) {
+        let &Scene { context, workers, shared } = scene;
         match self.place.owner.clone() {
             Owner::Frontend(name) => self.admit(name.as_str(), duplicates, context, workers),
             Owner::Stats(name) => {
                 if let Err(error) = self.serve(duplicates, context) {
                     tracing::error!("Proxy {name}: listener failed: {error}");
+                }
+            }
+            Owner::Commands => {
+                if let Err(error) = self.take_commands(duplicates, shared) {
+                    let address = listen::display(&self.settings.bind.address);
+                    tracing::error!("command socket {address} failed: {error}");
                 }
             }
         }
@@ -300,14 +324,7 @@ impl Listening {
     /// Serves HTTP on this thread.
     fn serve(&self, duplicates: Vec<Socket>, context: &Arc<Context>) -> io::Result<()> {
         let Some(socket) = duplicates.into_iter().next() else { return Ok(()) };
-        let listener = match self.settings.bind.address {
-            ListenAddr::Tcp(_) | ListenAddr::Fd(_) => {
-                Listener::Tcp(tokio::net::TcpListener::from_std(socket.into())?)
-            }
-            ListenAddr::Unix(_) | ListenAddr::Abstract(_) => {
-                Listener::Unix(tokio::net::UnixListener::from_std(socket.into())?)
-            }
-        };
+        let listener = Listener::new(socket, &self.settings.bind.address)?;
         let source = Arc::clone(context);
         let snapshots = Arc::new(move || {
             collect::snapshot(&source.process, &source.bus, clock::now(), clock::wall())
@@ -315,6 +332,25 @@ impl Listening {
         let path = self.settings.metrics_path.clone().unwrap_or_default();
         let site = Arc::new(Site::new(path, snapshots));
         tokio::spawn(http::serve(listener, site, Limits::default(), self.stop.clone()));
+        Ok(())
+    }
+
+    /// Takes commands on this thread.
+    fn take_commands(
+        &mut self,
+        duplicates: Vec<Socket>,
+        shared: &Arc<cli::Shared>,
+    ) -> io::Result<()> {
+        let (Some(socket), Some(settings)) =
+            (duplicates.into_iter().next(), self.settings.commands.clone())
+        else {
+            return Ok(());
+        };
+        let known = self.listener();
+        self.listener = Some(Arc::clone(&known));
+        let listener = Listener::new(socket, &settings.bind.address)?;
+        let (gate, shared) = (Arc::clone(&known.gate), Arc::clone(shared));
+        tokio::spawn(cli::serve(listener, settings, gate, shared, self.stop.clone()));
         Ok(())
     }
 }

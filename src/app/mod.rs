@@ -38,7 +38,8 @@ use tokio_util::sync::CancellationToken;
 use crate::check::Engine;
 use crate::clock::{self, sleep_or_forever};
 use crate::config::diff::{Plan, diff};
-use crate::config::model::Config;
+use crate::config::model::{Commands, Config};
+use crate::control::cli;
 use crate::net::namespace;
 use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
@@ -48,7 +49,7 @@ use crate::state::Process;
 use crate::sys::process::{Forked, fork};
 use crate::telemetry::bus::{self, Intake};
 use crate::telemetry::event::{Event, What};
-use listeners::Listeners;
+use listeners::{Listeners, Scene};
 use load::Sources;
 use signals::{Request, Signals};
 use workers::Workers;
@@ -181,7 +182,13 @@ pub(crate) fn open_namespaces(config: &Config) -> Result<(), Vec<String>> {
 /// The configuration a start is a reload from.
 fn nothing(config: &Config) -> Config {
     let global = config.global.clone();
-    Config { global, frontends: Vec::new(), backends: Vec::new(), stats: Vec::new() }
+    Config {
+        global,
+        frontends: Vec::new(),
+        backends: Vec::new(),
+        stats: Vec::new(),
+        commands: Commands::default(),
+    }
 }
 
 fn worker_count(config: &Config) -> usize {
@@ -213,6 +220,7 @@ pub(crate) struct Control {
     workers: Workers,
     listeners: Listeners,
     engine: Engine,
+    commands: Arc<cli::Shared>,
     signals: Signals,
     log: LogIdentity,
     shipper: JoinHandle<()>,
@@ -241,12 +249,14 @@ impl Control {
         let context = Arc::new(Context { process: Arc::new(process), bus });
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
+        let commands = cli::Shared::new(Arc::clone(&context.process), context.bus.clone());
         let mut control = Self {
             sources: options.sources.clone(),
             context,
             workers,
             listeners: Listeners::default(),
             engine,
+            commands: Arc::new(commands),
             signals,
             log,
             shipper,
@@ -260,7 +270,10 @@ impl Control {
     fn follow(&mut self, config: &Config, plan: &Plan, opened: Vec<listeners::Opened>) {
         self.engine.follow(&self.context.process.objects());
         self.log.follow(config);
-        self.listeners.follow(config, plan, opened, &self.context, &self.workers);
+        self.commands.follow(&config.commands);
+        let scene =
+            Scene { context: &self.context, workers: &self.workers, shared: &self.commands };
+        self.listeners.follow(config, plan, opened, &scene);
     }
 
     async fn supervise(mut self) -> Ended {

@@ -63,6 +63,11 @@ pub const METRICS_PATH: &str = "/metrics";
 /// Name of the `[stats]` table's listener in logs and metrics.
 pub const STATS_NAME: &str = "stats";
 
+/// `stats timeout` (HAProxy).
+pub const COMMANDS_TIMEOUT: Duration = Duration::from_secs(10);
+/// `stats maxconn` (HAProxy).
+pub const COMMANDS_MAX: u32 = 10;
+
 /// Longest duration that can be written (HAProxy): 2^31 - 1 ms, nearly 25 days.
 pub const DURATION_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 /// Most listening sockets of one configuration, port ranges expanded: one TCP port space.

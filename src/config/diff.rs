@@ -56,6 +56,8 @@ pub enum Owner {
     Frontend(Name),
     /// A stats listener.
     Stats(Name),
+    /// Commands; the index is that of the command socket.
+    Commands,
 }
 
 /// A listening socket that stays open, perhaps for another proxy or with other limits.
@@ -156,6 +158,9 @@ pub fn diff(old: &Config, new: &Config) -> Plan {
     };
     diff_binds(old, new, &mut plan);
     diff_global(&old.global, &new.global, &mut plan);
+    if old.commands != new.commands {
+        plan.global_changed.push("commands");
+    }
     plan
 }
 
@@ -259,7 +264,11 @@ fn sockets(config: &Config) -> Vec<Socket<'_>> {
         .stats
         .iter()
         .map(|Stats { name, binds, .. }| (Owner::Stats(name.clone()), binds, Inherited::default()));
-    let mut all = Vec::new();
+    let commands = config.commands.sockets.iter().enumerate().map(|(index, socket)| {
+        let place = BindRef { owner: Owner::Commands, index };
+        Socket::new(&socket.bind, Inherited::default(), place)
+    });
+    let mut all: Vec<_> = commands.collect();
     for (owner, binds, inherited) in fronts.chain(stats) {
         for (index, bind) in binds.iter().enumerate() {
             let place = BindRef { owner: owner.clone(), index };

@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod api;
 mod balance;
 mod check_comments;
 mod checks;

@@ -72,6 +72,13 @@ fn continues(last: &Bind, next: &Bind) -> bool {
 }
 
 fn bind(first: &Bind, last: &Bind, rule: BacklogRule) -> String {
+    let address = quote(&bind_text(first, last));
+    let pairs = bind_pairs(first, &address, rule);
+    if pairs.len() == 1 { address } else { pairs.inline() }
+}
+
+/// An address, or the range of ports from that of `first` to that of `last`.
+pub(super) fn bind_text(first: &Bind, last: &Bind) -> String {
     let mut address = match &first.address {
         ListenAddr::Unix(path) => unix_text(path),
         address => listen_text(address),
@@ -81,9 +88,13 @@ fn bind(first: &Bind, last: &Bind, rule: BacklogRule) -> String {
     {
         address.push_str(&format!("-{}", last.port()));
     }
-    let address = quote(&address);
+    address
+}
+
+/// A listening socket; the address comes in quotes.
+pub(super) fn bind_pairs(first: &Bind, address: &str, rule: BacklogRule) -> Pairs {
     let mut pairs = Pairs::default();
-    pairs.add("address", &address);
+    pairs.add("address", address);
     pairs.maybe("name", first.name.as_ref().map(|name| quote(name)));
     pairs.maybe("maxconn", first.maxconn);
     let default = rule.default_for(first.maxconn);
@@ -98,5 +109,5 @@ fn bind(first: &Bind, last: &Bind, rule: BacklogRule) -> String {
     pairs.maybe("group", group.as_ref().map(|group| quote(group)));
     pairs.maybe("id", first.id);
     bind_socket(&mut pairs, &first.socket);
-    if pairs.len() == 1 { address } else { pairs.inline() }
+    pairs
 }

@@ -6,6 +6,7 @@
 
 mod backend;
 mod check;
+mod commands;
 mod frontend;
 mod socket;
 mod text;
@@ -36,6 +37,7 @@ use super::validate::{BacklogRule, FRAMINGS, automatic_proxy_ids, default_framin
 pub fn export(config: &Config) -> String {
     let mut text = String::new();
     section(&mut text, "[global]", &global(&config.global));
+    section(&mut text, "[commands]", &commands::commands(&config.commands));
     let header = if config.stats.len() > 1 { "[[stats]]" } else { "[stats]" };
     for stats in &config.stats {
         text.push_str(&format!("{header}\n{}\n", stats_pairs(stats, &config.global).lines()));

@@ -29,7 +29,13 @@ pub(super) fn lower(line: &Line, cx: &mut Context<'_>) -> Option<Bind> {
     Some(bind)
 }
 
-fn apply(option: &str, word: &Word, args: &mut Args<'_>, bind: &mut Bind, cx: &mut Context<'_>) {
+pub(super) fn apply(
+    option: &str,
+    word: &Word,
+    args: &mut Args<'_>,
+    bind: &mut Bind,
+    cx: &mut Context<'_>,
+) {
     if socket::bind(option, word, args, &mut bind.socket, cx) {
         return;
     }

@@ -7,11 +7,8 @@ use haproxy_compat::tree::{Line, Prefix, Section};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, text};
-use super::{log, tuning};
+use super::{commands, log, tuning};
 use crate::config::raw::{Bind, Field, Global};
-
-/// Words after `stats` in `global`.
-const STATS: [&str; 4] = ["socket", "timeout", "maxconn", "bind-process"];
 
 /// `unix-bind`: what the Unix sockets of `bind` lines have that say nothing of their own.
 #[derive(Debug, Default)]
@@ -106,7 +103,7 @@ fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) 
             set(&mut global.max_spread_checks, args.time(keyword, TimeUnit::Milliseconds, cx))
         }
         "log" => return log::global(line, &mut global.log, cx),
-        "stats" => return stats(line, cx),
+        "stats" => return commands::lower(line, &mut global.commands, cx),
         _ if tuning::lower(keyword, line, args, &mut global.tuning, cx) => {}
         _ => return environment(keyword, line, cx),
     }
@@ -128,25 +125,6 @@ fn environment(keyword: &str, line: &Line, cx: &mut Context<'_>) {
             .help("quote a value that has spaces");
     } else if keyword == "unsetenv" && line.words.len() < 2 {
         cx.report.alert(line.span, "'unsetenv' needs a name");
-    }
-}
-
-fn stats(line: &Line, cx: &mut Context<'_>) {
-    let Some(word) = Args::new(line, 1).expect("stats", "a word such as 'socket'", cx) else {
-        return;
-    };
-    let what = word.text();
-    if STATS.contains(&what.as_ref()) {
-        cx.report
-            .notice(
-                line.span,
-                format!("'stats {what}' has no effect: there is no command socket yet"),
-            )
-            .help(
-                "a 'listen' section with 'mode http' and 'stats enable' serves metrics and health",
-            );
-    } else {
-        cx.unknown(word, "after 'stats' in 'global'", STATS);
     }
 }
 

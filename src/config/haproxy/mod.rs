@@ -8,6 +8,7 @@
 mod bind;
 mod build;
 mod check;
+mod commands;
 mod expect;
 mod global;
 mod http_check;

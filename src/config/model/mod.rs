@@ -6,6 +6,7 @@
 
 mod backend;
 mod check;
+mod commands;
 mod frontend;
 mod global;
 mod socket;
@@ -22,6 +23,7 @@ pub use backend::{
     Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
 };
 pub use check::Check;
+pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use socket::{
@@ -41,6 +43,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
+    /// Sockets that take commands.
+    pub commands: Commands,
 }
 
 impl Config {
@@ -49,6 +53,6 @@ impl Config {
     pub fn has_listener(&self) -> bool {
         let frontends = self.frontends.iter().map(|frontend| &frontend.binds);
         let stats = self.stats.iter().map(|stats| &stats.binds);
-        frontends.chain(stats).any(|binds| !binds.is_empty())
+        frontends.chain(stats).any(|binds| !binds.is_empty()) || !self.commands.sockets.is_empty()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Field, LogTarget, Tuning};
+use super::{Commands, Field, LogTarget, Tuning};
 
 /// The `global` section; several of them were merged.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,4 +41,6 @@ pub struct Global {
     pub bufsize: Field<u64>,
     /// Rates, buffers and pipes.
     pub tuning: Tuning,
+    /// `stats` lines; `[commands]` in TOML.
+    pub commands: Commands,
 }

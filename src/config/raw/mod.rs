@@ -14,6 +14,7 @@
 
 mod backend;
 mod check;
+mod commands;
 mod frontend;
 mod global;
 mod socket;
@@ -24,6 +25,7 @@ pub use check::{
     CheckKind, CheckSettings, Expect, ExpectReport, Header, HttpCheck, HttpExpect, HttpMatch,
     Pattern, Step,
 };
+pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
 pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};

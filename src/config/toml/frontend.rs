@@ -110,7 +110,13 @@ impl Decoder<'_> {
         };
         let span = span_of(self.file, value);
         let mut table = Table::new(entries, span, format!("a bind of {place}"));
-        let t = &mut table;
+        let bind = self.bind_table(&mut table);
+        self.finish(&table);
+        bind
+    }
+
+    /// The keys of a listening socket, whoever listens.
+    pub(super) fn bind_table(&mut self, t: &mut Table<'_>) -> Option<Bind> {
         let address = self.string(t, "address");
         let options = Bind {
             name: self.string(t, "name"),
@@ -124,13 +130,12 @@ impl Decoder<'_> {
             user: self.string(t, "user"),
             group: self.string(t, "group"),
             socket: self.bind_socket(t),
-            ..Bind::new(Spanned::new(String::new(), span))
+            ..Bind::new(Spanned::new(String::new(), t.span))
         };
         if address.is_none() && t.own_key("address", self.file).is_none() {
             let help = "write { address = \"0.0.0.0:3306\", … }".to_owned();
-            self.alert(span, format!("a bind of {place} without 'address'"), help);
+            self.alert(t.span, format!("{} without 'address'", t.place), help);
         }
-        self.finish(&table);
         Some(Bind { address: address?, ..options })
     }
 

@@ -5,7 +5,7 @@ use haproxy_compat::span::Spanned;
 use super::table::{Table, Value, span_of};
 use super::values::Decoder;
 use crate::config::defaults::STATS_NAME;
-use crate::config::raw::{Field, Global, Log, LogTarget, Stats};
+use crate::config::raw::{Commands, Field, Global, Log, LogTarget, Stats};
 
 impl Decoder<'_> {
     pub(super) fn global(&mut self, mut table: Table<'_>) -> Global {
@@ -28,6 +28,7 @@ impl Decoder<'_> {
             max_spread_checks: self.duration_or_zero(t, "max_spread_checks"),
             bufsize: self.number(t, "bufsize"),
             tuning: self.tuning(t),
+            commands: Commands::default(),
         };
         self.finish(&table);
         global

@@ -7,6 +7,7 @@
 
 mod backend;
 mod check;
+mod commands;
 mod frontend;
 mod global;
 mod socket;
@@ -26,7 +27,7 @@ use toml::de::DeTable;
 
 use self::table::{Table, in_order, span, span_of};
 use self::values::Decoder;
-use super::raw::{Config, Dialect};
+use super::raw::{Config, Dialect, Global};
 
 /// What is known while several files become one configuration.
 #[derive(Debug, Default)]
@@ -67,7 +68,12 @@ impl Decoded {
 
         if let Some(table) = decoder.table(&mut root, "global", "[global]".to_owned()) {
             self.open("global", table.span, &mut decoder);
-            self.config.global = decoder.global(table);
+            let commands = std::mem::take(&mut self.config.global.commands);
+            self.config.global = Global { commands, ..decoder.global(table) };
+        }
+        if let Some(table) = decoder.table(&mut root, "commands", "[commands]".to_owned()) {
+            self.open("commands", table.span, &mut decoder);
+            self.config.global.commands = decoder.commands(table);
         }
         // `[stats]`, or `[[stats]]` for several.
         for value in decoder.list(&mut root, "stats") {

@@ -156,7 +156,7 @@ impl Context<'_> {
         }
     }
 
-    fn binds(
+    pub(super) fn binds(
         &mut self,
         raw: &[raw::Bind],
         owner: &str,

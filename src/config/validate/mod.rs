@@ -6,6 +6,7 @@
 
 mod backend;
 mod check;
+mod commands;
 mod context;
 mod expect;
 mod frontend;
@@ -81,6 +82,7 @@ pub(super) fn validate(
         };
         stats.push(context.stats(raw, name, &global, &mut listening));
     }
+    let commands = context.commands(&raw.global.commands, &mut listening);
     // Where sections or lines could not be read, much seems to be missing that is there.
     if !(was_refused && raw.backends.is_empty()) {
         context.backends_exist(raw);
@@ -88,7 +90,7 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
-    let config = Config { global, frontends, backends, stats };
+    let config = Config { global, frontends, backends, stats, commands };
     (!report.is_refused()).then_some(config)
 }
 

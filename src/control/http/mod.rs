@@ -27,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::page::Body;
 use super::snapshot::Snapshot;
+use crate::config::model::ListenAddr;
+use crate::net::stream;
 
 /// Connections at a time: a few scrapers and probes, with room for the impatient.
 pub const CONNECTIONS_MAX: usize = 64;
@@ -111,6 +113,31 @@ impl Listener {
         match self {
             Self::Tcp(listener) => Ok(Box::new(listener.accept().await?.0)),
             Self::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
+        }
+    }
+}
+
+impl Listener {
+    /// What `socket`, which listens on `address`, becomes on the runtime of the calling task.
+    ///
+    /// # Errors
+    /// What registering with epoll reports.
+    pub fn new(socket: socket2::Socket, address: &ListenAddr) -> io::Result<Self> {
+        match address {
+            ListenAddr::Tcp(_) | ListenAddr::Fd(_) => {
+                TcpListener::from_std(socket.into()).map(Self::Tcp)
+            }
+            ListenAddr::Unix(_) | ListenAddr::Abstract(_) => {
+                UnixListener::from_std(socket.into()).map(Self::Unix)
+            }
+        }
+    }
+
+    /// The next connection.
+    pub(in crate::control) async fn accept_stream(&self) -> io::Result<stream::Stream> {
+        match self {
+            Self::Tcp(listener) => Ok(stream::Stream::Tcp(listener.accept().await?.0)),
+            Self::Unix(listener) => Ok(stream::Stream::Unix(listener.accept().await?.0)),
         }
     }
 }

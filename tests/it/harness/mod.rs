@@ -5,6 +5,7 @@
 //! child started with a parent-death signal dies with the *thread* that made it.
 //! Nothing here waits for a fixed time: [`eventually`] polls until a deadline.
 
+pub(crate) mod api;
 pub(crate) mod backend;
 pub(crate) mod bulk;
 pub(crate) mod child;

@@ -20,24 +20,25 @@ mod sockets;
 
 pub(super) fn config() -> impl Strategy<Value = Config> {
     let names = || btree_set("[a-f]{1,2}[-_.:0-9]?", 0..4);
-    (global().boxed(), names(), names(), names(), any::<[bool; 2]>()).prop_flat_map(
-        |(global, fronts, backs, stats, [in_order, other_log])| {
+    (global().boxed(), names(), names(), names(), commands().boxed(), any::<[bool; 2]>())
+        .prop_flat_map(|(global, fronts, backs, stats, commands, [in_order, other_log])| {
             let backends: Vec<String> = backs.iter().cloned().collect();
             let frontends: Vec<_> =
                 fronts.into_iter().map(|name| frontend(name, backends.clone()).boxed()).collect();
             let backends: Vec<_> = backs.into_iter().map(|name| backend(name).boxed()).collect();
             let stats: Vec<_> = stats.into_iter().map(self::stats).collect();
             let ids = vec(2u32..40, 8).prop_map(|ids| ids.into_iter().collect::<BTreeSet<_>>());
-            (Just(global), frontends, backends, stats, ids, Just((in_order, other_log)))
-                .prop_map(assemble)
-        },
-    )
+            let rest = (Just(commands), Just((in_order, other_log)));
+            (Just(global), frontends, backends, stats, ids, rest).prop_map(assemble)
+        })
 }
 
-type Parts = (Global, Vec<Frontend>, Vec<Backend>, Vec<Stats>, BTreeSet<u32>, (bool, bool));
+type Rest = (Commands, (bool, bool));
+type Parts = (Global, Vec<Frontend>, Vec<Backend>, Vec<Stats>, BTreeSet<u32>, Rest);
 
 /// Gives ids, makes listening addresses unique, and shares the global log.
-fn assemble((global, mut frontends, mut backends, stats, ids, flags): Parts) -> Config {
+fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> Config {
+    let (commands, flags) = rest;
     let (in_order, share_log) = flags;
     let mut ids: Box<dyn Iterator<Item = u32>> = match in_order {
         true => Box::new(2..),
@@ -55,7 +56,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, flags): Parts) -> 
             backend.log = global.log.clone();
         }
     }
-    let mut config = Config { global, frontends, backends, stats };
+    let mut config = Config { global, frontends, backends, stats, commands };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
     for frontend in &mut config.frontends {
@@ -65,6 +66,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, flags): Parts) -> 
     for stats in &mut config.stats {
         stats.binds.retain(&mut keep);
     }
+    config.commands.sockets.retain(|socket| keep(&socket.bind));
     config
 }
 
@@ -205,6 +207,24 @@ fn stats(name: String) -> impl Strategy<Value = Stats> {
     (vec(bind().boxed(), 0..3), prop_oneof![Just("/metrics".to_owned()), "/[a-z]{0,4}"]).prop_map(
         move |(binds, metrics_path)| Stats { name: Name::new(&name).unwrap(), binds, metrics_path },
     )
+}
+
+fn commands() -> impl Strategy<Value = Commands> {
+    let level = proptest::sample::select(Level::WORDS.map(|(_, level)| level).to_vec());
+    let severity = proptest::sample::select(SeverityOutput::WORDS.map(|(_, it)| it).to_vec());
+    let socket = (bind().boxed(), level, severity, any::<bool>()).prop_map(
+        |(bind, level, severity, expose_listeners)| CommandSocket {
+            bind,
+            level,
+            severity,
+            expose_listeners,
+        },
+    );
+    (vec(socket, 0..3), of(duration()), limit()).prop_map(|(sockets, timeout, maxconn)| Commands {
+        sockets,
+        timeout,
+        maxconn,
+    })
 }
 
 fn keepalive() -> impl Strategy<Value = Option<Keepalive>> {

@@ -10,7 +10,7 @@ use super::*;
 const BEFORE: &str = "defaults\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n";
 
 /// Sections and whether they are accepted.
-const FILES: [(&str, bool); 72] = [
+const FILES: [(&str, bool); 77] = [
     ("listen l\n bind :1\n server a 1.1.1.1:1 check inter 1s rise 1 fall 2 backup weight 5", true),
     ("listen l\n bind :1\n server a 1.1.1.1:1 foo", false),
     ("listen l\n bind :1 foo", false),
@@ -95,6 +95,11 @@ const FILES: [(&str, bool); 72] = [
     ("global\n foo", false),
     ("global\n log global", false),
     ("global\n stats foo", false),
+    ("global\n stats socket /tmp/x.sock level admin mode 600 severity-output number", true),
+    ("global\n stats socket /tmp/x.sock expose-fd listeners name api user root gid 0", true),
+    ("global\n stats socket /tmp/x.sock foo", false),
+    ("global\n stats socket", false),
+    ("global\n stats timeout 2s\n stats maxconn 3", true),
 ];
 
 fn accepted_by_haproxy(path: &std::path::Path) -> Option<bool> {

@@ -44,7 +44,7 @@ fn galera_with_http_defaults() {
          listen stats\nbind 0.0.0.0:8080\nstats enable\nstats realm Haproxy\\ Statistics\n\
          stats uri /stats\nstats refresh 30s\n",
     );
-    assert_eq!(ignored, ["stats socket", "node", "stats timeout", "slowstart", "maxqueue", "page"]);
+    assert_eq!(ignored, ["node", "slowstart", "maxqueue", "page"]);
     let backend = &config.backends[0];
     assert!(matches!(value(&backend.check), Some(CheckKind::Http(_))));
     let weights: Vec<_> = backend.servers.iter().map(|s| value(&s.weight)).collect();
@@ -83,7 +83,7 @@ fn the_file_that_debian_installs() {
          \ttimeout connect 5000\n\ttimeout client  50000\n\ttimeout server  50000\n\
          \terrorfile 400 /etc/haproxy/errors/400.http\n",
     );
-    assert_eq!(ignored, ["stats socket", "stats timeout", "ca-base"]);
+    assert_eq!(ignored, ["ca-base"]);
     assert_eq!(config.global.log.len(), 2);
     assert_eq!(string(&config.global.log[1].level), Some("notice"));
 }

@@ -1,0 +1,34 @@
+//! Pure: sockets that take commands.
+
+use super::context::Context;
+use super::frontend::{BacklogRule, Listening, is_on};
+use crate::config::defaults::COMMANDS_TIMEOUT;
+use crate::config::model::{CommandSocket, Commands, Level, SeverityOutput};
+use crate::config::raw;
+
+/// Who listens, in messages.
+const OWNER: &str = "the command socket";
+
+impl Context<'_> {
+    pub(super) fn commands(&mut self, raw: &raw::Commands, listening: &mut Listening) -> Commands {
+        let default = Commands::default();
+        let mut commands = Commands {
+            timeout: self.timeout("timeout of commands", &raw.timeout, Some(COMMANDS_TIMEOUT)),
+            maxconn: self.positive("maxconn of commands", &raw.maxconn).unwrap_or(default.maxconn),
+            ..default
+        };
+        for socket in &raw.sockets {
+            let level = self.word("level", &socket.level, &Level::WORDS).unwrap_or_default();
+            let severity = self.word("severity output", &socket.severity, &SeverityOutput::WORDS);
+            let bind = std::slice::from_ref(&socket.bind);
+            let binds = self.binds(bind, OWNER, BacklogRule::default(), listening);
+            commands.sockets.extend(binds.into_iter().map(|bind| CommandSocket {
+                bind,
+                level,
+                severity: severity.unwrap_or_default(),
+                expose_listeners: is_on(&socket.expose_listeners),
+            }));
+        }
+        commands
+    }
+}

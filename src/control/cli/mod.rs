@@ -1,0 +1,199 @@
+//! The sockets that take commands: HAProxy's runtime API.
+//!
+//! ```text
+//! mod         accepts, within `stats maxconn`
+//! wire        lines and payloads in, answers out, within `stats timeout`
+//! line        a line's commands and words
+//! converse    one client: line after line
+//! table       every command: words, level, usage, what runs
+//! answer      what a command says
+//! show_*, …   the commands, one file a family, each with a table of its own
+//! ```
+//! A family is a `COMMANDS` table that [`table`] lists. What a command does gets a [`Call`] (its
+//! words, its payload, its client, the process) and an [`Answer`] to write to.
+//!
+//! Everything runs on the control thread, one task a client. Bounds: [`Shared`]'s gate of clients,
+//! [`wire::LINE_BYTES_MAX`] and [`wire::PAYLOAD_BYTES_MAX`] of what a client sends, and the idle
+//! time, which also ends clients that do not read their answer.
+
+pub mod answer;
+mod basics;
+mod converse;
+mod line;
+mod table;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::http::Listener;
+use crate::config::model::{CommandSocket, Commands, Level, SeverityOutput};
+use crate::state::{Gate, Process};
+use crate::telemetry::bus::Bus;
+use wire::Wire;
+
+pub use answer::Answer;
+pub use table::{Command, Mode, Run, Running};
+
+/// Pause after a failed accept: descriptors come back when others close.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What all commands work on.
+#[derive(Debug)]
+pub struct Shared {
+    /// What runs.
+    pub process: Arc<Process>,
+    /// Where events go.
+    pub bus: Bus,
+    /// Clients of all sockets.
+    gate: Arc<Gate>,
+}
+
+impl Shared {
+    /// The commands' view of `process`.
+    #[must_use]
+    pub fn new(process: Arc<Process>, bus: Bus) -> Self {
+        let limit = process.objects().config.commands.maxconn.get();
+        Self { process, bus, gate: Arc::new(Gate::new(limit)) }
+    }
+
+    /// Takes over the limits of a newer configuration.
+    pub fn follow(&self, commands: &Commands) {
+        self.gate.set_limit(commands.maxconn.get());
+    }
+}
+
+/// One command while it runs.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// Its words, those that name it included.
+    pub words: &'a [String],
+    /// How many words name it.
+    pub named: usize,
+    /// What came behind `<<`.
+    pub payload: Option<&'a str>,
+    /// Who asks.
+    pub client: &'a mut Client,
+    /// What it works on.
+    pub shared: &'a Shared,
+}
+
+impl<'a> Call<'a> {
+    /// The argument at `index`, from 0; empty where there is none, as in HAProxy.
+    #[must_use]
+    pub fn arg(&self, index: usize) -> &'a str {
+        self.args().get(index).map_or("", String::as_str)
+    }
+
+    /// The words behind those that name the command.
+    #[must_use]
+    pub fn args(&self) -> &'a [String] {
+        &self.words[self.named..]
+    }
+}
+
+/// What is remembered of a client from one command to the next.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// What it may do.
+    pub level: Level,
+    /// How messages show their severity.
+    pub severity: SeverityOutput,
+    /// `expert-mode on`.
+    pub expert: bool,
+    /// `experimental-mode on`.
+    pub experimental: bool,
+    /// Whether it goes on after a line was answered, and what it is shown then.
+    pub prompt: Prompt,
+    /// Whether the prompt shows the time since the start.
+    pub timed: bool,
+    /// Silence after which it is sent away; `None`: never.
+    pub timeout: Option<Duration>,
+    /// It said `quit`.
+    pub quits: bool,
+}
+
+/// What happens between two lines of a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prompt {
+    /// There is one line: the connection is closed once everything was answered.
+    #[default]
+    None,
+    /// Line after line, in silence.
+    Silent,
+    /// Line after line, with a prompt.
+    Shown,
+}
+
+impl Client {
+    /// A client of `socket` that said nothing yet.
+    #[must_use]
+    pub fn new(socket: &CommandSocket, timeout: Option<Duration>) -> Self {
+        Self {
+            level: socket.level,
+            severity: socket.severity,
+            expert: false,
+            experimental: false,
+            prompt: Prompt::default(),
+            timed: false,
+            timeout,
+            quits: false,
+        }
+    }
+}
+
+/// Serves `listener` until `stop` is cancelled; clients that are inside finish.
+///
+/// `own` is the limit of this socket alone.
+pub async fn serve(
+    listener: Listener,
+    socket: CommandSocket,
+    own: Arc<Gate>,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+) {
+    let socket = Arc::new(socket);
+    let mut complained = false;
+    loop {
+        let accepted = async {
+            own.room().await;
+            shared.gate.room().await;
+            listener.accept_stream().await
+        };
+        let Some(accepted) = stop.run_until_cancelled(accepted).await else { return };
+        let stream = match accepted {
+            Ok(stream) => stream,
+            Err(error) => {
+                if !complained {
+                    tracing::warn!("command socket cannot accept: {error}");
+                }
+                complained = true;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        complained = false;
+        // Two sockets may have seen the same last place: this client waits for the next one.
+        let (own, gate) = (Arc::clone(&own), Arc::clone(&shared.gate));
+        let (shared, socket) = (Arc::clone(&shared), Arc::clone(&socket));
+        let permits = (enter(&own).await, enter(&gate).await);
+        tokio::spawn(async move {
+            let timeout = shared.process.objects().config.commands.timeout;
+            let client = Client::new(&socket, timeout);
+            converse::run(Wire::new(stream), client, &shared).await;
+            drop(permits);
+        });
+    }
+}
+
+/// A place inside `gate`, once there is one.
+async fn enter(gate: &Arc<Gate>) -> crate::state::Permit {
+    loop {
+        if let Some(permit) = gate.try_enter() {
+            return permit;
+        }
+        gate.room().await;
+    }
+}
