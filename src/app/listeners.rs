@@ -6,6 +6,8 @@
 //! a duplicate, while clients that connect in between wait in its backlog; duplicates are made
 //! before anything is ended, so that a process without descriptors goes on as it was.
 
+mod pause;
+
 use std::io;
 use std::sync::Arc;
 
@@ -45,6 +47,8 @@ struct Listening {
     listener: Option<Arc<state::Listener>>,
     /// Ends the loops that accept.
     stop: CancellationToken,
+    /// A command paused it: nothing accepts.
+    paused: bool,
 }
 
 /// What a loop that accepts goes by, besides its proxy.
@@ -145,7 +149,9 @@ impl Listeners {
         for Opened { place, sockets, duplicates } in opened {
             let Some(settings) = settings(config, &place) else { continue };
             let stop = CancellationToken::new();
-            let mut listening = Listening { place, settings, sockets, listener: None, stop };
+            let listener = None;
+            let mut listening =
+                Listening { place, settings, sockets, listener, stop, paused: false };
             listening.start(duplicates, scene);
             self.listening.push(listening);
         }
@@ -212,8 +218,23 @@ fn settings(config: &Config, place: &BindRef) -> Option<Settings> {
 }
 
 impl Listening {
-    /// Goes on under the settings of `config`.
+    /// Goes on under the settings of `config`; one that is paused stays so with its frontend.
     fn keep(&mut self, kept: &KeptBind, config: &Config, scene: &Scene<'_>) {
+        let was_paused = self.paused;
+        let same_owner = self.place.owner == kept.new.owner;
+        self.adopt(kept, config, scene);
+        if !was_paused {
+            return;
+        }
+        // Setting its options made it listen again.
+        let done = if same_owner { self.pause() } else { self.resume(scene) };
+        if let Err(error) = done {
+            let address = listen::display(&self.settings.bind.address);
+            tracing::error!("listener {address}: {error}");
+        }
+    }
+
+    fn adopt(&mut self, kept: &KeptBind, config: &Config, scene: &Scene<'_>) {
         let Some(settings) = settings(config, &kept.new) else { return };
         if kept.options_changed {
             self.set_options(config, &kept.new);
@@ -290,7 +311,9 @@ impl Listening {
             let stop = self.stop.clone();
             worker.spawn(async move {
                 let accepting = accept::run(socket, &door);
-                if let Some(Err(error)) = stop.run_until_cancelled(accepting).await {
+                let end = stop.run_until_cancelled(accepting).await;
+                // A socket that is paused is none to accept from: that is no fault.
+                if let Some(Err(error)) = end.filter(|_| !stop.is_cancelled()) {
                     tracing::error!("Proxy {}: listener failed: {error}", door.frontend.name);
                 }
             });

@@ -153,7 +153,7 @@ pub fn facts() -> Facts {
     let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
     Facts {
         version: Version::parse(CLAIMED_VERSION),
-        features: words(&["EPOLL", "GETADDRINFO", "LINUX_SPLICE", "PROMEX", "THREAD"]),
+        features: words(&["EPOLL", "GETADDRINFO", "LINUX_SPLICE", "OPENSSL", "PROMEX", "THREAD"]),
         enabled: words(&["POLL", "EPOLL", "SPLICE", "GETADDRINFO", "REUSEPORT"]),
         ssl_library: None,
     }

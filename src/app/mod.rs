@@ -18,6 +18,7 @@ pub mod load;
 mod objects;
 mod overrides;
 mod reload;
+mod requests;
 mod signals;
 mod workers;
 mod world;
@@ -31,7 +32,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +46,7 @@ use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
 use crate::session::Context;
-use crate::state::Process;
+use crate::state::{self, Process};
 use crate::sys::process::{Forked, fork};
 use crate::telemetry::bus::{self, Intake};
 use crate::telemetry::event::{Event, What};
@@ -221,6 +222,7 @@ pub(crate) struct Control {
     listeners: Listeners,
     engine: Engine,
     commands: Arc<cli::Shared>,
+    requests: mpsc::Receiver<state::request::Request>,
     signals: Signals,
     log: LogIdentity,
     shipper: JoinHandle<()>,
@@ -249,6 +251,7 @@ impl Control {
         let context = Arc::new(Context { process: Arc::new(process), bus });
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
+        let requests = context.process.requests.receiver().expect("nobody else takes it");
         let commands = cli::Shared::new(Arc::clone(&context.process), context.bus.clone());
         let mut control = Self {
             sources: options.sources.clone(),
@@ -257,6 +260,7 @@ impl Control {
             listeners: Listeners::default(),
             engine,
             commands: Arc::new(commands),
+            requests,
             signals,
             log,
             shipper,
@@ -274,12 +278,19 @@ impl Control {
         let scene =
             Scene { context: &self.context, workers: &self.workers, shared: &self.commands };
         self.listeners.follow(config, plan, opened, &scene);
+        self.reopen_frontends();
     }
 
     async fn supervise(mut self) -> Ended {
         loop {
-            let request = self.signals.next().await;
-            if let Turn::End(ended) = self.handle(request).await {
+            let turn = tokio::select! {
+                signal = self.signals.next() => self.handle(signal).await,
+                Some(request) = self.requests.recv() => {
+                    self.fulfil(request);
+                    Turn::GoOn
+                }
+            };
+            if let Turn::End(ended) = turn {
                 return self.shut_down(ended).await;
             }
         }
@@ -300,6 +311,7 @@ impl Control {
     async fn soft_stop(&mut self) -> Ended {
         let process = Arc::clone(&self.context.process);
         process.stop();
+        requests::refuse_all(&mut self.requests);
         self.listeners.close_frontends();
         self.engine.stop();
         let config = Arc::clone(&process.objects().config);

@@ -29,7 +29,7 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
             follow_backend(running, settings, &config.global, &mut offsets)
         })
         .collect();
-    let limit = process.gate.limit();
+    let limit = process.hard_maxconn();
     let frontends = config
         .frontends
         .iter()

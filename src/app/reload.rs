@@ -12,6 +12,8 @@ use crate::clock;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::Config;
 use crate::net::relay::allow_pipes;
+use crate::state::frontend::Phase;
+use crate::state::process::Objects;
 
 /// Reads the sources again and applies them.
 ///
@@ -45,7 +47,7 @@ fn apply(control: &mut Control, config: Config) -> Result<Plan, Vec<String>> {
         return Err(vec!["No enabled listener found (check for 'bind' directives).".to_owned()]);
     }
     let process = Arc::clone(&control.context.process);
-    let running = Arc::clone(&process.objects().config);
+    let running = without_shut_down(&process.objects());
     let plan = diff(&running, &config);
     super::open_namespaces(&config)?;
     let opened = listeners::open(&config, &plan, control.workers.count())
@@ -59,13 +61,24 @@ fn apply(control: &mut Control, config: Config) -> Result<Plan, Vec<String>> {
         allow_pipes(limits.pipes, config.global.tuning.pipesize);
         if maxconn_changed {
             limits.warn();
-            process.gate.set_limit(limits.maxconn);
+            process.set_maxconn(limits.maxconn);
         }
     }
     let config = Arc::new(config);
     objects::apply(&process, Arc::clone(&config), clock::now());
     control.follow(&config, &plan, opened);
     Ok(plan)
+}
+
+/// The running configuration as far as its sockets are open: a reload opens again what a command
+/// shut down, as a new process would.
+fn without_shut_down(objects: &Objects) -> Config {
+    let mut config = Config::clone(&objects.config);
+    config.frontends.retain(|frontend| {
+        let running = objects.frontends.iter().find(|known| *known.name == *frontend.name.as_str());
+        running.is_none_or(|running| running.phase() != Phase::Stopped)
+    });
+    config
 }
 
 /// What a reload did, in one line.

@@ -125,6 +125,7 @@ mod tests {
             addr: addr.map(|addr| addr.parse().expect("an address of the test")),
             port: port.and_then(NonZeroU16::new),
             send_proxy: None,
+            tls: None,
         }
     }
 

@@ -18,6 +18,7 @@ pub mod haproxy;
 pub mod model;
 pub mod raw;
 mod suggest;
+mod tls;
 mod toml;
 mod units;
 mod validate;

@@ -171,6 +171,8 @@ fn the_reference_knows_every_key() {
         format!("[defaults]\n{X}"),
         format!("[frontend.f]\n{X}"),
         format!("[frontend.f]\n{}", table("bind")),
+        format!("[frontend.f]\nbind = {{ address = \"*:1\", {} }}", table("tls")),
+        backend(&format!("server.s = {{ address = \"10.0.0.1:1\", {} }}", table("tls"))),
         format!("[frontend.f]\n{}", table("timeout")),
         format!("[frontend.f]\n{}", table("tcpka")),
         backend(X),

@@ -53,7 +53,7 @@ fn process_row(
         total: process.connections.get(),
         rate: process.connection_rate.at(uptime),
         rate_max: process.connection_rate.max(),
-        rate_limit: 0,
+        rate_limit: process.connection_pace.limit(),
     };
     snapshot::Process {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -67,7 +67,13 @@ fn process_row(
         max_connections: gate.limit(),
         hard_max_connections: gate.limit(),
         connections: accepted,
-        sessions: accepted,
+        sessions: Load {
+            total: process.sessions_begun.get(),
+            rate: process.session_rate.at(uptime),
+            rate_max: process.session_rate.max(),
+            rate_limit: process.session_pace.limit(),
+            ..accepted
+        },
         pipes: Pipes::default(),
         bytes_out: process.bytes_out.get(),
         spliced_bytes_out: process.bytes_spliced.get(),

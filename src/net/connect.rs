@@ -74,7 +74,7 @@ pub struct Origin<'a> {
 pub async fn connect(destination: &Destination, options: &Options<'_>) -> io::Result<Stream> {
     match destination {
         Destination::Tcp(address) => connect_tcp(*address, options).await,
-        Destination::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
+        Destination::Unix(path) => UnixStream::connect(path).await.map(Stream::unix),
         Destination::Abstract(name) => connect_abstract(name),
     }
 }
@@ -122,7 +122,7 @@ async fn connect_from(address: SocketAddr, options: &Options<'_>, port: u16) -> 
         }
         bind_source(&socket, SocketAddr::new(ip, port))?;
     }
-    TcpSocket::from_std_stream(socket.into()).connect(address).await.map(Stream::Tcp)
+    TcpSocket::from_std_stream(socket.into()).connect(address).await.map(Stream::tcp)
 }
 
 fn prepare(socket: &Socket, options: &Options<'_>) -> io::Result<()> {
@@ -165,5 +165,5 @@ fn connect_abstract(name: &[u8]) -> io::Result<Stream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
     let address: SockAddr = abstract_address(name)?;
     socket.connect(&address)?;
-    UnixStream::from_std(socket.into()).map(Stream::Unix)
+    UnixStream::from_std(socket.into()).map(Stream::unix)
 }

@@ -10,3 +10,4 @@ pub mod namespace;
 pub mod probe_socket;
 pub mod relay;
 pub mod stream;
+pub mod tls;

@@ -1,82 +1,141 @@
-//! One connected stream socket, TCP or Unix.
+//! One connected stream, TCP or Unix, with or without TLS on it.
 
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use socket2::{SockRef, Socket};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::tls::{Facts, Tls};
+
 /// A connected stream. Dropping it closes the socket.
 #[derive(Debug)]
-pub enum Stream {
+pub struct Stream {
+    socket: Socket,
+    /// What is read and written goes through it. Boxed: most streams have none.
+    tls: Option<Box<Tls>>,
+}
+
+/// A connected stream socket.
+#[derive(Debug)]
+pub(super) enum Socket {
     /// IPv4 or IPv6.
     Tcp(TcpStream),
     /// A Unix stream socket.
     Unix(UnixStream),
 }
 
-/// The address of one end, or none for a Unix socket.
-pub type PeerAddr = Option<SocketAddr>;
-
 impl Stream {
     /// Registers an accepted, non-blocking socket with the runtime of the calling task.
     ///
     /// # Errors
     /// What registering with epoll reports (no memory, too many watches).
-    pub fn from_accepted(socket: Socket, tcp: bool) -> io::Result<Self> {
+    pub fn from_accepted(socket: socket2::Socket, tcp: bool) -> io::Result<Self> {
         if tcp {
-            TcpStream::from_std(socket.into()).map(Self::Tcp)
+            TcpStream::from_std(socket.into()).map(Self::tcp)
         } else {
-            UnixStream::from_std(socket.into()).map(Self::Unix)
+            UnixStream::from_std(socket.into()).map(Self::unix)
         }
+    }
+
+    /// A TCP connection.
+    #[must_use]
+    pub const fn tcp(socket: TcpStream) -> Self {
+        Self { socket: Socket::Tcp(socket), tls: None }
+    }
+
+    /// A connection of a Unix socket.
+    #[must_use]
+    pub const fn unix(socket: UnixStream) -> Self {
+        Self { socket: Socket::Unix(socket), tls: None }
+    }
+
+    /// From now on what is read and written goes through `tls`, whose handshake is done.
+    pub(super) fn start_tls(&mut self, tls: Box<Tls>) {
+        self.tls = Some(tls);
+    }
+
+    /// What was agreed on with the other side; `None` without TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Facts> {
+        self.tls.as_deref().map(Tls::facts)
+    }
+
+    /// Whether bytes on the socket are those that are read and written, so that the kernel may
+    /// move them.
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        self.tls.is_none()
+    }
+
+    /// The socket beneath.
+    pub(super) const fn socket(&mut self) -> &mut Socket {
+        &mut self.socket
     }
 
     /// The address this end is bound to; `None` for a Unix socket.
     #[must_use]
     pub fn local_addr(&self) -> PeerAddr {
-        match self {
-            Self::Tcp(stream) => stream.local_addr().ok(),
-            Self::Unix(_) => None,
+        match &self.socket {
+            Socket::Tcp(stream) => stream.local_addr().ok(),
+            Socket::Unix(_) => None,
         }
     }
 
     /// Reads what is there, at most `buf.len()` bytes; 0 is the peer's FIN. A read shorter than the
     /// buffer clears the readiness, which saves the receive call that would only say `EAGAIN`.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut into = ReadBuf::new(buf);
-        let polled = match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut into),
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, &mut into),
-        };
-        polled.map_ok(|()| into.filled().len())
+        match &mut self.tls {
+            None => self.socket.poll_read(cx, buf),
+            Some(tls) => tls.poll_read(&mut self.socket, cx, buf),
+        }
     }
 
-    /// Writes as much of `bytes` as the socket takes.
+    /// Writes as much of `bytes` as the socket takes. After `Pending` it is called again with the
+    /// same bytes, or more behind them: under TLS some of them may be on their way already.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        match &mut self.tls {
+            None => self.socket.poll_write(cx, bytes),
+            Some(tls) => tls.poll_write(&mut self.socket, cx, bytes),
+        }
+    }
+
+    /// Sends the end: the FIN, under TLS behind a `close_notify`. The stream can still be read. A
+    /// peer that is gone already is no error.
+    pub fn poll_shutdown_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(tls) = &mut self.tls {
+            ready!(tls.poll_close(&mut self.socket, cx));
+        }
+        self.socket.shutdown_write();
+        Poll::Ready(())
+    }
+
+    /// Says goodbye before the stream is dropped, as far as that needs no waiting: a `close_notify`
+    /// under TLS, nothing without.
+    pub fn part(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            let _ = tls.poll_close(&mut self.socket, &mut Context::from_waker(Waker::noop()));
         }
     }
 
     /// Waits until a read may find something. For `splice`, with [`try_io`](Self::try_io).
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => stream.poll_read_ready(cx),
-            Self::Unix(stream) => stream.poll_read_ready(cx),
+        match &self.socket {
+            Socket::Tcp(stream) => stream.poll_read_ready(cx),
+            Socket::Unix(stream) => stream.poll_read_ready(cx),
         }
     }
 
     /// Waits until a write may find room. For `splice`, with [`try_io`](Self::try_io).
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => stream.poll_write_ready(cx),
-            Self::Unix(stream) => stream.poll_write_ready(cx),
+        match &self.socket {
+            Socket::Tcp(stream) => stream.poll_write_ready(cx),
+            Socket::Unix(stream) => stream.poll_write_ready(cx),
         }
     }
 
@@ -89,28 +148,70 @@ impl Stream {
         interest: Interest,
         call: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        match self {
-            Self::Tcp(stream) => stream.try_io(interest, call),
-            Self::Unix(stream) => stream.try_io(interest, call),
+        match &self.socket {
+            Socket::Tcp(stream) => stream.try_io(interest, call),
+            Socket::Unix(stream) => stream.try_io(interest, call),
         }
-    }
-
-    /// Sends the FIN. The socket can still be read. A peer that is gone already is no error.
-    pub fn shutdown_write(&self) {
-        // The only failure is ENOTCONN: the connection is over, which the next read reports.
-        let _ = SockRef::from(self).shutdown(std::net::Shutdown::Write);
     }
 
     /// Makes closing send a RST and drop unsent bytes, on TCP (on a Unix socket it means nothing).
     pub fn reset_on_close(&self) {
-        if matches!(self, Self::Tcp(_)) {
+        if matches!(self.socket, Socket::Tcp(_)) {
             // Fails only for a socket that is no longer connected: then there is nothing to reset.
             let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
         }
     }
 }
 
+impl Socket {
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut into = ReadBuf::new(buf);
+        let polled = match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut into),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, &mut into),
+        };
+        polled.map_ok(|()| into.filled().len())
+    }
+
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    pub(super) fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn shutdown_write(&self) {
+        // The only failure is ENOTCONN: the connection is over, which the next read reports.
+        let _ = SockRef::from(self).shutdown(std::net::Shutdown::Write);
+    }
+}
+
 impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(stream) => stream.as_fd(),
@@ -118,3 +219,6 @@ impl AsFd for Stream {
         }
     }
 }
+
+/// The address of one end, or none for a Unix socket.
+pub type PeerAddr = Option<SocketAddr>;

@@ -13,12 +13,19 @@ use std::time::Duration;
 
 use super::time::LocalTime;
 use crate::config::model::{LogFormat, LogLevel};
-use crate::telemetry::record::{Client, Moment, Record, Refused};
+use crate::telemetry::record::{Client, Moment, Record, Refused, Why};
 
 /// Severity of the record's line; `None`: the frontend's options say that it is not logged.
 #[must_use]
 pub fn severity(record: &Record) -> Option<LogLevel> {
     let log = &record.log;
+    if let Some(Refused { why: Why::Tls(why), .. }) = record.refusal {
+        return match (log.dontlognull && why.is_null(), log.separate_errors) {
+            (true, _) => None,
+            (_, true) => Some(LogLevel::Err),
+            _ => Some(LogLevel::Info),
+        };
+    }
     if log.format == LogFormat::Connect {
         return Some(LogLevel::Info);
     }
@@ -37,12 +44,10 @@ pub fn severity(record: &Record) -> Option<LogLevel> {
 /// Appends the line in the frontend's format, without its end.
 pub fn push_line(record: &Record, time: &mut LocalTime, out: &mut String) {
     // Writing to a string cannot fail.
-    let _ = match record.log.format {
-        LogFormat::Connect => push_connect(record, out),
-        LogFormat::Tcp => match &record.refusal {
-            None => push_tcp(record, time, out),
-            Some(refused) => push_refused(record, refused, time, out),
-        },
+    let _ = match (&record.refusal, &record.log.format) {
+        (Some(refused), _) => push_refused(record, refused, time, out),
+        (None, LogFormat::Connect) => push_connect(record, out),
+        (None, LogFormat::Tcp) => push_tcp(record, time, out),
     };
 }
 
@@ -94,7 +99,7 @@ fn push_tcp(record: &Record, time: &mut LocalTime, out: &mut String) -> std::fmt
     )
 }
 
-/// The line of a connection whose PROXY header was refused.
+/// The line of a connection whose PROXY header or handshake was refused.
 fn push_refused(
     record: &Record,
     refused: &Refused,

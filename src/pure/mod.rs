@@ -10,5 +10,6 @@ pub mod health;
 pub mod id;
 pub mod probe;
 pub mod session;
+pub mod tls;
 pub mod weight;
 pub mod wire;

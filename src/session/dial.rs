@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::assign::poll_client_gone;
 use super::follow::unless_cut;
+use super::tls::server_name;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model::{self, Balance, ProxyHeader, ServerAddr, Source, UseSrc};
@@ -100,9 +101,15 @@ impl Session {
             buffers: self.context.process.objects().config.global.tuning.server,
         };
         let header = self.proxy_header(&server);
+        let tls = server.tls.as_deref();
+        let name = tls.map(|tls| (tls, server_name(tls, &server.address, &self.client)));
         let connecting = async {
             let mut stream = connect(&destination, &options).await?;
             write_all(&mut stream, &header).await?;
+            if let Some((tls, name)) = name {
+                // Boxed: sessions without TLS have no room for it.
+                Box::pin(super::tls::connect(&mut stream, tls, name)).await?;
+            }
             Ok(stream)
         };
         // A server that goes down while it is dialled is left at once.

@@ -142,7 +142,7 @@ impl Session {
         self.count(termination, total);
         self.presence.leave_backend();
         let log = &self.route.log;
-        let said = log.format == LogFormat::Connect
+        let said = log.format == LogFormat::Connect && self.outcome.refusal.is_none()
             || log.logasap && self.outcome.connect.is_some()
             || log.targets.is_empty();
         if !said {
@@ -186,7 +186,7 @@ impl Session {
             frontend: Arc::clone(&self.frontend.name),
             backend: backend.as_ref().map(|backend| Arc::clone(&backend.name)),
             server: server.as_ref().map(|server| Arc::clone(&server.name)),
-            tls: false,
+            tls: self.client.tls().is_some(),
             // What came before there was a server counts: such a session is not null.
             bytes_in: moved.bytes_in.max(self.early.len() as u64),
             bytes_out: moved.bytes_out,

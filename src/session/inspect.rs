@@ -11,7 +11,7 @@ use crate::net::stream::Stream;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::pure::wire::Parsed;
 use crate::pure::wire::proxy::{self, Endpoints, Refusal};
-use crate::telemetry::record::Refused;
+use crate::telemetry::record::{Refused, Why};
 
 /// Longest header: version 2 has 16 bytes and up to 65,535 more.
 const HEADER_MAX: usize = 16 + 65_535;
@@ -44,15 +44,20 @@ impl Session {
         if !self.early.is_empty() {
             self.client.reset_on_close();
         }
-        let number = || self.listener.to_string();
-        let listener = bind.name.clone().unwrap_or_else(number).into();
-        self.outcome.refusal = Some(Refused { why, listener });
+        self.note_refusal(Why::Proxy(why), bind);
         let cause = match why {
             Refusal::NotProxy | Refusal::Invalid | Refusal::Unhandled => Cause::Refused,
             Refusal::Truncated | Refusal::Closed | Refusal::ConnectionError => Cause::ClientAbort,
             Refusal::Timeout => Cause::ClientTimeout,
         };
         Termination::new(cause, Phase::Request)
+    }
+
+    /// Remembers why the connection became no session.
+    pub(super) fn note_refusal(&mut self, why: Why, bind: &Bind) {
+        let number = || self.listener.to_string();
+        let listener = bind.name.clone().unwrap_or_else(number).into();
+        self.outcome.refusal = Some(Refused { why, listener });
     }
 }
 

@@ -12,6 +12,7 @@ mod finish;
 mod follow;
 mod inspect;
 pub mod listener;
+mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -75,10 +76,13 @@ type Ended = Termination;
 /// Dropping it (at process stop) closes both sides and frees the slot, without a record.
 pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door>) {
     let Some(mut session) = Session::accept(accepted, admission, &door) else { return };
-    session.note_accepted();
     let handle = Arc::clone(session.running.handle());
     let termination = match follow::unless_killed(&handle, session.serve(&door)).await {
-        Ok(end) | Err(end) => end,
+        Ok(end) => end,
+        Err(end) => {
+            session.client.part();
+            end
+        }
     };
     session.finish(termination);
 }
@@ -127,6 +131,11 @@ impl Session {
             self.read_proxy_header(&door.bind).await?;
             self.running.set_addresses(self.source, self.destination);
         }
+        if let Some(tls) = &door.bind.tls {
+            // Boxed: sessions without TLS have no room for it.
+            Box::pin(self.start_tls(tls, &door.bind)).await?;
+        }
+        self.note_accepted();
         let Some(backend) = self.route.backend.clone() else {
             return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
         };
@@ -137,8 +146,8 @@ impl Session {
         let lease = self.assign(&backend, &settings).await?;
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
-        let (end, server) = self.relay(&backend, &settings, server).await?;
-        self.close(&server.stream, end);
+        let (end, mut server) = self.relay(&backend, &settings, server).await?;
+        self.close(&mut server.stream, end);
         Ok(termination(end, self.running.order()))
     }
 
@@ -196,11 +205,16 @@ impl Session {
 
     /// Makes the way the sockets are closed tell the same story as the session's end. Those with
     /// `option nolinger` are reset anyway.
-    fn close(&self, server: &Stream, end: End) {
-        match end {
-            End::Reset(Side::Client) => server.reset_on_close(),
-            End::Reset(Side::Server) => self.client.reset_on_close(),
-            _ => {}
+    fn close(&mut self, server: &mut Stream, end: End) {
+        if end == End::Reset(Side::Client) {
+            server.reset_on_close();
+        } else {
+            server.part();
+        }
+        if end == End::Reset(Side::Server) {
+            self.client.reset_on_close();
+        } else {
+            self.client.part();
         }
     }
 

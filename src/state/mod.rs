@@ -17,6 +17,7 @@ pub mod occasion;
 pub mod pace;
 pub mod process;
 pub mod publish;
+pub mod request;
 pub mod server;
 pub mod sessions;
 

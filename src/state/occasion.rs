@@ -133,7 +133,7 @@ impl Occasion<'_> {
             backups: u32::try_from(live.backup).unwrap_or(u32::MAX),
             sessions: server.service.traffic.sessions.current(),
             requeued,
-            queued: queued.1,
+            queued: queued.0,
         });
         self.bus.event(self.event(backend, what));
     }

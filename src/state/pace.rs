@@ -64,7 +64,7 @@ mod tests {
         }
         let within = |from: u64| {
             let second = Duration::from_millis(from)..Duration::from_millis(from + 1000);
-            came.iter().filter(|at| second.contains(at)).count()
+            came.iter().filter(|&at| second.contains(at)).count()
         };
         assert_eq!(within(5_000), 10, "a burst is let in at once");
         for from in (5_100..8_000).step_by(100) {

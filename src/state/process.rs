@@ -1,13 +1,14 @@
 //! The process: its limits and totals, and the list of everything that runs in it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
 use super::counters::{Counter, Rate};
 use super::episode::Episode;
+use super::request::Requests;
 use super::{Backend, Frontend, Gate, Pace, Sessions};
 use crate::config::model;
 
@@ -53,6 +54,10 @@ pub struct Process {
     pub exhaustion: Episode,
     /// Times the process' connection limit stopped a listener.
     pub maxconn_reached: Counter,
+    /// What commands ask of those who hold the sockets.
+    pub requests: Requests,
+    /// The most that commands may make of the gate's limit.
+    hard_maxconn: AtomicU32,
     /// A soft stop is under way.
     stopping: AtomicBool,
     objects: ArcSwap<Objects>,
@@ -79,6 +84,8 @@ impl Process {
             exhausted: Counter::default(),
             exhaustion: Episode::default(),
             maxconn_reached: Counter::default(),
+            requests: Requests::default(),
+            hard_maxconn: AtomicU32::new(maxconn),
             stopping: AtomicBool::new(false),
             objects: ArcSwap::from_pointee(nothing),
         }
@@ -94,6 +101,18 @@ impl Process {
     #[must_use]
     pub const fn workers(&self) -> usize {
         self.workers
+    }
+
+    /// The connections that the process was started for: commands may lower the gate's limit.
+    #[must_use]
+    pub fn hard_maxconn(&self) -> u32 {
+        self.hard_maxconn.load(Ordering::Relaxed)
+    }
+
+    /// A reload changed what the process takes.
+    pub fn set_maxconn(&self, maxconn: u32) {
+        self.hard_maxconn.store(maxconn, Ordering::Relaxed);
+        self.gate.set_limit(maxconn);
     }
 
     /// Everything that runs.

@@ -71,7 +71,7 @@ pub fn servers(backend: &Arc<Backend>, servers: Vec<Arc<Server>>, now: Instant) 
 
 /// A reload changed a frontend: sessions that start from now on take this route.
 pub fn frontend(frontend: &Frontend, route: Route, limit: u32) {
-    frontend.gate.set_limit(limit);
+    frontend.follow_limit(limit);
     frontend.pace.set(route.settings.rate_limit_sessions.map_or(0, std::num::NonZeroU32::get));
     frontend.route_cell().store(Arc::new(route));
 }

@@ -71,7 +71,7 @@ pub struct ServerChange {
     pub sessions: u32,
     /// Sessions taken from its queue to other servers.
     pub requeued: u32,
-    /// Sessions still queued in the backend.
+    /// Sessions that wait for the server.
     pub queued: u32,
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::config::model::SessionLog;
 use crate::pure::session::termination::Termination;
+use crate::pure::tls;
 use crate::pure::wire::proxy::Refusal;
 
 /// One session, as its log line and the statistics need it.
@@ -55,17 +56,28 @@ pub struct Record {
     pub backend_queue: u32,
     /// Whether the session is over.
     pub moment: Moment,
-    /// The connection was closed for its PROXY header before it became a session.
+    /// The connection was closed for its PROXY header or TLS handshake before it became a session.
     pub refusal: Option<Refused>,
 }
 
-/// A connection that was closed for its PROXY header.
+/// A connection that was closed before it became a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// What was wrong.
-    pub why: Refusal,
+    pub why: Why,
     /// The listener's name; without one its number within the frontend, from 1.
     pub listener: Arc<str>,
+}
+
+/// What was wrong before a connection became a session; shown as HAProxy says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Why {
+    /// Its PROXY header.
+    #[error(transparent)]
+    Proxy(#[from] Refusal),
+    /// Its TLS handshake.
+    #[error(transparent)]
+    Tls(#[from] tls::refusal::Refusal),
 }
 
 /// Who connected.

@@ -10,6 +10,8 @@
 mod harness;
 
 mod api;
+mod api_effects;
+mod api_set;
 mod balance;
 mod check_comments;
 mod checks;
@@ -35,3 +37,5 @@ mod relay;
 mod sessions;
 mod socket_options;
 mod timeouts;
+mod tls;
+mod tls_servers;

@@ -2,7 +2,7 @@
 
 use super::socket::server_socket;
 use super::text::{Pairs, duration, key, quote};
-use super::{check, keepalive, log, timeout, unix_text, word, written_ids};
+use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
 use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
 use crate::config::model::{
     Backend, Balance, Global, Redispatch, Server, ServerAddr, ServerTimeouts,
@@ -93,6 +93,7 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     pairs.maybe("send_proxy", server.send_proxy.and_then(|header| word(&PROXY_HEADERS, &header)));
     pairs.maybe("tcp_ut", server.tcp_ut.map(duration));
     server_socket(&mut pairs, &server.socket);
+    tls::server(&mut pairs, server);
     if pairs.len() == 1 { address } else { pairs.inline() }
 }
 

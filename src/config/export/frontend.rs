@@ -2,7 +2,7 @@
 
 use super::socket::bind_socket;
 use super::text::{Pairs, duration, list, quote};
-use super::{keepalive, log, timeout, unix_text, word};
+use super::{keepalive, log, timeout, tls, unix_text, word};
 use crate::config::model::{
     Bind, ClientTimeouts, Frontend, Global, ListenAddr, LogFormat, UnixPermissions,
 };
@@ -109,5 +109,6 @@ pub(super) fn bind_pairs(first: &Bind, address: &str, rule: BacklogRule) -> Pair
     pairs.maybe("group", group.as_ref().map(|group| quote(group)));
     pairs.maybe("id", first.id);
     bind_socket(&mut pairs, &first.socket);
+    tls::bind(&mut pairs, first.tls.as_deref());
     pairs
 }

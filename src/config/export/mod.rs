@@ -10,6 +10,7 @@ mod commands;
 mod frontend;
 mod socket;
 mod text;
+mod tls;
 mod tuning;
 
 #[cfg(test)]

@@ -36,7 +36,9 @@ pub(super) fn apply(
     bind: &mut Bind,
     cx: &mut Context<'_>,
 ) {
-    if socket::bind(option, word, args, &mut bind.socket, cx) {
+    if socket::bind(option, word, args, &mut bind.socket, cx)
+        || super::tls::option(option, word, args, &mut bind.tls, cx)
+    {
         return;
     }
     match option {

@@ -7,7 +7,7 @@ use haproxy_compat::tree::{Line, Prefix, Section};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, text};
-use super::{commands, log, tuning};
+use super::{commands, log, tls, tuning};
 use crate::config::raw::{Bind, Field, Global};
 
 /// `unix-bind`: what the Unix sockets of `bind` lines have that say nothing of their own.
@@ -42,7 +42,7 @@ impl UnixBind {
 pub(super) fn lower(
     section: &Section,
     global: &mut Global,
-    unix_bind: &mut UnixBind,
+    (unix_bind, tls): (&mut UnixBind, &mut tls::Defaults),
     cx: &mut Context<'_>,
 ) {
     for line in &section.lines {
@@ -60,6 +60,7 @@ pub(super) fn lower(
         match cx.effect(word, &keyword, &GLOBAL) {
             None => unknown(line, cx),
             Some(Effect::Applies) if keyword == "unix-bind" => unix(line, unix_bind, cx),
+            Some(Effect::Applies) if tls.line(&keyword, line, cx) => {}
             Some(Effect::Applies) => apply(&keyword, line, global, cx),
             Some(_) => {}
         }

@@ -19,6 +19,7 @@ mod server;
 mod settings;
 mod socket;
 mod stats;
+mod tls;
 mod tuning;
 mod words;
 
@@ -43,6 +44,7 @@ pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw:
         cx: Context { env, report },
         config: raw::Config { dialect: raw::Dialect::Haproxy, ..raw::Config::default() },
         unix_bind: UnixBind::default(),
+        tls: tls::Defaults::default(),
         defaults: Vec::new(),
         disabled: Vec::new(),
         sections: 0,
@@ -57,6 +59,7 @@ struct Lowering<'a> {
     cx: Context<'a>,
     config: raw::Config,
     unix_bind: UnixBind,
+    tls: tls::Defaults,
     defaults: Vec<Defaults>,
     /// Back halves of sections that are `disabled`.
     disabled: Vec<raw::Backend>,
@@ -76,7 +79,8 @@ impl Lowering<'_> {
         match section.kind {
             SectionKind::Global => {
                 let global = &mut self.config.global;
-                global::lower(section, global, &mut self.unix_bind, &mut self.cx);
+                let defaults = (&mut self.unix_bind, &mut self.tls);
+                global::lower(section, global, defaults, &mut self.cx);
             }
             SectionKind::Defaults => self.defaults(section),
             SectionKind::Frontend | SectionKind::Backend | SectionKind::Listen => {
@@ -202,6 +206,11 @@ impl Lowering<'_> {
         let stats = self.config.stats.iter_mut().map(|s| &mut s.binds);
         for bind in frontends.chain(stats).flatten() {
             self.unix_bind.apply(bind);
+            self.tls.apply_bind(&mut bind.tls);
+        }
+        let servers = self.config.backends.iter_mut().chain(&mut self.config.misplaced);
+        for server in servers.flat_map(|backend| &mut backend.servers) {
+            self.tls.apply_server(&mut server.tls);
         }
         self.config
     }

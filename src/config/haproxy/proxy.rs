@@ -332,13 +332,13 @@ impl Reader {
         let field = match name.as_ref() {
             "client" => &mut client.client,
             "client-fin" => &mut client.client_fin,
-            "client-hs" => &mut client.client_hs,
             "connect" => &mut server.connect,
             "server" => &mut server.server,
             "server-fin" => &mut server.server_fin,
             "tunnel" => &mut server.tunnel,
             "queue" => &mut server.queue,
-            _ => &mut server.check,
+            "check" => &mut server.check,
+            _ => &mut client.client_hs,
         };
         set(field, value);
     }

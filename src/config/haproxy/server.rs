@@ -70,8 +70,9 @@ fn options(
                 args.skip(1);
             }
             Some(Effect::Applies) => {
-                if !check_option(&option, word, args, &mut server.check_settings, cx)
-                    && !socket::server(&option, word, args, &mut server.socket, cx)
+                if !socket::server(&option, word, args, &mut server.socket, cx)
+                    && !super::tls::option(&option, word, args, &mut server.tls, cx)
+                    && !check_option(&option, word, args, &mut server.check_settings, cx)
                 {
                     server_option(&option, word, args, server, cx);
                 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Balance, Check, Keepalive, LogTarget, Redispatch, ServerSocket, Source};
+use super::{Balance, Check, Keepalive, LogTarget, Redispatch, ServerSocket, ServerTls, Source};
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 
@@ -104,6 +104,8 @@ pub struct Server {
     pub tcp_ut: Option<Duration>,
     /// Options of its sockets.
     pub socket: ServerSocket,
+    /// Sessions speak TLS to it.
+    pub tls: Option<Box<ServerTls>>,
 }
 
 /// Where a server listens.

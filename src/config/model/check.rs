@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use super::{CheckKind, ProxyHeader};
+use super::{CheckKind, ProxyHeader, ServerTls};
 
 /// The health check of one server.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,4 +31,6 @@ pub struct Check {
     pub port: Option<NonZeroU16>,
     /// PROXY header sent first.
     pub send_proxy: Option<ProxyHeader>,
+    /// Asked over TLS.
+    pub tls: Option<Box<ServerTls>>,
 }

@@ -73,6 +73,7 @@ pub struct ClientTimeouts {
     /// Inactivity once the client's side is half closed; defaults to `client`.
     pub client_fin: Option<Duration>,
     /// Until its PROXY header and its TLS handshake are there; defaults to `client`.
+    /// Until the client's PROXY header and TLS handshake are done; defaults to `client`.
     pub client_hs: Option<Duration>,
 }
 

@@ -10,6 +10,7 @@ mod commands;
 mod frontend;
 mod global;
 mod socket;
+mod tls;
 mod tuning;
 
 pub use crate::pure::balance::Algorithm as Balance;
@@ -30,6 +31,7 @@ pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
     UnixPermissions, UseSrc,
 };
+pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
 
 /// A whole configuration.

@@ -5,6 +5,7 @@ use std::num::{NonZeroI32, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::BindTls;
 use super::SocketBuffers;
 
 /// One listening socket. A port range became one `Bind` a port.
@@ -32,6 +33,8 @@ pub struct Bind {
     pub id: Option<NonZeroU32>,
     /// Options of the listening socket and of those accepted from it.
     pub socket: BindSocket,
+    /// Clients speak TLS.
+    pub tls: Option<Box<BindTls>>,
 }
 
 /// Where to listen.

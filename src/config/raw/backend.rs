@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::Spanned;
 
-use super::{CheckKind, CheckSettings, Field, Keepalive, Log, ServerSide, ServerSocket};
+use super::{CheckKind, CheckSettings, Field, Keepalive, Log, ServerSide, ServerSocket, Tls};
 
 /// A `backend`, or the back half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,6 +127,8 @@ pub struct Server {
     pub tcp_ut: Field<Duration>,
     /// Socket options.
     pub socket: ServerSocket,
+    /// `ssl` and what goes with it.
+    pub tls: Box<Tls>,
 }
 
 impl Server {
@@ -149,6 +151,7 @@ impl Server {
             send_proxy: None,
             tcp_ut: None,
             socket: ServerSocket::default(),
+            tls: Box::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::{Span, Spanned};
 
-use super::{BindSocket, ClientSide, Field};
+use super::{BindSocket, ClientSide, Field, Tls};
 
 /// A `frontend`, or the front half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,6 +112,8 @@ pub struct Bind {
     pub group: Field<String>,
     /// Socket options.
     pub socket: BindSocket,
+    /// `ssl` and what goes with it.
+    pub tls: Box<Tls>,
 }
 
 impl Bind {
@@ -131,6 +133,7 @@ impl Bind {
             user: None,
             group: None,
             socket: BindSocket::default(),
+            tls: Box::default(),
         }
     }
 }

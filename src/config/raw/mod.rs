@@ -18,6 +18,7 @@ mod commands;
 mod frontend;
 mod global;
 mod socket;
+mod tls;
 mod tuning;
 
 pub use backend::{Backend, Server, ServerTimeouts};
@@ -29,6 +30,7 @@ pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
 pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
+pub use tls::Tls;
 pub use tuning::{SocketBuffers, Tuning};
 
 use haproxy_compat::span::Spanned;

@@ -4,6 +4,7 @@ use haproxy_compat::span::Spanned;
 
 use super::check::CheckTable;
 use super::table::{Table, Value, in_order, span_of};
+use super::tls::Side;
 use super::values::Decoder;
 use crate::config::raw::{Backend, Field, Server, ServerTimeouts};
 
@@ -154,6 +155,7 @@ impl Decoder<'_> {
             send_proxy: self.string(t, "send_proxy"),
             tcp_ut: self.duration(t, "tcp_ut"),
             socket: self.server_socket(t),
+            tls: self.tls(t, Side::Server),
             ..Server::new(name.clone(), Spanned::new(String::new(), span))
         };
         if address.is_none() && t.own_key("address", self.file).is_none() {

@@ -3,6 +3,7 @@
 use haproxy_compat::span::Spanned;
 
 use super::table::{Table, Value, span_of};
+use super::tls::Side;
 use super::values::Decoder;
 use crate::config::raw::{Bind, ClientTimeouts, Field, Frontend, Keepalive};
 
@@ -130,6 +131,7 @@ impl Decoder<'_> {
             user: self.string(t, "user"),
             group: self.string(t, "group"),
             socket: self.bind_socket(t),
+            tls: self.tls(t, Side::Bind),
             ..Bind::new(Spanned::new(String::new(), t.span))
         };
         if address.is_none() && t.own_key("address", self.file).is_none() {

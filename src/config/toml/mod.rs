@@ -13,6 +13,7 @@ mod global;
 mod socket;
 mod syntax;
 mod table;
+mod tls;
 mod tuning;
 mod values;
 

@@ -212,6 +212,10 @@ impl Context<'_> {
         let target = self.server_address(&raw.address, &what);
         let port = target.as_ref().map(|(address, _)| address);
         let check = self.server_check(raw, &what, port, send_proxy, check);
+        let tls = match &raw.tls.on {
+            Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
+            _ => None,
+        };
         let (address, hostname) = target?;
         Some(Server {
             name,
@@ -228,6 +232,7 @@ impl Context<'_> {
             send_proxy,
             tcp_ut,
             socket: self.server_socket(&raw.socket),
+            tls,
         })
     }
 

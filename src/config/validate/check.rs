@@ -93,6 +93,12 @@ impl Context<'_> {
             Some(field) => field.value.then(|| send_proxy.unwrap_or(ProxyHeader::V1)),
             None => send_proxy.filter(|_| !own_target),
         };
+        let traffic = raw.tls.on.as_ref().filter(|on| on.value);
+        let tls = match &raw.tls.check {
+            Some(check) => check.value.then_some(check.span),
+            None => traffic.filter(|_| !own_target).map(|on| on.span),
+        };
+        let tls = tls.and_then(|span| self.server_tls(&raw.tls, span, what, true));
         Some(Check {
             kind,
             inter,
@@ -105,6 +111,7 @@ impl Context<'_> {
             addr,
             port,
             send_proxy: header,
+            tls,
         })
     }
 

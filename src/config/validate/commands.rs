@@ -21,6 +21,7 @@ impl Context<'_> {
             let level = self.word("level", &socket.level, &Level::WORDS).unwrap_or_default();
             let severity = self.word("severity output", &socket.severity, &SeverityOutput::WORDS);
             let bind = std::slice::from_ref(&socket.bind);
+            self.plain_only(bind, OWNER);
             let binds = self.binds(bind, OWNER, BacklogRule::default(), listening);
             commands.sockets.extend(binds.into_iter().map(|bind| CommandSocket {
                 bind,

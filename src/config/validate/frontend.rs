@@ -149,6 +149,7 @@ impl Context<'_> {
             self.report
                 .alert(path.span, format!("the path '{}' does not start with '/'", path.value));
         }
+        self.plain_only(&raw.binds, &what);
         Stats {
             binds: self.binds(&raw.binds, &what, rule, listening),
             metrics_path: path.map_or_else(|| METRICS_PATH.to_owned(), |path| path.value.clone()),
@@ -204,6 +205,7 @@ impl Context<'_> {
             },
             id: self.positive(&format!("id of a bind of {owner}"), &raw.socket.id),
             socket: self.bind_socket(&raw.socket),
+            tls: self.bind_tls(raw, owner),
         }
     }
 

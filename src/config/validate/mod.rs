@@ -14,6 +14,7 @@ mod global;
 mod number;
 mod socket;
 mod source;
+mod tls;
 mod tuning;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 pub(super) use self::source::source_text;
+pub(super) use self::tls::VERIFY;
 use super::model::{Config, ListenAddr};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;

@@ -136,8 +136,8 @@ impl Listener {
     /// The next connection.
     pub(in crate::control) async fn accept_stream(&self) -> io::Result<stream::Stream> {
         match self {
-            Self::Tcp(listener) => Ok(stream::Stream::Tcp(listener.accept().await?.0)),
-            Self::Unix(listener) => Ok(stream::Stream::Unix(listener.accept().await?.0)),
+            Self::Tcp(listener) => Ok(stream::Stream::tcp(listener.accept().await?.0)),
+            Self::Unix(listener) => Ok(stream::Stream::unix(listener.accept().await?.0)),
         }
     }
 }

@@ -159,8 +159,12 @@ impl Direction {
             if self.source_ended && !self.is_stuck() {
                 match ending {
                     Ending::Held if self.bytes == 0 => return moved,
-                    Ending::Held | Ending::PassedOn => to.shutdown_write(),
-                    Ending::ByClosing => {}
+                    Ending::ByClosing if to.is_plain() => {}
+                    Ending::Held | Ending::PassedOn | Ending::ByClosing => {
+                        if to.poll_shutdown_write(cx).is_pending() {
+                            return moved;
+                        }
+                    }
                 }
                 self.pump = None;
                 self.fin_sent = true;
@@ -217,7 +221,7 @@ impl Direction {
         self.bytes += read as u64;
         let bytes = &buffer[..read];
         seen(bytes);
-        self.note_size(read == buffer.len());
+        self.note_size(read == buffer.len() && from.is_plain() && to.is_plain());
         match to.poll_write(cx, bytes) {
             Poll::Ready(Ok(written)) if written == read => {}
             Poll::Ready(Ok(written)) => {

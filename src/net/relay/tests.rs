@@ -34,7 +34,7 @@ async fn pair() -> (Stream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
     let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
-    (Stream::Tcp(ours.expect("connected")), theirs.expect("accepted").0)
+    (Stream::tcp(ours.expect("connected")), theirs.expect("accepted").0)
 }
 
 /// A relay between a client and a server that the test plays.

@@ -331,6 +331,11 @@ impl Health {
         self.flips
     }
 
+    /// Forgets failures and flips (`clear counters all`).
+    pub fn clear_counters(&mut self) {
+        (self.failed_checks, self.flips) = (0, 0);
+    }
+
     /// HAProxy's status column: `UP 1/3`, `DOWN`, `NOLB`, `DRAIN 2/3`, `MAINT`, `no check`.
     #[must_use]
     pub fn status(&self) -> String {

@@ -9,6 +9,7 @@ pub mod pgsql_startup;
 pub mod proxy;
 pub mod proxy_v1;
 pub mod proxy_v2;
+pub mod x509;
 
 /// What a decoder makes of the bytes that arrived so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,6 +22,7 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod syslog;
+pub(crate) mod tls;
 
 use std::future::Future;
 use std::sync::LazyLock;

@@ -199,6 +199,7 @@ fn bind() -> impl Strategy<Value = Bind> {
                 .unwrap_or_default(),
             id: None,
             socket,
+            tls: None,
         },
     )
 }
@@ -414,6 +415,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 send_proxy: rare.3,
                 tcp_ut: rare.4,
                 socket,
+                tls: None,
             }
         },
     )

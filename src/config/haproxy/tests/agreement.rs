@@ -10,7 +10,7 @@ use super::*;
 const BEFORE: &str = "defaults\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n";
 
 /// Sections and whether they are accepted.
-const FILES: [(&str, bool); 77] = [
+const FILES: [(&str, bool); 76] = [
     ("listen l\n bind :1\n server a 1.1.1.1:1 check inter 1s rise 1 fall 2 backup weight 5", true),
     ("listen l\n bind :1\n server a 1.1.1.1:1 foo", false),
     ("listen l\n bind :1 foo", false),
@@ -38,7 +38,6 @@ const FILES: [(&str, bool); 77] = [
         "global\n tune.sndbuf.client 65536\n tune.rcvbuf.server 65536\n tune.sndbuf.server 65536",
         true,
     ),
-    ("global\n maxconnrate x", false),
     ("listen l\n foo", false),
     ("frontend f\n bind :1\n server a 1.1.1.1:1", false),
     ("frontend f\n bind :1\n default-server inter 5", false),

@@ -42,6 +42,7 @@ pub(super) fn check() -> impl Strategy<Value = Check> {
                     addr,
                     port,
                     send_proxy: header,
+                    tls: None,
                 }
             },
         )

@@ -1,0 +1,217 @@
+//! TLS of a listening socket or of a server: what was written, and what became of it.
+//!
+//! Certificates and keys are read when a configuration is loaded, so that what is wrong with them is
+//! a mistake of the configuration, and a reload with other files changes what listens. Two settings
+//! are equal where their words and the contents of their files are.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::server::ClientHello;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, ServerConfig};
+use rustls_pki_types::ServerName;
+
+use crate::pure::tls::names::NamePattern;
+
+/// What was written, with complete paths; the export writes it again. Empty where nothing was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsWords {
+    /// Certificates: files or directories.
+    pub crt: Vec<String>,
+    /// Lists of certificates.
+    pub crt_list: Vec<String>,
+    /// Where relative paths in those lists begin.
+    pub crt_base: Option<String>,
+    /// Authorities the other side's certificate is verified with.
+    pub ca_file: Option<String>,
+    /// Revoked certificates.
+    pub crl_file: Option<String>,
+    /// Whether the other side's certificate is asked for and verified.
+    pub verify: Verify,
+    /// Protocols offered, separated by commas.
+    pub alpn: Option<String>,
+    /// Suites of TLS 1.2.
+    pub ciphers: Option<String>,
+    /// Suites of TLS 1.3.
+    pub ciphersuites: Option<String>,
+    /// Groups of the key exchange.
+    pub curves: Option<String>,
+    /// Oldest and newest version.
+    pub versions: Versions,
+    /// A client that asks for a name without a certificate is refused.
+    pub strict_sni: bool,
+    /// The client's order of suites counts.
+    pub prefer_client_ciphers: bool,
+    /// Sessions may be resumed.
+    pub resume: bool,
+    /// Names of trusted authorities are shown to clients.
+    pub ca_names: bool,
+    /// The name that is asked for, an expression.
+    pub sni: Option<String>,
+    /// The name that the server's certificate must have.
+    pub verify_host: Option<String>,
+}
+
+/// What is asked of the other side's certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// Nothing.
+    #[default]
+    None,
+    /// Where one is shown it must be good; clients only.
+    Optional,
+    /// One must be shown and be good.
+    Required,
+}
+
+/// Which versions are spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Versions {
+    /// 1.2 and 1.3.
+    #[default]
+    Both,
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
+/// TLS of a listening socket.
+#[derive(Clone)]
+pub struct BindTls {
+    /// What was written.
+    pub words: TlsWords,
+    /// A hash of everything that was read.
+    pub fingerprint: u64,
+    /// Certificates with what goes with each, in order; the first is the default.
+    pub contexts: Arc<[Context]>,
+}
+
+/// One certificate and how it is served.
+#[derive(Clone)]
+pub struct Context {
+    /// File it came from.
+    pub file: Arc<str>,
+    /// Contexts of one file, or of files for one name, have the same number.
+    pub bundle: usize,
+    /// Names that lead to it.
+    pub names: Vec<NamePattern>,
+    /// The certificate and its key.
+    pub key: Arc<CertifiedKey>,
+    /// For clients that offer a protocol we have, or none.
+    pub config: Arc<ServerConfig>,
+    /// For clients that offer other protocols only: nothing is agreed on then.
+    pub without_alpn: Arc<ServerConfig>,
+}
+
+impl BindTls {
+    /// How to go on with a client that says hello: `None` where `strict-sni` refuses the name.
+    ///
+    /// A name that is written out goes before a wildcard, and the key that fits the client's
+    /// signature schemes before one that does not, as in HAProxy.
+    #[must_use]
+    pub fn select(&self, hello: &ClientHello<'_>) -> Option<&Arc<ServerConfig>> {
+        let context = self.context(hello)?;
+        let ours = &context.config.alpn_protocols;
+        let agreed = match hello.alpn() {
+            Some(mut theirs) => ours.is_empty() || theirs.any(|one| ours.iter().any(|o| o == one)),
+            None => true,
+        };
+        Some(if agreed { &context.config } else { &context.without_alpn })
+    }
+
+    fn context(&self, hello: &ClientHello<'_>) -> Option<&Context> {
+        let named = hello.server_name().and_then(|name| {
+            let name = name.to_ascii_lowercase();
+            let exact = self.named(hello, &name, NamePattern::is_exactly);
+            exact.or_else(|| self.named(hello, &name, NamePattern::is_wildcard_of))
+        });
+        if named.is_some() || self.words.strict_sni {
+            return named;
+        }
+        // A pair of keys for one name stands in several files.
+        let default = self.contexts.first()?;
+        let same = self.contexts.iter().take_while(|context| context.bundle == default.bundle);
+        fitting(hello, same)
+    }
+
+    fn named(
+        &self,
+        hello: &ClientHello<'_>,
+        name: &str,
+        is: fn(&NamePattern, &str) -> bool,
+    ) -> Option<&Context> {
+        let found = self.contexts.iter().filter(|context| {
+            let names = || context.names.iter();
+            names().any(|pattern| !pattern.negated && is(pattern, name))
+                && !names().any(|pattern| {
+                    let matches = pattern.is_exactly(name) || pattern.is_wildcard_of(name);
+                    pattern.negated && matches
+                })
+        });
+        fitting(hello, found)
+    }
+}
+
+/// The first whose key fits the client's signature schemes, or the first.
+fn fitting<'c>(
+    hello: &ClientHello<'_>,
+    contexts: impl Iterator<Item = &'c Context> + Clone,
+) -> Option<&'c Context> {
+    let signs =
+        |context: &&Context| context.key.key.choose_scheme(hello.signature_schemes()).is_some();
+    contexts.clone().find(signs).or_else(|| contexts.clone().next())
+}
+
+impl PartialEq for BindTls {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words && self.fingerprint == other.fingerprint
+    }
+}
+
+impl Eq for BindTls {}
+
+impl fmt::Debug for BindTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BindTls").field("words", &self.words).finish_non_exhaustive()
+    }
+}
+
+/// TLS to a server.
+#[derive(Clone)]
+pub struct ServerTls {
+    /// What was written.
+    pub words: TlsWords,
+    /// A hash of everything that was read.
+    pub fingerprint: u64,
+    /// The handshake.
+    pub config: Arc<ClientConfig>,
+    /// The name asked for.
+    pub sni: Sni,
+}
+
+/// Where the name asked for comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sni {
+    /// None is sent.
+    Absent,
+    /// Always this one.
+    Fixed(ServerName<'static>),
+    /// The one that the client asked for, where it did (`ssl_fc_sni`).
+    Client,
+}
+
+impl PartialEq for ServerTls {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words && self.fingerprint == other.fingerprint
+    }
+}
+
+impl Eq for ServerTls {}
+
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerTls").field("words", &self.words).finish_non_exhaustive()
+    }
+}

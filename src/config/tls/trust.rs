@@ -1,0 +1,299 @@
+//! Whom to believe: verification of servers' and clients' certificates.
+//!
+//! Chains, dates, purposes and revocation are webpki's. Four things are HAProxy's (OpenSSL's) way
+//! where webpki's differs, because files in use rely on them:
+//! - an authority that has expired vouches for nobody;
+//! - a certificate that is itself in the file of authorities is trusted, whatever it is;
+//! - the name is compared only where one is asked for: `sni`'s, else `verifyhost`'s;
+//! - a common name counts as a name.
+
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme,
+};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+
+use crate::pure::tls::names::NamePattern;
+use crate::pure::wire::x509;
+
+/// Authorities and revocations.
+#[derive(Debug)]
+pub(in crate::config) struct Trust {
+    authorities: Vec<(CertificateDer<'static>, Validity)>,
+    revoked: Vec<CertificateRevocationListDer<'static>>,
+    provider: Arc<CryptoProvider>,
+    /// What is in force as long as no authority expires.
+    fresh: Verifiers,
+    first_expiry: i64,
+}
+
+#[derive(Clone, Debug)]
+struct Verifiers {
+    roots: Arc<RootCertStore>,
+    server: Arc<WebPkiServerVerifier>,
+    client: Arc<dyn ClientCertVerifier>,
+}
+
+/// Seconds since 1970 between which a certificate counts.
+type Validity = (i64, i64);
+
+fn validity(certificate: &CertificateDer<'_>) -> Validity {
+    let read = x509::decode(certificate);
+    let dates = read.map(|read| (read.not_before.unix_seconds(), read.not_after.unix_seconds()));
+    match dates {
+        Some((Some(from), Some(to))) => (from, to),
+        // Dates that cannot be read bound nothing; webpki refuses such leaves itself.
+        _ => (i64::MIN, i64::MAX),
+    }
+}
+
+fn verifiers<'a>(
+    authorities: impl Iterator<Item = &'a CertificateDer<'static>>,
+    revoked: &[CertificateRevocationListDer<'static>],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Verifiers, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(authorities.cloned());
+    if roots.is_empty() {
+        return Err("none of the authorities is a certificate that counts".to_owned());
+    }
+    let roots = Arc::new(roots);
+    let lists = || revoked.iter().cloned();
+    let failed = |error: VerifierBuilderError| {
+        format!("the list of revoked certificates cannot be used: {error}")
+    };
+    let server =
+        WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider))
+            .with_crls(lists())
+            .enforce_revocation_expiration()
+            .build()
+            .map_err(failed)?;
+    let client =
+        WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider))
+            .with_crls(lists())
+            .enforce_revocation_expiration()
+            .build()
+            .map_err(failed)?;
+    Ok(Verifiers { roots, server, client })
+}
+
+fn seconds(now: UnixTime) -> i64 {
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+impl Trust {
+    /// # Errors
+    /// None of the authorities can be used, or a list of revocations cannot be read.
+    pub(in crate::config) fn new(
+        authorities: Vec<CertificateDer<'static>>,
+        revoked: Vec<CertificateRevocationListDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Arc<Self>, String> {
+        let authorities: Vec<_> = authorities
+            .into_iter()
+            .map(|authority| {
+                let validity = validity(&authority);
+                (authority, validity)
+            })
+            .collect();
+        let every = authorities.iter().map(|(authority, _)| authority);
+        let fresh = verifiers(every, &revoked, &provider)?;
+        let first_expiry = authorities.iter().map(|(_, (_, to))| *to).min().unwrap_or(i64::MAX);
+        Ok(Arc::new(Self { authorities, revoked, provider, fresh, first_expiry }))
+    }
+
+    /// Those that count now. Once an authority has expired they are made anew for each handshake,
+    /// which costs little beside it, until the file is replaced.
+    fn verifiers(&self, now: UnixTime) -> Result<Verifiers, Error> {
+        let now = seconds(now);
+        if now <= self.first_expiry {
+            return Ok(self.fresh.clone());
+        }
+        let valid = self.authorities.iter().filter(|(_, (_, to))| now <= *to);
+        verifiers(valid.map(|(authority, _)| authority), &self.revoked, &self.provider)
+            .map_err(Error::General)
+    }
+
+    /// Whether the certificate itself is among the authorities, and in force.
+    fn is_pinned(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+        let now = seconds(now);
+        let mut authorities = self.authorities.iter();
+        authorities.any(|(known, (from, to))| known == certificate && (*from..=*to).contains(&now))
+    }
+
+    fn signature12(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn signature13(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Verifies servers; `trust` is `None` with `verify none`.
+#[derive(Debug)]
+pub(super) struct ServerTrust {
+    pub(super) trust: Option<Arc<Trust>>,
+    /// Verifies signatures where nobody is trusted in particular.
+    pub(super) provider: Arc<CryptoProvider>,
+    /// `verifyhost`: counts where no name was asked for.
+    pub(super) host: Option<String>,
+}
+
+impl ServerCertVerifier for ServerTrust {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(trust) = &self.trust else { return Ok(ServerCertVerified::assertion()) };
+        let verified = trust.verifiers(now)?.server.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        match verified {
+            Ok(_) => {}
+            // The chain was verified before the name, which is ours to compare.
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => {}
+            Err(_) if trust.is_pinned(end_entity, now) => {}
+            Err(error) => return Err(error),
+        }
+        let wanted = match server_name {
+            ServerName::DnsName(name) => Some(name.as_ref()),
+            _ => self.host.as_deref(),
+        };
+        if wanted.is_none_or(|wanted| is_for(end_entity, wanted)) {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::NotValidForName.into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, dss, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Whether the certificate is for this name.
+fn is_for(certificate: &CertificateDer<'_>, name: &str) -> bool {
+    let Some(read) = x509::decode(certificate) else { return false };
+    let name = name.to_ascii_lowercase();
+    let mut names = read.dns_names.iter().copied().chain(read.common_name());
+    names.any(|known| {
+        let pattern = NamePattern::new(known).filter(|pattern| !pattern.negated);
+        pattern.is_some_and(|p| p.is_exactly(&name) || p.is_wildcard_of(&name))
+    })
+}
+
+/// Verifies clients.
+#[derive(Debug)]
+pub(super) struct ClientTrust {
+    pub(super) trust: Arc<Trust>,
+    /// One must be shown.
+    pub(super) mandatory: bool,
+    /// Names of the authorities that clients are told; empty: none.
+    pub(super) hints: Vec<DistinguishedName>,
+}
+
+impl ClientTrust {
+    pub(super) fn new(trust: &Arc<Trust>, mandatory: bool, tell: bool) -> Self {
+        let hints = if tell { trust.fresh.roots.subjects() } else { Vec::new() };
+        Self { trust: Arc::clone(trust), mandatory, hints }
+    }
+}
+
+impl ClientCertVerifier for ClientTrust {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.hints
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.mandatory
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verifier = self.trust.verifiers(now)?.client;
+        match verifier.verify_client_cert(end_entity, intermediates, now) {
+            Err(_) if self.trust.is_pinned(end_entity, now) => Ok(ClientCertVerified::assertion()),
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.trust.signature12(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.trust.signature13(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.trust.schemes()
+    }
+}

@@ -1,0 +1,441 @@
+//! TLS of binds and servers: words, then files, then what a handshake needs.
+
+use std::sync::Arc;
+
+use haproxy_compat::diag::Report;
+use haproxy_compat::span::{Span, Spanned};
+use rustls_pki_types::ServerName;
+
+use super::context::Context;
+use super::frontend::is_on;
+use crate::config::model::{BindTls, ServerTls, Sni, TlsContext, TlsWords, Verify, Versions};
+use crate::config::raw::{self, Field};
+use crate::config::tls::{self, Identity, Line, Offer, Reader, Resumption, Trust};
+use crate::pure::tls::names::NamePattern;
+
+/// The words of `verify`.
+pub(in crate::config) const VERIFY: [(&str, Verify); 3] =
+    [("none", Verify::None), ("optional", Verify::Optional), ("required", Verify::Required)];
+
+/// Versions by their names, and which of the two spoken here each is at least.
+const VERSIONS: [(&str, u8); 5] =
+    [("SSLv3", 0), ("TLSv1.0", 10), ("TLSv1.1", 11), ("TLSv1.2", 12), ("TLSv1.3", 13)];
+
+/// Lines of all lists of one bind: each costs memory of its own.
+const LIST_LINES_MAX: usize = 100_000;
+
+/// A certificate as it was listed.
+struct Listed {
+    identity: Identity,
+    bundle: usize,
+    /// What its line says differently; the bind's where it says nothing.
+    own: Option<usize>,
+}
+
+/// Words with what was read for them.
+struct Terms {
+    words: TlsWords,
+    offer: Offer,
+    trust: Option<Arc<Trust>>,
+    resumption: Resumption,
+}
+
+impl Context<'_> {
+    /// TLS of a bind; `None` where it has none or was refused.
+    pub(super) fn bind_tls(&mut self, raw: &raw::Bind, owner: &str) -> Option<Box<BindTls>> {
+        let tls = &raw.tls;
+        let on = tls.on.as_ref().filter(|on| on.value)?;
+        let what = format!("a bind of {owner}");
+        let words = self.tls_words(&what, tls)?;
+        let mut reader = Reader::new(&mut *self.world);
+        let mut problems = Problems::default();
+        let base = terms(words.clone(), tls, &mut reader, &mut problems);
+        let mut own = Vec::new();
+        let mut listed = Vec::new();
+        for crt in &tls.crt {
+            add(crt, &[], None, &mut listed, &mut reader, &mut problems);
+        }
+        for list in &tls.crt_list {
+            let terms = (&words, &**tls, &mut own);
+            crt_list(list, terms, &mut listed, &mut reader, &mut problems);
+        }
+        let fingerprint = reader.fingerprint();
+        if listed.is_empty() && problems.0.is_empty() {
+            let message = format!("{what}: 'ssl' without a certificate");
+            problems.0.push((on.span, message, Some("name one with 'crt'")));
+        }
+        let contexts = base.and_then(|base| contexts(on.span, listed, &base, &own, &mut problems));
+        self.report_tls(problems);
+        let contexts = contexts?.into();
+        Some(Box::new(BindTls { words, fingerprint, contexts }))
+    }
+
+    /// TLS to a server, or of its check: `sni` and `alpn` come from the caller.
+    pub(super) fn server_tls(
+        &mut self,
+        raw: &raw::Tls,
+        span: Span,
+        what: &str,
+        check: bool,
+    ) -> Option<Box<ServerTls>> {
+        let mut raw = raw.clone();
+        if check {
+            raw.sni = raw.check_sni.take();
+            raw.alpn = raw.check_alpn.take();
+        }
+        let mut words = self.tls_words(what, &raw)?;
+        if raw.verify.is_none() {
+            words.verify = Verify::Required;
+        }
+        if words.verify == Verify::Optional {
+            let span = raw.verify.as_ref().map_or(span, |verify| verify.span);
+            self.report.alert(span, format!("{what}: 'verify' is 'none' or 'required'"));
+            return None;
+        }
+        let sni = self.sni(what, raw.sni.as_ref(), check)?;
+        let mut problems = Problems::default();
+        if words.verify == Verify::Required && words.ca_file.is_none() {
+            let message = format!("{what}: nobody says whose certificates to trust");
+            let help = "name the authorities with 'ca-file' ('@system-ca' for the system's), or \
+                        write 'verify none' where the network itself is trusted";
+            problems.0.push((span, message, Some(help)));
+        }
+        let mut reader = Reader::new(&mut *self.world);
+        let terms = terms(words.clone(), &raw, &mut reader, &mut problems);
+        let mut listed = Vec::new();
+        for crt in &raw.crt {
+            add(crt, &[], None, &mut listed, &mut reader, &mut problems);
+        }
+        let fingerprint = reader.fingerprint();
+        let config = terms.and_then(|Terms { words, offer, trust, .. }| {
+            let key = listed.pop().map(|listed| listed.identity.key);
+            let config = tls::client_config(&words, &offer, trust, key);
+            config.map_err(|error| problems.0.push((span, error, None))).ok()
+        });
+        self.report_tls(problems);
+        let config = Arc::new(config?);
+        Some(Box::new(ServerTls { words, fingerprint, config, sni }))
+    }
+
+    fn sni(&mut self, what: &str, written: Option<&Spanned<String>>, name: bool) -> Option<Sni> {
+        let Some(written) = written else { return Some(Sni::Absent) };
+        let text = written.value.as_str();
+        let fixed = text.strip_prefix("str(").and_then(|rest| rest.strip_suffix(')'));
+        let fixed = if name { Some(text) } else { fixed };
+        match (fixed, text) {
+            (Some(name), _) => {
+                let name = name.trim_matches(['"', '\'']);
+                match ServerName::try_from(name.to_owned()) {
+                    Ok(name) => return Some(Sni::Fixed(name)),
+                    Err(_) => {
+                        let message = format!("{what}: '{name}' is no host name for 'sni'");
+                        self.report.alert(written.span, message);
+                    }
+                }
+            }
+            (None, "ssl_fc_sni" | "req.ssl_sni" | "req_ssl_sni") => return Some(Sni::Client),
+            (None, _) => {
+                let message = format!("{what}: 'sni {text}' is not supported");
+                self.report.alert(written.span, message);
+                self.report.help("write str(NAME) or ssl_fc_sni");
+            }
+        }
+        None
+    }
+
+    fn tls_words(&mut self, what: &str, raw: &raw::Tls) -> Option<TlsWords> {
+        let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
+        let texts = |list: &[Spanned<String>]| list.iter().map(|one| one.value.clone()).collect();
+        let verify = self.word("verify", &raw.verify, &VERIFY);
+        let versions = self.versions(what, raw)?;
+        Some(TlsWords {
+            crt: texts(&raw.crt),
+            crt_list: texts(&raw.crt_list),
+            crt_base: text(&raw.crt_base),
+            ca_file: text(&raw.ca_file),
+            crl_file: text(&raw.crl_file),
+            verify: verify.unwrap_or_default(),
+            alpn: text(&raw.alpn),
+            ciphers: text(&raw.ciphers),
+            ciphersuites: text(&raw.ciphersuites),
+            curves: text(&raw.curves),
+            versions,
+            strict_sni: is_on(&raw.strict_sni),
+            prefer_client_ciphers: is_on(&raw.prefer_client_ciphers),
+            resume: raw.resume.as_ref().is_none_or(|resume| resume.value),
+            ca_names: raw.ca_names.as_ref().is_none_or(|names| names.value),
+            sni: text(&raw.sni),
+            verify_host: text(&raw.verify_host),
+        })
+    }
+
+    fn versions(&mut self, what: &str, raw: &raw::Tls) -> Option<Versions> {
+        let min = self.word("ssl-min-ver", &raw.min_ver, &VERSIONS);
+        let max = self.word("ssl-max-ver", &raw.max_ver, &VERSIONS);
+        if (raw.min_ver.is_some() && min.is_none()) || (raw.max_ver.is_some() && max.is_none()) {
+            return None;
+        }
+        let span = raw.max_ver.as_ref().or(raw.min_ver.as_ref()).map(|field| field.span);
+        match (min.unwrap_or(12).max(12), max.unwrap_or(13)) {
+            (12, 13) => Some(Versions::Both),
+            (12, 12) => Some(Versions::Tls12),
+            (13, 13) => Some(Versions::Tls13),
+            (min, max) => {
+                let message = if max < 12 {
+                    format!("{what}: versions of TLS before 1.2 are not spoken here")
+                } else {
+                    format!("{what}: no version is both at least 1.{} and at most 1.2", min - 10)
+                };
+                self.report.alert(span.unwrap_or_default(), message);
+                None
+            }
+        }
+    }
+
+    fn report_tls(&mut self, problems: Problems) {
+        // A server and its check, or many lines with one setting of the process, share a mistake.
+        let is_new = |report: &Report, span, message: &str| {
+            !report.iter().any(|said| said.span == Some(span) && said.message == message)
+        };
+        for (span, message, help) in problems.0 {
+            if is_new(self.report, span, &message) {
+                self.report.alert(span, message);
+                if let Some(help) = help {
+                    self.report.help(help);
+                }
+            }
+        }
+        for (span, message) in problems.1 {
+            if is_new(self.report, span, &message) {
+                self.report.warning(span, message);
+            }
+        }
+    }
+
+    /// Refuses TLS on sockets that do not speak it.
+    pub(super) fn plain_only(&mut self, binds: &[raw::Bind], owner: &str) {
+        for on in binds.iter().filter_map(|bind| bind.tls.on.as_ref().filter(|on| on.value)) {
+            self.report.alert(on.span, format!("{owner} does not speak TLS"));
+            self.report.help("put a frontend with 'ssl' in front of it");
+        }
+    }
+}
+
+/// Alerts with their helps, and warnings.
+#[derive(Default)]
+struct Problems(Vec<(Span, String, Option<&'static str>)>, Vec<(Span, String)>);
+
+impl Problems {
+    /// The value, or its refusal remembered.
+    fn keep<T>(&mut self, span: Span, found: Result<T, String>) -> Option<T> {
+        found.map_err(|message| self.0.push((span, message, None))).ok()
+    }
+}
+
+/// Reads what the words of a line refer to besides certificates.
+fn terms(
+    words: TlsWords,
+    raw: &raw::Tls,
+    reader: &mut Reader<'_>,
+    problems: &mut Problems,
+) -> Option<Terms> {
+    let on = raw.on.as_ref().or(raw.check.as_ref()).map(|on| on.span).unwrap_or_default();
+    let place = |field: &Field<String>| field.as_ref().map_or(on, |field| field.span);
+    let of = |key: &str| match key {
+        "ciphers" => place(&raw.ciphers),
+        "ciphersuites" => place(&raw.ciphersuites),
+        _ => place(&raw.curves),
+    };
+    let offer = match tls::offer(&words) {
+        Ok(offer) => offer,
+        Err((key, message)) => {
+            problems.0.push((of(key), message, None));
+            return None;
+        }
+    };
+    for key in ["ciphers", "ciphersuites", "curves"] {
+        let unknown = offer.unknown.iter().filter(|(of, _)| *of == key);
+        let unknown: Vec<&str> = unknown.map(|(_, word)| word.as_str()).collect();
+        if !unknown.is_empty() {
+            let message = format!("'{key}': left out, not known here: {}", unknown.join(" "));
+            problems.1.push((of(key), message));
+        }
+    }
+    let resumption = problems.keep(on, Resumption::new(&words))?;
+    if words.verify == Verify::None {
+        return Some(Terms { words, offer, trust: None, resumption });
+    }
+    let verify = place(&raw.verify);
+    let Some(ca_file) = &words.ca_file else {
+        let message = "'verify' without 'ca-file': nobody's certificates would be trusted";
+        if problems.0.is_empty() {
+            problems.0.push((verify, message.to_owned(), None));
+        }
+        return None;
+    };
+    let span = place(&raw.ca_file);
+    let authorities = problems.keep(span, tls::authorities(ca_file, reader))?;
+    let revoked = match &words.crl_file {
+        Some(path) => problems.keep(place(&raw.crl_file), tls::revocations(path, reader))?,
+        None => Vec::new(),
+    };
+    let trust = Trust::new(authorities, revoked, Arc::clone(&offer.provider));
+    let trust = Some(problems.keep(span, trust)?);
+    Some(Terms { words, offer, trust, resumption })
+}
+
+/// Adds the certificates under a path, with the names its line gives them.
+fn add(
+    crt: &Spanned<String>,
+    names: &[NamePattern],
+    own: Option<usize>,
+    listed: &mut Vec<Listed>,
+    reader: &mut Reader<'_>,
+    problems: &mut Problems,
+) {
+    let Some(found) = problems.keep(crt.span, tls::identities(&crt.value, reader)) else { return };
+    // The files of a bundle are one certificate with several keys; those of a directory are not.
+    let beside = |identity: &Identity| {
+        identity.file.strip_prefix(crt.value.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    };
+    let is_bundle = found.iter().all(beside);
+    let first = listed.last().map_or(0, |last: &Listed| last.bundle + 1);
+    for (at, mut identity) in found.into_iter().enumerate() {
+        if names.iter().any(|name| !name.negated) {
+            identity.names = names.to_vec();
+        } else {
+            identity.names.extend_from_slice(names);
+        }
+        let bundle = if is_bundle { first } else { first + at };
+        listed.push(Listed { identity, bundle, own });
+    }
+}
+
+/// Adds the certificates of a list.
+fn crt_list(
+    list: &Spanned<String>,
+    (words, raw, own): (&TlsWords, &raw::Tls, &mut Vec<Terms>),
+    listed: &mut Vec<Listed>,
+    reader: &mut Reader<'_>,
+    problems: &mut Problems,
+) {
+    let Some(text) = problems.keep(list.span, reader.file(&list.value)) else { return };
+    let lines = match tls::parse_list(&String::from_utf8_lossy(&text)) {
+        Ok(lines) if lines.len() <= LIST_LINES_MAX => lines,
+        Ok(_) => {
+            let message = format!("'{}': more than {LIST_LINES_MAX} lines", list.value);
+            return problems.0.push((list.span, message, None));
+        }
+        Err((number, why)) => {
+            let message = format!("'{}', line {number}: {why}", list.value);
+            return problems.0.push((list.span, message, None));
+        }
+    };
+    for Line { number, file, options, names } in lines {
+        let place = |message: String| format!("'{}', line {number}: {message}", list.value);
+        let index = match line_options(words, &options) {
+            Ok(None) => None,
+            Ok(Some(words)) => {
+                let found = own.iter().position(|terms| terms.words == words);
+                let Some(index) = found.or_else(|| {
+                    let terms = terms(words, raw, reader, problems)?;
+                    own.push(terms);
+                    Some(own.len() - 1)
+                }) else {
+                    continue;
+                };
+                Some(index)
+            }
+            Err(message) => {
+                problems.0.push((list.span, place(message), None));
+                continue;
+            }
+        };
+        let before = problems.0.len();
+        let path = match &words.crt_base {
+            Some(base) if !file.starts_with('/') => format!("{base}/{file}"),
+            _ => file,
+        };
+        let crt = Spanned::new(path, list.span);
+        add(&crt, &names, index, listed, reader, problems);
+        for (_, message, _) in &mut problems.0[before..] {
+            *message = place(std::mem::take(message));
+        }
+    }
+}
+
+/// What the options of a line of a list make of the bind's; `None` where there are none.
+fn line_options(base: &TlsWords, options: &[String]) -> Result<Option<TlsWords>, String> {
+    let mut words = base.clone();
+    let (mut min, mut max) = match base.versions {
+        Versions::Both => (12, 13),
+        Versions::Tls12 => (12, 12),
+        Versions::Tls13 => (13, 13),
+    };
+    let mut options_left = options.iter();
+    while let Some(option) = options_left.next() {
+        if option == "no-ca-names" {
+            words.ca_names = false;
+            continue;
+        }
+        let value = options_left.next().cloned().ok_or(format!("'{option}' needs a value"))?;
+        let version = || {
+            let known = VERSIONS.iter().find(|(name, _)| *name == value);
+            known.map(|(_, version)| *version).ok_or(format!("'{value}' is no version of TLS"))
+        };
+        match option.as_str() {
+            "alpn" => words.alpn = Some(value),
+            "ca-file" | "ca-verify-file" => words.ca_file = Some(value),
+            "crl-file" => words.crl_file = Some(value),
+            "ciphers" => words.ciphers = Some(value),
+            "ciphersuites" => words.ciphersuites = Some(value),
+            "curves" | "ecdhe" => words.curves = Some(value),
+            "verify" => {
+                let known = VERIFY.iter().find(|(word, _)| *word == value);
+                let known = known.ok_or(format!("'{value}' is no 'verify'"))?;
+                words.verify = known.1;
+            }
+            "ssl-min-ver" => min = version()?.max(12),
+            "ssl-max-ver" => max = version()?,
+            _ => return Err(format!("the option '{option}' is not supported")),
+        }
+    }
+    words.versions = match (min, max) {
+        (12, 13) => Versions::Both,
+        (12, 12) => Versions::Tls12,
+        (13, 13) => Versions::Tls13,
+        _ => return Err("no version of TLS is left".to_owned()),
+    };
+    Ok((words != *base).then_some(words))
+}
+
+/// What is done with each certificate.
+fn contexts(
+    span: Span,
+    listed: Vec<Listed>,
+    base: &Terms,
+    own: &[Terms],
+    problems: &mut Problems,
+) -> Option<Vec<TlsContext>> {
+    let mut contexts = Vec::with_capacity(listed.len());
+    for Listed { identity, bundle, own: index } in listed {
+        let Terms { words, offer, trust, resumption } = index.map_or(base, |index| &own[index]);
+        let config = tls::server_config(words, offer, trust.as_ref(), &identity.key, resumption);
+        let config = problems.keep(span, config)?;
+        let without_alpn = (!config.alpn_protocols.is_empty()).then(|| {
+            let mut config = config.clone();
+            config.alpn_protocols.clear();
+            Arc::new(config)
+        });
+        let config = Arc::new(config);
+        contexts.push(TlsContext {
+            file: identity.file,
+            bundle,
+            names: identity.names,
+            key: identity.key,
+            without_alpn: without_alpn.unwrap_or_else(|| Arc::clone(&config)),
+            config,
+        });
+    }
+    problems.0.is_empty().then_some(contexts)
+}

@@ -1,0 +1,5 @@
+//! What TLS is made of, in the words of those who configure it: cipher suites, versions, names.
+
+pub mod ciphers;
+pub mod names;
+pub mod refusal;

@@ -1,0 +1,78 @@
+//! TLS at either end of a session: the client's before anything else, the server's behind the PROXY
+//! header.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use rustls_pki_types::ServerName;
+
+use super::{Ended, Session};
+use crate::clock::{self, sleep_or_forever};
+use crate::config::model::{Bind, BindTls, ServerAddr, ServerTls, Sni};
+use crate::net::stream::Stream;
+use crate::net::tls::{self, HandshakeError};
+use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::pure::tls::refusal::Refusal;
+use crate::telemetry::record::Why;
+
+impl Session {
+    /// Shakes hands with the client, within what is left of `timeout client-hs`.
+    pub(super) async fn start_tls(&mut self, tls: &BindTls, bind: &Bind) -> Result<(), Ended> {
+        let spent = clock::now().saturating_duration_since(self.started);
+        let limit = self.route.settings.timeouts.client_hs;
+        let limit = limit.map(|limit| limit.saturating_sub(spent));
+        let early = std::mem::take(&mut self.early);
+        let shaken = tokio::select! {
+            biased;
+            shaken = tls::accept(&mut self.client, early, tls) => shaken.map_err(|error| {
+                tracing::debug!("Proxy {}: {error:?}", self.frontend.name);
+                error.refusal()
+            }),
+            () = sleep_or_forever(limit) => Err(Refusal::Timeout),
+        };
+        shaken.map_err(|why| {
+            self.note_refusal(Why::Tls(why), bind);
+            let cause = match why {
+                Refusal::Timeout => Cause::ClientTimeout,
+                _ => Cause::ClientAbort,
+            };
+            Termination::new(cause, Phase::Request)
+        })
+    }
+}
+
+/// The name to ask a server for: the address where none is, which is never sent.
+pub(super) fn server_name(
+    tls: &ServerTls,
+    address: &ServerAddr,
+    client: &Stream,
+) -> ServerName<'static> {
+    let asked = || client.tls().and_then(|facts| facts.sni.as_deref());
+    let name = match &tls.sni {
+        Sni::Absent => None,
+        Sni::Fixed(name) => Some(name.clone()),
+        Sni::Client => asked().and_then(|name| ServerName::try_from(name.to_owned()).ok()),
+    };
+    name.unwrap_or_else(|| {
+        let ip = match address {
+            ServerAddr::Tcp(address) => address.ip(),
+            ServerAddr::TcpClientPort { ip, .. } => *ip,
+            ServerAddr::Unix(_) | ServerAddr::Abstract(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        ServerName::from(ip)
+    })
+}
+
+/// Shakes hands with a server.
+///
+/// # Errors
+/// As one of the connection: a server that cannot be spoken to is tried again like one that refuses.
+pub(super) async fn connect(
+    stream: &mut Stream,
+    tls: &ServerTls,
+    name: ServerName<'static>,
+) -> std::io::Result<()> {
+    tls::connect(stream, tls, name).await.map_err(|error: HandshakeError| {
+        tracing::debug!("TLS to a server: {error:?}");
+        std::io::Error::new(std::io::ErrorKind::ConnectionAborted, error)
+    })
+}

@@ -1,0 +1,140 @@
+//! TLS to servers: a real haproxy ends it there, and the proxy under test begins it.
+
+use std::io::Read;
+
+use crate::harness::backend::Backend;
+use crate::harness::both;
+use crate::harness::client::{Client, End};
+use crate::harness::proxy::{Kind, Proxy, Scene};
+use crate::harness::tls::{Authority, Hello, TlsClient};
+
+both! {
+    a_server_is_verified,
+    names_are_asked_for_and_compared,
+    a_server_is_shown_a_certificate,
+    a_client_over_tls_reaches_a_server_over_tls,
+    the_proxy_header_comes_before_the_handshake,
+    the_end_of_one_direction_reaches_a_server,
+}
+
+/// A haproxy that ends TLS in front of a server that echoes.
+fn ending(words: &str) -> (Proxy, Backend) {
+    let server = Backend::echo();
+    let proxy = Scene::new(Kind::Haproxy)
+        .bind(&format!("ssl {words}"))
+        .backend(&format!("server s1 {}", server.addr))
+        .start();
+    (proxy, server)
+}
+
+/// The proxy under test in front of a server with these words.
+fn beginning(kind: Kind, server: &Proxy, words: &str) -> Proxy {
+    Scene::new(kind).backend(&format!("retries 0\nserver s1 {} {words}", server.addr)).start()
+}
+
+/// Whether a client gets its bytes back.
+fn is_served(proxy: &Proxy) -> bool {
+    let mut client = Client::connect(proxy.addr);
+    client.send("ping");
+    let mut back = [0; 4];
+    client.0.read_exact(&mut back).is_ok()
+}
+
+fn a_server_is_verified(kind: Kind) {
+    let (authority, stranger, ended) = (Authority::new(), Authority::new(), Authority::ended(2020));
+    let crt = authority.issue("db.pem", &["db.example"]);
+    let own = authority.issue("own.pem", &["own.example"]);
+    let of_ended = ended.issue("db.pem", &["db.example"]);
+    let rows = [
+        (&crt, format!("verify required ca-file {}", authority.ca()), true),
+        (&crt, format!("verify required ca-file {}", stranger.ca()), false),
+        (&crt, "verify none".to_owned(), true),
+        (&of_ended, format!("verify required ca-file {}", ended.ca()), false),
+        (&crt, format!("verify required ca-file {} ssl-min-ver TLSv1.3", authority.ca()), true),
+        (&own, format!("ca-file {} ssl-max-ver TLSv1.2", authority.ca()), true),
+    ];
+    for (crt, words, expected) in rows {
+        let (server, _echo) = ending(&format!("crt {}", crt.display()));
+        let proxy = beginning(kind, &server, &format!("ssl {words}"));
+        assert_eq!(is_served(&proxy), expected, "{words}");
+        proxy.log.expect(&[if expected { " fe be/s1 " } else { " SC " }]);
+    }
+}
+
+fn names_are_asked_for_and_compared(kind: Kind) {
+    let authority = Authority::new();
+    let one = authority.issue("one.pem", &["one.example"]);
+    let two = authority.issue("two.pem", &["two.example"]);
+    let (server, _echo) = ending(&format!("crt {} crt {}", one.display(), two.display()));
+    let rows = [
+        ("", true),
+        ("sni str(two.example)", true),
+        ("sni str(three.example)", false),
+        ("verifyhost one.example", true),
+        ("verifyhost two.example", false),
+        ("sni str(two.example) verifyhost one.example", true),
+    ];
+    for (words, expected) in rows {
+        let words = format!("ssl verify required ca-file {} {words}", authority.ca());
+        let proxy = beginning(kind, &server, &words);
+        assert_eq!(is_served(&proxy), expected, "{words}");
+    }
+}
+
+fn a_server_is_shown_a_certificate(kind: Kind) {
+    let authority = Authority::new();
+    let crt = authority.issue("db.pem", &["db.example"]);
+    let words = format!("crt {} verify required ca-file {}", crt.display(), authority.ca());
+    let (server, _echo) = ending(&words);
+    let shown = authority.issue("client.pem", &["client"]);
+    let with = format!("ssl verify none crt {}", shown.display());
+    assert!(is_served(&beginning(kind, &server, &with)));
+    assert!(!is_served(&beginning(kind, &server, "ssl verify none")));
+}
+
+fn a_client_over_tls_reaches_a_server_over_tls(kind: Kind) {
+    let authority = Authority::new();
+    let one = authority.issue("one.pem", &["one.example"]);
+    let two = authority.issue("two.pem", &["two.example"]);
+    let (server, _echo) = ending(&format!("crt {} strict-sni", two.display()));
+    let proxy = Scene::new(kind)
+        .bind(&format!("ssl crt {}", one.display()))
+        .backend(&format!(
+            "retries 0\nserver s1 {} ssl verify required ca-file {} sni ssl_fc_sni",
+            server.addr,
+            authority.ca()
+        ))
+        .start();
+    let hello = |name| Hello { name, ..Hello::default() };
+    assert!(TlsClient::is_let_in(proxy.addr, &hello("two.example")));
+    assert!(!TlsClient::is_let_in(proxy.addr, &hello("one.example")));
+    proxy.log.expect(&["] fe~ be/s1 ", " SC "]);
+}
+
+fn the_proxy_header_comes_before_the_handshake(kind: Kind) {
+    let authority = Authority::new();
+    let crt = authority.issue("db.pem", &["db.example"]);
+    let (server, _echo) = ending(&format!("crt {} accept-proxy", crt.display()));
+    let proxy = beginning(kind, &server, "ssl verify none send-proxy-v2");
+    let mut client = Client::connect(proxy.addr);
+    let from = client.0.local_addr().unwrap();
+    client.ping("behind the header");
+    client.half_close();
+    assert_eq!(client.drain(), (Vec::new(), End::Fin));
+    server.log.expect(&[&format!("{from} ["), "] fe~ be/s1 "]);
+}
+
+fn the_end_of_one_direction_reaches_a_server(kind: Kind) {
+    let authority = Authority::new();
+    let crt = authority.issue("db.pem", &["db.example"]);
+    let (server, _echo) = ending(&format!("crt {}", crt.display()));
+    let proxy = beginning(kind, &server, "ssl verify none");
+    let mut client = Client::connect(proxy.addr);
+    let bytes = vec![b'x'; 300_000];
+    client.send(&bytes);
+    client.half_close();
+    let (back, end) = client.drain();
+    assert!(back == bytes, "{} bytes of {}", back.len(), bytes.len());
+    assert_eq!(end, End::Fin);
+    proxy.log.expect(&[" 300000 -- "]);
+}
