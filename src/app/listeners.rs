@@ -9,11 +9,13 @@
 mod pause;
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use socket2::Socket;
 use tokio_util::sync::CancellationToken;
 
+use super::supply::{Supply, label};
 use super::workers::Workers;
 use crate::clock;
 use crate::config::diff::{BindRef, KeptBind, Owner, Plan};
@@ -47,7 +49,7 @@ struct Listening {
     listener: Option<Arc<state::Listener>>,
     /// Ends the loops that accept.
     stop: CancellationToken,
-    /// A command paused it: nothing accepts.
+    /// A command or a signal paused it: nothing accepts.
     paused: bool,
 }
 
@@ -78,6 +80,13 @@ pub(super) struct Listeners {
     listening: Vec<Listening>,
 }
 
+impl Opened {
+    /// The name of its place, and its sockets, to be handed to a worker.
+    pub(super) fn hand_over(self) -> (String, Vec<OwnedFd>) {
+        (label(&self.place), self.sockets.into_iter().map(OwnedFd::from).collect())
+    }
+}
+
 /// Opens the sockets that `plan` adds.
 ///
 /// # Errors
@@ -86,12 +95,13 @@ pub(super) fn open(
     config: &Config,
     plan: &Plan,
     workers: usize,
+    supply: &mut Supply,
 ) -> Result<Vec<Opened>, Vec<ListenError>> {
     let (mut opened, mut errors) = (Vec::new(), Vec::new());
     for place in &plan.binds_added {
         let Some((bind, inherited)) = bind(config, place) else { continue };
         let count = if matches!(place.owner, Owner::Frontend(_)) { workers } else { 1 };
-        match listen::open(bind, &inherited, count) {
+        match supply.take(place, bind, &inherited, count) {
             Ok(sockets) => match duplicates(&sockets) {
                 Ok(duplicates) => {
                     opened.push(Opened { place: place.clone(), sockets, duplicates });
@@ -300,13 +310,15 @@ impl Listening {
         let bind = self.settings.bind.clone();
         let listener = self.listener();
         self.listener = Some(Arc::clone(&listener));
-        for (index, (socket, worker)) in duplicates.into_iter().zip(workers.handles()).enumerate() {
+        for (index, (socket, worker)) in
+            duplicates.into_iter().zip(workers.handles().cycle()).enumerate()
+        {
             let door = Arc::new(Door {
                 context: Arc::clone(context),
                 frontend: Arc::clone(frontend),
                 bind: bind.clone(),
                 listener: Arc::clone(&listener),
-                table: Arc::clone(context.process.sessions.table(index)),
+                table: Arc::clone(context.process.sessions.table(index % workers.count())),
             });
             let stop = self.stop.clone();
             worker.spawn(async move {

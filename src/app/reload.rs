@@ -5,8 +5,12 @@
 //! listener is never closed, its sessions go on, its health is kept. The start is a reload from
 //! nothing.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use super::master::order::{Answer, Order};
+use super::supply::{Own, Supply};
+use super::world::Replay;
 use super::{Control, limits, listeners, objects};
 use crate::clock;
 use crate::config::diff::{Plan, diff};
@@ -31,7 +35,7 @@ pub(super) async fn reload(control: &mut Control) {
         tracing::error!("Reload refused: the configuration has errors; nothing was changed.");
         return;
     };
-    match apply(control, config) {
+    match apply(control, config, &mut Supply::Own(Own::default())) {
         Ok(plan) => tracing::warn!("Reloaded {}: {}.", control.sources.display(), summary(&plan)),
         Err(errors) => {
             for error in errors {
@@ -42,7 +46,18 @@ pub(super) async fn reload(control: &mut Control) {
     }
 }
 
-fn apply(control: &mut Control, config: Config) -> Result<Plan, Vec<String>> {
+/// Follows an order of the master.
+pub(super) fn follow(control: &mut Control, order: Order, sockets: Vec<OwnedFd>) -> Answer {
+    let Order { texts, recording, places } = order;
+    let loaded = control.sources.load_texts(texts, &mut Replay(recording));
+    let Some(config) = loaded.config else {
+        return Err(vec!["the worker does not understand what the master does".to_owned()]);
+    };
+    let plan = apply(control, config, &mut Supply::given(places, sockets))?;
+    Ok(summary(&plan))
+}
+
+fn apply(control: &mut Control, config: Config, supply: &mut Supply) -> Result<Plan, Vec<String>> {
     if !config.has_listener() {
         return Err(vec!["No enabled listener found (check for 'bind' directives).".to_owned()]);
     }
@@ -50,7 +65,7 @@ fn apply(control: &mut Control, config: Config) -> Result<Plan, Vec<String>> {
     let running = without_shut_down(&process.objects());
     let plan = diff(&running, &config);
     super::open_namespaces(&config)?;
-    let opened = listeners::open(&config, &plan, control.workers.count())
+    let opened = listeners::open(&config, &plan, control.workers.count(), supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     for key in &plan.needs_restart {
         tracing::warn!("'{key}' has changed: it takes effect at the next start.");

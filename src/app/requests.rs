@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::Control;
 use super::listeners::Scene;
 use crate::state::frontend::Phase;
-use crate::state::request::{Request, Wish};
+use crate::state::request::{Request, SocketWish, Wish};
 
 impl Control {
     /// Fulfils a request and answers it.
@@ -26,6 +26,20 @@ impl Control {
         };
         // Whoever asked may be gone: it is done all the same.
         let _ = request.answer.send(result);
+    }
+
+    /// Pauses or resumes all frontends, for a successor that wants their addresses.
+    pub(super) fn rest(&mut self, wish: SocketWish) {
+        let objects = self.context.process.objects();
+        let done = if wish == SocketWish::Pause { "Paused" } else { "Resumed" };
+        for frontend in &objects.frontends {
+            let scene =
+                Scene { context: &self.context, workers: &self.workers, shared: &self.commands };
+            // What could not was logged.
+            if self.listeners.fulfil(frontend, wish, &scene).is_ok() {
+                tracing::warn!("{done} frontend {}.", frontend.name);
+            }
+        }
     }
 
     /// A reload opened the sockets of all frontends of the file.

@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod agent;
 mod api;
 mod api_effects;
 mod api_set;
@@ -29,6 +30,7 @@ mod log_options;
 mod metrics;
 mod mysql;
 mod native;
+mod observe;
 mod pgsql;
 mod protocol_checks;
 mod proxy_protocol;

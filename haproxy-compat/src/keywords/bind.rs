@@ -109,10 +109,6 @@ pub static BIND: Table = Table {
             Refused("keys of tickets are made here and changed every six hours, not read"),
             &[("tls-ticket-keys", 1)],
         ),
-        (
-            Refused("the address would not be the one that clients reach"),
-            &[("namespace", 1), ("transparent", 0)],
-        ),
         (Refused("the header would be taken for data"), &[("accept-netscaler-cip", 1)]),
         (Refused("connections without the signature would be accepted"), &[("tcp-md5sig", 1)]),
     ],

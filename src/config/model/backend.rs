@@ -5,7 +5,10 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Balance, Check, Keepalive, LogTarget, Redispatch, ServerSocket, ServerTls, Source};
+use super::{
+    AgentCheck, Balance, Check, Keepalive, LogTarget, Observe, Redispatch, ServerSocket, ServerTls,
+    Source,
+};
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 
@@ -94,6 +97,10 @@ pub struct Server {
     pub maxconn: Option<NonZeroU32>,
     /// Its health check.
     pub check: Option<Check>,
+    /// Its agent.
+    pub agent: Option<AgentCheck>,
+    /// Sessions that cannot connect count against it; only with a check.
+    pub observe: Option<Observe>,
     /// What happens to its sessions when it goes down.
     pub on_marked_down: OnMarkedDown,
     /// What happens to sessions on backups when it comes up.

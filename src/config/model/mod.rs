@@ -9,11 +9,14 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod life;
 mod socket;
 mod tls;
 mod tuning;
 
 pub use crate::pure::balance::Algorithm as Balance;
+pub use crate::pure::health::InitState;
+pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::kind::{
     CheckKind, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,
@@ -23,10 +26,11 @@ pub use crate::pure::session::retry::Redispatch;
 pub use backend::{
     Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
 };
-pub use check::Check;
+pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use life::{Capability, Life};
 pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
     UnixPermissions, UseSrc,
