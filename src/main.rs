@@ -92,6 +92,7 @@ fn serve(options: &Options) -> ExitCode {
         return end(app::work(options));
     }
     let loaded = options.sources.load();
+    options.sources.keep(&loaded);
     loaded.print();
     let Some(config) = &loaded.config else {
         tracing::error!("config : Fatal errors found in configuration.");

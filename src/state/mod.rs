@@ -18,8 +18,10 @@ pub mod pace;
 pub mod process;
 pub mod publish;
 pub mod request;
+pub mod resolvers;
 pub mod server;
 pub mod sessions;
+pub mod upkeep;
 
 pub use backend::{Backend, Live};
 pub use desk::{Assigned, Lease, Ticket};
@@ -29,5 +31,6 @@ pub use listener::Listener;
 pub use occasion::Occasion;
 pub use pace::Pace;
 pub use process::{Objects, Process};
+pub use resolvers::Resolvers;
 pub use server::{Passes, Server};
 pub use sessions::{CutReason, Sessions};

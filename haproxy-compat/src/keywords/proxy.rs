@@ -37,6 +37,7 @@ pub static PROXY: Table = Table {
                 ("rate-limit", D_F),
                 ("retries", D_B),
                 ("server", B),
+                ("server-template", B),
                 ("source", D_B),
                 ("srvtcpka-cnt", D_B),
                 ("srvtcpka-idle", D_B),
@@ -126,10 +127,6 @@ pub static PROXY: Table = Table {
         ),
         (Refused("a single address belongs on a 'server' line"), &[("dispatch", D_B)]),
         (Refused("sessions would not be shaped"), &[("filter", F_B)]),
-        (
-            Refused("servers are listed one by one; write a 'server' line for each"),
-            &[("server-template", B)],
-        ),
         (Gone("write 'timeout client'"), &[("clitimeout", D_F)]),
         (Gone("write 'timeout connect'"), &[("contimeout", D_B)]),
         (Gone("write 'timeout server'"), &[("srvtimeout", D_B)]),

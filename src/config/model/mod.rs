@@ -10,6 +10,7 @@ mod commands;
 mod frontend;
 mod global;
 mod life;
+mod resolvers;
 mod socket;
 mod tls;
 mod tuning;
@@ -31,6 +32,7 @@ pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use life::{Capability, Life};
+pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
     UnixPermissions, UseSrc,
@@ -49,6 +51,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
+    /// `resolvers` sections, in file order.
+    pub resolvers: Vec<Resolvers>,
     /// Sockets that take commands.
     pub commands: Commands,
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use haproxy_compat::span::Spanned;
 
 use super::{
-    AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, ServerSide, ServerSocket, Tls,
+    AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Naming, ServerSide,
+    ServerSocket, Tls,
 };
 
 /// A `backend`, or the back half of a `listen` section.
@@ -137,6 +138,8 @@ pub struct Server {
     pub tcp_ut: Field<Duration>,
     /// Socket options.
     pub socket: ServerSocket,
+    /// How its name is followed.
+    pub naming: Naming,
     /// `ssl` and what goes with it.
     pub tls: Box<Tls>,
 }
@@ -165,6 +168,7 @@ impl Server {
             send_proxy: None,
             tcp_ut: None,
             socket: ServerSocket::default(),
+            naming: Naming::default(),
             tls: Box::default(),
         }
     }

@@ -11,6 +11,7 @@ mod commands;
 mod frontend;
 mod global;
 mod life;
+mod resolvers;
 mod socket;
 mod syntax;
 mod table;
@@ -90,6 +91,7 @@ impl Decoded {
                 }
             }
         }
+        self.config.resolvers.extend(decoder.resolvers(&mut root));
         self.proxies(&mut root, defaults, &mut decoder);
         decoder.finish(&root);
     }
