@@ -12,6 +12,7 @@
 //! through the bus, and what they are told goes through [`crate::state::publish`].
 
 mod background;
+pub mod ctl;
 mod identity;
 mod limits;
 mod listeners;

@@ -19,6 +19,7 @@ pub static OPTIONS: Table = Table {
                 ("clitcpka", FE),
                 ("dontlog-normal", FE),
                 ("dontlognull", FE),
+                ("external-check", BE),
                 ("httpchk", BE),
                 ("independent-streams", ANY),
                 ("ldap-check", BE),
@@ -82,7 +83,7 @@ pub static OPTIONS: Table = Table {
                 "servers would pass without it; write 'option tcp-check' with rules, or remove the line \
                  to check that a connection succeeds",
             ),
-            &[("external-check", BE), ("spop-check", BE)],
+            &[("spop-check", BE)],
         ),
         (Refused("sessions always go to a 'server'"), &[("http_proxy", ANY), ("transparent", BE)]),
         (
