@@ -232,6 +232,7 @@ fn nothing(config: &Config) -> Config {
         frontends: Vec::new(),
         backends: Vec::new(),
         stats: Vec::new(),
+        userlists: Vec::new(),
         resolvers: Vec::new(),
         commands: Commands::default(),
     }

@@ -22,6 +22,7 @@ mod settings;
 mod socket;
 mod stats;
 mod tls;
+mod userlist;
 mod tuning;
 mod words;
 
@@ -49,6 +50,7 @@ pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw:
         tls: tls::Defaults::default(),
         defaults: Vec::new(),
         disabled: Vec::new(),
+        http: Vec::new(),
         sections: 0,
     };
     for section in &file.sections {
@@ -74,6 +76,8 @@ struct Lowering<'a> {
     defaults: Vec<Defaults>,
     /// Back halves of sections that are `disabled`.
     disabled: Vec<raw::Backend>,
+    /// Sections in `mode http`.
+    http: Vec<stats::HttpSection>,
     /// Proxy sections so far.
     sections: u32,
 }
@@ -99,6 +103,9 @@ impl Lowering<'_> {
             }
             SectionKind::Resolvers => {
                 self.config.resolvers.extend(resolvers::lower(section, &mut self.cx));
+            }
+            SectionKind::Userlist => {
+                self.config.userlists.extend(userlist::lower(section, &mut self.cx));
             }
             _ => self.other(section),
         }
@@ -135,7 +142,8 @@ impl Lowering<'_> {
         if reader.settings.disabled {
             self.disabled.extend(build::disabled(section, number, name, reader, &mut self.cx));
         } else {
-            build::add(section, number, name, reader, &mut self.config, &mut self.cx);
+            let http = build::add(section, number, name, reader, &mut self.config, &mut self.cx);
+            self.http.extend(http);
         }
     }
 
@@ -240,6 +248,7 @@ impl Lowering<'_> {
 
     fn finish(mut self) -> raw::Config {
         self.add_disabled();
+        self.config.stats = stats::lower(std::mem::take(&mut self.http), &mut self.cx);
         let frontends = self.config.frontends.iter_mut().map(|f| &mut f.binds);
         let stats = self.config.stats.iter_mut().map(|s| &mut s.binds);
         for bind in frontends.chain(stats).flatten() {

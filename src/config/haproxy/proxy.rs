@@ -100,6 +100,9 @@ impl Reader {
             self.unknown(line, cx);
             return;
         };
+        if self.settings.is_http() && self.settings.page.takes(line) {
+            return;
+        }
         if self.ignores(effect, places) {
             self.standing(&keyword, line.span, places, cx);
             return;
@@ -112,7 +115,7 @@ impl Reader {
                 }
             }
             Effect::Http => {
-                self.settings.page.line(line);
+                self.settings.page.line(line, cx);
                 self.http.push((keyword.into_owned(), line.span));
             }
             _ => {}

@@ -10,6 +10,7 @@ mod commands;
 mod frontend;
 mod global;
 mod life;
+mod page;
 mod resolvers;
 mod socket;
 mod tls;
@@ -32,6 +33,7 @@ pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use life::{Capability, Life};
+pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
@@ -51,6 +53,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
+    /// `userlist` sections, in file order.
+    pub userlists: Vec<Userlist>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
     /// Sockets that take commands.

@@ -13,6 +13,7 @@ mod expect;
 mod frontend;
 mod global;
 mod life;
+mod page;
 mod number;
 mod resolvers;
 mod server_addr;
@@ -84,13 +85,14 @@ pub(super) fn validate(
             context.backend(raw, name, ProxyId(0), &[]);
         }
     }
+    let userlists = context.userlists(&raw.userlists);
     let mut names = HashMap::new();
     let mut stats = Vec::new();
     for raw in &raw.stats {
         let Some(name) = context.new_name("stats listener", &raw.name, &mut names) else {
             continue;
         };
-        stats.push(context.stats(raw, name, &global, &mut listening));
+        stats.push(context.stats(raw, name, &global, &userlists, &mut listening));
     }
     let commands = context.commands(&raw.global.commands, &mut listening);
     // Where sections or lines could not be read, much seems to be missing that is there.
@@ -100,7 +102,7 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
-    let config = Config { global, frontends, backends, stats, resolvers, commands };
+    let config = Config { global, frontends, backends, stats, userlists, resolvers, commands };
     (!report.is_refused()).then_some(config)
 }
 

@@ -58,7 +58,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
         }
     }
     let resolvers = names::sections(&backends);
-    let mut config = Config { global, frontends, backends, stats, resolvers, commands };
+    let mut config = Config { global, frontends, backends, stats, userlists: Vec::new(), resolvers, commands };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
     for frontend in &mut config.frontends {
@@ -235,7 +235,15 @@ fn bind() -> impl Strategy<Value = Bind> {
 
 fn stats(name: String) -> impl Strategy<Value = Stats> {
     (vec(bind().boxed(), 0..3), prop_oneof![Just("/metrics".to_owned()), "/[a-z]{0,4}"]).prop_map(
-        move |(binds, metrics_path)| Stats { name: Name::new(&name).unwrap(), binds, metrics_path },
+        move |(binds, metrics_path)| Stats {
+            name: Name::new(&name).unwrap(),
+            binds,
+            metrics_path: Some(metrics_path),
+            monitor_uri: None,
+            page: None,
+            acls: Vec::new(),
+            rules: Vec::new(),
+        },
     )
 }
 
