@@ -9,6 +9,7 @@
 //! [`Server::hint`], and hear of it through the live set.
 
 pub mod driver;
+mod ramp;
 mod report;
 pub mod target;
 mod upkeep;
@@ -41,6 +42,8 @@ pub struct Engine {
     bus: Bus,
     /// The running tasks, by the server they check.
     running: HashMap<*const Server, Running>,
+    /// The running tasks for slow starts, by the backend they serve.
+    ramps: HashMap<*const Backend, (Arc<Backend>, Owned<()>)>,
 }
 
 /// The running check of one server.
@@ -55,7 +58,7 @@ impl Engine {
     /// An engine that checks nothing yet.
     #[must_use]
     pub fn new(process: Arc<Process>, bus: Bus) -> Self {
-        Self { process, bus, running: HashMap::new() }
+        Self { process, bus, running: HashMap::new(), ramps: HashMap::new() }
     }
 
     /// Starts the checks of servers that have none running, and ends those of servers that are
@@ -70,6 +73,7 @@ impl Engine {
                 }
             }
         }
+        self.follow_ramps(objects);
         self.running.retain(|key, _| wanted.contains_key(key));
         for (key, (backend, server)) in wanted {
             self.running.entry(key).or_insert_with(|| {
@@ -81,9 +85,30 @@ impl Engine {
         }
     }
 
+    fn follow_ramps(&mut self, objects: &Objects) {
+        let with_ramp: HashMap<*const Backend, &Arc<Backend>> = objects
+            .backends
+            .iter()
+            .filter(|backend| {
+                backend.live().servers.iter().any(|s| s.settings().slowstart.is_some())
+            })
+            .map(|backend| (Arc::as_ptr(backend), backend))
+            .collect();
+        self.ramps.retain(|key, _| with_ramp.contains_key(key));
+        for (key, backend) in with_ramp {
+            self.ramps.entry(key).or_insert_with(|| {
+                let backend = Arc::clone(backend);
+                let what = format!("The slow start of {}", backend.name);
+                let ramped = Arc::clone(&backend);
+                (backend, keep_running(what, move || ramp::run(Arc::clone(&ramped))))
+            });
+        }
+    }
+
     /// Ends all checks.
     pub fn stop(&mut self) {
         self.running.clear();
+        self.ramps.clear();
     }
 }
 

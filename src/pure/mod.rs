@@ -6,6 +6,7 @@
 //! for what happened, `next_*` for what to do and when to ask again, nouns for queries.
 
 pub mod balance;
+pub mod hash;
 pub mod health;
 pub mod id;
 pub mod probe;

@@ -16,7 +16,7 @@ use super::follow::unless_cut;
 use super::tls::server_name;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
-use crate::config::model::{self, Balance, ProxyHeader, ServerAddr};
+use crate::config::model::{self, ProxyHeader, ServerAddr};
 use crate::net::connect::{Destination, Options, connect};
 use crate::net::relay::write_all;
 use crate::net::stream::Stream;
@@ -279,7 +279,7 @@ fn policy(backend: &Backend, settings: &model::Backend) -> Policy {
         redispatch: settings.redispatch,
         connect: settings.timeouts.connect,
         active: backend.live().active,
-        round_robin: matches!(settings.balance, Balance::RoundRobin | Balance::StaticRr),
+        round_robin: settings.balance.is_round_robin(),
     }
 }
 

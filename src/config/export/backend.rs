@@ -1,12 +1,13 @@
 //! Pure: backends and servers as TOML.
 
+use super::balance::balance_pairs;
 use super::text::{Pairs, duration, key, quote};
 use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
 use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
 use crate::config::model::{
-    Backend, Balance, Global, Redispatch, Server, ServerAddr, ServerTimeouts,
+    Backend, Global, HashKey, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
-use crate::config::validate::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS, automatic_ids};
+use crate::config::validate::{HASH_KEYS, MARKED_DOWN, MARKED_UP, PROXY_HEADERS, automatic_ids};
 use crate::pure::weight::Weight;
 
 pub(super) fn backend_pairs(
@@ -16,13 +17,7 @@ pub(super) fn backend_pairs(
     id: Option<u32>,
 ) {
     pairs.maybe("id", id);
-    pairs.add(
-        "balance",
-        match backend.balance {
-            Balance::Random { draws } => format!("\"random({draws})\""),
-            balance => word(&BALANCES, &balance).unwrap_or_default(),
-        },
-    );
+    balance_pairs(pairs, backend.balance);
     pairs.flag("allbackups", backend.allbackups);
     let shared = check::shared(&backend.servers);
     pairs.table("check", &shared);
@@ -73,6 +68,12 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     pairs.flag("backup", server.backup);
     pairs.flag("disabled", server.disabled);
     pairs.maybe("maxconn", server.maxconn);
+    pairs.maybe("minconn", server.minconn);
+    pairs.maybe("maxqueue", server.maxqueue);
+    pairs.maybe("slowstart", server.slowstart.map(duration));
+    if server.hash_key != HashKey::Id {
+        pairs.maybe("hash_key", word(&HASH_KEYS, &server.hash_key));
+    }
     match check::own(server, shared) {
         Some(own) => pairs.table("check", &own),
         None if shared.is_empty() => {}

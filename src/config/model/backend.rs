@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Balance, Check, Keepalive, LogTarget, Redispatch, ServerTls};
+use super::{Balance, Check, HashKey, Keepalive, LogTarget, Redispatch, ServerTls};
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 
@@ -34,7 +34,8 @@ pub struct Backend {
     pub nolinger: bool,
     /// Local address of server and check connections.
     pub source: Option<SocketAddr>,
-    /// `fullconn`, shown as the session limit of the backend.
+    /// `fullconn`, shown as the session limit of the backend: with as many sessions its servers take
+    /// all that their `maxconn` allows.
     pub fullconn: Option<NonZeroU32>,
     /// `option log-health-checks`: every change of a check's result is logged.
     pub log_health_checks: bool,
@@ -77,6 +78,15 @@ pub struct Server {
     pub disabled: bool,
     /// Concurrent sessions; more wait in the queue.
     pub maxconn: Option<NonZeroU32>,
+    /// Concurrent sessions while its backend is empty, below `maxconn`; the limit rises to that as
+    /// the backend fills up to `fullconn`.
+    pub minconn: Option<NonZeroU32>,
+    /// Sessions that may wait for this very server.
+    pub maxqueue: Option<NonZeroU32>,
+    /// Whole seconds until it gets all of its share after it came up.
+    pub slowstart: Option<Duration>,
+    /// What its place on the ring of consistent hashing depends on.
+    pub hash_key: HashKey,
     /// Its health check.
     pub check: Option<Check>,
     /// What happens to its sessions when it goes down.

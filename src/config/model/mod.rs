@@ -12,7 +12,9 @@ mod global;
 mod socket;
 mod tls;
 
-pub use crate::pure::balance::Algorithm as Balance;
+pub use crate::pure::balance::{
+    Affinity, Algorithm as Balance, Function, HashKey, HashType, Method,
+};
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::kind::{
     CheckKind, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,

@@ -5,6 +5,7 @@
 //! accounts are asked of a [`World`] that the caller passes in.
 
 mod backend;
+mod balance;
 mod check;
 mod commands;
 mod context;
@@ -22,7 +23,8 @@ use std::collections::{HashMap, HashSet};
 use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
 
-pub(super) use self::backend::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
+pub(super) use self::backend::{MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
+pub(super) use self::balance::{AFFINITIES, BALANCES, FUNCTIONS, HASH_KEYS};
 pub(super) use self::check::MYSQL_DIALECTS;
 #[cfg(test)]
 pub(super) use self::check::connect_bound;

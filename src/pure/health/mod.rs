@@ -21,6 +21,7 @@
 
 pub mod admin;
 mod checks;
+pub mod ramp;
 pub mod risefall;
 pub mod schedule;
 pub mod verdict;
@@ -129,6 +130,8 @@ pub struct Health {
     said: Said,
     standing: Standing,
     last_change: Instant,
+    /// When it last came to serve new sessions; `None` where it does not, or did from the start.
+    serves_since: Option<Instant>,
     /// Time spent down or in maintenance before `last_change`.
     downtime: Duration,
     failed_checks: u64,
@@ -147,6 +150,7 @@ impl Health {
             said: Said::default(),
             standing: if admin.is_maint() { Standing::Maint } else { Standing::Up },
             last_change: now,
+            serves_since: None,
             downtime: Duration::ZERO,
             failed_checks: 0,
             flips: 0,
@@ -309,6 +313,13 @@ impl Health {
         self.last_change
     }
 
+    /// When it came to serve: its slow start begins there. `None` where it does not serve, or has
+    /// from the start.
+    #[must_use]
+    pub fn serves_since(&self) -> Option<Instant> {
+        self.serves_since
+    }
+
     /// Time spent down or in maintenance, the running one included.
     #[must_use]
     pub fn downtime(&self, now: Instant) -> Duration {
@@ -376,6 +387,11 @@ impl Health {
         }
         self.downtime = self.downtime(now);
         self.last_change = now;
+        match (serves(from), serves(to)) {
+            (false, true) => self.serves_since = Some(now),
+            (_, false) => self.serves_since = None,
+            (true, true) => {}
+        }
         self.standing = to;
         self.flips += u64::from(from.is_running() && !to.is_running());
         Some(Transition { from, to })
@@ -395,6 +411,11 @@ impl Health {
             (false, true, false, false) => Standing::Up,
         }
     }
+}
+
+/// Whether a server takes new sessions but for an operator's drain, which leaves it warm.
+const fn serves(standing: Standing) -> bool {
+    matches!(standing, Standing::Up | Standing::Draining)
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl World {
                 Health::new(now, &Settings { check: None, disabled: false }, Duration::ZERO);
             Server::new(settings.servers[0].clone(), index, health)
         });
-        let live = publish::snapshot(settings, vec![server], 0);
+        let live = publish::snapshot(settings, vec![server], 0, now);
         let backend = Arc::new(Backend::new(settings.clone(), live, places, now));
         let route = Route {
             settings: config.frontends[0].clone(),
@@ -74,7 +74,7 @@ impl World {
 
     /// A slot of the only server.
     fn lease(&self) -> Lease {
-        match self.backend.assign(&Request { client: None, avoid: None }) {
+        match self.backend.assign(&Request::default()) {
             Assigned::Lease(lease) => lease,
             other => panic!("no slot but {other:?}"),
         }
