@@ -6,12 +6,16 @@
 //! a duplicate, while clients that connect in between wait in its backlog; duplicates are made
 //! before anything is ended, so that a process without descriptors goes on as it was.
 
+mod pause;
+
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use socket2::Socket;
 use tokio_util::sync::CancellationToken;
 
+use super::supply::{Supply, label};
 use super::workers::Workers;
 use crate::clock;
 use crate::config::diff::{BindRef, KeptBind, Owner, Plan};
@@ -44,6 +48,8 @@ struct Listening {
     gate: Arc<Gate>,
     /// Ends the loops that accept.
     stop: CancellationToken,
+    /// A command or a signal paused it: nothing accepts.
+    paused: bool,
 }
 
 /// What a loop that accepts goes by, besides its proxy.
@@ -71,6 +77,13 @@ pub(super) struct Listeners {
     listening: Vec<Listening>,
 }
 
+impl Opened {
+    /// The name of its place, and its sockets, to be handed to a worker.
+    pub(super) fn hand_over(self) -> (String, Vec<OwnedFd>) {
+        (label(&self.place), self.sockets.into_iter().map(OwnedFd::from).collect())
+    }
+}
+
 /// Opens the sockets that `plan` adds.
 ///
 /// # Errors
@@ -79,12 +92,13 @@ pub(super) fn open(
     config: &Config,
     plan: &Plan,
     workers: usize,
+    supply: &mut Supply,
 ) -> Result<Vec<Opened>, Vec<ListenError>> {
     let (mut opened, mut errors) = (Vec::new(), Vec::new());
     for place in &plan.binds_added {
         let Some((bind, keepalive)) = bind(config, place) else { continue };
         let count = if matches!(place.owner, Owner::Frontend(_)) { workers } else { 1 };
-        match listen::open(bind, keepalive, count) {
+        match supply.take(place, bind, keepalive, count) {
             Ok(sockets) => match duplicates(&sockets) {
                 Ok(duplicates) => {
                     opened.push(Opened { place: place.clone(), sockets, duplicates });
@@ -139,7 +153,7 @@ impl Listeners {
             let Some(settings) = settings(config, &place) else { continue };
             let gate = Arc::new(Gate::new(u32::MAX));
             let stop = CancellationToken::new();
-            let listening = Listening { place, settings, sockets, gate, stop };
+            let listening = Listening { place, settings, sockets, gate, stop, paused: false };
             listening.start(duplicates, scene);
             self.listening.push(listening);
         }
@@ -189,8 +203,23 @@ fn settings(config: &Config, place: &BindRef) -> Option<Settings> {
 }
 
 impl Listening {
-    /// Goes on under the settings of `config`.
+    /// Goes on under the settings of `config`; one that is paused stays so with its frontend.
     fn keep(&mut self, kept: &KeptBind, config: &Config, scene: &Scene<'_>) {
+        let was_paused = self.paused;
+        let same_owner = self.place.owner == kept.new.owner;
+        self.adopt(kept, config, scene);
+        if !was_paused {
+            return;
+        }
+        // Setting its options made it listen again.
+        let done = if same_owner { self.pause() } else { self.resume(scene) };
+        if let Err(error) = done {
+            let address = listen::display(&self.settings.bind.address);
+            tracing::error!("listener {address}: {error}");
+        }
+    }
+
+    fn adopt(&mut self, kept: &KeptBind, config: &Config, scene: &Scene<'_>) {
         let Some(settings) = settings(config, &kept.new) else { return };
         if kept.options_changed {
             self.set_options(config, &kept.new);
@@ -256,19 +285,23 @@ impl Listening {
         let bind = self.settings.bind.clone();
         self.gate.set_limit(bind.maxconn.map_or(u32::MAX, std::num::NonZeroU32::get));
         let number = u32::try_from(self.place.index + 1).unwrap_or(u32::MAX);
-        for (index, (socket, worker)) in duplicates.into_iter().zip(workers.handles()).enumerate() {
+        for (index, (socket, worker)) in
+            duplicates.into_iter().zip(workers.handles().cycle()).enumerate()
+        {
             let door = Arc::new(Door {
                 context: Arc::clone(context),
                 frontend: Arc::clone(frontend),
                 bind: bind.clone(),
                 number,
                 gate: Arc::clone(&self.gate),
-                table: Arc::clone(context.process.sessions.table(index)),
+                table: Arc::clone(context.process.sessions.table(index % workers.count())),
             });
             let stop = self.stop.clone();
             worker.spawn(async move {
                 let accepting = accept::run(socket, &door);
-                if let Some(Err(error)) = stop.run_until_cancelled(accepting).await {
+                let end = stop.run_until_cancelled(accepting).await;
+                // A socket that is paused is none to accept from: that is no fault.
+                if let Some(Err(error)) = end.filter(|_| !stop.is_cancelled()) {
                     tracing::error!("Proxy {}: listener failed: {error}", door.frontend.name);
                 }
             });

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::overrides;
 use crate::config::model::{self, Config};
 use crate::pure::balance::ServerIndex;
+use crate::pure::health::agent::AgentSettings;
 use crate::pure::health::schedule::{Intervals, start_interval, start_offset};
 use crate::pure::health::{CheckSettings, Health, Settings};
 use crate::state::backend::Places;
@@ -29,7 +30,7 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
             follow_backend(running, settings, &config.global, &mut offsets)
         })
         .collect();
-    let limit = process.gate.limit();
+    let limit = process.hard_maxconn();
     let frontends = config
         .frontends
         .iter()
@@ -104,8 +105,9 @@ fn new_server(
     global: &model::Global,
     offsets: &mut Offsets,
 ) -> Server {
-    let offset = offsets.next(settings);
-    let health = Health::new(offsets.now, &health_settings(settings, global), offset);
+    let (check_offset, agent_offset) = offsets.next(settings);
+    let health_settings = health_settings(settings, global, agent_offset);
+    let health = Health::new(offsets.now, &health_settings, check_offset);
     Server::new(settings.clone(), index, health)
 }
 
@@ -116,18 +118,24 @@ fn follow_server(
     global: &model::Global,
     offsets: &mut Offsets,
 ) {
-    let offset = offsets.next(wanted);
+    let (check_offset, agent_offset) = offsets.next(wanted);
     if **server.configured() == *wanted {
         return;
     }
     let in_force = overrides::carried(&server.configured(), &server.settings(), wanted);
     publish::server(server, wanted.clone(), in_force);
-    let (now, settings) = (offsets.now, health_settings(wanted, global));
-    publish::health(backend, server, now, |health| health.reconfigure(now, &settings, offset));
+    let (now, settings) = (offsets.now, health_settings(wanted, global, agent_offset));
+    publish::health(backend, server, now, |health| {
+        health.reconfigure(now, &settings, check_offset)
+    });
     server.wake_check();
 }
 
-fn health_settings(server: &model::Server, global: &model::Global) -> Settings {
+fn health_settings(
+    server: &model::Server,
+    global: &model::Global,
+    agent_offset: Duration,
+) -> Settings {
     let check = server.check.as_ref().map(|check| CheckSettings {
         intervals: Intervals {
             inter: check.inter,
@@ -137,8 +145,18 @@ fn health_settings(server: &model::Server, global: &model::Global) -> Settings {
         },
         rise: check.rise,
         fall: check.fall,
+        init: check.init_state,
     });
-    Settings { check, disabled: server.disabled }
+    let agent = server.agent.as_ref().map(|agent| AgentSettings {
+        intervals: Intervals {
+            inter: agent.inter,
+            fastinter: agent.inter,
+            downinter: agent.inter,
+            spread_percent: global.spread_checks_percent,
+        },
+        start_offset: agent_offset,
+    });
+    Settings { check, agent, disabled: server.disabled }
 }
 
 /// Spreads the first checks of all servers over an interval.
@@ -154,7 +172,7 @@ impl Offsets {
     fn new(config: &Config, now: Instant) -> Self {
         let inters = || {
             let servers = config.backends.iter().flat_map(|backend| &backend.servers);
-            servers.filter_map(|server| server.check.as_ref()).map(|check| check.inter)
+            servers.flat_map(inters_of).flatten()
         };
         Self {
             now,
@@ -165,12 +183,22 @@ impl Offsets {
         }
     }
 
-    fn next(&mut self, server: &model::Server) -> Duration {
-        let Some(check) = &server.check else { return Duration::ZERO };
-        let position = self.position;
-        self.position += 1;
-        start_offset(check.inter, self.shortest, self.most, position, self.count)
+    /// When the check of `server` starts, and its agent: one after the other, as in HAProxy.
+    fn next(&mut self, server: &model::Server) -> (Duration, Duration) {
+        let [check, agent] = inters_of(server).map(|inter| {
+            let Some(inter) = inter else { return Duration::ZERO };
+            let position = self.position;
+            self.position += 1;
+            start_offset(inter, self.shortest, self.most, position, self.count)
+        });
+        (check, agent)
     }
+}
+
+/// The intervals of a server's check and of its agent.
+fn inters_of(server: &model::Server) -> [Option<Duration>; 2] {
+    let check = server.check.as_ref().map(|check| check.inter);
+    [check, server.agent.as_ref().map(|agent| agent.inter)]
 }
 
 #[cfg(test)]

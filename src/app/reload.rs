@@ -5,13 +5,19 @@
 //! listener is never closed, its sessions go on, its health is kept. The start is a reload from
 //! nothing.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use super::master::order::{Answer, Order};
+use super::supply::{Own, Supply};
+use super::world::Replay;
 use super::{Control, limits, listeners, objects};
 use crate::clock;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::Config;
 use crate::net::relay::allow_pipes;
+use crate::state::frontend::Phase;
+use crate::state::process::Objects;
 
 /// Reads the sources again and applies them.
 ///
@@ -29,7 +35,7 @@ pub(super) async fn reload(control: &mut Control) {
         tracing::error!("Reload refused: the configuration has errors; nothing was changed.");
         return;
     };
-    match apply(control, config) {
+    match apply(control, config, &mut Supply::Own(Own::default())) {
         Ok(plan) => tracing::warn!("Reloaded {}: {}.", control.sources.display(), summary(&plan)),
         Err(errors) => {
             for error in errors {
@@ -40,14 +46,25 @@ pub(super) async fn reload(control: &mut Control) {
     }
 }
 
-fn apply(control: &mut Control, config: Config) -> Result<Plan, Vec<String>> {
+/// Follows an order of the master.
+pub(super) fn follow(control: &mut Control, order: Order, sockets: Vec<OwnedFd>) -> Answer {
+    let Order { texts, recording, places } = order;
+    let loaded = control.sources.load_texts(texts, &mut Replay(recording));
+    let Some(config) = loaded.config else {
+        return Err(vec!["the worker does not understand what the master does".to_owned()]);
+    };
+    let plan = apply(control, config, &mut Supply::given(places, sockets))?;
+    Ok(summary(&plan))
+}
+
+fn apply(control: &mut Control, config: Config, supply: &mut Supply) -> Result<Plan, Vec<String>> {
     if !config.has_listener() {
         return Err(vec!["No enabled listener found (check for 'bind' directives).".to_owned()]);
     }
     let process = Arc::clone(&control.context.process);
-    let running = Arc::clone(&process.objects().config);
+    let running = without_shut_down(&process.objects());
     let plan = diff(&running, &config);
-    let opened = listeners::open(&config, &plan, control.workers.count())
+    let opened = listeners::open(&config, &plan, control.workers.count(), supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     for key in &plan.needs_restart {
         tracing::warn!("'{key}' has changed: it takes effect at the next start.");
@@ -56,12 +73,23 @@ fn apply(control: &mut Control, config: Config) -> Result<Plan, Vec<String>> {
         let limits = limits::settle(&config, control.workers.count());
         limits.warn();
         allow_pipes(limits.pipes);
-        process.gate.set_limit(limits.maxconn);
+        process.set_maxconn(limits.maxconn);
     }
     let config = Arc::new(config);
     objects::apply(&process, Arc::clone(&config), clock::now());
     control.follow(&config, &plan, opened);
     Ok(plan)
+}
+
+/// The running configuration as far as its sockets are open: a reload opens again what a command
+/// shut down, as a new process would.
+fn without_shut_down(objects: &Objects) -> Config {
+    let mut config = Config::clone(&objects.config);
+    config.frontends.retain(|frontend| {
+        let running = objects.frontends.iter().find(|known| *known.name == *frontend.name.as_str());
+        running.is_none_or(|running| running.phase() != Phase::Stopped)
+    });
+    config
 }
 
 /// What a reload did, in one line.

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::model::{Check, ProxyHeader, Server, ServerAddr};
+use crate::config::model::{AgentCheck, Check, ProxyHeader, Server, ServerAddr};
 use crate::pure::wire::proxy::Endpoints;
 use crate::pure::wire::proxy_v1;
 use crate::pure::wire::proxy_v2::{self, Checksum};
@@ -68,6 +68,26 @@ impl Target {
     }
 }
 
+impl Target {
+    /// The agent of a server at `server`.
+    #[must_use]
+    pub fn of_agent(server: &ServerAddr, agent: &AgentCheck, source: Option<SocketAddr>) -> Self {
+        let port = agent.port.get();
+        let addr = match (agent.addr, server) {
+            (Some(ip), _) => TargetAddr::Tcp(SocketAddr::new(ip, port)),
+            (None, ServerAddr::Tcp(addr)) => TargetAddr::Tcp(SocketAddr::new(addr.ip(), port)),
+            (None, ServerAddr::TcpClientPort { ip, .. }) => {
+                TargetAddr::Tcp(SocketAddr::new(*ip, port))
+            }
+            (None, ServerAddr::Unix(path)) => TargetAddr::Unix(path.clone()),
+            (None, ServerAddr::Abstract(name)) => TargetAddr::Abstract(name.clone()),
+        };
+        let timing =
+            Timing { inter: agent.inter, connect: agent.timeout_connect, answer: agent.timeout };
+        Self { addr, source, send_proxy: false, proxy_header: header_v2, timing }
+    }
+}
+
 /// A check speaks for itself: version 1 with its own addresses, as HAProxy 2.6 does.
 fn header_v1(ends: Option<Ends>) -> Vec<u8> {
     let endpoints = ends.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst });
@@ -120,6 +140,7 @@ mod tests {
             downinter: second,
             rise: three,
             fall: three,
+            init_state: crate::config::model::InitState::None,
             timeout: None,
             timeout_connect: second,
             addr: addr.map(|addr| addr.parse().expect("an address of the test")),

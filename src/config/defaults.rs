@@ -47,6 +47,11 @@ pub const LOG_LEVEL: LogLevel = LogLevel::Debug;
 /// Level that more urgent messages are lowered to: none is (HAProxy).
 pub const LOG_MINLEVEL: LogLevel = LogLevel::Emerg;
 
+/// Time between questions to an agent (HAProxy).
+pub const AGENT_INTER: Duration = Duration::from_secs(2);
+/// Failed connections in a row that have a consequence with `observe` (HAProxy).
+pub const ERROR_LIMIT: u32 = 10;
+
 /// Method of `option httpchk` (HAProxy).
 pub const HTTP_CHECK_METHOD: &str = "OPTIONS";
 /// URI of `option httpchk` (HAProxy).

@@ -302,6 +302,9 @@ fn diff_global(old: &Global, new: &Global, plan: &mut Plan) {
         ("log_tag", old.log_tag != new.log_tag),
         ("log_send_hostname", old.log_send_hostname != new.log_send_hostname),
         ("hard_stop_after", old.hard_stop_after != new.hard_stop_after),
+        ("grace", old.life.grace != new.life.grace),
+        ("node", old.life.node != new.life.node),
+        ("description", old.life.description != new.life.description),
         ("spread_checks", old.spread_checks_percent != new.spread_checks_percent),
         ("max_spread_checks", old.max_spread_checks != new.max_spread_checks),
     ];
@@ -314,6 +317,11 @@ fn diff_global(old: &Global, new: &Global, plan: &mut Plan) {
         ("chroot", old.chroot != new.chroot),
         ("pidfile", old.pidfile != new.pidfile),
         ("daemon", old.daemon != new.daemon),
+        ("master_worker", old.life.master_worker != new.life.master_worker),
+        ("ulimit_n", old.life.ulimit_n != new.life.ulimit_n),
+        ("fd_hard_limit", old.life.fd_hard_limit != new.life.fd_hard_limit),
+        ("setcap", old.life.setcap != new.life.setcap),
+        ("localpeer", old.life.localpeer != new.life.localpeer),
         ("bufsize", old.bufsize != new.bufsize),
     ];
     let changed = |keys: &[(&'static str, bool)]| {

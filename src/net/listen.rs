@@ -30,6 +30,14 @@ impl ListenError {
     }
 }
 
+impl ListenError {
+    /// Whether somebody else listens there.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
 /// An address as operators write it.
 #[must_use]
 pub fn display(address: &ListenAddr) -> String {
@@ -41,32 +49,93 @@ pub fn display(address: &ListenAddr) -> String {
     }
 }
 
-/// Opens `count` non-blocking sockets that listen on the address of `bind`, one a worker.
+/// Opens non-blocking sockets that listen on the address of `bind` until there are `count`, one a
+/// worker. What a predecessor handed over comes first, and all of it.
 ///
 /// # Errors
-/// Names the operation that failed and the address; nothing stays open then.
+/// Names the operation that failed and the address; nothing that was opened stays open then.
 pub fn open(
     bind: &Bind,
     keepalive: Option<Keepalive>,
     count: usize,
+    handed: Vec<Socket>,
 ) -> Result<Vec<Socket>, ListenError> {
-    let first = match &bind.address {
-        ListenAddr::Tcp(address) => open_tcp(bind, *address, keepalive)?,
-        ListenAddr::Unix(path) => open_unix(bind, path)?,
-        ListenAddr::Abstract(name) => open_abstract(bind, name)?,
-        ListenAddr::Fd(number) => adopt(bind, *number)?,
-    };
-    let mut sockets = vec![first];
-    // A port of 0 asks the kernel for one, and the other sockets must share its choice.
+    let mut sockets = handed;
+    for socket in &sockets {
+        take_over(socket, bind, keepalive).map_err(|e| ListenError::new("take over", bind, e))?;
+    }
+    if sockets.is_empty() {
+        sockets.push(match &bind.address {
+            ListenAddr::Tcp(address) => open_tcp(bind, *address, keepalive)?,
+            ListenAddr::Unix(path) => open_unix(bind, path)?,
+            ListenAddr::Abstract(name) => open_abstract(bind, name)?,
+            ListenAddr::Fd(number) => adopt(bind, *number)?,
+        });
+    }
+    // A port of 0 asks the kernel for one, and the other sockets must share its choice. A socket
+    // that was handed over may not share its address at all.
+    let shares = sockets[0].reuse_port().unwrap_or(false);
     let bound = sockets[0].local_addr().ok().and_then(|address| address.as_socket());
     while sockets.len() < count {
         let next = match (&bind.address, bound) {
-            (ListenAddr::Tcp(_), Some(address)) => open_tcp(bind, address, keepalive)?,
+            (ListenAddr::Tcp(_), Some(address)) if shares => open_tcp(bind, address, keepalive)?,
             _ => sockets[0].try_clone().map_err(|e| ListenError::new("duplicate", bind, e))?,
         };
         sockets.push(next);
     }
     Ok(sockets)
+}
+
+/// Makes a socket of another process one of ours; it goes on listening meanwhile.
+fn take_over(socket: &Socket, bind: &Bind, keepalive: Option<Keepalive>) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    if matches!(bind.address, ListenAddr::Tcp(_)) {
+        socket.set_tcp_nodelay(true)?;
+    }
+    set_options(socket, bind, keepalive)
+}
+
+/// A listening socket that another process handed over.
+#[derive(Debug)]
+pub struct Handed {
+    /// The socket.
+    pub socket: Socket,
+    /// The interface it is bound to; empty: all.
+    pub interface: String,
+    /// The network namespace it was opened in; empty: ours.
+    pub namespace: String,
+}
+
+impl Handed {
+    /// Whether it is what `bind` asks for.
+    #[must_use]
+    pub fn fits(&self, bind: &Bind) -> bool {
+        let Ok(local) = self.socket.local_addr() else { return false };
+        let same_address = match &bind.address {
+            ListenAddr::Tcp(address) => {
+                local.as_socket() == Some(*address)
+                    && (address.is_ipv4()
+                        || self.socket.only_v6().ok() == Some(bind.v6only.unwrap_or(true)))
+            }
+            ListenAddr::Unix(path) => local.as_pathname().is_some_and(|at| is_made_for(at, path)),
+            ListenAddr::Abstract(name) => {
+                abstract_address(name).is_ok_and(|wanted| wanted == local)
+            }
+            ListenAddr::Fd(_) => false,
+        };
+        let interface = bind.interface.as_deref().unwrap_or_default();
+        same_address && self.interface == interface && self.namespace.is_empty()
+    }
+}
+
+/// Whether a socket bound at `bound` was renamed to `path` later: `PATH.PID.tmp`, as HAProxy and we
+/// do it.
+fn is_made_for(bound: &Path, path: &Path) -> bool {
+    let Some(rest) = bound.as_os_str().as_bytes().strip_prefix(path.as_os_str().as_bytes()) else {
+        return false;
+    };
+    let pid = rest.strip_prefix(b".").and_then(|rest| rest.strip_suffix(b".tmp"));
+    rest.is_empty() || pid.is_some_and(|pid| pid.iter().all(u8::is_ascii_digit))
 }
 
 fn open_tcp(

@@ -5,6 +5,8 @@
 
 pub mod accept;
 pub mod connect;
+pub mod descriptors;
+pub mod handover;
 pub mod listen;
 pub mod probe_socket;
 pub mod relay;

@@ -5,11 +5,14 @@
 //! every decision can be tested by a table, a property or a seeded simulation. Verbs: `handle_*`
 //! for what happened, `next_*` for what to do and when to ask again, nouns for queries.
 
+pub mod acl;
+pub mod asked;
 pub mod balance;
 pub mod hash;
 pub mod health;
 pub mod id;
 pub mod probe;
+pub mod sample;
 pub mod session;
 pub mod tls;
 pub mod weight;

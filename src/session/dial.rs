@@ -46,11 +46,17 @@ impl Session {
     ) -> Result<Server, Ended> {
         loop {
             let failure = match self.attempt(settings, &lease).await? {
-                Ok(stream) => return Ok(Server { stream, lease }),
+                Ok(stream) => {
+                    lease.server.forget_errors();
+                    return Ok(Server { stream, lease });
+                }
                 Err(failure) => failure,
             };
             if failure != Failure::NoResources {
                 lease.server.hint();
+                if let Some(observe) = lease.server.settings().observe {
+                    lease.server.note_error(observe.error_limit);
+                }
             }
             let cut = self.running.order();
             lease.cuts = lease.server.cuts();

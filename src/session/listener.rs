@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Context;
 use crate::clock;
@@ -9,6 +10,10 @@ use crate::config::model::{Bind, ListenAddr};
 use crate::net::accept::{Accepted, Doorkeeper};
 use crate::state::sessions::Table;
 use crate::state::{Frontend, Gate, Permit};
+
+/// How often a listener that waits for a rate limit looks again: a hundredth of the second that
+/// rates are counted in.
+const RATE_PAUSE: Duration = Duration::from_millis(10);
 
 /// One listener of a frontend.
 #[derive(Debug)]
@@ -47,6 +52,9 @@ impl Doorkeeper for Arc<Door> {
     type Permit = Admission;
 
     fn try_admit(&self) -> Option<Admission> {
+        if !self.context.process.has_rate_room(clock::now) {
+            return None;
+        }
         let listener = self.gate.try_enter()?;
         let frontend = self.frontend.gate.try_enter()?;
         let Some(process) = self.context.process.gate.try_enter() else {
@@ -60,6 +68,9 @@ impl Doorkeeper for Arc<Door> {
         let gates = [&self.gate, &self.frontend.gate, &self.context.process.gate];
         for gate in gates {
             gate.room().await;
+        }
+        while !self.context.process.has_rate_room(clock::now) {
+            tokio::time::sleep(RATE_PAUSE).await;
         }
     }
 

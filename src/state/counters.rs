@@ -20,6 +20,11 @@ impl Counter {
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Begins again at 0.
+    pub fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
 }
 
 /// A number of things that exist now, and the most that ever did at once.
@@ -53,6 +58,11 @@ impl Level {
     #[must_use]
     pub fn max(&self) -> u32 {
         self.max.load(Ordering::Relaxed)
+    }
+
+    /// Forgets the most there ever were: it is 0 until the next one comes, as in HAProxy.
+    pub fn clear_max(&self) {
+        self.max.store(0, Ordering::Relaxed);
     }
 }
 
@@ -90,6 +100,11 @@ impl Rate {
     #[must_use]
     pub fn max(&self) -> u32 {
         self.max.load(Ordering::Relaxed)
+    }
+
+    /// Forgets the most events in one second.
+    pub fn clear_max(&self) {
+        self.max.store(0, Ordering::Relaxed);
     }
 
     /// Starts a new second. Two threads that meet here may lose a few events of a second's edge.
@@ -143,6 +158,18 @@ impl Average {
     pub fn max(&self) -> Duration {
         Duration::from_micros(self.max_us.load(Ordering::Relaxed))
     }
+
+    /// Forgets the largest value.
+    pub fn clear_max(&self) {
+        self.max_us.store(0, Ordering::Relaxed);
+    }
+
+    /// Forgets all values.
+    pub fn clear(&self) {
+        self.samples.store(0, Ordering::Relaxed);
+        self.sum_us.store(0, Ordering::Relaxed);
+        self.clear_max();
+    }
 }
 
 /// When something happened last, as time since the process started.
@@ -185,6 +212,26 @@ pub struct Traffic {
     pub bytes_out: Counter,
 }
 
+/// What `clear counters` forgets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clear {
+    /// The largest values.
+    Maxima,
+    /// Everything but what there is now.
+    All,
+}
+
+impl Traffic {
+    /// Forgets what was counted.
+    pub fn clear(&self, what: Clear) {
+        self.sessions.clear_max();
+        self.rate.clear_max();
+        if what == Clear::All {
+            [&self.total, &self.bytes_in, &self.bytes_out].into_iter().for_each(Counter::clear);
+        }
+    }
+}
+
 /// What backends and servers count beside it.
 #[derive(Debug, Default)]
 pub struct Service {
@@ -216,6 +263,31 @@ pub struct Service {
     pub total_time: Average,
     /// The last session.
     pub last_session: Moment,
+}
+
+impl Service {
+    /// Forgets what was counted.
+    pub fn clear(&self, what: Clear) {
+        self.traffic.clear(what);
+        self.queued.clear_max();
+        let times = [&self.queue_time, &self.connect_time, &self.total_time];
+        if what == Clear::Maxima {
+            return times.into_iter().for_each(Average::clear_max);
+        }
+        times.into_iter().for_each(Average::clear);
+        [
+            &self.picked,
+            &self.connects,
+            &self.connect_errors,
+            &self.response_errors,
+            &self.retries,
+            &self.redispatches,
+            &self.client_aborts,
+            &self.server_aborts,
+        ]
+        .into_iter()
+        .for_each(Counter::clear);
+    }
 }
 
 #[cfg(test)]
@@ -257,6 +329,26 @@ mod tests {
         level.rise();
         level.fall();
         assert_eq!((level.current(), level.max()), (1, 2));
+    }
+
+    #[test]
+    fn clearing_keeps_what_there_is() {
+        let service = Service::default();
+        let counted = || {
+            let traffic = &service.traffic;
+            let levels = (traffic.sessions.current(), traffic.sessions.max(), traffic.rate.max());
+            (levels, traffic.total.get(), service.queue_time.average(), service.queue_time.max())
+        };
+        service.traffic.sessions.rise();
+        service.traffic.total.add(1);
+        service.traffic.rate.tick(ms(1));
+        service.queue_time.add(ms(8));
+        service.clear(Clear::Maxima);
+        assert_eq!(counted(), ((1, 0, 0), 1, ms(8), ms(0)));
+        service.clear(Clear::All);
+        assert_eq!(counted(), ((1, 0, 0), 0, ms(0), ms(0)));
+        service.traffic.sessions.rise();
+        assert_eq!(service.traffic.sessions.max(), 2);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A frontend: what its listeners need for each connection.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -20,6 +21,17 @@ pub struct Route {
     pub backend: Option<Arc<Backend>>,
 }
 
+/// What a frontend's listening sockets do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// They accept.
+    Open,
+    /// They keep their ports and refuse connections (`disable frontend`).
+    Paused,
+    /// They are closed (`shutdown frontend`).
+    Stopped,
+}
+
 /// A frontend. It keeps its identity, counters and sessions through reloads.
 #[derive(Debug)]
 pub struct Frontend {
@@ -32,6 +44,9 @@ pub struct Frontend {
     /// Connections refused by a rule or a broken PROXY header.
     pub request_errors: Counter,
     route: ArcSwap<Route>,
+    /// The limit as configured; a command may have given the gate another.
+    limit: AtomicU32,
+    phase: AtomicU8,
 }
 
 impl Frontend {
@@ -44,6 +59,8 @@ impl Frontend {
             traffic: Traffic::default(),
             request_errors: Counter::default(),
             route: ArcSwap::from_pointee(route),
+            limit: AtomicU32::new(limit),
+            phase: AtomicU8::new(Phase::Open as u8),
         }
     }
 
@@ -51,6 +68,31 @@ impl Frontend {
     #[must_use]
     pub fn route(&self) -> Guard<Arc<Route>> {
         self.route.load()
+    }
+
+    /// What its listening sockets do.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        const OPEN: u8 = Phase::Open as u8;
+        const PAUSED: u8 = Phase::Paused as u8;
+        match self.phase.load(Ordering::Relaxed) {
+            OPEN => Phase::Open,
+            PAUSED => Phase::Paused,
+            _ => Phase::Stopped,
+        }
+    }
+
+    /// For the owner of the listening sockets.
+    pub fn set_phase(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// A reload says what the limit is: what a command made of it stays where that is what was
+    /// configured before. For [`publish`](super::publish) only.
+    pub(super) fn follow_limit(&self, limit: u32) {
+        if self.limit.swap(limit, Ordering::Relaxed) != limit {
+            self.gate.set_limit(limit);
+        }
     }
 
     /// For [`publish`](super::publish) only.

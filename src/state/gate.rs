@@ -38,6 +38,11 @@ impl Gate {
         self.max.load(Ordering::Relaxed)
     }
 
+    /// Forgets the most there ever were.
+    pub fn clear_max(&self) {
+        self.max.store(0, Ordering::Relaxed);
+    }
+
     /// Connections that may be inside.
     #[must_use]
     pub fn limit(&self) -> u32 {

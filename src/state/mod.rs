@@ -15,6 +15,7 @@ pub mod gate;
 pub mod occasion;
 pub mod process;
 pub mod publish;
+pub mod request;
 pub mod server;
 pub mod sessions;
 

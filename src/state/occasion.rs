@@ -133,7 +133,7 @@ impl Occasion<'_> {
             backups: u32::try_from(live.backup).unwrap_or(u32::MAX),
             sessions: server.service.traffic.sessions.current(),
             requeued,
-            queued: queued.1,
+            queued: queued.0,
         });
         self.bus.event(self.event(backend, what));
     }
@@ -220,8 +220,7 @@ mod tests {
         let now = Instant::now();
         let leaves = |draining| Some(Change::LeavesMaintenance { up: true, draining });
         let maint = |was_draining| Some(Change::EntersMaintenance { was_draining });
-        let mut health =
-            Health::new(now, &Settings { check: None, disabled: false }, Duration::ZERO);
+        let mut health = Health::new(now, &Settings::default(), Duration::ZERO);
         for (said, command, want) in [
             (None, Ready, None),
             (None, Drain, Some(Change::EntersDrain { up: true })),

@@ -1,13 +1,14 @@
 //! The process: its limits and totals, and the list of everything that runs in it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
 use super::counters::{Counter, Rate};
 use super::episode::Episode;
+use super::request::Requests;
 use super::{Backend, Frontend, Gate, Sessions};
 use crate::config::model;
 
@@ -45,6 +46,14 @@ pub struct Process {
     pub exhaustion: Episode,
     /// Times the process' connection limit stopped a listener.
     pub maxconn_reached: Counter,
+    /// Connections a second that are accepted; 0: any number.
+    pub connection_rate_limit: AtomicU32,
+    /// Sessions a second that are begun; 0: any number.
+    pub session_rate_limit: AtomicU32,
+    /// What commands ask of those who hold the sockets.
+    pub requests: Requests,
+    /// The most that commands may make of the gate's limit.
+    hard_maxconn: AtomicU32,
     /// A soft stop is under way.
     stopping: AtomicBool,
     objects: ArcSwap<Objects>,
@@ -67,6 +76,10 @@ impl Process {
             exhausted: Counter::default(),
             exhaustion: Episode::default(),
             maxconn_reached: Counter::default(),
+            connection_rate_limit: AtomicU32::new(0),
+            session_rate_limit: AtomicU32::new(0),
+            requests: Requests::default(),
+            hard_maxconn: AtomicU32::new(maxconn),
             stopping: AtomicBool::new(false),
             objects: ArcSwap::from_pointee(nothing),
         }
@@ -82,6 +95,30 @@ impl Process {
     #[must_use]
     pub const fn workers(&self) -> usize {
         self.workers
+    }
+
+    /// The connections that the process was started for: commands may lower the gate's limit.
+    #[must_use]
+    pub fn hard_maxconn(&self) -> u32 {
+        self.hard_maxconn.load(Ordering::Relaxed)
+    }
+
+    /// A reload changed what the process takes.
+    pub fn set_maxconn(&self, maxconn: u32) {
+        self.hard_maxconn.store(maxconn, Ordering::Relaxed);
+        self.gate.set_limit(maxconn);
+    }
+
+    /// Whether one more connection may be accepted at `now` without passing a rate limit. One load
+    /// an accept while there is none.
+    #[must_use]
+    pub fn has_rate_room(&self, now: impl FnOnce() -> Instant) -> bool {
+        let limits = [&self.connection_rate_limit, &self.session_rate_limit];
+        let limits = limits.map(|limit| limit.load(Ordering::Relaxed));
+        let Some(limit) = limits.into_iter().filter(|&limit| limit > 0).min() else {
+            return true;
+        };
+        self.connection_rate.at(self.uptime(now())) < limit
     }
 
     /// Everything that runs.

@@ -90,7 +90,7 @@ pub fn servers(backend: &Arc<Backend>, servers: Vec<Arc<Server>>, now: Instant) 
 
 /// A reload changed a frontend: sessions that start from now on take this route.
 pub fn frontend(frontend: &Frontend, route: Route, limit: u32) {
-    frontend.gate.set_limit(limit);
+    frontend.follow_limit(limit);
     frontend.route_cell().store(Arc::new(route));
 }
 

@@ -71,7 +71,7 @@ pub struct ServerChange {
     pub sessions: u32,
     /// Sessions taken from its queue to other servers.
     pub requeued: u32,
-    /// Sessions still queued in the backend.
+    /// Sessions that wait for the server.
     pub queued: u32,
 }
 
@@ -148,12 +148,23 @@ pub struct CheckResult {
     pub server: Arc<str>,
     /// Whether it is a backup.
     pub backup: bool,
+    /// Who was asked.
+    pub asked: Asked,
     /// What the check said.
     pub outcome: Outcome,
     /// In detail.
     pub finding: Finding,
     /// `2/3 UP`: passed or failed checks in a row, of how many, and the state.
     pub status: String,
+}
+
+/// Who was asked about a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The server, by its health check.
+    Check,
+    /// Its agent.
+    Agent,
 }
 
 /// What a check said of a server.
@@ -294,13 +305,17 @@ impl ServerChange {
 impl CheckResult {
     fn line(&self) -> String {
         let kind = if self.backup { "backup server" } else { "server" };
+        let asked = match self.asked {
+            Asked::Check => "Health",
+            Asked::Agent => "Agent",
+        };
         let outcome = match self.outcome {
             Outcome::Succeeded => "succeeded",
             Outcome::Conditionally => "conditionally succeeded",
             Outcome::Failed => "failed",
         };
         let mut line =
-            format!("Health check for {kind} {}/{} {outcome}", self.backend, self.server);
+            format!("{asked} check for {kind} {}/{} {outcome}", self.backend, self.server);
         self.finding.append(&mut line);
         line.push_str(&format!(", status: {}.", self.status));
         line

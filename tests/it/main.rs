@@ -9,7 +9,10 @@
 
 mod harness;
 
+mod agent;
 mod api;
+mod api_effects;
+mod api_set;
 mod balance;
 mod check_comments;
 mod checks;
@@ -27,6 +30,7 @@ mod log_options;
 mod metrics;
 mod mysql;
 mod native;
+mod observe;
 mod pgsql;
 mod protocol_checks;
 mod proxy_protocol;

@@ -3,9 +3,12 @@
 use super::balance::balance_pairs;
 use super::text::{Pairs, duration, key, quote};
 use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
-use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
+use crate::config::defaults::{CONNECT_TIMEOUT, ERROR_LIMIT, REDISPATCH, RETRIES};
 use crate::config::model::{
     Backend, Global, HashKey, Redispatch, Server, ServerAddr, ServerTimeouts,
+};
+use crate::config::validate::{
+    BALANCES, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids,
 };
 use crate::config::validate::{HASH_KEYS, MARKED_DOWN, MARKED_UP, PROXY_HEADERS, automatic_ids};
 use crate::pure::weight::Weight;
@@ -78,6 +81,17 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
         Some(own) => pairs.table("check", &own),
         None if shared.is_empty() => {}
         None => pairs.add("check", "false"),
+    }
+    if let Some(agent) = &server.agent {
+        pairs.table("agent", &check::agent(agent));
+    }
+    if let Some(observe) = &server.observe {
+        pairs.add("observe", "\"layer4\"");
+        let limit = observe.error_limit.get();
+        pairs.maybe("error_limit", (limit != ERROR_LIMIT).then_some(limit));
+        if observe.on_error != Default::default() {
+            pairs.maybe("on_error", word(&ON_ERRORS, &observe.on_error));
+        }
     }
     if server.on_marked_down != Default::default() {
         pairs.maybe("on_marked_down", word(&MARKED_DOWN, &server.on_marked_down));

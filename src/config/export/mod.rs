@@ -9,6 +9,7 @@ mod balance;
 mod check;
 mod commands;
 mod frontend;
+mod life;
 mod text;
 mod tls;
 
@@ -166,6 +167,7 @@ fn global(global: &Global) -> Pairs {
     pairs.maybe("gid", global.gid);
     pairs.maybe("chroot", path(&global.chroot));
     pairs.maybe("pidfile", path(&global.pidfile));
+    pairs.life(&global.life);
     pairs.flag("daemon", global.daemon);
     pairs.maybe("hard_stop_after", global.hard_stop_after.map(duration));
     let spread = global.spread_checks_percent;

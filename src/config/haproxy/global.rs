@@ -48,6 +48,10 @@ pub(super) fn lower(
     for line in &section.lines {
         let word = &line.words[0];
         let keyword = word.text();
+        if super::life::KEYWORDS.contains(&&*keyword) {
+            super::life::lower(&keyword, line, &mut global.life, cx);
+            continue;
+        }
         if line.prefix != Prefix::Plain {
             match GLOBAL.find(&keyword) {
                 None => unknown(line, cx),

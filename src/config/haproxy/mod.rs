@@ -12,6 +12,7 @@ mod commands;
 mod expect;
 mod global;
 mod http_check;
+mod life;
 mod log;
 mod option;
 mod proxy;

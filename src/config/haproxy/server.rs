@@ -6,7 +6,7 @@ use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, text};
-use crate::config::raw::{CheckSettings, Server};
+use crate::config::raw::{AgentSettings, CheckSettings, Server};
 
 /// A word about HTTP that was left out, for the warning that only proxies in `mode tcp` get.
 pub(super) type HttpWord = (String, Span);
@@ -71,6 +71,7 @@ fn options(
             Some(Effect::Applies) => {
                 if !super::tls::option(&option, word, args, &mut server.tls, cx)
                     && !check_option(&option, word, args, &mut server.check_settings, cx)
+                    && !agent_option(&option, word, args, &mut server.agent, cx)
                 {
                     server_option(&option, word, args, server, cx);
                 }
@@ -97,6 +98,7 @@ fn check_option(
         "inter" => check.inter = args.time(option, TimeUnit::Milliseconds, cx),
         "fastinter" => check.fastinter = args.time(option, TimeUnit::Milliseconds, cx),
         "downinter" => check.downinter = args.time(option, TimeUnit::Milliseconds, cx),
+        "init-state" => check.init_state = args.text(option, "a state such as 'fully-up'", cx),
         "rise" => check.rise = args.number(option, cx),
         "fall" => check.fall = args.number(option, cx),
         "port" => check.port = args.number(option, cx),
@@ -106,6 +108,32 @@ fn check_option(
         }
         "check-send-proxy" => check.send_proxy = Some(Spanned::new(true, word.span)),
         "no-check-send-proxy" => check.send_proxy = Some(Spanned::new(false, word.span)),
+        _ => return false,
+    }
+    true
+}
+
+/// The same for the agent.
+fn agent_option(
+    option: &str,
+    word: &Word,
+    args: &mut Args<'_>,
+    agent: &mut AgentSettings,
+    cx: &mut Context<'_>,
+) -> bool {
+    match option {
+        "agent-check" => agent.on = Some(Spanned::new(true, word.span)),
+        "no-agent-check" => agent.on = Some(Spanned::new(false, word.span)),
+        "agent-inter" => agent.inter = args.time(option, TimeUnit::Milliseconds, cx),
+        "agent-port" => agent.port = args.number(option, cx),
+        "agent-addr" => {
+            let address = args.expect(option, "an address", cx);
+            agent.addr = address.map(|word| cx.address(word));
+        }
+        "agent-send" => {
+            let text = args.expect(option, "a text", cx);
+            agent.send = text.map(|word| Spanned::new(word.bytes.clone(), word.span));
+        }
         _ => return false,
     }
     true
@@ -137,6 +165,9 @@ fn server_option(
         }
         "id" => server.id = args.number(option, cx),
         "tcp-ut" => server.tcp_ut = args.time(option, TimeUnit::Milliseconds, cx),
+        "observe" => server.observe = args.text(option, "'layer4'", cx),
+        "error-limit" => server.error_limit = args.number(option, cx),
+        "on-error" => server.on_error = args.text(option, "a reaction such as 'mark-down'", cx),
         "on-marked-down" => server.on_marked_down = args.text(option, "'shutdown-sessions'", cx),
         "on-marked-up" => {
             server.on_marked_up = args.text(option, "'shutdown-backup-sessions'", cx);

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::{AgentCheck, Balance, Check, Keepalive, LogTarget, Observe, Redispatch, ServerTls};
 use super::{Balance, Check, HashKey, Keepalive, LogTarget, Redispatch, ServerTls};
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
@@ -89,6 +90,10 @@ pub struct Server {
     pub hash_key: HashKey,
     /// Its health check.
     pub check: Option<Check>,
+    /// Its agent.
+    pub agent: Option<AgentCheck>,
+    /// Sessions that cannot connect count against it; only with a check.
+    pub observe: Option<Observe>,
     /// What happens to its sessions when it goes down.
     pub on_marked_down: OnMarkedDown,
     /// What happens to sessions on backups when it comes up.

@@ -5,6 +5,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Life;
+
 /// The `global` section.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Global {
@@ -31,6 +33,8 @@ pub struct Global {
     pub chroot: Option<PathBuf>,
     /// Where to write the process id in daemon mode.
     pub pidfile: Option<PathBuf>,
+    /// The process as a whole.
+    pub life: Life,
     /// Go to the background.
     pub daemon: bool,
     /// Longest graceful stop; sessions left are ended then.

@@ -9,12 +9,16 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod life;
 mod socket;
 mod tls;
 
+pub use crate::pure::balance::Algorithm as Balance;
 pub use crate::pure::balance::{
     Affinity, Algorithm as Balance, Function, HashKey, HashType, Method,
 };
+pub use crate::pure::health::InitState;
+pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::kind::{
     CheckKind, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,
@@ -24,10 +28,11 @@ pub use crate::pure::session::retry::Redispatch;
 pub use backend::{
     Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
 };
-pub use check::Check;
+pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use life::{Capability, Life};
 pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::Spanned;
 
-use super::{CheckKind, CheckSettings, Field, Keepalive, Log, Tls};
+use super::{AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Tls};
 
 /// A `backend`, or the back half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,6 +131,14 @@ pub struct Server {
     pub check_kind: Field<CheckKind>,
     /// Settings of its check.
     pub check_settings: CheckSettings,
+    /// Its agent.
+    pub agent: AgentSettings,
+    /// `observe`, a word.
+    pub observe: Field<String>,
+    /// `error-limit`.
+    pub error_limit: Field<u64>,
+    /// `on-error`, a word.
+    pub on_error: Field<String>,
     /// `on-marked-down`, a word.
     pub on_marked_down: Field<String>,
     /// `on-marked-up`, a word.
@@ -162,6 +170,10 @@ impl Server {
             check: None,
             check_kind: None,
             check_settings: CheckSettings::default(),
+            agent: AgentSettings::default(),
+            observe: None,
+            error_limit: None,
+            on_error: None,
             on_marked_down: None,
             on_marked_up: None,
             send_proxy: None,

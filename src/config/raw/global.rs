@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Commands, Field, LogTarget};
+use super::{Commands, Field, Life, LogTarget};
 
 /// The `global` section; several of them were merged.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +29,8 @@ pub struct Global {
     pub chroot: Field<String>,
     /// A file.
     pub pidfile: Field<String>,
+    /// The process as a whole.
+    pub life: Life,
     /// Go to the background.
     pub daemon: Field<bool>,
     /// Longest graceful stop.

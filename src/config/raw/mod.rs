@@ -17,16 +17,18 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod life;
 mod tls;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
-    CheckKind, CheckSettings, Expect, ExpectReport, Header, HttpCheck, HttpExpect, HttpMatch,
-    Pattern, Step,
+    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, Header, HttpCheck, HttpExpect,
+    HttpMatch, Pattern, Step,
 };
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
+pub use life::Life;
 pub use tls::Tls;
 
 use haproxy_compat::span::Spanned;

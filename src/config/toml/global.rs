@@ -22,6 +22,7 @@ impl Decoder<'_> {
             gid: self.number(t, "gid"),
             chroot: self.string(t, "chroot"),
             pidfile: self.string(t, "pidfile"),
+            life: self.life(t),
             daemon: self.boolean(t, "daemon"),
             hard_stop_after: self.timeout(t, "hard_stop_after"),
             spread_checks: self.number(t, "spread_checks"),

@@ -163,6 +163,8 @@ impl Context<'_> {
         // The check is judged even where the address is wrong, so that all mistakes show at once.
         let target = self.server_address(&raw.address, &what);
         let port = target.as_ref().map(|(address, _)| address);
+        let agent = self.server_agent(&raw.agent, &what, check);
+        let observe = self.observe(raw, &what);
         let check = self.server_check(raw, &what, port, send_proxy, check);
         let tls = match &raw.tls.on {
             Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
@@ -185,6 +187,8 @@ impl Context<'_> {
                 .map(|time| Duration::from_secs(time.as_millis().div_ceil(1000) as u64)),
             hash_key: hash_key.unwrap_or_default(),
             check,
+            agent,
+            observe,
             on_marked_down: down.unwrap_or_default(),
             on_marked_up: up.unwrap_or_default(),
             send_proxy,

@@ -56,6 +56,7 @@ impl Context<'_> {
             gid: self.account_number("gid", &raw.gid),
             chroot: path(&raw.chroot),
             pidfile: path(&raw.pidfile),
+            life: self.life(&raw.life),
             daemon: raw.daemon.as_ref().is_some_and(|daemon| daemon.value),
             hard_stop_after: self.timeout("hard_stop_after", &raw.hard_stop_after, None),
             spread_checks_percent: spread

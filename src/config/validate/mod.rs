@@ -4,6 +4,7 @@
 //! mistake; if any was an alert, what came out is thrown away. No I/O: host names, files and
 //! accounts are asked of a [`World`] that the caller passes in.
 
+mod agent;
 mod backend;
 mod balance;
 mod check;
@@ -12,6 +13,7 @@ mod context;
 mod expect;
 mod frontend;
 mod global;
+mod life;
 mod number;
 mod tls;
 
@@ -23,6 +25,8 @@ use std::collections::{HashMap, HashSet};
 use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
 
+pub(super) use self::agent::{INIT_STATES, ON_ERRORS};
+pub(super) use self::backend::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
 pub(super) use self::backend::{MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
 pub(super) use self::balance::{AFFINITIES, BALANCES, FUNCTIONS, HASH_KEYS};
 pub(super) use self::check::MYSQL_DIALECTS;

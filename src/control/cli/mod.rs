@@ -19,8 +19,17 @@
 pub mod answer;
 mod basics;
 mod converse;
+mod end;
+mod frontends;
+mod limits;
 mod line;
+mod move_server;
+mod object;
+mod removal;
+mod set_server;
 mod table;
+mod wait;
+mod weight;
 mod wire;
 
 use std::sync::Arc;

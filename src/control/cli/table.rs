@@ -3,11 +3,22 @@
 use std::fmt;
 use std::pin::Pin;
 
-use super::{Answer, Call, Client, basics};
+use super::{
+    Answer, Call, Client, basics, end, frontends, limits, removal, set_server, wait, weight,
+};
 use crate::config::model::Level;
 
 /// The families of commands. `help` shows them sorted by name, the basic ones last.
-static FAMILIES: &[&[Command]] = &[basics::SETTINGS];
+static FAMILIES: &[&[Command]] = &[
+    basics::SETTINGS,
+    end::COMMANDS,
+    frontends::COMMANDS,
+    limits::COMMANDS,
+    removal::COMMANDS,
+    set_server::COMMANDS,
+    wait::COMMANDS,
+    weight::COMMANDS,
+];
 
 /// A command.
 #[derive(Clone, Copy, Debug)]

@@ -22,7 +22,7 @@ const fn table() -> [u32; 256] {
 }
 
 /// The checksum of `parts`, one after the other.
-pub(super) fn checksum(parts: &[&[u8]]) -> u32 {
+pub(in crate::pure) fn checksum(parts: &[&[u8]]) -> u32 {
     let crc = parts.iter().copied().flatten().fold(u32::MAX, |crc, &byte| {
         let index = (crc as u8) ^ byte;
         (crc >> 8) ^ TABLE[usize::from(index)]

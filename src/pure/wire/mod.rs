@@ -1,14 +1,16 @@
 //! Codecs of what goes over the wire: bytes in, values out, and back.
 //!
-//! Decoders look at what has arrived so far and have three outcomes. They allocate nothing, look
+//! Decoders look at what has arrived so far and have three outcomes. They allocate nothing (a fragmented ClientHello apart), look
 //! no further than a bound each of them names, and never panic, whatever the bytes. They know neither
 //! who sent the bytes nor what follows from them.
 
-mod crc32c;
+pub mod client_hello;
+pub(in crate::pure) mod crc32c;
 pub mod pgsql_startup;
 pub mod proxy;
 pub mod proxy_v1;
 pub mod proxy_v2;
+pub mod rdp;
 pub mod x509;
 
 /// What a decoder makes of the bytes that arrived so far.

@@ -13,7 +13,7 @@ use crate::config::model::*;
 use crate::config::validate::connect_bound;
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
-use checks::check;
+use checks::{agent, check, observe};
 
 mod checks;
 
@@ -116,8 +116,10 @@ fn global() -> impl Strategy<Value = Global> {
         ),
         (of("/[a-z]{1,5}"), any::<bool>(), of(duration()), 0u8..=50, of(duration())),
         1024usize..100_000,
+        life(),
     )
-        .prop_map(|(first, second, third, bufsize)| Global {
+        .prop_map(|(first, second, third, bufsize, life)| Global {
+            life,
             maxconn: first.0,
             nbthread: first.1.and_then(NonZeroU16::new),
             log: first.2,
@@ -134,6 +136,31 @@ fn global() -> impl Strategy<Value = Global> {
             spread_checks_percent: third.3,
             max_spread_checks: third.4,
             bufsize,
+        })
+}
+
+fn life() -> impl Strategy<Value = Life> {
+    let rights = Capability::all().iter().map(|&(_, right)| right).collect::<Vec<_>>();
+    (
+        any::<[bool; 5]>(),
+        of(duration()),
+        (of(text().boxed()), of(text().boxed()), of(text().boxed())),
+        (of(limit()), of(limit())),
+        proptest::sample::subsequence(rights, 0..=4),
+    )
+        .prop_map(|(flags, grace, texts, limits, setcap)| Life {
+            master_worker: flags[0],
+            no_exit_on_failure: flags[1],
+            zero_warning: flags[2],
+            quiet: flags[3],
+            lenient_limits: flags[4],
+            grace: grace.filter(|grace| !grace.is_zero()),
+            node: texts.0,
+            description: texts.1,
+            localpeer: texts.2,
+            ulimit_n: limits.0,
+            fd_hard_limit: limits.1,
+            setcap,
         })
 }
 
@@ -335,8 +362,13 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 log: second.3,
             };
             let connect = backend.timeouts.connect;
-            for check in backend.servers.iter_mut().filter_map(|server| server.check.as_mut()) {
-                check.timeout_connect = connect_bound(check.inter, check.timeout, connect);
+            for server in &mut backend.servers {
+                if let Some(check) = &mut server.check {
+                    check.timeout_connect = connect_bound(check.inter, check.timeout, connect);
+                }
+                if let Some(agent) = &mut server.agent {
+                    agent.timeout_connect = connect_bound(agent.inter, agent.timeout, connect);
+                }
             }
             backend
         })
@@ -388,8 +420,9 @@ fn server(name: String) -> impl Strategy<Value = Server> {
     let header = || of(proptest::sample::select(&[ProxyHeader::V1, ProxyHeader::V2][..]));
     let rare = (0u16..=256, any::<[bool; 4]>(), of(limit()), header(), of(duration()));
     let rare = prop_oneof![Just((1, [false; 4], None, None, None)), rare];
-    (address, rare, of(check().boxed()), any::<bool>()).prop_map(
-        move |(address, rare, check, named)| {
+    let agent = (of(agent().boxed()), of(observe().boxed()));
+    (address, rare, of(check().boxed()), any::<bool>(), agent).prop_map(
+        move |(address, rare, check, named, (agent, observe))| {
             let flags = rare.1;
             let (address, hostname) = match address {
                 // The only address that a name of these tests has.
@@ -413,7 +446,9 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 maxqueue: rare.2.filter(|_| flags[0]),
                 slowstart: flags[2].then_some(Duration::from_secs(60)),
                 hash_key: if flags[1] { HashKey::AddrPort } else { HashKey::Id },
+                observe: observe.filter(|_| check.is_some()),
                 check,
+                agent,
                 on_marked_down: match flags[2] {
                     true => OnMarkedDown::ShutdownSessions,
                     false => OnMarkedDown::Keep,

@@ -61,6 +61,8 @@ alert | server a | an address such as |
 alert | server | needs a name and an address |
 alert | server a :1 chek | 'chek' is unknown in a 'server' line | 'check'
 alert | server a :1 inter | 'inter' needs a time |
+alert | server a :1 agent-port x | needs a number, and 'x' is none |
+alert | server a :1 agent-send | 'agent-send' needs a text |
 alert | server a :1 track x | 'track' is not supported |
 warning | server a :1 cookie a | 'cookie' is ignored |
 warning | server a :1 resolvers d | 'resolvers' is ignored: host names |

@@ -1,0 +1,260 @@
+//! One test as it is written: `fetch,converter [flags] [operator] patterns…`.
+
+use super::Test;
+use super::pattern::{Method, Origin, PatternUse, Source};
+use crate::pure::sample::content::{Part, Tls};
+use crate::pure::sample::{Definitions, Expr, Fetch, FileName, Kind, ParseError};
+
+/// What is wrong with a test or condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AclError {
+    /// The word it is about, counted from 0.
+    pub word: usize,
+    /// A sentence without its period.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+impl AclError {
+    pub(super) const fn at(word: usize, message: String) -> Self {
+        Self { word, message, help: None }
+    }
+}
+
+impl From<ParseError> for AclError {
+    fn from(error: ParseError) -> Self {
+        Self { word: 0, message: error.message, help: error.help }
+    }
+}
+
+/// The tests behind HAProxy's predefined names.
+pub(super) fn predefined(name: &str) -> Option<&'static [&'static str]> {
+    Some(match name {
+        "TRUE" => &["always_true"],
+        "FALSE" => &["always_false"],
+        "LOCALHOST" => &["src", "127.0.0.1/8", "::1"],
+        "REQ_CONTENT" => &["req.len", "gt", "0"],
+        "RDP_COOKIE" => &["req.rdp_cookie_cnt", "gt", "0"],
+        "WAIT_END" => &["wait_end"],
+        "HTTP" => &["req.proto_http"],
+        _ => return None,
+    })
+}
+
+/// Names that bring a method of their own.
+const DERIVED: [(&str, &str, Method); 11] = [
+    ("payload", "payload", Method::Bin),
+    ("payload_lv", "payload_lv", Method::Bin),
+    ("req.ssl_ver", "req.ssl_ver", Method::Version),
+    ("req_ssl_ver", "req.ssl_ver", Method::Version),
+    ("ssl_fc_sni_end", "ssl_fc_sni", Method::End),
+    ("ssl_fc_sni_reg", "ssl_fc_sni", Method::Reg),
+    ("req_rdp_cookie", "req.rdp_cookie", Method::Str),
+    ("req_rdp_cookie_cnt", "req.rdp_cookie_cnt", Method::Int),
+    ("req_ssl_sni", "req.ssl_sni", Method::Str),
+    ("req_len", "req.len", Method::Int),
+    ("req_ssl_hello_type", "req.ssl_hello_type", Method::Int),
+];
+
+impl Test {
+    /// Reads the words of a test.
+    ///
+    /// # Errors
+    /// The word that is wrong, and why.
+    pub fn parse(words: &[&str], definitions: &mut dyn Definitions) -> Result<Self, AclError> {
+        let Some(first) = words.first() else {
+            return Err(AclError::at(0, "a test is missing".to_owned()));
+        };
+        let (expr, implied) = expression(first, definitions)?;
+        let mut reader = Reader::new(words);
+        reader.flags()?;
+        let method = reader.method.or(implied).or_else(|| Method::default_for(expr.kind()));
+        let Some(method) = method else {
+            let kind = if expr.kind() == Kind::Any { "a value of any kind" } else { "bytes" };
+            return Err(AclError {
+                word: 0,
+                message: format!("'{}' yields {kind}: how to compare it?", expr.text),
+                help: Some("write '-m bin', '-m str', '-m sub' or the like".to_owned()),
+            });
+        };
+        if !can_compare(expr.kind(), method) {
+            let (kind, name) = (expr.kind().word(), method.name());
+            let message = format!("'{}' is {kind}, which '-m {name}' cannot compare", expr.text);
+            return Err(AclError::at(0, message));
+        }
+        reader.values(method, &expr)?;
+        if !method.has_patterns() {
+            return Ok(Self { expr, method, patterns: None });
+        }
+        let written = PatternUse {
+            method,
+            sources: reader.sources,
+            output: None,
+            unique_id: reader.unique_id,
+        };
+        let patterns = definitions.patterns(written).map_err(|why| AclError::at(0, why))?;
+        Ok(Self { expr, method, patterns: Some(patterns) })
+    }
+}
+
+/// HAProxy's table: what a value can be compared by.
+fn can_compare(kind: Kind, method: Method) -> bool {
+    match method {
+        Method::Found => true,
+        Method::Bool => matches!(kind, Kind::Any | Kind::Bool | Kind::Int | Kind::Str),
+        Method::Int | Method::Version => kind != Kind::Bin && kind != Kind::Ipv6,
+        Method::Ip => !matches!(kind, Kind::Bool),
+        Method::Bin => kind.casts_to(Kind::Bin),
+        _ => true,
+    }
+}
+
+/// The sample, and the method its name brings; converters make it forget that.
+fn expression(
+    text: &str,
+    definitions: &mut dyn Definitions,
+) -> Result<(Expr, Option<Method>), ParseError> {
+    let end = text.find(['(', ',']).unwrap_or(text.len());
+    let derived = DERIVED.iter().find(|row| row.0 == &text[..end]);
+    let Some(&(_, fetch, method)) = derived else {
+        return Expr::parse(text, definitions).map(|expr| (expr, None));
+    };
+    let mut expr = Expr::parse(&format!("{fetch}{}", &text[end..]), definitions)?;
+    text.clone_into(&mut expr.text);
+    let method = if expr.converters.is_empty() { Some(method) } else { None };
+    debug_assert!(
+        method != Some(Method::Version)
+            || matches!(&expr.fetch, Fetch::Content(c) if c.part == Part::Tls(Tls::Version))
+    );
+    Ok((expr, method))
+}
+
+/// Words that make ranges of the numbers behind them.
+const OPERATORS: [&str; 5] = ["eq", "ge", "gt", "le", "lt"];
+
+struct Reader<'a> {
+    words: &'a [&'a str],
+    at: usize,
+    method: Option<Method>,
+    ignores_case: bool,
+    is_map: bool,
+    unique_id: Option<u32>,
+    sources: Vec<Source>,
+}
+
+impl<'a> Reader<'a> {
+    const fn new(words: &'a [&'a str]) -> Self {
+        Self {
+            words,
+            at: 1,
+            method: None,
+            ignores_case: false,
+            is_map: false,
+            unique_id: None,
+            sources: Vec::new(),
+        }
+    }
+
+    fn error(&self, message: String) -> AclError {
+        AclError::at(self.at.min(self.words.len() - 1), message)
+    }
+
+    fn argument(&mut self, flag: &str, what: &str) -> Result<&'a str, AclError> {
+        self.at += 1;
+        let word = self.words.get(self.at).copied();
+        word.ok_or_else(|| self.error(format!("'{flag}' needs {what}")))
+    }
+
+    fn flags(&mut self) -> Result<(), AclError> {
+        while let Some(flag) = self.words.get(self.at).filter(|word| word.starts_with('-')) {
+            match *flag {
+                "-i" => self.ignores_case = true,
+                // Names are never resolved here.
+                "-n" => {}
+                "-M" => self.is_map = true,
+                "-f" => {
+                    let file = FileName::parse(self.argument("-f", "the name of a file")?);
+                    let origin = Origin::File { file, is_map: self.is_map };
+                    self.sources.push(Source { origin, ignores_case: self.ignores_case });
+                }
+                "-m" if !self.sources.is_empty() => {
+                    return Err(self.error("'-m' must stand before '-f'".to_owned()));
+                }
+                "-m" => {
+                    let name = self.argument("-m", "the name of a method")?;
+                    self.method = Some(Method::from_name(name).ok_or_else(|| AclError {
+                        help: Some(format!(
+                            "it can be {}",
+                            Method::names().collect::<Vec<_>>().join(", ")
+                        )),
+                        ..self.error(format!("unknown method '{name}'"))
+                    })?);
+                }
+                "-u" => {
+                    let text = self.argument("-u", "a number")?;
+                    let id = text.parse().map_err(|_| self.error(format!("'{text}' is no number")));
+                    self.unique_id = Some(id?);
+                }
+                "--" => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                // A negative number, or a text that begins so.
+                flag if flag.len() > 2 || flag[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+                    return Ok(());
+                }
+                flag => return Err(self.error(format!("unknown flag '{flag}'"))),
+            }
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn values(&mut self, method: Method, expr: &Expr) -> Result<(), AclError> {
+        let mut operator = "eq";
+        let mut written = Vec::new();
+        while let Some(&word) = self.words.get(self.at) {
+            if method.is_numeric() && OPERATORS.contains(&word) {
+                operator = word;
+            } else if method.is_numeric() {
+                written.push(self.ranged(operator, word, method)?);
+            } else {
+                written.push(word.to_owned());
+            }
+            self.at += 1;
+        }
+        if !written.is_empty() {
+            let origin = Origin::Written(written);
+            self.sources.push(Source { origin, ignores_case: self.ignores_case });
+        }
+        if method.has_patterns() && self.sources.is_empty() {
+            let message = format!("'{}' is compared with nothing", expr.text);
+            let help =
+                "write what it should be behind it, or '-m found' to ask whether it is there";
+            return Err(AclError { help: Some(help.to_owned()), ..self.error(message) });
+        }
+        Ok(())
+    }
+
+    /// The range of what compares so with `word`, in the form that patterns have.
+    fn ranged(&self, operator: &str, word: &str, method: Method) -> Result<String, AclError> {
+        if operator == "eq" {
+            return Ok(word.to_owned());
+        }
+        if word.contains(':') {
+            return Err(self.error(format!("'{operator}' compares with a number, not '{word}'")));
+        }
+        let (major, last) = match word.rsplit_once('.').filter(|_| method == Method::Version) {
+            Some((major, minor)) => (format!("{major}."), minor),
+            None => (String::new(), word),
+        };
+        let number: i64 = last.parse().map_err(|_| self.error(format!("'{word}' is no number")))?;
+        Ok(match operator {
+            "gt" => format!("{major}{}:", number.saturating_add(1)),
+            "ge" => format!("{major}{number}:"),
+            "lt" => format!(":{major}{}", number.saturating_sub(1)),
+            _ => format!(":{major}{number}"),
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! What a command asks of those who hold the sockets and the checks.
+//!
+//! Commands change servers by themselves, through [`publish`](super::publish); listening sockets
+//! and the tasks that check belong to `app`. It holds the other end of this channel, does what is asked and answers. Bound:
+//! [`WAITING_MAX`] requests wait; a client that asks more waits to ask.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::Frontend;
+
+/// Requests that may wait for their turn.
+const WAITING_MAX: usize = 16;
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub enum Wish {
+    /// Something about a frontend's listening sockets.
+    Sockets(Arc<Frontend>, SocketWish),
+    /// Servers came or went: those that are there are checked, and no others.
+    Checks,
+}
+
+/// What is to become of a frontend's listening sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketWish {
+    /// They keep their ports and refuse connections.
+    Pause,
+    /// They accept again.
+    Resume,
+    /// They are closed, until a reload.
+    ShutDown,
+}
+
+/// Why a wish was not fulfilled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The system refused; it was logged.
+    #[error("the system refused, see the log")]
+    System,
+    /// The process stops.
+    #[error("the process stops")]
+    Stopping,
+}
+
+/// A request and where its answer goes.
+#[derive(Debug)]
+pub struct Request {
+    /// What is asked.
+    pub wish: Wish,
+    /// Dropped, it says that the process stops.
+    pub answer: oneshot::Sender<Result<(), Refused>>,
+}
+
+/// The channel, with both ends until [`receiver`](Self::receiver) is called.
+#[derive(Debug)]
+pub struct Requests {
+    sender: mpsc::Sender<Request>,
+    receiver: Mutex<Option<mpsc::Receiver<Request>>>,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        Self { sender, receiver: Mutex::new(Some(receiver)) }
+    }
+}
+
+impl Requests {
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// What kept the wish from being fulfilled.
+    ///
+    /// # Cancel safety
+    /// A request that was sent is fulfilled even if its answer is not waited for.
+    pub async fn ask(&self, wish: Wish) -> Result<(), Refused> {
+        let (answer, answered) = oneshot::channel();
+        let request = Request { wish, answer };
+        self.sender.send(request).await.map_err(|_| Refused::Stopping)?;
+        answered.await.unwrap_or(Err(Refused::Stopping))
+    }
+
+    /// The other end, for its one owner; `None` the second time.
+    #[must_use]
+    pub fn receiver(&self) -> Option<mpsc::Receiver<Request>> {
+        self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
