@@ -17,8 +17,7 @@ use crate::config::model::Config;
 use crate::config::world::World;
 use crate::config::{self, Language, Surroundings};
 
-/// The HAProxy version whose language is understood, for `version_atleast()`.
-pub const CLAIMED_VERSION: &str = "3.2.0";
+pub use crate::config::CLAIMED_VERSION;
 
 /// What to load.
 #[derive(Clone, Debug)]
@@ -223,17 +222,19 @@ impl Loaded {
 
     /// Prints the report on standard error.
     pub fn print(&self) {
-        let text = match self.language {
-            Language::Toml => {
-                let terminal = io::stderr().is_terminal();
-                let look = if terminal { Look::Coloured } else { Look::Plain };
-                diag::render(&self.report, &self.sources, look)
-            }
+        let look = if io::stderr().is_terminal() { Look::Coloured } else { Look::Plain };
+        // Nobody reads standard error: then nobody is told.
+        let _ = io::Write::write_all(&mut io::stderr(), self.text(look).as_bytes());
+    }
+
+    /// The report as text; only TOML's has colours.
+    #[must_use]
+    pub fn text(&self, look: Look) -> String {
+        match self.language {
+            Language::Toml => diag::render(&self.report, &self.sources, look),
             Language::Haproxy => {
                 diag::render_lines(&self.report, &self.sources, std::process::id())
             }
-        };
-        // Nobody reads standard error: then nobody is told.
-        let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
+        }
     }
 }

@@ -45,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::Engine;
 use crate::clock::{self, sleep_or_forever};
+use crate::config::diag::Look;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::{Commands, Config};
 use crate::control::cli;
@@ -133,6 +134,8 @@ struct Prepared {
     identity: identity::Identity,
     plan: Plan,
     opened: Vec<listeners::Opened>,
+    /// What loading the configuration had to say, for `show startup-logs`.
+    startup_log: String,
 }
 
 /// Runs what was `loaded` until a signal ends it.
@@ -145,7 +148,8 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
         return master::run(loaded, options);
     }
     let mut supply = Supply::Own(predecessors::inherited(options)?);
-    let prepared = prepare(config.clone(), &mut supply).map_err(StartError::Refused)?;
+    let said = loaded.text(Look::Plain);
+    let prepared = prepare(config.clone(), said, &mut supply).map_err(StartError::Refused)?;
     drop((supply, loaded));
     let global = &prepared.config.global;
     if let Some(root) = &global.chroot {
@@ -185,7 +189,11 @@ fn runtime() -> Result<Runtime, StartError> {
         .map_err(|e| StartError::because("start the control thread", &e))
 }
 
-fn prepare(config: Config, supply: &mut Supply) -> Result<Prepared, Vec<String>> {
+fn prepare(
+    config: Config,
+    startup_log: String,
+    supply: &mut Supply,
+) -> Result<Prepared, Vec<String>> {
     let config = Arc::new(config);
     let identity = identity::look_up(&config.global)?;
     let workers = worker_count(&config);
@@ -194,7 +202,7 @@ fn prepare(config: Config, supply: &mut Supply) -> Result<Prepared, Vec<String>>
     let opened = listeners::open(&config, &plan, workers, supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     limits.warn();
-    Ok(Prepared { config, workers, limits, identity, plan, opened })
+    Ok(Prepared { config, workers, limits, identity, plan, opened, startup_log })
 }
 
 /// The configuration a start is a reload from.
@@ -242,7 +250,7 @@ impl Control {
         orders: Option<mpsc::Receiver<Pending>>,
     ) -> Result<Self, StartError> {
         let _inside = runtime.enter();
-        let Prepared { config, workers, limits, plan, opened, .. } = prepared;
+        let Prepared { config, workers, limits, plan, opened, startup_log, .. } = prepared;
         let signals = Signals::listen(options.hup_reports, orders)
             .map_err(|e| StartError::because("listen for signals", &e))?;
         let workers =
@@ -256,8 +264,9 @@ impl Control {
         let context = Arc::new(Context { process: Arc::new(process), bus });
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
+        let commands =
+            cli::Shared::new(Arc::clone(&context.process), context.bus.clone(), startup_log);
         let requests = context.process.requests.receiver().expect("nobody else takes it");
-        let commands = cli::Shared::new(Arc::clone(&context.process), context.bus.clone());
         let mut control = Self {
             sources: options.sources.clone(),
             context,

@@ -13,6 +13,7 @@ mod agent;
 mod api;
 mod api_effects;
 mod api_set;
+mod api_show;
 mod balance;
 mod check_comments;
 mod checks;

@@ -4,7 +4,8 @@ use std::fmt;
 use std::pin::Pin;
 
 use super::{
-    Answer, Call, Client, basics, end, frontends, limits, removal, set_server, wait, weight,
+    Answer, Call, Client, basics, end, frontends, limits, removal, set_server, show_events,
+    show_process, show_servers, show_stat, wait, weight,
 };
 use crate::config::model::Level;
 
@@ -16,6 +17,10 @@ static FAMILIES: &[&[Command]] = &[
     limits::COMMANDS,
     removal::COMMANDS,
     set_server::COMMANDS,
+    show_events::COMMANDS,
+    show_process::COMMANDS,
+    show_servers::COMMANDS,
+    show_stat::COMMANDS,
     wait::COMMANDS,
     weight::COMMANDS,
 ];
