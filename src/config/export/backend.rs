@@ -8,9 +8,8 @@ use crate::config::model::{
     Backend, Global, HashKey, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
 use crate::config::validate::{
-    BALANCES, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids,
+    HASH_KEYS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids,
 };
-use crate::config::validate::{HASH_KEYS, MARKED_DOWN, MARKED_UP, PROXY_HEADERS, automatic_ids};
 use crate::pure::weight::Weight;
 
 pub(super) fn backend_pairs(

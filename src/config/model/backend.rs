@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AgentCheck, Balance, Check, Keepalive, LogTarget, Observe, Redispatch, ServerTls};
-use super::{Balance, Check, HashKey, Keepalive, LogTarget, Redispatch, ServerTls};
+use super::{
+    AgentCheck, Balance, Check, HashKey, Keepalive, LogTarget, Observe, Redispatch, ServerTls,
+};
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 

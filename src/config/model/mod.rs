@@ -13,7 +13,6 @@ mod life;
 mod socket;
 mod tls;
 
-pub use crate::pure::balance::Algorithm as Balance;
 pub use crate::pure::balance::{
     Affinity, Algorithm as Balance, Function, HashKey, HashType, Method,
 };

@@ -360,8 +360,7 @@ impl Health {
         self.last_change
     }
 
-    /// When it came to serve: its slow start begins there. `None` where it does not serve, or has
-    /// from the start.
+    /// When it came to serve, and its slow start began; `None`: it does not, or has ever since.
     #[must_use]
     pub fn serves_since(&self) -> Option<Instant> {
         self.serves_since
@@ -421,11 +420,8 @@ impl Health {
         self.last_change = now;
         // A drain leaves a server warm.
         let serves = |standing| matches!(standing, Standing::Up | Standing::Draining);
-        self.serves_since = match (serves(from), serves(to)) {
-            (true, true) => self.serves_since,
-            (false, true) => Some(now),
-            (_, false) => None,
-        };
+        let began = if serves(from) { self.serves_since } else { Some(now) };
+        self.serves_since = began.filter(|_| serves(to));
         self.standing = to;
         self.flips += u64::from(from.is_running() && !to.is_running());
         Some(Transition { from, to })
