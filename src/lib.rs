@@ -108,6 +108,7 @@ pub mod demo;
 pub mod net;
 pub mod notify;
 pub mod pure;
+pub mod resolve;
 pub mod session;
 pub mod state;
 pub mod sys;

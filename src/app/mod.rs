@@ -12,6 +12,7 @@
 //! through the bus, and what they are told goes through [`crate::state::publish`].
 
 mod background;
+pub mod ctl;
 mod identity;
 mod limits;
 mod listeners;
@@ -52,6 +53,7 @@ use crate::control::cli;
 use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
+use crate::resolve::Engine as Resolver;
 use crate::session::Context;
 use crate::state::request::SocketWish;
 use crate::state::{self, Process};
@@ -213,6 +215,7 @@ fn nothing(config: &Config) -> Config {
         frontends: Vec::new(),
         backends: Vec::new(),
         stats: Vec::new(),
+        resolvers: Vec::new(),
         commands: Commands::default(),
     }
 }
@@ -229,6 +232,7 @@ pub(crate) struct Control {
     workers: Workers,
     listeners: Listeners,
     engine: Engine,
+    resolver: Resolver,
     commands: Arc<cli::Shared>,
     requests: mpsc::Receiver<state::request::Request>,
     signals: Signals,
@@ -264,6 +268,7 @@ impl Control {
         let context = Arc::new(Context { process: Arc::new(process), bus });
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
+        let resolver = Resolver::new(Arc::clone(&context.process), context.bus.clone());
         let commands =
             cli::Shared::new(Arc::clone(&context.process), context.bus.clone(), startup_log);
         let requests = context.process.requests.receiver().expect("nobody else takes it");
@@ -273,6 +278,7 @@ impl Control {
             workers,
             listeners: Listeners::default(),
             engine,
+            resolver,
             commands: Arc::new(commands),
             requests,
             signals,
@@ -286,6 +292,7 @@ impl Control {
     /// Lets checks, logs and listeners follow what runs now.
     fn follow(&mut self, config: &Config, plan: &Plan, opened: Vec<listeners::Opened>) {
         self.engine.follow(&self.context.process.objects());
+        self.resolver.follow(&self.context.process.objects());
         self.log.follow(config);
         self.commands.follow(&config.commands);
         let scene =
@@ -299,7 +306,7 @@ impl Control {
             let turn = tokio::select! {
                 signal = self.signals.next() => self.handle(signal).await,
                 Some(request) = self.requests.recv() => {
-                    self.fulfil(request);
+                    self.fulfil(request).await;
                     Turn::GoOn
                 }
             };
@@ -348,6 +355,7 @@ impl Control {
         requests::refuse_all(&mut self.requests);
         self.listeners.close_frontends();
         self.engine.stop();
+        self.resolver.stop();
         let config = Arc::clone(&process.objects().config);
         self.say_stopped();
         let limit = config.global.hard_stop_after;
@@ -395,8 +403,8 @@ impl Control {
 
     /// Ends what is left and lets the last log lines out.
     async fn shut_down(self, ended: Ended) -> Ended {
-        let Self { workers, engine, log, shipper, listeners, .. } = self;
-        drop((listeners, engine));
+        let Self { workers, engine, resolver, log, shipper, listeners, .. } = self;
+        drop((listeners, engine, resolver));
         workers.stop();
         log.stop.cancel();
         // What a stuck log target has not taken by then is lost with it.

@@ -49,6 +49,7 @@ fn start(
 ) -> Result<(tokio::runtime::Runtime, Control), StartError> {
     let Order { texts, recording, places } = order;
     let loaded = options.sources.load_texts(texts, &mut Replay(recording));
+    options.sources.keep(&loaded);
     let said = loaded.text(Look::Plain);
     let Some(config) = loaded.config else {
         let what = "the worker does not understand what the master does".to_owned();

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use super::target::Target;
 use super::{Task, driver, report, unix_time_s};
@@ -43,7 +43,10 @@ impl Task {
         let settings = Arc::clone(&self.server.settings());
         let Some(agent) = &settings.agent else { return };
         let source = self.backend.settings().source;
-        let target = Target::of_agent(&settings.address, agent, source);
+        let Some(target) = Target::of_agent(&settings.address, agent, source) else {
+            // The server's name is not resolved: there is nobody to ask yet.
+            return sleep(agent.inter).await;
+        };
         let started = clock::now();
         publish::health(&self.backend, &self.server, started, |health| {
             health.handle_agent_started();

@@ -13,7 +13,6 @@ pub mod driver;
 mod ramp;
 mod report;
 pub mod target;
-mod upkeep;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -32,10 +31,10 @@ use crate::pure::health::verdict::Verdict;
 use crate::pure::probe::{Context as ProbeContext, Probe};
 use crate::state::occasion::Before;
 use crate::state::process::Objects;
+use crate::state::upkeep::{Owned, keep_running};
 use crate::state::{Backend, Occasion, Passes, Process, Server, publish};
 use crate::telemetry::bus::Bus;
 use target::Target;
-use upkeep::{Owned, keep_running};
 
 /// All checks of the process. Dropping it ends them.
 #[derive(Debug)]

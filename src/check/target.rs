@@ -69,22 +69,23 @@ impl Target {
 }
 
 impl Target {
-    /// The agent of a server at `server`.
+    /// The agent of a server at `server`. `None` where the server has no address yet and the agent
+    /// none of its own.
     #[must_use]
-    pub fn of_agent(server: &ServerAddr, agent: &AgentCheck, source: Option<SocketAddr>) -> Self {
-        let port = agent.port.get();
-        let addr = match (agent.addr, server) {
-            (Some(ip), _) => TargetAddr::Tcp(SocketAddr::new(ip, port)),
-            (None, ServerAddr::Tcp(addr)) => TargetAddr::Tcp(SocketAddr::new(addr.ip(), port)),
-            (None, ServerAddr::TcpClientPort { ip, .. }) => {
-                TargetAddr::Tcp(SocketAddr::new(*ip, port))
-            }
+    pub fn of_agent(
+        server: &ServerAddr,
+        agent: &AgentCheck,
+        source: Option<SocketAddr>,
+    ) -> Option<Self> {
+        let addr = match (agent.addr.or(server.ip()), server) {
+            (Some(ip), _) => TargetAddr::Tcp(SocketAddr::new(ip, agent.port.get())),
             (None, ServerAddr::Unix(path)) => TargetAddr::Unix(path.clone()),
             (None, ServerAddr::Abstract(name)) => TargetAddr::Abstract(name.clone()),
+            (None, _) => return None,
         };
         let timing =
             Timing { inter: agent.inter, connect: agent.timeout_connect, answer: agent.timeout };
-        Self { addr, source, send_proxy: false, proxy_header: header_v2, timing }
+        Some(Self { addr, source, send_proxy: false, proxy_header: header_v2, timing })
     }
 }
 
@@ -110,6 +111,7 @@ impl TargetAddr {
             (None, ServerAddr::Abstract(name)) => return Some(Self::Abstract(name.clone())),
             (None, ServerAddr::Tcp(addr)) => (addr.ip(), addr.port()),
             (None, ServerAddr::TcpClientPort { ip, .. }) => (*ip, 0),
+            (None, ServerAddr::Unresolved { .. }) => return None,
             // An address written without a port keeps the server's.
             (Some(addr), ServerAddr::Tcp(own)) if addr.port() == 0 => (addr.ip(), own.port()),
             (Some(addr), _) => (addr.ip(), addr.port()),

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::model::{Facility, LogLevel, Redispatch};
+use super::model::{Facility, InitAddr, LogLevel, Redispatch};
+use crate::pure::resolve::{Hold, Schedule};
 
 /// `inter`: time between checks (HAProxy).
 pub const INTER: Duration = Duration::from_secs(2);
@@ -20,6 +21,23 @@ pub const RETRIES: u32 = 3;
 pub const REDISPATCH: Redispatch = Redispatch::Never;
 /// Draws of `balance random` (HAProxy).
 pub const RANDOM_DRAWS: u32 = 2;
+
+/// `init-addr` (HAProxy).
+pub const INIT_ADDR: [InitAddr; 2] = [InitAddr::Last, InitAddr::Libc];
+/// When a `resolvers` section asks, and how long what was known is kept (HAProxy).
+pub const RESOLVE: Schedule = Schedule {
+    retries: 3,
+    resolve: Duration::from_secs(1),
+    retry: Duration::from_secs(1),
+    hold: Hold {
+        valid: Duration::from_secs(10),
+        obsolete: Duration::ZERO,
+        nx: Duration::from_secs(30),
+        refused: Duration::from_secs(30),
+        timeout: Duration::from_secs(30),
+        other: Duration::from_secs(30),
+    },
+};
 
 /// `timeout.connect` in TOML. HAProxy has none and warns; a connection that takes longer than a
 /// lost SYN's two retransmissions (1 s and 2 s later, RFC 6298) will not succeed, and without a

@@ -10,6 +10,7 @@
 //! and the resolver are arguments ([`Surroundings`], [`world::World`]). Every stage reports what is wrong and goes on,
 //! so that one load shows all mistakes; [`diag`] renders them.
 
+pub mod added;
 pub mod defaults;
 pub mod diag;
 pub mod diff;

@@ -12,6 +12,7 @@ pub mod hash;
 pub mod health;
 pub mod id;
 pub mod probe;
+pub mod resolve;
 pub mod sample;
 pub mod session;
 pub mod tls;

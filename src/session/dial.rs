@@ -296,6 +296,8 @@ fn destination(address: &ServerAddr, client_side: Option<SocketAddr>) -> Option<
             let port = i32::from(client_side?.port()) + offset;
             Destination::Tcp(SocketAddr::new(*ip, u16::try_from(port).ok()?))
         }
+        // Such a server is in maintenance: only a session that was given it before comes here.
+        ServerAddr::Unresolved { .. } => return None,
         ServerAddr::Unix(path) => Destination::Unix(path.clone()),
         ServerAddr::Abstract(name) => Destination::Abstract(name.clone()),
     })

@@ -37,7 +37,7 @@ pub struct Server {
     pub service: Service,
     settings: ArcSwap<model::Server>,
     configured: ArcSwap<model::Server>,
-    added: bool,
+    added: AtomicBool,
     health: Mutex<Health>,
     wake: Notify,
     hinted: AtomicBool,
@@ -62,7 +62,7 @@ impl Server {
             service: Service::default(),
             settings: ArcSwap::new(Arc::clone(&settings)),
             configured: ArcSwap::new(settings),
-            added: false,
+            added: AtomicBool::new(false),
             health: Mutex::new(health),
             wake: Notify::new(),
             hinted: AtomicBool::new(false),
@@ -78,13 +78,19 @@ impl Server {
     /// The same server, made by a command: no file knows it.
     #[must_use]
     pub fn added(self) -> Self {
-        Self { added: true, ..self }
+        self.added.store(true, Ordering::Relaxed);
+        self
     }
 
     /// Whether a command made it.
     #[must_use]
-    pub const fn is_added(&self) -> bool {
-        self.added
+    pub fn is_added(&self) -> bool {
+        self.added.load(Ordering::Relaxed)
+    }
+
+    /// A file knows the server now. Whether that is news.
+    pub fn adopt(&self) -> bool {
+        self.added.swap(false, Ordering::Relaxed)
     }
 
     /// The server as it is: as configured, but for what commands changed since.

@@ -92,6 +92,16 @@ pub enum Change {
         /// It took no sessions by load balancing before either.
         was_draining: bool,
     },
+    /// Its name is not resolved any more, for this reason; it was up.
+    LosesAddress {
+        /// In HAProxy's words.
+        why: &'static str,
+    },
+    /// Its name is not resolved any more; it was down.
+    LosesAddressDown {
+        /// In HAProxy's words.
+        why: &'static str,
+    },
     /// An operator put it into maintenance; it was down.
     EntersMaintenanceDown,
     /// An operator drains it.
@@ -185,7 +195,8 @@ impl Event {
         match &self.what {
             What::Server(change) => match change.change {
                 Change::Down { was_draining: false }
-                | Change::EntersMaintenance { was_draining: false } => LogLevel::Alert,
+                | Change::EntersMaintenance { was_draining: false }
+                | Change::LosesAddress { .. } => LogLevel::Alert,
                 _ => LogLevel::Notice,
             },
             What::Check(_) => LogLevel::Notice,
@@ -253,6 +264,13 @@ impl ServerChange {
             Change::EntersMaintenance { .. } => {
                 line.push_str("is going DOWN for maintenance");
                 self.append_left(&mut line);
+            }
+            Change::LosesAddress { why } => {
+                line.push_str(&format!("is going DOWN for maintenance ({why})"));
+                self.append_left(&mut line);
+            }
+            Change::LosesAddressDown { why } => {
+                line.push_str(&format!("was DOWN and now enters maintenance ({why})."));
             }
             Change::EntersMaintenanceDown => line.push_str("was DOWN and now enters maintenance."),
             Change::EntersDrain { up } => {

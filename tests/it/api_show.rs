@@ -356,6 +356,20 @@ fn events_tell_what_happened() {
     assert!(text.contains("> ") || text.starts_with('<'), "{text}");
 }
 
+/// Into a pipe it prints what the socket says.
+#[test]
+fn ctl_asks_the_socket_it_is_given() {
+    let scenery = scenery(Kind::Evenkeel);
+    let socket = scenery.api.path("admin").display().to_string();
+    let (status, text) =
+        Kind::Evenkeel.run(&["ctl", "-s", &socket, "show", "stat", "-1", "4", "-1"]);
+    assert!(status.success(), "{text}");
+    assert_eq!(names(&text), ["be/s1", "be/s2", "be/s3"]);
+    let (status, text) = Kind::Evenkeel.run(&["ctl", "-s", "/no/such.sock", "show info"]);
+    assert_eq!(status.code(), Some(1));
+    assert!(text.contains("/no/such.sock"), "{text}");
+}
+
 /// The fields that clients of 3.x and dashboards ask for.
 #[test]
 fn info_claims_what_it_speaks() {

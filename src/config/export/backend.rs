@@ -1,6 +1,7 @@
 //! Pure: backends and servers as TOML.
 
 use super::balance::balance_pairs;
+use super::resolvers::naming;
 use super::text::{Pairs, duration, key, quote};
 use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
 use crate::config::defaults::{CONNECT_TIMEOUT, ERROR_LIMIT, REDISPATCH, RETRIES};
@@ -100,20 +101,27 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     }
     pairs.maybe("send_proxy", server.send_proxy.and_then(|header| word(&PROXY_HEADERS, &header)));
     pairs.maybe("tcp_ut", server.tcp_ut.map(duration));
+    naming(&mut pairs, server);
     tls::server(&mut pairs, server);
     if pairs.len() == 1 { address } else { pairs.inline() }
 }
 
 fn server_address(server: &Server) -> String {
-    let host = |ip: std::net::IpAddr| match &server.hostname {
-        Some(name) => name.clone(),
-        None if ip.is_ipv6() => format!("[{ip}]"),
-        None => ip.to_string(),
+    let host = |ip: Option<std::net::IpAddr>| match (&server.hostname, ip) {
+        (Some(name), _) => name.clone(),
+        (None, Some(ip)) if ip.is_ipv6() => format!("[{ip}]"),
+        (None, Some(ip)) => ip.to_string(),
+        (None, None) => String::new(),
     };
     match &server.address {
-        ServerAddr::Tcp(address) => format!("{}:{}", host(address.ip()), address.port()),
-        ServerAddr::TcpClientPort { ip, offset: 0 } => host(*ip),
-        ServerAddr::TcpClientPort { ip, offset } => format!("{}:{offset:+}", host(*ip)),
+        ServerAddr::Tcp(address) => format!("{}:{}", host(Some(address.ip())), address.port()),
+        ServerAddr::Unresolved { port: Some(port), .. } => format!("{}:{port}", host(None)),
+        ServerAddr::TcpClientPort { offset: 0, .. } | ServerAddr::Unresolved { offset: 0, .. } => {
+            host(server.address.ip())
+        }
+        ServerAddr::TcpClientPort { offset, .. } | ServerAddr::Unresolved { offset, .. } => {
+            format!("{}:{offset:+}", host(server.address.ip()))
+        }
         ServerAddr::Unix(path) => unix_text(path),
         ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
     }

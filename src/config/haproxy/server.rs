@@ -6,7 +6,9 @@ use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, text};
-use crate::config::raw::{AgentSettings, CheckSettings, Server};
+use crate::config::raw::{
+    AgentSettings, CheckSettings, Server, TEMPLATE_MAX, made_from, template_numbers,
+};
 
 /// A word about HTTP that was left out, for the warning that only proxies in `mode tcp` get.
 pub(super) type HttpWord = (String, Span);
@@ -24,6 +26,32 @@ pub(super) fn lower(
     let mut server = Server { name: text(name), address: cx.address(address), ..template.clone() };
     options(&mut args, "server", &mut server, http, cx);
     Some(server)
+}
+
+/// A `server-template` line: the servers it makes, completed as those of `server` lines.
+pub(super) fn lower_template(
+    line: &Line,
+    template: &Server,
+    http: &mut Vec<HttpWord>,
+    cx: &mut Context<'_>,
+) -> Vec<Server> {
+    let mut args = Args::new(line, 1);
+    let keyword = "server-template";
+    let name = args.expect(keyword, "the beginning of names, a count and a host name", cx);
+    let count = args.expect(keyword, "a count such as '5' or '1-5'", cx);
+    let address = args.expect(keyword, "a host name such as 'db.example:3306'", cx);
+    let (Some(name), Some(count), Some(address)) = (name, count, address) else {
+        return Vec::new();
+    };
+    let Some(numbers) = template_numbers(&count.text()) else {
+        cx.report
+            .alert(count.span, format!("'{}' is no count of servers", count.text()))
+            .help(format!("write '5' or '3-7', at most {TEMPLATE_MAX} servers"));
+        return Vec::new();
+    };
+    let mut server = Server { name: text(name), address: cx.address(address), ..template.clone() };
+    options(&mut args, keyword, &mut server, http, cx);
+    made_from(&server, numbers)
 }
 
 /// A server that nothing was said of.
@@ -64,7 +92,7 @@ fn options(
                 // What follows may be its arguments.
                 break;
             }
-            Some(Effect::Applies) if option == "id" && keyword == "default-server" => {
+            Some(Effect::Applies) if option == "id" && keyword != "server" => {
                 cx.report.alert(word.span, "'id' cannot be the same for all servers");
                 args.skip(1);
             }
@@ -172,6 +200,11 @@ fn server_option(
         "on-marked-up" => {
             server.on_marked_up = args.text(option, "'shutdown-backup-sessions'", cx);
         }
+        "init-addr" => server.naming.init_addr = args.text(option, "ways such as 'libc'", cx),
+        "resolvers" => server.naming.resolvers = args.text(option, "a section's name", cx),
+        "resolve-prefer" => server.naming.prefer = args.text(option, "'ipv4' or 'ipv6'", cx),
+        "resolve-net" => server.naming.nets = args.text(option, "networks", cx),
+        "resolve-opts" => server.naming.opts = args.text(option, "options", cx),
         "send-proxy" => server.send_proxy = header("v1"),
         "send-proxy-v2" => server.send_proxy = header("v2"),
         // `no-send-proxy` and `no-send-proxy-v2` each take back their own version only.

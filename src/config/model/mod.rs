@@ -10,6 +10,7 @@ mod commands;
 mod frontend;
 mod global;
 mod life;
+mod resolvers;
 mod socket;
 mod tls;
 
@@ -32,6 +33,7 @@ pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use life::{Capability, Life};
+pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
+    /// `resolvers` sections, in file order.
+    pub resolvers: Vec<Resolvers>,
     /// Sockets that take commands.
     pub commands: Commands,
 }

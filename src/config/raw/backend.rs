@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::Spanned;
 
-use super::{AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Tls};
+use super::{AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Naming, Tls};
 
 /// A `backend`, or the back half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,6 +147,8 @@ pub struct Server {
     pub send_proxy: Field<String>,
     /// `tcp-ut`.
     pub tcp_ut: Field<Duration>,
+    /// How its name is followed.
+    pub naming: Naming,
     /// `ssl` and what goes with it.
     pub tls: Box<Tls>,
 }
@@ -178,6 +180,7 @@ impl Server {
             on_marked_up: None,
             send_proxy: None,
             tcp_ut: None,
+            naming: Naming::default(),
             tls: Box::default(),
         }
     }

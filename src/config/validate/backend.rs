@@ -1,12 +1,10 @@
 //! Pure: backends and servers.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use haproxy_compat::addr::{Endpoint, Family, Host, PortSpec};
-use haproxy_compat::span::{Span, Spanned};
+use haproxy_compat::span::Span;
 
 use super::balance::HASH_KEYS;
 use super::check::BackendCheck;
@@ -16,6 +14,10 @@ use super::number;
 use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
 use crate::config::model::{
     Backend, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server, ServerAddr,
+use super::server_addr::Target;
+use crate::config::defaults::{CONNECT_TIMEOUT, RANDOM_DRAWS, REDISPATCH, RETRIES};
+use crate::config::model::{
+    Backend, Balance, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server,
     ServerTimeouts,
 };
 use crate::config::raw::{self, Dialect, Field};
@@ -161,8 +163,8 @@ impl Context<'_> {
         let hash_key = self.word("hash_key", &raw.hash_key, &HASH_KEYS);
         let tcp_ut = self.optional_duration(&format!("tcp_ut of {what}"), &raw.tcp_ut);
         // The check is judged even where the address is wrong, so that all mistakes show at once.
-        let target = self.server_address(&raw.address, &what);
-        let port = target.as_ref().map(|(address, _)| address);
+        let target = self.server_address(raw, &what);
+        let port = target.as_ref().map(|target| &target.address);
         let agent = self.server_agent(&raw.agent, &what, check);
         let observe = self.observe(raw, &what);
         let check = self.server_check(raw, &what, port, send_proxy, check);
@@ -170,12 +172,14 @@ impl Context<'_> {
             Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
             _ => None,
         };
-        let (address, hostname) = target?;
+        let Target { address, hostname, resolve, init_addr } = target?;
         Some(Server {
             name,
             id: ServerId(0),
             address,
             hostname,
+            resolve,
+            init_addr,
             weight: weight.unwrap_or(Weight::DEFAULT),
             backup: is_on(&raw.backup),
             disabled: is_on(&raw.disabled),

@@ -16,6 +16,7 @@
 //! [`wire::LINE_BYTES_MAX`] and [`wire::PAYLOAD_BYTES_MAX`] of what a client sends, and the idle
 //! time, which also ends clients that do not read their answer.
 
+mod addition;
 pub mod answer;
 mod basics;
 mod converse;

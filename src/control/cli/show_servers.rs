@@ -9,6 +9,7 @@ use crate::clock;
 use crate::config::model::{self, Level, ServerAddr};
 use crate::pure::health::verdict::Class;
 use crate::pure::health::{Health, Standing};
+use crate::pure::resolve::Kind;
 use crate::state::{Backend, Server};
 
 pub(super) static COMMANDS: &[Command] = &[
@@ -89,6 +90,7 @@ fn endpoint(address: &ServerAddr) -> (String, u16) {
     match address {
         ServerAddr::Tcp(address) => (address.ip().to_string(), address.port()),
         ServerAddr::TcpClientPort { ip, .. } => (ip.to_string(), 0),
+        ServerAddr::Unresolved { port, .. } => ("-".to_owned(), port.unwrap_or(0)),
         ServerAddr::Unix(_) | ServerAddr::Abstract(_) => ("-".to_owned(), 0),
     }
 }
@@ -99,13 +101,16 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
     let (address, port) = endpoint(&settings.address);
     let since = now.saturating_duration_since(health.last_change()).as_secs();
     let (weight, initial) = (settings.weight.value(), server.configured().weight.value());
-    let name = settings.hostname.as_deref().unwrap_or("-");
+    let resolve = settings.resolve.as_ref().filter(|resolve| resolve.kind == Kind::Srv);
+    let record = resolve.map_or("-", |resolve| resolve.fqdn.as_str());
+    let name = settings.hostname.as_deref().filter(|name| *name != record).unwrap_or("-");
+    let tls = u8::from(settings.tls.is_some());
     let check = settings.check.as_ref();
     let check_port = check.and_then(|check| check.port).map_or(0, std::num::NonZeroU16::get);
     let check_addr = check.and_then(|check| check.addr).as_ref().map(SocketAddr::ip);
     let check_addr = check_addr.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
     format!(
-        "{} {} {} {} {address} {} {} {weight} {initial} {since} {} 0 0 0 {name} {port} - 0 \
+        "{} {} {} {} {address} {} {} {weight} {initial} {since} {} 0 0 0 {name} {port} {record} {tls} \
          {check_port} {check_addr} - 0",
         backend.settings().id.0,
         backend.name,

@@ -262,6 +262,11 @@ impl Health {
         Commanded { before, after: self.admin, transition }
     }
 
+    /// The server got its first address, or lost its last one.
+    pub fn handle_resolved(&mut self, now: Instant, resolved: bool) -> Option<Transition> {
+        self.apply(now, self.admin.resolved(resolved))
+    }
+
     /// An operator speaks for the check: the score is as if it had found this many times. In
     /// maintenance that counts for nothing, since leaving it starts over.
     pub fn handle_said(&mut self, now: Instant, said: Said) -> Option<Transition> {

@@ -16,6 +16,7 @@ use crate::pure::weight::Weight;
 use checks::{agent, check, observe};
 
 mod checks;
+mod names;
 
 pub(super) fn config() -> impl Strategy<Value = Config> {
     let names = || btree_set("[a-f]{1,2}[-_.:0-9]?", 0..4);
@@ -55,7 +56,8 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
             backend.log = global.log.clone();
         }
     }
-    let mut config = Config { global, frontends, backends, stats, commands };
+    let resolvers = names::sections(&backends);
+    let mut config = Config { global, frontends, backends, stats, resolvers, commands };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
     for frontend in &mut config.frontends {
@@ -433,7 +435,15 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 }
                 address => (address, None),
             };
+            let resolve = hostname.as_deref().filter(|_| flags[1]).map(|_| names::resolve(flags));
+            let (address, hostname) = match resolve.as_ref().filter(|_| flags[3]) {
+                Some(resolve) => (address.at(None), Some(resolve.fqdn.clone())),
+                None => (address, hostname),
+            };
+            let init_addr = names::init_addr(&address, flags);
             Server {
+                resolve,
+                init_addr,
                 name: Name::new(&name).unwrap(),
                 id: ServerId(0),
                 address,
