@@ -65,10 +65,6 @@ pub static SERVER: Table = Table {
                 ("resolvers", 1),
             ],
         ),
-            Ignored("'maxconn' is the limit, and the queue of a server has none"),
-            &[("maxqueue", 1), ("minconn", 1)],
-        ),
-        (Ignored("a server that comes up gets its full weight at once"), &[("slowstart", 1)]),
         (Ignored("the kernel's values are kept"), &[("cc", 1)]),
         (Moot("servers are connected to in the ordinary way"), &[("no-tfo", 0), ("tfo", 0)]),
         (

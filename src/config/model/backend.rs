@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, Balance, Check, HashKey, Keepalive, LogTarget, Observe, Redispatch, ServerTls,
-    AgentCheck, Balance, Check, InitAddr, Keepalive, LogTarget, Observe, Redispatch, Resolve,
-    ServerTls,
+    AgentCheck, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe, Redispatch,
+    Resolve, ServerTls,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;

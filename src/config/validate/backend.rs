@@ -11,14 +11,10 @@ use super::check::BackendCheck;
 use super::context::Context;
 use super::frontend::is_on;
 use super::number;
+use super::server_addr::Target;
 use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
 use crate::config::model::{
-    Backend, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server, ServerAddr,
-use super::server_addr::Target;
-use crate::config::defaults::{CONNECT_TIMEOUT, RANDOM_DRAWS, REDISPATCH, RETRIES};
-use crate::config::model::{
-    Backend, Balance, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server,
-    ServerTimeouts,
+    Backend, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server, ServerTimeouts,
 };
 use crate::config::raw::{self, Dialect, Field};
 use crate::pure::id::{Name, ProxyId, ServerId};
