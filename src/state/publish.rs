@@ -136,7 +136,9 @@ fn socket_addr(address: &model::ServerAddr) -> Option<SocketAddr> {
     match address {
         model::ServerAddr::Tcp(address) => Some(*address),
         model::ServerAddr::TcpClientPort { ip, .. } => Some((*ip, 0).into()),
-        model::ServerAddr::Unix(_) | model::ServerAddr::Abstract(_) => None,
+        model::ServerAddr::Unix(_)
+        | model::ServerAddr::Abstract(_)
+        | model::ServerAddr::Unresolved { .. } => None,
     }
 }
 

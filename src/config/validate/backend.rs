@@ -182,9 +182,7 @@ impl Context<'_> {
             maxconn,
             minconn,
             maxqueue,
-            // Seconds, begun ones counted whole, as in HAProxy.
-            slowstart: slowstart
-                .map(|time| Duration::from_secs(time.as_millis().div_ceil(1000) as u64)),
+            slowstart: slowstart.map(whole_seconds),
             hash_key: hash_key.unwrap_or_default(),
             check,
             agent,
@@ -197,8 +195,8 @@ impl Context<'_> {
         })
     }
 
-    /// `minconn` and `maxconn`. The smaller one alone is the limit; where they are equal there is
-    /// nothing between them.
+    /// `minconn` and `maxconn`. A `minconn` alone is the limit, and one that is not below
+    /// `maxconn` raises it.
     fn session_limits(
         &mut self,
         raw: &raw::Server,
@@ -212,64 +210,6 @@ impl Context<'_> {
         }
     }
 
-    /// The address, and the host name it came from.
-    fn server_address(
-        &mut self,
-        written: &Spanned<String>,
-        what: &str,
-    ) -> Option<(ServerAddr, Option<String>)> {
-        let span = written.span;
-        let (family, host, port) = match self.endpoint(what, span, &written.value)? {
-            Endpoint::Unix(path) => return Some((ServerAddr::Unix(path.into()), None)),
-            Endpoint::Abstract(name) => {
-                return Some((ServerAddr::Abstract(name.into_bytes()), None));
-            }
-            Endpoint::Inet { family, host, port } => (family, host, port),
-            Endpoint::Fd(_) | Endpoint::Sockpair(_) => {
-                let message = format!("{what}: '{}' cannot be connected to", written.value);
-                self.report.alert(span, message);
-                return None;
-            }
-        };
-        let ip = self.host(what, span, &host, family)?;
-        if ip.is_unspecified() {
-            self.report.alert(span, format!("{what}: '{}' is no server's address", written.value));
-            self.report.help("connecting to where the client wanted to go is not supported");
-            return None;
-        }
-        let address = self.with_port(ip, port, written, what)?;
-        let hostname = match host {
-            Host::Name(name) => Some(match family {
-                Family::Any => name,
-                Family::V4 => format!("ipv4@{name}"),
-                Family::V6 => format!("ipv6@{name}"),
-            }),
-            Host::Ip(_) | Host::Any => None,
-        };
-        Some((address, hostname))
-    }
-
-    fn with_port(
-        &mut self,
-        ip: IpAddr,
-        port: PortSpec,
-        written: &Spanned<String>,
-        what: &str,
-    ) -> Option<ServerAddr> {
-        match port {
-            PortSpec::Absent | PortSpec::Fixed(0) => {
-                Some(ServerAddr::TcpClientPort { ip, offset: 0 })
-            }
-            PortSpec::Offset(offset) => Some(ServerAddr::TcpClientPort { ip, offset }),
-            PortSpec::Fixed(port) => Some(ServerAddr::Tcp((ip, port).into())),
-            PortSpec::Range(..) => {
-                let message = format!("{what}: a server has one port, not '{}'", written.value);
-                self.report.alert(written.span, message);
-                None
-            }
-        }
-    }
-
     /// A duration that HAProxy may write as 0 for "not set".
     pub(super) fn optional_duration(
         &mut self,
@@ -279,4 +219,9 @@ impl Context<'_> {
         let field = field.as_ref().filter(|field| !field.value.is_zero()).cloned();
         self.duration(what, &field)
     }
+}
+
+/// Begun seconds counted whole: HAProxy's unit of slow starts.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }
