@@ -70,12 +70,6 @@ pub static PROXY: Table = Table {
             &[("load-server-state-from-file", D_B), ("server-state-file-name", D_B)],
         ),
         (
-            Moot("programs are not run for checks; 'option external-check' is refused"),
-            &[("external-check", D_B)],
-            Ignored("'balance source' maps addresses to servers by position"),
-            &[("hash-balance-factor", D_B), ("hash-type", D_B)],
-        ),
-        (
             Http,
             &[
                 ("capture", F),
