@@ -50,6 +50,7 @@ use crate::config::diag::Look;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::{Commands, Config};
 use crate::control::cli;
+use crate::net::namespace;
 use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
@@ -201,10 +202,26 @@ fn prepare(
     let workers = worker_count(&config);
     let limits = limits::settle(&config, workers);
     let plan = diff(&nothing(&config), &config);
+    open_namespaces(&config)?;
     let opened = listeners::open(&config, &plan, workers, supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     limits.warn();
     Ok(Prepared { config, workers, limits, identity, plan, opened, startup_log })
+}
+
+/// Opens the network namespaces that `config` names, while the process may still do so.
+///
+/// # Errors
+/// One sentence for each that is not there.
+pub(crate) fn open_namespaces(config: &Config) -> Result<(), Vec<String>> {
+    let binds = config.frontends.iter().flat_map(|frontend| &frontend.binds);
+    let servers = config.backends.iter().flat_map(|backend| &backend.servers);
+    let names = binds
+        .filter_map(|bind| bind.socket.namespace.as_deref())
+        .chain(servers.filter_map(|server| server.socket.namespace.as_deref()));
+    let opened = names.map(|name| namespace::open(name).map_err(|error| error.to_string()));
+    let missing: Vec<String> = opened.filter_map(Result::err).collect();
+    if missing.is_empty() { Ok(()) } else { Err(missing) }
 }
 
 /// The configuration a start is a reload from.
@@ -261,7 +278,7 @@ impl Control {
             Workers::start(workers).map_err(|e| StartError::because("start a worker", &e))?;
         let now = clock::now();
         let process = Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config));
-        allow_pipes(limits.pipes);
+        allow_pipes(limits.pipes, config.global.tuning.pipesize);
         let (bus, intake) = bus::bus();
         let log = LogIdentity::new(&config, &options.program);
         let shipper = start_shipper(intake, &log);

@@ -211,7 +211,7 @@ impl Task {
     async fn check(&self, passes: &Passes) {
         let settings = Arc::clone(&self.server.settings());
         let Some(check) = &settings.check else { return };
-        let source = self.backend.settings().source;
+        let source = self.backend.settings().source_of(&settings).and_then(model::Source::local);
         let Some(target) = Target::of(&settings, check, source) else { return };
         let asked = (check, &settings.address, source);
         let started = clock::now();
@@ -251,7 +251,7 @@ impl Task {
             now.kind == check.kind
                 && question(now) == question(check)
                 && server.address == *address
-                && backend.source == source
+                && backend.source_of(&server).and_then(model::Source::local) == source
         })
     }
 

@@ -60,7 +60,7 @@ impl Target {
             source,
             send_proxy: check.send_proxy.is_some(),
             proxy_header: match check.send_proxy {
-                Some(ProxyHeader::V2) => header_v2,
+                Some(ProxyHeader::V2 | ProxyHeader::V2Ssl | ProxyHeader::V2SslCn) => header_v2,
                 Some(ProxyHeader::V1) | None => header_v1,
             },
             timing: Timing::from(check),

@@ -78,7 +78,7 @@ impl Session {
             Some(_) => self.outcome.server_queue = ticket.place,
             None => self.outcome.backend_queue = ticket.place,
         }
-        let gone = client_gone(&mut self.client, &mut self.early);
+        let gone = client_gone(&mut self.client, &mut self.early, settings.abortonclose);
         tokio::select! {
             biased;
             granted = ticket.granted() => {
@@ -94,22 +94,23 @@ impl Session {
 
 /// Completes when the client leaves without having sent anything, or resets. What it sends
 /// meanwhile is kept in `early`, up to [`EARLY_MAX`] bytes; a client that has sent something is
-/// waited for even if it is half closed, as in HAProxy.
+/// waited for even if it is half closed, as in HAProxy, unless `abortonclose`.
 ///
 /// # Cancel safety
 /// Safe: bytes read are in `early`.
-pub(super) async fn client_gone(client: &mut Stream, early: &mut Vec<u8>) {
-    poll_fn(|cx| poll_client_gone(cx, client, early)).await;
+pub(super) async fn client_gone(client: &mut Stream, early: &mut Vec<u8>, abortonclose: bool) {
+    poll_fn(|cx| poll_client_gone(cx, client, early, abortonclose)).await;
 }
 
 pub(super) fn poll_client_gone(
     cx: &mut TaskContext<'_>,
     client: &mut Stream,
     early: &mut Vec<u8>,
+    abortonclose: bool,
 ) -> Poll<()> {
     while early.len() < EARLY_MAX {
         match ready!(poll_read_into(cx, client, early, EARLY_MAX - early.len())) {
-            Ok(0) if early.is_empty() => return Poll::Ready(()),
+            Ok(0) if early.is_empty() || abortonclose => return Poll::Ready(()),
             Err(_) => return Poll::Ready(()),
             Ok(0) => return Poll::Pending,
             Ok(_) => {}

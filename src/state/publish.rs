@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::frontend::Route;
 use super::process::Objects;
-use super::{Backend, Frontend, Live, Process, Server};
+use super::{Backend, Frontend, Listener, Live, Process, Server};
 use crate::config::model;
 use crate::pure::balance::{Backups, Candidate, LiveSet, seed};
 use crate::pure::health::Health;
@@ -91,7 +91,13 @@ pub fn servers(backend: &Arc<Backend>, servers: Vec<Arc<Server>>, now: Instant) 
 /// A reload changed a frontend: sessions that start from now on take this route.
 pub fn frontend(frontend: &Frontend, route: Route, limit: u32) {
     frontend.follow_limit(limit);
+    frontend.pace.set(route.settings.rate_limit_sessions.map_or(0, std::num::NonZeroU32::get));
     frontend.route_cell().store(Arc::new(route));
+}
+
+/// A frontend listens on these addresses now.
+pub fn listeners(frontend: &Frontend, listeners: Vec<Arc<Listener>>) {
+    frontend.listeners_cell().store(Arc::new(listeners));
 }
 
 /// A reload changed what runs.

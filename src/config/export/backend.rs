@@ -2,6 +2,7 @@
 
 use super::balance::balance_pairs;
 use super::resolvers::naming;
+use super::socket::server_socket;
 use super::text::{Pairs, duration, key, quote};
 use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
 use crate::config::defaults::{CONNECT_TIMEOUT, ERROR_LIMIT, REDISPATCH, RETRIES};
@@ -9,7 +10,7 @@ use crate::config::model::{
     Backend, Global, HashKey, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
 use crate::config::validate::{
-    HASH_KEYS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids,
+    HASH_KEYS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids, source_text,
 };
 use crate::pure::weight::Weight;
 
@@ -45,7 +46,10 @@ pub(super) fn backend_pairs(
     }
     keepalive(pairs, backend.keepalive);
     pairs.flag("nolinger", backend.nolinger);
-    pairs.maybe("source", backend.source.map(|source| quote(&source.to_string())));
+    pairs.flag("abortonclose", backend.abortonclose);
+    pairs.flag("independent_streams", backend.independent_streams);
+    pairs.flag("tcp_smart_connect", backend.tcp_smart_connect);
+    pairs.maybe("source", backend.source.as_ref().map(|source| quote(&source_text(source))));
     pairs.maybe("fullconn", backend.fullconn);
     pairs.flag("log_health_checks", backend.log_health_checks);
     log(pairs, &backend.log, global);
@@ -101,6 +105,7 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     }
     pairs.maybe("send_proxy", server.send_proxy.and_then(|header| word(&PROXY_HEADERS, &header)));
     pairs.maybe("tcp_ut", server.tcp_ut.map(duration));
+    server_socket(&mut pairs, &server.socket);
     naming(&mut pairs, server);
     tls::server(&mut pairs, server);
     if pairs.len() == 1 { address } else { pairs.inline() }

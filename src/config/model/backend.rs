@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     AgentCheck, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe, Redispatch,
-    Resolve, ServerTls,
+    Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
@@ -35,8 +35,15 @@ pub struct Backend {
     pub keepalive: Option<Keepalive>,
     /// `option nolinger`: closes with RST.
     pub nolinger: bool,
-    /// Local address of server and check connections.
-    pub source: Option<SocketAddr>,
+    /// `option abortonclose`: a client that closes while it waits for a server gives its place up
+    /// even if it has sent something.
+    pub abortonclose: bool,
+    /// `option independent-streams`: what is sent to a server does not keep it from timing out.
+    pub independent_streams: bool,
+    /// `option tcp-smart-connect`: the acknowledgement of a connection may wait for data.
+    pub tcp_smart_connect: bool,
+    /// Where connections to its servers come from.
+    pub source: Option<Source>,
     /// `fullconn`, shown as the session limit of the backend: with as many sessions its servers take
     /// all that their `maxconn` allows.
     pub fullconn: Option<NonZeroU32>,
@@ -44,6 +51,14 @@ pub struct Backend {
     pub log_health_checks: bool,
     /// Targets of server state lines, `log global` already replaced.
     pub log: Vec<LogTarget>,
+}
+
+impl Backend {
+    /// Where connections to `server` come from.
+    #[must_use]
+    pub fn source_of<'a>(&'a self, server: &'a Server) -> Option<&'a Source> {
+        server.socket.source.as_ref().or(self.source.as_ref())
+    }
 }
 
 /// Timeouts of the server side; `None` is infinite.
@@ -108,6 +123,8 @@ pub struct Server {
     pub send_proxy: Option<ProxyHeader>,
     /// TCP_USER_TIMEOUT of server connections.
     pub tcp_ut: Option<Duration>,
+    /// Options of its sockets.
+    pub socket: ServerSocket,
     /// Sessions speak TLS to it.
     pub tls: Option<Box<ServerTls>>,
 }
@@ -212,4 +229,8 @@ pub enum ProxyHeader {
     V1,
     /// `send-proxy-v2`.
     V2,
+    /// `send-proxy-v2-ssl`: with what is known of the client's TLS session.
+    V2Ssl,
+    /// `send-proxy-v2-ssl-cn`: and with the name in its certificate.
+    V2SslCn,
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use haproxy_compat::span::Spanned;
 
-use super::{AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Naming, Tls};
+use super::{
+    AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Naming, ServerSide,
+    ServerSocket, Tls,
+};
 
 /// A `backend`, or the back half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +46,9 @@ pub struct Backend {
     pub keepalive: Keepalive,
     /// `option nolinger`.
     pub nolinger: Field<bool>,
-    /// `source`, an address with an optional port.
+    /// `option abortonclose` and socket options.
+    pub side: ServerSide,
+    /// `source`, all of its words.
     pub source: Field<String>,
     /// `fullconn`; 0 counts as not written.
     pub fullconn: Field<u64>,
@@ -74,6 +79,7 @@ impl Backend {
             timeouts: ServerTimeouts::default(),
             keepalive: Keepalive::default(),
             nolinger: None,
+            side: ServerSide::default(),
             source: None,
             fullconn: None,
             log_health_checks: None,
@@ -143,10 +149,12 @@ pub struct Server {
     pub on_marked_down: Field<String>,
     /// `on-marked-up`, a word.
     pub on_marked_up: Field<String>,
-    /// `v1` (`send-proxy`) or `v2` (`send-proxy-v2`).
+    /// `v1` (`send-proxy`), `v2` (`send-proxy-v2`), `v2-ssl` or `v2-ssl-cn`.
     pub send_proxy: Field<String>,
     /// `tcp-ut`.
     pub tcp_ut: Field<Duration>,
+    /// Socket options.
+    pub socket: ServerSocket,
     /// How its name is followed.
     pub naming: Naming,
     /// `ssl` and what goes with it.
@@ -180,6 +188,7 @@ impl Server {
             on_marked_up: None,
             send_proxy: None,
             tcp_ut: None,
+            socket: ServerSocket::default(),
             naming: Naming::default(),
             tls: Box::default(),
         }

@@ -19,7 +19,9 @@ mod frontend;
 mod global;
 mod life;
 mod resolvers;
+mod socket;
 mod tls;
+mod tuning;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
@@ -31,7 +33,9 @@ pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, St
 pub use global::Global;
 pub use life::Life;
 pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
+pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
 pub use tls::Tls;
+pub use tuning::{SocketBuffers, Tuning};
 
 use haproxy_compat::span::Spanned;
 

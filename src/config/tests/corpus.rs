@@ -279,7 +279,8 @@ fn proxies_in_a_chain() {
     assert!(bind.accept_proxy);
     assert_eq!(bind.interface.as_deref(), Some("lo"));
     let core = backend(&config, "core-in");
-    assert_eq!(core.source, Some("192.0.2.1:0".parse().expect("an address")));
+    let local = core.source.as_ref().and_then(|source| source.local());
+    assert_eq!(local, Some("192.0.2.1:0".parse().expect("an address")));
     let app = &core.servers[0];
     let ip = "192.0.2.104".parse().expect("an address");
     assert_eq!(app.address, ServerAddr::TcpClientPort { ip, offset: 0 });

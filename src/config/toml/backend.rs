@@ -50,6 +50,7 @@ impl Decoder<'_> {
             timeouts: self.server_timeouts(t),
             keepalive: self.keepalive(t),
             nolinger: self.boolean(t, "nolinger"),
+            side: self.server_side(t),
             source: self.string(t, "source"),
             fullconn: self.number(t, "fullconn"),
             log_health_checks: self.boolean(t, "log_health_checks"),
@@ -213,6 +214,7 @@ impl Decoder<'_> {
             on_marked_up: self.string(t, "on_marked_up"),
             send_proxy: self.string(t, "send_proxy"),
             tcp_ut: self.duration(t, "tcp_ut"),
+            socket: self.server_socket(t),
             naming: self.naming(t),
             tls: self.tls(t, Side::Server),
             ..Server::new(name.clone(), Spanned::new(String::new(), span))

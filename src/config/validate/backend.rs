@@ -21,8 +21,12 @@ use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 
 /// The words of `send_proxy`.
-pub(in crate::config) const PROXY_HEADERS: [(&str, ProxyHeader); 2] =
-    [("v1", ProxyHeader::V1), ("v2", ProxyHeader::V2)];
+pub(in crate::config) const PROXY_HEADERS: [(&str, ProxyHeader); 4] = [
+    ("v1", ProxyHeader::V1),
+    ("v2", ProxyHeader::V2),
+    ("v2-ssl", ProxyHeader::V2Ssl),
+    ("v2-ssl-cn", ProxyHeader::V2SslCn),
+];
 /// The word of `on_marked_down`.
 pub(in crate::config) const MARKED_DOWN: [(&str, OnMarkedDown); 1] =
     [("shutdown-sessions", OnMarkedDown::ShutdownSessions)];
@@ -47,7 +51,6 @@ impl Context<'_> {
             connect: timeouts.connect,
         };
         let retries = self.number(&format!("retries of {what}"), &raw.retries, 0..=i32::MAX as u64);
-        let source = raw.source.as_ref();
         Backend {
             id,
             balance: self.balance(raw),
@@ -58,7 +61,10 @@ impl Context<'_> {
             timeouts,
             keepalive: self.keepalive(&raw.keepalive),
             nolinger: is_on(&raw.nolinger),
-            source: source.and_then(|source| self.socket_addr("source", source, 0)),
+            abortonclose: is_on(&raw.side.abortonclose),
+            independent_streams: is_on(&raw.side.independent_streams),
+            tcp_smart_connect: is_on(&raw.side.tcp_smart_connect),
+            source: self.backend_source(&raw.source),
             fullconn: self.limit(&format!("fullconn of {what}"), &raw.fullconn),
             log_health_checks: is_on(&raw.log_health_checks),
             log: self.log(&raw.log, global_log),
@@ -191,6 +197,7 @@ impl Context<'_> {
             on_marked_up: up.unwrap_or_default(),
             send_proxy,
             tcp_ut,
+            socket: self.server_socket(&raw.socket),
             tls,
         })
     }

@@ -17,7 +17,10 @@ mod life;
 mod number;
 mod resolvers;
 mod server_addr;
+mod socket;
+mod source;
 mod tls;
+mod tuning;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +41,7 @@ pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 pub(super) use self::resolvers::RESOLVE_FAMILIES;
+pub(super) use self::source::source_text;
 pub(super) use self::tls::VERIFY;
 use super::model::{Config, ListenAddr};
 use super::raw::{self, Dialect, Field};
