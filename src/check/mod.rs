@@ -249,6 +249,7 @@ impl Task {
         let question = |check: &model::Check| (check.addr, check.port, check.send_proxy);
         server.check.as_ref().is_some_and(|now| {
             now.kind == check.kind
+                && (&now.tls, now.is_tls) == (&check.tls, check.is_tls)
                 && question(now) == question(check)
                 && server.address == *address
                 && backend.source_of(&server).and_then(model::Source::local) == source

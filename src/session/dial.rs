@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use super::assign::poll_client_gone;
 use super::follow::unless_cut;
-use super::tls::server_name;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model::{self, ProxyHeader, ServerAddr, Source, UseSrc};
@@ -108,7 +107,7 @@ impl Session {
         };
         let header = self.proxy_header(&server);
         let tls = server.tls.as_deref();
-        let name = tls.map(|tls| (tls, server_name(tls, &server.address, &self.client)));
+        let name = tls.map(|tls| (tls, self.server_name(tls, &server.address)));
         let connecting = async {
             let mut stream = connect(&destination, &options).await?;
             write_all(&mut stream, &header).await?;

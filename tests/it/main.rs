@@ -44,4 +44,5 @@ mod sessions;
 mod socket_options;
 mod timeouts;
 mod tls;
+mod tls_files;
 mod tls_servers;

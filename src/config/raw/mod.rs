@@ -26,7 +26,7 @@ mod tuning;
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
     AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Header,
-    HttpCheck, HttpExpect, HttpMatch, Pattern, Step,
+    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step,
 };
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
