@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, ServerStatus, Snapshot, Times,
 };
-use crate::config::model::{Balance, ServerAddr};
+use crate::config::model::{self, Balance, BalanceKey, ServerAddr};
 use crate::config::{CLAIMED_DATE, CLAIMED_VERSION};
 use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
@@ -170,7 +170,7 @@ fn backend_row(
     snapshot::Backend {
         name: Arc::clone(&backend.name),
         id: settings.id,
-        algo: algo(settings.balance),
+        algo: algo(&settings),
         up,
         required,
         active: u32::try_from(live.active).unwrap_or(u32::MAX),
@@ -298,8 +298,10 @@ fn address(address: &ServerAddr) -> String {
 }
 
 /// HAProxy's word in the `algo` column; it has none for `random`.
-const fn algo(balance: Balance) -> &'static str {
-    match balance {
+fn algo(backend: &model::Backend) -> &'static str {
+    let is_cookie = |key: &BalanceKey| key.text.starts_with("rdp-cookie");
+    match backend.balance {
+        Balance::Hash(_) if backend.balance_key.as_ref().is_some_and(is_cookie) => "rdp-cookie",
         Balance::RoundRobin => "roundrobin",
         Balance::StaticRr => "static-rr",
         Balance::LeastConn => "leastconn",

@@ -11,6 +11,7 @@ mod dial;
 mod finish;
 mod follow;
 mod inspect;
+mod key;
 pub mod listener;
 mod tls;
 

@@ -8,6 +8,7 @@
 )]
 
 mod harness;
+mod hashing;
 
 mod agent;
 mod api;

@@ -27,7 +27,7 @@ pub use crate::pure::probe::kind::{
 };
 pub use crate::pure::session::retry::Redispatch;
 pub use backend::{
-    Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
+    Backend, BalanceKey, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
 };
 pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};

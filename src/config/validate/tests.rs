@@ -85,6 +85,22 @@ fn numbers_and_words_of_backends() {
             "balance = \"random(0)\"",
             "balance: 'random(0)' does not say how many draws, at least 1",
         ),
+        ("backend.b", "balance = \"hash sourc\"", "balance: unknown fetch 'sourc'"),
+        (
+            "backend.b",
+            "hash_type = \"consistant\"",
+            "hash_type: 'consistant' is neither 'map-based' nor 'consistent'",
+        ),
+        (
+            "backend.b",
+            "hash_type = \"consistent sdmb\"",
+            "hash_type: 'sdmb' is no function, did you mean 'sdbm'?",
+        ),
+        (
+            "backend.b",
+            "hash_balance_factor = 100",
+            "hash_balance_factor: 100 is neither 0 nor more than 100 (percent)",
+        ),
         (
             "backend.b",
             "tcpka = { idle = \"1500ms\" }",
