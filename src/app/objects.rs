@@ -142,6 +142,7 @@ pub(super) fn add_server(
         Health::new(now, &health_settings(&server, global, Duration::ZERO), Duration::ZERO);
     health.handle_command(now, Command::Maint);
     health.handle_switch(now, false);
+    health.handle_agent_switch(now, false);
     servers.push(backend.settle(|index| Server::new(server, index, health).added()));
     publish::servers(backend, servers, now);
     Ok(())
@@ -175,6 +176,7 @@ fn follow_server(
         // The file has it now: it is as a new process would start it.
         publish::health(backend, server, now, |health| {
             health.handle_switch(now, true);
+            health.handle_agent_switch(now, true);
             health.handle_command(now, Command::Ready)
         });
         server.wake_check();

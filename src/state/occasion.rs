@@ -17,7 +17,7 @@ use std::time::{Instant, SystemTime};
 use super::{Backend, CutReason, Process, Server, publish};
 use crate::config::model::{self, LogLevel, OnMarkedDown, OnMarkedUp, ServerAddr};
 use crate::pure::health::admin::Command;
-use crate::pure::health::{Commanded, Health, Said, Standing, Transition};
+use crate::pure::health::{Commanded, Health, Outcome, Said, Standing, Transition};
 use crate::pure::weight::Weight;
 use crate::telemetry::bus::Bus;
 use crate::telemetry::event::{Change, Event, Reason, ServerChange, What};
@@ -188,6 +188,22 @@ impl Occasion<'_> {
         if let Some(transition) = transition {
             self.moved(backend, server, &before, transition, Reason::Cli);
         }
+    }
+
+    /// An operator speaks for a server's agent, or switches it on or off by `change`; `None` where
+    /// that cannot be.
+    pub fn agent(
+        &self,
+        backend: &Arc<Backend>,
+        server: &Arc<Server>,
+        change: impl FnOnce(&mut Health) -> Option<Outcome>,
+    ) -> Option<()> {
+        let before = Before::of(backend, server);
+        let outcome = publish::health(backend, server, self.now, change)?;
+        if let Some(transition) = outcome.transition {
+            self.moved(backend, server, &before, transition, Reason::Cli);
+        }
+        Some(())
     }
 
     /// A server's standing changed for `reason`, which is none of an operator's flags.

@@ -17,6 +17,7 @@
 //! time, which also ends clients that do not read their answer.
 
 mod addition;
+mod agent;
 pub mod answer;
 mod basics;
 mod converse;

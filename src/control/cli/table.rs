@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use super::{
-    Answer, Call, Client, addition, basics, end, frontends, limits, removal, set_server,
+    Answer, Call, Client, addition, agent, basics, end, frontends, limits, removal, set_server,
     show_events, show_process, show_servers, show_stat, wait, weight,
 };
 use crate::config::model::Level;
@@ -12,6 +12,7 @@ use crate::config::model::Level;
 /// The families of commands. `help` shows them sorted by name, the basic ones last.
 static FAMILIES: &[&[Command]] = &[
     addition::COMMANDS,
+    agent::COMMANDS,
     basics::SETTINGS,
     end::COMMANDS,
     frontends::COMMANDS,
