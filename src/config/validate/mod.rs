@@ -16,6 +16,7 @@ mod life;
 mod number;
 mod resolvers;
 mod server_addr;
+mod state_file;
 mod tls;
 
 #[cfg(test)]
@@ -96,7 +97,8 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
-    let config = Config { global, frontends, backends, stats, resolvers, commands };
+    let saved = context.saved_servers(raw, &global, &backends);
+    let config = Config { global, frontends, backends, stats, resolvers, saved, commands };
     (!report.is_refused()).then_some(config)
 }
 
