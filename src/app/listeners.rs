@@ -10,7 +10,7 @@ mod pause;
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use socket2::Socket;
 use tokio_util::sync::CancellationToken;
@@ -43,7 +43,8 @@ struct Listening {
     place: BindRef,
     /// What the running loop goes by.
     settings: Settings,
-    sockets: Vec<Socket>,
+    /// Shared with those who may look; closed with this.
+    sockets: Arc<Vec<Socket>>,
     /// The listener's own `maxconn`, and who is inside.
     gate: Arc<Gate>,
     /// Ends the loops that accept.
@@ -153,6 +154,7 @@ impl Listeners {
             let Some(settings) = settings(config, &place) else { continue };
             let gate = Arc::new(Gate::new(u32::MAX));
             let stop = CancellationToken::new();
+            let sockets = Arc::new(sockets);
             let listening = Listening { place, settings, sockets, gate, stop, paused: false };
             listening.start(duplicates, scene);
             self.listening.push(listening);
@@ -160,6 +162,16 @@ impl Listeners {
         for gone in old.into_iter().flatten() {
             gone.stop.cancel();
         }
+        scene.shared.exposed.set(self.exposed());
+    }
+
+    /// What a successor may have.
+    fn exposed(&self) -> Vec<(Weak<Vec<Socket>>, String)> {
+        let of = |listening: &Listening| {
+            let interface = listening.settings.bind.interface.clone().unwrap_or_default();
+            (Arc::downgrade(&listening.sockets), interface)
+        };
+        self.listening.iter().map(of).collect()
     }
 
     /// Closes all sockets of frontends; the HTTP service and the commands go on.
@@ -245,7 +257,7 @@ impl Listening {
     /// Sets again what accepted connections inherit from a socket that stays.
     fn set_options(&self, config: &Config, place: &BindRef) {
         let Some((bind, keepalive)) = bind(config, place) else { return };
-        for socket in &self.sockets {
+        for socket in &*self.sockets {
             if let Err(error) = listen::set_options(socket, bind, keepalive) {
                 let address = listen::display(&bind.address);
                 tracing::warn!("cannot change the options of {address}: {error}");

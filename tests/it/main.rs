@@ -20,6 +20,7 @@ mod conf;
 mod database_checks;
 mod demo;
 mod failover;
+mod handover;
 mod life;
 mod limits;
 mod listeners;

@@ -7,6 +7,7 @@
 //! converse    one client: line after line
 //! table       every command: words, level, usage, what runs
 //! answer      what a command says
+//! expose      `_getsocks`, which no answer can carry
 //! show_*, …   the commands, one file a family, each with a table of its own
 //! ```
 //! A family is a `COMMANDS` table that [`table`] lists. What a command does gets a [`Call`] (its
@@ -20,6 +21,7 @@ pub mod answer;
 mod basics;
 mod converse;
 mod end;
+mod expose;
 mod frontends;
 mod limits;
 mod line;
@@ -44,6 +46,7 @@ use crate::telemetry::bus::Bus;
 use wire::Wire;
 
 pub use answer::Answer;
+pub use expose::Exposed;
 pub use table::{Command, Mode, Run, Running};
 
 /// Pause after a failed accept: descriptors come back when others close.
@@ -56,6 +59,8 @@ pub struct Shared {
     pub process: Arc<Process>,
     /// Where events go.
     pub bus: Bus,
+    /// The listening sockets, for a successor.
+    pub exposed: Arc<Exposed>,
     /// Clients of all sockets.
     gate: Arc<Gate>,
 }
@@ -65,7 +70,7 @@ impl Shared {
     #[must_use]
     pub fn new(process: Arc<Process>, bus: Bus) -> Self {
         let limit = process.objects().config.commands.maxconn.get();
-        Self { process, bus, gate: Arc::new(Gate::new(limit)) }
+        Self { process, bus, exposed: Arc::default(), gate: Arc::new(Gate::new(limit)) }
     }
 
     /// Takes over the limits of a newer configuration.
@@ -122,6 +127,8 @@ pub struct Client {
     pub timeout: Option<Duration>,
     /// It said `quit`.
     pub quits: bool,
+    /// It may have the listening sockets.
+    pub takes_listeners: bool,
 }
 
 /// What happens between two lines of a client.
@@ -149,6 +156,7 @@ impl Client {
             timed: false,
             timeout,
             quits: false,
+            takes_listeners: socket.expose_listeners,
         }
     }
 }

@@ -214,6 +214,7 @@ mod tests {
             timed: false,
             timeout: None,
             quits: false,
+            takes_listeners: false,
         }
     }
 
