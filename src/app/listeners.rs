@@ -310,10 +310,11 @@ impl Listening {
             });
             let stop = self.stop.clone();
             worker.spawn(async move {
-                let accepting = accept::run(socket, &door);
-                let end = stop.run_until_cancelled(accepting).await;
+                let end = accept::run(socket, &door, &stop).await;
                 // A socket that is paused is none to accept from: that is no fault.
-                if let Some(Err(error)) = end.filter(|_| !stop.is_cancelled()) {
+                if let Err(error) = end
+                    && !stop.is_cancelled()
+                {
                     tracing::error!("Proxy {}: listener failed: {error}", door.frontend.name);
                 }
             });
