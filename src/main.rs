@@ -25,10 +25,22 @@ fn main() -> ExitCode {
         Ok(Command::Own(Own::Run(files))) => run(files.paths()),
         Ok(Command::Own(Own::Check(files))) => check(&sources(files.paths()), false, false),
         Ok(Command::Own(Own::Convert(files))) => convert(&sources(files.paths())),
+        Ok(Command::Own(Own::Ctl(ctl))) => command(ctl),
         Ok(Command::Own(Own::Demo(how))) => demo::run(&how),
         Err(Usage::Own(error)) => error.exit(),
         Err(Usage::Haproxy(Mistake(mistake))) => {
             eprintln!("{}\n{mistake}\nUsage : haproxy [flags]\n{USAGE}", version_line());
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Gives a command to a running process.
+fn command(ctl: cli::Ctl) -> ExitCode {
+    match app::ctl::run(ctl.socket, ctl.config, &ctl.command.join(" ")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("evenkeel: cannot ask: {error}");
             ExitCode::from(FAILED)
         }
     }
@@ -92,6 +104,7 @@ fn serve(options: &Options) -> ExitCode {
         return end(app::work(options));
     }
     let loaded = options.sources.load();
+    options.sources.keep(&loaded);
     loaded.print();
     let Some(config) = &loaded.config else {
         tracing::error!("config : Fatal errors found in configuration.");

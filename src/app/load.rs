@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use haproxy_compat::cond::{Facts, Version};
 use haproxy_compat::diag::{Diagnostic, Report, Severity};
@@ -12,13 +13,13 @@ use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
 use super::world::{Recorder, Recording};
+use crate::config::added::{self, Added};
 use crate::config::diag::{self, Look};
 use crate::config::model::Config;
 use crate::config::world::World;
 use crate::config::{self, Language, Surroundings};
 
-/// The HAProxy version whose language is understood, for `version_atleast()`.
-pub const CLAIMED_VERSION: &str = "3.2.0";
+pub use crate::config::CLAIMED_VERSION;
 
 /// What to load.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Sources {
     pub localpeer: Option<String>,
     /// Whether a master serves through a worker.
     pub master: bool,
+    /// The texts of the configuration in force.
+    pub in_force: InForce,
 }
 
 impl Default for Sources {
@@ -46,7 +49,22 @@ impl Default for Sources {
             proxy_maxconn: None,
             localpeer: None,
             master: false,
+            in_force: InForce::default(),
         }
+    }
+}
+
+/// The texts of the configuration in force, shared by all clones of the [`Sources`] they came from.
+#[derive(Clone, Debug, Default)]
+pub struct InForce(Arc<Mutex<Option<Arc<SourceMap>>>>);
+
+impl InForce {
+    fn texts(&self) -> Option<Arc<SourceMap>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, texts: Arc<SourceMap>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(texts);
     }
 }
 
@@ -59,11 +77,33 @@ pub struct Loaded {
     pub report: Report,
     /// What was looked up.
     pub(super) recording: Recording,
-    sources: SourceMap,
+    sources: Arc<SourceMap>,
     language: Language,
 }
 
 impl Sources {
+    /// What was loaded is in force: servers are added to it from now on.
+    pub fn keep(&self, loaded: &Loaded) {
+        self.in_force.replace(Arc::clone(&loaded.sources));
+    }
+
+    /// Reads a server that a command adds to the configuration in force. May take as long as the
+    /// resolution of a host name.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence.
+    pub fn added_server(&self, backend: &str, words: &[String]) -> Result<Added, String> {
+        let texts = self.in_force.texts().ok_or("There is no configuration to add a server to.")?;
+        let mut environment = environment(&self.paths);
+        self.describe(&mut environment);
+        let surroundings = &mut Surroundings {
+            world: &mut super::world::System,
+            environment: &mut environment,
+            facts: &facts(),
+        };
+        added::server(self.language, &texts, surroundings, backend, words)
+    }
+
     /// Reads and checks everything. What is wrong is in the report, never an error of its own.
     #[must_use]
     pub fn load(&self) -> Loaded {
@@ -122,7 +162,13 @@ impl Sources {
             }
             config
         });
-        Loaded { config, report, recording: Recording::default(), sources, language: self.language }
+        Loaded {
+            config,
+            report,
+            recording: Recording::default(),
+            sources: Arc::new(sources),
+            language: self.language,
+        }
     }
 
     /// Adds what HAProxy tells its file of the process.
@@ -223,17 +269,19 @@ impl Loaded {
 
     /// Prints the report on standard error.
     pub fn print(&self) {
-        let text = match self.language {
-            Language::Toml => {
-                let terminal = io::stderr().is_terminal();
-                let look = if terminal { Look::Coloured } else { Look::Plain };
-                diag::render(&self.report, &self.sources, look)
-            }
+        let look = if io::stderr().is_terminal() { Look::Coloured } else { Look::Plain };
+        // Nobody reads standard error: then nobody is told.
+        let _ = io::Write::write_all(&mut io::stderr(), self.text(look).as_bytes());
+    }
+
+    /// The report as text; only TOML's has colours.
+    #[must_use]
+    pub fn text(&self, look: Look) -> String {
+        match self.language {
+            Language::Toml => diag::render(&self.report, &self.sources, look),
             Language::Haproxy => {
                 diag::render_lines(&self.report, &self.sources, std::process::id())
             }
-        };
-        // Nobody reads standard error: then nobody is told.
-        let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
+        }
     }
 }

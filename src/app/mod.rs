@@ -12,6 +12,7 @@
 //! through the bus, and what they are told goes through [`crate::state::publish`].
 
 mod background;
+pub mod ctl;
 mod identity;
 mod limits;
 mod listeners;
@@ -45,12 +46,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::Engine;
 use crate::clock::{self, sleep_or_forever};
+use crate::config::diag::Look;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::{Commands, Config};
 use crate::control::cli;
 use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
+use crate::resolve::Engine as Resolver;
 use crate::session::Context;
 use crate::state::request::SocketWish;
 use crate::state::{self, Process};
@@ -133,6 +136,8 @@ struct Prepared {
     identity: identity::Identity,
     plan: Plan,
     opened: Vec<listeners::Opened>,
+    /// What loading the configuration had to say, for `show startup-logs`.
+    startup_log: String,
 }
 
 /// Runs what was `loaded` until a signal ends it.
@@ -145,7 +150,8 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
         return master::run(loaded, options);
     }
     let mut supply = Supply::Own(predecessors::inherited(options)?);
-    let prepared = prepare(config.clone(), &mut supply).map_err(StartError::Refused)?;
+    let said = loaded.text(Look::Plain);
+    let prepared = prepare(config.clone(), said, &mut supply).map_err(StartError::Refused)?;
     drop((supply, loaded));
     let global = &prepared.config.global;
     if let Some(root) = &global.chroot {
@@ -185,7 +191,11 @@ fn runtime() -> Result<Runtime, StartError> {
         .map_err(|e| StartError::because("start the control thread", &e))
 }
 
-fn prepare(config: Config, supply: &mut Supply) -> Result<Prepared, Vec<String>> {
+fn prepare(
+    config: Config,
+    startup_log: String,
+    supply: &mut Supply,
+) -> Result<Prepared, Vec<String>> {
     let config = Arc::new(config);
     let identity = identity::look_up(&config.global)?;
     let workers = worker_count(&config);
@@ -194,7 +204,7 @@ fn prepare(config: Config, supply: &mut Supply) -> Result<Prepared, Vec<String>>
     let opened = listeners::open(&config, &plan, workers, supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     limits.warn();
-    Ok(Prepared { config, workers, limits, identity, plan, opened })
+    Ok(Prepared { config, workers, limits, identity, plan, opened, startup_log })
 }
 
 /// The configuration a start is a reload from.
@@ -205,6 +215,7 @@ fn nothing(config: &Config) -> Config {
         frontends: Vec::new(),
         backends: Vec::new(),
         stats: Vec::new(),
+        resolvers: Vec::new(),
         commands: Commands::default(),
     }
 }
@@ -221,6 +232,7 @@ pub(crate) struct Control {
     workers: Workers,
     listeners: Listeners,
     engine: Engine,
+    resolver: Resolver,
     commands: Arc<cli::Shared>,
     requests: mpsc::Receiver<state::request::Request>,
     signals: Signals,
@@ -242,7 +254,7 @@ impl Control {
         orders: Option<mpsc::Receiver<Pending>>,
     ) -> Result<Self, StartError> {
         let _inside = runtime.enter();
-        let Prepared { config, workers, limits, plan, opened, .. } = prepared;
+        let Prepared { config, workers, limits, plan, opened, startup_log, .. } = prepared;
         let signals = Signals::listen(options.hup_reports, orders)
             .map_err(|e| StartError::because("listen for signals", &e))?;
         let workers =
@@ -256,14 +268,17 @@ impl Control {
         let context = Arc::new(Context { process: Arc::new(process), bus });
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
+        let resolver = Resolver::new(Arc::clone(&context.process), context.bus.clone());
+        let commands =
+            cli::Shared::new(Arc::clone(&context.process), context.bus.clone(), startup_log);
         let requests = context.process.requests.receiver().expect("nobody else takes it");
-        let commands = cli::Shared::new(Arc::clone(&context.process), context.bus.clone());
         let mut control = Self {
             sources: options.sources.clone(),
             context,
             workers,
             listeners: Listeners::default(),
             engine,
+            resolver,
             commands: Arc::new(commands),
             requests,
             signals,
@@ -277,6 +292,7 @@ impl Control {
     /// Lets checks, logs and listeners follow what runs now.
     fn follow(&mut self, config: &Config, plan: &Plan, opened: Vec<listeners::Opened>) {
         self.engine.follow(&self.context.process.objects());
+        self.resolver.follow(&self.context.process.objects());
         self.log.follow(config);
         self.commands.follow(&config.commands);
         let scene =
@@ -290,7 +306,7 @@ impl Control {
             let turn = tokio::select! {
                 signal = self.signals.next() => self.handle(signal).await,
                 Some(request) = self.requests.recv() => {
-                    self.fulfil(request);
+                    self.fulfil(request).await;
                     Turn::GoOn
                 }
             };
@@ -339,6 +355,7 @@ impl Control {
         requests::refuse_all(&mut self.requests);
         self.listeners.close_frontends();
         self.engine.stop();
+        self.resolver.stop();
         let config = Arc::clone(&process.objects().config);
         self.say_stopped();
         let limit = config.global.hard_stop_after;
@@ -386,8 +403,8 @@ impl Control {
 
     /// Ends what is left and lets the last log lines out.
     async fn shut_down(self, ended: Ended) -> Ended {
-        let Self { workers, engine, log, shipper, listeners, .. } = self;
-        drop((listeners, engine));
+        let Self { workers, engine, resolver, log, shipper, listeners, .. } = self;
+        drop((listeners, engine, resolver));
         workers.stop();
         log.stop.cancel();
         // What a stuck log target has not taken by then is lost with it.

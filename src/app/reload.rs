@@ -31,12 +31,15 @@ pub(super) async fn reload(control: &mut Control) {
         return;
     };
     loaded.print();
-    let Some(config) = loaded.config else {
+    let Some(config) = loaded.config.clone() else {
         tracing::error!("Reload refused: the configuration has errors; nothing was changed.");
         return;
     };
     match apply(control, config, &mut Supply::Own(Own::default())) {
-        Ok(plan) => tracing::warn!("Reloaded {}: {}.", control.sources.display(), summary(&plan)),
+        Ok(plan) => {
+            control.sources.keep(&loaded);
+            tracing::warn!("Reloaded {}: {}.", control.sources.display(), summary(&plan));
+        }
         Err(errors) => {
             for error in errors {
                 tracing::error!("{error}");
@@ -50,10 +53,11 @@ pub(super) async fn reload(control: &mut Control) {
 pub(super) fn follow(control: &mut Control, order: Order, sockets: Vec<OwnedFd>) -> Answer {
     let Order { texts, recording, places } = order;
     let loaded = control.sources.load_texts(texts, &mut Replay(recording));
-    let Some(config) = loaded.config else {
+    let Some(config) = loaded.config.clone() else {
         return Err(vec!["the worker does not understand what the master does".to_owned()]);
     };
     let plan = apply(control, config, &mut Supply::given(places, sockets))?;
+    control.sources.keep(&loaded);
     Ok(summary(&plan))
 }
 

@@ -12,6 +12,7 @@ use super::signals::Pending;
 use super::supply::Supply;
 use super::world::Replay;
 use super::{Control, Ended, Options, StartError, identity, prepare};
+use crate::config::diag::Look;
 
 /// Serves what the master at the other end of `link` orders.
 ///
@@ -48,13 +49,15 @@ fn start(
 ) -> Result<(tokio::runtime::Runtime, Control), StartError> {
     let Order { texts, recording, places } = order;
     let loaded = options.sources.load_texts(texts, &mut Replay(recording));
+    options.sources.keep(&loaded);
+    let said = loaded.text(Look::Plain);
     let Some(config) = loaded.config else {
         let what = "the worker does not understand what the master does".to_owned();
         return Err(StartError::Refused(vec![what]));
     };
     let refused = |refused| StartError::Refused(vec![refused]);
     let prepared =
-        prepare(config, &mut Supply::given(places, sockets)).map_err(StartError::Refused)?;
+        prepare(config, said, &mut Supply::given(places, sockets)).map_err(StartError::Refused)?;
     identity::assume(prepared.identity, prepared.config.global.chroot.as_deref())
         .map_err(refused)?;
     let runtime = super::runtime()?;

@@ -44,7 +44,7 @@ enum Polled {
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection; there is no verdict then.
-pub async fn run(target: &Target, mut probe: Probe<'_>) -> Verdict {
+pub async fn run(target: &Target, probe: &mut Probe<'_>) -> Verdict {
     let started = Instant::now();
     let whole = started + target.timing.inter;
     let mut deadline = whole;
@@ -71,7 +71,7 @@ pub async fn run(target: &Target, mut probe: Probe<'_>) -> Verdict {
             Step::Send(bytes) => timeout_at(deadline, send(&mut conn, &bytes))
                 .await
                 .map(|sent| sent.map(|()| probe.step(Input::Sent))),
-            Step::Receive => timeout_at(deadline, receive(&mut conn, &mut probe)).await,
+            Step::Receive => timeout_at(deadline, receive(&mut conn, probe)).await,
         };
         step = match happened {
             Ok(Ok(next)) => next,

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::model::{Check, ProxyHeader, Server, ServerAddr};
+use crate::config::model::{AgentCheck, Check, ProxyHeader, Server, ServerAddr};
 use crate::pure::wire::proxy::Endpoints;
 use crate::pure::wire::proxy_v1;
 use crate::pure::wire::proxy_v2::{self, Checksum};
@@ -68,6 +68,27 @@ impl Target {
     }
 }
 
+impl Target {
+    /// The agent of a server at `server`. `None` where the server has no address yet and the agent
+    /// none of its own.
+    #[must_use]
+    pub fn of_agent(
+        server: &ServerAddr,
+        agent: &AgentCheck,
+        source: Option<SocketAddr>,
+    ) -> Option<Self> {
+        let addr = match (agent.addr.or(server.ip()), server) {
+            (Some(ip), _) => TargetAddr::Tcp(SocketAddr::new(ip, agent.port.get())),
+            (None, ServerAddr::Unix(path)) => TargetAddr::Unix(path.clone()),
+            (None, ServerAddr::Abstract(name)) => TargetAddr::Abstract(name.clone()),
+            (None, _) => return None,
+        };
+        let timing =
+            Timing { inter: agent.inter, connect: agent.timeout_connect, answer: agent.timeout };
+        Some(Self { addr, source, send_proxy: false, proxy_header: header_v2, timing })
+    }
+}
+
 /// A check speaks for itself: version 1 with its own addresses, as HAProxy 2.6 does.
 fn header_v1(ends: Option<Ends>) -> Vec<u8> {
     let endpoints = ends.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst });
@@ -90,6 +111,7 @@ impl TargetAddr {
             (None, ServerAddr::Abstract(name)) => return Some(Self::Abstract(name.clone())),
             (None, ServerAddr::Tcp(addr)) => (addr.ip(), addr.port()),
             (None, ServerAddr::TcpClientPort { ip, .. }) => (*ip, 0),
+            (None, ServerAddr::Unresolved { .. }) => return None,
             // An address written without a port keeps the server's.
             (Some(addr), ServerAddr::Tcp(own)) if addr.port() == 0 => (addr.ip(), own.port()),
             (Some(addr), _) => (addr.ip(), addr.port()),
@@ -120,6 +142,7 @@ mod tests {
             downinter: second,
             rise: three,
             fall: three,
+            init_state: crate::config::model::InitState::None,
             timeout: None,
             timeout_connect: second,
             addr: addr.map(|addr| addr.parse().expect("an address of the test")),

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::model::{Facility, LogLevel, Redispatch};
+use super::model::{Facility, InitAddr, LogLevel, Redispatch};
+use crate::pure::resolve::{Hold, Schedule};
 
 /// `inter`: time between checks (HAProxy).
 pub const INTER: Duration = Duration::from_secs(2);
@@ -20,6 +21,23 @@ pub const RETRIES: u32 = 3;
 pub const REDISPATCH: Redispatch = Redispatch::Never;
 /// Draws of `balance random` (HAProxy).
 pub const RANDOM_DRAWS: u32 = 2;
+
+/// `init-addr` (HAProxy).
+pub const INIT_ADDR: [InitAddr; 2] = [InitAddr::Last, InitAddr::Libc];
+/// When a `resolvers` section asks, and how long what was known is kept (HAProxy).
+pub const RESOLVE: Schedule = Schedule {
+    retries: 3,
+    resolve: Duration::from_secs(1),
+    retry: Duration::from_secs(1),
+    hold: Hold {
+        valid: Duration::from_secs(10),
+        obsolete: Duration::ZERO,
+        nx: Duration::from_secs(30),
+        refused: Duration::from_secs(30),
+        timeout: Duration::from_secs(30),
+        other: Duration::from_secs(30),
+    },
+};
 
 /// `timeout.connect` in TOML. HAProxy has none and warns; a connection that takes longer than a
 /// lost SYN's two retransmissions (1 s and 2 s later, RFC 6298) will not succeed, and without a
@@ -46,6 +64,11 @@ pub const LOG_FACILITY: Facility = Facility::LOCAL0;
 pub const LOG_LEVEL: LogLevel = LogLevel::Debug;
 /// Level that more urgent messages are lowered to: none is (HAProxy).
 pub const LOG_MINLEVEL: LogLevel = LogLevel::Emerg;
+
+/// Time between questions to an agent (HAProxy).
+pub const AGENT_INTER: Duration = Duration::from_secs(2);
+/// Failed connections in a row that have a consequence with `observe` (HAProxy).
+pub const ERROR_LIMIT: u32 = 10;
 
 /// Method of `option httpchk` (HAProxy).
 pub const HTTP_CHECK_METHOD: &str = "OPTIONS";

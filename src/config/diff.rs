@@ -206,7 +206,7 @@ fn server_change(old: &Server, new: &Server) -> Option<ServerChange> {
         |server: &Server| Server { address: new.address.clone(), check: None, ..server.clone() };
     let change = ServerChange {
         name: new.name.clone(),
-        address: old.address != new.address,
+        address: !old.is_same_place(new),
         check: old.check != new.check,
         settings: settings(old) != settings(new),
     };

@@ -7,9 +7,11 @@ use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, Load, Pipes, ServerStatus, Snapshot, Times,
 };
 use crate::config::model::{Balance, ServerAddr};
+use crate::config::{CLAIMED_DATE, CLAIMED_VERSION};
 use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
+use crate::state::frontend::Phase;
 use crate::state::{Backend, Frontend, Process, Server};
 use crate::telemetry::bus::Bus;
 
@@ -57,6 +59,8 @@ fn process_row(
     };
     snapshot::Process {
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        claimed_version: CLAIMED_VERSION,
+        claimed_date: CLAIMED_DATE,
         pid: std::process::id(),
         node: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         started: wall.checked_sub(uptime).unwrap_or(wall),
@@ -89,7 +93,12 @@ fn process_row(
 
 fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> snapshot::Frontend {
     let route = frontend.route();
-    let status = if process.is_stopping() { FrontendStatus::Stopped } else { FrontendStatus::Open };
+    let status = match frontend.phase() {
+        _ if process.is_stopping() => FrontendStatus::Stopped,
+        Phase::Open => FrontendStatus::Open,
+        Phase::Paused => FrontendStatus::Paused,
+        Phase::Stopped => FrontendStatus::Stopped,
+    };
     let sessions = load(&frontend.traffic, Some(frontend.gate.limit()), uptime);
     snapshot::Frontend {
         name: Arc::clone(&frontend.name),
@@ -157,6 +166,7 @@ fn server_row(server: &Server, now: Instant, uptime: Duration) -> snapshot::Serv
         id: settings.id,
         address: address(&settings.address),
         status,
+        status_text: health.status(),
         backup: settings.backup,
         throttle_percent: None,
         used_connections: server.service.traffic.sessions.current(),
@@ -241,6 +251,7 @@ fn address(address: &ServerAddr) -> String {
     match address {
         ServerAddr::Tcp(address) => address.to_string(),
         ServerAddr::TcpClientPort { ip, .. } => ip.to_string(),
+        ServerAddr::Unresolved { .. } => String::new(),
         ServerAddr::Unix(path) => path.display().to_string(),
         ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
     }

@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod connect;
 pub mod descriptors;
+pub mod dns;
 pub mod handover;
 pub mod listen;
 pub mod probe_socket;

@@ -46,11 +46,17 @@ impl Session {
     ) -> Result<Server, Ended> {
         loop {
             let failure = match self.attempt(settings, &lease).await? {
-                Ok(stream) => return Ok(Server { stream, lease }),
+                Ok(stream) => {
+                    lease.server.forget_errors();
+                    return Ok(Server { stream, lease });
+                }
                 Err(failure) => failure,
             };
             if failure != Failure::NoResources {
                 lease.server.hint();
+                if let Some(observe) = lease.server.settings().observe {
+                    lease.server.note_error(observe.error_limit);
+                }
             }
             let cut = self.running.order();
             lease.cuts = lease.server.cuts();
@@ -290,6 +296,8 @@ fn destination(address: &ServerAddr, client_side: Option<SocketAddr>) -> Option<
             let port = i32::from(client_side?.port()) + offset;
             Destination::Tcp(SocketAddr::new(*ip, u16::try_from(port).ok()?))
         }
+        // Such a server is in maintenance: only a session that was given it before comes here.
+        ServerAddr::Unresolved { .. } => return None,
         ServerAddr::Unix(path) => Destination::Unix(path.clone()),
         ServerAddr::Abstract(name) => Destination::Abstract(name.clone()),
     })

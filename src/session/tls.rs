@@ -53,12 +53,7 @@ pub(super) fn server_name(
         Sni::Client => asked().and_then(|name| ServerName::try_from(name.to_owned()).ok()),
     };
     name.unwrap_or_else(|| {
-        let ip = match address {
-            ServerAddr::Tcp(address) => address.ip(),
-            ServerAddr::TcpClientPort { ip, .. } => *ip,
-            ServerAddr::Unix(_) | ServerAddr::Abstract(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        };
-        ServerName::from(ip)
+        ServerName::from(address.ip().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
     })
 }
 

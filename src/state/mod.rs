@@ -16,8 +16,10 @@ pub mod occasion;
 pub mod process;
 pub mod publish;
 pub mod request;
+pub mod resolvers;
 pub mod server;
 pub mod sessions;
+pub mod upkeep;
 
 pub use backend::{Backend, Live};
 pub use desk::{Assigned, Lease, Ticket};
@@ -25,5 +27,6 @@ pub use frontend::Frontend;
 pub use gate::{Gate, Permit};
 pub use occasion::Occasion;
 pub use process::{Objects, Process};
+pub use resolvers::Resolvers;
 pub use server::{Passes, Server};
 pub use sessions::{CutReason, Sessions};

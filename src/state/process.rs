@@ -9,7 +9,7 @@ use arc_swap::{ArcSwap, Guard};
 use super::counters::{Counter, Rate};
 use super::episode::Episode;
 use super::request::Requests;
-use super::{Backend, Frontend, Gate, Sessions};
+use super::{Backend, Frontend, Gate, Resolvers, Sessions};
 use crate::config::model;
 
 /// Everything that runs, in file order, and the configuration it came from.
@@ -21,6 +21,8 @@ pub struct Objects {
     pub frontends: Vec<Arc<Frontend>>,
     /// Backends.
     pub backends: Vec<Arc<Backend>>,
+    /// `resolvers` sections, in file order.
+    pub resolvers: Vec<Arc<Resolvers>>,
 }
 
 /// The process.
@@ -63,7 +65,8 @@ impl Process {
     /// A process that serves nothing yet.
     #[must_use]
     pub fn new(started: Instant, workers: usize, maxconn: u32, config: Arc<model::Config>) -> Self {
-        let nothing = Objects { config, frontends: Vec::new(), backends: Vec::new() };
+        let nothing =
+            Objects { config, frontends: Vec::new(), backends: Vec::new(), resolvers: Vec::new() };
         Self {
             started,
             workers,

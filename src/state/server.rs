@@ -1,6 +1,7 @@
 //! A server: its settings, its health as others see it, and the sessions' ways to speak to its check.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -35,10 +36,15 @@ pub struct Server {
     pub service: Service,
     settings: ArcSwap<model::Server>,
     configured: ArcSwap<model::Server>,
-    added: bool,
+    added: AtomicBool,
     health: Mutex<Health>,
     wake: Notify,
     hinted: AtomicBool,
+    wake_agent: Notify,
+    /// Connections that failed in a row, counted where `observe` asks for it.
+    errors: AtomicU32,
+    /// As many of them as were too many, until the check heard of it; 0: none.
+    errors_to_hear: AtomicU32,
     passes: Mutex<watch::Receiver<Option<Instant>>>,
     /// Times its sessions were cut, and in the lowest byte why they were last.
     cuts: AtomicU64,
@@ -55,10 +61,13 @@ impl Server {
             service: Service::default(),
             settings: ArcSwap::new(Arc::clone(&settings)),
             configured: ArcSwap::new(settings),
-            added: false,
+            added: AtomicBool::new(false),
             health: Mutex::new(health),
             wake: Notify::new(),
             hinted: AtomicBool::new(false),
+            wake_agent: Notify::new(),
+            errors: AtomicU32::new(0),
+            errors_to_hear: AtomicU32::new(0),
             // Nobody checks yet: the other end is gone.
             passes: Mutex::new(watch::channel(None).1),
             cuts: AtomicU64::new(0),
@@ -68,13 +77,19 @@ impl Server {
     /// The same server, made by a command: no file knows it.
     #[must_use]
     pub fn added(self) -> Self {
-        Self { added: true, ..self }
+        self.added.store(true, Ordering::Relaxed);
+        self
     }
 
     /// Whether a command made it.
     #[must_use]
-    pub const fn is_added(&self) -> bool {
-        self.added
+    pub fn is_added(&self) -> bool {
+        self.added.load(Ordering::Relaxed)
+    }
+
+    /// A file knows the server now. Whether that is news.
+    pub fn adopt(&self) -> bool {
+        self.added.swap(false, Ordering::Relaxed)
     }
 
     /// The server as it is: as configured, but for what commands changed since.
@@ -121,9 +136,50 @@ impl Server {
         self.wake.notify_one();
     }
 
-    /// Tells the server's check that its settings or its health changed. Never waits.
+    /// A session's attempt to connect failed, and `observe` asks to count it: the `limit`-th in a row
+    /// is told to the server's check. Never waits.
+    pub fn note_error(&self, limit: NonZeroU32) {
+        let count = self.errors.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        if count >= limit.get() {
+            self.errors.store(0, Ordering::Release);
+            self.errors_to_hear.store(count, Ordering::Release);
+            self.wake.notify_one();
+        }
+    }
+
+    /// The server is reached: errors no longer come in a row. Only reads where there were none.
+    pub fn forget_errors(&self) {
+        if self.errors.load(Ordering::Acquire) != 0 {
+            self.errors.store(0, Ordering::Release);
+        }
+    }
+
+    /// How many errors came in a row, if they were too many since this was asked last. For the
+    /// server's check only.
+    #[must_use]
+    pub fn take_errors(&self) -> Option<u32> {
+        let count = self.errors_to_hear.swap(0, Ordering::AcqRel);
+        (count > 0).then_some(count)
+    }
+
+    /// Tells the server's check and its agent that its settings or its health changed. Never waits.
     pub fn wake_check(&self) {
         self.wake.notify_one();
+        self.wake_agent.notify_one();
+    }
+
+    /// Waits for [`wake_check`](Self::wake_check). For the task that asks the agent only.
+    ///
+    /// # Cancel safety
+    /// Safe: what was not received stays.
+    pub async fn agent_woken(&self) {
+        self.wake_agent.notified().await;
+    }
+
+    /// When the agent is to be asked next; `None`: not before its task is woken.
+    #[must_use]
+    pub fn next_agent_check(&self) -> Option<Instant> {
+        self.lock_health().next_agent_check()
     }
 
     /// Waits for [`hint`](Self::hint) or [`wake_check`](Self::wake_check), and says whether there

@@ -9,9 +9,12 @@
 
 mod harness;
 
+mod agent;
 mod api;
 mod api_effects;
+mod api_servers;
 mod api_set;
+mod api_show;
 mod balance;
 mod check_comments;
 mod checks;
@@ -31,11 +34,13 @@ mod master;
 mod metrics;
 mod mysql;
 mod native;
+mod observe;
 mod pgsql;
 mod protocol_checks;
 mod proxy_protocol;
 mod queue;
 mod relay;
+mod resolvers;
 mod sessions;
 mod socket_options;
 mod timeouts;

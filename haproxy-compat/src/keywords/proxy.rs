@@ -36,6 +36,7 @@ pub static PROXY: Table = Table {
                 ("option", ANY),
                 ("retries", D_B),
                 ("server", B),
+                ("server-template", B),
                 ("source", D_B),
                 ("srvtcpka-cnt", D_B),
                 ("srvtcpka-idle", D_B),
@@ -125,10 +126,6 @@ pub static PROXY: Table = Table {
         ),
         (Refused("a single address belongs on a 'server' line"), &[("dispatch", D_B)]),
         (Refused("sessions would not be paced or shaped"), &[("filter", F_B), ("rate-limit", D_F)]),
-        (
-            Refused("servers are listed one by one; write a 'server' line for each"),
-            &[("server-template", B)],
-        ),
         (Gone("write 'timeout client'"), &[("clitimeout", D_F)]),
         (Gone("write 'timeout connect'"), &[("contimeout", D_B)]),
         (Gone("write 'timeout server'"), &[("srvtimeout", D_B)]),

@@ -54,7 +54,7 @@ impl Home {
         let target =
             Target { addr, source: None, send_proxy: false, proxy_header: |_| Vec::new(), timing };
         let context = Context { answer_bytes_max: 16_384, down: false, unix_time_s: 0 };
-        run(&target, Probe::for_kind(kind, &context)).await
+        run(&target, &mut Probe::for_kind(kind, &context)).await
     }
 
     /// kill -9; the listening socket dies with its process.

@@ -32,7 +32,9 @@ fn target(addr: TargetAddr) -> Target {
 
 async fn check(target: &Target, kind: &CheckKind) -> Verdict {
     let context = Context { answer_bytes_max: 16_384, down: false, unix_time_s: 0 };
-    timeout(2 * PATIENCE, run(target, Probe::for_kind(kind, &context))).await.expect("a verdict")
+    timeout(2 * PATIENCE, run(target, &mut Probe::for_kind(kind, &context)))
+        .await
+        .expect("a verdict")
 }
 
 /// A server that treats its first connection as `script` says.

@@ -1,15 +1,17 @@
 //! Pure: the checks of a backend: what its servers share, and what is left for each.
 
+use std::net::IpAddr;
+
 use super::text::{Pairs, bytes, duration, hex, quote};
 use super::word;
 use crate::config::defaults::{
-    HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, SMTP_CHECK_HELLO,
+    AGENT_INTER, HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, SMTP_CHECK_HELLO,
 };
 use crate::config::model::{
-    Check, CheckKind, CheckStatus, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, Pattern,
-    ScriptStep, Server,
+    AgentCheck, Check, CheckKind, CheckStatus, Expect, ExpectReport, HttpCheck, HttpExpect,
+    HttpMatch, InitState, Pattern, ScriptStep, Server,
 };
-use crate::config::validate::MYSQL_DIALECTS;
+use crate::config::validate::{INIT_STATES, MYSQL_DIALECTS};
 
 /// What all checked servers have in common; empty where there is none. A type counts with all of
 /// its parameters, a setting of its own.
@@ -49,6 +51,7 @@ fn settings(server: &Server, check: &Check) -> Pairs {
     pairs.maybe("downinter", differs(check.downinter));
     pairs.add("rise", check.rise.to_string());
     pairs.add("fall", check.fall.to_string());
+    pairs.maybe("init_state", init_state(check.init_state));
     pairs.maybe("timeout", check.timeout.map(duration));
     pairs.maybe("addr", check.addr.map(|addr| quote(&addr.to_string())));
     pairs.maybe("port", check.port);
@@ -56,6 +59,28 @@ fn settings(server: &Server, check: &Check) -> Pairs {
     let default = server.send_proxy.filter(|_| !has_own_target);
     let header = check.send_proxy;
     pairs.maybe("send_proxy", (header != default).then_some(header.is_some()));
+    pairs
+}
+
+/// `None` is the same as not to write it.
+fn init_state(state: InitState) -> Option<String> {
+    if state == InitState::None { None } else { word(&INIT_STATES, &state) }
+}
+
+/// A server's agent.
+pub(super) fn agent(agent: &AgentCheck) -> Pairs {
+    let mut pairs = Pairs::default();
+    pairs.add("port", agent.port.to_string());
+    pairs.maybe("inter", (agent.inter != AGENT_INTER).then(|| duration(agent.inter)));
+    pairs.maybe("timeout", agent.timeout.map(duration));
+    pairs.maybe(
+        "addr",
+        agent.addr.map(|addr| match addr {
+            IpAddr::V4(addr) => quote(&addr.to_string()),
+            IpAddr::V6(addr) => quote(&format!("[{addr}]")),
+        }),
+    );
+    pairs.maybe("send", (!agent.send.is_empty()).then(|| bytes(&agent.send)));
     pairs
 }
 

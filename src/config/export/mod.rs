@@ -9,6 +9,7 @@ mod check;
 mod commands;
 mod frontend;
 mod life;
+mod resolvers;
 mod text;
 mod tls;
 
@@ -41,6 +42,11 @@ pub fn export(config: &Config) -> String {
     let header = if config.stats.len() > 1 { "[[stats]]" } else { "[stats]" };
     for stats in &config.stats {
         text.push_str(&format!("{header}\n{}\n", stats_pairs(stats, &config.global).lines()));
+    }
+    for section in &config.resolvers {
+        let header = format!("[resolvers.{}]", key(section.name.as_str()));
+        let pairs = resolvers::resolvers_pairs(section);
+        text.push_str(&format!("{header}\n{}\n", pairs.lines()));
     }
     let proxies = in_id_order(config);
     for (proxy, id) in proxies.iter().zip(written_proxy_ids(&proxies)) {

@@ -16,6 +16,7 @@ mod life;
 mod log;
 mod option;
 mod proxy;
+mod resolvers;
 mod server;
 mod settings;
 mod stats;
@@ -25,7 +26,7 @@ mod words;
 use haproxy_compat::diag::Report;
 use haproxy_compat::env::Environment;
 use haproxy_compat::span::Span;
-use haproxy_compat::tree::{File, Section, SectionKind};
+use haproxy_compat::tree::{File, Line, Section, SectionKind};
 
 use crate::config::raw;
 use global::UnixBind;
@@ -52,6 +53,15 @@ pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw:
         lowering.section(section);
     }
     lowering.finish()
+}
+
+/// A `server` line that stands alone; mistakes go to `report`.
+pub(super) fn added_server(
+    line: &Line,
+    env: &Environment,
+    report: &mut Report,
+) -> Option<raw::Server> {
+    server::lower(line, &server::empty_template(), &mut Vec::new(), &mut Context { env, report })
 }
 
 struct Lowering<'a> {
@@ -84,6 +94,9 @@ impl Lowering<'_> {
             SectionKind::Defaults => self.defaults(section),
             SectionKind::Frontend | SectionKind::Backend | SectionKind::Listen => {
                 self.proxy(section);
+            }
+            SectionKind::Resolvers => {
+                self.config.resolvers.extend(resolvers::lower(section, &mut self.cx));
             }
             _ => self.other(section),
         }
@@ -159,9 +172,6 @@ impl Lowering<'_> {
     fn other(&mut self, section: &Section) {
         let keyword = section.header.words[0].text();
         let reason = match section.kind {
-            SectionKind::Resolvers => {
-                "host names are resolved once, when the configuration is loaded"
-            }
             SectionKind::Peers => "there are no stick tables to share yet",
             SectionKind::Mailers => "nothing is mailed",
             SectionKind::Ring => "log lines go to their targets without a ring",

@@ -6,11 +6,10 @@ use haproxy_compat::suggest;
 use haproxy_compat::tree::{Line, SectionKind};
 use haproxy_compat::units::TimeUnit;
 
-use super::option;
 use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::words::{Args, Context, text};
-use super::{bind, log};
+use super::{bind, log, option};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -210,6 +209,10 @@ impl Reader {
             "server" => {
                 let server = server::lower(line, &settings.template, &mut self.http, cx);
                 return self.servers.extend(server);
+            }
+            "server-template" => {
+                let made = server::lower_template(line, &settings.template, &mut self.http, cx);
+                return self.servers.extend(made);
             }
             "default-server" => {
                 return server::default_server(line, &mut settings.template, &mut self.http, cx);

@@ -5,7 +5,10 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Balance, Check, Keepalive, LogTarget, Redispatch, ServerTls};
+use super::{
+    AgentCheck, Balance, Check, InitAddr, Keepalive, LogTarget, Observe, Redispatch, Resolve,
+    ServerTls,
+};
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 
@@ -69,6 +72,10 @@ pub struct Server {
     /// The host name it was resolved from, where one was written, after `ipv4@` or `ipv6@` where that
     /// restricts it.
     pub hostname: Option<String>,
+    /// How its name is followed while running.
+    pub resolve: Option<Resolve>,
+    /// `init-addr`: ways to its first address, tried in order.
+    pub init_addr: Vec<InitAddr>,
     /// Share of new sessions.
     pub weight: Weight,
     /// Used only when no active server may be picked.
@@ -79,6 +86,10 @@ pub struct Server {
     pub maxconn: Option<NonZeroU32>,
     /// Its health check.
     pub check: Option<Check>,
+    /// Its agent.
+    pub agent: Option<AgentCheck>,
+    /// Sessions that cannot connect count against it; only with a check.
+    pub observe: Option<Observe>,
     /// What happens to its sessions when it goes down.
     pub on_marked_down: OnMarkedDown,
     /// What happens to sessions on backups when it comes up.
@@ -107,6 +118,61 @@ pub enum ServerAddr {
     Unix(PathBuf),
     /// A Unix stream socket in Linux' abstract namespace, without the leading NUL.
     Abstract(Vec<u8>),
+    /// Nothing is known but the port: the name is not resolved.
+    Unresolved {
+        /// The port; `None`: the client's, plus the offset, or a service record's.
+        port: Option<u16>,
+        /// Added to the client's destination port.
+        offset: i32,
+    },
+}
+
+impl Server {
+    /// Whether `other` is the same server as far as its place goes: its address, or the name that is
+    /// followed while running.
+    #[must_use]
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        match (&self.resolve, &other.resolve) {
+            (Some(own), Some(others)) => {
+                own.fqdn == others.fqdn && self.address.at(None) == other.address.at(None)
+            }
+            _ => self.address == other.address,
+        }
+    }
+}
+
+impl ServerAddr {
+    /// The same port at another address; without one, unresolved.
+    #[must_use]
+    pub fn at(&self, ip: Option<std::net::IpAddr>) -> Self {
+        let (port, offset) = match *self {
+            Self::Tcp(address) => (Some(address.port()), 0),
+            Self::TcpClientPort { offset, .. } => (None, offset),
+            Self::Unresolved { port, offset } => (port, offset),
+            Self::Unix(_) | Self::Abstract(_) => return self.clone(),
+        };
+        match (ip, port) {
+            (Some(ip), Some(port)) => Self::Tcp((ip, port).into()),
+            (Some(ip), None) => Self::TcpClientPort { ip, offset },
+            (None, port) => Self::Unresolved { port, offset },
+        }
+    }
+
+    /// Its IP address, if it has one.
+    #[must_use]
+    pub fn ip(&self) -> Option<std::net::IpAddr> {
+        match self {
+            Self::Tcp(address) => Some(address.ip()),
+            Self::TcpClientPort { ip, .. } => Some(*ip),
+            Self::Unix(_) | Self::Abstract(_) | Self::Unresolved { .. } => None,
+        }
+    }
+
+    /// Whether it is only a name so far.
+    #[must_use]
+    pub const fn is_unresolved(&self) -> bool {
+        matches!(self, Self::Unresolved { .. })
+    }
 }
 
 /// `on-marked-down`.

@@ -10,10 +10,13 @@ mod commands;
 mod frontend;
 mod global;
 mod life;
+mod resolvers;
 mod socket;
 mod tls;
 
 pub use crate::pure::balance::Algorithm as Balance;
+pub use crate::pure::health::InitState;
+pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::kind::{
     CheckKind, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,
@@ -23,11 +26,12 @@ pub use crate::pure::session::retry::Redispatch;
 pub use backend::{
     Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
 };
-pub use check::Check;
+pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use life::{Capability, Life};
+pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 
@@ -42,6 +46,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
+    /// `resolvers` sections, in file order.
+    pub resolvers: Vec<Resolvers>,
     /// Sockets that take commands.
     pub commands: Commands,
 }

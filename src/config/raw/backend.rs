@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::Spanned;
 
-use super::{CheckKind, CheckSettings, Field, Keepalive, Log, Tls};
+use super::{AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Naming, Tls};
 
 /// A `backend`, or the back half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +114,14 @@ pub struct Server {
     pub check_kind: Field<CheckKind>,
     /// Settings of its check.
     pub check_settings: CheckSettings,
+    /// Its agent.
+    pub agent: AgentSettings,
+    /// `observe`, a word.
+    pub observe: Field<String>,
+    /// `error-limit`.
+    pub error_limit: Field<u64>,
+    /// `on-error`, a word.
+    pub on_error: Field<String>,
     /// `on-marked-down`, a word.
     pub on_marked_down: Field<String>,
     /// `on-marked-up`, a word.
@@ -122,6 +130,8 @@ pub struct Server {
     pub send_proxy: Field<String>,
     /// `tcp-ut`.
     pub tcp_ut: Field<Duration>,
+    /// How its name is followed.
+    pub naming: Naming,
     /// `ssl` and what goes with it.
     pub tls: Box<Tls>,
 }
@@ -141,10 +151,15 @@ impl Server {
             check: None,
             check_kind: None,
             check_settings: CheckSettings::default(),
+            agent: AgentSettings::default(),
+            observe: None,
+            error_limit: None,
+            on_error: None,
             on_marked_down: None,
             on_marked_up: None,
             send_proxy: None,
             tcp_ut: None,
+            naming: Naming::default(),
             tls: Box::default(),
         }
     }

@@ -21,6 +21,8 @@ pub struct CheckSettings {
     pub fall: Field<u64>,
     /// Wins over the backend's `timeout check`. Only TOML can write it.
     pub timeout: Field<Duration>,
+    /// `init-state`, a word.
+    pub init_state: Field<String>,
     /// `addr`: an address, perhaps with a port.
     pub addr: Field<String>,
     /// `port`.
@@ -28,6 +30,23 @@ pub struct CheckSettings {
     /// `check-send-proxy`: true; `no-check-send-proxy`: false. Not written: what traffic does, unless
     /// `addr` or `port` is written.
     pub send_proxy: Field<bool>,
+}
+
+/// An `agent-check`. Written on a server.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentSettings {
+    /// `agent-check`: only `true` makes an agent asked.
+    pub on: Field<bool>,
+    /// `agent-inter`.
+    pub inter: Field<Duration>,
+    /// Wins over the backend's `timeout check`. Only TOML can write it.
+    pub timeout: Field<Duration>,
+    /// `agent-addr`.
+    pub addr: Field<String>,
+    /// `agent-port`; mandatory.
+    pub port: Field<u64>,
+    /// `agent-send`.
+    pub send: Field<Vec<u8>>,
 }
 
 /// What a check asks.

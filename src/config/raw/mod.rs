@@ -18,17 +18,19 @@ mod commands;
 mod frontend;
 mod global;
 mod life;
+mod resolvers;
 mod tls;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
-    CheckKind, CheckSettings, Expect, ExpectReport, Header, HttpCheck, HttpExpect, HttpMatch,
-    Pattern, Step,
+    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, Header, HttpCheck, HttpExpect,
+    HttpMatch, Pattern, Step,
 };
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
 pub use life::Life;
+pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
 pub use tls::Tls;
 
 use haproxy_compat::span::Spanned;
@@ -49,6 +51,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// HTTP listeners for metrics and health, in file order.
     pub stats: Vec<Stats>,
+    /// `resolvers` sections, in file order.
+    pub resolvers: Vec<Resolvers>,
     /// What frontends of `haproxy.cfg` say about servers: it is judged and has no effect.
     pub misplaced: Vec<Backend>,
 }

@@ -5,8 +5,8 @@ use haproxy_compat::span::{Span, Spanned};
 use super::table::{Table, Value, span_of};
 use super::values::Decoder;
 use crate::config::raw::{
-    CheckKind, CheckSettings, Expect, ExpectReport, Field, Header, HttpCheck, HttpExpect,
-    HttpMatch, Pattern, Step,
+    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, Field, Header, HttpCheck,
+    HttpExpect, HttpMatch, Pattern, Step,
 };
 use crate::config::suggest::did_you_mean;
 
@@ -50,12 +50,32 @@ impl Decoder<'_> {
             rise: self.number(t, "rise"),
             fall: self.number(t, "fall"),
             timeout: self.timeout(t, "timeout"),
+            init_state: self.string(t, "init_state"),
             addr: self.string(t, "addr"),
             port: self.number(t, "port"),
             send_proxy: self.boolean(t, "send_proxy"),
         };
         self.finish(&table);
         CheckTable { on: Some(Spanned::new(true, span)), kind, settings }
+    }
+
+    /// `agent = { port, inter, addr, send }`.
+    pub(super) fn agent(&mut self, parent: &mut Table<'_>) -> AgentSettings {
+        let place = format!("agent of {}", parent.place);
+        let Some(mut table) = self.table(parent, "agent", place) else {
+            return AgentSettings::default();
+        };
+        let t = &mut table;
+        let agent = AgentSettings {
+            on: Some(Spanned::new(true, t.span)),
+            inter: self.duration(t, "inter"),
+            timeout: self.timeout(t, "timeout"),
+            addr: self.string(t, "addr"),
+            port: self.number(t, "port"),
+            send: self.bytes(t, "send"),
+        };
+        self.finish(&table);
+        agent
     }
 
     fn check_kind(&mut self, t: &mut Table<'_>) -> Field<CheckKind> {

@@ -11,6 +11,7 @@ mod commands;
 mod frontend;
 mod global;
 mod life;
+mod resolvers;
 mod syntax;
 mod table;
 mod tls;
@@ -88,6 +89,7 @@ impl Decoded {
                 }
             }
         }
+        self.config.resolvers.extend(decoder.resolvers(&mut root));
         self.proxies(&mut root, defaults, &mut decoder);
         decoder.finish(&root);
     }

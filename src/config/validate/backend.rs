@@ -1,21 +1,20 @@
 //! Pure: backends and servers.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use haproxy_compat::addr::{Endpoint, Family, Host, PortSpec};
-use haproxy_compat::span::{Span, Spanned};
+use haproxy_compat::span::Span;
 
 use super::check::BackendCheck;
 use super::context::Context;
 use super::frontend::is_on;
 use super::number;
+use super::server_addr::Target;
 use crate::config::defaults::{CONNECT_TIMEOUT, RANDOM_DRAWS, REDISPATCH, RETRIES};
 use crate::config::model::{
     Backend, Balance, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server,
-    ServerAddr, ServerTimeouts,
+    ServerTimeouts,
 };
 use crate::config::raw::{self, Dialect, Field};
 use crate::config::suggest::did_you_mean;
@@ -203,88 +202,36 @@ impl Context<'_> {
         let maxconn = self.limit(&format!("maxconn of {what}"), &raw.maxconn);
         let tcp_ut = self.optional_duration(&format!("tcp_ut of {what}"), &raw.tcp_ut);
         // The check is judged even where the address is wrong, so that all mistakes show at once.
-        let target = self.server_address(&raw.address, &what);
-        let port = target.as_ref().map(|(address, _)| address);
+        let target = self.server_address(raw, &what);
+        let port = target.as_ref().map(|target| &target.address);
+        let agent = self.server_agent(&raw.agent, &what, check);
+        let observe = self.observe(raw, &what);
         let check = self.server_check(raw, &what, port, send_proxy, check);
         let tls = match &raw.tls.on {
             Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
             _ => None,
         };
-        let (address, hostname) = target?;
+        let Target { address, hostname, resolve, init_addr } = target?;
         Some(Server {
             name,
             id: ServerId(0),
             address,
             hostname,
+            resolve,
+            init_addr,
             weight: weight.unwrap_or(Weight::DEFAULT),
             backup: is_on(&raw.backup),
             disabled: is_on(&raw.disabled),
             maxconn,
             check,
+            agent,
+            observe,
             on_marked_down: down.unwrap_or_default(),
             on_marked_up: up.unwrap_or_default(),
             send_proxy,
             tcp_ut,
             tls,
         })
-    }
-
-    /// The address, and the host name it came from.
-    fn server_address(
-        &mut self,
-        written: &Spanned<String>,
-        what: &str,
-    ) -> Option<(ServerAddr, Option<String>)> {
-        let span = written.span;
-        let (family, host, port) = match self.endpoint(what, span, &written.value)? {
-            Endpoint::Unix(path) => return Some((ServerAddr::Unix(path.into()), None)),
-            Endpoint::Abstract(name) => {
-                return Some((ServerAddr::Abstract(name.into_bytes()), None));
-            }
-            Endpoint::Inet { family, host, port } => (family, host, port),
-            Endpoint::Fd(_) | Endpoint::Sockpair(_) => {
-                let message = format!("{what}: '{}' cannot be connected to", written.value);
-                self.report.alert(span, message);
-                return None;
-            }
-        };
-        let ip = self.host(what, span, &host, family)?;
-        if ip.is_unspecified() {
-            self.report.alert(span, format!("{what}: '{}' is no server's address", written.value));
-            self.report.help("connecting to where the client wanted to go is not supported");
-            return None;
-        }
-        let address = self.with_port(ip, port, written, what)?;
-        let hostname = match host {
-            Host::Name(name) => Some(match family {
-                Family::Any => name,
-                Family::V4 => format!("ipv4@{name}"),
-                Family::V6 => format!("ipv6@{name}"),
-            }),
-            Host::Ip(_) | Host::Any => None,
-        };
-        Some((address, hostname))
-    }
-
-    fn with_port(
-        &mut self,
-        ip: IpAddr,
-        port: PortSpec,
-        written: &Spanned<String>,
-        what: &str,
-    ) -> Option<ServerAddr> {
-        match port {
-            PortSpec::Absent | PortSpec::Fixed(0) => {
-                Some(ServerAddr::TcpClientPort { ip, offset: 0 })
-            }
-            PortSpec::Offset(offset) => Some(ServerAddr::TcpClientPort { ip, offset }),
-            PortSpec::Fixed(port) => Some(ServerAddr::Tcp((ip, port).into())),
-            PortSpec::Range(..) => {
-                let message = format!("{what}: a server has one port, not '{}'", written.value);
-                self.report.alert(written.span, message);
-                None
-            }
-        }
     }
 
     /// A duration that HAProxy may write as 0 for "not set".

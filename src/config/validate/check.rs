@@ -6,6 +6,7 @@ use std::time::Duration;
 use haproxy_compat::span::{Span, Spanned};
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::agent::INIT_STATES;
 use super::context::Context;
 use super::frontend::is_on;
 use crate::config::defaults::{
@@ -57,6 +58,8 @@ impl Context<'_> {
         let downinter = self.interval(what, "downinter", &own.downinter, &base.downinter);
         let rise = self.count(what, "rise", &own.rise, &base.rise, RISE);
         let fall = self.count(what, "fall", &own.fall, &base.fall, FALL);
+        let init_state = own.init_state.as_ref().or(base.init_state.as_ref()).cloned();
+        let init_state = self.word("init_state", &init_state, &INIT_STATES).unwrap_or_default();
         let timeout = own.timeout.as_ref().or(base.timeout.as_ref()).cloned();
         let timeout = self.timeout(&format!("timeout of the {what}"), &timeout, backend.timeout);
         let port_field = own.port.as_ref().or(base.port.as_ref()).cloned();
@@ -106,6 +109,7 @@ impl Context<'_> {
             downinter: downinter.unwrap_or(inter),
             rise,
             fall,
+            init_state,
             timeout,
             timeout_connect: connect_bound(inter, timeout, backend.connect),
             addr,

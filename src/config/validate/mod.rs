@@ -4,6 +4,7 @@
 //! mistake; if any was an alert, what came out is thrown away. No I/O: host names, files and
 //! accounts are asked of a [`World`] that the caller passes in.
 
+mod agent;
 mod backend;
 mod check;
 mod commands;
@@ -13,6 +14,8 @@ mod frontend;
 mod global;
 mod life;
 mod number;
+mod resolvers;
+mod server_addr;
 mod tls;
 
 #[cfg(test)]
@@ -23,6 +26,7 @@ use std::collections::{HashMap, HashSet};
 use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
 
+pub(super) use self::agent::{INIT_STATES, ON_ERRORS};
 pub(super) use self::backend::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
 pub(super) use self::check::MYSQL_DIALECTS;
 #[cfg(test)]
@@ -31,6 +35,7 @@ use self::context::Context;
 pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
+pub(super) use self::resolvers::RESOLVE_FAMILIES;
 pub(super) use self::tls::VERIFY;
 use super::model::{Config, ListenAddr};
 use super::raw::{self, Dialect, Field};
@@ -49,6 +54,8 @@ pub(super) fn validate(
     let ids = context.proxy_ids(raw);
     let (frontend_ids, backend_ids) = ids.split_at(raw.frontends.len());
     let global = context.global(&raw.global);
+    let resolvers = context.all_resolvers(raw);
+    context.resolvers = resolvers.iter().map(|section| section.name.clone()).collect();
     let mut listening = HashMap::new();
 
     let mut names = HashMap::new();
@@ -89,7 +96,7 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
-    let config = Config { global, frontends, backends, stats, commands };
+    let config = Config { global, frontends, backends, stats, resolvers, commands };
     (!report.is_refused()).then_some(config)
 }
 

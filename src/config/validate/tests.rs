@@ -102,6 +102,17 @@ fn numbers_and_words_of_backends() {
         ("server", "on_marked_down = \"cut\"", "on_marked_down: 'cut' is not known"),
         ("server", "send_proxy = \"v3\"", "send_proxy: 'v3' is not known"),
         ("server", "check = { type = \"pgsql\" }", "a pgsql check needs a user"),
+        ("server", "agent = { inter = \"1s\" }", "agent of server 'b/s': its port is not known"),
+        (
+            "server",
+            "check = true, observe = \"layer7\"",
+            "server 'b/s': 'layer7' is ignored: it is only observed in HTTP",
+        ),
+        (
+            "server",
+            "check = true, observe = \"layer4\", error_limit = 0",
+            "error_limit of server 'b/s': 0 is out of range",
+        ),
         (
             "server",
             "check = { type = \"mysql\", dialect = \"post-41\" }",

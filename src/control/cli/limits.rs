@@ -1,12 +1,12 @@
 //! `set maxconn` and `set rate-limit`.
 
-use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 
 use super::table::{Command, Mode, Run};
 use super::{Answer, Call, object};
 use crate::clock;
 use crate::config::model::Level;
+use crate::pure::asked;
 use crate::state::publish;
 
 /// The commands of this file.
@@ -72,11 +72,11 @@ fn set_global(call: &mut Call<'_>, answer: &mut Answer<'_>) {
 
 fn set_server(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let Some((backend, server)) = object::server(call, 0, answer) else { return };
-    match server_limit(call.arg(1)) {
+    match asked::maxconn(call.arg(1)) {
         Ok(limit) => publish::settings(&backend, &server, clock::now(), |settings| {
             settings.maxconn = limit;
         }),
-        Err(why) => answer.refuse(why),
+        Err(why) => answer.refuse(why.trim_end()),
     }
 }
 
@@ -106,20 +106,6 @@ fn limit(text: &str, missing: &'static str) -> Result<u32, &'static str> {
     number.ok_or("Value out of range.")
 }
 
-/// A limit of a server; 0 is none.
-fn server_limit(text: &str) -> Result<Option<NonZeroU32>, &'static str> {
-    if text.is_empty() {
-        return Err("Require <maxconn>.");
-    }
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    match (text[..digits].parse::<u32>(), &text[digits..]) {
-        (Ok(limit), "") if limit <= u32::MAX >> 1 => Ok(NonZeroU32::new(limit)),
-        (Ok(_), rest) if !rest.is_empty() => Err("Trailing garbage in maxconn string"),
-        (Err(_), _) if digits == 0 => Err("maxconn string empty or preceded by garbage"),
-        _ => Err("Value out of range."),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,22 +122,6 @@ mod tests {
             ("10x", Err("missing")),
         ] {
             assert_eq!(limit(text, "missing"), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn limits_of_servers_are_refused_in_haproxys_words() {
-        for (text, want) in [
-            ("10", Ok(NonZeroU32::new(10))),
-            ("0", Ok(None)),
-            ("", Err("Require <maxconn>.")),
-            ("abc", Err("maxconn string empty or preceded by garbage")),
-            ("-1", Err("maxconn string empty or preceded by garbage")),
-            ("10x", Err("Trailing garbage in maxconn string")),
-            ("4294967295", Err("Value out of range.")),
-            ("99999999999999", Err("Value out of range.")),
-        ] {
-            assert_eq!(server_limit(text), want, "{text}");
         }
     }
 }

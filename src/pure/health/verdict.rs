@@ -18,6 +18,8 @@ pub enum CheckStatus {
     Unknown = 0,
     /// No check has ended yet.
     Init = 1,
+    /// An agent answered and said nothing of the server's health.
+    Checked = 3,
     /// Judged from traffic.
     HealthAnalyze = 4,
     /// The connection broke after it was up, or could not be tried.
@@ -66,9 +68,10 @@ pub enum Class {
 }
 
 /// Every status with its short name, its text and its class, in the order of the numbers.
-const STATUSES: [(CheckStatus, &str, &str, Class); 18] = [
+const STATUSES: [(CheckStatus, &str, &str, Class); 19] = [
     (CheckStatus::Unknown, "UNK", "Unknown", Class::Neutral),
     (CheckStatus::Init, "INI", "Initializing", Class::Neutral),
+    (CheckStatus::Checked, "CHECKED", "No status change", Class::Neutral),
     (CheckStatus::HealthAnalyze, "HANA", "Health analyze", Class::Failed),
     (CheckStatus::SocketError, "SOCKERR", "Socket error", Class::Failed),
     (CheckStatus::L4Ok, "L4OK", "Layer4 check passed", Class::Passed),
@@ -225,7 +228,7 @@ mod tests {
     #[test]
     fn table_is_complete_and_in_order() {
         let numbers: Vec<u8> = CheckStatus::all().map(CheckStatus::number).collect();
-        assert_eq!(numbers, [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20]);
+        assert_eq!(numbers, [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20]);
         for status in CheckStatus::all() {
             assert!(!status.name().is_empty() && !status.text().is_empty());
         }

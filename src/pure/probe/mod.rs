@@ -11,6 +11,7 @@
 //! **Invariants.** Any bytes, cut anywhere, give the same verdict and never panic; an answer is
 //! kept up to [`Context::answer_bytes_max`], and being full counts as the end of the answer.
 
+mod agent;
 mod answer;
 mod expect;
 mod http;
@@ -135,6 +136,7 @@ enum Kind<'a> {
     Smtp(smtp::Smtp<'a>),
     Ldap(ldap::Ldap),
     SslHello(ssl_hello::SslHello),
+    Agent(agent::Agent<'a>),
 }
 
 impl<'a> Probe<'a> {
@@ -157,6 +159,21 @@ impl<'a> Probe<'a> {
         })
     }
 
+    /// The probe that asks an agent `question`, which may be empty, and reads its line.
+    #[must_use]
+    pub fn for_agent(question: &'a [u8], context: &Context) -> Self {
+        Self(Kind::Agent(agent::Agent::new(question, context.answer_bytes_max.max(1))))
+    }
+
+    /// The line that an agent answered.
+    #[must_use]
+    pub fn agent_line(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Kind::Agent(agent) => agent.line(),
+            _ => None,
+        }
+    }
+
     /// Takes what happened and says what to do next. After [`Step::Done`] it says the same again or
     /// something equally final; nobody asks.
     pub fn step(&mut self, input: Input<'_>) -> Step {
@@ -170,6 +187,7 @@ impl<'a> Probe<'a> {
             Kind::Smtp(probe) => probe.step(input),
             Kind::Ldap(probe) => probe.step(input),
             Kind::SslHello(probe) => probe.step(input),
+            Kind::Agent(probe) => probe.step(input),
         }
     }
 }

@@ -53,8 +53,7 @@ impl World {
         let settings = &config.backends[0];
         let mut places = Places::default();
         let server = places.settle(|index| {
-            let health =
-                Health::new(now, &Settings { check: None, disabled: false }, Duration::ZERO);
+            let health = Health::new(now, &Settings::default(), Duration::ZERO);
             Server::new(settings.servers[0].clone(), index, health)
         });
         let live = publish::snapshot(settings, vec![server], 0);

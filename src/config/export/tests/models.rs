@@ -13,9 +13,10 @@ use crate::config::model::*;
 use crate::config::validate::connect_bound;
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
-use checks::check;
+use checks::{agent, check, observe};
 
 mod checks;
+mod names;
 
 pub(super) fn config() -> impl Strategy<Value = Config> {
     let names = || btree_set("[a-f]{1,2}[-_.:0-9]?", 0..4);
@@ -55,7 +56,8 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
             backend.log = global.log.clone();
         }
     }
-    let mut config = Config { global, frontends, backends, stats, commands };
+    let resolvers = names::sections(&backends);
+    let mut config = Config { global, frontends, backends, stats, resolvers, commands };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
     for frontend in &mut config.frontends {
@@ -337,8 +339,13 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 log: second.3,
             };
             let connect = backend.timeouts.connect;
-            for check in backend.servers.iter_mut().filter_map(|server| server.check.as_mut()) {
-                check.timeout_connect = connect_bound(check.inter, check.timeout, connect);
+            for server in &mut backend.servers {
+                if let Some(check) = &mut server.check {
+                    check.timeout_connect = connect_bound(check.inter, check.timeout, connect);
+                }
+                if let Some(agent) = &mut server.agent {
+                    agent.timeout_connect = connect_bound(agent.inter, agent.timeout, connect);
+                }
             }
             backend
         })
@@ -390,8 +397,9 @@ fn server(name: String) -> impl Strategy<Value = Server> {
     let header = || of(proptest::sample::select(&[ProxyHeader::V1, ProxyHeader::V2][..]));
     let rare = (0u16..=256, any::<[bool; 4]>(), of(limit()), header(), of(duration()));
     let rare = prop_oneof![Just((1, [false; 4], None, None, None)), rare];
-    (address, rare, of(check().boxed()), any::<bool>()).prop_map(
-        move |(address, rare, check, named)| {
+    let agent = (of(agent().boxed()), of(observe().boxed()));
+    (address, rare, of(check().boxed()), any::<bool>(), agent).prop_map(
+        move |(address, rare, check, named, (agent, observe))| {
             let flags = rare.1;
             let (address, hostname) = match address {
                 // The only address that a name of these tests has.
@@ -402,7 +410,15 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 }
                 address => (address, None),
             };
+            let resolve = hostname.as_deref().filter(|_| flags[1]).map(|_| names::resolve(flags));
+            let (address, hostname) = match resolve.as_ref().filter(|_| flags[3]) {
+                Some(resolve) => (address.at(None), Some(resolve.fqdn.clone())),
+                None => (address, hostname),
+            };
+            let init_addr = names::init_addr(&address, flags);
             Server {
+                resolve,
+                init_addr,
                 name: Name::new(&name).unwrap(),
                 id: ServerId(0),
                 address,
@@ -411,7 +427,9 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 backup: flags[0],
                 disabled: flags[1],
                 maxconn: rare.2,
+                observe: observe.filter(|_| check.is_some()),
                 check,
+                agent,
                 on_marked_down: match flags[2] {
                     true => OnMarkedDown::ShutdownSessions,
                     false => OnMarkedDown::Keep,

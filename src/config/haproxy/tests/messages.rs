@@ -62,10 +62,12 @@ alert | server a | an address such as |
 alert | server | needs a name and an address |
 alert | server a :1 chek | 'chek' is unknown in a 'server' line | 'check'
 alert | server a :1 inter | 'inter' needs a time |
+alert | server a :1 agent-port x | needs a number, and 'x' is none |
+alert | server a :1 agent-send | 'agent-send' needs a text |
 alert | server a :1 track x | 'track' is not supported |
 warning | server a :1 slowstart 5s check | 'slowstart' is ignored |
 warning | server a :1 cookie a | 'cookie' is ignored |
-warning | server a :1 resolvers d | 'resolvers' is ignored: host names |
+alert | server-template a 0 b:1 | '0' is no count | 3-7
 alert | default-server 1.1.1.1:1 | '1.1.1.1:1' is unknown | no address
 alert | default-server id 4 | 'id' cannot be the same |
 alert | default-server | 'default-server' needs options |
@@ -136,7 +138,8 @@ warning | backend b~ timeout client 5 | 'timeout client' is | clients
 warning | frontend f~ option tcp-check | 'option tcp-check' | servers
 alert | backend b from x | 'x' is unknown as a 'defaults' |
 alert | defaults d~defaults d~backend b from d | two 'defaults' sections are called 'd' | different names
-warning | resolvers r~ nameserver a 1:1 | 'resolvers' section is |
+alert | resolvers r~ nameserver a | an address such as | 
+alert | resolvers r~ hold what 1s | 'what' is unknown after 'hold' | valid
 warning | peers p~ peer a 1:1 | 'peers' section is ignored |
 alert | log-forward l | 'log-forward' is not supported |
 alert | frontend f~ mode http~ bind :1 | 'f' is in 'mode http' | tcp

@@ -64,6 +64,8 @@ fn redis_behind_sentinel() {
          server R2 redis2:6379 check inter 1s resolvers docker init-addr libc,none\n\
          resolvers docker\n nameserver dns 127.0.0.11:53\n hold valid 10s\n",
     );
+    assert_eq!(ignored, ["nbproc"]);
+    assert_eq!(config.resolvers[0].nameservers[0].1.value, "127.0.0.11:53");
     assert_eq!(ignored, ["nbproc", "resolvers", "init-addr", "resolvers"]);
     match value(&config.backends[0].check) {
         Some(CheckKind::Script(steps)) => assert_eq!(steps.len(), 7),
