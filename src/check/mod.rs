@@ -10,6 +10,7 @@
 
 mod agent;
 pub mod driver;
+mod external;
 mod report;
 pub mod target;
 
@@ -23,7 +24,7 @@ use std::time::{Instant, UNIX_EPOCH};
 use tokio::time::sleep_until;
 
 use crate::clock;
-use crate::config::model;
+use crate::config::model::{self, CheckKind};
 use crate::pure::health::Outcome;
 use crate::pure::health::schedule::on_grid;
 use crate::pure::health::verdict::Verdict;
@@ -33,6 +34,7 @@ use crate::state::process::Objects;
 use crate::state::upkeep::{Owned, keep_running};
 use crate::state::{Backend, Occasion, Passes, Process, Server, publish};
 use crate::telemetry::bus::Bus;
+use external::Program;
 use target::Target;
 
 /// All checks of the process. Dropping it ends them.
@@ -193,8 +195,14 @@ impl Task {
             down: !self.server.standing().is_running(),
             unix_time_s: unix_time_s(),
         };
-        let mut probe = Probe::for_kind(&check.kind, &context);
-        let verdict = driver::run(&target, &mut probe).await;
+        let verdict = match &check.kind {
+            CheckKind::External(external) => {
+                // HAProxy does not know of an answer here: all of it is the connection.
+                let limit = check.timeout.map_or(check.inter, |_| check.timeout_connect);
+                Program::new(external, &self.process, &self.backend, &self.server).run(limit).await
+            }
+            kind => driver::run(&target, &mut Probe::for_kind(kind, &context)).await,
+        };
         if self.still_asks(asked) {
             self.handle(verdict, started, passes);
         } else {

@@ -127,6 +127,7 @@ fn the_reference_shows_the_defaults() {
         "[",
         "check = { type = \"http\"",
         "check = { type = \"tcp-check\"",
+        "check = { type = \"external\"",
     ];
     let skeleton: String = REFERENCE
         .lines()

@@ -22,6 +22,7 @@ mod cli;
 mod conf;
 mod database_checks;
 mod demo;
+mod external_check;
 mod failover;
 mod handover;
 mod life;

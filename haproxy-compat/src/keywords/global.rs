@@ -11,6 +11,8 @@ pub static GLOBAL: Table = Table {
             &[
                 ("chroot", 0),
                 ("daemon", 0),
+                ("external-check", 0),
+                ("insecure-fork-wanted", 0),
                 ("description", 0),
                 ("fd-hard-limit", 0),
                 ("gid", 0),
@@ -191,8 +193,8 @@ pub static GLOBAL: Table = Table {
             ],
         ),
         (
-            Moot("programs are not run for checks; 'option external-check' is refused"),
-            &[("external-check", 0), ("insecure-fork-wanted", 0), ("insecure-setuid-wanted", 0)],
+            Moot("programs that checks run may gain privileges by their owner's wish anyway"),
+            &[("insecure-setuid-wanted", 0)],
         ),
         (
             Ignored("server states live on in the process over a reload, not in a file"),

@@ -18,6 +18,7 @@ pub static OPTIONS: Table = Table {
                 ("clitcpka", FE),
                 ("dontlog-normal", FE),
                 ("dontlognull", FE),
+                ("external-check", BE),
                 ("httpchk", BE),
                 ("ldap-check", BE),
                 ("log-health-checks", BE),
@@ -92,7 +93,7 @@ pub static OPTIONS: Table = Table {
                 "servers would pass without it; write 'option tcp-check' with rules, or remove the line \
                  to check that a connection succeeds",
             ),
-            &[("external-check", BE), ("spop-check", BE)],
+            &[("spop-check", BE)],
         ),
         (Refused("sessions always go to a 'server'"), &[("http_proxy", ANY), ("transparent", BE)]),
         (

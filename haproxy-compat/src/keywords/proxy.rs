@@ -24,6 +24,7 @@ pub static PROXY: Table = Table {
                 ("clitcpka-idle", D_F),
                 ("clitcpka-intvl", D_F),
                 ("default-server", D_B),
+                ("external-check", D_B),
                 ("default_backend", D_F),
                 ("disabled", ANY),
                 ("enabled", ANY),
@@ -68,10 +69,6 @@ pub static PROXY: Table = Table {
         (
             Ignored("'balance source' maps addresses to servers by position"),
             &[("hash-balance-factor", D_B), ("hash-type", D_B)],
-        ),
-        (
-            Moot("programs are not run for checks; 'option external-check' is refused"),
-            &[("external-check", D_B)],
         ),
         (
             Http,

@@ -90,6 +90,12 @@ fn kind(kind: &CheckKind) -> Pairs {
         CheckKind::Tcp => pairs.add("type", "\"tcp\""),
         CheckKind::Redis => pairs.add("type", "\"redis\""),
         CheckKind::Ldap => pairs.add("type", "\"ldap\""),
+        CheckKind::External(check) => {
+            pairs.add("type", "\"external\"");
+            pairs.add("command", quote(&check.command));
+            pairs.maybe("path", check.path.as_deref().map(quote));
+            pairs.flag("preserve_env", check.preserve_env);
+        }
         CheckKind::SslHello => pairs.add("type", "\"ssl-hello\""),
         CheckKind::Smtp { hello } => {
             pairs.add("type", "\"smtp\"");

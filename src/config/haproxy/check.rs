@@ -5,7 +5,7 @@ use haproxy_compat::tree::{Line, Word};
 
 use super::expect::Options;
 use super::words::{Args, Context, text};
-use crate::config::raw::{CheckKind, Expect, Field, HttpCheck, Pattern, Step};
+use crate::config::raw::{CheckKind, Expect, ExternalCheck, Field, HttpCheck, Pattern, Step};
 
 /// What a section said about checks so far.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,8 @@ pub(super) struct Checks {
     steps: Vec<Step>,
     /// `http-check` rules and the arguments of `option httpchk`.
     pub(super) http: HttpCheck,
+    /// `external-check` lines.
+    external: ExternalCheck,
     /// The first `tcp-check` and the first `http-check` rule of the section itself.
     own_steps: Option<Span>,
     pub(super) own_http: Option<Span>,
@@ -32,6 +34,7 @@ pub(super) enum Choice {
     Smtp { hello: Field<String> },
     Ldap,
     SslHello,
+    External,
 }
 
 /// Words after `tcp-check`.
@@ -53,6 +56,7 @@ impl Checks {
             "redis-check" => Choice::Redis,
             "smtpchk" => smtp(&mut args),
             "ldap-check" => Choice::Ldap,
+            "external-check" => Choice::External,
             "ssl-hello-chk" => Choice::SslHello,
             "mysql-check" => mysql(&mut args, cx),
             "pgsql-check" => pgsql(line, &mut args, cx),
@@ -101,6 +105,20 @@ impl Checks {
             }
         };
         self.steps.extend(step);
+    }
+
+    /// An `external-check` line.
+    pub(super) fn external_rule(&mut self, line: &Line, cx: &mut Context<'_>) {
+        let mut args = Args::new(line, 1);
+        let Some(word) = args.expect("external-check", "'command' or 'path'", cx) else {
+            return;
+        };
+        match word.text().as_ref() {
+            "command" => self.external.command = args.text("command", "a program", cx),
+            "path" => self.external.path = args.text("path", "directories", cx),
+            _ => return cx.unknown(word, "after 'external-check'", ["command", "path"]),
+        }
+        args.finish("external-check", cx);
     }
 
     fn connect(&self, rule: &Word, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Step> {
@@ -154,6 +172,11 @@ impl Checks {
         {
             unused(span, "http-check", "httpchk", name, cx);
         }
+        if let Some(command) = &self.external.command
+            && choice != Some(&Choice::External)
+        {
+            unused(command.span, "external-check", "external-check", name, cx);
+        }
         let choice = self.choice?;
         Some(choice.map(|choice| match choice {
             Choice::Tcp => CheckKind::Script(self.steps),
@@ -163,6 +186,7 @@ impl Checks {
             Choice::Redis => CheckKind::Redis,
             Choice::Smtp { hello } => CheckKind::Smtp { hello },
             Choice::Ldap => CheckKind::Ldap,
+            Choice::External => CheckKind::External(self.external),
             Choice::SslHello => CheckKind::SslHello,
         }))
     }

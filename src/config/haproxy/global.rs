@@ -100,6 +100,11 @@ fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) 
             let name = args.next().map_or_else(|| Spanned::new(String::new(), line.span), text);
             global.log_send_hostname = Some(name);
         }
+        "external-check" => {
+            let preserves = args.take("preserve-env");
+            global.external_check = Some(Spanned::new(preserves, line.span));
+        }
+        "insecure-fork-wanted" => global.insecure_fork_wanted = true,
         "daemon" => global.daemon = Some(Spanned::new(true, line.span)),
         "hard-stop-after" => {
             set(&mut global.hard_stop_after, args.time(keyword, TimeUnit::Milliseconds, cx))

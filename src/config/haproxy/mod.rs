@@ -25,7 +25,7 @@ mod words;
 
 use haproxy_compat::diag::Report;
 use haproxy_compat::env::Environment;
-use haproxy_compat::span::Span;
+use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{File, Line, Section, SectionKind};
 
 use crate::config::raw;
@@ -209,6 +209,33 @@ impl Lowering<'_> {
         config.backends.sort_by_key(|backend| backend.section);
     }
 
+    /// Programs are only run where `global` says so.
+    fn external_checks(&mut self) {
+        let global = &self.config.global;
+        for backend in &mut self.config.backends {
+            let Some(Spanned { value: raw::CheckKind::External(check), span }) = &mut backend.check
+            else {
+                continue;
+            };
+            let name = &backend.name.value;
+            let Some(allowed) = &global.external_check else {
+                self.cx
+                    .report
+                    .alert(*span, format!("the programs that '{name}' checks with may not be run"))
+                    .help("write 'external-check' and 'insecure-fork-wanted' in 'global'");
+                continue;
+            };
+            if !global.insecure_fork_wanted {
+                let message = format!(
+                    "HAProxy would not run the programs that '{name}' checks with: \
+                     'insecure-fork-wanted' is missing in 'global'"
+                );
+                self.cx.report.warning(*span, message);
+            }
+            check.preserve_env = Some(allowed.clone());
+        }
+    }
+
     fn finish(mut self) -> raw::Config {
         self.add_disabled();
         let frontends = self.config.frontends.iter_mut().map(|f| &mut f.binds);
@@ -217,6 +244,7 @@ impl Lowering<'_> {
             self.unix_bind.apply(bind);
             self.tls.apply_bind(&mut bind.tls);
         }
+        self.external_checks();
         let servers = self.config.backends.iter_mut().chain(&mut self.config.misplaced);
         for server in servers.flat_map(|backend| &mut backend.servers) {
             self.tls.apply_server(&mut server.tls);

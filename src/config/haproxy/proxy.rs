@@ -221,6 +221,7 @@ impl Reader {
             "timeout" => return self.timeout(line, cx),
             "log" => return log::proxy(line, &mut settings.log, cx),
             "tcp-check" => return settings.checks.rule(line, cx),
+            "external-check" => return settings.checks.external_rule(line, cx),
             "http-check" => return settings.checks.http_rule(line, cx),
             "balance" => return self.balance(line, cx),
             "mode" => return self.mode(line, cx),

@@ -19,8 +19,8 @@ pub use crate::pure::health::InitState;
 pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::kind::{
-    CheckKind, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,
-    Pattern, ScriptStep, SendHeader,
+    CheckKind, CodeFrom, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
+    MysqlDialect, Pattern, ScriptStep, SendHeader,
 };
 pub use crate::pure::session::retry::Redispatch;
 pub use backend::{

@@ -81,6 +81,19 @@ pub enum CheckKind {
     Ldap,
     /// `option ssl-hello-chk`.
     SslHello,
+    /// `option external-check`.
+    External(ExternalCheck),
+}
+
+/// `option external-check`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExternalCheck {
+    /// `external-check command`; mandatory.
+    pub command: Field<String>,
+    /// `external-check path`.
+    pub path: Field<String>,
+    /// `external-check preserve-env` of `global`.
+    pub preserve_env: Field<bool>,
 }
 
 /// One `tcp-check` rule.

@@ -39,6 +39,11 @@ pub struct Global {
     pub spread_checks: Field<u64>,
     /// `max-spread-checks`.
     pub max_spread_checks: Field<Duration>,
+    /// `external-check`, without which HAProxy runs no programs; true with `preserve-env`. Only
+    /// `haproxy.cfg` writes it.
+    pub external_check: Field<bool>,
+    /// `insecure-fork-wanted`, whose absence is warned of. Only `haproxy.cfg` writes it.
+    pub insecure_fork_wanted: bool,
     /// `tune.bufsize`, in bytes.
     pub bufsize: Field<u64>,
     /// `stats` lines; `[commands]` in TOML.

@@ -23,8 +23,8 @@ mod tls;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
-    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, Header, HttpCheck, HttpExpect,
-    HttpMatch, Pattern, Step,
+    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Header,
+    HttpCheck, HttpExpect, HttpMatch, Pattern, Step,
 };
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};

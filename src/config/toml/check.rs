@@ -5,14 +5,24 @@ use haproxy_compat::span::{Span, Spanned};
 use super::table::{Table, Value, span_of};
 use super::values::Decoder;
 use crate::config::raw::{
-    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, Field, Header, HttpCheck,
-    HttpExpect, HttpMatch, Pattern, Step,
+    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Field, Header,
+    HttpCheck, HttpExpect, HttpMatch, Pattern, Step,
 };
 use crate::config::suggest::did_you_mean;
 
 /// The words of `type`.
-const TYPES: [&str; 9] =
-    ["tcp", "tcp-check", "http", "mysql", "pgsql", "redis", "smtp", "ldap", "ssl-hello"];
+const TYPES: [&str; 10] = [
+    "tcp",
+    "tcp-check",
+    "http",
+    "mysql",
+    "pgsql",
+    "redis",
+    "smtp",
+    "ldap",
+    "ssl-hello",
+    "external",
+];
 
 /// A `check` key.
 #[derive(Default)]
@@ -93,12 +103,18 @@ impl Decoder<'_> {
             "smtp" => CheckKind::Smtp { hello: self.string(t, "hello") },
             "ldap" => CheckKind::Ldap,
             "ssl-hello" => CheckKind::SslHello,
+            "external" => CheckKind::External(ExternalCheck {
+                command: self.string(t, "command"),
+                path: self.string(t, "path"),
+                preserve_env: self.boolean(t, "preserve_env"),
+            }),
             other => {
                 let guess = did_you_mean(other, TYPES);
                 let message = format!("'{other}' is not a type of check{guess}");
                 self.alert(word.span, message, format!("types: {}", TYPES.join(", ")));
                 t.allow(&["steps", "user", "dialect", "method", "uri", "version", "headers"]);
                 t.allow(&["body", "expect", "disable_on_404", "hello"]);
+                t.allow(&["command", "path", "preserve_env"]);
                 return None;
             }
         };

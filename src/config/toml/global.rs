@@ -11,6 +11,8 @@ impl Decoder<'_> {
     pub(super) fn global(&mut self, mut table: Table<'_>) -> Global {
         let t = &mut table;
         let global = Global {
+            external_check: None,
+            insecure_fork_wanted: false,
             maxconn: self.number(t, "maxconn"),
             nbthread: self.number(t, "nbthread"),
             log: self.global_log(t),

@@ -13,8 +13,8 @@ use crate::config::defaults::{
     FALL, HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, INTER, RISE, SMTP_CHECK_HELLO,
 };
 use crate::config::model::{
-    Check, CheckKind, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,
-    Pattern, ProxyHeader, ScriptStep, SendHeader, ServerAddr,
+    Check, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
+    MysqlDialect, Pattern, ProxyHeader, ScriptStep, SendHeader, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
 
@@ -156,6 +156,7 @@ impl Context<'_> {
             raw::CheckKind::Smtp { hello } => CheckKind::Smtp { hello: self.hello(hello) },
             raw::CheckKind::Ldap => CheckKind::Ldap,
             raw::CheckKind::SslHello => CheckKind::SslHello,
+            raw::CheckKind::External(check) => self.external(check, *span),
             raw::CheckKind::Script(steps) => {
                 CheckKind::Script(steps.iter().filter_map(|step| self.step(step)).collect())
             }
@@ -180,6 +181,20 @@ impl Context<'_> {
                 CheckKind::Pgsql { user: String::new() }
             }
         }
+    }
+
+    /// A program to run.
+    fn external(&mut self, raw: &raw::ExternalCheck, span: Span) -> CheckKind {
+        if raw.command.as_ref().is_none_or(|command| command.value.is_empty()) {
+            self.report.alert(span, "an external check needs the command to run");
+            self.report.help("in haproxy.cfg: 'external-check command /path/to/program'");
+        }
+        let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
+        CheckKind::External(ExternalCheck {
+            command: text(&raw.command).unwrap_or_default(),
+            path: text(&raw.path),
+            preserve_env: is_on(&raw.preserve_env),
+        })
     }
 
     /// A line of SMTP, without its end.
@@ -370,6 +385,9 @@ pub(in crate::config) fn connect_bound(
 
 /// Whether each connection of a check names its own port.
 fn names_its_ports(kind: &CheckKind) -> bool {
+    if matches!(kind, CheckKind::External(_)) {
+        return true;
+    }
     let CheckKind::Script(steps) = kind else {
         return false;
     };

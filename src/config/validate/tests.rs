@@ -102,6 +102,7 @@ fn numbers_and_words_of_backends() {
         ("server", "on_marked_down = \"cut\"", "on_marked_down: 'cut' is not known"),
         ("server", "send_proxy = \"v3\"", "send_proxy: 'v3' is not known"),
         ("server", "check = { type = \"pgsql\" }", "a pgsql check needs a user"),
+        ("server", "check = { type = \"external\" }", "an external check needs the command to run"),
         ("server", "agent = { inter = \"1s\" }", "agent of server 'b/s': its port is not known"),
         (
             "server",

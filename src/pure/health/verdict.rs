@@ -152,8 +152,9 @@ impl CheckStatus {
 pub struct Verdict {
     /// How it ended.
     pub status: CheckStatus,
-    /// The protocol's code (HTTP status, SQL error, exit code); `None` where the status has none.
-    pub code: Option<u32>,
+    /// The protocol's code (HTTP status, SQL error, exit code); `None` where the status has none. -1
+    /// is that of a program which a signal ended.
+    pub code: Option<i32>,
     /// Start of the check to its end.
     pub duration: Duration,
     /// The network said no (refused, reset) instead of keeping quiet: worth confirming at once.
@@ -179,7 +180,13 @@ impl Verdict {
 
     /// The same with the protocol's code, which a status without code drops.
     #[must_use]
-    pub fn with_code(mut self, code: u32) -> Self {
+    pub fn with_code(self, code: u32) -> Self {
+        self.with_signed_code(i32::try_from(code).unwrap_or(i32::MAX))
+    }
+
+    /// As [`with_code`](Self::with_code), for codes that may be negative.
+    #[must_use]
+    pub fn with_signed_code(mut self, code: i32) -> Self {
         self.code = self.status.has_code().then_some(code);
         self
     }

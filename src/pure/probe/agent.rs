@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn asked(pieces: &[&[u8]], end: End) -> (&'static str, Option<u32>, String) {
+    fn asked(pieces: &[&[u8]], end: End) -> (&'static str, Option<i32>, String) {
         let mut agent = Agent::new(b"", ANSWER_BYTES_MAX);
         let mut step = agent.step(Input::Start);
         let mut pieces = pieces.iter().filter(|piece| !piece.is_empty());

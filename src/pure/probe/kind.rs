@@ -38,6 +38,19 @@ pub enum CheckKind {
     Ldap,
     /// `option ssl-hello-chk`.
     SslHello,
+    /// `option external-check`: no connection is made, a program is run.
+    External(ExternalCheck),
+}
+
+/// `option external-check`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalCheck {
+    /// The program: a path, or a name to be looked for in `path`.
+    pub command: String,
+    /// `PATH` of the program; `None`: empty, or our own with `preserve_env`.
+    pub path: Option<String>,
+    /// The program sees our environment too.
+    pub preserve_env: bool,
 }
 
 /// How `mysql-check user` introduces itself.

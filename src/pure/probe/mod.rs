@@ -137,6 +137,8 @@ enum Kind<'a> {
     Ldap(ldap::Ldap),
     SslHello(ssl_hello::SslHello),
     Agent(agent::Agent<'a>),
+    /// Nothing that is asked over a connection: it fails at once.
+    Program,
 }
 
 impl<'a> Probe<'a> {
@@ -153,6 +155,7 @@ impl<'a> Probe<'a> {
             CheckKind::Redis => Kind::Redis(redis::Redis::new(max)),
             CheckKind::Smtp { hello } => Kind::Smtp(smtp::Smtp::new(hello, max)),
             CheckKind::Ldap => Kind::Ldap(ldap::Ldap::new(max)),
+            CheckKind::External(_) => Kind::Program,
             CheckKind::SslHello => {
                 Kind::SslHello(ssl_hello::SslHello::new(context.unix_time_s, max))
             }
@@ -188,6 +191,7 @@ impl<'a> Probe<'a> {
             Kind::Ldap(probe) => probe.step(input),
             Kind::SslHello(probe) => probe.step(input),
             Kind::Agent(probe) => probe.step(input),
+            Kind::Program => Step::Done(Verdict::new(CheckStatus::ProcessError)),
         }
     }
 }

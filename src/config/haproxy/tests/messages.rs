@@ -62,6 +62,10 @@ alert | server a | an address such as |
 alert | server | needs a name and an address |
 alert | server a :1 chek | 'chek' is unknown in a 'server' line | 'check'
 alert | server a :1 inter | 'inter' needs a time |
+alert | external-check foo | 'foo' is unknown after 'external-check' | 'command'
+alert | external-check path | 'path' needs directories |
+warning | external-check command /x | are ignored | option external-check
+alert | option external-check | may not be run | in 'global'
 alert | server a :1 agent-port x | needs a number, and 'x' is none |
 alert | server a :1 agent-send | 'agent-send' needs a text |
 alert | server a :1 track x | 'track' is not supported |

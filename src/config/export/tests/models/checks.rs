@@ -9,9 +9,9 @@ use proptest::prelude::*;
 
 use super::{address, duration, port, text};
 use crate::config::model::{
-    AgentCheck, Check, CheckKind, CheckStatus, CodeFrom, Expect, ExpectReport, HttpCheck,
-    HttpExpect, HttpMatch, InitState, MysqlDialect, Observe, OnError, Pattern, ProxyHeader,
-    ScriptStep, SendHeader,
+    AgentCheck, Check, CheckKind, CheckStatus, CodeFrom, Expect, ExpectReport, ExternalCheck,
+    HttpCheck, HttpExpect, HttpMatch, InitState, MysqlDialect, Observe, OnError, Pattern,
+    ProxyHeader, ScriptStep, SendHeader,
 };
 
 pub(super) fn check() -> impl Strategy<Value = Check> {
@@ -91,6 +91,11 @@ fn kind() -> impl Strategy<Value = CheckKind> {
         Just(CheckKind::Redis),
         Just(CheckKind::Ldap),
         Just(CheckKind::SslHello),
+        (text().boxed(), of(text().boxed()), any::<bool>()).prop_map(
+            |(command, path, preserve_env)| {
+                CheckKind::External(ExternalCheck { command, path, preserve_env })
+            }
+        ),
         prop_oneof![Just("HELO localhost".to_owned()), "EHLO [a-z\"]{1,5}"]
             .prop_map(|hello| CheckKind::Smtp { hello }),
         vec(step().boxed(), 0..4).prop_map(CheckKind::Script),
