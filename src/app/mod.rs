@@ -165,7 +165,8 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
         return Ok(Ended::Done);
     }
     let refused = |refused| StartError::Refused(vec![refused]);
-    identity::assume(prepared.identity, global.chroot.as_deref()).map_err(refused)?;
+    identity::assume(prepared.identity, global.chroot.as_deref(), &global.life.setcap)
+        .map_err(refused)?;
     let runtime = runtime()?;
     let control = Control::start(prepared, options, &runtime, None)?;
     predecessors::stop(options);
@@ -203,7 +204,7 @@ fn prepare(
     let plan = diff(&nothing(&config), &config);
     let opened = listeners::open(&config, &plan, workers, supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    limits.warn();
+    limits.check(&config.global.life).map_err(|refused| vec![refused])?;
     Ok(Prepared { config, workers, limits, identity, plan, opened, startup_log })
 }
 

@@ -75,7 +75,10 @@ fn apply(control: &mut Control, config: Config, supply: &mut Supply) -> Result<P
     }
     if running.global.maxconn != config.global.maxconn {
         let limits = limits::settle(&config, control.workers.count());
-        limits.warn();
+        // What runs goes on with fewer.
+        if let Err(said) = limits.check(&config.global.life) {
+            tracing::warn!("{said}");
+        }
         allow_pipes(limits.pipes);
         process.set_maxconn(limits.maxconn);
     }

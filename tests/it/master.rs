@@ -208,11 +208,16 @@ fn a_worker_without_rights_is_reloaded_without_a_gap() {
     }
     let (one, two) = (Backend::mysql("s1"), Backend::mysql("s2"));
     let empty = TempDir::new();
-    let global = format!("user nobody\nchroot {}", empty.path().display());
+    let chroot = empty.path().display();
+    let global = format!("user nobody\nchroot {chroot}\nsetcap cap_net_raw");
     let master = Master::start(Kind::Evenkeel, &one, &global, &["-W"]);
     let worker = master.worker();
     let root = std::fs::read_link(format!("/proc/{worker}/root")).unwrap();
     assert_eq!(root, empty.path());
+    let status = std::fs::read_to_string(format!("/proc/{worker}/task/{worker}/status")).unwrap();
+    let rights = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    // CAP_NET_RAW is number 13, and the only one.
+    assert_eq!(u64::from_str_radix(rights.trim(), 16), Ok(1 << 13));
     let mut kept = Client::connect(master.addr);
     let load = Load::start(master.addr, 2_000);
     eventually("it serves", || (load.so_far().served("s1") > 200).then_some(()));

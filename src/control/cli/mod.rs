@@ -78,8 +78,8 @@ impl Shared {
     #[must_use]
     pub fn new(process: Arc<Process>, bus: Bus, startup_log: String) -> Self {
         let limit = process.objects().config.commands.maxconn.get();
-        Self { process, bus, exposed: Arc::default(), gate: Arc::new(Gate::new(limit)) }
-        Self { process, bus, startup_log, gate: Arc::new(Gate::new(limit)) }
+        let gate = Arc::new(Gate::new(limit));
+        Self { process, bus, startup_log, exposed: Arc::default(), gate }
     }
 
     /// Takes over the limits of a newer configuration.
