@@ -18,9 +18,6 @@ use crate::sys;
 /// Pause after the process ran out of descriptors or memory. HAProxy's is the same 100 ms.
 pub const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections accepted per wake-up before other tasks get their turn.
-const BATCH: usize = 32;
-
 /// An accepted, non-blocking connection.
 #[derive(Debug)]
 pub struct Accepted {
@@ -34,6 +31,9 @@ pub struct Accepted {
 pub trait Doorkeeper {
     /// A place for one connection; held by the session, released by dropping it.
     type Permit;
+
+    /// Connections to accept per wake-up before other tasks get their turn.
+    fn batch(&self) -> u32;
 
     /// A place now, or `None` at a limit.
     fn try_admit(&self) -> Option<Self::Permit>;
@@ -89,7 +89,7 @@ fn empty<D: Doorkeeper>(socket: BorrowedFd<'_>, door: &D) {
 async fn accept_all<D: Doorkeeper + Sync>(socket: &AsyncFd<Socket>, door: &D) -> io::Result<()> {
     loop {
         let mut ready = socket.readable().await?;
-        for _ in 0..BATCH {
+        for _ in 0..door.batch() {
             let Some(permit) = door.try_admit() else {
                 door.room().await;
                 continue;
@@ -194,6 +194,10 @@ mod tests {
     impl Doorkeeper for Shut {
         type Permit = ();
 
+        fn batch(&self) -> u32 {
+            1
+        }
+
         fn try_admit(&self) -> Option<()> {
             Some(())
         }
@@ -215,6 +219,10 @@ mod tests {
 
     impl Doorkeeper for Open {
         type Permit = ();
+
+        fn batch(&self) -> u32 {
+            1
+        }
 
         fn try_admit(&self) -> Option<()> {
             Some(())

@@ -46,5 +46,6 @@ mod sessions;
 mod socket_options;
 mod timeouts;
 mod tls;
+mod tls_files;
 mod tls_servers;
 mod vtest;
