@@ -18,6 +18,7 @@ mod limits;
 mod listeners;
 pub mod load;
 pub mod master;
+mod namespaces;
 mod notify;
 mod objects;
 mod overrides;
@@ -50,7 +51,6 @@ use crate::config::diag::Look;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::{Commands, Config};
 use crate::control::cli;
-use crate::net::namespace;
 use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
@@ -202,26 +202,11 @@ fn prepare(
     let workers = worker_count(&config);
     let limits = limits::settle(&config, workers);
     let plan = diff(&nothing(&config), &config);
-    open_namespaces(&config)?;
+    namespaces::open(&config)?;
     let opened = listeners::open(&config, &plan, workers, supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     limits.warn();
     Ok(Prepared { config, workers, limits, identity, plan, opened, startup_log })
-}
-
-/// Opens the network namespaces that `config` names, while the process may still do so.
-///
-/// # Errors
-/// One sentence for each that is not there.
-pub(crate) fn open_namespaces(config: &Config) -> Result<(), Vec<String>> {
-    let binds = config.frontends.iter().flat_map(|frontend| &frontend.binds);
-    let servers = config.backends.iter().flat_map(|backend| &backend.servers);
-    let names = binds
-        .filter_map(|bind| bind.socket.namespace.as_deref())
-        .chain(servers.filter_map(|server| server.socket.namespace.as_deref()));
-    let opened = names.map(|name| namespace::open(name).map_err(|error| error.to_string()));
-    let missing: Vec<String> = opened.filter_map(Result::err).collect();
-    if missing.is_empty() { Ok(()) } else { Err(missing) }
 }
 
 /// The configuration a start is a reload from.
