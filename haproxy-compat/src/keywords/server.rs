@@ -70,10 +70,6 @@ pub static SERVER: Table = Table {
             &[
                 ("guid", 1),
                 ("log-proto", 1),
-                ("no-send-proxy-v2-ssl", 0),
-                ("no-send-proxy-v2-ssl-cn", 0),
-                ("no-check-ssl", 0),
-                ("no-agent-check", 0),
                 ("non-stick", 0),
                 ("shard", 1),
                 ("stick", 0),
