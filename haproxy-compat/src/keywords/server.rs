@@ -66,13 +66,7 @@ pub static SERVER: Table = Table {
         (Moot("servers are connected to in the ordinary way"), &[("no-tfo", 0), ("tfo", 0)]),
         (
             Moot("nothing here shows or needs it"),
-            &[
-                ("guid", 1),
-                ("log-proto", 1),
-                ("non-stick", 0),
-                ("shard", 1),
-                ("stick", 0),
-            ],
+            &[("guid", 1), ("log-proto", 1), ("non-stick", 0), ("shard", 1), ("stick", 0)],
         ),
         (
             Applies,
