@@ -88,7 +88,7 @@ fn follow_backend(
         let servers = servers
             .map(|server| places.settle(|index| new_server(server, index, global, offsets)))
             .collect();
-        let live = publish::snapshot(settings, servers, 0);
+        let live = publish::snapshot(settings, servers, 0, offsets.now);
         return Arc::new(Backend::new(settings.clone(), live, places, offsets.now));
     };
     let old = backend.live().servers.clone();

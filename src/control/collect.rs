@@ -157,8 +157,11 @@ fn backend_row(
 ) -> snapshot::Backend {
     let settings = backend.settings();
     let live = backend.live();
-    let servers: Vec<snapshot::Server> =
-        live.servers.iter().map(|server| server_row(server, now, uptime)).collect();
+    let servers: Vec<snapshot::Server> = live
+        .servers
+        .iter()
+        .map(|server| server_row(server, settings.balance.is_dynamic(), now, uptime))
+        .collect();
     let up = !live.set.members().is_empty() || live.servers.is_empty();
     let weight = live.set.members().iter().map(|member| member.weight.value()).sum::<u32>()
         / u32::from(EffectiveWeight::SCALE);
@@ -184,7 +187,7 @@ fn backend_row(
     }
 }
 
-fn server_row(server: &Server, now: Instant, uptime: Duration) -> snapshot::Server {
+fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) -> snapshot::Server {
     let settings = server.settings();
     let health = server.health();
     let status = match health.standing() {
@@ -203,7 +206,9 @@ fn server_row(server: &Server, now: Instant, uptime: Duration) -> snapshot::Serv
         status,
         status_text: health.status(),
         backup: settings.backup,
-        throttle_percent: None,
+        throttle_percent: server
+            .throttle_percent(dynamic, now)
+            .and_then(|percent| u8::try_from(percent).ok()),
         used_connections: server.service.traffic.sessions.current(),
         check: settings.check.is_some().then(|| check(&health)).flatten(),
         service: snapshot::Service {
@@ -299,7 +304,8 @@ const fn algo(balance: Balance) -> &'static str {
         Balance::StaticRr => "static-rr",
         Balance::LeastConn => "leastconn",
         Balance::First => "first",
-        Balance::Source => "source",
+        Balance::Source(_) => "source",
+        Balance::Hash(_) => "hash",
         Balance::Random { .. } => "unknown",
     }
 }

@@ -29,6 +29,9 @@ pub static PROXY: Table = Table {
                 ("disabled", ANY),
                 ("enabled", ANY),
                 ("fullconn", D_B),
+                ("hash-balance-factor", D_B),
+                ("hash-preserve-affinity", D_B),
+                ("hash-type", D_B),
                 ("http-check", D_B),
                 ("id", F_B),
                 ("log", ANY),
@@ -66,10 +69,6 @@ pub static PROXY: Table = Table {
         (
             Ignored("server states live on in the process over a reload, not in a file"),
             &[("load-server-state-from-file", D_B), ("server-state-file-name", D_B)],
-        ),
-        (
-            Ignored("'balance source' maps addresses to servers by position"),
-            &[("hash-balance-factor", D_B), ("hash-type", D_B)],
         ),
         (
             Http,

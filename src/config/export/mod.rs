@@ -5,6 +5,7 @@
 //! at each server. Ids are written where the automatic ones would be others.
 
 mod backend;
+mod balance;
 mod check;
 mod commands;
 mod frontend;

@@ -100,6 +100,9 @@ fn backend(
     Backend {
         id,
         balance: settings.balance,
+        hash_type: settings.hash_type,
+        hash_balance_factor: settings.hash_balance_factor,
+        hash_preserve_affinity: settings.hash_preserve_affinity,
         allbackups: flags.of("allbackups"),
         servers,
         check,

@@ -237,6 +237,17 @@ impl Reader {
             "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),
             "retries" => set(&mut settings.retries, args.number(keyword, cx)),
             "fullconn" => set(&mut settings.fullconn, args.number(keyword, cx)),
+            "hash-type" => {
+                let words = "'map-based' or 'consistent', and a function";
+                return set(&mut settings.hash_type, args.words(keyword, words, cx));
+            }
+            "hash-balance-factor" => {
+                set(&mut settings.hash_balance_factor, args.number(keyword, cx));
+            }
+            "hash-preserve-affinity" => {
+                let words = "'always', 'maxconn' or 'maxqueue'";
+                set(&mut settings.hash_preserve_affinity, args.text(keyword, words, cx));
+            }
             _ => keepalive(keyword, args, settings, cx),
         }
         args.finish(keyword, cx);

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, Balance, Check, InitAddr, Keepalive, LogTarget, Observe, Redispatch, Resolve,
-    ServerSocket, ServerTls, Source,
+    AgentCheck, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe, Redispatch,
+    Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
@@ -44,7 +44,8 @@ pub struct Backend {
     pub tcp_smart_connect: bool,
     /// Where connections to its servers come from.
     pub source: Option<Source>,
-    /// `fullconn`, shown as the session limit of the backend.
+    /// `fullconn`, shown as the session limit of the backend: with as many sessions its servers take
+    /// all that their `maxconn` allows.
     pub fullconn: Option<NonZeroU32>,
     /// `option log-health-checks`: every change of a check's result is logged.
     pub log_health_checks: bool,
@@ -99,6 +100,15 @@ pub struct Server {
     pub disabled: bool,
     /// Concurrent sessions; more wait in the queue.
     pub maxconn: Option<NonZeroU32>,
+    /// Concurrent sessions while its backend is empty, below `maxconn`; the limit rises to that as
+    /// the backend fills up to `fullconn`.
+    pub minconn: Option<NonZeroU32>,
+    /// Sessions that may wait for this very server.
+    pub maxqueue: Option<NonZeroU32>,
+    /// Whole seconds until it gets all of its share after it came up.
+    pub slowstart: Option<Duration>,
+    /// What its place on the ring of consistent hashing depends on.
+    pub hash_key: HashKey,
     /// Its health check.
     pub check: Option<Check>,
     /// Its agent.

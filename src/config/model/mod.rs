@@ -15,7 +15,9 @@ mod socket;
 mod tls;
 mod tuning;
 
-pub use crate::pure::balance::Algorithm as Balance;
+pub use crate::pure::balance::{
+    Affinity, Algorithm as Balance, Function, HashKey, HashType, Method,
+};
 pub use crate::pure::health::InitState;
 pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;

@@ -20,6 +20,12 @@ pub struct Backend {
     pub id: Field<u64>,
     /// `roundrobin`, `static-rr`, `leastconn`, `first`, `source`, `random`, `random(3)`.
     pub balance: Field<String>,
+    /// `hash-type`, its words.
+    pub hash_type: Field<String>,
+    /// `hash-balance-factor`, in percent; 0 counts as not written.
+    pub hash_balance_factor: Field<u64>,
+    /// `hash-preserve-affinity`, a word.
+    pub hash_preserve_affinity: Field<String>,
     /// `option allbackups`.
     pub allbackups: Field<bool>,
     /// Servers, in file order, `default-server` applied.
@@ -61,6 +67,9 @@ impl Backend {
             name,
             id: None,
             balance: None,
+            hash_type: None,
+            hash_balance_factor: None,
+            hash_preserve_affinity: None,
             allbackups: None,
             servers: Vec::new(),
             check: None,
@@ -114,6 +123,14 @@ pub struct Server {
     pub disabled: Field<bool>,
     /// `maxconn`; 0 counts as not written.
     pub maxconn: Field<u64>,
+    /// `minconn`; 0 counts as not written.
+    pub minconn: Field<u64>,
+    /// `maxqueue`; 0 counts as not written.
+    pub maxqueue: Field<u64>,
+    /// `slowstart`; 0 counts as not written.
+    pub slowstart: Field<Duration>,
+    /// `hash-key`, a word.
+    pub hash_key: Field<String>,
     /// `check`: only `true` makes a server checked.
     pub check: Field<bool>,
     /// What this server is asked where that differs from the backend's. Only TOML can write it.
@@ -156,6 +173,10 @@ impl Server {
             backup: None,
             disabled: None,
             maxconn: None,
+            minconn: None,
+            maxqueue: None,
+            slowstart: None,
+            hash_key: None,
             check: None,
             check_kind: None,
             check_settings: CheckSettings::default(),

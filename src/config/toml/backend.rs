@@ -39,6 +39,9 @@ impl Decoder<'_> {
         let check = self.check(t);
         let backend = Backend {
             balance: self.string(t, "balance"),
+            hash_type: self.string(t, "hash_type"),
+            hash_balance_factor: self.number(t, "hash_balance_factor"),
+            hash_preserve_affinity: self.string(t, "hash_preserve_affinity"),
             allbackups: self.boolean(t, "allbackups"),
             check: check.kind.clone(),
             check_settings: check.settings.clone(),
@@ -196,6 +199,10 @@ impl Decoder<'_> {
             backup: self.boolean(t, "backup"),
             disabled: self.boolean(t, "disabled"),
             maxconn: self.number(t, "maxconn"),
+            minconn: self.number(t, "minconn"),
+            maxqueue: self.number(t, "maxqueue"),
+            slowstart: self.duration(t, "slowstart"),
+            hash_key: self.string(t, "hash_key"),
             check: check.on.or_else(|| checked.cloned()),
             check_kind: check.kind,
             check_settings: check.settings,

@@ -6,6 +6,7 @@
 
 mod agent;
 mod backend;
+mod balance;
 mod check;
 mod commands;
 mod context;
@@ -30,7 +31,8 @@ use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
 
 pub(super) use self::agent::{INIT_STATES, ON_ERRORS};
-pub(super) use self::backend::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
+pub(super) use self::backend::{MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
+pub(super) use self::balance::{AFFINITIES, BALANCES, FUNCTIONS, HASH_KEYS};
 pub(super) use self::check::MYSQL_DIALECTS;
 #[cfg(test)]
 pub(super) use self::check::connect_bound;

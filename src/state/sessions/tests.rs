@@ -58,7 +58,7 @@ impl World {
             let health = Health::new(now, &Settings::default(), Duration::ZERO);
             Server::new(settings.servers[0].clone(), index, health)
         });
-        let live = publish::snapshot(settings, vec![server], 0);
+        let live = publish::snapshot(settings, vec![server], 0, now);
         let backend = Arc::new(Backend::new(settings.clone(), live, places, now));
         let route = Route {
             settings: config.frontends[0].clone(),
@@ -83,7 +83,7 @@ impl World {
 
     /// A slot of the only server.
     fn lease(&self) -> Lease {
-        match self.backend.assign(&Request { client: None, avoid: None }) {
+        match self.backend.assign(&Request::default()) {
             Assigned::Lease(lease) => lease,
             other => panic!("no slot but {other:?}"),
         }

@@ -304,14 +304,39 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
     )
 }
 
+fn hash_type() -> impl Strategy<Value = HashType> {
+    let factor = of(101u32..1000).prop_map(|factor| factor.and_then(NonZeroU32::new));
+    let method = prop_oneof![
+        Just(Method::MapBased),
+        factor.prop_map(|factor| Method::Consistent { factor }),
+    ];
+    let functions = [Function::Sdbm, Function::Djb2, Function::Wt6, Function::Crc32];
+    let affinities = [Affinity::Always, Affinity::Maxconn, Affinity::Maxqueue];
+    (
+        method,
+        proptest::sample::select(functions.to_vec()),
+        any::<bool>(),
+        proptest::sample::select(affinities.to_vec()),
+    )
+        .prop_map(|(method, function, avalanche, affinity)| HashType {
+            method,
+            function,
+            avalanche,
+            affinity,
+        })
+}
+
 fn backend(name: String) -> impl Strategy<Value = Backend> {
     let balance = prop_oneof![
         Just(Balance::RoundRobin),
         Just(Balance::StaticRr),
         Just(Balance::LeastConn),
         Just(Balance::First),
-        Just(Balance::Source),
-        limit().prop_map(|draws| Balance::Random { draws }),
+        hash_type().boxed().prop_map(Balance::Source),
+        (limit(), of(101u32..1000)).prop_map(|(draws, factor)| Balance::Random {
+            draws,
+            factor: factor.and_then(NonZeroU32::new),
+        }),
     ];
     let redispatch = prop_oneof![
         Just(Redispatch::Never),
@@ -446,6 +471,10 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 backup: flags[0],
                 disabled: flags[1],
                 maxconn: rare.2,
+                minconn: rare.2.filter(|max| flags[3] && max.get() > 1).map(|_| NonZeroU32::MIN),
+                maxqueue: rare.2.filter(|_| flags[0]),
+                slowstart: flags[2].then_some(Duration::from_secs(60)),
+                hash_key: if flags[1] { HashKey::AddrPort } else { HashKey::Id },
                 observe: observe.filter(|_| check.is_some()),
                 check,
                 agent,

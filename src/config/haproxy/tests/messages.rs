@@ -18,7 +18,6 @@ alert | stick-table type ip size 1k | not supported: stick tables |
 alert | tcp-request inspect-delay 5s | 'tcp-request' is not supported |
 notice | bind-process 1 | 'bind-process' has no effect |
 warning | log-format x | 'log-format' is ignored: log lines keep |
-warning | hash-type consistent | 'hash-type' is ignored |
 warning | option forwardfor | 'option forwardfor' is ignored: 'l' is not in |
 warning | option httplog | lines are those of 'option tcplog' |
 warning | cookie a insert | 'cookie' is ignored: 'l' is not in 'mode http' |
@@ -69,7 +68,6 @@ alert | option external-check | may not be run | in 'global'
 alert | server a :1 agent-port x | needs a number, and 'x' is none |
 alert | server a :1 agent-send | 'agent-send' needs a text |
 alert | server a :1 track x | 'track' is not supported |
-warning | server a :1 slowstart 5s check | 'slowstart' is ignored |
 warning | server a :1 cookie a | 'cookie' is ignored |
 alert | server-template a 0 b:1 | '0' is no count | 3-7
 alert | default-server 1.1.1.1:1 | '1.1.1.1:1' is unknown | no address
