@@ -19,6 +19,7 @@ mod listeners;
 pub mod load;
 mod log_identity;
 pub mod master;
+mod namespaces;
 mod notify;
 mod objects;
 mod overrides;
@@ -49,7 +50,6 @@ use crate::config::diag::Look;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::{Commands, Config};
 use crate::control::cli;
-use crate::net::namespace;
 use crate::net::relay::allow_pipes;
 use crate::resolve::Engine as Resolver;
 use crate::session::Context;
@@ -201,26 +201,11 @@ fn prepare(
     let workers = worker_count(&config);
     let limits = limits::settle(&config, workers);
     let plan = diff(&nothing(&config), &config);
-    open_namespaces(&config)?;
+    namespaces::open(&config)?;
     let opened = listeners::open(&config, &plan, workers, supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     limits.check(&config.global.life).map_err(|refused| vec![refused])?;
     Ok(Prepared { config, workers, limits, identity, plan, opened, startup_log })
-}
-
-/// Opens the network namespaces that `config` names, while the process may still do so.
-///
-/// # Errors
-/// One sentence for each that is not there.
-pub(crate) fn open_namespaces(config: &Config) -> Result<(), Vec<String>> {
-    let binds = config.frontends.iter().flat_map(|frontend| &frontend.binds);
-    let servers = config.backends.iter().flat_map(|backend| &backend.servers);
-    let names = binds
-        .filter_map(|bind| bind.socket.namespace.as_deref())
-        .chain(servers.filter_map(|server| server.socket.namespace.as_deref()));
-    let opened = names.map(|name| namespace::open(name).map_err(|error| error.to_string()));
-    let missing: Vec<String> = opened.filter_map(Result::err).collect();
-    if missing.is_empty() { Ok(()) } else { Err(missing) }
 }
 
 /// The configuration a start is a reload from.
