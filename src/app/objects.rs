@@ -42,6 +42,9 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
             follow_frontend(running, settings, &backends, limit)
         })
         .collect();
+    let tuning = &config.global.tuning;
+    process.connection_pace.set(tuning.maxconnrate.map_or(0, std::num::NonZeroU32::get));
+    process.session_pace.set(tuning.maxsessrate.map_or(0, std::num::NonZeroU32::get));
     let resolvers = config.resolvers.iter().map(|settings| {
         let running = old.resolvers.iter().find(|old| old.settings == *settings);
         running.map_or_else(|| Arc::new(Resolvers::new(settings.clone())), Arc::clone)
@@ -87,7 +90,7 @@ fn follow_backend(
                 places.settle(|index| new_server(settings, server, index, config, offsets))
             })
             .collect();
-        let live = publish::snapshot(settings, servers, 0);
+        let live = publish::snapshot(settings, servers, 0, offsets.now);
         return Arc::new(Backend::new(settings.clone(), live, places, offsets.now));
     };
     let old = backend.live().servers.clone();

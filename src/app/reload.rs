@@ -68,16 +68,23 @@ fn apply(control: &mut Control, config: Config, supply: &mut Supply) -> Result<P
     let process = Arc::clone(&control.context.process);
     let running = without_shut_down(&process.objects());
     let plan = diff(&running, &config);
+    super::namespaces::open(&config)?;
     let opened = listeners::open(&config, &plan, control.workers.count(), supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     for key in &plan.needs_restart {
         tracing::warn!("'{key}' has changed: it takes effect at the next start.");
     }
-    if running.global.maxconn != config.global.maxconn {
+    let maxconn_changed = running.global.maxconn != config.global.maxconn;
+    if maxconn_changed || running.global.tuning != config.global.tuning {
         let limits = limits::settle(&config, control.workers.count());
-        limits.warn();
-        allow_pipes(limits.pipes);
-        process.set_maxconn(limits.maxconn);
+        allow_pipes(limits.pipes, config.global.tuning.pipesize);
+        if maxconn_changed {
+            // What runs goes on with fewer.
+            if let Err(said) = limits.check(&config.global.life) {
+                tracing::warn!("{said}");
+            }
+            process.set_maxconn(limits.maxconn);
+        }
     }
     let config = Arc::new(config);
     objects::apply(&process, Arc::clone(&config), clock::now());

@@ -9,7 +9,7 @@ use socket2::Socket;
 
 use super::predecessors;
 use crate::config::diff::BindRef;
-use crate::config::model::{Bind, Keepalive};
+use crate::config::model::{Bind, Inherited};
 use crate::net::listen::{self, Handed, ListenError};
 
 /// How often a taken address is tried again while predecessors make room, and how long after the
@@ -46,13 +46,13 @@ impl Own {
     fn open(
         &mut self,
         bind: &Bind,
-        keepalive: Option<Keepalive>,
+        inherited: &Inherited,
         count: usize,
     ) -> Result<Vec<Socket>, ListenError> {
         let fitting = self.handed.extract_if(.., |handed| handed.fits(bind));
         let mut sockets: Vec<_> = fitting.map(|handed| handed.socket).collect();
         loop {
-            match listen::open(bind, keepalive, count, std::mem::take(&mut sockets)) {
+            match listen::open(bind, inherited, count, std::mem::take(&mut sockets)) {
                 Err(error) if error.is_taken() && !self.predecessors.is_empty() => {
                     if self.attempts == 0 {
                         predecessors::signal(&self.predecessors, Signal::TTOU);
@@ -89,11 +89,11 @@ impl Supply {
         &mut self,
         place: &BindRef,
         bind: &Bind,
-        keepalive: Option<Keepalive>,
+        inherited: &Inherited,
         count: usize,
     ) -> Result<Vec<Socket>, ListenError> {
         match self {
-            Self::Own(own) => own.open(bind, keepalive, count),
+            Self::Own(own) => own.open(bind, inherited, count),
             Self::Given(places) => {
                 let label = label(place);
                 let found = places.iter_mut().find(|(place, _)| *place == label);

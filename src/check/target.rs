@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::model::{AgentCheck, Check, ProxyHeader, Server, ServerAddr};
+use crate::config::model::{AgentCheck, Check, ProxyHeader, Server, ServerAddr, ServerTls};
 use crate::pure::wire::proxy::Endpoints;
 use crate::pure::wire::proxy_v1;
 use crate::pure::wire::proxy_v2::{self, Checksum};
@@ -24,6 +24,10 @@ pub struct Target {
     pub send_proxy: bool,
     /// The bytes of a PROXY header for a check's own connection; `None` for a Unix socket.
     pub proxy_header: fn(Option<Ends>) -> Vec<u8>,
+    /// How TLS is spoken, where any connection has it.
+    pub tls: Option<Box<ServerTls>>,
+    /// Connections that no step of a script asks for have it.
+    pub is_tls: bool,
     /// How long it may take.
     pub timing: Timing,
 }
@@ -60,9 +64,11 @@ impl Target {
             source,
             send_proxy: check.send_proxy.is_some(),
             proxy_header: match check.send_proxy {
-                Some(ProxyHeader::V2) => header_v2,
+                Some(ProxyHeader::V2 | ProxyHeader::V2Ssl | ProxyHeader::V2SslCn) => header_v2,
                 Some(ProxyHeader::V1) | None => header_v1,
             },
+            tls: check.tls.clone(),
+            is_tls: check.is_tls,
             timing: Timing::from(check),
         })
     }
@@ -85,7 +91,15 @@ impl Target {
         };
         let timing =
             Timing { inter: agent.inter, connect: agent.timeout_connect, answer: agent.timeout };
-        Some(Self { addr, source, send_proxy: false, proxy_header: header_v2, timing })
+        Some(Self {
+            addr,
+            source,
+            send_proxy: false,
+            proxy_header: header_v2,
+            tls: None,
+            is_tls: false,
+            timing,
+        })
     }
 }
 
@@ -149,6 +163,7 @@ mod tests {
             port: port.and_then(NonZeroU16::new),
             send_proxy: None,
             tls: None,
+            is_tls: false,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::snapshot::{
-    self, Bytes, Denied, FrontendStatus, Load, Pipes, ServerStatus, Snapshot, Times,
+    self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, ServerStatus, Snapshot, Times,
 };
 use crate::config::model::{Balance, ServerAddr};
 use crate::config::{CLAIMED_DATE, CLAIMED_VERSION};
@@ -12,7 +12,7 @@ use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
 use crate::state::frontend::Phase;
-use crate::state::{Backend, Frontend, Process, Server};
+use crate::state::{Backend, Frontend, Listener, Process, Server};
 use crate::telemetry::bus::Bus;
 
 /// What is true at `now`.
@@ -55,7 +55,7 @@ fn process_row(
         total: process.connections.get(),
         rate: process.connection_rate.at(uptime),
         rate_max: process.connection_rate.max(),
-        rate_limit: 0,
+        rate_limit: process.connection_pace.limit(),
     };
     snapshot::Process {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -71,7 +71,13 @@ fn process_row(
         max_connections: gate.limit(),
         hard_max_connections: gate.limit(),
         connections: accepted,
-        sessions: accepted,
+        sessions: Load {
+            total: process.sessions_begun.get(),
+            rate: process.session_rate.at(uptime),
+            rate_max: process.session_rate.max(),
+            rate_limit: process.session_pace.limit(),
+            ..accepted
+        },
         pipes: Pipes::default(),
         bytes_out: process.bytes_out.get(),
         spliced_bytes_out: process.bytes_spliced.get(),
@@ -110,8 +116,37 @@ fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> sna
         denied: Denied::default(),
         request_errors: frontend.request_errors.get(),
         internal_errors: 0,
-        listeners: Vec::new(),
+        listeners: listener_rows(frontend, process, uptime),
     }
+}
+
+/// The listeners that are counted one by one.
+fn listener_rows(
+    frontend: &Frontend,
+    process: &Process,
+    uptime: Duration,
+) -> Vec<snapshot::Listener> {
+    let counted = |listener: &Arc<Listener>| {
+        let traffic = listener.traffic.as_ref()?;
+        let number = || format!("sock-{}", listener.id).into();
+        let waiting = !frontend.gate.has_room() || !process.gate.has_room();
+        Some(snapshot::Listener {
+            name: listener.name.clone().unwrap_or_else(number),
+            id: listener.id,
+            address: listener.address.clone(),
+            status: match listener.gate.has_room() {
+                false => ListenerStatus::Full,
+                true if waiting => ListenerStatus::Waiting,
+                true => ListenerStatus::Open,
+            },
+            sessions: load(traffic, Some(listener.gate.limit()), uptime),
+            bytes: bytes(traffic),
+            denied: Denied::default(),
+            request_errors: 0,
+            internal_errors: 0,
+        })
+    };
+    frontend.listeners().iter().filter_map(counted).collect()
 }
 
 fn backend_row(
@@ -122,8 +157,11 @@ fn backend_row(
 ) -> snapshot::Backend {
     let settings = backend.settings();
     let live = backend.live();
-    let servers: Vec<snapshot::Server> =
-        live.servers.iter().map(|server| server_row(server, now, uptime)).collect();
+    let servers: Vec<snapshot::Server> = live
+        .servers
+        .iter()
+        .map(|server| server_row(server, settings.balance.is_dynamic(), now, uptime))
+        .collect();
     let up = !live.set.members().is_empty() || live.servers.is_empty();
     let weight = live.set.members().iter().map(|member| member.weight.value()).sum::<u32>()
         / u32::from(EffectiveWeight::SCALE);
@@ -149,7 +187,7 @@ fn backend_row(
     }
 }
 
-fn server_row(server: &Server, now: Instant, uptime: Duration) -> snapshot::Server {
+fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) -> snapshot::Server {
     let settings = server.settings();
     let health = server.health();
     let status = match health.standing() {
@@ -168,7 +206,9 @@ fn server_row(server: &Server, now: Instant, uptime: Duration) -> snapshot::Serv
         status,
         status_text: health.status(),
         backup: settings.backup,
-        throttle_percent: None,
+        throttle_percent: server
+            .throttle_percent(dynamic, now)
+            .and_then(|percent| u8::try_from(percent).ok()),
         used_connections: server.service.traffic.sessions.current(),
         check: settings.check.is_some().then(|| check(&health)).flatten(),
         service: snapshot::Service {
@@ -264,7 +304,8 @@ const fn algo(balance: Balance) -> &'static str {
         Balance::StaticRr => "static-rr",
         Balance::LeastConn => "leastconn",
         Balance::First => "first",
-        Balance::Source => "source",
+        Balance::Source(_) => "source",
+        Balance::Hash(_) => "hash",
         Balance::Random { .. } => "unknown",
     }
 }

@@ -99,26 +99,29 @@ impl Session {
         let frontend = Arc::clone(&door.frontend);
         let route = Arc::clone(&frontend.route());
         let started = clock::now();
-        let running = door.table.begin(&frontend, door.number, accepted.peer, started);
+        let running = door.table.begin(&frontend, &door.listener, accepted.peer, started);
         let session = Self {
             context: Arc::clone(&door.context),
             route,
             client,
             source: accepted.peer,
             destination: None,
-            listener: door.number,
+            listener: door.listener.id,
             started,
             accepted: clock::wall(),
             early: Vec::new(),
             outcome: Outcome::default(),
             running,
-            presence: Presence::on(&frontend),
+            presence: Presence::on(&frontend, &door.listener),
             frontend,
             _admission: admission,
         };
         let uptime = session.uptime();
         session.frontend.traffic.total.add(1);
         session.frontend.traffic.rate.tick(uptime);
+        session.context.process.sessions_begun.add(1);
+        session.context.process.session_rate.tick(uptime);
+        door.listener.note_begun(uptime);
         Some(session)
     }
 
@@ -144,7 +147,7 @@ impl Session {
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
         let (end, mut server) = self.relay(&backend, &settings, server).await?;
-        self.close(&settings, &mut server.stream, end);
+        self.close(&mut server.stream, end);
         Ok(termination(end, self.running.order()))
     }
 
@@ -158,6 +161,12 @@ impl Session {
     ) -> Result<(End, Server), Ended> {
         let limits = limits(&self.route.settings, settings);
         let mut relay = Relay::new(limits, replay(&server.lease.server.settings()));
+        if self.route.settings.independent_streams {
+            relay.make_independent(Side::Client);
+        }
+        if settings.independent_streams {
+            relay.make_independent(Side::Server);
+        }
         relay.prepend(std::mem::take(&mut self.early));
         let end = loop {
             self.running.reach(Stage::Relaying);
@@ -194,14 +203,15 @@ impl Session {
         Ok((end, server))
     }
 
-    /// Makes the way the sockets are closed tell the same story as the session's end.
-    fn close(&mut self, settings: &model::Backend, server: &mut Stream, end: End) {
-        if end == End::Reset(Side::Client) || settings.nolinger {
+    /// Makes the way the sockets are closed tell the same story as the session's end. Those with
+    /// `option nolinger` are reset anyway.
+    fn close(&mut self, server: &mut Stream, end: End) {
+        if end == End::Reset(Side::Client) {
             server.reset_on_close();
         } else {
             server.part();
         }
-        if end == End::Reset(Side::Server) || self.route.settings.nolinger {
+        if end == End::Reset(Side::Server) {
             self.client.reset_on_close();
         } else {
             self.client.part();

@@ -10,4 +10,5 @@ pub mod privileges;
 pub mod process;
 pub mod queue;
 pub mod readiness;
+pub mod sockopt;
 pub mod source_port;

@@ -1,14 +1,17 @@
 //! Pure: backends and servers as TOML.
 
+use super::balance::balance_pairs;
 use super::resolvers::naming;
+use super::socket::server_socket;
 use super::text::{Pairs, duration, key, quote};
 use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
 use crate::config::defaults::{CONNECT_TIMEOUT, ERROR_LIMIT, REDISPATCH, RETRIES};
 use crate::config::model::{
     Backend, Balance, Global, LoadState, Redispatch, Server, ServerAddr, ServerTimeouts,
+    Backend, Global, HashKey, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
 use crate::config::validate::{
-    BALANCES, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids,
+    HASH_KEYS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids, source_text,
 };
 use crate::pure::weight::Weight;
 
@@ -19,13 +22,7 @@ pub(super) fn backend_pairs(
     id: Option<u32>,
 ) {
     pairs.maybe("id", id);
-    pairs.add(
-        "balance",
-        match backend.balance {
-            Balance::Random { draws } => format!("\"random({draws})\""),
-            balance => word(&BALANCES, &balance).unwrap_or_default(),
-        },
-    );
+    balance_pairs(pairs, backend.balance);
     pairs.flag("allbackups", backend.allbackups);
     let shared = check::shared(&backend.servers);
     pairs.table("check", &shared);
@@ -50,7 +47,10 @@ pub(super) fn backend_pairs(
     }
     keepalive(pairs, backend.keepalive);
     pairs.flag("nolinger", backend.nolinger);
-    pairs.maybe("source", backend.source.map(|source| quote(&source.to_string())));
+    pairs.flag("abortonclose", backend.abortonclose);
+    pairs.flag("independent_streams", backend.independent_streams);
+    pairs.flag("tcp_smart_connect", backend.tcp_smart_connect);
+    pairs.maybe("source", backend.source.as_ref().map(|source| quote(&source_text(source))));
     pairs.maybe("fullconn", backend.fullconn);
     pairs.flag("log_health_checks", backend.log_health_checks);
     log(pairs, &backend.log, global);
@@ -86,6 +86,12 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     pairs.flag("backup", server.backup);
     pairs.flag("disabled", server.disabled);
     pairs.maybe("maxconn", server.maxconn);
+    pairs.maybe("minconn", server.minconn);
+    pairs.maybe("maxqueue", server.maxqueue);
+    pairs.maybe("slowstart", server.slowstart.map(duration));
+    if server.hash_key != HashKey::Id {
+        pairs.maybe("hash_key", word(&HASH_KEYS, &server.hash_key));
+    }
     match check::own(server, shared) {
         Some(own) => pairs.table("check", &own),
         None if shared.is_empty() => {}
@@ -110,6 +116,7 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     }
     pairs.maybe("send_proxy", server.send_proxy.and_then(|header| word(&PROXY_HEADERS, &header)));
     pairs.maybe("tcp_ut", server.tcp_ut.map(duration));
+    server_socket(&mut pairs, &server.socket);
     naming(&mut pairs, server);
     tls::server(&mut pairs, server);
     if pairs.len() == 1 { address } else { pairs.inline() }

@@ -9,7 +9,7 @@ use crate::config::defaults::{
 };
 use crate::config::model::{
     AgentCheck, Check, CheckKind, CheckStatus, Expect, ExpectReport, HttpCheck, HttpExpect,
-    HttpMatch, InitState, Pattern, ScriptStep, Server,
+    HttpMatch, InitState, Layer, Pattern, ScriptStep, Server,
 };
 use crate::config::validate::{INIT_STATES, MYSQL_DIALECTS};
 
@@ -134,12 +134,18 @@ fn step(step: &ScriptStep) -> Pairs {
             pairs.add("comment", quote(comment));
             return pairs;
         }
-        ScriptStep::Connect { port, addr, send_proxy, linger, comment } => {
+        ScriptStep::Connect { port, addr, send_proxy, linger, layer, comment } => {
             let mut options = Pairs::default();
             options.maybe("port", *port);
             options.maybe("addr", addr.map(|addr| quote(&addr.to_string())));
             options.flag("send_proxy", *send_proxy);
             options.flag("linger", *linger);
+            options.flag("default", *layer == Layer::Default);
+            if let Layer::Tls { sni, alpn } = layer {
+                options.flag("ssl", true);
+                options.maybe("sni", sni.as_ref().map(|sni| quote(sni)));
+                options.maybe("alpn", alpn.as_ref().map(|alpn| quote(alpn)));
+            }
             match options.is_empty() {
                 true => pairs.flag("connect", true),
                 false => pairs.table("connect", &options),

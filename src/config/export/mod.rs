@@ -5,13 +5,16 @@
 //! at each server. Ids are written where the automatic ones would be others.
 
 mod backend;
+mod balance;
 mod check;
 mod commands;
 mod frontend;
 mod life;
 mod resolvers;
+mod socket;
 mod text;
 mod tls;
+mod tuning;
 
 #[cfg(test)]
 mod tests;
@@ -181,6 +184,7 @@ fn global(global: &Global) -> Pairs {
     pairs.maybe("spread_checks", (spread != SPREAD_CHECKS_PERCENT).then_some(spread));
     pairs.maybe("max_spread_checks", global.max_spread_checks.map(duration));
     pairs.maybe("bufsize", (global.bufsize != BUFSIZE_BYTES).then_some(global.bufsize));
+    tuning::tuning(&mut pairs, &global.tuning);
     pairs
 }
 

@@ -5,7 +5,9 @@ use haproxy_compat::tree::{Line, Word};
 
 use super::expect::Options;
 use super::words::{Args, Context, text};
-use crate::config::raw::{CheckKind, Expect, ExternalCheck, Field, HttpCheck, Pattern, Step};
+use crate::config::raw::{
+    CheckKind, Expect, ExternalCheck, Field, HttpCheck, Layer, Pattern, Step,
+};
 
 /// What a section said about checks so far.
 #[derive(Clone, Debug, Default)]
@@ -131,6 +133,7 @@ impl Checks {
         }
         let (mut port, mut addr, mut send_proxy, mut linger) = (None, None, false, false);
         let mut comment = None;
+        let mut layer = Layer::default();
         while let Some(word) = args.next() {
             match word.text().as_ref() {
                 "port" => port = args.number("port", cx),
@@ -141,22 +144,35 @@ impl Checks {
                 "send-proxy" => send_proxy = true,
                 "linger" => linger = true,
                 "comment" => comment = args.text("comment", "a text", cx),
-                "default" => {}
-                option @ ("ssl" | "sni" | "alpn" | "proto" | "via-socks4") => {
+                "default" => layer.default = true,
+                "ssl" => layer.ssl = true,
+                "sni" => layer.sni = args.text("sni", "a name", cx),
+                "alpn" => layer.alpn = args.text("alpn", "protocols separated by commas", cx),
+                option @ ("proto" | "via-socks4") => {
                     cx.report.alert(
                         word.span,
-                        format!("'{option}' is not supported: checks talk plain TCP"),
+                        format!("'{option}' is not supported: checks talk TCP or TLS"),
                     );
                     return None;
                 }
                 _ => {
-                    let known = ["port", "addr", "send-proxy", "linger", "comment", "default"];
+                    let known = [
+                        "port",
+                        "addr",
+                        "send-proxy",
+                        "linger",
+                        "comment",
+                        "default",
+                        "ssl",
+                        "sni",
+                        "alpn",
+                    ];
                     cx.unknown(word, "after 'tcp-check connect'", known);
                     return None;
                 }
             }
         }
-        Some(Step::Connect { port, addr, send_proxy, linger, comment })
+        Some(Step::Connect { port, addr, send_proxy, linger, layer, comment })
     }
 
     /// What the servers of `name` are asked.

@@ -7,7 +7,7 @@ use haproxy_compat::tree::{Line, Prefix, Section};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, text};
-use super::{commands, log, tls};
+use super::{commands, log, tls, tuning};
 use crate::config::raw::{Bind, Field, Global};
 
 /// `unix-bind`: what the Unix sockets of `bind` lines have that say nothing of their own.
@@ -120,6 +120,7 @@ fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) 
         }
         "log" => return log::global(line, &mut global.log, cx),
         "stats" => return commands::lower(line, &mut global.commands, cx),
+        _ if tuning::lower(keyword, line, args, &mut global.tuning, cx) => {}
         _ => return environment(keyword, line, cx),
     }
     args.finish(keyword, cx);

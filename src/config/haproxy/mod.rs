@@ -19,8 +19,10 @@ mod proxy;
 mod resolvers;
 mod server;
 mod settings;
+mod socket;
 mod stats;
 mod tls;
+mod tuning;
 mod words;
 
 use haproxy_compat::diag::Report;

@@ -5,6 +5,7 @@ use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
+use super::socket;
 use super::words::{Args, Context, text};
 use crate::config::raw::{
     AgentSettings, CheckSettings, Server, TEMPLATE_MAX, made_from, template_numbers,
@@ -97,7 +98,8 @@ fn options(
                 args.skip(1);
             }
             Some(Effect::Applies) => {
-                if !super::tls::option(&option, word, args, &mut server.tls, cx)
+                if !socket::server(&option, word, args, &mut server.socket, cx)
+                    && !super::tls::option(&option, word, args, &mut server.tls, cx)
                     && !check_option(&option, word, args, &mut server.check_settings, cx)
                     && !agent_option(&option, word, args, &mut server.agent, cx)
                 {
@@ -185,6 +187,12 @@ fn server_option(
         "enabled" => server.disabled = flag(false),
         "weight" => server.weight = args.number(option, cx),
         "maxconn" => server.maxconn = args.number(option, cx),
+        "minconn" => server.minconn = args.number(option, cx),
+        "maxqueue" => server.maxqueue = args.number(option, cx),
+        "slowstart" => server.slowstart = args.time(option, TimeUnit::Milliseconds, cx),
+        "hash-key" => {
+            server.hash_key = args.text(option, "'id', 'id32', 'addr' or 'addr-port'", cx);
+        }
         "id" => server.id = args.number(option, cx),
         "tcp-ut" => server.tcp_ut = args.time(option, TimeUnit::Milliseconds, cx),
         "observe" => server.observe = args.text(option, "'layer4'", cx),
@@ -201,8 +209,13 @@ fn server_option(
         "resolve-opts" => server.naming.opts = args.text(option, "options", cx),
         "send-proxy" => server.send_proxy = header("v1"),
         "send-proxy-v2" => server.send_proxy = header("v2"),
+        "send-proxy-v2-ssl" => server.send_proxy = header("v2-ssl"),
+        "send-proxy-v2-ssl-cn" => server.send_proxy = header("v2-ssl-cn"),
         // `no-send-proxy` and `no-send-proxy-v2` each take back their own version only.
         "no-send-proxy" => drop(server.send_proxy.take_if(|version| version.value == "v1")),
-        _ => drop(server.send_proxy.take_if(|version| version.value == "v2")),
+        _ => {
+            let own = option.trim_start_matches("no-send-proxy-");
+            drop(server.send_proxy.take_if(|version| version.value == own));
+        }
     }
 }

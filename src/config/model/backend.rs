@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, Balance, Check, InitAddr, Keepalive, LogTarget, Observe, Redispatch, Resolve,
-    ServerTls,
+    AgentCheck, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe, Redispatch,
+    Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
@@ -35,9 +35,17 @@ pub struct Backend {
     pub keepalive: Option<Keepalive>,
     /// `option nolinger`: closes with RST.
     pub nolinger: bool,
-    /// Local address of server and check connections.
-    pub source: Option<SocketAddr>,
-    /// `fullconn`, shown as the session limit of the backend.
+    /// `option abortonclose`: a client that closes while it waits for a server gives its place up
+    /// even if it has sent something.
+    pub abortonclose: bool,
+    /// `option independent-streams`: what is sent to a server does not keep it from timing out.
+    pub independent_streams: bool,
+    /// `option tcp-smart-connect`: the acknowledgement of a connection may wait for data.
+    pub tcp_smart_connect: bool,
+    /// Where connections to its servers come from.
+    pub source: Option<Source>,
+    /// `fullconn`, shown as the session limit of the backend: with as many sessions its servers take
+    /// all that their `maxconn` allows.
     pub fullconn: Option<NonZeroU32>,
     /// `option log-health-checks`: every change of a check's result is logged.
     pub log_health_checks: bool,
@@ -45,6 +53,14 @@ pub struct Backend {
     pub log: Vec<LogTarget>,
     /// Where its servers find what they were before.
     pub load_state: LoadState,
+}
+
+impl Backend {
+    /// Where connections to `server` come from.
+    #[must_use]
+    pub fn source_of<'a>(&'a self, server: &'a Server) -> Option<&'a Source> {
+        server.socket.source.as_ref().or(self.source.as_ref())
+    }
 }
 
 /// Timeouts of the server side; `None` is infinite.
@@ -86,6 +102,15 @@ pub struct Server {
     pub disabled: bool,
     /// Concurrent sessions; more wait in the queue.
     pub maxconn: Option<NonZeroU32>,
+    /// Concurrent sessions while its backend is empty, below `maxconn`; the limit rises to that as
+    /// the backend fills up to `fullconn`.
+    pub minconn: Option<NonZeroU32>,
+    /// Sessions that may wait for this very server.
+    pub maxqueue: Option<NonZeroU32>,
+    /// Whole seconds until it gets all of its share after it came up.
+    pub slowstart: Option<Duration>,
+    /// What its place on the ring of consistent hashing depends on.
+    pub hash_key: HashKey,
     /// Its health check.
     pub check: Option<Check>,
     /// Its agent.
@@ -100,6 +125,8 @@ pub struct Server {
     pub send_proxy: Option<ProxyHeader>,
     /// TCP_USER_TIMEOUT of server connections.
     pub tcp_ut: Option<Duration>,
+    /// Options of its sockets.
+    pub socket: ServerSocket,
     /// Sessions speak TLS to it.
     pub tls: Option<Box<ServerTls>>,
 }
@@ -216,4 +243,8 @@ pub enum ProxyHeader {
     V1,
     /// `send-proxy-v2`.
     V2,
+    /// `send-proxy-v2-ssl`: with what is known of the client's TLS session.
+    V2Ssl,
+    /// `send-proxy-v2-ssl-cn`: and with the name in its certificate.
+    V2SslCn,
 }

@@ -33,8 +33,10 @@ pub struct Check {
     pub port: Option<NonZeroU16>,
     /// PROXY header sent first.
     pub send_proxy: Option<ProxyHeader>,
-    /// Asked over TLS.
+    /// How TLS is spoken, where all its connections or some of a script's have it.
     pub tls: Option<Box<ServerTls>>,
+    /// Connections that no step of a script asks for have it.
+    pub is_tls: bool,
 }
 
 /// The agent of one server: an auxiliary check beside the health check.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Life;
+use super::Tuning;
 
 /// The `global` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +50,8 @@ pub struct Global {
     pub max_spread_checks: Option<Duration>,
     /// `tune.bufsize`: bytes a check answer or a relayed read may fill.
     pub bufsize: usize,
+    /// Rates, buffers and pipes.
+    pub tuning: Tuning,
 }
 
 /// One `log` line.

@@ -13,14 +13,17 @@ mod life;
 mod resolvers;
 mod socket;
 mod tls;
+mod tuning;
 
-pub use crate::pure::balance::Algorithm as Balance;
+pub use crate::pure::balance::{
+    Affinity, Algorithm as Balance, Function, HashKey, HashType, Method,
+};
 pub use crate::pure::health::InitState;
 pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::kind::{
     CheckKind, CodeFrom, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
-    MysqlDialect, Pattern, ScriptStep, SendHeader,
+    Layer, MysqlDialect, Pattern, ScriptStep, SendHeader,
 };
 pub use crate::pure::session::retry::Redispatch;
 pub use crate::pure::state_file::SavedServer;
@@ -33,8 +36,12 @@ pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use life::{Capability, Life};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
-pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
+pub use socket::{
+    Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
+    UnixPermissions, UseSrc,
+};
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
+pub use tuning::{SocketBuffers, Tuning};
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]

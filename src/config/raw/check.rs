@@ -96,6 +96,19 @@ pub struct ExternalCheck {
     pub preserve_env: Field<bool>,
 }
 
+/// What lies on a connection of a `tcp-check`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layer {
+    /// `default`: as connections that no rule asks for.
+    pub default: bool,
+    /// `ssl`.
+    pub ssl: bool,
+    /// `sni`, a name.
+    pub sni: Field<String>,
+    /// `alpn`.
+    pub alpn: Field<String>,
+}
+
 /// One `tcp-check` rule.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
@@ -109,6 +122,8 @@ pub enum Step {
         send_proxy: bool,
         /// `linger`.
         linger: bool,
+        /// `default`, `ssl`, `sni`, `alpn`.
+        layer: Layer,
         /// `comment`.
         comment: Field<String>,
     },

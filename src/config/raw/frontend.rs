@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::{Span, Spanned};
 
-use super::{Field, Tls};
+use super::{BindSocket, ClientSide, Field, Tls};
 
 /// A `frontend`, or the front half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,8 @@ pub struct Frontend {
     pub log_separate_errors: Field<bool>,
     /// `option logasap`.
     pub logasap: Field<bool>,
+    /// Rates and socket options.
+    pub side: ClientSide,
 }
 
 impl Frontend {
@@ -66,6 +68,7 @@ impl Frontend {
             dontlog_normal: None,
             log_separate_errors: None,
             logasap: None,
+            side: ClientSide::default(),
         }
     }
 }
@@ -107,6 +110,8 @@ pub struct Bind {
     pub user: Field<String>,
     /// `group` or `gid`, as written.
     pub group: Field<String>,
+    /// Socket options.
+    pub socket: BindSocket,
     /// `ssl` and what goes with it.
     pub tls: Box<Tls>,
 }
@@ -127,6 +132,7 @@ impl Bind {
             mode: None,
             user: None,
             group: None,
+            socket: BindSocket::default(),
             tls: Box::default(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Commands, Field, Life, LogTarget};
+use super::{Commands, Field, Life, LogTarget, Tuning};
 
 /// The `global` section; several of them were merged.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +50,8 @@ pub struct Global {
     pub insecure_fork_wanted: bool,
     /// `tune.bufsize`, in bytes.
     pub bufsize: Field<u64>,
+    /// Rates, buffers and pipes.
+    pub tuning: Tuning,
     /// `stats` lines; `[commands]` in TOML.
     pub commands: Commands,
 }

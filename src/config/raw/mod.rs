@@ -19,19 +19,23 @@ mod frontend;
 mod global;
 mod life;
 mod resolvers;
+mod socket;
 mod tls;
+mod tuning;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
     AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Header,
-    HttpCheck, HttpExpect, HttpMatch, Pattern, Step,
+    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step,
 };
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
 pub use life::Life;
 pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
+pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
 pub use tls::Tls;
+pub use tuning::{SocketBuffers, Tuning};
 
 use haproxy_compat::span::Spanned;
 

@@ -39,6 +39,9 @@ impl Decoder<'_> {
         let check = self.check(t);
         let backend = Backend {
             balance: self.string(t, "balance"),
+            hash_type: self.string(t, "hash_type"),
+            hash_balance_factor: self.number(t, "hash_balance_factor"),
+            hash_preserve_affinity: self.string(t, "hash_preserve_affinity"),
             allbackups: self.boolean(t, "allbackups"),
             check: check.kind.clone(),
             check_settings: check.settings.clone(),
@@ -47,6 +50,7 @@ impl Decoder<'_> {
             timeouts: self.server_timeouts(t),
             keepalive: self.keepalive(t),
             nolinger: self.boolean(t, "nolinger"),
+            side: self.server_side(t),
             source: self.string(t, "source"),
             fullconn: self.number(t, "fullconn"),
             log_health_checks: self.boolean(t, "log_health_checks"),
@@ -197,6 +201,10 @@ impl Decoder<'_> {
             backup: self.boolean(t, "backup"),
             disabled: self.boolean(t, "disabled"),
             maxconn: self.number(t, "maxconn"),
+            minconn: self.number(t, "minconn"),
+            maxqueue: self.number(t, "maxqueue"),
+            slowstart: self.duration(t, "slowstart"),
+            hash_key: self.string(t, "hash_key"),
             check: check.on.or_else(|| checked.cloned()),
             check_kind: check.kind,
             check_settings: check.settings,
@@ -208,6 +216,7 @@ impl Decoder<'_> {
             on_marked_up: self.string(t, "on_marked_up"),
             send_proxy: self.string(t, "send_proxy"),
             tcp_ut: self.duration(t, "tcp_ut"),
+            socket: self.server_socket(t),
             naming: self.naming(t),
             tls: self.tls(t, Side::Server),
             ..Server::new(name.clone(), Spanned::new(String::new(), span))

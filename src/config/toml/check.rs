@@ -6,7 +6,7 @@ use super::table::{Table, Value, span_of};
 use super::values::Decoder;
 use crate::config::raw::{
     AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Field, Header,
-    HttpCheck, HttpExpect, HttpMatch, Pattern, Step,
+    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step,
 };
 use crate::config::suggest::did_you_mean;
 
@@ -161,7 +161,7 @@ impl Decoder<'_> {
         found.pop().filter(|_| named <= 1)
     }
 
-    /// `connect = true` or `connect = { port, addr, send_proxy, linger }`.
+    /// `connect = true` or `connect = { port, addr, send_proxy, linger, default, ssl, sni, alpn }`.
     fn connect_step(&mut self, parent: &mut Table<'_>, comment: Field<String>) -> Option<Step> {
         let value = parent.take("connect")?;
         if value.get_ref().as_bool() == Some(true) {
@@ -170,6 +170,7 @@ impl Decoder<'_> {
                 addr: None,
                 send_proxy: false,
                 linger: false,
+                layer: Layer::default(),
                 comment,
             });
         }
@@ -184,6 +185,12 @@ impl Decoder<'_> {
             addr: self.string(t, "addr"),
             send_proxy: self.boolean(t, "send_proxy").is_some_and(|on| on.value),
             linger: self.boolean(t, "linger").is_some_and(|on| on.value),
+            layer: Layer {
+                default: self.boolean(t, "default").is_some_and(|on| on.value),
+                ssl: self.boolean(t, "ssl").is_some_and(|on| on.value),
+                sni: self.string(t, "sni"),
+                alpn: self.string(t, "alpn"),
+            },
             comment,
         };
         self.finish(&table);

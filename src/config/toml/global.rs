@@ -32,6 +32,7 @@ impl Decoder<'_> {
             spread_checks: self.number(t, "spread_checks"),
             max_spread_checks: self.duration_or_zero(t, "max_spread_checks"),
             bufsize: self.number(t, "bufsize"),
+            tuning: self.tuning(t),
             commands: Commands::default(),
         };
         self.finish(&table);

@@ -12,9 +12,11 @@ mod frontend;
 mod global;
 mod life;
 mod resolvers;
+mod socket;
 mod syntax;
 mod table;
 mod tls;
+mod tuning;
 mod values;
 
 #[cfg(test)]

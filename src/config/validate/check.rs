@@ -13,7 +13,7 @@ use crate::config::defaults::{
     FALL, HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, INTER, RISE, SMTP_CHECK_HELLO,
 };
 use crate::config::model::{
-    Check, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
+    Check, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch, Layer,
     MysqlDialect, Pattern, ProxyHeader, ScriptStep, SendHeader, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
@@ -96,12 +96,7 @@ impl Context<'_> {
             Some(field) => field.value.then(|| send_proxy.unwrap_or(ProxyHeader::V1)),
             None => send_proxy.filter(|_| !own_target),
         };
-        let traffic = raw.tls.on.as_ref().filter(|on| on.value);
-        let tls = match &raw.tls.check {
-            Some(check) => check.value.then_some(check.span),
-            None => traffic.filter(|_| !own_target).map(|on| on.span),
-        };
-        let tls = tls.and_then(|span| self.server_tls(&raw.tls, span, what, true));
+        let (tls, is_tls) = self.check_tls(raw, &kind, own_target, what);
         Some(Check {
             kind,
             inter,
@@ -116,6 +111,7 @@ impl Context<'_> {
             port,
             send_proxy: header,
             tls,
+            is_tls,
         })
     }
 
@@ -217,23 +213,40 @@ impl Context<'_> {
         user.value.clone()
     }
 
+    fn layer(&mut self, raw: &raw::Layer) -> Option<Layer> {
+        if !raw.ssl {
+            return Some(if raw.default { Layer::Default } else { Layer::Plain });
+        }
+        if let Some(sni) = &raw.sni
+            && rustls_pki_types::ServerName::try_from(sni.value.as_str()).is_err()
+        {
+            self.report.alert(sni.span, format!("'{}' is no host name for 'sni'", sni.value));
+            return None;
+        }
+        let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
+        Some(Layer::Tls { sni: text(&raw.sni), alpn: text(&raw.alpn) })
+    }
+
     fn step(&mut self, raw: &raw::Step) -> Option<ScriptStep> {
         let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
         Some(match raw {
-            raw::Step::Connect { port, addr, send_proxy, linger, comment } => ScriptStep::Connect {
-                port: self.port("port of a tcp-check connect", port),
-                addr: match addr {
-                    None => None,
-                    Some(addr) => {
-                        let default = port.as_ref().map_or(0, |port| port.value);
-                        let default = u16::try_from(default).unwrap_or(0);
-                        Some(self.socket_addr("tcp-check connect", addr, default)?)
-                    }
-                },
-                send_proxy: *send_proxy,
-                linger: *linger,
-                comment: text(comment),
-            },
+            raw::Step::Connect { port, addr, send_proxy, linger, layer, comment } => {
+                ScriptStep::Connect {
+                    port: self.port("port of a tcp-check connect", port),
+                    addr: match addr {
+                        None => None,
+                        Some(addr) => {
+                            let default = port.as_ref().map_or(0, |port| port.value);
+                            let default = u16::try_from(default).unwrap_or(0);
+                            Some(self.socket_addr("tcp-check connect", addr, default)?)
+                        }
+                    },
+                    send_proxy: *send_proxy,
+                    linger: *linger,
+                    layer: self.layer(layer)?,
+                    comment: text(comment),
+                }
+            }
             raw::Step::Send { data, binary, comment } => ScriptStep::Send {
                 data: data.value.clone(),
                 binary: *binary,

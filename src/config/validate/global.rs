@@ -66,6 +66,7 @@ impl Context<'_> {
                 .unwrap_or(SPREAD_CHECKS_PERCENT),
             max_spread_checks: self.optional_duration("max_spread_checks", &raw.max_spread_checks),
             bufsize: bufsize.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(BUFSIZE_BYTES),
+            tuning: self.tuning(&raw.tuning),
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod agent;
 mod backend;
+mod balance;
 mod check;
 mod commands;
 mod context;
@@ -17,7 +18,10 @@ mod number;
 mod resolvers;
 mod server_addr;
 mod state_file;
+mod socket;
+mod source;
 mod tls;
+mod tuning;
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +32,8 @@ use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
 
 pub(super) use self::agent::{INIT_STATES, ON_ERRORS};
-pub(super) use self::backend::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
+pub(super) use self::backend::{MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
+pub(super) use self::balance::{AFFINITIES, BALANCES, FUNCTIONS, HASH_KEYS};
 pub(super) use self::check::MYSQL_DIALECTS;
 #[cfg(test)]
 pub(super) use self::check::connect_bound;
@@ -37,6 +42,7 @@ pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 pub(super) use self::resolvers::RESOLVE_FAMILIES;
+pub(super) use self::source::source_text;
 pub(super) use self::tls::VERIFY;
 use super::model::{Config, ListenAddr};
 use super::raw::{self, Dialect, Field};

@@ -1,7 +1,5 @@
 //! `set maxconn` and `set rate-limit`.
 
-use std::sync::atomic::Ordering;
-
 use super::table::{Command, Mode, Run};
 use super::{Answer, Call, object};
 use crate::clock;
@@ -83,8 +81,8 @@ fn set_server(call: &mut Call<'_>, answer: &mut Answer<'_>) {
 fn set_rate(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let process = &call.shared.process;
     let setting = match (call.arg(0), call.arg(1)) {
-        ("connections", "global") => Some(&process.connection_rate_limit),
-        ("sessions", "global") => Some(&process.session_rate_limit),
+        ("connections", "global") => Some(&process.connection_pace),
+        ("sessions", "global") => Some(&process.session_pace),
         // No other rates are limited here: there is nothing to set.
         ("ssl-sessions" | "http-compression", "global") => None,
         _ => return answer.refuse(RATE_USAGE),
@@ -92,7 +90,7 @@ fn set_rate(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     match limit(call.arg(2), "Expects an integer value.") {
         Ok(limit) => {
             if let Some(setting) = setting {
-                setting.store(limit, Ordering::Relaxed);
+                setting.set(limit);
             }
         }
         Err(why) => answer.refuse(why),

@@ -65,6 +65,23 @@ pub enum MysqlDialect {
     Post80,
 }
 
+/// What lies on a connection of a check.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Layer {
+    /// What connections of this check have that no step asks for.
+    Default,
+    /// Nothing.
+    #[default]
+    Plain,
+    /// TLS.
+    Tls {
+        /// The name to ask for, instead of none.
+        sni: Option<String>,
+        /// Protocols separated by commas, instead of none.
+        alpn: Option<String>,
+    },
+}
+
 /// One `tcp-check` rule.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ScriptStep {
@@ -78,6 +95,8 @@ pub enum ScriptStep {
         send_proxy: bool,
         /// Close with FIN instead of RST.
         linger: bool,
+        /// With TLS or without.
+        layer: Layer,
         /// Shown when the step fails.
         comment: Option<String>,
     },

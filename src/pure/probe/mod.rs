@@ -34,7 +34,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
 use crate::pure::health::verdict::{CheckStatus, Verdict};
-use crate::pure::probe::kind::CheckKind;
+use crate::pure::probe::kind::{CheckKind, Layer};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub enum Step {
 }
 
 /// A connection a probe asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connect {
     /// Another address than the check's.
     pub addr: Option<SocketAddr>,
@@ -81,6 +81,8 @@ pub struct Connect {
     pub close: Close,
     /// Who speaks first once connected.
     pub opening: Opening,
+    /// With TLS or without.
+    pub layer: Layer,
 }
 
 /// How a check's connection is closed.
@@ -106,7 +108,8 @@ pub enum Opening {
 impl Connect {
     /// To the check's own address.
     const fn plain(close: Close, opening: Opening) -> Self {
-        Self { addr: None, port: None, send_proxy: false, close, opening }
+        let layer = Layer::Default;
+        Self { addr: None, port: None, send_proxy: false, close, opening, layer }
     }
 }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::{address, duration, port, text};
 use crate::config::model::{
     AgentCheck, Check, CheckKind, CheckStatus, CodeFrom, Expect, ExpectReport, ExternalCheck,
-    HttpCheck, HttpExpect, HttpMatch, InitState, MysqlDialect, Observe, OnError, Pattern,
+    HttpCheck, HttpExpect, HttpMatch, InitState, Layer, MysqlDialect, Observe, OnError, Pattern,
     ProxyHeader, ScriptStep, SendHeader,
 };
 
@@ -56,6 +56,7 @@ pub(super) fn check() -> impl Strategy<Value = Check> {
                     port,
                     send_proxy: header,
                     tls: None,
+                    is_tls: false,
                 }
             },
         )
@@ -131,6 +132,10 @@ fn step() -> impl Strategy<Value = ScriptStep> {
             addr,
             send_proxy,
             linger,
+            layer: match linger {
+                true => Layer::Default,
+                false => Layer::Plain,
+            },
             comment
         }),
         (bytes().boxed(), any::<bool>(), of(text().boxed()))
