@@ -69,12 +69,6 @@ pub static PROXY: Table = Table {
         ),
         (Ignored("all log lines have the tag of 'global'"), &[("log-tag", ANY)]),
         (
-            Ignored("'balance source' maps addresses to servers by position"),
-            &[("hash-balance-factor", D_B), ("hash-type", D_B)],
-            Ignored("server states live on in the process over a reload, not in a file"),
-            &[("load-server-state-from-file", D_B), ("server-state-file-name", D_B)],
-        ),
-        (
             Http,
             &[
                 ("capture", F),

@@ -7,8 +7,7 @@ use super::text::{Pairs, duration, key, quote};
 use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
 use crate::config::defaults::{CONNECT_TIMEOUT, ERROR_LIMIT, REDISPATCH, RETRIES};
 use crate::config::model::{
-    Backend, Balance, Global, LoadState, Redispatch, Server, ServerAddr, ServerTimeouts,
-    Backend, Global, HashKey, Redispatch, Server, ServerAddr, ServerTimeouts,
+    Backend, Global, HashKey, LoadState, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
 use crate::config::validate::{
     HASH_KEYS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids, source_text,

@@ -17,9 +17,9 @@ mod life;
 mod number;
 mod resolvers;
 mod server_addr;
-mod state_file;
 mod socket;
 mod source;
+mod state_file;
 mod tls;
 mod tuning;
 

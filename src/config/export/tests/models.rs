@@ -380,9 +380,9 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 log_health_checks: first.4[2],
                 log: second.3,
                 load_state: match first.4 {
-                    [true, true, _] => LoadState::Local("x.state".into()),
-                    [false, true, true] => LoadState::Local(name.as_str().into()),
-                    [true, false, true] => LoadState::Global,
+                    [true, true, ..] => LoadState::Local("x.state".into()),
+                    [false, true, true, ..] => LoadState::Local(name.as_str().into()),
+                    [true, false, true, ..] => LoadState::Global,
                     _ => LoadState::None,
                 },
             };
