@@ -66,17 +66,7 @@ pub static SERVER: Table = Table {
         (Moot("servers are connected to in the ordinary way"), &[("no-tfo", 0), ("tfo", 0)]),
         (
             Moot("nothing here shows or needs it"),
-            &[
-                ("guid", 1),
-                ("log-proto", 1),
-                ("no-send-proxy-v2-ssl", 0),
-                ("no-send-proxy-v2-ssl-cn", 0),
-                ("no-check-ssl", 0),
-                ("no-agent-check", 0),
-                ("non-stick", 0),
-                ("shard", 1),
-                ("stick", 0),
-            ],
+            &[("guid", 1), ("log-proto", 1), ("non-stick", 0), ("shard", 1), ("stick", 0)],
         ),
         (
             Applies,
