@@ -28,8 +28,8 @@ pub use crate::pure::probe::kind::{
 pub use crate::pure::session::retry::Redispatch;
 pub use crate::pure::state_file::SavedServer;
 pub use backend::{
-    Backend, BalanceKey, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
-    Backend, LoadState, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
+    Backend, BalanceKey, LoadState, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr,
+    ServerTimeouts,
 };
 pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
