@@ -27,6 +27,7 @@ mod predecessors;
 mod reload;
 mod report;
 mod requests;
+mod saved;
 mod signals;
 mod supply;
 mod worker;
@@ -217,6 +218,7 @@ fn nothing(config: &Config) -> Config {
         backends: Vec::new(),
         stats: Vec::new(),
         resolvers: Vec::new(),
+        saved: Vec::new(),
         commands: Commands::default(),
     }
 }

@@ -15,6 +15,7 @@ pub mod probe;
 pub mod resolve;
 pub mod sample;
 pub mod session;
+pub mod state_file;
 pub mod tls;
 pub mod weight;
 pub mod wire;

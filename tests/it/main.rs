@@ -44,6 +44,7 @@ mod relay;
 mod resolvers;
 mod sessions;
 mod socket_options;
+mod state_file;
 mod timeouts;
 mod tls;
 mod tls_files;

@@ -34,6 +34,7 @@ pub static PROXY: Table = Table {
                 ("hash-type", D_B),
                 ("http-check", D_B),
                 ("id", F_B),
+                ("load-server-state-from-file", D_B),
                 ("log", ANY),
                 ("maxconn", D_F),
                 ("mode", ANY),
@@ -41,6 +42,7 @@ pub static PROXY: Table = Table {
                 ("rate-limit", D_F),
                 ("retries", D_B),
                 ("server", B),
+                ("server-state-file-name", D_B),
                 ("server-template", B),
                 ("source", D_B),
                 ("srvtcpka-cnt", D_B),
@@ -66,10 +68,6 @@ pub static PROXY: Table = Table {
             ],
         ),
         (Ignored("all log lines have the tag of 'global'"), &[("log-tag", ANY)]),
-        (
-            Ignored("server states live on in the process over a reload, not in a file"),
-            &[("load-server-state-from-file", D_B), ("server-state-file-name", D_B)],
-        ),
         (
             Http,
             &[

@@ -34,6 +34,8 @@ pub(super) struct Settings {
     pub(super) checks: Checks,
     pub(super) template: Server,
     pub(super) page: Page,
+    pub(super) load_server_state: Field<String>,
+    pub(super) server_state_file: Field<String>,
 }
 
 impl Settings {
@@ -64,6 +66,8 @@ impl Settings {
             checks: Checks::default(),
             template: server::empty_template(),
             page: Page::default(),
+            load_server_state: None,
+            server_state_file: None,
         }
     }
 

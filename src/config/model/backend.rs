@@ -51,6 +51,8 @@ pub struct Backend {
     pub log_health_checks: bool,
     /// Targets of server state lines, `log global` already replaced.
     pub log: Vec<LogTarget>,
+    /// Where its servers find what they were before.
+    pub load_state: LoadState,
 }
 
 impl Backend {
@@ -200,6 +202,18 @@ impl ServerAddr {
     pub const fn is_unresolved(&self) -> bool {
         matches!(self, Self::Unresolved { .. })
     }
+}
+
+/// `load-server-state-from-file`: where a backend's servers find what they were before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LoadState {
+    /// Nowhere: they start afresh.
+    #[default]
+    None,
+    /// In the file of `global`.
+    Global,
+    /// In a file of its own, with this name (`server-state-file-name`).
+    Local(PathBuf),
 }
 
 /// `on-marked-down`.

@@ -56,6 +56,10 @@ pub struct Backend {
     pub log_health_checks: Field<bool>,
     /// `log` lines.
     pub log: Vec<Log>,
+    /// `load-server-state-from-file`: `global`, `local` or `none`.
+    pub load_server_state: Field<String>,
+    /// `server-state-file-name`; empty: the backend's name.
+    pub server_state_file: Field<String>,
 }
 
 impl Backend {
@@ -84,6 +88,8 @@ impl Backend {
             fullconn: None,
             log_health_checks: None,
             log: Vec::new(),
+            load_server_state: None,
+            server_state_file: None,
         }
     }
 }

@@ -19,6 +19,7 @@ mod resolvers;
 mod server_addr;
 mod socket;
 mod source;
+mod state_file;
 mod tls;
 mod tuning;
 
@@ -102,7 +103,8 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
-    let config = Config { global, frontends, backends, stats, resolvers, commands };
+    let saved = context.saved_servers(raw, &global, &backends);
+    let config = Config { global, frontends, backends, stats, resolvers, saved, commands };
     (!report.is_refused()).then_some(config)
 }
 
