@@ -199,6 +199,8 @@ fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) ->
     };
     let weight = u32::from(settings.weight.value());
     let limit = settings.maxconn.map(std::num::NonZeroU32::get);
+    let service = service(&server.service, limit, uptime);
+    let queue_limit = settings.maxqueue.map(std::num::NonZeroU32::get);
     snapshot::Server {
         name: Arc::clone(&server.name),
         id: settings.id,
@@ -212,12 +214,16 @@ fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) ->
         used_connections: server.service.traffic.sessions.current(),
         check: settings.check.is_some().then(|| check(&health)).flatten(),
         service: snapshot::Service {
-            weight: if health.standing() == Standing::Draining { 0 } else { weight },
+            weight: match health.standing() {
+                Standing::Draining => 0,
+                _ => server.shown_weight(dynamic, now),
+            },
             user_weight: weight,
             last_change: now.saturating_duration_since(health.last_change()),
             downtime: health.downtime(now),
             downs: health.flips(),
-            ..service(&server.service, limit, uptime)
+            queue: Load { limit: queue_limit, ..service.queue },
+            ..service
         },
     }
 }

@@ -44,8 +44,7 @@ impl Session {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
             }
             Assigned::QueueFull(server) => {
-                // The backend's count is that of the session's end.
-                server.service.connect_errors.add(1);
+                self.outcome.server = Some(server);
                 return Err(Termination::new(Cause::ServerAbort, Phase::Queue));
             }
             Assigned::Queued(ticket) => {
