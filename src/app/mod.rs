@@ -170,6 +170,7 @@ fn nothing(config: &Config) -> Config {
         global,
         frontends: Vec::new(),
         backends: Vec::new(),
+        patterns: Vec::new(),
         stats: Vec::new(),
         commands: Commands::default(),
     }

@@ -8,5 +8,6 @@ pub mod connect;
 pub mod listen;
 pub mod probe_socket;
 pub mod relay;
+pub mod silence;
 pub mod stream;
 pub mod tls;

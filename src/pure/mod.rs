@@ -11,6 +11,7 @@ pub mod hash;
 pub mod health;
 pub mod id;
 pub mod probe;
+pub mod rules;
 pub mod sample;
 pub mod session;
 pub mod tls;

@@ -10,4 +10,5 @@ pub mod privileges;
 pub mod process;
 pub mod queue;
 pub mod readiness;
+pub mod repair;
 pub mod source_port;

@@ -34,6 +34,7 @@ mod protocol_checks;
 mod proxy_protocol;
 mod queue;
 mod relay;
+mod rules;
 mod sessions;
 mod socket_options;
 mod timeouts;

@@ -17,6 +17,7 @@ pub static PROXY: Table = Table {
         (
             Applies,
             &[
+                ("acl", ANY),
                 ("backlog", D_F),
                 ("balance", D_B),
                 ("bind", F),
@@ -27,9 +28,11 @@ pub static PROXY: Table = Table {
                 ("default_backend", D_F),
                 ("disabled", ANY),
                 ("enabled", ANY),
+                ("force-persist", B),
                 ("fullconn", D_B),
                 ("http-check", D_B),
                 ("id", F_B),
+                ("ignore-persist", B),
                 ("log", ANY),
                 ("maxconn", D_F),
                 ("mode", ANY),
@@ -41,7 +44,11 @@ pub static PROXY: Table = Table {
                 ("srvtcpka-idle", D_B),
                 ("srvtcpka-intvl", D_B),
                 ("tcp-check", D_B),
+                ("tcp-request", ANY),
+                ("tcp-response", ANY),
                 ("timeout", ANY),
+                ("use-server", B),
+                ("use_backend", F),
             ],
         ),
         (
@@ -100,28 +107,12 @@ pub static PROXY: Table = Table {
                 ("use-fcgi-app", B),
             ],
         ),
-        (
-            Refused("choosing a backend by rules is not there yet"),
-            &[
-                ("acl", ANY),
-                ("force-be-switch", F),
-                ("tcp-request", ANY),
-                ("tcp-response", ANY),
-                ("use-server", B),
-                ("use_backend", F),
-            ],
-        ),
+        (Refused("clients go where the rules send them first"), &[("force-be-switch", F)]),
         (
             Refused(
                 "stick tables are not there yet; 'balance source' keeps a client with its server",
             ),
-            &[
-                ("force-persist", B),
-                ("ignore-persist", B),
-                ("persist", D_B),
-                ("stick", B),
-                ("stick-table", F_B),
-            ],
+            &[("persist", D_B), ("stick", B), ("stick-table", F_B)],
         ),
         (Refused("a single address belongs on a 'server' line"), &[("dispatch", D_B)]),
         (Refused("sessions would not be paced or shaped"), &[("filter", F_B), ("rate-limit", D_F)]),

@@ -6,7 +6,7 @@ use haproxy_compat::tree::{Section, SectionKind};
 use super::proxy::Reader;
 use super::settings::Settings;
 use super::words::Context;
-use crate::config::raw::{Backend, Config, Field, Frontend, Keepalive, Server};
+use crate::config::raw::{Backend, Config, Field, Frontend, Keepalive, Server, Statement};
 
 /// Adds what `section` became to `config`.
 pub(super) fn add(
@@ -19,7 +19,8 @@ pub(super) fn add(
 ) {
     let Reader { settings, binds, servers, id, misplaced, .. } = reader;
     if let Some(misplaced) = misplaced.filter(|_| section.kind == SectionKind::Frontend) {
-        let settings = misplaced.settings.inherited();
+        let mut settings = misplaced.settings.inherited();
+        settings.rules.clear();
         config.misplaced.push(backend(number, name.clone(), None, Vec::new(), settings, cx));
     }
     if settings.is_http() {
@@ -31,6 +32,8 @@ pub(super) fn add(
     if section.kind != SectionKind::Backend {
         let mut frontend = frontend(number, name.clone(), &settings);
         frontend.binds = binds;
+        let rules = settings.rules.iter().filter(|rule| rule.is_of_frontend());
+        frontend.rules = rules.cloned().collect();
         frontend.id.clone_from(&id);
         if section.kind == SectionKind::Listen && frontend.default_backend.is_none() {
             frontend.default_backend = Some(name.clone());
@@ -89,8 +92,11 @@ fn backend(
 ) -> Backend {
     let flags = &settings.flags;
     let check = settings.checks.clone().finish(&name.value, cx);
+    let mut rules = settings.rules;
+    rules.retain(Statement::is_of_backend);
     Backend {
         id,
+        rules,
         balance: settings.balance,
         allbackups: flags.of("allbackups"),
         servers,

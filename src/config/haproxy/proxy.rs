@@ -10,7 +10,7 @@ use super::option;
 use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::words::{Args, Context, text};
-use super::{bind, log};
+use super::{bind, log, rules};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -216,6 +216,10 @@ impl Reader {
             }
             "option" => return option::lower(line, self, cx),
             "timeout" => return self.timeout(line, cx),
+            "acl" | "tcp-request" | "tcp-response" | "use_backend" | "use-server"
+            | "force-persist" | "ignore-persist" => {
+                return rules::lower(line, self.kind, &mut settings.rules, cx);
+            }
             "log" => return log::proxy(line, &mut settings.log, cx),
             "tcp-check" => return settings.checks.rule(line, cx),
             "http-check" => return settings.checks.http_rule(line, cx),

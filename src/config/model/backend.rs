@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Balance, Check, Keepalive, LogTarget, Redispatch, ServerTls};
+use super::{BackendRules, Balance, Check, Keepalive, LogTarget, Redispatch, ServerTls};
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 
@@ -40,6 +40,8 @@ pub struct Backend {
     pub log_health_checks: bool,
     /// Targets of server state lines, `log global` already replaced.
     pub log: Vec<LogTarget>,
+    /// Its rules.
+    pub rules: BackendRules,
 }
 
 /// Timeouts of the server side; `None` is infinite.

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Bind, Keepalive, LogTarget};
+use super::{Bind, FrontendRules, Keepalive, LogTarget};
 use crate::pure::id::{Name, ProxyId};
 
 /// A `frontend`, or the front half of a `listen` section.
@@ -27,6 +27,8 @@ pub struct Frontend {
     pub nolinger: bool,
     /// The session log.
     pub log: SessionLog,
+    /// Its rules.
+    pub rules: FrontendRules,
 }
 
 /// Timeouts of the client side; `None` is infinite.

@@ -9,6 +9,7 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod patterns;
 mod socket;
 mod tls;
 
@@ -18,6 +19,7 @@ pub use crate::pure::probe::kind::{
     CheckKind, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,
     Pattern, ScriptStep, SendHeader,
 };
+pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;
 pub use backend::{
     Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
@@ -26,6 +28,7 @@ pub use check::Check;
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use patterns::{PatternSet, PatternSource};
 pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 
@@ -38,6 +41,8 @@ pub struct Config {
     pub frontends: Vec<Frontend>,
     /// Backends in file order; names are unique among backends.
     pub backends: Vec<Backend>,
+    /// Patterns of ACLs and maps, by their numbers.
+    pub patterns: Vec<PatternSet>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
     /// Sockets that take commands.

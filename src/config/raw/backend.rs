@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::Spanned;
 
-use super::{CheckKind, CheckSettings, Field, Keepalive, Log, Tls};
+use super::{CheckKind, CheckSettings, Field, Keepalive, Log, Statement, Tls};
 
 /// A `backend`, or the back half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,8 @@ pub struct Backend {
     pub log_health_checks: Field<bool>,
     /// `log` lines.
     pub log: Vec<Log>,
+    /// ACLs and rules, in order.
+    pub rules: Vec<Statement>,
 }
 
 impl Backend {
@@ -68,6 +70,7 @@ impl Backend {
             source: None,
             fullconn: None,
             log_health_checks: None,
+            rules: Vec::new(),
             log: Vec::new(),
         }
     }

@@ -17,6 +17,7 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod rules;
 mod tls;
 
 pub use backend::{Backend, Server, ServerTimeouts};
@@ -27,8 +28,10 @@ pub use check::{
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
+pub use rules::Statement;
 pub use tls::Tls;
 
+use haproxy_compat::env::Environment;
 use haproxy_compat::span::Spanned;
 
 /// A setting that may have been written.
@@ -49,6 +52,8 @@ pub struct Config {
     pub stats: Vec<Stats>,
     /// What frontends of `haproxy.cfg` say about servers: it is judged and has no effect.
     pub misplaced: Vec<Backend>,
+    /// Variables that `env(NAME)` reads.
+    pub environment: Environment,
 }
 
 /// The front end a configuration came from. It decides what a missing timeout means.

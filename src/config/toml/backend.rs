@@ -36,6 +36,7 @@ impl Decoder<'_> {
         let check = self.check(t);
         let backend = Backend {
             balance: self.string(t, "balance"),
+            rules: self.rules(t),
             allbackups: self.boolean(t, "allbackups"),
             check: check.kind.clone(),
             check_settings: check.settings.clone(),

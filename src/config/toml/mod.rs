@@ -10,6 +10,7 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod rules;
 mod syntax;
 mod table;
 mod tls;

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use haproxy_compat::addr::{Address, Endpoint, Family, Host, PortSpec, Transport};
 use haproxy_compat::diag::Report;
+use haproxy_compat::env::Environment;
 use haproxy_compat::span::{Span, Spanned};
 
+use super::rules::Rulebook;
 use crate::config::defaults::{DURATION_MAX, LISTENERS_MAX, UNIX_PATH_MAX_BYTES};
 use crate::config::model::LogFraming;
 use crate::config::raw::{Dialect, Field};
@@ -35,6 +37,10 @@ pub(super) struct Context<'a> {
     refused: HashSet<Span>,
     /// Listening sockets that may still be made.
     listeners_left: usize,
+    /// Variables that `env(NAME)` reads.
+    pub(super) environment: Environment,
+    /// What rules refer to.
+    pub(super) rulebook: Rulebook,
 }
 
 impl<'a> Context<'a> {
@@ -47,6 +53,8 @@ impl<'a> Context<'a> {
             resolved: HashMap::new(),
             refused: HashSet::new(),
             listeners_left: LISTENERS_MAX,
+            environment: Environment::default(),
+            rulebook: Rulebook::default(),
         }
     }
 

@@ -79,6 +79,7 @@ impl Context<'_> {
             keepalive: self.keepalive(&raw.keepalive),
             nolinger: is_on(&raw.nolinger),
             log: self.session_log(raw, global),
+            rules: self.frontend_rules(&what, &raw.rules),
         }
     }
 

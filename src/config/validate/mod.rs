@@ -12,6 +12,7 @@ mod expect;
 mod frontend;
 mod global;
 mod number;
+mod rules;
 mod tls;
 
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub(super) fn validate(
     report: &mut Report,
 ) -> Option<Config> {
     let mut context = Context::new(raw.dialect, world, report);
+    context.environment = raw.environment.clone();
     let was_refused = context.report.is_refused();
     let ids = context.proxy_ids(raw);
     let (frontend_ids, backend_ids) = ids.split_at(raw.frontends.len());
@@ -81,6 +83,9 @@ pub(super) fn validate(
         stats.push(context.stats(raw, name, &global, &mut listening));
     }
     let commands = context.commands(&raw.global.commands, &mut listening);
+    if !was_refused {
+        context.references_exist(&backends, &frontends);
+    }
     // Where sections or lines could not be read, much seems to be missing that is there.
     if !(was_refused && raw.backends.is_empty()) {
         context.backends_exist(raw);
@@ -88,7 +93,8 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
-    let config = Config { global, frontends, backends, stats, commands };
+    let patterns = context.take_patterns();
+    let config = Config { global, frontends, backends, patterns, stats, commands };
     (!report.is_refused()).then_some(config)
 }
 

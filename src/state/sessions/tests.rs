@@ -63,6 +63,8 @@ impl World {
             settings: config.frontends[0].clone(),
             log: Arc::new(config.frontends[0].log.clone()),
             backend: Some(Arc::clone(&backend)),
+            switches: Vec::new(),
+            patterns: Arc::default(),
         };
         let frontend = Arc::new(Frontend::new(route, 10));
         Self { process: Process::new(now, 2, 10, config), frontend, backend }

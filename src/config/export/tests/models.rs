@@ -55,7 +55,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
             backend.log = global.log.clone();
         }
     }
-    let mut config = Config { global, frontends, backends, stats, commands };
+    let mut config = Config { global, frontends, backends, patterns: Vec::new(), stats, commands };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
     for frontend in &mut config.frontends {
@@ -240,6 +240,7 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
     let rare = (of(limit()), of(duration()), of(duration()), keepalive().boxed());
     (vec(bind().boxed(), 0..5), backend, rare, flags, vec(log_target().boxed(), 0..3)).prop_map(
         move |(binds, backend, rare, flags, targets)| Frontend {
+            rules: Default::default(),
             name: Name::new(&name).unwrap(),
             id: ProxyId(0),
             binds,
@@ -294,6 +295,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
     )
         .prop_map(move |(first, second, servers)| {
             let mut backend = Backend {
+                rules: Default::default(),
                 name: Name::new(&name).unwrap(),
                 id: ProxyId(0),
                 balance: first.0,
