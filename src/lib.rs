@@ -67,7 +67,7 @@
 //! that changed who may be picked, the new live set is stored, and waiting sessions are told,
 //! before the call returns: there is no timer, no poll and no lock held across an await between a
 //! verdict and the swap. Then the event goes out, and sessions are cut where `on-marked-down` or
-//! `on-marked-up` ask for it.
+//! `on-marked-up` ask for it: both in [`state::Occasion`], which operators' commands use as well.
 //!
 //! **A configuration.** [`Sources::load`](app::load::Sources::load) reads files and calls
 //! [`config::load`]: TOML (`config::toml`) and `haproxy.cfg` ([`haproxy_compat`], then
@@ -88,6 +88,7 @@
 //! | hints alone never take a server down | `tests/sim`; `tests/it/failover`: `failed_connects_alone_mark_nothing_down` |
 //! | a primary's death costs no client an error | `tests/it/failover`: `killed_primary_costs_no_client_an_error` |
 //! | no byte is lost, doubled or reordered | `tests/it/relay`: `every_byte_of_200_concurrent_sessions_arrives_once_and_in_order` |
+//! | commands that change servers fail no client | `tests/it/api_servers`: `servers_come_and_go_under_load` |
 //! | no path leaks a slot | `tests/it/queue`: `slots_come_back_after_every_kind_of_end` |
 //! | a slow reader costs no memory | `tests/it/relay`: `slow_reader_costs_no_memory` |
 //! | `maxconn` and too few descriptors make clients wait, not fail | `tests/it/limits` |
@@ -108,6 +109,7 @@ pub mod demo;
 pub mod net;
 pub mod notify;
 pub mod pure;
+pub mod resolve;
 pub mod session;
 pub mod state;
 pub mod sys;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use evenkeel::app::load::{CLAIMED_VERSION, Sources, environment, facts};
-use evenkeel::app::{self, Ended, Options};
+use evenkeel::app::{self, Ended, Options, StartError};
 use evenkeel::cli::haproxy::{Flags, Mistake, USAGE, Version};
 use evenkeel::cli::{self, Command, Own, Usage};
 use evenkeel::config::{Language, export};
@@ -23,12 +23,24 @@ fn main() -> ExitCode {
     match cli::parse(args) {
         Ok(Command::Haproxy(flags)) => haproxy(flags),
         Ok(Command::Own(Own::Run(files))) => run(files.paths()),
-        Ok(Command::Own(Own::Check(files))) => check(&sources(files.paths())),
+        Ok(Command::Own(Own::Check(files))) => check(&sources(files.paths()), false, false),
         Ok(Command::Own(Own::Convert(files))) => convert(&sources(files.paths())),
+        Ok(Command::Own(Own::Ctl(ctl))) => command(ctl),
         Ok(Command::Own(Own::Demo(how))) => demo::run(&how),
         Err(Usage::Own(error)) => error.exit(),
         Err(Usage::Haproxy(Mistake(mistake))) => {
-            eprintln!("evenkeel: {mistake}\n\n{USAGE}");
+            eprintln!("{}\n{mistake}\nUsage : haproxy [flags]\n{USAGE}", version_line());
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Gives a command to a running process.
+fn command(ctl: cli::Ctl) -> ExitCode {
+    match app::ctl::run(ctl.socket, ctl.config, &ctl.command.join(" ")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("evenkeel: cannot ask: {error}");
             ExitCode::from(FAILED)
         }
     }
@@ -44,7 +56,7 @@ fn run(paths: Vec<PathBuf>) -> ExitCode {
 /// HAProxy's way: one set of flags for everything.
 fn haproxy(flags: Flags) -> ExitCode {
     if flags.help {
-        print(USAGE);
+        eprintln!("{}\nUsage : haproxy [flags]\n{USAGE}", version_line());
         return ExitCode::from(FAILED);
     }
     if let Some(version) = flags.version {
@@ -53,16 +65,23 @@ fn haproxy(flags: Flags) -> ExitCode {
     if let Some(condition) = &flags.condition {
         return evaluate(condition);
     }
-    if let Some(directory) = &flags.directory
+    // A worker starts where its master already is.
+    if let Some(directory) = flags.directory.as_ref().filter(|_| !app::master::is_worker())
         && let Err(error) = std::env::set_current_dir(directory)
     {
         eprintln!("evenkeel: cannot change to {}: {error}", directory.display());
         return ExitCode::from(FAILED);
     }
     start_log(if flags.quiet { LevelFilter::OFF } else { LevelFilter::INFO });
-    let sources = Sources { maxconn: flags.maxconn, ..sources(flags.files) };
+    let sources = Sources {
+        maxconn: flags.maxconn,
+        proxy_maxconn: flags.proxy_maxconn,
+        localpeer: flags.localpeer,
+        master: flags.master,
+        ..sources(flags.files)
+    };
     if flags.check {
-        return check(&sources);
+        return check(&sources, flags.zero_warning, flags.quiet);
     }
     serve(&Options {
         sources,
@@ -72,24 +91,43 @@ fn haproxy(flags: Flags) -> ExitCode {
         pidfile: flags.pidfile,
         finish: flags.finish,
         terminate: flags.terminate,
+        master: flags.master,
+        notify: flags.notify,
+        take_from: flags.take_from,
+        hup_reports: true,
         ..Options::named("haproxy")
     })
 }
 
 fn serve(options: &Options) -> ExitCode {
+    if app::master::is_worker() {
+        return end(app::work(options));
+    }
     let loaded = options.sources.load();
+    options.sources.keep(&loaded);
     loaded.print();
-    let refused = options.zero_warning && loaded.report.has_warnings();
-    let Some(config) = loaded.config.filter(|_| !refused) else {
+    let Some(config) = &loaded.config else {
         tracing::error!("config : Fatal errors found in configuration.");
         return ExitCode::from(FAILED);
     };
+    if (options.zero_warning || config.global.life.zero_warning) && loaded.report.has_warnings() {
+        tracing::error!("config : Some warnings were found and 'zero-warning' is set. Aborting.");
+        return ExitCode::from(FAILED);
+    }
     if !config.has_listener() {
         tracing::error!("No enabled listener found (check for 'bind' directives)! Exiting.");
         return ExitCode::from(FAILED);
     }
-    match app::run(config, options) {
+    if config.global.life.quiet {
+        telemetry::stdio::be_quiet();
+    }
+    end(app::run(loaded, options))
+}
+
+fn end(ended: Result<Ended, StartError>) -> ExitCode {
+    match ended {
         Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::Code(code)) => ExitCode::from(code),
         Ok(Ended::Signal(signal)) => sys::process::die_by(signal),
         Err(error) => {
             for line in error.to_string().lines() {
@@ -101,16 +139,25 @@ fn serve(options: &Options) -> ExitCode {
 }
 
 /// Says every mistake.
-fn check(sources: &Sources) -> ExitCode {
+fn check(sources: &Sources, zero_warning: bool, quiet: bool) -> ExitCode {
     let loaded = sources.load();
-    loaded.print();
+    if !quiet {
+        loaded.print();
+    }
     let Some(config) = &loaded.config else {
-        tell("Fatal errors found in configuration");
+        tell("Fatal errors found in configuration", quiet);
         return ExitCode::from(FAILED);
     };
+    if (zero_warning || config.global.life.zero_warning) && loaded.report.has_warnings() {
+        tell("Some warnings were found and 'zero-warning' is set. Aborting", quiet);
+        return ExitCode::from(FAILED);
+    }
     if !config.has_listener() {
         eprintln!("Configuration file has no error but will not start (no listener) => exit(2).");
         return ExitCode::from(CANNOT);
+    }
+    if quiet {
+        return ExitCode::SUCCESS;
     }
     if loaded.report.has_warnings() {
         print("Warnings were found.\n");
@@ -120,7 +167,10 @@ fn check(sources: &Sources) -> ExitCode {
 }
 
 /// One more alert, in HAProxy's look.
-fn tell(alert: &str) {
+fn tell(alert: &str, quiet: bool) {
+    if quiet {
+        return;
+    }
     eprintln!("[ALERT]    ({}) : config : {alert}.", std::process::id());
 }
 
@@ -140,7 +190,7 @@ fn convert(sources: &Sources) -> ExitCode {
 fn sources(paths: Vec<PathBuf>) -> Sources {
     let toml = paths.first().is_some_and(|path| path.extension().is_some_and(|e| e == "toml"));
     let language = if toml { Language::Toml } else { Language::Haproxy };
-    Sources { paths, language, maxconn: None }
+    Sources { paths, language, ..Sources::default() }
 }
 
 fn evaluate(condition: &str) -> ExitCode {
@@ -154,15 +204,53 @@ fn evaluate(condition: &str) -> ExitCode {
     }
 }
 
-fn print_version(version: Version) -> ExitCode {
+/// What tools look for in the first line, and what it really is.
+fn version_line() -> String {
     let own = env!("CARGO_PKG_VERSION");
-    print(&format!("Evenkeel version {own}, HAProxy version {CLAIMED_VERSION} compatible\n"));
+    format!("HAProxy version {CLAIMED_VERSION}-evenkeel-{own} - compatible in TCP mode")
+}
+
+fn print_version(version: Version) -> ExitCode {
+    let branch = CLAIMED_VERSION.rsplit_once('.').map_or(CLAIMED_VERSION, |(branch, _)| branch);
+    match version {
+        Version::Number => print(&format!("{CLAIMED_VERSION}\n")),
+        Version::Branch => print(&format!("{branch}\n")),
+        Version::Short | Version::Long => {
+            let system = rustix::system::uname();
+            let [name, release, build, machine] =
+                [system.sysname(), system.release(), system.version(), system.machine()]
+                    .map(|text| text.to_string_lossy());
+            print(&format!(
+                "{}\nStatus: Evenkeel {}, a program of its own\n\
+                 Running on: {name} {release} {build} {machine}\n",
+                version_line(),
+                env!("CARGO_PKG_VERSION")
+            ));
+        }
+    }
     if version == Version::Long {
-        let features = facts().features;
-        let features: Vec<_> = features.iter().map(|feature| format!("+{feature}")).collect();
-        print(&format!("  TARGET  = linux-rust\n\nFeature list : {}\n", features.join(" ")));
+        print(&long_version());
     }
     ExitCode::SUCCESS
+}
+
+/// The rest of `-vv`: its parts are what test suites and scripts look for.
+fn long_version() -> String {
+    use evenkeel::config::defaults::{BUFSIZE_BYTES, THREADS_MAX};
+    let features: Vec<_> = facts().features.iter().map(|feature| format!("+{feature}")).collect();
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    format!(
+        "Build options :\n  TARGET  = linux-rust\n  CPU     = {}\n\n\
+         Feature list : {}\n\n\
+         Default settings :\n  bufsize = {BUFSIZE_BYTES}\n\n\
+         Built with multi-threading support (MAX_THREADS={THREADS_MAX}, default={threads}).\n\
+         Built with the Prometheus exporter as a service\n\n\
+         Available polling systems :\n      epoll : pref=300,  test result OK\n\
+         Total: 1 (1 usable), will use epoll.\n\n\
+         Available services : prometheus-exporter\n",
+        std::env::consts::ARCH,
+        features.join(" ")
+    )
 }
 
 fn start_log(level: LevelFilter) {

@@ -38,7 +38,12 @@ pub(super) fn settle(config: &Config, workers: usize) -> Limits {
     let listeners = config.frontends.iter().map(|frontend| frontend.binds.len()).sum::<usize>();
     let checks = config.backends.iter().map(|backend| backend.servers.len()).sum::<usize>();
     let fixed = RESERVE + (2 * listeners * workers + checks) as u64;
-    let pipes = |maxconn: u64| (maxconn / PIPE_SHARE).min(PIPES_MAX);
+    let tuning = config.global.tuning;
+    let pipes = |maxconn: u64| match tuning.maxpipes {
+        _ if !tuning.splice => 0,
+        Some(pipes) => u64::from(pipes),
+        None => (maxconn / PIPE_SHARE).min(PIPES_MAX),
+    };
     let sessions = |maxconn: u64| maxconn * PER_SESSION + fixed;
     let configured = config.global.maxconn.map(|max| u64::from(max.get()));
     let descriptors =

@@ -9,22 +9,25 @@
 mod pause;
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use socket2::Socket;
 use tokio_util::sync::CancellationToken;
 
+use super::supply::{Supply, label};
 use super::workers::Workers;
 use crate::clock;
 use crate::config::diff::{BindRef, KeptBind, Owner, Plan};
-use crate::config::model::{Bind, CommandSocket, Config, Keepalive};
+use crate::config::model::{Bind, CommandSocket, Config, Inherited};
 use crate::control::http::{self, Limits, Listener, Site};
 use crate::control::{cli, collect};
 use crate::net::accept;
 use crate::net::listen::{self, ListenError};
 use crate::session::Context;
 use crate::session::listener::Door;
-use crate::state::{Frontend, Gate};
+use crate::state::counters::Traffic;
+use crate::state::{self, Frontend, Gate, publish};
 
 /// Sockets of one `bind` that are open and not accepted from yet, one a worker.
 #[derive(Debug)]
@@ -42,11 +45,11 @@ struct Listening {
     /// What the running loop goes by.
     settings: Settings,
     sockets: Vec<Socket>,
-    /// The listener's own `maxconn`, and who is inside.
-    gate: Arc<Gate>,
+    /// The listener of a frontend or of commands: its own `maxconn`, who is inside, its counters.
+    listener: Option<Arc<state::Listener>>,
     /// Ends the loops that accept.
     stop: CancellationToken,
-    /// A command paused it: nothing accepts.
+    /// A command or a signal paused it: nothing accepts.
     paused: bool,
 }
 
@@ -55,6 +58,8 @@ struct Listening {
 struct Settings {
     bind: Bind,
     metrics_path: Option<String>,
+    /// The listener's number, and whether it is counted by itself.
+    listener: (u32, bool),
     commands: Option<CommandSocket>,
 }
 
@@ -75,6 +80,13 @@ pub(super) struct Listeners {
     listening: Vec<Listening>,
 }
 
+impl Opened {
+    /// The name of its place, and its sockets, to be handed to a worker.
+    pub(super) fn hand_over(self) -> (String, Vec<OwnedFd>) {
+        (label(&self.place), self.sockets.into_iter().map(OwnedFd::from).collect())
+    }
+}
+
 /// Opens the sockets that `plan` adds.
 ///
 /// # Errors
@@ -83,12 +95,13 @@ pub(super) fn open(
     config: &Config,
     plan: &Plan,
     workers: usize,
+    supply: &mut Supply,
 ) -> Result<Vec<Opened>, Vec<ListenError>> {
     let (mut opened, mut errors) = (Vec::new(), Vec::new());
     for place in &plan.binds_added {
-        let Some((bind, keepalive)) = bind(config, place) else { continue };
+        let Some((bind, inherited)) = bind(config, place) else { continue };
         let count = if matches!(place.owner, Owner::Frontend(_)) { workers } else { 1 };
-        match listen::open(bind, keepalive, count) {
+        match supply.take(place, bind, &inherited, count) {
             Ok(sockets) => match duplicates(&sockets) {
                 Ok(duplicates) => {
                     opened.push(Opened { place: place.clone(), sockets, duplicates });
@@ -101,21 +114,25 @@ pub(super) fn open(
     if errors.is_empty() { Ok(opened) } else { Err(errors) }
 }
 
-fn bind<'a>(config: &'a Config, place: &BindRef) -> Option<(&'a Bind, Option<Keepalive>)> {
-    let (binds, keepalive) = match &place.owner {
+fn bind<'a>(config: &'a Config, place: &BindRef) -> Option<(&'a Bind, Inherited)> {
+    let (binds, inherited) = match &place.owner {
         Owner::Frontend(name) => {
             let frontend = config.frontends.iter().find(|frontend| frontend.name == *name)?;
-            (&frontend.binds, frontend.keepalive)
+            (&frontend.binds, frontend.inherited(config.global.tuning.client))
         }
         Owner::Stats(name) => {
             let stats = config.stats.iter().find(|stats| stats.name == *name)?;
-            (&stats.binds, None)
+            (&stats.binds, Inherited::default())
         }
         Owner::Commands => {
-            return config.commands.sockets.get(place.index).map(|socket| (&socket.bind, None));
+            return config
+                .commands
+                .sockets
+                .get(place.index)
+                .map(|socket| (&socket.bind, Inherited::default()));
         }
     };
-    binds.get(place.index).map(|bind| (bind, keepalive))
+    binds.get(place.index).map(|bind| (bind, inherited))
 }
 
 impl Listeners {
@@ -141,14 +158,27 @@ impl Listeners {
         }
         for Opened { place, sockets, duplicates } in opened {
             let Some(settings) = settings(config, &place) else { continue };
-            let gate = Arc::new(Gate::new(u32::MAX));
             let stop = CancellationToken::new();
-            let listening = Listening { place, settings, sockets, gate, stop, paused: false };
+            let listener = None;
+            let mut listening =
+                Listening { place, settings, sockets, listener, stop, paused: false };
             listening.start(duplicates, scene);
             self.listening.push(listening);
         }
         for gone in old.into_iter().flatten() {
             gone.stop.cancel();
+        }
+        self.publish(scene.context);
+    }
+
+    /// Tells every frontend which listeners it has, in file order.
+    fn publish(&self, context: &Context) {
+        for frontend in &context.process.objects().frontends {
+            let of_frontend = |listening: &&Listening| matches!(&listening.place.owner, Owner::Frontend(name) if is_called(frontend, name.as_str()));
+            let mut own: Vec<&Listening> = self.listening.iter().filter(of_frontend).collect();
+            own.sort_by_key(|listening| listening.place.index);
+            let listeners = own.iter().filter_map(|listening| listening.listener.clone());
+            publish::listeners(frontend, listeners.collect());
         }
     }
 
@@ -178,18 +208,23 @@ fn duplicates(sockets: &[Socket]) -> io::Result<Vec<Socket>> {
 
 fn settings(config: &Config, place: &BindRef) -> Option<Settings> {
     let (bind, _) = bind(config, place)?;
-    let metrics_path = match &place.owner {
-        Owner::Frontend(_) | Owner::Commands => None,
+    let (metrics_path, listener) = match &place.owner {
+        Owner::Frontend(name) => {
+            let frontend = config.frontends.iter().find(|frontend| frontend.name == *name)?;
+            let id = frontend.listener_ids().get(place.index).copied().unwrap_or(u32::MAX);
+            (None, (id, frontend.socket_stats))
+        }
+        Owner::Commands => (None, (1, false)),
         Owner::Stats(name) => {
             let stats = config.stats.iter().find(|stats| stats.name == *name)?;
-            Some(stats.metrics_path.clone())
+            (Some(stats.metrics_path.clone()), (1, false))
         }
     };
     let commands = match &place.owner {
         Owner::Commands => config.commands.sockets.get(place.index).cloned(),
         Owner::Frontend(_) | Owner::Stats(_) => None,
     };
-    Some(Settings { bind: bind.clone(), metrics_path, commands })
+    Some(Settings { bind: bind.clone(), metrics_path, listener, commands })
 }
 
 impl Listening {
@@ -234,18 +269,18 @@ impl Listening {
 
     /// Sets again what accepted connections inherit from a socket that stays.
     fn set_options(&self, config: &Config, place: &BindRef) {
-        let Some((bind, keepalive)) = bind(config, place) else { return };
+        let Some((bind, inherited)) = bind(config, place) else { return };
         for socket in &self.sockets {
-            if let Err(error) = listen::set_options(socket, bind, keepalive) {
+            if let Err(error) = listen::set_options(socket, bind, &inherited) {
                 let address = listen::display(&bind.address);
                 tracing::warn!("cannot change the options of {address}: {error}");
             }
         }
     }
 
-    fn start(&self, duplicates: Vec<Socket>, scene: &Scene<'_>) {
+    fn start(&mut self, duplicates: Vec<Socket>, scene: &Scene<'_>) {
         let &Scene { context, workers, shared } = scene;
-        match &self.place.owner {
+        match self.place.owner.clone() {
             Owner::Frontend(name) => self.admit(name.as_str(), duplicates, context, workers),
             Owner::Stats(name) => {
                 if let Err(error) = self.serve(duplicates, context) {
@@ -263,7 +298,7 @@ impl Listening {
 
     /// Accepts sessions for the frontend called `name` on the workers.
     fn admit(
-        &self,
+        &mut self,
         name: &str,
         duplicates: Vec<Socket>,
         context: &Arc<Context>,
@@ -273,16 +308,17 @@ impl Listening {
         let named = |frontend: &&Arc<_>| is_called(frontend, name);
         let Some(frontend) = objects.frontends.iter().find(named) else { return };
         let bind = self.settings.bind.clone();
-        self.gate.set_limit(bind.maxconn.map_or(u32::MAX, std::num::NonZeroU32::get));
-        let number = u32::try_from(self.place.index + 1).unwrap_or(u32::MAX);
-        for (index, (socket, worker)) in duplicates.into_iter().zip(workers.handles()).enumerate() {
+        let listener = self.listener();
+        self.listener = Some(Arc::clone(&listener));
+        for (index, (socket, worker)) in
+            duplicates.into_iter().zip(workers.handles().cycle()).enumerate()
+        {
             let door = Arc::new(Door {
                 context: Arc::clone(context),
                 frontend: Arc::clone(frontend),
                 bind: bind.clone(),
-                number,
-                gate: Arc::clone(&self.gate),
-                table: Arc::clone(context.process.sessions.table(index)),
+                listener: Arc::clone(&listener),
+                table: Arc::clone(context.process.sessions.table(index % workers.count())),
             });
             let stop = self.stop.clone();
             worker.spawn(async move {
@@ -294,6 +330,30 @@ impl Listening {
                 }
             });
         }
+    }
+
+    /// The listener as its frontend and its bind describe it now. Who is inside stays counted, and
+    /// so does everything else where nothing about the listener changed.
+    fn listener(&self) -> Arc<state::Listener> {
+        let Settings { bind, listener: (id, counted), .. } = &self.settings;
+        let limit = bind.maxconn.map_or(u32::MAX, std::num::NonZeroU32::get);
+        let old = self.listener.as_ref();
+        let gate = old.map_or_else(|| Arc::new(Gate::new(limit)), |old| Arc::clone(&old.gate));
+        gate.set_limit(limit);
+        if let Some(old) = old
+            && old.id == *id
+            && old.name.as_deref() == bind.name.as_deref()
+            && old.traffic.is_some() == *counted
+        {
+            return Arc::clone(old);
+        }
+        Arc::new(state::Listener {
+            name: bind.name.as_deref().map(Arc::from),
+            id: *id,
+            address: listen::display(&bind.address),
+            gate,
+            traffic: counted.then(Traffic::default),
+        })
     }
 
     /// Serves HTTP on this thread.
@@ -311,15 +371,20 @@ impl Listening {
     }
 
     /// Takes commands on this thread.
-    fn take_commands(&self, duplicates: Vec<Socket>, shared: &Arc<cli::Shared>) -> io::Result<()> {
+    fn take_commands(
+        &mut self,
+        duplicates: Vec<Socket>,
+        shared: &Arc<cli::Shared>,
+    ) -> io::Result<()> {
         let (Some(socket), Some(settings)) =
             (duplicates.into_iter().next(), self.settings.commands.clone())
         else {
             return Ok(());
         };
-        self.gate.set_limit(settings.bind.maxconn.map_or(u32::MAX, std::num::NonZeroU32::get));
+        let known = self.listener();
+        self.listener = Some(Arc::clone(&known));
         let listener = Listener::new(socket, &settings.bind.address)?;
-        let (gate, shared) = (Arc::clone(&self.gate), Arc::clone(shared));
+        let (gate, shared) = (Arc::clone(&known.gate), Arc::clone(shared));
         tokio::spawn(cli::serve(listener, settings, gate, shared, self.stop.clone()));
         Ok(())
     }

@@ -5,18 +5,21 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use haproxy_compat::cond::{Facts, Version};
 use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
+use super::world::{Recorder, Recording};
+use crate::config::added::{self, Added};
 use crate::config::diag::{self, Look};
 use crate::config::model::Config;
+use crate::config::world::World;
 use crate::config::{self, Language, Surroundings};
 
-/// The HAProxy version whose language is understood, for `version_atleast()`.
-pub const CLAIMED_VERSION: &str = "3.2.0";
+pub use crate::config::CLAIMED_VERSION;
 
 /// What to load.
 #[derive(Clone, Debug)]
@@ -27,11 +30,41 @@ pub struct Sources {
     pub language: Language,
     /// Process limit from the command line (`-n`), which goes before the file's.
     pub maxconn: Option<std::num::NonZeroU32>,
+    /// Limit of each frontend that has none of its own (`-N`).
+    pub proxy_maxconn: Option<std::num::NonZeroU32>,
+    /// This machine's name among peers (`-L`).
+    pub localpeer: Option<String>,
+    /// Whether a master serves through a worker.
+    pub master: bool,
+    /// The texts of the configuration in force.
+    pub in_force: InForce,
 }
 
 impl Default for Sources {
     fn default() -> Self {
-        Self { paths: Vec::new(), language: Language::Haproxy, maxconn: None }
+        Self {
+            paths: Vec::new(),
+            language: Language::Haproxy,
+            maxconn: None,
+            proxy_maxconn: None,
+            localpeer: None,
+            master: false,
+            in_force: InForce::default(),
+        }
+    }
+}
+
+/// The texts of the configuration in force, shared by all clones of the [`Sources`] they came from.
+#[derive(Clone, Debug, Default)]
+pub struct InForce(Arc<Mutex<Option<Arc<SourceMap>>>>);
+
+impl InForce {
+    fn texts(&self) -> Option<Arc<SourceMap>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, texts: Arc<SourceMap>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(texts);
     }
 }
 
@@ -42,14 +75,46 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// Everything worth saying.
     pub report: Report,
-    sources: SourceMap,
+    /// What was looked up.
+    pub(super) recording: Recording,
+    sources: Arc<SourceMap>,
     language: Language,
 }
 
 impl Sources {
+    /// What was loaded is in force: servers are added to it from now on.
+    pub fn keep(&self, loaded: &Loaded) {
+        self.in_force.replace(Arc::clone(&loaded.sources));
+    }
+
+    /// Reads a server that a command adds to the configuration in force. May take as long as the
+    /// resolution of a host name.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence.
+    pub fn added_server(&self, backend: &str, words: &[String]) -> Result<Added, String> {
+        let texts = self.in_force.texts().ok_or("There is no configuration to add a server to.")?;
+        let mut environment = environment(&self.paths);
+        self.describe(&mut environment);
+        let surroundings = &mut Surroundings {
+            world: &mut super::world::System,
+            environment: &mut environment,
+            facts: &facts(),
+        };
+        added::server(self.language, &texts, surroundings, backend, words)
+    }
+
     /// Reads and checks everything. What is wrong is in the report, never an error of its own.
     #[must_use]
     pub fn load(&self) -> Loaded {
+        let mut world = Recorder::default();
+        let mut loaded = self.load_in(&mut world);
+        loaded.recording = world.recording;
+        loaded
+    }
+
+    /// As [`Self::load`], with host names and further files looked up in `world`.
+    fn load_in(&self, world: &mut dyn World) -> Loaded {
         let mut sources = SourceMap::default();
         let mut unreadable = Vec::new();
         for path in self.files(&mut unreadable) {
@@ -60,15 +125,30 @@ impl Sources {
                 Err(error) => unreadable.push(cannot_open(&path, &error)),
             }
         }
+        self.understand(sources, unreadable, world)
+    }
+
+    /// Loads texts that were read elsewhere from these sources.
+    pub(super) fn load_texts(&self, texts: Vec<(String, String)>, world: &mut dyn World) -> Loaded {
+        let mut sources = SourceMap::default();
+        for (name, text) in texts {
+            sources.add(name, text);
+        }
+        self.understand(sources, Vec::new(), world)
+    }
+
+    fn understand(
+        &self,
+        sources: SourceMap,
+        unreadable: Vec<Diagnostic>,
+        world: &mut dyn World,
+    ) -> Loaded {
         let mut environment = environment(&self.paths);
+        self.describe(&mut environment);
         let (config, loaded) = config::load(
             self.language,
             &sources,
-            &mut Surroundings {
-                world: &mut super::world::System,
-                environment: &mut environment,
-                facts: &facts(),
-            },
+            &mut Surroundings { world, environment: &mut environment, facts: &facts() },
         );
         let mut report = Report::default();
         let complete = unreadable.is_empty();
@@ -77,9 +157,28 @@ impl Sources {
         }
         let config = config.filter(|_| complete).map(|mut config| {
             config.global.maxconn = self.maxconn.or(config.global.maxconn);
+            for frontend in &mut config.frontends {
+                frontend.maxconn = frontend.maxconn.or(self.proxy_maxconn);
+            }
             config
         });
-        Loaded { config, report, sources, language: self.language }
+        Loaded {
+            config,
+            report,
+            recording: Recording::default(),
+            sources: Arc::new(sources),
+            language: self.language,
+        }
+    }
+
+    /// Adds what HAProxy tells its file of the process.
+    fn describe(&self, environment: &mut Environment) {
+        let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let localpeer = self.localpeer.clone().unwrap_or_else(host);
+        environment.set("HAPROXY_LOCALPEER", localpeer);
+        if self.master {
+            environment.set("HAPROXY_MWORKER", "1");
+        }
     }
 
     /// The paths as the operator wrote them.
@@ -136,7 +235,7 @@ fn cannot_open(path: &Path, error: &io::Error) -> Diagnostic {
 #[must_use]
 pub fn environment(paths: &[PathBuf]) -> Environment {
     let mut environment = Environment::new();
-    for (name, value) in std::env::vars_os() {
+    for (name, value) in std::env::vars_os().filter(|(name, _)| name != super::master::WORKER) {
         environment.set(name.to_string_lossy().into_owned(), value.as_bytes());
     }
     let files: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
@@ -160,19 +259,29 @@ pub fn facts() -> Facts {
 }
 
 impl Loaded {
+    /// Names and texts of the files that were read.
+    pub(super) fn texts(&self) -> Vec<(String, String)> {
+        let files = self.sources.files();
+        files
+            .map(|file| (self.sources.name(file).to_owned(), self.sources.text(file).to_owned()))
+            .collect()
+    }
+
     /// Prints the report on standard error.
     pub fn print(&self) {
-        let text = match self.language {
-            Language::Toml => {
-                let terminal = io::stderr().is_terminal();
-                let look = if terminal { Look::Coloured } else { Look::Plain };
-                diag::render(&self.report, &self.sources, look)
-            }
+        let look = if io::stderr().is_terminal() { Look::Coloured } else { Look::Plain };
+        // Nobody reads standard error: then nobody is told.
+        let _ = io::Write::write_all(&mut io::stderr(), self.text(look).as_bytes());
+    }
+
+    /// The report as text; only TOML's has colours.
+    #[must_use]
+    pub fn text(&self, look: Look) -> String {
+        match self.language {
+            Language::Toml => diag::render(&self.report, &self.sources, look),
             Language::Haproxy => {
                 diag::render_lines(&self.report, &self.sources, std::process::id())
             }
-        };
-        // Nobody reads standard error: then nobody is told.
-        let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
+        }
     }
 }

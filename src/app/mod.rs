@@ -11,22 +11,31 @@
 //! **Architecture invariant.** Nothing below knows this module: what the engines have to say comes
 //! through the bus, and what they are told goes through [`crate::state::publish`].
 
+mod background;
+pub mod ctl;
 mod identity;
 mod limits;
 mod listeners;
 pub mod load;
+pub mod master;
+mod namespaces;
+mod notify;
 mod objects;
 mod overrides;
+mod predecessors;
 mod reload;
+mod report;
 mod requests;
 mod signals;
+mod supply;
+mod worker;
 mod workers;
 mod world;
 
 use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,20 +47,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::Engine;
 use crate::clock::{self, sleep_or_forever};
+use crate::config::diag::Look;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::{Commands, Config};
 use crate::control::cli;
 use crate::net::relay::allow_pipes;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
+use crate::resolve::Engine as Resolver;
 use crate::session::Context;
+use crate::state::request::SocketWish;
 use crate::state::{self, Process};
-use crate::sys::process::{Forked, fork};
 use crate::telemetry::bus::{self, Intake};
 use crate::telemetry::event::{Event, What};
+use background::Background;
 use listeners::{Listeners, Scene};
-use load::Sources;
-use signals::{Request, Signals};
+use load::{Loaded, Sources};
+use signals::{Pending, Request, Signals};
+use supply::Supply;
 use workers::Workers;
 
 /// How to run, beside what the configuration says.
@@ -71,6 +84,14 @@ pub struct Options {
     pub finish: Vec<i32>,
     /// `-st`: processes to stop at once then.
     pub terminate: Vec<i32>,
+    /// `-W`, `-Ws`: a master reloads for a worker.
+    pub master: bool,
+    /// `-Ws`: the service manager is told how things are.
+    pub notify: bool,
+    /// `-x`: the command socket of the process whose listening sockets are taken over.
+    pub take_from: Option<PathBuf>,
+    /// SIGHUP asks for a report, as in HAProxy, not for a reload.
+    pub hup_reports: bool,
     /// The program's name in log lines.
     pub program: String,
 }
@@ -104,6 +125,8 @@ pub enum Ended {
     Done,
     /// By this signal, at once.
     Signal(i32),
+    /// A master, with its worker's exit status.
+    Code(u8),
 }
 
 /// A configuration that was checked against the system, with its sockets open.
@@ -114,53 +137,76 @@ struct Prepared {
     identity: identity::Identity,
     plan: Plan,
     opened: Vec<listeners::Opened>,
+    /// What loading the configuration had to say, for `show startup-logs`.
+    startup_log: String,
 }
 
-/// Runs `config` until a signal ends it.
+/// Runs what was `loaded` until a signal ends it.
 ///
 /// # Errors
 /// What the system refused; nothing was started then.
-pub fn run(config: Config, options: &Options) -> Result<Ended, StartError> {
-    let prepared = prepare(config).map_err(StartError::Refused)?;
+pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
+    let Some(config) = &loaded.config else { return Err(StartError::Refused(Vec::new())) };
+    if options.master || config.global.life.master_worker {
+        return master::run(loaded, options);
+    }
+    let mut supply = Supply::Own(predecessors::inherited(options)?);
+    let said = loaded.text(Look::Plain);
+    let prepared = prepare(config.clone(), said, &mut supply).map_err(StartError::Refused)?;
+    drop((supply, loaded));
     let global = &prepared.config.global;
-    if (options.daemon || global.daemon) && !options.foreground {
-        match fork().map_err(|e| StartError::because("go to the background", &e))? {
-            Forked::Parent(child) => {
-                write_pidfile(options, global.pidfile.as_deref(), child)?;
-                return Ok(Ended::Done);
-            }
-            Forked::Child => detach().map_err(|e| StartError::because("detach", &e))?,
-        }
-    } else if let Some(path) = &options.pidfile {
-        write_pidfile(options, Some(path), std::process::id())?;
+    if let Some(root) = &global.chroot {
+        tracing::info!(
+            "chroot {}: a reload by signal cannot read the configuration from there; \
+             start with -W, or a new process with -sf",
+            root.display()
+        );
+    }
+    if Background::prepare(options, global, false)?.enter()? {
+        return Ok(Ended::Done);
     }
     let refused = |refused| StartError::Refused(vec![refused]);
     identity::assume(prepared.identity, global.chroot.as_deref()).map_err(refused)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| StartError::because("start the control thread", &e))?;
-    let control = Control::start(prepared, options, &runtime)?;
+    let runtime = runtime()?;
+    let control = Control::start(prepared, options, &runtime, None)?;
+    predecessors::stop(options);
     Ok(runtime.block_on(control.supervise()))
 }
 
-fn prepare(config: Config) -> Result<Prepared, Vec<String>> {
+/// Runs as the worker of a master, whose link is standard input.
+///
+/// # Errors
+/// What the system refused; the master was told.
+pub fn work(options: &Options) -> Result<Ended, StartError> {
+    let link = crate::sys::inherit::adopt(0).map_err(|e| StartError::because("take orders", &e))?;
+    let null = fs::File::open("/dev/null").map_err(|e| StartError::because("take orders", &e))?;
+    rustix::stdio::dup2_stdin(&null).map_err(|e| StartError::because("take orders", &e.into()))?;
+    worker::run(options, std::os::unix::net::UnixStream::from(link))
+}
+
+/// The control thread's runtime.
+fn runtime() -> Result<Runtime, StartError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| StartError::because("start the control thread", &e))
+}
+
+fn prepare(
+    config: Config,
+    startup_log: String,
+    supply: &mut Supply,
+) -> Result<Prepared, Vec<String>> {
     let config = Arc::new(config);
     let identity = identity::look_up(&config.global)?;
     let workers = worker_count(&config);
     let limits = limits::settle(&config, workers);
     let plan = diff(&nothing(&config), &config);
-    let opened = listeners::open(&config, &plan, workers)
+    namespaces::open(&config)?;
+    let opened = listeners::open(&config, &plan, workers, supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     limits.warn();
-    if let Some(root) = &config.global.chroot {
-        tracing::warn!(
-            "chroot {}: a reload by signal cannot read the configuration from there; \
-             start a new process with -sf instead",
-            root.display()
-        );
-    }
-    Ok(Prepared { config, workers, limits, identity, plan, opened })
+    Ok(Prepared { config, workers, limits, identity, plan, opened, startup_log })
 }
 
 /// The configuration a start is a reload from.
@@ -172,6 +218,7 @@ fn nothing(config: &Config) -> Config {
         backends: Vec::new(),
         patterns: Vec::new(),
         stats: Vec::new(),
+        resolvers: Vec::new(),
         commands: Commands::default(),
     }
 }
@@ -181,23 +228,6 @@ fn worker_count(config: &Config) -> usize {
     config.global.nbthread.map_or_else(cores, |count| usize::from(count.get()))
 }
 
-fn write_pidfile(options: &Options, path: Option<&Path>, pid: u32) -> Result<(), StartError> {
-    let Some(path) = options.pidfile.as_deref().or(path) else { return Ok(()) };
-    fs::write(path, format!("{pid}\n")).map_err(|error| {
-        StartError::because(&format!("write the pidfile {}", path.display()), &error)
-    })
-}
-
-/// Cuts the ties to the terminal.
-fn detach() -> io::Result<()> {
-    rustix::process::setsid()?;
-    let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    rustix::stdio::dup2_stdin(&null)?;
-    rustix::stdio::dup2_stdout(&null)?;
-    rustix::stdio::dup2_stderr(&null)?;
-    Ok(())
-}
-
 /// The control thread's things.
 pub(crate) struct Control {
     sources: Sources,
@@ -205,6 +235,7 @@ pub(crate) struct Control {
     workers: Workers,
     listeners: Listeners,
     engine: Engine,
+    resolver: Resolver,
     commands: Arc<cli::Shared>,
     requests: mpsc::Receiver<state::request::Request>,
     signals: Signals,
@@ -219,30 +250,38 @@ enum Turn {
 }
 
 impl Control {
-    fn start(prepared: Prepared, options: &Options, runtime: &Runtime) -> Result<Self, StartError> {
+    fn start(
+        prepared: Prepared,
+        options: &Options,
+        runtime: &Runtime,
+        orders: Option<mpsc::Receiver<Pending>>,
+    ) -> Result<Self, StartError> {
         let _inside = runtime.enter();
-        let Prepared { config, workers, limits, plan, opened, .. } = prepared;
-        let signals =
-            Signals::listen().map_err(|e| StartError::because("listen for signals", &e))?;
+        let Prepared { config, workers, limits, plan, opened, startup_log, .. } = prepared;
+        let signals = Signals::listen(options.hup_reports, orders)
+            .map_err(|e| StartError::because("listen for signals", &e))?;
         let workers =
             Workers::start(workers).map_err(|e| StartError::because("start a worker", &e))?;
         let now = clock::now();
         let process = Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config));
-        allow_pipes(limits.pipes);
+        allow_pipes(limits.pipes, config.global.tuning.pipesize);
         let (bus, intake) = bus::bus();
         let log = LogIdentity::new(&config, &options.program);
         let shipper = start_shipper(intake, &log);
         let context = Arc::new(Context { process: Arc::new(process), bus });
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
+        let resolver = Resolver::new(Arc::clone(&context.process), context.bus.clone());
+        let commands =
+            cli::Shared::new(Arc::clone(&context.process), context.bus.clone(), startup_log);
         let requests = context.process.requests.receiver().expect("nobody else takes it");
-        let commands = cli::Shared::new(Arc::clone(&context.process), context.bus.clone());
         let mut control = Self {
             sources: options.sources.clone(),
             context,
             workers,
             listeners: Listeners::default(),
             engine,
+            resolver,
             commands: Arc::new(commands),
             requests,
             signals,
@@ -250,13 +289,13 @@ impl Control {
             shipper,
         };
         control.follow(&config, &plan, opened);
-        stop_predecessors(options);
         Ok(control)
     }
 
     /// Lets checks, logs and listeners follow what runs now.
     fn follow(&mut self, config: &Config, plan: &Plan, opened: Vec<listeners::Opened>) {
         self.engine.follow(&self.context.process.objects());
+        self.resolver.follow(&self.context.process.objects());
         self.log.follow(config);
         self.commands.follow(&config.commands);
         let scene =
@@ -270,7 +309,7 @@ impl Control {
             let turn = tokio::select! {
                 signal = self.signals.next() => self.handle(signal).await,
                 Some(request) = self.requests.recv() => {
-                    self.fulfil(request);
+                    self.fulfil(request).await;
                     Turn::GoOn
                 }
             };
@@ -288,16 +327,38 @@ impl Control {
                 Turn::GoOn
             }
             Request::SoftStop => Turn::End(self.soft_stop().await),
+            Request::Follow(pending) => {
+                let Pending { order, sockets, answer } = *pending;
+                // A master that has gone meanwhile hears nothing.
+                let _ = answer.send(reload::follow(self, order, sockets));
+                Turn::GoOn
+            }
+            Request::Report => {
+                report::print(&self.context.process);
+                Turn::GoOn
+            }
+            Request::Pause => {
+                self.rest(SocketWish::Pause);
+                Turn::GoOn
+            }
+            Request::Resume => {
+                self.rest(SocketWish::Resume);
+                Turn::GoOn
+            }
         }
     }
 
     /// Closes the listeners and waits for the sessions, at most `hard-stop-after`.
     async fn soft_stop(&mut self) -> Ended {
+        if let Some(ended) = self.pass_grace().await {
+            return ended;
+        }
         let process = Arc::clone(&self.context.process);
         process.stop();
         requests::refuse_all(&mut self.requests);
         self.listeners.close_frontends();
         self.engine.stop();
+        self.resolver.stop();
         let config = Arc::clone(&process.objects().config);
         self.say_stopped();
         let limit = config.global.hard_stop_after;
@@ -314,6 +375,15 @@ impl Control {
                 Ended::Done
             }
             ended = next_stop(&mut self.signals) => ended,
+        }
+    }
+
+    /// Goes on accepting for `grace`; a request to stop at once ends that, too.
+    async fn pass_grace(&mut self) -> Option<Ended> {
+        let grace = self.context.process.objects().config.global.life.grace?;
+        tokio::select! {
+            () = tokio::time::sleep(grace) => None,
+            ended = next_stop(&mut self.signals) => Some(ended),
         }
     }
 
@@ -336,8 +406,8 @@ impl Control {
 
     /// Ends what is left and lets the last log lines out.
     async fn shut_down(self, ended: Ended) -> Ended {
-        let Self { workers, engine, log, shipper, listeners, .. } = self;
-        drop((listeners, engine));
+        let Self { workers, engine, resolver, log, shipper, listeners, .. } = self;
+        drop((listeners, engine, resolver));
         workers.stop();
         log.stop.cancel();
         // What a stuck log target has not taken by then is lost with it.
@@ -394,19 +464,5 @@ impl LogIdentity {
     /// Takes over the names of a newer configuration.
     fn follow(&self, config: &Config) {
         self.identity.send_replace(Self::identity(config, &self.program));
-    }
-}
-
-/// Tells the processes this one replaces to go (`-sf`, `-st`).
-fn stop_predecessors(options: &Options) {
-    use rustix::process::{Pid, Signal, kill_process};
-    let orders = [(&options.finish, Signal::USR1), (&options.terminate, Signal::TERM)];
-    for (pids, signal) in orders {
-        for &pid in pids {
-            let gone = Pid::from_raw(pid).map(|pid| kill_process(pid, signal));
-            if let Some(Err(error)) = gone {
-                tracing::warn!("cannot signal process {pid}: {error}");
-            }
-        }
     }
 }

@@ -8,14 +8,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::overrides;
+use crate::config::added::Added;
 use crate::config::model::{self, Config};
 use crate::pure::balance::ServerIndex;
+use crate::pure::health::admin::Command;
+use crate::pure::health::agent::AgentSettings;
 use crate::pure::health::schedule::{Intervals, start_interval, start_offset};
 use crate::pure::health::{CheckSettings, Health, Settings};
+use crate::pure::id::ServerId;
 use crate::state::backend::{Places, Ruling};
 use crate::state::frontend::Route;
 use crate::state::process::Objects;
-use crate::state::{Backend, Frontend, Process, Registry, Server, publish};
+use crate::state::{Backend, Frontend, Process, Registry, Resolvers, Server, publish};
 
 /// Makes what runs in `process` follow `config`.
 pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
@@ -42,7 +46,15 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
             follow_frontend(running, settings, &backends, &patterns, limit)
         })
         .collect();
-    publish::objects(process, Objects { config, frontends, backends, patterns });
+    let tuning = &config.global.tuning;
+    process.connection_pace.set(tuning.maxconnrate.map_or(0, std::num::NonZeroU32::get));
+    process.session_pace.set(tuning.maxsessrate.map_or(0, std::num::NonZeroU32::get));
+    let resolvers = config.resolvers.iter().map(|settings| {
+        let running = old.resolvers.iter().find(|old| old.settings == *settings);
+        running.map_or_else(|| Arc::new(Resolvers::new(settings.clone())), Arc::clone)
+    });
+    let resolvers = resolvers.collect();
+    publish::objects(process, Objects { config, frontends, backends, resolvers, patterns });
 }
 
 fn follow_frontend(
@@ -84,16 +96,14 @@ fn follow_backend(
         let servers = servers
             .map(|server| places.settle(|index| new_server(server, index, global, offsets)))
             .collect();
-        let live = publish::snapshot(settings, servers, 0);
+        let live = publish::snapshot(settings, servers, 0, offsets.now);
         return Arc::new(Backend::new(settings.clone(), live, places, offsets.now));
     };
     let old = backend.live().servers.clone();
     let mut servers = Vec::with_capacity(settings.servers.len());
     for wanted in &settings.servers {
         let same = |server: &&Arc<Server>| {
-            *server.name == *wanted.name.as_str()
-                && server.configured().address == wanted.address
-                && !server.is_added()
+            *server.name == *wanted.name.as_str() && server.configured().is_same_place(wanted)
         };
         if let Some(server) = old.iter().find(same) {
             follow_server(backend, server, wanted, global, offsets);
@@ -102,8 +112,51 @@ fn follow_backend(
             servers.push(backend.settle(|index| new_server(wanted, index, global, offsets)));
         }
     }
+    for server in old.iter().filter(|old| old.is_added()) {
+        if !servers.iter().any(|kept| Arc::ptr_eq(kept, server)) {
+            let (backend, server) = (&backend.name, &server.name);
+            tracing::warn!(
+                "Server {backend}/{server} was added by a command and is not in the configuration: \
+                 removed."
+            );
+        }
+    }
     publish::backend(backend, settings.clone(), servers, offsets.now);
     Arc::clone(backend)
+}
+
+/// Adds the server that a command asks for, in maintenance and with its checks off.
+///
+/// # Errors
+/// HAProxy's sentence about a name or number that is taken.
+pub(super) fn add_server(
+    process: &Process,
+    backend: &Arc<Backend>,
+    added: Added,
+    now: Instant,
+) -> Result<(), String> {
+    let Added { mut server, has_id } = added;
+    let mut servers = backend.live().servers.clone();
+    if servers.iter().any(|known| *known.name == *server.name.as_str()) {
+        return Err("Already exists a server with the same name in backend.".to_owned());
+    }
+    let owner = |id| servers.iter().find(|known| known.settings().id == id);
+    if !has_id {
+        let free = (1..).map(ServerId).find(|&id| owner(id).is_none());
+        server.id = free.expect("servers are fewer than numbers");
+    } else if let Some(owner) = owner(server.id) {
+        let id = server.id.0;
+        return Err(format!("'id' : custom id {id} already used by server '{}'.", owner.name));
+    }
+    let global = &process.objects().config.global;
+    let mut health =
+        Health::new(now, &health_settings(&server, global, Duration::ZERO), Duration::ZERO);
+    health.handle_command(now, Command::Maint);
+    health.handle_switch(now, false);
+    health.handle_agent_switch(now, false);
+    servers.push(backend.settle(|index| Server::new(server, index, health).added()));
+    publish::servers(backend, servers, now);
+    Ok(())
 }
 
 fn new_server(
@@ -112,8 +165,12 @@ fn new_server(
     global: &model::Global,
     offsets: &mut Offsets,
 ) -> Server {
-    let offset = offsets.next(settings);
-    let health = Health::new(offsets.now, &health_settings(settings, global), offset);
+    let (check_offset, agent_offset) = offsets.next(settings);
+    let health_settings = health_settings(settings, global, agent_offset);
+    let mut health = Health::new(offsets.now, &health_settings, check_offset);
+    if settings.address.is_unresolved() {
+        health.handle_resolved(offsets.now, false);
+    }
     Server::new(settings.clone(), index, health)
 }
 
@@ -124,18 +181,34 @@ fn follow_server(
     global: &model::Global,
     offsets: &mut Offsets,
 ) {
-    let offset = offsets.next(wanted);
+    let (check_offset, agent_offset) = offsets.next(wanted);
+    let now = offsets.now;
+    if server.adopt() && !wanted.disabled {
+        // The file has it now: it is as a new process would start it.
+        publish::health(backend, server, now, |health| {
+            health.handle_switch(now, true);
+            health.handle_agent_switch(now, true);
+            health.handle_command(now, Command::Ready)
+        });
+        server.wake_check();
+    }
     if **server.configured() == *wanted {
         return;
     }
     let in_force = overrides::carried(&server.configured(), &server.settings(), wanted);
     publish::server(server, wanted.clone(), in_force);
-    let (now, settings) = (offsets.now, health_settings(wanted, global));
-    publish::health(backend, server, now, |health| health.reconfigure(now, &settings, offset));
+    let settings = health_settings(wanted, global, agent_offset);
+    publish::health(backend, server, now, |health| {
+        health.reconfigure(now, &settings, check_offset)
+    });
     server.wake_check();
 }
 
-fn health_settings(server: &model::Server, global: &model::Global) -> Settings {
+fn health_settings(
+    server: &model::Server,
+    global: &model::Global,
+    agent_offset: Duration,
+) -> Settings {
     let check = server.check.as_ref().map(|check| CheckSettings {
         intervals: Intervals {
             inter: check.inter,
@@ -145,8 +218,18 @@ fn health_settings(server: &model::Server, global: &model::Global) -> Settings {
         },
         rise: check.rise,
         fall: check.fall,
+        init: check.init_state,
     });
-    Settings { check, disabled: server.disabled }
+    let agent = server.agent.as_ref().map(|agent| AgentSettings {
+        intervals: Intervals {
+            inter: agent.inter,
+            fastinter: agent.inter,
+            downinter: agent.inter,
+            spread_percent: global.spread_checks_percent,
+        },
+        start_offset: agent_offset,
+    });
+    Settings { check, agent, disabled: server.disabled }
 }
 
 /// Spreads the first checks of all servers over an interval.
@@ -162,7 +245,7 @@ impl Offsets {
     fn new(config: &Config, now: Instant) -> Self {
         let inters = || {
             let servers = config.backends.iter().flat_map(|backend| &backend.servers);
-            servers.filter_map(|server| server.check.as_ref()).map(|check| check.inter)
+            servers.flat_map(inters_of).flatten()
         };
         Self {
             now,
@@ -173,12 +256,22 @@ impl Offsets {
         }
     }
 
-    fn next(&mut self, server: &model::Server) -> Duration {
-        let Some(check) = &server.check else { return Duration::ZERO };
-        let position = self.position;
-        self.position += 1;
-        start_offset(check.inter, self.shortest, self.most, position, self.count)
+    /// When the check of `server` starts, and its agent: one after the other, as in HAProxy.
+    fn next(&mut self, server: &model::Server) -> (Duration, Duration) {
+        let [check, agent] = inters_of(server).map(|inter| {
+            let Some(inter) = inter else { return Duration::ZERO };
+            let position = self.position;
+            self.position += 1;
+            start_offset(inter, self.shortest, self.most, position, self.count)
+        });
+        (check, agent)
     }
+}
+
+/// The intervals of a server's check and of its agent.
+fn inters_of(server: &model::Server) -> [Option<Duration>; 2] {
+    let check = server.check.as_ref().map(|check| check.inter);
+    [check, server.agent.as_ref().map(|agent| agent.inter)]
 }
 
 #[cfg(test)]

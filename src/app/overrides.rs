@@ -14,6 +14,12 @@ pub(super) fn carried(old: &Server, running: &Server, new: &Server) -> Server {
     carry(&old.weight, &running.weight, &mut in_force.weight);
     carry(&old.maxconn, &running.maxconn, &mut in_force.maxconn);
     carry(&old.address, &running.address, &mut in_force.address);
+    carry(&old.agent, &running.agent, &mut in_force.agent);
+    if new.resolve.is_some() && old.is_same_place(new) {
+        // What name servers said last is newer than what the load found.
+        in_force.address.clone_from(&running.address);
+        in_force.hostname.clone_from(&running.hostname);
+    }
     if let (Some(old), Some(running), Some(new)) = (&old.check, &running.check, &mut in_force.check)
     {
         carry_check(old, running, new);

@@ -5,8 +5,12 @@
 //! listener is never closed, its sessions go on, its health is kept. The start is a reload from
 //! nothing.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use super::master::order::{Answer, Order};
+use super::supply::{Own, Supply};
+use super::world::Replay;
 use super::{Control, limits, listeners, objects};
 use crate::clock;
 use crate::config::diff::{Plan, diff};
@@ -27,12 +31,15 @@ pub(super) async fn reload(control: &mut Control) {
         return;
     };
     loaded.print();
-    let Some(config) = loaded.config else {
+    let Some(config) = loaded.config.clone() else {
         tracing::error!("Reload refused: the configuration has errors; nothing was changed.");
         return;
     };
-    match apply(control, config) {
-        Ok(plan) => tracing::warn!("Reloaded {}: {}.", control.sources.display(), summary(&plan)),
+    match apply(control, config, &mut Supply::Own(Own::default())) {
+        Ok(plan) => {
+            control.sources.keep(&loaded);
+            tracing::warn!("Reloaded {}: {}.", control.sources.display(), summary(&plan));
+        }
         Err(errors) => {
             for error in errors {
                 tracing::error!("{error}");
@@ -42,23 +49,39 @@ pub(super) async fn reload(control: &mut Control) {
     }
 }
 
-fn apply(control: &mut Control, config: Config) -> Result<Plan, Vec<String>> {
+/// Follows an order of the master.
+pub(super) fn follow(control: &mut Control, order: Order, sockets: Vec<OwnedFd>) -> Answer {
+    let Order { texts, recording, places } = order;
+    let loaded = control.sources.load_texts(texts, &mut Replay(recording));
+    let Some(config) = loaded.config.clone() else {
+        return Err(vec!["the worker does not understand what the master does".to_owned()]);
+    };
+    let plan = apply(control, config, &mut Supply::given(places, sockets))?;
+    control.sources.keep(&loaded);
+    Ok(summary(&plan))
+}
+
+fn apply(control: &mut Control, config: Config, supply: &mut Supply) -> Result<Plan, Vec<String>> {
     if !config.has_listener() {
         return Err(vec!["No enabled listener found (check for 'bind' directives).".to_owned()]);
     }
     let process = Arc::clone(&control.context.process);
     let running = without_shut_down(&process.objects());
     let plan = diff(&running, &config);
-    let opened = listeners::open(&config, &plan, control.workers.count())
+    super::namespaces::open(&config)?;
+    let opened = listeners::open(&config, &plan, control.workers.count(), supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     for key in &plan.needs_restart {
         tracing::warn!("'{key}' has changed: it takes effect at the next start.");
     }
-    if running.global.maxconn != config.global.maxconn {
+    let maxconn_changed = running.global.maxconn != config.global.maxconn;
+    if maxconn_changed || running.global.tuning != config.global.tuning {
         let limits = limits::settle(&config, control.workers.count());
-        limits.warn();
-        allow_pipes(limits.pipes);
-        process.set_maxconn(limits.maxconn);
+        allow_pipes(limits.pipes, config.global.tuning.pipesize);
+        if maxconn_changed {
+            limits.warn();
+            process.set_maxconn(limits.maxconn);
+        }
     }
     let config = Arc::new(config);
     objects::apply(&process, Arc::clone(&config), clock::now());

@@ -40,7 +40,7 @@ impl Workers {
     }
 
     /// Their runtimes.
-    pub(super) fn handles(&self) -> impl Iterator<Item = &Handle> {
+    pub(super) fn handles(&self) -> impl Iterator<Item = &Handle> + Clone {
         self.workers.iter().map(|worker| &worker.handle)
     }
 

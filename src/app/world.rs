@@ -1,8 +1,12 @@
-//! The system, as a configuration asks it: names, files and accounts.
+//! The system, as a configuration asks it: names, files and accounts; and a recording of what it said,
+//! for a process that may not ask any more.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::net::{IpAddr, ToSocketAddrs};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::world::{Account, World};
@@ -52,4 +56,137 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 64 MiB"));
     }
     Ok(bytes)
+}
+
+/// Answers of the world, by question. An answer is a list of values, or why there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Recording(pub(super) BTreeMap<Vec<u8>, Result<Vec<Vec<u8>>, String>>);
+
+fn question(what: &str, object: &[u8]) -> Vec<u8> {
+    [what.as_bytes(), b" ", object].concat()
+}
+
+/// The system, and every answer it gave.
+#[derive(Debug, Default)]
+pub(super) struct Recorder {
+    pub(super) recording: Recording,
+}
+
+impl Recorder {
+    /// Remembers `answer`, whose values are read from it by `values`.
+    fn keep<T>(
+        &mut self,
+        what: &str,
+        object: &[u8],
+        answer: &Result<T, String>,
+        values: impl FnOnce(&T) -> Vec<Vec<u8>>,
+    ) {
+        // An empty reason would be taken for an answer.
+        let why = |why: &String| if why.is_empty() { "no reason".to_owned() } else { why.clone() };
+        let kept = answer.as_ref().map(values).map_err(why);
+        self.recording.0.insert(question(what, object), kept);
+    }
+}
+
+impl World for Recorder {
+    fn resolve(&mut self, host: &str) -> Result<Vec<IpAddr>, String> {
+        let answer = System.resolve(host);
+        self.keep("resolve", host.as_bytes(), &answer, |addrs| {
+            addrs.iter().map(|addr| addr.to_string().into_bytes()).collect()
+        });
+        answer
+    }
+
+    fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {
+        let answer = System.read(path);
+        self.keep("read", path.as_os_str().as_bytes(), &answer, |bytes| vec![bytes.clone()]);
+        answer
+    }
+
+    fn list(&mut self, directory: &Path) -> Result<Vec<PathBuf>, String> {
+        let answer = System.list(directory);
+        self.keep("list", directory.as_os_str().as_bytes(), &answer, |paths| {
+            paths.iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect()
+        });
+        answer
+    }
+
+    fn account(&mut self, kind: Account, name: &str) -> Option<u32> {
+        let number = System.account(kind, name);
+        let answer = number.ok_or_else(|| "unknown".to_owned());
+        self.keep(kind.name(), name.as_bytes(), &answer, |number| {
+            vec![number.to_string().into_bytes()]
+        });
+        number
+    }
+}
+
+/// The world as it was when it was recorded.
+#[derive(Debug)]
+pub(super) struct Replay(pub(super) Recording);
+
+impl Replay {
+    fn answer(&self, what: &str, object: &[u8]) -> Result<&[Vec<u8>], String> {
+        match self.0.0.get(&question(what, object)) {
+            Some(Ok(values)) => Ok(values),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err("it was not asked for".to_owned()),
+        }
+    }
+}
+
+impl World for Replay {
+    fn resolve(&mut self, host: &str) -> Result<Vec<IpAddr>, String> {
+        let values = self.answer("resolve", host.as_bytes())?;
+        let addrs = values.iter().filter_map(|value| std::str::from_utf8(value).ok()?.parse().ok());
+        Ok(addrs.collect())
+    }
+
+    fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {
+        let values = self.answer("read", path.as_os_str().as_bytes())?;
+        Ok(values.first().cloned().unwrap_or_default())
+    }
+
+    fn list(&mut self, directory: &Path) -> Result<Vec<PathBuf>, String> {
+        let values = self.answer("list", directory.as_os_str().as_bytes())?;
+        Ok(values.iter().map(|value| PathBuf::from(OsStr::from_bytes(value))).collect())
+    }
+
+    fn account(&mut self, kind: Account, name: &str) -> Option<u32> {
+        let values = self.answer(kind.name(), name.as_bytes()).ok()?;
+        std::str::from_utf8(values.first()?).ok()?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_answers_as_the_system_did() {
+        let directory = std::env::temp_dir();
+        let missing = Path::new("/nonexistent/file");
+        let mut recorder = Recorder::default();
+        let file = std::env::current_exe().unwrap();
+        let said = (
+            recorder.resolve("127.0.0.1"),
+            recorder.read(Path::new("/proc/self/comm")),
+            recorder.read(missing),
+            recorder.list(file.parent().unwrap()),
+            recorder.account(Account::User, "root"),
+            recorder.account(Account::Group, "no such group"),
+        );
+        let mut replay = Replay(recorder.recording);
+        let repeated = (
+            replay.resolve("127.0.0.1"),
+            replay.read(Path::new("/proc/self/comm")),
+            replay.read(missing),
+            replay.list(file.parent().unwrap()),
+            replay.account(Account::User, "root"),
+            replay.account(Account::Group, "no such group"),
+        );
+        assert_eq!(said, repeated);
+        assert!(repeated.2.is_err() && repeated.1.is_ok());
+        assert!(replay.list(&directory).is_err());
+    }
 }

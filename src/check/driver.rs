@@ -5,6 +5,9 @@
 //! says. System calls of a plain TCP check that passes: `socket`, two `setsockopt`, `connect`, and
 //! `close`, with one more `connect` on loopback, or an `epoll` round trip elsewhere.
 
+mod tls;
+
+use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read as _};
 
 use socket2::{Domain, SockAddr, SockRef, Socket};
@@ -12,9 +15,12 @@ use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
+use tls::Reached;
+
 use super::target::{Ends, Target, TargetAddr};
 use crate::net::connect::bind_source;
 use crate::net::probe_socket;
+use crate::net::stream::Stream;
 use crate::pure::health::verdict::Verdict;
 use crate::pure::probe::{Close, Connect, Input, Opening, Probe, Step};
 
@@ -32,6 +38,7 @@ struct Problem {
 enum Conn {
     Fresh(Socket, Domain),
     Polled(Polled),
+    Tls(Stream),
 }
 
 /// A socket the poller knows.
@@ -44,16 +51,18 @@ enum Polled {
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection; there is no verdict then.
-pub async fn run(target: &Target, mut probe: Probe<'_>) -> Verdict {
+pub async fn run(target: &Target, probe: &mut Probe<'_>) -> Verdict {
     let started = Instant::now();
     let whole = started + target.timing.inter;
     let mut deadline = whole;
     let mut conn = None;
     let mut heard = false;
+    let mut layer = Reached::Plain;
     let mut step = probe.step(Input::Start);
     loop {
         let happened = match step {
             Step::Done(mut verdict) => {
+                layer.name(&mut verdict);
                 verdict.duration = started.elapsed();
                 verdict.heard = heard && !verdict.passed();
                 return verdict;
@@ -62,7 +71,12 @@ pub async fn run(target: &Target, mut probe: Probe<'_>) -> Verdict {
                 drop(conn.take());
                 let timing = &target.timing;
                 deadline = timing.answer.map_or(whole, |_| Instant::now() + timing.connect);
-                timeout_at(deadline, connect(target, &ask)).await.map(|connected| {
+                layer = Reached::Plain;
+                let mut connected = timeout_at(deadline, connect(target, &ask)).await;
+                if let Some(tls) = tls::wanted(target, &ask) {
+                    (connected, layer) = tls::on(connected, deadline, target, &tls).await;
+                }
+                connected.map(|connected| {
                     conn = Some(connected?);
                     deadline = timing.answer.map_or(whole, |answer| Instant::now() + answer);
                     Ok(probe.step(Input::Connected))
@@ -71,7 +85,7 @@ pub async fn run(target: &Target, mut probe: Probe<'_>) -> Verdict {
             Step::Send(bytes) => timeout_at(deadline, send(&mut conn, &bytes))
                 .await
                 .map(|sent| sent.map(|()| probe.step(Input::Sent))),
-            Step::Receive => timeout_at(deadline, receive(&mut conn, &mut probe)).await,
+            Step::Receive => timeout_at(deadline, receive(&mut conn, probe)).await,
         };
         step = match happened {
             Ok(Ok(next)) => next,
@@ -124,7 +138,9 @@ fn destination(target: &Target, ask: &Connect) -> SockAddr {
 fn socket_options(target: &Target, ask: &Connect) -> probe_socket::Options {
     let sends_header = target.send_proxy || ask.send_proxy;
     probe_socket::Options {
-        unseen: ask.opening == Opening::Silent && !sends_header,
+        unseen: ask.opening == Opening::Silent
+            && !sends_header
+            && tls::wanted(target, ask).is_none(),
         reset: ask.close == Close::Reset,
         nodelay: sends_header,
     }
@@ -164,6 +180,7 @@ async fn send(conn: &mut Option<Conn>, mut bytes: &[u8]) -> Result<(), Problem> 
     while !bytes.is_empty() {
         let sent = match conn {
             Some(Conn::Fresh(socket, _)) => socket.send(bytes),
+            Some(Conn::Tls(stream)) => poll_fn(|cx| stream.poll_write(cx, bytes)).await,
             _ => polled(conn)?.io(Interest::WRITABLE, |socket| socket.send(bytes)).await,
         };
         match sent {
@@ -178,6 +195,14 @@ async fn send(conn: &mut Option<Conn>, mut bytes: &[u8]) -> Result<(), Problem> 
 
 /// Waits for some of the answer and hands it to the probe.
 async fn receive(conn: &mut Option<Conn>, probe: &mut Probe<'_>) -> Result<Step, Problem> {
+    if let Some(Conn::Tls(stream)) = conn {
+        let mut chunk = [0; CHUNK_BYTES];
+        return match poll_fn(|cx| stream.poll_read(cx, &mut chunk)).await {
+            Ok(0) => Ok(probe.step(Input::Closed)),
+            Ok(n) => Ok(probe.step(Input::Bytes(&chunk[..n]))),
+            Err(error) => Err(Problem::of(&error)),
+        };
+    }
     let read = |mut socket: &Socket| {
         let mut chunk = [0; CHUNK_BYTES];
         Ok(match socket.read(&mut chunk)? {
@@ -196,10 +221,11 @@ fn polled(conn: &mut Option<Conn>) -> Result<&Polled, Problem> {
             Polled::new(socket, domain).map_err(|error| Problem::of(&error))?
         }
         Conn::Polled(polled) => polled,
+        Conn::Tls(_) => return Err(Problem::not_connected()),
     };
     match conn.insert(Conn::Polled(known)) {
         Conn::Polled(polled) => Ok(polled),
-        Conn::Fresh(..) => Err(Problem::not_connected()),
+        Conn::Fresh(..) | Conn::Tls(_) => Err(Problem::not_connected()),
     }
 }
 
@@ -209,6 +235,7 @@ impl Conn {
             Self::Fresh(socket, _) => SockRef::from(socket),
             Self::Polled(Polled::Tcp(stream)) => SockRef::from(stream),
             Self::Polled(Polled::Unix(stream)) => SockRef::from(stream),
+            Self::Tls(stream) => SockRef::from(stream),
         };
         let local = socket.local_addr().ok()?.as_socket()?;
         Some((local, socket.peer_addr().ok()?.as_socket()?))

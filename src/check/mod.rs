@@ -8,13 +8,16 @@
 //! **Architecture invariant.** Nothing here knows a session. Sessions speak to a check by
 //! [`Server::hint`], and hear of it through the live set.
 
+mod agent;
 pub mod driver;
+mod external;
+mod ramp;
 mod report;
 pub mod target;
-mod upkeep;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
@@ -22,17 +25,18 @@ use std::time::{Instant, UNIX_EPOCH};
 use tokio::time::sleep_until;
 
 use crate::clock;
-use crate::config::model;
+use crate::config::model::{self, CheckKind};
 use crate::pure::health::Outcome;
 use crate::pure::health::schedule::on_grid;
 use crate::pure::health::verdict::Verdict;
 use crate::pure::probe::{Context as ProbeContext, Probe};
 use crate::state::occasion::Before;
 use crate::state::process::Objects;
+use crate::state::upkeep::{Owned, keep_running};
 use crate::state::{Backend, Occasion, Passes, Process, Server, publish};
 use crate::telemetry::bus::Bus;
+use external::Program;
 use target::Target;
-use upkeep::{Owned, keep_running};
 
 /// All checks of the process. Dropping it ends them.
 #[derive(Debug)]
@@ -41,9 +45,13 @@ pub struct Engine {
     bus: Bus,
     /// The running tasks, by the server they check.
     running: HashMap<*const Server, Running>,
+    /// The tasks that ask agents, in the same way.
+    agents: HashMap<*const Server, Running>,
+    /// The running tasks for slow starts, by the backend they serve.
+    ramps: HashMap<*const Backend, (Arc<Backend>, Owned<()>)>,
 }
 
-/// The running check of one server.
+/// The running check of one server, or its agent.
 #[derive(Debug)]
 struct Running {
     /// Held so that its address names no other server meanwhile.
@@ -55,28 +63,53 @@ impl Engine {
     /// An engine that checks nothing yet.
     #[must_use]
     pub fn new(process: Arc<Process>, bus: Bus) -> Self {
-        Self { process, bus, running: HashMap::new() }
+        let (running, agents, ramps) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { process, bus, running, agents, ramps }
     }
 
     /// Starts the checks of servers that have none running, and ends those of servers that are
     /// gone. A running check whose settings changed goes on with the new ones by itself.
     pub fn follow(&mut self, objects: &Objects) {
-        let mut wanted = HashMap::new();
+        let (mut checked, mut with_agent) = (HashMap::new(), HashMap::new());
         for backend in &objects.backends {
             for server in &backend.live().servers {
-                let checked = server.settings().check.is_some();
-                if checked {
-                    wanted.insert(Arc::as_ptr(server), (Arc::clone(backend), Arc::clone(server)));
+                let settings = server.settings();
+                let key = Arc::as_ptr(server);
+                let task = || Task {
+                    backend: Arc::clone(backend),
+                    server: Arc::clone(server),
+                    process: Arc::clone(&self.process),
+                    bus: self.bus.clone(),
+                };
+                if settings.check.is_some() {
+                    checked.insert(key, task());
+                }
+                if settings.agent.is_some() {
+                    with_agent.insert(key, task());
                 }
             }
         }
-        self.running.retain(|key, _| wanted.contains_key(key));
-        for (key, (backend, server)) in wanted {
-            self.running.entry(key).or_insert_with(|| {
-                let what = format!("The check of {}/{}", backend.name, server.name);
-                let (process, bus) = (Arc::clone(&self.process), self.bus.clone());
-                let task = Task { backend, server: Arc::clone(&server), process, bus };
-                Running { _server: server, _task: keep_running(what, move || task.clone().run()) }
+        keep(&mut self.running, checked, "check", Task::run);
+        keep(&mut self.agents, with_agent, "agent", Task::run_agent);
+        self.follow_ramps(objects);
+    }
+
+    fn follow_ramps(&mut self, objects: &Objects) {
+        let with_ramp: HashMap<*const Backend, &Arc<Backend>> = objects
+            .backends
+            .iter()
+            .filter(|backend| {
+                backend.live().servers.iter().any(|s| s.settings().slowstart.is_some())
+            })
+            .map(|backend| (Arc::as_ptr(backend), backend))
+            .collect();
+        self.ramps.retain(|key, _| with_ramp.contains_key(key));
+        for (key, backend) in with_ramp {
+            self.ramps.entry(key).or_insert_with(|| {
+                let backend = Arc::clone(backend);
+                let what = format!("The slow start of {}", backend.name);
+                let ramped = Arc::clone(&backend);
+                (backend, keep_running(what, move || ramp::run(Arc::clone(&ramped))))
             });
         }
     }
@@ -84,10 +117,31 @@ impl Engine {
     /// Ends all checks.
     pub fn stop(&mut self) {
         self.running.clear();
+        self.agents.clear();
+        self.ramps.clear();
     }
 }
 
-/// The check of one server.
+/// Starts `wanted` tasks that do not run, and ends those that run and are not wanted.
+fn keep<F>(
+    running: &mut HashMap<*const Server, Running>,
+    wanted: HashMap<*const Server, Task>,
+    what: &str,
+    run: fn(Task) -> F,
+) where
+    F: Future<Output = Infallible> + Send + 'static,
+{
+    running.retain(|key, _| wanted.contains_key(key));
+    for (key, task) in wanted {
+        running.entry(key).or_insert_with(|| {
+            let what = format!("The {what} of {}/{}", task.backend.name, task.server.name);
+            let server = Arc::clone(&task.server);
+            Running { _server: server, _task: keep_running(what, move || run(task.clone())) }
+        });
+    }
+}
+
+/// The check of one server, or its agent.
 #[derive(Clone)]
 struct Task {
     backend: Arc<Backend>,
@@ -107,7 +161,12 @@ impl Task {
             let due = self.next_start();
             tokio::select! {
                 biased;
-                hinted = self.server.woken() => if hinted { self.hear() },
+                hinted = self.server.woken() => {
+                    if hinted {
+                        self.hear();
+                    }
+                    self.hear_errors();
+                }
                 () = sleep_until(due.unwrap_or_else(clock::now).into()), if due.is_some() => {
                     self.check(&passes).await;
                 }
@@ -133,10 +192,26 @@ impl Task {
         publish::health(&self.backend, &self.server, now, |health| health.handle_hint(now));
     }
 
+    /// Sessions could not connect, so often that `on-error` says what to do.
+    fn hear_errors(&self) {
+        let Some((count, observe)) = self.server.take_errors().zip(self.server.settings().observe)
+        else {
+            return;
+        };
+        let now = clock::now();
+        let before = Before::of(&self.backend, &self.server);
+        let found = publish::health(&self.backend, &self.server, now, |health| {
+            health.handle_errors(now, count, observe.on_error)
+        });
+        if let Some((verdict, outcome)) = found {
+            self.tell(now, &before, &verdict, outcome);
+        }
+    }
+
     async fn check(&self, passes: &Passes) {
         let settings = Arc::clone(&self.server.settings());
         let Some(check) = &settings.check else { return };
-        let source = self.backend.settings().source;
+        let source = self.backend.settings().source_of(&settings).and_then(model::Source::local);
         let Some(target) = Target::of(&settings, check, source) else { return };
         let asked = (check, &settings.address, source);
         let started = clock::now();
@@ -146,8 +221,14 @@ impl Task {
             down: !self.server.standing().is_running(),
             unix_time_s: unix_time_s(),
         };
-        let probe = Probe::for_kind(&check.kind, &context);
-        let verdict = driver::run(&target, probe).await;
+        let verdict = match &check.kind {
+            CheckKind::External(external) => {
+                // HAProxy does not know of an answer here: all of it is the connection.
+                let limit = check.timeout.map_or(check.inter, |_| check.timeout_connect);
+                Program::new(external, &self.process, &self.backend, &self.server).run(limit).await
+            }
+            kind => driver::run(&target, &mut Probe::for_kind(kind, &context)).await,
+        };
         if self.still_asks(asked) {
             self.handle(verdict, started, passes);
         } else {
@@ -168,9 +249,10 @@ impl Task {
         let question = |check: &model::Check| (check.addr, check.port, check.send_proxy);
         server.check.as_ref().is_some_and(|now| {
             now.kind == check.kind
+                && (&now.tls, now.is_tls) == (&check.tls, check.is_tls)
                 && question(now) == question(check)
                 && server.address == *address
-                && backend.source == source
+                && backend.source_of(&server).and_then(model::Source::local) == source
         })
     }
 
@@ -181,21 +263,29 @@ impl Task {
         let passed = verdict.passed();
         let before = Before::of(&self.backend, &self.server);
         let random = fastrand::u64(..);
-        let Outcome { transition, news } =
-            publish::health(&self.backend, &self.server, now, |health| {
-                health.handle_verdict(now, verdict.clone(), random)
-            });
+        let (hinted, outcome) = publish::health(&self.backend, &self.server, now, |health| {
+            (health.is_hinted(), health.handle_verdict(now, verdict.clone(), random))
+        });
         if passed {
             passes.note(started);
         }
-        if news && self.backend.settings().log_health_checks {
-            self.bus.event(report::result(&self.backend, &self.server, &verdict));
+        // A check that an error asked for does not make errors count less.
+        if passed && !hinted {
+            self.server.forget_errors();
         }
-        let Some(transition) = transition else { return };
-        let reason = report::reason(&self.backend, &verdict);
+        self.tell(now, &before, &verdict, outcome);
+    }
+
+    /// Says what a verdict on the server did, and does what follows for its sessions.
+    fn tell(&self, now: Instant, before: &Before, verdict: &Verdict, outcome: Outcome) {
+        if outcome.news && self.backend.settings().log_health_checks {
+            self.bus.event(report::result(&self.backend, &self.server, verdict));
+        }
+        let Some(transition) = outcome.transition else { return };
+        let reason = report::reason(&self.backend, verdict);
         let occasion =
             Occasion { process: &self.process, bus: &self.bus, now, wall: clock::wall() };
-        occasion.moved(&self.backend, &self.server, &before, transition, reason);
+        occasion.moved(&self.backend, &self.server, before, transition, reason);
     }
 }
 

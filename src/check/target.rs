@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::model::{Check, ProxyHeader, Server, ServerAddr};
+use crate::config::model::{AgentCheck, Check, ProxyHeader, Server, ServerAddr, ServerTls};
 use crate::pure::wire::proxy::Endpoints;
 use crate::pure::wire::proxy_v1;
 use crate::pure::wire::proxy_v2::{self, Checksum};
@@ -24,6 +24,10 @@ pub struct Target {
     pub send_proxy: bool,
     /// The bytes of a PROXY header for a check's own connection; `None` for a Unix socket.
     pub proxy_header: fn(Option<Ends>) -> Vec<u8>,
+    /// How TLS is spoken, where any connection has it.
+    pub tls: Option<Box<ServerTls>>,
+    /// Connections that no step of a script asks for have it.
+    pub is_tls: bool,
     /// How long it may take.
     pub timing: Timing,
 }
@@ -60,10 +64,41 @@ impl Target {
             source,
             send_proxy: check.send_proxy.is_some(),
             proxy_header: match check.send_proxy {
-                Some(ProxyHeader::V2) => header_v2,
+                Some(ProxyHeader::V2 | ProxyHeader::V2Ssl | ProxyHeader::V2SslCn) => header_v2,
                 Some(ProxyHeader::V1) | None => header_v1,
             },
+            tls: check.tls.clone(),
+            is_tls: check.is_tls,
             timing: Timing::from(check),
+        })
+    }
+}
+
+impl Target {
+    /// The agent of a server at `server`. `None` where the server has no address yet and the agent
+    /// none of its own.
+    #[must_use]
+    pub fn of_agent(
+        server: &ServerAddr,
+        agent: &AgentCheck,
+        source: Option<SocketAddr>,
+    ) -> Option<Self> {
+        let addr = match (agent.addr.or(server.ip()), server) {
+            (Some(ip), _) => TargetAddr::Tcp(SocketAddr::new(ip, agent.port.get())),
+            (None, ServerAddr::Unix(path)) => TargetAddr::Unix(path.clone()),
+            (None, ServerAddr::Abstract(name)) => TargetAddr::Abstract(name.clone()),
+            (None, _) => return None,
+        };
+        let timing =
+            Timing { inter: agent.inter, connect: agent.timeout_connect, answer: agent.timeout };
+        Some(Self {
+            addr,
+            source,
+            send_proxy: false,
+            proxy_header: header_v2,
+            tls: None,
+            is_tls: false,
+            timing,
         })
     }
 }
@@ -90,6 +125,7 @@ impl TargetAddr {
             (None, ServerAddr::Abstract(name)) => return Some(Self::Abstract(name.clone())),
             (None, ServerAddr::Tcp(addr)) => (addr.ip(), addr.port()),
             (None, ServerAddr::TcpClientPort { ip, .. }) => (*ip, 0),
+            (None, ServerAddr::Unresolved { .. }) => return None,
             // An address written without a port keeps the server's.
             (Some(addr), ServerAddr::Tcp(own)) if addr.port() == 0 => (addr.ip(), own.port()),
             (Some(addr), _) => (addr.ip(), addr.port()),
@@ -120,12 +156,14 @@ mod tests {
             downinter: second,
             rise: three,
             fall: three,
+            init_state: crate::config::model::InitState::None,
             timeout: None,
             timeout_connect: second,
             addr: addr.map(|addr| addr.parse().expect("an address of the test")),
             port: port.and_then(NonZeroU16::new),
             send_proxy: None,
             tls: None,
+            is_tls: false,
         }
     }
 

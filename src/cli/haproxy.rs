@@ -25,8 +25,18 @@ pub struct Flags {
     pub quiet: bool,
     /// `-D`.
     pub daemon: bool,
-    /// `-d`, `-db`, `-W` and `-Ws`: stay in the foreground.
+    /// `-d` and `-db`: stay in the foreground.
     pub foreground: bool,
+    /// `-W` and `-Ws`: a master serves through a worker.
+    pub master: bool,
+    /// `-Ws`: the service manager is told.
+    pub notify: bool,
+    /// `-S`: where the master takes commands, and the options of that socket.
+    pub master_socket: Option<String>,
+    /// `-x`: the command socket of the process to take over from.
+    pub take_from: Option<PathBuf>,
+    /// `-L`: this machine's name among peers.
+    pub localpeer: Option<String>,
     /// `-dW`: a warning is an error.
     pub zero_warning: bool,
     /// `-p`.
@@ -35,6 +45,8 @@ pub struct Flags {
     pub directory: Option<PathBuf>,
     /// `-n`.
     pub maxconn: Option<NonZeroU32>,
+    /// `-N`.
+    pub proxy_maxconn: Option<NonZeroU32>,
     /// `-sf`.
     pub finish: Vec<i32>,
     /// `-st`.
@@ -48,6 +60,10 @@ pub enum Version {
     Short,
     /// `-vv`.
     Long,
+    /// `-vq` and `-vqs`: the number alone.
+    Number,
+    /// `-vqb`: the branch alone.
+    Branch,
 }
 
 /// A mistake on the command line, as a sentence.
@@ -59,7 +75,7 @@ const WITHOUT_EFFECT: [&str; 12] =
     ["-4", "-de", "-dp", "-dk", "-dv", "-dS", "-dG", "-dR", "-dr", "-dV", "-dD", "-dL"];
 
 /// Flags whose argument changes nothing here.
-const IGNORED_WITH_ARGUMENT: [&str; 5] = ["-N", "-m", "-L", "-S", "-x"];
+const IGNORED_WITH_ARGUMENT: [&str; 1] = ["-m"];
 
 impl Flags {
     /// Reads the words after the program's name.
@@ -80,13 +96,21 @@ impl Flags {
                 "-V" => flags.verbose = true,
                 "-q" => flags.quiet = true,
                 "-D" => flags.daemon = true,
-                "-d" | "-db" | "-W" | "-Ws" => flags.foreground = true,
+                "-vq" | "-vqs" => flags.version = Some(Version::Number),
+                "-vqb" => flags.version = Some(Version::Branch),
+                "-d" | "-db" => flags.foreground = true,
+                "-W" => flags.master = true,
+                "-Ws" => (flags.master, flags.notify) = (true, true),
+                "-S" => flags.master_socket = Some(argument(&word, &mut words)?),
+                "-x" => flags.take_from = Some(argument(&word, &mut words)?.into()),
+                "-L" => flags.localpeer = Some(argument(&word, &mut words)?),
+                "-N" => flags.proxy_maxconn = limit(&argument(&word, &mut words)?),
                 "-dW" => flags.zero_warning = true,
                 "-cc" => flags.condition = Some(argument(&word, &mut words)?),
                 "-f" => flags.files.push(argument(&word, &mut words)?.into()),
                 "-p" => flags.pidfile = Some(argument(&word, &mut words)?.into()),
                 "-C" => flags.directory = Some(argument(&word, &mut words)?.into()),
-                "-n" => flags.maxconn = Some(number(&word, &argument(&word, &mut words)?)?),
+                "-n" => flags.maxconn = limit(&argument(&word, &mut words)?),
                 "-sf" => flags.finish = pids(&mut words)?,
                 "-st" => flags.terminate = pids(&mut words)?,
                 "--" => flags.files.extend(words.by_ref().map(PathBuf::from)),
@@ -114,9 +138,9 @@ fn argument(flag: &str, words: &mut impl Iterator<Item = String>) -> Result<Stri
     words.next().ok_or_else(|| Mistake(format!("option '{flag}' needs an argument")))
 }
 
-fn number(flag: &str, text: &str) -> Result<NonZeroU32, Mistake> {
-    text.parse()
-        .map_err(|_| Mistake(format!("option '{flag}' needs a number above 0, not '{text}'")))
+/// A limit; 0 and what is no number are none, as in HAProxy.
+fn limit(text: &str) -> Option<NonZeroU32> {
+    text.parse().ok()
 }
 
 /// All numbers that follow, also as one quoted word (`-sf "$(cat pidfile)"`).
@@ -141,16 +165,19 @@ HAProxy's own flags work as they are:
   -f FILE|DIR  load a haproxy.cfg, or every *.cfg of a directory; may be repeated
   -c           check the configuration and exit: 0 valid, 1 errors, 2 no listener
   -cc COND     evaluate a condition and exit: 0 true, 1 false, 2 mistake
-  -v, -vv      print the version
+  -v, -vv      print the version; -vq, -vqs, -vqb only its number or branch
   -V, -q       say more, say nothing
   -D, -db      go to the background, stay in the foreground
   -p FILE      write the process id there
   -C DIR       change to DIR before anything is loaded
-  -n NUMBER    at most this many client connections
+  -n NUMBER    at most this many client connections; -N for each frontend
+  -L NAME      this machine's name among peers
   -dW          refuse configurations with warnings
   -sf PID...   when serving, let these processes finish their sessions and go
   -st PID...   when serving, end these processes at once
-  -W, -Ws      accepted: a reload (SIGUSR2, SIGHUP) needs no second process here";
+  -x SOCKET    take the listening sockets over from the process that answers there
+  -W, -Ws      serve through a worker and reload on SIGUSR2 or SIGHUP; -Ws tells systemd
+  -S ADDRESS   where the master of -W takes commands";
 
 #[cfg(test)]
 mod tests {
@@ -164,7 +191,8 @@ mod tests {
     fn a_unit_file_s_command_line() {
         let flags = parse("-Ws -f /etc/a.cfg -f /etc/b -p /run/h.pid -x /s -sf 12 13 -n 100");
         let flags = flags.expect("valid");
-        assert!(flags.foreground);
+        assert!(flags.master && flags.notify && !flags.foreground);
+        assert_eq!(flags.take_from, Some(PathBuf::from("/s")));
         assert_eq!(flags.files, [PathBuf::from("/etc/a.cfg"), PathBuf::from("/etc/b")]);
         assert_eq!(flags.pidfile, Some(PathBuf::from("/run/h.pid")));
         assert_eq!(flags.finish, [12, 13]);
@@ -185,7 +213,7 @@ mod tests {
 
     #[test]
     fn mistakes_name_the_flag() {
-        for (line, wanted) in [("-f", "-f"), ("-n x", "-n"), ("-zz", "-zz"), ("-sf a", "'a'")] {
+        for (line, wanted) in [("-f", "-f"), ("-x", "-x"), ("-zz", "-zz"), ("-sf a", "'a'")] {
             let Mistake(said) = parse(line).expect_err(line);
             assert!(said.contains(wanted), "{said}");
         }

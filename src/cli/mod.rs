@@ -41,6 +41,8 @@ pub enum Own {
     Check(Files),
     /// Print a haproxy.cfg as TOML with the same meaning
     Convert(Files),
+    /// Give a command to a running process
+    Ctl(Ctl),
     /// Watch a failover without any configuration or server
     Demo(Demo),
 }
@@ -62,6 +64,25 @@ impl Files {
     pub fn paths(self) -> Vec<PathBuf> {
         self.config.into_iter().chain(self.files).collect()
     }
+}
+
+/// Which process to ask, and what.
+#[derive(Debug, Args)]
+pub struct Ctl {
+    /// Command socket: a path or host:port. Without it: $EVENKEEL_SOCKET, then the configuration's
+    #[arg(short, long, value_name = "SOCKET")]
+    pub socket: Option<String>,
+    /// Configuration that names the socket
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The command, such as: show stat
+    #[arg(
+        value_name = "COMMAND",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub command: Vec<String>,
 }
 
 /// How to show a failover.

@@ -13,7 +13,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::model::{
-    Backend, Bind, Config, Frontend, Global, Keepalive, ListenAddr, Server, Stats, UnixPermissions,
+    Backend, Bind, BindSocket, Config, Global, Inherited, ListenAddr, Server, Stats,
+    UnixPermissions,
 };
 use crate::pure::id::Name;
 
@@ -66,8 +67,8 @@ pub struct KeptBind {
     pub old: BindRef,
     /// In the new one.
     pub new: BindRef,
-    /// `tcp_ut`, keepalive or the backlog changed: they are set again on the open socket, which
-    /// accepted connections inherit them from.
+    /// Socket options or the backlog changed: they are set again on the open socket, which accepted
+    /// connections inherit them from.
     pub options_changed: bool,
 }
 
@@ -206,7 +207,7 @@ fn server_change(old: &Server, new: &Server) -> Option<ServerChange> {
         |server: &Server| Server { address: new.address.clone(), check: None, ..server.clone() };
     let change = ServerChange {
         name: new.name.clone(),
-        address: old.address != new.address,
+        address: !old.is_same_place(new),
         check: old.check != new.check,
         settings: settings(old) != settings(new),
     };
@@ -220,20 +221,22 @@ struct SocketKey<'a> {
     interface: Option<&'a str>,
     v6only: Option<bool>,
     permissions: (Option<u32>, Option<&'a str>, Option<&'a str>),
+    namespace: Option<&'a str>,
+    transparent: bool,
 }
 
 /// What can: `listen` may be called again, and options too.
-type SocketOptions = (NonZeroU32, Option<Duration>, Option<Keepalive>);
+type SocketOptions<'a> = (NonZeroU32, Option<Duration>, &'a BindSocket, Inherited);
 
 /// A listening socket of one configuration.
 struct Socket<'a> {
     key: SocketKey<'a>,
-    options: SocketOptions,
+    options: SocketOptions<'a>,
     place: BindRef,
 }
 
 impl<'a> Socket<'a> {
-    fn new(bind: &'a Bind, keepalive: Option<Keepalive>, place: BindRef) -> Self {
+    fn new(bind: &'a Bind, inherited: Inherited, place: BindRef) -> Self {
         let UnixPermissions { mode, user, group } = &bind.unix;
         Self {
             key: SocketKey {
@@ -241,8 +244,10 @@ impl<'a> Socket<'a> {
                 interface: bind.interface.as_deref(),
                 v6only: bind.v6only,
                 permissions: (*mode, user.as_deref(), group.as_deref()),
+                namespace: bind.socket.namespace.as_deref(),
+                transparent: bind.socket.transparent,
             },
-            options: (bind.backlog, bind.tcp_ut, keepalive),
+            options: (bind.backlog, bind.tcp_ut, &bind.socket, inherited),
             place,
         }
     }
@@ -250,21 +255,24 @@ impl<'a> Socket<'a> {
 
 /// All listening sockets, in order.
 fn sockets(config: &Config) -> Vec<Socket<'_>> {
-    let fronts = config.frontends.iter().map(|Frontend { name, binds, keepalive, .. }| {
-        (Owner::Frontend(name.clone()), binds, *keepalive)
+    let buffers = config.global.tuning.client;
+    let fronts = config.frontends.iter().map(|frontend| {
+        let owner = Owner::Frontend(frontend.name.clone());
+        (owner, &frontend.binds, frontend.inherited(buffers))
     });
     let stats = config
         .stats
         .iter()
-        .map(|Stats { name, binds, .. }| (Owner::Stats(name.clone()), binds, None));
+        .map(|Stats { name, binds, .. }| (Owner::Stats(name.clone()), binds, Inherited::default()));
     let commands = config.commands.sockets.iter().enumerate().map(|(index, socket)| {
-        Socket::new(&socket.bind, None, BindRef { owner: Owner::Commands, index })
+        let place = BindRef { owner: Owner::Commands, index };
+        Socket::new(&socket.bind, Inherited::default(), place)
     });
     let mut all: Vec<_> = commands.collect();
-    for (owner, binds, keepalive) in fronts.chain(stats) {
+    for (owner, binds, inherited) in fronts.chain(stats) {
         for (index, bind) in binds.iter().enumerate() {
             let place = BindRef { owner: owner.clone(), index };
-            all.push(Socket::new(bind, keepalive, place));
+            all.push(Socket::new(bind, inherited, place));
         }
     }
     all
@@ -273,7 +281,7 @@ fn sockets(config: &Config) -> Vec<Socket<'_>> {
 /// Pairs the sockets of both configurations. One address may be listened on several times: they are
 /// paired in order.
 fn diff_binds(old: &Config, new: &Config, plan: &mut Plan) {
-    let mut before: HashMap<SocketKey<'_>, VecDeque<(usize, SocketOptions, BindRef)>> =
+    let mut before: HashMap<SocketKey<'_>, VecDeque<(usize, SocketOptions<'_>, BindRef)>> =
         HashMap::new();
     for (at, socket) in sockets(old).into_iter().enumerate() {
         let entry = before.entry(socket.key).or_default();
@@ -302,8 +310,21 @@ fn diff_global(old: &Global, new: &Global, plan: &mut Plan) {
         ("log_tag", old.log_tag != new.log_tag),
         ("log_send_hostname", old.log_send_hostname != new.log_send_hostname),
         ("hard_stop_after", old.hard_stop_after != new.hard_stop_after),
+        ("grace", old.life.grace != new.life.grace),
+        ("node", old.life.node != new.life.node),
+        ("description", old.life.description != new.life.description),
         ("spread_checks", old.spread_checks_percent != new.spread_checks_percent),
         ("max_spread_checks", old.max_spread_checks != new.max_spread_checks),
+        ("maxconnrate", old.tuning.maxconnrate != new.tuning.maxconnrate),
+        ("maxsessrate", old.tuning.maxsessrate != new.tuning.maxsessrate),
+        ("maxaccept", old.tuning.maxaccept != new.tuning.maxaccept),
+        ("maxpipes", old.tuning.maxpipes != new.tuning.maxpipes),
+        ("pipesize", old.tuning.pipesize != new.tuning.pipesize),
+        ("splice", old.tuning.splice != new.tuning.splice),
+        (
+            "reject_privileged_ports",
+            old.tuning.reject_privileged_ports != new.tuning.reject_privileged_ports,
+        ),
     ];
     let fixed = [
         ("nbthread", old.nbthread != new.nbthread),
@@ -314,6 +335,11 @@ fn diff_global(old: &Global, new: &Global, plan: &mut Plan) {
         ("chroot", old.chroot != new.chroot),
         ("pidfile", old.pidfile != new.pidfile),
         ("daemon", old.daemon != new.daemon),
+        ("master_worker", old.life.master_worker != new.life.master_worker),
+        ("ulimit_n", old.life.ulimit_n != new.life.ulimit_n),
+        ("fd_hard_limit", old.life.fd_hard_limit != new.life.fd_hard_limit),
+        ("setcap", old.life.setcap != new.life.setcap),
+        ("localpeer", old.life.localpeer != new.life.localpeer),
         ("bufsize", old.bufsize != new.bufsize),
     ];
     let changed = |keys: &[(&'static str, bool)]| {

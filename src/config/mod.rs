@@ -10,6 +10,7 @@
 //! and the resolver are arguments ([`Surroundings`], [`world::World`]). Every stage reports what is wrong and goes on,
 //! so that one load shows all mistakes; [`diag`] renders them.
 
+pub mod added;
 pub mod defaults;
 pub mod diag;
 pub mod diff;
@@ -33,6 +34,13 @@ use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
 use self::world::World;
+
+/// The HAProxy version whose language and commands are understood: `version_atleast()`,
+/// `show info`.
+pub const CLAIMED_VERSION: &str = "3.2.0";
+
+/// The day that version was released.
+pub const CLAIMED_DATE: &str = "2025/05/28";
 
 /// What a configuration is written in. All files of a load are written in one language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -120,11 +120,14 @@ fn the_reference_shows_the_defaults() {
         "bind",
         "backend =",
         "server.",
+        "server_template.",
+        "nameserver.",
         "    ",
         "]",
         "[",
         "check = { type = \"http\"",
         "check = { type = \"tcp-check\"",
+        "check = { type = \"external\"",
     ];
     let skeleton: String = REFERENCE
         .lines()
@@ -178,6 +181,10 @@ fn the_reference_knows_every_key() {
         backend(X),
         backend(&table("timeout")),
         backend(&table("server.s")),
+        backend(&table("server_template.s")),
+        format!("[resolvers.r]\n{X}"),
+        format!("[resolvers.r]\n{}", table("timeout")),
+        format!("[resolvers.r]\n{}", table("hold")),
         check(X),
         check(&format!("type = \"mysql\", {X}")),
         check(&format!("type = \"pgsql\", {X}")),

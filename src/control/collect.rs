@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::snapshot::{
-    self, Bytes, Denied, FrontendStatus, Load, Pipes, ServerStatus, Snapshot, Times,
+    self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, ServerStatus, Snapshot, Times,
 };
 use crate::config::model::{Balance, ServerAddr};
+use crate::config::{CLAIMED_DATE, CLAIMED_VERSION};
 use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
-use crate::state::{Backend, Frontend, Process, Server};
+use crate::state::frontend::Phase;
+use crate::state::{Backend, Frontend, Listener, Process, Server};
 use crate::telemetry::bus::Bus;
 
 /// What is true at `now`.
@@ -53,10 +55,12 @@ fn process_row(
         total: process.connections.get(),
         rate: process.connection_rate.at(uptime),
         rate_max: process.connection_rate.max(),
-        rate_limit: 0,
+        rate_limit: process.connection_pace.limit(),
     };
     snapshot::Process {
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        claimed_version: CLAIMED_VERSION,
+        claimed_date: CLAIMED_DATE,
         pid: std::process::id(),
         node: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         started: wall.checked_sub(uptime).unwrap_or(wall),
@@ -67,7 +71,13 @@ fn process_row(
         max_connections: gate.limit(),
         hard_max_connections: gate.limit(),
         connections: accepted,
-        sessions: accepted,
+        sessions: Load {
+            total: process.sessions_begun.get(),
+            rate: process.session_rate.at(uptime),
+            rate_max: process.session_rate.max(),
+            rate_limit: process.session_pace.limit(),
+            ..accepted
+        },
         pipes: Pipes::default(),
         bytes_out: process.bytes_out.get(),
         spliced_bytes_out: process.bytes_spliced.get(),
@@ -89,7 +99,12 @@ fn process_row(
 
 fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> snapshot::Frontend {
     let route = frontend.route();
-    let status = if process.is_stopping() { FrontendStatus::Stopped } else { FrontendStatus::Open };
+    let status = match frontend.phase() {
+        _ if process.is_stopping() => FrontendStatus::Stopped,
+        Phase::Open => FrontendStatus::Open,
+        Phase::Paused => FrontendStatus::Paused,
+        Phase::Stopped => FrontendStatus::Stopped,
+    };
     let sessions = load(&frontend.traffic, Some(frontend.gate.limit()), uptime);
     snapshot::Frontend {
         name: Arc::clone(&frontend.name),
@@ -105,7 +120,7 @@ fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> sna
         },
         request_errors: frontend.request_errors.get(),
         internal_errors: 0,
-        listeners: Vec::new(),
+        listeners: listener_rows(frontend, process, uptime),
     }
 }
 
@@ -117,6 +132,35 @@ fn denied(traffic: &Traffic) -> Denied {
     }
 }
 
+/// The listeners that are counted one by one.
+fn listener_rows(
+    frontend: &Frontend,
+    process: &Process,
+    uptime: Duration,
+) -> Vec<snapshot::Listener> {
+    let counted = |listener: &Arc<Listener>| {
+        let traffic = listener.traffic.as_ref()?;
+        let number = || format!("sock-{}", listener.id).into();
+        let waiting = !frontend.gate.has_room() || !process.gate.has_room();
+        Some(snapshot::Listener {
+            name: listener.name.clone().unwrap_or_else(number),
+            id: listener.id,
+            address: listener.address.clone(),
+            status: match listener.gate.has_room() {
+                false => ListenerStatus::Full,
+                true if waiting => ListenerStatus::Waiting,
+                true => ListenerStatus::Open,
+            },
+            sessions: load(traffic, Some(listener.gate.limit()), uptime),
+            bytes: bytes(traffic),
+            denied: Denied::default(),
+            request_errors: 0,
+            internal_errors: 0,
+        })
+    };
+    frontend.listeners().iter().filter_map(counted).collect()
+}
+
 fn backend_row(
     backend: &Backend,
     required: bool,
@@ -125,8 +169,11 @@ fn backend_row(
 ) -> snapshot::Backend {
     let settings = backend.settings();
     let live = backend.live();
-    let servers: Vec<snapshot::Server> =
-        live.servers.iter().map(|server| server_row(server, now, uptime)).collect();
+    let servers: Vec<snapshot::Server> = live
+        .servers
+        .iter()
+        .map(|server| server_row(server, settings.balance.is_dynamic(), now, uptime))
+        .collect();
     let up = !live.set.members().is_empty() || live.servers.is_empty();
     let weight = live.set.members().iter().map(|member| member.weight.value()).sum::<u32>()
         / u32::from(EffectiveWeight::SCALE);
@@ -152,7 +199,7 @@ fn backend_row(
     }
 }
 
-fn server_row(server: &Server, now: Instant, uptime: Duration) -> snapshot::Server {
+fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) -> snapshot::Server {
     let settings = server.settings();
     let health = server.health();
     let status = match health.standing() {
@@ -169,8 +216,11 @@ fn server_row(server: &Server, now: Instant, uptime: Duration) -> snapshot::Serv
         id: settings.id,
         address: address(&settings.address),
         status,
+        status_text: health.status(),
         backup: settings.backup,
-        throttle_percent: None,
+        throttle_percent: server
+            .throttle_percent(dynamic, now)
+            .and_then(|percent| u8::try_from(percent).ok()),
         used_connections: server.service.traffic.sessions.current(),
         check: settings.check.is_some().then(|| check(&health)).flatten(),
         service: snapshot::Service {
@@ -253,6 +303,7 @@ fn address(address: &ServerAddr) -> String {
     match address {
         ServerAddr::Tcp(address) => address.to_string(),
         ServerAddr::TcpClientPort { ip, .. } => ip.to_string(),
+        ServerAddr::Unresolved { .. } => String::new(),
         ServerAddr::Unix(path) => path.display().to_string(),
         ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
     }
@@ -265,7 +316,8 @@ const fn algo(balance: Balance) -> &'static str {
         Balance::StaticRr => "static-rr",
         Balance::LeastConn => "leastconn",
         Balance::First => "first",
-        Balance::Source => "source",
+        Balance::Source(_) => "source",
+        Balance::Hash(_) => "hash",
         Balance::Random { .. } => "unknown",
     }
 }

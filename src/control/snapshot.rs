@@ -25,6 +25,10 @@ pub struct Snapshot {
 pub struct Process {
     /// Version of the program.
     pub version: String,
+    /// The HAProxy version it stands for.
+    pub claimed_version: &'static str,
+    /// When that was released, `2025/05/28`.
+    pub claimed_date: &'static str,
     /// Process id.
     pub pid: u32,
     /// Host name.
@@ -297,6 +301,8 @@ pub struct Server {
     pub address: String,
     /// Its state.
     pub status: ServerStatus,
+    /// HAProxy's text for it, `UP 1/2`.
+    pub status_text: String,
     /// Whether it is a backup.
     pub backup: bool,
     /// Share of weight and `maxconn` in a slow start, in percent; `None`: not in one.

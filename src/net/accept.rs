@@ -16,9 +16,6 @@ use crate::sys;
 /// Pause after the process ran out of descriptors or memory. HAProxy's is the same 100 ms.
 pub const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections accepted per wake-up before other tasks get their turn.
-const BATCH: usize = 32;
-
 /// An accepted, non-blocking connection.
 #[derive(Debug)]
 pub struct Accepted {
@@ -32,6 +29,9 @@ pub struct Accepted {
 pub trait Doorkeeper {
     /// A place for one connection; held by the session, released by dropping it.
     type Permit;
+
+    /// Connections to accept per wake-up before other tasks get their turn.
+    fn batch(&self) -> u32;
 
     /// A place now, or `None` at a limit.
     fn try_admit(&self) -> Option<Self::Permit>;
@@ -63,7 +63,7 @@ pub async fn run<D: Doorkeeper + Sync>(socket: Socket, door: &D) -> io::Result<(
     let socket = sys::readiness::watch_readable(socket)?;
     loop {
         let mut ready = socket.readable().await?;
-        for _ in 0..BATCH {
+        for _ in 0..door.batch() {
             let Some(permit) = door.try_admit() else {
                 door.room().await;
                 continue;
@@ -167,6 +167,10 @@ mod tests {
 
     impl Doorkeeper for Shut {
         type Permit = ();
+
+        fn batch(&self) -> u32 {
+            1
+        }
 
         fn try_admit(&self) -> Option<()> {
             Some(())

@@ -1,18 +1,23 @@
 //! Opening connections to servers.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::net::{TcpSocket, UnixStream};
 
-use super::listen::{abstract_address, set_keepalive};
+use super::listen::{abstract_address, set_buffers, set_keepalive, set_transparent};
+use super::namespace;
 use super::stream::Stream;
-use crate::config::model::Keepalive;
+use crate::config::model::{Keepalive, SocketBuffers};
 use crate::sys;
+
+/// Ports of a range that are tried before there is none: a range of this size is searched whole.
+const PORTS_TRIED_MAX: u32 = 1024;
 
 /// Where to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,13 +32,36 @@ pub enum Destination {
 
 /// How to connect.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// Local address.
-    pub source: Option<SocketAddr>,
+pub struct Options<'a> {
+    /// Where from.
+    pub origin: Origin<'a>,
     /// Keepalive.
     pub keepalive: Option<Keepalive>,
     /// TCP_USER_TIMEOUT.
     pub tcp_ut: Option<Duration>,
+    /// TCP_CONGESTION.
+    pub cc: Option<&'a str>,
+    /// The network namespace to connect in.
+    pub namespace: Option<&'a str>,
+    /// Closes with RST.
+    pub nolinger: bool,
+    /// The acknowledgement of the connection may wait for data.
+    pub smart_connect: bool,
+    /// Buffers.
+    pub buffers: SocketBuffers,
+}
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin<'a> {
+    /// The address that the server sees; `None`: the kernel chooses.
+    pub ip: Option<IpAddr>,
+    /// First and last port; `None`: the kernel chooses.
+    pub ports: Option<(u16, u16)>,
+    /// The address need not be one of the machine's.
+    pub transparent: bool,
+    /// The interface.
+    pub interface: Option<&'a str>,
 }
 
 /// Connects.
@@ -43,7 +71,7 @@ pub struct Options {
 ///
 /// # Cancel safety
 /// Dropping it closes the half-open socket.
-pub async fn connect(destination: &Destination, options: &Options) -> io::Result<Stream> {
+pub async fn connect(destination: &Destination, options: &Options<'_>) -> io::Result<Stream> {
     match destination {
         Destination::Tcp(address) => connect_tcp(*address, options).await,
         Destination::Unix(path) => UnixStream::connect(path).await.map(Stream::unix),
@@ -51,20 +79,71 @@ pub async fn connect(destination: &Destination, options: &Options) -> io::Result
     }
 }
 
-async fn connect_tcp(address: SocketAddr, options: &Options) -> io::Result<Stream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+async fn connect_tcp(address: SocketAddr, options: &Options<'_>) -> io::Result<Stream> {
+    let Some((first, last)) = options.origin.ports else {
+        return connect_from(address, options, 0).await;
+    };
+    let count = u32::from(last.saturating_sub(first)) + 1;
+    let start = fastrand::u32(..count);
+    let mut tried = 0;
+    loop {
+        // Below `count`, so that the sum is at most `last`.
+        let offset = u16::try_from((start + tried) % count).unwrap_or(0);
+        tried += 1;
+        let connected = connect_from(address, options, first + offset).await;
+        let taken = |error: &io::Error| {
+            matches!(Errno::from_io_error(error), Some(Errno::ADDRINUSE | Errno::ADDRNOTAVAIL))
+        };
+        match connected {
+            Err(error) if taken(&error) && tried < count.min(PORTS_TRIED_MAX) => {}
+            connected => return connected,
+        }
+    }
+}
+
+async fn connect_from(address: SocketAddr, options: &Options<'_>, port: u16) -> io::Result<Stream> {
+    let socket = namespace::within(options.namespace, || {
+        Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)
+    })?;
+    prepare(&socket, options)?;
+    let Origin { ip, transparent, interface, .. } = options.origin;
+    if let Some(interface) = interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    // An address of the other family is none for this server.
+    let ip = ip.filter(|ip| ip.is_ipv4() == address.is_ipv4());
+    let any = || match address {
+        SocketAddr::V4(_) => IpAddr::from([0; 4]),
+        SocketAddr::V6(_) => IpAddr::from([0; 16]),
+    };
+    if let Some(ip) = ip.or_else(|| (port != 0).then(any)) {
+        if transparent {
+            set_transparent(&socket, address.is_ipv4())?;
+        }
+        bind_source(&socket, SocketAddr::new(ip, port))?;
+    }
+    TcpSocket::from_std_stream(socket.into()).connect(address).await.map(Stream::tcp)
+}
+
+fn prepare(socket: &Socket, options: &Options<'_>) -> io::Result<()> {
     // Small answers must not wait for an acknowledgement (Nagle); HAProxy sets it, too.
-    socket.set_nodelay(true)?;
+    socket.set_tcp_nodelay(true)?;
     if let Some(keepalive) = options.keepalive {
-        set_keepalive(&socket, keepalive)?;
+        set_keepalive(socket, keepalive)?;
     }
     if let Some(tcp_ut) = options.tcp_ut {
-        SockRef::from(&socket).set_tcp_user_timeout(Some(tcp_ut))?;
+        socket.set_tcp_user_timeout(Some(tcp_ut))?;
     }
-    if let Some(source) = options.source {
-        bind_source(&socket, source)?;
+    if let Some(cc) = options.cc {
+        socket.set_tcp_congestion(cc.as_bytes())?;
     }
-    socket.connect(address).await.map(Stream::tcp)
+    if options.nolinger {
+        socket.set_linger(Some(Duration::ZERO))?;
+    }
+    if options.smart_connect {
+        socket.set_tcp_quickack(false)?;
+    }
+    set_buffers(socket, options.buffers)
 }
 
 /// Binds to a local address; without a port, the kernel chooses one with the destination in view.
@@ -75,6 +154,9 @@ pub fn bind_source(socket: &impl AsFd, source: SocketAddr) -> io::Result<()> {
     if source.port() == 0 {
         // A kernel that does not know the option chooses early, as without it.
         let _ = sys::source_port::choose_at_connect(socket);
+    } else {
+        // A port may have a connection to each server.
+        SockRef::from(socket).set_reuse_address(true)?;
     }
     SockRef::from(socket).bind(&source.into())
 }

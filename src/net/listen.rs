@@ -5,14 +5,19 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::{NonZeroI32, NonZeroU32};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
-use crate::config::model::{Bind, Keepalive, ListenAddr, UnixPermissions};
+use super::namespace;
+use crate::config::model::{
+    Bind, BindSocket, Inherited, Keepalive, ListenAddr, SocketBuffers, UnixPermissions,
+};
 use crate::sys;
 
 /// Why a listening socket could not be opened: the operation, its object and the system's word.
@@ -30,6 +35,14 @@ impl ListenError {
     }
 }
 
+impl ListenError {
+    /// Whether somebody else listens there.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
 /// An address as operators write it.
 #[must_use]
 pub fn display(address: &ListenAddr) -> String {
@@ -41,27 +54,36 @@ pub fn display(address: &ListenAddr) -> String {
     }
 }
 
-/// Opens `count` non-blocking sockets that listen on the address of `bind`, one a worker.
+/// Opens non-blocking sockets that listen on the address of `bind` until there are `count`, one a
+/// worker. What a predecessor handed over comes first, and all of it.
 ///
 /// # Errors
-/// Names the operation that failed and the address; nothing stays open then.
+/// Names the operation that failed and the address; nothing that was opened stays open then.
 pub fn open(
     bind: &Bind,
-    keepalive: Option<Keepalive>,
+    inherited: &Inherited,
     count: usize,
+    handed: Vec<Socket>,
 ) -> Result<Vec<Socket>, ListenError> {
-    let first = match &bind.address {
-        ListenAddr::Tcp(address) => open_tcp(bind, *address, keepalive)?,
-        ListenAddr::Unix(path) => open_unix(bind, path)?,
-        ListenAddr::Abstract(name) => open_abstract(bind, name)?,
-        ListenAddr::Fd(number) => adopt(bind, *number)?,
-    };
-    let mut sockets = vec![first];
-    // A port of 0 asks the kernel for one, and the other sockets must share its choice.
+    let mut sockets = handed;
+    for socket in &sockets {
+        take_over(socket, bind, inherited).map_err(|e| ListenError::new("take over", bind, e))?;
+    }
+    if sockets.is_empty() {
+        sockets.push(match &bind.address {
+            ListenAddr::Tcp(address) => open_tcp(bind, *address, inherited)?,
+            ListenAddr::Unix(path) => open_unix(bind, path)?,
+            ListenAddr::Abstract(name) => open_abstract(bind, name)?,
+            ListenAddr::Fd(number) => adopt(bind, *number)?,
+        });
+    }
+    // A port of 0 asks the kernel for one, and the other sockets must share its choice. A socket
+    // that was handed over may not share its address at all.
+    let shares = sockets[0].reuse_port().unwrap_or(false);
     let bound = sockets[0].local_addr().ok().and_then(|address| address.as_socket());
     while sockets.len() < count {
         let next = match (&bind.address, bound) {
-            (ListenAddr::Tcp(_), Some(address)) => open_tcp(bind, address, keepalive)?,
+            (ListenAddr::Tcp(_), Some(address)) if shares => open_tcp(bind, address, inherited)?,
             _ => sockets[0].try_clone().map_err(|e| ListenError::new("duplicate", bind, e))?,
         };
         sockets.push(next);
@@ -69,14 +91,68 @@ pub fn open(
     Ok(sockets)
 }
 
+/// Makes a socket of another process one of ours; it goes on listening meanwhile.
+fn take_over(socket: &Socket, bind: &Bind, inherited: &Inherited) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    if matches!(bind.address, ListenAddr::Tcp(_)) {
+        socket.set_tcp_nodelay(true)?;
+    }
+    set_options(socket, bind, inherited)
+}
+
+/// A listening socket that another process handed over.
+#[derive(Debug)]
+pub struct Handed {
+    /// The socket.
+    pub socket: Socket,
+    /// The interface it is bound to; empty: all.
+    pub interface: String,
+    /// The network namespace it was opened in; empty: ours.
+    pub namespace: String,
+}
+
+impl Handed {
+    /// Whether it is what `bind` asks for.
+    #[must_use]
+    pub fn fits(&self, bind: &Bind) -> bool {
+        let Ok(local) = self.socket.local_addr() else { return false };
+        let same_address = match &bind.address {
+            ListenAddr::Tcp(address) => {
+                local.as_socket() == Some(*address)
+                    && (address.is_ipv4()
+                        || self.socket.only_v6().ok() == Some(bind.v6only.unwrap_or(true)))
+            }
+            ListenAddr::Unix(path) => local.as_pathname().is_some_and(|at| is_made_for(at, path)),
+            ListenAddr::Abstract(name) => {
+                abstract_address(name).is_ok_and(|wanted| wanted == local)
+            }
+            ListenAddr::Fd(_) => false,
+        };
+        let interface = bind.interface.as_deref().unwrap_or_default();
+        same_address && self.interface == interface && self.namespace.is_empty()
+    }
+}
+
+/// Whether a socket bound at `bound` was renamed to `path` later: `PATH.PID.tmp`, as HAProxy and we
+/// do it.
+fn is_made_for(bound: &Path, path: &Path) -> bool {
+    let Some(rest) = bound.as_os_str().as_bytes().strip_prefix(path.as_os_str().as_bytes()) else {
+        return false;
+    };
+    let pid = rest.strip_prefix(b".").and_then(|rest| rest.strip_suffix(b".tmp"));
+    rest.is_empty() || pid.is_some_and(|pid| pid.iter().all(u8::is_ascii_digit))
+}
+
 fn open_tcp(
     bind: &Bind,
     address: SocketAddr,
-    keepalive: Option<Keepalive>,
+    inherited: &Inherited,
 ) -> Result<Socket, ListenError> {
     let fail = |operation| move |e| ListenError::new(operation, bind, e);
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)
-        .map_err(fail("open a socket for"))?;
+    let socket = namespace::within(bind.socket.namespace.as_deref(), || {
+        Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)
+    })
+    .map_err(fail("open a socket for"))?;
     socket.set_reuse_address(true).map_err(fail("set SO_REUSEADDR on"))?;
     socket.set_reuse_port(true).map_err(fail("set SO_REUSEPORT on"))?;
     if address.is_ipv6() {
@@ -86,8 +162,12 @@ fn open_tcp(
     if let Some(interface) = &bind.interface {
         socket.bind_device(Some(interface.as_bytes())).map_err(fail("bind to the interface of"))?;
     }
+    if bind.socket.transparent {
+        set_transparent(&socket, address.is_ipv4()).map_err(fail("make transparent"))?;
+    }
     socket.set_tcp_nodelay(true).map_err(fail("set TCP_NODELAY on"))?;
-    set_inherited(&socket, bind, keepalive).map_err(fail("set the options of"))?;
+    set_inherited(&socket, bind, inherited).map_err(fail("set the options of"))?;
+    tune(&socket, bind);
     socket.bind(&address.into()).map_err(fail("bind"))?;
     socket.listen(backlog(bind)).map_err(fail("listen on"))?;
     Ok(socket)
@@ -97,19 +177,73 @@ fn open_tcp(
 ///
 /// # Errors
 /// What the kernel says of the values.
-pub fn set_options(socket: &Socket, bind: &Bind, keepalive: Option<Keepalive>) -> io::Result<()> {
+pub fn set_options(socket: &Socket, bind: &Bind, inherited: &Inherited) -> io::Result<()> {
     if matches!(bind.address, ListenAddr::Tcp(_)) {
-        set_inherited(socket, bind, keepalive)?;
+        set_inherited(socket, bind, inherited)?;
+        tune(socket, bind);
     }
     socket.listen(backlog(bind))
 }
 
-fn set_inherited(socket: &Socket, bind: &Bind, keepalive: Option<Keepalive>) -> io::Result<()> {
-    match keepalive {
+fn set_inherited(socket: &Socket, bind: &Bind, inherited: &Inherited) -> io::Result<()> {
+    match inherited.keepalive {
         Some(keepalive) => set_keepalive(socket, keepalive)?,
         None => socket.set_keepalive(false)?,
     }
+    socket.set_linger(inherited.nolinger.then_some(Duration::ZERO))?;
+    socket.set_tcp_quickack(!inherited.smart_accept)?;
+    set_buffers(socket, inherited.buffers)?;
     socket.set_tcp_user_timeout(bind.tcp_ut)
+}
+
+/// Sets what makes connections faster or smaller and is no promise: a kernel that refuses it gets a
+/// warning.
+fn tune(socket: &Socket, bind: &Bind) {
+    let BindSocket { mss, tfo, defer_accept, cc, .. } = &bind.socket;
+    let fast_open = if *tfo { bind.backlog.get() } else { 0 };
+    let done = [
+        ("mss", mss.map_or(Ok(()), |mss| set_mss(socket, mss))),
+        ("tfo", sys::sockopt::set_fast_open(socket, fast_open)),
+        ("defer-accept", sys::sockopt::set_defer_accept(socket, *defer_accept)),
+        ("cc", cc.as_ref().map_or(Ok(()), |cc| socket.set_tcp_congestion(cc.as_bytes()))),
+    ];
+    let address = display(&bind.address);
+    for (what, result) in done {
+        if let Err(error) = result {
+            tracing::warn!("cannot set {what} of {address}: {error}");
+        }
+    }
+}
+
+/// A negative size is taken from the one that a new socket would have.
+fn set_mss(socket: &Socket, mss: NonZeroI32) -> io::Result<()> {
+    let size = match u32::try_from(mss.get()) {
+        Ok(size) => size,
+        Err(_) => socket.tcp_mss()?.saturating_sub(mss.unsigned_abs().get()),
+    };
+    socket.set_tcp_mss(size)
+}
+
+/// Lets a socket have an address that is not the machine's (`IP_TRANSPARENT`).
+///
+/// # Errors
+/// The right to do so is missing (`CAP_NET_ADMIN`).
+pub fn set_transparent(socket: &impl AsFd, ipv4: bool) -> io::Result<()> {
+    let socket = socket2::SockRef::from(socket);
+    if ipv4 { socket.set_ip_transparent_v4(true) } else { socket.set_ip_transparent_v6(true) }
+}
+
+/// Sets the sizes of a socket's buffers that were asked for.
+///
+/// # Errors
+/// What the kernel says of the values.
+pub fn set_buffers(socket: &impl AsFd, buffers: SocketBuffers) -> io::Result<()> {
+    let SocketBuffers { rcvbuf, sndbuf, notsent_lowat } = buffers;
+    let socket = socket2::SockRef::from(socket);
+    let size = |bytes: NonZeroU32| usize::try_from(bytes.get()).unwrap_or(usize::MAX);
+    rcvbuf.map_or(Ok(()), |bytes| socket.set_recv_buffer_size(size(bytes)))?;
+    sndbuf.map_or(Ok(()), |bytes| socket.set_send_buffer_size(size(bytes)))?;
+    notsent_lowat.map_or(Ok(()), |bytes| socket.set_tcp_notsent_lowat(bytes.get()))
 }
 
 /// Binds beside the final path and renames over it, so that a socket file is never missing while

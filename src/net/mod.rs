@@ -5,7 +5,11 @@
 
 pub mod accept;
 pub mod connect;
+pub mod descriptors;
+pub mod dns;
+pub mod handover;
 pub mod listen;
+pub mod namespace;
 pub mod probe_socket;
 pub mod relay;
 pub mod silence;

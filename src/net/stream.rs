@@ -11,7 +11,8 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::tls::{Facts, Tls};
+use super::tls::Tls;
+use crate::pure::tls::facts::Facts;
 
 /// A connected stream. Dropping it closes the socket.
 #[derive(Debug)]
@@ -64,6 +65,12 @@ impl Stream {
     #[must_use]
     pub fn tls(&self) -> Option<&Facts> {
         self.tls.as_deref().map(Tls::facts)
+    }
+
+    /// The certificate that a client was shown, DER; `None` without TLS, and of servers.
+    #[must_use]
+    pub fn shown_certificate(&self) -> Option<&[u8]> {
+        self.tls.as_deref().and_then(Tls::shown)
     }
 
     /// Whether bytes on the socket are those that are read and written, so that the kernel may

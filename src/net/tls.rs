@@ -16,13 +16,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use rustls::server::{Accepted, Acceptor};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConnection, Connection, HandshakeKind, ProtocolVersion};
 use rustls_pki_types::ServerName;
 use tokio::sync::Semaphore;
 
 use super::stream::{Socket, Stream};
 use crate::config::model::{BindTls, ServerTls};
-use crate::pure::tls::ciphers;
+use crate::pure::tls::facts::Facts;
 use crate::pure::tls::refusal::Refusal;
 
 /// Plaintext taken for one write: four records of the largest size.
@@ -44,23 +45,8 @@ pub struct Tls {
     /// The `close_notify` was made.
     closed: bool,
     facts: Facts,
-}
-
-/// What was agreed on in a handshake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// `TLSv1.2` or `TLSv1.3`.
-    pub version: &'static str,
-    /// OpenSSL's name of the suite.
-    pub cipher: &'static str,
-    /// The name that the client asked for.
-    pub sni: Option<Box<str>>,
-    /// The protocol.
-    pub alpn: Option<Box<[u8]>>,
-    /// The session was begun earlier.
-    pub resumed: bool,
-    /// The other side's certificate, DER.
-    pub peer_certificate: Option<Box<[u8]>>,
+    /// What was shown to a client.
+    shown: Option<Arc<CertifiedKey>>,
 }
 
 /// Why there was no handshake.
@@ -113,12 +99,13 @@ pub async fn accept(
     let mut input = Input { early, ..Input::default() };
     let accepted = hello(socket, &mut input).await?;
     let sni = accepted.client_hello().server_name().map(Box::from);
-    let Some(config) = bind.select(&accepted.client_hello()).map(Arc::clone) else {
+    let Some((config, key)) = bind.select(&accepted.client_hello()) else {
         // alert, TLS 1.2, 2 bytes: fatal, unrecognized_name (RFC 8446 §6).
         let alert = [21, 3, 3, 0, 2, 2, 112];
         let _ = poll_fn(|cx| socket.poll_write(cx, &alert)).await;
         return Err(HandshakeError::NoCertificate);
     };
+    let (config, shown) = (Arc::clone(config), Some(Arc::clone(key)));
     let conn = match in_turn(|| accepted.into_connection(config)).await {
         Ok(conn) => conn,
         Err((error, mut alert)) => {
@@ -130,7 +117,7 @@ pub async fn accept(
     };
     let conn = complete(socket, conn.into(), &mut input).await?;
     let facts = facts(&conn, sni);
-    stream.start_tls(Box::new(Tls { conn, taken: 0, closed: false, facts }));
+    stream.start_tls(Box::new(Tls { conn, taken: 0, closed: false, facts, shown }));
     Ok(())
 }
 
@@ -155,7 +142,7 @@ pub async fn connect(
     let conn = conn.map_err(HandshakeError::Failed)?;
     let conn = complete(stream.socket(), conn.into(), &mut Input::default()).await?;
     let facts = facts(&conn, sni);
-    stream.start_tls(Box::new(Tls { conn, taken: 0, closed: false, facts }));
+    stream.start_tls(Box::new(Tls { conn, taken: 0, closed: false, facts, shown: None }));
     Ok(())
 }
 
@@ -250,14 +237,12 @@ async fn in_turn<T>(compute: impl FnOnce() -> T) -> T {
 }
 
 fn facts(conn: &Connection, sni: Option<Box<str>>) -> Facts {
-    let suite = conn.negotiated_cipher_suite();
-    let suite = suite.and_then(|suite| ciphers::by_code(suite.suite().into()));
     Facts {
         version: match conn.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
             _ => "TLSv1.2",
         },
-        cipher: suite.map_or("", |suite| suite.name),
+        suite: conn.negotiated_cipher_suite().map_or(0, |suite| suite.suite().into()),
         sni,
         alpn: conn.alpn_protocol().map(Box::from),
         resumed: conn.handshake_kind() == Some(HandshakeKind::Resumed),
@@ -271,6 +256,11 @@ fn facts(conn: &Connection, sni: Option<Box<str>>) -> Facts {
 impl Tls {
     pub(super) const fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// The certificate that a client was shown, DER.
+    pub(super) fn shown(&self) -> Option<&[u8]> {
+        self.shown.as_ref()?.cert.first().map(|certificate| certificate.as_ref())
     }
 
     /// Reads plaintext; 0 is the other side's end, with or without a `close_notify`: which of the

@@ -6,11 +6,13 @@
 //! for what happened, `next_*` for what to do and when to ask again, nouns for queries.
 
 pub mod acl;
+pub mod asked;
 pub mod balance;
 pub mod hash;
 pub mod health;
 pub mod id;
 pub mod probe;
+pub mod resolve;
 pub mod rules;
 pub mod sample;
 pub mod session;

@@ -6,10 +6,10 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
-use crate::config::model;
+use crate::config::model::{self, Balance};
 use crate::net::relay::poll_read_into;
 use crate::net::stream::Stream;
-use crate::pure::balance::{Request, ServerIndex};
+use crate::pure::balance::{QueueOrder, Request, ServerIndex};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::sessions::Stage;
 use crate::state::{Assigned, Backend, Lease, Ticket};
@@ -37,13 +37,18 @@ impl Session {
         settings: &model::Backend,
         avoid: Option<ServerIndex>,
     ) -> Result<Lease, Ended> {
-        let request = Request { client: self.source.map(|source| source.ip()), avoid };
+        let request = self.request(settings, avoid);
         let wanted = self.wanted_server(backend, avoid);
         let wanted = wanted.and_then(|index| backend.assign_to(index, &request));
         let lease = match wanted.unwrap_or_else(|| backend.assign(&request)) {
             Assigned::Lease(lease) => Ok(lease),
             Assigned::NoServer => {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
+            }
+            Assigned::QueueFull(server) => {
+                // The backend's count is that of the session's end.
+                server.service.connect_errors.add(1);
+                return Err(Termination::new(Cause::ServerAbort, Phase::Queue));
             }
             Assigned::Queued(ticket) => {
                 self.running.reach(Stage::Queued);
@@ -55,6 +60,17 @@ impl Session {
         lease
     }
 
+    /// What the backend's policy needs to know of this session.
+    fn request(&self, settings: &model::Backend, avoid: Option<ServerIndex>) -> Request {
+        let hash = match settings.balance {
+            Balance::Source(hash) => self.source.map(|source| hash.of_source(source.ip())),
+            _ => None,
+        };
+        let arrived = self.context.process.uptime(self.started);
+        let due_ms = i64::try_from(arrived.as_millis()).unwrap_or(i64::MAX);
+        Request { hash, avoid, order: QueueOrder { class: 0, due_ms }, ..Request::default() }
+    }
+
     async fn wait(
         &mut self,
         mut ticket: Ticket,
@@ -64,7 +80,7 @@ impl Session {
             Some(_) => self.outcome.server_queue = ticket.place,
             None => self.outcome.backend_queue = ticket.place,
         }
-        let gone = client_gone(&mut self.client, &mut self.early);
+        let gone = client_gone(&mut self.client, &mut self.early, settings.abortonclose);
         tokio::select! {
             biased;
             granted = ticket.granted() => {
@@ -80,22 +96,23 @@ impl Session {
 
 /// Completes when the client leaves without having sent anything, or resets. What it sends
 /// meanwhile is kept in `early`, up to [`EARLY_MAX`] bytes; a client that has sent something is
-/// waited for even if it is half closed, as in HAProxy.
+/// waited for even if it is half closed, as in HAProxy, unless `abortonclose`.
 ///
 /// # Cancel safety
 /// Safe: bytes read are in `early`.
-pub(super) async fn client_gone(client: &mut Stream, early: &mut Vec<u8>) {
-    poll_fn(|cx| poll_client_gone(cx, client, early)).await;
+pub(super) async fn client_gone(client: &mut Stream, early: &mut Vec<u8>, abortonclose: bool) {
+    poll_fn(|cx| poll_client_gone(cx, client, early, abortonclose)).await;
 }
 
 pub(super) fn poll_client_gone(
     cx: &mut TaskContext<'_>,
     client: &mut Stream,
     early: &mut Vec<u8>,
+    abortonclose: bool,
 ) -> Poll<()> {
     while early.len() < EARLY_MAX {
         match ready!(poll_read_into(cx, client, early, EARLY_MAX - early.len())) {
-            Ok(0) if early.is_empty() => return Poll::Ready(()),
+            Ok(0) if early.is_empty() || abortonclose => return Poll::Ready(()),
             Err(_) => return Poll::Ready(()),
             Ok(0) => return Poll::Pending,
             Ok(_) => {}

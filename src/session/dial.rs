@@ -13,18 +13,17 @@ use std::time::Duration;
 
 use super::assign::poll_client_gone;
 use super::follow::unless_cut;
-use super::tls::server_name;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
-use crate::config::model::{self, Balance, ProxyHeader, ServerAddr};
-use crate::net::connect::{Destination, Options, connect};
+use crate::config::model::{self, ProxyHeader, ServerAddr, Source, UseSrc};
+use crate::net::connect::{Destination, Options, Origin, connect};
 use crate::net::relay::write_all;
 use crate::net::stream::Stream;
 use crate::pure::session::retry::{self, Failure, Next, Policy};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::pure::wire::proxy::Endpoints;
 use crate::pure::wire::proxy_v1;
-use crate::pure::wire::proxy_v2::{self, Checksum};
+use crate::pure::wire::proxy_v2::{self, Checksum, Tlv, kind};
 use crate::state::{Backend, CutReason, Lease};
 
 /// A connected server and the session's slot on it.
@@ -46,11 +45,17 @@ impl Session {
     ) -> Result<Server, Ended> {
         loop {
             let failure = match self.attempt(settings, &lease).await? {
-                Ok(stream) => return Ok(Server { stream, lease }),
+                Ok(stream) => {
+                    lease.server.forget_errors();
+                    return Ok(Server { stream, lease });
+                }
                 Err(failure) => failure,
             };
             if failure != Failure::NoResources {
                 lease.server.hint();
+                if let Some(observe) = lease.server.settings().observe {
+                    lease.server.note_error(observe.error_limit);
+                }
             }
             let cut = self.running.order();
             lease.cuts = lease.server.cuts();
@@ -91,13 +96,18 @@ impl Session {
             return Ok(Err(Failure::Refused));
         };
         let options = Options {
-            source: settings.source,
+            origin: origin(settings.source_of(&server), self.source),
             keepalive: settings.keepalive,
             tcp_ut: server.tcp_ut,
+            cc: server.socket.cc.as_deref(),
+            namespace: server.socket.namespace.as_deref(),
+            nolinger: settings.nolinger,
+            smart_connect: settings.tcp_smart_connect,
+            buffers: self.context.process.objects().config.global.tuning.server,
         };
-        let header = self.proxy_header(server.send_proxy);
+        let header = self.proxy_header(&server);
         let tls = server.tls.as_deref();
-        let name = tls.map(|tls| (tls, server_name(tls, &server.address, &self.client)));
+        let name = tls.map(|tls| (tls, self.server_name(tls, &server.address)));
         let connecting = async {
             let mut stream = connect(&destination, &options).await?;
             write_all(&mut stream, &header).await?;
@@ -110,7 +120,8 @@ impl Session {
         // A server that goes down while it is dialled is left at once.
         let handle = Arc::clone(self.running.handle());
         let connecting = std::pin::pin!(unless_cut(&handle, connecting));
-        let connected = self.while_client_stays(connecting, settings.timeouts.connect).await;
+        let connected =
+            self.while_client_stays(settings, connecting, settings.timeouts.connect).await;
         match connected {
             Waited::Done(Some(Ok(stream))) => Ok(Ok(stream)),
             Waited::Done(Some(Err(error))) => Ok(Err(failure(&error))),
@@ -140,7 +151,7 @@ impl Session {
                     while backend.live().contains(index) && changes.changed().await.is_ok() {}
                 };
                 let left = std::pin::pin!(left);
-                match self.while_client_stays(left, Some(after)).await {
+                match self.while_client_stays(settings, left, Some(after)).await {
                     Waited::Done(()) => self.redispatch(backend, settings, lease).await,
                     Waited::ClientGone => Err(Termination::new(Cause::ClientAbort, Phase::Connect)),
                     Waited::TimedOut => {
@@ -202,7 +213,7 @@ impl Session {
             }
         };
         let limit = settings.timeouts.connect.unwrap_or(VERDICT_WAIT);
-        let verdict = self.while_client_stays(std::pin::pin!(verdict), Some(limit)).await;
+        let verdict = self.while_client_stays(settings, std::pin::pin!(verdict), Some(limit)).await;
         matches!(verdict, Waited::Done(true))
     }
 
@@ -210,6 +221,7 @@ impl Session {
     /// meanwhile are kept.
     async fn while_client_stays<T>(
         &mut self,
+        settings: &model::Backend,
         mut work: std::pin::Pin<&mut impl Future<Output = T>>,
         limit: Option<Duration>,
     ) -> Waited<T> {
@@ -218,7 +230,7 @@ impl Session {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(Waited::Done(done));
             }
-            poll_client_gone(cx, client, early).map(|()| Waited::ClientGone)
+            poll_client_gone(cx, client, early, settings.abortonclose).map(|()| Waited::ClientGone)
         });
         tokio::select! {
             biased;
@@ -227,14 +239,13 @@ impl Session {
         }
     }
 
-    fn proxy_header(&mut self, version: Option<ProxyHeader>) -> Vec<u8> {
+    fn proxy_header(&mut self, server: &model::Server) -> Vec<u8> {
         let addresses = self.source.zip(self.destination);
         let endpoints = addresses.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst });
-        match version {
+        match server.send_proxy {
             None => Vec::new(),
             Some(ProxyHeader::V1) => proxy_v1::encode(&endpoints),
-            Some(ProxyHeader::V2) => proxy_v2::encode(&endpoints, Checksum::Absent, &[])
-                .expect("a header without extensions is never too long"),
+            Some(version) => header_v2(&endpoints, version, server.socket.proxy_v2),
         }
     }
 
@@ -266,6 +277,38 @@ fn because(ended: Ended, cut: Option<CutReason>) -> Ended {
     }
 }
 
+/// The header of version 2 with what `options` ask for, as far as it is known of the client.
+fn header_v2(
+    endpoints: &Endpoints<'_>,
+    version: ProxyHeader,
+    options: model::ProxyV2Options,
+) -> Vec<u8> {
+    let checksum = if options.crc32c { Checksum::Crc32c } else { Checksum::Absent };
+    let says_tls = options.ssl || version != ProxyHeader::V2;
+    // A client without TLS: no bit is set, and no certificate failed.
+    let ssl = proxy_v2::encode_ssl(0, 0, &[]).unwrap_or_default();
+    let unique_id = options.unique_id.then_some(Tlv { kind: kind::UNIQUE_ID, value: b"" });
+    let ssl = says_tls.then_some(Tlv { kind: kind::SSL, value: &ssl });
+    let tlvs: Vec<Tlv<'_>> = unique_id.into_iter().chain(ssl).collect();
+    proxy_v2::encode(endpoints, checksum, &tlvs)
+        .expect("a header with two short extensions is never too long")
+}
+
+/// Where a connection for the client at `client` comes from.
+fn origin(source: Option<&Source>, client: Option<SocketAddr>) -> Origin<'_> {
+    let Some(source) = source else { return Origin::default() };
+    let own = (Some(source.ip).filter(|ip| !ip.is_unspecified()), source.ports);
+    let port = |address: SocketAddr| Some((address.port(), address.port())).filter(|p| p.0 != 0);
+    let (foreign, ports) = match (source.usesrc, client) {
+        (UseSrc::Local, _) | (_, None) => (None, None),
+        (UseSrc::ClientIp, Some(client)) => (Some(client.ip()), None),
+        (UseSrc::Client, Some(client)) => (Some(client.ip()), port(client)),
+        (UseSrc::Address(address), _) => (Some(address.ip()), port(address)),
+    };
+    let (ip, ports) = if foreign.is_some() { (foreign, ports) } else { own };
+    Origin { ip, ports, transparent: foreign.is_some(), interface: source.interface.as_deref() }
+}
+
 /// How a wait ended.
 enum Waited<T> {
     Done(T),
@@ -279,7 +322,7 @@ fn policy(backend: &Backend, settings: &model::Backend) -> Policy {
         redispatch: settings.redispatch,
         connect: settings.timeouts.connect,
         active: backend.live().active,
-        round_robin: matches!(settings.balance, Balance::RoundRobin | Balance::StaticRr),
+        round_robin: settings.balance.is_round_robin(),
     }
 }
 
@@ -290,6 +333,8 @@ fn destination(address: &ServerAddr, client_side: Option<SocketAddr>) -> Option<
             let port = i32::from(client_side?.port()) + offset;
             Destination::Tcp(SocketAddr::new(*ip, u16::try_from(port).ok()?))
         }
+        // Such a server is in maintenance: only a session that was given it before comes here.
+        ServerAddr::Unresolved { .. } => return None,
         ServerAddr::Unix(path) => Destination::Unix(path.clone()),
         ServerAddr::Abstract(name) => Destination::Abstract(name.clone()),
     })

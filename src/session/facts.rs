@@ -197,7 +197,7 @@ impl View<'_> {
             backend.live().servers.iter().find(|server| *server.name == **name).cloned()?;
         let sessions = &server.service.traffic.sessions;
         match fact {
-            Fact::SrvIsUp => Some(Value::Bool(server.effective_weight().is_some())),
+            Fact::SrvIsUp => Some(Value::Bool(server.is_up())),
             Fact::SrvConn => int(sessions.current()),
             Fact::SrvConnFree => match server.settings().maxconn {
                 Some(limit) => int(limit.get().saturating_sub(sessions.current())),

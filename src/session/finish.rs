@@ -9,7 +9,7 @@ use crate::config::model::LogFormat;
 use crate::pure::rules::Level;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::Service;
-use crate::state::{Backend, Frontend, Server};
+use crate::state::{Backend, Frontend, Listener, Server};
 use crate::telemetry::record::{Client, Connections, Moment, Record, Refused};
 
 /// What happened so far.
@@ -85,13 +85,15 @@ impl Outcome {
 /// however the session ends.
 pub(super) struct Presence {
     frontend: Arc<Frontend>,
+    listener: Arc<Listener>,
     backend: Option<Arc<Backend>>,
 }
 
 impl Presence {
-    pub(super) fn on(frontend: &Arc<Frontend>) -> Self {
+    /// The session has begun on `listener` of `frontend`.
+    pub(super) fn on(frontend: &Arc<Frontend>, listener: &Arc<Listener>) -> Self {
         frontend.traffic.sessions.rise();
-        Self { frontend: Arc::clone(frontend), backend: None }
+        Self { frontend: Arc::clone(frontend), listener: Arc::clone(listener), backend: None }
     }
 
     pub(super) fn enter(&mut self, backend: &Arc<Backend>) {
@@ -110,6 +112,7 @@ impl Drop for Presence {
     fn drop(&mut self) {
         self.leave_backend();
         self.frontend.traffic.sessions.fall();
+        self.listener.note_ended();
     }
 }
 

@@ -9,11 +9,10 @@ use crate::clock;
 use crate::config::model::{Bind, ListenAddr};
 use crate::net::accept::{Accepted, Doorkeeper};
 use crate::state::sessions::Table;
-use crate::state::{Frontend, Gate, Permit};
+use crate::state::{Frontend, Listener, Permit};
 
-/// How often a listener that waits for a rate limit looks again: a hundredth of the second that
-/// rates are counted in.
-const RATE_PAUSE: Duration = Duration::from_millis(10);
+/// Ports below are those only a privileged process may bind.
+const PRIVILEGED_PORTS: u16 = 1024;
 
 /// One listener of a frontend.
 #[derive(Debug)]
@@ -24,10 +23,8 @@ pub struct Door {
     pub frontend: Arc<Frontend>,
     /// The listener as configured.
     pub bind: Bind,
-    /// Its number within the frontend, from 1.
-    pub number: u32,
-    /// Its own limit.
-    pub gate: Arc<Gate>,
+    /// Its counters and its own limit.
+    pub listener: Arc<Listener>,
     /// The sessions of the worker that accepts here.
     pub table: Arc<Table>,
 }
@@ -41,6 +38,18 @@ pub struct Admission {
 }
 
 impl Door {
+    /// How long to wait before one more connection keeps all paces; `None`: it may come.
+    fn pace_wait(&self) -> Option<Duration> {
+        let process = &self.context.process;
+        let paces = [
+            (&process.connection_pace, &process.connection_rate),
+            (&process.session_pace, &process.connection_rate),
+            (&self.frontend.pace, &self.frontend.connection_rate),
+        ];
+        let now = || process.uptime(clock::now());
+        paces.iter().find_map(|(pace, rate)| pace.wait(rate, now))
+    }
+
     /// Whether its connections are TCP.
     #[must_use]
     pub const fn is_tcp(&self) -> bool {
@@ -51,11 +60,15 @@ impl Door {
 impl Doorkeeper for Arc<Door> {
     type Permit = Admission;
 
+    fn batch(&self) -> u32 {
+        self.context.process.objects().config.global.tuning.maxaccept.get()
+    }
+
     fn try_admit(&self) -> Option<Admission> {
-        if !self.context.process.has_rate_room(clock::now) {
+        if self.pace_wait().is_some() {
             return None;
         }
-        let listener = self.gate.try_enter()?;
+        let listener = self.listener.gate.try_enter()?;
         let frontend = self.frontend.gate.try_enter()?;
         let Some(process) = self.context.process.gate.try_enter() else {
             self.context.process.maxconn_reached.add(1);
@@ -65,19 +78,25 @@ impl Doorkeeper for Arc<Door> {
     }
 
     async fn room(&self) {
-        let gates = [&self.gate, &self.frontend.gate, &self.context.process.gate];
+        let gates = [&self.listener.gate, &self.frontend.gate, &self.context.process.gate];
         for gate in gates {
             gate.room().await;
         }
-        while !self.context.process.has_rate_room(clock::now) {
-            tokio::time::sleep(RATE_PAUSE).await;
+        while let Some(wait) = self.pace_wait() {
+            tokio::time::sleep(wait).await;
         }
     }
 
     fn welcome(&self, accepted: Accepted, admission: Admission) {
         let process = &self.context.process;
+        let privileged = accepted.peer.is_some_and(|peer| peer.port() < PRIVILEGED_PORTS);
+        if privileged && process.objects().config.global.tuning.reject_privileged_ports {
+            return;
+        }
         process.connections.add(1);
-        process.connection_rate.tick(process.uptime(clock::now()));
+        let uptime = process.uptime(clock::now());
+        process.connection_rate.tick(uptime);
+        self.frontend.connection_rate.tick(uptime);
         tokio::spawn(super::run(accepted, admission, Arc::clone(self)));
     }
 

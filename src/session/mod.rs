@@ -85,7 +85,7 @@ pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door
     if !session.passes_connection_rules() {
         return;
     }
-    session.begin();
+    session.begin(&door);
     let handle = Arc::clone(session.running.handle());
     let termination = match follow::unless_killed(&handle, session.serve(&door)).await {
         Ok(end) => end,
@@ -109,7 +109,7 @@ impl Session {
         let frontend = Arc::clone(&door.frontend);
         let route = Arc::clone(&frontend.route());
         let started = clock::now();
-        let running = door.table.begin(&frontend, door.number, accepted.peer, started);
+        let running = door.table.begin(&frontend, &door.listener, accepted.peer, started);
         let mut ruled = Ruled::default();
         if !route.settings.rules.statements.is_empty() {
             ruled.listener_name = door.bind.name.as_deref().map(Arc::from);
@@ -120,14 +120,14 @@ impl Session {
             client,
             source: accepted.peer,
             destination: None,
-            listener: door.number,
+            listener: door.listener.id,
             started,
             accepted: clock::wall(),
             early: Vec::new(),
             ruled,
             outcome: Outcome::default(),
             running,
-            presence: Presence::on(&frontend),
+            presence: Presence::on(&frontend, &door.listener),
             frontend,
             _admission: admission,
         };
@@ -135,10 +135,13 @@ impl Session {
     }
 
     /// It counts from here on.
-    fn begin(&self) {
+    fn begin(&self, door: &Door) {
         let uptime = self.uptime();
         self.frontend.traffic.total.add(1);
         self.frontend.traffic.rate.tick(uptime);
+        self.context.process.sessions_begun.add(1);
+        self.context.process.session_rate.tick(uptime);
+        door.listener.note_begun(uptime);
     }
 
     /// The sentence: inspect, assign, dial, relay.
@@ -166,7 +169,7 @@ impl Session {
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
         let (end, mut server) = self.relay(&backend, &settings, server).await?;
-        self.close(&settings, &mut server.stream, end);
+        self.close(&mut server.stream, end);
         Ok(termination(end, self.running.order()))
     }
 
@@ -180,6 +183,12 @@ impl Session {
     ) -> Result<(End, Server), Ended> {
         let limits = limits(&self.route.settings, settings);
         let mut relay = Relay::new(limits, replay(&server.lease.server.settings()));
+        if self.route.settings.independent_streams {
+            relay.make_independent(Side::Client);
+        }
+        if settings.independent_streams {
+            relay.make_independent(Side::Server);
+        }
         self.response_rules(backend, &mut server, &mut relay).await?;
         relay.prepend(std::mem::take(&mut self.early));
         let end = loop {
@@ -217,14 +226,15 @@ impl Session {
         Ok((end, server))
     }
 
-    /// Makes the way the sockets are closed tell the same story as the session's end.
-    fn close(&mut self, settings: &model::Backend, server: &mut Stream, end: End) {
-        if end == End::Reset(Side::Client) || settings.nolinger {
+    /// Makes the way the sockets are closed tell the same story as the session's end. Those with
+    /// `option nolinger` are reset anyway.
+    fn close(&mut self, server: &mut Stream, end: End) {
+        if end == End::Reset(Side::Client) {
             server.reset_on_close();
         } else {
             server.part();
         }
-        if end == End::Reset(Side::Server) || self.route.settings.nolinger {
+        if end == End::Reset(Side::Server) {
             self.client.reset_on_close();
         } else {
             self.client.part();

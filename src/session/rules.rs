@@ -163,7 +163,7 @@ impl Session {
         choices.find_map(|choice| {
             let name = choice.target.fill(&view);
             let server = live.servers.iter().find(|server| *server.name == *name)?;
-            let usable = server.effective_weight().is_some() && avoid != Some(server.index);
+            let usable = server.is_up() && avoid != Some(server.index);
             usable.then_some(server.index)
         })
     }

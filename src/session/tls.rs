@@ -10,7 +10,10 @@ use crate::clock::{self, sleep_or_forever};
 use crate::config::model::{Bind, BindTls, ServerAddr, ServerTls, Sni};
 use crate::net::stream::Stream;
 use crate::net::tls::{self, HandshakeError};
+use crate::pure::sample::content::Side;
+use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched};
 use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::pure::tls::facts::Ends;
 use crate::pure::tls::refusal::Refusal;
 use crate::telemetry::record::Why;
 
@@ -40,26 +43,45 @@ impl Session {
     }
 }
 
-/// The name to ask a server for: the address where none is, which is never sent.
-pub(super) fn server_name(
-    tls: &ServerTls,
-    address: &ServerAddr,
-    client: &Stream,
-) -> ServerName<'static> {
-    let asked = || client.tls().and_then(|facts| facts.sni.as_deref());
-    let name = match &tls.sni {
-        Sni::Absent => None,
-        Sni::Fixed(name) => Some(name.clone()),
-        Sni::Client => asked().and_then(|name| ServerName::try_from(name.to_owned()).ok()),
-    };
-    name.unwrap_or_else(|| {
-        let ip = match address {
-            ServerAddr::Tcp(address) => address.ip(),
-            ServerAddr::TcpClientPort { ip, .. } => *ip,
-            ServerAddr::Unix(_) | ServerAddr::Abstract(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+impl Session {
+    /// The name to ask a server for: its address where none is, which is never sent.
+    pub(super) fn server_name(&self, tls: &ServerTls, address: &ServerAddr) -> ServerName<'static> {
+        let name = match &tls.sni {
+            Sni::Absent => None,
+            Sni::Fixed(name) => Some(name.clone()),
+            Sni::Expr(expr) => {
+                let value = expr.evaluate(&Known(self)).value();
+                let name = value.and_then(|value| String::from_utf8(value.into_bytes()).ok());
+                name.and_then(|name| ServerName::try_from(name).ok())
+            }
         };
-        ServerName::from(ip)
-    })
+        name.unwrap_or_else(|| {
+            let ip = match address {
+                ServerAddr::Tcp(address) => address.ip(),
+                ServerAddr::TcpClientPort { ip, .. } => *ip,
+                _ => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            };
+            ServerName::from(ip)
+        })
+    }
+}
+
+/// What is known of a session when its server is dialled.
+struct Known<'s>(&'s Session);
+
+impl Facts for Known<'_> {
+    fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
+        let client = &self.0.client;
+        let shown = client.shown_certificate();
+        let ends = Ends { client: client.tls(), shown, server: None };
+        ends.sample(fact, args).into()
+    }
+
+    fn buffer(&self, side: Side) -> Option<Buffer<'_>> {
+        let bytes = self.0.early.as_slice();
+        let buffer = Buffer { bytes, capacity: bytes.len(), may_grow: false };
+        (side != Side::Response).then_some(buffer)
+    }
 }
 
 /// Shakes hands with a server.

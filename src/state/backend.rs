@@ -10,7 +10,7 @@ use super::counters::Service;
 use super::desk::Desk;
 use super::{Registry, Server};
 use crate::config::model;
-use crate::pure::balance::{LiveSet, ServerIndex};
+use crate::pure::balance::{Candidate, LiveSet, ServerIndex};
 
 /// A backend's rules, and the patterns they name.
 #[derive(Debug, Default)]
@@ -34,6 +34,8 @@ pub struct Live {
     pub backup: usize,
     /// All servers in file order.
     pub servers: Vec<Arc<Server>>,
+    /// What each of them was worth, in the same order.
+    pub(super) candidates: Vec<Candidate>,
     /// Who is at a place, indexed by it.
     places: Box<[Place]>,
 }
@@ -54,6 +56,7 @@ impl Live {
         set: LiveSet,
         (active, backup): (usize, usize),
         servers: Vec<Arc<Server>>,
+        candidates: Vec<Candidate>,
     ) -> Self {
         let count = servers.iter().map(|server| server.index.0 as usize + 1).max().unwrap_or(0);
         let mut places = vec![Place::default(); count];
@@ -63,7 +66,7 @@ impl Live {
         for member in set.members() {
             places[member.server.0 as usize].live = true;
         }
-        Self { generation, set, active, backup, servers, places: places.into() }
+        Self { generation, set, active, backup, servers, candidates, places: places.into() }
     }
 
     fn place(&self, index: ServerIndex) -> Place {
@@ -74,6 +77,12 @@ impl Live {
     #[must_use]
     pub fn server(&self, index: ServerIndex) -> Option<&Arc<Server>> {
         self.place(index).position.map(|position| &self.servers[position])
+    }
+
+    /// What a server was worth when this snapshot was made; `None` if it is not part of it.
+    #[must_use]
+    pub fn candidate(&self, index: ServerIndex) -> Option<&Candidate> {
+        self.place(index).position.map(|position| &self.candidates[position])
     }
 
     /// Whether a server may be picked.

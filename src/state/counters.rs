@@ -96,6 +96,27 @@ impl Rate {
         u32::try_from(sum).unwrap_or(u32::MAX)
     }
 
+    /// How long after `now` there may be room for one more event, where at most `limit` a second
+    /// are let in; `None`: there is room.
+    #[must_use]
+    pub fn room_after(&self, limit: u32, now: Duration) -> Option<Duration> {
+        if self.at(now) < limit {
+            return None;
+        }
+        let left_ms = u64::from(1000 - now.subsec_millis());
+        let (current, previous) = (
+            self.current.load(Ordering::Relaxed),
+            u64::from(self.previous.load(Ordering::Relaxed)),
+        );
+        // What the second before still weighs shrinks as this one goes by.
+        let room = u64::from(limit.saturating_sub(current));
+        let wait_ms = match (room * 1000).checked_div(previous) {
+            Some(weighs_ms) if room > 0 => left_ms.saturating_sub(weighs_ms) + 1,
+            _ => left_ms,
+        };
+        Some(Duration::from_millis(wait_ms))
+    }
+
     /// The most events in one second.
     #[must_use]
     pub fn max(&self) -> u32 {
@@ -114,9 +135,12 @@ impl Rate {
             self.second.compare_exchange(seen, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
         };
         if second > seen && swap(second) {
-            let ended = self.current.swap(0, Ordering::Relaxed);
+            // In this order who looks meanwhile sees too many rather than too few, and lets nobody
+            // in for it.
+            let ended = self.current.load(Ordering::Relaxed);
             let previous = if second == seen + 1 { ended } else { 0 };
             self.previous.store(previous, Ordering::Relaxed);
+            self.current.fetch_sub(ended, Ordering::Relaxed);
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::counters::{Counter, Traffic};
-use super::{Backend, Gate, Registry};
+use super::counters::{Counter, Rate, Traffic};
+use super::{Backend, Gate, Listener, Pace, Registry};
 use crate::config::model;
 
 /// The settings that new sessions of a frontend start with. A session keeps the ones it started
@@ -43,6 +43,10 @@ pub struct Frontend {
     pub name: Arc<str>,
     /// Connections inside, and their limit.
     pub gate: Arc<Gate>,
+    /// Connections that were accepted, a second: sessions begin a moment later, and not all do.
+    pub connection_rate: Rate,
+    /// `rate-limit sessions`.
+    pub pace: Pace,
     /// Sessions and bytes.
     pub traffic: Traffic,
     /// Connections refused by a rule or a broken PROXY header.
@@ -52,6 +56,7 @@ pub struct Frontend {
     /// Connections that session rules rejected.
     pub denied_sessions: Counter,
     route: ArcSwap<Route>,
+    listeners: ArcSwap<Vec<Arc<Listener>>>,
     /// The limit as configured; a command may have given the gate another.
     limit: AtomicU32,
     phase: AtomicU8,
@@ -64,14 +69,28 @@ impl Frontend {
         Self {
             name: route.settings.name.as_str().into(),
             gate: Arc::new(Gate::new(limit)),
+            connection_rate: Rate::default(),
+            pace: Pace::new(route.settings.rate_limit_sessions),
             traffic: Traffic::default(),
             request_errors: Counter::default(),
             denied_connections: Counter::default(),
             denied_sessions: Counter::default(),
             route: ArcSwap::from_pointee(route),
+            listeners: ArcSwap::default(),
             limit: AtomicU32::new(limit),
             phase: AtomicU8::new(Phase::Open as u8),
         }
+    }
+
+    /// Its listeners in file order.
+    #[must_use]
+    pub fn listeners(&self) -> Guard<Arc<Vec<Arc<Listener>>>> {
+        self.listeners.load()
+    }
+
+    /// For [`publish`](super::publish) only.
+    pub(super) const fn listeners_cell(&self) -> &ArcSwap<Vec<Arc<Listener>>> {
+        &self.listeners
     }
 
     /// What a session that starts now starts with.

@@ -10,13 +10,15 @@
 //! | down or maintenance to up | the server | `on-marked-up` |
 //! | any other | the server | – |
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::{Backend, CutReason, Process, Server, publish};
-use crate::config::model::{OnMarkedDown, OnMarkedUp};
+use crate::config::model::{self, LogLevel, OnMarkedDown, OnMarkedUp, ServerAddr};
 use crate::pure::health::admin::Command;
-use crate::pure::health::{Commanded, Health, Said, Standing, Transition};
+use crate::pure::health::{Commanded, Health, Outcome, Said, Standing, Transition};
+use crate::pure::weight::Weight;
 use crate::telemetry::bus::Bus;
 use crate::telemetry::event::{Change, Event, Reason, ServerChange, What};
 
@@ -74,6 +76,110 @@ impl Occasion<'_> {
         }
     }
 
+    /// A server's name leads to `ip` now, as `by` said. `false`: it did before.
+    pub fn resolved(
+        &self,
+        backend: &Arc<Backend>,
+        server: &Arc<Server>,
+        ip: IpAddr,
+        by: &str,
+    ) -> bool {
+        let had = server.settings().address.ip();
+        if had != Some(ip) {
+            publish::settings(backend, server, self.now, |settings| {
+                settings.address = settings.address.at(Some(ip));
+            });
+            let had = had.map_or_else(|| "(none)".to_owned(), |ip| ip.to_string());
+            let path = format!("{}/{}", backend.name, server.name);
+            self.notice(backend, format!("{path} changed its IP from {had} to {ip} by {by}."));
+        }
+        self.readmit(backend, server);
+        had != Some(ip)
+    }
+
+    /// A server that may have been in maintenance for want of an address has one.
+    pub fn readmit(&self, backend: &Arc<Backend>, server: &Arc<Server>) {
+        if !server.health().admin().is_unresolved() {
+            return;
+        }
+        let before = Before::of(backend, server);
+        let transition = publish::health(backend, server, self.now, |health| {
+            health.handle_resolved(self.now, true)
+        });
+        server.wake_check();
+        let Some(transition) = transition else { return };
+        let path = format!("{}/{}", backend.name, server.name);
+        let name = server.settings().hostname.clone().unwrap_or_default();
+        let checks = if transition.to.is_running() { "UP" } else { "DOWN" };
+        let admin = if server.health().admin().is_drain() { "DRAIN" } else { "READY" };
+        let again = format!("Server {path} ('{name}') is {checks}/{admin} (resolves again).");
+        self.notice(backend, again);
+        let thanks = format!("Server {path} administratively READY thanks to valid DNS answer.");
+        self.notice(backend, thanks);
+        self.finish(backend, server, &before, transition);
+    }
+
+    /// A server's name leads nowhere any more. `false`: it did not before.
+    pub fn unresolved(
+        &self,
+        backend: &Arc<Backend>,
+        server: &Arc<Server>,
+        why: &'static str,
+    ) -> bool {
+        if server.health().admin().is_unresolved() {
+            return false;
+        }
+        let before = Before::of(backend, server);
+        let transition = publish::health(backend, server, self.now, |health| {
+            health.handle_resolved(self.now, false)
+        });
+        publish::settings(backend, server, self.now, |settings| {
+            settings.address = settings.address.at(None);
+        });
+        if let Some(transition) = transition {
+            let change = match transition.from.is_running() {
+                true => Change::LosesAddress { why },
+                false => Change::LosesAddressDown { why },
+            };
+            self.say(backend, server, &before, change, Reason::Unsaid);
+            self.finish(backend, server, &before, transition);
+        }
+        true
+    }
+
+    /// A server got the service of `host` at `port`, and `weight` with it. Its address follows once
+    /// the host's name is resolved, which `is_new` says it was not before.
+    pub fn serve(
+        &self,
+        backend: &Arc<Backend>,
+        server: &Arc<Server>,
+        (host, port): (&str, u16),
+        weight: Option<Weight>,
+        is_new: bool,
+    ) {
+        let had = Arc::clone(&server.settings());
+        let mut wanted = model::Server::clone(&had);
+        wanted.hostname = Some(host.to_owned());
+        let ip = wanted.address.ip();
+        wanted.address = ServerAddr::Unresolved { port: Some(port), offset: 0 }.at(ip);
+        wanted.weight = weight.unwrap_or(wanted.weight);
+        if is_new {
+            let path = format!("{}/{}", backend.name, server.name);
+            let from = had.hostname.as_deref().filter(|_| had.address.ip().is_some());
+            let from = from.unwrap_or("(null)");
+            let text = format!("{path} changed its FQDN from {from} to {host} by 'SRV record'");
+            self.notice(backend, text);
+        }
+        if *had != wanted {
+            publish::settings(backend, server, self.now, |settings| *settings = wanted);
+        }
+    }
+
+    fn notice(&self, backend: &Backend, text: String) {
+        let what = What::Notice { level: LogLevel::Notice, text };
+        self.bus.event(self.event(backend, what));
+    }
+
     /// An operator speaks for a server's check.
     pub fn said(&self, backend: &Arc<Backend>, server: &Arc<Server>, said: Said) {
         let change = |health: &mut Health| health.handle_said(self.now, said);
@@ -82,6 +188,22 @@ impl Occasion<'_> {
         if let Some(transition) = transition {
             self.moved(backend, server, &before, transition, Reason::Cli);
         }
+    }
+
+    /// An operator speaks for a server's agent, or switches it on or off by `change`; `None` where
+    /// that cannot be.
+    pub fn agent(
+        &self,
+        backend: &Arc<Backend>,
+        server: &Arc<Server>,
+        change: impl FnOnce(&mut Health) -> Option<Outcome>,
+    ) -> Option<()> {
+        let before = Before::of(backend, server);
+        let outcome = publish::health(backend, server, self.now, change)?;
+        if let Some(transition) = outcome.transition {
+            self.moved(backend, server, &before, transition, Reason::Cli);
+        }
+        Some(())
     }
 
     /// A server's standing changed for `reason`, which is none of an operator's flags.
@@ -220,8 +342,7 @@ mod tests {
         let now = Instant::now();
         let leaves = |draining| Some(Change::LeavesMaintenance { up: true, draining });
         let maint = |was_draining| Some(Change::EntersMaintenance { was_draining });
-        let mut health =
-            Health::new(now, &Settings { check: None, disabled: false }, Duration::ZERO);
+        let mut health = Health::new(now, &Settings::default(), Duration::ZERO);
         for (said, command, want) in [
             (None, Ready, None),
             (None, Drain, Some(Change::EntersDrain { up: true })),

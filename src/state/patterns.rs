@@ -102,7 +102,7 @@ impl Registry {
     pub fn reference(&self, name: &str) -> Option<&Reference> {
         match name.strip_prefix('#') {
             Some(id) => {
-                let id = id.parse().ok()?;
+                let id: u32 = id.parse().ok()?;
                 self.references.iter().find(|reference| reference.id == id)
             }
             None => self.references.iter().find(|known| known.file.as_deref() == Some(name)),

@@ -10,7 +10,7 @@ use arc_swap::{ArcSwap, Guard};
 use super::counters::{Counter, Rate};
 use super::episode::Episode;
 use super::request::Requests;
-use super::{Backend, Frontend, Gate, Registry, Sessions};
+use super::{Backend, Frontend, Gate, Pace, Registry, Resolvers, Sessions};
 use crate::config::model;
 use crate::pure::sample::{Value, Variable};
 
@@ -25,6 +25,8 @@ pub struct Objects {
     pub backends: Vec<Arc<Backend>>,
     /// Patterns of ACLs and maps, which commands may change.
     pub patterns: Arc<Registry>,
+    /// `resolvers` sections, in file order.
+    pub resolvers: Vec<Arc<Resolvers>>,
 }
 
 /// The process.
@@ -40,6 +42,14 @@ pub struct Process {
     pub connections: Counter,
     /// Client connections a second.
     pub connection_rate: Rate,
+    /// `maxconnrate`.
+    pub connection_pace: Pace,
+    /// Sessions since the start: connections that were let in by all rules of their listener.
+    pub sessions_begun: Counter,
+    /// Those a second.
+    pub session_rate: Rate,
+    /// `maxsessrate`.
+    pub session_pace: Pace,
     /// Bytes to clients.
     pub bytes_out: Counter,
     /// Bytes that went through `splice(2)`.
@@ -50,10 +60,6 @@ pub struct Process {
     pub exhaustion: Episode,
     /// Times the process' connection limit stopped a listener.
     pub maxconn_reached: Counter,
-    /// Connections a second that are accepted; 0: any number.
-    pub connection_rate_limit: AtomicU32,
-    /// Sessions a second that are begun; 0: any number.
-    pub session_rate_limit: AtomicU32,
     /// What commands ask of those who hold the sockets.
     pub requests: Requests,
     /// The most that commands may make of the gate's limit.
@@ -73,6 +79,7 @@ impl Process {
             config,
             frontends: Vec::new(),
             backends: Vec::new(),
+            resolvers: Vec::new(),
             patterns: Arc::default(),
         };
         Self {
@@ -82,13 +89,15 @@ impl Process {
             sessions: Sessions::new(workers),
             connections: Counter::default(),
             connection_rate: Rate::default(),
+            connection_pace: Pace::default(),
+            sessions_begun: Counter::default(),
+            session_rate: Rate::default(),
+            session_pace: Pace::default(),
             bytes_out: Counter::default(),
             bytes_spliced: Counter::default(),
             exhausted: Counter::default(),
             exhaustion: Episode::default(),
             maxconn_reached: Counter::default(),
-            connection_rate_limit: AtomicU32::new(0),
-            session_rate_limit: AtomicU32::new(0),
             requests: Requests::default(),
             hard_maxconn: AtomicU32::new(maxconn),
             stopping: AtomicBool::new(false),
@@ -119,18 +128,6 @@ impl Process {
     pub fn set_maxconn(&self, maxconn: u32) {
         self.hard_maxconn.store(maxconn, Ordering::Relaxed);
         self.gate.set_limit(maxconn);
-    }
-
-    /// Whether one more connection may be accepted at `now` without passing a rate limit. One load
-    /// an accept while there is none.
-    #[must_use]
-    pub fn has_rate_room(&self, now: impl FnOnce() -> Instant) -> bool {
-        let limits = [&self.connection_rate_limit, &self.session_rate_limit];
-        let limits = limits.map(|limit| limit.load(Ordering::Relaxed));
-        let Some(limit) = limits.into_iter().filter(|&limit| limit > 0).min() else {
-            return true;
-        };
-        self.connection_rate.at(self.uptime(now())) < limit
     }
 
     /// Everything that runs.

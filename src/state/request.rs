@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Frontend;
+use super::{Backend, Frontend};
 
 /// Requests that may wait for their turn.
 const WAITING_MAX: usize = 16;
@@ -20,6 +20,8 @@ pub enum Wish {
     Sockets(Arc<Frontend>, SocketWish),
     /// Servers came or went: those that are there are checked, and no others.
     Checks,
+    /// A server for a backend, in the words of a `server` line behind `server`.
+    AddServer(Arc<Backend>, Vec<String>),
 }
 
 /// What is to become of a frontend's listening sockets.
@@ -36,6 +38,9 @@ pub enum SocketWish {
 /// Why a wish was not fulfilled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
+    /// What was asked cannot be, for this reason.
+    #[error("{0}")]
+    Because(String),
     /// The system refused; it was logged.
     #[error("the system refused, see the log")]
     System,

@@ -1,6 +1,7 @@
 //! A server: its settings, its health as others see it, and the sessions' ways to speak to its check.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -10,7 +11,8 @@ use tokio::sync::{Notify, watch};
 use super::CutReason;
 use super::counters::Service;
 use crate::config::model;
-use crate::pure::balance::{EffectiveWeight, ServerIndex};
+use crate::pure::balance::{EffectiveWeight, Limits, ServerIndex};
+use crate::pure::health::ramp::Ramp;
 use crate::pure::health::{Health, Standing};
 
 /// The check's end of [`Server::passes`]: who waits for a verdict waits no longer than this lives.
@@ -35,10 +37,15 @@ pub struct Server {
     pub service: Service,
     settings: ArcSwap<model::Server>,
     configured: ArcSwap<model::Server>,
-    added: bool,
+    added: AtomicBool,
     health: Mutex<Health>,
     wake: Notify,
     hinted: AtomicBool,
+    wake_agent: Notify,
+    /// Connections that failed in a row, counted where `observe` asks for it.
+    errors: AtomicU32,
+    /// As many of them as were too many, until the check heard of it; 0: none.
+    errors_to_hear: AtomicU32,
     passes: Mutex<watch::Receiver<Option<Instant>>>,
     /// Times its sessions were cut, and in the lowest byte why they were last.
     cuts: AtomicU64,
@@ -55,10 +62,13 @@ impl Server {
             service: Service::default(),
             settings: ArcSwap::new(Arc::clone(&settings)),
             configured: ArcSwap::new(settings),
-            added: false,
+            added: AtomicBool::new(false),
             health: Mutex::new(health),
             wake: Notify::new(),
             hinted: AtomicBool::new(false),
+            wake_agent: Notify::new(),
+            errors: AtomicU32::new(0),
+            errors_to_hear: AtomicU32::new(0),
             // Nobody checks yet: the other end is gone.
             passes: Mutex::new(watch::channel(None).1),
             cuts: AtomicU64::new(0),
@@ -68,13 +78,19 @@ impl Server {
     /// The same server, made by a command: no file knows it.
     #[must_use]
     pub fn added(self) -> Self {
-        Self { added: true, ..self }
+        self.added.store(true, Ordering::Relaxed);
+        self
     }
 
     /// Whether a command made it.
     #[must_use]
-    pub const fn is_added(&self) -> bool {
-        self.added
+    pub fn is_added(&self) -> bool {
+        self.added.load(Ordering::Relaxed)
+    }
+
+    /// A file knows the server now. Whether that is news.
+    pub fn adopt(&self) -> bool {
+        self.added.swap(false, Ordering::Relaxed)
     }
 
     /// The server as it is: as configured, but for what commands changed since.
@@ -105,13 +121,53 @@ impl Server {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What load balancing gives it now; `None` where it may not be picked.
+    /// Whether it may take a session that asks for it by name.
     #[must_use]
-    pub fn effective_weight(&self) -> Option<EffectiveWeight> {
-        match self.standing() {
-            Standing::Up => EffectiveWeight::full(self.settings().weight),
-            _ => None,
+    pub fn is_up(&self) -> bool {
+        self.standing() == Standing::Up
+    }
+
+    /// What load balancing gives it at `now` under a policy that follows weights or does not;
+    /// `None` where it may not be picked.
+    #[must_use]
+    pub fn effective_weight(&self, dynamic: bool, now: Instant) -> Option<EffectiveWeight> {
+        let health = self.lock_health();
+        let (standing, since) = (health.standing(), health.serves_since());
+        drop(health);
+        if standing != Standing::Up {
+            return None;
         }
+        let settings = self.settings();
+        match since.and_then(|since| Ramp::new(since, settings.slowstart?)) {
+            Some(ramp) if dynamic => EffectiveWeight::ramped(settings.weight, ramp.step(now)),
+            _ => EffectiveWeight::full(settings.weight),
+        }
+    }
+
+    /// How many sessions it takes at `now`; `None`: any number.
+    #[must_use]
+    pub fn limits(&self, now: Instant) -> Option<Limits> {
+        let settings = self.settings();
+        let max = settings.maxconn?;
+        let ramp_percent = self.ramp().map_or(100, |ramp| ramp.percent(now));
+        Some(Limits { max, min: settings.minconn, queue: settings.maxqueue, ramp_percent })
+    }
+
+    /// Its slow start; `None` where it has none.
+    #[must_use]
+    pub fn ramp(&self) -> Option<Ramp> {
+        let slowstart = self.settings().slowstart?;
+        Ramp::new(self.lock_health().serves_since()?, slowstart)
+    }
+
+    /// How much of its weight a slow start leaves it at `now`, in hundredths rounded up: HAProxy's
+    /// `throttle`. `None` outside of a slow start, and while it takes no new sessions.
+    #[must_use]
+    pub fn throttle_percent(&self, dynamic: bool, now: Instant) -> Option<u32> {
+        let ramp = self.ramp().filter(|ramp| !ramp.is_over(now))?;
+        let taken = self.standing() == Standing::Up && self.settings().weight.value() > 0;
+        let step = if dynamic { u32::from(ramp.step(now)) } else { u32::from(Ramp::STEPS) };
+        taken.then(|| (100 * step).div_ceil(u32::from(Ramp::STEPS)))
     }
 
     /// Tells the server's check that a session's connection failed. Never waits; many hints before
@@ -121,9 +177,50 @@ impl Server {
         self.wake.notify_one();
     }
 
-    /// Tells the server's check that its settings or its health changed. Never waits.
+    /// A session's attempt to connect failed, and `observe` asks to count it: the `limit`-th in a row
+    /// is told to the server's check. Never waits.
+    pub fn note_error(&self, limit: NonZeroU32) {
+        let count = self.errors.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        if count >= limit.get() {
+            self.errors.store(0, Ordering::Release);
+            self.errors_to_hear.store(count, Ordering::Release);
+            self.wake.notify_one();
+        }
+    }
+
+    /// The server is reached: errors no longer come in a row. Only reads where there were none.
+    pub fn forget_errors(&self) {
+        if self.errors.load(Ordering::Acquire) != 0 {
+            self.errors.store(0, Ordering::Release);
+        }
+    }
+
+    /// How many errors came in a row, if they were too many since this was asked last. For the
+    /// server's check only.
+    #[must_use]
+    pub fn take_errors(&self) -> Option<u32> {
+        let count = self.errors_to_hear.swap(0, Ordering::AcqRel);
+        (count > 0).then_some(count)
+    }
+
+    /// Tells the server's check and its agent that its settings or its health changed. Never waits.
     pub fn wake_check(&self) {
         self.wake.notify_one();
+        self.wake_agent.notify_one();
+    }
+
+    /// Waits for [`wake_check`](Self::wake_check). For the task that asks the agent only.
+    ///
+    /// # Cancel safety
+    /// Safe: what was not received stays.
+    pub async fn agent_woken(&self) {
+        self.wake_agent.notified().await;
+    }
+
+    /// When the agent is to be asked next; `None`: not before its task is woken.
+    #[must_use]
+    pub fn next_agent_check(&self) -> Option<Instant> {
+        self.lock_health().next_agent_check()
     }
 
     /// Waits for [`hint`](Self::hint) or [`wake_check`](Self::wake_check), and says whether there

@@ -11,4 +11,5 @@ pub mod process;
 pub mod queue;
 pub mod readiness;
 pub mod repair;
+pub mod sockopt;
 pub mod source_port;

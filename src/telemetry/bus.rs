@@ -4,8 +4,9 @@
 //! full bus is dropped and counted, and the consumer reports the count. Records and events do not
 //! share a bus, so that a flood of sessions cannot drown the news that a server went down.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
@@ -18,12 +19,23 @@ pub const RECORDS: usize = 16 * 1024;
 /// Events that may wait: every server of a large configuration going down at once.
 pub const EVENTS: usize = 4 * 1024;
 
+/// Events that are remembered for those who ask later. Events are rare: a lock costs nothing.
+pub const HISTORY: usize = 256;
+
 /// The producers' end; clones share the buses.
 #[derive(Clone, Debug)]
 pub struct Bus {
     records: mpsc::Sender<Record>,
     events: mpsc::Sender<Event>,
     losses: Arc<Losses>,
+    history: Arc<Mutex<History>>,
+}
+
+/// The last events.
+#[derive(Debug, Default)]
+struct History {
+    last: VecDeque<Event>,
+    total: u64,
 }
 
 /// The consumer's end. Once every [`Bus`] is dropped, both receivers end.
@@ -103,7 +115,8 @@ pub fn with_capacity(records: usize, events: usize) -> (Bus, Intake) {
     let (event_sender, events) = mpsc::channel(events.max(1));
     let losses = Arc::new(Losses::default());
     let intake = Intake { records, events, losses: Arc::clone(&losses) };
-    (Bus { records: record_sender, events: event_sender, losses }, intake)
+    let history = Arc::default();
+    (Bus { records: record_sender, events: event_sender, losses, history }, intake)
 }
 
 impl Bus {
@@ -116,9 +129,30 @@ impl Bus {
 
     /// Hands over an event; never waits, from any thread.
     pub fn event(&self, event: Event) {
+        let mut history = self.lock_history();
+        if history.last.len() == HISTORY {
+            history.last.pop_front();
+        }
+        history.last.push_back(event.clone());
+        history.total += 1;
+        drop(history);
         if self.events.try_send(event).is_err() {
             self.losses.events.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// How many events there were, and those of them after the first `seen` that are remembered,
+    /// oldest first; those the bus had no room for are among them.
+    #[must_use]
+    pub fn history(&self, seen: u64) -> (u64, Vec<Event>) {
+        let history = self.lock_history();
+        let forgotten = history.total - history.last.len() as u64;
+        let skipped = usize::try_from(seen.saturating_sub(forgotten)).unwrap_or(usize::MAX);
+        (history.total, history.last.iter().skip(skipped).cloned().collect())
+    }
+
+    fn lock_history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was lost.
@@ -151,6 +185,20 @@ mod tests {
         assert_eq!(intake.events.try_recv().expect("the first").line(), "a");
         assert_eq!(intake.events.try_recv().expect("the second").line(), "b");
         intake.events.try_recv().expect_err("two were lost");
+    }
+
+    #[test]
+    fn the_last_events_are_remembered() {
+        let (bus, _intake) = with_capacity(1, 1);
+        for number in 0..HISTORY + 3 {
+            bus.event(notice(&number.to_string()));
+        }
+        let (total, events) = bus.history(0);
+        let lines: Vec<_> = events.iter().map(Event::line).collect();
+        assert_eq!((lines.len(), lines[0].as_str()), (HISTORY, "3"));
+        let (_, news) = bus.history(total - 1);
+        assert_eq!((news.len(), news[0].line().as_str()), (1, "258"));
+        assert!(bus.history(total).1.is_empty());
     }
 
     #[test]

@@ -92,6 +92,16 @@ pub enum Change {
         /// It took no sessions by load balancing before either.
         was_draining: bool,
     },
+    /// Its name is not resolved any more, for this reason; it was up.
+    LosesAddress {
+        /// In HAProxy's words.
+        why: &'static str,
+    },
+    /// Its name is not resolved any more; it was down.
+    LosesAddressDown {
+        /// In HAProxy's words.
+        why: &'static str,
+    },
     /// An operator put it into maintenance; it was down.
     EntersMaintenanceDown,
     /// An operator drains it.
@@ -148,12 +158,23 @@ pub struct CheckResult {
     pub server: Arc<str>,
     /// Whether it is a backup.
     pub backup: bool,
+    /// Who was asked.
+    pub asked: Asked,
     /// What the check said.
     pub outcome: Outcome,
     /// In detail.
     pub finding: Finding,
     /// `2/3 UP`: passed or failed checks in a row, of how many, and the state.
     pub status: String,
+}
+
+/// Who was asked about a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The server, by its health check.
+    Check,
+    /// Its agent.
+    Agent,
 }
 
 /// What a check said of a server.
@@ -174,7 +195,8 @@ impl Event {
         match &self.what {
             What::Server(change) => match change.change {
                 Change::Down { was_draining: false }
-                | Change::EntersMaintenance { was_draining: false } => LogLevel::Alert,
+                | Change::EntersMaintenance { was_draining: false }
+                | Change::LosesAddress { .. } => LogLevel::Alert,
                 _ => LogLevel::Notice,
             },
             What::Check(_) => LogLevel::Notice,
@@ -243,6 +265,13 @@ impl ServerChange {
                 line.push_str("is going DOWN for maintenance");
                 self.append_left(&mut line);
             }
+            Change::LosesAddress { why } => {
+                line.push_str(&format!("is going DOWN for maintenance ({why})"));
+                self.append_left(&mut line);
+            }
+            Change::LosesAddressDown { why } => {
+                line.push_str(&format!("was DOWN and now enters maintenance ({why})."));
+            }
             Change::EntersMaintenanceDown => line.push_str("was DOWN and now enters maintenance."),
             Change::EntersDrain { up } => {
                 line.push_str("enters drain state");
@@ -294,13 +323,17 @@ impl ServerChange {
 impl CheckResult {
     fn line(&self) -> String {
         let kind = if self.backup { "backup server" } else { "server" };
+        let asked = match self.asked {
+            Asked::Check => "Health",
+            Asked::Agent => "Agent",
+        };
         let outcome = match self.outcome {
             Outcome::Succeeded => "succeeded",
             Outcome::Conditionally => "conditionally succeeded",
             Outcome::Failed => "failed",
         };
         let mut line =
-            format!("Health check for {kind} {}/{} {outcome}", self.backend, self.server);
+            format!("{asked} check for {kind} {}/{} {outcome}", self.backend, self.server);
         self.finding.append(&mut line);
         line.push_str(&format!(", status: {}.", self.status));
         line

@@ -7,6 +7,7 @@
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -28,6 +29,14 @@ pub fn write_some(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::io::write(fd, bytes)?)
 }
 
+/// Whether [`PatientStderr`] says nothing any more.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Lets [`PatientStderr`] say nothing any more (`quiet`).
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
 /// Standard error that drops what its reader does not take.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PatientStderr;
@@ -35,7 +44,7 @@ pub struct PatientStderr;
 impl Write for PatientStderr {
     /// Claims to have written everything: a message that cannot be shown is no error.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut rest = bytes;
+        let mut rest = if QUIET.load(Ordering::Relaxed) { &[] } else { bytes };
         while !rest.is_empty() {
             match write_some(io::stderr(), rest) {
                 Ok(written) => rest = &rest[written..],

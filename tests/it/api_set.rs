@@ -12,6 +12,7 @@ both! {
     the_last_server_in_maintenance_is_an_emergency,
     an_operator_speaks_for_the_checks,
     wrong_commands_are_refused_in_haproxys_words,
+    an_operator_speaks_for_the_agent,
     weights_are_set_and_shown,
     addresses_are_changed,
     limits_are_set,
@@ -230,6 +231,35 @@ fn an_operator_speaks_for_the_checks(kind: Kind) {
             ("enable health be/s1", "", &[]),
             ("disable health be/s2", "", &[]),
             ("enable health be/s2", none, &[]),
+        ],
+    );
+}
+
+fn an_operator_speaks_for_the_agent(kind: Kind) {
+    let (api, server) = (Api::new(), Backend::echo());
+    let addr = server.addr;
+    let agent = "agent-check agent-port 1 agent-inter 20s";
+    let proxy = start(kind, &api, &format!("server s1 {addr} {agent}\nserver s2 {addr}"));
+    let down = "Server be/s1 is DOWN, changed from CLI. 1 active and 0 backup servers left. 0 \
+                sessions active, 0 requeued, 0 remaining in queue.";
+    let up = "Server be/s1 is UP, changed from CLI. 2 active and 0 backup servers online. 0 \
+              sessions requeued, 0 total in queue.";
+    let off = "agent checks are not enabled on this server.";
+    play(
+        &proxy,
+        &api,
+        &[
+            ("set server be/s1 agent", "'set server <srv> agent' expects 'up' or 'down'.", &[]),
+            ("set server be/s1 agent down", "", &[(ALERT, down)]),
+            ("set server be/s1 agent up", "", &[(NOTICE, up)]),
+            ("set server be/s1 agent-port abc", "provided port is not an integer", &[]),
+            ("set server be/s1 agent-port 70000", "provided port is invalid", &[]),
+            ("set server be/s1 agent-addr foo.invalid", "invalid addr 'foo.invalid'", &[]),
+            ("set server be/s1 agent-addr 127.0.0.2 port 7", "", &[]),
+            ("set server be/s1 agent-send abc", "", &[]),
+            ("disable agent be/s1", "", &[]),
+            ("set server be/s1 agent down", off, &[]),
+            ("enable agent be/s1", "", &[]),
         ],
     );
 }

@@ -9,9 +9,12 @@
 
 mod harness;
 
+mod agent;
 mod api;
 mod api_effects;
+mod api_servers;
 mod api_set;
+mod api_show;
 mod balance;
 mod check_comments;
 mod checks;
@@ -19,6 +22,7 @@ mod cli;
 mod conf;
 mod database_checks;
 mod demo;
+mod external_check;
 mod failover;
 mod life;
 mod limits;
@@ -29,14 +33,17 @@ mod log_options;
 mod metrics;
 mod mysql;
 mod native;
+mod observe;
 mod pgsql;
 mod protocol_checks;
 mod proxy_protocol;
 mod queue;
 mod relay;
+mod resolvers;
 mod rules;
 mod sessions;
 mod socket_options;
 mod timeouts;
 mod tls;
+mod tls_files;
 mod tls_servers;

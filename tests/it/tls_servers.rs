@@ -1,10 +1,12 @@
 //! TLS to servers: a real haproxy ends it there, and the proxy under test begins it.
 
 use std::io::Read;
+use std::net::SocketAddr;
 
 use crate::harness::backend::Backend;
 use crate::harness::both;
 use crate::harness::client::{Client, End};
+use crate::harness::port::free_addr;
 use crate::harness::proxy::{Kind, Proxy, Scene};
 use crate::harness::tls::{Authority, Hello, TlsClient};
 
@@ -15,6 +17,8 @@ both! {
     a_client_over_tls_reaches_a_server_over_tls,
     the_proxy_header_comes_before_the_handshake,
     the_end_of_one_direction_reaches_a_server,
+    checks_speak_tls,
+    scripts_of_checks_speak_tls,
 }
 
 /// A haproxy that ends TLS in front of a server that echoes.
@@ -70,6 +74,7 @@ fn names_are_asked_for_and_compared(kind: Kind) {
         ("", true),
         ("sni str(two.example)", true),
         ("sni str(three.example)", false),
+        ("sni str(TWO.example),lower", true),
         ("verifyhost one.example", true),
         ("verifyhost two.example", false),
         ("sni str(two.example) verifyhost one.example", true),
@@ -137,4 +142,97 @@ fn the_end_of_one_direction_reaches_a_server(kind: Kind) {
     assert!(back == bytes, "{} bytes of {}", back.len(), bytes.len());
     assert_eq!(end, End::Fin);
     proxy.log.expect(&[" 300000 -- "]);
+}
+
+/// Words of a server and rules of its backend, who listens there, and what its check says.
+struct Checked<'a> {
+    at: SocketAddr,
+    words: String,
+    rules: &'a str,
+    says: &'a str,
+}
+
+fn row<'a>(at: SocketAddr, words: &str, rules: &'a str, says: &'a str) -> Checked<'a> {
+    Checked { at, words: words.to_owned(), rules, says }
+}
+
+/// Speaks no TLS, but speaks.
+fn garbage() -> Backend {
+    Backend::new(|mut stream| async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let _ = stream.write_all(b"HTTP/1.0 400 no\r\n\r\n").await;
+        while stream.read(&mut [0; 512]).await.is_ok_and(|n| n > 0) {}
+    })
+}
+
+/// Starts a proxy with a backend a row and waits for what each check says.
+fn judge(kind: Kind, rows: Vec<Checked<'_>>) {
+    let mut scene = Scene::new(kind).defaults("option log-health-checks\ntimeout check 1s");
+    let mut expected = Vec::new();
+    for (number, Checked { at, words, rules, says }) in rows.into_iter().enumerate() {
+        let verify = if words.contains("verify") { "" } else { "verify none" };
+        scene = scene.backend(&format!(
+            "backend b{number}\n{rules}\nserver s1 {at} {words} {verify} check inter 500ms fall 1\n"
+        ));
+        expected.push((format!("server b{number}/s1 "), says));
+    }
+    let proxy = scene.start();
+    for (server, says) in expected {
+        proxy.log.expect(&["Health check for ", &server, says]);
+    }
+}
+
+fn checks_speak_tls(kind: Kind) {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let crt = authority.issue("db.pem", &["db.example"]);
+    let (server, _echo) = ending(&format!("crt {}", crt.display()));
+    let (strict, _other) = ending(&format!("crt {} strict-sni", crt.display()));
+    let (silent, garbage, closing) = (Backend::silent(), garbage(), Backend::close());
+    let trust = |authority: &Authority| format!("ssl verify required ca-file {}", authority.ca());
+    let failed = "Layer6 invalid response, info: \"SSL handshake failure\"";
+    let other_name = format!("{} verifyhost other.example", trust(&authority));
+    let differs = "info: \"Server presented an SSL certificate different from the configured one\"";
+    judge(
+        kind,
+        vec![
+            row(server.addr, "ssl", "", "Layer6 check passed"),
+            row(server.addr, &trust(&authority), "", "Layer6 check passed"),
+            row(server.addr, &trust(&stranger), "", failed),
+            row(server.addr, &other_name, "", differs),
+            row(silent.addr, "ssl", "", "reason: Layer6 timeout"),
+            row(garbage.addr, "ssl", "", failed),
+            row(closing.addr, "ssl", "", failed),
+            row(free_addr(), "ssl", "", "Layer4 connection problem, info: \"Connection refused\""),
+            row(server.addr, "check-ssl", "", "Layer6 check passed"),
+            row(server.addr, "ssl no-check-ssl", "", "Layer4 check passed"),
+            row(strict.addr, "ssl check-sni db.example", "", "Layer6 check passed"),
+            row(strict.addr, "ssl", "", failed),
+        ],
+    );
+}
+
+fn scripts_of_checks_speak_tls(kind: Kind) {
+    let authority = Authority::new();
+    let crt = authority.issue("db.pem", &["db.example"]);
+    let (server, _echo) = ending(&format!("crt {}", crt.display()));
+    let (strict, _other) = ending(&format!("crt {} strict-sni", crt.display()));
+    let garbage = garbage();
+    let script = |rules: &str| format!("option tcp-check\n{}", rules.replace("; ", "\n"));
+    let connect = script("tcp-check connect ssl");
+    let named = script("tcp-check connect ssl sni db.example");
+    let plain = script("tcp-check connect");
+    let default = script("tcp-check connect default");
+    let echo = script("tcp-check send hello; tcp-check expect string hello");
+    let place = "info: \"SSL handshake failure at step 1 of tcp-check (connect)\"";
+    judge(
+        kind,
+        vec![
+            row(server.addr, "", &connect, "Layer6 check passed, info: \"(tcp-check)\""),
+            row(strict.addr, "", &named, "Layer6 check passed"),
+            row(server.addr, "ssl", &plain, "Layer4 check passed"),
+            row(server.addr, "ssl", &default, "Layer6 check passed"),
+            row(garbage.addr, "", &connect, place),
+            row(server.addr, "check-ssl", &echo, "Layer7 check passed"),
+        ],
+    );
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use evenkeel::pure::health::admin::Command;
 use evenkeel::pure::health::schedule::{CONFIRM_INTERVAL, Intervals};
 use evenkeel::pure::health::verdict::{CheckStatus, Class, Verdict};
-use evenkeel::pure::health::{CheckSettings, Health, Outcome, Settings, Standing};
+use evenkeel::pure::health::{CheckSettings, Health, InitState, Outcome, Settings, Standing};
 
 const SERVERS: usize = 2_000;
 const STEPS: usize = 200_000;
@@ -38,8 +38,10 @@ fn settings(rng: &mut fastrand::Rng) -> Settings {
         intervals: Intervals { inter, fastinter, downinter, spread_percent },
         rise: limit(rng),
         fall: limit(rng),
+        init: InitState::None,
     };
-    Settings { check: (rng.u8(..) > 10).then_some(check), disabled: rng.u8(..) < 10 }
+    let check = (rng.u8(..) > 10).then_some(check);
+    Settings { check, agent: None, disabled: rng.u8(..) < 10 }
 }
 
 fn verdict(rng: &mut fastrand::Rng, failing_percent: u8) -> Verdict {
@@ -260,8 +262,8 @@ fn a_storm_of_hints_costs_a_passing_server_ten_checks_a_second() {
     let limit = NonZeroU16::new(3).expect("not 0");
     let intervals =
         Intervals { inter: never, fastinter: never, downinter: never, spread_percent: 0 };
-    let check = Some(CheckSettings { intervals, rise: limit, fall: limit });
-    let mut health = Health::new(start, &Settings { check, disabled: false }, never);
+    let check = Some(CheckSettings { intervals, rise: limit, fall: limit, init: InitState::None });
+    let mut health = Health::new(start, &Settings { check, ..Settings::default() }, never);
     let (mut now, mut checks, mut ends) = (start, 0u32, None);
     while now < start + Duration::from_secs(60) {
         now += Duration::from_micros(rng.u64(1..2_000));

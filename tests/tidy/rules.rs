@@ -13,7 +13,7 @@ pub(crate) const TOP_LEVEL: [&str; 8] =
 const TOP_LAYER: [&str; 5] = ["app", "cli", "demo", "lib", "main"];
 
 /// Whom each module may import besides itself. An import points down, never sideways, never up.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("pure", &[]),
     ("sys", &[]),
     ("clock", &[]),
@@ -23,6 +23,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("state", &["pure", "config", "telemetry"]),
     ("session", &["pure", "clock", "config", "telemetry", "net", "state"]),
     ("check", &["pure", "clock", "config", "telemetry", "net", "state"]),
+    ("resolve", &["pure", "clock", "config", "telemetry", "net", "state"]),
     ("control", &["pure", "clock", "config", "telemetry", "net", "state"]),
     ("fleet", &["pure", "clock", "config", "telemetry", "net", "state"]),
     ("notify", &["pure", "clock", "config", "telemetry", "net"]),

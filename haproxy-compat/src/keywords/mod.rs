@@ -7,12 +7,14 @@ mod bind;
 mod global;
 mod option;
 mod proxy;
+mod resolvers;
 mod server;
 
 pub use bind::BIND;
 pub use global::GLOBAL;
 pub use option::OPTIONS;
 pub use proxy::PROXY;
+pub use resolvers::RESOLVERS;
 pub use server::SERVER;
 
 /// What becomes of a keyword.
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn every_word_has_one_row() {
-        for table in [&GLOBAL, &PROXY, &OPTIONS, &BIND, &SERVER] {
+        for table in [&GLOBAL, &PROXY, &OPTIONS, &BIND, &SERVER, &RESOLVERS] {
             let mut seen = BTreeSet::new();
             for (_, words) in table.groups {
                 for (word, _) in *words {

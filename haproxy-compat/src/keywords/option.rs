@@ -1,6 +1,6 @@
 //! Words after `option`.
 
-use super::Effect::{Applies, Gone, Http, Ignored, Moot, Refused};
+use super::Effect::{Applies, Gone, Http, Moot, Refused};
 use super::Table;
 use super::place::{BACKEND, DEFAULTS, FRONTEND, LISTEN};
 
@@ -14,11 +14,14 @@ pub static OPTIONS: Table = Table {
         (
             Applies,
             &[
+                ("abortonclose", BE),
                 ("allbackups", BE),
                 ("clitcpka", FE),
                 ("dontlog-normal", FE),
                 ("dontlognull", FE),
+                ("external-check", BE),
                 ("httpchk", BE),
+                ("independent-streams", ANY),
                 ("ldap-check", BE),
                 ("log-health-checks", BE),
                 ("log-separate-errors", FE),
@@ -29,9 +32,12 @@ pub static OPTIONS: Table = Table {
                 ("redis-check", BE),
                 ("redispatch", BE),
                 ("smtpchk", BE),
+                ("socket-stats", FE),
                 ("srvtcpka", BE),
                 ("ssl-hello-chk", BE),
                 ("tcp-check", BE),
+                ("tcp-smart-accept", FE),
+                ("tcp-smart-connect", BE),
                 ("tcpka", ANY),
                 ("tcplog", FE),
             ],
@@ -40,22 +46,7 @@ pub static OPTIONS: Table = Table {
             Moot("the data path chooses between copying and splicing by itself"),
             &[("splice-auto", ANY), ("splice-request", ANY), ("splice-response", ANY)],
         ),
-        (
-            Moot("the kernel's acknowledgement timing is kept"),
-            &[("tcp-smart-accept", FE), ("tcp-smart-connect", BE)],
-        ),
-        (
-            Moot("counters are always current and kept per listener"),
-            &[("contstats", FE), ("socket-stats", FE)],
-        ),
-        (
-            Moot("a client that leaves while it waits always gives its place up"),
-            &[("abortonclose", ANY)],
-        ),
-        (
-            Ignored("activity in either direction counts for both sides"),
-            &[("independent-streams", ANY)],
-        ),
+        (Moot("counters are always current"), &[("contstats", FE)]),
         (
             Moot("there is no persistence that could lead to a server that is down"),
             &[("persist", BE)],
@@ -92,7 +83,7 @@ pub static OPTIONS: Table = Table {
                 "servers would pass without it; write 'option tcp-check' with rules, or remove the line \
                  to check that a connection succeeds",
             ),
-            &[("external-check", BE), ("spop-check", BE)],
+            &[("spop-check", BE)],
         ),
         (Refused("sessions always go to a 'server'"), &[("http_proxy", ANY), ("transparent", BE)]),
         (

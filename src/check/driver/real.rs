@@ -51,10 +51,17 @@ impl Home {
     async fn check(&self, socket: &str, kind: &CheckKind) -> Verdict {
         let timing = Timing { inter: PATIENCE, connect: PATIENCE, answer: None };
         let addr = TargetAddr::Unix(self.path.join(socket));
-        let target =
-            Target { addr, source: None, send_proxy: false, proxy_header: |_| Vec::new(), timing };
+        let target = Target {
+            addr,
+            source: None,
+            send_proxy: false,
+            proxy_header: |_| Vec::new(),
+            tls: None,
+            is_tls: false,
+            timing,
+        };
         let context = Context { answer_bytes_max: 16_384, down: false, unix_time_s: 0 };
-        run(&target, Probe::for_kind(kind, &context)).await
+        run(&target, &mut Probe::for_kind(kind, &context)).await
     }
 
     /// kill -9; the listening socket dies with its process.

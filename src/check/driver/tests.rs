@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::check::target::Timing;
-use crate::config::model::{CheckKind, Expect, Pattern, ScriptStep};
+use crate::config::model::{CheckKind, Expect, Layer, Pattern, ScriptStep};
 use crate::net::listen::abstract_address;
 use crate::pure::health::verdict::CheckStatus;
 use crate::pure::probe::Context;
@@ -27,12 +27,22 @@ fn no_header(_: Option<Ends>) -> Vec<u8> {
 
 fn target(addr: TargetAddr) -> Target {
     let timing = Timing { inter: PATIENCE, connect: PATIENCE, answer: None };
-    Target { addr, source: None, send_proxy: false, proxy_header: no_header, timing }
+    Target {
+        addr,
+        source: None,
+        send_proxy: false,
+        proxy_header: no_header,
+        tls: None,
+        is_tls: false,
+        timing,
+    }
 }
 
 async fn check(target: &Target, kind: &CheckKind) -> Verdict {
     let context = Context { answer_bytes_max: 16_384, down: false, unix_time_s: 0 };
-    timeout(2 * PATIENCE, run(target, Probe::for_kind(kind, &context))).await.expect("a verdict")
+    timeout(2 * PATIENCE, run(target, &mut Probe::for_kind(kind, &context)))
+        .await
+        .expect("a verdict")
 }
 
 /// A server that treats its first connection as `script` says.
@@ -193,6 +203,7 @@ async fn mysql_checks_end_with_fin_and_scripts_with_reset() {
         addr: None,
         send_proxy: false,
         linger,
+        layer: Layer::Plain,
         comment: None,
     };
     let rows = [
@@ -229,6 +240,7 @@ async fn connections_of_a_script_go_where_it_says() {
         addr: None,
         send_proxy: false,
         linger: false,
+        layer: Layer::Plain,
         comment: None,
     };
     let script = CheckKind::Script(vec![expect("ONE"), again, expect("TWO")]);

@@ -1,12 +1,17 @@
 //! Pure: backends and servers as TOML.
 
+use super::balance::balance_pairs;
+use super::resolvers::naming;
+use super::socket::server_socket;
 use super::text::{Pairs, duration, key, quote};
 use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
-use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
+use crate::config::defaults::{CONNECT_TIMEOUT, ERROR_LIMIT, REDISPATCH, RETRIES};
 use crate::config::model::{
-    Backend, Balance, Global, Redispatch, Server, ServerAddr, ServerTimeouts,
+    Backend, Global, HashKey, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
-use crate::config::validate::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS, automatic_ids};
+use crate::config::validate::{
+    HASH_KEYS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids, source_text,
+};
 use crate::pure::weight::Weight;
 
 pub(super) fn backend_pairs(
@@ -16,13 +21,7 @@ pub(super) fn backend_pairs(
     id: Option<u32>,
 ) {
     pairs.maybe("id", id);
-    pairs.add(
-        "balance",
-        match backend.balance {
-            Balance::Random { draws } => format!("\"random({draws})\""),
-            balance => word(&BALANCES, &balance).unwrap_or_default(),
-        },
-    );
+    balance_pairs(pairs, backend.balance);
     pairs.flag("allbackups", backend.allbackups);
     super::frontend::rules(pairs, &backend.rules.statements);
     let shared = check::shared(&backend.servers);
@@ -48,7 +47,10 @@ pub(super) fn backend_pairs(
     }
     keepalive(pairs, backend.keepalive);
     pairs.flag("nolinger", backend.nolinger);
-    pairs.maybe("source", backend.source.map(|source| quote(&source.to_string())));
+    pairs.flag("abortonclose", backend.abortonclose);
+    pairs.flag("independent_streams", backend.independent_streams);
+    pairs.flag("tcp_smart_connect", backend.tcp_smart_connect);
+    pairs.maybe("source", backend.source.as_ref().map(|source| quote(&source_text(source))));
     pairs.maybe("fullconn", backend.fullconn);
     pairs.flag("log_health_checks", backend.log_health_checks);
     log(pairs, &backend.log, global);
@@ -74,10 +76,27 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     pairs.flag("backup", server.backup);
     pairs.flag("disabled", server.disabled);
     pairs.maybe("maxconn", server.maxconn);
+    pairs.maybe("minconn", server.minconn);
+    pairs.maybe("maxqueue", server.maxqueue);
+    pairs.maybe("slowstart", server.slowstart.map(duration));
+    if server.hash_key != HashKey::Id {
+        pairs.maybe("hash_key", word(&HASH_KEYS, &server.hash_key));
+    }
     match check::own(server, shared) {
         Some(own) => pairs.table("check", &own),
         None if shared.is_empty() => {}
         None => pairs.add("check", "false"),
+    }
+    if let Some(agent) = &server.agent {
+        pairs.table("agent", &check::agent(agent));
+    }
+    if let Some(observe) = &server.observe {
+        pairs.add("observe", "\"layer4\"");
+        let limit = observe.error_limit.get();
+        pairs.maybe("error_limit", (limit != ERROR_LIMIT).then_some(limit));
+        if observe.on_error != Default::default() {
+            pairs.maybe("on_error", word(&ON_ERRORS, &observe.on_error));
+        }
     }
     if server.on_marked_down != Default::default() {
         pairs.maybe("on_marked_down", word(&MARKED_DOWN, &server.on_marked_down));
@@ -87,20 +106,28 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     }
     pairs.maybe("send_proxy", server.send_proxy.and_then(|header| word(&PROXY_HEADERS, &header)));
     pairs.maybe("tcp_ut", server.tcp_ut.map(duration));
+    server_socket(&mut pairs, &server.socket);
+    naming(&mut pairs, server);
     tls::server(&mut pairs, server);
     if pairs.len() == 1 { address } else { pairs.inline() }
 }
 
 fn server_address(server: &Server) -> String {
-    let host = |ip: std::net::IpAddr| match &server.hostname {
-        Some(name) => name.clone(),
-        None if ip.is_ipv6() => format!("[{ip}]"),
-        None => ip.to_string(),
+    let host = |ip: Option<std::net::IpAddr>| match (&server.hostname, ip) {
+        (Some(name), _) => name.clone(),
+        (None, Some(ip)) if ip.is_ipv6() => format!("[{ip}]"),
+        (None, Some(ip)) => ip.to_string(),
+        (None, None) => String::new(),
     };
     match &server.address {
-        ServerAddr::Tcp(address) => format!("{}:{}", host(address.ip()), address.port()),
-        ServerAddr::TcpClientPort { ip, offset: 0 } => host(*ip),
-        ServerAddr::TcpClientPort { ip, offset } => format!("{}:{offset:+}", host(*ip)),
+        ServerAddr::Tcp(address) => format!("{}:{}", host(Some(address.ip())), address.port()),
+        ServerAddr::Unresolved { port: Some(port), .. } => format!("{}:{port}", host(None)),
+        ServerAddr::TcpClientPort { offset: 0, .. } | ServerAddr::Unresolved { offset: 0, .. } => {
+            host(server.address.ip())
+        }
+        ServerAddr::TcpClientPort { offset, .. } | ServerAddr::Unresolved { offset, .. } => {
+            format!("{}:{offset:+}", host(server.address.ip()))
+        }
         ServerAddr::Unix(path) => unix_text(path),
         ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
     }

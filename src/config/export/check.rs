@@ -1,15 +1,17 @@
 //! Pure: the checks of a backend: what its servers share, and what is left for each.
 
+use std::net::IpAddr;
+
 use super::text::{Pairs, bytes, duration, hex, quote};
 use super::word;
 use crate::config::defaults::{
-    HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, SMTP_CHECK_HELLO,
+    AGENT_INTER, HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, SMTP_CHECK_HELLO,
 };
 use crate::config::model::{
-    Check, CheckKind, CheckStatus, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, Pattern,
-    ScriptStep, Server,
+    AgentCheck, Check, CheckKind, CheckStatus, Expect, ExpectReport, HttpCheck, HttpExpect,
+    HttpMatch, InitState, Layer, Pattern, ScriptStep, Server,
 };
-use crate::config::validate::MYSQL_DIALECTS;
+use crate::config::validate::{INIT_STATES, MYSQL_DIALECTS};
 
 /// What all checked servers have in common; empty where there is none. A type counts with all of
 /// its parameters, a setting of its own.
@@ -49,6 +51,7 @@ fn settings(server: &Server, check: &Check) -> Pairs {
     pairs.maybe("downinter", differs(check.downinter));
     pairs.add("rise", check.rise.to_string());
     pairs.add("fall", check.fall.to_string());
+    pairs.maybe("init_state", init_state(check.init_state));
     pairs.maybe("timeout", check.timeout.map(duration));
     pairs.maybe("addr", check.addr.map(|addr| quote(&addr.to_string())));
     pairs.maybe("port", check.port);
@@ -59,12 +62,40 @@ fn settings(server: &Server, check: &Check) -> Pairs {
     pairs
 }
 
+/// `None` is the same as not to write it.
+fn init_state(state: InitState) -> Option<String> {
+    if state == InitState::None { None } else { word(&INIT_STATES, &state) }
+}
+
+/// A server's agent.
+pub(super) fn agent(agent: &AgentCheck) -> Pairs {
+    let mut pairs = Pairs::default();
+    pairs.add("port", agent.port.to_string());
+    pairs.maybe("inter", (agent.inter != AGENT_INTER).then(|| duration(agent.inter)));
+    pairs.maybe("timeout", agent.timeout.map(duration));
+    pairs.maybe(
+        "addr",
+        agent.addr.map(|addr| match addr {
+            IpAddr::V4(addr) => quote(&addr.to_string()),
+            IpAddr::V6(addr) => quote(&format!("[{addr}]")),
+        }),
+    );
+    pairs.maybe("send", (!agent.send.is_empty()).then(|| bytes(&agent.send)));
+    pairs
+}
+
 fn kind(kind: &CheckKind) -> Pairs {
     let mut pairs = Pairs::default();
     match kind {
         CheckKind::Tcp => pairs.add("type", "\"tcp\""),
         CheckKind::Redis => pairs.add("type", "\"redis\""),
         CheckKind::Ldap => pairs.add("type", "\"ldap\""),
+        CheckKind::External(check) => {
+            pairs.add("type", "\"external\"");
+            pairs.add("command", quote(&check.command));
+            pairs.maybe("path", check.path.as_deref().map(quote));
+            pairs.flag("preserve_env", check.preserve_env);
+        }
         CheckKind::SslHello => pairs.add("type", "\"ssl-hello\""),
         CheckKind::Smtp { hello } => {
             pairs.add("type", "\"smtp\"");
@@ -103,12 +134,18 @@ fn step(step: &ScriptStep) -> Pairs {
             pairs.add("comment", quote(comment));
             return pairs;
         }
-        ScriptStep::Connect { port, addr, send_proxy, linger, comment } => {
+        ScriptStep::Connect { port, addr, send_proxy, linger, layer, comment } => {
             let mut options = Pairs::default();
             options.maybe("port", *port);
             options.maybe("addr", addr.map(|addr| quote(&addr.to_string())));
             options.flag("send_proxy", *send_proxy);
             options.flag("linger", *linger);
+            options.flag("default", *layer == Layer::Default);
+            if let Layer::Tls { sni, alpn } = layer {
+                options.flag("ssl", true);
+                options.maybe("sni", sni.as_ref().map(|sni| quote(sni)));
+                options.maybe("alpn", alpn.as_ref().map(|alpn| quote(alpn)));
+            }
             match options.is_empty() {
                 true => pairs.flag("connect", true),
                 false => pairs.table("connect", &options),

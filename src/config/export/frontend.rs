@@ -1,5 +1,6 @@
 //! Pure: frontends and listening sockets as TOML.
 
+use super::socket::bind_socket;
 use super::text::{Pairs, duration, list, quote};
 use super::{keepalive, log, timeout, tls, unix_text, word};
 use crate::config::model::{
@@ -25,6 +26,10 @@ pub(super) fn frontend_pairs(
     pairs.table("timeout", &client_timeouts(&frontend.timeouts));
     keepalive(pairs, frontend.keepalive);
     pairs.flag("nolinger", frontend.nolinger);
+    pairs.maybe("rate_limit_sessions", frontend.rate_limit_sessions);
+    pairs.flag("socket_stats", frontend.socket_stats);
+    pairs.flag("independent_streams", frontend.independent_streams);
+    pairs.flag("tcp_smart_accept", frontend.tcp_smart_accept);
     log(pairs, &frontend.log.targets, global);
     if frontend.log.format != LogFormat::default() {
         pairs.maybe("log_format", word(&LOG_FORMATS, &frontend.log.format));
@@ -67,7 +72,8 @@ fn continues(last: &Bind, next: &Bind) -> bool {
     let (ListenAddr::Tcp(a), ListenAddr::Tcp(b)) = (&last.address, &next.address) else {
         return false;
     };
-    a.ip() == b.ip()
+    last.id.is_none()
+        && a.ip() == b.ip()
         && a.port().checked_add(1) == Some(b.port())
         && Bind { address: next.address.clone(), ..last.clone() } == *next
 }
@@ -108,6 +114,8 @@ pub(super) fn bind_pairs(first: &Bind, address: &str, rule: BacklogRule) -> Pair
     pairs.maybe("mode", mode.map(|mode| format!("\"{mode:o}\"")));
     pairs.maybe("user", user.as_ref().map(|user| quote(user)));
     pairs.maybe("group", group.as_ref().map(|group| quote(group)));
+    pairs.maybe("id", first.id);
+    bind_socket(&mut pairs, &first.socket);
     tls::bind(&mut pairs, first.tls.as_deref());
     pairs
 }

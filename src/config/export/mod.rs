@@ -5,11 +5,16 @@
 //! at each server. Ids are written where the automatic ones would be others.
 
 mod backend;
+mod balance;
 mod check;
 mod commands;
 mod frontend;
+mod life;
+mod resolvers;
+mod socket;
 mod text;
 mod tls;
+mod tuning;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +45,11 @@ pub fn export(config: &Config) -> String {
     let header = if config.stats.len() > 1 { "[[stats]]" } else { "[stats]" };
     for stats in &config.stats {
         text.push_str(&format!("{header}\n{}\n", stats_pairs(stats, &config.global).lines()));
+    }
+    for section in &config.resolvers {
+        let header = format!("[resolvers.{}]", key(section.name.as_str()));
+        let pairs = resolvers::resolvers_pairs(section);
+        text.push_str(&format!("{header}\n{}\n", pairs.lines()));
     }
     let proxies = in_id_order(config);
     for (proxy, id) in proxies.iter().zip(written_proxy_ids(&proxies)) {
@@ -165,12 +175,14 @@ fn global(global: &Global) -> Pairs {
     pairs.maybe("gid", global.gid);
     pairs.maybe("chroot", path(&global.chroot));
     pairs.maybe("pidfile", path(&global.pidfile));
+    pairs.life(&global.life);
     pairs.flag("daemon", global.daemon);
     pairs.maybe("hard_stop_after", global.hard_stop_after.map(duration));
     let spread = global.spread_checks_percent;
     pairs.maybe("spread_checks", (spread != SPREAD_CHECKS_PERCENT).then_some(spread));
     pairs.maybe("max_spread_checks", global.max_spread_checks.map(duration));
     pairs.maybe("bufsize", (global.bufsize != BUFSIZE_BYTES).then_some(global.bufsize));
+    tuning::tuning(&mut pairs, &global.tuning);
     pairs
 }
 

@@ -33,8 +33,8 @@ pub(super) fn server(pairs: &mut Pairs, server: &Server) {
     let own_target =
         |check: &crate::config::model::Check| check.addr.is_some() || check.port.is_some();
     let inherited = server.tls.is_some() && !server.check.as_ref().is_some_and(own_target);
-    if server.check.is_some() && check.is_some() != inherited {
-        table.maybe("check", Some(check.is_some()));
+    if let Some(check) = server.check.as_ref().filter(|check| check.is_tls != inherited) {
+        table.maybe("check", Some(check.is_tls));
     }
     if let Some(ServerTls { words, .. }) = check {
         table.maybe("check_sni", text(&words.sni));

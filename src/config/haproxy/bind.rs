@@ -5,6 +5,7 @@ use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
+use super::socket;
 use super::words::{Args, Context};
 use crate::config::raw::{Bind, Field};
 
@@ -35,7 +36,9 @@ pub(super) fn apply(
     bind: &mut Bind,
     cx: &mut Context<'_>,
 ) {
-    if super::tls::option(option, word, args, &mut bind.tls, cx) {
+    if socket::bind(option, word, args, &mut bind.socket, cx)
+        || super::tls::option(option, word, args, &mut bind.tls, cx)
+    {
         return;
     }
     match option {

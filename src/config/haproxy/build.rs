@@ -6,7 +6,9 @@ use haproxy_compat::tree::{Section, SectionKind};
 use super::proxy::Reader;
 use super::settings::Settings;
 use super::words::Context;
-use crate::config::raw::{Backend, Config, Field, Frontend, Keepalive, Server, Statement};
+use crate::config::raw::{
+    Backend, ClientSide, Config, Field, Frontend, Keepalive, Server, ServerSide, Statement,
+};
 
 /// Adds what `section` became to `config`.
 pub(super) fn add(
@@ -78,6 +80,12 @@ fn frontend(number: u32, name: Spanned<String>, settings: &Settings) -> Frontend
         dontlog_normal: flags.of("dontlog-normal"),
         log_separate_errors: flags.of("log-separate-errors"),
         logasap: flags.of("logasap"),
+        side: ClientSide {
+            rate_limit_sessions: settings.rate_limit.clone(),
+            socket_stats: flags.of("socket-stats"),
+            independent_streams: flags.of("independent-streams"),
+            tcp_smart_accept: flags.of("tcp-smart-accept"),
+        },
         ..Frontend::new(number, name)
     }
 }
@@ -98,6 +106,9 @@ fn backend(
         id,
         rules,
         balance: settings.balance,
+        hash_type: settings.hash_type,
+        hash_balance_factor: settings.hash_balance_factor,
+        hash_preserve_affinity: settings.hash_preserve_affinity,
         allbackups: flags.of("allbackups"),
         servers,
         check,
@@ -109,6 +120,11 @@ fn backend(
             ..settings.server_keepalive
         },
         nolinger: flags.of("nolinger"),
+        side: ServerSide {
+            abortonclose: flags.of("abortonclose"),
+            independent_streams: flags.of("independent-streams"),
+            tcp_smart_connect: flags.of("tcp-smart-connect"),
+        },
         source: settings.source,
         fullconn: settings.fullconn,
         log_health_checks: flags.of("log-health-checks"),

@@ -5,7 +5,9 @@ use haproxy_compat::tree::{Line, Word};
 
 use super::expect::Options;
 use super::words::{Args, Context, text};
-use crate::config::raw::{CheckKind, Expect, Field, HttpCheck, Pattern, Step};
+use crate::config::raw::{
+    CheckKind, Expect, ExternalCheck, Field, HttpCheck, Layer, Pattern, Step,
+};
 
 /// What a section said about checks so far.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,8 @@ pub(super) struct Checks {
     steps: Vec<Step>,
     /// `http-check` rules and the arguments of `option httpchk`.
     pub(super) http: HttpCheck,
+    /// `external-check` lines.
+    external: ExternalCheck,
     /// The first `tcp-check` and the first `http-check` rule of the section itself.
     own_steps: Option<Span>,
     pub(super) own_http: Option<Span>,
@@ -32,6 +36,7 @@ pub(super) enum Choice {
     Smtp { hello: Field<String> },
     Ldap,
     SslHello,
+    External,
 }
 
 /// Words after `tcp-check`.
@@ -53,6 +58,7 @@ impl Checks {
             "redis-check" => Choice::Redis,
             "smtpchk" => smtp(&mut args),
             "ldap-check" => Choice::Ldap,
+            "external-check" => Choice::External,
             "ssl-hello-chk" => Choice::SslHello,
             "mysql-check" => mysql(&mut args, cx),
             "pgsql-check" => pgsql(line, &mut args, cx),
@@ -103,6 +109,20 @@ impl Checks {
         self.steps.extend(step);
     }
 
+    /// An `external-check` line.
+    pub(super) fn external_rule(&mut self, line: &Line, cx: &mut Context<'_>) {
+        let mut args = Args::new(line, 1);
+        let Some(word) = args.expect("external-check", "'command' or 'path'", cx) else {
+            return;
+        };
+        match word.text().as_ref() {
+            "command" => self.external.command = args.text("command", "a program", cx),
+            "path" => self.external.path = args.text("path", "directories", cx),
+            _ => return cx.unknown(word, "after 'external-check'", ["command", "path"]),
+        }
+        args.finish("external-check", cx);
+    }
+
     fn connect(&self, rule: &Word, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Step> {
         let mut acting = self.steps.iter().filter(|step| !matches!(step, Step::Comment(_)));
         let begins = matches!(acting.next(), None | Some(Step::Connect { .. }));
@@ -113,6 +133,7 @@ impl Checks {
         }
         let (mut port, mut addr, mut send_proxy, mut linger) = (None, None, false, false);
         let mut comment = None;
+        let mut layer = Layer::default();
         while let Some(word) = args.next() {
             match word.text().as_ref() {
                 "port" => port = args.number("port", cx),
@@ -123,22 +144,35 @@ impl Checks {
                 "send-proxy" => send_proxy = true,
                 "linger" => linger = true,
                 "comment" => comment = args.text("comment", "a text", cx),
-                "default" => {}
-                option @ ("ssl" | "sni" | "alpn" | "proto" | "via-socks4") => {
+                "default" => layer.default = true,
+                "ssl" => layer.ssl = true,
+                "sni" => layer.sni = args.text("sni", "a name", cx),
+                "alpn" => layer.alpn = args.text("alpn", "protocols separated by commas", cx),
+                option @ ("proto" | "via-socks4") => {
                     cx.report.alert(
                         word.span,
-                        format!("'{option}' is not supported: checks talk plain TCP"),
+                        format!("'{option}' is not supported: checks talk TCP or TLS"),
                     );
                     return None;
                 }
                 _ => {
-                    let known = ["port", "addr", "send-proxy", "linger", "comment", "default"];
+                    let known = [
+                        "port",
+                        "addr",
+                        "send-proxy",
+                        "linger",
+                        "comment",
+                        "default",
+                        "ssl",
+                        "sni",
+                        "alpn",
+                    ];
                     cx.unknown(word, "after 'tcp-check connect'", known);
                     return None;
                 }
             }
         }
-        Some(Step::Connect { port, addr, send_proxy, linger, comment })
+        Some(Step::Connect { port, addr, send_proxy, linger, layer, comment })
     }
 
     /// What the servers of `name` are asked.
@@ -154,6 +188,11 @@ impl Checks {
         {
             unused(span, "http-check", "httpchk", name, cx);
         }
+        if let Some(command) = &self.external.command
+            && choice != Some(&Choice::External)
+        {
+            unused(command.span, "external-check", "external-check", name, cx);
+        }
         let choice = self.choice?;
         Some(choice.map(|choice| match choice {
             Choice::Tcp => CheckKind::Script(self.steps),
@@ -163,6 +202,7 @@ impl Checks {
             Choice::Redis => CheckKind::Redis,
             Choice::Smtp { hello } => CheckKind::Smtp { hello },
             Choice::Ldap => CheckKind::Ldap,
+            Choice::External => CheckKind::External(self.external),
             Choice::SslHello => CheckKind::SslHello,
         }))
     }

@@ -7,7 +7,7 @@ use haproxy_compat::tree::{Line, Prefix, Section};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, text};
-use super::{commands, log, tls};
+use super::{commands, log, tls, tuning};
 use crate::config::raw::{Bind, Field, Global};
 
 /// `unix-bind`: what the Unix sockets of `bind` lines have that say nothing of their own.
@@ -48,6 +48,10 @@ pub(super) fn lower(
     for line in &section.lines {
         let word = &line.words[0];
         let keyword = word.text();
+        if super::life::KEYWORDS.contains(&&*keyword) {
+            super::life::lower(&keyword, line, &mut global.life, cx);
+            continue;
+        }
         if line.prefix != Prefix::Plain {
             match GLOBAL.find(&keyword) {
                 None => unknown(line, cx),
@@ -96,6 +100,11 @@ fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) 
             let name = args.next().map_or_else(|| Spanned::new(String::new(), line.span), text);
             global.log_send_hostname = Some(name);
         }
+        "external-check" => {
+            let preserves = args.take("preserve-env");
+            global.external_check = Some(Spanned::new(preserves, line.span));
+        }
+        "insecure-fork-wanted" => global.insecure_fork_wanted = true,
         "daemon" => global.daemon = Some(Spanned::new(true, line.span)),
         "hard-stop-after" => {
             set(&mut global.hard_stop_after, args.time(keyword, TimeUnit::Milliseconds, cx))
@@ -105,6 +114,7 @@ fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) 
         }
         "log" => return log::global(line, &mut global.log, cx),
         "stats" => return commands::lower(line, &mut global.commands, cx),
+        _ if tuning::lower(keyword, line, args, &mut global.tuning, cx) => {}
         _ => return environment(keyword, line, cx),
     }
     args.finish(keyword, cx);

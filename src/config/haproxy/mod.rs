@@ -12,20 +12,24 @@ mod commands;
 mod expect;
 mod global;
 mod http_check;
+mod life;
 mod log;
 mod option;
 mod proxy;
+mod resolvers;
 mod rules;
 mod server;
 mod settings;
+mod socket;
 mod stats;
 mod tls;
+mod tuning;
 mod words;
 
 use haproxy_compat::diag::Report;
 use haproxy_compat::env::Environment;
-use haproxy_compat::span::Span;
-use haproxy_compat::tree::{File, Section, SectionKind};
+use haproxy_compat::span::{Span, Spanned};
+use haproxy_compat::tree::{File, Line, Section, SectionKind};
 
 use crate::config::raw;
 use global::UnixBind;
@@ -52,6 +56,15 @@ pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw:
         lowering.section(section);
     }
     lowering.finish()
+}
+
+/// A `server` line that stands alone; mistakes go to `report`.
+pub(super) fn added_server(
+    line: &Line,
+    env: &Environment,
+    report: &mut Report,
+) -> Option<raw::Server> {
+    server::lower(line, &server::empty_template(), &mut Vec::new(), &mut Context { env, report })
 }
 
 struct Lowering<'a> {
@@ -84,6 +97,9 @@ impl Lowering<'_> {
             SectionKind::Defaults => self.defaults(section),
             SectionKind::Frontend | SectionKind::Backend | SectionKind::Listen => {
                 self.proxy(section);
+            }
+            SectionKind::Resolvers => {
+                self.config.resolvers.extend(resolvers::lower(section, &mut self.cx));
             }
             _ => self.other(section),
         }
@@ -162,9 +178,6 @@ impl Lowering<'_> {
     fn other(&mut self, section: &Section) {
         let keyword = section.header.words[0].text();
         let reason = match section.kind {
-            SectionKind::Resolvers => {
-                "host names are resolved once, when the configuration is loaded"
-            }
             SectionKind::Peers => "there are no stick tables to share yet",
             SectionKind::Mailers => "nothing is mailed",
             SectionKind::Ring => "log lines go to their targets without a ring",
@@ -202,6 +215,33 @@ impl Lowering<'_> {
         config.backends.sort_by_key(|backend| backend.section);
     }
 
+    /// Programs are only run where `global` says so.
+    fn external_checks(&mut self) {
+        let global = &self.config.global;
+        for backend in &mut self.config.backends {
+            let Some(Spanned { value: raw::CheckKind::External(check), span }) = &mut backend.check
+            else {
+                continue;
+            };
+            let name = &backend.name.value;
+            let Some(allowed) = &global.external_check else {
+                self.cx
+                    .report
+                    .alert(*span, format!("the programs that '{name}' checks with may not be run"))
+                    .help("write 'external-check' and 'insecure-fork-wanted' in 'global'");
+                continue;
+            };
+            if !global.insecure_fork_wanted {
+                let message = format!(
+                    "HAProxy would not run the programs that '{name}' checks with: \
+                     'insecure-fork-wanted' is missing in 'global'"
+                );
+                self.cx.report.warning(*span, message);
+            }
+            check.preserve_env = Some(allowed.clone());
+        }
+    }
+
     fn finish(mut self) -> raw::Config {
         self.add_disabled();
         let frontends = self.config.frontends.iter_mut().map(|f| &mut f.binds);
@@ -210,6 +250,7 @@ impl Lowering<'_> {
             self.unix_bind.apply(bind);
             self.tls.apply_bind(&mut bind.tls);
         }
+        self.external_checks();
         let servers = self.config.backends.iter_mut().chain(&mut self.config.misplaced);
         for server in servers.flat_map(|backend| &mut backend.servers) {
             self.tls.apply_server(&mut server.tls);

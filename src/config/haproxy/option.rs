@@ -35,7 +35,7 @@ impl Flags {
 }
 
 /// Options that `no` and `default` do not take back.
-const NOT_NEGATABLE: [&str; 14] = [
+const NOT_NEGATABLE: [&str; 15] = [
     "tcpka",
     "forwardfor",
     "originalto",
@@ -50,6 +50,7 @@ const NOT_NEGATABLE: [&str; 14] = [
     "smtpchk",
     "ldap-check",
     "ssl-hello-chk",
+    "external-check",
 ];
 
 /// An `option`, `no option` or `default option` line.

@@ -6,11 +6,10 @@ use haproxy_compat::suggest;
 use haproxy_compat::tree::{Line, SectionKind};
 use haproxy_compat::units::TimeUnit;
 
-use super::option;
 use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::words::{Args, Context, text};
-use super::{bind, log, rules};
+use super::{bind, log, option, rules, socket};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -211,6 +210,10 @@ impl Reader {
                 let server = server::lower(line, &settings.template, &mut self.http, cx);
                 return self.servers.extend(server);
             }
+            "server-template" => {
+                let made = server::lower_template(line, &settings.template, &mut self.http, cx);
+                return self.servers.extend(made);
+            }
             "default-server" => {
                 return server::default_server(line, &mut settings.template, &mut self.http, cx);
             }
@@ -222,10 +225,12 @@ impl Reader {
             }
             "log" => return log::proxy(line, &mut settings.log, cx),
             "tcp-check" => return settings.checks.rule(line, cx),
+            "external-check" => return settings.checks.external_rule(line, cx),
             "http-check" => return settings.checks.http_rule(line, cx),
             "balance" => return self.balance(line, cx),
             "mode" => return self.mode(line, cx),
             "source" => return self.source(line, cx),
+            "rate-limit" => return self.rate_limit(line, cx),
             "disabled" => settings.disabled = true,
             "enabled" => settings.disabled = false,
             "default_backend" => {
@@ -236,6 +241,17 @@ impl Reader {
             "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),
             "retries" => set(&mut settings.retries, args.number(keyword, cx)),
             "fullconn" => set(&mut settings.fullconn, args.number(keyword, cx)),
+            "hash-type" => {
+                let words = "'map-based' or 'consistent', and a function";
+                return set(&mut settings.hash_type, args.words(keyword, words, cx));
+            }
+            "hash-balance-factor" => {
+                set(&mut settings.hash_balance_factor, args.number(keyword, cx));
+            }
+            "hash-preserve-affinity" => {
+                let words = "'always', 'maxconn' or 'maxqueue'";
+                set(&mut settings.hash_preserve_affinity, args.text(keyword, words, cx));
+            }
             _ => keepalive(keyword, args, settings, cx),
         }
         args.finish(keyword, cx);
@@ -288,20 +304,21 @@ impl Reader {
 
     fn source(&mut self, line: &Line, cx: &mut Context<'_>) {
         let mut args = Args::new(line, 1);
-        let Some(word) = args.expect("source", "an address", cx) else {
+        set(&mut self.settings.source, socket::source(&mut args, cx));
+        args.finish("source", cx);
+    }
+
+    /// `rate-limit sessions`.
+    fn rate_limit(&mut self, line: &Line, cx: &mut Context<'_>) {
+        let mut args = Args::new(line, 1);
+        let Some(word) = args.expect("rate-limit", "'sessions'", cx) else {
             return;
         };
-        self.settings.source = Some(cx.address(word));
-        if let Some(word) = args.next() {
-            let option = word.text();
-            if matches!(option.as_ref(), "usesrc" | "interface") {
-                cx.report.alert(
-                    word.span,
-                    format!("'{option}' is not supported: servers would see another source"),
-                );
-            } else {
-                cx.unknown(word, "after 'source'", ["usesrc", "interface"]);
-            }
+        if word.text() == "sessions" {
+            set(&mut self.settings.rate_limit, args.number("rate-limit sessions", cx));
+            args.finish("rate-limit", cx);
+        } else {
+            cx.unknown(word, "after 'rate-limit'", ["sessions"]);
         }
     }
 

@@ -5,8 +5,11 @@ use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
+use super::socket;
 use super::words::{Args, Context, text};
-use crate::config::raw::{CheckSettings, Server};
+use crate::config::raw::{
+    AgentSettings, CheckSettings, Server, TEMPLATE_MAX, made_from, template_numbers,
+};
 
 /// A word about HTTP that was left out, for the warning that only proxies in `mode tcp` get.
 pub(super) type HttpWord = (String, Span);
@@ -24,6 +27,32 @@ pub(super) fn lower(
     let mut server = Server { name: text(name), address: cx.address(address), ..template.clone() };
     options(&mut args, "server", &mut server, http, cx);
     Some(server)
+}
+
+/// A `server-template` line: the servers it makes, completed as those of `server` lines.
+pub(super) fn lower_template(
+    line: &Line,
+    template: &Server,
+    http: &mut Vec<HttpWord>,
+    cx: &mut Context<'_>,
+) -> Vec<Server> {
+    let mut args = Args::new(line, 1);
+    let keyword = "server-template";
+    let name = args.expect(keyword, "the beginning of names, a count and a host name", cx);
+    let count = args.expect(keyword, "a count such as '5' or '1-5'", cx);
+    let address = args.expect(keyword, "a host name such as 'db.example:3306'", cx);
+    let (Some(name), Some(count), Some(address)) = (name, count, address) else {
+        return Vec::new();
+    };
+    let Some(numbers) = template_numbers(&count.text()) else {
+        cx.report
+            .alert(count.span, format!("'{}' is no count of servers", count.text()))
+            .help(format!("write '5' or '3-7', at most {TEMPLATE_MAX} servers"));
+        return Vec::new();
+    };
+    let mut server = Server { name: text(name), address: cx.address(address), ..template.clone() };
+    options(&mut args, keyword, &mut server, http, cx);
+    made_from(&server, numbers)
 }
 
 /// A server that nothing was said of.
@@ -64,13 +93,15 @@ fn options(
                 // What follows may be its arguments.
                 break;
             }
-            Some(Effect::Applies) if option == "id" && keyword == "default-server" => {
+            Some(Effect::Applies) if option == "id" && keyword != "server" => {
                 cx.report.alert(word.span, "'id' cannot be the same for all servers");
                 args.skip(1);
             }
             Some(Effect::Applies) => {
-                if !super::tls::option(&option, word, args, &mut server.tls, cx)
+                if !socket::server(&option, word, args, &mut server.socket, cx)
+                    && !super::tls::option(&option, word, args, &mut server.tls, cx)
                     && !check_option(&option, word, args, &mut server.check_settings, cx)
+                    && !agent_option(&option, word, args, &mut server.agent, cx)
                 {
                     server_option(&option, word, args, server, cx);
                 }
@@ -97,6 +128,7 @@ fn check_option(
         "inter" => check.inter = args.time(option, TimeUnit::Milliseconds, cx),
         "fastinter" => check.fastinter = args.time(option, TimeUnit::Milliseconds, cx),
         "downinter" => check.downinter = args.time(option, TimeUnit::Milliseconds, cx),
+        "init-state" => check.init_state = args.text(option, "a state such as 'fully-up'", cx),
         "rise" => check.rise = args.number(option, cx),
         "fall" => check.fall = args.number(option, cx),
         "port" => check.port = args.number(option, cx),
@@ -106,6 +138,32 @@ fn check_option(
         }
         "check-send-proxy" => check.send_proxy = Some(Spanned::new(true, word.span)),
         "no-check-send-proxy" => check.send_proxy = Some(Spanned::new(false, word.span)),
+        _ => return false,
+    }
+    true
+}
+
+/// The same for the agent.
+fn agent_option(
+    option: &str,
+    word: &Word,
+    args: &mut Args<'_>,
+    agent: &mut AgentSettings,
+    cx: &mut Context<'_>,
+) -> bool {
+    match option {
+        "agent-check" => agent.on = Some(Spanned::new(true, word.span)),
+        "no-agent-check" => agent.on = Some(Spanned::new(false, word.span)),
+        "agent-inter" => agent.inter = args.time(option, TimeUnit::Milliseconds, cx),
+        "agent-port" => agent.port = args.number(option, cx),
+        "agent-addr" => {
+            let address = args.expect(option, "an address", cx);
+            agent.addr = address.map(|word| cx.address(word));
+        }
+        "agent-send" => {
+            let text = args.expect(option, "a text", cx);
+            agent.send = text.map(|word| Spanned::new(word.bytes.clone(), word.span));
+        }
         _ => return false,
     }
     true
@@ -129,16 +187,35 @@ fn server_option(
         "enabled" => server.disabled = flag(false),
         "weight" => server.weight = args.number(option, cx),
         "maxconn" => server.maxconn = args.number(option, cx),
+        "minconn" => server.minconn = args.number(option, cx),
+        "maxqueue" => server.maxqueue = args.number(option, cx),
+        "slowstart" => server.slowstart = args.time(option, TimeUnit::Milliseconds, cx),
+        "hash-key" => {
+            server.hash_key = args.text(option, "'id', 'id32', 'addr' or 'addr-port'", cx);
+        }
         "id" => server.id = args.number(option, cx),
         "tcp-ut" => server.tcp_ut = args.time(option, TimeUnit::Milliseconds, cx),
+        "observe" => server.observe = args.text(option, "'layer4'", cx),
+        "error-limit" => server.error_limit = args.number(option, cx),
+        "on-error" => server.on_error = args.text(option, "a reaction such as 'mark-down'", cx),
         "on-marked-down" => server.on_marked_down = args.text(option, "'shutdown-sessions'", cx),
         "on-marked-up" => {
             server.on_marked_up = args.text(option, "'shutdown-backup-sessions'", cx);
         }
+        "init-addr" => server.naming.init_addr = args.text(option, "ways such as 'libc'", cx),
+        "resolvers" => server.naming.resolvers = args.text(option, "a section's name", cx),
+        "resolve-prefer" => server.naming.prefer = args.text(option, "'ipv4' or 'ipv6'", cx),
+        "resolve-net" => server.naming.nets = args.text(option, "networks", cx),
+        "resolve-opts" => server.naming.opts = args.text(option, "options", cx),
         "send-proxy" => server.send_proxy = header("v1"),
         "send-proxy-v2" => server.send_proxy = header("v2"),
+        "send-proxy-v2-ssl" => server.send_proxy = header("v2-ssl"),
+        "send-proxy-v2-ssl-cn" => server.send_proxy = header("v2-ssl-cn"),
         // `no-send-proxy` and `no-send-proxy-v2` each take back their own version only.
         "no-send-proxy" => drop(server.send_proxy.take_if(|version| version.value == "v1")),
-        _ => drop(server.send_proxy.take_if(|version| version.value == "v2")),
+        _ => {
+            let own = option.trim_start_matches("no-send-proxy-");
+            drop(server.send_proxy.take_if(|version| version.value == own));
+        }
     }
 }

@@ -5,7 +5,10 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BackendRules, Balance, Check, Keepalive, LogTarget, Redispatch, ServerTls};
+use super::{
+    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe,
+    Redispatch, Resolve, ServerSocket, ServerTls, Source,
+};
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 
@@ -32,9 +35,17 @@ pub struct Backend {
     pub keepalive: Option<Keepalive>,
     /// `option nolinger`: closes with RST.
     pub nolinger: bool,
-    /// Local address of server and check connections.
-    pub source: Option<SocketAddr>,
-    /// `fullconn`, shown as the session limit of the backend.
+    /// `option abortonclose`: a client that closes while it waits for a server gives its place up
+    /// even if it has sent something.
+    pub abortonclose: bool,
+    /// `option independent-streams`: what is sent to a server does not keep it from timing out.
+    pub independent_streams: bool,
+    /// `option tcp-smart-connect`: the acknowledgement of a connection may wait for data.
+    pub tcp_smart_connect: bool,
+    /// Where connections to its servers come from.
+    pub source: Option<Source>,
+    /// `fullconn`, shown as the session limit of the backend: with as many sessions its servers take
+    /// all that their `maxconn` allows.
     pub fullconn: Option<NonZeroU32>,
     /// `option log-health-checks`: every change of a check's result is logged.
     pub log_health_checks: bool,
@@ -42,6 +53,14 @@ pub struct Backend {
     pub log: Vec<LogTarget>,
     /// Its rules.
     pub rules: BackendRules,
+}
+
+impl Backend {
+    /// Where connections to `server` come from.
+    #[must_use]
+    pub fn source_of<'a>(&'a self, server: &'a Server) -> Option<&'a Source> {
+        server.socket.source.as_ref().or(self.source.as_ref())
+    }
 }
 
 /// Timeouts of the server side; `None` is infinite.
@@ -71,6 +90,10 @@ pub struct Server {
     /// The host name it was resolved from, where one was written, after `ipv4@` or `ipv6@` where that
     /// restricts it.
     pub hostname: Option<String>,
+    /// How its name is followed while running.
+    pub resolve: Option<Resolve>,
+    /// `init-addr`: ways to its first address, tried in order.
+    pub init_addr: Vec<InitAddr>,
     /// Share of new sessions.
     pub weight: Weight,
     /// Used only when no active server may be picked.
@@ -79,8 +102,21 @@ pub struct Server {
     pub disabled: bool,
     /// Concurrent sessions; more wait in the queue.
     pub maxconn: Option<NonZeroU32>,
+    /// Concurrent sessions while its backend is empty, below `maxconn`; the limit rises to that as
+    /// the backend fills up to `fullconn`.
+    pub minconn: Option<NonZeroU32>,
+    /// Sessions that may wait for this very server.
+    pub maxqueue: Option<NonZeroU32>,
+    /// Whole seconds until it gets all of its share after it came up.
+    pub slowstart: Option<Duration>,
+    /// What its place on the ring of consistent hashing depends on.
+    pub hash_key: HashKey,
     /// Its health check.
     pub check: Option<Check>,
+    /// Its agent.
+    pub agent: Option<AgentCheck>,
+    /// Sessions that cannot connect count against it; only with a check.
+    pub observe: Option<Observe>,
     /// What happens to its sessions when it goes down.
     pub on_marked_down: OnMarkedDown,
     /// What happens to sessions on backups when it comes up.
@@ -89,6 +125,8 @@ pub struct Server {
     pub send_proxy: Option<ProxyHeader>,
     /// TCP_USER_TIMEOUT of server connections.
     pub tcp_ut: Option<Duration>,
+    /// Options of its sockets.
+    pub socket: ServerSocket,
     /// Sessions speak TLS to it.
     pub tls: Option<Box<ServerTls>>,
 }
@@ -109,6 +147,61 @@ pub enum ServerAddr {
     Unix(PathBuf),
     /// A Unix stream socket in Linux' abstract namespace, without the leading NUL.
     Abstract(Vec<u8>),
+    /// Nothing is known but the port: the name is not resolved.
+    Unresolved {
+        /// The port; `None`: the client's, plus the offset, or a service record's.
+        port: Option<u16>,
+        /// Added to the client's destination port.
+        offset: i32,
+    },
+}
+
+impl Server {
+    /// Whether `other` is the same server as far as its place goes: its address, or the name that is
+    /// followed while running.
+    #[must_use]
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        match (&self.resolve, &other.resolve) {
+            (Some(own), Some(others)) => {
+                own.fqdn == others.fqdn && self.address.at(None) == other.address.at(None)
+            }
+            _ => self.address == other.address,
+        }
+    }
+}
+
+impl ServerAddr {
+    /// The same port at another address; without one, unresolved.
+    #[must_use]
+    pub fn at(&self, ip: Option<std::net::IpAddr>) -> Self {
+        let (port, offset) = match *self {
+            Self::Tcp(address) => (Some(address.port()), 0),
+            Self::TcpClientPort { offset, .. } => (None, offset),
+            Self::Unresolved { port, offset } => (port, offset),
+            Self::Unix(_) | Self::Abstract(_) => return self.clone(),
+        };
+        match (ip, port) {
+            (Some(ip), Some(port)) => Self::Tcp((ip, port).into()),
+            (Some(ip), None) => Self::TcpClientPort { ip, offset },
+            (None, port) => Self::Unresolved { port, offset },
+        }
+    }
+
+    /// Its IP address, if it has one.
+    #[must_use]
+    pub fn ip(&self) -> Option<std::net::IpAddr> {
+        match self {
+            Self::Tcp(address) => Some(address.ip()),
+            Self::TcpClientPort { ip, .. } => Some(*ip),
+            Self::Unix(_) | Self::Abstract(_) | Self::Unresolved { .. } => None,
+        }
+    }
+
+    /// Whether it is only a name so far.
+    #[must_use]
+    pub const fn is_unresolved(&self) -> bool {
+        matches!(self, Self::Unresolved { .. })
+    }
 }
 
 /// `on-marked-down`.
@@ -138,4 +231,8 @@ pub enum ProxyHeader {
     V1,
     /// `send-proxy-v2`.
     V2,
+    /// `send-proxy-v2-ssl`: with what is known of the client's TLS session.
+    V2Ssl,
+    /// `send-proxy-v2-ssl-cn`: and with the name in its certificate.
+    V2SslCn,
 }

@@ -1,10 +1,10 @@
 //! Health checks of servers.
 
-use std::net::SocketAddr;
-use std::num::NonZeroU16;
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use super::{CheckKind, ProxyHeader, ServerTls};
+use super::{CheckKind, InitState, OnError, ProxyHeader, ServerTls};
 
 /// The health check of one server.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Check {
     pub rise: NonZeroU16,
     /// Failing checks in a row that take it down.
     pub fall: NonZeroU16,
+    /// `init-state`: what the server is before its first check.
+    pub init_state: InitState,
     /// `timeout check`: bounds what follows the connection.
     pub timeout: Option<Duration>,
     /// Bounds the connection where `timeout` is set: `min(inter, timeout connect)`, else `inter`.
@@ -31,6 +33,34 @@ pub struct Check {
     pub port: Option<NonZeroU16>,
     /// PROXY header sent first.
     pub send_proxy: Option<ProxyHeader>,
-    /// Asked over TLS.
+    /// How TLS is spoken, where all its connections or some of a script's have it.
     pub tls: Option<Box<ServerTls>>,
+    /// Connections that no step of a script asks for have it.
+    pub is_tls: bool,
+}
+
+/// The agent of one server: an auxiliary check beside the health check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentCheck {
+    /// Time between questions; also bounds one without `timeout`.
+    pub inter: Duration,
+    /// `timeout check`: bounds what follows the connection.
+    pub timeout: Option<Duration>,
+    /// Bounds the connection where `timeout` is set.
+    pub timeout_connect: Duration,
+    /// Where it is; `None`: at the server's own address.
+    pub addr: Option<IpAddr>,
+    /// Its port.
+    pub port: NonZeroU16,
+    /// What it is sent first; may be empty.
+    pub send: Vec<u8>,
+}
+
+/// `observe layer4`: sessions that fail to connect count against the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observe {
+    /// As many in a row have a consequence.
+    pub error_limit: NonZeroU32,
+    /// Which one.
+    pub on_error: OnError,
 }

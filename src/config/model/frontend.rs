@@ -1,9 +1,10 @@
 //! Where clients connect.
 
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Bind, FrontendRules, Keepalive, LogTarget};
+use super::{Bind, FrontendRules, Inherited, Keepalive, LogTarget, SocketBuffers};
 use crate::pure::id::{Name, ProxyId};
 
 /// A `frontend`, or the front half of a `listen` section.
@@ -25,10 +26,45 @@ pub struct Frontend {
     pub keepalive: Option<Keepalive>,
     /// `option nolinger`: closes with RST.
     pub nolinger: bool,
+    /// `rate-limit sessions`: sessions a second that are begun; beyond, they wait in the kernel.
+    pub rate_limit_sessions: Option<NonZeroU32>,
+    /// `option socket-stats`: listeners are counted one by one.
+    pub socket_stats: bool,
+    /// `option independent-streams`: what is sent to a client does not keep it from timing out.
+    pub independent_streams: bool,
+    /// `option tcp-smart-accept`: acknowledgements to clients may wait for data.
+    pub tcp_smart_accept: bool,
     /// The session log.
     pub log: SessionLog,
     /// Its rules.
     pub rules: FrontendRules,
+}
+
+impl Frontend {
+    /// The numbers of its listeners in statistics, in the order of `binds`: those that were written,
+    /// and the lowest free ones from 1 for the others.
+    #[must_use]
+    pub fn listener_ids(&self) -> Vec<u32> {
+        let written: HashSet<u32> =
+            self.binds.iter().filter_map(|bind| bind.id).map(NonZeroU32::get).collect();
+        let mut free = (1..).filter(|id| !written.contains(id));
+        let ids = self.binds.iter().map(|bind| match bind.id {
+            Some(id) => id.get(),
+            None => free.next().unwrap_or(u32::MAX),
+        });
+        ids.collect()
+    }
+
+    /// What accepted connections take over from its listening sockets.
+    #[must_use]
+    pub fn inherited(&self, buffers: SocketBuffers) -> Inherited {
+        Inherited {
+            keepalive: self.keepalive,
+            nolinger: self.nolinger,
+            smart_accept: self.tcp_smart_accept,
+            buffers,
+        }
+    }
 }
 
 /// Timeouts of the client side; `None` is infinite.
@@ -38,6 +74,7 @@ pub struct ClientTimeouts {
     pub client: Option<Duration>,
     /// Inactivity once the client's side is half closed; defaults to `client`.
     pub client_fin: Option<Duration>,
+    /// Until its PROXY header and its TLS handshake are there; defaults to `client`.
     /// Until the client's PROXY header and TLS handshake are done; defaults to `client`.
     pub client_hs: Option<Duration>,
 }

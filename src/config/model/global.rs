@@ -5,6 +5,9 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Life;
+use super::Tuning;
+
 /// The `global` section.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Global {
@@ -31,6 +34,8 @@ pub struct Global {
     pub chroot: Option<PathBuf>,
     /// Where to write the process id in daemon mode.
     pub pidfile: Option<PathBuf>,
+    /// The process as a whole.
+    pub life: Life,
     /// Go to the background.
     pub daemon: bool,
     /// Longest graceful stop; sessions left are ended then.
@@ -41,6 +46,8 @@ pub struct Global {
     pub max_spread_checks: Option<Duration>,
     /// `tune.bufsize`: bytes a check answer or a relayed read may fill.
     pub bufsize: usize,
+    /// Rates, buffers and pipes.
+    pub tuning: Tuning,
 }
 
 /// One `log` line.

@@ -9,28 +9,41 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod life;
 mod patterns;
+mod resolvers;
 mod socket;
 mod tls;
+mod tuning;
 
-pub use crate::pure::balance::Algorithm as Balance;
+pub use crate::pure::balance::{
+    Affinity, Algorithm as Balance, Function, HashKey, HashType, Method,
+};
+pub use crate::pure::health::InitState;
+pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::kind::{
-    CheckKind, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,
-    Pattern, ScriptStep, SendHeader,
+    CheckKind, CodeFrom, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
+    Layer, MysqlDialect, Pattern, ScriptStep, SendHeader,
 };
 pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;
 pub use backend::{
     Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
 };
-pub use check::Check;
+pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use life::{Capability, Life};
 pub use patterns::{PatternSet, PatternSource};
-pub use socket::{Bind, Keepalive, ListenAddr, UnixPermissions};
+pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
+pub use socket::{
+    Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
+    UnixPermissions, UseSrc,
+};
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
+pub use tuning::{SocketBuffers, Tuning};
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +58,8 @@ pub struct Config {
     pub patterns: Vec<PatternSet>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
+    /// `resolvers` sections, in file order.
+    pub resolvers: Vec<Resolvers>,
     /// Sockets that take commands.
     pub commands: Commands,
 }

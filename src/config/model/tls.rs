@@ -12,6 +12,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::ServerName;
 
+use crate::pure::sample::Expr;
 use crate::pure::tls::names::NamePattern;
 
 /// What was written, with complete paths; the export writes it again. Empty where nothing was.
@@ -106,19 +107,23 @@ pub struct Context {
 }
 
 impl BindTls {
-    /// How to go on with a client that says hello: `None` where `strict-sni` refuses the name.
+    /// How to go on with a client that says hello, and what it is shown: `None` where `strict-sni` refuses the name.
     ///
     /// A name that is written out goes before a wildcard, and the key that fits the client's
     /// signature schemes before one that does not, as in HAProxy.
     #[must_use]
-    pub fn select(&self, hello: &ClientHello<'_>) -> Option<&Arc<ServerConfig>> {
+    pub fn select(
+        &self,
+        hello: &ClientHello<'_>,
+    ) -> Option<(&Arc<ServerConfig>, &Arc<CertifiedKey>)> {
         let context = self.context(hello)?;
         let ours = &context.config.alpn_protocols;
         let agreed = match hello.alpn() {
             Some(mut theirs) => ours.is_empty() || theirs.any(|one| ours.iter().any(|o| o == one)),
             None => true,
         };
-        Some(if agreed { &context.config } else { &context.without_alpn })
+        let config = if agreed { &context.config } else { &context.without_alpn };
+        Some((config, &context.key))
     }
 
     fn context(&self, hello: &ClientHello<'_>) -> Option<&Context> {
@@ -192,14 +197,31 @@ pub struct ServerTls {
 }
 
 /// Where the name asked for comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Sni {
     /// None is sent.
     Absent,
     /// Always this one.
     Fixed(ServerName<'static>),
-    /// The one that the client asked for, where it did (`ssl_fc_sni`).
-    Client,
+    /// What it says of the session; none is sent where it says nothing.
+    Expr(Box<Expr>),
+}
+
+impl ServerTls {
+    /// The same with other protocols and another name, for one connection of a check.
+    #[must_use]
+    pub fn asking(&self, sni: Option<&str>, alpn: Option<&str>) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        let protocols = alpn.into_iter().flat_map(|list| list.split(','));
+        config.alpn_protocols = protocols.map(|one| one.as_bytes().to_vec()).collect();
+        let name = sni.and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        Self {
+            words: self.words.clone(),
+            fingerprint: self.fingerprint,
+            config: Arc::new(config),
+            sni: name.map_or(Sni::Absent, Sni::Fixed),
+        }
+    }
 }
 
 impl PartialEq for ServerTls {

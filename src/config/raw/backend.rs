@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use haproxy_compat::span::Spanned;
 
-use super::{CheckKind, CheckSettings, Field, Keepalive, Log, Statement, Tls};
+use super::{
+    AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Naming, ServerSide,
+    ServerSocket, Statement, Tls,
+};
 
 /// A `backend`, or the back half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +20,12 @@ pub struct Backend {
     pub id: Field<u64>,
     /// `roundrobin`, `static-rr`, `leastconn`, `first`, `source`, `random`, `random(3)`.
     pub balance: Field<String>,
+    /// `hash-type`, its words.
+    pub hash_type: Field<String>,
+    /// `hash-balance-factor`, in percent; 0 counts as not written.
+    pub hash_balance_factor: Field<u64>,
+    /// `hash-preserve-affinity`, a word.
+    pub hash_preserve_affinity: Field<String>,
     /// `option allbackups`.
     pub allbackups: Field<bool>,
     /// Servers, in file order, `default-server` applied.
@@ -37,7 +46,9 @@ pub struct Backend {
     pub keepalive: Keepalive,
     /// `option nolinger`.
     pub nolinger: Field<bool>,
-    /// `source`, an address with an optional port.
+    /// `option abortonclose` and socket options.
+    pub side: ServerSide,
+    /// `source`, all of its words.
     pub source: Field<String>,
     /// `fullconn`; 0 counts as not written.
     pub fullconn: Field<u64>,
@@ -58,6 +69,9 @@ impl Backend {
             name,
             id: None,
             balance: None,
+            hash_type: None,
+            hash_balance_factor: None,
+            hash_preserve_affinity: None,
             allbackups: None,
             servers: Vec::new(),
             check: None,
@@ -67,6 +81,7 @@ impl Backend {
             timeouts: ServerTimeouts::default(),
             keepalive: Keepalive::default(),
             nolinger: None,
+            side: ServerSide::default(),
             source: None,
             fullconn: None,
             log_health_checks: None,
@@ -111,20 +126,40 @@ pub struct Server {
     pub disabled: Field<bool>,
     /// `maxconn`; 0 counts as not written.
     pub maxconn: Field<u64>,
+    /// `minconn`; 0 counts as not written.
+    pub minconn: Field<u64>,
+    /// `maxqueue`; 0 counts as not written.
+    pub maxqueue: Field<u64>,
+    /// `slowstart`; 0 counts as not written.
+    pub slowstart: Field<Duration>,
+    /// `hash-key`, a word.
+    pub hash_key: Field<String>,
     /// `check`: only `true` makes a server checked.
     pub check: Field<bool>,
     /// What this server is asked where that differs from the backend's. Only TOML can write it.
     pub check_kind: Field<CheckKind>,
     /// Settings of its check.
     pub check_settings: CheckSettings,
+    /// Its agent.
+    pub agent: AgentSettings,
+    /// `observe`, a word.
+    pub observe: Field<String>,
+    /// `error-limit`.
+    pub error_limit: Field<u64>,
+    /// `on-error`, a word.
+    pub on_error: Field<String>,
     /// `on-marked-down`, a word.
     pub on_marked_down: Field<String>,
     /// `on-marked-up`, a word.
     pub on_marked_up: Field<String>,
-    /// `v1` (`send-proxy`) or `v2` (`send-proxy-v2`).
+    /// `v1` (`send-proxy`), `v2` (`send-proxy-v2`), `v2-ssl` or `v2-ssl-cn`.
     pub send_proxy: Field<String>,
     /// `tcp-ut`.
     pub tcp_ut: Field<Duration>,
+    /// Socket options.
+    pub socket: ServerSocket,
+    /// How its name is followed.
+    pub naming: Naming,
     /// `ssl` and what goes with it.
     pub tls: Box<Tls>,
 }
@@ -141,13 +176,23 @@ impl Server {
             backup: None,
             disabled: None,
             maxconn: None,
+            minconn: None,
+            maxqueue: None,
+            slowstart: None,
+            hash_key: None,
             check: None,
             check_kind: None,
             check_settings: CheckSettings::default(),
+            agent: AgentSettings::default(),
+            observe: None,
+            error_limit: None,
+            on_error: None,
             on_marked_down: None,
             on_marked_up: None,
             send_proxy: None,
             tcp_ut: None,
+            socket: ServerSocket::default(),
+            naming: Naming::default(),
             tls: Box::default(),
         }
     }

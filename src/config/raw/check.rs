@@ -21,6 +21,8 @@ pub struct CheckSettings {
     pub fall: Field<u64>,
     /// Wins over the backend's `timeout check`. Only TOML can write it.
     pub timeout: Field<Duration>,
+    /// `init-state`, a word.
+    pub init_state: Field<String>,
     /// `addr`: an address, perhaps with a port.
     pub addr: Field<String>,
     /// `port`.
@@ -28,6 +30,23 @@ pub struct CheckSettings {
     /// `check-send-proxy`: true; `no-check-send-proxy`: false. Not written: what traffic does, unless
     /// `addr` or `port` is written.
     pub send_proxy: Field<bool>,
+}
+
+/// An `agent-check`. Written on a server.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentSettings {
+    /// `agent-check`: only `true` makes an agent asked.
+    pub on: Field<bool>,
+    /// `agent-inter`.
+    pub inter: Field<Duration>,
+    /// Wins over the backend's `timeout check`. Only TOML can write it.
+    pub timeout: Field<Duration>,
+    /// `agent-addr`.
+    pub addr: Field<String>,
+    /// `agent-port`; mandatory.
+    pub port: Field<u64>,
+    /// `agent-send`.
+    pub send: Field<Vec<u8>>,
 }
 
 /// What a check asks.
@@ -62,6 +81,32 @@ pub enum CheckKind {
     Ldap,
     /// `option ssl-hello-chk`.
     SslHello,
+    /// `option external-check`.
+    External(ExternalCheck),
+}
+
+/// `option external-check`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExternalCheck {
+    /// `external-check command`; mandatory.
+    pub command: Field<String>,
+    /// `external-check path`.
+    pub path: Field<String>,
+    /// `external-check preserve-env` of `global`.
+    pub preserve_env: Field<bool>,
+}
+
+/// What lies on a connection of a `tcp-check`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layer {
+    /// `default`: as connections that no rule asks for.
+    pub default: bool,
+    /// `ssl`.
+    pub ssl: bool,
+    /// `sni`, a name.
+    pub sni: Field<String>,
+    /// `alpn`.
+    pub alpn: Field<String>,
 }
 
 /// One `tcp-check` rule.
@@ -77,6 +122,8 @@ pub enum Step {
         send_proxy: bool,
         /// `linger`.
         linger: bool,
+        /// `default`, `ssl`, `sni`, `alpn`.
+        layer: Layer,
         /// `comment`.
         comment: Field<String>,
     },

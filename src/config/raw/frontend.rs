@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::{Span, Spanned};
 
-use super::{Field, Statement, Tls};
+use super::{BindSocket, ClientSide, Field, Statement, Tls};
 
 /// A `frontend`, or the front half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,8 @@ pub struct Frontend {
     pub logasap: Field<bool>,
     /// ACLs and rules, in order.
     pub rules: Vec<Statement>,
+    /// Rates and socket options.
+    pub side: ClientSide,
 }
 
 impl Frontend {
@@ -69,6 +71,7 @@ impl Frontend {
             log_separate_errors: None,
             logasap: None,
             rules: Vec::new(),
+            side: ClientSide::default(),
         }
     }
 }
@@ -110,6 +113,8 @@ pub struct Bind {
     pub user: Field<String>,
     /// `group` or `gid`, as written.
     pub group: Field<String>,
+    /// Socket options.
+    pub socket: BindSocket,
     /// `ssl` and what goes with it.
     pub tls: Box<Tls>,
 }
@@ -130,6 +135,7 @@ impl Bind {
             mode: None,
             user: None,
             group: None,
+            socket: BindSocket::default(),
             tls: Box::default(),
         }
     }

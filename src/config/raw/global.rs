@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Commands, Field, LogTarget};
+use super::{Commands, Field, Life, LogTarget, Tuning};
 
 /// The `global` section; several of them were merged.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +29,8 @@ pub struct Global {
     pub chroot: Field<String>,
     /// A file.
     pub pidfile: Field<String>,
+    /// The process as a whole.
+    pub life: Life,
     /// Go to the background.
     pub daemon: Field<bool>,
     /// Longest graceful stop.
@@ -37,8 +39,15 @@ pub struct Global {
     pub spread_checks: Field<u64>,
     /// `max-spread-checks`.
     pub max_spread_checks: Field<Duration>,
+    /// `external-check`, without which HAProxy runs no programs; true with `preserve-env`. Only
+    /// `haproxy.cfg` writes it.
+    pub external_check: Field<bool>,
+    /// `insecure-fork-wanted`, whose absence is warned of. Only `haproxy.cfg` writes it.
+    pub insecure_fork_wanted: bool,
     /// `tune.bufsize`, in bytes.
     pub bufsize: Field<u64>,
+    /// Rates, buffers and pipes.
+    pub tuning: Tuning,
     /// `stats` lines; `[commands]` in TOML.
     pub commands: Commands,
 }

@@ -17,19 +17,27 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod life;
+mod resolvers;
 mod rules;
+mod socket;
 mod tls;
+mod tuning;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
-    CheckKind, CheckSettings, Expect, ExpectReport, Header, HttpCheck, HttpExpect, HttpMatch,
-    Pattern, Step,
+    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Header,
+    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step,
 };
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
+pub use life::Life;
+pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
 pub use rules::Statement;
+pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
 pub use tls::Tls;
+pub use tuning::{SocketBuffers, Tuning};
 
 use haproxy_compat::env::Environment;
 use haproxy_compat::span::Spanned;
@@ -50,6 +58,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// HTTP listeners for metrics and health, in file order.
     pub stats: Vec<Stats>,
+    /// `resolvers` sections, in file order.
+    pub resolvers: Vec<Resolvers>,
     /// What frontends of `haproxy.cfg` say about servers: it is judged and has no effect.
     pub misplaced: Vec<Backend>,
     /// Variables that `env(NAME)` reads.

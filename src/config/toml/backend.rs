@@ -6,7 +6,9 @@ use super::check::CheckTable;
 use super::table::{Table, Value, in_order, span_of};
 use super::tls::Side;
 use super::values::Decoder;
-use crate::config::raw::{Backend, Field, Server, ServerTimeouts};
+use crate::config::raw::{
+    Backend, Field, Server, ServerTimeouts, TEMPLATE_MAX, made_from, template_numbers,
+};
 
 /// Timeouts that `[defaults]` may have beside those of backends.
 const CLIENT_TIMEOUTS: [&str; 3] = ["client", "client_fin", "client_hs"];
@@ -21,7 +23,8 @@ impl Decoder<'_> {
         let t = &mut table;
         let id = self.number(t, "id");
         let (backend, check) = self.backend_settings(section, name, t);
-        let servers = self.servers(t, &backend.name.value, check.on.as_ref());
+        let mut servers = self.servers(t, &backend.name.value, check.on.as_ref());
+        servers.extend(self.templates(t, &backend.name.value, check.on.as_ref()));
         self.finish(&table);
         Backend { id, servers, ..backend }
     }
@@ -37,6 +40,9 @@ impl Decoder<'_> {
         let backend = Backend {
             balance: self.string(t, "balance"),
             rules: self.rules(t),
+            hash_type: self.string(t, "hash_type"),
+            hash_balance_factor: self.number(t, "hash_balance_factor"),
+            hash_preserve_affinity: self.string(t, "hash_preserve_affinity"),
             allbackups: self.boolean(t, "allbackups"),
             check: check.kind.clone(),
             check_settings: check.settings.clone(),
@@ -45,6 +51,7 @@ impl Decoder<'_> {
             timeouts: self.server_timeouts(t),
             keepalive: self.keepalive(t),
             nolinger: self.boolean(t, "nolinger"),
+            side: self.server_side(t),
             source: self.string(t, "source"),
             fullconn: self.number(t, "fullconn"),
             log_health_checks: self.boolean(t, "log_health_checks"),
@@ -124,6 +131,43 @@ impl Decoder<'_> {
             .collect()
     }
 
+    /// `server_template.NAME = { count = …, … }`, each made into its servers.
+    fn templates(
+        &mut self,
+        parent: &mut Table<'_>,
+        backend: &str,
+        checked: Option<&Spanned<bool>>,
+    ) -> Vec<Server> {
+        let Some(value) = parent.take("server_template") else {
+            return Vec::new();
+        };
+        let Some(templates) = value.get_ref().as_table() else {
+            self.wrong_type::<()>("server_template", value, "a table { … } with a name");
+            return Vec::new();
+        };
+        let mut made = Vec::new();
+        for (key, value) in in_order(templates) {
+            let name = Spanned::new(key.get_ref().to_string(), span_of(self.file, key));
+            let Some(entries) = value.get_ref().as_table() else {
+                self.wrong_type::<()>(&name.value, value, "a table { count, address, … }");
+                continue;
+            };
+            let place = format!("server_template '{backend}/{}'", name.value);
+            let mut table = Table::new(entries, span_of(self.file, value), place);
+            let count = self.string(&mut table, "count");
+            let numbers = count.as_ref().and_then(|count| template_numbers(&count.value));
+            if numbers.is_none() {
+                let span = count.map_or(name.span, |count| count.span);
+                let message = format!("{} does not say how many servers it makes", table.place);
+                let help = format!("write count = \"5\" or \"3-7\", at most {TEMPLATE_MAX}");
+                self.alert(span, message, help);
+            }
+            let server = self.server_of(name, table, checked);
+            made.extend(server.zip(numbers).into_iter().flat_map(|(s, n)| made_from(&s, n)));
+        }
+        made
+    }
+
     fn server(
         &mut self,
         name: Spanned<String>,
@@ -136,8 +180,17 @@ impl Decoder<'_> {
             let address = self.string_of(&name.value, value)?;
             return Some(Server { check: checked.cloned(), ..Server::new(name, address) });
         };
-        let span = span_of(self.file, value);
-        let mut table = Table::new(entries, span, place.clone());
+        let table = Table::new(entries, span_of(self.file, value), place);
+        self.server_of(name, table, checked)
+    }
+
+    fn server_of(
+        &mut self,
+        name: Spanned<String>,
+        mut table: Table<'_>,
+        checked: Option<&Spanned<bool>>,
+    ) -> Option<Server> {
+        let (span, place) = (table.span, table.place.clone());
         let t = &mut table;
         let address = self.string(t, "address");
         let check = self.check(t);
@@ -147,13 +200,23 @@ impl Decoder<'_> {
             backup: self.boolean(t, "backup"),
             disabled: self.boolean(t, "disabled"),
             maxconn: self.number(t, "maxconn"),
+            minconn: self.number(t, "minconn"),
+            maxqueue: self.number(t, "maxqueue"),
+            slowstart: self.duration(t, "slowstart"),
+            hash_key: self.string(t, "hash_key"),
             check: check.on.or_else(|| checked.cloned()),
             check_kind: check.kind,
             check_settings: check.settings,
+            agent: self.agent(t),
+            observe: self.string(t, "observe"),
+            error_limit: self.number(t, "error_limit"),
+            on_error: self.string(t, "on_error"),
             on_marked_down: self.string(t, "on_marked_down"),
             on_marked_up: self.string(t, "on_marked_up"),
             send_proxy: self.string(t, "send_proxy"),
             tcp_ut: self.duration(t, "tcp_ut"),
+            socket: self.server_socket(t),
+            naming: self.naming(t),
             tls: self.tls(t, Side::Server),
             ..Server::new(name.clone(), Spanned::new(String::new(), span))
         };

@@ -5,14 +5,24 @@ use haproxy_compat::span::{Span, Spanned};
 use super::table::{Table, Value, span_of};
 use super::values::Decoder;
 use crate::config::raw::{
-    CheckKind, CheckSettings, Expect, ExpectReport, Field, Header, HttpCheck, HttpExpect,
-    HttpMatch, Pattern, Step,
+    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Field, Header,
+    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step,
 };
 use crate::config::suggest::did_you_mean;
 
 /// The words of `type`.
-const TYPES: [&str; 9] =
-    ["tcp", "tcp-check", "http", "mysql", "pgsql", "redis", "smtp", "ldap", "ssl-hello"];
+const TYPES: [&str; 10] = [
+    "tcp",
+    "tcp-check",
+    "http",
+    "mysql",
+    "pgsql",
+    "redis",
+    "smtp",
+    "ldap",
+    "ssl-hello",
+    "external",
+];
 
 /// A `check` key.
 #[derive(Default)]
@@ -50,12 +60,32 @@ impl Decoder<'_> {
             rise: self.number(t, "rise"),
             fall: self.number(t, "fall"),
             timeout: self.timeout(t, "timeout"),
+            init_state: self.string(t, "init_state"),
             addr: self.string(t, "addr"),
             port: self.number(t, "port"),
             send_proxy: self.boolean(t, "send_proxy"),
         };
         self.finish(&table);
         CheckTable { on: Some(Spanned::new(true, span)), kind, settings }
+    }
+
+    /// `agent = { port, inter, addr, send }`.
+    pub(super) fn agent(&mut self, parent: &mut Table<'_>) -> AgentSettings {
+        let place = format!("agent of {}", parent.place);
+        let Some(mut table) = self.table(parent, "agent", place) else {
+            return AgentSettings::default();
+        };
+        let t = &mut table;
+        let agent = AgentSettings {
+            on: Some(Spanned::new(true, t.span)),
+            inter: self.duration(t, "inter"),
+            timeout: self.timeout(t, "timeout"),
+            addr: self.string(t, "addr"),
+            port: self.number(t, "port"),
+            send: self.bytes(t, "send"),
+        };
+        self.finish(&table);
+        agent
     }
 
     fn check_kind(&mut self, t: &mut Table<'_>) -> Field<CheckKind> {
@@ -73,12 +103,18 @@ impl Decoder<'_> {
             "smtp" => CheckKind::Smtp { hello: self.string(t, "hello") },
             "ldap" => CheckKind::Ldap,
             "ssl-hello" => CheckKind::SslHello,
+            "external" => CheckKind::External(ExternalCheck {
+                command: self.string(t, "command"),
+                path: self.string(t, "path"),
+                preserve_env: self.boolean(t, "preserve_env"),
+            }),
             other => {
                 let guess = did_you_mean(other, TYPES);
                 let message = format!("'{other}' is not a type of check{guess}");
                 self.alert(word.span, message, format!("types: {}", TYPES.join(", ")));
                 t.allow(&["steps", "user", "dialect", "method", "uri", "version", "headers"]);
                 t.allow(&["body", "expect", "disable_on_404", "hello"]);
+                t.allow(&["command", "path", "preserve_env"]);
                 return None;
             }
         };
@@ -125,7 +161,7 @@ impl Decoder<'_> {
         found.pop().filter(|_| named <= 1)
     }
 
-    /// `connect = true` or `connect = { port, addr, send_proxy, linger }`.
+    /// `connect = true` or `connect = { port, addr, send_proxy, linger, default, ssl, sni, alpn }`.
     fn connect_step(&mut self, parent: &mut Table<'_>, comment: Field<String>) -> Option<Step> {
         let value = parent.take("connect")?;
         if value.get_ref().as_bool() == Some(true) {
@@ -134,6 +170,7 @@ impl Decoder<'_> {
                 addr: None,
                 send_proxy: false,
                 linger: false,
+                layer: Layer::default(),
                 comment,
             });
         }
@@ -148,6 +185,12 @@ impl Decoder<'_> {
             addr: self.string(t, "addr"),
             send_proxy: self.boolean(t, "send_proxy").is_some_and(|on| on.value),
             linger: self.boolean(t, "linger").is_some_and(|on| on.value),
+            layer: Layer {
+                default: self.boolean(t, "default").is_some_and(|on| on.value),
+                ssl: self.boolean(t, "ssl").is_some_and(|on| on.value),
+                sni: self.string(t, "sni"),
+                alpn: self.string(t, "alpn"),
+            },
             comment,
         };
         self.finish(&table);

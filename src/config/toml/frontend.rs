@@ -48,6 +48,7 @@ impl Decoder<'_> {
             dontlog_normal: self.boolean(t, "dontlog_normal"),
             log_separate_errors: self.boolean(t, "log_separate_errors"),
             logasap: self.boolean(t, "logasap"),
+            side: self.client_side(t),
             ..Frontend::new(section, name)
         }
     }
@@ -130,6 +131,7 @@ impl Decoder<'_> {
             mode: self.mode(t),
             user: self.string(t, "user"),
             group: self.string(t, "group"),
+            socket: self.bind_socket(t),
             tls: self.tls(t, Side::Bind),
             ..Bind::new(Spanned::new(String::new(), t.span))
         };

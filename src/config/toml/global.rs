@@ -11,6 +11,8 @@ impl Decoder<'_> {
     pub(super) fn global(&mut self, mut table: Table<'_>) -> Global {
         let t = &mut table;
         let global = Global {
+            external_check: None,
+            insecure_fork_wanted: false,
             maxconn: self.number(t, "maxconn"),
             nbthread: self.number(t, "nbthread"),
             log: self.global_log(t),
@@ -22,11 +24,13 @@ impl Decoder<'_> {
             gid: self.number(t, "gid"),
             chroot: self.string(t, "chroot"),
             pidfile: self.string(t, "pidfile"),
+            life: self.life(t),
             daemon: self.boolean(t, "daemon"),
             hard_stop_after: self.timeout(t, "hard_stop_after"),
             spread_checks: self.number(t, "spread_checks"),
             max_spread_checks: self.duration_or_zero(t, "max_spread_checks"),
             bufsize: self.number(t, "bufsize"),
+            tuning: self.tuning(t),
             commands: Commands::default(),
         };
         self.finish(&table);

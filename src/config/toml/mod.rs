@@ -10,10 +10,14 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod life;
+mod resolvers;
 mod rules;
+mod socket;
 mod syntax;
 mod table;
 mod tls;
+mod tuning;
 mod values;
 
 #[cfg(test)]
@@ -88,6 +92,7 @@ impl Decoded {
                 }
             }
         }
+        self.config.resolvers.extend(decoder.resolvers(&mut root));
         self.proxies(&mut root, defaults, &mut decoder);
         decoder.finish(&root);
     }

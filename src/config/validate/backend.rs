@@ -1,39 +1,32 @@
 //! Pure: backends and servers.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use haproxy_compat::addr::{Endpoint, Family, Host, PortSpec};
-use haproxy_compat::span::{Span, Spanned};
+use haproxy_compat::span::Span;
 
+use super::balance::HASH_KEYS;
 use super::check::BackendCheck;
 use super::context::Context;
 use super::frontend::is_on;
 use super::number;
-use crate::config::defaults::{CONNECT_TIMEOUT, RANDOM_DRAWS, REDISPATCH, RETRIES};
+use super::server_addr::Target;
+use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
 use crate::config::model::{
-    Backend, Balance, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server,
-    ServerAddr, ServerTimeouts,
+    Backend, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server, ServerTimeouts,
 };
 use crate::config::raw::{self, Dialect, Field};
-use crate::config::suggest::did_you_mean;
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 
-/// The words of `balance` that stand alone.
-pub(in crate::config) const BALANCES: [(&str, Balance); 5] = [
-    ("roundrobin", Balance::RoundRobin),
-    ("static-rr", Balance::StaticRr),
-    ("leastconn", Balance::LeastConn),
-    ("first", Balance::First),
-    ("source", Balance::Source),
-];
-
 /// The words of `send_proxy`.
-pub(in crate::config) const PROXY_HEADERS: [(&str, ProxyHeader); 2] =
-    [("v1", ProxyHeader::V1), ("v2", ProxyHeader::V2)];
+pub(in crate::config) const PROXY_HEADERS: [(&str, ProxyHeader); 4] = [
+    ("v1", ProxyHeader::V1),
+    ("v2", ProxyHeader::V2),
+    ("v2-ssl", ProxyHeader::V2Ssl),
+    ("v2-ssl-cn", ProxyHeader::V2SslCn),
+];
 /// The word of `on_marked_down`.
 pub(in crate::config) const MARKED_DOWN: [(&str, OnMarkedDown); 1] =
     [("shutdown-sessions", OnMarkedDown::ShutdownSessions)];
@@ -58,10 +51,9 @@ impl Context<'_> {
             connect: timeouts.connect,
         };
         let retries = self.number(&format!("retries of {what}"), &raw.retries, 0..=i32::MAX as u64);
-        let source = raw.source.as_ref();
         Backend {
             id,
-            balance: self.balance(&raw.balance),
+            balance: self.balance(raw),
             allbackups: is_on(&raw.allbackups),
             servers: self.servers(&raw.servers, &name, &check),
             retries: retries.and_then(|count| u32::try_from(count).ok()).unwrap_or(RETRIES),
@@ -69,49 +61,16 @@ impl Context<'_> {
             timeouts,
             keepalive: self.keepalive(&raw.keepalive),
             nolinger: is_on(&raw.nolinger),
-            source: source.and_then(|source| self.socket_addr("source", source, 0)),
+            abortonclose: is_on(&raw.side.abortonclose),
+            independent_streams: is_on(&raw.side.independent_streams),
+            tcp_smart_connect: is_on(&raw.side.tcp_smart_connect),
+            source: self.backend_source(&raw.source),
             fullconn: self.limit(&format!("fullconn of {what}"), &raw.fullconn),
             log_health_checks: is_on(&raw.log_health_checks),
             log: self.log(&raw.log, global_log),
             rules: self.backend_rules(&what, &raw.rules),
             name,
         }
-    }
-
-    fn balance(&mut self, field: &Field<String>) -> Balance {
-        let default = Balance::RoundRobin;
-        let Some(field) = field else {
-            return default;
-        };
-        let word = field.value.as_str();
-        let draws = match word.strip_prefix("random") {
-            Some("") => Some(Ok(RANDOM_DRAWS)),
-            Some(rest) => rest
-                .strip_prefix('(')
-                .and_then(|rest| rest.strip_suffix(')'))
-                .map(|digits| digits.trim().parse::<u32>()),
-            None => None,
-        };
-        match draws {
-            Some(Ok(draws)) if let Some(draws) = NonZeroU32::new(draws) => {
-                return Balance::Random { draws };
-            }
-            Some(_) => {
-                let message = format!("balance: '{word}' does not say how many draws, at least 1");
-                self.report.alert(field.span, message);
-                self.report.help("write \"random\" or \"random(2)\"");
-                return default;
-            }
-            None => {}
-        }
-        if let Some(&(_, balance)) = BALANCES.iter().find(|(known, _)| *known == word) {
-            return balance;
-        }
-        let words: Vec<&str> = BALANCES.iter().map(|(word, _)| *word).chain(["random"]).collect();
-        let guess = did_you_mean(word, words.iter().copied());
-        self.report.alert(field.span, format!("balance: '{word}' is not supported{guess}"));
-        self.report.help(format!("write one of {}", words.join(", ")));
-        default
     }
 
     fn redispatch(&mut self, field: &Field<i64>) -> Redispatch {
@@ -201,90 +160,61 @@ impl Context<'_> {
         let send_proxy = self.word("send_proxy", &raw.send_proxy, &PROXY_HEADERS);
         let down = self.word("on_marked_down", &raw.on_marked_down, &MARKED_DOWN);
         let up = self.word("on_marked_up", &raw.on_marked_up, &MARKED_UP);
-        let maxconn = self.limit(&format!("maxconn of {what}"), &raw.maxconn);
+        let (minconn, maxconn) = self.session_limits(raw, &what);
+        let maxqueue = self.limit(&format!("maxqueue of {what}"), &raw.maxqueue);
+        let slowstart = self.optional_duration(&format!("slowstart of {what}"), &raw.slowstart);
+        let hash_key = self.word("hash_key", &raw.hash_key, &HASH_KEYS);
         let tcp_ut = self.optional_duration(&format!("tcp_ut of {what}"), &raw.tcp_ut);
         // The check is judged even where the address is wrong, so that all mistakes show at once.
-        let target = self.server_address(&raw.address, &what);
-        let port = target.as_ref().map(|(address, _)| address);
+        let target = self.server_address(raw, &what);
+        let port = target.as_ref().map(|target| &target.address);
+        let agent = self.server_agent(&raw.agent, &what, check);
+        let observe = self.observe(raw, &what);
         let check = self.server_check(raw, &what, port, send_proxy, check);
         let tls = match &raw.tls.on {
             Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
             _ => None,
         };
-        let (address, hostname) = target?;
+        let Target { address, hostname, resolve, init_addr } = target?;
         Some(Server {
             name,
             id: ServerId(0),
             address,
             hostname,
+            resolve,
+            init_addr,
             weight: weight.unwrap_or(Weight::DEFAULT),
             backup: is_on(&raw.backup),
             disabled: is_on(&raw.disabled),
             maxconn,
+            minconn,
+            maxqueue,
+            slowstart: slowstart.map(whole_seconds),
+            hash_key: hash_key.unwrap_or_default(),
             check,
+            agent,
+            observe,
             on_marked_down: down.unwrap_or_default(),
             on_marked_up: up.unwrap_or_default(),
             send_proxy,
             tcp_ut,
+            socket: self.server_socket(&raw.socket),
             tls,
         })
     }
 
-    /// The address, and the host name it came from.
-    fn server_address(
+    /// `minconn` and `maxconn`. A `minconn` alone is the limit, and one that is not below
+    /// `maxconn` raises it.
+    fn session_limits(
         &mut self,
-        written: &Spanned<String>,
+        raw: &raw::Server,
         what: &str,
-    ) -> Option<(ServerAddr, Option<String>)> {
-        let span = written.span;
-        let (family, host, port) = match self.endpoint(what, span, &written.value)? {
-            Endpoint::Unix(path) => return Some((ServerAddr::Unix(path.into()), None)),
-            Endpoint::Abstract(name) => {
-                return Some((ServerAddr::Abstract(name.into_bytes()), None));
-            }
-            Endpoint::Inet { family, host, port } => (family, host, port),
-            Endpoint::Fd(_) | Endpoint::Sockpair(_) => {
-                let message = format!("{what}: '{}' cannot be connected to", written.value);
-                self.report.alert(span, message);
-                return None;
-            }
-        };
-        let ip = self.host(what, span, &host, family)?;
-        if ip.is_unspecified() {
-            self.report.alert(span, format!("{what}: '{}' is no server's address", written.value));
-            self.report.help("connecting to where the client wanted to go is not supported");
-            return None;
-        }
-        let address = self.with_port(ip, port, written, what)?;
-        let hostname = match host {
-            Host::Name(name) => Some(match family {
-                Family::Any => name,
-                Family::V4 => format!("ipv4@{name}"),
-                Family::V6 => format!("ipv6@{name}"),
-            }),
-            Host::Ip(_) | Host::Any => None,
-        };
-        Some((address, hostname))
-    }
-
-    fn with_port(
-        &mut self,
-        ip: IpAddr,
-        port: PortSpec,
-        written: &Spanned<String>,
-        what: &str,
-    ) -> Option<ServerAddr> {
-        match port {
-            PortSpec::Absent | PortSpec::Fixed(0) => {
-                Some(ServerAddr::TcpClientPort { ip, offset: 0 })
-            }
-            PortSpec::Offset(offset) => Some(ServerAddr::TcpClientPort { ip, offset }),
-            PortSpec::Fixed(port) => Some(ServerAddr::Tcp((ip, port).into())),
-            PortSpec::Range(..) => {
-                let message = format!("{what}: a server has one port, not '{}'", written.value);
-                self.report.alert(written.span, message);
-                None
-            }
+    ) -> (Option<NonZeroU32>, Option<NonZeroU32>) {
+        let max = self.limit(&format!("maxconn of {what}"), &raw.maxconn);
+        let min = self.limit(&format!("minconn of {what}"), &raw.minconn);
+        match (min, max) {
+            (Some(min), Some(max)) if min < max => (Some(min), Some(max)),
+            (min, max) => (None, min.max(max)),
         }
     }
 
@@ -297,4 +227,9 @@ impl Context<'_> {
         let field = field.as_ref().filter(|field| !field.value.is_zero()).cloned();
         self.duration(what, &field)
     }
+}
+
+/// Begun seconds counted whole: HAProxy's unit of slow starts.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }

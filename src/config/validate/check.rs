@@ -6,14 +6,15 @@ use std::time::Duration;
 use haproxy_compat::span::{Span, Spanned};
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::agent::INIT_STATES;
 use super::context::Context;
 use super::frontend::is_on;
 use crate::config::defaults::{
     FALL, HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, INTER, RISE, SMTP_CHECK_HELLO,
 };
 use crate::config::model::{
-    Check, CheckKind, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect,
-    Pattern, ProxyHeader, ScriptStep, SendHeader, ServerAddr,
+    Check, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch, Layer,
+    MysqlDialect, Pattern, ProxyHeader, ScriptStep, SendHeader, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
 
@@ -57,6 +58,8 @@ impl Context<'_> {
         let downinter = self.interval(what, "downinter", &own.downinter, &base.downinter);
         let rise = self.count(what, "rise", &own.rise, &base.rise, RISE);
         let fall = self.count(what, "fall", &own.fall, &base.fall, FALL);
+        let init_state = own.init_state.as_ref().or(base.init_state.as_ref()).cloned();
+        let init_state = self.word("init_state", &init_state, &INIT_STATES).unwrap_or_default();
         let timeout = own.timeout.as_ref().or(base.timeout.as_ref()).cloned();
         let timeout = self.timeout(&format!("timeout of the {what}"), &timeout, backend.timeout);
         let port_field = own.port.as_ref().or(base.port.as_ref()).cloned();
@@ -93,12 +96,7 @@ impl Context<'_> {
             Some(field) => field.value.then(|| send_proxy.unwrap_or(ProxyHeader::V1)),
             None => send_proxy.filter(|_| !own_target),
         };
-        let traffic = raw.tls.on.as_ref().filter(|on| on.value);
-        let tls = match &raw.tls.check {
-            Some(check) => check.value.then_some(check.span),
-            None => traffic.filter(|_| !own_target).map(|on| on.span),
-        };
-        let tls = tls.and_then(|span| self.server_tls(&raw.tls, span, what, true));
+        let (tls, is_tls) = self.check_tls(raw, &kind, own_target, what);
         Some(Check {
             kind,
             inter,
@@ -106,12 +104,14 @@ impl Context<'_> {
             downinter: downinter.unwrap_or(inter),
             rise,
             fall,
+            init_state,
             timeout,
             timeout_connect: connect_bound(inter, timeout, backend.connect),
             addr,
             port,
             send_proxy: header,
             tls,
+            is_tls,
         })
     }
 
@@ -152,6 +152,7 @@ impl Context<'_> {
             raw::CheckKind::Smtp { hello } => CheckKind::Smtp { hello: self.hello(hello) },
             raw::CheckKind::Ldap => CheckKind::Ldap,
             raw::CheckKind::SslHello => CheckKind::SslHello,
+            raw::CheckKind::External(check) => self.external(check, *span),
             raw::CheckKind::Script(steps) => {
                 CheckKind::Script(steps.iter().filter_map(|step| self.step(step)).collect())
             }
@@ -178,6 +179,20 @@ impl Context<'_> {
         }
     }
 
+    /// A program to run.
+    fn external(&mut self, raw: &raw::ExternalCheck, span: Span) -> CheckKind {
+        if raw.command.as_ref().is_none_or(|command| command.value.is_empty()) {
+            self.report.alert(span, "an external check needs the command to run");
+            self.report.help("in haproxy.cfg: 'external-check command /path/to/program'");
+        }
+        let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
+        CheckKind::External(ExternalCheck {
+            command: text(&raw.command).unwrap_or_default(),
+            path: text(&raw.path),
+            preserve_env: is_on(&raw.preserve_env),
+        })
+    }
+
     /// A line of SMTP, without its end.
     fn hello(&mut self, field: &Field<String>) -> String {
         let Some(field) = field else {
@@ -198,23 +213,40 @@ impl Context<'_> {
         user.value.clone()
     }
 
+    fn layer(&mut self, raw: &raw::Layer) -> Option<Layer> {
+        if !raw.ssl {
+            return Some(if raw.default { Layer::Default } else { Layer::Plain });
+        }
+        if let Some(sni) = &raw.sni
+            && rustls_pki_types::ServerName::try_from(sni.value.as_str()).is_err()
+        {
+            self.report.alert(sni.span, format!("'{}' is no host name for 'sni'", sni.value));
+            return None;
+        }
+        let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
+        Some(Layer::Tls { sni: text(&raw.sni), alpn: text(&raw.alpn) })
+    }
+
     fn step(&mut self, raw: &raw::Step) -> Option<ScriptStep> {
         let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
         Some(match raw {
-            raw::Step::Connect { port, addr, send_proxy, linger, comment } => ScriptStep::Connect {
-                port: self.port("port of a tcp-check connect", port),
-                addr: match addr {
-                    None => None,
-                    Some(addr) => {
-                        let default = port.as_ref().map_or(0, |port| port.value);
-                        let default = u16::try_from(default).unwrap_or(0);
-                        Some(self.socket_addr("tcp-check connect", addr, default)?)
-                    }
-                },
-                send_proxy: *send_proxy,
-                linger: *linger,
-                comment: text(comment),
-            },
+            raw::Step::Connect { port, addr, send_proxy, linger, layer, comment } => {
+                ScriptStep::Connect {
+                    port: self.port("port of a tcp-check connect", port),
+                    addr: match addr {
+                        None => None,
+                        Some(addr) => {
+                            let default = port.as_ref().map_or(0, |port| port.value);
+                            let default = u16::try_from(default).unwrap_or(0);
+                            Some(self.socket_addr("tcp-check connect", addr, default)?)
+                        }
+                    },
+                    send_proxy: *send_proxy,
+                    linger: *linger,
+                    layer: self.layer(layer)?,
+                    comment: text(comment),
+                }
+            }
             raw::Step::Send { data, binary, comment } => ScriptStep::Send {
                 data: data.value.clone(),
                 binary: *binary,
@@ -366,6 +398,9 @@ pub(in crate::config) fn connect_bound(
 
 /// Whether each connection of a check names its own port.
 fn names_its_ports(kind: &CheckKind) -> bool {
+    if matches!(kind, CheckKind::External(_)) {
+        return true;
+    }
     let CheckKind::Script(steps) = kind else {
         return false;
     };

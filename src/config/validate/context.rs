@@ -35,6 +35,8 @@ pub(super) struct Context<'a> {
     resolved: HashMap<String, Result<Vec<IpAddr>, String>>,
     /// Values that were complained about: many servers may share one.
     refused: HashSet<Span>,
+    /// Names of the `resolvers` sections.
+    pub(super) resolvers: Vec<Name>,
     /// Listening sockets that may still be made.
     listeners_left: usize,
     /// Variables that `env(NAME)` reads.
@@ -52,6 +54,7 @@ impl<'a> Context<'a> {
             world,
             resolved: HashMap::new(),
             refused: HashSet::new(),
+            resolvers: Vec::new(),
             listeners_left: LISTENERS_MAX,
             environment: Environment::default(),
             rulebook: Rulebook::default(),
@@ -73,7 +76,7 @@ impl<'a> Context<'a> {
     }
 
     /// Adds an alert about a value, once a value.
-    fn refuse(&mut self, span: Span, message: String, help: Option<String>) {
+    pub(super) fn refuse(&mut self, span: Span, message: String, help: Option<String>) {
         if !self.refused.insert(span) {
             return;
         }
@@ -258,22 +261,33 @@ impl<'a> Context<'a> {
             self.report.alert(span, format!("{what}: '{name}' is not an IPv4 address"));
             return None;
         }
-        if !self.resolved.contains_key(name) {
-            let answer = self.world.resolve(name);
-            self.resolved.insert(name.clone(), answer);
-        }
-        let failure = match &self.resolved[name] {
-            Ok(addresses) => match addresses.iter().find(|&&ip| admits(family, ip)) {
-                Some(ip) => return Some(*ip),
-                None if addresses.is_empty() => "it has no address".to_owned(),
-                None if family == Family::V4 => "it has no IPv4 address".to_owned(),
-                None => "it has no IPv6 address".to_owned(),
-            },
-            Err(failure) => failure.clone(),
+        let failure = match self.lookup(host, family) {
+            Ok(ip) => return Some(ip),
+            Err(failure) => failure,
         };
         self.report.alert(span, format!("{what}: cannot resolve '{name}': {failure}"));
         self.report.help("check the name and the resolver, or write the address itself");
         None
+    }
+
+    /// The best address of a host that is a name, or why there is none.
+    pub(super) fn lookup(&mut self, host: &Host, family: Family) -> Result<IpAddr, String> {
+        let Host::Name(name) = host else {
+            return Err("it is no name".to_owned());
+        };
+        if !self.resolved.contains_key(name) {
+            let answer = self.world.resolve(name);
+            self.resolved.insert(name.clone(), answer);
+        }
+        match &self.resolved[name] {
+            Ok(addresses) => match addresses.iter().find(|&&ip| admits(family, ip)) {
+                Some(ip) => Ok(*ip),
+                None if addresses.is_empty() => Err("it has no address".to_owned()),
+                None if family == Family::V4 => Err("it has no IPv4 address".to_owned()),
+                None => Err("it has no IPv6 address".to_owned()),
+            },
+            Err(failure) => Err(failure.clone()),
+        }
     }
 
     /// An address with a fixed port or none, resolved.

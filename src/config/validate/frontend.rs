@@ -78,6 +78,11 @@ impl Context<'_> {
             timeouts: self.client_timeouts(&raw.timeouts),
             keepalive: self.keepalive(&raw.keepalive),
             nolinger: is_on(&raw.nolinger),
+            rate_limit_sessions: self
+                .limit(&format!("rate_limit_sessions of {what}"), &raw.side.rate_limit_sessions),
+            socket_stats: is_on(&raw.side.socket_stats),
+            independent_streams: is_on(&raw.side.independent_streams),
+            tcp_smart_accept: is_on(&raw.side.tcp_smart_accept),
             log: self.session_log(raw, global),
             rules: self.frontend_rules(&what, &raw.rules),
         }
@@ -163,6 +168,7 @@ impl Context<'_> {
         let mut binds = Vec::new();
         for raw in raw {
             let options = self.bind_options(raw, owner, rule);
+            let before = binds.len();
             for part in raw.address.value.split(',') {
                 let part = Spanned::new(part.trim(), raw.address.span);
                 for address in self.listen_addresses(&part, owner) {
@@ -170,6 +176,10 @@ impl Context<'_> {
                     self.claim(&bind, part.span, owner, listening);
                     binds.push(bind);
                 }
+            }
+            if let Some(id) = raw.socket.id.as_ref().filter(|_| binds.len() > before + 1) {
+                let message = format!("id of a bind of {owner}: one number for several addresses");
+                self.report.alert(id.span, message);
             }
         }
         binds
@@ -194,6 +204,8 @@ impl Context<'_> {
                 user: text(&raw.user),
                 group: text(&raw.group),
             },
+            id: self.positive(&format!("id of a bind of {owner}"), &raw.socket.id),
+            socket: self.bind_socket(&raw.socket),
             tls: self.bind_tls(raw, owner),
         }
     }

@@ -56,6 +56,7 @@ impl Context<'_> {
             gid: self.account_number("gid", &raw.gid),
             chroot: path(&raw.chroot),
             pidfile: path(&raw.pidfile),
+            life: self.life(&raw.life),
             daemon: raw.daemon.as_ref().is_some_and(|daemon| daemon.value),
             hard_stop_after: self.timeout("hard_stop_after", &raw.hard_stop_after, None),
             spread_checks_percent: spread
@@ -63,6 +64,7 @@ impl Context<'_> {
                 .unwrap_or(SPREAD_CHECKS_PERCENT),
             max_spread_checks: self.optional_duration("max_spread_checks", &raw.max_spread_checks),
             bufsize: bufsize.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(BUFSIZE_BYTES),
+            tuning: self.tuning(&raw.tuning),
         }
     }
 

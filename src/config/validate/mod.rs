@@ -4,16 +4,24 @@
 //! mistake; if any was an alert, what came out is thrown away. No I/O: host names, files and
 //! accounts are asked of a [`World`] that the caller passes in.
 
+mod agent;
 mod backend;
+mod balance;
 mod check;
 mod commands;
 mod context;
 mod expect;
 mod frontend;
 mod global;
+mod life;
 mod number;
+mod resolvers;
 mod rules;
+mod server_addr;
+mod socket;
+mod source;
 mod tls;
+mod tuning;
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +31,9 @@ use std::collections::{HashMap, HashSet};
 use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
 
-pub(super) use self::backend::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
+pub(super) use self::agent::{INIT_STATES, ON_ERRORS};
+pub(super) use self::backend::{MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
+pub(super) use self::balance::{AFFINITIES, BALANCES, FUNCTIONS, HASH_KEYS};
 pub(super) use self::check::MYSQL_DIALECTS;
 #[cfg(test)]
 pub(super) use self::check::connect_bound;
@@ -31,6 +41,8 @@ use self::context::Context;
 pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
+pub(super) use self::resolvers::RESOLVE_FAMILIES;
+pub(super) use self::source::source_text;
 pub(super) use self::tls::VERIFY;
 use super::model::{Config, ListenAddr};
 use super::raw::{self, Dialect, Field};
@@ -50,6 +62,8 @@ pub(super) fn validate(
     let ids = context.proxy_ids(raw);
     let (frontend_ids, backend_ids) = ids.split_at(raw.frontends.len());
     let global = context.global(&raw.global);
+    let resolvers = context.all_resolvers(raw);
+    context.resolvers = resolvers.iter().map(|section| section.name.clone()).collect();
     let mut listening = HashMap::new();
 
     let mut names = HashMap::new();
@@ -94,7 +108,7 @@ pub(super) fn validate(
         context.missing_timeouts(raw);
     }
     let patterns = context.take_patterns();
-    let config = Config { global, frontends, backends, patterns, stats, commands };
+    let config = Config { global, frontends, backends, patterns, stats, resolvers, commands };
     (!report.is_refused()).then_some(config)
 }
 

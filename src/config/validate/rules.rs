@@ -48,7 +48,7 @@ impl Definitions for Context<'_> {
     fn patterns(&mut self, written: PatternUse) -> Result<PatternsId, String> {
         let PatternUse { method, sources, output, unique_id } = written;
         let sources: Result<Vec<PatternSource>, String> =
-            sources.into_iter().map(|source| self.source(method, output, source)).collect();
+            sources.into_iter().map(|source| self.pattern_source(method, output, source)).collect();
         let book = &mut self.rulebook;
         book.patterns.push(PatternSet { method, output, unique_id, sources: sources? });
         Ok(PatternsId(book.patterns.len() - 1))
@@ -61,7 +61,7 @@ impl Context<'_> {
         std::mem::take(&mut self.rulebook.patterns)
     }
 
-    fn source(
+    fn pattern_source(
         &mut self,
         method: Method,
         output: Option<Kind>,

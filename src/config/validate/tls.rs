@@ -8,9 +8,13 @@ use rustls_pki_types::ServerName;
 
 use super::context::Context;
 use super::frontend::is_on;
-use crate::config::model::{BindTls, ServerTls, Sni, TlsContext, TlsWords, Verify, Versions};
+use crate::config::model::{
+    BindTls, CheckKind, Layer, ScriptStep, ServerTls, Sni, TlsContext, TlsWords, Verify, Versions,
+};
 use crate::config::raw::{self, Field};
 use crate::config::tls::{self, Identity, Line, Offer, Reader, Resumption, Trust};
+use crate::pure::acl::pattern::{PatternUse, PatternsId};
+use crate::pure::sample::{Definitions, Expr, Facts};
 use crate::pure::tls::names::NamePattern;
 
 /// The words of `verify`.
@@ -117,30 +121,49 @@ impl Context<'_> {
         Some(Box::new(ServerTls { words, fingerprint, config, sni }))
     }
 
+    /// How a check of `kind` speaks TLS, and whether all its connections do: those with a place of
+    /// their own to ask do not follow the server.
+    pub(super) fn check_tls(
+        &mut self,
+        raw: &raw::Server,
+        kind: &CheckKind,
+        own_target: bool,
+        what: &str,
+    ) -> (Option<Box<ServerTls>>, bool) {
+        let traffic = raw.tls.on.as_ref().filter(|on| on.value && !own_target);
+        let always = match &raw.tls.check {
+            Some(check) => check.value.then_some(check.span),
+            None => traffic.map(|on| on.span),
+        };
+        let is_tls = |step: &ScriptStep| {
+            matches!(step, ScriptStep::Connect { layer: Layer::Tls { .. }, .. })
+        };
+        let asked = matches!(kind, CheckKind::Script(steps) if steps.iter().any(is_tls));
+        let span = always.or(asked.then_some(raw.name.span));
+        let tls = span.and_then(|span| self.server_tls(&raw.tls, span, what, true));
+        (tls, always.is_some())
+    }
+
+    /// The name to ask for: an expression, or just a `name`.
     fn sni(&mut self, what: &str, written: Option<&Spanned<String>>, name: bool) -> Option<Sni> {
         let Some(written) = written else { return Some(Sni::Absent) };
         let text = written.value.as_str();
-        let fixed = text.strip_prefix("str(").and_then(|rest| rest.strip_suffix(')'));
-        let fixed = if name { Some(text) } else { fixed };
-        match (fixed, text) {
-            (Some(name), _) => {
-                let name = name.trim_matches(['"', '\'']);
-                match ServerName::try_from(name.to_owned()) {
-                    Ok(name) => return Some(Sni::Fixed(name)),
-                    Err(_) => {
-                        let message = format!("{what}: '{name}' is no host name for 'sni'");
-                        self.report.alert(written.span, message);
-                    }
-                }
-            }
-            (None, "ssl_fc_sni" | "req.ssl_sni" | "req_ssl_sni") => return Some(Sni::Client),
-            (None, _) => {
-                let message = format!("{what}: 'sni {text}' is not supported");
-                self.report.alert(written.span, message);
-                self.report.help("write str(NAME) or ssl_fc_sni");
+        let parsed = match name {
+            true => host_name(text).map(Sni::Fixed),
+            false => match Expr::parse(text, &mut NoPatterns) {
+                Ok(expr) => constant(&expr)
+                    .map_or(Ok(Sni::Expr(Box::new(expr))), |name| host_name(&name).map(Sni::Fixed)),
+                Err(error) => Err(format!("'sni {text}': {error}")),
+            },
+        };
+        match parsed {
+            Ok(sni) => Some(sni),
+            Err(why) => {
+                self.report.alert(written.span, format!("{what}: {why}"));
+                self.report.help("write str(NAME), ssl_fc_sni, or another expression");
+                None
             }
         }
-        None
     }
 
     fn tls_words(&mut self, what: &str, raw: &raw::Tls) -> Option<TlsWords> {
@@ -218,6 +241,34 @@ impl Context<'_> {
             self.report.alert(on.span, format!("{owner} does not speak TLS"));
             self.report.help("put a frontend with 'ssl' in front of it");
         }
+    }
+}
+
+fn host_name(name: &str) -> Result<ServerName<'static>, String> {
+    ServerName::try_from(name.to_owned()).map_err(|_| format!("'{name}' is no host name for 'sni'"))
+}
+
+/// What an expression says that asks nothing of the session.
+fn constant(expr: &Expr) -> Option<String> {
+    struct Nothing;
+    impl Facts for Nothing {}
+    if !expr.text.starts_with("str(") || !expr.converters.is_empty() {
+        return None;
+    }
+    let value = expr.evaluate(&Nothing).value()?;
+    String::from_utf8(value.into_bytes()).ok()
+}
+
+/// Expressions for names look nothing up.
+struct NoPatterns;
+
+impl Definitions for NoPatterns {
+    fn environment(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn patterns(&mut self, _: PatternUse) -> Result<PatternsId, String> {
+        Err("lists and maps are not looked up for 'sni'".to_owned())
     }
 }
 

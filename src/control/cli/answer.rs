@@ -78,6 +78,15 @@ impl<'a> Answer<'a> {
         self.wire.spoken().await;
     }
 
+    /// Completes when the client says something more, for pauses: one that has said all, as `echo …
+    /// | socat` does, is still waited for.
+    ///
+    /// # Cancel safety
+    /// Safe: what the client said stays.
+    pub async fn told_more(&mut self) {
+        self.wire.says_more().await;
+    }
+
     /// The client's socket, for what bytes cannot carry; flush first.
     #[must_use]
     pub const fn stream(&self) -> &Stream {

@@ -1,12 +1,10 @@
 //! `set maxconn` and `set rate-limit`.
 
-use std::num::NonZeroU32;
-use std::sync::atomic::Ordering;
-
 use super::table::{Command, Mode, Run};
 use super::{Answer, Call, object};
 use crate::clock;
 use crate::config::model::Level;
+use crate::pure::asked;
 use crate::state::publish;
 
 /// The commands of this file.
@@ -72,19 +70,19 @@ fn set_global(call: &mut Call<'_>, answer: &mut Answer<'_>) {
 
 fn set_server(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let Some((backend, server)) = object::server(call, 0, answer) else { return };
-    match server_limit(call.arg(1)) {
+    match asked::maxconn(call.arg(1)) {
         Ok(limit) => publish::settings(&backend, &server, clock::now(), |settings| {
             settings.maxconn = limit;
         }),
-        Err(why) => answer.refuse(why),
+        Err(why) => answer.refuse(why.trim_end()),
     }
 }
 
 fn set_rate(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let process = &call.shared.process;
     let setting = match (call.arg(0), call.arg(1)) {
-        ("connections", "global") => Some(&process.connection_rate_limit),
-        ("sessions", "global") => Some(&process.session_rate_limit),
+        ("connections", "global") => Some(&process.connection_pace),
+        ("sessions", "global") => Some(&process.session_pace),
         // No other rates are limited here: there is nothing to set.
         ("ssl-sessions" | "http-compression", "global") => None,
         _ => return answer.refuse(RATE_USAGE),
@@ -92,7 +90,7 @@ fn set_rate(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     match limit(call.arg(2), "Expects an integer value.") {
         Ok(limit) => {
             if let Some(setting) = setting {
-                setting.store(limit, Ordering::Relaxed);
+                setting.set(limit);
             }
         }
         Err(why) => answer.refuse(why),
@@ -104,20 +102,6 @@ fn limit(text: &str, missing: &'static str) -> Result<u32, &'static str> {
     let number: i64 = text.parse().map_err(|_| missing)?;
     let number = u32::try_from(number).ok().filter(|&limit| limit <= u32::MAX >> 1);
     number.ok_or("Value out of range.")
-}
-
-/// A limit of a server; 0 is none.
-fn server_limit(text: &str) -> Result<Option<NonZeroU32>, &'static str> {
-    if text.is_empty() {
-        return Err("Require <maxconn>.");
-    }
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    match (text[..digits].parse::<u32>(), &text[digits..]) {
-        (Ok(limit), "") if limit <= u32::MAX >> 1 => Ok(NonZeroU32::new(limit)),
-        (Ok(_), rest) if !rest.is_empty() => Err("Trailing garbage in maxconn string"),
-        (Err(_), _) if digits == 0 => Err("maxconn string empty or preceded by garbage"),
-        _ => Err("Value out of range."),
-    }
 }
 
 #[cfg(test)]
@@ -136,22 +120,6 @@ mod tests {
             ("10x", Err("missing")),
         ] {
             assert_eq!(limit(text, "missing"), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn limits_of_servers_are_refused_in_haproxys_words() {
-        for (text, want) in [
-            ("10", Ok(NonZeroU32::new(10))),
-            ("0", Ok(None)),
-            ("", Err("Require <maxconn>.")),
-            ("abc", Err("maxconn string empty or preceded by garbage")),
-            ("-1", Err("maxconn string empty or preceded by garbage")),
-            ("10x", Err("Trailing garbage in maxconn string")),
-            ("4294967295", Err("Value out of range.")),
-            ("99999999999999", Err("Value out of range.")),
-        ] {
-            assert_eq!(server_limit(text), want, "{text}");
         }
     }
 }

@@ -16,6 +16,8 @@
 //! [`wire::LINE_BYTES_MAX`] and [`wire::PAYLOAD_BYTES_MAX`] of what a client sends, and the idle
 //! time, which also ends clients that do not read their answer.
 
+mod addition;
+mod agent;
 pub mod answer;
 mod basics;
 mod converse;
@@ -27,6 +29,10 @@ mod move_server;
 mod object;
 mod removal;
 mod set_server;
+mod show_events;
+mod show_process;
+mod show_servers;
+mod show_stat;
 mod table;
 mod wait;
 mod weight;
@@ -56,6 +62,8 @@ pub struct Shared {
     pub process: Arc<Process>,
     /// Where events go.
     pub bus: Bus,
+    /// What the start had to say.
+    startup_log: String,
     /// Clients of all sockets.
     gate: Arc<Gate>,
 }
@@ -63,9 +71,9 @@ pub struct Shared {
 impl Shared {
     /// The commands' view of `process`.
     #[must_use]
-    pub fn new(process: Arc<Process>, bus: Bus) -> Self {
+    pub fn new(process: Arc<Process>, bus: Bus, startup_log: String) -> Self {
         let limit = process.objects().config.commands.maxconn.get();
-        Self { process, bus, gate: Arc::new(Gate::new(limit)) }
+        Self { process, bus, startup_log, gate: Arc::new(Gate::new(limit)) }
     }
 
     /// Takes over the limits of a newer configuration.

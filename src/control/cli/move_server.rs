@@ -1,7 +1,7 @@
 //! `set server … addr`: another address while the server keeps its name, health and sessions.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Answer, Call, object};
 use crate::clock;
@@ -28,6 +28,7 @@ pub(super) fn set_address(call: &Call<'_>, answer: &mut Answer<'_>) {
                     settings.address = new;
                 });
                 server.wake_check();
+                object::occasion(call).readmit(&backend, &server);
             }
             answer.say(LogLevel::Warning, format_args!("{message} {BY}"));
         }
@@ -74,6 +75,10 @@ fn moved(old: &ServerAddr, addr: &str, port: Option<&str>) -> Result<(ServerAddr
     let place = match old {
         ServerAddr::Tcp(old) => Place { ip: old.ip(), port: Port::Fixed(old.port()) },
         ServerAddr::TcpClientPort { ip, offset } => Place { ip: *ip, port: Port::Offset(*offset) },
+        ServerAddr::Unresolved { port, offset } => Place {
+            ip: Ipv4Addr::UNSPECIFIED.into(),
+            port: port.map_or(Port::Offset(*offset), Port::Fixed),
+        },
         ServerAddr::Unix(_) | ServerAddr::Abstract(_) => {
             return Err("Update for the current server address family is only supported through \
                         configuration file."

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 
 use super::table::{Command, Mode, Run};
-use super::{Answer, Call, move_server, object, weight};
+use super::{Answer, Call, agent, move_server, object, weight};
 use crate::clock;
 use crate::config::model::{Check, Level, LogLevel};
 use crate::pure::health::Said;
@@ -53,34 +53,11 @@ pub(super) static COMMANDS: &[Command] = &[
         mode: Mode::Usual,
         run: Run::Now(|call, answer| switch_checks(call, false, answer)),
     },
-    Command {
-        name: "enable agent",
-        args: "<bk>/<srv>",
-        help: "switch on a server's agent checks",
-        level: Level::Admin,
-        mode: Mode::Usual,
-        run: Run::Now(|call, answer| {
-            if object::server(call, 0, answer).is_some() {
-                answer.refuse("Agent was not configured on this server, cannot enable.");
-            }
-        }),
-    },
-    Command {
-        name: "disable agent",
-        args: "<bk>/<srv>",
-        help: "switch off a server's agent checks",
-        level: Level::Admin,
-        mode: Mode::Usual,
-        run: Run::Now(|call, answer| drop(object::server(call, 0, answer))),
-    },
 ];
 
 /// What `set server` can change, as HAProxy 2.6 lists it.
 const USAGE: &str = "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port \
                      | agent-send | check-addr | check-port | fqdn | health | ssl | state | weight";
-
-/// What every server says of its agent.
-const NO_AGENT: &str = "agent checks are not enabled on this server";
 
 fn set(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     if object::server(call, 0, answer).is_none() {
@@ -103,8 +80,10 @@ fn set(call: &mut Call<'_>, answer: &mut Answer<'_>) {
         "addr" => move_server::set_address(call, answer),
         "check-addr" => set_check_address(call, answer),
         "check-port" => set_check_port(call, answer),
-        "agent" | "agent-send" => answer.refuse(format_args!("{NO_AGENT}.")),
-        "agent-addr" | "agent-port" => answer.say(LogLevel::Warning, NO_AGENT),
+        "agent" => agent::say(call, answer),
+        "agent-send" => agent::set_text(call, answer),
+        "agent-addr" => agent::set_address(call, answer),
+        "agent-port" => agent::set_port(call, answer),
         "fqdn" if call.arg(2).is_empty() => {
             answer.refuse("set server <b>/<s> fqdn requires a FQDN.");
         }

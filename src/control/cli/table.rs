@@ -4,18 +4,25 @@ use std::fmt;
 use std::pin::Pin;
 
 use super::{
-    Answer, Call, Client, basics, end, frontends, limits, removal, set_server, wait, weight,
+    Answer, Call, Client, addition, agent, basics, end, frontends, limits, removal, set_server,
+    show_events, show_process, show_servers, show_stat, wait, weight,
 };
 use crate::config::model::Level;
 
 /// The families of commands. `help` shows them sorted by name, the basic ones last.
 static FAMILIES: &[&[Command]] = &[
+    addition::COMMANDS,
+    agent::COMMANDS,
     basics::SETTINGS,
     end::COMMANDS,
     frontends::COMMANDS,
     limits::COMMANDS,
     removal::COMMANDS,
     set_server::COMMANDS,
+    show_events::COMMANDS,
+    show_process::COMMANDS,
+    show_servers::COMMANDS,
+    show_stat::COMMANDS,
     wait::COMMANDS,
     weight::COMMANDS,
 ];

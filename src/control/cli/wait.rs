@@ -42,7 +42,7 @@ fn wait<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running<'a> {
                 () = tokio::time::sleep_until(until.into()) => {
                     answer.say(LogLevel::Info, "Done.");
                 }
-                () = answer.interrupted() => answer.say(LogLevel::Info, "Interrupted."),
+                () = answer.told_more() => answer.say(LogLevel::Info, "Interrupted."),
             },
             "srv-removable" => wait_removable(call, until, answer).await,
             other => answer.refuse(format_args!("Unknown condition '{other}'.")),
@@ -63,7 +63,7 @@ async fn wait_removable(call: &Call<'_>, until: Instant, answer: &mut Answer<'_>
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = answer.interrupted() => return answer.say(LogLevel::Info, "Interrupted."),
+            () = answer.told_more() => return answer.say(LogLevel::Info, "Interrupted."),
         }
     }
 }

@@ -94,6 +94,21 @@ impl Wire {
         }
     }
 
+    /// Completes when the client says something more; never where it had said something before,
+    /// has finished or is gone.
+    ///
+    /// # Cancel safety
+    /// Safe: what the client said stays.
+    pub(super) async fn says_more(&mut self) {
+        if self.input.is_empty() && !self.ended {
+            self.ended |= self.read().await.is_err();
+            if !self.input.is_empty() {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
     async fn read(&mut self) -> io::Result<()> {
         let mut chunk = [0; READ_BYTES];
         let count = poll_fn(|cx| self.stream.poll_read(cx, &mut chunk)).await?;

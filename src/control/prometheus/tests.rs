@@ -14,6 +14,8 @@ mod real;
 pub(crate) fn process() -> Process {
     Process {
         version: "0.1.0".to_owned(),
+        claimed_version: "3.2.0",
+        claimed_date: "2025/05/28",
         pid: 7,
         node: "db1".to_owned(),
         started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_247_347),
@@ -76,6 +78,7 @@ fn server(name: &str, number: u32, status: ServerStatus, check: Option<Check>) -
         id: ServerId(number),
         address: "127.0.0.1:3307".to_owned(),
         status,
+        status_text: "UP".to_owned(),
         backup: number > 1,
         throttle_percent: None,
         used_connections: 0,

@@ -92,6 +92,8 @@ pub struct Relay {
     down: Direction,
     limits: Limits,
     last_activity: Instant,
+    /// When the client and the server sent something last, where only that counts for them.
+    heard: [Option<Instant>; 2],
     first: Option<End>,
     replay: Replay,
     opening: Opening,
@@ -108,11 +110,21 @@ impl Relay {
             down: Direction::default(),
             limits,
             last_activity: clock::now(),
+            heard: [None; 2],
             first: None,
             replay,
             opening: Opening::default(),
             silent_reset: false,
         }
+    }
+
+    /// What is sent to a side does not count as its activity any more.
+    pub fn make_independent(&mut self, side: Side) {
+        let heard = match side {
+            Side::Client => &mut self.heard[0],
+            Side::Server => &mut self.heard[1],
+        };
+        *heard = Some(self.last_activity);
     }
 
     /// Puts bytes in front of what the client sends: those read before there was a server, and an
@@ -148,8 +160,8 @@ impl Relay {
     /// sent again.
     pub fn rewind(&mut self) {
         let bytes = std::mem::take(&mut self.opening.bytes);
-        let (limits, replay) = (self.limits, self.replay);
-        *self = Self::new(limits, replay);
+        let heard = self.heard.map(|heard| heard.map(|_| clock::now()));
+        *self = Self { heard, ..Self::new(self.limits, self.replay) };
         self.prepend(bytes);
     }
 
@@ -231,6 +243,11 @@ impl Relay {
         if up.is_progress() || down.is_progress() {
             let now = clock::now();
             self.last_activity = now;
+            for (heard, moved) in self.heard.iter_mut().zip([up, down]) {
+                if let Some(at) = heard.as_mut().filter(|_| moved.is_progress()) {
+                    *at = now;
+                }
+            }
             self.up.note_progress(now);
             self.down.note_progress(now);
         }
@@ -269,12 +286,14 @@ impl Relay {
     }
 
     fn sides(&self) -> (SideState, SideState) {
-        let side = |reading: &Direction, writing: &Direction| SideState {
+        let side = |reading: &Direction, writing: &Direction, heard| SideState {
             read_ended: reading.source_ended,
             fin_sent: writing.fin_sent,
             stuck_since: writing.stuck_since(),
+            heard,
         };
-        (side(&self.up, &self.down), side(&self.down, &self.up))
+        let [client, server] = self.heard;
+        (side(&self.up, &self.down, client), side(&self.down, &self.up, server))
     }
 
     /// Sleeps until a side may have been silent for too long, and acts if it has been. The sleep is

@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
@@ -18,9 +19,6 @@ use tokio::io::Interest;
 
 use crate::net::stream::Stream;
 
-/// Wanted capacity of a pipe; the kernel may give less to an unprivileged user.
-const PIPE_BYTES: usize = 1024 * 1024;
-
 /// Pipes kept for the next bulk transfer of this worker.
 const POOL_MAX: usize = 16;
 
@@ -28,10 +26,18 @@ const POOL_MAX: usize = 16;
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 static OPEN_MAX: AtomicUsize = AtomicUsize::new(64);
 
-/// Allows at most `pipes` pipes in the process from now on, two descriptors each; beyond, bulk is
-/// copied.
-pub fn allow_pipes(pipes: usize) {
+/// Wanted capacity of a pipe; the kernel may give less to an unprivileged user.
+static PIPE_BYTES: AtomicUsize = AtomicUsize::new(1024 * 1024);
+
+/// Allows at most `pipes` pipes of `bytes` in the process from now on, two descriptors each; beyond,
+/// bulk is copied. Pipes that are open stay as they are.
+pub fn allow_pipes(pipes: usize, bytes: NonZeroU32) {
     OPEN_MAX.store(pipes, Ordering::Relaxed);
+    PIPE_BYTES.store(usize::try_from(bytes.get()).unwrap_or(usize::MAX), Ordering::Relaxed);
+}
+
+fn pipe_bytes() -> usize {
+    PIPE_BYTES.load(Ordering::Relaxed)
 }
 
 thread_local! {
@@ -64,7 +70,7 @@ impl Pipe {
             return None;
         };
         // Refused beyond the user's limit: a smaller pipe works, too.
-        let _ = rustix::pipe::fcntl_setpipe_size(&write, PIPE_BYTES);
+        let _ = rustix::pipe::fcntl_setpipe_size(&write, pipe_bytes());
         Some(Self { read, write })
     }
 }
@@ -126,7 +132,7 @@ impl Pump {
             if ready!(from.poll_read_ready(cx)).is_err() {
                 return Poll::Ready(Spliced::ReadFailed);
             }
-            let moved = from.try_io(Interest::READABLE, || splice(from, &pipe.write, PIPE_BYTES));
+            let moved = from.try_io(Interest::READABLE, || splice(from, &pipe.write, pipe_bytes()));
             return Poll::Ready(match moved {
                 Ok(0) => Spliced::Ended,
                 Ok(bytes) => {

@@ -8,8 +8,9 @@
 //! | 0x01 | an operator's maintenance |
 //! | 0x04 | the file said `disabled`: only remembered, the server starts with 0x01 beside it |
 //! | 0x08 | an operator's drain |
+//! | 0x20 | its name is not resolved |
 //!
-//! Inherited (0x02, 0x10) and resolution (0x20) bits have their place.
+//! Inherited bits (0x02, 0x10) have their place.
 
 /// Forced, configured and inherited flags of one server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,6 +31,7 @@ impl Admin {
     const FORCED_MAINT: u8 = 0x01;
     const CONFIG_MAINT: u8 = 0x04;
     const FORCED_DRAIN: u8 = 0x08;
+    const RESOLUTION_MAINT: u8 = 0x20;
 
     /// As configured.
     #[must_use]
@@ -40,7 +42,20 @@ impl Admin {
     /// Takes no traffic and is not checked.
     #[must_use]
     pub fn is_maint(self) -> bool {
-        self.0 & Self::FORCED_MAINT != 0
+        self.0 & (Self::FORCED_MAINT | Self::RESOLUTION_MAINT) != 0
+    }
+
+    /// Has no address, because its name is not resolved.
+    #[must_use]
+    pub fn is_unresolved(self) -> bool {
+        self.0 & Self::RESOLUTION_MAINT != 0
+    }
+
+    /// The flags once its name is resolved or is not any more.
+    #[must_use]
+    pub fn resolved(self, resolved: bool) -> Self {
+        let kept = self.0 & !Self::RESOLUTION_MAINT;
+        Self(if resolved { kept } else { kept | Self::RESOLUTION_MAINT })
     }
 
     /// Takes no new sessions by balancing.

@@ -5,13 +5,14 @@ use std::time::Instant;
 use super::risefall::RiseFall;
 use super::schedule::{After, Intervals, Schedule, Settled};
 use super::verdict::{Class, Verdict};
-use super::{CheckSettings, Said};
+use super::{CheckSettings, InitState, Said};
 
 /// The checks of one server.
 #[derive(Clone, Debug)]
 pub(super) struct Checks {
     pub(super) intervals: Intervals,
     pub(super) score: RiseFall,
+    init: InitState,
     pub(super) schedule: Schedule,
     /// The last verdict said to take no new sessions.
     pub(super) conditional: bool,
@@ -27,7 +28,8 @@ impl Checks {
     pub(super) fn new(due: Instant, settings: &CheckSettings) -> Self {
         Self {
             intervals: settings.intervals,
-            score: RiseFall::new(settings.rise, settings.fall),
+            score: initial(settings),
+            init: settings.init,
             schedule: Schedule::new(due),
             conditional: false,
             off: false,
@@ -80,15 +82,32 @@ impl Checks {
     }
 
     pub(super) fn resume(&mut self, now: Instant) {
-        self.score.reset();
+        self.score = initial(&CheckSettings {
+            intervals: self.intervals,
+            rise: self.score.rise(),
+            fall: self.score.fall(),
+            init: self.init,
+        });
         self.conditional = false;
         self.schedule.restart(now);
     }
 
     pub(super) fn reconfigure(&mut self, now: Instant, settings: &CheckSettings) {
-        self.intervals = settings.intervals;
+        (self.intervals, self.init) = (settings.intervals, settings.init);
         self.score.reconfigure(settings.rise, settings.fall);
         let longest_wait = self.intervals.next(self.settled(), u64::MAX);
         self.schedule.hasten(now + longest_wait);
     }
+}
+
+/// The score before the first check.
+fn initial(settings: &CheckSettings) -> RiseFall {
+    let mut score = RiseFall::new(settings.rise, settings.fall);
+    match settings.init {
+        InitState::None | InitState::Up => {}
+        InitState::FullyUp => score.force(true),
+        InitState::Down => score.last_try(),
+        InitState::FullyDown => score.force(false),
+    }
+    score
 }

@@ -1,4 +1,4 @@
-//! One server's health: checks × admin → standing.
+//! One server's health: checks × agent × admin → standing.
 //!
 //! The machine is told what happened (`handle_*`), says when it wants the next check
 //! ([`Health::next_check`]) and what the server is worth ([`Health::standing`]). It knows no socket
@@ -13,22 +13,28 @@
 //! | no | passing | plain | yes | `Draining` |
 //! | no | passing | plain | no | `Up` |
 //!
-//! A server without a check counts as passing, unless an operator said otherwise ([`Said`]): with
+//! `failing` is a check or an agent that fails. A server without a check counts as passing, unless an operator said otherwise ([`Said`]): with
 //! a check, that lasts until the next verdict.
 //!
 //! **Invariants.** One check at a time; a server goes down by verdicts or by an operator, never by
 //! a hint; an interval counts from the end of the check before.
 
 pub mod admin;
+pub mod agent;
+pub mod agent_words;
 mod checks;
+pub mod passive;
+pub mod ramp;
 pub mod risefall;
 pub mod schedule;
+mod status;
 pub mod verdict;
 
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use admin::{Admin, Command};
+use agent::{Agent, AgentSettings};
 use checks::Checks;
 use risefall::RiseFall;
 use schedule::Intervals;
@@ -85,6 +91,24 @@ pub struct CheckSettings {
     pub rise: NonZeroU16,
     /// Failing checks in a row that take it down.
     pub fall: NonZeroU16,
+    /// Where the score begins.
+    pub init: InitState,
+}
+
+/// `init-state`: what a server is before its first check, at the start and after maintenance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InitState {
+    /// Up; the first failed check takes it down. HAProxy's way before the option was there.
+    #[default]
+    None,
+    /// Up with all its lives.
+    FullyUp,
+    /// As without the option.
+    Up,
+    /// Down; the first check that passes brings it up.
+    Down,
+    /// Down, and it takes `rise` checks that pass.
+    FullyDown,
 }
 
 /// What an operator may say of a server's health, in place of its check.
@@ -111,10 +135,12 @@ pub struct Commanded {
 }
 
 /// What the configuration says about one server's health.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Its check; `None`: it counts as up.
     pub check: Option<CheckSettings>,
+    /// Its agent.
+    pub agent: Option<AgentSettings>,
     /// Starts in maintenance.
     pub disabled: bool,
 }
@@ -125,10 +151,15 @@ pub struct Health {
     disabled: bool,
     admin: Admin,
     checks: Option<Checks>,
+    agent: Option<Agent>,
+    /// Times sessions failed so often that `on-error` was done.
+    detections: u64,
     /// Counts where there is no check.
     said: Said,
     standing: Standing,
     last_change: Instant,
+    /// When it last came to serve new sessions; `None` where it does not, or did from the start.
+    serves_since: Option<Instant>,
     /// Time spent down or in maintenance before `last_change`.
     downtime: Duration,
     failed_checks: u64,
@@ -136,17 +167,26 @@ pub struct Health {
 }
 
 impl Health {
-    /// Up with one life, or in maintenance; the first check is due `start_offset` from `now`.
+    /// As `init-state` says, or in maintenance; the first check is due `start_offset` from `now`.
     #[must_use]
     pub fn new(now: Instant, settings: &Settings, start_offset: Duration) -> Self {
         let admin = Admin::new(settings.disabled);
+        let checks = settings.check.map(|check| Checks::new(now + start_offset, &check));
+        let is_up = checks.as_ref().is_none_or(|checks| checks.score.is_up());
         Self {
             disabled: settings.disabled,
             admin,
-            checks: settings.check.map(|check| Checks::new(now + start_offset, &check)),
+            checks,
+            agent: settings.agent.map(|agent| Agent::new(now, &agent)),
+            detections: 0,
             said: Said::default(),
-            standing: if admin.is_maint() { Standing::Maint } else { Standing::Up },
+            standing: match (admin.is_maint(), is_up) {
+                (true, _) => Standing::Maint,
+                (false, true) => Standing::Up,
+                (false, false) => Standing::Down,
+            },
             last_change: now,
+            serves_since: None,
             downtime: Duration::ZERO,
             failed_checks: 0,
             flips: 0,
@@ -222,6 +262,11 @@ impl Health {
         Commanded { before, after: self.admin, transition }
     }
 
+    /// The server got its first address, or lost its last one.
+    pub fn handle_resolved(&mut self, now: Instant, resolved: bool) -> Option<Transition> {
+        self.apply(now, self.admin.resolved(resolved))
+    }
+
     /// An operator speaks for the check: the score is as if it had found this many times. In
     /// maintenance that counts for nothing, since leaving it starts over.
     pub fn handle_said(&mut self, now: Instant, said: Said) -> Option<Transition> {
@@ -248,13 +293,18 @@ impl Health {
     }
 
     /// New settings after a reload. Health, the last verdict and what operators asked for are kept;
-    /// a check that is new starts `start_offset` from `now`, up with one life.
+    /// a check that is new starts `start_offset` from `now`.
     pub fn reconfigure(
         &mut self,
         now: Instant,
         settings: &Settings,
         start_offset: Duration,
     ) -> Option<Transition> {
+        match (&mut self.agent, &settings.agent) {
+            (Some(running), Some(agent)) => running.reconfigure(now, agent),
+            (None, Some(agent)) => self.agent = Some(Agent::new(now, agent)),
+            (_, None) => self.agent = None,
+        }
         match (&mut self.checks, &settings.check) {
             (Some(checks), Some(check)) => checks.reconfigure(now, check),
             (None, Some(check)) => self.checks = Some(Checks::new(now + start_offset, check)),
@@ -303,10 +353,22 @@ impl Health {
         self.checks.as_ref().is_some_and(|checks| checks.schedule.is_running())
     }
 
+    /// The check that runs was asked for by a hint, not by its timetable.
+    #[must_use]
+    pub fn is_hinted(&self) -> bool {
+        self.checks.as_ref().is_some_and(|checks| checks.schedule.is_hinted())
+    }
+
     /// When the standing last changed; the start, before that.
     #[must_use]
     pub fn last_change(&self) -> Instant {
         self.last_change
+    }
+
+    /// When it came to serve, and its slow start began; `None`: it does not, or has ever since.
+    #[must_use]
+    pub fn serves_since(&self) -> Option<Instant> {
+        self.serves_since
     }
 
     /// Time spent down or in maintenance, the running one included.
@@ -331,32 +393,12 @@ impl Health {
         self.flips
     }
 
-    /// Forgets failures and flips (`clear counters all`).
+    /// Forgets failures, detections and flips (`clear counters all`).
     pub fn clear_counters(&mut self) {
-        (self.failed_checks, self.flips) = (0, 0);
+        (self.failed_checks, self.detections, self.flips) = (0, 0, 0);
     }
 
-    /// HAProxy's status column: `UP 1/3`, `DOWN`, `NOLB`, `DRAIN 2/3`, `MAINT`, `no check`.
-    #[must_use]
-    pub fn status(&self) -> String {
-        let word = match self.standing {
-            Standing::Maint => return "MAINT".to_owned(),
-            Standing::Up if !self.has_checks_on() => return "no check".to_owned(),
-            Standing::Up => "UP",
-            Standing::Draining => "DRAIN",
-            Standing::Stopping => "NOLB",
-            Standing::Down => "DOWN",
-        };
-        match self.score() {
-            Some(score) if !score.is_full() && score.score() != 0 => {
-                let (reached, of) = score.progress();
-                format!("{word} {reached}/{of}")
-            }
-            _ => word.to_owned(),
-        }
-    }
-
-    /// Takes new flags; checks pause in maintenance and start over after it, up with one life.
+    /// Takes new flags; checks pause in maintenance and start over after it, as `init-state` says.
     fn apply(&mut self, now: Instant, admin: Admin) -> Option<Transition> {
         let was_maint = self.admin.is_maint();
         self.admin = admin;
@@ -381,6 +423,10 @@ impl Health {
         }
         self.downtime = self.downtime(now);
         self.last_change = now;
+        // A drain leaves a server warm.
+        let serves = |standing| matches!(standing, Standing::Up | Standing::Draining);
+        let began = if serves(from) { self.serves_since } else { Some(now) };
+        self.serves_since = began.filter(|_| serves(to));
         self.standing = to;
         self.flips += u64::from(from.is_running() && !to.is_running());
         Some(Transition { from, to })
@@ -392,6 +438,7 @@ impl Health {
             Some(checks) => (checks.score.is_up(), checks.conditional),
             None => (self.said != Said::Down, self.said == Said::Stopping),
         };
+        let passing = passing && self.agent.as_ref().is_none_or(Agent::is_up);
         match (self.admin.is_maint(), passing, conditional, self.admin.is_drain()) {
             (true, _, _, _) => Standing::Maint,
             (false, false, _, _) => Standing::Down,

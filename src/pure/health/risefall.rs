@@ -67,9 +67,19 @@ impl RiseFall {
         Moved { counted: self.score != before, flip }
     }
 
-    /// Back to up with one life, as after maintenance.
-    pub fn reset(&mut self) {
-        self.score = u32::from(self.rise.get());
+    /// Up with one life, unless there is less than that.
+    pub fn last_life(&mut self) {
+        self.score = self.score.min(u32::from(self.rise.get()));
+    }
+
+    /// Up with two lives, unless there is less than that.
+    pub fn last_two_lives(&mut self) {
+        self.score = self.score.min(u32::from(self.rise.get()) + 1);
+    }
+
+    /// Down, and one pass brings it up.
+    pub fn last_try(&mut self) {
+        self.score = u32::from(self.rise.get()) - 1;
     }
 
     /// To the top, or to 0.

@@ -167,6 +167,12 @@ impl Schedule {
         self.running.is_some()
     }
 
+    /// A check runs because of a hint.
+    #[must_use]
+    pub fn is_hinted(&self) -> bool {
+        self.running.is_some_and(|running| running.hinted)
+    }
+
     /// A check was started. Starting another before it finished is the caller's mistake and has no
     /// effect.
     pub fn handle_started(&mut self) {

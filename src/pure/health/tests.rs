@@ -14,7 +14,9 @@ fn settings(disabled: bool) -> Settings {
         downinter: 4000 * MS,
         spread_percent: 0,
     };
-    Settings { check: Some(CheckSettings { intervals, rise: limit(2), fall: limit(3) }), disabled }
+    let init = InitState::None;
+    let check = CheckSettings { intervals, rise: limit(2), fall: limit(3), init };
+    Settings { check: Some(check), agent: None, disabled }
 }
 
 fn check(health: &mut Health, now: Instant, verdict: Verdict) -> Outcome {
@@ -162,7 +164,7 @@ fn downtime_adds_up_over_down_and_maintenance() {
 #[test]
 fn a_server_without_check_is_up_and_asks_for_none() {
     let now = Instant::now();
-    let unchecked = Settings { check: None, disabled: false };
+    let unchecked = Settings::default();
     let mut health = Health::new(now, &unchecked, Duration::ZERO);
     assert_eq!((health.status().as_str(), health.next_check()), ("no check", None));
     health.handle_hint(now);
@@ -183,7 +185,7 @@ fn a_reload_keeps_health() {
     assert_eq!(health.reconfigure(now, &faster, Duration::ZERO), None);
     assert_eq!(health.status(), "DOWN");
     assert_eq!(health.next_check(), Some(now + 50 * MS), "a shorter interval counts at once");
-    let unchecked = Settings { check: None, disabled: false };
+    let unchecked = Settings::default();
     let freed = health.reconfigure(now, &unchecked, Duration::ZERO);
     assert_eq!(freed, moved(Standing::Down, Standing::Up));
     let disabled = health.reconfigure(now, &settings(true), 30 * MS);
@@ -225,7 +227,7 @@ fn an_operators_word_lasts_until_the_next_verdict() {
 #[test]
 fn an_operators_word_counts_for_a_server_without_check_until_after_maintenance() {
     let now = Instant::now();
-    let unchecked = Settings { check: None, disabled: false };
+    let unchecked = Settings::default();
     let mut health = Health::new(now, &unchecked, Duration::ZERO);
     health.handle_said(now, Said::Down);
     assert_eq!(health.status(), "DOWN");
@@ -259,7 +261,7 @@ fn checks_that_are_off_change_nothing() {
 #[test]
 fn only_what_is_there_can_be_switched_on() {
     let now = Instant::now();
-    let unchecked = Settings { check: None, disabled: false };
+    let unchecked = Settings::default();
     let mut health = Health::new(now, &unchecked, Duration::ZERO);
     assert!(!health.handle_switch(now, true));
     assert!(health.handle_switch(now, false));

@@ -18,6 +18,8 @@ pub enum CheckStatus {
     Unknown = 0,
     /// No check has ended yet.
     Init = 1,
+    /// An agent answered and said nothing of the server's health.
+    Checked = 3,
     /// Judged from traffic.
     HealthAnalyze = 4,
     /// The connection broke after it was up, or could not be tried.
@@ -66,9 +68,10 @@ pub enum Class {
 }
 
 /// Every status with its short name, its text and its class, in the order of the numbers.
-const STATUSES: [(CheckStatus, &str, &str, Class); 18] = [
+const STATUSES: [(CheckStatus, &str, &str, Class); 19] = [
     (CheckStatus::Unknown, "UNK", "Unknown", Class::Neutral),
     (CheckStatus::Init, "INI", "Initializing", Class::Neutral),
+    (CheckStatus::Checked, "CHECKED", "No status change", Class::Neutral),
     (CheckStatus::HealthAnalyze, "HANA", "Health analyze", Class::Failed),
     (CheckStatus::SocketError, "SOCKERR", "Socket error", Class::Failed),
     (CheckStatus::L4Ok, "L4OK", "Layer4 check passed", Class::Passed),
@@ -149,8 +152,9 @@ impl CheckStatus {
 pub struct Verdict {
     /// How it ended.
     pub status: CheckStatus,
-    /// The protocol's code (HTTP status, SQL error, exit code); `None` where the status has none.
-    pub code: Option<u32>,
+    /// The protocol's code (HTTP status, SQL error, exit code); `None` where the status has none. -1
+    /// is that of a program which a signal ended.
+    pub code: Option<i32>,
     /// Start of the check to its end.
     pub duration: Duration,
     /// The network said no (refused, reset) instead of keeping quiet: worth confirming at once.
@@ -176,7 +180,13 @@ impl Verdict {
 
     /// The same with the protocol's code, which a status without code drops.
     #[must_use]
-    pub fn with_code(mut self, code: u32) -> Self {
+    pub fn with_code(self, code: u32) -> Self {
+        self.with_signed_code(i32::try_from(code).unwrap_or(i32::MAX))
+    }
+
+    /// As [`with_code`](Self::with_code), for codes that may be negative.
+    #[must_use]
+    pub fn with_signed_code(mut self, code: i32) -> Self {
         self.code = self.status.has_code().then_some(code);
         self
     }
@@ -225,7 +235,7 @@ mod tests {
     #[test]
     fn table_is_complete_and_in_order() {
         let numbers: Vec<u8> = CheckStatus::all().map(CheckStatus::number).collect();
-        assert_eq!(numbers, [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20]);
+        assert_eq!(numbers, [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20]);
         for status in CheckStatus::all() {
             assert!(!status.name().is_empty() && !status.text().is_empty());
         }

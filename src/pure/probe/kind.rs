@@ -38,6 +38,19 @@ pub enum CheckKind {
     Ldap,
     /// `option ssl-hello-chk`.
     SslHello,
+    /// `option external-check`: no connection is made, a program is run.
+    External(ExternalCheck),
+}
+
+/// `option external-check`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalCheck {
+    /// The program: a path, or a name to be looked for in `path`.
+    pub command: String,
+    /// `PATH` of the program; `None`: empty, or our own with `preserve_env`.
+    pub path: Option<String>,
+    /// The program sees our environment too.
+    pub preserve_env: bool,
 }
 
 /// How `mysql-check user` introduces itself.
@@ -50,6 +63,23 @@ pub enum MysqlDialect {
     Post41,
     /// Names `mysql_native_password`.
     Post80,
+}
+
+/// What lies on a connection of a check.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Layer {
+    /// What connections of this check have that no step asks for.
+    Default,
+    /// Nothing.
+    #[default]
+    Plain,
+    /// TLS.
+    Tls {
+        /// The name to ask for, instead of none.
+        sni: Option<String>,
+        /// Protocols separated by commas, instead of none.
+        alpn: Option<String>,
+    },
 }
 
 /// One `tcp-check` rule.
@@ -65,6 +95,8 @@ pub enum ScriptStep {
         send_proxy: bool,
         /// Close with FIN instead of RST.
         linger: bool,
+        /// With TLS or without.
+        layer: Layer,
         /// Shown when the step fails.
         comment: Option<String>,
     },

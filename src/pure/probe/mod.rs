@@ -11,6 +11,7 @@
 //! **Invariants.** Any bytes, cut anywhere, give the same verdict and never panic; an answer is
 //! kept up to [`Context::answer_bytes_max`], and being full counts as the end of the answer.
 
+mod agent;
 mod answer;
 mod expect;
 mod http;
@@ -33,7 +34,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
 use crate::pure::health::verdict::{CheckStatus, Verdict};
-use crate::pure::probe::kind::CheckKind;
+use crate::pure::probe::kind::{CheckKind, Layer};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ pub enum Step {
 }
 
 /// A connection a probe asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connect {
     /// Another address than the check's.
     pub addr: Option<SocketAddr>,
@@ -80,6 +81,8 @@ pub struct Connect {
     pub close: Close,
     /// Who speaks first once connected.
     pub opening: Opening,
+    /// With TLS or without.
+    pub layer: Layer,
 }
 
 /// How a check's connection is closed.
@@ -105,7 +108,8 @@ pub enum Opening {
 impl Connect {
     /// To the check's own address.
     const fn plain(close: Close, opening: Opening) -> Self {
-        Self { addr: None, port: None, send_proxy: false, close, opening }
+        let layer = Layer::Default;
+        Self { addr: None, port: None, send_proxy: false, close, opening, layer }
     }
 }
 
@@ -135,6 +139,9 @@ enum Kind<'a> {
     Smtp(smtp::Smtp<'a>),
     Ldap(ldap::Ldap),
     SslHello(ssl_hello::SslHello),
+    Agent(agent::Agent<'a>),
+    /// Nothing that is asked over a connection: it fails at once.
+    Program,
 }
 
 impl<'a> Probe<'a> {
@@ -151,10 +158,26 @@ impl<'a> Probe<'a> {
             CheckKind::Redis => Kind::Redis(redis::Redis::new(max)),
             CheckKind::Smtp { hello } => Kind::Smtp(smtp::Smtp::new(hello, max)),
             CheckKind::Ldap => Kind::Ldap(ldap::Ldap::new(max)),
+            CheckKind::External(_) => Kind::Program,
             CheckKind::SslHello => {
                 Kind::SslHello(ssl_hello::SslHello::new(context.unix_time_s, max))
             }
         })
+    }
+
+    /// The probe that asks an agent `question`, which may be empty, and reads its line.
+    #[must_use]
+    pub fn for_agent(question: &'a [u8], context: &Context) -> Self {
+        Self(Kind::Agent(agent::Agent::new(question, context.answer_bytes_max.max(1))))
+    }
+
+    /// The line that an agent answered.
+    #[must_use]
+    pub fn agent_line(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Kind::Agent(agent) => agent.line(),
+            _ => None,
+        }
     }
 
     /// Takes what happened and says what to do next. After [`Step::Done`] it says the same again or
@@ -170,6 +193,8 @@ impl<'a> Probe<'a> {
             Kind::Smtp(probe) => probe.step(input),
             Kind::Ldap(probe) => probe.step(input),
             Kind::SslHello(probe) => probe.step(input),
+            Kind::Agent(probe) => probe.step(input),
+            Kind::Program => Step::Done(Verdict::new(CheckStatus::ProcessError)),
         }
     }
 }

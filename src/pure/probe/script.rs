@@ -77,7 +77,7 @@ impl<'a> Script<'a> {
             match self.steps.get(at) {
                 None => return Step::Done(self.passed()),
                 Some(ScriptStep::Comment(_)) => at += 1,
-                Some(ScriptStep::Connect { port, addr, send_proxy, linger, .. }) => {
+                Some(ScriptStep::Connect { port, addr, send_proxy, linger, layer, .. }) => {
                     self.reached = Reached::Connecting;
                     self.answer.reopen();
                     return Step::Connect(Connect {
@@ -86,6 +86,7 @@ impl<'a> Script<'a> {
                         send_proxy: *send_proxy,
                         close: if *linger { Close::Polite } else { Close::Reset },
                         opening: self.opening(at + 1),
+                        layer: layer.clone(),
                     });
                 }
                 Some(ScriptStep::Send { data, .. }) => {

@@ -161,7 +161,7 @@ mod tests {
     fn verdicts_as_haproxy_2_6_gives_them() {
         const HI: &[u8] = b"220 hi there\r\n";
         const OK: &[u8] = b"250-a\r\n250 ok\r\n";
-        type Row<'a> = (&'a [&'a [u8]], End, &'a str, Option<u32>, &'a str);
+        type Row<'a> = (&'a [&'a [u8]], End, &'a str, Option<i32>, &'a str);
         let rows: [Row<'_>; 18] = [
             (
                 &[HI, OK, b"221 2.0.0 bye now\r\nmore"],

@@ -23,7 +23,7 @@ pub(super) fn dialogue(kind: &CheckKind, inputs: &[Input<'_>]) -> Vec<Step> {
 }
 
 /// The verdict at the end of a dialogue: short name, code, excerpt.
-pub(super) fn verdict_of(steps: &[Step]) -> (&'static str, Option<u32>, String) {
+pub(super) fn verdict_of(steps: &[Step]) -> (&'static str, Option<i32>, String) {
     match steps.last() {
         Some(Step::Done(verdict)) => {
             (verdict.status.name(), verdict.code, verdict.info().to_owned())
@@ -41,14 +41,14 @@ pub(super) enum End {
 }
 
 /// An answer, how it ends, and the status, code and excerpt it must give.
-pub(super) type Row<'a> = (&'a [u8], End, &'a str, Option<u32>, &'a str);
+pub(super) type Row<'a> = (&'a [u8], End, &'a str, Option<i32>, &'a str);
 
 /// The verdict on a server that answers everything with `pieces`, one by one, and then ends.
 pub(super) fn served(
     kind: &CheckKind,
     pieces: &[&[u8]],
     end: End,
-) -> (&'static str, Option<u32>, String) {
+) -> (&'static str, Option<i32>, String) {
     let mut probe = Probe::for_kind(kind, &CONTEXT);
     let mut pieces = pieces.iter().filter(|piece| !piece.is_empty());
     let mut step = probe.step(Input::Start);
@@ -73,7 +73,7 @@ pub(super) fn served_in_turn(
     kind: &CheckKind,
     answers: &[&[u8]],
     end: End,
-) -> (&'static str, Option<u32>, String) {
+) -> (&'static str, Option<i32>, String) {
     let pieces: Vec<Vec<&[u8]>> = answers.iter().map(|answer| vec![*answer]).collect();
     served_in_pieces(kind, &pieces, end)
 }
@@ -83,7 +83,7 @@ pub(super) fn served_in_pieces(
     kind: &CheckKind,
     answers: &[Vec<&[u8]>],
     end: End,
-) -> (&'static str, Option<u32>, String) {
+) -> (&'static str, Option<i32>, String) {
     let mut probe = Probe::for_kind(kind, &CONTEXT);
     let mut step = probe.step(Input::Start);
     let mut answers = answers.iter();

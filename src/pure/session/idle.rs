@@ -1,6 +1,7 @@
 //! When silence has lasted too long: the inactivity timeouts of the two sides of a session.
 //!
-//! Data in either direction counts as activity of both sides. A side whose timeout expires while
+//! Data in either direction counts as activity of both sides, unless only what a side sends itself
+//! is to count for it. A side whose timeout expires while
 //! it may still send is treated as if it had closed: the other side gets a FIN and its own timeout
 //! decides what follows (observed on HAProxy 2.6: `timeout client 300ms`, `timeout server 5s`, two
 //! silent peers: FIN to the server at 0.3 s, both closed at 5 s).
@@ -49,6 +50,8 @@ pub struct SideState {
     pub fin_sent: bool,
     /// Bytes wait for it, and since when it has taken none.
     pub stuck_since: Option<Instant>,
+    /// When it sent something last, where only that counts (`option independent-streams`).
+    pub heard: Option<Instant>,
 }
 
 impl Limits {
@@ -67,7 +70,8 @@ impl Limits {
         let open = self.tunnel.or(plain);
         let reading = if state.fin_sent { fin.or(open) } else { open };
         let after = |since: Instant, limit: Option<Duration>| since.checked_add(limit?);
-        let silent = if state.read_ended { None } else { after(last_activity, reading) };
+        let since = state.heard.unwrap_or(last_activity);
+        let silent = if state.read_ended { None } else { after(since, reading) };
         let stuck = state.stuck_since.and_then(|since| after(since, open));
         match (silent, stuck) {
             (Some(silent), Some(stuck)) => Some(silent.min(stuck)),
@@ -96,11 +100,22 @@ impl Limits {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_a_side_is_sent_counts_unless_it_is_independent() {
+        let limits = Limits { client: ms(100), ..Limits::default() };
+        let heard = Instant::now();
+        let active = heard + Duration::from_millis(70);
+        let ends = |state| limits.deadline(Side::Client, state, active).map(|at| at - heard);
+        assert_eq!(ends(SideState::default()), ms(170));
+        assert_eq!(ends(SideState { heard: Some(heard), ..SideState::default() }), ms(100));
+    }
+
     fn ms(n: u64) -> Option<Duration> {
         Some(Duration::from_millis(n))
     }
 
-    const OPEN: SideState = SideState { read_ended: false, fin_sent: false, stuck_since: None };
+    const OPEN: SideState =
+        SideState { read_ended: false, fin_sent: false, stuck_since: None, heard: None };
     const GONE: SideState = SideState { read_ended: true, ..OPEN };
 
     #[test]

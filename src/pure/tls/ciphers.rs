@@ -144,6 +144,12 @@ impl Suite {
         self.code >> 8 == 0x13
     }
 
+    /// Bits of its key.
+    #[must_use]
+    pub fn key_bits(&self) -> i64 {
+        if self.classes.contains(&"AES128") { 128 } else { 256 }
+    }
+
     /// Whether it belongs to the classes or has the name.
     fn is_in(&self, word: &str) -> bool {
         word.split('+').all(|class| {

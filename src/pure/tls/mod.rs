@@ -1,5 +1,6 @@
 //! What TLS is made of, in the words of those who configure it: cipher suites, versions, names.
 
 pub mod ciphers;
+pub mod facts;
 pub mod names;
 pub mod refusal;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::SessionId;
 use crate::pure::session::termination::{Cause, Phase};
 use crate::state::counters::Traffic;
-use crate::state::{Backend, Frontend, Process, Server};
+use crate::state::{Backend, Frontend, Listener, Process, Server};
 
 /// Why a session is stirred from outside. A later reason replaces an earlier one of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,8 +107,8 @@ pub struct Handle {
     pub started: Instant,
     /// Where it came in.
     pub frontend: Arc<Frontend>,
-    /// Its listener's number within the frontend, from 1.
-    pub listener: u32,
+    /// Its listener.
+    pub listener: Arc<Listener>,
     stage: AtomicU8,
     order: AtomicU8,
     bytes_in: AtomicU64,
@@ -144,8 +144,8 @@ pub struct View {
     pub idle: Duration,
     /// Where it came in.
     pub frontend: Arc<Frontend>,
-    /// Its listener's number within the frontend, from 1.
-    pub listener: u32,
+    /// Its listener.
+    pub listener: Arc<Listener>,
     /// The client's address; `None` on a Unix socket.
     pub source: Option<SocketAddr>,
     /// The address the client connected to, where something needed it.
@@ -168,7 +168,7 @@ impl Handle {
     pub(super) fn new(
         id: SessionId,
         frontend: Arc<Frontend>,
-        listener: u32,
+        listener: Arc<Listener>,
         source: Option<SocketAddr>,
         started: Instant,
     ) -> Self {
@@ -301,6 +301,7 @@ impl Handle {
             traffic.bytes_out.add(more.bytes_out);
         };
         add(&self.frontend.traffic);
+        self.listener.traffic.iter().for_each(add);
         facts.backend.iter().for_each(|backend| add(&backend.service.traffic));
         facts.server.iter().for_each(|server| add(&server.service.traffic));
         process.bytes_out.add(more.bytes_out);
@@ -343,7 +344,7 @@ impl Handle {
             age,
             idle: age.saturating_sub(active),
             frontend: Arc::clone(&self.frontend),
-            listener: self.listener,
+            listener: Arc::clone(&self.listener),
             source: facts.source,
             destination: facts.destination,
             backend: facts.backend.clone(),

@@ -21,7 +21,7 @@ use std::time::Instant;
 
 pub use handle::{CutReason, Handle, Moved, Stage, View};
 
-use super::{Backend, Frontend, Process, Server};
+use super::{Backend, Frontend, Listener, Process, Server};
 
 /// Sessions that are looked at under one taking of a worker's lock.
 const CHUNK: usize = 128;
@@ -126,7 +126,7 @@ impl Drop for Running {
 }
 
 impl Table {
-    /// A session begins on this worker: its frontend, listener number, client and time.
+    /// A session begins on this worker: its frontend, listener, client and time.
     ///
     /// # Panics
     /// With more sessions than [`SLOT_BITS`] can name, which no limit of descriptors allows.
@@ -134,7 +134,7 @@ impl Table {
     pub fn begin(
         self: &Arc<Self>,
         frontend: &Arc<Frontend>,
-        listener: u32,
+        listener: &Arc<Listener>,
         source: Option<SocketAddr>,
         now: Instant,
     ) -> Running {
@@ -151,7 +151,8 @@ impl Table {
         // 0 is left out: a slot of worker 0 would have the name 0 once.
         slot.generation = slot.generation.wrapping_add(1).max(1);
         let id = SessionId::new(self.worker, number, slot.generation);
-        let handle = Arc::new(Handle::new(id, Arc::clone(frontend), listener, source, now));
+        let (frontend, listener) = (Arc::clone(frontend), Arc::clone(listener));
+        let handle = Arc::new(Handle::new(id, frontend, listener, source, now));
         slot.session = Some(Arc::clone(&handle));
         Running { handle, table: Arc::clone(self) }
     }

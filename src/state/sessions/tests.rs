@@ -13,8 +13,9 @@ use crate::pure::balance::Request;
 use crate::pure::health::{Health, Settings};
 use crate::pure::session::termination::Phase;
 use crate::state::backend::Places;
+use crate::state::counters::Traffic;
 use crate::state::frontend::Route;
-use crate::state::{Assigned, Lease, publish};
+use crate::state::{Assigned, Gate, Lease, publish};
 
 const FILE: &str = "\
 defaults
@@ -33,6 +34,7 @@ backend be
 struct World {
     process: Process,
     frontend: Arc<Frontend>,
+    listener: Arc<Listener>,
     backend: Arc<Backend>,
 }
 
@@ -53,11 +55,10 @@ impl World {
         let settings = &config.backends[0];
         let mut places = Places::default();
         let server = places.settle(|index| {
-            let health =
-                Health::new(now, &Settings { check: None, disabled: false }, Duration::ZERO);
+            let health = Health::new(now, &Settings::default(), Duration::ZERO);
             Server::new(settings.servers[0].clone(), index, health)
         });
-        let live = publish::snapshot(settings, vec![server], 0);
+        let live = publish::snapshot(settings, vec![server], 0, now);
         let backend = Arc::new(Backend::new(settings.clone(), live, places, now));
         let route = Route {
             settings: config.frontends[0].clone(),
@@ -67,16 +68,24 @@ impl World {
             patterns: Arc::default(),
         };
         let frontend = Arc::new(Frontend::new(route, 10));
-        Self { process: Process::new(now, 2, 10, config), frontend, backend }
+        let listener = Arc::new(Listener {
+            name: None,
+            id: 1,
+            address: "127.0.0.1:1".to_owned(),
+            gate: Arc::new(Gate::new(10)),
+            traffic: Some(Traffic::default()),
+        });
+        Self { process: Process::new(now, 2, 10, config), frontend, listener, backend }
     }
 
     fn begin(&self, worker: usize) -> Running {
-        self.process.sessions.table(worker).begin(&self.frontend, 1, None, clock::now())
+        let table = self.process.sessions.table(worker);
+        table.begin(&self.frontend, &self.listener, None, clock::now())
     }
 
     /// A slot of the only server.
     fn lease(&self) -> Lease {
-        match self.backend.assign(&Request { client: None, avoid: None }) {
+        match self.backend.assign(&Request::default()) {
             Assigned::Lease(lease) => lease,
             other => panic!("no slot but {other:?}"),
         }
@@ -189,6 +198,7 @@ fn bytes_are_counted_while_the_session_runs_and_once() {
     let counted = || {
         let traffics = [
             &world.frontend.traffic,
+            world.listener.traffic.as_ref().expect("it counts"),
             &world.backend.service.traffic,
             &lease.server.service.traffic,
         ];
@@ -196,13 +206,13 @@ fn bytes_are_counted_while_the_session_runs_and_once() {
     };
     let later = session.started + Duration::from_secs(2);
     session.note_moved(Moved { bytes_in: 5, bytes_out: 7, spliced: 3 }, later);
-    assert_eq!(counted(), [(0, 0); 3]);
+    assert_eq!(counted(), [(0, 0); 4]);
     world.process.sessions.count_bytes(&world.process);
     world.process.sessions.count_bytes(&world.process);
-    assert_eq!(counted(), [(5, 7); 3]);
+    assert_eq!(counted(), [(5, 7); 4]);
     session.note_moved(Moved { bytes_in: 6, bytes_out: 17, spliced: 3 }, later);
     session.count_bytes(&world.process);
-    assert_eq!(counted(), [(6, 17); 3]);
+    assert_eq!(counted(), [(6, 17); 4]);
     assert_eq!((world.process.bytes_out.get(), world.process.bytes_spliced.get()), (17, 3));
     let view = session.view(session.started + Duration::from_secs(5));
     assert_eq!((view.age, view.idle), (Duration::from_secs(5), Duration::from_secs(3)));

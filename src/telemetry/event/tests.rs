@@ -105,6 +105,7 @@ fn only_backups_left_is_said() {
 #[test]
 fn results_of_checks_and_the_rest() {
     let result = CheckResult {
+        asked: Asked::Check,
         backend: "be".into(),
         server: "s2".into(),
         backup: true,

@@ -11,6 +11,7 @@ pub(crate) mod bulk;
 pub(crate) mod child;
 pub(crate) mod client;
 pub(crate) mod dir;
+pub(crate) mod dns;
 pub(crate) mod load;
 pub(crate) mod mariadb;
 pub(crate) mod metrics;

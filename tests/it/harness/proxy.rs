@@ -110,11 +110,9 @@ impl Scene {
         self
     }
 
-    /// haproxy reloads only under its master process; Evenkeel always does.
+    /// Under a master process, which is the one that reloads; its worker is the one that serves.
     pub(crate) fn reloadable(mut self) -> Self {
-        if self.kind == Kind::Haproxy {
-            self.args.push("-W".to_owned());
-        }
+        self.args.push("-W".to_owned());
         self
     }
 

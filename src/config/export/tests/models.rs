@@ -13,9 +13,11 @@ use crate::config::model::*;
 use crate::config::validate::connect_bound;
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
-use checks::check;
+use checks::{agent, check, observe};
 
 mod checks;
+mod names;
+mod sockets;
 
 pub(super) fn config() -> impl Strategy<Value = Config> {
     let names = || btree_set("[a-f]{1,2}[-_.:0-9]?", 0..4);
@@ -55,7 +57,9 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
             backend.log = global.log.clone();
         }
     }
-    let mut config = Config { global, frontends, backends, patterns: Vec::new(), stats, commands };
+    let resolvers = names::sections(&backends);
+    let patterns = Vec::new();
+    let mut config = Config { global, frontends, backends, patterns, stats, resolvers, commands };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
     for frontend in &mut config.frontends {
@@ -115,9 +119,11 @@ fn global() -> impl Strategy<Value = Global> {
             of("/[a-z]{1,5}"),
         ),
         (of("/[a-z]{1,5}"), any::<bool>(), of(duration()), 0u8..=50, of(duration())),
-        1024usize..100_000,
+        (1024usize..100_000, sockets::tuning()),
+        life(),
     )
-        .prop_map(|(first, second, third, bufsize)| Global {
+        .prop_map(|(first, second, third, (bufsize, tuning), life)| Global {
+            life,
             maxconn: first.0,
             nbthread: first.1.and_then(NonZeroU16::new),
             log: first.2,
@@ -134,6 +140,32 @@ fn global() -> impl Strategy<Value = Global> {
             spread_checks_percent: third.3,
             max_spread_checks: third.4,
             bufsize,
+            tuning,
+        })
+}
+
+fn life() -> impl Strategy<Value = Life> {
+    let rights = Capability::all().iter().map(|&(_, right)| right).collect::<Vec<_>>();
+    (
+        any::<[bool; 5]>(),
+        of(duration()),
+        (of(text().boxed()), of(text().boxed()), of(text().boxed())),
+        (of(limit()), of(limit())),
+        proptest::sample::subsequence(rights, 0..=4),
+    )
+        .prop_map(|(flags, grace, texts, limits, setcap)| Life {
+            master_worker: flags[0],
+            no_exit_on_failure: flags[1],
+            zero_warning: flags[2],
+            quiet: flags[3],
+            lenient_limits: flags[4],
+            grace: grace.filter(|grace| !grace.is_zero()),
+            node: texts.0,
+            description: texts.1,
+            localpeer: texts.2,
+            ulimit_n: limits.0,
+            fd_hard_limit: limits.1,
+            setcap,
         })
 }
 
@@ -180,8 +212,10 @@ fn bind() -> impl Strategy<Value = Bind> {
     let rare = (of(text().boxed()), of(limit()), any::<bool>(), of(duration()), of("[a-z]{1,5}"));
     let rare = prop_oneof![Just((None, None, false, None, None)), rare];
     let unix = (of(0u32..=0o7777), of(text().boxed()), of(text().boxed()));
-    (address, rare, prop_oneof![Just(4096), 1u32..9], of(any::<bool>()), of(unix)).prop_map(
-        |(address, rare, backlog, v6only, unix)| Bind {
+    let socket = prop_oneof![Just(BindSocket::default()), sockets::bind_socket()];
+    let backlog = prop_oneof![Just(4096), 1u32..9];
+    (address, rare, backlog, of(any::<bool>()), of(unix), socket).prop_map(
+        |(address, rare, backlog, v6only, unix, socket)| Bind {
             name: rare.0,
             address,
             maxconn: rare.1,
@@ -193,6 +227,8 @@ fn bind() -> impl Strategy<Value = Bind> {
             unix: unix
                 .map(|(mode, user, group)| UnixPermissions { mode, user, group })
                 .unwrap_or_default(),
+            id: None,
+            socket,
             tls: None,
         },
     )
@@ -236,8 +272,9 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
         true => Just(None).boxed(),
         false => of(proptest::sample::select(backends)).boxed(),
     };
-    let flags = any::<[bool; 6]>();
-    let rare = (of(limit()), of(duration()), of(duration()), keepalive().boxed());
+    let flags = any::<[bool; 9]>();
+    let times = vec(of(duration()), 3);
+    let rare = (of(limit()), times, of(limit()), keepalive().boxed());
     (vec(bind().boxed(), 0..5), backend, rare, flags, vec(log_target().boxed(), 0..3)).prop_map(
         move |(binds, backend, rare, flags, targets)| Frontend {
             rules: Default::default(),
@@ -247,12 +284,16 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
             backend: backend.map(|name| Name::new(&name).unwrap()),
             maxconn: rare.0,
             timeouts: ClientTimeouts {
-                client: rare.1,
-                client_fin: rare.2,
-                client_hs: rare.2.or(rare.1),
+                client: rare.1[0],
+                client_fin: rare.1[1],
+                client_hs: rare.1[2],
             },
             keepalive: rare.3,
             nolinger: flags[0],
+            rate_limit_sessions: rare.2,
+            socket_stats: flags[6],
+            independent_streams: flags[7],
+            tcp_smart_accept: flags[8],
             log: SessionLog {
                 targets,
                 format: if flags[1] { LogFormat::Tcp } else { LogFormat::Connect },
@@ -265,14 +306,39 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
     )
 }
 
+fn hash_type() -> impl Strategy<Value = HashType> {
+    let factor = of(101u32..1000).prop_map(|factor| factor.and_then(NonZeroU32::new));
+    let method = prop_oneof![
+        Just(Method::MapBased),
+        factor.prop_map(|factor| Method::Consistent { factor }),
+    ];
+    let functions = [Function::Sdbm, Function::Djb2, Function::Wt6, Function::Crc32];
+    let affinities = [Affinity::Always, Affinity::Maxconn, Affinity::Maxqueue];
+    (
+        method,
+        proptest::sample::select(functions.to_vec()),
+        any::<bool>(),
+        proptest::sample::select(affinities.to_vec()),
+    )
+        .prop_map(|(method, function, avalanche, affinity)| HashType {
+            method,
+            function,
+            avalanche,
+            affinity,
+        })
+}
+
 fn backend(name: String) -> impl Strategy<Value = Backend> {
     let balance = prop_oneof![
         Just(Balance::RoundRobin),
         Just(Balance::StaticRr),
         Just(Balance::LeastConn),
         Just(Balance::First),
-        Just(Balance::Source),
-        limit().prop_map(|draws| Balance::Random { draws }),
+        hash_type().boxed().prop_map(Balance::Source),
+        (limit(), of(101u32..1000)).prop_map(|(draws, factor)| Balance::Random {
+            draws,
+            factor: factor.and_then(NonZeroU32::new),
+        }),
     ];
     let redispatch = prop_oneof![
         Just(Redispatch::Never),
@@ -289,8 +355,8 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
     });
     let plain_or_any = prop_oneof![Just(3u32), 0u32..9];
     (
-        (balance, redispatch, plain_or_any, timeouts, any::<[bool; 3]>()),
-        (keepalive().boxed(), of(address().boxed()), of(limit()), vec(log_target().boxed(), 0..3)),
+        (balance, redispatch, plain_or_any, timeouts, any::<[bool; 6]>()),
+        (keepalive().boxed(), of(sockets::source()), of(limit()), vec(log_target().boxed(), 0..3)),
         servers().boxed(),
     )
         .prop_map(move |(first, second, servers)| {
@@ -306,14 +372,22 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 timeouts: first.3,
                 keepalive: second.0,
                 nolinger: first.4[1],
+                abortonclose: first.4[3],
+                independent_streams: first.4[4],
+                tcp_smart_connect: first.4[5],
                 source: second.1,
                 fullconn: second.2,
                 log_health_checks: first.4[2],
                 log: second.3,
             };
             let connect = backend.timeouts.connect;
-            for check in backend.servers.iter_mut().filter_map(|server| server.check.as_mut()) {
-                check.timeout_connect = connect_bound(check.inter, check.timeout, connect);
+            for server in &mut backend.servers {
+                if let Some(check) = &mut server.check {
+                    check.timeout_connect = connect_bound(check.inter, check.timeout, connect);
+                }
+                if let Some(agent) = &mut server.agent {
+                    agent.timeout_connect = connect_bound(agent.inter, agent.timeout, connect);
+                }
             }
             backend
         })
@@ -340,6 +414,10 @@ fn servers() -> impl Strategy<Value = Vec<Server>> {
     )
 }
 
+/// All versions of PROXY headers.
+const HEADERS: [ProxyHeader; 4] =
+    [ProxyHeader::V1, ProxyHeader::V2, ProxyHeader::V2Ssl, ProxyHeader::V2SslCn];
+
 /// Makes the check one that validation yields: it knows its port, and sends a PROXY header of the
 /// version that the server does.
 fn settle(server: &mut Server) {
@@ -362,11 +440,13 @@ fn server(name: String) -> impl Strategy<Value = Server> {
         1 => "/[a-z]{1,5}".prop_map(|path| ServerAddr::Unix(path.into())),
         1 => "[a-z]{1,5}".prop_map(|name| ServerAddr::Abstract(name.into())),
     ];
-    let header = || of(proptest::sample::select(&[ProxyHeader::V1, ProxyHeader::V2][..]));
+    let header = || of(proptest::sample::select(&HEADERS[..]));
     let rare = (0u16..=256, any::<[bool; 4]>(), of(limit()), header(), of(duration()));
     let rare = prop_oneof![Just((1, [false; 4], None, None, None)), rare];
-    (address, rare, of(check().boxed()), any::<bool>()).prop_map(
-        move |(address, rare, check, named)| {
+    let socket = prop_oneof![Just(ServerSocket::default()), sockets::server_socket()];
+    let agent = (of(agent().boxed()), of(observe().boxed()));
+    (address, rare, of(check().boxed()), any::<bool>(), (agent, socket)).prop_map(
+        move |(address, rare, check, named, ((agent, observe), socket))| {
             let flags = rare.1;
             let (address, hostname) = match address {
                 // The only address that a name of these tests has.
@@ -377,7 +457,15 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 }
                 address => (address, None),
             };
+            let resolve = hostname.as_deref().filter(|_| flags[1]).map(|_| names::resolve(flags));
+            let (address, hostname) = match resolve.as_ref().filter(|_| flags[3]) {
+                Some(resolve) => (address.at(None), Some(resolve.fqdn.clone())),
+                None => (address, hostname),
+            };
+            let init_addr = names::init_addr(&address, flags);
             Server {
+                resolve,
+                init_addr,
                 name: Name::new(&name).unwrap(),
                 id: ServerId(0),
                 address,
@@ -386,7 +474,13 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 backup: flags[0],
                 disabled: flags[1],
                 maxconn: rare.2,
+                minconn: rare.2.filter(|max| flags[3] && max.get() > 1).map(|_| NonZeroU32::MIN),
+                maxqueue: rare.2.filter(|_| flags[0]),
+                slowstart: flags[2].then_some(Duration::from_secs(60)),
+                hash_key: if flags[1] { HashKey::AddrPort } else { HashKey::Id },
+                observe: observe.filter(|_| check.is_some()),
                 check,
+                agent,
                 on_marked_down: match flags[2] {
                     true => OnMarkedDown::ShutdownSessions,
                     false => OnMarkedDown::Keep,
@@ -397,6 +491,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 },
                 send_proxy: rare.3,
                 tcp_ut: rare.4,
+                socket,
                 tls: None,
             }
         },

@@ -10,12 +10,34 @@ use super::*;
 const BEFORE: &str = "defaults\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n";
 
 /// Sections and whether they are accepted.
-const FILES: [(&str, bool); 60] = [
+const FILES: [(&str, bool); 76] = [
     ("listen l\n bind :1\n server a 1.1.1.1:1 check inter 1s rise 1 fall 2 backup weight 5", true),
     ("listen l\n bind :1\n server a 1.1.1.1:1 foo", false),
     ("listen l\n bind :1 foo", false),
     ("listen l\n bind :1 name x maxconn 5 backlog 5 accept-proxy tcp-ut 5s v4v6", true),
     ("listen l\n bind", false),
+    ("listen l\n bind :1 id 5 mss 1400 tfo defer-accept transparent interface lo", true),
+    ("frontend f\n bind :1\n rate-limit sessions 5\n option socket-stats\n option contstats", true),
+    ("frontend f\n bind :1\n rate-limit foo 5", false),
+    ("frontend f\n bind :1\n rate-limit sessions x", false),
+    ("frontend f\n bind :1\n option tcp-smart-accept\n option independent-streams", true),
+    (
+        "backend b\n option abortonclose\n option independent-streams\n option tcp-smart-connect",
+        true,
+    ),
+    ("backend b\n source * interface lo\n source 1.1.1.1:10 usesrc clientip interface lo", true),
+    ("backend b\n source 1.1.1.1 usesrc", false),
+    ("backend b\n source 1.1.1.1 via 2", false),
+    ("backend b\n server a 1.1.1.1:1 source 1.1.1.1:10-20 usesrc client tcp-ut 5s weight 5", true),
+    ("backend b\n server a 1.1.1.1:1 send-proxy-v2 proxy-v2-options crc32c,unique-id,ssl", true),
+    ("backend b\n server a 1.1.1.1:1 send-proxy-v2-ssl no-send-proxy-v2-ssl", true),
+    ("backend b\n server a 1.1.1.1:1 tfo no-tfo", true),
+    ("global\n maxconnrate 5\n maxsessrate 5\n maxpipes 5\n nosplice", true),
+    ("global\n tune.maxaccept -1\n tune.pipesize 65536\n tune.rcvbuf.client 65536", true),
+    (
+        "global\n tune.sndbuf.client 65536\n tune.rcvbuf.server 65536\n tune.sndbuf.server 65536",
+        true,
+    ),
     ("listen l\n foo", false),
     ("frontend f\n bind :1\n server a 1.1.1.1:1", false),
     ("frontend f\n bind :1\n default-server inter 5", false),

@@ -15,7 +15,6 @@ alert | contimeout 5 | no longer knows 'contimeout' | timeout connect
 alert | stick-table type ip size 1k | not supported: stick tables |
 notice | bind-process 1 | 'bind-process' has no effect |
 warning | log-format x | 'log-format' is ignored: log lines keep |
-warning | hash-type consistent | 'hash-type' is ignored |
 warning | option forwardfor | 'option forwardfor' is ignored: 'l' is not in |
 warning | option httplog | lines are those of 'option tcplog' |
 warning | cookie a insert | 'cookie' is ignored: 'l' is not in 'mode http' |
@@ -46,7 +45,7 @@ warning | balance uri | needs 'mode http': 'roundrobin' is used |
 alert | balance rdp-cookie(x) | 'balance rdp-cookie' is not | balance source
 warning | balance source x | 'x' after 'balance' is ignored |
 warning | option redispatch 1 2 | '2' after 'option redispatch' is ignored |
-alert | source 1.1.1.1 usesrc clientip | 'usesrc' is not supported |
+alert | source 1.1.1.1 usesrc | 'usesrc' needs a value |
 alert | log 127.0.0.1 | needs a facility such as 'local0' |
 alert | log | 'log' needs a target |
 alert | bind | 'bind' needs an address |
@@ -54,15 +53,20 @@ alert | bind :1 acept-proxy | 'acept-proxy' is unknown | 'accept-proxy'
 alert | bind :1 ssl crt x allow-0rtt | 'allow-0rtt' is not supported: data sent before |
 alert | bind :1 ssl crt x tls-ticket-keys y | 'tls-ticket-keys' is not supported: keys |
 alert | bind /x mode 9 | permissions in octal |
-notice | bind :1 tfo | 'tfo' has no effect |
+notice | bind :1 process 1 | 'process' has no effect |
 alert | server a | an address such as |
 alert | server | needs a name and an address |
 alert | server a :1 chek | 'chek' is unknown in a 'server' line | 'check'
 alert | server a :1 inter | 'inter' needs a time |
+alert | external-check foo | 'foo' is unknown after 'external-check' | 'command'
+alert | external-check path | 'path' needs directories |
+warning | external-check command /x | are ignored | option external-check
+alert | option external-check | may not be run | in 'global'
+alert | server a :1 agent-port x | needs a number, and 'x' is none |
+alert | server a :1 agent-send | 'agent-send' needs a text |
 alert | server a :1 track x | 'track' is not supported |
-warning | server a :1 slowstart 5s check | 'slowstart' is ignored |
 warning | server a :1 cookie a | 'cookie' is ignored |
-warning | server a :1 resolvers d | 'resolvers' is ignored: host names |
+alert | server-template a 0 b:1 | '0' is no count | 3-7
 alert | default-server 1.1.1.1:1 | '1.1.1.1:1' is unknown | no address
 alert | default-server id 4 | 'id' cannot be the same |
 alert | default-server | 'default-server' needs options |
@@ -75,7 +79,7 @@ const TCP_CHECKS: &str = "
 alert | tcp-check | 'tcp-check' needs a rule |
 alert | tcp-check conect | 'conect' is unknown after 'tcp-check' | 'connect'
 alert | tcp-check connect foo | 'foo' is unknown |
-alert | tcp-check connect ssl | 'ssl' is not supported |
+alert | tcp-check connect via-socks4 | 'via-socks4' is not supported |
 alert | tcp-check send a~ tcp-check connect | already use a connection | first rule
 alert | tcp-check send | 'send' needs what to send |
 alert | tcp-check send a b | unexpected 'b' after 'send' |
@@ -109,8 +113,8 @@ const SECTIONS_AND_PLACES: &str = "
 alert | global~ maxcon 5 | 'maxcon' is unknown in 'global' | 'maxconn'
 alert | global~ bind :1 | 'bind' is unknown | 'frontend' or 'listen'
 warning | global~ nbproc 4 | 'nbproc' is ignored: one process |
+notice | global~ tune.maxrewrite 5 | 'tune.maxrewrite' has no effect |
 notice | global~ ssl-dh-param-file /x | 'ssl-dh-param-file' has no effect: keys are agreed on |
-notice | global~ tune.maxaccept 5 | 'tune.maxaccept' has no effect |
 notice | userlist u~ user a password b | this 'userlist' section has no effect |
 alert | global~ stats socket /x levl admin | 'levl' is unknown in a 'stats socket' line | 'level'
 alert | global~ stats socket | 'stats socket' needs an address |
@@ -118,7 +122,6 @@ alert | global~ stats socket /x expose-fd all | 'all' is unknown after 'expose-f
 alert | global~ stats timeout | 'stats timeout' needs a time |
 notice | global~ stats bind-process 1 | has no effect |
 alert | global~ stats sock /x | 'sock' is unknown | 'socket'
-alert | global~ maxsessrate 5 | 'maxsessrate' is not supported |
 alert | global~ daemon x | unexpected 'x' after 'daemon' |
 alert | global~ log global | names itself | /dev/log
 alert | global~ setenv X | needs a name and a value | quote
@@ -133,7 +136,8 @@ warning | backend b~ timeout client 5 | 'timeout client' is | clients
 warning | frontend f~ option tcp-check | 'option tcp-check' | servers
 alert | backend b from x | 'x' is unknown as a 'defaults' |
 alert | defaults d~defaults d~backend b from d | two 'defaults' sections are called 'd' | different names
-warning | resolvers r~ nameserver a 1:1 | 'resolvers' section is |
+alert | resolvers r~ nameserver a | an address such as | 
+alert | resolvers r~ hold what 1s | 'what' is unknown after 'hold' | valid
 warning | peers p~ peer a 1:1 | 'peers' section is ignored |
 alert | log-forward l | 'log-forward' is not supported |
 alert | frontend f~ mode http~ bind :1 | 'f' is in 'mode http' | tcp

@@ -2,7 +2,7 @@ use std::num::NonZeroU16;
 
 use super::super::testing::{End, dialogue, served, verdict_of};
 use super::*;
-use crate::pure::probe::kind::{CheckKind, CodeFrom, ExpectReport};
+use crate::pure::probe::kind::{CheckKind, CodeFrom, ExpectReport, Layer};
 use regex::bytes::Regex;
 
 fn text(pattern: &str) -> Pattern {
@@ -33,6 +33,7 @@ fn connect(port: Option<u16>, comment: Option<&str>) -> ScriptStep {
         addr: None,
         send_proxy: false,
         linger: false,
+        layer: Layer::Plain,
         comment: comment.map(str::to_owned),
     }
 }

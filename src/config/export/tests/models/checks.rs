@@ -9,12 +9,14 @@ use proptest::prelude::*;
 
 use super::{address, duration, port, text};
 use crate::config::model::{
-    Check, CheckKind, CheckStatus, CodeFrom, Expect, ExpectReport, HttpCheck, HttpExpect,
-    HttpMatch, MysqlDialect, Pattern, ProxyHeader, ScriptStep, SendHeader,
+    AgentCheck, Check, CheckKind, CheckStatus, CodeFrom, Expect, ExpectReport, ExternalCheck,
+    HttpCheck, HttpExpect, HttpMatch, InitState, Layer, MysqlDialect, Observe, OnError, Pattern,
+    ProxyHeader, ScriptStep, SendHeader,
 };
 
 pub(super) fn check() -> impl Strategy<Value = Check> {
-    let counts = (1u16..20, 1u16..20);
+    let states = [InitState::None, InitState::FullyUp, InitState::Down];
+    let counts = (1u16..20, 1u16..20, proptest::sample::select(states.to_vec()));
     let interval = || prop_oneof![Just(Duration::from_secs(2)), duration()];
     let header = of(Just(ProxyHeader::V1));
     (
@@ -29,7 +31,17 @@ pub(super) fn check() -> impl Strategy<Value = Check> {
         header,
     )
         .prop_map(
-            |(kind, inter, fastinter, downinter, (rise, fall), timeout, addr, port, header)| {
+            |(
+                kind,
+                inter,
+                fastinter,
+                downinter,
+                (rise, fall, init_state),
+                timeout,
+                addr,
+                port,
+                header,
+            )| {
                 Check {
                     kind,
                     inter,
@@ -37,15 +49,38 @@ pub(super) fn check() -> impl Strategy<Value = Check> {
                     downinter,
                     rise: NonZeroU16::new(rise).unwrap(),
                     fall: NonZeroU16::new(fall).unwrap(),
+                    init_state,
                     timeout,
                     timeout_connect: inter,
                     addr,
                     port,
                     send_proxy: header,
                     tls: None,
+                    is_tls: false,
                 }
             },
         )
+}
+
+pub(super) fn agent() -> impl Strategy<Value = AgentCheck> {
+    let send = prop_oneof![Just(Vec::new()), bytes().boxed()];
+    (duration(), of(duration()), of(address().boxed()), port(), send).prop_map(
+        |(inter, timeout, addr, port, send)| AgentCheck {
+            inter,
+            timeout,
+            timeout_connect: inter,
+            addr: addr.map(|addr| addr.ip()),
+            port,
+            send,
+        },
+    )
+}
+
+pub(super) fn observe() -> impl Strategy<Value = Observe> {
+    let reactions = [OnError::FastInter, OnError::FailCheck, OnError::MarkDown];
+    let limit = (1u32..20).prop_map(|limit| std::num::NonZeroU32::new(limit).unwrap());
+    (limit, proptest::sample::select(reactions.to_vec()))
+        .prop_map(|(error_limit, on_error)| Observe { error_limit, on_error })
 }
 
 fn kind() -> impl Strategy<Value = CheckKind> {
@@ -57,6 +92,11 @@ fn kind() -> impl Strategy<Value = CheckKind> {
         Just(CheckKind::Redis),
         Just(CheckKind::Ldap),
         Just(CheckKind::SslHello),
+        (text().boxed(), of(text().boxed()), any::<bool>()).prop_map(
+            |(command, path, preserve_env)| {
+                CheckKind::External(ExternalCheck { command, path, preserve_env })
+            }
+        ),
         prop_oneof![Just("HELO localhost".to_owned()), "EHLO [a-z\"]{1,5}"]
             .prop_map(|hello| CheckKind::Smtp { hello }),
         vec(step().boxed(), 0..4).prop_map(CheckKind::Script),
@@ -92,6 +132,10 @@ fn step() -> impl Strategy<Value = ScriptStep> {
             addr,
             send_proxy,
             linger,
+            layer: match linger {
+                true => Layer::Default,
+                false => Layer::Plain,
+            },
             comment
         }),
         (bytes().boxed(), any::<bool>(), of(text().boxed()))

@@ -17,7 +17,7 @@ const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// A task that ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Owned<T>(JoinHandle<T>);
+pub struct Owned<T>(JoinHandle<T>);
 
 impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
@@ -35,7 +35,10 @@ impl<T> Future for Owned<T> {
 
 /// Runs what `start` makes, and again after it panicked, until this is dropped. `what` is its name
 /// in the log.
-pub(super) fn keep_running<F>(what: String, start: impl Fn() -> F + Send + 'static) -> Owned<()>
+///
+/// # Cancel safety
+/// What `start` makes is dropped with the task.
+pub fn keep_running<F>(what: String, start: impl Fn() -> F + Send + 'static) -> Owned<()>
 where
     F: Future<Output = Infallible> + Send + 'static,
 {

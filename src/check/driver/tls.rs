@@ -1,0 +1,110 @@
+//! TLS on the connections of a check.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
+
+use rustls::{CertificateError, Error};
+use rustls_pki_types::ServerName;
+use socket2::Domain;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Conn, Polled, Problem};
+use crate::check::target::{Target, TargetAddr};
+use crate::config::model::{Layer, ServerTls, Sni};
+use crate::net::stream::Stream;
+use crate::net::tls::{self, HandshakeError};
+use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::pure::probe::Connect;
+
+/// How far the last connection got, which names what probes, who know nothing of TLS, say of it.
+///
+/// ```text
+///   Plain    L4OK  L4CON  L4TOUT    (and TCP not connected yet)
+///   Shaking        L6RSP  L6TOUT
+///   Tls      L6OK
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reached {
+    Plain,
+    Shaking,
+    Tls,
+}
+
+impl Reached {
+    /// Gives the verdict the name of its layer.
+    pub(super) fn name(self, verdict: &mut Verdict) {
+        verdict.status = match (self, verdict.status) {
+            (Self::Shaking, CheckStatus::L4Con) => CheckStatus::L6Response,
+            (Self::Shaking, CheckStatus::L4Timeout) => CheckStatus::L6Timeout,
+            (Self::Tls, CheckStatus::L4Ok) => CheckStatus::L6Ok,
+            (_, status) => status,
+        };
+    }
+}
+
+/// How TLS is spoken on the connection that a probe asks for; `None` without.
+pub(super) fn wanted<'t>(target: &'t Target, ask: &Connect) -> Option<Cow<'t, ServerTls>> {
+    let tls = target.tls.as_deref()?;
+    match &ask.layer {
+        Layer::Default => target.is_tls.then_some(Cow::Borrowed(tls)),
+        Layer::Plain => None,
+        Layer::Tls { sni, alpn } => Some(Cow::Owned(tls.asking(sni.as_deref(), alpn.as_deref()))),
+    }
+}
+
+/// What a probe hears of a connection: it, what was refused, or that time is over.
+type Connected = Result<Result<Conn, Problem>, Elapsed>;
+
+/// Puts TLS on what was `connected`, until `deadline`.
+pub(super) async fn on(
+    connected: Connected,
+    deadline: Instant,
+    target: &Target,
+    server: &ServerTls,
+) -> (Connected, Reached) {
+    let plain = match connected {
+        Ok(Ok(plain)) => plain,
+        failed => return (failed, Reached::Plain),
+    };
+    // Boxed: checks without TLS have no room for it.
+    match timeout_at(deadline, Box::pin(shake(plain, target, server))).await {
+        Ok(Ok(conn)) => (Ok(Ok(conn)), Reached::Tls),
+        failed => (failed, Reached::Shaking),
+    }
+}
+
+/// Shakes hands on a fresh connection.
+async fn shake(conn: Conn, target: &Target, server: &ServerTls) -> Result<Conn, Problem> {
+    let stream = match conn {
+        Conn::Fresh(socket, domain) => Stream::from_accepted(socket, domain != Domain::UNIX),
+        Conn::Polled(Polled::Tcp(stream)) => Ok(Stream::tcp(stream)),
+        Conn::Polled(Polled::Unix(stream)) => Ok(Stream::unix(stream)),
+        Conn::Tls(stream) => Ok(stream),
+    };
+    let mut stream = stream.map_err(|error| Problem::of(&error))?;
+    let name = match (&server.sni, &target.addr) {
+        (Sni::Fixed(name), _) => name.clone(),
+        (_, TargetAddr::Tcp(address)) => ServerName::from(address.ip()),
+        _ => ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+    };
+    match tls::connect(&mut stream, server, name).await {
+        Ok(()) => Ok(Conn::Tls(stream)),
+        Err(error) => Err(Problem { text: said(&error, server).to_owned(), heard: true }),
+    }
+}
+
+/// HAProxy's words.
+fn said(error: &HandshakeError, server: &ServerTls) -> &'static str {
+    let other_name = matches!(
+        error,
+        HandshakeError::Failed(Error::InvalidCertificate(CertificateError::NotValidForName))
+    );
+    match (other_name, &server.sni) {
+        (false, _) => "SSL handshake failure",
+        (true, Sni::Fixed(_)) => {
+            "Server presented an SSL certificate different from the expected one"
+        }
+        (true, _) => "Server presented an SSL certificate different from the configured one",
+    }
+}

@@ -1,0 +1,24 @@
+//! Pure: the process as a whole.
+
+use super::text::{Pairs, duration, list, quote};
+use crate::config::model::Life;
+
+impl Pairs {
+    /// What `life` has beside the defaults.
+    pub(super) fn life(&mut self, life: &Life) {
+        let text = |text: &Option<String>| text.as_ref().map(|text| quote(text));
+        self.flag("master_worker", life.master_worker);
+        self.maybe("exit_on_failure", life.no_exit_on_failure.then_some(false));
+        self.flag("zero_warning", life.zero_warning);
+        self.flag("quiet", life.quiet);
+        self.maybe("grace", life.grace.map(duration));
+        self.maybe("node", text(&life.node));
+        self.maybe("description", text(&life.description));
+        self.maybe("localpeer", text(&life.localpeer));
+        self.maybe("ulimit_n", life.ulimit_n);
+        self.maybe("fd_hard_limit", life.fd_hard_limit);
+        self.maybe("strict_limits", life.lenient_limits.then_some(false));
+        let setcap: Vec<_> = life.setcap.iter().map(|right| quote(right.name())).collect();
+        self.maybe("setcap", list(&setcap));
+    }
+}

@@ -1,0 +1,64 @@
+//! Rates, buffers and socket options of every shape that validation can yield.
+
+use std::num::{NonZeroI32, NonZeroU32};
+
+use super::*;
+
+pub(super) fn tuning() -> impl Strategy<Value = Tuning> {
+    let buffers = || {
+        (of(limit()), of(limit()), of(limit())).prop_map(|(rcvbuf, sndbuf, notsent_lowat)| {
+            SocketBuffers { rcvbuf, sndbuf, notsent_lowat }
+        })
+    };
+    let maxaccept = prop_oneof![Just(NonZeroU32::MAX), limit()];
+    let rates = (of(limit()), of(limit()), any::<bool>());
+    let pipes = (of(0u32..99), limit(), any::<bool>());
+    (rates, maxaccept, pipes, buffers(), buffers()).prop_map(
+        |(rates, maxaccept, pipes, client, server)| Tuning {
+            maxconnrate: rates.0,
+            maxsessrate: rates.1,
+            reject_privileged_ports: rates.2,
+            maxaccept,
+            maxpipes: pipes.0,
+            pipesize: pipes.1,
+            splice: pipes.2,
+            client,
+            server,
+        },
+    )
+}
+
+pub(super) fn bind_socket() -> impl Strategy<Value = BindSocket> {
+    let mss = of((-65535i32..=65535).prop_filter_map("0 is none", NonZeroI32::new));
+    let word = || of("[a-z]{1,5}");
+    (mss, word(), word(), any::<[bool; 3]>()).prop_map(|(mss, cc, namespace, flags)| BindSocket {
+        mss,
+        tfo: flags[0],
+        defer_accept: flags[1],
+        cc,
+        namespace,
+        transparent: flags[2],
+    })
+}
+
+pub(super) fn server_socket() -> impl Strategy<Value = ServerSocket> {
+    let word = || of("[a-z]{1,5}");
+    (of(source()), word(), word(), any::<[bool; 4]>()).prop_map(|(source, cc, namespace, flags)| {
+        let [crc32c, authority, unique_id, ssl] = flags;
+        let proxy_v2 = ProxyV2Options { crc32c, authority, unique_id, ssl };
+        ServerSocket { source, cc, namespace, proxy_v2 }
+    })
+}
+
+pub(super) fn source() -> impl Strategy<Value = Source> {
+    let ports = (1u16..9, 9u16..99).prop_map(|(first, last)| (first, last));
+    let usesrc = prop_oneof![
+        Just(UseSrc::Local),
+        Just(UseSrc::Client),
+        Just(UseSrc::ClientIp),
+        address().boxed().prop_map(UseSrc::Address),
+    ];
+    (address().boxed(), of(ports), usesrc, of("[a-z]{1,5}")).prop_map(
+        |(address, ports, usesrc, interface)| Source { ip: address.ip(), ports, usesrc, interface },
+    )
+}

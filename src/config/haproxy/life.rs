@@ -1,0 +1,69 @@
+//! `global`: the process as a whole.
+
+use haproxy_compat::span::Spanned;
+use haproxy_compat::tree::{Line, Prefix};
+use haproxy_compat::units::TimeUnit;
+
+use super::words::{Args, Context, text};
+use crate::config::raw::Life;
+
+/// The keywords of this file.
+pub(super) const KEYWORDS: [&str; 11] = [
+    "description",
+    "fd-hard-limit",
+    "grace",
+    "localpeer",
+    "master-worker",
+    "node",
+    "quiet",
+    "setcap",
+    "strict-limits",
+    "ulimit-n",
+    "zero-warning",
+];
+
+/// Reads one line, `no` in front of it included.
+pub(super) fn lower(keyword: &str, line: &Line, life: &mut Life, cx: &mut Context<'_>) {
+    let on = Some(Spanned::new(line.prefix == Prefix::Plain, line.span));
+    let args = &mut Args::new(line, 1);
+    match keyword {
+        "strict-limits" => life.strict_limits = on,
+        "master-worker" => {
+            life.master_worker = on;
+            if args.take("no-exit-on-failure") {
+                life.exit_on_failure = Some(Spanned::new(false, line.span));
+            }
+        }
+        // To turn off what has no effect is no mistake.
+        _ if line.prefix != Prefix::Plain => return,
+        "zero-warning" => life.zero_warning = on,
+        "quiet" => life.quiet = on,
+        "grace" => life.grace = args.time(keyword, TimeUnit::Milliseconds, cx),
+        "node" => life.node = args.text(keyword, "a name", cx),
+        "localpeer" => life.localpeer = args.text(keyword, "a name", cx),
+        "ulimit-n" => life.ulimit_n = args.number(keyword, cx),
+        "fd-hard-limit" => life.fd_hard_limit = args.number(keyword, cx),
+        "description" => {
+            let words: Vec<_> = line.words[1..].iter().map(|word| word.text()).collect();
+            if words.is_empty() {
+                cx.report.alert(line.span, "'description' needs a text");
+            }
+            life.description = Some(Spanned::new(words.join(" "), line.span));
+            return;
+        }
+        _ => {
+            let Some(first) = args.text(keyword, "capabilities, separated by commas", cx) else {
+                return;
+            };
+            let split = |written: &Spanned<String>| -> Vec<Spanned<String>> {
+                let names = written.value.split(',').filter(|name| !name.is_empty());
+                names.map(|name| Spanned::new(name.to_owned(), written.span)).collect()
+            };
+            life.setcap.extend(split(&first));
+            while let Some(word) = args.next() {
+                life.setcap.extend(split(&text(word)));
+            }
+        }
+    }
+    args.finish(keyword, cx);
+}

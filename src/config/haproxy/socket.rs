@@ -1,0 +1,73 @@
+//! Words of `bind`, `server` and `source` lines about sockets.
+
+use haproxy_compat::span::Spanned;
+use haproxy_compat::tree::Word;
+
+use super::tuning::signed;
+use super::words::{Args, Context};
+use crate::config::raw::{BindSocket, Field, ServerSocket};
+
+/// Sets what a word of a `bind` line says; false if it is about something else.
+pub(super) fn bind(
+    option: &str,
+    word: &Word,
+    args: &mut Args<'_>,
+    socket: &mut BindSocket,
+    cx: &mut Context<'_>,
+) -> bool {
+    let on = || Some(Spanned::new(true, word.span));
+    match option {
+        "id" => socket.id = args.number(option, cx),
+        "mss" => socket.mss = signed(option, args, cx),
+        "tfo" => socket.tfo = on(),
+        "defer-accept" => socket.defer_accept = on(),
+        "cc" => socket.cc = args.text(option, "a congestion algorithm", cx),
+        "namespace" => socket.namespace = args.text(option, "a network namespace", cx),
+        "transparent" => socket.transparent = on(),
+        _ => return false,
+    }
+    true
+}
+
+/// Sets what a word of a `server` line says; false if it is about something else.
+pub(super) fn server(
+    option: &str,
+    word: &Word,
+    args: &mut Args<'_>,
+    socket: &mut ServerSocket,
+    cx: &mut Context<'_>,
+) -> bool {
+    match option {
+        "source" => socket.source = source(args, cx),
+        "cc" => socket.cc = args.text(option, "a congestion algorithm", cx),
+        "namespace" => socket.namespace = args.text(option, "a network namespace", cx),
+        "proxy-v2-options" => {
+            let Some(words) = args.text(option, "a list such as 'crc32c,unique-id'", cx) else {
+                return true;
+            };
+            let words = words
+                .value
+                .split(',')
+                .map(|option| Spanned::new(option.trim().to_owned(), word.span));
+            socket.proxy_v2_options = words.collect();
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// An address and the words that belong to it, which end at the first other one.
+pub(super) fn source(args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<String> {
+    let word = args.expect("source", "an address", cx)?;
+    let mut text = cx.address(word);
+    while let Some(option) = args.peek().map(Word::text)
+        && matches!(option.as_ref(), "usesrc" | "interface")
+    {
+        args.skip(1);
+        let value = args.expect(&option, "a value", cx)?;
+        let value =
+            if option == "usesrc" { cx.address(value).value } else { value.text().into_owned() };
+        text.value.push_str(&format!(" {option} {value}"));
+    }
+    Some(text)
+}

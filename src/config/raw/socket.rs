@@ -1,0 +1,61 @@
+//! Options of sockets on either side, as written.
+
+use haproxy_compat::span::Spanned;
+
+use super::Field;
+
+/// What a `bind` says of its sockets beside address, limits and owner.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BindSocket {
+    /// `id`: an explicit number for statistics.
+    pub id: Field<u64>,
+    /// `mss`: negative numbers are subtracted from what the interface gives.
+    pub mss: Field<i64>,
+    /// `tfo`.
+    pub tfo: Field<bool>,
+    /// `defer-accept`.
+    pub defer_accept: Field<bool>,
+    /// `cc`: a congestion algorithm.
+    pub cc: Field<String>,
+    /// `namespace`: a network namespace.
+    pub namespace: Field<String>,
+    /// `transparent`.
+    pub transparent: Field<bool>,
+}
+
+/// What a frontend says of its connections beside limits and timeouts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClientSide {
+    /// `rate-limit sessions`; 0 counts as not written.
+    pub rate_limit_sessions: Field<u64>,
+    /// `option socket-stats`.
+    pub socket_stats: Field<bool>,
+    /// `option independent-streams`.
+    pub independent_streams: Field<bool>,
+    /// `option tcp-smart-accept`.
+    pub tcp_smart_accept: Field<bool>,
+}
+
+/// What a backend says of its connections beside timeouts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerSide {
+    /// `option abortonclose`.
+    pub abortonclose: Field<bool>,
+    /// `option independent-streams`.
+    pub independent_streams: Field<bool>,
+    /// `option tcp-smart-connect`.
+    pub tcp_smart_connect: Field<bool>,
+}
+
+/// What a `server` says of its connections.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerSocket {
+    /// `source`, all of its words: `10.0.0.1:1024-2047 usesrc clientip interface eth1`.
+    pub source: Field<String>,
+    /// `cc`: a congestion algorithm.
+    pub cc: Field<String>,
+    /// `namespace`: a network namespace.
+    pub namespace: Field<String>,
+    /// `proxy-v2-options`, words.
+    pub proxy_v2_options: Vec<Spanned<String>>,
+}

@@ -1,0 +1,125 @@
+//! Pure: where a server is, from what stands on its line to a first address.
+
+use std::net::IpAddr;
+
+use haproxy_compat::addr::{Endpoint, Family, Host, PortSpec};
+use haproxy_compat::span::Spanned;
+
+use super::context::Context;
+use crate::config::model::{InitAddr, Resolve, ServerAddr};
+use crate::config::raw;
+use crate::pure::resolve::Kind;
+
+/// Where a server is.
+pub(super) struct Target {
+    pub(super) address: ServerAddr,
+    /// The name it was written as, with its family if that was written.
+    pub(super) hostname: Option<String>,
+    pub(super) resolve: Option<Resolve>,
+    pub(super) init_addr: Vec<InitAddr>,
+}
+
+impl Context<'_> {
+    /// The address of `raw`, and the name it came from.
+    pub(super) fn server_address(&mut self, raw: &raw::Server, what: &str) -> Option<Target> {
+        let written = &raw.address;
+        let init_addr = self.init_addr(&raw.naming.init_addr);
+        let fixed =
+            |address| Target { address, hostname: None, resolve: None, init_addr: Vec::new() };
+        let usual = || init_addr.clone();
+        let (family, host, port) = match self.endpoint(what, written.span, &written.value)? {
+            Endpoint::Unix(path) => {
+                return Some(Target { init_addr: usual(), ..fixed(ServerAddr::Unix(path.into())) });
+            }
+            Endpoint::Abstract(name) => {
+                let address = ServerAddr::Abstract(name.into_bytes());
+                return Some(Target { init_addr: usual(), ..fixed(address) });
+            }
+            Endpoint::Inet { family, host, port } => (family, host, port),
+            Endpoint::Fd(_) | Endpoint::Sockpair(_) => {
+                let message = format!("{what}: '{}' cannot be connected to", written.value);
+                self.report.alert(written.span, message);
+                return None;
+            }
+        };
+        let unresolved = self.server_port(port, written, what)?;
+        let Host::Name(name) = &host else {
+            let ip = self.host(what, written.span, &host, family)?;
+            if ip.is_unspecified() {
+                let message = format!("{what}: '{}' is no server's address", written.value);
+                self.report.alert(written.span, message);
+                self.report.help("connecting to where the client wanted to go is not supported");
+                return None;
+            }
+            return Some(Target { init_addr, ..fixed(unresolved.at(Some(ip))) });
+        };
+        let resolve = self.resolve(name, &raw.naming);
+        let is_service = resolve.as_ref().is_some_and(|resolve| resolve.kind == Kind::Srv);
+        let ip = match is_service {
+            true => None,
+            false => self.first_address(what, written, (&host, family), &init_addr)?,
+        };
+        let hostname = match family {
+            Family::Any => name.clone(),
+            Family::V4 => format!("ipv4@{name}"),
+            Family::V6 => format!("ipv6@{name}"),
+        };
+        let address = unresolved.at(ip);
+        Some(Target { address, hostname: Some(hostname), resolve, init_addr })
+    }
+
+    /// The first address that one of `ways` yields; the inner `None`: none for now. The outer one
+    /// is a mistake, which is reported.
+    fn first_address(
+        &mut self,
+        what: &str,
+        written: &Spanned<String>,
+        (host, family): (&Host, Family),
+        ways: &[InitAddr],
+    ) -> Option<Option<IpAddr>> {
+        let may_go_without = ways.contains(&InitAddr::None);
+        for way in ways {
+            match way {
+                // Where the state file has an address it replaces the one found here.
+                InitAddr::Last => {}
+                InitAddr::Ip(ip) => return Some(Some(*ip)),
+                InitAddr::None => return Some(None),
+                InitAddr::Libc if !may_go_without => {
+                    return Some(Some(self.host(what, written.span, host, family)?));
+                }
+                InitAddr::Libc => match self.lookup(host, family) {
+                    Ok(ip) => return Some(Some(ip)),
+                    Err(failure) => {
+                        let message = format!(
+                            "{what}: cannot resolve '{}': {failure}; it starts without an address",
+                            written.value
+                        );
+                        self.report.warning(written.span, message);
+                    }
+                },
+            }
+        }
+        Some(None)
+    }
+
+    /// The port as an address of which nothing else is known.
+    fn server_port(
+        &mut self,
+        port: PortSpec,
+        written: &Spanned<String>,
+        what: &str,
+    ) -> Option<ServerAddr> {
+        match port {
+            PortSpec::Absent | PortSpec::Fixed(0) => {
+                Some(ServerAddr::Unresolved { port: None, offset: 0 })
+            }
+            PortSpec::Offset(offset) => Some(ServerAddr::Unresolved { port: None, offset }),
+            PortSpec::Fixed(port) => Some(ServerAddr::Unresolved { port: Some(port), offset: 0 }),
+            PortSpec::Range(..) => {
+                let message = format!("{what}: a server has one port, not '{}'", written.value);
+                self.report.alert(written.span, message);
+                None
+            }
+        }
+    }
+}

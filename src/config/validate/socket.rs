@@ -1,0 +1,90 @@
+//! Pure: options of sockets on either side.
+
+use std::num::NonZeroI32;
+
+use super::context::Context;
+use super::frontend::is_on;
+use crate::config::defaults::MSS_MAX_BYTES;
+use crate::config::model::{BindSocket, ProxyV2Options, ServerSocket};
+use crate::config::raw::{self, Field};
+use crate::config::suggest::did_you_mean;
+
+/// The words of `proxy_v2_options`; those about TLS sessions are one here, since all of what is
+/// known of a session goes into one extension.
+const PROXY_V2_OPTIONS: [&str; 8] =
+    ["ssl", "cert-cn", "ssl-cipher", "cert-sig", "cert-key", "authority", "crc32c", "unique-id"];
+
+impl Context<'_> {
+    pub(super) fn bind_socket(&mut self, raw: &raw::BindSocket) -> BindSocket {
+        BindSocket {
+            mss: self.mss(&raw.mss),
+            tfo: is_on(&raw.tfo),
+            defer_accept: is_on(&raw.defer_accept),
+            cc: text(&raw.cc),
+            namespace: self.namespace(&raw.namespace),
+            transparent: is_on(&raw.transparent),
+        }
+    }
+
+    pub(super) fn server_socket(&mut self, raw: &raw::ServerSocket) -> ServerSocket {
+        ServerSocket {
+            source: self.source(&raw.source),
+            cc: text(&raw.cc),
+            namespace: self.namespace(&raw.namespace),
+            proxy_v2: self.proxy_v2_options(&raw.proxy_v2_options),
+        }
+    }
+
+    fn mss(&mut self, field: &Field<i64>) -> Option<NonZeroI32> {
+        let field = field.as_ref()?;
+        let mss = i32::try_from(field.value).ok().and_then(NonZeroI32::new);
+        let known = mss.filter(|mss| mss.unsigned_abs().get() <= MSS_MAX_BYTES);
+        if known.is_none() {
+            self.report.alert(field.span, format!("mss: {} is out of range", field.value));
+            self.report.help(format!("write 1 to {MSS_MAX_BYTES}, or how much less, negative"));
+        }
+        known
+    }
+
+    /// A name of `ip netns`: one file name.
+    fn namespace(&mut self, field: &Field<String>) -> Option<String> {
+        let field = field.as_ref()?;
+        let name = &field.value;
+        if name == "*" {
+            self.report.alert(field.span, "namespace: the namespace of the client is not known");
+            self.report.help("name one of 'ip netns list'");
+            return None;
+        }
+        if name.is_empty() || name.contains('/') || name.starts_with('.') {
+            self.report.alert(field.span, format!("namespace: '{name}' is no name"));
+            self.report.help("name one of 'ip netns list'");
+            return None;
+        }
+        Some(name.clone())
+    }
+
+    fn proxy_v2_options(
+        &mut self,
+        words: &[haproxy_compat::span::Spanned<String>],
+    ) -> ProxyV2Options {
+        let mut options = ProxyV2Options::default();
+        for word in words {
+            match word.value.as_str() {
+                "crc32c" => options.crc32c = true,
+                "authority" => options.authority = true,
+                "unique-id" => options.unique_id = true,
+                known if PROXY_V2_OPTIONS.contains(&known) => options.ssl = true,
+                unknown => {
+                    let guess = did_you_mean(unknown, PROXY_V2_OPTIONS);
+                    let message = format!("proxy_v2_options: '{unknown}' is unknown{guess}");
+                    self.report.alert(word.span, message);
+                }
+            }
+        }
+        options
+    }
+}
+
+fn text(field: &Field<String>) -> Option<String> {
+    field.as_ref().map(|field| field.value.clone())
+}

@@ -1,0 +1,144 @@
+//! The process: its sockets, environment, start and inside.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{Answer, Call, Command, Mode, Run};
+use crate::clock;
+use crate::config::CLAIMED_VERSION;
+use crate::config::model::{Level, ListenAddr};
+use crate::net::listen;
+
+/// A command that takes nothing.
+const fn plain(
+    name: &'static str,
+    help: &'static str,
+    level: Level,
+    run: fn(&mut Call<'_>, &mut Answer<'_>),
+) -> Command {
+    Command { name, args: "", help, level, mode: Mode::Usual, run: Run::Now(run) }
+}
+
+pub(super) static COMMANDS: &[Command] = &[
+    plain("show cli sockets", "list the sockets that take commands", Level::User, sockets),
+    Command {
+        args: "[<variable>]",
+        ..plain("show env", "show the environment of the process", Level::Operator, environment)
+    },
+    Command {
+        args: "[<proxy>] [request|response]",
+        ..plain("show errors", "show the HTTP errors seen: none in TCP", Level::Operator, errors)
+    },
+    plain(
+        "show startup-logs",
+        "show what the start had to say",
+        Level::Operator,
+        |call, answer| {
+            answer.push(&call.shared.startup_log);
+        },
+    ),
+    plain("show activity", "show what the workers do", Level::User, activity),
+    plain("show threads", "list the workers", Level::User, |call, answer| {
+        for number in 1..=call.shared.process.workers() {
+            answer.line(format_args!("  Thread {number} : worker-{}", number - 1));
+        }
+    }),
+    plain("show tasks", "count the tasks", Level::User, |call, answer| {
+        let process = &call.shared.process;
+        let (tasks, threads) = (process.gate.current(), process.workers());
+        answer.line(format_args!("Running tasks: {tasks} ({threads} threads)"));
+    }),
+    plain("show pools", "show the memory pools: there are none", Level::User, |_, answer| {
+        answer.line("Dumping pools usage.");
+        answer.line("Total: 0 pools, 0 bytes allocated, 0 used (~0 by thread caches).");
+    }),
+    plain("show libs", "list the files in the address space", Level::Operator, libs),
+];
+
+fn sockets(call: &mut Call<'_>, answer: &mut Answer<'_>) {
+    answer.line("# socket lvl processes");
+    for socket in &call.shared.process.objects().config.commands.sockets {
+        let address = address(&socket.bind.address);
+        answer.line(format_args!("{address} {} all", socket.level.name()));
+    }
+}
+
+/// An address with its family in front.
+fn address(address: &ListenAddr) -> String {
+    let text = listen::display(address);
+    match address {
+        ListenAddr::Tcp(address) if address.is_ipv4() => format!("ipv4@{text}"),
+        ListenAddr::Tcp(_) => format!("ipv6@{text}"),
+        ListenAddr::Unix(_) => format!("unix@{text}"),
+        ListenAddr::Abstract(_) | ListenAddr::Fd(_) => text,
+    }
+}
+
+fn environment(call: &mut Call<'_>, answer: &mut Answer<'_>) {
+    let wanted = call.arg(0);
+    let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let mut variables: Vec<(String, String)> =
+        std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
+    let sockets = &call.shared.process.objects().config.commands.sockets;
+    let sockets: Vec<_> = sockets.iter().map(|socket| address(&socket.bind.address)).collect();
+    for (name, value) in [
+        ("HAPROXY_STARTUP_VERSION", CLAIMED_VERSION.to_owned()),
+        ("HAPROXY_CLI", sockets.join(";")),
+    ] {
+        variables.retain(|(known, _)| known != name);
+        variables.push((name.to_owned(), value));
+    }
+    if !wanted.is_empty() {
+        variables.retain(|(name, _)| name == wanted);
+        if variables.is_empty() {
+            return answer.refuse("Variable not found");
+        }
+    }
+    for (name, value) in variables {
+        answer.line(format_args!("{name}={value}"));
+    }
+}
+
+/// HAProxy keeps the last invalid HTTP message of each proxy; TCP has none.
+fn errors(_: &mut Call<'_>, answer: &mut Answer<'_>) {
+    let now = Timestamp::try_from(clock::wall()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let now = now.to_zoned(TimeZone::system());
+    let now = now.strftime("%d/%b/%Y:%H:%M:%S%.3f");
+    answer.line(format_args!("Total events captured on [{now}] : 0"));
+}
+
+fn activity(call: &mut Call<'_>, answer: &mut Answer<'_>) {
+    let process = &call.shared.process;
+    let wall = clock::wall().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    answer.line(format_args!("thread_id: 1 (1..{})", process.workers()));
+    answer.line(format_args!("date_now: {}.{:06}", wall.as_secs(), wall.subsec_micros()));
+    answer.line(format_args!("uptime_now: {:.6}", process.uptime(clock::now()).as_secs_f64()));
+    answer.line(format_args!("accepted: {}", process.connections.get()));
+    answer.line(format_args!("sessions: {}", process.gate.current()));
+    answer.line(format_args!("exhausted: {}", process.exhausted.get()));
+}
+
+/// First and last address of each file that is mapped.
+fn libs(_: &mut Call<'_>, answer: &mut Answer<'_>) {
+    let maps = match fs::read_to_string("/proc/self/maps") {
+        Ok(maps) => maps,
+        Err(error) => return answer.refuse(format_args!("cannot read /proc/self/maps: {error}")),
+    };
+    let mut files: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for line in maps.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(range), Some(path)) = (words.next(), words.nth(4)) else { continue };
+        let Some((start, end)) = range.split_once('-') else { continue };
+        let hex = |text| u64::from_str_radix(text, 16).unwrap_or_default();
+        if path.starts_with('/') {
+            let seen = files.entry(path).or_insert((hex(start), hex(end)));
+            *seen = (seen.0.min(hex(start)), seen.1.max(hex(end)));
+        }
+    }
+    for (path, (start, end)) in files {
+        answer.line(format_args!("{start:#x}-{end:#x} ({:#09x}) {path}", end - start));
+    }
+}

@@ -1,0 +1,155 @@
+//! Servers whose names are followed while running, against a scripted name server.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use crate::harness::client::served_by;
+use crate::harness::dns::{NameServer, Said};
+use crate::harness::proxy::{Kind, Proxy, Scene};
+use crate::harness::{both, eventually};
+
+both! {
+    a_server_without_an_address_serves_once_its_name_resolves,
+    an_address_that_moves_is_followed,
+    a_template_gives_each_server_an_address_of_its_own,
+    a_name_that_ceases_to_exist_takes_its_server_out_after_its_hold,
+    a_silent_name_server_changes_nothing_for_a_while,
+    services_bring_hosts_and_ports,
+    a_server_that_cannot_be_resolved_at_start_is_an_error_unless_it_may_be,
+}
+
+/// A server on every address of this machine that says which one a client came to.
+struct Everywhere(u16);
+
+impl Everywhere {
+    fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // Ends with the test program: it holds nothing.
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let here = client.local_addr().unwrap();
+                let _ = writeln!(&client, "{}", here.ip());
+            }
+        });
+        Self(port)
+    }
+}
+
+fn names(kind: Kind, names: &NameServer, hold: &str, backend: &str) -> Proxy {
+    let text = format!(
+        "global\n    log {{log}} local0\n    nbthread 1\n\
+         resolvers dns\n    nameserver one {}\n    timeout resolve 100ms\n    timeout retry 100ms\n    {hold}\n\
+         defaults\n    log global\n    mode tcp\n    timeout connect 5s\n    timeout client 30s\n    timeout server 30s\n\
+         \x20   default-server init-addr none resolvers dns resolve-prefer ipv4\n\
+         frontend fe\n    bind {{front}}\n    default_backend be\n\
+         backend be\n    {backend}\n",
+        names.addr
+    );
+    Scene::new(kind).whole(&text).start()
+}
+
+fn serves(addr: SocketAddr, wanted: &[&str]) {
+    eventually(&format!("{wanted:?} serve"), || {
+        let served: Vec<_> = (0..6).map(|_| served_by(addr).ok()).collect();
+        let served: Option<BTreeSet<String>> = served.into_iter().collect();
+        (served? == wanted.iter().map(|&ip| ip.to_owned()).collect()).then_some(())
+    });
+}
+
+fn serves_nobody(addr: SocketAddr) {
+    eventually("nobody is served", || served_by(addr).is_err().then_some(()));
+}
+
+fn a_server_without_an_address_serves_once_its_name_resolves(kind: Kind) {
+    let (dns, server) = (NameServer::start(), Everywhere::start());
+    let proxy = names(kind, &dns, "", &format!("server s1 db.test:{}", server.0));
+    assert!(served_by(proxy.addr).is_err());
+    dns.addresses("db.test", &[11]);
+    serves(proxy.addr, &["127.0.0.11"]);
+    proxy.log.expect(&["be/s1 changed its IP from (none) to 127.0.0.11 by dns/one."]);
+    proxy.log.expect(&["Server be/s1 ('db.test') is UP/READY (resolves again)."]);
+    proxy.log.expect(&["Server be/s1 administratively READY thanks to valid DNS answer."]);
+}
+
+fn an_address_that_moves_is_followed(kind: Kind) {
+    let (dns, server) = (NameServer::start(), Everywhere::start());
+    dns.addresses("db.test", &[11]);
+    let proxy = names(kind, &dns, "", &format!("server s1 DB.test:{} check inter 100ms", server.0));
+    serves(proxy.addr, &["127.0.0.11"]);
+    dns.addresses("db.test", &[12]);
+    serves(proxy.addr, &["127.0.0.12"]);
+    proxy.log.expect(&["be/s1 changed its IP from 127.0.0.11 to 127.0.0.12 by dns/one."]);
+}
+
+fn a_template_gives_each_server_an_address_of_its_own(kind: Kind) {
+    let (dns, server) = (NameServer::start(), Everywhere::start());
+    dns.addresses("db.test", &[11, 12]);
+    let proxy = names(kind, &dns, "", &format!("server-template t 3 db.test:{}", server.0));
+    serves(proxy.addr, &["127.0.0.11", "127.0.0.12"]);
+    dns.addresses("db.test", &[13, 12, 14]);
+    serves(proxy.addr, &["127.0.0.12", "127.0.0.13", "127.0.0.14"]);
+    dns.addresses("db.test", &[12]);
+    serves(proxy.addr, &["127.0.0.12"]);
+    proxy.log.expect(&["is going DOWN for maintenance (No IP for server ). 1 active and 0 backup"]);
+}
+
+fn a_name_that_ceases_to_exist_takes_its_server_out_after_its_hold(kind: Kind) {
+    let (dns, server) = (NameServer::start(), Everywhere::start());
+    dns.addresses("db.test", &[11]);
+    let proxy = names(kind, &dns, "hold nx 300ms", &format!("server s1 db.test:{}", server.0));
+    serves(proxy.addr, &["127.0.0.11"]);
+    dns.forget("db.test");
+    serves_nobody(proxy.addr);
+    proxy.log.expect(&["Server be/s1 is going DOWN for maintenance (DNS NX status)."]);
+    dns.addresses("db.test", &[12]);
+    serves(proxy.addr, &["127.0.0.12"]);
+}
+
+fn a_silent_name_server_changes_nothing_for_a_while(kind: Kind) {
+    let (dns, server) = (NameServer::start(), Everywhere::start());
+    dns.addresses("db.test", &[11]);
+    dns.addresses("other.test", &[12]);
+    let servers = format!("server s1 db.test:{0}\n    server s2 other.test:{0}", server.0);
+    let proxy = names(kind, &dns, "hold timeout 1h\n    hold nx 100ms", &servers);
+    serves(proxy.addr, &["127.0.0.11", "127.0.0.12"]);
+    dns.set("db.test", Said::Silence);
+    dns.forget("other.test");
+    serves(proxy.addr, &["127.0.0.11"]);
+}
+
+fn services_bring_hosts_and_ports(kind: Kind) {
+    let (dns, server) = (NameServer::start(), Everywhere::start());
+    dns.addresses("one.test", &[21]);
+    dns.addresses("two.test", &[22]);
+    let two = [(512, server.0, "one.test".to_owned()), (1000, server.0, "two.test".to_owned())];
+    dns.set("_db._tcp.test", Said::Srv(two.to_vec()));
+    let proxy = names(kind, &dns, "hold nx 100ms", "server-template t 2 _db._tcp.test");
+    serves(proxy.addr, &["127.0.0.21", "127.0.0.22"]);
+    // Weights 512 and 1000 of 65536 are 2 and 4 of 256.
+    let served = (0..12).filter(|_| served_by(proxy.addr).unwrap() == "127.0.0.22").count();
+    assert_eq!(served, 8);
+    dns.set("_db._tcp.test", Said::Srv(two[1..].to_vec()));
+    serves(proxy.addr, &["127.0.0.22"]);
+}
+
+fn a_server_that_cannot_be_resolved_at_start_is_an_error_unless_it_may_be(kind: Kind) {
+    let check = |server: &str| {
+        let dir = crate::harness::dir::TempDir::new();
+        let text = format!(
+            "defaults\n mode tcp\n timeout connect 5s\n timeout client 5s\n timeout server 5s\n\
+             listen l\n bind 127.0.0.1:0\n server s1 {server}\n"
+        );
+        let text = text.replace("127.0.0.1:0", "127.0.0.1:1");
+        let file = dir.write("haproxy.cfg", &text);
+        kind.run(&["-c", "-f", file.to_str().unwrap()])
+    };
+    let (status, output) = check("name.invalid:1");
+    assert!(!status.success(), "{output}");
+    assert!(output.contains("name.invalid"), "{output}");
+    let (status, output) = check("name.invalid:1 init-addr libc,none");
+    assert!(status.success() && output.contains("WARNING"), "{output}");
+    let (status, output) = check("name.invalid:1 init-addr none");
+    assert!(status.success() && !output.contains("WARNING"), "{output}");
+}
