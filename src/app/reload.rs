@@ -79,7 +79,10 @@ fn apply(control: &mut Control, config: Config, supply: &mut Supply) -> Result<P
         let limits = limits::settle(&config, control.workers.count());
         allow_pipes(limits.pipes, config.global.tuning.pipesize);
         if maxconn_changed {
-            limits.warn();
+            // What runs goes on with fewer.
+            if let Err(said) = limits.check(&config.global.life) {
+                tracing::warn!("{said}");
+            }
             process.set_maxconn(limits.maxconn);
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::answer::Answer;
+use super::expose;
 use super::line::{self, PayloadEnd, Words};
 use super::table::{self, Found, Run};
 use super::wire::{Gone, PAYLOAD_BYTES_MAX, Said, Wire};
@@ -22,6 +23,12 @@ async fn talk(wire: &mut Wire, client: &mut Client, shared: &Shared) -> Result<(
             Said::Line(line) => line,
             Said::TooLong => return refuse(wire, client, "The line is too long.").await,
         };
+        if line == expose::COMMAND {
+            if client.takes_listeners {
+                shared.exposed.give(wire.stream()).await;
+            }
+            return Ok(());
+        }
         let (commands, payload) = line::parse(&line);
         let last = commands.len() - 1;
         for (at, words) in commands.iter().enumerate() {
