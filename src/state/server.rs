@@ -75,6 +75,12 @@ impl Server {
         }
     }
 
+    /// The same server, with other settings in force than the configured ones.
+    #[must_use]
+    pub fn with(self, in_force: model::Server) -> Self {
+        Self { settings: ArcSwap::from_pointee(in_force), ..self }
+    }
+
     /// The same server, made by a command: no file knows it.
     #[must_use]
     pub fn added(self) -> Self {

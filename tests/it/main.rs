@@ -45,6 +45,7 @@ mod resolvers;
 mod rules;
 mod sessions;
 mod socket_options;
+mod state_file;
 mod timeouts;
 mod tls;
 mod tls_files;

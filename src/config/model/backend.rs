@@ -53,6 +53,8 @@ pub struct Backend {
     pub log: Vec<LogTarget>,
     /// Its rules.
     pub rules: BackendRules,
+    /// Where its servers find what they were before.
+    pub load_state: LoadState,
 }
 
 impl Backend {
@@ -202,6 +204,18 @@ impl ServerAddr {
     pub const fn is_unresolved(&self) -> bool {
         matches!(self, Self::Unresolved { .. })
     }
+}
+
+/// `load-server-state-from-file`: where a backend's servers find what they were before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LoadState {
+    /// Nowhere: they start afresh.
+    #[default]
+    None,
+    /// In the file of `global`.
+    Global,
+    /// In a file of its own, with this name (`server-state-file-name`).
+    Local(PathBuf),
 }
 
 /// `on-marked-down`.

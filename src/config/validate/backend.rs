@@ -69,6 +69,7 @@ impl Context<'_> {
             log_health_checks: is_on(&raw.log_health_checks),
             log: self.log(&raw.log, global_log),
             rules: self.backend_rules(&what, &raw.rules),
+            load_state: self.load_state(raw, &name),
             name,
         }
     }
