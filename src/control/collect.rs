@@ -113,10 +113,22 @@ fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> sna
         sessions,
         connections: sessions,
         bytes: bytes(&frontend.traffic),
-        denied: Denied::default(),
+        denied: Denied {
+            connections: frontend.denied_connections.get(),
+            sessions: frontend.denied_sessions.get(),
+            ..denied(&frontend.traffic)
+        },
         request_errors: frontend.request_errors.get(),
         internal_errors: 0,
         listeners: listener_rows(frontend, process, uptime),
+    }
+}
+
+fn denied(traffic: &Traffic) -> Denied {
+    Denied {
+        requests: traffic.denied_requests.get(),
+        responses: traffic.denied_responses.get(),
+        ..Denied::default()
     }
 }
 

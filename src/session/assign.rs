@@ -38,7 +38,9 @@ impl Session {
         avoid: Option<ServerIndex>,
     ) -> Result<Lease, Ended> {
         let request = self.request(settings, avoid);
-        let lease = match backend.assign(&request) {
+        let wanted = self.wanted_server(backend, avoid);
+        let wanted = wanted.and_then(|index| backend.assign_to(index, &request));
+        let lease = match wanted.unwrap_or_else(|| backend.assign(&request)) {
             Assigned::Lease(lease) => Ok(lease),
             Assigned::NoServer => {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Connect));

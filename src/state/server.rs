@@ -127,6 +127,12 @@ impl Server {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it may take a session that asks for it by name.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.standing() == Standing::Up
+    }
+
     /// What load balancing gives it at `now` under a policy that follows weights or does not;
     /// `None` where it may not be picked.
     #[must_use]

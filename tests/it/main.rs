@@ -44,6 +44,7 @@ mod proxy_protocol;
 mod queue;
 mod relay;
 mod resolvers;
+mod rules;
 mod sessions;
 mod socket_options;
 mod state_file;

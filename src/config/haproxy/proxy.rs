@@ -9,7 +9,7 @@ use haproxy_compat::units::TimeUnit;
 use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::words::{Args, Context, text};
-use super::{bind, log, option, socket};
+use super::{bind, log, option, rules, socket};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -219,6 +219,10 @@ impl Reader {
             }
             "option" => return option::lower(line, self, cx),
             "timeout" => return self.timeout(line, cx),
+            "acl" | "tcp-request" | "tcp-response" | "use_backend" | "use-server"
+            | "force-persist" | "ignore-persist" => {
+                return rules::lower(line, self.kind, &mut settings.rules, cx);
+            }
             "log" => return log::proxy(line, &mut settings.log, cx),
             "tcp-check" => return settings.checks.rule(line, cx),
             "external-check" => return settings.checks.external_rule(line, cx),

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe, Redispatch,
-    Resolve, ServerSocket, ServerTls, Source,
+    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe,
+    Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::sample::Expr;
@@ -54,6 +54,8 @@ pub struct Backend {
     pub log_health_checks: bool,
     /// Targets of server state lines, `log global` already replaced.
     pub log: Vec<LogTarget>,
+    /// Its rules.
+    pub rules: BackendRules,
     /// Where its servers find what they were before.
     pub load_state: LoadState,
 }

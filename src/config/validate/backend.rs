@@ -70,6 +70,7 @@ impl Context<'_> {
             fullconn: self.limit(&format!("fullconn of {what}"), &raw.fullconn),
             log_health_checks: is_on(&raw.log_health_checks),
             log: self.log(&raw.log, global_log),
+            rules: self.backend_rules(&what, &raw.rules),
             load_state: self.load_state(raw, &name),
             name,
         }

@@ -12,10 +12,7 @@ alert | fronted x | 'fronted' is unknown | mean 'frontend'
 alert | rise 5 | 'rise' is unknown | 'default-server' line
 alert | daemon | 'daemon' is unknown in 'listen' | belongs in 'global'
 alert | contimeout 5 | no longer knows 'contimeout' | timeout connect
-alert | acl a src 1.1.1.1 | 'acl' is not supported:  |
-alert | use_backend b if TRUE | 'use_backend' is not supported |
 alert | stick-table type ip size 1k | not supported: stick tables |
-alert | tcp-request inspect-delay 5s | 'tcp-request' is not supported |
 notice | bind-process 1 | 'bind-process' has no effect |
 warning | log-format x | 'log-format' is ignored: log lines keep |
 warning | option forwardfor | 'option forwardfor' is ignored: 'l' is not in |
