@@ -3,25 +3,31 @@
 #![allow(clippy::print_stdout, reason = "a table for people")]
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use evenkeel::pure::balance::{
-    Algorithm, Backups, Candidate, EffectiveWeight, LiveSet, Pick, Policy, Request, ServerIndex,
+    Algorithm, Backups, Candidate, EffectiveWeight, HashKey, HashType, Limits, LiveSet, Method,
+    Pick, Policy, Request, ServerIndex, seed,
 };
 use evenkeel::pure::id::ServerId;
 use evenkeel::pure::weight::Weight;
 
 const ROUNDS: u32 = 7;
 const SESSIONS_PER_ROUND: u32 = 100_000;
-const POLICIES: [(&str, Algorithm); 6] = [
+const RING: HashType =
+    HashType { method: Method::Consistent { factor: None }, avalanche: true, ..HashType::DEFAULT };
+const BOUNDED: HashType =
+    HashType { method: Method::Consistent { factor: NonZeroU32::new(150) }, ..RING };
+const POLICIES: [(&str, Algorithm); 8] = [
     ("roundrobin", Algorithm::RoundRobin),
     ("static-rr", Algorithm::StaticRr),
     ("leastconn", Algorithm::LeastConn),
     ("first", Algorithm::First),
-    ("source", Algorithm::Source),
-    ("random", Algorithm::Random { draws: NonZeroU32::MIN.saturating_add(1) }),
+    ("source", Algorithm::Source(HashType::DEFAULT)),
+    ("consistent", Algorithm::Source(RING)),
+    ("bounded", Algorithm::Source(BOUNDED)),
+    ("random", Algorithm::Random { draws: NonZeroU32::MIN.saturating_add(1), factor: None }),
 ];
 
 fn main() {
@@ -49,10 +55,12 @@ fn measure(algorithm: Algorithm, servers: u32, spread: u16) -> f64 {
     let mut policy = Policy::new(algorithm, LiveSet::build(&candidates, Backups::First));
     let mut random = fastrand::Rng::with_seed(1);
     let mut open = VecDeque::new();
-    let mut client = 0;
+    let mut client = 0u32;
     let mut start = |policy: &mut Policy, open: &mut VecDeque<ServerIndex>| {
         client += 1;
-        let request = Request { client: Some(Ipv4Addr::from_bits(client).into()), avoid: None };
+        // Neighbours as far apart as clients of a whole network are.
+        let hash = Some(RING.of(&client.to_be_bytes()));
+        let request = Request { hash, ..Request::default() };
         if let Pick::Server(server) = policy.pick(&request, || random.u64(..)) {
             policy.handle_started(server);
             open.push_back(server);
@@ -85,6 +93,7 @@ fn candidate(nth: u32, spread: u16, maxconn: u32) -> Candidate {
         weight,
         effective: EffectiveWeight::full(weight),
         backup: false,
-        maxconn: NonZeroU32::new(maxconn),
+        limits: NonZeroU32::new(maxconn).map(Limits::fixed),
+        seed: seed(HashKey::Id, ServerId(nth + 1), None),
     }
 }

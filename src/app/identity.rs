@@ -3,7 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use crate::config::model::Global;
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities};
+
+use crate::config::model::{Capability, Global};
 use crate::sys::privileges;
 
 /// The numbers to become; `None` stays as it is.
@@ -38,7 +40,11 @@ pub(super) fn look_up(global: &Global) -> Result<Identity, Vec<String>> {
 ///
 /// # Errors
 /// Names what was refused: the process must not go on with more rights than the file grants.
-pub(super) fn assume(identity: Identity, chroot: Option<&Path>) -> Result<(), String> {
+pub(super) fn assume(
+    identity: Identity,
+    chroot: Option<&Path>,
+    setcap: &[Capability],
+) -> Result<(), String> {
     let fail = |what: String| move |error: io::Error| format!("cannot {what}: {error}");
     if let Some(root) = chroot {
         std::os::unix::fs::chroot(root)
@@ -51,7 +57,36 @@ pub(super) fn assume(identity: Identity, chroot: Option<&Path>) -> Result<(), St
         privileges::become_group(gid).map_err(fail(format!("set gid {gid}")))?;
     }
     if let Some(uid) = identity.uid {
+        // Root's rights end with its number, except those that are asked to stay.
+        let keeps = !setcap.is_empty() && rustix::process::geteuid().is_root();
+        if keeps {
+            set_keep_capabilities(true)
+                .map_err(io::Error::from)
+                .map_err(fail("keep capabilities".to_owned()))?;
+        }
         privileges::become_user(uid).map_err(fail(format!("set uid {uid}")))?;
+        if keeps {
+            keep(setcap).map_err(fail("set the capabilities of 'setcap'".to_owned()))?;
+        }
     }
     Ok(())
+}
+
+/// Leaves this thread, and those it starts, exactly these rights.
+fn keep(setcap: &[Capability]) -> io::Result<()> {
+    let rights = setcap.iter().fold(CapabilitySet::empty(), |rights, right| {
+        rights
+            | match right {
+                Capability::NetRaw => CapabilitySet::NET_RAW,
+                Capability::NetAdmin => CapabilitySet::NET_ADMIN,
+                Capability::NetBindService => CapabilitySet::NET_BIND_SERVICE,
+                Capability::SysAdmin => CapabilitySet::SYS_ADMIN,
+            }
+    });
+    let sets = CapabilitySets {
+        effective: rights,
+        permitted: rights,
+        inheritable: CapabilitySet::empty(),
+    };
+    Ok(set_capabilities(None, sets)?)
 }

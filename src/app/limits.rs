@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::config::model::Config;
+use crate::config::model::{Config, Life};
 
 /// Descriptors kept for what is not a session: standard streams, epoll instances, log sockets,
 /// command connections, pipes of bulk transfers.
@@ -15,6 +15,9 @@ const PER_SESSION: u64 = 2;
 /// most 1,024: a pipe is lent only while bytes are in it.
 const PIPE_SHARE: u64 = 4;
 const PIPES_MAX: u64 = 1024;
+
+/// Descriptors asked for at most where nothing says how many: HAProxy's `fd-hard-limit`.
+const CEILING: u64 = 1 << 20;
 
 /// Descriptors of a pipe.
 const PER_PIPE: u64 = 2;
@@ -46,8 +49,11 @@ pub(super) fn settle(config: &Config, workers: usize) -> Limits {
     };
     let sessions = |maxconn: u64| maxconn * PER_SESSION + fixed;
     let configured = config.global.maxconn.map(|max| u64::from(max.get()));
-    let descriptors =
-        raise(configured.map(|maxconn| sessions(maxconn) + pipes(maxconn) * PER_PIPE));
+    let life = &config.global.life;
+    let written = life.ulimit_n.map(|limit| u64::from(limit.get()));
+    let needed = configured.map(|maxconn| sessions(maxconn) + pipes(maxconn) * PER_PIPE);
+    let ceiling = life.fd_hard_limit.map_or(CEILING, |limit| u64::from(limit.get()));
+    let descriptors = raise(written.or(needed), ceiling);
     let maxconn = match configured {
         Some(maxconn) => maxconn,
         None => {
@@ -61,33 +67,39 @@ pub(super) fn settle(config: &Config, workers: usize) -> Limits {
     let spare = descriptors.saturating_sub(sessions(maxconn)) / PER_PIPE;
     Limits {
         maxconn: u32::try_from(maxconn).unwrap_or(u32::MAX),
-        short_of: configured.map(sessions).filter(|&wanted| wanted > descriptors),
+        short_of: written.or(configured.map(sessions)).filter(|&wanted| wanted > descriptors),
         descriptors,
         pipes: usize::try_from(pipes(maxconn).min(spare)).unwrap_or(0),
     }
 }
 
 impl Limits {
-    /// Says what the system does not give.
-    pub(super) fn warn(&self) {
-        if let Some(wanted) = self.short_of {
-            tracing::warn!(
-                "{wanted} descriptors are wanted for maxconn {}, the system gives {}: \
-                 raise 'ulimit -n' (LimitNOFILE= in a systemd unit) or lower maxconn",
-                self.maxconn,
-                self.descriptors
-            );
+    /// Says what the system does not give; an error where the file is strict about it.
+    ///
+    /// # Errors
+    /// The sentence.
+    pub(super) fn check(&self, life: &Life) -> Result<(), String> {
+        let Some(wanted) = self.short_of else { return Ok(()) };
+        let said = format!(
+            "{wanted} descriptors are wanted for maxconn {}, the system gives {}: \
+             raise 'ulimit -n' (LimitNOFILE= in a systemd unit) or lower maxconn",
+            self.maxconn, self.descriptors
+        );
+        if life.lenient_limits {
+            tracing::warn!("{said}");
+            return Ok(());
         }
+        Err(said)
     }
 }
 
 /// Raises the soft limit to the hard one where `wanted` needs it (or nothing says how much is
 /// needed), and a privileged process' hard limit beyond. Returns the limit in force.
-fn raise(wanted: Option<u64>) -> u64 {
+fn raise(wanted: Option<u64>, ceiling: u64) -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let soft = limit.current.unwrap_or(u64::MAX);
     let hard = limit.maximum.unwrap_or(u64::MAX);
-    let target = wanted.unwrap_or(hard);
+    let target = wanted.unwrap_or(hard.min(ceiling));
     if target <= soft {
         return soft;
     }

@@ -10,7 +10,7 @@ mod pause;
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use socket2::Socket;
 use tokio_util::sync::CancellationToken;
@@ -44,7 +44,8 @@ struct Listening {
     place: BindRef,
     /// What the running loop goes by.
     settings: Settings,
-    sockets: Vec<Socket>,
+    /// Shared with those who may look; closed with this.
+    sockets: Arc<Vec<Socket>>,
     /// The listener of a frontend or of commands: its own `maxconn`, who is inside, its counters.
     listener: Option<Arc<state::Listener>>,
     /// Ends the loops that accept.
@@ -159,7 +160,7 @@ impl Listeners {
         for Opened { place, sockets, duplicates } in opened {
             let Some(settings) = settings(config, &place) else { continue };
             let stop = CancellationToken::new();
-            let listener = None;
+            let (sockets, listener) = (Arc::new(sockets), None);
             let mut listening =
                 Listening { place, settings, sockets, listener, stop, paused: false };
             listening.start(duplicates, scene);
@@ -168,6 +169,7 @@ impl Listeners {
         for gone in old.into_iter().flatten() {
             gone.stop.cancel();
         }
+        scene.shared.exposed.set(self.exposed());
         self.publish(scene.context);
     }
 
@@ -180,6 +182,15 @@ impl Listeners {
             let listeners = own.iter().filter_map(|listening| listening.listener.clone());
             publish::listeners(frontend, listeners.collect());
         }
+    }
+
+    /// What a successor may have.
+    fn exposed(&self) -> Vec<(Weak<Vec<Socket>>, String)> {
+        let of = |listening: &Listening| {
+            let interface = listening.settings.bind.interface.clone().unwrap_or_default();
+            (Arc::downgrade(&listening.sockets), interface)
+        };
+        self.listening.iter().map(of).collect()
     }
 
     /// Closes all sockets of frontends; the HTTP service and the commands go on.
@@ -271,7 +282,7 @@ impl Listening {
     /// Sets again what accepted connections inherit from a socket that stays.
     fn set_options(&self, config: &Config, place: &BindRef) {
         let Some((bind, inherited)) = bind(config, place) else { return };
-        for socket in &self.sockets {
+        for socket in &*self.sockets {
             if let Err(error) = listen::set_options(socket, bind, &inherited) {
                 let address = listen::display(&bind.address);
                 tracing::warn!("cannot change the options of {address}: {error}");
@@ -323,10 +334,11 @@ impl Listening {
             });
             let stop = self.stop.clone();
             worker.spawn(async move {
-                let accepting = accept::run(socket, &door);
-                let end = stop.run_until_cancelled(accepting).await;
+                let end = accept::run(socket, &door, &stop).await;
                 // A socket that is paused is none to accept from: that is no fault.
-                if let Some(Err(error)) = end.filter(|_| !stop.is_cancelled()) {
+                if let Err(error) = end
+                    && !stop.is_cancelled()
+                {
                     tracing::error!("Proxy {}: listener failed: {error}", door.frontend.name);
                 }
             });

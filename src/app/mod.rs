@@ -17,7 +17,9 @@ mod identity;
 mod limits;
 mod listeners;
 pub mod load;
+mod log_identity;
 pub mod master;
+mod namespaces;
 mod notify;
 mod objects;
 mod overrides;
@@ -25,6 +27,7 @@ mod predecessors;
 mod reload;
 mod report;
 mod requests;
+mod saved;
 mod signals;
 mod supply;
 mod worker;
@@ -38,11 +41,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::check::Engine;
 use crate::clock::{self, sleep_or_forever};
@@ -50,19 +51,17 @@ use crate::config::diag::Look;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::{Commands, Config};
 use crate::control::cli;
-use crate::net::namespace;
 use crate::net::relay::allow_pipes;
-use crate::notify::framing::Identity;
-use crate::notify::shipper::Shipper;
 use crate::resolve::Engine as Resolver;
 use crate::session::Context;
 use crate::state::request::SocketWish;
 use crate::state::{self, Process};
-use crate::telemetry::bus::{self, Intake};
+use crate::telemetry::bus;
 use crate::telemetry::event::{Event, What};
 use background::Background;
 use listeners::{Listeners, Scene};
 use load::{Loaded, Sources};
+use log_identity::{LogIdentity, start_shipper};
 use signals::{Pending, Request, Signals};
 use supply::Supply;
 use workers::Workers;
@@ -166,7 +165,8 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
         return Ok(Ended::Done);
     }
     let refused = |refused| StartError::Refused(vec![refused]);
-    identity::assume(prepared.identity, global.chroot.as_deref()).map_err(refused)?;
+    identity::assume(prepared.identity, global.chroot.as_deref(), &global.life.setcap)
+        .map_err(refused)?;
     let runtime = runtime()?;
     let control = Control::start(prepared, options, &runtime, None)?;
     predecessors::stop(options);
@@ -202,26 +202,11 @@ fn prepare(
     let workers = worker_count(&config);
     let limits = limits::settle(&config, workers);
     let plan = diff(&nothing(&config), &config);
-    open_namespaces(&config)?;
+    namespaces::open(&config)?;
     let opened = listeners::open(&config, &plan, workers, supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    limits.warn();
+    limits.check(&config.global.life).map_err(|refused| vec![refused])?;
     Ok(Prepared { config, workers, limits, identity, plan, opened, startup_log })
-}
-
-/// Opens the network namespaces that `config` names, while the process may still do so.
-///
-/// # Errors
-/// One sentence for each that is not there.
-pub(crate) fn open_namespaces(config: &Config) -> Result<(), Vec<String>> {
-    let binds = config.frontends.iter().flat_map(|frontend| &frontend.binds);
-    let servers = config.backends.iter().flat_map(|backend| &backend.servers);
-    let names = binds
-        .filter_map(|bind| bind.socket.namespace.as_deref())
-        .chain(servers.filter_map(|server| server.socket.namespace.as_deref()));
-    let opened = names.map(|name| namespace::open(name).map_err(|error| error.to_string()));
-    let missing: Vec<String> = opened.filter_map(Result::err).collect();
-    if missing.is_empty() { Ok(()) } else { Err(missing) }
 }
 
 /// The configuration a start is a reload from.
@@ -231,9 +216,11 @@ fn nothing(config: &Config) -> Config {
         global,
         frontends: Vec::new(),
         backends: Vec::new(),
+        patterns: Vec::new(),
         stats: Vec::new(),
         userlists: Vec::new(),
         resolvers: Vec::new(),
+        saved: Vec::new(),
         commands: Commands::default(),
     }
 }
@@ -443,41 +430,5 @@ async fn next_stop(signals: &mut Signals) -> Ended {
         if let Request::Stop(signal) = signals.next().await {
             return Ended::Signal(signal);
         }
-    }
-}
-
-/// Starts the shipper of log lines; `identity` may change later, `stop` makes it flush and end.
-fn start_shipper(intake: Intake, log: &LogIdentity) -> JoinHandle<()> {
-    let adopt = Box::new(crate::sys::inherit::adopt);
-    let shipper = Shipper::new(log.identity.subscribe(), TimeZone::system(), clock::wall, adopt);
-    tokio::spawn(shipper.run(intake, log.stop.clone()))
-}
-
-/// Who speaks in log lines, and the end of speaking.
-struct LogIdentity {
-    program: String,
-    identity: watch::Sender<Identity>,
-    stop: CancellationToken,
-}
-
-impl LogIdentity {
-    fn new(config: &Config, program: &str) -> Self {
-        let identity = watch::Sender::new(Self::identity(config, program));
-        Self { program: program.to_owned(), identity, stop: CancellationToken::new() }
-    }
-
-    fn identity(config: &Config, program: &str) -> Identity {
-        let own = || rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let name = |name: &String| if name.is_empty() { own() } else { name.clone() };
-        Identity {
-            tag: config.global.log_tag.clone().unwrap_or_else(|| program.to_owned()),
-            hostname: config.global.log_send_hostname.as_ref().map(name),
-            pid: std::process::id(),
-        }
-    }
-
-    /// Takes over the names of a newer configuration.
-    fn follow(&self, config: &Config) {
-        self.identity.send_replace(Self::identity(config, &self.program));
     }
 }

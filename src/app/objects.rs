@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::overrides;
+use super::{overrides, saved};
 use crate::config::added::Added;
 use crate::config::model::{self, Config};
 use crate::pure::balance::ServerIndex;
@@ -16,21 +16,25 @@ use crate::pure::health::agent::AgentSettings;
 use crate::pure::health::schedule::{Intervals, start_interval, start_offset};
 use crate::pure::health::{CheckSettings, Health, Settings};
 use crate::pure::id::ServerId;
-use crate::state::backend::Places;
+use crate::state::backend::{Places, Ruling};
 use crate::state::frontend::Route;
 use crate::state::process::Objects;
-use crate::state::{Backend, Frontend, Process, Resolvers, Server, publish};
+use crate::state::{Backend, Frontend, Process, Registry, Resolvers, Server, publish};
 
 /// Makes what runs in `process` follow `config`.
 pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
     let old = Arc::clone(&process.objects());
     let mut offsets = Offsets::new(&config, now);
+    let patterns = Arc::new(Registry::new(&config.patterns));
     let backends: Vec<Arc<Backend>> = config
         .backends
         .iter()
         .map(|settings| {
             let running = old.backends.iter().find(|old| *old.name == *settings.name.as_str());
-            follow_backend(running, settings, &config.global, &mut offsets)
+            let backend = follow_backend(running, settings, &config, &mut offsets);
+            let (rules, patterns) = (settings.rules.clone(), Arc::clone(&patterns));
+            publish::ruling(&backend, Ruling { rules, patterns });
+            backend
         })
         .collect();
     let limit = process.hard_maxconn();
@@ -39,7 +43,7 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
         .iter()
         .map(|settings| {
             let running = old.frontends.iter().find(|old| *old.name == *settings.name.as_str());
-            follow_frontend(running, settings, &backends, limit)
+            follow_frontend(running, settings, &backends, &patterns, limit)
         })
         .collect();
     let tuning = &config.global.tuning;
@@ -50,21 +54,25 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
         running.map_or_else(|| Arc::new(Resolvers::new(settings.clone())), Arc::clone)
     });
     let resolvers = resolvers.collect();
-    publish::objects(process, Objects { config, frontends, backends, resolvers });
+    publish::objects(process, Objects { config, frontends, backends, resolvers, patterns });
 }
 
 fn follow_frontend(
     running: Option<&Arc<Frontend>>,
     settings: &model::Frontend,
     backends: &[Arc<Backend>],
+    patterns: &Arc<Registry>,
     process_limit: u32,
 ) -> Arc<Frontend> {
-    let named = settings.backend.as_ref();
-    let backend = named.and_then(|name| backends.iter().find(|b| *b.name == *name.as_str()));
+    let called = |name: &str| backends.iter().find(|backend| *backend.name == *name).cloned();
+    let switches = settings.rules.switching.iter();
+    let switches = switches.map(|choice| choice.target.fixed().and_then(called)).collect();
     let route = Route {
         settings: settings.clone(),
         log: Arc::new(settings.log.clone()),
-        backend: backend.cloned(),
+        backend: settings.backend.as_ref().and_then(|name| called(name.as_str())),
+        switches,
+        patterns: Arc::clone(patterns),
     };
     let limit = settings.maxconn.map_or(process_limit, std::num::NonZeroU32::get);
     match running {
@@ -79,16 +87,18 @@ fn follow_frontend(
 fn follow_backend(
     running: Option<&Arc<Backend>>,
     settings: &model::Backend,
-    global: &model::Global,
+    config: &Config,
     offsets: &mut Offsets,
 ) -> Arc<Backend> {
     let Some(backend) = running else {
         let mut places = Places::default();
         let servers = settings.servers.iter();
         let servers = servers
-            .map(|server| places.settle(|index| new_server(server, index, global, offsets)))
+            .map(|server| {
+                places.settle(|index| new_server(settings, server, index, config, offsets))
+            })
             .collect();
-        let live = publish::snapshot(settings, servers, 0);
+        let live = publish::snapshot(settings, servers, 0, offsets.now);
         return Arc::new(Backend::new(settings.clone(), live, places, offsets.now));
     };
     let old = backend.live().servers.clone();
@@ -98,10 +108,11 @@ fn follow_backend(
             *server.name == *wanted.name.as_str() && server.configured().is_same_place(wanted)
         };
         if let Some(server) = old.iter().find(same) {
-            follow_server(backend, server, wanted, global, offsets);
+            follow_server(backend, server, wanted, &config.global, offsets);
             servers.push(Arc::clone(server));
         } else {
-            servers.push(backend.settle(|index| new_server(wanted, index, global, offsets)));
+            servers
+                .push(backend.settle(|index| new_server(settings, wanted, index, config, offsets)));
         }
     }
     for server in old.iter().filter(|old| old.is_added()) {
@@ -152,18 +163,25 @@ pub(super) fn add_server(
 }
 
 fn new_server(
+    backend: &model::Backend,
     settings: &model::Server,
     index: ServerIndex,
-    global: &model::Global,
+    config: &Config,
     offsets: &mut Offsets,
 ) -> Server {
+    let now = offsets.now;
     let (check_offset, agent_offset) = offsets.next(settings);
-    let health_settings = health_settings(settings, global, agent_offset);
-    let mut health = Health::new(offsets.now, &health_settings, check_offset);
-    if settings.address.is_unresolved() {
-        health.handle_resolved(offsets.now, false);
+    let health_settings = health_settings(settings, &config.global, agent_offset);
+    let mut health = Health::new(now, &health_settings, check_offset);
+    let was = saved::find(&config.saved, backend, settings);
+    let in_force = was.map_or_else(|| settings.clone(), |was| saved::settings(settings, was));
+    if let Some(was) = was {
+        saved::health(&mut health, settings, was, now);
     }
-    Server::new(settings.clone(), index, health)
+    if in_force.address.is_unresolved() {
+        health.handle_resolved(now, false);
+    }
+    Server::new(settings.clone(), index, health).with(in_force)
 }
 
 fn follow_server(

@@ -68,7 +68,7 @@ fn apply(control: &mut Control, config: Config, supply: &mut Supply) -> Result<P
     let process = Arc::clone(&control.context.process);
     let running = without_shut_down(&process.objects());
     let plan = diff(&running, &config);
-    super::open_namespaces(&config)?;
+    super::namespaces::open(&config)?;
     let opened = listeners::open(&config, &plan, control.workers.count(), supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     for key in &plan.needs_restart {
@@ -79,7 +79,10 @@ fn apply(control: &mut Control, config: Config, supply: &mut Supply) -> Result<P
         let limits = limits::settle(&config, control.workers.count());
         allow_pipes(limits.pipes, config.global.tuning.pipesize);
         if maxconn_changed {
-            limits.warn();
+            // What runs goes on with fewer.
+            if let Err(said) = limits.check(&config.global.life) {
+                tracing::warn!("{said}");
+            }
             process.set_maxconn(limits.maxconn);
         }
     }

@@ -48,14 +48,7 @@ fn availability(backend: &Backend) -> String {
     if live.servers.is_empty() {
         return "has no servers".to_owned();
     }
-    let usable = |backup: bool| {
-        let servers = live.servers.iter();
-        servers
-            .filter(|server| server.settings().backup == backup)
-            .filter(|server| server.effective_weight().is_some())
-            .count()
-    };
-    match (usable(false), usable(true)) {
+    match (live.active, live.backup) {
         (0, 0) => "has no server available !".to_owned(),
         (active, backup) => {
             format!("has {active} active servers and {backup} backup servers available")

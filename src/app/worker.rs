@@ -58,7 +58,8 @@ fn start(
     let refused = |refused| StartError::Refused(vec![refused]);
     let prepared =
         prepare(config, said, &mut Supply::given(places, sockets)).map_err(StartError::Refused)?;
-    identity::assume(prepared.identity, prepared.config.global.chroot.as_deref())
+    let global = &prepared.config.global;
+    identity::assume(prepared.identity, global.chroot.as_deref(), &global.life.setcap)
         .map_err(refused)?;
     let runtime = super::runtime()?;
     let control = Control::start(prepared, options, &runtime, Some(orders))?;

@@ -12,7 +12,7 @@ use tokio::time::{sleep, sleep_until};
 use super::target::Target;
 use super::{Task, driver, report, unix_time_s};
 use crate::clock;
-use crate::config::model::{Balance, Source};
+use crate::config::model::Source;
 use crate::pure::asked;
 use crate::pure::health::Outcome;
 use crate::pure::health::agent_words::AgentWords;
@@ -110,7 +110,7 @@ impl Task {
 
     /// Changes the server's weight and limit; what was wrong with them, the first of it.
     fn obey(&self, now: Instant, words: &AgentWords) -> Option<&'static str> {
-        let fixed = matches!(self.backend.settings().balance, Balance::StaticRr | Balance::Source);
+        let fixed = !self.backend.settings().balance.is_dynamic();
         let configured = self.server.configured().weight;
         let weight = words.weight.as_ref().map(|text| asked::weight(text, configured, fixed));
         let maxconn = words.maxconn.as_ref().map(|text| asked::maxconn(text));

@@ -11,6 +11,7 @@
 mod agent;
 pub mod driver;
 mod external;
+mod ramp;
 mod report;
 pub mod target;
 
@@ -46,6 +47,8 @@ pub struct Engine {
     running: HashMap<*const Server, Running>,
     /// The tasks that ask agents, in the same way.
     agents: HashMap<*const Server, Running>,
+    /// The running tasks for slow starts, by the backend they serve.
+    ramps: HashMap<*const Backend, (Arc<Backend>, Owned<()>)>,
 }
 
 /// The running check of one server, or its agent.
@@ -60,7 +63,8 @@ impl Engine {
     /// An engine that checks nothing yet.
     #[must_use]
     pub fn new(process: Arc<Process>, bus: Bus) -> Self {
-        Self { process, bus, running: HashMap::new(), agents: HashMap::new() }
+        let (running, agents, ramps) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { process, bus, running, agents, ramps }
     }
 
     /// Starts the checks of servers that have none running, and ends those of servers that are
@@ -87,12 +91,34 @@ impl Engine {
         }
         keep(&mut self.running, checked, "check", Task::run);
         keep(&mut self.agents, with_agent, "agent", Task::run_agent);
+        self.follow_ramps(objects);
+    }
+
+    fn follow_ramps(&mut self, objects: &Objects) {
+        let with_ramp: HashMap<*const Backend, &Arc<Backend>> = objects
+            .backends
+            .iter()
+            .filter(|backend| {
+                backend.live().servers.iter().any(|s| s.settings().slowstart.is_some())
+            })
+            .map(|backend| (Arc::as_ptr(backend), backend))
+            .collect();
+        self.ramps.retain(|key, _| with_ramp.contains_key(key));
+        for (key, backend) in with_ramp {
+            self.ramps.entry(key).or_insert_with(|| {
+                let backend = Arc::clone(backend);
+                let what = format!("The slow start of {}", backend.name);
+                let ramped = Arc::clone(&backend);
+                (backend, keep_running(what, move || ramp::run(Arc::clone(&ramped))))
+            });
+        }
     }
 
     /// Ends all checks.
     pub fn stop(&mut self) {
         self.running.clear();
         self.agents.clear();
+        self.ramps.clear();
     }
 }
 

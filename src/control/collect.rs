@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, ServerStatus, Snapshot, Times,
 };
-use crate::config::model::{Balance, ServerAddr};
+use crate::config::model::{self, Balance, BalanceKey, ServerAddr};
 use crate::config::{CLAIMED_DATE, CLAIMED_VERSION};
 use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
@@ -113,10 +113,22 @@ fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> sna
         sessions,
         connections: sessions,
         bytes: bytes(&frontend.traffic),
-        denied: Denied::default(),
+        denied: Denied {
+            connections: frontend.denied_connections.get(),
+            sessions: frontend.denied_sessions.get(),
+            ..denied(&frontend.traffic)
+        },
         request_errors: frontend.request_errors.get(),
         internal_errors: 0,
         listeners: listener_rows(frontend, process, uptime),
+    }
+}
+
+fn denied(traffic: &Traffic) -> Denied {
+    Denied {
+        requests: traffic.denied_requests.get(),
+        responses: traffic.denied_responses.get(),
+        ..Denied::default()
     }
 }
 
@@ -157,8 +169,11 @@ fn backend_row(
 ) -> snapshot::Backend {
     let settings = backend.settings();
     let live = backend.live();
-    let servers: Vec<snapshot::Server> =
-        live.servers.iter().map(|server| server_row(server, now, uptime)).collect();
+    let servers: Vec<snapshot::Server> = live
+        .servers
+        .iter()
+        .map(|server| server_row(server, settings.balance.is_dynamic(), now, uptime))
+        .collect();
     let up = !live.set.members().is_empty() || live.servers.is_empty();
     let weight = live.set.members().iter().map(|member| member.weight.value()).sum::<u32>()
         / u32::from(EffectiveWeight::SCALE);
@@ -167,7 +182,7 @@ fn backend_row(
     snapshot::Backend {
         name: Arc::clone(&backend.name),
         id: settings.id,
-        algo: algo(settings.balance),
+        algo: algo(&settings),
         up,
         required,
         active: u32::try_from(live.active).unwrap_or(u32::MAX),
@@ -184,7 +199,7 @@ fn backend_row(
     }
 }
 
-fn server_row(server: &Server, now: Instant, uptime: Duration) -> snapshot::Server {
+fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) -> snapshot::Server {
     let settings = server.settings();
     let health = server.health();
     let status = match health.standing() {
@@ -196,6 +211,8 @@ fn server_row(server: &Server, now: Instant, uptime: Duration) -> snapshot::Serv
     };
     let weight = u32::from(settings.weight.value());
     let limit = settings.maxconn.map(std::num::NonZeroU32::get);
+    let service = service(&server.service, limit, uptime);
+    let queue_limit = settings.maxqueue.map(std::num::NonZeroU32::get);
     snapshot::Server {
         name: Arc::clone(&server.name),
         id: settings.id,
@@ -203,16 +220,22 @@ fn server_row(server: &Server, now: Instant, uptime: Duration) -> snapshot::Serv
         status,
         status_text: health.status(),
         backup: settings.backup,
-        throttle_percent: None,
+        throttle_percent: server
+            .throttle_percent(dynamic, now)
+            .and_then(|percent| u8::try_from(percent).ok()),
         used_connections: server.service.traffic.sessions.current(),
         check: settings.check.is_some().then(|| check(&health)).flatten(),
         service: snapshot::Service {
-            weight: if health.standing() == Standing::Draining { 0 } else { weight },
+            weight: match health.standing() {
+                Standing::Draining => 0,
+                _ => server.shown_weight(dynamic, now),
+            },
             user_weight: weight,
             last_change: now.saturating_duration_since(health.last_change()),
             downtime: health.downtime(now),
             downs: health.flips(),
-            ..service(&server.service, limit, uptime)
+            queue: Load { limit: queue_limit, ..service.queue },
+            ..service
         },
     }
 }
@@ -293,13 +316,16 @@ fn address(address: &ServerAddr) -> String {
 }
 
 /// HAProxy's word in the `algo` column; it has none for `random`.
-const fn algo(balance: Balance) -> &'static str {
-    match balance {
+fn algo(backend: &model::Backend) -> &'static str {
+    let is_cookie = |key: &BalanceKey| key.text.starts_with("rdp-cookie");
+    match backend.balance {
+        Balance::Hash(_) if backend.balance_key.as_ref().is_some_and(is_cookie) => "rdp-cookie",
         Balance::RoundRobin => "roundrobin",
         Balance::StaticRr => "static-rr",
         Balance::LeastConn => "leastconn",
         Balance::First => "first",
-        Balance::Source => "source",
+        Balance::Source(_) => "source",
+        Balance::Hash(_) => "hash",
         Balance::Random { .. } => "unknown",
     }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use rustix::net::{SocketAddrAny, SocketFlags};
 use socket2::Socket;
+use tokio::io::unix::AsyncFd;
+use tokio_util::sync::CancellationToken;
 
 use crate::sys;
 
@@ -50,7 +52,8 @@ pub trait Doorkeeper {
     fn exhausted(&self, error: &io::Error);
 }
 
-/// Accepts until it is dropped.
+/// Accepts until it is told to `stop`, and then what waits already: closing a socket resets the
+/// clients in its queue.
 ///
 /// # Errors
 /// What registering the socket with the runtime reports, at the start; later only that the socket
@@ -59,8 +62,31 @@ pub trait Doorkeeper {
 /// # Cancel safety
 /// Dropping it closes the listening socket; no accepted connection is lost, since each is handed
 /// over in the step that accepted it.
-pub async fn run<D: Doorkeeper + Sync>(socket: Socket, door: &D) -> io::Result<()> {
+pub async fn run<D: Doorkeeper + Sync>(
+    socket: Socket,
+    door: &D,
+    stop: &CancellationToken,
+) -> io::Result<()> {
     let socket = sys::readiness::watch_readable(socket)?;
+    let ended = stop.run_until_cancelled(accept_all(&socket, door)).await;
+    if ended.is_none() {
+        empty(socket.get_ref().as_fd(), door);
+    }
+    ended.unwrap_or(Ok(()))
+}
+
+/// Accepts what waits in the socket's queue, as far as there is room.
+fn empty<D: Doorkeeper>(socket: BorrowedFd<'_>, door: &D) {
+    while let Some(permit) = door.try_admit() {
+        match accept(socket) {
+            Ok(accepted) => door.welcome(accepted, permit),
+            Err(error) if Refusal::of(&error) == Refusal::PeerGone => {}
+            Err(_) => return,
+        }
+    }
+}
+
+async fn accept_all<D: Doorkeeper + Sync>(socket: &AsyncFd<Socket>, door: &D) -> io::Result<()> {
     loop {
         let mut ready = socket.readable().await?;
         for _ in 0..door.batch() {
@@ -187,6 +213,47 @@ mod tests {
         }
     }
 
+    /// Lets everybody in, and counts.
+    #[derive(Default)]
+    struct Open(std::sync::atomic::AtomicU32);
+
+    impl Doorkeeper for Open {
+        type Permit = ();
+
+        fn batch(&self) -> u32 {
+            1
+        }
+
+        fn try_admit(&self) -> Option<()> {
+            Some(())
+        }
+
+        async fn room(&self) {}
+
+        fn welcome(&self, _: Accepted, (): ()) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+
+        fn exhausted(&self, error: &io::Error) {
+            panic!("{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_already_is_let_in_before_the_socket_closes() {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        socket.listen(8).unwrap();
+        let addr = socket.local_addr().unwrap().as_socket().unwrap();
+        let clients: Vec<_> = (0..3).map(|_| std::net::TcpStream::connect(addr).unwrap()).collect();
+        let (open, stop) = (Open::default(), CancellationToken::new());
+        stop.cancel();
+        run(socket, &open, &stop).await.unwrap();
+        assert_eq!(open.0.into_inner(), 3);
+        assert!(std::net::TcpStream::connect(addr).is_err());
+        drop(clients);
+    }
+
     #[tokio::test]
     async fn a_listener_that_was_shut_down_by_its_owner_ends_the_loop() {
         let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None).unwrap();
@@ -199,9 +266,10 @@ mod tests {
             owner.shutdown(Shutdown::Read).unwrap();
             std::future::pending::<()>().await;
         };
+        let never = CancellationToken::new();
         let ended = async {
             tokio::select! {
-                ended = run(socket, &Shut) => ended,
+                ended = run(socket, &Shut, &never) => ended,
                 () = end => unreachable!("it waits for ever"),
             }
         };

@@ -9,7 +9,7 @@ use crate::clock::{self, sleep_or_forever};
 use crate::config::model;
 use crate::net::relay::poll_read_into;
 use crate::net::stream::Stream;
-use crate::pure::balance::{Request, ServerIndex};
+use crate::pure::balance::{QueueOrder, Request, ServerIndex};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::sessions::Stage;
 use crate::state::{Assigned, Backend, Lease, Ticket};
@@ -37,11 +37,17 @@ impl Session {
         settings: &model::Backend,
         avoid: Option<ServerIndex>,
     ) -> Result<Lease, Ended> {
-        let request = Request { client: self.source.map(|source| source.ip()), avoid };
-        let lease = match backend.assign(&request) {
+        let request = self.request(settings, avoid);
+        let wanted = self.wanted_server(backend, avoid);
+        let wanted = wanted.and_then(|index| backend.assign_to(index, &request));
+        let lease = match wanted.unwrap_or_else(|| backend.assign(&request)) {
             Assigned::Lease(lease) => Ok(lease),
             Assigned::NoServer => {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
+            }
+            Assigned::QueueFull(server) => {
+                self.outcome.server = Some(server);
+                return Err(Termination::new(Cause::ServerAbort, Phase::Queue));
             }
             Assigned::Queued(ticket) => {
                 self.running.reach(Stage::Queued);
@@ -51,6 +57,14 @@ impl Session {
         self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));
         self.running.reach(Stage::Connecting);
         lease
+    }
+
+    /// What the backend's policy needs to know of this session.
+    fn request(&mut self, settings: &model::Backend, avoid: Option<ServerIndex>) -> Request {
+        let hash = self.balance_hash(settings);
+        let arrived = self.context.process.uptime(self.started);
+        let due_ms = i64::try_from(arrived.as_millis()).unwrap_or(i64::MAX);
+        Request { hash, avoid, order: QueueOrder { class: 0, due_ms }, ..Request::default() }
     }
 
     async fn wait(

@@ -15,7 +15,7 @@ use super::assign::poll_client_gone;
 use super::follow::unless_cut;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
-use crate::config::model::{self, Balance, ProxyHeader, ServerAddr, Source, UseSrc};
+use crate::config::model::{self, ProxyHeader, ServerAddr, Source, UseSrc};
 use crate::net::connect::{Destination, Options, Origin, connect};
 use crate::net::relay::write_all;
 use crate::net::stream::Stream;
@@ -322,7 +322,7 @@ fn policy(backend: &Backend, settings: &model::Backend) -> Policy {
         redispatch: settings.redispatch,
         connect: settings.timeouts.connect,
         active: backend.live().active,
-        round_robin: matches!(settings.balance, Balance::RoundRobin | Balance::StaticRr),
+        round_robin: settings.balance.is_round_robin(),
     }
 }
 

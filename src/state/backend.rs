@@ -6,11 +6,20 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
-use super::Server;
 use super::counters::Service;
 use super::desk::Desk;
+use super::{Registry, Server};
 use crate::config::model;
-use crate::pure::balance::{LiveSet, ServerIndex};
+use crate::pure::balance::{Candidate, LiveSet, ServerIndex};
+
+/// A backend's rules, and the patterns they name.
+#[derive(Debug, Default)]
+pub struct Ruling {
+    /// The rules.
+    pub rules: model::BackendRules,
+    /// The patterns of the same configuration.
+    pub patterns: Arc<Registry>,
+}
 
 /// The servers of a backend and those of them that may be picked: one immutable snapshot.
 #[derive(Debug)]
@@ -25,6 +34,8 @@ pub struct Live {
     pub backup: usize,
     /// All servers in file order.
     pub servers: Vec<Arc<Server>>,
+    /// What each of them was worth, in the same order.
+    pub(super) candidates: Vec<Candidate>,
     /// Who is at a place, indexed by it.
     places: Box<[Place]>,
 }
@@ -45,6 +56,7 @@ impl Live {
         set: LiveSet,
         (active, backup): (usize, usize),
         servers: Vec<Arc<Server>>,
+        candidates: Vec<Candidate>,
     ) -> Self {
         let count = servers.iter().map(|server| server.index.0 as usize + 1).max().unwrap_or(0);
         let mut places = vec![Place::default(); count];
@@ -54,7 +66,7 @@ impl Live {
         for member in set.members() {
             places[member.server.0 as usize].live = true;
         }
-        Self { generation, set, active, backup, servers, places: places.into() }
+        Self { generation, set, active, backup, servers, candidates, places: places.into() }
     }
 
     fn place(&self, index: ServerIndex) -> Place {
@@ -65,6 +77,12 @@ impl Live {
     #[must_use]
     pub fn server(&self, index: ServerIndex) -> Option<&Arc<Server>> {
         self.place(index).position.map(|position| &self.servers[position])
+    }
+
+    /// What a server was worth when this snapshot was made; `None` if it is not part of it.
+    #[must_use]
+    pub fn candidate(&self, index: ServerIndex) -> Option<&Candidate> {
+        self.place(index).position.map(|position| &self.candidates[position])
     }
 
     /// Whether a server may be picked.
@@ -132,6 +150,7 @@ pub struct Backend {
     places: Mutex<Places>,
     /// Where sessions are assigned and wait.
     pub(super) desk: Desk,
+    ruling: ArcSwap<Ruling>,
 }
 
 impl Backend {
@@ -150,6 +169,7 @@ impl Backend {
             settings: ArcSwap::from_pointee(settings),
             live: ArcSwap::from_pointee(live),
             changed: watch::Sender::new(0),
+            ruling: ArcSwap::default(),
         }
     }
 
@@ -169,6 +189,17 @@ impl Backend {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    /// The rules.
+    #[must_use]
+    pub fn ruling(&self) -> Guard<Arc<Ruling>> {
+        self.ruling.load()
+    }
+
+    /// For [`publish`](super::publish) only.
+    pub(super) const fn ruling_cell(&self) -> &ArcSwap<Ruling> {
+        &self.ruling
     }
 
     /// For [`publish`](super::publish) only.

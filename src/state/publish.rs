@@ -4,30 +4,52 @@
 //! poll and no lock held across an await: [`health`] builds the new set and stores it, and the
 //! next pick finds it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::backend::Ruling;
 use super::frontend::Route;
+use super::patterns::Reference;
 use super::process::Objects;
 use super::{Backend, Frontend, Listener, Live, Process, Server};
 use crate::config::model;
-use crate::pure::balance::{Backups, Candidate, LiveSet};
+use crate::pure::acl::pattern::Entry;
+use crate::pure::balance::{Backups, Candidate, LiveSet, seed};
 use crate::pure::health::Health;
 
-/// Changes a server's health, and swaps in a new live set if that changed who may be picked.
+/// Changes a server's health, and swaps in a new live set if that changed what a server is worth.
 pub fn health<R>(
     backend: &Arc<Backend>,
     server: &Server,
     now: Instant,
     change: impl FnOnce(&mut Health) -> R,
 ) -> R {
-    let before = server.effective_weight();
     let result = server.change_health(change);
-    if before != server.effective_weight() {
-        let servers = backend.live().servers.clone();
+    let worth = candidate(&backend.settings(), server, now);
+    let live = backend.live();
+    if live.candidate(server.index).is_some_and(|published| *published != worth) {
+        let servers = live.servers.clone();
+        drop(live);
         swap(backend, servers, now);
     }
     result
+}
+
+/// Time went on: swaps in a new live set if a slow start made a server worth more since the last
+/// one. Returns when to be called again; `None`: not before a server comes up.
+pub fn ramps(backend: &Arc<Backend>, now: Instant) -> Option<Instant> {
+    let (live, settings) = (backend.live(), backend.settings());
+    let stale = live.servers.iter().zip(&live.candidates).any(|(server, worth)| {
+        server.ramp().is_some() && candidate(&settings, server, now) != *worth
+    });
+    let next = live.servers.iter().filter_map(|server| server.ramp()?.next_step(now)).min();
+    if stale {
+        let servers = live.servers.clone();
+        drop((live, settings));
+        swap(backend, servers, now);
+    }
+    next
 }
 
 /// A reload changed a backend: its settings, its servers, or both.
@@ -76,6 +98,26 @@ pub fn frontend(frontend: &Frontend, route: Route, limit: u32) {
     frontend.route_cell().store(Arc::new(route));
 }
 
+/// A configuration gave a backend its rules, with the patterns they name.
+pub fn ruling(backend: &Backend, ruling: Ruling) {
+    backend.ruling_cell().store(Arc::new(ruling));
+}
+
+/// A command changes the patterns of a reference; every place that uses them sees all of the change
+/// or nothing.
+///
+/// # Errors
+/// Says which pattern is wrong; nothing has changed then.
+pub fn patterns(reference: &Reference, change: impl FnOnce(&mut Vec<Entry>)) -> Result<(), String> {
+    let mut entries = reference.lock();
+    let (changed, compiled) = reference.changed(&entries, change)?;
+    for (cell, patterns) in reference.cells().zip(compiled) {
+        cell.store(Arc::new(patterns));
+    }
+    *entries = changed;
+    Ok(())
+}
+
 /// A frontend listens on these addresses now.
 pub fn listeners(frontend: &Frontend, listeners: Vec<Arc<Listener>>) {
     frontend.listeners_cell().store(Arc::new(listeners));
@@ -88,31 +130,50 @@ pub fn objects(process: &Process, objects: Objects) {
 
 /// The snapshot of `servers` that follows generation `generation`.
 #[must_use]
-pub fn snapshot(settings: &model::Backend, servers: Vec<Arc<Server>>, generation: u64) -> Live {
-    let candidates: Vec<Candidate> = servers.iter().map(|server| candidate(server)).collect();
+pub fn snapshot(
+    settings: &model::Backend,
+    servers: Vec<Arc<Server>>,
+    generation: u64,
+    now: Instant,
+) -> Live {
+    let candidates: Vec<Candidate> =
+        servers.iter().map(|server| candidate(settings, server, now)).collect();
     let backups = if settings.allbackups { Backups::All } else { Backups::First };
     let usable =
         |backup| candidates.iter().filter(|c| c.backup == backup && c.effective.is_some()).count();
     let usable = (usable(false), usable(true));
-    Live::new(generation, LiveSet::build(&candidates, backups), usable, servers)
+    let set = LiveSet::build(&candidates, backups);
+    let set = settings.fullconn.map_or(set.clone(), |fullconn| set.with_fullconn(fullconn));
+    Live::new(generation, set, usable, servers, candidates)
 }
 
-fn candidate(server: &Server) -> Candidate {
+fn candidate(backend: &model::Backend, server: &Server, now: Instant) -> Candidate {
     let settings = server.settings();
     Candidate {
         server: server.index,
         id: settings.id,
         // Fixed maps share by what is configured: a weight of 0 for a while moves no other share.
         weight: server.configured().weight,
-        effective: server.effective_weight(),
+        effective: server.effective_weight(backend.balance.is_dynamic(), now),
         backup: settings.backup,
-        maxconn: settings.maxconn,
+        limits: server.limits(now),
+        seed: seed(settings.hash_key, settings.id, socket_addr(&settings.address)),
+    }
+}
+
+fn socket_addr(address: &model::ServerAddr) -> Option<SocketAddr> {
+    match address {
+        model::ServerAddr::Tcp(address) => Some(*address),
+        model::ServerAddr::TcpClientPort { ip, .. } => Some((*ip, 0).into()),
+        model::ServerAddr::Unix(_)
+        | model::ServerAddr::Abstract(_)
+        | model::ServerAddr::Unresolved { .. } => None,
     }
 }
 
 fn swap(backend: &Arc<Backend>, servers: Vec<Arc<Server>>, now: Instant) {
     let generation = backend.live().generation + 1;
-    let live = snapshot(&backend.settings(), servers, generation);
+    let live = snapshot(&backend.settings(), servers, generation, now);
     backend.note_availability(!live.set.members().is_empty(), now);
     backend.live_cell().store(Arc::new(live));
     backend.announce(generation);

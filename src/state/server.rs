@@ -11,7 +11,8 @@ use tokio::sync::{Notify, watch};
 use super::CutReason;
 use super::counters::Service;
 use crate::config::model;
-use crate::pure::balance::{EffectiveWeight, ServerIndex};
+use crate::pure::balance::{EffectiveWeight, Limits, ServerIndex};
+use crate::pure::health::ramp::Ramp;
 use crate::pure::health::{Health, Standing};
 
 /// The check's end of [`Server::passes`]: who waits for a verdict waits no longer than this lives.
@@ -74,6 +75,12 @@ impl Server {
         }
     }
 
+    /// The same server, with other settings in force than the configured ones.
+    #[must_use]
+    pub fn with(self, in_force: model::Server) -> Self {
+        Self { settings: ArcSwap::from_pointee(in_force), ..self }
+    }
+
     /// The same server, made by a command: no file knows it.
     #[must_use]
     pub fn added(self) -> Self {
@@ -120,13 +127,67 @@ impl Server {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What load balancing gives it now; `None` where it may not be picked.
+    /// Whether it may take a session that asks for it by name.
     #[must_use]
-    pub fn effective_weight(&self) -> Option<EffectiveWeight> {
-        match self.standing() {
-            Standing::Up => EffectiveWeight::full(self.settings().weight),
-            _ => None,
+    pub fn is_up(&self) -> bool {
+        self.standing() == Standing::Up
+    }
+
+    /// What load balancing gives it at `now` under a policy that follows weights or does not;
+    /// `None` where it may not be picked.
+    #[must_use]
+    pub fn effective_weight(&self, dynamic: bool, now: Instant) -> Option<EffectiveWeight> {
+        let health = self.lock_health();
+        let (standing, since) = (health.standing(), health.serves_since());
+        drop(health);
+        if standing != Standing::Up {
+            return None;
         }
+        let settings = self.settings();
+        match since.and_then(|since| Ramp::new(since, settings.slowstart?)) {
+            Some(ramp) if dynamic => EffectiveWeight::ramped(settings.weight, ramp.step(now)),
+            _ => EffectiveWeight::full(settings.weight),
+        }
+    }
+
+    /// How many sessions it takes at `now`; `None`: any number.
+    #[must_use]
+    pub fn limits(&self, now: Instant) -> Option<Limits> {
+        let settings = self.settings();
+        let max = settings.maxconn?;
+        let ramp_percent = self.ramp().map_or(100, |ramp| ramp.percent(now));
+        Some(Limits { max, min: settings.minconn, queue: settings.maxqueue, ramp_percent })
+    }
+
+    /// Its slow start; `None` where it has none.
+    #[must_use]
+    pub fn ramp(&self) -> Option<Ramp> {
+        let slowstart = self.settings().slowstart?;
+        Ramp::new(self.lock_health().serves_since()?, slowstart)
+    }
+
+    /// What a slow start leaves of its weight at `now`, rounded up as HAProxy shows it.
+    #[must_use]
+    pub fn shown_weight(&self, dynamic: bool, now: Instant) -> u32 {
+        let weight = u32::from(self.settings().weight.value());
+        match self.ramp().filter(|_| dynamic) {
+            Some(ramp) => (weight * u32::from(ramp.step(now))).div_ceil(u32::from(Ramp::STEPS)),
+            None => weight,
+        }
+    }
+
+    /// The same in hundredths, as HAProxy computes its `throttle`. `None` outside of a slow start,
+    /// and while it takes no new sessions.
+    #[must_use]
+    pub fn throttle_percent(&self, dynamic: bool, now: Instant) -> Option<u32> {
+        let ramp = self.ramp().filter(|ramp| !ramp.is_over(now))?;
+        let weight = u32::from(self.settings().weight.value());
+        if self.standing() != Standing::Up || weight == 0 {
+            return None;
+        }
+        let steps = u32::from(Ramp::STEPS);
+        let step = if dynamic { u32::from(ramp.step(now)) } else { steps };
+        Some((100 * weight * step + steps - 1) / (steps * weight))
     }
 
     /// Tells the server's check that a session's connection failed. Never waits; many hints before

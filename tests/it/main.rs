@@ -8,6 +8,7 @@
 )]
 
 mod harness;
+mod hashing;
 
 mod agent;
 mod api;
@@ -24,12 +25,15 @@ mod database_checks;
 mod demo;
 mod external_check;
 mod failover;
+mod handover;
 mod life;
 mod limits;
+mod limits_of_servers;
 mod listeners;
 mod log;
 mod log_hostname;
 mod log_options;
+mod master;
 mod metrics;
 mod mysql;
 mod native;
@@ -40,9 +44,12 @@ mod proxy_protocol;
 mod queue;
 mod relay;
 mod resolvers;
+mod rules;
 mod sessions;
 mod socket_options;
+mod state_file;
 mod timeouts;
 mod tls;
 mod tls_files;
 mod tls_servers;
+mod vtest;

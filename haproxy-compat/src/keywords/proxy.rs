@@ -17,6 +17,7 @@ pub static PROXY: Table = Table {
         (
             Applies,
             &[
+                ("acl", ANY),
                 ("backlog", D_F),
                 ("balance", D_B),
                 ("bind", F),
@@ -28,9 +29,15 @@ pub static PROXY: Table = Table {
                 ("default_backend", D_F),
                 ("disabled", ANY),
                 ("enabled", ANY),
+                ("force-persist", B),
                 ("fullconn", D_B),
+                ("hash-balance-factor", D_B),
+                ("hash-preserve-affinity", D_B),
+                ("hash-type", D_B),
                 ("http-check", D_B),
                 ("id", F_B),
+                ("ignore-persist", B),
+                ("load-server-state-from-file", D_B),
                 ("log", ANY),
                 ("maxconn", D_F),
                 ("mode", ANY),
@@ -38,13 +45,18 @@ pub static PROXY: Table = Table {
                 ("rate-limit", D_F),
                 ("retries", D_B),
                 ("server", B),
+                ("server-state-file-name", D_B),
                 ("server-template", B),
                 ("source", D_B),
                 ("srvtcpka-cnt", D_B),
                 ("srvtcpka-idle", D_B),
                 ("srvtcpka-intvl", D_B),
                 ("tcp-check", D_B),
+                ("tcp-request", ANY),
+                ("tcp-response", ANY),
                 ("timeout", ANY),
+                ("use-server", B),
+                ("use_backend", F),
             ],
         ),
         (
@@ -63,14 +75,6 @@ pub static PROXY: Table = Table {
             ],
         ),
         (Ignored("all log lines have the tag of 'global'"), &[("log-tag", ANY)]),
-        (
-            Ignored("server states live on in the process over a reload, not in a file"),
-            &[("load-server-state-from-file", D_B), ("server-state-file-name", D_B)],
-        ),
-        (
-            Ignored("'balance source' maps addresses to servers by position"),
-            &[("hash-balance-factor", D_B), ("hash-type", D_B)],
-        ),
         (
             Http,
             &[
@@ -99,28 +103,12 @@ pub static PROXY: Table = Table {
                 ("use-fcgi-app", B),
             ],
         ),
-        (
-            Refused("choosing a backend by rules is not there yet"),
-            &[
-                ("acl", ANY),
-                ("force-be-switch", F),
-                ("tcp-request", ANY),
-                ("tcp-response", ANY),
-                ("use-server", B),
-                ("use_backend", F),
-            ],
-        ),
+        (Refused("clients go where the rules send them first"), &[("force-be-switch", F)]),
         (
             Refused(
                 "stick tables are not there yet; 'balance source' keeps a client with its server",
             ),
-            &[
-                ("force-persist", B),
-                ("ignore-persist", B),
-                ("persist", D_B),
-                ("stick", B),
-                ("stick-table", F_B),
-            ],
+            &[("persist", D_B), ("stick", B), ("stick-table", F_B)],
         ),
         (Refused("a single address belongs on a 'server' line"), &[("dispatch", D_B)]),
         (Refused("sessions would not be shaped"), &[("filter", F_B)]),

@@ -71,7 +71,7 @@ impl Listening {
         self.stop.cancel();
         self.paused = true;
         if self.is_tcp() {
-            for socket in &self.sockets {
+            for socket in &*self.sockets {
                 match socket.shutdown(Shutdown::Read) {
                     // Not listening any more: what is wanted.
                     Err(error) if Errno::from_io_error(&error) == Some(Errno::NOTCONN) => {}
@@ -85,7 +85,7 @@ impl Listening {
     pub(super) fn resume(&mut self, scene: &Scene<'_>) -> io::Result<()> {
         let backlog = i32::try_from(self.settings.bind.backlog.get()).unwrap_or(i32::MAX);
         if self.is_tcp() {
-            for socket in &self.sockets {
+            for socket in &*self.sockets {
                 socket.listen(backlog)?;
             }
         }

@@ -44,7 +44,7 @@ fn running(servers: &str) -> (Process, Arc<Backend>) {
 }
 
 fn assign(backend: &Arc<Backend>) -> Lease {
-    match backend.assign(&Request { client: None, avoid: None }) {
+    match backend.assign(&Request::default()) {
         Assigned::Lease(lease) => lease,
         other => panic!("no slot but {other:?}"),
     }

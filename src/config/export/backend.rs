@@ -1,15 +1,16 @@
 //! Pure: backends and servers as TOML.
 
+use super::balance::balance_pairs;
 use super::resolvers::naming;
 use super::socket::server_socket;
 use super::text::{Pairs, duration, key, quote};
 use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
 use crate::config::defaults::{CONNECT_TIMEOUT, ERROR_LIMIT, REDISPATCH, RETRIES};
 use crate::config::model::{
-    Backend, Balance, Global, Redispatch, Server, ServerAddr, ServerTimeouts,
+    Backend, Global, HashKey, LoadState, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
 use crate::config::validate::{
-    BALANCES, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids, source_text,
+    HASH_KEYS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids, source_text,
 };
 use crate::pure::weight::Weight;
 
@@ -20,14 +21,9 @@ pub(super) fn backend_pairs(
     id: Option<u32>,
 ) {
     pairs.maybe("id", id);
-    pairs.add(
-        "balance",
-        match backend.balance {
-            Balance::Random { draws } => format!("\"random({draws})\""),
-            balance => word(&BALANCES, &balance).unwrap_or_default(),
-        },
-    );
+    balance_pairs(pairs, backend);
     pairs.flag("allbackups", backend.allbackups);
+    super::frontend::rules(pairs, &backend.rules.statements);
     let shared = check::shared(&backend.servers);
     pairs.table("check", &shared);
     let explicit: Vec<u32> = backend.servers.iter().map(|server| server.id.0).collect();
@@ -58,6 +54,16 @@ pub(super) fn backend_pairs(
     pairs.maybe("fullconn", backend.fullconn);
     pairs.flag("log_health_checks", backend.log_health_checks);
     log(pairs, &backend.log, global);
+    match &backend.load_state {
+        LoadState::None => {}
+        LoadState::Global => pairs.add("load_server_state", "\"global\""),
+        LoadState::Local(file) => {
+            pairs.add("load_server_state", "\"local\"");
+            let named = file.as_os_str() != backend.name.as_str();
+            let file = file.display().to_string();
+            pairs.maybe("server_state_file", named.then(|| quote(&file)));
+        }
+    }
 }
 
 fn server_timeouts(timeouts: &ServerTimeouts) -> Pairs {
@@ -80,6 +86,12 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     pairs.flag("backup", server.backup);
     pairs.flag("disabled", server.disabled);
     pairs.maybe("maxconn", server.maxconn);
+    pairs.maybe("minconn", server.minconn);
+    pairs.maybe("maxqueue", server.maxqueue);
+    pairs.maybe("slowstart", server.slowstart.map(duration));
+    if server.hash_key != HashKey::Id {
+        pairs.maybe("hash_key", word(&HASH_KEYS, &server.hash_key));
+    }
     match check::own(server, shared) {
         Some(own) => pairs.table("check", &own),
         None if shared.is_empty() => {}

@@ -5,6 +5,7 @@
 //! at each server. Ids are written where the automatic ones would be others.
 
 mod backend;
+mod balance;
 mod check;
 mod commands;
 mod frontend;
@@ -179,6 +180,8 @@ fn global(global: &Global) -> Pairs {
     pairs.maybe("gid", global.gid);
     pairs.maybe("chroot", path(&global.chroot));
     pairs.maybe("pidfile", path(&global.pidfile));
+    pairs.maybe("server_state_file", path(&global.server_state_file));
+    pairs.maybe("server_state_base", path(&global.server_state_base));
     pairs.life(&global.life);
     pairs.flag("daemon", global.daemon);
     pairs.maybe("hard_stop_after", global.hard_stop_after.map(duration));

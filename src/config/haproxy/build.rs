@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::stats::HttpSection;
 use super::words::Context;
 use crate::config::raw::{
-    Backend, ClientSide, Config, Field, Frontend, Keepalive, Server, ServerSide,
+    Backend, ClientSide, Config, Field, Frontend, Keepalive, Server, ServerSide, Statement,
 };
 
 /// Adds what `section` became to `config`. One in `mode http` is yielded: what it becomes depends on
@@ -23,7 +23,8 @@ pub(super) fn add(
 ) -> Option<HttpSection> {
     let Reader { settings, binds, servers, id, misplaced, .. } = reader;
     if let Some(misplaced) = misplaced.filter(|_| section.kind == SectionKind::Frontend) {
-        let settings = misplaced.settings.inherited();
+        let mut settings = misplaced.settings.inherited();
+        settings.rules.clear();
         config.misplaced.push(backend(number, name.clone(), None, Vec::new(), settings, cx));
     }
     if settings.is_http() {
@@ -40,6 +41,8 @@ pub(super) fn add(
     if section.kind != SectionKind::Backend {
         let mut frontend = frontend(number, name.clone(), &settings);
         frontend.binds = binds;
+        let rules = settings.rules.iter().filter(|rule| rule.is_of_frontend());
+        frontend.rules = rules.cloned().collect();
         frontend.id.clone_from(&id);
         if section.kind == SectionKind::Listen && frontend.default_backend.is_none() {
             frontend.default_backend = Some(name.clone());
@@ -105,9 +108,15 @@ fn backend(
 ) -> Backend {
     let flags = &settings.flags;
     let check = settings.checks.clone().finish(&name.value, cx);
+    let mut rules = settings.rules;
+    rules.retain(Statement::is_of_backend);
     Backend {
         id,
+        rules,
         balance: settings.balance,
+        hash_type: settings.hash_type,
+        hash_balance_factor: settings.hash_balance_factor,
+        hash_preserve_affinity: settings.hash_preserve_affinity,
         allbackups: flags.of("allbackups"),
         servers,
         check,
@@ -128,6 +137,8 @@ fn backend(
         fullconn: settings.fullconn,
         log_health_checks: flags.of("log-health-checks"),
         log: settings.log,
+        load_server_state: settings.load_server_state,
+        server_state_file: settings.server_state_file,
         ..Backend::new(number, name)
     }
 }

@@ -9,7 +9,7 @@ use haproxy_compat::units::TimeUnit;
 use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::words::{Args, Context, text};
-use super::{bind, log, option, socket};
+use super::{bind, log, option, rules, socket};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -222,6 +222,10 @@ impl Reader {
             }
             "option" => return option::lower(line, self, cx),
             "timeout" => return self.timeout(line, cx),
+            "acl" | "tcp-request" | "tcp-response" | "use_backend" | "use-server"
+            | "force-persist" | "ignore-persist" => {
+                return rules::lower(line, self.kind, &mut settings.rules, cx);
+            }
             "log" => return log::proxy(line, &mut settings.log, cx),
             "tcp-check" => return settings.checks.rule(line, cx),
             "external-check" => return settings.checks.external_rule(line, cx),
@@ -229,6 +233,15 @@ impl Reader {
             "balance" => return self.balance(line, cx),
             "mode" => return self.mode(line, cx),
             "source" => return self.source(line, cx),
+            "load-server-state-from-file" => {
+                let what = "'global', 'local' or 'none'";
+                set(&mut settings.load_server_state, args.text(keyword, what, cx));
+            }
+            "server-state-file-name" => {
+                let whole = || Spanned::new("use-backend-name".to_owned(), line.span);
+                let name = args.next().map_or_else(whole, text);
+                settings.server_state_file = Some(name);
+            }
             "rate-limit" => return self.rate_limit(line, cx),
             "disabled" => settings.disabled = true,
             "enabled" => settings.disabled = false,
@@ -240,6 +253,17 @@ impl Reader {
             "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),
             "retries" => set(&mut settings.retries, args.number(keyword, cx)),
             "fullconn" => set(&mut settings.fullconn, args.number(keyword, cx)),
+            "hash-type" => {
+                let words = "'map-based' or 'consistent', and a function";
+                return set(&mut settings.hash_type, args.words(keyword, words, cx));
+            }
+            "hash-balance-factor" => {
+                set(&mut settings.hash_balance_factor, args.number(keyword, cx));
+            }
+            "hash-preserve-affinity" => {
+                let words = "'always', 'maxconn' or 'maxqueue'";
+                set(&mut settings.hash_preserve_affinity, args.text(keyword, words, cx));
+            }
             _ => keepalive(keyword, args, settings, cx),
         }
         args.finish(keyword, cx);
@@ -279,9 +303,18 @@ impl Reader {
                 self.settings.balance = Some(Spanned::new("roundrobin".to_owned(), word.span));
                 return;
             }
-            "rdp-cookie" | "hash" | "log-hash" | "sticky" => {
+            "hash" => {
+                let mut hash = text(word);
+                if let Some(expr) = args.words("balance hash", "a sample such as 'src'", cx) {
+                    hash.value.push(' ');
+                    hash.value.push_str(&expr.value);
+                    self.settings.balance = Some(hash);
+                }
+                return;
+            }
+            "log-hash" | "sticky" => {
                 cx.report
-                    .alert(word.span, format!("'balance {name}' is not supported"))
+                    .alert(word.span, format!("'balance {name}' is for 'mode log' only"))
                     .help("'balance source' keeps a client with its server");
                 return;
             }

@@ -187,6 +187,12 @@ fn server_option(
         "enabled" => server.disabled = flag(false),
         "weight" => server.weight = args.number(option, cx),
         "maxconn" => server.maxconn = args.number(option, cx),
+        "minconn" => server.minconn = args.number(option, cx),
+        "maxqueue" => server.maxqueue = args.number(option, cx),
+        "slowstart" => server.slowstart = args.time(option, TimeUnit::Milliseconds, cx),
+        "hash-key" => {
+            server.hash_key = args.text(option, "'id', 'id32', 'addr' or 'addr-port'", cx);
+        }
         "id" => server.id = args.number(option, cx),
         "tcp-ut" => server.tcp_ut = args.time(option, TimeUnit::Milliseconds, cx),
         "observe" => server.observe = args.text(option, "'layer4'", cx),

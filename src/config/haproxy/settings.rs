@@ -5,7 +5,9 @@ use super::check::Checks;
 use super::option::Flags;
 use super::server;
 use super::stats::Page;
-use crate::config::raw::{ClientTimeouts, Field, Keepalive, Log, Server, ServerTimeouts};
+use crate::config::raw::{
+    ClientTimeouts, Field, Keepalive, Log, Server, ServerTimeouts, Statement,
+};
 
 /// What a section says that the sections below it can inherit.
 #[derive(Clone, Debug)]
@@ -23,6 +25,9 @@ pub(super) struct Settings {
     pub(super) source: Field<String>,
     pub(super) rate_limit: Field<u64>,
     pub(super) balance: Field<String>,
+    pub(super) hash_type: Field<String>,
+    pub(super) hash_balance_factor: Field<u64>,
+    pub(super) hash_preserve_affinity: Field<String>,
     pub(super) flags: Flags,
     pub(super) client_keepalive: Keepalive,
     pub(super) server_keepalive: Keepalive,
@@ -31,6 +36,9 @@ pub(super) struct Settings {
     pub(super) checks: Checks,
     pub(super) template: Server,
     pub(super) page: Page,
+    pub(super) rules: Vec<Statement>,
+    pub(super) load_server_state: Field<String>,
+    pub(super) server_state_file: Field<String>,
 }
 
 impl Settings {
@@ -50,6 +58,9 @@ impl Settings {
             source: None,
             rate_limit: None,
             balance: None,
+            hash_type: None,
+            hash_balance_factor: None,
+            hash_preserve_affinity: None,
             flags: Flags::default(),
             client_keepalive: Keepalive::default(),
             server_keepalive: Keepalive::default(),
@@ -58,6 +69,9 @@ impl Settings {
             checks: Checks::default(),
             template: server::empty_template(),
             page: Page::default(),
+            rules: Vec::new(),
+            load_server_state: None,
+            server_state_file: None,
         }
     }
 

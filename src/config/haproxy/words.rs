@@ -134,6 +134,22 @@ impl<'a> Args<'a> {
         self.expect(keyword, what, cx).map(text)
     }
 
+    /// The next word and all after it, one space between them.
+    pub(super) fn words(
+        &mut self,
+        keyword: &str,
+        what: &str,
+        cx: &mut Context<'_>,
+    ) -> Field<String> {
+        let mut words = text(self.expect(keyword, what, cx)?);
+        while let Some(word) = self.next() {
+            words.value.push(' ');
+            words.value.push_str(&word.text());
+            words.span = words.span.to(word.span);
+        }
+        Some(words)
+    }
+
     /// The next word as a number.
     pub(super) fn number(&mut self, keyword: &str, cx: &mut Context<'_>) -> Field<u64> {
         let word = self.expect(keyword, "a number", cx)?;

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, Balance, Check, InitAddr, Keepalive, LogTarget, Observe, Redispatch, Resolve,
-    ServerSocket, ServerTls, Source,
+    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe,
+    Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
+use crate::pure::sample::Expr;
 use crate::pure::weight::Weight;
 
 /// A `backend`, or the back half of a `listen` section.
@@ -21,6 +22,8 @@ pub struct Backend {
     pub id: ProxyId,
     /// How a server is picked.
     pub balance: Balance,
+    /// What `balance hash` and `balance rdp-cookie` hash.
+    pub balance_key: Option<BalanceKey>,
     /// `option allbackups`: all backups serve when no active server may, not only the first.
     pub allbackups: bool,
     /// Servers in file order; names are unique.
@@ -44,12 +47,17 @@ pub struct Backend {
     pub tcp_smart_connect: bool,
     /// Where connections to its servers come from.
     pub source: Option<Source>,
-    /// `fullconn`, shown as the session limit of the backend.
+    /// `fullconn`, shown as the session limit of the backend: with as many sessions its servers take
+    /// all that their `maxconn` allows.
     pub fullconn: Option<NonZeroU32>,
     /// `option log-health-checks`: every change of a check's result is logged.
     pub log_health_checks: bool,
     /// Targets of server state lines, `log global` already replaced.
     pub log: Vec<LogTarget>,
+    /// Its rules.
+    pub rules: BackendRules,
+    /// Where its servers find what they were before.
+    pub load_state: LoadState,
 }
 
 impl Backend {
@@ -58,6 +66,15 @@ impl Backend {
     pub fn source_of<'a>(&'a self, server: &'a Server) -> Option<&'a Source> {
         server.socket.source.as_ref().or(self.source.as_ref())
     }
+}
+
+/// What of a session is hashed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BalanceKey {
+    /// As written after `balance`.
+    pub text: String,
+    /// The same, understood.
+    pub expr: Expr,
 }
 
 /// Timeouts of the server side; `None` is infinite.
@@ -99,6 +116,15 @@ pub struct Server {
     pub disabled: bool,
     /// Concurrent sessions; more wait in the queue.
     pub maxconn: Option<NonZeroU32>,
+    /// Concurrent sessions while its backend is empty, below `maxconn`; the limit rises to that as
+    /// the backend fills up to `fullconn`.
+    pub minconn: Option<NonZeroU32>,
+    /// Sessions that may wait for this very server.
+    pub maxqueue: Option<NonZeroU32>,
+    /// Whole seconds until it gets all of its share after it came up.
+    pub slowstart: Option<Duration>,
+    /// What its place on the ring of consistent hashing depends on.
+    pub hash_key: HashKey,
     /// Its health check.
     pub check: Option<Check>,
     /// Its agent.
@@ -190,6 +216,18 @@ impl ServerAddr {
     pub const fn is_unresolved(&self) -> bool {
         matches!(self, Self::Unresolved { .. })
     }
+}
+
+/// `load-server-state-from-file`: where a backend's servers find what they were before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LoadState {
+    /// Nowhere: they start afresh.
+    #[default]
+    None,
+    /// In the file of `global`.
+    Global,
+    /// In a file of its own, with this name (`server-state-file-name`).
+    Local(PathBuf),
 }
 
 /// `on-marked-down`.

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::{Bind, Inherited, Keepalive, LogTarget, Page, Rule, SocketBuffers};
+use super::{Bind, FrontendRules, Inherited, Keepalive, LogTarget, SocketBuffers};
 use crate::pure::id::{Name, ProxyId};
 
 /// A `frontend`, or the front half of a `listen` section.
@@ -36,6 +37,8 @@ pub struct Frontend {
     pub tcp_smart_accept: bool,
     /// The session log.
     pub log: SessionLog,
+    /// Its rules.
+    pub rules: FrontendRules,
 }
 
 impl Frontend {

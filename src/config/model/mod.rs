@@ -11,12 +11,15 @@ mod frontend;
 mod global;
 mod life;
 mod page;
+mod patterns;
 mod resolvers;
 mod socket;
 mod tls;
 mod tuning;
 
-pub use crate::pure::balance::Algorithm as Balance;
+pub use crate::pure::balance::{
+    Affinity, Algorithm as Balance, Function, HashKey, HashType, Method,
+};
 pub use crate::pure::health::InitState;
 pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
@@ -24,9 +27,12 @@ pub use crate::pure::probe::kind::{
     CheckKind, CodeFrom, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
     Layer, MysqlDialect, Pattern, ScriptStep, SendHeader,
 };
+pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;
+pub use crate::pure::state_file::SavedServer;
 pub use backend::{
-    Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
+    Backend, BalanceKey, LoadState, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr,
+    ServerTimeouts,
 };
 pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
@@ -34,6 +40,7 @@ pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use life::{Capability, Life};
 pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
+pub use patterns::{PatternSet, PatternSource};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
@@ -51,10 +58,14 @@ pub struct Config {
     pub frontends: Vec<Frontend>,
     /// Backends in file order; names are unique among backends.
     pub backends: Vec<Backend>,
+    /// Patterns of ACLs and maps, by their numbers.
+    pub patterns: Vec<PatternSet>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
     /// `userlist` sections, in file order.
     pub userlists: Vec<Userlist>,
+    /// What servers were before, from the state files; for those that start with this load.
+    pub saved: Vec<SavedServer>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
     /// Sockets that take commands.

@@ -6,7 +6,7 @@ use haproxy_compat::span::Spanned;
 
 use super::{
     AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Naming, ServerSide,
-    ServerSocket, Tls,
+    ServerSocket, Statement, Tls,
 };
 
 /// A `backend`, or the back half of a `listen` section.
@@ -20,6 +20,12 @@ pub struct Backend {
     pub id: Field<u64>,
     /// `roundrobin`, `static-rr`, `leastconn`, `first`, `source`, `random`, `random(3)`.
     pub balance: Field<String>,
+    /// `hash-type`, its words.
+    pub hash_type: Field<String>,
+    /// `hash-balance-factor`, in percent; 0 counts as not written.
+    pub hash_balance_factor: Field<u64>,
+    /// `hash-preserve-affinity`, a word.
+    pub hash_preserve_affinity: Field<String>,
     /// `option allbackups`.
     pub allbackups: Field<bool>,
     /// Servers, in file order, `default-server` applied.
@@ -50,6 +56,12 @@ pub struct Backend {
     pub log_health_checks: Field<bool>,
     /// `log` lines.
     pub log: Vec<Log>,
+    /// ACLs and rules, in order.
+    pub rules: Vec<Statement>,
+    /// `load-server-state-from-file`: `global`, `local` or `none`.
+    pub load_server_state: Field<String>,
+    /// `server-state-file-name`; empty: the backend's name.
+    pub server_state_file: Field<String>,
 }
 
 impl Backend {
@@ -61,6 +73,9 @@ impl Backend {
             name,
             id: None,
             balance: None,
+            hash_type: None,
+            hash_balance_factor: None,
+            hash_preserve_affinity: None,
             allbackups: None,
             servers: Vec::new(),
             check: None,
@@ -74,7 +89,10 @@ impl Backend {
             source: None,
             fullconn: None,
             log_health_checks: None,
+            rules: Vec::new(),
             log: Vec::new(),
+            load_server_state: None,
+            server_state_file: None,
         }
     }
 }
@@ -114,6 +132,14 @@ pub struct Server {
     pub disabled: Field<bool>,
     /// `maxconn`; 0 counts as not written.
     pub maxconn: Field<u64>,
+    /// `minconn`; 0 counts as not written.
+    pub minconn: Field<u64>,
+    /// `maxqueue`; 0 counts as not written.
+    pub maxqueue: Field<u64>,
+    /// `slowstart`; 0 counts as not written.
+    pub slowstart: Field<Duration>,
+    /// `hash-key`, a word.
+    pub hash_key: Field<String>,
     /// `check`: only `true` makes a server checked.
     pub check: Field<bool>,
     /// What this server is asked where that differs from the backend's. Only TOML can write it.
@@ -156,6 +182,10 @@ impl Server {
             backup: None,
             disabled: None,
             maxconn: None,
+            minconn: None,
+            maxqueue: None,
+            slowstart: None,
+            hash_key: None,
             check: None,
             check_kind: None,
             check_settings: CheckSettings::default(),

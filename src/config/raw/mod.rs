@@ -20,6 +20,7 @@ mod global;
 mod life;
 mod page;
 mod resolvers;
+mod rules;
 mod socket;
 mod tls;
 mod tuning;
@@ -35,10 +36,12 @@ pub use global::Global;
 pub use life::Life;
 pub use page::{Page, Userlist};
 pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
+pub use rules::Statement;
 pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
 pub use tls::Tls;
 pub use tuning::{SocketBuffers, Tuning};
 
+use haproxy_compat::env::Environment;
 use haproxy_compat::span::Spanned;
 
 /// A setting that may have been written.
@@ -63,6 +66,8 @@ pub struct Config {
     pub resolvers: Vec<Resolvers>,
     /// What frontends of `haproxy.cfg` say about servers: it is judged and has no effect.
     pub misplaced: Vec<Backend>,
+    /// Variables that `env(NAME)` reads.
+    pub environment: Environment,
 }
 
 /// The front end a configuration came from. It decides what a missing timeout means.

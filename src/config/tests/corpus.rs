@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::model::{
-    Backend, Config, Expect, Facility, Frontend, HttpMatch, ListenAddr, LogFraming, LogLevel,
-    LogSink, OnMarkedDown, OnMarkedUp, Pattern, ProxyHeader, Redispatch, ScriptStep, Server,
+    Backend, Config, Expect, Facility, Frontend, HashType, HttpMatch, ListenAddr, LogFraming,
+    LogLevel, LogSink, OnMarkedDown, OnMarkedUp, Pattern, ProxyHeader, Redispatch, ScriptStep,
+    Server,
 };
 
 const fn seconds(count: u64) -> Option<Duration> {
@@ -209,7 +210,7 @@ fn a_rabbitmq_cluster() {
     assert_eq!(amqp.servers.iter().map(|s| s.disabled).collect::<Vec<_>>(), [false, false, true]);
     assert!(amqp.keepalive.is_some() && frontend(&config, "amqp").keepalive.is_some());
     assert_eq!(*kind(&amqp.servers[0]), CheckKind::Tcp);
-    assert_eq!(backend(&config, "management").balance, Balance::Source);
+    assert_eq!(backend(&config, "management").balance, Balance::Source(HashType::DEFAULT));
     assert_eq!(config.global.nbthread.map(u16::from), Some(2));
 }
 
@@ -235,8 +236,9 @@ fn mail_with_the_clients_address() {
 #[test]
 fn kubernetes_api_servers() {
     let (config, warned) = read("kube-apiserver.cfg");
-    assert_eq!(warned, ["slowstart"]);
+    assert_eq!(warned, [""; 0]);
     let servers = backend(&config, "apiservers");
+    assert!(servers.servers[0].slowstart.is_some());
     assert_eq!(*kind(&servers.servers[0]), CheckKind::Script(Vec::new()));
     let check = servers.servers[2].check.as_ref().expect("checked");
     assert_eq!((check.inter, check.downinter), (Duration::from_secs(10), Duration::from_secs(5)));
@@ -247,7 +249,7 @@ fn kubernetes_api_servers() {
 fn ldap_directories() {
     let config = clean("ldap.cfg");
     let ldap = backend(&config, "ldap");
-    assert_eq!(ldap.balance, Balance::Random { draws: 3.try_into().expect("not 0") });
+    assert_eq!(ldap.balance, Balance::Random { draws: 3.try_into().expect("not 0"), factor: None });
     assert!(ldap.log_health_checks);
     let steps = script(ldap);
     assert!(matches!(steps[0], ScriptStep::Connect { linger: true, .. }));

@@ -39,6 +39,10 @@ impl Decoder<'_> {
         let check = self.check(t);
         let backend = Backend {
             balance: self.string(t, "balance"),
+            rules: self.rules(t),
+            hash_type: self.string(t, "hash_type"),
+            hash_balance_factor: self.number(t, "hash_balance_factor"),
+            hash_preserve_affinity: self.string(t, "hash_preserve_affinity"),
             allbackups: self.boolean(t, "allbackups"),
             check: check.kind.clone(),
             check_settings: check.settings.clone(),
@@ -52,6 +56,8 @@ impl Decoder<'_> {
             fullconn: self.number(t, "fullconn"),
             log_health_checks: self.boolean(t, "log_health_checks"),
             log: self.log(t),
+            load_server_state: self.string(t, "load_server_state"),
+            server_state_file: self.string(t, "server_state_file"),
             ..Backend::new(section, name)
         };
         if let (Some(timeout), Some(other)) =
@@ -196,6 +202,10 @@ impl Decoder<'_> {
             backup: self.boolean(t, "backup"),
             disabled: self.boolean(t, "disabled"),
             maxconn: self.number(t, "maxconn"),
+            minconn: self.number(t, "minconn"),
+            maxqueue: self.number(t, "maxqueue"),
+            slowstart: self.duration(t, "slowstart"),
+            hash_key: self.string(t, "hash_key"),
             check: check.on.or_else(|| checked.cloned()),
             check_kind: check.kind,
             check_settings: check.settings,

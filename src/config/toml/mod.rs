@@ -13,6 +13,7 @@ mod global;
 mod life;
 mod page;
 mod resolvers;
+mod rules;
 mod socket;
 mod syntax;
 mod table;

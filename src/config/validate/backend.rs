@@ -6,29 +6,19 @@ use std::time::Duration;
 
 use haproxy_compat::span::Span;
 
+use super::balance::HASH_KEYS;
 use super::check::BackendCheck;
 use super::context::Context;
 use super::frontend::is_on;
 use super::number;
 use super::server_addr::Target;
-use crate::config::defaults::{CONNECT_TIMEOUT, RANDOM_DRAWS, REDISPATCH, RETRIES};
+use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
 use crate::config::model::{
-    Backend, Balance, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server,
-    ServerTimeouts,
+    Backend, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server, ServerTimeouts,
 };
 use crate::config::raw::{self, Dialect, Field};
-use crate::config::suggest::did_you_mean;
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
-
-/// The words of `balance` that stand alone.
-pub(in crate::config) const BALANCES: [(&str, Balance); 5] = [
-    ("roundrobin", Balance::RoundRobin),
-    ("static-rr", Balance::StaticRr),
-    ("leastconn", Balance::LeastConn),
-    ("first", Balance::First),
-    ("source", Balance::Source),
-];
 
 /// The words of `send_proxy`.
 pub(in crate::config) const PROXY_HEADERS: [(&str, ProxyHeader); 4] = [
@@ -61,9 +51,11 @@ impl Context<'_> {
             connect: timeouts.connect,
         };
         let retries = self.number(&format!("retries of {what}"), &raw.retries, 0..=i32::MAX as u64);
+        let (balance, balance_key) = self.balance(raw);
         Backend {
             id,
-            balance: self.balance(&raw.balance),
+            balance,
+            balance_key,
             allbackups: is_on(&raw.allbackups),
             servers: self.servers(&raw.servers, &name, &check),
             retries: retries.and_then(|count| u32::try_from(count).ok()).unwrap_or(RETRIES),
@@ -78,44 +70,10 @@ impl Context<'_> {
             fullconn: self.limit(&format!("fullconn of {what}"), &raw.fullconn),
             log_health_checks: is_on(&raw.log_health_checks),
             log: self.log(&raw.log, global_log),
+            rules: self.backend_rules(&what, &raw.rules),
+            load_state: self.load_state(raw, &name),
             name,
         }
-    }
-
-    fn balance(&mut self, field: &Field<String>) -> Balance {
-        let default = Balance::RoundRobin;
-        let Some(field) = field else {
-            return default;
-        };
-        let word = field.value.as_str();
-        let draws = match word.strip_prefix("random") {
-            Some("") => Some(Ok(RANDOM_DRAWS)),
-            Some(rest) => rest
-                .strip_prefix('(')
-                .and_then(|rest| rest.strip_suffix(')'))
-                .map(|digits| digits.trim().parse::<u32>()),
-            None => None,
-        };
-        match draws {
-            Some(Ok(draws)) if let Some(draws) = NonZeroU32::new(draws) => {
-                return Balance::Random { draws };
-            }
-            Some(_) => {
-                let message = format!("balance: '{word}' does not say how many draws, at least 1");
-                self.report.alert(field.span, message);
-                self.report.help("write \"random\" or \"random(2)\"");
-                return default;
-            }
-            None => {}
-        }
-        if let Some(&(_, balance)) = BALANCES.iter().find(|(known, _)| *known == word) {
-            return balance;
-        }
-        let words: Vec<&str> = BALANCES.iter().map(|(word, _)| *word).chain(["random"]).collect();
-        let guess = did_you_mean(word, words.iter().copied());
-        self.report.alert(field.span, format!("balance: '{word}' is not supported{guess}"));
-        self.report.help(format!("write one of {}", words.join(", ")));
-        default
     }
 
     fn redispatch(&mut self, field: &Field<i64>) -> Redispatch {
@@ -205,7 +163,10 @@ impl Context<'_> {
         let send_proxy = self.word("send_proxy", &raw.send_proxy, &PROXY_HEADERS);
         let down = self.word("on_marked_down", &raw.on_marked_down, &MARKED_DOWN);
         let up = self.word("on_marked_up", &raw.on_marked_up, &MARKED_UP);
-        let maxconn = self.limit(&format!("maxconn of {what}"), &raw.maxconn);
+        let (minconn, maxconn) = self.session_limits(raw, &what);
+        let maxqueue = self.limit(&format!("maxqueue of {what}"), &raw.maxqueue);
+        let slowstart = self.optional_duration(&format!("slowstart of {what}"), &raw.slowstart);
+        let hash_key = self.word("hash_key", &raw.hash_key, &HASH_KEYS);
         let tcp_ut = self.optional_duration(&format!("tcp_ut of {what}"), &raw.tcp_ut);
         // The check is judged even where the address is wrong, so that all mistakes show at once.
         let target = self.server_address(raw, &what);
@@ -229,6 +190,10 @@ impl Context<'_> {
             backup: is_on(&raw.backup),
             disabled: is_on(&raw.disabled),
             maxconn,
+            minconn,
+            maxqueue,
+            slowstart: slowstart.map(whole_seconds),
+            hash_key: hash_key.unwrap_or_default(),
             check,
             agent,
             observe,
@@ -241,6 +206,21 @@ impl Context<'_> {
         })
     }
 
+    /// `minconn` and `maxconn`. A `minconn` alone is the limit, and one that is not below
+    /// `maxconn` raises it.
+    fn session_limits(
+        &mut self,
+        raw: &raw::Server,
+        what: &str,
+    ) -> (Option<NonZeroU32>, Option<NonZeroU32>) {
+        let max = self.limit(&format!("maxconn of {what}"), &raw.maxconn);
+        let min = self.limit(&format!("minconn of {what}"), &raw.minconn);
+        match (min, max) {
+            (Some(min), Some(max)) if min < max => (Some(min), Some(max)),
+            (min, max) => (None, min.max(max)),
+        }
+    }
+
     /// A duration that HAProxy may write as 0 for "not set".
     pub(super) fn optional_duration(
         &mut self,
@@ -250,4 +230,9 @@ impl Context<'_> {
         let field = field.as_ref().filter(|field| !field.value.is_zero()).cloned();
         self.duration(what, &field)
     }
+}
+
+/// Begun seconds counted whole: HAProxy's unit of slow starts.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }

@@ -6,6 +6,7 @@
 
 mod agent;
 mod backend;
+mod balance;
 mod check;
 mod commands;
 mod context;
@@ -16,9 +17,11 @@ mod life;
 mod page;
 mod number;
 mod resolvers;
+mod rules;
 mod server_addr;
 mod socket;
 mod source;
+mod state_file;
 mod tls;
 mod tuning;
 
@@ -31,7 +34,8 @@ use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
 
 pub(super) use self::agent::{INIT_STATES, ON_ERRORS};
-pub(super) use self::backend::{BALANCES, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
+pub(super) use self::backend::{MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
+pub(super) use self::balance::{AFFINITIES, BALANCES, FUNCTIONS, HASH_KEYS};
 pub(super) use self::check::MYSQL_DIALECTS;
 #[cfg(test)]
 pub(super) use self::check::connect_bound;
@@ -55,6 +59,7 @@ pub(super) fn validate(
     report: &mut Report,
 ) -> Option<Config> {
     let mut context = Context::new(raw.dialect, world, report);
+    context.environment = raw.environment.clone();
     let was_refused = context.report.is_refused();
     let ids = context.proxy_ids(raw);
     let (frontend_ids, backend_ids) = ids.split_at(raw.frontends.len());
@@ -95,6 +100,9 @@ pub(super) fn validate(
         stats.push(context.stats(raw, name, &global, &userlists, &mut listening));
     }
     let commands = context.commands(&raw.global.commands, &mut listening);
+    if !was_refused {
+        context.references_exist(&backends, &frontends);
+    }
     // Where sections or lines could not be read, much seems to be missing that is there.
     if !(was_refused && raw.backends.is_empty()) {
         context.backends_exist(raw);
@@ -103,6 +111,10 @@ pub(super) fn validate(
         context.missing_timeouts(raw);
     }
     let config = Config { global, frontends, backends, stats, userlists, resolvers, commands };
+    let patterns = context.take_patterns();
+    let saved = context.saved_servers(raw, &global, &backends);
+    let config =
+        Config { global, frontends, backends, patterns, stats, resolvers, saved, commands };
     (!report.is_refused()).then_some(config)
 }
 

@@ -6,7 +6,7 @@ use super::answer::Answer;
 use super::line::{self, PayloadEnd, Words};
 use super::table::{self, Found, Run};
 use super::wire::{Gone, PAYLOAD_BYTES_MAX, Said, Wire};
-use super::{Call, Client, Prompt, Shared};
+use super::{Call, Client, Prompt, Shared, expose};
 use crate::clock;
 use crate::config::model::LogLevel;
 
@@ -22,6 +22,12 @@ async fn talk(wire: &mut Wire, client: &mut Client, shared: &Shared) -> Result<(
             Said::Line(line) => line,
             Said::TooLong => return refuse(wire, client, "The line is too long.").await,
         };
+        if line == expose::COMMAND {
+            if client.takes_listeners {
+                shared.exposed.give(wire.stream()).await;
+            }
+            return Ok(());
+        }
         let (commands, payload) = line::parse(&line);
         let last = commands.len() - 1;
         for (at, words) in commands.iter().enumerate() {

@@ -7,6 +7,7 @@
 //! converse    one client: line after line
 //! table       every command: words, level, usage, what runs
 //! answer      what a command says
+//! expose      `_getsocks`, which no answer can carry
 //! show_*, …   the commands, one file a family, each with a table of its own
 //! ```
 //! A family is a `COMMANDS` table that [`table`] lists. What a command does gets a [`Call`] (its
@@ -22,6 +23,7 @@ pub mod answer;
 mod basics;
 mod converse;
 mod end;
+mod expose;
 mod frontends;
 mod limits;
 mod line;
@@ -50,6 +52,7 @@ use crate::telemetry::bus::Bus;
 use wire::Wire;
 
 pub use answer::Answer;
+pub use expose::Exposed;
 pub use table::{Command, Mode, Run, Running};
 
 /// Pause after a failed accept: descriptors come back when others close.
@@ -62,6 +65,8 @@ pub struct Shared {
     pub process: Arc<Process>,
     /// Where events go.
     pub bus: Bus,
+    /// The listening sockets, for a successor.
+    pub exposed: Arc<Exposed>,
     /// What the start had to say.
     startup_log: String,
     /// Clients of all sockets.
@@ -73,7 +78,8 @@ impl Shared {
     #[must_use]
     pub fn new(process: Arc<Process>, bus: Bus, startup_log: String) -> Self {
         let limit = process.objects().config.commands.maxconn.get();
-        Self { process, bus, startup_log, gate: Arc::new(Gate::new(limit)) }
+        let gate = Arc::new(Gate::new(limit));
+        Self { process, bus, startup_log, exposed: Arc::default(), gate }
     }
 
     /// Takes over the limits of a newer configuration.
@@ -130,6 +136,8 @@ pub struct Client {
     pub timeout: Option<Duration>,
     /// It said `quit`.
     pub quits: bool,
+    /// It may have the listening sockets.
+    pub takes_listeners: bool,
 }
 
 /// What happens between two lines of a client.
@@ -157,6 +165,7 @@ impl Client {
             timed: false,
             timeout,
             quits: false,
+            takes_listeners: socket.expose_listeners,
         }
     }
 }

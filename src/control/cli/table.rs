@@ -221,6 +221,7 @@ mod tests {
             timed: false,
             timeout: None,
             quits: false,
+            takes_listeners: false,
         }
     }
 

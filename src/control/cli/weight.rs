@@ -3,7 +3,7 @@
 use super::table::{Command, Mode, Run};
 use super::{Answer, Call, object};
 use crate::clock;
-use crate::config::model::{Balance, Level};
+use crate::config::model::Level;
 use crate::pure::asked;
 use crate::state::{Backend, publish};
 
@@ -47,5 +47,5 @@ pub(super) fn set(call: &Call<'_>, index: usize, answer: &mut Answer<'_>) {
 
 /// Whether the backend's algorithm takes other weights, and other servers, while it runs.
 pub(super) fn is_dynamic(backend: &Backend) -> bool {
-    !matches!(backend.settings().balance, Balance::StaticRr | Balance::Source)
+    backend.settings().balance.is_dynamic()
 }

@@ -4,6 +4,9 @@
 //! that a pick reads the first. Invariant: a server has an entry if and only if it is a member of
 //! the live set last heard of, and is in the order if it has room besides.
 
+use std::num::NonZeroU32;
+
+use super::limits::Crowd;
 use super::live_set::{EffectiveWeight, Member, ServerIndex};
 use super::load::Load;
 use super::order::Order;
@@ -15,6 +18,8 @@ pub(super) struct LeastConn {
     /// By claim, then by who got that claim first.
     order: Order,
     arrivals: u64,
+    /// Servers whose limit follows the backend's load, and so may gain or lose room at any time.
+    dynamic: Vec<ServerIndex>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,9 +39,13 @@ fn claim(load: Load, weight: EffectiveWeight) -> u64 {
 
 impl LeastConn {
     /// Orders `members`; equal ones in file order.
-    pub(super) fn new(members: &[Member], load: impl Fn(ServerIndex) -> Load) -> Self {
+    pub(super) fn new(
+        members: &[Member],
+        load: impl Fn(ServerIndex) -> Load,
+        crowd: Crowd,
+    ) -> Self {
         let mut state = Self::default();
-        state.handle_members(members, load);
+        state.handle_members(members, load, crowd);
         state
     }
 
@@ -46,7 +55,9 @@ impl LeastConn {
         &mut self,
         members: &[Member],
         load: impl Fn(ServerIndex) -> Load,
+        crowd: Crowd,
     ) {
+        self.dynamic = super::limits::dynamic(members);
         let mut stays = vec![false; self.entries.len()];
         for member in members {
             if let Some(stays) = stays.get_mut(member.server.slot()) {
@@ -65,23 +76,32 @@ impl LeastConn {
                 Some(entry) if entry.member.weight == member.weight => entry.member = member,
                 _ => self.arrive(member, load(member.server)),
             }
-            self.place(slot, load(member.server));
+            self.place(slot, load(member.server), crowd);
         }
     }
 
     /// A session of `server` started, ended, or began or ceased to wait for it.
-    pub(super) fn handle_load(&mut self, server: ServerIndex, load: Load) {
+    pub(super) fn handle_load(&mut self, server: ServerIndex, load: Load, crowd: Crowd) {
         let Some(Some(entry)) = self.entries.get(server.slot()) else {
             return;
         };
         if entry.claim != claim(load, entry.member.weight) {
             self.arrive(entry.member, load);
-            self.place(server.slot(), load);
         }
+        self.place(server.slot(), load, crowd);
     }
 
     /// The first server with room. `avoid` is taken only where it alone has.
-    pub(super) fn pick(&self, avoid: Option<ServerIndex>) -> Option<ServerIndex> {
+    pub(super) fn pick(
+        &mut self,
+        avoid: Option<ServerIndex>,
+        load: impl Fn(ServerIndex) -> Load,
+        crowd: Crowd,
+    ) -> Option<ServerIndex> {
+        for place in 0..self.dynamic.len() {
+            let server = self.dynamic[place];
+            self.place(server.slot(), load(server), crowd);
+        }
         let other = avoid.and_then(|avoid| self.order.first_but(avoid.slot()));
         other.or_else(|| self.order.first()).map(ServerIndex::from_slot)
     }
@@ -95,12 +115,15 @@ impl LeastConn {
     }
 
     /// Enters a server into the order, or takes it out while it is full. Those waiting for it count
-    /// as if they were served already.
-    fn place(&mut self, slot: usize, load: Load) {
+    /// as if they were served already; with `maxqueue`, that many more may.
+    fn place(&mut self, slot: usize, load: Load, crowd: Crowd) {
         let Some(entry) = &self.entries[slot] else {
             return;
         };
-        let full = entry.member.maxconn.is_some_and(|max| load.in_flight() >= max.get());
+        let full = entry.member.limits.is_some_and(|limits| {
+            let places = limits.queue.map_or(0, NonZeroU32::get);
+            load.in_flight() >= limits.sessions(crowd).saturating_add(places)
+        });
         self.order.set(slot, (!full).then_some((entry.claim, entry.arrival)));
     }
 

@@ -5,6 +5,7 @@
 
 use std::num::{NonZeroU16, NonZeroU32};
 
+use super::limits::{Crowd, Limits};
 use crate::pure::id::ServerId;
 use crate::pure::weight::Weight;
 
@@ -51,6 +52,12 @@ impl EffectiveWeight {
         Self::new(weight.value() * Self::SCALE)
     }
 
+    /// What a written weight is worth at a step of a slow start (1 to 16); `None` for 0.
+    #[must_use]
+    pub const fn ramped(weight: Weight, step: u16) -> Option<Self> {
+        Self::new(weight.value() * if step < Self::SCALE { step } else { Self::SCALE })
+    }
+
     /// In sixteenths, 1 to 4096.
     #[must_use]
     pub const fn value(self) -> u32 {
@@ -71,8 +78,10 @@ pub struct Candidate {
     pub effective: Option<EffectiveWeight>,
     /// It serves only while no other server may.
     pub backup: bool,
-    /// Concurrent sessions it takes.
-    pub maxconn: Option<NonZeroU32>,
+    /// How many sessions it takes.
+    pub limits: Option<Limits>,
+    /// Where on the ring its first node is: [`seed`](super::seed).
+    pub seed: u32,
 }
 
 /// A server that may be picked.
@@ -87,8 +96,10 @@ pub struct Member {
     /// Its share in a fixed map: the configured weight divided by what all of the backend's
     /// weights have in common.
     pub map_weight: NonZeroU16,
-    /// Concurrent sessions it takes.
-    pub maxconn: Option<NonZeroU32>,
+    /// How many sessions it takes.
+    pub limits: Option<Limits>,
+    /// Where on the ring its first node is.
+    pub seed: u32,
 }
 
 /// Which servers a live set holds.
@@ -116,6 +127,11 @@ pub enum Backups {
 pub struct LiveSet {
     members: Box<[Member]>,
     tier: Tier,
+    fullconn: NonZeroU32,
+    /// By place, of servers that may not be picked, too: rules and persistence go there.
+    limits: Box<[Option<Limits>]>,
+    /// Effective weights by place; 0 for servers that are no members.
+    weights: Box<[u32]>,
 }
 
 impl LiveSet {
@@ -133,14 +149,53 @@ impl LiveSet {
         };
         let active: Box<[Member]> = chosen(false).collect();
         if !active.is_empty() {
-            return Self { members: active, tier: Tier::Active };
+            return Self::of(active, Tier::Active, candidates);
         }
         let (members, tier): (Box<[Member]>, Tier) = match backups {
             Backups::First => (chosen(true).take(1).collect(), Tier::FirstBackup),
             Backups::All => (chosen(true).collect(), Tier::AllBackups),
         };
         let tier = if members.is_empty() { Tier::Active } else { tier };
-        Self { members, tier }
+        Self::of(members, tier, candidates)
+    }
+
+    fn of(members: Box<[Member]>, tier: Tier, candidates: &[Candidate]) -> Self {
+        let count = candidates.iter().map(|candidate| candidate.server.slot() + 1).max();
+        let mut limits = vec![None; count.unwrap_or(0)];
+        for candidate in candidates {
+            limits[candidate.server.slot()] = candidate.limits;
+        }
+        let mut weights = vec![0; limits.len()];
+        for member in &members {
+            weights[member.server.slot()] = member.weight.value();
+        }
+        let (limits, weights) = (limits.into(), weights.into());
+        Self { members, tier, fullconn: NonZeroU32::MIN, limits, weights }
+    }
+
+    /// The same with `fullconn`: the sessions of the backend from which on servers take all that
+    /// `maxconn` allows. Until then it is 1, so that they always do.
+    #[must_use]
+    pub fn with_fullconn(self, fullconn: NonZeroU32) -> Self {
+        Self { fullconn, ..self }
+    }
+
+    /// The backend's sessions, this many of them now, as [`Limits`] want to know them.
+    #[must_use]
+    pub fn crowd(&self, sessions: u32) -> Crowd {
+        Crowd { sessions, full: self.fullconn }
+    }
+
+    /// How many sessions a server takes; `None`: any number.
+    #[must_use]
+    pub fn limits(&self, server: ServerIndex) -> Option<&Limits> {
+        self.limits.get(server.slot())?.as_ref()
+    }
+
+    /// The effective weight of a member, 1 to 4096; 0 for who is none.
+    #[must_use]
+    pub fn weight(&self, server: ServerIndex) -> u32 {
+        self.weights.get(server.slot()).copied().unwrap_or(0)
     }
 
     /// The servers, in file order.
@@ -163,7 +218,8 @@ fn member(candidate: &Candidate, divisor: u16) -> Option<Member> {
         weight: candidate.effective?,
         // A server whose weight was raised from 0 at run time still gets one place.
         map_weight: NonZeroU16::new(candidate.weight.value() / divisor).unwrap_or(NonZeroU16::MIN),
-        maxconn: candidate.maxconn,
+        limits: candidate.limits,
+        seed: candidate.seed,
     })
 }
 
@@ -192,7 +248,8 @@ mod tests {
             weight,
             effective: EffectiveWeight::full(weight).filter(|_| up),
             backup,
-            maxconn: None,
+            limits: None,
+            seed: index + 1,
         }
     }
 

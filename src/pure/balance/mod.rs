@@ -6,31 +6,35 @@
 //! calls it under one short lock.
 //!
 //! Equal calls give equal picks, and those are HAProxy's: the tables in the tests were recorded
-//! from 2.6.12. What differs is `random`, which follows the weights exactly.
+//! from 2.6.12.
 //!
 //! To add a policy: a file with its state, a variant of [`Algorithm`] and of `State`, and a row in
 //! the recorded tables.
 
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 mod first;
+mod hash;
 mod least_conn;
+mod limits;
 mod live_set;
 mod load;
 mod order;
-mod random;
+mod request;
+mod ring;
 mod round_robin;
-mod source;
 mod weight_map;
 
+pub use hash::{Affinity, Function, HashKey, HashType, Method, seed};
+pub use limits::{Crowd, Limits};
 pub use live_set::{Backups, Candidate, EffectiveWeight, LiveSet, Member, ServerIndex, Tier};
 pub use load::Load;
+pub use request::{Pick, QueueOrder, Request};
 
 use first::First;
 use least_conn::LeastConn;
 use load::Loads;
-use random::Random;
+use ring::{Bound, Ring};
 use round_robin::RoundRobin;
 use weight_map::WeightMap;
 
@@ -46,34 +50,43 @@ pub enum Algorithm {
     /// The lowest number that has room.
     First,
     /// Hash of the client's address.
-    Source,
+    Source(HashType),
+    /// Hash of what the configuration tells to take from the session.
+    Hash(HashType),
     /// The least loaded of this many random draws.
     Random {
         /// At least 1.
         draws: NonZeroU32,
+        /// `hash-balance-factor`, above 100.
+        factor: Option<NonZeroU32>,
     },
 }
 
-/// Who asks for a server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Request {
-    /// The client's address; `None` for one without (a Unix socket).
-    pub client: Option<IpAddr>,
-    /// The server that failed this session: another one is preferred.
-    pub avoid: Option<ServerIndex>,
-}
+impl Algorithm {
+    /// Whether weights may change while it runs; the others keep the shares of their map.
+    #[must_use]
+    pub const fn is_dynamic(self) -> bool {
+        match self {
+            Self::StaticRr => false,
+            Self::Source(hash) | Self::Hash(hash) => {
+                matches!(hash.method, Method::Consistent { .. })
+            }
+            Self::RoundRobin | Self::LeastConn | Self::First | Self::Random { .. } => true,
+        }
+    }
 
-/// The answer to a [`Request`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pick {
-    /// This server has room.
-    Server(ServerIndex),
-    /// Only this server will do, and it is full: wait in its queue.
-    QueueAt(ServerIndex),
-    /// Every server that could do is full: wait for any.
-    QueueAny,
-    /// Nobody may be picked at all.
-    NoServer,
+    /// Whether a session that comes again is sent to another server, if only by chance.
+    #[must_use]
+    pub const fn is_round_robin(self) -> bool {
+        matches!(self, Self::RoundRobin | Self::StaticRr | Self::Random { .. })
+    }
+
+    const fn hash_type(self) -> Option<HashType> {
+        match self {
+            Self::Source(hash) | Self::Hash(hash) => Some(hash),
+            _ => None,
+        }
+    }
 }
 
 /// One backend's policy: its state, and the loads it decides by.
@@ -82,8 +95,6 @@ pub struct Policy {
     algorithm: Algorithm,
     live: LiveSet,
     loads: Loads,
-    /// Maps a server's place to its place in the live set; `None` where it is not in it.
-    places: Vec<Option<usize>>,
     state: State,
 }
 
@@ -93,8 +104,8 @@ enum State {
     StaticRr(WeightMap),
     LeastConn(Tiers<LeastConn>),
     First(First),
-    Source(WeightMap),
-    Random(Random),
+    Map(WeightMap),
+    Ring(Ring),
 }
 
 /// Active servers and backups take turns apart: the backups' order is kept while they rest.
@@ -157,18 +168,21 @@ impl Policy {
     fn with_loads(algorithm: Algorithm, live: LiveSet, loads: Loads) -> Self {
         let members = live.members();
         let load = |server| loads.of(server);
+        let crowd = live.crowd(loads.sessions());
         let state = match algorithm {
             Algorithm::RoundRobin => State::RoundRobin(Tiers::new(&live, RoundRobin::new)),
             Algorithm::StaticRr => State::StaticRr(WeightMap::new(members)),
             Algorithm::LeastConn => {
-                State::LeastConn(Tiers::new(&live, |members| LeastConn::new(members, load)))
+                State::LeastConn(Tiers::new(&live, |members| LeastConn::new(members, load, crowd)))
             }
-            Algorithm::First => State::First(First::new(members, load)),
-            Algorithm::Source => State::Source(WeightMap::new(members)),
-            Algorithm::Random { draws } => State::Random(Random::new(draws, members)),
+            Algorithm::First => State::First(First::new(members, load, crowd)),
+            Algorithm::Source(hash) | Algorithm::Hash(hash) => match hash.method {
+                Method::MapBased => State::Map(WeightMap::new(members)),
+                Method::Consistent { .. } => State::Ring(Ring::new(members)),
+            },
+            Algorithm::Random { .. } => State::Ring(Ring::new(members)),
         };
-        let places = places(&live);
-        Self { algorithm, live, loads, places, state }
+        Self { algorithm, live, loads, state }
     }
 
     /// The policy in force.
@@ -200,52 +214,69 @@ impl Policy {
     pub fn handle_live_set(&mut self, live: LiveSet) {
         let members = live.members();
         let load = |server| self.loads.of(server);
+        let crowd = live.crowd(self.loads.sessions());
         match &mut self.state {
             State::RoundRobin(tiers) => {
                 tiers.go_on(&live, RoundRobin::new, RoundRobin::handle_members);
             }
-            State::StaticRr(map) | State::Source(map) => map.rebuild(members),
+            State::StaticRr(map) | State::Map(map) => {
+                if !same_shares(self.live.members(), members) {
+                    map.rebuild(members);
+                }
+            }
             State::LeastConn(tiers) => tiers.go_on(
                 &live,
-                |members| LeastConn::new(members, load),
-                |state, members| state.handle_members(members, load),
+                |members| LeastConn::new(members, load, crowd),
+                |state, members| state.handle_members(members, load, crowd),
             ),
-            State::First(state) => *state = First::new(members, load),
-            State::Random(state) => state.handle_members(members),
+            State::First(state) => *state = First::new(members, load, crowd),
+            State::Ring(ring) => ring.handle_members(members),
         }
-        self.places = places(&live);
         self.live = live;
     }
 
     /// Whether a session that waits for `server` may take a slot of it now.
     #[must_use]
     pub fn has_slot(&self, server: ServerIndex) -> bool {
-        let place = self.places.get(server.slot()).copied().flatten();
-        let maxconn = place.and_then(|place| self.live.members()[place].maxconn);
-        maxconn.is_none_or(|max| self.load(server).served < max.get())
+        let crowd = self.live.crowd(self.loads.sessions());
+        self.load(server).leaves_slot(self.live.limits(server), crowd)
+    }
+
+    /// The first server that may be picked and has a slot for a session that waits, in file order.
+    #[must_use]
+    pub fn any_slot(&self) -> Option<ServerIndex> {
+        self.live.members().iter().map(|member| member.server).find(|&s| self.has_slot(s))
     }
 
     /// A session took a slot of `server`, as a pick told it to or for a reason of its own.
     pub fn handle_started(&mut self, server: ServerIndex) {
+        self.loads.started();
         self.change(server, |load| load.served = load.served.saturating_add(1));
     }
 
     /// A session gave back its slot.
     pub fn handle_ended(&mut self, server: ServerIndex) {
         debug_assert!(self.load(server).served > 0, "a slot is given back once");
+        self.loads.ended();
         self.change(server, |load| load.served = load.served.saturating_sub(1));
     }
 
-    /// A session waits for a slot of this very server.
-    pub fn handle_queued(&mut self, server: ServerIndex) {
-        self.change(server, |load| load.queued = load.queued.saturating_add(1));
+    /// A session waits: for a slot of this very server, or for any.
+    pub fn handle_queued(&mut self, server: Option<ServerIndex>) {
+        self.loads.queued();
+        if let Some(server) = server {
+            self.change(server, |load| load.queued = load.queued.saturating_add(1));
+        }
     }
 
-    /// A session ceased to wait for this server, whether it got a slot (then
+    /// A session ceased to wait for this server or for any, whether it got a slot (then
     /// [`handle_started`](Self::handle_started) follows) or left.
-    pub fn handle_dequeued(&mut self, server: ServerIndex) {
-        debug_assert!(self.load(server).queued > 0, "a place in a queue is left once");
-        self.change(server, |load| load.queued = load.queued.saturating_sub(1));
+    pub fn handle_dequeued(&mut self, server: Option<ServerIndex>) {
+        self.loads.dequeued();
+        if let Some(server) = server {
+            debug_assert!(self.load(server).queued > 0, "a place in a queue is left once");
+            self.change(server, |load| load.queued = load.queued.saturating_sub(1));
+        }
     }
 
     /// Picks a server. `random` yields 64 uniform bits a call and is used by `random` only.
@@ -253,66 +284,140 @@ impl Policy {
     /// The pick takes a turn but no slot: [`handle_started`](Self::handle_started) does, and
     /// belongs under the same lock.
     pub fn pick(&mut self, request: &Request, mut random: impl FnMut() -> u64) -> Pick {
-        let Self { live, loads, places, state, algorithm: _ } = self;
-        let members = live.members();
-        if members.is_empty() {
+        let crowd = self.live.crowd(self.loads.sessions() + u32::from(!request.waits));
+        if let Some(server) = request.direct {
+            return self.bound_to(server, crowd);
+        }
+        if self.live.members().is_empty() {
             return Pick::NoServer;
         }
-        let load = |server: ServerIndex| loads.of(server);
-        let has_room = |server: ServerIndex| {
-            let place = places.get(server.slot()).copied().flatten();
-            place.is_some_and(|place| loads.of(server).leaves_room(&members[place]))
-        };
-        let bound_to = |server| {
-            if has_room(server) { Pick::Server(server) } else { Pick::QueueAt(server) }
-        };
+        let tier = self.live.tier();
         // These policies do not ask whether the one backup has room: a session waits for it alone.
-        if live.tier() == Tier::FirstBackup
-            && matches!(state, State::RoundRobin(_) | State::LeastConn(_) | State::First(_))
+        if tier == Tier::FirstBackup
+            && matches!(self.state, State::RoundRobin(_) | State::LeastConn(_) | State::First(_))
         {
-            return bound_to(members[0].server);
+            return self.bound_to(self.live.members()[0].server, crowd);
         }
+        if let Some(hash_type) = self.algorithm.hash_type()
+            && let Some(server) = self.hashed(request, hash_type, crowd)
+        {
+            return self.bound_to(server, crowd);
+        }
+        let Self { live, loads, state, algorithm } = self;
+        let has_room = |server| loads.of(server).leaves_room(live.limits(server), crowd);
         let found = match state {
-            State::RoundRobin(tiers) => tiers.serving(live.tier()).pick(has_room, request.avoid),
-            State::StaticRr(map) => map.walk(has_room, request.avoid),
-            State::LeastConn(tiers) => tiers.serving(live.tier()).pick(request.avoid),
-            State::First(state) => state.pick(request.avoid),
-            State::Source(map) => match request.client {
-                Some(client) => {
-                    return map.at(source::hash(client)).map_or(Pick::NoServer, bound_to);
+            State::RoundRobin(tiers) => tiers.serving(tier).pick(has_room, request.avoid),
+            State::StaticRr(map) | State::Map(map) => map.walk(has_room, request.avoid),
+            State::LeastConn(tiers) => {
+                let load = |server| loads.of(server);
+                let found = tiers.serving(tier).pick(request.avoid, load, crowd);
+                // It may be one whose queue has room, no more.
+                return found.map_or(Pick::QueueAny, |server| self.bound_to(server, crowd));
+            }
+            State::First(state) => state.pick(request.avoid, |server| loads.of(server), crowd),
+            State::Ring(ring) => match *algorithm {
+                Algorithm::Random { draws, factor } => {
+                    let mut draw = || (random() >> 32) as u32;
+                    drawn(ring, live, loads, (draws, factor), request.avoid, &mut draw)
+                        .filter(|&server| has_room(server))
                 }
-                None => map.walk(has_room, request.avoid),
+                _ => ring.walk(has_room, request.avoid),
             },
-            State::Random(state) => state.pick(load, request.avoid, &mut random),
         };
         found.map_or(Pick::QueueAny, Pick::Server)
+    }
+
+    /// The owner of the request's hash; `None` where the request has none.
+    fn hashed(&self, request: &Request, hash_type: HashType, crowd: Crowd) -> Option<ServerIndex> {
+        let hash = request.hash.filter(|_| self.live.members().len() > 1);
+        let hash = hash.or_else(|| (self.live.members().len() == 1).then_some(0))?;
+        let suits = |server: ServerIndex| {
+            let load = self.loads.of(server);
+            let limits = self.live.limits(server);
+            match hash_type.affinity {
+                Affinity::Always => true,
+                Affinity::Maxconn => load.leaves_room(limits, crowd),
+                Affinity::Maxqueue => load.leaves_room(limits, crowd) || load.leaves_place(limits),
+            }
+        };
+        match (&self.state, hash_type.method) {
+            (State::Map(map), _) => map.at(hash, suits),
+            (State::Ring(ring), Method::Consistent { factor }) => {
+                let bound = factor.map(|factor| Bound { factor, served: self.loads.served() });
+                ring.at(hash, |server| {
+                    request.avoid != Some(server)
+                        && suits(server)
+                        && bound.is_none_or(|b| ring.is_within(server, self.load(server), b))
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn bound_to(&self, server: ServerIndex, crowd: Crowd) -> Pick {
+        let (load, limits) = (self.loads.of(server), self.live.limits(server));
+        if load.leaves_room(limits, crowd) {
+            Pick::Server(server)
+        } else if load.leaves_place(limits) {
+            Pick::QueueAt(server)
+        } else {
+            Pick::QueueFull(server)
+        }
     }
 
     fn change(&mut self, server: ServerIndex, by: impl FnOnce(&mut Load)) {
         let load = self.loads.of_mut(server);
         by(load);
         let load = *load;
+        let crowd = self.live.crowd(self.loads.sessions());
         match &mut self.state {
             State::LeastConn(Tiers { active, backup }) => {
-                active.handle_load(server, load);
+                active.handle_load(server, load, crowd);
                 if let Some(backup) = backup {
-                    backup.handle_load(server, load);
+                    backup.handle_load(server, load, crowd);
                 }
             }
-            State::First(state) => state.handle_load(server, load),
-            State::RoundRobin { .. } | State::StaticRr(_) | State::Source(_) | State::Random(_) => {
-            }
+            State::First(state) => state.handle_load(server, load, crowd),
+            State::RoundRobin(_) | State::StaticRr(_) | State::Map(_) | State::Ring(_) => {}
         }
     }
 }
 
-fn places(live: &LiveSet) -> Vec<Option<usize>> {
-    let last = live.members().iter().map(|member| member.server.slot()).max();
-    let mut places = vec![None; last.map_or(0, |last| last + 1)];
-    for (place, member) in live.members().iter().enumerate() {
-        places[member.server.slot()] = Some(place);
+/// The least loaded for its weight of some servers drawn at random; of equals the last one drawn.
+fn drawn(
+    ring: &Ring,
+    live: &LiveSet,
+    loads: &Loads,
+    (draws, factor): (NonZeroU32, Option<NonZeroU32>),
+    avoid: Option<ServerIndex>,
+    random: &mut impl FnMut() -> u32,
+) -> Option<ServerIndex> {
+    let bound = factor.map(|factor| Bound { factor, served: loads.served() });
+    let mut draw = || {
+        ring.at(random(), |server| {
+            avoid != Some(server)
+                && bound.is_none_or(|b| ring.is_within(server, loads.of(server), b))
+        })
+    };
+    let busy = |server: ServerIndex| u64::from(loads.of(server).served);
+    let weight = |server: ServerIndex| u64::from(live.weight(server));
+    let mut best = draw()?;
+    for _ in 1..draws.get() {
+        let other = draw()?;
+        if busy(other) * weight(best) <= busy(best) * weight(other) {
+            best = other;
+        }
     }
-    places
+    Some(best)
+}
+
+/// Whether a map of `new` is the one of `old`.
+fn same_shares(old: &[Member], new: &[Member]) -> bool {
+    old.len() == new.len()
+        && old
+            .iter()
+            .zip(new)
+            .all(|(old, new)| (old.server, old.map_weight) == (new.server, new.map_weight))
 }
 
 #[cfg(test)]

@@ -44,7 +44,8 @@ impl Backend {
                 weight,
                 effective: EffectiveWeight::full(weight),
                 backup,
-                maxconn: NonZeroU32::new(maxconn.parse().unwrap()),
+                limits: NonZeroU32::new(maxconn.parse().unwrap()).map(Limits::fixed),
+                seed: seed(HashKey::Id, ServerId(index + 1), None),
             });
         }
         let policy = Policy::new(algorithm(balance), LiveSet::build(&candidates, backups));
@@ -78,7 +79,7 @@ impl Backend {
     /// Connects like a session with `option redispatch 1`: from server z, which refuses, it goes on
     /// to another. Returns the server that took it, if any may.
     fn connect(&mut self, client: IpAddr) -> Option<ServerIndex> {
-        let mut request = Request { client: Some(client), avoid: None };
+        let mut request = Request { hash: hash(client), ..Request::default() };
         loop {
             let server = match self.policy.pick(&request, || 0) {
                 Pick::Server(server) => server,
@@ -96,14 +97,34 @@ impl Backend {
     }
 }
 
+/// `hash-type consistent`.
+const CONSISTENT: HashType =
+    HashType { method: Method::Consistent { factor: None }, avalanche: true, ..HashType::DEFAULT };
+
+/// What `balance source` makes of a client.
+fn hash(client: IpAddr) -> Option<u32> {
+    Some(HashType::DEFAULT.of_source(client))
+}
+
+/// A pick of whoever has room; `random` may have to be asked more than once.
+fn pick(policy: &mut Policy, request: &Request) -> Pick {
+    let mut numbers = random::random_numbers(7);
+    if !matches!(policy.algorithm(), Algorithm::Random { .. }) {
+        return policy.pick(request, || 0);
+    }
+    let mut picks = (0..100).map(|_| policy.pick(request, &mut numbers));
+    picks.find(|pick| matches!(pick, Pick::Server(_))).unwrap_or(Pick::QueueAny)
+}
+
 fn algorithm(name: &str) -> Algorithm {
     match name {
         "roundrobin" => Algorithm::RoundRobin,
         "static-rr" => Algorithm::StaticRr,
         "leastconn" => Algorithm::LeastConn,
         "first" => Algorithm::First,
-        "source" => Algorithm::Source,
-        "random" => Algorithm::Random { draws: NonZeroU32::new(2).unwrap() },
+        "source" => Algorithm::Source(HashType::DEFAULT),
+        "source consistent" => Algorithm::Source(CONSISTENT),
+        "random" => Algorithm::Random { draws: NonZeroU32::new(2).unwrap(), factor: None },
         _ => panic!("no such policy: {name}"),
     }
 }
@@ -183,16 +204,16 @@ fn a_lone_backup_is_waited_for_and_full_active_servers_are_not() {
         for &server in &members {
             policy.handle_started(server);
         }
-        let request = Request { client: Some([127, 0, 0, 1].into()), avoid: None };
-        assert_eq!(policy.pick(&request, || 0), full, "{balance}: {servers}");
+        let request = Request { hash: hash([127, 0, 0, 1].into()), ..Request::default() };
+        assert_eq!(pick(&mut policy, &request), full, "{balance}: {servers}");
         policy.handle_ended(members[0]);
         let first = Pick::Server(members[0]);
-        assert_eq!(policy.pick(&request, || 0), first, "{balance}: {servers}");
+        assert_eq!(pick(&mut policy, &request), first, "{balance}: {servers}");
         // The freed slot belongs to the session that waits for it.
-        policy.handle_queued(members[0]);
-        assert_ne!(policy.pick(&request, || 0), first, "{balance}: {servers}");
-        policy.handle_dequeued(members[0]);
-        assert_eq!(policy.pick(&request, || 0), first, "{balance}: {servers}");
+        policy.handle_queued(Some(members[0]));
+        assert_ne!(pick(&mut policy, &request), first, "{balance}: {servers}");
+        policy.handle_dequeued(Some(members[0]));
+        assert_eq!(pick(&mut policy, &request), first, "{balance}: {servers}");
     }
 }
 
@@ -201,7 +222,7 @@ fn a_server_to_avoid_is_taken_where_no_other_has_room() {
     for balance in ["roundrobin", "static-rr", "leastconn", "first", "random"] {
         let mut policy = Backend::new(balance, "a/1 b/1").policy;
         let [a, b] = [ServerIndex(0), ServerIndex(1)];
-        let request = Request { client: None, avoid: Some(a) };
+        let request = Request { avoid: Some(a), ..Request::default() };
         assert_eq!(policy.pick(&request, || 0), Pick::Server(b), "{balance}");
         if balance != "random" {
             policy.handle_started(b);
@@ -219,12 +240,11 @@ fn sessions_still_count_under_another_policy() {
         policy.handle_started(ServerIndex(0));
         let live = policy.live().clone();
         let mut policy = policy.replaced(algorithm(balance), live);
-        let avoid = None;
-        let pick = policy.pick(&Request { client: None, avoid }, || u64::MAX);
+        let pick = super::tests::pick(&mut policy, &Request::default());
         assert_eq!(pick, Pick::Server(ServerIndex(1)), "{balance}");
         policy.handle_started(ServerIndex(1));
         policy.handle_ended(ServerIndex(0));
-        let pick = policy.pick(&Request { client: None, avoid }, || 0);
+        let pick = super::tests::pick(&mut policy, &Request::default());
         assert_eq!(pick, Pick::Server(ServerIndex(0)), "{balance}");
     }
 }
@@ -232,7 +252,9 @@ fn sessions_still_count_under_another_policy() {
 #[test]
 fn source_spreads_ipv6_by_its_words_and_walks_without_an_address() {
     let mut policy = Backend::new("source", "a b c").policy;
-    let mut pick = |client| policy.pick(&Request { client, avoid: None }, || 0);
+    let mut pick = |client: Option<IpAddr>| {
+        policy.pick(&Request { hash: client.and_then(hash), ..Request::default() }, || 0)
+    };
     let v6 = Ipv6Addr::new(0, 1, 0, 2, 0, 4, 0, 8);
     // 1 ^ 2 ^ 4 ^ 8 = 15, which is 0 modulo 3.
     assert_eq!(pick(Some(v6.into())), Pick::Server(ServerIndex(0)));

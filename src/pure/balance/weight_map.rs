@@ -57,10 +57,13 @@ impl WeightMap {
         Some(server)
     }
 
-    /// The server that owns `hash`, `None` in an empty map.
-    pub(super) fn at(&self, hash: u32) -> Option<ServerIndex> {
+    /// The server that owns `hash`, or the first after it that `suits`, or where none does the
+    /// owner all the same. `None` in an empty map.
+    pub(super) fn at(&self, hash: u32, suits: impl Fn(ServerIndex) -> bool) -> Option<ServerIndex> {
         let turns = u32::try_from(self.turns.len()).ok().filter(|&turns| turns > 0)?;
-        Some(self.turns[(hash % turns) as usize])
+        let (after, before) = (self.turns.iter().cycle().skip((hash % turns) as usize), turns);
+        let own = self.turns[(hash % turns) as usize];
+        Some(after.take(before as usize).copied().find(|&server| suits(server)).unwrap_or(own))
     }
 }
 

@@ -24,6 +24,7 @@ pub mod agent;
 pub mod agent_words;
 mod checks;
 pub mod passive;
+pub mod ramp;
 pub mod risefall;
 pub mod schedule;
 mod status;
@@ -157,6 +158,8 @@ pub struct Health {
     said: Said,
     standing: Standing,
     last_change: Instant,
+    /// When it last came to serve new sessions; `None` where it does not, or did from the start.
+    serves_since: Option<Instant>,
     /// Time spent down or in maintenance before `last_change`.
     downtime: Duration,
     failed_checks: u64,
@@ -183,6 +186,7 @@ impl Health {
                 (false, false) => Standing::Down,
             },
             last_change: now,
+            serves_since: None,
             downtime: Duration::ZERO,
             failed_checks: 0,
             flips: 0,
@@ -256,6 +260,11 @@ impl Health {
         let before = self.admin;
         let transition = self.apply(now, before.after(command));
         Commanded { before, after: self.admin, transition }
+    }
+
+    /// The standing is as old as `then`: another process had the server before.
+    pub fn restore_last_change(&mut self, then: Instant) {
+        self.last_change = self.last_change.min(then);
     }
 
     /// The server got its first address, or lost its last one.
@@ -361,6 +370,12 @@ impl Health {
         self.last_change
     }
 
+    /// When it came to serve, and its slow start began; `None`: it does not, or has ever since.
+    #[must_use]
+    pub fn serves_since(&self) -> Option<Instant> {
+        self.serves_since
+    }
+
     /// Time spent down or in maintenance, the running one included.
     #[must_use]
     pub fn downtime(&self, now: Instant) -> Duration {
@@ -413,6 +428,10 @@ impl Health {
         }
         self.downtime = self.downtime(now);
         self.last_change = now;
+        // A drain leaves a server warm.
+        let serves = |standing| matches!(standing, Standing::Up | Standing::Draining);
+        let began = if serves(from) { self.serves_since } else { Some(now) };
+        self.serves_since = began.filter(|_| serves(to));
         self.standing = to;
         self.flips += u64::from(from.is_running() && !to.is_running());
         Some(Transition { from, to })

@@ -58,12 +58,14 @@ impl World {
             let health = Health::new(now, &Settings::default(), Duration::ZERO);
             Server::new(settings.servers[0].clone(), index, health)
         });
-        let live = publish::snapshot(settings, vec![server], 0);
+        let live = publish::snapshot(settings, vec![server], 0, now);
         let backend = Arc::new(Backend::new(settings.clone(), live, places, now));
         let route = Route {
             settings: config.frontends[0].clone(),
             log: Arc::new(config.frontends[0].log.clone()),
             backend: Some(Arc::clone(&backend)),
+            switches: Vec::new(),
+            patterns: Arc::default(),
         };
         let frontend = Arc::new(Frontend::new(route, 10));
         let listener = Arc::new(Listener {
@@ -83,7 +85,7 @@ impl World {
 
     /// A slot of the only server.
     fn lease(&self) -> Lease {
-        match self.backend.assign(&Request { client: None, avoid: None }) {
+        match self.backend.assign(&Request::default()) {
             Assigned::Lease(lease) => lease,
             other => panic!("no slot but {other:?}"),
         }

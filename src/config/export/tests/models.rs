@@ -59,6 +59,17 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
     }
     let resolvers = names::sections(&backends);
     let mut config = Config { global, frontends, backends, stats, userlists: Vec::new(), resolvers, commands };
+    let patterns = Vec::new();
+    let mut config = Config {
+        global,
+        frontends,
+        backends,
+        patterns,
+        stats,
+        resolvers,
+        commands,
+        saved: Vec::new(),
+    };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
     for frontend in &mut config.frontends {
@@ -134,6 +145,8 @@ fn global() -> impl Strategy<Value = Global> {
             gid: second.3,
             chroot: second.4.map(Into::into),
             pidfile: third.0.map(Into::into),
+            server_state_file: None,
+            server_state_base: None,
             daemon: third.1,
             hard_stop_after: third.2,
             spread_checks_percent: third.3,
@@ -284,6 +297,7 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
     let rare = (of(limit()), times, of(limit()), keepalive().boxed());
     (vec(bind().boxed(), 0..5), backend, rare, flags, vec(log_target().boxed(), 0..3)).prop_map(
         move |(binds, backend, rare, flags, targets)| Frontend {
+            rules: Default::default(),
             name: Name::new(&name).unwrap(),
             id: ProxyId(0),
             binds,
@@ -312,14 +326,39 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
     )
 }
 
+fn hash_type() -> impl Strategy<Value = HashType> {
+    let factor = of(101u32..1000).prop_map(|factor| factor.and_then(NonZeroU32::new));
+    let method = prop_oneof![
+        Just(Method::MapBased),
+        factor.prop_map(|factor| Method::Consistent { factor }),
+    ];
+    let functions = [Function::Sdbm, Function::Djb2, Function::Wt6, Function::Crc32];
+    let affinities = [Affinity::Always, Affinity::Maxconn, Affinity::Maxqueue];
+    (
+        method,
+        proptest::sample::select(functions.to_vec()),
+        any::<bool>(),
+        proptest::sample::select(affinities.to_vec()),
+    )
+        .prop_map(|(method, function, avalanche, affinity)| HashType {
+            method,
+            function,
+            avalanche,
+            affinity,
+        })
+}
+
 fn backend(name: String) -> impl Strategy<Value = Backend> {
     let balance = prop_oneof![
         Just(Balance::RoundRobin),
         Just(Balance::StaticRr),
         Just(Balance::LeastConn),
         Just(Balance::First),
-        Just(Balance::Source),
-        limit().prop_map(|draws| Balance::Random { draws }),
+        hash_type().boxed().prop_map(Balance::Source),
+        (limit(), of(101u32..1000)).prop_map(|(draws, factor)| Balance::Random {
+            draws,
+            factor: factor.and_then(NonZeroU32::new),
+        }),
     ];
     let redispatch = prop_oneof![
         Just(Redispatch::Never),
@@ -342,9 +381,11 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
     )
         .prop_map(move |(first, second, servers)| {
             let mut backend = Backend {
+                rules: Default::default(),
                 name: Name::new(&name).unwrap(),
                 id: ProxyId(0),
                 balance: first.0,
+                balance_key: None,
                 allbackups: first.4[0],
                 servers,
                 retries: first.2,
@@ -359,6 +400,12 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 fullconn: second.2,
                 log_health_checks: first.4[2],
                 log: second.3,
+                load_state: match first.4 {
+                    [true, true, ..] => LoadState::Local("x.state".into()),
+                    [false, true, true, ..] => LoadState::Local(name.as_str().into()),
+                    [true, false, true, ..] => LoadState::Global,
+                    _ => LoadState::None,
+                },
             };
             let connect = backend.timeouts.connect;
             for server in &mut backend.servers {
@@ -454,6 +501,10 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 backup: flags[0],
                 disabled: flags[1],
                 maxconn: rare.2,
+                minconn: rare.2.filter(|max| flags[3] && max.get() > 1).map(|_| NonZeroU32::MIN),
+                maxqueue: rare.2.filter(|_| flags[0]),
+                slowstart: flags[2].then_some(Duration::from_secs(60)),
+                hash_key: if flags[1] { HashKey::AddrPort } else { HashKey::Id },
                 observe: observe.filter(|_| check.is_some()),
                 check,
                 agent,

@@ -33,6 +33,7 @@ fn any_backend() -> impl Strategy<Value = (&'static str, &'static str)> {
         Just("leastconn"),
         Just("first"),
         Just("source"),
+        Just("source consistent"),
         Just("random"),
     ];
     let servers = prop_oneof![
@@ -62,8 +63,9 @@ fn run(balance: &str, servers: &str, events: &[Event]) -> Vec<Pick> {
             }
             Event::Connect { client, avoid } => {
                 let request = Request {
-                    client: Some(IpAddr::from(client.to_be_bytes())),
+                    hash: hash(IpAddr::from(client.to_be_bytes())),
                     avoid: avoid.map(ServerIndex),
+                    ..Request::default()
                 };
                 let pick = backend.policy.pick(&request, &mut numbers);
                 check(&backend, &request, pick);
@@ -80,14 +82,17 @@ fn run(balance: &str, servers: &str, events: &[Event]) -> Vec<Pick> {
 fn check(backend: &Backend, request: &Request, pick: Pick) {
     let policy = &backend.policy;
     let members = policy.live().members();
-    let has_room = |member: &Member| policy.load(member.server).leaves_room(member);
+    let has_room = |member: &Member| {
+        let crowd = policy.live().crowd(1);
+        policy.load(member.server).leaves_room(member.limits.as_ref(), crowd)
+    };
     let member = |server| members.iter().find(|member| member.server == server);
     match pick {
         Pick::Server(server) => {
             assert!(backend.servers[server.slot()].effective.is_some(), "weight 0 was picked");
             assert!(has_room(member(server).expect("picked from the live set")));
             let others = members.iter().any(|m| m.server != server && has_room(m));
-            let may_avoid = policy.algorithm() != Algorithm::Source;
+            let may_avoid = !matches!(policy.algorithm(), Algorithm::Source(_));
             let random = matches!(policy.algorithm(), Algorithm::Random { .. });
             assert!(
                 !(may_avoid && others && !random && request.avoid == Some(server)),
@@ -100,6 +105,7 @@ fn check(backend: &Backend, request: &Request, pick: Pick) {
             let all_full = !members.iter().any(has_room);
             assert!(all_full || matches!(policy.algorithm(), Algorithm::Random { .. }));
         }
+        Pick::QueueFull(_) => panic!("these servers have no maxqueue"),
         Pick::NoServer => assert!(members.is_empty()),
     }
 }
