@@ -153,6 +153,10 @@ impl Lowering<'_> {
 
     fn read(&mut self, section: &Section, inherited: Settings) -> Reader {
         let mut reader = Reader::new(section.kind, inherited);
+        // Lines above 'mode' mean what it says, too.
+        for line in section.lines.iter().filter(|line| line.words[0].bytes == b"mode") {
+            reader.foretell(line);
+        }
         for line in &section.lines {
             reader.line(line, &mut self.cx);
         }

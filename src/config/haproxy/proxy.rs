@@ -92,6 +92,13 @@ impl Reader {
         }
     }
 
+    /// Looks at a `mode` line that comes later.
+    pub(super) fn foretell(&mut self, line: &Line) {
+        if let Some(word) = line.words.get(1).filter(|word| matches!(&*word.text(), "tcp" | "http")) {
+            self.settings.mode = Some(text(word));
+        }
+    }
+
     /// Takes one line.
     pub(super) fn line(&mut self, line: &Line, cx: &mut Context<'_>) {
         let word = &line.words[0];

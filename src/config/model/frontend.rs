@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Bind, Inherited, Keepalive, LogTarget, Page, Rule, SocketBuffers};
-use super::{Bind, FrontendRules, Inherited, Keepalive, LogTarget, SocketBuffers};
+use super::{Bind, FrontendRules, Inherited, Keepalive, LogTarget, Page, Rule, SocketBuffers};
 use crate::pure::id::{Name, ProxyId};
 
 /// A `frontend`, or the front half of a `listen` section.

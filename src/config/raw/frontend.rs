@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::{Span, Spanned};
 
-use super::{BindSocket, ClientSide, Field, Page, Tls};
-use super::{BindSocket, ClientSide, Field, Statement, Tls};
+use super::{BindSocket, ClientSide, Field, Page, Statement, Tls};
 
 /// A `frontend`, or the front half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]

@@ -110,11 +110,19 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
-    let config = Config { global, frontends, backends, stats, userlists, resolvers, commands };
     let patterns = context.take_patterns();
     let saved = context.saved_servers(raw, &global, &backends);
-    let config =
-        Config { global, frontends, backends, patterns, stats, resolvers, saved, commands };
+    let config = Config {
+        global,
+        frontends,
+        backends,
+        patterns,
+        stats,
+        userlists,
+        resolvers,
+        saved,
+        commands,
+    };
     (!report.is_refused()).then_some(config)
 }
 

@@ -115,7 +115,7 @@ impl Context<'_> {
         raw.iter()
             .filter_map(|text| match rule(&text.value, known) {
                 Ok(rule) => Some(rule),
-                Err(why) => self.wrong(text, why),
+                Err(why) => self.wrong_text(text, why),
             })
             .collect()
     }
@@ -123,11 +123,11 @@ impl Context<'_> {
     fn condition(&mut self, text: &Spanned<String>, known: Known<'_>) -> Option<Condition> {
         match condition(&statement::split(&text.value), known) {
             Ok(condition) => Some(Condition { text: text.value.clone(), ..condition }),
-            Err(why) => self.wrong(text, why),
+            Err(why) => self.wrong_text(text, why),
         }
     }
 
-    fn wrong<T>(&mut self, text: &Spanned<String>, why: String) -> Option<T> {
+    fn wrong_text<T>(&mut self, text: &Spanned<String>, why: String) -> Option<T> {
         self.refuse(text.span, format!("'{}': {why}", text.value), Some(TESTS.to_owned()));
         None
     }

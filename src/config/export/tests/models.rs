@@ -58,7 +58,6 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
         }
     }
     let resolvers = names::sections(&backends);
-    let mut config = Config { global, frontends, backends, stats, userlists: Vec::new(), resolvers, commands };
     let patterns = Vec::new();
     let mut config = Config {
         global,
@@ -66,6 +65,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
         backends,
         patterns,
         stats,
+        userlists: Vec::new(),
         resolvers,
         commands,
         saved: Vec::new(),
