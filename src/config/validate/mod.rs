@@ -15,6 +15,7 @@ mod frontend;
 mod global;
 mod life;
 mod number;
+mod patterns;
 mod resolvers;
 mod rules;
 mod server_addr;
