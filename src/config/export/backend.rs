@@ -21,7 +21,7 @@ pub(super) fn backend_pairs(
     id: Option<u32>,
 ) {
     pairs.maybe("id", id);
-    balance_pairs(pairs, backend.balance);
+    balance_pairs(pairs, backend);
     pairs.flag("allbackups", backend.allbackups);
     super::frontend::rules(pairs, &backend.rules.statements);
     let shared = check::shared(&backend.servers);

@@ -300,9 +300,18 @@ impl Reader {
                 self.settings.balance = Some(Spanned::new("roundrobin".to_owned(), word.span));
                 return;
             }
-            "rdp-cookie" | "hash" | "log-hash" | "sticky" => {
+            "hash" => {
+                let mut hash = text(word);
+                if let Some(expr) = args.words("balance hash", "a sample such as 'src'", cx) {
+                    hash.value.push(' ');
+                    hash.value.push_str(&expr.value);
+                    self.settings.balance = Some(hash);
+                }
+                return;
+            }
+            "log-hash" | "sticky" => {
                 cx.report
-                    .alert(word.span, format!("'balance {name}' is not supported"))
+                    .alert(word.span, format!("'balance {name}' is for 'mode log' only"))
                     .help("'balance source' keeps a client with its server");
                 return;
             }

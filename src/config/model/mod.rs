@@ -30,7 +30,8 @@ pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;
 pub use crate::pure::state_file::SavedServer;
 pub use backend::{
-    Backend, LoadState, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
+    Backend, BalanceKey, LoadState, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr,
+    ServerTimeouts,
 };
 pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};

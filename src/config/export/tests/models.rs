@@ -376,6 +376,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 name: Name::new(&name).unwrap(),
                 id: ProxyId(0),
                 balance: first.0,
+                balance_key: None,
                 allbackups: first.4[0],
                 servers,
                 retries: first.2,
