@@ -64,7 +64,8 @@ impl Context<'_> {
             frontend_maxconn: maxconn,
             global_maxconn: global.maxconn,
         };
-        if raw.default_backend.is_none() && self.dialect == Dialect::Toml {
+        let switches = raw.rules.iter().any(|rule| rule.keyword() == "use_backend");
+        if raw.default_backend.is_none() && !switches && self.dialect == Dialect::Toml {
             let message = format!("{what} has no 'backend': its clients are disconnected");
             self.report.warning(raw.name.span, message);
             self.report.help("write backend = \"NAME\"");

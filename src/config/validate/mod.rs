@@ -16,6 +16,7 @@ mod global;
 mod life;
 mod page;
 mod number;
+mod patterns;
 mod resolvers;
 mod rules;
 mod server_addr;
