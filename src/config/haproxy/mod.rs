@@ -23,8 +23,8 @@ mod settings;
 mod socket;
 mod stats;
 mod tls;
-mod userlist;
 mod tuning;
+mod userlist;
 mod words;
 
 use haproxy_compat::diag::Report;

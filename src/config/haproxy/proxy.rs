@@ -94,7 +94,8 @@ impl Reader {
 
     /// Looks at a `mode` line that comes later.
     pub(super) fn foretell(&mut self, line: &Line) {
-        if let Some(word) = line.words.get(1).filter(|word| matches!(&*word.text(), "tcp" | "http")) {
+        if let Some(word) = line.words.get(1).filter(|word| matches!(&*word.text(), "tcp" | "http"))
+        {
             self.settings.mode = Some(text(word));
         }
     }

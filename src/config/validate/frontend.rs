@@ -12,8 +12,8 @@ use super::context::Context;
 use super::page::Known;
 use crate::config::defaults::{BACKLOG, METRICS_PATH};
 use crate::config::model::{
-    Bind, ClientTimeouts, Frontend, Global, Keepalive, ListenAddr, LogFormat, Page, SessionLog, Stats,
-    UnixPermissions, Userlist,
+    Bind, ClientTimeouts, Frontend, Global, Keepalive, ListenAddr, LogFormat, Page, SessionLog,
+    Stats, UnixPermissions, Userlist,
 };
 use crate::config::raw::{self, Dialect, Field};
 use crate::pure::id::{Name, ProxyId};

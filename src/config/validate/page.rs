@@ -107,11 +107,7 @@ impl Context<'_> {
     }
 
     /// Rules about requests, such as `deny unless LOCALHOST`.
-    pub(super) fn request_rules(
-        &mut self,
-        raw: &[Spanned<String>],
-        known: Known<'_>,
-    ) -> Vec<Rule> {
+    pub(super) fn request_rules(&mut self, raw: &[Spanned<String>], known: Known<'_>) -> Vec<Rule> {
         raw.iter()
             .filter_map(|text| match rule(&text.value, known) {
                 Ok(rule) => Some(rule),
@@ -159,9 +155,7 @@ fn rule(text: &str, known: Known<'_>) -> Read<Rule> {
             (Action::Auth { realm: Some(realm.clone()) }, rest)
         }
         [word, rest @ ..] if word == "auth" => (Action::Auth { realm: None }, rest),
-        [word, service, rest @ ..]
-            if word == "use-service" && service == "prometheus-exporter" =>
-        {
+        [word, service, rest @ ..] if word == "use-service" && service == "prometheus-exporter" => {
             (Action::Metrics, rest)
         }
         [word, ..] => return Err(format!("'{word}' is not supported")),
@@ -259,11 +253,15 @@ fn test(words: &[String], known: Known<'_>) -> Read<Test> {
     match (name, argument) {
         ("always_true", None) => Ok(Test::Always(true)),
         ("always_false", None) => Ok(Test::Always(false)),
-        ("src", None) => some(values)?.iter().map(|text| network(text)).collect::<Read<_>>().map(Test::Source),
+        ("src", None) => {
+            some(values)?.iter().map(|text| network(text)).collect::<Read<_>>().map(Test::Source)
+        }
         ("path", None) => some(values).map(Test::Path),
         ("path_beg", None) => some(values).map(Test::PathBegins),
         ("method", None) => some(values).map(Test::Method),
-        ("http_auth", Some(list)) => userlist(list, known).map(|users| Test::Account(users.to_vec())),
+        ("http_auth", Some(list)) => {
+            userlist(list, known).map(|users| Test::Account(users.to_vec()))
+        }
         ("http_auth_group", Some(list)) => {
             let groups = some(values)?;
             let is_in = |user: &&User| user.groups.iter().any(|group| groups.contains(group));

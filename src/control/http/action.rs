@@ -129,7 +129,8 @@ fn apply(
             if server.health().has_checks_on() == on {
                 return false;
             }
-            let done = publish::health(backend, server, now, |health| health.handle_switch(now, on));
+            let done =
+                publish::health(backend, server, now, |health| health.handle_switch(now, on));
             server.wake_check();
             return done;
         }

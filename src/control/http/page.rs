@@ -61,7 +61,9 @@ pub(super) fn route(asked: &Asked, site: &Stats) -> Route {
     let mut is_metrics = site.metrics_path.as_deref() == Some(asked.path());
     match asked.action(&site.rules) {
         Some(Action::Deny) => return Route::Denied,
-        Some(Action::Auth { realm }) => return Route::Unknown(realm_of(realm.as_ref(), PAGE_REALM)),
+        Some(Action::Auth { realm }) => {
+            return Route::Unknown(realm_of(realm.as_ref(), PAGE_REALM));
+        }
         Some(Action::Metrics) => is_metrics = true,
         Some(Action::Allow) | None => {}
     }
