@@ -7,7 +7,7 @@ use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, ServerStatus, Snapshot, Times,
 };
 use crate::config::model::{Balance, ServerAddr};
-use crate::config::{CLAIMED_DATE, CLAIMED_VERSION};
+use crate::config::model::{CLAIMED_DATE, CLAIMED_VERSION};
 use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
