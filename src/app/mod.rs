@@ -216,6 +216,7 @@ fn nothing(config: &Config) -> Config {
         global,
         frontends: Vec::new(),
         backends: Vec::new(),
+        patterns: Vec::new(),
         stats: Vec::new(),
         resolvers: Vec::new(),
         saved: Vec::new(),

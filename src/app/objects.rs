@@ -16,21 +16,25 @@ use crate::pure::health::agent::AgentSettings;
 use crate::pure::health::schedule::{Intervals, start_interval, start_offset};
 use crate::pure::health::{CheckSettings, Health, Settings};
 use crate::pure::id::ServerId;
-use crate::state::backend::Places;
+use crate::state::backend::{Places, Ruling};
 use crate::state::frontend::Route;
 use crate::state::process::Objects;
-use crate::state::{Backend, Frontend, Process, Resolvers, Server, publish};
+use crate::state::{Backend, Frontend, Process, Registry, Resolvers, Server, publish};
 
 /// Makes what runs in `process` follow `config`.
 pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
     let old = Arc::clone(&process.objects());
     let mut offsets = Offsets::new(&config, now);
+    let patterns = Arc::new(Registry::new(&config.patterns));
     let backends: Vec<Arc<Backend>> = config
         .backends
         .iter()
         .map(|settings| {
             let running = old.backends.iter().find(|old| *old.name == *settings.name.as_str());
-            follow_backend(running, settings, &config, &mut offsets)
+            let backend = follow_backend(running, settings, &config, &mut offsets);
+            let (rules, patterns) = (settings.rules.clone(), Arc::clone(&patterns));
+            publish::ruling(&backend, Ruling { rules, patterns });
+            backend
         })
         .collect();
     let limit = process.hard_maxconn();
@@ -39,7 +43,7 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
         .iter()
         .map(|settings| {
             let running = old.frontends.iter().find(|old| *old.name == *settings.name.as_str());
-            follow_frontend(running, settings, &backends, limit)
+            follow_frontend(running, settings, &backends, &patterns, limit)
         })
         .collect();
     let tuning = &config.global.tuning;
@@ -50,21 +54,25 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
         running.map_or_else(|| Arc::new(Resolvers::new(settings.clone())), Arc::clone)
     });
     let resolvers = resolvers.collect();
-    publish::objects(process, Objects { config, frontends, backends, resolvers });
+    publish::objects(process, Objects { config, frontends, backends, resolvers, patterns });
 }
 
 fn follow_frontend(
     running: Option<&Arc<Frontend>>,
     settings: &model::Frontend,
     backends: &[Arc<Backend>],
+    patterns: &Arc<Registry>,
     process_limit: u32,
 ) -> Arc<Frontend> {
-    let named = settings.backend.as_ref();
-    let backend = named.and_then(|name| backends.iter().find(|b| *b.name == *name.as_str()));
+    let called = |name: &str| backends.iter().find(|backend| *backend.name == *name).cloned();
+    let switches = settings.rules.switching.iter();
+    let switches = switches.map(|choice| choice.target.fixed().and_then(called)).collect();
     let route = Route {
         settings: settings.clone(),
         log: Arc::new(settings.log.clone()),
-        backend: backend.cloned(),
+        backend: settings.backend.as_ref().and_then(|name| called(name.as_str())),
+        switches,
+        patterns: Arc::clone(patterns),
     };
     let limit = settings.maxconn.map_or(process_limit, std::num::NonZeroU32::get);
     match running {

@@ -66,6 +66,8 @@ pub fn load(
         Language::Toml => read_toml(sources, &mut report),
         Language::Haproxy => Some(read_haproxy(sources, surroundings, &mut report)),
     };
+    let environment = surroundings.environment.clone();
+    let raw = raw.map(|raw| raw::Config { environment, ..raw });
     let config =
         raw.and_then(|raw| validate::validate(&raw, &mut *surroundings.world, &mut report));
     (config, report)

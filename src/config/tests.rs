@@ -35,7 +35,7 @@ fn load_texts(language: Language, texts: &[&str]) -> (Option<model::Config>, Rep
     (config, report, sources)
 }
 
-fn no_facts() -> Facts {
+pub(super) fn no_facts() -> Facts {
     Facts {
         version: haproxy_compat::cond::Version::parse("2.6.12"),
         features: std::collections::BTreeSet::new(),

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, ServerStatus, Snapshot, Times,
 };
-use crate::config::model::{Balance, ServerAddr};
-use crate::config::model::{CLAIMED_DATE, CLAIMED_VERSION};
+use crate::config::model::{self, Balance, BalanceKey, CLAIMED_DATE, CLAIMED_VERSION, ServerAddr};
 use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
@@ -113,10 +112,22 @@ fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> sna
         sessions,
         connections: sessions,
         bytes: bytes(&frontend.traffic),
-        denied: Denied::default(),
+        denied: Denied {
+            connections: frontend.denied_connections.get(),
+            sessions: frontend.denied_sessions.get(),
+            ..denied(&frontend.traffic)
+        },
         request_errors: frontend.request_errors.get(),
         internal_errors: 0,
         listeners: listener_rows(frontend, process, uptime),
+    }
+}
+
+fn denied(traffic: &Traffic) -> Denied {
+    Denied {
+        requests: traffic.denied_requests.get(),
+        responses: traffic.denied_responses.get(),
+        ..Denied::default()
     }
 }
 
@@ -170,7 +181,7 @@ fn backend_row(
     snapshot::Backend {
         name: Arc::clone(&backend.name),
         id: settings.id,
-        algo: algo(settings.balance),
+        algo: algo(&settings),
         up,
         required,
         active: u32::try_from(live.active).unwrap_or(u32::MAX),
@@ -199,6 +210,8 @@ fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) ->
     };
     let weight = u32::from(settings.weight.value());
     let limit = settings.maxconn.map(std::num::NonZeroU32::get);
+    let service = service(&server.service, limit, uptime);
+    let queue_limit = settings.maxqueue.map(std::num::NonZeroU32::get);
     snapshot::Server {
         name: Arc::clone(&server.name),
         id: settings.id,
@@ -212,12 +225,16 @@ fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) ->
         used_connections: server.service.traffic.sessions.current(),
         check: settings.check.is_some().then(|| check(&health)).flatten(),
         service: snapshot::Service {
-            weight: if health.standing() == Standing::Draining { 0 } else { weight },
+            weight: match health.standing() {
+                Standing::Draining => 0,
+                _ => server.shown_weight(dynamic, now),
+            },
             user_weight: weight,
             last_change: now.saturating_duration_since(health.last_change()),
             downtime: health.downtime(now),
             downs: health.flips(),
-            ..service(&server.service, limit, uptime)
+            queue: Load { limit: queue_limit, ..service.queue },
+            ..service
         },
     }
 }
@@ -298,8 +315,10 @@ fn address(address: &ServerAddr) -> String {
 }
 
 /// HAProxy's word in the `algo` column; it has none for `random`.
-const fn algo(balance: Balance) -> &'static str {
-    match balance {
+fn algo(backend: &model::Backend) -> &'static str {
+    let is_cookie = |key: &BalanceKey| key.text.starts_with("rdp-cookie");
+    match backend.balance {
+        Balance::Hash(_) if backend.balance_key.as_ref().is_some_and(is_cookie) => "rdp-cookie",
         Balance::RoundRobin => "roundrobin",
         Balance::StaticRr => "static-rr",
         Balance::LeastConn => "leastconn",

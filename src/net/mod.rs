@@ -12,5 +12,6 @@ pub mod listen;
 pub mod namespace;
 pub mod probe_socket;
 pub mod relay;
+pub mod silence;
 pub mod stream;
 pub mod tls;

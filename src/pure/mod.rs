@@ -13,6 +13,7 @@ pub mod health;
 pub mod id;
 pub mod probe;
 pub mod resolve;
+pub mod rules;
 pub mod sample;
 pub mod session;
 pub mod state_file;

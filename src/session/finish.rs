@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Session;
 use crate::clock;
 use crate::config::model::LogFormat;
+use crate::pure::rules::Level;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::Service;
 use crate::state::{Backend, Frontend, Listener, Server};
@@ -144,7 +145,8 @@ impl Session {
         let log = &self.route.log;
         let said = log.format == LogFormat::Connect && self.outcome.refusal.is_none()
             || log.logasap && self.outcome.connect.is_some()
-            || log.targets.is_empty();
+            || log.targets.is_empty()
+            || self.ruled.log_level == Some(Level::Silent);
         if !said {
             let record = self.record(termination, total, Moment::End);
             self.context.bus.record(record);
@@ -161,7 +163,8 @@ impl Session {
             service.total_time.add(total);
             count_end(service, termination, bytes_out);
         }
-        if termination.phase == Phase::Request {
+        let ruled_out = termination.cause == Cause::Refused && self.outcome.refusal.is_none();
+        if termination.phase == Phase::Request && !ruled_out {
             self.frontend.request_errors.add(1);
         }
     }

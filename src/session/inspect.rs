@@ -28,7 +28,9 @@ impl Session {
         };
         match read {
             Ok((addresses, used)) => {
+                self.ruled.received_proxy = true;
                 if let Some((source, destination)) = addresses {
+                    self.ruled.peer = self.source;
                     self.source = Some(source);
                     self.destination = Some(destination);
                 }

@@ -8,10 +8,14 @@
 
 mod assign;
 mod dial;
+mod facts;
 mod finish;
 mod follow;
 mod inspect;
+mod key;
 pub mod listener;
+mod response;
+mod rules;
 mod tls;
 
 use std::sync::Arc;
@@ -20,6 +24,7 @@ use std::time::{Duration, Instant, SystemTime};
 use dial::Server;
 use finish::{Outcome, Presence};
 use follow::Watched;
+use rules::Ruled;
 
 use crate::clock;
 use crate::config::model;
@@ -58,6 +63,8 @@ struct Session {
     accepted: SystemTime,
     /// Bytes the client sent before there was a server.
     early: Vec<u8>,
+    /// What rules know and did; nothing where there are none.
+    ruled: Ruled,
     outcome: Outcome,
     /// What others see of it, and end it by.
     running: Running,
@@ -76,6 +83,10 @@ type Ended = Termination;
 /// Dropping it (at process stop) closes both sides and frees the slot, without a record.
 pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door>) {
     let Some(mut session) = Session::accept(accepted, admission, &door) else { return };
+    if !session.passes_connection_rules() {
+        return;
+    }
+    session.begin(&door);
     let handle = Arc::clone(session.running.handle());
     let termination = match follow::unless_killed(&handle, session.serve(&door)).await {
         Ok(end) => end,
@@ -100,6 +111,10 @@ impl Session {
         let route = Arc::clone(&frontend.route());
         let started = clock::now();
         let running = door.table.begin(&frontend, &door.listener, accepted.peer, started);
+        let mut ruled = Ruled::default();
+        if !route.settings.rules.statements.is_empty() {
+            ruled.listener_name = door.bind.name.as_deref().map(Arc::from);
+        }
         let session = Self {
             context: Arc::clone(&door.context),
             route,
@@ -110,24 +125,29 @@ impl Session {
             started,
             accepted: clock::wall(),
             early: Vec::new(),
+            ruled,
             outcome: Outcome::default(),
             running,
             presence: Presence::on(&frontend, &door.listener),
             frontend,
             _admission: admission,
         };
-        let uptime = session.uptime();
-        session.frontend.traffic.total.add(1);
-        session.frontend.traffic.rate.tick(uptime);
-        session.context.process.sessions_begun.add(1);
-        session.context.process.session_rate.tick(uptime);
-        door.listener.note_begun(uptime);
         Some(session)
+    }
+
+    /// It counts from here on.
+    fn begin(&self, door: &Door) {
+        let uptime = self.uptime();
+        self.frontend.traffic.total.add(1);
+        self.frontend.traffic.rate.tick(uptime);
+        self.context.process.sessions_begun.add(1);
+        self.context.process.session_rate.tick(uptime);
+        door.listener.note_begun(uptime);
     }
 
     /// The sentence: inspect, assign, dial, relay.
     async fn serve(&mut self, door: &Door) -> Result<Termination, Ended> {
-        if door.bind.accept_proxy {
+        if door.bind.accept_proxy || self.ruled.expects_proxy {
             self.read_proxy_header(&door.bind).await?;
             self.running.set_addresses(self.source, self.destination);
         }
@@ -135,14 +155,17 @@ impl Session {
             // Boxed: sessions without TLS have no room for it.
             Box::pin(self.start_tls(tls, &door.bind)).await?;
         }
+        self.session_rules()?;
         self.note_accepted();
-        let Some(backend) = self.route.backend.clone() else {
+        self.content_rules().await?;
+        let Some(backend) = self.backend() else {
             return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
         };
         let settings = Arc::clone(&backend.settings());
         self.presence.enter(&backend);
         self.outcome.enter(&backend, self.context.process.uptime(self.started));
         self.running.enter_backend(&backend);
+        self.backend_rules(&backend).await?;
         let lease = self.assign(&backend, &settings).await?;
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
@@ -167,6 +190,7 @@ impl Session {
         if settings.independent_streams {
             relay.make_independent(Side::Server);
         }
+        self.response_rules(backend, &mut server, &mut relay).await?;
         relay.prepend(std::mem::take(&mut self.early));
         let end = loop {
             self.running.reach(Stage::Relaying);

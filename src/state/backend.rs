@@ -6,11 +6,20 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
-use super::Server;
 use super::counters::Service;
 use super::desk::Desk;
+use super::{Registry, Server};
 use crate::config::model;
 use crate::pure::balance::{Candidate, LiveSet, ServerIndex};
+
+/// A backend's rules, and the patterns they name.
+#[derive(Debug, Default)]
+pub struct Ruling {
+    /// The rules.
+    pub rules: model::BackendRules,
+    /// The patterns of the same configuration.
+    pub patterns: Arc<Registry>,
+}
 
 /// The servers of a backend and those of them that may be picked: one immutable snapshot.
 #[derive(Debug)]
@@ -141,6 +150,7 @@ pub struct Backend {
     places: Mutex<Places>,
     /// Where sessions are assigned and wait.
     pub(super) desk: Desk,
+    ruling: ArcSwap<Ruling>,
 }
 
 impl Backend {
@@ -159,6 +169,7 @@ impl Backend {
             settings: ArcSwap::from_pointee(settings),
             live: ArcSwap::from_pointee(live),
             changed: watch::Sender::new(0),
+            ruling: ArcSwap::default(),
         }
     }
 
@@ -178,6 +189,17 @@ impl Backend {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    /// The rules.
+    #[must_use]
+    pub fn ruling(&self) -> Guard<Arc<Ruling>> {
+        self.ruling.load()
+    }
+
+    /// For [`publish`](super::publish) only.
+    pub(super) const fn ruling_cell(&self) -> &ArcSwap<Ruling> {
+        &self.ruling
     }
 
     /// For [`publish`](super::publish) only.

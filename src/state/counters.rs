@@ -234,6 +234,10 @@ pub struct Traffic {
     pub bytes_in: Counter,
     /// Bytes to clients.
     pub bytes_out: Counter,
+    /// Sessions that content rules rejected.
+    pub denied_requests: Counter,
+    /// Sessions that response rules rejected.
+    pub denied_responses: Counter,
 }
 
 /// What `clear counters` forgets.

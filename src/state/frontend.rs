@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use arc_swap::{ArcSwap, Guard};
 
 use super::counters::{Counter, Rate, Traffic};
-use super::{Backend, Gate, Listener, Pace};
+use super::{Backend, Gate, Listener, Pace, Registry};
 use crate::config::model;
 
 /// The settings that new sessions of a frontend start with. A session keeps the ones it started
@@ -19,6 +19,10 @@ pub struct Route {
     pub log: Arc<model::SessionLog>,
     /// Where its sessions go.
     pub backend: Option<Arc<Backend>>,
+    /// The backends of `use_backend` by the rules' order; `None`: the name is computed.
+    pub switches: Vec<Option<Arc<Backend>>>,
+    /// The patterns of the same configuration.
+    pub patterns: Arc<Registry>,
 }
 
 /// What a frontend's listening sockets do.
@@ -47,6 +51,10 @@ pub struct Frontend {
     pub traffic: Traffic,
     /// Connections refused by a rule or a broken PROXY header.
     pub request_errors: Counter,
+    /// Connections that connection rules rejected.
+    pub denied_connections: Counter,
+    /// Connections that session rules rejected.
+    pub denied_sessions: Counter,
     route: ArcSwap<Route>,
     listeners: ArcSwap<Vec<Arc<Listener>>>,
     /// The limit as configured; a command may have given the gate another.
@@ -65,6 +73,8 @@ impl Frontend {
             pace: Pace::new(route.settings.rate_limit_sessions),
             traffic: Traffic::default(),
             request_errors: Counter::default(),
+            denied_connections: Counter::default(),
+            denied_sessions: Counter::default(),
             route: ArcSwap::from_pointee(route),
             listeners: ArcSwap::default(),
             limit: AtomicU32::new(limit),

@@ -1,7 +1,8 @@
 //! The process: its limits and totals, and the list of everything that runs in it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
@@ -9,8 +10,9 @@ use arc_swap::{ArcSwap, Guard};
 use super::counters::{Counter, Rate};
 use super::episode::Episode;
 use super::request::Requests;
-use super::{Backend, Frontend, Gate, Pace, Resolvers, Sessions};
+use super::{Backend, Frontend, Gate, Pace, Registry, Resolvers, Sessions};
 use crate::config::model;
+use crate::pure::sample::{Value, Variable};
 
 /// Everything that runs, in file order, and the configuration it came from.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct Objects {
     pub frontends: Vec<Arc<Frontend>>,
     /// Backends.
     pub backends: Vec<Arc<Backend>>,
+    /// Patterns of ACLs and maps, which commands may change.
+    pub patterns: Arc<Registry>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Arc<Resolvers>>,
 }
@@ -63,14 +67,21 @@ pub struct Process {
     /// A soft stop is under way.
     stopping: AtomicBool,
     objects: ArcSwap<Objects>,
+    /// Variables of the process.
+    variables: Mutex<BTreeMap<Variable, Value>>,
 }
 
 impl Process {
     /// A process that serves nothing yet.
     #[must_use]
     pub fn new(started: Instant, workers: usize, maxconn: u32, config: Arc<model::Config>) -> Self {
-        let nothing =
-            Objects { config, frontends: Vec::new(), backends: Vec::new(), resolvers: Vec::new() };
+        let nothing = Objects {
+            config,
+            frontends: Vec::new(),
+            backends: Vec::new(),
+            resolvers: Vec::new(),
+            patterns: Arc::default(),
+        };
         Self {
             started,
             workers,
@@ -91,6 +102,7 @@ impl Process {
             hard_maxconn: AtomicU32::new(maxconn),
             stopping: AtomicBool::new(false),
             objects: ArcSwap::from_pointee(nothing),
+            variables: Mutex::default(),
         }
     }
 
@@ -133,6 +145,22 @@ impl Process {
     /// A soft stop begins; it never ends otherwise than with the process.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The value of a variable of the process.
+    #[must_use]
+    pub fn variable(&self, name: &Variable) -> Option<Value> {
+        self.variables.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Sets a variable of the process, or forgets it. Their number is bounded by the names that the
+    /// configuration and commands write.
+    pub fn set_variable(&self, name: &Variable, value: Option<Value>) {
+        let mut variables = self.variables.lock().unwrap_or_else(PoisonError::into_inner);
+        match value {
+            Some(value) => variables.insert(name.clone(), value),
+            None => variables.remove(name),
+        };
     }
 
     /// For [`publish`](super::publish) only.

@@ -8,10 +8,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::backend::Ruling;
 use super::frontend::Route;
+use super::patterns::Reference;
 use super::process::Objects;
 use super::{Backend, Frontend, Listener, Live, Process, Server};
 use crate::config::model;
+use crate::pure::acl::pattern::Entry;
 use crate::pure::balance::{Backups, Candidate, LiveSet, seed};
 use crate::pure::health::Health;
 
@@ -93,6 +96,26 @@ pub fn frontend(frontend: &Frontend, route: Route, limit: u32) {
     frontend.follow_limit(limit);
     frontend.pace.set(route.settings.rate_limit_sessions.map_or(0, std::num::NonZeroU32::get));
     frontend.route_cell().store(Arc::new(route));
+}
+
+/// A configuration gave a backend its rules, with the patterns they name.
+pub fn ruling(backend: &Backend, ruling: Ruling) {
+    backend.ruling_cell().store(Arc::new(ruling));
+}
+
+/// A command changes the patterns of a reference; every place that uses them sees all of the change
+/// or nothing.
+///
+/// # Errors
+/// Says which pattern is wrong; nothing has changed then.
+pub fn patterns(reference: &Reference, change: impl FnOnce(&mut Vec<Entry>)) -> Result<(), String> {
+    let mut entries = reference.lock();
+    let (changed, compiled) = reference.changed(&entries, change)?;
+    for (cell, patterns) in reference.cells().zip(compiled) {
+        cell.store(Arc::new(patterns));
+    }
+    *entries = changed;
+    Ok(())
 }
 
 /// A frontend listens on these addresses now.

@@ -10,5 +10,6 @@ pub mod privileges;
 pub mod process;
 pub mod queue;
 pub mod readiness;
+pub mod repair;
 pub mod sockopt;
 pub mod source_port;

@@ -21,8 +21,9 @@ pub(super) fn backend_pairs(
     id: Option<u32>,
 ) {
     pairs.maybe("id", id);
-    balance_pairs(pairs, backend.balance);
+    balance_pairs(pairs, backend);
     pairs.flag("allbackups", backend.allbackups);
+    super::frontend::rules(pairs, &backend.rules.statements);
     let shared = check::shared(&backend.servers);
     pairs.table("check", &shared);
     let explicit: Vec<u32> = backend.servers.iter().map(|server| server.id.0).collect();

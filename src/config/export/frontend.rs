@@ -38,6 +38,13 @@ pub(super) fn frontend_pairs(
     pairs.flag("dontlog_normal", frontend.log.dontlog_normal);
     pairs.flag("log_separate_errors", frontend.log.separate_errors);
     pairs.flag("logasap", frontend.log.logasap);
+    rules(pairs, &frontend.rules.statements);
+}
+
+/// ACLs and rules, a text each.
+pub(super) fn rules(pairs: &mut Pairs, statements: &[String]) {
+    let quoted: Vec<String> = statements.iter().map(|text| quote(text)).collect();
+    pairs.maybe("rules", list(&quoted));
 }
 
 fn client_timeouts(timeouts: &ClientTimeouts) -> Pairs {

@@ -7,7 +7,7 @@ use super::proxy::Reader;
 use super::settings::Settings;
 use super::words::Context;
 use crate::config::raw::{
-    Backend, ClientSide, Config, Field, Frontend, Keepalive, Server, ServerSide,
+    Backend, ClientSide, Config, Field, Frontend, Keepalive, Server, ServerSide, Statement,
 };
 
 /// Adds what `section` became to `config`.
@@ -21,7 +21,8 @@ pub(super) fn add(
 ) {
     let Reader { settings, binds, servers, id, misplaced, .. } = reader;
     if let Some(misplaced) = misplaced.filter(|_| section.kind == SectionKind::Frontend) {
-        let settings = misplaced.settings.inherited();
+        let mut settings = misplaced.settings.inherited();
+        settings.rules.clear();
         config.misplaced.push(backend(number, name.clone(), None, Vec::new(), settings, cx));
     }
     if settings.is_http() {
@@ -33,6 +34,8 @@ pub(super) fn add(
     if section.kind != SectionKind::Backend {
         let mut frontend = frontend(number, name.clone(), &settings);
         frontend.binds = binds;
+        let rules = settings.rules.iter().filter(|rule| rule.is_of_frontend());
+        frontend.rules = rules.cloned().collect();
         frontend.id.clone_from(&id);
         if section.kind == SectionKind::Listen && frontend.default_backend.is_none() {
             frontend.default_backend = Some(name.clone());
@@ -97,8 +100,11 @@ fn backend(
 ) -> Backend {
     let flags = &settings.flags;
     let check = settings.checks.clone().finish(&name.value, cx);
+    let mut rules = settings.rules;
+    rules.retain(Statement::is_of_backend);
     Backend {
         id,
+        rules,
         balance: settings.balance,
         hash_type: settings.hash_type,
         hash_balance_factor: settings.hash_balance_factor,

@@ -17,6 +17,7 @@ mod log;
 mod option;
 mod proxy;
 mod resolvers;
+mod rules;
 mod server;
 mod settings;
 mod socket;
@@ -112,6 +113,9 @@ impl Lowering<'_> {
         let reader = self.read(section, inherited);
         if !reader.settings.is_http() {
             reader.warn_of_http("this 'defaults' section", &mut self.cx);
+        }
+        if section.name.is_none() {
+            rules::nameless(&reader.settings.rules, &mut self.cx);
         }
         self.defaults.push(Defaults {
             name: section.name.as_ref().map(|name| name.text().into_owned()),

@@ -9,7 +9,7 @@ use haproxy_compat::units::TimeUnit;
 use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::words::{Args, Context, text};
-use super::{bind, log, option, socket};
+use super::{bind, log, option, rules, socket};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -219,6 +219,10 @@ impl Reader {
             }
             "option" => return option::lower(line, self, cx),
             "timeout" => return self.timeout(line, cx),
+            "acl" | "tcp-request" | "tcp-response" | "use_backend" | "use-server"
+            | "force-persist" | "ignore-persist" => {
+                return rules::lower(line, self.kind, &mut settings.rules, cx);
+            }
             "log" => return log::proxy(line, &mut settings.log, cx),
             "tcp-check" => return settings.checks.rule(line, cx),
             "external-check" => return settings.checks.external_rule(line, cx),
@@ -296,9 +300,18 @@ impl Reader {
                 self.settings.balance = Some(Spanned::new("roundrobin".to_owned(), word.span));
                 return;
             }
-            "rdp-cookie" | "hash" | "log-hash" | "sticky" => {
+            "hash" => {
+                let mut hash = text(word);
+                if let Some(expr) = args.words("balance hash", "a sample such as 'src'", cx) {
+                    hash.value.push(' ');
+                    hash.value.push_str(&expr.value);
+                    self.settings.balance = Some(hash);
+                }
+                return;
+            }
+            "log-hash" | "sticky" => {
                 cx.report
-                    .alert(word.span, format!("'balance {name}' is not supported"))
+                    .alert(word.span, format!("'balance {name}' is for 'mode log' only"))
                     .help("'balance source' keeps a client with its server");
                 return;
             }

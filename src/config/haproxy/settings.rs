@@ -5,7 +5,9 @@ use super::check::Checks;
 use super::option::Flags;
 use super::server;
 use super::stats::Page;
-use crate::config::raw::{ClientTimeouts, Field, Keepalive, Log, Server, ServerTimeouts};
+use crate::config::raw::{
+    ClientTimeouts, Field, Keepalive, Log, Server, ServerTimeouts, Statement,
+};
 
 /// What a section says that the sections below it can inherit.
 #[derive(Clone, Debug)]
@@ -34,6 +36,7 @@ pub(super) struct Settings {
     pub(super) checks: Checks,
     pub(super) template: Server,
     pub(super) page: Page,
+    pub(super) rules: Vec<Statement>,
     pub(super) load_server_state: Field<String>,
     pub(super) server_state_file: Field<String>,
 }
@@ -66,6 +69,7 @@ impl Settings {
             checks: Checks::default(),
             template: server::empty_template(),
             page: Page::default(),
+            rules: Vec::new(),
             load_server_state: None,
             server_state_file: None,
         }

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe, Redispatch,
-    Resolve, ServerSocket, ServerTls, Source,
+    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe,
+    Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
+use crate::pure::sample::Expr;
 use crate::pure::weight::Weight;
 
 /// A `backend`, or the back half of a `listen` section.
@@ -21,6 +22,8 @@ pub struct Backend {
     pub id: ProxyId,
     /// How a server is picked.
     pub balance: Balance,
+    /// What `balance hash` and `balance rdp-cookie` hash.
+    pub balance_key: Option<BalanceKey>,
     /// `option allbackups`: all backups serve when no active server may, not only the first.
     pub allbackups: bool,
     /// Servers in file order; names are unique.
@@ -51,6 +54,8 @@ pub struct Backend {
     pub log_health_checks: bool,
     /// Targets of server state lines, `log global` already replaced.
     pub log: Vec<LogTarget>,
+    /// Its rules.
+    pub rules: BackendRules,
     /// Where its servers find what they were before.
     pub load_state: LoadState,
 }
@@ -61,6 +66,15 @@ impl Backend {
     pub fn source_of<'a>(&'a self, server: &'a Server) -> Option<&'a Source> {
         server.socket.source.as_ref().or(self.source.as_ref())
     }
+}
+
+/// What of a session is hashed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BalanceKey {
+    /// As written after `balance`.
+    pub text: String,
+    /// The same, understood.
+    pub expr: Expr,
 }
 
 /// Timeouts of the server side; `None` is infinite.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Bind, Inherited, Keepalive, LogTarget, SocketBuffers};
+use super::{Bind, FrontendRules, Inherited, Keepalive, LogTarget, SocketBuffers};
 use crate::pure::id::{Name, ProxyId};
 
 /// A `frontend`, or the front half of a `listen` section.
@@ -36,6 +36,8 @@ pub struct Frontend {
     pub tcp_smart_accept: bool,
     /// The session log.
     pub log: SessionLog,
+    /// Its rules.
+    pub rules: FrontendRules,
 }
 
 impl Frontend {

@@ -10,6 +10,7 @@ mod commands;
 mod frontend;
 mod global;
 mod life;
+mod patterns;
 mod resolvers;
 mod socket;
 mod tls;
@@ -25,16 +26,19 @@ pub use crate::pure::probe::kind::{
     CheckKind, CodeFrom, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
     Layer, MysqlDialect, Pattern, ScriptStep, SendHeader,
 };
+pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;
 pub use crate::pure::state_file::SavedServer;
 pub use backend::{
-    Backend, LoadState, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
+    Backend, BalanceKey, LoadState, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr,
+    ServerTimeouts,
 };
 pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use life::{Capability, Life};
+pub use patterns::{PatternSet, PatternSource};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
@@ -59,6 +63,8 @@ pub struct Config {
     pub frontends: Vec<Frontend>,
     /// Backends in file order; names are unique among backends.
     pub backends: Vec<Backend>,
+    /// Patterns of ACLs and maps, by their numbers.
+    pub patterns: Vec<PatternSet>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
     /// What servers were before, from the state files; for those that start with this load.

@@ -6,7 +6,7 @@ use haproxy_compat::span::Spanned;
 
 use super::{
     AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Naming, ServerSide,
-    ServerSocket, Tls,
+    ServerSocket, Statement, Tls,
 };
 
 /// A `backend`, or the back half of a `listen` section.
@@ -56,6 +56,8 @@ pub struct Backend {
     pub log_health_checks: Field<bool>,
     /// `log` lines.
     pub log: Vec<Log>,
+    /// ACLs and rules, in order.
+    pub rules: Vec<Statement>,
     /// `load-server-state-from-file`: `global`, `local` or `none`.
     pub load_server_state: Field<String>,
     /// `server-state-file-name`; empty: the backend's name.
@@ -87,6 +89,7 @@ impl Backend {
             source: None,
             fullconn: None,
             log_health_checks: None,
+            rules: Vec::new(),
             log: Vec::new(),
             load_server_state: None,
             server_state_file: None,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::{Span, Spanned};
 
-use super::{BindSocket, ClientSide, Field, Tls};
+use super::{BindSocket, ClientSide, Field, Statement, Tls};
 
 /// A `frontend`, or the front half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,8 @@ pub struct Frontend {
     pub log_separate_errors: Field<bool>,
     /// `option logasap`.
     pub logasap: Field<bool>,
+    /// ACLs and rules, in order.
+    pub rules: Vec<Statement>,
     /// Rates and socket options.
     pub side: ClientSide,
 }
@@ -68,6 +70,7 @@ impl Frontend {
             dontlog_normal: None,
             log_separate_errors: None,
             logasap: None,
+            rules: Vec::new(),
             side: ClientSide::default(),
         }
     }

@@ -19,6 +19,7 @@ mod frontend;
 mod global;
 mod life;
 mod resolvers;
+mod rules;
 mod socket;
 mod tls;
 mod tuning;
@@ -33,10 +34,12 @@ pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, St
 pub use global::Global;
 pub use life::Life;
 pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
+pub use rules::Statement;
 pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
 pub use tls::Tls;
 pub use tuning::{SocketBuffers, Tuning};
 
+use haproxy_compat::env::Environment;
 use haproxy_compat::span::Spanned;
 
 /// A setting that may have been written.
@@ -59,6 +62,8 @@ pub struct Config {
     pub resolvers: Vec<Resolvers>,
     /// What frontends of `haproxy.cfg` say about servers: it is judged and has no effect.
     pub misplaced: Vec<Backend>,
+    /// Variables that `env(NAME)` reads.
+    pub environment: Environment,
 }
 
 /// The front end a configuration came from. It decides what a missing timeout means.

@@ -39,6 +39,7 @@ impl Decoder<'_> {
         let check = self.check(t);
         let backend = Backend {
             balance: self.string(t, "balance"),
+            rules: self.rules(t),
             hash_type: self.string(t, "hash_type"),
             hash_balance_factor: self.number(t, "hash_balance_factor"),
             hash_preserve_affinity: self.string(t, "hash_preserve_affinity"),

@@ -36,6 +36,7 @@ impl Decoder<'_> {
     ) -> Frontend {
         Frontend {
             default_backend: self.string(t, "backend"),
+            rules: self.rules(t),
             maxconn: self.number(t, "maxconn"),
             backlog: self.number(t, "backlog"),
             timeouts: self.client_timeouts(t),

@@ -12,6 +12,7 @@ mod frontend;
 mod global;
 mod life;
 mod resolvers;
+mod rules;
 mod socket;
 mod syntax;
 mod table;

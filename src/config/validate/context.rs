@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use haproxy_compat::addr::{Address, Endpoint, Family, Host, PortSpec, Transport};
 use haproxy_compat::diag::Report;
+use haproxy_compat::env::Environment;
 use haproxy_compat::span::{Span, Spanned};
 
+use super::rules::Rulebook;
 use crate::config::defaults::{DURATION_MAX, LISTENERS_MAX, UNIX_PATH_MAX_BYTES};
 use crate::config::model::LogFraming;
 use crate::config::raw::{Dialect, Field};
@@ -37,6 +39,10 @@ pub(super) struct Context<'a> {
     pub(super) resolvers: Vec<Name>,
     /// Listening sockets that may still be made.
     listeners_left: usize,
+    /// Variables that `env(NAME)` reads.
+    pub(super) environment: Environment,
+    /// What rules refer to.
+    pub(super) rulebook: Rulebook,
 }
 
 impl<'a> Context<'a> {
@@ -50,6 +56,8 @@ impl<'a> Context<'a> {
             refused: HashSet::new(),
             resolvers: Vec::new(),
             listeners_left: LISTENERS_MAX,
+            environment: Environment::default(),
+            rulebook: Rulebook::default(),
         }
     }
 

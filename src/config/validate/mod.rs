@@ -16,6 +16,7 @@ mod global;
 mod life;
 mod number;
 mod resolvers;
+mod rules;
 mod server_addr;
 mod socket;
 mod source;
@@ -57,6 +58,7 @@ pub(super) fn validate(
     report: &mut Report,
 ) -> Option<Config> {
     let mut context = Context::new(raw.dialect, world, report);
+    context.environment = raw.environment.clone();
     let was_refused = context.report.is_refused();
     let ids = context.proxy_ids(raw);
     let (frontend_ids, backend_ids) = ids.split_at(raw.frontends.len());
@@ -96,6 +98,9 @@ pub(super) fn validate(
         stats.push(context.stats(raw, name, &global, &mut listening));
     }
     let commands = context.commands(&raw.global.commands, &mut listening);
+    if !was_refused {
+        context.references_exist(&backends, &frontends);
+    }
     // Where sections or lines could not be read, much seems to be missing that is there.
     if !(was_refused && raw.backends.is_empty()) {
         context.backends_exist(raw);
@@ -103,8 +108,10 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
+    let patterns = context.take_patterns();
     let saved = context.saved_servers(raw, &global, &backends);
-    let config = Config { global, frontends, backends, stats, resolvers, saved, commands };
+    let config =
+        Config { global, frontends, backends, patterns, stats, resolvers, saved, commands };
     (!report.is_refused()).then_some(config)
 }
 

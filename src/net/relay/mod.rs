@@ -135,6 +135,15 @@ impl Relay {
         self.up.queue(bytes);
     }
 
+    /// Takes over from who relayed before it: `sent` bytes went to the server, and the `held` ones of
+    /// the server are still to be passed on.
+    pub fn take_over(&mut self, sent: u64, held: Vec<u8>) {
+        self.replay = Replay::Never;
+        self.up.bytes += sent;
+        self.down.bytes += held.len() as u64;
+        self.down.queue(held);
+    }
+
     /// Bytes read from the client and from the server.
     #[must_use]
     pub const fn bytes(&self) -> (u64, u64) {

@@ -47,11 +47,12 @@ impl Condition {
             let term = reader.term()?;
             alternatives.last_mut().expect("there is always one").push(term);
         }
-        if let Some(empty) = alternatives.iter().position(Vec::is_empty) {
-            let why = match (empty, words.len()) {
-                (_, 1) => format!("no condition follows '{}'", words[0]),
-                _ => "'or' needs a condition on both sides".to_owned(),
-            };
+        // HAProxy takes no condition at all for one that never holds.
+        if words.len() == 1 {
+            alternatives.clear();
+        }
+        if alternatives.iter().any(Vec::is_empty) {
+            let why = "'or' needs a condition on both sides".to_owned();
             return Err(AclError::at(words.len() - 1, why));
         }
         Ok(Self { alternatives, negated, text: words.join(" ") })

@@ -83,7 +83,7 @@ impl Test {
             let message = format!("'{}' is {kind}, which '-m {name}' cannot compare", expr.text);
             return Err(AclError::at(0, message));
         }
-        reader.values(method, &expr)?;
+        reader.values(method)?;
         if !method.has_patterns() {
             return Ok(Self { expr, method, patterns: None });
         }
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn values(&mut self, method: Method, expr: &Expr) -> Result<(), AclError> {
+    fn values(&mut self, method: Method) -> Result<(), AclError> {
         let mut operator = "eq";
         let mut written = Vec::new();
         while let Some(&word) = self.words.get(self.at) {
@@ -227,12 +227,6 @@ impl<'a> Reader<'a> {
         if !written.is_empty() {
             let origin = Origin::Written(written);
             self.sources.push(Source { origin, ignores_case: self.ignores_case });
-        }
-        if method.has_patterns() && self.sources.is_empty() {
-            let message = format!("'{}' is compared with nothing", expr.text);
-            let help =
-                "write what it should be behind it, or '-m found' to ask whether it is there";
-            return Err(AclError { help: Some(help.to_owned()), ..self.error(message) });
         }
         Ok(())
     }

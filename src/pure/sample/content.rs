@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(ask(Tls::Sni, &bytes), Fetched::Value(Value::text("db.local")));
         assert_eq!(ask(Tls::Sni, &bytes[..50]), Fetched::NotYet);
         assert_eq!(ask(Tls::Sni, b"\x00"), Fetched::Absent);
-        assert_eq!(ask(Tls::HelloType, &bytes[..6]), Fetched::Value(Value::Int(1)));
+        assert_eq!(ask(Tls::HelloType, &bytes[..105]), Fetched::Value(Value::Int(1)));
         assert_eq!(ask(Tls::Version, &bytes), Fetched::Value(Value::Int(0x30003)));
         assert_eq!(ask(Tls::Alpn, &bytes), Fetched::Value(Value::text("mysql")));
         assert_eq!(ask(Tls::EcExt, &bytes), Fetched::Value(Value::Bool(true)));

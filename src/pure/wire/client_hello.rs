@@ -22,15 +22,16 @@ const RECORD_MAX: usize = (1 << 14) + 2048;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotHandshake;
 
-/// The type of the first handshake message: 1 a ClientHello, 2 a ServerHello. It is known from six
-/// bytes on.
+/// The type of the first handshake message: 1 a ClientHello, 2 a ServerHello. As in HAProxy, its
+/// whole record must be there.
 #[must_use]
 pub fn handshake_type(bytes: &[u8]) -> Parsed<u8, NotHandshake> {
     match record(bytes) {
         Record::Bad => Parsed::Bad(NotHandshake),
-        Record::More(fragment) | Record::Whole(fragment, _) => match fragment.first() {
-            Some(&kind) => Parsed::Done(kind, RECORD_HEADER + 1),
-            None => Parsed::More,
+        Record::More => Parsed::More,
+        Record::Whole(content, len) => match content.first() {
+            Some(&kind) => Parsed::Done(kind, len),
+            None => Parsed::Bad(NotHandshake),
         },
     }
 }
@@ -150,7 +151,7 @@ impl<'a> ClientHello<'a> {
 /// The first record, as far as it is there.
 enum Record<'a> {
     Bad,
-    More(&'a [u8]),
+    More,
     /// Its content, and what it takes with its header.
     Whole(&'a [u8], usize),
 }
@@ -162,7 +163,7 @@ fn record(bytes: &[u8]) -> Record<'_> {
         _ => {}
     }
     let Some((header, rest)) = bytes.split_at_checked(RECORD_HEADER) else {
-        return Record::More(&[]);
+        return Record::More;
     };
     let len = usize::from(u16::from_be_bytes([header[3], header[4]]));
     if len == 0 || len > RECORD_MAX {
@@ -170,7 +171,7 @@ fn record(bytes: &[u8]) -> Record<'_> {
     }
     match rest.get(..len) {
         Some(content) => Record::Whole(content, RECORD_HEADER + len),
-        None => Record::More(rest),
+        None => Record::More,
     }
 }
 
@@ -181,7 +182,7 @@ fn message(bytes: &[u8]) -> Parsed<Cow<'_, [u8]>, NotHandshake> {
     loop {
         let (content, len) = match record(&bytes[used..]) {
             Record::Bad => return Parsed::Bad(NotHandshake),
-            Record::More(_) => return Parsed::More,
+            Record::More => return Parsed::More,
             Record::Whole(content, len) => (content, len),
         };
         used += len;
@@ -322,7 +323,8 @@ pub(in crate::pure) mod tests {
         assert_eq!(ClientHello::parse(b"\x16\x03\x01\x00\x00"), Parsed::Bad(NotHandshake));
         let server_hello = records(&[2, 0, 0, 2, 3, 3], 100);
         assert_eq!(ClientHello::parse(&server_hello), Parsed::Bad(NotHandshake));
-        assert_eq!(handshake_type(&server_hello), Parsed::Done(2, 6));
+        assert_eq!(handshake_type(&server_hello), Parsed::Done(2, 11));
+        assert_eq!(handshake_type(&server_hello[..10]), Parsed::More);
         assert_eq!(handshake_type(b"\x16\x03\x01\x02\x00"), Parsed::More);
     }
 

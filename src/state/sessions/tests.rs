@@ -64,6 +64,8 @@ impl World {
             settings: config.frontends[0].clone(),
             log: Arc::new(config.frontends[0].log.clone()),
             backend: Some(Arc::clone(&backend)),
+            switches: Vec::new(),
+            patterns: Arc::default(),
         };
         let frontend = Arc::new(Frontend::new(route, 10));
         let listener = Arc::new(Listener {

@@ -60,8 +60,17 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
         }
     }
     let resolvers = names::sections(&backends);
-    let mut config =
-        Config { global, frontends, backends, stats, resolvers, commands, saved: Vec::new() };
+    let patterns = Vec::new();
+    let mut config = Config {
+        global,
+        frontends,
+        backends,
+        patterns,
+        stats,
+        resolvers,
+        commands,
+        saved: Vec::new(),
+    };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
     for frontend in &mut config.frontends {
@@ -182,6 +191,7 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
     let rare = (of(limit()), times, of(limit()), keepalive().boxed());
     (vec(bind().boxed(), 0..5), backend, rare, flags, vec(log_target().boxed(), 0..3)).prop_map(
         move |(binds, backend, rare, flags, targets)| Frontend {
+            rules: Default::default(),
             name: Name::new(&name).unwrap(),
             id: ProxyId(0),
             binds,
@@ -265,9 +275,11 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
     )
         .prop_map(move |(first, second, servers)| {
             let mut backend = Backend {
+                rules: Default::default(),
                 name: Name::new(&name).unwrap(),
                 id: ProxyId(0),
                 balance: first.0,
+                balance_key: None,
                 allbackups: first.4[0],
                 servers,
                 retries: first.2,

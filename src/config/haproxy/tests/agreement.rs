@@ -127,3 +127,72 @@ fn the_real_one_accepts_and_refuses_the_same() {
     }
     std::fs::remove_file(&path).expect("it was written");
 }
+
+/// Lines of a `listen` section and whether they are accepted, rules compiled.
+const RULES: [(&str, bool); 38] = [
+    ("acl a src 10.0.0.0/8", true),
+    ("acl a src 10.0.0.300", false),
+    ("acl a src", true),
+    ("acl a src -m found", true),
+    ("acl a req.payload(0,1) x", false),
+    ("acl a req.payload(0,1) -m bin 41", true),
+    ("acl a req.payload(0,1) -m bin 4", false),
+    ("acl a dst_port gt 1 lt 5", true),
+    ("acl a dst_port gt x", false),
+    ("acl a dst_port 5:1", false),
+    ("acl a src -f /nonexistent", false),
+    ("acl a req.ssl_sni -m foo x", false),
+    ("acl a req.ssl_sni -m reg (", false),
+    ("acl a nosuch x", false),
+    ("acl a src,nosuch x", false),
+    ("acl a src,map(/nonexistent) x", false),
+    ("acl a! src 1.1.1.1", false),
+    ("acl a req.ssl_ver 3.1:3.3", true),
+    ("acl a var(txn.x) -m str y", true),
+    ("acl a var(txn.x) y", false),
+    ("acl a var(x) -m str y", false),
+    ("acl a nbsrv(nobody) 1", false),
+    ("acl a srv_is_up(l/none)", false),
+    ("tcp-request connection reject if nothing", false),
+    ("tcp-request connection reject if { src 1.1.1.1", false),
+    ("tcp-request connection reject if", true),
+    ("tcp-request connection foo", false),
+    ("tcp-request content close", false),
+    ("tcp-request content set-var(txn.x) src if TRUE", true),
+    ("tcp-request content set-var(txn.x)", false),
+    ("tcp-request content set-var(txn.x) res.len", false),
+    ("tcp-request session accept unless FALSE or LOCALHOST", true),
+    ("tcp-request content reject if { res.len 5 }", true),
+    ("tcp-request inspect-delay 5s", true),
+    ("tcp-request inspect-delay x", false),
+    ("tcp-response content close if { res.payload(0,2) -m str ab }", true),
+    ("use_backend nobody if TRUE", false),
+    ("use_backend %[src] if TRUE", true),
+];
+
+#[test]
+fn both_accept_the_same_rules() {
+    let path = std::env::temp_dir().join(format!("evenkeel-rules-{}.cfg", std::process::id()));
+    let mut wrong = Vec::new();
+    for (line, accepted) in RULES {
+        let text = format!("{BEFORE}listen l\n bind :1\n {line}\n server a 1.1.1.1:1\n");
+        let mut sources = haproxy_compat::source::SourceMap::default();
+        sources.add("rules.cfg", text.clone());
+        let mut surroundings = crate::config::Surroundings {
+            world: &mut |_: &str| Err("no names here".to_owned()),
+            environment: &mut Environment::new(),
+            facts: &crate::config::tests::no_facts(),
+        };
+        let language = crate::config::Language::Haproxy;
+        let (_, report) = crate::config::load(language, &sources, &mut surroundings);
+        if report.is_refused() == accepted {
+            wrong.push(format!("{line:?}: {:?}", messages_of(&report)));
+        }
+        std::fs::write(&path, text).expect("a writable temporary directory");
+        if accepted_by_haproxy(&path).is_some_and(|theirs| theirs != accepted) {
+            wrong.push(format!("haproxy on {line:?}"));
+        }
+    }
+    std::fs::remove_file(&path).expect("it was written");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

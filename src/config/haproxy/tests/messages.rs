@@ -12,10 +12,7 @@ alert | fronted x | 'fronted' is unknown | mean 'frontend'
 alert | rise 5 | 'rise' is unknown | 'default-server' line
 alert | daemon | 'daemon' is unknown in 'listen' | belongs in 'global'
 alert | contimeout 5 | no longer knows 'contimeout' | timeout connect
-alert | acl a src 1.1.1.1 | 'acl' is not supported:  |
-alert | use_backend b if TRUE | 'use_backend' is not supported |
 alert | stick-table type ip size 1k | not supported: stick tables |
-alert | tcp-request inspect-delay 5s | 'tcp-request' is not supported |
 notice | bind-process 1 | 'bind-process' has no effect |
 warning | log-format x | 'log-format' is ignored: log lines keep |
 warning | option forwardfor | 'option forwardfor' is ignored: 'l' is not in |
@@ -45,7 +42,8 @@ alert | maxconn | 'maxconn' needs a number |
 alert | mode htp | 'htp' is unknown after 'mode' | mean 'http'
 alert | mode health | no longer knows 'mode health' | /health
 warning | balance uri | needs 'mode http': 'roundrobin' is used |
-alert | balance rdp-cookie(x) | 'balance rdp-cookie' is not | balance source
+alert | balance sticky | 'balance sticky' is for | balance source
+alert | balance hash | 'balance hash' needs |
 warning | balance source x | 'x' after 'balance' is ignored |
 warning | option redispatch 1 2 | '2' after 'option redispatch' is ignored |
 alert | source 1.1.1.1 usesrc | 'usesrc' needs a value |

@@ -1,0 +1,44 @@
+//! ACLs and rules: their words are kept as they are, and read by validation.
+
+use haproxy_compat::span::Spanned;
+use haproxy_compat::tree::{Line, SectionKind};
+
+use super::words::{Context, text};
+use crate::config::raw::Statement;
+
+/// Keeps a line, if its list belongs to the section.
+pub(super) fn lower(
+    line: &Line,
+    kind: SectionKind,
+    rules: &mut Vec<Statement>,
+    cx: &mut Context<'_>,
+) {
+    let mut words: Vec<Spanned<String>> = line.words.iter().map(text).collect();
+    // An empty last word counts as none, as in HAProxy.
+    if words.last().is_some_and(|word| word.value.is_empty()) {
+        words.pop();
+    }
+    let statement = Statement { words, span: line.span };
+    let (keyword, list) = (statement.keyword(), statement.second());
+    let stranger = match (kind, keyword, list) {
+        (SectionKind::Backend, "tcp-request", "connection" | "session") => Some("a frontend"),
+        (SectionKind::Frontend, "tcp-response", _) => Some("a backend"),
+        _ => None,
+    };
+    if let Some(owner) = stranger {
+        let written = format!("{keyword} {list}");
+        cx.report
+            .alert(line.span, format!("'{}' is not allowed here", written.trim_end()))
+            .help(format!("only {owner} or 'listen' has such rules"));
+        return;
+    }
+    rules.push(statement);
+}
+
+/// `defaults` hand rules down only under a name: otherwise nobody sees whose they are.
+pub(super) fn nameless(rules: &[Statement], cx: &mut Context<'_>) {
+    for rule in rules {
+        let message = format!("'{}' is not allowed in 'defaults' without a name", rule.keyword());
+        cx.report.alert(rule.span, message).help("write 'defaults NAME'");
+    }
+}

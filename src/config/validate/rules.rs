@@ -1,0 +1,444 @@
+//! Pure: statements -> compiled rules.
+//!
+//! ACLs are read first, so that every test under a name counts wherever it stands; a condition may
+//! name those that begin above it. Patterns are read from their files and compiled once here, for
+//! the mistakes in them.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use haproxy_compat::span::Span;
+use haproxy_compat::units::{self, TimeUnit};
+
+use super::context::Context;
+use crate::config::model::{
+    Backend, BackendRules, Frontend, FrontendRules, PatternSet, PatternSource,
+};
+use crate::config::raw::Statement;
+use crate::config::suggest::did_you_mean;
+use crate::pure::acl::pattern::{
+    Entry, Method, Origin, PatternUse, Patterns, PatternsId, Source, file_lines,
+};
+use crate::pure::acl::{Acl, AclError, Condition, Test};
+use crate::pure::rules::{Action, Choice, Persistence, Rule, RuleSet};
+use crate::pure::sample::convert::checked_output;
+use crate::pure::sample::{Arg, Definitions, Expr, Fact, Fetch, FileName, Kind, Presence, Stage};
+
+/// The entries of a file, each with its line's number, or why it cannot be read.
+type Lines = Result<Vec<(usize, Entry)>, String>;
+
+/// What rules refer to, kept until all of them are read.
+#[derive(Default)]
+pub(super) struct Rulebook {
+    patterns: Vec<PatternSet>,
+    /// Every file is read once.
+    files: HashMap<(FileName, bool), Lines>,
+    /// Names of proxies and servers that samples ask about.
+    references: Vec<(Span, Fact, Arg)>,
+    /// Names that `use_backend` takes.
+    switches: Vec<(Span, String)>,
+}
+
+impl Definitions for Context<'_> {
+    fn environment(&self, name: &str) -> Option<String> {
+        self.environment.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+
+    fn patterns(&mut self, written: PatternUse) -> Result<PatternsId, String> {
+        let PatternUse { method, sources, output, unique_id } = written;
+        let sources: Result<Vec<PatternSource>, String> =
+            sources.into_iter().map(|source| self.pattern_source(method, output, source)).collect();
+        let book = &mut self.rulebook;
+        book.patterns.push(PatternSet { method, output, unique_id, sources: sources? });
+        Ok(PatternsId(book.patterns.len() - 1))
+    }
+}
+
+impl Context<'_> {
+    /// All patterns, once no rule is left to read.
+    pub(super) fn take_patterns(&mut self) -> Vec<PatternSet> {
+        std::mem::take(&mut self.rulebook.patterns)
+    }
+
+    fn pattern_source(
+        &mut self,
+        method: Method,
+        output: Option<Kind>,
+        source: Source,
+    ) -> Result<PatternSource, String> {
+        let ignores_case = source.ignores_case;
+        let (file, is_map, lines) = match source.origin {
+            Origin::Written(texts) => {
+                let entry = |pattern| (0, Entry { pattern, value: None });
+                (None, false, texts.into_iter().map(entry).collect())
+            }
+            Origin::File { file, is_map } => {
+                let lines = self.file(&file, is_map)?;
+                (Some(file.name), is_map, lines)
+            }
+        };
+        let place = |number: usize, why: String| match &file {
+            Some(file) => format!("{file}:{number}: {why}"),
+            None => why,
+        };
+        let numbers: Vec<usize> = lines.iter().map(|line| line.0).collect();
+        let entries: Vec<Entry> = lines.into_iter().map(|line| line.1).collect();
+        Patterns::compile(method, ignores_case, entries.clone())
+            .map_err(|(index, why)| place(numbers[index], why))?;
+        if let Some(kind) = output {
+            for (entry, &number) in entries.iter().zip(&numbers) {
+                let value = entry.value.as_deref();
+                if value.and_then(|value| checked_output(value, kind)).is_none() {
+                    let why = match value {
+                        Some(value) => format!("'{value}' is no {}", kind.word()),
+                        None => format!("'{}' has no value", entry.pattern),
+                    };
+                    return Err(place(number, why));
+                }
+            }
+        }
+        Ok(PatternSource { file, is_map, ignores_case, entries })
+    }
+
+    fn file(&mut self, file: &FileName, is_map: bool) -> Result<Vec<(usize, Entry)>, String> {
+        let key = (file.clone(), is_map);
+        if let Some(read) = self.rulebook.files.get(&key) {
+            return read.clone();
+        }
+        let bytes = match file.path() {
+            None => Ok(Vec::new()),
+            Some(path) => self.world.read(Path::new(path)),
+        };
+        let read = match bytes {
+            Ok(bytes) => {
+                Ok(file_lines(&String::from_utf8_lossy(&bytes), is_map).collect::<Vec<_>>())
+            }
+            Err(_) if file.presence == Presence::Optional => Ok(Vec::new()),
+            Err(why) => Err(format!("cannot read '{}': {why}", file.name)),
+        };
+        self.rulebook.files.insert(key, read.clone());
+        read
+    }
+
+    /// The rules of a frontend, called `what` in messages.
+    pub(super) fn frontend_rules(&mut self, what: &str, raw: &[Statement]) -> FrontendRules {
+        let acls = self.acls(raw);
+        let mut rules = FrontendRules::default();
+        for statement in raw {
+            rules.statements.push(statement.text());
+            let known = Known { what, acls: &acls, statement };
+            match (statement.keyword(), statement.second()) {
+                ("acl", _) => {}
+                ("tcp-request", "inspect-delay") => rules.inspect_delay = self.delay(statement),
+                ("tcp-request", "connection") => {
+                    rules.connection.extend(self.rule(RuleSet::Connection, &known));
+                }
+                ("tcp-request", "session") => {
+                    rules.session.extend(self.rule(RuleSet::Session, &known));
+                }
+                ("tcp-request", "content") => {
+                    rules.content.extend(self.rule(RuleSet::Content, &known));
+                }
+                ("use_backend", _) => {
+                    let choice = self.choice(Stage::Switching, &known);
+                    if let Some(name) = choice.as_ref().and_then(|choice| choice.target.fixed()) {
+                        let span = statement.words[1].span;
+                        self.rulebook.switches.push((span, name.to_owned()));
+                    }
+                    rules.switching.extend(choice);
+                }
+                _ => self.stranger(what, statement),
+            }
+        }
+        rules
+    }
+
+    /// The rules of a backend.
+    pub(super) fn backend_rules(&mut self, what: &str, raw: &[Statement]) -> BackendRules {
+        let acls = self.acls(raw);
+        let mut rules = BackendRules::default();
+        for statement in raw {
+            rules.statements.push(statement.text());
+            let known = Known { what, acls: &acls, statement };
+            match (statement.keyword(), statement.second()) {
+                ("acl", _) => {}
+                ("tcp-request", "inspect-delay") => rules.inspect_delay = self.delay(statement),
+                ("tcp-response", "inspect-delay") => rules.response_delay = self.delay(statement),
+                ("tcp-request", "content") => {
+                    rules.content.extend(self.rule(RuleSet::BackendContent, &known));
+                }
+                ("tcp-response", "content") => {
+                    rules.response.extend(self.rule(RuleSet::Response, &known));
+                }
+                ("use-server", _) => {
+                    rules.servers.extend(self.choice(Stage::ServerChoice, &known));
+                }
+                ("force-persist" | "ignore-persist", _) => {
+                    rules.persistence.extend(self.persistence(&known));
+                }
+                _ => self.stranger(what, statement),
+            }
+        }
+        rules
+    }
+
+    fn stranger(&mut self, what: &str, statement: &Statement) {
+        let written = format!("{} {}", statement.keyword(), statement.second());
+        let message = format!("'{}' is no rule of {what}", written.trim_end());
+        self.report.alert(statement.span, message);
+        let help = match statement.keyword() {
+            "tcp-request" => "it can be connection, session, content or inspect-delay",
+            "tcp-response" => "it can be content or inspect-delay, in a backend",
+            _ => "rules are acl, tcp-request, tcp-response, use_backend and use-server",
+        };
+        self.report.help(help);
+    }
+
+    /// Every ACL of a section, all tests of a name together.
+    fn acls(&mut self, raw: &[Statement]) -> Vec<(Span, Acl)> {
+        let mut acls: Vec<(Span, Acl)> = Vec::new();
+        for statement in raw.iter().filter(|statement| statement.keyword() == "acl") {
+            let name = statement.second();
+            if !self.is_acl_name(name, statement) {
+                continue;
+            }
+            let words: Vec<&str> =
+                statement.words[2..].iter().map(|word| word.value.as_str()).collect();
+            let test = match Test::parse(&words, self) {
+                Ok(test) => test,
+                Err(error) => {
+                    self.wrong(statement, 2, error);
+                    continue;
+                }
+            };
+            self.compares(statement.span, &test);
+            match acls.iter_mut().find(|(_, acl)| acl.name == name) {
+                Some((_, acl)) => acl.tests.push(test),
+                None => {
+                    acls.push((statement.span, Acl { name: name.to_owned(), tests: vec![test] }))
+                }
+            }
+        }
+        acls
+    }
+
+    fn is_acl_name(&mut self, name: &str, statement: &Statement) -> bool {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+        let message = match name {
+            "" => "'acl' needs a name and a test".to_owned(),
+            "or" => "no ACL can be called 'or'".to_owned(),
+            name => match name.chars().find(|&c| !allowed(c)) {
+                None => return true,
+                Some(bad) => format!("'{bad}' cannot stand in the name of an ACL"),
+            },
+        };
+        self.report.alert(statement.span, message);
+        false
+    }
+
+    fn rule(&mut self, set: RuleSet, known: &Known<'_>) -> Option<Rule> {
+        let words = known.words(2);
+        let rule = Rule::parse(set, &words, &known.acls(), self);
+        let rule = self.read(known, 2, rule)?;
+        let (what, span) = (known.what, known.statement.span);
+        if let Action::Track { .. } | Action::Counter(_) = &rule.action {
+            self.report.alert(span, "stick tables are not there yet: nothing can be counted");
+        }
+        if let Some(expr) = sample_of(&rule.action) {
+            self.refer(span, expr);
+            if !expr.tells_at(set.stage()) {
+                let message = format!(
+                    "{what}: '{}' has nothing to tell in {}",
+                    expr.text,
+                    set.stage().describe()
+                );
+                self.report.alert(span, message);
+            }
+        }
+        self.judge(rule.condition.as_ref(), set.stage(), known);
+        Some(rule)
+    }
+
+    fn choice(&mut self, stage: Stage, known: &Known<'_>) -> Option<Choice> {
+        let words = known.words(1);
+        let choice = Choice::parse(&words, &known.acls(), self);
+        let choice = self.read(known, 1, choice)?;
+        for expr in choice.target.samples() {
+            self.refer(known.statement.span, expr);
+        }
+        self.judge(choice.condition.as_ref(), stage, known);
+        Some(choice)
+    }
+
+    fn persistence(&mut self, known: &Known<'_>) -> Option<Persistence> {
+        let words = known.words(1);
+        let force = known.statement.keyword() == "force-persist";
+        let rule = Persistence::parse(force, &words, &known.acls(), self);
+        let rule = self.read(known, 1, rule)?;
+        self.judge(Some(&rule.condition), Stage::ServerChoice, known);
+        Some(rule)
+    }
+
+    fn read<T>(
+        &mut self,
+        known: &Known<'_>,
+        skipped: usize,
+        parsed: Result<T, AclError>,
+    ) -> Option<T> {
+        parsed.map_err(|error| self.wrong(known.statement, skipped, error)).ok()
+    }
+
+    /// Reports a mistake at its word; `skipped` words came before those that were read.
+    fn wrong(&mut self, statement: &Statement, skipped: usize, error: AclError) {
+        let word = statement.words.get(skipped + error.word).or(statement.words.last());
+        let span = word.map_or(statement.span, |word| word.span);
+        self.report.alert(span, error.message);
+        if let Some(help) = error.help {
+            self.report.help(help);
+        }
+    }
+
+    /// Warns of a condition that can never hold; remembers whom it asks about.
+    fn judge(&mut self, condition: Option<&Condition>, stage: Stage, known: &Known<'_>) {
+        let Some(condition) = condition else { return };
+        for acl in condition.acls().filter(|acl| acl.name.is_empty()) {
+            for test in &acl.tests {
+                self.compares(known.statement.span, test);
+            }
+        }
+        if let Some((acl, expr)) = condition.silent_at(stage) {
+            let name = match acl.name.as_str() {
+                "" => "this condition".to_owned(),
+                name => format!("acl '{name}'"),
+            };
+            let message = format!(
+                "{}: {name} will never match: '{}' has nothing to tell in {}",
+                known.what,
+                expr.text,
+                stage.describe()
+            );
+            self.report.warning(known.statement.span, message);
+        }
+    }
+
+    /// Warns of a test that compares with nothing: it never holds.
+    fn compares(&mut self, span: Span, test: &Test) {
+        self.refer(span, &test.expr);
+        let set = test.patterns.and_then(|id| self.rulebook.patterns.get(id.0));
+        if set.is_some_and(|set| set.sources.is_empty()) {
+            let message =
+                format!("'{}' is compared with nothing: it never matches", test.expr.text);
+            self.report.warning(span, message);
+            self.report.help("write what it should be, or '-m found' to ask whether it is there");
+        }
+    }
+
+    fn refer(&mut self, span: Span, expr: &Expr) {
+        if let Fetch::Fact(fact, args) = &expr.fetch {
+            let named = args.iter().filter(|arg| !matches!(arg, Arg::Int(_)));
+            let about = matches!(
+                fact,
+                Fact::NbSrv
+                    | Fact::BeConn
+                    | Fact::BeConnFree
+                    | Fact::BeSessRate
+                    | Fact::ConnSlots
+                    | Fact::Queue
+                    | Fact::AvgQueue
+                    | Fact::FeConn
+                    | Fact::FeSessRate
+            );
+            let server = |arg: &&Arg| matches!(arg, Arg::Server(..));
+            for arg in named.filter(|arg| about || server(arg)) {
+                self.rulebook.references.push((span, *fact, arg.clone()));
+            }
+        }
+    }
+
+    /// Finds names of proxies and servers that nobody has.
+    pub(super) fn references_exist(&mut self, backends: &[Backend], frontends: &[Frontend]) {
+        let names: Vec<&str> = backends.iter().map(|backend| backend.name.as_str()).collect();
+        for (span, name) in std::mem::take(&mut self.rulebook.switches) {
+            if !names.contains(&name.as_str()) {
+                let guess = did_you_mean(&name, names.iter().copied());
+                let message = format!("use_backend: there is no backend '{name}'{guess}");
+                self.report.alert(span, message);
+            }
+        }
+        for (span, fact, arg) in std::mem::take(&mut self.rulebook.references) {
+            let is_known = match &arg {
+                Arg::Int(_) | Arg::Server(None, _) => true,
+                Arg::Text(name) if name.is_empty() => true,
+                Arg::Text(name) => {
+                    let mut frontends = frontends.iter().map(|frontend| frontend.name.as_str());
+                    names.contains(&name.as_str()) || frontends.any(|known| known == name)
+                }
+                Arg::Server(Some(backend), server) => backends.iter().any(|known| {
+                    known.name.as_str() == backend
+                        && known.servers.iter().any(|known| known.name.as_str() == server)
+                }),
+            };
+            if !is_known {
+                let asked = match &arg {
+                    Arg::Server(Some(backend), server) => format!("server '{backend}/{server}'"),
+                    Arg::Text(name) | Arg::Server(_, name) => format!("proxy '{name}'"),
+                    Arg::Int(_) => continue,
+                };
+                self.report.alert(span, format!("'{}': there is no {asked}", fact.name()));
+            }
+        }
+    }
+
+    fn delay(&mut self, statement: &Statement) -> Option<Duration> {
+        let Some(word) = statement.words.get(2) else {
+            self.report.alert(statement.span, "'inspect-delay' needs a time such as '5s'");
+            return None;
+        };
+        match units::parse_time(&word.value, TimeUnit::Milliseconds) {
+            Ok(time) if time.excess.is_none() => {
+                Some(time.duration).filter(|delay| !delay.is_zero())
+            }
+            _ => {
+                self.report
+                    .alert(word.span, format!("'{}' is no time for 'inspect-delay'", word.value));
+                None
+            }
+        }
+    }
+}
+
+/// What a statement is read against.
+struct Known<'a> {
+    /// The section, for messages.
+    what: &'a str,
+    /// Its ACLs, each with the place where its name is first written.
+    acls: &'a [(Span, Acl)],
+    statement: &'a Statement,
+}
+
+impl<'a> Known<'a> {
+    fn words(&self, skip: usize) -> Vec<&'a str> {
+        self.statement.words.iter().skip(skip).map(|word| word.value.as_str()).collect()
+    }
+
+    /// The ACLs that begin above the statement.
+    fn acls(&self) -> Vec<Acl> {
+        let above = |span: &Span| {
+            span.file != self.statement.span.file || span.start < self.statement.span.start
+        };
+        self.acls.iter().filter(|(span, _)| above(span)).map(|(_, acl)| acl.clone()).collect()
+    }
+}
+
+/// The sample of an action.
+fn sample_of(action: &Action) -> Option<&Expr> {
+    match action {
+        Action::Rewrite(_, expr)
+        | Action::SetVar(_, expr)
+        | Action::Capture { expr, .. }
+        | Action::Track { key: expr, .. } => Some(expr),
+        Action::Counter(change) => Some(&change.by),
+        _ => None,
+    }
+}

@@ -1,0 +1,251 @@
+//! Rules: what is done with a connection, in order, each under its condition.
+//!
+//! A list is walked by [`next`]: it yields the actions whose conditions hold, one after the other,
+//! and whoever performs them decides which one ends the walk. Where a condition is open the walk
+//! stops, to begin anew with more bytes; facts say when nothing more is waited for, so that every
+//! walk ends.
+
+mod parse;
+pub mod template;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use super::acl::{Condition, Truth};
+use super::sample::{Expr, Facts, Stage, Variable};
+use template::Template;
+
+/// The lists, by when they are walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RuleSet {
+    /// `tcp-request connection`: at accept, before any handshake.
+    Connection,
+    /// `tcp-request session`: once the client's handshakes are over.
+    Session,
+    /// `tcp-request content` of a frontend.
+    Content,
+    /// `tcp-request content` of a backend.
+    BackendContent,
+    /// `tcp-response content`.
+    Response,
+}
+
+impl RuleSet {
+    /// The stage its samples are asked for at.
+    #[must_use]
+    pub const fn stage(self) -> Stage {
+        match self {
+            Self::Connection => Stage::Connection,
+            Self::Session => Stage::Session,
+            Self::Content => Stage::Content,
+            Self::BackendContent => Stage::BackendContent,
+            Self::Response => Stage::Response,
+        }
+    }
+
+    /// The words that begin its rules.
+    #[must_use]
+    pub const fn keyword(self) -> &'static str {
+        match self {
+            Self::Connection => "tcp-request connection",
+            Self::Session => "tcp-request session",
+            Self::Content | Self::BackendContent => "tcp-request content",
+            Self::Response => "tcp-response content",
+        }
+    }
+}
+
+/// An action and its condition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// What is done.
+    pub action: Action,
+    /// When; always without one.
+    pub condition: Option<Condition>,
+}
+
+/// What a rule does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Ends the walk: the connection goes on.
+    Accept,
+    /// Ends the connection.
+    Reject,
+    /// Closes the server's side.
+    Close,
+    /// Ends the connection without a word to the client.
+    SilentDrop,
+    /// A PROXY header must come first.
+    ExpectProxy,
+    /// Replaces an address or port.
+    Rewrite(Endpoint, Expr),
+    /// Sets a variable, if there is a value.
+    SetVar(Variable, Expr),
+    /// Forgets a variable.
+    UnsetVar(Variable),
+    /// Marks packets to the client or the server.
+    SetMark(Peer, u32),
+    /// The DS field of packets to the client or the server.
+    SetTos(Peer, u8),
+    /// The level of the session's log line.
+    SetLogLevel(Level),
+    /// Keeps the beginning of a sample for the log.
+    Capture {
+        /// The sample.
+        expr: Expr,
+        /// Most bytes kept.
+        len: usize,
+    },
+    /// Counts the connection in a stick table from now on.
+    Track {
+        /// Which counter, from 0.
+        counter: u8,
+        /// Its entry.
+        key: Expr,
+        /// The table; the proxy's own where none is named.
+        table: Option<String>,
+    },
+    /// Changes a counter of a tracked entry.
+    Counter(CounterChange),
+}
+
+/// `sc-inc-gpc(0,1)`, `sc-set-gpt0(0) 5` and the like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CounterChange {
+    /// Which tracked entry, from 0.
+    pub counter: u8,
+    /// The array.
+    pub array: CounterArray,
+    /// The place in it.
+    pub index: u32,
+    /// What is added or set.
+    pub by: Expr,
+}
+
+/// Arrays of general purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CounterArray {
+    /// `gpc`: counters, which are added to.
+    Gpc,
+    /// `gpt`: tags, which are set.
+    Gpt,
+}
+
+/// What [`Action::Rewrite`] replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// The source address.
+    Src,
+    /// The source port.
+    SrcPort,
+    /// The destination address.
+    Dst,
+    /// The destination port.
+    DstPort,
+}
+
+/// To whom packets go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+}
+
+/// `set-log-level`: a severity by its number, or no line at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// RFC 5424's number, 0 to 7.
+    Severity(u8),
+    /// `silent`.
+    Silent,
+}
+
+/// Where a walk stands.
+#[derive(Debug, PartialEq)]
+pub enum Step<'a> {
+    /// This is to be done; the walk goes on at the number.
+    Perform(&'a Action, usize),
+    /// More bytes will tell.
+    Wait,
+    /// No rule is left.
+    Done,
+}
+
+/// The first rule from number `from` on whose condition holds.
+#[must_use]
+pub fn next<'a>(rules: &'a [Rule], from: usize, facts: &dyn Facts) -> Step<'a> {
+    for (index, rule) in rules.iter().enumerate().skip(from) {
+        match rule.condition.as_ref().map_or(Truth::True, |condition| condition.holds(facts)) {
+            Truth::True => return Step::Perform(&rule.action, index + 1),
+            Truth::Open => return Step::Wait,
+            Truth::False => {}
+        }
+    }
+    Step::Done
+}
+
+/// `use_backend` or `use-server`: a name, and when it is taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// Whom.
+    pub target: Template,
+    /// When; always without one.
+    pub condition: Option<Condition>,
+}
+
+impl Choice {
+    /// Whether it is taken; what is open counts as no.
+    #[must_use]
+    pub fn is_taken(&self, facts: &dyn Facts) -> bool {
+        self.condition.as_ref().is_none_or(|condition| condition.holds(facts) == Truth::True)
+    }
+}
+
+/// `force-persist` or `ignore-persist`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Persistence {
+    /// A server that is down is reached all the same; otherwise persistence does not count.
+    pub force: bool,
+    /// When.
+    pub condition: Condition,
+}
+
+/// The rules of a frontend.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FrontendRules {
+    /// As they were written, ACLs included.
+    pub statements: Vec<String>,
+    /// `tcp-request connection`.
+    pub connection: Vec<Rule>,
+    /// `tcp-request session`.
+    pub session: Vec<Rule>,
+    /// `tcp-request content`.
+    pub content: Vec<Rule>,
+    /// `tcp-request inspect-delay`: how long bytes are waited for.
+    pub inspect_delay: Option<Duration>,
+    /// `use_backend`.
+    pub switching: Vec<Choice>,
+}
+
+/// The rules of a backend.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BackendRules {
+    /// As they were written, ACLs included.
+    pub statements: Vec<String>,
+    /// `tcp-request content`.
+    pub content: Vec<Rule>,
+    /// `tcp-request inspect-delay`.
+    pub inspect_delay: Option<Duration>,
+    /// `use-server`.
+    pub servers: Vec<Choice>,
+    /// `force-persist`, `ignore-persist`.
+    pub persistence: Vec<Persistence>,
+    /// `tcp-response content`.
+    pub response: Vec<Rule>,
+    /// `tcp-response inspect-delay`.
+    pub response_delay: Option<Duration>,
+}

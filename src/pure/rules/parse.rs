@@ -1,0 +1,336 @@
+//! One rule as it is written: an action with its arguments, then `if` or `unless`.
+
+use super::template::Template;
+use super::{
+    Action, Choice, CounterArray, CounterChange, Endpoint, Level, Peer, Persistence, Rule, RuleSet,
+};
+use crate::pure::acl::{Acl, AclError, Condition};
+use crate::pure::sample::{Definitions, Expr, Kind, Variable};
+
+/// Names of severities, at their numbers.
+const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
+
+use RuleSet::{BackendContent as B, Connection as C, Content as X, Response as R, Session as S};
+
+/// Every action, and the lists it may stand in.
+const ACTIONS: [(&str, &[RuleSet]); 26] = [
+    ("accept", &[C, S, X, B, R]),
+    ("reject", &[C, S, X, B, R]),
+    ("close", &[R]),
+    ("silent-drop", &[C, S, X, B, R]),
+    ("expect-proxy", &[C]),
+    ("set-src", &[C, S, X, B]),
+    ("set-src-port", &[C, S, X, B]),
+    ("set-dst", &[C, S, X, B]),
+    ("set-dst-port", &[C, S, X, B]),
+    ("set-var", &[C, S, X, B, R]),
+    ("unset-var", &[C, S, X, B, R]),
+    ("set-mark", &[C, S, X, B, R]),
+    ("set-fc-mark", &[C, S, X, B, R]),
+    ("set-bc-mark", &[X, B]),
+    ("set-tos", &[C, S, X, B, R]),
+    ("set-fc-tos", &[C, S, X, B, R]),
+    ("set-bc-tos", &[X, B]),
+    ("set-log-level", &[X, B, R]),
+    ("capture", &[X, B]),
+    ("track-sc0", &[C, S, X, B]),
+    ("track-sc1", &[C, S, X, B]),
+    ("track-sc2", &[C, S, X, B]),
+    ("sc-inc-gpc", &[C, S, X, B, R]),
+    ("sc-add-gpc", &[C, S, X, B, R]),
+    ("sc-set-gpt", &[C, S, X, B, R]),
+    ("sc-inc-gpc0", &[C, S, X, B, R]),
+];
+
+/// Actions that HAProxy has and that are not here, with the reason.
+const MISSING: [(&str, &str); 12] = [
+    ("set-var-fmt", "log formats are not there yet: 'set-var' takes a sample"),
+    ("set-nice", "sessions have no priorities among each other"),
+    ("set-priority-class", "the queue has one class"),
+    ("set-priority-offset", "the queue has one class"),
+    ("do-log", "a session has one line, at its end"),
+    ("do-resolve", "names are resolved while the configuration is read"),
+    ("set-bandwidth-limit", "sessions would not be shaped"),
+    ("use-service", "there are no services"),
+    ("switch-mode", "there is no HTTP"),
+    ("send-spoe-group", "there are no filters"),
+    ("expect-netscaler-cip", "no NetScaler header is read"),
+    ("attach-srv", "servers do not connect to here"),
+];
+
+struct Reader<'a> {
+    words: &'a [&'a str],
+    at: usize,
+    definitions: &'a mut dyn Definitions,
+}
+
+impl Rule {
+    /// Reads an action and its condition.
+    ///
+    /// # Errors
+    /// The number of the word that is wrong, and why.
+    pub fn parse(
+        set: RuleSet,
+        words: &[&str],
+        acls: &[Acl],
+        definitions: &mut dyn Definitions,
+    ) -> Result<Self, AclError> {
+        let mut reader = Reader { words, at: 0, definitions };
+        let action = reader.action(set)?;
+        let condition = reader.condition(acls)?;
+        Ok(Self { action, condition })
+    }
+}
+
+impl Choice {
+    /// Reads a name and its condition.
+    ///
+    /// # Errors
+    /// The number of the word that is wrong, and why.
+    pub fn parse(
+        words: &[&str],
+        acls: &[Acl],
+        definitions: &mut dyn Definitions,
+    ) -> Result<Self, AclError> {
+        let mut reader = Reader { words, at: 0, definitions };
+        let name = reader.take("a name")?;
+        let target = Template::parse(name, reader.definitions).map_err(|why| reader.wrong(why))?;
+        let condition = reader.condition(acls)?;
+        Ok(Self { target, condition })
+    }
+}
+
+impl Persistence {
+    /// Reads the condition of `force-persist` or `ignore-persist`.
+    ///
+    /// # Errors
+    /// The number of the word that is wrong, and why.
+    pub fn parse(
+        force: bool,
+        words: &[&str],
+        acls: &[Acl],
+        definitions: &mut dyn Definitions,
+    ) -> Result<Self, AclError> {
+        Ok(Self { force, condition: Condition::parse(words, acls, definitions)? })
+    }
+}
+
+impl<'a> Reader<'a> {
+    fn error(&self, message: String) -> AclError {
+        let word = self.at.saturating_sub(1);
+        AclError { word, message, help: None }
+    }
+
+    fn wrong(&self, why: impl Into<AclError>) -> AclError {
+        let why = why.into();
+        AclError { word: self.at.saturating_sub(1) + why.word, ..why }
+    }
+
+    fn take(&mut self, what: &str) -> Result<&'a str, AclError> {
+        let word = self.words.get(self.at).copied().filter(|word| !is_condition(word));
+        match word {
+            Some(word) => {
+                self.at += 1;
+                Ok(word)
+            }
+            None => Err(self.error(format!("{what} is missing"))),
+        }
+    }
+
+    fn condition(&mut self, acls: &[Acl]) -> Result<Option<Condition>, AclError> {
+        let rest = &self.words[self.at..];
+        match rest.first() {
+            None => Ok(None),
+            Some(word) if is_condition(word) => {
+                let condition = Condition::parse(rest, acls, self.definitions);
+                let shift = |error: AclError| AclError { word: self.at + error.word, ..error };
+                condition.map(Some).map_err(shift)
+            }
+            Some(word) => {
+                self.at += 1;
+                Err(self.error(format!("unexpected '{word}': 'if' or 'unless' may follow")))
+            }
+        }
+    }
+
+    fn action(&mut self, set: RuleSet) -> Result<Action, AclError> {
+        let word = self.take("an action")?;
+        let (name, args) = match word.split_once('(') {
+            Some((name, args)) => (name, args.strip_suffix(')')),
+            None => (word, Some("")),
+        };
+        let Some(args) = args else {
+            return Err(self.error(format!("')' is missing in '{word}'")));
+        };
+        if let Some((name, why)) = MISSING.iter().find(|(missing, _)| *missing == name) {
+            return Err(self.error(format!("'{name}' is not supported: {why}")));
+        }
+        let canonical = match name {
+            "sc-inc-gpc1" => "sc-inc-gpc0",
+            "sc-set-gpt0" => "sc-set-gpt",
+            name => name,
+        };
+        let Some((_, sets)) = ACTIONS.iter().find(|(known, _)| *known == canonical) else {
+            let known: Vec<&str> =
+                ACTIONS.iter().filter(|row| row.1.contains(&set)).map(|row| row.0).collect();
+            return Err(AclError {
+                help: Some(format!("it can be {}", known.join(", "))),
+                ..self.error(format!("unknown action '{name}' in '{}'", set.keyword()))
+            });
+        };
+        if !sets.contains(&set) {
+            return Err(self.error(format!("'{name}' cannot stand in '{}'", set.keyword())));
+        }
+        self.arguments(name, args)
+    }
+
+    fn arguments(&mut self, name: &str, args: &str) -> Result<Action, AclError> {
+        Ok(match name {
+            "accept" => Action::Accept,
+            "reject" => Action::Reject,
+            "close" => Action::Close,
+            "silent-drop" => {
+                if self.words.get(self.at) == Some(&"rst-ttl") {
+                    self.at += 1;
+                    self.number("a time to live", 1, 255)?;
+                }
+                Action::SilentDrop
+            }
+            "expect-proxy" => match self.take("'layer4'")? {
+                "layer4" => Action::ExpectProxy,
+                other => return Err(self.error(format!("'layer4' is meant, not '{other}'"))),
+            },
+            "set-src" => Action::Rewrite(Endpoint::Src, self.sample(Kind::Addr)?),
+            "set-dst" => Action::Rewrite(Endpoint::Dst, self.sample(Kind::Addr)?),
+            "set-src-port" => Action::Rewrite(Endpoint::SrcPort, self.sample(Kind::Int)?),
+            "set-dst-port" => Action::Rewrite(Endpoint::DstPort, self.sample(Kind::Int)?),
+            "set-var" => {
+                let variable = self.variable(args)?;
+                Action::SetVar(variable, self.sample(Kind::Any)?)
+            }
+            "unset-var" => Action::UnsetVar(self.variable(args)?),
+            "set-mark" | "set-fc-mark" => Action::SetMark(Peer::Client, self.mark()?),
+            "set-bc-mark" => Action::SetMark(Peer::Server, self.mark()?),
+            "set-tos" | "set-fc-tos" => Action::SetTos(Peer::Client, self.tos()?),
+            "set-bc-tos" => Action::SetTos(Peer::Server, self.tos()?),
+            "set-log-level" => Action::SetLogLevel(self.level()?),
+            "capture" => self.capture()?,
+            "track-sc0" => self.track(0)?,
+            "track-sc1" => self.track(1)?,
+            "track-sc2" => self.track(2)?,
+            _ => Action::Counter(self.counter(name, args)?),
+        })
+    }
+
+    fn sample(&mut self, kind: Kind) -> Result<Expr, AclError> {
+        self.take("a sample")?;
+        let words = &self.words[self.at - 1..];
+        let (expr, used) =
+            Expr::parse_words(words, self.definitions).map_err(|why| self.wrong(why))?;
+        if !expr.kind().casts_to(kind) {
+            let (from, to) = (expr.kind().word(), kind.word());
+            return Err(self.error(format!("'{}' is {from}, and {to} is needed", expr.text)));
+        }
+        self.at += used - 1;
+        Ok(expr)
+    }
+
+    fn variable(&self, args: &str) -> Result<Variable, AclError> {
+        Variable::parse(args).map_err(|why| self.error(why))
+    }
+
+    fn number(&mut self, what: &str, min: u64, max: u64) -> Result<u64, AclError> {
+        let word = self.take(what)?;
+        let number = match word.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok(),
+            None => word.parse().ok(),
+        };
+        let number = number.filter(|number| (min..=max).contains(number));
+        number.ok_or_else(|| self.error(format!("'{word}' is not {what} from {min} to {max}")))
+    }
+
+    fn mark(&mut self) -> Result<u32, AclError> {
+        let mark = self.number("a mark", 0, u64::from(u32::MAX))?;
+        Ok(u32::try_from(mark).expect("the bound is that of the type"))
+    }
+
+    fn tos(&mut self) -> Result<u8, AclError> {
+        let tos = self.number("a type of service", 0, 255)?;
+        Ok(u8::try_from(tos).expect("the bound is that of the type"))
+    }
+
+    fn level(&mut self) -> Result<Level, AclError> {
+        let word = self.take("a level")?;
+        if word == "silent" {
+            return Ok(Level::Silent);
+        }
+        let number = LEVELS.iter().position(|level| *level == word);
+        let number = number.and_then(|number| u8::try_from(number).ok());
+        number.map(Level::Severity).ok_or_else(|| AclError {
+            help: Some(format!("it can be silent, {}", LEVELS.join(", "))),
+            ..self.error(format!("'{word}' is no level"))
+        })
+    }
+
+    fn capture(&mut self) -> Result<Action, AclError> {
+        let expr = self.sample(Kind::Str)?;
+        match self.take("'len'")? {
+            "len" => {}
+            other => {
+                return Err(self.error(format!("'len' and a length are meant, not '{other}'")));
+            }
+        }
+        let len = self.number("a length", 1, 65_536)?;
+        Ok(Action::Capture { expr, len: usize::try_from(len).unwrap_or(usize::MAX) })
+    }
+
+    fn track(&mut self, counter: u8) -> Result<Action, AclError> {
+        let key = self.sample(Kind::Any)?;
+        let mut table = None;
+        if self.words.get(self.at) == Some(&"table") {
+            self.at += 1;
+            table = Some(self.take("the name of a table")?.to_owned());
+        }
+        Ok(Action::Track { counter, key, table })
+    }
+
+    /// `sc-inc-gpc(i,n)`, `sc-inc-gpc0(n)`, `sc-add-gpc(i,n) v`, `sc-set-gpt(i,n) v`, `sc-set-gpt0(n) v`.
+    fn counter(&mut self, name: &str, args: &str) -> Result<CounterChange, AclError> {
+        let bad = |reader: &Self| reader.error(format!("'{args}' is no number of a counter"));
+        let (index, counter) = match (name, args.split_once(',')) {
+            ("sc-inc-gpc0" | "sc-set-gpt0", None) => (Some(0), args),
+            ("sc-inc-gpc1", None) => (Some(1), args),
+            ("sc-inc-gpc" | "sc-add-gpc" | "sc-set-gpt", Some((index, counter))) => {
+                (index.trim().parse().ok().filter(|index| *index < 100), counter)
+            }
+            _ => (None, args),
+        };
+        let index: u32 = index.ok_or_else(|| bad(self))?;
+        let counter: u8 = counter.trim().parse().map_err(|_| bad(self))?;
+        if counter > 2 {
+            return Err(bad(self));
+        }
+        let array = if name.starts_with("sc-set") { CounterArray::Gpt } else { CounterArray::Gpc };
+        let by = if name.starts_with("sc-inc") {
+            Expr::parse("int(1)", self.definitions).map_err(|why| self.wrong(why))?
+        } else {
+            self.amount()?
+        };
+        Ok(CounterChange { counter, array, index, by })
+    }
+
+    /// A number, or a sample that yields one.
+    fn amount(&mut self) -> Result<Expr, AclError> {
+        let word = self.words.get(self.at).copied().unwrap_or_default();
+        if word.parse::<u32>().is_err() {
+            return self.sample(Kind::Int);
+        }
+        self.at += 1;
+        let constant = Expr::parse(&format!("int({word})"), self.definitions);
+        constant.map_err(|why| self.wrong(why))
+    }
+}
+
+fn is_condition(word: &str) -> bool {
+    matches!(word, "if" | "unless")
+}

@@ -1,0 +1,323 @@
+//! What samples learn of a session.
+
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::Session;
+use crate::clock;
+use crate::config::model;
+use crate::pure::acl::pattern::{Found, PatternsId};
+use crate::pure::sample::content::Side;
+use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Scope, Value, Variable};
+use crate::state::{Backend, Frontend, Registry, Server};
+use std::sync::Arc;
+
+/// Variables of one session, few and short-lived.
+pub(super) type Variables = RefCell<Vec<(Variable, Value)>>;
+
+/// A session at one moment.
+pub(super) struct View<'a> {
+    pub(super) session: &'a Session,
+    /// The patterns of the rules that ask.
+    pub(super) patterns: &'a Registry,
+    /// The bytes of the server, while its rules are evaluated.
+    pub(super) response: Option<&'a [u8]>,
+    /// Nothing more is waited for.
+    pub(super) is_final: bool,
+}
+
+impl Facts for View<'_> {
+    fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
+        let value = self.client(fact).or_else(|| self.proxy(fact, args));
+        value.or_else(|| self.server(fact, args)).or_else(|| self.process(fact, args)).into()
+    }
+
+    fn buffer(&self, side: Side) -> Option<Buffer<'_>> {
+        let bytes = match (side, self.response) {
+            (Side::Request, _) | (Side::Current, None) => self.session.early.as_slice(),
+            (Side::Response | Side::Current, Some(bytes)) => bytes,
+            (Side::Response, None) => return None,
+        };
+        let capacity = self.session.context.process.objects().config.global.bufsize;
+        Some(Buffer { bytes, capacity, may_grow: !self.is_final })
+    }
+
+    fn variable(&self, name: &Variable) -> Option<Value> {
+        if name.scope == Scope::Process {
+            return self.session.context.process.variable(name);
+        }
+        let variables = self.session.ruled.variables.borrow();
+        variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+
+    fn set_variable(&self, name: &Variable, value: Option<Value>) {
+        if name.scope == Scope::Process {
+            return self.session.context.process.set_variable(name, value);
+        }
+        let mut variables = self.session.ruled.variables.borrow_mut();
+        variables.retain(|(known, _)| known != name);
+        variables.extend(value.map(|value| (name.clone(), value)));
+    }
+
+    fn lookup(&self, patterns: PatternsId, value: &Value) -> Option<Found> {
+        self.patterns.find(patterns, value)
+    }
+
+    fn fill(&self, patterns: PatternsId, value: &Value, template: &str) -> Option<Vec<u8>> {
+        self.patterns.fill(patterns, value, template)
+    }
+
+    fn is_final(&self) -> bool {
+        self.is_final
+    }
+}
+
+fn int(number: impl TryInto<i64>) -> Option<Value> {
+    Some(Value::Int(number.try_into().unwrap_or(i64::MAX)))
+}
+
+fn ip(address: Option<SocketAddr>) -> Option<Value> {
+    let ip = address?.ip();
+    // A client of IPv4 on a socket of IPv6 is one of IPv4, as in HAProxy.
+    Some(Value::from(ip.to_canonical()))
+}
+
+fn port(address: Option<SocketAddr>) -> Option<Value> {
+    int(address?.port())
+}
+
+fn millis(duration: Option<Duration>) -> Option<Value> {
+    int(duration.unwrap_or_default().as_millis())
+}
+
+impl View<'_> {
+    fn destination(&self) -> Option<SocketAddr> {
+        self.session.destination.or_else(|| self.session.client.local_addr())
+    }
+
+    /// Of the connection, as the PROXY header and rules changed it; `fc_…` is as it came.
+    fn client(&self, fact: Fact) -> Option<Value> {
+        let session = self.session;
+        let peer = session.ruled.peer;
+        match fact {
+            Fact::Src => ip(session.source),
+            Fact::SrcPort => port(session.source),
+            Fact::Dst => ip(self.destination()),
+            Fact::DstPort => port(self.destination()),
+            Fact::FcSrc => ip(peer.or(session.source)),
+            Fact::FcSrcPort => port(peer.or(session.source)),
+            Fact::FcDst => ip(session.client.local_addr()),
+            Fact::FcDstPort => port(session.client.local_addr()),
+            Fact::SrcIsLocal | Fact::FcSrcIsLocal => Some(is_local(session.source?.ip())),
+            Fact::DstIsLocal | Fact::FcDstIsLocal => Some(is_local(self.destination()?.ip())),
+            Fact::FcRcvdProxy => Some(Value::Bool(session.ruled.received_proxy)),
+            Fact::SoId => int(session.listener),
+            Fact::SslFc => Some(Value::Bool(session.client.tls().is_some())),
+            Fact::AcceptDate => {
+                int(session.accepted.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+            }
+            Fact::FcTimerTotal | Fact::TxnTimerTotal => {
+                millis(Some(clock::now().saturating_duration_since(session.started)))
+            }
+            Fact::BytesIn | Fact::ReqBytesIn => int(session.early.len()),
+            _ => None,
+        }
+    }
+
+    fn proxy(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
+        let (session, route) = (self.session, &self.session.route);
+        match fact {
+            Fact::FeId => int(route.settings.id.0),
+            Fact::FeName => Some(Value::text(&session.frontend.name)),
+            Fact::FeDefbe => Some(Value::text(route.settings.backend.as_ref()?.as_str())),
+            Fact::FeClientTimeout | Fact::CurClientTimeout => {
+                millis(route.settings.timeouts.client)
+            }
+            Fact::SoName => {
+                let bind = session.ruled.listener_name.as_ref()?;
+                Some(Value::text(bind))
+            }
+            Fact::FeConn => int(self.frontend(args)?.traffic.sessions.current()),
+            Fact::FeSessRate => int(self.frontend(args)?.traffic.rate.at(session.uptime())),
+            Fact::DstConn => int(session.frontend.traffic.sessions.current()),
+            _ => self.backend_fact(fact, args),
+        }
+    }
+
+    fn backend_fact(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
+        let backend = || self.backend(args.first().and_then(Arg::text));
+        let own = |of: fn(&model::ServerTimeouts) -> Option<Duration>| {
+            millis(of(&self.session.outcome.backend.as_ref()?.settings().timeouts))
+        };
+        match fact {
+            Fact::BeId => int(self.session.outcome.backend.as_ref()?.settings().id.0),
+            Fact::BeName => Some(Value::text(&self.session.outcome.backend.as_ref()?.name)),
+            Fact::BeServerTimeout | Fact::CurServerTimeout => own(|timeouts| timeouts.server),
+            Fact::BeTunnelTimeout | Fact::CurTunnelTimeout => own(|timeouts| timeouts.tunnel),
+            Fact::BeConnectTimeout | Fact::CurConnectTimeout => own(|timeouts| timeouts.connect),
+            Fact::BeQueueTimeout | Fact::CurQueueTimeout => own(|timeouts| timeouts.queue),
+            Fact::CurMaxRetries => int(self.session.outcome.backend.as_ref()?.settings().retries),
+            Fact::NbSrv => {
+                let live = backend()?.live().active;
+                int(if live > 0 { live } else { backend()?.live().backup })
+            }
+            Fact::BeConn => int(backend()?.service.traffic.sessions.current()),
+            Fact::BeSessRate => int(backend()?.service.traffic.rate.at(self.session.uptime())),
+            Fact::Queue => int(queued(backend()?.as_ref())),
+            Fact::AvgQueue => {
+                let backend = backend()?;
+                let (queued, servers) = (queued(&backend), backend.live().active);
+                int(if servers > 0 {
+                    queued.div_ceil(servers as u64)
+                } else {
+                    queued.saturating_mul(2)
+                })
+            }
+            Fact::BeConnFree | Fact::ConnSlots => free_slots(backend()?.as_ref()),
+            _ => None,
+        }
+    }
+
+    fn server(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
+        let own = || self.session.outcome.server.as_ref();
+        match fact {
+            Fact::SrvId => return int(own()?.settings().id.0),
+            Fact::SrvName => return Some(Value::text(&own()?.name)),
+            Fact::ConnRetries => return int(self.session.outcome.retries),
+            Fact::Redispatched => return Some(Value::Bool(self.session.outcome.redispatched)),
+            Fact::BcBeQueue => return int(self.session.outcome.backend_queue),
+            Fact::BcSrvQueue => return int(self.session.outcome.server_queue),
+            Fact::BcTimerConnect => return millis(self.session.outcome.connect),
+            _ => {}
+        }
+        let Some(Arg::Server(backend, name)) = args.first() else { return None };
+        let backend = self.backend(backend.as_deref())?;
+        let server =
+            backend.live().servers.iter().find(|server| *server.name == **name).cloned()?;
+        let sessions = &server.service.traffic.sessions;
+        match fact {
+            Fact::SrvIsUp => Some(Value::Bool(server.is_up())),
+            Fact::SrvConn => int(sessions.current()),
+            Fact::SrvConnFree => match server.settings().maxconn {
+                Some(limit) => int(limit.get().saturating_sub(sessions.current())),
+                None => Some(Value::Int(-1)),
+            },
+            Fact::SrvQueue => int(server.service.queued.current()),
+            Fact::SrvSessRate => int(server.service.traffic.rate.at(self.session.uptime())),
+            Fact::SrvWeight | Fact::SrvUweight => int(server.settings().weight.value()),
+            Fact::SrvIweight => int(server.configured().weight.value()),
+            _ => None,
+        }
+    }
+
+    fn process(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
+        let process = &self.session.context.process;
+        let wall = || clock::wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        match fact {
+            Fact::Date => date(wall(), args),
+            Fact::DateUs => int(wall().subsec_micros()),
+            Fact::Hostname => {
+                let name = rustix::system::uname();
+                Some(Value::Str(name.nodename().to_bytes().to_vec()))
+            }
+            Fact::NbProc | Fact::Proc | Fact::Tgroup => int(1),
+            Fact::Pid => int(std::process::id()),
+            Fact::Rand => {
+                let range =
+                    args.first().and_then(Arg::int).and_then(|most| u32::try_from(most).ok());
+                int(fastrand::u32(..range.filter(|most| *most > 0).unwrap_or(u32::MAX)))
+            }
+            Fact::Uuid => Some(Value::text(&uuid(fastrand::u128(..)))),
+            Fact::Uptime => int(self.session.uptime().as_secs()),
+            Fact::ActConn => int(process.gate.current()),
+            Fact::Stopping => Some(Value::Bool(process.is_stopping())),
+            Fact::PrioClass | Fact::PrioOffset => int(0),
+            _ => None,
+        }
+    }
+
+    fn backend(&self, name: Option<&str>) -> Option<Arc<Backend>> {
+        let Some(name) = name else {
+            return self
+                .session
+                .outcome
+                .backend
+                .clone()
+                .or_else(|| self.session.route.backend.clone());
+        };
+        let objects = self.session.context.process.objects();
+        objects.backends.iter().find(|backend| *backend.name == *name).cloned()
+    }
+
+    fn frontend(&self, args: &[Arg]) -> Option<Arc<Frontend>> {
+        let Some(name) = args.first().and_then(Arg::text) else {
+            return Some(Arc::clone(&self.session.frontend));
+        };
+        let objects = self.session.context.process.objects();
+        objects.frontends.iter().find(|frontend| *frontend.name == *name).cloned()
+    }
+}
+
+/// Whether the machine has this address: who can bind it can be it.
+fn is_local(ip: IpAddr) -> Value {
+    let local = ip.is_loopback() || std::net::UdpSocket::bind((ip, 0)).is_ok();
+    Value::Bool(local)
+}
+
+fn queued(backend: &Backend) -> u64 {
+    let servers = backend.live();
+    let servers = servers.servers.iter().map(|server| u64::from(server.service.queued.current()));
+    u64::from(backend.service.queued.current()) + servers.sum::<u64>()
+}
+
+/// Room on the servers that may be picked; -1 where one has no limit.
+fn free_slots(backend: &Backend) -> Option<Value> {
+    let live = backend.live();
+    let free = |server: &Arc<Server>| {
+        let limit = server.settings().maxconn?.get();
+        Some(u64::from(limit.saturating_sub(server.service.traffic.sessions.current())))
+    };
+    let usable = live.servers.iter().filter(|server| live.contains(server.index));
+    match usable.map(free).sum::<Option<u64>>() {
+        Some(free) => int(free),
+        None => Some(Value::Int(-1)),
+    }
+}
+
+/// `date(offset,unit)`.
+fn date(now: Duration, args: &[Arg]) -> Option<Value> {
+    let offset = args.first().and_then(Arg::int).unwrap_or(0);
+    let number = match args.get(1).and_then(Arg::text) {
+        Some("ms") => now.as_millis(),
+        Some("us") => now.as_micros(),
+        _ => u128::from(now.as_secs()),
+    };
+    Some(Value::Int(i64::try_from(number).unwrap_or(i64::MAX).saturating_add(offset)))
+}
+
+/// RFC 9562 §5.4 of `random`.
+fn uuid(random: u128) -> String {
+    let bits = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let hex = format!("{bits:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_say_what_they_are() {
+        let text = uuid(u128::MAX);
+        assert_eq!(text, "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    }
+
+    #[test]
+    fn dates_have_offsets_and_units() {
+        let now = Duration::from_millis(5_250);
+        assert_eq!(date(now, &[]), Some(Value::Int(5)));
+        let args = [Arg::Int(-1), Arg::Text("ms".to_owned())];
+        assert_eq!(date(now, &args), Some(Value::Int(5_249)));
+    }
+}

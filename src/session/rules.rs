@@ -1,0 +1,357 @@
+//! Rules in a session's life: which lists are walked when, and what their actions do.
+//!
+//! A list that is empty costs one comparison. Bytes are read only where a rule looks at them, into
+//! `early`, up to the buffer's size; the walk begins anew with each of them until it ends, the time
+//! for it is over, or no more can come.
+
+use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::facts::{Variables, View};
+use super::{Ended, Session};
+use crate::clock::{self, sleep_or_forever};
+use crate::net::relay::poll_read_into;
+use crate::net::silence::vanish;
+use crate::net::stream::Stream;
+use crate::pure::acl::Condition;
+use crate::pure::balance::ServerIndex;
+use crate::pure::rules::{Action, Endpoint, Level, Rule, Step, next};
+use crate::pure::sample::{Expr, Facts, Value};
+use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::state::{Backend, Registry};
+
+/// What rules know and did of a session.
+#[derive(Default)]
+pub(super) struct Ruled {
+    pub(super) variables: Variables,
+    /// The client's address on the wire, where a header or a rule named another.
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) received_proxy: bool,
+    /// `expect-proxy layer4`.
+    pub(super) expects_proxy: bool,
+    /// The bind's name, where a rule may ask for it.
+    pub(super) listener_name: Option<Arc<str>>,
+    /// `set-log-level`.
+    pub(super) log_level: Option<Level>,
+}
+
+/// How a walk ended.
+pub(super) enum Walked {
+    /// The connection goes on.
+    Through,
+    /// More bytes will tell.
+    Open,
+    /// It ends; with the way it is closed.
+    Ended(Closing),
+}
+
+/// How a connection is closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closing {
+    Plainly,
+    /// Without a word to the client.
+    Silently,
+}
+
+impl Session {
+    /// Walks `tcp-request connection`. A connection that is rejected was no session: it is counted
+    /// and not logged, as in HAProxy.
+    pub(super) fn passes_connection_rules(&mut self) -> bool {
+        let route = Arc::clone(&self.route);
+        let rules = &route.settings.rules.connection;
+        if rules.is_empty() {
+            return true;
+        }
+        match self.walk(rules, &route.patterns, None, true) {
+            Walked::Ended(closing) => {
+                self.frontend.denied_connections.add(1);
+                self.close_client(closing);
+                false
+            }
+            Walked::Through | Walked::Open => true,
+        }
+    }
+
+    /// Walks `tcp-request session`.
+    pub(super) fn session_rules(&mut self) -> Result<(), Ended> {
+        let route = Arc::clone(&self.route);
+        let rules = &route.settings.rules.session;
+        if rules.is_empty() {
+            return Ok(());
+        }
+        match self.walk(rules, &route.patterns, None, true) {
+            Walked::Ended(closing) => {
+                self.frontend.denied_sessions.add(1);
+                self.close_client(closing);
+                self.ruled.log_level = Some(Level::Silent);
+                Err(Termination::new(Cause::Refused, Phase::Request))
+            }
+            Walked::Through | Walked::Open => Ok(()),
+        }
+    }
+
+    /// Walks `tcp-request content` of the frontend.
+    pub(super) async fn content_rules(&mut self) -> Result<(), Ended> {
+        let rules = &self.route.settings.rules;
+        let looks = |condition: &Condition| condition.needs_bytes();
+        let mut switching = rules.switching.iter().map(|choice| choice.condition.as_ref());
+        if rules.content.is_empty() && !switching.any(|asked| asked.is_some_and(looks)) {
+            return Ok(());
+        }
+        let route = Arc::clone(&self.route);
+        let (rules, delay) = (&route.settings.rules.content, route.settings.rules.inspect_delay);
+        Box::pin(self.inspect(rules, &route.patterns, delay)).await
+    }
+
+    /// Where the rules send the session.
+    pub(super) fn backend(&self) -> Option<Arc<Backend>> {
+        let route = &self.route;
+        let choices = &route.settings.rules.switching;
+        if choices.is_empty() {
+            return route.backend.clone();
+        }
+        let view = self.view(&route.patterns, None, true);
+        for (choice, fixed) in choices.iter().zip(&route.switches) {
+            if !choice.is_taken(&view) {
+                continue;
+            }
+            let computed = || {
+                let name = choice.target.fill(&view);
+                let objects = self.context.process.objects();
+                objects.backends.iter().find(|backend| *backend.name == *name).cloned()
+            };
+            // A computed name that nobody has leads to the default.
+            return fixed.clone().or_else(computed).or_else(|| route.backend.clone());
+        }
+        route.backend.clone()
+    }
+
+    /// Walks `tcp-request content` of a backend that is not the other half of the frontend: a
+    /// `listen` section has one list.
+    pub(super) async fn backend_rules(&mut self, backend: &Arc<Backend>) -> Result<(), Ended> {
+        let ruling = Arc::clone(&backend.ruling());
+        if ruling.rules.content.is_empty() || *backend.name == *self.frontend.name {
+            return Ok(());
+        }
+        let delay = ruling.rules.inspect_delay;
+        let ended = self.inspect(&ruling.rules.content, &ruling.patterns, delay);
+        Box::pin(ended).await.inspect_err(|end| {
+            if end.cause == Cause::Refused {
+                backend.service.traffic.denied_requests.add(1);
+            }
+        })
+    }
+
+    /// The server that `use-server` names for the session, unless it is to be avoided.
+    pub(super) fn wanted_server(
+        &self,
+        backend: &Backend,
+        avoid: Option<ServerIndex>,
+    ) -> Option<ServerIndex> {
+        let ruling = backend.ruling();
+        if ruling.rules.servers.is_empty() {
+            return None;
+        }
+        let view = self.view(&ruling.patterns, None, true);
+        let live = backend.live();
+        let mut choices = ruling.rules.servers.iter().filter(|choice| choice.is_taken(&view));
+        choices.find_map(|choice| {
+            let name = choice.target.fill(&view);
+            let server = live.servers.iter().find(|server| *server.name == *name)?;
+            let usable = server.is_up() && avoid != Some(server.index);
+            usable.then_some(server.index)
+        })
+    }
+
+    /// Walks `rules`, reading bytes as long as they may decide.
+    async fn inspect(
+        &mut self,
+        rules: &[Rule],
+        patterns: &Registry,
+        delay: Option<Duration>,
+    ) -> Result<(), Ended> {
+        let capacity = self.inspect_bytes_max();
+        let delay = match (delay, self.route.settings.timeouts.client) {
+            (Some(delay), Some(client)) => Some(delay.min(client)),
+            (delay, _) => delay,
+        };
+        let until = clock::now() + delay.unwrap_or_default();
+        // What is there already counts without waiting.
+        let mut ended = self.read_ready(capacity).await?;
+        let mut expired = delay.is_none();
+        loop {
+            let is_final = ended || expired || self.early.len() >= capacity;
+            match self.walk(rules, patterns, None, is_final) {
+                Walked::Through => return Ok(()),
+                Walked::Ended(closing) => {
+                    self.frontend.traffic.denied_requests.add(1);
+                    self.close_client(closing);
+                    return Err(Termination::new(Cause::Refused, Phase::Request));
+                }
+                // A walk that is final is never open; were it so, the session would go on.
+                Walked::Open if is_final => return Ok(()),
+                Walked::Open => {}
+            }
+            let room = capacity - self.early.len();
+            let left = until.saturating_duration_since(clock::now());
+            let (client, early) = (&mut self.client, &mut self.early);
+            tokio::select! {
+                biased;
+                read = poll_fn(|cx| poll_read_into(cx, client, early, room)) => {
+                    ended = read.map_err(|_| client_left())? == 0;
+                }
+                () = sleep_or_forever(Some(left)) => expired = true,
+            }
+        }
+    }
+
+    /// Reads what has arrived, without waiting. Whether the client's side has ended.
+    async fn read_ready(&mut self, capacity: usize) -> Result<bool, Ended> {
+        let (client, early) = (&mut self.client, &mut self.early);
+        poll_fn(|cx| {
+            while early.len() < capacity {
+                match poll_read_into(cx, client, early, capacity - early.len()) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Ok(true)),
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(client_left())),
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Ready(Ok(false))
+        })
+        .await
+    }
+
+    /// Bytes that are looked at: HAProxy keeps some of its buffer free for rewriting.
+    pub(super) fn inspect_bytes_max(&self) -> usize {
+        /// `tune.maxrewrite`.
+        const RESERVE: usize = 1024;
+        let size = self.context.process.objects().config.global.bufsize;
+        size.saturating_sub(RESERVE).max(size / 2).max(1)
+    }
+
+    pub(super) fn view<'a>(
+        &'a self,
+        patterns: &'a Registry,
+        response: Option<&'a [u8]>,
+        is_final: bool,
+    ) -> View<'a> {
+        View { session: self, patterns, response, is_final }
+    }
+
+    pub(super) fn walk(
+        &mut self,
+        rules: &[Rule],
+        patterns: &Registry,
+        response: Option<&[u8]>,
+        is_final: bool,
+    ) -> Walked {
+        let mut at = 0;
+        loop {
+            let step = next(rules, at, &self.view(patterns, response, is_final));
+            let action = match step {
+                Step::Done => return Walked::Through,
+                Step::Wait => return Walked::Open,
+                Step::Perform(action, after) => {
+                    at = after;
+                    action
+                }
+            };
+            match action {
+                Action::Accept => return Walked::Through,
+                Action::Reject | Action::Close => return Walked::Ended(Closing::Plainly),
+                Action::SilentDrop => return Walked::Ended(Closing::Silently),
+                action => self.perform(action, patterns, response, is_final),
+            }
+        }
+    }
+
+    fn perform(
+        &mut self,
+        action: &Action,
+        patterns: &Registry,
+        response: Option<&[u8]>,
+        is_final: bool,
+    ) {
+        let view = self.view(patterns, response, is_final);
+        let value = |expr: &Expr| expr.evaluate(&view).value();
+        match action {
+            Action::SetVar(name, expr) => {
+                if let Some(value) = value(expr) {
+                    view.set_variable(name, Some(value));
+                }
+            }
+            Action::UnsetVar(name) => {
+                view.set_variable(name, None);
+            }
+            Action::Rewrite(endpoint, expr) => {
+                let value = value(expr);
+                self.rewrite(*endpoint, value);
+            }
+            // What fails to be set is told by the kernel's counters; the connection goes on.
+            Action::SetMark(_, mark) => {
+                let _ = SockRef::from(&self.client).set_mark(*mark);
+            }
+            Action::SetTos(_, tos) => set_tos(&self.client, *tos),
+            Action::SetLogLevel(level) => self.ruled.log_level = Some(*level),
+            Action::ExpectProxy => self.ruled.expects_proxy = true,
+            // Validation refuses counters; captures have no place to be shown; the rest ends walks.
+            Action::Capture { .. }
+            | Action::Track { .. }
+            | Action::Counter(_)
+            | Action::Accept
+            | Action::Reject
+            | Action::Close
+            | Action::SilentDrop => {}
+        }
+    }
+
+    /// Replaces an address or a port; the other half stays, or is the unspecified one.
+    fn rewrite(&mut self, endpoint: Endpoint, value: Option<Value>) {
+        let Some(value) = value else { return };
+        self.learn_destination();
+        self.ruled.peer = self.ruled.peer.or(self.source);
+        let side = match endpoint {
+            Endpoint::Src | Endpoint::SrcPort => &mut self.source,
+            Endpoint::Dst | Endpoint::DstPort => &mut self.destination,
+        };
+        let unspecified = SocketAddr::new(IpAddr::from([0, 0, 0, 0]), 0);
+        let mut address = side.unwrap_or(unspecified);
+        match endpoint {
+            Endpoint::Src | Endpoint::Dst => {
+                let Some(ip) = value.as_ip() else { return };
+                address.set_ip(ip);
+            }
+            Endpoint::SrcPort | Endpoint::DstPort => {
+                let port = value.as_int().and_then(|port| u16::try_from(port).ok());
+                let Some(port) = port else { return };
+                address.set_port(port);
+            }
+        }
+        *side = Some(address);
+        self.running.set_addresses(self.source, self.destination);
+    }
+
+    pub(super) fn close_client(&mut self, closing: Closing) {
+        if closing == Closing::Silently {
+            vanish(&self.client);
+        }
+    }
+}
+
+fn client_left() -> Ended {
+    Termination::new(Cause::ClientAbort, Phase::Request)
+}
+
+fn set_tos(stream: &Stream, tos: u8) {
+    let socket = SockRef::from(stream);
+    // One of them is of the socket's family.
+    if socket.set_tos_v4(u32::from(tos)).is_err() {
+        let _ = socket.set_tclass_v6(u32::from(tos));
+    }
+}

@@ -1,0 +1,193 @@
+//! Patterns as they run: those of the configuration, which commands may change.
+//!
+//! A *reference* is a source of patterns with a number and perhaps a file's name; every place that
+//! uses it has its own compiled form. A change compiles all forms of a reference anew and swaps
+//! them, so that a lookup sees all of a change or nothing.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use crate::config::model::PatternSet;
+use crate::pure::acl::pattern::{Entry, Found, Method, Patterns, PatternsId};
+use crate::pure::sample::convert::checked_output;
+use crate::pure::sample::{Kind, Value};
+
+/// All patterns of a configuration.
+#[derive(Debug, Default)]
+pub struct Registry {
+    /// The forms that each use tries, in order.
+    uses: Vec<Vec<(usize, usize)>>,
+    references: Vec<Reference>,
+}
+
+/// One source of patterns.
+#[derive(Debug)]
+pub struct Reference {
+    /// What commands know it by: `#0`.
+    pub id: u32,
+    /// The file it was read from, as it was written.
+    pub file: Option<String>,
+    /// Entries have values.
+    pub is_map: bool,
+    forms: Vec<Form>,
+    entries: Mutex<Vec<Entry>>,
+}
+
+#[derive(Debug)]
+struct Form {
+    method: Method,
+    ignores_case: bool,
+    output: Option<Kind>,
+    patterns: ArcSwap<Patterns>,
+}
+
+impl Registry {
+    /// The patterns of a configuration that was validated.
+    #[must_use]
+    pub fn new(sets: &[PatternSet]) -> Self {
+        let mut registry = Self::default();
+        let taken: Vec<u32> = sets.iter().filter_map(|set| set.unique_id).collect();
+        let mut ids = (0..).filter(|id| !taken.contains(id));
+        for set in sets {
+            let mut forms = Vec::new();
+            for source in &set.sources {
+                let shared = source.file.as_ref().and_then(|file| {
+                    let same = |known: &Reference| known.file.as_ref() == Some(file);
+                    registry.references.iter().position(same)
+                });
+                let at = shared.unwrap_or_else(|| {
+                    let written = set.unique_id.filter(|_| source.file.is_none());
+                    let id = written.or_else(|| ids.next()).unwrap_or(u32::MAX);
+                    registry.references.push(Reference::new(id, source));
+                    registry.references.len() - 1
+                });
+                let reference = &mut registry.references[at];
+                forms.push((at, reference.form(set, source.ignores_case, &source.entries)));
+            }
+            registry.uses.push(forms);
+        }
+        registry
+    }
+
+    /// The first pattern of a use that `value` matches.
+    #[must_use]
+    pub fn find(&self, id: PatternsId, value: &Value) -> Option<Found> {
+        self.forms(id).find_map(|form| {
+            let patterns = form.patterns.load();
+            let entry = patterns.find(value)?;
+            Some(Found { pattern: entry.pattern.clone(), value: entry.value.clone() })
+        })
+    }
+
+    /// `template` with the groups of the expression that `value` matches.
+    #[must_use]
+    pub fn fill(&self, id: PatternsId, value: &Value, template: &str) -> Option<Vec<u8>> {
+        self.forms(id).find_map(|form| form.patterns.load().fill(value, template))
+    }
+
+    fn forms(&self, id: PatternsId) -> impl Iterator<Item = &Form> {
+        let forms = self.uses.get(id.0).into_iter().flatten();
+        forms.map(|&(reference, form)| &self.references[reference].forms[form])
+    }
+
+    /// All references, in the order of the configuration.
+    #[must_use]
+    pub fn references(&self) -> &[Reference] {
+        &self.references
+    }
+
+    /// The reference that a command calls `#id`, or by its file's name.
+    #[must_use]
+    pub fn reference(&self, name: &str) -> Option<&Reference> {
+        match name.strip_prefix('#') {
+            Some(id) => {
+                let id: u32 = id.parse().ok()?;
+                self.references.iter().find(|reference| reference.id == id)
+            }
+            None => self.references.iter().find(|known| known.file.as_deref() == Some(name)),
+        }
+    }
+}
+
+impl Reference {
+    fn new(id: u32, source: &crate::config::model::PatternSource) -> Self {
+        Self {
+            id,
+            file: source.file.clone(),
+            is_map: source.is_map,
+            forms: Vec::new(),
+            entries: Mutex::new(source.entries.clone()),
+        }
+    }
+
+    fn form(&mut self, set: &PatternSet, ignores_case: bool, entries: &[Entry]) -> usize {
+        let same = |form: &Form| {
+            form.method == set.method
+                && form.ignores_case == ignores_case
+                && form.output == set.output
+        };
+        if let Some(known) = self.forms.iter().position(same) {
+            return known;
+        }
+        let patterns = Patterns::compile(set.method, ignores_case, entries.to_vec());
+        let patterns = patterns.expect("validation has compiled them");
+        let (method, output) = (set.method, set.output);
+        let patterns = ArcSwap::from_pointee(patterns);
+        self.forms.push(Form { method, ignores_case, output, patterns });
+        self.forms.len() - 1
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+        // A change is compiled before it is kept: what is here is whole.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it holds now.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry> {
+        self.lock().clone()
+    }
+
+    /// The first entry that `text` matches, by the method of the first place that uses it.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<Entry> {
+        let form = self.forms.first()?;
+        let value = Value::text(text).cast(form.method.looks_at())?;
+        form.patterns.load().find(&value).cloned()
+    }
+
+    /// How it compares, as its first place does.
+    #[must_use]
+    pub fn method(&self) -> Option<Method> {
+        self.forms.first().map(|form| form.method)
+    }
+
+    /// The entries after `change`, and every form of them, in the order of [`cells`](Self::cells).
+    pub(super) fn changed(
+        &self,
+        entries: &[Entry],
+        change: impl FnOnce(&mut Vec<Entry>),
+    ) -> Result<(Vec<Entry>, Vec<Patterns>), String> {
+        let mut changed = entries.to_vec();
+        change(&mut changed);
+        for kind in self.forms.iter().filter_map(|form| form.output) {
+            let values = changed.iter().map(|entry| entry.value.as_deref().unwrap_or_default());
+            let mut bad = values.filter(|text| checked_output(text, kind).is_none());
+            if let Some(bad) = bad.next() {
+                return Err(format!("'{bad}' is no {}", kind.word()));
+            }
+        }
+        let compiled: Result<Vec<Patterns>, (usize, String)> = self
+            .forms
+            .iter()
+            .map(|form| Patterns::compile(form.method, form.ignores_case, changed.clone()))
+            .collect();
+        Ok((changed, compiled.map_err(|(_, why)| why)?))
+    }
+
+    /// For [`publish`](super::publish) only.
+    pub(super) fn cells(&self) -> impl Iterator<Item = &ArcSwap<Patterns>> {
+        self.forms.iter().map(|form| &form.patterns)
+    }
+}
