@@ -18,6 +18,7 @@ pub mod export;
 pub mod haproxy;
 pub mod model;
 pub mod raw;
+mod statement;
 mod suggest;
 mod tls;
 mod toml;

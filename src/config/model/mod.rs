@@ -10,6 +10,7 @@ mod commands;
 mod frontend;
 mod global;
 mod life;
+mod page;
 mod patterns;
 mod resolvers;
 mod socket;
@@ -38,6 +39,7 @@ pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use life::{Capability, Life};
+pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
 pub use patterns::{PatternSet, PatternSource};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{
@@ -67,6 +69,8 @@ pub struct Config {
     pub patterns: Vec<PatternSet>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
+    /// `userlist` sections, in file order.
+    pub userlists: Vec<Userlist>,
     /// What servers were before, from the state files; for those that start with this load.
     pub saved: Vec<SavedServer>,
     /// `resolvers` sections, in file order.

@@ -67,6 +67,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
         backends,
         patterns,
         stats,
+        userlists: Vec::new(),
         resolvers,
         commands,
         saved: Vec::new(),
@@ -150,7 +151,15 @@ fn bind() -> impl Strategy<Value = Bind> {
 
 fn stats(name: String) -> impl Strategy<Value = Stats> {
     (vec(bind().boxed(), 0..3), prop_oneof![Just("/metrics".to_owned()), "/[a-z]{0,4}"]).prop_map(
-        move |(binds, metrics_path)| Stats { name: Name::new(&name).unwrap(), binds, metrics_path },
+        move |(binds, metrics_path)| Stats {
+            name: Name::new(&name).unwrap(),
+            binds,
+            metrics_path: Some(metrics_path),
+            monitor_uri: None,
+            page: None,
+            acls: Vec::new(),
+            rules: Vec::new(),
+        },
     )
 }
 
