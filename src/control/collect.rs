@@ -6,8 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, ServerStatus, Snapshot, Times,
 };
-use crate::config::model::{self, Balance, BalanceKey, ServerAddr};
-use crate::config::{CLAIMED_DATE, CLAIMED_VERSION};
+use crate::config::model::{self, Balance, BalanceKey, CLAIMED_DATE, CLAIMED_VERSION, ServerAddr};
 use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
