@@ -49,6 +49,13 @@ pub use socket::{
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
 
+/// The HAProxy version whose language and commands are understood: `version_atleast()`,
+/// `show info`.
+pub const CLAIMED_VERSION: &str = "3.2.0";
+
+/// The day that version was released.
+pub const CLAIMED_DATE: &str = "2025/05/28";
+
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
