@@ -45,6 +45,7 @@ fn galera_with_http_defaults() {
          stats uri /stats\nstats refresh 30s\n",
     );
     assert!(ignored.is_empty(), "{ignored:?}");
+    assert_eq!(ignored, [""; 0]);
     let backend = &config.backends[0];
     assert!(matches!(value(&backend.check), Some(CheckKind::Http(_))));
     let weights: Vec<_> = backend.servers.iter().map(|s| value(&s.weight)).collect();
