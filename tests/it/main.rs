@@ -49,6 +49,7 @@ mod rules;
 mod sessions;
 mod socket_options;
 mod state_file;
+mod stats_page;
 mod timeouts;
 mod tls;
 mod tls_files;
