@@ -53,4 +53,5 @@ mod timeouts;
 mod tls;
 mod tls_files;
 mod tls_servers;
+mod transparent;
 mod vtest;
