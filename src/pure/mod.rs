@@ -16,6 +16,7 @@ pub mod resolve;
 pub mod rules;
 pub mod sample;
 pub mod session;
+pub mod stick;
 pub mod tls;
 pub mod weight;
 pub mod wire;
