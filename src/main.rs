@@ -73,6 +73,10 @@ fn haproxy(flags: Flags) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     start_log(if flags.quiet { LevelFilter::OFF } else { LevelFilter::INFO });
+    if let Some(socket) = flags.master_socket.filter(|_| !flags.check && !app::master::is_worker())
+    {
+        tracing::warn!("-S {socket} has no effect: the master takes no commands yet.");
+    }
     let sources = Sources {
         maxconn: flags.maxconn,
         proxy_maxconn: flags.proxy_maxconn,

@@ -27,6 +27,7 @@ mod predecessors;
 mod reload;
 mod report;
 mod requests;
+mod saved;
 mod signals;
 mod supply;
 mod worker;
@@ -218,6 +219,7 @@ fn nothing(config: &Config) -> Config {
         patterns: Vec::new(),
         stats: Vec::new(),
         resolvers: Vec::new(),
+        saved: Vec::new(),
         commands: Commands::default(),
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::overrides;
+use super::{overrides, saved};
 use crate::config::added::Added;
 use crate::config::model::{self, Config};
 use crate::pure::balance::ServerIndex;
@@ -31,7 +31,7 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
         .iter()
         .map(|settings| {
             let running = old.backends.iter().find(|old| *old.name == *settings.name.as_str());
-            let backend = follow_backend(running, settings, &config.global, &mut offsets);
+            let backend = follow_backend(running, settings, &config, &mut offsets);
             let (rules, patterns) = (settings.rules.clone(), Arc::clone(&patterns));
             publish::ruling(&backend, Ruling { rules, patterns });
             backend
@@ -87,14 +87,16 @@ fn follow_frontend(
 fn follow_backend(
     running: Option<&Arc<Backend>>,
     settings: &model::Backend,
-    global: &model::Global,
+    config: &Config,
     offsets: &mut Offsets,
 ) -> Arc<Backend> {
     let Some(backend) = running else {
         let mut places = Places::default();
         let servers = settings.servers.iter();
         let servers = servers
-            .map(|server| places.settle(|index| new_server(server, index, global, offsets)))
+            .map(|server| {
+                places.settle(|index| new_server(settings, server, index, config, offsets))
+            })
             .collect();
         let live = publish::snapshot(settings, servers, 0, offsets.now);
         return Arc::new(Backend::new(settings.clone(), live, places, offsets.now));
@@ -106,10 +108,11 @@ fn follow_backend(
             *server.name == *wanted.name.as_str() && server.configured().is_same_place(wanted)
         };
         if let Some(server) = old.iter().find(same) {
-            follow_server(backend, server, wanted, global, offsets);
+            follow_server(backend, server, wanted, &config.global, offsets);
             servers.push(Arc::clone(server));
         } else {
-            servers.push(backend.settle(|index| new_server(wanted, index, global, offsets)));
+            servers
+                .push(backend.settle(|index| new_server(settings, wanted, index, config, offsets)));
         }
     }
     for server in old.iter().filter(|old| old.is_added()) {
@@ -160,18 +163,25 @@ pub(super) fn add_server(
 }
 
 fn new_server(
+    backend: &model::Backend,
     settings: &model::Server,
     index: ServerIndex,
-    global: &model::Global,
+    config: &Config,
     offsets: &mut Offsets,
 ) -> Server {
+    let now = offsets.now;
     let (check_offset, agent_offset) = offsets.next(settings);
-    let health_settings = health_settings(settings, global, agent_offset);
-    let mut health = Health::new(offsets.now, &health_settings, check_offset);
-    if settings.address.is_unresolved() {
-        health.handle_resolved(offsets.now, false);
+    let health_settings = health_settings(settings, &config.global, agent_offset);
+    let mut health = Health::new(now, &health_settings, check_offset);
+    let was = saved::find(&config.saved, backend, settings);
+    let in_force = was.map_or_else(|| settings.clone(), |was| saved::settings(settings, was));
+    if let Some(was) = was {
+        saved::health(&mut health, settings, was, now);
     }
-    Server::new(settings.clone(), index, health)
+    if in_force.address.is_unresolved() {
+        health.handle_resolved(now, false);
+    }
+    Server::new(settings.clone(), index, health).with(in_force)
 }
 
 fn follow_server(

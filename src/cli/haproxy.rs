@@ -177,7 +177,7 @@ HAProxy's own flags work as they are:
   -st PID...   when serving, end these processes at once
   -x SOCKET    take the listening sockets over from the process that answers there
   -W, -Ws      serve through a worker and reload on SIGUSR2 or SIGHUP; -Ws tells systemd
-  -S ADDRESS   where the master of -W takes commands";
+  -S ADDRESS   accepted, without effect: the master takes no commands";
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, ServerStatus, Snapshot, Times,
 };
-use crate::config::model::{Balance, ServerAddr};
+use crate::config::model::{self, Balance, BalanceKey, ServerAddr};
 use crate::config::{CLAIMED_DATE, CLAIMED_VERSION};
 use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
@@ -182,7 +182,7 @@ fn backend_row(
     snapshot::Backend {
         name: Arc::clone(&backend.name),
         id: settings.id,
-        algo: algo(settings.balance),
+        algo: algo(&settings),
         up,
         required,
         active: u32::try_from(live.active).unwrap_or(u32::MAX),
@@ -211,6 +211,8 @@ fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) ->
     };
     let weight = u32::from(settings.weight.value());
     let limit = settings.maxconn.map(std::num::NonZeroU32::get);
+    let service = service(&server.service, limit, uptime);
+    let queue_limit = settings.maxqueue.map(std::num::NonZeroU32::get);
     snapshot::Server {
         name: Arc::clone(&server.name),
         id: settings.id,
@@ -224,12 +226,16 @@ fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) ->
         used_connections: server.service.traffic.sessions.current(),
         check: settings.check.is_some().then(|| check(&health)).flatten(),
         service: snapshot::Service {
-            weight: if health.standing() == Standing::Draining { 0 } else { weight },
+            weight: match health.standing() {
+                Standing::Draining => 0,
+                _ => server.shown_weight(dynamic, now),
+            },
             user_weight: weight,
             last_change: now.saturating_duration_since(health.last_change()),
             downtime: health.downtime(now),
             downs: health.flips(),
-            ..service(&server.service, limit, uptime)
+            queue: Load { limit: queue_limit, ..service.queue },
+            ..service
         },
     }
 }
@@ -310,8 +316,10 @@ fn address(address: &ServerAddr) -> String {
 }
 
 /// HAProxy's word in the `algo` column; it has none for `random`.
-const fn algo(balance: Balance) -> &'static str {
-    match balance {
+fn algo(backend: &model::Backend) -> &'static str {
+    let is_cookie = |key: &BalanceKey| key.text.starts_with("rdp-cookie");
+    match backend.balance {
+        Balance::Hash(_) if backend.balance_key.as_ref().is_some_and(is_cookie) => "rdp-cookie",
         Balance::RoundRobin => "roundrobin",
         Balance::StaticRr => "static-rr",
         Balance::LeastConn => "leastconn",

@@ -19,14 +19,17 @@ pub fn djb2(bytes: &[u8]) -> u32 {
 /// `wt6`.
 #[must_use]
 pub fn wt6(bytes: &[u8]) -> u32 {
-    const SPREAD: u32 = 0x5bd1_e995;
-    let mut hash: u32 = 0xa55a_5aa5;
+    let (mut one, mut other): (u32, u32) = (0xa53c_965a, 0x5ca6_953a);
+    let (mut step, mut other_step) = (6, 18);
     for &byte in bytes {
-        hash ^= u32::from(byte);
-        hash = hash.wrapping_mul(SPREAD);
-        hash = hash.rotate_right(6);
+        let byte = u32::from(byte);
+        let mixed = !(one ^ byte);
+        let added = !other.wrapping_add(byte);
+        (one, other) = (added.rotate_left(step), mixed.rotate_left(other_step));
+        let next = ((one >> 16) ^ other) & 0xffff;
+        (step, other_step) = (next & 31, next >> 11);
     }
-    hash
+    one ^ other
 }
 
 /// `crc32`: the one of Ethernet and zip.

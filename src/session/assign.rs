@@ -6,7 +6,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
-use crate::config::model::{self, Balance};
+use crate::config::model;
 use crate::net::relay::poll_read_into;
 use crate::net::stream::Stream;
 use crate::pure::balance::{QueueOrder, Request, ServerIndex};
@@ -46,8 +46,7 @@ impl Session {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
             }
             Assigned::QueueFull(server) => {
-                // The backend's count is that of the session's end.
-                server.service.connect_errors.add(1);
+                self.outcome.server = Some(server);
                 return Err(Termination::new(Cause::ServerAbort, Phase::Queue));
             }
             Assigned::Queued(ticket) => {
@@ -61,11 +60,8 @@ impl Session {
     }
 
     /// What the backend's policy needs to know of this session.
-    fn request(&self, settings: &model::Backend, avoid: Option<ServerIndex>) -> Request {
-        let hash = match settings.balance {
-            Balance::Source(hash) => self.source.map(|source| hash.of_source(source.ip())),
-            _ => None,
-        };
+    fn request(&mut self, settings: &model::Backend, avoid: Option<ServerIndex>) -> Request {
+        let hash = self.balance_hash(settings);
         let arrived = self.context.process.uptime(self.started);
         let due_ms = i64::try_from(arrived.as_millis()).unwrap_or(i64::MAX);
         Request { hash, avoid, order: QueueOrder { class: 0, due_ms }, ..Request::default() }

@@ -12,6 +12,7 @@ mod facts;
 mod finish;
 mod follow;
 mod inspect;
+mod key;
 pub mod listener;
 mod response;
 mod rules;

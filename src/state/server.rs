@@ -75,6 +75,12 @@ impl Server {
         }
     }
 
+    /// The same server, with other settings in force than the configured ones.
+    #[must_use]
+    pub fn with(self, in_force: model::Server) -> Self {
+        Self { settings: ArcSwap::from_pointee(in_force), ..self }
+    }
+
     /// The same server, made by a command: no file knows it.
     #[must_use]
     pub fn added(self) -> Self {
@@ -160,14 +166,28 @@ impl Server {
         Ramp::new(self.lock_health().serves_since()?, slowstart)
     }
 
-    /// How much of its weight a slow start leaves it at `now`, in hundredths rounded up: HAProxy's
-    /// `throttle`. `None` outside of a slow start, and while it takes no new sessions.
+    /// What a slow start leaves of its weight at `now`, rounded up as HAProxy shows it.
+    #[must_use]
+    pub fn shown_weight(&self, dynamic: bool, now: Instant) -> u32 {
+        let weight = u32::from(self.settings().weight.value());
+        match self.ramp().filter(|_| dynamic) {
+            Some(ramp) => (weight * u32::from(ramp.step(now))).div_ceil(u32::from(Ramp::STEPS)),
+            None => weight,
+        }
+    }
+
+    /// The same in hundredths, as HAProxy computes its `throttle`. `None` outside of a slow start,
+    /// and while it takes no new sessions.
     #[must_use]
     pub fn throttle_percent(&self, dynamic: bool, now: Instant) -> Option<u32> {
         let ramp = self.ramp().filter(|ramp| !ramp.is_over(now))?;
-        let taken = self.standing() == Standing::Up && self.settings().weight.value() > 0;
-        let step = if dynamic { u32::from(ramp.step(now)) } else { u32::from(Ramp::STEPS) };
-        taken.then(|| (100 * step).div_ceil(u32::from(Ramp::STEPS)))
+        let weight = u32::from(self.settings().weight.value());
+        if self.standing() != Standing::Up || weight == 0 {
+            return None;
+        }
+        let steps = u32::from(Ramp::STEPS);
+        let step = if dynamic { u32::from(ramp.step(now)) } else { steps };
+        Some((100 * weight * step + steps - 1) / (steps * weight))
     }
 
     /// Tells the server's check that a session's connection failed. Never waits; many hints before

@@ -8,6 +8,7 @@
 )]
 
 mod harness;
+mod hashing;
 
 mod agent;
 mod api;
@@ -27,6 +28,7 @@ mod failover;
 mod handover;
 mod life;
 mod limits;
+mod limits_of_servers;
 mod listeners;
 mod log;
 mod log_hostname;
@@ -45,6 +47,7 @@ mod resolvers;
 mod rules;
 mod sessions;
 mod socket_options;
+mod state_file;
 mod timeouts;
 mod tls;
 mod tls_files;

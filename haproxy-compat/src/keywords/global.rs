@@ -38,6 +38,8 @@ pub static GLOBAL: Table = Table {
                 ("quiet", 0),
                 ("resetenv", 0),
                 ("setcap", 0),
+                ("server-state-base", 0),
+                ("server-state-file", 0),
                 ("setenv", 0),
                 ("spread-checks", 0),
                 ("stats", 0),
@@ -200,10 +202,6 @@ pub static GLOBAL: Table = Table {
         (
             Moot("programs that checks run may gain privileges by their owner's wish anyway"),
             &[("insecure-setuid-wanted", 0)],
-        ),
-        (
-            Ignored("server states live on in the process over a reload, not in a file"),
-            &[("server-state-base", 0), ("server-state-file", 0)],
         ),
         (
             Moot("nothing here shows or needs it"),

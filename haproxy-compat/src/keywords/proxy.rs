@@ -37,6 +37,7 @@ pub static PROXY: Table = Table {
                 ("http-check", D_B),
                 ("id", F_B),
                 ("ignore-persist", B),
+                ("load-server-state-from-file", D_B),
                 ("log", ANY),
                 ("maxconn", D_F),
                 ("mode", ANY),
@@ -44,6 +45,7 @@ pub static PROXY: Table = Table {
                 ("rate-limit", D_F),
                 ("retries", D_B),
                 ("server", B),
+                ("server-state-file-name", D_B),
                 ("server-template", B),
                 ("source", D_B),
                 ("srvtcpka-cnt", D_B),
@@ -73,10 +75,6 @@ pub static PROXY: Table = Table {
             ],
         ),
         (Ignored("all log lines have the tag of 'global'"), &[("log-tag", ANY)]),
-        (
-            Ignored("server states live on in the process over a reload, not in a file"),
-            &[("load-server-state-from-file", D_B), ("server-state-file-name", D_B)],
-        ),
         (
             Http,
             &[

@@ -7,7 +7,7 @@ use super::text::{Pairs, duration, key, quote};
 use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
 use crate::config::defaults::{CONNECT_TIMEOUT, ERROR_LIMIT, REDISPATCH, RETRIES};
 use crate::config::model::{
-    Backend, Global, HashKey, Redispatch, Server, ServerAddr, ServerTimeouts,
+    Backend, Global, HashKey, LoadState, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
 use crate::config::validate::{
     HASH_KEYS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids, source_text,
@@ -21,7 +21,7 @@ pub(super) fn backend_pairs(
     id: Option<u32>,
 ) {
     pairs.maybe("id", id);
-    balance_pairs(pairs, backend.balance);
+    balance_pairs(pairs, backend);
     pairs.flag("allbackups", backend.allbackups);
     super::frontend::rules(pairs, &backend.rules.statements);
     let shared = check::shared(&backend.servers);
@@ -54,6 +54,16 @@ pub(super) fn backend_pairs(
     pairs.maybe("fullconn", backend.fullconn);
     pairs.flag("log_health_checks", backend.log_health_checks);
     log(pairs, &backend.log, global);
+    match &backend.load_state {
+        LoadState::None => {}
+        LoadState::Global => pairs.add("load_server_state", "\"global\""),
+        LoadState::Local(file) => {
+            pairs.add("load_server_state", "\"local\"");
+            let named = file.as_os_str() != backend.name.as_str();
+            let file = file.display().to_string();
+            pairs.maybe("server_state_file", named.then(|| quote(&file)));
+        }
+    }
 }
 
 fn server_timeouts(timeouts: &ServerTimeouts) -> Pairs {

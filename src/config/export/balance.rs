@@ -2,16 +2,19 @@
 
 use super::text::{Pairs, quote};
 use super::word;
-use crate::config::model::{Affinity, Balance, Function, HashType, Method};
+use crate::config::model::{Affinity, Backend, Balance, Function, HashType, Method};
 use crate::config::validate::{AFFINITIES, BALANCES, FUNCTIONS};
 
-pub(super) fn balance_pairs(pairs: &mut Pairs, balance: Balance) {
-    match balance {
+pub(super) fn balance_pairs(pairs: &mut Pairs, backend: &Backend) {
+    match backend.balance {
         Balance::Source(hash) => {
             pairs.add("balance", quote("source"));
             hash_pairs(pairs, hash);
         }
-        Balance::Hash(hash) => hash_pairs(pairs, hash),
+        Balance::Hash(hash) => {
+            pairs.maybe("balance", backend.balance_key.as_ref().map(|key| quote(&key.text)));
+            hash_pairs(pairs, hash);
+        }
         Balance::Random { draws, factor } => {
             pairs.add("balance", format!("\"random({draws})\""));
             pairs.maybe("hash_balance_factor", factor);

@@ -175,6 +175,8 @@ fn global(global: &Global) -> Pairs {
     pairs.maybe("gid", global.gid);
     pairs.maybe("chroot", path(&global.chroot));
     pairs.maybe("pidfile", path(&global.pidfile));
+    pairs.maybe("server_state_file", path(&global.server_state_file));
+    pairs.maybe("server_state_base", path(&global.server_state_base));
     pairs.life(&global.life);
     pairs.flag("daemon", global.daemon);
     pairs.maybe("hard_stop_after", global.hard_stop_after.map(duration));

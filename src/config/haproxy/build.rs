@@ -129,6 +129,8 @@ fn backend(
         fullconn: settings.fullconn,
         log_health_checks: flags.of("log-health-checks"),
         log: settings.log,
+        load_server_state: settings.load_server_state,
+        server_state_file: settings.server_state_file,
         ..Backend::new(number, name)
     }
 }

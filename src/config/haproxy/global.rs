@@ -94,6 +94,12 @@ fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) 
         "user" => set(&mut global.user, args.text(keyword, "a user's name", cx)),
         "group" => set(&mut global.group, args.text(keyword, "a group's name", cx)),
         "chroot" => set(&mut global.chroot, args.text(keyword, "a directory", cx)),
+        "server-state-file" => {
+            set(&mut global.server_state_file, args.text(keyword, "a file", cx));
+        }
+        "server-state-base" => {
+            set(&mut global.server_state_base, args.text(keyword, "a directory", cx));
+        }
         "pidfile" => set(&mut global.pidfile, args.text(keyword, "a file", cx)),
         "log-tag" => set(&mut global.log_tag, args.text(keyword, "a tag", cx)),
         "log-send-hostname" => {

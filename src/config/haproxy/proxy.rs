@@ -230,6 +230,15 @@ impl Reader {
             "balance" => return self.balance(line, cx),
             "mode" => return self.mode(line, cx),
             "source" => return self.source(line, cx),
+            "load-server-state-from-file" => {
+                let what = "'global', 'local' or 'none'";
+                set(&mut settings.load_server_state, args.text(keyword, what, cx));
+            }
+            "server-state-file-name" => {
+                let whole = || Spanned::new("use-backend-name".to_owned(), line.span);
+                let name = args.next().map_or_else(whole, text);
+                settings.server_state_file = Some(name);
+            }
             "rate-limit" => return self.rate_limit(line, cx),
             "disabled" => settings.disabled = true,
             "enabled" => settings.disabled = false,
@@ -291,9 +300,18 @@ impl Reader {
                 self.settings.balance = Some(Spanned::new("roundrobin".to_owned(), word.span));
                 return;
             }
-            "rdp-cookie" | "hash" | "log-hash" | "sticky" => {
+            "hash" => {
+                let mut hash = text(word);
+                if let Some(expr) = args.words("balance hash", "a sample such as 'src'", cx) {
+                    hash.value.push(' ');
+                    hash.value.push_str(&expr.value);
+                    self.settings.balance = Some(hash);
+                }
+                return;
+            }
+            "log-hash" | "sticky" => {
                 cx.report
-                    .alert(word.span, format!("'balance {name}' is not supported"))
+                    .alert(word.span, format!("'balance {name}' is for 'mode log' only"))
                     .help("'balance source' keeps a client with its server");
                 return;
             }

@@ -37,6 +37,8 @@ pub(super) struct Settings {
     pub(super) template: Server,
     pub(super) page: Page,
     pub(super) rules: Vec<Statement>,
+    pub(super) load_server_state: Field<String>,
+    pub(super) server_state_file: Field<String>,
 }
 
 impl Settings {
@@ -68,6 +70,8 @@ impl Settings {
             template: server::empty_template(),
             page: Page::default(),
             rules: Vec::new(),
+            load_server_state: None,
+            server_state_file: None,
         }
     }
 

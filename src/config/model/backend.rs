@@ -10,6 +10,7 @@ use super::{
     Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
+use crate::pure::sample::Expr;
 use crate::pure::weight::Weight;
 
 /// A `backend`, or the back half of a `listen` section.
@@ -21,6 +22,8 @@ pub struct Backend {
     pub id: ProxyId,
     /// How a server is picked.
     pub balance: Balance,
+    /// What `balance hash` and `balance rdp-cookie` hash.
+    pub balance_key: Option<BalanceKey>,
     /// `option allbackups`: all backups serve when no active server may, not only the first.
     pub allbackups: bool,
     /// Servers in file order; names are unique.
@@ -53,6 +56,8 @@ pub struct Backend {
     pub log: Vec<LogTarget>,
     /// Its rules.
     pub rules: BackendRules,
+    /// Where its servers find what they were before.
+    pub load_state: LoadState,
 }
 
 impl Backend {
@@ -61,6 +66,15 @@ impl Backend {
     pub fn source_of<'a>(&'a self, server: &'a Server) -> Option<&'a Source> {
         server.socket.source.as_ref().or(self.source.as_ref())
     }
+}
+
+/// What of a session is hashed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BalanceKey {
+    /// As written after `balance`.
+    pub text: String,
+    /// The same, understood.
+    pub expr: Expr,
 }
 
 /// Timeouts of the server side; `None` is infinite.
@@ -202,6 +216,18 @@ impl ServerAddr {
     pub const fn is_unresolved(&self) -> bool {
         matches!(self, Self::Unresolved { .. })
     }
+}
+
+/// `load-server-state-from-file`: where a backend's servers find what they were before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LoadState {
+    /// Nowhere: they start afresh.
+    #[default]
+    None,
+    /// In the file of `global`.
+    Global,
+    /// In a file of its own, with this name (`server-state-file-name`).
+    Local(PathBuf),
 }
 
 /// `on-marked-down`.

@@ -34,6 +34,10 @@ pub struct Global {
     pub chroot: Option<PathBuf>,
     /// Where to write the process id in daemon mode.
     pub pidfile: Option<PathBuf>,
+    /// `server-state-file`: what servers were before, for backends that ask for it.
+    pub server_state_file: Option<PathBuf>,
+    /// `server-state-base`: directory of state files with relative names.
+    pub server_state_base: Option<PathBuf>,
     /// The process as a whole.
     pub life: Life,
     /// Go to the background.

@@ -28,8 +28,10 @@ pub use crate::pure::probe::kind::{
 };
 pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;
+pub use crate::pure::state_file::SavedServer;
 pub use backend::{
-    Backend, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr, ServerTimeouts,
+    Backend, BalanceKey, LoadState, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr,
+    ServerTimeouts,
 };
 pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
@@ -58,6 +60,8 @@ pub struct Config {
     pub patterns: Vec<PatternSet>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
+    /// What servers were before, from the state files; for those that start with this load.
+    pub saved: Vec<SavedServer>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
     /// Sockets that take commands.

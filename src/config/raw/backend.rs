@@ -58,6 +58,10 @@ pub struct Backend {
     pub log: Vec<Log>,
     /// ACLs and rules, in order.
     pub rules: Vec<Statement>,
+    /// `load-server-state-from-file`: `global`, `local` or `none`.
+    pub load_server_state: Field<String>,
+    /// `server-state-file-name`; empty: the backend's name.
+    pub server_state_file: Field<String>,
 }
 
 impl Backend {
@@ -87,6 +91,8 @@ impl Backend {
             log_health_checks: None,
             rules: Vec::new(),
             log: Vec::new(),
+            load_server_state: None,
+            server_state_file: None,
         }
     }
 }

@@ -29,6 +29,10 @@ pub struct Global {
     pub chroot: Field<String>,
     /// A file.
     pub pidfile: Field<String>,
+    /// `server-state-file`.
+    pub server_state_file: Field<String>,
+    /// `server-state-base`, a directory.
+    pub server_state_base: Field<String>,
     /// The process as a whole.
     pub life: Life,
     /// Go to the background.

@@ -56,6 +56,8 @@ impl Decoder<'_> {
             fullconn: self.number(t, "fullconn"),
             log_health_checks: self.boolean(t, "log_health_checks"),
             log: self.log(t),
+            load_server_state: self.string(t, "load_server_state"),
+            server_state_file: self.string(t, "server_state_file"),
             ..Backend::new(section, name)
         };
         if let (Some(timeout), Some(other)) =

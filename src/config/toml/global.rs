@@ -24,6 +24,8 @@ impl Decoder<'_> {
             gid: self.number(t, "gid"),
             chroot: self.string(t, "chroot"),
             pidfile: self.string(t, "pidfile"),
+            server_state_file: self.string(t, "server_state_file"),
+            server_state_base: self.string(t, "server_state_base"),
             life: self.life(t),
             daemon: self.boolean(t, "daemon"),
             hard_stop_after: self.timeout(t, "hard_stop_after"),

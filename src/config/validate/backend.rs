@@ -51,9 +51,11 @@ impl Context<'_> {
             connect: timeouts.connect,
         };
         let retries = self.number(&format!("retries of {what}"), &raw.retries, 0..=i32::MAX as u64);
+        let (balance, balance_key) = self.balance(raw);
         Backend {
             id,
-            balance: self.balance(raw),
+            balance,
+            balance_key,
             allbackups: is_on(&raw.allbackups),
             servers: self.servers(&raw.servers, &name, &check),
             retries: retries.and_then(|count| u32::try_from(count).ok()).unwrap_or(RETRIES),
@@ -69,6 +71,7 @@ impl Context<'_> {
             log_health_checks: is_on(&raw.log_health_checks),
             log: self.log(&raw.log, global_log),
             rules: self.backend_rules(&what, &raw.rules),
+            load_state: self.load_state(raw, &name),
             name,
         }
     }

@@ -7,9 +7,11 @@ use haproxy_compat::span::{Span, Spanned};
 
 use super::context::Context;
 use crate::config::defaults::RANDOM_DRAWS;
-use crate::config::model::{Affinity, Balance, Function, HashKey, HashType, Method};
+use crate::config::model::{Affinity, Balance, BalanceKey, Function, HashKey, HashType, Method};
 use crate::config::raw;
 use crate::config::suggest::did_you_mean;
+use crate::pure::acl::pattern::{PatternUse, PatternsId};
+use crate::pure::sample::{Definitions, Expr, ParseError};
 
 /// The words of `balance` that stand alone and mean one thing.
 pub(in crate::config) const BALANCES: [(&str, Balance); 4] = [
@@ -44,34 +46,55 @@ pub(in crate::config) const HASH_KEYS: [(&str, HashKey); 4] = [
 ];
 
 impl Context<'_> {
-    /// How a backend picks. What is written about hashes counts only where it hashes, but a mistake
-    /// in it is one anyway.
-    pub(super) fn balance(&mut self, raw: &raw::Backend) -> Balance {
+    /// How a backend picks, and by which key. What is written about hashes counts only where it
+    /// hashes, but a mistake in it is one anyway.
+    pub(super) fn balance(&mut self, raw: &raw::Backend) -> (Balance, Option<BalanceKey>) {
         let factor = self.balance_factor(raw);
         let affinity =
             self.word("hash_preserve_affinity", &raw.hash_preserve_affinity, &AFFINITIES);
         let mut hash = self.hash_type(raw, factor);
         hash.affinity = affinity.unwrap_or_default();
-        let default = Balance::RoundRobin;
+        let default = (Balance::RoundRobin, None);
         let Some(field) = &raw.balance else {
             return default;
         };
         let word = field.value.as_str();
         if word == "source" {
-            return Balance::Source(hash);
+            return (Balance::Source(hash), None);
         }
         if let Some(&(_, balance)) = BALANCES.iter().find(|(known, _)| *known == word) {
-            return balance;
+            return (balance, None);
         }
         if word.starts_with("random") {
-            return self.random(field, factor).unwrap_or(default);
+            return self.random(field, factor).map_or(default, |balance| (balance, None));
         }
-        let words: Vec<&str> =
-            BALANCES.iter().map(|(word, _)| *word).chain(["source", "random"]).collect();
+        if let Some(expr) = expression(word) {
+            let key = self.balance_key(field, &expr);
+            return key.map_or(default, |key| (Balance::Hash(hash), Some(key)));
+        }
+        let words = BALANCES.iter().map(|(word, _)| *word);
+        let words: Vec<&str> = words.chain(["source", "random", "hash", "rdp-cookie"]).collect();
         let guess = did_you_mean(word, words.iter().copied());
         self.report.alert(field.span, format!("balance: '{word}' is not supported{guess}"));
         self.report.help(format!("write one of {}", words.join(", ")));
         default
+    }
+
+    fn balance_key(&mut self, field: &Spanned<String>, expr: &str) -> Option<BalanceKey> {
+        let words: Vec<&str> = expr.split_whitespace().collect();
+        let parsed = match Expr::parse_words(&words, &mut NoPatterns) {
+            Ok((expr, used)) if used == words.len() => Ok(expr),
+            Ok((_, used)) => Err(format!("unexpected '{}'", words[used]).into()),
+            Err(error) => Err(error),
+        };
+        match parsed {
+            Ok(expr) => Some(BalanceKey { text: field.value.clone(), expr }),
+            Err(ParseError { message, help }) => {
+                self.report.alert(field.span, format!("balance: {message}"));
+                self.report.help(help.unwrap_or_else(|| "write \"hash src\"".to_owned()));
+                None
+            }
+        }
     }
 
     fn random(&mut self, field: &Spanned<String>, factor: Option<NonZeroU32>) -> Option<Balance> {
@@ -150,5 +173,31 @@ impl Context<'_> {
         let guess = did_you_mean(word, known.iter().copied());
         self.report.alert(span, format!("{key}: '{word}' is no {what}{guess}"));
         self.report.help(format!("write {}", known.join(", ")));
+    }
+}
+
+/// What `hash EXPR` and `rdp-cookie[(NAME)]` hash, as an expression.
+fn expression(balance: &str) -> Option<String> {
+    if let Some(expr) = balance.strip_prefix("hash ") {
+        return Some(expr.to_owned());
+    }
+    let name = balance.strip_prefix("rdp-cookie")?;
+    let name = match name {
+        "" => "mstshash",
+        _ => name.strip_prefix('(')?.strip_suffix(')')?,
+    };
+    Some(format!("req.rdp_cookie({name})"))
+}
+
+/// Keys of sessions look nothing up.
+struct NoPatterns;
+
+impl Definitions for NoPatterns {
+    fn environment(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn patterns(&mut self, _: PatternUse) -> Result<PatternsId, String> {
+        Err("lists and maps are not looked up for 'balance'".to_owned())
     }
 }

@@ -20,6 +20,7 @@ mod rules;
 mod server_addr;
 mod socket;
 mod source;
+mod state_file;
 mod tls;
 mod tuning;
 
@@ -108,7 +109,9 @@ pub(super) fn validate(
         context.missing_timeouts(raw);
     }
     let patterns = context.take_patterns();
-    let config = Config { global, frontends, backends, patterns, stats, resolvers, commands };
+    let saved = context.saved_servers(raw, &global, &backends);
+    let config =
+        Config { global, frontends, backends, patterns, stats, resolvers, saved, commands };
     (!report.is_refused()).then_some(config)
 }
 

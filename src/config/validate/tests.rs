@@ -78,6 +78,27 @@ fn numbers_and_words_out_of_range() {
 }
 
 #[test]
+fn words_about_hashes() {
+    for (line, message) in [
+        ("balance = \"hash sourc\"", "balance: unknown fetch 'sourc'"),
+        (
+            "hash_type = \"consistant\"",
+            "hash_type: 'consistant' is neither 'map-based' nor 'consistent'",
+        ),
+        (
+            "hash_type = \"consistent sdmb\"",
+            "hash_type: 'sdmb' is no function, did you mean 'sdbm'?",
+        ),
+        (
+            "hash_balance_factor = 100",
+            "hash_balance_factor: 100 is neither 0 nor more than 100 (percent)",
+        ),
+    ] {
+        assert_eq!(with("backend.b", line), [message], "{line}");
+    }
+}
+
+#[test]
 fn numbers_and_words_of_backends() {
     for (table, line, message) in [
         (

@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 
 use super::answer::Answer;
-use super::expose;
 use super::line::{self, PayloadEnd, Words};
 use super::table::{self, Found, Run};
 use super::wire::{Gone, PAYLOAD_BYTES_MAX, Said, Wire};
-use super::{Call, Client, Prompt, Shared};
+use super::{Call, Client, Prompt, Shared, expose};
 use crate::clock;
 use crate::config::model::LogLevel;
 

@@ -98,6 +98,10 @@ impl Ring {
         // One sorted run and a few short ones: close to a single pass.
         self.nodes.sort();
         self.index();
+        // The walk goes on behind the node that follows one that is gone, as HAProxy's does.
+        if let Some(Err(place)) = self.last.map(|last| self.nodes.binary_search(&last)) {
+            self.last = self.nodes.get(place).copied();
+        }
     }
 
     fn index(&mut self) {

@@ -39,6 +39,24 @@ impl Admin {
         Self(if disabled { Self::CONFIG_MAINT | Self::FORCED_MAINT } else { 0 })
     }
 
+    /// The flags of a state file.
+    #[must_use]
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    /// The file said `disabled`.
+    #[must_use]
+    pub const fn was_configured(self) -> bool {
+        self.0 & Self::CONFIG_MAINT != 0
+    }
+
+    /// An operator, or the file, put it into maintenance.
+    #[must_use]
+    pub const fn is_forced_maint(self) -> bool {
+        self.0 & Self::FORCED_MAINT != 0
+    }
+
     /// Takes no traffic and is not checked.
     #[must_use]
     pub fn is_maint(self) -> bool {

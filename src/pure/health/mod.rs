@@ -262,6 +262,11 @@ impl Health {
         Commanded { before, after: self.admin, transition }
     }
 
+    /// The standing is as old as `then`: another process had the server before.
+    pub fn restore_last_change(&mut self, then: Instant) {
+        self.last_change = self.last_change.min(then);
+    }
+
     /// The server got its first address, or lost its last one.
     pub fn handle_resolved(&mut self, now: Instant, resolved: bool) -> Option<Transition> {
         self.apply(now, self.admin.resolved(resolved))

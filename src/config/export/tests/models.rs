@@ -59,7 +59,16 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
     }
     let resolvers = names::sections(&backends);
     let patterns = Vec::new();
-    let mut config = Config { global, frontends, backends, patterns, stats, resolvers, commands };
+    let mut config = Config {
+        global,
+        frontends,
+        backends,
+        patterns,
+        stats,
+        resolvers,
+        commands,
+        saved: Vec::new(),
+    };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
     for frontend in &mut config.frontends {
@@ -135,6 +144,8 @@ fn global() -> impl Strategy<Value = Global> {
             gid: second.3,
             chroot: second.4.map(Into::into),
             pidfile: third.0.map(Into::into),
+            server_state_file: None,
+            server_state_base: None,
             daemon: third.1,
             hard_stop_after: third.2,
             spread_checks_percent: third.3,
@@ -365,6 +376,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 name: Name::new(&name).unwrap(),
                 id: ProxyId(0),
                 balance: first.0,
+                balance_key: None,
                 allbackups: first.4[0],
                 servers,
                 retries: first.2,
@@ -379,6 +391,12 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 fullconn: second.2,
                 log_health_checks: first.4[2],
                 log: second.3,
+                load_state: match first.4 {
+                    [true, true, ..] => LoadState::Local("x.state".into()),
+                    [false, true, true, ..] => LoadState::Local(name.as_str().into()),
+                    [true, false, true, ..] => LoadState::Global,
+                    _ => LoadState::None,
+                },
             };
             let connect = backend.timeouts.connect;
             for server in &mut backend.servers {

@@ -42,7 +42,8 @@ alert | maxconn | 'maxconn' needs a number |
 alert | mode htp | 'htp' is unknown after 'mode' | mean 'http'
 alert | mode health | no longer knows 'mode health' | /health
 warning | balance uri | needs 'mode http': 'roundrobin' is used |
-alert | balance rdp-cookie(x) | 'balance rdp-cookie' is not | balance source
+alert | balance sticky | 'balance sticky' is for | balance source
+alert | balance hash | 'balance hash' needs |
 warning | balance source x | 'x' after 'balance' is ignored |
 warning | option redispatch 1 2 | '2' after 'option redispatch' is ignored |
 alert | source 1.1.1.1 usesrc | 'usesrc' needs a value |

@@ -1,0 +1,69 @@
+//! Servers that start as they were in an earlier process (`load-server-state-from-file`).
+//!
+//! As HAProxy 2.6 does it: an operator's maintenance and drain, and a weight, come back where the
+//! file still says what it said then; a server that was down is down until its checks say otherwise;
+//! an address comes back where `init-addr` wants the last one.
+
+use std::time::{Duration, Instant};
+
+use crate::config::model::{Backend, InitAddr, LoadState, SavedServer, Server};
+use crate::pure::health::admin::{Admin, Command};
+use crate::pure::health::{Health, Said};
+use crate::pure::weight::Weight;
+
+/// What is known of `server` from before.
+pub(super) fn find<'a>(
+    saved: &'a [SavedServer],
+    backend: &Backend,
+    server: &Server,
+) -> Option<&'a SavedServer> {
+    if backend.load_state == LoadState::None {
+        return None;
+    }
+    let own = || saved.iter().filter(|known| known.backend == backend.name.as_str());
+    own()
+        .find(|known| known.server == server.name.as_str())
+        .or_else(|| own().find(|known| known.id == server.id.0 && known.server == "-"))
+}
+
+/// The settings in force for a server that `configured` describes and `saved` knows.
+pub(super) fn settings(configured: &Server, saved: &SavedServer) -> Server {
+    let mut server = configured.clone();
+    if saved.configured_weight == configured.weight.value() {
+        server.weight = Weight::new(saved.weight).unwrap_or(server.weight);
+    }
+    let wants_last = configured.init_addr.contains(&InitAddr::Last);
+    let named = |name: &String| {
+        let name = name.rsplit('@').next().unwrap_or_default();
+        saved.fqdn.as_deref() == Some(name)
+    };
+    let same_name = configured.hostname.as_ref().is_some_and(named);
+    if let Some(ip) = saved.address.filter(|_| wants_last && same_name) {
+        server.address = server.address.at(Some(ip));
+    }
+    server
+}
+
+/// Lets `health`, which is new at `now`, be what it was.
+pub(super) fn health(health: &mut Health, configured: &Server, saved: &SavedServer, now: Instant) {
+    let was = Admin::from_bits(saved.admin);
+    let changed_mind = was.was_configured() != configured.disabled;
+    if !changed_mind {
+        let undrained = saved.configured_weight == 0 && configured.weight.value() > 0;
+        let command = match (was.is_forced_maint(), was.is_drain()) {
+            (true, _) => Command::Maint,
+            (false, true) if !undrained => Command::Drain,
+            (false, _) => Command::Ready,
+        };
+        health.handle_command(now, command);
+    }
+    if let Some(on) = saved.check_on {
+        health.handle_switch(now, on);
+    }
+    if !saved.running && configured.check.is_some() {
+        health.handle_said(now, Said::Down);
+    }
+    if let Some(then) = now.checked_sub(Duration::from_secs(saved.since_s)) {
+        health.restore_last_change(then);
+    }
+}

@@ -1,0 +1,127 @@
+//! HAProxy's state file, version 1: what `show servers state` prints and the next process takes over.
+//!
+//! A file is read as a whole or, with its header or version wrong, not at all; a line that is wrong
+//! is left out. What a field means is the manual's, chapter 9.3 of management.txt.
+
+use std::net::IpAddr;
+
+/// The version that is read and written.
+const VERSION: &str = "1";
+/// Fields of a line: older programs wrote fewer at its end.
+const FIELDS: std::ops::RangeInclusive<usize> = 18..=25;
+/// Longest file that is read, in bytes: some 100,000 servers.
+pub const FILE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// What is known of one server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedServer {
+    /// The backend's name.
+    pub backend: String,
+    /// The server's number.
+    pub id: u32,
+    /// The server's name.
+    pub server: String,
+    /// Its address; `None`: it had none.
+    pub address: Option<IpAddr>,
+    /// It took sessions, or let them run out.
+    pub running: bool,
+    /// Administrative flags, as [`Admin::bits`](super::health::admin::Admin::bits).
+    pub admin: u8,
+    /// Its weight.
+    pub weight: u16,
+    /// The weight that its file said.
+    pub configured_weight: u16,
+    /// Seconds since its state changed.
+    pub since_s: u64,
+    /// Its check was configured, and switched on or off.
+    pub check_on: Option<bool>,
+    /// The host name it was resolved from.
+    pub fqdn: Option<String>,
+    /// Its port; 0: the client's.
+    pub port: u16,
+}
+
+/// Every server that `text` knows, or why nothing can be read from it.
+///
+/// # Errors
+/// The version is another, or the file is too long.
+pub fn parse(text: &str) -> Result<Vec<SavedServer>, String> {
+    if text.len() > FILE_BYTES_MAX {
+        return Err(format!("it is longer than {FILE_BYTES_MAX} bytes"));
+    }
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    match lines.next() {
+        None => return Ok(Vec::new()),
+        Some(version) if version.trim() == VERSION => {}
+        Some(version) => return Err(format!("its version is '{}', not {VERSION}", version.trim())),
+    }
+    Ok(lines.filter(|line| !line.starts_with('#')).filter_map(server).collect())
+}
+
+fn server(line: &str) -> Option<SavedServer> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    if !FIELDS.contains(&fields.len()) {
+        return None;
+    }
+    let named = |field: &str| (field != "-").then(|| field.to_owned());
+    let address = match fields[4] {
+        "-" => None,
+        text => text.parse().ok(),
+    };
+    let check_state: u8 = fields[13].parse().ok()?;
+    let (configured, enabled) = (check_state & 2 != 0, check_state & 4 != 0);
+    Some(SavedServer {
+        backend: fields[1].to_owned(),
+        id: fields[2].parse().ok()?,
+        server: fields[3].to_owned(),
+        address,
+        running: matches!(fields[5].parse::<u8>().ok()?, 1..=3),
+        admin: fields[6].parse().ok()?,
+        weight: fields[7].parse().ok().filter(|weight| *weight <= 256)?,
+        configured_weight: fields[8].parse().ok().filter(|weight| *weight <= 256)?,
+        since_s: fields[9].parse().ok()?,
+        check_on: configured.then_some(enabled),
+        fqdn: named(fields[17]),
+        port: fields.get(18).map_or(Some(0), |port| port.parse().ok())?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HEADER: &str = "1\n# be_id be_name srv_id …\n";
+
+    #[test]
+    fn lines_of_2_6_are_read() {
+        let text = format!(
+            "{HEADER}3 be 1 s1 127.0.0.1 2 0 1 1 23 6 3 3 6 0 0 0 - 19201 - 0 0 - - 0\n\
+             3 be 2 s2 - 0 41 7 1 5 1 0 0 2 0 0 0 db.test 80 _x._tcp.test 0 0 - - 0\n"
+        );
+        let read = parse(&text).expect("version 1");
+        assert_eq!(read.len(), 2);
+        assert_eq!((read[0].backend.as_str(), read[0].server.as_str()), ("be", "s1"));
+        assert_eq!((read[0].running, read[0].check_on), (true, Some(true)));
+        assert_eq!((read[0].port, read[0].address), (19201, Some([127, 0, 0, 1].into())));
+        assert_eq!((read[1].running, read[1].admin, read[1].weight), (false, 41, 7));
+        assert_eq!((read[1].address, read[1].check_on), (None, Some(false)));
+        assert_eq!(read[1].fqdn.as_deref(), Some("db.test"));
+    }
+
+    #[test]
+    fn another_version_is_refused_and_broken_lines_are_left_out() {
+        assert!(parse("2\nanything\n").is_err());
+        assert_eq!(parse(""), Ok(Vec::new()));
+        let text = format!("{HEADER}3 be 1\n3 be x s1 - 2 0 1 1 1 1 0 0 0 0 0 0 - 1 - 0\n");
+        assert_eq!(parse(&text), Ok(Vec::new()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(text in ".{0,400}") {
+            let _ = parse(&format!("1\n{text}"));
+        }
+    }
+}

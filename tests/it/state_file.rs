@@ -1,0 +1,110 @@
+//! Servers that start as an earlier process left them: `show servers state` and what reads it.
+
+use crate::harness::api::Api;
+use crate::harness::backend::Backend;
+use crate::harness::client::served_by;
+use crate::harness::dir::TempDir;
+use crate::harness::proxy::{Kind, Proxy, Scene};
+use crate::harness::{both, eventually};
+
+both! {
+    weights_and_maintenance_survive_a_restart,
+    a_server_that_was_down_starts_down,
+    a_weight_that_the_file_changed_is_the_files,
+    a_file_that_is_not_there_is_warned_of,
+}
+
+struct Pair {
+    api: Api,
+    dir: TempDir,
+    servers: [Backend; 2],
+}
+
+impl Pair {
+    fn new() -> Self {
+        let servers = [Backend::greet("s1"), Backend::greet("s2")];
+        Self { api: Api::new(), dir: TempDir::new(), servers }
+    }
+
+    fn start(&self, kind: Kind, words: &str) -> Proxy {
+        let [one, two] = &self.servers;
+        let global = format!(
+            "{}server-state-base {}\nserver-state-file state",
+            self.api.lines(),
+            self.dir.join("").display()
+        );
+        Scene::new(kind)
+            .global(&global)
+            .backend(&format!(
+                "load-server-state-from-file global\nserver s1 {} {words}\nserver s2 {}",
+                one.addr, two.addr
+            ))
+            .start()
+    }
+
+    /// What is known of `server`: state, flags, weight.
+    fn state(&self, server: &str) -> [String; 3] {
+        let answer = self.api.ask("show servers state be");
+        let line = answer.lines().find(|line| line.split(' ').nth(3) == Some(server));
+        let fields: Vec<_> = line.unwrap().split(' ').map(str::to_owned).collect();
+        [fields[5].clone(), fields[6].clone(), fields[7].clone()]
+    }
+
+    fn save(&self) {
+        self.dir.write("state", &self.api.ask("show servers state"));
+    }
+}
+
+fn weights_and_maintenance_survive_a_restart(kind: Kind) {
+    let pair = Pair::new();
+    let proxy = pair.start(kind, "weight 10");
+    pair.api.ask("set server be/s1 weight 7");
+    pair.api.ask("set server be/s2 state maint");
+    pair.save();
+    drop(proxy);
+    let proxy = pair.start(kind, "weight 10");
+    assert_eq!(pair.state("s1"), ["2", "0", "7"]);
+    assert_eq!(pair.state("s2"), ["0", "1", "1"]);
+    assert_eq!(served_by(proxy.addr).unwrap(), "s1");
+    pair.api.ask("set server be/s2 state drain");
+    pair.save();
+    drop(proxy);
+    let _proxy = pair.start(kind, "weight 10");
+    assert_eq!(pair.state("s2"), ["2", "8", "1"]);
+}
+
+fn a_server_that_was_down_starts_down(kind: Kind) {
+    let mut pair = Pair::new();
+    pair.servers[0].die();
+    let words = "check inter 100ms fastinter 100ms";
+    let proxy = pair.start(kind, words);
+    proxy.wait_status("s1", "DOWN");
+    pair.save();
+    drop(proxy);
+    // It is there again, but only its check may say so.
+    pair.servers[0].revive();
+    let proxy = pair.start(kind, "check inter 1h");
+    assert_eq!(pair.state("s1")[0], "0");
+    assert_eq!(served_by(proxy.addr).unwrap(), "s2");
+    drop(proxy);
+    let proxy = pair.start(kind, words);
+    proxy.wait_status("s1", "UP");
+    eventually("s1 serves", || (served_by(proxy.addr).unwrap() == "s1").then_some(()));
+}
+
+fn a_weight_that_the_file_changed_is_the_files(kind: Kind) {
+    let pair = Pair::new();
+    let proxy = pair.start(kind, "weight 10");
+    pair.api.ask("set server be/s1 weight 7");
+    pair.save();
+    drop(proxy);
+    let _proxy = pair.start(kind, "weight 20");
+    assert_eq!(pair.state("s1")[2], "20");
+}
+
+fn a_file_that_is_not_there_is_warned_of(kind: Kind) {
+    let pair = Pair::new();
+    let proxy = pair.start(kind, "");
+    assert_eq!(served_by(proxy.addr).unwrap(), "s1");
+    assert!(proxy.process.output().contains("WARNING"), "{}", proxy.process.output());
+}
