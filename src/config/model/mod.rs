@@ -13,6 +13,7 @@ mod life;
 mod patterns;
 mod resolvers;
 mod socket;
+mod stick;
 mod tls;
 mod tuning;
 
@@ -44,6 +45,7 @@ pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
     UnixPermissions, UseSrc,
 };
+pub use stick::StickTable;
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// Patterns of ACLs and maps, by their numbers.
     pub patterns: Vec<PatternSet>,
+    /// Stick tables, in file order.
+    pub tables: Vec<StickTable>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
     /// What servers were before, from the state files; for those that start with this load.

@@ -21,6 +21,7 @@ mod server_addr;
 mod socket;
 mod source;
 mod state_file;
+mod stick;
 mod tls;
 mod tuning;
 
@@ -109,9 +110,10 @@ pub(super) fn validate(
         context.missing_timeouts(raw);
     }
     let patterns = context.take_patterns();
+    let tables = context.take_tables();
     let saved = context.saved_servers(raw, &global, &backends);
     let config =
-        Config { global, frontends, backends, patterns, stats, resolvers, saved, commands };
+        Config { global, frontends, backends, patterns, tables, stats, resolvers, saved, commands };
     (!report.is_refused()).then_some(config)
 }
 

@@ -12,6 +12,7 @@ use haproxy_compat::span::Span;
 use haproxy_compat::units::{self, TimeUnit};
 
 use super::context::Context;
+use super::stick::Tables;
 use crate::config::model::{
     Backend, BackendRules, Frontend, FrontendRules, PatternSet, PatternSource,
 };
@@ -21,7 +22,7 @@ use crate::pure::acl::pattern::{
     Entry, Method, Origin, PatternUse, Patterns, PatternsId, Source, file_lines,
 };
 use crate::pure::acl::{Acl, AclError, Condition, Test};
-use crate::pure::rules::{Action, Choice, Persistence, Rule, RuleSet};
+use crate::pure::rules::{Action, Choice, Persistence, Rule, RuleSet, Stick};
 use crate::pure::sample::convert::checked_output;
 use crate::pure::sample::{Arg, Definitions, Expr, Fact, Fetch, FileName, Kind, Presence, Stage};
 
@@ -38,11 +39,16 @@ pub(super) struct Rulebook {
     references: Vec<(Span, Fact, Arg)>,
     /// Names that `use_backend` takes.
     switches: Vec<(Span, String)>,
+    pub(super) tables: Tables,
 }
 
 impl Definitions for Context<'_> {
     fn environment(&self, name: &str) -> Option<String> {
         self.environment.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+
+    fn table(&mut self, name: Option<&str>) -> Option<String> {
+        self.own_table(name)
     }
 
     fn patterns(&mut self, written: PatternUse) -> Result<PatternsId, String> {
@@ -122,14 +128,21 @@ impl Context<'_> {
     }
 
     /// The rules of a frontend, called `what` in messages.
-    pub(super) fn frontend_rules(&mut self, what: &str, raw: &[Statement]) -> FrontendRules {
-        let acls = self.acls(raw);
+    pub(super) fn frontend_rules(
+        &mut self,
+        name: &str,
+        what: &str,
+        raw: &[Statement],
+    ) -> FrontendRules {
+        let acls = self.acls(name, raw);
         let mut rules = FrontendRules::default();
         for statement in raw {
             rules.statements.push(statement.text());
+            self.rulebook.tables.place = Some((statement.span, name.to_owned()));
             let known = Known { what, acls: &acls, statement };
             match (statement.keyword(), statement.second()) {
                 ("acl", _) => {}
+                ("stick-table", _) => self.stick_table(name, statement, 1),
                 ("tcp-request", "inspect-delay") => rules.inspect_delay = self.delay(statement),
                 ("tcp-request", "connection") => {
                     rules.connection.extend(self.rule(RuleSet::Connection, &known));
@@ -155,14 +168,21 @@ impl Context<'_> {
     }
 
     /// The rules of a backend.
-    pub(super) fn backend_rules(&mut self, what: &str, raw: &[Statement]) -> BackendRules {
-        let acls = self.acls(raw);
+    pub(super) fn backend_rules(
+        &mut self,
+        name: &str,
+        what: &str,
+        raw: &[Statement],
+    ) -> BackendRules {
+        let acls = self.acls(name, raw);
         let mut rules = BackendRules::default();
         for statement in raw {
             rules.statements.push(statement.text());
+            self.rulebook.tables.place = Some((statement.span, name.to_owned()));
             let known = Known { what, acls: &acls, statement };
             match (statement.keyword(), statement.second()) {
                 ("acl", _) => {}
+                ("stick-table", _) => self.stick_table(name, statement, 1),
                 ("tcp-request", "inspect-delay") => rules.inspect_delay = self.delay(statement),
                 ("tcp-response", "inspect-delay") => rules.response_delay = self.delay(statement),
                 ("tcp-request", "content") => {
@@ -174,6 +194,7 @@ impl Context<'_> {
                 ("use-server", _) => {
                     rules.servers.extend(self.choice(Stage::ServerChoice, &known));
                 }
+                ("stick", _) => rules.sticking.extend(self.stick(&known)),
                 ("force-persist" | "ignore-persist", _) => {
                     rules.persistence.extend(self.persistence(&known));
                 }
@@ -190,15 +211,18 @@ impl Context<'_> {
         let help = match statement.keyword() {
             "tcp-request" => "it can be connection, session, content or inspect-delay",
             "tcp-response" => "it can be content or inspect-delay, in a backend",
-            _ => "rules are acl, tcp-request, tcp-response, use_backend and use-server",
+            _ => {
+                "rules are acl, tcp-request, tcp-response, use_backend, use-server, stick-table and stick"
+            }
         };
         self.report.help(help);
     }
 
     /// Every ACL of a section, all tests of a name together.
-    fn acls(&mut self, raw: &[Statement]) -> Vec<(Span, Acl)> {
+    fn acls(&mut self, owner: &str, raw: &[Statement]) -> Vec<(Span, Acl)> {
         let mut acls: Vec<(Span, Acl)> = Vec::new();
         for statement in raw.iter().filter(|statement| statement.keyword() == "acl") {
+            self.rulebook.tables.place = Some((statement.span, owner.to_owned()));
             let name = statement.second();
             if !self.is_acl_name(name, statement) {
                 continue;
@@ -240,10 +264,10 @@ impl Context<'_> {
     fn rule(&mut self, set: RuleSet, known: &Known<'_>) -> Option<Rule> {
         let words = known.words(2);
         let rule = Rule::parse(set, &words, &known.acls(), self);
-        let rule = self.read(known, 2, rule)?;
+        let mut rule = self.read(known, 2, rule)?;
         let (what, span) = (known.what, known.statement.span);
-        if let Action::Track { .. } | Action::Counter(_) = &rule.action {
-            self.report.alert(span, "stick tables are not there yet: nothing can be counted");
+        if let Action::Track { key, table, .. } = &mut rule.action {
+            *table = self.keyed_table(table.take(), key, span, false);
         }
         if let Some(expr) = sample_of(&rule.action) {
             self.refer(span, expr);
@@ -257,6 +281,34 @@ impl Context<'_> {
             }
         }
         self.judge(rule.condition.as_ref(), set.stage(), known);
+        Some(rule)
+    }
+
+    /// `table`, or the one of the proxy that is read, whose keys `key` makes.
+    fn keyed_table(
+        &mut self,
+        table: Option<String>,
+        key: &Expr,
+        span: Span,
+        sticks: bool,
+    ) -> Option<String> {
+        let table = self.own_table(table.as_deref())?;
+        self.uses_table(span, &table, key.kind(), sticks);
+        Some(table)
+    }
+
+    fn stick(&mut self, known: &Known<'_>) -> Option<Stick> {
+        let rule = Stick::parse(&known.words(1), &known.acls(), self);
+        let mut rule = self.read(known, 1, rule)?;
+        let (what, span) = (known.what, known.statement.span);
+        rule.table = self.keyed_table(rule.table.take(), &rule.key, span, true);
+        let stage = rule.stage();
+        self.refer(span, &rule.key);
+        if !rule.key.tells_at(stage) {
+            let (text, place) = (&rule.key.text, stage.describe());
+            self.report.alert(span, format!("{what}: '{text}' has nothing to tell in {place}"));
+        }
+        self.judge(rule.condition.as_ref(), stage, known);
         Some(rule)
     }
 
@@ -290,7 +342,7 @@ impl Context<'_> {
     }
 
     /// Reports a mistake at its word; `skipped` words came before those that were read.
-    fn wrong(&mut self, statement: &Statement, skipped: usize, error: AclError) {
+    pub(super) fn wrong(&mut self, statement: &Statement, skipped: usize, error: AclError) {
         let word = statement.words.get(skipped + error.word).or(statement.words.last());
         let span = word.map_or(statement.span, |word| word.span);
         self.report.alert(span, error.message);

@@ -35,6 +35,7 @@ mod show_events;
 mod show_process;
 mod show_servers;
 mod show_stat;
+mod stick_table;
 mod table;
 mod wait;
 mod weight;

@@ -1,6 +1,6 @@
 //! The values of one key.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::data::{DataType, Shape};
 use super::layout::Layout;
@@ -45,6 +45,18 @@ impl Entry {
     #[must_use]
     pub const fn holders(&self) -> u32 {
         self.holders
+    }
+
+    /// The order of use: it grows with every use that nobody holds on to.
+    #[must_use]
+    pub const fn turn(&self) -> u64 {
+        self.turn
+    }
+
+    /// How long it is still kept without being used.
+    #[must_use]
+    pub fn rest(&self, expire: Duration, now: Instant) -> Duration {
+        (self.touched + expire).saturating_duration_since(now)
     }
 
     /// A number, or a rate at `now`; `None` where it is not stored.

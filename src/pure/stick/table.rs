@@ -8,7 +8,7 @@
 //! gone before anything is counted or shown.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::data::DataType;
 use super::entry::Entry;
@@ -168,13 +168,6 @@ impl Table {
         keys
     }
 
-    /// How long an entry will still be kept; zero where it is for ever, as HAProxy shows it.
-    #[must_use]
-    pub fn rest(&self, entry: &Entry, now: Instant) -> Duration {
-        let expire = self.spec.expire.unwrap_or_default();
-        (entry.touched + expire).saturating_duration_since(now)
-    }
-
     fn touch(&mut self, key: &Key, now: Instant) {
         let next_turn = self.next_turn;
         let Some(entry) = self.entries.get_mut(key) else { return };
@@ -195,8 +188,7 @@ impl Table {
     }
 
     fn is_over(&self, entry: &Entry, now: Instant) -> bool {
-        entry.holders == 0
-            && self.spec.expire.is_some_and(|expire| entry.touched + expire <= now)
+        entry.holders == 0 && self.spec.expire.is_some_and(|expire| entry.touched + expire <= now)
     }
 
     fn expire_key(&mut self, key: &Key, now: Instant) {

@@ -12,7 +12,9 @@ alert | fronted x | 'fronted' is unknown | mean 'frontend'
 alert | rise 5 | 'rise' is unknown | 'default-server' line
 alert | daemon | 'daemon' is unknown in 'listen' | belongs in 'global'
 alert | contimeout 5 | no longer knows 'contimeout' | timeout connect
-alert | stick-table type ip size 1k | not supported: stick tables |
+alert | stick-table type ip | needs a 'size' |
+alert | stick-table type ip size 1k store conn_rat(1s) | did you mean 'conn_rate' |
+alert | stick on src | there is no stick table 'l' | 'stick-table' line
 notice | bind-process 1 | 'bind-process' has no effect |
 warning | log-format x | 'log-format' is ignored: log lines keep |
 warning | option forwardfor | 'option forwardfor' is ignored: 'l' is not in |
