@@ -219,6 +219,7 @@ fn nothing(config: &Config) -> Config {
         patterns: Vec::new(),
         tables: Vec::new(),
         stats: Vec::new(),
+        userlists: Vec::new(),
         resolvers: Vec::new(),
         saved: Vec::new(),
         commands: Commands::default(),
