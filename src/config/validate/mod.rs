@@ -115,13 +115,12 @@ pub(super) fn validate(
     let patterns = context.take_patterns();
     let tables = context.take_tables();
     let saved = context.saved_servers(raw, &global, &backends);
-    let config =
-        Config { global, frontends, backends, patterns, tables, stats, resolvers, saved, commands };
     let config = Config {
         global,
         frontends,
         backends,
         patterns,
+        tables,
         stats,
         userlists,
         resolvers,

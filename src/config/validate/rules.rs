@@ -10,21 +10,12 @@ use haproxy_compat::span::Span;
 use haproxy_compat::units::{self, TimeUnit};
 
 use super::context::Context;
-use super::stick::Tables;
-use crate::config::model::{
-    Backend, BackendRules, Frontend, FrontendRules, PatternSet, PatternSource,
-};
 use super::patterns::Lines;
+use super::stick::Tables;
 use crate::config::model::{Backend, BackendRules, Frontend, FrontendRules, PatternSet};
 use crate::config::raw::Statement;
 use crate::config::suggest::did_you_mean;
 use crate::pure::acl::{Acl, AclError, Condition, Test};
-use crate::pure::rules::{Action, Choice, Persistence, Rule, RuleSet, Stick};
-use crate::pure::sample::convert::checked_output;
-use crate::pure::sample::{Arg, Definitions, Expr, Fact, Fetch, FileName, Kind, Presence, Stage};
-
-/// The entries of a file, each with its line's number, or why it cannot be read.
-type Lines = Result<Vec<(usize, Entry)>, String>;
 use crate::pure::rules::{Action, Choice, Level, Peer, Persistence, Rule, RuleSet};
 use crate::pure::sample::{Arg, Expr, Fact, Fetch, FileName, Stage};
 
@@ -39,25 +30,6 @@ pub(super) struct Rulebook {
     /// Names that `use_backend` takes.
     switches: Vec<(Span, String)>,
     pub(super) tables: Tables,
-}
-
-impl Definitions for Context<'_> {
-    fn environment(&self, name: &str) -> Option<String> {
-        self.environment.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
-    }
-
-    fn table(&mut self, name: Option<&str>) -> Option<String> {
-        self.own_table(name)
-    }
-
-    fn patterns(&mut self, written: PatternUse) -> Result<PatternsId, String> {
-        let PatternUse { method, sources, output, unique_id } = written;
-        let sources: Result<Vec<PatternSource>, String> =
-            sources.into_iter().map(|source| self.pattern_source(method, output, source)).collect();
-        let book = &mut self.rulebook;
-        book.patterns.push(PatternSet { method, output, unique_id, sources: sources? });
-        Ok(PatternsId(book.patterns.len() - 1))
-    }
 }
 
 impl Context<'_> {
@@ -205,11 +177,9 @@ impl Context<'_> {
         let rule = Rule::parse(set, &words, &known.acls(), self);
         let mut rule = self.read(known, 2, rule)?;
         let (what, span) = (known.what, known.statement.span);
-        if let Action::Track { key, table, .. } = &mut rule.action {
-            *table = self.keyed_table(table.take(), key, span, false);
-        match &rule.action {
-            Action::Track { .. } | Action::Counter(_) => {
-                self.report.alert(span, "stick tables are not there yet: nothing can be counted");
+        match &mut rule.action {
+            Action::Track { key, table, .. } => {
+                *table = self.keyed_table(table.take(), key, span, false);
             }
             Action::SetMark(Peer::Server, _) | Action::SetTos(Peer::Server, _) => {
                 self.report.alert(span, "packets to servers cannot be marked by rules yet");
@@ -237,34 +207,6 @@ impl Context<'_> {
         Some(rule)
     }
 
-    /// `table`, or the one of the proxy that is read, whose keys `key` makes.
-    fn keyed_table(
-        &mut self,
-        table: Option<String>,
-        key: &Expr,
-        span: Span,
-        sticks: bool,
-    ) -> Option<String> {
-        let table = self.own_table(table.as_deref())?;
-        self.uses_table(span, &table, key.kind(), sticks);
-        Some(table)
-    }
-
-    fn stick(&mut self, known: &Known<'_>) -> Option<Stick> {
-        let rule = Stick::parse(&known.words(1), &known.acls(), self);
-        let mut rule = self.read(known, 1, rule)?;
-        let (what, span) = (known.what, known.statement.span);
-        rule.table = self.keyed_table(rule.table.take(), &rule.key, span, true);
-        let stage = rule.stage();
-        self.refer(span, &rule.key);
-        if !rule.key.tells_at(stage) {
-            let (text, place) = (&rule.key.text, stage.describe());
-            self.report.alert(span, format!("{what}: '{text}' has nothing to tell in {place}"));
-        }
-        self.judge(rule.condition.as_ref(), stage, known);
-        Some(rule)
-    }
-
     fn choice(&mut self, stage: Stage, known: &Known<'_>) -> Option<Choice> {
         let words = known.words(1);
         let choice = Choice::parse(&words, &known.acls(), self);
@@ -288,7 +230,7 @@ impl Context<'_> {
         Some(rule)
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         known: &Known<'_>,
         skipped: usize,
@@ -308,7 +250,7 @@ impl Context<'_> {
     }
 
     /// Warns of a condition that can never hold; remembers whom it asks about.
-    fn judge(&mut self, condition: Option<&Condition>, stage: Stage, known: &Known<'_>) {
+    pub(super) fn judge(&mut self, condition: Option<&Condition>, stage: Stage, known: &Known<'_>) {
         let Some(condition) = condition else { return };
         for acl in condition.acls().filter(|acl| acl.name.is_empty()) {
             for test in &acl.tests {
@@ -342,7 +284,7 @@ impl Context<'_> {
         }
     }
 
-    fn refer(&mut self, span: Span, expr: &Expr) {
+    pub(super) fn refer(&mut self, span: Span, expr: &Expr) {
         if let Fetch::Fact(fact, args) = &expr.fetch {
             let named = args.iter().filter(|arg| !matches!(arg, Arg::Int(_)));
             let about = matches!(
@@ -417,21 +359,21 @@ impl Context<'_> {
 }
 
 /// What a statement is read against.
-struct Known<'a> {
+pub(super) struct Known<'a> {
     /// The section, for messages.
-    what: &'a str,
+    pub(super) what: &'a str,
     /// Its ACLs, each with the place where its name is first written.
     acls: &'a [(Span, Acl)],
-    statement: &'a Statement,
+    pub(super) statement: &'a Statement,
 }
 
 impl<'a> Known<'a> {
-    fn words(&self, skip: usize) -> Vec<&'a str> {
+    pub(super) fn words(&self, skip: usize) -> Vec<&'a str> {
         self.statement.words.iter().skip(skip).map(|word| word.value.as_str()).collect()
     }
 
     /// The ACLs that begin above the statement.
-    fn acls(&self) -> Vec<Acl> {
+    pub(super) fn acls(&self) -> Vec<Acl> {
         let above = |span: &Span| {
             span.file != self.statement.span.file || span.start < self.statement.span.start
         };

@@ -6,11 +6,13 @@ use haproxy_compat::span::Span;
 use haproxy_compat::units::{self, TimeUnit};
 
 use super::context::Context;
+use super::rules::Known;
 use crate::config::model::StickTable;
 use crate::config::raw::Statement;
 use crate::config::suggest::did_you_mean;
 use crate::pure::acl::AclError;
-use crate::pure::sample::Kind;
+use crate::pure::rules::Stick;
+use crate::pure::sample::{Expr, Kind};
 use crate::pure::stick::data::Shape;
 use crate::pure::stick::{DataType, KeyKind, Layout, ServerKey, Spec, Stored};
 
@@ -164,8 +166,37 @@ impl Context<'_> {
         Some(table)
     }
 
+    /// `table`, or the one of the proxy that is read, whose keys `key` makes.
+    pub(super) fn keyed_table(
+        &mut self,
+        table: Option<String>,
+        key: &Expr,
+        span: Span,
+        sticks: bool,
+    ) -> Option<String> {
+        let table = self.own_table(table.as_deref())?;
+        self.uses_table(span, &table, key.kind(), sticks);
+        Some(table)
+    }
+
+    /// A `stick` rule.
+    pub(super) fn stick(&mut self, known: &Known<'_>) -> Option<Stick> {
+        let rule = Stick::parse(&known.words(1), &known.acls(), self);
+        let mut rule = self.read(known, 1, rule)?;
+        let (what, span) = (known.what, known.statement.span);
+        rule.table = self.keyed_table(rule.table.take(), &rule.key, span, true);
+        let stage = rule.stage();
+        self.refer(span, &rule.key);
+        if !rule.key.tells_at(stage) {
+            let (text, place) = (&rule.key.text, stage.describe());
+            self.report.alert(span, format!("{what}: '{text}' has nothing to tell in {place}"));
+        }
+        self.judge(rule.condition.as_ref(), stage, known);
+        Some(rule)
+    }
+
     /// A rule makes keys of `table` from samples of this kind; `sticks`: for servers.
-    pub(super) fn uses_table(&mut self, span: Span, table: &str, key: Kind, sticks: bool) {
+    fn uses_table(&mut self, span: Span, table: &str, key: Kind, sticks: bool) {
         let table = table.to_owned();
         self.rulebook.tables.uses.push(Use { span, table, key: Some(key), sticks });
     }
