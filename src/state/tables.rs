@@ -20,7 +20,6 @@ pub struct StickTable {
 
 impl StickTable {
     /// The entries.
-    #[must_use]
     pub fn lock(&self) -> MutexGuard<'_, Table> {
         // No step below leaves a table half changed; were one to panic, counts are still whole.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
