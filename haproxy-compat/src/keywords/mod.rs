@@ -31,7 +31,10 @@ pub enum Effect {
     /// To ignore it would change what happens to traffic: an alert says this after
     /// `'KEYWORD' is not supported: `.
     Refused(&'static str),
-    /// HAProxy itself refuses it since some version; what to write instead.
+    /// An old name, gone from HAProxy since: it still means the keyword named here, and a warning
+    /// says so.
+    Renamed(&'static str),
+    /// HAProxy has refused it for ever so long; what to write instead.
     Gone(&'static str),
 }
 
@@ -69,7 +72,7 @@ impl Table {
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.groups
             .iter()
-            .filter(|(effect, _)| !matches!(effect, Effect::Gone(_)))
+            .filter(|(effect, _)| !matches!(effect, Effect::Gone(_) | Effect::Renamed(_)))
             .flat_map(|(_, words)| words.iter().map(|&(name, _)| name))
     }
 }
@@ -131,7 +134,7 @@ mod tests {
     fn words_are_found_with_their_effect() {
         assert_eq!(SERVER.find("inter"), Some((Effect::Applies, 1)));
         assert_eq!(BIND.find("nonsense"), None);
-        assert!(matches!(PROXY.find("contimeout"), Some((Effect::Gone(_), _))));
+        assert!(matches!(PROXY.find("contimeout"), Some((Effect::Renamed(_), _))));
         assert!(PROXY.names().all(|name| name != "contimeout"));
     }
 

@@ -213,6 +213,17 @@ impl ServerAddr {
         }
     }
 
+    /// Whether a part of it is what the client connected to: the port, or the address of a server
+    /// that has none of its own (`0.0.0.0`, `*`).
+    #[must_use]
+    pub fn follows_client(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().is_unspecified(),
+            Self::TcpClientPort { .. } => true,
+            Self::Unix(_) | Self::Abstract(_) | Self::Unresolved { .. } => false,
+        }
+    }
+
     /// Whether it is only a name so far.
     #[must_use]
     pub const fn is_unresolved(&self) -> bool {
