@@ -26,7 +26,7 @@ mod end;
 mod expose;
 mod frontends;
 mod limits;
-mod line;
+pub mod line;
 mod move_server;
 mod object;
 mod removal;
