@@ -19,7 +19,7 @@ use super::supply::{Supply, label};
 use super::workers::Workers;
 use crate::clock;
 use crate::config::diff::{BindRef, KeptBind, Owner, Plan};
-use crate::config::model::{Bind, CommandSocket, Config, Inherited};
+use crate::config::model::{Bind, CommandSocket, Config, Inherited, Stats};
 use crate::control::http::{self, Limits, Listener, Site};
 use crate::control::{cli, collect};
 use crate::net::accept;
@@ -58,7 +58,7 @@ struct Listening {
 #[derive(Clone, Debug, PartialEq)]
 struct Settings {
     bind: Bind,
-    metrics_path: Option<String>,
+    stats: Option<Stats>,
     /// The listener's number, and whether it is counted by itself.
     listener: (u32, bool),
     commands: Option<CommandSocket>,
@@ -219,7 +219,7 @@ fn duplicates(sockets: &[Socket]) -> io::Result<Vec<Socket>> {
 
 fn settings(config: &Config, place: &BindRef) -> Option<Settings> {
     let (bind, _) = bind(config, place)?;
-    let (metrics_path, listener) = match &place.owner {
+    let (stats, listener) = match &place.owner {
         Owner::Frontend(name) => {
             let frontend = config.frontends.iter().find(|frontend| frontend.name == *name)?;
             let id = frontend.listener_ids().get(place.index).copied().unwrap_or(u32::MAX);
@@ -228,14 +228,15 @@ fn settings(config: &Config, place: &BindRef) -> Option<Settings> {
         Owner::Commands => (None, (1, false)),
         Owner::Stats(name) => {
             let stats = config.stats.iter().find(|stats| stats.name == *name)?;
-            (Some(stats.metrics_path.clone()), (1, false))
+            // Its other addresses do not concern this one.
+            (Some(Stats { binds: Vec::new(), ..stats.clone() }), (1, false))
         }
     };
     let commands = match &place.owner {
         Owner::Commands => config.commands.sockets.get(place.index).cloned(),
         Owner::Frontend(_) | Owner::Stats(_) => None,
     };
-    Some(Settings { bind: bind.clone(), metrics_path, listener, commands })
+    Some(Settings { bind: bind.clone(), stats, listener, commands })
 }
 
 impl Listening {
@@ -376,8 +377,12 @@ impl Listening {
         let snapshots = Arc::new(move || {
             collect::snapshot(&source.process, &source.bus, clock::now(), clock::wall())
         });
-        let path = self.settings.metrics_path.clone().unwrap_or_default();
-        let site = Arc::new(Site::new(path, snapshots));
+        let operated = Arc::clone(context);
+        let forms = Arc::new(move |form: &str| {
+            http::action::carry_out(&operated.process, &operated.bus, form)
+        });
+        let Some(stats) = self.settings.stats.clone() else { return Ok(()) };
+        let site = Arc::new(Site::new(stats, snapshots, forms));
         tokio::spawn(http::serve(listener, site, Limits::default(), self.stop.clone()));
         Ok(())
     }

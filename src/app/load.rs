@@ -19,7 +19,7 @@ use crate::config::model::Config;
 use crate::config::world::World;
 use crate::config::{self, Language, Surroundings};
 
-pub use crate::config::CLAIMED_VERSION;
+pub use crate::config::model::CLAIMED_VERSION;
 
 /// What to load.
 #[derive(Clone, Debug)]

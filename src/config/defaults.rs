@@ -83,6 +83,10 @@ pub const SMTP_CHECK_HELLO: &str = "HELO localhost";
 
 /// Path of the Prometheus exporter (the convention of HAProxy's documentation and of Prometheus).
 pub const METRICS_PATH: &str = "/metrics";
+/// What requests for the statistics page begin with (HAProxy).
+pub const PAGE_URI: &str = "/haproxy?stats";
+/// What a browser is told that the account is for (HAProxy).
+pub const PAGE_REALM: &str = "HAProxy Statistics";
 /// Name of the `[stats]` table's listener in logs and metrics.
 pub const STATS_NAME: &str = "stats";
 

@@ -18,6 +18,7 @@ pub mod export;
 pub mod haproxy;
 pub mod model;
 pub mod raw;
+mod statement;
 mod suggest;
 mod tls;
 mod toml;
@@ -34,13 +35,6 @@ use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
 use self::world::World;
-
-/// The HAProxy version whose language and commands are understood: `version_atleast()`,
-/// `show info`.
-pub const CLAIMED_VERSION: &str = "3.2.0";
-
-/// The day that version was released.
-pub const CLAIMED_DATE: &str = "2025/05/28";
 
 /// What a configuration is written in. All files of a load are written in one language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

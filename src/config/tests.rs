@@ -171,6 +171,8 @@ fn the_reference_knows_every_key() {
         format!("[global]\n{X}"),
         format!("[global]\n{}", table("log")),
         format!("[stats]\n{X}"),
+        format!("[stats]\n{}", table("page")),
+        format!("[userlist.u]\n{X}"),
         format!("[defaults]\n{X}"),
         format!("[frontend.f]\n{X}"),
         format!("[frontend.f]\n{}", table("bind")),

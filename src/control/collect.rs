@@ -6,8 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, ServerStatus, Snapshot, Times,
 };
-use crate::config::model::{self, Balance, BalanceKey, ServerAddr};
-use crate::config::{CLAIMED_DATE, CLAIMED_VERSION};
+use crate::config::model::{self, Balance, BalanceKey, CLAIMED_DATE, CLAIMED_VERSION, ServerAddr};
 use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
@@ -305,7 +304,8 @@ fn bytes(traffic: &Traffic) -> Bytes {
     Bytes { r#in: traffic.bytes_in.get(), out: traffic.bytes_out.get() }
 }
 
-fn address(address: &ServerAddr) -> String {
+/// A server's address as statistics show it.
+pub(super) fn address(address: &ServerAddr) -> String {
     match address {
         ServerAddr::Tcp(address) => address.to_string(),
         ServerAddr::TcpClientPort { ip, .. } => ip.to_string(),

@@ -14,6 +14,7 @@ mod agent;
 mod api;
 mod api_effects;
 mod api_servers;
+mod api_sessions;
 mod api_set;
 mod api_show;
 mod balance;

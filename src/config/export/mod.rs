@@ -10,6 +10,7 @@ mod check;
 mod commands;
 mod frontend;
 mod life;
+mod page;
 mod resolvers;
 mod socket;
 mod text;
@@ -29,7 +30,7 @@ use super::defaults::{
     SPREAD_CHECKS_PERCENT, STATS_NAME,
 };
 use super::model::{
-    Backend, Config, Frontend, Global, Keepalive, LogFraming, LogSink, LogTarget, Stats,
+    Backend, Config, Frontend, Global, Keepalive, LogFraming, LogSink, LogTarget, Page, Stats,
 };
 use super::units::INFINITE;
 use super::validate::{BacklogRule, FRAMINGS, automatic_proxy_ids, default_framing};
@@ -45,6 +46,10 @@ pub fn export(config: &Config) -> String {
     let header = if config.stats.len() > 1 { "[[stats]]" } else { "[stats]" };
     for stats in &config.stats {
         text.push_str(&format!("{header}\n{}\n", stats_pairs(stats, &config.global).lines()));
+    }
+    for list in &config.userlists {
+        let header = format!("[userlist.{}]", key(list.name.as_str()));
+        text.push_str(&format!("{header}\n{}\n", page::userlist(list).lines()));
     }
     for section in &config.resolvers {
         let header = format!("[resolvers.{}]", key(section.name.as_str()));
@@ -230,8 +235,14 @@ fn stats_pairs(stats: &Stats, global: &Global) -> Pairs {
     pairs.maybe("name", (name != STATS_NAME).then(|| quote(name)));
     let rule = BacklogRule { global_maxconn: global.maxconn, ..BacklogRule::default() };
     pairs.maybe("bind", list(&binds(&stats.binds, rule)));
-    let path = &stats.metrics_path;
-    pairs.maybe("metrics_path", (path != METRICS_PATH).then(|| quote(path)));
+    let is_open = stats.rules.is_empty() && stats.page.as_ref().is_none_or(Page::is_open);
+    let implied = is_open.then_some(METRICS_PATH);
+    let path = stats.metrics_path.as_deref().filter(|path| Some(*path) != implied);
+    pairs.maybe("metrics_path", path.map(quote));
+    pairs.maybe("monitor_uri", stats.monitor_uri.as_deref().map(quote));
+    pairs.maybe("acl", page::texts(stats.acls.iter()));
+    pairs.maybe("http_request", page::rules(&stats.rules));
+    pairs.maybe("page", stats.page.as_ref().map(|page| page::page(page).inline()));
     pairs
 }
 

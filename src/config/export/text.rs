@@ -58,6 +58,9 @@ impl Pairs {
     pub(super) fn inline(&self) -> String {
         let pairs: Vec<String> =
             self.0.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        if pairs.is_empty() {
+            return "{}".to_owned();
+        }
         format!("{{ {} }}", pairs.join(", "))
     }
 

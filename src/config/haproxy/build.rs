@@ -5,12 +5,14 @@ use haproxy_compat::tree::{Section, SectionKind};
 
 use super::proxy::Reader;
 use super::settings::Settings;
+use super::stats::HttpSection;
 use super::words::Context;
 use crate::config::raw::{
     Backend, ClientSide, Config, Field, Frontend, Keepalive, Server, ServerSide, Statement,
 };
 
-/// Adds what `section` became to `config`.
+/// Adds what `section` became to `config`. One in `mode http` is yielded: what it becomes depends on
+/// the others.
 pub(super) fn add(
     section: &Section,
     number: u32,
@@ -18,7 +20,7 @@ pub(super) fn add(
     reader: Reader,
     config: &mut Config,
     cx: &mut Context<'_>,
-) {
+) -> Option<HttpSection> {
     let Reader { settings, binds, servers, id, misplaced, .. } = reader;
     if let Some(misplaced) = misplaced.filter(|_| section.kind == SectionKind::Frontend) {
         let mut settings = misplaced.settings.inherited();
@@ -26,10 +28,15 @@ pub(super) fn add(
         config.misplaced.push(backend(number, name.clone(), None, Vec::new(), settings, cx));
     }
     if settings.is_http() {
-        let has_servers = !servers.is_empty() || section.kind == SectionKind::Backend;
-        let stats = settings.page.lower(name, section.header.span, binds, has_servers, cx);
-        config.stats.extend(stats);
-        return;
+        return Some(HttpSection {
+            kind: section.kind,
+            name,
+            header: section.header.span,
+            binds,
+            has_servers: !servers.is_empty(),
+            default_backend: settings.default_backend,
+            page: settings.page,
+        });
     }
     if section.kind != SectionKind::Backend {
         let mut frontend = frontend(number, name.clone(), &settings);
@@ -45,6 +52,7 @@ pub(super) fn add(
     if section.kind != SectionKind::Frontend {
         config.backends.push(backend(number, name, id, servers, settings, cx));
     }
+    None
 }
 
 /// What is left of a section that is disabled: its back half, for frontends that name it.

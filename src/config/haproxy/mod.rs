@@ -24,6 +24,7 @@ mod socket;
 mod stats;
 mod tls;
 mod tuning;
+mod userlist;
 mod words;
 
 use haproxy_compat::diag::Report;
@@ -50,6 +51,7 @@ pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw:
         tls: tls::Defaults::default(),
         defaults: Vec::new(),
         disabled: Vec::new(),
+        http: Vec::new(),
         sections: 0,
     };
     for section in &file.sections {
@@ -75,6 +77,8 @@ struct Lowering<'a> {
     defaults: Vec<Defaults>,
     /// Back halves of sections that are `disabled`.
     disabled: Vec<raw::Backend>,
+    /// Sections in `mode http`.
+    http: Vec<stats::HttpSection>,
     /// Proxy sections so far.
     sections: u32,
 }
@@ -100,6 +104,9 @@ impl Lowering<'_> {
             }
             SectionKind::Resolvers => {
                 self.config.resolvers.extend(resolvers::lower(section, &mut self.cx));
+            }
+            SectionKind::Userlist => {
+                self.config.userlists.extend(userlist::lower(section, &mut self.cx));
             }
             _ => self.other(section),
         }
@@ -139,12 +146,17 @@ impl Lowering<'_> {
         if reader.settings.disabled {
             self.disabled.extend(build::disabled(section, number, name, reader, &mut self.cx));
         } else {
-            build::add(section, number, name, reader, &mut self.config, &mut self.cx);
+            let http = build::add(section, number, name, reader, &mut self.config, &mut self.cx);
+            self.http.extend(http);
         }
     }
 
     fn read(&mut self, section: &Section, inherited: Settings) -> Reader {
         let mut reader = Reader::new(section.kind, inherited);
+        // Lines above 'mode' mean what it says, too.
+        for line in section.lines.iter().filter(|line| line.words[0].bytes == b"mode") {
+            reader.foretell(line);
+        }
         for line in &section.lines {
             reader.line(line, &mut self.cx);
         }
@@ -244,6 +256,7 @@ impl Lowering<'_> {
 
     fn finish(mut self) -> raw::Config {
         self.add_disabled();
+        self.config.stats = stats::lower(std::mem::take(&mut self.http), &mut self.cx);
         let frontends = self.config.frontends.iter_mut().map(|f| &mut f.binds);
         let stats = self.config.stats.iter_mut().map(|s| &mut s.binds);
         for bind in frontends.chain(stats).flatten() {

@@ -92,6 +92,14 @@ impl Reader {
         }
     }
 
+    /// Looks at a `mode` line that comes later.
+    pub(super) fn foretell(&mut self, line: &Line) {
+        if let Some(word) = line.words.get(1).filter(|word| matches!(&*word.text(), "tcp" | "http"))
+        {
+            self.settings.mode = Some(text(word));
+        }
+    }
+
     /// Takes one line.
     pub(super) fn line(&mut self, line: &Line, cx: &mut Context<'_>) {
         let word = &line.words[0];
@@ -100,6 +108,9 @@ impl Reader {
             self.unknown(line, cx);
             return;
         };
+        if self.settings.is_http() && self.settings.page.takes(line) {
+            return;
+        }
         if self.ignores(effect, places) {
             self.standing(&keyword, line.span, places, cx);
             return;
@@ -112,7 +123,7 @@ impl Reader {
                 }
             }
             Effect::Http => {
-                self.settings.page.line(line);
+                self.settings.page.line(line, cx);
                 self.http.push((keyword.into_owned(), line.span));
             }
             _ => {}

@@ -218,8 +218,9 @@ fn a_listener_for_statistics_serves_metrics() {
     assert_eq!(config.frontends[0].section, 2);
     assert_eq!(string(&config.frontends[0].log_format), Some("tcp"));
     let messages = messages_of(&report);
-    assert_eq!(messages.len(), 1, "{messages:?}");
-    assert!(messages[0].contains("page with statistics"));
+    assert!(messages.is_empty(), "{messages:?}");
+    let page = config.stats[0].page.as_ref().expect("a page");
+    assert_eq!((string(&page.uri), config.stats[1].page.is_some()), (Some("/"), false));
 }
 
 #[test]

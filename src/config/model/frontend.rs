@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Bind, FrontendRules, Inherited, Keepalive, LogTarget, SocketBuffers};
+use super::{Bind, FrontendRules, Inherited, Keepalive, LogTarget, Page, Rule, SocketBuffers};
 use crate::pure::id::{Name, ProxyId};
 
 /// A `frontend`, or the front half of a `listen` section.
@@ -106,13 +106,21 @@ pub enum LogFormat {
     Tcp,
 }
 
-/// An HTTP listener for `/metrics`, `/health` and `/ready`.
+/// An HTTP listener for `/metrics`, `/health`, `/ready` and the statistics page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stats {
     /// The section's name; `stats` in TOML.
     pub name: Name,
     /// Listening sockets.
     pub binds: Vec<Bind>,
-    /// Path of the Prometheus exporter.
-    pub metrics_path: String,
+    /// Path of the Prometheus exporter; `None`: nobody may ask for metrics, but where a rule says so.
+    pub metrics_path: Option<String>,
+    /// The path that is answered with 200, whoever asks.
+    pub monitor_uri: Option<String>,
+    /// The statistics page.
+    pub page: Option<Page>,
+    /// `acl` lines as they were written: conditions have them inside.
+    pub acls: Vec<String>,
+    /// Rules about requests: the first that applies decides.
+    pub rules: Vec<Rule>,
 }

@@ -10,6 +10,7 @@ mod commands;
 mod frontend;
 mod global;
 mod life;
+mod page;
 mod patterns;
 mod resolvers;
 mod socket;
@@ -38,6 +39,7 @@ pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use life::{Capability, Life};
+pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
 pub use patterns::{PatternSet, PatternSource};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{
@@ -46,6 +48,13 @@ pub use socket::{
 };
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
+
+/// The HAProxy version whose language and commands are understood: `version_atleast()`,
+/// `show info`.
+pub const CLAIMED_VERSION: &str = "3.2.0";
+
+/// The day that version was released.
+pub const CLAIMED_DATE: &str = "2025/05/28";
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +69,8 @@ pub struct Config {
     pub patterns: Vec<PatternSet>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
+    /// `userlist` sections, in file order.
+    pub userlists: Vec<Userlist>,
     /// What servers were before, from the state files; for those that start with this load.
     pub saved: Vec<SavedServer>,
     /// `resolvers` sections, in file order.

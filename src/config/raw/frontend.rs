@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use haproxy_compat::span::{Span, Spanned};
 
-use super::{BindSocket, ClientSide, Field, Statement, Tls};
+use super::{BindSocket, ClientSide, Field, Page, Statement, Tls};
 
 /// A `frontend`, or the front half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -197,4 +197,12 @@ pub struct Stats {
     pub binds: Vec<Bind>,
     /// Path of the Prometheus exporter.
     pub metrics_path: Field<String>,
+    /// `monitor-uri`: what is answered with 200, whoever asks.
+    pub monitor_uri: Field<String>,
+    /// The statistics page.
+    pub page: Option<Page>,
+    /// `acl` lines, for the conditions of rules.
+    pub acls: Vec<Spanned<String>>,
+    /// `http-request`: rules about all other requests, such as `deny unless LOCALHOST`.
+    pub rules: Vec<Spanned<String>>,
 }

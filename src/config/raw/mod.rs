@@ -18,6 +18,7 @@ mod commands;
 mod frontend;
 mod global;
 mod life;
+mod page;
 mod resolvers;
 mod rules;
 mod socket;
@@ -33,6 +34,7 @@ pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
 pub use life::Life;
+pub use page::{Page, Userlist};
 pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
 pub use rules::Statement;
 pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
@@ -58,6 +60,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// HTTP listeners for metrics and health, in file order.
     pub stats: Vec<Stats>,
+    /// `userlist` sections, in file order.
+    pub userlists: Vec<Userlist>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
     /// What frontends of `haproxy.cfg` say about servers: it is judged and has no effect.

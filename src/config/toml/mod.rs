@@ -11,6 +11,7 @@ mod commands;
 mod frontend;
 mod global;
 mod life;
+mod page;
 mod resolvers;
 mod rules;
 mod socket;
@@ -92,6 +93,7 @@ impl Decoded {
                 }
             }
         }
+        self.config.userlists.extend(decoder.userlists(&mut root));
         self.config.resolvers.extend(decoder.resolvers(&mut root));
         self.proxies(&mut root, defaults, &mut decoder);
         decoder.finish(&root);

@@ -48,6 +48,11 @@ impl<'a> Table<'a> {
         own.or_else(|| self.inherited.and_then(|inherited| inherited.get(key)))
     }
 
+    /// All entries in file order: every key is known.
+    pub(super) fn all(&self) -> Vec<(&'a Ranged<std::borrow::Cow<'a, str>>, Value<'a>)> {
+        self.entries.map(in_order).unwrap_or_default()
+    }
+
     /// The key as it was written in this table (not in the defaults).
     pub(super) fn own_key(&self, key: &str, file: FileId) -> Option<Span> {
         let (key, _) = self.entries?.get_key_value(key)?;

@@ -62,7 +62,11 @@ impl Decoder<'_> {
         Box::new(tls)
     }
 
-    fn texts(&mut self, table: &mut Table<'_>, key: &'static str) -> Vec<Spanned<String>> {
+    pub(super) fn texts(
+        &mut self,
+        table: &mut Table<'_>,
+        key: &'static str,
+    ) -> Vec<Spanned<String>> {
         let values = self.list(table, key);
         values.into_iter().filter_map(|value| self.string_of(key, value)).collect()
     }

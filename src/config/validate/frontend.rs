@@ -9,10 +9,11 @@ use haproxy_compat::addr::{Endpoint, PortSpec};
 use haproxy_compat::span::{Span, Spanned};
 
 use super::context::Context;
+use super::page::Known;
 use crate::config::defaults::{BACKLOG, METRICS_PATH};
 use crate::config::model::{
-    Bind, ClientTimeouts, Frontend, Global, Keepalive, ListenAddr, LogFormat, SessionLog, Stats,
-    UnixPermissions,
+    Bind, ClientTimeouts, Frontend, Global, Keepalive, ListenAddr, LogFormat, Page, SessionLog,
+    Stats, UnixPermissions, Userlist,
 };
 use crate::config::raw::{self, Dialect, Field};
 use crate::pure::id::{Name, ProxyId};
@@ -63,7 +64,8 @@ impl Context<'_> {
             frontend_maxconn: maxconn,
             global_maxconn: global.maxconn,
         };
-        if raw.default_backend.is_none() && self.dialect == Dialect::Toml {
+        let switches = raw.rules.iter().any(|rule| rule.keyword() == "use_backend");
+        if raw.default_backend.is_none() && !switches && self.dialect == Dialect::Toml {
             let message = format!("{what} has no 'backend': its clients are disconnected");
             self.report.warning(raw.name.span, message);
             self.report.help("write backend = \"NAME\"");
@@ -137,6 +139,7 @@ impl Context<'_> {
         raw: &raw::Stats,
         name: Name,
         global: &Global,
+        userlists: &[Userlist],
         listening: &mut Listening,
     ) -> Stats {
         let what = format!("stats listener '{name}'");
@@ -145,15 +148,26 @@ impl Context<'_> {
             self.report.warning(raw.name.span, format!("{what} has no 'bind': nobody can ask it"));
             self.report.help("write bind = \"127.0.0.1:8404\"");
         }
-        let path = raw.metrics_path.as_ref();
-        if let Some(path) = path.filter(|path| !path.value.starts_with('/')) {
-            self.report
-                .alert(path.span, format!("the path '{}' does not start with '/'", path.value));
+        for path in [&raw.metrics_path, &raw.monitor_uri].into_iter().flatten() {
+            if !path.value.starts_with('/') {
+                let message = format!("the path '{}' does not start with '/'", path.value);
+                self.report.alert(path.span, message);
+            }
         }
+        let known = Known { acls: &raw.acls, userlists };
+        let rules = self.request_rules(&raw.rules, known);
+        let page = raw.page.as_ref().map(|page| self.page(page, &raw.name.value, known));
+        // What rules or accounts guard is not to be had beside them.
+        let is_open = rules.is_empty() && page.as_ref().is_none_or(Page::is_open);
+        let metrics_path = raw.metrics_path.as_ref().map(|path| path.value.clone());
         self.plain_only(&raw.binds, &what);
         Stats {
             binds: self.binds(&raw.binds, &what, rule, listening),
-            metrics_path: path.map_or_else(|| METRICS_PATH.to_owned(), |path| path.value.clone()),
+            metrics_path: metrics_path.or_else(|| is_open.then(|| METRICS_PATH.to_owned())),
+            monitor_uri: raw.monitor_uri.as_ref().map(|path| path.value.clone()),
+            page,
+            acls: raw.acls.iter().map(|acl| acl.value.clone()).collect(),
+            rules,
             name,
         }
     }

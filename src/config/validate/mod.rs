@@ -15,6 +15,8 @@ mod frontend;
 mod global;
 mod life;
 mod number;
+mod page;
+mod patterns;
 mod resolvers;
 mod rules;
 mod server_addr;
@@ -89,13 +91,14 @@ pub(super) fn validate(
             context.backend(raw, name, ProxyId(0), &[]);
         }
     }
+    let userlists = context.userlists(&raw.userlists);
     let mut names = HashMap::new();
     let mut stats = Vec::new();
     for raw in &raw.stats {
         let Some(name) = context.new_name("stats listener", &raw.name, &mut names) else {
             continue;
         };
-        stats.push(context.stats(raw, name, &global, &mut listening));
+        stats.push(context.stats(raw, name, &global, &userlists, &mut listening));
     }
     let commands = context.commands(&raw.global.commands, &mut listening);
     if !was_refused {
@@ -110,8 +113,17 @@ pub(super) fn validate(
     }
     let patterns = context.take_patterns();
     let saved = context.saved_servers(raw, &global, &backends);
-    let config =
-        Config { global, frontends, backends, patterns, stats, resolvers, saved, commands };
+    let config = Config {
+        global,
+        frontends,
+        backends,
+        patterns,
+        stats,
+        userlists,
+        resolvers,
+        saved,
+        commands,
+    };
     (!report.is_refused()).then_some(config)
 }
 

@@ -1,124 +1,39 @@
 //! Pure: statements -> compiled rules.
 //!
 //! ACLs are read first, so that every test under a name counts wherever it stands; a condition may
-//! name those that begin above it. Patterns are read from their files and compiled once here, for
-//! the mistakes in them.
+//! name those that begin above it.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::Duration;
 
 use haproxy_compat::span::Span;
 use haproxy_compat::units::{self, TimeUnit};
 
 use super::context::Context;
-use crate::config::model::{
-    Backend, BackendRules, Frontend, FrontendRules, PatternSet, PatternSource,
-};
+use super::patterns::Lines;
+use crate::config::model::{Backend, BackendRules, Frontend, FrontendRules, PatternSet};
 use crate::config::raw::Statement;
 use crate::config::suggest::did_you_mean;
-use crate::pure::acl::pattern::{
-    Entry, Method, Origin, PatternUse, Patterns, PatternsId, Source, file_lines,
-};
 use crate::pure::acl::{Acl, AclError, Condition, Test};
-use crate::pure::rules::{Action, Choice, Persistence, Rule, RuleSet};
-use crate::pure::sample::convert::checked_output;
-use crate::pure::sample::{Arg, Definitions, Expr, Fact, Fetch, FileName, Kind, Presence, Stage};
-
-/// The entries of a file, each with its line's number, or why it cannot be read.
-type Lines = Result<Vec<(usize, Entry)>, String>;
+use crate::pure::rules::{Action, Choice, Level, Peer, Persistence, Rule, RuleSet};
+use crate::pure::sample::{Arg, Expr, Fact, Fetch, FileName, Stage};
 
 /// What rules refer to, kept until all of them are read.
 #[derive(Default)]
 pub(super) struct Rulebook {
-    patterns: Vec<PatternSet>,
+    pub(super) patterns: Vec<PatternSet>,
     /// Every file is read once.
-    files: HashMap<(FileName, bool), Lines>,
+    pub(super) files: HashMap<(FileName, bool), Lines>,
     /// Names of proxies and servers that samples ask about.
     references: Vec<(Span, Fact, Arg)>,
     /// Names that `use_backend` takes.
     switches: Vec<(Span, String)>,
 }
 
-impl Definitions for Context<'_> {
-    fn environment(&self, name: &str) -> Option<String> {
-        self.environment.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
-    }
-
-    fn patterns(&mut self, written: PatternUse) -> Result<PatternsId, String> {
-        let PatternUse { method, sources, output, unique_id } = written;
-        let sources: Result<Vec<PatternSource>, String> =
-            sources.into_iter().map(|source| self.pattern_source(method, output, source)).collect();
-        let book = &mut self.rulebook;
-        book.patterns.push(PatternSet { method, output, unique_id, sources: sources? });
-        Ok(PatternsId(book.patterns.len() - 1))
-    }
-}
-
 impl Context<'_> {
     /// All patterns, once no rule is left to read.
     pub(super) fn take_patterns(&mut self) -> Vec<PatternSet> {
         std::mem::take(&mut self.rulebook.patterns)
-    }
-
-    fn pattern_source(
-        &mut self,
-        method: Method,
-        output: Option<Kind>,
-        source: Source,
-    ) -> Result<PatternSource, String> {
-        let ignores_case = source.ignores_case;
-        let (file, is_map, lines) = match source.origin {
-            Origin::Written(texts) => {
-                let entry = |pattern| (0, Entry { pattern, value: None });
-                (None, false, texts.into_iter().map(entry).collect())
-            }
-            Origin::File { file, is_map } => {
-                let lines = self.file(&file, is_map)?;
-                (Some(file.name), is_map, lines)
-            }
-        };
-        let place = |number: usize, why: String| match &file {
-            Some(file) => format!("{file}:{number}: {why}"),
-            None => why,
-        };
-        let numbers: Vec<usize> = lines.iter().map(|line| line.0).collect();
-        let entries: Vec<Entry> = lines.into_iter().map(|line| line.1).collect();
-        Patterns::compile(method, ignores_case, entries.clone())
-            .map_err(|(index, why)| place(numbers[index], why))?;
-        if let Some(kind) = output {
-            for (entry, &number) in entries.iter().zip(&numbers) {
-                let value = entry.value.as_deref();
-                if value.and_then(|value| checked_output(value, kind)).is_none() {
-                    let why = match value {
-                        Some(value) => format!("'{value}' is no {}", kind.word()),
-                        None => format!("'{}' has no value", entry.pattern),
-                    };
-                    return Err(place(number, why));
-                }
-            }
-        }
-        Ok(PatternSource { file, is_map, ignores_case, entries })
-    }
-
-    fn file(&mut self, file: &FileName, is_map: bool) -> Result<Vec<(usize, Entry)>, String> {
-        let key = (file.clone(), is_map);
-        if let Some(read) = self.rulebook.files.get(&key) {
-            return read.clone();
-        }
-        let bytes = match file.path() {
-            None => Ok(Vec::new()),
-            Some(path) => self.world.read(Path::new(path)),
-        };
-        let read = match bytes {
-            Ok(bytes) => {
-                Ok(file_lines(&String::from_utf8_lossy(&bytes), is_map).collect::<Vec<_>>())
-            }
-            Err(_) if file.presence == Presence::Optional => Ok(Vec::new()),
-            Err(why) => Err(format!("cannot read '{}': {why}", file.name)),
-        };
-        self.rulebook.files.insert(key, read.clone());
-        read
     }
 
     /// The rules of a frontend, called `what` in messages.
@@ -242,8 +157,20 @@ impl Context<'_> {
         let rule = Rule::parse(set, &words, &known.acls(), self);
         let rule = self.read(known, 2, rule)?;
         let (what, span) = (known.what, known.statement.span);
-        if let Action::Track { .. } | Action::Counter(_) = &rule.action {
-            self.report.alert(span, "stick tables are not there yet: nothing can be counted");
+        match &rule.action {
+            Action::Track { .. } | Action::Counter(_) => {
+                self.report.alert(span, "stick tables are not there yet: nothing can be counted");
+            }
+            Action::SetMark(Peer::Server, _) | Action::SetTos(Peer::Server, _) => {
+                self.report.alert(span, "packets to servers cannot be marked by rules yet");
+            }
+            Action::SetLogLevel(Level::Severity(_)) => {
+                self.report.warning(span, "the level is ignored: only 'silent' has an effect");
+            }
+            Action::Capture { .. } => {
+                self.report.warning(span, "the sample is ignored: no log line shows it");
+            }
+            _ => {}
         }
         if let Some(expr) = sample_of(&rule.action) {
             self.refer(span, expr);
@@ -276,6 +203,9 @@ impl Context<'_> {
         let force = known.statement.keyword() == "force-persist";
         let rule = Persistence::parse(force, &words, &known.acls(), self);
         let rule = self.read(known, 1, rule)?;
+        let message =
+            format!("'{}' has no effect: there is no persistence yet", known.statement.keyword());
+        self.report.warning(known.statement.span, message);
         self.judge(Some(&rule.condition), Stage::ServerChoice, known);
         Some(rule)
     }

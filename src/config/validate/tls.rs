@@ -1,5 +1,7 @@
 //! TLS of binds and servers: words, then files, then what a handshake needs.
 
+mod listed;
+
 use std::sync::Arc;
 
 use haproxy_compat::diag::Report;
@@ -12,10 +14,10 @@ use crate::config::model::{
     BindTls, CheckKind, Layer, ScriptStep, ServerTls, Sni, TlsContext, TlsWords, Verify, Versions,
 };
 use crate::config::raw::{self, Field};
-use crate::config::tls::{self, Identity, Line, Offer, Reader, Resumption, Trust};
+use crate::config::tls::{self, Offer, Reader, Resumption, Trust};
 use crate::pure::acl::pattern::{PatternUse, PatternsId};
 use crate::pure::sample::{Definitions, Expr, Facts};
-use crate::pure::tls::names::NamePattern;
+use listed::{Listed, add, crt_list};
 
 /// The words of `verify`.
 pub(in crate::config) const VERIFY: [(&str, Verify); 3] =
@@ -24,17 +26,6 @@ pub(in crate::config) const VERIFY: [(&str, Verify); 3] =
 /// Versions by their names, and which of the two spoken here each is at least.
 const VERSIONS: [(&str, u8); 5] =
     [("SSLv3", 0), ("TLSv1.0", 10), ("TLSv1.1", 11), ("TLSv1.2", 12), ("TLSv1.3", 13)];
-
-/// Lines of all lists of one bind: each costs memory of its own.
-const LIST_LINES_MAX: usize = 100_000;
-
-/// A certificate as it was listed.
-struct Listed {
-    identity: Identity,
-    bundle: usize,
-    /// What its line says differently; the bind's where it says nothing.
-    own: Option<usize>,
-}
 
 /// Words with what was read for them.
 struct Terms {
@@ -333,131 +324,6 @@ fn terms(
     let trust = Trust::new(authorities, revoked, Arc::clone(&offer.provider));
     let trust = Some(problems.keep(span, trust)?);
     Some(Terms { words, offer, trust, resumption })
-}
-
-/// Adds the certificates under a path, with the names its line gives them.
-fn add(
-    crt: &Spanned<String>,
-    names: &[NamePattern],
-    own: Option<usize>,
-    listed: &mut Vec<Listed>,
-    reader: &mut Reader<'_>,
-    problems: &mut Problems,
-) {
-    let Some(found) = problems.keep(crt.span, tls::identities(&crt.value, reader)) else { return };
-    // The files of a bundle are one certificate with several keys; those of a directory are not.
-    let beside = |identity: &Identity| {
-        identity.file.strip_prefix(crt.value.as_str()).is_some_and(|rest| rest.starts_with('.'))
-    };
-    let is_bundle = found.iter().all(beside);
-    let first = listed.last().map_or(0, |last: &Listed| last.bundle + 1);
-    for (at, mut identity) in found.into_iter().enumerate() {
-        if names.iter().any(|name| !name.negated) {
-            identity.names = names.to_vec();
-        } else {
-            identity.names.extend_from_slice(names);
-        }
-        let bundle = if is_bundle { first } else { first + at };
-        listed.push(Listed { identity, bundle, own });
-    }
-}
-
-/// Adds the certificates of a list.
-fn crt_list(
-    list: &Spanned<String>,
-    (words, raw, own): (&TlsWords, &raw::Tls, &mut Vec<Terms>),
-    listed: &mut Vec<Listed>,
-    reader: &mut Reader<'_>,
-    problems: &mut Problems,
-) {
-    let Some(text) = problems.keep(list.span, reader.file(&list.value)) else { return };
-    let lines = match tls::parse_list(&String::from_utf8_lossy(&text)) {
-        Ok(lines) if lines.len() <= LIST_LINES_MAX => lines,
-        Ok(_) => {
-            let message = format!("'{}': more than {LIST_LINES_MAX} lines", list.value);
-            return problems.0.push((list.span, message, None));
-        }
-        Err((number, why)) => {
-            let message = format!("'{}', line {number}: {why}", list.value);
-            return problems.0.push((list.span, message, None));
-        }
-    };
-    for Line { number, file, options, names } in lines {
-        let place = |message: String| format!("'{}', line {number}: {message}", list.value);
-        let index = match line_options(words, &options) {
-            Ok(None) => None,
-            Ok(Some(words)) => {
-                let found = own.iter().position(|terms| terms.words == words);
-                let Some(index) = found.or_else(|| {
-                    let terms = terms(words, raw, reader, problems)?;
-                    own.push(terms);
-                    Some(own.len() - 1)
-                }) else {
-                    continue;
-                };
-                Some(index)
-            }
-            Err(message) => {
-                problems.0.push((list.span, place(message), None));
-                continue;
-            }
-        };
-        let before = problems.0.len();
-        let path = match &words.crt_base {
-            Some(base) if !file.starts_with('/') => format!("{base}/{file}"),
-            _ => file,
-        };
-        let crt = Spanned::new(path, list.span);
-        add(&crt, &names, index, listed, reader, problems);
-        for (_, message, _) in &mut problems.0[before..] {
-            *message = place(std::mem::take(message));
-        }
-    }
-}
-
-/// What the options of a line of a list make of the bind's; `None` where there are none.
-fn line_options(base: &TlsWords, options: &[String]) -> Result<Option<TlsWords>, String> {
-    let mut words = base.clone();
-    let (mut min, mut max) = match base.versions {
-        Versions::Both => (12, 13),
-        Versions::Tls12 => (12, 12),
-        Versions::Tls13 => (13, 13),
-    };
-    let mut options_left = options.iter();
-    while let Some(option) = options_left.next() {
-        if option == "no-ca-names" {
-            words.ca_names = false;
-            continue;
-        }
-        let value = options_left.next().cloned().ok_or(format!("'{option}' needs a value"))?;
-        let version = || {
-            let known = VERSIONS.iter().find(|(name, _)| *name == value);
-            known.map(|(_, version)| *version).ok_or(format!("'{value}' is no version of TLS"))
-        };
-        match option.as_str() {
-            "alpn" => words.alpn = Some(value),
-            "ca-file" | "ca-verify-file" => words.ca_file = Some(value),
-            "crl-file" => words.crl_file = Some(value),
-            "ciphers" => words.ciphers = Some(value),
-            "ciphersuites" => words.ciphersuites = Some(value),
-            "curves" | "ecdhe" => words.curves = Some(value),
-            "verify" => {
-                let known = VERIFY.iter().find(|(word, _)| *word == value);
-                let known = known.ok_or(format!("'{value}' is no 'verify'"))?;
-                words.verify = known.1;
-            }
-            "ssl-min-ver" => min = version()?.max(12),
-            "ssl-max-ver" => max = version()?,
-            _ => return Err(format!("the option '{option}' is not supported")),
-        }
-    }
-    words.versions = match (min, max) {
-        (12, 13) => Versions::Both,
-        (12, 12) => Versions::Tls12,
-        (13, 13) => Versions::Tls13,
-        _ => return Err("no version of TLS is left".to_owned()),
-    };
-    Ok((words != *base).then_some(words))
 }
 
 /// What is done with each certificate.

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::{Answer, Call, Command, Mode, Run};
 use crate::clock;
-use crate::config::CLAIMED_VERSION;
+use crate::config::model::CLAIMED_VERSION;
 use crate::config::model::{Level, ListenAddr};
 use crate::net::listen;
 

@@ -2,7 +2,7 @@
 
 use super::{Answer, Call, Command, Mode, Run};
 use crate::clock;
-use crate::config::CLAIMED_VERSION;
+use crate::config::model::CLAIMED_VERSION;
 use crate::config::model::{Level, LogLevel};
 use crate::control::collect;
 use crate::control::snapshot::Snapshot;

@@ -1,19 +1,27 @@
-//! The HTTP listener for scrapers and orchestrators: `/metrics`, `/health`, `/ready`.
+//! The HTTP listener for scrapers, orchestrators and people: `/metrics`, `/health`, `/ready`, and the
+//! statistics page.
 //!
-//! HTTP/1 only, GET and HEAD only, nothing is changed from here. Bounds against clients that are
-//! slow or mean it: [`CONNECTIONS_MAX`] connections (more wait in the kernel's backlog),
+//! HTTP/1 only; GET and HEAD, and the forms of the statistics page, which change servers where the
+//! configuration lets them. Bounds against clients that are slow or mean it: [`CONNECTIONS_MAX`] connections (more wait in the kernel's backlog),
 //! [`HEAD_BYTES_MAX`] and [`HEADERS_MAX`] of a request's head and [`HEAD_TIMEOUT`] to send it, which
-//! is also how long an idle connection lives; bodies are not read; after [`AGE_POLITE`] a connection
+//! is also how long an idle connection lives; of bodies only
+//! forms are read, up to [`FORM_BYTES_MAX`] within [`HEAD_TIMEOUT`]; after [`AGE_POLITE`] a connection
 //! is closed with its next response, and after [`AGE_MAX`] in any case.
 
+pub mod action;
+mod asked;
+mod html;
+mod options;
 mod page;
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,9 +33,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::page::Body;
+use self::asked::Asked;
+use self::page::{Body, Route};
 use super::snapshot::Snapshot;
-use crate::config::model::ListenAddr;
+use crate::config::model::{ListenAddr, Page, Stats};
 use crate::net::stream;
 
 /// Connections at a time: a few scrapers and probes, with room for the impatient.
@@ -38,6 +47,9 @@ pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Header lines of a request.
 pub const HEADERS_MAX: usize = 64;
+
+/// Bytes of a form.
+pub const FORM_BYTES_MAX: usize = 64 * 1024;
 
 /// Time for a request's head, and of an idle connection. Scrapers ask every 15 s or so.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -54,19 +66,23 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Where what is shown comes from; called on the listener's thread, once a request.
 pub type Snapshots = Arc<dyn Fn() -> Snapshot + Send + Sync>;
 
+/// Carries out a form, on the listener's thread; yields HAProxy's word for what became of it.
+pub type Forms = Arc<dyn Fn(&str) -> &'static str + Send + Sync>;
+
 /// What is served.
 pub struct Site {
-    metrics_path: String,
+    stats: Stats,
     snapshots: Snapshots,
+    forms: Forms,
     /// One page is rendered at a time: scrapers cannot take more than one core from the sessions.
     renders: Arc<Semaphore>,
 }
 
 impl Site {
-    /// A site with the Prometheus exporter at `metrics_path`, `/metrics` by default.
+    /// The site that `stats` describes.
     #[must_use]
-    pub fn new(metrics_path: String, snapshots: Snapshots) -> Self {
-        Self { metrics_path, snapshots, renders: Arc::new(Semaphore::new(1)) }
+    pub fn new(stats: Stats, snapshots: Snapshots, forms: Forms) -> Self {
+        Self { stats, snapshots, forms, renders: Arc::new(Semaphore::new(1)) }
     }
 }
 
@@ -108,11 +124,17 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
+/// A connection and who made it; `None` on a Unix socket.
+type Accepted = (Box<dyn Stream>, Option<IpAddr>);
+
 impl Listener {
-    async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+    async fn accept(&self) -> io::Result<Accepted> {
         match self {
-            Self::Tcp(listener) => Ok(Box::new(listener.accept().await?.0)),
-            Self::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
+            Self::Tcp(listener) => {
+                let (stream, client) = listener.accept().await?;
+                Ok((Box::new(stream), Some(client.ip())))
+            }
+            Self::Unix(listener) => Ok((Box::new(listener.accept().await?.0), None)),
         }
     }
 }
@@ -153,9 +175,9 @@ pub async fn serve(listener: Listener, site: Arc<Site>, limits: Limits, stop: Ca
         // Ends of earlier connections are seen here; what went wrong in one concerns its client.
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok(stream) => {
+            Ok(accepted) => {
                 complained = false;
-                connections.spawn(converse(stream, Arc::clone(&site), limits, permit));
+                connections.spawn(converse(accepted, Arc::clone(&site), limits, permit));
             }
             Err(error) => {
                 if !complained {
@@ -174,7 +196,7 @@ async fn next(
     listener: &Listener,
     permits: &Arc<Semaphore>,
     stop: &CancellationToken,
-) -> Option<(io::Result<Box<dyn Stream>>, OwnedSemaphorePermit)> {
+) -> Option<(io::Result<Accepted>, OwnedSemaphorePermit)> {
     let accepted = async {
         let permit = Arc::clone(permits).acquire_owned().await.ok()?;
         Some((listener.accept().await, permit))
@@ -187,12 +209,12 @@ async fn next(
 
 /// One connection, to its end; holds `permit` meanwhile.
 async fn converse(
-    stream: Box<dyn Stream>,
+    (stream, client): Accepted,
     site: Arc<Site>,
     limits: Limits,
     permit: OwnedSemaphorePermit,
 ) {
-    let service = service_fn(|request| respond(Arc::clone(&site), request));
+    let service = service_fn(|request| respond(Arc::clone(&site), client, request));
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -214,21 +236,40 @@ async fn converse(
 /// Answers one request. Rendering has a thread of its own: this one also runs the checks.
 async fn respond(
     site: Arc<Site>,
+    client: Option<IpAddr>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let route = page::route(&method, &path, &site.metrics_path);
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+    let asked = Asked::new(request.method(), target, request.headers(), client);
+    let route = page::route(&asked, &site.stats);
+    if let (Route::Act(options), Some(page)) = (&route, &site.stats.page) {
+        let done = act(&site, &asked, page, request.into_body()).await;
+        return Ok(page::after(done, options, &page.uri));
+    }
     if !route.needs_snapshot() {
-        return Ok(page::render(route, &site.metrics_path, None));
+        return Ok(page::render(route, &asked, &site.stats, None));
     }
     let turn = Arc::clone(&site.renders).acquire_owned().await;
     let snapshot = (site.snapshots)();
     let rendered = tokio::task::spawn_blocking(move || {
-        let page = page::render(route, &site.metrics_path, Some(&snapshot));
+        let page = page::render(route, &asked, &site.stats, Some(&snapshot));
         drop(turn);
         page
     });
     Ok(rendered.await.unwrap_or_else(|_| page::broken()))
+}
+
+/// Reads a form and carries it out, if who sent it may.
+async fn act(site: &Site, asked: &Asked, page: &Page, body: Incoming) -> &'static str {
+    if !page::is_admin(asked, page) {
+        return "DENY";
+    }
+    let whole = Limited::new(body, FORM_BYTES_MAX).collect();
+    let Ok(Ok(form)) = tokio::time::timeout(HEAD_TIMEOUT, whole).await else { return "EXCD" };
+    match std::str::from_utf8(&form.to_bytes()) {
+        Ok(form) => (site.forms)(form),
+        Err(_) => "ERRP",
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::control::prometheus;
+use crate::pure::id::Name;
 
 /// Longer than any test takes.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -60,7 +61,16 @@ fn site(change: fn(&mut Snapshot)) -> (Arc<Site>, Arc<AtomicUsize>) {
         change(&mut snapshot);
         snapshot
     };
-    let site = Site::new("/metrics".to_owned(), Arc::new(snapshots));
+    let stats = Stats {
+        name: Name::new("stats").expect("a name"),
+        binds: Vec::new(),
+        metrics_path: Some("/metrics".to_owned()),
+        monitor_uri: None,
+        page: None,
+        acls: Vec::new(),
+        rules: Vec::new(),
+    };
+    let site = Site::new(stats, Arc::new(snapshots), Arc::new(|_| "ERRP"));
     (Arc::new(site), asked)
 }
 

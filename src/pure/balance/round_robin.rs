@@ -82,6 +82,8 @@ impl RoundRobin {
             state.add_entry(member);
             state.put_fresh(member.server.slot());
         }
+        // One window is over, so that who joins before the first pick is due as far ahead as later.
+        (state.window, state.turn) = (state.total, state.total);
         state
     }
 

@@ -14,9 +14,11 @@ use crate::config::validate::connect_bound;
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 use checks::{agent, check, observe};
+use process::{global, log_target};
 
 mod checks;
 mod names;
+mod process;
 mod sockets;
 
 pub(super) fn config() -> impl Strategy<Value = Config> {
@@ -65,6 +67,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
         backends,
         patterns,
         stats,
+        userlists: Vec::new(),
         resolvers,
         commands,
         saved: Vec::new(),
@@ -111,105 +114,6 @@ fn address() -> impl Strategy<Value = SocketAddr> {
     (ip, 1..=u16::MAX).prop_map(SocketAddr::from)
 }
 
-fn global() -> impl Strategy<Value = Global> {
-    (
-        (
-            of(limit()),
-            of(1u16..=64),
-            vec(log_target().boxed(), 0..3),
-            of(text().boxed()),
-            of("[a-z]{0,3}"),
-        ),
-        (
-            of(text().boxed()),
-            of(text().boxed()),
-            of(0..u32::MAX),
-            of(0..u32::MAX),
-            of("/[a-z]{1,5}"),
-        ),
-        (of("/[a-z]{1,5}"), any::<bool>(), of(duration()), 0u8..=50, of(duration())),
-        (1024usize..100_000, sockets::tuning()),
-        life(),
-    )
-        .prop_map(|(first, second, third, (bufsize, tuning), life)| Global {
-            life,
-            maxconn: first.0,
-            nbthread: first.1.and_then(NonZeroU16::new),
-            log: first.2,
-            log_tag: first.3,
-            log_send_hostname: first.4,
-            user: second.0,
-            group: second.1,
-            uid: second.2,
-            gid: second.3,
-            chroot: second.4.map(Into::into),
-            pidfile: third.0.map(Into::into),
-            server_state_file: None,
-            server_state_base: None,
-            daemon: third.1,
-            hard_stop_after: third.2,
-            spread_checks_percent: third.3,
-            max_spread_checks: third.4,
-            bufsize,
-            tuning,
-        })
-}
-
-fn life() -> impl Strategy<Value = Life> {
-    let rights = Capability::all().iter().map(|&(_, right)| right).collect::<Vec<_>>();
-    (
-        any::<[bool; 5]>(),
-        of(duration()),
-        (of(text().boxed()), of(text().boxed()), of(text().boxed())),
-        (of(limit()), of(limit())),
-        proptest::sample::subsequence(rights, 0..=4),
-    )
-        .prop_map(|(flags, grace, texts, limits, setcap)| Life {
-            master_worker: flags[0],
-            no_exit_on_failure: flags[1],
-            zero_warning: flags[2],
-            quiet: flags[3],
-            lenient_limits: flags[4],
-            grace: grace.filter(|grace| !grace.is_zero()),
-            node: texts.0,
-            description: texts.1,
-            localpeer: texts.2,
-            ulimit_n: limits.0,
-            fd_hard_limit: limits.1,
-            setcap,
-        })
-}
-
-fn log_target() -> impl Strategy<Value = LogTarget> {
-    let sink = prop_oneof![
-        address().boxed().prop_map(LogSink::Udp),
-        "/[a-z]{1,5}".prop_map(|path| LogSink::Unix(path.into())),
-        Just(LogSink::Unix("relative".into())),
-        Just(LogSink::Stdout),
-        Just(LogSink::Stderr),
-        (0..9i32).prop_map(LogSink::Fd),
-    ];
-    let framing = prop_oneof![
-        Just(LogFraming::Local),
-        Just(LogFraming::Rfc3164),
-        Just(LogFraming::Rfc5424),
-        Just(LogFraming::Iso),
-        Just(LogFraming::Raw),
-    ];
-    let facility = proptest::sample::select(Facility::names());
-    let level = || proptest::sample::select(LogLevel::all());
-    (sink, framing, prop_oneof![Just(1024), 80usize..=65535], facility, level(), level()).prop_map(
-        |(sink, framing, len, facility, level, minlevel)| LogTarget {
-            sink,
-            framing,
-            len,
-            facility: Facility::from_name(facility).unwrap(),
-            level: level.1,
-            minlevel: minlevel.1,
-        },
-    )
-}
-
 fn bind() -> impl Strategy<Value = Bind> {
     let address = prop_oneof![
         (any::<[u8; 4]>(), 1..=u16::MAX).prop_map(|(ip, port)| ListenAddr::Tcp((ip, port).into())),
@@ -247,7 +151,15 @@ fn bind() -> impl Strategy<Value = Bind> {
 
 fn stats(name: String) -> impl Strategy<Value = Stats> {
     (vec(bind().boxed(), 0..3), prop_oneof![Just("/metrics".to_owned()), "/[a-z]{0,4}"]).prop_map(
-        move |(binds, metrics_path)| Stats { name: Name::new(&name).unwrap(), binds, metrics_path },
+        move |(binds, metrics_path)| Stats {
+            name: Name::new(&name).unwrap(),
+            binds,
+            metrics_path: Some(metrics_path),
+            monitor_uri: None,
+            page: None,
+            acls: Vec::new(),
+            rules: Vec::new(),
+        },
     )
 }
 

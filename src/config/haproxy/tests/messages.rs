@@ -116,7 +116,11 @@ alert | global~ bind :1 | 'bind' is unknown | 'frontend' or 'listen'
 warning | global~ nbproc 4 | 'nbproc' is ignored: one process |
 notice | global~ tune.maxrewrite 5 | 'tune.maxrewrite' has no effect |
 notice | global~ ssl-dh-param-file /x | 'ssl-dh-param-file' has no effect: keys are agreed on |
-notice | userlist u~ user a password b | this 'userlist' section has no effect |
+warning | userlist u~ user a password b | nobody can be user 'a' | insecure-password
+alert | userlist u~ user a | user 'a' has no password |
+alert | userlist u~ what | 'what' is unknown in 'userlist' | group
+alert | listen l~ mode http~ bind :1~ stats what | 'what' is unknown after 'stats' | 
+alert | listen l~ mode http~ bind :1~ stats uri | 'stats uri' needs |
 alert | global~ stats socket /x levl admin | 'levl' is unknown in a 'stats socket' line | 'level'
 alert | global~ stats socket | 'stats socket' needs an address |
 alert | global~ stats socket /x expose-fd all | 'all' is unknown after 'expose-fd' | 'listeners'
@@ -185,18 +189,37 @@ fn of_sections_and_places() {
 }
 
 #[test]
-fn rules_that_guard_statistics_are_refused() {
-    let (_, report) = load(
-        "listen l\n mode http\n bind :1\n stats enable\n monitor-uri /up\n http-request deny\n",
+fn rules_that_guard_statistics_are_kept() {
+    let (config, report) = load(
+        "listen l\n mode http\n bind :1\n stats enable\n monitor-uri /up\n acl a src 10.0.0.1\n\
+         http-request deny unless a\n stats auth a:b\n stats admin if LOCALHOST\n\
+         stats http-request allow\n",
     );
-    assert!(report.is_refused());
-    let messages = messages_of(&report);
-    assert_eq!(messages.len(), 3, "{messages:?}");
-    assert!(messages[0].contains("who may ask"));
-    assert!(messages[2].contains("'monitor-uri' is ignored"));
-    let (_, report) = load("listen l\n mode http\n bind :1\n stats auth a:b\n");
-    assert!(report.is_refused());
-    assert!(messages_of(&report)[1].contains("what the password guards"));
+    assert!(report.is_empty(), "{:?}", messages_of(&report));
+    let stats = &config.stats[0];
+    let texts = |all: &[Spanned<String>]| all.iter().map(|it| it.value.clone()).collect::<Vec<_>>();
+    assert_eq!(string(&stats.monitor_uri), Some("/up"));
+    assert_eq!(texts(&stats.rules), ["deny unless a"]);
+    assert_eq!(texts(&stats.acls), ["a src 10.0.0.1"]);
+    let page = stats.page.as_ref().expect("a page");
+    assert_eq!(texts(&page.auth), ["a:b"]);
+    assert_eq!(texts(&page.admin), ["if LOCALHOST"]);
+    assert_eq!(texts(&page.rules), ["allow"]);
+}
+
+#[test]
+fn a_page_may_stand_in_the_backend_that_a_frontend_sends_to() {
+    let (config, report) = load(
+        "frontend f\n mode http\n bind :1\n default_backend b\n\
+         backend b\n mode http\n stats uri /x\n stats refresh 5\n",
+    );
+    assert!(report.is_empty(), "{:?}", messages_of(&report));
+    let [stats] = config.stats.as_slice() else { panic!("{:?}", config.stats) };
+    assert_eq!((stats.name.value.as_str(), stats.binds.len()), ("f", 1));
+    let page = stats.page.as_ref().expect("a page");
+    assert_eq!(string(&page.uri), Some("/x"));
+    assert_eq!(value(&page.refresh), Some(Duration::from_secs(5)));
+    assert!(config.frontends.is_empty() && config.backends.is_empty());
 }
 
 /// What the package of Debian puts into every `global` section.

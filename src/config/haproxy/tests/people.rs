@@ -21,7 +21,7 @@ fn postgres_behind_patroni() {
          server pg1 10.0.0.1:5432 maxconn 100 check port 8008\n\
          server pg2 10.0.0.2:5432 maxconn 100 check port 8008\n",
     );
-    assert_eq!(ignored, ["page"]);
+    assert!(ignored.is_empty(), "{ignored:?}");
     assert_eq!((config.stats.len(), config.frontends.len()), (1, 1));
     let server = &config.backends[0].servers[1];
     assert_eq!(value(&server.check_settings.fall), Some(3));
@@ -44,7 +44,7 @@ fn galera_with_http_defaults() {
          listen stats\nbind 0.0.0.0:8080\nstats enable\nstats realm Haproxy\\ Statistics\n\
          stats uri /stats\nstats refresh 30s\n",
     );
-    assert_eq!(ignored, ["page"]);
+    assert_eq!(ignored, [""; 0]);
     let backend = &config.backends[0];
     assert!(matches!(value(&backend.check), Some(CheckKind::Http(_))));
     let weights: Vec<_> = backend.servers.iter().map(|s| value(&s.weight)).collect();

@@ -1,0 +1,54 @@
+//! Pure: the statistics page and accounts as TOML.
+
+use std::collections::BTreeMap;
+
+use super::text::{Pairs, duration, key, list, quote};
+use crate::config::defaults::{PAGE_REALM, PAGE_URI};
+use crate::config::model::{Page, Rule, Userlist};
+
+/// The keys of `page`.
+pub(super) fn page(page: &Page) -> Pairs {
+    let mut pairs = Pairs::default();
+    pairs.maybe("uri", (page.uri != PAGE_URI).then(|| quote(&page.uri)));
+    pairs.maybe("auth", texts(page.auth.iter()));
+    pairs.maybe("realm", (page.realm != PAGE_REALM).then(|| quote(&page.realm)));
+    pairs.maybe("refresh", page.refresh.map(duration));
+    pairs.flag("hide_version", page.hide_version);
+    pairs.maybe("node", page.node.as_deref().map(quote));
+    pairs.maybe("description", page.description.as_deref().map(quote));
+    pairs.flag("legends", page.legends);
+    pairs.maybe("scope", texts(page.scope.iter()));
+    pairs.maybe("admin", texts(page.admin.iter().map(|condition| &condition.text)));
+    pairs.maybe("http_request", rules(&page.rules));
+    pairs
+}
+
+/// Rules in the words they were written in.
+pub(super) fn rules(rules: &[Rule]) -> Option<String> {
+    texts(rules.iter().map(|rule| &rule.text))
+}
+
+/// A list of texts.
+pub(super) fn texts<'a>(texts: impl Iterator<Item = &'a String>) -> Option<String> {
+    list(&texts.map(|text| quote(text)).collect::<Vec<_>>())
+}
+
+/// The keys of a `[userlist.NAME]`.
+pub(super) fn userlist(list: &Userlist) -> Pairs {
+    let mut pairs = Pairs::default();
+    let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut users = Pairs::default();
+    for user in &list.users {
+        users.add(&key(&user.name), quote(&user.password));
+        for group in &user.groups {
+            groups.entry(group).or_default().push(quote(&user.name));
+        }
+    }
+    pairs.table("user", &users);
+    let mut members = Pairs::default();
+    for (group, names) in groups {
+        members.maybe(&key(group), super::text::list(&names));
+    }
+    pairs.table("group", &members);
+    pairs
+}

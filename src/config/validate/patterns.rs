@@ -1,0 +1,91 @@
+//! Pure: patterns of ACLs and maps, read from their files and compiled once for the mistakes in them.
+
+use std::path::Path;
+
+use super::context::Context;
+use crate::config::model::{PatternSet, PatternSource};
+use crate::pure::acl::pattern::{
+    Entry, Method, Origin, PatternUse, Patterns, PatternsId, Source, file_lines,
+};
+use crate::pure::sample::convert::checked_output;
+use crate::pure::sample::{Definitions, FileName, Kind, Presence};
+
+/// The entries of a file, each with its line's number, or why it cannot be read.
+pub(super) type Lines = Result<Vec<(usize, Entry)>, String>;
+
+impl Definitions for Context<'_> {
+    fn environment(&self, name: &str) -> Option<String> {
+        self.environment.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+
+    fn patterns(&mut self, written: PatternUse) -> Result<PatternsId, String> {
+        let PatternUse { method, sources, output, unique_id } = written;
+        let sources: Result<Vec<PatternSource>, String> =
+            sources.into_iter().map(|source| self.pattern_source(method, output, source)).collect();
+        let book = &mut self.rulebook;
+        book.patterns.push(PatternSet { method, output, unique_id, sources: sources? });
+        Ok(PatternsId(book.patterns.len() - 1))
+    }
+}
+
+impl Context<'_> {
+    fn pattern_source(
+        &mut self,
+        method: Method,
+        output: Option<Kind>,
+        source: Source,
+    ) -> Result<PatternSource, String> {
+        let ignores_case = source.ignores_case;
+        let (file, is_map, lines) = match source.origin {
+            Origin::Written(texts) => {
+                let entry = |pattern| (0, Entry { pattern, value: None });
+                (None, false, texts.into_iter().map(entry).collect())
+            }
+            Origin::File { file, is_map } => {
+                let lines = self.file(&file, is_map)?;
+                (Some(file.name), is_map, lines)
+            }
+        };
+        let place = |number: usize, why: String| match &file {
+            Some(file) => format!("{file}:{number}: {why}"),
+            None => why,
+        };
+        let numbers: Vec<usize> = lines.iter().map(|line| line.0).collect();
+        let entries: Vec<Entry> = lines.into_iter().map(|line| line.1).collect();
+        Patterns::compile(method, ignores_case, entries.clone())
+            .map_err(|(index, why)| place(numbers[index], why))?;
+        if let Some(kind) = output {
+            for (entry, &number) in entries.iter().zip(&numbers) {
+                let value = entry.value.as_deref();
+                if value.and_then(|value| checked_output(value, kind)).is_none() {
+                    let why = match value {
+                        Some(value) => format!("'{value}' is no {}", kind.word()),
+                        None => format!("'{}' has no value", entry.pattern),
+                    };
+                    return Err(place(number, why));
+                }
+            }
+        }
+        Ok(PatternSource { file, is_map, ignores_case, entries })
+    }
+
+    fn file(&mut self, file: &FileName, is_map: bool) -> Result<Vec<(usize, Entry)>, String> {
+        let key = (file.clone(), is_map);
+        if let Some(read) = self.rulebook.files.get(&key) {
+            return read.clone();
+        }
+        let bytes = match file.path() {
+            None => Ok(Vec::new()),
+            Some(path) => self.world.read(Path::new(path)),
+        };
+        let read = match bytes {
+            Ok(bytes) => {
+                Ok(file_lines(&String::from_utf8_lossy(&bytes), is_map).collect::<Vec<_>>())
+            }
+            Err(_) if file.presence == Presence::Optional => Ok(Vec::new()),
+            Err(why) => Err(format!("cannot read '{}': {why}", file.name)),
+        };
+        self.rulebook.files.insert(key, read.clone());
+        read
+    }
+}
