@@ -55,4 +55,5 @@ mod timeouts;
 mod tls;
 mod tls_files;
 mod tls_servers;
+mod transparent;
 mod vtest;

@@ -23,6 +23,7 @@ mod server_addr;
 mod socket;
 mod source;
 mod state_file;
+mod stick;
 mod tls;
 mod tuning;
 
@@ -112,12 +113,14 @@ pub(super) fn validate(
         context.missing_timeouts(raw);
     }
     let patterns = context.take_patterns();
+    let tables = context.take_tables();
     let saved = context.saved_servers(raw, &global, &backends);
     let config = Config {
         global,
         frontends,
         backends,
         patterns,
+        tables,
         stats,
         userlists,
         resolvers,

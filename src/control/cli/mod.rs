@@ -37,6 +37,7 @@ mod show_process;
 mod show_servers;
 mod show_sess;
 mod show_stat;
+mod stick_table;
 mod table;
 mod wait;
 mod weight;
