@@ -38,17 +38,25 @@ impl Backend {
             script: Arc::new(move |stream| Box::pin(script(stream))),
             task: None,
         };
-        backend.revive();
+        // Somebody may have taken the port since it was found free.
+        let socket = eventually("a free port", || {
+            let socket = listen(backend.addr);
+            if socket.is_err() {
+                backend.addr = free_addr();
+            }
+            socket.ok()
+        });
+        backend.serve(socket);
         backend
     }
 
     /// Listens again after [`Backend::die`].
     pub(crate) fn revive(&mut self) {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_reuse_address(true).unwrap();
-        socket.bind(&self.addr.into()).unwrap();
-        socket.listen(1024).unwrap();
-        socket.set_nonblocking(true).unwrap();
+        let socket = eventually("the old port", || listen(self.addr).ok());
+        self.serve(socket);
+    }
+
+    fn serve(&mut self, socket: Socket) {
         let (script, accepted) = (Arc::clone(&self.script), Arc::clone(&self.accepted));
         self.task = Some(spawn(async move {
             let listener = TcpListener::from_std(socket.into()).unwrap();
@@ -222,4 +230,13 @@ impl Hanging {
             .collect();
         Self { addr, _listener: listener, _fillers: fillers }
     }
+}
+
+fn listen(addr: SocketAddr) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(1024)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
