@@ -50,6 +50,7 @@ mod sessions;
 mod socket_options;
 mod state_file;
 mod stats_page;
+mod stick;
 mod timeouts;
 mod tls;
 mod tls_files;

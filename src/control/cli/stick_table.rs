@@ -214,7 +214,7 @@ async fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     };
     header(&table, answer);
     if call.client.level < Level::Operator {
-        return;
+        return answer.line("# contents not dumped due to insufficient privileges");
     }
     for keys in keys.chunks(CHUNK) {
         for key in keys {
