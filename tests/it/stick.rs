@@ -3,11 +3,13 @@
 use std::io::Result;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
+use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
 use crate::harness::api::Api;
 use crate::harness::backend::Backend;
 use crate::harness::client::Client;
+use crate::harness::port::free_port;
 use crate::harness::proxy::{Kind, Proxy, Scene};
 use crate::harness::{PATIENCE, both, eventually};
 
@@ -24,6 +26,8 @@ both! {
     tables_are_changed_by_commands,
     wrong_commands_are_refused,
     bytes_are_counted,
+    persistence_may_lead_to_a_dead_server,
+    tables_of_peers_are_shared,
 }
 
 /// A client from `127.0.0.<host>`.
@@ -329,7 +333,7 @@ fn tables_are_shown_as_haproxy_shows_them(kind: Kind) {
 # contents not dumped due to insufficient \
          privileges"
     );
-    assert_eq!(api.ask_as("user", "clear table fe").trim_end(), "Permission denied");
+    assert_eq!(api.ask_as("user", "clear table fe key 127.0.0.2").trim_end(), "Permission denied");
     drop(held);
     shows(&api, "show table fe", "key=127.0.0.2 use=0");
     assert_eq!(api.ask("clear table fe").trim_end(), "");
@@ -452,4 +456,72 @@ fn bytes_are_counted(kind: Kind) {
     drop(client);
     let counted = "bytes_in_cnt=10 bytes_in_rate(300000)=10 bytes_out_cnt=10";
     shows(&api, "show table fe", &format!("key=127.0.0.2 use=0 exp=0 {counted}"));
+}
+
+fn persistence_may_lead_to_a_dead_server(kind: Kind) {
+    let (api, (mut servers, lines)) = (Api::new(), three());
+    let rest = format!(
+        "stick-table type ip size 100
+  stick on src
+  ignore-persist if {{ src 127.0.0.4 }}
+  force-persist if {{ src 127.0.0.3 }}
+  retries 0
+  no option redispatch
+{lines}"
+    );
+    let proxy = start(kind, &api, "", &rest);
+    for (host, server) in [(2, "s1"), (3, "s2"), (4, "s3")] {
+        assert_eq!(served_from(host, proxy.addr), server);
+    }
+    // Only cookies would be ignored.
+    assert_eq!(served_from(4, proxy.addr), "s3");
+    servers[1].die();
+    proxy.log.expect(&["Server be/s2 is DOWN"]);
+    assert_eq!(served_from(3, proxy.addr), "");
+    assert_eq!(served_from(2, proxy.addr), "s1");
+    servers[0].die();
+    proxy.log.expect(&["Server be/s1 is DOWN"]);
+    assert_eq!(served_from(2, proxy.addr), "s3");
+}
+
+fn tables_of_peers_are_shared(kind: Kind) {
+    let (api, server) = (Api::new(), Backend::greet("s1"));
+    let rest = format!(
+        "tcp-request content track-sc0 src table all/users
+  server s1 {}
+backend other
+  stick-table type ip size 9 peers all
+peers all
+  bind 127.0.0.1:{}
+  server host
+  table users type ip size 9 store conn_cnt",
+        server.addr,
+        free_port()
+    );
+    let scene = Scene::new(kind).global(&format!("{}localpeer host\n", api.lines())).backend(&rest);
+    let proxy = scene.start();
+    assert_eq!(served_from(2, proxy.addr), "s1");
+    shows(&api, "show table all/users", "key=127.0.0.2 use=0 exp=0 conn_cnt=1");
+}
+
+/// HAProxy keeps tables only where a peer does; here they stay in any case.
+#[test]
+fn tables_outlive_a_reload() {
+    let (api, (_servers, lines)) = (Api::new(), three());
+    let rest = format!("stick-table type ip size 100\n  stick on src\n{lines}");
+    let scene = Scene::new(Kind::Evenkeel).global(&api.lines()).backend(&rest).reloadable();
+    let text = scene.text();
+    let proxy = scene.start();
+    let homes: Vec<String> = (2..5).map(|host| served_from(host, proxy.addr)).collect();
+    assert_eq!(homes, ["s1", "s2", "s3"]);
+    let follow = |from: &str, to: &str, shown: &str| {
+        proxy.reload(&text.replace(from, to), Signal::USR2);
+        shows(&api, "show table be", shown);
+    };
+    follow("size 100", "size 100 expire 300s", "key=127.0.0.2 use=0 exp=T server_id=1");
+    for host in [4, 3, 2] {
+        assert_eq!(served_from(host, proxy.addr), homes[usize::from(host) - 2]);
+    }
+    // Entries of another form are not kept.
+    follow("size 100", "size 100 store gpc0", "used:0");
 }

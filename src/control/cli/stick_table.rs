@@ -137,6 +137,7 @@ fn named(call: &Call<'_>, answer: &mut Answer<'_>) -> Option<Arc<StickTable>> {
 fn selection(call: &Call<'_>, table: &StickTable, usage: &str) -> Result<Selection, String> {
     match call.arg(1) {
         "" => Ok(Selection::All),
+        "key" if call.client.level < Level::Operator => Err(DENIED.to_owned()),
         "key" => key(call, table).map(Selection::Key),
         word if word.starts_with("data.") => {
             let words = call.args()[1..].chunks(3).take(FILTERS_MAX);

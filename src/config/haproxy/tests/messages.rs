@@ -151,7 +151,7 @@ alert | backend b from x | 'x' is unknown as a 'defaults' |
 alert | defaults d~defaults d~backend b from d | two 'defaults' sections are called 'd' | different names
 alert | resolvers r~ nameserver a | an address such as | 
 alert | resolvers r~ hold what 1s | 'what' is unknown after 'hold' | valid
-warning | peers p~ peer a 1:1 | 'peers' section is ignored |
+warning | peers p~ peer a 1:1~ peer b 2:2 | not shared with the other processes of 'p' |
 alert | log-forward l | 'log-forward' is not supported |
 alert | frontend f~ mode http~ bind :1 | 'f' is in 'mode http' | tcp
 alert | listen l~ mode http~ bind :1~ stats enable~ server a :1 | 'l' is in 'mode http' | byte for byte
