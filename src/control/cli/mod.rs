@@ -29,6 +29,7 @@ mod limits;
 mod line;
 mod move_server;
 mod object;
+mod patterns;
 mod removal;
 mod set_server;
 mod show_events;
