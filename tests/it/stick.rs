@@ -492,8 +492,7 @@ fn tables_of_peers_are_shared(kind: Kind) {
 backend other
   stick-table type ip size 9 peers all
 peers all
-  bind 127.0.0.1:{}
-  server host
+  peer host 127.0.0.1:{}
   table users type ip size 9 store conn_cnt",
         server.addr,
         free_port()
