@@ -1,4 +1,4 @@
-//! The compatibility table: every keyword of HAProxy 2.6 in the sections of a TCP proxy, and what
+//! The compatibility table: every keyword of HAProxy 1.8 to 3.x in the sections of a TCP proxy, and what
 //! becomes of it.
 //!
 //! One row a keyword; the reasons are shown to operators. The order within a table has no meaning.
@@ -66,6 +66,13 @@ impl Table {
             let (_, number) = words.iter().find(|(known, _)| *known == word)?;
             Some((*effect, *number))
         })
+    }
+
+    /// All rows: word, effect, number.
+    pub fn rows(&self) -> impl Iterator<Item = (&'static str, Effect, u8)> {
+        self.groups
+            .iter()
+            .flat_map(|(effect, words)| words.iter().map(|&(word, number)| (word, *effect, number)))
     }
 
     /// All words that HAProxy still knows, for suggestions.

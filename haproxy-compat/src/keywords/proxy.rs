@@ -56,6 +56,8 @@ pub static PROXY: Table = Table {
                 ("tcp-response", ANY),
                 ("timeout", ANY),
                 ("use-server", B),
+                ("stick", B),
+                ("stick-table", F_B),
                 ("use_backend", F),
             ],
         ),
@@ -108,7 +110,7 @@ pub static PROXY: Table = Table {
             Refused(
                 "stick tables are not there yet; 'balance source' keeps a client with its server",
             ),
-            &[("persist", D_B), ("stick", B), ("stick-table", F_B)],
+            &[("persist", D_B)],
         ),
         (Refused("a single address belongs on a 'server' line"), &[("dispatch", D_B)]),
         (Refused("sessions would not be shaped"), &[("filter", F_B)]),

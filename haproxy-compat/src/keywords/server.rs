@@ -52,7 +52,9 @@ pub static SERVER: Table = Table {
                 ("resolve-opts", 1),
                 ("resolve-prefer", 1),
                 ("resolvers", 1),
+                ("non-stick", 0),
                 ("rise", 1),
+                ("stick", 0),
                 ("send-proxy", 0),
                 ("send-proxy-v2", 0),
                 ("slowstart", 1),
@@ -64,10 +66,7 @@ pub static SERVER: Table = Table {
             ],
         ),
         (Moot("servers are connected to in the ordinary way"), &[("no-tfo", 0), ("tfo", 0)]),
-        (
-            Moot("nothing here shows or needs it"),
-            &[("guid", 1), ("log-proto", 1), ("non-stick", 0), ("shard", 1), ("stick", 0)],
-        ),
+        (Moot("nothing here shows or needs it"), &[("guid", 1), ("log-proto", 1), ("shard", 1)]),
         (
             Applies,
             &[

@@ -232,7 +232,7 @@ impl Reader {
             "option" => return option::lower(line, self, cx),
             "timeout" => return self.timeout(line, cx),
             "acl" | "tcp-request" | "tcp-response" | "use_backend" | "use-server"
-            | "force-persist" | "ignore-persist" => {
+            | "force-persist" | "ignore-persist" | "stick-table" | "stick" => {
                 return rules::lower(line, self.kind, &mut settings.rules, cx);
             }
             "log" => return log::proxy(line, &mut settings.log, cx),

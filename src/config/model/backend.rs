@@ -114,6 +114,8 @@ pub struct Server {
     pub backup: bool,
     /// Starts in maintenance.
     pub disabled: bool,
+    /// `non-stick`: no stick table notes that a session had it.
+    pub non_stick: bool,
     /// Concurrent sessions; more wait in the queue.
     pub maxconn: Option<NonZeroU32>,
     /// Concurrent sessions while its backend is empty, below `maxconn`; the limit rises to that as

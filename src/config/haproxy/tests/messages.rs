@@ -11,6 +11,10 @@ alert | blance source | 'blance' is unknown in 'listen' | mean 'balance'
 alert | fronted x | 'fronted' is unknown | mean 'frontend'
 alert | rise 5 | 'rise' is unknown | 'default-server' line
 alert | daemon | 'daemon' is unknown in 'listen' | belongs in 'global'
+alert | contimeout 5 | no longer knows 'contimeout' | timeout connect
+alert | stick-table type ip | needs a 'size' |
+alert | stick-table type ip size 1k store conn_rat(1s) | did you mean 'conn_rate' |
+alert | stick on src | there is no stick table 'l' | 'stick-table' line
 warning | contimeout 5 | 'contimeout' is an old name | timeout connect
 warning | redispatch | 'redispatch' is an old name | option redispatch
 warning | grace 5s | 'grace' is ignored |
