@@ -27,6 +27,7 @@ mod demo;
 mod external_check;
 mod failover;
 mod handover;
+mod http_checks;
 mod life;
 mod limits;
 mod limits_of_servers;

@@ -13,6 +13,7 @@ mod context;
 mod expect;
 mod frontend;
 mod global;
+mod http_check;
 mod life;
 mod number;
 mod page;

@@ -111,9 +111,8 @@ alert | http-check expekt | 'expekt' is unknown | 'expect'
 alert | http-check connect port 5 | is not supported | 'port'
 alert | http-check send foo | 'foo' is unknown |
 alert | http-check send body-lf x | 'body-lf' is not supported |
-alert | http-check expect hdr name x | 'http-check expect hdr' is not | 'status'
+alert | http-check expect hdr x | 'x' is unknown | 'name'
 alert | http-check expect status | needs codes such as '200' |
-alert | http-check expect status 200~ http-check expect status 201 | a second 'http-check expect' | 200,204
 ";
 
 /// Whole files.
