@@ -108,7 +108,7 @@ pub static PROXY: Table = Table {
         (Refused("clients go where the rules send them first"), &[("force-be-switch", F)]),
         (
             Refused(
-                "stick tables are not there yet; 'balance source' keeps a client with its server",
+                "no RDP cookie is followed; 'stick on rdp_cookie(mstshash)' keeps a client with its server",
             ),
             &[("persist", D_B)],
         ),
