@@ -264,7 +264,8 @@ impl Context<'_> {
         }
     }
 
-    fn refer(&mut self, span: Span, expr: &Expr) {
+    /// Remembers whom a sample asks about.
+    pub(super) fn refer(&mut self, span: Span, expr: &Expr) {
         if let Fetch::Fact(fact, args) = &expr.fetch {
             let named = args.iter().filter(|arg| !matches!(arg, Arg::Int(_)));
             let about = matches!(
