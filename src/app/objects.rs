@@ -19,7 +19,7 @@ use crate::pure::id::ServerId;
 use crate::state::backend::{Places, Ruling};
 use crate::state::frontend::Route;
 use crate::state::process::Objects;
-use crate::state::{Backend, Frontend, Process, Registry, Resolvers, Server, publish};
+use crate::state::{Backend, Frontend, Process, Registry, Resolvers, Server, Tables, publish};
 
 /// Makes what runs in `process` follow `config`.
 pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
@@ -54,7 +54,8 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
         running.map_or_else(|| Arc::new(Resolvers::new(settings.clone())), Arc::clone)
     });
     let resolvers = resolvers.collect();
-    publish::objects(process, Objects { config, frontends, backends, resolvers, patterns });
+    let tables = Tables::following(&old.tables, &config.tables);
+    publish::objects(process, Objects { config, frontends, backends, resolvers, patterns, tables });
 }
 
 fn follow_frontend(

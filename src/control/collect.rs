@@ -304,7 +304,8 @@ fn bytes(traffic: &Traffic) -> Bytes {
     Bytes { r#in: traffic.bytes_in.get(), out: traffic.bytes_out.get() }
 }
 
-fn address(address: &ServerAddr) -> String {
+/// A server's address as statistics show it.
+pub(super) fn address(address: &ServerAddr) -> String {
     match address {
         ServerAddr::Tcp(address) => address.to_string(),
         ServerAddr::TcpClientPort { ip, .. } => ip.to_string(),

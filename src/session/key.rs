@@ -1,10 +1,12 @@
 //! What `balance` hashes of a session.
 
 use super::Session;
+use super::facts::View;
 use crate::config::model::{self, Balance};
 use crate::pure::sample::content::Side;
-use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Kind, Value};
+use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Kind, Value, Variable};
 use crate::pure::tls::facts::Ends;
+use crate::state::Registry;
 
 impl Session {
     /// The hash by which the backend's policy picks; `None` where it needs none, or where the
@@ -14,8 +16,13 @@ impl Session {
             Balance::Source(hash) => self.source.map(|source| hash.of_source(source.ip())),
             Balance::Hash(hash) => {
                 self.learn_destination();
+                // The expression looks nothing up: validation refuses those that do.
+                let patterns = Registry::default();
                 let expr = &settings.balance_key.as_ref()?.expr;
-                let value = expr.evaluate(&Held(self)).value()?.cast(Kind::Bin)?;
+                let value = expr
+                    .evaluate(&Held(self.view(&patterns, None, true)))
+                    .value()?
+                    .cast(Kind::Bin)?;
                 let key = value.into_bytes();
                 (!key.is_empty()).then(|| hash.of(&key))
             }
@@ -24,30 +31,26 @@ impl Session {
     }
 }
 
-/// What is known of a session when it asks for a server.
-struct Held<'s>(&'s Session);
+/// What is known of a session when it asks for a server: what rules see, and its TLS.
+struct Held<'s>(View<'s>);
 
 impl Facts for Held<'_> {
     fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
-        let session = self.0;
-        let port = |port: u16| Value::Int(i64::from(port));
-        let value = match fact {
-            Fact::Src => session.source.map(|source| Value::from(source.ip())),
-            Fact::SrcPort => session.source.map(|source| port(source.port())),
-            Fact::Dst => session.destination.map(|destination| Value::from(destination.ip())),
-            Fact::DstPort => session.destination.map(|destination| port(destination.port())),
-            _ => {
-                let client = &session.client;
+        match self.0.fact(fact, args) {
+            Fetched::Absent => {
+                let client = &self.0.session.client;
                 let shown = client.shown_certificate();
-                Ends { client: client.tls(), shown, server: None }.sample(fact, args)
+                Ends { client: client.tls(), shown, server: None }.sample(fact, args).into()
             }
-        };
-        value.into()
+            fetched => fetched,
+        }
     }
 
     fn buffer(&self, side: Side) -> Option<Buffer<'_>> {
-        let bytes = self.0.early.as_slice();
-        let buffer = Buffer { bytes, capacity: bytes.len(), may_grow: false };
-        (side != Side::Response).then_some(buffer)
+        self.0.buffer(side)
+    }
+
+    fn variable(&self, name: &Variable) -> Option<Value> {
+        self.0.variable(name)
     }
 }

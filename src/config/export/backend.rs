@@ -85,6 +85,7 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     pairs.maybe("weight", (weight != Weight::DEFAULT).then_some(weight.value()));
     pairs.flag("backup", server.backup);
     pairs.flag("disabled", server.disabled);
+    pairs.flag("non_stick", server.non_stick);
     pairs.maybe("maxconn", server.maxconn);
     pairs.maybe("minconn", server.minconn);
     pairs.maybe("maxqueue", server.maxqueue);

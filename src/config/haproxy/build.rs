@@ -49,6 +49,11 @@ pub(super) fn add(
         }
         config.frontends.push(frontend);
     }
+    let mut settings = settings;
+    if section.kind == SectionKind::Listen {
+        // Both halves have one table, which is that of the first.
+        settings.rules.retain(|rule| rule.keyword() != "stick-table");
+    }
     if section.kind != SectionKind::Frontend {
         config.backends.push(backend(number, name, id, servers, settings, cx));
     }

@@ -14,6 +14,7 @@ mod page;
 mod patterns;
 mod resolvers;
 mod socket;
+mod stick;
 mod tls;
 mod tuning;
 
@@ -46,6 +47,7 @@ pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
     UnixPermissions, UseSrc,
 };
+pub use stick::StickTable;
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
 
@@ -67,6 +69,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// Patterns of ACLs and maps, by their numbers.
     pub patterns: Vec<PatternSet>,
+    /// Stick tables, in file order.
+    pub tables: Vec<StickTable>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
     /// `userlist` sections, in file order.

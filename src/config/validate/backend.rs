@@ -70,7 +70,7 @@ impl Context<'_> {
             fullconn: self.limit(&format!("fullconn of {what}"), &raw.fullconn),
             log_health_checks: is_on(&raw.log_health_checks),
             log: self.log(&raw.log, global_log),
-            rules: self.backend_rules(&what, &raw.rules),
+            rules: self.backend_rules(&raw.name.value, &what, &raw.rules),
             load_state: self.load_state(raw, &name),
             name,
         }
@@ -189,6 +189,7 @@ impl Context<'_> {
             weight: weight.unwrap_or(Weight::DEFAULT),
             backup: is_on(&raw.backup),
             disabled: is_on(&raw.disabled),
+            non_stick: is_on(&raw.non_stick),
             maxconn,
             minconn,
             maxqueue,

@@ -83,6 +83,8 @@ impl Context<'_> {
             tcp_smart_accept: is_on(&raw.side.tcp_smart_accept),
             log: self.session_log(&what, raw, global),
             rules: self.frontend_rules(&what, &raw.rules),
+            log: self.session_log(raw, global),
+            rules: self.frontend_rules(&raw.name.value, &what, &raw.rules),
         }
     }
 

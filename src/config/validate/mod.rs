@@ -24,6 +24,7 @@ mod session_log;
 mod socket;
 mod source;
 mod state_file;
+mod stick;
 mod tls;
 mod tuning;
 
@@ -113,12 +114,14 @@ pub(super) fn validate(
         context.missing_timeouts(raw);
     }
     let patterns = context.take_patterns();
+    let tables = context.take_tables();
     let saved = context.saved_servers(raw, &global, &backends);
     let config = Config {
         global,
         frontends,
         backends,
         patterns,
+        tables,
         stats,
         userlists,
         resolvers,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use super::{
     Answer, Call, Client, addition, agent, basics, end, frontends, limits, removal, set_server,
-    show_events, show_process, show_servers, show_stat, wait, weight,
+    show_events, show_process, show_servers, show_sess, show_stat, stick_table, wait, weight,
 };
 use crate::config::model::Level;
 
@@ -22,7 +22,9 @@ static FAMILIES: &[&[Command]] = &[
     show_events::COMMANDS,
     show_process::COMMANDS,
     show_servers::COMMANDS,
+    show_sess::COMMANDS,
     show_stat::COMMANDS,
+    stick_table::COMMANDS,
     wait::COMMANDS,
     weight::COMMANDS,
 ];

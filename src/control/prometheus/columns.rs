@@ -45,6 +45,31 @@ pub(super) const PROCESS: &[Column<Process>] = &[
     (n::BYTES_OUT, |row| row.bytes_out.into()),
     (n::SPLICED_BYTES_OUT, |row| row.spliced_bytes_out.into()),
     (n::BYTES_OUT_RATE, |row| row.bytes_out_rate.into()),
+    (n::POOL_FAILURES, |_| Value::Int(0)),
+    (n::POOL_ALLOCATED, |_| Value::Int(0)),
+    (n::POOL_USED, |_| Value::Int(0)),
+    (n::MAX_MEMORY, |_| Value::Int(0)),
+    (n::RECV_LOGS, |_| Value::Int(0)),
+    (n::ACTIVE_PEERS, |_| Value::Int(0)),
+    (n::CONNECTED_PEERS, |_| Value::Int(0)),
+    (n::SSL_MAX_CONNECTIONS, |_| Value::Int(0)),
+    (n::SSL_CONNECTIONS, |_| Value::Int(0)),
+    (n::SSL_CONNECTIONS_TOTAL, |_| Value::Int(0)),
+    (n::SSL_RATE, |_| Value::Int(0)),
+    (n::SSL_RATE_LIMIT, |_| Value::Int(0)),
+    (n::SSL_RATE_MAX, |_| Value::Int(0)),
+    (n::SSL_FRONT_KEYS, |_| Value::Int(0)),
+    (n::SSL_FRONT_KEYS_MAX, |_| Value::Int(0)),
+    (n::SSL_REUSE, |_| Value::Int(0)),
+    (n::SSL_BACK_KEYS, |_| Value::Int(0)),
+    (n::SSL_BACK_KEYS_MAX, |_| Value::Int(0)),
+    (n::SSL_LOOKUPS, |_| Value::Int(0)),
+    (n::SSL_MISSES, |_| Value::Int(0)),
+    (n::HTTP_COMP_IN, |_| Value::Int(0)),
+    (n::HTTP_COMP_OUT, |_| Value::Int(0)),
+    (n::HTTP_COMP_LIMIT, |_| Value::Int(0)),
+    (n::ZLIB_MEMORY, |_| Value::Float(f64::NAN)),
+    (n::ZLIB_MEMORY_MAX, |_| Value::Float(f64::NAN)),
 ];
 
 /// A frontend.
@@ -66,6 +91,7 @@ pub(super) const FRONTEND: &[Column<Frontend>] = &[
     (n::DENIED_SESSIONS, |row| row.denied.sessions.into()),
     (n::REQUEST_ERRORS, |row| row.request_errors.into()),
     (n::INTERNAL_ERRORS, |row| row.internal_errors.into()),
+    (n::HEADER_REWRITING, |_| Value::Int(0)),
 ];
 
 /// A listener.
@@ -83,6 +109,7 @@ pub(super) const LISTENER: &[Column<Listener>] = &[
     (n::DENIED_SESSIONS, |row| row.denied.sessions.into()),
     (n::REQUEST_ERRORS, |row| row.request_errors.into()),
     (n::INTERNAL_ERRORS, |row| row.internal_errors.into()),
+    (n::HEADER_REWRITING, |_| Value::Int(0)),
 ];
 
 /// A backend or a server.
@@ -124,6 +151,8 @@ pub(super) const SERVICE: &[Column<Service>] = &[
     (n::MAX_CONNECT_TIME, |row| row.time_max.connect.into()),
     (n::MAX_RESPONSE_TIME, |row| row.time_max.response.into()),
     (n::MAX_TOTAL_TIME, |row| row.time_max.total.into()),
+    (n::HEADER_REWRITING, |_| Value::Int(0)),
+    (n::CONNECTION_REUSES, |_| Value::Int(0)),
 ];
 
 /// What only a backend has.
@@ -140,6 +169,12 @@ pub(super) const SERVER: &[Column<Server>] = &[
     (n::QUEUE_LIMIT, |row| row.service.queue.limit.into()),
     (n::CURRENT_THROTTLE, |row| row.throttle_percent.map(u32::from).into()),
     (n::USED_CONNECTIONS, |row| row.used_connections.into()),
+    (n::IDLE_CONNECTIONS, |_| Value::Int(0)),
+    (n::IDLE_CONNECTIONS_LIMIT, |_| Value::Float(f64::NAN)),
+    (n::UNSAFE_CONNECTIONS, |_| Value::Int(0)),
+    (n::SAFE_CONNECTIONS, |_| Value::Int(0)),
+    // What is in use is needed: connections are never kept for later.
+    (n::NEED_CONNECTIONS, |row| row.used_connections.into()),
 ];
 
 /// A server's check.

@@ -136,7 +136,7 @@ fn has(text: &str, line: &str) -> bool {
 
 #[test]
 fn values_labels_and_states_are_haproxys() {
-    let text = render(&snapshot());
+    let text = render(&snapshot(), &Selection::default());
     for line in [
         "# TYPE haproxy_process_connections_total counter",
         "# HELP haproxy_process_nbthread Worker threads",
@@ -170,7 +170,7 @@ fn values_labels_and_states_are_haproxys() {
 
 #[test]
 fn every_family_has_one_head_and_stands_together() {
-    let text = render(&snapshot());
+    let text = render(&snapshot(), &Selection::default());
     let mut seen = BTreeMap::new();
     let mut family = "";
     for line in text.lines() {
@@ -185,5 +185,9 @@ fn every_family_has_one_head_and_stands_together() {
         }
     }
     assert!(seen.len() > 100 && seen.values().all(|&samples| samples > 0), "{seen:?}");
-    assert_eq!(text, render(&snapshot()), "two scrapes of one state are the same text");
+    assert_eq!(
+        text,
+        render(&snapshot(), &Selection::default()),
+        "two scrapes of one state are the same text"
+    );
 }

@@ -26,7 +26,7 @@ pub(crate) fn get(addr: SocketAddr, path: &str) -> std::io::Result<(String, Stri
 }
 
 /// The text of a chunked body (RFC 9112 §7.1).
-fn join_chunks(mut body: &str) -> String {
+pub(super) fn join_chunks(mut body: &str) -> String {
     let mut text = String::new();
     while let Some((size, rest)) = body.split_once("\r\n") {
         let size = usize::from_str_radix(size, 16).unwrap();

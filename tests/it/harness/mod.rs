@@ -7,15 +7,18 @@
 
 pub(crate) mod api;
 pub(crate) mod backend;
+pub(crate) mod browser;
 pub(crate) mod bulk;
 pub(crate) mod child;
 pub(crate) mod client;
 pub(crate) mod dir;
 pub(crate) mod dns;
+pub(crate) mod http;
 pub(crate) mod load;
 pub(crate) mod mariadb;
 pub(crate) mod metrics;
 pub(crate) mod mysql_wire;
+pub(crate) mod network;
 pub(crate) mod pgsql_wire;
 pub(crate) mod port;
 pub(crate) mod postgres;

@@ -12,6 +12,14 @@ alert | fronted x | 'fronted' is unknown | mean 'frontend'
 alert | rise 5 | 'rise' is unknown | 'default-server' line
 alert | daemon | 'daemon' is unknown in 'listen' | belongs in 'global'
 alert | contimeout 5 | no longer knows 'contimeout' | timeout connect
+alert | stick-table type ip | needs a 'size' |
+alert | stick-table type ip size 1k store conn_rat(1s) | did you mean 'conn_rate' |
+alert | stick on src | there is no stick table 'l' | 'stick-table' line
+warning | contimeout 5 | 'contimeout' is an old name | timeout connect
+warning | redispatch | 'redispatch' is an old name | option redispatch
+warning | grace 5s | 'grace' is ignored |
+warning | reqrep a b | 'reqrep' is ignored: 'l' is not in |
+alert | appsession x | no longer knows 'appsession' | remove it
 alert | stick-table type ip size 1k | not supported: stick tables |
 notice | bind-process 1 | 'bind-process' has no effect |
 warning | option forwardfor | 'option forwardfor' is ignored: 'l' is not in |
@@ -20,7 +28,7 @@ warning | cookie a insert | 'cookie' is ignored: 'l' is not in 'mode http' |
 warning | stats enable | 'stats' is ignored: 'l' is not in 'mode http' |
 notice | option splice-auto | 'option splice-auto' has no effect: the data |
 alert | option spop-check | 'option spop-check' is not supported |
-alert | option http-tunnel | no longer knows 'option http-tunnel' | remove it
+warning | option http-tunnel | 'option http-tunnel' is ignored: 'l' is not in |
 alert | option dontlognul | 'dontlognul' is unknown after | 'dontlognull'
 alert | option | 'option' needs a name |
 alert | option tcpka x | unexpected 'x' after 'option tcpka' |

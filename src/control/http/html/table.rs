@@ -25,6 +25,12 @@ enum Style {
     Percent,
 }
 
+impl Style {
+    const fn is_text(self) -> bool {
+        matches!(self, Self::State | Self::Check | Self::Agent)
+    }
+}
+
 /// A column: its header, what a card calls it, and what it shows.
 struct Column(&'static str, &'static str, usize, Style);
 
@@ -122,11 +128,12 @@ pub(super) fn table(html: &mut String, view: &View<'_>, rows: &[Row], name: &str
             let _ = write!(html, "<th colspan=\"{count}\" scope=\"colgroup\">{title}</th>");
         }
     }
-    html.push_str("</tr><tr><th scope=\"col\">Name</th>");
+    html.push_str("</tr><tr><th scope=\"col\" class=\"text\">Name</th>");
     let columns: Vec<&Column> = GROUPS.iter().flat_map(|group| group.1.iter()).collect();
     let columns: Vec<&Column> = columns.into_iter().filter(shown).collect();
-    for Column(title, ..) in &columns {
-        let _ = write!(html, "<th scope=\"col\">{title}</th>");
+    for Column(title, _, _, style) in &columns {
+        let class = if style.is_text() { " class=\"text\"" } else { "" };
+        let _ = write!(html, "<th scope=\"col\"{class}>{title}</th>");
     }
     html.push_str("</tr></thead>\n<tbody>\n");
     for it in rows {
@@ -170,6 +177,10 @@ fn cell(html: &mut String, row: &Row, &Column(_, label, column, style): &Column)
     let class = match style {
         Style::State => " class=\"text state\"",
         Style::Check | Style::Agent => " class=\"text\"",
+        // Where there is little room, what never happened is not told.
+        Style::Plain | Style::Bytes if is_rare(column) && value.to_string() == "0" => {
+            " class=\"zero\""
+        }
         _ => "",
     };
     let (shown, more) = write(row, value, style);
@@ -178,6 +189,11 @@ fn cell(html: &mut String, row: &Row, &Column(_, label, column, style): &Column)
         let _ = write!(html, " title=\"{}\"", escape(&more));
     }
     let _ = write!(html, ">{}</td>", escape(&shown));
+}
+
+/// Whether a figure is mostly 0, and then of no interest.
+const fn is_rare(column: usize) -> bool {
+    !matches!(column, c::SCUR | c::STOT | c::WEIGHT | c::ACT | c::BCK | c::BIN | c::BOUT)
 }
 
 /// What is shown, and what the pointer tells.
@@ -189,7 +205,7 @@ fn write(row: &Row, value: &Value, style: Style) -> (String, String) {
         (Style::Seconds, Value::U32(seconds)) => (duration(u64::from(*seconds)), String::new()),
         (Style::Seconds, Value::S32(seconds)) => match u64::try_from(*seconds) {
             Ok(seconds) => (duration(seconds), String::new()),
-            Err(_) => ("–".to_owned(), "never".to_owned()),
+            Err(_) => ("–".to_owned(), String::new()),
         },
         (Style::Check, _) => check(
             row,

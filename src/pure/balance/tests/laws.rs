@@ -191,4 +191,72 @@ proptest! {
         let seen: Vec<_> = (1..count).map(|_| visit(&mut backend.policy)).collect();
         prop_assert_eq!(seen, expected);
     }
+
+    #[test]
+    fn a_key_stays_with_its_server_while_the_servers_stay(
+        keys in prop::collection::vec(any::<u32>(), 1..60),
+        balance in prop_oneof![Just("source"), Just("source consistent")],
+    ) {
+        let mut policy = Backend::new(balance, "a=5 b c=12 d=3").policy;
+        let owners = |policy: &mut Policy| -> Vec<Pick> {
+            let request = |&key: &u32| Request { hash: Some(key), ..Request::default() };
+            keys.iter().map(|key| policy.pick(&request(key), || 0)).collect()
+        };
+        let before = owners(&mut policy);
+        for server in 0..4 {
+            policy.handle_started(ServerIndex(server));
+        }
+        policy.handle_live_set(policy.live().clone());
+        prop_assert_eq!(owners(&mut policy), before);
+    }
+
+    #[test]
+    fn on_the_ring_only_the_keys_of_who_leaves_move(
+        keys in prop::collection::vec(any::<u32>(), 1..200),
+        leaver in 0..4u32,
+        left_over in 0..3u16,
+    ) {
+        let mut backend = Backend::new("source consistent", "a=5 b=4 c=12 d=3");
+        let owner = |policy: &mut Policy, key: u32| {
+            policy.pick(&Request { hash: Some(key), ..Request::default() }, || 0)
+        };
+        let before: Vec<_> = keys.iter().map(|&key| owner(&mut backend.policy, key)).collect();
+        backend.set_weight(backend.names[leaver as usize], left_over);
+        for (&key, before) in keys.iter().zip(&before) {
+            let after = owner(&mut backend.policy, key);
+            let was_leavers = *before == Pick::Server(ServerIndex(leaver));
+            prop_assert!(was_leavers || after == *before, "{key} moved from {before:?} to {after:?}");
+        }
+        // All come back to where they were.
+        backend.set_weight(backend.names[leaver as usize], [5, 4, 12, 3][leaver as usize]);
+        let back: Vec<_> = keys.iter().map(|&key| owner(&mut backend.policy, key)).collect();
+        prop_assert_eq!(back, before);
+    }
+
+    #[test]
+    fn the_balance_factor_bounds_every_server(
+        keys in prop::collection::vec(0..8u32, 1..200),
+        factor in 101..300u32,
+    ) {
+        let bounded = HashType {
+            method: Method::Consistent { factor: NonZeroU32::new(factor) },
+            ..CONSISTENT
+        };
+        let live = Backend::new("source consistent", "a b=2 c=3 d=4").policy.live().clone();
+        let mut policy = Policy::new(Algorithm::Source(bounded), live);
+        for key in keys {
+            let request = Request { hash: Some(key << 28), ..Request::default() };
+            let Pick::Server(server) = policy.pick(&request, || 0) else {
+                panic!("nobody picked")
+            };
+            policy.handle_started(server);
+        }
+        let served = [0, 1, 2, 3].map(|place| policy.load(ServerIndex(place)).served);
+        let all: u32 = served.iter().sum();
+        for (served, weight) in served.into_iter().zip([1, 2, 3, 4]) {
+            // A share is rounded up twice: in slots, and to at least one of them.
+            let bound = (all * factor).div_ceil(100) * weight / 10 + 2;
+            prop_assert!(served <= bound, "{served} of {all} with {factor}");
+        }
+    }
 }
