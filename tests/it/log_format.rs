@@ -26,7 +26,7 @@ fn line_of(kind: Kind, defaults: &str) -> (String, u16, u16, u16) {
     client.ping("hello");
     client.half_close();
     client.drain();
-    (proxy.log.expect(&["begin ", " end"]), port, proxy.addr.port(), server.addr.port())
+    (proxy.log.expect(&["begin", " end"]), port, proxy.addr.port(), server.addr.port())
 }
 
 fn every_variable(kind: Kind) {

@@ -82,8 +82,6 @@ impl Context<'_> {
             independent_streams: is_on(&raw.side.independent_streams),
             tcp_smart_accept: is_on(&raw.side.tcp_smart_accept),
             log: self.session_log(&what, raw, global),
-            rules: self.frontend_rules(&what, &raw.rules),
-            log: self.session_log(raw, global),
             rules: self.frontend_rules(&raw.name.value, &what, &raw.rules),
         }
     }
