@@ -257,14 +257,9 @@ impl Reader {
             "default_backend" => {
                 set(&mut settings.default_backend, args.text(keyword, "a backend's name", cx));
             }
-            "log-format" => set(&mut settings.log_format, args.text(keyword, "a format", cx)),
-            "error-log-format" => {
-                set(&mut settings.error_log_format, args.text(keyword, "a format", cx));
+            "log-format" | "error-log-format" | "unique-id-format" | "log-tag" => {
+                log::words(keyword, &mut args, settings, cx);
             }
-            "unique-id-format" => {
-                set(&mut settings.unique_id_format, args.text(keyword, "a format", cx));
-            }
-            "log-tag" => set(&mut settings.log_tag, args.text(keyword, "a tag", cx)),
             "id" => set(&mut self.id, args.number(keyword, cx)),
             "maxconn" => set(&mut settings.maxconn, args.number(keyword, cx)),
             "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),
