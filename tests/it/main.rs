@@ -40,6 +40,7 @@ mod metrics;
 mod mysql;
 mod native;
 mod observe;
+mod patterns;
 mod pgsql;
 mod protocol_checks;
 mod proxy_protocol;
