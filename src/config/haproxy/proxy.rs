@@ -258,7 +258,7 @@ impl Reader {
                 set(&mut settings.default_backend, args.text(keyword, "a backend's name", cx));
             }
             "log-format" | "error-log-format" | "unique-id-format" | "log-tag" => {
-                log::words(keyword, &mut args, settings, cx);
+                log::words(keyword, args, settings, cx);
             }
             "id" => set(&mut self.id, args.number(keyword, cx)),
             "maxconn" => set(&mut settings.maxconn, args.number(keyword, cx)),
