@@ -18,6 +18,7 @@ use crate::config::diag::{self, Look};
 use crate::config::model::Config;
 use crate::config::world::World;
 use crate::config::{self, Language, Surroundings};
+use crate::pure::log_format;
 
 pub use crate::config::model::CLAIMED_VERSION;
 
@@ -243,6 +244,8 @@ pub fn environment(paths: &[PathBuf]) -> Environment {
     environment.set("HAPROXY_STARTUP_VERSION", CLAIMED_VERSION);
     let branch = CLAIMED_VERSION.rsplit_once('.').map_or(CLAIMED_VERSION, |(branch, _)| branch);
     environment.set("HAPROXY_BRANCH", branch);
+    environment.set("HAPROXY_TCP_LOG_FMT", log_format::TCP);
+    environment.set("HAPROXY_TCP_CLF_LOG_FMT", log_format::TCP_CLF);
     environment
 }
 

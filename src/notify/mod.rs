@@ -12,3 +12,4 @@ pub mod shipper;
 pub mod sink;
 pub mod tcplog;
 pub mod time;
+mod written;

@@ -12,6 +12,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::framing::{self, Identity};
 use super::sink::{Adopt, Sink};
-use super::tcplog;
+use super::tcplog::{self, Speaker};
 use super::time::LocalTime;
 use crate::config::model::{LogLevel, LogSink, LogTarget};
 use crate::telemetry::bus::{Intake, Losses};
@@ -43,6 +44,8 @@ pub struct Shipper {
     outlets: Outlets,
     accept_time: LocalTime,
     message: String,
+    /// Lines so far, by frontend: `%lc`. Bound: the frontends that ever were.
+    lines: HashMap<Arc<str>, u64>,
     reported_at: Option<SystemTime>,
     reported: u64,
 }
@@ -86,6 +89,7 @@ impl Shipper {
             },
             accept_time: LocalTime::new(zone),
             message: String::new(),
+            lines: HashMap::new(),
             reported_at: None,
             reported: 0,
         }
@@ -143,9 +147,15 @@ impl Shipper {
                 continue;
             };
             self.message.clear();
-            tcplog::push_line(&record, &mut self.accept_time, &mut self.message);
-            let targets = &record.log.targets;
-            self.outlets.ship(targets, level, now, &identity, &self.message, losses);
+            let count = self.lines.entry(Arc::clone(&record.frontend)).or_default();
+            let speaker = Speaker { identity: &identity, line: *count };
+            *count += 1;
+            tcplog::push_line(&record, speaker, &mut self.accept_time, &mut self.message);
+            let log = &record.log;
+            let own =
+                log.tag.as_deref().map(|tag| Identity { tag: tag.into(), ..identity.clone() });
+            let speaker = own.as_ref().unwrap_or(&identity);
+            self.outlets.ship(&log.targets, level, now, speaker, &self.message, losses);
         }
     }
 

@@ -11,7 +11,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::framing::Identity;
 use super::time::LocalTime;
+use super::written;
 use crate::config::model::{LogFormat, LogLevel};
 use crate::telemetry::record::{Client, Moment, Record, Refused, Why};
 
@@ -41,13 +43,28 @@ pub fn severity(record: &Record) -> Option<LogLevel> {
     }
 }
 
+/// Who writes a line.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaker<'a> {
+    /// The process.
+    pub identity: &'a Identity,
+    /// The frontend's lines before this one.
+    pub line: u64,
+}
+
 /// Appends the line in the frontend's format, without its end.
-pub fn push_line(record: &Record, time: &mut LocalTime, out: &mut String) {
+pub fn push_line(record: &Record, speaker: Speaker<'_>, time: &mut LocalTime, out: &mut String) {
+    let log = &record.log;
+    let written = match &record.refusal {
+        Some(_) => log.error_format.as_deref(),
+        None => log.format.written(),
+    };
     // Writing to a string cannot fail.
-    let _ = match (&record.refusal, &record.log.format) {
-        (Some(refused), _) => push_refused(record, refused, time, out),
-        (None, LogFormat::Connect) => push_connect(record, out),
-        (None, LogFormat::Tcp) => push_tcp(record, time, out),
+    let _ = match (&record.refusal, written, &log.format) {
+        (_, Some(format), _) => written::push(record, format, speaker, time, out),
+        (Some(refused), None, _) => push_refused(record, refused, time, out),
+        (None, None, LogFormat::Connect) => push_connect(record, out),
+        (None, None, _) => push_tcp(record, time, out),
     };
 }
 

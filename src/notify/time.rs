@@ -42,6 +42,14 @@ impl LocalTime {
         }
     }
 
+    /// Appends `21/Nov/2026:07:49:09 +0530`, HAProxy's `%Tl`.
+    pub fn push_zoned(&mut self, at: SystemTime, out: &mut String) {
+        self.refresh(at);
+        out.push_str(&self.accept);
+        out.push(' ');
+        out.extend(self.offset.chars().filter(|c| *c != ':'));
+    }
+
     /// Appends `21/Nov/2026:07:49:09.194`, HAProxy's `%t`.
     pub fn push_accept(&mut self, at: SystemTime, out: &mut String) {
         let micros = self.refresh(at);

@@ -11,6 +11,7 @@ pub mod balance;
 pub mod hash;
 pub mod health;
 pub mod id;
+pub mod log_format;
 pub mod probe;
 pub mod resolve;
 pub mod rules;

@@ -47,6 +47,7 @@ impl Session {
             let failure = match self.attempt(settings, &lease).await? {
                 Ok(stream) => {
                     lease.server.forget_errors();
+                    self.note_stream(&stream);
                     return Ok(Server { stream, lease });
                 }
                 Err(failure) => failure,
@@ -94,6 +95,7 @@ impl Session {
         let Some(destination) = destination(&server.address, self.destination) else {
             return Ok(Err(Failure::Refused));
         };
+        self.note_server_address(&destination);
         let options = Options {
             origin: origin(settings.source_of(&server), self.source),
             keepalive: settings.keepalive,

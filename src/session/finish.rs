@@ -1,16 +1,21 @@
 //! The end of a session: counters and the record.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Session;
 use crate::clock;
 use crate::config::model::LogFormat;
+use crate::net::connect::Destination;
+use crate::net::stream::Stream;
+use crate::pure::log_format::Format;
 use crate::pure::rules::Level;
+use crate::pure::sample::Expr;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::Service;
 use crate::state::{Backend, Frontend, Listener, Server};
-use crate::telemetry::record::{Client, Connections, Moment, Record, Refused};
+use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Refused};
 
 /// What happened so far.
 #[derive(Default)]
@@ -30,6 +35,17 @@ pub(super) struct Outcome {
     pub(super) backend_queue: u32,
     /// Its PROXY header was refused.
     pub(super) refusal: Option<Refused>,
+    /// What only formats of their own show.
+    pub(super) noted: Noted,
+}
+
+/// What is noted on the way where a format of its own may show it.
+#[derive(Default)]
+pub(super) struct Noted {
+    source: Option<SocketAddr>,
+    server: Option<SocketAddr>,
+    handshake: Duration,
+    number: u64,
 }
 
 impl Outcome {
@@ -128,6 +144,57 @@ impl Session {
         }
     }
 
+    /// It is the process' session of this number.
+    pub(super) fn note_number(&mut self) {
+        self.outcome.noted.number = self.context.process.sessions_begun.get().saturating_sub(1);
+    }
+
+    /// The client's PROXY header and TLS handshake are there.
+    pub(super) fn note_handshake(&mut self) {
+        self.outcome.noted.handshake = clock::now().saturating_duration_since(self.started);
+    }
+
+    /// `to` is dialled.
+    pub(super) fn note_server_address(&mut self, to: &Destination) {
+        self.outcome.noted.server = match to {
+            Destination::Tcp(to) => Some(*to),
+            Destination::Unix(_) | Destination::Abstract(_) => None,
+        };
+    }
+
+    /// A server is connected over `stream`; asks the kernel only for a format of its own.
+    pub(super) fn note_stream(&mut self, stream: &Stream) {
+        if self.route.log.format.written().is_some() {
+            self.outcome.noted.source = stream.local_addr();
+        }
+    }
+
+    /// What a format of its own shows beside; `None` without one.
+    fn details(&mut self) -> Option<Box<Details>> {
+        let log = Arc::clone(&self.route.log);
+        let format = match (&self.outcome.refusal, &log.error_format) {
+            (Some(_), Some(format)) => format,
+            (Some(_), None) => return None,
+            (None, _) => log.format.written()?,
+        };
+        self.learn_destination();
+        let view = self.view(&self.route.patterns, None, true);
+        let values = |format: &Format| {
+            let value = |expr: &Expr| expr.evaluate(&view).value().map(|value| value.to_string());
+            format.samples().map(value).collect()
+        };
+        let noted = &self.outcome.noted;
+        Some(Box::new(Details {
+            samples: values(format),
+            id_samples: log.unique_id.as_deref().map(values).unwrap_or_default(),
+            source: noted.source,
+            server: noted.server,
+            tls: self.client.tls().map(|facts| (facts.cipher(), facts.version)),
+            handshake: noted.handshake,
+            number: noted.number,
+        }))
+    }
+
     /// The line of a frontend without a log format is written when a session is accepted.
     pub(super) fn note_accepted(&mut self) {
         if self.route.log.format == LogFormat::Connect && !self.route.log.targets.is_empty() {
@@ -175,6 +242,7 @@ impl Session {
         if self.route.log.format == LogFormat::Connect {
             self.learn_destination();
         }
+        let details = self.details();
         let Outcome { backend, server, .. } = &self.outcome;
         let moved = self.running.moved();
         Record {
@@ -203,6 +271,7 @@ impl Session {
             backend_queue: self.outcome.backend_queue,
             moment,
             refusal: self.outcome.refusal.clone(),
+            details,
         }
     }
 

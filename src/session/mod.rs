@@ -89,6 +89,7 @@ pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door
         return;
     }
     session.begin(&door);
+    session.note_number();
     let handle = Arc::clone(session.running.handle());
     let termination = match follow::unless_killed(&handle, session.serve(&door)).await {
         Ok(end) => end,
@@ -156,6 +157,9 @@ impl Session {
         if let Some(tls) = &door.bind.tls {
             // Boxed: sessions without TLS have no room for it.
             Box::pin(self.start_tls(tls, &door.bind)).await?;
+        }
+        if door.bind.accept_proxy || door.bind.tls.is_some() {
+            self.note_handshake();
         }
         self.session_rules()?;
         self.count_tracked_session();

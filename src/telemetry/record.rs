@@ -58,6 +58,27 @@ pub struct Record {
     pub moment: Moment,
     /// The connection was closed for its PROXY header or TLS handshake before it became a session.
     pub refusal: Option<Refused>,
+    /// What a format of its own asks beside; `None` where the frontend has none.
+    pub details: Option<Box<Details>>,
+}
+
+/// What only some formats show.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Details {
+    /// The values of the format's samples, in their order, as text.
+    pub samples: Vec<Option<String>>,
+    /// Those of `unique-id-format`.
+    pub id_samples: Vec<Option<String>>,
+    /// Our side of the connection to the server.
+    pub source: Option<SocketAddr>,
+    /// The server's side of it.
+    pub server: Option<SocketAddr>,
+    /// Name of the TLS suite and version of the client's connection.
+    pub tls: Option<(&'static str, &'static str)>,
+    /// Time until the client's PROXY header and TLS handshake were there.
+    pub handshake: Duration,
+    /// Number of the session in the process.
+    pub number: u64,
 }
 
 /// A connection that was closed before it became a session.

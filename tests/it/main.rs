@@ -33,6 +33,7 @@ mod limits;
 mod limits_of_servers;
 mod listeners;
 mod log;
+mod log_format;
 mod log_hostname;
 mod log_options;
 mod master;

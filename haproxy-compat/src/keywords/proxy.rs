@@ -38,7 +38,10 @@ pub static PROXY: Table = Table {
                 ("id", F_B),
                 ("ignore-persist", B),
                 ("load-server-state-from-file", D_B),
+                ("error-log-format", D_F),
                 ("log", ANY),
+                ("log-format", D_F),
+                ("log-tag", ANY),
                 ("maxconn", D_F),
                 ("mode", ANY),
                 ("option", ANY),
@@ -55,6 +58,7 @@ pub static PROXY: Table = Table {
                 ("tcp-request", ANY),
                 ("tcp-response", ANY),
                 ("timeout", ANY),
+                ("unique-id-format", D_F),
                 ("use-server", B),
                 ("stick", B),
                 ("stick-table", F_B),
@@ -66,17 +70,8 @@ pub static PROXY: Table = Table {
             &[("bind-process", ANY), ("declare", F), ("description", ANY), ("guid", F_B)],
         ),
         (Ignored("nothing is mailed"), &[("email-alert", ANY)]),
-        (
-            Ignored("log lines keep the format of 'option tcplog'"),
-            &[
-                ("error-log-format", D_F),
-                ("log-format", D_F),
-                ("log-format-sd", D_F),
-                ("unique-id-format", D_F),
-                ("unique-id-header", D_F),
-            ],
-        ),
-        (Ignored("all log lines have the tag of 'global'"), &[("log-tag", ANY)]),
+        (Ignored("log lines have no structured data"), &[("log-format-sd", D_F)]),
+        (Ignored("a TCP proxy adds no headers"), &[("unique-id-header", D_F)]),
         (
             Http,
             &[

@@ -2,11 +2,11 @@
 
 use super::socket::bind_socket;
 use super::text::{Pairs, duration, list, quote};
-use super::{keepalive, log, timeout, tls, unix_text, word};
+use super::{keepalive, log, timeout, tls, unix_text};
 use crate::config::model::{
-    Bind, ClientTimeouts, Frontend, Global, ListenAddr, LogFormat, UnixPermissions,
+    Bind, ClientTimeouts, Frontend, Global, ListenAddr, LogFormat, SessionLog, UnixPermissions,
 };
-use crate::config::validate::{BacklogRule, LOG_FORMATS, listen_text};
+use crate::config::validate::{BacklogRule, listen_text};
 
 pub(super) fn frontend_pairs(
     pairs: &mut Pairs,
@@ -31,14 +31,25 @@ pub(super) fn frontend_pairs(
     pairs.flag("independent_streams", frontend.independent_streams);
     pairs.flag("tcp_smart_accept", frontend.tcp_smart_accept);
     log(pairs, &frontend.log.targets, global);
-    if frontend.log.format != LogFormat::default() {
-        pairs.maybe("log_format", word(&LOG_FORMATS, &frontend.log.format));
-    }
+    session_log(pairs, &frontend.log);
     pairs.flag("dontlognull", frontend.log.dontlognull);
     pairs.flag("dontlog_normal", frontend.log.dontlog_normal);
     pairs.flag("log_separate_errors", frontend.log.separate_errors);
     pairs.flag("logasap", frontend.log.logasap);
     rules(pairs, &frontend.rules.statements);
+}
+
+fn session_log(pairs: &mut Pairs, log: &SessionLog) {
+    let format = match &log.format {
+        LogFormat::Connect => None,
+        LogFormat::Tcp => Some("tcp"),
+        LogFormat::TcpClf(_) => Some("tcp-clf"),
+        LogFormat::Custom(format) => Some(format.text.as_str()),
+    };
+    pairs.maybe("log_format", format.map(quote));
+    pairs.maybe("error_log_format", log.error_format.as_ref().map(|format| quote(&format.text)));
+    pairs.maybe("unique_id_format", log.unique_id.as_ref().map(|format| quote(&format.text)));
+    pairs.maybe("log_tag", log.tag.as_deref().map(quote));
 }
 
 /// ACLs and rules, a text each.

@@ -5,6 +5,7 @@
 
 use haproxy_compat::tree::{Line, Prefix};
 
+use super::settings::Settings;
 use super::words::{Args, Context, text};
 use crate::config::raw::{Log, LogTarget};
 
@@ -31,6 +32,24 @@ pub(super) fn proxy(line: &Line, log: &mut Vec<Log>, cx: &mut Context<'_>) {
     } else {
         log.extend(target(line, cx).map(|target| Log::Target(Box::new(target))));
     }
+}
+
+/// Formats and the tag of a proxy.
+pub(super) fn words(
+    keyword: &str,
+    args: &mut Args<'_>,
+    settings: &mut Settings,
+    cx: &mut Context<'_>,
+) {
+    let what = if keyword == "log-tag" { "a tag" } else { "a format" };
+    let Some(written) = args.text(keyword, what, cx) else { return };
+    let field = match keyword {
+        "log-format" => &mut settings.log_format,
+        "error-log-format" => &mut settings.error_log_format,
+        "unique-id-format" => &mut settings.unique_id_format,
+        _ => &mut settings.log_tag,
+    };
+    *field = Some(written);
 }
 
 fn target(line: &Line, cx: &mut Context<'_>) -> Option<LogTarget> {

@@ -112,7 +112,8 @@ fn apply(
     let on = line.prefix == Prefix::Plain;
     match option {
         "tcplog" => {
-            settings.log_format = Some(Spanned::new("tcp".to_owned(), line.span));
+            let format = if args.take("clf") { "tcp-clf" } else { "tcp" };
+            settings.log_format = Some(Spanned::new(format.to_owned(), line.span));
         }
         "redispatch" => {
             let interval = match (on, args.peek()) {

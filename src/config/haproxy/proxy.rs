@@ -257,6 +257,9 @@ impl Reader {
             "default_backend" => {
                 set(&mut settings.default_backend, args.text(keyword, "a backend's name", cx));
             }
+            "log-format" | "error-log-format" | "unique-id-format" | "log-tag" => {
+                log::words(keyword, args, settings, cx);
+            }
             "id" => set(&mut self.id, args.number(keyword, cx)),
             "maxconn" => set(&mut settings.maxconn, args.number(keyword, cx)),
             "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),

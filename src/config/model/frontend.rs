@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Bind, FrontendRules, Inherited, Keepalive, LogTarget, Page, Rule, SocketBuffers};
 use crate::pure::id::{Name, ProxyId};
+use crate::pure::log_format::Format;
 
 /// A `frontend`, or the front half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,6 +87,12 @@ pub struct SessionLog {
     pub targets: Vec<LogTarget>,
     /// The line.
     pub format: LogFormat,
+    /// `error-log-format`: the line of a connection that was refused before it was a session.
+    pub error_format: Option<Box<Format>>,
+    /// `unique-id-format`: what `%ID` shows.
+    pub unique_id: Option<Box<Format>>,
+    /// `log-tag`, where it is not that of the process.
+    pub tag: Option<Box<str>>,
     /// `option dontlognull`: sessions without a byte from the client are not logged.
     pub dontlognull: bool,
     /// `option dontlog-normal`: only sessions that went wrong are logged.
@@ -97,13 +104,28 @@ pub struct SessionLog {
 }
 
 /// Line formats.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum LogFormat {
     /// `Connect from 127.0.0.1:40916 to 127.0.0.1:19121 (fe/TCP)`, without `option tcplog`.
     #[default]
     Connect,
     /// `option tcplog`.
     Tcp,
+    /// `option tcplog clf`.
+    TcpClf(Box<Format>),
+    /// `log-format`.
+    Custom(Box<Format>),
+}
+
+impl LogFormat {
+    /// The format that has to be filled in, if it is none of those that are known by heart.
+    #[must_use]
+    pub fn written(&self) -> Option<&Format> {
+        match self {
+            Self::Connect | Self::Tcp => None,
+            Self::TcpClf(format) | Self::Custom(format) => Some(format),
+        }
+    }
 }
 
 /// An HTTP listener for `/metrics`, `/health`, `/ready` and the statistics page.

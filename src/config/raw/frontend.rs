@@ -33,8 +33,14 @@ pub struct Frontend {
     pub nolinger: Field<bool>,
     /// `log` lines.
     pub log: Vec<Log>,
-    /// `connect` or `tcp`; `option tcplog` is `tcp`.
+    /// `connect`, `tcp` (`option tcplog`), `tcp-clf` (`option tcplog clf`), or a format.
     pub log_format: Field<String>,
+    /// `error-log-format`.
+    pub error_log_format: Field<String>,
+    /// `unique-id-format`.
+    pub unique_id_format: Field<String>,
+    /// `log-tag`.
+    pub log_tag: Field<String>,
     /// `option dontlognull`.
     pub dontlognull: Field<bool>,
     /// `option dontlog-normal`.
@@ -66,6 +72,9 @@ impl Frontend {
             nolinger: None,
             log: Vec::new(),
             log_format: None,
+            error_log_format: None,
+            unique_id_format: None,
+            log_tag: None,
             dontlognull: None,
             dontlog_normal: None,
             log_separate_errors: None,

@@ -12,15 +12,11 @@ use super::context::Context;
 use super::page::Known;
 use crate::config::defaults::{BACKLOG, METRICS_PATH};
 use crate::config::model::{
-    Bind, ClientTimeouts, Frontend, Global, Keepalive, ListenAddr, LogFormat, Page, SessionLog,
-    Stats, UnixPermissions, Userlist,
+    Bind, ClientTimeouts, Frontend, Global, Keepalive, ListenAddr, Page, Stats, UnixPermissions,
+    Userlist,
 };
 use crate::config::raw::{self, Dialect, Field};
 use crate::pure::id::{Name, ProxyId};
-
-/// The words of `log_format`.
-pub(in crate::config) const LOG_FORMATS: [(&str, LogFormat); 2] =
-    [("connect", LogFormat::Connect), ("tcp", LogFormat::Tcp)];
 
 /// What binds without a `backlog` use, most particular first.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,21 +81,8 @@ impl Context<'_> {
             socket_stats: is_on(&raw.side.socket_stats),
             independent_streams: is_on(&raw.side.independent_streams),
             tcp_smart_accept: is_on(&raw.side.tcp_smart_accept),
-            log: self.session_log(raw, global),
+            log: self.session_log(&what, raw, global),
             rules: self.frontend_rules(&raw.name.value, &what, &raw.rules),
-        }
-    }
-
-    fn session_log(&mut self, raw: &raw::Frontend, global: &Global) -> SessionLog {
-        let words = LOG_FORMATS.iter().enumerate().map(|(at, (word, _))| (*word, at));
-        let format = self.word("log_format", &raw.log_format, &words.collect::<Vec<_>>());
-        SessionLog {
-            targets: self.log(&raw.log, &global.log),
-            format: format.map(|at| LOG_FORMATS[at].1.clone()).unwrap_or_default(),
-            dontlognull: is_on(&raw.dontlognull),
-            dontlog_normal: is_on(&raw.dontlog_normal),
-            separate_errors: is_on(&raw.log_separate_errors),
-            logasap: is_on(&raw.logasap),
         }
     }
 

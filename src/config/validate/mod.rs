@@ -21,6 +21,7 @@ mod patterns;
 mod resolvers;
 mod rules;
 mod server_addr;
+mod session_log;
 mod socket;
 mod source;
 mod state_file;
@@ -43,7 +44,7 @@ pub(super) use self::check::MYSQL_DIALECTS;
 #[cfg(test)]
 pub(super) use self::check::connect_bound;
 use self::context::Context;
-pub(super) use self::frontend::{BacklogRule, LOG_FORMATS};
+pub(super) use self::frontend::BacklogRule;
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 pub(super) use self::resolvers::RESOLVE_FAMILIES;

@@ -284,6 +284,7 @@ impl Context<'_> {
         }
     }
 
+    /// Remembers whom a sample asks about.
     pub(super) fn refer(&mut self, span: Span, expr: &Expr) {
         if let Fetch::Fact(fact, args) = &expr.fetch {
             let named = args.iter().filter(|arg| !matches!(arg, Arg::Int(_)));

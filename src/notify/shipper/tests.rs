@@ -48,6 +48,9 @@ fn record(target: &LogTarget) -> Record {
     let log = SessionLog {
         targets: vec![target.clone()],
         format: LogFormat::Tcp,
+        error_format: None,
+        unique_id: None,
+        tag: None,
         dontlognull: false,
         dontlog_normal: false,
         separate_errors: false,
@@ -75,6 +78,7 @@ fn record(target: &LogTarget) -> Record {
         backend_queue: 0,
         moment: Moment::End,
         refusal: None,
+        details: None,
     }
 }
 

@@ -16,6 +16,9 @@ fn log(format: LogFormat) -> SessionLog {
     SessionLog {
         targets: Vec::new(),
         format,
+        error_format: None,
+        unique_id: None,
+        tag: None,
         dontlognull: false,
         dontlog_normal: false,
         separate_errors: false,
@@ -48,12 +51,15 @@ fn hello() -> Record {
         backend_queue: 0,
         moment: Moment::End,
         refusal: None,
+        details: None,
     }
 }
 
 fn line(record: &Record) -> String {
     let mut out = String::new();
-    push_line(record, &mut LocalTime::new(TimeZone::UTC), &mut out);
+    let identity = Identity { tag: String::new(), hostname: Some("lb".into()), pid: 7 };
+    let speaker = Speaker { identity: &identity, line: 0 };
+    push_line(record, speaker, &mut LocalTime::new(TimeZone::UTC), &mut out);
     out
 }
 

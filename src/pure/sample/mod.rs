@@ -19,7 +19,7 @@ pub mod value;
 pub mod variable;
 
 #[cfg(test)]
-pub(super) mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

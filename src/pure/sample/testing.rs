@@ -4,7 +4,7 @@ use super::{Definitions, Expr, Facts, Value};
 use crate::pure::acl::pattern::{PatternUse, PatternsId};
 
 /// A configuration without files or variables.
-pub(in crate::pure) struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl Definitions for Nowhere {
     fn environment(&self, name: &str) -> Option<String> {

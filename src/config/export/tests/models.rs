@@ -222,6 +222,9 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
             log: SessionLog {
                 targets,
                 format: if flags[1] { LogFormat::Tcp } else { LogFormat::Connect },
+                error_format: None,
+                unique_id: None,
+                tag: flags[7].then(|| "other".into()),
                 dontlognull: flags[2],
                 dontlog_normal: flags[3],
                 separate_errors: flags[4],

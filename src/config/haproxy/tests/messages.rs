@@ -21,7 +21,6 @@ warning | reqrep a b | 'reqrep' is ignored: 'l' is not in |
 alert | appsession x | no longer knows 'appsession' | remove it
 alert | stick-table type ip size 1k | not supported: stick tables |
 notice | bind-process 1 | 'bind-process' has no effect |
-warning | log-format x | 'log-format' is ignored: log lines keep |
 warning | option forwardfor | 'option forwardfor' is ignored: 'l' is not in |
 warning | option httplog | lines are those of 'option tcplog' |
 warning | cookie a insert | 'cookie' is ignored: 'l' is not in 'mode http' |

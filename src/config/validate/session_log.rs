@@ -1,0 +1,85 @@
+//! Pure: what is logged of sessions, and in which words.
+
+use haproxy_compat::span::Spanned;
+
+use super::context::Context;
+use super::frontend::is_on;
+use crate::config::model::{Global, LogFormat, SessionLog};
+use crate::config::raw::{self, Dialect, Field};
+use crate::pure::log_format::{Format, TCP_CLF};
+use crate::pure::sample::ParseError;
+
+/// The words of `log_format`; all else is a format.
+const LOG_FORMATS: [(&str, ()); 3] = [("connect", ()), ("tcp", ()), ("tcp-clf", ())];
+
+impl Context<'_> {
+    pub(super) fn session_log(
+        &mut self,
+        what: &str,
+        raw: &raw::Frontend,
+        global: &Global,
+    ) -> SessionLog {
+        SessionLog {
+            targets: self.log(&raw.log, &global.log),
+            format: self.log_format(what, &raw.log_format),
+            error_format: self.optional_format("error_log_format", what, &raw.error_log_format),
+            unique_id: self.optional_format("unique_id_format", what, &raw.unique_id_format),
+            tag: raw.log_tag.as_ref().map(|tag| tag.value.as_str().into()),
+            dontlognull: is_on(&raw.dontlognull),
+            dontlog_normal: is_on(&raw.dontlog_normal),
+            separate_errors: is_on(&raw.log_separate_errors),
+            logasap: is_on(&raw.logasap),
+        }
+    }
+
+    /// One of the words, or a format.
+    fn log_format(&mut self, what: &str, written: &Field<String>) -> LogFormat {
+        let Some(written) = written else { return LogFormat::default() };
+        let format = match written.value.as_str() {
+            "connect" => return LogFormat::Connect,
+            "tcp" => return LogFormat::Tcp,
+            "tcp-clf" => {
+                let clf = Spanned::new(TCP_CLF.to_owned(), written.span);
+                return match self.format("log_format", what, &clf) {
+                    Some(format) => LogFormat::TcpClf(format),
+                    None => LogFormat::Tcp,
+                };
+            }
+            // A line that is always the same is more likely a word with a slip in it.
+            word if self.dialect == Dialect::Toml && !word.contains(['%', ' ']) => {
+                self.word::<()>("log_format", &Some(written.clone()), &LOG_FORMATS);
+                return LogFormat::default();
+            }
+            _ => self.format("log_format", what, written),
+        };
+        format.map_or(LogFormat::Tcp, LogFormat::Custom)
+    }
+
+    fn optional_format(
+        &mut self,
+        key: &str,
+        what: &str,
+        written: &Field<String>,
+    ) -> Option<Box<Format>> {
+        let written = written.as_ref().filter(|written| !written.value.is_empty())?;
+        self.format(key, what, written)
+    }
+
+    fn format(&mut self, key: &str, what: &str, written: &Spanned<String>) -> Option<Box<Format>> {
+        match Format::parse(&written.value, self) {
+            Ok(format) => {
+                for expr in format.samples() {
+                    self.refer(written.span, expr);
+                }
+                Some(Box::new(format))
+            }
+            Err(ParseError { message, help }) => {
+                self.report.alert(written.span, format!("{key} of {what}: {message}"));
+                if let Some(help) = help {
+                    self.report.help(help);
+                }
+                None
+            }
+        }
+    }
+}

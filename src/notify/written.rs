@@ -1,0 +1,255 @@
+//! Pure but for the machine's name: a session's record in a format of the operator's own.
+//!
+//! Quotes, hexadecimal digits and `-` for what is absent stand where HAProxy 2.6.12 puts them: text
+//! has quotes where they are asked for, numbers and dates never do.
+
+use std::fmt::{Result, Write as _};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime};
+
+use jiff::tz::TimeZone;
+
+use super::tcplog::Speaker;
+use super::time::LocalTime;
+use crate::pure::log_format::{Flags, Format, Part, Variable};
+use crate::telemetry::record::{Client, Details, Moment, Record};
+
+/// Appends `record` as `format` shows it.
+pub(super) fn push(
+    record: &Record,
+    format: &Format,
+    speaker: Speaker<'_>,
+    time: &mut LocalTime,
+    out: &mut String,
+) -> Result {
+    let none = Details::default();
+    let details = record.details.as_deref().unwrap_or(&none);
+    let mut line = Line { record, details, speaker, time, out };
+    line.fill(format, &details.samples)
+}
+
+struct Line<'a> {
+    record: &'a Record,
+    details: &'a Details,
+    speaker: Speaker<'a>,
+    time: &'a mut LocalTime,
+    out: &'a mut String,
+}
+
+impl Line<'_> {
+    fn fill(&mut self, format: &Format, samples: &[Option<String>]) -> Result {
+        let mut samples = samples.iter();
+        for part in format.parts() {
+            match part {
+                Part::Text(text) => self.out.push_str(text),
+                // What was empty leaves two spaces beside each other: one is written.
+                Part::Space if self.out.ends_with(' ') => {}
+                Part::Space => self.out.push(' '),
+                Part::Variable(variable, flags) => self.variable(*variable, *flags)?,
+                Part::Sample(_, flags) => {
+                    let value = samples.next().and_then(Option::as_deref);
+                    self.text(value, *flags);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn variable(&mut self, variable: Variable, flags: Flags) -> Result {
+        use Variable as V;
+        let (record, details) = (self.record, self.details);
+        let client = match record.client {
+            Client::Tcp(client) => Some(client),
+            Client::Unix { .. } => None,
+        };
+        match variable {
+            V::Backend => {
+                self.text(Some(record.backend.as_ref().unwrap_or(&record.frontend)), flags)
+            }
+            V::Server => self.text(Some(record.server.as_deref().unwrap_or("<NOSRV>")), flags),
+            V::Frontend => self.text(Some(&record.frontend), flags),
+            V::FrontendTransport => {
+                let tls = if record.tls { "~" } else { "" };
+                self.text(Some(&format!("{}{tls}", record.frontend)), flags);
+            }
+            V::Hostname => {
+                let name = rustix::system::uname();
+                self.text(name.nodename().to_str().ok(), flags);
+            }
+            V::UniqueId => return self.unique_id(flags),
+            V::TlsCipher => self.text(details.tls.map(|(cipher, _)| cipher), flags),
+            V::TlsVersion => self.text(details.tls.map(|(_, version)| version), flags),
+            V::Termination => write!(self.out, "{}", record.termination)?,
+            V::TerminationCookies => write!(self.out, "{}--", record.termination)?,
+            V::ClientIp => return self.client_ip(client, flags),
+            V::ClientPort => return self.client_port(client, flags),
+            V::FrontendIp if client.is_some() => return self.ip(record.destination, flags),
+            V::FrontendPort if client.is_some() => return self.port(record.destination, flags),
+            V::FrontendIp => return self.client_ip(None, flags),
+            V::FrontendPort => return self.client_port(None, flags),
+            V::SourceIp => return self.ip(details.source, flags),
+            V::SourcePort => return self.port(details.source, flags),
+            V::ServerIp => return self.ip(details.server, flags),
+            V::ServerPort => return self.port(details.server, flags),
+            // HTTP only: there are no captures.
+            V::RequestCaptures
+            | V::RequestCaptureList
+            | V::ResponseCaptures
+            | V::ResponseCaptureList => {}
+            number => return self.number(number, flags),
+        }
+        Ok(())
+    }
+
+    /// Times and counts: never in quotes.
+    fn number(&mut self, variable: Variable, flags: Flags) -> Result {
+        use Variable as V;
+        let (record, details, open) = (self.record, self.details, self.record.connections);
+        let since = record.accepted.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        match variable {
+            V::Date => self.time.push_accept(record.accepted, self.out),
+            V::DateLocal => self.time.push_zoned(record.accepted, self.out),
+            V::DateGmt => LocalTime::new(TimeZone::UTC).push_zoned(record.accepted, self.out),
+            V::Seconds => self.hex_or(since.as_secs(), flags)?,
+            V::Millis if flags.hex => write!(self.out, "{:02X}", since.subsec_millis())?,
+            V::Millis => write!(self.out, "{:03}", since.subsec_millis())?,
+            V::Pid => self.hex_or(u64::from(self.speaker.identity.pid), flags)?,
+            V::SessionNumber => self.hex_or(details.number, flags)?,
+            V::LogCounter => self.hex_or(self.speaker.line, flags)?,
+            V::QueueTime => self.timer(record.queue)?,
+            V::ConnectTime => self.timer(record.connect)?,
+            V::HandshakeTime => self.timer(Some(details.handshake))?,
+            V::DataTime => self.timer(self.data_time())?,
+            V::TotalTime | V::UserTime => self.growing(record.total.as_millis())?,
+            V::BytesOut => self.growing(record.bytes_out.into())?,
+            V::BytesIn => write!(self.out, "{}", record.bytes_in)?,
+            V::ProcessConnections => write!(self.out, "{}", open.process)?,
+            V::FrontendConnections => write!(self.out, "{}", open.frontend)?,
+            V::BackendConnections => write!(self.out, "{}", open.backend)?,
+            V::ServerConnections => write!(self.out, "{}", open.server)?,
+            V::Retries => {
+                let redispatched = if record.redispatched { "+" } else { "" };
+                write!(self.out, "{redispatched}{}", record.retries)?;
+            }
+            V::ServerQueue => write!(self.out, "{}", record.server_queue)?,
+            V::BackendQueue => write!(self.out, "{}", record.backend_queue)?,
+            // `%ST`, without HTTP; everything else is text.
+            _ => self.out.push('0'),
+        }
+        Ok(())
+    }
+
+    /// Connected until the end.
+    fn data_time(&self) -> Option<Duration> {
+        let record = self.record;
+        let connected = record.queue.unwrap_or_default() + record.connect?;
+        Some(record.total.saturating_sub(connected))
+    }
+
+    fn timer(&mut self, timer: Option<Duration>) -> Result {
+        match timer {
+            Some(timer) => write!(self.out, "{}", timer.as_millis()),
+            None => self.out.write_str("-1"),
+        }
+    }
+
+    /// A number that is not final yet where the session was logged once connected.
+    fn growing(&mut self, number: u128) -> Result {
+        let sign = if self.record.moment == Moment::Connected { "+" } else { "" };
+        write!(self.out, "{sign}{number}")
+    }
+
+    fn hex_or(&mut self, number: u64, flags: Flags) -> Result {
+        match flags.hex {
+            true => write!(self.out, "{number:04X}"),
+            false => write!(self.out, "{number}"),
+        }
+    }
+
+    fn client_ip(&mut self, client: Option<SocketAddr>, flags: Flags) -> Result {
+        match client {
+            Some(_) => self.ip(client, flags),
+            None => {
+                self.text(Some("unix"), flags);
+                Ok(())
+            }
+        }
+    }
+
+    fn client_port(&mut self, client: Option<SocketAddr>, flags: Flags) -> Result {
+        match self.record.client {
+            Client::Unix { listener } => write!(self.out, "{listener}"),
+            Client::Tcp(_) => self.port(client, flags),
+        }
+    }
+
+    fn ip(&mut self, address: Option<SocketAddr>, flags: Flags) -> Result {
+        match (address.map(|address| address.ip()), flags.hex) {
+            (Some(IpAddr::V4(ip)), true) => write!(self.out, "{:08X}", ip.to_bits()),
+            (Some(IpAddr::V6(ip)), true) => write!(self.out, "{:032X}", ip.to_bits()),
+            (Some(ip), false) => {
+                self.text(Some(&ip.to_string()), flags);
+                Ok(())
+            }
+            (None, _) => {
+                self.text(None, flags);
+                Ok(())
+            }
+        }
+    }
+
+    fn port(&mut self, address: Option<SocketAddr>, flags: Flags) -> Result {
+        match (address, flags.hex) {
+            (Some(address), true) => write!(self.out, "{:04X}", address.port()),
+            (Some(address), false) => write!(self.out, "{}", address.port()),
+            (None, _) => {
+                self.text(None, flags);
+                Ok(())
+            }
+        }
+    }
+
+    fn unique_id(&mut self, flags: Flags) -> Result {
+        let mut id = String::new();
+        let log = &self.record.log;
+        if let Some(format) = log.unique_id.as_deref() {
+            let Self { record, details, speaker, .. } = *self;
+            let mut line = Line { record, details, speaker, time: self.time, out: &mut id };
+            if format.shows(Variable::UniqueId) {
+                // An id within itself has no end: HAProxy shows nothing there.
+                id.push('-');
+            } else {
+                line.fill(format, &details.id_samples)?;
+            }
+        }
+        self.text(Some(id.as_str()).filter(|id| !id.is_empty()), flags);
+        Ok(())
+    }
+
+    fn text(&mut self, text: Option<&str>, flags: Flags) {
+        let text = match text {
+            Some(text) if !text.is_empty() => text,
+            _ if flags.quote => "",
+            _ => "-",
+        };
+        if flags.quote {
+            self.out.push('"');
+        }
+        if flags.escape {
+            for c in text.chars() {
+                if matches!(c, '"' | '\\' | ']') {
+                    self.out.push('\\');
+                }
+                self.out.push(c);
+            }
+        } else {
+            self.out.push_str(text);
+        }
+        if flags.quote {
+            self.out.push('"');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

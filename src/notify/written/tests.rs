@@ -1,0 +1,95 @@
+//! What HAProxy 2.6.12 wrote of such a session.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::config::model::{LogFormat, SessionLog};
+use crate::notify::framing::Identity;
+use crate::pure::sample::testing::Nowhere;
+use crate::pure::session::termination::Termination;
+use crate::telemetry::record::Connections;
+
+fn format(text: &str) -> Format {
+    Format::parse(text, &mut Nowhere).expect("a format")
+}
+
+fn record(unique_id: Option<&str>) -> Record {
+    let log = SessionLog {
+        targets: Vec::new(),
+        format: LogFormat::Tcp,
+        error_format: None,
+        unique_id: unique_id.map(|text| Box::new(format(text))),
+        tag: None,
+        dontlognull: false,
+        dontlog_normal: false,
+        separate_errors: false,
+        logasap: false,
+    };
+    let addr = |text: &str| text.parse().expect("an address");
+    Record {
+        log: Arc::new(log),
+        client: Client::Tcp(addr("127.0.0.1:42558")),
+        destination: Some(addr("127.0.0.1:15516")),
+        accepted: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_265_227_512),
+        queue: Some(Duration::from_millis(1)),
+        connect: Some(Duration::from_millis(2)),
+        total: Duration::from_millis(10),
+        frontend: "f".into(),
+        backend: Some("f".into()),
+        server: Some("s".into()),
+        tls: false,
+        bytes_in: 5,
+        bytes_out: 6,
+        termination: Termination::NORMAL,
+        connections: Connections { process: 1, frontend: 1, backend: 0, server: 0 },
+        retries: 1,
+        redispatched: true,
+        server_queue: 0,
+        backend_queue: 2,
+        moment: Moment::End,
+        refusal: None,
+        details: Some(Box::new(Details {
+            samples: vec![None, None, Some(r"a\]x".to_owned())],
+            source: Some(addr("127.0.0.1:37788")),
+            server: Some(addr("[::1]:15515")),
+            ..Details::default()
+        })),
+    }
+}
+
+fn line(record: &Record, text: &str) -> String {
+    let identity = Identity { tag: String::new(), hostname: None, pid: 0x7f4b };
+    let speaker = Speaker { identity: &identity, line: 3 };
+    let mut out = String::new();
+    let mut time = LocalTime::new(TimeZone::UTC);
+    push(record, &format(text), speaker, &mut time, &mut out).expect("strings take everything");
+    out
+}
+
+#[test]
+fn values_look_as_in_haproxy() {
+    for (text, expected) in [
+        ("  a   b=%b 100%% end   ", "a b=f 100% end "),
+        ("%{+X}ci,%{+X}cp,%{+X}pid,%{+X}rt,%{+X}ms", "7F000001,A63E,7F4B,0000,200"),
+        ("%{+X}si", "00000000000000000000000000000001"),
+        ("%{+Q}o %b/%s %B %cp %ts %Tw", "\"f\"/\"s\" 6 42558 -- 1"),
+        ("%hr|%hsl| ST=%ST tsc=%tsc lc=%lc", "|| ST=0 tsc=---- lc=3"),
+        ("%sslc,%sslv,%{+Q}sslc", "-,-,\"\""),
+        (
+            "%T|%Tl|%t|%ms",
+            "21/Nov/2026:12:47:07 +0000|21/Nov/2026:12:47:07 +0000|21/Nov/2026:12:47:07.512|512",
+        ),
+        ("%Tc/%Td/%Th/%Tt/%Tu/%U/%rc/%bq", "2/7/0/10/10/5/+1/2"),
+        ("%fi:%fp %bi:%bp %si:%sp", "127.0.0.1:15516 127.0.0.1:37788 ::1:15515"),
+        ("%[var(sess.no)] %{+Q}[var(sess.no)] %{+E}[str(x)]", r#"- "" a\\\]x"#),
+        ("%ID %{+Q}ID", "7F000001:A63E_0000 \"7F000001:A63E_0000\""),
+    ] {
+        assert_eq!(line(&record(Some("%{+X}o%ci:%cp_%rt")), text), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_id_within_itself_has_an_end() {
+    assert_eq!(line(&record(Some("a%ID")), "%ID"), "-");
+    assert_eq!(line(&record(None), "%ID"), "-");
+}

@@ -1,0 +1,76 @@
+//! `log-format`: a text with variables (`%ci`), samples (`%[src]`) and flags (`%{+Q}b`).
+//!
+//! Parsed once, when the configuration is read. What a variable's value is, and how it is written,
+//! is not known here: whoever renders asks for [`Format::parts`]. Spaces in a row are one, and those
+//! at the front are none, as in HAProxy 2.6.
+
+mod parse;
+mod variable;
+
+#[cfg(test)]
+mod tests;
+
+pub use variable::Variable;
+
+use crate::pure::sample::Expr;
+
+/// What `option tcplog clf` stands for.
+pub const TCP_CLF: &str = "%{+Q}o %{-Q}ci - - [%T] \"TCP \" 000 %B \"\" \"\" %cp %ms %ft %b %s %Th \
+%Tw %Tc %Tt %U %ts-- %ac %fc %bc %sc %rc %sq %bq \"\" \"\" ";
+
+/// What `option tcplog` stands for.
+pub const TCP: &str = "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq";
+
+/// A log format. Formats are equal when they say the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Format {
+    parts: Vec<Part>,
+    /// As it was written.
+    pub text: String,
+}
+
+/// A piece of a format.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// Written as it is.
+    Text(String),
+    /// One space, however many were written.
+    Space,
+    /// A value of the session.
+    Variable(Variable, Flags),
+    /// A value that is computed.
+    Sample(Expr, Flags),
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `Q`: in double quotes.
+    pub quote: bool,
+    /// `X`: addresses and some numbers in hexadecimal digits.
+    pub hex: bool,
+    /// `E`: `"`, `\` and `]` behind a backslash.
+    pub escape: bool,
+}
+
+impl Format {
+    /// Its pieces, in order.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Its samples, in order.
+    pub fn samples(&self) -> impl Iterator<Item = &Expr> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Sample(expr, _) => Some(expr),
+            _ => None,
+        })
+    }
+
+    /// Whether it shows `variable`.
+    #[must_use]
+    pub fn shows(&self, variable: Variable) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Variable(shown, _) if *shown == variable))
+    }
+}

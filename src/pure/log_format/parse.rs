@@ -1,0 +1,162 @@
+//! The grammar: `text %% %name %{flags}name %(label)name %[sample]`.
+
+use super::variable::HTTP;
+use super::{Flags, Format, Part, Variable};
+use crate::pure::sample::{Definitions, Expr, ParseError, Stage};
+
+impl Format {
+    /// Reads `text`.
+    ///
+    /// # Errors
+    /// Says which variable or sample is wrong, and why.
+    pub fn parse(text: &str, definitions: &mut dyn Definitions) -> Result<Self, ParseError> {
+        let mut reader = Reader { rest: text, parts: Vec::new(), standing: Flags::default() };
+        while !reader.rest.is_empty() {
+            reader.piece(definitions)?;
+        }
+        Ok(Self { parts: reader.parts, text: text.to_owned() })
+    }
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+    parts: Vec<Part>,
+    /// What `%{…}o` set.
+    standing: Flags,
+}
+
+impl<'a> Reader<'a> {
+    fn piece(&mut self, definitions: &mut dyn Definitions) -> Result<(), ParseError> {
+        let rest = self.rest;
+        if let Some(after) = rest.strip_prefix("%%") {
+            self.push_text("%");
+            self.rest = after;
+        } else if let Some(after) = rest.strip_prefix('%') {
+            self.rest = after;
+            self.value(definitions)?;
+        } else if rest.starts_with(' ') {
+            self.rest = rest.trim_start_matches(' ');
+            // Those at the front show nothing; those in a row one.
+            if !matches!(self.parts.last(), None | Some(Part::Space)) {
+                self.parts.push(Part::Space);
+            }
+        } else {
+            let (text, rest) = rest.split_at(rest.find(['%', ' ']).unwrap_or(rest.len()));
+            self.push_text(text);
+            self.rest = rest;
+        }
+        Ok(())
+    }
+
+    fn push_text(&mut self, text: &str) {
+        match self.parts.last_mut() {
+            Some(Part::Text(known)) => known.push_str(text),
+            _ => self.parts.push(Part::Text(text.to_owned())),
+        }
+    }
+
+    /// What stands behind a percent sign.
+    fn value(&mut self, definitions: &mut dyn Definitions) -> Result<(), ParseError> {
+        let mut flags = self.standing;
+        loop {
+            if let Some(words) = self.enclosed('{', '}')? {
+                add_flags(words, &mut flags)?;
+            } else if self.enclosed('(', ')')?.is_none() {
+                break;
+            }
+        }
+        if let Some(rest) = self.rest.strip_prefix('[') {
+            return self.sample(rest.trim_start(), flags, definitions);
+        }
+        let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(self.rest.len());
+        let (name, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        if name == "o" {
+            self.standing = flags;
+            return Ok(());
+        }
+        self.parts.push(Part::Variable(variable(name)?, flags));
+        Ok(())
+    }
+
+    /// What stands between `open` here and the next `close`.
+    fn enclosed(&mut self, open: char, close: char) -> Result<Option<&'a str>, ParseError> {
+        let Some(rest) = self.rest.strip_prefix(open) else { return Ok(None) };
+        let Some((inside, rest)) = rest.split_once(close) else {
+            return Err(format!("'{close}' is missing after '{open}{rest}'").into());
+        };
+        self.rest = rest;
+        Ok(Some(inside))
+    }
+
+    fn sample(
+        &mut self,
+        text: &'a str,
+        flags: Flags,
+        definitions: &mut dyn Definitions,
+    ) -> Result<(), ParseError> {
+        let (expr, used) = Expr::parse_prefix(text, definitions)?;
+        let Some(rest) = text[used..].trim_start().strip_prefix(']') else {
+            return Err(format!("']' is missing after '{}'", expr.text).into());
+        };
+        if !expr.tells_at(Stage::Log) {
+            return Err(ParseError {
+                message: format!(
+                    "'{}' has nothing to tell in a log line: it needs bytes that are gone by then",
+                    expr.text
+                ),
+                help: Some(format!(
+                    "keep it: 'tcp-request content set-var(sess.x) {0}', and show '%[var(sess.x)]'",
+                    expr.text
+                )),
+            });
+        }
+        self.rest = rest;
+        self.parts.push(Part::Sample(expr, flags));
+        Ok(())
+    }
+}
+
+fn variable(name: &str) -> Result<Variable, ParseError> {
+    if name.is_empty() {
+        return Err(ParseError {
+            message: "the name of a variable is missing after '%'".to_owned(),
+            help: Some("a percent sign is written '%%'".to_owned()),
+        });
+    }
+    if let Some((_, variable)) = Variable::NAMES.iter().find(|(known, _)| *known == name) {
+        return Ok(*variable);
+    }
+    Err(if HTTP.contains(&name) {
+        ParseError {
+            message: format!("variable '%{name}' is reserved for HTTP mode"),
+            help: Some("a TCP proxy sees no requests: leave it out".to_owned()),
+        }
+    } else {
+        ParseError {
+            message: format!("no such variable '%{name}'"),
+            help: Some("a percent sign is written '%%'".to_owned()),
+        }
+    })
+}
+
+/// `+Q,-X`: a sign counts until the next one. Like HAProxy 2.6 this takes flags it does not know.
+fn add_flags(words: &str, flags: &mut Flags) -> Result<(), ParseError> {
+    let mut sign = None;
+    for word in words.split(',').map(str::trim) {
+        let name = word.trim_start_matches(['+', '-']);
+        sign = word[..word.len() - name.len()].chars().last().or(sign);
+        let Some(sign) = sign else { continue };
+        let on = sign == '+';
+        match name {
+            "Q" => flags.quote = on,
+            "X" => flags.hex = on,
+            "E" => flags.escape = on,
+            "json" | "cbor" | "bin" if on => {
+                return Err(format!("the encoding '{name}' is not written here").into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! `log-format`, `error-log-format`, `unique-id-format` and `log-tag`.
+
+use crate::harness::backend::Backend;
+use crate::harness::both;
+use crate::harness::client::Client;
+use crate::harness::dir::TempDir;
+use crate::harness::port::free_port;
+use crate::harness::proxy::{Kind, Scene};
+
+both! {
+    every_variable,
+    the_formats_of_the_environment,
+    json_of_a_format_with_samples,
+    error_log_format_of_a_bad_proxy_header,
+    a_tag_of_its_own,
+    mistakes_are_refused,
+}
+
+/// The line of one session of five bytes each way, and the client's port.
+fn line_of(kind: Kind, defaults: &str) -> (String, u16, u16, u16) {
+    let server = Backend::echo();
+    let scene = Scene::new(kind).defaults(defaults);
+    let proxy = scene.backend(&format!("server s1 {}", server.addr)).start();
+    let mut client = Client::connect(proxy.addr);
+    let port = client.0.local_addr().unwrap().port();
+    client.ping("hello");
+    client.half_close();
+    client.drain();
+    (proxy.log.expect(&["begin", " end"]), port, proxy.addr.port(), server.addr.port())
+}
+
+fn every_variable(kind: Kind) {
+    let (line, client, front, server) = line_of(
+        kind,
+        "unique-id-format %{+X}o%ci:%cp_%fi\n\
+         log-format \"begin  %ci:%cp %f/%ft/%b/%s %fi:%fp %si:%sp %bi %B/%U %ts/%tsc \
+         %ac/%fc/%bc/%sc/%rc %sq/%bq %Th/%{+X}ci/%{+Q}b/%{+Q}cp/%{+Q}sslc %sslv %hr|%hrl|%hs|%hsl \
+         %ST %ID %{+Q}ID %lc 100%% %{+X}cp %{+Q}o %ci %s   end\"",
+    );
+    let begin = line.find("begin ").unwrap();
+    let expected = format!(
+        "begin 127.0.0.1:{client} fe/fe/be/s1 127.0.0.1:{front} 127.0.0.1:{server} 127.0.0.1 5/5 \
+         --/---- 1/1/0/0/0 0/0 0/7F000001/\"be\"/{client}/\"\" - ||| 0 \
+         7F000001:{client:04X}_7F000001 \"7F000001:{client:04X}_7F000001\" 0 100% {client:04X} \
+         \"127.0.0.1\" \"s1\" end"
+    );
+    assert_eq!(&line[begin..], expected);
+}
+
+fn the_formats_of_the_environment(kind: Kind) {
+    let format = match kind {
+        Kind::Haproxy => "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq",
+        Kind::Evenkeel => "${HAPROXY_TCP_LOG_FMT}",
+    };
+    let (line, client, ..) = line_of(kind, &format!("log-format \"begin {format} end\""));
+    assert!(line.contains(&format!("begin 127.0.0.1:{client} [")), "{line}");
+    assert!(line.contains("] fe be/s1 "), "{line}");
+    assert!(line.ends_with(" 5 -- 1/1/0/0/0 0/0 end"), "{line}");
+}
+
+fn json_of_a_format_with_samples(kind: Kind) {
+    let (line, client, ..) = line_of(
+        kind,
+        "log-format '{\"begin\": \"%[src]\", \"port\": %[src_port], \
+         \"fe\": %{+Q}[fe_name,upper], \"no\": %{+Q}[var(sess.no)], \"none\": %[var(sess.no)], \
+         \"esc\": \"%{+E}[fe_name]\"} end'",
+    );
+    let expected = format!(
+        "{{\"begin\": \"127.0.0.1\", \"port\": {client}, \"fe\": \"FE\", \"no\": \"\", \
+         \"none\": -, \"esc\": \"fe\"}} end"
+    );
+    assert!(line.ends_with(&expected), "{line}");
+}
+
+fn error_log_format_of_a_bad_proxy_header(kind: Kind) {
+    let server = Backend::echo();
+    let scene = Scene::new(kind)
+        .defaults("error-log-format \"refused %ci:%cp %ft %Tw %s %B end\"")
+        .bind("accept-proxy");
+    let proxy = scene.backend(&format!("server s1 {}", server.addr)).start();
+    let mut client = Client::connect(proxy.addr);
+    let port = client.0.local_addr().unwrap().port();
+    client.send(b"PROXY NONSENSE\r\n");
+    let line = proxy.log.expect(&["refused ", " end"]);
+    assert!(line.contains(&format!("refused 127.0.0.1:{port} fe ")), "{line}");
+}
+
+fn a_tag_of_its_own(kind: Kind) {
+    let server = Backend::echo();
+    let scene = Scene::new(kind).frontend("log-tag other");
+    let proxy = scene.backend(&format!("server s1 {}", server.addr)).start();
+    Client::connect(proxy.addr).ping("hello");
+    proxy.log.expect(&["] fe be/s1 "]);
+    let raw = proxy.log.raw().into_iter().find(|line| line.contains("] fe be/")).unwrap();
+    assert!(raw.contains(&format!(" other[{}]: ", proxy.process.pid())), "{raw}");
+}
+
+/// Both refuse such a format, and name what is wrong.
+fn mistakes_are_refused(kind: Kind) {
+    let dir = TempDir::new();
+    for (format, named) in [
+        ("%zz", "zz"),
+        ("%ciX", "ciX"),
+        ("%r", "HTTP mode"),
+        ("%Ta", "HTTP mode"),
+        ("100%", "%"),
+        ("%[src", "']'"),
+        ("%[nope]", "nope"),
+        ("%[req.payload(0,1)]", "req.payload"),
+    ] {
+        let text = format!(
+            "defaults\n mode tcp\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n\
+             listen l\n bind 127.0.0.1:{}\n log-format \"{format}\"\n server s 127.0.0.1:1\n",
+            free_port()
+        );
+        let file = dir.write("haproxy.cfg", &text);
+        let (status, said) = kind.run(&["-c", "-f", &file.display().to_string()]);
+        assert!(!status.success() && said.contains(named), "{format}: {said}");
+    }
+}
