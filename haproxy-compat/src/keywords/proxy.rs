@@ -108,7 +108,7 @@ pub static PROXY: Table = Table {
         (Refused("clients go where the rules send them first"), &[("force-be-switch", F)]),
         (
             Refused(
-                "stick tables are not there yet; 'balance source' keeps a client with its server",
+                "write 'balance rdp-cookie', or 'stick on' with the cookie: the servers' own addresses in it are not read",
             ),
             &[("persist", D_B)],
         ),
