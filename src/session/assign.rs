@@ -38,7 +38,7 @@ impl Session {
         avoid: Option<ServerIndex>,
     ) -> Result<Lease, Ended> {
         let wanted = self.wanted_server(backend, avoid);
-        let direct = self.stuck_server(backend, avoid, wanted);
+        let direct = self.stuck_server(backend, settings, avoid, wanted);
         let request = Request { direct, ..self.request(settings, avoid) };
         let lease = match backend.assign(&request) {
             Assigned::Lease(lease) => Ok(lease),
