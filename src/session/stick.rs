@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Session;
+use super::facts::Response;
 use crate::clock;
 use crate::config::model::{self, ServerAddr};
 use crate::pure::acl::{Condition, Truth};
@@ -182,6 +183,7 @@ impl Session {
         if rule.verb != StickVerb::Match && stores.len() >= STORES_MAX {
             return None;
         }
+        let response = response.map(|bytes| Response { bytes, server: None });
         let view = self.view(&ruling.patterns, response, true);
         let holds = |condition: &Condition| condition.holds(&view as &dyn Facts) == Truth::True;
         if !rule.condition.as_ref().is_none_or(holds) {
