@@ -104,6 +104,7 @@ pub static PROXY: Table = Table {
         (
             Refused(
                 "no RDP cookie is followed; 'stick on rdp_cookie(mstshash)' keeps a client with its server",
+                "write 'balance rdp-cookie', or 'stick on' with the cookie: the servers' own addresses in it are not read",
             ),
             &[("persist", D_B)],
         ),

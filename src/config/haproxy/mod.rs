@@ -192,6 +192,7 @@ impl Lowering<'_> {
     fn other(&mut self, section: &Section) {
         let keyword = section.header.words[0].text();
         let reason = match section.kind {
+            SectionKind::Peers => "stick tables are not shared with other machines",
             SectionKind::Mailers => "nothing is mailed",
             SectionKind::Ring => "log lines go to their targets without a ring",
             _ if keyword == "log-forward" => {

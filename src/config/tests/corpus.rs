@@ -19,6 +19,7 @@ mod names;
 mod older;
 mod routing;
 mod services;
+mod tables;
 
 const fn seconds(count: u64) -> Option<Duration> {
     Some(Duration::from_secs(count))
@@ -156,7 +157,7 @@ fn haproxy_accepts_them_all() {
 #[test]
 fn they_all_survive_conversion() {
     let all = [names(""), names("old/"), names("newer/")].concat();
-    assert!(all.len() >= 38, "{}: {all:?}", all.len());
+    assert!(all.len() >= 43, "{}: {all:?}", all.len());
     for name in all {
         let config = read(&name).0;
         let (converted, _) = load_text(&name, export::export(&config), Language::Toml);
