@@ -1,9 +1,11 @@
 //! The grammar: `fetch(args),converter(args),…`.
 
+mod payload;
+
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::content::{Content, Part, Side, Start, Tls};
+use super::content::{Content, Part, Side, Tls};
 use super::fetch::{Arg, ArgKind, FACTS, Fetch, Row};
 use super::{Converter, Definitions, Expr, Value, Variable, args, convert, tracked};
 
@@ -405,8 +407,8 @@ const CONTENTS: [(&str, Side, Named); 32] = [
 fn content(name: &str, args: &[String]) -> Option<Result<Content, String>> {
     let &(_, side, named) = CONTENTS.iter().find(|row| row.0 == name)?;
     let part = match named {
-        Named::Payload => payload(args),
-        Named::PayloadLv => payload_lv(args),
+        Named::Payload => payload::payload(args),
+        Named::PayloadLv => payload::payload_lv(args),
         Named::Rdp | Named::RdpCount if args.len() <= 1 => {
             let cookie = args.first().cloned().unwrap_or_default();
             Ok(if matches!(named, Named::Rdp) {
@@ -421,32 +423,4 @@ fn content(name: &str, args: &[String]) -> Option<Result<Content, String>> {
         Named::Len | Named::Rdp | Named::RdpCount => Ok(Part::Len),
     };
     Some(part.map(|part| Content { side, part }))
-}
-
-fn size(text: &str) -> Result<usize, String> {
-    text.trim().parse().map_err(|_| format!("'{text}' is no number of bytes"))
-}
-
-fn payload(args: &[String]) -> Result<Part, String> {
-    match args {
-        [offset, len] => Ok(Part::Payload { offset: size(offset)?, len: size(len)? }),
-        _ => Err("it takes an offset and a length".to_owned()),
-    }
-}
-
-fn payload_lv(args: &[String]) -> Result<Part, String> {
-    let (offset, len, start) = match args {
-        [offset, len] => (offset, len, Start::Behind(0)),
-        [offset, len, start] if start.starts_with(['+', '-']) => {
-            let by = start.parse().map_err(|_| format!("'{start}' is no number of bytes"))?;
-            (offset, len, Start::Behind(by))
-        }
-        [offset, len, start] => (offset, len, Start::At(size(start)?)),
-        _ => return Err("it takes the offset and size of a length, perhaps an offset".to_owned()),
-    };
-    let len = size(len)?;
-    if len == 0 || len > 8 {
-        return Err("the length must have 1 to 8 bytes".to_owned());
-    }
-    Ok(Part::PayloadLv { offset: size(offset)?, len, start })
 }
