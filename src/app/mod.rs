@@ -218,6 +218,7 @@ fn nothing(config: &Config) -> Config {
         backends: Vec::new(),
         patterns: Vec::new(),
         tables: Vec::new(),
+        peers: Vec::new(),
         stats: Vec::new(),
         userlists: Vec::new(),
         resolvers: Vec::new(),

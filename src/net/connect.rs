@@ -49,6 +49,10 @@ pub struct Options<'a> {
     pub smart_connect: bool,
     /// Buffers.
     pub buffers: SocketBuffers,
+    /// The mark of its packets.
+    pub mark: Option<u32>,
+    /// The DS field of its packets.
+    pub tos: Option<u8>,
 }
 
 /// Where a connection comes from.
@@ -106,6 +110,16 @@ async fn connect_from(address: SocketAddr, options: &Options<'_>, port: u16) -> 
         Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)
     })?;
     prepare(&socket, options)?;
+    if let Some(tos) = options.tos {
+        // What fails to be set is told by the kernel's counters; the connection goes on.
+        let _ = match address {
+            SocketAddr::V4(_) => socket.set_tos_v4(u32::from(tos)),
+            SocketAddr::V6(_) => socket.set_tclass_v6(u32::from(tos)),
+        };
+    }
+    if let Some(mark) = options.mark {
+        let _ = socket.set_mark(mark);
+    }
     let Origin { ip, transparent, interface, .. } = options.origin;
     if let Some(interface) = interface {
         socket.bind_device(Some(interface.as_bytes()))?;

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
+use super::rules::Priority;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model;
@@ -38,7 +39,7 @@ impl Session {
         avoid: Option<ServerIndex>,
     ) -> Result<Lease, Ended> {
         let wanted = self.wanted_server(backend, avoid);
-        let direct = self.stuck_server(backend, avoid, wanted);
+        let direct = self.stuck_server(backend, settings, avoid, wanted);
         let request = Request { direct, ..self.request(settings, avoid) };
         let lease = match backend.assign(&request) {
             Assigned::Lease(lease) => Ok(lease),
@@ -64,7 +65,9 @@ impl Session {
         let hash = self.balance_hash(settings);
         let arrived = self.context.process.uptime(self.started);
         let due_ms = i64::try_from(arrived.as_millis()).unwrap_or(i64::MAX);
-        Request { hash, avoid, order: QueueOrder { class: 0, due_ms }, ..Request::default() }
+        let Priority { class, offset_ms } = self.ruled.priority;
+        let order = QueueOrder { class, due_ms: due_ms.saturating_add(offset_ms.into()) };
+        Request { hash, avoid, order, ..Request::default() }
     }
 
     async fn wait(

@@ -103,6 +103,8 @@ impl Session {
             nolinger: settings.nolinger,
             smart_connect: settings.tcp_smart_connect,
             buffers: self.context.process.objects().config.global.tuning.server,
+            mark: self.ruled.server_mark,
+            tos: self.ruled.server_tos,
         };
         let header = self.proxy_header(&server);
         let tls = server.tls.as_deref();

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::Session;
 use crate::clock;
 use crate::config::model;
+use crate::net::stream::Stream;
 use crate::pure::acl::pattern::{Found, PatternsId};
 use crate::pure::sample::content::Side;
 use crate::pure::sample::tracked::{Data, Tracked};
@@ -17,13 +18,22 @@ use std::sync::Arc;
 /// Variables of one session, few and short-lived.
 pub(super) type Variables = RefCell<Vec<(Variable, Value)>>;
 
+/// What came of a server.
+#[derive(Clone, Copy)]
+pub(super) struct Response<'a> {
+    /// What it said so far.
+    pub(super) bytes: &'a [u8],
+    /// Its connection, where that is at hand.
+    pub(super) server: Option<&'a Stream>,
+}
+
 /// A session at one moment.
 pub(super) struct View<'a> {
     pub(super) session: &'a Session,
     /// The patterns of the rules that ask.
     pub(super) patterns: &'a Registry,
-    /// The bytes of the server, while its rules are evaluated.
-    pub(super) response: Option<&'a [u8]>,
+    /// The server's, while its rules are evaluated.
+    pub(super) response: Option<Response<'a>>,
     /// Nothing more is waited for.
     pub(super) is_final: bool,
 }
@@ -31,7 +41,8 @@ pub(super) struct View<'a> {
 impl Facts for View<'_> {
     fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
         let value = self.client(fact).or_else(|| self.proxy(fact, args));
-        value.or_else(|| self.server(fact, args)).or_else(|| self.process(fact, args)).into()
+        let value = value.or_else(|| self.server(fact, args)).or_else(|| self.process(fact, args));
+        value.or_else(|| self.connections(fact, args)).into()
     }
 
     fn tracked(&self, tracked: &Tracked) -> Option<Value> {
@@ -45,7 +56,7 @@ impl Facts for View<'_> {
     fn buffer(&self, side: Side) -> Option<Buffer<'_>> {
         let bytes = match (side, self.response) {
             (Side::Request, _) | (Side::Current, None) => self.session.early.as_slice(),
-            (Side::Response | Side::Current, Some(bytes)) => bytes,
+            (Side::Response | Side::Current, Some(response)) => response.bytes,
             (Side::Response, None) => return None,
         };
         let capacity = self.session.context.process.objects().config.global.bufsize;
@@ -122,7 +133,6 @@ impl View<'_> {
             Fact::DstIsLocal | Fact::FcDstIsLocal => Some(is_local(self.destination()?.ip())),
             Fact::FcRcvdProxy => Some(Value::Bool(session.ruled.received_proxy)),
             Fact::SoId => int(session.listener),
-            Fact::SslFc => Some(Value::Bool(session.client.tls().is_some())),
             Fact::AcceptDate => {
                 int(session.accepted.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
             }
@@ -241,7 +251,8 @@ impl View<'_> {
             Fact::Uptime => int(self.session.uptime().as_secs()),
             Fact::ActConn => int(process.gate.current()),
             Fact::Stopping => Some(Value::Bool(process.is_stopping())),
-            Fact::PrioClass | Fact::PrioOffset => int(0),
+            Fact::PrioClass => int(self.session.ruled.priority.class),
+            Fact::PrioOffset => int(self.session.ruled.priority.offset_ms),
             _ => None,
         }
     }

@@ -18,6 +18,7 @@ mod response;
 mod rules;
 mod stick;
 mod tls;
+mod wire_facts;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};

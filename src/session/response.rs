@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use super::dial::Server;
+use super::facts::Response;
 use super::rules::Walked;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
@@ -60,7 +61,8 @@ impl Session {
                 chunk.clear();
             }
             let is_final = ended || expired || held.len() >= capacity;
-            match self.walk(&ruling.rules.response, &ruling.patterns, Some(&held), is_final) {
+            let response = Response { bytes: &held, server: Some(&server.stream) };
+            match self.walk(&ruling.rules.response, &ruling.patterns, Some(response), is_final) {
                 Walked::Ended(closing) => {
                     self.count_denied_response(backend, server);
                     self.close_client(closing);

@@ -12,16 +12,15 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::facts::{Variables, View};
+use super::facts::{Response, Variables, View};
 use super::stick::Stuck;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::net::relay::poll_read_into;
 use crate::net::silence::vanish;
-use crate::net::stream::Stream;
 use crate::pure::acl::Condition;
 use crate::pure::balance::ServerIndex;
-use crate::pure::rules::{Action, Endpoint, Level, Rule, Step, next};
+use crate::pure::rules::{Action, Endpoint, Level, Peer, Precedence, Rule, Step, next};
 use crate::pure::sample::{Expr, Facts, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::{Backend, Registry};
@@ -40,6 +39,33 @@ pub(super) struct Ruled {
     /// `set-log-level`.
     pub(super) log_level: Option<Level>,
     pub(super) stuck: Stuck,
+    /// `set-priority-class`, `set-priority-offset`.
+    pub(super) priority: Priority,
+    /// `set-bc-mark`: of the connection to the server.
+    pub(super) server_mark: Option<u32>,
+    /// `set-bc-tos`.
+    pub(super) server_tos: Option<u8>,
+}
+
+/// Where a session stands among those that wait for a server.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Priority {
+    pub(super) class: i16,
+    pub(super) offset_ms: i32,
+}
+
+impl Priority {
+    /// HAProxy's bounds: what lies outside is brought inside.
+    fn change(&mut self, what: Precedence, value: i64) {
+        match what {
+            Precedence::Class => {
+                self.class = i16::try_from(value.clamp(-2047, 2047)).unwrap_or_default();
+            }
+            Precedence::Offset => {
+                self.offset_ms = i32::try_from(value.clamp(-524_287, 524_287)).unwrap_or_default();
+            }
+        }
+    }
 }
 
 /// How a walk ended.
@@ -240,7 +266,7 @@ impl Session {
     pub(super) fn view<'a>(
         &'a self,
         patterns: &'a Registry,
-        response: Option<&'a [u8]>,
+        response: Option<Response<'a>>,
         is_final: bool,
     ) -> View<'a> {
         View { session: self, patterns, response, is_final }
@@ -250,7 +276,7 @@ impl Session {
         &mut self,
         rules: &[Rule],
         patterns: &Registry,
-        response: Option<&[u8]>,
+        response: Option<Response<'_>>,
         is_final: bool,
     ) -> Walked {
         let mut at = 0;
@@ -277,7 +303,7 @@ impl Session {
         &mut self,
         action: &Action,
         patterns: &Registry,
-        response: Option<&[u8]>,
+        response: Option<Response<'_>>,
         is_final: bool,
     ) {
         let view = self.view(patterns, response, is_final);
@@ -288,6 +314,15 @@ impl Session {
                     view.set_variable(name, Some(value));
                 }
             }
+            Action::SetVarFormat(name, format) => {
+                let text = Value::Str(format.fill(&view).into_bytes());
+                view.set_variable(name, Some(text));
+            }
+            Action::SetPriority(what, expr) => {
+                if let Some(number) = value(expr).and_then(|value| value.as_int()) {
+                    self.ruled.priority.change(*what, number);
+                }
+            }
             Action::UnsetVar(name) => {
                 view.set_variable(name, None);
             }
@@ -296,10 +331,12 @@ impl Session {
                 self.rewrite(*endpoint, value);
             }
             // What fails to be set is told by the kernel's counters; the connection goes on.
-            Action::SetMark(_, mark) => {
+            Action::SetMark(Peer::Client, mark) => {
                 let _ = SockRef::from(&self.client).set_mark(*mark);
             }
-            Action::SetTos(_, tos) => set_tos(&self.client, *tos),
+            Action::SetMark(Peer::Server, mark) => self.ruled.server_mark = Some(*mark),
+            Action::SetTos(Peer::Client, tos) => set_tos(SockRef::from(&self.client), *tos),
+            Action::SetTos(Peer::Server, tos) => self.ruled.server_tos = Some(*tos),
             Action::SetLogLevel(level) => self.ruled.log_level = Some(*level),
             Action::ExpectProxy => self.ruled.expects_proxy = true,
             Action::Track { counter, key, table } => {
@@ -310,8 +347,9 @@ impl Session {
                 let by = value(&change.by);
                 self.change_counter(change, by);
             }
-            // Captures have no place to be shown; the rest ends walks.
+            // Captures have no place to be shown, and tasks no niceness; the rest ends walks.
             Action::Capture { .. }
+            | Action::SetNice
             | Action::Accept
             | Action::Reject
             | Action::Close
@@ -356,8 +394,7 @@ fn client_left() -> Ended {
     Termination::new(Cause::ClientAbort, Phase::Request)
 }
 
-fn set_tos(stream: &Stream, tos: u8) {
-    let socket = SockRef::from(stream);
+fn set_tos(socket: SockRef<'_>, tos: u8) {
     // One of them is of the socket's family.
     if socket.set_tos_v4(u32::from(tos)).is_err() {
         let _ = socket.set_tclass_v6(u32::from(tos));

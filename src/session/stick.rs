@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Session;
+use super::facts::Response;
 use crate::clock;
-use crate::config::model::ServerAddr;
+use crate::config::model::{self, ServerAddr};
 use crate::pure::acl::{Condition, Truth};
 use crate::pure::balance::ServerIndex;
 use crate::pure::rules::{CounterArray, CounterChange, StickVerb};
@@ -128,6 +129,7 @@ impl Session {
     pub(super) fn stuck_server(
         &mut self,
         backend: &Backend,
+        settings: &model::Backend,
         avoid: Option<ServerIndex>,
         chosen: Option<ServerIndex>,
     ) -> Option<ServerIndex> {
@@ -136,6 +138,7 @@ impl Session {
             return chosen;
         }
         self.ruled.stuck.stores.clear();
+        let forced = settings.persist || self.is_forced(&ruling);
         let mut chosen = chosen;
         for rule in &ruling.rules.sticking {
             if rule.verb == StickVerb::StoreResponse {
@@ -143,7 +146,7 @@ impl Session {
             }
             let Some((table, key)) = self.stick_key(rule, &ruling, None) else { continue };
             if matches!(rule.verb, StickVerb::Match | StickVerb::On) {
-                let found = noted_server(&table, &key, backend);
+                let found = noted_server(&table, &key, backend, forced);
                 chosen = chosen.or(found);
             }
             if rule.verb != StickVerb::Match {
@@ -151,6 +154,17 @@ impl Session {
             }
         }
         chosen
+    }
+
+    /// Whether `force-persist` holds. `ignore-persist` is about cookies: HAProxy looks at tables all
+    /// the same.
+    fn is_forced(&self, ruling: &Ruling) -> bool {
+        let mut rules = ruling.rules.persistence.iter().filter(|rule| rule.force).peekable();
+        if rules.peek().is_none() {
+            return false;
+        }
+        let view = self.view(&ruling.patterns, None, true);
+        rules.any(|rule| rule.condition.holds(&view) == Truth::True)
     }
 
     /// The entry that a rule is about, if its condition holds and it can be stored.
@@ -169,6 +183,7 @@ impl Session {
         if rule.verb != StickVerb::Match && stores.len() >= STORES_MAX {
             return None;
         }
+        let response = response.map(|bytes| Response { bytes, server: None });
         let view = self.view(&ruling.patterns, response, true);
         let holds = |condition: &Condition| condition.holds(&view as &dyn Facts) == Truth::True;
         if !rule.condition.as_ref().is_none_or(holds) {
@@ -241,8 +256,14 @@ fn address_text(address: &ServerAddr) -> String {
     }
 }
 
-/// The server that the entry of `key` names, if it may be used. The entry is used by that.
-fn noted_server(table: &StickTable, key: &Key, backend: &Backend) -> Option<ServerIndex> {
+/// The server that the entry of `key` names, if it runs or `forced` says that this does not matter.
+/// The entry is used by being found.
+fn noted_server(
+    table: &StickTable,
+    key: &Key,
+    backend: &Backend,
+    forced: bool,
+) -> Option<ServerIndex> {
     let (name, id) = {
         let (mut table, now) = (table.lock(), clock::now());
         let by = table.spec().server_key;
@@ -257,5 +278,5 @@ fn noted_server(table: &StickTable, key: &Key, backend: &Backend) -> Option<Serv
         None => id == Some(u64::from(server.settings().id.0)),
     };
     let server = live.servers.iter().find(is_named)?;
-    server.standing().is_running().then_some(server.index)
+    (forced || server.standing().is_running()).then_some(server.index)
 }

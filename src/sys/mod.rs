@@ -13,3 +13,4 @@ pub mod readiness;
 pub mod repair;
 pub mod sockopt;
 pub mod source_port;
+pub mod tcp_info;

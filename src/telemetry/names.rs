@@ -161,6 +161,23 @@ metrics! {
         gauge("safe_idle_connections_current", "Idle connections used again, always 0");
     NEED_CONNECTIONS = gauge("need_connections_current", "Server connections that are needed");
 
+    // Questions to name servers.
+    RESOLVER_SENT = gauge("sent", "Questions sent");
+    RESOLVER_SEND_ERROR = gauge("send_error", "Questions not sent, because the system refused");
+    RESOLVER_VALID = gauge("valid", "Answers with what was asked for");
+    RESOLVER_UPDATE = gauge("update", "Answers that changed a server");
+    RESOLVER_CNAME = gauge("cname", "Answers that are aliases");
+    RESOLVER_CNAME_ERROR = gauge("cname_error", "Answers with an alias that leads nowhere");
+    RESOLVER_ANY_ERR = gauge("any_err", "Answers without what was asked for");
+    RESOLVER_NX = gauge("nx", "Answers that the name does not exist");
+    RESOLVER_TIMEOUT = gauge("timeout", "Questions without an answer in time");
+    RESOLVER_REFUSED = gauge("refused", "Questions that were refused");
+    RESOLVER_OTHER = gauge("other", "Answers with another error");
+    RESOLVER_INVALID = gauge("invalid", "Answers that could not be read");
+    RESOLVER_TOO_BIG = gauge("too_big", "Answers too big for this program");
+    RESOLVER_TRUNCATED = gauge("truncated", "Answers that did not fit");
+    RESOLVER_OUTDATED = gauge("outdated", "Answers nobody waited for");
+
     // State.
     STATUS = gauge("status", "1 for the state in the label, 0 for the others");
     WEIGHT = gauge("weight", "Weight in force");

@@ -22,6 +22,9 @@ both! {
     backends_have_content_rules,
     states_of_other_backends_decide,
     named_defaults_hand_rules_down,
+    formats_make_variables_and_priorities_are_taken,
+    rules_ask_the_kernel_about_the_connection,
+    responses_are_judged_by_the_servers_address,
 }
 
 fn vector16(content: &[u8]) -> Vec<u8> {
@@ -297,4 +300,42 @@ backend be from plain
     );
     let proxy = Scene::new(kind).whole(&text).start();
     assert_eq!(served_by(proxy.addr).unwrap(), "s1");
+}
+
+fn formats_make_variables_and_priorities_are_taken(kind: Kind) {
+    let rules = "tcp-request session set-var-fmt(sess.who) is-%[fe_name]-%[src]
+  tcp-request content set-nice 5
+  tcp-request content set-priority-class int(-5)
+  tcp-request content set-priority-offset int(4000)
+  use_backend one if { var(sess.who) -m str is-fe-127.0.0.1 } { prio_class lt 0 } { prio_offset 4000 }";
+    let (scene, _servers) = three(Scene::new(kind).frontend(rules));
+    let proxy = scene.start();
+    assert_eq!(served_by(proxy.addr).unwrap(), "s1");
+}
+
+fn rules_ask_the_kernel_about_the_connection(kind: Kind) {
+    let rules = "use_backend one if { fc_rtt(us) gt 0 } { fc_lost 0 } !{ ssl_fc }";
+    let (scene, _servers) = three(Scene::new(kind).frontend(rules));
+    let proxy = scene.start();
+    assert_eq!(served_by(proxy.addr).unwrap(), "s1");
+}
+
+fn responses_are_judged_by_the_servers_address(kind: Kind) {
+    let (good, bad) = (Backend::greet("good"), Backend::greet("bad"));
+    let scene = Scene::new(kind).backend(&format!(
+        "balance roundrobin
+  tcp-response inspect-delay 5s
+  tcp-response content accept if {{ bc_dst_port {} }} {{ bc_src_port gt 0 }}
+  tcp-response content reject
+  server good {}
+  server bad {}",
+        good.addr.port(),
+        good.addr,
+        bad.addr
+    ));
+    let proxy = scene.start();
+    let mut heard = [served_by(proxy.addr).ok(), served_by(proxy.addr).ok()];
+    heard.sort();
+    assert_eq!(heard[1].as_deref(), Some("good"));
+    assert!(heard[0].as_deref().is_none_or(str::is_empty), "{heard:?}");
 }

@@ -32,6 +32,7 @@ pub static OPTIONS: Table = Table {
                 ("redis-check", BE),
                 ("redispatch", BE),
                 ("smtpchk", BE),
+                ("persist", BE),
                 ("socket-stats", FE),
                 ("srvtcpka", BE),
                 ("ssl-hello-chk", BE),
@@ -47,10 +48,6 @@ pub static OPTIONS: Table = Table {
             &[("splice-auto", ANY), ("splice-request", ANY), ("splice-response", ANY)],
         ),
         (Moot("counters are always current"), &[("contstats", FE)]),
-        (
-            Moot("there is no persistence that could lead to a server that is down"),
-            &[("persist", BE)],
-        ),
         (
             Http,
             &[

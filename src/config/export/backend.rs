@@ -47,6 +47,7 @@ pub(super) fn backend_pairs(
     }
     keepalive(pairs, backend.keepalive);
     pairs.flag("nolinger", backend.nolinger);
+    pairs.flag("persist", backend.persist);
     pairs.flag("abortonclose", backend.abortonclose);
     pairs.flag("independent_streams", backend.independent_streams);
     pairs.flag("tcp_smart_connect", backend.tcp_smart_connect);

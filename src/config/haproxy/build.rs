@@ -134,6 +134,7 @@ fn backend(
         },
         nolinger: flags.of("nolinger"),
         side: ServerSide {
+            persist: flags.of("persist"),
             abortonclose: flags.of("abortonclose"),
             independent_streams: flags.of("independent-streams"),
             tcp_smart_connect: flags.of("tcp-smart-connect"),

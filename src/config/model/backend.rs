@@ -38,6 +38,8 @@ pub struct Backend {
     pub keepalive: Option<Keepalive>,
     /// `option nolinger`: closes with RST.
     pub nolinger: bool,
+    /// `option persist`: a server that a stick table names is tried even if it is down.
+    pub persist: bool,
     /// `option abortonclose`: a client that closes while it waits for a server gives its place up
     /// even if it has sent something.
     pub abortonclose: bool,

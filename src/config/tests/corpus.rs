@@ -211,11 +211,11 @@ fn postgres_under_patroni() {
     };
     let (primary, replica) = (http("primary"), http("replicas"));
     assert_eq!((primary.method.as_str(), primary.uri.as_str()), ("OPTIONS", "/primary"));
-    let expected = primary.expect.expect("written").matcher;
+    let expected = primary.expects[0].matcher.clone();
     assert_eq!(expected, HttpMatch::Status(vec![(200, 200)]));
     assert_eq!((replica.method.as_str(), replica.version.as_str()), ("GET", "HTTP/1.1"));
     assert_eq!(replica.headers[0].value, "patroni");
-    let expected = replica.expect.expect("written").matcher;
+    let expected = replica.expects[0].matcher.clone();
     assert!(
         matches!(expected, HttpMatch::StatusRegex(Pattern::Regex(regex)) if regex.as_str() == "^2")
     );

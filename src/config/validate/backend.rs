@@ -63,6 +63,7 @@ impl Context<'_> {
             timeouts,
             keepalive: self.keepalive(&raw.keepalive),
             nolinger: is_on(&raw.nolinger),
+            persist: is_on(&raw.side.persist),
             abortonclose: is_on(&raw.side.abortonclose),
             independent_streams: is_on(&raw.side.independent_streams),
             tcp_smart_connect: is_on(&raw.side.tcp_smart_connect),

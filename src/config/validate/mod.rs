@@ -13,6 +13,7 @@ mod context;
 mod expect;
 mod frontend;
 mod global;
+mod http_check;
 mod life;
 mod number;
 mod page;
@@ -68,6 +69,7 @@ pub(super) fn validate(
     let global = context.global(&raw.global);
     let resolvers = context.all_resolvers(raw);
     context.resolvers = resolvers.iter().map(|section| section.name.clone()).collect();
+    context.rulebook.tables.peers = raw.peers.iter().map(|raw| raw.name.value.clone()).collect();
     let mut listening = HashMap::new();
 
     let mut names = HashMap::new();
@@ -112,6 +114,7 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
+    let peers = context.peers(raw);
     let patterns = context.take_patterns();
     let tables = context.take_tables();
     let saved = context.saved_servers(raw, &global, &backends);
@@ -121,6 +124,7 @@ pub(super) fn validate(
         backends,
         patterns,
         tables,
+        peers,
         stats,
         userlists,
         resolvers,

@@ -386,6 +386,7 @@ fn sample_of(action: &Action) -> Option<&Expr> {
     match action {
         Action::Rewrite(_, expr)
         | Action::SetVar(_, expr)
+        | Action::SetPriority(_, expr)
         | Action::Capture { expr, .. }
         | Action::Track { key: expr, .. } => Some(expr),
         Action::Counter(change) => Some(&change.by),

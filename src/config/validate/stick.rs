@@ -7,8 +7,8 @@ use haproxy_compat::units::{self, TimeUnit};
 
 use super::context::Context;
 use super::rules::Known;
-use crate::config::model::StickTable;
-use crate::config::raw::Statement;
+use crate::config::model::{Peers, StickTable};
+use crate::config::raw::{self, Statement};
 use crate::config::suggest::did_you_mean;
 use crate::pure::acl::AclError;
 use crate::pure::rules::Stick;
@@ -33,6 +33,8 @@ const SIZE_MAX: usize = 1 << 30;
 pub(super) struct Tables {
     found: Vec<(Span, StickTable)>,
     uses: Vec<Use>,
+    /// Names of the `peers` sections.
+    pub(super) peers: Vec<String>,
     /// The statement that is read, and the proxy it is of.
     pub(super) place: Option<(Span, String)>,
 }
@@ -88,6 +90,29 @@ impl Context<'_> {
         tables.found.push((statement.span, StickTable { name: name.to_owned(), spec }));
     }
 
+    /// The sections of peers, and their tables.
+    pub(super) fn peers(&mut self, raw: &raw::Config) -> Vec<Peers> {
+        let mut found = Vec::new();
+        for raw in &raw.peers {
+            let Some(name) = self.name("section of peers", &raw.name) else { continue };
+            for statement in &raw.tables {
+                match (statement.keyword(), statement.second()) {
+                    ("table", table) if !table.is_empty() => {
+                        let table = format!("{name}/{table}");
+                        self.stick_table(&table, statement, 2);
+                    }
+                    _ => {
+                        let message = "'table', a name and what it is made by are expected";
+                        self.report.alert(statement.span, message);
+                    }
+                }
+            }
+            let statements = raw.tables.iter().map(Statement::text).collect();
+            found.push(Peers { name, statements });
+        }
+        found
+    }
+
     fn table_spec(&mut self, words: &mut Words<'_>, span: Span) -> Result<Spec, AclError> {
         let (mut kind, mut size) = (None, None);
         let (mut expire, mut purges, mut server_key) = (None, true, ServerKey::Name);
@@ -118,9 +143,10 @@ impl Context<'_> {
                     self.store(&mut layout, list, span).map_err(|why| words.wrong(why))?;
                 }
                 "peers" => {
-                    let section = words.value(word)?.to_owned();
-                    let message = format!("'peers {section}': tables are not shared with others");
-                    self.report.warning(span, message);
+                    let section = words.value(word)?;
+                    if !self.rulebook.tables.peers.iter().any(|known| known == section) {
+                        return Err(words.wrong(format!("there is no 'peers {section}'")));
+                    }
                 }
                 // Both are about what other processes send.
                 "recv-only" => {}

@@ -161,6 +161,11 @@ fn numbers_and_words_of_backends() {
             "check = { type = \"http\", expect = { status = \"2xx\" } }",
             "'2xx' is not a list of statuses",
         ),
+        (
+            "server",
+            "check = { type = \"http\", expect = { hdr = { name = \"x\", name_match = \"foo\" } } }",
+            "'foo' is no way to compare a header",
+        ),
     ] {
         assert_eq!(with(table, line), [message], "{line}");
     }
@@ -228,7 +233,7 @@ fn what_is_not_written_is_filled_in() {
     assert_eq!(check.send_proxy, None, "a check with a port of its own sends no header");
     let CheckKind::Http(http) = &check.kind else { panic!("{check:?}") };
     assert_eq!((http.method.as_str(), http.uri.as_str()), ("OPTIONS", "/"));
-    assert_eq!(http.expect.as_ref().unwrap().matcher, HttpMatch::Status(vec![(200, 200)]));
+    assert_eq!(http.expects[0].matcher, HttpMatch::Status(vec![(200, 200)]));
     let again = load_clean(
         "[backend.b]\nserver.a = { address = \"db.test:1\", check = true, send_proxy = \"v2\" }\n",
     );

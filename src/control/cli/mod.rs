@@ -34,6 +34,7 @@ mod removal;
 mod set_server;
 mod show_events;
 mod show_process;
+mod show_resolvers;
 mod show_servers;
 mod show_sess;
 mod show_stat;

@@ -137,6 +137,7 @@ fn named(call: &Call<'_>, answer: &mut Answer<'_>) -> Option<Arc<StickTable>> {
 fn selection(call: &Call<'_>, table: &StickTable, usage: &str) -> Result<Selection, String> {
     match call.arg(1) {
         "" => Ok(Selection::All),
+        "key" if call.client.level < Level::Operator => Err(DENIED.to_owned()),
         "key" => key(call, table).map(Selection::Key),
         word if word.starts_with("data.") => {
             let words = call.args()[1..].chunks(3).take(FILTERS_MAX);
@@ -214,7 +215,7 @@ async fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     };
     header(&table, answer);
     if call.client.level < Level::Operator {
-        return;
+        return answer.line("# contents not dumped due to insufficient privileges");
     }
     for keys in keys.chunks(CHUNK) {
         for key in keys {

@@ -5,8 +5,8 @@ use std::pin::Pin;
 
 use super::{
     Answer, Call, Client, addition, agent, basics, end, frontends, limits, patterns, removal,
-    set_server, show_events, show_process, show_servers, show_sess, show_stat, stick_table, wait,
-    weight,
+    set_server, show_events, show_process, show_resolvers, show_servers, show_sess, show_stat,
+    stick_table, wait, weight,
 };
 use crate::config::model::Level;
 
@@ -23,6 +23,7 @@ static FAMILIES: &[&[Command]] = &[
     set_server::COMMANDS,
     show_events::COMMANDS,
     show_process::COMMANDS,
+    show_resolvers::COMMANDS,
     show_servers::COMMANDS,
     show_sess::COMMANDS,
     show_stat::COMMANDS,

@@ -11,7 +11,6 @@ use hyper::{Method, Response, StatusCode};
 use super::asked::Asked;
 use super::html::{self, View};
 use super::options::{Form, Options};
-use crate::config::defaults::PAGE_REALM;
 use crate::config::model::{Action, Page, Stats};
 use crate::control::prometheus::{self, selection::Selection};
 use crate::control::snapshot::Snapshot;
@@ -62,7 +61,7 @@ pub(super) fn route(asked: &Asked, site: &Stats) -> Route {
     match asked.action(&site.rules) {
         Some(Action::Deny) => return Route::Denied,
         Some(Action::Auth { realm }) => {
-            return Route::Unknown(realm_of(realm.as_ref(), PAGE_REALM));
+            return Route::Unknown(realm_of(realm.as_ref(), site.name.as_str()));
         }
         Some(Action::Metrics) => is_metrics = true,
         Some(Action::Allow) | None => {}

@@ -3,8 +3,10 @@
 use std::time::SystemTime;
 
 use super::{Column, Value};
-use crate::control::snapshot::{Backend, Check, Frontend, Listener, Process, Server, Service};
-use crate::telemetry::names as n;
+use crate::control::snapshot::{
+    Backend, Check, Frontend, Listener, Process, QUESTIONS, Server, Service,
+};
+use crate::telemetry::names::{self as n, Metric};
 
 /// The process.
 pub(super) const PROCESS: &[Column<Process>] = &[
@@ -183,4 +185,23 @@ pub(super) const CHECK: &[Column<Check>] = &[
     (n::CHECK_CODE, |row| u64::try_from(row.code.unwrap_or_default()).unwrap_or_default().into()),
     (n::CHECK_DURATION, |row| row.duration.unwrap_or_default().into()),
     (n::CHECK_FAILURES, |row| row.failures.into()),
+];
+
+/// A name server, in the order of [`QUESTIONS`](crate::control::snapshot::QUESTIONS).
+pub(super) const RESOLVER: [Metric; QUESTIONS.len()] = [
+    n::RESOLVER_SENT,
+    n::RESOLVER_SEND_ERROR,
+    n::RESOLVER_VALID,
+    n::RESOLVER_UPDATE,
+    n::RESOLVER_CNAME,
+    n::RESOLVER_CNAME_ERROR,
+    n::RESOLVER_ANY_ERR,
+    n::RESOLVER_NX,
+    n::RESOLVER_TIMEOUT,
+    n::RESOLVER_REFUSED,
+    n::RESOLVER_OTHER,
+    n::RESOLVER_INVALID,
+    n::RESOLVER_TOO_BIG,
+    n::RESOLVER_TRUNCATED,
+    n::RESOLVER_OUTDATED,
 ];

@@ -20,10 +20,11 @@ use std::time::Duration;
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
-use self::columns::{BACKEND, CHECK, FRONTEND, LISTENER, PROCESS, SERVER, SERVICE};
+use self::columns::{BACKEND, CHECK, FRONTEND, LISTENER, PROCESS, RESOLVER, SERVER, SERVICE};
 use self::selection::Selection;
 use super::snapshot::{
-    Backend, Frontend, FrontendStatus, ListenerStatus, Process, Server, ServerStatus, Snapshot,
+    Backend, Frontend, FrontendStatus, ListenerStatus, Nameserver, Process, Server, ServerStatus,
+    Snapshot,
 };
 use crate::telemetry::names::{self, Kind, Metric};
 
@@ -58,6 +59,9 @@ pub fn render(snapshot: &Snapshot, selection: &Selection) -> String {
     }
     for backend in &snapshot.backends {
         scrape.backend(backend);
+    }
+    for nameserver in &snapshot.nameservers {
+        scrape.nameserver(nameserver);
     }
     in_order(&scrape.recorder.handle().render())
 }
@@ -206,6 +210,19 @@ impl Scrape<'_> {
         for state in CHECK_STATES {
             let is = check.status == Some(state);
             self.state(&row, names::CHECK_STATUS, state, is.into());
+        }
+    }
+
+    fn nameserver(&self, nameserver: &Nameserver) {
+        if !self.selection.has_scope("resolver") {
+            return;
+        }
+        for (metric, count) in RESOLVER.iter().zip(nameserver.questions) {
+            let labels = vec![
+                Label::new("resolver", nameserver.section.clone()),
+                Label::new("nameserver", nameserver.name.clone()),
+            ];
+            self.sample("resolver", *metric, labels, count.into());
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::*;
 use crate::control::snapshot::{
-    Bytes, Check, Denied, FrontendStatus, Listener, Load, Pipes, Service,
+    Bytes, Check, Denied, FrontendStatus, Listener, Load, Nameserver, Pipes, Service,
 };
 use crate::pure::id::{ProxyId, ServerId};
 
@@ -81,6 +81,7 @@ fn server(name: &str, number: u32, status: ServerStatus, check: Option<Check>) -
         status_text: "UP".to_owned(),
         backup: number > 1,
         throttle_percent: None,
+        agent: None,
         used_connections: 0,
         check,
         service: Service {
@@ -126,7 +127,17 @@ pub(crate) fn snapshot() -> Snapshot {
         service: Service::default(),
         servers,
     };
-    Snapshot { process: process(), frontends: vec![frontend()], backends: vec![backend] }
+    let nameserver = Nameserver {
+        section: "dns".to_owned(),
+        name: "one".to_owned(),
+        questions: std::array::from_fn(|at| at as u64),
+    };
+    Snapshot {
+        process: process(),
+        frontends: vec![frontend()],
+        backends: vec![backend],
+        nameservers: vec![nameserver],
+    }
 }
 
 /// Whether `line` is one of the lines of `text`.
@@ -139,6 +150,7 @@ fn values_labels_and_states_are_haproxys() {
     let text = render(&snapshot(), &Selection::default());
     for line in [
         "# TYPE haproxy_process_connections_total counter",
+        "haproxy_resolver_nx{resolver=\"dns\",nameserver=\"one\"} 7",
         "# HELP haproxy_process_nbthread Worker threads",
         "haproxy_process_connections_total 28",
         "haproxy_process_uptime_seconds 1",

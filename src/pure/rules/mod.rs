@@ -83,6 +83,12 @@ pub enum Action {
     Rewrite(Endpoint, Expr),
     /// Sets a variable, if there is a value.
     SetVar(Variable, Expr),
+    /// Sets a variable to a text with samples in it.
+    SetVarFormat(Variable, Template),
+    /// Where the session stands among those that wait for a server.
+    SetPriority(Precedence, Expr),
+    /// Accepted: tasks have no niceness here.
+    SetNice,
     /// Forgets a variable.
     UnsetVar(Variable),
     /// Marks packets to the client or the server.
@@ -144,6 +150,15 @@ pub enum Endpoint {
     Dst,
     /// The destination port.
     DstPort,
+}
+
+/// What [`Action::SetPriority`] changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Precedence {
+    /// The class: lower ones first.
+    Class,
+    /// Milliseconds, added to the time of arrival that counts within a class.
+    Offset,
 }
 
 /// To whom packets go.

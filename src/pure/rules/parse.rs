@@ -2,8 +2,8 @@
 
 use super::template::Template;
 use super::{
-    Action, Choice, CounterArray, CounterChange, Endpoint, Level, Peer, Persistence, Rule, RuleSet,
-    Stick, StickVerb,
+    Action, Choice, CounterArray, CounterChange, Endpoint, Level, Peer, Persistence, Precedence,
+    Rule, RuleSet, Stick, StickVerb,
 };
 use crate::pure::acl::{Acl, AclError, Condition};
 use crate::pure::sample::{Definitions, Expr, Kind, Variable};
@@ -14,7 +14,7 @@ const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice",
 use RuleSet::{BackendContent as B, Connection as C, Content as X, Response as R, Session as S};
 
 /// Every action, and the lists it may stand in.
-const ACTIONS: [(&str, &[RuleSet]); 26] = [
+const ACTIONS: [(&str, &[RuleSet]); 30] = [
     ("accept", &[C, S, X, B, R]),
     ("reject", &[C, S, X, B, R]),
     ("close", &[R]),
@@ -25,6 +25,10 @@ const ACTIONS: [(&str, &[RuleSet]); 26] = [
     ("set-dst", &[C, S, X, B]),
     ("set-dst-port", &[C, S, X, B]),
     ("set-var", &[C, S, X, B, R]),
+    ("set-var-fmt", &[C, S, X, B, R]),
+    ("set-priority-class", &[X, B]),
+    ("set-priority-offset", &[X, B]),
+    ("set-nice", &[X, B, R]),
     ("unset-var", &[C, S, X, B, R]),
     ("set-mark", &[C, S, X, B, R]),
     ("set-fc-mark", &[C, S, X, B, R]),
@@ -44,11 +48,7 @@ const ACTIONS: [(&str, &[RuleSet]); 26] = [
 ];
 
 /// Actions that HAProxy has and that are not here, with the reason.
-const MISSING: [(&str, &str); 12] = [
-    ("set-var-fmt", "log formats are not there yet: 'set-var' takes a sample"),
-    ("set-nice", "sessions have no priorities among each other"),
-    ("set-priority-class", "the queue has one class"),
-    ("set-priority-offset", "the queue has one class"),
+const MISSING: [(&str, &str); 8] = [
     ("do-log", "a session has one line, at its end"),
     ("do-resolve", "names are resolved while the configuration is read"),
     ("set-bandwidth-limit", "sessions would not be shaped"),
@@ -239,6 +239,22 @@ impl<'a> Reader<'a> {
                 let variable = self.variable(args)?;
                 Action::SetVar(variable, self.sample(Kind::Any)?)
             }
+            "set-var-fmt" => {
+                let variable = self.variable(args)?;
+                Action::SetVarFormat(variable, self.format()?)
+            }
+            "set-priority-class" => Action::SetPriority(Precedence::Class, self.sample(Kind::Int)?),
+            "set-priority-offset" => {
+                Action::SetPriority(Precedence::Offset, self.sample(Kind::Int)?)
+            }
+            "set-nice" => {
+                let word = self.take("a niceness")?;
+                let nice = word.parse::<i32>().ok();
+                if !nice.is_some_and(|nice| (-1024..=1024).contains(&nice)) {
+                    return Err(self.error(format!("'{word}' is no number from -1024 to 1024")));
+                }
+                Action::SetNice
+            }
             "unset-var" => Action::UnsetVar(self.variable(args)?),
             "set-mark" | "set-fc-mark" => Action::SetMark(Peer::Client, self.mark()?),
             "set-bc-mark" => Action::SetMark(Peer::Server, self.mark()?),
@@ -268,6 +284,17 @@ impl<'a> Reader<'a> {
 
     fn variable(&self, args: &str) -> Result<Variable, AclError> {
         Variable::parse(args).map_err(|why| self.error(why))
+    }
+
+    fn format(&mut self) -> Result<Template, AclError> {
+        let word = self.take("a format")?;
+        let format = Template::parse(word, self.definitions).map_err(|why| self.wrong(why))?;
+        if format.texts().any(|text| text.contains('%')) {
+            let help = "write a sample: '%[src]', '%[be_name]'".to_owned();
+            let error = self.error(format!("'{word}' has more than text and samples"));
+            return Err(AclError { help: Some(help), ..error });
+        }
+        Ok(format)
     }
 
     fn number(&mut self, what: &str, min: u64, max: u64) -> Result<u64, AclError> {

@@ -104,7 +104,7 @@ fn etcd_members() {
         assert_eq!((check.port.map(u16::from), check.fall.get()), (Some(2381), 2));
         let CheckKind::Http(http) = &check.kind else { panic!("{:?}", check.kind) };
         assert_eq!((http.method.as_str(), http.uri.as_str()), ("GET", "/health"));
-        assert!(http.expect.is_some());
+        assert!(!http.expects.is_empty());
     }
 }
 
