@@ -1,6 +1,7 @@
 //! HAProxy's own way of testing: `varnishtest` starts the program exactly as it starts HAProxy.
 //!
-//! The scenario files are those of `haproxy-compat/tests/vtc`; each must pass with both programs.
+//! The scenario files are those of `haproxy-compat/tests/vtc`; each must pass with both programs, but for
+//! [`EVENKEEL_ALONE`].
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,6 +9,9 @@ use std::process::Command;
 use crate::harness::both;
 use crate::harness::dir::TempDir;
 use crate::harness::proxy::Kind;
+
+/// Under `-d`, which `varnishtest` always gives, HAProxy 2.6 does not follow a reload.
+const EVENKEEL_ALONE: &[&str] = &["reload.vtc"];
 
 both! {
     all_scenario_files_pass,
@@ -33,7 +37,9 @@ fn all_scenario_files_pass(kind: Kind) {
             link
         }
     };
-    let files = files();
+    let alone = |file: &PathBuf| EVENKEEL_ALONE.iter().any(|name| file.ends_with(name));
+    let mut files = files();
+    files.retain(|file| kind == Kind::Evenkeel || !alone(file));
     assert!(!files.is_empty());
     for file in files {
         let output = Command::new("varnishtest")
