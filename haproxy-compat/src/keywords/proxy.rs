@@ -103,7 +103,6 @@ pub static PROXY: Table = Table {
         (Refused("clients go where the rules send them first"), &[("force-be-switch", F)]),
         (
             Refused(
-                "no RDP cookie is followed; 'stick on rdp_cookie(mstshash)' keeps a client with its server",
                 "write 'balance rdp-cookie', or 'stick on' with the cookie: the servers' own addresses in it are not read",
             ),
             &[("persist", D_B)],
