@@ -11,6 +11,7 @@ use crate::pure::balance::EffectiveWeight;
 use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
 use crate::state::frontend::Phase;
+use crate::state::process::Objects;
 use crate::state::{Backend, Frontend, Listener, Process, Server};
 use crate::telemetry::bus::Bus;
 
@@ -32,7 +33,7 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
         backends: objects
             .backends
             .iter()
-            .map(|backend| backend_row(backend, required(backend), now, uptime))
+            .map(|backend| backend_row(&objects, backend, required(backend), now, uptime))
             .collect(),
     }
 }
@@ -161,6 +162,7 @@ fn listener_rows(
 }
 
 fn backend_row(
+    objects: &Objects,
     backend: &Backend,
     required: bool,
     now: Instant,
@@ -171,7 +173,7 @@ fn backend_row(
     let servers: Vec<snapshot::Server> = live
         .servers
         .iter()
-        .map(|server| server_row(server, settings.balance.is_dynamic(), now, uptime))
+        .map(|server| server_row(objects, server, settings.balance.is_dynamic(), now, uptime))
         .collect();
     let up = !live.set.members().is_empty() || live.servers.is_empty();
     let weight = live.set.members().iter().map(|member| member.weight.value()).sum::<u32>()
@@ -198,7 +200,13 @@ fn backend_row(
     }
 }
 
-fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) -> snapshot::Server {
+fn server_row(
+    objects: &Objects,
+    server: &Arc<Server>,
+    dynamic: bool,
+    now: Instant,
+    uptime: Duration,
+) -> snapshot::Server {
     let settings = server.settings();
     let health = server.health();
     let status = match health.standing() {
@@ -217,7 +225,8 @@ fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) ->
         id: settings.id,
         address: address(&settings.address),
         status,
-        status_text: health.status(),
+        status_text: status_text(objects, server, &health),
+        tracked: server.configured().track.as_ref().map(ToString::to_string),
         backup: settings.backup,
         throttle_percent: server
             .throttle_percent(dynamic, now)
@@ -236,6 +245,15 @@ fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) ->
             queue: Load { limit: queue_limit, ..service.queue },
             ..service
         },
+    }
+}
+
+/// HAProxy's text for the state of a server.
+fn status_text(objects: &Objects, server: &Arc<Server>, health: &Health) -> String {
+    match &server.configured().track {
+        None => health.status(),
+        Some(track) if health.admin().is_inherited_maint() => format!("MAINT (via {track})"),
+        Some(_) => health.status_by(&objects.checked(server).health()),
     }
 }
 

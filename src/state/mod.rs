@@ -22,6 +22,7 @@ pub mod request;
 pub mod resolvers;
 pub mod server;
 pub mod sessions;
+pub mod tracking;
 pub mod upkeep;
 
 pub use backend::{Backend, Live};

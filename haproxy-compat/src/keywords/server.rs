@@ -60,6 +60,7 @@ pub static SERVER: Table = Table {
                 ("send-proxy-v2-ssl-cn", 0),
                 ("source", 1),
                 ("tcp-ut", 1),
+                ("track", 1),
                 ("weight", 1),
             ],
         ),
@@ -138,7 +139,6 @@ pub static SERVER: Table = Table {
                 ("ws", 1),
             ],
         ),
-        (Refused("write the check of the tracked server on this one too"), &[("track", 1)]),
         (
             Refused("the server would be reached on another way"),
             &[("check-via-socks4", 0), ("socks4", 1), ("usesrc", 1)],

@@ -66,7 +66,7 @@ fn every_change_has_haproxys_sentence() {
     let left = ". 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining \
                 in queue.";
     let online = ". 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.";
-    let leaves = |up, draining| Change::LeavesMaintenance { up, draining };
+    let leaves = |up, draining| Change::LeavesMaintenance { up, draining, forced: true };
     let table = [
         (Change::Down { was_draining: false }, format!("is DOWN, changed from CLI{left}")),
         (Change::Up, format!("is UP, changed from CLI{online}")),
