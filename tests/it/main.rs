@@ -54,4 +54,5 @@ mod timeouts;
 mod tls;
 mod tls_files;
 mod tls_servers;
+mod tracking;
 mod vtest;
