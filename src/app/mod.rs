@@ -217,6 +217,8 @@ fn nothing(config: &Config) -> Config {
         frontends: Vec::new(),
         backends: Vec::new(),
         patterns: Vec::new(),
+        tables: Vec::new(),
+        peers: Vec::new(),
         stats: Vec::new(),
         userlists: Vec::new(),
         resolvers: Vec::new(),

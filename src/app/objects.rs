@@ -20,7 +20,9 @@ use crate::pure::id::{Name, ServerId};
 use crate::state::backend::{Places, Ruling};
 use crate::state::frontend::Route;
 use crate::state::process::Objects;
-use crate::state::{Backend, Frontend, Process, Registry, Resolvers, Server, publish, tracking};
+use crate::state::{
+    Backend, Frontend, Process, Registry, Resolvers, Server, Tables, publish, tracking,
+};
 
 /// Makes what runs in `process` follow `config`.
 pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
@@ -56,7 +58,8 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
         running.map_or_else(|| Arc::new(Resolvers::new(settings.clone())), Arc::clone)
     });
     let resolvers = resolvers.collect();
-    publish::objects(process, Objects { config, frontends, backends, resolvers, patterns });
+    let tables = Tables::following(&old.tables, &config.tables);
+    publish::objects(process, Objects { config, frontends, backends, resolvers, patterns, tables });
     tracking::settle(&process.objects(), now);
 }
 

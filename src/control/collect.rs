@@ -8,11 +8,12 @@ use super::snapshot::{
 };
 use crate::config::model::{self, Balance, BalanceKey, CLAIMED_DATE, CLAIMED_VERSION, ServerAddr};
 use crate::pure::balance::EffectiveWeight;
+use crate::pure::health::agent::Agent;
 use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
 use crate::state::frontend::Phase;
 use crate::state::process::Objects;
-use crate::state::{Backend, Frontend, Listener, Process, Server};
+use crate::state::{Backend, Frontend, Listener, Process, Resolvers, Server};
 use crate::telemetry::bus::Bus;
 
 /// What is true at `now`.
@@ -35,7 +36,40 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
             .iter()
             .map(|backend| backend_row(&objects, backend, required(backend), now, uptime))
             .collect(),
+        nameservers: nameservers(&objects.resolvers),
     }
+}
+
+fn nameservers(sections: &[Arc<Resolvers>]) -> Vec<snapshot::Nameserver> {
+    let mut found = Vec::new();
+    for section in sections {
+        for (server, asked) in section.settings.nameservers.iter().zip(&section.nameservers) {
+            found.push(snapshot::Nameserver {
+                section: section.settings.name.as_str().to_owned(),
+                name: server.name.clone(),
+                questions: [
+                    asked.sent.get(),
+                    asked.send_errors.get(),
+                    asked.valid.get(),
+                    asked.updates.get(),
+                    // Aliases are followed by the name server.
+                    0,
+                    0,
+                    asked.empty.get(),
+                    asked.nx.get(),
+                    asked.timeouts.get(),
+                    asked.refused.get(),
+                    asked.other.get(),
+                    asked.invalid.get(),
+                    // What does not fit is cut by the name server: it counts as truncated.
+                    0,
+                    asked.truncated.get(),
+                    asked.outdated.get(),
+                ],
+            });
+        }
+    }
+    found
 }
 
 fn process_row(
@@ -232,6 +266,7 @@ fn server_row(
             .throttle_percent(dynamic, now)
             .and_then(|percent| u8::try_from(percent).ok()),
         used_connections: server.service.traffic.sessions.current(),
+        agent: health.agent().filter(|agent| agent.is_on()).map(agent),
         check: settings.check.is_some().then(|| check(&health)).flatten(),
         service: snapshot::Service {
             weight: match health.standing() {
@@ -254,6 +289,18 @@ fn status_text(objects: &Objects, server: &Arc<Server>, health: &Health) -> Stri
         None => health.status(),
         Some(track) if health.admin().is_inherited_maint() => format!("MAINT (via {track})"),
         Some(_) => health.status_by(&objects.checked(server).health()),
+    }
+}
+
+fn agent(agent: &Agent) -> snapshot::Agent {
+    let last = agent.last_verdict();
+    snapshot::Agent {
+        status: last.map(|verdict| verdict.status.name()),
+        running: agent.is_asked(),
+        duration: last.map(|verdict| verdict.duration),
+        description: last.map_or("Initializing", |verdict| verdict.status.text()),
+        info: last.map(|verdict| verdict.info().to_owned()).unwrap_or_default(),
+        up: agent.is_up(),
     }
 }
 

@@ -18,6 +18,38 @@ pub struct Snapshot {
     pub frontends: Vec<Frontend>,
     /// Backends in file order.
     pub backends: Vec<Backend>,
+    /// Name servers of all `resolvers` sections, in file order.
+    pub nameservers: Vec<Nameserver>,
+}
+
+/// What became of questions to a name server: HAProxy's names, in its order.
+pub const QUESTIONS: [&str; 15] = [
+    "sent",
+    "send_error",
+    "valid",
+    "update",
+    "cname",
+    "cname_error",
+    "any_err",
+    "nx",
+    "timeout",
+    "refused",
+    "other",
+    "invalid",
+    "too_big",
+    "truncated",
+    "outdated",
+];
+
+/// A name server.
+#[derive(Clone, Debug)]
+pub struct Nameserver {
+    /// Its `resolvers` section.
+    pub section: String,
+    /// Its name.
+    pub name: String,
+    /// Counts, one for each of [`QUESTIONS`].
+    pub questions: [u64; QUESTIONS.len()],
 }
 
 /// The process: `show info`.
@@ -313,8 +345,27 @@ pub struct Server {
     pub tracked: Option<String>,
     /// Its check; `None`: it has none.
     pub check: Option<Check>,
+    /// Its agent; `None`: it has none.
+    pub agent: Option<Agent>,
     /// Counters.
     pub service: Service,
+}
+
+/// What a server's agent said last.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// HAProxy's code; `None`: it said nothing yet.
+    pub status: Option<&'static str>,
+    /// Whether it is being asked now.
+    pub running: bool,
+    /// How long it took.
+    pub duration: Option<Duration>,
+    /// The status in words.
+    pub description: &'static str,
+    /// Its words, or what went wrong; escaped.
+    pub info: String,
+    /// Whether the server is up as far as it knows.
+    pub up: bool,
 }
 
 /// A server's state: what it may be given.

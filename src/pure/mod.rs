@@ -17,6 +17,7 @@ pub mod rules;
 pub mod sample;
 pub mod session;
 pub mod state_file;
+pub mod stick;
 pub mod tls;
 pub mod weight;
 pub mod wire;

@@ -37,10 +37,10 @@ impl Session {
         settings: &model::Backend,
         avoid: Option<ServerIndex>,
     ) -> Result<Lease, Ended> {
-        let request = self.request(settings, avoid);
         let wanted = self.wanted_server(backend, avoid);
-        let wanted = wanted.and_then(|index| backend.assign_to(index, &request));
-        let lease = match wanted.unwrap_or_else(|| backend.assign(&request)) {
+        let direct = self.stuck_server(backend, settings, avoid, wanted);
+        let request = Request { direct, ..self.request(settings, avoid) };
+        let lease = match backend.assign(&request) {
             Assigned::Lease(lease) => Ok(lease),
             Assigned::NoServer => {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Connect));

@@ -6,7 +6,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -88,8 +88,7 @@ impl Session {
         self.outcome.attempted(&lease.server);
         self.running.enter_server(&lease.server, lease.cuts, self.outcome.retries);
         let server = Arc::clone(&lease.server.settings());
-        if matches!(server.address, ServerAddr::TcpClientPort { .. }) || server.send_proxy.is_some()
-        {
+        if server.address.follows_client() || server.send_proxy.is_some() {
             self.learn_destination();
         }
         let Some(destination) = destination(&server.address, self.destination) else {
@@ -327,11 +326,18 @@ fn policy(backend: &Backend, settings: &model::Backend) -> Policy {
 }
 
 fn destination(address: &ServerAddr, client_side: Option<SocketAddr>) -> Option<Destination> {
+    // Where the server has no address of its own, the client said where it wanted to go.
+    let own = |ip: IpAddr| match ip.is_unspecified() {
+        true => client_side.map(|address| address.ip()),
+        false => Some(ip),
+    };
     Some(match address {
-        ServerAddr::Tcp(address) => Destination::Tcp(*address),
+        ServerAddr::Tcp(address) => {
+            Destination::Tcp(SocketAddr::new(own(address.ip())?, address.port()))
+        }
         ServerAddr::TcpClientPort { ip, offset } => {
             let port = i32::from(client_side?.port()) + offset;
-            Destination::Tcp(SocketAddr::new(*ip, u16::try_from(port).ok()?))
+            Destination::Tcp(SocketAddr::new(own(*ip)?, u16::try_from(port).ok()?))
         }
         // Such a server is in maintenance: only a session that was given it before comes here.
         ServerAddr::Unresolved { .. } => return None,

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::config::model;
 use crate::pure::acl::pattern::{Found, PatternsId};
 use crate::pure::sample::content::Side;
+use crate::pure::sample::tracked::{Data, Tracked};
 use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Scope, Value, Variable};
 use crate::state::{Backend, Frontend, Registry, Server};
 use std::sync::Arc;
@@ -31,6 +32,14 @@ impl Facts for View<'_> {
     fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
         let value = self.client(fact).or_else(|| self.proxy(fact, args));
         value.or_else(|| self.server(fact, args)).or_else(|| self.process(fact, args)).into()
+    }
+
+    fn tracked(&self, tracked: &Tracked) -> Option<Value> {
+        self.session.tracked_value(tracked)
+    }
+
+    fn in_table(&self, table: &str, data: Option<Data>, index: u32, key: &Value) -> Option<Value> {
+        self.session.value_in_table(table, data, index, key)
     }
 
     fn buffer(&self, side: Side) -> Option<Buffer<'_>> {

@@ -139,8 +139,10 @@ impl Session {
     /// Counts the session and hands over its record. The slot is free by then: HAProxy's line does
     /// not count the session it speaks of among those of the backend and the server.
     pub(super) fn finish(mut self, termination: Termination) {
-        let total = clock::now().saturating_duration_since(self.started);
+        let now = clock::now();
+        let total = now.saturating_duration_since(self.started);
         self.count(termination, total);
+        self.let_go_of_tracked(now);
         self.presence.leave_backend();
         let log = &self.route.log;
         let said = log.format == LogFormat::Connect && self.outcome.refusal.is_none()

@@ -16,6 +16,7 @@ mod key;
 pub mod listener;
 mod response;
 mod rules;
+mod stick;
 mod tls;
 
 use std::sync::Arc;
@@ -156,6 +157,7 @@ impl Session {
             Box::pin(self.start_tls(tls, &door.bind)).await?;
         }
         self.session_rules()?;
+        self.count_tracked_session();
         self.note_accepted();
         self.content_rules().await?;
         let Some(backend) = self.backend() else {
@@ -169,6 +171,7 @@ impl Session {
         let lease = self.assign(&backend, &settings).await?;
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
+        self.note_sticking(&server.lease.server);
         let (end, mut server) = self.relay(&backend, &settings, server).await?;
         self.close(&mut server.stream, end);
         Ok(termination(end, self.running.order()))
@@ -213,6 +216,7 @@ impl Session {
             };
             if dead {
                 server = self.dial_again(backend, settings, server).await?;
+                self.note_sticking(&server.lease.server);
                 relay.rewind();
             } else if end == End::Cut {
                 self.running.dismiss();

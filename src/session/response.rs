@@ -25,6 +25,7 @@ impl Session {
         relay: &mut Relay,
     ) -> Result<(), Ended> {
         if backend.ruling().rules.response.is_empty() {
+            self.stick_to_response(backend, &server.lease.server, &[]);
             return Ok(());
         }
         Box::pin(self.hold_response(backend, server, relay)).await
@@ -85,6 +86,7 @@ impl Session {
                 () = sleep_or_forever(Some(left)) => expired = true,
             }
         }
+        self.stick_to_response(backend, &server.lease.server, &held);
         relay.take_over(sent, held);
         Ok(())
     }

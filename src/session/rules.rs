@@ -13,6 +13,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use super::facts::{Variables, View};
+use super::stick::Stuck;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::net::relay::poll_read_into;
@@ -38,6 +39,7 @@ pub(super) struct Ruled {
     pub(super) listener_name: Option<Arc<str>>,
     /// `set-log-level`.
     pub(super) log_level: Option<Level>,
+    pub(super) stuck: Stuck,
 }
 
 /// How a walk ended.
@@ -300,10 +302,16 @@ impl Session {
             Action::SetTos(_, tos) => set_tos(&self.client, *tos),
             Action::SetLogLevel(level) => self.ruled.log_level = Some(*level),
             Action::ExpectProxy => self.ruled.expects_proxy = true,
-            // Validation refuses counters; captures have no place to be shown; the rest ends walks.
+            Action::Track { counter, key, table } => {
+                let key = value(key);
+                self.track(*counter, table.as_deref(), key);
+            }
+            Action::Counter(change) => {
+                let by = value(&change.by);
+                self.change_counter(change, by);
+            }
+            // Captures have no place to be shown; the rest ends walks.
             Action::Capture { .. }
-            | Action::Track { .. }
-            | Action::Counter(_)
             | Action::Accept
             | Action::Reject
             | Action::Close

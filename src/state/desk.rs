@@ -216,22 +216,6 @@ impl Backend {
     }
 }
 
-impl Backend {
-    /// Assigns a session to one server, or to a place in its queue; `None` where it may not be used.
-    #[must_use]
-    pub fn assign_to(self: &Arc<Self>, index: ServerIndex, request: &Request) -> Option<Assigned> {
-        let mut inner = self.desk.lock();
-        let live = self.live();
-        inner.follow(self, &live);
-        live.server(index).filter(|server| server.is_up())?;
-        Some(if inner.policy.has_slot(index) {
-            Assigned::Lease(inner.grant(self, &live, index)?)
-        } else {
-            Assigned::Queued(inner.enqueue(self, &live, request, Some(index)))
-        })
-    }
-}
-
 impl Inner {
     /// Takes over the live set if a newer one was published. Those who wait for a server that may
     /// no longer be picked wait for any from then on.

@@ -22,6 +22,7 @@ pub mod request;
 pub mod resolvers;
 pub mod server;
 pub mod sessions;
+pub mod tables;
 pub mod tracking;
 pub mod upkeep;
 
@@ -37,3 +38,4 @@ pub use process::{Objects, Process};
 pub use resolvers::Resolvers;
 pub use server::{Passes, Server};
 pub use sessions::{CutReason, Sessions};
+pub use tables::{StickTable, Tables, Tracker};

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 
 use crate::config::model::PatternSet;
 use crate::pure::acl::pattern::{Entry, Found, Method, Patterns, PatternsId};
+use crate::pure::acl::versions::Versions;
 use crate::pure::sample::convert::checked_output;
 use crate::pure::sample::{Kind, Value};
 
@@ -31,7 +32,20 @@ pub struct Reference {
     /// Entries have values.
     pub is_map: bool,
     forms: Vec<Form>,
-    entries: Mutex<Vec<Entry>>,
+    versions: Mutex<Versions>,
+}
+
+/// What one way to compare found.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// How it compares.
+    pub method: Method,
+    /// `-i`.
+    pub ignores_case: bool,
+    /// A map's: what its values are.
+    pub output: Option<Kind>,
+    /// The first entry that matches.
+    pub found: Option<Entry>,
 }
 
 #[derive(Debug)]
@@ -117,7 +131,7 @@ impl Reference {
             file: source.file.clone(),
             is_map: source.is_map,
             forms: Vec::new(),
-            entries: Mutex::new(source.entries.clone()),
+            versions: Mutex::new(Versions::new(source.entries.clone())),
         }
     }
 
@@ -138,52 +152,64 @@ impl Reference {
         self.forms.len() - 1
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Versions> {
         // A change is compiled before it is kept: what is here is whole.
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What it holds now.
+    /// What it holds now, in all versions.
     #[must_use]
-    pub fn entries(&self) -> Vec<Entry> {
+    pub fn versions(&self) -> Versions {
         self.lock().clone()
     }
 
-    /// The first entry that `text` matches, by the method of the first place that uses it.
+    /// What `text` matches, in each way that places of the configuration compare with.
     #[must_use]
-    pub fn find(&self, text: &str) -> Option<Entry> {
-        let form = self.forms.first()?;
-        let value = Value::text(text).cast(form.method.looks_at())?;
-        form.patterns.load().find(&value).cloned()
+    pub fn lookups(&self, text: &str) -> Vec<Lookup> {
+        let found = |form: &Form| {
+            let value = Value::text(text).cast(form.method.looks_at())?;
+            form.patterns.load().find(&value).cloned()
+        };
+        let lookup = |form: &Form| Lookup {
+            method: form.method,
+            ignores_case: form.ignores_case,
+            output: form.output,
+            found: found(form),
+        };
+        self.forms.iter().map(lookup).collect()
     }
 
-    /// How it compares, as its first place does.
-    #[must_use]
-    pub fn method(&self) -> Option<Method> {
-        self.forms.first().map(|form| form.method)
-    }
-
-    /// The entries after `change`, and every form of them, in the order of [`cells`](Self::cells).
-    pub(super) fn changed(
-        &self,
-        entries: &[Entry],
-        change: impl FnOnce(&mut Vec<Entry>),
-    ) -> Result<(Vec<Entry>, Vec<Patterns>), String> {
-        let mut changed = entries.to_vec();
-        change(&mut changed);
-        for kind in self.forms.iter().filter_map(|form| form.output) {
-            let values = changed.iter().map(|entry| entry.value.as_deref().unwrap_or_default());
-            let mut bad = values.filter(|text| checked_output(text, kind).is_none());
-            if let Some(bad) = bad.next() {
-                return Err(format!("'{bad}' is no {}", kind.word()));
-            }
+    /// Whether every place that uses this could hold `entry`.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn check(&self, entry: &Entry) -> Result<(), String> {
+        for form in &self.forms {
+            Patterns::compile(form.method, form.ignores_case, vec![entry.clone()])
+                .map_err(|(_, why)| why)?;
         }
-        let compiled: Result<Vec<Patterns>, (usize, String)> = self
-            .forms
-            .iter()
-            .map(|form| Patterns::compile(form.method, form.ignores_case, changed.clone()))
-            .collect();
-        Ok((changed, compiled.map_err(|(_, why)| why)?))
+        self.check_value(entry.value.as_deref().unwrap_or_default())
+    }
+
+    /// Whether every place that uses this could take `text` as a value.
+    ///
+    /// # Errors
+    /// Says that one cannot.
+    pub fn check_value(&self, text: &str) -> Result<(), String> {
+        let mut kinds = self.forms.iter().filter_map(|form| form.output);
+        match kinds.find(|&kind| checked_output(text, kind).is_none()) {
+            Some(_) => Err(format!("unable to parse '{text}'.")),
+            None => Ok(()),
+        }
+    }
+
+    /// Every form of `entries`, in the order of [`cells`](Self::cells).
+    pub(super) fn compiled(&self, entries: &[Entry]) -> Result<Vec<Patterns>, String> {
+        let compile = |form: &Form| {
+            Patterns::compile(form.method, form.ignores_case, entries.to_vec())
+                .map_err(|(_, why)| why)
+        };
+        self.forms.iter().map(compile).collect()
     }
 
     /// For [`publish`](super::publish) only.

@@ -10,7 +10,7 @@ use arc_swap::{ArcSwap, Guard};
 use super::counters::{Counter, Rate};
 use super::episode::Episode;
 use super::request::Requests;
-use super::{Backend, Frontend, Gate, Pace, Registry, Resolvers, Sessions};
+use super::{Backend, Frontend, Gate, Pace, Registry, Resolvers, Sessions, Tables};
 use crate::config::model;
 use crate::pure::sample::{Value, Variable};
 
@@ -23,6 +23,8 @@ pub struct Objects {
     pub frontends: Vec<Arc<Frontend>>,
     /// Backends.
     pub backends: Vec<Arc<Backend>>,
+    /// Stick tables.
+    pub tables: Tables,
     /// Patterns of ACLs and maps, which commands may change.
     pub patterns: Arc<Registry>,
     /// `resolvers` sections, in file order.
@@ -81,6 +83,7 @@ impl Process {
             backends: Vec::new(),
             resolvers: Vec::new(),
             patterns: Arc::default(),
+            tables: Tables::default(),
         };
         Self {
             started,

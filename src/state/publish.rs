@@ -15,6 +15,7 @@ use super::process::Objects;
 use super::{Backend, Frontend, Listener, Live, Process, Server};
 use crate::config::model;
 use crate::pure::acl::pattern::Entry;
+use crate::pure::acl::versions::Versions;
 use crate::pure::balance::{Backups, Candidate, LiveSet, seed};
 use crate::pure::health::Health;
 
@@ -107,15 +108,22 @@ pub fn ruling(backend: &Backend, ruling: Ruling) {
 /// or nothing.
 ///
 /// # Errors
-/// Says which pattern is wrong; nothing has changed then.
-pub fn patterns(reference: &Reference, change: impl FnOnce(&mut Vec<Entry>)) -> Result<(), String> {
-    let mut entries = reference.lock();
-    let (changed, compiled) = reference.changed(&entries, change)?;
-    for (cell, patterns) in reference.cells().zip(compiled) {
-        cell.store(Arc::new(patterns));
+/// Says why the change is refused; nothing has changed then.
+pub fn patterns<T>(
+    reference: &Reference,
+    change: impl FnOnce(&mut Versions) -> Result<T, String>,
+) -> Result<T, String> {
+    let mut held = reference.lock();
+    let mut changed = held.clone();
+    let done = change(&mut changed)?;
+    if !changed.entries().eq(held.entries()) {
+        let entries: Vec<Entry> = changed.entries().cloned().collect();
+        for (cell, patterns) in reference.cells().zip(reference.compiled(&entries)?) {
+            cell.store(Arc::new(patterns));
+        }
     }
-    *entries = changed;
-    Ok(())
+    *held = changed;
+    Ok(done)
 }
 
 /// A frontend listens on these addresses now.

@@ -123,6 +123,61 @@ metrics! {
         gauge("used_connections_current", "Connections to the server that carry sessions");
     LOADBALANCED = counter("loadbalanced_total", "Times chosen by load balancing");
 
+    // What there is none of: dashboards ask for it all the same.
+    POOL_FAILURES = counter("pool_failures_total", "Failed allocations, always 0");
+    POOL_ALLOCATED = gauge("pool_allocated_bytes", "Memory in pools, always 0");
+    POOL_USED = gauge("pool_used_bytes", "Memory of pools in use, always 0");
+    MAX_MEMORY = gauge("max_memory_bytes", "Limit of memory, 0 for none");
+    RECV_LOGS = counter("recv_logs_total", "Log lines received, always 0");
+    ACTIVE_PEERS = gauge("active_peers", "Peers that are spoken to");
+    CONNECTED_PEERS = gauge("connected_peers", "Peers that are connected");
+    SSL_MAX_CONNECTIONS = gauge("max_ssl_connections", "Limit of TLS connections, 0 for none");
+    SSL_CONNECTIONS = gauge("current_ssl_connections", "TLS connections, not counted apart");
+    SSL_CONNECTIONS_TOTAL = counter("ssl_connections_total", "TLS connections, not counted apart");
+    SSL_RATE = gauge("current_ssl_rate", "New TLS connections, not counted apart");
+    SSL_RATE_LIMIT = gauge("limit_ssl_rate", "Limit of new TLS connections, 0 for none");
+    SSL_RATE_MAX = gauge("max_ssl_rate", "Most new TLS connections, not counted apart");
+    SSL_FRONT_KEYS = gauge("current_frontend_ssl_key_rate", "Key exchanges, not counted apart");
+    SSL_FRONT_KEYS_MAX = gauge("max_frontend_ssl_key_rate", "Most key exchanges, not counted");
+    SSL_REUSE = gauge("frontend_ssl_reuse", "Percent of TLS sessions used again, not counted");
+    SSL_BACK_KEYS = gauge("current_backend_ssl_key_rate", "Key exchanges, not counted apart");
+    SSL_BACK_KEYS_MAX = gauge("max_backend_ssl_key_rate", "Most key exchanges, not counted apart");
+    SSL_LOOKUPS = counter("ssl_cache_lookups_total", "Lookups of TLS sessions, not counted");
+    SSL_MISSES = counter("ssl_cache_misses_total", "TLS sessions not found, not counted");
+    HTTP_COMP_IN = counter("http_comp_bytes_in_total", "Bytes to compress, always 0");
+    HTTP_COMP_OUT = counter("http_comp_bytes_out_total", "Compressed bytes, always 0");
+    HTTP_COMP_LIMIT = gauge("limit_http_comp", "Limit of compressed bytes, 0 for none");
+    ZLIB_MEMORY = gauge("current_zlib_memory", "Memory for compression: none");
+    ZLIB_MEMORY_MAX = gauge("max_zlib_memory", "Limit of memory for compression: none");
+    HEADER_REWRITING =
+        counter("failed_header_rewriting_total", "Headers that were not rewritten, always 0");
+    CONNECTION_REUSES =
+        counter("connection_reuses_total", "Server connections used again, always 0");
+    IDLE_CONNECTIONS = gauge("idle_connections_current", "Idle server connections, always 0");
+    IDLE_CONNECTIONS_LIMIT = gauge("idle_connections_limit", "Limit of idle server connections");
+    UNSAFE_CONNECTIONS =
+        gauge("unsafe_idle_connections_current", "Idle connections not yet used again, always 0");
+    SAFE_CONNECTIONS =
+        gauge("safe_idle_connections_current", "Idle connections used again, always 0");
+    NEED_CONNECTIONS = gauge("need_connections_current", "Server connections that are needed");
+
+    // Questions to name servers.
+    RESOLVER_SENT = gauge("sent", "Questions sent");
+    RESOLVER_SEND_ERROR = gauge("send_error", "Questions not sent, because the system refused");
+    RESOLVER_VALID = gauge("valid", "Answers with what was asked for");
+    RESOLVER_UPDATE = gauge("update", "Answers that changed a server");
+    RESOLVER_CNAME = gauge("cname", "Answers that are aliases");
+    RESOLVER_CNAME_ERROR = gauge("cname_error", "Answers with an alias that leads nowhere");
+    RESOLVER_ANY_ERR = gauge("any_err", "Answers without what was asked for");
+    RESOLVER_NX = gauge("nx", "Answers that the name does not exist");
+    RESOLVER_TIMEOUT = gauge("timeout", "Questions without an answer in time");
+    RESOLVER_REFUSED = gauge("refused", "Questions that were refused");
+    RESOLVER_OTHER = gauge("other", "Answers with another error");
+    RESOLVER_INVALID = gauge("invalid", "Answers that could not be read");
+    RESOLVER_TOO_BIG = gauge("too_big", "Answers too big for this program");
+    RESOLVER_TRUNCATED = gauge("truncated", "Answers that did not fit");
+    RESOLVER_OUTDATED = gauge("outdated", "Answers nobody waited for");
+
     // State.
     STATUS = gauge("status", "1 for the state in the label, 0 for the others");
     WEIGHT = gauge("weight", "Weight in force");

@@ -13,6 +13,8 @@ both! {
     status_is_one_series_per_state,
     failed_connections_are_counted,
     every_family_has_help_and_type,
+    scopes_choose_what_is_shown,
+    the_dashboards_panels_have_data,
 }
 
 /// Traffic of three sessions of known sizes through a backend with one dead server.
@@ -163,4 +165,189 @@ fn health_and_ready_answer_orchestrators() {
     assert!(status("/health").contains(" 200 "));
     server.revive();
     becomes("/ready", " 200 ");
+}
+
+fn scopes_choose_what_is_shown(kind: Kind) {
+    let (proxy, _server) = busy(kind);
+    let scopes = |query: &str| -> BTreeSet<String> {
+        let (status, text) =
+            metrics::get(proxy.metrics_addr(), &format!("/metrics{query}")).unwrap();
+        assert!(status.contains(" 200 "), "{status}");
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE haproxy_"));
+        types.map(|line| line.split('_').next().unwrap().to_owned()).collect()
+    };
+    let set = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(scopes("?scope=server"), set(&["server"]));
+    assert_eq!(scopes("?scope=global&scope=backend"), set(&["process", "backend"]));
+    assert_eq!(scopes("?scope=frontend&scope="), set(&[]));
+    let all = scopes("?scope=*");
+    assert!(all.is_superset(&set(&["process", "frontend", "backend", "server"])), "{all:?}");
+    let (status, _) = metrics::get(proxy.metrics_addr(), "/metrics?scope=nothing").unwrap();
+    assert!(status.contains(" 400 "), "{status}");
+}
+
+/// What the queries of the public dashboard ask for, apart from panels about HTTP and stick tables.
+const DASHBOARD: [(&str, &[&str]); 4] = [
+    (
+        "backend",
+        &[
+            "active_servers",
+            "backup_servers",
+            "bytes_in_total",
+            "bytes_out_total",
+            "check_up_down_total",
+            "client_aborts_total",
+            "connect_time_average_seconds",
+            "connection_attempts_total",
+            "connection_errors_total",
+            "connection_reuses_total",
+            "current_queue",
+            "current_sessions",
+            "downtime_seconds_total",
+            "failed_header_rewriting_total",
+            "internal_errors_total",
+            "last_session_seconds",
+            "limit_sessions",
+            "loadbalanced_total",
+            "max_sessions",
+            "queue_time_average_seconds",
+            "redispatch_warnings_total",
+            "requests_denied_total",
+            "response_errors_total",
+            "response_time_average_seconds",
+            "responses_denied_total",
+            "retry_warnings_total",
+            "server_aborts_total",
+            "sessions_total",
+            "status",
+            "total_time_average_seconds",
+            "uweight",
+            "weight",
+        ],
+    ),
+    (
+        "frontend",
+        &[
+            "bytes_in_total",
+            "bytes_out_total",
+            "connections_total",
+            "current_sessions",
+            "denied_connections_total",
+            "denied_sessions_total",
+            "failed_header_rewriting_total",
+            "internal_errors_total",
+            "limit_sessions",
+            "max_sessions",
+            "request_errors_total",
+            "requests_denied_total",
+            "responses_denied_total",
+            "sessions_total",
+            "status",
+        ],
+    ),
+    (
+        "process",
+        &[
+            "active_peers",
+            "connected_peers",
+            "current_backend_ssl_key_rate",
+            "current_connections",
+            "current_frontend_ssl_key_rate",
+            "current_run_queue",
+            "current_ssl_connections",
+            "current_tasks",
+            "current_zlib_memory",
+            "dropped_logs_total",
+            "failed_resolutions",
+            "frontend_ssl_reuse",
+            "hard_max_connections",
+            "idle_time_percent",
+            "jobs",
+            "limit_connection_rate",
+            "limit_session_rate",
+            "limit_ssl_rate",
+            "listeners",
+            "max_connection_rate",
+            "max_memory_bytes",
+            "max_pipes",
+            "max_session_rate",
+            "max_ssl_connections",
+            "max_ssl_rate",
+            "max_zlib_memory",
+            "nbproc",
+            "nbthread",
+            "pipes_free_total",
+            "pipes_used_total",
+            "pool_allocated_bytes",
+            "pool_failures_total",
+            "pool_used_bytes",
+            "recv_logs_total",
+            "ssl_cache_lookups_total",
+            "ssl_cache_misses_total",
+            "ssl_connections_total",
+            "start_time_seconds",
+            "stopping",
+            "unstoppable_jobs",
+            "uptime_seconds",
+        ],
+    ),
+    (
+        "server",
+        &[
+            "bytes_in_total",
+            "bytes_out_total",
+            "check_duration_seconds",
+            "check_failures_total",
+            "check_last_change_seconds",
+            "check_up_down_total",
+            "client_aborts_total",
+            "connect_time_average_seconds",
+            "connection_attempts_total",
+            "connection_errors_total",
+            "connection_reuses_total",
+            "current_queue",
+            "downtime_seconds_total",
+            "failed_header_rewriting_total",
+            "idle_connections_current",
+            "internal_errors_total",
+            "last_session_seconds",
+            "loadbalanced_total",
+            "max_sessions",
+            "need_connections_current",
+            "queue_time_average_seconds",
+            "redispatch_warnings_total",
+            "response_errors_total",
+            "response_time_average_seconds",
+            "responses_denied_total",
+            "retry_warnings_total",
+            "safe_idle_connections_current",
+            "server_aborts_total",
+            "sessions_total",
+            "status",
+            "total_time_average_seconds",
+            "unsafe_idle_connections_current",
+            "used_connections_current",
+            "uweight",
+            "weight",
+        ],
+    ),
+];
+
+fn the_dashboards_panels_have_data(kind: Kind) {
+    let (proxy, _server) = busy(kind);
+    let page = proxy.metrics();
+    let names = DASHBOARD
+        .iter()
+        .flat_map(|(scope, ends)| ends.iter().map(move |end| format!("haproxy_{scope}_{end}")));
+    let missing: Vec<String> = names.filter(|name| page.value(name, &[]).is_none()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn names_choose_metrics() {
+    let (proxy, _server) = busy(Kind::Evenkeel);
+    let query = "/metrics?metrics=haproxy_server_status,haproxy_process_jobs,-haproxy_process_jobs";
+    let (_, text) = metrics::get(proxy.metrics_addr(), query).unwrap();
+    let types: Vec<_> = text.lines().filter(|line| line.starts_with("# TYPE ")).collect();
+    assert_eq!(types, ["# TYPE haproxy_server_status gauge"]);
 }

@@ -136,7 +136,7 @@ fn forms_change_servers(kind: Kind) {
         ("s=s2&action=ehlth&b=be", "NONE"),
         ("s=s2&action=dagent&b=be", "NONE"),
         ("s=s1&action=dhlth&b=be", "DONE"),
-        ("s=s1&action=dhlth&b=be", "NONE"),
+        ("s=s1&action=dhlth&b=be", "DONE"),
         ("s=s1&action=ehlth&b=be", "DONE"),
     ] {
         assert_eq!(act(form), format!("{word};up"), "{form}");

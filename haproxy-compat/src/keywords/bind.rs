@@ -1,6 +1,6 @@
 //! Words after the address of a `bind` line.
 
-use super::Effect::{Applies, Ignored, Moot, Refused};
+use super::Effect::{Applies, Http, Ignored, Moot, Refused};
 use super::Table;
 
 /// Words after the address of a `bind` line, with the number of their arguments.
@@ -108,6 +108,20 @@ pub static BIND: Table = Table {
         (
             Refused("keys of tickets are made here and changed every six hours, not read"),
             &[("tls-ticket-keys", 1)],
+        ),
+        (
+            Http,
+            &[
+                ("idle-ping", 1),
+                ("quic-cc-algo", 1),
+                ("quic-force-retry", 0),
+                ("quic-socket", 1),
+                ("nbconn", 1),
+            ],
+        ),
+        (
+            Ignored("OCSP responses beside a certificate are read, never fetched"),
+            &[("ocsp-update", 1)],
         ),
         (Refused("the header would be taken for data"), &[("accept-netscaler-cip", 1)]),
         (Refused("connections without the signature would be accepted"), &[("tcp-md5sig", 1)]),

@@ -1,4 +1,4 @@
-//! The compatibility table: every keyword of HAProxy 2.6 in the sections of a TCP proxy, and what
+//! The compatibility table: every keyword of HAProxy 1.8 to 3.x in the sections of a TCP proxy, and what
 //! becomes of it.
 //!
 //! One row a keyword; the reasons are shown to operators. The order within a table has no meaning.
@@ -31,7 +31,10 @@ pub enum Effect {
     /// To ignore it would change what happens to traffic: an alert says this after
     /// `'KEYWORD' is not supported: `.
     Refused(&'static str),
-    /// HAProxy itself refuses it since some version; what to write instead.
+    /// An old name, gone from HAProxy since: it still means the keyword named here, and a warning
+    /// says so.
+    Renamed(&'static str),
+    /// HAProxy has refused it for ever so long; what to write instead.
     Gone(&'static str),
 }
 
@@ -65,11 +68,18 @@ impl Table {
         })
     }
 
+    /// All rows: word, effect, number.
+    pub fn rows(&self) -> impl Iterator<Item = (&'static str, Effect, u8)> {
+        self.groups
+            .iter()
+            .flat_map(|(effect, words)| words.iter().map(|&(word, number)| (word, *effect, number)))
+    }
+
     /// All words that HAProxy still knows, for suggestions.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.groups
             .iter()
-            .filter(|(effect, _)| !matches!(effect, Effect::Gone(_)))
+            .filter(|(effect, _)| !matches!(effect, Effect::Gone(_) | Effect::Renamed(_)))
             .flat_map(|(_, words)| words.iter().map(|&(name, _)| name))
     }
 }
@@ -131,7 +141,7 @@ mod tests {
     fn words_are_found_with_their_effect() {
         assert_eq!(SERVER.find("inter"), Some((Effect::Applies, 1)));
         assert_eq!(BIND.find("nonsense"), None);
-        assert!(matches!(PROXY.find("contimeout"), Some((Effect::Gone(_), _))));
+        assert!(matches!(PROXY.find("contimeout"), Some((Effect::Renamed(_), _))));
         assert!(PROXY.names().all(|name| name != "contimeout"));
     }
 

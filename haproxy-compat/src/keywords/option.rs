@@ -1,6 +1,6 @@
 //! Words after `option`.
 
-use super::Effect::{Applies, Gone, Http, Moot, Refused};
+use super::Effect::{Applies, Http, Moot, Refused};
 use super::Table;
 use super::place::{BACKEND, DEFAULTS, FRONTEND, LISTEN};
 
@@ -32,6 +32,7 @@ pub static OPTIONS: Table = Table {
                 ("redis-check", BE),
                 ("redispatch", BE),
                 ("smtpchk", BE),
+                ("persist", BE),
                 ("socket-stats", FE),
                 ("srvtcpka", BE),
                 ("ssl-hello-chk", BE),
@@ -48,16 +49,13 @@ pub static OPTIONS: Table = Table {
         ),
         (Moot("counters are always current"), &[("contstats", FE)]),
         (
-            Moot("there is no persistence that could lead to a server that is down"),
-            &[("persist", BE)],
-        ),
-        (
             Http,
             &[
                 ("accept-invalid-http-request", FE),
                 ("accept-invalid-http-response", BE),
                 ("checkcache", BE),
                 ("disable-h2-upgrade", FE),
+                ("forceclose", ANY),
                 ("forwarded", BE),
                 ("forwardfor", ANY),
                 ("h1-case-adjust-bogus-client", FE),
@@ -69,6 +67,8 @@ pub static OPTIONS: Table = Table {
                 ("http-pretend-keepalive", BE),
                 ("http-restrict-req-hdr-names", ANY),
                 ("http-server-close", ANY),
+                ("http-tunnel", ANY),
+                ("http-use-htx", ANY),
                 ("http-use-proxy-header", FE),
                 ("httpclose", ANY),
                 ("httplog", FE),
@@ -86,9 +86,6 @@ pub static OPTIONS: Table = Table {
             &[("spop-check", BE)],
         ),
         (Refused("sessions always go to a 'server'"), &[("http_proxy", ANY), ("transparent", BE)]),
-        (
-            Gone("remove it: HTTP connections are handled like this without it"),
-            &[("forceclose", ANY), ("http-tunnel", ANY), ("http-use-htx", ANY)],
-        ),
+        (Moot("buffers and pools are sized by need"), &[("use-small-buffers", ANY)]),
     ],
 };

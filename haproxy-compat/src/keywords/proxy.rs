@@ -1,6 +1,6 @@
 //! Keywords of `defaults`, `frontend`, `backend` and `listen`.
 
-use super::Effect::{Applies, Gone, Http, Ignored, Moot, Refused};
+use super::Effect::{Applies, Gone, Http, Ignored, Moot, Refused, Renamed};
 use super::Table;
 use super::place::{BACKEND, DEFAULTS, FRONTEND, LISTEN};
 
@@ -56,6 +56,8 @@ pub static PROXY: Table = Table {
                 ("tcp-response", ANY),
                 ("timeout", ANY),
                 ("use-server", B),
+                ("stick", B),
+                ("stick-table", F_B),
                 ("use_backend", F),
             ],
         ),
@@ -108,20 +110,22 @@ pub static PROXY: Table = Table {
             Refused(
                 "stick tables are not there yet; 'balance source' keeps a client with its server",
             ),
-            &[("persist", D_B), ("stick", B), ("stick-table", F_B)],
+            &[("persist", D_B)],
         ),
         (Refused("a single address belongs on a 'server' line"), &[("dispatch", D_B)]),
         (Refused("sessions would not be shaped"), &[("filter", F_B)]),
-        (Gone("write 'timeout client'"), &[("clitimeout", D_F)]),
-        (Gone("write 'timeout connect'"), &[("contimeout", D_B)]),
-        (Gone("write 'timeout server'"), &[("srvtimeout", D_B)]),
-        (Gone("write 'option redispatch'"), &[("redisp", D_B), ("redispatch", D_B)]),
-        (Gone("write 'grace' in 'global'"), &[("grace", ANY)]),
-        (Gone("remove it"), &[("appsession", D_B), ("monitor-net", D_F)]),
+        (Renamed("timeout client"), &[("clitimeout", D_F)]),
+        (Renamed("timeout connect"), &[("contimeout", D_B)]),
+        (Renamed("timeout server"), &[("srvtimeout", D_B)]),
+        (Renamed("option redispatch"), &[("redisp", D_B), ("redispatch", D_B)]),
+        (Ignored("write it in 'global', where it holds for all listeners"), &[("grace", ANY)]),
+        (Ignored("its clients are served like all others"), &[("monitor-net", D_F)]),
+        (Moot("nothing here shows or needs it"), &[("log-steps", D_F)]),
+        (Refused("clients would be sent there"), &[("be-unpublished", B)]),
+        (Moot("there are no filters whose order could matter"), &[("filter-sequence", F_B)]),
+        (Gone("remove it"), &[("appsession", D_B)]),
         (
-            Gone(
-                "it is about HTTP: remove it, or write the 'http-request' or 'http-response' rule",
-            ),
+            Http,
             &[
                 ("block", F_B),
                 ("reqadd", ANY),

@@ -52,7 +52,9 @@ pub static SERVER: Table = Table {
                 ("resolve-opts", 1),
                 ("resolve-prefer", 1),
                 ("resolvers", 1),
+                ("non-stick", 0),
                 ("rise", 1),
+                ("stick", 0),
                 ("send-proxy", 0),
                 ("send-proxy-v2", 0),
                 ("slowstart", 1),
@@ -65,10 +67,7 @@ pub static SERVER: Table = Table {
             ],
         ),
         (Moot("servers are connected to in the ordinary way"), &[("no-tfo", 0), ("tfo", 0)]),
-        (
-            Moot("nothing here shows or needs it"),
-            &[("guid", 1), ("log-proto", 1), ("non-stick", 0), ("shard", 1), ("stick", 0)],
-        ),
+        (Moot("nothing here shows or needs it"), &[("guid", 1), ("log-proto", 1), ("shard", 1)]),
         (
             Applies,
             &[
@@ -139,6 +138,27 @@ pub static SERVER: Table = Table {
                 ("ws", 1),
             ],
         ),
+        (
+            Http,
+            &[
+                ("check-pool-conn-name", 1),
+                ("check-reuse-pool", 0),
+                ("idle-ping", 1),
+                ("pool-conn-name", 1),
+            ],
+        ),
+        (
+            Moot("'maxconn' counts connections, and each serves one session"),
+            &[("strict-maxconn", 0)],
+        ),
+        (
+            Moot("no name can be taken from a session that is not HTTP; write 'sni'"),
+            &[("check-sni-auto", 0), ("no-check-sni-auto", 0), ("no-sni-auto", 0), ("sni-auto", 0)],
+        ),
+        (Moot("log lines of others are not passed on"), &[("log-bufsize", 1)]),
+        (Refused("write the check of that section in the backend"), &[("healthcheck", 1)]),
+        (Refused("connections without the signature would be made"), &[("tcp-md5sig", 1)]),
+        (Refused("write the check of the tracked server on this one too"), &[("track", 1)]),
         (
             Refused("the server would be reached on another way"),
             &[("check-via-socks4", 0), ("socks4", 1), ("usesrc", 1)],

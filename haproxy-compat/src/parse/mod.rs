@@ -80,13 +80,11 @@ impl Parser<'_> {
                 None => {
                     self.line(id, start, index + 1, line);
                     self.report
-                        .alert(
+                        .warning(
                             place(id, start, line.len()),
                             "the last line does not end with a line feed",
                         )
-                        .help(
-                            "the file may be truncated; if it is complete, end it with a newline",
-                        );
+                        .help("the file may be truncated; if it is complete, end it with a newline: HAProxy refuses it since 2.5");
                 }
             }
             start += line.len();

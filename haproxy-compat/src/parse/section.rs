@@ -1,7 +1,7 @@
 //! The line that opens a section.
 
 use crate::diag::Report;
-use crate::tree::{Line, Section, SectionKind, Word};
+use crate::tree::{Line, Prefix, Section, SectionKind, Word};
 
 /// Keywords that open a section.
 const KINDS: [(&str, SectionKind); 21] = [
@@ -41,6 +41,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 /// Reads an opening line. What is wrong with it is reported; the section opens all the same, so that
 /// its lines are not mistaken for those of the one before.
 pub(super) fn open(kind: SectionKind, header: Line, report: &mut Report) -> Section {
+    let mut lines = Vec::new();
     let (name, from) = match kind {
         SectionKind::Global => {
             if let Some(excess) = header.words.get(1) {
@@ -51,11 +52,12 @@ pub(super) fn open(kind: SectionKind, header: Line, report: &mut Report) -> Sect
         }
         SectionKind::Defaults => defaults(&header),
         SectionKind::Frontend | SectionKind::Backend | SectionKind::Listen => {
-            proxy(&header, report)
+            lines.extend(bind_of(kind, &header, report));
+            proxy(&header, !lines.is_empty(), report)
         }
         _ => (header.words.get(1).cloned(), None),
     };
-    Section { kind, name, from, header, lines: Vec::new() }
+    Section { kind, name, from, header, lines }
 }
 
 /// `defaults [name] [from name]`.
@@ -70,8 +72,24 @@ fn defaults(header: &Line) -> (Option<Word>, Option<Word>) {
     }
 }
 
-/// `frontend name [from name]` and its likes.
-fn proxy(header: &Line, report: &mut Report) -> (Option<Word>, Option<Word>) {
+/// The `bind` line that an address after the name stands for, as HAProxy read it until 1.9.
+fn bind_of(kind: SectionKind, header: &Line, report: &mut Report) -> Option<Line> {
+    let address = header.words.get(2).filter(|_| kind != SectionKind::Backend)?;
+    let text = address.text();
+    if !text.contains(':') && !text.starts_with('/') {
+        return None;
+    }
+    report
+        .warning(address.span, format!("HAProxy no longer takes the address '{text}' here"))
+        .help(format!("addresses are written on their own line: 'bind {text}'"));
+    let keyword = Word { bytes: b"bind".to_vec(), span: address.span };
+    let words = std::iter::once(keyword).chain(header.words[2..].iter().cloned()).collect();
+    let end = header.words.last().map_or(address.span, |last| last.span);
+    Some(Line { prefix: Prefix::Plain, words, span: address.span.to(end) })
+}
+
+/// `frontend name [from name]` and its likes; `is_bound` where an address was found after the name.
+fn proxy(header: &Line, is_bound: bool, report: &mut Report) -> (Option<Word>, Option<Word>) {
     let keyword = header.words[0].text();
     let Some(name) = header.words.get(1) else {
         report
@@ -92,6 +110,7 @@ fn proxy(header: &Line, report: &mut Report) -> (Option<Word>, Option<Word>) {
     }
     match &header.words[2..] {
         [] => (Some(name.clone()), None),
+        [..] if is_bound => (Some(name.clone()), None),
         [from, other] if from.bytes == b"from" => (Some(name.clone()), Some(other.clone())),
         // HAProxy has never looked at what follows the name of a backend.
         [first, ..] if keyword == "backend" => {

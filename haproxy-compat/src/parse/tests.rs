@@ -73,11 +73,10 @@ fn mistakes_of_structure_are_all_reported() {
         ("maxconn 5\n", "outside of a section", "belongs in"),
         ("fronted x\n", "outside of a section", "'frontend'?"),
         ("qqq\n", "outside of a section", "begins with a section"),
-        ("global\n maxconn 5", "line feed", "truncated"),
         ("global x\n", "'global' has no name", ""),
         ("frontend\n", "has no name", "frontend NAME"),
         ("frontend a/b\n", "'/' is not allowed", "letters"),
-        ("listen a :80\n", "unexpected ':80'", "bind :80"),
+        ("listen a www\n", "unexpected 'www'", "bind www"),
         ("frontend a from\n", "missing after 'from'", ""),
         ("global\n no maxconn 5\n", "cannot stand in front", "option"),
         ("global\n no\n", "keyword is missing", "option"),
@@ -99,6 +98,23 @@ fn mistakes_of_structure_are_all_reported() {
         assert!(found[0].message.contains(part), "{}", found[0].message);
         let found_help = found[0].help.as_deref().unwrap_or_default();
         assert!(found_help.contains(help), "{text:?}: {found_help:?}");
+    }
+}
+
+#[test]
+fn old_files_load_with_a_warning() {
+    for (text, part, help) in [
+        ("listen a\n bind :80 name x", "line feed", "truncated"),
+        ("listen a :80 name x\n", "no longer takes the address ':80'", "'bind :80'"),
+        ("frontend a /run/a.sock\n", "address '/run/a.sock'", "'bind /run/a.sock'"),
+    ] {
+        let (file, report) = read(text);
+        let found: Vec<_> = report.iter().collect();
+        assert_eq!(found.len(), 1, "{text:?}: {found:?}");
+        assert!(!report.is_refused());
+        assert!(found[0].message.contains(part), "{}", found[0].message);
+        assert!(found[0].help.as_deref().is_some_and(|found| found.contains(help)), "{text:?}");
+        assert_eq!(file.sections[0].lines[0].words[0].text(), "bind");
     }
 }
 

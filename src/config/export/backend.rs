@@ -47,6 +47,7 @@ pub(super) fn backend_pairs(
     }
     keepalive(pairs, backend.keepalive);
     pairs.flag("nolinger", backend.nolinger);
+    pairs.flag("persist", backend.persist);
     pairs.flag("abortonclose", backend.abortonclose);
     pairs.flag("independent_streams", backend.independent_streams);
     pairs.flag("tcp_smart_connect", backend.tcp_smart_connect);
@@ -85,6 +86,7 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     pairs.maybe("weight", (weight != Weight::DEFAULT).then_some(weight.value()));
     pairs.flag("backup", server.backup);
     pairs.flag("disabled", server.disabled);
+    pairs.flag("non_stick", server.non_stick);
     pairs.maybe("maxconn", server.maxconn);
     pairs.maybe("minconn", server.minconn);
     pairs.maybe("maxqueue", server.maxqueue);

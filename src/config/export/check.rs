@@ -9,7 +9,7 @@ use crate::config::defaults::{
 };
 use crate::config::model::{
     AgentCheck, Check, CheckKind, CheckStatus, Expect, ExpectReport, HttpCheck, HttpExpect,
-    HttpMatch, InitState, Layer, Pattern, ScriptStep, Server,
+    HttpMatch, InitState, Layer, Pattern, ScriptStep, Server, TextMatch,
 };
 use crate::config::validate::{INIT_STATES, MYSQL_DIALECTS};
 
@@ -218,8 +218,13 @@ fn http(check: &HttpCheck) -> Pairs {
         .collect();
     pairs.maybe("headers", super::list(&headers));
     pairs.maybe("body", (!check.body.is_empty()).then(|| bytes(&check.body)));
-    if let Some(expect) = &check.expect {
-        pairs.table("expect", &http_expect(expect));
+    match check.expects.as_slice() {
+        [] => {}
+        [expect] => pairs.table("expect", &http_expect(expect)),
+        expects => {
+            let expects: Vec<String> = expects.iter().map(|it| http_expect(it).inline()).collect();
+            pairs.add("expect", format!("[{}]", expects.join(", ")));
+        }
     }
     pairs.flag("disable_on_404", check.disable_on_404);
     pairs
@@ -242,7 +247,32 @@ fn http_expect(expect: &HttpExpect) -> Pairs {
             pairs.add("rstatus", quote(regex.as_str()));
         }
         HttpMatch::StatusRegex(other) | HttpMatch::Body(other) => pairs.extend(pattern(other)),
+        HttpMatch::Header { full, name, value } => {
+            let mut header = Pairs::default();
+            text_match(&mut header, ["name", "name_match"], name);
+            if let Some(value) = value {
+                text_match(&mut header, ["value", "value_match"], value);
+            }
+            header.flag("full", *full);
+            pairs.table("hdr", &header);
+        }
     }
     pairs.flag("not", expect.negated);
+    pairs.maybe("min_recv", expect.min_recv);
+    pairs.maybe("comment", expect.comment.as_deref().map(quote));
+    report(&mut pairs, &expect.report, &expect.matcher.report());
     pairs
+}
+
+fn text_match(pairs: &mut Pairs, [text, way]: [&'static str; 2], written: &TextMatch) {
+    let (value, word) = match written {
+        TextMatch::Is(value) => (value.as_str(), None),
+        TextMatch::Begins(value) => (value.as_str(), Some("beg")),
+        TextMatch::Ends(value) => (value.as_str(), Some("end")),
+        TextMatch::Contains(value) => (value.as_str(), Some("sub")),
+        TextMatch::Regex(Pattern::Regex(regex)) => (regex.as_str(), Some("reg")),
+        TextMatch::Regex(_) => return,
+    };
+    pairs.add(text, quote(value));
+    pairs.maybe(way, word.map(quote));
 }

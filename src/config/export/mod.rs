@@ -51,6 +51,12 @@ pub fn export(config: &Config) -> String {
         let header = format!("[userlist.{}]", key(list.name.as_str()));
         text.push_str(&format!("{header}\n{}\n", page::userlist(list).lines()));
     }
+    for section in &config.peers {
+        let mut pairs = Pairs::default();
+        frontend::rules(&mut pairs, &section.statements);
+        let header = format!("[peers.{}]", key(section.name.as_str()));
+        text.push_str(&format!("{header}\n{}\n", pairs.lines()));
+    }
     for section in &config.resolvers {
         let header = format!("[resolvers.{}]", key(section.name.as_str()));
         let pairs = resolvers::resolvers_pairs(section);

@@ -49,6 +49,11 @@ pub(super) fn add(
         }
         config.frontends.push(frontend);
     }
+    let mut settings = settings;
+    if section.kind == SectionKind::Listen {
+        // Both halves have one table, which is that of the first.
+        settings.rules.retain(|rule| rule.keyword() != "stick-table");
+    }
     if section.kind != SectionKind::Frontend {
         config.backends.push(backend(number, name, id, servers, settings, cx));
     }
@@ -129,6 +134,7 @@ fn backend(
         },
         nolinger: flags.of("nolinger"),
         side: ServerSide {
+            persist: flags.of("persist"),
             abortonclose: flags.of("abortonclose"),
             independent_streams: flags.of("independent-streams"),
             tcp_smart_connect: flags.of("tcp-smart-connect"),

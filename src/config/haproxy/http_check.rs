@@ -4,8 +4,9 @@ use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, Word};
 
 use super::check::Checks;
+use super::expect::Options;
 use super::words::{Args, Context, text};
-use crate::config::raw::{Header, HttpCheck, HttpExpect, HttpMatch};
+use crate::config::raw::{Header, HttpCheck, HttpExpect, HttpMatch, TextMatch};
 
 /// Words after `http-check`.
 const RULES: [&str; 6] = ["expect", "send", "disable-on-404", "connect", "comment", "send-state"];
@@ -48,11 +49,14 @@ impl Checks {
         };
         if self.own_http.is_none() {
             self.own_http = Some(line.span);
-            self.http.expect = None;
+            self.http.expects.clear();
         }
         let rule = word.text();
         match rule.as_ref() {
-            "expect" => self.http_expect(line, &mut args, cx),
+            "expect" => {
+                let expect = expect(&mut args, cx);
+                self.http.expects.extend(expect.map(|expect| Spanned::new(expect, line.span)));
+            }
             "send" => send(&mut args, &mut self.http, cx),
             "disable-on-404" => {
                 self.http.disable_on_404 = Some(Spanned::new(true, line.span));
@@ -82,20 +86,6 @@ impl Checks {
             }
             _ => cx.unknown(word, "after 'http-check'", RULES),
         }
-    }
-
-    fn http_expect(&mut self, line: &Line, args: &mut Args<'_>, cx: &mut Context<'_>) {
-        let Some(expect) = expect(args, cx) else {
-            return;
-        };
-        if let Some(first) = &self.http.expect {
-            cx.report
-                .alert(line.span, "a second 'http-check expect' is not supported")
-                .related(first.span, "the first one")
-                .help("one 'expect status' takes several: 'status 200,204' or 'status 200-299'");
-            return;
-        }
-        self.http.expect = Some(Spanned::new(expect, line.span));
     }
 }
 
@@ -133,49 +123,56 @@ fn send(args: &mut Args<'_>, http: &mut HttpCheck, cx: &mut Context<'_>) {
     }
 }
 
-/// `[!] <match> <pattern>` with its options, in any order before the match.
+/// `[!] <match> <pattern>`, with its options before the match.
 fn expect(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<HttpExpect> {
-    let mut negated = false;
-    loop {
-        let word = args.expect("http-check expect", "a match such as 'status 200'", cx)?;
-        let written = word.text();
-        let kind = match written.strip_prefix('!') {
-            Some(rest) => {
-                negated = !negated;
-                rest
-            }
-            None => written.as_ref(),
-        };
-        let matcher = match kind {
-            "" => continue,
-            "comment" => {
-                args.skip(1);
-                continue;
-            }
-            "min-recv" | "ok-status" | "error-status" | "tout-status" | "on-success"
-            | "on-error" | "status-code" => {
-                cx.report
-                    .warning(word.span, format!("'{kind}' is ignored: the whole answer is judged"));
-                args.skip(1);
-                continue;
-            }
-            "status" => HttpMatch::Status(args.text(kind, "codes such as '200'", cx)?.value),
-            "rstatus" => HttpMatch::StatusRegex(args.text(kind, "a pattern", cx)?.value),
-            "string" => HttpMatch::Text(args.expect(kind, "a text", cx)?.bytes.clone()),
-            "rstring" => HttpMatch::Regex(args.text(kind, "a pattern", cx)?.value),
-            "hdr" | "fhdr" | "string-lf" => {
-                cx.report
-                    .alert(word.span, format!("'http-check expect {kind}' is not supported"))
-                    .help("'status', 'rstatus', 'string' and 'rstring' are");
-                return None;
-            }
-            _ => {
-                let known = ["status", "rstatus", "string", "rstring"];
-                cx.unknown(word, "after 'http-check expect'", known);
-                return None;
-            }
-        };
-        args.finish("http-check expect", cx);
-        return Some(HttpExpect { negated, matcher });
+    let mut options = Options::default();
+    let (kind, word) = options.until_match("http-check expect", args, cx)?;
+    let matcher = match kind.as_str() {
+        "status" => HttpMatch::Status(args.text(&kind, "codes such as '200'", cx)?.value),
+        "rstatus" => HttpMatch::StatusRegex(args.text(&kind, "a pattern", cx)?.value),
+        "string" => HttpMatch::Text(args.expect(&kind, "a text", cx)?.bytes.clone()),
+        "string-lf" => HttpMatch::Text(super::expect::format(args, &kind, cx)?.value),
+        "rstring" => HttpMatch::Regex(args.text(&kind, "a pattern", cx)?.value),
+        "hdr" | "fhdr" => header(kind == "fhdr", args, cx)?,
+        _ => {
+            let known = ["status", "rstatus", "string", "rstring", "hdr", "fhdr"];
+            cx.unknown(word, "after 'http-check expect'", known);
+            return None;
+        }
+    };
+    args.finish("http-check expect", cx);
+    let Options { negated, min_recv, comment, report } = options;
+    Some(HttpExpect { negated, matcher, min_recv, comment, report })
+}
+
+/// `name [-m <way>] <name> [value [-m <way>] <value>]`.
+fn header(full: bool, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<HttpMatch> {
+    let name = part("name", args, cx)?;
+    let value = match args.peek() {
+        Some(_) => Some(part("value", args, cx)?),
+        None => None,
+    };
+    Some(HttpMatch::Header { full, name, value })
+}
+
+fn part(what: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<TextMatch> {
+    let word = args.expect("http-check expect", &format!("'{what}' and a text"), cx)?;
+    let keyword = word.text();
+    if keyword == format!("{what}-lf") {
+        let text = super::expect::format(args, &keyword, cx)?;
+        let text = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+        return Some(TextMatch { way: None, text });
     }
+    if keyword != what {
+        cx.unknown(word, "after 'http-check expect hdr'", [what]);
+        return None;
+    }
+    let way = match args.peek().is_some_and(|word| word.text() == "-m") {
+        true => {
+            args.skip(1);
+            Some(args.text("-m", "a way such as 'sub'", cx)?)
+        }
+        false => None,
+    };
+    Some(TextMatch { way, text: args.text(what, "a text", cx)? })
 }

@@ -15,6 +15,7 @@ mod http_check;
 mod life;
 mod log;
 mod option;
+mod peers;
 mod proxy;
 mod resolvers;
 mod rules;
@@ -105,6 +106,7 @@ impl Lowering<'_> {
             SectionKind::Resolvers => {
                 self.config.resolvers.extend(resolvers::lower(section, &mut self.cx));
             }
+            SectionKind::Peers => self.config.peers.extend(peers::lower(section, &mut self.cx)),
             SectionKind::Userlist => {
                 self.config.userlists.extend(userlist::lower(section, &mut self.cx));
             }
@@ -190,7 +192,6 @@ impl Lowering<'_> {
     fn other(&mut self, section: &Section) {
         let keyword = section.header.words[0].text();
         let reason = match section.kind {
-            SectionKind::Peers => "there are no stick tables to share yet",
             SectionKind::Mailers => "nothing is mailed",
             SectionKind::Ring => "log lines go to their targets without a ring",
             _ if keyword == "log-forward" => {

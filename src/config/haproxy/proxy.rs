@@ -3,7 +3,7 @@
 use haproxy_compat::keywords::{Effect, PROXY, place, sections_of};
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::suggest;
-use haproxy_compat::tree::{Line, SectionKind};
+use haproxy_compat::tree::{Line, SectionKind, Word};
 use haproxy_compat::units::TimeUnit;
 
 use super::server::{self, HttpWord};
@@ -126,6 +126,7 @@ impl Reader {
                 self.settings.page.line(line, cx);
                 self.http.push((keyword.into_owned(), line.span));
             }
+            Effect::Renamed(name) => self.line(&renamed(line, name), cx),
             _ => {}
         }
     }
@@ -231,7 +232,7 @@ impl Reader {
             "option" => return option::lower(line, self, cx),
             "timeout" => return self.timeout(line, cx),
             "acl" | "tcp-request" | "tcp-response" | "use_backend" | "use-server"
-            | "force-persist" | "ignore-persist" => {
+            | "force-persist" | "ignore-persist" | "stick-table" | "stick" => {
                 return rules::lower(line, self.kind, &mut settings.rules, cx);
             }
             "log" => return log::proxy(line, &mut settings.log, cx),
@@ -409,6 +410,13 @@ impl Reader {
             );
         }
     }
+}
+
+/// `line` with the words of `name` in place of its keyword.
+fn renamed(line: &Line, name: &str) -> Line {
+    let span = line.words[0].span;
+    let words = name.split(' ').map(|word| Word { bytes: word.into(), span });
+    Line { words: words.chain(line.words[1..].iter().cloned()).collect(), ..line.clone() }
 }
 
 /// Whether `keyword` is a word of `server` lines.

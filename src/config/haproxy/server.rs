@@ -185,6 +185,8 @@ fn server_option(
         "no-backup" => server.backup = flag(false),
         "disabled" => server.disabled = flag(true),
         "enabled" => server.disabled = flag(false),
+        "non-stick" => server.non_stick = flag(true),
+        "stick" => server.non_stick = flag(false),
         "weight" => server.weight = args.number(option, cx),
         "maxconn" => server.maxconn = args.number(option, cx),
         "minconn" => server.minconn = args.number(option, cx),

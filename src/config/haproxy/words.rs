@@ -61,6 +61,13 @@ impl Context<'_> {
             Effect::Refused(reason) => {
                 self.report.alert(word.span, format!("'{written}' is not supported: {reason}"));
             }
+            Effect::Renamed(name) => {
+                self.report.warning(
+                    word.span,
+                    format!("'{written}' is an old name, which HAProxy no longer knows"),
+                );
+                self.report.help(format!("write '{name}'"));
+            }
             Effect::Gone(instead) => {
                 self.report
                     .alert(word.span, format!("HAProxy no longer knows '{written}'"))

@@ -38,6 +38,8 @@ pub struct Backend {
     pub keepalive: Option<Keepalive>,
     /// `option nolinger`: closes with RST.
     pub nolinger: bool,
+    /// `option persist`: a server that a stick table names is tried even if it is down.
+    pub persist: bool,
     /// `option abortonclose`: a client that closes while it waits for a server gives its place up
     /// even if it has sent something.
     pub abortonclose: bool,
@@ -114,6 +116,8 @@ pub struct Server {
     pub backup: bool,
     /// Starts in maintenance.
     pub disabled: bool,
+    /// `non-stick`: no stick table notes that a session had it.
+    pub non_stick: bool,
     /// Concurrent sessions; more wait in the queue.
     pub maxconn: Option<NonZeroU32>,
     /// Concurrent sessions while its backend is empty, below `maxconn`; the limit rises to that as
@@ -225,6 +229,17 @@ impl ServerAddr {
             Self::Tcp(address) => Some(address.ip()),
             Self::TcpClientPort { ip, .. } => Some(*ip),
             Self::Unix(_) | Self::Abstract(_) | Self::Unresolved { .. } => None,
+        }
+    }
+
+    /// Whether a part of it is what the client connected to: the port, or the address of a server
+    /// that has none of its own (`0.0.0.0`, `*`).
+    #[must_use]
+    pub fn follows_client(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().is_unspecified(),
+            Self::TcpClientPort { .. } => true,
+            Self::Unix(_) | Self::Abstract(_) | Self::Unresolved { .. } => false,
         }
     }
 

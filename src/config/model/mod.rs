@@ -14,6 +14,7 @@ mod page;
 mod patterns;
 mod resolvers;
 mod socket;
+mod stick;
 mod tls;
 mod tuning;
 
@@ -25,7 +26,7 @@ pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::kind::{
     CheckKind, CodeFrom, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
-    Layer, MysqlDialect, Pattern, ScriptStep, SendHeader,
+    Layer, MysqlDialect, Pattern, ScriptStep, SendHeader, TextMatch,
 };
 pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;
@@ -46,6 +47,7 @@ pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
     UnixPermissions, UseSrc,
 };
+pub use stick::{Peers, StickTable};
 pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
 
@@ -67,6 +69,10 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// Patterns of ACLs and maps, by their numbers.
     pub patterns: Vec<PatternSet>,
+    /// Stick tables: those of frontends, of backends, of peers.
+    pub tables: Vec<StickTable>,
+    /// `peers` sections, in file order.
+    pub peers: Vec<Peers>,
     /// HTTP listeners for metrics, health and the stats page.
     pub stats: Vec<Stats>,
     /// `userlist` sections, in file order.

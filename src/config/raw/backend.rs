@@ -130,6 +130,8 @@ pub struct Server {
     pub backup: Field<bool>,
     /// `disabled`.
     pub disabled: Field<bool>,
+    /// `non-stick`.
+    pub non_stick: Field<bool>,
     /// `maxconn`; 0 counts as not written.
     pub maxconn: Field<u64>,
     /// `minconn`; 0 counts as not written.
@@ -183,6 +185,7 @@ impl Server {
             weight: None,
             backup: None,
             disabled: None,
+            non_stick: None,
             maxconn: None,
             minconn: None,
             maxqueue: None,

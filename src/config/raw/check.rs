@@ -204,8 +204,8 @@ pub struct HttpCheck {
     pub headers: Vec<Header>,
     /// Body to send.
     pub body: Field<Vec<u8>>,
-    /// `http-check expect`.
-    pub expect: Field<HttpExpect>,
+    /// `http-check expect`, in order.
+    pub expects: Vec<Spanned<HttpExpect>>,
     /// `http-check disable-on-404`.
     pub disable_on_404: Field<bool>,
 }
@@ -226,6 +226,12 @@ pub struct HttpExpect {
     pub negated: bool,
     /// What is compared.
     pub matcher: HttpMatch,
+    /// `min-recv`.
+    pub min_recv: Field<i64>,
+    /// `comment`.
+    pub comment: Field<String>,
+    /// What becomes of the result.
+    pub report: ExpectReport,
 }
 
 /// What `http-check expect` compares.
@@ -239,4 +245,22 @@ pub enum HttpMatch {
     Text(Vec<u8>),
     /// `rstring`, a regular expression on the body.
     Regex(String),
+    /// `hdr`, or `fhdr` where `full`.
+    Header {
+        /// `fhdr`.
+        full: bool,
+        /// Its name.
+        name: TextMatch,
+        /// One of its values.
+        value: Option<TextMatch>,
+    },
+}
+
+/// A text of a header, and how it is compared: `str`, `beg`, `end`, `sub` or `reg`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextMatch {
+    /// The way; `None`: `str`.
+    pub way: Field<String>,
+    /// The text.
+    pub text: Spanned<String>,
 }

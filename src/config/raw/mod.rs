@@ -19,6 +19,7 @@ mod frontend;
 mod global;
 mod life;
 mod page;
+mod peers;
 mod resolvers;
 mod rules;
 mod socket;
@@ -28,13 +29,14 @@ mod tuning;
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
     AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Header,
-    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step,
+    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step, TextMatch,
 };
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
 pub use global::Global;
 pub use life::Life;
 pub use page::{Page, Userlist};
+pub use peers::Peers;
 pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
 pub use rules::Statement;
 pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
@@ -64,6 +66,8 @@ pub struct Config {
     pub userlists: Vec<Userlist>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
+    /// `peers` sections, in file order.
+    pub peers: Vec<Peers>,
     /// What frontends of `haproxy.cfg` say about servers: it is judged and has no effect.
     pub misplaced: Vec<Backend>,
     /// Variables that `env(NAME)` reads.

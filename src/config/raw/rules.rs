@@ -27,7 +27,7 @@ impl Statement {
     /// Whether it means something to a frontend.
     #[must_use]
     pub fn is_of_frontend(&self) -> bool {
-        matches!(self.keyword(), "acl" | "tcp-request" | "use_backend")
+        matches!(self.keyword(), "acl" | "tcp-request" | "use_backend" | "stick-table")
     }
 
     /// Whether it means something to a backend.
@@ -35,6 +35,7 @@ impl Statement {
     pub fn is_of_backend(&self) -> bool {
         match self.keyword() {
             "tcp-request" => !matches!(self.second(), "connection" | "session"),
+            "stick-table" | "stick" => true,
             "acl" | "tcp-response" | "use-server" | "force-persist" | "ignore-persist" => true,
             _ => false,
         }

@@ -39,6 +39,8 @@ pub struct ClientSide {
 /// What a backend says of its connections beside timeouts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServerSide {
+    /// `option persist`.
+    pub persist: Field<bool>,
     /// `option abortonclose`.
     pub abortonclose: Field<bool>,
     /// `option independent-streams`.

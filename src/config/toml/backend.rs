@@ -204,6 +204,7 @@ impl Decoder<'_> {
             weight: self.number(t, "weight"),
             backup: self.boolean(t, "backup"),
             disabled: self.boolean(t, "disabled"),
+            non_stick: self.boolean(t, "non_stick"),
             maxconn: self.number(t, "maxconn"),
             minconn: self.number(t, "minconn"),
             maxqueue: self.number(t, "maxqueue"),

@@ -6,7 +6,7 @@ use super::table::{Table, Value, span_of};
 use super::values::Decoder;
 use crate::config::raw::{
     AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Field, Header,
-    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step,
+    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step, TextMatch,
 };
 use crate::config::suggest::did_you_mean;
 
@@ -224,9 +224,7 @@ impl Decoder<'_> {
             self.hex(t, "binary_lf").map(|bytes| bytes.map(Pattern::BinaryFormat)),
         ];
         let negated = self.boolean(t, "not").is_some_and(|on| on.value);
-        let min_recv = self
-            .number(t, "min_recv")
-            .map(|number| number.map(|number| i64::try_from(number).unwrap_or(i64::MAX)));
+        let min_recv = self.min_recv(t);
         let report = self.expect_report(t);
         self.finish(&table);
         let words = "string, binary, rstring, rbinary, string_lf and binary_lf";
@@ -269,7 +267,7 @@ impl Decoder<'_> {
             version: self.string(t, "version"),
             headers: self.headers(t),
             body: self.bytes(t, "body"),
-            expect: self.http_expect(t),
+            expects: self.http_expects(t),
             disable_on_404: self.boolean(t, "disable_on_404"),
         }
     }
@@ -294,21 +292,62 @@ impl Decoder<'_> {
         headers
     }
 
-    /// `expect = { status | rstatus | string | rstring, not }`.
-    fn http_expect(&mut self, parent: &mut Table<'_>) -> Field<HttpExpect> {
-        let mut table = self.table(parent, "expect", format!("expect of {}", parent.place))?;
+    /// One `expect`, or a list of them.
+    fn http_expects(&mut self, parent: &mut Table<'_>) -> Vec<Spanned<HttpExpect>> {
+        let place = format!("expect of {}", parent.place);
+        let Some(value) = parent.take("expect") else { return Vec::new() };
+        let values = match value.get_ref().as_array() {
+            Some(values) => values.iter().collect(),
+            None => vec![value],
+        };
+        values.into_iter().filter_map(|value| self.http_expect(value, &place)).collect()
+    }
+
+    /// `{ status | rstatus | string | rstring | hdr, not, min_recv, comment, … }`.
+    fn http_expect(&mut self, value: Value<'_>, place: &str) -> Option<Spanned<HttpExpect>> {
+        let span = span_of(self.file, value);
+        let Some(entries) = value.get_ref().as_table() else {
+            return self.wrong_type("expect", value, "a table such as { status = 200 }");
+        };
+        let mut table = Table::new(entries, span, place.to_owned());
         let t = &mut table;
-        let span = t.span;
         let matchers = [
             self.status(t).map(HttpMatch::Status),
             self.string(t, "rstatus").map(|text| HttpMatch::StatusRegex(text.value)),
             self.bytes(t, "string").map(|bytes| HttpMatch::Text(bytes.value)),
             self.string(t, "rstring").map(|text| HttpMatch::Regex(text.value)),
+            self.http_header(t),
         ];
         let negated = self.boolean(t, "not").is_some_and(|on| on.value);
+        let min_recv = self.min_recv(t);
+        let comment = self.string(t, "comment");
+        let report = self.expect_report(t);
         self.finish(&table);
-        let matcher = self.one_of(span, matchers, "status, rstatus, string and rstring")?;
-        Some(Spanned::new(HttpExpect { negated, matcher }, span))
+        let matcher = self.one_of(span, matchers, "status, rstatus, string, rstring and hdr")?;
+        let expect = HttpExpect { negated, matcher, min_recv, comment, report };
+        Some(Spanned::new(expect, span))
+    }
+
+    /// `hdr = { name, name_match, value, value_match, full }`.
+    fn http_header(&mut self, parent: &mut Table<'_>) -> Option<HttpMatch> {
+        let mut table = self.table(parent, "hdr", format!("hdr of {}", parent.place))?;
+        let t = &mut table;
+        let (way, name) = (self.string(t, "name_match"), self.string(t, "name"));
+        let name = name.map(|text| TextMatch { way, text });
+        let (way, value) = (self.string(t, "value_match"), self.string(t, "value"));
+        let value = value.map(|text| TextMatch { way, text });
+        let full = self.boolean(t, "full").is_some_and(|on| on.value);
+        self.finish(&table);
+        if name.is_none() {
+            let help = "write hdr = { name = \"x-role\", value = \"primary\" }".to_owned();
+            self.alert(table.span, "'hdr' needs a name", help);
+        }
+        Some(HttpMatch::Header { full, name: name?, value })
+    }
+
+    fn min_recv(&mut self, t: &mut Table<'_>) -> Field<i64> {
+        let number = self.number(t, "min_recv")?;
+        Some(number.map(|number| i64::try_from(number).unwrap_or(i64::MAX)))
     }
 
     /// `200` or `"200-299,301"`.

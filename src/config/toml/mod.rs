@@ -12,6 +12,7 @@ mod frontend;
 mod global;
 mod life;
 mod page;
+mod peers;
 mod resolvers;
 mod rules;
 mod socket;
@@ -95,6 +96,7 @@ impl Decoded {
         }
         self.config.userlists.extend(decoder.userlists(&mut root));
         self.config.resolvers.extend(decoder.resolvers(&mut root));
+        self.config.peers.extend(decoder.peers(&mut root));
         self.proxies(&mut root, defaults, &mut decoder);
         decoder.finish(&root);
     }

@@ -28,6 +28,7 @@ impl Decoder<'_> {
 
     pub(super) fn server_side(&mut self, t: &mut Table<'_>) -> ServerSide {
         ServerSide {
+            persist: self.boolean(t, "persist"),
             abortonclose: self.boolean(t, "abortonclose"),
             independent_streams: self.boolean(t, "independent_streams"),
             tcp_smart_connect: self.boolean(t, "tcp_smart_connect"),

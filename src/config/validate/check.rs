@@ -9,12 +9,10 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::agent::INIT_STATES;
 use super::context::Context;
 use super::frontend::is_on;
-use crate::config::defaults::{
-    FALL, HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, INTER, RISE, SMTP_CHECK_HELLO,
-};
+use crate::config::defaults::{FALL, INTER, RISE, SMTP_CHECK_HELLO};
 use crate::config::model::{
-    Check, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch, Layer,
-    MysqlDialect, Pattern, ProxyHeader, ScriptStep, SendHeader, ServerAddr,
+    Check, CheckKind, Expect, ExpectReport, ExternalCheck, Layer, MysqlDialect, Pattern,
+    ProxyHeader, ScriptStep, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
 
@@ -255,10 +253,7 @@ impl Context<'_> {
             raw::Step::Expect(expect) => ScriptStep::Expect(Expect {
                 pattern: self.pattern(&expect.pattern)?,
                 negated: expect.negated,
-                min_recv: expect
-                    .min_recv
-                    .as_ref()
-                    .and_then(|count| u32::try_from(count.value).ok()),
+                min_recv: min_recv(&expect.min_recv),
                 comment: text(&expect.comment),
                 report: self.expect_report(&expect.report, ExpectReport::default()),
             }),
@@ -266,7 +261,7 @@ impl Context<'_> {
         })
     }
 
-    fn pattern(&mut self, raw: &Spanned<raw::Pattern>) -> Option<Pattern> {
+    pub(super) fn pattern(&mut self, raw: &Spanned<raw::Pattern>) -> Option<Pattern> {
         let span = raw.span;
         match &raw.value {
             raw::Pattern::Text(bytes)
@@ -288,7 +283,7 @@ impl Context<'_> {
     }
 
     /// A regular expression on bytes.
-    fn regex(&mut self, span: Span, text: &str) -> Option<Regex> {
+    pub(super) fn regex(&mut self, span: Span, text: &str) -> Option<Regex> {
         match RegexBuilder::new(text).unicode(false).build() {
             Ok(regex) => Some(regex),
             Err(error) => {
@@ -302,86 +297,11 @@ impl Context<'_> {
             }
         }
     }
+}
 
-    fn http(&mut self, raw: &raw::HttpCheck) -> HttpCheck {
-        let method = self.http_word("method", &raw.method, HTTP_CHECK_METHOD);
-        let uri = self.http_word("URI", &raw.uri, HTTP_CHECK_URI);
-        let version = self.http_word("version", &raw.version, HTTP_CHECK_VERSION);
-        let mut headers = Vec::new();
-        for header in &raw.headers {
-            let bad_name = header.name.value.is_empty()
-                || header.name.value.contains(|c: char| !c.is_ascii_graphic() || c == ':');
-            if bad_name || header.value.value.contains(['\r', '\n', '\0']) {
-                let message = format!("'{}' is not a header that can be sent", header.name.value);
-                self.report.alert(header.name.span, message);
-            }
-            headers.push(SendHeader {
-                name: header.name.value.clone(),
-                value: header.value.value.trim().to_owned(),
-            });
-        }
-        HttpCheck {
-            method,
-            uri,
-            version,
-            headers,
-            body: raw.body.as_ref().map(|body| body.value.clone()).unwrap_or_default(),
-            expect: raw.expect.as_ref().and_then(|expect| self.http_expect(expect)),
-            disable_on_404: is_on(&raw.disable_on_404),
-        }
-    }
-
-    /// A word of the request line.
-    fn http_word(&mut self, what: &str, field: &Field<String>, default: &str) -> String {
-        let Some(field) = field else {
-            return default.to_owned();
-        };
-        if field.value.is_empty()
-            || field.value.contains(|c: char| c.is_whitespace() || c.is_control())
-        {
-            let message = format!("the {what} of an http check must be one word");
-            self.report.alert(field.span, message);
-        }
-        field.value.clone()
-    }
-
-    fn http_expect(&mut self, raw: &Spanned<raw::HttpExpect>) -> Option<HttpExpect> {
-        let span = raw.span;
-        let matcher = match &raw.value.matcher {
-            raw::HttpMatch::Status(text) => HttpMatch::Status(self.statuses(span, text)?),
-            raw::HttpMatch::StatusRegex(text) => {
-                HttpMatch::StatusRegex(Pattern::Regex(self.regex(span, text)?))
-            }
-            raw::HttpMatch::Text(bytes) => {
-                let pattern = Spanned::new(raw::Pattern::Text(bytes.clone()), span);
-                HttpMatch::Body(self.pattern(&pattern)?)
-            }
-            raw::HttpMatch::Regex(text) => HttpMatch::Body(Pattern::Regex(self.regex(span, text)?)),
-        };
-        Some(HttpExpect { negated: raw.value.negated, matcher })
-    }
-
-    /// `200-299,301`.
-    fn statuses(&mut self, span: Span, text: &str) -> Option<Vec<(u16, u16)>> {
-        let status = |digits: &str| {
-            let is_number = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
-            digits.parse::<u16>().ok().filter(|&status| is_number && status <= 999)
-        };
-        let ranges: Option<Vec<_>> = text
-            .split(',')
-            .map(|part| {
-                let (first, last) =
-                    part.trim().split_once('-').unwrap_or((part.trim(), part.trim()));
-                let (first, last) = (status(first.trim())?, status(last.trim())?);
-                (first <= last).then_some((first, last))
-            })
-            .collect();
-        if ranges.is_none() {
-            self.report.alert(span, format!("'{text}' is not a list of statuses"));
-            self.report.help("write \"200\" or \"200-299,301\"");
-        }
-        ranges
-    }
+/// Negative numbers count as not written.
+pub(super) fn min_recv(field: &Field<i64>) -> Option<u32> {
+    field.as_ref().and_then(|count| u32::try_from(count.value).ok())
 }
 
 /// What bounds the connection of a check.

@@ -86,7 +86,7 @@ impl Context<'_> {
             independent_streams: is_on(&raw.side.independent_streams),
             tcp_smart_accept: is_on(&raw.side.tcp_smart_accept),
             log: self.session_log(raw, global),
-            rules: self.frontend_rules(&what, &raw.rules),
+            rules: self.frontend_rules(&raw.name.value, &what, &raw.rules),
         }
     }
 

@@ -13,6 +13,7 @@ mod context;
 mod expect;
 mod frontend;
 mod global;
+mod http_check;
 mod life;
 mod number;
 mod page;
@@ -23,6 +24,7 @@ mod server_addr;
 mod socket;
 mod source;
 mod state_file;
+mod stick;
 mod tls;
 mod track;
 mod tuning;
@@ -69,6 +71,7 @@ pub(super) fn validate(
     let global = context.global(&raw.global);
     let resolvers = context.all_resolvers(raw);
     context.resolvers = resolvers.iter().map(|section| section.name.clone()).collect();
+    context.rulebook.tables.peers = raw.peers.iter().map(|raw| raw.name.value.clone()).collect();
     let mut listening = HashMap::new();
 
     let mut names = HashMap::new();
@@ -117,13 +120,17 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
+    let peers = context.peers(raw);
     let patterns = context.take_patterns();
+    let tables = context.take_tables();
     let saved = context.saved_servers(raw, &global, &backends);
     let config = Config {
         global,
         frontends,
         backends,
         patterns,
+        tables,
+        peers,
         stats,
         userlists,
         resolvers,

@@ -18,6 +18,10 @@ impl Definitions for Context<'_> {
         self.environment.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
     }
 
+    fn table(&mut self, name: Option<&str>) -> Option<String> {
+        self.own_table(name)
+    }
+
     fn patterns(&mut self, written: PatternUse) -> Result<PatternsId, String> {
         let PatternUse { method, sources, output, unique_id } = written;
         let sources: Result<Vec<PatternSource>, String> =

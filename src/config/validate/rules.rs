@@ -11,6 +11,7 @@ use haproxy_compat::units::{self, TimeUnit};
 
 use super::context::Context;
 use super::patterns::Lines;
+use super::stick::Tables;
 use crate::config::model::{Backend, BackendRules, Frontend, FrontendRules, PatternSet};
 use crate::config::raw::Statement;
 use crate::config::suggest::did_you_mean;
@@ -28,6 +29,7 @@ pub(super) struct Rulebook {
     references: Vec<(Span, Fact, Arg)>,
     /// Names that `use_backend` takes.
     switches: Vec<(Span, String)>,
+    pub(super) tables: Tables,
 }
 
 impl Context<'_> {
@@ -37,14 +39,21 @@ impl Context<'_> {
     }
 
     /// The rules of a frontend, called `what` in messages.
-    pub(super) fn frontend_rules(&mut self, what: &str, raw: &[Statement]) -> FrontendRules {
-        let acls = self.acls(raw);
+    pub(super) fn frontend_rules(
+        &mut self,
+        name: &str,
+        what: &str,
+        raw: &[Statement],
+    ) -> FrontendRules {
+        let acls = self.acls(name, raw);
         let mut rules = FrontendRules::default();
         for statement in raw {
             rules.statements.push(statement.text());
+            self.rulebook.tables.place = Some((statement.span, name.to_owned()));
             let known = Known { what, acls: &acls, statement };
             match (statement.keyword(), statement.second()) {
                 ("acl", _) => {}
+                ("stick-table", _) => self.stick_table(name, statement, 1),
                 ("tcp-request", "inspect-delay") => rules.inspect_delay = self.delay(statement),
                 ("tcp-request", "connection") => {
                     rules.connection.extend(self.rule(RuleSet::Connection, &known));
@@ -70,14 +79,21 @@ impl Context<'_> {
     }
 
     /// The rules of a backend.
-    pub(super) fn backend_rules(&mut self, what: &str, raw: &[Statement]) -> BackendRules {
-        let acls = self.acls(raw);
+    pub(super) fn backend_rules(
+        &mut self,
+        name: &str,
+        what: &str,
+        raw: &[Statement],
+    ) -> BackendRules {
+        let acls = self.acls(name, raw);
         let mut rules = BackendRules::default();
         for statement in raw {
             rules.statements.push(statement.text());
+            self.rulebook.tables.place = Some((statement.span, name.to_owned()));
             let known = Known { what, acls: &acls, statement };
             match (statement.keyword(), statement.second()) {
                 ("acl", _) => {}
+                ("stick-table", _) => self.stick_table(name, statement, 1),
                 ("tcp-request", "inspect-delay") => rules.inspect_delay = self.delay(statement),
                 ("tcp-response", "inspect-delay") => rules.response_delay = self.delay(statement),
                 ("tcp-request", "content") => {
@@ -89,6 +105,7 @@ impl Context<'_> {
                 ("use-server", _) => {
                     rules.servers.extend(self.choice(Stage::ServerChoice, &known));
                 }
+                ("stick", _) => rules.sticking.extend(self.stick(&known)),
                 ("force-persist" | "ignore-persist", _) => {
                     rules.persistence.extend(self.persistence(&known));
                 }
@@ -105,15 +122,18 @@ impl Context<'_> {
         let help = match statement.keyword() {
             "tcp-request" => "it can be connection, session, content or inspect-delay",
             "tcp-response" => "it can be content or inspect-delay, in a backend",
-            _ => "rules are acl, tcp-request, tcp-response, use_backend and use-server",
+            _ => {
+                "rules are acl, tcp-request, tcp-response, use_backend, use-server, stick-table and stick"
+            }
         };
         self.report.help(help);
     }
 
     /// Every ACL of a section, all tests of a name together.
-    fn acls(&mut self, raw: &[Statement]) -> Vec<(Span, Acl)> {
+    fn acls(&mut self, owner: &str, raw: &[Statement]) -> Vec<(Span, Acl)> {
         let mut acls: Vec<(Span, Acl)> = Vec::new();
         for statement in raw.iter().filter(|statement| statement.keyword() == "acl") {
+            self.rulebook.tables.place = Some((statement.span, owner.to_owned()));
             let name = statement.second();
             if !self.is_acl_name(name, statement) {
                 continue;
@@ -155,11 +175,11 @@ impl Context<'_> {
     fn rule(&mut self, set: RuleSet, known: &Known<'_>) -> Option<Rule> {
         let words = known.words(2);
         let rule = Rule::parse(set, &words, &known.acls(), self);
-        let rule = self.read(known, 2, rule)?;
+        let mut rule = self.read(known, 2, rule)?;
         let (what, span) = (known.what, known.statement.span);
-        match &rule.action {
-            Action::Track { .. } | Action::Counter(_) => {
-                self.report.alert(span, "stick tables are not there yet: nothing can be counted");
+        match &mut rule.action {
+            Action::Track { key, table, .. } => {
+                *table = self.keyed_table(table.take(), key, span, false);
             }
             Action::SetMark(Peer::Server, _) | Action::SetTos(Peer::Server, _) => {
                 self.report.alert(span, "packets to servers cannot be marked by rules yet");
@@ -210,7 +230,7 @@ impl Context<'_> {
         Some(rule)
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         known: &Known<'_>,
         skipped: usize,
@@ -220,7 +240,7 @@ impl Context<'_> {
     }
 
     /// Reports a mistake at its word; `skipped` words came before those that were read.
-    fn wrong(&mut self, statement: &Statement, skipped: usize, error: AclError) {
+    pub(super) fn wrong(&mut self, statement: &Statement, skipped: usize, error: AclError) {
         let word = statement.words.get(skipped + error.word).or(statement.words.last());
         let span = word.map_or(statement.span, |word| word.span);
         self.report.alert(span, error.message);
@@ -230,7 +250,7 @@ impl Context<'_> {
     }
 
     /// Warns of a condition that can never hold; remembers whom it asks about.
-    fn judge(&mut self, condition: Option<&Condition>, stage: Stage, known: &Known<'_>) {
+    pub(super) fn judge(&mut self, condition: Option<&Condition>, stage: Stage, known: &Known<'_>) {
         let Some(condition) = condition else { return };
         for acl in condition.acls().filter(|acl| acl.name.is_empty()) {
             for test in &acl.tests {
@@ -264,7 +284,7 @@ impl Context<'_> {
         }
     }
 
-    fn refer(&mut self, span: Span, expr: &Expr) {
+    pub(super) fn refer(&mut self, span: Span, expr: &Expr) {
         if let Fetch::Fact(fact, args) = &expr.fetch {
             let named = args.iter().filter(|arg| !matches!(arg, Arg::Int(_)));
             let about = matches!(
@@ -339,21 +359,21 @@ impl Context<'_> {
 }
 
 /// What a statement is read against.
-struct Known<'a> {
+pub(super) struct Known<'a> {
     /// The section, for messages.
-    what: &'a str,
+    pub(super) what: &'a str,
     /// Its ACLs, each with the place where its name is first written.
     acls: &'a [(Span, Acl)],
-    statement: &'a Statement,
+    pub(super) statement: &'a Statement,
 }
 
 impl<'a> Known<'a> {
-    fn words(&self, skip: usize) -> Vec<&'a str> {
+    pub(super) fn words(&self, skip: usize) -> Vec<&'a str> {
         self.statement.words.iter().skip(skip).map(|word| word.value.as_str()).collect()
     }
 
     /// The ACLs that begin above the statement.
-    fn acls(&self) -> Vec<Acl> {
+    pub(super) fn acls(&self) -> Vec<Acl> {
         let above = |span: &Span| {
             span.file != self.statement.span.file || span.start < self.statement.span.start
         };

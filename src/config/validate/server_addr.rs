@@ -45,12 +45,6 @@ impl Context<'_> {
         let unresolved = self.server_port(port, written, what)?;
         let Host::Name(name) = &host else {
             let ip = self.host(what, written.span, &host, family)?;
-            if ip.is_unspecified() {
-                let message = format!("{what}: '{}' is no server's address", written.value);
-                self.report.alert(written.span, message);
-                self.report.help("connecting to where the client wanted to go is not supported");
-                return None;
-            }
             return Some(Target { init_addr, ..fixed(unresolved.at(Some(ip))) });
         };
         let resolve = self.resolve(name, &raw.naming);

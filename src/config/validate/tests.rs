@@ -132,6 +132,7 @@ fn numbers_and_words_of_backends() {
             "port of the check of server 'b/s': 65536 is out of range",
         ),
         ("server", "on_marked_down = \"cut\"", "on_marked_down: 'cut' is not known"),
+        ("server", "track = \"none/x\"", "there is no server 'none/x' to track"),
         ("server", "send_proxy = \"v3\"", "send_proxy: 'v3' is not known"),
         ("server", "check = { type = \"pgsql\" }", "a pgsql check needs a user"),
         ("server", "check = { type = \"external\" }", "an external check needs the command to run"),
@@ -161,6 +162,11 @@ fn numbers_and_words_of_backends() {
             "check = { type = \"http\", expect = { status = \"2xx\" } }",
             "'2xx' is not a list of statuses",
         ),
+        (
+            "server",
+            "check = { type = \"http\", expect = { hdr = { name = \"x\", name_match = \"foo\" } } }",
+            "'foo' is no way to compare a header",
+        ),
     ] {
         assert_eq!(with(table, line), [message], "{line}");
     }
@@ -170,7 +176,6 @@ fn numbers_and_words_of_backends() {
 fn servers_that_cannot_be_reached() {
     for (address, message) in [
         ("10.0.0.1:1-5", "server 'b/s': a server has one port, not '10.0.0.1:1-5'"),
-        ("0.0.0.0:1", "server 'b/s': '0.0.0.0:1' is no server's address"),
         ("fd@3", "server 'b/s': 'fd@3' cannot be connected to"),
         ("", "server 'b/s': '': the address is empty (is a variable unset?)"),
         (
@@ -229,7 +234,7 @@ fn what_is_not_written_is_filled_in() {
     assert_eq!(check.send_proxy, None, "a check with a port of its own sends no header");
     let CheckKind::Http(http) = &check.kind else { panic!("{check:?}") };
     assert_eq!((http.method.as_str(), http.uri.as_str()), ("OPTIONS", "/"));
-    assert_eq!(http.expect.as_ref().unwrap().matcher, HttpMatch::Status(vec![(200, 200)]));
+    assert_eq!(http.expects[0].matcher, HttpMatch::Status(vec![(200, 200)]));
     let again = load_clean(
         "[backend.b]\nserver.a = { address = \"db.test:1\", check = true, send_proxy = \"v2\" }\n",
     );

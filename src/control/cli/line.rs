@@ -12,14 +12,15 @@ const TAG_BYTES_MAX: usize = 63;
 
 /// One command of a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Words(pub(super) Vec<String>);
+pub struct Words(pub Vec<String>);
 
 /// Which line ends a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PayloadEnd(pub(super) String);
+pub struct PayloadEnd(pub String);
 
 /// The commands of a line, and the end of the payload that the last of them has.
-pub(super) fn parse(line: &str) -> (Vec<Words>, Option<PayloadEnd>) {
+#[must_use]
+pub fn parse(line: &str) -> (Vec<Words>, Option<PayloadEnd>) {
     let mut commands: Vec<Words> = split(line).into_iter().map(words).collect();
     let payload = commands.last_mut().and_then(take_marker);
     (commands, payload)

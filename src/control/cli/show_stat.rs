@@ -1,6 +1,6 @@
 //! `show info`, `show stat`, `show schema json`, `show version`: the figures.
 
-use super::{Answer, Call, Command, Mode, Run};
+use super::{Answer, Call, Command, Mode, Run, show_resolvers};
 use crate::clock;
 use crate::config::model::CLAIMED_VERSION;
 use crate::config::model::{Level, LogLevel};
@@ -45,7 +45,7 @@ pub(super) static COMMANDS: &[Command] = &[
     },
 ];
 
-fn snapshot(call: &Call<'_>) -> Snapshot {
+pub(super) fn snapshot(call: &Call<'_>) -> Snapshot {
     collect::snapshot(&call.shared.process, &call.shared.bus, clock::now(), clock::wall())
 }
 
@@ -76,7 +76,9 @@ fn show_stat(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     {
         match name.as_str() {
             "proxy" => args = rest,
-            "resolvers" => return answer.line(RESOLVERS),
+            "resolvers" => {
+                return answer.push(&show_resolvers::table(&snapshot(call).nameservers));
+            }
             _ => return answer.refuse("Invalid statistics domain."),
         }
     }
@@ -94,10 +96,6 @@ fn show_stat(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let text = render::stat(&rows(&snapshot, &filter), form(args), has(args, "desc"));
     answer.push(&text);
 }
-
-/// The header of the resolvers' figures.
-const RESOLVERS: &str = "# id,pid,sent,send_error,valid,update,cname,cname_error,any_err,nx,\
-                         timeout,refused,other,invalid,too_big,truncated,outdated,";
 
 /// `<proxy> <type> <id>`, where the first three words are that; `None`: there is no such proxy.
 fn filter(snapshot: &Snapshot, args: &[String]) -> Option<Filter> {

@@ -4,8 +4,9 @@ use std::fmt;
 use std::pin::Pin;
 
 use super::{
-    Answer, Call, Client, addition, agent, basics, end, frontends, limits, removal, set_server,
-    show_events, show_process, show_servers, show_sess, show_stat, wait, weight,
+    Answer, Call, Client, addition, agent, basics, end, frontends, limits, patterns, removal,
+    set_server, show_events, show_process, show_resolvers, show_servers, show_sess, show_stat,
+    stick_table, wait, weight,
 };
 use crate::config::model::Level;
 
@@ -17,13 +18,16 @@ static FAMILIES: &[&[Command]] = &[
     end::COMMANDS,
     frontends::COMMANDS,
     limits::COMMANDS,
+    patterns::COMMANDS,
     removal::COMMANDS,
     set_server::COMMANDS,
     show_events::COMMANDS,
     show_process::COMMANDS,
+    show_resolvers::COMMANDS,
     show_servers::COMMANDS,
     show_sess::COMMANDS,
     show_stat::COMMANDS,
+    stick_table::COMMANDS,
     wait::COMMANDS,
     weight::COMMANDS,
 ];

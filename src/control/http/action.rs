@@ -126,9 +126,6 @@ fn apply(
         Action::Check(_) if !server.health().has_checks_on() => return false,
         Action::Check(said) => occasion.said(backend, server, said),
         Action::Checks(on) => {
-            if server.health().has_checks_on() == on {
-                return false;
-            }
             let done =
                 publish::health(backend, server, now, |health| health.handle_switch(now, on));
             server.wake_check();

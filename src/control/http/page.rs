@@ -11,9 +11,8 @@ use hyper::{Method, Response, StatusCode};
 use super::asked::Asked;
 use super::html::{self, View};
 use super::options::{Form, Options};
-use crate::config::defaults::PAGE_REALM;
 use crate::config::model::{Action, Page, Stats};
-use crate::control::prometheus;
+use crate::control::prometheus::{self, selection::Selection};
 use crate::control::snapshot::Snapshot;
 use crate::control::stats::rows::{Filter, Row, rows};
 use crate::control::stats::{columns, render, schema};
@@ -62,7 +61,7 @@ pub(super) fn route(asked: &Asked, site: &Stats) -> Route {
     match asked.action(&site.rules) {
         Some(Action::Deny) => return Route::Denied,
         Some(Action::Auth { realm }) => {
-            return Route::Unknown(realm_of(realm.as_ref(), PAGE_REALM));
+            return Route::Unknown(realm_of(realm.as_ref(), site.name.as_str()));
         }
         Some(Action::Metrics) => is_metrics = true,
         Some(Action::Allow) | None => {}
@@ -120,7 +119,14 @@ pub(super) fn render(
             page(StatusCode::OK, HTML, text.to_owned())
         }
         (Route::Metrics, Some(snapshot)) => {
-            page(StatusCode::OK, prometheus::CONTENT_TYPE, prometheus::render(snapshot))
+            let query = asked.target.split_once('?').map_or("", |(_, query)| query);
+            match Selection::read(query) {
+                Ok(wanted) => {
+                    let text = prometheus::render(snapshot, &wanted);
+                    page(StatusCode::OK, prometheus::CONTENT_TYPE, text)
+                }
+                Err(error) => page(StatusCode::BAD_REQUEST, TEXT, format!("{error}\n")),
+            }
         }
         (Route::Ready, Some(snapshot)) => ready(snapshot),
         (Route::Stats(options), Some(snapshot)) => match &site.page {

@@ -3,8 +3,10 @@
 use std::time::SystemTime;
 
 use super::{Column, Value};
-use crate::control::snapshot::{Backend, Check, Frontend, Listener, Process, Server, Service};
-use crate::telemetry::names as n;
+use crate::control::snapshot::{
+    Backend, Check, Frontend, Listener, Process, QUESTIONS, Server, Service,
+};
+use crate::telemetry::names::{self as n, Metric};
 
 /// The process.
 pub(super) const PROCESS: &[Column<Process>] = &[
@@ -45,6 +47,31 @@ pub(super) const PROCESS: &[Column<Process>] = &[
     (n::BYTES_OUT, |row| row.bytes_out.into()),
     (n::SPLICED_BYTES_OUT, |row| row.spliced_bytes_out.into()),
     (n::BYTES_OUT_RATE, |row| row.bytes_out_rate.into()),
+    (n::POOL_FAILURES, |_| Value::Int(0)),
+    (n::POOL_ALLOCATED, |_| Value::Int(0)),
+    (n::POOL_USED, |_| Value::Int(0)),
+    (n::MAX_MEMORY, |_| Value::Int(0)),
+    (n::RECV_LOGS, |_| Value::Int(0)),
+    (n::ACTIVE_PEERS, |_| Value::Int(0)),
+    (n::CONNECTED_PEERS, |_| Value::Int(0)),
+    (n::SSL_MAX_CONNECTIONS, |_| Value::Int(0)),
+    (n::SSL_CONNECTIONS, |_| Value::Int(0)),
+    (n::SSL_CONNECTIONS_TOTAL, |_| Value::Int(0)),
+    (n::SSL_RATE, |_| Value::Int(0)),
+    (n::SSL_RATE_LIMIT, |_| Value::Int(0)),
+    (n::SSL_RATE_MAX, |_| Value::Int(0)),
+    (n::SSL_FRONT_KEYS, |_| Value::Int(0)),
+    (n::SSL_FRONT_KEYS_MAX, |_| Value::Int(0)),
+    (n::SSL_REUSE, |_| Value::Int(0)),
+    (n::SSL_BACK_KEYS, |_| Value::Int(0)),
+    (n::SSL_BACK_KEYS_MAX, |_| Value::Int(0)),
+    (n::SSL_LOOKUPS, |_| Value::Int(0)),
+    (n::SSL_MISSES, |_| Value::Int(0)),
+    (n::HTTP_COMP_IN, |_| Value::Int(0)),
+    (n::HTTP_COMP_OUT, |_| Value::Int(0)),
+    (n::HTTP_COMP_LIMIT, |_| Value::Int(0)),
+    (n::ZLIB_MEMORY, |_| Value::Float(f64::NAN)),
+    (n::ZLIB_MEMORY_MAX, |_| Value::Float(f64::NAN)),
 ];
 
 /// A frontend.
@@ -66,6 +93,7 @@ pub(super) const FRONTEND: &[Column<Frontend>] = &[
     (n::DENIED_SESSIONS, |row| row.denied.sessions.into()),
     (n::REQUEST_ERRORS, |row| row.request_errors.into()),
     (n::INTERNAL_ERRORS, |row| row.internal_errors.into()),
+    (n::HEADER_REWRITING, |_| Value::Int(0)),
 ];
 
 /// A listener.
@@ -83,6 +111,7 @@ pub(super) const LISTENER: &[Column<Listener>] = &[
     (n::DENIED_SESSIONS, |row| row.denied.sessions.into()),
     (n::REQUEST_ERRORS, |row| row.request_errors.into()),
     (n::INTERNAL_ERRORS, |row| row.internal_errors.into()),
+    (n::HEADER_REWRITING, |_| Value::Int(0)),
 ];
 
 /// A backend or a server.
@@ -124,6 +153,8 @@ pub(super) const SERVICE: &[Column<Service>] = &[
     (n::MAX_CONNECT_TIME, |row| row.time_max.connect.into()),
     (n::MAX_RESPONSE_TIME, |row| row.time_max.response.into()),
     (n::MAX_TOTAL_TIME, |row| row.time_max.total.into()),
+    (n::HEADER_REWRITING, |_| Value::Int(0)),
+    (n::CONNECTION_REUSES, |_| Value::Int(0)),
 ];
 
 /// What only a backend has.
@@ -140,6 +171,12 @@ pub(super) const SERVER: &[Column<Server>] = &[
     (n::QUEUE_LIMIT, |row| row.service.queue.limit.into()),
     (n::CURRENT_THROTTLE, |row| row.throttle_percent.map(u32::from).into()),
     (n::USED_CONNECTIONS, |row| row.used_connections.into()),
+    (n::IDLE_CONNECTIONS, |_| Value::Int(0)),
+    (n::IDLE_CONNECTIONS_LIMIT, |_| Value::Float(f64::NAN)),
+    (n::UNSAFE_CONNECTIONS, |_| Value::Int(0)),
+    (n::SAFE_CONNECTIONS, |_| Value::Int(0)),
+    // What is in use is needed: connections are never kept for later.
+    (n::NEED_CONNECTIONS, |row| row.used_connections.into()),
 ];
 
 /// A server's check.
@@ -148,4 +185,23 @@ pub(super) const CHECK: &[Column<Check>] = &[
     (n::CHECK_CODE, |row| u64::try_from(row.code.unwrap_or_default()).unwrap_or_default().into()),
     (n::CHECK_DURATION, |row| row.duration.unwrap_or_default().into()),
     (n::CHECK_FAILURES, |row| row.failures.into()),
+];
+
+/// A name server, in the order of [`QUESTIONS`](crate::control::snapshot::QUESTIONS).
+pub(super) const RESOLVER: [Metric; QUESTIONS.len()] = [
+    n::RESOLVER_SENT,
+    n::RESOLVER_SEND_ERROR,
+    n::RESOLVER_VALID,
+    n::RESOLVER_UPDATE,
+    n::RESOLVER_CNAME,
+    n::RESOLVER_CNAME_ERROR,
+    n::RESOLVER_ANY_ERR,
+    n::RESOLVER_NX,
+    n::RESOLVER_TIMEOUT,
+    n::RESOLVER_REFUSED,
+    n::RESOLVER_OTHER,
+    n::RESOLVER_INVALID,
+    n::RESOLVER_TOO_BIG,
+    n::RESOLVER_TRUNCATED,
+    n::RESOLVER_OUTDATED,
 ];

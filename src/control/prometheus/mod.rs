@@ -4,10 +4,11 @@
 //! reload removed is not shown any more. Rendering 500 servers takes about 0.1 s and yields 2 MB, so
 //! it belongs on a blocking thread, never on the one that runs checks.
 //!
-//! Metrics that only mean something for HTTP, TLS, compression, caches, peers or reused server
-//! connections are left out; `NaN` stands for what is not set, as in HAProxy.
+//! Metrics of rows that only mean something for HTTP are left out; what dashboards ask for and there is
+//! nothing of is 0; `NaN` stands for what is not set, as in HAProxy.
 
 mod columns;
+pub mod selection;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -19,9 +20,11 @@ use std::time::Duration;
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
-use self::columns::{BACKEND, CHECK, FRONTEND, LISTENER, PROCESS, SERVER, SERVICE};
+use self::columns::{BACKEND, CHECK, FRONTEND, LISTENER, PROCESS, RESOLVER, SERVER, SERVICE};
+use self::selection::Selection;
 use super::snapshot::{
-    Backend, Frontend, FrontendStatus, ListenerStatus, Process, Server, ServerStatus, Snapshot,
+    Backend, Frontend, FrontendStatus, ListenerStatus, Nameserver, Process, Server, ServerStatus,
+    Snapshot,
 };
 use crate::telemetry::names::{self, Kind, Metric};
 
@@ -43,17 +46,22 @@ const CHECK_STATES: [&str; 16] = [
     "L7OK", "L7OKC", "L7STS", "PROCERR", "PROCTOUT", "PROCOK",
 ];
 
-/// Renders the snapshot, families and samples sorted so that two scrapes can be compared by eye.
+/// Renders what `selection` wants of the snapshot, families and samples sorted so that two scrapes can be compared by eye.
 #[must_use]
-pub fn render(snapshot: &Snapshot) -> String {
+pub fn render(snapshot: &Snapshot, selection: &Selection) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
-    let scrape = Scrape { recorder, described: RefCell::default() };
-    scrape.process(&snapshot.process);
+    let scrape = Scrape { recorder, described: RefCell::default(), selection };
+    if selection.has_scope("process") {
+        scrape.process(&snapshot.process);
+    }
     for frontend in &snapshot.frontends {
         scrape.frontend(frontend);
     }
     for backend in &snapshot.backends {
         scrape.backend(backend);
+    }
+    for nameserver in &snapshot.nameservers {
+        scrape.nameserver(nameserver);
     }
     in_order(&scrape.recorder.handle().render())
 }
@@ -119,8 +127,10 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 type Column<R> = (Metric, fn(&R) -> Value);
 
 /// One scrape's metrics.
-struct Scrape {
+struct Scrape<'a> {
     recorder: PrometheusRecorder,
+    /// What is wanted.
+    selection: &'a Selection,
     /// Scopes and metrics whose help text the recorder knows.
     described: RefCell<HashSet<(&'static str, &'static str)>>,
 }
@@ -131,7 +141,7 @@ struct Row {
     labels: Vec<Label>,
 }
 
-impl Scrape {
+impl Scrape<'_> {
     fn process(&self, process: &Process) {
         let row = Row { scope: "process", labels: Vec::new() };
         self.columns(&row, PROCESS, process);
@@ -179,7 +189,9 @@ impl Scrape {
             let servers = count(backend, |server| check_status(server) == Some(state));
             self.state(&row, names::AGG_CHECK_STATUS, state, servers);
         }
-        for server in &backend.servers {
+        let is_hidden =
+            |server: &Server| self.selection.no_maint && server.status == ServerStatus::Maint;
+        for server in backend.servers.iter().filter(|server| !is_hidden(server)) {
             self.server(&name, server);
         }
     }
@@ -201,20 +213,43 @@ impl Scrape {
         }
     }
 
+    fn nameserver(&self, nameserver: &Nameserver) {
+        if !self.selection.has_scope("resolver") {
+            return;
+        }
+        for (metric, count) in RESOLVER.iter().zip(nameserver.questions) {
+            let labels = vec![
+                Label::new("resolver", nameserver.section.clone()),
+                Label::new("nameserver", nameserver.name.clone()),
+            ];
+            self.sample("resolver", *metric, labels, count.into());
+        }
+    }
+
     fn columns<R>(&self, row: &Row, columns: &[Column<R>], of: &R) {
+        if !self.selection.has_scope(row.scope) {
+            return;
+        }
         for (metric, value) in columns {
             self.sample(row.scope, *metric, row.labels.clone(), value(of));
         }
     }
 
     fn state(&self, row: &Row, metric: Metric, state: &'static str, value: Value) {
+        if !self.selection.has_scope(row.scope) {
+            return;
+        }
         let mut labels = row.labels.clone();
         labels.push(Label::from_static_parts("state", state));
         self.sample(row.scope, metric, labels, value);
     }
 
     fn sample(&self, scope: &'static str, metric: Metric, labels: Vec<Label>, value: Value) {
-        let name = KeyName::from(format!("haproxy_{scope}_{}", metric.end));
+        let name = format!("haproxy_{scope}_{}", metric.end);
+        if !self.selection.has_metric(&name) {
+            return;
+        }
+        let name = KeyName::from(name);
         if self.described.borrow_mut().insert((scope, metric.end)) {
             let help = SharedString::const_str(metric.help);
             match metric.kind {

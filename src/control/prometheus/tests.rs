@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::*;
 use crate::control::snapshot::{
-    Bytes, Check, Denied, FrontendStatus, Listener, Load, Pipes, Service,
+    Bytes, Check, Denied, FrontendStatus, Listener, Load, Nameserver, Pipes, Service,
 };
 use crate::pure::id::{ProxyId, ServerId};
 
@@ -82,6 +82,7 @@ fn server(name: &str, number: u32, status: ServerStatus, check: Option<Check>) -
         backup: number > 1,
         throttle_percent: None,
         tracked: None,
+        agent: None,
         used_connections: 0,
         check,
         service: Service {
@@ -127,7 +128,17 @@ pub(crate) fn snapshot() -> Snapshot {
         service: Service::default(),
         servers,
     };
-    Snapshot { process: process(), frontends: vec![frontend()], backends: vec![backend] }
+    let nameserver = Nameserver {
+        section: "dns".to_owned(),
+        name: "one".to_owned(),
+        questions: std::array::from_fn(|at| at as u64),
+    };
+    Snapshot {
+        process: process(),
+        frontends: vec![frontend()],
+        backends: vec![backend],
+        nameservers: vec![nameserver],
+    }
 }
 
 /// Whether `line` is one of the lines of `text`.
@@ -137,9 +148,10 @@ fn has(text: &str, line: &str) -> bool {
 
 #[test]
 fn values_labels_and_states_are_haproxys() {
-    let text = render(&snapshot());
+    let text = render(&snapshot(), &Selection::default());
     for line in [
         "# TYPE haproxy_process_connections_total counter",
+        "haproxy_resolver_nx{resolver=\"dns\",nameserver=\"one\"} 7",
         "# HELP haproxy_process_nbthread Worker threads",
         "haproxy_process_connections_total 28",
         "haproxy_process_uptime_seconds 1",
@@ -171,7 +183,7 @@ fn values_labels_and_states_are_haproxys() {
 
 #[test]
 fn every_family_has_one_head_and_stands_together() {
-    let text = render(&snapshot());
+    let text = render(&snapshot(), &Selection::default());
     let mut seen = BTreeMap::new();
     let mut family = "";
     for line in text.lines() {
@@ -186,5 +198,9 @@ fn every_family_has_one_head_and_stands_together() {
         }
     }
     assert!(seen.len() > 100 && seen.values().all(|&samples| samples > 0), "{seen:?}");
-    assert_eq!(text, render(&snapshot()), "two scrapes of one state are the same text");
+    assert_eq!(
+        text,
+        render(&snapshot(), &Selection::default()),
+        "two scrapes of one state are the same text"
+    );
 }

@@ -5,8 +5,8 @@ use super::columns as c;
 use super::columns::COLUMNS;
 use super::value::Value;
 use crate::control::snapshot::{
-    Backend, Check, Frontend, FrontendStatus, Listener, ListenerStatus, Load, Server, ServerStatus,
-    Service, Snapshot,
+    Agent, Backend, Check, Frontend, FrontendStatus, Listener, ListenerStatus, Load, Server,
+    ServerStatus, Service, Snapshot,
 };
 
 /// What a row is of.
@@ -289,6 +289,9 @@ fn server(backend: &Backend, it: &Server, filter: &Filter) -> Row {
             self::check(&mut row, check);
         }
     }
+    if let Some(agent) = it.agent.as_ref().filter(|_| it.status != ServerStatus::Maint) {
+        self::agent(&mut row, agent);
+    }
     if filter.secrets {
         row.set(c::ADDR, it.address.as_str());
     }
@@ -300,13 +303,33 @@ fn server(backend: &Backend, it: &Server, filter: &Filter) -> Row {
     row
 }
 
+/// What the agent said last. One word of it is enough to move the server, either way.
+fn agent(row: &mut Row, it: &Agent) {
+    let status = it.status.unwrap_or("INI");
+    let running = if it.running { "* " } else { "" };
+    row.set(c::AGENT_STATUS, format!("{running}{status}"));
+    if ANSWERED.contains(&status) {
+        row.set(c::AGENT_CODE, 0u32);
+    }
+    if let Some(duration) = it.duration {
+        row.set(c::AGENT_DURATION, u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+    }
+    row.set(c::LAST_AGT, it.info.as_str());
+    row.set(c::AGENT_DESC, it.description);
+    row.set(c::AGENT_RISE, 1u32);
+    row.set(c::AGENT_FALL, 1u32);
+    row.set(c::AGENT_HEALTH, u32::from(it.up));
+}
+
+/// Results that have a code.
+const ANSWERED: [&str; 6] = ["L7OK", "L7OKC", "L7STS", "PROCERR", "PROCTOUT", "PROCOK"];
+
 /// The last check. Codes belong to answers of layer 7 and of programs, durations to all that ended.
 fn check(row: &mut Row, it: &Check) {
     let status = it.status.unwrap_or("INI");
     let running = if it.running { "* " } else { "" };
     row.set(c::CHECK_STATUS, format!("{running}{status}"));
-    let answered = ["L7OK", "L7OKC", "L7STS", "PROCERR", "PROCTOUT", "PROCOK"];
-    if answered.contains(&status) {
+    if ANSWERED.contains(&status) {
         let code = it.code.unwrap_or_default();
         row.set(c::CHECK_CODE, u32::try_from(code).unwrap_or_default());
     }

@@ -23,6 +23,7 @@ fn server(name: &str, id: u32, status: ServerStatus, text: &str) -> Server {
         tracked: None,
         used_connections: 1,
         check: None,
+        agent: None,
         service: Service::default(),
     }
 }
@@ -74,6 +75,7 @@ fn snapshot() -> Snapshot {
         process: crate::control::prometheus::tests::process(),
         frontends: vec![frontend("fe", 2), frontend("li", 4)],
         backends: vec![backend("be", 3, vec![checked, down, maint]), backend("li", 4, vec![])],
+        nameservers: Vec::new(),
     }
 }
 

@@ -15,6 +15,7 @@ mod ip_set;
 mod parse;
 pub mod pattern;
 mod set;
+pub mod versions;
 
 #[cfg(test)]
 mod tests;

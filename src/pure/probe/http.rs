@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::answer::Answer;
 use super::expect::contains;
 use super::http_head::{Body, Head, Parsed, body, parse};
+use super::http_header;
 use super::{Close, Connect, Input, Opening, Reached, Step};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::kind::{HttpCheck, HttpExpect, HttpMatch, Pattern};
@@ -20,12 +21,14 @@ pub(super) struct Http<'a> {
     down: bool,
     reached: Reached,
     answer: Answer,
+    /// The expectation that waits for more.
+    at: usize,
 }
 
 impl<'a> Http<'a> {
     pub(super) fn new(check: &'a HttpCheck, answer_bytes_max: usize, down: bool) -> Self {
         let answer = Answer::new(answer_bytes_max);
-        Self { check, down, reached: Reached::Connecting, answer }
+        Self { check, down, reached: Reached::Connecting, answer, at: 0 }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
@@ -47,11 +50,18 @@ impl<'a> Http<'a> {
                 self.answer.close();
                 self.judge()
             }
-            Input::TimedOut => Step::Done(self.reached.timed_out()),
+            Input::TimedOut => {
+                let expect = self.check.expects.get(self.at);
+                let expect = expect.filter(|_| matches!(self.reached, Reached::Connected));
+                Step::Done(expect.map_or_else(
+                    || self.reached.timed_out(),
+                    |expect| Verdict::new(expect.report.timeout),
+                ))
+            }
         }
     }
 
-    fn judge(&self) -> Step {
+    fn judge(&mut self) -> Step {
         let head = match parse(self.answer.bytes()) {
             Parsed::Head(head) => head,
             Parsed::More if !self.answer.is_final() => return Step::Receive,
@@ -63,52 +73,106 @@ impl<'a> Http<'a> {
             let verdict = Verdict::new(CheckStatus::L7OkConditional);
             return Step::Done(verdict.with_code(u32::from(head.status)));
         }
-        match &self.check.expect {
-            None => judge_status(&head, (200..400).contains(&head.status)),
-            Some(HttpExpect { negated, matcher: HttpMatch::Status(ranges) }) => {
-                let within = ranges.iter().any(|&(low, high)| (low..=high).contains(&head.status));
-                judge_status(&head, within != *negated)
-            }
-            Some(HttpExpect { negated, matcher: HttpMatch::StatusRegex(pattern) }) => {
-                let matches = contains(pattern, head.status.to_string().as_bytes());
-                judge_status(&head, matches != *negated)
-            }
-            Some(HttpExpect { negated, matcher: HttpMatch::Body(pattern) }) => {
-                let mut body = body(&head);
-                body.complete |= self.answer.is_final();
-                judge_body(&head, &body, pattern, *negated)
+        if self.check.expects.is_empty() {
+            let usual = (200..400).contains(&head.status);
+            let (status, info) = match usual {
+                true => (CheckStatus::L7Ok, &b""[..]),
+                false => (CheckStatus::L7Status, head.reason),
+            };
+            return Step::Done(coded(status, &head).with_info(info));
+        }
+        for (at, expect) in self.check.expects.iter().enumerate().skip(self.at) {
+            match meets(expect, &head, self.answer.is_final()) {
+                Judged::Met => {}
+                Judged::More => {
+                    self.at = at;
+                    return Step::Receive;
+                }
+                Judged::Unmet(what) => return Step::Done(self.unmet(expect, &head, what)),
             }
         }
+        Step::Done(self.passed(&head))
+    }
+
+    /// The last expectation says what a check that passed is called.
+    fn passed(&self, head: &Head<'_>) -> Verdict {
+        let Some(HttpExpect { report, .. }) = self.check.expects.last() else {
+            return coded(CheckStatus::L7Ok, head);
+        };
+        let info = report.on_success.as_deref().unwrap_or_default();
+        report.coded(coded(report.ok, head), self.answer.bytes()).with_info(info)
+    }
+
+    fn unmet(&self, expect: &HttpExpect, head: &Head<'_>, what: &[u8]) -> Verdict {
+        let report = &expect.report;
+        let verdict = coded(report.error, head);
+        let verdict = match report.error {
+            CheckStatus::L7Response => verdict,
+            _ => report.coded(verdict, self.answer.bytes()),
+        };
+        let comment = expect.comment.as_ref();
+        let comment = comment.map_or(String::new(), |text| format!(" comment: {text}"));
+        let what = report.on_error.as_deref().unwrap_or(what);
+        verdict.with_info(&[what, comment.as_bytes()].concat())
     }
 }
 
-fn judge_status(head: &Head<'_>, expected: bool) -> Step {
-    Step::Done(if expected {
-        passed(head)
-    } else {
-        let verdict = Verdict::new(CheckStatus::L7Status).with_code(u32::from(head.status));
-        verdict.with_info(head.reason)
-    })
+/// What an answer is worth to one expectation.
+enum Judged<'a> {
+    Met,
+    /// Too early to say.
+    More,
+    /// Not as expected; the words for it.
+    Unmet(&'a [u8]),
 }
 
-/// What is not there yet may still come, also where it must not.
-fn judge_body(head: &Head<'_>, body: &Body, pattern: &Pattern, negated: bool) -> Step {
-    let found = !body.bytes.is_empty() && contains(pattern, &body.bytes);
-    if !found && !body.complete {
-        return Step::Receive;
+fn meets<'a>(expect: &HttpExpect, head: &Head<'a>, is_final: bool) -> Judged<'a> {
+    let found = match &expect.matcher {
+        HttpMatch::Status(ranges) => {
+            ranges.iter().any(|&(low, high)| (low..=high).contains(&head.status))
+        }
+        HttpMatch::StatusRegex(pattern) => contains(pattern, head.status.to_string().as_bytes()),
+        HttpMatch::Header { full, name, value } => {
+            http_header::is_there(head.headers, *full, name, value.as_ref())
+        }
+        HttpMatch::Body(pattern) => {
+            let mut body = body(head);
+            body.complete |= is_final;
+            return meets_body(expect, &body, pattern);
+        }
+    };
+    if found == expect.negated { Judged::Unmet(head.reason) } else { Judged::Met }
+}
+
+/// What is not there yet may still come, also where it must not, unless `min-recv` says how much is
+/// enough.
+fn meets_body(expect: &HttpExpect, body: &Body, pattern: &Pattern) -> Judged<'static> {
+    let len = u32::try_from(body.bytes.len()).unwrap_or(u32::MAX);
+    let enough = expect.min_recv.is_some_and(|least| len >= least);
+    let short = expect.min_recv.is_some_and(|least| len < least);
+    if !body.complete && (body.bytes.is_empty() || short) {
+        return Judged::More;
     }
-    let failed =
-        |text: &str| Step::Done(Verdict::new(CheckStatus::L7Response).with_info(text.as_bytes()));
-    match (found, negated) {
-        _ if body.bytes.is_empty() => failed("HTTP content check could not find a response body"),
-        (false, false) => failed("HTTP content check did not match"),
-        (true, true) => failed("HTTP check matched unwanted content"),
-        (true, false) | (false, true) => Step::Done(passed(head)),
+    if body.bytes.is_empty() {
+        return Judged::Unmet(b"HTTP content check could not find a response body");
+    }
+    match (contains(pattern, &body.bytes), expect.negated) {
+        (false, _) if !body.complete && !enough => Judged::More,
+        (false, false) => Judged::Unmet(b"HTTP content check did not match"),
+        (true, true) => Judged::Unmet(b"HTTP check matched unwanted content"),
+        (true, false) | (false, true) => Judged::Met,
     }
 }
 
-fn passed(head: &Head<'_>) -> Verdict {
-    Verdict::new(CheckStatus::L7Ok).with_code(u32::from(head.status))
+/// A verdict with the answer's status, for those that are about an answer of this kind.
+fn coded(status: CheckStatus, head: &Head<'_>) -> Verdict {
+    let verdict = Verdict::new(status);
+    match status {
+        CheckStatus::L7Ok | CheckStatus::L7OkConditional | CheckStatus::L7Status => {
+            verdict.with_code(u32::from(head.status))
+        }
+        _ => verdict,
+    }
 }
 
 /// The request as HAProxy writes it: header names in lower case, `content-length` where there is a

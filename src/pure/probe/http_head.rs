@@ -24,6 +24,8 @@ pub(super) struct Head<'a> {
     pub(super) status: u16,
     /// What follows the status on its line.
     pub(super) reason: &'a [u8],
+    /// The header lines, each with its end.
+    pub(super) headers: &'a [u8],
     /// How the body's end is found.
     pub(super) framing: Framing,
     /// The bytes behind the head.
@@ -63,6 +65,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
     let Some((status, reason)) = status_line(line) else {
         return Parsed::Bad;
     };
+    let lines = rest;
     let mut framing = Framing::Close;
     let mut first = true;
     loop {
@@ -71,7 +74,9 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
         };
         rest = after;
         if header.is_empty() {
-            return Parsed::Head(Head { status, reason, framing: bodied(status, framing), rest });
+            let headers = &lines[..lines.len() - rest.len()];
+            let framing = bodied(status, framing);
+            return Parsed::Head(Head { status, reason, headers, framing, rest });
         }
         let folded = header.starts_with(b" ") || header.starts_with(b"\t");
         if folded && !first {

@@ -275,8 +275,8 @@ pub struct HttpCheck {
     pub headers: Vec<SendHeader>,
     /// Body to send.
     pub body: Vec<u8>,
-    /// What the answer must be; `None`: a status of 200 to 399.
-    pub expect: Option<HttpExpect>,
+    /// What the answer must be, each in turn; none: a status of 200 to 399.
+    pub expects: Vec<HttpExpect>,
     /// `http-check disable-on-404`: 404 takes no new sessions but is not down.
     pub disable_on_404: bool,
 }
@@ -297,6 +297,12 @@ pub struct HttpExpect {
     pub negated: bool,
     /// What is compared.
     pub matcher: HttpMatch,
+    /// Bytes of a body to wait for before it is judged; `None`: judge, and wait for more on mismatch.
+    pub min_recv: Option<u32>,
+    /// Shown when the expectation is not met.
+    pub comment: Option<String>,
+    /// What becomes of the result.
+    pub report: ExpectReport,
 }
 
 /// What `http-check expect` compares.
@@ -308,4 +314,40 @@ pub enum HttpMatch {
     StatusRegex(Pattern),
     /// `string` ([`Pattern::Text`]) or `rstring` ([`Pattern::Regex`]) on the body.
     Body(Pattern),
+    /// `hdr` or `fhdr`.
+    Header {
+        /// `fhdr`: a header is one value, whatever commas it has.
+        full: bool,
+        /// Its name, in any case.
+        name: TextMatch,
+        /// One of its values; `None`: any.
+        value: Option<TextMatch>,
+    },
+}
+
+impl HttpMatch {
+    /// What the outcome is called where nothing else is said.
+    #[must_use]
+    pub fn report(&self) -> ExpectReport {
+        let error = match self {
+            Self::Body(_) => CheckStatus::L7Response,
+            Self::Status(_) | Self::StatusRegex(_) | Self::Header { .. } => CheckStatus::L7Status,
+        };
+        ExpectReport { error, ..ExpectReport::default() }
+    }
+}
+
+/// How a name or value of a header is compared.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TextMatch {
+    /// `-m str`, or nothing.
+    Is(String),
+    /// `-m beg`.
+    Begins(String),
+    /// `-m end`.
+    Ends(String),
+    /// `-m sub`.
+    Contains(String),
+    /// `-m reg`; always [`Pattern::Regex`].
+    Regex(Pattern),
 }

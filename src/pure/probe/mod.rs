@@ -16,6 +16,7 @@ mod answer;
 mod expect;
 mod http;
 mod http_head;
+mod http_header;
 pub mod kind;
 mod ldap;
 mod mysql;

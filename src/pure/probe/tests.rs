@@ -19,14 +19,21 @@ fn expect(pattern: Pattern, negated: bool) -> ScriptStep {
     })
 }
 
-fn http(expect: Option<HttpExpect>) -> CheckKind {
+fn http(matcher: Option<HttpMatch>) -> CheckKind {
+    let expect = |matcher: HttpMatch| HttpExpect {
+        negated: false,
+        min_recv: None,
+        comment: None,
+        report: matcher.report(),
+        matcher,
+    };
     CheckKind::Http(HttpCheck {
         method: "GET".to_owned(),
         uri: "/".to_owned(),
         version: "HTTP/1.1".to_owned(),
         headers: Vec::new(),
         body: Vec::new(),
-        expect,
+        expects: matcher.into_iter().map(expect).collect(),
         disable_on_404: true,
     })
 }
@@ -44,7 +51,7 @@ fn kinds() -> Vec<CheckKind> {
         CheckKind::Script(vec![expect(text(b"OK"), true)]),
         CheckKind::Script(vec![expect(Pattern::BinaryRegex(hex), false)]),
         http(None),
-        http(Some(HttpExpect { negated: false, matcher: body })),
+        http(Some(body)),
         CheckKind::Mysql { user: None },
         CheckKind::Mysql { user },
         CheckKind::Pgsql { user: "u".to_owned() },

@@ -205,6 +205,43 @@ impl Choice {
     }
 }
 
+/// A `stick` rule: servers of a table's entries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stick {
+    /// What it does.
+    pub verb: StickVerb,
+    /// Whose entry.
+    pub key: Expr,
+    /// The table; the backend's own where none is named.
+    pub table: Option<String>,
+    /// When; always without one.
+    pub condition: Option<Condition>,
+}
+
+/// What a [`Stick`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StickVerb {
+    /// `match`: the entry's server is taken.
+    Match,
+    /// `store-request`: the server that was found is noted.
+    StoreRequest,
+    /// `on`: both.
+    On,
+    /// `store-response`: the server is noted under what it says itself.
+    StoreResponse,
+}
+
+impl Stick {
+    /// The stage its samples are asked for at.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        match self.verb {
+            StickVerb::StoreResponse => Stage::Store,
+            _ => Stage::ServerChoice,
+        }
+    }
+}
+
 /// `force-persist` or `ignore-persist`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Persistence {
@@ -242,6 +279,8 @@ pub struct BackendRules {
     pub inspect_delay: Option<Duration>,
     /// `use-server`.
     pub servers: Vec<Choice>,
+    /// `stick`.
+    pub sticking: Vec<Stick>,
     /// `force-persist`, `ignore-persist`.
     pub persistence: Vec<Persistence>,
     /// `tcp-response content`.

@@ -3,6 +3,7 @@
 use super::template::Template;
 use super::{
     Action, Choice, CounterArray, CounterChange, Endpoint, Level, Peer, Persistence, Rule, RuleSet,
+    Stick, StickVerb,
 };
 use crate::pure::acl::{Acl, AclError, Condition};
 use crate::pure::sample::{Definitions, Expr, Kind, Variable};
@@ -97,6 +98,36 @@ impl Choice {
         let target = Template::parse(name, reader.definitions).map_err(|why| reader.wrong(why))?;
         let condition = reader.condition(acls)?;
         Ok(Self { target, condition })
+    }
+}
+
+impl Stick {
+    /// Reads what stands behind `stick`.
+    ///
+    /// # Errors
+    /// The number of the word that is wrong, and why.
+    pub fn parse(
+        words: &[&str],
+        acls: &[Acl],
+        definitions: &mut dyn Definitions,
+    ) -> Result<Self, AclError> {
+        let mut reader = Reader { words, at: 0, definitions };
+        let verb = match reader.take("'match', 'on', 'store-request' or 'store-response'")? {
+            "match" => StickVerb::Match,
+            "on" => StickVerb::On,
+            "store-request" => StickVerb::StoreRequest,
+            "store-response" => StickVerb::StoreResponse,
+            other => {
+                return Err(AclError {
+                    help: Some("it can be match, on, store-request, store-response".to_owned()),
+                    ..reader.error(format!("unknown 'stick {other}'"))
+                });
+            }
+        };
+        let key = reader.sample(Kind::Any)?;
+        let table = reader.table()?;
+        let condition = reader.condition(acls)?;
+        Ok(Self { verb, key, table, condition })
     }
 }
 
@@ -286,12 +317,16 @@ impl<'a> Reader<'a> {
 
     fn track(&mut self, counter: u8) -> Result<Action, AclError> {
         let key = self.sample(Kind::Any)?;
-        let mut table = None;
-        if self.words.get(self.at) == Some(&"table") {
-            self.at += 1;
-            table = Some(self.take("the name of a table")?.to_owned());
-        }
+        let table = self.table()?;
         Ok(Action::Track { counter, key, table })
+    }
+
+    fn table(&mut self) -> Result<Option<String>, AclError> {
+        if self.words.get(self.at) != Some(&"table") {
+            return Ok(None);
+        }
+        self.at += 1;
+        self.take("the name of a table").map(|name| Some(name.to_owned()))
     }
 
     /// `sc-inc-gpc(i,n)`, `sc-inc-gpc0(n)`, `sc-add-gpc(i,n) v`, `sc-set-gpt(i,n) v`, `sc-set-gpt0(n) v`.

@@ -144,6 +144,11 @@ pub trait Definitions {
     /// A variable of the environment.
     fn environment(&self, name: &str) -> Option<String>;
 
+    /// The full name of a stick table: `name`, or that of the proxy which is read.
+    fn table(&mut self, name: Option<&str>) -> Option<String> {
+        name.map(str::to_owned)
+    }
+
     /// Keeps patterns, reading their files, and yields their number.
     ///
     /// # Errors

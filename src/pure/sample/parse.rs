@@ -221,7 +221,11 @@ fn is_http(name: &str) -> bool {
     HTTP.contains(&name) || HTTP_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-fn fetch(name: &str, args: &[String], definitions: &dyn Definitions) -> Result<Fetch, ParseError> {
+fn fetch(
+    name: &str,
+    args: &[String],
+    definitions: &mut dyn Definitions,
+) -> Result<Fetch, ParseError> {
     let wrong = |why: String| ParseError::from(format!("fetch '{name}': {why}"));
     if let Some(row) = FACTS.iter().find(|row| row.name == name) {
         return fact(row, args).map_err(wrong);
@@ -233,7 +237,12 @@ fn fetch(name: &str, args: &[String], definitions: &dyn Definitions) -> Result<F
         return content.map(Fetch::Content).map_err(wrong);
     }
     if let Some(tracked) = tracked::Tracked::parse(name, args) {
-        return tracked.map(Fetch::Tracked).map_err(wrong);
+        let mut tracked = tracked.map_err(wrong)?;
+        // What is tracked has a table already.
+        if tracked.table.is_some() || tracked.subject == tracked::Subject::Source {
+            tracked.table = definitions.table(tracked.table.as_deref());
+        }
+        return Ok(Fetch::Tracked(tracked));
     }
     if is_http(name) {
         return Err(ParseError {

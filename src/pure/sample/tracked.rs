@@ -71,6 +71,7 @@ data! {
     "inc_gpc1" IncGpc1 false "cs",
     "kbytes_in" KbytesIn false "cs",
     "kbytes_out" KbytesOut false "cs",
+    "server_id" ServerId false "",
     "sess_cnt" SessCnt false "cs",
     "sess_rate" SessRate false "cs",
     "tracked" Tracked false "c",

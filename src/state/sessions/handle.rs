@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::SessionId;
 use crate::pure::session::termination::{Cause, Phase};
 use crate::state::counters::Traffic;
-use crate::state::{Backend, Frontend, Listener, Process, Server};
+use crate::state::{Backend, Frontend, Listener, Process, Server, Tracker};
 
 /// Why a session is stirred from outside. A later reason replaces an earlier one of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,6 +131,8 @@ struct Facts {
     retries: u32,
     /// What the counters have of it already.
     counted: Moved,
+    /// Entries of stick tables that count it.
+    trackers: Vec<Arc<Tracker>>,
 }
 
 /// A session at one instant.
@@ -212,6 +214,11 @@ impl Handle {
     pub fn set_addresses(&self, source: Option<SocketAddr>, destination: Option<SocketAddr>) {
         let mut facts = self.lock();
         (facts.source, facts.destination) = (source, destination);
+    }
+
+    /// An entry of a stick table counts the session.
+    pub fn track(&self, tracker: Arc<Tracker>) {
+        self.lock().trackers.push(tracker);
     }
 
     /// The session enters a backend.
@@ -304,6 +311,10 @@ impl Handle {
         self.listener.traffic.iter().for_each(add);
         facts.backend.iter().for_each(|backend| add(&backend.service.traffic));
         facts.server.iter().for_each(|server| add(&server.service.traffic));
+        let at = self.started + Duration::from_millis(self.active_ms.load(Ordering::Relaxed));
+        for tracker in &facts.trackers {
+            tracker.note_moved(moved.bytes_in, moved.bytes_out, at);
+        }
         process.bytes_out.add(more.bytes_out);
         process.bytes_spliced.add(more.spliced);
     }

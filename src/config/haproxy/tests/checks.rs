@@ -76,7 +76,7 @@ fn httpchk_as_patroni_users_write_it() {
     let patroni = http(0);
     assert_eq!(string(&patroni.method), Some("OPTIONS"));
     assert_eq!(string(&patroni.uri), Some("/primary"));
-    let expect = patroni.expect.expect("written").value;
+    let expect = patroni.expects[0].value.clone();
     assert_eq!((expect.negated, expect.matcher), (false, HttpMatch::Status("200".to_owned())));
     assert_eq!(value(&config.backends[0].servers[0].check_settings.port), Some(8008));
 
@@ -89,6 +89,6 @@ fn httpchk_as_patroni_users_write_it() {
         .collect();
     assert_eq!(headers, [("Host", "db"), ("X", "y")]);
     assert_eq!(value(&other.body), Some(b"z".to_vec()));
-    let expect = other.expect.expect("written").value;
+    let expect = other.expects[0].value.clone();
     assert_eq!((expect.negated, expect.matcher), (true, HttpMatch::Regex("^bad".to_owned())));
 }

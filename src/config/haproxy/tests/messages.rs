@@ -11,7 +11,14 @@ alert | blance source | 'blance' is unknown in 'listen' | mean 'balance'
 alert | fronted x | 'fronted' is unknown | mean 'frontend'
 alert | rise 5 | 'rise' is unknown | 'default-server' line
 alert | daemon | 'daemon' is unknown in 'listen' | belongs in 'global'
-alert | contimeout 5 | no longer knows 'contimeout' | timeout connect
+alert | stick-table type ip | needs a 'size' |
+alert | stick-table type ip size 1k store conn_rat(1s) | did you mean 'conn_rate' |
+alert | stick on src | there is no stick table 'l' | 'stick-table' line
+warning | contimeout 5 | 'contimeout' is an old name | timeout connect
+warning | redispatch | 'redispatch' is an old name | option redispatch
+warning | grace 5s | 'grace' is ignored |
+warning | reqrep a b | 'reqrep' is ignored: 'l' is not in |
+alert | appsession x | no longer knows 'appsession' | remove it
 alert | stick-table type ip size 1k | not supported: stick tables |
 notice | bind-process 1 | 'bind-process' has no effect |
 warning | log-format x | 'log-format' is ignored: log lines keep |
@@ -21,7 +28,7 @@ warning | cookie a insert | 'cookie' is ignored: 'l' is not in 'mode http' |
 warning | stats enable | 'stats' is ignored: 'l' is not in 'mode http' |
 notice | option splice-auto | 'option splice-auto' has no effect: the data |
 alert | option spop-check | 'option spop-check' is not supported |
-alert | option http-tunnel | no longer knows 'option http-tunnel' | remove it
+warning | option http-tunnel | 'option http-tunnel' is ignored: 'l' is not in |
 alert | option dontlognul | 'dontlognul' is unknown after | 'dontlognull'
 alert | option | 'option' needs a name |
 alert | option tcpka x | unexpected 'x' after 'option tcpka' |
@@ -104,9 +111,8 @@ alert | http-check expekt | 'expekt' is unknown | 'expect'
 alert | http-check connect port 5 | is not supported | 'port'
 alert | http-check send foo | 'foo' is unknown |
 alert | http-check send body-lf x | 'body-lf' is not supported |
-alert | http-check expect hdr name x | 'http-check expect hdr' is not | 'status'
+alert | http-check expect hdr x | 'x' is unknown | 'name'
 alert | http-check expect status | needs codes such as '200' |
-alert | http-check expect status 200~ http-check expect status 201 | a second 'http-check expect' | 200,204
 ";
 
 /// Whole files.
@@ -143,7 +149,7 @@ alert | backend b from x | 'x' is unknown as a 'defaults' |
 alert | defaults d~defaults d~backend b from d | two 'defaults' sections are called 'd' | different names
 alert | resolvers r~ nameserver a | an address such as | 
 alert | resolvers r~ hold what 1s | 'what' is unknown after 'hold' | valid
-warning | peers p~ peer a 1:1 | 'peers' section is ignored |
+warning | peers p~ peer a 1:1~ peer b 2:2 | not shared with the other processes of 'p' |
 alert | log-forward l | 'log-forward' is not supported |
 alert | frontend f~ mode http~ bind :1 | 'f' is in 'mode http' | tcp
 alert | listen l~ mode http~ bind :1~ stats enable~ server a :1 | 'l' is in 'mode http' | byte for byte

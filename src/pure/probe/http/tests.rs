@@ -1,6 +1,6 @@
 use super::super::testing::{End, Row, dialogue, served};
 use super::*;
-use crate::pure::probe::kind::{CheckKind, SendHeader};
+use crate::pure::probe::kind::{CheckKind, CodeFrom, ExpectReport, SendHeader};
 use crate::pure::probe::{Context, Probe};
 
 fn plain() -> HttpCheck {
@@ -10,13 +10,17 @@ fn plain() -> HttpCheck {
         version: "HTTP/1.0".to_owned(),
         headers: Vec::new(),
         body: Vec::new(),
-        expect: None,
+        expects: Vec::new(),
         disable_on_404: false,
     }
 }
 
 fn expecting(negated: bool, matcher: HttpMatch) -> CheckKind {
-    CheckKind::Http(HttpCheck { expect: Some(HttpExpect { negated, matcher }), ..plain() })
+    CheckKind::Http(HttpCheck { expects: vec![expect(negated, matcher)], ..plain() })
+}
+
+fn expect(negated: bool, matcher: HttpMatch) -> HttpExpect {
+    HttpExpect { negated, min_recv: None, comment: None, report: matcher.report(), matcher }
 }
 
 fn body_of(text: &str) -> HttpMatch {
@@ -159,4 +163,48 @@ fn not_found_passes_conditionally_unless_the_server_is_down() {
     }
     let Step::Done(verdict) = probe.step(Input::Bytes(answer)) else { panic!("no verdict") };
     assert_eq!((verdict.status, verdict.code), (CheckStatus::L7Status, Some(404)));
+}
+
+#[test]
+fn expectations_are_judged_in_turn_and_named_as_haproxy_2_6_does() {
+    let answer: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Length: 12\r\n\r\nrole primary";
+    let status = |code| expect(false, HttpMatch::Status(vec![(code, code)]));
+    let body = |text: &str| expect(false, body_of(text));
+    let commented =
+        |expect: HttpExpect, text: &str| HttpExpect { comment: Some(text.to_owned()), ..expect };
+    let error = |expect: HttpExpect, report: ExpectReport| HttpExpect { report, ..expect };
+    let report = ExpectReport::default;
+    let broken = ExpectReport {
+        error: CheckStatus::L7Status,
+        on_error: Some(b"broken".to_vec()),
+        ..report()
+    };
+    let fine = ExpectReport { on_success: Some(b"fine".to_vec()), ..report() };
+    let other = ExpectReport { error: CheckStatus::L6Response, ..report() };
+    let seven = ExpectReport { code: Some(CodeFrom::Fixed(7)), ..report() };
+    let no_match = "HTTP content check did not match comment: second";
+    for (expects, status, code, info) in [
+        (vec![status(200), body("primary")], "L7OK", Some(200), ""),
+        (
+            vec![commented(status(200), "first"), commented(body("replica"), "second")],
+            "L7RSP",
+            None,
+            no_match,
+        ),
+        (vec![commented(status(500), "c")], "L7STS", Some(200), "OK comment: c"),
+        (vec![error(commented(status(500), "c"), broken)], "L7STS", Some(200), "broken comment: c"),
+        (vec![error(status(500), other)], "L6RSP", None, "OK"),
+        (vec![error(body("primary"), fine)], "L7OK", Some(200), "fine"),
+        (vec![error(body("primary"), seven)], "L7OK", Some(7), ""),
+    ] {
+        let kind = CheckKind::Http(HttpCheck { expects, ..plain() });
+        assert_eq!(served(&kind, &[answer], End::Hang), (status, code, info.to_owned()));
+    }
+    let waiting = ExpectReport { timeout: CheckStatus::L6Timeout, ..report() };
+    let kind = CheckKind::Http(HttpCheck {
+        expects: vec![status(200), error(body("primary"), waiting)],
+        ..plain()
+    });
+    let part = b"HTTP/1.0 200 OK\r\nContent-Length: 12\r\n\r\nrole ";
+    assert_eq!(served(&kind, &[part], End::Hang).0, "L6TOUT");
 }

@@ -117,7 +117,11 @@ impl Converter {
             return Map::parse(name, args, definitions).map(|map| map.map(Self::Map));
         }
         if name == "in_table" || name.starts_with("table_") {
-            return table(name, args);
+            let made = table(name, args);
+            if let Some(Ok(Self::Table { table, .. })) = &made {
+                definitions.table(Some(table));
+            }
+            return made;
         }
         let variable = |make: fn(Variable) -> Self| match args {
             [name, ..] => Variable::parse(name).map(make),
@@ -324,6 +328,14 @@ fn table(name: &str, args: &[String]) -> Option<Result<Converter, String>> {
     }
     // `table_gpc(index,table)` asks what `src_get_gpc(index,table)` asks.
     let rest = name.strip_prefix("table_")?;
+    if rest == "server_id" {
+        return Some(match args {
+            [table] => {
+                Ok(Converter::Table { table: table.clone(), data: Some(Data::ServerId), index: 0 })
+            }
+            _ => Err("it takes the name of a table".to_owned()),
+        });
+    }
     let getter = match rest {
         "gpc" | "gpc0" | "gpc1" | "gpt" | "gpt0" => format!("src_get_{rest}"),
         "trackers" => "sc0_trackers".to_owned(),

@@ -11,7 +11,7 @@ use super::{address, duration, port, text};
 use crate::config::model::{
     AgentCheck, Check, CheckKind, CheckStatus, CodeFrom, Expect, ExpectReport, ExternalCheck,
     HttpCheck, HttpExpect, HttpMatch, InitState, Layer, MysqlDialect, Observe, OnError, Pattern,
-    ProxyHeader, ScriptStep, SendHeader,
+    ProxyHeader, ScriptStep, SendHeader, TextMatch,
 };
 
 pub(super) fn check() -> impl Strategy<Value = Check> {
@@ -173,6 +173,16 @@ fn report() -> impl Strategy<Value = ExpectReport> {
         })
 }
 
+fn text_match() -> impl Strategy<Value = TextMatch> {
+    prop_oneof![
+        text().prop_map(TextMatch::Is),
+        text().prop_map(TextMatch::Begins),
+        text().prop_map(TextMatch::Ends),
+        text().prop_map(TextMatch::Contains),
+        regex().prop_map(|regex| TextMatch::Regex(Pattern::Regex(regex))),
+    ]
+}
+
 fn http() -> impl Strategy<Value = HttpCheck> {
     let ranges = vec((100u16..400, 0u16..9).prop_map(|(low, more)| (low, low + more)), 1..3);
     let matcher = prop_oneof![
@@ -180,9 +190,15 @@ fn http() -> impl Strategy<Value = HttpCheck> {
         regex().boxed().prop_map(|regex| HttpMatch::StatusRegex(Pattern::Regex(regex))),
         bytes().boxed().prop_map(|bytes| HttpMatch::Body(Pattern::Text(bytes))),
         regex().boxed().prop_map(|regex| HttpMatch::Body(Pattern::Regex(regex))),
+        (any::<bool>(), text_match().boxed(), of(text_match().boxed()))
+            .prop_map(|(full, name, value)| HttpMatch::Header { full, name, value }),
     ];
+    let details = (any::<bool>(), of(1u32..9), of(text().boxed()), of(bytes().boxed()));
     let expect =
-        of((any::<bool>(), matcher).prop_map(|(negated, matcher)| HttpExpect { negated, matcher }));
+        (matcher, details).prop_map(|(matcher, (negated, min_recv, comment, on_error))| {
+            let report = ExpectReport { on_error, ..matcher.report() };
+            HttpExpect { negated, matcher, min_recv, comment, report }
+        });
     let header = ("[A-Z][a-z-]{0,5}", "[a-z:]([a-z :\"]{0,5}[a-z])?")
         .prop_map(|(name, value)| SendHeader { name, value });
     (
@@ -191,16 +207,16 @@ fn http() -> impl Strategy<Value = HttpCheck> {
         prop_oneof![Just("HTTP/1.0".to_owned()), Just("HTTP/1.1".to_owned())],
         vec(header, 0..3),
         prop_oneof![Just(Vec::new()), bytes().boxed()],
-        expect,
+        vec(expect.boxed(), 0..3),
         any::<bool>(),
     )
-        .prop_map(|(method, uri, version, headers, body, expect, disable_on_404)| HttpCheck {
+        .prop_map(|(method, uri, version, headers, body, expects, disable_on_404)| HttpCheck {
             method,
             uri,
             version,
             headers,
             body,
-            expect,
+            expects,
             disable_on_404,
         })
 }

@@ -1,0 +1,51 @@
+//! `peers` sections: their tables. Nothing is sent to other processes.
+
+use haproxy_compat::tree::Section;
+
+use super::words::{Context, text};
+use crate::config::raw::{Peers, Statement};
+
+/// Lines that a section may have.
+const KEYWORDS: [&str; 10] = [
+    "bind",
+    "default-bind",
+    "default-server",
+    "disabled",
+    "enabled",
+    "log",
+    "peer",
+    "server",
+    "shards",
+    "table",
+];
+
+/// Reads a section; `None` where it has no name.
+pub(super) fn lower(section: &Section, cx: &mut Context<'_>) -> Option<Peers> {
+    let Some(name) = &section.name else {
+        cx.report.alert(section.header.span, "'peers' needs a name");
+        return None;
+    };
+    let mut peers = Peers { name: text(name), tables: Vec::new() };
+    let mut members = 0;
+    for line in &section.lines {
+        let word = &line.words[0];
+        match word.text().as_ref() {
+            "table" => {
+                let words = line.words.iter().map(text).collect();
+                peers.tables.push(Statement { words, span: line.span });
+            }
+            "peer" | "server" => members += 1,
+            known if KEYWORDS.contains(&known) => {}
+            _ => cx.unknown(word, "in a 'peers' section", KEYWORDS),
+        }
+    }
+    // One of them is this process.
+    if members > 1 {
+        let message = format!(
+            "stick tables are not shared with the other processes of '{}'",
+            peers.name.value
+        );
+        cx.report.warning(section.header.span, message);
+    }
+    Some(peers)
+}

@@ -1,0 +1,14 @@
+//! `peers` sections, as written.
+
+use haproxy_compat::span::Spanned;
+
+use super::Statement;
+
+/// A `peers` section: its tables.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Peers {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// `table NAME …` lines.
+    pub tables: Vec<Statement>,
+}

@@ -1,0 +1,4 @@
+//! `proxy_header` of `targets`, driven by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::run("proxy_header", bytes));
