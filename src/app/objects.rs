@@ -4,6 +4,7 @@
 //! sessions, health and turns go on. A server whose address changed is another server. What
 //! commands changed of a server stays where the file still says what it said ([`overrides`]).
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,11 +16,13 @@ use crate::pure::health::admin::Command;
 use crate::pure::health::agent::AgentSettings;
 use crate::pure::health::schedule::{Intervals, start_interval, start_offset};
 use crate::pure::health::{CheckSettings, Health, Settings};
-use crate::pure::id::ServerId;
+use crate::pure::id::{Name, ServerId};
 use crate::state::backend::{Places, Ruling};
 use crate::state::frontend::Route;
 use crate::state::process::Objects;
-use crate::state::{Backend, Frontend, Process, Registry, Resolvers, Server, Tables, publish};
+use crate::state::{
+    Backend, Frontend, Process, Registry, Resolvers, Server, Tables, publish, tracking,
+};
 
 /// Makes what runs in `process` follow `config`.
 pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
@@ -31,6 +34,7 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
         .iter()
         .map(|settings| {
             let running = old.backends.iter().find(|old| *old.name == *settings.name.as_str());
+            let settings = &with_fullconn(settings, &config, process.hard_maxconn());
             let backend = follow_backend(running, settings, &config, &mut offsets);
             let (rules, patterns) = (settings.rules.clone(), Arc::clone(&patterns));
             publish::ruling(&backend, Ruling { rules, patterns });
@@ -56,6 +60,23 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
     let resolvers = resolvers.collect();
     let tables = Tables::following(&old.tables, &config.tables);
     publish::objects(process, Objects { config, frontends, backends, resolvers, patterns, tables });
+    tracking::settle(&process.objects(), now);
+}
+
+/// A backend with its `fullconn`: where none was written, a tenth of the sessions that may come from
+/// the frontends that lead to it, rounded up. Targets that are found by an expression do not count.
+fn with_fullconn(settings: &model::Backend, config: &Config, process_limit: u32) -> model::Backend {
+    let leads_here = |frontend: &&model::Frontend| {
+        let switches = frontend.rules.switching.iter().filter_map(|choice| choice.target.fixed());
+        switches
+            .chain(frontend.backend.as_ref().map(Name::as_str))
+            .any(|name| *name == *settings.name.as_str())
+    };
+    let limits = config.frontends.iter().filter(leads_here).map(|frontend| frontend.maxconn);
+    let sum: u64 = limits.map(|max| u64::from(max.map_or(process_limit, NonZeroU32::get))).sum();
+    let tenth = u32::try_from(sum.div_ceil(10)).unwrap_or(u32::MAX);
+    let fullconn = settings.fullconn.or(NonZeroU32::new(tenth)).unwrap_or(NonZeroU32::MIN);
+    model::Backend { fullconn: Some(fullconn), ..settings.clone() }
 }
 
 fn follow_frontend(
@@ -152,15 +173,53 @@ pub(super) fn add_server(
         let id = server.id.0;
         return Err(format!("'id' : custom id {id} already used by server '{}'.", owner.name));
     }
+    let tracked = match &server.track {
+        Some(track) => Some(tracked(process, backend, &server, track)?),
+        None => None,
+    };
     let global = &process.objects().config.global;
     let mut health =
         Health::new(now, &health_settings(&server, global, Duration::ZERO), Duration::ZERO);
     health.handle_command(now, Command::Maint);
     health.handle_switch(now, false);
     health.handle_agent_switch(now, false);
+    if let Some(tracked) = tracked {
+        health.handle_tracked(now, &tracked.health());
+    }
     servers.push(backend.settle(|index| Server::new(server, index, health).added()));
     publish::servers(backend, servers, now);
     Ok(())
+}
+
+/// What an added server is to track.
+fn tracked(
+    process: &Process,
+    backend: &Backend,
+    server: &model::Server,
+    track: &model::Track,
+) -> Result<Arc<Server>, String> {
+    if server.check.is_some() {
+        return Err("unable to enable checks and tracking at the same time!".to_owned());
+    }
+    let objects = process.objects();
+    let Some((_, found)) = objects.tracked(track) else {
+        let (owner, name) = (&track.backend, &track.server);
+        return Err(match objects.backends.iter().any(|known| *known.name == *owner.as_str()) {
+            true if *backend.name == *owner.as_str() && *name == server.name => format!(
+                "unable to track {track} as it belongs to a tracking chain looping back to {track}."
+            ),
+            true => format!("unable to find required server '{name}' for tracking."),
+            false => format!("unable to find required proxy '{owner}' for tracking."),
+        });
+    };
+    let checked = objects.checked(&found);
+    let settings = checked.settings();
+    if settings.check.is_none() && settings.agent.is_none() {
+        return Err(format!(
+            "unable to use {track} for tracking as it does not have any check nor agent enabled."
+        ));
+    }
+    Ok(found)
 }
 
 fn new_server(
@@ -240,7 +299,7 @@ fn health_settings(
         },
         start_offset: agent_offset,
     });
-    Settings { check, agent, disabled: server.disabled }
+    Settings { check, agent, disabled: server.disabled, tracks: server.track.is_some() }
 }
 
 /// Spreads the first checks of all servers over an interval.

@@ -54,6 +54,9 @@ pub fn server(
     let line = line(words);
     let server = haproxy::added_server(&line, surroundings.environment, &mut report);
     let has_id = server.as_ref().is_some_and(|server| server.id.is_some());
+    // What it tracks may have been added as well: that is for those who know what runs.
+    let mut server = server;
+    let track = server.as_mut().and_then(|server| server.track.take());
     owner.servers = server.into_iter().collect();
     let raw = raw::Config { dialect, backends: vec![owner], ..raw::Config::default() };
     let config = validate::validate(&raw, surroundings.world, &mut report);
@@ -61,7 +64,12 @@ pub fn server(
     if let Some(alert) = alerts.next() {
         return Err(alert.message.clone());
     }
-    let server = config.and_then(|mut config| config.backends.pop()?.servers.pop());
+    let server = config.and_then(|mut config| {
+        let mut owner = config.backends.pop()?;
+        let mut server = owner.servers.pop()?;
+        server.track = track.and_then(|track| validate::track(&track.value, &owner.name));
+        Some(server)
+    });
     server.map(|server| Added { server, has_id }).ok_or("The server was refused.".to_owned())
 }
 

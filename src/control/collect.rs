@@ -12,6 +12,7 @@ use crate::pure::health::agent::Agent;
 use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
 use crate::state::frontend::Phase;
+use crate::state::process::Objects;
 use crate::state::{Backend, Frontend, Listener, Process, Resolvers, Server};
 use crate::telemetry::bus::Bus;
 
@@ -33,7 +34,7 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
         backends: objects
             .backends
             .iter()
-            .map(|backend| backend_row(backend, required(backend), now, uptime))
+            .map(|backend| backend_row(&objects, backend, required(backend), now, uptime))
             .collect(),
         nameservers: nameservers(&objects.resolvers),
     }
@@ -195,6 +196,7 @@ fn listener_rows(
 }
 
 fn backend_row(
+    objects: &Objects,
     backend: &Backend,
     required: bool,
     now: Instant,
@@ -205,7 +207,7 @@ fn backend_row(
     let servers: Vec<snapshot::Server> = live
         .servers
         .iter()
-        .map(|server| server_row(server, settings.balance.is_dynamic(), now, uptime))
+        .map(|server| server_row(objects, server, settings.balance.is_dynamic(), now, uptime))
         .collect();
     let up = !live.set.members().is_empty() || live.servers.is_empty();
     let weight = live.set.members().iter().map(|member| member.weight.value()).sum::<u32>()
@@ -232,7 +234,13 @@ fn backend_row(
     }
 }
 
-fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) -> snapshot::Server {
+fn server_row(
+    objects: &Objects,
+    server: &Arc<Server>,
+    dynamic: bool,
+    now: Instant,
+    uptime: Duration,
+) -> snapshot::Server {
     let settings = server.settings();
     let health = server.health();
     let status = match health.standing() {
@@ -251,7 +259,8 @@ fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) ->
         id: settings.id,
         address: address(&settings.address),
         status,
-        status_text: health.status(),
+        status_text: status_text(objects, server, &health),
+        tracked: server.configured().track.as_ref().map(ToString::to_string),
         backup: settings.backup,
         throttle_percent: server
             .throttle_percent(dynamic, now)
@@ -271,6 +280,15 @@ fn server_row(server: &Server, dynamic: bool, now: Instant, uptime: Duration) ->
             queue: Load { limit: queue_limit, ..service.queue },
             ..service
         },
+    }
+}
+
+/// HAProxy's text for the state of a server.
+fn status_text(objects: &Objects, server: &Arc<Server>, health: &Health) -> String {
+    match &server.configured().track {
+        None => health.status(),
+        Some(track) if health.admin().is_inherited_maint() => format!("MAINT (via {track})"),
+        Some(_) => health.status_by(&objects.checked(server).health()),
     }
 }
 

@@ -341,6 +341,8 @@ pub struct Server {
     pub throttle_percent: Option<u8>,
     /// Connections that carry sessions.
     pub used_connections: u32,
+    /// The server it tracks, `backend/server`.
+    pub tracked: Option<String>,
     /// Its check; `None`: it has none.
     pub check: Option<Check>,
     /// Its agent; `None`: it has none.

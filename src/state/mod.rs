@@ -23,6 +23,7 @@ pub mod resolvers;
 pub mod server;
 pub mod sessions;
 pub mod tables;
+pub mod tracking;
 pub mod upkeep;
 
 pub use backend::{Backend, Live};

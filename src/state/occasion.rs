@@ -64,15 +64,42 @@ impl Occasion<'_> {
             health.handle_command(self.now, command)
         });
         server.wake_check();
-        let Some(change) = admin_change(&commanded, before.standing, server.standing()) else {
-            return;
+        self.commanded(backend, server, &before, &commanded, Reason::Unsaid);
+        self.followed(backend, server);
+    }
+
+    /// The flags of a server changed, for `reason`.
+    pub(super) fn commanded(
+        &self,
+        backend: &Arc<Backend>,
+        server: &Arc<Server>,
+        before: &Before,
+        commanded: &Commanded,
+        reason: Reason,
+    ) {
+        let change = admin_change(commanded, before.standing, server.standing());
+        let Some(change) = change else { return };
+        let reason = match change {
+            Change::RemainsInTrackedDrain | Change::RemainsInTrackedMaintenance => tracked(server),
+            _ => reason,
         };
-        self.say(backend, server, &before, change, Reason::Unsaid);
-        if commanded.before.is_maint() && commanded.after.is_drain() {
-            self.say(backend, server, &before, Change::RemainsInDrain, Reason::Unsaid);
+        self.say(backend, server, before, change, reason);
+        if commanded.before.is_maint() && !commanded.after.is_maint() {
+            self.say_drain(backend, server, before);
         }
         if let Some(transition) = commanded.transition {
-            self.finish(backend, server, &before, transition);
+            self.finish(backend, server, before, transition);
+        }
+    }
+
+    /// Says that a server of which something else was said goes on being drained, if it does.
+    fn say_drain(&self, backend: &Backend, server: &Server, before: &Before) {
+        let admin = server.health().admin();
+        if admin.is_forced_drain() {
+            self.say(backend, server, before, Change::RemainsInDrain, Reason::Unsaid);
+        } else if admin.is_drain() {
+            let reason = tracked(server);
+            self.say(backend, server, before, Change::RemainsInTrackedDrain, reason);
         }
     }
 
@@ -117,6 +144,7 @@ impl Occasion<'_> {
         let thanks = format!("Server {path} administratively READY thanks to valid DNS answer.");
         self.notice(backend, thanks);
         self.finish(backend, server, &before, transition);
+        self.followed(backend, server);
     }
 
     /// A server's name leads nowhere any more. `false`: it did not before.
@@ -144,6 +172,7 @@ impl Occasion<'_> {
             self.say(backend, server, &before, change, Reason::Unsaid);
             self.finish(backend, server, &before, transition);
         }
+        self.followed(backend, server);
         true
     }
 
@@ -215,6 +244,19 @@ impl Occasion<'_> {
         transition: Transition,
         reason: Reason,
     ) {
+        self.changed(backend, server, before, transition, reason);
+        self.followed(backend, server);
+    }
+
+    /// The same without what follows for those who track it.
+    pub(super) fn changed(
+        &self,
+        backend: &Arc<Backend>,
+        server: &Arc<Server>,
+        before: &Before,
+        transition: Transition,
+        reason: Reason,
+    ) {
         let change = match transition.to {
             Standing::Up | Standing::Draining => Change::Up,
             Standing::Stopping => Change::Stopping,
@@ -223,9 +265,7 @@ impl Occasion<'_> {
             }
         };
         self.say(backend, server, before, change, reason);
-        if server.health().admin().is_drain() {
-            self.say(backend, server, before, Change::RemainsInDrain, Reason::Unsaid);
-        }
+        self.say_drain(backend, server, before);
         self.finish(backend, server, before, transition);
     }
 
@@ -298,6 +338,15 @@ impl Occasion<'_> {
     }
 }
 
+/// The server that `server` tracks, as a reason.
+fn tracked(server: &Server) -> Reason {
+    let settings = server.configured();
+    settings
+        .track
+        .as_ref()
+        .map_or(Reason::Unsaid, |track| Reason::Tracked(track.to_string().into()))
+}
+
 /// It took no sessions by balancing already.
 const fn is_leaving(standing: Standing) -> bool {
     matches!(standing, Standing::Draining | Standing::Stopping)
@@ -309,8 +358,10 @@ const fn is_leaving(standing: Standing) -> bool {
 /// |---|---|---|
 /// | begins | – | `EntersMaintenance`, `EntersMaintenanceDown` |
 /// | ends | – | `LeavesMaintenance` |
+/// | a reason less | – | `RemainsInMaintenance`, `RemainsInTrackedMaintenance` |
 /// | no | begins | `EntersDrain` |
 /// | no | ends | `LeavesDrain` |
+/// | no | other reasons | `RemainsInDrain`, `RemainsInTrackedDrain` |
 fn admin_change(commanded: &Commanded, from: Standing, to: Standing) -> Option<Change> {
     let (before, after) = (commanded.before, commanded.after);
     let up = to.is_running();
@@ -319,11 +370,26 @@ fn admin_change(commanded: &Commanded, from: Standing, to: Standing) -> Option<C
             Some(Change::EntersMaintenance { was_draining: is_leaving(from) })
         }
         (false, true) => Some(Change::EntersMaintenanceDown),
-        (true, false) => Some(Change::LeavesMaintenance { up, draining: after.is_drain() }),
-        (true, true) => None,
+        (true, false) => {
+            let forced = before.is_forced_maint();
+            Some(Change::LeavesMaintenance { up, draining: after.is_drain(), forced })
+        }
+        (true, true) => match (before.is_forced_maint(), after.is_forced_maint()) {
+            (true, false) if after.is_inherited_maint() => {
+                Some(Change::RemainsInTrackedMaintenance)
+            }
+            (true, true) if before.is_inherited_maint() && !after.is_inherited_maint() => {
+                Some(Change::RemainsInMaintenance)
+            }
+            _ => None,
+        },
         (false, false) => match (before.is_drain(), after.is_drain()) {
             (false, true) => Some(Change::EntersDrain { up }),
             (true, false) => Some(Change::LeavesDrain { up }),
+            (true, true) if before != after && after.is_forced_drain() => {
+                Some(Change::RemainsInDrain)
+            }
+            (true, true) if before != after => Some(Change::RemainsInTrackedDrain),
             _ => None,
         },
     }
@@ -340,7 +406,8 @@ mod tests {
     #[test]
     fn each_command_says_what_it_changed() {
         let now = Instant::now();
-        let leaves = |draining| Some(Change::LeavesMaintenance { up: true, draining });
+        let leaves =
+            |draining| Some(Change::LeavesMaintenance { up: true, draining, forced: true });
         let maint = |was_draining| Some(Change::EntersMaintenance { was_draining });
         let mut health = Health::new(now, &Settings::default(), Duration::ZERO);
         for (said, command, want) in [

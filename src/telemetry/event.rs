@@ -109,14 +109,22 @@ pub enum Change {
         /// It takes sessions that belong to it.
         up: bool,
     },
-    /// It keeps being drained.
+    /// It keeps being drained by an operator.
     RemainsInDrain,
+    /// It keeps being drained by what it tracks only.
+    RemainsInTrackedDrain,
+    /// It stays in maintenance by an operator.
+    RemainsInMaintenance,
+    /// It stays in maintenance by what it tracks only.
+    RemainsInTrackedMaintenance,
     /// Left maintenance.
     LeavesMaintenance {
         /// It takes sessions, as far as checks know.
         up: bool,
         /// It is drained.
         draining: bool,
+        /// An operator had put it there, and not only what it tracks.
+        forced: bool,
     },
     /// Left drain.
     LeavesDrain {
@@ -134,6 +142,8 @@ pub enum Reason {
     Check(Finding),
     /// `set server … health`.
     Cli,
+    /// The server it tracks, `backend/server`, changed.
+    Tracked(Arc<str>),
 }
 
 /// What a check found.
@@ -263,6 +273,7 @@ impl ServerChange {
             }
             Change::EntersMaintenance { .. } => {
                 line.push_str("is going DOWN for maintenance");
+                self.reason.append(&mut line);
                 self.append_left(&mut line);
             }
             Change::LosesAddress { why } => {
@@ -272,9 +283,12 @@ impl ServerChange {
             Change::LosesAddressDown { why } => {
                 line.push_str(&format!("was DOWN and now enters maintenance ({why})."));
             }
-            Change::EntersMaintenanceDown => line.push_str("was DOWN and now enters maintenance."),
+            Change::EntersMaintenanceDown => {
+                self.because(&mut line, "was DOWN and now enters maintenance")
+            }
             Change::EntersDrain { up } => {
                 line.push_str("enters drain state");
+                self.reason.append(&mut line);
                 if up {
                     self.append_online(&mut line);
                 } else {
@@ -282,10 +296,18 @@ impl ServerChange {
                 }
             }
             Change::RemainsInDrain => line.push_str("remains in forced drain mode."),
-            Change::LeavesMaintenance { up, draining } => {
+            Change::RemainsInTrackedDrain => {
+                self.because(&mut line, "is leaving forced drain but remains in drain mode");
+            }
+            Change::RemainsInMaintenance => line.push_str("remains in forced maintenance."),
+            Change::RemainsInTrackedMaintenance => {
+                self.because(&mut line, "is leaving forced maintenance but remains in maintenance");
+            }
+            Change::LeavesMaintenance { up, draining, forced } => {
                 let checks = if up { "UP" } else { "DOWN" };
                 let admin = if draining { "DRAIN" } else { "READY" };
-                line.push_str(&format!("is {checks}/{admin} (leaving forced maintenance)."));
+                let forced = if forced { "forced " } else { "" };
+                line.push_str(&format!("is {checks}/{admin} (leaving {forced}maintenance)."));
             }
             Change::LeavesDrain { up } => {
                 let state = if up { "UP" } else { "DOWN" };
@@ -293,6 +315,13 @@ impl ServerChange {
             }
         }
         line
+    }
+
+    /// A sentence that ends with its reason.
+    fn because(&self, line: &mut String, what: &str) {
+        line.push_str(what);
+        self.reason.append(line);
+        line.push('.');
     }
 
     /// What is left after a server went.
@@ -346,6 +375,7 @@ impl Reason {
             Self::Unsaid => {}
             Self::Check(finding) => finding.append(line),
             Self::Cli => line.push_str(", changed from CLI"),
+            Self::Tracked(tracked) => line.push_str(&format!(" via {tracked}")),
         }
     }
 }

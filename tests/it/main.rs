@@ -58,5 +58,6 @@ mod timeouts;
 mod tls;
 mod tls_files;
 mod tls_servers;
+mod tracking;
 mod transparent;
 mod vtest;

@@ -41,7 +41,7 @@ fn settings(rng: &mut fastrand::Rng) -> Settings {
         init: InitState::None,
     };
     let check = (rng.u8(..) > 10).then_some(check);
-    Settings { check, agent: None, disabled: rng.u8(..) < 10 }
+    Settings { check, agent: None, disabled: rng.u8(..) < 10, tracks: false }
 }
 
 fn verdict(rng: &mut fastrand::Rng, failing_percent: u8) -> Verdict {

@@ -62,6 +62,7 @@ pub static SERVER: Table = Table {
                 ("send-proxy-v2-ssl-cn", 0),
                 ("source", 1),
                 ("tcp-ut", 1),
+                ("track", 1),
                 ("weight", 1),
             ],
         ),

@@ -96,9 +96,10 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
     }
     match check::own(server, shared) {
         Some(own) => pairs.table("check", &own),
-        None if shared.is_empty() => {}
+        None if shared.is_empty() || server.track.is_some() => {}
         None => pairs.add("check", "false"),
     }
+    pairs.maybe("track", server.track.as_ref().map(|track| quote(&track.to_string())));
     if let Some(agent) = &server.agent {
         pairs.table("agent", &check::agent(agent));
     }

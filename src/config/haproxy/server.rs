@@ -195,6 +195,7 @@ fn server_option(
         "hash-key" => {
             server.hash_key = args.text(option, "'id', 'id32', 'addr' or 'addr-port'", cx);
         }
+        "track" => server.track = args.text(option, "'[backend/]server'", cx),
         "id" => server.id = args.number(option, cx),
         "tcp-ut" => server.tcp_ut = args.time(option, TimeUnit::Milliseconds, cx),
         "observe" => server.observe = args.text(option, "'layer4'", cx),

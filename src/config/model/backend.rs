@@ -50,7 +50,7 @@ pub struct Backend {
     /// Where connections to its servers come from.
     pub source: Option<Source>,
     /// `fullconn`, shown as the session limit of the backend: with as many sessions its servers take
-    /// all that their `maxconn` allows.
+    /// all that their `maxconn` allows. `None`: a tenth of what the frontends that lead here may have.
     pub fullconn: Option<NonZeroU32>,
     /// `option log-health-checks`: every change of a check's result is logged.
     pub log_health_checks: bool,
@@ -131,6 +131,8 @@ pub struct Server {
     pub hash_key: HashKey,
     /// Its health check.
     pub check: Option<Check>,
+    /// `track`: it is what this server is.
+    pub track: Option<Track>,
     /// Its agent.
     pub agent: Option<AgentCheck>,
     /// Sessions that cannot connect count against it; only with a check.
@@ -147,6 +149,21 @@ pub struct Server {
     pub socket: ServerSocket,
     /// Sessions speak TLS to it.
     pub tls: Option<Box<ServerTls>>,
+}
+
+/// A server that another one follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Track {
+    /// Its backend.
+    pub backend: Name,
+    /// Its name.
+    pub server: Name,
+}
+
+impl std::fmt::Display for Track {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.backend, self.server)
+    }
 }
 
 /// Where a server listens.

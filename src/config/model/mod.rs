@@ -33,7 +33,7 @@ pub use crate::pure::session::retry::Redispatch;
 pub use crate::pure::state_file::SavedServer;
 pub use backend::{
     Backend, BalanceKey, LoadState, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr,
-    ServerTimeouts,
+    ServerTimeouts, Track,
 };
 pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};

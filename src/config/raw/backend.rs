@@ -148,6 +148,8 @@ pub struct Server {
     pub check_kind: Field<CheckKind>,
     /// Settings of its check.
     pub check_settings: CheckSettings,
+    /// `track`: `server` or `backend/server`.
+    pub track: Field<String>,
     /// Its agent.
     pub agent: AgentSettings,
     /// `observe`, a word.
@@ -192,6 +194,7 @@ impl Server {
             check: None,
             check_kind: None,
             check_settings: CheckSettings::default(),
+            track: None,
             agent: AgentSettings::default(),
             observe: None,
             error_limit: None,

@@ -379,6 +379,20 @@ fn defaults_that_inherit() {
 }
 
 #[test]
+fn services_that_follow_the_check_of_another() {
+    let kafka = clean("kafka.cfg");
+    let tracked = |config: &Config, name: &str| {
+        let servers = backend(config, name).servers.iter();
+        let tracks = servers.map(|server| server.track.as_ref().map(ToString::to_string));
+        tracks.collect::<Vec<_>>()
+    };
+    assert_eq!(tracked(&kafka, "brokers"), [None, None, None]);
+    assert_eq!(tracked(&kafka, "broker2"), [Some("brokers/b2".to_owned())]);
+    let supervisor = tracked(&clean("rke2.cfg"), "supervisor");
+    assert_eq!(supervisor, ["n1", "n2", "n3"].map(|name| Some(format!("k8s-api/{name}"))));
+}
+
+#[test]
 fn metrics_beside_a_service() {
     let config = clean("metrics.cfg");
     let global = &config.global;

@@ -196,6 +196,9 @@ impl Decoder<'_> {
         let t = &mut table;
         let address = self.string(t, "address");
         let check = self.check(t);
+        let track = self.string(t, "track");
+        // What it tracks is checked in its place.
+        let checked = checked.filter(|_| track.is_none());
         let options = Server {
             id: self.number(t, "id"),
             weight: self.number(t, "weight"),
@@ -210,6 +213,7 @@ impl Decoder<'_> {
             check: check.on.or_else(|| checked.cloned()),
             check_kind: check.kind,
             check_settings: check.settings,
+            track,
             agent: self.agent(t),
             observe: self.string(t, "observe"),
             error_limit: self.number(t, "error_limit"),

@@ -172,6 +172,7 @@ impl Context<'_> {
         // The check is judged even where the address is wrong, so that all mistakes show at once.
         let target = self.server_address(raw, &what);
         let port = target.as_ref().map(|target| &target.address);
+        let track = self.track(raw, &what, backend);
         let agent = self.server_agent(&raw.agent, &what, check);
         let observe = self.observe(raw, &what);
         let check = self.server_check(raw, &what, port, send_proxy, check);
@@ -197,6 +198,7 @@ impl Context<'_> {
             slowstart: slowstart.map(whole_seconds),
             hash_key: hash_key.unwrap_or_default(),
             check,
+            track,
             agent,
             observe,
             on_marked_down: down.unwrap_or_default(),

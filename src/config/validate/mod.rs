@@ -27,6 +27,7 @@ mod source;
 mod state_file;
 mod stick;
 mod tls;
+mod track;
 mod tuning;
 
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_p
 pub(super) use self::resolvers::RESOLVE_FAMILIES;
 pub(super) use self::source::source_text;
 pub(super) use self::tls::VERIFY;
+pub(super) use self::track::parse as track;
 use super::model::{Config, ListenAddr};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;
@@ -106,6 +108,10 @@ pub(super) fn validate(
     }
     let commands = context.commands(&raw.global.commands, &mut listening);
     if !was_refused {
+        // A server that is wrong in itself would seem to be missing.
+        if !context.report.is_refused() {
+            context.tracks_exist(raw, &backends);
+        }
         context.references_exist(&backends, &frontends);
     }
     // Where sections or lines could not be read, much seems to be missing that is there.

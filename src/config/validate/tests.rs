@@ -132,6 +132,7 @@ fn numbers_and_words_of_backends() {
             "port of the check of server 'b/s': 65536 is out of range",
         ),
         ("server", "on_marked_down = \"cut\"", "on_marked_down: 'cut' is not known"),
+        ("server", "track = \"none/x\"", "server 'b/s': there is no server 'none/x' to track"),
         ("server", "send_proxy = \"v3\"", "send_proxy: 'v3' is not known"),
         ("server", "check = { type = \"pgsql\" }", "a pgsql check needs a user"),
         ("server", "check = { type = \"external\" }", "an external check needs the command to run"),

@@ -25,6 +25,8 @@ pub(super) static COMMANDS: &[Command] = &[Command {
 pub(super) enum Obstacle {
     /// There is no such server, in HAProxy's words.
     Missing(&'static str),
+    /// Others track it.
+    Tracked,
     /// It may take sessions.
     NotInMaintenance,
     /// It has sessions, which may end.
@@ -35,6 +37,9 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing(what) => what,
+            Self::Tracked => {
+                "This server cannot be removed at runtime due to other configuration elements pointing to it."
+            }
             Self::NotInMaintenance => "Only servers in maintenance mode can be deleted.",
             Self::InUse => "Server still has connections attached to it, cannot remove it.",
         })
@@ -50,6 +55,9 @@ pub(super) fn check(
     name: &str,
 ) -> Result<(Arc<Backend>, Arc<Server>), Obstacle> {
     let (backend, server) = object::named(process, name).map_err(Obstacle::Missing)?;
+    if !process.objects().followers(&backend.name, &server.name).is_empty() {
+        return Err(Obstacle::Tracked);
+    }
     if !server.health().admin().is_maint() {
         return Err(Obstacle::NotInMaintenance);
     }

@@ -107,6 +107,9 @@ fn command(call: &Call<'_>, command: admin::Command, answer: &mut Answer<'_>) {
 
 fn say(call: &Call<'_>, said: Said, answer: &mut Answer<'_>) {
     let Some((backend, server)) = object::server(call, 0, answer) else { return };
+    if server.configured().track.is_some() {
+        return answer.refuse("cannot change health on a tracking server.");
+    }
     object::occasion(call).said(&backend, &server, said);
 }
 

@@ -81,6 +81,7 @@ fn server(name: &str, number: u32, status: ServerStatus, check: Option<Check>) -
         status_text: "UP".to_owned(),
         backup: number > 1,
         throttle_percent: None,
+        tracked: None,
         agent: None,
         used_connections: 0,
         check,

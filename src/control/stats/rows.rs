@@ -277,6 +277,9 @@ fn server(backend: &Backend, it: &Server, filter: &Filter) -> Row {
     if let Some(percent) = it.throttle_percent {
         row.set(c::THROTTLE, u32::from(percent));
     }
+    if let Some(tracked) = &it.tracked {
+        row.set(c::TRACKED, tracked.as_str());
+    }
     row.set(c::RATE, it.service.sessions.rate);
     row.set(c::RATE_MAX, it.service.sessions.rate_max);
     if let Some(check) = &it.check {

@@ -20,6 +20,7 @@ fn server(name: &str, id: u32, status: ServerStatus, text: &str) -> Server {
         status_text: text.to_owned(),
         backup: false,
         throttle_percent: None,
+        tracked: None,
         used_connections: 1,
         check: None,
         agent: None,

@@ -6,11 +6,11 @@
 //! | bit | meaning |
 //! |---|---|
 //! | 0x01 | an operator's maintenance |
+//! | 0x02 | the server it tracks is in maintenance |
 //! | 0x04 | the file said `disabled`: only remembered, the server starts with 0x01 beside it |
 //! | 0x08 | an operator's drain |
+//! | 0x10 | the server it tracks is drained |
 //! | 0x20 | its name is not resolved |
-//!
-//! Inherited bits (0x02, 0x10) have their place.
 
 /// Forced, configured and inherited flags of one server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -29,8 +29,10 @@ pub enum Command {
 
 impl Admin {
     const FORCED_MAINT: u8 = 0x01;
+    const INHERITED_MAINT: u8 = 0x02;
     const CONFIG_MAINT: u8 = 0x04;
     const FORCED_DRAIN: u8 = 0x08;
+    const INHERITED_DRAIN: u8 = 0x10;
     const RESOLUTION_MAINT: u8 = 0x20;
 
     /// As configured.
@@ -59,8 +61,30 @@ impl Admin {
 
     /// Takes no traffic and is not checked.
     #[must_use]
-    pub fn is_maint(self) -> bool {
-        self.0 & (Self::FORCED_MAINT | Self::RESOLUTION_MAINT) != 0
+    pub const fn is_maint(self) -> bool {
+        self.0 & (Self::FORCED_MAINT | Self::INHERITED_MAINT | Self::RESOLUTION_MAINT) != 0
+    }
+
+    /// The server it tracks is in maintenance.
+    #[must_use]
+    pub const fn is_inherited_maint(self) -> bool {
+        self.0 & Self::INHERITED_MAINT != 0
+    }
+
+    /// An operator drains it.
+    #[must_use]
+    pub const fn is_forced_drain(self) -> bool {
+        self.0 & Self::FORCED_DRAIN != 0
+    }
+
+    /// The flags while it tracks a server with the flags `tracked`; `None`: it tracks none.
+    #[must_use]
+    pub fn inheriting(self, tracked: Option<Self>) -> Self {
+        let kept = self.0 & !(Self::INHERITED_MAINT | Self::INHERITED_DRAIN);
+        let bit = |set: bool, bit: u8| if set { bit } else { 0 };
+        let maint = tracked.is_some_and(Self::is_maint);
+        let drain = tracked.is_some_and(Self::is_drain);
+        Self(kept | bit(maint, Self::INHERITED_MAINT) | bit(drain, Self::INHERITED_DRAIN))
     }
 
     /// Has no address, because its name is not resolved.
@@ -78,8 +102,8 @@ impl Admin {
 
     /// Takes no new sessions by balancing.
     #[must_use]
-    pub fn is_drain(self) -> bool {
-        self.0 & Self::FORCED_DRAIN != 0
+    pub const fn is_drain(self) -> bool {
+        self.0 & (Self::FORCED_DRAIN | Self::INHERITED_DRAIN) != 0
     }
 
     /// The number of HAProxy's state file.
@@ -150,6 +174,22 @@ mod tests {
         assert_eq!(disabled.after(Command::Drain).after(Command::Maint).bits(), 5);
         assert_eq!(disabled.after(Command::Ready).bits(), 4);
         assert_eq!(Admin::default().after(Command::Drain).after(Command::Maint).bits(), 1);
+    }
+
+    #[test]
+    fn what_is_inherited_goes_with_the_tracked_server() {
+        let (maint, drain) = (Admin::from_bits(1), Admin::from_bits(8));
+        let rows = [(0, 2, 16), (1, 3, 17), (8, 10, 24), (5, 7, 21)];
+        for (own, in_maint, drained) in rows {
+            let own = Admin::from_bits(own);
+            assert_eq!(own.inheriting(Some(maint)).bits(), in_maint, "{own:?}");
+            assert_eq!(own.inheriting(Some(drain)).bits(), drained, "{own:?}");
+            // A chain hands on what it inherited itself.
+            assert_eq!(own.inheriting(Some(Admin::from_bits(2))).bits(), in_maint);
+            assert_eq!(own.inheriting(Some(maint)).inheriting(None), own);
+        }
+        let inherits = Admin::default().inheriting(Some(drain));
+        assert_eq!(inherits.after(Command::Maint).after(Command::Ready).bits(), 16);
     }
 
     #[test]

@@ -174,6 +174,7 @@ mod tests {
             check: checked.then_some(check),
             agent: Some(AgentSettings { intervals, start_offset: Duration::ZERO }),
             disabled: false,
+            tracks: false,
         };
         Health::new(now, &settings, Duration::ZERO)
     }

@@ -123,7 +123,7 @@ pub enum Said {
     Down,
 }
 
-/// What an operator's command did.
+/// What an operator's command did, or a change of the server that is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Commanded {
     /// Flags before.
@@ -143,12 +143,16 @@ pub struct Settings {
     pub agent: Option<AgentSettings>,
     /// Starts in maintenance.
     pub disabled: bool,
+    /// It follows another server.
+    pub tracks: bool,
 }
 
 /// One server's health.
 #[derive(Clone, Debug)]
 pub struct Health {
     disabled: bool,
+    /// `said` is what the server it follows says.
+    tracks: bool,
     admin: Admin,
     checks: Option<Checks>,
     agent: Option<Agent>,
@@ -175,6 +179,7 @@ impl Health {
         let is_up = checks.as_ref().is_none_or(|checks| checks.score.is_up());
         Self {
             disabled: settings.disabled,
+            tracks: settings.tracks,
             admin,
             checks,
             agent: settings.agent.map(|agent| Agent::new(now, &agent)),
@@ -285,6 +290,20 @@ impl Health {
         self.settle(now)
     }
 
+    /// The server it follows stands like `tracked`: its state and its flags are taken over.
+    pub fn handle_tracked(&mut self, now: Instant, tracked: &Self) -> Commanded {
+        match tracked.standing {
+            Standing::Up | Standing::Draining => self.said = Said::Up,
+            Standing::Stopping => self.said = Said::Stopping,
+            Standing::Down => self.said = Said::Down,
+            // What it will be after that is said then.
+            Standing::Maint => {}
+        }
+        let before = self.admin;
+        let transition = self.apply(now, before.inheriting(Some(tracked.admin)));
+        Commanded { before, after: self.admin, transition }
+    }
+
     /// Switches the checks on or off; what they found last stands while they are off. Off, the
     /// verdict of a running check counts for nothing. `false`: there is no check to switch on.
     pub fn handle_switch(&mut self, now: Instant, on: bool) -> bool {
@@ -315,6 +334,11 @@ impl Health {
             (None, Some(check)) => self.checks = Some(Checks::new(now + start_offset, check)),
             (_, None) => self.checks = None,
         }
+        if self.tracks && !settings.tracks {
+            self.said = Said::Up;
+            self.apply(now, self.admin.inheriting(None));
+        }
+        self.tracks = settings.tracks;
         if settings.disabled == self.disabled {
             return self.settle(now);
         }
@@ -331,7 +355,7 @@ impl Health {
     fn apply(&mut self, now: Instant, admin: Admin) -> Option<Transition> {
         let was_maint = self.admin.is_maint();
         self.admin = admin;
-        if was_maint && !admin.is_maint() {
+        if was_maint && !admin.is_maint() && !self.tracks {
             self.said = Said::Up;
         }
         if let Some(checks) = &mut self.checks {

@@ -78,7 +78,7 @@ mod tests {
         };
         let three = NonZeroU16::new(3).expect("not 0");
         let check = CheckSettings { intervals, rise: three, fall: three, init };
-        let settings = Settings { check: Some(check), agent: None, disabled: false };
+        let settings = Settings { check: Some(check), agent: None, disabled: false, tracks: false };
         Health::new(now, &settings, 5 * SECOND)
     }
 

@@ -8,11 +8,17 @@ impl Health {
     /// check`.
     #[must_use]
     pub fn status(&self) -> String {
-        let has_agent = self.agent.as_ref().is_some_and(Agent::is_on);
-        let agent_is_down = self.agent.as_ref().is_some_and(|agent| !agent.is_up());
+        self.status_by(self)
+    }
+
+    /// The same of a server that follows `checked`, whose checks speak for it.
+    #[must_use]
+    pub fn status_by(&self, checked: &Self) -> String {
+        let has_agent = checked.agent.as_ref().is_some_and(Agent::is_on);
+        let agent_is_down = checked.agent.as_ref().is_some_and(|agent| !agent.is_up());
         let word = match self.standing {
             Standing::Maint => return "MAINT".to_owned(),
-            Standing::Up if !self.has_checks_on() => return "no check".to_owned(),
+            Standing::Up if !checked.has_checks_on() => return "no check".to_owned(),
             Standing::Up => "UP",
             Standing::Draining if has_agent => return "DRAIN (agent)".to_owned(),
             Standing::Draining => "DRAIN",
@@ -20,7 +26,7 @@ impl Health {
             Standing::Down if agent_is_down => return "DOWN (agent)".to_owned(),
             Standing::Down => "DOWN",
         };
-        match self.score() {
+        match checked.score() {
             Some(score) if !score.is_full() && score.score() != 0 => {
                 let (reached, of) = score.progress();
                 format!("{word} {reached}/{of}")

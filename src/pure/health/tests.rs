@@ -16,7 +16,7 @@ fn settings(disabled: bool) -> Settings {
     };
     let init = InitState::None;
     let check = CheckSettings { intervals, rise: limit(2), fall: limit(3), init };
-    Settings { check: Some(check), agent: None, disabled }
+    Settings { check: Some(check), agent: None, disabled, tracks: false }
 }
 
 fn check(health: &mut Health, now: Instant, verdict: Verdict) -> Outcome {

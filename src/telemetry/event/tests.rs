@@ -66,7 +66,7 @@ fn every_change_has_haproxys_sentence() {
     let left = ". 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining \
                 in queue.";
     let online = ". 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.";
-    let leaves = |up, draining| Change::LeavesMaintenance { up, draining };
+    let leaves = |up, draining| Change::LeavesMaintenance { up, draining, forced: true };
     let table = [
         (Change::Down { was_draining: false }, format!("is DOWN, changed from CLI{left}")),
         (Change::Up, format!("is UP, changed from CLI{online}")),
@@ -86,7 +86,10 @@ fn every_change_has_haproxys_sentence() {
         (Change::LeavesDrain { up: false }, "is DOWN (leaving forced drain).".to_owned()),
     ];
     for (row, rest) in table {
-        let line = event(What::Server(change(row, Reason::Cli))).line();
+        // An operator's flags are said without a reason, unless another server's are followed.
+        let of_checks = rest.contains("changed from CLI");
+        let reason = if of_checks { Reason::Cli } else { Reason::Unsaid };
+        let line = event(What::Server(change(row, reason))).line();
         assert_eq!(line, format!("Server be/s1 {rest}"), "{row:?}");
     }
 }

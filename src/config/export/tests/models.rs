@@ -417,6 +417,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 hash_key: if flags[1] { HashKey::AddrPort } else { HashKey::Id },
                 observe: observe.filter(|_| check.is_some()),
                 check,
+                track: None,
                 agent,
                 on_marked_down: match flags[2] {
                     true => OnMarkedDown::ShutdownSessions,

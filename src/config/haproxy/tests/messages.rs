@@ -71,7 +71,7 @@ warning | external-check command /x | are ignored | option external-check
 alert | option external-check | may not be run | in 'global'
 alert | server a :1 agent-port x | needs a number, and 'x' is none |
 alert | server a :1 agent-send | 'agent-send' needs a text |
-alert | server a :1 track x | 'track' is not supported |
+alert | server a :1 track | 'track' needs |
 warning | server a :1 cookie a | 'cookie' is ignored |
 alert | server-template a 0 b:1 | '0' is no count | 3-7
 alert | default-server 1.1.1.1:1 | '1.1.1.1:1' is unknown | no address
