@@ -13,6 +13,8 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::tls::Tls;
 use crate::pure::tls::facts::Facts;
+pub use crate::sys::tcp_info::TcpInfo;
+use crate::sys::tcp_info::tcp_info;
 
 /// A connected stream. Dropping it closes the socket.
 #[derive(Debug)]
@@ -83,6 +85,12 @@ impl Stream {
     /// The socket beneath.
     pub(super) const fn socket(&mut self) -> &mut Socket {
         &mut self.socket
+    }
+
+    /// What the kernel measures of it; `None` for what is no TCP.
+    #[must_use]
+    pub fn tcp_info(&self) -> Option<TcpInfo> {
+        tcp_info(self).ok()
     }
 
     /// The address this end is bound to; `None` for a Unix socket.

@@ -6,10 +6,9 @@ use std::net::SocketAddr;
 use socket2::SockRef;
 
 use super::facts::View;
-use crate::net::stream::Stream;
+use crate::net::stream::{Stream, TcpInfo};
 use crate::pure::sample::{Arg, Fact, Value};
 use crate::pure::tls::facts::Ends;
-use crate::sys::tcp_info::{TcpInfo, tcp_info};
 
 impl View<'_> {
     /// Of either connection.
@@ -17,7 +16,7 @@ impl View<'_> {
         let client = &self.session.client;
         let server = self.response.and_then(|response| response.server);
         let measured = |stream: Option<&Stream>, of: fn(&TcpInfo) -> u32| {
-            Some(Value::Int(i64::from(of(&tcp_info(stream?).ok()?))))
+            Some(Value::Int(i64::from(of(&stream?.tcp_info()?))))
         };
         let time = |stream, of| in_unit(measured(stream, of)?, args);
         let remote = || SockRef::from(server?).peer_addr().ok()?.as_socket();
