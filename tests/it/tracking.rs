@@ -32,6 +32,7 @@ fn flags(api: &Api, server: &str) -> String {
     line.split(' ').nth(6).unwrap().to_owned()
 }
 
+#[allow(clippy::too_many_lines, reason = "one dialogue, told in order")]
 fn followers_are_what_the_tracked_server_is(kind: Kind) {
     let (api, server) = (Api::new(), Backend::echo());
     let addr = server.addr;

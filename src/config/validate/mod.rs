@@ -92,11 +92,7 @@ pub(super) fn validate(
         };
         backends.push(context.backend(raw, name, ProxyId(id), &global.log));
     }
-    for raw in &raw.misplaced {
-        if let Ok(name) = Name::new(&raw.name.value) {
-            context.backend(raw, name, ProxyId(0), &[]);
-        }
-    }
+    context.misplaced(raw);
     let userlists = context.userlists(&raw.userlists);
     let mut names = HashMap::new();
     let mut stats = Vec::new();
@@ -159,6 +155,15 @@ pub(super) fn listen_text(address: &ListenAddr) -> String {
 }
 
 impl Context<'_> {
+    /// What frontends say about servers is judged and thrown away.
+    fn misplaced(&mut self, raw: &raw::Config) {
+        for raw in &raw.misplaced {
+            if let Ok(name) = Name::new(&raw.name.value) {
+                self.backend(raw, name, ProxyId(0), &[]);
+            }
+        }
+    }
+
     /// A name that no other of its kind has.
     fn new_name(
         &mut self,
