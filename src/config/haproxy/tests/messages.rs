@@ -11,15 +11,11 @@ alert | blance source | 'blance' is unknown in 'listen' | mean 'balance'
 alert | fronted x | 'fronted' is unknown | mean 'frontend'
 alert | rise 5 | 'rise' is unknown | 'default-server' line
 alert | daemon | 'daemon' is unknown in 'listen' | belongs in 'global'
-alert | stick-table type ip | needs a 'size' |
-alert | stick-table type ip size 1k store conn_rat(1s) | did you mean 'conn_rate' |
-alert | stick on src | there is no stick table 'l' | 'stick-table' line
 warning | contimeout 5 | 'contimeout' is an old name | timeout connect
 warning | redispatch | 'redispatch' is an old name | option redispatch
 warning | grace 5s | 'grace' is ignored |
 warning | reqrep a b | 'reqrep' is ignored: 'l' is not in |
 alert | appsession x | no longer knows 'appsession' | remove it
-alert | stick-table type ip size 1k | not supported: stick tables |
 notice | bind-process 1 | 'bind-process' has no effect |
 warning | option forwardfor | 'option forwardfor' is ignored: 'l' is not in |
 warning | option httplog | lines are those of 'option tcplog' |
