@@ -9,7 +9,7 @@
 //!                                          1 byte + namespace, 1 byte + interface, 4 zero bytes
 //! int: how many have arrived so far  -->   (then the next message)
 //! ```
-//! Integers are the machine's own. All calls block, for at most [`PATIENCE`] each.
+//! Integers are the machine's own. All calls block, for at most `PATIENCE` each.
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;

@@ -2,7 +2,7 @@
 //!
 //! Own code instead of an adapter for one reason: the relay keeps a byte until the stream has taken
 //! it, so a write here is done when its ciphertext is in the kernel, not when it is buffered
-//! ([`Tls::poll_write`]). Nothing has to be flushed later, and what backs up is bounded: one chunk of
+//! (`Tls::poll_write`). Nothing has to be flushed later, and what backs up is bounded: one chunk of
 //! plaintext as ciphertext per stream, and one record that is not complete.
 //!
 //! Handshakes cost a worker up to a millisecond each. They take turns, one step each round of the

@@ -2,7 +2,7 @@
 //!
 //! Commands change servers by themselves, through [`publish`](super::publish); listening sockets
 //! and the tasks that check belong to `app`. It holds the other end of this channel, does what is asked and answers. Bound:
-//! [`WAITING_MAX`] requests wait; a client that asks more waits to ask.
+//! `WAITING_MAX` requests wait; a client that asks more waits to ask.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -10,11 +10,11 @@
 //! expose      `_getsocks`, which no answer can carry
 //! show_*, …   the commands, one file a family, each with a table of its own
 //! ```
-//! A family is a `COMMANDS` table that [`table`] lists. What a command does gets a [`Call`] (its
+//! A family is a `COMMANDS` table that `table` lists. What a command does gets a [`Call`] (its
 //! words, its payload, its client, the process) and an [`Answer`] to write to.
 //!
 //! Everything runs on the control thread, one task a client. Bounds: [`Shared`]'s gate of clients,
-//! [`wire::LINE_BYTES_MAX`] and [`wire::PAYLOAD_BYTES_MAX`] of what a client sends, and the idle
+//! `wire::LINE_BYTES_MAX` and `wire::PAYLOAD_BYTES_MAX` of what a client sends, and the idle
 //! time, which also ends clients that do not read their answer.
 
 mod addition;

@@ -187,7 +187,7 @@ pub(super) const CHECK: &[Column<Check>] = &[
     (n::CHECK_FAILURES, |row| row.failures.into()),
 ];
 
-/// A name server, in the order of [`QUESTIONS`](crate::control::snapshot::QUESTIONS).
+/// A name server, in the order of [`QUESTIONS`].
 pub(super) const RESOLVER: [Metric; QUESTIONS.len()] = [
     n::RESOLVER_SENT,
     n::RESOLVER_SEND_ERROR,

@@ -1,7 +1,7 @@
 //! The sessions that run, for those who ask about them and those who end them.
 //!
 //! One table a worker. A worker takes the lock of its own table once when a session begins and once
-//! when it ends; others take it for [`CHUNK`] sessions at a time, so that nobody who looks at a
+//! when it ends; others take it for `CHUNK` sessions at a time, so that nobody who looks at a
 //! hundred thousand sessions keeps a worker from accepting.
 //!
 //! ```text
@@ -129,7 +129,7 @@ impl Table {
     /// A session begins on this worker: its frontend, listener, client and time.
     ///
     /// # Panics
-    /// With more sessions than [`SLOT_BITS`] can name, which no limit of descriptors allows.
+    /// With more sessions than `SLOT_BITS` can name, which no limit of descriptors allows.
     #[must_use]
     pub fn begin(
         self: &Arc<Self>,
