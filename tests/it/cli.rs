@@ -169,7 +169,6 @@ const FILES: [(&str, &str, &str); 44] = [
     ("misplaced retries", "bind", "retries\n    bind"),
     ("misplaced dispatch", "bind", "dispatch 127.0.0.1:9\n    bind"),
     ("misplaced maxconn", "check\n", "check\n    maxconn 5 6\n"),
-    ("misplaced tcplog", "check\n", "check\n    option tcplog clf\n"),
     ("misplaced keepalive", "check\n", "check\n    clitcpka-cnt x\n"),
 ];
 
