@@ -126,7 +126,7 @@ fn a_disabled_backend_serves_nobody(kind: Kind) {
 }
 
 /// Files that are wrong in one way each, or only look wrong.
-const FILES: [(&str, &str, &str); 44] = [
+const FILES: [(&str, &str, &str); 43] = [
     ("bad bind port", "bind 127.0.0.1:1", "bind 127.0.0.1:99999"),
     ("bind without port", "bind 127.0.0.1:1", "bind 127.0.0.1"),
     ("bind range", "bind 127.0.0.1:1", "bind 127.0.0.1:1-3"),

@@ -54,6 +54,7 @@ mod socket_options;
 mod state_file;
 mod stats_page;
 mod stick;
+mod stick_commands;
 mod timeouts;
 mod tls;
 mod tls_files;

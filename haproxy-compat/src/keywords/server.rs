@@ -158,7 +158,6 @@ pub static SERVER: Table = Table {
         (Moot("log lines of others are not passed on"), &[("log-bufsize", 1)]),
         (Refused("write the check of that section in the backend"), &[("healthcheck", 1)]),
         (Refused("connections without the signature would be made"), &[("tcp-md5sig", 1)]),
-        (Refused("write the check of the tracked server on this one too"), &[("track", 1)]),
         (
             Refused("the server would be reached on another way"),
             &[("check-via-socks4", 0), ("socks4", 1), ("usesrc", 1)],

@@ -6,7 +6,7 @@ use haproxy_compat::suggest;
 use haproxy_compat::tree::{Line, Prefix, Section};
 use haproxy_compat::units::TimeUnit;
 
-use super::words::{Args, Context, text};
+use super::words::{Args, Context, set, text};
 use super::{commands, log, tls, tuning};
 use crate::config::raw::{Bind, Field, Global};
 
@@ -124,13 +124,6 @@ fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) 
         _ => return environment(keyword, line, cx),
     }
     args.finish(keyword, cx);
-}
-
-/// Keeps what was there when the line was wrong.
-fn set<T>(field: &mut Field<T>, value: Field<T>) {
-    if value.is_some() {
-        *field = value;
-    }
 }
 
 /// `setenv` and its kin acted while the file was read; only their form is left to check.

@@ -8,7 +8,7 @@ use haproxy_compat::units::TimeUnit;
 
 use super::server::{self, HttpWord};
 use super::settings::Settings;
-use super::words::{Args, Context, text};
+use super::words::{Args, Context, set, text};
 use super::{bind, log, option, rules, socket};
 use crate::config::raw::{Bind, Field, Server};
 
@@ -425,13 +425,6 @@ fn renamed(line: &Line, name: &str) -> Line {
 /// Whether `keyword` is a word of `server` lines.
 fn server_word(keyword: &str) -> bool {
     haproxy_compat::keywords::SERVER.find(keyword).is_some()
-}
-
-/// Keeps what was there when the line was wrong.
-fn set<T>(field: &mut Field<T>, value: Field<T>) {
-    if value.is_some() {
-        *field = value;
-    }
 }
 
 /// `clitcpka-…` and `srvtcpka-…`; bare times are seconds here.

@@ -83,6 +83,13 @@ pub(super) fn text(word: &Word) -> Spanned<String> {
     Spanned::new(word.text().into_owned(), word.span)
 }
 
+/// Keeps what was there when the line was wrong.
+pub(super) fn set<T>(field: &mut Field<T>, value: Field<T>) {
+    if value.is_some() {
+        *field = value;
+    }
+}
+
 /// The arguments of a line, from some word on.
 pub(super) struct Args<'a> {
     line: &'a Line,
