@@ -86,7 +86,6 @@ pub(crate) fn within<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -
 /// master hangs in 2 of 75 second reloads beside six busy processes. What it fails twice is wrong.
 pub(crate) fn confirm(scenario: fn(proxy::Kind)) {
     if std::panic::catch_unwind(|| scenario(proxy::Kind::Haproxy)).is_err() {
-        println!("haproxy is asked once more");
         scenario(proxy::Kind::Haproxy);
     }
 }
