@@ -14,6 +14,7 @@ pub mod id;
 pub mod log_format;
 pub mod probe;
 pub mod resolve;
+pub mod role;
 pub mod rules;
 pub mod sample;
 pub mod session;

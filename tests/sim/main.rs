@@ -3,6 +3,8 @@
 //!
 //! `SIM_SEED=n cargo test --test sim` replays a run; the seed is printed where one fails.
 
+mod role;
+
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,228 @@
+//! The fence: who of a group may take writes, and the memory that keeps old primaries out.
+//!
+//! It is told what servers say ([`Fence::handle_reading`]) and that one is heard no more
+//! ([`Fence::handle_lost`]), and answers who is primary ([`Fence::primary`]) and why the others
+//! that claim to be are not ([`Fence::refusal`]).
+//!
+//! A server *claims* while its last reading says primary. A claim is refused, in this order:
+//!
+//! | claim | history, compared with the one remembered | refused as |
+//! |---|---|---|
+//! | anybody's | another cluster, or the other kind of database | `Foreign` |
+//! | the incumbent's | the same or more | – |
+//! | the incumbent's | less: it was restored, or lost what it had acknowledged | `Older` |
+//! | a former primary's that was not seen as a replica since | any | `Returned` |
+//! | another's | Postgres: a newer timeline | – |
+//! | another's | Postgres: the same timeline | `Diverged` |
+//! | another's | Postgres: an older timeline | `Older` |
+//! | another's | MySQL: seen as a replica of the incumbent, or nothing is missing | – |
+//! | another's | MySQL: something is missing | `Older` |
+//! | any that is left | one other is left, too, and `on_conflict` does not keep it | `Conflict` |
+//!
+//! **Invariants** (`tests/sim`, 100,000 random orders of events): at most one primary; its timeline
+//! never goes back; a former primary is not primary again before it was a replica, or
+//! [`Fence::clear`] was called.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{History, Reading, Role};
+
+/// Why a server that claims to be primary is not taken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// Its data is of another cluster.
+    Foreign,
+    /// It was primary before another took over, and has not been a replica since.
+    Returned,
+    /// Its history lacks what the newest primary had.
+    Older,
+    /// It became primary without a new timeline.
+    Diverged,
+    /// Another server claims it, too.
+    Conflict,
+}
+
+/// What to do while two servers claim to be primary and both may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// Nobody is primary.
+    #[default]
+    Stop,
+    /// The one that was stays it.
+    KeepIncumbent,
+}
+
+/// What is remembered of a group, and should be through restarts. Servers are named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The newest primary, and its history when it was read last.
+    pub incumbent: Option<(String, History)>,
+    /// Primaries before it that were not seen as replicas since.
+    pub former: BTreeSet<String>,
+    /// Servers seen as replicas since the incumbent took over.
+    pub followers: BTreeSet<String>,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct Fence {
+    memory: Memory,
+    on_conflict: OnConflict,
+    /// The last readings of servers that are heard.
+    readings: BTreeMap<String, Reading>,
+    primary: Option<String>,
+}
+
+impl Fence {
+    /// A fence that goes on with what is remembered.
+    #[must_use]
+    pub fn new(memory: Memory, on_conflict: OnConflict) -> Self {
+        Self { memory, on_conflict, ..Self::default() }
+    }
+
+    /// What is remembered.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The server that may take writes.
+    #[must_use]
+    pub fn primary(&self) -> Option<&str> {
+        self.primary.as_deref()
+    }
+
+    /// What a server said last, if it is heard.
+    #[must_use]
+    pub fn reading(&self, server: &str) -> Option<&Reading> {
+        self.readings.get(server)
+    }
+
+    /// Why a server that claims to be primary is not taken for it; `None` where it is, and where it
+    /// claims nothing.
+    #[must_use]
+    pub fn refusal(&self, server: &str) -> Option<Refusal> {
+        let reading = self.readings.get(server).filter(|reading| reading.role == Role::Primary)?;
+        if self.primary() == Some(server) {
+            return None;
+        }
+        Some(self.refused(server, &reading.history).unwrap_or(Refusal::Conflict))
+    }
+
+    /// A server said what it is.
+    pub fn handle_reading(&mut self, server: &str, reading: Reading) {
+        if reading.role == Role::Replica && self.is_of_cluster(&reading.history) {
+            self.memory.former.remove(server);
+            self.memory.followers.insert(server.to_owned());
+        }
+        self.readings.insert(server.to_owned(), reading);
+        self.settle();
+    }
+
+    /// A server is heard no more: what it said counts for nothing.
+    pub fn handle_lost(&mut self, server: &str) {
+        self.readings.remove(server);
+        self.settle();
+    }
+
+    /// A server is no longer in the group.
+    pub fn handle_removed(&mut self, server: &str) {
+        self.memory.former.remove(server);
+        self.memory.followers.remove(server);
+        self.handle_lost(server);
+    }
+
+    /// An operator says that what was remembered counts no more: who claims alone is primary.
+    pub fn clear(&mut self) {
+        self.memory = Memory::default();
+        self.settle();
+    }
+
+    /// Decides anew who is primary, and remembers it.
+    fn settle(&mut self) {
+        let claims = self.readings.iter().filter(|(_, reading)| reading.role == Role::Primary);
+        let left: Vec<&String> = claims
+            .filter(|(server, reading)| self.refused(server, &reading.history).is_none())
+            .map(|(server, _)| server)
+            .collect();
+        let incumbent = self.memory.incumbent.as_ref().map(|(server, _)| server);
+        self.primary = match (&left[..], self.on_conflict) {
+            ([one], _) => Some((*one).clone()),
+            (_, OnConflict::KeepIncumbent) => incumbent.filter(|one| left.contains(one)).cloned(),
+            (_, OnConflict::Stop) => None,
+        };
+        let Some((server, reading)) =
+            self.primary.as_ref().and_then(|one| self.readings.get_key_value(one))
+        else {
+            return;
+        };
+        let incumbent = (server.clone(), reading.history.clone());
+        if let Some((before, _)) = self.memory.incumbent.replace(incumbent.clone())
+            && before != incumbent.0
+        {
+            // A reading of it as a replica is still to come, or has come: then it is none of them.
+            let follows = self.readings.get(&before).is_some_and(|r| r.role == Role::Replica);
+            self.memory.followers = self.replicas();
+            if !follows {
+                self.memory.former.insert(before);
+            }
+        }
+        self.memory.former.remove(&incumbent.0);
+    }
+
+    fn replicas(&self) -> BTreeSet<String> {
+        let replicas = self.readings.iter().filter(|(_, reading)| reading.role == Role::Replica);
+        replicas.map(|(server, _)| server.clone()).collect()
+    }
+
+    /// Why a claim is refused, whatever others claim.
+    fn refused(&self, server: &str, history: &History) -> Option<Refusal> {
+        let (incumbent, known) = self.memory.incumbent.as_ref()?;
+        if !self.is_of_cluster(history) {
+            return Some(Refusal::Foreign);
+        }
+        let is_incumbent = incumbent == server;
+        if !is_incumbent && self.memory.former.contains(server) {
+            return Some(Refusal::Returned);
+        }
+        match (known, history) {
+            (
+                History::Postgres { timeline: known, .. },
+                History::Postgres { timeline: claimed, .. },
+            ) => match claimed.cmp(known) {
+                Ordering::Less => Some(Refusal::Older),
+                Ordering::Equal => (!is_incumbent).then_some(Refusal::Diverged),
+                Ordering::Greater => None,
+            },
+            (
+                History::Mysql { server: known_id, executed: known },
+                History::Mysql { server: id, executed },
+            ) => {
+                let follows = !is_incumbent && self.memory.followers.contains(server);
+                let is_complete = executed.lacks(known) == 0;
+                let is_another = is_incumbent && id != known_id;
+                match (is_another, follows || is_complete) {
+                    (true, _) => Some(Refusal::Diverged),
+                    (false, true) => None,
+                    (false, false) => Some(Refusal::Older),
+                }
+            }
+            _ => Some(Refusal::Foreign),
+        }
+    }
+
+    /// Whether a history can be one of the cluster that is remembered.
+    fn is_of_cluster(&self, history: &History) -> bool {
+        match (self.memory.incumbent.as_ref().map(|(_, known)| known), history) {
+            (None, _) | (Some(History::Mysql { .. }), History::Mysql { .. }) => true,
+            (Some(History::Postgres { system: known, .. }), History::Postgres { system, .. }) => {
+                known == system
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+use super::super::gtid::GtidSet;
+use super::*;
+
+const PG: u64 = 7_300_000_000_000_000_001;
+
+fn pg(role: Role, timeline: u32) -> Reading {
+    Reading { role, history: History::Postgres { system: PG, timeline }, position: 0 }
+}
+
+fn my(role: Role, server: u128, executed: &str) -> Reading {
+    let executed = GtidSet::mariadb(executed).unwrap();
+    let position = executed.count();
+    Reading { role, history: History::Mysql { server, executed }, position }
+}
+
+use Role::{Primary, Replica};
+
+/// `b` follows `a`, and both are heard.
+fn pair() -> Fence {
+    let mut fence = Fence::default();
+    fence.handle_reading("a", pg(Primary, 1));
+    fence.handle_reading("b", pg(Replica, 1));
+    assert_eq!(fence.primary(), Some("a"));
+    fence
+}
+
+/// The same of MariaDB.
+fn mariadb_pair() -> Fence {
+    let mut fence = Fence::default();
+    fence.handle_reading("a", my(Primary, 1, "0-1-100"));
+    fence.handle_reading("b", my(Replica, 2, "0-1-98"));
+    fence
+}
+
+#[test]
+fn a_primary_that_is_lost_is_none_and_may_come_back() {
+    let mut fence = pair();
+    fence.handle_lost("a");
+    assert_eq!(fence.primary(), None);
+    fence.handle_reading("a", pg(Primary, 1));
+    assert_eq!(fence.primary(), Some("a"));
+}
+
+#[test]
+fn a_promoted_replica_takes_over_and_the_old_primary_stays_out() {
+    let mut fence = pair();
+    fence.handle_lost("a");
+    fence.handle_reading("b", pg(Primary, 2));
+    assert_eq!(fence.primary(), Some("b"));
+    fence.handle_reading("a", pg(Primary, 1));
+    assert_eq!((fence.primary(), fence.refusal("a")), (Some("b"), Some(Refusal::Returned)));
+    fence.handle_lost("b");
+    assert_eq!(fence.primary(), None, "not even when the new one is gone");
+    fence.handle_reading("a", pg(Replica, 2));
+    fence.handle_reading("a", pg(Primary, 3));
+    assert_eq!(fence.primary(), Some("a"), "it was a replica meanwhile");
+}
+
+#[test]
+fn a_switchover_that_is_seen_in_order_leaves_nobody_out() {
+    let mut fence = pair();
+    fence.handle_reading("a", pg(Replica, 1));
+    assert_eq!(fence.primary(), None);
+    fence.handle_reading("b", pg(Primary, 2));
+    assert_eq!(fence.primary(), Some("b"));
+    assert!(fence.memory().former.is_empty());
+    fence.handle_reading("b", pg(Replica, 2));
+    fence.handle_reading("a", pg(Primary, 3));
+    assert_eq!(fence.primary(), Some("a"));
+}
+
+#[test]
+fn two_claims_stop_writes_or_keep_the_incumbent() {
+    for (on_conflict, primary) in [(OnConflict::Stop, None), (OnConflict::KeepIncumbent, Some("a"))]
+    {
+        let mut fence = Fence::new(Memory::default(), on_conflict);
+        fence.handle_reading("a", pg(Primary, 1));
+        fence.handle_reading("b", pg(Primary, 2));
+        assert_eq!(fence.primary(), primary);
+        assert_eq!(fence.refusal("b"), Some(Refusal::Conflict));
+        fence.handle_reading("a", pg(Replica, 1));
+        assert_eq!(fence.primary(), Some("b"));
+    }
+}
+
+#[test]
+fn two_that_claim_from_the_start_are_both_kept_out() {
+    for on_conflict in [OnConflict::Stop, OnConflict::KeepIncumbent] {
+        let mut fence = Fence::new(Memory::default(), on_conflict);
+        let both = [("a", pg(Primary, 1)), ("b", pg(Primary, 2))];
+        // Nobody knows of the other one yet.
+        fence.handle_reading(both[0].0, both[0].1.clone());
+        let memory = fence.memory().clone();
+        assert_eq!(memory.incumbent.as_ref().map(|(server, _)| server.as_str()), Some("a"));
+        fence.clear();
+        fence.handle_reading(both[1].0, both[1].1.clone());
+        assert_eq!(fence.refusal("b"), Some(Refusal::Conflict));
+    }
+}
+
+#[test]
+fn the_memory_outlives_a_restart() {
+    let mut fence = pair();
+    fence.handle_lost("a");
+    fence.handle_reading("b", pg(Primary, 2));
+    let mut again = Fence::new(fence.memory().clone(), OnConflict::Stop);
+    again.handle_reading("a", pg(Primary, 1));
+    assert_eq!((again.primary(), again.refusal("a")), (None, Some(Refusal::Returned)));
+    again.clear();
+    assert_eq!(again.primary(), Some("a"), "an operator said so");
+}
+
+#[test]
+fn claims_are_refused_by_their_history() {
+    let foreign = Reading {
+        role: Primary,
+        history: History::Postgres { system: 5, timeline: 9 },
+        position: 0,
+    };
+    let rows = [
+        ("a", pg(Primary, 3), Some(Refusal::Older)),
+        ("a", pg(Primary, 4), None),
+        ("a", pg(Primary, 5), None),
+        ("c", pg(Primary, 4), Some(Refusal::Diverged)),
+        ("c", pg(Primary, 3), Some(Refusal::Older)),
+        ("c", pg(Primary, 5), None),
+        ("c", foreign.clone(), Some(Refusal::Foreign)),
+        ("a", foreign, Some(Refusal::Foreign)),
+        ("a", my(Primary, 1, "0-1-5"), Some(Refusal::Foreign)),
+    ];
+    for (server, reading, refusal) in rows {
+        let mut fence = Fence::default();
+        fence.handle_reading("a", pg(Primary, 4));
+        fence.handle_lost("a");
+        fence.handle_reading(server, reading.clone());
+        assert_eq!(fence.refusal(server), refusal, "{server}: {reading:?}");
+        assert_eq!(fence.primary().is_some(), refusal.is_none(), "{server}: {reading:?}");
+    }
+}
+
+#[test]
+fn a_replica_of_mysql_takes_over_with_what_it_has() {
+    let mut fence = mariadb_pair();
+    fence.handle_lost("a");
+    fence.handle_reading("b", my(Primary, 2, "0-1-98"));
+    assert_eq!(fence.primary(), Some("b"));
+    fence.handle_reading("a", my(Primary, 1, "0-1-100"));
+    assert_eq!((fence.primary(), fence.refusal("a")), (Some("b"), Some(Refusal::Returned)));
+    fence.handle_reading("a", my(Replica, 1, "0-2-99"));
+    assert_eq!((fence.primary(), fence.refusal("a")), (Some("b"), None));
+}
+
+#[test]
+fn claims_of_mysql_are_refused_by_what_they_lack() {
+    let rows = [
+        ("a", my(Primary, 1, "0-1-100"), None),
+        ("a", my(Primary, 1, "0-1-99"), Some(Refusal::Older)),
+        ("a", my(Primary, 7, "0-1-100"), Some(Refusal::Diverged)),
+        ("c", my(Primary, 3, "0-1-100"), None),
+        ("c", my(Primary, 3, "0-1-99"), Some(Refusal::Older)),
+        ("b", my(Primary, 2, "0-1-98"), None),
+    ];
+    for (server, reading, refusal) in rows {
+        let mut fence = mariadb_pair();
+        fence.handle_lost("a");
+        fence.handle_reading(server, reading.clone());
+        assert_eq!(fence.refusal(server), refusal, "{server}: {reading:?}");
+    }
+}
+
+#[test]
+fn a_server_that_leaves_the_group_is_forgotten() {
+    let mut fence = pair();
+    fence.handle_lost("a");
+    fence.handle_reading("b", pg(Primary, 2));
+    fence.handle_removed("a");
+    assert!(fence.memory().former.is_empty());
+    fence.handle_removed("b");
+    assert_eq!(fence.primary(), None);
+}

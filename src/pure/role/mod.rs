@@ -1,0 +1,50 @@
+//! What the databases of a group are to each other: primary, replica, or neither.
+//!
+//! A *reading* is what one server says of itself at one moment; whether it is believed is the
+//! fence's decision ([`fence`]), and how far a replica is behind is measured by our own clock
+//! ([`lag`]), so that neither a server's clock nor its own idea of lag is trusted.
+
+pub mod fence;
+pub mod gtid;
+pub mod lag;
+
+use gtid::GtidSet;
+
+/// What a server says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It takes writes.
+    Primary,
+    /// It follows a primary and takes none.
+    Replica,
+}
+
+/// Whose data a server has, and how often a primary of it has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum History {
+    /// Postgres.
+    Postgres {
+        /// `pg_control_system()`: the same on all servers of a cluster.
+        system: u64,
+        /// Counts up with each promotion.
+        timeline: u32,
+    },
+    /// MySQL or MariaDB.
+    Mysql {
+        /// `server_uuid`, or MariaDB's `server_id`: every server has its own.
+        server: u128,
+        /// The transactions it has.
+        executed: GtidSet,
+    },
+}
+
+/// What a server said of itself at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// What it says it is.
+    pub role: Role,
+    /// Whose data it has.
+    pub history: History,
+    /// How much of it: bytes of WAL written or replayed (Postgres), or transactions.
+    pub position: u64,
+}
