@@ -17,6 +17,7 @@ pub mod resolve;
 pub mod role;
 pub mod rules;
 pub mod sample;
+pub mod sentinel;
 pub mod session;
 pub mod state_file;
 pub mod stick;

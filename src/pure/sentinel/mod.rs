@@ -1,0 +1,136 @@
+//! What is said on a *sentinel*, the connection to a database that is held open so that its role is
+//! known and its death is heard; without a socket.
+//!
+//! A dialogue logs in and is then asked to poll: one small question, one row, one
+//! [`Reading`]. It is told what arrived ([`Dialogue::handle_bytes`]), and yields what follows from
+//! that ([`Said`]) or why the connection is of no more use ([`Fault`]).
+//!
+//! ```text
+//!   connected -> (TLS) -> logging in -> idle -> asked -> idle -> ...
+//!                 '-------- Fault, anywhere; the connection is closed -----'
+//! ```
+//! **Invariants.** Any bytes, cut anywhere, give the same and never panic; an answer is kept up to
+//! [`ANSWER_BYTES_MAX`]; one question at a time.
+
+mod postgres;
+
+use std::fmt;
+
+use super::health::verdict::CheckStatus;
+use super::role::Reading;
+
+/// Bytes kept of what has no end yet: rows of ours take some hundred, the set of a MySQL server's
+/// transactions some thousand.
+pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// Who logs in, and where to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The account.
+    pub user: String,
+    /// Its password; may be empty.
+    pub password: String,
+    /// The database.
+    pub database: String,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Login({} at {}, password hidden)", self.user, self.database)
+    }
+}
+
+/// What a dialogue wants done, or has learned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Send this.
+    Send(Vec<u8>),
+    /// Speak TLS from now on; then [`Dialogue::handle_secured`].
+    StartTls,
+    /// The account is logged in: it may be polled.
+    LoggedIn,
+    /// The database said what it is.
+    Reading(Reading),
+}
+
+/// Why a connection is of no more use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What it was, in the words of checks.
+    pub status: CheckStatus,
+    /// The server says that it goes down: nothing has to be confirmed.
+    pub is_goodbye: bool,
+    /// For people.
+    pub text: String,
+}
+
+impl Fault {
+    fn new(status: CheckStatus, text: impl Into<String>) -> Self {
+        Self { status, is_goodbye: false, text: text.into() }
+    }
+
+    /// What arrived is no answer of this protocol.
+    fn nonsense(text: impl Into<String>) -> Self {
+        Self::new(CheckStatus::L7Response, text)
+    }
+}
+
+/// What is held with one database.
+#[derive(Debug)]
+pub enum Dialogue {
+    /// Postgres.
+    Postgres(postgres::Postgres),
+}
+
+impl Dialogue {
+    /// With a Postgres server, by TLS or without.
+    #[must_use]
+    pub fn postgres(login: Login, tls: bool) -> Self {
+        Self::Postgres(postgres::Postgres::new(login, tls))
+    }
+
+    /// The connection is made: what to say first.
+    ///
+    /// # Errors
+    /// What was configured cannot be said.
+    pub fn handle_connected(&mut self) -> Result<Vec<Said>, Fault> {
+        match self {
+            Self::Postgres(dialogue) => dialogue.handle_connected(),
+        }
+    }
+
+    /// TLS is spoken from here on.
+    ///
+    /// # Errors
+    /// As [`handle_connected`](Self::handle_connected).
+    pub fn handle_secured(&mut self) -> Result<Vec<Said>, Fault> {
+        match self {
+            Self::Postgres(dialogue) => dialogue.handle_secured(),
+        }
+    }
+
+    /// Bytes arrived.
+    ///
+    /// # Errors
+    /// The server refused, says goodbye, or does not speak the protocol.
+    pub fn handle_bytes(&mut self, bytes: &[u8]) -> Result<Vec<Said>, Fault> {
+        match self {
+            Self::Postgres(dialogue) => dialogue.handle_bytes(bytes),
+        }
+    }
+
+    /// The question; `None` while the account is not logged in or an answer is due.
+    pub fn poll(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Self::Postgres(dialogue) => dialogue.poll(),
+        }
+    }
+
+    /// What to send before the connection is closed, so that the server's log has no complaint.
+    #[must_use]
+    pub fn goodbye(&self) -> Vec<u8> {
+        match self {
+            Self::Postgres(dialogue) => dialogue.goodbye(),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The dialogue with Postgres (protocol 3.0, its documentation's chapter "Frontend/Backend
+//! Protocol"): SCRAM-SHA-256, MD5 and clear-text passwords, then the simple query protocol.
+
+use bytes::BytesMut;
+use fallible_iterator::FallibleIterator as _;
+use postgres_protocol::authentication::md5_hash;
+use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::message::backend::{DataRowBody, ErrorResponseBody, Message};
+use postgres_protocol::message::frontend;
+
+use super::super::health::verdict::CheckStatus;
+use super::super::role::{History, Reading, Role};
+use super::{ANSWER_BYTES_MAX, Fault, Login, Said};
+
+/// One row: in recovery or not, cluster, timeline, position in bytes of WAL.
+///
+/// The timeline of a checkpoint lags behind a promotion, so that a primary's is taken from the name
+/// of the file it writes, and a replica's from its receiver where there is one. Every function is
+/// open to any account.
+const QUESTION: &str = "SELECT pg_catalog.pg_is_in_recovery(), \
+    (SELECT system_identifier FROM pg_catalog.pg_control_system()), \
+    CASE WHEN pg_catalog.pg_is_in_recovery() \
+    THEN (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()) \
+    ELSE ('x'||pg_catalog.substr(pg_catalog.pg_walfile_name(\
+    pg_catalog.pg_current_wal_lsn()),1,8))::pg_catalog.bit(32)::pg_catalog.int4 END, \
+    CASE WHEN pg_catalog.pg_is_in_recovery() \
+    THEN coalesce(pg_catalog.pg_last_wal_replay_lsn(),'0/0') \
+    ELSE pg_catalog.pg_current_wal_lsn() END - '0/0'::pg_catalog.pg_lsn";
+
+/// `SQLSTATE`s of a server that goes down or does not let anybody in yet: `admin_shutdown`,
+/// `crash_shutdown`, `cannot_connect_now`.
+const GOODBYES: [&str; 3] = ["57P01", "57P02", "57P03"];
+
+enum State {
+    /// Nothing was said.
+    Begun,
+    /// Asked whether TLS is spoken.
+    Negotiating,
+    /// The password is being proven.
+    LoggingIn(Option<ScramSha256>),
+    Idle,
+    Asked(Option<Reading>),
+}
+
+/// See the module.
+pub struct Postgres {
+    login: Login,
+    tls: bool,
+    state: State,
+    received: BytesMut,
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = match self.state {
+            State::Begun => "begun",
+            State::Negotiating => "negotiating",
+            State::LoggingIn(_) => "logging in",
+            State::Idle => "idle",
+            State::Asked(_) => "asked",
+        };
+        write!(f, "Postgres({:?}, {state}, {} bytes)", self.login, self.received.len())
+    }
+}
+
+impl Postgres {
+    pub(super) fn new(login: Login, tls: bool) -> Self {
+        Self { login, tls, state: State::Begun, received: BytesMut::new() }
+    }
+
+    pub(super) fn handle_connected(&mut self) -> Result<Vec<Said>, Fault> {
+        if !self.tls {
+            return self.handle_secured();
+        }
+        self.state = State::Negotiating;
+        Ok(vec![send(|buf| {
+            frontend::ssl_request(buf);
+            Ok(())
+        })?])
+    }
+
+    pub(super) fn handle_secured(&mut self) -> Result<Vec<Said>, Fault> {
+        self.state = State::LoggingIn(None);
+        let Login { user, database, .. } = &self.login;
+        let parameters = [
+            ("user", user.as_str()),
+            ("database", database.as_str()),
+            ("application_name", "evenkeel"),
+            ("client_encoding", "UTF8"),
+        ];
+        Ok(vec![send(|buf| frontend::startup_message(parameters, buf))?])
+    }
+
+    pub(super) fn handle_bytes(&mut self, mut bytes: &[u8]) -> Result<Vec<Said>, Fault> {
+        let mut said = Vec::new();
+        if matches!(self.state, State::Negotiating) {
+            let Some((&answer, rest)) = bytes.split_first() else { return Ok(said) };
+            // Bytes behind the answer were not sent under TLS, whoever sent them (CVE-2021-23222).
+            if answer != b'S' || !rest.is_empty() {
+                let status = CheckStatus::L6Response;
+                return Err(Fault::new(status, "the server does not speak TLS"));
+            }
+            bytes = rest;
+            self.state = State::LoggingIn(None);
+            said.push(Said::StartTls);
+        }
+        if self.received.len() + bytes.len() > ANSWER_BYTES_MAX {
+            return Err(Fault::nonsense("the answer has no end"));
+        }
+        self.received.extend_from_slice(bytes);
+        loop {
+            // The codec makes room for what a length announces: it must be one we would keep.
+            if let Some(&[_, a, b, c, d]) = self.received.first_chunk()
+                && u32::from_be_bytes([a, b, c, d]) as usize >= ANSWER_BYTES_MAX
+            {
+                return Err(Fault::nonsense("the server does not speak Postgres' protocol"));
+            }
+            let message = Message::parse(&mut self.received)
+                .map_err(|_| Fault::nonsense("the server does not speak Postgres' protocol"))?;
+            match message {
+                Some(message) => said.extend(self.handle(message)?),
+                None => return Ok(said),
+            }
+        }
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Vec<u8>> {
+        if !matches!(self.state, State::Idle) {
+            return None;
+        }
+        self.state = State::Asked(None);
+        let mut question = BytesMut::new();
+        frontend::query(QUESTION, &mut question).ok()?;
+        Some(question.to_vec())
+    }
+
+    pub(super) fn goodbye(&self) -> Vec<u8> {
+        let mut goodbye = BytesMut::new();
+        if !matches!(self.state, State::Begun | State::Negotiating) {
+            frontend::terminate(&mut goodbye);
+        }
+        goodbye.to_vec()
+    }
+
+    fn handle(&mut self, message: Message) -> Result<Option<Said>, Fault> {
+        match (message, &mut self.state) {
+            (Message::ErrorResponse(body), _) => Err(refused(&body)),
+            (
+                Message::NoticeResponse(_)
+                | Message::ParameterStatus(_)
+                | Message::NotificationResponse(_)
+                | Message::BackendKeyData(_)
+                | Message::AuthenticationOk
+                | Message::RowDescription(_)
+                | Message::CommandComplete(_),
+                _,
+            ) => Ok(None),
+            (Message::ReadyForQuery(_), State::LoggingIn(_)) => {
+                self.state = State::Idle;
+                Ok(Some(Said::LoggedIn))
+            }
+            (Message::DataRow(row), State::Asked(reading @ None)) => {
+                *reading = Some(read(&row).ok_or_else(|| {
+                    Fault::nonsense("the server's answer to what it is makes no sense")
+                })?);
+                Ok(None)
+            }
+            (Message::ReadyForQuery(_), State::Asked(reading)) => {
+                let reading = reading.take();
+                self.state = State::Idle;
+                let missing = || Fault::nonsense("the server does not say what it is");
+                Ok(Some(Said::Reading(reading.ok_or_else(missing)?)))
+            }
+            (message, State::LoggingIn(_)) => self.prove(message).map(Some),
+            _ => Err(Fault::nonsense("the server says what it was not asked")),
+        }
+    }
+
+    /// One step of proving the password.
+    fn prove(&mut self, message: Message) -> Result<Said, Fault> {
+        let Login { user, password, .. } = &self.login;
+        let State::LoggingIn(scram) = &mut self.state else {
+            return Err(Fault::nonsense("the server asks for a password late"));
+        };
+        let wrong = |_| Fault::nonsense("the server does not prove that it knows the password");
+        match message {
+            Message::AuthenticationCleartextPassword if self.tls => {
+                send(|buf| frontend::password_message(password.as_bytes(), buf))
+            }
+            Message::AuthenticationCleartextPassword => Err(Fault::nonsense(
+                "the server asks for the password in clear text, which is sent by TLS only",
+            )),
+            Message::AuthenticationMd5Password(body) => {
+                let hash = md5_hash(user.as_bytes(), password.as_bytes(), body.salt());
+                send(|buf| frontend::password_message(hash.as_bytes(), buf))
+            }
+            Message::AuthenticationSasl(body) => {
+                let mut offered = body.mechanisms();
+                let mut found = false;
+                while let Ok(Some(mechanism)) = offered.next() {
+                    found |= mechanism == SCRAM_SHA_256;
+                }
+                if !found {
+                    return Err(Fault::nonsense("the server does not offer SCRAM-SHA-256"));
+                }
+                let binding = ChannelBinding::unsupported();
+                let begun = scram.insert(ScramSha256::new(password.as_bytes(), binding));
+                send(|buf| frontend::sasl_initial_response(SCRAM_SHA_256, begun.message(), buf))
+            }
+            Message::AuthenticationSaslContinue(body) => {
+                let scram = scram.as_mut().ok_or_else(out_of_order)?;
+                scram.update(body.data()).map_err(wrong)?;
+                send(|buf| frontend::sasl_response(scram.message(), buf))
+            }
+            Message::AuthenticationSaslFinal(body) => {
+                let scram = scram.as_mut().ok_or_else(out_of_order)?;
+                scram.finish(body.data()).map_err(wrong)?;
+                Ok(Said::Send(Vec::new()))
+            }
+            _ => Err(Fault::nonsense("the server asks for a proof that is not known here")),
+        }
+    }
+}
+
+fn out_of_order() -> Fault {
+    Fault::nonsense("the server goes on with what was not begun")
+}
+
+/// A message, built.
+fn send(build: impl FnOnce(&mut BytesMut) -> std::io::Result<()>) -> Result<Said, Fault> {
+    let mut buf = BytesMut::new();
+    // The codec refuses a zero byte in a name, nothing else.
+    let refused = |_| Fault::new(CheckStatus::Unknown, "a name or password has a zero byte");
+    build(&mut buf).map_err(refused)?;
+    Ok(Said::Send(buf.to_vec()))
+}
+
+/// `FATAL 28P01: password authentication failed for user "x"`.
+fn refused(body: &ErrorResponseBody) -> Fault {
+    let (mut severity, mut code, mut message) = (String::new(), String::new(), String::new());
+    let mut fields = body.fields();
+    while let Ok(Some(field)) = fields.next() {
+        let value = || String::from_utf8_lossy(field.value_bytes()).into_owned();
+        match field.type_() {
+            b'V' => severity = value(),
+            b'S' if severity.is_empty() => severity = value(),
+            b'C' => code = value(),
+            b'M' => message = value(),
+            _ => {}
+        }
+    }
+    let is_goodbye = GOODBYES.contains(&code.as_str());
+    Fault {
+        is_goodbye,
+        ..Fault::new(CheckStatus::L7Status, format!("{severity} {code}: {message}"))
+    }
+}
+
+/// The row of [`QUESTION`].
+fn read(row: &DataRowBody) -> Option<Reading> {
+    let mut fields = Vec::new();
+    let mut ranges = row.ranges();
+    while let Some(range) = ranges.next().ok()? {
+        fields.push(std::str::from_utf8(row.buffer().get(range?)?).ok()?);
+    }
+    let [in_recovery, system, timeline, position] = fields[..] else { return None };
+    let role = match in_recovery {
+        "t" => Role::Replica,
+        "f" => Role::Primary,
+        _ => return None,
+    };
+    let system = u64::from_ne_bytes(system.parse::<i64>().ok()?.to_ne_bytes());
+    let timeline = timeline.parse().ok()?;
+    Some(Reading {
+        role,
+        history: History::Postgres { system, timeline },
+        position: position.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

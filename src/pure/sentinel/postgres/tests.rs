@@ -1,0 +1,175 @@
+use proptest::prelude::*;
+
+use super::super::Dialogue;
+use super::*;
+
+fn login() -> Login {
+    let [user, password, database] = ["watch", "secret", "app"].map(str::to_owned);
+    Login { user, password, database }
+}
+
+/// A message of the server.
+fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(body.len() + 4).unwrap();
+    [&[tag][..], &len.to_be_bytes(), body].concat()
+}
+
+fn row(fields: &[&str]) -> Vec<u8> {
+    let mut body = u16::try_from(fields.len()).unwrap().to_be_bytes().to_vec();
+    for field in fields {
+        body.extend(u32::try_from(field.len()).unwrap().to_be_bytes());
+        body.extend(field.as_bytes());
+    }
+    message(b'D', &body)
+}
+
+const OK: [u8; 4] = [0; 4];
+
+fn ready() -> Vec<u8> {
+    message(b'Z', b"I")
+}
+
+fn logged_in() -> Dialogue {
+    let mut dialogue = Dialogue::postgres(login(), false);
+    dialogue.handle_connected().unwrap();
+    let said = dialogue.handle_bytes(&[message(b'R', &OK), ready()].concat());
+    assert_eq!(said, Ok(vec![Said::LoggedIn]));
+    dialogue
+}
+
+/// What a server that answers with `fields` is taken for.
+fn asked(fields: &[&str]) -> Result<Vec<Said>, Fault> {
+    let mut dialogue = logged_in();
+    assert!(dialogue.poll().is_some());
+    let answer = [message(b'T', &[0, 0]), row(fields), message(b'C', b"SELECT 1\0"), ready()];
+    dialogue.handle_bytes(&answer.concat())
+}
+
+#[test]
+fn a_primary_and_a_replica_are_read() {
+    for (word, role) in [("f", Role::Primary), ("t", Role::Replica)] {
+        let history = History::Postgres { system: 7_300_000_000_000_000_001, timeline: 3 };
+        let reading = Reading { role, history, position: 83_886_400 };
+        let fields = [word, "7300000000000000001", "3", "83886400"];
+        assert_eq!(asked(&fields), Ok(vec![Said::Reading(reading)]));
+    }
+}
+
+#[test]
+fn answers_that_make_no_sense_are_faults() {
+    let rows: [&[&str]; 7] = [
+        &[],
+        &["f"],
+        &["x", "1", "1", "1"],
+        &["f", "", "1", "1"],
+        &["f", "1", "-1", "1"],
+        &["f", "1", "1", "1.5"],
+        &["f", "1", "1", "1", "1"],
+    ];
+    for fields in rows {
+        assert_eq!(asked(fields).unwrap_err().status, CheckStatus::L7Response, "{fields:?}");
+    }
+    let mut dialogue = logged_in();
+    dialogue.poll();
+    assert!(dialogue.handle_bytes(&ready()).is_err(), "no row");
+    let mut dialogue = logged_in();
+    assert!(dialogue.handle_bytes(&row(&["f"])).is_err(), "not asked");
+}
+
+#[test]
+fn one_question_at_a_time() {
+    let mut dialogue = Dialogue::postgres(login(), false);
+    assert_eq!(dialogue.poll(), None);
+    let mut dialogue = logged_in();
+    assert!(dialogue.poll().is_some());
+    assert_eq!(dialogue.poll(), None);
+}
+
+#[test]
+fn passwords_are_proven() {
+    let proof = |tls: bool, challenge: &[u8]| {
+        let mut dialogue = Dialogue::postgres(login(), tls);
+        dialogue.handle_connected().unwrap();
+        if tls {
+            assert_eq!(dialogue.handle_bytes(b"S"), Ok(vec![Said::StartTls]));
+            dialogue.handle_secured().unwrap();
+        }
+        dialogue.handle_bytes(&message(b'R', challenge))
+    };
+    // `md5` + md5(md5("secret" + "watch") + salt), computed by Postgres' own rule.
+    let md5 = md5_hash(b"watch", b"secret", [1, 2, 3, 4]);
+    let expected = message(b'p', &[md5.as_bytes(), b"\0"].concat());
+    assert_eq!(proof(false, &[0, 0, 0, 5, 1, 2, 3, 4]), Ok(vec![Said::Send(expected)]));
+    let clear = message(b'p', b"secret\0");
+    assert_eq!(proof(true, &[0, 0, 0, 3]), Ok(vec![Said::Send(clear)]));
+    assert!(proof(false, &[0, 0, 0, 3]).is_err(), "never in the open");
+    let Ok(said) = proof(false, b"\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0") else {
+        panic!("SCRAM is known");
+    };
+    let [Said::Send(sent)] = &said[..] else { panic!("one message: {said:?}") };
+    assert!(sent.starts_with(b"p") && sent[5..].starts_with(b"SCRAM-SHA-256\0"), "{sent:?}");
+    assert!(proof(false, b"\0\0\0\x0aGSS\0\0").is_err());
+    assert!(proof(false, &[0, 0, 0, 7]).is_err());
+    assert!(proof(false, b"\0\0\0\x0bno beginning").is_err());
+}
+
+#[test]
+fn the_server_may_say_no_or_goodbye() {
+    let error = |code: &str| {
+        let body = format!("SFATALE\0VFATAL\0C{code}\0Mgo away\0\0");
+        logged_in().handle_bytes(&message(b'E', body.as_bytes())).unwrap_err()
+    };
+    let no = error("28P01");
+    assert_eq!((no.is_goodbye, no.text.as_str()), (false, "FATAL 28P01: go away"));
+    for code in GOODBYES {
+        assert!(error(code).is_goodbye, "{code}");
+    }
+}
+
+#[test]
+fn tls_is_asked_for_and_nothing_before_it_counts() {
+    let negotiate = |answer: &[u8]| {
+        let mut dialogue = Dialogue::postgres(login(), true);
+        let said = dialogue.handle_connected();
+        assert_eq!(said, Ok(vec![Said::Send(vec![0, 0, 0, 8, 4, 210, 22, 47])]));
+        dialogue.handle_bytes(answer)
+    };
+    assert_eq!(negotiate(b"S"), Ok(vec![Said::StartTls]));
+    for answer in [&b"N"[..], b"Sx", b"E"] {
+        assert_eq!(negotiate(answer).unwrap_err().status, CheckStatus::L6Response);
+    }
+}
+
+#[test]
+fn an_answer_without_end_is_given_up() {
+    let mut dialogue = logged_in();
+    let huge = [&[b'N'][..], &u32::MAX.to_be_bytes()].concat();
+    assert!(dialogue.handle_bytes(&huge).is_err());
+    assert!(dialogue.handle_bytes(&vec![0; ANSWER_BYTES_MAX + 1]).is_err());
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_survived(chunks in proptest::collection::vec(any::<Vec<u8>>(), 0..6)) {
+        for mut dialogue in [Dialogue::postgres(login(), false), logged_in()] {
+            let _ = dialogue.handle_connected();
+            for chunk in &chunks {
+                let _ = dialogue.handle_bytes(chunk);
+                let _ = dialogue.poll();
+            }
+        }
+    }
+
+    #[test]
+    fn cuts_change_nothing(cut in 0usize..60) {
+        let mut dialogue = logged_in();
+        dialogue.poll();
+        let answer = [row(&["f", "1", "2", "3"]), ready()].concat();
+        let (first, second) = answer.split_at(cut.min(answer.len()));
+        let mut said = dialogue.handle_bytes(first).unwrap();
+        said.extend(dialogue.handle_bytes(second).unwrap());
+        let history = History::Postgres { system: 1, timeline: 2 };
+        let reading = Reading { role: Role::Primary, history, position: 3 };
+        prop_assert_eq!(said, vec![Said::Reading(reading)]);
+    }
+}
