@@ -296,6 +296,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 balance_key: None,
                 allbackups: first.4[0],
                 servers,
+                direct: None,
                 retries: first.2,
                 redispatch: first.1,
                 timeouts: first.3,
