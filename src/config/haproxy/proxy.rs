@@ -260,15 +260,7 @@ impl Reader {
             "log-format" | "error-log-format" | "unique-id-format" | "log-tag" => {
                 log::words(keyword, args, settings, cx);
             }
-            "dispatch" => {
-                let address = args.expect(keyword, "an address such as '10.0.0.1:3306'", cx);
-                set(&mut settings.dispatch, address.map(|word| cx.address(word)));
-                cx.report.warning(
-                    line.span,
-                    "'dispatch' is deprecated: HAProxy 3.5 no longer knows it".to_owned(),
-                );
-                cx.report.help("write a 'server' line with this address");
-            }
+            "dispatch" => return socket::dispatch(line, settings, cx),
             "id" => set(&mut self.id, args.number(keyword, cx)),
             "maxconn" => set(&mut settings.maxconn, args.number(keyword, cx)),
             "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),
