@@ -15,7 +15,7 @@ use super::assign::poll_client_gone;
 use super::follow::unless_cut;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
-use crate::config::model::{self, ProxyHeader, ServerAddr, Source, UseSrc};
+use crate::config::model::{self, ProxyHeader, Redispatch, ServerAddr, Source, UseSrc};
 use crate::net::connect::{Destination, Options, Origin, connect};
 use crate::net::relay::write_all;
 use crate::net::stream::Stream;
@@ -87,7 +87,9 @@ impl Session {
         lease: &Lease,
     ) -> Result<Result<Stream, Failure>, Ended> {
         self.outcome.attempted(&lease.server);
-        self.running.enter_server(&lease.server, lease.cuts, self.outcome.retries);
+        if !lease.is_direct() {
+            self.running.enter_server(&lease.server, lease.cuts, self.outcome.retries);
+        }
         let server = Arc::clone(&lease.server.settings());
         if server.address.follows_client() || server.send_proxy.is_some() {
             self.learn_destination();
@@ -143,16 +145,23 @@ impl Session {
         failure: Failure,
     ) -> Result<Lease, Ended> {
         let index = lease.server.index;
-        let live = backend.live().contains(index);
-        let policy = policy(backend, settings);
-        match retry::after(failure, self.outcome.attempts, live, &policy) {
+        // What is no server cannot go down.
+        let direct = lease.is_direct();
+        let live = |backend: &Backend| direct || backend.live().contains(index);
+        let (live_now, mut policy) = (live(backend), policy(backend, settings));
+        if direct {
+            policy.redispatch = Redispatch::Never;
+        }
+        match retry::after(failure, self.outcome.attempts, live_now, &policy) {
             Next::GiveUp => Err(ended(failure)),
-            Next::Other => self.redispatch(backend, settings, lease).await,
-            Next::Same { after } => {
-                let mut changes = backend.changes();
-                let left = async {
-                    while backend.live().contains(index) && changes.changed().await.is_ok() {}
+            Next::Other if !lease.is_direct() => self.redispatch(backend, settings, lease).await,
+            next => {
+                let after = match next {
+                    Next::Same { after } => after,
+                    _ => Duration::ZERO,
                 };
+                let mut changes = backend.changes();
+                let left = async { while live(backend) && changes.changed().await.is_ok() {} };
                 let left = std::pin::pin!(left);
                 match self.while_client_stays(settings, left, Some(after)).await {
                     Waited::Done(()) => self.redispatch(backend, settings, lease).await,
@@ -255,7 +264,7 @@ impl Session {
     /// Asks the kernel which address the client connected to, once.
     pub(super) fn learn_destination(&mut self) {
         if self.destination.is_none() {
-            self.destination = self.client.local_addr();
+            self.destination = self.client.original_destination();
         }
     }
 }

@@ -176,7 +176,7 @@ impl Session {
         let lease = self.assign(&backend, &settings).await?;
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
-        self.note_sticking(&server.lease.server);
+        self.note_sticking(&server.lease);
         let (end, mut server) = self.relay(&backend, &settings, server).await?;
         self.close(&mut server.stream, end);
         Ok(termination(end, self.running.order()))
@@ -221,7 +221,7 @@ impl Session {
             };
             if dead {
                 server = self.dial_again(backend, settings, server).await?;
-                self.note_sticking(&server.lease.server);
+                self.note_sticking(&server.lease);
                 relay.rewind();
             } else if end == End::Cut {
                 self.running.dismiss();

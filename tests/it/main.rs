@@ -24,6 +24,7 @@ mod cli;
 mod conf;
 mod database_checks;
 mod demo;
+mod direct;
 mod external_check;
 mod failover;
 mod handover;
