@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::server::ClientHello;
 use rustls::sign::CertifiedKey;
@@ -87,6 +88,30 @@ pub struct BindTls {
     pub fingerprint: u64,
     /// Certificates with what goes with each, in order; the first is the default.
     pub contexts: Arc<[Context]>,
+    /// What clients without tickets asked for.
+    pub lookups: Arc<Lookups>,
+}
+
+/// Sessions that clients without tickets asked for, and that were not remembered, until somebody
+/// takes the counts.
+#[derive(Debug, Default)]
+pub struct Lookups {
+    asked: AtomicU64,
+    missed: AtomicU64,
+}
+
+impl Lookups {
+    /// A session was asked for.
+    pub fn note(&self, found: bool) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.missed.fetch_add(u64::from(!found), Ordering::Relaxed);
+    }
+
+    /// How many were asked for, and how many of them missed, since the last time.
+    #[must_use]
+    pub fn take(&self) -> (u64, u64) {
+        (self.asked.swap(0, Ordering::Relaxed), self.missed.swap(0, Ordering::Relaxed))
+    }
 }
 
 /// One certificate and how it is served.
