@@ -113,6 +113,9 @@ pub const BUFSIZE_MIN_BYTES: u64 = 1024;
 pub const BUFSIZE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// Longest path of a Unix socket, in bytes: `sun_path` less its NUL.
 pub const UNIX_PATH_MAX_BYTES: usize = 107;
+/// `hold` of routes by role: as long as a failover takes that is done by others (Patroni's is some
+/// ten seconds), and shorter than most clients wait.
+pub const HOLD: Duration = Duration::from_secs(15);
 /// Largest `mss` of a bind, in bytes (HAProxy): what an IPv4 packet holds.
 pub const MSS_MAX_BYTES: u32 = 65535;
 /// Connections accepted per wake-up of a listener before other tasks get their turn. HAProxy's 4 are

@@ -96,6 +96,12 @@ fn kind(kind: &CheckKind) -> Pairs {
             pairs.maybe("path", check.path.as_deref().map(quote));
             pairs.flag("preserve_env", check.preserve_env);
         }
+        CheckKind::Database(check) => {
+            pairs.add("type", "\"postgres\"");
+            pairs.add("user", quote(&check.user));
+            pairs.maybe("password_file", check.password_file.as_deref().map(quote));
+            pairs.add("database", quote(&check.database));
+        }
         CheckKind::SslHello => pairs.add("type", "\"ssl-hello\""),
         CheckKind::Smtp { hello } => {
             pairs.add("type", "\"smtp\"");

@@ -3,10 +3,12 @@
 use super::socket::bind_socket;
 use super::text::{Pairs, duration, list, quote};
 use super::{keepalive, log, timeout, tls, unix_text};
+use crate::config::defaults::HOLD;
 use crate::config::model::{
     Bind, ClientTimeouts, Frontend, Global, ListenAddr, LogFormat, SessionLog, UnixPermissions,
 };
 use crate::config::validate::{BacklogRule, listen_text};
+use crate::pure::role::route::RoleRoute;
 
 pub(super) fn frontend_pairs(
     pairs: &mut Pairs,
@@ -22,6 +24,7 @@ pub(super) fn frontend_pairs(
     pairs.maybe("id", id);
     pairs.maybe("bind", list(&binds(&frontend.binds, rule)));
     pairs.maybe("backend", frontend.backend.as_ref().map(|name| quote(name.as_str())));
+    role(pairs, frontend);
     pairs.maybe("maxconn", frontend.maxconn);
     pairs.table("timeout", &client_timeouts(&frontend.timeouts));
     keepalive(pairs, frontend.keepalive);
@@ -37,6 +40,21 @@ pub(super) fn frontend_pairs(
     pairs.flag("log_separate_errors", frontend.log.separate_errors);
     pairs.flag("logasap", frontend.log.logasap);
     rules(pairs, &frontend.rules.statements);
+}
+
+/// `role` with what belongs to it.
+fn role(pairs: &mut Pairs, frontend: &Frontend) {
+    match frontend.role {
+        None => {}
+        Some(RoleRoute::Primary) => pairs.add("role", "\"primary\""),
+        Some(RoleRoute::Replica { max_lag, fallback }) => {
+            pairs.add("role", "\"replica\"");
+            pairs.maybe("max_lag", max_lag.map(duration));
+            pairs.maybe("fallback", fallback.then(|| quote("primary")));
+        }
+    }
+    let default = frontend.role.map(|_| HOLD);
+    pairs.maybe("hold", frontend.hold.filter(|_| frontend.hold != default).map(duration));
 }
 
 fn session_log(pairs: &mut Pairs, log: &SessionLog) {

@@ -10,6 +10,7 @@ use super::{
     Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
+use crate::pure::role::route::RoleRoute;
 use crate::pure::sample::Expr;
 use crate::pure::weight::Weight;
 
@@ -26,6 +27,8 @@ pub struct Backend {
     pub balance_key: Option<BalanceKey>,
     /// `option allbackups`: all backups serve when no active server may, not only the first.
     pub allbackups: bool,
+    /// Routes by role that frontends have to it, each once.
+    pub routes: Vec<RoleRoute>,
     /// Servers in file order; names are unique.
     pub servers: Vec<Server>,
     /// `dispatch` and `option transparent`: where clients go without load balancing, if no rule sends

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Bind, FrontendRules, Inherited, Keepalive, LogTarget, Page, Rule, SocketBuffers};
 use crate::pure::id::{Name, ProxyId};
 use crate::pure::log_format::Format;
+use crate::pure::role::route::RoleRoute;
 
 /// A `frontend`, or the front half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +20,11 @@ pub struct Frontend {
     pub binds: Vec<Bind>,
     /// `default_backend`; `None`: every session ends with `SC` and `<NOSRV>`, as in HAProxy.
     pub backend: Option<Name>,
+    /// `role`: which servers of the backend its sessions may go to; `None`: all that may be picked.
+    pub role: Option<RoleRoute>,
+    /// `hold`: how long a client is kept waiting, connected, while no server may be picked; `None`:
+    /// it is refused at once.
+    pub hold: Option<Duration>,
     /// Concurrent connections of this frontend; `None`: only the process' limit counts.
     pub maxconn: Option<NonZeroU32>,
     /// Client-side timeouts.

@@ -25,8 +25,8 @@ pub use crate::pure::health::InitState;
 pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::kind::{
-    CheckKind, CodeFrom, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
-    Layer, MysqlDialect, Pattern, ScriptStep, SendHeader, TextMatch,
+    CheckKind, CodeFrom, DatabaseCheck, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect,
+    HttpMatch, Layer, MysqlDialect, Pattern, ScriptStep, SendHeader, TextMatch,
 };
 pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;

@@ -83,6 +83,15 @@ pub enum CheckKind {
     SslHello,
     /// `option external-check`.
     External(ExternalCheck),
+    /// `type = "postgres"`. Only TOML can write it.
+    Postgres {
+        /// `user`; mandatory.
+        user: Field<String>,
+        /// `password_file`.
+        password_file: Field<String>,
+        /// `database`.
+        database: Field<String>,
+    },
 }
 
 /// `option external-check`.

@@ -21,6 +21,8 @@ pub struct Frontend {
     pub binds: Vec<Bind>,
     /// `backlog`, which binds without their own use.
     pub backlog: Field<u64>,
+    /// `role`: which servers of the backend, a word. Only TOML can write it and what follows.
+    pub role: RoleSettings,
     /// `default_backend`; the back half's name for a `listen`.
     pub default_backend: Field<String>,
     /// Connections; 0 counts as not written.
@@ -55,6 +57,19 @@ pub struct Frontend {
     pub side: ClientSide,
 }
 
+/// Which servers of its backend a frontend's sessions may go to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RoleSettings {
+    /// `role`, a word.
+    pub role: Field<String>,
+    /// `max_lag`.
+    pub max_lag: Field<Duration>,
+    /// `fallback`, a word.
+    pub fallback: Field<String>,
+    /// `hold`.
+    pub hold: Field<Duration>,
+}
+
 impl Frontend {
     /// A frontend of which only the name was written.
     #[must_use]
@@ -65,6 +80,7 @@ impl Frontend {
             id: None,
             binds: Vec::new(),
             backlog: None,
+            role: RoleSettings::default(),
             default_backend: None,
             maxconn: None,
             timeouts: ClientTimeouts::default(),

@@ -32,7 +32,9 @@ pub use check::{
     HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step, TextMatch,
 };
 pub use commands::{CommandSocket, Commands};
-pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};
+pub use frontend::{
+    Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, RoleSettings, Stats,
+};
 pub use global::Global;
 pub use life::Life;
 pub use page::{Page, Userlist};

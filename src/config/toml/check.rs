@@ -11,7 +11,7 @@ use crate::config::raw::{
 use crate::config::suggest::did_you_mean;
 
 /// The words of `type`.
-const TYPES: [&str; 10] = [
+const TYPES: [&str; 11] = [
     "tcp",
     "tcp-check",
     "http",
@@ -22,6 +22,7 @@ const TYPES: [&str; 10] = [
     "ldap",
     "ssl-hello",
     "external",
+    "postgres",
 ];
 
 /// A `check` key.
@@ -108,13 +109,18 @@ impl Decoder<'_> {
                 path: self.string(t, "path"),
                 preserve_env: self.boolean(t, "preserve_env"),
             }),
+            "postgres" => CheckKind::Postgres {
+                user: self.string(t, "user"),
+                password_file: self.string(t, "password_file"),
+                database: self.string(t, "database"),
+            },
             other => {
                 let guess = did_you_mean(other, TYPES);
                 let message = format!("'{other}' is not a type of check{guess}");
                 self.alert(word.span, message, format!("types: {}", TYPES.join(", ")));
                 t.allow(&["steps", "user", "dialect", "method", "uri", "version", "headers"]);
                 t.allow(&["body", "expect", "disable_on_404", "hello"]);
-                t.allow(&["command", "path", "preserve_env"]);
+                t.allow(&["command", "path", "preserve_env", "password_file", "database"]);
                 return None;
             }
         };

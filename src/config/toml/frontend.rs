@@ -5,7 +5,7 @@ use haproxy_compat::span::Spanned;
 use super::table::{Table, Value, span_of};
 use super::tls::Side;
 use super::values::Decoder;
-use crate::config::raw::{Bind, ClientTimeouts, Field, Frontend, Keepalive};
+use crate::config::raw::{Bind, ClientTimeouts, Field, Frontend, Keepalive, RoleSettings};
 
 /// Timeouts that `[defaults]` may have beside those of frontends.
 const SERVER_TIMEOUTS: [&str; 6] = ["connect", "server", "server_fin", "tunnel", "queue", "check"];
@@ -36,6 +36,12 @@ impl Decoder<'_> {
     ) -> Frontend {
         Frontend {
             default_backend: self.string(t, "backend"),
+            role: RoleSettings {
+                role: self.string(t, "role"),
+                max_lag: self.duration_or_zero(t, "max_lag"),
+                fallback: self.string(t, "fallback"),
+                hold: self.duration(t, "hold"),
+            },
             rules: self.rules(t),
             maxconn: self.number(t, "maxconn"),
             backlog: self.number(t, "backlog"),

@@ -57,6 +57,7 @@ impl Context<'_> {
             direct: self.direct(raw, &name, &check),
             balance,
             balance_key,
+            routes: Vec::new(),
             allbackups: is_on(&raw.allbackups),
             servers: self.servers(&raw.servers, &name, &check),
             retries: retries.and_then(|count| u32::try_from(count).ok()).unwrap_or(RETRIES),

@@ -71,6 +71,8 @@ impl Context<'_> {
             name,
             id,
             binds: self.binds(&raw.binds, &what, rule, listening),
+            role: self.role(&what, &raw.role),
+            hold: self.hold(&what, &raw.role),
             backend: backend.and_then(|backend| Name::new(&backend.value).ok()),
             maxconn,
             timeouts: self.client_timeouts(&raw.timeouts),

@@ -20,6 +20,7 @@ mod number;
 mod page;
 mod patterns;
 mod resolvers;
+mod role;
 mod rules;
 mod server_addr;
 mod session_log;
@@ -93,6 +94,7 @@ pub(super) fn validate(
         };
         backends.push(context.backend(raw, name, ProxyId(id), &global.log));
     }
+    context.routes(raw, &frontends, &mut backends);
     context.misplaced(raw);
     let userlists = context.userlists(&raw.userlists);
     let mut names = HashMap::new();

@@ -40,6 +40,27 @@ pub enum CheckKind {
     SslHello,
     /// `option external-check`: no connection is made, a program is run.
     External(ExternalCheck),
+    /// A session with a database that is held: what it is, not only that it answers.
+    Database(DatabaseCheck),
+}
+
+/// `type = "postgres"`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseCheck {
+    /// The account that logs in.
+    pub user: String,
+    /// The file its password was read from; `None`: it has none.
+    pub password_file: Option<String>,
+    /// Its password; may be empty.
+    pub password: String,
+    /// The database.
+    pub database: String,
+}
+
+impl fmt::Debug for DatabaseCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseCheck({} at {}, password hidden)", self.user, self.database)
+    }
 }
 
 /// `option external-check`.

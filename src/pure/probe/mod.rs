@@ -160,7 +160,7 @@ impl<'a> Probe<'a> {
             CheckKind::Redis => Kind::Redis(redis::Redis::new(max)),
             CheckKind::Smtp { hello } => Kind::Smtp(smtp::Smtp::new(hello, max)),
             CheckKind::Ldap => Kind::Ldap(ldap::Ldap::new(max)),
-            CheckKind::External(_) => Kind::Program,
+            CheckKind::External(_) | CheckKind::Database(_) => Kind::Program,
             CheckKind::SslHello => {
                 Kind::SslHello(ssl_hello::SslHello::new(context.unix_time_s, max))
             }

@@ -7,6 +7,7 @@
 pub mod fence;
 pub mod gtid;
 pub mod lag;
+pub mod route;
 
 use gtid::GtidSet;
 

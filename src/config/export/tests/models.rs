@@ -202,6 +202,8 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
     let rare = (of(limit()), times, of(limit()), keepalive().boxed());
     (vec(bind().boxed(), 0..5), backend, rare, flags, vec(log_target().boxed(), 0..3)).prop_map(
         move |(binds, backend, rare, flags, targets)| Frontend {
+            role: None,
+            hold: None,
             rules: Default::default(),
             name: Name::new(&name).unwrap(),
             id: ProxyId(0),
@@ -303,6 +305,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 id: ProxyId(0),
                 balance: first.0,
                 balance_key: None,
+                routes: Vec::new(),
                 allbackups: first.4[0],
                 servers,
                 direct: None,

@@ -1,0 +1,76 @@
+//! Which servers of a group a frontend's sessions may go to.
+
+use std::time::Duration;
+
+use super::lag::Lag;
+
+/// `role` of a frontend, with what belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleRoute {
+    /// Writes: the primary.
+    Primary,
+    /// Reads: replicas.
+    Replica {
+        /// `max_lag`: replicas further behind get no sessions; `None`: any.
+        max_lag: Option<Duration>,
+        /// `fallback = "primary"`: where no replica will do, the primary does.
+        fallback: bool,
+    },
+}
+
+/// What a server of a group is to those who look for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// Nothing is known of it, or what it says is not believed.
+    #[default]
+    Unknown,
+    /// The one that takes writes.
+    Primary,
+    /// It follows, as far behind as this; `None`: behind what is not known.
+    Replica(Option<Lag>),
+}
+
+impl RoleRoute {
+    /// Which of `parts` get sessions by this route, decided in one step.
+    #[must_use]
+    pub fn admits(self, parts: &[Part]) -> Vec<bool> {
+        let primaries = || parts.iter().map(|part| *part == Part::Primary).collect();
+        let Self::Replica { max_lag, fallback } = self else {
+            return primaries();
+        };
+        let reads = |part: &Part| match (part, max_lag) {
+            (Part::Replica(_), None) => true,
+            (Part::Replica(lag), Some(max)) => lag.is_some_and(|lag| lag.time <= max),
+            _ => false,
+        };
+        let replicas: Vec<bool> = parts.iter().map(reads).collect();
+        if fallback && !replicas.contains(&true) { primaries() } else { replicas }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_admit_by_part_and_lag() {
+        let behind = |ms| Part::Replica(Some(Lag { time: Duration::from_millis(ms), amount: 1 }));
+        let parts = [Part::Primary, behind(0), behind(1000), behind(1001), Part::Replica(None)];
+        let max_lag = Some(Duration::from_secs(1));
+        let rows = [
+            (RoleRoute::Primary, "10000"),
+            (RoleRoute::Replica { max_lag, fallback: true }, "01100"),
+            (RoleRoute::Replica { max_lag: None, fallback: false }, "01111"),
+        ];
+        let shown = |admitted: Vec<bool>| -> String {
+            admitted.iter().map(|&yes| if yes { '1' } else { '0' }).collect()
+        };
+        for (route, expected) in rows {
+            assert_eq!(shown(route.admits(&parts)), expected, "{route:?}");
+        }
+        let late = [Part::Primary, behind(9000), Part::Unknown];
+        for (fallback, expected) in [(true, "100"), (false, "000")] {
+            assert_eq!(shown(RoleRoute::Replica { max_lag, fallback }.admits(&late)), expected);
+        }
+    }
+}
