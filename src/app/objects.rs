@@ -122,7 +122,7 @@ fn follow_backend(
                 places.settle(|index| new_server(settings, server, index, config, offsets))
             })
             .collect();
-        let live = publish::snapshot(settings, servers, 0, offsets.now);
+        let live = publish::snapshot(settings, servers, &[], 0, offsets.now);
         return Arc::new(Backend::new(settings.clone(), live, places, offsets.now));
     };
     let old = backend.live().servers.clone();

@@ -5,6 +5,7 @@
 //! says. System calls of a plain TCP check that passes: `socket`, two `setsockopt`, `connect`, and
 //! `close`, with one more `connect` on loopback, or an `epoll` round trip elsewhere.
 
+pub(super) mod held;
 mod tls;
 
 use std::future::poll_fn;

@@ -25,16 +25,18 @@ use std::time::{Instant, UNIX_EPOCH};
 use tokio::time::sleep_until;
 
 use crate::clock;
-use crate::config::model::{self, CheckKind};
+use crate::config::model::{self, CheckKind, DatabaseCheck};
 use crate::pure::health::Outcome;
 use crate::pure::health::schedule::on_grid;
-use crate::pure::health::verdict::Verdict;
+use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::{Context as ProbeContext, Probe};
+use crate::pure::sentinel::{Dialogue, Login};
 use crate::state::occasion::Before;
 use crate::state::process::Objects;
 use crate::state::upkeep::{Owned, keep_running};
 use crate::state::{Backend, Occasion, Passes, Process, Server, publish};
 use crate::telemetry::bus::Bus;
+use driver::held::Held;
 use external::Program;
 use target::Target;
 
@@ -154,6 +156,7 @@ impl Task {
     /// Checks until it is dropped, which gives up the running check without a verdict.
     async fn run(self) -> Infallible {
         let passes = self.server.begin_checks();
+        let mut held = None;
         let now = clock::now();
         // A task that ended by a fault did so in a check, perhaps.
         publish::health(&self.backend, &self.server, now, |health| health.handle_cancelled(now));
@@ -167,8 +170,12 @@ impl Task {
                     }
                     self.hear_errors();
                 }
+                () = gone(&mut held) => {
+                    held = None;
+                    self.hear();
+                }
                 () = sleep_until(due.unwrap_or_else(clock::now).into()), if due.is_some() => {
-                    self.check(&passes).await;
+                    self.check(&passes, &mut held).await;
                 }
             }
         }
@@ -208,7 +215,7 @@ impl Task {
         }
     }
 
-    async fn check(&self, passes: &Passes) {
+    async fn check(&self, passes: &Passes, held: &mut Option<Held>) {
         let settings = Arc::clone(&self.server.settings());
         let Some(check) = &settings.check else { return };
         let source = self.backend.settings().source_of(&settings).and_then(model::Source::local);
@@ -227,6 +234,7 @@ impl Task {
                 let limit = check.timeout.map_or(check.inter, |_| check.timeout_connect);
                 Program::new(external, &self.process, &self.backend, &self.server).run(limit).await
             }
+            CheckKind::Database(check) => self.ask(check, &target, held).await,
             kind => driver::run(&target, &mut Probe::for_kind(kind, &context)).await,
         };
         if self.still_asks(asked) {
@@ -236,6 +244,34 @@ impl Task {
             publish::health(&self.backend, &self.server, now, |health| {
                 health.handle_cancelled(now);
             });
+        }
+    }
+
+    /// Asks a database what it is, by the session that is held or by a new one.
+    async fn ask(
+        &self,
+        check: &DatabaseCheck,
+        target: &Target,
+        held: &mut Option<Held>,
+    ) -> Verdict {
+        let started = clock::now();
+        let mut session = match held.take() {
+            Some(session) => session,
+            None => match Held::open(target, Dialogue::postgres(login(check), false)).await {
+                Ok(session) => session,
+                Err(verdict) => return verdict,
+            },
+        };
+        match session.ask(target.timing.answer.unwrap_or(target.timing.inter)).await {
+            Ok(reading) => {
+                *held = Some(session);
+                let now = clock::now();
+                let mut verdict = Verdict::new(CheckStatus::L7Ok);
+                verdict.duration = now.saturating_duration_since(started);
+                publish::reading(&self.backend, &self.server, now, Some(reading));
+                verdict
+            }
+            Err(verdict) => verdict,
         }
     }
 
@@ -269,6 +305,10 @@ impl Task {
         if passed {
             passes.note(started);
         }
+        if !self.server.standing().is_running() {
+            // What it said before it went counts no more.
+            publish::reading(&self.backend, &self.server, now, None);
+        }
         // A check that an error asked for does not make errors count less.
         if passed && !hinted {
             self.server.forget_errors();
@@ -286,6 +326,22 @@ impl Task {
         let occasion =
             Occasion { process: &self.process, bus: &self.bus, now, wall: clock::wall() };
         occasion.moved(&self.backend, &self.server, before, transition, reason);
+    }
+}
+
+/// Completes when a held session ends; never where there is none.
+async fn gone(held: &mut Option<Held>) {
+    match held {
+        Some(held) => held.gone().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn login(check: &DatabaseCheck) -> Login {
+    Login {
+        user: check.user.clone(),
+        password: check.password.clone(),
+        database: check.database.clone(),
     }
 }
 

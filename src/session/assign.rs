@@ -13,9 +13,10 @@ use crate::net::relay::poll_read_into;
 use crate::net::stream::Stream;
 use crate::pure::balance::{QueueOrder, Request, ServerIndex};
 use crate::pure::health::{Health, Settings};
+use crate::pure::id::Name;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::sessions::Stage;
-use crate::state::{Assigned, Backend, Lease, Server, Ticket};
+use crate::state::{Assigned, Backend, Lease, Server, Ticket, Way};
 
 /// Bytes read from a client before there is a server: HAProxy's buffer of the same purpose.
 const EARLY_MAX: usize = 16 * 1024;
@@ -52,7 +53,7 @@ impl Session {
             return Ok(direct_lease(place));
         }
         let request = Request { direct, ..self.request(settings, avoid) };
-        let lease = match backend.assign(&request) {
+        let lease = match backend.assign(&request, self.way(backend)) {
             Assigned::Lease(lease) => Ok(lease),
             Assigned::NoServer => {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
@@ -69,6 +70,13 @@ impl Session {
         self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));
         self.running.reach(Stage::Connecting);
         lease
+    }
+
+    /// How the frontend leads to `backend`: its role is about the one it names.
+    fn way(&self, backend: &Backend) -> Way {
+        let settings = &self.route.settings;
+        let named = settings.backend.as_ref().map(Name::as_str) == Some(&*backend.name);
+        Way { role: settings.role.filter(|_| named), hold: settings.hold.is_some() }
     }
 
     /// What the backend's policy needs to know of this session.
@@ -90,6 +98,7 @@ impl Session {
             Some(_) => self.outcome.server_queue = ticket.place,
             None => self.outcome.backend_queue = ticket.place,
         }
+        let limit = if ticket.held { self.route.settings.hold } else { settings.timeouts.queue };
         let gone = client_gone(&mut self.client, &mut self.early, settings.abortonclose);
         tokio::select! {
             biased;
@@ -97,7 +106,7 @@ impl Session {
                 granted.ok_or(Termination::new(Cause::ServerAbort, Phase::Queue))
             }
             () = gone => Err(Termination::new(Cause::ClientAbort, Phase::Queue)),
-            () = sleep_or_forever(settings.timeouts.queue) => {
+            () = sleep_or_forever(limit) => {
                 Err(Termination::new(Cause::ServerTimeout, Phase::Queue))
             }
         }

@@ -8,9 +8,10 @@ use tokio::sync::watch;
 
 use super::counters::Service;
 use super::desk::Desk;
-use super::{Registry, Server};
+use super::{Group, Registry, Server};
 use crate::config::model;
 use crate::pure::balance::{Candidate, LiveSet, ServerIndex};
+use crate::pure::role::route::RoleRoute;
 
 /// A backend's rules, and the patterns they name.
 #[derive(Debug, Default)]
@@ -28,6 +29,8 @@ pub struct Live {
     pub generation: u64,
     /// Who may be picked.
     pub set: LiveSet,
+    /// Who of them may be picked by each of the routes by role that lead here.
+    pub lanes: Vec<(RoleRoute, LiveSet)>,
     /// Servers that may be picked and are not backups.
     pub active: usize,
     /// Backups that may be picked, whether they have to serve or not.
@@ -53,7 +56,7 @@ impl Live {
     /// The snapshot of `servers` of which those of `set` may be picked.
     pub(super) fn new(
         generation: u64,
-        set: LiveSet,
+        (set, lanes): (LiveSet, Vec<(RoleRoute, LiveSet)>),
         (active, backup): (usize, usize),
         servers: Vec<Arc<Server>>,
         candidates: Vec<Candidate>,
@@ -66,7 +69,7 @@ impl Live {
         for member in set.members() {
             places[member.server.0 as usize].live = true;
         }
-        Self { generation, set, active, backup, servers, candidates, places: places.into() }
+        Self { generation, set, lanes, active, backup, servers, candidates, places: places.into() }
     }
 
     fn place(&self, index: ServerIndex) -> Place {
@@ -148,6 +151,8 @@ pub struct Backend {
     changed: watch::Sender<u64>,
     availability: Mutex<Availability>,
     places: Mutex<Places>,
+    /// What its servers are to each other.
+    pub group: Group,
     /// Where sessions are assigned and wait.
     pub(super) desk: Desk,
     ruling: ArcSwap<Ruling>,
@@ -165,6 +170,7 @@ impl Backend {
             places: Mutex::new(places),
             name: settings.name.as_str().into(),
             service: Service::default(),
+            group: Group::default(),
             desk: Desk::new(settings.balance, &live),
             settings: ArcSwap::from_pointee(settings),
             live: ArcSwap::from_pointee(live),

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use super::{Backend, Live, Server};
-use crate::pure::balance::{Algorithm, Pick, Policy, QueueOrder, Request, ServerIndex};
+use crate::pure::balance::{Algorithm, LiveSet, Pick, Policy, QueueOrder, Request, ServerIndex};
+use crate::pure::role::route::RoleRoute;
 
 /// A session's slot on a server. Dropping it frees the slot and serves the queue.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub struct Ticket {
     pub server: Option<Arc<Server>>,
     /// Its place in the queue it waits in, from 1: what HAProxy logs as `%sq` or `%bq`.
     pub place: u32,
+    /// No server may be picked: the client is held until one may.
+    pub held: bool,
     granted: oneshot::Receiver<Lease>,
 }
 
@@ -78,6 +81,15 @@ impl Drop for Ticket {
     }
 }
 
+/// How a session's frontend leads to a backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// `role`; `None`: to any server.
+    pub role: Option<RoleRoute>,
+    /// `hold`: it waits while no server may be picked.
+    pub hold: bool,
+}
+
 /// What asking for a server yields.
 #[derive(Debug)]
 pub enum Assigned {
@@ -97,6 +109,7 @@ type Key = (QueueOrder, u64);
 #[derive(Debug)]
 struct Waiter {
     request: Request,
+    way: Way,
     grant: oneshot::Sender<Lease>,
 }
 
@@ -104,13 +117,22 @@ type Queue = BTreeMap<Key, Waiter>;
 
 #[derive(Debug)]
 struct Inner {
-    policy: Policy,
+    /// The lane to any server, then those of the routes by role.
+    lanes: Vec<Lane>,
     generation: u64,
-    /// Those who wait for any server.
-    any: Queue,
     /// Those who wait for one server, by its place; never empty ones.
     at: HashMap<ServerIndex, Queue>,
     next_number: u64,
+}
+
+/// Where one kind of session is assigned: all lanes lead to the same servers and count their
+/// sessions alike.
+#[derive(Debug)]
+struct Lane {
+    role: Option<RoleRoute>,
+    policy: Policy,
+    /// Those who wait for any server of it.
+    any: Queue,
 }
 
 /// See the module.
@@ -120,9 +142,13 @@ pub(super) struct Desk(Mutex<Inner>);
 impl Desk {
     pub(super) fn new(balance: Algorithm, live: &Live) -> Self {
         Self(Mutex::new(Inner {
-            policy: Policy::new(balance, live.set.clone()),
+            lanes: lanes(live)
+                .map(|(role, set)| {
+                    let policy = Policy::new(balance, set.clone());
+                    Lane { role, policy, any: Queue::new() }
+                })
+                .collect(),
             generation: live.generation,
-            any: Queue::new(),
             at: HashMap::new(),
             next_number: 0,
         }))
@@ -144,15 +170,17 @@ impl Desk {
     /// Replaces the policy after a reload changed `balance`.
     pub(super) fn set_balance(&self, balance: Algorithm) {
         let mut inner = self.lock();
-        if inner.policy.algorithm() != balance {
-            let live = inner.policy.live().clone();
-            inner.policy = inner.policy.clone().replaced(balance, live);
+        for lane in &mut inner.lanes {
+            if lane.policy.algorithm() != balance {
+                let live = lane.policy.live().clone();
+                lane.policy = lane.policy.clone().replaced(balance, live);
+            }
         }
     }
 
     fn leave(&self, backend: &Arc<Backend>, server: ServerIndex) {
         let mut inner = self.lock();
-        inner.policy.handle_ended(server);
+        inner.lanes.iter_mut().for_each(|lane| lane.policy.handle_ended(server));
         loop {
             let granted = inner.grant_freed(backend, server);
             drop(inner);
@@ -173,47 +201,34 @@ impl Desk {
         let live = backend.live();
         inner.follow(backend, &live);
         let waiting: Vec<ServerIndex> = inner.at.keys().copied().collect();
-        for server in waiting.into_iter().filter(|&server| inner.policy.has_slot(server)) {
+        for server in waiting.into_iter().filter(|&server| inner.lanes[0].policy.has_slot(server)) {
             if let Some(&key) = inner.at.get(&server).and_then(|queue| queue.keys().next()) {
                 return inner.grant_waiter(backend, &live, Some(server), key, server);
             }
         }
-        let mut from = None;
-        loop {
-            let after = from.map_or(Bound::Unbounded, Bound::Excluded);
-            let (&key, waiter) = inner.any.range((after, Bound::Unbounded)).next()?;
-            let request = waiter.request;
-            match inner.policy.pick(&request, fastrand_u64) {
-                Pick::Server(server) => {
-                    return inner.grant_waiter(backend, &live, None, key, server);
-                }
-                Pick::QueueAt(server) => inner.move_to(backend, &live, key, server),
-                // `random` may have drawn full ones while others have room.
-                Pick::QueueAny => {
-                    let server = inner.policy.any_slot()?;
-                    return inner.grant_waiter(backend, &live, None, key, server);
-                }
-                Pick::QueueFull(_) => {}
-                Pick::NoServer => return None,
-            }
-            from = Some(key);
-        }
+        (0..inner.lanes.len()).find_map(|lane| inner.next_in(backend, &live, lane))
     }
 }
 
 impl Backend {
     /// Assigns a session to a server, or to a place in a queue.
     #[must_use]
-    pub fn assign(self: &Arc<Self>, request: &Request) -> Assigned {
+    pub fn assign(self: &Arc<Self>, request: &Request, way: Way) -> Assigned {
         let mut inner = self.desk.lock();
         let live = self.live();
         inner.follow(self, &live);
+        let Some(lane) = inner.lanes.iter_mut().find(|lane| lane.role == way.role) else {
+            return Assigned::NoServer;
+        };
+        // A role is no preference: who was chosen by other means must have it.
+        let suits = |server: &ServerIndex| way.role.is_none() || lane.policy.live().has(*server);
+        let request = &Request { direct: request.direct.filter(suits), ..*request };
         let must_wait =
-            !inner.any.is_empty() && inner.policy.queue_means_full() && request.direct.is_none();
-        let pick = if must_wait && !live.set.members().is_empty() {
+            !lane.any.is_empty() && lane.policy.queue_means_full() && request.direct.is_none();
+        let pick = if must_wait && !lane.policy.live().members().is_empty() {
             Pick::QueueAny
         } else {
-            inner.policy.pick(request, fastrand_u64)
+            lane.policy.pick(request, fastrand_u64)
         };
         match pick {
             Pick::Server(index) => match inner.grant(self, &live, index) {
@@ -221,16 +236,25 @@ impl Backend {
                 None => Assigned::NoServer,
             },
             Pick::QueueAt(index) => {
-                Assigned::Queued(inner.enqueue(self, &live, request, Some(index)))
+                Assigned::Queued(inner.enqueue(self, &live, request, way, Some(index)))
             }
             Pick::QueueFull(index) => match live.server(index) {
                 Some(server) => Assigned::QueueFull(Arc::clone(server)),
                 None => Assigned::NoServer,
             },
-            Pick::QueueAny => Assigned::Queued(inner.enqueue(self, &live, request, None)),
+            Pick::QueueAny => Assigned::Queued(inner.enqueue(self, &live, request, way, None)),
+            Pick::NoServer if way.hold => {
+                Assigned::Queued(inner.enqueue(self, &live, request, way, None))
+            }
             Pick::NoServer => Assigned::NoServer,
         }
     }
+}
+
+/// The live sets of a snapshot with the roles they are for.
+fn lanes(live: &Live) -> impl Iterator<Item = (Option<RoleRoute>, &LiveSet)> {
+    let by_role = live.lanes.iter().map(|(role, set)| (Some(*role), set));
+    std::iter::once((None, &live.set)).chain(by_role)
 }
 
 impl Inner {
@@ -240,17 +264,85 @@ impl Inner {
         if live.generation <= self.generation {
             return;
         }
-        self.policy.handle_live_set(live.set.clone());
         self.generation = live.generation;
-        let gone: Vec<ServerIndex> =
-            self.at.keys().copied().filter(|&server| !live.contains(server)).collect();
-        for server in gone {
-            for (key, waiter) in self.at.remove(&server).unwrap_or_default() {
-                self.note_dequeued(backend, Some(server));
-                self.note_queued(backend, None);
-                let request = Request { direct: None, ..waiter.request };
-                self.any.insert(key, Waiter { request, ..waiter });
+        let mut before = std::mem::take(&mut self.lanes);
+        for (role, set) in lanes(live) {
+            let lane = match before.iter().position(|lane| lane.role == role) {
+                Some(place) => {
+                    let mut lane = before.swap_remove(place);
+                    lane.policy.handle_live_set(set.clone());
+                    lane
+                }
+                None => {
+                    // What it counts is the same in all of them; there is always the first.
+                    let policy = &self.lanes[0].policy;
+                    let policy = policy.clone().replaced(policy.algorithm(), set.clone());
+                    Lane { role, policy, any: Queue::new() }
+                }
+            };
+            self.lanes.push(lane);
+        }
+        // Who waits for a route that is gone is told so by the end of its channel.
+        for _ in before.iter().flat_map(|lane| lane.any.keys()) {
+            self.note_dequeued(backend, None);
+        }
+        self.scatter(backend);
+    }
+
+    /// Waiters for a server that their lane no longer leads to wait for any of the lane.
+    fn scatter(&mut self, backend: &Backend) {
+        let waiting: Vec<ServerIndex> = self.at.keys().copied().collect();
+        for server in waiting {
+            let queue = self.at.remove(&server).unwrap_or_default();
+            let mut staying = Queue::new();
+            for (key, waiter) in queue {
+                match self.lane(waiter.way) {
+                    Some(lane) if !self.lanes[lane].policy.live().has(server) => {
+                        self.note_dequeued(backend, Some(server));
+                        self.note_queued(backend, None);
+                        let request = Request { direct: None, ..waiter.request };
+                        self.lanes[lane].any.insert(key, Waiter { request, ..waiter });
+                    }
+                    Some(_) => drop(staying.insert(key, waiter)),
+                    None => self.note_dequeued(backend, Some(server)),
+                }
             }
+            if !staying.is_empty() {
+                self.at.insert(server, staying);
+            }
+        }
+    }
+
+    fn lane(&self, way: Way) -> Option<usize> {
+        self.lanes.iter().position(|lane| lane.role == way.role)
+    }
+
+    /// The first waiter of a lane that can be served, with its slot.
+    fn next_in(
+        &mut self,
+        backend: &Arc<Backend>,
+        live: &Live,
+        lane: usize,
+    ) -> Option<(Lease, Waiter)> {
+        let mut from = None;
+        loop {
+            let after = from.map_or(Bound::Unbounded, Bound::Excluded);
+            let Lane { policy, any, .. } = &mut self.lanes[lane];
+            let (&key, waiter) = any.range((after, Bound::Unbounded)).next()?;
+            match policy.pick(&waiter.request, fastrand_u64) {
+                Pick::Server(server) => {
+                    return self.grant_waiter(backend, live, None, key, server);
+                }
+                Pick::QueueAt(server) => self.move_to(backend, lane, key, server),
+                // `random` may have drawn full ones while others have room.
+                Pick::QueueAny => {
+                    let server = policy.any_slot()?;
+                    return self.grant_waiter(backend, live, None, key, server);
+                }
+                Pick::QueueFull(_) => {}
+                Pick::NoServer => return None,
+            }
+            from = Some(key);
         }
     }
 
@@ -260,16 +352,17 @@ impl Inner {
         backend: &Arc<Backend>,
         server: ServerIndex,
     ) -> Option<(Lease, Waiter)> {
-        if self.any.is_empty() && self.at.is_empty() {
+        if self.at.is_empty() && self.lanes.iter().all(|lane| lane.any.is_empty()) {
             return None;
         }
         let live = backend.live();
         self.follow(backend, &live);
-        if !self.policy.has_slot(server) {
+        if !self.lanes[0].policy.has_slot(server) {
             return None;
         }
         let own = self.at.get(&server).and_then(|queue| queue.keys().next()).copied();
-        let any = self.any.keys().next().copied().filter(|_| live.contains(server));
+        let leading = self.lanes.iter().filter(|lane| lane.policy.live().has(server));
+        let any = leading.filter_map(|lane| lane.any.keys().next().copied()).min();
         let (at, key) = match (own, any) {
             (Some(own), Some(any)) if any < own => (None, any),
             (Some(own), _) => (Some(server), own),
@@ -292,12 +385,13 @@ impl Inner {
         Some((lease, waiter))
     }
 
-    /// A waiter for any server turns out to want one.
-    fn move_to(&mut self, backend: &Backend, live: &Live, key: Key, server: ServerIndex) {
-        if !live.contains(server) {
+    /// A waiter for any server of a lane turns out to want one.
+    fn move_to(&mut self, backend: &Backend, lane: usize, key: Key, server: ServerIndex) {
+        let Lane { policy, any, .. } = &mut self.lanes[lane];
+        if !policy.live().has(server) {
             return;
         }
-        if let Some(waiter) = self.any.remove(&key) {
+        if let Some(waiter) = any.remove(&key) {
             self.note_dequeued(backend, None);
             self.note_queued(backend, Some(server));
             self.at.entry(server).or_default().insert(key, waiter);
@@ -307,7 +401,10 @@ impl Inner {
     /// Takes a waiter out of the queue it is in: that of `at`, or the other one if it was moved.
     fn take(&mut self, backend: &Backend, at: Option<ServerIndex>, key: Key) -> Option<Waiter> {
         let own = at.and_then(|server| self.take_at(server, key).map(|waiter| (at, waiter)));
-        let any = || self.any.remove(&key).map(|waiter| (None, waiter));
+        let any = || {
+            let waiter = self.lanes.iter_mut().find_map(|lane| lane.any.remove(&key))?;
+            Some((None, waiter))
+        };
         let (from, waiter) = match own.or_else(any) {
             Some(found) => found,
             // Only a waiter that was moved comes here.
@@ -331,7 +428,7 @@ impl Inner {
 
     fn grant(&mut self, backend: &Arc<Backend>, live: &Live, index: ServerIndex) -> Option<Lease> {
         let server = Arc::clone(live.server(index)?);
-        self.policy.handle_started(index);
+        self.lanes.iter_mut().for_each(|lane| lane.policy.handle_started(index));
         server.service.traffic.sessions.rise();
         let cuts = server.cuts();
         Some(Lease { backend: Some(Arc::clone(backend)), server, cuts })
@@ -342,25 +439,30 @@ impl Inner {
         backend: &Arc<Backend>,
         live: &Live,
         request: &Request,
+        way: Way,
         at: Option<ServerIndex>,
     ) -> Ticket {
         let key = (request.order, self.next_number);
         self.next_number += 1;
         let request = Request { waits: true, ..*request };
         let (grant, granted) = oneshot::channel();
+        // It was found by the caller.
+        let lane = self.lane(way).unwrap_or_default();
+        let Lane { policy, any, .. } = &mut self.lanes[lane];
+        let held = at.is_none() && policy.live().members().is_empty();
         let queue = match at {
             Some(server) => self.at.entry(server).or_default(),
-            None => &mut self.any,
+            None => any,
         };
-        queue.insert(key, Waiter { request, grant });
+        queue.insert(key, Waiter { request, way, grant });
         let place = u32::try_from(queue.len()).unwrap_or(u32::MAX);
         self.note_queued(backend, at);
         let server = at.and_then(|index| live.server(index)).cloned();
-        Ticket { backend: Arc::clone(backend), key, server, place, granted }
+        Ticket { backend: Arc::clone(backend), key, server, place, held, granted }
     }
 
     fn note_queued(&mut self, backend: &Backend, at: Option<ServerIndex>) {
-        self.policy.handle_queued(at);
+        self.lanes.iter_mut().for_each(|lane| lane.policy.handle_queued(at));
         match at {
             Some(index) => {
                 if let Some(server) = backend.live().server(index) {
@@ -372,7 +474,7 @@ impl Inner {
     }
 
     fn note_dequeued(&mut self, backend: &Backend, at: Option<ServerIndex>) {
-        self.policy.handle_dequeued(at);
+        self.lanes.iter_mut().for_each(|lane| lane.policy.handle_dequeued(at));
         match at {
             Some(index) => {
                 if let Some(server) = backend.live().server(index) {

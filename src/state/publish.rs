@@ -4,6 +4,7 @@
 //! poll and no lock held across an await: [`health`] builds the new set and stores it, and the
 //! next pick finds it.
 
+use std::iter::repeat;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +19,8 @@ use crate::pure::acl::pattern::Entry;
 use crate::pure::acl::versions::Versions;
 use crate::pure::balance::{Backups, Candidate, LiveSet, seed};
 use crate::pure::health::Health;
+use crate::pure::role::Reading;
+use crate::pure::role::route::{Part, RoleRoute};
 
 /// Changes a server's health, and swaps in a new live set if that changed what a server is worth.
 pub fn health<R>(
@@ -35,6 +38,27 @@ pub fn health<R>(
         swap(backend, servers, now);
     }
     result
+}
+
+/// A server said what it is, or (`None`) is heard no more: swaps in a new live set if that changed
+/// where a route by role leads.
+pub fn reading(backend: &Arc<Backend>, server: &Server, now: Instant, reading: Option<Reading>) {
+    match reading {
+        Some(reading) => backend.group.handle_reading(now, &server.name, reading),
+        None => backend.group.handle_lost(&server.name),
+    }
+    let live = backend.live();
+    let parts = backend.group.parts(now, &live.servers);
+    let moved = live.lanes.iter().any(|(route, set)| {
+        let admitted = route.admits(&parts).into_iter().zip(&live.candidates);
+        let usable = admitted.filter(|(admitted, c)| *admitted && c.effective.is_some());
+        !usable.map(|(_, c)| c.server).eq(set.members().iter().map(|member| member.server))
+    });
+    if moved {
+        let servers = live.servers.clone();
+        drop(live);
+        swap(backend, servers, now);
+    }
 }
 
 /// Time went on: swaps in a new live set if a slow start made a server worth more since the last
@@ -141,6 +165,7 @@ pub fn objects(process: &Process, objects: Objects) {
 pub fn snapshot(
     settings: &model::Backend,
     servers: Vec<Arc<Server>>,
+    parts: &[Part],
     generation: u64,
     now: Instant,
 ) -> Live {
@@ -150,9 +175,23 @@ pub fn snapshot(
     let usable =
         |backup| candidates.iter().filter(|c| c.backup == backup && c.effective.is_some()).count();
     let usable = (usable(false), usable(true));
-    let set = LiveSet::build(&candidates, backups);
-    let set = settings.fullconn.map_or(set.clone(), |fullconn| set.with_fullconn(fullconn));
-    Live::new(generation, set, usable, servers, candidates)
+    let build = |candidates: &[Candidate]| {
+        let set = LiveSet::build(candidates, backups);
+        settings.fullconn.map_or(set.clone(), |fullconn| set.with_fullconn(fullconn))
+    };
+    let lane = |route: &RoleRoute| {
+        let admitted = route.admits(parts).into_iter().chain(repeat(false)).zip(&candidates);
+        let candidates: Vec<Candidate> = admitted
+            .map(|(admitted, c)| {
+                // What it is decides, not what it was written to be.
+                let effective = c.effective.filter(|_| admitted);
+                Candidate { effective, backup: false, ..*c }
+            })
+            .collect();
+        (*route, build(&candidates))
+    };
+    let lanes = settings.routes.iter().map(lane).collect();
+    Live::new(generation, (build(&candidates), lanes), usable, servers, candidates)
 }
 
 fn candidate(backend: &model::Backend, server: &Server, now: Instant) -> Candidate {
@@ -181,7 +220,8 @@ fn socket_addr(address: &model::ServerAddr) -> Option<SocketAddr> {
 
 fn swap(backend: &Arc<Backend>, servers: Vec<Arc<Server>>, now: Instant) {
     let generation = backend.live().generation + 1;
-    let live = snapshot(&backend.settings(), servers, generation, now);
+    let parts = backend.group.parts(now, &servers);
+    let live = snapshot(&backend.settings(), servers, &parts, generation, now);
     backend.note_availability(!live.set.members().is_empty(), now);
     backend.live_cell().store(Arc::new(live));
     backend.announce(generation);

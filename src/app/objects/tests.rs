@@ -15,7 +15,7 @@ use crate::check::Engine;
 use crate::clock;
 use crate::config::{Language, Surroundings, load};
 use crate::pure::balance::Request;
-use crate::state::{Assigned, Lease};
+use crate::state::{Assigned, Lease, Way};
 use crate::telemetry::bus::bus;
 
 fn config(servers: &str) -> Arc<Config> {
@@ -44,7 +44,7 @@ fn running(servers: &str) -> (Process, Arc<Backend>) {
 }
 
 fn assign(backend: &Arc<Backend>) -> Lease {
-    match backend.assign(&Request::default()) {
+    match backend.assign(&Request::default(), Way::default()) {
         Assigned::Lease(lease) => lease,
         other => panic!("no slot but {other:?}"),
     }

@@ -198,6 +198,12 @@ impl LiveSet {
         self.weights.get(server.slot()).copied().unwrap_or(0)
     }
 
+    /// Whether a server may be picked.
+    #[must_use]
+    pub fn has(&self, server: ServerIndex) -> bool {
+        self.weight(server) > 0
+    }
+
     /// The servers, in file order.
     #[must_use]
     pub fn members(&self) -> &[Member] {

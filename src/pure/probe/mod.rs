@@ -109,7 +109,7 @@ pub enum Opening {
 
 impl Connect {
     /// To the check's own address.
-    const fn plain(close: Close, opening: Opening) -> Self {
+    pub(crate) const fn plain(close: Close, opening: Opening) -> Self {
         let layer = Layer::Default;
         Self { addr: None, port: None, send_proxy: false, close, opening, layer }
     }

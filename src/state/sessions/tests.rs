@@ -15,7 +15,7 @@ use crate::pure::session::termination::Phase;
 use crate::state::backend::Places;
 use crate::state::counters::Traffic;
 use crate::state::frontend::Route;
-use crate::state::{Assigned, Gate, Lease, publish};
+use crate::state::{Assigned, Gate, Lease, Way, publish};
 
 const FILE: &str = "\
 defaults
@@ -58,7 +58,7 @@ impl World {
             let health = Health::new(now, &Settings::default(), Duration::ZERO);
             Server::new(settings.servers[0].clone(), index, health)
         });
-        let live = publish::snapshot(settings, vec![server], 0, now);
+        let live = publish::snapshot(settings, vec![server], &[], 0, now);
         let backend = Arc::new(Backend::new(settings.clone(), live, places, now));
         let route = Route {
             settings: config.frontends[0].clone(),
@@ -85,7 +85,7 @@ impl World {
 
     /// A slot of the only server.
     fn lease(&self) -> Lease {
-        match self.backend.assign(&Request::default()) {
+        match self.backend.assign(&Request::default(), Way::default()) {
             Assigned::Lease(lease) => lease,
             other => panic!("no slot but {other:?}"),
         }

@@ -1,0 +1,176 @@
+//! A database session that is held between checks: it is asked what the database is, and heard when
+//! the database goes.
+//!
+//! Bound: one connection, [`CHUNK_BYTES`](super::CHUNK_BYTES) of stack, and what its dialogue keeps.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::time::{Instant, timeout_at};
+
+use super::{CHUNK_BYTES, Conn, Polled, Problem, connect, polled, send};
+use crate::check::target::Target;
+use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::pure::probe::{Close, Connect, Opening};
+use crate::pure::role::Reading;
+use crate::pure::sentinel::{Dialogue, Fault, Said};
+
+/// A session of an account, logged in.
+pub(in crate::check) struct Held {
+    conn: Option<Conn>,
+    dialogue: Dialogue,
+    said: VecDeque<Said>,
+}
+
+/// What went wrong, before it is a verdict.
+enum Trouble {
+    System(Problem),
+    Server(Fault),
+    TimedOut,
+}
+
+impl Held {
+    /// Connects and logs in, within the target's time.
+    ///
+    /// # Errors
+    /// The verdict on a server that cannot be logged in to.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection.
+    pub(in crate::check) async fn open(
+        target: &Target,
+        dialogue: Dialogue,
+    ) -> Result<Self, Verdict> {
+        let begun = Instant::now();
+        let bound =
+            begun + target.timing.answer.map_or(target.timing.inter, |_| target.timing.connect);
+        let ask = Connect::plain(Close::Polite, Opening::Ours);
+        let conn = match timeout_at(bound, connect(target, &ask)).await {
+            Ok(Ok(conn)) => conn,
+            Ok(Err(problem)) => return Err(verdict(Trouble::System(problem), true, begun)),
+            Err(_) => return Err(verdict(Trouble::TimedOut, true, begun)),
+        };
+        let mut held = Self { conn: Some(conn), dialogue, said: VecDeque::new() };
+        let bound = target.timing.answer.map_or(bound, |answer| Instant::now() + answer);
+        match timeout_at(bound, held.log_in()).await {
+            Ok(Ok(())) => Ok(held),
+            Ok(Err(trouble)) => Err(verdict(trouble, false, begun)),
+            Err(_) => Err(verdict(Trouble::TimedOut, false, begun)),
+        }
+    }
+
+    /// Asks the database what it is.
+    ///
+    /// # Errors
+    /// The verdict on one that does not say; the session is of no more use then.
+    ///
+    /// # Cancel safety
+    /// The session is of no more use when the future is dropped.
+    pub(in crate::check) async fn ask(&mut self, limit: Duration) -> Result<Reading, Verdict> {
+        let begun = Instant::now();
+        match timeout_at(begun + limit, self.poll()).await {
+            Ok(Ok(reading)) => Ok(reading),
+            Ok(Err(trouble)) => Err(verdict(trouble, false, begun)),
+            Err(_) => Err(verdict(Trouble::TimedOut, false, begun)),
+        }
+    }
+
+    /// Completes when the database says that it goes, or is gone.
+    ///
+    /// # Cancel safety
+    /// Safe: what was read is kept by the dialogue.
+    pub(in crate::check) async fn gone(&mut self) {
+        while let Ok(()) = self.receive().await {}
+    }
+
+    async fn log_in(&mut self) -> Result<(), Trouble> {
+        let first = self.dialogue.handle_connected().map_err(Trouble::Server)?;
+        self.said.extend(first);
+        loop {
+            match self.next().await? {
+                Said::LoggedIn => return Ok(()),
+                Said::Send(bytes) => {
+                    send(&mut self.conn, &bytes).await.map_err(Trouble::System)?;
+                }
+                Said::StartTls | Said::Reading(_) => {}
+            }
+        }
+    }
+
+    async fn poll(&mut self) -> Result<Reading, Trouble> {
+        let Some(question) = self.dialogue.poll() else {
+            return Err(Trouble::System(Problem::not_connected()));
+        };
+        send(&mut self.conn, &question).await.map_err(Trouble::System)?;
+        loop {
+            if let Said::Reading(reading) = self.next().await? {
+                return Ok(reading);
+            }
+        }
+    }
+
+    /// What the dialogue says next.
+    async fn next(&mut self) -> Result<Said, Trouble> {
+        loop {
+            if let Some(said) = self.said.pop_front() {
+                return Ok(said);
+            }
+            self.receive().await?;
+        }
+    }
+
+    /// Waits for bytes and hands them to the dialogue.
+    async fn receive(&mut self) -> Result<(), Trouble> {
+        let Self { conn, dialogue, said } = self;
+        let polled: &Polled = polled(conn).map_err(Trouble::System)?;
+        let read = |mut socket: &socket2::Socket| {
+            let mut chunk = [0; CHUNK_BYTES];
+            Ok(match std::io::Read::read(&mut socket, &mut chunk)? {
+                0 => None,
+                len => Some(dialogue.handle_bytes(&chunk[..len])),
+            })
+        };
+        match polled.io(Interest::READABLE, read).await {
+            Ok(Some(Ok(more))) => {
+                said.extend(more);
+                Ok(())
+            }
+            Ok(Some(Err(fault))) => Err(Trouble::Server(fault)),
+            Ok(None) => Err(Trouble::System(Problem {
+                text: "Connection closed by the database".to_owned(),
+                heard: true,
+            })),
+            Err(error) => Err(Trouble::System(Problem::of(&error))),
+        }
+    }
+}
+
+impl Drop for Held {
+    /// Says goodbye where that takes no waiting, so that the database has nothing to complain of.
+    fn drop(&mut self) {
+        let goodbye = self.dialogue.goodbye();
+        let _ = match &self.conn {
+            Some(Conn::Fresh(socket, _)) => socket.send(&goodbye),
+            Some(Conn::Polled(Polled::Tcp(stream))) => stream.try_write(&goodbye),
+            Some(Conn::Polled(Polled::Unix(stream))) => stream.try_write(&goodbye),
+            Some(Conn::Tls(_)) | None => Ok(0),
+        };
+    }
+}
+
+/// The verdict on a database that could not be asked.
+fn verdict(trouble: Trouble, connecting: bool, begun: Instant) -> Verdict {
+    let (status, text, heard) = match trouble {
+        Trouble::System(problem) => {
+            let status = if connecting { CheckStatus::L4Con } else { CheckStatus::SocketError };
+            (status, problem.text, problem.heard)
+        }
+        Trouble::Server(fault) => (fault.status, fault.text, fault.is_goodbye),
+        Trouble::TimedOut if connecting => (CheckStatus::L4Timeout, String::new(), false),
+        Trouble::TimedOut => (CheckStatus::L7Timeout, String::new(), false),
+    };
+    let mut verdict = Verdict::new(status).with_info(text.as_bytes());
+    (verdict.duration, verdict.heard) = (begun.elapsed(), heard);
+    verdict
+}
