@@ -51,6 +51,7 @@ mod proxy_protocol;
 mod queue;
 mod relay;
 mod resolvers;
+mod roles;
 mod rules;
 mod sessions;
 mod socket_options;

@@ -107,6 +107,15 @@ impl Postgres {
             .unwrap()
     }
 
+    /// Makes a role that must prove its password by SCRAM-SHA-256.
+    pub(crate) fn expect_password(&self, role: &str, password: &str) {
+        self.query(&format!("CREATE ROLE {role} LOGIN PASSWORD '{password}'"));
+        let file = self.data.join("pg_hba.conf");
+        let rules = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("host all {role} all scram-sha-256\n{rules}")).unwrap();
+        self.query("SELECT pg_reload_conf()");
+    }
+
     fn wait_ready(&self) {
         eventually("postgres answers", || {
             Client::connect(self.addr, "postgres", PATIENCE).ok().map(drop)

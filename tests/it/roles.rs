@@ -1,0 +1,111 @@
+//! Routes by role with a real Postgres pair behind them: one group of servers, one listener for
+//! writes and one for reads.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::harness::dir::TempDir;
+use crate::harness::pgsql_wire::Client;
+use crate::harness::port::{free_addr, is_listening};
+use crate::harness::postgres::Postgres;
+use crate::harness::process::{Process, Spec};
+use crate::harness::proxy::Kind;
+use crate::harness::{PATIENCE, eventually};
+
+/// A pair of which `a` is the primary at first, behind one listener for each role.
+struct Pair {
+    a: Postgres,
+    b: Postgres,
+    write: SocketAddr,
+    read: SocketAddr,
+    evenkeel: Process,
+    _dir: TempDir,
+}
+
+impl Pair {
+    fn start() -> Self {
+        let a = Postgres::primary();
+        a.expect_password("evenkeel", "s3cret");
+        let b = Postgres::replica_of(&a);
+        let (dir, write, read) = (TempDir::new(), free_addr(), free_addr());
+        let password = dir.write("pg.pass", "s3cret\n");
+        let text = format!(
+            "[backend.pg]\n\
+             check = {{ type = \"postgres\", user = \"evenkeel\", password_file = \"{}\", \
+             database = \"postgres\", inter = \"100ms\", rise = 1, fall = 2 }}\n\
+             server.a = \"{}\"\nserver.b = \"{}\"\n\n\
+             [frontend.pg-write]\nbind = \"{write}\"\nbackend = \"pg\"\nrole = \"primary\"\n\
+             hold = \"30s\"\n\n\
+             [frontend.pg-read]\nbind = \"{read}\"\nbackend = \"pg\"\nrole = \"replica\"\n\
+             max_lag = \"2s\"\nfallback = \"primary\"\n",
+            password.display(),
+            a.addr,
+            b.addr
+        );
+        let file = dir.write("evenkeel.toml", &text);
+        let evenkeel = Process::start(Spec {
+            name: "evenkeel",
+            program: &Kind::Evenkeel.program(),
+            args: vec!["run".to_owned(), "-c".to_owned(), file.display().to_string()],
+            user: None,
+            env: Vec::new(),
+            log: dir.join("output"),
+        });
+        eventually("it listens", || is_listening(write.port()).then_some(()));
+        Self { a, b, write, read, evenkeel, _dir: dir }
+    }
+
+    /// Whether who serves `addr` says that it is a replica.
+    #[track_caller]
+    fn is_replica(&self, addr: SocketAddr) -> bool {
+        let answer = Client::connect(addr, "postgres", PATIENCE)
+            .and_then(|mut client| client.query("SELECT pg_is_in_recovery()"));
+        answer.unwrap_or_else(|error| panic!("{error}\n{}", self.evenkeel.output()))[0][0] == "t"
+    }
+}
+
+/// Writes `n` as a client would who connects for each.
+fn write(addr: SocketAddr, n: usize) -> std::io::Result<()> {
+    let mut client = Client::connect(addr, "postgres", PATIENCE)?;
+    client.query(&format!("INSERT INTO written VALUES ({n})")).map(drop)
+}
+
+#[test]
+fn writes_go_to_the_primary_and_reads_to_the_replica() {
+    let mut pair = Pair::start();
+    for _ in 0..5 {
+        assert!(!pair.is_replica(pair.write));
+    }
+    eventually("reads find the replica", || pair.is_replica(pair.read).then_some(()));
+    pair.b.process.kill9();
+    eventually("reads fall back to the primary", || (!pair.is_replica(pair.read)).then_some(()));
+    pair.b.start_again();
+    eventually("reads return to the replica", || pair.is_replica(pair.read).then_some(()));
+}
+
+#[test]
+fn a_promotion_costs_writers_a_pause_and_the_old_primary_gets_nothing() {
+    let mut pair = Pair::start();
+    write(pair.write, 0).unwrap();
+    eventually("it is replicated", || {
+        (pair.b.query("SELECT count(*) FROM written")[0][0] == "1").then_some(())
+    });
+    pair.a.process.kill9();
+    let waiting = {
+        let addr = pair.write;
+        std::thread::spawn(move || {
+            let begun = Instant::now();
+            write(addr, 1).map(|()| begun.elapsed())
+        })
+    };
+    std::thread::sleep(Duration::from_millis(300));
+    pair.b.promote();
+    let paused = waiting.join().unwrap().unwrap();
+    println!("the writer paused for {paused:?}");
+    pair.a.start_again();
+    for n in 2..20 {
+        write(pair.write, n).unwrap();
+    }
+    assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1", "only its own");
+    assert_eq!(pair.b.query("SELECT count(*) FROM written")[0][0], "20");
+}
