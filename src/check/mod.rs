@@ -268,10 +268,26 @@ impl Task {
                 let now = clock::now();
                 let mut verdict = Verdict::new(CheckStatus::L7Ok);
                 verdict.duration = now.saturating_duration_since(started);
+                let primaries = self.primaries();
                 publish::reading(&self.backend, &self.server, now, Some(reading));
+                self.cut_writers(&primaries);
                 verdict
             }
             Err(verdict) => verdict,
+        }
+    }
+
+    fn primaries(&self) -> Vec<Arc<Server>> {
+        self.backend.live().primaries().cloned().collect()
+    }
+
+    /// Cuts who writes to servers that were primary `before` and are not now.
+    fn cut_writers(&self, before: &[Arc<Server>]) {
+        let live = self.backend.live();
+        for server in before {
+            if !live.primaries().any(|primary| Arc::ptr_eq(primary, server)) {
+                self.process.sessions.end_writes_on(server);
+            }
         }
     }
 
@@ -298,6 +314,7 @@ impl Task {
         let now = clock::now();
         let passed = verdict.passed();
         let before = Before::of(&self.backend, &self.server);
+        let primaries = self.primaries();
         let random = fastrand::u64(..);
         let (hinted, outcome) = publish::health(&self.backend, &self.server, now, |health| {
             (health.is_hinted(), health.handle_verdict(now, verdict.clone(), random))
@@ -309,6 +326,7 @@ impl Task {
             // What it said before it went counts no more.
             publish::reading(&self.backend, &self.server, now, None);
         }
+        self.cut_writers(&primaries);
         // A check that an error asked for does not make errors count less.
         if passed && !hinted {
             self.server.forget_errors();

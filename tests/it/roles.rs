@@ -109,3 +109,24 @@ fn a_promotion_costs_writers_a_pause_and_the_old_primary_gets_nothing() {
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1", "only its own");
     assert_eq!(pair.b.query("SELECT count(*) FROM written")[0][0], "20");
 }
+
+/// The roles change places while the old primary lives, as an operator's switchover has it.
+#[test]
+fn sessions_on_a_demoted_primary_are_cut() {
+    let mut pair = Pair::start();
+    let mut writer = Client::connect(pair.write, "postgres", PATIENCE).unwrap();
+    let mut reader = Client::connect(pair.read, "postgres", PATIENCE).unwrap();
+    writer.query("INSERT INTO written VALUES (1)").unwrap();
+    reader.query("SELECT 1").unwrap();
+    // A primary that hangs is none: nobody waits for what it may still say.
+    pair.a.process.stop();
+    eventually("the writer is cut", || writer.is_closed().then_some(()));
+    pair.b.promote();
+    write(pair.write, 2).unwrap();
+    reader.query("SELECT 1").unwrap();
+    pair.a.process.cont();
+    for n in 3..10 {
+        write(pair.write, n).unwrap();
+    }
+    assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1");
+}

@@ -11,6 +11,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use super::SessionId;
+use crate::pure::role::route::RoleRoute;
 use crate::pure::session::termination::{Cause, Phase};
 use crate::state::counters::Traffic;
 use crate::state::{Backend, Frontend, Listener, Process, Server, Tracker};
@@ -25,6 +26,8 @@ pub enum CutReason {
     ServerUp,
     /// `on-marked-down shutdown-sessions`.
     ServerDown,
+    /// The server is no longer what the session's route leads to.
+    RoleLost,
     /// An operator.
     Killed,
 }
@@ -36,7 +39,8 @@ impl CutReason {
             1 => Self::ServerLeft,
             2 => Self::ServerUp,
             3 => Self::ServerDown,
-            4.. => Self::Killed,
+            4 => Self::RoleLost,
+            5.. => Self::Killed,
             0 => return None,
         })
     }
@@ -45,7 +49,7 @@ impl CutReason {
     #[must_use]
     pub const fn cause(self) -> Cause {
         match self {
-            Self::ServerLeft | Self::ServerDown => Cause::ServerDown,
+            Self::ServerLeft | Self::ServerDown | Self::RoleLost => Cause::ServerDown,
             Self::ServerUp => Cause::ServerUp,
             Self::Killed => Cause::Killed,
         }
@@ -236,7 +240,8 @@ impl Handle {
         }
         // Whoever cuts counts first and then looks at the sessions: either they see the server
         // above, or this sees their count.
-        if let Some(reason) = server.cut_after(cuts) {
+        let concerns = |reason: &CutReason| *reason != CutReason::RoleLost || self.writes();
+        if let Some(reason) = server.cut_after(cuts).filter(concerns) {
             self.order.fetch_max(reason as u8, Ordering::AcqRel);
         }
     }
@@ -322,6 +327,16 @@ impl Handle {
     /// Tells the session to end, or what else `reason` means to it. Never waits.
     pub fn end(&self, reason: CutReason) {
         self.end_if(reason, |_| true);
+    }
+
+    /// Whether it came by a route to the primary.
+    fn writes(&self) -> bool {
+        self.frontend.route().settings.role == Some(RoleRoute::Primary)
+    }
+
+    /// The same of a session that has `server` and came by a route to the primary.
+    pub(super) fn end_writes_on(&self, server: &Arc<Server>) -> bool {
+        self.writes() && self.end_on(server, CutReason::RoleLost)
     }
 
     /// The same of a session that has `server`. Whether it has.

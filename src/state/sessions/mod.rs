@@ -239,6 +239,15 @@ impl Sessions {
         ended
     }
 
+    /// Ends the sessions on `server` that came by a route to the primary, which it is no longer. How
+    /// many.
+    pub fn end_writes_on(&self, server: &Arc<Server>) -> usize {
+        server.note_cut(CutReason::RoleLost);
+        let mut ended = 0;
+        self.for_each(|handle| ended += usize::from(handle.end_writes_on(server)));
+        ended
+    }
+
     /// Ends all sessions that came in by `frontend`. How many.
     pub fn end_of_frontend(&self, frontend: &Arc<Frontend>, reason: CutReason) -> usize {
         self.end_where(reason, |handle| Arc::ptr_eq(&handle.frontend, frontend))

@@ -31,6 +31,18 @@ impl Client {
         self.until_ready()
     }
 
+    /// Whether the connection is over; waits some milliseconds to find out.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        let before = self.0.read_timeout().unwrap();
+        self.0.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let found = self.0.peek(&mut [0]);
+        self.0.set_read_timeout(before).unwrap();
+        match found {
+            Ok(len) => len == 0,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
+    }
+
     fn write(&mut self, body: &[u8]) -> Result<()> {
         let len = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
         self.0.write_all(&[&len, body].concat())
