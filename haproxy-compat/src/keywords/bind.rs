@@ -33,8 +33,9 @@ pub static BIND: Table = Table {
         ),
         (
             Moot("every worker has its own socket and the kernel spreads connections"),
-            &[("nice", 1), ("process", 1), ("shards", 1), ("thread", 1)],
+            &[("nice", 1), ("shards", 1), ("thread", 1)],
         ),
+        (Ignored("all workers serve it"), &[("process", 1)]),
         (Ignored("the kernel's values are kept"), &[("tcp-ss", 1)]),
         (
             Moot("nothing here shows or needs it"),

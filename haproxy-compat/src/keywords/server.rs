@@ -125,19 +125,18 @@ pub static SERVER: Table = Table {
             &[("renegotiate", 0)],
         ),
         (
-            Http,
+            Moot("it is about HTTP"),
             &[
                 ("check-proto", 1),
-                ("cookie", 1),
                 ("max-reuse", 1),
                 ("pool-low-conn", 1),
                 ("pool-max-conn", 1),
                 ("pool-purge-delay", 1),
                 ("proto", 1),
-                ("redir", 1),
                 ("ws", 1),
             ],
         ),
+        (Http, &[("cookie", 1), ("redir", 1)]),
         (
             Http,
             &[

@@ -118,6 +118,10 @@ fn backend(
     let check = settings.checks.clone().finish(&name.value, cx);
     let mut rules = settings.rules;
     rules.retain(Statement::is_of_backend);
+    let retries = match settings.retries_never {
+        true => Some(Spanned::new(0, name.span)),
+        false => settings.retries,
+    };
     Backend {
         id,
         rules,
@@ -128,7 +132,7 @@ fn backend(
         allbackups: flags.of("allbackups"),
         servers,
         check,
-        retries: settings.retries,
+        retries,
         redispatch: settings.redispatch,
         timeouts: settings.server,
         keepalive: Keepalive {

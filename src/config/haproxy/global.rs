@@ -1,5 +1,6 @@
 //! `global`: the process.
 
+use haproxy_compat::keywords::form::of_global;
 use haproxy_compat::keywords::{Effect, GLOBAL};
 use haproxy_compat::span::Spanned;
 use haproxy_compat::suggest;
@@ -7,7 +8,7 @@ use haproxy_compat::tree::{Line, Prefix, Section};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, set, text};
-use super::{commands, log, tls, tuning};
+use super::{commands, form, log, tls, tuning};
 use crate::config::raw::{Bind, Field, Global};
 
 /// `unix-bind`: what the Unix sockets of `bind` lines have that say nothing of their own.
@@ -66,7 +67,7 @@ pub(super) fn lower(
             Some(Effect::Applies) if keyword == "unix-bind" => unix(line, unix_bind, cx),
             Some(Effect::Applies) if tls.line(&keyword, line, cx) => {}
             Some(Effect::Applies) => apply(&keyword, line, global, cx),
-            Some(_) => {}
+            Some(_) => form::judge(of_global(&keyword), &keyword, &mut Args::new(line, 1), cx),
         }
     }
 }

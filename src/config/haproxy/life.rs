@@ -5,7 +5,7 @@ use haproxy_compat::tree::{Line, Prefix};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, text};
-use crate::config::raw::Life;
+use crate::config::raw::{Field, Life};
 
 /// The keywords of this file.
 pub(super) const KEYWORDS: [&str; 11] = [
@@ -39,7 +39,7 @@ pub(super) fn lower(keyword: &str, line: &Line, life: &mut Life, cx: &mut Contex
         "zero-warning" => life.zero_warning = on,
         "quiet" => life.quiet = on,
         "grace" => life.grace = args.time(keyword, TimeUnit::Milliseconds, cx),
-        "node" => life.node = args.text(keyword, "a name", cx),
+        "node" => life.node = node(args, cx),
         "localpeer" => life.localpeer = args.text(keyword, "a name", cx),
         "ulimit-n" => life.ulimit_n = args.number(keyword, cx),
         "fd-hard-limit" => life.fd_hard_limit = args.number(keyword, cx),
@@ -66,4 +66,16 @@ pub(super) fn lower(keyword: &str, line: &Line, life: &mut Life, cx: &mut Contex
         }
     }
     args.finish(keyword, cx);
+}
+
+/// A name of letters, digits, `.`, `-` and `_`.
+fn node(args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<String> {
+    let name = args.text("node", "a name", cx)?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !name.value.chars().all(is_plain) {
+        cx.report
+            .alert(name.span, format!("'{}' is no name of a node", name.value))
+            .help("it has letters, digits, '.', '-' and '_'");
+    }
+    Some(name)
 }

@@ -24,7 +24,7 @@ pub(super) fn global(line: &Line, targets: &mut Vec<LogTarget>, cx: &mut Context
 pub(super) fn proxy(line: &Line, log: &mut Vec<Log>, cx: &mut Context<'_>) {
     if line.prefix != Prefix::Plain {
         log.clear();
-        return;
+        return Args::new(line, 1).finish("no log", cx);
     }
     if line.words.get(1).is_some_and(|word| word.bytes == b"global") {
         Args::new(line, 2).finish("log global", cx);

@@ -1,5 +1,6 @@
 //! The lines of `defaults`, `frontend`, `backend` and `listen`.
 
+use haproxy_compat::keywords::form::of_proxy;
 use haproxy_compat::keywords::{Effect, PROXY, place, sections_of};
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::suggest;
@@ -9,7 +10,7 @@ use haproxy_compat::units::TimeUnit;
 use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::words::{Args, Context, set, text};
-use super::{bind, log, option, rules, socket};
+use super::{bind, form, log, option, retry, rules, socket};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -39,6 +40,18 @@ pub(super) enum Standing {
     /// It is a mistake.
     Refused,
 }
+
+/// Statements that HAProxy does not ignore where they have no meaning: some it refuses at once, others
+/// since they then name what is not there.
+const FATAL: [&str; 7] = [
+    "server",
+    "default-server",
+    "default_backend",
+    "use_backend",
+    "use-server",
+    "retry-on",
+    "use-fcgi-app",
+];
 
 /// Timeouts about HTTP: they have no effect and harm nothing.
 const HTTP_TIMEOUTS: [&str; 3] = ["http-request", "http-keep-alive", "tarpit"];
@@ -122,11 +135,15 @@ impl Reader {
                     reader.apply(&keyword, line, cx);
                 }
             }
+            Effect::Renamed(name) => self.line(&renamed(line, name), cx),
+            _ if self.standing(&keyword, line.span, places, cx) != Standing::Here => {}
             Effect::Http => {
                 self.settings.page.line(line, cx);
                 self.http.push((keyword.into_owned(), line.span));
             }
-            Effect::Renamed(name) => self.line(&renamed(line, name), cx),
+            Effect::Ignored(_) | Effect::Moot(_) => {
+                form::judge(of_proxy(&keyword), &keyword, &mut Args::new(line, 1), cx);
+            }
             _ => {}
         }
     }
@@ -170,8 +187,7 @@ impl Reader {
         if places & self.here() != 0 {
             return Standing::Here;
         }
-        let fatal =
-            self.kind == SectionKind::Defaults || matches!(written, "server" | "default-server");
+        let fatal = self.kind == SectionKind::Defaults || FATAL.contains(&written);
         if fatal {
             cx.report.alert(span, format!("'{written}' is not allowed in '{section}'"));
         } else {
@@ -264,7 +280,8 @@ impl Reader {
             "id" => set(&mut self.id, args.number(keyword, cx)),
             "maxconn" => set(&mut settings.maxconn, args.number(keyword, cx)),
             "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),
-            "retries" => set(&mut settings.retries, args.number(keyword, cx)),
+            "retries" => retry::count(args, settings, cx),
+            "retry-on" => return retry::on(args, settings, cx),
             "fullconn" => set(&mut settings.fullconn, args.number(keyword, cx)),
             "hash-type" => {
                 let words = "'map-based' or 'consistent', and a function";

@@ -1,11 +1,12 @@
 //! `server` and `default-server` lines.
 
+use haproxy_compat::keywords::form::of_server;
 use haproxy_compat::keywords::{Effect, SERVER};
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
-use super::socket;
+use super::{form, socket};
 use super::words::{Args, Context, text};
 use crate::config::raw::{
     AgentSettings, CheckSettings, Server, TEMPLATE_MAX, made_from, template_numbers,
@@ -110,7 +111,7 @@ fn options(
                 if effect == Effect::Http {
                     http.push((option.clone().into_owned(), word.span));
                 }
-                args.skip(SERVER.find(&option).map_or(0, |(_, count)| count));
+                form::without_effect(effect, word, &SERVER, of_server, args, cx);
             }
         }
     }

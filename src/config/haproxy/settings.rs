@@ -20,6 +20,8 @@ pub(super) struct Settings {
     pub(super) maxconn: Field<u64>,
     pub(super) backlog: Field<u64>,
     pub(super) retries: Field<u64>,
+    /// `retry-on` without failures to connect.
+    pub(super) retries_never: bool,
     pub(super) redispatch: Field<i64>,
     pub(super) fullconn: Field<u64>,
     pub(super) source: Field<String>,
@@ -57,6 +59,7 @@ impl Settings {
             maxconn: None,
             backlog: None,
             retries: None,
+            retries_never: false,
             redispatch: None,
             fullconn: None,
             source: None,

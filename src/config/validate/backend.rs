@@ -51,6 +51,7 @@ impl Context<'_> {
             connect: timeouts.connect,
         };
         let retries = self.number(&format!("retries of {what}"), &raw.retries, 0..=i32::MAX as u64);
+        self.used_servers(raw);
         let (balance, balance_key) = self.balance(raw);
         Backend {
             id,

@@ -73,7 +73,10 @@ impl Context<'_> {
             Some(kind) => self.check_kind(Some(kind)),
             None => backend.kind.clone(),
         };
+        let own_target = port_field.is_some() || addr_field.is_some();
         if !is_on(&raw.check) {
+            // What a check would be done with has to be right even where none is done.
+            self.check_tls(raw, &kind, own_target, what);
             return None;
         }
         let is_inet =
@@ -89,7 +92,6 @@ impl Context<'_> {
             self.report.alert(raw.address.span, format!("{what}: its port is not known"));
             self.report.help("give the server a port, or its check: port = 3306");
         }
-        let own_target = port_field.is_some() || addr_field.is_some();
         let header = match own.send_proxy.as_ref().or(base.send_proxy.as_ref()) {
             Some(field) => field.value.then(|| send_proxy.unwrap_or(ProxyHeader::V1)),
             None => send_proxy.filter(|_| !own_target),

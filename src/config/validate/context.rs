@@ -114,6 +114,15 @@ impl<'a> Context<'a> {
         Some(name.clone())
     }
 
+    /// An account by its name or its number.
+    pub(super) fn owner(&mut self, kind: Account, field: &Field<String>) -> Option<String> {
+        let Spanned { value: name, span } = field.as_ref()?;
+        if name.parse::<u32>().is_err() && self.world.account(kind, name).is_none() {
+            self.refuse(*span, format!("cannot find {} id for '{name}'", kind.name()), None);
+        }
+        Some(name.clone())
+    }
+
     /// A limit: 0 means that there is none.
     pub(super) fn limit(&mut self, what: &str, field: &Field<u64>) -> Option<NonZeroU32> {
         let value = self.number(what, field, 0..=u64::from(u32::MAX >> 1))?;
@@ -228,6 +237,9 @@ impl<'a> Context<'a> {
             }
             Endpoint::Sockpair(_) => self.unsupported(what, span, text),
             _ if address.transport == Transport::Quic => self.unsupported(what, span, text),
+            _ if address.transport == Transport::Datagram && what != LOG_TARGET => {
+                self.unsupported(what, span, text)
+            }
             _ => Some(address.endpoint),
         }
     }
@@ -316,6 +328,9 @@ impl<'a> Context<'a> {
         Some(SocketAddr::new(self.host(what, span, &host, family)?, port))
     }
 }
+
+/// What log targets are called: the only addresses that datagrams are sent to.
+pub(super) const LOG_TARGET: &str = "log target";
 
 const fn admits(family: Family, ip: IpAddr) -> bool {
     match family {

@@ -16,6 +16,7 @@ use crate::config::model::{
     Userlist,
 };
 use crate::config::raw::{self, Dialect, Field};
+use crate::config::world::Account;
 use crate::pure::id::{Name, ProxyId};
 
 /// What binds without a `backlog` use, most particular first.
@@ -198,8 +199,8 @@ impl Context<'_> {
             v6only: raw.v6only.as_ref().map(|only| only.value),
             unix: UnixPermissions {
                 mode: mode.and_then(|mode| u32::try_from(mode).ok()),
-                user: text(&raw.user),
-                group: text(&raw.group),
+                user: self.owner(Account::User, &raw.user),
+                group: self.owner(Account::Group, &raw.group),
             },
             id: self.positive(&format!("id of a bind of {owner}"), &raw.socket.id),
             socket: self.bind_socket(&raw.socket),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use haproxy_compat::addr::{Endpoint, PortSpec};
 
-use super::context::Context;
+use super::context::{Context, LOG_TARGET};
 use crate::config::defaults::{
     BUFSIZE_BYTES, BUFSIZE_MAX_BYTES, BUFSIZE_MIN_BYTES, LOG_FACILITY, LOG_LEN_BYTES,
     LOG_LEN_MAX_BYTES, LOG_LEN_MIN_BYTES, LOG_LEVEL, LOG_MINLEVEL, LOG_PORT,
@@ -128,7 +128,7 @@ impl Context<'_> {
             "stderr" => return Some(LogSink::Stderr),
             _ => {}
         }
-        match self.endpoint("log target", span, text)? {
+        match self.endpoint(LOG_TARGET, span, text)? {
             Endpoint::Fd(fd) => Some(LogSink::Fd(fd)),
             Endpoint::Unix(path) => Some(LogSink::Unix(path.into())),
             Endpoint::Abstract(_) | Endpoint::Sockpair(_) => {

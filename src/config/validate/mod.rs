@@ -30,6 +30,7 @@ mod stick;
 mod tls;
 mod track;
 mod tuning;
+mod use_server;
 
 #[cfg(test)]
 mod tests;
