@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Session;
+use super::identity::UniqueId;
 use crate::clock;
 use crate::config::model::LogFormat;
 use crate::net::connect::Destination;
 use crate::net::stream::Stream;
-use crate::pure::log_format::Format;
+use crate::pure::log_format::{Format, Variable};
 use crate::pure::rules::Level;
 use crate::pure::sample::Expr;
 use crate::pure::session::termination::{Cause, Phase, Termination};
@@ -46,6 +47,8 @@ pub(super) struct Noted {
     server: Option<SocketAddr>,
     handshake: Duration,
     number: u64,
+    /// What `unique-id-format` made, once something asked for it.
+    pub(super) unique_id: UniqueId,
 }
 
 impl Outcome {
@@ -178,21 +181,24 @@ impl Session {
             (None, _) => log.format.written()?,
         };
         self.learn_destination();
+        Some(Box::new(self.details_of(format)))
+    }
+
+    /// What `format` shows beside.
+    pub(super) fn details_of(&self, format: &Format) -> Details {
         let view = self.view(&self.route.patterns, None, true);
-        let values = |format: &Format| {
-            let value = |expr: &Expr| expr.evaluate(&view).value().map(|value| value.to_string());
-            format.samples().map(value).collect()
-        };
+        let value = |expr: &Expr| expr.evaluate(&view).value().map(|value| value.to_string());
         let noted = &self.outcome.noted;
-        Some(Box::new(Details {
-            samples: values(format),
-            id_samples: log.unique_id.as_deref().map(values).unwrap_or_default(),
+        let id = format.shows(Variable::UniqueId).then(|| self.unique_id()).flatten();
+        Details {
+            samples: format.samples().map(value).collect(),
+            unique_id: id.map(Box::from),
             source: noted.source,
             server: noted.server,
             tls: self.client.tls().map(|facts| (facts.cipher(), facts.version)),
             handshake: noted.handshake,
             number: noted.number,
-        }))
+        }
     }
 
     /// The line of a frontend without a log format is written when a session is accepted.
@@ -243,6 +249,17 @@ impl Session {
             self.learn_destination();
         }
         let details = self.details();
+        self.record_with(termination, total, moment, details)
+    }
+
+    /// The record with `details`.
+    pub(super) fn record_with(
+        &self,
+        termination: Termination,
+        total: Duration,
+        moment: Moment,
+        details: Option<Box<Details>>,
+    ) -> Record {
         let Outcome { backend, server, .. } = &self.outcome;
         let moved = self.running.moved();
         Record {

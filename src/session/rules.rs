@@ -32,6 +32,8 @@ pub(super) struct Ruled {
     /// The client's address on the wire, where a header or a rule named another.
     pub(super) peer: Option<SocketAddr>,
     pub(super) received_proxy: bool,
+    /// What else its header said.
+    pub(super) received_tlvs: Option<Box<[u8]>>,
     /// `expect-proxy layer4`.
     pub(super) expects_proxy: bool,
     /// The bind's name, where a rule may ask for it.

@@ -46,6 +46,7 @@ mod patterns;
 mod pgsql;
 mod protocol_checks;
 mod proxy_protocol;
+mod proxy_tlvs;
 mod queue;
 mod relay;
 mod resolvers;
