@@ -61,6 +61,7 @@ mod timeouts;
 mod tls;
 mod tls_counters;
 mod tls_files;
+mod tls_flood;
 mod tls_servers;
 mod tracking;
 mod transparent;
