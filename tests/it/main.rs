@@ -39,6 +39,7 @@ mod log_format;
 mod log_hostname;
 mod log_options;
 mod master;
+mod master_cli;
 mod metrics;
 mod mysql;
 mod native;
