@@ -21,12 +21,14 @@ use crate::net::relay::write_all;
 use crate::net::stream::Stream;
 use crate::pure::session::retry::{self, Failure, Next, Policy};
 use crate::pure::session::termination::{Cause, Phase, Termination};
-use crate::state::{Backend, CutReason, Lease};
+use crate::state::{Backend, CutReason, Lease, Permit};
 
 /// A connected server and the session's slot on it.
 pub(super) struct Server {
     pub(super) stream: Stream,
     pub(super) lease: Lease,
+    /// Its place among the connections with TLS.
+    _tls: Option<Permit>,
 }
 
 /// Longest wait for a verdict where `timeout connect` is infinite.
@@ -42,14 +44,14 @@ impl Session {
     ) -> Result<Server, Ended> {
         loop {
             let failure = match self.attempt(settings, &lease).await? {
-                Ok(stream) => {
+                Ok((stream, tls)) => {
                     lease.server.forget_errors();
                     self.note_stream(&stream);
-                    return Ok(Server { stream, lease });
+                    return Ok(Server { stream, lease, _tls: tls });
                 }
                 Err(failure) => failure,
             };
-            if failure != Failure::NoResources {
+            if !failure.is_ours() {
                 lease.server.hint();
                 if let Some(observe) = lease.server.settings().observe {
                     lease.server.note_error(observe.error_limit);
@@ -82,7 +84,7 @@ impl Session {
         &mut self,
         settings: &model::Backend,
         lease: &Lease,
-    ) -> Result<Result<Stream, Failure>, Ended> {
+    ) -> Result<Result<(Stream, Option<Permit>), Failure>, Ended> {
         self.outcome.attempted(&lease.server);
         if !lease.is_direct() {
             self.running.enter_server(&lease.server, lease.cuts, self.outcome.retries);
@@ -108,16 +110,19 @@ impl Session {
             tos: self.ruled.server_tos,
         };
         let header = self.proxy_header(&server);
-        let tls = server.tls.as_deref();
-        let name = tls.map(|tls| (tls, self.server_name(tls, &server.address)));
+        let tls = match self.tls_ahead(&server, lease) {
+            Ok(tls) => tls,
+            Err(failure) => return Ok(Err(failure)),
+        };
         let connecting = async {
             let mut stream = connect(&destination, &options).await?;
             write_all(&mut stream, &header).await?;
-            if let Some((tls, name)) = name {
+            let place = match tls {
                 // Boxed: sessions without TLS have no room for it.
-                Box::pin(super::tls::connect(&mut stream, tls, name)).await?;
-            }
-            Ok(stream)
+                Some(tls) => Some(Box::pin(tls.shake(&mut stream)).await?),
+                None => None,
+            };
+            Ok((stream, place))
         };
         // A server that goes down while it is dialled is left at once.
         let handle = Arc::clone(self.running.handle());
@@ -125,7 +130,7 @@ impl Session {
         let connected =
             self.while_client_stays(settings, connecting, settings.timeouts.connect).await;
         match connected {
-            Waited::Done(Some(Ok(stream))) => Ok(Ok(stream)),
+            Waited::Done(Some(Ok(connected))) => Ok(Ok(connected)),
             Waited::Done(Some(Err(error))) => Ok(Err(failure(&error))),
             Waited::Done(None) => Ok(Err(Failure::Refused)),
             Waited::TimedOut => Ok(Err(Failure::TimedOut)),
@@ -262,6 +267,7 @@ fn ended(failure: Failure) -> Termination {
         Failure::Refused => Cause::ServerAbort,
         Failure::TimedOut => Cause::ServerTimeout,
         Failure::NoResources => Cause::Resource,
+        Failure::NoPlace => Cause::Internal,
     };
     Termination::new(cause, Phase::Connect)
 }

@@ -47,7 +47,10 @@ const FILES: [(&str, bool); 81] = [
         "backend b\n server a 1.1.1.1:1 track b/c\n server c 1.1.1.1:2 agent-check agent-port 1",
         true,
     ),
-    ("global\n maxconnrate 5\n maxsessrate 5\n maxpipes 5\n nosplice", true),
+    (
+        "global\n maxconnrate 5\n maxsessrate 5\n maxsslconn 6\n maxsslrate 7\n maxpipes 5\n nosplice",
+        true,
+    ),
     ("global\n tune.maxaccept -1\n tune.pipesize 65536\n tune.rcvbuf.client 65536", true),
     (
         "global\n tune.sndbuf.client 65536\n tune.rcvbuf.server 65536\n tune.sndbuf.server 65536",
