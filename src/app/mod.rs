@@ -87,6 +87,8 @@ pub struct Options {
     pub master: bool,
     /// `-Ws`: the service manager is told how things are.
     pub notify: bool,
+    /// `-S`: where the master takes commands, each with its options.
+    pub master_sockets: Vec<String>,
     /// `-x`: the command socket of the process whose listening sockets are taken over.
     pub take_from: Option<PathBuf>,
     /// SIGHUP asks for a report, as in HAProxy, not for a reload.
@@ -148,6 +150,11 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
     let Some(config) = &loaded.config else { return Err(StartError::Refused(Vec::new())) };
     if options.master || config.global.life.master_worker {
         return master::run(loaded, options);
+    }
+    if !options.master_sockets.is_empty() {
+        tracing::warn!(
+            "config : a master CLI socket was defined, but master-worker mode (-W) is not enabled."
+        );
     }
     let mut supply = Supply::Own(predecessors::inherited(options)?);
     let said = loaded.text(Look::Plain);

@@ -15,7 +15,7 @@ use super::assign::poll_client_gone;
 use super::follow::unless_cut;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
-use crate::config::model::{self, ProxyHeader, ServerAddr, Source, UseSrc};
+use crate::config::model::{self, ProxyHeader, Redispatch, ServerAddr, Source, UseSrc};
 use crate::net::connect::{Destination, Options, Origin, connect};
 use crate::net::relay::write_all;
 use crate::net::stream::Stream;
@@ -24,12 +24,14 @@ use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::pure::wire::proxy::Endpoints;
 use crate::pure::wire::proxy_v1;
 use crate::pure::wire::proxy_v2::{self, Checksum, Tlv, kind};
-use crate::state::{Backend, CutReason, Lease};
+use crate::state::{Backend, CutReason, Lease, Permit};
 
 /// A connected server and the session's slot on it.
 pub(super) struct Server {
     pub(super) stream: Stream,
     pub(super) lease: Lease,
+    /// Its place among the connections with TLS.
+    _tls: Option<Permit>,
 }
 
 /// Longest wait for a verdict where `timeout connect` is infinite.
@@ -45,14 +47,14 @@ impl Session {
     ) -> Result<Server, Ended> {
         loop {
             let failure = match self.attempt(settings, &lease).await? {
-                Ok(stream) => {
+                Ok((stream, tls)) => {
                     lease.server.forget_errors();
                     self.note_stream(&stream);
-                    return Ok(Server { stream, lease });
+                    return Ok(Server { stream, lease, _tls: tls });
                 }
                 Err(failure) => failure,
             };
-            if failure != Failure::NoResources {
+            if !failure.is_ours() {
                 lease.server.hint();
                 if let Some(observe) = lease.server.settings().observe {
                     lease.server.note_error(observe.error_limit);
@@ -85,9 +87,11 @@ impl Session {
         &mut self,
         settings: &model::Backend,
         lease: &Lease,
-    ) -> Result<Result<Stream, Failure>, Ended> {
+    ) -> Result<Result<(Stream, Option<Permit>), Failure>, Ended> {
         self.outcome.attempted(&lease.server);
-        self.running.enter_server(&lease.server, lease.cuts, self.outcome.retries);
+        if !lease.is_direct() {
+            self.running.enter_server(&lease.server, lease.cuts, self.outcome.retries);
+        }
         let server = Arc::clone(&lease.server.settings());
         if server.address.follows_client() || server.send_proxy.is_some() {
             self.learn_destination();
@@ -109,16 +113,19 @@ impl Session {
             tos: self.ruled.server_tos,
         };
         let header = self.proxy_header(&server);
-        let tls = server.tls.as_deref();
-        let name = tls.map(|tls| (tls, self.server_name(tls, &server.address)));
+        let tls = match self.tls_ahead(&server, lease) {
+            Ok(tls) => tls,
+            Err(failure) => return Ok(Err(failure)),
+        };
         let connecting = async {
             let mut stream = connect(&destination, &options).await?;
             write_all(&mut stream, &header).await?;
-            if let Some((tls, name)) = name {
+            let place = match tls {
                 // Boxed: sessions without TLS have no room for it.
-                Box::pin(super::tls::connect(&mut stream, tls, name)).await?;
-            }
-            Ok(stream)
+                Some(tls) => Some(Box::pin(tls.shake(&mut stream)).await?),
+                None => None,
+            };
+            Ok((stream, place))
         };
         // A server that goes down while it is dialled is left at once.
         let handle = Arc::clone(self.running.handle());
@@ -126,7 +133,7 @@ impl Session {
         let connected =
             self.while_client_stays(settings, connecting, settings.timeouts.connect).await;
         match connected {
-            Waited::Done(Some(Ok(stream))) => Ok(Ok(stream)),
+            Waited::Done(Some(Ok(connected))) => Ok(Ok(connected)),
             Waited::Done(Some(Err(error))) => Ok(Err(failure(&error))),
             Waited::Done(None) => Ok(Err(Failure::Refused)),
             Waited::TimedOut => Ok(Err(Failure::TimedOut)),
@@ -143,16 +150,23 @@ impl Session {
         failure: Failure,
     ) -> Result<Lease, Ended> {
         let index = lease.server.index;
-        let live = backend.live().contains(index);
-        let policy = policy(backend, settings);
-        match retry::after(failure, self.outcome.attempts, live, &policy) {
+        // What is no server cannot go down.
+        let direct = lease.is_direct();
+        let live = |backend: &Backend| direct || backend.live().contains(index);
+        let (live_now, mut policy) = (live(backend), policy(backend, settings));
+        if direct {
+            policy.redispatch = Redispatch::Never;
+        }
+        match retry::after(failure, self.outcome.attempts, live_now, &policy) {
             Next::GiveUp => Err(ended(failure)),
-            Next::Other => self.redispatch(backend, settings, lease).await,
-            Next::Same { after } => {
-                let mut changes = backend.changes();
-                let left = async {
-                    while backend.live().contains(index) && changes.changed().await.is_ok() {}
+            Next::Other if !lease.is_direct() => self.redispatch(backend, settings, lease).await,
+            next => {
+                let after = match next {
+                    Next::Same { after } => after,
+                    _ => Duration::ZERO,
                 };
+                let mut changes = backend.changes();
+                let left = async { while live(backend) && changes.changed().await.is_ok() {} };
                 let left = std::pin::pin!(left);
                 match self.while_client_stays(settings, left, Some(after)).await {
                     Waited::Done(()) => self.redispatch(backend, settings, lease).await,
@@ -255,7 +269,7 @@ impl Session {
     /// Asks the kernel which address the client connected to, once.
     pub(super) fn learn_destination(&mut self) {
         if self.destination.is_none() {
-            self.destination = self.client.local_addr();
+            self.destination = self.client.original_destination();
         }
     }
 }
@@ -266,6 +280,7 @@ fn ended(failure: Failure) -> Termination {
         Failure::Refused => Cause::ServerAbort,
         Failure::TimedOut => Cause::ServerTimeout,
         Failure::NoResources => Cause::Resource,
+        Failure::NoPlace => Cause::Internal,
     };
     Termination::new(cause, Phase::Connect)
 }

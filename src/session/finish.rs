@@ -13,7 +13,7 @@ use crate::pure::log_format::Format;
 use crate::pure::rules::Level;
 use crate::pure::sample::{Expr, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
-use crate::state::counters::Service;
+use crate::state::counters::{Counter, Service, Traffic};
 use crate::state::{Backend, Frontend, Listener, Server};
 use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Refused};
 
@@ -106,9 +106,10 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// The session has begun on `listener` of `frontend`.
-    pub(super) fn on(frontend: &Arc<Frontend>, listener: &Arc<Listener>) -> Self {
+    /// A connection was accepted on `listener` of `frontend`, at `uptime`.
+    pub(super) fn on(frontend: &Arc<Frontend>, listener: &Arc<Listener>, uptime: Duration) -> Self {
         frontend.traffic.sessions.rise();
+        listener.note_accepted(uptime);
         Self { frontend: Arc::clone(frontend), listener: Arc::clone(listener), backend: None }
     }
 
@@ -144,8 +145,28 @@ impl Session {
         }
     }
 
+    /// A rule of the frontend rejects it: the frontend and the listener count that.
+    pub(super) fn count_denied(&self, of: fn(&Traffic) -> &Counter) {
+        self.intake().for_each(|traffic| of(traffic).add(1));
+    }
+
+    /// Where what comes in is counted.
+    pub(super) fn intake(&self) -> impl Iterator<Item = &Traffic> {
+        [&self.frontend.traffic].into_iter().chain(&self.presence.listener.traffic)
+    }
+
+    /// It counts as a session from here on: its handshakes are done and its rules let it in.
+    pub(super) fn begin(&mut self) {
+        let uptime = self.uptime();
+        self.frontend.traffic.total.add(1);
+        self.frontend.traffic.rate.tick(uptime);
+        self.context.process.sessions_begun.add(1);
+        self.context.process.session_rate.tick(uptime);
+        self.note_number();
+    }
+
     /// It is the process' session of this number.
-    pub(super) fn note_number(&mut self) {
+    fn note_number(&mut self) {
         self.outcome.noted.number = self.context.process.sessions_begun.get().saturating_sub(1);
     }
 
@@ -233,8 +254,9 @@ impl Session {
             service.total_time.add(total);
             count_end(service, termination, bytes_out);
         }
-        let ruled_out = termination.cause == Cause::Refused && self.outcome.refusal.is_none();
-        if termination.phase == Phase::Request && !ruled_out {
+        // What ended before the session began, or by a rule, is no error of a request.
+        let other = termination.cause == Cause::Refused || self.outcome.refusal.is_some();
+        if termination.phase == Phase::Request && !other {
             self.frontend.request_errors.add(1);
         }
     }
@@ -291,7 +313,9 @@ impl Session {
 fn count_end(service: &Service, termination: Termination, bytes_out: u64) {
     use {Cause::*, Phase::*};
     match (termination.cause, termination.phase) {
-        (ServerAbort | ServerTimeout | Resource, Connect | Queue) => service.connect_errors.add(1),
+        (ServerAbort | ServerTimeout | Resource | Internal, Connect | Queue) => {
+            service.connect_errors.add(1)
+        }
         (ClientAbort | ClientTimeout, _) => service.client_aborts.add(1),
         (ServerAbort | ServerTimeout, Data) => {
             service.server_aborts.add(1);

@@ -97,7 +97,7 @@ impl Session {
         }
         match self.walk(rules, &route.patterns, None, true) {
             Walked::Ended(closing) => {
-                self.frontend.denied_connections.add(1);
+                self.count_denied(|traffic| &traffic.denied_connections);
                 self.close_client(closing);
                 false
             }
@@ -114,7 +114,7 @@ impl Session {
         }
         match self.walk(rules, &route.patterns, None, true) {
             Walked::Ended(closing) => {
-                self.frontend.denied_sessions.add(1);
+                self.count_denied(|traffic| &traffic.denied_sessions);
                 self.close_client(closing);
                 self.ruled.log_level = Some(Level::Silent);
                 Err(Termination::new(Cause::Refused, Phase::Request))
@@ -217,7 +217,7 @@ impl Session {
             match self.walk(rules, patterns, None, is_final) {
                 Walked::Through => return Ok(()),
                 Walked::Ended(closing) => {
-                    self.frontend.traffic.denied_requests.add(1);
+                    self.count_denied(|traffic| &traffic.denied_requests);
                     self.close_client(closing);
                     return Err(Termination::new(Cause::Refused, Phase::Request));
                 }

@@ -17,7 +17,7 @@ use crate::pure::sample::tracked::{Data, Subject, Tracked};
 use crate::pure::sample::{Facts, Value};
 use crate::pure::stick::{DataType, Key, ServerKey, ask};
 use crate::state::backend::Ruling;
-use crate::state::{Backend, Server, StickTable, Tracker};
+use crate::state::{Backend, Lease, Server, StickTable, Tracker};
 
 /// Entries that are noted of one session: HAProxy's bound.
 const STORES_MAX: usize = 8;
@@ -195,7 +195,7 @@ impl Session {
     }
 
     /// What the server said may be a key, too: `stick store-response`.
-    pub(super) fn stick_to_response(&mut self, backend: &Backend, server: &Server, bytes: &[u8]) {
+    pub(super) fn stick_to_response(&mut self, backend: &Backend, lease: &Lease, bytes: &[u8]) {
         let ruling = Arc::clone(&backend.ruling());
         if ruling.rules.sticking.is_empty() {
             return;
@@ -207,14 +207,15 @@ impl Session {
                 self.ruled.stuck.stores.push(store);
             }
         }
-        self.note_sticking(server);
+        self.note_sticking(lease);
     }
 
     /// The session has this server: its entries say so from now on.
-    pub(super) fn note_sticking(&self, server: &Server) {
-        if self.ruled.stuck.stores.is_empty() {
+    pub(super) fn note_sticking(&self, lease: &Lease) {
+        if self.ruled.stuck.stores.is_empty() || lease.is_direct() {
             return;
         }
+        let server = &lease.server;
         let settings = server.settings();
         if settings.non_stick {
             return;

@@ -23,6 +23,7 @@ pub mod resolvers;
 pub mod server;
 pub mod sessions;
 pub mod tables;
+pub mod tls;
 pub mod tracking;
 pub mod upkeep;
 
@@ -39,3 +40,4 @@ pub use resolvers::Resolvers;
 pub use server::{Passes, Server};
 pub use sessions::{CutReason, Sessions};
 pub use tables::{StickTable, Tables, Tracker};
+pub use tls::Tls;

@@ -10,7 +10,7 @@ use arc_swap::{ArcSwap, Guard};
 use super::counters::{Counter, Rate};
 use super::episode::Episode;
 use super::request::Requests;
-use super::{Backend, Frontend, Gate, Pace, Registry, Resolvers, Sessions, Tables};
+use super::{Backend, Frontend, Gate, Pace, Registry, Resolvers, Sessions, Tables, Tls};
 use crate::config::model;
 use crate::pure::sample::{Value, Variable};
 
@@ -52,6 +52,8 @@ pub struct Process {
     pub session_rate: Rate,
     /// `maxsessrate`.
     pub session_pace: Pace,
+    /// TLS of all frontends and backends.
+    pub tls: Tls,
     /// Bytes to clients.
     pub bytes_out: Counter,
     /// Bytes that went through `splice(2)`.
@@ -96,6 +98,7 @@ impl Process {
             sessions_begun: Counter::default(),
             session_rate: Rate::default(),
             session_pace: Pace::default(),
+            tls: Tls::default(),
             bytes_out: Counter::default(),
             bytes_spliced: Counter::default(),
             exhausted: Counter::default(),

@@ -1,7 +1,9 @@
 //! Closing a TCP connection without telling the peer.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
+
+use super::sockopt::set;
 
 /// Puts a TCP socket into repair mode (`TCP_REPAIR`, made for checkpoint and restore): closing it
 /// then sends nothing.
@@ -9,19 +11,7 @@ use std::os::fd::{AsFd, AsRawFd};
 /// # Errors
 /// `EPERM` without `CAP_NET_ADMIN`; `ENOPROTOOPT` for another kind of socket.
 pub fn enter(socket: &impl AsFd) -> io::Result<()> {
-    let on: libc::c_int = 1;
-    let len = libc::socklen_t::try_from(size_of::<libc::c_int>()).expect("4 bytes");
-    // SAFETY: the kernel reads `len` bytes of one int that outlives the call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_REPAIR,
-            (&raw const on).cast(),
-            len,
-        )
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    set(socket, libc::IPPROTO_TCP, libc::TCP_REPAIR, 1)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ const DEFER_ACCEPT_SECS: libc::c_int = 60;
 /// What the kernel says of it.
 pub fn set_defer_accept(socket: &impl AsFd, on: bool) -> io::Result<()> {
     let secs = if on { DEFER_ACCEPT_SECS } else { 0 };
-    set_tcp(socket, libc::TCP_DEFER_ACCEPT, secs)
+    set(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, secs)
 }
 
 /// Lets clients of a listening socket send data with their SYN (`TCP_FASTOPEN`, tcp(7)); at most
@@ -23,20 +23,20 @@ pub fn set_defer_accept(socket: &impl AsFd, on: bool) -> io::Result<()> {
 /// # Errors
 /// What the kernel says of it.
 pub fn set_fast_open(socket: &impl AsFd, queue: u32) -> io::Result<()> {
-    set_tcp(socket, libc::TCP_FASTOPEN, libc::c_int::try_from(queue).unwrap_or(libc::c_int::MAX))
+    let queue = libc::c_int::try_from(queue).unwrap_or(libc::c_int::MAX);
+    set(socket, libc::IPPROTO_TCP, libc::TCP_FASTOPEN, queue)
 }
 
-fn set_tcp(socket: &impl AsFd, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+/// Sets an option whose value is one int.
+pub(super) fn set(
+    socket: &impl AsFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
     let len = libc::socklen_t::try_from(size_of::<libc::c_int>()).expect("4 bytes");
+    let fd = socket.as_fd().as_raw_fd();
     // SAFETY: the kernel reads `len` bytes of one int that outlives the call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::IPPROTO_TCP,
-            option,
-            (&raw const value).cast(),
-            len,
-        )
-    };
+    let result = unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), len) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

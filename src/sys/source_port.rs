@@ -1,7 +1,9 @@
 //! Letting the kernel choose a source port when the destination is known.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
+
+use super::sockopt::set;
 
 /// Makes `bind` to port 0 take an address only (`IP_BIND_ADDRESS_NO_PORT`, ip(7)): `connect` then
 /// finds a port that is free towards that destination, so that one source address has as many
@@ -11,19 +13,7 @@ use std::os::fd::{AsFd, AsRawFd};
 /// # Errors
 /// `ENOPROTOOPT` before Linux 4.2.
 pub fn choose_at_connect(socket: &impl AsFd) -> io::Result<()> {
-    let on: libc::c_int = 1;
-    let len = libc::socklen_t::try_from(size_of::<libc::c_int>()).expect("4 bytes");
-    // SAFETY: the kernel reads `len` bytes of one int that outlives the call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::IPPROTO_IP,
-            libc::IP_BIND_ADDRESS_NO_PORT,
-            (&raw const on).cast(),
-            len,
-        )
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    set(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
 }
 
 #[cfg(test)]

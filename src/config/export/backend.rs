@@ -51,6 +51,13 @@ pub(super) fn backend_pairs(
     pairs.flag("abortonclose", backend.abortonclose);
     pairs.flag("independent_streams", backend.independent_streams);
     pairs.flag("tcp_smart_connect", backend.tcp_smart_connect);
+    match &backend.direct {
+        Some(direct) if direct.address.follows_client() => pairs.flag("transparent", true),
+        direct => {
+            let address = direct.as_ref().map(|server| quote(&server_address(server)));
+            pairs.maybe("dispatch", address);
+        }
+    }
     pairs.maybe("source", backend.source.as_ref().map(|source| quote(&source_text(source))));
     pairs.maybe("fullconn", backend.fullconn);
     pairs.flag("log_health_checks", backend.log_health_checks);

@@ -141,6 +141,8 @@ fn backend(
             abortonclose: flags.of("abortonclose"),
             independent_streams: flags.of("independent-streams"),
             tcp_smart_connect: flags.of("tcp-smart-connect"),
+            dispatch: settings.dispatch,
+            transparent: flags.of("transparent"),
         },
         source: settings.source,
         fullconn: settings.fullconn,

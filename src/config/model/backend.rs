@@ -28,6 +28,9 @@ pub struct Backend {
     pub allbackups: bool,
     /// Servers in file order; names are unique.
     pub servers: Vec<Server>,
+    /// `dispatch` and `option transparent`: where clients go without load balancing, if no rule sends
+    /// them to one of `servers`.
+    pub direct: Option<Box<Server>>,
     /// Connection attempts after the first.
     pub retries: u32,
     /// When a retry may change servers that are still up.

@@ -48,7 +48,10 @@ pub use socket::{
     UnixPermissions, UseSrc,
 };
 pub use stick::{Peers, StickTable};
-pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
+pub use tls::{
+    BindTls, Context as TlsContext, Contexts as TlsContexts, Lookups, ServerTls, Sni, TlsWords,
+    Verify, Versions,
+};
 pub use tuning::{SocketBuffers, Tuning};
 
 /// The HAProxy version whose language and commands are understood: `version_atleast()`,

@@ -47,6 +47,10 @@ pub struct ServerSide {
     pub independent_streams: Field<bool>,
     /// `option tcp-smart-connect`.
     pub tcp_smart_connect: Field<bool>,
+    /// `dispatch`: where clients go without load balancing.
+    pub dispatch: Field<String>,
+    /// `option transparent`: clients go where they wanted to.
+    pub transparent: Field<bool>,
 }
 
 /// What a `server` says of its connections.

@@ -117,29 +117,10 @@ impl Decoded {
         defaults: Option<&'a DeTable<'a>>,
         decoder: &mut Decoder<'_>,
     ) {
-        let file = decoder.file;
         let mut found = Vec::new();
         for kind in ["frontend", "backend"] {
-            let Some(value) = root.take(kind) else {
-                continue;
-            };
-            let Some(named) = value.get_ref().as_table() else {
-                decoder.wrong_type::<()>(kind, value, "tables with names, such as [frontend.web]");
-                continue;
-            };
-            for (key, value) in in_order(named) {
-                let name = Spanned::new(key.get_ref().to_string(), span_of(file, key));
-                let Some(entries) = value.get_ref().as_table() else {
-                    let span = name.span;
-                    let message = format!("[{kind}] must have a name, then its settings");
-                    let help = format!("write [{kind}.NAME] above '{}'", name.value);
-                    decoder.alert(span, message, help);
-                    continue;
-                };
-                let place = format!("{kind} '{}'", name.value);
-                let table = Table::new(entries, span_of(file, value), place).inherit(defaults);
-                found.push((name, kind, table));
-            }
+            let sections = decoder.sections(root, kind, "web").into_iter();
+            found.extend(sections.map(|(name, table)| (name, kind, table.inherit(defaults))));
         }
         found.sort_by_key(|(name, _, _)| name.span.start);
         for (name, kind, table) in found {
@@ -157,6 +138,39 @@ impl Decoded {
 }
 
 impl Decoder<'_> {
+    /// Every `[kind.NAME]` of the file, in the order they are written; `example` is a name.
+    fn sections<'a>(
+        &mut self,
+        root: &mut Table<'a>,
+        kind: &'static str,
+        example: &str,
+    ) -> Vec<(Spanned<String>, Table<'a>)> {
+        let Some(value) = root.take(kind) else {
+            return Vec::new();
+        };
+        let Some(named) = value.get_ref().as_table() else {
+            self.wrong_type::<()>(
+                kind,
+                value,
+                &format!("tables with names, such as [{kind}.{example}]"),
+            );
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for (key, value) in in_order(named) {
+            let name = Spanned::new(key.get_ref().to_string(), span_of(self.file, key));
+            let Some(entries) = value.get_ref().as_table() else {
+                let message = format!("[{kind}] must have a name, then its settings");
+                let help = format!("write [{kind}.NAME] above '{}'", name.value);
+                self.alert(name.span, message, help);
+                continue;
+            };
+            let place = format!("{kind} '{}'", name.value);
+            found.push((name, Table::new(entries, span_of(self.file, value), place)));
+        }
+        found
+    }
+
     /// Reads `[defaults]` for its own sake, so that its mistakes are found although no proxy looks
     /// at the key they are in.
     fn defaults<'a>(&mut self, entries: &'a DeTable<'a>, span: Span) {

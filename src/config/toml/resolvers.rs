@@ -9,26 +9,8 @@ use crate::config::raw::{Hold, Naming, Resolvers};
 impl Decoder<'_> {
     /// Every `[resolvers.NAME]` of the file.
     pub(super) fn resolvers(&mut self, root: &mut Table<'_>) -> Vec<Resolvers> {
-        let Some(value) = root.take("resolvers") else {
-            return Vec::new();
-        };
-        let Some(named) = value.get_ref().as_table() else {
-            self.wrong_type::<()>("resolvers", value, "tables with names, such as [resolvers.dns]");
-            return Vec::new();
-        };
-        let mut found = Vec::new();
-        for (key, value) in in_order(named) {
-            let name = Spanned::new(key.get_ref().to_string(), span_of(self.file, key));
-            match value.get_ref().as_table() {
-                Some(entries) => {
-                    let place = format!("resolvers '{}'", name.value);
-                    let table = Table::new(entries, span_of(self.file, value), place);
-                    found.push(self.section_of_resolvers(name, table));
-                }
-                None => drop(self.wrong_type::<()>(&name.value, value, "a table")),
-            }
-        }
-        found
+        let sections = self.sections(root, "resolvers", "dns").into_iter();
+        sections.map(|(name, table)| self.section_of_resolvers(name, table)).collect()
     }
 
     fn section_of_resolvers(&mut self, name: Spanned<String>, mut table: Table<'_>) -> Resolvers {

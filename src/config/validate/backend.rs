@@ -54,6 +54,7 @@ impl Context<'_> {
         let (balance, balance_key) = self.balance(raw);
         Backend {
             id,
+            direct: self.direct(raw, &name, &check),
             balance,
             balance_key,
             allbackups: is_on(&raw.allbackups),
@@ -151,7 +152,7 @@ impl Context<'_> {
             .collect()
     }
 
-    fn server(
+    pub(super) fn server(
         &mut self,
         raw: &raw::Server,
         name: Name,

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::{Answer, Call, Command, Mode, Run};
 use crate::clock;
 use crate::config::model::CLAIMED_VERSION;
-use crate::config::model::{Level, ListenAddr};
+use crate::config::model::Level;
 use crate::net::listen;
 
 /// A command that takes nothing.
@@ -61,19 +61,8 @@ pub(super) static COMMANDS: &[Command] = &[
 fn sockets(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     answer.line("# socket lvl processes");
     for socket in &call.shared.process.objects().config.commands.sockets {
-        let address = address(&socket.bind.address);
+        let address = listen::with_family(&socket.bind.address);
         answer.line(format_args!("{address} {} all", socket.level.name()));
-    }
-}
-
-/// An address with its family in front.
-fn address(address: &ListenAddr) -> String {
-    let text = listen::display(address);
-    match address {
-        ListenAddr::Tcp(address) if address.is_ipv4() => format!("ipv4@{text}"),
-        ListenAddr::Tcp(_) => format!("ipv6@{text}"),
-        ListenAddr::Unix(_) => format!("unix@{text}"),
-        ListenAddr::Abstract(_) | ListenAddr::Fd(_) => text,
     }
 }
 
@@ -83,7 +72,8 @@ fn environment(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let mut variables: Vec<(String, String)> =
         std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
     let sockets = &call.shared.process.objects().config.commands.sockets;
-    let sockets: Vec<_> = sockets.iter().map(|socket| address(&socket.bind.address)).collect();
+    let sockets: Vec<_> =
+        sockets.iter().map(|socket| listen::with_family(&socket.bind.address)).collect();
     for (name, value) in [
         ("HAPROXY_STARTUP_VERSION", CLAIMED_VERSION.to_owned()),
         ("HAPROXY_CLI", sockets.join(";")),

@@ -80,21 +80,29 @@ pub(crate) fn within<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -
     }
 }
 
+/// Asks of haproxy what a scenario expects of Evenkeel, a second time if it first fails.
+///
+/// This half judges the expectation and not our program, and haproxy has races of its own: 2.6's
+/// master hangs in 2 of 75 second reloads beside six busy processes. What it fails twice is wrong.
+pub(crate) fn confirm(scenario: fn(proxy::Kind)) {
+    if std::panic::catch_unwind(|| scenario(proxy::Kind::Haproxy)).is_err() {
+        scenario(proxy::Kind::Haproxy);
+    }
+}
+
 /// Declares one scenario as two tests, `name::haproxy` and `name::evenkeel`.
 macro_rules! both {
     ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$meta])*
         mod $name {
-            use crate::harness::proxy::Kind;
-
             #[test]
             fn haproxy() {
-                super::$name(Kind::Haproxy);
+                crate::harness::confirm(super::$name);
             }
 
             #[test]
             fn evenkeel() {
-                super::$name(Kind::Evenkeel);
+                super::$name(crate::harness::proxy::Kind::Evenkeel);
             }
         }
     )+};

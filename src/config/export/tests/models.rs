@@ -256,6 +256,15 @@ fn hash_type() -> impl Strategy<Value = HashType> {
         })
 }
 
+fn load_state(name: &str, bits: [bool; 6]) -> LoadState {
+    match bits {
+        [true, true, ..] => LoadState::Local("x.state".into()),
+        [false, true, true, ..] => LoadState::Local(name.into()),
+        [true, false, true, ..] => LoadState::Global,
+        _ => LoadState::None,
+    }
+}
+
 fn backend(name: String) -> impl Strategy<Value = Backend> {
     let balance = prop_oneof![
         Just(Balance::RoundRobin),
@@ -296,6 +305,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 balance_key: None,
                 allbackups: first.4[0],
                 servers,
+                direct: None,
                 retries: first.2,
                 redispatch: first.1,
                 timeouts: first.3,
@@ -309,12 +319,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 fullconn: second.2,
                 log_health_checks: first.4[2],
                 log: second.3,
-                load_state: match first.4 {
-                    [true, true, ..] => LoadState::Local("x.state".into()),
-                    [false, true, true, ..] => LoadState::Local(name.as_str().into()),
-                    [true, false, true, ..] => LoadState::Global,
-                    _ => LoadState::None,
-                },
+                load_state: load_state(&name, first.4),
             };
             let connect = backend.timeouts.connect;
             for server in &mut backend.servers {

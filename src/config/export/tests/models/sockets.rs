@@ -17,6 +17,8 @@ pub(super) fn tuning() -> impl Strategy<Value = Tuning> {
         |(rates, maxaccept, pipes, client, server)| Tuning {
             maxconnrate: rates.0,
             maxsessrate: rates.1,
+            maxsslconn: rates.1,
+            maxsslrate: rates.0,
             reject_privileged_ports: rates.2,
             maxaccept,
             maxpipes: pipes.0,
