@@ -12,7 +12,7 @@ use crate::net::connect::Destination;
 use crate::net::stream::Stream;
 use crate::pure::log_format::{Format, Variable};
 use crate::pure::rules::Level;
-use crate::pure::sample::Expr;
+use crate::pure::sample::{Expr, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::{Counter, Service, Traffic};
 use crate::state::{Backend, Frontend, Listener, Server};
@@ -208,7 +208,8 @@ impl Session {
     /// What `format` shows beside.
     pub(super) fn details_of(&self, format: &Format) -> Details {
         let view = self.view(&self.route.patterns, None, true);
-        let value = |expr: &Expr| expr.evaluate(&view).value().map(|value| value.to_string());
+        let text = |value: Value| value.cast(Kind::Str).map(|text| text.to_string());
+        let value = |expr: &Expr| expr.evaluate(&view).value().and_then(text);
         let noted = &self.outcome.noted;
         let id = format.shows(Variable::UniqueId).then(|| self.unique_id()).flatten();
         Details {

@@ -53,6 +53,7 @@ mod queue;
 mod relay;
 mod resolvers;
 mod rules;
+mod samples;
 mod sessions;
 mod socket_options;
 mod state_file;
