@@ -11,7 +11,7 @@ use crate::net::connect::Destination;
 use crate::net::stream::Stream;
 use crate::pure::log_format::Format;
 use crate::pure::rules::Level;
-use crate::pure::sample::Expr;
+use crate::pure::sample::{Expr, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::{Counter, Service, Traffic};
 use crate::state::{Backend, Frontend, Listener, Server};
@@ -201,7 +201,8 @@ impl Session {
         self.learn_destination();
         let view = self.view(&self.route.patterns, None, true);
         let values = |format: &Format| {
-            let value = |expr: &Expr| expr.evaluate(&view).value().map(|value| value.to_string());
+            let text = |value: Value| value.cast(Kind::Str).map(|text| text.to_string());
+            let value = |expr: &Expr| expr.evaluate(&view).value().and_then(text);
             format.samples().map(value).collect()
         };
         let noted = &self.outcome.noted;

@@ -49,7 +49,8 @@ pub use socket::{
 };
 pub use stick::{Peers, StickTable};
 pub use tls::{
-    BindTls, Context as TlsContext, Lookups, ServerTls, Sni, TlsWords, Verify, Versions,
+    BindTls, Context as TlsContext, Contexts as TlsContexts, Lookups, ServerTls, Sni, TlsWords,
+    Verify, Versions,
 };
 pub use tuning::{SocketBuffers, Tuning};
 

@@ -11,8 +11,8 @@ use rustls_pki_types::ServerName;
 use super::context::Context;
 use super::frontend::is_on;
 use crate::config::model::{
-    BindTls, CheckKind, Layer, Lookups, ScriptStep, ServerTls, Sni, TlsContext, TlsWords, Verify,
-    Versions,
+    BindTls, CheckKind, Layer, Lookups, ScriptStep, ServerTls, Sni, TlsContext, TlsContexts,
+    TlsWords, Verify, Versions,
 };
 use crate::config::raw::{self, Field};
 use crate::config::tls::{self, Offer, Reader, Resumption, Trust};
@@ -63,7 +63,7 @@ impl Context<'_> {
         }
         let contexts = base.and_then(|base| contexts(on.span, listed, &base, &own, &mut problems));
         self.report_tls(problems);
-        let contexts = contexts?.into();
+        let contexts = Arc::new(TlsContexts::from(contexts?));
         Some(Box::new(BindTls { words, fingerprint, contexts, lookups }))
     }
 

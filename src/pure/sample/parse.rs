@@ -321,6 +321,7 @@ fn constant(
         "wait_end" => Ok(Fetch::WaitEnd),
         "int" => only(text.parse().ok().map(Value::Int), "number"),
         "bool" => only(truth(text).map(Value::Bool), "truth: write 1 or 0"),
+        "str" if args.is_empty() => value(Value::text("")),
         "str" => only(Some(Value::text(text)), "text"),
         "bin" => only(unhex(text).map(Value::Bin), "row of hexadecimal digits"),
         "ipv4" => only(text.parse::<Ipv4Addr>().ok().map(Value::Ipv4), "IPv4 address"),
