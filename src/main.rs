@@ -78,6 +78,7 @@ fn haproxy(flags: Flags) -> ExitCode {
         proxy_maxconn: flags.proxy_maxconn,
         localpeer: flags.localpeer,
         master: flags.master,
+        master_cli: app::master::addresses(&flags.master_sockets),
         ..sources(flags.files)
     };
     if flags.check {

@@ -159,6 +159,7 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
     let mut supply = Supply::Own(predecessors::inherited(options)?);
     let said = loaded.text(Look::Plain);
     let prepared = prepare(config.clone(), said, &mut supply).map_err(StartError::Refused)?;
+    let variables: Vec<_> = loaded.variables().collect();
     drop((supply, loaded));
     let global = &prepared.config.global;
     if let Some(root) = &global.chroot {
@@ -176,6 +177,7 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
         .map_err(refused)?;
     let runtime = runtime()?;
     let control = Control::start(prepared, options, &runtime, None)?;
+    control.context.process.environment.set(variables.into_iter());
     predecessors::stop(options);
     Ok(runtime.block_on(control.supervise()))
 }
@@ -301,6 +303,12 @@ impl Control {
         };
         control.follow(&config, &plan, opened);
         Ok(control)
+    }
+
+    /// What was loaded is in force.
+    fn keep(&self, loaded: &Loaded) {
+        self.sources.keep(loaded);
+        self.context.process.environment.set(loaded.variables());
     }
 
     /// Lets checks, logs and listeners follow what runs now.

@@ -9,6 +9,7 @@
 pub mod backend;
 pub mod counters;
 pub mod desk;
+pub mod environment;
 pub mod episode;
 pub mod frontend;
 pub mod gate;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Guard};
 
 use super::counters::{Counter, Rate};
+use super::environment::Environment;
 use super::episode::Episode;
 use super::request::Requests;
 use super::{Backend, Frontend, Gate, Pace, Registry, Resolvers, Sessions, Tables, Tls};
@@ -71,6 +72,8 @@ pub struct Process {
     /// A soft stop is under way.
     stopping: AtomicBool,
     objects: ArcSwap<Objects>,
+    /// Variables of its environment.
+    pub environment: Environment,
     /// Variables of the process.
     variables: Mutex<BTreeMap<Variable, Value>>,
 }
@@ -108,6 +111,7 @@ impl Process {
             hard_maxconn: AtomicU32::new(maxconn),
             stopping: AtomicBool::new(false),
             objects: ArcSwap::from_pointee(nothing),
+            environment: Environment::default(),
             variables: Mutex::default(),
         }
     }

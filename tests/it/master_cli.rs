@@ -30,6 +30,7 @@ both! {
     mistakes_in_the_socket_s_options_end_the_start,
     without_a_master_the_socket_is_warned_about,
     a_stuck_worker_blocks_nobody_else,
+    the_worker_s_environment_names_the_sockets,
 }
 
 /// A master with a socket.
@@ -306,6 +307,25 @@ fn a_stuck_worker_blocks_nobody_else(kind: Kind) {
     kill_process(worker, Signal::CONT).unwrap();
     let answer = until(&mut waits, "\n\n");
     assert!(answer.contains("\nPid: "), "{answer}");
+}
+
+fn the_worker_s_environment_names_the_sockets(kind: Kind) {
+    let dir = TempDir::new();
+    let stats = dir.join("stats.sock").display().to_string();
+    let global = format!("stats socket {stats} level admin\nlocalpeer lb7\nsetenv MINE 1");
+    let desk = Desk::start_with(kind, &Backend::greet("s1"), &global, "");
+    let value = |name: &str| {
+        let answer = desk.ask(&format!("@1 show env {name}"));
+        answer.trim_end().split_once('=').unwrap().1.to_owned()
+    };
+    assert_eq!(value("HAPROXY_MASTER_CLI"), format!("unix@{}", desk.path.display()));
+    assert!(value("HAPROXY_CLI").split(';').any(|one| one == format!("unix@{stats}")));
+    assert_eq!(value("HAPROXY_LOCALPEER"), "lb7");
+    assert_eq!(value("HAPROXY_MWORKER"), "1");
+    assert_eq!(value("MINE"), "1");
+    let file = desk.master.dir.join("haproxy.cfg").display().to_string();
+    assert_eq!(value("HAPROXY_CFGFILES"), file);
+    assert!(!value("HAPROXY_STARTUP_VERSION").is_empty());
 }
 
 /// haproxy 2.6 waits for ever.

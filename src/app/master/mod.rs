@@ -52,6 +52,7 @@ use offer::{Offer, Reload, Reloaded};
 use sockets::MasterSocket;
 
 pub(super) use link::receive;
+pub use sockets::addresses;
 
 /// In the environment of a worker: its master's process id. The link is its standard input.
 pub const WORKER: &str = "EVENKEEL_WORKER";

@@ -43,6 +43,14 @@ impl MasterSocket {
     }
 }
 
+/// The addresses that `-S` words name, each with its family in front. Words that are wrong are passed
+/// over: the start refuses them.
+#[must_use]
+pub fn addresses(texts: &[String]) -> Vec<String> {
+    let sockets = texts.iter().filter_map(|text| parse(text).ok());
+    sockets.map(|socket| listen::with_family(&socket.bind.address)).collect()
+}
+
 /// Understands the words as those of a `stats socket`, whose level is `admin` where nothing else is
 /// said.
 fn parse(text: &str) -> Result<CommandSocket, Vec<String>> {
