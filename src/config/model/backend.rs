@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe,
-    Redispatch, Resolve, ServerSocket, ServerTls, Source,
+    ProxyTlv, Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::sample::Expr;
@@ -146,6 +146,8 @@ pub struct Server {
     pub on_marked_up: OnMarkedUp,
     /// Header sent before the client's bytes.
     pub send_proxy: Option<ProxyHeader>,
+    /// Extensions of the header in version 2 that the operator made up.
+    pub proxy_tlvs: Vec<ProxyTlv>,
     /// TCP_USER_TIMEOUT of server connections.
     pub tcp_ut: Option<Duration>,
     /// Options of its sockets.

@@ -64,4 +64,8 @@ pub struct ServerSocket {
     pub namespace: Field<String>,
     /// `proxy-v2-options`, words.
     pub proxy_v2_options: Vec<Spanned<String>>,
+    /// `set-proxy-v2-tlv-fmt`: a type and a format each, `0xE1 %[src]`.
+    pub proxy_v2_tlvs: Vec<Spanned<String>>,
+    /// `pp2-never-send-local`.
+    pub pp2_never_send_local: Field<bool>,
 }

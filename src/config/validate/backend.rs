@@ -182,6 +182,7 @@ impl Context<'_> {
             Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
             _ => None,
         };
+        let proxy_tlvs = self.proxy_tlvs(&raw.socket, &what);
         let Target { address, hostname, resolve, init_addr } = target?;
         Some(Server {
             name,
@@ -206,6 +207,7 @@ impl Context<'_> {
             on_marked_down: down.unwrap_or_default(),
             on_marked_up: up.unwrap_or_default(),
             send_proxy,
+            proxy_tlvs,
             tcp_ut,
             socket: self.server_socket(&raw.socket),
             tls,

@@ -433,6 +433,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                     false => OnMarkedUp::Keep,
                 },
                 send_proxy: rare.3,
+                proxy_tlvs: Vec::new(),
                 tcp_ut: rare.4,
                 socket,
                 tls: None,
