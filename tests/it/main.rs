@@ -30,6 +30,7 @@ mod failover;
 mod handover;
 mod http_checks;
 mod intake;
+mod language;
 mod life;
 mod limits;
 mod limits_of_servers;

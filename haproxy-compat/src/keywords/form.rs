@@ -34,24 +34,73 @@ const TIME: Form = Form::Time(u64::MAX);
 const MUXES: Form = Form::OneOf(&["none", "h1", "h2", "fcgi", "spop", "quic"]);
 
 /// Files that may stand beside a certificate.
-const BESIDE: Form =
-    Form::SomeOf(&["none", "all", "bundle", "sctl", "ocsp", "issuer", "key"]);
+const BESIDE: Form = Form::SomeOf(&["none", "all", "bundle", "sctl", "ocsp", "issuer", "key"]);
+
+/// Whether HAProxy says nothing of `word`, which is about HTTP, in a TCP proxy.
+#[must_use]
+pub fn is_silent(word: &str) -> bool {
+    matches!(
+        word,
+        "compression"
+            | "dynamic-cookie-key"
+            | "errorfile"
+            | "errorfiles"
+            | "errorloc"
+            | "errorloc302"
+            | "errorloc303"
+            | "http-error"
+            | "http-reuse"
+            | "http-send-name-header"
+            | "max-keep-alive-queue"
+            | "max-session-srv-conns"
+            | "monitor"
+            | "unique-id-header"
+            | "option h1-case-adjust-bogus-client"
+            | "option h1-case-adjust-bogus-server"
+            | "option http-keep-alive"
+            | "option http-server-close"
+            | "option httpclose"
+            | "check-proto"
+            | "max-reuse"
+            | "pool-low-conn"
+            | "pool-max-conn"
+            | "pool-purge-delay"
+            | "proto"
+            | "ws"
+    )
+}
 
 /// What stands after `word` in `global`.
 #[must_use]
 pub fn of_global(word: &str) -> Form {
     match word {
-        "noepoll" | "noevports" | "nogetaddrinfo" | "nokqueue" | "nopoll" | "noreuseport"
-        | "no-memory-trimming" | "busy-polling" | "set-dumpable" | "numa-cpu-mapping"
-        | "insecure-setuid-wanted" | "ssl-load-extra-del-ext" | "ssl-mode-async"
-        | "ssl-skip-self-issued-ca" | "tune.ssl.force-private-cache" => Form::Alone,
+        "noepoll"
+        | "noevports"
+        | "nogetaddrinfo"
+        | "nokqueue"
+        | "nopoll"
+        | "noreuseport"
+        | "no-memory-trimming"
+        | "busy-polling"
+        | "set-dumpable"
+        | "numa-cpu-mapping"
+        | "insecure-setuid-wanted"
+        | "ssl-load-extra-del-ext"
+        | "ssl-mode-async"
+        | "ssl-skip-self-issued-ca"
+        | "tune.ssl.force-private-cache" => Form::Alone,
         "profiling.tasks" => Form::OneOf(&["on", "auto", "off"]),
         "tune.listener.multi-queue" => Form::OneOf(&["on", "off", "fair"]),
-        "profiling.memory" | "tune.fd.edge-triggered" | "tune.idle-pool.shared"
-        | "tune.sched.low-latency" | "tune.ssl.keylog" => ON_OFF,
+        "profiling.memory"
+        | "tune.fd.edge-triggered"
+        | "tune.idle-pool.shared"
+        | "tune.sched.low-latency"
+        | "tune.ssl.keylog" => ON_OFF,
         "cluster-secret" | "issuers-chain-path" | "ssl-dh-param-file" | "lua-load" => Form::Text,
         "close-spread-time" => Form::TimeOrInfinite,
-        "maxcompcpuusage" | "tune.fail-alloc" | "tune.pool-high-fd-ratio"
+        "maxcompcpuusage"
+        | "tune.fail-alloc"
+        | "tune.pool-high-fd-ratio"
         | "tune.pool-low-fd-ratio" => Form::Number(0, 100),
         "ssl-load-extra-files" => BESIDE,
         "thread-groups" | "tune.peers.max-updates-at-once" => Form::Number(1, i64::MAX),
@@ -60,14 +109,30 @@ pub fn of_global(word: &str) -> Form {
         "tune.h2.max-frame-size" => Form::Number(16_384, 16_777_215),
         "tune.idletimer" => Form::Time(65_535),
         "tune.ssl.default-dh-param" => Form::Number(1024, i64::MAX),
-        "maxcomprate" | "maxsslconn" | "maxsslrate" | "maxzlibmem" | "mworker-max-reloads"
-        | "nbproc" | "tune.buffers.limit" | "tune.buffers.reserve" | "tune.comp.maxlevel"
-        | "tune.h2.initial-window-size" | "tune.h2.max-concurrent-streams"
-        | "tune.http.cookielen" | "tune.http.logurilen" | "tune.maxpollevents"
-        | "tune.maxrewrite" | "tune.pattern.cache-size" | "tune.recv_enough"
-        | "tune.runqueue-depth" | "tune.ssl.cachesize" | "tune.ssl.capture-buffer-size"
-        | "tune.ssl.capture-cipherlist-size" | "tune.ssl.hard-maxrecord"
-        | "tune.ssl.maxrecord" | "tune.ssl.ssl-ctx-cache-size" => ANY_NUMBER,
+        "maxcomprate"
+        | "maxsslconn"
+        | "maxsslrate"
+        | "maxzlibmem"
+        | "mworker-max-reloads"
+        | "nbproc"
+        | "tune.buffers.limit"
+        | "tune.buffers.reserve"
+        | "tune.comp.maxlevel"
+        | "tune.h2.initial-window-size"
+        | "tune.h2.max-concurrent-streams"
+        | "tune.http.cookielen"
+        | "tune.http.logurilen"
+        | "tune.maxpollevents"
+        | "tune.maxrewrite"
+        | "tune.pattern.cache-size"
+        | "tune.recv_enough"
+        | "tune.runqueue-depth"
+        | "tune.ssl.cachesize"
+        | "tune.ssl.capture-buffer-size"
+        | "tune.ssl.capture-cipherlist-size"
+        | "tune.ssl.hard-maxrecord"
+        | "tune.ssl.maxrecord"
+        | "tune.ssl.ssl-ctx-cache-size" => ANY_NUMBER,
         _ => Form::Any,
     }
 }
@@ -76,11 +141,21 @@ pub fn of_global(word: &str) -> Form {
 #[must_use]
 pub fn of_proxy(word: &str) -> Form {
     match word {
-        "description" | "compression" | "cookie" | "dynamic-cookie-key" | "errorfile"
-        | "errorfiles" | "errorloc" | "errorloc302" | "errorloc303" | "http-error"
-        | "http-send-name-header" | "monitor" | "stats" | "unique-id-header" | "capture" => {
-            Form::Text
-        }
+        "description"
+        | "compression"
+        | "cookie"
+        | "dynamic-cookie-key"
+        | "errorfile"
+        | "errorfiles"
+        | "errorloc"
+        | "errorloc302"
+        | "errorloc303"
+        | "http-error"
+        | "http-send-name-header"
+        | "monitor"
+        | "stats"
+        | "unique-id-header"
+        | "capture" => Form::Text,
         "http-reuse" => Form::OneOf(&["never", "safe", "aggressive", "always"]),
         "max-keep-alive-queue" | "max-session-srv-conns" => ANY_NUMBER,
         _ => Form::Any,

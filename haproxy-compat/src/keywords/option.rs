@@ -49,7 +49,7 @@ pub static OPTIONS: Table = Table {
             &[("splice-auto", ANY), ("splice-request", ANY), ("splice-response", ANY)],
         ),
         (
-            Moot("it is about HTTP"),
+            Http,
             &[
                 ("h1-case-adjust-bogus-client", FE),
                 ("h1-case-adjust-bogus-server", BE),

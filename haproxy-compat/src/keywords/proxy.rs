@@ -75,7 +75,7 @@ pub static PROXY: Table = Table {
         (Ignored("nothing is mailed"), &[("email-alert", ANY)]),
         (Ignored("log lines have no structured data"), &[("log-format-sd", D_F)]),
         (
-            Moot("it is about HTTP"),
+            Http,
             &[
                 ("compression", ANY),
                 ("dynamic-cookie-key", D_B),

@@ -127,7 +127,7 @@ pub static SERVER: Table = Table {
             &[("renegotiate", 0)],
         ),
         (
-            Moot("it is about HTTP"),
+            Http,
             &[
                 ("check-proto", 1),
                 ("max-reuse", 1),

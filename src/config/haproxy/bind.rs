@@ -6,8 +6,8 @@ use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
-use super::{form, socket};
 use super::words::{Args, Context};
+use super::{form, socket};
 use crate::config::raw::{Bind, Field};
 
 /// A `bind` line.

@@ -44,8 +44,8 @@ pub(super) fn add(
         let rules = settings.rules.iter().filter(|rule| rule.is_of_frontend());
         frontend.rules = rules.cloned().collect();
         frontend.id.clone_from(&id);
-        if section.kind == SectionKind::Listen && frontend.default_backend.is_none() {
-            frontend.default_backend = Some(name.clone());
+        if section.kind == SectionKind::Listen {
+            whole(&mut frontend, &name, &servers, cx);
         }
         config.frontends.push(frontend);
     }
@@ -55,9 +55,30 @@ pub(super) fn add(
         settings.rules.retain(|rule| rule.keyword() != "stick-table");
     }
     if section.kind != SectionKind::Frontend {
+        if let Some(check) = settings.checks.unused() {
+            let judged = Backend::new(number, name.clone());
+            config.misplaced.push(Backend { check: Some(check), ..judged });
+        }
         config.backends.push(backend(number, name, id, servers, settings, cx));
     }
     None
+}
+
+/// Both halves of a `listen` section belong together, unless it says otherwise.
+fn whole(
+    frontend: &mut Frontend,
+    name: &Spanned<String>,
+    servers: &[Server],
+    cx: &mut Context<'_>,
+) {
+    match &frontend.default_backend {
+        None => frontend.default_backend = Some(name.clone()),
+        Some(other) if !servers.is_empty() => {
+            let message = format!("the servers of '{}' are never used", name.value);
+            cx.report.warning(other.span, message).help("'default_backend' comes before them");
+        }
+        Some(_) => {}
+    }
 }
 
 /// What is left of a section that is disabled: its back half, for frontends that name it.

@@ -175,6 +175,18 @@ impl Checks {
         Some(Step::Connect { port, addr, send_proxy, linger, layer, comment })
     }
 
+    /// Rules that no option asks for: they are judged, then forgotten.
+    pub(super) fn unused(&self) -> Option<Spanned<CheckKind>> {
+        let choice = self.choice.as_ref().map(|choice| &choice.value);
+        let tcp = self.own_steps.filter(|_| choice != Some(&Choice::Tcp));
+        let http = self.own_http.filter(|_| choice != Some(&Choice::Http));
+        match (tcp, http) {
+            (Some(span), _) => Some(Spanned::new(CheckKind::Script(self.steps.clone()), span)),
+            (None, Some(span)) => Some(Spanned::new(CheckKind::Http(self.http.clone()), span)),
+            (None, None) => None,
+        }
+    }
+
     /// What the servers of `name` are asked.
     pub(super) fn finish(self, name: &str, cx: &mut Context<'_>) -> Field<CheckKind> {
         let choice = self.choice.as_ref().map(|choice| &choice.value);

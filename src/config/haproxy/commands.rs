@@ -6,8 +6,8 @@ use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
-use super::{bind, form};
 use super::words::{Args, Context};
+use super::{bind, form};
 use crate::config::raw::{Bind, CommandSocket, Commands};
 
 /// Words after `stats` in `global`.

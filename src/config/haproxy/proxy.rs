@@ -1,6 +1,6 @@
 //! The lines of `defaults`, `frontend`, `backend` and `listen`.
 
-use haproxy_compat::keywords::form::of_proxy;
+use haproxy_compat::keywords::form::{is_silent, of_proxy};
 use haproxy_compat::keywords::{Effect, PROXY, place, sections_of};
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::suggest;
@@ -139,6 +139,7 @@ impl Reader {
             _ if self.standing(&keyword, line.span, places, cx) != Standing::Here => {}
             Effect::Http => {
                 self.settings.page.line(line, cx);
+                form::judge(of_proxy(&keyword), &keyword, &mut Args::new(line, 1), cx);
                 self.http.push((keyword.into_owned(), line.span));
             }
             Effect::Ignored(_) | Effect::Moot(_) => {
@@ -425,10 +426,11 @@ impl Reader {
                 "option httplog" => "; lines are those of 'option tcplog'",
                 _ => "",
             };
-            cx.report.warning(
-                *span,
-                format!("'{word}' is ignored: {name} is not in 'mode http'{instead}"),
-            );
+            let message = format!("'{word}' is ignored: {name} is not in 'mode http'{instead}");
+            match is_silent(word) {
+                true => cx.report.notice(*span, message),
+                false => cx.report.warning(*span, message),
+            };
         }
     }
 }

@@ -6,8 +6,8 @@ use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
-use super::{form, socket};
 use super::words::{Args, Context, text};
+use super::{form, socket};
 use crate::config::raw::{
     AgentSettings, CheckSettings, Server, TEMPLATE_MAX, made_from, template_numbers,
 };

@@ -167,7 +167,8 @@ impl Context<'_> {
         for raw in raw {
             let options = self.bind_options(raw, owner, rule);
             let before = binds.len();
-            for part in raw.address.value.split(',') {
+            let parts = raw.address.value.strip_suffix(',').unwrap_or(&raw.address.value);
+            for part in parts.split(',') {
                 let part = Spanned::new(part.trim(), raw.address.span);
                 for address in self.listen_addresses(&part, owner) {
                     let bind = Bind { address, ..options.clone() };

@@ -1,6 +1,6 @@
 //! Pure: what is logged of sessions, and in which words.
 
-use haproxy_compat::span::Spanned;
+use haproxy_compat::span::{Span, Spanned};
 
 use super::context::Context;
 use super::frontend::is_on;
@@ -19,8 +19,13 @@ impl Context<'_> {
         raw: &raw::Frontend,
         global: &Global,
     ) -> SessionLog {
+        let targets = self.log(&raw.log, &global.log);
+        if let Some(format) = raw.log_format.as_ref().filter(|_| targets.is_empty()) {
+            let message = format!("the format of log lines is ignored: {what} has nowhere to log");
+            self.warn_of_format(format.span, message);
+        }
         SessionLog {
-            targets: self.log(&raw.log, &global.log),
+            targets,
             format: self.log_format(what, &raw.log_format),
             error_format: self.optional_format("error_log_format", what, &raw.error_log_format),
             unique_id: self.optional_format("unique_id_format", what, &raw.unique_id_format),
@@ -29,6 +34,14 @@ impl Context<'_> {
             dontlog_normal: is_on(&raw.dontlog_normal),
             separate_errors: is_on(&raw.log_separate_errors),
             logasap: is_on(&raw.logasap),
+        }
+    }
+
+    /// As HAProxy does.
+    fn warn_of_format(&mut self, span: Span, message: String) {
+        if self.dialect == Dialect::Haproxy {
+            let help = "write 'log global' and targets in 'global', or a target here";
+            self.report.warning(span, message).help(help);
         }
     }
 

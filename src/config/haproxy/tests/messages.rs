@@ -16,7 +16,7 @@ warning | redispatch | 'redispatch' is an old name | option redispatch
 warning | grace 5s | 'grace' is ignored |
 warning | reqrep a b | 'reqrep' is ignored: 'l' is not in |
 alert | appsession x | no longer knows 'appsession' | remove it
-notice | bind-process 1 | 'bind-process' has no effect |
+warning | bind-process 1 | 'bind-process' is ignored: all workers serve all proxies |
 warning | option forwardfor | 'option forwardfor' is ignored: 'l' is not in |
 warning | option httplog | lines are those of 'option tcplog' |
 warning | cookie a insert | 'cookie' is ignored: 'l' is not in 'mode http' |
@@ -56,7 +56,7 @@ alert | bind :1 acept-proxy | 'acept-proxy' is unknown | 'accept-proxy'
 alert | bind :1 ssl crt x allow-0rtt | 'allow-0rtt' is not supported: data sent before |
 alert | bind :1 ssl crt x tls-ticket-keys y | 'tls-ticket-keys' is not supported: keys |
 alert | bind /x mode 9 | permissions in octal |
-notice | bind :1 process 1 | 'process' has no effect |
+warning | bind :1 process 1 | 'process' is ignored |
 alert | server a | an address such as |
 alert | server | needs a name and an address |
 alert | server a :1 chek | 'chek' is unknown in a 'server' line | 'check'
