@@ -40,6 +40,7 @@ mod log_hostname;
 mod log_options;
 mod master;
 mod master_cli;
+mod master_program;
 mod metrics;
 mod mysql;
 mod native;
