@@ -21,6 +21,7 @@ mod balance;
 mod check_comments;
 mod checks;
 mod cli;
+mod clients;
 mod conf;
 mod database_checks;
 mod demo;

@@ -67,3 +67,15 @@ fn a_page_for_people() {
     assert_eq!(config.commands.maxconn.get(), 20);
     assert!(frontend(&config, "db").socket_stats);
 }
+
+#[test]
+fn lines_for_a_pipeline() {
+    let config = clean("log-format.cfg");
+    let log = &config.global.log[0];
+    assert_eq!((log.framing, log.len), (LogFraming::Rfc5424, 4096));
+    let LogFormat::Custom(format) = &frontend(&config, "db").log.format else {
+        panic!("not its own")
+    };
+    assert!(format.text.starts_with("{\"client\":\"%ci\","), "{}", format.text);
+    assert!(format.text.contains("%[var(sess.sni)]"));
+}
