@@ -15,21 +15,20 @@ use super::assign::poll_client_gone;
 use super::follow::unless_cut;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
-use crate::config::model::{self, ProxyHeader, Redispatch, ServerAddr, Source, UseSrc};
+use crate::config::model::{self, Redispatch, ServerAddr, Source, UseSrc};
 use crate::net::connect::{Destination, Options, Origin, connect};
 use crate::net::relay::write_all;
 use crate::net::stream::Stream;
 use crate::pure::session::retry::{self, Failure, Next, Policy};
 use crate::pure::session::termination::{Cause, Phase, Termination};
-use crate::pure::wire::proxy::Endpoints;
-use crate::pure::wire::proxy_v1;
-use crate::pure::wire::proxy_v2::{self, Checksum, Tlv, kind};
-use crate::state::{Backend, CutReason, Lease};
+use crate::state::{Backend, CutReason, Lease, Permit};
 
 /// A connected server and the session's slot on it.
 pub(super) struct Server {
     pub(super) stream: Stream,
     pub(super) lease: Lease,
+    /// Its place among the connections with TLS.
+    _tls: Option<Permit>,
 }
 
 /// Longest wait for a verdict where `timeout connect` is infinite.
@@ -45,14 +44,14 @@ impl Session {
     ) -> Result<Server, Ended> {
         loop {
             let failure = match self.attempt(settings, &lease).await? {
-                Ok(stream) => {
+                Ok((stream, tls)) => {
                     lease.server.forget_errors();
                     self.note_stream(&stream);
-                    return Ok(Server { stream, lease });
+                    return Ok(Server { stream, lease, _tls: tls });
                 }
                 Err(failure) => failure,
             };
-            if failure != Failure::NoResources {
+            if !failure.is_ours() {
                 lease.server.hint();
                 if let Some(observe) = lease.server.settings().observe {
                     lease.server.note_error(observe.error_limit);
@@ -85,7 +84,7 @@ impl Session {
         &mut self,
         settings: &model::Backend,
         lease: &Lease,
-    ) -> Result<Result<Stream, Failure>, Ended> {
+    ) -> Result<Result<(Stream, Option<Permit>), Failure>, Ended> {
         self.outcome.attempted(&lease.server);
         if !lease.is_direct() {
             self.running.enter_server(&lease.server, lease.cuts, self.outcome.retries);
@@ -111,16 +110,19 @@ impl Session {
             tos: self.ruled.server_tos,
         };
         let header = self.proxy_header(&server);
-        let tls = server.tls.as_deref();
-        let name = tls.map(|tls| (tls, self.server_name(tls, &server.address)));
+        let tls = match self.tls_ahead(&server, lease) {
+            Ok(tls) => tls,
+            Err(failure) => return Ok(Err(failure)),
+        };
         let connecting = async {
             let mut stream = connect(&destination, &options).await?;
             write_all(&mut stream, &header).await?;
-            if let Some((tls, name)) = name {
+            let place = match tls {
                 // Boxed: sessions without TLS have no room for it.
-                Box::pin(super::tls::connect(&mut stream, tls, name)).await?;
-            }
-            Ok(stream)
+                Some(tls) => Some(Box::pin(tls.shake(&mut stream)).await?),
+                None => None,
+            };
+            Ok((stream, place))
         };
         // A server that goes down while it is dialled is left at once.
         let handle = Arc::clone(self.running.handle());
@@ -128,7 +130,7 @@ impl Session {
         let connected =
             self.while_client_stays(settings, connecting, settings.timeouts.connect).await;
         match connected {
-            Waited::Done(Some(Ok(stream))) => Ok(Ok(stream)),
+            Waited::Done(Some(Ok(connected))) => Ok(Ok(connected)),
             Waited::Done(Some(Err(error))) => Ok(Err(failure(&error))),
             Waited::Done(None) => Ok(Err(Failure::Refused)),
             Waited::TimedOut => Ok(Err(Failure::TimedOut)),
@@ -251,16 +253,6 @@ impl Session {
         }
     }
 
-    fn proxy_header(&mut self, server: &model::Server) -> Vec<u8> {
-        let addresses = self.source.zip(self.destination);
-        let endpoints = addresses.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst });
-        match server.send_proxy {
-            None => Vec::new(),
-            Some(ProxyHeader::V1) => proxy_v1::encode(&endpoints),
-            Some(version) => header_v2(&endpoints, version, server.socket.proxy_v2),
-        }
-    }
-
     /// Asks the kernel which address the client connected to, once.
     pub(super) fn learn_destination(&mut self) {
         if self.destination.is_none() {
@@ -275,6 +267,7 @@ fn ended(failure: Failure) -> Termination {
         Failure::Refused => Cause::ServerAbort,
         Failure::TimedOut => Cause::ServerTimeout,
         Failure::NoResources => Cause::Resource,
+        Failure::NoPlace => Cause::Internal,
     };
     Termination::new(cause, Phase::Connect)
 }
@@ -287,23 +280,6 @@ fn because(ended: Ended, cut: Option<CutReason>) -> Ended {
         }
         _ => ended,
     }
-}
-
-/// The header of version 2 with what `options` ask for, as far as it is known of the client.
-fn header_v2(
-    endpoints: &Endpoints<'_>,
-    version: ProxyHeader,
-    options: model::ProxyV2Options,
-) -> Vec<u8> {
-    let checksum = if options.crc32c { Checksum::Crc32c } else { Checksum::Absent };
-    let says_tls = options.ssl || version != ProxyHeader::V2;
-    // A client without TLS: no bit is set, and no certificate failed.
-    let ssl = proxy_v2::encode_ssl(0, 0, &[]).unwrap_or_default();
-    let unique_id = options.unique_id.then_some(Tlv { kind: kind::UNIQUE_ID, value: b"" });
-    let ssl = says_tls.then_some(Tlv { kind: kind::SSL, value: &ssl });
-    let tlvs: Vec<Tlv<'_>> = unique_id.into_iter().chain(ssl).collect();
-    proxy_v2::encode(endpoints, checksum, &tlvs)
-        .expect("a header with two short extensions is never too long")
 }
 
 /// Where a connection for the client at `client` comes from.

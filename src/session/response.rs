@@ -95,7 +95,7 @@ impl Session {
 
     fn count_denied_response(&self, backend: &Backend, server: &Server) {
         let server = &server.lease.server.service.traffic;
-        for traffic in [&self.frontend.traffic, &backend.service.traffic, server] {
+        for traffic in self.intake().chain([&backend.service.traffic, server]) {
             traffic.denied_responses.add(1);
         }
     }

@@ -78,4 +78,11 @@ fn lines_for_a_pipeline() {
     };
     assert!(format.text.starts_with("{\"client\":\"%ci\","), "{}", format.text);
     assert!(format.text.contains("%[var(sess.sni)]"));
+fn desktops_behind_a_broker() {
+    let config = clean("rdp.cfg");
+    let rdp = backend(&config, "rdp");
+    assert_eq!(rdp.rdp_cookie.as_deref(), Some("msts"));
+    assert_eq!(rdp.balance_key.as_ref().map(|key| key.text.as_str()), Some("rdp-cookie"));
+    assert_eq!(frontend(&config, "rdp").rules.inspect_delay, seconds(5));
+    assert!(rdp.servers.iter().all(|server| server.check.is_some()));
 }
