@@ -78,6 +78,9 @@ fn lines_for_a_pipeline() {
     };
     assert!(format.text.starts_with("{\"client\":\"%ci\","), "{}", format.text);
     assert!(format.text.contains("%[var(sess.sni)]"));
+}
+
+#[test]
 fn desktops_behind_a_broker() {
     let config = clean("rdp.cfg");
     let rdp = backend(&config, "rdp");
