@@ -16,6 +16,7 @@ use crate::pure::rules::{CounterArray, CounterChange, StickVerb};
 use crate::pure::sample::tracked::{Data, Subject, Tracked};
 use crate::pure::sample::{Facts, Value};
 use crate::pure::stick::{DataType, Key, ServerKey, ask};
+use crate::pure::wire::{Parsed, rdp};
 use crate::state::backend::Ruling;
 use crate::state::{Backend, Lease, Server, StickTable, Tracker};
 
@@ -122,6 +123,23 @@ impl Session {
             None => Some(Value::Bool(table.find(&key, clock::now()).is_some())),
             Some(data) => ask::ask(&mut table, &key, data, index, clock::now()),
         }
+    }
+
+    /// The server that the client's RDP cookie names, if it runs or `option persist` says that this
+    /// does not matter. Bytes that are not there yet are not waited for; HAProxy asks neither
+    /// `force-persist` nor `ignore-persist` here.
+    pub(super) fn routed_server(
+        &self,
+        backend: &Backend,
+        settings: &model::Backend,
+    ) -> Option<ServerIndex> {
+        let name = settings.rdp_cookie.as_deref()?;
+        let Parsed::Done(token, _) = rdp::cookie(&self.early, name) else { return None };
+        let address = ServerAddr::Tcp(rdp::token_address(token)?.into());
+        let live = backend.live();
+        let mut named = live.servers.iter().filter(|server| server.settings().address == address);
+        let usable = |server: &&Arc<Server>| settings.persist || server.standing().is_running();
+        named.find(usable).map(|server| server.index)
     }
 
     /// Walks the `stick` rules of `backend`: the server that an entry names, where `chosen` is not

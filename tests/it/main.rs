@@ -50,6 +50,7 @@ mod protocol_checks;
 mod proxy_protocol;
 mod proxy_tlvs;
 mod queue;
+mod rdp;
 mod relay;
 mod resolvers;
 mod rules;
