@@ -48,6 +48,7 @@ pub(super) fn backend_pairs(
     keepalive(pairs, backend.keepalive);
     pairs.flag("nolinger", backend.nolinger);
     pairs.flag("persist", backend.persist);
+    pairs.maybe("persist_rdp_cookie", backend.rdp_cookie.as_deref().map(quote));
     pairs.flag("abortonclose", backend.abortonclose);
     pairs.flag("independent_streams", backend.independent_streams);
     pairs.flag("tcp_smart_connect", backend.tcp_smart_connect);

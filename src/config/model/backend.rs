@@ -43,6 +43,9 @@ pub struct Backend {
     pub nolinger: bool,
     /// `option persist`: a server that a stick table names is tried even if it is down.
     pub persist: bool,
+    /// `persist rdp-cookie`: the name of the cookie of remote desktops that says which server a client
+    /// had.
+    pub rdp_cookie: Option<Box<str>>,
     /// `option abortonclose`: a client that closes while it waits for a server gives its place up
     /// even if it has sent something.
     pub abortonclose: bool,

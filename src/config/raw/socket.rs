@@ -47,6 +47,8 @@ pub struct ServerSide {
     pub independent_streams: Field<bool>,
     /// `option tcp-smart-connect`.
     pub tcp_smart_connect: Field<bool>,
+    /// `persist rdp-cookie`: the cookie's name.
+    pub persist_rdp_cookie: Field<String>,
     /// `dispatch`: where clients go without load balancing.
     pub dispatch: Field<String>,
     /// `option transparent`: clients go where they wanted to.

@@ -32,6 +32,7 @@ impl Decoder<'_> {
             abortonclose: self.boolean(t, "abortonclose"),
             independent_streams: self.boolean(t, "independent_streams"),
             tcp_smart_connect: self.boolean(t, "tcp_smart_connect"),
+            persist_rdp_cookie: self.string(t, "persist_rdp_cookie"),
             dispatch: self.string(t, "dispatch"),
             transparent: self.boolean(t, "transparent"),
         }

@@ -66,6 +66,7 @@ impl Context<'_> {
             keepalive: self.keepalive(&raw.keepalive),
             nolinger: is_on(&raw.nolinger),
             persist: is_on(&raw.side.persist),
+            rdp_cookie: raw.side.persist_rdp_cookie.as_ref().map(|name| name.value.as_str().into()),
             abortonclose: is_on(&raw.side.abortonclose),
             independent_streams: is_on(&raw.side.independent_streams),
             tcp_smart_connect: is_on(&raw.side.tcp_smart_connect),

@@ -312,6 +312,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 keepalive: second.0,
                 nolinger: first.4[1],
                 persist: first.4[3],
+                rdp_cookie: first.4[5].then(|| "msts".into()),
                 abortonclose: first.4[3],
                 independent_streams: first.4[4],
                 tcp_smart_connect: first.4[5],
