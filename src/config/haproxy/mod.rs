@@ -13,6 +13,7 @@ mod expect;
 mod form;
 mod global;
 mod http_check;
+mod keepalive;
 mod life;
 mod log;
 mod option;

@@ -10,7 +10,7 @@ use haproxy_compat::units::TimeUnit;
 use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::words::{Args, Context, set, text};
-use super::{bind, form, log, option, retry, rules, socket};
+use super::{bind, form, keepalive, log, option, retry, rules, socket};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -296,7 +296,7 @@ impl Reader {
                 let words = "'always', 'maxconn' or 'maxqueue'";
                 set(&mut settings.hash_preserve_affinity, args.text(keyword, words, cx));
             }
-            _ => keepalive(keyword, args, settings, cx),
+            _ => keepalive::lower(keyword, args, settings, cx),
         }
         args.finish(keyword, cx);
     }
@@ -446,20 +446,4 @@ fn renamed(line: &Line, name: &str) -> Line {
 /// Whether `keyword` is a word of `server` lines.
 fn server_word(keyword: &str) -> bool {
     haproxy_compat::keywords::SERVER.find(keyword).is_some()
-}
-
-/// `clitcpka-…` and `srvtcpka-…`; bare times are seconds here.
-fn keepalive(keyword: &str, args: &mut Args<'_>, settings: &mut Settings, cx: &mut Context<'_>) {
-    let side = if keyword.starts_with("cli") {
-        &mut settings.client_keepalive
-    } else {
-        &mut settings.server_keepalive
-    };
-    if keyword.ends_with("-cnt") {
-        set(&mut side.cnt, args.number(keyword, cx));
-    } else if keyword.ends_with("-idle") {
-        set(&mut side.idle, args.time(keyword, TimeUnit::Seconds, cx));
-    } else {
-        set(&mut side.intvl, args.time(keyword, TimeUnit::Seconds, cx));
-    }
 }
