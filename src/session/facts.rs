@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use super::Session;
 use crate::clock;
@@ -12,6 +12,7 @@ use crate::pure::acl::pattern::{Found, PatternsId};
 use crate::pure::sample::content::Side;
 use crate::pure::sample::tracked::{Data, Tracked};
 use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Scope, Value, Variable};
+use crate::pure::wire::proxy_v2::kind;
 use crate::state::{Backend, Frontend, Registry, Server};
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub(super) type Variables = RefCell<Vec<(Variable, Value)>>;
 pub(super) struct Response<'a> {
     /// What it said so far.
     pub(super) bytes: &'a [u8],
+    /// Bytes of the client that it was sent.
+    pub(super) passed_on: u64,
     /// Its connection, where that is at hand.
     pub(super) server: Option<&'a Stream>,
 }
@@ -40,8 +43,9 @@ pub(super) struct View<'a> {
 
 impl Facts for View<'_> {
     fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
-        let value = self.client(fact).or_else(|| self.proxy(fact, args));
+        let value = self.client(fact, args).or_else(|| self.proxy(fact, args));
         let value = value.or_else(|| self.server(fact, args)).or_else(|| self.process(fact, args));
+        let value = value.or_else(|| self.course(fact, args));
         value.or_else(|| self.connections(fact, args)).into()
     }
 
@@ -80,6 +84,11 @@ impl Facts for View<'_> {
         variables.extend(value.map(|value| (name.clone(), value)));
     }
 
+    fn knows_variable(&self, name: &Variable) -> bool {
+        // The configuration makes those of the process.
+        name.scope == Scope::Process || self.variable(name).is_some()
+    }
+
     fn lookup(&self, patterns: PatternsId, value: &Value) -> Option<Found> {
         self.patterns.find(patterns, value)
     }
@@ -107,6 +116,11 @@ fn port(address: Option<SocketAddr>) -> Option<Value> {
     int(address?.port())
 }
 
+/// Of the PROXY header.
+fn received(value: Option<&[u8]>) -> Option<Value> {
+    value.map(|value| Value::Str(value.to_vec()))
+}
+
 fn millis(duration: Option<Duration>) -> Option<Value> {
     int(duration.unwrap_or_default().as_millis())
 }
@@ -117,7 +131,7 @@ impl View<'_> {
     }
 
     /// Of the connection, as the PROXY header and rules changed it; `fc_…` is as it came.
-    fn client(&self, fact: Fact) -> Option<Value> {
+    fn client(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
         let session = self.session;
         let peer = session.ruled.peer;
         match fact {
@@ -132,14 +146,13 @@ impl View<'_> {
             Fact::SrcIsLocal | Fact::FcSrcIsLocal => Some(is_local(session.source?.ip())),
             Fact::DstIsLocal | Fact::FcDstIsLocal => Some(is_local(self.destination()?.ip())),
             Fact::FcRcvdProxy => Some(Value::Bool(session.ruled.received_proxy)),
+            Fact::FcPpAuthority => received(session.received_tlv(kind::AUTHORITY)),
+            Fact::FcPpUniqueId => received(session.received_tlv(kind::UNIQUE_ID)),
+            Fact::FcPpTlv => {
+                received(session.received_tlvs().find(kind::parse(args.first()?.text()?)?))
+            }
+            Fact::UniqueId => session.unique_id().map(Value::text),
             Fact::SoId => int(session.listener),
-            Fact::AcceptDate => {
-                int(session.accepted.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
-            }
-            Fact::FcTimerTotal | Fact::TxnTimerTotal => {
-                millis(Some(clock::now().saturating_duration_since(session.started)))
-            }
-            Fact::BytesIn | Fact::ReqBytesIn => int(session.early.len()),
             _ => None,
         }
     }
@@ -203,11 +216,6 @@ impl View<'_> {
         match fact {
             Fact::SrvId => return int(own()?.settings().id.0),
             Fact::SrvName => return Some(Value::text(&own()?.name)),
-            Fact::ConnRetries => return int(self.session.outcome.retries),
-            Fact::Redispatched => return Some(Value::Bool(self.session.outcome.redispatched)),
-            Fact::BcBeQueue => return int(self.session.outcome.backend_queue),
-            Fact::BcSrvQueue => return int(self.session.outcome.server_queue),
-            Fact::BcTimerConnect => return millis(self.session.outcome.connect),
             _ => {}
         }
         let Some(Arg::Server(backend, name)) = args.first() else { return None };

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Session;
+use super::facts::View;
+use super::identity::UniqueId;
 use crate::clock;
 use crate::config::model::LogFormat;
 use crate::net::connect::Destination;
 use crate::net::stream::Stream;
-use crate::pure::log_format::Format;
+use crate::pure::log_format::{Format, Variable};
 use crate::pure::rules::Level;
 use crate::pure::sample::{Expr, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
@@ -33,6 +35,8 @@ pub(super) struct Outcome {
     pub(super) redispatched: bool,
     pub(super) server_queue: u32,
     pub(super) backend_queue: u32,
+    /// How it ended.
+    pub(super) termination: Option<Termination>,
     /// Its PROXY header was refused.
     pub(super) refusal: Option<Refused>,
     /// What only formats of their own show.
@@ -42,10 +46,12 @@ pub(super) struct Outcome {
 /// What is noted on the way where a format of its own may show it.
 #[derive(Default)]
 pub(super) struct Noted {
-    source: Option<SocketAddr>,
-    server: Option<SocketAddr>,
-    handshake: Duration,
-    number: u64,
+    pub(super) source: Option<SocketAddr>,
+    pub(super) server: Option<SocketAddr>,
+    pub(super) handshake: Duration,
+    pub(super) number: u64,
+    /// What `unique-id-format` made, once something asked for it.
+    pub(super) unique_id: UniqueId,
 }
 
 impl Outcome {
@@ -200,21 +206,24 @@ impl Session {
         };
         self.learn_destination();
         let view = self.view(&self.route.patterns, None, true);
-        let values = |format: &Format| {
-            let text = |value: Value| value.cast(Kind::Str).map(|text| text.to_string());
-            let value = |expr: &Expr| expr.evaluate(&view).value().and_then(text);
-            format.samples().map(value).collect()
-        };
+        Some(Box::new(self.details_of(format, &view)))
+    }
+
+    /// What `format` shows beside.
+    pub(super) fn details_of(&self, format: &Format, view: &View<'_>) -> Details {
+        let text = |value: Value| value.cast(Kind::Str).map(|text| text.to_string());
+        let value = |expr: &Expr| expr.evaluate(view).value().and_then(text);
         let noted = &self.outcome.noted;
-        Some(Box::new(Details {
-            samples: values(format),
-            id_samples: log.unique_id.as_deref().map(values).unwrap_or_default(),
+        let id = format.shows(Variable::UniqueId).then(|| self.unique_id()).flatten();
+        Details {
+            samples: format.samples().map(value).collect(),
+            unique_id: id.map(Box::from),
             source: noted.source,
             server: noted.server,
             tls: self.client.tls().map(|facts| (facts.cipher(), facts.version)),
             handshake: noted.handshake,
             number: noted.number,
-        }))
+        }
     }
 
     /// The line of a frontend without a log format is written when a session is accepted.
@@ -230,6 +239,7 @@ impl Session {
     pub(super) fn finish(mut self, termination: Termination) {
         let now = clock::now();
         let total = now.saturating_duration_since(self.started);
+        self.outcome.termination = Some(termination);
         self.count(termination, total);
         self.let_go_of_tracked(now);
         self.presence.leave_backend();
@@ -266,6 +276,17 @@ impl Session {
             self.learn_destination();
         }
         let details = self.details();
+        self.record_with(termination, total, moment, details)
+    }
+
+    /// The record with `details`.
+    pub(super) fn record_with(
+        &self,
+        termination: Termination,
+        total: Duration,
+        moment: Moment,
+        details: Option<Box<Details>>,
+    ) -> Record {
         let Outcome { backend, server, .. } = &self.outcome;
         let moved = self.running.moved();
         Record {

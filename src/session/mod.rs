@@ -7,13 +7,16 @@
 //! the live set, and tells of its own bad luck by a hint.
 
 mod assign;
+mod course;
 mod dial;
 mod facts;
 mod finish;
 mod follow;
+mod identity;
 mod inspect;
 mod key;
 pub mod listener;
+mod proxy_header;
 mod response;
 mod rules;
 mod stick;

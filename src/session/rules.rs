@@ -32,6 +32,8 @@ pub(super) struct Ruled {
     /// The client's address on the wire, where a header or a rule named another.
     pub(super) peer: Option<SocketAddr>,
     pub(super) received_proxy: bool,
+    /// What else its header said.
+    pub(super) received_tlvs: Option<Box<[u8]>>,
     /// `expect-proxy layer4`.
     pub(super) expects_proxy: bool,
     /// The bind's name, where a rule may ask for it.
@@ -311,12 +313,12 @@ impl Session {
         match action {
             Action::SetVar(name, expr) => {
                 if let Some(value) = value(expr) {
-                    view.set_variable(name, Some(value));
+                    name.assign(value, &view);
                 }
             }
             Action::SetVarFormat(name, format) => {
-                let text = Value::Str(format.fill(&view).into_bytes());
-                view.set_variable(name, Some(text));
+                let text = self.fill(format, &view);
+                name.assign(Value::Str(text.into_bytes()), &view);
             }
             Action::SetPriority(what, expr) => {
                 if let Some(number) = value(expr).and_then(|value| value.as_int()) {

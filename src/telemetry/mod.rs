@@ -9,4 +9,6 @@ pub mod event;
 pub mod names;
 pub mod record;
 pub mod stdio;
+pub mod time;
 pub mod trace;
+pub mod written;

@@ -58,6 +58,7 @@ pub static PROXY: Table = Table {
                 ("tcp-check", D_B),
                 ("tcp-request", ANY),
                 ("tcp-response", ANY),
+                ("persist", D_B),
                 ("timeout", ANY),
                 ("unique-id-format", D_F),
                 ("use-server", B),
@@ -102,12 +103,6 @@ pub static PROXY: Table = Table {
             ],
         ),
         (Refused("clients go where the rules send them first"), &[("force-be-switch", F)]),
-        (
-            Refused(
-                "write 'balance rdp-cookie', or 'stick on' with the cookie: the servers' own addresses in it are not read",
-            ),
-            &[("persist", D_B)],
-        ),
         (Refused("sessions would not be shaped"), &[("filter", F_B)]),
         (Renamed("timeout client"), &[("clitimeout", D_F)]),
         (Renamed("timeout connect"), &[("contimeout", D_B)]),

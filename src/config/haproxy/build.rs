@@ -141,6 +141,7 @@ fn backend(
             abortonclose: flags.of("abortonclose"),
             independent_streams: flags.of("independent-streams"),
             tcp_smart_connect: flags.of("tcp-smart-connect"),
+            persist_rdp_cookie: settings.persist_rdp_cookie,
             dispatch: settings.dispatch,
             transparent: flags.of("transparent"),
         },

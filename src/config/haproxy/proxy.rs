@@ -261,6 +261,7 @@ impl Reader {
                 log::words(keyword, args, settings, cx);
             }
             "dispatch" => return socket::dispatch(line, settings, cx),
+            "persist" => return rules::persist(line, settings, cx),
             "id" => set(&mut self.id, args.number(keyword, cx)),
             "maxconn" => set(&mut settings.maxconn, args.number(keyword, cx)),
             "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),

@@ -52,6 +52,19 @@ pub(super) fn server(
                 .map(|option| Spanned::new(option.trim().to_owned(), word.span));
             socket.proxy_v2_options = words.collect();
         }
+        "pp2-never-send-local" => {
+            socket.pp2_never_send_local = Some(Spanned::new(true, word.span));
+        }
+        "set-proxy-v2-tlv-fmt" => {
+            let Some(format) = args.text(option, "a format such as '%[fc_pp_authority]'", cx)
+            else {
+                return true;
+            };
+            let written = word.text();
+            let kind = written.split_once('(').and_then(|(_, kind)| kind.strip_suffix(')'));
+            let text = format!("{} {}", kind.unwrap_or_default(), format.value);
+            socket.proxy_v2_tlvs.push(Spanned::new(text, word.span));
+        }
         _ => return false,
     }
     true

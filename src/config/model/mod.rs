@@ -46,8 +46,8 @@ pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
 pub use patterns::{PatternSet, PatternSource};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{
-    Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
-    UnixPermissions, UseSrc,
+    Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyTlv, ProxyV2Options, ServerSocket,
+    Source, UnixPermissions, UseSrc,
 };
 pub use stick::{Peers, StickTable};
 pub use tls::{BindTls, Lookups, ServerTls, Sni, TlsWords, Verify, Versions};

@@ -65,6 +65,7 @@ impl Context<'_> {
             keepalive: self.keepalive(&raw.keepalive),
             nolinger: is_on(&raw.nolinger),
             persist: is_on(&raw.side.persist),
+            rdp_cookie: raw.side.persist_rdp_cookie.as_ref().map(|name| name.value.as_str().into()),
             abortonclose: is_on(&raw.side.abortonclose),
             independent_streams: is_on(&raw.side.independent_streams),
             tcp_smart_connect: is_on(&raw.side.tcp_smart_connect),
@@ -181,6 +182,7 @@ impl Context<'_> {
             Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
             _ => None,
         };
+        let proxy_tlvs = self.proxy_tlvs(&raw.socket, &what);
         let Target { address, hostname, resolve, init_addr } = target?;
         Some(Server {
             name,
@@ -205,6 +207,7 @@ impl Context<'_> {
             on_marked_down: down.unwrap_or_default(),
             on_marked_up: up.unwrap_or_default(),
             send_proxy,
+            proxy_tlvs,
             tcp_ut,
             socket: self.server_socket(&raw.socket),
             tls,

@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::content::{Content, Part, Side, Tls};
 use super::fetch::{Arg, ArgKind, FACTS, Fetch, Row};
 use super::{Converter, Definitions, Expr, Value, Variable, args, convert, tracked};
+use crate::pure::wire::proxy_v2::kind as tlv;
 
 /// What is wrong with an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -281,6 +282,12 @@ fn argument(text: &str, kind: ArgKind) -> Result<Arg, String> {
         ArgKind::Int if text.is_empty() => Arg::Text(String::new()),
         ArgKind::Int => Arg::Int(text.parse().map_err(|_| format!("'{text}' is no number"))?),
         ArgKind::Text | ArgKind::Proxy => Arg::Text(text.to_owned()),
+        ArgKind::Tlv if tlv::parse(text).is_none() => {
+            return Err(format!(
+                "'{text}' is no type: write a number to 255, or such as AUTHORITY"
+            ));
+        }
+        ArgKind::Tlv => Arg::Text(text.to_owned()),
         ArgKind::Server => match text.split_once('/') {
             Some((backend, server)) => Arg::Server(Some(backend.to_owned()), server.to_owned()),
             None => Arg::Server(None, text.to_owned()),

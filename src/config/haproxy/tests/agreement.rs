@@ -10,7 +10,7 @@ use super::*;
 const BEFORE: &str = "defaults\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n";
 
 /// Sections and whether they are accepted.
-const FILES: [(&str, bool); 80] = [
+const FILES: [(&str, bool); 81] = [
     ("listen l\n bind :1\n server a 1.1.1.1:1 check inter 1s rise 1 fall 2 backup weight 5", true),
     ("listen l\n bind :1\n server a 1.1.1.1:1 foo", false),
     ("listen l\n bind :1 foo", false),
@@ -33,6 +33,10 @@ const FILES: [(&str, bool); 80] = [
     ("backend b\n source 1.1.1.1 via 2", false),
     ("backend b\n server a 1.1.1.1:1 source 1.1.1.1:10-20 usesrc client tcp-ut 5s weight 5", true),
     ("backend b\n server a 1.1.1.1:1 send-proxy-v2 proxy-v2-options crc32c,unique-id,ssl", true),
+    (
+        "backend b\n server a 1.1.1.1:1 send-proxy-v2 proxy-v2-options cert-cn,cert-sig,authority",
+        true,
+    ),
     ("backend b\n server a 1.1.1.1:1 send-proxy-v2-ssl no-send-proxy-v2-ssl", true),
     ("backend b\n server a 1.1.1.1:1 tfo no-tfo", true),
     (
