@@ -28,7 +28,11 @@ impl NamePattern {
             Some(rest) => (true, rest),
             None => (false, name),
         };
-        (wildcard || !name.is_empty()).then(|| Self { text: name.to_ascii_lowercase(), wildcard, negated })
+        (wildcard || !name.is_empty()).then(|| Self {
+            text: name.to_ascii_lowercase(),
+            wildcard,
+            negated,
+        })
     }
 
     /// Whether `name`, in lower case, is meant exactly.
