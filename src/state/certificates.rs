@@ -33,7 +33,6 @@ pub struct Desk {
 
 impl Certificates {
     /// What there is.
-    #[must_use]
     pub fn desk(&self) -> MutexGuard<'_, Desk> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
