@@ -10,6 +10,8 @@ pub static GLOBAL: Table = Table {
             Applies,
             &[
                 ("chroot", 0),
+                ("set-var", 0),
+                ("set-var-fmt", 0),
                 ("daemon", 0),
                 ("external-check", 0),
                 ("insecure-fork-wanted", 0),
@@ -214,8 +216,6 @@ pub static GLOBAL: Table = Table {
                 ("profiling.memory", 0),
                 ("profiling.tasks", 0),
                 ("set-dumpable", 0),
-                ("set-var", 0),
-                ("set-var-fmt", 0),
             ],
         ),
         (

@@ -31,6 +31,7 @@ mod tls;
 mod track;
 mod tuning;
 mod use_server;
+mod variables;
 
 #[cfg(test)]
 mod tests;
