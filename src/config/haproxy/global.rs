@@ -9,8 +9,6 @@ use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, set, text};
 use super::{commands, form, log, tls, tuning};
-use super::{commands, log, tls, tuning};
-use crate::config::raw::{Bind, Field, Global};
 use crate::config::raw::{Bind, Field, Global, Statement};
 
 /// `unix-bind`: what the Unix sockets of `bind` lines have that say nothing of their own.
