@@ -10,7 +10,9 @@ pub static GLOBAL: Table = Table {
             Applies,
             &[
                 ("chroot", 0),
+                ("cpu-map", 0),
                 ("daemon", 0),
+                ("default-path", 0),
                 ("external-check", 0),
                 ("insecure-fork-wanted", 0),
                 ("description", 0),
@@ -32,6 +34,7 @@ pub static GLOBAL: Table = Table {
                 ("maxsessrate", 0),
                 ("maxsslconn", 0),
                 ("maxsslrate", 0),
+                ("mworker-max-reloads", 0),
                 ("nbthread", 0),
                 ("nosplice", 0),
                 ("node", 0),
@@ -64,11 +67,9 @@ pub static GLOBAL: Table = Table {
             ],
         ),
         (Ignored("one process with one worker a thread serves everything"), &[("nbproc", 0)]),
-        (Moot("a reload starts no new worker"), &[("mworker-max-reloads", 0)]),
         (
             Moot("workers are placed by the kernel"),
             &[
-                ("cpu-map", 0),
                 ("cpu-policy", 0),
                 ("cpu-set", 0),
                 ("max-threads-per-group", 0),
@@ -207,7 +208,6 @@ pub static GLOBAL: Table = Table {
                 ("anonkey", 0),
                 ("close-spread-time", 0),
                 ("cluster-secret", 0),
-                ("default-path", 0),
                 ("expose-deprecated-directives", 0),
                 ("expose-experimental-directives", 0),
                 ("force-cfg-parser-pause", 0),
