@@ -324,6 +324,7 @@ fn diff_global(old: &Global, new: &Global, plan: &mut Plan) {
         ("maxpipes", old.tuning.maxpipes != new.tuning.maxpipes),
         ("pipesize", old.tuning.pipesize != new.tuning.pipesize),
         ("splice", old.tuning.splice != new.tuning.splice),
+        ("variables", old.variables != new.variables),
         (
             "reject_privileged_ports",
             old.tuning.reject_privileged_ports != new.tuning.reject_privileged_ports,

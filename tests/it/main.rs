@@ -66,6 +66,7 @@ mod stick;
 mod stick_commands;
 mod timeouts;
 mod tls;
+mod tls_certificates;
 mod tls_counters;
 mod tls_files;
 mod tls_flood;

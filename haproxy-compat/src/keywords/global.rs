@@ -11,6 +11,8 @@ pub static GLOBAL: Table = Table {
             &[
                 ("chroot", 0),
                 ("cpu-map", 0),
+                ("set-var", 0),
+                ("set-var-fmt", 0),
                 ("daemon", 0),
                 ("default-path", 0),
                 ("external-check", 0),
@@ -214,8 +216,6 @@ pub static GLOBAL: Table = Table {
                 ("profiling.memory", 0),
                 ("profiling.tasks", 0),
                 ("set-dumpable", 0),
-                ("set-var", 0),
-                ("set-var-fmt", 0),
             ],
         ),
         (

@@ -45,6 +45,7 @@ pub(super) fn global() -> impl Strategy<Value = Global> {
             max_spread_checks: third.4,
             bufsize,
             tuning,
+            variables: Vec::new(),
         })
 }
 
