@@ -90,6 +90,8 @@ fn node(args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<String> {
             .help("it has letters, digits, '.', '-' and '_'");
     }
     Some(name)
+}
+
 /// All words behind the keyword.
 fn rest(line: &Line) -> Spanned<String> {
     let words: Vec<_> = line.words[1..].iter().map(|word| word.text()).collect();

@@ -224,21 +224,19 @@ impl Context<'_> {
 
     /// The ways to a first address.
     pub(super) fn init_addr(&mut self, naming: &Naming) -> Vec<InitAddr> {
-        let Some(field) = &naming.init_addr else {
-            // Name servers may answer later what nobody knows now.
-            let later = naming.resolvers.as_ref().map(|_| InitAddr::None);
-            return INIT_ADDR.iter().copied().chain(later).collect();
-        };
-    pub(super) fn init_addr(&mut self, field: &Field<String>) -> Vec<InitAddr> {
-        let mut ways = self.written_init_addr(field);
+        let mut ways = self.written_init_addr(naming);
         if !ways.contains(&InitAddr::None) && self.world.excuses_missing_addresses() {
             ways.push(InitAddr::None);
         }
         ways
     }
 
-    fn written_init_addr(&mut self, field: &Field<String>) -> Vec<InitAddr> {
-        let Some(field) = field else { return INIT_ADDR.to_vec() };
+    fn written_init_addr(&mut self, naming: &Naming) -> Vec<InitAddr> {
+        let Some(field) = &naming.init_addr else {
+            // Name servers may answer later what nobody knows now.
+            let later = naming.resolvers.as_ref().map(|_| InitAddr::None);
+            return INIT_ADDR.iter().copied().chain(later).collect();
+        };
         let mut ways = Vec::new();
         for word in field.value.split(',') {
             let way = match word {
