@@ -11,7 +11,8 @@
 //! raw       msg
 //! ```
 //! `localhost` and `-` stand for a host name that was not asked for. Bound: a line is at most the
-//! target's `len` bytes, and one more for the newline that ends it. Bytes below a space would let a
+//! target's `len` bytes, and one more for the newline that ends it; where it goes to a ring, that many
+//! after the header. Bytes below a space would let a
 //! server or an operator forge lines; they are shown as `<0A>`, as HAProxy shows such bytes of its
 //! servers. All of it was compared with HAProxy 2.6.12.
 
@@ -19,7 +20,7 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use super::time::LocalTime;
-use crate::config::model::{LogFraming, LogLevel, LogTarget};
+use crate::config::model::{LogFraming, LogLevel, LogSink, LogTarget};
 
 /// Who speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +51,13 @@ pub fn frame(
 ) {
     out.clear();
     push_header(out, target, severity, now, identity, time);
+    // Rings cut the whole line at lengths of their own.
+    let header = match target.sink {
+        LogSink::Ring(_) | LogSink::Stream(_) => out.len(),
+        _ => 0,
+    };
     push_message(out, message);
-    truncate(out, target.len);
+    truncate(out, header + target.len);
     out.push('\n');
 }
 

@@ -36,6 +36,7 @@ mod log;
 mod log_format;
 mod log_hostname;
 mod log_options;
+mod ring;
 mod master;
 mod metrics;
 mod mysql;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe,
+    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogProto, LogTarget, Observe,
     Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
@@ -147,6 +147,8 @@ pub struct Server {
     pub tcp_ut: Option<Duration>,
     /// Options of its sockets.
     pub socket: ServerSocket,
+    /// How log lines are told apart, where it belongs to a ring.
+    pub log_proto: LogProto,
     /// Sessions speak TLS to it.
     pub tls: Option<Box<ServerTls>>,
 }

@@ -13,6 +13,7 @@ mod life;
 mod page;
 mod patterns;
 mod resolvers;
+mod ring;
 mod socket;
 mod stick;
 mod tls;
@@ -42,6 +43,7 @@ pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use life::{Capability, Life};
 pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
 pub use patterns::{PatternSet, PatternSource};
+pub use ring::{LogProto, LogSample, LogStream, Ring};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
@@ -81,6 +83,8 @@ pub struct Config {
     pub saved: Vec<SavedServer>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
+    /// `ring` sections, in file order.
+    pub rings: Vec<Ring>,
     /// Sockets that take commands.
     pub commands: Commands,
 }
