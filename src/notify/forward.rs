@@ -291,7 +291,10 @@ impl Batch {
 }
 
 /// Waits for `work`, but not for ever.
-async fn within<T>(limit: Option<Duration>, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+async fn within<T>(
+    limit: Option<Duration>,
+    work: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
     match limit {
         Some(limit) => match tokio::time::timeout(limit, work).await {
             Ok(done) => done,

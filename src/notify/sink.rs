@@ -93,9 +93,7 @@ impl Sink {
                 sent => sent.map(|_| 0),
             },
             Kind::Unix { socket, path } => socket.send_to(line, path).map(|_| 0),
-            Kind::Stream { fd, unsent } => {
-                send_stream(fd.as_fd(), unsent, line).map(|()| 0)
-            }
+            Kind::Stream { fd, unsent } => send_stream(fd.as_fd(), unsent, line).map(|()| 0),
         }
     }
 }
@@ -180,7 +178,8 @@ mod tests {
         let to = closed.local_addr().expect("bound");
         drop(closed);
         let mut adopt: Adopt = Box::new(|_| Err(io::ErrorKind::NotFound.into()));
-        let mut sink = Sink::open(&LogSink::Udp(to), &mut adopt, &Arc::default()).expect("a socket");
+        let mut sink =
+            Sink::open(&LogSink::Udp(to), &mut adopt, &Arc::default()).expect("a socket");
         for _ in 0..3 {
             sink.send(b"line\n").expect("UDP promises nothing");
         }

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 use super::event::Event;
-use crate::config::model::LogSink;
 use super::record::Record;
 use super::ring::Rings;
+use crate::config::model::LogSink;
 
 /// Records that may wait: 200 ms of 80,000 sessions a second, about 4 MiB.
 pub const RECORDS: usize = 16 * 1024;
@@ -144,8 +144,7 @@ pub fn with_capacity(records: usize, events: usize) -> (Bus, Intake) {
     let (event_sender, events) = mpsc::channel(events.max(1));
     let losses = Arc::new(Losses::default());
     let rings: Arc<Rings> = Arc::default();
-    let intake =
-        Intake { records, events, losses: Arc::clone(&losses), rings: Arc::clone(&rings) };
+    let intake = Intake { records, events, losses: Arc::clone(&losses), rings: Arc::clone(&rings) };
     let history = Arc::default();
     (Bus { records: record_sender, events: event_sender, losses, history, rings }, intake)
 }

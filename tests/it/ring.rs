@@ -136,7 +136,8 @@ fn a_ring_has_its_own_format_and_length(kind: Kind) {
     let global = "log ring@plain len 80 format rfc5424 local3\n\
                   log ring@named len 80 format raw local3\n\
                   log ring@short local3 info debug";
-    let sections = "ring plain\nring named\n format rfc3164\nring short\n maxlen 20\n format priority";
+    let sections =
+        "ring plain\nring named\n format rfc3164\nring short\n maxlen 20\n format priority";
     let (proxy, _server) = start(kind, &api, global, sections, &"x".repeat(200));
     served_by(proxy.addr).unwrap();
     assert_eq!(lines(&api, "plain", 1), ["x".repeat(80)]);
@@ -166,9 +167,8 @@ fn log_servers_get_lines_in_both_framings(kind: Kind) {
 
 fn a_log_server_that_was_away_gets_what_waited(kind: Kind) {
     let addr = free_addr();
-    let sections = format!(
-        "ring one\n format raw\n timeout connect 5s\n timeout server 5s\n server a {addr}"
-    );
+    let sections =
+        format!("ring one\n format raw\n timeout connect 5s\n timeout server 5s\n server a {addr}");
     let api = Api::new();
     let (proxy, _server) = start(kind, &api, "log ring@one local0", &sections, "from %ci %lc");
     for _ in 0..3 {

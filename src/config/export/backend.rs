@@ -10,7 +10,8 @@ use crate::config::model::{
     Backend, Global, HashKey, LoadState, LogProto, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
 use crate::config::validate::{
-    HASH_KEYS, LOG_PROTOS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids, source_text,
+    HASH_KEYS, LOG_PROTOS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids,
+    source_text,
 };
 use crate::pure::weight::Weight;
 

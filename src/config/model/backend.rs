@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogProto, LogTarget, Observe,
-    Redispatch, Resolve, ServerSocket, ServerTls, Source,
+    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogProto, LogTarget,
+    Observe, Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::sample::Expr;

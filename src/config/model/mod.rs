@@ -43,8 +43,8 @@ pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
 pub use life::{Capability, Life};
 pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
 pub use patterns::{PatternSet, PatternSource};
-pub use ring::{LogProto, LogSample, LogStream, Ring};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
+pub use ring::{LogProto, LogSample, LogStream, Ring};
 pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
     UnixPermissions, UseSrc,

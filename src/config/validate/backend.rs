@@ -14,7 +14,8 @@ use super::number;
 use super::server_addr::Target;
 use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
 use crate::config::model::{
-    Backend, LogProto, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server, ServerTimeouts,
+    Backend, LogProto, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server,
+    ServerTimeouts,
 };
 use crate::config::raw::{self, Dialect, Field};
 use crate::pure::id::{Name, ProxyId, ServerId};

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use haproxy_compat::span::Spanned;
 use haproxy_compat::addr::{Address, Endpoint, PortSpec, Transport};
+use haproxy_compat::span::Spanned;
 
 use super::context::Context;
 use crate::config::defaults::{
@@ -143,9 +143,7 @@ impl Context<'_> {
             Address::parse(text).is_ok_and(|address| address.transport == Transport::Stream);
         match endpoint {
             Endpoint::Fd(fd) => Some(LogSink::Fd(fd)),
-            Endpoint::Unix(path) if stream => {
-                Some(LogSink::Stream(LogStream::Unix(path.into())))
-            }
+            Endpoint::Unix(path) if stream => Some(LogSink::Stream(LogStream::Unix(path.into()))),
             Endpoint::Unix(path) => Some(LogSink::Unix(path.into())),
             Endpoint::Abstract(_) | Endpoint::Sockpair(_) => {
                 refuse(self, "this kind of socket takes no log")

@@ -65,8 +65,12 @@ impl Context<'_> {
 
     fn ring_servers(&mut self, raw: &raw::Ring, name: &Name) -> Vec<crate::config::model::Server> {
         let settings = raw::CheckSettings::default();
-        let check =
-            BackendCheck { kind: CheckKind::Tcp, settings: &settings, timeout: None, connect: None };
+        let check = BackendCheck {
+            kind: CheckKind::Tcp,
+            settings: &settings,
+            timeout: None,
+            connect: None,
+        };
         let servers = self.servers(&raw.servers, name, &check);
         for server in &servers {
             let written = raw.servers.iter().find(|raw| raw.name.value == server.name.as_str());
