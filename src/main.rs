@@ -73,15 +73,12 @@ fn haproxy(flags: Flags) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     start_log(if flags.quiet { LevelFilter::OFF } else { LevelFilter::INFO });
-    if let Some(socket) = flags.master_socket.filter(|_| !flags.check && !app::master::is_worker())
-    {
-        tracing::warn!("-S {socket} has no effect: the master takes no commands yet.");
-    }
     let sources = Sources {
         maxconn: flags.maxconn,
         proxy_maxconn: flags.proxy_maxconn,
         localpeer: flags.localpeer,
         master: flags.master,
+        master_cli: app::master::addresses(&flags.master_sockets),
         ..sources(flags.files)
     };
     if flags.check {
@@ -98,6 +95,7 @@ fn haproxy(flags: Flags) -> ExitCode {
         master: flags.master,
         notify: flags.notify,
         take_from: flags.take_from,
+        master_sockets: flags.master_sockets,
         hup_reports: true,
         ..Options::named("haproxy")
     })

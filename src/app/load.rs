@@ -18,6 +18,7 @@ use crate::config::diag::{self, Look};
 use crate::config::model::Config;
 use crate::config::world::World;
 use crate::config::{self, Language, Surroundings};
+use crate::net::listen::with_family;
 use crate::pure::log_format;
 
 pub use crate::config::model::CLAIMED_VERSION;
@@ -37,6 +38,8 @@ pub struct Sources {
     pub localpeer: Option<String>,
     /// Whether a master serves through a worker.
     pub master: bool,
+    /// The addresses where the master takes commands, with their families.
+    pub master_cli: Vec<String>,
     /// The texts of the configuration in force.
     pub in_force: InForce,
 }
@@ -50,6 +53,7 @@ impl Default for Sources {
             proxy_maxconn: None,
             localpeer: None,
             master: false,
+            master_cli: Vec::new(),
             in_force: InForce::default(),
         }
     }
@@ -76,6 +80,8 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// Everything worth saying.
     pub report: Report,
+    /// Variables, as the configuration leaves them.
+    pub(super) environment: Environment,
     /// What was looked up.
     pub(super) recording: Recording,
     sources: Arc<SourceMap>,
@@ -156,6 +162,9 @@ impl Sources {
         for diagnostic in unreadable.into_iter().chain(loaded.iter().cloned()) {
             report.push(diagnostic);
         }
+        if let Some(config) = &config {
+            tell(&mut environment, config);
+        }
         let config = config.filter(|_| complete).map(|mut config| {
             config.global.maxconn = self.maxconn.or(config.global.maxconn);
             for frontend in &mut config.frontends {
@@ -166,6 +175,7 @@ impl Sources {
         Loaded {
             config,
             report,
+            environment,
             recording: Recording::default(),
             sources: Arc::new(sources),
             language: self.language,
@@ -179,6 +189,9 @@ impl Sources {
         environment.set("HAPROXY_LOCALPEER", localpeer);
         if self.master {
             environment.set("HAPROXY_MWORKER", "1");
+            if !self.master_cli.is_empty() {
+                environment.set("HAPROXY_MASTER_CLI", self.master_cli.join(";"));
+            }
         }
     }
 
@@ -249,6 +262,21 @@ pub fn environment(paths: &[PathBuf]) -> Environment {
     environment
 }
 
+/// Adds what only the configuration says; its own lines do not see it.
+fn tell(environment: &mut Environment, config: &Config) {
+    if let Some(name) = &config.global.life.localpeer {
+        environment.set("HAPROXY_LOCALPEER", name.as_str());
+    }
+    if config.global.life.master_worker {
+        environment.set("HAPROXY_MWORKER", "1");
+    }
+    let sockets = config.commands.sockets.iter();
+    let sockets: Vec<_> = sockets.map(|socket| with_family(&socket.bind.address)).collect();
+    if !sockets.is_empty() {
+        environment.set("HAPROXY_CLI", sockets.join(";"));
+    }
+}
+
 /// What conditions in `haproxy.cfg` are answered from.
 #[must_use]
 pub fn facts() -> Facts {
@@ -262,6 +290,11 @@ pub fn facts() -> Facts {
 }
 
 impl Loaded {
+    /// The variables of the environment.
+    pub(super) fn variables(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
+        self.environment.iter().map(|(name, value)| (name.to_owned(), value.to_vec()))
+    }
+
     /// Names and texts of the files that were read.
     pub(super) fn texts(&self) -> Vec<(String, String)> {
         let files = self.sources.files();

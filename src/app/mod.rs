@@ -87,6 +87,8 @@ pub struct Options {
     pub master: bool,
     /// `-Ws`: the service manager is told how things are.
     pub notify: bool,
+    /// `-S`: where the master takes commands, each with its options.
+    pub master_sockets: Vec<String>,
     /// `-x`: the command socket of the process whose listening sockets are taken over.
     pub take_from: Option<PathBuf>,
     /// SIGHUP asks for a report, as in HAProxy, not for a reload.
@@ -149,9 +151,15 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
     if options.master || config.global.life.master_worker {
         return master::run(loaded, options);
     }
+    if !options.master_sockets.is_empty() {
+        tracing::warn!(
+            "config : a master CLI socket was defined, but master-worker mode (-W) is not enabled."
+        );
+    }
     let mut supply = Supply::Own(predecessors::inherited(options)?);
     let said = loaded.text(Look::Plain);
     let prepared = prepare(config.clone(), said, &mut supply).map_err(StartError::Refused)?;
+    let variables: Vec<_> = loaded.variables().collect();
     drop((supply, loaded));
     let global = &prepared.config.global;
     if let Some(root) = &global.chroot {
@@ -169,6 +177,7 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
         .map_err(refused)?;
     let runtime = runtime()?;
     let control = Control::start(prepared, options, &runtime, None)?;
+    control.context.process.environment.set(variables.into_iter());
     predecessors::stop(options);
     Ok(runtime.block_on(control.supervise()))
 }
@@ -295,6 +304,12 @@ impl Control {
         };
         control.follow(&config, &plan, opened);
         Ok(control)
+    }
+
+    /// What was loaded is in force.
+    fn keep(&self, loaded: &Loaded) {
+        self.sources.keep(loaded);
+        self.context.process.environment.set(loaded.variables());
     }
 
     /// Lets checks, logs and listeners follow what runs now.

@@ -53,6 +53,8 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
     let tuning = &config.global.tuning;
     process.connection_pace.set(tuning.maxconnrate.map_or(0, std::num::NonZeroU32::get));
     process.session_pace.set(tuning.maxsessrate.map_or(0, std::num::NonZeroU32::get));
+    process.tls.set_limit(tuning.maxsslconn);
+    process.tls.pace.set(tuning.maxsslrate.map_or(0, std::num::NonZeroU32::get));
     let resolvers = config.resolvers.iter().map(|settings| {
         let running = old.resolvers.iter().find(|old| old.settings == *settings);
         running.map_or_else(|| Arc::new(Resolvers::new(settings.clone())), Arc::clone)

@@ -37,7 +37,7 @@ pub(super) async fn reload(control: &mut Control) {
     };
     match apply(control, config, &mut Supply::Own(Own::default())) {
         Ok(plan) => {
-            control.sources.keep(&loaded);
+            control.keep(&loaded);
             tracing::warn!("Reloaded {}: {}.", control.sources.display(), summary(&plan));
         }
         Err(errors) => {
@@ -57,7 +57,7 @@ pub(super) fn follow(control: &mut Control, order: Order, sockets: Vec<OwnedFd>)
         return Err(vec!["the worker does not understand what the master does".to_owned()]);
     };
     let plan = apply(control, config, &mut Supply::given(places, sockets))?;
-    control.sources.keep(&loaded);
+    control.keep(&loaded);
     Ok(summary(&plan))
 }
 

@@ -49,9 +49,9 @@ pub(super) struct Pending {
     pub(super) answer: SyncSender<Answer>,
 }
 
-/// What is listened for.
+/// The signals that mean something to a process of ours, a master or a worker.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(super) struct Caught {
     term: Signal,
     int: Signal,
     usr1: Signal,
@@ -59,8 +59,73 @@ pub(super) struct Signals {
     hup: Signal,
     ttou: Signal,
     ttin: Signal,
+    child: Signal,
     /// Caught, so that it ends nobody.
     _quit: Signal,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// SIGTERM
+    Term,
+    /// SIGINT
+    Int,
+    /// SIGUSR1
+    Usr1,
+    /// SIGUSR2
+    Usr2,
+    /// SIGHUP
+    Hup,
+    /// SIGTTOU
+    Ttou,
+    /// SIGTTIN
+    Ttin,
+    /// SIGCHLD
+    Child,
+}
+
+impl Caught {
+    /// Starts listening; until then each signal has its default effect.
+    ///
+    /// # Errors
+    /// What the system says of a handler it does not take.
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            usr1: signal(SignalKind::user_defined1())?,
+            usr2: signal(SignalKind::user_defined2())?,
+            hup: signal(SignalKind::hangup())?,
+            ttou: signal(SignalKind::from_raw(libc::SIGTTOU))?,
+            ttin: signal(SignalKind::from_raw(libc::SIGTTIN))?,
+            child: signal(SignalKind::child())?,
+            _quit: signal(SignalKind::quit())?,
+        })
+    }
+
+    /// The next one.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(super) async fn next(&mut self) -> Caller {
+        tokio::select! {
+            _ = self.term.recv() => Caller::Term,
+            _ = self.int.recv() => Caller::Int,
+            _ = self.usr1.recv() => Caller::Usr1,
+            _ = self.usr2.recv() => Caller::Usr2,
+            _ = self.hup.recv() => Caller::Hup,
+            _ = self.ttou.recv() => Caller::Ttou,
+            _ = self.ttin.recv() => Caller::Ttin,
+            _ = self.child.recv() => Caller::Child,
+        }
+    }
+}
+
+/// What is listened for.
+#[derive(Debug)]
+pub(super) struct Signals {
+    caught: Caught,
     /// Whether SIGHUP asks for a report, not for a reload.
     hup_reports: bool,
     /// The master's orders, where there is one.
@@ -76,18 +141,7 @@ impl Signals {
         hup_reports: bool,
         orders: Option<mpsc::Receiver<Pending>>,
     ) -> io::Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            usr1: signal(SignalKind::user_defined1())?,
-            usr2: signal(SignalKind::user_defined2())?,
-            hup: signal(SignalKind::hangup())?,
-            ttou: signal(SignalKind::from_raw(libc::SIGTTOU))?,
-            ttin: signal(SignalKind::from_raw(libc::SIGTTIN))?,
-            _quit: signal(SignalKind::quit())?,
-            hup_reports,
-            orders,
-        })
+        Ok(Self { caught: Caught::listen()?, hup_reports, orders })
     }
 
     /// The next request.
@@ -97,18 +151,21 @@ impl Signals {
     pub(super) async fn next(&mut self) -> Request {
         loop {
             let reloads = self.orders.is_none();
-            tokio::select! {
-                _ = self.term.recv() => return Request::Stop(libc::SIGTERM),
-                _ = self.int.recv() => return Request::Stop(libc::SIGINT),
-                _ = self.usr1.recv() => return Request::SoftStop,
-                _ = self.usr2.recv() => if reloads { return Request::Reload },
-                _ = self.hup.recv() => {
-                    return if self.hup_reports { Request::Report } else { Request::Reload };
-                }
-                _ = self.ttou.recv() => return Request::Pause,
-                _ = self.ttin.recv() => return Request::Resume,
+            let caller = tokio::select! {
+                caller = self.caught.next() => caller,
                 order = next_order(&mut self.orders) => return order,
-            }
+            };
+            return match caller {
+                Caller::Term => Request::Stop(libc::SIGTERM),
+                Caller::Int => Request::Stop(libc::SIGINT),
+                Caller::Usr1 => Request::SoftStop,
+                Caller::Usr2 if reloads => Request::Reload,
+                Caller::Hup if self.hup_reports => Request::Report,
+                Caller::Hup => Request::Reload,
+                Caller::Ttou => Request::Pause,
+                Caller::Ttin => Request::Resume,
+                Caller::Usr2 | Caller::Child => continue,
+            };
         }
     }
 }

@@ -3,16 +3,19 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use tokio::sync::mpsc;
 
 use super::master::order::{Answer, Order, send_answer};
+use super::master::receive;
 use super::signals::Pending;
 use super::supply::Supply;
 use super::world::Replay;
 use super::{Control, Ended, Options, StartError, identity, prepare};
 use crate::config::diag::Look;
+use crate::control::cli::routed;
 
 /// Serves what the master at the other end of `link` orders.
 ///
@@ -20,6 +23,7 @@ use crate::config::diag::Look;
 /// What was refused; the master is told, too.
 pub(super) fn run(options: &Options, link: UnixStream) -> Result<Ended, StartError> {
     let broken = |error| StartError::because("take orders", &error);
+    let Some((_, greeting)) = receive(&link).map_err(broken)? else { return Ok(Ended::Done) };
     let Some((order, sockets)) = Order::receive(&link).map_err(broken)? else {
         return Ok(Ended::Done);
     };
@@ -31,7 +35,13 @@ pub(super) fn run(options: &Options, link: UnixStream) -> Result<Ended, StartErr
                 .name("orders".to_owned())
                 .spawn(move || listen(&link, &sender))
                 .map_err(|e| StartError::because("listen to the master", &e))?;
-            Ok(runtime.block_on(control.supervise()))
+            let commands = Arc::clone(&control.commands);
+            Ok(runtime.block_on(async move {
+                for line in greeting {
+                    tokio::spawn(routed::serve(line, Arc::clone(&commands)));
+                }
+                control.supervise().await
+            }))
         }
         Err(StartError::Refused(errors)) => {
             // The master says it: one voice is enough.
@@ -51,6 +61,7 @@ fn start(
     let loaded = options.sources.load_texts(texts, &mut Replay(recording));
     options.sources.keep(&loaded);
     let said = loaded.text(Look::Plain);
+    let variables: Vec<_> = loaded.variables().collect();
     let Some(config) = loaded.config else {
         let what = "the worker does not understand what the master does".to_owned();
         return Err(StartError::Refused(vec![what]));
@@ -63,6 +74,7 @@ fn start(
         .map_err(refused)?;
     let runtime = super::runtime()?;
     let control = Control::start(prepared, options, &runtime, Some(orders))?;
+    control.context.process.environment.set(variables.into_iter());
     Ok((runtime, control))
 }
 

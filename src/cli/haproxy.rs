@@ -32,7 +32,7 @@ pub struct Flags {
     /// `-Ws`: the service manager is told.
     pub notify: bool,
     /// `-S`: where the master takes commands, and the options of that socket.
-    pub master_socket: Option<String>,
+    pub master_sockets: Vec<String>,
     /// `-x`: the command socket of the process to take over from.
     pub take_from: Option<PathBuf>,
     /// `-L`: this machine's name among peers.
@@ -101,7 +101,7 @@ impl Flags {
                 "-d" | "-db" => flags.foreground = true,
                 "-W" => flags.master = true,
                 "-Ws" => (flags.master, flags.notify) = (true, true),
-                "-S" => flags.master_socket = Some(argument(&word, &mut words)?),
+                "-S" => flags.master_sockets.push(argument(&word, &mut words)?),
                 "-x" => flags.take_from = Some(argument(&word, &mut words)?.into()),
                 "-L" => flags.localpeer = Some(argument(&word, &mut words)?),
                 "-N" => flags.proxy_maxconn = limit(&argument(&word, &mut words)?),
@@ -177,7 +177,7 @@ HAProxy's own flags work as they are:
   -st PID...   when serving, end these processes at once
   -x SOCKET    take the listening sockets over from the process that answers there
   -W, -Ws      serve through a worker and reload on SIGUSR2 or SIGHUP; -Ws tells systemd
-  -S ADDRESS   accepted, without effect: the master takes no commands";
+  -S ADDRESS   take commands in the master; options of a bind line follow after commas";
 
 #[cfg(test)]
 mod tests {

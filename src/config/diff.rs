@@ -317,6 +317,8 @@ fn diff_global(old: &Global, new: &Global, plan: &mut Plan) {
         ("max_spread_checks", old.max_spread_checks != new.max_spread_checks),
         ("maxconnrate", old.tuning.maxconnrate != new.tuning.maxconnrate),
         ("maxsessrate", old.tuning.maxsessrate != new.tuning.maxsessrate),
+        ("maxsslconn", old.tuning.maxsslconn != new.tuning.maxsslconn),
+        ("maxsslrate", old.tuning.maxsslrate != new.tuning.maxsslrate),
         ("maxaccept", old.tuning.maxaccept != new.tuning.maxaccept),
         ("maxpipes", old.tuning.maxpipes != new.tuning.maxpipes),
         ("pipesize", old.tuning.pipesize != new.tuning.pipesize),

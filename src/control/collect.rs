@@ -13,7 +13,7 @@ use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
 use crate::state::frontend::Phase;
 use crate::state::process::Objects;
-use crate::state::{Backend, Frontend, Listener, Process, Resolvers, Server};
+use crate::state::{self, Backend, Frontend, Listener, Process, Resolvers, Server};
 use crate::telemetry::bus::Bus;
 
 /// What is true at `now`.
@@ -112,6 +112,7 @@ fn process_row(
             rate_limit: process.session_pace.limit(),
             ..accepted
         },
+        tls: tls(&process.tls, uptime),
         pipes: Pipes::default(),
         bytes_out: process.bytes_out.get(),
         spliced_bytes_out: process.bytes_spliced.get(),
@@ -131,6 +132,26 @@ fn process_row(
     }
 }
 
+fn tls(tls: &state::Tls, uptime: Duration) -> snapshot::Tls {
+    snapshot::Tls {
+        connections: Load {
+            current: tls.gate.current(),
+            max: tls.gate.max(),
+            limit: Some(tls.limit()),
+            total: tls.connections.get(),
+            rate: tls.rate.at(uptime),
+            rate_max: tls.rate.max(),
+            rate_limit: tls.pace.limit(),
+        },
+        client_keys: tls.client_keys.at(uptime),
+        client_keys_max: tls.client_keys.max(),
+        server_keys: tls.server_keys.at(uptime),
+        server_keys_max: tls.server_keys.max(),
+        lookups: tls.lookups.get(),
+        misses: tls.misses.get(),
+    }
+}
+
 fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> snapshot::Frontend {
     let route = frontend.route();
     let status = match frontend.phase() {
@@ -139,30 +160,36 @@ fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> sna
         Phase::Paused => FrontendStatus::Paused,
         Phase::Stopped => FrontendStatus::Stopped,
     };
-    let sessions = load(&frontend.traffic, Some(frontend.gate.limit()), uptime);
+    let mut intake = intake(&frontend.traffic, frontend.gate.limit(), uptime);
+    intake.request_errors = frontend.request_errors.get();
     snapshot::Frontend {
         name: Arc::clone(&frontend.name),
         id: route.settings.id,
         status,
-        sessions,
-        connections: sessions,
-        bytes: bytes(&frontend.traffic),
-        denied: Denied {
-            connections: frontend.denied_connections.get(),
-            sessions: frontend.denied_sessions.get(),
-            ..denied(&frontend.traffic)
+        connections: Load {
+            total: frontend.connections.get(),
+            rate: frontend.connection_rate.at(uptime),
+            rate_max: frontend.connection_rate.max(),
+            ..intake.sessions
         },
-        request_errors: frontend.request_errors.get(),
-        internal_errors: 0,
+        intake,
         listeners: listener_rows(frontend, process, uptime),
     }
 }
 
-fn denied(traffic: &Traffic) -> Denied {
-    Denied {
-        requests: traffic.denied_requests.get(),
-        responses: traffic.denied_responses.get(),
-        ..Denied::default()
+fn intake(traffic: &Traffic, limit: u32, uptime: Duration) -> snapshot::Intake {
+    snapshot::Intake {
+        sessions: load(traffic, Some(limit), uptime),
+        bytes: bytes(traffic),
+        handshakes: handshakes(traffic),
+        denied: Denied {
+            connections: traffic.denied_connections.get(),
+            sessions: traffic.denied_sessions.get(),
+            requests: traffic.denied_requests.get(),
+            responses: traffic.denied_responses.get(),
+        },
+        request_errors: 0,
+        internal_errors: 0,
     }
 }
 
@@ -185,11 +212,7 @@ fn listener_rows(
                 true if waiting => ListenerStatus::Waiting,
                 true => ListenerStatus::Open,
             },
-            sessions: load(traffic, Some(listener.gate.limit()), uptime),
-            bytes: bytes(traffic),
-            denied: Denied::default(),
-            request_errors: 0,
-            internal_errors: 0,
+            intake: intake(traffic, listener.gate.limit(), uptime),
         })
     };
     frontend.listeners().iter().filter_map(counted).collect()
@@ -328,6 +351,7 @@ fn service(service: &Service, limit: Option<u32>, uptime: Duration) -> snapshot:
         queue,
         sessions: load(&service.traffic, limit, uptime),
         bytes: bytes(&service.traffic),
+        handshakes: handshakes(&service.traffic),
         connection_errors: service.connect_errors.get(),
         response_errors: service.response_errors.get(),
         retries: service.retries.get(),
@@ -365,6 +389,11 @@ fn load(traffic: &Traffic, limit: Option<u32>, uptime: Duration) -> Load {
     }
 }
 
+fn handshakes(traffic: &Traffic) -> snapshot::Handshakes {
+    let it = &traffic.handshakes;
+    snapshot::Handshakes { full: it.full.get(), resumed: it.resumed.get(), failed: it.failed.get() }
+}
+
 fn bytes(traffic: &Traffic) -> Bytes {
     Bytes { r#in: traffic.bytes_in.get(), out: traffic.bytes_out.get() }
 }
@@ -384,6 +413,7 @@ pub(super) fn address(address: &ServerAddr) -> String {
 fn algo(backend: &model::Backend) -> &'static str {
     let is_cookie = |key: &BalanceKey| key.text.starts_with("rdp-cookie");
     match backend.balance {
+        _ if backend.direct.is_some() => "none",
         Balance::Hash(_) if backend.balance_key.as_ref().is_some_and(is_cookie) => "rdp-cookie",
         Balance::RoundRobin => "roundrobin",
         Balance::StaticRr => "static-rr",

@@ -83,6 +83,8 @@ pub struct Process {
     pub connections: Load,
     /// Sessions and how they come; the rate's limit is `maxsessrate`.
     pub sessions: Load,
+    /// TLS.
+    pub tls: Tls,
     /// Pipes for splice.
     pub pipes: Pipes,
     /// Bytes sent to either side.
@@ -115,6 +117,50 @@ pub struct Process {
     pub warnings: u64,
     /// Times that `maxconn` of the process was reached.
     pub maxconn_reached: u64,
+}
+
+/// TLS of the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Connections with clients and servers, and how those of clients come; the rate's limit is
+    /// `maxsslrate`.
+    pub connections: Load,
+    /// Keys made with clients a second.
+    pub client_keys: u32,
+    /// Most of them in a second.
+    pub client_keys_max: u32,
+    /// Keys made with servers a second.
+    pub server_keys: u32,
+    /// Most of them in a second.
+    pub server_keys_max: u32,
+    /// Sessions that clients without tickets asked for.
+    pub lookups: u64,
+    /// Those of them that were not remembered.
+    pub misses: u64,
+}
+
+impl Tls {
+    /// Percent of new connections with clients that made no key.
+    #[must_use]
+    pub fn reuse_percent(&self) -> u32 {
+        let (all, keys) = (u64::from(self.connections.rate), u64::from(self.client_keys));
+        if keys >= all {
+            return 0;
+        }
+        // The share of keys, rounded.
+        100 - u32::try_from((100 * keys + (all - 1) / 2) / all).unwrap_or(100)
+    }
+}
+
+/// How handshakes of TLS ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Handshakes {
+    /// With keys of their own.
+    pub full: u64,
+    /// With those of an earlier session.
+    pub resumed: u64,
+    /// Not at all.
+    pub failed: u64,
 }
 
 /// Pipes for splice.
@@ -169,6 +215,24 @@ pub struct Denied {
     pub sessions: u64,
 }
 
+/// What frontends and listeners have in common.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Intake {
+    /// Sessions; `limit` is the effective `maxconn`. Of a listener, which knows nothing else, `total`
+    /// counts connections.
+    pub sessions: Load,
+    /// Their bytes.
+    pub bytes: Bytes,
+    /// Their TLS.
+    pub handshakes: Handshakes,
+    /// What was refused.
+    pub denied: Denied,
+    /// `ereq`: clients that left or broke the protocol before a backend was chosen.
+    pub request_errors: u64,
+    /// `eint`: sessions ended by the proxy's own failures.
+    pub internal_errors: u64,
+}
+
 /// A frontend's row.
 #[derive(Clone, Debug)]
 pub struct Frontend {
@@ -178,18 +242,10 @@ pub struct Frontend {
     pub id: ProxyId,
     /// Whether it takes connections.
     pub status: FrontendStatus,
-    /// Its sessions; `limit` is the effective `maxconn`.
-    pub sessions: Load,
+    /// Its sessions.
+    pub intake: Intake,
     /// Accepted connections.
     pub connections: Load,
-    /// Their bytes.
-    pub bytes: Bytes,
-    /// What it refused.
-    pub denied: Denied,
-    /// `ereq`: clients that left or broke the protocol before a backend was chosen.
-    pub request_errors: u64,
-    /// `eint`: sessions ended by the proxy's own failures.
-    pub internal_errors: u64,
     /// Its listeners; shown by themselves with `option socket-stats`.
     pub listeners: Vec<Listener>,
 }
@@ -216,16 +272,8 @@ pub struct Listener {
     pub address: String,
     /// Whether it takes connections.
     pub status: ListenerStatus,
-    /// Its sessions; `limit` is its own `maxconn`.
-    pub sessions: Load,
-    /// Their bytes.
-    pub bytes: Bytes,
-    /// What it refused.
-    pub denied: Denied,
-    /// As the frontend's.
-    pub request_errors: u64,
-    /// As the frontend's.
-    pub internal_errors: u64,
+    /// What came in there.
+    pub intake: Intake,
 }
 
 /// Whether a listener takes connections.
@@ -248,6 +296,8 @@ pub struct Service {
     pub sessions: Load,
     /// Their bytes.
     pub bytes: Bytes,
+    /// Their TLS.
+    pub handshakes: Handshakes,
     /// What was refused.
     pub denied: Denied,
     /// `econ`: sessions that got no connection after all retries.

@@ -54,6 +54,18 @@ pub fn display(address: &ListenAddr) -> String {
     }
 }
 
+/// An address with its family in front, as HAProxy shows it.
+#[must_use]
+pub fn with_family(address: &ListenAddr) -> String {
+    let text = display(address);
+    match address {
+        ListenAddr::Tcp(address) if address.is_ipv4() => format!("ipv4@{text}"),
+        ListenAddr::Tcp(_) => format!("ipv6@{text}"),
+        ListenAddr::Unix(_) => format!("unix@{text}"),
+        ListenAddr::Abstract(_) | ListenAddr::Fd(_) => text,
+    }
+}
+
 /// Opens non-blocking sockets that listen on the address of `bind` until there are `count`, one a
 /// worker. What a predecessor handed over comes first, and all of it.
 ///

@@ -102,6 +102,20 @@ impl Stream {
         }
     }
 
+    /// Where the peer wanted to go: what a packet filter has made another address of (REDIRECT), or
+    /// the local address.
+    #[must_use]
+    pub fn original_destination(&self) -> PeerAddr {
+        let local = self.local_addr()?;
+        let socket = SockRef::from(self);
+        let original = match local {
+            SocketAddr::V4(_) => socket.original_dst_v4(),
+            SocketAddr::V6(_) => socket.original_dst_v6(),
+        };
+        // Without a packet filter that follows connections there is none.
+        original.ok().and_then(|address| address.as_socket()).or(Some(local))
+    }
+
     /// Reads what is there, at most `buf.len()` bytes; 0 is the peer's FIN. A read shorter than the
     /// buffer clears the readiness, which saves the receive call that would only say `EAGAIN`.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {

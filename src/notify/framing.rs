@@ -19,8 +19,8 @@
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use super::time::LocalTime;
 use crate::config::model::{LogFraming, LogLevel, LogSink, LogTarget};
+use crate::telemetry::time::LocalTime;
 
 /// Who speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,5 +13,3 @@ pub mod framing;
 pub mod shipper;
 pub mod sink;
 pub mod tcplog;
-pub mod time;
-mod written;

@@ -22,12 +22,12 @@ use tokio_util::sync::CancellationToken;
 use super::framing::{self, Identity};
 use super::sink::{Adopt, Sink};
 use super::tcplog::{self, Speaker};
-use super::time::LocalTime;
 use crate::config::model::{LogLevel, LogSink, LogTarget};
 use crate::telemetry::bus::{Intake, Losses};
 use crate::telemetry::event::Event;
 use crate::telemetry::record::Record;
 use crate::telemetry::ring::Rings;
+use crate::telemetry::time::LocalTime;
 
 /// How long records may wait so that their producers need not wake us.
 pub const PAUSE: Duration = Duration::from_millis(10);

@@ -12,10 +12,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::framing::Identity;
-use super::time::LocalTime;
-use super::written;
 use crate::config::model::{LogFormat, LogLevel};
 use crate::telemetry::record::{Client, Moment, Record, Refused, Why};
+use crate::telemetry::time::LocalTime;
+use crate::telemetry::written::{self, Absent, Writer};
 
 /// Severity of the record's line; `None`: the frontend's options say that it is not logged.
 #[must_use]
@@ -61,7 +61,11 @@ pub fn push_line(record: &Record, speaker: Speaker<'_>, time: &mut LocalTime, ou
     };
     // Writing to a string cannot fail.
     let _ = match (&record.refusal, written, &log.format) {
-        (_, Some(format), _) => written::push(record, format, speaker, time, out),
+        (_, Some(format), _) => {
+            let pid = speaker.identity.pid;
+            let writer = Writer { pid, line: speaker.line, absent: Absent::Dash };
+            written::push(record, format, writer, time, out)
+        }
         (Some(refused), None, _) => push_refused(record, refused, time, out),
         (None, None, LogFormat::Connect) => push_connect(record, out),
         (None, None, _) => push_tcp(record, time, out),

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Duration;
 
 use super::rules::Priority;
 use super::{Ended, Session};
@@ -11,9 +12,10 @@ use crate::config::model;
 use crate::net::relay::poll_read_into;
 use crate::net::stream::Stream;
 use crate::pure::balance::{QueueOrder, Request, ServerIndex};
+use crate::pure::health::{Health, Settings};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::sessions::Stage;
-use crate::state::{Assigned, Backend, Lease, Ticket};
+use crate::state::{Assigned, Backend, Lease, Server, Ticket};
 
 /// Bytes read from a client before there is a server: HAProxy's buffer of the same purpose.
 const EARLY_MAX: usize = 16 * 1024;
@@ -26,7 +28,11 @@ impl Session {
         settings: &model::Backend,
     ) -> Result<Lease, Ended> {
         let lease = self.slot(backend, settings, None).await?;
-        self.outcome.assigned(&lease.server, self.uptime());
+        if lease.is_direct() {
+            backend.service.last_session.mark(self.uptime());
+        } else {
+            self.outcome.assigned(&lease.server, self.uptime());
+        }
         Ok(lease)
     }
 
@@ -38,8 +44,16 @@ impl Session {
         settings: &model::Backend,
         avoid: Option<ServerIndex>,
     ) -> Result<Lease, Ended> {
-        let wanted = self.wanted_server(backend, avoid);
+        let mut wanted = self.wanted_server(backend, avoid);
+        if settings.rdp_cookie.is_some() && avoid.is_none() {
+            wanted = wanted.or_else(|| self.routed_server(backend, settings));
+        }
         let direct = self.stuck_server(backend, settings, avoid, wanted);
+        if let (Some(place), None) = (&settings.direct, direct) {
+            self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));
+            self.running.reach(Stage::Connecting);
+            return Ok(direct_lease(place));
+        }
         let request = Request { direct, ..self.request(settings, avoid) };
         let lease = match backend.assign(&request) {
             Assigned::Lease(lease) => Ok(lease),
@@ -91,6 +105,14 @@ impl Session {
             }
         }
     }
+}
+
+/// The slot of a session that is not balanced; such a place has no limit.
+fn direct_lease(place: &model::Server) -> Lease {
+    let health = Health::new(clock::now(), &Settings::default(), Duration::ZERO);
+    // No place in the table of the backend, where there is another one for each of its servers.
+    let index = ServerIndex(u32::MAX);
+    Lease::direct(Arc::new(Server::new(place.clone(), index, health)))
 }
 
 /// Completes when the client leaves without having sent anything, or resets. What it sends

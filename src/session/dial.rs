@@ -15,21 +15,20 @@ use super::assign::poll_client_gone;
 use super::follow::unless_cut;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
-use crate::config::model::{self, ProxyHeader, ServerAddr, Source, UseSrc};
+use crate::config::model::{self, Redispatch, ServerAddr, Source, UseSrc};
 use crate::net::connect::{Destination, Options, Origin, connect};
 use crate::net::relay::write_all;
 use crate::net::stream::Stream;
 use crate::pure::session::retry::{self, Failure, Next, Policy};
 use crate::pure::session::termination::{Cause, Phase, Termination};
-use crate::pure::wire::proxy::Endpoints;
-use crate::pure::wire::proxy_v1;
-use crate::pure::wire::proxy_v2::{self, Checksum, Tlv, kind};
-use crate::state::{Backend, CutReason, Lease};
+use crate::state::{Backend, CutReason, Lease, Permit};
 
 /// A connected server and the session's slot on it.
 pub(super) struct Server {
     pub(super) stream: Stream,
     pub(super) lease: Lease,
+    /// Its place among the connections with TLS.
+    _tls: Option<Permit>,
 }
 
 /// Longest wait for a verdict where `timeout connect` is infinite.
@@ -45,14 +44,14 @@ impl Session {
     ) -> Result<Server, Ended> {
         loop {
             let failure = match self.attempt(settings, &lease).await? {
-                Ok(stream) => {
+                Ok((stream, tls)) => {
                     lease.server.forget_errors();
                     self.note_stream(&stream);
-                    return Ok(Server { stream, lease });
+                    return Ok(Server { stream, lease, _tls: tls });
                 }
                 Err(failure) => failure,
             };
-            if failure != Failure::NoResources {
+            if !failure.is_ours() {
                 lease.server.hint();
                 if let Some(observe) = lease.server.settings().observe {
                     lease.server.note_error(observe.error_limit);
@@ -85,9 +84,11 @@ impl Session {
         &mut self,
         settings: &model::Backend,
         lease: &Lease,
-    ) -> Result<Result<Stream, Failure>, Ended> {
+    ) -> Result<Result<(Stream, Option<Permit>), Failure>, Ended> {
         self.outcome.attempted(&lease.server);
-        self.running.enter_server(&lease.server, lease.cuts, self.outcome.retries);
+        if !lease.is_direct() {
+            self.running.enter_server(&lease.server, lease.cuts, self.outcome.retries);
+        }
         let server = Arc::clone(&lease.server.settings());
         if server.address.follows_client() || server.send_proxy.is_some() {
             self.learn_destination();
@@ -109,16 +110,19 @@ impl Session {
             tos: self.ruled.server_tos,
         };
         let header = self.proxy_header(&server);
-        let tls = server.tls.as_deref();
-        let name = tls.map(|tls| (tls, self.server_name(tls, &server.address)));
+        let tls = match self.tls_ahead(&server, lease) {
+            Ok(tls) => tls,
+            Err(failure) => return Ok(Err(failure)),
+        };
         let connecting = async {
             let mut stream = connect(&destination, &options).await?;
             write_all(&mut stream, &header).await?;
-            if let Some((tls, name)) = name {
+            let place = match tls {
                 // Boxed: sessions without TLS have no room for it.
-                Box::pin(super::tls::connect(&mut stream, tls, name)).await?;
-            }
-            Ok(stream)
+                Some(tls) => Some(Box::pin(tls.shake(&mut stream)).await?),
+                None => None,
+            };
+            Ok((stream, place))
         };
         // A server that goes down while it is dialled is left at once.
         let handle = Arc::clone(self.running.handle());
@@ -126,7 +130,7 @@ impl Session {
         let connected =
             self.while_client_stays(settings, connecting, settings.timeouts.connect).await;
         match connected {
-            Waited::Done(Some(Ok(stream))) => Ok(Ok(stream)),
+            Waited::Done(Some(Ok(connected))) => Ok(Ok(connected)),
             Waited::Done(Some(Err(error))) => Ok(Err(failure(&error))),
             Waited::Done(None) => Ok(Err(Failure::Refused)),
             Waited::TimedOut => Ok(Err(Failure::TimedOut)),
@@ -143,16 +147,23 @@ impl Session {
         failure: Failure,
     ) -> Result<Lease, Ended> {
         let index = lease.server.index;
-        let live = backend.live().contains(index);
-        let policy = policy(backend, settings);
-        match retry::after(failure, self.outcome.attempts, live, &policy) {
+        // What is no server cannot go down.
+        let direct = lease.is_direct();
+        let live = |backend: &Backend| direct || backend.live().contains(index);
+        let (live_now, mut policy) = (live(backend), policy(backend, settings));
+        if direct {
+            policy.redispatch = Redispatch::Never;
+        }
+        match retry::after(failure, self.outcome.attempts, live_now, &policy) {
             Next::GiveUp => Err(ended(failure)),
-            Next::Other => self.redispatch(backend, settings, lease).await,
-            Next::Same { after } => {
-                let mut changes = backend.changes();
-                let left = async {
-                    while backend.live().contains(index) && changes.changed().await.is_ok() {}
+            Next::Other if !lease.is_direct() => self.redispatch(backend, settings, lease).await,
+            next => {
+                let after = match next {
+                    Next::Same { after } => after,
+                    _ => Duration::ZERO,
                 };
+                let mut changes = backend.changes();
+                let left = async { while live(backend) && changes.changed().await.is_ok() {} };
                 let left = std::pin::pin!(left);
                 match self.while_client_stays(settings, left, Some(after)).await {
                     Waited::Done(()) => self.redispatch(backend, settings, lease).await,
@@ -242,20 +253,10 @@ impl Session {
         }
     }
 
-    fn proxy_header(&mut self, server: &model::Server) -> Vec<u8> {
-        let addresses = self.source.zip(self.destination);
-        let endpoints = addresses.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst });
-        match server.send_proxy {
-            None => Vec::new(),
-            Some(ProxyHeader::V1) => proxy_v1::encode(&endpoints),
-            Some(version) => header_v2(&endpoints, version, server.socket.proxy_v2),
-        }
-    }
-
     /// Asks the kernel which address the client connected to, once.
     pub(super) fn learn_destination(&mut self) {
         if self.destination.is_none() {
-            self.destination = self.client.local_addr();
+            self.destination = self.client.original_destination();
         }
     }
 }
@@ -266,6 +267,7 @@ fn ended(failure: Failure) -> Termination {
         Failure::Refused => Cause::ServerAbort,
         Failure::TimedOut => Cause::ServerTimeout,
         Failure::NoResources => Cause::Resource,
+        Failure::NoPlace => Cause::Internal,
     };
     Termination::new(cause, Phase::Connect)
 }
@@ -278,23 +280,6 @@ fn because(ended: Ended, cut: Option<CutReason>) -> Ended {
         }
         _ => ended,
     }
-}
-
-/// The header of version 2 with what `options` ask for, as far as it is known of the client.
-fn header_v2(
-    endpoints: &Endpoints<'_>,
-    version: ProxyHeader,
-    options: model::ProxyV2Options,
-) -> Vec<u8> {
-    let checksum = if options.crc32c { Checksum::Crc32c } else { Checksum::Absent };
-    let says_tls = options.ssl || version != ProxyHeader::V2;
-    // A client without TLS: no bit is set, and no certificate failed.
-    let ssl = proxy_v2::encode_ssl(0, 0, &[]).unwrap_or_default();
-    let unique_id = options.unique_id.then_some(Tlv { kind: kind::UNIQUE_ID, value: b"" });
-    let ssl = says_tls.then_some(Tlv { kind: kind::SSL, value: &ssl });
-    let tlvs: Vec<Tlv<'_>> = unique_id.into_iter().chain(ssl).collect();
-    proxy_v2::encode(endpoints, checksum, &tlvs)
-        .expect("a header with two short extensions is never too long")
 }
 
 /// Where a connection for the client at `client` comes from.

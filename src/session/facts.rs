@@ -12,6 +12,7 @@ use crate::pure::acl::pattern::{Found, PatternsId};
 use crate::pure::sample::content::Side;
 use crate::pure::sample::tracked::{Data, Tracked};
 use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Scope, Value, Variable};
+use crate::pure::wire::proxy_v2::kind;
 use crate::state::{Backend, Frontend, Registry, Server};
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ pub(super) struct View<'a> {
 
 impl Facts for View<'_> {
     fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
-        let value = self.client(fact).or_else(|| self.proxy(fact, args));
+        let value = self.client(fact, args).or_else(|| self.proxy(fact, args));
         let value = value.or_else(|| self.server(fact, args)).or_else(|| self.process(fact, args));
         value.or_else(|| self.connections(fact, args)).into()
     }
@@ -107,6 +108,11 @@ fn port(address: Option<SocketAddr>) -> Option<Value> {
     int(address?.port())
 }
 
+/// Of the PROXY header.
+fn received(value: Option<&[u8]>) -> Option<Value> {
+    value.map(|value| Value::Str(value.to_vec()))
+}
+
 fn millis(duration: Option<Duration>) -> Option<Value> {
     int(duration.unwrap_or_default().as_millis())
 }
@@ -117,7 +123,7 @@ impl View<'_> {
     }
 
     /// Of the connection, as the PROXY header and rules changed it; `fc_…` is as it came.
-    fn client(&self, fact: Fact) -> Option<Value> {
+    fn client(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
         let session = self.session;
         let peer = session.ruled.peer;
         match fact {
@@ -132,6 +138,12 @@ impl View<'_> {
             Fact::SrcIsLocal | Fact::FcSrcIsLocal => Some(is_local(session.source?.ip())),
             Fact::DstIsLocal | Fact::FcDstIsLocal => Some(is_local(self.destination()?.ip())),
             Fact::FcRcvdProxy => Some(Value::Bool(session.ruled.received_proxy)),
+            Fact::FcPpAuthority => received(session.received_tlv(kind::AUTHORITY)),
+            Fact::FcPpUniqueId => received(session.received_tlv(kind::UNIQUE_ID)),
+            Fact::FcPpTlv => {
+                received(session.received_tlvs().find(kind::parse(args.first()?.text()?)?))
+            }
+            Fact::UniqueId => session.unique_id().map(Value::text),
             Fact::SoId => int(session.listener),
             Fact::AcceptDate => {
                 int(session.accepted.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())

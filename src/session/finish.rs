@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Session;
+use super::identity::UniqueId;
 use crate::clock;
 use crate::config::model::LogFormat;
 use crate::net::connect::Destination;
 use crate::net::stream::Stream;
-use crate::pure::log_format::Format;
+use crate::pure::log_format::{Format, Variable};
 use crate::pure::rules::Level;
-use crate::pure::sample::Expr;
+use crate::pure::sample::{Expr, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
-use crate::state::counters::Service;
+use crate::state::counters::{Counter, Service, Traffic};
 use crate::state::{Backend, Frontend, Listener, Server};
 use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Refused};
 
@@ -46,6 +47,8 @@ pub(super) struct Noted {
     server: Option<SocketAddr>,
     handshake: Duration,
     number: u64,
+    /// What `unique-id-format` made, once something asked for it.
+    pub(super) unique_id: UniqueId,
 }
 
 impl Outcome {
@@ -106,9 +109,10 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// The session has begun on `listener` of `frontend`.
-    pub(super) fn on(frontend: &Arc<Frontend>, listener: &Arc<Listener>) -> Self {
+    /// A connection was accepted on `listener` of `frontend`, at `uptime`.
+    pub(super) fn on(frontend: &Arc<Frontend>, listener: &Arc<Listener>, uptime: Duration) -> Self {
         frontend.traffic.sessions.rise();
+        listener.note_accepted(uptime);
         Self { frontend: Arc::clone(frontend), listener: Arc::clone(listener), backend: None }
     }
 
@@ -144,8 +148,28 @@ impl Session {
         }
     }
 
+    /// A rule of the frontend rejects it: the frontend and the listener count that.
+    pub(super) fn count_denied(&self, of: fn(&Traffic) -> &Counter) {
+        self.intake().for_each(|traffic| of(traffic).add(1));
+    }
+
+    /// Where what comes in is counted.
+    pub(super) fn intake(&self) -> impl Iterator<Item = &Traffic> {
+        [&self.frontend.traffic].into_iter().chain(&self.presence.listener.traffic)
+    }
+
+    /// It counts as a session from here on: its handshakes are done and its rules let it in.
+    pub(super) fn begin(&mut self) {
+        let uptime = self.uptime();
+        self.frontend.traffic.total.add(1);
+        self.frontend.traffic.rate.tick(uptime);
+        self.context.process.sessions_begun.add(1);
+        self.context.process.session_rate.tick(uptime);
+        self.note_number();
+    }
+
     /// It is the process' session of this number.
-    pub(super) fn note_number(&mut self) {
+    fn note_number(&mut self) {
         self.outcome.noted.number = self.context.process.sessions_begun.get().saturating_sub(1);
     }
 
@@ -178,21 +202,25 @@ impl Session {
             (None, _) => log.format.written()?,
         };
         self.learn_destination();
+        Some(Box::new(self.details_of(format)))
+    }
+
+    /// What `format` shows beside.
+    pub(super) fn details_of(&self, format: &Format) -> Details {
         let view = self.view(&self.route.patterns, None, true);
-        let values = |format: &Format| {
-            let value = |expr: &Expr| expr.evaluate(&view).value().map(|value| value.to_string());
-            format.samples().map(value).collect()
-        };
+        let text = |value: Value| value.cast(Kind::Str).map(|text| text.to_string());
+        let value = |expr: &Expr| expr.evaluate(&view).value().and_then(text);
         let noted = &self.outcome.noted;
-        Some(Box::new(Details {
-            samples: values(format),
-            id_samples: log.unique_id.as_deref().map(values).unwrap_or_default(),
+        let id = format.shows(Variable::UniqueId).then(|| self.unique_id()).flatten();
+        Details {
+            samples: format.samples().map(value).collect(),
+            unique_id: id.map(Box::from),
             source: noted.source,
             server: noted.server,
             tls: self.client.tls().map(|facts| (facts.cipher(), facts.version)),
             handshake: noted.handshake,
             number: noted.number,
-        }))
+        }
     }
 
     /// The line of a frontend without a log format is written when a session is accepted.
@@ -232,8 +260,9 @@ impl Session {
             service.total_time.add(total);
             count_end(service, termination, bytes_out);
         }
-        let ruled_out = termination.cause == Cause::Refused && self.outcome.refusal.is_none();
-        if termination.phase == Phase::Request && !ruled_out {
+        // What ended before the session began, or by a rule, is no error of a request.
+        let other = termination.cause == Cause::Refused || self.outcome.refusal.is_some();
+        if termination.phase == Phase::Request && !other {
             self.frontend.request_errors.add(1);
         }
     }
@@ -243,6 +272,17 @@ impl Session {
             self.learn_destination();
         }
         let details = self.details();
+        self.record_with(termination, total, moment, details)
+    }
+
+    /// The record with `details`.
+    pub(super) fn record_with(
+        &self,
+        termination: Termination,
+        total: Duration,
+        moment: Moment,
+        details: Option<Box<Details>>,
+    ) -> Record {
         let Outcome { backend, server, .. } = &self.outcome;
         let moved = self.running.moved();
         Record {
@@ -290,7 +330,9 @@ impl Session {
 fn count_end(service: &Service, termination: Termination, bytes_out: u64) {
     use {Cause::*, Phase::*};
     match (termination.cause, termination.phase) {
-        (ServerAbort | ServerTimeout | Resource, Connect | Queue) => service.connect_errors.add(1),
+        (ServerAbort | ServerTimeout | Resource | Internal, Connect | Queue) => {
+            service.connect_errors.add(1)
+        }
         (ClientAbort | ClientTimeout, _) => service.client_aborts.add(1),
         (ServerAbort | ServerTimeout, Data) => {
             service.server_aborts.add(1);

@@ -27,8 +27,9 @@ impl Session {
             () = sleep_or_forever(limit) => Err(Refusal::Timeout),
         };
         match read {
-            Ok((addresses, used)) => {
+            Ok(Read { addresses, tlvs, used }) => {
                 self.ruled.received_proxy = true;
+                self.ruled.received_tlvs = tlvs;
                 if let Some((source, destination)) = addresses {
                     self.ruled.peer = self.source;
                     self.source = Some(source);
@@ -63,8 +64,7 @@ impl Session {
     }
 }
 
-/// The addresses of the header at the front of `early`, which is filled from `client`, and the
-/// header's length.
+/// The header at the front of `early`, which is filled from `client`.
 async fn read_header(client: &mut Stream, early: &mut Vec<u8>) -> Result<Read, Refusal> {
     loop {
         match proxy::decode(early) {
@@ -73,7 +73,9 @@ async fn read_header(client: &mut Stream, early: &mut Vec<u8>) -> Result<Read, R
                     Endpoints::Tcp { src, dst } => Some((src, dst)),
                     _ => None,
                 };
-                return Ok((addresses, used));
+                let tlvs = header.tlvs.as_bytes();
+                let tlvs = (!tlvs.is_empty()).then(|| tlvs.into());
+                return Ok(Read { addresses, tlvs, used });
             }
             Parsed::Bad(why) => return Err(why),
             Parsed::More if early.len() >= HEADER_MAX => return Err(Refusal::Truncated),
@@ -89,5 +91,12 @@ async fn read_header(client: &mut Stream, early: &mut Vec<u8>) -> Result<Read, R
     }
 }
 
-/// Source and destination that a header names, if it does, and its length.
-type Read = (Option<(SocketAddr, SocketAddr)>, usize);
+/// What a header said.
+struct Read {
+    /// Source and destination, where it names them.
+    addresses: Option<(SocketAddr, SocketAddr)>,
+    /// Its extensions, if it has any.
+    tlvs: Option<Box<[u8]>>,
+    /// Its length.
+    used: usize,
+}

@@ -35,6 +35,7 @@ pub struct Admission {
     _listener: Permit,
     _frontend: Permit,
     _process: Permit,
+    _tls: Option<Permit>,
 }
 
 impl Door {
@@ -47,7 +48,8 @@ impl Door {
             (&self.frontend.pace, &self.frontend.connection_rate),
         ];
         let now = || process.uptime(clock::now());
-        paces.iter().find_map(|(pace, rate)| pace.wait(rate, now))
+        let tls = self.bind.tls.as_ref().map(|_| (&process.tls.pace, &process.tls.rate));
+        paces.iter().chain(&tls).find_map(|(pace, rate)| pace.wait(rate, now))
     }
 
     /// Whether its connections are TCP.
@@ -74,13 +76,20 @@ impl Doorkeeper for Arc<Door> {
             self.context.process.maxconn_reached.add(1);
             return None;
         };
-        Some(Admission { _listener: listener, _frontend: frontend, _process: process })
+        let tls = match &self.bind.tls {
+            Some(_) => Some(self.context.process.tls.gate.try_enter()?),
+            None => None,
+        };
+        Some(Admission { _listener: listener, _frontend: frontend, _process: process, _tls: tls })
     }
 
     async fn room(&self) {
         let gates = [&self.listener.gate, &self.frontend.gate, &self.context.process.gate];
         for gate in gates {
             gate.room().await;
+        }
+        if self.bind.tls.is_some() {
+            self.context.process.tls.gate.room().await;
         }
         while let Some(wait) = self.pace_wait() {
             tokio::time::sleep(wait).await;
@@ -96,7 +105,12 @@ impl Doorkeeper for Arc<Door> {
         process.connections.add(1);
         let uptime = process.uptime(clock::now());
         process.connection_rate.tick(uptime);
+        self.frontend.connections.add(1);
         self.frontend.connection_rate.tick(uptime);
+        if self.bind.tls.is_some() {
+            process.tls.connections.add(1);
+            process.tls.rate.tick(uptime);
+        }
         tokio::spawn(super::run(accepted, admission, Arc::clone(self)));
     }
 

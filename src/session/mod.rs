@@ -11,9 +11,11 @@ mod dial;
 mod facts;
 mod finish;
 mod follow;
+mod identity;
 mod inspect;
 mod key;
 pub mod listener;
+mod proxy_header;
 mod response;
 mod rules;
 mod stick;
@@ -88,8 +90,6 @@ pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door
     if !session.passes_connection_rules() {
         return;
     }
-    session.begin(&door);
-    session.note_number();
     let handle = Arc::clone(session.running.handle());
     let termination = match follow::unless_killed(&handle, session.serve(&door)).await {
         Ok(end) => end,
@@ -113,6 +113,7 @@ impl Session {
         let frontend = Arc::clone(&door.frontend);
         let route = Arc::clone(&frontend.route());
         let started = clock::now();
+        let uptime = door.context.process.uptime(started);
         let running = door.table.begin(&frontend, &door.listener, accepted.peer, started);
         let mut ruled = Ruled::default();
         if !route.settings.rules.statements.is_empty() {
@@ -131,21 +132,11 @@ impl Session {
             ruled,
             outcome: Outcome::default(),
             running,
-            presence: Presence::on(&frontend, &door.listener),
+            presence: Presence::on(&frontend, &door.listener, uptime),
             frontend,
             _admission: admission,
         };
         Some(session)
-    }
-
-    /// It counts from here on.
-    fn begin(&self, door: &Door) {
-        let uptime = self.uptime();
-        self.frontend.traffic.total.add(1);
-        self.frontend.traffic.rate.tick(uptime);
-        self.context.process.sessions_begun.add(1);
-        self.context.process.session_rate.tick(uptime);
-        door.listener.note_begun(uptime);
     }
 
     /// The sentence: inspect, assign, dial, relay.
@@ -162,6 +153,7 @@ impl Session {
             self.note_handshake();
         }
         self.session_rules()?;
+        self.begin();
         self.count_tracked_session();
         self.note_accepted();
         self.content_rules().await?;
@@ -176,7 +168,7 @@ impl Session {
         let lease = self.assign(&backend, &settings).await?;
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
-        self.note_sticking(&server.lease.server);
+        self.note_sticking(&server.lease);
         let (end, mut server) = self.relay(&backend, &settings, server).await?;
         self.close(&mut server.stream, end);
         Ok(termination(end, self.running.order()))
@@ -221,7 +213,7 @@ impl Session {
             };
             if dead {
                 server = self.dial_again(backend, settings, server).await?;
-                self.note_sticking(&server.lease.server);
+                self.note_sticking(&server.lease);
                 relay.rewind();
             } else if end == End::Cut {
                 self.running.dismiss();

@@ -26,7 +26,7 @@ impl Session {
         relay: &mut Relay,
     ) -> Result<(), Ended> {
         if backend.ruling().rules.response.is_empty() {
-            self.stick_to_response(backend, &server.lease.server, &[]);
+            self.stick_to_response(backend, &server.lease, &[]);
             return Ok(());
         }
         Box::pin(self.hold_response(backend, server, relay)).await
@@ -88,14 +88,14 @@ impl Session {
                 () = sleep_or_forever(Some(left)) => expired = true,
             }
         }
-        self.stick_to_response(backend, &server.lease.server, &held);
+        self.stick_to_response(backend, &server.lease, &held);
         relay.take_over(sent, held);
         Ok(())
     }
 
     fn count_denied_response(&self, backend: &Backend, server: &Server) {
         let server = &server.lease.server.service.traffic;
-        for traffic in [&self.frontend.traffic, &backend.service.traffic, server] {
+        for traffic in self.intake().chain([&backend.service.traffic, server]) {
             traffic.denied_responses.add(1);
         }
     }

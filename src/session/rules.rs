@@ -32,6 +32,8 @@ pub(super) struct Ruled {
     /// The client's address on the wire, where a header or a rule named another.
     pub(super) peer: Option<SocketAddr>,
     pub(super) received_proxy: bool,
+    /// What else its header said.
+    pub(super) received_tlvs: Option<Box<[u8]>>,
     /// `expect-proxy layer4`.
     pub(super) expects_proxy: bool,
     /// The bind's name, where a rule may ask for it.
@@ -97,7 +99,7 @@ impl Session {
         }
         match self.walk(rules, &route.patterns, None, true) {
             Walked::Ended(closing) => {
-                self.frontend.denied_connections.add(1);
+                self.count_denied(|traffic| &traffic.denied_connections);
                 self.close_client(closing);
                 false
             }
@@ -114,7 +116,7 @@ impl Session {
         }
         match self.walk(rules, &route.patterns, None, true) {
             Walked::Ended(closing) => {
-                self.frontend.denied_sessions.add(1);
+                self.count_denied(|traffic| &traffic.denied_sessions);
                 self.close_client(closing);
                 self.ruled.log_level = Some(Level::Silent);
                 Err(Termination::new(Cause::Refused, Phase::Request))
@@ -217,7 +219,7 @@ impl Session {
             match self.walk(rules, patterns, None, is_final) {
                 Walked::Through => return Ok(()),
                 Walked::Ended(closing) => {
-                    self.frontend.traffic.denied_requests.add(1);
+                    self.count_denied(|traffic| &traffic.denied_requests);
                     self.close_client(closing);
                     return Err(Termination::new(Cause::Refused, Phase::Request));
                 }

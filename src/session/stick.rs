@@ -16,8 +16,9 @@ use crate::pure::rules::{CounterArray, CounterChange, StickVerb};
 use crate::pure::sample::tracked::{Data, Subject, Tracked};
 use crate::pure::sample::{Facts, Value};
 use crate::pure::stick::{DataType, Key, ServerKey, ask};
+use crate::pure::wire::{Parsed, rdp};
 use crate::state::backend::Ruling;
-use crate::state::{Backend, Server, StickTable, Tracker};
+use crate::state::{Backend, Lease, Server, StickTable, Tracker};
 
 /// Entries that are noted of one session: HAProxy's bound.
 const STORES_MAX: usize = 8;
@@ -124,6 +125,23 @@ impl Session {
         }
     }
 
+    /// The server that the client's RDP cookie names, if it runs or `option persist` says that this
+    /// does not matter. Bytes that are not there yet are not waited for; HAProxy asks neither
+    /// `force-persist` nor `ignore-persist` here.
+    pub(super) fn routed_server(
+        &self,
+        backend: &Backend,
+        settings: &model::Backend,
+    ) -> Option<ServerIndex> {
+        let name = settings.rdp_cookie.as_deref()?;
+        let Parsed::Done(token, _) = rdp::cookie(&self.early, name) else { return None };
+        let address = ServerAddr::Tcp(rdp::token_address(token)?.into());
+        let live = backend.live();
+        let mut named = live.servers.iter().filter(|server| server.settings().address == address);
+        let usable = |server: &&Arc<Server>| settings.persist || server.standing().is_running();
+        named.find(usable).map(|server| server.index)
+    }
+
     /// Walks the `stick` rules of `backend`: the server that an entry names, where `chosen` is not
     /// set already and the server may be used. What is to be stored is kept until there is a server.
     pub(super) fn stuck_server(
@@ -195,7 +213,7 @@ impl Session {
     }
 
     /// What the server said may be a key, too: `stick store-response`.
-    pub(super) fn stick_to_response(&mut self, backend: &Backend, server: &Server, bytes: &[u8]) {
+    pub(super) fn stick_to_response(&mut self, backend: &Backend, lease: &Lease, bytes: &[u8]) {
         let ruling = Arc::clone(&backend.ruling());
         if ruling.rules.sticking.is_empty() {
             return;
@@ -207,14 +225,15 @@ impl Session {
                 self.ruled.stuck.stores.push(store);
             }
         }
-        self.note_sticking(server);
+        self.note_sticking(lease);
     }
 
     /// The session has this server: its entries say so from now on.
-    pub(super) fn note_sticking(&self, server: &Server) {
-        if self.ruled.stuck.stores.is_empty() {
+    pub(super) fn note_sticking(&self, lease: &Lease) {
+        if self.ruled.stuck.stores.is_empty() || lease.is_direct() {
             return;
         }
+        let server = &lease.server;
         let settings = server.settings();
         if settings.non_stick {
             return;

@@ -234,10 +234,50 @@ pub struct Traffic {
     pub bytes_in: Counter,
     /// Bytes to clients.
     pub bytes_out: Counter,
+    /// Connections that connection rules rejected; frontends and listeners only.
+    pub denied_connections: Counter,
+    /// Connections that session rules rejected; frontends and listeners only.
+    pub denied_sessions: Counter,
     /// Sessions that content rules rejected.
     pub denied_requests: Counter,
     /// Sessions that response rules rejected.
     pub denied_responses: Counter,
+    /// TLS.
+    pub handshakes: Handshakes,
+}
+
+/// How a handshake of TLS ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shaken {
+    /// With keys of its own.
+    Full,
+    /// With those of an earlier session.
+    Resumed,
+    /// Not at all.
+    Failed,
+}
+
+/// How handshakes of TLS ended.
+#[derive(Debug, Default)]
+pub struct Handshakes {
+    /// With keys of their own.
+    pub full: Counter,
+    /// With those of an earlier session.
+    pub resumed: Counter,
+    /// Not at all; one that took too long is none of them.
+    pub failed: Counter,
+}
+
+impl Handshakes {
+    /// One more.
+    pub fn note(&self, how: Shaken) {
+        let counter = match how {
+            Shaken::Full => &self.full,
+            Shaken::Resumed => &self.resumed,
+            Shaken::Failed => &self.failed,
+        };
+        counter.add(1);
+    }
 }
 
 /// What `clear counters` forgets.
@@ -255,7 +295,21 @@ impl Traffic {
         self.sessions.clear_max();
         self.rate.clear_max();
         if what == Clear::All {
-            [&self.total, &self.bytes_in, &self.bytes_out].into_iter().for_each(Counter::clear);
+            let Handshakes { full, resumed, failed } = &self.handshakes;
+            [
+                &self.total,
+                &self.bytes_in,
+                &self.bytes_out,
+                &self.denied_connections,
+                &self.denied_sessions,
+                &self.denied_requests,
+                &self.denied_responses,
+                full,
+                resumed,
+                failed,
+            ]
+            .into_iter()
+            .for_each(Counter::clear);
         }
     }
 }

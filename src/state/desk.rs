@@ -17,17 +17,34 @@ use crate::pure::balance::{Algorithm, Pick, Policy, QueueOrder, Request, ServerI
 /// A session's slot on a server. Dropping it frees the slot and serves the queue.
 #[derive(Debug)]
 pub struct Lease {
-    backend: Arc<Backend>,
+    /// Whose desk has the slot; `None`: it is of no load balancing.
+    backend: Option<Arc<Backend>>,
     /// The server.
     pub server: Arc<Server>,
     /// [`Server::cuts`] when the server was picked.
     pub cuts: u64,
 }
 
+impl Lease {
+    /// Of a place that is none of its backend's servers, such as that of `dispatch`: nobody else
+    /// counts or sees it.
+    #[must_use]
+    pub fn direct(server: Arc<Server>) -> Self {
+        Self { backend: None, cuts: server.cuts(), server }
+    }
+
+    /// Whether it is of a place that is none of its backend's servers.
+    #[must_use]
+    pub const fn is_direct(&self) -> bool {
+        self.backend.is_none()
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
+        let Some(backend) = &self.backend else { return };
         self.server.service.traffic.sessions.fall();
-        self.backend.desk.leave(&self.backend, self.server.index);
+        backend.desk.leave(backend, self.server.index);
     }
 }
 
@@ -317,7 +334,7 @@ impl Inner {
         self.policy.handle_started(index);
         server.service.traffic.sessions.rise();
         let cuts = server.cuts();
-        Some(Lease { backend: Arc::clone(backend), server, cuts })
+        Some(Lease { backend: Some(Arc::clone(backend)), server, cuts })
     }
 
     fn enqueue(

@@ -43,7 +43,9 @@ pub struct Frontend {
     pub name: Arc<str>,
     /// Connections inside, and their limit.
     pub gate: Arc<Gate>,
-    /// Connections that were accepted, a second: sessions begin a moment later, and not all do.
+    /// Connections that were accepted.
+    pub connections: Counter,
+    /// Those a second: sessions begin a moment later, and not all do.
     pub connection_rate: Rate,
     /// `rate-limit sessions`.
     pub pace: Pace,
@@ -51,10 +53,6 @@ pub struct Frontend {
     pub traffic: Traffic,
     /// Connections refused by a rule or a broken PROXY header.
     pub request_errors: Counter,
-    /// Connections that connection rules rejected.
-    pub denied_connections: Counter,
-    /// Connections that session rules rejected.
-    pub denied_sessions: Counter,
     route: ArcSwap<Route>,
     listeners: ArcSwap<Vec<Arc<Listener>>>,
     /// The limit as configured; a command may have given the gate another.
@@ -69,12 +67,11 @@ impl Frontend {
         Self {
             name: route.settings.name.as_str().into(),
             gate: Arc::new(Gate::new(limit)),
+            connections: Counter::default(),
             connection_rate: Rate::default(),
             pace: Pace::new(route.settings.rate_limit_sessions),
             traffic: Traffic::default(),
             request_errors: Counter::default(),
-            denied_connections: Counter::default(),
-            denied_sessions: Counter::default(),
             route: ArcSwap::from_pointee(route),
             listeners: ArcSwap::default(),
             limit: AtomicU32::new(limit),

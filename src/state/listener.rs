@@ -22,8 +22,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// A session begins, at `now` since the process started.
-    pub fn note_begun(&self, now: Duration) {
+    /// A connection was accepted, at `now` since the process started.
+    pub fn note_accepted(&self, now: Duration) {
         if let Some(traffic) = &self.traffic {
             traffic.sessions.rise();
             traffic.total.add(1);
@@ -31,7 +31,7 @@ impl Listener {
         }
     }
 
-    /// A session is over.
+    /// A connection is over.
     pub fn note_ended(&self) {
         if let Some(traffic) = &self.traffic {
             traffic.sessions.fall();

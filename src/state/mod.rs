@@ -9,6 +9,7 @@
 pub mod backend;
 pub mod counters;
 pub mod desk;
+pub mod environment;
 pub mod episode;
 pub mod frontend;
 pub mod gate;
@@ -23,6 +24,7 @@ pub mod resolvers;
 pub mod server;
 pub mod sessions;
 pub mod tables;
+pub mod tls;
 pub mod tracking;
 pub mod upkeep;
 
@@ -39,3 +41,4 @@ pub use resolvers::Resolvers;
 pub use server::{Passes, Server};
 pub use sessions::{CutReason, Sessions};
 pub use tables::{StickTable, Tables, Tracker};
+pub use tls::Tls;

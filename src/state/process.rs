@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Guard};
 
 use super::counters::{Counter, Rate};
+use super::environment::Environment;
 use super::episode::Episode;
 use super::request::Requests;
-use super::{Backend, Frontend, Gate, Pace, Registry, Resolvers, Sessions, Tables};
+use super::{Backend, Frontend, Gate, Pace, Registry, Resolvers, Sessions, Tables, Tls};
 use crate::config::model;
 use crate::pure::sample::{Value, Variable};
 
@@ -52,6 +53,8 @@ pub struct Process {
     pub session_rate: Rate,
     /// `maxsessrate`.
     pub session_pace: Pace,
+    /// TLS of all frontends and backends.
+    pub tls: Tls,
     /// Bytes to clients.
     pub bytes_out: Counter,
     /// Bytes that went through `splice(2)`.
@@ -69,6 +72,8 @@ pub struct Process {
     /// A soft stop is under way.
     stopping: AtomicBool,
     objects: ArcSwap<Objects>,
+    /// Variables of its environment.
+    pub environment: Environment,
     /// Variables of the process.
     variables: Mutex<BTreeMap<Variable, Value>>,
 }
@@ -96,6 +101,7 @@ impl Process {
             sessions_begun: Counter::default(),
             session_rate: Rate::default(),
             session_pace: Pace::default(),
+            tls: Tls::default(),
             bytes_out: Counter::default(),
             bytes_spliced: Counter::default(),
             exhausted: Counter::default(),
@@ -105,6 +111,7 @@ impl Process {
             hard_maxconn: AtomicU32::new(maxconn),
             stopping: AtomicBool::new(false),
             objects: ArcSwap::from_pointee(nothing),
+            environment: Environment::default(),
             variables: Mutex::default(),
         }
     }

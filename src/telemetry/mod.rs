@@ -10,4 +10,6 @@ pub mod names;
 pub mod record;
 pub mod ring;
 pub mod stdio;
+pub mod time;
 pub mod trace;
+pub mod written;

@@ -67,8 +67,8 @@ pub struct Record {
 pub struct Details {
     /// The values of the format's samples, in their order, as text.
     pub samples: Vec<Option<String>>,
-    /// Those of `unique-id-format`.
-    pub id_samples: Vec<Option<String>>,
+    /// What `unique-id-format` made, where the format shows it.
+    pub unique_id: Option<Box<str>>,
     /// Our side of the connection to the server.
     pub source: Option<SocketAddr>,
     /// The server's side of it.

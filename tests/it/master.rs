@@ -26,19 +26,19 @@ both! {
 }
 
 /// A master that runs a file of one frontend.
-struct Master {
-    process: Process,
-    dir: TempDir,
-    addr: std::net::SocketAddr,
-    text: String,
+pub(crate) struct Master {
+    pub(crate) process: Process,
+    pub(crate) dir: TempDir,
+    pub(crate) addr: std::net::SocketAddr,
+    pub(crate) text: String,
 }
 
 impl Master {
-    fn start(kind: Kind, server: &Backend, global: &str, args: &[&str]) -> Self {
+    pub(crate) fn start(kind: Kind, server: &Backend, global: &str, args: &[&str]) -> Self {
         Self::start_with(kind, server, global, args, Vec::new())
     }
 
-    fn start_with(
+    pub(crate) fn start_with(
         kind: Kind,
         server: &Backend,
         global: &str,
@@ -72,18 +72,18 @@ impl Master {
     }
 
     /// The worker's process id.
-    fn worker(&self) -> i32 {
+    pub(crate) fn worker(&self) -> i32 {
         let master = self.process.pid().to_string();
         let output = Command::new("pgrep").args(["-P", &master]).output().unwrap();
         String::from_utf8_lossy(&output.stdout).trim().parse().unwrap()
     }
 
-    fn kill_worker(&self) {
+    pub(crate) fn kill_worker(&self) {
         let pid = rustix::process::Pid::from_raw(self.worker()).unwrap();
         rustix::process::kill_process(pid, Signal::KILL).unwrap();
     }
 
-    fn reload(&self, text: &str) {
+    pub(crate) fn reload(&self, text: &str) {
         std::fs::write(self.dir.join("haproxy.cfg"), text).unwrap();
         self.process.signal(Signal::USR2);
     }

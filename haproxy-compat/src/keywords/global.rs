@@ -30,6 +30,8 @@ pub static GLOBAL: Table = Table {
                 ("maxconnrate", 0),
                 ("maxpipes", 0),
                 ("maxsessrate", 0),
+                ("maxsslconn", 0),
+                ("maxsslrate", 0),
                 ("nbthread", 0),
                 ("nosplice", 0),
                 ("node", 0),
@@ -180,10 +182,6 @@ pub static GLOBAL: Table = Table {
                 ("tune.ssl.maxrecord", 0),
                 ("tune.ssl.ssl-ctx-cache-size", 0),
             ],
-        ),
-        (
-            Ignored("handshakes are done one at a time on each worker, and 'maxconn' counts all"),
-            &[("maxsslconn", 0), ("maxsslrate", 0)],
         ),
         (
             Ignored("there is no Lua here; a rule that calls it is refused"),

@@ -41,6 +41,7 @@ pub static OPTIONS: Table = Table {
                 ("tcp-smart-connect", BE),
                 ("tcpka", ANY),
                 ("tcplog", FE),
+                ("transparent", BE),
             ],
         ),
         (
@@ -85,7 +86,10 @@ pub static OPTIONS: Table = Table {
             ),
             &[("spop-check", BE)],
         ),
-        (Refused("sessions always go to a 'server'"), &[("http_proxy", ANY), ("transparent", BE)]),
+        (
+            Refused("where a client wants to go is not read from what it sends"),
+            &[("http_proxy", ANY)],
+        ),
         (Moot("buffers and pools are sized by need"), &[("use-small-buffers", ANY)]),
     ],
 };

@@ -37,7 +37,7 @@ pub(super) fn send(link: &UnixStream, body: &[u8], sockets: &[impl AsFd]) -> io:
 ///
 /// # Errors
 /// What the socket says, a message that ends early, or one that is none.
-pub(super) fn receive(link: &UnixStream) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
+pub(in crate::app) fn receive(link: &UnixStream) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
     let (mut length, mut count) = ([0; 8], [0; 4]);
     let mut reader = link;
     match reader.read_exact(&mut length) {

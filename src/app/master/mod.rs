@@ -19,32 +19,46 @@
 //!
 //! What HAProxy's reload does beside: it starts the program file anew. To change the program, restart
 //! with `-x` and `-sf`, or restart the service.
+//!
+//! Operators ask the master on sockets of its own (`-S`); what they ask of a worker it passes on, over
+//! a line beside the link.
 
+mod child;
 mod link;
+mod offer;
 pub(super) mod order;
+mod sockets;
 
-use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Instant;
 
-use rustix::process::{Pid, Signal as Number, kill_process};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use rustix::process::Signal as Number;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::background::Background;
 use super::load::{Loaded, Sources};
 use super::notify::ServiceManager;
-use super::supply::{Own, Supply};
-use super::{Ended, Options, StartError, listeners, nothing, predecessors, worker_count};
-use crate::config::diff::diff;
+use super::signals::{Caller, Caught};
+use super::supply::Supply;
+use super::{Ended, Options, StartError, nothing, predecessors, worker_count};
+use crate::clock;
+use crate::config::diag::Look;
 use crate::config::model::Config;
-use order::{Answer, Order, receive_answer};
+use crate::control::cli::master::{self as desk, Ask, Done, Family};
+use crate::net::listen;
+use child::{Worker, how_it_ended};
+use offer::{Offer, Reload, Reloaded};
+use sockets::MasterSocket;
+
+pub(super) use link::receive;
+pub use sockets::addresses;
 
 /// In the environment of a worker: its master's process id. The link is its standard input.
 pub const WORKER: &str = "EVENKEEL_WORKER";
+
+/// Reloads that clients may have asked for before the master has looked; more wait.
+const ASKS_MAX: usize = 10;
 
 /// Whether this process is the worker of a master: a program that a worker starts is none.
 #[must_use]
@@ -64,9 +78,12 @@ pub(super) fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError
     let config = Arc::new(config.clone());
     let threads = worker_count(&config);
     let mut supply = Supply::Own(predecessors::inherited(options)?);
+    let said = loaded.text(Look::Plain);
     let offer = Offer::prepare(&loaded, &nothing(&config), &config, threads, &mut supply)
         .map_err(StartError::Refused)?;
     drop((supply, loaded));
+    let sockets = options.master_sockets.iter().map(|text| MasterSocket::open(text));
+    let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
     let background = Background::prepare(options, &config.global, true)?;
     if background.enter()? {
         return Ok(Ended::Done);
@@ -74,7 +91,7 @@ pub(super) fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError
     let manager = if options.notify { ServiceManager::find() } else { ServiceManager::default() };
     let runtime = super::runtime()?;
     runtime.block_on(async {
-        let wanted = Wanted::listen().map_err(|e| StartError::because("listen for signals", &e))?;
+        let caught = Caught::listen().map_err(|e| StartError::because("listen for signals", &e))?;
         let worker = Worker::start().map_err(|e| StartError::because("start a worker", &e))?;
         let link = Arc::clone(&worker.link);
         let delivered = tokio::task::spawn_blocking(move || offer.deliver(&link)).await;
@@ -83,84 +100,24 @@ pub(super) fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError
             Ok(Err(errors)) => return Err(StartError::Refused(errors)),
             Err(error) => return Err(StartError::because("start a worker", &error.into())),
         }
+        let mut master = Master::new(options, config, threads, manager);
+        master.worker = Some(worker);
+        master.log = said + &notice("Loading success.");
+        let asks = master.take_commands(sockets)?;
         tracing::info!("Loading success.");
-        manager.ready();
+        master.manager.ready();
         predecessors::stop(options);
-        let (sources, zero_warning) = (options.sources.clone(), options.zero_warning);
-        let master = Master {
-            sources,
-            zero_warning,
-            threads,
-            config,
-            worker: Some(worker),
-            reload: None,
-            again: false,
-            stopping: false,
-            manager,
-        };
-        Ok(master.supervise(wanted).await)
+        Ok(master.supervise(caught, asks).await)
     })
 }
 
-/// A configuration that is ready for the worker: checked, and its new sockets open.
-struct Offer {
-    order: Order,
-    sockets: Vec<OwnedFd>,
+/// A line of the log that [`desk`] shows, as it stands on standard error.
+fn notice(text: &str) -> String {
+    logged("[NOTICE]", text)
 }
 
-impl Offer {
-    fn prepare(
-        loaded: &Loaded,
-        old: &Config,
-        new: &Config,
-        threads: usize,
-        supply: &mut Supply,
-    ) -> Result<Self, Vec<String>> {
-        let opened = listeners::open(new, &diff(old, new), threads, supply)
-            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        let (mut places, mut sockets) = (Vec::new(), Vec::new());
-        for (place, opened) in opened.into_iter().map(listeners::Opened::hand_over) {
-            places.push((place, opened.len()));
-            sockets.extend(opened);
-        }
-        let recording = loaded.recording.clone();
-        Ok(Self { order: Order { texts: loaded.texts(), recording, places }, sockets })
-    }
-
-    /// Hands it to the worker at the other end of `link` and waits for the answer. Blocks.
-    fn deliver(self, link: &UnixStream) -> Answer {
-        let answer = self.order.send(link, &self.sockets).and_then(|()| receive_answer(link));
-        answer.unwrap_or_else(|error| Err(vec![format!("the worker does not answer: {error}")]))
-    }
-}
-
-/// A worker's process.
-#[derive(Debug)]
-struct Worker {
-    child: Child,
-    link: Arc<UnixStream>,
-}
-
-impl Worker {
-    fn start() -> io::Result<Self> {
-        let (ours, theirs) = UnixStream::pair()?;
-        let mut words = std::env::args_os();
-        let name = words.next().unwrap_or_default();
-        let child = Command::new("/proc/self/exe")
-            .arg0(name)
-            .args(words)
-            .env(WORKER, std::process::id().to_string())
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .spawn()?;
-        tracing::info!("New worker ({}) forked", child.id());
-        Ok(Self { child, link: Arc::new(ours) })
-    }
-
-    fn signal(&self, signal: Number) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        // One that has just ended needs no signal.
-        let _ = pid.map(|pid| kill_process(pid, signal));
-    }
+fn logged(label: &str, text: &str) -> String {
+    format!("{label:<10} ({}) : {text}\n", std::process::id())
 }
 
 /// The running master.
@@ -174,59 +131,113 @@ struct Master {
     worker: Option<Worker>,
     /// A reload that goes on.
     reload: Option<JoinHandle<Reloaded>>,
-    /// Another one was asked for meanwhile.
+    /// Who waits for its end.
+    asked: Vec<oneshot::Sender<Done>>,
+    /// Another one was asked for meanwhile, by signal or by these.
     again: bool,
+    asked_again: Vec<oneshot::Sender<Done>>,
     stopping: bool,
     manager: ServiceManager,
-}
-
-/// How a reload ended: what the worker follows now, and the worker where one had to be started.
-type Reloaded = Result<(Arc<Config>, Option<Worker>, String), Vec<String>>;
-
-/// The signals of a master.
-struct Wanted {
-    term: Signal,
-    int: Signal,
-    usr1: Signal,
-    usr2: Signal,
-    hup: Signal,
-    ttou: Signal,
-    ttin: Signal,
-    child: Signal,
-}
-
-impl Wanted {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            usr1: signal(SignalKind::user_defined1())?,
-            usr2: signal(SignalKind::user_defined2())?,
-            hup: signal(SignalKind::hangup())?,
-            ttou: signal(SignalKind::from_raw(libc::SIGTTOU))?,
-            ttin: signal(SignalKind::from_raw(libc::SIGTTIN))?,
-            child: signal(SignalKind::child())?,
-        })
-    }
+    started: Instant,
+    reloads: u64,
+    failed: u64,
+    /// What the last start or reload had to say.
+    log: String,
+    family: watch::Sender<Arc<Family>>,
 }
 
 impl Master {
-    async fn supervise(mut self, mut wanted: Wanted) -> Ended {
+    fn new(
+        options: &Options,
+        config: Arc<Config>,
+        threads: usize,
+        manager: ServiceManager,
+    ) -> Self {
+        let started = clock::now();
+        let family = Family {
+            started,
+            reloads: 0,
+            failed: 0,
+            workers: Vec::new(),
+            leaving: Vec::new(),
+            startup_log: "".into(),
+        };
+        Self {
+            sources: options.sources.clone(),
+            zero_warning: options.zero_warning,
+            threads,
+            config,
+            worker: None,
+            reload: None,
+            asked: Vec::new(),
+            again: false,
+            asked_again: Vec::new(),
+            stopping: false,
+            manager,
+            started,
+            reloads: 0,
+            failed: 0,
+            log: String::new(),
+            family: watch::channel(Arc::new(family)).0,
+        }
+    }
+
+    /// Serves operators on `sockets` from now on; what they ask for comes out of the channel.
+    fn take_commands(&self, sockets: Vec<MasterSocket>) -> Result<mpsc::Receiver<Ask>, StartError> {
+        let (sender, asks) = mpsc::channel(ASKS_MAX);
+        let shown = |socket: &MasterSocket| {
+            (listen::with_family(&socket.settings.bind.address), socket.settings.level)
+        };
+        let shown = sockets.iter().map(shown).collect();
+        let shared = Arc::new(desk::Shared::new(self.family.subscribe(), sender, shown));
+        for socket in sockets {
+            let (listener, settings) = socket.listen()?;
+            tokio::spawn(desk::serve(listener, settings, Arc::clone(&shared)));
+        }
+        self.show();
+        Ok(asks)
+    }
+
+    /// Tells clients how things are now.
+    fn show(&self) {
+        self.family.send_replace(Arc::new(Family {
+            started: self.started,
+            reloads: self.reloads,
+            failed: self.failed,
+            workers: self.worker.iter().map(Worker::shown).collect(),
+            leaving: Vec::new(),
+            startup_log: self.log.as_str().into(),
+        }));
+    }
+
+    async fn supervise(mut self, mut caught: Caught, mut asks: mpsc::Receiver<Ask>) -> Ended {
         loop {
             tokio::select! {
-                _ = wanted.hup.recv() => self.start_reload(),
-                _ = wanted.usr2.recv() => self.start_reload(),
-                _ = wanted.term.recv() => self.stop(Number::TERM),
-                _ = wanted.int.recv() => self.stop(Number::INT),
-                _ = wanted.usr1.recv() => self.stop(Number::USR1),
-                _ = wanted.ttou.recv() => self.forward(Number::TTOU),
-                _ = wanted.ttin.recv() => self.forward(Number::TTIN),
-                _ = wanted.child.recv() => {}
+                caller = caught.next() => self.handle(caller),
                 reloaded = finished(&mut self.reload) => self.end_reload(reloaded),
+                Some(Ask::Reload(done)) = asks.recv() => {
+                    let asked =
+                        if self.reload.is_some() { &mut self.asked_again } else { &mut self.asked };
+                    asked.push(done);
+                    self.start_reload();
+                }
             }
             if let Some(ended) = self.reap() {
                 return ended;
             }
+            self.show();
+        }
+    }
+
+    fn handle(&mut self, caller: Caller) {
+        match caller {
+            Caller::Hup | Caller::Usr2 => self.start_reload(),
+            Caller::Term => self.stop(Number::TERM),
+            Caller::Int => self.stop(Number::INT),
+            Caller::Usr1 => self.stop(Number::USR1),
+            Caller::Ttou => self.forward(Number::TTOU),
+            Caller::Ttin => self.forward(Number::TTIN),
+            Caller::Child => {}
         }
     }
 
@@ -245,6 +256,8 @@ impl Master {
 
     fn start_reload(&mut self) {
         if self.stopping {
+            // Whoever asked hears of it by the end of the channel.
+            self.asked.clear();
             return;
         }
         if self.reload.is_some() {
@@ -253,33 +266,51 @@ impl Master {
         }
         tracing::info!("Reloading the configuration.");
         self.manager.reloading();
-        let (sources, zero_warning) = (self.sources.clone(), self.zero_warning);
-        let running = self.worker.as_ref().map(|worker| Arc::clone(&worker.link));
-        let (old, threads) = (Arc::clone(&self.config), self.threads);
-        self.reload = Some(tokio::task::spawn_blocking(move || {
-            reload(&sources, zero_warning, running, &old, threads)
-        }));
+        let reload = Reload {
+            sources: self.sources.clone(),
+            zero_warning: self.zero_warning,
+            running: self.worker.as_ref().map(|worker| Arc::clone(&worker.link)),
+            old: Arc::clone(&self.config),
+            threads: self.threads,
+        };
+        self.reload = Some(tokio::task::spawn_blocking(move || reload.run()));
     }
 
     fn end_reload(&mut self, reloaded: Reloaded) {
         self.reload = None;
-        match reloaded {
-            Ok((config, worker, done)) => {
-                self.config = config;
-                self.worker = worker.or(self.worker.take());
+        self.reloads += 1;
+        self.log = reloaded.said;
+        let success = reloaded.result.is_ok();
+        match reloaded.result {
+            Ok(followed) => {
+                self.failed = 0;
+                self.config = followed.config;
+                self.worker = followed.started.or(self.worker.take());
                 tracing::info!("Loading success.");
-                if !done.is_empty() {
-                    tracing::info!("Reloaded {}: {done}.", self.sources.display());
+                self.log.push_str(&notice("Loading success."));
+                if !followed.done.is_empty() {
+                    let done = format!("Reloaded {}: {}.", self.sources.display(), followed.done);
+                    tracing::info!("{done}");
+                    self.log.push_str(&notice(&done));
                 }
                 self.manager.ready();
             }
             Err(errors) => {
-                for error in errors {
+                self.failed += 1;
+                for error in errors.iter().map(String::as_str).chain([NOTHING_CHANGED]) {
                     tracing::error!("{error}");
+                    self.log.push_str(&logged("[ALERT]", error));
                 }
-                tracing::error!("Reload refused: nothing was changed.");
                 self.manager.reload_failed();
             }
+        }
+        if let Some(worker) = &mut self.worker {
+            worker.reloads = self.failed;
+        }
+        let done = Done { success, log: self.log.as_str().into() };
+        for asked in std::mem::replace(&mut self.asked, std::mem::take(&mut self.asked_again)) {
+            // A client that has gone meanwhile hears nothing.
+            let _ = asked.send(done.clone());
         }
         if std::mem::take(&mut self.again) {
             self.start_reload();
@@ -288,14 +319,12 @@ impl Master {
 
     /// Sees whether the worker has ended, and whether that is the end of all.
     fn reap(&mut self) -> Option<Ended> {
-        let Some(worker) = &mut self.worker else {
+        let Some(worker) = &self.worker else {
             return self.stopping.then_some(Ended::Done);
         };
-        // A child that cannot be waited for is none any more.
-        let status = worker.child.try_wait().unwrap_or(Some(ExitStatus::from_raw(0)))?;
-        let pid = worker.child.id();
+        let code = worker.ended()?;
+        let pid = worker.pid;
         self.worker = None;
-        let code = status.code().or(status.signal().map(|number| 128 + number)).unwrap_or(1);
         let how = how_it_ended(code);
         if code == 0 {
             tracing::warn!("Current worker ({pid}) exited with code 0 ({how})");
@@ -312,55 +341,16 @@ impl Master {
     }
 }
 
-/// Loads and binds again and has the worker follow. Blocks.
-fn reload(
-    sources: &Sources,
-    zero_warning: bool,
-    running: Option<Arc<UnixStream>>,
-    old: &Config,
-    threads: usize,
-) -> Reloaded {
-    let loaded = sources.load();
-    loaded.print();
-    let refused = zero_warning && loaded.report.has_warnings();
-    let Some(config) = loaded.config.as_ref().filter(|_| !refused) else {
-        return Err(vec!["config : Fatal errors found in configuration.".to_owned()]);
-    };
-    if !config.has_listener() {
-        return Err(vec!["No enabled listener found (check for 'bind' directives).".to_owned()]);
-    }
-    let none = nothing(config);
-    let old = if running.is_some() { old } else { &none };
-    let mut supply = Supply::Own(Own::default());
-    let offer = Offer::prepare(&loaded, old, config, threads, &mut supply)?;
-    let started = match running {
-        Some(_) => None,
-        None => Some(Worker::start().map_err(|e| vec![format!("cannot start a worker: {e}")])?),
-    };
-    let link = running.or_else(|| started.as_ref().map(|worker| Arc::clone(&worker.link)));
-    let done = link.map_or(Ok(String::new()), |link| offer.deliver(&link))?;
-    Ok((Arc::new(config.clone()), started, done))
-}
+/// The last line of a reload that was refused.
+const NOTHING_CHANGED: &str = "Reload refused: nothing was changed.";
 
 /// The end of a reload; never, where none goes on.
 async fn finished(reload: &mut Option<JoinHandle<Reloaded>>) -> Reloaded {
     match reload {
-        Some(reload) => reload
-            .await
-            .unwrap_or_else(|_| Err(vec!["reading the configuration failed".to_owned()])),
+        Some(reload) => reload.await.unwrap_or_else(|_| Reloaded {
+            said: String::new(),
+            result: Err(vec!["reading the configuration failed".to_owned()]),
+        }),
         None => std::future::pending().await,
-    }
-}
-
-/// What HAProxy puts behind an exit code.
-fn how_it_ended(code: i32) -> &'static str {
-    match code - 128 {
-        libc::SIGTERM => "Terminated",
-        libc::SIGINT => "Interrupt",
-        libc::SIGKILL => "Killed",
-        libc::SIGABRT => "Aborted",
-        libc::SIGSEGV => "Segmentation fault",
-        libc::SIGBUS => "Bus error",
-        _ => "Exit",
     }
 }

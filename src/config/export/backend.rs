@@ -3,7 +3,7 @@
 use super::balance::balance_pairs;
 use super::resolvers::naming;
 use super::socket::server_socket;
-use super::text::{Pairs, duration, key, quote};
+use super::text::{Pairs, duration, key, list, quote};
 use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
 use crate::config::defaults::{CONNECT_TIMEOUT, ERROR_LIMIT, REDISPATCH, RETRIES};
 use crate::config::model::{
@@ -44,9 +44,17 @@ pub(super) fn backend_pairs(
     keepalive(pairs, backend.keepalive);
     pairs.flag("nolinger", backend.nolinger);
     pairs.flag("persist", backend.persist);
+    pairs.maybe("persist_rdp_cookie", backend.rdp_cookie.as_deref().map(quote));
     pairs.flag("abortonclose", backend.abortonclose);
     pairs.flag("independent_streams", backend.independent_streams);
     pairs.flag("tcp_smart_connect", backend.tcp_smart_connect);
+    match &backend.direct {
+        Some(direct) if direct.address.follows_client() => pairs.flag("transparent", true),
+        direct => {
+            let address = direct.as_ref().map(|server| quote(&server_address(server)));
+            pairs.maybe("dispatch", address);
+        }
+    }
     pairs.maybe("source", backend.source.as_ref().map(|source| quote(&source_text(source))));
     pairs.maybe("fullconn", backend.fullconn);
     pairs.flag("log_health_checks", backend.log_health_checks);
@@ -124,6 +132,12 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
         pairs.maybe("on_marked_up", word(&MARKED_UP, &server.on_marked_up));
     }
     pairs.maybe("send_proxy", server.send_proxy.and_then(|header| word(&PROXY_HEADERS, &header)));
+    let tlvs: Vec<String> = server
+        .proxy_tlvs
+        .iter()
+        .map(|tlv| quote(&format!("{:#04X} {}", tlv.kind, tlv.format.text)))
+        .collect();
+    pairs.maybe("proxy_v2_tlvs", list(&tlvs));
     pairs.maybe("tcp_ut", server.tcp_ut.map(duration));
     if server.log_proto != LogProto::default() {
         pairs.maybe("log_proto", word(&LOG_PROTOS, &server.log_proto));

@@ -7,6 +7,7 @@ use crate::config::validate::{AFFINITIES, BALANCES, FUNCTIONS};
 
 pub(super) fn balance_pairs(pairs: &mut Pairs, backend: &Backend) {
     match backend.balance {
+        _ if backend.direct.is_some() => {}
         Balance::Source(hash) => {
             pairs.add("balance", quote("source"));
             hash_pairs(pairs, hash);

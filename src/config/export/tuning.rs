@@ -9,6 +9,8 @@ use crate::config::model::{SocketBuffers, Tuning};
 pub(super) fn tuning(pairs: &mut Pairs, tuning: &Tuning) {
     pairs.maybe("maxconnrate", tuning.maxconnrate);
     pairs.maybe("maxsessrate", tuning.maxsessrate);
+    pairs.maybe("maxsslconn", tuning.maxsslconn);
+    pairs.maybe("maxsslrate", tuning.maxsslrate);
     pairs.flag("reject_privileged_ports", tuning.reject_privileged_ports);
     if tuning.maxaccept != MAXACCEPT {
         let unlimited = tuning.maxaccept == NonZeroU32::MAX;

@@ -138,6 +138,16 @@ fn apply(
             args.ignore_rest("option redispatch", cx);
             return;
         }
+        "transparent" => {
+            settings.flags.set(option, on, line.span);
+            if on {
+                cx.report.warning(
+                    line.span,
+                    "'option transparent' is deprecated: HAProxy 3.5 no longer knows it".to_owned(),
+                );
+                cx.report.help("write 'server NAME 0.0.0.0'");
+            }
+        }
         _ => settings.flags.set(option, on, line.span),
     }
     args.finish(&format!("option {option}"), cx);

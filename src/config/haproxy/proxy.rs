@@ -260,6 +260,8 @@ impl Reader {
             "log-format" | "error-log-format" | "unique-id-format" | "log-tag" => {
                 log::words(keyword, args, settings, cx);
             }
+            "dispatch" => return socket::dispatch(line, settings, cx),
+            "persist" => return rules::persist(line, settings, cx),
             "id" => set(&mut self.id, args.number(keyword, cx)),
             "maxconn" => set(&mut settings.maxconn, args.number(keyword, cx)),
             "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),

@@ -83,8 +83,14 @@ fn options(
     cx: &mut Context<'_>,
 ) {
     while let Some(word) = args.next() {
-        let option = word.text();
-        match cx.effect(word, &option, &SERVER) {
+        let written = word.text();
+        // `set-proxy-v2-tlv-fmt(0xE1)` has an argument within.
+        let option = match written.split_once('(') {
+            Some((name @ "set-proxy-v2-tlv-fmt", _)) => name.into(),
+            _ => written,
+        };
+        let name = Word { bytes: option.as_bytes().into(), span: word.span };
+        match cx.effect(&name, &option, &SERVER) {
             None => {
                 cx.unknown(word, &format!("in a '{keyword}' line"), SERVER.names());
                 if keyword == "default-server" && option.contains(['.', ':']) {

@@ -1,10 +1,11 @@
 //! Words of `bind`, `server` and `source` lines about sockets.
 
 use haproxy_compat::span::Spanned;
-use haproxy_compat::tree::Word;
+use haproxy_compat::tree::{Line, Word};
 
+use super::settings::Settings;
 use super::tuning::signed;
-use super::words::{Args, Context};
+use super::words::{Args, Context, set};
 use crate::config::raw::{BindSocket, Field, ServerSocket};
 
 /// Sets what a word of a `bind` line says; false if it is about something else.
@@ -51,9 +52,32 @@ pub(super) fn server(
                 .map(|option| Spanned::new(option.trim().to_owned(), word.span));
             socket.proxy_v2_options = words.collect();
         }
+        "pp2-never-send-local" => {
+            socket.pp2_never_send_local = Some(Spanned::new(true, word.span));
+        }
+        "set-proxy-v2-tlv-fmt" => {
+            let Some(format) = args.text(option, "a format such as '%[fc_pp_authority]'", cx)
+            else {
+                return true;
+            };
+            let written = word.text();
+            let kind = written.split_once('(').and_then(|(_, kind)| kind.strip_suffix(')'));
+            let text = format!("{} {}", kind.unwrap_or_default(), format.value);
+            socket.proxy_v2_tlvs.push(Spanned::new(text, word.span));
+        }
         _ => return false,
     }
     true
+}
+
+/// A `dispatch` line.
+pub(super) fn dispatch(line: &Line, settings: &mut Settings, cx: &mut Context<'_>) {
+    let mut args = Args::new(line, 1);
+    let address = args.expect("dispatch", "an address such as '10.0.0.1:3306'", cx);
+    set(&mut settings.dispatch, address.map(|word| cx.address(word)));
+    args.finish("dispatch", cx);
+    cx.report.warning(line.span, "'dispatch' is deprecated: HAProxy 3.5 no longer knows it");
+    cx.report.help("write a 'server' line with this address");
 }
 
 /// An address and the words that belong to it, which end at the first other one.

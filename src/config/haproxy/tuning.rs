@@ -17,6 +17,8 @@ pub(super) fn lower(
     let number = match keyword {
         "maxconnrate" => &mut tuning.maxconnrate,
         "maxsessrate" => &mut tuning.maxsessrate,
+        "maxsslconn" => &mut tuning.maxsslconn,
+        "maxsslrate" => &mut tuning.maxsslrate,
         "maxpipes" => &mut tuning.maxpipes,
         "tune.pipesize" => &mut tuning.pipesize,
         "tune.rcvbuf.client" => &mut tuning.client.rcvbuf,

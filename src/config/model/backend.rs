@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogProto, LogTarget,
-    Observe, Redispatch, Resolve, ServerSocket, ServerTls, Source,
+    Observe, ProxyTlv, Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::sample::Expr;
@@ -28,6 +28,9 @@ pub struct Backend {
     pub allbackups: bool,
     /// Servers in file order; names are unique.
     pub servers: Vec<Server>,
+    /// `dispatch` and `option transparent`: where clients go without load balancing, if no rule sends
+    /// them to one of `servers`.
+    pub direct: Option<Box<Server>>,
     /// Connection attempts after the first.
     pub retries: u32,
     /// When a retry may change servers that are still up.
@@ -40,6 +43,9 @@ pub struct Backend {
     pub nolinger: bool,
     /// `option persist`: a server that a stick table names is tried even if it is down.
     pub persist: bool,
+    /// `persist rdp-cookie`: the name of the cookie of remote desktops that says which server a client
+    /// had.
+    pub rdp_cookie: Option<Box<str>>,
     /// `option abortonclose`: a client that closes while it waits for a server gives its place up
     /// even if it has sent something.
     pub abortonclose: bool,
@@ -143,6 +149,8 @@ pub struct Server {
     pub on_marked_up: OnMarkedUp,
     /// Header sent before the client's bytes.
     pub send_proxy: Option<ProxyHeader>,
+    /// Extensions of the header in version 2 that the operator made up.
+    pub proxy_tlvs: Vec<ProxyTlv>,
     /// TCP_USER_TIMEOUT of server connections.
     pub tcp_ut: Option<Duration>,
     /// Options of its sockets.

@@ -46,11 +46,14 @@ pub use patterns::{PatternSet, PatternSource};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use ring::{LogProto, LogSample, LogStream, Ring};
 pub use socket::{
-    Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
-    UnixPermissions, UseSrc,
+    Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyTlv, ProxyV2Options, ServerSocket,
+    Source, UnixPermissions, UseSrc,
 };
 pub use stick::{Peers, StickTable};
-pub use tls::{BindTls, Context as TlsContext, ServerTls, Sni, TlsWords, Verify, Versions};
+pub use tls::{
+    BindTls, Context as TlsContext, Contexts as TlsContexts, Lookups, ServerTls, Sni, TlsWords,
+    Verify, Versions,
+};
 pub use tuning::{SocketBuffers, Tuning};
 
 /// The HAProxy version whose language and commands are understood: `version_atleast()`,

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::server::ClientHello;
 use rustls::sign::CertifiedKey;
@@ -13,7 +14,7 @@ use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::ServerName;
 
 use crate::pure::sample::Expr;
-use crate::pure::tls::names::NamePattern;
+use crate::pure::tls::names::{NameIndex, NamePattern};
 
 /// What was written, with complete paths; the export writes it again. Empty where nothing was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,8 +86,40 @@ pub struct BindTls {
     pub words: TlsWords,
     /// A hash of everything that was read.
     pub fingerprint: u64,
-    /// Certificates with what goes with each, in order; the first is the default.
-    pub contexts: Arc<[Context]>,
+    /// Certificates.
+    pub contexts: Arc<Contexts>,
+    /// What clients without tickets asked for.
+    pub lookups: Arc<Lookups>,
+}
+
+/// Sessions that clients without tickets asked for, and that were not remembered, until somebody
+/// takes the counts.
+#[derive(Debug, Default)]
+pub struct Lookups {
+    asked: AtomicU64,
+    missed: AtomicU64,
+}
+
+impl Lookups {
+    /// A session was asked for.
+    pub fn note(&self, found: bool) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.missed.fetch_add(u64::from(!found), Ordering::Relaxed);
+    }
+
+    /// How many were asked for, and how many of them missed, since the last time.
+    #[must_use]
+    pub fn take(&self) -> (u64, u64) {
+        (self.asked.swap(0, Ordering::Relaxed), self.missed.swap(0, Ordering::Relaxed))
+    }
+}
+
+/// The certificates of a listening socket.
+pub struct Contexts {
+    /// In order; the first is the default.
+    list: Vec<Context>,
+    /// By their names.
+    names: NameIndex,
 }
 
 /// One certificate and how it is served.
@@ -104,6 +137,34 @@ pub struct Context {
     pub config: Arc<ServerConfig>,
     /// For clients that offer other protocols only: nothing is agreed on then.
     pub without_alpn: Arc<ServerConfig>,
+}
+
+impl From<Vec<Context>> for Contexts {
+    fn from(list: Vec<Context>) -> Self {
+        let names = NameIndex::new(list.iter().map(|context| context.names.as_slice()));
+        Self { list, names }
+    }
+}
+
+impl Contexts {
+    /// Them all, in order.
+    #[must_use]
+    pub fn list(&self) -> &[Context] {
+        &self.list
+    }
+
+    fn named(&self, hello: &ClientHello<'_>, name: &str) -> Option<&Context> {
+        let context = |at: usize| &self.list[at];
+        let exact = fitting(hello, self.names.exact(name).map(context));
+        exact.or_else(|| fitting(hello, self.names.wildcard(name).map(context)))
+    }
+
+    /// For clients that ask for no name, or for an unknown one.
+    fn default(&self, hello: &ClientHello<'_>) -> Option<&Context> {
+        // A pair of keys for one name stands in several files.
+        let first = self.list.first()?;
+        fitting(hello, self.list.iter().take_while(|context| context.bundle == first.bundle))
+    }
 }
 
 impl BindTls {
@@ -127,35 +188,12 @@ impl BindTls {
     }
 
     fn context(&self, hello: &ClientHello<'_>) -> Option<&Context> {
-        let named = hello.server_name().and_then(|name| {
-            let name = name.to_ascii_lowercase();
-            let exact = self.named(hello, &name, NamePattern::is_exactly);
-            exact.or_else(|| self.named(hello, &name, NamePattern::is_wildcard_of))
-        });
+        let name = hello.server_name().map(str::to_ascii_lowercase);
+        let named = name.and_then(|name| self.contexts.named(hello, &name));
         if named.is_some() || self.words.strict_sni {
             return named;
         }
-        // A pair of keys for one name stands in several files.
-        let default = self.contexts.first()?;
-        let same = self.contexts.iter().take_while(|context| context.bundle == default.bundle);
-        fitting(hello, same)
-    }
-
-    fn named(
-        &self,
-        hello: &ClientHello<'_>,
-        name: &str,
-        is: fn(&NamePattern, &str) -> bool,
-    ) -> Option<&Context> {
-        let found = self.contexts.iter().filter(|context| {
-            let names = || context.names.iter();
-            names().any(|pattern| !pattern.negated && is(pattern, name))
-                && !names().any(|pattern| {
-                    let matches = pattern.is_exactly(name) || pattern.is_wildcard_of(name);
-                    pattern.negated && matches
-                })
-        });
-        fitting(hello, found)
+        self.contexts.default(hello)
     }
 }
 

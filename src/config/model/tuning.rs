@@ -9,6 +9,10 @@ pub struct Tuning {
     pub maxconnrate: Option<NonZeroU32>,
     /// `maxsessrate`: sessions a second that are begun.
     pub maxsessrate: Option<NonZeroU32>,
+    /// `maxsslconn`: TLS connections of both sides.
+    pub maxsslconn: Option<NonZeroU32>,
+    /// `maxsslrate`: connections a second that listeners with TLS accept.
+    pub maxsslrate: Option<NonZeroU32>,
     /// `harden.reject-privileged-ports.tcp`: clients with a port below 1024 are dropped.
     pub reject_privileged_ports: bool,
     /// `tune.maxaccept`: connections accepted per wake-up of a listener.

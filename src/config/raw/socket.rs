@@ -47,6 +47,12 @@ pub struct ServerSide {
     pub independent_streams: Field<bool>,
     /// `option tcp-smart-connect`.
     pub tcp_smart_connect: Field<bool>,
+    /// `persist rdp-cookie`: the cookie's name.
+    pub persist_rdp_cookie: Field<String>,
+    /// `dispatch`: where clients go without load balancing.
+    pub dispatch: Field<String>,
+    /// `option transparent`: clients go where they wanted to.
+    pub transparent: Field<bool>,
 }
 
 /// What a `server` says of its connections.
@@ -60,4 +66,8 @@ pub struct ServerSocket {
     pub namespace: Field<String>,
     /// `proxy-v2-options`, words.
     pub proxy_v2_options: Vec<Spanned<String>>,
+    /// `set-proxy-v2-tlv-fmt`: a type and a format each, `0xE1 %[src]`.
+    pub proxy_v2_tlvs: Vec<Spanned<String>>,
+    /// `pp2-never-send-local`.
+    pub pp2_never_send_local: Field<bool>,
 }

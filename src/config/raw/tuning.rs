@@ -10,6 +10,10 @@ pub struct Tuning {
     pub maxconnrate: Field<u64>,
     /// `maxsessrate`.
     pub maxsessrate: Field<u64>,
+    /// `maxsslconn`.
+    pub maxsslconn: Field<u64>,
+    /// `maxsslrate`.
+    pub maxsslrate: Field<u64>,
     /// `harden.reject-privileged-ports.tcp`.
     pub reject_privileged_ports: Field<bool>,
     /// `tune.maxaccept`; -1 is no limit.

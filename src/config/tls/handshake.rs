@@ -10,7 +10,7 @@ use rustls::{ClientConfig, ServerConfig};
 
 use super::trust::{ClientTrust, ServerTrust};
 use super::{Offer, Trust};
-use crate::config::model::{TlsWords, Verify};
+use crate::config::model::{Lookups, TlsWords, Verify};
 
 /// Sessions that a listening socket remembers for clients without tickets.
 const SESSIONS_MAX: usize = 4096;
@@ -29,14 +29,45 @@ pub(in crate::config) struct Resumption {
 impl Resumption {
     /// # Errors
     /// There is no randomness for the keys of tickets.
-    pub(in crate::config) fn new(words: &TlsWords) -> Result<Self, String> {
+    pub(in crate::config) fn new(words: &TlsWords, lookups: &Arc<Lookups>) -> Result<Self, String> {
         let tickets = if words.resume {
             let ticketer = Ticketer::new();
             Some(ticketer.map_err(|error| format!("cannot make keys for tickets: {error}"))?)
         } else {
             None
         };
-        Ok(Self { tickets, sessions: ServerSessionMemoryCache::new(SESSIONS_MAX) })
+        let sessions = ServerSessionMemoryCache::new(SESSIONS_MAX);
+        let sessions = Arc::new(Counted { sessions, lookups: Arc::clone(lookups) });
+        Ok(Self { tickets, sessions })
+    }
+}
+
+/// Sessions, and how often they are asked for.
+#[derive(Debug)]
+struct Counted {
+    sessions: Arc<dyn StoresServerSessions>,
+    lookups: Arc<Lookups>,
+}
+
+impl StoresServerSessions for Counted {
+    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
+        self.sessions.put(key, value)
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        let found = self.sessions.get(key);
+        self.lookups.note(found.is_some());
+        found
+    }
+
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        let found = self.sessions.take(key);
+        self.lookups.note(found.is_some());
+        found
+    }
+
+    fn can_cache(&self) -> bool {
+        self.sessions.can_cache()
     }
 }
 
@@ -84,11 +115,7 @@ pub(in crate::config) fn client_config(
     trust: Option<Arc<Trust>>,
     key: Option<Arc<CertifiedKey>>,
 ) -> Result<ClientConfig, String> {
-    let verifier = ServerTrust {
-        trust,
-        provider: Arc::clone(&offer.provider),
-        host: words.verify_host.clone(),
-    };
+    let verifier = ServerTrust::new(trust, &offer.provider, words.verify_host.clone());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&offer.provider))
         .with_protocol_versions(&offer.versions)
         .map_err(|error| error.to_string())?

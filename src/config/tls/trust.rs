@@ -127,40 +127,55 @@ impl Trust {
         let mut authorities = self.authorities.iter();
         authorities.any(|(known, (from, to))| known == certificate && (*from..=*to).contains(&now))
     }
+}
 
-    fn signature12(
+/// What both verifiers are asked of signatures.
+#[derive(Debug)]
+struct Signatures(Arc<CryptoProvider>);
+
+impl Signatures {
+    fn tls12(
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
+        let algorithms = &self.0.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
-    fn signature13(
+    fn tls13(
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
+        let algorithms = &self.0.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
 
 /// Verifies servers; `trust` is `None` with `verify none`.
 #[derive(Debug)]
 pub(super) struct ServerTrust {
-    pub(super) trust: Option<Arc<Trust>>,
-    /// Verifies signatures where nobody is trusted in particular.
-    pub(super) provider: Arc<CryptoProvider>,
+    trust: Option<Arc<Trust>>,
+    signatures: Signatures,
     /// `verifyhost`: counts where no name was asked for.
-    pub(super) host: Option<String>,
+    host: Option<String>,
+}
+
+impl ServerTrust {
+    pub(super) fn new(
+        trust: Option<Arc<Trust>>,
+        provider: &Arc<CryptoProvider>,
+        host: Option<String>,
+    ) -> Self {
+        Self { trust, signatures: Signatures(Arc::clone(provider)), host }
+    }
 }
 
 impl ServerCertVerifier for ServerTrust {
@@ -206,8 +221,7 @@ impl ServerCertVerifier for ServerTrust {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
+        self.signatures.tls12(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -216,12 +230,11 @@ impl ServerCertVerifier for ServerTrust {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
+        self.signatures.tls13(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.signatures.schemes()
     }
 }
 
@@ -239,17 +252,19 @@ fn is_for(certificate: &CertificateDer<'_>, name: &str) -> bool {
 /// Verifies clients.
 #[derive(Debug)]
 pub(super) struct ClientTrust {
-    pub(super) trust: Arc<Trust>,
+    trust: Arc<Trust>,
+    signatures: Signatures,
     /// One must be shown.
-    pub(super) mandatory: bool,
+    mandatory: bool,
     /// Names of the authorities that clients are told; empty: none.
-    pub(super) hints: Vec<DistinguishedName>,
+    hints: Vec<DistinguishedName>,
 }
 
 impl ClientTrust {
     pub(super) fn new(trust: &Arc<Trust>, mandatory: bool, tell: bool) -> Self {
         let hints = if tell { trust.fresh.roots.subjects() } else { Vec::new() };
-        Self { trust: Arc::clone(trust), mandatory, hints }
+        let signatures = Signatures(Arc::clone(&trust.provider));
+        Self { trust: Arc::clone(trust), signatures, mandatory, hints }
     }
 }
 
@@ -281,7 +296,7 @@ impl ClientCertVerifier for ClientTrust {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.trust.signature12(message, cert, dss)
+        self.signatures.tls12(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -290,10 +305,10 @@ impl ClientCertVerifier for ClientTrust {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.trust.signature13(message, cert, dss)
+        self.signatures.tls13(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.trust.schemes()
+        self.signatures.schemes()
     }
 }

@@ -32,11 +32,15 @@ impl Decoder<'_> {
             abortonclose: self.boolean(t, "abortonclose"),
             independent_streams: self.boolean(t, "independent_streams"),
             tcp_smart_connect: self.boolean(t, "tcp_smart_connect"),
+            persist_rdp_cookie: self.string(t, "persist_rdp_cookie"),
+            dispatch: self.string(t, "dispatch"),
+            transparent: self.boolean(t, "transparent"),
         }
     }
 
     pub(super) fn server_socket(&mut self, t: &mut Table<'_>) -> ServerSocket {
         let options = self.list(t, "proxy_v2_options");
+        let tlvs = self.list(t, "proxy_v2_tlvs");
         ServerSocket {
             source: self.string(t, "source"),
             cc: self.string(t, "cc"),
@@ -45,6 +49,11 @@ impl Decoder<'_> {
                 .into_iter()
                 .filter_map(|value| self.string_of("proxy_v2_options", value))
                 .collect(),
+            proxy_v2_tlvs: tlvs
+                .into_iter()
+                .filter_map(|value| self.string_of("proxy_v2_tlvs", value))
+                .collect(),
+            pp2_never_send_local: self.boolean(t, "pp2_never_send_local"),
         }
     }
 

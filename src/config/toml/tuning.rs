@@ -9,6 +9,8 @@ impl Decoder<'_> {
         Tuning {
             maxconnrate: self.number(t, "maxconnrate"),
             maxsessrate: self.number(t, "maxsessrate"),
+            maxsslconn: self.number(t, "maxsslconn"),
+            maxsslrate: self.number(t, "maxsslrate"),
             reject_privileged_ports: self.boolean(t, "reject_privileged_ports"),
             maxaccept: self.maxaccept(t),
             maxpipes: self.number(t, "maxpipes"),

@@ -58,6 +58,7 @@ impl Context<'_> {
         let (balance, balance_key) = self.balance(raw);
         Backend {
             id,
+            direct: self.direct(raw, &name, &check),
             balance,
             balance_key,
             allbackups: is_on(&raw.allbackups),
@@ -68,6 +69,7 @@ impl Context<'_> {
             keepalive: self.keepalive(&raw.keepalive),
             nolinger: is_on(&raw.nolinger),
             persist: is_on(&raw.side.persist),
+            rdp_cookie: raw.side.persist_rdp_cookie.as_ref().map(|name| name.value.as_str().into()),
             abortonclose: is_on(&raw.side.abortonclose),
             independent_streams: is_on(&raw.side.independent_streams),
             tcp_smart_connect: is_on(&raw.side.tcp_smart_connect),
@@ -155,7 +157,7 @@ impl Context<'_> {
             .collect()
     }
 
-    fn server(
+    pub(super) fn server(
         &mut self,
         raw: &raw::Server,
         name: Name,
@@ -185,6 +187,7 @@ impl Context<'_> {
             Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
             _ => None,
         };
+        let proxy_tlvs = self.proxy_tlvs(&raw.socket, &what);
         let Target { address, hostname, resolve, init_addr } = target?;
         Some(Server {
             name,
@@ -209,6 +212,7 @@ impl Context<'_> {
             on_marked_down: down.unwrap_or_default(),
             on_marked_up: up.unwrap_or_default(),
             send_proxy,
+            proxy_tlvs,
             tcp_ut,
             log_proto: log_proto.unwrap_or_default(),
             socket: self.server_socket(&raw.socket),

@@ -223,9 +223,6 @@ impl Context<'_> {
         let force = known.statement.keyword() == "force-persist";
         let rule = Persistence::parse(force, &words, &known.acls(), self);
         let rule = self.read(known, 1, rule)?;
-        let message =
-            format!("'{}' has no effect: there is no persistence yet", known.statement.keyword());
-        self.report.warning(known.statement.span, message);
         self.judge(Some(&rule.condition), Stage::ServerChoice, known);
         Some(rule)
     }

@@ -65,7 +65,12 @@ impl Context<'_> {
         self.format(key, what, written)
     }
 
-    fn format(&mut self, key: &str, what: &str, written: &Spanned<String>) -> Option<Box<Format>> {
+    pub(super) fn format(
+        &mut self,
+        key: &str,
+        what: &str,
+        written: &Spanned<String>,
+    ) -> Option<Box<Format>> {
         match Format::parse(&written.value, self) {
             Ok(format) => {
                 for expr in format.samples() {

@@ -11,7 +11,8 @@ use rustls_pki_types::ServerName;
 use super::context::Context;
 use super::frontend::is_on;
 use crate::config::model::{
-    BindTls, CheckKind, Layer, ScriptStep, ServerTls, Sni, TlsContext, TlsWords, Verify, Versions,
+    BindTls, CheckKind, Layer, Lookups, ScriptStep, ServerTls, Sni, TlsContext, TlsContexts,
+    TlsWords, Verify, Versions,
 };
 use crate::config::raw::{self, Field};
 use crate::config::tls::{self, Offer, Reader, Resumption, Trust};
@@ -44,14 +45,15 @@ impl Context<'_> {
         let words = self.tls_words(&what, tls)?;
         let mut reader = Reader::new(&mut *self.world);
         let mut problems = Problems::default();
-        let base = terms(words.clone(), tls, &mut reader, &mut problems);
+        let lookups = Arc::default();
+        let base = terms(words.clone(), tls, &lookups, &mut reader, &mut problems);
         let mut own = Vec::new();
         let mut listed = Vec::new();
         for crt in &tls.crt {
             add(crt, &[], None, &mut listed, &mut reader, &mut problems);
         }
         for list in &tls.crt_list {
-            let terms = (&words, &**tls, &mut own);
+            let terms = (&words, &**tls, &lookups, &mut own);
             crt_list(list, terms, &mut listed, &mut reader, &mut problems);
         }
         let fingerprint = reader.fingerprint();
@@ -61,8 +63,8 @@ impl Context<'_> {
         }
         let contexts = base.and_then(|base| contexts(on.span, listed, &base, &own, &mut problems));
         self.report_tls(problems);
-        let contexts = contexts?.into();
-        Some(Box::new(BindTls { words, fingerprint, contexts }))
+        let contexts = Arc::new(TlsContexts::from(contexts?));
+        Some(Box::new(BindTls { words, fingerprint, contexts, lookups }))
     }
 
     /// TLS to a server, or of its check: `sni` and `alpn` come from the caller.
@@ -96,7 +98,7 @@ impl Context<'_> {
             problems.0.push((span, message, Some(help)));
         }
         let mut reader = Reader::new(&mut *self.world);
-        let terms = terms(words.clone(), &raw, &mut reader, &mut problems);
+        let terms = terms(words.clone(), &raw, &Arc::default(), &mut reader, &mut problems);
         let mut listed = Vec::new();
         for crt in &raw.crt {
             add(crt, &[], None, &mut listed, &mut reader, &mut problems);
@@ -278,6 +280,7 @@ impl Problems {
 fn terms(
     words: TlsWords,
     raw: &raw::Tls,
+    lookups: &Arc<Lookups>,
     reader: &mut Reader<'_>,
     problems: &mut Problems,
 ) -> Option<Terms> {
@@ -303,7 +306,7 @@ fn terms(
             problems.1.push((of(key), message));
         }
     }
-    let resumption = problems.keep(on, Resumption::new(&words))?;
+    let resumption = problems.keep(on, Resumption::new(&words, lookups))?;
     if words.verify == Verify::None {
         return Some(Terms { words, offer, trust: None, resumption });
     }

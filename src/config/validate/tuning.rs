@@ -17,6 +17,8 @@ impl Context<'_> {
         Tuning {
             maxconnrate: self.limit("maxconnrate", &raw.maxconnrate),
             maxsessrate: self.limit("maxsessrate", &raw.maxsessrate),
+            maxsslconn: self.limit("maxsslconn", &raw.maxsslconn),
+            maxsslrate: self.limit("maxsslrate", &raw.maxsslrate),
             reject_privileged_ports: is_on(&raw.reject_privileged_ports),
             maxaccept: self.maxaccept(&raw.maxaccept),
             maxpipes: maxpipes.and_then(|pipes| u32::try_from(pipes).ok()),

@@ -44,7 +44,7 @@ async fn talk(wire: &mut Wire, client: &mut Client, shared: &Shared) -> Result<(
             }
         }
         // What came behind the line is answered too, as in HAProxy.
-        if client.prompt == Prompt::None && wire.is_drained() {
+        if client.is_routed || client.prompt == Prompt::None && wire.is_drained() {
             return Ok(());
         }
     }
@@ -58,7 +58,7 @@ async fn refuse(wire: &mut Wire, client: &Client, message: &str) -> Result<(), G
 }
 
 /// The lines up to the one that ends them; `None`: there are too many.
-async fn read_payload(
+pub(super) async fn read_payload(
     wire: &mut Wire,
     client: &Client,
     end: &PayloadEnd,

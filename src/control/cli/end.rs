@@ -4,7 +4,7 @@ use super::table::{Command, Mode, Run};
 use super::{Answer, Call, object};
 use crate::clock;
 use crate::config::model::{Level, LogLevel};
-use crate::state::counters::Clear;
+use crate::state::counters::{Clear, Rate};
 use crate::state::sessions::SessionId;
 use crate::state::{CutReason, Process, publish};
 
@@ -71,12 +71,15 @@ fn clear(call: &mut Call<'_>, answer: &mut Answer<'_>) {
 fn clear_all(process: &Process, what: Clear) {
     process.connection_rate.clear_max();
     process.gate.clear_max();
+    let tls = &process.tls;
+    [&tls.rate, &tls.client_keys, &tls.server_keys].into_iter().for_each(Rate::clear_max);
     let objects = process.objects();
     for frontend in &objects.frontends {
         frontend.gate.clear_max();
         frontend.traffic.clear(what);
         if what == Clear::All {
             frontend.request_errors.clear();
+            frontend.connections.clear();
         }
     }
     for backend in &objects.backends {

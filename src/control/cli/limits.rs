@@ -83,8 +83,9 @@ fn set_rate(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let setting = match (call.arg(0), call.arg(1)) {
         ("connections", "global") => Some(&process.connection_pace),
         ("sessions", "global") => Some(&process.session_pace),
-        // No other rates are limited here: there is nothing to set.
-        ("ssl-sessions" | "http-compression", "global") => None,
+        ("ssl-sessions", "global") => Some(&process.tls.pace),
+        // Nothing is compressed here: there is nothing to set.
+        ("http-compression", "global") => None,
         _ => return answer.refuse(RATE_USAGE),
     };
     match limit(call.arg(2), "Expects an integer value.") {

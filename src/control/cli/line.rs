@@ -14,6 +14,25 @@ const TAG_BYTES_MAX: usize = 63;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words(pub Vec<String>);
 
+impl Words {
+    /// A line of this one command, without a payload.
+    pub(super) fn line(&self) -> String {
+        let mut line = String::new();
+        for (at, word) in self.0.iter().enumerate() {
+            if at > 0 {
+                line.push(' ');
+            }
+            for c in word.chars() {
+                if matches!(c, '\\' | ' ' | '\t' | ';') {
+                    line.push('\\');
+                }
+                line.push(c);
+            }
+        }
+        line
+    }
+}
+
 /// Which line ends a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PayloadEnd(pub String);
@@ -121,6 +140,15 @@ mod tests {
             let (commands, _) = parse(&line);
             prop_assert!(!commands.is_empty());
             prop_assert!(commands.iter().all(|words| words.0.len() <= WORDS_MAX));
+        }
+
+        #[test]
+        fn words_mean_the_same_when_they_are_written_again(line in "[a; \\\\\t<@!]{0,60}") {
+            for words in parse(&line).0 {
+                // What looks like the announcement of a payload would be one.
+                prop_assume!(words.0.last().is_none_or(|word| !word.starts_with("<<")));
+                prop_assert_eq!(parse(&words.line()).0, [words]);
+            }
         }
     }
 }

@@ -8,6 +8,8 @@
 //! table       every command: words, level, usage, what runs
 //! answer      what a command says
 //! expose      `_getsocks`, which no answer can carry
+//! routed      lines that come through the master
+//! master      the sockets of a master
 //! show_*, …   the commands, one file a family, each with a table of its own
 //! ```
 //! A family is a `COMMANDS` table that `table` lists. What a command does gets a [`Call`] (its
@@ -27,10 +29,12 @@ mod expose;
 mod frontends;
 mod limits;
 pub mod line;
+pub mod master;
 mod move_server;
 mod object;
 mod patterns;
 mod removal;
+pub mod routed;
 mod set_server;
 mod show_events;
 mod show_process;
@@ -142,6 +146,8 @@ pub struct Client {
     pub quits: bool,
     /// It may have the listening sockets.
     pub takes_listeners: bool,
+    /// It is a line that a master passes on: there is one, whatever the mode.
+    pub is_routed: bool,
 }
 
 /// What happens between two lines of a client.
@@ -170,6 +176,7 @@ impl Client {
             timeout,
             quits: false,
             takes_listeners: socket.expose_listeners,
+            is_routed: false,
         }
     }
 }

@@ -227,6 +227,7 @@ mod tests {
             timeout: None,
             quits: false,
             takes_listeners: false,
+            is_routed: false,
         }
     }
 

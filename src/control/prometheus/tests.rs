@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::*;
 use crate::control::snapshot::{
-    Bytes, Check, Denied, FrontendStatus, Listener, Load, Nameserver, Pipes, Service,
+    Bytes, Check, FrontendStatus, Intake, Listener, Load, Nameserver, Pipes, Service,
 };
 use crate::pure::id::{ProxyId, ServerId};
 
@@ -27,6 +27,7 @@ pub(crate) fn process() -> Process {
         hard_max_connections: 200,
         connections: Load { current: 1, total: 28, ..Load::default() },
         sessions: Load::default(),
+        tls: crate::control::snapshot::Tls::default(),
         pipes: Pipes::default(),
         bytes_out: 96,
         spliced_bytes_out: 0,
@@ -52,22 +53,18 @@ fn frontend() -> Frontend {
         id: 1,
         address: "127.0.0.1:3306".to_owned(),
         status: ListenerStatus::Full,
-        sessions: Load::default(),
-        bytes: Bytes::default(),
-        denied: Denied::default(),
-        request_errors: 0,
-        internal_errors: 0,
+        intake: Intake::default(),
     };
     Frontend {
         name: "fe".into(),
         id: ProxyId(2),
         status: FrontendStatus::Open,
-        sessions: Load { current: 5, max: 9, limit: Some(200), total: 8, ..Load::default() },
+        intake: Intake {
+            sessions: Load { current: 5, max: 9, limit: Some(200), total: 8, ..Load::default() },
+            bytes: Bytes { r#in: 18, out: u64::MAX },
+            ..Intake::default()
+        },
         connections: Load::default(),
-        bytes: Bytes { r#in: 18, out: u64::MAX },
-        denied: Denied::default(),
-        request_errors: 0,
-        internal_errors: 0,
         listeners: vec![listener],
     }
 }

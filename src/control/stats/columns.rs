@@ -26,6 +26,9 @@ macro_rules! columns {
     (@ $at:expr;) => {};
 }
 
+/// Columns from here on belong to modules: CSV has a mark before them.
+pub const MODULES: usize = SSL_SESS;
+
 columns! {
     PXNAME "pxname" "KNS" "Name of the proxy";
     SVNAME "svname" "KNS" "Name of the server or listener, FRONTEND or BACKEND";
@@ -146,4 +149,7 @@ columns! {
     RESBIN "resbin" "MCP" "Bytes of responses received";
     RESBOUT "resbout" "MCP" "Bytes of responses sent";
     CACHE_HINT_HITS "cache_hint_hits" "MCP" "Hits by hint in the HTTP cache";
+    SSL_SESS "ssl_sess" "MCP" "TLS sessions begun with keys of their own";
+    SSL_REUSED_SESS "ssl_reused_sess" "MCP" "TLS sessions resumed";
+    SSL_FAILED_HANDSHAKE "ssl_failed_handshake" "MCP" "TLS handshakes that failed";
 }

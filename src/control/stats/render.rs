@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::columns::{COLUMNS, Column};
+use super::columns::{COLUMNS, Column, MODULES};
 use super::info::Field;
 use super::rows::Row;
 use super::value::{Tags, Value};
@@ -38,19 +38,25 @@ pub fn stat(rows: &[Row], form: Form, help: bool) -> String {
 /// of modules.
 fn csv(text: &mut String, rows: &[Row]) {
     text.push_str("# ");
-    for column in COLUMNS {
+    for (at, column) in COLUMNS.iter().enumerate() {
+        if at == MODULES {
+            text.push_str("-,");
+        }
         text.push_str(column.name);
         text.push(',');
     }
-    text.push_str("-,\n");
+    text.push('\n');
     for row in rows {
-        for cell in row.cells() {
+        for (at, cell) in row.cells().iter().enumerate() {
+            if at == MODULES {
+                text.push_str("-,");
+            }
             if let Some(cell) = cell {
                 csv_value(text, &cell.value);
             }
             text.push(',');
         }
-        text.push_str("-,\n");
+        text.push('\n');
     }
 }
 

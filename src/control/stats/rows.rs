@@ -5,8 +5,8 @@ use super::columns as c;
 use super::columns::COLUMNS;
 use super::value::Value;
 use crate::control::snapshot::{
-    Agent, Backend, Check, Frontend, FrontendStatus, Listener, ListenerStatus, Load, Server,
-    ServerStatus, Service, Snapshot,
+    Agent, Backend, Check, Frontend, FrontendStatus, Handshakes, Intake, Listener, ListenerStatus,
+    Load, Server, ServerStatus, Service, Snapshot,
 };
 
 /// What a row is of.
@@ -164,13 +164,7 @@ fn add_backend(rows: &mut Vec<Row>, it: &Backend, filter: &Filter) {
 
 fn frontend(it: &Frontend) -> Row {
     let mut row = Row::new(Kind::Frontend, it.id.0, 0, (&it.name, "FRONTEND"));
-    sessions(&mut row, &it.sessions);
-    row.set(c::SLIM, it.sessions.limit.unwrap_or_default());
-    row.set(c::BIN, it.bytes.r#in);
-    row.set(c::BOUT, it.bytes.out);
-    row.set(c::DREQ, it.denied.requests);
-    row.set(c::DRESP, it.denied.responses);
-    row.set(c::EREQ, it.request_errors);
+    intake(&mut row, &it.intake);
     row.set(
         c::STATUS,
         match it.status {
@@ -179,30 +173,21 @@ fn frontend(it: &Frontend) -> Row {
             FrontendStatus::Stopped => "STOP",
         },
     );
-    row.set(c::RATE, it.sessions.rate);
-    row.set(c::RATE_LIM, it.sessions.rate_limit);
-    row.set(c::RATE_MAX, it.sessions.rate_max);
+    row.set(c::RATE, it.intake.sessions.rate);
+    row.set(c::RATE_LIM, it.intake.sessions.rate_limit);
+    row.set(c::RATE_MAX, it.intake.sessions.rate_max);
     row.set(c::REQ_RATE, 0u32);
     row.set(c::REQ_RATE_MAX, 0u32);
-    row.zero(&[c::REQ_TOT, c::COMP_IN, c::COMP_OUT, c::COMP_BYP, c::COMP_RSP, c::WREW]);
+    row.zero(&[c::REQ_TOT, c::COMP_IN, c::COMP_OUT, c::COMP_BYP, c::COMP_RSP]);
     row.set(c::CONN_RATE, it.connections.rate);
     row.set(c::CONN_RATE_MAX, it.connections.rate_max);
     row.set(c::CONN_TOT, it.connections.total);
-    row.set(c::DCON, it.denied.connections);
-    row.set(c::DSES, it.denied.sessions);
-    row.set(c::EINT, it.internal_errors);
     row
 }
 
 fn listener(proxy: &Frontend, it: &Listener, filter: &Filter) -> Row {
     let mut row = Row::new(Kind::Listener, proxy.id.0, it.id, (&proxy.name, &it.name));
-    sessions(&mut row, &it.sessions);
-    row.set(c::SLIM, it.sessions.limit.unwrap_or_default());
-    row.set(c::BIN, it.bytes.r#in);
-    row.set(c::BOUT, it.bytes.out);
-    row.set(c::DREQ, it.denied.requests);
-    row.set(c::DRESP, it.denied.responses);
-    row.set(c::EREQ, it.request_errors);
+    intake(&mut row, &it.intake);
     row.set(
         c::STATUS,
         match it.status {
@@ -214,11 +199,29 @@ fn listener(proxy: &Frontend, it: &Listener, filter: &Filter) -> Row {
     if filter.secrets {
         row.set(c::ADDR, it.address.as_str());
     }
+    row
+}
+
+/// What frontends and listeners have in common.
+fn intake(row: &mut Row, it: &Intake) {
+    sessions(row, &it.sessions);
+    row.set(c::SLIM, it.sessions.limit.unwrap_or_default());
+    row.set(c::BIN, it.bytes.r#in);
+    row.set(c::BOUT, it.bytes.out);
+    row.set(c::DREQ, it.denied.requests);
+    row.set(c::DRESP, it.denied.responses);
+    row.set(c::EREQ, it.request_errors);
     row.set(c::DCON, it.denied.connections);
     row.set(c::DSES, it.denied.sessions);
     row.set(c::WREW, 0u64);
     row.set(c::EINT, it.internal_errors);
-    row
+    handshakes(row, &it.handshakes);
+}
+
+fn handshakes(row: &mut Row, it: &Handshakes) {
+    row.set(c::SSL_SESS, it.full);
+    row.set(c::SSL_REUSED_SESS, it.resumed);
+    row.set(c::SSL_FAILED_HANDSHAKE, it.failed);
 }
 
 fn sessions(row: &mut Row, load: &Load) {
@@ -263,6 +266,7 @@ fn service(row: &mut Row, it: &Service) {
     row.set(c::CONNECT, it.connection_attempts);
     row.zero(&[c::WREW, c::REUSE]);
     row.set(c::EINT, it.internal_errors);
+    handshakes(row, &it.handshakes);
 }
 
 fn server(backend: &Backend, it: &Server, filter: &Filter) -> Row {

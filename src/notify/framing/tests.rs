@@ -108,7 +108,7 @@ fn compared() -> Vec<LogTarget> {
 
 /// Digits and the month vary from run to run; the widths do not.
 fn masked(line: &str) -> String {
-    let months = super::super::time::MONTHS;
+    let months = crate::telemetry::time::MONTHS;
     let line = months.iter().fold(line.to_owned(), |line, month| line.replace(month, "Mon"));
     line.replace(|c: char| c.is_ascii_digit(), "0")
 }

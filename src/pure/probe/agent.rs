@@ -1,73 +1,46 @@
 //! `agent-check`: a question that may be empty, and one line as the answer.
 
-use super::answer::Answer;
-use super::{Close, Connect, Input, Opening, Reached, Step};
+use super::exchange::Exchange;
+use super::{Close, Input, Step};
 use crate::pure::health::agent_words::AgentWords;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 
 /// A question under way.
 #[derive(Debug)]
-pub(super) struct Agent<'a> {
-    question: &'a [u8],
-    reached: Reached,
-    answer: Answer,
+pub(super) struct Agent {
+    exchange: Exchange,
 }
 
-impl<'a> Agent<'a> {
-    pub(super) fn new(question: &'a [u8], answer_bytes_max: usize) -> Self {
-        let answer = Answer::new(answer_bytes_max);
-        Self { question, reached: Reached::Connecting, answer }
+impl Agent {
+    pub(super) fn new(question: &[u8], answer_bytes_max: usize) -> Self {
+        let question = (!question.is_empty()).then(|| question.to_vec());
+        Self { exchange: Exchange::new(Close::Reset, question, answer_bytes_max) }
     }
 
     /// The line that was answered, whole, without its end.
     pub(super) fn line(&self) -> Option<&[u8]> {
-        let bytes = self.answer.bytes();
+        let bytes = self.exchange.answer.bytes();
         // What stands behind a NUL is not part of a line.
         let end = bytes.iter().position(|byte| b"\r\n\0".contains(byte))?;
         (bytes[end] != 0).then_some(&bytes[..end])
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
-        match input {
-            Input::Start => {
-                let opening =
-                    if self.question.is_empty() { Opening::Theirs } else { Opening::Ours };
-                Step::Connect(Connect::plain(Close::Reset, opening))
-            }
-            Input::Connected => {
-                self.reached = Reached::Connected;
-                if self.question.is_empty() {
-                    Step::Receive
-                } else {
-                    Step::Send(self.question.to_vec())
-                }
-            }
-            Input::Sent => Step::Receive,
-            Input::Bytes(bytes) => {
-                self.answer.push(bytes);
-                self.judge()
-            }
-            Input::Failed(system) if self.answer.is_empty() => {
-                Step::Done(self.reached.failed(system))
-            }
-            Input::Closed | Input::Failed(_) => {
-                self.answer.close();
-                self.judge()
-            }
-            Input::TimedOut => Step::Done(self.reached.timed_out()),
-        }
+        self.exchange.step(input).unwrap_or_else(|| self.judge())
     }
 
     /// The verdict leaves out what weight and limit lead to: whoever applies them knows.
     fn judge(&self) -> Step {
-        if self.answer.is_silence() {
+        if self.exchange.answer.is_silence() {
             let verdict = Verdict::new(CheckStatus::L7Response);
             return Step::Done(verdict.with_info(b"TCPCHK got an empty response at step 2"));
         }
         match self.line() {
             Some(line) => Step::Done(AgentWords::parse(line).verdict(None)),
             // A line without an end says nothing, as when it never came.
-            None if self.answer.is_final() => Step::Done(Verdict::new(CheckStatus::L7Timeout)),
+            None if self.exchange.answer.is_final() => {
+                Step::Done(Verdict::new(CheckStatus::L7Timeout))
+            }
             None => Step::Receive,
         }
     }

@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::answer::Answer;
+use super::exchange::Exchange;
 use super::expect::contains;
 use super::http_head::{Body, Head, Parsed, body, parse};
-use super::http_header;
-use super::{Close, Connect, Input, Opening, Reached, Step};
+use super::{Close, Input, Reached, Step, http_header};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::kind::{HttpCheck, HttpExpect, HttpMatch, Pattern};
 
@@ -19,52 +18,31 @@ pub(super) struct Http<'a> {
     check: &'a HttpCheck,
     /// The server is down, so that [`NOT_FOUND`] does not pass.
     down: bool,
-    reached: Reached,
-    answer: Answer,
+    exchange: Exchange,
     /// The expectation that waits for more.
     at: usize,
 }
 
 impl<'a> Http<'a> {
     pub(super) fn new(check: &'a HttpCheck, answer_bytes_max: usize, down: bool) -> Self {
-        let answer = Answer::new(answer_bytes_max);
-        Self { check, down, reached: Reached::Connecting, answer, at: 0 }
+        let exchange = Exchange::new(Close::Reset, Some(request(check)), answer_bytes_max);
+        Self { check, down, exchange, at: 0 }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
-        match input {
-            Input::Start => Step::Connect(Connect::plain(Close::Reset, Opening::Ours)),
-            Input::Connected => {
-                self.reached = Reached::Connected;
-                Step::Send(request(self.check))
+        let expect = self.check.expects.get(self.at);
+        match (input, self.exchange.reached, expect) {
+            (Input::TimedOut, Reached::Connected, Some(expect)) => {
+                Step::Done(Verdict::new(expect.report.timeout))
             }
-            Input::Sent => Step::Receive,
-            Input::Bytes(bytes) => {
-                self.answer.push(bytes);
-                self.judge()
-            }
-            Input::Failed(system) if self.answer.is_empty() => {
-                Step::Done(self.reached.failed(system))
-            }
-            Input::Closed | Input::Failed(_) => {
-                self.answer.close();
-                self.judge()
-            }
-            Input::TimedOut => {
-                let expect = self.check.expects.get(self.at);
-                let expect = expect.filter(|_| matches!(self.reached, Reached::Connected));
-                Step::Done(expect.map_or_else(
-                    || self.reached.timed_out(),
-                    |expect| Verdict::new(expect.report.timeout),
-                ))
-            }
+            _ => self.exchange.step(input).unwrap_or_else(|| self.judge()),
         }
     }
 
     fn judge(&mut self) -> Step {
-        let head = match parse(self.answer.bytes()) {
+        let head = match parse(self.exchange.answer.bytes()) {
             Parsed::Head(head) => head,
-            Parsed::More if !self.answer.is_final() => return Step::Receive,
+            Parsed::More if !self.exchange.answer.is_final() => return Step::Receive,
             Parsed::More | Parsed::Bad => {
                 return Step::Done(Verdict::new(CheckStatus::L7Response));
             }
@@ -82,7 +60,7 @@ impl<'a> Http<'a> {
             return Step::Done(coded(status, &head).with_info(info));
         }
         for (at, expect) in self.check.expects.iter().enumerate().skip(self.at) {
-            match meets(expect, &head, self.answer.is_final()) {
+            match meets(expect, &head, self.exchange.answer.is_final()) {
                 Judged::Met => {}
                 Judged::More => {
                     self.at = at;
@@ -100,7 +78,7 @@ impl<'a> Http<'a> {
             return coded(CheckStatus::L7Ok, head);
         };
         let info = report.on_success.as_deref().unwrap_or_default();
-        report.coded(coded(report.ok, head), self.answer.bytes()).with_info(info)
+        report.coded(coded(report.ok, head), self.exchange.answer.bytes()).with_info(info)
     }
 
     fn unmet(&self, expect: &HttpExpect, head: &Head<'_>, what: &[u8]) -> Verdict {
@@ -108,7 +86,7 @@ impl<'a> Http<'a> {
         let verdict = coded(report.error, head);
         let verdict = match report.error {
             CheckStatus::L7Response => verdict,
-            _ => report.coded(verdict, self.answer.bytes()),
+            _ => report.coded(verdict, self.exchange.answer.bytes()),
         };
         let comment = expect.comment.as_ref();
         let comment = comment.map_or(String::new(), |text| format!(" comment: {text}"));

@@ -3,8 +3,8 @@
 //! Lengths are BER (X.690 8.1.3); as HAProxy, only those of one, two and four bytes are read, which
 //! is what servers send.
 
-use super::answer::Answer;
-use super::{Close, Connect, Input, Opening, Reached, Step};
+use super::exchange::Exchange;
+use super::{Close, Input, Step};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 
 /// Message 1: bindRequest of version 3, no name, no password (RFC 4511 4.2).
@@ -21,8 +21,7 @@ const REFUSED: &[u8] = b"See RFC: http://tools.ietf.org/html/rfc4511#section-4.1
 /// A bind under way.
 #[derive(Debug)]
 pub(super) struct Ldap {
-    reached: Reached,
-    answer: Answer,
+    exchange: Exchange,
 }
 
 /// What an answer says.
@@ -35,40 +34,22 @@ enum Bind {
 
 impl Ldap {
     pub(super) fn new(answer_bytes_max: usize) -> Self {
-        Self { reached: Reached::Connecting, answer: Answer::new(answer_bytes_max) }
+        let question = Some(BIND.to_vec());
+        Self { exchange: Exchange::new(Close::Polite, question, answer_bytes_max) }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
-        match input {
-            Input::Start => Step::Connect(Connect::plain(Close::Polite, Opening::Ours)),
-            Input::Connected => {
-                self.reached = Reached::Connected;
-                Step::Send(BIND.to_vec())
-            }
-            Input::Sent => Step::Receive,
-            Input::Bytes(bytes) => {
-                self.answer.push(bytes);
-                self.judge()
-            }
-            Input::Failed(system) if self.answer.is_empty() => {
-                Step::Done(self.reached.failed(system))
-            }
-            Input::Closed | Input::Failed(_) => {
-                self.answer.close();
-                self.judge()
-            }
-            Input::TimedOut => Step::Done(self.reached.timed_out()),
-        }
+        self.exchange.step(input).unwrap_or_else(|| self.judge())
     }
 
     fn judge(&self) -> Step {
-        let bytes = self.answer.bytes();
+        let bytes = self.exchange.answer.bytes();
         let response =
             |said: &[u8]| Step::Done(Verdict::new(CheckStatus::L7Response).with_info(said));
-        if self.answer.is_silence() {
+        if self.exchange.answer.is_silence() {
             return response(b"TCPCHK got an empty response at step 2");
         }
-        if bytes.len() < ANSWER_BYTES_MIN && !self.answer.is_final() {
+        if bytes.len() < ANSWER_BYTES_MIN && !self.exchange.answer.is_final() {
             return Step::Receive;
         }
         match bind_result(bytes) {
@@ -78,7 +59,7 @@ impl Ldap {
                 Step::Done(verdict.with_info(REFUSED))
             }
             Bind::Strange => response(STRANGE),
-            Bind::Part if self.answer.is_final() => response(b""),
+            Bind::Part if self.exchange.answer.is_final() => response(b""),
             Bind::Part => Step::Receive,
         }
     }

@@ -13,6 +13,7 @@
 
 mod agent;
 mod answer;
+mod exchange;
 mod expect;
 mod http;
 mod http_head;
@@ -134,13 +135,13 @@ enum Kind<'a> {
     Tcp(tcp::Tcp),
     Script(script::Script<'a>),
     Http(http::Http<'a>),
-    Mysql(mysql::Mysql<'a>),
-    Pgsql(pgsql::Pgsql<'a>),
+    Mysql(mysql::Mysql),
+    Pgsql(pgsql::Pgsql),
     Redis(redis::Redis),
     Smtp(smtp::Smtp<'a>),
     Ldap(ldap::Ldap),
     SslHello(ssl_hello::SslHello),
-    Agent(agent::Agent<'a>),
+    Agent(agent::Agent),
     /// Nothing that is asked over a connection: it fails at once.
     Program,
 }
@@ -168,7 +169,7 @@ impl<'a> Probe<'a> {
 
     /// The probe that asks an agent `question`, which may be empty, and reads its line.
     #[must_use]
-    pub fn for_agent(question: &'a [u8], context: &Context) -> Self {
+    pub fn for_agent(question: &[u8], context: &Context) -> Self {
         Self(Kind::Agent(agent::Agent::new(question, context.answer_bytes_max.max(1))))
     }
 

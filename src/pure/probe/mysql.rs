@@ -3,8 +3,8 @@
 //! With a user, the login and the goodbye are sent before the greeting is read, as HAProxy does:
 //! one packet, and the server sees a polite end that it does not count as an aborted connection.
 
-use super::answer::Answer;
-use super::{Close, Connect, Input, Opening, Reached, Step};
+use super::exchange::Exchange;
+use super::{Close, Input, Step};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::kind::MysqlDialect;
 
@@ -19,10 +19,10 @@ const NATIVE_PASSWORD: &[u8] = b"mysql_native_password\0";
 
 /// A greeting or login under way.
 #[derive(Debug)]
-pub(super) struct Mysql<'a> {
-    user: Option<&'a (String, MysqlDialect)>,
-    reached: Reached,
-    answer: Answer,
+pub(super) struct Mysql {
+    /// An account is logged in, so that a second packet answers.
+    logs_in: bool,
+    exchange: Exchange,
 }
 
 /// A packet in an answer.
@@ -31,54 +31,31 @@ enum Packet<'a> {
     Part,
 }
 
-impl<'a> Mysql<'a> {
-    pub(super) fn new(user: Option<&'a (String, MysqlDialect)>, answer_bytes_max: usize) -> Self {
-        Self { user, reached: Reached::Connecting, answer: Answer::new(answer_bytes_max) }
+impl Mysql {
+    pub(super) fn new(user: Option<&(String, MysqlDialect)>, answer_bytes_max: usize) -> Self {
+        let question = user.map(|(user, dialect)| login(user.as_bytes(), *dialect));
+        let logs_in = question.is_some();
+        Self { logs_in, exchange: Exchange::new(Close::Polite, question, answer_bytes_max) }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
-        match input {
-            Input::Start => {
-                let opening = if self.user.is_some() { Opening::Ours } else { Opening::Theirs };
-                Step::Connect(Connect::plain(Close::Polite, opening))
-            }
-            Input::Connected => {
-                self.reached = Reached::Connected;
-                match self.user {
-                    Some((user, dialect)) => Step::Send(login(user.as_bytes(), *dialect)),
-                    None => Step::Receive,
-                }
-            }
-            Input::Sent => Step::Receive,
-            Input::Bytes(bytes) => {
-                self.answer.push(bytes);
-                self.judge()
-            }
-            Input::Failed(system) if self.answer.is_empty() => {
-                Step::Done(self.reached.failed(system))
-            }
-            Input::Closed | Input::Failed(_) => {
-                self.answer.close();
-                self.judge()
-            }
-            Input::TimedOut => Step::Done(self.reached.timed_out()),
-        }
+        self.exchange.step(input).unwrap_or_else(|| self.judge())
     }
 
     fn judge(&self) -> Step {
-        if self.answer.is_silence() {
-            let step = if self.user.is_some() { 3 } else { 2 };
+        if self.exchange.answer.is_silence() {
+            let step = if self.logs_in { 3 } else { 2 };
             let info = format!("TCPCHK got an empty response at step {step}");
             let verdict = Verdict::new(CheckStatus::L7Response);
             return Step::Done(verdict.with_info(info.as_bytes()));
         }
-        let Packet::Whole { payload: greeting, rest } = packet(self.answer.bytes()) else {
+        let Packet::Whole { payload: greeting, rest } = packet(self.exchange.answer.bytes()) else {
             return self.partial();
         };
         if let Some(refusal) = refusal(greeting) {
             return Step::Done(refusal);
         }
-        if self.user.is_some() {
+        if self.logs_in {
             match packet(rest) {
                 Packet::Part => return self.partial(),
                 Packet::Whole { payload, .. } => {
@@ -95,7 +72,7 @@ impl<'a> Mysql<'a> {
     }
 
     fn partial(&self) -> Step {
-        if self.answer.is_final() {
+        if self.exchange.answer.is_final() {
             Step::Done(Verdict::new(CheckStatus::L7Response))
         } else {
             Step::Receive

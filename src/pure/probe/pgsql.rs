@@ -1,8 +1,8 @@
 //! `option pgsql-check`: a startup packet without a database, and any request to authenticate is a
 //! sign of life.
 
-use super::answer::Answer;
-use super::{Close, Connect, Input, Opening, Reached, Step};
+use super::exchange::Exchange;
+use super::{Close, Input, Step};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 
 /// Protocol 3.0, then the name of the one parameter that is mandatory.
@@ -16,47 +16,28 @@ const SEVERITY_AT: usize = 6;
 
 /// A startup under way.
 #[derive(Debug)]
-pub(super) struct Pgsql<'a> {
-    user: &'a str,
-    reached: Reached,
-    answer: Answer,
+pub(super) struct Pgsql {
+    exchange: Exchange,
 }
 
-impl<'a> Pgsql<'a> {
-    pub(super) fn new(user: &'a str, answer_bytes_max: usize) -> Self {
-        Self { user, reached: Reached::Connecting, answer: Answer::new(answer_bytes_max) }
+impl Pgsql {
+    pub(super) fn new(user: &str, answer_bytes_max: usize) -> Self {
+        Self { exchange: Exchange::new(Close::Polite, Some(startup(user)), answer_bytes_max) }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
-        match input {
-            Input::Start => Step::Connect(Connect::plain(Close::Polite, Opening::Ours)),
-            Input::Connected => {
-                self.reached = Reached::Connected;
-                Step::Send(startup(self.user))
-            }
-            Input::Sent => Step::Receive,
-            Input::Bytes(bytes) => {
-                self.answer.push(bytes);
-                self.judge()
-            }
-            Input::Failed(system) if self.answer.is_empty() => {
-                Step::Done(self.reached.failed(system))
-            }
-            Input::Closed | Input::Failed(_) => {
-                self.answer.close();
-                self.judge()
-            }
-            Input::TimedOut => Step::Done(self.reached.timed_out()),
-        }
+        self.exchange.step(input).unwrap_or_else(|| self.judge())
     }
 
     fn judge(&self) -> Step {
-        let bytes = self.answer.bytes();
-        let settled = |awaited: usize| bytes.len() >= awaited || self.answer.is_final();
+        let bytes = self.exchange.answer.bytes();
+        let settled = |awaited: usize| bytes.len() >= awaited || self.exchange.answer.is_final();
         let refused =
             |said: &[u8]| Step::Done(Verdict::new(CheckStatus::L7Response).with_info(said));
         match bytes.first() {
-            None if self.answer.is_final() => refused(b"TCPCHK got an empty response at step 3"),
+            None if self.exchange.answer.is_final() => {
+                refused(b"TCPCHK got an empty response at step 3")
+            }
             Some(b'E') if settled(ERROR_BYTES_MIN) => {
                 let said = bytes.get(SEVERITY_AT..).unwrap_or_default();
                 refused(said.split(|&byte| byte == 0).next().unwrap_or_default())

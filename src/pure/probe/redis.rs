@@ -1,8 +1,8 @@
 //! `option redis-check`: PING, and PONG must be somewhere in the answer.
 
-use super::answer::Answer;
+use super::exchange::Exchange;
 use super::expect::find;
-use super::{Close, Connect, Input, Opening, Reached, Step};
+use super::{Close, Input, Step};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
@@ -11,46 +11,27 @@ const PONG: &[u8] = b"+PONG\r\n";
 /// A PING under way.
 #[derive(Debug)]
 pub(super) struct Redis {
-    reached: Reached,
-    answer: Answer,
+    exchange: Exchange,
 }
 
 impl Redis {
     pub(super) fn new(answer_bytes_max: usize) -> Self {
-        Self { reached: Reached::Connecting, answer: Answer::new(answer_bytes_max) }
+        let question = Some(PING.to_vec());
+        Self { exchange: Exchange::new(Close::Reset, question, answer_bytes_max) }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
-        match input {
-            Input::Start => Step::Connect(Connect::plain(Close::Reset, Opening::Ours)),
-            Input::Connected => {
-                self.reached = Reached::Connected;
-                Step::Send(PING.to_vec())
-            }
-            Input::Sent => Step::Receive,
-            Input::Bytes(bytes) => {
-                self.answer.push(bytes);
-                self.judge()
-            }
-            Input::Failed(system) if self.answer.is_empty() => {
-                Step::Done(self.reached.failed(system))
-            }
-            Input::Closed | Input::Failed(_) => {
-                self.answer.close();
-                self.judge()
-            }
-            Input::TimedOut => Step::Done(self.reached.timed_out()),
-        }
+        self.exchange.step(input).unwrap_or_else(|| self.judge())
     }
 
     /// Like HAProxy, anything else than PONG may still be followed by it until the server closes.
     fn judge(&self) -> Step {
-        let bytes = self.answer.bytes();
+        let bytes = self.exchange.answer.bytes();
         if find(bytes, PONG).is_some() {
             let passed = Verdict::new(CheckStatus::L7Ok);
             return Step::Done(passed.with_info(b"Redis server is ok"));
         }
-        if !self.answer.is_final() {
+        if !self.exchange.answer.is_final() {
             return Step::Receive;
         }
         let said = match bytes.iter().position(|byte| b"\r\n".contains(byte)) {

@@ -4,9 +4,9 @@
 //! judges the first four bytes. The answer to the hello may have several lines, and one that is wrong
 //! may still be followed by a right one until the server closes.
 
-use super::answer::Answer;
+use super::exchange::Exchange;
 use super::kind::leading_number;
-use super::{Close, Connect, Input, Opening, Reached, Step};
+use super::{Close, Input, Step};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 
 /// A reply must show its code and what separates it from the text.
@@ -19,8 +19,7 @@ const TEXT_AT: usize = 4;
 pub(super) struct Smtp<'a> {
     hello: &'a str,
     stage: Stage,
-    reached: Reached,
-    answer: Answer,
+    exchange: Exchange,
 }
 
 /// What is waited for; the number is that of HAProxy's rule.
@@ -33,41 +32,24 @@ enum Stage {
 
 impl<'a> Smtp<'a> {
     pub(super) fn new(hello: &'a str, answer_bytes_max: usize) -> Self {
-        let answer = Answer::new(answer_bytes_max);
-        Self { hello, stage: Stage::Greeting, reached: Reached::Connecting, answer }
+        let exchange = Exchange::new(Close::Polite, None, answer_bytes_max);
+        Self { hello, stage: Stage::Greeting, exchange }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
-        match input {
-            Input::Start => Step::Connect(Connect::plain(Close::Polite, Opening::Theirs)),
-            Input::Connected => {
-                self.reached = Reached::Connected;
-                Step::Receive
-            }
-            Input::Sent => Step::Receive,
-            Input::Bytes(bytes) => {
-                self.answer.push(bytes);
-                self.judge()
-            }
-            Input::Failed(system) if self.answer.is_empty() => {
-                Step::Done(self.reached.failed(system))
-            }
-            // A goodbye without the end of its line: nothing more is to be said.
-            Input::TimedOut if self.stage == Stage::Quit && self.shows_a_reply() => self.goodbye(),
-            Input::TimedOut => Step::Done(self.reached.timed_out()),
-            Input::Closed | Input::Failed(_) => {
-                self.answer.close();
-                self.judge()
-            }
+        // A goodbye without the end of its line: nothing more is to be said.
+        if input == Input::TimedOut && self.stage == Stage::Quit && self.shows_a_reply() {
+            return self.goodbye();
         }
+        self.exchange.step(input).unwrap_or_else(|| self.judge())
     }
 
     fn shows_a_reply(&self) -> bool {
-        self.answer.bytes().len() >= REPLY_BYTES_MIN
+        self.exchange.answer.bytes().len() >= REPLY_BYTES_MIN
     }
 
     fn judge(&mut self) -> Step {
-        if self.answer.is_silence() {
+        if self.exchange.answer.is_silence() {
             let info = format!("TCPCHK got an empty response at step {}", self.stage as u8);
             let status = match self.stage {
                 Stage::Greeting => CheckStatus::L7Response,
@@ -75,9 +57,9 @@ impl<'a> Smtp<'a> {
             };
             return Step::Done(Verdict::new(status).with_info(info.as_bytes()));
         }
-        let bytes = self.answer.bytes();
+        let bytes = self.exchange.answer.bytes();
         let line_is_whole = self.shows_a_reply() && bytes.iter().any(|byte| b"\r\n".contains(byte));
-        if !line_is_whole && !self.answer.is_final() {
+        if !line_is_whole && !self.exchange.answer.is_final() {
             return Step::Receive;
         }
         match self.stage {
@@ -88,14 +70,14 @@ impl<'a> Smtp<'a> {
             Stage::Greeting if bytes[0] != b'2' => self.refused(),
             Stage::Greeting => self.say(Stage::Hello, format!("{}\r\n", self.hello)),
             Stage::Hello if is_whole_reply(bytes) => self.say(Stage::Quit, "QUIT\r\n".to_owned()),
-            Stage::Hello if !self.answer.is_final() => Step::Receive,
+            Stage::Hello if !self.exchange.answer.is_final() => Step::Receive,
             Stage::Hello => self.refused(),
             Stage::Quit => self.goodbye(),
         }
     }
 
     fn goodbye(&self) -> Step {
-        let bytes = self.answer.bytes();
+        let bytes = self.exchange.answer.bytes();
         if bytes.first() == Some(&b'2') && is_reply(bytes, b"- \r") {
             return Step::Done(self.said(CheckStatus::L7Ok));
         }
@@ -104,7 +86,7 @@ impl<'a> Smtp<'a> {
 
     fn say(&mut self, stage: Stage, line: String) -> Step {
         self.stage = stage;
-        self.answer.clear();
+        self.exchange.answer.clear();
         Step::Send(line.into_bytes())
     }
 
@@ -114,7 +96,7 @@ impl<'a> Smtp<'a> {
 
     /// A verdict with the code and the text of the first line.
     fn said(&self, status: CheckStatus) -> Verdict {
-        let line = first_line(self.answer.bytes());
+        let line = first_line(self.exchange.answer.bytes());
         let code = leading_number(line.get(..3).unwrap_or(line));
         let text = line.get(TEXT_AT..).unwrap_or_default();
         Verdict::new(status).with_code(code).with_info(text.trim_ascii_start())

@@ -3,8 +3,8 @@
 //! No cryptography: the bytes are those HAProxy sends, which servers of any age can read, and most
 //! answer with an alert.
 
-use super::answer::Answer;
-use super::{Close, Connect, Input, Opening, Reached, Step};
+use super::exchange::Exchange;
+use super::{Close, Input, Reached, Step};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 
 /// A record's header: no more of the answer is looked at.
@@ -23,46 +23,25 @@ const NO_COMPRESSION: &[u8] = b"\x01\x00";
 /// A hello under way.
 #[derive(Debug)]
 pub(super) struct SslHello {
-    unix_time_s: u32,
-    reached: Reached,
-    answer: Answer,
+    exchange: Exchange,
 }
 
 impl SslHello {
     pub(super) fn new(unix_time_s: u32, answer_bytes_max: usize) -> Self {
-        let answer = Answer::new(answer_bytes_max);
-        Self { unix_time_s, reached: Reached::Connecting, answer }
+        let question = Some(hello(unix_time_s));
+        Self { exchange: Exchange::new(Close::Reset, question, answer_bytes_max) }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
-        match input {
-            Input::Start => Step::Connect(Connect::plain(Close::Reset, Opening::Ours)),
-            Input::Connected => {
-                self.reached = Reached::Connected;
-                Step::Send(hello(self.unix_time_s))
-            }
-            Input::Sent => Step::Receive,
-            Input::Bytes(bytes) => {
-                self.answer.push(bytes);
-                self.judge()
-            }
-            Input::Failed(system) if self.answer.is_empty() => {
-                Step::Done(self.reached.failed(system))
-            }
-            Input::Closed | Input::Failed(_) => {
-                self.answer.close();
-                self.judge()
-            }
-            Input::TimedOut if self.reached == Reached::Connected => {
-                Step::Done(Verdict::new(CheckStatus::L6Timeout))
-            }
-            Input::TimedOut => Step::Done(self.reached.timed_out()),
+        if input == Input::TimedOut && self.exchange.reached == Reached::Connected {
+            return Step::Done(Verdict::new(CheckStatus::L6Timeout));
         }
+        self.exchange.step(input).unwrap_or_else(|| self.judge())
     }
 
     fn judge(&self) -> Step {
-        let bytes = self.answer.bytes();
-        if bytes.len() < ANSWER_BYTES_MIN && !self.answer.is_final() {
+        let bytes = self.exchange.answer.bytes();
+        if bytes.len() < ANSWER_BYTES_MIN && !self.exchange.answer.is_final() {
             return Step::Receive;
         }
         let response = Verdict::new(CheckStatus::L6Response);

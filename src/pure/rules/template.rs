@@ -1,6 +1,6 @@
 //! Names computed from samples: `be_%[req.ssl_sni,field(1,.)]`.
 
-use crate::pure::sample::{Definitions, Expr, Facts, ParseError};
+use crate::pure::sample::{Definitions, Expr, Facts, Kind, ParseError};
 
 /// A text with samples in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,8 +75,9 @@ impl Template {
             match part {
                 Part::Text(text) => filled.push_str(text),
                 Part::Sample(expr) => {
-                    if let Some(value) = expr.evaluate(facts).value() {
-                        filled.push_str(&String::from_utf8_lossy(&value.into_bytes()));
+                    let value = expr.evaluate(facts).value();
+                    if let Some(text) = value.and_then(|value| value.cast(Kind::Str)) {
+                        filled.push_str(&text.to_string());
                     }
                 }
             }

@@ -30,6 +30,16 @@ pub enum Failure {
     TimedOut,
     /// Our side is out of ports, descriptors or memory.
     NoResources,
+    /// A limit of ours leaves no room for it.
+    NoPlace,
+}
+
+impl Failure {
+    /// The server has no part in it.
+    #[must_use]
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::NoResources | Self::NoPlace)
+    }
 }
 
 /// What the backend allows.
@@ -72,7 +82,7 @@ pub enum Next {
 /// | yes | yes | no | no | same, at once |
 #[must_use]
 pub fn after(failure: Failure, attempt: u32, in_live_set: bool, policy: &Policy) -> Next {
-    if attempt > policy.retries || failure == Failure::NoResources {
+    if attempt > policy.retries || failure.is_ours() {
         return Next::GiveUp;
     }
     if !in_live_set || may_redispatch(attempt, policy) {
@@ -80,7 +90,7 @@ pub fn after(failure: Failure, attempt: u32, in_live_set: bool, policy: &Policy)
     }
     let after = match failure {
         Failure::Refused => policy.connect.map_or(TURN_AROUND, |connect| connect.min(TURN_AROUND)),
-        Failure::TimedOut | Failure::NoResources => Duration::ZERO,
+        Failure::TimedOut | Failure::NoResources | Failure::NoPlace => Duration::ZERO,
     };
     Next::Same { after }
 }
@@ -131,6 +141,7 @@ mod tests {
             (Failure::Refused, 3, true, redispatch, Next::Other),
             (Failure::Refused, 1, true, several, Next::Other),
             (Failure::NoResources, 1, true, BASE, Next::GiveUp),
+            (Failure::NoPlace, 1, true, BASE, Next::GiveUp),
         ];
         for (failure, attempt, live, policy, expected) in cases {
             assert_eq!(after(failure, attempt, live, &policy), expected, "{failure:?} {attempt}");

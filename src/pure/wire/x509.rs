@@ -4,6 +4,8 @@
 //! choice by SNI. Bounds: every length is checked against what is left, names have at most
 //! [`PARTS_MAX`] parts and a certificate at most [`NAMES_MAX`] alternative names; nothing recurses.
 
+pub mod key;
+
 /// Parts of a distinguished name that are read.
 pub const PARTS_MAX: usize = 32;
 

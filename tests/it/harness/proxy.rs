@@ -143,6 +143,13 @@ impl Scene {
         text
     }
 
+    /// What the program says of the file without running it: its exit code and all it printed.
+    pub(crate) fn check(&self) -> (i32, String) {
+        let file = self.dir.write("haproxy.cfg", &self.text());
+        let (status, text) = self.kind.run(&["-c", "-f", &file.display().to_string()]);
+        (status.code().unwrap_or(-1), text)
+    }
+
     /// Starts it and waits until every `bind` of the file listens.
     #[track_caller]
     pub(crate) fn start(self) -> Proxy {

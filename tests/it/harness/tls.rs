@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::{
@@ -80,6 +81,39 @@ pub(crate) struct Hello<'a> {
     /// A file with a certificate and its key.
     pub(crate) crt: Option<PathBuf>,
     pub(crate) versions: &'a [&'static rustls::SupportedProtocolVersion],
+    /// Made of the fields above, with what it remembers; clones share it.
+    pub(crate) config: Option<Arc<ClientConfig>>,
+}
+
+impl Hello<'_> {
+    fn config(&self) -> ClientConfig {
+        let versions = if self.versions.is_empty() { rustls::ALL_VERSIONS } else { self.versions };
+        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anybody));
+        let mut config = match &self.crt {
+            Some(crt) => {
+                let pem = std::fs::read(crt).unwrap();
+                let chain = CertificateDer::pem_slice_iter(&pem).map(Result::unwrap).collect();
+                let key = PrivateKeyDer::from_pem_slice(&pem).unwrap();
+                builder.with_client_auth_cert(chain, key).unwrap()
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.resumption = Resumption::disabled();
+        config.alpn_protocols = self.alpn.iter().map(|one| one.as_bytes().to_vec()).collect();
+        config
+    }
+
+    /// Remembers sessions, to resume them.
+    pub(crate) fn remembering(mut self, sessions: Resumption) -> Self {
+        let mut config = self.config();
+        config.resumption = sessions;
+        self.config = Some(Arc::new(config));
+        self
+    }
 }
 
 /// A client over TLS that believes every certificate, with a time limit on every step.
@@ -93,26 +127,10 @@ impl TlsClient {
 
     /// Shakes hands on a connection.
     pub(crate) fn over(socket: TcpStream, hello: &Hello<'_>) -> std::io::Result<Self> {
-        let versions =
-            if hello.versions.is_empty() { rustls::ALL_VERSIONS } else { hello.versions };
-        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_protocol_versions(versions)
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anybody));
-        let mut config = match &hello.crt {
-            Some(crt) => {
-                let pem = std::fs::read(crt).unwrap();
-                let chain = CertificateDer::pem_slice_iter(&pem).map(Result::unwrap).collect();
-                let key = PrivateKeyDer::from_pem_slice(&pem).unwrap();
-                builder.with_client_auth_cert(chain, key).unwrap()
-            }
-            None => builder.with_no_client_auth(),
-        };
-        config.alpn_protocols = hello.alpn.iter().map(|one| one.as_bytes().to_vec()).collect();
+        let config = hello.config.clone().unwrap_or_else(|| Arc::new(hello.config()));
         let name = if hello.name.is_empty() { "192.0.2.1" } else { hello.name };
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+        let connection = ClientConnection::new(config, name).unwrap();
         let mut stream = StreamOwned::new(connection, socket);
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock)?;

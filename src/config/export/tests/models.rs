@@ -258,6 +258,15 @@ fn hash_type() -> impl Strategy<Value = HashType> {
         })
 }
 
+fn load_state(name: &str, bits: [bool; 6]) -> LoadState {
+    match bits {
+        [true, true, ..] => LoadState::Local("x.state".into()),
+        [false, true, true, ..] => LoadState::Local(name.into()),
+        [true, false, true, ..] => LoadState::Global,
+        _ => LoadState::None,
+    }
+}
+
 fn backend(name: String) -> impl Strategy<Value = Backend> {
     let balance = prop_oneof![
         Just(Balance::RoundRobin),
@@ -298,12 +307,14 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 balance_key: None,
                 allbackups: first.4[0],
                 servers,
+                direct: None,
                 retries: first.2,
                 redispatch: first.1,
                 timeouts: first.3,
                 keepalive: second.0,
                 nolinger: first.4[1],
                 persist: first.4[3],
+                rdp_cookie: first.4[5].then(|| "msts".into()),
                 abortonclose: first.4[3],
                 independent_streams: first.4[4],
                 tcp_smart_connect: first.4[5],
@@ -311,12 +322,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 fullconn: second.2,
                 log_health_checks: first.4[2],
                 log: second.3,
-                load_state: match first.4 {
-                    [true, true, ..] => LoadState::Local("x.state".into()),
-                    [false, true, true, ..] => LoadState::Local(name.as_str().into()),
-                    [true, false, true, ..] => LoadState::Global,
-                    _ => LoadState::None,
-                },
+                load_state: load_state(&name, first.4),
             };
             let connect = backend.timeouts.connect;
             for server in &mut backend.servers {
@@ -430,6 +436,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                     false => OnMarkedUp::Keep,
                 },
                 send_proxy: rare.3,
+                proxy_tlvs: Vec::new(),
                 tcp_ut: rare.4,
                 log_proto: if flags[2] { LogProto::OctetCount } else { LogProto::Legacy },
                 socket,

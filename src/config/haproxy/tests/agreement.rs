@@ -10,7 +10,7 @@ use super::*;
 const BEFORE: &str = "defaults\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n";
 
 /// Sections and whether they are accepted.
-const FILES: [(&str, bool); 77] = [
+const FILES: [(&str, bool); 81] = [
     ("listen l\n bind :1\n server a 1.1.1.1:1 check inter 1s rise 1 fall 2 backup weight 5", true),
     ("listen l\n bind :1\n server a 1.1.1.1:1 foo", false),
     ("listen l\n bind :1 foo", false),
@@ -25,11 +25,18 @@ const FILES: [(&str, bool); 77] = [
         "backend b\n option abortonclose\n option independent-streams\n option tcp-smart-connect",
         true,
     ),
+    ("backend b\n dispatch 10.0.0.8:5432", true),
+    ("backend b\n dispatch /x.sock", true),
+    ("backend b\n option transparent\n server a 1.1.1.1:1", true),
     ("backend b\n source * interface lo\n source 1.1.1.1:10 usesrc clientip interface lo", true),
     ("backend b\n source 1.1.1.1 usesrc", false),
     ("backend b\n source 1.1.1.1 via 2", false),
     ("backend b\n server a 1.1.1.1:1 source 1.1.1.1:10-20 usesrc client tcp-ut 5s weight 5", true),
     ("backend b\n server a 1.1.1.1:1 send-proxy-v2 proxy-v2-options crc32c,unique-id,ssl", true),
+    (
+        "backend b\n server a 1.1.1.1:1 send-proxy-v2 proxy-v2-options cert-cn,cert-sig,authority",
+        true,
+    ),
     ("backend b\n server a 1.1.1.1:1 send-proxy-v2-ssl no-send-proxy-v2-ssl", true),
     ("backend b\n server a 1.1.1.1:1 tfo no-tfo", true),
     (
@@ -40,7 +47,10 @@ const FILES: [(&str, bool); 77] = [
         "backend b\n server a 1.1.1.1:1 track b/c\n server c 1.1.1.1:2 agent-check agent-port 1",
         true,
     ),
-    ("global\n maxconnrate 5\n maxsessrate 5\n maxpipes 5\n nosplice", true),
+    (
+        "global\n maxconnrate 5\n maxsessrate 5\n maxsslconn 6\n maxsslrate 7\n maxpipes 5\n nosplice",
+        true,
+    ),
     ("global\n tune.maxaccept -1\n tune.pipesize 65536\n tune.rcvbuf.client 65536", true),
     (
         "global\n tune.sndbuf.client 65536\n tune.rcvbuf.server 65536\n tune.sndbuf.server 65536",

@@ -45,6 +45,19 @@ fn words_that_came_later() {
     assert_eq!(db.servers[1].maxconn.map(u32::from), Some(50));
 }
 
+#[test]
+fn proxies_without_servers() {
+    let (config, warned) = read("old/dispatch-1.4.cfg");
+    for word in ["dispatch", "transparent"] {
+        assert!(warned.iter().any(|warned| warned == word), "{word}: {warned:?}");
+    }
+    let place = |name| backend(&config, name).direct.as_ref().expect("a place");
+    let farm = "192.0.2.10:3306".parse().expect("an address");
+    assert_eq!(place("farm").address, ServerAddr::Tcp(farm));
+    assert!(place("way").address.follows_client());
+    assert_eq!(backend(&config, "farm").retries, 5);
+}
+
 const fn hash_type(backend: &Backend) -> Option<HashType> {
     match backend.balance {
         Balance::Source(kind) | Balance::Hash(kind) => Some(kind),

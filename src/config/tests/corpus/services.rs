@@ -67,3 +67,13 @@ fn a_page_for_people() {
     assert_eq!(config.commands.maxconn.get(), 20);
     assert!(frontend(&config, "db").socket_stats);
 }
+
+#[test]
+fn desktops_behind_a_broker() {
+    let config = clean("rdp.cfg");
+    let rdp = backend(&config, "rdp");
+    assert_eq!(rdp.rdp_cookie.as_deref(), Some("msts"));
+    assert_eq!(rdp.balance_key.as_ref().map(|key| key.text.as_str()), Some("rdp-cookie"));
+    assert_eq!(frontend(&config, "rdp").rules.inspect_delay, seconds(5));
+    assert!(rdp.servers.iter().all(|server| server.check.is_some()));
+}

@@ -1,9 +1,11 @@
 //! Certificates of a bind: files, directories and lists, and what their lines say differently.
 
+use std::sync::Arc;
+
 use haproxy_compat::span::Spanned;
 
 use super::{Problems, Terms, VERIFY, VERSIONS, terms};
-use crate::config::model::{TlsWords, Versions};
+use crate::config::model::{Lookups, TlsWords, Versions};
 use crate::config::raw;
 use crate::config::tls::{self, Identity, Line, Reader};
 use crate::pure::tls::names::NamePattern;
@@ -49,7 +51,7 @@ pub(super) fn add(
 /// Adds the certificates of a list.
 pub(super) fn crt_list(
     list: &Spanned<String>,
-    (words, raw, own): (&TlsWords, &raw::Tls, &mut Vec<Terms>),
+    (words, raw, lookups, own): (&TlsWords, &raw::Tls, &Arc<Lookups>, &mut Vec<Terms>),
     listed: &mut Vec<Listed>,
     reader: &mut Reader<'_>,
     problems: &mut Problems,
@@ -73,7 +75,7 @@ pub(super) fn crt_list(
             Ok(Some(words)) => {
                 let found = own.iter().position(|terms| terms.words == words);
                 let Some(index) = found.or_else(|| {
-                    let terms = terms(words, raw, reader, problems)?;
+                    let terms = terms(words, raw, lookups, reader, problems)?;
                     own.push(terms);
                     Some(own.len() - 1)
                 }) else {

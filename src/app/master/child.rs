@@ -1,0 +1,105 @@
+//! A worker's process, as its master sees it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+use super::{WORKER, link};
+use crate::clock;
+use crate::config::model::CLAIMED_VERSION;
+use crate::control::cli::master;
+use crate::control::cli::routed::Line;
+
+/// A worker. Dropping it leaves the process alone; closing its link is what ends it.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) pid: Pid,
+    /// Orders go there.
+    pub(super) link: Arc<UnixStream>,
+    /// Commands of operators go there.
+    pub(super) line: Arc<Line>,
+    pub(super) started: Instant,
+    pub(super) version: Arc<str>,
+    /// Reloads that it has not followed.
+    pub(super) reloads: u64,
+}
+
+impl Worker {
+    /// Starts one; it waits for its first order.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub(super) fn start() -> io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let (line, far_end) = UnixStream::pair()?;
+        let mut words = std::env::args_os();
+        let name = words.next().unwrap_or_default();
+        let child = Command::new("/proc/self/exe")
+            .arg0(name)
+            .args(words)
+            .env(WORKER, std::process::id().to_string())
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .spawn()?;
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| io::Error::other("its process id is none"))?;
+        link::send(&ours, b"commands", &[far_end])?;
+        tracing::info!("New worker ({pid}) forked");
+        Ok(Self {
+            pid,
+            link: Arc::new(ours),
+            line: Arc::new(Line::new(line)?),
+            started: clock::now(),
+            version: CLAIMED_VERSION.into(),
+            reloads: 0,
+        })
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        // One that has just ended needs no signal.
+        let _ = kill_process(self.pid, signal);
+    }
+
+    /// Its exit status, or 128 and the number of the signal that ended it, once it has ended.
+    pub(super) fn ended(&self) -> Option<i32> {
+        match waitpid(Some(self.pid), WaitOptions::NOHANG) {
+            Ok(ended) => {
+                let (_, status) = ended?;
+                let by_signal = || status.terminating_signal().map(|number| 128 + number);
+                Some(status.exit_status().or_else(by_signal).unwrap_or(1))
+            }
+            Err(rustix::io::Errno::INTR) => None,
+            // A child that cannot be waited for is none any more.
+            Err(_) => Some(0),
+        }
+    }
+
+    /// What clients of the master see of it.
+    pub(super) fn shown(&self) -> master::Worker {
+        master::Worker {
+            pid: self.pid.as_raw_nonzero().get().unsigned_abs(),
+            started: self.started,
+            reloads: self.reloads,
+            version: Arc::clone(&self.version),
+            line: Arc::clone(&self.line),
+        }
+    }
+}
+
+/// What HAProxy puts behind an exit code.
+pub(super) fn how_it_ended(code: i32) -> &'static str {
+    match code - 128 {
+        libc::SIGTERM => "Terminated",
+        libc::SIGINT => "Interrupt",
+        libc::SIGKILL => "Killed",
+        libc::SIGABRT => "Aborted",
+        libc::SIGSEGV => "Segmentation fault",
+        libc::SIGBUS => "Bus error",
+        _ => "Exit",
+    }
+}

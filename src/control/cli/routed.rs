@@ -1,0 +1,170 @@
+//! Commands that reach a worker through its master: one line a connection.
+//!
+//! ```text
+//! master                                             worker
+//! one byte (who asks) + one end of a socket pair  -->        on the line they share
+//!                                                 <--  "+"   on the pair: somebody is there
+//! one line, with its payload                      -->
+//!                                                 <--  the answer, and the end
+//! ```
+//! The line has no other way into it: what comes through it is believed. The master bounds how many
+//! connections there are, and each ends like any client's: with its line, or with its silence.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::Interest;
+
+use super::wire::Wire;
+use super::{Client, Prompt, Shared, converse};
+use crate::config::model::{Level, SeverityOutput};
+use crate::net::descriptors;
+use crate::net::stream::Stream;
+
+/// The worker's first byte: somebody is there, and reads.
+pub(super) const PRESENT: u8 = b'+';
+
+/// Longest wait until a master takes one byte.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// On whose behalf the master asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Introduction {
+    /// What it may do.
+    pub level: Level,
+    /// `expert-mode on`.
+    pub expert: bool,
+    /// `experimental-mode on`.
+    pub experimental: bool,
+    /// It is the master itself, for a successor of the worker.
+    pub takes_listeners: bool,
+}
+
+impl Introduction {
+    fn to_byte(self) -> u8 {
+        let flags = [self.expert, self.experimental, self.takes_listeners];
+        let flags = flags.iter().enumerate().map(|(at, &flag)| u8::from(flag) << (at + 2));
+        self.level as u8 | flags.sum::<u8>()
+    }
+
+    fn from_byte(byte: u8) -> Self {
+        let level = Level::WORDS.get(usize::from(byte & 3)).map_or(Level::User, |known| known.1);
+        let flag = |at: u32| byte & (1 << (at + 2)) != 0;
+        Self { level, expert: flag(0), experimental: flag(1), takes_listeners: flag(2) }
+    }
+}
+
+/// The master's end of the line to one worker.
+#[derive(Debug)]
+pub struct Line(UnixStream);
+
+impl Line {
+    /// Takes over this end of a socket pair.
+    ///
+    /// # Errors
+    /// What the system says of a socket that is none.
+    pub fn new(end: UnixStream) -> io::Result<Self> {
+        end.set_nonblocking(true)?;
+        Ok(Self(end))
+    }
+
+    /// A connection to the worker, on which it has not answered yet.
+    ///
+    /// # Errors
+    /// The worker is gone, takes no more (`WouldBlock`), or descriptors have run out.
+    pub fn call(&self, who: Introduction) -> io::Result<UnixStream> {
+        let (ours, theirs) = UnixStream::pair()?;
+        descriptors::send(&self.0, &[who.to_byte()], &[theirs.as_fd()])?;
+        Ok(ours)
+    }
+}
+
+impl AsFd for Line {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Answers what comes through `line`, the worker's end, until the master is gone.
+///
+/// # Errors
+/// What the system says of the line.
+pub async fn serve(line: OwnedFd, shared: Arc<Shared>) -> io::Result<()> {
+    let line = UnixStream::from(line);
+    line.set_nonblocking(true)?;
+    let line = tokio::net::UnixStream::from_std(line)?;
+    loop {
+        let mut who = [0];
+        line.readable().await?;
+        match line.try_io(Interest::READABLE, || descriptors::receive(&line, &mut who)) {
+            Ok((0, _)) => return Ok(()),
+            Ok((_, sockets)) => {
+                for socket in sockets {
+                    let shared = Arc::clone(&shared);
+                    tokio::spawn(attend(socket, Introduction::from_byte(who[0]), shared));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // Descriptors have run out: this client is lost, and others will come.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                tracing::warn!("a command of the master is lost: {error}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn attend(socket: OwnedFd, who: Introduction, shared: Arc<Shared>) {
+    let stream = UnixStream::from(socket);
+    let stream =
+        stream.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(stream));
+    let Ok(stream) = stream else { return };
+    let client = Client {
+        level: who.level,
+        severity: SeverityOutput::None,
+        expert: who.expert,
+        experimental: who.experimental,
+        prompt: Prompt::None,
+        timed: false,
+        timeout: shared.process.objects().config.commands.timeout,
+        quits: false,
+        takes_listeners: who.takes_listeners,
+        is_routed: true,
+    };
+    let mut wire = Wire::new(Stream::unix(stream));
+    if wire.send(&[PRESENT], Some(PATIENCE)).await.is_ok() {
+        converse::run(wire, client, &shared).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn introductions_arrive_as_they_were_made() {
+        for (_, level) in Level::WORDS {
+            for flags in 0..8 {
+                let flag = |at: i32| flags & (1 << at) != 0;
+                let (expert, experimental, takes_listeners) = (flag(0), flag(1), flag(2));
+                let who = Introduction { level, expert, experimental, takes_listeners };
+                assert_eq!(Introduction::from_byte(who.to_byte()), who);
+            }
+        }
+        assert_eq!(Introduction::from_byte(3).level, Level::User);
+    }
+
+    #[test]
+    fn a_worker_that_takes_nothing_refuses_in_the_end_and_one_that_is_gone_at_once() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let line = Line::new(ours).unwrap();
+        let who = Introduction::from_byte(2);
+        let refused = (0..100_000).find_map(|_| line.call(who).err()).unwrap();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        drop(theirs);
+        assert!(line.call(who).is_err());
+    }
+}
