@@ -249,7 +249,7 @@ fn cannot_open(path: &Path, error: &io::Error) -> Diagnostic {
 #[must_use]
 pub fn environment(paths: &[PathBuf]) -> Environment {
     let mut environment = Environment::new();
-    for (name, value) in std::env::vars_os().filter(|(name, _)| name != super::master::WORKER) {
+    for (name, value) in std::env::vars_os().filter(|(name, _)| !super::master::is_internal(name)) {
         environment.set(name.to_string_lossy().into_owned(), value.as_bytes());
     }
     let files: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();

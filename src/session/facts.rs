@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use super::Session;
 use crate::clock;
@@ -24,6 +24,8 @@ pub(super) type Variables = RefCell<Vec<(Variable, Value)>>;
 pub(super) struct Response<'a> {
     /// What it said so far.
     pub(super) bytes: &'a [u8],
+    /// Bytes of the client that it was sent.
+    pub(super) passed_on: u64,
     /// Its connection, where that is at hand.
     pub(super) server: Option<&'a Stream>,
 }
@@ -43,6 +45,7 @@ impl Facts for View<'_> {
     fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
         let value = self.client(fact, args).or_else(|| self.proxy(fact, args));
         let value = value.or_else(|| self.server(fact, args)).or_else(|| self.process(fact, args));
+        let value = value.or_else(|| self.course(fact, args));
         value.or_else(|| self.connections(fact, args)).into()
     }
 
@@ -79,6 +82,11 @@ impl Facts for View<'_> {
         let mut variables = self.session.ruled.variables.borrow_mut();
         variables.retain(|(known, _)| known != name);
         variables.extend(value.map(|value| (name.clone(), value)));
+    }
+
+    fn knows_variable(&self, name: &Variable) -> bool {
+        // The configuration makes those of the process.
+        name.scope == Scope::Process || self.variable(name).is_some()
     }
 
     fn lookup(&self, patterns: PatternsId, value: &Value) -> Option<Found> {
@@ -145,13 +153,6 @@ impl View<'_> {
             }
             Fact::UniqueId => session.unique_id().map(Value::text),
             Fact::SoId => int(session.listener),
-            Fact::AcceptDate => {
-                int(session.accepted.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
-            }
-            Fact::FcTimerTotal | Fact::TxnTimerTotal => {
-                millis(Some(clock::now().saturating_duration_since(session.started)))
-            }
-            Fact::BytesIn | Fact::ReqBytesIn => int(session.early.len()),
             _ => None,
         }
     }
@@ -215,11 +216,6 @@ impl View<'_> {
         match fact {
             Fact::SrvId => return int(own()?.settings().id.0),
             Fact::SrvName => return Some(Value::text(&own()?.name)),
-            Fact::ConnRetries => return int(self.session.outcome.retries),
-            Fact::Redispatched => return Some(Value::Bool(self.session.outcome.redispatched)),
-            Fact::BcBeQueue => return int(self.session.outcome.backend_queue),
-            Fact::BcSrvQueue => return int(self.session.outcome.server_queue),
-            Fact::BcTimerConnect => return millis(self.session.outcome.connect),
             _ => {}
         }
         let Some(Arg::Server(backend, name)) = args.first() else { return None };

@@ -7,6 +7,7 @@
 //! the live set, and tells of its own bad luck by a hint.
 
 mod assign;
+mod course;
 mod dial;
 mod facts;
 mod finish;

@@ -5,8 +5,10 @@
 //! that are `None` are infinite. No format leaks in: nothing here derives serde.
 
 mod backend;
+pub mod certificate;
 mod check;
 mod commands;
+pub mod contexts;
 mod frontend;
 mod global;
 mod life;
@@ -50,10 +52,7 @@ pub use socket::{
     Source, UnixPermissions, UseSrc,
 };
 pub use stick::{Peers, StickTable};
-pub use tls::{
-    BindTls, Context as TlsContext, Contexts as TlsContexts, Lookups, ServerTls, Sni, TlsWords,
-    Verify, Versions,
-};
+pub use tls::{BindTls, Lookups, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
 
 /// The HAProxy version whose language and commands are understood: `version_atleast()`,
