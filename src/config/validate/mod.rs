@@ -71,9 +71,7 @@ pub(super) fn validate(
     let was_refused = context.report.is_refused();
     let ids = context.proxy_ids(raw);
     let (frontend_ids, backend_ids) = ids.split_at(raw.frontends.len());
-    context.framing = default_framing(raw.global.log_send_hostname.is_some());
-    let rings = context.all_rings(&raw.rings);
-    context.rings = rings.iter().map(|ring| (ring.name.clone(), ring.framing)).collect();
+    let rings = context.all_rings(raw);
     let global = context.global(&raw.global);
     let resolvers = context.all_resolvers(raw);
     context.resolvers = resolvers.iter().map(|section| section.name.clone()).collect();

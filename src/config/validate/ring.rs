@@ -7,7 +7,7 @@ use haproxy_compat::span::{Span, Spanned};
 
 use super::check::BackendCheck;
 use super::context::Context;
-use super::global::FRAMINGS;
+use super::global::{FRAMINGS, default_framing};
 use crate::config::defaults::{RING_SIZE_BYTES, RING_SIZE_MAX_BYTES};
 use crate::config::model::{CheckKind, LogFraming, LogSample, Ring, ServerAddr};
 use crate::config::raw::{self, Dialect};
@@ -15,15 +15,17 @@ use crate::config::suggest::did_you_mean;
 use crate::pure::id::Name;
 
 impl Context<'_> {
-    /// Every section.
-    pub(super) fn all_rings(&mut self, raw: &[raw::Ring]) -> Vec<Ring> {
+    /// Every section; from here on, targets know them.
+    pub(super) fn all_rings(&mut self, raw: &raw::Config) -> Vec<Ring> {
+        self.framing = default_framing(raw.global.log_send_hostname.is_some());
         let mut names = std::collections::HashMap::new();
         let mut found = Vec::new();
-        for section in raw {
+        for section in &raw.rings {
             if let Some(name) = self.new_name("ring", &section.name, &mut names) {
                 found.push(self.ring(section, name));
             }
         }
+        self.rings = found.iter().map(|ring| (ring.name.clone(), ring.framing)).collect();
         found
     }
 

@@ -129,7 +129,10 @@ async fn events(call: &Call<'_>, options: Options, answer: &mut Answer<'_>) {
     if !options.new {
         events.iter().for_each(|event| event_line(answer, event, options.end));
     }
-    while options.wait {
+    if !options.wait {
+        return;
+    }
+    loop {
         if answer.flush().await.is_err() {
             return;
         }
