@@ -19,6 +19,7 @@ pub mod occasion;
 pub mod pace;
 pub mod patterns;
 pub mod process;
+pub mod process_facts;
 pub mod publish;
 pub mod request;
 pub mod resolvers;

@@ -48,6 +48,7 @@ mod native;
 mod observe;
 mod patterns;
 mod pgsql;
+mod process;
 mod protocol_checks;
 mod proxy_protocol;
 mod proxy_tlvs;

@@ -41,7 +41,7 @@ pub use backend::{
 pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
-pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget, ProcessVariable};
 pub use life::{Capability, Life};
 pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
 pub use patterns::{PatternSet, PatternSource};

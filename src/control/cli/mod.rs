@@ -46,6 +46,7 @@ mod show_sess;
 mod show_stat;
 mod stick_table;
 mod table;
+mod variables;
 mod wait;
 mod weight;
 mod wire;
