@@ -5,8 +5,6 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Life;
-use super::Tuning;
 use super::{Life, LogSample, LogStream, Tuning};
 use crate::pure::id::Name;
 use crate::pure::rules::preset::Preset;
