@@ -81,6 +81,7 @@ fn process_row(
     let objects = process.objects();
     let listeners: usize = objects.config.frontends.iter().map(|f| f.binds.len()).sum();
     let gate = &process.gate;
+    let life = &objects.config.global.life;
     let max_fds = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let accepted = Load {
         current: gate.current(),
@@ -96,7 +97,11 @@ fn process_row(
         claimed_version: CLAIMED_VERSION,
         claimed_date: CLAIMED_DATE,
         pid: std::process::id(),
-        node: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        node: life
+            .node
+            .clone()
+            .unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned()),
+        description: life.description.clone(),
         started: wall.checked_sub(uptime).unwrap_or(wall),
         uptime,
         threads: u32::try_from(process.workers()).unwrap_or(u32::MAX),
@@ -250,7 +255,8 @@ fn backend_row(
             user_weight: weight,
             last_change: change.since,
             downtime: change.downtime,
-            downs: change.downs,
+            // A backend without servers is up, for whoever chooses it by hand.
+            downs: if live.servers.is_empty() { 0 } else { change.downs },
             ..service(&backend.service, limit, uptime)
         },
         servers,

@@ -63,8 +63,10 @@ pub struct Process {
     pub claimed_date: &'static str,
     /// Process id.
     pub pid: u32,
-    /// Host name.
+    /// `node`, or the host name.
     pub node: String,
+    /// `description`.
+    pub description: Option<String>,
     /// When it started, wall clock.
     pub started: SystemTime,
     /// How long ago that was.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Session;
+use super::facts::View;
 use super::identity::UniqueId;
 use crate::clock;
 use crate::config::model::LogFormat;
@@ -34,6 +35,8 @@ pub(super) struct Outcome {
     pub(super) redispatched: bool,
     pub(super) server_queue: u32,
     pub(super) backend_queue: u32,
+    /// How it ended.
+    pub(super) termination: Option<Termination>,
     /// Its PROXY header was refused.
     pub(super) refusal: Option<Refused>,
     /// What only formats of their own show.
@@ -43,10 +46,10 @@ pub(super) struct Outcome {
 /// What is noted on the way where a format of its own may show it.
 #[derive(Default)]
 pub(super) struct Noted {
-    source: Option<SocketAddr>,
-    server: Option<SocketAddr>,
-    handshake: Duration,
-    number: u64,
+    pub(super) source: Option<SocketAddr>,
+    pub(super) server: Option<SocketAddr>,
+    pub(super) handshake: Duration,
+    pub(super) number: u64,
     /// What `unique-id-format` made, once something asked for it.
     pub(super) unique_id: UniqueId,
 }
@@ -202,14 +205,14 @@ impl Session {
             (None, _) => log.format.written()?,
         };
         self.learn_destination();
-        Some(Box::new(self.details_of(format)))
+        let view = self.view(&self.route.patterns, None, true);
+        Some(Box::new(self.details_of(format, &view)))
     }
 
     /// What `format` shows beside.
-    pub(super) fn details_of(&self, format: &Format) -> Details {
-        let view = self.view(&self.route.patterns, None, true);
+    pub(super) fn details_of(&self, format: &Format, view: &View<'_>) -> Details {
         let text = |value: Value| value.cast(Kind::Str).map(|text| text.to_string());
-        let value = |expr: &Expr| expr.evaluate(&view).value().and_then(text);
+        let value = |expr: &Expr| expr.evaluate(view).value().and_then(text);
         let noted = &self.outcome.noted;
         let id = format.shows(Variable::UniqueId).then(|| self.unique_id()).flatten();
         Details {
@@ -236,6 +239,7 @@ impl Session {
     pub(super) fn finish(mut self, termination: Termination) {
         let now = clock::now();
         let total = now.saturating_duration_since(self.started);
+        self.outcome.termination = Some(termination);
         self.count(termination, total);
         self.let_go_of_tracked(now);
         self.presence.leave_backend();

@@ -6,6 +6,7 @@ use std::cell::{Cell, OnceCell};
 use jiff::tz::TimeZone;
 
 use super::Session;
+use super::facts::View;
 use crate::clock;
 use crate::pure::log_format::{Format, Variable};
 use crate::pure::session::termination::Termination;
@@ -34,15 +35,16 @@ impl Session {
         }
         let mut made = match format.shows(Variable::UniqueId) {
             true => "-".to_owned(),
-            false => self.fill(format),
+            false => self.fill(format, &self.view(&self.route.patterns, None, true)),
         };
         made.truncate(made.floor_char_boundary(UNIQUE_ID_BYTES_MAX));
         Some(id.made.get_or_init(|| made.into()))
     }
 
-    /// What `format` shows of the session now; nothing stands for what is absent.
-    pub(super) fn fill(&self, format: &Format) -> String {
-        let details = Some(Box::new(self.details_of(format)));
+    /// What `format` shows of the session now, to whom it is as `view` says; nothing stands for what
+    /// is absent.
+    pub(super) fn fill(&self, format: &Format, view: &View<'_>) -> String {
+        let details = Some(Box::new(self.details_of(format, view)));
         let total = clock::now().saturating_duration_since(self.started);
         let mut record = self.record_with(Termination::NORMAL, total, Moment::End, details);
         record.destination = record.destination.or_else(|| self.client.original_destination());

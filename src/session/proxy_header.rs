@@ -31,8 +31,9 @@ impl Session {
         let mut options = server.socket.proxy_v2;
         options.ssl |= version != ProxyHeader::V2;
         options.cert_cn |= version == ProxyHeader::V2SslCn;
+        let view = self.view(&self.route.patterns, None, true);
         let custom: Vec<_> =
-            server.proxy_tlvs.iter().map(|tlv| (tlv.kind, self.fill(&tlv.format))).collect();
+            server.proxy_tlvs.iter().map(|tlv| (tlv.kind, self.fill(&tlv.format, &view))).collect();
         let custom: Vec<_> =
             custom.iter().map(|(kind, text)| Tlv { kind: *kind, value: text.as_bytes() }).collect();
         let tls = self.client.tls();

@@ -325,12 +325,12 @@ impl Session {
         match action {
             Action::SetVar(name, expr) => {
                 if let Some(value) = value(expr) {
-                    view.set_variable(name, Some(value));
+                    name.assign(value, &view);
                 }
             }
             Action::SetVarFormat(name, format) => {
-                let text = Value::Str(format.fill(&view).into_bytes());
-                view.set_variable(name, Some(text));
+                let text = self.fill(format, &view);
+                name.assign(Value::Str(text.into_bytes()), &view);
             }
             Action::SetPriority(what, expr) => {
                 if let Some(number) = value(expr).and_then(|value| value.as_int()) {

@@ -201,7 +201,7 @@ impl Session {
         if rule.verb != StickVerb::Match && stores.len() >= STORES_MAX {
             return None;
         }
-        let response = response.map(|bytes| Response { bytes, server: None });
+        let response = response.map(|bytes| Response { bytes, passed_on: 0, server: None });
         let view = self.view(&ruling.patterns, response, true);
         let holds = |condition: &Condition| condition.holds(&view as &dyn Facts) == Truth::True;
         if !rule.condition.as_ref().is_none_or(holds) {

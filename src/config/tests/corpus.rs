@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::model::{
-    Backend, Config, Expect, Facility, Frontend, HashType, HttpMatch, ListenAddr, LogFraming,
-    LogLevel, LogSink, OnMarkedDown, OnMarkedUp, Pattern, ProxyHeader, Redispatch, ScriptStep,
-    Server,
+    Backend, Config, Expect, Facility, Frontend, HashType, HttpMatch, ListenAddr, LogFormat,
+    LogFraming, LogLevel, LogSink, OnMarkedDown, OnMarkedUp, Pattern, ProxyHeader, Redispatch,
+    ScriptStep, Server,
 };
 use crate::config::world::{Account, World};
 

@@ -6,6 +6,7 @@
 //! walk ends.
 
 mod parse;
+pub mod preset;
 pub mod template;
 
 #[cfg(test)]
@@ -14,7 +15,8 @@ mod tests;
 use std::time::Duration;
 
 use super::acl::{Condition, Truth};
-use super::sample::{Expr, Facts, Stage, Variable};
+use super::log_format::Format;
+use super::sample::{Assignment, Expr, Facts, Stage, Variable};
 use template::Template;
 
 /// The lists, by when they are walked.
@@ -85,9 +87,9 @@ pub enum Action {
     /// Replaces an address or port.
     Rewrite(Endpoint, Expr),
     /// Sets a variable, if there is a value.
-    SetVar(Variable, Expr),
-    /// Sets a variable to a text with samples in it.
-    SetVarFormat(Variable, Template),
+    SetVar(Assignment, Expr),
+    /// Sets a variable to what a log format shows of the session.
+    SetVarFormat(Assignment, Format),
     /// Where the session stands among those that wait for a server.
     SetPriority(Precedence, Expr),
     /// Accepted: tasks have no niceness here.

@@ -6,7 +6,8 @@ use super::{
     Rule, RuleSet, Stick, StickVerb,
 };
 use crate::pure::acl::{Acl, AclError, Condition};
-use crate::pure::sample::{Definitions, Expr, Kind, Variable};
+use crate::pure::log_format::Format;
+use crate::pure::sample::{Assignment, Definitions, Expr, Kind, Variable};
 
 /// Names of severities, at their numbers.
 const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
@@ -212,10 +213,10 @@ impl<'a> Reader<'a> {
         if !sets.contains(&set) {
             return Err(self.error(format!("'{name}' cannot stand in '{}'", set.keyword())));
         }
-        self.arguments(name, args)
+        self.arguments(set, name, args)
     }
 
-    fn arguments(&mut self, name: &str, args: &str) -> Result<Action, AclError> {
+    fn arguments(&mut self, set: RuleSet, name: &str, args: &str) -> Result<Action, AclError> {
         Ok(match name {
             "accept" => Action::Accept,
             "reject" => Action::Reject,
@@ -241,12 +242,12 @@ impl<'a> Reader<'a> {
             "set-src-port" => Action::Rewrite(Endpoint::SrcPort, self.sample(Kind::Int)?),
             "set-dst-port" => Action::Rewrite(Endpoint::DstPort, self.sample(Kind::Int)?),
             "set-var" => {
-                let variable = self.variable(args)?;
+                let variable = self.assignment(args)?;
                 Action::SetVar(variable, self.sample(Kind::Any)?)
             }
             "set-var-fmt" => {
-                let variable = self.variable(args)?;
-                Action::SetVarFormat(variable, self.format()?)
+                let variable = self.assignment(args)?;
+                Action::SetVarFormat(variable, self.format(set)?)
             }
             "set-priority-class" => Action::SetPriority(Precedence::Class, self.sample(Kind::Int)?),
             "set-priority-offset" => {
@@ -291,15 +292,13 @@ impl<'a> Reader<'a> {
         Variable::parse(args).map_err(|why| self.error(why))
     }
 
-    fn format(&mut self) -> Result<Template, AclError> {
+    fn assignment(&self, args: &str) -> Result<Assignment, AclError> {
+        Assignment::parse(args.split(',')).map_err(|why| self.error(why))
+    }
+
+    fn format(&mut self, set: RuleSet) -> Result<Format, AclError> {
         let word = self.take("a format")?;
-        let format = Template::parse(word, self.definitions).map_err(|why| self.wrong(why))?;
-        if format.texts().any(|text| text.contains('%')) {
-            let help = "write a sample: '%[src]', '%[be_name]'".to_owned();
-            let error = self.error(format!("'{word}' has more than text and samples"));
-            return Err(AclError { help: Some(help), ..error });
-        }
-        Ok(format)
+        Format::parse_at(word, set.stage(), self.definitions).map_err(|why| self.wrong(why))
     }
 
     fn number(&mut self, what: &str, min: u64, max: u64) -> Result<u64, AclError> {

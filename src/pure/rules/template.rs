@@ -59,14 +59,6 @@ impl Template {
         })
     }
 
-    /// What stands around them.
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Text(text) => Some(text.as_str()),
-            Part::Sample(_) => None,
-        })
-    }
-
     /// The text with its samples put in; what is absent leaves nothing.
     #[must_use]
     pub fn fill(&self, facts: &dyn Facts) -> String {

@@ -69,6 +69,18 @@ fn a_page_for_people() {
 }
 
 #[test]
+fn lines_for_a_pipeline() {
+    let config = clean("log-format.cfg");
+    let log = &config.global.log[0];
+    assert_eq!((log.framing, log.len), (LogFraming::Rfc5424, 4096));
+    let LogFormat::Custom(format) = &frontend(&config, "db").log.format else {
+        panic!("not its own")
+    };
+    assert!(format.text.starts_with("{\"client\":\"%ci\","), "{}", format.text);
+    assert!(format.text.contains("%[var(sess.sni)]"));
+}
+
+#[test]
 fn desktops_behind_a_broker() {
     let config = clean("rdp.cfg");
     let rdp = backend(&config, "rdp");

@@ -17,7 +17,7 @@ use super::fetch::{Arg, Fact, Fetch};
 use super::tracked::{Data, Subject, Tracked};
 use super::value::{Kind, Value};
 use super::variable::Variable;
-use super::{Definitions, Facts, Fetched};
+use super::{Assignment, Definitions, Facts, Fetched};
 use crate::pure::acl::pattern::{Method, PatternUse, PatternsId};
 use arith::Arith;
 use bytes::Bytes;
@@ -45,7 +45,7 @@ pub enum Converter {
     /// `map…(file,default)`.
     Map(Map),
     /// `set-var(name)`: the value goes on unchanged.
-    SetVar(Variable),
+    SetVar(Assignment),
     /// `unset-var(name)`: the value goes on unchanged.
     UnsetVar(Variable),
     /// `in_table(t)`, `table_conn_cur(t)` and so on: the value is the key. No datum: whether the
@@ -141,14 +141,13 @@ impl Converter {
             }
             return made;
         }
-        let variable = |make: fn(Variable) -> Self| match args {
-            [name, ..] => Variable::parse(name).map(make),
-            [] => Err("it takes a variable".to_owned()),
-        };
         Some(match name {
             "ipmask" => ip_mask(args),
-            "set-var" => variable(Self::SetVar),
-            "unset-var" => variable(Self::UnsetVar),
+            "set-var" => Assignment::parse(args.iter().map(String::as_str)).map(Self::SetVar),
+            "unset-var" => match args {
+                [name] => Variable::parse(name).map(Self::UnsetVar),
+                _ => Err("it takes a variable".to_owned()),
+            },
             "nbsrv" => no_args(args).map(|()| Self::About(Fact::NbSrv)),
             "srv_queue" => no_args(args).map(|()| Self::About(Fact::SrvQueue)),
             "debug" => Ok(Self::Debug),
@@ -200,8 +199,8 @@ impl Converter {
             Self::Protocol(protocol) => protocol.apply(&value.into_bytes()),
             Self::IpMask(v4, v6) => masked(value, *v4, *v6),
             Self::Map(map) => map.apply(value, facts),
-            Self::SetVar(name) => {
-                facts.set_variable(name, Some(value.clone()));
+            Self::SetVar(assignment) => {
+                assignment.assign(value.clone(), facts);
                 Some(value)
             }
             Self::UnsetVar(name) => {
