@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use evenkeel::app::load::{CLAIMED_VERSION, Sources, environment, facts};
+use evenkeel::app::load::{CLAIMED_VERSION, Names, Sources, environment, facts};
 use evenkeel::app::{self, Ended, Options, StartError};
 use evenkeel::cli::haproxy::{Flags, Mistake, USAGE, Version};
 use evenkeel::cli::{self, Command, Own, Usage};
@@ -82,6 +82,11 @@ fn haproxy(flags: Flags) -> ExitCode {
         localpeer: flags.localpeer,
         master: flags.master,
         master_cli: app::master::addresses(&flags.master_sockets),
+        names: Names {
+            ipv4_only: flags.ipv4_only,
+            may_be_missing: flags.excuses_missing_addresses,
+        },
+        implied: flags.implied,
         ..sources(flags.files)
     };
     if flags.check {
@@ -99,6 +104,7 @@ fn haproxy(flags: Flags) -> ExitCode {
         notify: flags.notify,
         take_from: flags.take_from,
         master_sockets: flags.master_sockets,
+        memory_mib: flags.memory_mib,
         hup_reports: true,
         program_file,
         ..Options::named("haproxy")

@@ -206,11 +206,14 @@ impl Control {
         orders: Option<mpsc::Receiver<Pending>>,
     ) -> Result<Self, StartError> {
         let _inside = runtime.enter();
+        if let Some(mib) = options.memory_mib {
+            limits::bound_memory(mib);
+        }
         let Prepared { config, workers, limits, plan, opened, startup_log, .. } = prepared;
         let signals = Signals::listen(options.hup_reports, orders)
             .map_err(|e| StartError::because("listen for signals", &e))?;
-        let workers =
-            Workers::start(workers).map_err(|e| StartError::because("start a worker", &e))?;
+        let workers = Workers::start(workers, &config.global.life.cpu_map)
+            .map_err(|e| StartError::because("start a worker", &e))?;
         let now = clock::now();
         let process = Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config));
         allow_pipes(limits.pipes, config.global.tuning.pipesize);

@@ -1,6 +1,7 @@
 //! How to run, why a start fails, and how a run ends.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use super::load::Sources;
@@ -32,6 +33,8 @@ pub struct Options {
     pub take_from: Option<PathBuf>,
     /// Where the program file is: a master whose file was replaced gives way to it.
     pub program_file: Option<PathBuf>,
+    /// `-m`: address space in MiB that a process which serves may have.
+    pub memory_mib: Option<NonZeroU32>,
     /// SIGHUP asks for a report, as in HAProxy, not for a reload.
     pub hup_reports: bool,
     /// The program's name in log lines.

@@ -20,6 +20,7 @@ use crate::harness::{both, eventually};
 both! {
     a_reload_starts_the_file_that_is_there_now,
     sessions_of_before_end_in_the_former_worker,
+    a_worker_that_survives_too_many_reloads_is_ended,
 }
 
 /// A master that runs a copy of the program.
@@ -33,15 +34,15 @@ struct Installed {
 
 impl Installed {
     fn start(kind: Kind, server: &Backend) -> Self {
-        Self::start_with(kind, server, &[])
+        Self::start_with(kind, server, "")
     }
 
-    fn start_with(kind: Kind, server: &Backend, words: &[&str]) -> Self {
+    fn start_with(kind: Kind, server: &Backend, global: &str) -> Self {
         let (dir, addr) = (TempDir::new(), free_addr());
         let program = dir.join("haproxy");
         fs::copy(found(&kind.program()), &program).unwrap();
         let text = format!(
-            "global\n nbthread 2\n stats socket {} level admin expose-fd listeners\ndefaults\n \
+            "global\n nbthread 2\n stats socket {} level admin expose-fd listeners\n{global}\ndefaults\n \
              mode tcp\n timeout connect 5s\n timeout client 30s\n timeout server 30s\n\
              frontend fe\n bind {addr}\n default_backend be\nbackend be\n server s1 {}\n",
             dir.join("stats.sock").display(),
@@ -52,7 +53,6 @@ impl Installed {
         let mut args =
             ["-W", "-db", "-S", &socket.display().to_string(), "-f"].map(str::to_owned).to_vec();
         args.push(file.display().to_string());
-        args.extend(words.iter().map(|&word| word.to_owned()));
         let process = Process::start(Spec {
             name: "installed master",
             program: &program,
@@ -171,6 +171,25 @@ fn sessions_of_before_end_in_the_former_worker(kind: Kind) {
         below(&installed.ask("show proc")?, "# old workers").is_empty().then_some(())
     });
     new.ping("still there");
+}
+
+fn a_worker_that_survives_too_many_reloads_is_ended(kind: Kind) {
+    let server = Backend::echo();
+    let installed = Installed::start_with(kind, &server, " mworker-max-reloads 1");
+    let mut kept = Client::connect(installed.addr);
+    kept.ping("before");
+    let former = below(&installed.ask("show proc").unwrap(), "# workers")[0];
+    installed.upgrade();
+    installed.process.signal(Signal::USR2);
+    let table = installed.reloaded("1 [failed: 0]");
+    assert_eq!(below(&table, "# old workers"), [former], "{table}");
+    kept.ping("once");
+    installed.process.signal(Signal::USR2);
+    installed.reloaded("2 [failed: 0]");
+    kept.drain();
+    eventually("it is gone", || {
+        (!below(&installed.ask("show proc")?, "# old workers").contains(&former)).then_some(())
+    });
 }
 
 /// As in place: a change of the program refuses and drops nobody.

@@ -84,6 +84,16 @@ impl Worker {
         }
     }
 
+    /// Says that it has ended, as HAProxy does; which one it was is `Current` or `Former`.
+    pub(super) fn say_ended(&self, which: &str, code: i32) {
+        let (pid, how) = (self.pid, how_it_ended(code));
+        if code == 0 || which == "Former" {
+            tracing::warn!("{which} worker ({pid}) exited with code {code} ({how})");
+        } else {
+            tracing::error!("{which} worker ({pid}) exited with code {code} ({how})");
+        }
+    }
+
     /// Ends one that never served, and waits for that.
     pub(super) fn give_up(self) {
         self.signal(Signal::KILL);
@@ -104,7 +114,7 @@ impl Worker {
 }
 
 /// What HAProxy puts behind an exit code.
-pub(super) fn how_it_ended(code: i32) -> &'static str {
+fn how_it_ended(code: i32) -> &'static str {
     match code - 128 {
         libc::SIGTERM => "Terminated",
         libc::SIGINT => "Interrupt",

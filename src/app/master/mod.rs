@@ -51,11 +51,12 @@ use super::signals::{Caller, Caught};
 use super::supply::Supply;
 use super::{Ended, Options, StartError, nothing, predecessors, worker_count};
 use crate::clock;
+use crate::config::defaults::RELOADS_MAX;
 use crate::config::diag::Look;
-use crate::config::model::Config;
+use crate::config::model::{Config, Life};
 use crate::control::cli::master::{self as desk, Ask, Done, Family};
 use crate::net::listen;
-use child::{Worker, how_it_ended};
+use child::Worker;
 use offer::{Current, Followed, Offer, Outcome, Reload, Reloaded};
 use sockets::MasterSocket;
 
@@ -117,7 +118,7 @@ pub(super) fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError
         }
         let mut master = Master::new(options);
         master.worker = Some(worker);
-        master.stays = config.global.life.no_exit_on_failure;
+        master.adopt(&config.global.life);
         master.config = Some(config);
         master.log = said + &notice("Loading success.");
         let asks = master.take_commands(sockets)?;
@@ -161,6 +162,8 @@ struct Master {
     leaving: Vec<Worker>,
     /// The master stays when its worker dies.
     stays: bool,
+    /// Reloads after which a worker that leaves is ended.
+    max_reloads: u64,
     /// A reload that goes on.
     reload: Option<JoinHandle<Outcome>>,
     wish: Wish,
@@ -201,6 +204,7 @@ impl Master {
             config: None,
             leaving: Vec::new(),
             stays: false,
+            max_reloads: u64::from(RELOADS_MAX),
             reload: None,
             wish: Wish::default(),
             again: false,
@@ -214,6 +218,12 @@ impl Master {
             log: String::new(),
             family: watch::channel(Arc::new(family)).0,
         }
+    }
+
+    /// Takes over what a configuration says of the master.
+    fn adopt(&mut self, life: &Life) {
+        self.stays = life.no_exit_on_failure;
+        self.max_reloads = u64::from(life.mworker_max_reloads.unwrap_or(RELOADS_MAX));
     }
 
     /// Serves operators on `sockets` from now on; what they ask for comes out of the channel.
@@ -354,7 +364,12 @@ impl Master {
         if let Some(worker) = &mut self.worker {
             worker.reloads = self.failed;
         }
-        self.leaving.iter_mut().for_each(|worker| worker.reloads += 1);
+        for worker in &mut self.leaving {
+            worker.reloads += 1;
+            if worker.reloads > self.max_reloads {
+                worker.signal(Number::TERM);
+            }
+        }
         let done = Done { success, log: self.log.as_str().into() };
         for asked in std::mem::replace(&mut self.wish, std::mem::take(&mut self.next)).asked {
             // A client that has gone meanwhile hears nothing.
@@ -367,7 +382,7 @@ impl Master {
 
     fn follow(&mut self, followed: Followed) {
         self.failed = 0;
-        self.stays = followed.config.global.life.no_exit_on_failure;
+        self.adopt(&followed.config.global.life);
         self.config = Some(followed.config);
         if let Some(started) = followed.started {
             if self.stopping {
@@ -392,12 +407,12 @@ impl Master {
     fn reap(&mut self) -> Option<Ended> {
         self.leaving.retain(|worker| {
             let Some(code) = worker.ended() else { return true };
-            say_ended("Former", worker, code);
+            worker.say_ended("Former", code);
             false
         });
         if let Some(code) = self.worker.as_ref().and_then(Worker::ended) {
             if let Some(worker) = self.worker.take() {
-                say_ended("Current", &worker, code);
+                worker.say_ended("Current", code);
             }
             if self.stopping || !self.stays {
                 // The end that SIGTERM asks for is no failure.
@@ -415,15 +430,6 @@ impl Master {
         let Some(code) = self.code else { return Some(Ended::Done) };
         tracing::warn!("All workers exited. Exiting... ({code})");
         Some(Ended::Code(code))
-    }
-}
-
-fn say_ended(which: &str, worker: &Worker, code: i32) {
-    let (pid, how) = (worker.pid, how_it_ended(code));
-    if code == 0 || which == "Former" {
-        tracing::warn!("{which} worker ({pid}) exited with code {code} ({how})");
-    } else {
-        tracing::error!("{which} worker ({pid}) exited with code {code} ({how})");
     }
 }
 

@@ -83,7 +83,7 @@ fn parse(text: &str) -> Result<CommandSocket, Vec<String>> {
     let mut sources = SourceMap::default();
     sources.add("-S".to_owned(), line);
     let surroundings = &mut Surroundings {
-        world: &mut System,
+        world: &mut System::default(),
         environment: &mut environment(&[]),
         facts: &facts(),
     };
