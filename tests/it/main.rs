@@ -73,6 +73,7 @@ mod tls_certificates;
 mod tls_counters;
 mod tls_files;
 mod tls_flood;
+mod tls_samples;
 mod tls_servers;
 mod tracking;
 mod transparent;
