@@ -9,6 +9,7 @@ pub static BIND: Table = Table {
         (
             Applies,
             &[
+                ("accept-netscaler-cip", 1),
                 ("accept-proxy", 0),
                 ("backlog", 1),
                 ("cc", 1),
@@ -37,6 +38,7 @@ pub static BIND: Table = Table {
         ),
         (Ignored("all workers serve it"), &[("process", 1)]),
         (Ignored("the kernel's values are kept"), &[("tcp-ss", 1)]),
+        (Ignored("no SYN is kept: 'fc_saved_syn' has nothing to tell"), &[("tcp-ss", 1)]),
         (
             Moot("nothing here shows or needs it"),
             &[
@@ -124,7 +126,6 @@ pub static BIND: Table = Table {
             Ignored("OCSP responses beside a certificate are read, never fetched"),
             &[("ocsp-update", 1)],
         ),
-        (Refused("the header would be taken for data"), &[("accept-netscaler-cip", 1)]),
         (Refused("connections without the signature would be accepted"), &[("tcp-md5sig", 1)]),
     ],
 };
