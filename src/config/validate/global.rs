@@ -136,11 +136,10 @@ impl Context<'_> {
             "stderr" => return Some(LogSink::Stderr),
             _ => {}
         }
-        match self.endpoint(LOG_TARGET, span, text)? {
         if let Some(name) = text.strip_prefix("ring@") {
             return self.name("ring", &Spanned::new(name.to_owned(), span)).map(LogSink::Ring);
         }
-        let endpoint = self.endpoint("log target", span, text)?;
+        let endpoint = self.endpoint(LOG_TARGET, span, text)?;
         let stream =
             Address::parse(text).is_ok_and(|address| address.transport == Transport::Stream);
         match endpoint {
