@@ -108,7 +108,6 @@ const FILES: [(&str, bool); 83] = [
     ("backend b\n log 127.0.0.1", false),
     ("backend b\n log 127.0.0.1 local0 info err\n log global\n no log", true),
     ("global\n set-var proc.x int(5)\n set-var-fmt proc.y \"%H %[int(3)]\"", true),
-    ("global\n set-var sess.x int(5)", false),
     ("global\n daemon x", false),
     ("global\n foo", false),
     ("global\n log global", false),
