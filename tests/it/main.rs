@@ -71,3 +71,4 @@ mod tls_servers;
 mod tracking;
 mod transparent;
 mod vtest;
+mod words;
