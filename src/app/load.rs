@@ -12,7 +12,7 @@ use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
-use super::world::{Recorder, Recording};
+use super::world::{Recorder, Recording, System};
 use crate::config::added::{self, Added};
 use crate::config::diag::{self, Look};
 use crate::config::model::Config;
@@ -21,6 +21,7 @@ use crate::config::{self, Language, Surroundings};
 use crate::net::listen::with_family;
 use crate::pure::log_format;
 
+pub use super::world::Names;
 pub use crate::config::model::CLAIMED_VERSION;
 
 /// What to load.
@@ -40,6 +41,10 @@ pub struct Sources {
     pub master: bool,
     /// The addresses where the master takes commands, with their families.
     pub master_cli: Vec<String>,
+    /// How names of hosts are looked up.
+    pub names: Names,
+    /// Lines of `global` that the command line stands for; a `haproxy.cfg` may say otherwise.
+    pub implied: Vec<String>,
     /// The texts of the configuration in force.
     pub in_force: InForce,
 }
@@ -54,6 +59,8 @@ impl Default for Sources {
             localpeer: None,
             master: false,
             master_cli: Vec::new(),
+            names: Names::default(),
+            implied: Vec::new(),
             in_force: InForce::default(),
         }
     }
@@ -104,7 +111,7 @@ impl Sources {
         let mut environment = environment(&self.paths);
         self.describe(&mut environment);
         let surroundings = &mut Surroundings {
-            world: &mut super::world::System,
+            world: &mut System(self.names),
             environment: &mut environment,
             facts: &facts(),
         };
@@ -114,7 +121,7 @@ impl Sources {
     /// Reads and checks everything. What is wrong is in the report, never an error of its own.
     #[must_use]
     pub fn load(&self) -> Loaded {
-        let mut world = Recorder::default();
+        let mut world = Recorder { system: System(self.names), ..Recorder::default() };
         let mut loaded = self.load_in(&mut world);
         loaded.recording = world.recording;
         loaded
@@ -124,6 +131,10 @@ impl Sources {
     fn load_in(&self, world: &mut dyn World) -> Loaded {
         let mut sources = SourceMap::default();
         let mut unreadable = Vec::new();
+        if self.language == Language::Haproxy && !self.implied.is_empty() {
+            sources
+                .add("command line".to_owned(), format!("global\n {}\n", self.implied.join("\n ")));
+        }
         for path in self.files(&mut unreadable) {
             match read(&path) {
                 Ok(text) => {
@@ -249,7 +260,7 @@ fn cannot_open(path: &Path, error: &io::Error) -> Diagnostic {
 #[must_use]
 pub fn environment(paths: &[PathBuf]) -> Environment {
     let mut environment = Environment::new();
-    for (name, value) in std::env::vars_os().filter(|(name, _)| name != super::master::WORKER) {
+    for (name, value) in std::env::vars_os().filter(|(name, _)| !super::master::is_internal(name)) {
         environment.set(name.to_string_lossy().into_owned(), value.as_bytes());
     }
     let files: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();

@@ -120,3 +120,6 @@ pub const MSS_MAX_BYTES: u32 = 65535;
 pub const MAXACCEPT: NonZeroU32 = NonZeroU32::new(32).expect("32 is not 0");
 /// Capacity of a pipe for bulk, in bytes: 0.21 s of CPU a gigabyte against 0.30 s with 64 KiB.
 pub const PIPESIZE_BYTES: NonZeroU32 = NonZeroU32::new(1024 * 1024).expect("a mebibyte is not 0");
+
+/// Reloads that a worker may survive which was replaced; `mworker-max-reloads`.
+pub const RELOADS_MAX: u32 = 50;

@@ -105,7 +105,7 @@ pub async fn accept(
         let _ = poll_fn(|cx| socket.poll_write(cx, &alert)).await;
         return Err(HandshakeError::NoCertificate);
     };
-    let (config, shown) = (Arc::clone(config), Some(Arc::clone(key)));
+    let shown = Some(key);
     let conn = match in_turn(|| accepted.into_connection(config)).await {
         Ok(conn) => conn,
         Err((error, mut alert)) => {

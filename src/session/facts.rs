@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::Session;
 use crate::clock;
@@ -13,6 +13,7 @@ use crate::pure::sample::content::Side;
 use crate::pure::sample::tracked::{Data, Tracked};
 use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Scope, Value, Variable};
 use crate::pure::wire::proxy_v2::kind;
+use crate::state::process_facts::ProcessFacts;
 use crate::state::{Backend, Frontend, Registry, Server};
 use std::sync::Arc;
 
@@ -239,29 +240,13 @@ impl View<'_> {
     }
 
     fn process(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
-        let process = &self.session.context.process;
-        let wall = || clock::wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         match fact {
-            Fact::Date => date(wall(), args),
-            Fact::DateUs => int(wall().subsec_micros()),
-            Fact::Hostname => {
-                let name = rustix::system::uname();
-                Some(Value::Str(name.nodename().to_bytes().to_vec()))
-            }
-            Fact::NbProc | Fact::Proc | Fact::Tgroup => int(1),
-            Fact::Pid => int(std::process::id()),
-            Fact::Rand => {
-                let range =
-                    args.first().and_then(Arg::int).and_then(|most| u32::try_from(most).ok());
-                int(fastrand::u32(..range.filter(|most| *most > 0).unwrap_or(u32::MAX)))
-            }
-            Fact::Uuid => Some(Value::text(&uuid(fastrand::u128(..)))),
-            Fact::Uptime => int(self.session.uptime().as_secs()),
-            Fact::ActConn => int(process.gate.current()),
-            Fact::Stopping => Some(Value::Bool(process.is_stopping())),
             Fact::PrioClass => int(self.session.ruled.priority.class),
             Fact::PrioOffset => int(self.session.ruled.priority.offset_ms),
-            _ => None,
+            _ => {
+                let (process, uptime) = (&self.session.context.process, self.session.uptime());
+                ProcessFacts { process, wall: clock::wall(), uptime }.value(fact, args)
+            }
         }
     }
 
@@ -310,42 +295,5 @@ fn free_slots(backend: &Backend) -> Option<Value> {
     match usable.map(free).sum::<Option<u64>>() {
         Some(free) => int(free),
         None => Some(Value::Int(-1)),
-    }
-}
-
-/// `date(offset,unit)`.
-fn date(now: Duration, args: &[Arg]) -> Option<Value> {
-    let offset = args.first().and_then(Arg::int).unwrap_or(0);
-    let number = match args.get(1).and_then(Arg::text) {
-        Some("ms") => now.as_millis(),
-        Some("us") => now.as_micros(),
-        _ => u128::from(now.as_secs()),
-    };
-    Some(Value::Int(i64::try_from(number).unwrap_or(i64::MAX).saturating_add(offset)))
-}
-
-/// RFC 9562 §5.4 of `random`.
-fn uuid(random: u128) -> String {
-    let bits = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let hex = format!("{bits:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn uuids_say_what_they_are() {
-        let text = uuid(u128::MAX);
-        assert_eq!(text, "ffffffff-ffff-4fff-bfff-ffffffffffff");
-    }
-
-    #[test]
-    fn dates_have_offsets_and_units() {
-        let now = Duration::from_millis(5_250);
-        assert_eq!(date(now, &[]), Some(Value::Int(5)));
-        let args = [Arg::Int(-1), Arg::Text("ms".to_owned())];
-        assert_eq!(date(now, &args), Some(Value::Int(5_249)));
     }
 }

@@ -104,7 +104,8 @@ pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door
 
 impl Session {
     fn accept(accepted: Accepted, admission: Admission, door: &Arc<Door>) -> Option<Self> {
-        let client = match Stream::from_accepted(accepted.socket, door.is_tcp()) {
+        let is_tcp = door.is_tcp(&accepted.socket);
+        let client = match Stream::from_accepted(accepted.socket, is_tcp) {
             Ok(client) => client,
             Err(error) => {
                 Doorkeeper::exhausted(door, &error);

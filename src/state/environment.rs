@@ -5,7 +5,7 @@
 //! to have it get it from here.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Names and values, sorted by name.
@@ -26,6 +26,14 @@ impl Environment {
     pub fn set(&self, variables: impl Iterator<Item = (String, Vec<u8>)>) {
         let variables = variables.map(|(name, value)| (name.into(), OsString::from_vec(value)));
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = variables.collect();
+    }
+
+    /// The value of `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Vec<u8>> {
+        let variables = self.variables();
+        let found = variables.iter().find(|(known, _)| known == name)?;
+        Some(found.1.as_bytes().to_vec())
     }
 
     /// All of them.

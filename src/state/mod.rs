@@ -7,6 +7,7 @@
 //! load for one pick or one session, never a lock across an await. Nothing here reads a clock.
 
 pub mod backend;
+pub mod certificates;
 pub mod counters;
 pub mod desk;
 pub mod environment;
@@ -18,6 +19,7 @@ pub mod occasion;
 pub mod pace;
 pub mod patterns;
 pub mod process;
+pub mod process_facts;
 pub mod publish;
 pub mod request;
 pub mod resolvers;
@@ -29,6 +31,7 @@ pub mod tracking;
 pub mod upkeep;
 
 pub use backend::{Backend, Live};
+pub use certificates::Certificates;
 pub use desk::{Assigned, Lease, Ticket};
 pub use frontend::Frontend;
 pub use gate::{Gate, Permit};

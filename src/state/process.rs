@@ -11,7 +11,9 @@ use super::counters::{Counter, Rate};
 use super::environment::Environment;
 use super::episode::Episode;
 use super::request::Requests;
-use super::{Backend, Frontend, Gate, Pace, Registry, Resolvers, Sessions, Tables, Tls};
+use super::{
+    Backend, Certificates, Frontend, Gate, Pace, Registry, Resolvers, Sessions, Tables, Tls,
+};
 use crate::config::model;
 use crate::pure::sample::{Value, Variable};
 
@@ -55,6 +57,8 @@ pub struct Process {
     pub session_pace: Pace,
     /// TLS of all frontends and backends.
     pub tls: Tls,
+    /// Certificates that commands make and change.
+    pub certificates: Certificates,
     /// Bytes to clients.
     pub bytes_out: Counter,
     /// Bytes that went through `splice(2)`.
@@ -102,6 +106,7 @@ impl Process {
             session_rate: Rate::default(),
             session_pace: Pace::default(),
             tls: Tls::default(),
+            certificates: Certificates::default(),
             bytes_out: Counter::default(),
             bytes_spliced: Counter::default(),
             exhausted: Counter::default(),

@@ -385,6 +385,24 @@ fn reload_says_how_it_went() {
     }
 }
 
+/// As newer versions have it.
+#[test]
+fn hard_reload_ends_the_sessions_of_the_former_worker() {
+    let server = Backend::echo();
+    let desk = Desk::start_with(Kind::Evenkeel, &server, "", "");
+    let worker = desk.master.worker();
+    let mut client = crate::harness::client::Client::connect(desk.master.addr);
+    client.ping("before");
+    let said = desk.ask("hard-reload");
+    assert!(said.starts_with("Success=1\n--\n"), "{said}");
+    client.drain();
+    eventually("the former one ends", || {
+        (!desk.ask("show proc").contains(&worker.to_string())).then_some(())
+    });
+    let mut new = crate::harness::client::Client::connect(desk.master.addr);
+    new.ping("new");
+}
+
 #[test]
 fn a_client_that_sends_without_end_is_sent_away() {
     let desk = Desk::start(Kind::Evenkeel, "");

@@ -2,9 +2,11 @@
 
 mod converters;
 
+use crate::harness::api::Api;
 use crate::harness::backend::Backend;
 use crate::harness::both;
 use crate::harness::client::Client;
+use crate::harness::dir::TempDir;
 use crate::harness::port::free_port;
 use crate::harness::proxy::{Kind, Scene};
 
@@ -14,6 +16,8 @@ both! {
     errors_of_connections_have_numbers,
     variables_have_conditions,
     formats_become_variables,
+    processes_have_variables,
+    mistakes_in_variables_are_refused,
 }
 
 /// What a log line shows for each of `samples`, of a session that sends a word and gets one. Lines of a configuration are short, and so there is
@@ -197,4 +201,86 @@ fn formats_become_variables(kind: Kind) {
     client.ping("hello");
     drop(client);
     proxy.log.expect(&[&format!("<127.0.0.1:{port} \"fe\" 127.0.0.1|got hello %>")]);
+}
+
+fn processes_have_variables(kind: Kind) {
+    let api = Api::new();
+    let global = format!(
+        "{}
+  set-var proc.a int(5)
+  set-var proc.b var(proc.a),add(1)
+  set-var proc.c str(hello) upper
+  set-var proc.d ipv4(1.2.3.4)
+  set-var proc.e bool(1)
+  set-var-fmt proc.f \"%[int(3)] x%%\"",
+        api.lines()
+    );
+    let server = Backend::echo();
+    let rules = "acl small var(proc.a) -m int lt 6
+  tcp-request connection reject unless small
+  tcp-request connection set-var(proc.seen) str(yes)";
+    let scene = Scene::new(kind).global(&global).frontend(rules);
+    let proxy = scene.backend(&format!("server s1 {}", server.addr)).start();
+    let get = |name: &str| api.ask(&format!("get var {name}")).trim().to_owned();
+    for (name, expected) in [
+        ("proc.a", "proc.a: type=sint value=<5>"),
+        ("proc.b", "proc.b: type=sint value=<6>"),
+        ("proc.c", "proc.c: type=str value=<HELLO>"),
+        ("proc.d", "proc.d: type=ipv4 value=<1.2.3.4>"),
+        ("proc.e", "proc.e: type=bool value=<1>"),
+        ("proc.f", "proc.f: type=str value=<3 x%>"),
+        ("proc.nobody", "Variable not found."),
+        ("sess.a", "Variable not found."),
+        ("", "Missing process-wide variable identifier."),
+    ] {
+        assert_eq!(get(name), expected);
+    }
+    Client::connect(proxy.addr).ping("hello");
+    assert_eq!(get("proc.seen"), "proc.seen: type=str value=<yes>");
+
+    let set = |words: &str| api.ask(&format!("experimental-mode on; set var {words}"));
+    assert!(api.ask("set var proc.n int(1)").contains("experimental"));
+    for (words, expected) in [
+        ("proc.n int(7)", "type=sint value=<7>"),
+        ("proc.n expr str(abc),upper", "type=str value=<ABC>"),
+        ("proc.n fmt %[int(7)]-x", "type=str value=<7-x>"),
+    ] {
+        assert_eq!(set(words).trim(), "", "{words}");
+        assert_eq!(get("proc.n"), format!("proc.n: {expected}"));
+    }
+    for (words, refusal) in [
+        ("proc.n", "Missing either 'expr', 'fmt' or expression."),
+        ("proc.n a b", "arg type must be either 'expr' or 'fmt' but got 'a'."),
+        ("sess.n int(1)", "cannot set variable 'sess.n', only scope 'proc' is permitted here"),
+        ("proc.n nope", "nope"),
+        ("proc.n src", "src"),
+    ] {
+        let said = set(words);
+        assert!(
+            said.contains(refusal) || kind == Kind::Haproxy && words.ends_with("src"),
+            "{said}"
+        );
+    }
+    assert_eq!(get("proc.n"), "proc.n: type=str value=<7-x>");
+    // Nobody below the operator reads or writes them.
+    assert!(api.ask_as("user", "get var proc.a").contains("Permission denied"));
+}
+
+fn mistakes_in_variables_are_refused(kind: Kind) {
+    for line in [
+        "set-var",
+        "set-var proc.x",
+        "set-var sess.x int(1)",
+        "set-var proc.x src",
+        "set-var-fmt proc.x",
+        "set-var-fmt proc.x %[src]",
+        "set-var proc.x nope",
+        "set-var-fmt proc.x %zz",
+    ] {
+        let dir = TempDir::new();
+        let text = format!("global\n  {line}\ndefaults\n  mode tcp\n");
+        let path = dir.write("bad.cfg", &text);
+        let (status, said) = kind.run(&["-c", "-f", path.to_str().unwrap()]);
+        assert_eq!(status.code(), Some(1), "{line}: {said}");
+    }
 }

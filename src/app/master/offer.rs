@@ -2,16 +2,19 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::child::Worker;
 use super::order::{Answer, Order, receive_answer};
+use super::program::{is_replaced, try_out};
 use crate::app::load::{Loaded, Sources};
 use crate::app::supply::{Own, Supply};
-use crate::app::{listeners, nothing};
+use crate::app::{listeners, nothing, worker_count};
 use crate::config::diag::Look;
 use crate::config::diff::diff;
 use crate::config::model::Config;
+use crate::control::cli::routed::{Line, take_listeners};
 
 /// A configuration that is ready for the worker: checked, and its new sockets open.
 pub(super) struct Offer {
@@ -64,25 +67,57 @@ pub(super) struct Reloaded {
     pub(super) result: Result<Followed, Vec<String>>,
 }
 
+impl Reloaded {
+    /// Nothing has changed.
+    pub(super) const fn refused(why: Vec<String>) -> Self {
+        Self { said: String::new(), result: Err(why) }
+    }
+}
+
+/// What came of the wish to reload.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It was done, or refused.
+    Reloaded(Reloaded),
+    /// The program file was replaced and will do: it is to take the master's place and to reload.
+    Replaced,
+}
+
 /// What a reload needs to know of the master.
 #[derive(Debug)]
 pub(super) struct Reload {
     pub(super) sources: Sources,
     pub(super) zero_warning: bool,
-    /// The way to the worker that runs.
-    pub(super) running: Option<Arc<UnixStream>>,
-    /// What it follows.
-    pub(super) old: Arc<Config>,
-    pub(super) threads: usize,
+    /// The program file, which may have been replaced.
+    pub(super) program: Option<PathBuf>,
+    /// The worker that runs.
+    pub(super) current: Current,
+}
+
+/// The worker that a reload finds.
+#[derive(Debug)]
+pub(super) enum Current {
+    /// There is none.
+    None,
+    /// It follows this with so many threads, and takes orders over its link.
+    Follows(Arc<UnixStream>, Arc<Config>, usize),
+    /// It is to be replaced: its process id, and the way to its listening sockets.
+    Leaves(i32, Arc<Line>),
 }
 
 impl Reload {
-    /// Loads and binds again and has the worker follow. Blocks.
-    pub(super) fn run(self) -> Reloaded {
+    /// Loads and binds again and has the worker follow, or a new one take over. Blocks.
+    pub(super) fn run(self) -> Outcome {
+        if let Some(program) = self.program.as_ref().filter(|program| is_replaced(program)) {
+            return match try_out(program) {
+                Ok(()) => Outcome::Replaced,
+                Err(why) => Outcome::Reloaded(Reloaded::refused(why)),
+            };
+        }
         let loaded = self.sources.load();
         loaded.print();
         let said = loaded.text(Look::Plain);
-        Reloaded { said, result: self.follow(&loaded) }
+        Outcome::Reloaded(Reloaded { said, result: self.follow(&loaded) })
     }
 
     fn follow(self, loaded: &Loaded) -> Result<Followed, Vec<String>> {
@@ -94,16 +129,30 @@ impl Reload {
             let what = "No enabled listener found (check for 'bind' directives).";
             return Err(vec![what.to_owned()]);
         }
-        let none = nothing(config);
-        let old = if self.running.is_some() { &*self.old } else { &none };
-        let mut supply = Supply::Own(Own::default());
-        let offer = Offer::prepare(loaded, old, config, self.threads, &mut supply)?;
-        let started = match self.running {
-            Some(_) => None,
-            None => Some(Worker::start().map_err(|e| vec![format!("cannot start a worker: {e}")])?),
+        let followed = Arc::new(config.clone());
+        let own = match self.current {
+            Current::Follows(link, old, threads) => {
+                let supply = &mut Supply::Own(Own::default());
+                let done = Offer::prepare(loaded, &old, config, threads, supply)?.deliver(&link)?;
+                return Ok(Followed { config: followed, started: None, done });
+            }
+            Current::None => Own::default(),
+            Current::Leaves(pid, line) => {
+                let handed = take_listeners(&line)
+                    .map_err(|e| vec![format!("cannot take over from worker {pid}: {e}")])?;
+                Own::replacing(handed, vec![pid])
+            }
         };
-        let link = self.running.or_else(|| started.as_ref().map(|worker| Arc::clone(&worker.link)));
-        let done = link.map_or(Ok(String::new()), |link| offer.deliver(&link))?;
-        Ok(Followed { config: Arc::new(config.clone()), started, done })
+        let (none, threads) = (nothing(config), worker_count(config));
+        let offer = Offer::prepare(loaded, &none, config, threads, &mut Supply::Own(own))?;
+        let started = Worker::start(threads);
+        let started = started.map_err(|e| vec![format!("cannot start a worker: {e}")])?;
+        match offer.deliver(&started.link) {
+            Ok(done) => Ok(Followed { config: followed, started: Some(started), done }),
+            Err(why) => {
+                started.give_up();
+                Err(why)
+            }
+        }
     }
 }

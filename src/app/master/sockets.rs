@@ -1,5 +1,7 @@
 //! The sockets on which the master itself takes commands (`-S`).
 
+use std::os::fd::OwnedFd;
+
 use haproxy_compat::source::SourceMap;
 
 use crate::app::StartError;
@@ -10,6 +12,7 @@ use crate::config::model::{CommandSocket, Inherited};
 use crate::config::{self, Language, Surroundings};
 use crate::control::http::Listener;
 use crate::net::listen;
+use crate::sys::inherit::adopt_sealed;
 
 /// One of them: listening, not accepting yet.
 #[derive(Debug)]
@@ -30,6 +33,25 @@ impl MasterSocket {
             .map_err(|error| StartError::Refused(vec![format!("master CLI: {error}")]))?
             .swap_remove(0);
         Ok(Self { settings, socket })
+    }
+
+    /// The same, of a socket that the former program of this process opened.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open)'s.
+    pub(super) fn adopt(text: &str, number: i32) -> Result<Self, StartError> {
+        let settings = parse(text).map_err(StartError::Refused)?;
+        let socket = adopt_sealed(number).map_err(|e| StartError::because("adopt -S", &e))?;
+        Ok(Self { settings, socket: socket.into() })
+    }
+
+    /// A copy of the socket, which keeps it open.
+    ///
+    /// # Errors
+    /// Descriptors have run out.
+    pub(super) fn copy(&self) -> Result<OwnedFd, StartError> {
+        let copy = self.socket.try_clone().map_err(|e| StartError::because("copy -S", &e))?;
+        Ok(copy.into())
     }
 
     /// Registers it with the runtime of the caller.
@@ -61,7 +83,7 @@ fn parse(text: &str) -> Result<CommandSocket, Vec<String>> {
     let mut sources = SourceMap::default();
     sources.add("-S".to_owned(), line);
     let surroundings = &mut Surroundings {
-        world: &mut System,
+        world: &mut System::default(),
         environment: &mut environment(&[]),
         facts: &facts(),
     };

@@ -196,6 +196,8 @@ fn global(global: &Global) -> Pairs {
     pairs.maybe("max_spread_checks", global.max_spread_checks.map(duration));
     pairs.maybe("bufsize", (global.bufsize != BUFSIZE_BYTES).then_some(global.bufsize));
     tuning::tuning(&mut pairs, &global.tuning);
+    let variables = global.variables.iter().map(|variable| quote(&variable.text));
+    pairs.maybe("variables", list(&variables.collect::<Vec<_>>()));
     pairs
 }
 

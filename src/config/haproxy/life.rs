@@ -8,12 +8,15 @@ use super::words::{Args, Context, text};
 use crate::config::raw::Life;
 
 /// The keywords of this file.
-pub(super) const KEYWORDS: [&str; 11] = [
+pub(super) const KEYWORDS: [&str; 14] = [
+    "cpu-map",
+    "default-path",
     "description",
     "fd-hard-limit",
     "grace",
     "localpeer",
     "master-worker",
+    "mworker-max-reloads",
     "node",
     "quiet",
     "setcap",
@@ -43,6 +46,15 @@ pub(super) fn lower(keyword: &str, line: &Line, life: &mut Life, cx: &mut Contex
         "localpeer" => life.localpeer = args.text(keyword, "a name", cx),
         "ulimit-n" => life.ulimit_n = args.number(keyword, cx),
         "fd-hard-limit" => life.fd_hard_limit = args.number(keyword, cx),
+        "mworker-max-reloads" => life.mworker_max_reloads = args.number(keyword, cx),
+        "cpu-map" => {
+            life.cpu_map.push(rest(line));
+            return;
+        }
+        "default-path" => {
+            life.default_path = Some(rest(line));
+            return;
+        }
         "description" => {
             let words: Vec<_> = line.words[1..].iter().map(|word| word.text()).collect();
             if words.is_empty() {
@@ -66,4 +78,10 @@ pub(super) fn lower(keyword: &str, line: &Line, life: &mut Life, cx: &mut Contex
         }
     }
     args.finish(keyword, cx);
+}
+
+/// All words behind the keyword.
+fn rest(line: &Line) -> Spanned<String> {
+    let words: Vec<_> = line.words[1..].iter().map(|word| word.text()).collect();
+    Spanned::new(words.join(" "), line.span)
 }

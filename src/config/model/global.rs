@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Life;
 use super::Tuning;
+use crate::pure::rules::preset::Preset;
 
 /// The `global` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +53,17 @@ pub struct Global {
     pub bufsize: usize,
     /// Rates, buffers and pipes.
     pub tuning: Tuning,
+    /// Variables that the process starts with, in order.
+    pub variables: Vec<ProcessVariable>,
+}
+
+/// `set-var` or `set-var-fmt` of `global`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessVariable {
+    /// As it was written.
+    pub text: String,
+    /// What it says.
+    pub preset: Preset,
 }
 
 /// One `log` line.

@@ -5,8 +5,10 @@
 //! that are `None` are infinite. No format leaks in: nothing here derives serde.
 
 mod backend;
+pub mod certificate;
 mod check;
 mod commands;
+pub mod contexts;
 mod frontend;
 mod global;
 mod life;
@@ -38,7 +40,7 @@ pub use backend::{
 pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
-pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget, ProcessVariable};
 pub use life::{Capability, Life};
 pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
 pub use patterns::{PatternSet, PatternSource};
@@ -48,10 +50,7 @@ pub use socket::{
     Source, UnixPermissions, UseSrc,
 };
 pub use stick::{Peers, StickTable};
-pub use tls::{
-    BindTls, Context as TlsContext, Contexts as TlsContexts, Lookups, ServerTls, Sni, TlsWords,
-    Verify, Versions,
-};
+pub use tls::{BindTls, Lookups, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
 
 /// The HAProxy version whose language and commands are understood: `version_atleast()`,

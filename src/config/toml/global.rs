@@ -33,6 +33,7 @@ impl Decoder<'_> {
             max_spread_checks: self.duration_or_zero(t, "max_spread_checks"),
             bufsize: self.number(t, "bufsize"),
             tuning: self.tuning(t),
+            variables: self.statements(t, "variables"),
             commands: Commands::default(),
         };
         self.finish(&table);

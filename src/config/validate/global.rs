@@ -67,6 +67,7 @@ impl Context<'_> {
             max_spread_checks: self.optional_duration("max_spread_checks", &raw.max_spread_checks),
             bufsize: bufsize.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(BUFSIZE_BYTES),
             tuning: self.tuning(&raw.tuning),
+            variables: raw.variables.iter().filter_map(|raw| self.process_variable(raw)).collect(),
         }
     }
 

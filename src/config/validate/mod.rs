@@ -30,6 +30,7 @@ mod stick;
 mod tls;
 mod track;
 mod tuning;
+mod variables;
 
 #[cfg(test)]
 mod tests;

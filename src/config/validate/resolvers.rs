@@ -206,6 +206,14 @@ impl Context<'_> {
 
     /// The ways to a first address.
     pub(super) fn init_addr(&mut self, field: &Field<String>) -> Vec<InitAddr> {
+        let mut ways = self.written_init_addr(field);
+        if !ways.contains(&InitAddr::None) && self.world.excuses_missing_addresses() {
+            ways.push(InitAddr::None);
+        }
+        ways
+    }
+
+    fn written_init_addr(&mut self, field: &Field<String>) -> Vec<InitAddr> {
         let Some(field) = field else { return INIT_ADDR.to_vec() };
         let mut ways = Vec::new();
         for word in field.value.split(',') {

@@ -6,6 +6,7 @@
 //! walk ends.
 
 mod parse;
+pub mod preset;
 pub mod template;
 
 #[cfg(test)]

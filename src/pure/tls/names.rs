@@ -4,6 +4,7 @@
 //! Case does not matter.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A pattern of names: of a certificate, or of a line in a list of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,7 +17,7 @@ pub struct NamePattern {
 }
 
 impl NamePattern {
-    /// The pattern as written. `None` for an empty one.
+    /// The pattern as written; a star alone matches nothing, as in HAProxy. `None` for an empty one.
     #[must_use]
     pub fn new(written: &str) -> Option<Self> {
         let (negated, name) = match written.strip_prefix('!') {
@@ -27,7 +28,11 @@ impl NamePattern {
             Some(rest) => (true, rest),
             None => (false, name),
         };
-        (!name.is_empty()).then(|| Self { text: name.to_ascii_lowercase(), wildcard, negated })
+        (wildcard || !name.is_empty()).then(|| Self {
+            text: name.to_ascii_lowercase(),
+            wildcard,
+            negated,
+        })
     }
 
     /// Whether `name`, in lower case, is meant exactly.
@@ -40,6 +45,14 @@ impl NamePattern {
     #[must_use]
     pub fn is_wildcard_of(&self, name: &str) -> bool {
         self.wildcard && name.find('.').is_some_and(|dot| name[dot..] == self.text)
+    }
+}
+
+impl fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (not, star) =
+            (if self.negated { "!" } else { "" }, if self.wildcard { "*" } else { "" });
+        write!(f, "{not}{star}{}", self.text)
     }
 }
 
@@ -140,6 +153,7 @@ mod tests {
         assert!(!pattern("*.example").is_wildcard_of("example"));
         assert!(pattern("!db.example").negated);
         assert_eq!(NamePattern::new("!"), None);
-        assert_eq!(NamePattern::new("*"), None);
+        assert_eq!(NamePattern::new(""), None);
+        assert!(["example", ".", "", "a.b"].iter().all(|name| !pattern("*").is_wildcard_of(name)));
     }
 }

@@ -77,6 +77,8 @@ pub struct Worker {
 pub enum Ask {
     /// Reload; how that went goes there.
     Reload(oneshot::Sender<Done>),
+    /// The same, with a new worker in any case; the former one ends its sessions at once.
+    HardReload(oneshot::Sender<Done>),
 }
 
 /// How a reload went.

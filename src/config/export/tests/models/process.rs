@@ -1,6 +1,8 @@
 //! The process and its logs, of every shape that validation can yield.
 
 use super::*;
+use crate::config::DefaultPath;
+use crate::pure::cpu_map::CpuMap;
 
 pub(super) fn global() -> impl Strategy<Value = Global> {
     (
@@ -43,6 +45,7 @@ pub(super) fn global() -> impl Strategy<Value = Global> {
             max_spread_checks: third.4,
             bufsize,
             tuning,
+            variables: Vec::new(),
         })
 }
 
@@ -54,8 +57,9 @@ fn life() -> impl Strategy<Value = Life> {
         (of(text().boxed()), of(text().boxed()), of(text().boxed())),
         (of(limit()), of(limit())),
         proptest::sample::subsequence(rights, 0..=4),
+        placing(),
     )
-        .prop_map(|(flags, grace, texts, limits, setcap)| Life {
+        .prop_map(|(flags, grace, texts, limits, setcap, placing)| Life {
             master_worker: flags[0],
             no_exit_on_failure: flags[1],
             zero_warning: flags[2],
@@ -68,7 +72,25 @@ fn life() -> impl Strategy<Value = Life> {
             ulimit_n: limits.0,
             fd_hard_limit: limits.1,
             setcap,
+            mworker_max_reloads: placing.0,
+            default_path: placing.1,
+            cpu_map: placing.2,
         })
+}
+
+fn placing() -> impl Strategy<Value = (Option<u32>, DefaultPath, CpuMap)> {
+    let path = prop_oneof![
+        Just(DefaultPath::Current),
+        Just(DefaultPath::Config),
+        Just(DefaultPath::Parent),
+    ];
+    let lines = proptest::sample::subsequence(vec!["1/all 0-3", "auto:1/1-2 5 4", "1/2 7"], 0..=3);
+    let map = lines.prop_map(|lines| {
+        let mut map = CpuMap::default();
+        lines.into_iter().for_each(|line| map.add(line).unwrap());
+        map
+    });
+    (proptest::option::of(0..90u32), path, map)
 }
 
 pub(super) fn log_target() -> impl Strategy<Value = LogTarget> {
