@@ -80,3 +80,4 @@ mod tls_servers;
 mod tracking;
 mod transparent;
 mod vtest;
+mod words;
