@@ -53,6 +53,7 @@ pub static SERVER: Table = Table {
                 ("resolve-net", 1),
                 ("resolve-opts", 1),
                 ("resolve-prefer", 1),
+                ("healthcheck", 1),
                 ("resolvers", 1),
                 ("non-stick", 0),
                 ("rise", 1),
@@ -158,7 +159,6 @@ pub static SERVER: Table = Table {
             &[("check-sni-auto", 0), ("no-check-sni-auto", 0), ("no-sni-auto", 0), ("sni-auto", 0)],
         ),
         (Moot("log lines of others are not passed on"), &[("log-bufsize", 1)]),
-        (Refused("write the check of that section in the backend"), &[("healthcheck", 1)]),
         (Refused("connections without the signature would be made"), &[("tcp-md5sig", 1)]),
         (
             Refused("the server would be reached on another way"),
