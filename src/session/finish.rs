@@ -15,6 +15,7 @@ use crate::pure::log_format::{Format, Variable};
 use crate::pure::rules::Level;
 use crate::pure::sample::{Expr, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::pure::tls::facts::Facts as TlsFacts;
 use crate::state::counters::{Counter, Service, Traffic};
 use crate::state::{Backend, Frontend, Listener, Server};
 use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Refused};
@@ -52,6 +53,15 @@ pub(super) struct Noted {
     pub(super) number: u64,
     /// What `unique-id-format` made, once something asked for it.
     pub(super) unique_id: UniqueId,
+    /// What was agreed on with the server.
+    server_tls: Option<Box<TlsFacts>>,
+}
+
+impl Noted {
+    /// What was agreed on with the server, where a format may show it.
+    pub(super) fn server_tls(&self) -> Option<&TlsFacts> {
+        self.server_tls.as_deref()
+    }
 }
 
 impl Outcome {
@@ -193,6 +203,7 @@ impl Session {
     pub(super) fn note_stream(&mut self, stream: &Stream) {
         if self.route.log.format.written().is_some() {
             self.outcome.noted.source = stream.local_addr();
+            self.outcome.noted.server_tls = stream.tls().cloned().map(Box::new);
         }
     }
 

@@ -43,8 +43,10 @@ impl View<'_> {
             Fact::BcDstPort => port(remote()),
             _ => {
                 let shown = client.shown_certificate();
-                let ends =
-                    Ends { client: client.tls(), shown, server: server.and_then(Stream::tls) };
+                // When its line is written, the connection is gone.
+                let noted = || self.session.outcome.noted.server_tls();
+                let server = server.and_then(Stream::tls).or_else(noted);
+                let ends = Ends { client: client.tls(), shown, server };
                 ends.sample(fact, args)
             }
         }

@@ -57,6 +57,8 @@ pub struct Certificate<'a> {
     pub not_before: Time<'a>,
     /// Until when.
     pub not_after: Time<'a>,
+    /// How it is signed: the algorithm's identifier.
+    pub signature: &'a [u8],
     /// Its key: what is inside of `SubjectPublicKeyInfo`.
     pub public_key: &'a [u8],
     /// DNS names it is for.
@@ -91,7 +93,7 @@ pub fn decode(der: &[u8]) -> Option<Certificate<'_>> {
         None => 1,
     };
     let serial = body.expect(INTEGER)?;
-    body.expect(SEQUENCE)?;
+    let signature = Reader(body.expect(SEQUENCE)?).expect(OID)?;
     let issuer = parts(body.expect(SEQUENCE)?)?;
     let mut validity = Reader(body.expect(SEQUENCE)?);
     let (not_before, not_after) = (validity.time()?, validity.time()?);
@@ -110,6 +112,7 @@ pub fn decode(der: &[u8]) -> Option<Certificate<'_>> {
         subject,
         not_before,
         not_after,
+        signature,
         public_key,
         dns_names,
     })

@@ -11,6 +11,30 @@ const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 /// `id-ecPublicKey`, 1.2.840.10045.2.1.
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 
+/// OpenSSL's short names of kinds of keys.
+const KEY_NAMES: [(&[u8], &str); 5] = [
+    (RSA, "rsaEncryption"),
+    (EC, "id-ecPublicKey"),
+    (&[0x2b, 0x65, 0x70], "ED25519"),
+    (&[0x2b, 0x65, 0x71], "ED448"),
+    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10], "RSASSA-PSS"),
+];
+
+/// OpenSSL's short names of algorithms that sign certificates.
+const SIGNATURE_NAMES: [(&[u8], &str); 11] = [
+    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5], "RSA-SHA1"),
+    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10], "RSASSA-PSS"),
+    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11], "RSA-SHA256"),
+    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 12], "RSA-SHA384"),
+    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 13], "RSA-SHA512"),
+    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1], "ecdsa-with-SHA1"),
+    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2], "ecdsa-with-SHA256"),
+    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3], "ecdsa-with-SHA384"),
+    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4], "ecdsa-with-SHA512"),
+    (&[0x2b, 0x65, 0x70], "ED25519"),
+    (&[0x2b, 0x65, 0x71], "ED448"),
+];
+
 /// Curves and their bits.
 const CURVES: [(&[u8], u32); 3] = [
     (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], 256),
@@ -30,11 +54,28 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
+fn named(names: &[(&[u8], &'static str)], identifier: &[u8]) -> Option<&'static str> {
+    names.iter().find(|(known, _)| *known == identifier).map(|(_, name)| *name)
+}
+
 impl Certificate<'_> {
     /// The kind of its key with its length, `RSA2048` or `EC256`; empty for others.
     #[must_use]
     pub fn algorithm(&self) -> String {
         self.key_bits().map_or_else(String::new, |(kind, bits)| format!("{kind}{bits}"))
+    }
+
+    /// OpenSSL's short name of the kind of its key.
+    #[must_use]
+    pub fn key_name(&self) -> Option<&'static str> {
+        let algorithm = Reader(Reader(self.public_key).expect(SEQUENCE)?).expect(OID)?;
+        named(&KEY_NAMES, algorithm)
+    }
+
+    /// OpenSSL's short name of how it is signed.
+    #[must_use]
+    pub fn signature_name(&self) -> Option<&'static str> {
+        named(&SIGNATURE_NAMES, self.signature)
     }
 
     fn key_bits(&self) -> Option<(&'static str, u32)> {
@@ -137,6 +178,8 @@ mod tests {
         let certificate = params.self_signed(&key).expect("a certificate");
         let read = decode(certificate.der()).expect("a certificate");
         assert_eq!(read.algorithm(), "EC256");
+        assert_eq!(read.key_name(), Some("id-ecPublicKey"));
+        assert_eq!(read.signature_name(), Some("ecdsa-with-SHA256"));
         let all = lines(&[certificate.der(), certificate.der()]);
         assert!(all.contains("\nSubject Alternative Name: DNS:db.example\n"), "{all}");
         assert!(all.ends_with("Issuer: /CN=rcgen self signed cert\n"), "{all}");
