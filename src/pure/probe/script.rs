@@ -11,8 +11,7 @@ use std::num::NonZeroU16;
 
 use super::answer::Answer;
 use super::expect::{Judgement, judge};
-use super::http;
-use super::{Close, Connect, Context, Input, Opening, Reached, Step, Surroundings};
+use super::{Close, Connect, Context, Input, Opening, Reached, Step, Surroundings, http};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::kind::{
     Assigned, Expect, HttpCheck, HttpExpect, Pattern, Payload, PortFrom, ScriptStep, unhex,
