@@ -23,6 +23,7 @@ use crate::pure::balance::ServerIndex;
 use crate::pure::rules::{Action, Endpoint, Level, Peer, Precedence, Rule, Step, next};
 use crate::pure::sample::{Expr, Facts, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::state::counters::{Counter, Traffic};
 use crate::state::{Backend, Registry};
 
 /// What rules know and did of a session.
@@ -36,6 +37,8 @@ pub(super) struct Ruled {
     pub(super) received_tlvs: Option<Box<[u8]>>,
     /// `expect-proxy layer4`.
     pub(super) expects_proxy: bool,
+    /// `expect-netscaler-cip layer4`.
+    pub(super) expects_netscaler: bool,
     /// The bind's name, where a rule may ask for it.
     pub(super) listener_name: Option<Arc<str>>,
     /// `set-log-level`.
@@ -84,8 +87,8 @@ pub(super) enum Walked {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Closing {
     Plainly,
-    /// Without a word to the client.
-    Silently,
+    /// Without a word to the client, or with a reset of this time to live.
+    Silently(Option<u8>),
 }
 
 impl Session {
@@ -99,12 +102,21 @@ impl Session {
         }
         match self.walk(rules, &route.patterns, None, true) {
             Walked::Ended(closing) => {
-                self.count_denied(|traffic| &traffic.denied_connections);
+                self.count_closed(closing, |traffic| &traffic.denied_connections);
                 self.close_client(closing);
                 false
             }
             Walked::Through | Walked::Open => true,
         }
+    }
+
+    /// A client that is dropped without a word is counted among denied requests, as in HAProxy, the
+    /// others where `plainly` says.
+    fn count_closed(&self, closing: Closing, plainly: fn(&Traffic) -> &Counter) {
+        self.count_denied(match closing {
+            Closing::Plainly => plainly,
+            Closing::Silently(_) => |traffic| &traffic.denied_requests,
+        });
     }
 
     /// Walks `tcp-request session`.
@@ -116,7 +128,7 @@ impl Session {
         }
         match self.walk(rules, &route.patterns, None, true) {
             Walked::Ended(closing) => {
-                self.count_denied(|traffic| &traffic.denied_sessions);
+                self.count_closed(closing, |traffic| &traffic.denied_sessions);
                 self.close_client(closing);
                 self.ruled.log_level = Some(Level::Silent);
                 Err(Termination::new(Cause::Refused, Phase::Request))
@@ -295,7 +307,7 @@ impl Session {
             match action {
                 Action::Accept => return Walked::Through,
                 Action::Reject | Action::Close => return Walked::Ended(Closing::Plainly),
-                Action::SilentDrop => return Walked::Ended(Closing::Silently),
+                Action::SilentDrop(ttl) => return Walked::Ended(Closing::Silently(*ttl)),
                 action => self.perform(action, patterns, response, is_final),
             }
         }
@@ -341,6 +353,7 @@ impl Session {
             Action::SetTos(Peer::Server, tos) => self.ruled.server_tos = Some(*tos),
             Action::SetLogLevel(level) => self.ruled.log_level = Some(*level),
             Action::ExpectProxy => self.ruled.expects_proxy = true,
+            Action::ExpectNetscaler => self.ruled.expects_netscaler = true,
             Action::Track { counter, key, table } => {
                 let key = value(key);
                 self.track(*counter, table.as_deref(), key);
@@ -355,7 +368,7 @@ impl Session {
             | Action::Accept
             | Action::Reject
             | Action::Close
-            | Action::SilentDrop => {}
+            | Action::SilentDrop(_) => {}
         }
     }
 
@@ -386,8 +399,8 @@ impl Session {
     }
 
     pub(super) fn close_client(&mut self, closing: Closing) {
-        if closing == Closing::Silently {
-            vanish(&self.client);
+        if let Closing::Silently(ttl) = closing {
+            vanish(&self.client, ttl);
         }
     }
 }

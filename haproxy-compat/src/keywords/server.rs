@@ -19,6 +19,7 @@ pub static SERVER: Table = Table {
                 ("cc", 1),
                 ("check", 0),
                 ("check-send-proxy", 0),
+                ("check-via-socks4", 0),
                 ("disabled", 0),
                 ("downinter", 1),
                 ("enabled", 0),
@@ -60,16 +61,18 @@ pub static SERVER: Table = Table {
                 ("send-proxy", 0),
                 ("send-proxy-v2", 0),
                 ("slowstart", 1),
+                ("socks4", 1),
                 ("send-proxy-v2-ssl", 0),
                 ("send-proxy-v2-ssl-cn", 0),
                 ("source", 1),
+                ("log-proto", 1),
                 ("tcp-ut", 1),
                 ("track", 1),
                 ("weight", 1),
             ],
         ),
         (Moot("servers are connected to in the ordinary way"), &[("no-tfo", 0), ("tfo", 0)]),
-        (Moot("nothing here shows or needs it"), &[("guid", 1), ("log-proto", 1), ("shard", 1)]),
+        (Moot("nothing here shows or needs it"), &[("guid", 1), ("shard", 1)]),
         (
             Applies,
             &[
@@ -160,9 +163,6 @@ pub static SERVER: Table = Table {
         (Moot("log lines of others are not passed on"), &[("log-bufsize", 1)]),
         (Refused("write the check of that section in the backend"), &[("healthcheck", 1)]),
         (Refused("connections without the signature would be made"), &[("tcp-md5sig", 1)]),
-        (
-            Refused("the server would be reached on another way"),
-            &[("check-via-socks4", 0), ("socks4", 1), ("usesrc", 1)],
-        ),
+        (Refused("it stands behind 'source ADDRESS'"), &[("usesrc", 1)]),
     ],
 };

@@ -54,6 +54,7 @@ impl Home {
         let target = Target {
             addr,
             source: None,
+            socks4: None,
             send_proxy: false,
             proxy_header: |_| Vec::new(),
             tls: None,

@@ -30,6 +30,7 @@ fn target(addr: TargetAddr) -> Target {
     Target {
         addr,
         source: None,
+        socks4: None,
         send_proxy: false,
         proxy_header: no_header,
         tls: None,

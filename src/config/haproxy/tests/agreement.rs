@@ -120,7 +120,7 @@ const FILES: [(&str, bool); 83] = [
     ("global\n stats timeout 2s\n stats maxconn 3", true),
 ];
 
-fn accepted_by_haproxy(path: &std::path::Path) -> Option<bool> {
+pub(super) fn accepted_by_haproxy(path: &std::path::Path) -> Option<bool> {
     let status = Command::new("haproxy")
         .args(["-c", "-q", "-f"])
         .arg(path)
