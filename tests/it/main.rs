@@ -79,3 +79,4 @@ mod tls_servers;
 mod tracking;
 mod transparent;
 mod vtest;
+mod words;
