@@ -81,3 +81,4 @@ mod tls_servers;
 mod tracking;
 mod transparent;
 mod vtest;
+mod words;
