@@ -184,7 +184,10 @@ impl Checks {
         let http = self.own_http.filter(|_| choice != Some(&Choice::Http));
         match (tcp, http) {
             (Some(span), _) => Some(Spanned::new(CheckKind::Script(self.steps.clone()), span)),
-            (None, Some(span)) => Some(Spanned::new(CheckKind::Http(self.http.clone()), span)),
+            (None, Some(span)) => {
+                let http = Box::new(super::http_check::finish(self.http.clone()));
+                Some(Spanned::new(CheckKind::Http(http), span))
+            }
             (None, None) => None,
         }
     }
