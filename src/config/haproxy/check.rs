@@ -125,58 +125,6 @@ impl Checks {
         args.finish("external-check", cx);
     }
 
-    fn connect(&self, rule: &Word, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Step> {
-        let mut acting = self.steps.iter().filter(|step| !matches!(step, Step::Comment(_)));
-        let begins = matches!(acting.next(), None | Some(Step::Connect { .. }));
-        if !begins {
-            cx.report
-                .alert(rule.span, "'connect' after rules that already use a connection")
-                .help("make the first rule a 'connect' too");
-        }
-        let (mut port, mut addr, mut send_proxy, mut linger) = (None, None, false, false);
-        let mut comment = None;
-        let mut layer = Layer::default();
-        while let Some(word) = args.next() {
-            match word.text().as_ref() {
-                "port" => port = args.number("port", cx),
-                "addr" => {
-                    let address = args.expect("addr", "an address", cx)?;
-                    addr = Some(cx.address(address));
-                }
-                "send-proxy" => send_proxy = true,
-                "linger" => linger = true,
-                "comment" => comment = args.text("comment", "a text", cx),
-                "default" => layer.default = true,
-                "ssl" => layer.ssl = true,
-                "sni" => layer.sni = args.text("sni", "a name", cx),
-                "alpn" => layer.alpn = args.text("alpn", "protocols separated by commas", cx),
-                option @ ("proto" | "via-socks4") => {
-                    cx.report.alert(
-                        word.span,
-                        format!("'{option}' is not supported: checks talk TCP or TLS"),
-                    );
-                    return None;
-                }
-                _ => {
-                    let known = [
-                        "port",
-                        "addr",
-                        "send-proxy",
-                        "linger",
-                        "comment",
-                        "default",
-                        "ssl",
-                        "sni",
-                        "alpn",
-                    ];
-                    cx.unknown(word, "after 'tcp-check connect'", known);
-                    return None;
-                }
-            }
-        }
-        Some(Step::Connect { port, addr, send_proxy, linger, layer, comment })
-    }
-
     /// Rules that no option asks for: they are judged, then forgotten.
     pub(super) fn unused(&self) -> Option<Spanned<CheckKind>> {
         let choice = self.choice.as_ref().map(|choice| &choice.value);
