@@ -20,6 +20,8 @@ pub struct Target {
     pub addr: TargetAddr,
     /// Local address to check from.
     pub source: Option<SocketAddr>,
+    /// The SOCKS4 proxy that connections go through.
+    pub socks4: Option<SocketAddr>,
     /// Every connection starts with a PROXY header.
     pub send_proxy: bool,
     /// The bytes of a PROXY header for a check's own connection; `None` for a Unix socket.
@@ -62,6 +64,7 @@ impl Target {
         Some(Self {
             addr: TargetAddr::of(&server.address, check)?,
             source,
+            socks4: server.socket.socks4.filter(|_| server.socket.check_via_socks4),
             send_proxy: check.send_proxy.is_some(),
             proxy_header: match check.send_proxy {
                 Some(ProxyHeader::V2 | ProxyHeader::V2Ssl | ProxyHeader::V2SslCn)
@@ -99,6 +102,7 @@ impl Target {
         Some(Self {
             addr,
             source,
+            socks4: None,
             send_proxy: false,
             proxy_header: header_v2,
             tls: None,

@@ -6,7 +6,7 @@ use super::facts::View;
 use crate::clock;
 use crate::pure::sample::{Arg, Fact, Value};
 use crate::pure::tls;
-use crate::pure::wire::proxy;
+use crate::pure::wire::{netscaler, proxy};
 use crate::telemetry::record::Why;
 
 /// An error of a connection: HAProxy's number and name, which are those of its reports.
@@ -79,6 +79,7 @@ impl View<'_> {
 }
 
 fn failure(why: Why) -> Failure {
+    use netscaler::Refusal as Netscaler;
     use proxy::Refusal as Proxy;
     use tls::refusal::Refusal as Tls;
     let (code, name) = match why {
@@ -89,6 +90,12 @@ fn failure(why: Why) -> Failure {
         Why::Proxy(Proxy::NotProxy) => (15, "PRX_NOT_HDR"),
         Why::Proxy(Proxy::Invalid) => (16, "PRX_BAD_HDR"),
         Why::Proxy(Proxy::Unhandled) => (17, "PRX_BAD_PROTO"),
+        Why::Netscaler(Netscaler::Closed) => (18, "CIP_EMPTY"),
+        Why::Netscaler(Netscaler::ConnectionError) => (19, "CIP_ABORT"),
+        Why::Netscaler(Netscaler::Timeout) => (20, "CIP_TIMEOUT"),
+        Why::Netscaler(Netscaler::Truncated) => (21, "CIP_TRUNCATED"),
+        Why::Netscaler(Netscaler::Magic) => (22, "CIP_BAD_MAGIC"),
+        Why::Netscaler(Netscaler::Protocol) => (23, "CIP_BAD_PROTO"),
         Why::Tls(Tls::Closed) => (24, "SSL_EMPTY"),
         Why::Tls(Tls::Timeout) => (26, "SSL_TIMEOUT"),
         Why::Tls(Tls::AuthorityUntrusted) => (30, "SSL_CA_FAIL"),

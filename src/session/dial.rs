@@ -99,6 +99,7 @@ impl Session {
         self.note_server_address(&destination);
         let options = Options {
             origin: origin(settings.source_of(&server), self.source),
+            socks4: server.socket.socks4,
             keepalive: settings.keepalive,
             tcp_ut: server.tcp_ut,
             cc: server.socket.cc.as_deref(),

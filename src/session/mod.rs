@@ -143,6 +143,11 @@ impl Session {
 
     /// The sentence: inspect, assign, dial, relay.
     async fn serve(&mut self, door: &Door) -> Result<Termination, Ended> {
+        if door.bind.socket.netscaler_cip.is_some() || self.ruled.expects_netscaler {
+            // Boxed: sessions without such a header have no room for it.
+            Box::pin(self.read_netscaler_header(&door.bind)).await?;
+            self.running.set_addresses(self.source, self.destination);
+        }
         if door.bind.accept_proxy || self.ruled.expects_proxy {
             self.read_proxy_header(&door.bind).await?;
             self.running.set_addresses(self.source, self.destination);

@@ -23,6 +23,7 @@ use crate::pure::balance::ServerIndex;
 use crate::pure::rules::{Action, Endpoint, Level, Peer, Precedence, Rule, Step, next};
 use crate::pure::sample::{Expr, Facts, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::state::counters::{Counter, Traffic};
 use crate::state::{Backend, Registry};
 
 /// What rules know and did of a session.
@@ -36,6 +37,8 @@ pub(super) struct Ruled {
     pub(super) received_tlvs: Option<Box<[u8]>>,
     /// `expect-proxy layer4`.
     pub(super) expects_proxy: bool,
+    /// `expect-netscaler-cip layer4`.
+    pub(super) expects_netscaler: bool,
     /// The bind's name, where a rule may ask for it.
     pub(super) listener_name: Option<Arc<str>>,
     /// What `capture` kept, by the number of its rule among the frontend's.
@@ -86,8 +89,8 @@ pub(super) enum Walked {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Closing {
     Plainly,
-    /// Without a word to the client.
-    Silently,
+    /// Without a word to the client, or with a reset of this time to live.
+    Silently(Option<u8>),
 }
 
 impl Session {
@@ -101,12 +104,21 @@ impl Session {
         }
         match self.walk(rules, &route.patterns, None, true) {
             Walked::Ended(closing) => {
-                self.count_denied(|traffic| &traffic.denied_connections);
+                self.count_closed(closing, |traffic| &traffic.denied_connections);
                 self.close_client(closing);
                 false
             }
             Walked::Through | Walked::Open => true,
         }
+    }
+
+    /// A client that is dropped without a word is counted among denied requests, as in HAProxy, the
+    /// others where `plainly` says.
+    fn count_closed(&self, closing: Closing, plainly: fn(&Traffic) -> &Counter) {
+        self.count_denied(match closing {
+            Closing::Plainly => plainly,
+            Closing::Silently(_) => |traffic| &traffic.denied_requests,
+        });
     }
 
     /// Walks `tcp-request session`.
@@ -118,7 +130,7 @@ impl Session {
         }
         match self.walk(rules, &route.patterns, None, true) {
             Walked::Ended(closing) => {
-                self.count_denied(|traffic| &traffic.denied_sessions);
+                self.count_closed(closing, |traffic| &traffic.denied_sessions);
                 self.close_client(closing);
                 self.ruled.log_level = Some(Level::Silent);
                 Err(Termination::new(Cause::Refused, Phase::Request))
@@ -297,7 +309,7 @@ impl Session {
             match action {
                 Action::Accept => return Walked::Through,
                 Action::Reject | Action::Close => return Walked::Ended(Closing::Plainly),
-                Action::SilentDrop => return Walked::Ended(Closing::Silently),
+                Action::SilentDrop(ttl) => return Walked::Ended(Closing::Silently(*ttl)),
                 // A backend has no captures.
                 Action::Capture { expr, len } if self.outcome.backend.is_none() => {
                     let value = expr.evaluate(&self.view(patterns, response, is_final)).value();
@@ -367,6 +379,7 @@ impl Session {
             Action::SetTos(Peer::Server, tos) => self.ruled.server_tos = Some(*tos),
             Action::SetLogLevel(level) => self.ruled.log_level = Some(*level),
             Action::ExpectProxy => self.ruled.expects_proxy = true,
+            Action::ExpectNetscaler => self.ruled.expects_netscaler = true,
             Action::Track { counter, key, table } => {
                 let key = value(key);
                 self.track(*counter, table.as_deref(), key);
@@ -381,7 +394,7 @@ impl Session {
             | Action::Accept
             | Action::Reject
             | Action::Close
-            | Action::SilentDrop => {}
+            | Action::SilentDrop(_) => {}
         }
     }
 
@@ -412,8 +425,8 @@ impl Session {
     }
 
     pub(super) fn close_client(&mut self, closing: Closing) {
-        if closing == Closing::Silently {
-            vanish(&self.client);
+        if let Closing::Silently(ttl) = closing {
+            vanish(&self.client, ttl);
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use crate::config::model::{LogLevel, SessionLog};
 use crate::pure::session::termination::Termination;
 use crate::pure::tls;
+use crate::pure::wire::netscaler;
 use crate::pure::wire::proxy::Refusal;
 
 /// One session, as its log line and the statistics need it.
@@ -101,6 +102,9 @@ pub enum Why {
     /// Its PROXY header.
     #[error(transparent)]
     Proxy(#[from] Refusal),
+    /// Its header of NetScaler's client IP insertion.
+    #[error(transparent)]
+    Netscaler(#[from] netscaler::Refusal),
     /// Its TLS handshake.
     #[error(transparent)]
     Tls(#[from] tls::refusal::Refusal),

@@ -7,9 +7,8 @@ use haproxy_compat::source::SourceMap;
 use crate::app::StartError;
 use crate::app::load::{environment, facts};
 use crate::app::world::System;
-use crate::config::diag;
 use crate::config::model::{CommandSocket, Inherited};
-use crate::config::{self, Language, Surroundings};
+use crate::config::{self, Language, Surroundings, diag};
 use crate::control::http::Listener;
 use crate::net::listen;
 use crate::sys::inherit::adopt_sealed;
@@ -63,6 +62,14 @@ impl MasterSocket {
             .map_err(|e| StartError::because("listen for commands", &e))?;
         Ok((listener, self.settings))
     }
+}
+
+/// Whether all `-S` words are understood.
+///
+/// # Errors
+/// What is wrong with the first that is not.
+pub fn check(texts: &[String]) -> Result<(), StartError> {
+    texts.iter().try_for_each(|text| parse(text).map(|_| ()).map_err(StartError::Refused))
 }
 
 /// The addresses that `-S` words name, each with its family in front. Words that are wrong are passed

@@ -15,6 +15,7 @@ mod life;
 mod page;
 mod patterns;
 mod resolvers;
+mod ring;
 mod socket;
 mod stick;
 mod tls;
@@ -26,9 +27,11 @@ pub use crate::pure::balance::{
 pub use crate::pure::health::InitState;
 pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
+pub use crate::pure::probe::format::Format;
 pub use crate::pure::probe::kind::{
-    CheckKind, CodeFrom, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
-    Layer, MysqlDialect, Pattern, ScriptStep, SendHeader, TextMatch,
+    Assigned, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
+    HttpSend, Layer, MysqlDialect, Pattern, Payload, PortFrom, ScriptStep, SendHeader, TextMatch,
+    TextWay,
 };
 pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;
@@ -45,6 +48,7 @@ pub use life::{Capability, Life};
 pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
 pub use patterns::{PatternSet, PatternSource};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
+pub use ring::{LogProto, LogSample, LogStream, Ring};
 pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyTlv, ProxyV2Options, ServerSocket,
     Source, UnixPermissions, UseSrc,
@@ -83,6 +87,8 @@ pub struct Config {
     pub saved: Vec<SavedServer>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
+    /// `ring` sections, in file order.
+    pub rings: Vec<Ring>,
     /// Sockets that take commands.
     pub commands: Commands,
 }

@@ -88,6 +88,9 @@ pub struct BindSocket {
     pub namespace: Option<String>,
     /// IP_TRANSPARENT: the address need not be one of the machine's.
     pub transparent: bool,
+    /// A header of NetScaler's client IP insertion that begins with this number is mandatory on every
+    /// connection.
+    pub netscaler_cip: Option<NonZeroU32>,
 }
 
 /// What accepted connections take over from their listening socket, beside what its `bind` says.
@@ -114,6 +117,10 @@ pub struct ServerSocket {
     pub namespace: Option<String>,
     /// What a PROXY header of version 2 says besides the addresses.
     pub proxy_v2: ProxyV2Options,
+    /// The SOCKS4 proxy that connections go through.
+    pub socks4: Option<SocketAddr>,
+    /// Those of checks, too.
+    pub check_via_socks4: bool,
     /// Checks say PROXY in such a header, with their own addresses, instead of LOCAL.
     pub pp2_never_send_local: bool,
 }

@@ -21,6 +21,8 @@ pub struct BindSocket {
     pub namespace: Field<String>,
     /// `transparent`.
     pub transparent: Field<bool>,
+    /// `accept-netscaler-cip`: the number a header begins with.
+    pub netscaler_cip: Field<i64>,
 }
 
 /// What a frontend says of its connections beside limits and timeouts.
@@ -68,6 +70,10 @@ pub struct ServerSocket {
     pub proxy_v2_options: Vec<Spanned<String>>,
     /// `set-proxy-v2-tlv-fmt`: a type and a format each, `0xE1 %[src]`.
     pub proxy_v2_tlvs: Vec<Spanned<String>>,
+    /// `socks4`: a proxy's address.
+    pub socks4: Field<String>,
+    /// `check-via-socks4`.
+    pub check_via_socks4: Field<bool>,
     /// `pp2-never-send-local`.
     pub pp2_never_send_local: Field<bool>,
 }

@@ -1,6 +1,7 @@
 //! Pure: options of sockets on either side.
 
-use std::num::NonZeroI32;
+use std::net::SocketAddr;
+use std::num::{NonZeroI32, NonZeroU32};
 
 use haproxy_compat::span::Spanned;
 
@@ -25,6 +26,7 @@ impl Context<'_> {
             cc: text(&raw.cc),
             namespace: self.namespace(&raw.namespace),
             transparent: is_on(&raw.transparent),
+            netscaler_cip: self.netscaler_cip(&raw.netscaler_cip),
         }
     }
 
@@ -34,6 +36,8 @@ impl Context<'_> {
             cc: text(&raw.cc),
             namespace: self.namespace(&raw.namespace),
             proxy_v2: self.proxy_v2_options(&raw.proxy_v2_options),
+            socks4: raw.socks4.as_ref().and_then(|address| self.proxy_address(address)),
+            check_via_socks4: is_on(&raw.check_via_socks4),
             pp2_never_send_local: is_on(&raw.pp2_never_send_local),
         }
     }
@@ -65,6 +69,27 @@ impl Context<'_> {
             self.report.help(format!("write 1 to {MSS_MAX_BYTES}, or how much less, negative"));
         }
         known
+    }
+
+    /// HAProxy takes the lower half of any number but 0.
+    fn netscaler_cip(&mut self, field: &Field<i64>) -> Option<NonZeroU32> {
+        let field = field.as_ref()?;
+        let magic = NonZeroU32::new((field.value & i64::from(u32::MAX)).try_into().ok()?);
+        if magic.is_none() {
+            let message = format!("netscaler_cip: {} is no number of headers", field.value);
+            self.report.alert(field.span, message);
+            self.report.help("write the number that the NetScaler is configured with");
+        }
+        magic
+    }
+
+    fn proxy_address(&mut self, written: &Spanned<String>) -> Option<SocketAddr> {
+        let address = self.socket_addr("socks4", written, 0)?;
+        if address.port() == 0 {
+            self.report.alert(written.span, format!("socks4: '{}' has no port", written.value));
+            self.report.help("write an address such as '10.0.0.1:1080'");
+        }
+        Some(address)
     }
 
     /// A name of `ip netns`: one file name.

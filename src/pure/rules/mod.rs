@@ -77,10 +77,13 @@ pub enum Action {
     Reject,
     /// Closes the server's side.
     Close,
-    /// Ends the connection without a word to the client.
-    SilentDrop,
+    /// Ends the connection without a word to the client; or with a reset that lives for so many
+    /// routers (`rst-ttl`).
+    SilentDrop(Option<u8>),
     /// A PROXY header must come first.
     ExpectProxy,
+    /// A header of NetScaler's client IP insertion must come first.
+    ExpectNetscaler,
     /// Replaces an address or port.
     Rewrite(Endpoint, Expr),
     /// Sets a variable, if there is a value.

@@ -15,12 +15,13 @@ const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice",
 use RuleSet::{BackendContent as B, Connection as C, Content as X, Response as R, Session as S};
 
 /// Every action, and the lists it may stand in.
-const ACTIONS: [(&str, &[RuleSet]); 30] = [
+const ACTIONS: [(&str, &[RuleSet]); 31] = [
     ("accept", &[C, S, X, B, R]),
     ("reject", &[C, S, X, B, R]),
     ("close", &[R]),
     ("silent-drop", &[C, S, X, B, R]),
     ("expect-proxy", &[C]),
+    ("expect-netscaler-cip", &[C]),
     ("set-src", &[C, S, X, B]),
     ("set-src-port", &[C, S, X, B]),
     ("set-dst", &[C, S, X, B]),
@@ -49,14 +50,13 @@ const ACTIONS: [(&str, &[RuleSet]); 30] = [
 ];
 
 /// Actions that HAProxy has and that are not here, with the reason.
-const MISSING: [(&str, &str); 8] = [
+const MISSING: [(&str, &str); 7] = [
     ("do-log", "a session has one line, at its end"),
     ("do-resolve", "names are resolved while the configuration is read"),
     ("set-bandwidth-limit", "sessions would not be shaped"),
     ("use-service", "there are no services"),
     ("switch-mode", "there is no HTTP"),
     ("send-spoe-group", "there are no filters"),
-    ("expect-netscaler-cip", "no NetScaler header is read"),
     ("attach-srv", "servers do not connect to here"),
 ];
 
@@ -222,14 +222,19 @@ impl<'a> Reader<'a> {
             "reject" => Action::Reject,
             "close" => Action::Close,
             "silent-drop" => {
+                let mut ttl = None;
                 if self.words.get(self.at) == Some(&"rst-ttl") {
                     self.at += 1;
-                    self.number("a time to live", 1, 255)?;
+                    ttl = u8::try_from(self.number("a time to live", 1, 255)?).ok();
                 }
-                Action::SilentDrop
+                Action::SilentDrop(ttl)
             }
             "expect-proxy" => match self.take("'layer4'")? {
                 "layer4" => Action::ExpectProxy,
+                other => return Err(self.error(format!("'layer4' is meant, not '{other}'"))),
+            },
+            "expect-netscaler-cip" => match self.take("'layer4'")? {
+                "layer4" => Action::ExpectNetscaler,
                 other => return Err(self.error(format!("'layer4' is meant, not '{other}'"))),
             },
             "set-src" => Action::Rewrite(Endpoint::Src, self.sample(Kind::Addr)?),

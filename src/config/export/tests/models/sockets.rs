@@ -40,6 +40,7 @@ pub(super) fn bind_socket() -> impl Strategy<Value = BindSocket> {
         cc,
         namespace,
         transparent: flags[2],
+        netscaler_cip: flags[1].then_some(NonZeroU32::MAX),
     })
 }
 
@@ -57,7 +58,15 @@ pub(super) fn server_socket() -> impl Strategy<Value = ServerSocket> {
             cert_sig: cert_cn && authority,
             cert_key: cert_cn && unique_id,
         };
-        ServerSocket { source, cc, namespace, proxy_v2, pp2_never_send_local }
+        ServerSocket {
+            source,
+            cc,
+            namespace,
+            proxy_v2,
+            pp2_never_send_local,
+            socks4: ssl.then(|| ([10, 0, 0, 1], 1080).into()),
+            check_via_socks4: crc32c,
+        }
     })
 }
 
