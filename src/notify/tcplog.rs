@@ -20,6 +20,11 @@ use crate::telemetry::written::{self, Absent, Writer};
 /// Severity of the record's line; `None`: the frontend's options say that it is not logged.
 #[must_use]
 pub fn severity(record: &Record) -> Option<LogLevel> {
+    usual_severity(record).map(|usual| record.level.unwrap_or(usual))
+}
+
+/// The severity where no rule says another.
+fn usual_severity(record: &Record) -> Option<LogLevel> {
     let log = &record.log;
     if let Some(Refused { why: Why::Tls(why), .. }) = record.refusal {
         return match (log.dontlognull && why.is_null(), log.separate_errors) {

@@ -8,7 +8,7 @@ use super::Session;
 use super::facts::View;
 use super::identity::UniqueId;
 use crate::clock;
-use crate::config::model::LogFormat;
+use crate::config::model::{LogFormat, LogLevel};
 use crate::net::connect::Destination;
 use crate::net::stream::Stream;
 use crate::pure::log_format::{Format, Variable};
@@ -228,6 +228,7 @@ impl Session {
         let id = format.shows(Variable::UniqueId).then(|| self.unique_id()).flatten();
         Details {
             samples: format.samples().map(value).collect(),
+            captures: self.captures(),
             unique_id: id.map(Box::from),
             source: noted.source,
             server: noted.server,
@@ -325,6 +326,7 @@ impl Session {
             server_queue: self.outcome.server_queue,
             backend_queue: self.outcome.backend_queue,
             moment,
+            level: self.ruled.log_level.and_then(severity),
             refusal: self.outcome.refusal.clone(),
             details,
         }
@@ -338,6 +340,14 @@ impl Session {
             backend: backend.as_ref().map_or(0, |b| b.service.traffic.sessions.current()),
             server: server.as_ref().map_or(0, |s| s.service.traffic.sessions.current()),
         }
+    }
+}
+
+/// The severity that `set-log-level` names.
+fn severity(level: Level) -> Option<LogLevel> {
+    match level {
+        Level::Severity(number) => LogLevel::all().get(usize::from(number)).map(|row| row.1),
+        Level::Silent => None,
     }
 }
 

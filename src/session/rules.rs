@@ -21,7 +21,7 @@ use crate::net::silence::vanish;
 use crate::pure::acl::Condition;
 use crate::pure::balance::ServerIndex;
 use crate::pure::rules::{Action, Endpoint, Level, Peer, Precedence, Rule, Step, next};
-use crate::pure::sample::{Expr, Facts, Value};
+use crate::pure::sample::{Expr, Facts, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::{Counter, Traffic};
 use crate::state::{Backend, Registry};
@@ -41,6 +41,8 @@ pub(super) struct Ruled {
     pub(super) expects_netscaler: bool,
     /// The bind's name, where a rule may ask for it.
     pub(super) listener_name: Option<Arc<str>>,
+    /// What `capture` kept, by the number of its rule among the frontend's.
+    captures: Vec<(usize, String)>,
     /// `set-log-level`.
     pub(super) log_level: Option<Level>,
     pub(super) stuck: Stuck,
@@ -308,9 +310,33 @@ impl Session {
                 Action::Accept => return Walked::Through,
                 Action::Reject | Action::Close => return Walked::Ended(Closing::Plainly),
                 Action::SilentDrop(ttl) => return Walked::Ended(Closing::Silently(*ttl)),
+                // A backend has no captures.
+                Action::Capture { expr, len } if self.outcome.backend.is_none() => {
+                    let value = expr.evaluate(&self.view(patterns, response, is_final)).value();
+                    self.capture(at - 1, value, *len);
+                }
                 action => self.perform(action, patterns, response, is_final),
             }
         }
+    }
+
+    /// Keeps the beginning of a value for the log.
+    fn capture(&mut self, rule: usize, value: Option<Value>, len: usize) {
+        let Some(text) = value.and_then(|value| value.cast(Kind::Str)) else { return };
+        let mut bytes = text.into_bytes();
+        bytes.truncate(len);
+        let captures = &mut self.ruled.captures;
+        // A walk that begins anew keeps what it finds now.
+        captures.retain(|(known, _)| *known != rule);
+        captures.push((rule, String::from_utf8_lossy(&bytes).into_owned()));
+    }
+
+    /// What was kept by each rule of the frontend that keeps something.
+    pub(super) fn captures(&self) -> Vec<Option<String>> {
+        let rules = self.route.settings.rules.content.iter().enumerate();
+        let keeps = rules.filter(|(_, rule)| matches!(rule.action, Action::Capture { .. }));
+        let kept = |rule: usize| self.ruled.captures.iter().find(|(known, _)| *known == rule);
+        keeps.map(|(rule, _)| kept(rule).map(|(_, text)| text.clone())).collect()
     }
 
     fn perform(
@@ -362,7 +388,7 @@ impl Session {
                 let by = value(&change.by);
                 self.change_counter(change, by);
             }
-            // Captures have no place to be shown, and tasks no niceness; the rest ends walks.
+            // Tasks have no niceness; the rest ends walks, or was done by them.
             Action::Capture { .. }
             | Action::SetNice
             | Action::Accept

@@ -113,11 +113,24 @@ impl Line<'_> {
             V::SourcePort => return self.port(details.source, flags),
             V::ServerIp => return self.ip(details.server, flags),
             V::ServerPort => return self.port(details.server, flags),
-            // HTTP only: there are no captures.
-            V::RequestCaptures
-            | V::RequestCaptureList
-            | V::ResponseCaptures
-            | V::ResponseCaptureList => {}
+            V::RequestCaptures if !details.captures.is_empty() => {
+                let captures = details.captures.iter().map(|kept| kept.as_deref().unwrap_or(""));
+                let text = format!("{{{}}}", captures.collect::<Vec<_>>().join("|"));
+                self.text(Some(&text), flags);
+            }
+            V::RequestCaptureList => {
+                for (number, kept) in details.captures.iter().enumerate() {
+                    if number > 0 {
+                        self.out.push(' ');
+                    }
+                    match kept.as_deref() {
+                        Some("") if !flags.quote => {}
+                        kept => self.text(kept, flags),
+                    }
+                }
+            }
+            // Only messages of HTTP are captured of a response.
+            V::RequestCaptures | V::ResponseCaptures | V::ResponseCaptureList => {}
             number => return self.number(number, flags),
         }
         Ok(())

@@ -17,6 +17,7 @@ both! {
     variables_have_conditions,
     formats_become_variables,
     processes_have_variables,
+    captures_and_levels_are_logged,
     mistakes_in_variables_are_refused,
 }
 
@@ -283,4 +284,24 @@ fn mistakes_in_variables_are_refused(kind: Kind) {
         let (status, said) = kind.run(&["-c", "-f", path.to_str().unwrap()]);
         assert_eq!(status.code(), Some(1), "{line}: {said}");
     }
+}
+
+fn captures_and_levels_are_logged(kind: Kind) {
+    let rules = "tcp-request inspect-delay 5s
+  tcp-request content capture src len 4
+  tcp-request content capture req.payload(0,5) len 10 if { req.len ge 5 }
+  tcp-request content capture str(never) len 10 if { req.len ge 50 }
+  tcp-request content set-log-level silent
+  tcp-request content set-log-level err if { req.len ge 5 }
+  tcp-request content accept if { req.len ge 5 }
+  log-format \"<%hr|%hrl|%hs|%{+Q}hr|%{+Q}hrl>\"";
+    let server = Backend::echo();
+    let scene = Scene::new(kind).frontend(rules).backend(&format!("server s1 {}", server.addr));
+    let proxy = scene.start();
+    Client::connect(proxy.addr).ping("hello");
+    let shown = "<{127.|hello|}|127. hello -||\"{127.|hello|}\"|\"127.\" \"hello\" \"\">";
+    proxy.log.expect(&[shown]);
+    // <131> is local0.err.
+    let raw = proxy.log.raw();
+    assert!(raw.iter().any(|line| line.starts_with("<131>") && line.contains(shown)), "{raw:?}");
 }

@@ -16,7 +16,7 @@ use crate::config::model::{Backend, BackendRules, Frontend, FrontendRules, Patte
 use crate::config::raw::Statement;
 use crate::config::suggest::did_you_mean;
 use crate::pure::acl::{Acl, AclError, Condition, Test};
-use crate::pure::rules::{Action, Choice, Level, Peer, Persistence, Rule, RuleSet};
+use crate::pure::rules::{Action, Choice, Peer, Persistence, Rule, RuleSet};
 use crate::pure::sample::{Arg, Expr, Fact, Fetch, FileName, Stage};
 
 /// What rules refer to, kept until all of them are read.
@@ -183,12 +183,6 @@ impl Context<'_> {
             }
             Action::SetMark(Peer::Server, _) | Action::SetTos(Peer::Server, _) => {
                 self.report.alert(span, "packets to servers cannot be marked by rules yet");
-            }
-            Action::SetLogLevel(Level::Severity(_)) => {
-                self.report.warning(span, "the level is ignored: only 'silent' has an effect");
-            }
-            Action::Capture { .. } => {
-                self.report.warning(span, "the sample is ignored: no log line shows it");
             }
             _ => {}
         }

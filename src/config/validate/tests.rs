@@ -232,16 +232,12 @@ fn what_is_not_written_is_filled_in() {
     assert_eq!(server.weight.value(), 1);
     let check = server.check.as_ref().unwrap();
     assert_eq!((check.timeout, check.timeout_connect), (seconds(1), Duration::from_secs(2)));
-    assert_eq!(
-        (check.fastinter, check.downinter),
-        (Duration::from_secs(2), Duration::from_secs(2))
-    );
+    assert_eq!([check.fastinter, check.downinter], [Duration::from_secs(2); 2]);
     assert_eq!(check.send_proxy, None, "a check with a port of its own sends no header");
     let CheckKind::Http(http) = &check.kind else { panic!("{check:?}") };
     let asked = http.request().unwrap();
     assert_eq!((asked.method.as_str(), asked.uri.text()), ("OPTIONS", &b"/"[..]));
-    let expected = http.expects().map(|expect| &expect.matcher);
-    assert_eq!(expected.collect::<Vec<_>>(), [&HttpMatch::Status(vec![(200, 200)])]);
+    assert!(http.expects().all(|it| it.matcher == HttpMatch::Status(vec![(200, 200)])));
     let again = load_clean(
         "[backend.b]\nserver.a = { address = \"db.test:1\", check = true, send_proxy = \"v2\" }\n",
     );

@@ -78,6 +78,7 @@ fn record(target: &LogTarget) -> Record {
         server_queue: 0,
         backend_queue: 0,
         moment: Moment::End,
+        level: None,
         refusal: None,
         details: None,
     }

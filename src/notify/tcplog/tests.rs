@@ -50,6 +50,7 @@ fn hello() -> Record {
         server_queue: 0,
         backend_queue: 0,
         moment: Moment::End,
+        level: None,
         refusal: None,
         details: None,
     }

@@ -46,9 +46,11 @@ fn record() -> Record {
         server_queue: 0,
         backend_queue: 2,
         moment: Moment::End,
+        level: None,
         refusal: None,
         details: Some(Box::new(Details {
             samples: vec![None, None, Some(r"a\]x".to_owned())],
+            captures: Vec::new(),
             unique_id: Some("id".into()),
             source: Some(addr("127.0.0.1:37788")),
             server: Some(addr("[::1]:15515")),
