@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::process::Objects;
 use super::{Backend, Server, publish};
-use crate::clock;
 use crate::config::model::BindTls;
 use crate::config::model::certificate::{Certificate, Material};
 use crate::config::model::contexts::Context;
@@ -97,7 +97,12 @@ impl Desk {
 
     /// Puts `certificate` in the place of what has its name: everybody's next handshake shows it.
     /// Yields how many places there were.
-    pub fn install(&mut self, certificate: &Certificate, objects: &Objects) -> usize {
+    pub fn install(
+        &mut self,
+        certificate: &Certificate,
+        objects: &Objects,
+        now: Instant,
+    ) -> usize {
         let mut places = 0;
         for bind in binds(objects) {
             if let Some(contexts) = bind.contexts().with_certificate(certificate) {
@@ -110,7 +115,7 @@ impl Desk {
             servers(objects).filter(|(.., shown)| shown.file == certificate.file).collect();
         places += showing.len();
         for (backend, server, _) in showing {
-            publish::settings(&backend, &server, clock::now(), |settings| {
+            publish::settings(&backend, &server, now, |settings| {
                 let check = settings.check.as_mut().and_then(|check| check.tls.as_mut());
                 for tls in settings.tls.iter_mut().chain(check) {
                     **tls = tls.showing(certificate);

@@ -152,7 +152,7 @@ fn commit(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     };
     match certificate {
         Ok(certificate) => {
-            let places = desk.install(&certificate, &objects);
+            let places = desk.install(&certificate, &objects, clock::now());
             desk.pending = None;
             tracing::info!("Certificate {file} was replaced by a command.");
             answer.line(format_args!("Committing {file}{}\nSuccess!", ".".repeat(places)));
