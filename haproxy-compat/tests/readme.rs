@@ -13,6 +13,9 @@ use haproxy_compat::keywords::{
 /// What the tables begin after.
 const MARK: &str = "<!-- What follows is written by the test `readme`. -->\n";
 
+/// What they end before: words below keywords are another test's.
+const END: &str = "\n<!-- What follows is written by the test `words`. -->\n";
+
 /// What works differently though it applies: heading, keyword, how.
 const DIFFERENCES: [(&str, &str, &str); 9] = [
     (
@@ -117,9 +120,11 @@ fn tables() -> String {
 fn the_readme_holds_every_keyword() {
     let written = std::fs::read_to_string(readme()).expect("the README");
     let (before, found) = written.split_once(MARK).expect("the mark before the tables");
+    let (found, words) = found.split_once(END).expect("the mark behind the tables");
     let wanted = tables();
     if std::env::var_os("BLESS").is_some() {
-        std::fs::write(readme(), format!("{before}{MARK}{wanted}")).expect("a writable README");
+        std::fs::write(readme(), format!("{before}{MARK}{wanted}{END}{words}"))
+            .expect("a writable README");
     } else if found != wanted {
         let differs = found.lines().zip(wanted.lines()).find(|(found, wanted)| found != wanted);
         panic!(

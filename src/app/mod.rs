@@ -167,6 +167,7 @@ fn nothing(config: &Config) -> Config {
         stats: Vec::new(),
         userlists: Vec::new(),
         resolvers: Vec::new(),
+        rings: Vec::new(),
         saved: Vec::new(),
         commands: Commands::default(),
     }
@@ -218,7 +219,7 @@ impl Control {
         let process = Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config));
         allow_pipes(limits.pipes, config.global.tuning.pipesize);
         let (bus, intake) = bus::bus();
-        let log = LogIdentity::new(&config, &options.program);
+        let log = LogIdentity::new(&config, &options.program, &intake);
         let shipper = start_shipper(intake, &log);
         let context = Arc::new(Context { process: Arc::new(process), bus });
         objects::apply(&context.process, Arc::clone(&config), now);
@@ -367,9 +368,8 @@ impl Control {
         let Self { workers, engine, resolver, log, shipper, listeners, .. } = self;
         drop((listeners, engine, resolver));
         workers.stop();
-        log.stop.cancel();
         // What a stuck log target has not taken by then is lost with it.
-        let _ = tokio::time::timeout(LAST_LINES, shipper).await;
+        let _ = tokio::time::timeout(LAST_LINES, log.finish(shipper)).await;
         ended
     }
 }

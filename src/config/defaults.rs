@@ -101,6 +101,10 @@ pub const DURATION_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 pub const LISTENERS_MAX: usize = 65535;
 /// Smallest `len` of a log target, in bytes (HAProxy).
 pub const LOG_LEN_MIN_BYTES: u64 = 80;
+/// `size` of a ring, in bytes, and the smallest one (HAProxy).
+pub const RING_SIZE_BYTES: u64 = 16_384;
+/// Largest `size` of a ring, in bytes: it stays in memory.
+pub const RING_SIZE_MAX_BYTES: u64 = 1 << 30;
 /// Largest `len` of a log target, in bytes (HAProxy).
 pub const LOG_LEN_MAX_BYTES: u64 = 65535;
 /// Largest `spread-checks`, in percent (HAProxy).

@@ -11,14 +11,15 @@
 //! raw       msg
 //! ```
 //! `localhost` and `-` stand for a host name that was not asked for. Bound: a line is at most the
-//! target's `len` bytes, and one more for the newline that ends it. Bytes below a space would let a
+//! target's `len` bytes, and one more for the newline that ends it; where it goes to a ring, that many
+//! after the header. Bytes below a space would let a
 //! server or an operator forge lines; they are shown as `<0A>`, as HAProxy shows such bytes of its
 //! servers. All of it was compared with HAProxy 2.6.12.
 
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use crate::config::model::{LogFraming, LogLevel, LogTarget};
+use crate::config::model::{LogFraming, LogLevel, LogSink, LogTarget};
 use crate::telemetry::time::LocalTime;
 
 /// Who speaks.
@@ -50,8 +51,13 @@ pub fn frame(
 ) {
     out.clear();
     push_header(out, target, severity, now, identity, time);
+    // Rings cut the whole line at lengths of their own.
+    let header = match target.sink {
+        LogSink::Ring(_) | LogSink::Stream(_) => out.len(),
+        _ => 0,
+    };
     push_message(out, message);
-    truncate(out, target.len);
+    truncate(out, header + target.len);
     out.push('\n');
 }
 

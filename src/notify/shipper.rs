@@ -26,6 +26,7 @@ use crate::config::model::{LogLevel, LogSink, LogTarget};
 use crate::telemetry::bus::{Intake, Losses};
 use crate::telemetry::event::Event;
 use crate::telemetry::record::Record;
+use crate::telemetry::ring::Rings;
 use crate::telemetry::time::LocalTime;
 
 /// How long records may wait so that their producers need not wake us.
@@ -53,7 +54,10 @@ pub struct Shipper {
 /// The sinks and what is shared between lines.
 struct Outlets {
     adopt: Adopt,
+    rings: Arc<Rings>,
     sinks: HashMap<LogSink, Outlet>,
+    /// Lines so far, by target with a `sample`. Bound: the targets that ever were.
+    samples: HashMap<LogTarget, u64>,
     time: LocalTime,
     line: String,
 }
@@ -70,20 +74,24 @@ struct Outlet {
 
 impl Shipper {
     /// A shipper that speaks as `identity`, which a reload may change, in the local time of `zone`.
-    /// `wall` reads the wall clock; `adopt` gives inherited descriptors their owner.
+    /// `wall` reads the wall clock; `adopt` gives inherited descriptors their owner; `rings` are those that
+    /// there are.
     #[must_use]
     pub fn new(
         identity: watch::Receiver<Identity>,
         zone: TimeZone,
         wall: fn() -> SystemTime,
         adopt: Adopt,
+        rings: Arc<Rings>,
     ) -> Self {
         Self {
             identity,
             wall,
             outlets: Outlets {
                 adopt,
+                rings,
                 sinks: HashMap::new(),
+                samples: HashMap::new(),
                 time: LocalTime::new(zone.clone()),
                 line: String::new(),
             },
@@ -202,44 +210,56 @@ impl Outlets {
             let Some(severity) = framing::severity(target, level) else {
                 continue;
             };
+            if !self.samples(target) {
+                continue;
+            }
             let Self { line, time, .. } = self;
             framing::frame(line, target, severity, now, identity, time, message);
-            if !self.send(&target.sink) {
-                losses.lose_line();
+            match self.send(&target.sink) {
+                Some(pushed_out) => losses.lose_lines(pushed_out),
+                None => losses.lose_line(&target.sink),
             }
         }
     }
 
-    /// Sends the line; yields whether it was taken.
-    fn send(&mut self, target: &LogSink) -> bool {
-        let Self { adopt, sinks, line, .. } = self;
+    /// Whether `target` gets this one of the lines that it would get all of without a sample.
+    fn samples(&mut self, target: &LogTarget) -> bool {
+        let Some(sample) = &target.sample else { return true };
+        let count = match self.samples.get_mut(target) {
+            Some(count) => count,
+            None => self.samples.entry(target.clone()).or_default(),
+        };
+        *count += 1;
+        sample.takes(*count - 1)
+    }
+
+    /// Sends the line; yields how many older ones were lost for it, or `None` where it was not taken.
+    fn send(&mut self, target: &LogSink) -> Option<u64> {
+        let Self { adopt, sinks, line, rings, .. } = self;
         if !sinks.contains_key(target) {
-            sinks.insert(target.clone(), Outlet::open(target, adopt));
+            sinks.insert(target.clone(), Outlet::open(target, adopt, rings));
         }
-        sinks.get_mut(target).is_some_and(|outlet| outlet.send(target, line.as_bytes()))
+        sinks.get_mut(target)?.send(target, line.as_bytes())
     }
 }
 
 impl Outlet {
-    fn open(target: &LogSink, adopt: &mut Adopt) -> Self {
-        let opened = Sink::open(target, adopt);
+    fn open(target: &LogSink, adopt: &mut Adopt, rings: &Arc<Rings>) -> Self {
+        let opened = Sink::open(target, adopt, rings);
         if let Err(error) = &opened {
             complain(target, "open", error);
         }
         Self { complained: opened.is_err(), sink: opened.ok(), lost: 0 }
     }
 
-    fn send(&mut self, target: &LogSink, line: &[u8]) -> bool {
-        let Some(sink) = &mut self.sink else {
-            return false;
-        };
-        match sink.send(line) {
-            Ok(()) => {
+    fn send(&mut self, target: &LogSink, line: &[u8]) -> Option<u64> {
+        match self.sink.as_mut()?.send(line) {
+            Ok(pushed_out) => {
                 if self.complained {
                     tracing::info!("logger {} works again, {} lost", Named(target), self.lost);
                 }
                 (self.complained, self.lost) = (false, 0);
-                true
+                Some(pushed_out)
             }
             Err(error) => {
                 self.lost += 1;
@@ -248,7 +268,7 @@ impl Outlet {
                     self.complained = true;
                     complain(target, "send", &error);
                 }
-                false
+                None
             }
         }
     }
@@ -270,6 +290,8 @@ impl std::fmt::Display for Named<'_> {
             LogSink::Stdout => f.write_str("stdout"),
             LogSink::Stderr => f.write_str("stderr"),
             LogSink::Fd(number) => write!(f, "fd@{number}"),
+            LogSink::Ring(name) => write!(f, "ring@{name}"),
+            LogSink::Stream(stream) => write!(f, "{stream}"),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod bus;
 pub mod event;
 pub mod names;
 pub mod record;
+pub mod ring;
 pub mod stdio;
 pub mod time;
 pub mod trace;

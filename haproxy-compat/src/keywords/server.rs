@@ -65,13 +65,14 @@ pub static SERVER: Table = Table {
                 ("send-proxy-v2-ssl", 0),
                 ("send-proxy-v2-ssl-cn", 0),
                 ("source", 1),
+                ("log-proto", 1),
                 ("tcp-ut", 1),
                 ("track", 1),
                 ("weight", 1),
             ],
         ),
         (Moot("servers are connected to in the ordinary way"), &[("no-tfo", 0), ("tfo", 0)]),
-        (Moot("nothing here shows or needs it"), &[("guid", 1), ("log-proto", 1), ("shard", 1)]),
+        (Moot("nothing here shows or needs it"), &[("guid", 1), ("shard", 1)]),
         (
             Applies,
             &[

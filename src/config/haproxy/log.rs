@@ -64,8 +64,7 @@ fn target(line: &Line, cx: &mut Context<'_>) -> Option<LogTarget> {
         } else if args.take("profile") {
             args.expect("profile", "a name", cx)?;
         } else if args.take("sample") {
-            let sample = args.expect("sample", "ranges and a size", cx)?;
-            cx.report.warning(sample.span, "'sample' is ignored: every line is sent");
+            target.sample = Some(args.text("sample", "ranges and a size such as '1:4'", cx)?);
         } else {
             break;
         }

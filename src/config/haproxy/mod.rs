@@ -18,6 +18,7 @@ mod option;
 mod peers;
 mod proxy;
 mod resolvers;
+mod ring;
 mod rules;
 mod server;
 mod settings;
@@ -107,6 +108,7 @@ impl Lowering<'_> {
                 self.config.resolvers.extend(resolvers::lower(section, &mut self.cx));
             }
             SectionKind::Peers => self.config.peers.extend(peers::lower(section, &mut self.cx)),
+            SectionKind::Ring => self.config.rings.extend(ring::lower(section, &mut self.cx)),
             SectionKind::Userlist => {
                 self.config.userlists.extend(userlist::lower(section, &mut self.cx));
             }
@@ -194,7 +196,6 @@ impl Lowering<'_> {
         let reason = match section.kind {
             SectionKind::Peers => "stick tables are not shared with other machines",
             SectionKind::Mailers => "nothing is mailed",
-            SectionKind::Ring => "log lines go to their targets without a ring",
             _ if keyword == "log-forward" => {
                 self.cx.report.alert(
                     section.header.span,

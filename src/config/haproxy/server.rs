@@ -203,6 +203,7 @@ fn server_option(
         }
         "track" => server.track = args.text(option, "'[backend/]server'", cx),
         "id" => server.id = args.number(option, cx),
+        "log-proto" => server.log_proto = args.text(option, "'legacy' or 'octet-count'", cx),
         "tcp-ut" => server.tcp_ut = args.time(option, TimeUnit::Milliseconds, cx),
         "observe" => server.observe = args.text(option, "'layer4'", cx),
         "error-limit" => server.error_limit = args.number(option, cx),

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe,
-    ProxyTlv, Redispatch, Resolve, ServerSocket, ServerTls, Source,
+    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogProto, LogTarget,
+    Observe, ProxyTlv, Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::sample::Expr;
@@ -155,6 +155,8 @@ pub struct Server {
     pub tcp_ut: Option<Duration>,
     /// Options of its sockets.
     pub socket: ServerSocket,
+    /// How log lines are told apart, where it belongs to a ring.
+    pub log_proto: LogProto,
     /// Sessions speak TLS to it.
     pub tls: Option<Box<ServerTls>>,
 }

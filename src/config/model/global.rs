@@ -5,8 +5,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Life;
-use super::Tuning;
+use super::{Life, LogSample, LogStream, Tuning};
+use crate::pure::id::Name;
 use crate::pure::rules::preset::Preset;
 
 /// The `global` section.
@@ -81,6 +81,8 @@ pub struct LogTarget {
     pub level: LogLevel,
     /// Messages more urgent than this are sent as this.
     pub minlevel: LogLevel,
+    /// `sample`; `None`: it gets every line.
+    pub sample: Option<LogSample>,
 }
 
 /// Where log lines go.
@@ -96,6 +98,10 @@ pub enum LogSink {
     Stderr,
     /// An inherited descriptor, one line a message.
     Fd(i32),
+    /// A `ring` section.
+    Ring(Name),
+    /// A connection, through a ring of its own.
+    Stream(LogStream),
 }
 
 /// What stands before the message.

@@ -15,6 +15,7 @@ mod life;
 mod page;
 mod patterns;
 mod resolvers;
+mod ring;
 mod socket;
 mod stick;
 mod tls;
@@ -45,6 +46,7 @@ pub use life::{Capability, Life};
 pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
 pub use patterns::{PatternSet, PatternSource};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
+pub use ring::{LogProto, LogSample, LogStream, Ring};
 pub use socket::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyTlv, ProxyV2Options, ServerSocket,
     Source, UnixPermissions, UseSrc,
@@ -83,6 +85,8 @@ pub struct Config {
     pub saved: Vec<SavedServer>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
+    /// `ring` sections, in file order.
+    pub rings: Vec<Ring>,
     /// Sockets that take commands.
     pub commands: Commands,
 }

@@ -164,6 +164,8 @@ pub struct Server {
     pub on_marked_up: Field<String>,
     /// `v1` (`send-proxy`), `v2` (`send-proxy-v2`), `v2-ssl` or `v2-ssl-cn`.
     pub send_proxy: Field<String>,
+    /// `log-proto`, a word.
+    pub log_proto: Field<String>,
     /// `tcp-ut`.
     pub tcp_ut: Field<Duration>,
     /// Socket options.
@@ -202,6 +204,7 @@ impl Server {
             on_marked_down: None,
             on_marked_up: None,
             send_proxy: None,
+            log_proto: None,
             tcp_ut: None,
             socket: ServerSocket::default(),
             naming: Naming::default(),

@@ -108,7 +108,7 @@ impl Decoder<'_> {
         timeouts
     }
 
-    fn servers(
+    pub(super) fn servers(
         &mut self,
         parent: &mut Table<'_>,
         backend: &str,
@@ -221,6 +221,7 @@ impl Decoder<'_> {
             on_marked_down: self.string(t, "on_marked_down"),
             on_marked_up: self.string(t, "on_marked_up"),
             send_proxy: self.string(t, "send_proxy"),
+            log_proto: self.string(t, "log_proto"),
             tcp_ut: self.duration(t, "tcp_ut"),
             socket: self.server_socket(t),
             naming: self.naming(t),

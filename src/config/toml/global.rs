@@ -97,6 +97,7 @@ impl Decoder<'_> {
             facility: self.string(t, "facility"),
             level: self.string(t, "level"),
             minlevel: self.string(t, "minlevel"),
+            sample: self.string(t, "sample"),
             ..LogTarget::new(Spanned::new(String::new(), t.span))
         };
         if target.is_none() {

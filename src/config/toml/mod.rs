@@ -14,6 +14,7 @@ mod life;
 mod page;
 mod peers;
 mod resolvers;
+mod ring;
 mod rules;
 mod socket;
 mod syntax;
@@ -96,6 +97,7 @@ impl Decoded {
         }
         self.config.userlists.extend(decoder.userlists(&mut root));
         self.config.resolvers.extend(decoder.resolvers(&mut root));
+        self.config.rings.extend(decoder.rings(&mut root));
         self.config.peers.extend(decoder.peers(&mut root));
         self.proxies(&mut root, defaults, &mut decoder);
         decoder.finish(&root);

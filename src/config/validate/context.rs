@@ -37,6 +37,8 @@ pub(super) struct Context<'a> {
     refused: HashSet<Span>,
     /// Names of the `resolvers` sections.
     pub(super) resolvers: Vec<Name>,
+    /// The rings there are, with the framing of their lines.
+    pub(super) rings: Vec<(Name, LogFraming)>,
     /// Listening sockets that may still be made.
     listeners_left: usize,
     /// Variables that `env(NAME)` reads.
@@ -55,6 +57,7 @@ impl<'a> Context<'a> {
             resolved: HashMap::new(),
             refused: HashSet::new(),
             resolvers: Vec::new(),
+            rings: Vec::new(),
             listeners_left: LISTENERS_MAX,
             environment: Environment::default(),
             rulebook: Rulebook::default(),

@@ -62,8 +62,13 @@ fn numbers_and_words_out_of_range() {
         ),
         (
             "global",
-            "log = \"tcp@127.0.0.1:514\"",
-            "log target 'tcp@127.0.0.1:514': syslog over TCP is not supported",
+            "log = { target = \"stdout\", sample = \"1-3:2\" }",
+            "sample of a log target: a range ends at 3, its size is 2",
+        ),
+        (
+            "global",
+            "log = \"ring@audit\"",
+            "there is no 'ring' section 'audit': its lines are lost",
         ),
         (
             "global",

@@ -18,6 +18,7 @@ fn target(framing: LogFraming) -> LogTarget {
         facility: Facility::from_name("daemon").expect("known"),
         level: LogLevel::Debug,
         minlevel: LogLevel::Emerg,
+        sample: None,
     }
 }
 

@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use super::exchange::Exchange;
 use super::expect::contains;
 use super::http_head::{Body, Head, Parsed, body, parse};
-use super::http_header;
-use super::{Close, Input, Reached, Step};
+use super::{Close, Input, Reached, Step, http_header};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::kind::{HttpCheck, HttpExpect, HttpMatch, Pattern};
 

@@ -122,7 +122,7 @@ const FILES: [(&str, bool); 85] = [
     ("global\n stats timeout 2s\n stats maxconn 3", true),
 ];
 
-fn accepted_by_haproxy(path: &std::path::Path) -> Option<bool> {
+pub(super) fn accepted_by_haproxy(path: &std::path::Path) -> Option<bool> {
     let status = Command::new("haproxy")
         .args(["-c", "-q", "-f"])
         .arg(path)

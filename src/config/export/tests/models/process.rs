@@ -1,5 +1,7 @@
 //! The process and its logs, of every shape that validation can yield.
 
+use std::path::PathBuf;
+
 use super::*;
 use crate::config::DefaultPath;
 use crate::pure::cpu_map::CpuMap;
@@ -101,6 +103,8 @@ pub(super) fn log_target() -> impl Strategy<Value = LogTarget> {
         Just(LogSink::Stdout),
         Just(LogSink::Stderr),
         (0..9i32).prop_map(LogSink::Fd),
+        address().boxed().prop_map(|to| LogSink::Stream(LogStream::Tcp(to))),
+        "/[a-z]{1,5}".prop_map(|path| LogSink::Stream(LogStream::Unix(path.into()))),
     ];
     let framing = prop_oneof![
         Just(LogFraming::Local),
@@ -111,14 +115,44 @@ pub(super) fn log_target() -> impl Strategy<Value = LogTarget> {
     ];
     let facility = proptest::sample::select(Facility::names());
     let level = || proptest::sample::select(LogLevel::all());
-    (sink, framing, prop_oneof![Just(1024), 80usize..=65535], facility, level(), level()).prop_map(
-        |(sink, framing, len, facility, level, minlevel)| LogTarget {
+    let len = prop_oneof![Just(1024), 80usize..=65535];
+    let sample = proptest::option::of((1u32..4, 4u32..9).prop_map(|(low, high)| LogSample {
+        ranges: vec![(number(low), number(low)), (number(4), number(high))],
+        size: number(high),
+    }));
+    (sink, framing, len, facility, level(), level(), sample).prop_map(
+        |(sink, framing, len, facility, level, minlevel, sample)| LogTarget {
             sink,
             framing,
             len,
             facility: Facility::from_name(facility).unwrap(),
             level: level.1,
             minlevel: minlevel.1,
+            sample,
+        },
+    )
+}
+
+fn number(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("not zero")
+}
+
+pub(super) fn ring() -> impl Strategy<Value = Ring> {
+    let time = || proptest::option::of((1u64..90).prop_map(Duration::from_secs));
+    let framing = prop_oneof![Just(LogFraming::Raw), Just(LogFraming::Rfc5424)];
+    let file = proptest::option::of("/[a-z]{1,5}".prop_map(PathBuf::from));
+    let sizes = (1usize..=16_384, 16_384usize..=1 << 20);
+    (framing, file, sizes, time(), time(), any::<bool>()).prop_map(
+        |(framing, backing_file, (maxlen, size), connect, stall, described)| Ring {
+            name: Name::new("r1").expect("a name"),
+            description: described.then(|| "some \"text\"".to_owned()),
+            framing,
+            maxlen: if described { maxlen } else { size },
+            size,
+            backing_file,
+            connect,
+            stall,
+            servers: Vec::new(),
         },
     )
 }
