@@ -10,7 +10,7 @@ use super::*;
 const BEFORE: &str = "defaults\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n";
 
 /// Sections and whether they are accepted.
-const FILES: [(&str, bool); 85] = [
+const FILES: [(&str, bool); 84] = [
     ("listen l\n bind :1\n server a 1.1.1.1:1 check inter 1s rise 1 fall 2 backup weight 5", true),
     ("listen l\n bind :1\n server a 1.1.1.1:1 foo", false),
     ("listen l\n bind :1 foo", false),
@@ -110,7 +110,6 @@ const FILES: [(&str, bool); 85] = [
     ("backend b\n log 127.0.0.1", false),
     ("backend b\n log 127.0.0.1 local0 info err\n log global\n no log", true),
     ("global\n set-var proc.x int(5)\n set-var-fmt proc.y \"%H %[int(3)]\"", true),
-    ("global\n set-var sess.x int(5)", false),
     ("global\n daemon x", false),
     ("global\n foo", false),
     ("global\n log global", false),
