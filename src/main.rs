@@ -76,12 +76,13 @@ fn haproxy(flags: Flags) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     start_log(if flags.quiet { LevelFilter::OFF } else { LevelFilter::INFO });
+    let master_sockets = flags.master_sockets;
     let sources = Sources {
         maxconn: flags.maxconn,
         proxy_maxconn: flags.proxy_maxconn,
         localpeer: flags.localpeer,
         master: flags.master,
-        master_cli: app::master::addresses(&flags.master_sockets),
+        master_cli: app::master::addresses(&master_sockets),
         names: Names {
             ipv4_only: flags.ipv4_only,
             may_be_missing: flags.excuses_missing_addresses,
@@ -89,6 +90,12 @@ fn haproxy(flags: Flags) -> ExitCode {
         implied: flags.implied,
         ..sources(flags.files)
     };
+    if flags.check
+        && flags.master
+        && let Err(error) = app::master::check(&master_sockets)
+    {
+        return end(Err(error));
+    }
     if flags.check {
         return check(&sources, flags.zero_warning, flags.quiet);
     }
@@ -103,7 +110,7 @@ fn haproxy(flags: Flags) -> ExitCode {
         master: flags.master,
         notify: flags.notify,
         take_from: flags.take_from,
-        master_sockets: flags.master_sockets,
+        master_sockets,
         memory_mib: flags.memory_mib,
         hup_reports: true,
         program_file,

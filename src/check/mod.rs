@@ -11,6 +11,7 @@
 mod agent;
 pub mod driver;
 mod external;
+mod facts;
 mod ramp;
 mod report;
 pub mod target;
@@ -227,7 +228,10 @@ impl Task {
                 let limit = check.timeout.map_or(check.inter, |_| check.timeout_connect);
                 Program::new(external, &self.process, &self.backend, &self.server).run(limit).await
             }
-            kind => driver::run(&target, &mut Probe::for_kind(kind, &context)).await,
+            kind => {
+                let around = facts::Around::of(self);
+                driver::run(&target, &mut Probe::for_kind(kind, &context, &around)).await
+            }
         };
         if self.still_asks(asked) {
             self.handle(verdict, started, passes);

@@ -24,6 +24,21 @@ pub struct Snapshot {
     pub backends: Vec<Backend>,
     /// Name servers of all `resolvers` sections, in file order.
     pub nameservers: Vec<Nameserver>,
+    /// Stick tables.
+    pub tables: Vec<Table>,
+}
+
+/// A stick table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// The type of its keys.
+    pub kind: &'static str,
+    /// Entries it may hold.
+    pub size: u64,
+    /// Entries it holds.
+    pub used: u64,
 }
 
 /// What became of questions to a name server: HAProxy's names, in its order.

@@ -275,6 +275,10 @@ fn mistakes_in_the_socket_s_options_end_the_start(kind: Kind) {
         let (status, output) = kind.run(&["-W", "-db", "-f", &file, "-S", &words]);
         assert_eq!(status.code(), Some(1), "{words}: {output}");
         assert!(output.contains("[ALERT]"), "{words}: {output}");
+        let (status, output) = kind.run(&["-c", "-W", "-f", &file, "-S", &words]);
+        // To be understood is enough for a check: nothing is opened.
+        let understood = words.starts_with("/nonexistent");
+        assert_eq!(status.success(), understood, "{words}: {output}");
     }
 }
 
@@ -401,6 +405,22 @@ fn hard_reload_ends_the_sessions_of_the_former_worker() {
     });
     let mut new = crate::harness::client::Client::connect(desk.master.addr);
     new.ping("new");
+}
+
+/// A worker that answers nobody, not even for its sockets, is replaced all the same.
+#[test]
+fn a_stuck_worker_is_replaced_by_a_hard_reload() {
+    let desk = Desk::start(Kind::Evenkeel, "");
+    let worker = Pid::from_raw(desk.master.worker()).unwrap();
+    kill_process(worker, Signal::STOP).unwrap();
+    let said = desk.ask("hard-reload");
+    assert!(said.starts_with("Success=1\n--\n"), "{said}");
+    assert!(desk.ask("@1 show info").contains("\nPid: "));
+    kill_process(worker, Signal::KILL).unwrap();
+    eventually("the new one serves alone", || served_by(desk.master.addr).ok());
+    eventually("the former one is gone", || {
+        (!desk.ask("show proc").contains("# old workers")).then_some(())
+    });
 }
 
 #[test]

@@ -208,6 +208,27 @@ fn nobody_is_refused_while_the_program_changes() {
     assert!(errors.is_empty(), "{errors:?}\n{}", installed.process.output());
 }
 
+/// What the former program held open is held once, or not at all.
+#[test]
+fn descriptors_do_not_pile_up() {
+    let installed = Installed::start(Kind::Evenkeel, &Backend::greet("s1"));
+    let count = |pid: u32| fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let mut counts = Vec::new();
+    for round in 1..=4 {
+        installed.upgrade();
+        installed.process.signal(Signal::USR2);
+        let table = installed.reloaded(&format!("{round} [failed: 0]"));
+        eventually("the former one ends", || {
+            below(&installed.ask("show proc")?, "# old workers").is_empty().then_some(())
+        });
+        let worker = below(&table, "# workers")[0];
+        counts.push((count(installed.process.pid()), count(worker)));
+    }
+    // The first one had nothing to adopt.
+    let (master, worker) = counts[1];
+    assert!(counts[3].0 <= master + 2 && counts[3].1 <= worker + 2, "{counts:?}");
+}
+
 /// Programs that cannot be started, that end badly, that refuse the file: the former one serves, says
 /// why, and the next one is taken.
 #[test]

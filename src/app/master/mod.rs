@@ -62,7 +62,7 @@ use sockets::MasterSocket;
 
 pub(super) use link::receive;
 pub use program::locate;
-pub use sockets::addresses;
+pub use sockets::{addresses, check};
 pub use succession::{is_resumed, resume};
 
 /// In the environment of a worker: its master's process id. The link is its standard input.
@@ -156,7 +156,7 @@ struct Master {
     /// Copies of the sockets that take commands, for a new program.
     sockets: Vec<OwnedFd>,
     worker: Option<Worker>,
-    /// What it follows; `None`: a former program started it, and it takes no orders of this one.
+    /// What it follows; `None`: it takes no orders of ours, as a former program's or a mute one.
     config: Option<Arc<Config>>,
     /// Workers that finish their sessions.
     leaving: Vec<Worker>,
@@ -350,6 +350,7 @@ impl Master {
         self.reloads += 1;
         self.log = reloaded.said;
         let success = reloaded.result.is_ok();
+        self.config.take_if(|_| reloaded.is_mute);
         match reloaded.result {
             Ok(followed) => self.follow(followed),
             Err(errors) => {

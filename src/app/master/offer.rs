@@ -1,9 +1,11 @@
 //! A reload as the master does it: load, check and bind again, and have a worker follow.
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::child::Worker;
 use super::order::{Answer, Order, receive_answer};
@@ -15,6 +17,13 @@ use crate::config::diag::Look;
 use crate::config::diff::diff;
 use crate::config::model::Config;
 use crate::control::cli::routed::{Line, take_listeners};
+
+/// Longest pause of a worker that follows an order: one with thousands of servers takes seconds.
+const ANSWER_MAX: Duration = Duration::from_mins(1);
+
+fn mute(error: &io::Error) -> String {
+    format!("the worker does not answer: {error}")
+}
 
 /// A configuration that is ready for the worker: checked, and its new sockets open.
 pub(super) struct Offer {
@@ -41,10 +50,20 @@ impl Offer {
         Ok(Self { order: Order { texts: loaded.texts(), recording, places }, sockets })
     }
 
-    /// Hands it to the worker at the other end of `link` and waits for the answer. Blocks.
+    /// Hands it to the worker at the other end of `link` and waits for the answer, whose lack is an
+    /// answer, too. Blocks.
     pub(super) fn deliver(self, link: &UnixStream) -> Answer {
-        let answer = self.order.send(link, &self.sockets).and_then(|()| receive_answer(link));
-        answer.unwrap_or_else(|error| Err(vec![format!("the worker does not answer: {error}")]))
+        let answer = self.ask(link, ANSWER_MAX);
+        answer.unwrap_or_else(|error| Err(vec![mute(&error)]))
+    }
+
+    /// As [`deliver`](Self::deliver), where a pause of `patience` is an error. The link is of no use
+    /// then: what comes late would be taken for the answer to the next order.
+    fn ask(self, link: &UnixStream, patience: Duration) -> io::Result<Answer> {
+        link.set_read_timeout(Some(patience))?;
+        link.set_write_timeout(Some(patience))?;
+        self.order.send(link, &self.sockets)?;
+        receive_answer(link)
     }
 }
 
@@ -65,12 +84,14 @@ pub(super) struct Reloaded {
     pub(super) said: String,
     /// What is followed now, or each reason why that stays as it was.
     pub(super) result: Result<Followed, Vec<String>>,
+    /// The worker did not answer: what it follows is not known, and it takes no more orders.
+    pub(super) is_mute: bool,
 }
 
 impl Reloaded {
     /// Nothing has changed.
     pub(super) const fn refused(why: Vec<String>) -> Self {
-        Self { said: String::new(), result: Err(why) }
+        Self { said: String::new(), result: Err(why), is_mute: false }
     }
 }
 
@@ -117,10 +138,12 @@ impl Reload {
         let loaded = self.sources.load();
         loaded.print();
         let said = loaded.text(Look::Plain);
-        Outcome::Reloaded(Reloaded { said, result: self.follow(&loaded) })
+        let mut is_mute = false;
+        let result = self.follow(&loaded, &mut is_mute);
+        Outcome::Reloaded(Reloaded { said, result, is_mute })
     }
 
-    fn follow(self, loaded: &Loaded) -> Result<Followed, Vec<String>> {
+    fn follow(self, loaded: &Loaded, is_mute: &mut bool) -> Result<Followed, Vec<String>> {
         let refused = self.zero_warning && loaded.report.has_warnings();
         let Some(config) = loaded.config.as_ref().filter(|_| !refused) else {
             return Err(vec!["config : Fatal errors found in configuration.".to_owned()]);
@@ -133,13 +156,20 @@ impl Reload {
         let own = match self.current {
             Current::Follows(link, old, threads) => {
                 let supply = &mut Supply::Own(Own::default());
-                let done = Offer::prepare(loaded, &old, config, threads, supply)?.deliver(&link)?;
+                let offer = Offer::prepare(loaded, &old, config, threads, supply)?;
+                let done = offer.ask(&link, ANSWER_MAX).unwrap_or_else(|error| {
+                    *is_mute = true;
+                    Err(vec![mute(&error)])
+                })?;
                 return Ok(Followed { config: followed, started: None, done });
             }
             Current::None => Own::default(),
             Current::Leaves(pid, line) => {
-                let handed = take_listeners(&line)
-                    .map_err(|e| vec![format!("cannot take over from worker {pid}: {e}")])?;
+                // A stuck one hands nothing over: addresses may be shared with it.
+                let handed = take_listeners(&line).unwrap_or_else(|error| {
+                    tracing::warn!("worker {pid} hands no sockets over: {error}");
+                    Vec::new()
+                });
                 Own::replacing(handed, vec![pid])
             }
         };
@@ -154,5 +184,20 @@ impl Reload {
                 Err(why)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_is_mute_is_waited_for_no_longer_than_said() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let offer = || Offer { order: Order::default(), sockets: Vec::new() };
+        assert!(offer().ask(&here, Duration::from_millis(20)).is_err());
+        drop(there);
+        assert!(offer().ask(&here, Duration::from_secs(60)).is_err());
+        assert!(offer().deliver(&here).unwrap_err()[0].contains("does not answer"));
     }
 }

@@ -64,6 +64,14 @@ impl MasterSocket {
     }
 }
 
+/// Whether all `-S` words are understood.
+///
+/// # Errors
+/// What is wrong with the first that is not.
+pub fn check(texts: &[String]) -> Result<(), StartError> {
+    texts.iter().try_for_each(|text| parse(text).map(|_| ()).map_err(StartError::Refused))
+}
+
 /// The addresses that `-S` words name, each with its family in front. Words that are wrong are passed
 /// over: the start refuses them.
 #[must_use]

@@ -26,7 +26,15 @@ pub(super) fn lower(
     let address = args.expect("server", "an address such as '10.0.0.1:3306' after the name", cx)?;
     let mut server = Server { name: text(name), address: cx.address(address), ..template.clone() };
     options(&mut args, "server", &mut server, http, cx);
+    agent_follows_check(&mut server);
     Some(server)
+}
+
+/// `addr` says where the agent is, too, unless `agent-addr` does.
+fn agent_follows_check(server: &mut Server) {
+    if server.agent.on.as_ref().is_some_and(|on| on.value) && server.agent.addr.is_none() {
+        server.agent.addr.clone_from(&server.check_settings.addr);
+    }
 }
 
 /// A `server-template` line: the servers it makes, completed as those of `server` lines.
@@ -52,6 +60,7 @@ pub(super) fn lower_template(
     };
     let mut server = Server { name: text(name), address: cx.address(address), ..template.clone() };
     options(&mut args, keyword, &mut server, http, cx);
+    agent_follows_check(&mut server);
     made_from(&server, numbers)
 }
 
@@ -202,6 +211,7 @@ fn server_option(
             server.hash_key = args.text(option, "'id', 'id32', 'addr' or 'addr-port'", cx);
         }
         "track" => server.track = args.text(option, "'[backend/]server'", cx),
+        "healthcheck" => server.check_section = args.text(option, "the name of a section", cx),
         "id" => server.id = args.number(option, cx),
         "log-proto" => server.log_proto = args.text(option, "'legacy' or 'octet-count'", cx),
         "tcp-ut" => server.tcp_ut = args.time(option, TimeUnit::Milliseconds, cx),

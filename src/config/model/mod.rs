@@ -27,9 +27,11 @@ pub use crate::pure::balance::{
 pub use crate::pure::health::InitState;
 pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
+pub use crate::pure::probe::format::Format;
 pub use crate::pure::probe::kind::{
-    CheckKind, CodeFrom, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
-    Layer, MysqlDialect, Pattern, ScriptStep, SendHeader, TextMatch,
+    Assigned, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect, HttpMatch,
+    HttpSend, Layer, MysqlDialect, Pattern, Payload, PortFrom, ScriptStep, SendHeader, TextMatch,
+    TextWay,
 };
 pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;

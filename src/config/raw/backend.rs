@@ -146,6 +146,9 @@ pub struct Server {
     pub check: Field<bool>,
     /// What this server is asked where that differs from the backend's. Only TOML can write it.
     pub check_kind: Field<CheckKind>,
+    /// `healthcheck`: the section that says so. Only haproxy.cfg can write it, and it is gone once
+    /// the file is read.
+    pub check_section: Field<String>,
     /// Settings of its check.
     pub check_settings: CheckSettings,
     /// `track`: `server` or `backend/server`.
@@ -195,6 +198,7 @@ impl Server {
             hash_key: None,
             check: None,
             check_kind: None,
+            check_section: None,
             check_settings: CheckSettings::default(),
             track: None,
             agent: AgentSettings::default(),

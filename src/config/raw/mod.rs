@@ -30,7 +30,7 @@ mod tuning;
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
     AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Header,
-    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step, TextMatch,
+    HttpCheck, HttpExpect, HttpMatch, HttpSend, Layer, Pattern, Payload, Step, TextMatch,
 };
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, Stats};

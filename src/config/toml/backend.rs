@@ -212,6 +212,7 @@ impl Decoder<'_> {
             hash_key: self.string(t, "hash_key"),
             check: check.on.or_else(|| checked.cloned()),
             check_kind: check.kind,
+            check_section: None,
             check_settings: check.settings,
             track,
             agent: self.agent(t),

@@ -10,6 +10,7 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod http_check;
 mod life;
 mod page;
 mod peers;

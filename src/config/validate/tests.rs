@@ -238,8 +238,10 @@ fn what_is_not_written_is_filled_in() {
     );
     assert_eq!(check.send_proxy, None, "a check with a port of its own sends no header");
     let CheckKind::Http(http) = &check.kind else { panic!("{check:?}") };
-    assert_eq!((http.method.as_str(), http.uri.as_str()), ("OPTIONS", "/"));
-    assert_eq!(http.expects[0].matcher, HttpMatch::Status(vec![(200, 200)]));
+    let asked = http.request().unwrap();
+    assert_eq!((asked.method.as_str(), asked.uri.text()), ("OPTIONS", &b"/"[..]));
+    let expected = http.expects().map(|expect| &expect.matcher);
+    assert_eq!(expected.collect::<Vec<_>>(), [&HttpMatch::Status(vec![(200, 200)])]);
     let again = load_clean(
         "[backend.b]\nserver.a = { address = \"db.test:1\", check = true, send_proxy = \"v2\" }\n",
     );

@@ -15,7 +15,8 @@ use super::frontend::is_on;
 use crate::config::model::certificate::Certificate;
 use crate::config::model::contexts::{Context as TlsContext, Contexts, Entry, Handshakes, names};
 use crate::config::model::{
-    BindTls, CheckKind, Layer, Lookups, ScriptStep, ServerTls, Sni, TlsWords, Verify, Versions,
+    BindTls, CheckKind, HttpCheck, Layer, Lookups, ScriptStep, ServerTls, Sni, TlsWords, Verify,
+    Versions,
 };
 use crate::config::raw::{self, Field};
 use crate::config::tls::{self, Offer, Reader, Resumption, Trust};
@@ -135,7 +136,12 @@ impl Context<'_> {
         let is_tls = |step: &ScriptStep| {
             matches!(step, ScriptStep::Connect { layer: Layer::Tls { .. }, .. })
         };
-        let asked = matches!(kind, CheckKind::Script(steps) if steps.iter().any(is_tls));
+        let asked = match kind {
+            CheckKind::Script(steps) | CheckKind::Http(HttpCheck { steps, .. }) => {
+                steps.iter().any(is_tls)
+            }
+            _ => false,
+        };
         let span = always.or(asked.then_some(raw.name.span));
         let tls = span.and_then(|span| self.server_tls(&raw.tls, span, what, true));
         (tls, always.is_some())

@@ -36,6 +36,7 @@ mod move_server;
 mod object;
 mod patterns;
 mod removal;
+mod rename_server;
 pub mod routed;
 mod set_server;
 mod show_events;

@@ -136,6 +136,7 @@ pub(crate) fn snapshot() -> Snapshot {
         frontends: vec![frontend()],
         backends: vec![backend],
         nameservers: vec![nameserver],
+        tables: Vec::new(),
     }
 }
 

@@ -47,7 +47,8 @@ fn a_cluster_s_front_door() {
     let api = backend(&config, "api-server-6443");
     assert_eq!(backups(api), [true, false, false, false]);
     let CheckKind::Http(check) = kind(&api.servers[1]) else { panic!("not HTTP") };
-    assert_eq!((check.uri.as_str(), check.version.as_str()), ("/readyz", "HTTP/1.0"));
+    let asked = check.request().expect("a request");
+    assert_eq!((asked.uri.text(), asked.version.as_str()), (&b"/readyz"[..], "HTTP/1.0"));
     assert!(api.servers[1].check.as_ref().expect("checked").is_tls && api.servers[1].tls.is_none());
     assert!(matches!(backend(&config, "ingress-router-80").balance, Balance::Source(_)));
     assert_eq!(*kind(&backend(&config, "machine-config-server-22623").servers[3]), CheckKind::Tcp);
