@@ -17,7 +17,12 @@ const MARK: &str = "<!-- What follows is written by the test `readme`. -->\n";
 const END: &str = "\n<!-- What follows is written by the test `words`. -->\n";
 
 /// What works differently though it applies: heading, keyword, how.
-const DIFFERENCES: [(&str, &str, &str); 8] = [
+const DIFFERENCES: [(&str, &str, &str); 9] = [
+    (
+        "`defaults`, `frontend`, `backend`, `listen`",
+        "filter",
+        "`trace` is read without effect; the others are refused: sessions would not be shaped",
+    ),
     (
         "`defaults`, `frontend`, `backend`, `listen`",
         "mode",

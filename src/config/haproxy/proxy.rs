@@ -279,6 +279,7 @@ impl Reader {
             }
             "dispatch" => return socket::dispatch(line, settings, cx),
             "persist" => return rules::persist(line, settings, cx),
+            "filter" => return rules::filter(line, cx),
             "id" => set(&mut self.id, args.number(keyword, cx)),
             "maxconn" => set(&mut settings.maxconn, args.number(keyword, cx)),
             "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),

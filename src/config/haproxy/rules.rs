@@ -62,3 +62,26 @@ pub(super) fn persist(line: &Line, settings: &mut Settings, cx: &mut Context<'_>
     settings.persist_rdp_cookie = Some(Spanned::new(name.to_owned(), word.span));
     args.finish("persist", cx);
 }
+
+/// A `filter` line: one that only watches is read, and no other.
+pub(super) fn filter(line: &Line, cx: &mut Context<'_>) {
+    let mut args = Args::new(line, 1);
+    let Some(word) = args.expect("filter", "a name such as 'trace'", cx) else { return };
+    let name = word.text();
+    if name != "trace" {
+        let message = format!("'filter {name}' is not supported: sessions would not be shaped");
+        cx.report.alert(word.span, message);
+        return;
+    }
+    while let Some(word) = args.next() {
+        match word.text().as_ref() {
+            "name" => args.skip(1),
+            "random-forwarding" | "hexdump" | "quiet" => {}
+            _ => {
+                let known = ["name", "random-forwarding", "hexdump", "quiet"];
+                return cx.unknown(word, "after 'filter trace'", known);
+            }
+        }
+    }
+    cx.report.notice(line.span, "'filter trace' has no effect: nobody reads what it would print");
+}
