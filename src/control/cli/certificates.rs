@@ -6,6 +6,7 @@
 
 use super::table::{Command, Mode, Run};
 use super::{Answer, Call};
+use crate::clock;
 use crate::config::model::Level;
 use crate::config::model::certificate::{Certificate, Material, Unfit, signing_key_of};
 use crate::pure::wire::x509::shown;
