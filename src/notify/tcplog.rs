@@ -38,6 +38,7 @@ pub fn severity(record: &Record) -> Option<LogLevel> {
     let wrong = record.termination.is_error() || record.redispatched || record.retries > 0;
     match (wrong, log.dontlog_normal, log.separate_errors) {
         (false, true, _) => None,
+        _ if record.severity.is_some() => record.severity,
         (true, _, true) => Some(LogLevel::Err),
         _ => Some(LogLevel::Info),
     }
@@ -70,6 +71,21 @@ pub fn push_line(record: &Record, speaker: Speaker<'_>, time: &mut LocalTime, ou
         (None, None, LogFormat::Connect) => push_connect(record, out),
         (None, None, _) => push_tcp(record, time, out),
     };
+}
+
+/// Appends the structured data of the line, where the frontend has a format for it.
+pub fn push_structured(
+    record: &Record,
+    speaker: Speaker<'_>,
+    time: &mut LocalTime,
+    out: &mut String,
+) {
+    if let Some(format) = &record.log.structured {
+        let pid = speaker.identity.pid;
+        let writer = Writer { pid, line: speaker.line, absent: Absent::Dash };
+        // Writing to a string cannot fail.
+        let _ = written::push_structured(record, format, writer, time, out);
+    }
 }
 
 /// The line of a frontend without `option tcplog`.

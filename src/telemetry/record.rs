@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::config::model::SessionLog;
+use crate::config::model::{LogLevel, SessionLog};
 use crate::pure::session::termination::Termination;
 use crate::pure::tls;
 use crate::pure::wire::netscaler;
@@ -57,6 +57,8 @@ pub struct Record {
     pub backend_queue: u32,
     /// Whether the session is over.
     pub moment: Moment,
+    /// `set-log-level`: the line's severity, whatever the options say.
+    pub severity: Option<LogLevel>,
     /// The connection was closed for its PROXY header or TLS handshake before it became a session.
     pub refusal: Option<Refused>,
     /// What a format of its own asks beside; `None` where the frontend has none.
@@ -70,6 +72,8 @@ pub struct Details {
     pub samples: Vec<Option<String>>,
     /// What `unique-id-format` made, where the format shows it.
     pub unique_id: Option<Box<str>>,
+    /// Those of `log-format-sd`.
+    pub structured: Vec<Option<String>>,
     /// Our side of the connection to the server.
     pub source: Option<SocketAddr>,
     /// The server's side of it.

@@ -42,6 +42,7 @@ pub static PROXY: Table = Table {
                 ("error-log-format", D_F),
                 ("log", ANY),
                 ("log-format", D_F),
+                ("log-format-sd", D_F),
                 ("log-tag", ANY),
                 ("maxconn", D_F),
                 ("mode", ANY),
@@ -72,7 +73,6 @@ pub static PROXY: Table = Table {
             &[("bind-process", ANY), ("declare", F), ("description", ANY), ("guid", F_B)],
         ),
         (Ignored("nothing is mailed"), &[("email-alert", ANY)]),
-        (Ignored("log lines have no structured data"), &[("log-format-sd", D_F)]),
         (Ignored("a TCP proxy adds no headers"), &[("unique-id-header", D_F)]),
         (
             Http,

@@ -14,6 +14,7 @@ mod real;
 
 fn log(format: LogFormat) -> SessionLog {
     SessionLog {
+        structured: None,
         targets: Vec::new(),
         format,
         error_format: None,
@@ -29,6 +30,7 @@ fn log(format: LogFormat) -> SessionLog {
 /// `echo hello | socat - TCP:127.0.0.1:15001` through an echo server.
 fn hello() -> Record {
     Record {
+        severity: None,
         log: Arc::new(log(LogFormat::Tcp)),
         client: Client::Tcp("127.0.0.1:48548".parse().expect("address")),
         destination: Some("127.0.0.1:15001".parse().expect("address")),

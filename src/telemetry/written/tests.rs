@@ -14,6 +14,7 @@ fn format(text: &str) -> Format {
 
 fn record() -> Record {
     let log = SessionLog {
+        structured: None,
         targets: Vec::new(),
         format: LogFormat::Tcp,
         error_format: None,
@@ -26,6 +27,7 @@ fn record() -> Record {
     };
     let addr = |text: &str| text.parse().expect("an address");
     Record {
+        severity: None,
         log: Arc::new(log),
         client: Client::Tcp(addr("127.0.0.1:42558")),
         destination: Some(addr("127.0.0.1:15516")),
