@@ -33,6 +33,15 @@ pub struct Identity {
     pub pid: u32,
 }
 
+/// What a line says.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'a> {
+    /// The message.
+    pub message: &'a str,
+    /// RFC 5424's structured data; empty: none.
+    pub structured: &'a str,
+}
+
 /// The severity a message of `level` is sent to `target` with; `None`: the target does not want it.
 #[must_use]
 pub fn severity(target: &LogTarget, level: LogLevel) -> Option<LogLevel> {
@@ -47,16 +56,17 @@ pub fn frame(
     now: SystemTime,
     identity: &Identity,
     time: &mut LocalTime,
-    message: &str,
+    said: Said<'_>,
 ) {
     out.clear();
-    push_header(out, target, severity, now, identity, time);
+    let structured = if said.structured.is_empty() { "-" } else { said.structured };
+    push_header(out, target, severity, now, identity, time, structured);
     // Rings cut the whole line at lengths of their own.
     let header = match target.sink {
         LogSink::Ring(_) | LogSink::Stream(_) => out.len(),
         _ => 0,
     };
-    push_message(out, message);
+    push_message(out, said.message);
     truncate(out, header + target.len);
     out.push('\n');
 }
@@ -68,6 +78,7 @@ fn push_header(
     now: SystemTime,
     identity: &Identity,
     time: &mut LocalTime,
+    structured: &str,
 ) {
     let Identity { tag, hostname, pid } = identity;
     let hostname = hostname.as_deref();
@@ -87,7 +98,7 @@ fn push_header(
         LogFraming::Rfc5424 => {
             let _ = write!(out, "<{priority}>1 ");
             time.push_iso(now, out);
-            let _ = write!(out, " {} {tag} {pid} - - ", hostname.unwrap_or("-"));
+            let _ = write!(out, " {} {tag} {pid} - {structured} ", hostname.unwrap_or("-"));
         }
         LogFraming::Priority => {
             let _ = write!(out, "<{priority}>");

@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::framing::{self, Identity};
+use super::framing::{self, Identity, Said};
 use super::sink::{Adopt, Sink};
 use super::tcplog::{self, Speaker};
 use crate::config::model::{LogLevel, LogSink, LogTarget};
@@ -35,6 +35,9 @@ pub const PAUSE: Duration = Duration::from_millis(10);
 /// Records sent in a row before other tasks of the control thread have their turn: about 1 ms.
 const BATCH: usize = 128;
 
+/// How often a target that could not be opened is tried again, at most.
+const REOPEN: Duration = Duration::from_secs(1);
+
 /// How often losses are reported at most.
 const REPORT: Duration = Duration::from_secs(10);
 
@@ -45,6 +48,7 @@ pub struct Shipper {
     outlets: Outlets,
     accept_time: LocalTime,
     message: String,
+    structured: String,
     /// Lines so far, by frontend: `%lc`. Bound: the frontends that ever were.
     lines: HashMap<Arc<str>, u64>,
     reported_at: Option<SystemTime>,
@@ -64,8 +68,10 @@ struct Outlets {
 
 /// A sink and whether it works.
 struct Outlet {
-    /// `None`: could not be opened, which is not tried again.
+    /// `None`: could not be opened.
     sink: Option<Sink>,
+    /// When that was tried last.
+    tried: SystemTime,
     /// Lines lost since it last worked.
     lost: u64,
     /// Its trouble was said.
@@ -97,6 +103,7 @@ impl Shipper {
             },
             accept_time: LocalTime::new(zone),
             message: String::new(),
+            structured: String::new(),
             lines: HashMap::new(),
             reported_at: None,
             reported: 0,
@@ -148,7 +155,8 @@ impl Shipper {
         for event in events.drain(..) {
             event.announce();
             let line = event.line();
-            self.outlets.ship(&event.log, event.level(), now, &identity, &line, losses);
+            let said = Said { message: &line, structured: "" };
+            self.outlets.ship(&event.log, event.level(), now, &identity, said, losses);
         }
         for record in records.drain(..) {
             let Some(level) = tcplog::severity(&record) else {
@@ -159,11 +167,14 @@ impl Shipper {
             let speaker = Speaker { identity: &identity, line: *count };
             *count += 1;
             tcplog::push_line(&record, speaker, &mut self.accept_time, &mut self.message);
+            self.structured.clear();
+            tcplog::push_structured(&record, speaker, &mut self.accept_time, &mut self.structured);
             let log = &record.log;
             let own =
                 log.tag.as_deref().map(|tag| Identity { tag: tag.into(), ..identity.clone() });
             let speaker = own.as_ref().unwrap_or(&identity);
-            self.outlets.ship(&log.targets, level, now, speaker, &self.message, losses);
+            let said = Said { message: &self.message, structured: &self.structured };
+            self.outlets.ship(&log.targets, level, now, speaker, said, losses);
         }
     }
 
@@ -203,7 +214,7 @@ impl Outlets {
         level: LogLevel,
         now: SystemTime,
         identity: &Identity,
-        message: &str,
+        said: Said<'_>,
         losses: &Losses,
     ) {
         for target in targets {
@@ -214,8 +225,8 @@ impl Outlets {
                 continue;
             }
             let Self { line, time, .. } = self;
-            framing::frame(line, target, severity, now, identity, time, message);
-            match self.send(&target.sink) {
+            framing::frame(line, target, severity, now, identity, time, said);
+            match self.send(&target.sink, now) {
                 Some(pushed_out) => losses.lose_lines(pushed_out),
                 None => losses.lose_line(&target.sink),
             }
@@ -234,26 +245,49 @@ impl Outlets {
     }
 
     /// Sends the line; yields how many older ones were lost for it, or `None` where it was not taken.
-    fn send(&mut self, target: &LogSink) -> Option<u64> {
+    fn send(&mut self, target: &LogSink, now: SystemTime) -> Option<u64> {
         let Self { adopt, sinks, line, rings, .. } = self;
         if !sinks.contains_key(target) {
-            sinks.insert(target.clone(), Outlet::open(target, adopt, rings));
+            sinks.insert(target.clone(), Outlet::open(target, adopt, rings, now));
         }
-        sinks.get_mut(target)?.send(target, line.as_bytes())
+        let outlet = sinks.get_mut(target)?;
+        if outlet.sink.is_none() {
+            outlet.open_again(target, adopt, rings, now);
+        }
+        outlet.send(target, line.as_bytes())
     }
 }
 
 impl Outlet {
-    fn open(target: &LogSink, adopt: &mut Adopt, rings: &Arc<Rings>) -> Self {
+    fn open(target: &LogSink, adopt: &mut Adopt, rings: &Arc<Rings>, now: SystemTime) -> Self {
         let opened = Sink::open(target, adopt, rings);
         if let Err(error) = &opened {
             complain(target, "open", error);
         }
-        Self { complained: opened.is_err(), sink: opened.ok(), lost: 0 }
+        Self { complained: opened.is_err(), sink: opened.ok(), tried: now, lost: 0 }
+    }
+
+    /// What could not be opened may be there now; a clock that was set back does not stop it.
+    fn open_again(
+        &mut self,
+        target: &LogSink,
+        adopt: &mut Adopt,
+        rings: &Arc<Rings>,
+        now: SystemTime,
+    ) {
+        if now.duration_since(self.tried).is_ok_and(|since| since < REOPEN) {
+            return;
+        }
+        self.tried = now;
+        self.sink = Sink::open(target, adopt, rings).ok();
     }
 
     fn send(&mut self, target: &LogSink, line: &[u8]) -> Option<u64> {
-        match self.sink.as_mut()?.send(line) {
+        let Some(sink) = &mut self.sink else {
+            self.lost += 1;
+            return None;
+        };
+        match sink.send(line) {
             Ok(pushed_out) => {
                 if self.complained {
                     tracing::info!("logger {} works again, {} lost", Named(target), self.lost);

@@ -77,6 +77,21 @@ pub fn push_line(record: &Record, speaker: Speaker<'_>, time: &mut LocalTime, ou
     };
 }
 
+/// Appends the structured data of the line, where the frontend has a format for it.
+pub fn push_structured(
+    record: &Record,
+    speaker: Speaker<'_>,
+    time: &mut LocalTime,
+    out: &mut String,
+) {
+    if let Some(format) = &record.log.structured {
+        let pid = speaker.identity.pid;
+        let writer = Writer { pid, line: speaker.line, absent: Absent::Dash };
+        // Writing to a string cannot fail.
+        let _ = written::push_structured(record, format, writer, time, out);
+    }
+}
+
 /// The line of a frontend without `option tcplog`.
 fn push_connect(record: &Record, out: &mut String) -> std::fmt::Result {
     let frontend = &record.frontend;

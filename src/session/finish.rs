@@ -201,7 +201,8 @@ impl Session {
 
     /// A server is connected over `stream`; asks the kernel only for a format of its own.
     pub(super) fn note_stream(&mut self, stream: &Stream) {
-        if self.route.log.format.written().is_some() {
+        let log = &self.route.log;
+        if log.format.written().is_some() || log.structured.is_some() {
             self.outcome.noted.source = stream.local_addr();
             self.outcome.noted.server_tls = stream.tls().cloned().map(Box::new);
         }
@@ -210,14 +211,22 @@ impl Session {
     /// What a format of its own shows beside; `None` without one.
     fn details(&mut self) -> Option<Box<Details>> {
         let log = Arc::clone(&self.route.log);
-        let format = match (&self.outcome.refusal, &log.error_format) {
-            (Some(_), Some(format)) => format,
-            (Some(_), None) => return None,
-            (None, _) => log.format.written()?,
+        let format = match &self.outcome.refusal {
+            Some(_) => log.error_format.as_deref(),
+            None => log.format.written(),
         };
+        let structured = log.structured.as_deref();
+        let first = format.or(structured)?;
         self.learn_destination();
         let view = self.view(&self.route.patterns, None, true);
-        Some(Box::new(self.details_of(format, &view)))
+        let mut details = self.details_of(first, &view);
+        if let Some(structured) = structured {
+            details.structured = match format {
+                Some(_) => self.details_of(structured, &view).samples,
+                None => std::mem::take(&mut details.samples),
+            };
+        }
+        Some(Box::new(details))
     }
 
     /// What `format` shows beside.
@@ -229,6 +238,7 @@ impl Session {
         Details {
             samples: format.samples().map(value).collect(),
             captures: self.captures(),
+            structured: Vec::new(),
             unique_id: id.map(Box::from),
             source: noted.source,
             server: noted.server,
@@ -346,7 +356,7 @@ impl Session {
 /// The severity that `set-log-level` names.
 fn severity(level: Level) -> Option<LogLevel> {
     match level {
-        Level::Severity(number) => LogLevel::all().get(usize::from(number)).map(|row| row.1),
+        Level::Severity(number) => LogLevel::from_number(number),
         Level::Silent => None,
     }
 }

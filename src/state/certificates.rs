@@ -97,12 +97,7 @@ impl Desk {
 
     /// Puts `certificate` in the place of what has its name: everybody's next handshake shows it.
     /// Yields how many places there were.
-    pub fn install(
-        &mut self,
-        certificate: &Certificate,
-        objects: &Objects,
-        now: Instant,
-    ) -> usize {
+    pub fn install(&mut self, certificate: &Certificate, objects: &Objects, now: Instant) -> usize {
         let mut places = 0;
         for bind in binds(objects) {
             if let Some(contexts) = bind.contexts().with_certificate(certificate) {

@@ -75,6 +75,8 @@ pub struct Details {
     pub captures: Vec<Option<String>>,
     /// What `unique-id-format` made, where the format shows it.
     pub unique_id: Option<Box<str>>,
+    /// Those of `log-format-sd`.
+    pub structured: Vec<Option<String>>,
     /// Our side of the connection to the server.
     pub source: Option<SocketAddr>,
     /// The server's side of it.

@@ -50,6 +50,23 @@ pub fn push(
     line.fill(format, &details.samples)
 }
 
+/// Appends the structured data of `record` as `format` shows it.
+///
+/// # Errors
+/// As [`push`].
+pub fn push_structured(
+    record: &Record,
+    format: &Format,
+    writer: Writer,
+    time: &mut LocalTime,
+    out: &mut String,
+) -> Result {
+    let none = Details::default();
+    let details = record.details.as_deref().unwrap_or(&none);
+    let mut line = Line { record, details, writer, time, out };
+    line.fill(format, &details.structured)
+}
+
 struct Line<'a> {
     record: &'a Record,
     details: &'a Details,

@@ -25,6 +25,8 @@ both! {
     a_target_over_tcp_has_a_ring_of_its_own,
     a_sample_is_shared_out,
     new_lines_are_followed,
+    a_rule_sets_the_severity,
+    structured_data_stands_where_the_format_has_it,
 }
 
 /// A log server over TCP that collects what it is sent, over any number of connections.
@@ -275,4 +277,33 @@ fn a_stuck_log_server_loses_the_oldest_lines() {
     assert_eq!(kept.len(), 3);
     let written = eventually("the file", || std::fs::read(&file).ok());
     assert_eq!(written.len(), 20_000);
+}
+
+fn a_rule_sets_the_severity(kind: Kind) {
+    let server = Backend::greet("s1");
+    let scene = Scene::new(kind)
+        .frontend("tcp-request inspect-delay 5s\ntcp-request content set-log-level warning");
+    let proxy = scene.backend(&format!("server s1 {}", server.addr)).start();
+    served_by(proxy.addr).unwrap();
+    proxy.log.expect(&["] fe be/s1 "]);
+    let line = proxy.log.raw().into_iter().find(|line| line.contains("] fe be/s1 ")).unwrap();
+    // local0 is 16: 16 * 8 + 4 (warning).
+    assert!(line.starts_with("<132>"), "{line}");
+}
+
+fn structured_data_stands_where_the_format_has_it(kind: Kind) {
+    let api = Api::new();
+    let log = Syslog::udp();
+    let global = format!(
+        "log 127.0.0.1:{0} format rfc5424 local0\nlog 127.0.0.1:{0} format raw local0",
+        log.port()
+    );
+    let format = "hello %ci\"\n log-format-sd \"%{+Q,+E}o [ex@1 b=%b n=%[str(a]b)] t=%ts s=%s]";
+    let (proxy, _server) = start(kind, &api, &global, "", format);
+    served_by(proxy.addr).unwrap();
+    eventually("both lines", || (log.raw().len() >= 2).then_some(()));
+    let raw = log.raw();
+    let part = " - [ex@1 b=\"be\" n=\"a\\]b\" t=-- s=\"s1\"] hello 127.0.0.1";
+    assert!(raw.iter().any(|line| line.starts_with("<134>1 ") && line.ends_with(part)), "{raw:?}");
+    assert!(raw.contains(&"hello 127.0.0.1".to_owned()), "{raw:?}");
 }

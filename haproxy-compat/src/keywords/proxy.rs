@@ -43,6 +43,7 @@ pub static PROXY: Table = Table {
                 ("error-log-format", D_F),
                 ("log", ANY),
                 ("log-format", D_F),
+                ("log-format-sd", D_F),
                 ("log-tag", ANY),
                 ("maxconn", D_F),
                 ("mode", ANY),
@@ -76,6 +77,7 @@ pub static PROXY: Table = Table {
         (Ignored("all workers serve all proxies"), &[("bind-process", ANY)]),
         (Ignored("nothing is mailed"), &[("email-alert", ANY)]),
         (Ignored("log lines have no structured data"), &[("log-format-sd", D_F)]),
+        (Ignored("a TCP proxy adds no headers"), &[("unique-id-header", D_F)]),
         (
             Http,
             &[

@@ -111,6 +111,7 @@ fn frontend(number: u32, name: Spanned<String>, settings: &Settings) -> Frontend
         log: settings.log.clone(),
         log_format: settings.log_format.clone(),
         error_log_format: settings.error_log_format.clone(),
+        log_format_sd: settings.log_format_sd.clone(),
         unique_id_format: settings.unique_id_format.clone(),
         log_tag: settings.log_tag.clone(),
         dontlognull: flags.of("dontlognull"),

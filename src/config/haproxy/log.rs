@@ -46,6 +46,7 @@ pub(super) fn words(
     let field = match keyword {
         "log-format" => &mut settings.log_format,
         "error-log-format" => &mut settings.error_log_format,
+        "log-format-sd" => &mut settings.log_format_sd,
         "unique-id-format" => &mut settings.unique_id_format,
         _ => &mut settings.log_tag,
     };

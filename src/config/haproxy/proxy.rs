@@ -274,7 +274,8 @@ impl Reader {
             "default_backend" => {
                 set(&mut settings.default_backend, args.text(keyword, "a backend's name", cx));
             }
-            "log-format" | "error-log-format" | "unique-id-format" | "log-tag" => {
+            "log-format" | "log-format-sd" | "error-log-format" | "unique-id-format"
+            | "log-tag" => {
                 log::words(keyword, args, settings, cx);
             }
             "dispatch" => return socket::dispatch(line, settings, cx),

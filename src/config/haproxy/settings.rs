@@ -39,6 +39,8 @@ pub(super) struct Settings {
     pub(super) log_format: Field<String>,
     pub(super) error_log_format: Field<String>,
     pub(super) unique_id_format: Field<String>,
+    /// `log-format-sd`.
+    pub(super) log_format_sd: Field<String>,
     pub(super) log_tag: Field<String>,
     pub(super) checks: Checks,
     pub(super) template: Server,
@@ -78,6 +80,7 @@ impl Settings {
             log_format: None,
             error_log_format: None,
             unique_id_format: None,
+            log_format_sd: None,
             log_tag: None,
             checks: Checks::default(),
             template: server::empty_template(),

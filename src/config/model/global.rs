@@ -194,6 +194,12 @@ const LEVEL_NAMES: [(&str, LogLevel); 8] = [
 ];
 
 impl LogLevel {
+    /// The severity of this number, 0 to 7.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        LEVEL_NAMES.get(usize::from(number)).map(|(_, level)| *level)
+    }
+
     /// All severities with HAProxy's names, most urgent first.
     #[must_use]
     pub const fn all() -> &'static [(&'static str, Self)] {

@@ -39,6 +39,8 @@ pub struct Frontend {
     pub error_log_format: Field<String>,
     /// `unique-id-format`.
     pub unique_id_format: Field<String>,
+    /// `log-format-sd`.
+    pub log_format_sd: Field<String>,
     /// `log-tag`.
     pub log_tag: Field<String>,
     /// `option dontlognull`.
@@ -74,6 +76,7 @@ impl Frontend {
             log_format: None,
             error_log_format: None,
             unique_id_format: None,
+            log_format_sd: None,
             log_tag: None,
             dontlognull: None,
             dontlog_normal: None,

@@ -28,6 +28,7 @@ impl Context<'_> {
             targets,
             format: self.log_format(what, &raw.log_format),
             error_format: self.optional_format("error_log_format", what, &raw.error_log_format),
+            structured: self.optional_format("log_format_sd", what, &raw.log_format_sd),
             unique_id: self.optional_format("unique_id_format", what, &raw.unique_id_format),
             tag: raw.log_tag.as_ref().map(|tag| tag.value.as_str().into()),
             dontlognull: is_on(&raw.dontlognull),

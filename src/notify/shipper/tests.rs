@@ -47,6 +47,7 @@ fn notice(target: &LogTarget, level: LogLevel, text: impl Into<String>) -> Event
 
 fn record(target: &LogTarget) -> Record {
     let log = SessionLog {
+        structured: None,
         targets: vec![target.clone()],
         format: LogFormat::Tcp,
         error_format: None,
@@ -221,7 +222,7 @@ fn trouble_is_said_once_and_its_end_too() {
     let subscriber = crate::telemetry::trace::subscriber(7, level, move || writer.clone());
     tracing::subscriber::with_default(subscriber, || {
         let mut adopt: Adopt = Box::new(|_| Err(io::ErrorKind::NotFound.into()));
-        let mut outlet = Outlet::open(&sink, &mut adopt, &Arc::default());
+        let mut outlet = Outlet::open(&sink, &mut adopt, &Arc::default(), SystemTime::UNIX_EPOCH);
         assert!(outlet.send(&sink, b"a\n").is_none());
         assert!(outlet.send(&sink, b"b\n").is_none());
         let _socket = StdUnixDatagram::bind(&path).expect("a socket");

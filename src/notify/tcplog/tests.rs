@@ -14,6 +14,7 @@ mod real;
 
 fn log(format: LogFormat) -> SessionLog {
     SessionLog {
+        structured: None,
         targets: Vec::new(),
         format,
         error_format: None,

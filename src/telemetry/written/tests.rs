@@ -14,6 +14,7 @@ fn format(text: &str) -> Format {
 
 fn record() -> Record {
     let log = SessionLog {
+        structured: None,
         targets: Vec::new(),
         format: LogFormat::Tcp,
         error_format: None,

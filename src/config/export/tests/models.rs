@@ -222,6 +222,7 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
             independent_streams: flags[7],
             tcp_smart_accept: flags[8],
             log: SessionLog {
+                structured: None,
                 targets,
                 format: if flags[1] { LogFormat::Tcp } else { LogFormat::Connect },
                 error_format: None,
