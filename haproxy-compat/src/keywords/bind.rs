@@ -37,7 +37,6 @@ pub static BIND: Table = Table {
             &[("nice", 1), ("shards", 1), ("thread", 1)],
         ),
         (Ignored("all workers serve it"), &[("process", 1)]),
-        (Ignored("the kernel's values are kept"), &[("tcp-ss", 1)]),
         (Ignored("no SYN is kept: 'fc_saved_syn' has nothing to tell"), &[("tcp-ss", 1)]),
         (
             Moot("nothing here shows or needs it"),
