@@ -220,7 +220,7 @@ impl Reader {
         cx.report.alert(word.span, format!("'{keyword}' is unknown in '{section}'"));
         if let Some(sections) = sections_of(&keyword) {
             cx.report.help(format!("it belongs in {sections}"));
-        } else if server_word(&keyword)
+        } else if haproxy_compat::keywords::SERVER.find(&keyword).is_some()
             && matches!(self.kind, SectionKind::Backend | SectionKind::Listen)
         {
             cx.report.help(format!("'{keyword}' stands on a 'server' or 'default-server' line"));
@@ -443,9 +443,4 @@ fn renamed(line: &Line, name: &str) -> Line {
     let span = line.words[0].span;
     let words = name.split(' ').map(|word| Word { bytes: word.into(), span });
     Line { words: words.chain(line.words[1..].iter().cloned()).collect(), ..line.clone() }
-}
-
-/// Whether `keyword` is a word of `server` lines.
-fn server_word(keyword: &str) -> bool {
-    haproxy_compat::keywords::SERVER.find(keyword).is_some()
 }

@@ -20,7 +20,8 @@ impl Context<'_> {
         global: &Global,
     ) -> SessionLog {
         let targets = self.log(&raw.log, &global.log);
-        if let Some(format) = raw.log_format.as_ref().filter(|_| targets.is_empty()) {
+        let formats = raw.log_format.iter().chain(&raw.log_format_sd);
+        for format in formats.filter(|_| targets.is_empty()) {
             let message = format!("the format of log lines is ignored: {what} has nowhere to log");
             self.warn_of_format(format.span, message);
         }
