@@ -195,11 +195,13 @@ fn flag(form: &str) -> Verdict {
     }
 }
 
-/// The names in what `help` says.
+/// The names in what `help` says, of the process that serves and of its master.
 fn commands(kind: Kind) -> BTreeSet<String> {
     let api = Api::new();
-    let _proxy = Scene::new(kind).global(&api.lines()).backend("server s1 127.0.0.1:1").start();
-    let help = api.ask("expert-mode on;experimental-mode on;help");
+    let scene = Scene::new(kind).global(&api.lines()).backend("server s1 127.0.0.1:1");
+    let _proxy = scene.commanded(&api.path("master")).start();
+    let all = "expert-mode on;experimental-mode on;help";
+    let help = api.ask(all) + &api.ask_as("master", all);
     let name = |line: &str| -> Option<String> {
         let words = line.strip_prefix("  ")?.split(" : ").next()?.split(": ").next()?;
         let plain = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());

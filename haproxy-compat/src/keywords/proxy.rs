@@ -76,7 +76,6 @@ pub static PROXY: Table = Table {
         ),
         (Ignored("all workers serve all proxies"), &[("bind-process", ANY)]),
         (Ignored("nothing is mailed"), &[("email-alert", ANY)]),
-        (Ignored("log lines have no structured data"), &[("log-format-sd", D_F)]),
         (
             Http,
             &[
