@@ -96,6 +96,7 @@
 //! | no text or packet makes a parser panic | the properties of [`config`], [`haproxy_compat`] and [`pure::wire`] |
 //! | a bad reload changes nothing | `tests/it/life`: `bad_file_changes_nothing_and_says_why` |
 //! | a reload drops and refuses nobody | `tests/it/life`: `reload_keeps_sessions_and_never_refuses` |
+//! | a new program file refuses and drops nobody, and a bad one changes nothing | `tests/it/master_program` |
 //! | the same file means the same to HAProxy | every scenario of `tests/it` that runs both programs |
 #![deny(unsafe_code)]
 

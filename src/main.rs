@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use evenkeel::app::load::{CLAIMED_VERSION, Sources, environment, facts};
+use evenkeel::app::load::{CLAIMED_VERSION, Names, Sources, environment, facts};
 use evenkeel::app::{self, Ended, Options, StartError};
 use evenkeel::cli::haproxy::{Flags, Mistake, USAGE, Version};
 use evenkeel::cli::{self, Command, Own, Usage};
@@ -50,7 +50,8 @@ fn command(ctl: cli::Ctl) -> ExitCode {
 fn run(paths: Vec<PathBuf>) -> ExitCode {
     let sources = sources(paths);
     start_log(LevelFilter::INFO);
-    serve(&Options { foreground: true, sources, ..Options::named("evenkeel") })
+    let program_file = app::master::locate();
+    serve(&Options { foreground: true, sources, program_file, ..Options::named("evenkeel") })
 }
 
 /// HAProxy's way: one set of flags for everything.
@@ -65,21 +66,36 @@ fn haproxy(flags: Flags) -> ExitCode {
     if let Some(condition) = &flags.condition {
         return evaluate(condition);
     }
-    // A worker starts where its master already is.
-    if let Some(directory) = flags.directory.as_ref().filter(|_| !app::master::is_worker())
+    let program_file = app::master::locate();
+    // A worker starts where its master already is, and so does a new program of a master's.
+    let is_there = app::master::is_worker() || app::master::is_resumed();
+    if let Some(directory) = flags.directory.as_ref().filter(|_| !is_there)
         && let Err(error) = std::env::set_current_dir(directory)
     {
         eprintln!("evenkeel: cannot change to {}: {error}", directory.display());
         return ExitCode::from(FAILED);
     }
     start_log(if flags.quiet { LevelFilter::OFF } else { LevelFilter::INFO });
+    let master_sockets = flags.master_sockets;
     let sources = Sources {
         maxconn: flags.maxconn,
         proxy_maxconn: flags.proxy_maxconn,
         localpeer: flags.localpeer,
         master: flags.master,
+        master_cli: app::master::addresses(&master_sockets),
+        names: Names {
+            ipv4_only: flags.ipv4_only,
+            may_be_missing: flags.excuses_missing_addresses,
+        },
+        implied: flags.implied,
         ..sources(flags.files)
     };
+    if flags.check
+        && flags.master
+        && let Err(error) = app::master::check(&master_sockets)
+    {
+        return end(Err(error));
+    }
     if flags.check {
         return check(&sources, flags.zero_warning, flags.quiet);
     }
@@ -94,8 +110,10 @@ fn haproxy(flags: Flags) -> ExitCode {
         master: flags.master,
         notify: flags.notify,
         take_from: flags.take_from,
-        master_sockets: flags.master_sockets,
+        master_sockets,
+        memory_mib: flags.memory_mib,
         hup_reports: true,
+        program_file,
         ..Options::named("haproxy")
     })
 }
@@ -103,6 +121,9 @@ fn haproxy(flags: Flags) -> ExitCode {
 fn serve(options: &Options) -> ExitCode {
     if app::master::is_worker() {
         return end(app::work(options));
+    }
+    if app::master::is_resumed() {
+        return end(app::master::resume(options));
     }
     let loaded = options.sources.load();
     options.sources.keep(&loaded);

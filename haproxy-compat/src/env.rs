@@ -24,6 +24,11 @@ impl Environment {
         self.variables.get(name).map(Vec::as_slice)
     }
 
+    /// All variables, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.variables.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
     /// `setenv`: sets `name`, whatever it was.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
         self.variables.insert(name.into(), value.into());

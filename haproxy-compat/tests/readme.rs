@@ -13,8 +13,16 @@ use haproxy_compat::keywords::{
 /// What the tables begin after.
 const MARK: &str = "<!-- What follows is written by the test `readme`. -->\n";
 
+/// What they end before: words below keywords are another test's.
+const END: &str = "\n<!-- What follows is written by the test `words`. -->\n";
+
 /// What works differently though it applies: heading, keyword, how.
-const DIFFERENCES: [(&str, &str, &str); 8] = [
+const DIFFERENCES: [(&str, &str, &str); 9] = [
+    (
+        "`defaults`, `frontend`, `backend`, `listen`",
+        "filter",
+        "`trace` is read without effect; the others are refused: sessions would not be shaped",
+    ),
     (
         "`defaults`, `frontend`, `backend`, `listen`",
         "mode",
@@ -112,9 +120,11 @@ fn tables() -> String {
 fn the_readme_holds_every_keyword() {
     let written = std::fs::read_to_string(readme()).expect("the README");
     let (before, found) = written.split_once(MARK).expect("the mark before the tables");
+    let (found, words) = found.split_once(END).expect("the mark behind the tables");
     let wanted = tables();
     if std::env::var_os("BLESS").is_some() {
-        std::fs::write(readme(), format!("{before}{MARK}{wanted}")).expect("a writable README");
+        std::fs::write(readme(), format!("{before}{MARK}{wanted}{END}{words}"))
+            .expect("a writable README");
     } else if found != wanted {
         let differs = found.lines().zip(wanted.lines()).find(|(found, wanted)| found != wanted);
         panic!(

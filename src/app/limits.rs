@@ -1,5 +1,7 @@
 //! The descriptor limit, and the connection limit that follows from it.
 
+use std::num::NonZeroU32;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::model::{Config, Life};
@@ -90,6 +92,15 @@ impl Limits {
             return Ok(());
         }
         Err(said)
+    }
+}
+
+/// Bounds the address space of the process (`-m`), as HAProxy does. Beyond it an allocation fails,
+/// which ends the process.
+pub(super) fn bound_memory(mib: NonZeroU32) {
+    let bytes = Some(u64::from(mib.get()) << 20);
+    if let Err(error) = setrlimit(Resource::As, Rlimit { current: bytes, maximum: bytes }) {
+        tracing::warn!("cannot bound memory to {mib} MiB: {error}");
     }
 }
 

@@ -12,14 +12,16 @@ use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
-use super::world::{Recorder, Recording};
+use super::world::{Recorder, Recording, System};
 use crate::config::added::{self, Added};
 use crate::config::diag::{self, Look};
 use crate::config::model::Config;
 use crate::config::world::World;
 use crate::config::{self, Language, Surroundings};
+use crate::net::listen::with_family;
 use crate::pure::log_format;
 
+pub use super::world::Names;
 pub use crate::config::model::CLAIMED_VERSION;
 
 /// What to load.
@@ -37,6 +39,12 @@ pub struct Sources {
     pub localpeer: Option<String>,
     /// Whether a master serves through a worker.
     pub master: bool,
+    /// The addresses where the master takes commands, with their families.
+    pub master_cli: Vec<String>,
+    /// How names of hosts are looked up.
+    pub names: Names,
+    /// Lines of `global` that the command line stands for; a `haproxy.cfg` may say otherwise.
+    pub implied: Vec<String>,
     /// The texts of the configuration in force.
     pub in_force: InForce,
 }
@@ -50,6 +58,9 @@ impl Default for Sources {
             proxy_maxconn: None,
             localpeer: None,
             master: false,
+            master_cli: Vec::new(),
+            names: Names::default(),
+            implied: Vec::new(),
             in_force: InForce::default(),
         }
     }
@@ -76,6 +87,8 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// Everything worth saying.
     pub report: Report,
+    /// Variables, as the configuration leaves them.
+    pub(super) environment: Environment,
     /// What was looked up.
     pub(super) recording: Recording,
     sources: Arc<SourceMap>,
@@ -98,7 +111,7 @@ impl Sources {
         let mut environment = environment(&self.paths);
         self.describe(&mut environment);
         let surroundings = &mut Surroundings {
-            world: &mut super::world::System,
+            world: &mut System(self.names),
             environment: &mut environment,
             facts: &facts(),
         };
@@ -108,7 +121,7 @@ impl Sources {
     /// Reads and checks everything. What is wrong is in the report, never an error of its own.
     #[must_use]
     pub fn load(&self) -> Loaded {
-        let mut world = Recorder::default();
+        let mut world = Recorder { system: System(self.names), ..Recorder::default() };
         let mut loaded = self.load_in(&mut world);
         loaded.recording = world.recording;
         loaded
@@ -118,6 +131,10 @@ impl Sources {
     fn load_in(&self, world: &mut dyn World) -> Loaded {
         let mut sources = SourceMap::default();
         let mut unreadable = Vec::new();
+        if self.language == Language::Haproxy && !self.implied.is_empty() {
+            sources
+                .add("command line".to_owned(), format!("global\n {}\n", self.implied.join("\n ")));
+        }
         for path in self.files(&mut unreadable) {
             match read(&path) {
                 Ok(text) => {
@@ -156,6 +173,9 @@ impl Sources {
         for diagnostic in unreadable.into_iter().chain(loaded.iter().cloned()) {
             report.push(diagnostic);
         }
+        if let Some(config) = &config {
+            tell(&mut environment, config);
+        }
         let config = config.filter(|_| complete).map(|mut config| {
             config.global.maxconn = self.maxconn.or(config.global.maxconn);
             for frontend in &mut config.frontends {
@@ -166,6 +186,7 @@ impl Sources {
         Loaded {
             config,
             report,
+            environment,
             recording: Recording::default(),
             sources: Arc::new(sources),
             language: self.language,
@@ -179,6 +200,9 @@ impl Sources {
         environment.set("HAPROXY_LOCALPEER", localpeer);
         if self.master {
             environment.set("HAPROXY_MWORKER", "1");
+            if !self.master_cli.is_empty() {
+                environment.set("HAPROXY_MASTER_CLI", self.master_cli.join(";"));
+            }
         }
     }
 
@@ -236,7 +260,7 @@ fn cannot_open(path: &Path, error: &io::Error) -> Diagnostic {
 #[must_use]
 pub fn environment(paths: &[PathBuf]) -> Environment {
     let mut environment = Environment::new();
-    for (name, value) in std::env::vars_os().filter(|(name, _)| name != super::master::WORKER) {
+    for (name, value) in std::env::vars_os().filter(|(name, _)| !super::master::is_internal(name)) {
         environment.set(name.to_string_lossy().into_owned(), value.as_bytes());
     }
     let files: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
@@ -247,6 +271,21 @@ pub fn environment(paths: &[PathBuf]) -> Environment {
     environment.set("HAPROXY_TCP_LOG_FMT", log_format::TCP);
     environment.set("HAPROXY_TCP_CLF_LOG_FMT", log_format::TCP_CLF);
     environment
+}
+
+/// Adds what only the configuration says; its own lines do not see it.
+fn tell(environment: &mut Environment, config: &Config) {
+    if let Some(name) = &config.global.life.localpeer {
+        environment.set("HAPROXY_LOCALPEER", name.as_str());
+    }
+    if config.global.life.master_worker {
+        environment.set("HAPROXY_MWORKER", "1");
+    }
+    let sockets = config.commands.sockets.iter();
+    let sockets: Vec<_> = sockets.map(|socket| with_family(&socket.bind.address)).collect();
+    if !sockets.is_empty() {
+        environment.set("HAPROXY_CLI", sockets.join(";"));
+    }
 }
 
 /// What conditions in `haproxy.cfg` are answered from.
@@ -262,6 +301,11 @@ pub fn facts() -> Facts {
 }
 
 impl Loaded {
+    /// The variables of the environment.
+    pub(super) fn variables(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
+        self.environment.iter().map(|(name, value)| (name.to_owned(), value.to_vec()))
+    }
+
     /// Names and texts of the files that were read.
     pub(super) fn texts(&self) -> Vec<(String, String)> {
         let files = self.sources.files();

@@ -1,4 +1,6 @@
-//! Who speaks in log lines: the tag, the host and the process.
+//! Who speaks in log lines: the tag, the host and the process; and who takes them.
+
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
@@ -7,21 +9,36 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::config::model::Config;
+use crate::notify::backing::Backings;
+use crate::notify::forward::Forwarders;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
-use crate::telemetry::bus::Intake;
+use crate::telemetry::bus::{Intake, Losses};
+use crate::telemetry::ring::Rings;
 
 /// Who speaks in log lines, and the end of speaking.
 pub(super) struct LogIdentity {
     program: String,
     pub(super) identity: watch::Sender<Identity>,
     pub(super) stop: CancellationToken,
+    forwarders: Forwarders,
+    backings: Backings,
+    rings: Arc<Rings>,
+    losses: Arc<Losses>,
 }
 
 impl LogIdentity {
-    pub(super) fn new(config: &Config, program: &str) -> Self {
+    pub(super) fn new(config: &Config, program: &str, intake: &Intake) -> Self {
         let identity = watch::Sender::new(Self::identity(config, program));
-        Self { program: program.to_owned(), identity, stop: CancellationToken::new() }
+        Self {
+            program: program.to_owned(),
+            identity,
+            stop: CancellationToken::new(),
+            forwarders: Forwarders::default(),
+            backings: Backings::default(),
+            rings: Arc::clone(&intake.rings),
+            losses: Arc::clone(&intake.losses),
+        }
     }
 
     fn identity(config: &Config, program: &str) -> Identity {
@@ -34,15 +51,28 @@ impl LogIdentity {
         }
     }
 
-    /// Takes over the names of a newer configuration.
-    pub(super) fn follow(&self, config: &Config) {
+    /// Takes over the names, rings and log servers of a newer configuration. Within a runtime.
+    pub(super) fn follow(&mut self, config: &Config) {
+        self.rings.follow(config);
+        self.backings.follow(config, &self.rings);
+        self.forwarders.follow(config, &self.rings, &self.losses);
         self.identity.send_replace(Self::identity(config, &self.program));
+    }
+
+    /// Ships what is left: first everything to the rings, then from there.
+    pub(super) async fn finish(self, shipper: JoinHandle<()>) {
+        self.stop.cancel();
+        // A shipper that panicked has nothing left to ship.
+        let _ = shipper.await;
+        self.backings.finish().await;
+        self.forwarders.finish().await;
     }
 }
 
 /// Starts the shipper of log lines; `identity` may change later, `stop` makes it flush and end.
 pub(super) fn start_shipper(intake: Intake, log: &LogIdentity) -> JoinHandle<()> {
     let adopt = Box::new(crate::sys::inherit::adopt);
-    let shipper = Shipper::new(log.identity.subscribe(), TimeZone::system(), clock::wall, adopt);
+    let (zone, rings) = (TimeZone::system(), Arc::clone(&intake.rings));
+    let shipper = Shipper::new(log.identity.subscribe(), zone, clock::wall, adopt, rings);
     tokio::spawn(shipper.run(intake, log.stop.clone()))
 }

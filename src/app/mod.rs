@@ -22,6 +22,7 @@ pub mod master;
 mod namespaces;
 mod notify;
 mod objects;
+mod options;
 mod overrides;
 mod predecessors;
 mod reload;
@@ -35,9 +36,7 @@ mod workers;
 mod world;
 
 use std::fs;
-use std::io;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,73 +61,10 @@ use background::Background;
 use listeners::{Listeners, Scene};
 use load::{Loaded, Sources};
 use log_identity::{LogIdentity, start_shipper};
+pub use options::{Ended, Options, StartError};
 use signals::{Pending, Request, Signals};
 use supply::Supply;
 use workers::Workers;
-
-/// How to run, beside what the configuration says.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// What to load, and to load again on a reload.
-    pub sources: Sources,
-    /// Go to the background (`-D`), whatever the file says.
-    pub daemon: bool,
-    /// Stay in the foreground (`-db`, `-d`), whatever the file says.
-    pub foreground: bool,
-    /// A warning of the configuration is an error (`-dW`).
-    pub zero_warning: bool,
-    /// `-p`: where to write the process id.
-    pub pidfile: Option<PathBuf>,
-    /// `-sf`: processes to stop softly once this one serves.
-    pub finish: Vec<i32>,
-    /// `-st`: processes to stop at once then.
-    pub terminate: Vec<i32>,
-    /// `-W`, `-Ws`: a master reloads for a worker.
-    pub master: bool,
-    /// `-Ws`: the service manager is told how things are.
-    pub notify: bool,
-    /// `-S`: where the master takes commands, each with its options.
-    pub master_sockets: Vec<String>,
-    /// `-x`: the command socket of the process whose listening sockets are taken over.
-    pub take_from: Option<PathBuf>,
-    /// SIGHUP asks for a report, as in HAProxy, not for a reload.
-    pub hup_reports: bool,
-    /// The program's name in log lines.
-    pub program: String,
-}
-
-impl Options {
-    /// Nothing but the program's name.
-    #[must_use]
-    pub fn named(program: &str) -> Self {
-        Self { program: program.to_owned(), ..Self::default() }
-    }
-}
-
-/// Why the process cannot start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The system refused something; each line names the operation and its object.
-    #[error("{}", .0.join("\n"))]
-    Refused(Vec<String>),
-}
-
-impl StartError {
-    fn because(what: &str, error: &io::Error) -> Self {
-        Self::Refused(vec![format!("cannot {what}: {error}")])
-    }
-}
-
-/// How the process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// A soft stop, or the parent of a daemon.
-    Done,
-    /// By this signal, at once.
-    Signal(i32),
-    /// A master, with its worker's exit status.
-    Code(u8),
-}
 
 /// A configuration that was checked against the system, with its sockets open.
 struct Prepared {
@@ -159,6 +95,7 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
     let mut supply = Supply::Own(predecessors::inherited(options)?);
     let said = loaded.text(Look::Plain);
     let prepared = prepare(config.clone(), said, &mut supply).map_err(StartError::Refused)?;
+    let variables: Vec<_> = loaded.variables().collect();
     drop((supply, loaded));
     let global = &prepared.config.global;
     if let Some(root) = &global.chroot {
@@ -176,6 +113,7 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
         .map_err(refused)?;
     let runtime = runtime()?;
     let control = Control::start(prepared, options, &runtime, None)?;
+    control.context.process.environment.set(variables.into_iter());
     predecessors::stop(options);
     Ok(runtime.block_on(control.supervise()))
 }
@@ -229,6 +167,7 @@ fn nothing(config: &Config) -> Config {
         stats: Vec::new(),
         userlists: Vec::new(),
         resolvers: Vec::new(),
+        rings: Vec::new(),
         saved: Vec::new(),
         commands: Commands::default(),
     }
@@ -268,16 +207,19 @@ impl Control {
         orders: Option<mpsc::Receiver<Pending>>,
     ) -> Result<Self, StartError> {
         let _inside = runtime.enter();
+        if let Some(mib) = options.memory_mib {
+            limits::bound_memory(mib);
+        }
         let Prepared { config, workers, limits, plan, opened, startup_log, .. } = prepared;
         let signals = Signals::listen(options.hup_reports, orders)
             .map_err(|e| StartError::because("listen for signals", &e))?;
-        let workers =
-            Workers::start(workers).map_err(|e| StartError::because("start a worker", &e))?;
+        let workers = Workers::start(workers, &config.global.life.cpu_map)
+            .map_err(|e| StartError::because("start a worker", &e))?;
         let now = clock::now();
         let process = Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config));
         allow_pipes(limits.pipes, config.global.tuning.pipesize);
         let (bus, intake) = bus::bus();
-        let log = LogIdentity::new(&config, &options.program);
+        let log = LogIdentity::new(&config, &options.program, &intake);
         let shipper = start_shipper(intake, &log);
         let context = Arc::new(Context { process: Arc::new(process), bus });
         objects::apply(&context.process, Arc::clone(&config), now);
@@ -301,6 +243,12 @@ impl Control {
         };
         control.follow(&config, &plan, opened);
         Ok(control)
+    }
+
+    /// What was loaded is in force.
+    fn keep(&self, loaded: &Loaded) {
+        self.sources.keep(loaded);
+        self.context.process.environment.set(loaded.variables());
     }
 
     /// Lets checks, logs and listeners follow what runs now.
@@ -420,9 +368,8 @@ impl Control {
         let Self { workers, engine, resolver, log, shipper, listeners, .. } = self;
         drop((listeners, engine, resolver));
         workers.stop();
-        log.stop.cancel();
         // What a stuck log target has not taken by then is lost with it.
-        let _ = tokio::time::timeout(LAST_LINES, shipper).await;
+        let _ = tokio::time::timeout(LAST_LINES, log.finish(shipper)).await;
         ended
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{overrides, saved};
+use crate::clock;
 use crate::config::added::Added;
 use crate::config::model::{self, Config};
 use crate::pure::balance::ServerIndex;
@@ -20,6 +21,7 @@ use crate::pure::id::{Name, ServerId};
 use crate::state::backend::{Places, Ruling};
 use crate::state::frontend::Route;
 use crate::state::process::Objects;
+use crate::state::process_facts::ProcessFacts;
 use crate::state::{
     Backend, Frontend, Process, Registry, Resolvers, Server, Tables, publish, tracking,
 };
@@ -63,6 +65,10 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
     let tables = Tables::following(&old.tables, &config.tables);
     publish::objects(process, Objects { config, frontends, backends, resolvers, patterns, tables });
     tracking::settle(&process.objects(), now);
+    let facts = ProcessFacts { process, wall: clock::wall(), uptime: process.uptime(now) };
+    for variable in &process.objects().config.global.variables {
+        variable.preset.apply(&facts);
+    }
 }
 
 /// A backend with its `fullconn`: where none was written, a tenth of the sessions that may come from

@@ -15,6 +15,13 @@ pub(super) fn carried(old: &Server, running: &Server, new: &Server) -> Server {
     carry(&old.maxconn, &running.maxconn, &mut in_force.maxconn);
     carry(&old.address, &running.address, &mut in_force.address);
     carry(&old.agent, &running.agent, &mut in_force.agent);
+    carry_tls(old, running, &mut in_force);
+    if let (Some(old), Some(running), Some(new)) =
+        (&old.resolve, &running.resolve, &mut in_force.resolve)
+    {
+        carry(&old.fqdn, &running.fqdn, &mut new.fqdn);
+        carry(&old.kind, &running.kind, &mut new.kind);
+    }
     if new.resolve.is_some() && old.is_same_place(new) {
         // What name servers said last is newer than what the load found.
         in_force.address.clone_from(&running.address);
@@ -25,6 +32,13 @@ pub(super) fn carried(old: &Server, running: &Server, new: &Server) -> Server {
         carry_check(old, running, new);
     }
     in_force
+}
+
+/// Plain text that a command asked for, where the file still wants TLS.
+fn carry_tls(old: &Server, running: &Server, new: &mut Server) {
+    if old.tls.is_some() && running.tls.is_none() {
+        new.tls = None;
+    }
 }
 
 fn carry_check(old: &Check, running: &Check, new: &mut Check) {

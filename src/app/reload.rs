@@ -37,7 +37,7 @@ pub(super) async fn reload(control: &mut Control) {
     };
     match apply(control, config, &mut Supply::Own(Own::default())) {
         Ok(plan) => {
-            control.sources.keep(&loaded);
+            control.keep(&loaded);
             tracing::warn!("Reloaded {}: {}.", control.sources.display(), summary(&plan));
         }
         Err(errors) => {
@@ -57,11 +57,15 @@ pub(super) fn follow(control: &mut Control, order: Order, sockets: Vec<OwnedFd>)
         return Err(vec!["the worker does not understand what the master does".to_owned()]);
     };
     let plan = apply(control, config, &mut Supply::given(places, sockets))?;
-    control.sources.keep(&loaded);
+    control.keep(&loaded);
     Ok(summary(&plan))
 }
 
-fn apply(control: &mut Control, config: Config, supply: &mut Supply) -> Result<Plan, Vec<String>> {
+fn apply(
+    control: &mut Control,
+    mut config: Config,
+    supply: &mut Supply,
+) -> Result<Plan, Vec<String>> {
     if !config.has_listener() {
         return Err(vec!["No enabled listener found (check for 'bind' directives).".to_owned()]);
     }
@@ -86,10 +90,23 @@ fn apply(control: &mut Control, config: Config, supply: &mut Supply) -> Result<P
             process.set_maxconn(limits.maxconn);
         }
     }
+    keep_certificates(&running, &mut config);
     let config = Arc::new(config);
     objects::apply(&process, Arc::clone(&config), clock::now());
     control.follow(&config, &plan, opened);
     Ok(plan)
+}
+
+/// What is served with the same words and files goes on with what commands made of it.
+fn keep_certificates(running: &Config, config: &mut Config) {
+    let running = running.frontends.iter().flat_map(|frontend| &frontend.binds);
+    let running: Vec<_> = running.filter_map(|bind| bind.tls.as_deref()).collect();
+    let binds = config.frontends.iter_mut().flat_map(|frontend| &mut frontend.binds);
+    for tls in binds.filter_map(|bind| bind.tls.as_deref_mut()) {
+        if let Some(same) = running.iter().find(|same| ***same == *tls) {
+            tls.keep_certificates(same);
+        }
+    }
 }
 
 /// The running configuration as far as its sockets are open: a reload opens again what a command

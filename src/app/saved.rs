@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::model::{Backend, InitAddr, LoadState, SavedServer, Server};
+use crate::config::model::{Backend, InitAddr, LoadState, SavedServer, Server, ServerAddr};
 use crate::pure::health::admin::{Admin, Command};
 use crate::pure::health::{Health, Said};
 use crate::pure::weight::Weight;
@@ -41,7 +41,29 @@ pub(super) fn settings(configured: &Server, saved: &SavedServer) -> Server {
     if let Some(ip) = saved.address.filter(|_| wants_last && same_name) {
         server.address = server.address.at(Some(ip));
     }
+    places(&mut server, saved);
     server
+}
+
+/// Ports, the targets of check and agent, and plain text instead of TLS: what commands can change.
+fn places(server: &mut Server, saved: &SavedServer) {
+    match (&mut server.address, saved.port) {
+        (_, 0) => {}
+        (ServerAddr::Tcp(address), port) => address.set_port(port),
+        (ServerAddr::Unresolved { port: own @ Some(_), .. }, port) => *own = Some(port),
+        _ => {}
+    }
+    if let Some(check) = &mut server.check {
+        check.port = saved.check.port.or(check.port);
+        check.addr = saved.check.addr.map(|ip| (ip, 0).into()).or(check.addr);
+    }
+    if let (Some(agent), Some(true)) = (&mut server.agent, saved.agent_on) {
+        agent.port = saved.agent.port.unwrap_or(agent.port);
+        agent.addr = saved.agent.addr.or(agent.addr);
+    }
+    if saved.tls == Some(false) {
+        server.tls = None;
+    }
 }
 
 /// Lets `health`, which is new at `now`, be what it was.
@@ -59,6 +81,9 @@ pub(super) fn health(health: &mut Health, configured: &Server, saved: &SavedServ
     }
     if let Some(on) = saved.check_on {
         health.handle_switch(now, on);
+    }
+    if let Some(on) = saved.agent_on {
+        health.handle_agent_switch(now, on);
     }
     if !saved.running && configured.check.is_some() {
         health.handle_said(now, Said::Down);

@@ -61,6 +61,7 @@ fn start(
     let loaded = options.sources.load_texts(texts, &mut Replay(recording));
     options.sources.keep(&loaded);
     let said = loaded.text(Look::Plain);
+    let variables: Vec<_> = loaded.variables().collect();
     let Some(config) = loaded.config else {
         let what = "the worker does not understand what the master does".to_owned();
         return Err(StartError::Refused(vec![what]));
@@ -73,6 +74,7 @@ fn start(
         .map_err(refused)?;
     let runtime = super::runtime()?;
     let control = Control::start(prepared, options, &runtime, Some(orders))?;
+    control.context.process.environment.set(variables.into_iter());
     Ok((runtime, control))
 }
 

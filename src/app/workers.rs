@@ -1,10 +1,14 @@
 //! Worker threads: one current-thread runtime each, on which sessions live and never migrate.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::thread::JoinHandle;
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
+
+use crate::pure::cpu_map::CpuMap;
 
 /// Scheduler turns between two looks at the sockets. 16 instead of tokio's 61 gained about 5 % on
 /// ping-pong (measured on a prototype).
@@ -28,9 +32,10 @@ impl Workers {
     ///
     /// # Errors
     /// What the system says of a thread or an epoll instance it does not give.
-    pub(super) fn start(count: usize) -> io::Result<Self> {
+    pub(super) fn start(count: usize, placing: &CpuMap) -> io::Result<Self> {
         let stop = CancellationToken::new();
-        let started = (0..count).map(|number| Worker::start(number, stop.clone()));
+        let started =
+            (0..count).map(|number| Worker::start(number, placing.cpus(number), stop.clone()));
         Ok(Self { workers: started.collect::<io::Result<_>>()?, stop })
     }
 
@@ -55,15 +60,38 @@ impl Workers {
 }
 
 impl Worker {
-    fn start(number: usize, stop: CancellationToken) -> io::Result<Self> {
+    fn start(
+        number: usize,
+        cpus: Option<&BTreeSet<usize>>,
+        stop: CancellationToken,
+    ) -> io::Result<Self> {
         let runtime =
             Builder::new_current_thread().enable_all().event_interval(EVENT_INTERVAL).build()?;
         let handle = runtime.handle().clone();
+        let cpus = cpus.cloned();
         let body = move || {
+            if let Some(cpus) = cpus {
+                stay_on(number, &cpus);
+            }
             runtime.block_on(stop.cancelled());
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(body)?;
         Ok(Self { handle, thread })
+    }
+}
+
+/// Keeps the calling thread, that of worker `number`, on those of `cpus` that the process may use;
+/// where there is none of them it runs anywhere, as in HAProxy.
+fn stay_on(number: usize, cpus: &BTreeSet<usize>) {
+    let placed = sched_getaffinity(None).and_then(|allowed| {
+        let mut wanted = CpuSet::new();
+        for &cpu in cpus.iter().filter(|&&cpu| cpu < CpuSet::MAX_CPU && allowed.is_set(cpu)) {
+            wanted.set(cpu);
+        }
+        if wanted.count() == 0 { Ok(()) } else { sched_setaffinity(None, &wanted) }
+    });
+    if let Err(error) = placed {
+        tracing::warn!("cpu-map: worker {number} cannot be placed: {error}");
     }
 }

@@ -15,14 +15,30 @@ use crate::sys::privileges;
 /// Largest file of a configuration. Nobody writes one by hand; more is a mistake (a log, a device).
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// How names of hosts are looked up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// IPv6 addresses are none (`-4`).
+    pub ipv4_only: bool,
+    /// Servers without an address begin without one (`-dr`).
+    pub may_be_missing: bool,
+}
+
 /// This machine, right now.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct System;
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct System(pub(super) Names);
 
 impl World for System {
+    fn excuses_missing_addresses(&mut self) -> bool {
+        self.0.may_be_missing
+    }
+
     fn resolve(&mut self, host: &str) -> Result<Vec<IpAddr>, String> {
         match (host, 0).to_socket_addrs() {
-            Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
+            Ok(addresses) => {
+                let known = addresses.map(|address| address.ip());
+                Ok(known.filter(|ip| ip.is_ipv4() || !self.0.ipv4_only).collect())
+            }
             Err(error) => Err(error.to_string()),
         }
     }
@@ -62,6 +78,9 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Recording(pub(super) BTreeMap<Vec<u8>, Result<Vec<Vec<u8>>, String>>);
 
+/// The question whether servers may lack an address.
+const EXCUSES: &str = "excuses";
+
 fn question(what: &str, object: &[u8]) -> Vec<u8> {
     [what.as_bytes(), b" ", object].concat()
 }
@@ -69,6 +88,7 @@ fn question(what: &str, object: &[u8]) -> Vec<u8> {
 /// The system, and every answer it gave.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
+    pub(super) system: System,
     pub(super) recording: Recording,
 }
 
@@ -89,8 +109,15 @@ impl Recorder {
 }
 
 impl World for Recorder {
+    fn excuses_missing_addresses(&mut self) -> bool {
+        let excuses = self.system.excuses_missing_addresses();
+        let answer = if excuses { Ok(()) } else { Err("an address is asked for".to_owned()) };
+        self.keep(EXCUSES, b"", &answer, |()| Vec::new());
+        excuses
+    }
+
     fn resolve(&mut self, host: &str) -> Result<Vec<IpAddr>, String> {
-        let answer = System.resolve(host);
+        let answer = self.system.resolve(host);
         self.keep("resolve", host.as_bytes(), &answer, |addrs| {
             addrs.iter().map(|addr| addr.to_string().into_bytes()).collect()
         });
@@ -98,13 +125,13 @@ impl World for Recorder {
     }
 
     fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {
-        let answer = System.read(path);
+        let answer = self.system.read(path);
         self.keep("read", path.as_os_str().as_bytes(), &answer, |bytes| vec![bytes.clone()]);
         answer
     }
 
     fn list(&mut self, directory: &Path) -> Result<Vec<PathBuf>, String> {
-        let answer = System.list(directory);
+        let answer = self.system.list(directory);
         self.keep("list", directory.as_os_str().as_bytes(), &answer, |paths| {
             paths.iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect()
         });
@@ -112,7 +139,7 @@ impl World for Recorder {
     }
 
     fn account(&mut self, kind: Account, name: &str) -> Option<u32> {
-        let number = System.account(kind, name);
+        let number = self.system.account(kind, name);
         let answer = number.ok_or_else(|| "unknown".to_owned());
         self.keep(kind.name(), name.as_bytes(), &answer, |number| {
             vec![number.to_string().into_bytes()]
@@ -136,6 +163,10 @@ impl Replay {
 }
 
 impl World for Replay {
+    fn excuses_missing_addresses(&mut self) -> bool {
+        self.0.0.get(&question(EXCUSES, b"")).is_some_and(Result::is_ok)
+    }
+
     fn resolve(&mut self, host: &str) -> Result<Vec<IpAddr>, String> {
         let values = self.answer("resolve", host.as_bytes())?;
         let addrs = values.iter().filter_map(|value| std::str::from_utf8(value).ok()?.parse().ok());

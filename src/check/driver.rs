@@ -6,6 +6,7 @@
 //! `close`, with one more `connect` on loopback, or an `epoll` round trip elsewhere.
 
 pub(super) mod held;
+mod socks4;
 mod tls;
 
 use std::future::poll_fn;
@@ -33,6 +34,8 @@ struct Problem {
     text: String,
     /// The other side said no, so that asking again soon tells more.
     heard: bool,
+    /// A proxy on the way said no.
+    denied: bool,
 }
 
 /// A connection, known to the poller once something had to be waited for.
@@ -92,6 +95,9 @@ pub async fn run(target: &Target, probe: &mut Probe<'_>) -> Verdict {
             Ok(Ok(next)) => next,
             Ok(Err(problem)) => {
                 heard |= problem.heard;
+                if problem.denied {
+                    layer = Reached::Denied;
+                }
                 probe.step(Input::Failed(&problem.text))
             }
             Err(_) => probe.step(Input::TimedOut),
@@ -101,7 +107,8 @@ pub async fn run(target: &Target, probe: &mut Probe<'_>) -> Verdict {
 
 /// Makes the connection a probe asks for and sends the PROXY header it starts with.
 async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
-    let addr = destination(target, ask);
+    let server = destination(target, ask);
+    let addr = target.socks4.map_or_else(|| server.clone(), Into::into);
     let socket = probe_socket::open(addr.domain(), &socket_options(target, ask))
         .map_err(|error| Problem::new("General socket error", &error))?;
     if let (Some(source), Some(_)) = (target.source, addr.as_socket()) {
@@ -109,8 +116,14 @@ async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
             .map_err(|error| Problem::new("Can't bind to source address", &error))?;
     }
     let mut conn = Some(establish(socket, &addr).await?);
+    if target.socks4.is_some() {
+        socks4::ask(&mut conn, server.as_socket()).await?;
+    }
     if target.send_proxy || ask.send_proxy {
-        let header = (target.proxy_header)(conn.as_ref().and_then(Conn::ends));
+        let ends = conn.as_ref().and_then(Conn::ends);
+        // The other end of a connection through a proxy is the server all the same.
+        let ends = ends.map(|(own, peer)| (own, server.as_socket().unwrap_or(peer)));
+        let header = (target.proxy_header)(ends);
         send(&mut conn, &header).await?;
     }
     conn.ok_or_else(Problem::not_connected)
@@ -141,6 +154,7 @@ fn socket_options(target: &Target, ask: &Connect) -> probe_socket::Options {
     probe_socket::Options {
         unseen: ask.opening == Opening::Silent
             && !sends_header
+            && target.socks4.is_none()
             && tls::wanted(target, ask).is_none(),
         reset: ask.close == Close::Reset,
         nodelay: sends_header,
@@ -272,18 +286,18 @@ impl Problem {
             error.kind(),
             ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
         );
-        Self { text: system_text(error), heard }
+        Self { text: system_text(error), heard, denied: false }
     }
 
     /// Refused by the system at once: in HAProxy's words, the system's in parentheses.
     fn new(doing: &str, error: &io::Error) -> Self {
         let refused = error.kind() == ErrorKind::ConnectionRefused;
         let text = format!("{doing} ({})", system_text(error));
-        Self { text, heard: refused || error.kind() == ErrorKind::NotFound }
+        Self { text, heard: refused || error.kind() == ErrorKind::NotFound, denied: false }
     }
 
     fn not_connected() -> Self {
-        Self { text: "Transport endpoint is not connected".to_owned(), heard: false }
+        Self { text: "Transport endpoint is not connected".to_owned(), heard: false, denied: false }
     }
 }
 

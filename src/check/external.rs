@@ -54,8 +54,10 @@ impl Program {
         let proxy = Shown::of_proxy(process, backend);
         let target = Shown::of_server(&settings.address);
         let mut command = Command::new(&check.command);
-        if !check.preserve_env {
-            command.env_clear();
+        command.env_clear();
+        if check.preserve_env {
+            let variables = process.environment.variables();
+            command.envs(variables.iter().map(|(name, value)| (name, value)));
         }
         command.args([proxy.host_argument(), proxy.port_argument()]);
         command.args([target.host_argument(), target.port_argument()]);

@@ -11,6 +11,7 @@
 mod agent;
 pub mod driver;
 mod external;
+mod facts;
 mod ramp;
 mod report;
 pub mod target;
@@ -235,7 +236,10 @@ impl Task {
                 Program::new(external, &self.process, &self.backend, &self.server).run(limit).await
             }
             CheckKind::Database(check) => self.ask(check, &target, held).await,
-            kind => driver::run(&target, &mut Probe::for_kind(kind, &context)).await,
+            kind => {
+                let around = facts::Around::of(self);
+                driver::run(&target, &mut Probe::for_kind(kind, &context, &around)).await
+            }
         };
         if self.still_asks(asked) {
             self.handle(verdict, started, passes);

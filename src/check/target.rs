@@ -20,6 +20,8 @@ pub struct Target {
     pub addr: TargetAddr,
     /// Local address to check from.
     pub source: Option<SocketAddr>,
+    /// The SOCKS4 proxy that connections go through.
+    pub socks4: Option<SocketAddr>,
     /// Every connection starts with a PROXY header.
     pub send_proxy: bool,
     /// The bytes of a PROXY header for a check's own connection; `None` for a Unix socket.
@@ -62,8 +64,14 @@ impl Target {
         Some(Self {
             addr: TargetAddr::of(&server.address, check)?,
             source,
+            socks4: server.socket.socks4.filter(|_| server.socket.check_via_socks4),
             send_proxy: check.send_proxy.is_some(),
             proxy_header: match check.send_proxy {
+                Some(ProxyHeader::V2 | ProxyHeader::V2Ssl | ProxyHeader::V2SslCn)
+                    if server.socket.pp2_never_send_local =>
+                {
+                    header_v2_proxied
+                }
                 Some(ProxyHeader::V2 | ProxyHeader::V2Ssl | ProxyHeader::V2SslCn) => header_v2,
                 Some(ProxyHeader::V1) | None => header_v1,
             },
@@ -94,6 +102,7 @@ impl Target {
         Some(Self {
             addr,
             source,
+            socks4: None,
             send_proxy: false,
             proxy_header: header_v2,
             tls: None,
@@ -111,7 +120,16 @@ fn header_v1(ends: Option<Ends>) -> Vec<u8> {
 
 /// In version 2 it says LOCAL, as HAProxy 2.6 does.
 fn header_v2(_: Option<Ends>) -> Vec<u8> {
-    proxy_v2::encode(&Endpoints::Own, Checksum::Absent, &[])
+    encode_v2(&Endpoints::Own)
+}
+
+/// `pp2-never-send-local`: it says PROXY, with its own addresses.
+fn header_v2_proxied(ends: Option<Ends>) -> Vec<u8> {
+    encode_v2(&ends.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst }))
+}
+
+fn encode_v2(endpoints: &Endpoints<'_>) -> Vec<u8> {
+    proxy_v2::encode(endpoints, &[], Checksum::Absent, &[])
         .expect("a header without extensions is never too long")
 }
 

@@ -47,6 +47,14 @@ pub struct Flags {
     pub maxconn: Option<NonZeroU32>,
     /// `-N`.
     pub proxy_maxconn: Option<NonZeroU32>,
+    /// `-m`: MiB of address space.
+    pub memory_mib: Option<NonZeroU32>,
+    /// `-4`: names of hosts have IPv4 addresses only.
+    pub ipv4_only: bool,
+    /// `-dr`: servers may begin without an address.
+    pub excuses_missing_addresses: bool,
+    /// `-dS`, `-dV`: the lines of `global` that they stand for.
+    pub implied: Vec<String>,
     /// `-sf`.
     pub finish: Vec<i32>,
     /// `-st`.
@@ -71,11 +79,7 @@ pub enum Version {
 pub struct Mistake(pub String);
 
 /// Flags without an argument that change nothing here.
-const WITHOUT_EFFECT: [&str; 12] =
-    ["-4", "-de", "-dp", "-dk", "-dv", "-dS", "-dG", "-dR", "-dr", "-dV", "-dD", "-dL"];
-
-/// Flags whose argument changes nothing here.
-const IGNORED_WITH_ARGUMENT: [&str; 1] = ["-m"];
+const WITHOUT_EFFECT: [&str; 8] = ["-de", "-dp", "-dk", "-dv", "-dG", "-dR", "-dD", "-dL"];
 
 impl Flags {
     /// Reads the words after the program's name.
@@ -105,6 +109,11 @@ impl Flags {
                 "-x" => flags.take_from = Some(argument(&word, &mut words)?.into()),
                 "-L" => flags.localpeer = Some(argument(&word, &mut words)?),
                 "-N" => flags.proxy_maxconn = limit(&argument(&word, &mut words)?),
+                "-m" => flags.memory_mib = limit(&argument(&word, &mut words)?),
+                "-4" => flags.ipv4_only = true,
+                "-dr" => flags.excuses_missing_addresses = true,
+                "-dS" => flags.implied.push("nosplice".to_owned()),
+                "-dV" => flags.implied.push("ssl-server-verify none".to_owned()),
                 "-dW" => flags.zero_warning = true,
                 "-cc" => flags.condition = Some(argument(&word, &mut words)?),
                 "-f" => flags.files.push(argument(&word, &mut words)?.into()),
@@ -115,9 +124,6 @@ impl Flags {
                 "-st" => flags.terminate = pids(&mut words)?,
                 "--" => flags.files.extend(words.by_ref().map(PathBuf::from)),
                 other if WITHOUT_EFFECT.contains(&other) || has_free_form(other) => {}
-                other if IGNORED_WITH_ARGUMENT.contains(&other) => {
-                    argument(other, &mut words)?;
-                }
                 other if !other.starts_with('-') => flags.files.push(other.into()),
                 other => return Err(Mistake(format!("unknown option '{other}'"))),
             }
@@ -171,7 +177,12 @@ HAProxy's own flags work as they are:
   -p FILE      write the process id there
   -C DIR       change to DIR before anything is loaded
   -n NUMBER    at most this many client connections; -N for each frontend
+  -m NUMBER    at most this many MiB of address space
   -L NAME      this machine's name among peers
+  -4           names of hosts have IPv4 addresses only
+  -dr          servers whose names cannot be resolved begin without an address
+  -dS          move no bytes by splice(2)
+  -dV          certificates of servers are not verified where the file does not ask for it
   -dW          refuse configurations with warnings
   -sf PID...   when serving, let these processes finish their sessions and go
   -st PID...   when serving, end these processes at once

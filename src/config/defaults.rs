@@ -101,6 +101,10 @@ pub const DURATION_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 pub const LISTENERS_MAX: usize = 65535;
 /// Smallest `len` of a log target, in bytes (HAProxy).
 pub const LOG_LEN_MIN_BYTES: u64 = 80;
+/// `size` of a ring, in bytes, and the smallest one (HAProxy).
+pub const RING_SIZE_BYTES: u64 = 16_384;
+/// Largest `size` of a ring, in bytes: it stays in memory.
+pub const RING_SIZE_MAX_BYTES: u64 = 1 << 30;
 /// Largest `len` of a log target, in bytes (HAProxy).
 pub const LOG_LEN_MAX_BYTES: u64 = 65535;
 /// Largest `spread-checks`, in percent (HAProxy).
@@ -123,3 +127,6 @@ pub const MSS_MAX_BYTES: u32 = 65535;
 pub const MAXACCEPT: NonZeroU32 = NonZeroU32::new(32).expect("32 is not 0");
 /// Capacity of a pipe for bulk, in bytes: 0.21 s of CPU a gigabyte against 0.30 s with 64 KiB.
 pub const PIPESIZE_BYTES: NonZeroU32 = NonZeroU32::new(1024 * 1024).expect("a mebibyte is not 0");
+
+/// Reloads that a worker may survive which was replaced; `mworker-max-reloads`.
+pub const RELOADS_MAX: u32 = 50;

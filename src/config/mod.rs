@@ -11,6 +11,7 @@
 //! so that one load shows all mistakes; [`diag`] renders them.
 
 pub mod added;
+pub mod default_path;
 pub mod defaults;
 pub mod diag;
 pub mod diff;
@@ -29,11 +30,14 @@ pub mod world;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+
 use haproxy_compat::cond::Facts;
 use haproxy_compat::diag::Report;
 use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
+use self::default_path::{DefaultPath, Rooted};
 use self::world::World;
 
 /// What a configuration is written in. All files of a load are written in one language.
@@ -69,9 +73,33 @@ pub fn load(
     };
     let environment = surroundings.environment.clone();
     let raw = raw.map(|raw| raw::Config { environment, ..raw });
-    let config =
-        raw.and_then(|raw| validate::validate(&raw, &mut *surroundings.world, &mut report));
+    let config = raw.and_then(|raw| {
+        let world = &mut rooted(&raw, sources, &mut *surroundings.world, &mut report);
+        validate::validate(&raw, world, &mut report)
+    });
     (config, report)
+}
+
+/// `world` as `default-path` wants it seen. A policy that is none is reported by the validation.
+fn rooted<'a>(
+    raw: &raw::Config,
+    sources: &SourceMap,
+    world: &'a mut dyn World,
+    report: &mut Report,
+) -> Rooted<'a> {
+    let mut directory = PathBuf::new();
+    if let Some(written) = &raw.global.life.default_path
+        && let Ok(policy) = DefaultPath::parse(&written.value)
+    {
+        directory = policy.directory(sources.name(written.span.file));
+        if let DefaultPath::Origin(origin) = &policy
+            && let Err(error) = world.list(origin)
+        {
+            let message = format!("default-path origin '{}': {error}", origin.display());
+            report.alert(written.span, message);
+        }
+    }
+    Rooted { world, directory }
 }
 
 /// `None` where parts are missing: what remains would be complained about without reason.

@@ -16,6 +16,12 @@ pub trait World {
     /// Why there is none.
     fn resolve(&mut self, host: &str) -> Result<Vec<IpAddr>, String>;
 
+    /// Whether a server whose name has no address may begin without one, whatever its `init-addr` says
+    /// (`-dr`).
+    fn excuses_missing_addresses(&mut self) -> bool {
+        false
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors

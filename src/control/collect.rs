@@ -13,7 +13,9 @@ use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
 use crate::state::frontend::Phase;
 use crate::state::process::Objects;
-use crate::state::{self, Backend, Frontend, Listener, Process, Resolvers, Server};
+use crate::state::{
+    self, Backend, Frontend, Listener, Process, Resolvers, Server, StickTable, Tables,
+};
 use crate::telemetry::bus::Bus;
 
 /// What is true at `now`.
@@ -37,7 +39,23 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
             .map(|backend| backend_row(&objects, backend, required(backend), now, uptime))
             .collect(),
         nameservers: nameservers(&objects.resolvers),
+        tables: tables(&objects.tables, now),
     }
+}
+
+fn tables(tables: &Tables, now: Instant) -> Vec<snapshot::Table> {
+    let row = |table: &Arc<StickTable>| {
+        let mut entries = table.lock();
+        let used = entries.len(now);
+        let spec = entries.spec();
+        snapshot::Table {
+            name: table.name.clone(),
+            kind: spec.kind.name(),
+            size: u64::try_from(spec.size).unwrap_or(u64::MAX),
+            used: u64::try_from(used).unwrap_or(u64::MAX),
+        }
+    };
+    tables.iter().map(row).collect()
 }
 
 fn nameservers(sections: &[Arc<Resolvers>]) -> Vec<snapshot::Nameserver> {
@@ -81,6 +99,7 @@ fn process_row(
     let objects = process.objects();
     let listeners: usize = objects.config.frontends.iter().map(|f| f.binds.len()).sum();
     let gate = &process.gate;
+    let life = &objects.config.global.life;
     let max_fds = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let accepted = Load {
         current: gate.current(),
@@ -96,7 +115,11 @@ fn process_row(
         claimed_version: CLAIMED_VERSION,
         claimed_date: CLAIMED_DATE,
         pid: std::process::id(),
-        node: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        node: life
+            .node
+            .clone()
+            .unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned()),
+        description: life.description.clone(),
         started: wall.checked_sub(uptime).unwrap_or(wall),
         uptime,
         threads: u32::try_from(process.workers()).unwrap_or(u32::MAX),
@@ -250,7 +273,8 @@ fn backend_row(
             user_weight: weight,
             last_change: change.since,
             downtime: change.downtime,
-            downs: change.downs,
+            // A backend without servers is up, for whoever chooses it by hand.
+            downs: if live.servers.is_empty() { 0 } else { change.downs },
             ..service(&backend.service, limit, uptime)
         },
         servers,
@@ -292,10 +316,7 @@ fn server_row(
         agent: health.agent().filter(|agent| agent.is_on()).map(agent),
         check: settings.check.is_some().then(|| check(&health)).flatten(),
         service: snapshot::Service {
-            weight: match health.standing() {
-                Standing::Draining => 0,
-                _ => server.shown_weight(dynamic, now),
-            },
+            weight: server.shown_weight(dynamic, now),
             user_weight: weight,
             last_change: now.saturating_duration_since(health.last_change()),
             downtime: health.downtime(now),

@@ -4,10 +4,14 @@
 //! for TCP; every view (Prometheus, CSV, JSON, HTML) prints from here. Counters are cumulated since
 //! the process started and never go down; `Option` is HAProxy's empty column.
 
+mod tls;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::pure::id::{ProxyId, ServerId};
+
+pub use tls::{Handshakes, Tls};
 
 /// Everything at one instant.
 #[derive(Clone, Debug)]
@@ -20,6 +24,21 @@ pub struct Snapshot {
     pub backends: Vec<Backend>,
     /// Name servers of all `resolvers` sections, in file order.
     pub nameservers: Vec<Nameserver>,
+    /// Stick tables.
+    pub tables: Vec<Table>,
+}
+
+/// A stick table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// The type of its keys.
+    pub kind: &'static str,
+    /// Entries it may hold.
+    pub size: u64,
+    /// Entries it holds.
+    pub used: u64,
 }
 
 /// What became of questions to a name server: HAProxy's names, in its order.
@@ -63,8 +82,10 @@ pub struct Process {
     pub claimed_date: &'static str,
     /// Process id.
     pub pid: u32,
-    /// Host name.
+    /// `node`, or the host name.
     pub node: String,
+    /// `description`.
+    pub description: Option<String>,
     /// When it started, wall clock.
     pub started: SystemTime,
     /// How long ago that was.
@@ -117,50 +138,6 @@ pub struct Process {
     pub warnings: u64,
     /// Times that `maxconn` of the process was reached.
     pub maxconn_reached: u64,
-}
-
-/// TLS of the process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// Connections with clients and servers, and how those of clients come; the rate's limit is
-    /// `maxsslrate`.
-    pub connections: Load,
-    /// Keys made with clients a second.
-    pub client_keys: u32,
-    /// Most of them in a second.
-    pub client_keys_max: u32,
-    /// Keys made with servers a second.
-    pub server_keys: u32,
-    /// Most of them in a second.
-    pub server_keys_max: u32,
-    /// Sessions that clients without tickets asked for.
-    pub lookups: u64,
-    /// Those of them that were not remembered.
-    pub misses: u64,
-}
-
-impl Tls {
-    /// Percent of new connections with clients that made no key.
-    #[must_use]
-    pub fn reuse_percent(&self) -> u32 {
-        let (all, keys) = (u64::from(self.connections.rate), u64::from(self.client_keys));
-        if keys >= all {
-            return 0;
-        }
-        // The share of keys, rounded.
-        100 - u32::try_from((100 * keys + (all - 1) / 2) / all).unwrap_or(100)
-    }
-}
-
-/// How handshakes of TLS ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Handshakes {
-    /// With keys of their own.
-    pub full: u64,
-    /// With those of an earlier session.
-    pub resumed: u64,
-    /// Not at all.
-    pub failed: u64,
 }
 
 /// Pipes for splice.

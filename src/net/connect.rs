@@ -12,6 +12,7 @@ use tokio::net::{TcpSocket, UnixStream};
 
 use super::listen::{abstract_address, set_buffers, set_keepalive, set_transparent};
 use super::namespace;
+use super::socks4;
 use super::stream::Stream;
 use crate::config::model::{Keepalive, SocketBuffers};
 use crate::sys;
@@ -35,6 +36,8 @@ pub enum Destination {
 pub struct Options<'a> {
     /// Where from.
     pub origin: Origin<'a>,
+    /// The SOCKS4 proxy to go through.
+    pub socks4: Option<SocketAddr>,
     /// Keepalive.
     pub keepalive: Option<Keepalive>,
     /// TCP_USER_TIMEOUT.
@@ -105,7 +108,8 @@ async fn connect_tcp(address: SocketAddr, options: &Options<'_>) -> io::Result<S
     }
 }
 
-async fn connect_from(address: SocketAddr, options: &Options<'_>, port: u16) -> io::Result<Stream> {
+async fn connect_from(server: SocketAddr, options: &Options<'_>, port: u16) -> io::Result<Stream> {
+    let address = options.socks4.unwrap_or(server);
     let socket = namespace::within(options.namespace, || {
         Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)
     })?;
@@ -136,7 +140,12 @@ async fn connect_from(address: SocketAddr, options: &Options<'_>, port: u16) -> 
         }
         bind_source(&socket, SocketAddr::new(ip, port))?;
     }
-    TcpSocket::from_std_stream(socket.into()).connect(address).await.map(Stream::tcp)
+    let mut stream = TcpSocket::from_std_stream(socket.into()).connect(address).await?;
+    if options.socks4.is_some() {
+        // Boxed: connections without a proxy have no room for it.
+        Box::pin(socks4::ask(&mut stream, server)).await?;
+    }
+    Ok(Stream::tcp(stream))
 }
 
 fn prepare(socket: &Socket, options: &Options<'_>) -> io::Result<()> {

@@ -38,13 +38,21 @@ const ENTRY_BYTES_MAX: usize = 1 + 255 + 1 + 255 + 4;
 /// # Errors
 /// Nobody answers, the socket has no `expose-fd listeners`, or the answer is none.
 pub fn take(path: &Path) -> io::Result<Vec<Handed>> {
-    let stream = connect(path)?;
+    take_from(&connect(path)?)
+}
+
+/// As [`take`], over a connection to that process.
+///
+/// # Errors
+/// As [`take`]'s.
+pub fn take_from(stream: &UnixStream) -> io::Result<Vec<Handed>> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut stream_out = &stream;
+    let mut stream_out = stream;
     stream_out.write_all(b"_getsocks\n")?;
     let mut count = [0; 4];
-    (&stream).read_exact(&mut count).map_err(|error| match error.kind() {
+    let mut stream_in = stream;
+    stream_in.read_exact(&mut count).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => {
             io::Error::other("it hands none over (is 'expose-fd listeners' there?)")
         }
@@ -58,7 +66,7 @@ pub fn take(path: &Path) -> io::Result<Vec<Handed>> {
     let (mut sockets, mut entries) = (Vec::new(), Vec::new());
     let mut bytes = vec![0; BATCH_MAX * ENTRY_BYTES_MAX];
     while sockets.len() < count {
-        let (got, batch) = descriptors::receive(&stream, &mut bytes)?;
+        let (got, batch) = descriptors::receive(stream, &mut bytes)?;
         if got == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -13,5 +13,6 @@ pub mod namespace;
 pub mod probe_socket;
 pub mod relay;
 pub mod silence;
+mod socks4;
 pub mod stream;
 pub mod tls;

@@ -105,7 +105,7 @@ pub async fn accept(
         let _ = poll_fn(|cx| socket.poll_write(cx, &alert)).await;
         return Err(HandshakeError::NoCertificate);
     };
-    let (config, shown) = (Arc::clone(config), Some(Arc::clone(key)));
+    let shown = Some(key);
     let conn = match in_turn(|| accepted.into_connection(config)).await {
         Ok(conn) => conn,
         Err((error, mut alert)) => {
@@ -237,6 +237,7 @@ async fn in_turn<T>(compute: impl FnOnce() -> T) -> T {
 }
 
 fn facts(conn: &Connection, sni: Option<Box<str>>) -> Facts {
+    let chain = conn.peer_certificates().unwrap_or_default();
     Facts {
         version: match conn.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
@@ -246,10 +247,8 @@ fn facts(conn: &Connection, sni: Option<Box<str>>) -> Facts {
         sni,
         alpn: conn.alpn_protocol().map(Box::from),
         resumed: conn.handshake_kind() == Some(HandshakeKind::Resumed),
-        peer_certificate: conn
-            .peer_certificates()
-            .and_then(|chain| chain.first())
-            .map(|certificate| Box::from(certificate.as_ref())),
+        peer_certificate: chain.first().map(|certificate| Box::from(certificate.as_ref())),
+        peer_chain: chain.iter().skip(1).flat_map(|one| one.iter().copied()).collect(),
     }
 }
 

@@ -11,15 +11,16 @@
 //! raw       msg
 //! ```
 //! `localhost` and `-` stand for a host name that was not asked for. Bound: a line is at most the
-//! target's `len` bytes, and one more for the newline that ends it. Bytes below a space would let a
+//! target's `len` bytes, and one more for the newline that ends it; where it goes to a ring, that many
+//! after the header. Bytes below a space would let a
 //! server or an operator forge lines; they are shown as `<0A>`, as HAProxy shows such bytes of its
 //! servers. All of it was compared with HAProxy 2.6.12.
 
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use super::time::LocalTime;
-use crate::config::model::{LogFraming, LogLevel, LogTarget};
+use crate::config::model::{LogFraming, LogLevel, LogSink, LogTarget};
+use crate::telemetry::time::LocalTime;
 
 /// Who speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,15 @@ pub struct Identity {
     pub hostname: Option<String>,
     /// The process.
     pub pid: u32,
+}
+
+/// What a line says.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'a> {
+    /// The message.
+    pub message: &'a str,
+    /// RFC 5424's structured data; empty: none.
+    pub structured: &'a str,
 }
 
 /// The severity a message of `level` is sent to `target` with; `None`: the target does not want it.
@@ -46,12 +56,18 @@ pub fn frame(
     now: SystemTime,
     identity: &Identity,
     time: &mut LocalTime,
-    message: &str,
+    said: Said<'_>,
 ) {
     out.clear();
-    push_header(out, target, severity, now, identity, time);
-    push_message(out, message);
-    truncate(out, target.len);
+    let structured = if said.structured.is_empty() { "-" } else { said.structured };
+    push_header(out, target, severity, now, identity, time, structured);
+    // Rings cut the whole line at lengths of their own.
+    let header = match target.sink {
+        LogSink::Ring(_) | LogSink::Stream(_) => out.len(),
+        _ => 0,
+    };
+    push_message(out, said.message);
+    truncate(out, header + target.len);
     out.push('\n');
 }
 
@@ -62,6 +78,7 @@ fn push_header(
     now: SystemTime,
     identity: &Identity,
     time: &mut LocalTime,
+    structured: &str,
 ) {
     let Identity { tag, hostname, pid } = identity;
     let hostname = hostname.as_deref();
@@ -81,7 +98,7 @@ fn push_header(
         LogFraming::Rfc5424 => {
             let _ = write!(out, "<{priority}>1 ");
             time.push_iso(now, out);
-            let _ = write!(out, " {} {tag} {pid} - - ", hostname.unwrap_or("-"));
+            let _ = write!(out, " {} {tag} {pid} - {structured} ", hostname.unwrap_or("-"));
         }
         LogFraming::Priority => {
             let _ = write!(out, "<{priority}>");

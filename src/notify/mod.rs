@@ -7,9 +7,9 @@
 //! needs is in the record or the event. A target that blocks or fails costs its own lines, which
 //! are counted, and nobody else's time.
 
+pub mod backing;
+pub mod forward;
 pub mod framing;
 pub mod shipper;
 pub mod sink;
 pub mod tcplog;
-pub mod time;
-mod written;

@@ -19,20 +19,24 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::framing::{self, Identity};
+use super::framing::{self, Identity, Said};
 use super::sink::{Adopt, Sink};
 use super::tcplog::{self, Speaker};
-use super::time::LocalTime;
 use crate::config::model::{LogLevel, LogSink, LogTarget};
 use crate::telemetry::bus::{Intake, Losses};
 use crate::telemetry::event::Event;
 use crate::telemetry::record::Record;
+use crate::telemetry::ring::Rings;
+use crate::telemetry::time::LocalTime;
 
 /// How long records may wait so that their producers need not wake us.
 pub const PAUSE: Duration = Duration::from_millis(10);
 
 /// Records sent in a row before other tasks of the control thread have their turn: about 1 ms.
 const BATCH: usize = 128;
+
+/// How often a target that could not be opened is tried again, at most.
+const REOPEN: Duration = Duration::from_secs(1);
 
 /// How often losses are reported at most.
 const REPORT: Duration = Duration::from_secs(10);
@@ -44,6 +48,7 @@ pub struct Shipper {
     outlets: Outlets,
     accept_time: LocalTime,
     message: String,
+    structured: String,
     /// Lines so far, by frontend: `%lc`. Bound: the frontends that ever were.
     lines: HashMap<Arc<str>, u64>,
     reported_at: Option<SystemTime>,
@@ -53,15 +58,20 @@ pub struct Shipper {
 /// The sinks and what is shared between lines.
 struct Outlets {
     adopt: Adopt,
+    rings: Arc<Rings>,
     sinks: HashMap<LogSink, Outlet>,
+    /// Lines so far, by target with a `sample`. Bound: the targets that ever were.
+    samples: HashMap<LogTarget, u64>,
     time: LocalTime,
     line: String,
 }
 
 /// A sink and whether it works.
 struct Outlet {
-    /// `None`: could not be opened, which is not tried again.
+    /// `None`: could not be opened.
     sink: Option<Sink>,
+    /// When that was tried last.
+    tried: SystemTime,
     /// Lines lost since it last worked.
     lost: u64,
     /// Its trouble was said.
@@ -70,25 +80,30 @@ struct Outlet {
 
 impl Shipper {
     /// A shipper that speaks as `identity`, which a reload may change, in the local time of `zone`.
-    /// `wall` reads the wall clock; `adopt` gives inherited descriptors their owner.
+    /// `wall` reads the wall clock; `adopt` gives inherited descriptors their owner; `rings` are those that
+    /// there are.
     #[must_use]
     pub fn new(
         identity: watch::Receiver<Identity>,
         zone: TimeZone,
         wall: fn() -> SystemTime,
         adopt: Adopt,
+        rings: Arc<Rings>,
     ) -> Self {
         Self {
             identity,
             wall,
             outlets: Outlets {
                 adopt,
+                rings,
                 sinks: HashMap::new(),
+                samples: HashMap::new(),
                 time: LocalTime::new(zone.clone()),
                 line: String::new(),
             },
             accept_time: LocalTime::new(zone),
             message: String::new(),
+            structured: String::new(),
             lines: HashMap::new(),
             reported_at: None,
             reported: 0,
@@ -140,7 +155,8 @@ impl Shipper {
         for event in events.drain(..) {
             event.announce();
             let line = event.line();
-            self.outlets.ship(&event.log, event.level(), now, &identity, &line, losses);
+            let said = Said { message: &line, structured: "" };
+            self.outlets.ship(&event.log, event.level(), now, &identity, said, losses);
         }
         for record in records.drain(..) {
             let Some(level) = tcplog::severity(&record) else {
@@ -151,11 +167,14 @@ impl Shipper {
             let speaker = Speaker { identity: &identity, line: *count };
             *count += 1;
             tcplog::push_line(&record, speaker, &mut self.accept_time, &mut self.message);
+            self.structured.clear();
+            tcplog::push_structured(&record, speaker, &mut self.accept_time, &mut self.structured);
             let log = &record.log;
             let own =
                 log.tag.as_deref().map(|tag| Identity { tag: tag.into(), ..identity.clone() });
             let speaker = own.as_ref().unwrap_or(&identity);
-            self.outlets.ship(&log.targets, level, now, speaker, &self.message, losses);
+            let said = Said { message: &self.message, structured: &self.structured };
+            self.outlets.ship(&log.targets, level, now, speaker, said, losses);
         }
     }
 
@@ -195,51 +214,86 @@ impl Outlets {
         level: LogLevel,
         now: SystemTime,
         identity: &Identity,
-        message: &str,
+        said: Said<'_>,
         losses: &Losses,
     ) {
         for target in targets {
             let Some(severity) = framing::severity(target, level) else {
                 continue;
             };
+            if !self.samples(target) {
+                continue;
+            }
             let Self { line, time, .. } = self;
-            framing::frame(line, target, severity, now, identity, time, message);
-            if !self.send(&target.sink) {
-                losses.lose_line();
+            framing::frame(line, target, severity, now, identity, time, said);
+            match self.send(&target.sink, now) {
+                Some(pushed_out) => losses.lose_lines(pushed_out),
+                None => losses.lose_line(&target.sink),
             }
         }
     }
 
-    /// Sends the line; yields whether it was taken.
-    fn send(&mut self, target: &LogSink) -> bool {
-        let Self { adopt, sinks, line, .. } = self;
+    /// Whether `target` gets this one of the lines that it would get all of without a sample.
+    fn samples(&mut self, target: &LogTarget) -> bool {
+        let Some(sample) = &target.sample else { return true };
+        let count = match self.samples.get_mut(target) {
+            Some(count) => count,
+            None => self.samples.entry(target.clone()).or_default(),
+        };
+        *count += 1;
+        sample.takes(*count - 1)
+    }
+
+    /// Sends the line; yields how many older ones were lost for it, or `None` where it was not taken.
+    fn send(&mut self, target: &LogSink, now: SystemTime) -> Option<u64> {
+        let Self { adopt, sinks, line, rings, .. } = self;
         if !sinks.contains_key(target) {
-            sinks.insert(target.clone(), Outlet::open(target, adopt));
+            sinks.insert(target.clone(), Outlet::open(target, adopt, rings, now));
         }
-        sinks.get_mut(target).is_some_and(|outlet| outlet.send(target, line.as_bytes()))
+        let outlet = sinks.get_mut(target)?;
+        if outlet.sink.is_none() {
+            outlet.open_again(target, adopt, rings, now);
+        }
+        outlet.send(target, line.as_bytes())
     }
 }
 
 impl Outlet {
-    fn open(target: &LogSink, adopt: &mut Adopt) -> Self {
-        let opened = Sink::open(target, adopt);
+    fn open(target: &LogSink, adopt: &mut Adopt, rings: &Arc<Rings>, now: SystemTime) -> Self {
+        let opened = Sink::open(target, adopt, rings);
         if let Err(error) = &opened {
             complain(target, "open", error);
         }
-        Self { complained: opened.is_err(), sink: opened.ok(), lost: 0 }
+        Self { complained: opened.is_err(), sink: opened.ok(), tried: now, lost: 0 }
     }
 
-    fn send(&mut self, target: &LogSink, line: &[u8]) -> bool {
+    /// What could not be opened may be there now; a clock that was set back does not stop it.
+    fn open_again(
+        &mut self,
+        target: &LogSink,
+        adopt: &mut Adopt,
+        rings: &Arc<Rings>,
+        now: SystemTime,
+    ) {
+        if now.duration_since(self.tried).is_ok_and(|since| since < REOPEN) {
+            return;
+        }
+        self.tried = now;
+        self.sink = Sink::open(target, adopt, rings).ok();
+    }
+
+    fn send(&mut self, target: &LogSink, line: &[u8]) -> Option<u64> {
         let Some(sink) = &mut self.sink else {
-            return false;
+            self.lost += 1;
+            return None;
         };
         match sink.send(line) {
-            Ok(()) => {
+            Ok(pushed_out) => {
                 if self.complained {
                     tracing::info!("logger {} works again, {} lost", Named(target), self.lost);
                 }
                 (self.complained, self.lost) = (false, 0);
-                true
+                Some(pushed_out)
             }
             Err(error) => {
                 self.lost += 1;
@@ -248,7 +302,7 @@ impl Outlet {
                     self.complained = true;
                     complain(target, "send", &error);
                 }
-                false
+                None
             }
         }
     }
@@ -270,6 +324,8 @@ impl std::fmt::Display for Named<'_> {
             LogSink::Stdout => f.write_str("stdout"),
             LogSink::Stderr => f.write_str("stderr"),
             LogSink::Fd(number) => write!(f, "fd@{number}"),
+            LogSink::Ring(name) => write!(f, "ring@{name}"),
+            LogSink::Stream(stream) => write!(f, "{stream}"),
         }
     }
 }

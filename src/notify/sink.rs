@@ -1,4 +1,4 @@
-//! Where framed lines go: UDP, a Unix datagram socket, or a descriptor.
+//! Where framed lines go: UDP, a Unix datagram socket, a descriptor, or a ring.
 //!
 //! Nothing here ever waits. A datagram that the kernel does not take is lost; a descriptor that
 //! takes half a line gets the rest before the next one, and lines that come meanwhile are lost.
@@ -9,8 +9,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::model::LogSink;
+use crate::telemetry::ring::Rings;
 use crate::telemetry::stdio::write_some;
 
 /// Gives an inherited descriptor to its one owner; only `sys` can.
@@ -33,6 +35,11 @@ enum Kind {
         socket: UnixDatagram,
         path: PathBuf,
     },
+    /// Which ring that is may change with a reload.
+    Ring {
+        rings: Arc<Rings>,
+        sink: LogSink,
+    },
     Stream {
         fd: Stream,
         unsent: Vec<u8>,
@@ -51,7 +58,7 @@ impl Sink {
     ///
     /// # Errors
     /// No socket was to be had, or the descriptor was not inherited.
-    pub fn open(target: &LogSink, adopt: &mut Adopt) -> io::Result<Self> {
+    pub fn open(target: &LogSink, adopt: &mut Adopt, rings: &Arc<Rings>) -> io::Result<Self> {
         let stream = |fd| Kind::Stream { fd, unsent: Vec::new() };
         let kind = match target {
             LogSink::Udp(to) => Kind::Udp { socket: udp_socket(to)?, to: *to },
@@ -63,23 +70,30 @@ impl Sink {
             LogSink::Stdout => stream(Stream::Stdout(io::stdout())),
             LogSink::Stderr => stream(Stream::Stderr(io::stderr())),
             LogSink::Fd(number) => stream(Stream::Fd(adopt(*number)?)),
+            LogSink::Ring(_) | LogSink::Stream(_) => {
+                Kind::Ring { rings: Arc::clone(rings), sink: target.clone() }
+            }
         };
         Ok(Self { kind })
     }
 
-    /// Sends one line, which ends with a newline.
+    /// Sends one line, which ends with a newline. Yields how many older ones were lost for it.
     ///
     /// # Errors
     /// The line is lost: `WouldBlock` where the other side is too slow, or what the system said.
-    pub fn send(&mut self, line: &[u8]) -> io::Result<()> {
+    pub fn send(&mut self, line: &[u8]) -> io::Result<u64> {
         match &mut self.kind {
+            Kind::Ring { rings, sink } => {
+                let ring = rings.find(sink).ok_or(io::ErrorKind::NotFound)?;
+                Ok(ring.push(line.strip_suffix(b"\n").unwrap_or(line)))
+            }
             Kind::Udp { socket, to } => match socket.send_to(line, *to) {
                 // An ICMP answer to an earlier line; UDP promises nothing.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
-                sent => sent.map(drop),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(0),
+                sent => sent.map(|_| 0),
             },
-            Kind::Unix { socket, path } => socket.send_to(line, path).map(drop),
-            Kind::Stream { fd, unsent } => send_stream(fd.as_fd(), unsent, line),
+            Kind::Unix { socket, path } => socket.send_to(line, path).map(|_| 0),
+            Kind::Stream { fd, unsent } => send_stream(fd.as_fd(), unsent, line).map(|()| 0),
         }
     }
 }
@@ -137,7 +151,7 @@ mod tests {
         let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
         let mut writer = Some(writer);
         let mut adopt: Adopt = Box::new(move |_| Ok(writer.take().expect("adopted once")));
-        (reader.into(), Sink::open(&LogSink::Fd(9), &mut adopt).expect("adopted"))
+        (reader.into(), Sink::open(&LogSink::Fd(9), &mut adopt, &Arc::default()).expect("adopted"))
     }
 
     #[test]
@@ -164,7 +178,8 @@ mod tests {
         let to = closed.local_addr().expect("bound");
         drop(closed);
         let mut adopt: Adopt = Box::new(|_| Err(io::ErrorKind::NotFound.into()));
-        let mut sink = Sink::open(&LogSink::Udp(to), &mut adopt).expect("a socket");
+        let mut sink =
+            Sink::open(&LogSink::Udp(to), &mut adopt, &Arc::default()).expect("a socket");
         for _ in 0..3 {
             sink.send(b"line\n").expect("UDP promises nothing");
         }

@@ -12,14 +12,19 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::framing::Identity;
-use super::time::LocalTime;
-use super::written;
 use crate::config::model::{LogFormat, LogLevel};
 use crate::telemetry::record::{Client, Moment, Record, Refused, Why};
+use crate::telemetry::time::LocalTime;
+use crate::telemetry::written::{self, Absent, Writer};
 
 /// Severity of the record's line; `None`: the frontend's options say that it is not logged.
 #[must_use]
 pub fn severity(record: &Record) -> Option<LogLevel> {
+    usual_severity(record).map(|usual| record.level.unwrap_or(usual))
+}
+
+/// The severity where no rule says another.
+fn usual_severity(record: &Record) -> Option<LogLevel> {
     let log = &record.log;
     if let Some(Refused { why: Why::Tls(why), .. }) = record.refusal {
         return match (log.dontlognull && why.is_null(), log.separate_errors) {
@@ -61,11 +66,30 @@ pub fn push_line(record: &Record, speaker: Speaker<'_>, time: &mut LocalTime, ou
     };
     // Writing to a string cannot fail.
     let _ = match (&record.refusal, written, &log.format) {
-        (_, Some(format), _) => written::push(record, format, speaker, time, out),
+        (_, Some(format), _) => {
+            let pid = speaker.identity.pid;
+            let writer = Writer { pid, line: speaker.line, absent: Absent::Dash };
+            written::push(record, format, writer, time, out)
+        }
         (Some(refused), None, _) => push_refused(record, refused, time, out),
         (None, None, LogFormat::Connect) => push_connect(record, out),
         (None, None, _) => push_tcp(record, time, out),
     };
+}
+
+/// Appends the structured data of the line, where the frontend has a format for it.
+pub fn push_structured(
+    record: &Record,
+    speaker: Speaker<'_>,
+    time: &mut LocalTime,
+    out: &mut String,
+) {
+    if let Some(format) = &record.log.structured {
+        let pid = speaker.identity.pid;
+        let writer = Writer { pid, line: speaker.line, absent: Absent::Dash };
+        // Writing to a string cannot fail.
+        let _ = written::push_structured(record, format, writer, time, out);
+    }
 }
 
 /// The line of a frontend without `option tcplog`.

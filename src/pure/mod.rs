@@ -8,6 +8,7 @@
 pub mod acl;
 pub mod asked;
 pub mod balance;
+pub mod cpu_map;
 pub mod hash;
 pub mod health;
 pub mod id;

@@ -4,6 +4,7 @@
 //! is left out. What a field means is the manual's, chapter 9.3 of management.txt.
 
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 
 /// The version that is read and written.
 const VERSION: &str = "1";
@@ -39,6 +40,23 @@ pub struct SavedServer {
     pub fqdn: Option<String>,
     /// Its port; 0: the client's.
     pub port: u16,
+    /// It spoke TLS.
+    pub tls: Option<bool>,
+    /// Where its check went, if not to itself.
+    pub check: SavedTarget,
+    /// Its agent was configured, and switched on or off.
+    pub agent_on: Option<bool>,
+    /// Where its agent was, if not at its address.
+    pub agent: SavedTarget,
+}
+
+/// An address and a port of their own, as far as they were written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SavedTarget {
+    /// The address.
+    pub addr: Option<IpAddr>,
+    /// The port.
+    pub port: Option<NonZeroU16>,
 }
 
 /// Every server that `text` knows, or why nothing can be read from it.
@@ -68,8 +86,14 @@ fn server(line: &str) -> Option<SavedServer> {
         "-" => None,
         text => text.parse().ok(),
     };
-    let check_state: u8 = fields[13].parse().ok()?;
-    let (configured, enabled) = (check_state & 2 != 0, check_state & 4 != 0);
+    let switch = |at: usize| -> Option<Option<bool>> {
+        let state: u8 = fields[at].parse().ok()?;
+        Some((state & 2 != 0).then_some(state & 4 != 0))
+    };
+    let target = |addr: usize, port: usize| SavedTarget {
+        addr: fields.get(addr).and_then(|text| text.parse().ok()),
+        port: fields.get(port).and_then(|text| text.parse().ok()),
+    };
     Some(SavedServer {
         backend: fields[1].to_owned(),
         id: fields[2].parse().ok()?,
@@ -80,9 +104,13 @@ fn server(line: &str) -> Option<SavedServer> {
         weight: fields[7].parse().ok().filter(|weight| *weight <= 256)?,
         configured_weight: fields[8].parse().ok().filter(|weight| *weight <= 256)?,
         since_s: fields[9].parse().ok()?,
-        check_on: configured.then_some(enabled),
+        check_on: switch(13)?,
         fqdn: named(fields[17]),
         port: fields.get(18).map_or(Some(0), |port| port.parse().ok())?,
+        tls: fields.get(20).map(|tls| *tls != "0"),
+        check: target(22, 21),
+        agent_on: switch(14)?,
+        agent: target(23, 24),
     })
 }
 
@@ -108,6 +136,15 @@ mod tests {
         assert_eq!((read[1].running, read[1].admin, read[1].weight), (false, 41, 7));
         assert_eq!((read[1].address, read[1].check_on), (None, Some(false)));
         assert_eq!(read[1].fqdn.as_deref(), Some("db.test"));
+        assert_eq!((read[1].agent_on, read[1].agent), (None, SavedTarget::default()));
+        let text = format!(
+            "{HEADER}3 be 1 s1 127.0.0.1 2 0 1 1 23 6 3 3 6 18 0 0 - 5432 - 1 99 ::1 127.0.0.9 77\n"
+        );
+        let read = parse(&text).expect("version 1");
+        let target =
+            |addr: &str, port| SavedTarget { addr: addr.parse().ok(), port: NonZeroU16::new(port) };
+        assert_eq!((read[0].check, read[0].agent), (target("::1", 99), target("127.0.0.9", 77)));
+        assert_eq!((read[0].tls, read[0].agent_on), (Some(true), Some(false)));
     }
 
     #[test]

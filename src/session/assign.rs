@@ -45,7 +45,10 @@ impl Session {
         settings: &model::Backend,
         avoid: Option<ServerIndex>,
     ) -> Result<Lease, Ended> {
-        let wanted = self.wanted_server(backend, avoid);
+        let mut wanted = self.wanted_server(backend, avoid);
+        if settings.rdp_cookie.is_some() && avoid.is_none() {
+            wanted = wanted.or_else(|| self.routed_server(backend, settings));
+        }
         let direct = self.stuck_server(backend, settings, avoid, wanted);
         if let (Some(place), None) = (&settings.direct, direct) {
             self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));

@@ -15,15 +15,12 @@ use super::assign::poll_client_gone;
 use super::follow::unless_cut;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
-use crate::config::model::{self, ProxyHeader, Redispatch, ServerAddr, Source, UseSrc};
+use crate::config::model::{self, Redispatch, ServerAddr, Source, UseSrc};
 use crate::net::connect::{Destination, Options, Origin, connect};
 use crate::net::relay::write_all;
 use crate::net::stream::Stream;
 use crate::pure::session::retry::{self, Failure, Next, Policy};
 use crate::pure::session::termination::{Cause, Phase, Termination};
-use crate::pure::wire::proxy::Endpoints;
-use crate::pure::wire::proxy_v1;
-use crate::pure::wire::proxy_v2::{self, Checksum, Tlv, kind};
 use crate::state::{Backend, CutReason, Lease, Permit};
 
 /// A connected server and the session's slot on it.
@@ -102,6 +99,7 @@ impl Session {
         self.note_server_address(&destination);
         let options = Options {
             origin: origin(settings.source_of(&server), self.source),
+            socks4: server.socket.socks4,
             keepalive: settings.keepalive,
             tcp_ut: server.tcp_ut,
             cc: server.socket.cc.as_deref(),
@@ -256,16 +254,6 @@ impl Session {
         }
     }
 
-    fn proxy_header(&mut self, server: &model::Server) -> Vec<u8> {
-        let addresses = self.source.zip(self.destination);
-        let endpoints = addresses.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst });
-        match server.send_proxy {
-            None => Vec::new(),
-            Some(ProxyHeader::V1) => proxy_v1::encode(&endpoints),
-            Some(version) => header_v2(&endpoints, version, server.socket.proxy_v2),
-        }
-    }
-
     /// Asks the kernel which address the client connected to, once.
     pub(super) fn learn_destination(&mut self) {
         if self.destination.is_none() {
@@ -293,23 +281,6 @@ fn because(ended: Ended, cut: Option<CutReason>) -> Ended {
         }
         _ => ended,
     }
-}
-
-/// The header of version 2 with what `options` ask for, as far as it is known of the client.
-fn header_v2(
-    endpoints: &Endpoints<'_>,
-    version: ProxyHeader,
-    options: model::ProxyV2Options,
-) -> Vec<u8> {
-    let checksum = if options.crc32c { Checksum::Crc32c } else { Checksum::Absent };
-    let says_tls = options.ssl || version != ProxyHeader::V2;
-    // A client without TLS: no bit is set, and no certificate failed.
-    let ssl = proxy_v2::encode_ssl(0, 0, &[]).unwrap_or_default();
-    let unique_id = options.unique_id.then_some(Tlv { kind: kind::UNIQUE_ID, value: b"" });
-    let ssl = says_tls.then_some(Tlv { kind: kind::SSL, value: &ssl });
-    let tlvs: Vec<Tlv<'_>> = unique_id.into_iter().chain(ssl).collect();
-    proxy_v2::encode(endpoints, checksum, &tlvs)
-        .expect("a header with two short extensions is never too long")
 }
 
 /// Where a connection for the client at `client` comes from.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::Session;
 use crate::clock;
@@ -12,6 +12,8 @@ use crate::pure::acl::pattern::{Found, PatternsId};
 use crate::pure::sample::content::Side;
 use crate::pure::sample::tracked::{Data, Tracked};
 use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Scope, Value, Variable};
+use crate::pure::wire::proxy_v2::kind;
+use crate::state::process_facts::ProcessFacts;
 use crate::state::{Backend, Frontend, Registry, Server};
 use std::sync::Arc;
 
@@ -23,6 +25,8 @@ pub(super) type Variables = RefCell<Vec<(Variable, Value)>>;
 pub(super) struct Response<'a> {
     /// What it said so far.
     pub(super) bytes: &'a [u8],
+    /// Bytes of the client that it was sent.
+    pub(super) passed_on: u64,
     /// Its connection, where that is at hand.
     pub(super) server: Option<&'a Stream>,
 }
@@ -40,8 +44,9 @@ pub(super) struct View<'a> {
 
 impl Facts for View<'_> {
     fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
-        let value = self.client(fact).or_else(|| self.proxy(fact, args));
+        let value = self.client(fact, args).or_else(|| self.proxy(fact, args));
         let value = value.or_else(|| self.server(fact, args)).or_else(|| self.process(fact, args));
+        let value = value.or_else(|| self.course(fact, args));
         value.or_else(|| self.connections(fact, args)).into()
     }
 
@@ -80,6 +85,11 @@ impl Facts for View<'_> {
         variables.extend(value.map(|value| (name.clone(), value)));
     }
 
+    fn knows_variable(&self, name: &Variable) -> bool {
+        // The configuration makes those of the process.
+        name.scope == Scope::Process || self.variable(name).is_some()
+    }
+
     fn lookup(&self, patterns: PatternsId, value: &Value) -> Option<Found> {
         self.patterns.find(patterns, value)
     }
@@ -107,6 +117,11 @@ fn port(address: Option<SocketAddr>) -> Option<Value> {
     int(address?.port())
 }
 
+/// Of the PROXY header.
+fn received(value: Option<&[u8]>) -> Option<Value> {
+    value.map(|value| Value::Str(value.to_vec()))
+}
+
 fn millis(duration: Option<Duration>) -> Option<Value> {
     int(duration.unwrap_or_default().as_millis())
 }
@@ -117,7 +132,7 @@ impl View<'_> {
     }
 
     /// Of the connection, as the PROXY header and rules changed it; `fc_…` is as it came.
-    fn client(&self, fact: Fact) -> Option<Value> {
+    fn client(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
         let session = self.session;
         let peer = session.ruled.peer;
         match fact {
@@ -132,14 +147,13 @@ impl View<'_> {
             Fact::SrcIsLocal | Fact::FcSrcIsLocal => Some(is_local(session.source?.ip())),
             Fact::DstIsLocal | Fact::FcDstIsLocal => Some(is_local(self.destination()?.ip())),
             Fact::FcRcvdProxy => Some(Value::Bool(session.ruled.received_proxy)),
+            Fact::FcPpAuthority => received(session.received_tlv(kind::AUTHORITY)),
+            Fact::FcPpUniqueId => received(session.received_tlv(kind::UNIQUE_ID)),
+            Fact::FcPpTlv => {
+                received(session.received_tlvs().find(kind::parse(args.first()?.text()?)?))
+            }
+            Fact::UniqueId => session.unique_id().map(Value::text),
             Fact::SoId => int(session.listener),
-            Fact::AcceptDate => {
-                int(session.accepted.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
-            }
-            Fact::FcTimerTotal | Fact::TxnTimerTotal => {
-                millis(Some(clock::now().saturating_duration_since(session.started)))
-            }
-            Fact::BytesIn | Fact::ReqBytesIn => int(session.early.len()),
             _ => None,
         }
     }
@@ -203,11 +217,6 @@ impl View<'_> {
         match fact {
             Fact::SrvId => return int(own()?.settings().id.0),
             Fact::SrvName => return Some(Value::text(&own()?.name)),
-            Fact::ConnRetries => return int(self.session.outcome.retries),
-            Fact::Redispatched => return Some(Value::Bool(self.session.outcome.redispatched)),
-            Fact::BcBeQueue => return int(self.session.outcome.backend_queue),
-            Fact::BcSrvQueue => return int(self.session.outcome.server_queue),
-            Fact::BcTimerConnect => return millis(self.session.outcome.connect),
             _ => {}
         }
         let Some(Arg::Server(backend, name)) = args.first() else { return None };
@@ -231,29 +240,13 @@ impl View<'_> {
     }
 
     fn process(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
-        let process = &self.session.context.process;
-        let wall = || clock::wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         match fact {
-            Fact::Date => date(wall(), args),
-            Fact::DateUs => int(wall().subsec_micros()),
-            Fact::Hostname => {
-                let name = rustix::system::uname();
-                Some(Value::Str(name.nodename().to_bytes().to_vec()))
-            }
-            Fact::NbProc | Fact::Proc | Fact::Tgroup => int(1),
-            Fact::Pid => int(std::process::id()),
-            Fact::Rand => {
-                let range =
-                    args.first().and_then(Arg::int).and_then(|most| u32::try_from(most).ok());
-                int(fastrand::u32(..range.filter(|most| *most > 0).unwrap_or(u32::MAX)))
-            }
-            Fact::Uuid => Some(Value::text(&uuid(fastrand::u128(..)))),
-            Fact::Uptime => int(self.session.uptime().as_secs()),
-            Fact::ActConn => int(process.gate.current()),
-            Fact::Stopping => Some(Value::Bool(process.is_stopping())),
             Fact::PrioClass => int(self.session.ruled.priority.class),
             Fact::PrioOffset => int(self.session.ruled.priority.offset_ms),
-            _ => None,
+            _ => {
+                let (process, uptime) = (&self.session.context.process, self.session.uptime());
+                ProcessFacts { process, wall: clock::wall(), uptime }.value(fact, args)
+            }
         }
     }
 
@@ -302,42 +295,5 @@ fn free_slots(backend: &Backend) -> Option<Value> {
     match usable.map(free).sum::<Option<u64>>() {
         Some(free) => int(free),
         None => Some(Value::Int(-1)),
-    }
-}
-
-/// `date(offset,unit)`.
-fn date(now: Duration, args: &[Arg]) -> Option<Value> {
-    let offset = args.first().and_then(Arg::int).unwrap_or(0);
-    let number = match args.get(1).and_then(Arg::text) {
-        Some("ms") => now.as_millis(),
-        Some("us") => now.as_micros(),
-        _ => u128::from(now.as_secs()),
-    };
-    Some(Value::Int(i64::try_from(number).unwrap_or(i64::MAX).saturating_add(offset)))
-}
-
-/// RFC 9562 §5.4 of `random`.
-fn uuid(random: u128) -> String {
-    let bits = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let hex = format!("{bits:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn uuids_say_what_they_are() {
-        let text = uuid(u128::MAX);
-        assert_eq!(text, "ffffffff-ffff-4fff-bfff-ffffffffffff");
-    }
-
-    #[test]
-    fn dates_have_offsets_and_units() {
-        let now = Duration::from_millis(5_250);
-        assert_eq!(date(now, &[]), Some(Value::Int(5)));
-        let args = [Arg::Int(-1), Arg::Text("ms".to_owned())];
-        assert_eq!(date(now, &args), Some(Value::Int(5_249)));
     }
 }

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Session;
+use super::facts::View;
+use super::identity::UniqueId;
 use crate::clock;
-use crate::config::model::LogFormat;
+use crate::config::model::{LogFormat, LogLevel};
 use crate::net::connect::Destination;
 use crate::net::stream::Stream;
-use crate::pure::log_format::Format;
+use crate::pure::log_format::{Format, Variable};
 use crate::pure::rules::Level;
-use crate::pure::sample::Expr;
+use crate::pure::sample::{Expr, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::pure::tls::facts::Facts as TlsFacts;
 use crate::state::counters::{Counter, Service, Traffic};
 use crate::state::{Backend, Frontend, Listener, Server};
 use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Refused};
@@ -33,6 +36,8 @@ pub(super) struct Outcome {
     pub(super) redispatched: bool,
     pub(super) server_queue: u32,
     pub(super) backend_queue: u32,
+    /// How it ended.
+    pub(super) termination: Option<Termination>,
     /// Its PROXY header was refused.
     pub(super) refusal: Option<Refused>,
     /// What only formats of their own show.
@@ -42,10 +47,21 @@ pub(super) struct Outcome {
 /// What is noted on the way where a format of its own may show it.
 #[derive(Default)]
 pub(super) struct Noted {
-    source: Option<SocketAddr>,
-    server: Option<SocketAddr>,
-    handshake: Duration,
-    number: u64,
+    pub(super) source: Option<SocketAddr>,
+    pub(super) server: Option<SocketAddr>,
+    pub(super) handshake: Duration,
+    pub(super) number: u64,
+    /// What `unique-id-format` made, once something asked for it.
+    pub(super) unique_id: UniqueId,
+    /// What was agreed on with the server.
+    server_tls: Option<Box<TlsFacts>>,
+}
+
+impl Noted {
+    /// What was agreed on with the server, where a format may show it.
+    pub(super) fn server_tls(&self) -> Option<&TlsFacts> {
+        self.server_tls.as_deref()
+    }
 }
 
 impl Outcome {
@@ -185,35 +201,51 @@ impl Session {
 
     /// A server is connected over `stream`; asks the kernel only for a format of its own.
     pub(super) fn note_stream(&mut self, stream: &Stream) {
-        if self.route.log.format.written().is_some() {
+        let log = &self.route.log;
+        if log.format.written().is_some() || log.structured.is_some() {
             self.outcome.noted.source = stream.local_addr();
+            self.outcome.noted.server_tls = stream.tls().cloned().map(Box::new);
         }
     }
 
     /// What a format of its own shows beside; `None` without one.
     fn details(&mut self) -> Option<Box<Details>> {
         let log = Arc::clone(&self.route.log);
-        let format = match (&self.outcome.refusal, &log.error_format) {
-            (Some(_), Some(format)) => format,
-            (Some(_), None) => return None,
-            (None, _) => log.format.written()?,
+        let format = match &self.outcome.refusal {
+            Some(_) => log.error_format.as_deref(),
+            None => log.format.written(),
         };
+        let structured = log.structured.as_deref();
+        let first = format.or(structured)?;
         self.learn_destination();
         let view = self.view(&self.route.patterns, None, true);
-        let values = |format: &Format| {
-            let value = |expr: &Expr| expr.evaluate(&view).value().map(|value| value.to_string());
-            format.samples().map(value).collect()
-        };
+        let mut details = self.details_of(first, &view);
+        if let Some(structured) = structured {
+            details.structured = match format {
+                Some(_) => self.details_of(structured, &view).samples,
+                None => std::mem::take(&mut details.samples),
+            };
+        }
+        Some(Box::new(details))
+    }
+
+    /// What `format` shows beside.
+    pub(super) fn details_of(&self, format: &Format, view: &View<'_>) -> Details {
+        let text = |value: Value| value.cast(Kind::Str).map(|text| text.to_string());
+        let value = |expr: &Expr| expr.evaluate(view).value().and_then(text);
         let noted = &self.outcome.noted;
-        Some(Box::new(Details {
-            samples: values(format),
-            id_samples: log.unique_id.as_deref().map(values).unwrap_or_default(),
+        let id = format.shows(Variable::UniqueId).then(|| self.unique_id()).flatten();
+        Details {
+            samples: format.samples().map(value).collect(),
+            captures: self.captures(),
+            structured: Vec::new(),
+            unique_id: id.map(Box::from),
             source: noted.source,
             server: noted.server,
             tls: self.client.tls().map(|facts| (facts.cipher(), facts.version)),
             handshake: noted.handshake,
             number: noted.number,
-        }))
+        }
     }
 
     /// The line of a frontend without a log format is written when a session is accepted.
@@ -229,6 +261,7 @@ impl Session {
     pub(super) fn finish(mut self, termination: Termination) {
         let now = clock::now();
         let total = now.saturating_duration_since(self.started);
+        self.outcome.termination = Some(termination);
         self.count(termination, total);
         self.let_go_of_tracked(now);
         self.presence.leave_backend();
@@ -265,6 +298,17 @@ impl Session {
             self.learn_destination();
         }
         let details = self.details();
+        self.record_with(termination, total, moment, details)
+    }
+
+    /// The record with `details`.
+    pub(super) fn record_with(
+        &self,
+        termination: Termination,
+        total: Duration,
+        moment: Moment,
+        details: Option<Box<Details>>,
+    ) -> Record {
         let Outcome { backend, server, .. } = &self.outcome;
         let moved = self.running.moved();
         Record {
@@ -292,6 +336,7 @@ impl Session {
             server_queue: self.outcome.server_queue,
             backend_queue: self.outcome.backend_queue,
             moment,
+            level: self.ruled.log_level.and_then(severity),
             refusal: self.outcome.refusal.clone(),
             details,
         }
@@ -305,6 +350,14 @@ impl Session {
             backend: backend.as_ref().map_or(0, |b| b.service.traffic.sessions.current()),
             server: server.as_ref().map_or(0, |s| s.service.traffic.sessions.current()),
         }
+    }
+}
+
+/// The severity that `set-log-level` names.
+fn severity(level: Level) -> Option<LogLevel> {
+    match level {
+        Level::Severity(number) => LogLevel::from_number(number),
+        Level::Silent => None,
     }
 }
 

@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::{Domain, Socket};
+
 use super::Context;
 use crate::clock;
 use crate::config::model::{Bind, ListenAddr};
@@ -52,10 +54,14 @@ impl Door {
         paces.iter().chain(&tls).find_map(|(pace, rate)| pace.wait(rate, now))
     }
 
-    /// Whether its connections are TCP.
+    /// Whether `accepted`, which came in here, is TCP; an inherited listener is what its opener made it.
     #[must_use]
-    pub const fn is_tcp(&self) -> bool {
-        matches!(self.bind.address, ListenAddr::Tcp(_) | ListenAddr::Fd(_))
+    pub fn is_tcp(&self, accepted: &Socket) -> bool {
+        match self.bind.address {
+            ListenAddr::Tcp(_) => true,
+            ListenAddr::Unix(_) | ListenAddr::Abstract(_) => false,
+            ListenAddr::Fd(_) => accepted.domain().is_ok_and(|domain| domain != Domain::UNIX),
+        }
     }
 }
 

@@ -7,13 +7,16 @@
 //! the live set, and tells of its own bad luck by a hint.
 
 mod assign;
+mod course;
 mod dial;
 mod facts;
 mod finish;
 mod follow;
+mod identity;
 mod inspect;
 mod key;
 pub mod listener;
+mod proxy_header;
 mod response;
 mod rules;
 mod stick;
@@ -101,7 +104,8 @@ pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door
 
 impl Session {
     fn accept(accepted: Accepted, admission: Admission, door: &Arc<Door>) -> Option<Self> {
-        let client = match Stream::from_accepted(accepted.socket, door.is_tcp()) {
+        let is_tcp = door.is_tcp(&accepted.socket);
+        let client = match Stream::from_accepted(accepted.socket, is_tcp) {
             Ok(client) => client,
             Err(error) => {
                 Doorkeeper::exhausted(door, &error);
@@ -139,6 +143,11 @@ impl Session {
 
     /// The sentence: inspect, assign, dial, relay.
     async fn serve(&mut self, door: &Door) -> Result<Termination, Ended> {
+        if door.bind.socket.netscaler_cip.is_some() || self.ruled.expects_netscaler {
+            // Boxed: sessions without such a header have no room for it.
+            Box::pin(self.read_netscaler_header(&door.bind)).await?;
+            self.running.set_addresses(self.source, self.destination);
+        }
         if door.bind.accept_proxy || self.ruled.expects_proxy {
             self.read_proxy_header(&door.bind).await?;
             self.running.set_addresses(self.source, self.destination);

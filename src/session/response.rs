@@ -61,7 +61,7 @@ impl Session {
                 chunk.clear();
             }
             let is_final = ended || expired || held.len() >= capacity;
-            let response = Response { bytes: &held, server: Some(&server.stream) };
+            let response = Response { bytes: &held, passed_on: sent, server: Some(&server.stream) };
             match self.walk(&ruling.rules.response, &ruling.patterns, Some(response), is_final) {
                 Walked::Ended(closing) => {
                     self.count_denied_response(backend, server);

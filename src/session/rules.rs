@@ -21,8 +21,9 @@ use crate::net::silence::vanish;
 use crate::pure::acl::Condition;
 use crate::pure::balance::ServerIndex;
 use crate::pure::rules::{Action, Endpoint, Level, Peer, Precedence, Rule, Step, next};
-use crate::pure::sample::{Expr, Facts, Value};
+use crate::pure::sample::{Expr, Facts, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
+use crate::state::counters::{Counter, Traffic};
 use crate::state::{Backend, Registry};
 
 /// What rules know and did of a session.
@@ -32,10 +33,16 @@ pub(super) struct Ruled {
     /// The client's address on the wire, where a header or a rule named another.
     pub(super) peer: Option<SocketAddr>,
     pub(super) received_proxy: bool,
+    /// What else its header said.
+    pub(super) received_tlvs: Option<Box<[u8]>>,
     /// `expect-proxy layer4`.
     pub(super) expects_proxy: bool,
+    /// `expect-netscaler-cip layer4`.
+    pub(super) expects_netscaler: bool,
     /// The bind's name, where a rule may ask for it.
     pub(super) listener_name: Option<Arc<str>>,
+    /// What `capture` kept, by the number of its rule among the frontend's.
+    captures: Vec<(usize, String)>,
     /// `set-log-level`.
     pub(super) log_level: Option<Level>,
     pub(super) stuck: Stuck,
@@ -82,8 +89,8 @@ pub(super) enum Walked {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Closing {
     Plainly,
-    /// Without a word to the client.
-    Silently,
+    /// Without a word to the client, or with a reset of this time to live.
+    Silently(Option<u8>),
 }
 
 impl Session {
@@ -97,12 +104,21 @@ impl Session {
         }
         match self.walk(rules, &route.patterns, None, true) {
             Walked::Ended(closing) => {
-                self.count_denied(|traffic| &traffic.denied_connections);
+                self.count_closed(closing, |traffic| &traffic.denied_connections);
                 self.close_client(closing);
                 false
             }
             Walked::Through | Walked::Open => true,
         }
+    }
+
+    /// A client that is dropped without a word is counted among denied requests, as in HAProxy, the
+    /// others where `plainly` says.
+    fn count_closed(&self, closing: Closing, plainly: fn(&Traffic) -> &Counter) {
+        self.count_denied(match closing {
+            Closing::Plainly => plainly,
+            Closing::Silently(_) => |traffic| &traffic.denied_requests,
+        });
     }
 
     /// Walks `tcp-request session`.
@@ -114,7 +130,7 @@ impl Session {
         }
         match self.walk(rules, &route.patterns, None, true) {
             Walked::Ended(closing) => {
-                self.count_denied(|traffic| &traffic.denied_sessions);
+                self.count_closed(closing, |traffic| &traffic.denied_sessions);
                 self.close_client(closing);
                 self.ruled.log_level = Some(Level::Silent);
                 Err(Termination::new(Cause::Refused, Phase::Request))
@@ -293,10 +309,34 @@ impl Session {
             match action {
                 Action::Accept => return Walked::Through,
                 Action::Reject | Action::Close => return Walked::Ended(Closing::Plainly),
-                Action::SilentDrop => return Walked::Ended(Closing::Silently),
+                Action::SilentDrop(ttl) => return Walked::Ended(Closing::Silently(*ttl)),
+                // A backend has no captures.
+                Action::Capture { expr, len } if self.outcome.backend.is_none() => {
+                    let value = expr.evaluate(&self.view(patterns, response, is_final)).value();
+                    self.capture(at - 1, value, *len);
+                }
                 action => self.perform(action, patterns, response, is_final),
             }
         }
+    }
+
+    /// Keeps the beginning of a value for the log.
+    fn capture(&mut self, rule: usize, value: Option<Value>, len: usize) {
+        let Some(text) = value.and_then(|value| value.cast(Kind::Str)) else { return };
+        let mut bytes = text.into_bytes();
+        bytes.truncate(len);
+        let captures = &mut self.ruled.captures;
+        // A walk that begins anew keeps what it finds now.
+        captures.retain(|(known, _)| *known != rule);
+        captures.push((rule, String::from_utf8_lossy(&bytes).into_owned()));
+    }
+
+    /// What was kept by each rule of the frontend that keeps something.
+    pub(super) fn captures(&self) -> Vec<Option<String>> {
+        let rules = self.route.settings.rules.content.iter().enumerate();
+        let keeps = rules.filter(|(_, rule)| matches!(rule.action, Action::Capture { .. }));
+        let kept = |rule: usize| self.ruled.captures.iter().find(|(known, _)| *known == rule);
+        keeps.map(|(rule, _)| kept(rule).map(|(_, text)| text.clone())).collect()
     }
 
     fn perform(
@@ -311,12 +351,12 @@ impl Session {
         match action {
             Action::SetVar(name, expr) => {
                 if let Some(value) = value(expr) {
-                    view.set_variable(name, Some(value));
+                    name.assign(value, &view);
                 }
             }
             Action::SetVarFormat(name, format) => {
-                let text = Value::Str(format.fill(&view).into_bytes());
-                view.set_variable(name, Some(text));
+                let text = self.fill(format, &view);
+                name.assign(Value::Str(text.into_bytes()), &view);
             }
             Action::SetPriority(what, expr) => {
                 if let Some(number) = value(expr).and_then(|value| value.as_int()) {
@@ -339,6 +379,7 @@ impl Session {
             Action::SetTos(Peer::Server, tos) => self.ruled.server_tos = Some(*tos),
             Action::SetLogLevel(level) => self.ruled.log_level = Some(*level),
             Action::ExpectProxy => self.ruled.expects_proxy = true,
+            Action::ExpectNetscaler => self.ruled.expects_netscaler = true,
             Action::Track { counter, key, table } => {
                 let key = value(key);
                 self.track(*counter, table.as_deref(), key);
@@ -347,13 +388,13 @@ impl Session {
                 let by = value(&change.by);
                 self.change_counter(change, by);
             }
-            // Captures have no place to be shown, and tasks no niceness; the rest ends walks.
+            // Tasks have no niceness; the rest ends walks, or was done by them.
             Action::Capture { .. }
             | Action::SetNice
             | Action::Accept
             | Action::Reject
             | Action::Close
-            | Action::SilentDrop => {}
+            | Action::SilentDrop(_) => {}
         }
     }
 
@@ -384,8 +425,8 @@ impl Session {
     }
 
     pub(super) fn close_client(&mut self, closing: Closing) {
-        if closing == Closing::Silently {
-            vanish(&self.client);
+        if let Closing::Silently(ttl) = closing {
+            vanish(&self.client, ttl);
         }
     }
 }

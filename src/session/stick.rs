@@ -16,6 +16,7 @@ use crate::pure::rules::{CounterArray, CounterChange, StickVerb};
 use crate::pure::sample::tracked::{Data, Subject, Tracked};
 use crate::pure::sample::{Facts, Value};
 use crate::pure::stick::{DataType, Key, ServerKey, ask};
+use crate::pure::wire::{Parsed, rdp};
 use crate::state::backend::Ruling;
 use crate::state::{Backend, Lease, Server, StickTable, Tracker};
 
@@ -124,6 +125,23 @@ impl Session {
         }
     }
 
+    /// The server that the client's RDP cookie names, if it runs or `option persist` says that this
+    /// does not matter. Bytes that are not there yet are not waited for; HAProxy asks neither
+    /// `force-persist` nor `ignore-persist` here.
+    pub(super) fn routed_server(
+        &self,
+        backend: &Backend,
+        settings: &model::Backend,
+    ) -> Option<ServerIndex> {
+        let name = settings.rdp_cookie.as_deref()?;
+        let Parsed::Done(token, _) = rdp::cookie(&self.early, name) else { return None };
+        let address = ServerAddr::Tcp(rdp::token_address(token)?.into());
+        let live = backend.live();
+        let mut named = live.servers.iter().filter(|server| server.settings().address == address);
+        let usable = |server: &&Arc<Server>| settings.persist || server.standing().is_running();
+        named.find(usable).map(|server| server.index)
+    }
+
     /// Walks the `stick` rules of `backend`: the server that an entry names, where `chosen` is not
     /// set already and the server may be used. What is to be stored is kept until there is a server.
     pub(super) fn stuck_server(
@@ -183,7 +201,7 @@ impl Session {
         if rule.verb != StickVerb::Match && stores.len() >= STORES_MAX {
             return None;
         }
-        let response = response.map(|bytes| Response { bytes, server: None });
+        let response = response.map(|bytes| Response { bytes, passed_on: 0, server: None });
         let view = self.view(&ruling.patterns, response, true);
         let holds = |condition: &Condition| condition.holds(&view as &dyn Facts) == Truth::True;
         if !rule.condition.as_ref().is_none_or(holds) {

@@ -19,8 +19,13 @@ impl View<'_> {
             Some(Value::Int(i64::from(of(&stream?.tcp_info()?))))
         };
         let time = |stream, of| in_unit(measured(stream, of)?, args);
-        let remote = || SockRef::from(server?).peer_addr().ok()?.as_socket();
-        let local = || server?.local_addr();
+        // A log line is written when the connection is gone.
+        let noted = &self.session.outcome.noted;
+        let remote = || match server {
+            Some(server) => SockRef::from(server).peer_addr().ok()?.as_socket(),
+            None => noted.server,
+        };
+        let local = || server.map_or(noted.source, Stream::local_addr);
         match fact {
             Fact::FcRtt => time(Some(client), |info| info.rtt_us),
             Fact::FcRttvar => time(Some(client), |info| info.rttvar_us),
@@ -38,8 +43,10 @@ impl View<'_> {
             Fact::BcDstPort => port(remote()),
             _ => {
                 let shown = client.shown_certificate();
-                let ends =
-                    Ends { client: client.tls(), shown, server: server.and_then(Stream::tls) };
+                // When its line is written, the connection is gone.
+                let noted = || self.session.outcome.noted.server_tls();
+                let server = server.and_then(Stream::tls).or_else(noted);
+                let ends = Ends { client: client.tls(), shown, server };
                 ends.sample(fact, args)
             }
         }

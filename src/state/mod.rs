@@ -7,8 +7,10 @@
 //! load for one pick or one session, never a lock across an await. Nothing here reads a clock.
 
 pub mod backend;
+pub mod certificates;
 pub mod counters;
 pub mod desk;
+pub mod environment;
 pub mod episode;
 pub mod frontend;
 pub mod gate;
@@ -18,6 +20,7 @@ pub mod occasion;
 pub mod pace;
 pub mod patterns;
 pub mod process;
+pub mod process_facts;
 pub mod publish;
 pub mod request;
 pub mod resolvers;
@@ -29,6 +32,7 @@ pub mod tracking;
 pub mod upkeep;
 
 pub use backend::{Backend, Live};
+pub use certificates::Certificates;
 pub use desk::{Assigned, Lease, Ticket, Way};
 pub use frontend::Frontend;
 pub use gate::{Gate, Permit};

@@ -8,9 +8,12 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Guard};
 
 use super::counters::{Counter, Rate};
+use super::environment::Environment;
 use super::episode::Episode;
 use super::request::Requests;
-use super::{Backend, Frontend, Gate, Pace, Registry, Resolvers, Sessions, Tables, Tls};
+use super::{
+    Backend, Certificates, Frontend, Gate, Pace, Registry, Resolvers, Sessions, Tables, Tls,
+};
 use crate::config::model;
 use crate::pure::sample::{Value, Variable};
 
@@ -54,6 +57,8 @@ pub struct Process {
     pub session_pace: Pace,
     /// TLS of all frontends and backends.
     pub tls: Tls,
+    /// Certificates that commands make and change.
+    pub certificates: Certificates,
     /// Bytes to clients.
     pub bytes_out: Counter,
     /// Bytes that went through `splice(2)`.
@@ -71,6 +76,8 @@ pub struct Process {
     /// A soft stop is under way.
     stopping: AtomicBool,
     objects: ArcSwap<Objects>,
+    /// Variables of its environment.
+    pub environment: Environment,
     /// Variables of the process.
     variables: Mutex<BTreeMap<Variable, Value>>,
 }
@@ -99,6 +106,7 @@ impl Process {
             session_rate: Rate::default(),
             session_pace: Pace::default(),
             tls: Tls::default(),
+            certificates: Certificates::default(),
             bytes_out: Counter::default(),
             bytes_spliced: Counter::default(),
             exhausted: Counter::default(),
@@ -108,6 +116,7 @@ impl Process {
             hard_maxconn: AtomicU32::new(maxconn),
             stopping: AtomicBool::new(false),
             objects: ArcSwap::from_pointee(nothing),
+            environment: Environment::default(),
             variables: Mutex::default(),
         }
     }

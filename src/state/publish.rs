@@ -15,6 +15,7 @@ use super::patterns::Reference;
 use super::process::Objects;
 use super::{Backend, Frontend, Listener, Live, Process, Server};
 use crate::config::model;
+use crate::config::model::contexts::Contexts;
 use crate::pure::acl::pattern::Entry;
 use crate::pure::acl::versions::Versions;
 use crate::pure::balance::{Backups, Candidate, LiveSet, seed};
@@ -95,6 +96,11 @@ pub fn backend(
 pub fn server(server: &Server, configured: model::Server, in_force: model::Server) {
     server.configured_cell().store(Arc::new(configured));
     server.settings_cell().store(Arc::new(in_force));
+}
+
+/// A command changed the certificates of a listening socket: handshakes that begin now find them.
+pub fn certificates(bind: &model::BindTls, contexts: Contexts) {
+    bind.contexts_cell().store(Arc::new(contexts));
 }
 
 /// A command changed a server's settings until the next start.

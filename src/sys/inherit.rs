@@ -23,6 +23,20 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     borrowed.try_clone_to_owned()
 }
 
+/// As [`adopt`], of a descriptor that is for this process alone: programs that it starts do not get
+/// it.
+///
+/// # Errors
+/// As [`adopt`]'s.
+pub fn adopt_sealed(number: RawFd) -> io::Result<OwnedFd> {
+    let adopted = adopt(number)?;
+    // SAFETY: `adopt` saw the descriptor open; F_SETFD sets a flag of it.
+    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(adopted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

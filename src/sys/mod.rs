@@ -6,6 +6,7 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod inherit;
+pub mod mask;
 pub mod privileges;
 pub mod process;
 pub mod queue;

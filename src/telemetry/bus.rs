@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 
 use super::event::Event;
 use super::record::Record;
+use super::ring::Rings;
+use crate::config::model::LogSink;
 
 /// Records that may wait: 200 ms of 80,000 sessions a second, about 4 MiB.
 pub const RECORDS: usize = 16 * 1024;
@@ -29,6 +31,7 @@ pub struct Bus {
     events: mpsc::Sender<Event>,
     losses: Arc<Losses>,
     history: Arc<Mutex<History>>,
+    rings: Arc<Rings>,
 }
 
 /// The last events.
@@ -47,6 +50,8 @@ pub struct Intake {
     pub events: mpsc::Receiver<Event>,
     /// What was lost on the way.
     pub losses: Arc<Losses>,
+    /// Rings that lines are put in.
+    pub rings: Arc<Rings>,
 }
 
 impl Intake {
@@ -69,6 +74,8 @@ pub struct Losses {
     records: AtomicU64,
     events: AtomicU64,
     lines: AtomicU64,
+    stdout: AtomicU64,
+    stderr: AtomicU64,
 }
 
 impl Losses {
@@ -97,8 +104,30 @@ impl Losses {
     }
 
     /// Counts a line that a log target did not take.
-    pub fn lose_line(&self) {
-        self.lines.fetch_add(1, Ordering::Relaxed);
+    pub fn lose_line(&self, sink: &LogSink) {
+        self.lose_lines(1);
+        match sink {
+            LogSink::Stdout => self.stdout.fetch_add(1, Ordering::Relaxed),
+            LogSink::Stderr => self.stderr.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
+    }
+
+    /// Those of them that standard output did not take.
+    #[must_use]
+    pub fn stdout(&self) -> u64 {
+        self.stdout.load(Ordering::Relaxed)
+    }
+
+    /// Those of them that standard error did not take.
+    #[must_use]
+    pub fn stderr(&self) -> u64 {
+        self.stderr.load(Ordering::Relaxed)
+    }
+
+    /// Counts lines that a log target did not take.
+    pub fn lose_lines(&self, count: u64) {
+        self.lines.fetch_add(count, Ordering::Relaxed);
     }
 }
 
@@ -114,9 +143,10 @@ pub fn with_capacity(records: usize, events: usize) -> (Bus, Intake) {
     let (record_sender, records) = mpsc::channel(records.max(1));
     let (event_sender, events) = mpsc::channel(events.max(1));
     let losses = Arc::new(Losses::default());
-    let intake = Intake { records, events, losses: Arc::clone(&losses) };
+    let rings: Arc<Rings> = Arc::default();
+    let intake = Intake { records, events, losses: Arc::clone(&losses), rings: Arc::clone(&rings) };
     let history = Arc::default();
-    (Bus { records: record_sender, events: event_sender, losses, history }, intake)
+    (Bus { records: record_sender, events: event_sender, losses, history, rings }, intake)
 }
 
 impl Bus {
@@ -153,6 +183,12 @@ impl Bus {
 
     fn lock_history(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The rings of log lines.
+    #[must_use]
+    pub const fn rings(&self) -> &Arc<Rings> {
+        &self.rings
     }
 
     /// What was lost.

@@ -8,5 +8,8 @@ pub mod bus;
 pub mod event;
 pub mod names;
 pub mod record;
+pub mod ring;
 pub mod stdio;
+pub mod time;
 pub mod trace;
+pub mod written;

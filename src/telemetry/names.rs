@@ -161,6 +161,10 @@ metrics! {
         gauge("safe_idle_connections_current", "Idle connections used again, always 0");
     NEED_CONNECTIONS = gauge("need_connections_current", "Server connections that are needed");
 
+    // Stick tables.
+    TABLE_SIZE = gauge("size", "Entries that the stick table may hold");
+    TABLE_USED = gauge("used", "Entries that the stick table holds");
+
     // Questions to name servers.
     RESOLVER_SENT = gauge("sent", "Questions sent");
     RESOLVER_SEND_ERROR = gauge("send_error", "Questions not sent, because the system refused");

@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::config::model::SessionLog;
+use crate::config::model::{LogLevel, SessionLog};
 use crate::pure::session::termination::Termination;
 use crate::pure::tls;
+use crate::pure::wire::netscaler;
 use crate::pure::wire::proxy::Refusal;
 
 /// One session, as its log line and the statistics need it.
@@ -54,6 +55,8 @@ pub struct Record {
     pub server_queue: u32,
     /// The same of the backend's queue.
     pub backend_queue: u32,
+    /// `set-log-level`: the line's severity.
+    pub level: Option<LogLevel>,
     /// Whether the session is over.
     pub moment: Moment,
     /// The connection was closed for its PROXY header or TLS handshake before it became a session.
@@ -67,8 +70,13 @@ pub struct Record {
 pub struct Details {
     /// The values of the format's samples, in their order, as text.
     pub samples: Vec<Option<String>>,
-    /// Those of `unique-id-format`.
-    pub id_samples: Vec<Option<String>>,
+    /// What `tcp-request content capture` kept, by the frontend's rules; `None`: the rule was not
+    /// reached.
+    pub captures: Vec<Option<String>>,
+    /// What `unique-id-format` made, where the format shows it.
+    pub unique_id: Option<Box<str>>,
+    /// Those of `log-format-sd`.
+    pub structured: Vec<Option<String>>,
     /// Our side of the connection to the server.
     pub source: Option<SocketAddr>,
     /// The server's side of it.
@@ -96,6 +104,9 @@ pub enum Why {
     /// Its PROXY header.
     #[error(transparent)]
     Proxy(#[from] Refusal),
+    /// Its header of NetScaler's client IP insertion.
+    #[error(transparent)]
+    Netscaler(#[from] netscaler::Refusal),
     /// Its TLS handshake.
     #[error(transparent)]
     Tls(#[from] tls::refusal::Refusal),

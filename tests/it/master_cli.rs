@@ -1,6 +1,8 @@
 //! The sockets of the master (`-S`): what operators and their tools see there.
 
-use std::io::{ErrorKind, Read, Write};
+mod bounds;
+
+use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -30,6 +32,7 @@ both! {
     mistakes_in_the_socket_s_options_end_the_start,
     without_a_master_the_socket_is_warned_about,
     a_stuck_worker_blocks_nobody_else,
+    the_worker_s_environment_names_the_sockets,
 }
 
 /// A master with a socket.
@@ -274,6 +277,10 @@ fn mistakes_in_the_socket_s_options_end_the_start(kind: Kind) {
         let (status, output) = kind.run(&["-W", "-db", "-f", &file, "-S", &words]);
         assert_eq!(status.code(), Some(1), "{words}: {output}");
         assert!(output.contains("[ALERT]"), "{words}: {output}");
+        let (status, output) = kind.run(&["-c", "-W", "-f", &file, "-S", &words]);
+        // To be understood is enough for a check: nothing is opened.
+        let understood = words.starts_with("/nonexistent");
+        assert_eq!(status.success(), understood, "{words}: {output}");
     }
 }
 
@@ -306,6 +313,25 @@ fn a_stuck_worker_blocks_nobody_else(kind: Kind) {
     kill_process(worker, Signal::CONT).unwrap();
     let answer = until(&mut waits, "\n\n");
     assert!(answer.contains("\nPid: "), "{answer}");
+}
+
+fn the_worker_s_environment_names_the_sockets(kind: Kind) {
+    let dir = TempDir::new();
+    let stats = dir.join("stats.sock").display().to_string();
+    let global = format!("stats socket {stats} level admin\nlocalpeer lb7\nsetenv MINE 1");
+    let desk = Desk::start_with(kind, &Backend::greet("s1"), &global, "");
+    let value = |name: &str| {
+        let answer = desk.ask(&format!("@1 show env {name}"));
+        answer.trim_end().split_once('=').unwrap().1.to_owned()
+    };
+    assert_eq!(value("HAPROXY_MASTER_CLI"), format!("unix@{}", desk.path.display()));
+    assert!(value("HAPROXY_CLI").split(';').any(|one| one == format!("unix@{stats}")));
+    assert_eq!(value("HAPROXY_LOCALPEER"), "lb7");
+    assert_eq!(value("HAPROXY_MWORKER"), "1");
+    assert_eq!(value("MINE"), "1");
+    let file = desk.master.dir.join("haproxy.cfg").display().to_string();
+    assert_eq!(value("HAPROXY_CFGFILES"), file);
+    assert!(!value("HAPROXY_STARTUP_VERSION").is_empty());
 }
 
 /// haproxy 2.6 waits for ever.
@@ -365,48 +391,36 @@ fn reload_says_how_it_went() {
     }
 }
 
+/// As newer versions have it.
 #[test]
-fn a_client_that_sends_without_end_is_sent_away() {
-    let desk = Desk::start(Kind::Evenkeel, "");
-    for start in ["", "@1 add map x <<\n"] {
-        let mut stream = desk.connect();
-        stream.write_all(start.as_bytes()).unwrap();
-        let block = [b"x".repeat(1023), vec![if start.is_empty() { b'x' } else { b'\n' }]].concat();
-        let refused = (0..1 << 20).find_map(|_| stream.write_all(&block).err()).unwrap();
-        let gone = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
-        assert!(gone.contains(&refused.kind()), "{refused}");
-    }
-    assert!(desk.ask("show proc").contains("# workers"));
+fn hard_reload_ends_the_sessions_of_the_former_worker() {
+    let server = Backend::echo();
+    let desk = Desk::start_with(Kind::Evenkeel, &server, "", "");
+    let worker = desk.master.worker();
+    let mut client = crate::harness::client::Client::connect(desk.master.addr);
+    client.ping("before");
+    let said = desk.ask("hard-reload");
+    assert!(said.starts_with("Success=1\n--\n"), "{said}");
+    client.drain();
+    eventually("the former one ends", || {
+        (!desk.ask("show proc").contains(&worker.to_string())).then_some(())
+    });
+    let mut new = crate::harness::client::Client::connect(desk.master.addr);
+    new.ping("new");
 }
 
+/// A worker that answers nobody, not even for its sockets, is replaced all the same.
 #[test]
-fn clients_that_never_read_cost_no_memory_and_block_nobody() {
+fn a_stuck_worker_is_replaced_by_a_hard_reload() {
     let desk = Desk::start(Kind::Evenkeel, "");
-    let before = desk.master.process.resident_kib();
-    let lines = "@1 show info\n".repeat(100);
-    let mut greedy = Vec::new();
-    for _ in 0..5 {
-        let mut stream = desk.connect();
-        stream.set_nonblocking(true).unwrap();
-        let refused = (0..1 << 20).find_map(|_| stream.write_all(lines.as_bytes()).err()).unwrap();
-        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
-        greedy.push(stream);
-    }
-    assert!(desk.ask("@1 show info;show proc").contains("# workers"));
-    let grown = desk.master.process.resident_kib().saturating_sub(before);
-    assert!(grown < 20_000, "{grown} KiB");
-}
-
-/// The eleventh waits in the kernel and is served when another leaves.
-#[test]
-fn there_are_at_most_ten_clients() {
-    let desk = Desk::start(Kind::Evenkeel, "");
-    let mut inside: Vec<_> = (0..10).map(|_| desk.connect()).collect();
-    for stream in &mut inside {
-        assert_eq!(say(stream, "prompt", "> "), "master> ");
-    }
-    let mut waits = desk.connect();
-    waits.write_all(b"prompt\n").unwrap();
-    inside.pop();
-    assert_eq!(until(&mut waits, "> "), "master> ");
+    let worker = Pid::from_raw(desk.master.worker()).unwrap();
+    kill_process(worker, Signal::STOP).unwrap();
+    let said = desk.ask("hard-reload");
+    assert!(said.starts_with("Success=1\n--\n"), "{said}");
+    assert!(desk.ask("@1 show info").contains("\nPid: "));
+    kill_process(worker, Signal::KILL).unwrap();
+    eventually("the new one serves alone", || served_by(desk.master.addr).ok());
+    eventually("the former one is gone", || {
+        (!desk.ask("show proc").contains("# old workers")).then_some(())
+    });
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::harness::api::Api;
 use crate::harness::backend::Backend;
 use crate::harness::client::Client;
 use crate::harness::port::free_addr;
@@ -14,6 +15,8 @@ both! {
     failed_connections_are_counted,
     every_family_has_help_and_type,
     scopes_choose_what_is_shown,
+    stick_tables_show_their_size_and_use,
+    a_draining_server_keeps_its_weight,
     the_dashboards_panels_have_data,
 }
 
@@ -350,4 +353,44 @@ fn names_choose_metrics() {
     let (_, text) = metrics::get(proxy.metrics_addr(), query).unwrap();
     let types: Vec<_> = text.lines().filter(|line| line.starts_with("# TYPE ")).collect();
     assert_eq!(types, ["# TYPE haproxy_server_status gauge"]);
+}
+
+fn stick_tables_show_their_size_and_use(kind: Kind) {
+    let server = Backend::echo();
+    let proxy = Scene::new(kind)
+        .frontend("tcp-request connection track-sc0 src table by_ip")
+        .backend(&format!("server s1 {}\n", server.addr))
+        .backend("backend by_ip\nstick-table type ip size 1k store conn_cnt\n")
+        .backend("backend by_name\nstick-table type string len 20 size 10\n")
+        .start();
+    Client::connect(proxy.addr).ping("tracked");
+    let page = proxy.metrics();
+    for (name, of, size, used) in [("by_ip", "ip", 1024.0, 1.0), ("by_name", "string", 10.0, 0.0)] {
+        let labels = [("name", name), ("type", of)];
+        assert_eq!(page.value("haproxy_sticktable_size", &labels), Some(size), "{name}");
+        assert_eq!(page.value("haproxy_sticktable_used", &labels), Some(used), "{name}");
+    }
+}
+
+fn a_draining_server_keeps_its_weight(kind: Kind) {
+    let (server, api) = (Backend::echo(), Api::new());
+    let proxy = Scene::new(kind)
+        .global(&api.lines())
+        .backend(&format!("server s1 {} weight 37", server.addr))
+        .start();
+    for (command, status, weight) in [
+        ("state drain", "DRAIN", 37.0),
+        ("weight 20", "DRAIN", 20.0),
+        ("state ready", "UP", 20.0),
+        ("weight 0", "DRAIN", 0.0),
+    ] {
+        api.ask(&format!("set server be/s1 {command}"));
+        let labels = [("proxy", "be"), ("server", "s1")];
+        let page = proxy.metrics();
+        assert_eq!(page.value("haproxy_server_weight", &labels), Some(weight), "{command}");
+        if weight > 0.0 {
+            let shown = page.state("haproxy_server_status", &labels);
+            assert_eq!(shown.as_deref(), Some(status), "{command}");
+        }
+    }
 }

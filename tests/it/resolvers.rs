@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
+use crate::harness::api::Api;
 use crate::harness::client::served_by;
 use crate::harness::dns::{NameServer, Said};
 use crate::harness::proxy::{Kind, Proxy, Scene};
@@ -16,6 +17,7 @@ both! {
     a_name_that_ceases_to_exist_takes_its_server_out_after_its_hold,
     a_silent_name_server_changes_nothing_for_a_while,
     services_bring_hosts_and_ports,
+    a_command_gives_a_server_another_name,
     a_server_that_cannot_be_resolved_at_start_is_an_error_unless_it_may_be,
 }
 
@@ -37,9 +39,13 @@ impl Everywhere {
     }
 }
 
-fn names(kind: Kind, names: &NameServer, hold: &str, backend: &str) -> Proxy {
+fn names(kind: Kind, dns: &NameServer, hold: &str, backend: &str) -> Proxy {
+    asked(kind, dns, "", hold, backend)
+}
+
+fn asked(kind: Kind, names: &NameServer, global: &str, hold: &str, backend: &str) -> Proxy {
     let text = format!(
-        "global\n    log {{log}} local0\n    nbthread 1\n\
+        "global\n    log {{log}} local0\n    nbthread 1\n{global}\
          resolvers dns\n    nameserver one {}\n    timeout resolve 100ms\n    timeout retry 100ms\n    {hold}\n\
          defaults\n    log global\n    mode tcp\n    timeout connect 5s\n    timeout client 30s\n    timeout server 30s\n\
          \x20   default-server init-addr none resolvers dns resolve-prefer ipv4\n\
@@ -81,6 +87,26 @@ fn an_address_that_moves_is_followed(kind: Kind) {
     dns.addresses("db.test", &[12]);
     serves(proxy.addr, &["127.0.0.12"]);
     proxy.log.expect(&["be/s1 changed its IP from 127.0.0.11 to 127.0.0.12 by dns/one."]);
+}
+
+fn a_command_gives_a_server_another_name(kind: Kind) {
+    let (dns, server, api) = (NameServer::start(), Everywhere::start(), Api::new());
+    dns.addresses("db.test", &[11]);
+    dns.addresses("other.test", &[12]);
+    let proxy = asked(kind, &dns, &api.lines(), "", &format!("server s1 db.test:{}", server.0));
+    serves(proxy.addr, &["127.0.0.11"]);
+    let by = "by 'stats socket command'";
+    for (name, answer) in [
+        ("bad..name", format!("could not update be/s1 FQDN {by}")),
+        ("other.test", format!("be/s1 changed its FQDN from db.test to other.test {by}")),
+        ("other.test", format!("no need to change the FDQN {by}")),
+    ] {
+        let said = api.ask(&format!("set server be/s1 fqdn {name}"));
+        assert_eq!(said.trim_end(), answer, "{name}");
+    }
+    serves(proxy.addr, &["127.0.0.12"]);
+    let state = api.ask("show servers state be");
+    assert!(state.contains(&format!(" other.test {} - ", server.0)), "{state}");
 }
 
 fn a_template_gives_each_server_an_address_of_its_own(kind: Kind) {

@@ -113,7 +113,7 @@ fn a_promotion_costs_writers_a_pause_and_the_old_primary_gets_nothing() {
 /// The roles change places while the old primary lives, as an operator's switchover has it.
 #[test]
 fn sessions_on_a_demoted_primary_are_cut() {
-    let mut pair = Pair::start();
+    let pair = Pair::start();
     let mut writer = Client::connect(pair.write, "postgres", PATIENCE).unwrap();
     let mut reader = Client::connect(pair.read, "postgres", PATIENCE).unwrap();
     writer.query("INSERT INTO written VALUES (1)").unwrap();

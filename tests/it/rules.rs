@@ -11,6 +11,7 @@ both! {
     a_hello_in_pieces_is_waited_for,
     odd_hellos_go_to_the_default,
     connection_rules_reject_without_a_line,
+    hosts_are_known_by_their_names,
     session_rules_see_the_headers_address,
     content_rules_reject_by_payload,
     silence_ends_the_wait_and_is_final,
@@ -123,6 +124,17 @@ fn connection_rules_reject_without_a_line(kind: Kind) {
     assert!(served_by(proxy.addr).is_err());
     assert_eq!(server.accepted(), 0);
     assert_eq!(proxy.log.count("fe be"), 0);
+}
+
+fn hosts_are_known_by_their_names(kind: Kind) {
+    let server = Backend::greet("s1");
+    let rules = "acl here src localhost
+  acl near src localhost/24
+  tcp-request connection reject if !here
+  tcp-request content reject if !near";
+    let scene = Scene::new(kind).frontend(rules).backend(&format!("server s1 {}", server.addr));
+    let proxy = scene.start();
+    assert_eq!(served_by(proxy.addr).unwrap(), "s1");
 }
 
 fn session_rules_see_the_headers_address(kind: Kind) {

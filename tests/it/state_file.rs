@@ -12,6 +12,7 @@ both! {
     a_server_that_was_down_starts_down,
     a_weight_that_the_file_changed_is_the_files,
     a_file_that_is_not_there_is_warned_of,
+    what_commands_said_of_places_survives_a_restart,
 }
 
 struct Pair {
@@ -71,6 +72,38 @@ fn weights_and_maintenance_survive_a_restart(kind: Kind) {
     drop(proxy);
     let _proxy = pair.start(kind, "weight 10");
     assert_eq!(pair.state("s2"), ["2", "8", "1"]);
+}
+
+/// The fields of `s1` from its port on: port, record, TLS, and where check and agent go.
+fn places(api: &Api) -> String {
+    let answer = api.ask("show servers state be");
+    let line = answer.lines().find(|line| line.split(' ').nth(3) == Some("s1")).unwrap();
+    line.split(' ').skip(18).collect::<Vec<_>>().join(" ")
+}
+
+fn what_commands_said_of_places_survives_a_restart(kind: Kind) {
+    let pair = Pair::new();
+    let words = "check port 9 addr 127.0.0.3 agent-check agent-port 9 inter 1h agent-inter 1h";
+    let port = pair.servers[0].addr.port();
+    let proxy = pair.start(kind, words);
+    // `addr` is the agent's, too.
+    assert_eq!(places(&pair.api), format!("{port} - 0 9 127.0.0.3 127.0.0.3 9"));
+    let to = pair.servers[1].addr.port();
+    for command in [
+        &format!("addr 127.0.0.1 port {to}"),
+        "check-addr 127.0.0.4",
+        "check-port 10",
+        "agent-addr 127.0.0.5",
+        "agent-port 11",
+    ] {
+        pair.api.ask(&format!("set server be/s1 {command}"));
+    }
+    let wanted = format!("{to} - 0 10 127.0.0.4 127.0.0.5 11");
+    assert_eq!(places(&pair.api), wanted);
+    pair.save();
+    drop(proxy);
+    let _proxy = pair.start(kind, words);
+    assert_eq!(places(&pair.api), wanted);
 }
 
 fn a_server_that_was_down_starts_down(kind: Kind) {

@@ -12,6 +12,8 @@ both! {
     tables_are_shown_as_haproxy_shows_them,
     tables_are_changed_by_commands,
     wrong_commands_are_refused,
+    filters_are_joined_and_counted,
+    full_tables_take_what_their_settings_say,
 }
 
 const ALL: &str = "stick-table type ip size 1k expire 300s store \
@@ -179,4 +181,68 @@ fn wrong_commands_are_refused(kind: Kind) {
     ] {
         assert_eq!(api.ask(command).trim_end(), expected, "{command}");
     }
+}
+
+fn filters_are_joined_and_counted(kind: Kind) {
+    let (api, server) = (Api::new(), Backend::greet("s1"));
+    let _proxy = tables(kind, &api, server.addr);
+    for words in ["1 data.gpc0 5 data.gpt0 7", "2 data.gpc0 5", "3 data.conn_cnt 9"] {
+        assert_eq!(api.ask(&format!("set table fe key 10.0.0.{words}")).trim(), "");
+    }
+    let keys = |filter: &str| {
+        let answer = api.ask(&format!("show table fe {filter}"));
+        let keys = answer.split_whitespace().filter_map(|word| word.strip_prefix("key=10.0.0."));
+        keys.collect::<Vec<_>>().join(" ")
+    };
+    for (filter, expected) in [
+        ("data.gpc0 eq 5", "1 2"),
+        ("data.gpc0 ne 5", "3"),
+        ("data.gpc0 lt 5", "3"),
+        ("data.gpc0 ge 5 data.gpt0 gt 6", "1"),
+        ("data.gpc0 ge 5 data.gpt0 gt 6 data.conn_cnt le 0 data.gpc1 eq 0", "1"),
+        ("data.gpc0 ge 5 data.gpt0 gt 7", ""),
+        ("data.server_key eq 0", "1 2 3"),
+        ("data.server_key eq 1", ""),
+    ] {
+        assert_eq!(keys(filter), expected, "{filter}");
+    }
+    let four = "data.gpc0 gt 1 data.gpt0 eq 7 data.gpc1 eq 0 data.conn_cur eq 0";
+    for (command, said) in [
+        (
+            format!("show table fe {four} data.gpc0 eq 5"),
+            "Detected extra data in filter, 16th word of input, after '0'",
+        ),
+        (
+            "set table fe data.gpc0 eq 5".to_owned(),
+            "content-based lookup is only supported with the \"show\" and \"clear\" actions",
+        ),
+    ] {
+        assert_eq!(api.ask(&command).trim_end(), said, "{command}");
+    }
+    assert_eq!(api.ask("set table be key long-key data.gpc 5").trim(), "");
+    assert!(api.ask("show table be data.gpc gt 4").contains("key=long "));
+    assert_eq!(api.ask("clear table fe data.gpc0 eq 5 data.gpt0 eq 0").trim(), "");
+    assert_eq!(keys("data.conn_cur eq 0"), "1 3");
+}
+
+fn full_tables_take_what_their_settings_say(kind: Kind) {
+    let (api, server) = (Api::new(), Backend::greet("s1"));
+    let backend = format!(
+        "stick-table type string len 8 size 3 nopurge store gpc0\n  server s1 {}
+backend purges
+  stick-table type string len 8 size 3 store gpc0",
+        server.addr
+    );
+    let _proxy = start(kind, &api, "", &backend);
+    let set = |table: &str, key: &str| api.ask(&format!("set table {table} key {key}"));
+    for key in ["a", "b", "c"] {
+        assert_eq!([set("be", key).trim(), set("purges", key).trim()], ["", ""]);
+    }
+    assert_eq!(set("be", "d").trim(), "Unable to allocate a new entry");
+    assert_eq!(set("be", "a").trim(), "", "what is there already may be set");
+    assert_eq!(set("purges", "d").trim(), "");
+    let shown = api.ask("show table purges");
+    assert!(shown.contains("used:3") && shown.contains("key=d "), "{shown}");
+    assert!(!shown.contains("key=a "), "the oldest gave way: {shown}");
+    assert_eq!(api.ask("show table be data.gpc0 eq 0").matches("key=").count(), 3);
 }

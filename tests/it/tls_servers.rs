@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::net::SocketAddr;
 
+use crate::harness::api::Api;
 use crate::harness::backend::Backend;
 use crate::harness::both;
 use crate::harness::client::{Client, End};
@@ -17,6 +18,7 @@ both! {
     a_client_over_tls_reaches_a_server_over_tls,
     the_proxy_header_comes_before_the_handshake,
     the_end_of_one_direction_reaches_a_server,
+    a_command_switches_tls_off_and_on,
     checks_speak_tls,
     scripts_of_checks_speak_tls,
 }
@@ -62,6 +64,33 @@ fn a_server_is_verified(kind: Kind) {
         let proxy = beginning(kind, &server, &format!("ssl {words}"));
         assert_eq!(is_served(&proxy), expected, "{words}");
         proxy.log.expect(&[if expected { " fe be/s1 " } else { " SC " }]);
+    }
+}
+
+fn a_command_switches_tls_off_and_on(kind: Kind) {
+    let (authority, api) = (Authority::new(), Api::new());
+    let crt = authority.issue("db.pem", &["db.example"]);
+    let (server, _echo) = ending(&format!("crt {}", crt.display()));
+    let proxy = Scene::new(kind)
+        .global(&api.lines())
+        .backend(&format!("retries 0\nserver s1 {} ssl verify none", server.addr))
+        .start();
+    let used = |api: &Api| {
+        let state = api.ask("show servers state be");
+        let line = state.lines().nth(2).unwrap_or_default();
+        line.split(' ').nth(20).map(str::to_owned)
+    };
+    assert!(is_served(&proxy));
+    assert_eq!(used(&api).as_deref(), Some("1"));
+    for (word, answer, works) in [
+        ("off", "server ssl setting updated.", false),
+        ("on", "server ssl setting updated.", true),
+        ("foo", "'set server <srv> ssl' expects 'on' or 'off'.", true),
+        ("", "'set server <srv> ssl' expects 'on' or 'off'.", true),
+    ] {
+        let said = api.ask(&format!("set server be/s1 ssl {word}"));
+        assert_eq!((said.trim_end(), is_served(&proxy)), (answer, works), "{word}");
+        assert_eq!(used(&api).as_deref(), Some(if works { "1" } else { "0" }), "{word}");
     }
 }
 

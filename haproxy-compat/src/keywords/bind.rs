@@ -9,6 +9,7 @@ pub static BIND: Table = Table {
         (
             Applies,
             &[
+                ("accept-netscaler-cip", 1),
                 ("accept-proxy", 0),
                 ("backlog", 1),
                 ("cc", 1),
@@ -33,9 +34,10 @@ pub static BIND: Table = Table {
         ),
         (
             Moot("every worker has its own socket and the kernel spreads connections"),
-            &[("nice", 1), ("process", 1), ("shards", 1), ("thread", 1)],
+            &[("nice", 1), ("shards", 1), ("thread", 1)],
         ),
-        (Ignored("the kernel's values are kept"), &[("tcp-ss", 1)]),
+        (Ignored("all workers serve it"), &[("process", 1)]),
+        (Ignored("no SYN is kept: 'fc_saved_syn' has nothing to tell"), &[("tcp-ss", 1)]),
         (
             Moot("nothing here shows or needs it"),
             &[
@@ -123,7 +125,6 @@ pub static BIND: Table = Table {
             Ignored("OCSP responses beside a certificate are read, never fetched"),
             &[("ocsp-update", 1)],
         ),
-        (Refused("the header would be taken for data"), &[("accept-netscaler-cip", 1)]),
         (Refused("connections without the signature would be accepted"), &[("tcp-md5sig", 1)]),
     ],
 };

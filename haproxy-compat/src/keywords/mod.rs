@@ -4,6 +4,7 @@
 //! One row a keyword; the reasons are shown to operators. The order within a table has no meaning.
 
 mod bind;
+pub mod form;
 mod global;
 mod option;
 mod proxy;

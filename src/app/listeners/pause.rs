@@ -2,7 +2,8 @@
 //!
 //! A paused socket keeps its port and refuses connections, as in HAProxy: `shutdown(2)` takes a TCP
 //! socket out of the listening state and leaves it bound, `listen(2)` puts it back. A Unix socket
-//! cannot do that: its clients wait in its backlog meanwhile.
+//! cannot do that, and an inherited socket must not: where the system chose its port, the system
+//! takes it back. Their clients wait in the backlog meanwhile.
 
 use std::io;
 use std::net::Shutdown;
@@ -70,7 +71,7 @@ impl Listening {
     pub(super) fn pause(&mut self) -> io::Result<()> {
         self.stop.cancel();
         self.paused = true;
-        if self.is_tcp() {
+        if self.keeps_its_port() {
             for socket in &*self.sockets {
                 match socket.shutdown(Shutdown::Read) {
                     // Not listening any more: what is wanted.
@@ -84,7 +85,7 @@ impl Listening {
 
     pub(super) fn resume(&mut self, scene: &Scene<'_>) -> io::Result<()> {
         let backlog = i32::try_from(self.settings.bind.backlog.get()).unwrap_or(i32::MAX);
-        if self.is_tcp() {
+        if self.keeps_its_port() {
             for socket in &*self.sockets {
                 socket.listen(backlog)?;
             }
@@ -96,7 +97,8 @@ impl Listening {
         Ok(())
     }
 
-    const fn is_tcp(&self) -> bool {
-        matches!(self.settings.bind.address, ListenAddr::Tcp(_) | ListenAddr::Fd(_))
+    /// Whether its sockets, taken out of the listening state, stay bound where they are.
+    const fn keeps_its_port(&self) -> bool {
+        matches!(self.settings.bind.address, ListenAddr::Tcp(_))
     }
 }

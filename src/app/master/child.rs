@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
+use super::resume::RESUMED;
 use super::{WORKER, link};
 use crate::clock;
 use crate::config::model::CLAIMED_VERSION;
@@ -28,6 +29,8 @@ pub(super) struct Worker {
     pub(super) version: Arc<str>,
     /// Reloads that it has not followed.
     pub(super) reloads: u64,
+    /// Its threads, each with its own sockets; 0 where another program started it.
+    pub(super) threads: usize,
 }
 
 impl Worker {
@@ -35,7 +38,7 @@ impl Worker {
     ///
     /// # Errors
     /// What the system refused.
-    pub(super) fn start() -> io::Result<Self> {
+    pub(super) fn start(threads: usize) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let (line, far_end) = UnixStream::pair()?;
         let mut words = std::env::args_os();
@@ -44,6 +47,7 @@ impl Worker {
             .arg0(name)
             .args(words)
             .env(WORKER, std::process::id().to_string())
+            .env_remove(RESUMED)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .spawn()?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
@@ -57,6 +61,7 @@ impl Worker {
             started: clock::now(),
             version: CLAIMED_VERSION.into(),
             reloads: 0,
+            threads,
         })
     }
 
@@ -79,6 +84,23 @@ impl Worker {
         }
     }
 
+    /// Says that it has ended, as HAProxy does; which one it was is `Current` or `Former`.
+    pub(super) fn say_ended(&self, which: &str, code: i32) {
+        let (pid, how) = (self.pid, how_it_ended(code));
+        if code == 0 || which == "Former" {
+            tracing::warn!("{which} worker ({pid}) exited with code {code} ({how})");
+        } else {
+            tracing::error!("{which} worker ({pid}) exited with code {code} ({how})");
+        }
+    }
+
+    /// Ends one that never served, and waits for that.
+    pub(super) fn give_up(self) {
+        self.signal(Signal::KILL);
+        // It is gone either way.
+        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+    }
+
     /// What clients of the master see of it.
     pub(super) fn shown(&self) -> master::Worker {
         master::Worker {
@@ -92,7 +114,7 @@ impl Worker {
 }
 
 /// What HAProxy puts behind an exit code.
-pub(super) fn how_it_ended(code: i32) -> &'static str {
+fn how_it_ended(code: i32) -> &'static str {
     match code - 128 {
         libc::SIGTERM => "Terminated",
         libc::SIGINT => "Interrupt",

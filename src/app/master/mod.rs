@@ -17,8 +17,10 @@
 //! The worker is the same program, started with the same words; its end of the link is in the
 //! environment. The start is a reload from nothing: one kind of order does for both.
 //!
-//! What HAProxy's reload does beside: it starts the program file anew. To change the program, restart
-//! with `-x` and `-sf`, or restart the service.
+//! What HAProxy's reload does beside: it starts the program file anew. Here that is done where the file
+//! was replaced (`program`): the new program takes the master's place in the same process (`resume`),
+//! starts a worker of its own, which gets the listening sockets of the former one, and has that one
+//! finish its sessions. Where the new program cannot be started, or refuses, the former worker goes on.
 //!
 //! Operators ask the master on sockets of its own (`-S`); what they ask of a worker it passes on, over
 //! a line beside the link.
@@ -27,8 +29,14 @@ mod child;
 mod link;
 mod offer;
 pub(super) mod order;
+mod program;
+mod resume;
 mod sockets;
+mod succession;
 
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -43,15 +51,19 @@ use super::signals::{Caller, Caught};
 use super::supply::Supply;
 use super::{Ended, Options, StartError, nothing, predecessors, worker_count};
 use crate::clock;
+use crate::config::defaults::RELOADS_MAX;
 use crate::config::diag::Look;
-use crate::config::model::Config;
+use crate::config::model::{Config, Life};
 use crate::control::cli::master::{self as desk, Ask, Done, Family};
 use crate::net::listen;
-use child::{Worker, how_it_ended};
-use offer::{Offer, Reload, Reloaded};
+use child::Worker;
+use offer::{Current, Followed, Offer, Outcome, Reload, Reloaded};
 use sockets::MasterSocket;
 
 pub(super) use link::receive;
+pub use program::locate;
+pub use sockets::{addresses, check};
+pub use succession::{is_resumed, resume};
 
 /// In the environment of a worker: its master's process id. The link is its standard input.
 pub const WORKER: &str = "EVENKEEL_WORKER";
@@ -64,6 +76,11 @@ const ASKS_MAX: usize = 10;
 pub fn is_worker() -> bool {
     let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().to_string());
     std::env::var(WORKER).ok().is_some_and(|master| Some(master) == parent)
+}
+
+/// Whether a variable of the environment is between processes of ours, and nobody's business.
+pub(super) fn is_internal(variable: &OsStr) -> bool {
+    variable == WORKER || variable == resume::RESUMED
 }
 
 /// Loads, binds, starts a worker and stays until the last one is gone.
@@ -87,11 +104,11 @@ pub(super) fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError
     if background.enter()? {
         return Ok(Ended::Done);
     }
-    let manager = if options.notify { ServiceManager::find() } else { ServiceManager::default() };
     let runtime = super::runtime()?;
     runtime.block_on(async {
         let caught = Caught::listen().map_err(|e| StartError::because("listen for signals", &e))?;
-        let worker = Worker::start().map_err(|e| StartError::because("start a worker", &e))?;
+        let worker =
+            Worker::start(threads).map_err(|e| StartError::because("start a worker", &e))?;
         let link = Arc::clone(&worker.link);
         let delivered = tokio::task::spawn_blocking(move || offer.deliver(&link)).await;
         match delivered {
@@ -99,8 +116,10 @@ pub(super) fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError
             Ok(Err(errors)) => return Err(StartError::Refused(errors)),
             Err(error) => return Err(StartError::because("start a worker", &error.into())),
         }
-        let mut master = Master::new(options, config, threads, manager);
+        let mut master = Master::new(options);
         master.worker = Some(worker);
+        master.adopt(&config.global.life);
+        master.config = Some(config);
         master.log = said + &notice("Loading success.");
         let asks = master.take_commands(sockets)?;
         tracing::info!("Loading success.");
@@ -119,23 +138,41 @@ fn logged(label: &str, text: &str) -> String {
     format!("{label:<10} ({}) : {text}\n", std::process::id())
 }
 
+/// What clients want of a reload.
+#[derive(Debug, Default)]
+struct Wish {
+    /// Who waits for its end.
+    asked: Vec<oneshot::Sender<Done>>,
+    /// A new worker serves, and the former one ends at once.
+    is_hard: bool,
+}
+
 /// The running master.
 struct Master {
     sources: Sources,
     zero_warning: bool,
-    /// Threads of the worker, each with its own sockets.
-    threads: usize,
-    /// What the worker follows.
-    config: Arc<Config>,
+    /// The program file, where it is known.
+    program: Option<PathBuf>,
+    /// Copies of the sockets that take commands, for a new program.
+    sockets: Vec<OwnedFd>,
     worker: Option<Worker>,
+    /// What it follows; `None`: it takes no orders of ours, as a former program's or a mute one.
+    config: Option<Arc<Config>>,
+    /// Workers that finish their sessions.
+    leaving: Vec<Worker>,
+    /// The master stays when its worker dies.
+    stays: bool,
+    /// Reloads after which a worker that leaves is ended.
+    max_reloads: u64,
     /// A reload that goes on.
-    reload: Option<JoinHandle<Reloaded>>,
-    /// Who waits for its end.
-    asked: Vec<oneshot::Sender<Done>>,
-    /// Another one was asked for meanwhile, by signal or by these.
+    reload: Option<JoinHandle<Outcome>>,
+    wish: Wish,
+    /// Another one was asked for meanwhile.
     again: bool,
-    asked_again: Vec<oneshot::Sender<Done>>,
+    next: Wish,
     stopping: bool,
+    /// The exit status, once the current worker has ended.
+    code: Option<u8>,
     manager: ServiceManager,
     started: Instant,
     reloads: u64,
@@ -146,12 +183,7 @@ struct Master {
 }
 
 impl Master {
-    fn new(
-        options: &Options,
-        config: Arc<Config>,
-        threads: usize,
-        manager: ServiceManager,
-    ) -> Self {
+    fn new(options: &Options) -> Self {
         let started = clock::now();
         let family = Family {
             started,
@@ -161,17 +193,24 @@ impl Master {
             leaving: Vec::new(),
             startup_log: "".into(),
         };
+        let manager =
+            if options.notify { ServiceManager::find() } else { ServiceManager::default() };
         Self {
             sources: options.sources.clone(),
             zero_warning: options.zero_warning,
-            threads,
-            config,
+            program: options.program_file.clone(),
+            sockets: Vec::new(),
             worker: None,
+            config: None,
+            leaving: Vec::new(),
+            stays: false,
+            max_reloads: u64::from(RELOADS_MAX),
             reload: None,
-            asked: Vec::new(),
+            wish: Wish::default(),
             again: false,
-            asked_again: Vec::new(),
+            next: Wish::default(),
             stopping: false,
+            code: None,
             manager,
             started,
             reloads: 0,
@@ -181,8 +220,17 @@ impl Master {
         }
     }
 
+    /// Takes over what a configuration says of the master.
+    fn adopt(&mut self, life: &Life) {
+        self.stays = life.no_exit_on_failure;
+        self.max_reloads = u64::from(life.mworker_max_reloads.unwrap_or(RELOADS_MAX));
+    }
+
     /// Serves operators on `sockets` from now on; what they ask for comes out of the channel.
-    fn take_commands(&self, sockets: Vec<MasterSocket>) -> Result<mpsc::Receiver<Ask>, StartError> {
+    fn take_commands(
+        &mut self,
+        sockets: Vec<MasterSocket>,
+    ) -> Result<mpsc::Receiver<Ask>, StartError> {
         let (sender, asks) = mpsc::channel(ASKS_MAX);
         let shown = |socket: &MasterSocket| {
             (listen::with_family(&socket.settings.bind.address), socket.settings.level)
@@ -190,6 +238,7 @@ impl Master {
         let shown = sockets.iter().map(shown).collect();
         let shared = Arc::new(desk::Shared::new(self.family.subscribe(), sender, shown));
         for socket in sockets {
+            self.sockets.push(socket.copy()?);
             let (listener, settings) = socket.listen()?;
             tokio::spawn(desk::serve(listener, settings, Arc::clone(&shared)));
         }
@@ -204,7 +253,7 @@ impl Master {
             reloads: self.reloads,
             failed: self.failed,
             workers: self.worker.iter().map(Worker::shown).collect(),
-            leaving: Vec::new(),
+            leaving: self.leaving.iter().map(Worker::shown).collect(),
             startup_log: self.log.as_str().into(),
         }));
     }
@@ -213,19 +262,32 @@ impl Master {
         loop {
             tokio::select! {
                 caller = caught.next() => self.handle(caller),
-                reloaded = finished(&mut self.reload) => self.end_reload(reloaded),
-                Some(Ask::Reload(done)) = asks.recv() => {
-                    let asked =
-                        if self.reload.is_some() { &mut self.asked_again } else { &mut self.asked };
-                    asked.push(done);
-                    self.start_reload();
+                outcome = finished(&mut self.reload) => {
+                    self.reload = None;
+                    match outcome {
+                        Outcome::Reloaded(reloaded) => self.end_reload(reloaded),
+                        Outcome::Replaced => self.give_way(&mut caught).await,
+                    }
                 }
+                Some(ask) = asks.recv() => self.answer(ask),
             }
             if let Some(ended) = self.reap() {
                 return ended;
             }
             self.show();
         }
+    }
+
+    /// Has a client of the sockets hear of the reload it asks for.
+    fn answer(&mut self, ask: Ask) {
+        let (done, is_hard) = match ask {
+            Ask::Reload(done) => (done, false),
+            Ask::HardReload(done) => (done, true),
+        };
+        let wish = if self.reload.is_some() { &mut self.next } else { &mut self.wish };
+        wish.asked.push(done);
+        wish.is_hard |= is_hard;
+        self.start_reload();
     }
 
     fn handle(&mut self, caller: Caller) {
@@ -251,12 +313,13 @@ impl Master {
         self.stopping = true;
         self.manager.stopping();
         self.forward(signal);
+        self.leaving.iter().for_each(|worker| worker.signal(signal));
     }
 
     fn start_reload(&mut self) {
         if self.stopping {
             // Whoever asked hears of it by the end of the channel.
-            self.asked.clear();
+            self.wish = Wish::default();
             return;
         }
         if self.reload.is_some() {
@@ -265,35 +328,31 @@ impl Master {
         }
         tracing::info!("Reloading the configuration.");
         self.manager.reloading();
+        let current = match (&self.worker, &self.config) {
+            (None, _) => Current::None,
+            (Some(worker), Some(config)) if !self.wish.is_hard => {
+                Current::Follows(Arc::clone(&worker.link), Arc::clone(config), worker.threads)
+            }
+            (Some(worker), _) => {
+                Current::Leaves(worker.pid.as_raw_nonzero().get(), Arc::clone(&worker.line))
+            }
+        };
         let reload = Reload {
             sources: self.sources.clone(),
             zero_warning: self.zero_warning,
-            running: self.worker.as_ref().map(|worker| Arc::clone(&worker.link)),
-            old: Arc::clone(&self.config),
-            threads: self.threads,
+            program: self.program.clone(),
+            current,
         };
         self.reload = Some(tokio::task::spawn_blocking(move || reload.run()));
     }
 
     fn end_reload(&mut self, reloaded: Reloaded) {
-        self.reload = None;
         self.reloads += 1;
         self.log = reloaded.said;
         let success = reloaded.result.is_ok();
+        self.config.take_if(|_| reloaded.is_mute);
         match reloaded.result {
-            Ok(followed) => {
-                self.failed = 0;
-                self.config = followed.config;
-                self.worker = followed.started.or(self.worker.take());
-                tracing::info!("Loading success.");
-                self.log.push_str(&notice("Loading success."));
-                if !followed.done.is_empty() {
-                    let done = format!("Reloaded {}: {}.", self.sources.display(), followed.done);
-                    tracing::info!("{done}");
-                    self.log.push_str(&notice(&done));
-                }
-                self.manager.ready();
-            }
+            Ok(followed) => self.follow(followed),
             Err(errors) => {
                 self.failed += 1;
                 for error in errors.iter().map(String::as_str).chain([NOTHING_CHANGED]) {
@@ -306,8 +365,14 @@ impl Master {
         if let Some(worker) = &mut self.worker {
             worker.reloads = self.failed;
         }
+        for worker in &mut self.leaving {
+            worker.reloads += 1;
+            if worker.reloads > self.max_reloads {
+                worker.signal(Number::TERM);
+            }
+        }
         let done = Done { success, log: self.log.as_str().into() };
-        for asked in std::mem::replace(&mut self.asked, std::mem::take(&mut self.asked_again)) {
+        for asked in std::mem::replace(&mut self.wish, std::mem::take(&mut self.next)).asked {
             // A client that has gone meanwhile hears nothing.
             let _ = asked.send(done.clone());
         }
@@ -316,27 +381,56 @@ impl Master {
         }
     }
 
-    /// Sees whether the worker has ended, and whether that is the end of all.
-    fn reap(&mut self) -> Option<Ended> {
-        let Some(worker) = &self.worker else {
-            return self.stopping.then_some(Ended::Done);
-        };
-        let code = worker.ended()?;
-        let pid = worker.pid;
-        self.worker = None;
-        let how = how_it_ended(code);
-        if code == 0 {
-            tracing::warn!("Current worker ({pid}) exited with code 0 ({how})");
-        } else {
-            tracing::error!("Current worker ({pid}) exited with code {code} ({how})");
+    fn follow(&mut self, followed: Followed) {
+        self.failed = 0;
+        self.adopt(&followed.config.global.life);
+        self.config = Some(followed.config);
+        if let Some(started) = followed.started {
+            if self.stopping {
+                started.signal(Number::TERM);
+            }
+            if let Some(former) = self.worker.replace(started) {
+                former.signal(if self.wish.is_hard { Number::TERM } else { Number::USR1 });
+                self.leaving.push(former);
+            }
         }
-        if !self.stopping && self.config.global.life.no_exit_on_failure {
+        tracing::info!("Loading success.");
+        self.log.push_str(&notice("Loading success."));
+        if !followed.done.is_empty() {
+            let done = format!("Reloaded {}: {}.", self.sources.display(), followed.done);
+            tracing::info!("{done}");
+            self.log.push_str(&notice(&done));
+        }
+        self.manager.ready();
+    }
+
+    /// Sees which workers have ended, and whether that is the end of all.
+    fn reap(&mut self) -> Option<Ended> {
+        self.leaving.retain(|worker| {
+            let Some(code) = worker.ended() else { return true };
+            worker.say_ended("Former", code);
+            false
+        });
+        if let Some(code) = self.worker.as_ref().and_then(Worker::ended) {
+            if let Some(worker) = self.worker.take() {
+                worker.say_ended("Current", code);
+            }
+            if self.stopping || !self.stays {
+                // The end that SIGTERM asks for is no failure.
+                let code = if code == 128 + libc::SIGTERM { 0 } else { code };
+                self.code = Some(u8::try_from(code).unwrap_or(1));
+                if !self.stopping {
+                    self.stopping = true;
+                    self.leaving.iter().for_each(|worker| worker.signal(Number::TERM));
+                }
+            }
+        }
+        if self.worker.is_some() || !self.leaving.is_empty() || !self.stopping {
             return None;
         }
-        // The end that SIGTERM asks for is no failure.
-        let code = if code == 128 + libc::SIGTERM { 0 } else { code };
+        let Some(code) = self.code else { return Some(Ended::Done) };
         tracing::warn!("All workers exited. Exiting... ({code})");
-        Some(Ended::Code(u8::try_from(code).unwrap_or(1)))
+        Some(Ended::Code(code))
     }
 }
 
@@ -344,11 +438,11 @@ impl Master {
 const NOTHING_CHANGED: &str = "Reload refused: nothing was changed.";
 
 /// The end of a reload; never, where none goes on.
-async fn finished(reload: &mut Option<JoinHandle<Reloaded>>) -> Reloaded {
+async fn finished(reload: &mut Option<JoinHandle<Outcome>>) -> Outcome {
     match reload {
-        Some(reload) => reload.await.unwrap_or_else(|_| Reloaded {
-            said: String::new(),
-            result: Err(vec!["reading the configuration failed".to_owned()]),
+        Some(reload) => reload.await.unwrap_or_else(|_| {
+            let why = "reading the configuration failed".to_owned();
+            Outcome::Reloaded(Reloaded::refused(vec![why]))
         }),
         None => std::future::pending().await,
     }

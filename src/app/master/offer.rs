@@ -1,17 +1,29 @@
 //! A reload as the master does it: load, check and bind again, and have a worker follow.
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::child::Worker;
 use super::order::{Answer, Order, receive_answer};
+use super::program::{is_replaced, try_out};
 use crate::app::load::{Loaded, Sources};
 use crate::app::supply::{Own, Supply};
-use crate::app::{listeners, nothing};
+use crate::app::{listeners, nothing, worker_count};
 use crate::config::diag::Look;
 use crate::config::diff::diff;
 use crate::config::model::Config;
+use crate::control::cli::routed::{Line, take_listeners};
+
+/// Longest pause of a worker that follows an order: one with thousands of servers takes seconds.
+const ANSWER_MAX: Duration = Duration::from_mins(1);
+
+fn mute(error: &io::Error) -> String {
+    format!("the worker does not answer: {error}")
+}
 
 /// A configuration that is ready for the worker: checked, and its new sockets open.
 pub(super) struct Offer {
@@ -38,10 +50,20 @@ impl Offer {
         Ok(Self { order: Order { texts: loaded.texts(), recording, places }, sockets })
     }
 
-    /// Hands it to the worker at the other end of `link` and waits for the answer. Blocks.
+    /// Hands it to the worker at the other end of `link` and waits for the answer, whose lack is an
+    /// answer, too. Blocks.
     pub(super) fn deliver(self, link: &UnixStream) -> Answer {
-        let answer = self.order.send(link, &self.sockets).and_then(|()| receive_answer(link));
-        answer.unwrap_or_else(|error| Err(vec![format!("the worker does not answer: {error}")]))
+        let answer = self.ask(link, ANSWER_MAX);
+        answer.unwrap_or_else(|error| Err(vec![mute(&error)]))
+    }
+
+    /// As [`deliver`](Self::deliver), where a pause of `patience` is an error. The link is of no use
+    /// then: what comes late would be taken for the answer to the next order.
+    fn ask(self, link: &UnixStream, patience: Duration) -> io::Result<Answer> {
+        link.set_read_timeout(Some(patience))?;
+        link.set_write_timeout(Some(patience))?;
+        self.order.send(link, &self.sockets)?;
+        receive_answer(link)
     }
 }
 
@@ -62,6 +84,24 @@ pub(super) struct Reloaded {
     pub(super) said: String,
     /// What is followed now, or each reason why that stays as it was.
     pub(super) result: Result<Followed, Vec<String>>,
+    /// The worker did not answer: what it follows is not known, and it takes no more orders.
+    pub(super) is_mute: bool,
+}
+
+impl Reloaded {
+    /// Nothing has changed.
+    pub(super) const fn refused(why: Vec<String>) -> Self {
+        Self { said: String::new(), result: Err(why), is_mute: false }
+    }
+}
+
+/// What came of the wish to reload.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It was done, or refused.
+    Reloaded(Reloaded),
+    /// The program file was replaced and will do: it is to take the master's place and to reload.
+    Replaced,
 }
 
 /// What a reload needs to know of the master.
@@ -69,23 +109,41 @@ pub(super) struct Reloaded {
 pub(super) struct Reload {
     pub(super) sources: Sources,
     pub(super) zero_warning: bool,
-    /// The way to the worker that runs.
-    pub(super) running: Option<Arc<UnixStream>>,
-    /// What it follows.
-    pub(super) old: Arc<Config>,
-    pub(super) threads: usize,
+    /// The program file, which may have been replaced.
+    pub(super) program: Option<PathBuf>,
+    /// The worker that runs.
+    pub(super) current: Current,
+}
+
+/// The worker that a reload finds.
+#[derive(Debug)]
+pub(super) enum Current {
+    /// There is none.
+    None,
+    /// It follows this with so many threads, and takes orders over its link.
+    Follows(Arc<UnixStream>, Arc<Config>, usize),
+    /// It is to be replaced: its process id, and the way to its listening sockets.
+    Leaves(i32, Arc<Line>),
 }
 
 impl Reload {
-    /// Loads and binds again and has the worker follow. Blocks.
-    pub(super) fn run(self) -> Reloaded {
+    /// Loads and binds again and has the worker follow, or a new one take over. Blocks.
+    pub(super) fn run(self) -> Outcome {
+        if let Some(program) = self.program.as_ref().filter(|program| is_replaced(program)) {
+            return match try_out(program) {
+                Ok(()) => Outcome::Replaced,
+                Err(why) => Outcome::Reloaded(Reloaded::refused(why)),
+            };
+        }
         let loaded = self.sources.load();
         loaded.print();
         let said = loaded.text(Look::Plain);
-        Reloaded { said, result: self.follow(&loaded) }
+        let mut is_mute = false;
+        let result = self.follow(&loaded, &mut is_mute);
+        Outcome::Reloaded(Reloaded { said, result, is_mute })
     }
 
-    fn follow(self, loaded: &Loaded) -> Result<Followed, Vec<String>> {
+    fn follow(self, loaded: &Loaded, is_mute: &mut bool) -> Result<Followed, Vec<String>> {
         let refused = self.zero_warning && loaded.report.has_warnings();
         let Some(config) = loaded.config.as_ref().filter(|_| !refused) else {
             return Err(vec!["config : Fatal errors found in configuration.".to_owned()]);
@@ -94,16 +152,52 @@ impl Reload {
             let what = "No enabled listener found (check for 'bind' directives).";
             return Err(vec![what.to_owned()]);
         }
-        let none = nothing(config);
-        let old = if self.running.is_some() { &*self.old } else { &none };
-        let mut supply = Supply::Own(Own::default());
-        let offer = Offer::prepare(loaded, old, config, self.threads, &mut supply)?;
-        let started = match self.running {
-            Some(_) => None,
-            None => Some(Worker::start().map_err(|e| vec![format!("cannot start a worker: {e}")])?),
+        let followed = Arc::new(config.clone());
+        let own = match self.current {
+            Current::Follows(link, old, threads) => {
+                let supply = &mut Supply::Own(Own::default());
+                let offer = Offer::prepare(loaded, &old, config, threads, supply)?;
+                let done = offer.ask(&link, ANSWER_MAX).unwrap_or_else(|error| {
+                    *is_mute = true;
+                    Err(vec![mute(&error)])
+                })?;
+                return Ok(Followed { config: followed, started: None, done });
+            }
+            Current::None => Own::default(),
+            Current::Leaves(pid, line) => {
+                // A stuck one hands nothing over: addresses may be shared with it.
+                let handed = take_listeners(&line).unwrap_or_else(|error| {
+                    tracing::warn!("worker {pid} hands no sockets over: {error}");
+                    Vec::new()
+                });
+                Own::replacing(handed, vec![pid])
+            }
         };
-        let link = self.running.or_else(|| started.as_ref().map(|worker| Arc::clone(&worker.link)));
-        let done = link.map_or(Ok(String::new()), |link| offer.deliver(&link))?;
-        Ok(Followed { config: Arc::new(config.clone()), started, done })
+        let (none, threads) = (nothing(config), worker_count(config));
+        let offer = Offer::prepare(loaded, &none, config, threads, &mut Supply::Own(own))?;
+        let started = Worker::start(threads);
+        let started = started.map_err(|e| vec![format!("cannot start a worker: {e}")])?;
+        match offer.deliver(&started.link) {
+            Ok(done) => Ok(Followed { config: followed, started: Some(started), done }),
+            Err(why) => {
+                started.give_up();
+                Err(why)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_is_mute_is_waited_for_no_longer_than_said() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let offer = || Offer { order: Order::default(), sockets: Vec::new() };
+        assert!(offer().ask(&here, Duration::from_millis(20)).is_err());
+        drop(there);
+        assert!(offer().ask(&here, Duration::from_secs(60)).is_err());
+        assert!(offer().deliver(&here).unwrap_err()[0].contains("does not answer"));
     }
 }

@@ -1,15 +1,17 @@
 //! The sockets on which the master itself takes commands (`-S`).
 
+use std::os::fd::OwnedFd;
+
 use haproxy_compat::source::SourceMap;
 
 use crate::app::StartError;
 use crate::app::load::{environment, facts};
 use crate::app::world::System;
-use crate::config::diag;
 use crate::config::model::{CommandSocket, Inherited};
-use crate::config::{self, Language, Surroundings};
+use crate::config::{self, Language, Surroundings, diag};
 use crate::control::http::Listener;
 use crate::net::listen;
+use crate::sys::inherit::adopt_sealed;
 
 /// One of them: listening, not accepting yet.
 #[derive(Debug)]
@@ -32,6 +34,25 @@ impl MasterSocket {
         Ok(Self { settings, socket })
     }
 
+    /// The same, of a socket that the former program of this process opened.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open)'s.
+    pub(super) fn adopt(text: &str, number: i32) -> Result<Self, StartError> {
+        let settings = parse(text).map_err(StartError::Refused)?;
+        let socket = adopt_sealed(number).map_err(|e| StartError::because("adopt -S", &e))?;
+        Ok(Self { settings, socket: socket.into() })
+    }
+
+    /// A copy of the socket, which keeps it open.
+    ///
+    /// # Errors
+    /// Descriptors have run out.
+    pub(super) fn copy(&self) -> Result<OwnedFd, StartError> {
+        let copy = self.socket.try_clone().map_err(|e| StartError::because("copy -S", &e))?;
+        Ok(copy.into())
+    }
+
     /// Registers it with the runtime of the caller.
     ///
     /// # Errors
@@ -41,6 +62,22 @@ impl MasterSocket {
             .map_err(|e| StartError::because("listen for commands", &e))?;
         Ok((listener, self.settings))
     }
+}
+
+/// Whether all `-S` words are understood.
+///
+/// # Errors
+/// What is wrong with the first that is not.
+pub fn check(texts: &[String]) -> Result<(), StartError> {
+    texts.iter().try_for_each(|text| parse(text).map(|_| ()).map_err(StartError::Refused))
+}
+
+/// The addresses that `-S` words name, each with its family in front. Words that are wrong are passed
+/// over: the start refuses them.
+#[must_use]
+pub fn addresses(texts: &[String]) -> Vec<String> {
+    let sockets = texts.iter().filter_map(|text| parse(text).ok());
+    sockets.map(|socket| listen::with_family(&socket.bind.address)).collect()
 }
 
 /// Understands the words as those of a `stats socket`, whose level is `admin` where nothing else is
@@ -53,7 +90,7 @@ fn parse(text: &str) -> Result<CommandSocket, Vec<String>> {
     let mut sources = SourceMap::default();
     sources.add("-S".to_owned(), line);
     let surroundings = &mut Surroundings {
-        world: &mut System,
+        world: &mut System::default(),
         environment: &mut environment(&[]),
         facts: &facts(),
     };

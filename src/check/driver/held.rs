@@ -140,6 +140,7 @@ impl Held {
             Ok(None) => Err(Trouble::System(Problem {
                 text: "Connection closed by the database".to_owned(),
                 heard: true,
+                denied: false,
             })),
             Err(error) => Err(Trouble::System(Problem::of(&error))),
         }

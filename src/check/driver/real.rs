@@ -12,6 +12,7 @@ use crate::check::target::Timing;
 use crate::config::model::{CheckKind, MysqlDialect};
 use crate::pure::health::verdict::CheckStatus;
 use crate::pure::probe::Context;
+use crate::pure::probe::testing::Alone;
 
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,6 +55,7 @@ impl Home {
         let target = Target {
             addr,
             source: None,
+            socks4: None,
             send_proxy: false,
             proxy_header: |_| Vec::new(),
             tls: None,
@@ -61,7 +63,7 @@ impl Home {
             timing,
         };
         let context = Context { answer_bytes_max: 16_384, down: false, unix_time_s: 0 };
-        run(&target, &mut Probe::for_kind(kind, &context)).await
+        run(&target, &mut Probe::for_kind(kind, &context, &Alone)).await
     }
 
     /// kill -9; the listening socket dies with its process.

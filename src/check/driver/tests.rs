@@ -13,10 +13,11 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::check::target::Timing;
-use crate::config::model::{CheckKind, Expect, Layer, Pattern, ScriptStep};
+use crate::config::model::{CheckKind, Expect, Layer, Pattern, PortFrom, ScriptStep};
 use crate::net::listen::abstract_address;
 use crate::pure::health::verdict::CheckStatus;
 use crate::pure::probe::Context;
+use crate::pure::probe::testing::Alone;
 
 /// Far more than any test here needs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,6 +31,7 @@ fn target(addr: TargetAddr) -> Target {
     Target {
         addr,
         source: None,
+        socks4: None,
         send_proxy: false,
         proxy_header: no_header,
         tls: None,
@@ -40,7 +42,7 @@ fn target(addr: TargetAddr) -> Target {
 
 async fn check(target: &Target, kind: &CheckKind) -> Verdict {
     let context = Context { answer_bytes_max: 16_384, down: false, unix_time_s: 0 };
-    timeout(2 * PATIENCE, run(target, &mut Probe::for_kind(kind, &context)))
+    timeout(2 * PATIENCE, run(target, &mut Probe::for_kind(kind, &context, &Alone)))
         .await
         .expect("a verdict")
 }
@@ -236,7 +238,7 @@ async fn connections_of_a_script_go_where_it_says() {
     .await;
     let TargetAddr::Tcp(addr) = second.addr else { panic!("servers listen on TCP") };
     let again = ScriptStep::Connect {
-        port: NonZeroU16::new(addr.port()),
+        port: NonZeroU16::new(addr.port()).map(PortFrom::Fixed),
         addr: None,
         send_proxy: false,
         linger: false,

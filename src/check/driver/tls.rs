@@ -21,12 +21,15 @@ use crate::pure::probe::Connect;
 ///
 /// ```text
 ///   Plain    L4OK  L4CON  L4TOUT    (and TCP not connected yet)
+///   Denied         SOCKERR
 ///   Shaking        L6RSP  L6TOUT
 ///   Tls      L6OK
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reached {
     Plain,
+    /// A proxy on the way said no.
+    Denied,
     Shaking,
     Tls,
 }
@@ -35,6 +38,7 @@ impl Reached {
     /// Gives the verdict the name of its layer.
     pub(super) fn name(self, verdict: &mut Verdict) {
         verdict.status = match (self, verdict.status) {
+            (Self::Denied, CheckStatus::L4Con) => CheckStatus::SocketError,
             (Self::Shaking, CheckStatus::L4Con) => CheckStatus::L6Response,
             (Self::Shaking, CheckStatus::L4Timeout) => CheckStatus::L6Timeout,
             (Self::Tls, CheckStatus::L4Ok) => CheckStatus::L6Ok,
@@ -90,7 +94,9 @@ async fn shake(conn: Conn, target: &Target, server: &ServerTls) -> Result<Conn, 
     };
     match tls::connect(&mut stream, server, name).await {
         Ok(()) => Ok(Conn::Tls(stream)),
-        Err(error) => Err(Problem { text: said(&error, server).to_owned(), heard: true }),
+        Err(error) => {
+            Err(Problem { text: said(&error, server).to_owned(), heard: true, denied: false })
+        }
     }
 }
 

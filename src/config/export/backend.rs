@@ -3,14 +3,15 @@
 use super::balance::balance_pairs;
 use super::resolvers::naming;
 use super::socket::server_socket;
-use super::text::{Pairs, duration, key, quote};
+use super::text::{Pairs, duration, key, list, quote};
 use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
 use crate::config::defaults::{CONNECT_TIMEOUT, ERROR_LIMIT, REDISPATCH, RETRIES};
 use crate::config::model::{
-    Backend, Global, HashKey, LoadState, Redispatch, Server, ServerAddr, ServerTimeouts,
+    Backend, Global, HashKey, LoadState, LogProto, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
 use crate::config::validate::{
-    HASH_KEYS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids, source_text,
+    HASH_KEYS, LOG_PROTOS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids,
+    source_text,
 };
 use crate::pure::weight::Weight;
 
@@ -26,12 +27,7 @@ pub(super) fn backend_pairs(
     super::frontend::rules(pairs, &backend.rules.statements);
     let shared = check::shared(&backend.servers);
     pairs.table("check", &shared);
-    let explicit: Vec<u32> = backend.servers.iter().map(|server| server.id.0).collect();
-    let ids = written_ids(&explicit, |written| automatic_ids(written, 1));
-    for (server, id) in backend.servers.iter().zip(ids) {
-        let name = format!("server.{}", key(server.name.as_str()));
-        pairs.add(&name, server_value(server, id, &shared));
-    }
+    servers(pairs, &backend.servers, &shared);
     pairs.table("timeout", &server_timeouts(&backend.timeouts));
     pairs.maybe("retries", (backend.retries != RETRIES).then_some(backend.retries));
     if backend.redispatch != REDISPATCH {
@@ -48,6 +44,7 @@ pub(super) fn backend_pairs(
     keepalive(pairs, backend.keepalive);
     pairs.flag("nolinger", backend.nolinger);
     pairs.flag("persist", backend.persist);
+    pairs.maybe("persist_rdp_cookie", backend.rdp_cookie.as_deref().map(quote));
     pairs.flag("abortonclose", backend.abortonclose);
     pairs.flag("independent_streams", backend.independent_streams);
     pairs.flag("tcp_smart_connect", backend.tcp_smart_connect);
@@ -71,6 +68,16 @@ pub(super) fn backend_pairs(
             let file = file.display().to_string();
             pairs.maybe("server_state_file", named.then(|| quote(&file)));
         }
+    }
+}
+
+/// Servers by name, without what they `shared`.
+pub(super) fn servers(pairs: &mut Pairs, servers: &[Server], shared: &Pairs) {
+    let explicit: Vec<u32> = servers.iter().map(|server| server.id.0).collect();
+    let ids = written_ids(&explicit, |written| automatic_ids(written, 1));
+    for (server, id) in servers.iter().zip(ids) {
+        let name = format!("server.{}", key(server.name.as_str()));
+        pairs.add(&name, server_value(server, id, shared));
     }
 }
 
@@ -125,7 +132,16 @@ fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
         pairs.maybe("on_marked_up", word(&MARKED_UP, &server.on_marked_up));
     }
     pairs.maybe("send_proxy", server.send_proxy.and_then(|header| word(&PROXY_HEADERS, &header)));
+    let tlvs: Vec<String> = server
+        .proxy_tlvs
+        .iter()
+        .map(|tlv| quote(&format!("{:#04X} {}", tlv.kind, tlv.format.text)))
+        .collect();
+    pairs.maybe("proxy_v2_tlvs", list(&tlvs));
     pairs.maybe("tcp_ut", server.tcp_ut.map(duration));
+    if server.log_proto != LogProto::default() {
+        pairs.maybe("log_proto", word(&LOG_PROTOS, &server.log_proto));
+    }
     server_socket(&mut pairs, &server.socket);
     naming(&mut pairs, server);
     tls::server(&mut pairs, server);

@@ -2,14 +2,12 @@
 
 use std::net::IpAddr;
 
+use super::script::script;
 use super::text::{Pairs, bytes, duration, hex, quote};
 use super::word;
-use crate::config::defaults::{
-    AGENT_INTER, HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION, SMTP_CHECK_HELLO,
-};
+use crate::config::defaults::{AGENT_INTER, SMTP_CHECK_HELLO};
 use crate::config::model::{
-    AgentCheck, Check, CheckKind, CheckStatus, Expect, ExpectReport, HttpCheck, HttpExpect,
-    HttpMatch, InitState, Layer, Pattern, ScriptStep, Server, TextMatch,
+    AgentCheck, Check, CheckKind, CheckStatus, Expect, ExpectReport, InitState, Pattern, Server,
 };
 use crate::config::validate::{INIT_STATES, MYSQL_DIALECTS};
 
@@ -109,7 +107,7 @@ fn kind(kind: &CheckKind) -> Pairs {
         }
         CheckKind::Script(steps) => {
             pairs.add("type", "\"tcp-check\"");
-            let steps: Vec<String> = steps.iter().map(|step| self::step(step).inline()).collect();
+            let steps: Vec<String> = steps.iter().map(|step| script(step).inline()).collect();
             pairs.add("steps", format!("[{}]", steps.join(", ")));
         }
         CheckKind::Mysql { user } => {
@@ -127,54 +125,13 @@ fn kind(kind: &CheckKind) -> Pairs {
         }
         CheckKind::Http(check) => {
             pairs.add("type", "\"http\"");
-            pairs.extend(http(check));
+            pairs.extend(super::http_check::http(check));
         }
     }
     pairs
 }
 
-fn step(step: &ScriptStep) -> Pairs {
-    let mut pairs = Pairs::default();
-    let comment = match step {
-        ScriptStep::Comment(comment) => {
-            pairs.add("comment", quote(comment));
-            return pairs;
-        }
-        ScriptStep::Connect { port, addr, send_proxy, linger, layer, comment } => {
-            let mut options = Pairs::default();
-            options.maybe("port", *port);
-            options.maybe("addr", addr.map(|addr| quote(&addr.to_string())));
-            options.flag("send_proxy", *send_proxy);
-            options.flag("linger", *linger);
-            options.flag("default", *layer == Layer::Default);
-            if let Layer::Tls { sni, alpn } = layer {
-                options.flag("ssl", true);
-                options.maybe("sni", sni.as_ref().map(|sni| quote(sni)));
-                options.maybe("alpn", alpn.as_ref().map(|alpn| quote(alpn)));
-            }
-            match options.is_empty() {
-                true => pairs.flag("connect", true),
-                false => pairs.table("connect", &options),
-            }
-            comment
-        }
-        ScriptStep::Send { data, binary, comment } => {
-            match binary {
-                true => pairs.add("send_binary", hex(data)),
-                false => pairs.add("send", bytes(data)),
-            }
-            comment
-        }
-        ScriptStep::Expect(expect) => {
-            pairs.add("expect", self::expect(expect));
-            &expect.comment
-        }
-    };
-    pairs.maybe("comment", comment.as_ref().map(|comment| quote(comment)));
-    pairs
-}
-
-fn expect(expect: &Expect) -> String {
+pub(super) fn expect(expect: &Expect) -> String {
     let mut pairs = pattern(&expect.pattern);
     pairs.flag("not", expect.negated);
     pairs.maybe("min_recv", expect.min_recv);
@@ -186,99 +143,27 @@ fn expect(expect: &Expect) -> String {
 }
 
 /// What differs from `default`.
-fn report(pairs: &mut Pairs, report: &ExpectReport, default: &ExpectReport) {
+pub(super) fn report(pairs: &mut Pairs, report: &ExpectReport, default: &ExpectReport) {
     let status = |status: CheckStatus, default: CheckStatus| {
         (status != default).then(|| quote(status.name()))
     };
     pairs.maybe("ok_status", status(report.ok, default.ok));
     pairs.maybe("error_status", status(report.error, default.error));
     pairs.maybe("tout_status", status(report.timeout, default.timeout));
-    pairs.maybe("on_success", report.on_success.as_deref().map(bytes));
-    pairs.maybe("on_error", report.on_error.as_deref().map(bytes));
-    pairs.maybe("status_code", report.code.as_ref().map(|code| quote(&code.to_string())));
+    pairs.maybe("on_success", report.on_success.as_ref().map(|text| bytes(text.text())));
+    pairs.maybe("on_error", report.on_error.as_ref().map(|text| bytes(text.text())));
+    pairs.maybe("status_code", report.code.as_ref().map(|code| quote(&code.text)));
 }
 
-fn pattern(pattern: &Pattern) -> Pairs {
+pub(super) fn pattern(pattern: &Pattern) -> Pairs {
     let mut pairs = Pairs::default();
     match pattern {
         Pattern::Text(data) => pairs.add("string", bytes(data)),
         Pattern::Binary(data) => pairs.add("binary", hex(data)),
         Pattern::Regex(regex) => pairs.add("rstring", quote(regex.as_str())),
         Pattern::BinaryRegex(regex) => pairs.add("rbinary", quote(regex.as_str())),
-        Pattern::TextFormat(data) => pairs.add("string_lf", bytes(data)),
-        Pattern::BinaryFormat(data) => pairs.add("binary_lf", hex(data)),
+        Pattern::TextFormat(format) => pairs.add("string_lf", bytes(format.text())),
+        Pattern::BinaryFormat(format) => pairs.add("binary_lf", bytes(format.text())),
     }
     pairs
-}
-
-fn http(check: &HttpCheck) -> Pairs {
-    let mut pairs = Pairs::default();
-    let differs = |value: &str, default| (value != default).then(|| quote(value));
-    pairs.maybe("method", differs(&check.method, HTTP_CHECK_METHOD));
-    pairs.maybe("uri", differs(&check.uri, HTTP_CHECK_URI));
-    pairs.maybe("version", differs(&check.version, HTTP_CHECK_VERSION));
-    let headers: Vec<String> = check
-        .headers
-        .iter()
-        .map(|header| quote(&format!("{}: {}", header.name, header.value)))
-        .collect();
-    pairs.maybe("headers", super::list(&headers));
-    pairs.maybe("body", (!check.body.is_empty()).then(|| bytes(&check.body)));
-    match check.expects.as_slice() {
-        [] => {}
-        [expect] => pairs.table("expect", &http_expect(expect)),
-        expects => {
-            let expects: Vec<String> = expects.iter().map(|it| http_expect(it).inline()).collect();
-            pairs.add("expect", format!("[{}]", expects.join(", ")));
-        }
-    }
-    pairs.flag("disable_on_404", check.disable_on_404);
-    pairs
-}
-
-fn http_expect(expect: &HttpExpect) -> Pairs {
-    let mut pairs = Pairs::default();
-    match &expect.matcher {
-        HttpMatch::Status(ranges) => {
-            let ranges: Vec<String> = ranges
-                .iter()
-                .map(|(first, last)| match first == last {
-                    true => first.to_string(),
-                    false => format!("{first}-{last}"),
-                })
-                .collect();
-            pairs.add("status", quote(&ranges.join(",")));
-        }
-        HttpMatch::StatusRegex(Pattern::Regex(regex)) => {
-            pairs.add("rstatus", quote(regex.as_str()));
-        }
-        HttpMatch::StatusRegex(other) | HttpMatch::Body(other) => pairs.extend(pattern(other)),
-        HttpMatch::Header { full, name, value } => {
-            let mut header = Pairs::default();
-            text_match(&mut header, ["name", "name_match"], name);
-            if let Some(value) = value {
-                text_match(&mut header, ["value", "value_match"], value);
-            }
-            header.flag("full", *full);
-            pairs.table("hdr", &header);
-        }
-    }
-    pairs.flag("not", expect.negated);
-    pairs.maybe("min_recv", expect.min_recv);
-    pairs.maybe("comment", expect.comment.as_deref().map(quote));
-    report(&mut pairs, &expect.report, &expect.matcher.report());
-    pairs
-}
-
-fn text_match(pairs: &mut Pairs, [text, way]: [&'static str; 2], written: &TextMatch) {
-    let (value, word) = match written {
-        TextMatch::Is(value) => (value.as_str(), None),
-        TextMatch::Begins(value) => (value.as_str(), Some("beg")),
-        TextMatch::Ends(value) => (value.as_str(), Some("end")),
-        TextMatch::Contains(value) => (value.as_str(), Some("sub")),
-        TextMatch::Regex(Pattern::Regex(regex)) => (regex.as_str(), Some("reg")),
-        TextMatch::Regex(_) => return,
-    };
-    pairs.add(text, quote(value));
-    pairs.maybe(way, word.map(quote));
 }

@@ -66,6 +66,8 @@ fn session_log(pairs: &mut Pairs, log: &SessionLog) {
     };
     pairs.maybe("log_format", format.map(quote));
     pairs.maybe("error_log_format", log.error_format.as_ref().map(|format| quote(&format.text)));
+    let structured = log.structured.as_ref();
+    pairs.maybe("log_format_sd", structured.map(|format| quote(&format.text)));
     pairs.maybe("unique_id_format", log.unique_id.as_ref().map(|format| quote(&format.text)));
     pairs.maybe("log_tag", log.tag.as_deref().map(quote));
 }

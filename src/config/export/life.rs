@@ -1,6 +1,7 @@
 //! Pure: the process as a whole.
 
 use super::text::{Pairs, duration, list, quote};
+use crate::config::default_path::DefaultPath;
 use crate::config::model::Life;
 
 impl Pairs {
@@ -18,6 +19,12 @@ impl Pairs {
         self.maybe("ulimit_n", life.ulimit_n);
         self.maybe("fd_hard_limit", life.fd_hard_limit);
         self.maybe("strict_limits", life.lenient_limits.then_some(false));
+        self.maybe("mworker_max_reloads", life.mworker_max_reloads);
+        if life.default_path != DefaultPath::Current {
+            self.maybe("default_path", Some(quote(&life.default_path.text())));
+        }
+        let lines: Vec<_> = life.cpu_map.lines().iter().map(|line| quote(line)).collect();
+        self.maybe("cpu_map", list(&lines));
         let setcap: Vec<_> = life.setcap.iter().map(|right| quote(right.name())).collect();
         self.maybe("setcap", list(&setcap));
     }

@@ -9,9 +9,12 @@ mod balance;
 mod check;
 mod commands;
 mod frontend;
+mod http_check;
 mod life;
 mod page;
 mod resolvers;
+mod ring;
+mod script;
 mod socket;
 mod text;
 mod tls;
@@ -55,6 +58,11 @@ pub fn export(config: &Config) -> String {
         let mut pairs = Pairs::default();
         frontend::rules(&mut pairs, &section.statements);
         let header = format!("[peers.{}]", key(section.name.as_str()));
+        text.push_str(&format!("{header}\n{}\n", pairs.lines()));
+    }
+    for section in &config.rings {
+        let header = format!("[ring.{}]", key(section.name.as_str()));
+        let pairs = ring::ring_pairs(section);
         text.push_str(&format!("{header}\n{}\n", pairs.lines()));
     }
     for section in &config.resolvers {
@@ -196,6 +204,8 @@ fn global(global: &Global) -> Pairs {
     pairs.maybe("max_spread_checks", global.max_spread_checks.map(duration));
     pairs.maybe("bufsize", (global.bufsize != BUFSIZE_BYTES).then_some(global.bufsize));
     tuning::tuning(&mut pairs, &global.tuning);
+    let variables = global.variables.iter().map(|variable| quote(&variable.text));
+    pairs.maybe("variables", list(&variables.collect::<Vec<_>>()));
     pairs
 }
 
@@ -212,10 +222,13 @@ fn log_target(target: &LogTarget, default: LogFraming) -> String {
         LogSink::Stdout => "stdout".to_owned(),
         LogSink::Stderr => "stderr".to_owned(),
         LogSink::Fd(fd) => format!("fd@{fd}"),
+        LogSink::Ring(name) => format!("ring@{name}"),
+        LogSink::Stream(stream) => stream.to_string(),
     });
     let mut pairs = Pairs::default();
     pairs.add("target", &sink);
-    if target.framing != default {
+    let of_ring = matches!(target.sink, LogSink::Ring(_));
+    if target.framing != default && !of_ring {
         pairs.maybe("format", word(&FRAMINGS, &target.framing));
     }
     pairs.maybe("len", (target.len != LOG_LEN_BYTES).then_some(target.len));
@@ -223,6 +236,7 @@ fn log_target(target: &LogTarget, default: LogFraming) -> String {
     pairs.maybe("facility", named(target.facility != LOG_FACILITY, target.facility.name()));
     pairs.maybe("level", named(target.level != LOG_LEVEL, target.level.name()));
     pairs.maybe("minlevel", named(target.minlevel != LOG_MINLEVEL, target.minlevel.name()));
+    pairs.maybe("sample", target.sample.as_ref().map(|sample| quote(&sample.to_string())));
     if pairs.len() == 1 { sink } else { pairs.inline() }
 }
 

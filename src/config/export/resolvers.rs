@@ -46,7 +46,9 @@ pub(super) fn naming(pairs: &mut Pairs, server: &Server) {
     if let Some(resolve) = &server.resolve {
         resolve_pairs(pairs, resolve);
     }
-    if *server.init_addr != INIT_ADDR {
+    // Where name servers are asked, to go without an address is one of the usual ways.
+    let later = server.resolve.as_ref().map(|_| InitAddr::None);
+    if !server.init_addr.iter().copied().eq(INIT_ADDR.into_iter().chain(later)) {
         let ways: Vec<String> = server.init_addr.iter().map(way).collect();
         pairs.add("init_addr", quote(&ways.join(",")));
     }

@@ -1,12 +1,13 @@
 //! `bind` lines.
 
+use haproxy_compat::keywords::form::of_bind;
 use haproxy_compat::keywords::{BIND, Effect};
 use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
-use super::socket;
 use super::words::{Args, Context};
+use super::{form, socket};
 use crate::config::raw::{Bind, Field};
 
 /// A `bind` line.
@@ -23,7 +24,7 @@ pub(super) fn lower(line: &Line, cx: &mut Context<'_>) -> Option<Bind> {
                 break;
             }
             Some(Effect::Applies) => apply(&option, word, &mut args, &mut bind, cx),
-            Some(_) => args.skip(BIND.find(&option).map_or(0, |(_, count)| count)),
+            Some(effect) => form::without_effect(effect, word, &BIND, of_bind, &mut args, cx),
         }
     }
     Some(bind)

@@ -44,8 +44,8 @@ pub(super) fn add(
         let rules = settings.rules.iter().filter(|rule| rule.is_of_frontend());
         frontend.rules = rules.cloned().collect();
         frontend.id.clone_from(&id);
-        if section.kind == SectionKind::Listen && frontend.default_backend.is_none() {
-            frontend.default_backend = Some(name.clone());
+        if section.kind == SectionKind::Listen {
+            whole(&mut frontend, &name, &servers, cx);
         }
         config.frontends.push(frontend);
     }
@@ -55,9 +55,30 @@ pub(super) fn add(
         settings.rules.retain(|rule| rule.keyword() != "stick-table");
     }
     if section.kind != SectionKind::Frontend {
+        if let Some(check) = settings.checks.unused() {
+            let judged = Backend::new(number, name.clone());
+            config.misplaced.push(Backend { check: Some(check), ..judged });
+        }
         config.backends.push(backend(number, name, id, servers, settings, cx));
     }
     None
+}
+
+/// Both halves of a `listen` section belong together, unless it says otherwise.
+fn whole(
+    frontend: &mut Frontend,
+    name: &Spanned<String>,
+    servers: &[Server],
+    cx: &mut Context<'_>,
+) {
+    match &frontend.default_backend {
+        None => frontend.default_backend = Some(name.clone()),
+        Some(other) if !servers.is_empty() => {
+            let message = format!("the servers of '{}' are never used", name.value);
+            cx.report.warning(other.span, message).help("'default_backend' comes before them");
+        }
+        Some(_) => {}
+    }
 }
 
 /// What is left of a section that is disabled: its back half, for frontends that name it.
@@ -90,6 +111,7 @@ fn frontend(number: u32, name: Spanned<String>, settings: &Settings) -> Frontend
         log: settings.log.clone(),
         log_format: settings.log_format.clone(),
         error_log_format: settings.error_log_format.clone(),
+        log_format_sd: settings.log_format_sd.clone(),
         unique_id_format: settings.unique_id_format.clone(),
         log_tag: settings.log_tag.clone(),
         dontlognull: flags.of("dontlognull"),
@@ -118,6 +140,10 @@ fn backend(
     let check = settings.checks.clone().finish(&name.value, cx);
     let mut rules = settings.rules;
     rules.retain(Statement::is_of_backend);
+    let retries = match settings.retries_never {
+        true => Some(Spanned::new(0, name.span)),
+        false => settings.retries,
+    };
     Backend {
         id,
         rules,
@@ -128,7 +154,7 @@ fn backend(
         allbackups: flags.of("allbackups"),
         servers,
         check,
-        retries: settings.retries,
+        retries,
         redispatch: settings.redispatch,
         timeouts: settings.server,
         keepalive: Keepalive {
@@ -141,6 +167,7 @@ fn backend(
             abortonclose: flags.of("abortonclose"),
             independent_streams: flags.of("independent-streams"),
             tcp_smart_connect: flags.of("tcp-smart-connect"),
+            persist_rdp_cookie: settings.persist_rdp_cookie,
             dispatch: settings.dispatch,
             transparent: flags.of("transparent"),
         },

@@ -5,9 +5,7 @@ use haproxy_compat::tree::{Line, Word};
 
 use super::expect::Options;
 use super::words::{Args, Context, text};
-use crate::config::raw::{
-    CheckKind, Expect, ExternalCheck, Field, HttpCheck, Layer, Pattern, Step,
-};
+use crate::config::raw::{CheckKind, Expect, ExternalCheck, Field, Layer, Pattern, Payload, Step};
 
 /// What a section said about checks so far.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +15,7 @@ pub(super) struct Checks {
     /// `tcp-check` rules.
     steps: Vec<Step>,
     /// `http-check` rules and the arguments of `option httpchk`.
-    pub(super) http: HttpCheck,
+    pub(super) http: super::http_check::HttpRules,
     /// `external-check` lines.
     external: ExternalCheck,
     /// The first `tcp-check` and the first `http-check` rule of the section itself.
@@ -40,8 +38,18 @@ pub(super) enum Choice {
 }
 
 /// Words after `tcp-check`.
-const RULES: [&str; 7] =
-    ["connect", "send", "send-lf", "send-binary", "send-binary-lf", "expect", "comment"];
+const RULES: [&str; 10] = [
+    "connect",
+    "send",
+    "send-lf",
+    "send-binary",
+    "send-binary-lf",
+    "expect",
+    "comment",
+    "set-var(check.x)",
+    "set-var-fmt(check.x)",
+    "unset-var(check.x)",
+];
 
 impl Checks {
     /// What a section starts from that inherits `self`: its own rules will replace these.
@@ -86,7 +94,7 @@ impl Checks {
         };
         let rule = word.text();
         let step = match rule.as_ref() {
-            "connect" => self.connect(word, &mut args, cx),
+            "connect" => connect("tcp-check", &self.steps, word, &mut args, cx),
             "send" | "send-lf" | "send-binary" | "send-binary-lf" => send(&rule, &mut args, cx),
             "expect" => expect(&mut args, cx).map(|expect| Step::Expect(Box::new(expect))),
             "comment" => {
@@ -94,13 +102,7 @@ impl Checks {
                 args.finish("tcp-check comment", cx);
                 comment.map(Step::Comment)
             }
-            _ if rule.contains("-var") => {
-                cx.report.alert(
-                    word.span,
-                    format!("'tcp-check {rule}' is not supported: nothing is computed in checks"),
-                );
-                None
-            }
+            _ if super::expect::is_variable(&rule) => super::expect::variable(word, &mut args, cx),
             _ => {
                 cx.unknown(word, "after 'tcp-check'", RULES);
                 None
@@ -123,56 +125,19 @@ impl Checks {
         args.finish("external-check", cx);
     }
 
-    fn connect(&self, rule: &Word, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Step> {
-        let mut acting = self.steps.iter().filter(|step| !matches!(step, Step::Comment(_)));
-        let begins = matches!(acting.next(), None | Some(Step::Connect { .. }));
-        if !begins {
-            cx.report
-                .alert(rule.span, "'connect' after rules that already use a connection")
-                .help("make the first rule a 'connect' too");
-        }
-        let (mut port, mut addr, mut send_proxy, mut linger) = (None, None, false, false);
-        let mut comment = None;
-        let mut layer = Layer::default();
-        while let Some(word) = args.next() {
-            match word.text().as_ref() {
-                "port" => port = args.number("port", cx),
-                "addr" => {
-                    let address = args.expect("addr", "an address", cx)?;
-                    addr = Some(cx.address(address));
-                }
-                "send-proxy" => send_proxy = true,
-                "linger" => linger = true,
-                "comment" => comment = args.text("comment", "a text", cx),
-                "default" => layer.default = true,
-                "ssl" => layer.ssl = true,
-                "sni" => layer.sni = args.text("sni", "a name", cx),
-                "alpn" => layer.alpn = args.text("alpn", "protocols separated by commas", cx),
-                option @ ("proto" | "via-socks4") => {
-                    cx.report.alert(
-                        word.span,
-                        format!("'{option}' is not supported: checks talk TCP or TLS"),
-                    );
-                    return None;
-                }
-                _ => {
-                    let known = [
-                        "port",
-                        "addr",
-                        "send-proxy",
-                        "linger",
-                        "comment",
-                        "default",
-                        "ssl",
-                        "sni",
-                        "alpn",
-                    ];
-                    cx.unknown(word, "after 'tcp-check connect'", known);
-                    return None;
-                }
+    /// Rules that no option asks for: they are judged, then forgotten.
+    pub(super) fn unused(&self) -> Option<Spanned<CheckKind>> {
+        let choice = self.choice.as_ref().map(|choice| &choice.value);
+        let tcp = self.own_steps.filter(|_| choice != Some(&Choice::Tcp));
+        let http = self.own_http.filter(|_| choice != Some(&Choice::Http));
+        match (tcp, http) {
+            (Some(span), _) => Some(Spanned::new(CheckKind::Script(self.steps.clone()), span)),
+            (None, Some(span)) => {
+                let http = Box::new(super::http_check::finish(self.http.clone()));
+                Some(Spanned::new(CheckKind::Http(http), span))
             }
+            (None, None) => None,
         }
-        Some(Step::Connect { port, addr, send_proxy, linger, layer, comment })
     }
 
     /// What the servers of `name` are asked.
@@ -196,7 +161,7 @@ impl Checks {
         let choice = self.choice?;
         Some(choice.map(|choice| match choice {
             Choice::Tcp => CheckKind::Script(self.steps),
-            Choice::Http => CheckKind::Http(self.http),
+            Choice::Http => CheckKind::Http(Box::new(super::http_check::finish(self.http))),
             Choice::Mysql { user, dialect } => CheckKind::Mysql { user, dialect },
             Choice::Pgsql { user } => CheckKind::Pgsql { user },
             Choice::Redis => CheckKind::Redis,
@@ -206,6 +171,66 @@ impl Checks {
             Choice::SslHello => CheckKind::SslHello,
         }))
     }
+}
+
+/// `connect [default] [port <n>] [addr <a>] …`, which `rules` before it may not forbid.
+pub(super) fn connect(
+    rules: &str,
+    steps: &[Step],
+    rule: &Word,
+    args: &mut Args<'_>,
+    cx: &mut Context<'_>,
+) -> Option<Step> {
+    let passive =
+        |step: &&Step| !matches!(step, Step::Comment(_) | Step::SetVar { .. } | Step::UnsetVar(_));
+    let mut acting = steps.iter().filter(passive);
+    let begins = matches!(acting.next(), None | Some(Step::Connect { .. }));
+    if !begins {
+        cx.report
+            .alert(rule.span, "'connect' after rules that already use a connection")
+            .help("make the first rule a 'connect' too");
+    }
+    let (mut port, mut addr, mut send_proxy, mut linger) = (None, None, false, false);
+    let mut comment = None;
+    let mut layer = Layer::default();
+    while let Some(word) = args.next() {
+        match word.text().as_ref() {
+            "port" => port = args.text("port", "a number", cx),
+            "addr" => {
+                let address = args.expect("addr", "an address", cx)?;
+                addr = Some(cx.address(address));
+            }
+            "send-proxy" => send_proxy = true,
+            "linger" => linger = true,
+            "comment" => comment = args.text("comment", "a text", cx),
+            "default" => layer.default = true,
+            "ssl" => layer.ssl = true,
+            "sni" => layer.sni = args.text("sni", "a name", cx),
+            "alpn" => layer.alpn = args.text("alpn", "protocols separated by commas", cx),
+            "proto" if args.take("h1") || args.take("none") => {}
+            option @ ("proto" | "via-socks4") => {
+                cx.report
+                    .alert(word.span, format!("'{option}' is not supported in '{rules} connect'"));
+                return None;
+            }
+            _ => {
+                let known = [
+                    "port",
+                    "addr",
+                    "send-proxy",
+                    "linger",
+                    "comment",
+                    "default",
+                    "ssl",
+                    "sni",
+                    "alpn",
+                ];
+                cx.unknown(word, &format!("after '{rules} connect'"), known);
+                return None;
+            }
+        }
+    }
+    Some(Step::Connect { port, addr, send_proxy, linger, layer, comment })
 }
 
 fn unused(span: Span, rules: &str, option: &str, name: &str, cx: &mut Context<'_>) {
@@ -254,17 +279,17 @@ fn pgsql(line: &Line, args: &mut Args<'_>, cx: &mut Context<'_>) -> Choice {
 
 /// `send`, `send-binary`, and their forms with a log-format.
 fn send(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Step> {
-    let binary = keyword.starts_with("send-binary");
-    let written = if keyword.ends_with("-lf") {
-        super::expect::format(args, keyword, cx)?
-    } else {
-        let word = args.expect(keyword, "what to send", cx)?;
-        Spanned::new(word.bytes.clone(), word.span)
+    let word = args.expect(keyword, "what to send", cx)?;
+    let written = Spanned::new(word.bytes.clone(), word.span);
+    let data = match keyword {
+        "send-lf" => written.map(Payload::Format),
+        "send-binary-lf" => written.map(Payload::BinaryFormat),
+        "send-binary" => hexadecimal(written, cx)?.map(Payload::Binary),
+        _ => written.map(Payload::Text),
     };
-    let data = if binary { hexadecimal(written, cx)? } else { written };
     let comment = if args.take("comment") { args.text("comment", "a text", cx) } else { None };
     args.finish(keyword, cx);
-    Some(Step::Send { data, binary, comment })
+    Some(Step::Send { data, comment })
 }
 
 /// `[!] <match> <pattern>` with its options, in any order before the match.
@@ -288,7 +313,7 @@ fn expect(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Expect> {
         "string" => written.map(Pattern::Text),
         "string-lf" => written.map(Pattern::TextFormat),
         "binary" => hexadecimal(written, cx)?.map(Pattern::Binary),
-        "binary-lf" => hexadecimal(written, cx)?.map(Pattern::BinaryFormat),
+        "binary-lf" => written.map(Pattern::BinaryFormat),
         "rstring" => written.map(|bytes| Pattern::Regex(lossy(bytes))),
         _ => written.map(|bytes| Pattern::BinaryRegex(lossy(bytes))),
     };

@@ -1,12 +1,13 @@
 //! `stats` lines of `global`: sockets that take commands.
 
+use haproxy_compat::keywords::form::of_bind;
 use haproxy_compat::keywords::{BIND, Effect};
 use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
-use super::bind;
 use super::words::{Args, Context};
+use super::{bind, form};
 use crate::config::raw::{Bind, CommandSocket, Commands};
 
 /// Words after `stats` in `global`.
@@ -25,6 +26,9 @@ pub(super) fn lower(line: &Line, commands: &mut Commands, cx: &mut Context<'_>) 
         "socket" => commands.sockets.extend(socket(args, cx)),
         "timeout" => {
             let timeout = args.time("stats timeout", TimeUnit::Milliseconds, cx);
+            if let Some(zero) = timeout.as_ref().filter(|timeout| timeout.value.is_zero()) {
+                cx.report.alert(zero.span, "'stats timeout' cannot be 0");
+            }
             commands.timeout = timeout.or(commands.timeout.take());
             args.finish("stats timeout", cx);
         }
@@ -61,7 +65,7 @@ fn socket(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<CommandSocket> {
                 break;
             }
             Some(Effect::Applies) => bind::apply(&option, word, args, &mut socket.bind, cx),
-            Some(_) => args.skip(BIND.find(&option).map_or(0, |(_, count)| count)),
+            Some(effect) => form::without_effect(effect, word, &BIND, of_bind, args, cx),
         }
     }
     Some(socket)

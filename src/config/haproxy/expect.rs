@@ -4,7 +4,7 @@ use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::Word;
 
 use super::words::{Args, Context, text};
-use crate::config::raw::{ExpectReport, Field};
+use crate::config::raw::{ExpectReport, Field, Step};
 
 /// Words of `expect` that both kinds of rules know.
 pub(super) const OPTIONS: [&str; 8] = [
@@ -47,6 +47,11 @@ impl Options {
             };
             match kind {
                 "" => {}
+                _ if OPTIONS.contains(&kind) && self.negated => {
+                    let message = format!("'!' stands before the match, not before '{kind}'");
+                    cx.report.alert(word.span, message);
+                    return None;
+                }
                 _ if OPTIONS.contains(&kind) => self.take(kind, args, cx)?,
                 _ => return Some((kind.to_owned(), word)),
             }
@@ -85,26 +90,41 @@ fn integer(args: &mut Args<'_>, keyword: &str, cx: &mut Context<'_>) -> Field<i6
     None
 }
 
-/// A log-format text that computes nothing: `%%` stands for `%`.
+/// A log-format text, to be understood later.
 pub(super) fn format(
     args: &mut Args<'_>,
     keyword: &str,
     cx: &mut Context<'_>,
 ) -> Option<Spanned<Vec<u8>>> {
     let word = args.expect(keyword, "a text", cx)?;
-    let mut text = Vec::with_capacity(word.bytes.len());
-    let mut bytes = word.bytes.iter();
-    while let Some(&byte) = bytes.next() {
-        if byte == b'%' && bytes.next() != Some(&b'%') {
-            cx.report
-                .alert(
-                    word.span,
-                    format!("'{keyword}' is not supported with variables or samples in checks"),
-                )
-                .help("write a fixed text; '%%' stands for '%'");
-            return None;
+    Some(Spanned::new(word.bytes.clone(), word.span))
+}
+
+/// `set-var(check.x) <sample>`, `set-var-fmt(check.x) <text>` or `unset-var(check.x)`.
+pub(super) fn variable(word: &Word, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Step> {
+    let written = word.text();
+    let (verb, name) = written.split_once('(')?;
+    let Some(name) = name.strip_suffix(')') else {
+        cx.report.alert(word.span, format!("')' is missing after '{written}'"));
+        return None;
+    };
+    let name = Spanned::new(name.to_owned(), word.span);
+    let step = match verb {
+        "unset-var" => Step::UnsetVar(name),
+        _ => {
+            let first = args.text(verb, "a value", cx)?;
+            // Converters may stand in words of their own.
+            let rest = std::iter::from_fn(|| args.next().map(|word| word.text().into_owned()));
+            let words: Vec<String> = std::iter::once(first.value).chain(rest).collect();
+            let value = Spanned::new(words.join(" "), first.span);
+            Step::SetVar { name, value, is_format: verb == "set-var-fmt" }
         }
-        text.push(byte);
-    }
-    Some(Spanned::new(text, word.span))
+    };
+    args.finish(verb, cx);
+    Some(step)
+}
+
+/// Whether a rule's word is about a variable.
+pub(super) fn is_variable(rule: &str) -> bool {
+    ["set-var(", "set-var-fmt(", "unset-var("].iter().any(|verb| rule.starts_with(verb))
 }

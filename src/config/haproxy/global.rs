@@ -1,5 +1,6 @@
 //! `global`: the process.
 
+use haproxy_compat::keywords::form::of_global;
 use haproxy_compat::keywords::{Effect, GLOBAL};
 use haproxy_compat::span::Spanned;
 use haproxy_compat::suggest;
@@ -7,8 +8,8 @@ use haproxy_compat::tree::{Line, Prefix, Section};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, set, text};
-use super::{commands, log, tls, tuning};
-use crate::config::raw::{Bind, Field, Global};
+use super::{commands, form, log, tls, tuning};
+use crate::config::raw::{Bind, Field, Global, Statement};
 
 /// `unix-bind`: what the Unix sockets of `bind` lines have that say nothing of their own.
 #[derive(Debug, Default)]
@@ -64,9 +65,13 @@ pub(super) fn lower(
         match cx.effect(word, &keyword, &GLOBAL) {
             None => unknown(line, cx),
             Some(Effect::Applies) if keyword == "unix-bind" => unix(line, unix_bind, cx),
+            Some(Effect::Applies) if matches!(&*keyword, "set-var" | "set-var-fmt") => {
+                let words = line.words.iter().map(text).collect();
+                global.variables.push(Statement { words, span: line.span });
+            }
             Some(Effect::Applies) if tls.line(&keyword, line, cx) => {}
             Some(Effect::Applies) => apply(&keyword, line, global, cx),
-            Some(_) => {}
+            Some(_) => form::judge(of_global(&keyword), &keyword, &mut Args::new(line, 1), cx),
         }
     }
 }

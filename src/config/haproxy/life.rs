@@ -5,15 +5,18 @@ use haproxy_compat::tree::{Line, Prefix};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, text};
-use crate::config::raw::Life;
+use crate::config::raw::{Field, Life};
 
 /// The keywords of this file.
-pub(super) const KEYWORDS: [&str; 11] = [
+pub(super) const KEYWORDS: [&str; 14] = [
+    "cpu-map",
+    "default-path",
     "description",
     "fd-hard-limit",
     "grace",
     "localpeer",
     "master-worker",
+    "mworker-max-reloads",
     "node",
     "quiet",
     "setcap",
@@ -39,10 +42,19 @@ pub(super) fn lower(keyword: &str, line: &Line, life: &mut Life, cx: &mut Contex
         "zero-warning" => life.zero_warning = on,
         "quiet" => life.quiet = on,
         "grace" => life.grace = args.time(keyword, TimeUnit::Milliseconds, cx),
-        "node" => life.node = args.text(keyword, "a name", cx),
+        "node" => life.node = node(args, cx),
         "localpeer" => life.localpeer = args.text(keyword, "a name", cx),
         "ulimit-n" => life.ulimit_n = args.number(keyword, cx),
         "fd-hard-limit" => life.fd_hard_limit = args.number(keyword, cx),
+        "mworker-max-reloads" => life.mworker_max_reloads = args.number(keyword, cx),
+        "cpu-map" => {
+            life.cpu_map.push(rest(line));
+            return;
+        }
+        "default-path" => {
+            life.default_path = Some(rest(line));
+            return;
+        }
         "description" => {
             let words: Vec<_> = line.words[1..].iter().map(|word| word.text()).collect();
             if words.is_empty() {
@@ -66,4 +78,22 @@ pub(super) fn lower(keyword: &str, line: &Line, life: &mut Life, cx: &mut Contex
         }
     }
     args.finish(keyword, cx);
+}
+
+/// A name of letters, digits, `.`, `-` and `_`.
+fn node(args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<String> {
+    let name = args.text("node", "a name", cx)?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !name.value.chars().all(is_plain) {
+        cx.report
+            .alert(name.span, format!("'{}' is no name of a node", name.value))
+            .help("it has letters, digits, '.', '-' and '_'");
+    }
+    Some(name)
+}
+
+/// All words behind the keyword.
+fn rest(line: &Line) -> Spanned<String> {
+    let words: Vec<_> = line.words[1..].iter().map(|word| word.text()).collect();
+    Spanned::new(words.join(" "), line.span)
 }

@@ -24,7 +24,7 @@ pub(super) fn global(line: &Line, targets: &mut Vec<LogTarget>, cx: &mut Context
 pub(super) fn proxy(line: &Line, log: &mut Vec<Log>, cx: &mut Context<'_>) {
     if line.prefix != Prefix::Plain {
         log.clear();
-        return;
+        return Args::new(line, 1).finish("no log", cx);
     }
     if line.words.get(1).is_some_and(|word| word.bytes == b"global") {
         Args::new(line, 2).finish("log global", cx);
@@ -46,6 +46,7 @@ pub(super) fn words(
     let field = match keyword {
         "log-format" => &mut settings.log_format,
         "error-log-format" => &mut settings.error_log_format,
+        "log-format-sd" => &mut settings.log_format_sd,
         "unique-id-format" => &mut settings.unique_id_format,
         _ => &mut settings.log_tag,
     };
@@ -64,8 +65,7 @@ fn target(line: &Line, cx: &mut Context<'_>) -> Option<LogTarget> {
         } else if args.take("profile") {
             args.expect("profile", "a name", cx)?;
         } else if args.take("sample") {
-            let sample = args.expect("sample", "ranges and a size", cx)?;
-            cx.report.warning(sample.span, "'sample' is ignored: every line is sent");
+            target.sample = Some(args.text("sample", "ranges and a size such as '1:4'", cx)?);
         } else {
             break;
         }

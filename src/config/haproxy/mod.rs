@@ -10,14 +10,19 @@ mod build;
 mod check;
 mod commands;
 mod expect;
+mod form;
 mod global;
+mod healthcheck;
 mod http_check;
+mod keepalive;
 mod life;
 mod log;
 mod option;
 mod peers;
 mod proxy;
 mod resolvers;
+mod retry;
+mod ring;
 mod rules;
 mod server;
 mod settings;
@@ -52,6 +57,7 @@ pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw:
         tls: tls::Defaults::default(),
         defaults: Vec::new(),
         disabled: Vec::new(),
+        healthchecks: Vec::new(),
         http: Vec::new(),
         sections: 0,
     };
@@ -67,7 +73,10 @@ pub(super) fn added_server(
     env: &Environment,
     report: &mut Report,
 ) -> Option<raw::Server> {
-    server::lower(line, &server::empty_template(), &mut Vec::new(), &mut Context { env, report })
+    let cx = &mut Context { env, report };
+    let mut server = server::lower(line, &server::empty_template(), &mut Vec::new(), cx)?;
+    healthcheck::apply(&mut server, &[], cx);
+    Some(server)
 }
 
 struct Lowering<'a> {
@@ -78,6 +87,7 @@ struct Lowering<'a> {
     defaults: Vec<Defaults>,
     /// Back halves of sections that are `disabled`.
     disabled: Vec<raw::Backend>,
+    healthchecks: Vec<healthcheck::Named>,
     /// Sections in `mode http`.
     http: Vec<stats::HttpSection>,
     /// Proxy sections so far.
@@ -106,7 +116,11 @@ impl Lowering<'_> {
             SectionKind::Resolvers => {
                 self.config.resolvers.extend(resolvers::lower(section, &mut self.cx));
             }
+            SectionKind::Healthcheck => {
+                self.healthchecks.extend(healthcheck::lower(section, &mut self.cx));
+            }
             SectionKind::Peers => self.config.peers.extend(peers::lower(section, &mut self.cx)),
+            SectionKind::Ring => self.config.rings.extend(ring::lower(section, &mut self.cx)),
             SectionKind::Userlist => {
                 self.config.userlists.extend(userlist::lower(section, &mut self.cx));
             }
@@ -194,7 +208,6 @@ impl Lowering<'_> {
         let reason = match section.kind {
             SectionKind::Peers => "stick tables are not shared with other machines",
             SectionKind::Mailers => "nothing is mailed",
-            SectionKind::Ring => "log lines go to their targets without a ring",
             _ if keyword == "log-forward" => {
                 self.cx.report.alert(
                     section.header.span,
@@ -269,6 +282,7 @@ impl Lowering<'_> {
         let servers = self.config.backends.iter_mut().chain(&mut self.config.misplaced);
         for server in servers.flat_map(|backend| &mut backend.servers) {
             self.tls.apply_server(&mut server.tls);
+            healthcheck::apply(server, &self.healthchecks, &mut self.cx);
         }
         self.config
     }

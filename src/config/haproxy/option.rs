@@ -6,7 +6,7 @@ use haproxy_compat::keywords::{Effect, OPTIONS};
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{Line, Prefix};
 
-use super::proxy::Reader;
+use super::proxy::{Reader, Standing};
 use super::words::{Args, Context};
 use crate::config::raw::Field;
 
@@ -70,7 +70,8 @@ pub(super) fn lower(line: &Line, reader: &mut Reader, cx: &mut Context<'_>) {
         return;
     }
     // To turn off what is not there is no mistake.
-    if !plain && matches!(known, Some((effect, _)) if effect != Effect::Applies) {
+    if let Some((_, places)) = known.filter(|(effect, _)| !plain && *effect != Effect::Applies) {
+        reader.standing(&format!("option {option}"), line.span, places, cx);
         return;
     }
     let written = format!("option {option}");
@@ -83,6 +84,10 @@ pub(super) fn lower(line: &Line, reader: &mut Reader, cx: &mut Context<'_>) {
     match cx.effect(word, &written, &OPTIONS) {
         None => cx.unknown(word, "after 'option'", OPTIONS.names()),
         Some(Effect::Http) => {
+            let places = known.map_or(0, |(_, places)| places);
+            if reader.standing(&written, line.span, places, cx) != Standing::Here {
+                return;
+            }
             if option == "httplog" {
                 reader.settings.log_format = Some(Spanned::new("tcp".to_owned(), line.span));
             }
@@ -94,7 +99,10 @@ pub(super) fn lower(line: &Line, reader: &mut Reader, cx: &mut Context<'_>) {
                 apply(&option, line, &mut args, reader, cx);
             }
         }
-        Some(_) => {}
+        Some(_) => {
+            let places = known.map_or(0, |(_, places)| places);
+            reader.standing(&written, line.span, places, cx);
+        }
     }
 }
 

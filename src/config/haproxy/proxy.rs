@@ -1,5 +1,6 @@
 //! The lines of `defaults`, `frontend`, `backend` and `listen`.
 
+use haproxy_compat::keywords::form::{is_silent, of_proxy};
 use haproxy_compat::keywords::{Effect, PROXY, place, sections_of};
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::suggest;
@@ -9,7 +10,7 @@ use haproxy_compat::units::TimeUnit;
 use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::words::{Args, Context, set, text};
-use super::{bind, log, option, rules, socket};
+use super::{bind, form, keepalive, log, option, retry, rules, socket};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -39,6 +40,18 @@ pub(super) enum Standing {
     /// It is a mistake.
     Refused,
 }
+
+/// Statements that HAProxy does not ignore where they have no meaning: some it refuses at once, others
+/// since they then name what is not there.
+const FATAL: [&str; 7] = [
+    "server",
+    "default-server",
+    "default_backend",
+    "use_backend",
+    "use-server",
+    "retry-on",
+    "use-fcgi-app",
+];
 
 /// Timeouts about HTTP: they have no effect and harm nothing.
 const HTTP_TIMEOUTS: [&str; 3] = ["http-request", "http-keep-alive", "tarpit"];
@@ -122,11 +135,16 @@ impl Reader {
                     reader.apply(&keyword, line, cx);
                 }
             }
+            Effect::Renamed(name) => self.line(&renamed(line, name), cx),
+            _ if self.standing(&keyword, line.span, places, cx) != Standing::Here => {}
             Effect::Http => {
                 self.settings.page.line(line, cx);
+                form::judge(of_proxy(&keyword), &keyword, &mut Args::new(line, 1), cx);
                 self.http.push((keyword.into_owned(), line.span));
             }
-            Effect::Renamed(name) => self.line(&renamed(line, name), cx),
+            Effect::Ignored(_) | Effect::Moot(_) => {
+                form::judge(of_proxy(&keyword), &keyword, &mut Args::new(line, 1), cx);
+            }
             _ => {}
         }
     }
@@ -170,8 +188,7 @@ impl Reader {
         if places & self.here() != 0 {
             return Standing::Here;
         }
-        let fatal =
-            self.kind == SectionKind::Defaults || matches!(written, "server" | "default-server");
+        let fatal = self.kind == SectionKind::Defaults || FATAL.contains(&written);
         if fatal {
             cx.report.alert(span, format!("'{written}' is not allowed in '{section}'"));
         } else {
@@ -203,7 +220,7 @@ impl Reader {
         cx.report.alert(word.span, format!("'{keyword}' is unknown in '{section}'"));
         if let Some(sections) = sections_of(&keyword) {
             cx.report.help(format!("it belongs in {sections}"));
-        } else if server_word(&keyword)
+        } else if haproxy_compat::keywords::SERVER.find(&keyword).is_some()
             && matches!(self.kind, SectionKind::Backend | SectionKind::Listen)
         {
             cx.report.help(format!("'{keyword}' stands on a 'server' or 'default-server' line"));
@@ -257,14 +274,18 @@ impl Reader {
             "default_backend" => {
                 set(&mut settings.default_backend, args.text(keyword, "a backend's name", cx));
             }
-            "log-format" | "error-log-format" | "unique-id-format" | "log-tag" => {
+            "log-format" | "log-format-sd" | "error-log-format" | "unique-id-format"
+            | "log-tag" => {
                 log::words(keyword, args, settings, cx);
             }
             "dispatch" => return socket::dispatch(line, settings, cx),
+            "persist" => return rules::persist(line, settings, cx),
+            "filter" => return rules::filter(line, cx),
             "id" => set(&mut self.id, args.number(keyword, cx)),
             "maxconn" => set(&mut settings.maxconn, args.number(keyword, cx)),
             "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),
-            "retries" => set(&mut settings.retries, args.number(keyword, cx)),
+            "retries" => retry::count(args, settings, cx),
+            "retry-on" => return retry::on(args, settings, cx),
             "fullconn" => set(&mut settings.fullconn, args.number(keyword, cx)),
             "hash-type" => {
                 let words = "'map-based' or 'consistent', and a function";
@@ -277,7 +298,7 @@ impl Reader {
                 let words = "'always', 'maxconn' or 'maxqueue'";
                 set(&mut settings.hash_preserve_affinity, args.text(keyword, words, cx));
             }
-            _ => keepalive(keyword, args, settings, cx),
+            _ => keepalive::lower(keyword, args, settings, cx),
         }
         args.finish(keyword, cx);
     }
@@ -408,10 +429,11 @@ impl Reader {
                 "option httplog" => "; lines are those of 'option tcplog'",
                 _ => "",
             };
-            cx.report.warning(
-                *span,
-                format!("'{word}' is ignored: {name} is not in 'mode http'{instead}"),
-            );
+            let message = format!("'{word}' is ignored: {name} is not in 'mode http'{instead}");
+            match is_silent(word) {
+                true => cx.report.notice(*span, message),
+                false => cx.report.warning(*span, message),
+            };
         }
     }
 }
@@ -421,25 +443,4 @@ fn renamed(line: &Line, name: &str) -> Line {
     let span = line.words[0].span;
     let words = name.split(' ').map(|word| Word { bytes: word.into(), span });
     Line { words: words.chain(line.words[1..].iter().cloned()).collect(), ..line.clone() }
-}
-
-/// Whether `keyword` is a word of `server` lines.
-fn server_word(keyword: &str) -> bool {
-    haproxy_compat::keywords::SERVER.find(keyword).is_some()
-}
-
-/// `clitcpka-…` and `srvtcpka-…`; bare times are seconds here.
-fn keepalive(keyword: &str, args: &mut Args<'_>, settings: &mut Settings, cx: &mut Context<'_>) {
-    let side = if keyword.starts_with("cli") {
-        &mut settings.client_keepalive
-    } else {
-        &mut settings.server_keepalive
-    };
-    if keyword.ends_with("-cnt") {
-        set(&mut side.cnt, args.number(keyword, cx));
-    } else if keyword.ends_with("-idle") {
-        set(&mut side.idle, args.time(keyword, TimeUnit::Seconds, cx));
-    } else {
-        set(&mut side.intvl, args.time(keyword, TimeUnit::Seconds, cx));
-    }
 }

@@ -3,7 +3,8 @@
 use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, SectionKind};
 
-use super::words::{Context, text};
+use super::settings::Settings;
+use super::words::{Args, Context, text};
 use crate::config::raw::Statement;
 
 /// Keeps a line, if its list belongs to the section.
@@ -41,4 +42,46 @@ pub(super) fn nameless(rules: &[Statement], cx: &mut Context<'_>) {
         let message = format!("'{}' is not allowed in 'defaults' without a name", rule.keyword());
         cx.report.alert(rule.span, message).help("write 'defaults NAME'");
     }
+}
+
+/// A `persist` line.
+pub(super) fn persist(line: &Line, settings: &mut Settings, cx: &mut Context<'_>) {
+    let mut args = Args::new(line, 1);
+    let Some(word) = args.expect("persist", "'rdp-cookie'", cx) else { return };
+    let written = word.text();
+    let name = match written.strip_prefix("rdp-cookie") {
+        Some("") => Some("msts"),
+        Some(name) => name.strip_prefix('(').and_then(|name| name.split_once(')')).map(|it| it.0),
+        None => return cx.unknown(word, "after 'persist'", ["rdp-cookie"]),
+    };
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        cx.report.alert(word.span, format!("'{written}' names no cookie"));
+        cx.report.help("write 'rdp-cookie' or 'rdp-cookie(msts)'");
+        return;
+    };
+    settings.persist_rdp_cookie = Some(Spanned::new(name.to_owned(), word.span));
+    args.finish("persist", cx);
+}
+
+/// A `filter` line: one that only watches is read, and no other.
+pub(super) fn filter(line: &Line, cx: &mut Context<'_>) {
+    let mut args = Args::new(line, 1);
+    let Some(word) = args.expect("filter", "a name such as 'trace'", cx) else { return };
+    let name = word.text();
+    if name != "trace" {
+        let message = format!("'filter {name}' is not supported: sessions would not be shaped");
+        cx.report.alert(word.span, message);
+        return;
+    }
+    while let Some(word) = args.next() {
+        match word.text().as_ref() {
+            "name" => args.skip(1),
+            "random-forwarding" | "hexdump" | "quiet" => {}
+            _ => {
+                let known = ["name", "random-forwarding", "hexdump", "quiet"];
+                return cx.unknown(word, "after 'filter trace'", known);
+            }
+        }
+    }
+    cx.report.notice(line.span, "'filter trace' has no effect: nobody reads what it would print");
 }

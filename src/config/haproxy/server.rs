@@ -1,12 +1,13 @@
 //! `server` and `default-server` lines.
 
+use haproxy_compat::keywords::form::of_server;
 use haproxy_compat::keywords::{Effect, SERVER};
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
-use super::socket;
 use super::words::{Args, Context, text};
+use super::{form, socket};
 use crate::config::raw::{
     AgentSettings, CheckSettings, Server, TEMPLATE_MAX, made_from, template_numbers,
 };
@@ -26,7 +27,15 @@ pub(super) fn lower(
     let address = args.expect("server", "an address such as '10.0.0.1:3306' after the name", cx)?;
     let mut server = Server { name: text(name), address: cx.address(address), ..template.clone() };
     options(&mut args, "server", &mut server, http, cx);
+    agent_follows_check(&mut server);
     Some(server)
+}
+
+/// `addr` says where the agent is, too, unless `agent-addr` does.
+fn agent_follows_check(server: &mut Server) {
+    if server.agent.on.as_ref().is_some_and(|on| on.value) && server.agent.addr.is_none() {
+        server.agent.addr.clone_from(&server.check_settings.addr);
+    }
 }
 
 /// A `server-template` line: the servers it makes, completed as those of `server` lines.
@@ -52,6 +61,7 @@ pub(super) fn lower_template(
     };
     let mut server = Server { name: text(name), address: cx.address(address), ..template.clone() };
     options(&mut args, keyword, &mut server, http, cx);
+    agent_follows_check(&mut server);
     made_from(&server, numbers)
 }
 
@@ -83,8 +93,14 @@ fn options(
     cx: &mut Context<'_>,
 ) {
     while let Some(word) = args.next() {
-        let option = word.text();
-        match cx.effect(word, &option, &SERVER) {
+        let written = word.text();
+        // `set-proxy-v2-tlv-fmt(0xE1)` has an argument within.
+        let option = match written.split_once('(') {
+            Some((name @ "set-proxy-v2-tlv-fmt", _)) => name.into(),
+            _ => written,
+        };
+        let name = Word { bytes: option.as_bytes().into(), span: word.span };
+        match cx.effect(&name, &option, &SERVER) {
             None => {
                 cx.unknown(word, &format!("in a '{keyword}' line"), SERVER.names());
                 if keyword == "default-server" && option.contains(['.', ':']) {
@@ -110,7 +126,7 @@ fn options(
                 if effect == Effect::Http {
                     http.push((option.clone().into_owned(), word.span));
                 }
-                args.skip(SERVER.find(&option).map_or(0, |(_, count)| count));
+                form::without_effect(effect, word, &SERVER, of_server, args, cx);
             }
         }
     }
@@ -196,7 +212,9 @@ fn server_option(
             server.hash_key = args.text(option, "'id', 'id32', 'addr' or 'addr-port'", cx);
         }
         "track" => server.track = args.text(option, "'[backend/]server'", cx),
+        "healthcheck" => server.check_section = args.text(option, "the name of a section", cx),
         "id" => server.id = args.number(option, cx),
+        "log-proto" => server.log_proto = args.text(option, "'legacy' or 'octet-count'", cx),
         "tcp-ut" => server.tcp_ut = args.time(option, TimeUnit::Milliseconds, cx),
         "observe" => server.observe = args.text(option, "'layer4'", cx),
         "error-limit" => server.error_limit = args.number(option, cx),

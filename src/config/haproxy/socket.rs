@@ -25,6 +25,7 @@ pub(super) fn bind(
         "cc" => socket.cc = args.text(option, "a congestion algorithm", cx),
         "namespace" => socket.namespace = args.text(option, "a network namespace", cx),
         "transparent" => socket.transparent = on(),
+        "accept-netscaler-cip" => socket.netscaler_cip = signed(option, args, cx),
         _ => return false,
     }
     true
@@ -51,6 +52,24 @@ pub(super) fn server(
                 .split(',')
                 .map(|option| Spanned::new(option.trim().to_owned(), word.span));
             socket.proxy_v2_options = words.collect();
+        }
+        "socks4" => {
+            let address = args.expect(option, "an address such as '10.0.0.1:1080'", cx);
+            socket.socks4 = address.map(|word| cx.address(word));
+        }
+        "check-via-socks4" => socket.check_via_socks4 = Some(Spanned::new(true, word.span)),
+        "pp2-never-send-local" => {
+            socket.pp2_never_send_local = Some(Spanned::new(true, word.span));
+        }
+        "set-proxy-v2-tlv-fmt" => {
+            let Some(format) = args.text(option, "a format such as '%[fc_pp_authority]'", cx)
+            else {
+                return true;
+            };
+            let written = word.text();
+            let kind = written.split_once('(').and_then(|(_, kind)| kind.strip_suffix(')'));
+            let text = format!("{} {}", kind.unwrap_or_default(), format.value);
+            socket.proxy_v2_tlvs.push(Spanned::new(text, word.span));
         }
         _ => return false,
     }

@@ -13,6 +13,7 @@ use crate::config::raw::{CheckKind, Config, Field, Log};
 
 mod agreement;
 mod checks;
+mod logs;
 mod messages;
 mod people;
 

@@ -55,6 +55,12 @@ impl Defaults {
             }
             "ssl-server-verify" => {
                 self.server_verify = args.text(keyword, "'none' or 'required'", cx);
+                let known = ["none", "required"];
+                if let Some(word) = line.words.get(1)
+                    && !known.contains(&word.text().as_ref())
+                {
+                    cx.unknown(word, "after 'ssl-server-verify'", known);
+                }
             }
             _ => {
                 let rest = keyword.strip_prefix("ssl-default-");
@@ -132,13 +138,15 @@ fn apply(base: &Tls, tls: &mut Tls) {
 }
 
 fn options(keyword: &str, args: &mut Args<'_>, tls: &mut Tls, cx: &mut Context<'_>) {
-    while let Some(word) = args.next() {
+    let mut next = args.expect(keyword, "options such as 'no-tls-tickets'", cx);
+    while let Some(word) = next {
         let name = word.text();
         if !OPTIONS.contains(&name.as_ref()) {
             cx.unknown(word, &format!("after '{keyword}'"), OPTIONS);
             return;
         }
         option(&name, word, args, tls, cx);
+        next = args.next();
     }
 }
 

@@ -8,7 +8,10 @@ use crate::config::raw::Userlist;
 
 /// The accounts of a section. One without a name was reported when the file was read.
 pub(super) fn lower(section: &Section, cx: &mut Context<'_>) -> Option<Userlist> {
-    let name = section.name.as_ref().map(text)?;
+    let Some(name) = section.name.as_ref().map(text) else {
+        cx.report.alert(section.header.span, "'userlist' needs a name");
+        return None;
+    };
     let mut list = Userlist { name, users: Vec::new(), groups: Vec::new() };
     // Users whom nobody can be: their password is not known.
     let mut unknown = Vec::new();
@@ -20,7 +23,17 @@ pub(super) fn lower(section: &Section, cx: &mut Context<'_>) -> Option<Userlist>
             _ => cx.unknown(word, "in 'userlist'", ["user", "group"]),
         }
     }
-    for (_, members) in &mut list.groups {
+    let is_declared = |group: &Spanned<String>| {
+        section.lines.iter().any(|line| {
+            let [keyword, name, ..] = line.words.as_slice() else { return false };
+            keyword.bytes == b"group" && name.text() == group.value
+        })
+    };
+    for (group, members) in &mut list.groups {
+        if !is_declared(group) {
+            let message = format!("'userlist' has no group '{}'", group.value);
+            cx.report.alert(group.span, message).help("write 'group NAME' for each");
+        }
         members.retain(|member| !unknown.contains(&member.value));
     }
     Some(list)

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogTarget, Observe,
-    Redispatch, Resolve, ServerSocket, ServerTls, Source,
+    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogProto, LogTarget,
+    Observe, ProxyTlv, Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::role::route::RoleRoute;
@@ -46,6 +46,9 @@ pub struct Backend {
     pub nolinger: bool,
     /// `option persist`: a server that a stick table names is tried even if it is down.
     pub persist: bool,
+    /// `persist rdp-cookie`: the name of the cookie of remote desktops that says which server a client
+    /// had.
+    pub rdp_cookie: Option<Box<str>>,
     /// `option abortonclose`: a client that closes while it waits for a server gives its place up
     /// even if it has sent something.
     pub abortonclose: bool,
@@ -149,10 +152,14 @@ pub struct Server {
     pub on_marked_up: OnMarkedUp,
     /// Header sent before the client's bytes.
     pub send_proxy: Option<ProxyHeader>,
+    /// Extensions of the header in version 2 that the operator made up.
+    pub proxy_tlvs: Vec<ProxyTlv>,
     /// TCP_USER_TIMEOUT of server connections.
     pub tcp_ut: Option<Duration>,
     /// Options of its sockets.
     pub socket: ServerSocket,
+    /// How log lines are told apart, where it belongs to a ring.
+    pub log_proto: LogProto,
     /// Sessions speak TLS to it.
     pub tls: Option<Box<ServerTls>>,
 }

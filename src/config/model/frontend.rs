@@ -95,6 +95,8 @@ pub struct SessionLog {
     pub format: LogFormat,
     /// `error-log-format`: the line of a connection that was refused before it was a session.
     pub error_format: Option<Box<Format>>,
+    /// `log-format-sd`: the structured data of targets that have it (RFC 5424 §6.3).
+    pub structured: Option<Box<Format>>,
     /// `unique-id-format`: what `%ID` shows.
     pub unique_id: Option<Box<Format>>,
     /// `log-tag`, where it is not that of the process.

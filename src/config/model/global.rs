@@ -5,8 +5,9 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Life;
-use super::Tuning;
+use super::{Life, LogSample, LogStream, Tuning};
+use crate::pure::id::Name;
+use crate::pure::rules::preset::Preset;
 
 /// The `global` section.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +53,17 @@ pub struct Global {
     pub bufsize: usize,
     /// Rates, buffers and pipes.
     pub tuning: Tuning,
+    /// Variables that the process starts with, in order.
+    pub variables: Vec<ProcessVariable>,
+}
+
+/// `set-var` or `set-var-fmt` of `global`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessVariable {
+    /// As it was written.
+    pub text: String,
+    /// What it says.
+    pub preset: Preset,
 }
 
 /// One `log` line.
@@ -69,6 +81,8 @@ pub struct LogTarget {
     pub level: LogLevel,
     /// Messages more urgent than this are sent as this.
     pub minlevel: LogLevel,
+    /// `sample`; `None`: it gets every line.
+    pub sample: Option<LogSample>,
 }
 
 /// Where log lines go.
@@ -84,6 +98,10 @@ pub enum LogSink {
     Stderr,
     /// An inherited descriptor, one line a message.
     Fd(i32),
+    /// A `ring` section.
+    Ring(Name),
+    /// A connection, through a ring of its own.
+    Stream(LogStream),
 }
 
 /// What stands before the message.
@@ -176,6 +194,12 @@ const LEVEL_NAMES: [(&str, LogLevel); 8] = [
 ];
 
 impl LogLevel {
+    /// The severity of this number, 0 to 7.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        LEVEL_NAMES.get(usize::from(number)).map(|(_, level)| *level)
+    }
+
     /// All severities with HAProxy's names, most urgent first.
     #[must_use]
     pub const fn all() -> &'static [(&'static str, Self)] {

@@ -3,6 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::config::default_path::DefaultPath;
+use crate::pure::cpu_map::CpuMap;
+
 /// What `global` says of the process as a whole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Life {
@@ -28,6 +31,12 @@ pub struct Life {
     pub fd_hard_limit: Option<NonZeroU32>,
     /// A limit that the system does not give is a warning, not an error.
     pub lenient_limits: bool,
+    /// Reloads after which a worker that was replaced is ended.
+    pub mworker_max_reloads: Option<u32>,
+    /// From where relative names of files are meant.
+    pub default_path: DefaultPath,
+    /// Where threads may run.
+    pub cpu_map: CpuMap,
     /// Rights kept when another user is taken on.
     pub setcap: Vec<Capability>,
 }

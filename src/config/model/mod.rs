@@ -5,14 +5,17 @@
 //! that are `None` are infinite. No format leaks in: nothing here derives serde.
 
 mod backend;
+pub mod certificate;
 mod check;
 mod commands;
+pub mod contexts;
 mod frontend;
 mod global;
 mod life;
 mod page;
 mod patterns;
 mod resolvers;
+mod ring;
 mod socket;
 mod stick;
 mod tls;
@@ -24,9 +27,11 @@ pub use crate::pure::balance::{
 pub use crate::pure::health::InitState;
 pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
+pub use crate::pure::probe::format::Format;
 pub use crate::pure::probe::kind::{
-    CheckKind, CodeFrom, DatabaseCheck, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect,
-    HttpMatch, Layer, MysqlDialect, Pattern, ScriptStep, SendHeader, TextMatch,
+    Assigned, CheckKind, DatabaseCheck, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect,
+    HttpMatch, HttpSend, Layer, MysqlDialect, Pattern, Payload, PortFrom, ScriptStep, SendHeader,
+    TextMatch, TextWay,
 };
 pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;
@@ -38,19 +43,18 @@ pub use backend::{
 pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
-pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget, ProcessVariable};
 pub use life::{Capability, Life};
 pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
 pub use patterns::{PatternSet, PatternSource};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
+pub use ring::{LogProto, LogSample, LogStream, Ring};
 pub use socket::{
-    Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyV2Options, ServerSocket, Source,
-    UnixPermissions, UseSrc,
+    Bind, BindSocket, Inherited, Keepalive, ListenAddr, ProxyTlv, ProxyV2Options, ServerSocket,
+    Source, UnixPermissions, UseSrc,
 };
 pub use stick::{Peers, StickTable};
-pub use tls::{
-    BindTls, Context as TlsContext, Lookups, ServerTls, Sni, TlsWords, Verify, Versions,
-};
+pub use tls::{BindTls, Lookups, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
 
 /// The HAProxy version whose language and commands are understood: `version_atleast()`,
@@ -83,6 +87,8 @@ pub struct Config {
     pub saved: Vec<SavedServer>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
+    /// `ring` sections, in file order.
+    pub rings: Vec<Ring>,
     /// Sockets that take commands.
     pub commands: Commands,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::BindTls;
 use super::SocketBuffers;
+use crate::pure::log_format::Format;
 
 /// One listening socket. A port range became one `Bind` a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +88,9 @@ pub struct BindSocket {
     pub namespace: Option<String>,
     /// IP_TRANSPARENT: the address need not be one of the machine's.
     pub transparent: bool,
+    /// A header of NetScaler's client IP insertion that begins with this number is mandatory on every
+    /// connection.
+    pub netscaler_cip: Option<NonZeroU32>,
 }
 
 /// What accepted connections take over from their listening socket, beside what its `bind` says.
@@ -113,6 +117,12 @@ pub struct ServerSocket {
     pub namespace: Option<String>,
     /// What a PROXY header of version 2 says besides the addresses.
     pub proxy_v2: ProxyV2Options,
+    /// The SOCKS4 proxy that connections go through.
+    pub socks4: Option<SocketAddr>,
+    /// Those of checks, too.
+    pub check_via_socks4: bool,
+    /// Checks say PROXY in such a header, with their own addresses, instead of LOCAL.
+    pub pp2_never_send_local: bool,
 }
 
 /// `proxy-v2-options`.
@@ -124,8 +134,25 @@ pub struct ProxyV2Options {
     pub authority: bool,
     /// The session's unique id, where there is one.
     pub unique_id: bool,
-    /// What is known of the client's TLS session.
+    /// What is known of the client's TLS session; on with each of what follows.
     pub ssl: bool,
+    /// The common name in the client's certificate.
+    pub cert_cn: bool,
+    /// The suite.
+    pub ssl_cipher: bool,
+    /// How the certificate that the client was shown is signed.
+    pub cert_sig: bool,
+    /// What its key is.
+    pub cert_key: bool,
+}
+
+/// `set-proxy-v2-tlv-fmt`: an extension of the operator's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProxyTlv {
+    /// Its type.
+    pub kind: u8,
+    /// Its value.
+    pub format: Box<Format>,
 }
 
 /// `source`: where connections to servers come from.

@@ -8,13 +8,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::{ArcSwap, Guard};
 use rustls::server::ClientHello;
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::ServerName;
 
+use super::certificate::Certificate;
+use super::contexts::{Contexts, Handshakes};
 use crate::pure::sample::Expr;
-use crate::pure::tls::names::NamePattern;
 
 /// What was written, with complete paths; the export writes it again. Empty where nothing was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,8 +88,8 @@ pub struct BindTls {
     pub words: TlsWords,
     /// A hash of everything that was read.
     pub fingerprint: u64,
-    /// Certificates with what goes with each, in order; the first is the default.
-    pub contexts: Arc<[Context]>,
+    /// Certificates.
+    pub contexts: Arc<ArcSwap<Contexts>>,
     /// What clients without tickets asked for.
     pub lookups: Arc<Lookups>,
 }
@@ -114,84 +116,49 @@ impl Lookups {
     }
 }
 
-/// One certificate and how it is served.
-#[derive(Clone)]
-pub struct Context {
-    /// File it came from.
-    pub file: Arc<str>,
-    /// Contexts of one file, or of files for one name, have the same number.
-    pub bundle: usize,
-    /// Names that lead to it.
-    pub names: Vec<NamePattern>,
-    /// The certificate and its key.
-    pub key: Arc<CertifiedKey>,
-    /// For clients that offer a protocol we have, or none.
-    pub config: Arc<ServerConfig>,
-    /// For clients that offer other protocols only: nothing is agreed on then.
-    pub without_alpn: Arc<ServerConfig>,
-}
-
 impl BindTls {
-    /// How to go on with a client that says hello, and what it is shown: `None` where `strict-sni` refuses the name.
-    ///
-    /// A name that is written out goes before a wildcard, and the key that fits the client's
-    /// signature schemes before one that does not, as in HAProxy.
+    /// Its certificates as they are now.
+    #[must_use]
+    pub fn contexts(&self) -> Guard<Arc<Contexts>> {
+        self.contexts.load()
+    }
+
+    /// Where they are, for `state::publish` only.
+    #[must_use]
+    pub const fn contexts_cell(&self) -> &Arc<ArcSwap<Contexts>> {
+        &self.contexts
+    }
+
+    /// What listens already with the same words and files goes on with the certificates that it
+    /// has, whatever commands made of them.
+    pub fn keep_certificates(&mut self, running: &Self) {
+        self.contexts = Arc::clone(&running.contexts);
+        self.lookups = Arc::clone(&running.lookups);
+    }
+
+    /// How to go on with a client that says hello, and what it is shown: `None` where `strict-sni`
+    /// refuses the name.
     #[must_use]
     pub fn select(
         &self,
         hello: &ClientHello<'_>,
-    ) -> Option<(&Arc<ServerConfig>, &Arc<CertifiedKey>)> {
-        let context = self.context(hello)?;
-        let ours = &context.config.alpn_protocols;
+    ) -> Option<(Arc<ServerConfig>, Arc<CertifiedKey>)> {
+        let contexts = self.contexts();
+        let name = hello.server_name().map(str::to_ascii_lowercase);
+        let named = name.and_then(|name| contexts.named(hello, &name));
+        let context = match named {
+            None if !self.words.strict_sni => contexts.default(hello)?,
+            named => named?,
+        };
+        let Handshakes { config, without_alpn } = &context.handshakes;
+        let ours = &config.alpn_protocols;
         let agreed = match hello.alpn() {
             Some(mut theirs) => ours.is_empty() || theirs.any(|one| ours.iter().any(|o| o == one)),
             None => true,
         };
-        let config = if agreed { &context.config } else { &context.without_alpn };
-        Some((config, &context.key))
+        let config = if agreed { config } else { without_alpn };
+        Some((Arc::clone(config), Arc::clone(&context.certificate.key)))
     }
-
-    fn context(&self, hello: &ClientHello<'_>) -> Option<&Context> {
-        let named = hello.server_name().and_then(|name| {
-            let name = name.to_ascii_lowercase();
-            let exact = self.named(hello, &name, NamePattern::is_exactly);
-            exact.or_else(|| self.named(hello, &name, NamePattern::is_wildcard_of))
-        });
-        if named.is_some() || self.words.strict_sni {
-            return named;
-        }
-        // A pair of keys for one name stands in several files.
-        let default = self.contexts.first()?;
-        let same = self.contexts.iter().take_while(|context| context.bundle == default.bundle);
-        fitting(hello, same)
-    }
-
-    fn named(
-        &self,
-        hello: &ClientHello<'_>,
-        name: &str,
-        is: fn(&NamePattern, &str) -> bool,
-    ) -> Option<&Context> {
-        let found = self.contexts.iter().filter(|context| {
-            let names = || context.names.iter();
-            names().any(|pattern| !pattern.negated && is(pattern, name))
-                && !names().any(|pattern| {
-                    let matches = pattern.is_exactly(name) || pattern.is_wildcard_of(name);
-                    pattern.negated && matches
-                })
-        });
-        fitting(hello, found)
-    }
-}
-
-/// The first whose key fits the client's signature schemes, or the first.
-fn fitting<'c>(
-    hello: &ClientHello<'_>,
-    contexts: impl Iterator<Item = &'c Context> + Clone,
-) -> Option<&'c Context> {
-    let signs =
-        |context: &&Context| context.key.key.choose_scheme(hello.signature_schemes()).is_some();
-    contexts.clone().find(signs).or_else(|| contexts.clone().next())
 }
 
 impl PartialEq for BindTls {
@@ -217,6 +184,8 @@ pub struct ServerTls {
     pub fingerprint: u64,
     /// The handshake.
     pub config: Arc<ClientConfig>,
+    /// What the server is shown.
+    pub certificate: Option<Certificate>,
     /// The name asked for.
     pub sni: Sni,
 }
@@ -233,6 +202,15 @@ pub enum Sni {
 }
 
 impl ServerTls {
+    /// The same with another certificate to show.
+    #[must_use]
+    pub fn showing(&self, certificate: &Certificate) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        let resolver = SingleCertAndKey::from(Arc::clone(&certificate.key));
+        config.client_auth_cert_resolver = Arc::new(resolver);
+        Self { config: Arc::new(config), certificate: Some(certificate.clone()), ..self.clone() }
+    }
+
     /// The same with other protocols and another name, for one connection of a check.
     #[must_use]
     pub fn asking(&self, sni: Option<&str>, alpn: Option<&str>) -> Self {
@@ -243,6 +221,7 @@ impl ServerTls {
         Self {
             words: self.words.clone(),
             fingerprint: self.fingerprint,
+            certificate: self.certificate.clone(),
             config: Arc::new(config),
             sni: name.map_or(Sni::Absent, Sni::Fixed),
         }

@@ -146,6 +146,9 @@ pub struct Server {
     pub check: Field<bool>,
     /// What this server is asked where that differs from the backend's. Only TOML can write it.
     pub check_kind: Field<CheckKind>,
+    /// `healthcheck`: the section that says so. Only haproxy.cfg can write it, and it is gone once
+    /// the file is read.
+    pub check_section: Field<String>,
     /// Settings of its check.
     pub check_settings: CheckSettings,
     /// `track`: `server` or `backend/server`.
@@ -164,6 +167,8 @@ pub struct Server {
     pub on_marked_up: Field<String>,
     /// `v1` (`send-proxy`), `v2` (`send-proxy-v2`), `v2-ssl` or `v2-ssl-cn`.
     pub send_proxy: Field<String>,
+    /// `log-proto`, a word.
+    pub log_proto: Field<String>,
     /// `tcp-ut`.
     pub tcp_ut: Field<Duration>,
     /// Socket options.
@@ -193,6 +198,7 @@ impl Server {
             hash_key: None,
             check: None,
             check_kind: None,
+            check_section: None,
             check_settings: CheckSettings::default(),
             track: None,
             agent: AgentSettings::default(),
@@ -202,6 +208,7 @@ impl Server {
             on_marked_down: None,
             on_marked_up: None,
             send_proxy: None,
+            log_proto: None,
             tcp_ut: None,
             socket: ServerSocket::default(),
             naming: Naming::default(),

@@ -57,7 +57,7 @@ pub enum CheckKind {
     /// `option tcp-check` and its rules.
     Script(Vec<Step>),
     /// `option httpchk` and its rules.
-    Http(HttpCheck),
+    Http(Box<HttpCheck>),
     /// `option mysql-check`.
     Mysql {
         /// `user`.
@@ -118,13 +118,13 @@ pub struct Layer {
     pub alpn: Field<String>,
 }
 
-/// One `tcp-check` rule.
+/// One `tcp-check` or `http-check` rule.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// `connect`.
     Connect {
-        /// `port`.
-        port: Field<u64>,
+        /// `port`: a number or a sample.
+        port: Field<String>,
         /// `addr`.
         addr: Field<String>,
         /// `send-proxy`.
@@ -136,19 +136,45 @@ pub enum Step {
         /// `comment`.
         comment: Field<String>,
     },
-    /// `send` or `send-binary`.
+    /// `send` and its kin.
     Send {
-        /// Bytes; hexadecimal already decoded.
-        data: Spanned<Vec<u8>>,
-        /// `send-binary`.
-        binary: bool,
+        /// What is sent.
+        data: Spanned<Payload>,
         /// `comment`.
         comment: Field<String>,
     },
     /// `expect`.
     Expect(Box<Expect>),
+    /// `http-check send`.
+    HttpSend(Box<HttpSend>),
+    /// `http-check expect`.
+    HttpExpect(Box<Spanned<HttpExpect>>),
+    /// `set-var` or `set-var-fmt`.
+    SetVar {
+        /// `check.name`.
+        name: Spanned<String>,
+        /// A sample, or a text with samples.
+        value: Spanned<String>,
+        /// `set-var-fmt`.
+        is_format: bool,
+    },
+    /// `unset-var`.
+    UnsetVar(Spanned<String>),
     /// `comment`, a rule of its own.
     Comment(Spanned<String>),
+}
+
+/// What a `send` sends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Payload {
+    /// `send`.
+    Text(Vec<u8>),
+    /// `send-binary`; hexadecimal already decoded.
+    Binary(Vec<u8>),
+    /// `send-lf`.
+    Format(Vec<u8>),
+    /// `send-binary-lf`: a text of hexadecimal digits.
+    BinaryFormat(Vec<u8>),
 }
 
 /// A `tcp-check expect`.
@@ -175,9 +201,9 @@ pub struct ExpectReport {
     pub error: Field<String>,
     /// `tout-status`.
     pub timeout: Field<String>,
-    /// `on-success`; a text.
+    /// `on-success`, a text with samples.
     pub on_success: Field<Vec<u8>>,
-    /// `on-error`; a text.
+    /// `on-error`, a text with samples.
     pub on_error: Field<Vec<u8>>,
     /// `status-code`, an expression.
     pub code: Field<String>,
@@ -194,29 +220,46 @@ pub enum Pattern {
     Regex(String),
     /// `rbinary`: a regular expression on the hexadecimal dump.
     BinaryRegex(String),
-    /// `string-lf` of which nothing is computed.
+    /// `string-lf`.
     TextFormat(Vec<u8>),
-    /// `binary-lf` of which nothing is computed; hexadecimal already decoded.
+    /// `binary-lf`: a text of hexadecimal digits.
     BinaryFormat(Vec<u8>),
 }
 
 /// `option httpchk` and `http-check`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HttpCheck {
+    /// The request and what its answer must be, where there are no `steps`.
+    pub send: HttpSend,
+    /// `http-check expect` in order, where there are no `steps`.
+    pub expects: Vec<Spanned<HttpExpect>>,
+    /// All rules in order.
+    pub steps: Vec<Step>,
+    /// `http-check disable-on-404`.
+    pub disable_on_404: Field<bool>,
+    /// `http-check send-state`.
+    pub send_state: Field<bool>,
+}
+
+/// A request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HttpSend {
     /// Method.
     pub method: Field<String>,
     /// URI.
     pub uri: Field<String>,
+    /// The URI is a text with samples.
+    pub is_uri_format: bool,
     /// `HTTP/1.0` and the like.
     pub version: Field<String>,
-    /// Headers to send, in order.
+    /// Headers to send, in order; their values are texts with samples.
     pub headers: Vec<Header>,
     /// Body to send.
     pub body: Field<Vec<u8>>,
-    /// `http-check expect`, in order.
-    pub expects: Vec<Spanned<HttpExpect>>,
-    /// `http-check disable-on-404`.
-    pub disable_on_404: Field<bool>,
+    /// The body is a text with samples.
+    pub is_body_format: bool,
+    /// `comment`.
+    pub comment: Field<String>,
 }
 
 /// A header of a check's request.
@@ -252,6 +295,8 @@ pub enum HttpMatch {
     StatusRegex(String),
     /// `string`, on the body.
     Text(Vec<u8>),
+    /// `string-lf`, on the body.
+    TextFormat(Vec<u8>),
     /// `rstring`, a regular expression on the body.
     Regex(String),
     /// `hdr`, or `fhdr` where `full`.
@@ -270,6 +315,8 @@ pub enum HttpMatch {
 pub struct TextMatch {
     /// The way; `None`: `str`.
     pub way: Field<String>,
+    /// The text has samples.
+    pub is_format: bool,
     /// The text.
     pub text: Spanned<String>,
 }

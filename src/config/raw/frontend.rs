@@ -41,6 +41,8 @@ pub struct Frontend {
     pub error_log_format: Field<String>,
     /// `unique-id-format`.
     pub unique_id_format: Field<String>,
+    /// `log-format-sd`.
+    pub log_format_sd: Field<String>,
     /// `log-tag`.
     pub log_tag: Field<String>,
     /// `option dontlognull`.
@@ -90,6 +92,7 @@ impl Frontend {
             log_format: None,
             error_log_format: None,
             unique_id_format: None,
+            log_format_sd: None,
             log_tag: None,
             dontlognull: None,
             dontlog_normal: None,
@@ -191,7 +194,8 @@ pub enum Log {
 /// A log target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogTarget {
-    /// `127.0.0.1:514`, `/dev/log`, `unix@/path`, `stdout`, `stderr`, `fd@2`; variables replaced.
+    /// `127.0.0.1:514`, `/dev/log`, `unix@/path`, `stdout`, `stderr`, `fd@2`,
+    /// `ring@name`, `tcp@127.0.0.1:514`; variables replaced.
     pub target: Spanned<String>,
     /// `len`, in bytes.
     pub len: Field<u64>,
@@ -203,13 +207,23 @@ pub struct LogTarget {
     pub level: Field<String>,
     /// Minimum level, a word.
     pub minlevel: Field<String>,
+    /// `sample`: `1,3-4:5`.
+    pub sample: Field<String>,
 }
 
 impl LogTarget {
     /// A target without options.
     #[must_use]
     pub const fn new(target: Spanned<String>) -> Self {
-        Self { target, len: None, format: None, facility: None, level: None, minlevel: None }
+        Self {
+            target,
+            len: None,
+            format: None,
+            facility: None,
+            level: None,
+            minlevel: None,
+            sample: None,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Commands, Field, Life, LogTarget, Tuning};
+use super::{Commands, Field, Life, LogTarget, Statement, Tuning};
 
 /// The `global` section; several of them were merged.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,6 +52,8 @@ pub struct Global {
     pub bufsize: Field<u64>,
     /// Rates, buffers and pipes.
     pub tuning: Tuning,
+    /// `set-var` and `set-var-fmt`.
+    pub variables: Vec<Statement>,
     /// `stats` lines; `[commands]` in TOML.
     pub commands: Commands,
 }

@@ -29,6 +29,12 @@ pub struct Life {
     pub fd_hard_limit: Field<u64>,
     /// `strict-limits`.
     pub strict_limits: Field<bool>,
+    /// `mworker-max-reloads`.
+    pub mworker_max_reloads: Field<u64>,
+    /// `default-path`, its words.
+    pub default_path: Field<String>,
+    /// `cpu-map` lines, without the keyword.
+    pub cpu_map: Vec<haproxy_compat::span::Spanned<String>>,
     /// `setcap`, words.
     pub setcap: Vec<haproxy_compat::span::Spanned<String>>,
 }

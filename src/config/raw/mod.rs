@@ -21,6 +21,7 @@ mod life;
 mod page;
 mod peers;
 mod resolvers;
+mod ring;
 mod rules;
 mod socket;
 mod tls;
@@ -29,7 +30,7 @@ mod tuning;
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
     AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Header,
-    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step, TextMatch,
+    HttpCheck, HttpExpect, HttpMatch, HttpSend, Layer, Pattern, Payload, Step, TextMatch,
 };
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{
@@ -40,6 +41,7 @@ pub use life::Life;
 pub use page::{Page, Userlist};
 pub use peers::Peers;
 pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
+pub use ring::Ring;
 pub use rules::Statement;
 pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
 pub use tls::Tls;
@@ -72,6 +74,8 @@ pub struct Config {
     pub peers: Vec<Peers>,
     /// What frontends of `haproxy.cfg` say about servers: it is judged and has no effect.
     pub misplaced: Vec<Backend>,
+    /// `ring` sections, in file order.
+    pub rings: Vec<Ring>,
     /// Variables that `env(NAME)` reads.
     pub environment: Environment,
 }

@@ -21,6 +21,8 @@ pub struct BindSocket {
     pub namespace: Field<String>,
     /// `transparent`.
     pub transparent: Field<bool>,
+    /// `accept-netscaler-cip`: the number a header begins with.
+    pub netscaler_cip: Field<i64>,
 }
 
 /// What a frontend says of its connections beside limits and timeouts.
@@ -47,6 +49,8 @@ pub struct ServerSide {
     pub independent_streams: Field<bool>,
     /// `option tcp-smart-connect`.
     pub tcp_smart_connect: Field<bool>,
+    /// `persist rdp-cookie`: the cookie's name.
+    pub persist_rdp_cookie: Field<String>,
     /// `dispatch`: where clients go without load balancing.
     pub dispatch: Field<String>,
     /// `option transparent`: clients go where they wanted to.
@@ -64,4 +68,12 @@ pub struct ServerSocket {
     pub namespace: Field<String>,
     /// `proxy-v2-options`, words.
     pub proxy_v2_options: Vec<Spanned<String>>,
+    /// `set-proxy-v2-tlv-fmt`: a type and a format each, `0xE1 %[src]`.
+    pub proxy_v2_tlvs: Vec<Spanned<String>>,
+    /// `socks4`: a proxy's address.
+    pub socks4: Field<String>,
+    /// `check-via-socks4`.
+    pub check_via_socks4: Field<bool>,
+    /// `pp2-never-send-local`.
+    pub pp2_never_send_local: Field<bool>,
 }

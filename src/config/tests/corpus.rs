@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::model::{
-    Backend, Config, Expect, Facility, Frontend, HashType, HttpMatch, ListenAddr, LogFraming,
-    LogLevel, LogSink, OnMarkedDown, OnMarkedUp, Pattern, ProxyHeader, Redispatch, ScriptStep,
-    Server,
+    Backend, Config, Expect, Facility, Frontend, HashType, HttpMatch, ListenAddr, LogFormat,
+    LogFraming, LogLevel, LogSink, OnMarkedDown, OnMarkedUp, Pattern, Payload, PortFrom,
+    ProxyHeader, Redispatch, ScriptStep, Server,
 };
 use crate::config::world::{Account, World};
 
@@ -197,7 +197,8 @@ fn a_galera_cluster() {
     assert_eq!((server.weight.value(), server.maxconn.map(u32::from)), (100, Some(500)));
     let check = server.check.as_ref().expect("checked");
     assert_eq!((check.port.map(u16::from), check.inter), (Some(9200), Duration::from_secs(12)));
-    assert!(matches!(&check.kind, CheckKind::Http(http) if http.uri == "/clustercheck"));
+    assert!(matches!(&check.kind, CheckKind::Http(http)
+        if http.request().is_some_and(|asked| asked.uri.text() == b"/clustercheck")));
 }
 
 #[test]
@@ -211,12 +212,14 @@ fn postgres_under_patroni() {
         other => panic!("{other:?}"),
     };
     let (primary, replica) = (http("primary"), http("replicas"));
-    assert_eq!((primary.method.as_str(), primary.uri.as_str()), ("OPTIONS", "/primary"));
-    let expected = primary.expects[0].matcher.clone();
+    let asked = primary.request().expect("a request");
+    assert_eq!((asked.method.as_str(), asked.uri.text()), ("OPTIONS", &b"/primary"[..]));
+    let expected = primary.expects().next().expect("one").matcher.clone();
     assert_eq!(expected, HttpMatch::Status(vec![(200, 200)]));
-    assert_eq!((replica.method.as_str(), replica.version.as_str()), ("GET", "HTTP/1.1"));
-    assert_eq!(replica.headers[0].value, "patroni");
-    let expected = replica.expects[0].matcher.clone();
+    let asked = replica.request().expect("a request");
+    assert_eq!((asked.method.as_str(), asked.version.as_str()), ("GET", "HTTP/1.1"));
+    assert_eq!(asked.headers[0].value.text(), b"patroni");
+    let expected = replica.expects().next().expect("one").matcher.clone();
     assert!(
         matches!(expected, HttpMatch::StatusRegex(Pattern::Regex(regex)) if regex.as_str() == "^2")
     );
@@ -228,8 +231,9 @@ fn redis_under_sentinel() {
     let steps = script(backend(&config, "redis-master"));
     assert_eq!(steps.len(), 9);
     assert_eq!(steps[0], ScriptStep::Comment("greet it".to_owned()));
-    let ScriptStep::Send { data, comment, .. } = &steps[2] else { panic!("{steps:?}") };
-    assert_eq!((data.as_slice(), comment.as_deref()), (&b"AUTH s3cret\r\n"[..], Some("log in")));
+    let ScriptStep::Send { data, comment } = &steps[2] else { panic!("{steps:?}") };
+    let login = Payload::Text(b"AUTH s3cret\r\n".to_vec());
+    assert_eq!((data, comment.as_deref()), (&login, Some("log in")));
     let master = Pattern::Text(b"role:master".to_vec());
     assert!(matches!(&steps[6], ScriptStep::Expect(Expect { pattern, .. }) if *pattern == master));
     assert_eq!(frontend(&config, "redis").binds[0].name.as_deref(), Some("redis"));
@@ -282,7 +286,9 @@ fn mail_with_the_clients_address() {
     let ScriptStep::Expect(expect) = &script(postfix)[0] else { panic!("no expect") };
     assert!(matches!(&expect.pattern, Pattern::Regex(regex) if regex.is_match(b"220-mx ESMTP")));
     let imap = script(backend(&config, "imaps"));
-    assert!(matches!(imap[0], ScriptStep::Connect { port: Some(port), .. } if port.get() == 143));
+    assert!(
+        matches!(&imap[0], ScriptStep::Connect { port: Some(port), .. } if *port == PortFrom::Fixed(143.try_into().expect("not 0")))
+    );
 }
 
 #[test]
@@ -308,7 +314,7 @@ fn ldap_directories() {
     let sent: Vec<u8> = steps[1..6]
         .iter()
         .flat_map(|step| match step {
-            ScriptStep::Send { data, binary: true, .. } => data.clone(),
+            ScriptStep::Send { data: Payload::Binary(data), .. } => data.clone(),
             other => panic!("{other:?}"),
         })
         .collect();

@@ -1,16 +1,10 @@
 //! Certificates, keys, authorities and revocations out of PEM files.
 
-use std::sync::Arc;
-
-use rustls::crypto::aws_lc_rs::sign::any_supported_type;
-use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use super::{FileContent, Reader};
-use crate::pure::tls::names::NamePattern;
-use crate::pure::wire::x509;
+use crate::config::model::certificate::{Certificate, Material, Unfit, chain, signing_key};
 
 /// `ca-file @system-ca`.
 const SYSTEM_CA: &str = "@system-ca";
@@ -29,16 +23,6 @@ const SIDE_FILES: [&str; 4] = [".key", ".ocsp", ".sctl", ".issuer"];
 /// Endings of the files of one certificate with several kinds of keys.
 const BUNDLE: [&str; 3] = [".rsa", ".ecdsa", ".dsa"];
 
-/// A certificate with its key.
-pub(in crate::config) struct Identity {
-    /// The file of the certificate.
-    pub(in crate::config) file: Arc<str>,
-    /// Both, and what they can sign.
-    pub(in crate::config) key: Arc<CertifiedKey>,
-    /// Names the certificate is for.
-    pub(in crate::config) names: Vec<NamePattern>,
-}
-
 /// The certificates of a file, of the files of a bundle, or of all files in a directory.
 ///
 /// # Errors
@@ -46,7 +30,7 @@ pub(in crate::config) struct Identity {
 pub(in crate::config) fn identities(
     path: &str,
     reader: &mut Reader<'_>,
-) -> Result<Vec<Identity>, String> {
+) -> Result<Vec<Certificate>, String> {
     match reader.open(path) {
         Ok(FileContent::Bytes(bytes)) => Ok(vec![identity(path, &bytes, reader)?]),
         Ok(FileContent::Directory(names)) => directory(path, names, reader),
@@ -70,7 +54,7 @@ fn directory(
     path: &str,
     files: Vec<String>,
     reader: &mut Reader<'_>,
-) -> Result<Vec<Identity>, String> {
+) -> Result<Vec<Certificate>, String> {
     let mut found = Vec::new();
     for file in files {
         let name = file.rsplit('/').next().unwrap_or_default();
@@ -90,29 +74,27 @@ fn directory(
 }
 
 /// One file: a chain, the server's certificate first, and a key, here or in a file beside it.
-fn identity(path: &str, pem: &[u8], reader: &mut Reader<'_>) -> Result<Identity, String> {
+fn identity(path: &str, pem: &[u8], reader: &mut Reader<'_>) -> Result<Certificate, String> {
     let mut chain = certificates(path, pem)?;
     if chain.is_empty() {
         return Err(format!("there is no certificate in '{path}'"));
     }
     let key = private_key(path, pem, reader)?;
-    let key = any_supported_type(&key)
-        .map_err(|_| format!("the private key of '{path}' is of a kind that is not supported"))?;
+    let key = signing_key(&key).map_err(|why| format!("'{path}': {why}"))?;
     // A chain may come from a file of its own.
     if chain.len() == 1
         && let Ok(FileContent::Bytes(issuer)) = reader.open(&format!("{path}.issuer"))
     {
         chain.extend(certificates(path, &issuer)?);
     }
-    let names = names(&chain[0]);
-    let mut key = CertifiedKey::new(chain, key);
-    if let Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) = key.keys_match() {
-        return Err(format!("the private key of '{path}' belongs to another certificate"));
-    }
-    if let Ok(FileContent::Bytes(response)) = reader.open(&format!("{path}.ocsp")) {
-        key.ocsp = Some(response);
-    }
-    Ok(Identity { file: path.into(), key: Arc::new(key), names })
+    let ocsp = match reader.open(&format!("{path}.ocsp")) {
+        Ok(FileContent::Bytes(response)) => Some(response),
+        _ => None,
+    };
+    Certificate::new(path, Material { chain, key: Some(key), ocsp }).map_err(|why| match why {
+        Unfit::Incomplete => format!("there is no certificate or no key in '{path}'"),
+        Unfit::OtherKey => format!("the private key of '{path}' belongs to another certificate"),
+    })
 }
 
 fn private_key(
@@ -143,21 +125,8 @@ fn private_key(
     })
 }
 
-/// Names of a certificate, the common name included, as HAProxy takes them.
-fn names(certificate: &CertificateDer<'_>) -> Vec<NamePattern> {
-    let Some(read) = x509::decode(certificate) else { return Vec::new() };
-    let mut names: Vec<NamePattern> = Vec::new();
-    for name in read.dns_names.iter().copied().chain(read.common_name()) {
-        let pattern = NamePattern::new(name).filter(|pattern| !pattern.negated);
-        names.extend(pattern.filter(|pattern| !names.contains(pattern)));
-    }
-    names
-}
-
 fn certificates(path: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| format!("'{path}' is no PEM file: {error}"))
+    chain(pem).map_err(|why| format!("'{path}': {why}"))
 }
 
 /// The authorities in `path`: a file, all files of a directory, or those of the system.

@@ -15,7 +15,7 @@ use std::path::Path;
 
 pub(super) use crt_list::{Line, parse as parse_list};
 pub(super) use handshake::{Resumption, client_config, server_config};
-pub(super) use material::{Identity, authorities, identities, revocations};
+pub(super) use material::{authorities, identities, revocations};
 pub(super) use provider::{Offer, offer};
 pub(super) use trust::Trust;
 

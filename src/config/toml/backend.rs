@@ -108,7 +108,7 @@ impl Decoder<'_> {
         timeouts
     }
 
-    fn servers(
+    pub(super) fn servers(
         &mut self,
         parent: &mut Table<'_>,
         backend: &str,
@@ -212,6 +212,7 @@ impl Decoder<'_> {
             hash_key: self.string(t, "hash_key"),
             check: check.on.or_else(|| checked.cloned()),
             check_kind: check.kind,
+            check_section: None,
             check_settings: check.settings,
             track,
             agent: self.agent(t),
@@ -221,6 +222,7 @@ impl Decoder<'_> {
             on_marked_down: self.string(t, "on_marked_down"),
             on_marked_up: self.string(t, "on_marked_up"),
             send_proxy: self.string(t, "send_proxy"),
+            log_proto: self.string(t, "log_proto"),
             tcp_ut: self.duration(t, "tcp_ut"),
             socket: self.server_socket(t),
             naming: self.naming(t),

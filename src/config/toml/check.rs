@@ -5,8 +5,8 @@ use haproxy_compat::span::{Span, Spanned};
 use super::table::{Table, Value, span_of};
 use super::values::Decoder;
 use crate::config::raw::{
-    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Field, Header,
-    HttpCheck, HttpExpect, HttpMatch, Layer, Pattern, Step, TextMatch,
+    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Field, Layer,
+    Pattern, Payload, Step,
 };
 use crate::config::suggest::did_you_mean;
 
@@ -23,6 +23,18 @@ const TYPES: [&str; 11] = [
     "ssl-hello",
     "external",
     "postgres",
+];
+
+/// The things that a step of a `tcp-check` does.
+const STEPS: [&str; 8] = [
+    "connect",
+    "send",
+    "send_binary",
+    "send_lf",
+    "send_binary_lf",
+    "expect",
+    "set_var",
+    "unset_var",
 ];
 
 /// A `check` key.
@@ -94,7 +106,7 @@ impl Decoder<'_> {
         let kind = match word.value.as_str() {
             "tcp" => CheckKind::Tcp,
             "tcp-check" => CheckKind::Script(self.steps(t)),
-            "http" => CheckKind::Http(self.http_check(t)),
+            "http" => CheckKind::Http(Box::new(self.http_check(t))),
             "mysql" => CheckKind::Mysql {
                 user: self.string(t, "user"),
                 dialect: self.string(t, "dialect"),
@@ -121,6 +133,9 @@ impl Decoder<'_> {
                 t.allow(&["steps", "user", "dialect", "method", "uri", "version", "headers"]);
                 t.allow(&["body", "expect", "disable_on_404", "hello"]);
                 t.allow(&["command", "path", "preserve_env", "password_file", "database"]);
+                t.allow(&["body", "expect", "disable_on_404", "send_state", "hello"]);
+                t.allow(&["uri_lf", "body_lf"]);
+                t.allow(&["command", "path", "preserve_env"]);
                 return None;
             }
         };
@@ -145,30 +160,52 @@ impl Decoder<'_> {
         let mut found: Vec<Step> = Vec::new();
         found.extend(self.connect_step(t, comment.clone()));
         if let Some(data) = self.bytes(t, "send") {
-            found.push(Step::Send { data, binary: false, comment: comment.clone() });
+            found.push(Step::Send { data: data.map(Payload::Text), comment: comment.clone() });
         }
-        if let Some(data) = self.hex(t, "send_binary") {
-            found.push(Step::Send { data, binary: true, comment: comment.clone() });
-        }
+        let others = [
+            self.hex(t, "send_binary").map(|data| data.map(Payload::Binary)),
+            self.bytes(t, "send_lf").map(|data| data.map(Payload::Format)),
+            self.bytes(t, "send_binary_lf").map(|data| data.map(Payload::BinaryFormat)),
+        ];
+        let others = others.into_iter().flatten();
+        found.extend(others.map(|data| Step::Send { data, comment: comment.clone() }));
+        found.extend(self.variable_step(t));
         found.extend(self.expect_step(t, comment.clone()));
-        let named = ["connect", "send", "send_binary", "expect"]
-            .iter()
-            .filter(|key| t.own_key(key, self.file).is_some())
-            .count();
+        let named = STEPS.iter().filter(|key| t.own_key(key, self.file).is_some()).count();
         if named == 0 {
             found.extend(comment.map(Step::Comment));
         }
         if named > 1 || named == 0 && found.is_empty() {
             let message = format!("a step in the {place} must do exactly one thing");
-            let help = "write one of connect, send, send_binary, expect and comment".to_owned();
+            let help = format!("write one of {} and comment", STEPS.join(", "));
             self.alert(span, message, help);
         }
         self.finish(&table);
         found.pop().filter(|_| named <= 1)
     }
 
+    /// `set_var = "check.x"` with `to`, a sample, or `to_lf`, a text; `unset_var = "check.x"`.
+    pub(super) fn variable_step(&mut self, t: &mut Table<'_>) -> Option<Step> {
+        if let Some(name) = self.string(t, "unset_var") {
+            return Some(Step::UnsetVar(name));
+        }
+        let name = self.string(t, "set_var")?;
+        let (sample, format) = (self.string(t, "to"), self.string(t, "to_lf"));
+        let is_format = format.is_some();
+        let Some(value) = sample.xor(format) else {
+            let help = "to = \"res.len\", or a text: to_lf = \"%[srv_name]\"".to_owned();
+            self.alert(name.span, "'set_var' needs one of 'to' and 'to_lf'", help);
+            return None;
+        };
+        Some(Step::SetVar { name, value, is_format })
+    }
+
     /// `connect = true` or `connect = { port, addr, send_proxy, linger, default, ssl, sni, alpn }`.
-    fn connect_step(&mut self, parent: &mut Table<'_>, comment: Field<String>) -> Option<Step> {
+    pub(super) fn connect_step(
+        &mut self,
+        parent: &mut Table<'_>,
+        comment: Field<String>,
+    ) -> Option<Step> {
         let value = parent.take("connect")?;
         if value.get_ref().as_bool() == Some(true) {
             return Some(Step::Connect {
@@ -187,7 +224,7 @@ impl Decoder<'_> {
         let mut table = Table::new(entries, span_of(self.file, value), place);
         let t = &mut table;
         let step = Step::Connect {
-            port: self.number(t, "port"),
+            port: self.number_or_text(t, "port"),
             addr: self.string(t, "addr"),
             send_proxy: self.boolean(t, "send_proxy").is_some_and(|on| on.value),
             linger: self.boolean(t, "linger").is_some_and(|on| on.value),
@@ -227,7 +264,7 @@ impl Decoder<'_> {
             self.string(t, "rstring").map(|text| text.map(Pattern::Regex)),
             self.string(t, "rbinary").map(|text| text.map(Pattern::BinaryRegex)),
             self.bytes(t, "string_lf").map(|bytes| bytes.map(Pattern::TextFormat)),
-            self.hex(t, "binary_lf").map(|bytes| bytes.map(Pattern::BinaryFormat)),
+            self.bytes(t, "binary_lf").map(|bytes| bytes.map(Pattern::BinaryFormat)),
         ];
         let negated = self.boolean(t, "not").is_some_and(|on| on.value);
         let min_recv = self.min_recv(t);
@@ -239,7 +276,7 @@ impl Decoder<'_> {
     }
 
     /// `ok_status`, `error_status`, `tout_status`, `on_success`, `on_error` and `status_code`.
-    fn expect_report(&mut self, t: &mut Table<'_>) -> ExpectReport {
+    pub(super) fn expect_report(&mut self, t: &mut Table<'_>) -> ExpectReport {
         ExpectReport {
             ok: self.string(t, "ok_status"),
             error: self.string(t, "error_status"),
@@ -251,7 +288,7 @@ impl Decoder<'_> {
     }
 
     /// The only value that is there.
-    fn one_of<T>(
+    pub(super) fn one_of<T>(
         &mut self,
         span: Span,
         choices: impl IntoIterator<Item = Option<T>>,
@@ -266,107 +303,22 @@ impl Decoder<'_> {
         found.pop()
     }
 
-    fn http_check(&mut self, t: &mut Table<'_>) -> HttpCheck {
-        HttpCheck {
-            method: self.string(t, "method"),
-            uri: self.string(t, "uri"),
-            version: self.string(t, "version"),
-            headers: self.headers(t),
-            body: self.bytes(t, "body"),
-            expects: self.http_expects(t),
-            disable_on_404: self.boolean(t, "disable_on_404"),
-        }
-    }
-
-    /// A list of `"Name: value"`.
-    fn headers(&mut self, t: &mut Table<'_>) -> Vec<Header> {
-        let mut headers = Vec::new();
-        for value in self.list(t, "headers") {
-            let Some(text) = self.string_of("headers", value) else {
-                continue;
-            };
-            let Some((name, content)) = text.value.split_once(':') else {
-                let message = format!("'{}' is not a header", text.value);
-                self.alert(text.span, message, "write \"Name: value\"".to_owned());
-                continue;
-            };
-            headers.push(Header {
-                name: Spanned::new(name.trim().to_owned(), text.span),
-                value: Spanned::new(content.trim().to_owned(), text.span),
-            });
-        }
-        headers
-    }
-
-    /// One `expect`, or a list of them.
-    fn http_expects(&mut self, parent: &mut Table<'_>) -> Vec<Spanned<HttpExpect>> {
-        let place = format!("expect of {}", parent.place);
-        let Some(value) = parent.take("expect") else { return Vec::new() };
-        let values = match value.get_ref().as_array() {
-            Some(values) => values.iter().collect(),
-            None => vec![value],
-        };
-        values.into_iter().filter_map(|value| self.http_expect(value, &place)).collect()
-    }
-
-    /// `{ status | rstatus | string | rstring | hdr, not, min_recv, comment, … }`.
-    fn http_expect(&mut self, value: Value<'_>, place: &str) -> Option<Spanned<HttpExpect>> {
-        let span = span_of(self.file, value);
-        let Some(entries) = value.get_ref().as_table() else {
-            return self.wrong_type("expect", value, "a table such as { status = 200 }");
-        };
-        let mut table = Table::new(entries, span, place.to_owned());
-        let t = &mut table;
-        let matchers = [
-            self.status(t).map(HttpMatch::Status),
-            self.string(t, "rstatus").map(|text| HttpMatch::StatusRegex(text.value)),
-            self.bytes(t, "string").map(|bytes| HttpMatch::Text(bytes.value)),
-            self.string(t, "rstring").map(|text| HttpMatch::Regex(text.value)),
-            self.http_header(t),
-        ];
-        let negated = self.boolean(t, "not").is_some_and(|on| on.value);
-        let min_recv = self.min_recv(t);
-        let comment = self.string(t, "comment");
-        let report = self.expect_report(t);
-        self.finish(&table);
-        let matcher = self.one_of(span, matchers, "status, rstatus, string, rstring and hdr")?;
-        let expect = HttpExpect { negated, matcher, min_recv, comment, report };
-        Some(Spanned::new(expect, span))
-    }
-
-    /// `hdr = { name, name_match, value, value_match, full }`.
-    fn http_header(&mut self, parent: &mut Table<'_>) -> Option<HttpMatch> {
-        let mut table = self.table(parent, "hdr", format!("hdr of {}", parent.place))?;
-        let t = &mut table;
-        let (way, name) = (self.string(t, "name_match"), self.string(t, "name"));
-        let name = name.map(|text| TextMatch { way, text });
-        let (way, value) = (self.string(t, "value_match"), self.string(t, "value"));
-        let value = value.map(|text| TextMatch { way, text });
-        let full = self.boolean(t, "full").is_some_and(|on| on.value);
-        self.finish(&table);
-        if name.is_none() {
-            let help = "write hdr = { name = \"x-role\", value = \"primary\" }".to_owned();
-            self.alert(table.span, "'hdr' needs a name", help);
-        }
-        Some(HttpMatch::Header { full, name: name?, value })
-    }
-
-    fn min_recv(&mut self, t: &mut Table<'_>) -> Field<i64> {
+    pub(super) fn min_recv(&mut self, t: &mut Table<'_>) -> Field<i64> {
         let number = self.number(t, "min_recv")?;
         Some(number.map(|number| i64::try_from(number).unwrap_or(i64::MAX)))
     }
 
     /// `200` or `"200-299,301"`.
-    fn status(&mut self, t: &mut Table<'_>) -> Option<String> {
-        let value = t.take("status")?;
+    pub(super) fn number_or_text(&mut self, t: &mut Table<'_>, key: &'static str) -> Field<String> {
+        let value = t.take(key)?;
         if value.get_ref().is_integer() {
-            return self.integer_of("status", value).map(|status| status.value.to_string());
+            return self.integer_of(key, value).map(|number| number.map(|n| n.to_string()));
         }
-        self.string_of("status", value).map(|text| text.value)
+        self.string_of(key, value)
     }
 
     /// A text, or `{ hex = "00ff" }` for bytes that are none.
-    fn bytes(&mut self, t: &mut Table<'_>, key: &'static str) -> Field<Vec<u8>> {
+    pub(super) fn bytes(&mut self, t: &mut Table<'_>, key: &'static str) -> Field<Vec<u8>> {
         let value = t.take(key)?;
         let span = span_of(self.file, value);
         let Some(entries) = value.get_ref().as_table() else {
@@ -380,7 +332,7 @@ impl Decoder<'_> {
     }
 
     /// Bytes as hexadecimal digits.
-    fn hex(&mut self, t: &mut Table<'_>, key: &'static str) -> Field<Vec<u8>> {
+    pub(super) fn hex(&mut self, t: &mut Table<'_>, key: &'static str) -> Field<Vec<u8>> {
         let text = self.string(t, key)?;
         match decode_hex(&text.value) {
             Some(bytes) => Some(Spanned::new(bytes, text.span)),

@@ -51,6 +51,7 @@ impl Decoder<'_> {
             log: self.log(t),
             log_format: self.string(t, "log_format"),
             error_log_format: self.string(t, "error_log_format"),
+            log_format_sd: self.string(t, "log_format_sd"),
             unique_id_format: self.string(t, "unique_id_format"),
             log_tag: self.string(t, "log_tag"),
             dontlognull: self.boolean(t, "dontlognull"),

@@ -33,6 +33,7 @@ impl Decoder<'_> {
             max_spread_checks: self.duration_or_zero(t, "max_spread_checks"),
             bufsize: self.number(t, "bufsize"),
             tuning: self.tuning(t),
+            variables: self.statements(t, "variables"),
             commands: Commands::default(),
         };
         self.finish(&table);
@@ -96,6 +97,7 @@ impl Decoder<'_> {
             facility: self.string(t, "facility"),
             level: self.string(t, "level"),
             minlevel: self.string(t, "minlevel"),
+            sample: self.string(t, "sample"),
             ..LogTarget::new(Spanned::new(String::new(), t.span))
         };
         if target.is_none() {

@@ -7,6 +7,7 @@ use crate::config::raw::Life;
 impl Decoder<'_> {
     pub(super) fn life(&mut self, t: &mut Table<'_>) -> Life {
         let setcap = self.list(t, "setcap");
+        let cpu_map = self.list(t, "cpu_map");
         Life {
             master_worker: self.boolean(t, "master_worker"),
             exit_on_failure: self.boolean(t, "exit_on_failure"),
@@ -19,6 +20,12 @@ impl Decoder<'_> {
             ulimit_n: self.number(t, "ulimit_n"),
             fd_hard_limit: self.number(t, "fd_hard_limit"),
             strict_limits: self.boolean(t, "strict_limits"),
+            mworker_max_reloads: self.number(t, "mworker_max_reloads"),
+            default_path: self.string(t, "default_path"),
+            cpu_map: cpu_map
+                .into_iter()
+                .filter_map(|value| self.string_of("cpu_map", value))
+                .collect(),
             setcap: setcap
                 .into_iter()
                 .filter_map(|value| self.string_of("setcap", value))

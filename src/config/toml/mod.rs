@@ -10,10 +10,12 @@ mod check;
 mod commands;
 mod frontend;
 mod global;
+mod http_check;
 mod life;
 mod page;
 mod peers;
 mod resolvers;
+mod ring;
 mod rules;
 mod socket;
 mod syntax;
@@ -96,6 +98,7 @@ impl Decoded {
         }
         self.config.userlists.extend(decoder.userlists(&mut root));
         self.config.resolvers.extend(decoder.resolvers(&mut root));
+        self.config.rings.extend(decoder.rings(&mut root));
         self.config.peers.extend(decoder.peers(&mut root));
         self.proxies(&mut root, defaults, &mut decoder);
         decoder.finish(&root);

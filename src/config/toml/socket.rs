@@ -8,12 +8,13 @@ impl Decoder<'_> {
     pub(super) fn bind_socket(&mut self, t: &mut Table<'_>) -> BindSocket {
         BindSocket {
             id: self.number(t, "id"),
-            mss: self.mss(t),
+            mss: self.signed(t, "mss"),
             tfo: self.boolean(t, "tfo"),
             defer_accept: self.boolean(t, "defer_accept"),
             cc: self.string(t, "cc"),
             namespace: self.string(t, "namespace"),
             transparent: self.boolean(t, "transparent"),
+            netscaler_cip: self.signed(t, "netscaler_cip"),
         }
     }
 
@@ -32,6 +33,7 @@ impl Decoder<'_> {
             abortonclose: self.boolean(t, "abortonclose"),
             independent_streams: self.boolean(t, "independent_streams"),
             tcp_smart_connect: self.boolean(t, "tcp_smart_connect"),
+            persist_rdp_cookie: self.string(t, "persist_rdp_cookie"),
             dispatch: self.string(t, "dispatch"),
             transparent: self.boolean(t, "transparent"),
         }
@@ -39,6 +41,7 @@ impl Decoder<'_> {
 
     pub(super) fn server_socket(&mut self, t: &mut Table<'_>) -> ServerSocket {
         let options = self.list(t, "proxy_v2_options");
+        let tlvs = self.list(t, "proxy_v2_tlvs");
         ServerSocket {
             source: self.string(t, "source"),
             cc: self.string(t, "cc"),
@@ -47,11 +50,18 @@ impl Decoder<'_> {
                 .into_iter()
                 .filter_map(|value| self.string_of("proxy_v2_options", value))
                 .collect(),
+            proxy_v2_tlvs: tlvs
+                .into_iter()
+                .filter_map(|value| self.string_of("proxy_v2_tlvs", value))
+                .collect(),
+            socks4: self.string(t, "socks4"),
+            check_via_socks4: self.boolean(t, "check_via_socks4"),
+            pp2_never_send_local: self.boolean(t, "pp2_never_send_local"),
         }
     }
 
-    fn mss(&mut self, table: &mut Table<'_>) -> Field<i64> {
-        let value = table.take("mss")?;
-        self.integer_of("mss", value)
+    fn signed(&mut self, table: &mut Table<'_>, key: &'static str) -> Field<i64> {
+        let value = table.take(key)?;
+        self.integer_of(key, value)
     }
 }

@@ -14,7 +14,8 @@ use super::number;
 use super::server_addr::Target;
 use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
 use crate::config::model::{
-    Backend, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server, ServerTimeouts,
+    Backend, LogProto, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server,
+    ServerTimeouts,
 };
 use crate::config::raw::{self, Dialect, Field};
 use crate::pure::id::{Name, ProxyId, ServerId};
@@ -27,6 +28,9 @@ pub(in crate::config) const PROXY_HEADERS: [(&str, ProxyHeader); 4] = [
     ("v2-ssl", ProxyHeader::V2Ssl),
     ("v2-ssl-cn", ProxyHeader::V2SslCn),
 ];
+/// The words of `log_proto`.
+pub(in crate::config) const LOG_PROTOS: [(&str, LogProto); 2] =
+    [("legacy", LogProto::Legacy), ("octet-count", LogProto::OctetCount)];
 /// The word of `on_marked_down`.
 pub(in crate::config) const MARKED_DOWN: [(&str, OnMarkedDown); 1] =
     [("shutdown-sessions", OnMarkedDown::ShutdownSessions)];
@@ -51,6 +55,7 @@ impl Context<'_> {
             connect: timeouts.connect,
         };
         let retries = self.number(&format!("retries of {what}"), &raw.retries, 0..=i32::MAX as u64);
+        self.used_servers(raw);
         let (balance, balance_key) = self.balance(raw);
         Backend {
             id,
@@ -66,6 +71,7 @@ impl Context<'_> {
             keepalive: self.keepalive(&raw.keepalive),
             nolinger: is_on(&raw.nolinger),
             persist: is_on(&raw.side.persist),
+            rdp_cookie: raw.side.persist_rdp_cookie.as_ref().map(|name| name.value.as_str().into()),
             abortonclose: is_on(&raw.side.abortonclose),
             independent_streams: is_on(&raw.side.independent_streams),
             tcp_smart_connect: is_on(&raw.side.tcp_smart_connect),
@@ -112,7 +118,7 @@ impl Context<'_> {
         }
     }
 
-    fn servers(
+    pub(super) fn servers(
         &mut self,
         raw: &[raw::Server],
         backend: &Name,
@@ -169,6 +175,7 @@ impl Context<'_> {
         let (minconn, maxconn) = self.session_limits(raw, &what);
         let maxqueue = self.limit(&format!("maxqueue of {what}"), &raw.maxqueue);
         let slowstart = self.optional_duration(&format!("slowstart of {what}"), &raw.slowstart);
+        let log_proto = self.word("log_proto", &raw.log_proto, &LOG_PROTOS);
         let hash_key = self.word("hash_key", &raw.hash_key, &HASH_KEYS);
         let tcp_ut = self.optional_duration(&format!("tcp_ut of {what}"), &raw.tcp_ut);
         // The check is judged even where the address is wrong, so that all mistakes show at once.
@@ -182,6 +189,7 @@ impl Context<'_> {
             Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
             _ => None,
         };
+        let proxy_tlvs = self.proxy_tlvs(&raw.socket, &what);
         let Target { address, hostname, resolve, init_addr } = target?;
         Some(Server {
             name,
@@ -206,7 +214,9 @@ impl Context<'_> {
             on_marked_down: down.unwrap_or_default(),
             on_marked_up: up.unwrap_or_default(),
             send_proxy,
+            proxy_tlvs,
             tcp_ut,
+            log_proto: log_proto.unwrap_or_default(),
             socket: self.server_socket(&raw.socket),
             tls,
         })

@@ -12,8 +12,8 @@ use super::context::Context;
 use super::frontend::is_on;
 use crate::config::defaults::{FALL, INTER, RISE, SMTP_CHECK_HELLO};
 use crate::config::model::{
-    Check, CheckKind, DatabaseCheck, Expect, ExpectReport, ExternalCheck, Layer, MysqlDialect,
-    Pattern, ProxyHeader, ScriptStep, ServerAddr,
+    Assigned, Check, CheckKind, DatabaseCheck, Expect, ExpectReport, ExternalCheck, HttpCheck,
+    Layer, MysqlDialect, Pattern, Payload, PortFrom, ProxyHeader, ScriptStep, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
 
@@ -74,7 +74,10 @@ impl Context<'_> {
             Some(kind) => self.check_kind(Some(kind)),
             None => backend.kind.clone(),
         };
+        let own_target = port_field.is_some() || addr_field.is_some();
         if !is_on(&raw.check) {
+            // What a check would be done with has to be right even where none is done.
+            self.check_tls(raw, &kind, own_target, what);
             return None;
         }
         let is_inet =
@@ -90,7 +93,6 @@ impl Context<'_> {
             self.report.alert(raw.address.span, format!("{what}: its port is not known"));
             self.report.help("give the server a port, or its check: port = 3306");
         }
-        let own_target = port_field.is_some() || addr_field.is_some();
         let header = match own.send_proxy.as_ref().or(base.send_proxy.as_ref()) {
             Some(field) => field.value.then(|| send_proxy.unwrap_or(ProxyHeader::V1)),
             None => send_proxy.filter(|_| !own_target),
@@ -263,16 +265,26 @@ impl Context<'_> {
         Some(Layer::Tls { sni: text(&raw.sni), alpn: text(&raw.alpn) })
     }
 
-    fn step(&mut self, raw: &raw::Step) -> Option<ScriptStep> {
+    pub(super) fn step(&mut self, raw: &raw::Step) -> Option<ScriptStep> {
         let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
         Some(match raw {
             raw::Step::Connect { port, addr, send_proxy, linger, layer, comment } => {
+                let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+                let number = port.as_ref().and_then(|port| {
+                    is_number(&port.value).then(|| port.clone().map(|n| n.parse().unwrap_or(0)))
+                });
                 ScriptStep::Connect {
-                    port: self.port("port of a tcp-check connect", port),
+                    port: match port {
+                        Some(sample) if number.is_none() => {
+                            Some(PortFrom::Sample(self.check_sample(sample.span, &sample.value)?))
+                        }
+                        _ => self.port("port of a connect", &number).map(PortFrom::Fixed),
+                    },
                     addr: match addr {
                         None => None,
                         Some(addr) => {
-                            let default = port.as_ref().map_or(0, |port| port.value);
+                            let default =
+                                number.as_ref().map_or(0, |port: &Spanned<u64>| port.value);
                             let default = u16::try_from(default).unwrap_or(0);
                             Some(self.socket_addr("tcp-check connect", addr, default)?)
                         }
@@ -283,11 +295,31 @@ impl Context<'_> {
                     comment: text(comment),
                 }
             }
-            raw::Step::Send { data, binary, comment } => ScriptStep::Send {
-                data: data.value.clone(),
-                binary: *binary,
+            raw::Step::Send { data, comment } => ScriptStep::Send {
+                data: match &data.value {
+                    raw::Payload::Text(bytes) => Payload::Text(bytes.clone()),
+                    raw::Payload::Binary(bytes) => Payload::Binary(bytes.clone()),
+                    raw::Payload::Format(text) => {
+                        Payload::Format(self.check_format(data.span, text)?)
+                    }
+                    raw::Payload::BinaryFormat(text) => {
+                        Payload::BinaryFormat(self.check_format(data.span, text)?)
+                    }
+                },
                 comment: text(comment),
             },
+            raw::Step::HttpSend(send) => ScriptStep::HttpSend(self.http_send(send)),
+            raw::Step::HttpExpect(expect) => ScriptStep::HttpExpect(self.http_expect(expect)?),
+            raw::Step::SetVar { name, value, is_format } => {
+                let assigned = match is_format {
+                    true => {
+                        Assigned::Format(self.check_format(value.span, value.value.as_bytes())?)
+                    }
+                    false => Assigned::Sample(self.check_sample(value.span, &value.value)?),
+                };
+                ScriptStep::SetVar(self.check_variable(name)?, assigned)
+            }
+            raw::Step::UnsetVar(name) => ScriptStep::UnsetVar(self.check_variable(name)?),
             raw::Step::Expect(expect) => ScriptStep::Expect(Expect {
                 pattern: self.pattern(&expect.pattern)?,
                 negated: expect.negated,
@@ -313,8 +345,12 @@ impl Context<'_> {
             }
             raw::Pattern::Text(bytes) => Some(Pattern::Text(bytes.clone())),
             raw::Pattern::Binary(bytes) => Some(Pattern::Binary(bytes.clone())),
-            raw::Pattern::TextFormat(bytes) => Some(Pattern::TextFormat(bytes.clone())),
-            raw::Pattern::BinaryFormat(bytes) => Some(Pattern::BinaryFormat(bytes.clone())),
+            raw::Pattern::TextFormat(text) => {
+                self.check_format(span, text).map(Pattern::TextFormat)
+            }
+            raw::Pattern::BinaryFormat(text) => {
+                self.check_format(span, text).map(Pattern::BinaryFormat)
+            }
             raw::Pattern::Regex(text) => self.regex(span, text).map(Pattern::Regex),
             raw::Pattern::BinaryRegex(text) => self.regex(span, text).map(Pattern::BinaryRegex),
         }
@@ -359,7 +395,7 @@ fn names_its_ports(kind: &CheckKind) -> bool {
     if matches!(kind, CheckKind::External(_)) {
         return true;
     }
-    let CheckKind::Script(steps) = kind else {
+    let (CheckKind::Script(steps) | CheckKind::Http(HttpCheck { steps, .. })) = kind else {
         return false;
     };
     let has_port = |step: &ScriptStep| match step {

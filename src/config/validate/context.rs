@@ -37,6 +37,8 @@ pub(super) struct Context<'a> {
     refused: HashSet<Span>,
     /// Names of the `resolvers` sections.
     pub(super) resolvers: Vec<Name>,
+    /// The rings there are, with the framing of their lines.
+    pub(super) rings: Vec<(Name, LogFraming)>,
     /// Listening sockets that may still be made.
     listeners_left: usize,
     /// Variables that `env(NAME)` reads.
@@ -55,6 +57,7 @@ impl<'a> Context<'a> {
             resolved: HashMap::new(),
             refused: HashSet::new(),
             resolvers: Vec::new(),
+            rings: Vec::new(),
             listeners_left: LISTENERS_MAX,
             environment: Environment::default(),
             rulebook: Rulebook::default(),
@@ -110,6 +113,15 @@ impl<'a> Context<'a> {
             let kind = kind.name();
             let help = format!("create it, or remove the line '{kind} {name}'");
             self.refuse(*span, format!("cannot find {kind} id for '{name}'"), Some(help));
+        }
+        Some(name.clone())
+    }
+
+    /// An account by its name or its number.
+    pub(super) fn owner(&mut self, kind: Account, field: &Field<String>) -> Option<String> {
+        let Spanned { value: name, span } = field.as_ref()?;
+        if name.parse::<u32>().is_err() && self.world.account(kind, name).is_none() {
+            self.refuse(*span, format!("cannot find {} id for '{name}'", kind.name()), None);
         }
         Some(name.clone())
     }
@@ -228,6 +240,9 @@ impl<'a> Context<'a> {
             }
             Endpoint::Sockpair(_) => self.unsupported(what, span, text),
             _ if address.transport == Transport::Quic => self.unsupported(what, span, text),
+            _ if address.transport == Transport::Datagram && what != LOG_TARGET => {
+                self.unsupported(what, span, text)
+            }
             _ => Some(address.endpoint),
         }
     }
@@ -316,6 +331,9 @@ impl<'a> Context<'a> {
         Some(SocketAddr::new(self.host(what, span, &host, family)?, port))
     }
 }
+
+/// What log targets are called: the only addresses that datagrams are sent to.
+pub(super) const LOG_TARGET: &str = "log target";
 
 const fn admits(family: Family, ip: IpAddr) -> bool {
     match family {

@@ -16,6 +16,7 @@ use crate::config::model::{
     Userlist,
 };
 use crate::config::raw::{self, Dialect, Field};
+use crate::config::world::Account;
 use crate::pure::id::{Name, ProxyId};
 
 /// What binds without a `backlog` use, most particular first.
@@ -168,7 +169,8 @@ impl Context<'_> {
         for raw in raw {
             let options = self.bind_options(raw, owner, rule);
             let before = binds.len();
-            for part in raw.address.value.split(',') {
+            let parts = raw.address.value.strip_suffix(',').unwrap_or(&raw.address.value);
+            for part in parts.split(',') {
                 let part = Spanned::new(part.trim(), raw.address.span);
                 for address in self.listen_addresses(&part, owner) {
                     let bind = Bind { address, ..options.clone() };
@@ -200,8 +202,8 @@ impl Context<'_> {
             v6only: raw.v6only.as_ref().map(|only| only.value),
             unix: UnixPermissions {
                 mode: mode.and_then(|mode| u32::try_from(mode).ok()),
-                user: text(&raw.user),
-                group: text(&raw.group),
+                user: self.owner(Account::User, &raw.user),
+                group: self.owner(Account::Group, &raw.group),
             },
             id: self.positive(&format!("id of a bind of {owner}"), &raw.socket.id),
             socket: self.bind_socket(&raw.socket),

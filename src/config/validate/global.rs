@@ -4,15 +4,16 @@ use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use haproxy_compat::addr::{Endpoint, PortSpec};
+use haproxy_compat::addr::{Address, Endpoint, PortSpec, Transport};
+use haproxy_compat::span::Spanned;
 
-use super::context::Context;
+use super::context::{Context, LOG_TARGET};
 use crate::config::defaults::{
     BUFSIZE_BYTES, BUFSIZE_MAX_BYTES, BUFSIZE_MIN_BYTES, LOG_FACILITY, LOG_LEN_BYTES,
     LOG_LEN_MAX_BYTES, LOG_LEN_MIN_BYTES, LOG_LEVEL, LOG_MINLEVEL, LOG_PORT,
     SPREAD_CHECKS_MAX_PERCENT, SPREAD_CHECKS_PERCENT, THREADS_MAX,
 };
-use crate::config::model::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget};
+use crate::config::model::{Facility, Global, LogFraming, LogLevel, LogSink, LogStream, LogTarget};
 use crate::config::raw::{self, Dialect, Field};
 use crate::config::world::Account;
 
@@ -35,7 +36,6 @@ pub(in crate::config) const fn default_framing(sends_hostname: bool) -> LogFrami
 
 impl Context<'_> {
     pub(super) fn global(&mut self, raw: &raw::Global) -> Global {
-        self.framing = default_framing(raw.log_send_hostname.is_some());
         let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
         let path = |field: &Field<String>| field.as_ref().map(|field| PathBuf::from(&field.value));
         let nbthread = self.number("nbthread", &raw.nbthread, 1..=THREADS_MAX);
@@ -67,6 +67,7 @@ impl Context<'_> {
             max_spread_checks: self.optional_duration("max_spread_checks", &raw.max_spread_checks),
             bufsize: bufsize.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(BUFSIZE_BYTES),
             tuning: self.tuning(&raw.tuning),
+            variables: raw.variables.iter().filter_map(|raw| self.process_variable(raw)).collect(),
         }
     }
 
@@ -105,13 +106,20 @@ impl Context<'_> {
             self.report.alert(span, "a log target needs a facility");
             self.report.help(format!("write 'log {} local0'", raw.target.value));
         }
+        let framing = framing.unwrap_or(self.framing);
+        let sink = self.log_sink(raw)?;
+        let of_ring = match &sink {
+            LogSink::Ring(name) => self.ring_framing(raw.target.span, name.as_str()),
+            _ => None,
+        };
         Some(LogTarget {
-            sink: self.log_sink(raw)?,
-            framing: framing.unwrap_or(self.framing),
+            sink,
+            framing: of_ring.unwrap_or(framing),
             len: len.and_then(|len| usize::try_from(len).ok()).unwrap_or(LOG_LEN_BYTES),
             facility: facility.unwrap_or(LOG_FACILITY),
             level: level.unwrap_or(LOG_LEVEL),
             minlevel: minlevel.unwrap_or(LOG_MINLEVEL),
+            sample: raw.sample.as_ref().and_then(|sample| self.log_sample(sample)),
         })
     }
 
@@ -120,7 +128,7 @@ impl Context<'_> {
         let text = &raw.target.value;
         let refuse = |context: &mut Self, why: &str| {
             context.report.alert(span, format!("log target '{text}': {why}"));
-            context.report.help("targets: 127.0.0.1:514, /dev/log, stdout, stderr, fd@2");
+            context.report.help("targets: 127.0.0.1:514, tcp@127.0.0.1:514, /dev/log, stdout, stderr, fd@2, ring@name");
             None
         };
         match text.as_str() {
@@ -128,14 +136,18 @@ impl Context<'_> {
             "stderr" => return Some(LogSink::Stderr),
             _ => {}
         }
-        match self.endpoint("log target", span, text)? {
+        if let Some(name) = text.strip_prefix("ring@") {
+            return self.name("ring", &Spanned::new(name.to_owned(), span)).map(LogSink::Ring);
+        }
+        let endpoint = self.endpoint(LOG_TARGET, span, text)?;
+        let stream =
+            Address::parse(text).is_ok_and(|address| address.transport == Transport::Stream);
+        match endpoint {
             Endpoint::Fd(fd) => Some(LogSink::Fd(fd)),
+            Endpoint::Unix(path) if stream => Some(LogSink::Stream(LogStream::Unix(path.into()))),
             Endpoint::Unix(path) => Some(LogSink::Unix(path.into())),
             Endpoint::Abstract(_) | Endpoint::Sockpair(_) => {
                 refuse(self, "this kind of socket takes no log")
-            }
-            Endpoint::Inet { .. } if text.starts_with("tcp") => {
-                refuse(self, "syslog over TCP is not supported")
             }
             Endpoint::Inet { family, host, port } => {
                 let port = match port {
@@ -146,7 +158,11 @@ impl Context<'_> {
                     }
                 };
                 let ip = self.host("log target", span, &host, family)?;
-                Some(LogSink::Udp(SocketAddr::new(ip, port)))
+                let address = SocketAddr::new(ip, port);
+                Some(match stream {
+                    true => LogSink::Stream(LogStream::Tcp(address)),
+                    false => LogSink::Udp(address),
+                })
             }
         }
     }

@@ -6,13 +6,46 @@ use super::check::min_recv;
 use super::context::Context;
 use super::frontend::is_on;
 use crate::config::defaults::{HTTP_CHECK_METHOD, HTTP_CHECK_URI, HTTP_CHECK_VERSION};
-use crate::config::model::{HttpCheck, HttpExpect, HttpMatch, Pattern, SendHeader, TextMatch};
+use crate::config::model::{
+    Format, HttpCheck, HttpExpect, HttpMatch, HttpSend, Pattern, ScriptStep, SendHeader, TextMatch,
+    TextWay,
+};
 use crate::config::raw::{self, Field};
 
 impl Context<'_> {
     pub(super) fn http(&mut self, raw: &raw::HttpCheck) -> HttpCheck {
+        let mut steps: Vec<ScriptStep> = if raw.steps.is_empty() {
+            let expects = raw.expects.iter().filter_map(|expect| self.http_expect(expect));
+            let expects: Vec<ScriptStep> = expects.map(ScriptStep::HttpExpect).collect();
+            let send = ScriptStep::HttpSend(self.http_send(&raw.send));
+            std::iter::once(send).chain(expects).collect()
+        } else {
+            raw.steps.iter().filter_map(|step| self.step(step)).collect()
+        };
+        let judged = |step: &ScriptStep| match step {
+            ScriptStep::HttpSend(_) => Some(false),
+            ScriptStep::HttpExpect(_) | ScriptStep::Connect { .. } => Some(true),
+            _ => None,
+        };
+        if steps.iter().rev().find_map(judged) != Some(true) {
+            steps.push(ScriptStep::HttpExpect(HttpExpect::usual()));
+        }
+        HttpCheck {
+            steps,
+            disable_on_404: is_on(&raw.disable_on_404),
+            send_state: is_on(&raw.send_state),
+        }
+    }
+
+    pub(super) fn http_send(&mut self, raw: &raw::HttpSend) -> HttpSend {
         let method = self.http_word("method", &raw.method, HTTP_CHECK_METHOD);
-        let uri = self.http_word("URI", &raw.uri, HTTP_CHECK_URI);
+        let uri = match &raw.uri {
+            Some(uri) if raw.is_uri_format => self.check_format(uri.span, uri.value.as_bytes()),
+            uri => {
+                let uri = self.http_word("URI", uri, HTTP_CHECK_URI);
+                Some(Format::literal(uri.as_bytes()))
+            }
+        };
         let version = self.http_word("version", &raw.version, HTTP_CHECK_VERSION);
         let mut headers = Vec::new();
         for header in &raw.headers {
@@ -22,19 +55,23 @@ impl Context<'_> {
                 let message = format!("'{}' is not a header that can be sent", header.name.value);
                 self.report.alert(header.name.span, message);
             }
-            headers.push(SendHeader {
-                name: header.name.value.clone(),
-                value: header.value.value.trim().to_owned(),
-            });
+            let value = header.value.value.trim().as_bytes();
+            headers.extend(
+                self.check_format(header.value.span, value)
+                    .map(|value| SendHeader { name: header.name.value.clone(), value }),
+            );
         }
-        HttpCheck {
+        let body = match &raw.body {
+            Some(body) if raw.is_body_format => self.check_format(body.span, &body.value),
+            body => body.as_ref().map(|body| Format::literal(&body.value)),
+        };
+        HttpSend {
             method,
-            uri,
+            uri: uri.unwrap_or_default(),
             version,
             headers,
-            body: raw.body.as_ref().map(|body| body.value.clone()).unwrap_or_default(),
-            expects: raw.expects.iter().filter_map(|expect| self.http_expect(expect)).collect(),
-            disable_on_404: is_on(&raw.disable_on_404),
+            body: body.unwrap_or_default(),
+            comment: raw.comment.as_ref().map(|comment| comment.value.clone()),
         }
     }
 
@@ -52,7 +89,7 @@ impl Context<'_> {
         field.value.clone()
     }
 
-    fn http_expect(&mut self, raw: &Spanned<raw::HttpExpect>) -> Option<HttpExpect> {
+    pub(super) fn http_expect(&mut self, raw: &Spanned<raw::HttpExpect>) -> Option<HttpExpect> {
         let span = raw.span;
         let matcher = match &raw.value.matcher {
             raw::HttpMatch::Status(text) => HttpMatch::Status(self.statuses(span, text)?),
@@ -62,6 +99,9 @@ impl Context<'_> {
             raw::HttpMatch::Text(bytes) => {
                 let pattern = Spanned::new(raw::Pattern::Text(bytes.clone()), span);
                 HttpMatch::Body(self.pattern(&pattern)?)
+            }
+            raw::HttpMatch::TextFormat(bytes) => {
+                HttpMatch::Body(Pattern::TextFormat(self.check_format(span, bytes)?))
             }
             raw::HttpMatch::Regex(text) => HttpMatch::Body(Pattern::Regex(self.regex(span, text)?)),
             raw::HttpMatch::Header { full, name, value } => HttpMatch::Header {
@@ -86,6 +126,21 @@ impl Context<'_> {
     fn text_match(&mut self, raw: &raw::TextMatch) -> Option<TextMatch> {
         let text = raw.text.value.clone();
         let way = raw.way.as_ref().map_or("str", |way| way.value.as_str());
+        if raw.is_format {
+            let way = match way {
+                "str" => TextWay::Is,
+                "beg" => TextWay::Begins,
+                "end" => TextWay::Ends,
+                "sub" => TextWay::Contains,
+                other => {
+                    let message = format!("'{other}' is no way to compare what is computed");
+                    self.report.alert(raw.text.span, message);
+                    return None;
+                }
+            };
+            let format = self.check_format(raw.text.span, text.as_bytes())?;
+            return Some(TextMatch::Computed(way, format));
+        }
         Some(match way {
             "str" => TextMatch::Is(text),
             "beg" => TextMatch::Begins(text),

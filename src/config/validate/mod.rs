@@ -20,6 +20,7 @@ mod number;
 mod page;
 mod patterns;
 mod resolvers;
+mod ring;
 mod role;
 mod rules;
 mod server_addr;
@@ -31,6 +32,8 @@ mod stick;
 mod tls;
 mod track;
 mod tuning;
+mod use_server;
+mod variables;
 
 #[cfg(test)]
 mod tests;
@@ -41,7 +44,7 @@ use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
 
 pub(super) use self::agent::{INIT_STATES, ON_ERRORS};
-pub(super) use self::backend::{MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
+pub(super) use self::backend::{LOG_PROTOS, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
 pub(super) use self::balance::{AFFINITIES, BALANCES, FUNCTIONS, HASH_KEYS};
 pub(super) use self::check::MYSQL_DIALECTS;
 #[cfg(test)]
@@ -71,6 +74,7 @@ pub(super) fn validate(
     let was_refused = context.report.is_refused();
     let ids = context.proxy_ids(raw);
     let (frontend_ids, backend_ids) = ids.split_at(raw.frontends.len());
+    let rings = context.all_rings(raw);
     let global = context.global(&raw.global);
     let resolvers = context.all_resolvers(raw);
     context.resolvers = resolvers.iter().map(|section| section.name.clone()).collect();
@@ -134,6 +138,7 @@ pub(super) fn validate(
         stats,
         userlists,
         resolvers,
+        rings,
         saved,
         commands,
     };

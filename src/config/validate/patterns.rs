@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use haproxy_compat::addr::{Family, Host};
+
 use super::context::Context;
 use crate::config::model::{PatternSet, PatternSource};
 use crate::pure::acl::pattern::{
@@ -55,7 +57,12 @@ impl Context<'_> {
             None => why,
         };
         let numbers: Vec<usize> = lines.iter().map(|line| line.0).collect();
-        let entries: Vec<Entry> = lines.into_iter().map(|line| line.1).collect();
+        let mut entries: Vec<Entry> = lines.into_iter().map(|line| line.1).collect();
+        if method == Method::Ip && source.resolves {
+            for (entry, &number) in entries.iter_mut().zip(&numbers) {
+                self.resolve_pattern(entry).map_err(|why| place(number, why))?;
+            }
+        }
         Patterns::compile(method, ignores_case, entries.clone())
             .map_err(|(index, why)| place(numbers[index], why))?;
         if let Some(kind) = output {
@@ -71,6 +78,23 @@ impl Context<'_> {
             }
         }
         Ok(PatternSource { file, is_map, ignores_case, entries })
+    }
+
+    /// Puts the address of a host in the place of its name; as in HAProxy the first of IPv4.
+    fn resolve_pattern(&mut self, entry: &mut Entry) -> Result<(), String> {
+        let (name, mask) = match entry.pattern.split_once('/') {
+            Some((name, mask)) => (name, Some(mask)),
+            None => (entry.pattern.as_str(), None),
+        };
+        let is_name = !name.contains(':') && name.contains(|c: char| c.is_ascii_alphabetic());
+        if is_name {
+            let address = self
+                .lookup(&Host::Name(name.to_owned()), Family::V4)
+                .map_err(|why| format!("cannot resolve '{name}': {why}"))?;
+            let mask = mask.map(|mask| format!("/{mask}")).unwrap_or_default();
+            entry.pattern = format!("{address}{mask}");
+        }
+        Ok(())
     }
 
     fn file(&mut self, file: &FileName, is_map: bool) -> Result<Vec<(usize, Entry)>, String> {

@@ -27,6 +27,14 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 const NAMESERVERS_MAX: usize = 64;
 const DNS_PORT: u16 = 53;
 
+/// Which answers of name servers a server likes.
+pub(super) struct Taste {
+    prefer: Kind,
+    nets: Vec<Net>,
+    allow_dup_ip: bool,
+    ignore_weight: bool,
+}
+
 impl Context<'_> {
     /// Every section, and that of the system where a server names it.
     pub(super) fn all_resolvers(&mut self, raw: &raw::Config) -> Vec<Resolvers> {
@@ -135,8 +143,21 @@ impl Context<'_> {
         }
     }
 
+    /// Which answers a server likes, whether it asks for any or not.
+    pub(super) fn taste(&mut self, naming: &Naming) -> Taste {
+        let prefer = self.word("resolve_prefer", &naming.prefer, &RESOLVE_FAMILIES);
+        let (allow_dup_ip, ignore_weight) = self.resolve_opts(&naming.opts);
+        Taste {
+            prefer: prefer.unwrap_or(RESOLVE_FAMILIES[0].1),
+            nets: self.resolve_nets(&naming.nets),
+            allow_dup_ip,
+            ignore_weight,
+        }
+    }
+
     /// How the server named `host` is followed; `None` where nothing asks for it.
-    pub(super) fn resolve(&mut self, host: &str, naming: &Naming) -> Option<Resolve> {
+    pub(super) fn resolve(&mut self, host: &str, naming: &Naming, taste: Taste) -> Option<Resolve> {
+        let Taste { prefer, nets, allow_dup_ip, ignore_weight } = taste;
         let section = naming.resolvers.as_ref()?;
         let known: Vec<&str> = self.resolvers.iter().map(Name::as_str).collect();
         let Some(name) = self.resolvers.iter().find(|name| name.as_str() == section.value).cloned()
@@ -151,17 +172,14 @@ impl Context<'_> {
             self.refuse(section.span, message, None);
             return None;
         }
-        let prefer = self.word("resolve_prefer", &naming.prefer, &RESOLVE_FAMILIES);
-        let prefer = prefer.unwrap_or(RESOLVE_FAMILIES[0].1);
-        let opts = self.resolve_opts(&naming.opts);
         Some(Resolve {
             fqdn: canonical(host),
             resolvers: name,
             kind: if host.starts_with('_') { Kind::Srv } else { prefer },
             prefer,
-            nets: self.resolve_nets(&naming.nets),
-            allow_dup_ip: opts.0,
-            ignore_weight: opts.1,
+            nets,
+            allow_dup_ip,
+            ignore_weight,
         })
     }
 
@@ -205,8 +223,20 @@ impl Context<'_> {
     }
 
     /// The ways to a first address.
-    pub(super) fn init_addr(&mut self, field: &Field<String>) -> Vec<InitAddr> {
-        let Some(field) = field else { return INIT_ADDR.to_vec() };
+    pub(super) fn init_addr(&mut self, naming: &Naming) -> Vec<InitAddr> {
+        let mut ways = self.written_init_addr(naming);
+        if !ways.contains(&InitAddr::None) && self.world.excuses_missing_addresses() {
+            ways.push(InitAddr::None);
+        }
+        ways
+    }
+
+    fn written_init_addr(&mut self, naming: &Naming) -> Vec<InitAddr> {
+        let Some(field) = &naming.init_addr else {
+            // Name servers may answer later what nobody knows now.
+            let later = naming.resolvers.as_ref().map(|_| InitAddr::None);
+            return INIT_ADDR.iter().copied().chain(later).collect();
+        };
         let mut ways = Vec::new();
         for word in field.value.split(',') {
             let way = match word {

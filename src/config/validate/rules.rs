@@ -16,7 +16,7 @@ use crate::config::model::{Backend, BackendRules, Frontend, FrontendRules, Patte
 use crate::config::raw::Statement;
 use crate::config::suggest::did_you_mean;
 use crate::pure::acl::{Acl, AclError, Condition, Test};
-use crate::pure::rules::{Action, Choice, Level, Peer, Persistence, Rule, RuleSet};
+use crate::pure::rules::{Action, Choice, Peer, Persistence, Rule, RuleSet};
 use crate::pure::sample::{Arg, Expr, Fact, Fetch, FileName, Stage};
 
 /// What rules refer to, kept until all of them are read.
@@ -184,12 +184,6 @@ impl Context<'_> {
             Action::SetMark(Peer::Server, _) | Action::SetTos(Peer::Server, _) => {
                 self.report.alert(span, "packets to servers cannot be marked by rules yet");
             }
-            Action::SetLogLevel(Level::Severity(_)) => {
-                self.report.warning(span, "the level is ignored: only 'silent' has an effect");
-            }
-            Action::Capture { .. } => {
-                self.report.warning(span, "the sample is ignored: no log line shows it");
-            }
             _ => {}
         }
         if let Some(expr) = sample_of(&rule.action) {
@@ -223,9 +217,6 @@ impl Context<'_> {
         let force = known.statement.keyword() == "force-persist";
         let rule = Persistence::parse(force, &words, &known.acls(), self);
         let rule = self.read(known, 1, rule)?;
-        let message =
-            format!("'{}' has no effect: there is no persistence yet", known.statement.keyword());
-        self.report.warning(known.statement.span, message);
         self.judge(Some(&rule.condition), Stage::ServerChoice, known);
         Some(rule)
     }

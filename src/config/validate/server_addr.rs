@@ -23,7 +23,8 @@ impl Context<'_> {
     /// The address of `raw`, and the name it came from.
     pub(super) fn server_address(&mut self, raw: &raw::Server, what: &str) -> Option<Target> {
         let written = &raw.address;
-        let init_addr = self.init_addr(&raw.naming.init_addr);
+        let init_addr = self.init_addr(&raw.naming);
+        let taste = self.taste(&raw.naming);
         let fixed =
             |address| Target { address, hostname: None, resolve: None, init_addr: Vec::new() };
         let usual = || init_addr.clone();
@@ -47,7 +48,7 @@ impl Context<'_> {
             let ip = self.host(what, written.span, &host, family)?;
             return Some(Target { init_addr, ..fixed(unresolved.at(Some(ip))) });
         };
-        let resolve = self.resolve(name, &raw.naming);
+        let resolve = self.resolve(name, &raw.naming, taste);
         let is_service = resolve.as_ref().is_some_and(|resolve| resolve.kind == Kind::Srv);
         let ip = match is_service {
             true => None,

@@ -1,6 +1,6 @@
 //! Pure: what is logged of sessions, and in which words.
 
-use haproxy_compat::span::Spanned;
+use haproxy_compat::span::{Span, Spanned};
 
 use super::context::Context;
 use super::frontend::is_on;
@@ -19,16 +19,31 @@ impl Context<'_> {
         raw: &raw::Frontend,
         global: &Global,
     ) -> SessionLog {
+        let targets = self.log(&raw.log, &global.log);
+        let formats = raw.log_format.iter().chain(&raw.log_format_sd);
+        for format in formats.filter(|_| targets.is_empty()) {
+            let message = format!("the format of log lines is ignored: {what} has nowhere to log");
+            self.warn_of_format(format.span, message);
+        }
         SessionLog {
-            targets: self.log(&raw.log, &global.log),
+            targets,
             format: self.log_format(what, &raw.log_format),
             error_format: self.optional_format("error_log_format", what, &raw.error_log_format),
+            structured: self.optional_format("log_format_sd", what, &raw.log_format_sd),
             unique_id: self.optional_format("unique_id_format", what, &raw.unique_id_format),
             tag: raw.log_tag.as_ref().map(|tag| tag.value.as_str().into()),
             dontlognull: is_on(&raw.dontlognull),
             dontlog_normal: is_on(&raw.dontlog_normal),
             separate_errors: is_on(&raw.log_separate_errors),
             logasap: is_on(&raw.logasap),
+        }
+    }
+
+    /// As HAProxy does.
+    fn warn_of_format(&mut self, span: Span, message: String) {
+        if self.dialect == Dialect::Haproxy {
+            let help = "write 'log global' and targets in 'global', or a target here";
+            self.report.warning(span, message).help(help);
         }
     }
 
@@ -65,7 +80,12 @@ impl Context<'_> {
         self.format(key, what, written)
     }
 
-    fn format(&mut self, key: &str, what: &str, written: &Spanned<String>) -> Option<Box<Format>> {
+    pub(super) fn format(
+        &mut self,
+        key: &str,
+        what: &str,
+        written: &Spanned<String>,
+    ) -> Option<Box<Format>> {
         match Format::parse(&written.value, self) {
             Ok(format) => {
                 for expr in format.samples() {

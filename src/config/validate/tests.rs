@@ -62,8 +62,13 @@ fn numbers_and_words_out_of_range() {
         ),
         (
             "global",
-            "log = \"tcp@127.0.0.1:514\"",
-            "log target 'tcp@127.0.0.1:514': syslog over TCP is not supported",
+            "log = { target = \"stdout\", sample = \"1-3:2\" }",
+            "sample of a log target: a range ends at 3, its size is 2",
+        ),
+        (
+            "global",
+            "log = \"ring@audit\"",
+            "there is no 'ring' section 'audit': its lines are lost",
         ),
         (
             "global",
@@ -227,14 +232,12 @@ fn what_is_not_written_is_filled_in() {
     assert_eq!(server.weight.value(), 1);
     let check = server.check.as_ref().unwrap();
     assert_eq!((check.timeout, check.timeout_connect), (seconds(1), Duration::from_secs(2)));
-    assert_eq!(
-        (check.fastinter, check.downinter),
-        (Duration::from_secs(2), Duration::from_secs(2))
-    );
+    assert_eq!([check.fastinter, check.downinter], [Duration::from_secs(2); 2]);
     assert_eq!(check.send_proxy, None, "a check with a port of its own sends no header");
     let CheckKind::Http(http) = &check.kind else { panic!("{check:?}") };
-    assert_eq!((http.method.as_str(), http.uri.as_str()), ("OPTIONS", "/"));
-    assert_eq!(http.expects[0].matcher, HttpMatch::Status(vec![(200, 200)]));
+    let asked = http.request().unwrap();
+    assert_eq!((asked.method.as_str(), asked.uri.text()), ("OPTIONS", &b"/"[..]));
+    assert!(http.expects().all(|it| it.matcher == HttpMatch::Status(vec![(200, 200)])));
     let again = load_clean(
         "[backend.b]\nserver.a = { address = \"db.test:1\", check = true, send_proxy = \"v2\" }\n",
     );

@@ -2,16 +2,20 @@
 
 mod listed;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use haproxy_compat::diag::Report;
 use haproxy_compat::span::{Span, Spanned};
 use rustls_pki_types::ServerName;
 
 use super::context::Context;
 use super::frontend::is_on;
+use crate::config::model::certificate::Certificate;
+use crate::config::model::contexts::{Context as TlsContext, Contexts, Entry, Handshakes, names};
 use crate::config::model::{
-    BindTls, CheckKind, Layer, Lookups, ScriptStep, ServerTls, Sni, TlsContext, TlsWords, Verify,
+    BindTls, CheckKind, HttpCheck, Layer, Lookups, ScriptStep, ServerTls, Sni, TlsWords, Verify,
     Versions,
 };
 use crate::config::raw::{self, Field};
@@ -50,7 +54,7 @@ impl Context<'_> {
         let mut own = Vec::new();
         let mut listed = Vec::new();
         for crt in &tls.crt {
-            add(crt, &[], None, &mut listed, &mut reader, &mut problems);
+            add(crt, None, None, &mut listed, &mut reader, &mut problems);
         }
         for list in &tls.crt_list {
             let terms = (&words, &**tls, &lookups, &mut own);
@@ -63,7 +67,7 @@ impl Context<'_> {
         }
         let contexts = base.and_then(|base| contexts(on.span, listed, &base, &own, &mut problems));
         self.report_tls(problems);
-        let contexts = contexts?.into();
+        let contexts = Arc::new(ArcSwap::from_pointee(contexts?));
         Some(Box::new(BindTls { words, fingerprint, contexts, lookups }))
     }
 
@@ -101,17 +105,18 @@ impl Context<'_> {
         let terms = terms(words.clone(), &raw, &Arc::default(), &mut reader, &mut problems);
         let mut listed = Vec::new();
         for crt in &raw.crt {
-            add(crt, &[], None, &mut listed, &mut reader, &mut problems);
+            add(crt, None, None, &mut listed, &mut reader, &mut problems);
         }
         let fingerprint = reader.fingerprint();
         let config = terms.and_then(|Terms { words, offer, trust, .. }| {
-            let key = listed.pop().map(|listed| listed.identity.key);
+            let certificate = listed.pop().map(|listed| listed.identity);
+            let key = certificate.as_ref().map(|certificate| Arc::clone(&certificate.key));
             let config = tls::client_config(&words, &offer, trust, key);
-            config.map_err(|error| problems.0.push((span, error, None))).ok()
+            problems.keep(span, config).map(|config| (Arc::new(config), certificate))
         });
         self.report_tls(problems);
-        let config = Arc::new(config?);
-        Some(Box::new(ServerTls { words, fingerprint, config, sni }))
+        let (config, certificate) = config?;
+        Some(Box::new(ServerTls { words, fingerprint, config, certificate, sni }))
     }
 
     /// How a check of `kind` speaks TLS, and whether all its connections do: those with a place of
@@ -131,7 +136,12 @@ impl Context<'_> {
         let is_tls = |step: &ScriptStep| {
             matches!(step, ScriptStep::Connect { layer: Layer::Tls { .. }, .. })
         };
-        let asked = matches!(kind, CheckKind::Script(steps) if steps.iter().any(is_tls));
+        let asked = match kind {
+            CheckKind::Script(steps) | CheckKind::Http(HttpCheck { steps, .. }) => {
+                steps.iter().any(is_tls)
+            }
+            _ => false,
+        };
         let span = always.or(asked.then_some(raw.name.span));
         let tls = span.and_then(|span| self.server_tls(&raw.tls, span, what, true));
         (tls, always.is_some())
@@ -336,26 +346,33 @@ fn contexts(
     base: &Terms,
     own: &[Terms],
     problems: &mut Problems,
-) -> Option<Vec<TlsContext>> {
+) -> Option<Contexts> {
+    let usual = problems.keep(span, handshakes(base, &listed.first()?.identity))?;
     let mut contexts = Vec::with_capacity(listed.len());
-    for Listed { identity, bundle, own: index } in listed {
-        let Terms { words, offer, trust, resumption } = index.map_or(base, |index| &own[index]);
-        let config = tls::server_config(words, offer, trust.as_ref(), &identity.key, resumption);
-        let config = problems.keep(span, config)?;
-        let without_alpn = (!config.alpn_protocols.is_empty()).then(|| {
-            let mut config = config.clone();
-            config.alpn_protocols.clear();
-            Arc::new(config)
-        });
-        let config = Arc::new(config);
-        contexts.push(TlsContext {
-            file: identity.file,
-            bundle,
-            names: identity.names,
-            key: identity.key,
-            without_alpn: without_alpn.unwrap_or_else(|| Arc::clone(&config)),
-            config,
-        });
+    let mut sources = BTreeMap::new();
+    for Listed { identity: certificate, bundle, entry, own: index } in listed {
+        let terms = index.map_or(base, |index| &own[index]);
+        let handshakes = problems.keep(span, handshakes(terms, &certificate))?;
+        let filter = entry.as_ref().map_or(&[][..], |entry| &entry.filter);
+        let names = names(&certificate, filter);
+        if let Some(Entry { source, line, .. }) = &entry {
+            let lines = sources.entry(Arc::clone(source)).or_insert(*line);
+            *lines = (*lines).max(*line);
+        }
+        contexts.push(TlsContext { certificate, bundle, entry, names, handshakes });
     }
-    problems.0.is_empty().then_some(contexts)
+    problems.0.is_empty().then(|| Contexts::new(contexts, sources, usual))
+}
+
+fn handshakes(terms: &Terms, certificate: &Certificate) -> Result<Handshakes, String> {
+    let Terms { words, offer, trust, resumption } = terms;
+    let config = tls::server_config(words, offer, trust.as_ref(), &certificate.key, resumption)?;
+    let without_alpn = (!config.alpn_protocols.is_empty()).then(|| {
+        let mut config = config.clone();
+        config.alpn_protocols.clear();
+        Arc::new(config)
+    });
+    let config = Arc::new(config);
+    let without_alpn = without_alpn.unwrap_or_else(|| Arc::clone(&config));
+    Ok(Handshakes { config, without_alpn })
 }

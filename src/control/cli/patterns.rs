@@ -5,7 +5,7 @@
 
 use super::table::{Command, Mode, Run, Running};
 use super::{Answer, Call};
-use crate::config::model::Level;
+use crate::config::model::{Level, LogLevel};
 use crate::pure::acl::pattern::{Entry, Method};
 use crate::pure::acl::versions::Key;
 use crate::pure::sample::Kind;
@@ -299,7 +299,9 @@ fn prepare(call: &mut Call<'_>, answer: &mut Answer<'_>) {
         .own(&objects.patterns)
         .and_then(|reference| publish::patterns(reference, |versions| versions.prepare()));
     match version {
-        Ok(version) => answer.line(format_args!("New version created: {version}")),
+        Ok(version) => {
+            answer.say(LogLevel::Info, format_args!("New version created: {version}"));
+        }
         Err(why) => answer.refuse(why),
     }
 }

@@ -7,10 +7,11 @@
 //! one line, with its payload                      -->
 //!                                                 <--  the answer, and the end
 //! ```
+//! The master's own `_getsocks` comes the same way, where a new worker takes over.
 //! The line has no other way into it: what comes through it is believed. The master bounds how many
 //! connections there are, and each ends like any client's: with its line, or with its silence.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use super::wire::Wire;
 use super::{Client, Prompt, Shared, converse};
 use crate::config::model::{Level, SeverityOutput};
 use crate::net::descriptors;
+use crate::net::handover;
+use crate::net::listen::Handed;
 use crate::net::stream::Stream;
 
 /// The worker's first byte: somebody is there, and reads.
@@ -80,6 +83,28 @@ impl Line {
         descriptors::send(&self.0, &[who.to_byte()], &[theirs.as_fd()])?;
         Ok(ours)
     }
+}
+
+/// Fetches the listening sockets of the worker at the other end of `line`, for a successor. Blocks, for
+/// some seconds at most.
+///
+/// # Errors
+/// The worker is gone, stuck, or hands nothing over.
+pub fn take_listeners(line: &Line) -> io::Result<Vec<Handed>> {
+    let who = Introduction {
+        level: Level::Admin,
+        expert: false,
+        experimental: false,
+        takes_listeners: true,
+    };
+    let mut worker = line.call(who)?;
+    worker.set_read_timeout(Some(PATIENCE))?;
+    let mut present = [0];
+    worker.read_exact(&mut present)?;
+    if present != [PRESENT] {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    handover::take_from(&worker)
 }
 
 impl AsFd for Line {

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
-use super::table::{Command, Mode, Run};
-use super::{Answer, Call, agent, move_server, object, weight};
+use super::table::{Command, Mode, Run, Running};
+use super::{Answer, Call, agent, move_server, object, rename_server, weight};
 use crate::clock;
 use crate::config::model::{Check, Level, LogLevel};
 use crate::pure::health::Said;
@@ -19,7 +19,12 @@ pub(super) static COMMANDS: &[Command] = &[
         help: "change a server's state, weight, address or check",
         level: Level::Admin,
         mode: Mode::Usual,
-        run: Run::Now(set),
+        run: Run::Later(|call, answer| -> Running<'_> {
+            match call.arg(1) {
+                "fqdn" => rename_server::set_name(call, answer),
+                _ => Box::pin(async move { set(call, answer) }),
+            }
+        }),
     },
     Command {
         name: "enable server",
@@ -84,20 +89,28 @@ fn set(call: &mut Call<'_>, answer: &mut Answer<'_>) {
         "agent-send" => agent::set_text(call, answer),
         "agent-addr" => agent::set_address(call, answer),
         "agent-port" => agent::set_port(call, answer),
-        "fqdn" if call.arg(2).is_empty() => {
-            answer.refuse("set server <b>/<s> fqdn requires a FQDN.");
-        }
-        "fqdn" => {
-            let why = "set server <b>/<s> fqdn failed because no resolution is configured.";
-            answer.refuse(why);
-        }
-        "ssl" => {
-            let why = "'set server <srv> ssl' cannot be set.  default-server should define ssl \
-                       settings";
-            answer.refuse(why);
-        }
+        "ssl" => set_tls(call, answer),
         _ => answer.refuse(USAGE),
     }
+}
+
+/// `set server b/s ssl on|off`: in plain text what its line says is spoken over TLS, or again as the
+/// line says. Checks go on as they are.
+fn set_tls(call: &Call<'_>, answer: &mut Answer<'_>) {
+    let Some((backend, server)) = object::server(call, 0, answer) else { return };
+    let configured = server.configured().tls.clone();
+    if configured.is_none() {
+        return answer.refuse(
+            "'set server <srv> ssl' cannot be set.  default-server should define ssl settings",
+        );
+    }
+    let tls = match call.arg(2) {
+        "on" => configured,
+        "off" => None,
+        _ => return answer.refuse("'set server <srv> ssl' expects 'on' or 'off'."),
+    };
+    publish::settings(&backend, &server, clock::now(), |settings| settings.tls = tls);
+    answer.say(LogLevel::Notice, "server ssl setting updated.");
 }
 
 fn command(call: &Call<'_>, command: admin::Command, answer: &mut Answer<'_>) {

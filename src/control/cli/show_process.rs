@@ -8,7 +8,6 @@ use jiff::tz::TimeZone;
 
 use super::{Answer, Call, Command, Mode, Run};
 use crate::clock;
-use crate::config::model::CLAIMED_VERSION;
 use crate::config::model::Level;
 use crate::net::listen;
 
@@ -68,19 +67,9 @@ fn sockets(call: &mut Call<'_>, answer: &mut Answer<'_>) {
 
 fn environment(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let wanted = call.arg(0);
-    let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    let mut variables: Vec<(String, String)> =
-        std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
-    let sockets = &call.shared.process.objects().config.commands.sockets;
-    let sockets: Vec<_> =
-        sockets.iter().map(|socket| listen::with_family(&socket.bind.address)).collect();
-    for (name, value) in [
-        ("HAPROXY_STARTUP_VERSION", CLAIMED_VERSION.to_owned()),
-        ("HAPROXY_CLI", sockets.join(";")),
-    ] {
-        variables.retain(|(known, _)| known != name);
-        variables.push((name.to_owned(), value));
-    }
+    let all = call.shared.process.environment.variables();
+    let shown = all.iter().map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy()));
+    let mut variables: Vec<_> = shown.collect();
     if !wanted.is_empty() {
         variables.retain(|(name, _)| name == wanted);
         if variables.is_empty() {

@@ -109,9 +109,12 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
     let check_port = check.and_then(|check| check.port).map_or(0, std::num::NonZeroU16::get);
     let check_addr = check.and_then(|check| check.addr).as_ref().map(SocketAddr::ip);
     let check_addr = check_addr.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
+    let agent = settings.agent.as_ref();
+    let agent_addr = agent.and_then(|agent| agent.addr).map_or("-".to_owned(), |ip| ip.to_string());
+    let agent_port = agent.map_or(0, |agent| agent.port.get());
     format!(
-        "{} {} {} {} {address} {} {} {weight} {initial} {since} {} 0 0 0 {name} {port} {record} {tls} \
-         {check_port} {check_addr} - 0",
+        "{} {} {} {} {address} {} {} {weight} {initial} {since} {} {} 0 0 {name} {port} {record} {tls} \
+         {check_port} {check_addr} {agent_addr} {agent_port}",
         backend.settings().id.0,
         backend.name,
         settings.id.0,
@@ -119,7 +122,17 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
         operation(&health),
         health.admin().bits(),
         checks(&settings, &health),
+        agent_state(&health),
     )
+}
+
+/// State of the agent's check, as HAProxy numbers it.
+fn agent_state(health: &Health) -> u8 {
+    /// Bits: running, configured, enabled, paused, and that it is an agent's.
+    const BITS: [u8; 5] = [1, 2, 4, 8, 16];
+    let Some(agent) = health.agent() else { return 0 };
+    let flags = [agent.is_asked(), true, agent.is_on(), false, true];
+    flags.iter().zip(BITS).filter(|(set, _)| **set).map(|(_, bit)| bit).sum()
 }
 
 /// HAProxy's number of the state: 0 stopped, 2 running, 3 stopping.

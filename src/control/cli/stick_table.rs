@@ -55,6 +55,9 @@ const CLEAR_ARGS: &str = "Required arguments: <table> \"data.<store_data_type>\"
      <value> or <table> key <key>";
 const SET_ARGS: &str = "Required arguments: <table> key <key> [data.<store_data_type> <value>]*";
 
+const SET_BY_DATA: &str =
+    "content-based lookup is only supported with the \"show\" and \"clear\" actions";
+
 /// Which entries are meant.
 enum Selection {
     All,
@@ -106,9 +109,11 @@ impl Operator {
 
 impl Filter {
     fn takes(&self, entry: &Entry, layout: &Layout, now: Instant) -> bool {
-        // An array has no single value to compare.
-        let single = matches!(self.data.shape(), Shape::Count | Shape::Rate);
-        let number = entry.number(layout, (self.data, 0), now).filter(|_| single);
+        // A name counts as 0, and of an array its first place counts.
+        let number = match self.data.shape() {
+            Shape::Name => Some(0),
+            _ => entry.number(layout, (self.data, 0), now),
+        };
         number.is_some_and(|number| {
             self.operator.holds(i64::try_from(number).unwrap_or(i64::MAX), self.value)
         })
@@ -140,9 +145,15 @@ fn selection(call: &Call<'_>, table: &StickTable, usage: &str) -> Result<Selecti
         "key" if call.client.level < Level::Operator => Err(DENIED.to_owned()),
         "key" => key(call, table).map(Selection::Key),
         word if word.starts_with("data.") => {
-            let words = call.args()[1..].chunks(3).take(FILTERS_MAX);
             let mut filters = Vec::new();
-            for (number, words) in words.enumerate() {
+            for (number, words) in call.args()[1..].chunks(3).enumerate() {
+                if number == FILTERS_MAX {
+                    let at = 3 * FILTERS_MAX;
+                    let (position, last) = (call.named + 1 + at + 1, call.arg(at));
+                    return Err(format!(
+                        "Detected extra data in filter, {position}th word of input, after '{last}'"
+                    ));
+                }
                 let filter = filter(words, table);
                 filters.push(filter.map_err(|why| format!("Filter entry #{}: {why}", number + 1))?);
             }
@@ -319,6 +330,7 @@ fn set(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     match call.arg(1) {
         "" => return,
         "key" => {}
+        word if word.starts_with("data.") => return answer.refuse(SET_BY_DATA),
         _ => return answer.refuse(SET_ARGS),
     }
     let key = match key(call, &table) {

@@ -4,9 +4,9 @@ use std::fmt;
 use std::pin::Pin;
 
 use super::{
-    Answer, Call, Client, addition, agent, basics, end, frontends, limits, patterns, removal,
-    set_server, show_events, show_process, show_resolvers, show_servers, show_sess, show_stat,
-    stick_table, wait, weight,
+    Answer, Call, Client, addition, agent, basics, certificates, crt_lists, end, frontends, limits,
+    patterns, removal, set_server, show_events, show_process, show_resolvers, show_servers,
+    show_sess, show_stat, stick_table, variables, wait, weight,
 };
 use crate::config::model::Level;
 
@@ -15,6 +15,8 @@ static FAMILIES: &[&[Command]] = &[
     addition::COMMANDS,
     agent::COMMANDS,
     basics::SETTINGS,
+    certificates::COMMANDS,
+    crt_lists::COMMANDS,
     end::COMMANDS,
     frontends::COMMANDS,
     limits::COMMANDS,
@@ -28,6 +30,7 @@ static FAMILIES: &[&[Command]] = &[
     show_sess::COMMANDS,
     show_stat::COMMANDS,
     stick_table::COMMANDS,
+    variables::COMMANDS,
     wait::COMMANDS,
     weight::COMMANDS,
 ];

@@ -145,13 +145,15 @@ impl Listener {
     /// # Errors
     /// What registering with epoll reports.
     pub fn new(socket: socket2::Socket, address: &ListenAddr) -> io::Result<Self> {
-        match address {
-            ListenAddr::Tcp(_) | ListenAddr::Fd(_) => {
-                TcpListener::from_std(socket.into()).map(Self::Tcp)
-            }
-            ListenAddr::Unix(_) | ListenAddr::Abstract(_) => {
-                UnixListener::from_std(socket.into()).map(Self::Unix)
-            }
+        let is_unix = match address {
+            ListenAddr::Tcp(_) => false,
+            ListenAddr::Unix(_) | ListenAddr::Abstract(_) => true,
+            ListenAddr::Fd(_) => socket.domain()? == socket2::Domain::UNIX,
+        };
+        if is_unix {
+            UnixListener::from_std(socket.into()).map(Self::Unix)
+        } else {
+            TcpListener::from_std(socket.into()).map(Self::Tcp)
         }
     }
 

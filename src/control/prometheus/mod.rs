@@ -24,7 +24,7 @@ use self::columns::{BACKEND, CHECK, FRONTEND, LISTENER, PROCESS, RESOLVER, SERVE
 use self::selection::Selection;
 use super::snapshot::{
     Backend, Frontend, FrontendStatus, ListenerStatus, Nameserver, Process, Server, ServerStatus,
-    Snapshot,
+    Snapshot, Table,
 };
 use crate::telemetry::names::{self, Kind, Metric};
 
@@ -62,6 +62,9 @@ pub fn render(snapshot: &Snapshot, selection: &Selection) -> String {
     }
     for nameserver in &snapshot.nameservers {
         scrape.nameserver(nameserver);
+    }
+    for table in &snapshot.tables {
+        scrape.table(table);
     }
     in_order(&scrape.recorder.handle().render())
 }
@@ -223,6 +226,17 @@ impl Scrape<'_> {
                 Label::new("nameserver", nameserver.name.clone()),
             ];
             self.sample("resolver", *metric, labels, count.into());
+        }
+    }
+
+    fn table(&self, table: &Table) {
+        if !self.selection.has_scope("sticktable") {
+            return;
+        }
+        for (metric, value) in [(names::TABLE_SIZE, table.size), (names::TABLE_USED, table.used)] {
+            let labels =
+                vec![Label::new("name", table.name.clone()), Label::new("type", table.kind)];
+            self.sample("sticktable", metric, labels, value.into());
         }
     }
 

@@ -18,6 +18,7 @@ pub(crate) fn process() -> Process {
         claimed_date: "2025/05/28",
         pid: 7,
         node: "db1".to_owned(),
+        description: None,
         started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_247_347),
         uptime: Duration::from_millis(1_900),
         threads: 2,
@@ -135,6 +136,7 @@ pub(crate) fn snapshot() -> Snapshot {
         frontends: vec![frontend()],
         backends: vec![backend],
         nameservers: vec![nameserver],
+        tables: Vec::new(),
     }
 }
 

@@ -25,8 +25,12 @@ pub fn fields(process: &Process, float: bool) -> Vec<Field> {
         column: Column { name, tags, help },
         value: value(process, float),
     };
-    FIELDS.iter().map(field).collect()
+    let is_said = |&&(at, ..): &&Entry| at != DESCRIPTION || process.description.is_some();
+    FIELDS.iter().filter(is_said).map(field).collect()
 }
+
+/// The only field that is left out where there is nothing to show.
+const DESCRIPTION: usize = 51;
 
 /// Number, name, tags, explanation, value. Numbers of fields that a TCP proxy never shows are left
 /// out.
@@ -85,7 +89,8 @@ const FIELDS: &[Entry] = &[
     (47, "Tasks", "MGP", "Tasks", |p, _| small(p.tasks)),
     (48, "Run_queue", "MGP", "Tasks that wait to run", |p, _| small(p.run_queue)),
     (49, "Idle_pct", "MaP", "Percent of the last second the workers slept", |p, _| u32::from(p.idle_percent).into()),
-    (50, "node", "COS", "Name of the machine", |p, _| p.node.as_str().into()),
+    (50, "node", "COS", "Name of the process, or of its machine", |p, _| p.node.as_str().into()),
+    (DESCRIPTION, "description", "COS", "What the configuration says of the process", |p, _| p.description.as_deref().unwrap_or_default().into()),
     (52, "Stopping", "MGP", "1 while the process stops", |p, _| u32::from(p.stopping).into()),
     (53, "Jobs", "MGP", "Connections and listeners that keep the process alive", |p, _| small(p.jobs)),
     (54, "Unstoppable Jobs", "MGP", "Those of them that stopping does not end", |p, _| small(p.unstoppable_jobs)),

@@ -248,7 +248,6 @@ fn service(row: &mut Row, it: &Service) {
     row.set(c::WEIGHT, it.weight);
     row.set(c::UWEIGHT, it.user_weight);
     row.set(c::LASTCHG, Value::seconds(it.last_change));
-    row.set(c::DOWNTIME, Value::seconds(it.downtime));
     row.set(c::LBTOT, it.loadbalanced);
     row.set(c::CLI_ABRT, it.client_aborts);
     row.set(c::SRV_ABRT, it.server_aborts);
@@ -289,6 +288,7 @@ fn server(backend: &Backend, it: &Server, filter: &Filter) -> Row {
     if let Some(check) = &it.check {
         row.set(c::CHKFAIL, check.failures);
         row.set(c::CHKDOWN, it.service.downs);
+        row.set(c::DOWNTIME, Value::seconds(it.service.downtime));
         if it.status != ServerStatus::Maint {
             self::check(&mut row, check);
         }
@@ -357,6 +357,9 @@ fn backend(it: &Backend, filter: &Filter) -> Row {
     row.set(c::ACT, it.active);
     row.set(c::BCK, it.backups);
     row.set(c::CHKDOWN, it.service.downs);
+    if !it.servers.is_empty() {
+        row.set(c::DOWNTIME, Value::seconds(it.service.downtime));
+    }
     row.set_tagged(c::RATE, "MGP", it.service.sessions.rate);
     row.set_tagged(c::RATE_MAX, "MGP", it.service.sessions.rate_max);
     row.zero(&[c::COMP_IN, c::COMP_OUT, c::COMP_BYP, c::COMP_RSP]);

@@ -76,6 +76,7 @@ fn snapshot() -> Snapshot {
         frontends: vec![frontend("fe", 2), frontend("li", 4)],
         backends: vec![backend("be", 3, vec![checked, down, maint]), backend("li", 4, vec![])],
         nameservers: Vec::new(),
+        tables: Vec::new(),
     }
 }
 

@@ -18,6 +18,7 @@ fn target(framing: LogFraming) -> LogTarget {
         facility: Facility::from_name("daemon").expect("known"),
         level: LogLevel::Debug,
         minlevel: LogLevel::Emerg,
+        sample: None,
     }
 }
 
@@ -27,7 +28,15 @@ fn framed(target: &LogTarget, hostname: Option<&str>, message: &str) -> String {
     let now = SystemTime::UNIX_EPOCH + Duration::from_micros(1_795_247_421_815_397);
     let mut time = LocalTime::new(TimeZone::UTC);
     let mut out = "left over".to_owned();
-    frame(&mut out, target, LogLevel::Alert, now, &identity, &mut time, message);
+    frame(
+        &mut out,
+        target,
+        LogLevel::Alert,
+        now,
+        &identity,
+        &mut time,
+        Said { message, structured: "" },
+    );
     out
 }
 
@@ -107,7 +116,7 @@ fn compared() -> Vec<LogTarget> {
 
 /// Digits and the month vary from run to run; the widths do not.
 fn masked(line: &str) -> String {
-    let months = super::super::time::MONTHS;
+    let months = crate::telemetry::time::MONTHS;
     let line = months.iter().fold(line.to_owned(), |line, month| line.replace(month, "Mon"));
     line.replace(|c: char| c.is_ascii_digit(), "0")
 }
@@ -167,7 +176,15 @@ fn lines_are_framed_and_cut_as_haproxy_does() {
         let severity = severity(target, LogLevel::Alert).expect("wanted");
         let mut ours = String::new();
         let now = SystemTime::now();
-        frame(&mut ours, target, severity, now, &identity, &mut time, message);
+        frame(
+            &mut ours,
+            target,
+            severity,
+            now,
+            &identity,
+            &mut time,
+            Said { message, structured: "" },
+        );
         assert_eq!(masked(&ours), masked(&theirs.expect("a line in time")), "{target:?}");
     }
 }

@@ -25,6 +25,7 @@ fn target(sink: LogSink) -> LogTarget {
         facility: Facility::LOCAL0,
         level: LogLevel::Info,
         minlevel: LogLevel::Emerg,
+        sample: None,
     }
 }
 
@@ -33,7 +34,7 @@ fn shipper() -> (watch::Sender<Identity>, Shipper) {
     let (sender, receiver) = watch::channel(identity);
     let adopt: Adopt = Box::new(|_| Err(io::ErrorKind::NotFound.into()));
     let wall = || SystemTime::UNIX_EPOCH;
-    (sender, Shipper::new(receiver, TimeZone::UTC, wall, adopt))
+    (sender, Shipper::new(receiver, TimeZone::UTC, wall, adopt, Arc::default()))
 }
 
 fn notice(target: &LogTarget, level: LogLevel, text: impl Into<String>) -> Event {
@@ -46,6 +47,7 @@ fn notice(target: &LogTarget, level: LogLevel, text: impl Into<String>) -> Event
 
 fn record(target: &LogTarget) -> Record {
     let log = SessionLog {
+        structured: None,
         targets: vec![target.clone()],
         format: LogFormat::Tcp,
         error_format: None,
@@ -77,6 +79,7 @@ fn record(target: &LogTarget) -> Record {
         server_queue: 0,
         backend_queue: 0,
         moment: Moment::End,
+        level: None,
         refusal: None,
         details: None,
     }
@@ -219,12 +222,12 @@ fn trouble_is_said_once_and_its_end_too() {
     let subscriber = crate::telemetry::trace::subscriber(7, level, move || writer.clone());
     tracing::subscriber::with_default(subscriber, || {
         let mut adopt: Adopt = Box::new(|_| Err(io::ErrorKind::NotFound.into()));
-        let mut outlet = Outlet::open(&sink, &mut adopt);
-        assert!(!outlet.send(&sink, b"a\n"));
-        assert!(!outlet.send(&sink, b"b\n"));
+        let mut outlet = Outlet::open(&sink, &mut adopt, &Arc::default(), SystemTime::UNIX_EPOCH);
+        assert!(outlet.send(&sink, b"a\n").is_none());
+        assert!(outlet.send(&sink, b"b\n").is_none());
         let _socket = StdUnixDatagram::bind(&path).expect("a socket");
-        assert!(outlet.send(&sink, b"c\n"));
-        assert!(outlet.send(&sink, b"d\n"));
+        assert!(outlet.send(&sink, b"c\n").is_some());
+        assert!(outlet.send(&sink, b"d\n").is_some());
     });
     let said = String::from_utf8(said.lock().expect("no panic").clone()).expect("text");
     let path = path.display();

@@ -14,6 +14,7 @@ mod real;
 
 fn log(format: LogFormat) -> SessionLog {
     SessionLog {
+        structured: None,
         targets: Vec::new(),
         format,
         error_format: None,
@@ -50,6 +51,7 @@ fn hello() -> Record {
         server_queue: 0,
         backend_queue: 0,
         moment: Moment::End,
+        level: None,
         refusal: None,
         details: None,
     }

@@ -138,6 +138,7 @@ struct Reader<'a> {
     at: usize,
     method: Option<Method>,
     ignores_case: bool,
+    resolves: bool,
     is_map: bool,
     unique_id: Option<u32>,
     sources: Vec<Source>,
@@ -150,6 +151,7 @@ impl<'a> Reader<'a> {
             at: 1,
             method: None,
             ignores_case: false,
+            resolves: true,
             is_map: false,
             unique_id: None,
             sources: Vec::new(),
@@ -170,13 +172,13 @@ impl<'a> Reader<'a> {
         while let Some(flag) = self.words.get(self.at).filter(|word| word.starts_with('-')) {
             match *flag {
                 "-i" => self.ignores_case = true,
-                // Names are never resolved here.
-                "-n" => {}
+                "-n" => self.resolves = false,
                 "-M" => self.is_map = true,
                 "-f" => {
                     let file = FileName::parse(self.argument("-f", "the name of a file")?);
                     let origin = Origin::File { file, is_map: self.is_map };
-                    self.sources.push(Source { origin, ignores_case: self.ignores_case });
+                    let Self { ignores_case, resolves, .. } = *self;
+                    self.sources.push(Source { origin, ignores_case, resolves });
                 }
                 "-m" if !self.sources.is_empty() => {
                     return Err(self.error("'-m' must stand before '-f'".to_owned()));
@@ -226,7 +228,8 @@ impl<'a> Reader<'a> {
         }
         if !written.is_empty() {
             let origin = Origin::Written(written);
-            self.sources.push(Source { origin, ignores_case: self.ignores_case });
+            let Self { ignores_case, resolves, .. } = *self;
+            self.sources.push(Source { origin, ignores_case, resolves });
         }
         Ok(())
     }

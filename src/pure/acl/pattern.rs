@@ -132,6 +132,8 @@ pub struct Source {
     pub origin: Origin,
     /// `-i`.
     pub ignores_case: bool,
+    /// No `-n`: names of hosts stand for their addresses.
+    pub resolves: bool,
 }
 
 /// Where patterns are written.
@@ -173,7 +175,7 @@ impl PatternUse {
         let origin = Origin::File { file, is_map: true };
         Self {
             method,
-            sources: vec![Source { origin, ignores_case: false }],
+            sources: vec![Source { origin, ignores_case: false, resolves: true }],
             output: Some(output),
             unique_id: None,
         }

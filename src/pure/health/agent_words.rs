@@ -7,7 +7,7 @@
 //! |---|---|
 //! | administration | `ready`, `drain`, `maint` |
 //! | health | `up`, `down`, `stopped`, `fail` |
-//! | weight | `NN%` of the configured weight |
+//! | weight | `NN%` of the configured weight; since 3.0 also `weight:NN%` and `weight:NN` |
 //! | sessions | `maxconn:NN` |
 //!
 //! Bound: lines are as long as the buffer they were read into; what is kept of them is as long as a
@@ -79,9 +79,10 @@ impl AgentWords {
             [digit, ..] if digit.is_ascii_digit() && word.contains(&b'%') => {
                 self.weight = Some(kept(word));
             }
-            _ => match lower.strip_prefix(b"maxconn:") {
-                Some(number) => self.maxconn = Some(kept(number)),
-                None => drop(self.error.get_or_insert_with(|| kept(word))),
+            _ => match (lower.strip_prefix(b"maxconn:"), lower.strip_prefix(b"weight:")) {
+                (Some(number), _) => self.maxconn = Some(kept(number)),
+                (_, Some(weight)) => self.weight = Some(kept(weight)),
+                _ => drop(self.error.get_or_insert_with(|| kept(word))),
             },
         }
     }
@@ -141,7 +142,7 @@ mod tests {
             ("fail#x", "CHECKED", "agent reports an error : fail#x"),
             ("foo bar", "CHECKED", "agent reports an error : foo"),
             ("50", "CHECKED", "agent reports an error : 50"),
-            ("weight:50%", "CHECKED", "agent reports an error : weight:50%"),
+            ("weight:50% up", "L7OK", "via agent : up"),
             ("# hello", "CHECKED", ""),
             ("ready", "CHECKED", ""),
             (" ,\t,", "CHECKED", ""),
@@ -158,6 +159,7 @@ mod tests {
         let words = AgentWords::parse(b"READY 10% maxconn:5 Drain 20%x,maxconn:30");
         assert_eq!(words.admin, Some(Command::Drain));
         assert_eq!(words.weight.as_deref(), Some("20%x"));
+        assert_eq!(AgentWords::parse(b"Weight:7").weight.as_deref(), Some("7"));
         assert_eq!(words.maxconn.as_deref(), Some("30"));
     }
 

@@ -12,7 +12,7 @@ mod tests;
 
 pub use variable::Variable;
 
-use crate::pure::sample::Expr;
+use crate::pure::sample::{Expr, Fact, Facts, Fetched, Kind};
 
 /// What `option tcplog clf` stands for.
 pub const TCP_CLF: &str = "%{+Q}o %{-Q}ci - - [%T] \"TCP \" 000 %B \"\" \"\" %cp %ms %ft %b %s %Th \
@@ -66,6 +66,24 @@ impl Format {
             Part::Sample(expr, _) => Some(expr),
             _ => None,
         })
+    }
+
+    /// What it shows where there is no session: text, samples, the machine and the process.
+    #[must_use]
+    pub fn fill(&self, facts: &dyn Facts) -> String {
+        let text = |fetched: Fetched| {
+            let value = fetched.value().and_then(|value| value.cast(Kind::Str));
+            value.map(|text| text.to_string()).unwrap_or_default()
+        };
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Space => " ".to_owned(),
+            Part::Sample(expr, _) => text(expr.evaluate(facts)),
+            Part::Variable(Variable::Pid, _) => text(facts.fact(Fact::Pid, &[])),
+            Part::Variable(Variable::Hostname, _) => text(facts.fact(Fact::Hostname, &[])),
+            Part::Variable(..) => String::new(),
+        };
+        self.parts.iter().map(part).collect()
     }
 
     /// Whether it shows `variable`.

@@ -5,12 +5,25 @@ use super::{Flags, Format, Part, Variable};
 use crate::pure::sample::{Definitions, Expr, ParseError, Stage};
 
 impl Format {
-    /// Reads `text`.
+    /// Reads `text`, of a log line.
     ///
     /// # Errors
     /// Says which variable or sample is wrong, and why.
     pub fn parse(text: &str, definitions: &mut dyn Definitions) -> Result<Self, ParseError> {
-        let mut reader = Reader { rest: text, parts: Vec::new(), standing: Flags::default() };
+        Self::parse_at(text, Stage::Log, definitions)
+    }
+
+    /// Reads `text`, whose samples are asked for at `stage`.
+    ///
+    /// # Errors
+    /// Says which variable or sample is wrong, and why.
+    pub fn parse_at(
+        text: &str,
+        stage: Stage,
+        definitions: &mut dyn Definitions,
+    ) -> Result<Self, ParseError> {
+        let standing = Flags::default();
+        let mut reader = Reader { rest: text, stage, parts: Vec::new(), standing };
         while !reader.rest.is_empty() {
             reader.piece(definitions)?;
         }
@@ -20,6 +33,7 @@ impl Format {
 
 struct Reader<'a> {
     rest: &'a str,
+    stage: Stage,
     parts: Vec<Part>,
     /// What `%{…}o` set.
     standing: Flags,
@@ -99,21 +113,27 @@ impl<'a> Reader<'a> {
         let Some(rest) = text[used..].trim_start().strip_prefix(']') else {
             return Err(format!("']' is missing after '{}'", expr.text).into());
         };
-        if !expr.tells_at(Stage::Log) {
-            return Err(ParseError {
-                message: format!(
-                    "'{}' has nothing to tell in a log line: it needs bytes that are gone by then",
-                    expr.text
-                ),
-                help: Some(format!(
-                    "keep it: 'tcp-request content set-var(sess.x) {0}', and show '%[var(sess.x)]'",
-                    expr.text
-                )),
-            });
+        if !expr.tells_at(self.stage) {
+            return Err(silent(&expr, self.stage));
         }
         self.rest = rest;
         self.parts.push(Part::Sample(expr, flags));
         Ok(())
+    }
+}
+
+/// Why a sample cannot be asked for at `stage`.
+fn silent(expr: &Expr, stage: Stage) -> ParseError {
+    let text = &expr.text;
+    let message = format!("'{text}' has nothing to tell in {}", stage.describe());
+    if stage != Stage::Log {
+        return message.into();
+    }
+    ParseError {
+        message: format!("{message}: it needs bytes that are gone by then"),
+        help: Some(format!(
+            "keep it: 'tcp-request content set-var(sess.x) {text}', and show '%[var(sess.x)]'"
+        )),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::answer::Answer;
 use crate::pure::probe::kind::{Expect, Pattern};
+use crate::pure::sample::Facts;
 
 /// What an answer is worth to an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,21 +17,30 @@ pub(super) enum Judgement {
     Silence,
     /// Not as expected.
     Unmet,
+    /// What to expect could not be computed, for this reason.
+    Uncomputed(&'static [u8]),
 }
 
 /// Judges `answer`: patterns of known length wait for that many bytes, `min-recv` for its own, and
 /// without `min-recv` a pattern that is not there yet may still come. A negated pattern waits just
 /// so, hence without `min-recv` it is met only when the answer is final.
-pub(super) fn judge(expect: &Expect, answer: &Answer) -> Judgement {
+pub(super) fn judge(expect: &Expect, answer: &Answer, facts: &dyn Facts) -> Judgement {
     if answer.is_silence() {
         return Judgement::Silence;
     }
     let bytes = answer.bytes();
-    let awaited = pattern_len(&expect.pattern).max(usize_of(expect.min_recv.unwrap_or(0)));
-    if !answer.is_final() && (answer.is_empty() || bytes.len() < awaited) {
+    if answer.is_empty() && !answer.is_final() {
         return Judgement::More;
     }
-    let found = contains(&expect.pattern, bytes);
+    let pattern = match expect.pattern.resolved(facts) {
+        Ok(pattern) => pattern,
+        Err(why) => return Judgement::Uncomputed(why),
+    };
+    let awaited = pattern_len(&pattern).max(usize_of(expect.min_recv.unwrap_or(0)));
+    if !answer.is_final() && bytes.len() < awaited {
+        return Judgement::More;
+    }
+    let found = contains(&pattern, bytes);
     if !found && !answer.is_final() && expect.min_recv.is_none() {
         return Judgement::More;
     }
@@ -40,10 +50,9 @@ pub(super) fn judge(expect: &Expect, answer: &Answer) -> Judgement {
 /// Whether `pattern` occurs in `bytes`.
 pub(super) fn contains(pattern: &Pattern, bytes: &[u8]) -> bool {
     match pattern {
-        Pattern::Text(text)
-        | Pattern::Binary(text)
-        | Pattern::TextFormat(text)
-        | Pattern::BinaryFormat(text) => find(bytes, text).is_some(),
+        Pattern::Text(text) | Pattern::Binary(text) => find(bytes, text).is_some(),
+        // Resolved before.
+        Pattern::TextFormat(_) | Pattern::BinaryFormat(_) => false,
         Pattern::Regex(regex) => regex.is_match(bytes),
         Pattern::BinaryRegex(regex) => regex.is_match(hex_dump(bytes).as_bytes()),
     }
@@ -67,11 +76,11 @@ fn hex_dump(bytes: &[u8]) -> String {
 
 fn pattern_len(pattern: &Pattern) -> usize {
     match pattern {
-        Pattern::Text(text)
-        | Pattern::Binary(text)
-        | Pattern::TextFormat(text)
-        | Pattern::BinaryFormat(text) => text.len(),
-        Pattern::Regex(_) | Pattern::BinaryRegex(_) => 0,
+        Pattern::Text(text) | Pattern::Binary(text) => text.len(),
+        Pattern::Regex(_)
+        | Pattern::BinaryRegex(_)
+        | Pattern::TextFormat(_)
+        | Pattern::BinaryFormat(_) => 0,
     }
 }
 

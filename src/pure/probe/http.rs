@@ -1,99 +1,81 @@
-//! `option httpchk`: one request, and the status or the body of the answer decides.
+//! HTTP in a check: the request that is sent, and the status, headers or body that decide.
 
 use std::fmt::Write as _;
 
-use super::exchange::Exchange;
+use super::answer::Answer;
 use super::expect::contains;
 use super::http_head::{Body, Head, Parsed, body, parse};
 use super::http_header;
-use super::{Close, Input, Reached, Step};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
-use crate::pure::probe::kind::{HttpCheck, HttpExpect, HttpMatch, Pattern};
+use crate::pure::probe::kind::{HttpExpect, HttpMatch, HttpSend, Pattern};
+use crate::pure::sample::Facts;
 
 /// The status that `disable-on-404` takes for "no new sessions, please".
 const NOT_FOUND: u16 = 404;
 
-/// A request under way.
-#[derive(Debug)]
-pub(super) struct Http<'a> {
-    check: &'a HttpCheck,
-    /// The server is down, so that [`NOT_FOUND`] does not pass.
-    down: bool,
-    exchange: Exchange,
-    /// The expectation that waits for more.
-    at: usize,
+/// What an answer is worth to an expectation.
+pub(super) enum Judgement {
+    /// As expected.
+    Met,
+    /// Too early to say.
+    More,
+    /// The check is over.
+    Over(Verdict),
 }
 
-impl<'a> Http<'a> {
-    pub(super) fn new(check: &'a HttpCheck, answer_bytes_max: usize, down: bool) -> Self {
-        let exchange = Exchange::new(Close::Reset, Some(request(check)), answer_bytes_max);
-        Self { check, down, exchange, at: 0 }
-    }
-
-    pub(super) fn step(&mut self, input: Input<'_>) -> Step {
-        let expect = self.check.expects.get(self.at);
-        match (input, self.exchange.reached, expect) {
-            (Input::TimedOut, Reached::Connected, Some(expect)) => {
-                Step::Done(Verdict::new(expect.report.timeout))
-            }
-            _ => self.exchange.step(input).unwrap_or_else(|| self.judge()),
+/// Judges `answer`; `comment` names the expectation. Where `is_404_drain`, [`NOT_FOUND`] passes
+/// whatever is expected.
+pub(super) fn judge(
+    expect: &HttpExpect,
+    answer: &Answer,
+    facts: &dyn Facts,
+    is_404_drain: bool,
+    comment: Option<&str>,
+) -> Judgement {
+    let head = match parse(answer.bytes()) {
+        Parsed::Head(head) => head,
+        Parsed::More if !answer.is_final() => return Judgement::More,
+        Parsed::More | Parsed::Bad => {
+            return Judgement::Over(Verdict::new(CheckStatus::L7Response));
         }
+    };
+    if is_404_drain && head.status == NOT_FOUND {
+        return Judgement::Over(coded(CheckStatus::L7OkConditional, &head));
     }
+    match meets(expect, &head, answer.is_final(), facts) {
+        Judged::Met => Judgement::Met,
+        Judged::More => Judgement::More,
+        Judged::Unmet(what) => Judgement::Over(unmet(expect, &head, what, facts, comment)),
+    }
+}
 
-    fn judge(&mut self) -> Step {
-        let head = match parse(self.exchange.answer.bytes()) {
-            Parsed::Head(head) => head,
-            Parsed::More if !self.exchange.answer.is_final() => return Step::Receive,
-            Parsed::More | Parsed::Bad => {
-                return Step::Done(Verdict::new(CheckStatus::L7Response));
-            }
-        };
-        if self.check.disable_on_404 && !self.down && head.status == NOT_FOUND {
-            let verdict = Verdict::new(CheckStatus::L7OkConditional);
-            return Step::Done(verdict.with_code(u32::from(head.status)));
-        }
-        if self.check.expects.is_empty() {
-            let usual = (200..400).contains(&head.status);
-            let (status, info) = match usual {
-                true => (CheckStatus::L7Ok, &b""[..]),
-                false => (CheckStatus::L7Status, head.reason),
-            };
-            return Step::Done(coded(status, &head).with_info(info));
-        }
-        for (at, expect) in self.check.expects.iter().enumerate().skip(self.at) {
-            match meets(expect, &head, self.exchange.answer.is_final()) {
-                Judged::Met => {}
-                Judged::More => {
-                    self.at = at;
-                    return Step::Receive;
-                }
-                Judged::Unmet(what) => return Step::Done(self.unmet(expect, &head, what)),
-            }
-        }
-        Step::Done(self.passed(&head))
-    }
+/// The verdict where `expect` was the last and is met.
+pub(super) fn passed(expect: &HttpExpect, answer: &Answer, facts: &dyn Facts) -> Verdict {
+    let report = &expect.report;
+    let verdict = match parse(answer.bytes()) {
+        Parsed::Head(head) => coded(report.ok, &head),
+        Parsed::More | Parsed::Bad => Verdict::new(report.ok),
+    };
+    let info = report.on_success.as_ref().map(|text| text.fill(facts)).unwrap_or_default();
+    report.coded(verdict, facts).with_info(&info)
+}
 
-    /// The last expectation says what a check that passed is called.
-    fn passed(&self, head: &Head<'_>) -> Verdict {
-        let Some(HttpExpect { report, .. }) = self.check.expects.last() else {
-            return coded(CheckStatus::L7Ok, head);
-        };
-        let info = report.on_success.as_deref().unwrap_or_default();
-        report.coded(coded(report.ok, head), self.exchange.answer.bytes()).with_info(info)
-    }
-
-    fn unmet(&self, expect: &HttpExpect, head: &Head<'_>, what: &[u8]) -> Verdict {
-        let report = &expect.report;
-        let verdict = coded(report.error, head);
-        let verdict = match report.error {
-            CheckStatus::L7Response => verdict,
-            _ => report.coded(verdict, self.exchange.answer.bytes()),
-        };
-        let comment = expect.comment.as_ref();
-        let comment = comment.map_or(String::new(), |text| format!(" comment: {text}"));
-        let what = report.on_error.as_deref().unwrap_or(what);
-        verdict.with_info(&[what, comment.as_bytes()].concat())
-    }
+fn unmet(
+    expect: &HttpExpect,
+    head: &Head<'_>,
+    what: &[u8],
+    facts: &dyn Facts,
+    comment: Option<&str>,
+) -> Verdict {
+    let report = &expect.report;
+    let verdict = coded(report.error, head);
+    let verdict = match report.error {
+        CheckStatus::L7Response => verdict,
+        _ => report.coded(verdict, facts),
+    };
+    let comment = comment.map_or(String::new(), |text| format!(" comment: {text}"));
+    let what = report.on_error.as_ref().map_or(what.to_vec(), |text| text.fill(facts));
+    verdict.with_info(&[what, comment.into_bytes()].concat())
 }
 
 /// What an answer is worth to one expectation.
@@ -105,19 +87,28 @@ enum Judged<'a> {
     Unmet(&'a [u8]),
 }
 
-fn meets<'a>(expect: &HttpExpect, head: &Head<'a>, is_final: bool) -> Judged<'a> {
+fn meets<'a>(
+    expect: &HttpExpect,
+    head: &Head<'a>,
+    is_final: bool,
+    facts: &dyn Facts,
+) -> Judged<'a> {
     let found = match &expect.matcher {
         HttpMatch::Status(ranges) => {
             ranges.iter().any(|&(low, high)| (low..=high).contains(&head.status))
         }
         HttpMatch::StatusRegex(pattern) => contains(pattern, head.status.to_string().as_bytes()),
         HttpMatch::Header { full, name, value } => {
-            http_header::is_there(head.headers, *full, name, value.as_ref())
+            let value = value.as_ref().map(|value| value.resolved(facts));
+            http_header::is_there(head.headers, *full, &name.resolved(facts), value.as_ref())
         }
         HttpMatch::Body(pattern) => {
             let mut body = body(head);
             body.complete |= is_final;
-            return meets_body(expect, &body, pattern);
+            return match pattern.resolved(facts) {
+                Ok(pattern) => meets_body(expect, &body, &pattern),
+                Err(why) => Judged::Unmet(why),
+            };
         }
     };
     if found == expect.negated { Judged::Unmet(head.reason) } else { Judged::Met }
@@ -155,26 +146,38 @@ fn coded(status: CheckStatus, head: &Head<'_>) -> Verdict {
 }
 
 /// The request as HAProxy writes it: header names in lower case, `content-length` where there is a
-/// body, and `connection: close` from HTTP/1.1 on unless the configuration has its own.
-fn request(check: &HttpCheck) -> Vec<u8> {
-    let mut text = format!("{} {} {}\r\n", check.method, check.uri, check.version);
+/// body, and `connection: close` from HTTP/1.1 on unless the configuration has its own. `state` is
+/// what the server is worth, where it is to be told.
+pub(super) fn request(send: &HttpSend, state: Option<&str>, facts: &dyn Facts) -> Vec<u8> {
+    let uri = send.uri.fill(facts);
+    let mut text = format!("{} {} {}\r\n", send.method, one_line(&uri), send.version);
     let mut connection = false;
-    for header in &check.headers {
+    for header in &send.headers {
         let name = header.name.to_ascii_lowercase();
         if name == "content-length" {
             continue;
         }
         connection |= name == "connection";
-        let _ = write!(text, "{name}: {}\r\n", header.value);
+        let value = header.value.fill(facts);
+        let _ = write!(text, "{name}: {}\r\n", one_line(&value));
     }
-    if !check.body.is_empty() {
-        let _ = write!(text, "content-length: {}\r\n", check.body.len());
+    if let Some(state) = state {
+        let _ = write!(text, "x-haproxy-server-state: {state}\r\n");
     }
-    if !connection && check.version != "HTTP/1.0" {
+    let body = send.body.fill(facts);
+    if !body.is_empty() {
+        let _ = write!(text, "content-length: {}\r\n", body.len());
+    }
+    if !connection && send.version != "HTTP/1.0" {
         text.push_str("connection: close\r\n");
     }
     text.push_str("\r\n");
-    [text.as_bytes(), &check.body].concat()
+    [text.as_bytes(), &body].concat()
+}
+
+/// What was computed must not end the line.
+fn one_line(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).replace(['\r', '\n', '\0'], "")
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ fn lowered(name: &TextMatch) -> TextMatch {
         TextMatch::Begins(text) => TextMatch::Begins(text.to_ascii_lowercase()),
         TextMatch::Ends(text) => TextMatch::Ends(text.to_ascii_lowercase()),
         TextMatch::Contains(text) => TextMatch::Contains(text.to_ascii_lowercase()),
-        TextMatch::Regex(pattern) => TextMatch::Regex(pattern.clone()),
+        TextMatch::Regex(_) | TextMatch::Computed(..) => name.clone(),
     }
 }
 
@@ -41,6 +41,8 @@ fn matches(wanted: &TextMatch, found: &[u8]) -> bool {
         TextMatch::Ends(text) => found.ends_with(text.as_bytes()),
         TextMatch::Contains(text) => find(found, text.as_bytes()).is_some(),
         TextMatch::Regex(pattern) => contains(pattern, found),
+        // Resolved before.
+        TextMatch::Computed(..) => false,
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! The configuration's model uses these very types.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
 use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::pure::probe::format::Format;
+use crate::pure::sample::{Expr, Facts, Variable};
 
 /// What a check asks.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,13 +106,13 @@ pub enum Layer {
     },
 }
 
-/// One `tcp-check` rule.
+/// One `tcp-check` or `http-check` rule.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ScriptStep {
     /// Opens a (new) connection.
     Connect {
         /// Another port than the check's.
-        port: Option<NonZeroU16>,
+        port: Option<PortFrom>,
         /// Another address than the check's.
         addr: Option<SocketAddr>,
         /// A PROXY header first.
@@ -124,17 +127,54 @@ pub enum ScriptStep {
     /// Sends bytes.
     Send {
         /// What is sent.
-        data: Vec<u8>,
-        /// `send-binary`: shown as such in failures.
-        binary: bool,
+        data: Payload,
         /// Shown when the step fails.
         comment: Option<String>,
     },
+    /// Sends a request of HTTP.
+    HttpSend(HttpSend),
     /// Waits for an answer.
     Expect(Expect),
+    /// Waits for an answer of HTTP.
+    HttpExpect(HttpExpect),
+    /// `set-var`, `set-var-fmt`: keeps a value until the check is over.
+    SetVar(Variable, Assigned),
+    /// `unset-var`: forgets one.
+    UnsetVar(Variable),
     /// Does nothing but counts as a step, and names the steps after it in their failures: those
     /// without a comment of their own, as long as they are of one kind.
     Comment(String),
+}
+
+/// Where a connection's port comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PortFrom {
+    /// It was written.
+    Fixed(NonZeroU16),
+    /// A sample says it as the connection is made; where it says none, it is the check's.
+    Sample(Expr),
+}
+
+/// What a `send` rule sends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Payload {
+    /// `send`.
+    Text(Vec<u8>),
+    /// `send-binary`; hexadecimal already decoded.
+    Binary(Vec<u8>),
+    /// `send-lf`.
+    Format(Format),
+    /// `send-binary-lf`: the hexadecimal digits of what is sent.
+    BinaryFormat(Format),
+}
+
+/// What a variable is set to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Assigned {
+    /// `set-var`: a sample.
+    Sample(Expr),
+    /// `set-var-fmt`: a text.
+    Format(Format),
 }
 
 /// One `expect` rule of a tcp-check.
@@ -153,7 +193,7 @@ pub struct Expect {
 }
 
 /// What the outcome of an `expect` rule is called.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ExpectReport {
     /// `ok-status`, where the rule is the last that does something.
     pub ok: CheckStatus,
@@ -162,11 +202,11 @@ pub struct ExpectReport {
     /// `tout-status`.
     pub timeout: CheckStatus,
     /// `on-success`: said instead of the usual words where the rule is the last.
-    pub on_success: Option<Vec<u8>>,
+    pub on_success: Option<Format>,
     /// `on-error`: said instead of the usual words.
-    pub on_error: Option<Vec<u8>>,
-    /// `status-code`.
-    pub code: Option<CodeFrom>,
+    pub on_error: Option<Format>,
+    /// `status-code`: a sample that begins with a number; 0 where it does not.
+    pub code: Option<Expr>,
 }
 
 impl Default for ExpectReport {
@@ -183,64 +223,23 @@ impl Default for ExpectReport {
 }
 
 impl ExpectReport {
-    /// `verdict` with the code this rule takes from `answer`.
-    pub(super) fn coded(&self, verdict: Verdict, answer: &[u8]) -> Verdict {
-        match &self.code {
-            Some(code) => verdict.with_code(code.of(answer)),
-            None => verdict,
-        }
+    /// `verdict` with the code this rule takes from what is known.
+    pub(super) fn coded(&self, verdict: Verdict, facts: &dyn Facts) -> Verdict {
+        let Some(code) = &self.code else { return verdict };
+        let value = code.evaluate(facts).value();
+        verdict
+            .with_code(leading_number(&value.map(|value| value.into_bytes()).unwrap_or_default()))
     }
 }
 
-/// Where `status-code` takes a verdict's code from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CodeFrom {
-    /// `int(N)`.
-    Fixed(u32),
-    /// `res.payload(OFFSET,LEN)`: the number there; 0 where there is none.
-    Payload {
-        /// Bytes before it.
-        offset: usize,
-        /// Its length; 0: to the end.
-        len: usize,
-    },
-}
-
-impl CodeFrom {
-    /// The expression as it is written; `None` for one that is not known here.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (name, rest) = text.split_once('(')?;
-        let args = rest.strip_suffix(')')?;
-        match name {
-            "int" => args.trim().parse().ok().map(Self::Fixed),
-            "res.payload" => {
-                let (offset, len) = args.split_once(',')?;
-                let (offset, len) = (offset.trim().parse().ok()?, len.trim().parse().ok()?);
-                Some(Self::Payload { offset, len })
-            }
-            _ => None,
-        }
-    }
-
-    fn of(&self, answer: &[u8]) -> u32 {
-        match *self {
-            Self::Fixed(code) => code,
-            Self::Payload { offset, len } => {
-                let end = if len == 0 { answer.len() } else { offset.saturating_add(len) };
-                leading_number(answer.get(offset..end).unwrap_or_default())
-            }
-        }
-    }
-}
-
-impl fmt::Display for CodeFrom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fixed(code) => write!(f, "int({code})"),
-            Self::Payload { offset, len } => write!(f, "res.payload({offset},{len})"),
-        }
-    }
+/// The bytes of hexadecimal digits, two a byte.
+pub(crate) fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|n| u8::try_from(n).ok());
+    let pairs = digits.chunks(2).map(|pair| match *pair {
+        [high, low] => Some(digit(high)? << 4 | digit(low)?),
+        _ => None,
+    });
+    pairs.collect()
 }
 
 /// The decimal number that `text` starts with; 0 where it starts with none.
@@ -263,17 +262,38 @@ pub enum Pattern {
     /// `rbinary`: a regular expression on the upper-case hexadecimal dump.
     BinaryRegex(regex::bytes::Regex),
     /// `string-lf`: a substring that failures do not show.
-    TextFormat(Vec<u8>),
-    /// `binary-lf`: a substring that failures do not show.
-    BinaryFormat(Vec<u8>),
+    TextFormat(Format),
+    /// `binary-lf`: the hexadecimal digits of a substring that failures do not show.
+    BinaryFormat(Format),
+}
+
+impl Pattern {
+    /// What it says now: never a format.
+    ///
+    /// # Errors
+    /// HAProxy's words where nothing is left to look for.
+    pub(super) fn resolved(&self, facts: &dyn Facts) -> Result<Cow<'_, Self>, &'static [u8]> {
+        let empty = &b"log-format string evaluated to an empty string"[..];
+        let odd = &b"Failed to parse hexastring resulting of eval of a log-format string"[..];
+        let (Self::TextFormat(format) | Self::BinaryFormat(format)) = self else {
+            return Ok(Cow::Borrowed(self));
+        };
+        let text = format.fill(facts);
+        if text.is_empty() {
+            return Err(empty);
+        }
+        Ok(Cow::Owned(match self {
+            Self::BinaryFormat(_) => Self::Binary(unhex(&text).ok_or(odd)?),
+            _ => Self::Text(text),
+        }))
+    }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Text(a), Self::Text(b))
-            | (Self::Binary(a), Self::Binary(b))
-            | (Self::TextFormat(a), Self::TextFormat(b))
+            (Self::Text(a), Self::Text(b)) | (Self::Binary(a), Self::Binary(b)) => a == b,
+            (Self::TextFormat(a), Self::TextFormat(b))
             | (Self::BinaryFormat(a), Self::BinaryFormat(b)) => a == b,
             (Self::Regex(a), Self::Regex(b)) | (Self::BinaryRegex(a), Self::BinaryRegex(b)) => {
                 a.as_str() == b.as_str()
@@ -286,29 +306,57 @@ impl PartialEq for Pattern {
 /// `option httpchk` and its `http-check` rules.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpCheck {
+    /// What is done in turn.
+    pub steps: Vec<ScriptStep>,
+    /// `http-check disable-on-404`: 404 takes no new sessions but is not down.
+    pub disable_on_404: bool,
+    /// `http-check send-state`: requests carry what the server is worth.
+    pub send_state: bool,
+}
+
+impl HttpCheck {
+    /// The first request.
+    #[must_use]
+    pub fn request(&self) -> Option<&HttpSend> {
+        self.steps.iter().find_map(|step| match step {
+            ScriptStep::HttpSend(send) => Some(send),
+            _ => None,
+        })
+    }
+
+    /// What answers must be, in order.
+    pub fn expects(&self) -> impl Iterator<Item = &HttpExpect> {
+        self.steps.iter().filter_map(|step| match step {
+            ScriptStep::HttpExpect(expect) => Some(expect),
+            _ => None,
+        })
+    }
+}
+
+/// `http-check send`, with what `option httpchk` says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpSend {
     /// Method, `OPTIONS` by default.
     pub method: String,
     /// URI, `/` by default.
-    pub uri: String,
+    pub uri: Format,
     /// Version, `HTTP/1.0` by default.
     pub version: String,
     /// Headers to send, in order.
     pub headers: Vec<SendHeader>,
     /// Body to send.
-    pub body: Vec<u8>,
-    /// What the answer must be, each in turn; none: a status of 200 to 399.
-    pub expects: Vec<HttpExpect>,
-    /// `http-check disable-on-404`: 404 takes no new sessions but is not down.
-    pub disable_on_404: bool,
+    pub body: Format,
+    /// Shown when the step fails.
+    pub comment: Option<String>,
 }
 
 /// A header of a check's request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SendHeader {
     /// Its name.
     pub name: String,
     /// Its value.
-    pub value: String,
+    pub value: Format,
 }
 
 /// `http-check expect`.
@@ -324,6 +372,15 @@ pub struct HttpExpect {
     pub comment: Option<String>,
     /// What becomes of the result.
     pub report: ExpectReport,
+}
+
+impl HttpExpect {
+    /// A status of 200 to 399: what an answer must have where nothing was written.
+    #[must_use]
+    pub fn usual() -> Self {
+        let matcher = HttpMatch::Status(vec![(200, 399)]);
+        Self { negated: false, min_recv: None, comment: None, report: matcher.report(), matcher }
+    }
 }
 
 /// What `http-check expect` compares.
@@ -371,4 +428,33 @@ pub enum TextMatch {
     Contains(String),
     /// `-m reg`; always [`Pattern::Regex`].
     Regex(Pattern),
+    /// `name-lf` or `value-lf`, compared as the first says.
+    Computed(TextWay, Format),
+}
+
+/// How a computed text is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextWay {
+    /// As [`TextMatch::Is`].
+    Is,
+    /// As [`TextMatch::Begins`].
+    Begins,
+    /// As [`TextMatch::Ends`].
+    Ends,
+    /// As [`TextMatch::Contains`].
+    Contains,
+}
+
+impl TextMatch {
+    /// What it says now: never [`TextMatch::Computed`].
+    pub(super) fn resolved(&self, facts: &dyn Facts) -> Self {
+        let Self::Computed(way, format) = self else { return self.clone() };
+        let text = String::from_utf8_lossy(&format.fill(facts)).into_owned();
+        match way {
+            TextWay::Is => Self::Is(text),
+            TextWay::Begins => Self::Begins(text),
+            TextWay::Ends => Self::Ends(text),
+            TextWay::Contains => Self::Contains(text),
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod agent;
 mod answer;
 mod exchange;
 mod expect;
+pub mod format;
 mod http;
 mod http_head;
 mod http_header;
@@ -28,7 +29,7 @@ mod smtp;
 mod ssl_hello;
 mod tcp;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ use std::num::NonZeroU16;
 
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::kind::{CheckKind, Layer};
+use crate::pure::sample::Facts;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,15 +128,18 @@ pub struct Context {
     pub unix_time_s: u32,
 }
 
+/// What is known around a check while it runs: facts for its samples.
+pub trait Surroundings: Facts + Sync {
+    /// What the server is worth, as `http-check send-state` tells it.
+    fn state(&self) -> String;
+}
+
 /// One check of one server, from [`Input::Start`] to [`Step::Done`].
-#[derive(Debug)]
 pub struct Probe<'a>(Kind<'a>);
 
-#[derive(Debug)]
 enum Kind<'a> {
     Tcp(tcp::Tcp),
     Script(script::Script<'a>),
-    Http(http::Http<'a>),
     Mysql(mysql::Mysql),
     Pgsql(pgsql::Pgsql),
     Redis(redis::Redis),
@@ -149,12 +154,12 @@ enum Kind<'a> {
 impl<'a> Probe<'a> {
     /// The probe that asks what `kind` says.
     #[must_use]
-    pub fn for_kind(kind: &'a CheckKind, context: &Context) -> Self {
+    pub fn for_kind(kind: &'a CheckKind, context: &Context, around: &'a dyn Surroundings) -> Self {
         let max = context.answer_bytes_max.max(1);
         Self(match kind {
             CheckKind::Tcp => Kind::Tcp(tcp::Tcp),
-            CheckKind::Script(steps) => Kind::Script(script::Script::new(steps, max)),
-            CheckKind::Http(check) => Kind::Http(http::Http::new(check, max, context.down)),
+            CheckKind::Script(steps) => Kind::Script(script::Script::tcp(steps, context, around)),
+            CheckKind::Http(check) => Kind::Script(script::Script::http(check, context, around)),
             CheckKind::Mysql { user } => Kind::Mysql(mysql::Mysql::new(user.as_ref(), max)),
             CheckKind::Pgsql { user } => Kind::Pgsql(pgsql::Pgsql::new(user, max)),
             CheckKind::Redis => Kind::Redis(redis::Redis::new(max)),
@@ -188,7 +193,6 @@ impl<'a> Probe<'a> {
         match &mut self.0 {
             Kind::Tcp(probe) => probe.step(input),
             Kind::Script(probe) => probe.step(input),
-            Kind::Http(probe) => probe.step(input),
             Kind::Mysql(probe) => probe.step(input),
             Kind::Pgsql(probe) => probe.step(input),
             Kind::Redis(probe) => probe.step(input),

@@ -1,33 +1,82 @@
-//! `option tcp-check`: connect, send and expect, step by step.
+//! `option tcp-check` and `option httpchk`: connect, send and expect, step by step.
 //!
 //! Steps count from 1 in failures, comments included. Consecutive expectations look at the same
 //! bytes; a send forgets them. An expectation that must wait is judged again from the first of its group, as in HAProxy.
 
+mod view;
+
+use std::cell::RefCell;
 use std::mem;
+use std::num::NonZeroU16;
 
 use super::answer::Answer;
 use super::expect::{Judgement, judge};
-use super::{Close, Connect, Input, Opening, Reached, Step};
+use super::{Close, Connect, Context, Input, Opening, Reached, Step, Surroundings, http};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
-use crate::pure::probe::kind::{Expect, Pattern, ScriptStep};
+use crate::pure::probe::kind::{
+    Assigned, Expect, HttpCheck, HttpExpect, Pattern, Payload, PortFrom, ScriptStep, unhex,
+};
+use crate::pure::sample::{Value, Variable};
+use view::View;
 
 /// What a script that passed says of itself.
 const PASSED: &[u8] = b"(tcp-check)";
 
 /// A script under way.
-#[derive(Debug)]
 pub(super) struct Script<'a> {
     steps: &'a [ScriptStep],
+    flavour: Flavour,
+    around: &'a dyn Surroundings,
+    /// What `set-var` kept: at most one value a rule.
+    variables: RefCell<Vec<(Variable, Value)>>,
     /// The step under way; `None` during the connection that no step asked for.
     at: Option<usize>,
     reached: Reached,
     answer: Answer,
 }
 
+/// Whose rules they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flavour {
+    /// `tcp-check`: failures name their step.
+    Tcp,
+    /// `http-check`.
+    Http {
+        /// A status of 404 passes conditionally.
+        is_404_drain: bool,
+        /// Requests tell what the server is worth.
+        send_state: bool,
+    },
+}
+
 impl<'a> Script<'a> {
-    pub(super) fn new(steps: &'a [ScriptStep], answer_bytes_max: usize) -> Self {
-        let answer = Answer::new(answer_bytes_max);
-        Self { steps, at: None, reached: Reached::Connecting, answer }
+    pub(super) fn tcp(
+        steps: &'a [ScriptStep],
+        context: &Context,
+        around: &'a dyn Surroundings,
+    ) -> Self {
+        Self::new(steps, Flavour::Tcp, context, around)
+    }
+
+    pub(super) fn http(
+        check: &'a HttpCheck,
+        context: &Context,
+        around: &'a dyn Surroundings,
+    ) -> Self {
+        let is_404_drain = check.disable_on_404 && !context.down;
+        let flavour = Flavour::Http { is_404_drain, send_state: check.send_state };
+        Self::new(&check.steps, flavour, context, around)
+    }
+
+    fn new(
+        steps: &'a [ScriptStep],
+        flavour: Flavour,
+        context: &Context,
+        around: &'a dyn Surroundings,
+    ) -> Self {
+        let answer = Answer::new(context.answer_bytes_max.max(1));
+        let (reached, variables) = (Reached::Connecting, RefCell::default());
+        Self { steps, flavour, around, variables, at: None, reached, answer }
     }
 
     pub(super) fn step(&mut self, input: Input<'_>) -> Step {
@@ -60,9 +109,13 @@ impl<'a> Script<'a> {
             }
             Input::TimedOut => {
                 let verdict = match (self.reached, self.at.and_then(|at| self.steps.get(at))) {
-                    (Reached::Connected, Some(ScriptStep::Expect(expect))) => {
-                        Verdict::new(expect.report.timeout)
-                    }
+                    (
+                        Reached::Connected,
+                        Some(
+                            ScriptStep::Expect(Expect { report, .. })
+                            | ScriptStep::HttpExpect(HttpExpect { report, .. }),
+                        ),
+                    ) => Verdict::new(report.timeout),
                     (reached, _) => reached.timed_out(),
                 };
                 Step::Done(verdict.with_info(self.place().as_bytes()))
@@ -74,37 +127,122 @@ impl<'a> Script<'a> {
     fn enter(&mut self, mut at: usize) -> Step {
         loop {
             self.at = Some(at);
-            match self.steps.get(at) {
-                None => return Step::Done(self.passed()),
-                Some(ScriptStep::Comment(_)) => at += 1,
-                Some(ScriptStep::Connect { port, addr, send_proxy, linger, layer, .. }) => {
-                    self.reached = Reached::Connecting;
-                    self.answer.reopen();
-                    return Step::Connect(Connect {
-                        addr: *addr,
-                        port: *port,
-                        send_proxy: *send_proxy,
-                        close: if *linger { Close::Polite } else { Close::Reset },
-                        opening: self.opening(at + 1),
-                        layer: layer.clone(),
-                    });
-                }
-                Some(ScriptStep::Send { data, .. }) => {
-                    self.answer.clear();
-                    return Step::Send(data.clone());
-                }
-                Some(ScriptStep::Expect(expect)) => match judge(expect, &self.answer) {
-                    Judgement::Met => at += 1,
-                    Judgement::More => return Step::Receive,
-                    Judgement::Silence => {
-                        let info = self.unmet(at, b"TCPCHK got an empty response");
-                        let verdict = Verdict::new(expect.report.error);
-                        return Step::Done(verdict.with_info(&info));
-                    }
-                    Judgement::Unmet => return Step::Done(self.judged_unmet(at, expect)),
-                },
+            let Some(step) = self.steps.get(at) else {
+                return Step::Done(self.passed());
+            };
+            match self.take(at, step) {
+                Some(next) => return next,
+                None => at += 1,
             }
         }
+    }
+
+    /// What the step at `at` asks for; `None`: it is done.
+    fn take(&mut self, at: usize, step: &'a ScriptStep) -> Option<Step> {
+        match step {
+            ScriptStep::Comment(_) => None,
+            ScriptStep::Connect { .. } => Some(self.connect(at, step)),
+            ScriptStep::Send { data, .. } => {
+                let Some(bytes) = self.payload(data) else {
+                    let what = b"tcp-check send : failed to build log-format string";
+                    let verdict = Verdict::new(CheckStatus::L7Response);
+                    return Some(Step::Done(verdict.with_info(&self.unmet(at, what))));
+                };
+                self.answer.clear();
+                Some(Step::Send(bytes))
+            }
+            ScriptStep::HttpSend(send) => {
+                let told = matches!(self.flavour, Flavour::Http { send_state: true, .. });
+                let state = told.then(|| self.around.state());
+                let bytes = http::request(send, state.as_deref(), &self.view());
+                self.answer.clear();
+                Some(Step::Send(bytes))
+            }
+            ScriptStep::Expect(expect) => self.expect(at, expect),
+            ScriptStep::HttpExpect(expect) => {
+                let is_404_drain = self.flavour_drains();
+                let comment = self.comment(at);
+                match http::judge(expect, &self.answer, &self.view(), is_404_drain, comment) {
+                    http::Judgement::Met => None,
+                    http::Judgement::More => Some(Step::Receive),
+                    http::Judgement::Over(verdict) => Some(Step::Done(verdict)),
+                }
+            }
+            ScriptStep::SetVar(name, assigned) => {
+                let value = match assigned {
+                    Assigned::Sample(expr) => expr.evaluate(&self.view()).value(),
+                    Assigned::Format(format) => Some(Value::Str(format.fill(&self.view()))),
+                };
+                // Where there is no value, the one before stays, as in HAProxy.
+                if value.is_some() {
+                    view::set(&self.variables, name, value);
+                }
+                None
+            }
+            ScriptStep::UnsetVar(name) => {
+                view::set(&self.variables, name, None);
+                None
+            }
+        }
+    }
+
+    fn connect(&mut self, at: usize, step: &ScriptStep) -> Step {
+        let ScriptStep::Connect { port, addr, send_proxy, linger, layer, .. } = step else {
+            return Step::Receive;
+        };
+        self.reached = Reached::Connecting;
+        self.answer.reopen();
+        Step::Connect(Connect {
+            addr: *addr,
+            port: port.as_ref().and_then(|port| self.port(port)),
+            send_proxy: *send_proxy,
+            close: if *linger { Close::Polite } else { Close::Reset },
+            opening: self.opening(at + 1),
+            layer: layer.clone(),
+        })
+    }
+
+    fn port(&self, port: &PortFrom) -> Option<NonZeroU16> {
+        match port {
+            PortFrom::Fixed(port) => Some(*port),
+            PortFrom::Sample(expr) => {
+                let number = expr.evaluate(&self.view()).value()?.as_int()?;
+                NonZeroU16::new(u16::try_from(number).ok()?)
+            }
+        }
+    }
+
+    /// The bytes to send; `None` where what should be hexadecimal digits is not.
+    fn payload(&self, payload: &Payload) -> Option<Vec<u8>> {
+        match payload {
+            Payload::Text(bytes) | Payload::Binary(bytes) => Some(bytes.clone()),
+            Payload::Format(format) => Some(format.fill(&self.view())),
+            Payload::BinaryFormat(format) => unhex(&format.fill(&self.view())),
+        }
+    }
+
+    fn expect(&self, at: usize, expect: &Expect) -> Option<Step> {
+        match judge(expect, &self.answer, &self.view()) {
+            Judgement::Met => None,
+            Judgement::More => Some(Step::Receive),
+            Judgement::Silence => {
+                let info = self.unmet(at, b"TCPCHK got an empty response");
+                Some(Step::Done(Verdict::new(expect.report.error).with_info(&info)))
+            }
+            Judgement::Uncomputed(why) => {
+                Some(Step::Done(Verdict::new(CheckStatus::L7Response).with_info(why)))
+            }
+            Judgement::Unmet => Some(Step::Done(self.judged_unmet(at, expect))),
+        }
+    }
+
+    /// What samples see now.
+    fn view(&self) -> View<'_> {
+        View { around: self.around, answer: &self.answer, variables: &self.variables }
+    }
+
+    const fn flavour_drains(&self) -> bool {
+        matches!(self.flavour, Flavour::Http { is_404_drain: true, .. })
     }
 
     /// Judges the group of expectations under way from its first.
@@ -112,7 +250,11 @@ impl<'a> Script<'a> {
         let at = self.at.unwrap_or(0).min(self.steps.len());
         let group = self.steps[..at]
             .iter()
-            .rposition(|step| !matches!(step, ScriptStep::Expect(_) | ScriptStep::Comment(_)))
+            .rposition(|step| match step {
+                ScriptStep::Expect(_) | ScriptStep::HttpExpect(_) | ScriptStep::Comment(_) => false,
+                // Variables are set once: what is kept of an answer is from when it was looked at.
+                _ => true,
+            })
             .map_or(0, |before| before + 1);
         self.enter(group)
     }
@@ -124,19 +266,25 @@ impl<'a> Script<'a> {
 
     fn opening(&self, next: usize) -> Opening {
         match self.acting(next) {
-            Some(ScriptStep::Send { .. }) => Opening::Ours,
-            Some(ScriptStep::Expect(_)) => Opening::Theirs,
-            Some(ScriptStep::Connect { .. } | ScriptStep::Comment(_)) | None => Opening::Silent,
+            Some(ScriptStep::Send { .. } | ScriptStep::HttpSend(_)) => Opening::Ours,
+            Some(ScriptStep::Expect(_) | ScriptStep::HttpExpect(_)) => Opening::Theirs,
+            _ => Opening::Silent,
         }
     }
 
     fn passed(&self) -> Verdict {
         match self.steps.iter().rfind(|step| acts(step)) {
             Some(ScriptStep::Expect(Expect { report, .. })) => {
-                let verdict = report.coded(Verdict::new(report.ok), self.answer.bytes());
-                verdict.with_info(report.on_success.as_deref().unwrap_or(PASSED))
+                let verdict = report.coded(Verdict::new(report.ok), &self.view());
+                let said = report.on_success.as_ref().map(|text| text.fill(&self.view()));
+                verdict.with_info(said.as_deref().unwrap_or(PASSED))
             }
-            Some(ScriptStep::Send { .. }) => Verdict::new(CheckStatus::L7Ok).with_info(PASSED),
+            Some(ScriptStep::HttpExpect(expect)) => {
+                http::passed(expect, &self.answer, &self.view())
+            }
+            Some(ScriptStep::Send { .. } | ScriptStep::HttpSend(_)) => {
+                Verdict::new(CheckStatus::L7Ok).with_info(PASSED)
+            }
             Some(_) => Verdict::new(CheckStatus::L4Ok).with_info(PASSED),
             None => Verdict::new(CheckStatus::L4Ok),
         }
@@ -148,7 +296,10 @@ impl<'a> Script<'a> {
         let own = match step {
             ScriptStep::Connect { comment, .. } | ScriptStep::Send { comment, .. } => comment,
             ScriptStep::Expect(expect) => &expect.comment,
+            ScriptStep::HttpExpect(expect) => &expect.comment,
+            ScriptStep::HttpSend(send) => &send.comment,
             ScriptStep::Comment(_) => return None,
+            ScriptStep::SetVar(..) | ScriptStep::UnsetVar(_) => &None,
         };
         if own.is_some() {
             return own.as_deref();
@@ -162,9 +313,9 @@ impl<'a> Script<'a> {
 
     fn judged_unmet(&self, at: usize, expect: &Expect) -> Verdict {
         let report = &expect.report;
-        let verdict = report.coded(Verdict::new(report.error), self.answer.bytes());
+        let verdict = report.coded(Verdict::new(report.error), &self.view());
         let info = match &report.on_error {
-            Some(text) => [text.as_slice(), self.remark(at).as_bytes()].concat(),
+            Some(text) => [text.fill(&self.view()).as_slice(), self.remark(at).as_bytes()].concat(),
             None => self.unmet(at, &unmet_words(expect)),
         };
         verdict.with_info(&info)
@@ -183,17 +334,21 @@ impl<'a> Script<'a> {
 
     /// Where a failure of the connection or of time met the script.
     fn place(&self) -> String {
+        if self.flavour != Flavour::Tcp {
+            return String::new();
+        }
         let Some(at) = self.at else {
             return " at initial connection step of tcp-check".to_owned();
         };
         let doing = match self.steps.get(at) {
             Some(ScriptStep::Connect { port, .. }) => {
+                let port = port.as_ref().and_then(|port| self.port(port));
                 let port = port.map_or(String::new(), |port| format!(" port {port}"));
                 format!(" (connect{port})")
             }
             Some(ScriptStep::Send { .. }) => " (send)".to_owned(),
             Some(ScriptStep::Expect(expect)) => awaited(expect),
-            Some(ScriptStep::Comment(_)) | None => String::new(),
+            _ => String::new(),
         };
         let comment = self.comment(at).map_or(String::new(), |text| format!(" comment: '{text}'"));
         format!(" at step {} of tcp-check{doing}{comment}", at + 1)
@@ -219,7 +374,7 @@ fn unmet_words(expect: &Expect) -> Vec<u8> {
 }
 
 fn acts(step: &ScriptStep) -> bool {
-    !matches!(step, ScriptStep::Comment(_))
+    !matches!(step, ScriptStep::Comment(_) | ScriptStep::SetVar(..) | ScriptStep::UnsetVar(_))
 }
 
 /// ` (expect string 'X')`.

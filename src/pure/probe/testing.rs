@@ -1,7 +1,8 @@
 //! Dialogues with a probe, for the tests of all of them.
 
-use super::{Context, Input, Opening, Probe, Step};
+use super::{Context, Input, Opening, Probe, Step, Surroundings};
 use crate::pure::probe::kind::CheckKind;
+use crate::pure::sample::Facts;
 
 /// Bytes of an answer the tests' probes keep: HAProxy's default.
 pub(super) const ANSWER_BYTES_MAX: usize = 16_384;
@@ -9,9 +10,20 @@ pub(super) const ANSWER_BYTES_MAX: usize = 16_384;
 const CONTEXT: Context =
     Context { answer_bytes_max: ANSWER_BYTES_MAX, down: false, unix_time_s: 1_000_000_000 };
 
+/// Nothing is known around the tests' probes.
+pub(crate) struct Alone;
+
+impl Facts for Alone {}
+
+impl Surroundings for Alone {
+    fn state(&self) -> String {
+        "UP; name=be/s1".to_owned()
+    }
+}
+
 /// All steps a probe takes on `inputs`; stops after its verdict.
 pub(super) fn dialogue(kind: &CheckKind, inputs: &[Input<'_>]) -> Vec<Step> {
-    let mut probe = Probe::for_kind(kind, &CONTEXT);
+    let mut probe = Probe::for_kind(kind, &CONTEXT, &Alone);
     let mut steps = Vec::new();
     for &input in inputs {
         steps.push(probe.step(input));
@@ -49,7 +61,7 @@ pub(super) fn served(
     pieces: &[&[u8]],
     end: End,
 ) -> (&'static str, Option<i32>, String) {
-    let mut probe = Probe::for_kind(kind, &CONTEXT);
+    let mut probe = Probe::for_kind(kind, &CONTEXT, &Alone);
     let mut pieces = pieces.iter().filter(|piece| !piece.is_empty());
     let mut step = probe.step(Input::Start);
     loop {
@@ -84,7 +96,7 @@ pub(super) fn served_in_pieces(
     answers: &[Vec<&[u8]>],
     end: End,
 ) -> (&'static str, Option<i32>, String) {
-    let mut probe = Probe::for_kind(kind, &CONTEXT);
+    let mut probe = Probe::for_kind(kind, &CONTEXT, &Alone);
     let mut step = probe.step(Input::Start);
     let mut answers = answers.iter();
     let mut pieces = [].iter();

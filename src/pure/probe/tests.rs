@@ -4,9 +4,10 @@ use proptest::prelude::*;
 use regex::bytes::Regex;
 
 use super::testing::{End, served, served_in_pieces};
+use crate::pure::probe::format::Format;
 use crate::pure::probe::kind::{
-    CheckKind, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, MysqlDialect, Pattern,
-    ScriptStep,
+    CheckKind, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, HttpSend, MysqlDialect,
+    Pattern, ScriptStep,
 };
 
 fn expect(pattern: Pattern, negated: bool) -> ScriptStep {
@@ -27,15 +28,17 @@ fn http(matcher: Option<HttpMatch>) -> CheckKind {
         report: matcher.report(),
         matcher,
     };
-    CheckKind::Http(HttpCheck {
+    let send = HttpSend {
         method: "GET".to_owned(),
-        uri: "/".to_owned(),
+        uri: Format::literal(b"/"),
         version: "HTTP/1.1".to_owned(),
         headers: Vec::new(),
-        body: Vec::new(),
-        expects: matcher.into_iter().map(expect).collect(),
-        disable_on_404: true,
-    })
+        body: Format::default(),
+        comment: None,
+    };
+    let expect = matcher.map_or_else(HttpExpect::usual, expect);
+    let steps = vec![ScriptStep::HttpSend(send), ScriptStep::HttpExpect(expect)];
+    CheckKind::Http(HttpCheck { steps, disable_on_404: true, send_state: true })
 }
 
 /// One of each. Expectations with `min-recv` and anchored regular expressions are missing: they

@@ -6,6 +6,7 @@
 //! walk ends.
 
 mod parse;
+pub mod preset;
 pub mod template;
 
 #[cfg(test)]
@@ -14,7 +15,8 @@ mod tests;
 use std::time::Duration;
 
 use super::acl::{Condition, Truth};
-use super::sample::{Expr, Facts, Stage, Variable};
+use super::log_format::Format;
+use super::sample::{Assignment, Expr, Facts, Stage, Variable};
 use template::Template;
 
 /// The lists, by when they are walked.
@@ -75,16 +77,19 @@ pub enum Action {
     Reject,
     /// Closes the server's side.
     Close,
-    /// Ends the connection without a word to the client.
-    SilentDrop,
+    /// Ends the connection without a word to the client; or with a reset that lives for so many
+    /// routers (`rst-ttl`).
+    SilentDrop(Option<u8>),
     /// A PROXY header must come first.
     ExpectProxy,
+    /// A header of NetScaler's client IP insertion must come first.
+    ExpectNetscaler,
     /// Replaces an address or port.
     Rewrite(Endpoint, Expr),
     /// Sets a variable, if there is a value.
-    SetVar(Variable, Expr),
-    /// Sets a variable to a text with samples in it.
-    SetVarFormat(Variable, Template),
+    SetVar(Assignment, Expr),
+    /// Sets a variable to what a log format shows of the session.
+    SetVarFormat(Assignment, Format),
     /// Where the session stands among those that wait for a server.
     SetPriority(Precedence, Expr),
     /// Accepted: tasks have no niceness here.

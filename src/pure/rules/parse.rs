@@ -6,7 +6,8 @@ use super::{
     Rule, RuleSet, Stick, StickVerb,
 };
 use crate::pure::acl::{Acl, AclError, Condition};
-use crate::pure::sample::{Definitions, Expr, Kind, Variable};
+use crate::pure::log_format::Format;
+use crate::pure::sample::{Assignment, Definitions, Expr, Kind, Variable};
 
 /// Names of severities, at their numbers.
 const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
@@ -14,12 +15,13 @@ const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice",
 use RuleSet::{BackendContent as B, Connection as C, Content as X, Response as R, Session as S};
 
 /// Every action, and the lists it may stand in.
-const ACTIONS: [(&str, &[RuleSet]); 30] = [
+const ACTIONS: [(&str, &[RuleSet]); 31] = [
     ("accept", &[C, S, X, B, R]),
     ("reject", &[C, S, X, B, R]),
     ("close", &[R]),
     ("silent-drop", &[C, S, X, B, R]),
     ("expect-proxy", &[C]),
+    ("expect-netscaler-cip", &[C]),
     ("set-src", &[C, S, X, B]),
     ("set-src-port", &[C, S, X, B]),
     ("set-dst", &[C, S, X, B]),
@@ -48,14 +50,13 @@ const ACTIONS: [(&str, &[RuleSet]); 30] = [
 ];
 
 /// Actions that HAProxy has and that are not here, with the reason.
-const MISSING: [(&str, &str); 8] = [
+const MISSING: [(&str, &str); 7] = [
     ("do-log", "a session has one line, at its end"),
     ("do-resolve", "names are resolved while the configuration is read"),
     ("set-bandwidth-limit", "sessions would not be shaped"),
     ("use-service", "there are no services"),
     ("switch-mode", "there is no HTTP"),
     ("send-spoe-group", "there are no filters"),
-    ("expect-netscaler-cip", "no NetScaler header is read"),
     ("attach-srv", "servers do not connect to here"),
 ];
 
@@ -212,23 +213,28 @@ impl<'a> Reader<'a> {
         if !sets.contains(&set) {
             return Err(self.error(format!("'{name}' cannot stand in '{}'", set.keyword())));
         }
-        self.arguments(name, args)
+        self.arguments(set, name, args)
     }
 
-    fn arguments(&mut self, name: &str, args: &str) -> Result<Action, AclError> {
+    fn arguments(&mut self, set: RuleSet, name: &str, args: &str) -> Result<Action, AclError> {
         Ok(match name {
             "accept" => Action::Accept,
             "reject" => Action::Reject,
             "close" => Action::Close,
             "silent-drop" => {
+                let mut ttl = None;
                 if self.words.get(self.at) == Some(&"rst-ttl") {
                     self.at += 1;
-                    self.number("a time to live", 1, 255)?;
+                    ttl = u8::try_from(self.number("a time to live", 1, 255)?).ok();
                 }
-                Action::SilentDrop
+                Action::SilentDrop(ttl)
             }
             "expect-proxy" => match self.take("'layer4'")? {
                 "layer4" => Action::ExpectProxy,
+                other => return Err(self.error(format!("'layer4' is meant, not '{other}'"))),
+            },
+            "expect-netscaler-cip" => match self.take("'layer4'")? {
+                "layer4" => Action::ExpectNetscaler,
                 other => return Err(self.error(format!("'layer4' is meant, not '{other}'"))),
             },
             "set-src" => Action::Rewrite(Endpoint::Src, self.sample(Kind::Addr)?),
@@ -236,12 +242,12 @@ impl<'a> Reader<'a> {
             "set-src-port" => Action::Rewrite(Endpoint::SrcPort, self.sample(Kind::Int)?),
             "set-dst-port" => Action::Rewrite(Endpoint::DstPort, self.sample(Kind::Int)?),
             "set-var" => {
-                let variable = self.variable(args)?;
+                let variable = self.assignment(args)?;
                 Action::SetVar(variable, self.sample(Kind::Any)?)
             }
             "set-var-fmt" => {
-                let variable = self.variable(args)?;
-                Action::SetVarFormat(variable, self.format()?)
+                let variable = self.assignment(args)?;
+                Action::SetVarFormat(variable, self.format(set)?)
             }
             "set-priority-class" => Action::SetPriority(Precedence::Class, self.sample(Kind::Int)?),
             "set-priority-offset" => {
@@ -286,15 +292,13 @@ impl<'a> Reader<'a> {
         Variable::parse(args).map_err(|why| self.error(why))
     }
 
-    fn format(&mut self) -> Result<Template, AclError> {
+    fn assignment(&self, args: &str) -> Result<Assignment, AclError> {
+        Assignment::parse(args.split(',')).map_err(|why| self.error(why))
+    }
+
+    fn format(&mut self, set: RuleSet) -> Result<Format, AclError> {
         let word = self.take("a format")?;
-        let format = Template::parse(word, self.definitions).map_err(|why| self.wrong(why))?;
-        if format.texts().any(|text| text.contains('%')) {
-            let help = "write a sample: '%[src]', '%[be_name]'".to_owned();
-            let error = self.error(format!("'{word}' has more than text and samples"));
-            return Err(AclError { help: Some(help), ..error });
-        }
-        Ok(format)
+        Format::parse_at(word, set.stage(), self.definitions).map_err(|why| self.wrong(why))
     }
 
     fn number(&mut self, what: &str, min: u64, max: u64) -> Result<u64, AclError> {

@@ -1,6 +1,6 @@
 //! Names computed from samples: `be_%[req.ssl_sni,field(1,.)]`.
 
-use crate::pure::sample::{Definitions, Expr, Facts, ParseError};
+use crate::pure::sample::{Definitions, Expr, Facts, Kind, ParseError};
 
 /// A text with samples in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,14 +59,6 @@ impl Template {
         })
     }
 
-    /// What stands around them.
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Text(text) => Some(text.as_str()),
-            Part::Sample(_) => None,
-        })
-    }
-
     /// The text with its samples put in; what is absent leaves nothing.
     #[must_use]
     pub fn fill(&self, facts: &dyn Facts) -> String {
@@ -75,8 +67,9 @@ impl Template {
             match part {
                 Part::Text(text) => filled.push_str(text),
                 Part::Sample(expr) => {
-                    if let Some(value) = expr.evaluate(facts).value() {
-                        filled.push_str(&String::from_utf8_lossy(&value.into_bytes()));
+                    let value = expr.evaluate(facts).value();
+                    if let Some(text) = value.and_then(|value| value.cast(Kind::Str)) {
+                        filled.push_str(&text.to_string());
                     }
                 }
             }

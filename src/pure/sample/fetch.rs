@@ -64,6 +64,7 @@ pub(super) enum ArgKind {
     Text,
     Proxy,
     Server,
+    Tlv,
 }
 
 /// One row of the table.
@@ -160,7 +161,7 @@ facts! {
         "fc_fackets" FcFackets Int 0 [],
         "fc_lost" FcLost Int 0 [],
         "fc_pp_authority" FcPpAuthority Str 0 [],
-        "fc_pp_tlv" FcPpTlv Str 1 [Text],
+        "fc_pp_tlv" FcPpTlv Str 1 [Tlv],
         "fc_pp_unique_id" FcPpUniqueId Str 0 [],
         "fc_rcvd_proxy" FcRcvdProxy Bool 0 [],
         "fc_reordering" FcReordering Int 0 [],

@@ -9,6 +9,7 @@
 //! converter: a variant in one of the files of [`convert`], with its name, input and output.
 
 pub mod args;
+pub mod assign;
 pub mod content;
 pub mod convert;
 pub mod fetch;
@@ -24,6 +25,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use args::{FileName, Presence};
+pub use assign::Assignment;
 pub use convert::Converter;
 pub use fetch::{Arg, Fact, Fetch};
 pub use parse::ParseError;
@@ -108,6 +110,11 @@ pub trait Facts {
     fn variable(&self, name: &Variable) -> Option<Value> {
         let _ = name;
         None
+    }
+
+    /// Whether there is such a variable, with or without a value.
+    fn knows_variable(&self, name: &Variable) -> bool {
+        self.variable(name).is_some()
     }
 
     /// Sets a variable, or forgets it.

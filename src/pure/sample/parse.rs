@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::content::{Content, Part, Side, Tls};
 use super::fetch::{Arg, ArgKind, FACTS, Fetch, Row};
 use super::{Converter, Definitions, Expr, Value, Variable, args, convert, tracked};
+use crate::pure::wire::proxy_v2::kind as tlv;
 
 /// What is wrong with an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -281,6 +282,12 @@ fn argument(text: &str, kind: ArgKind) -> Result<Arg, String> {
         ArgKind::Int if text.is_empty() => Arg::Text(String::new()),
         ArgKind::Int => Arg::Int(text.parse().map_err(|_| format!("'{text}' is no number"))?),
         ArgKind::Text | ArgKind::Proxy => Arg::Text(text.to_owned()),
+        ArgKind::Tlv if tlv::parse(text).is_none() => {
+            return Err(format!(
+                "'{text}' is no type: write a number to 255, or such as AUTHORITY"
+            ));
+        }
+        ArgKind::Tlv => Arg::Text(text.to_owned()),
         ArgKind::Server => match text.split_once('/') {
             Some((backend, server)) => Arg::Server(Some(backend.to_owned()), server.to_owned()),
             None => Arg::Server(None, text.to_owned()),
@@ -321,6 +328,7 @@ fn constant(
         "wait_end" => Ok(Fetch::WaitEnd),
         "int" => only(text.parse().ok().map(Value::Int), "number"),
         "bool" => only(truth(text).map(Value::Bool), "truth: write 1 or 0"),
+        "str" if args.is_empty() => value(Value::text("")),
         "str" => only(Some(Value::text(text)), "text"),
         "bin" => only(unhex(text).map(Value::Bin), "row of hexadecimal digits"),
         "ipv4" => only(text.parse::<Ipv4Addr>().ok().map(Value::Ipv4), "IPv4 address"),

@@ -108,7 +108,14 @@ impl Value {
             Kind::Addr => self.as_ip().map(Self::from),
             Kind::Ipv4 => self.as_ipv4().map(Self::Ipv4),
             Kind::Ipv6 => self.as_ipv6().map(Self::Ipv6),
-            Kind::Str => Some(Self::Str(self.into_bytes_of(Kind::Str)?)),
+            Kind::Str => match self {
+                // HAProxy's text ends at a null byte.
+                Self::Bin(mut bytes) => {
+                    bytes.truncate(bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len()));
+                    Some(Self::Str(bytes))
+                }
+                other => Some(Self::Str(other.into_bytes_of(Kind::Str)?)),
+            },
             Kind::Bin => Some(Self::Bin(self.into_bytes_of(Kind::Bin)?)),
         }
     }

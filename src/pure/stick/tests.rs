@@ -40,6 +40,26 @@ fn the_entry_that_was_not_used_for_longest_gives_way() {
 }
 
 #[test]
+fn a_flood_of_keys_stays_within_the_size() {
+    const SIZE: usize = 1_000;
+    let (mut table, start) = (table(SIZE, Some(PERIOD), true), Instant::now());
+    let held = Key::Int(u32::MAX);
+    assert!(table.begin(&held, start));
+    for key in 0..50_000_u32 {
+        let now = start + Duration::from_micros(u64::from(key));
+        assert!(table.obtain(&Key::Int(key), now).is_some());
+        if key % 977 == 0 {
+            assert!(table.keys(now).len() <= SIZE);
+        }
+    }
+    let now = start + PERIOD / 2;
+    assert!(table.find(&Key::Int(49_999), now).is_some() && table.find(&held, now).is_some());
+    assert!(table.len(now) <= SIZE);
+    // Once the flood is over, nothing is left but what is held.
+    assert_eq!(table.keys(start + PERIOD * 2), [held]);
+}
+
+#[test]
 fn a_full_table_that_does_not_purge_refuses() {
     let (mut table, now) = (table(1, Some(PERIOD), false), Instant::now());
     assert!(table.obtain(&Key::Int(1), now).is_some());

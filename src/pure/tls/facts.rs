@@ -24,6 +24,8 @@ pub struct Facts {
     pub resumed: bool,
     /// The other side's certificate, DER.
     pub peer_certificate: Option<Box<[u8]>>,
+    /// What it showed beside, DER after DER.
+    pub peer_chain: Box<[u8]>,
 }
 
 /// The TLS of a session's two connections.
@@ -46,6 +48,16 @@ impl Facts {
 
     fn key_bits(&self) -> Option<Value> {
         ciphers::by_code(self.suite).map(Suite::key_bits).map(Value::Int)
+    }
+
+    fn chain(&self) -> Option<Value> {
+        let certificate = self.peer_certificate.as_deref()?;
+        Some(Value::Bin([certificate, &self.peer_chain].concat()))
+    }
+
+    fn chain_behind(&self) -> Option<Value> {
+        let chain = self.peer_chain.to_vec();
+        (!chain.is_empty()).then_some(Value::Bin(chain))
     }
 
     fn of(&self, what: What) -> Option<Value> {
@@ -103,6 +115,9 @@ impl Ends<'_> {
             Fact::SslBcIsResumed => server(What::Resumed),
             Fact::SslBcSni => server(What::Sni),
             Fact::SslBcErr => self.server.map(|_| Value::Int(0)),
+            // OpenSSL's chain of a client begins behind its certificate.
+            Fact::SslCChainDer => self.client.and_then(Facts::chain_behind),
+            Fact::SslSChainDer => self.server?.chain(),
             _ => self.of_certificate(fact, args),
         }
     }
@@ -138,6 +153,8 @@ enum Field {
     Sha1,
     Subject,
     Issuer,
+    KeyName,
+    SignatureName,
     NotBefore,
     NotAfter,
     Serial,
@@ -153,6 +170,12 @@ impl Field {
             SslCSha1 => (Client, Self::Sha1),
             SslCSDn => (Client, Self::Subject),
             SslCIDn => (Client, Self::Issuer),
+            SslCKeyAlg => (Client, Self::KeyName),
+            SslCSigAlg => (Client, Self::SignatureName),
+            SslFKeyAlg => (Shown, Self::KeyName),
+            SslFSigAlg => (Shown, Self::SignatureName),
+            SslSKeyAlg => (Server, Self::KeyName),
+            SslSSigAlg => (Server, Self::SignatureName),
             SslCNotBefore => (Client, Self::NotBefore),
             SslCNotAfter => (Client, Self::NotAfter),
             SslCSerial => (Client, Self::Serial),
@@ -181,6 +204,8 @@ impl Field {
         match self {
             Self::Subject => name(&certificate.subject, args),
             Self::Issuer => name(&certificate.issuer, args),
+            Self::KeyName => certificate.key_name().map(Value::text),
+            Self::SignatureName => certificate.signature_name().map(Value::text),
             Self::NotBefore => time(&certificate.not_before),
             Self::NotAfter => time(&certificate.not_after),
             Self::Serial => Some(Value::Bin(certificate.serial.to_vec())),
@@ -203,9 +228,13 @@ fn name(parts: &[Part<'_>], args: &[Arg]) -> Option<Value> {
     part.map(|part| Value::Str(part.value.to_vec()))
 }
 
-/// `YYMMDDhhmmss[Z]`, with two digits of the year, as HAProxy writes it.
+/// `YYMMDDhhmmss[Z]`, with two digits of the year, as HAProxy writes it; years of other centuries
+/// are not told.
 fn time(time: &Time<'_>) -> Option<Value> {
-    let text = if time.is_short { time.text } else { time.text.get(2..)? };
+    let text = match time.is_short {
+        true => Some(time.text).filter(|text| text.first().is_some_and(|digit| *digit < b'5'))?,
+        false => time.text.strip_prefix(b"20")?,
+    };
     Some(Value::Str(text.to_vec()))
 }
 
@@ -234,6 +263,7 @@ mod tests {
             alpn: None,
             resumed: false,
             peer_certificate: certificate,
+            peer_chain: Box::default(),
         }
     }
 

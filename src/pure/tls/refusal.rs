@@ -21,9 +21,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Nothing was asked: `option dontlognull` leaves such connections out.
+    /// Nothing was asked, or not in time: `option dontlognull` leaves such connections out.
     #[must_use]
     pub const fn is_null(self) -> bool {
-        matches!(self, Self::Closed)
+        matches!(self, Self::Closed | Self::Timeout)
     }
 }

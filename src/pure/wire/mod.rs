@@ -6,11 +6,13 @@
 
 pub mod client_hello;
 pub(in crate::pure) mod crc32c;
+pub mod netscaler;
 pub mod pgsql_startup;
 pub mod proxy;
 pub mod proxy_v1;
 pub mod proxy_v2;
 pub mod rdp;
+pub mod socks4;
 pub mod x509;
 
 /// What a decoder makes of the bytes that arrived so far.

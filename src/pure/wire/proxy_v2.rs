@@ -68,6 +68,38 @@ pub mod kind {
     pub const AUTHORITY_LIMIT_BYTES: usize = 255;
     /// The specification's limit (2.2.5).
     pub const UNIQUE_ID_LIMIT_BYTES: usize = 128;
+
+    /// Types by the names that `fc_pp_tlv` knows.
+    const NAMES: [(&str, u8); 12] = [
+        ("ALPN", ALPN),
+        ("AUTHORITY", AUTHORITY),
+        ("CRC32C", CRC32C),
+        ("NOOP", NOOP),
+        ("UNIQUE_ID", UNIQUE_ID),
+        ("SSL", SSL),
+        ("SSL_VERSION", SSL_VERSION),
+        ("SSL_CN", SSL_CN),
+        ("SSL_CIPHER", SSL_CIPHER),
+        ("SSL_SIG_ALG", SSL_SIG_ALG),
+        ("SSL_KEY_ALG", SSL_KEY_ALG),
+        ("NETNS", NETNS),
+    ];
+
+    /// The type that `text` names: a number to 255, such as `0xE1`, or a name such as `AUTHORITY`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<u8> {
+        let named = NAMES.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind);
+        named.or_else(|| number(text))
+    }
+
+    /// The type of this number, decimal or hexadecimal behind `0x`.
+    #[must_use]
+    pub fn number(text: &str) -> Option<u8> {
+        match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+            Some(digits) => u8::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        }
+    }
 }
 
 /// One extension.
@@ -87,6 +119,18 @@ pub struct Tlvs<'a>(&'a [u8]);
 impl<'a> Tlvs<'a> {
     /// No extension.
     pub const EMPTY: Self = Self(&[]);
+
+    /// The extensions in `bytes`, one after the other.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes that are left.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
 
     /// The value of the first extension of this type.
     #[must_use]
@@ -125,6 +169,15 @@ pub struct Ssl<'a> {
     pub verify: u32,
     /// What is known of the session.
     pub tlvs: Tlvs<'a>,
+}
+
+impl Ssl<'_> {
+    /// Of [`client`](Ssl::client): it used TLS.
+    pub const USED: u8 = 1;
+    /// It sent a certificate on this connection.
+    pub const CERT_CONNECTION: u8 = 2;
+    /// It sent one in this session.
+    pub const CERT_SESSION: u8 = 4;
 }
 
 /// The value of an SSL extension to send; the fields are those of [`Ssl`].
@@ -242,7 +295,7 @@ fn checksum_holds(header: &[u8], value: &[u8], after: usize) -> bool {
 pub enum Checksum {
     /// It does not.
     Absent,
-    /// It does, as the first extension.
+    /// It does.
     Crc32c,
 }
 
@@ -254,13 +307,14 @@ pub struct TooLong;
 /// The header to send. Addresses of two families are both sent as IPv6; without addresses the
 /// command is LOCAL, which is what health checks send, and HAProxy for clients on Unix sockets.
 ///
-/// `tlvs` are sent in their order; HAProxy's is ALPN, AUTHORITY, UNIQUE_ID, SSL, NETNS. A receiver
+/// `before` go before the checksum and `tlvs` behind it, each in their order; HAProxy's is ALPN, AUTHORITY, UNIQUE_ID, SSL, NETNS. A receiver
 /// like ours skips those of a LOCAL header.
 ///
 /// # Errors
 /// [`TooLong`].
 pub fn encode(
     endpoints: &Endpoints<'_>,
+    before: &[Tlv<'_>],
     checksum: Checksum,
     tlvs: &[Tlv<'_>],
 ) -> Result<Vec<u8>, TooLong> {
@@ -274,6 +328,9 @@ pub fn encode(
     };
     header.extend([VERSION | command, family, 0, 0]);
     push_addresses(&mut header, endpoints);
+    for tlv in before {
+        push_tlv(&mut header, tlv)?;
+    }
     let checksum_end = (checksum == Checksum::Crc32c)
         .then(|| push_tlv(&mut header, &Tlv { kind: kind::CRC32C, value: &[0; CHECKSUM_BYTES] }))
         .transpose()?

@@ -1,6 +1,8 @@
 //! The routing cookie of a remote desktop connection request (MS-RDPBCGR §2.2.1.1): the line
 //! `Cookie: name=value` behind a TPKT and an X.224 header.
 
+use std::net::{Ipv4Addr, SocketAddrV4};
+
 use super::Parsed;
 
 /// Bytes of both headers.
@@ -45,9 +47,34 @@ pub fn cookie<'a>(bytes: &'a [u8], name: &str) -> Parsed<&'a [u8], NoCookie> {
     Parsed::Done(value, used)
 }
 
+/// The address in a routing token, `16777343.15629.0000`: address and port as little-endian numbers
+/// (MS-RDPBCGR §2.2.1.1). What follows the second dot is not looked at.
+#[must_use]
+pub fn token_address(token: &[u8]) -> Option<SocketAddrV4> {
+    let mut parts = token.splitn(3, |&byte| byte == b'.');
+    let number = |part: &[u8]| std::str::from_utf8(part).ok()?.parse::<u32>().ok();
+    let (ip, port, _) = (number(parts.next()?)?, number(parts.next()?)?, parts.next()?);
+    let port = u16::try_from(port).ok()?;
+    Some(SocketAddrV4::new(
+        Ipv4Addr::from(ip.to_le_bytes()),
+        u16::from_be_bytes(port.to_le_bytes()),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_names_an_address() {
+        let there = Some("127.0.0.1:3389".parse().expect("an address"));
+        for token in ["16777343.15629.0000", "16777343.15629.", "16777343.15629.0000.x"] {
+            assert_eq!(token_address(token.as_bytes()), there, "{token}");
+        }
+        for token in ["", "16777343.15629", "x.y.z", "4294967296.1.", "1.65536.", ".1.", "-1.1."] {
+            assert_eq!(token_address(token.as_bytes()), None, "{token}");
+        }
+    }
 
     const REQUEST: &[u8] =
         b"\x03\x00\x00\x2b\x26\xe0\x00\x00\x00\x00\x00Cookie: mstshash=alice\r\n";

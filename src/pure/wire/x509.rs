@@ -4,6 +4,8 @@
 //! choice by SNI. Bounds: every length is checked against what is left, names have at most
 //! [`PARTS_MAX`] parts and a certificate at most [`NAMES_MAX`] alternative names; nothing recurses.
 
+pub mod key;
+
 /// Parts of a distinguished name that are read.
 pub const PARTS_MAX: usize = 32;
 
@@ -11,6 +13,7 @@ pub const PARTS_MAX: usize = 32;
 pub const NAMES_MAX: usize = 4096;
 
 const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 const OID: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
@@ -54,6 +57,10 @@ pub struct Certificate<'a> {
     pub not_before: Time<'a>,
     /// Until when.
     pub not_after: Time<'a>,
+    /// How it is signed: the algorithm's identifier.
+    pub signature: &'a [u8],
+    /// Its key: what is inside of `SubjectPublicKeyInfo`.
+    pub public_key: &'a [u8],
     /// DNS names it is for.
     pub dns_names: Vec<&'a str>,
 }
@@ -86,19 +93,29 @@ pub fn decode(der: &[u8]) -> Option<Certificate<'_>> {
         None => 1,
     };
     let serial = body.expect(INTEGER)?;
-    body.expect(SEQUENCE)?;
+    let signature = Reader(body.expect(SEQUENCE)?).expect(OID)?;
     let issuer = parts(body.expect(SEQUENCE)?)?;
     let mut validity = Reader(body.expect(SEQUENCE)?);
     let (not_before, not_after) = (validity.time()?, validity.time()?);
     let subject = parts(body.expect(SEQUENCE)?)?;
-    body.expect(SEQUENCE)?;
+    let public_key = body.expect(SEQUENCE)?;
     let mut dns_names = Vec::new();
     while let Some((tag, inner)) = body.next() {
         if tag == EXTENSIONS {
             dns_names = alternative_names(Reader(inner).expect(SEQUENCE)?);
         }
     }
-    Some(Certificate { version, serial, issuer, subject, not_before, not_after, dns_names })
+    Some(Certificate {
+        version,
+        serial,
+        issuer,
+        subject,
+        not_before,
+        not_after,
+        signature,
+        public_key,
+        dns_names,
+    })
 }
 
 impl Certificate<'_> {
@@ -230,6 +247,8 @@ impl<'a> Reader<'a> {
         Some(Time { text, is_short: tag == UTC_TIME })
     }
 }
+
+pub mod shown;
 
 #[cfg(test)]
 mod tests;

@@ -44,7 +44,9 @@ impl SessionId {
         Self((place << GENERATION_BITS) | generation as u64)
     }
 
-    const fn worker(self) -> usize {
+    /// The number of the worker that has it, from 0.
+    #[must_use]
+    pub const fn worker(self) -> usize {
         (self.0 >> (GENERATION_BITS + SLOT_BITS)) as usize
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use rustix::process::Signal;
@@ -114,6 +114,12 @@ impl Scene {
     pub(crate) fn reloadable(mut self) -> Self {
         self.args.push("-W".to_owned());
         self
+    }
+
+    /// The same, with a socket for commands to the master.
+    pub(crate) fn commanded(mut self, socket: &Path) -> Self {
+        self.args.extend(["-S".to_owned(), socket.display().to_string()]);
+        self.reloadable()
     }
 
     /// The text of the file.

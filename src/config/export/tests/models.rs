@@ -14,7 +14,7 @@ use crate::config::validate::connect_bound;
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::weight::Weight;
 use checks::{agent, check, observe};
-use process::{global, log_target};
+use process::{global, log_target, ring};
 
 mod checks;
 mod names;
@@ -31,17 +31,18 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
             let backends: Vec<_> = backs.into_iter().map(|name| backend(name).boxed()).collect();
             let stats: Vec<_> = stats.into_iter().map(self::stats).collect();
             let ids = vec(2u32..40, 8).prop_map(|ids| ids.into_iter().collect::<BTreeSet<_>>());
-            let rest = (Just(commands), Just((in_order, other_log)));
+            let rings = vec(ring().boxed(), 0..=1);
+            let rest = (Just(commands), rings, Just((in_order, other_log)));
             (Just(global), frontends, backends, stats, ids, rest).prop_map(assemble)
         })
 }
 
-type Rest = (Commands, (bool, bool));
+type Rest = (Commands, Vec<Ring>, (bool, bool));
 type Parts = (Global, Vec<Frontend>, Vec<Backend>, Vec<Stats>, BTreeSet<u32>, Rest);
 
 /// Gives ids, makes listening addresses unique, and shares the global log.
 fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> Config {
-    let (commands, flags) = rest;
+    let (commands, rings, flags) = rest;
     let (in_order, share_log) = flags;
     let mut ids: Box<dyn Iterator<Item = u32>> = match in_order {
         true => Box::new(2..),
@@ -73,6 +74,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
         resolvers,
         commands,
         saved: Vec::new(),
+        rings,
     };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
@@ -222,6 +224,7 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
             independent_streams: flags[7],
             tcp_smart_accept: flags[8],
             log: SessionLog {
+                structured: None,
                 targets,
                 format: if flags[1] { LogFormat::Tcp } else { LogFormat::Connect },
                 error_format: None,
@@ -315,6 +318,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 keepalive: second.0,
                 nolinger: first.4[1],
                 persist: first.4[3],
+                rdp_cookie: first.4[5].then(|| "msts".into()),
                 abortonclose: first.4[3],
                 independent_streams: first.4[4],
                 tcp_smart_connect: first.4[5],
@@ -436,7 +440,9 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                     false => OnMarkedUp::Keep,
                 },
                 send_proxy: rare.3,
+                proxy_tlvs: Vec::new(),
                 tcp_ut: rare.4,
+                log_proto: if flags[2] { LogProto::OctetCount } else { LogProto::Legacy },
                 socket,
                 tls: None,
             }

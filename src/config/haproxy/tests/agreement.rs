@@ -10,7 +10,7 @@ use super::*;
 const BEFORE: &str = "defaults\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n";
 
 /// Sections and whether they are accepted.
-const FILES: [(&str, bool); 80] = [
+const FILES: &[(&str, bool)] = &[
     ("listen l\n bind :1\n server a 1.1.1.1:1 check inter 1s rise 1 fall 2 backup weight 5", true),
     ("listen l\n bind :1\n server a 1.1.1.1:1 foo", false),
     ("listen l\n bind :1 foo", false),
@@ -33,6 +33,10 @@ const FILES: [(&str, bool); 80] = [
     ("backend b\n source 1.1.1.1 via 2", false),
     ("backend b\n server a 1.1.1.1:1 source 1.1.1.1:10-20 usesrc client tcp-ut 5s weight 5", true),
     ("backend b\n server a 1.1.1.1:1 send-proxy-v2 proxy-v2-options crc32c,unique-id,ssl", true),
+    (
+        "backend b\n server a 1.1.1.1:1 send-proxy-v2 proxy-v2-options cert-cn,cert-sig,authority",
+        true,
+    ),
     ("backend b\n server a 1.1.1.1:1 send-proxy-v2-ssl no-send-proxy-v2-ssl", true),
     ("backend b\n server a 1.1.1.1:1 tfo no-tfo", true),
     (
@@ -99,10 +103,31 @@ const FILES: [(&str, bool); 80] = [
         "backend b\n option httpchk\n http-check disable-on-404\n http-check send meth GET uri / hdr a b",
         true,
     ),
+    (
+        "backend b\n option httpchk\n http-check connect ssl sni a\n http-check comment c\n \
+         http-check set-var(check.x) srv_name,lower\n \
+         http-check send meth GET uri-lf /%[var(check.x)] ver HTTP/1.1 hdr A %[date] body x comment d\n \
+         http-check expect status-code int(5) hdr name-lf %[str(a)] value -m sub b\n \
+         http-check unset-var(check.x)\n http-check connect port 80\n http-check send\n \
+         http-check expect string-lf %[be_name]\n http-check send-state\n server a 1.1.1.1:1 check verify none",
+        true,
+    ),
+    ("backend b\n option httpchk\n http-check send uri /a\n http-check send uri /b", false),
+    ("backend b\n option httpchk\n http-check connect\n http-check expect status 200", false),
+    (
+        "backend b\n option tcp-check\n tcp-check set-var-fmt(check.x) %[srv_name]\n \
+         tcp-check connect port int(80)\n tcp-check send-lf %[var(check.x)]%%\n \
+         tcp-check expect on-error %[date] status-code res.payload(0,1) binary-lf %[str(00)]\n \
+         tcp-check send-binary-lf %[int(10)]\n server a 1.1.1.1:1 check",
+        true,
+    ),
+    ("backend b\n option tcp-check\n tcp-check expect ! min-recv 1 string x", false),
+    ("backend b\n option tcp-check\n tcp-check expect min-recv 1 ! string x", true),
     ("backend b\n mode health", false),
     ("backend b\n balance uri\n option forwardfor\n cookie a\n http-request deny", true),
     ("backend b\n log 127.0.0.1", false),
     ("backend b\n log 127.0.0.1 local0 info err\n log global\n no log", true),
+    ("global\n set-var proc.x int(5)\n set-var-fmt proc.y \"%H %[int(3)]\"", true),
     ("global\n daemon x", false),
     ("global\n foo", false),
     ("global\n log global", false),
@@ -114,7 +139,7 @@ const FILES: [(&str, bool); 80] = [
     ("global\n stats timeout 2s\n stats maxconn 3", true),
 ];
 
-fn accepted_by_haproxy(path: &std::path::Path) -> Option<bool> {
+pub(super) fn accepted_by_haproxy(path: &std::path::Path) -> Option<bool> {
     let status = Command::new("haproxy")
         .args(["-c", "-q", "-f"])
         .arg(path)
@@ -129,7 +154,7 @@ fn accepted_by_haproxy(path: &std::path::Path) -> Option<bool> {
 #[test]
 fn the_real_one_accepts_and_refuses_the_same() {
     let path = std::env::temp_dir().join(format!("agreement-{}.cfg", std::process::id()));
-    for (sections, accepted) in FILES {
+    for &(sections, accepted) in FILES {
         let text = format!("{BEFORE}{sections}\n");
         let (_, report) = load(&text);
         assert_eq!(!report.is_refused(), accepted, "{sections:?}: {:?}", messages_of(&report));

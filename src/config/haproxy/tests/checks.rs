@@ -1,7 +1,7 @@
 //! Check rules as people write them.
 
 use super::*;
-use crate::config::raw::{HttpMatch, Pattern, Step};
+use crate::config::raw::{HttpExpect, HttpMatch, HttpSend, Pattern, Payload, Step};
 
 #[test]
 fn tcp_check_rules_keep_their_order_and_comments() {
@@ -19,18 +19,16 @@ fn tcp_check_rules_keep_their_order_and_comments() {
     let steps = script(1);
     assert_eq!(steps.len(), 8);
     assert!(
-        matches!(&steps[0], Step::Connect { port: Some(port), linger: true, comment: None, .. } if port.value == 5)
+        matches!(&steps[0], Step::Connect { port: Some(port), linger: true, comment: None, .. } if port.value == "5")
     );
     match (&steps[1], &steps[2], &steps[3]) {
         (
             Step::Comment(ask),
-            Step::Send { data: ping, binary: false, comment: None },
-            Step::Send { data: nl, binary: true, comment: Some(own) },
+            Step::Send { data: ping, comment: None },
+            Step::Send { data: nl, comment: Some(own) },
         ) => {
-            assert_eq!(
-                (ping.value.as_slice(), nl.value.as_slice()),
-                (&b"PING\r\n"[..], &b"\r\n"[..])
-            );
+            assert_eq!(ping.value, Payload::Text(b"PING\r\n".to_vec()));
+            assert_eq!(nl.value, Payload::Binary(b"\r\n".to_vec()));
             assert_eq!((ask.value.as_str(), own.value.as_str()), ("ask", "nl"));
         }
         other => panic!("{other:?}"),
@@ -61,6 +59,30 @@ fn comments_may_stand_before_the_first_connect() {
 }
 
 #[test]
+fn servers_choose_checks_by_name() {
+    let config = clean(
+        "backend b\n server a :1 check healthcheck h\n server c :2 check\n\
+         healthcheck h\n type tcp-check\n tcp-check connect\n tcp-check expect string x\n\
+         healthcheck m\n type mysql-check user u\n",
+    );
+    let servers = &config.backends[0].servers;
+    let Some(CheckKind::Script(steps)) = value(&servers[0].check_kind) else {
+        panic!("{:?}", servers[0].check_kind)
+    };
+    assert_eq!(steps.len(), 2);
+    assert_eq!((&servers[1].check_kind, &config.backends[0].check), (&None, &None));
+    for (text, message) in [
+        ("backend b\n server a :1 healthcheck n\n", "there is no 'healthcheck' section 'n'"),
+        ("healthcheck h\n", "healthcheck 'h' has no type"),
+        ("healthcheck h\n type spop-check\n", "'spop-check' is unknown after 'type'"),
+        ("healthcheck h\n type httpchk\n foo\n", "'foo' is unknown in a 'healthcheck' section"),
+    ] {
+        let (_, report) = load(text);
+        assert!(messages_of(&report)[0].starts_with(message), "{text}: {:?}", messages_of(&report));
+    }
+}
+
+#[test]
 fn httpchk_as_patroni_users_write_it() {
     let config = clean(
         "backend b\n option httpchk OPTIONS /primary\n http-check expect status 200\n\
@@ -69,26 +91,31 @@ fn httpchk_as_patroni_users_write_it() {
          backend c\n option httpchk GET / \"HTTP/1.1\\r\\nHost: db\"\n\
          http-check send hdr X y body z\n http-check expect ! rstring ^bad\n",
     );
-    let http = |index: usize| match value(&config.backends[index].check) {
-        Some(CheckKind::Http(http)) => http,
-        other => panic!("{other:?}"),
+    let http = |index: usize| -> (HttpSend, HttpExpect) {
+        let Some(CheckKind::Http(http)) = value(&config.backends[index].check) else {
+            panic!("{:?}", config.backends[index].check)
+        };
+        match http.steps.as_slice() {
+            [Step::HttpSend(send), Step::HttpExpect(expect)] => {
+                ((**send).clone(), expect.value.clone())
+            }
+            other => panic!("{other:?}"),
+        }
     };
-    let patroni = http(0);
+    let (patroni, expect) = http(0);
     assert_eq!(string(&patroni.method), Some("OPTIONS"));
     assert_eq!(string(&patroni.uri), Some("/primary"));
-    let expect = patroni.expects[0].value.clone();
     assert_eq!((expect.negated, expect.matcher), (false, HttpMatch::Status("200".to_owned())));
     assert_eq!(value(&config.backends[0].servers[0].check_settings.port), Some(8008));
 
-    let other = http(1);
+    let (other, expect) = http(1);
     assert_eq!(string(&other.version), Some("HTTP/1.1"));
     let headers: Vec<_> = other
         .headers
         .iter()
         .map(|header| (header.name.value.as_str(), header.value.value.as_str()))
         .collect();
-    assert_eq!(headers, [("Host", "db"), ("X", "y")]);
+    assert_eq!(headers, [("X", "y")]);
     assert_eq!(value(&other.body), Some(b"z".to_vec()));
-    let expect = other.expects[0].value.clone();
     assert_eq!((expect.negated, expect.matcher), (true, HttpMatch::Regex("^bad".to_owned())));
 }

@@ -16,7 +16,7 @@ warning | redispatch | 'redispatch' is an old name | option redispatch
 warning | grace 5s | 'grace' is ignored |
 warning | reqrep a b | 'reqrep' is ignored: 'l' is not in |
 alert | appsession x | no longer knows 'appsession' | remove it
-notice | bind-process 1 | 'bind-process' has no effect |
+warning | bind-process 1 | 'bind-process' is ignored: all workers serve all proxies |
 warning | option forwardfor | 'option forwardfor' is ignored: 'l' is not in |
 warning | option httplog | lines are those of 'option tcplog' |
 warning | cookie a insert | 'cookie' is ignored: 'l' is not in 'mode http' |
@@ -56,7 +56,7 @@ alert | bind :1 acept-proxy | 'acept-proxy' is unknown | 'accept-proxy'
 alert | bind :1 ssl crt x allow-0rtt | 'allow-0rtt' is not supported: data sent before |
 alert | bind :1 ssl crt x tls-ticket-keys y | 'tls-ticket-keys' is not supported: keys |
 alert | bind /x mode 9 | permissions in octal |
-notice | bind :1 process 1 | 'process' has no effect |
+warning | bind :1 process 1 | 'process' is ignored |
 alert | server a | an address such as |
 alert | server | needs a name and an address |
 alert | server a :1 chek | 'chek' is unknown in a 'server' line | 'check'
@@ -88,8 +88,7 @@ alert | tcp-check send | 'send' needs what to send |
 alert | tcp-check send a b | unexpected 'b' after 'send' |
 alert | tcp-check send-binary 0 | hexadecimal digits in pairs | 0d0a
 alert | tcp-check send-binary zz | hexadecimal digits in pairs | 0d0a
-alert | tcp-check send-lf %[src] | 'send-lf' is not supported with variables | fixed text
-alert | tcp-check set-var(check.x) int(1) | is not supported |
+alert | tcp-check set-var(check.x | ')' is missing |
 alert | tcp-check expect | needs a match |
 alert | tcp-check expect ! | needs a match |
 alert | tcp-check expect sting a | 'sting' is unknown | 'string'
@@ -103,9 +102,9 @@ alert | tcp-check comment | 'comment' needs a text |
 const HTTP_CHECKS: &str = "
 alert | http-check | 'http-check' needs a rule |
 alert | http-check expekt | 'expekt' is unknown | 'expect'
-alert | http-check connect port 5 | is not supported | 'port'
+alert | http-check connect~ http-check expect status 200 | asks nothing | 'connect' and 'expect'
 alert | http-check send foo | 'foo' is unknown |
-alert | http-check send body-lf x | 'body-lf' is not supported |
+alert | http-check send~ http-check send | a second 'http-check send' | 'http-check connect'
 alert | http-check expect hdr x | 'x' is unknown | 'name'
 alert | http-check expect status | needs codes such as '200' |
 ";

@@ -1,7 +1,7 @@
 //! Databases and what stands before them.
 
 use super::*;
-use crate::config::model::{Level, LoadState, OnError, UseSrc};
+use crate::config::model::{HttpExpect, Level, LoadState, OnError, Payload, PortFrom, UseSrc};
 
 #[test]
 fn replicas_with_agents() {
@@ -38,7 +38,7 @@ fn a_mongodb_replica_set() {
     let sent: Vec<u8> = steps
         .iter()
         .filter_map(|step| match step {
-            ScriptStep::Send { data, .. } => Some(data.clone()),
+            ScriptStep::Send { data: Payload::Binary(data), .. } => Some(data.clone()),
             _ => None,
         })
         .flatten()
@@ -58,11 +58,12 @@ fn an_availability_group() {
     let ports: Vec<_> = script(sql)
         .iter()
         .map(|step| match step {
-            ScriptStep::Connect { port, .. } => port.map(u16::from),
+            ScriptStep::Connect { port, .. } => port.clone(),
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(ports, [Some(59_999), None]);
+    let probe = std::num::NonZeroU16::new(59_999).map(PortFrom::Fixed);
+    assert_eq!(ports, [probe, None]);
     assert_eq!(sql.timeouts.server, seconds(8 * 3600));
     assert!(sql.servers.iter().all(|s| s.on_marked_down == OnMarkedDown::ShutdownSessions));
 }
@@ -103,8 +104,9 @@ fn etcd_members() {
         let check = server.check.as_ref().expect("checked");
         assert_eq!((check.port.map(u16::from), check.fall.get()), (Some(2381), 2));
         let CheckKind::Http(http) = &check.kind else { panic!("{:?}", check.kind) };
-        assert_eq!((http.method.as_str(), http.uri.as_str()), ("GET", "/health"));
-        assert!(!http.expects.is_empty());
+        let asked = http.request().expect("a request");
+        assert_eq!((asked.method.as_str(), asked.uri.text()), ("GET", &b"/health"[..]));
+        assert!(http.expects().next().is_some_and(|expect| *expect != HttpExpect::usual()));
     }
 }
 

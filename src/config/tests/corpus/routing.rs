@@ -10,7 +10,7 @@ fn only_networks_of_a_file_get_in() {
     let config = clean("allow-list.cfg");
     let db = frontend(&config, "db");
     assert_eq!(db.rules.connection.len(), 1);
-    assert_eq!(db.rules.connection[0].action, Action::SilentDrop);
+    assert_eq!(db.rules.connection[0].action, Action::SilentDrop(None));
     assert!(db.rules.connection[0].condition.is_some());
     let sources = config.patterns.iter().flat_map(|set| &set.sources);
     let counts: Vec<_> =

@@ -47,7 +47,8 @@ fn a_cluster_s_front_door() {
     let api = backend(&config, "api-server-6443");
     assert_eq!(backups(api), [true, false, false, false]);
     let CheckKind::Http(check) = kind(&api.servers[1]) else { panic!("not HTTP") };
-    assert_eq!((check.uri.as_str(), check.version.as_str()), ("/readyz", "HTTP/1.0"));
+    let asked = check.request().expect("a request");
+    assert_eq!((asked.uri.text(), asked.version.as_str()), (&b"/readyz"[..], "HTTP/1.0"));
     assert!(api.servers[1].check.as_ref().expect("checked").is_tls && api.servers[1].tls.is_none());
     assert!(matches!(backend(&config, "ingress-router-80").balance, Balance::Source(_)));
     assert_eq!(*kind(&backend(&config, "machine-config-server-22623").servers[3]), CheckKind::Tcp);
@@ -66,4 +67,26 @@ fn a_page_for_people() {
     assert_eq!(levels, [Level::Admin, Level::Operator]);
     assert_eq!(config.commands.maxconn.get(), 20);
     assert!(frontend(&config, "db").socket_stats);
+}
+
+#[test]
+fn lines_for_a_pipeline() {
+    let config = clean("log-format.cfg");
+    let log = &config.global.log[0];
+    assert_eq!((log.framing, log.len), (LogFraming::Rfc5424, 4096));
+    let LogFormat::Custom(format) = &frontend(&config, "db").log.format else {
+        panic!("not its own")
+    };
+    assert!(format.text.starts_with("{\"client\":\"%ci\","), "{}", format.text);
+    assert!(format.text.contains("%[var(sess.sni)]"));
+}
+
+#[test]
+fn desktops_behind_a_broker() {
+    let config = clean("rdp.cfg");
+    let rdp = backend(&config, "rdp");
+    assert_eq!(rdp.rdp_cookie.as_deref(), Some("msts"));
+    assert_eq!(rdp.balance_key.as_ref().map(|key| key.text.as_str()), Some("rdp-cookie"));
+    assert_eq!(frontend(&config, "rdp").rules.inspect_delay, seconds(5));
+    assert!(rdp.servers.iter().all(|server| server.check.is_some()));
 }

@@ -5,26 +5,28 @@ use std::sync::Arc;
 use haproxy_compat::span::Spanned;
 
 use super::{Problems, Terms, VERIFY, VERSIONS, terms};
+use crate::config::model::certificate::Certificate;
+use crate::config::model::contexts::Entry;
 use crate::config::model::{Lookups, TlsWords, Versions};
 use crate::config::raw;
-use crate::config::tls::{self, Identity, Line, Reader};
-use crate::pure::tls::names::NamePattern;
+use crate::config::tls::{self, Line, Reader};
 
 /// Lines of all lists of one bind: each costs memory of its own.
 const LIST_LINES_MAX: usize = 100_000;
 
 /// A certificate as it was listed.
 pub(super) struct Listed {
-    pub(super) identity: Identity,
+    pub(super) identity: Certificate,
     pub(super) bundle: usize,
+    pub(super) entry: Option<Entry>,
     /// What its line says differently; the bind's where it says nothing.
     pub(super) own: Option<usize>,
 }
 
-/// Adds the certificates under a path, with the names its line gives them.
+/// Adds the certificates under a path, with what their line says of them.
 pub(super) fn add(
     crt: &Spanned<String>,
-    names: &[NamePattern],
+    entry: Option<&Entry>,
     own: Option<usize>,
     listed: &mut Vec<Listed>,
     reader: &mut Reader<'_>,
@@ -32,19 +34,23 @@ pub(super) fn add(
 ) {
     let Some(found) = problems.keep(crt.span, tls::identities(&crt.value, reader)) else { return };
     // The files of a bundle are one certificate with several keys; those of a directory are not.
-    let beside = |identity: &Identity| {
+    let beside = |identity: &Certificate| {
         identity.file.strip_prefix(crt.value.as_str()).is_some_and(|rest| rest.starts_with('.'))
     };
     let is_bundle = found.iter().all(beside);
     let first = listed.last().map_or(0, |last: &Listed| last.bundle + 1);
-    for (at, mut identity) in found.into_iter().enumerate() {
-        if names.iter().any(|name| !name.negated) {
-            identity.names = names.to_vec();
-        } else {
-            identity.names.extend_from_slice(names);
-        }
+    let directory: Arc<str> = crt.value.trim_end_matches('/').into();
+    for (at, identity) in found.into_iter().enumerate() {
+        let below = || Entry {
+            source: Arc::clone(&directory),
+            line: 0,
+            options: String::new(),
+            filter: Vec::new(),
+        };
+        let is_below = !is_bundle && *identity.file != *crt.value;
+        let entry = entry.cloned().or_else(|| is_below.then(below));
         let bundle = if is_bundle { first } else { first + at };
-        listed.push(Listed { identity, bundle, own });
+        listed.push(Listed { identity, bundle, entry, own });
     }
 }
 
@@ -93,8 +99,11 @@ pub(super) fn crt_list(
             Some(base) if !file.starts_with('/') => format!("{base}/{file}"),
             _ => file,
         };
+        let options = options.iter().fold(String::new(), |text, option| text + option + " ");
+        let source = list.value.as_str().into();
+        let entry = Entry { source, line: number, options, filter: names };
         let crt = Spanned::new(path, list.span);
-        add(&crt, &names, index, listed, reader, problems);
+        add(&crt, Some(&entry), index, listed, reader, problems);
         for (_, message, _) in &mut problems.0[before..] {
             *message = place(std::mem::take(message));
         }

@@ -161,11 +161,11 @@ impl Talk<'_> {
                 answer.refuse("Permission denied");
             }
             Found::Command(command) => (command.run)(self.shared, &self.client, words, &mut answer),
-            Found::Reload => {
+            Found::Reload(ask) => {
                 if self.client.level < Level::Operator {
                     answer.refuse("Permission denied");
                 } else {
-                    answer.push(&commands::reload(self.shared).await);
+                    answer.push(&commands::reload(self.shared, ask).await);
                     next = Next::Leave;
                 }
             }

@@ -7,8 +7,8 @@
 //! route      one line to a worker, and its answer back
 //! ```
 //! Everything runs on the master's only thread, one task a client, and nothing here waits for a worker
-//! without a bound. Bounds: [`CLIENTS_MAX`] clients (more wait in the kernel), a line and a payload
-//! as on the other sockets, [`IDLE`] of silence, and [`SEND_PATIENCE`] for a client that does not
+//! without a bound. Bounds: `CLIENTS_MAX` clients (more wait in the kernel), a line and a payload
+//! as on the other sockets, `IDLE` of silence, and `SEND_PATIENCE` for a client that does not
 //! read; of an answer no more than one chunk is held.
 
 mod commands;
@@ -77,6 +77,8 @@ pub struct Worker {
 pub enum Ask {
     /// Reload; how that went goes there.
     Reload(oneshot::Sender<Done>),
+    /// The same, with a new worker in any case; the former one ends its sessions at once.
+    HardReload(oneshot::Sender<Done>),
 }
 
 /// How a reload went.

@@ -56,7 +56,7 @@ pub(super) fn document(view: &View<'_>) -> String {
     }
     notice(&mut html, view);
     links(&mut html, view);
-    about(&mut html, process);
+    about(&mut html, process, view.page.hide_version);
     for rows in proxies(view.rows) {
         proxy(&mut html, view, rows);
     }
@@ -134,7 +134,7 @@ fn links(html: &mut String, view: &View<'_>) {
     html.push_str("</nav>\n");
 }
 
-fn about(html: &mut String, process: &Process) {
+fn about(html: &mut String, process: &Process, hide_version: bool) {
     let limit = |limit: u32| if limit == 0 { String::new() } else { format!(" of {limit}") };
     let connections = &process.connections;
     let facts = [
@@ -151,6 +151,14 @@ fn about(html: &mut String, process: &Process) {
         ("State", if process.stopping { "stopping" } else { "running" }.to_owned()),
     ];
     html.push_str("<section><dl>");
+    if !hide_version {
+        // Monitors look for this text, up to the comma.
+        let (version, date) = (process.claimed_version, process.claimed_date);
+        let _ = write!(
+            html,
+            "<div><dt>Speaks as</dt><dd>HAProxy version {version}, released {date}</dd></div>"
+        );
+    }
     for (name, value) in facts {
         let _ = write!(html, "<div><dt>{name}</dt><dd>{value}</dd></div>");
     }

@@ -1,22 +1,34 @@
-use super::super::testing::{End, Row, dialogue, served};
+use super::super::testing::{Alone, End, Row, dialogue, served};
 use super::*;
-use crate::pure::probe::kind::{CheckKind, CodeFrom, ExpectReport, SendHeader};
-use crate::pure::probe::{Context, Probe};
+use crate::pure::probe::format::Format;
+use crate::pure::probe::kind::{CheckKind, ExpectReport, HttpCheck, ScriptStep, SendHeader};
+use crate::pure::probe::{Context, Input, Probe, Step};
+use crate::pure::sample::Expr;
+use crate::pure::sample::testing::Nowhere;
 
-fn plain() -> HttpCheck {
-    HttpCheck {
+fn plain() -> HttpSend {
+    HttpSend {
         method: "OPTIONS".to_owned(),
-        uri: "/".to_owned(),
+        uri: Format::literal(b"/"),
         version: "HTTP/1.0".to_owned(),
         headers: Vec::new(),
-        body: Vec::new(),
-        expects: Vec::new(),
-        disable_on_404: false,
+        body: Format::default(),
+        comment: None,
     }
 }
 
+fn check(send: HttpSend, expects: Vec<HttpExpect>) -> CheckKind {
+    let expects = expects.into_iter().map(ScriptStep::HttpExpect);
+    let steps = std::iter::once(ScriptStep::HttpSend(send)).chain(expects).collect();
+    CheckKind::Http(HttpCheck { steps, disable_on_404: false, send_state: false })
+}
+
+fn usual() -> CheckKind {
+    check(plain(), vec![HttpExpect::usual()])
+}
+
 fn expecting(negated: bool, matcher: HttpMatch) -> CheckKind {
-    CheckKind::Http(HttpCheck { expects: vec![expect(negated, matcher)], ..plain() })
+    check(plain(), vec![expect(negated, matcher)])
 }
 
 fn expect(negated: bool, matcher: HttpMatch) -> HttpExpect {
@@ -31,8 +43,8 @@ fn regex(text: &str) -> Pattern {
     Pattern::Regex(regex::bytes::Regex::new(text).expect("a pattern of the test"))
 }
 
-fn asked(check: HttpCheck) -> String {
-    match &dialogue(&CheckKind::Http(check), &[Input::Start, Input::Connected])[1] {
+fn asked(send: HttpSend) -> String {
+    match &dialogue(&check(send, Vec::new()), &[Input::Start, Input::Connected])[1] {
         Step::Send(bytes) => String::from_utf8(bytes.clone()).expect("text"),
         other => panic!("{other:?}"),
     }
@@ -41,26 +53,29 @@ fn asked(check: HttpCheck) -> String {
 #[test]
 fn requests_as_haproxy_2_6_sends_them() {
     assert_eq!(asked(plain()), "OPTIONS / HTTP/1.0\r\n\r\n");
-    let header = |name: &str, value: &str| SendHeader { name: name.into(), value: value.into() };
-    let check = HttpCheck {
+    let header = |name: &str, value: &str| SendHeader {
+        name: name.into(),
+        value: Format::parse(value.as_bytes(), &mut Nowhere).expect("a format"),
+    };
+    let check = HttpSend {
         method: "GET".to_owned(),
-        uri: "/x".to_owned(),
+        uri: Format::literal(b"/x"),
         version: "HTTP/1.1".to_owned(),
-        headers: vec![header("Host", "a"), header("X-Y", "z z")],
-        body: b"abc".to_vec(),
+        headers: vec![header("Host", "a"), header("X-Y", "z %[str(z)]")],
+        body: Format::literal(b"abc"),
         ..plain()
     };
     assert_eq!(
         asked(check),
         "GET /x HTTP/1.1\r\nhost: a\r\nx-y: z z\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc"
     );
-    let kept = HttpCheck { headers: vec![header("Connection", "keep-alive")], ..plain() };
+    let kept = HttpSend { headers: vec![header("Connection", "keep-alive")], ..plain() };
     assert_eq!(asked(kept), "OPTIONS / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n");
 }
 
 #[test]
 fn statuses_as_haproxy_2_6_judges_them() {
-    let kind = CheckKind::Http(plain());
+    let kind = usual();
     let rows: [Row<'_>; 16] = [
         (b"HTTP/1.0 200 OK\r\n\r\n", End::Hang, "L7OK", Some(200), ""),
         (b"HTTP/1.0 200\r\n\r\n", End::Close, "L7OK", Some(200), ""),
@@ -100,7 +115,7 @@ fn statuses_as_haproxy_2_6_judges_them() {
 #[test]
 fn endless_heads_and_bodies_are_judged_when_the_buffer_is_full() {
     let head = [b"HTTP/1.0 200 OK\r\nX: ".as_slice(), &[b'x'; 40_000]].concat();
-    let verdict = served(&CheckKind::Http(plain()), &[&head], End::Hang);
+    let verdict = served(&usual(), &[&head], End::Hang);
     assert_eq!(verdict, ("L7RSP", None, String::new()));
     let body = [b"HTTP/1.0 200 OK\r\n\r\n".as_slice(), &[b'x'; 40_000]].concat();
     let verdict = served(&expecting(false, body_of("primary")), &[&body], End::Hang);
@@ -153,11 +168,15 @@ fn expected_bodies() {
 
 #[test]
 fn not_found_passes_conditionally_unless_the_server_is_down() {
-    let kind = CheckKind::Http(HttpCheck { disable_on_404: true, ..plain() });
+    let CheckKind::Http(http) = usual() else { panic!("a check by HTTP") };
+    let kind = CheckKind::Http(HttpCheck { disable_on_404: true, ..http });
     let answer: &[u8] = b"HTTP/1.0 404 Gone\r\n\r\n";
     assert_eq!(served(&kind, &[answer], End::Hang), ("L7OKC", Some(404), String::new()));
-    let mut probe =
-        Probe::for_kind(&kind, &Context { answer_bytes_max: 100, down: true, unix_time_s: 0 });
+    let mut probe = Probe::for_kind(
+        &kind,
+        &Context { answer_bytes_max: 100, down: true, unix_time_s: 0 },
+        &Alone,
+    );
     for input in [Input::Start, Input::Connected, Input::Sent] {
         probe.step(input);
     }
@@ -176,12 +195,12 @@ fn expectations_are_judged_in_turn_and_named_as_haproxy_2_6_does() {
     let report = ExpectReport::default;
     let broken = ExpectReport {
         error: CheckStatus::L7Status,
-        on_error: Some(b"broken".to_vec()),
+        on_error: Some(Format::literal(b"broken")),
         ..report()
     };
-    let fine = ExpectReport { on_success: Some(b"fine".to_vec()), ..report() };
+    let fine = ExpectReport { on_success: Some(Format::literal(b"fine")), ..report() };
     let other = ExpectReport { error: CheckStatus::L6Response, ..report() };
-    let seven = ExpectReport { code: Some(CodeFrom::Fixed(7)), ..report() };
+    let seven = ExpectReport { code: Expr::parse("int(7)", &mut Nowhere).ok(), ..report() };
     let no_match = "HTTP content check did not match comment: second";
     for (expects, status, code, info) in [
         (vec![status(200), body("primary")], "L7OK", Some(200), ""),
@@ -197,14 +216,11 @@ fn expectations_are_judged_in_turn_and_named_as_haproxy_2_6_does() {
         (vec![error(body("primary"), fine)], "L7OK", Some(200), "fine"),
         (vec![error(body("primary"), seven)], "L7OK", Some(7), ""),
     ] {
-        let kind = CheckKind::Http(HttpCheck { expects, ..plain() });
+        let kind = check(plain(), expects);
         assert_eq!(served(&kind, &[answer], End::Hang), (status, code, info.to_owned()));
     }
     let waiting = ExpectReport { timeout: CheckStatus::L6Timeout, ..report() };
-    let kind = CheckKind::Http(HttpCheck {
-        expects: vec![status(200), error(body("primary"), waiting)],
-        ..plain()
-    });
+    let kind = check(plain(), vec![status(200), error(body("primary"), waiting)]);
     let part = b"HTTP/1.0 200 OK\r\nContent-Length: 12\r\n\r\nrole ";
     assert_eq!(served(&kind, &[part], End::Hang).0, "L6TOUT");
 }

@@ -2,8 +2,15 @@ use std::num::NonZeroU16;
 
 use super::super::testing::{End, dialogue, served, verdict_of};
 use super::*;
-use crate::pure::probe::kind::{CheckKind, CodeFrom, ExpectReport, Layer};
+use crate::pure::probe::format::Format;
+use crate::pure::probe::kind::{CheckKind, ExpectReport, Layer};
+use crate::pure::sample::Expr;
+use crate::pure::sample::testing::Nowhere;
 use regex::bytes::Regex;
+
+fn sample(text: &str) -> Expr {
+    Expr::parse(text, &mut Nowhere).expect("a sample of the test")
+}
 
 fn text(pattern: &str) -> Pattern {
     Pattern::Text(pattern.as_bytes().to_vec())
@@ -24,12 +31,12 @@ fn regex(pattern: &str) -> Regex {
 }
 
 fn send(data: &str) -> ScriptStep {
-    ScriptStep::Send { data: data.as_bytes().to_vec(), binary: false, comment: None }
+    ScriptStep::Send { data: Payload::Text(data.as_bytes().to_vec()), comment: None }
 }
 
 fn connect(port: Option<u16>, comment: Option<&str>) -> ScriptStep {
     ScriptStep::Connect {
-        port: port.and_then(NonZeroU16::new),
+        port: port.and_then(NonZeroU16::new).map(PortFrom::Fixed),
         addr: None,
         send_proxy: false,
         linger: false,
@@ -252,14 +259,14 @@ fn long_patterns_are_cut_like_haproxy_cuts_them() {
 
 #[test]
 fn an_expectation_names_its_outcome() {
-    let bytes = |text: &str| Some(text.as_bytes().to_vec());
+    let bytes = |text: &str| Some(Format::literal(text.as_bytes()));
     let rule = |pattern, report| {
         let min_recv = Some(2);
         CheckKind::Script(vec![ScriptStep::Expect(Expect { min_recv, report, ..expect(pattern) })])
     };
     let ok = |ok| ExpectReport { ok, ..ExpectReport::default() };
     let error = |error| ExpectReport { error, ..ExpectReport::default() };
-    let fixed = |code| Some(CodeFrom::Fixed(code));
+    let fixed = |code| Some(sample(&format!("int({code})")));
     let passed = "(tcp-check)";
     let unmet = "TCPCHK did not match content 'no' at step 1";
     use CheckStatus as Status;
@@ -274,18 +281,12 @@ fn an_expectation_names_its_outcome() {
         ),
         (
             "hi",
-            ExpectReport {
-                code: Some(CodeFrom::Payload { offset: 2, len: 2 }),
-                ..ok(Status::L7OkConditional)
-            },
+            ExpectReport { code: Some(sample("res.payload(2,2)")), ..ok(Status::L7OkConditional) },
             ("L7OKC", Some(42), passed),
         ),
         (
             "hi",
-            ExpectReport {
-                code: Some(CodeFrom::Payload { offset: 2, len: 3 }),
-                ..ok(Status::L7Ok)
-            },
+            ExpectReport { code: Some(sample("res.payload(2,3)")), ..ok(Status::L7Ok) },
             ("L7OK", Some(0), passed),
         ),
         (
@@ -314,8 +315,8 @@ fn an_expectation_names_its_outcome() {
     let empty = "TCPCHK got an empty response at step 1".to_owned();
     assert_eq!(served(&rule(text("no"), timeout), &[], End::Close), ("L7STS", Some(0), empty));
     let formats = [
-        (Pattern::TextFormat(b"no".to_vec()), "(log-format string)"),
-        (Pattern::BinaryFormat(b"no".to_vec()), "(log-format binary)"),
+        (Pattern::TextFormat(Format::literal(b"no")), "(log-format string)"),
+        (Pattern::BinaryFormat(Format::literal(b"6e6f")), "(log-format binary)"),
     ];
     for (pattern, shown) in formats {
         let info = format!("TCPCHK did not match content {shown} at step 1");
@@ -326,7 +327,8 @@ fn an_expectation_names_its_outcome() {
 
 #[test]
 fn a_comment_follows_what_on_error_says() {
-    let report = ExpectReport { on_error: Some(b"bad".to_vec()), ..ExpectReport::default() };
+    let report =
+        ExpectReport { on_error: Some(Format::literal(b"bad")), ..ExpectReport::default() };
     let comment = Some("foo".to_owned());
     let rule = Expect { min_recv: Some(2), comment, report, ..expect(text("no")) };
     let found = served(&CheckKind::Script(vec![ScriptStep::Expect(rule)]), &[b"hi"], End::Hang);

@@ -179,7 +179,7 @@ impl Bytes {
                 Value::Bin(bytes)
             }
             Self::Hex => Value::Str(hex(&bytes).into_bytes()),
-            Self::Hex2i => Value::Int(hex_number(&bytes)),
+            Self::Hex2i => Value::Int(hex_number(&bytes)?),
             Self::Base64 => Value::Str(STANDARD.encode(&bytes).into_bytes()),
             Self::B64dec => Value::Bin(STANDARD.decode(&bytes).ok()?),
             Self::Ub64enc => Value::Str(URL_SAFE_NO_PAD.encode(&bytes).into_bytes()),
@@ -263,10 +263,11 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-/// The number of hexadecimal digits at the front.
-fn hex_number(bytes: &[u8]) -> i64 {
-    let digits = bytes.iter().map_while(|&byte| char::from(byte).to_digit(16));
-    digits.fold(0_i64, |number, digit| number << 4 | i64::from(digit))
+/// The number that hexadecimal digits write; its low 64 bits.
+fn hex_number(bytes: &[u8]) -> Option<i64> {
+    bytes.iter().try_fold(0_i64, |number, &byte| {
+        Some(number << 4 | i64::from(char::from(byte).to_digit(16)?))
+    })
 }
 
 impl Hash {

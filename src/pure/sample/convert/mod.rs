@@ -2,6 +2,8 @@
 
 pub mod arith;
 pub mod bytes;
+pub mod json;
+pub mod protocols;
 pub mod text;
 mod time;
 
@@ -15,10 +17,11 @@ use super::fetch::{Arg, Fact, Fetch};
 use super::tracked::{Data, Subject, Tracked};
 use super::value::{Kind, Value};
 use super::variable::Variable;
-use super::{Definitions, Facts, Fetched};
+use super::{Assignment, Definitions, Facts, Fetched};
 use crate::pure::acl::pattern::{Method, PatternUse, PatternsId};
 use arith::Arith;
 use bytes::Bytes;
+use protocols::Protocol;
 use text::Text;
 use time::Date;
 
@@ -33,12 +36,16 @@ pub enum Converter {
     Text(Text),
     /// On seconds.
     Date(Date),
+    /// `json_query(path)`.
+    Json(json::Query),
+    /// On messages of FIX and MQTT.
+    Protocol(Protocol),
     /// `ipmask(mask4,mask6)`.
-    IpMask(Ipv4Addr, Ipv6Addr),
+    IpMask(Ipv4Addr, Option<Ipv6Addr>),
     /// `map…(file,default)`.
     Map(Map),
     /// `set-var(name)`: the value goes on unchanged.
-    SetVar(Variable),
+    SetVar(Assignment),
     /// `unset-var(name)`: the value goes on unchanged.
     UnsetVar(Variable),
     /// `in_table(t)`, `table_conn_cur(t)` and so on: the value is the key. No datum: whether the
@@ -73,7 +80,7 @@ pub struct Map {
 }
 
 /// Names that stand for themselves here.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 17] = [
     "map",
     "ipmask",
     "set-var",
@@ -86,6 +93,11 @@ const OTHERS: [&str; 12] = [
     "ltime",
     "http_date",
     "hmac",
+    "json_query",
+    "fix_is_valid",
+    "fix_tag_value",
+    "mqtt_is_valid",
+    "mqtt_field_value",
 ];
 
 /// Every name, for suggestions; of maps only the shortest.
@@ -113,6 +125,12 @@ impl Converter {
         if let Some(date) = Date::parse(name, args) {
             return Some(date.map(Self::Date));
         }
+        if name == "json_query" {
+            return Some(json::Query::parse(args).map(Self::Json));
+        }
+        if let Some(protocol) = Protocol::parse(name, args) {
+            return Some(protocol.map(Self::Protocol));
+        }
         if name == "map" || name.starts_with("map_") {
             return Map::parse(name, args, definitions).map(|map| map.map(Self::Map));
         }
@@ -123,14 +141,13 @@ impl Converter {
             }
             return made;
         }
-        let variable = |make: fn(Variable) -> Self| match args {
-            [name, ..] => Variable::parse(name).map(make),
-            [] => Err("it takes a variable".to_owned()),
-        };
         Some(match name {
             "ipmask" => ip_mask(args),
-            "set-var" => variable(Self::SetVar),
-            "unset-var" => variable(Self::UnsetVar),
+            "set-var" => Assignment::parse(args.iter().map(String::as_str)).map(Self::SetVar),
+            "unset-var" => match args {
+                [name] => Variable::parse(name).map(Self::UnsetVar),
+                _ => Err("it takes a variable".to_owned()),
+            },
             "nbsrv" => no_args(args).map(|()| Self::About(Fact::NbSrv)),
             "srv_queue" => no_args(args).map(|()| Self::About(Fact::SrvQueue)),
             "debug" => Ok(Self::Debug),
@@ -147,7 +164,8 @@ impl Converter {
             Self::Text(text) => text.input(),
             Self::IpMask(..) => Kind::Addr,
             Self::Map(map) => map.method.looks_at(),
-            Self::About(_) => Kind::Str,
+            Self::About(_) | Self::Json(_) => Kind::Str,
+            Self::Protocol(_) => Kind::Bin,
             Self::SetVar(_) | Self::UnsetVar(_) | Self::Table { .. } | Self::Debug => Kind::Any,
         }
     }
@@ -159,7 +177,8 @@ impl Converter {
             Self::Arith(arith) => arith.output(),
             Self::Bytes(bytes) => bytes.output(),
             Self::Text(text) => text.output(),
-            Self::Date(_) => Kind::Str,
+            Self::Date(_) | Self::Json(_) => Kind::Str,
+            Self::Protocol(protocol) => protocol.output(),
             Self::IpMask(..) => Kind::Addr,
             Self::Map(map) => map.output,
             Self::Table { data: None, .. } => Kind::Bool,
@@ -176,14 +195,12 @@ impl Converter {
             Self::Bytes(bytes) => bytes.apply(value),
             Self::Text(text) => text.apply(value, facts),
             Self::Date(date) => date.apply(value.as_int()?, facts),
-            Self::IpMask(v4, v6) => Some(match value {
-                Value::Ipv4(ip) => Value::Ipv4(Ipv4Addr::from_bits(ip.to_bits() & v4.to_bits())),
-                Value::Ipv6(ip) => Value::Ipv6(Ipv6Addr::from_bits(ip.to_bits() & v6.to_bits())),
-                _ => return None,
-            }),
+            Self::Json(query) => query.apply(&value.into_bytes()),
+            Self::Protocol(protocol) => protocol.apply(&value.into_bytes()),
+            Self::IpMask(v4, v6) => masked(value, *v4, *v6),
             Self::Map(map) => map.apply(value, facts),
-            Self::SetVar(name) => {
-                facts.set_variable(name, Some(value.clone()));
+            Self::SetVar(assignment) => {
+                assignment.assign(value.clone(), facts);
                 Some(value)
             }
             Self::UnsetVar(name) => {
@@ -308,14 +325,21 @@ fn ip_mask(args: &[String]) -> Result<Converter, String> {
         Err(_) => text.parse().ok(),
     };
     match args {
-        [v4] => {
-            Ok(Converter::IpMask(mask4(v4).ok_or_else(|| bad(v4))?, Ipv6Addr::from_bits(u128::MAX)))
-        }
+        [v4] => Ok(Converter::IpMask(mask4(v4).ok_or_else(|| bad(v4))?, None)),
         [v4, v6] => Ok(Converter::IpMask(
             mask4(v4).ok_or_else(|| bad(v4))?,
-            mask6(v6).ok_or_else(|| bad(v6))?,
+            Some(mask6(v6).ok_or_else(|| bad(v6))?),
         )),
         _ => Err("it takes a netmask, and perhaps one for IPv6".to_owned()),
+    }
+}
+
+/// An address of IPv6 that has one of IPv4 inside is one of IPv4 here.
+fn masked(value: Value, v4: Ipv4Addr, v6: Option<Ipv6Addr>) -> Option<Value> {
+    match (value.clone().cast(Kind::Ipv4), value) {
+        (Some(Value::Ipv4(ip)), _) => Some(Value::Ipv4(ip & v4)),
+        (_, Value::Ipv6(ip)) => v6.map(|mask| Value::Ipv6(ip & mask)),
+        _ => None,
     }
 }
 

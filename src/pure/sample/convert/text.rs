@@ -16,13 +16,26 @@ pub enum Text {
     Field(Pick),
     Ltrim(String),
     Rtrim(String),
-    Regsub { pattern: Pattern, with: String, all: bool },
-    Concat { before: String, variable: Option<Variable>, after: String },
-    AddItem { separator: String, variable: Option<Variable>, suffix: String },
+    Regsub {
+        pattern: Pattern,
+        with: String,
+        all: bool,
+    },
+    Concat {
+        before: String,
+        variable: Option<Variable>,
+        after: String,
+    },
+    AddItem {
+        separator: String,
+        variable: Option<Variable>,
+        suffix: String,
+    },
     Strcmp(Variable),
     SecureMemcmp(Variable),
     Iif(String, String),
-    UrlDec,
+    /// `true`: `+` is a space everywhere, not only behind the first `?`.
+    UrlDec(bool),
     UrlEnc,
     HostOnly,
     PortOnly,
@@ -110,8 +123,8 @@ impl Text {
                 [yes, no] => Ok(Self::Iif(yes.clone(), no.clone())),
                 _ => Err("it takes a text for true and one for false".to_owned()),
             },
-            // What the arguments say is for HTTP.
-            "url_dec" => Ok(Self::UrlDec),
+            "url_dec" => super::optional_int(args, 0).map(|in_form| Self::UrlDec(in_form != 0)),
+            // The only encoding there is may be named.
             "url_enc" => Ok(Self::UrlEnc),
             "json" => Ok(Self::Json),
             _ => return None,
@@ -185,9 +198,9 @@ impl Text {
                 return Some(Value::Bool(text.len() == other.len() && differing == 0));
             }
             Self::Iif(..) => return None,
-            Self::UrlDec => url_decoded(&text)?,
+            Self::UrlDec(in_form) => url_decoded(&text, *in_form)?,
             Self::UrlEnc => url_encoded(&text),
-            Self::HostOnly => split_port(&text).0.to_vec(),
+            Self::HostOnly => split_port(&text).0.to_ascii_lowercase(),
             Self::PortOnly => return Some(Value::Int(split_port(&text).1)),
             Self::CutCrlf => {
                 let end = text.iter().position(|byte| b"\r\n".contains(byte));
@@ -236,17 +249,18 @@ impl Pick {
         parts.push((start, text.len()));
         parts.retain(|(start, end)| !skips_empty || end > start);
         let count = usize::try_from(self.count).ok().filter(|count| *count > 0);
-        let count = count.unwrap_or(usize::MAX);
         let distance = usize::try_from(self.index.unsigned_abs()).ok()?.checked_sub(1)?;
-        let picked = if self.index > 0 {
+        // Without a count, what lies beyond the last part counts as well.
+        let range = if self.index > 0 {
             let rest = parts.get(distance..).filter(|rest| !rest.is_empty())?;
-            &rest[..count.min(rest.len())]
+            let last = count.map(|count| rest[count.min(rest.len()) - 1].1);
+            rest[0].0..last.unwrap_or(text.len())
         } else {
             let end = parts.len().checked_sub(distance).filter(|end| *end > 0)?;
-            &parts[end.saturating_sub(count)..end]
+            let first = count.map(|count| parts[end.saturating_sub(count)].0);
+            first.unwrap_or(0)..parts[end - 1].1
         };
-        let (first, last) = (picked.first()?, picked.last()?);
-        Some(text[first.0..last.1].to_vec())
+        Some(text[range].to_vec())
     }
 }
 
@@ -342,9 +356,9 @@ fn compare(a: &[u8], b: &[u8]) -> i64 {
     }
 }
 
-fn url_decoded(text: &[u8]) -> Option<Vec<u8>> {
+fn url_decoded(text: &[u8], in_form: bool) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
+    let (mut rest, mut in_form) = (text, in_form);
     while let [byte, tail @ ..] = rest {
         rest = tail;
         match byte {
@@ -355,8 +369,11 @@ fn url_decoded(text: &[u8]) -> Option<Vec<u8>> {
                 out.push(u8::try_from(code).ok()?);
                 rest = &tail[2..];
             }
-            b'+' => out.push(b' '),
-            byte => out.push(*byte),
+            b'+' if in_form => out.push(b' '),
+            byte => {
+                in_form |= *byte == b'?';
+                out.push(*byte);
+            }
         }
     }
     Some(out)
@@ -374,20 +391,21 @@ fn url_encoded(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Host and port of `host:port`; the port is 0 where there is none.
+/// Host and port of `host:port`, at the last colon that is not inside brackets; the port is 0 where
+/// there is none.
 fn split_port(text: &[u8]) -> (&[u8], i64) {
     let bracket = text.iter().rposition(|&byte| byte == b']');
     let colon = text.iter().rposition(|&byte| byte == b':');
-    let colon = colon.filter(|colon| bracket.is_none_or(|bracket| *colon > bracket));
-    // An address of IPv6 without brackets has no port.
-    let bare = bracket.is_none() && text.iter().filter(|&&byte| byte == b':').count() > 1;
-    match colon.filter(|_| !bare) {
-        Some(colon) => {
-            let port = std::str::from_utf8(&text[colon + 1..]).ok().and_then(|p| p.parse().ok());
-            (&text[..colon], port.unwrap_or(0))
-        }
+    match colon.filter(|colon| bracket.is_none_or(|bracket| *colon > bracket)) {
+        Some(colon) => (&text[..colon], port_number(&text[colon + 1..])),
         None => (text, 0),
     }
+}
+
+/// HAProxy takes every byte for a digit, as far as it is above '0' in its table.
+fn port_number(text: &[u8]) -> i64 {
+    let digit = |byte: &u8| i64::from(*byte) - i64::from(b'0');
+    text.iter().fold(0, |port: i64, byte| port.wrapping_mul(10).wrapping_add(digit(byte)))
 }
 
 fn json_escaped(text: &[u8]) -> Vec<u8> {

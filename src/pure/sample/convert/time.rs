@@ -16,6 +16,8 @@ pub struct Date {
     unit: Unit,
     /// In the machine's zone, not in UTC.
     local: bool,
+    /// `http_date`: parts of a second and the zone follow.
+    is_http: bool,
 }
 
 /// What is counted.
@@ -26,7 +28,7 @@ enum Unit {
     Microseconds,
 }
 
-const HTTP: &str = "%a, %d %b %Y %H:%M:%S GMT";
+const HTTP: &str = "%a, %d %b %Y %H:%M:%S";
 
 impl Date {
     pub(super) fn parse(name: &str, args: &[String]) -> Option<Result<Self, String>> {
@@ -35,7 +37,13 @@ impl Date {
             Some(text) => text.parse().map_err(|_| format!("'{text}' is no number")),
         };
         let made = |format: &str, offset: Result<i64, String>, unit, local| {
-            offset.map(|offset| Self { format: format.to_owned(), offset, unit, local })
+            offset.map(|offset| Self {
+                format: format.to_owned(),
+                offset,
+                unit,
+                local,
+                is_http: name == "http_date",
+            })
         };
         Some(match (name, args) {
             ("utime", [format]) => made(format, Ok(0), Unit::Seconds, false),
@@ -69,7 +77,15 @@ impl Date {
         } else {
             TimeZone::UTC
         };
-        let text = jiff::fmt::strtime::format(&self.format, &time.to_zoned(zone)).ok()?;
+        let mut text = jiff::fmt::strtime::format(&self.format, &time.to_zoned(zone)).ok()?;
+        if self.is_http {
+            match self.unit {
+                Unit::Seconds => {}
+                Unit::Milliseconds => text.push_str(&format!(".{}", time.subsec_millisecond())),
+                Unit::Microseconds => text.push_str(&format!(".{}", time.subsec_microsecond())),
+            }
+            text.push_str(" GMT");
+        }
         Some(Value::text(&text))
     }
 }

@@ -64,7 +64,7 @@ fn mixed_families_are_sent_as_ipv6() {
     let hex =
         "21210024 20010db8000000000000000000000009 00000000000000000000ffff7f000001 8710 5dc2";
     let header = [&SIGNATURE[..], &bytes(hex)].concat();
-    assert_eq!(proxy_v2::encode(&mixed, Checksum::Absent, &[]), Ok(header));
+    assert_eq!(proxy_v2::encode(&mixed, &[], Checksum::Absent, &[]), Ok(header));
 }
 
 /// Checks that both directions agree with bytes recorded behind the signature.
@@ -75,7 +75,7 @@ fn check_recorded(
     after_signature: &str,
 ) {
     let expected = [&SIGNATURE[..], &bytes(after_signature)].concat();
-    let sent = proxy_v2::encode(&endpoints, checksum, tlvs);
+    let sent = proxy_v2::encode(&endpoints, &[], checksum, tlvs);
     assert_eq!(sent, Ok(expected.clone()), "{after_signature}");
     let Parsed::Done(header, used) = decode(&expected) else { panic!("{after_signature}") };
     assert_eq!((header.endpoints, used), (endpoints, expected.len()), "{after_signature}");
@@ -268,7 +268,8 @@ fn the_tls_block_is_read() {
     let version = Tlv { kind: kind::SSL_VERSION, value: b"TLSv1.3" };
     let block = encode_ssl(1, 2, &[version]).unwrap();
     let tlvs = [Tlv { kind: kind::SSL, value: &block }];
-    let header = proxy_v2::encode(&tcp("1.2.3.4:1", "5.6.7.8:2"), Checksum::Crc32c, &tlvs).unwrap();
+    let header =
+        proxy_v2::encode(&tcp("1.2.3.4:1", "5.6.7.8:2"), &[], Checksum::Crc32c, &tlvs).unwrap();
     let Parsed::Done(header, _) = decode(&header) else { panic!("{header:?}") };
     let Some(Ssl { client, verify, tlvs }) = header.tlvs.ssl() else { panic!("{header:?}") };
     assert_eq!((client, verify), (1, 2));
@@ -291,7 +292,7 @@ fn headers_have_a_largest_length() {
 
     let big = vec![0; 65_536];
     let value = |length: usize| [Tlv { kind: kind::NOOP, value: &big[..length] }];
-    let encode = |length| proxy_v2::encode(&Endpoints::Own, Checksum::Absent, &value(length));
+    let encode = |length| proxy_v2::encode(&Endpoints::Own, &[], Checksum::Absent, &value(length));
     assert_eq!(encode(65_532).map(|header| header.len()), Ok(16 + 65_535));
     assert_eq!(encode(65_533), Err(TooLong));
     assert_eq!(encode(65_536), Err(TooLong));
@@ -422,7 +423,7 @@ proptest! {
     ) {
         let tlvs: Vec<Tlv<'_>> =
             tlvs.iter().map(|(kind, value)| Tlv { kind: *kind, value }).collect();
-        let header = proxy_v2::encode(&endpoints, checksum, &tlvs).unwrap();
+        let header = proxy_v2::encode(&endpoints, &[], checksum, &tlvs).unwrap();
         for cut in 0..header.len() {
             prop_assert_eq!(decode(&header[..cut]), Parsed::More);
         }
@@ -437,7 +438,7 @@ proptest! {
 
     #[test]
     fn a_checksum_sees_every_flipped_bit(endpoints in any_tcp(), bit in any::<prop::sample::Index>()) {
-        let mut header = proxy_v2::encode(&endpoints, Checksum::Crc32c, &[]).unwrap();
+        let mut header = proxy_v2::encode(&endpoints, &[], Checksum::Crc32c, &[]).unwrap();
         // Behind the fixed part, where nothing else would notice.
         let addresses = 16 * 8..(header.len() - 7) * 8;
         let bit = addresses.start + bit.index(addresses.len());

@@ -9,10 +9,12 @@ use proptest::prelude::*;
 
 use super::{address, duration, port, text};
 use crate::config::model::{
-    AgentCheck, Check, CheckKind, CheckStatus, CodeFrom, Expect, ExpectReport, ExternalCheck,
-    HttpCheck, HttpExpect, HttpMatch, InitState, Layer, MysqlDialect, Observe, OnError, Pattern,
-    ProxyHeader, ScriptStep, SendHeader, TextMatch,
+    AgentCheck, Assigned, Check, CheckKind, CheckStatus, Expect, ExpectReport, ExternalCheck,
+    Format, HttpCheck, HttpExpect, HttpMatch, HttpSend, InitState, Layer, MysqlDialect, Observe,
+    OnError, Pattern, Payload, PortFrom, ProxyHeader, ScriptStep, SendHeader, TextMatch, TextWay,
 };
+use crate::pure::sample::testing::Nowhere;
+use crate::pure::sample::{Expr, Variable};
 
 pub(super) fn check() -> impl Strategy<Value = Check> {
     let states = [InitState::None, InitState::FullyUp, InitState::Down];
@@ -116,16 +118,53 @@ fn regex() -> impl Strategy<Value = regex::bytes::Regex> {
         .prop_map(|text| regex::bytes::RegexBuilder::new(text).unicode(false).build().unwrap())
 }
 
+/// A sample of a check.
+fn sample(text: &str) -> Expr {
+    Expr::parse(text, &mut Nowhere).unwrap()
+}
+
+/// A text that is computed.
+fn computed() -> impl Strategy<Value = Format> {
+    proptest::sample::select(&["x%[srv_name]", "%[int(5)]%%", "%[res.len] \"%[var(check.a)]"][..])
+        .prop_map(|text| Format::parse(text.as_bytes(), &mut Nowhere).unwrap())
+}
+
+fn format() -> impl Strategy<Value = Format> {
+    prop_oneof![bytes().prop_map(|bytes| Format::literal(&bytes)), computed()]
+}
+
+fn payload() -> impl Strategy<Value = Payload> {
+    prop_oneof![
+        bytes().prop_map(Payload::Text),
+        bytes().prop_map(Payload::Binary),
+        format().prop_map(Payload::Format),
+        format().prop_map(Payload::BinaryFormat),
+    ]
+}
+
+fn variable_step() -> impl Strategy<Value = ScriptStep> {
+    let name = || Variable::parse("check.a").unwrap();
+    prop_oneof![
+        Just(ScriptStep::UnsetVar(name())),
+        Just(ScriptStep::SetVar(name(), Assigned::Sample(sample("res.len,add(1)")))),
+        computed().prop_map(move |format| ScriptStep::SetVar(name(), Assigned::Format(format))),
+    ]
+}
+
 fn step() -> impl Strategy<Value = ScriptStep> {
     let pattern = prop_oneof![
         bytes().boxed().prop_map(Pattern::Text),
         bytes().boxed().prop_map(Pattern::Binary),
         regex().boxed().prop_map(Pattern::Regex),
         regex().boxed().prop_map(Pattern::BinaryRegex),
-        bytes().boxed().prop_map(Pattern::TextFormat),
-        bytes().boxed().prop_map(Pattern::BinaryFormat),
+        format().boxed().prop_map(Pattern::TextFormat),
+        format().boxed().prop_map(Pattern::BinaryFormat),
     ];
-    let connect = (of(port()), of(address().boxed()), any::<[bool; 2]>(), of(text().boxed()));
+    let port = prop_oneof![
+        port().prop_map(PortFrom::Fixed),
+        Just(PortFrom::Sample(sample("var(check.port)"))),
+    ];
+    let connect = (of(port), of(address().boxed()), any::<[bool; 2]>(), of(text().boxed()));
     prop_oneof![
         connect.prop_map(|(port, addr, [send_proxy, linger], comment)| ScriptStep::Connect {
             port,
@@ -138,8 +177,9 @@ fn step() -> impl Strategy<Value = ScriptStep> {
             },
             comment
         }),
-        (bytes().boxed(), any::<bool>(), of(text().boxed()))
-            .prop_map(|(data, binary, comment)| { ScriptStep::Send { data, binary, comment } }),
+        (payload(), of(text().boxed()))
+            .prop_map(|(data, comment)| { ScriptStep::Send { data, comment } }),
+        variable_step(),
         (pattern, any::<bool>(), of(0u32..9), of(text().boxed()), report()).prop_map(
             |(pattern, negated, min_recv, comment, report)| {
                 ScriptStep::Expect(Expect { pattern, negated, min_recv, comment, report })
@@ -151,16 +191,13 @@ fn step() -> impl Strategy<Value = ScriptStep> {
 
 fn report() -> impl Strategy<Value = ExpectReport> {
     use CheckStatus::{L4Con, L4Ok, L6Timeout, L7Ok, L7Response, L7Timeout};
-    let code = prop_oneof![
-        (0u32..999).prop_map(CodeFrom::Fixed),
-        (0usize..9, 0usize..9).prop_map(|(offset, len)| CodeFrom::Payload { offset, len }),
-    ];
+    let code = proptest::sample::select(&["int(7)", "res.payload(1,2)"][..]).prop_map(sample);
     (
         proptest::sample::select(&[L7Ok, L4Ok][..]),
         proptest::sample::select(&[L7Response, L4Con][..]),
         proptest::sample::select(&[L7Timeout, L6Timeout][..]),
-        of(bytes().boxed()),
-        of(bytes().boxed()),
+        of(format().boxed()),
+        of(format().boxed()),
         of(code),
     )
         .prop_map(|(ok, error, timeout, on_success, on_error, code)| ExpectReport {
@@ -180,6 +217,13 @@ fn text_match() -> impl Strategy<Value = TextMatch> {
         text().prop_map(TextMatch::Ends),
         text().prop_map(TextMatch::Contains),
         regex().prop_map(|regex| TextMatch::Regex(Pattern::Regex(regex))),
+        (
+            proptest::sample::select(
+                &[TextWay::Is, TextWay::Begins, TextWay::Ends, TextWay::Contains][..]
+            ),
+            computed()
+        )
+            .prop_map(|(way, format)| TextMatch::Computed(way, format)),
     ]
 }
 
@@ -193,30 +237,44 @@ fn http() -> impl Strategy<Value = HttpCheck> {
         (any::<bool>(), text_match().boxed(), of(text_match().boxed()))
             .prop_map(|(full, name, value)| HttpMatch::Header { full, name, value }),
     ];
-    let details = (any::<bool>(), of(1u32..9), of(text().boxed()), of(bytes().boxed()));
-    let expect =
-        (matcher, details).prop_map(|(matcher, (negated, min_recv, comment, on_error))| {
+    let details = (any::<bool>(), of(1u32..9), of(text().boxed()), of(format().boxed()));
+    let expect = (matcher, details)
+        .prop_map(|(matcher, (negated, min_recv, comment, on_error))| {
             let report = ExpectReport { on_error, ..matcher.report() };
             HttpExpect { negated, matcher, min_recv, comment, report }
-        });
-    let header = ("[A-Z][a-z-]{0,5}", "[a-z:]([a-z :\"]{0,5}[a-z])?")
-        .prop_map(|(name, value)| SendHeader { name, value });
-    (
+        })
+        .boxed();
+    let header = ("[A-Z][a-z-]{0,5}", "[a-z:%]([a-z :\"]{0,5}[a-z])?")
+        .prop_map(|(name, value)| SendHeader { name, value: Format::literal(value.as_bytes()) });
+    let literal = |text: String| Format::literal(text.as_bytes());
+    let send = (
         prop_oneof![Just("OPTIONS".to_owned()), "[A-Z]{3,4}"],
-        prop_oneof![Just("/".to_owned()), "/[a-z?=&]{0,6}"],
+        prop_oneof![Just("/".to_owned()), "/[a-z?=&]{0,6}"].prop_map(literal),
         prop_oneof![Just("HTTP/1.0".to_owned()), Just("HTTP/1.1".to_owned())],
         vec(header, 0..3),
-        prop_oneof![Just(Vec::new()), bytes().boxed()],
-        vec(expect.boxed(), 0..3),
-        any::<bool>(),
+        prop_oneof![Just(Format::default()), format()],
+        of(text().boxed()),
     )
-        .prop_map(|(method, uri, version, headers, body, expects, disable_on_404)| HttpCheck {
+        .prop_map(|(method, uri, version, headers, body, comment)| HttpSend {
             method,
             uri,
             version,
             headers,
             body,
-            expects,
+            comment,
+        });
+    let steps = prop_oneof![
+        vec(expect.clone().prop_map(ScriptStep::HttpExpect), 1..3),
+        vec(prop_oneof![variable_step(), text().prop_map(ScriptStep::Comment)], 1..3),
+    ];
+    (send, steps, expect, any::<[bool; 2]>()).prop_map(
+        |(send, steps, expect, [disable_on_404, send_state])| HttpCheck {
+            steps: std::iter::once(ScriptStep::HttpSend(send))
+                .chain(steps)
+                .chain([ScriptStep::HttpExpect(expect)])
+                .collect(),
             disable_on_404,
-        })
+            send_state,
+        },
+    )
 }

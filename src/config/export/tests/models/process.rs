@@ -1,6 +1,10 @@
 //! The process and its logs, of every shape that validation can yield.
 
+use std::path::PathBuf;
+
 use super::*;
+use crate::config::DefaultPath;
+use crate::pure::cpu_map::CpuMap;
 
 pub(super) fn global() -> impl Strategy<Value = Global> {
     (
@@ -43,6 +47,7 @@ pub(super) fn global() -> impl Strategy<Value = Global> {
             max_spread_checks: third.4,
             bufsize,
             tuning,
+            variables: Vec::new(),
         })
 }
 
@@ -54,8 +59,9 @@ fn life() -> impl Strategy<Value = Life> {
         (of(text().boxed()), of(text().boxed()), of(text().boxed())),
         (of(limit()), of(limit())),
         proptest::sample::subsequence(rights, 0..=4),
+        placing(),
     )
-        .prop_map(|(flags, grace, texts, limits, setcap)| Life {
+        .prop_map(|(flags, grace, texts, limits, setcap, placing)| Life {
             master_worker: flags[0],
             no_exit_on_failure: flags[1],
             zero_warning: flags[2],
@@ -68,7 +74,25 @@ fn life() -> impl Strategy<Value = Life> {
             ulimit_n: limits.0,
             fd_hard_limit: limits.1,
             setcap,
+            mworker_max_reloads: placing.0,
+            default_path: placing.1,
+            cpu_map: placing.2,
         })
+}
+
+fn placing() -> impl Strategy<Value = (Option<u32>, DefaultPath, CpuMap)> {
+    let path = prop_oneof![
+        Just(DefaultPath::Current),
+        Just(DefaultPath::Config),
+        Just(DefaultPath::Parent),
+    ];
+    let lines = proptest::sample::subsequence(vec!["1/all 0-3", "auto:1/1-2 5 4", "1/2 7"], 0..=3);
+    let map = lines.prop_map(|lines| {
+        let mut map = CpuMap::default();
+        lines.into_iter().for_each(|line| map.add(line).unwrap());
+        map
+    });
+    (proptest::option::of(0..90u32), path, map)
 }
 
 pub(super) fn log_target() -> impl Strategy<Value = LogTarget> {
@@ -79,6 +103,8 @@ pub(super) fn log_target() -> impl Strategy<Value = LogTarget> {
         Just(LogSink::Stdout),
         Just(LogSink::Stderr),
         (0..9i32).prop_map(LogSink::Fd),
+        address().boxed().prop_map(|to| LogSink::Stream(LogStream::Tcp(to))),
+        "/[a-z]{1,5}".prop_map(|path| LogSink::Stream(LogStream::Unix(path.into()))),
     ];
     let framing = prop_oneof![
         Just(LogFraming::Local),
@@ -89,14 +115,44 @@ pub(super) fn log_target() -> impl Strategy<Value = LogTarget> {
     ];
     let facility = proptest::sample::select(Facility::names());
     let level = || proptest::sample::select(LogLevel::all());
-    (sink, framing, prop_oneof![Just(1024), 80usize..=65535], facility, level(), level()).prop_map(
-        |(sink, framing, len, facility, level, minlevel)| LogTarget {
+    let len = prop_oneof![Just(1024), 80usize..=65535];
+    let sample = proptest::option::of((1u32..4, 4u32..9).prop_map(|(low, high)| LogSample {
+        ranges: vec![(number(low), number(low)), (number(4), number(high))],
+        size: number(high),
+    }));
+    (sink, framing, len, facility, level(), level(), sample).prop_map(
+        |(sink, framing, len, facility, level, minlevel, sample)| LogTarget {
             sink,
             framing,
             len,
             facility: Facility::from_name(facility).unwrap(),
             level: level.1,
             minlevel: minlevel.1,
+            sample,
+        },
+    )
+}
+
+fn number(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("not zero")
+}
+
+pub(super) fn ring() -> impl Strategy<Value = Ring> {
+    let time = || proptest::option::of((1u64..90).prop_map(Duration::from_secs));
+    let framing = prop_oneof![Just(LogFraming::Raw), Just(LogFraming::Rfc5424)];
+    let file = proptest::option::of("/[a-z]{1,5}".prop_map(PathBuf::from));
+    let sizes = (1usize..=16_384, 16_384usize..=1 << 20);
+    (framing, file, sizes, time(), time(), any::<bool>()).prop_map(
+        |(framing, backing_file, (maxlen, size), connect, stall, described)| Ring {
+            name: Name::new("r1").expect("a name"),
+            description: described.then(|| "some \"text\"".to_owned()),
+            framing,
+            maxlen: if described { maxlen } else { size },
+            size,
+            backing_file,
+            connect,
+            stall,
+            servers: Vec::new(),
         },
     )
 }

@@ -40,15 +40,33 @@ pub(super) fn bind_socket() -> impl Strategy<Value = BindSocket> {
         cc,
         namespace,
         transparent: flags[2],
+        netscaler_cip: flags[1].then_some(NonZeroU32::MAX),
     })
 }
 
 pub(super) fn server_socket() -> impl Strategy<Value = ServerSocket> {
     let word = || of("[a-z]{1,5}");
-    (of(source()), word(), word(), any::<[bool; 4]>()).prop_map(|(source, cc, namespace, flags)| {
-        let [crc32c, authority, unique_id, ssl] = flags;
-        let proxy_v2 = ProxyV2Options { crc32c, authority, unique_id, ssl };
-        ServerSocket { source, cc, namespace, proxy_v2 }
+    (of(source()), word(), word(), any::<[bool; 6]>()).prop_map(|(source, cc, namespace, flags)| {
+        let [crc32c, authority, unique_id, ssl, cert_cn, pp2_never_send_local] = flags;
+        let proxy_v2 = ProxyV2Options {
+            crc32c,
+            authority,
+            unique_id,
+            ssl: ssl || cert_cn,
+            cert_cn,
+            ssl_cipher: cert_cn && crc32c,
+            cert_sig: cert_cn && authority,
+            cert_key: cert_cn && unique_id,
+        };
+        ServerSocket {
+            source,
+            cc,
+            namespace,
+            proxy_v2,
+            pp2_never_send_local,
+            socks4: ssl.then(|| ([10, 0, 0, 1], 1080).into()),
+            check_via_socks4: crc32c,
+        }
     })
 }
 

@@ -9,29 +9,68 @@ use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 
-use super::tcplog::Speaker;
+use super::record::{Client, Details, Moment, Record};
 use super::time::LocalTime;
 use crate::pure::log_format::{Flags, Format, Part, Variable};
-use crate::telemetry::record::{Client, Details, Moment, Record};
 
-/// Appends `record` as `format` shows it.
-pub(super) fn push(
+/// What a format shows of whoever writes, and what it shows where there is nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer {
+    /// The process.
+    pub pid: u32,
+    /// The frontend's lines before this one.
+    pub line: u64,
+    /// Text that is absent.
+    pub absent: Absent,
+}
+
+/// What stands for text that is absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// `-`: in lines, whose fields are counted.
+    Dash,
+    /// Nothing.
+    Nothing,
+}
+
+/// Appends `record` as `format` shows it; the samples' values are those of its details.
+///
+/// # Errors
+/// None: strings take everything.
+pub fn push(
     record: &Record,
     format: &Format,
-    speaker: Speaker<'_>,
+    writer: Writer,
     time: &mut LocalTime,
     out: &mut String,
 ) -> Result {
     let none = Details::default();
     let details = record.details.as_deref().unwrap_or(&none);
-    let mut line = Line { record, details, speaker, time, out };
+    let mut line = Line { record, details, writer, time, out };
     line.fill(format, &details.samples)
+}
+
+/// Appends the structured data of `record` as `format` shows it.
+///
+/// # Errors
+/// As [`push`].
+pub fn push_structured(
+    record: &Record,
+    format: &Format,
+    writer: Writer,
+    time: &mut LocalTime,
+    out: &mut String,
+) -> Result {
+    let none = Details::default();
+    let details = record.details.as_deref().unwrap_or(&none);
+    let mut line = Line { record, details, writer, time, out };
+    line.fill(format, &details.structured)
 }
 
 struct Line<'a> {
     record: &'a Record,
     details: &'a Details,
-    speaker: Speaker<'a>,
+    writer: Writer,
     time: &'a mut LocalTime,
     out: &'a mut String,
 }
@@ -76,7 +115,7 @@ impl Line<'_> {
                 let name = rustix::system::uname();
                 self.text(name.nodename().to_str().ok(), flags);
             }
-            V::UniqueId => return self.unique_id(flags),
+            V::UniqueId => self.text(details.unique_id.as_deref(), flags),
             V::TlsCipher => self.text(details.tls.map(|(cipher, _)| cipher), flags),
             V::TlsVersion => self.text(details.tls.map(|(_, version)| version), flags),
             V::Termination => write!(self.out, "{}", record.termination)?,
@@ -91,11 +130,24 @@ impl Line<'_> {
             V::SourcePort => return self.port(details.source, flags),
             V::ServerIp => return self.ip(details.server, flags),
             V::ServerPort => return self.port(details.server, flags),
-            // HTTP only: there are no captures.
-            V::RequestCaptures
-            | V::RequestCaptureList
-            | V::ResponseCaptures
-            | V::ResponseCaptureList => {}
+            V::RequestCaptures if !details.captures.is_empty() => {
+                let captures = details.captures.iter().map(|kept| kept.as_deref().unwrap_or(""));
+                let text = format!("{{{}}}", captures.collect::<Vec<_>>().join("|"));
+                self.text(Some(&text), flags);
+            }
+            V::RequestCaptureList => {
+                for (number, kept) in details.captures.iter().enumerate() {
+                    if number > 0 {
+                        self.out.push(' ');
+                    }
+                    match kept.as_deref() {
+                        Some("") if !flags.quote => {}
+                        kept => self.text(kept, flags),
+                    }
+                }
+            }
+            // Only messages of HTTP are captured of a response.
+            V::RequestCaptures | V::ResponseCaptures | V::ResponseCaptureList => {}
             number => return self.number(number, flags),
         }
         Ok(())
@@ -113,9 +165,9 @@ impl Line<'_> {
             V::Seconds => self.hex_or(since.as_secs(), flags)?,
             V::Millis if flags.hex => write!(self.out, "{:02X}", since.subsec_millis())?,
             V::Millis => write!(self.out, "{:03}", since.subsec_millis())?,
-            V::Pid => self.hex_or(u64::from(self.speaker.identity.pid), flags)?,
+            V::Pid => self.hex_or(u64::from(self.writer.pid), flags)?,
             V::SessionNumber => self.hex_or(details.number, flags)?,
-            V::LogCounter => self.hex_or(self.speaker.line, flags)?,
+            V::LogCounter => self.hex_or(self.writer.line, flags)?,
             V::QueueTime => self.timer(record.queue)?,
             V::ConnectTime => self.timer(record.connect)?,
             V::HandshakeTime => self.timer(Some(details.handshake))?,
@@ -209,27 +261,10 @@ impl Line<'_> {
         }
     }
 
-    fn unique_id(&mut self, flags: Flags) -> Result {
-        let mut id = String::new();
-        let log = &self.record.log;
-        if let Some(format) = log.unique_id.as_deref() {
-            let Self { record, details, speaker, .. } = *self;
-            let mut line = Line { record, details, speaker, time: self.time, out: &mut id };
-            if format.shows(Variable::UniqueId) {
-                // An id within itself has no end: HAProxy shows nothing there.
-                id.push('-');
-            } else {
-                line.fill(format, &details.id_samples)?;
-            }
-        }
-        self.text(Some(id.as_str()).filter(|id| !id.is_empty()), flags);
-        Ok(())
-    }
-
     fn text(&mut self, text: Option<&str>, flags: Flags) {
         let text = match text {
             Some(text) if !text.is_empty() => text,
-            _ if flags.quote => "",
+            _ if flags.quote || self.writer.absent == Absent::Nothing => "",
             _ => "-",
         };
         if flags.quote {

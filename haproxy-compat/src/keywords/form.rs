@@ -1,0 +1,190 @@
+//! What stands after words that are read and have no effect: HAProxy refuses them where their
+//! arguments are wrong, and so a file that it refuses is refused here as well.
+//!
+//! Words that apply are not listed: whoever reads their arguments judges them.
+
+/// What the arguments of a word look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Anything.
+    Any,
+    /// No argument.
+    Alone,
+    /// At least one argument.
+    Text,
+    /// A number in these bounds, which belong to it.
+    Number(i64, i64),
+    /// A number in these bounds, or one of these words.
+    NumberOr(i64, i64, &'static [&'static str]),
+    /// A time of at most so many milliseconds.
+    Time(u64),
+    /// A time, or `infinite`.
+    TimeOrInfinite,
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// Some of these, at least one.
+    SomeOf(&'static [&'static str]),
+    /// A set of threads or processes: `all`, `odd`, `even`, numbers and ranges, groups before a `/`.
+    Threads,
+}
+
+const ANY_NUMBER: Form = Form::Number(0, i64::MAX);
+const ON_OFF: Form = Form::OneOf(&["on", "off"]);
+const TIME: Form = Form::Time(u64::MAX);
+const MUXES: Form = Form::OneOf(&["none", "h1", "h2", "fcgi", "spop", "quic"]);
+
+/// Files that may stand beside a certificate.
+const BESIDE: Form = Form::SomeOf(&["none", "all", "bundle", "sctl", "ocsp", "issuer", "key"]);
+
+/// Whether HAProxy says nothing of `word`, which is about HTTP, in a TCP proxy.
+#[must_use]
+pub fn is_silent(word: &str) -> bool {
+    matches!(
+        word,
+        "compression"
+            | "dynamic-cookie-key"
+            | "errorfile"
+            | "errorfiles"
+            | "errorloc"
+            | "errorloc302"
+            | "errorloc303"
+            | "http-error"
+            | "http-reuse"
+            | "http-send-name-header"
+            | "max-keep-alive-queue"
+            | "max-session-srv-conns"
+            | "monitor"
+            | "unique-id-header"
+            | "option h1-case-adjust-bogus-client"
+            | "option h1-case-adjust-bogus-server"
+            | "option http-keep-alive"
+            | "option http-server-close"
+            | "option httpclose"
+            | "check-proto"
+            | "max-reuse"
+            | "pool-low-conn"
+            | "pool-max-conn"
+            | "pool-purge-delay"
+            | "proto"
+            | "ws"
+    )
+}
+
+/// What stands after `word` in `global`.
+#[must_use]
+pub fn of_global(word: &str) -> Form {
+    match word {
+        "noepoll"
+        | "noevports"
+        | "nogetaddrinfo"
+        | "nokqueue"
+        | "nopoll"
+        | "noreuseport"
+        | "no-memory-trimming"
+        | "busy-polling"
+        | "set-dumpable"
+        | "numa-cpu-mapping"
+        | "insecure-setuid-wanted"
+        | "ssl-load-extra-del-ext"
+        | "ssl-mode-async"
+        | "ssl-skip-self-issued-ca"
+        | "tune.ssl.force-private-cache" => Form::Alone,
+        "profiling.tasks" => Form::OneOf(&["on", "auto", "off"]),
+        "tune.listener.multi-queue" => Form::OneOf(&["on", "off", "fair"]),
+        "profiling.memory"
+        | "tune.fd.edge-triggered"
+        | "tune.idle-pool.shared"
+        | "tune.sched.low-latency"
+        | "tune.ssl.keylog" => ON_OFF,
+        "cluster-secret" | "issuers-chain-path" | "ssl-dh-param-file" | "lua-load" => Form::Text,
+        "close-spread-time" => Form::TimeOrInfinite,
+        "maxcompcpuusage"
+        | "tune.fail-alloc"
+        | "tune.pool-high-fd-ratio"
+        | "tune.pool-low-fd-ratio" => Form::Number(0, 100),
+        "ssl-load-extra-files" => BESIDE,
+        "thread-groups" | "tune.peers.max-updates-at-once" => Form::Number(1, i64::MAX),
+        "tune.http.maxhdr" => Form::Number(1, 32_767),
+        "tune.h2.header-table-size" => Form::Number(4096, 65_536),
+        "tune.h2.max-frame-size" => Form::Number(16_384, 16_777_215),
+        "tune.idletimer" => Form::Time(65_535),
+        "tune.ssl.default-dh-param" => Form::Number(1024, i64::MAX),
+        "maxcomprate"
+        | "maxsslconn"
+        | "maxsslrate"
+        | "maxzlibmem"
+        | "mworker-max-reloads"
+        | "nbproc"
+        | "tune.buffers.limit"
+        | "tune.buffers.reserve"
+        | "tune.comp.maxlevel"
+        | "tune.h2.initial-window-size"
+        | "tune.h2.max-concurrent-streams"
+        | "tune.http.cookielen"
+        | "tune.http.logurilen"
+        | "tune.maxpollevents"
+        | "tune.maxrewrite"
+        | "tune.pattern.cache-size"
+        | "tune.recv_enough"
+        | "tune.runqueue-depth"
+        | "tune.ssl.cachesize"
+        | "tune.ssl.capture-buffer-size"
+        | "tune.ssl.capture-cipherlist-size"
+        | "tune.ssl.hard-maxrecord"
+        | "tune.ssl.maxrecord"
+        | "tune.ssl.ssl-ctx-cache-size" => ANY_NUMBER,
+        _ => Form::Any,
+    }
+}
+
+/// What stands after `word` in a proxy.
+#[must_use]
+pub fn of_proxy(word: &str) -> Form {
+    match word {
+        "description"
+        | "compression"
+        | "cookie"
+        | "dynamic-cookie-key"
+        | "errorfile"
+        | "errorfiles"
+        | "errorloc"
+        | "errorloc302"
+        | "errorloc303"
+        | "http-error"
+        | "http-send-name-header"
+        | "monitor"
+        | "stats"
+        | "unique-id-header"
+        | "capture" => Form::Text,
+        "http-reuse" => Form::OneOf(&["never", "safe", "aggressive", "always"]),
+        "max-keep-alive-queue" | "max-session-srv-conns" => ANY_NUMBER,
+        _ => Form::Any,
+    }
+}
+
+/// The argument of `word` in a `bind` line.
+#[must_use]
+pub fn of_bind(word: &str) -> Form {
+    match word {
+        "nice" => Form::Number(-1024, 1024),
+        "shards" => Form::NumberOr(1, 64, &["by-thread", "by-group"]),
+        "expose-fd" => Form::OneOf(&["listeners"]),
+        "level" => Form::OneOf(&["user", "operator", "admin"]),
+        "severity-output" => Form::OneOf(&["none", "number", "string"]),
+        "process" | "thread" => Form::Threads,
+        "proto" => MUXES,
+        _ => Form::Text,
+    }
+}
+
+/// The argument of `word` in a `server` line.
+#[must_use]
+pub fn of_server(word: &str) -> Form {
+    match word {
+        "log-proto" => Form::OneOf(&["legacy", "octet-count"]),
+        "check-proto" | "proto" => MUXES,
+        "ws" => Form::OneOf(&["auto", "h1", "h2"]),
+        "pool-purge-delay" => TIME,
+        _ => Form::Text,
+    }
+}

@@ -1,0 +1,114 @@
+//! Arguments of words that have no effect: judged as HAProxy judges them, then forgotten.
+
+use haproxy_compat::keywords::form::Form;
+use haproxy_compat::keywords::{Effect, Table};
+use haproxy_compat::tree::Word;
+use haproxy_compat::units::TimeUnit;
+
+use super::words::{Args, Context};
+
+/// Judges what stands after `keyword`, which takes at most one argument unless its form says more.
+pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {
+    match form {
+        Form::Any => {}
+        Form::Alone => args.finish(keyword, cx),
+        Form::Text => drop(args.expect(keyword, "an argument", cx)),
+        Form::Number(least, most) => number(least, most, &[], keyword, args, cx),
+        Form::NumberOr(least, most, words) => number(least, most, words, keyword, args, cx),
+        Form::Time(limit_ms) => time(limit_ms, keyword, args, cx),
+        Form::TimeOrInfinite => {
+            if !args.take("infinite") {
+                time(u64::MAX, keyword, args, cx);
+            }
+        }
+        Form::OneOf(words) => {
+            if let Some(word) = args.expect(keyword, &one_of(words), cx) {
+                known(word, words, keyword, cx);
+            }
+        }
+        Form::SomeOf(words) => {
+            let mut next = args.expect(keyword, &one_of(words), cx);
+            while let Some(word) = next {
+                known(word, words, keyword, cx);
+                next = args.next();
+            }
+        }
+        Form::Threads => {
+            if let Some(word) = args.expect(keyword, "a set such as 'all' or '1-4'", cx)
+                && !word.text().split('/').all(is_set)
+            {
+                let text = word.text();
+                let message = format!("'{text}' after '{keyword}' is no set of threads");
+                cx.report.alert(word.span, message).help("write 'all', 'odd', 'even' or '1-4'");
+            }
+        }
+    }
+}
+
+fn one_of(words: &[&str]) -> String {
+    format!("'{}'", words.join("' or '"))
+}
+
+fn known(word: &Word, words: &[&str], keyword: &str, cx: &mut Context<'_>) {
+    if !words.contains(&word.text().as_ref()) {
+        cx.unknown(word, &format!("after '{keyword}'"), words.iter().copied());
+    }
+}
+
+fn number(
+    least: i64,
+    most: i64,
+    words: &[&str],
+    keyword: &str,
+    args: &mut Args<'_>,
+    cx: &mut Context<'_>,
+) {
+    let Some(word) = args.expect(keyword, "a number", cx) else { return };
+    let text = word.text();
+    if words.contains(&text.as_ref()) {
+        return;
+    }
+    let wrong = match text.parse::<i64>() {
+        Ok(number) if (least..=most).contains(&number) => return,
+        Ok(_) if most == i64::MAX => format!("'{text}' is too little for '{keyword}'"),
+        Ok(_) => format!("'{keyword}' goes from {least} to {most}, not to '{text}'"),
+        Err(_) => format!("'{keyword}' needs a number, and '{text}' is none"),
+    };
+    cx.report.alert(word.span, wrong);
+}
+
+fn time(limit_ms: u64, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {
+    if let Some(time) = args.time(keyword, TimeUnit::Milliseconds, cx)
+        && time.value.as_millis() > u128::from(limit_ms)
+    {
+        cx.report.alert(time.span, format!("'{keyword}' is at most {limit_ms}ms"));
+    }
+}
+
+/// `all`, `odd`, `even`, `3`, `1-4` or `1,3`.
+fn is_set(text: &str) -> bool {
+    let number = |text: &str| text.parse::<u16>().is_ok_and(|number| number > 0);
+    matches!(text, "all" | "odd" | "even")
+        || text.split(',').all(|part| match part.split_once('-') {
+            Some((first, last)) => number(first) && (last.is_empty() || number(last)),
+            None => number(part),
+        })
+}
+
+/// Judges the arguments of `word`, which stands in a line of many and has this effect.
+pub(super) fn without_effect(
+    effect: Effect,
+    word: &Word,
+    table: &Table,
+    form_of: impl Fn(&str) -> Form,
+    args: &mut Args<'_>,
+    cx: &mut Context<'_>,
+) {
+    let option = word.text();
+    let count = table.find(&option).map_or(0, |(_, count)| count);
+    if count == 1 && !matches!(effect, Effect::Refused(_) | Effect::Gone(_)) {
+        judge(form_of(&option), &option, args, cx);
+    } else {
+        args.skip(count);
+    }
+}
