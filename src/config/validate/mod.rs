@@ -51,13 +51,14 @@ pub(super) use self::check::MYSQL_DIALECTS;
 pub(super) use self::check::connect_bound;
 use self::context::Context;
 pub(super) use self::frontend::BacklogRule;
+use self::frontend::Listening;
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 pub(super) use self::resolvers::RESOLVE_FAMILIES;
 pub(super) use self::source::source_text;
 pub(super) use self::tls::VERIFY;
 pub(super) use self::track::parse as track;
-use super::model::{Config, ListenAddr};
+use super::model::{Config, Global, ListenAddr, Stats, Userlist};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;
 use super::world::World;
@@ -101,14 +102,7 @@ pub(super) fn validate(
     context.routes(raw, &frontends, &mut backends);
     context.misplaced(raw);
     let userlists = context.userlists(&raw.userlists);
-    let mut names = HashMap::new();
-    let mut stats = Vec::new();
-    for raw in &raw.stats {
-        let Some(name) = context.new_name("stats listener", &raw.name, &mut names) else {
-            continue;
-        };
-        stats.push(context.stats(raw, name, &global, &userlists, &mut listening));
-    }
+    let stats = context.all_stats(&raw.stats, &global, &userlists, &mut listening);
     let commands = context.commands(&raw.global.commands, &mut listening);
     if !was_refused {
         // A server that is wrong in itself would seem to be missing.
@@ -163,6 +157,23 @@ pub(super) fn listen_text(address: &ListenAddr) -> String {
 }
 
 impl Context<'_> {
+    fn all_stats(
+        &mut self,
+        raw: &[raw::Stats],
+        global: &Global,
+        userlists: &[Userlist],
+        listening: &mut Listening,
+    ) -> Vec<Stats> {
+        let mut names = HashMap::new();
+        let mut stats = Vec::new();
+        for raw in raw {
+            if let Some(name) = self.new_name("stats listener", &raw.name, &mut names) {
+                stats.push(self.stats(raw, name, global, userlists, listening));
+            }
+        }
+        stats
+    }
+
     /// What frontends say about servers is judged and thrown away.
     fn misplaced(&mut self, raw: &raw::Config) {
         for raw in &raw.misplaced {
