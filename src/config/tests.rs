@@ -128,6 +128,10 @@ fn the_reference_shows_the_defaults() {
         "check = { type = \"http\"",
         "check = { type = \"tcp-check\"",
         "check = { type = \"external\"",
+        "check = { type = \"postgres\"",
+        "role =",
+        "max_lag =",
+        "fallback =",
     ];
     let skeleton: String = REFERENCE
         .lines()
