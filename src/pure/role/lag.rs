@@ -4,7 +4,7 @@
 //! time since the primary was first seen beyond *r*: it needs no clock of a server, no privilege
 //! and no traffic, is 0 on an idle pair, and grows while a replica is stuck, whatever it says.
 //!
-//! Bound: [`SAMPLES_MAX`] positions. When they are full, pairs of them are merged so that a lag
+//! Bound: `SAMPLES_MAX` positions. When they are full, pairs of them are merged so that a lag
 //! may be overstated, never understated.
 
 use std::collections::VecDeque;
