@@ -35,6 +35,12 @@ pub(super) fn add(
             binds,
             has_servers: !servers.is_empty(),
             default_backend: settings.default_backend,
+            unasked: settings
+                .rules
+                .iter()
+                .filter(|rule| rule.keyword().starts_with("tcp-re"))
+                .map(|rule| rule.span)
+                .collect(),
             page: settings.page,
         });
     }

@@ -33,6 +33,8 @@ pub(super) struct Page {
     page: raw::Page,
     /// `monitor-uri`
     monitor: Field<String>,
+    /// `monitor fail`
+    monitor_fail: Option<Span>,
     /// `http-request` rules: who may ask, and who gets metrics.
     rules: Vec<Spanned<String>>,
     /// `acl` lines, for the conditions of rules.
@@ -50,6 +52,8 @@ pub(super) struct HttpSection {
     pub(super) binds: Vec<Bind>,
     pub(super) has_servers: bool,
     pub(super) default_backend: Field<String>,
+    /// Rules that would have to be asked before a page is shown, and are not.
+    pub(super) unasked: Vec<Span>,
     pub(super) page: Page,
 }
 
@@ -66,6 +70,7 @@ impl Page {
                 self.monitor = args.text("monitor-uri", "a path", cx).or(self.monitor.take());
                 args.finish("monitor-uri", cx);
             }
+            b"monitor" => self.monitor_fail = Some(line.span),
             b"http-request" => self.rule(line, cx),
             _ => {}
         }
@@ -112,6 +117,22 @@ impl Page {
     }
 }
 
+impl HttpSection {
+    /// What guards a page or makes it say no, and would be passed over: nobody is let in by mistake.
+    fn judge(&self, cx: &mut Context<'_>) {
+        for &span in &self.unasked {
+            cx.report
+                .alert(span, "TCP rules are not asked before a page is shown")
+                .help("write 'http-request deny unless { src … }', or bind to a private address");
+        }
+        if let Some(span) = self.page.monitor_fail {
+            cx.report
+                .alert(span, "'monitor fail' is not built: 'monitor-uri' always answers 200")
+                .help("ask '/ready' of the listener, which fails while a backend has no server");
+        }
+    }
+}
+
 /// The listeners that `sections` become.
 pub(super) fn lower(sections: Vec<HttpSection>, cx: &mut Context<'_>) -> Vec<raw::Stats> {
     let mut found = Vec::new();
@@ -134,6 +155,7 @@ pub(super) fn lower(sections: Vec<HttpSection>, cx: &mut Context<'_>) -> Vec<raw
                 .help("'mode tcp' in the section passes HTTP through as it is, byte for byte");
             continue;
         }
+        section.judge(cx);
         if is_backend {
             continue;
         }

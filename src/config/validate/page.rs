@@ -83,8 +83,8 @@ impl Context<'_> {
             self.report.alert(account.span, "an account is written as 'user:password'");
         }
         if let (Some(account), [_, ..]) = (raw.auth.first(), raw.rules.as_slice()) {
-            let message = "the accounts of 'auth' do not count: the page has rules about requests";
-            self.report.warning(account.span, message).help("test a userlist in the rules");
+            let message = "a page has accounts ('auth') or rules about requests, not both";
+            self.report.alert(account.span, message).help("test a userlist in the rules");
         }
         let realm = raw.realm.as_ref();
         if let Some(realm) = realm.filter(|realm| realm.value.chars().any(char::is_control)) {
@@ -93,7 +93,7 @@ impl Context<'_> {
         let own = |name: &String| if name == "." { owner.to_owned() } else { name.clone() };
         Page {
             uri: text(&raw.uri, PAGE_URI),
-            auth: if raw.rules.is_empty() { distinct(&raw.auth) } else { Vec::new() },
+            auth: distinct(&raw.auth),
             realm: text(&raw.realm, PAGE_REALM),
             refresh: self.duration("refresh of the page", &raw.refresh),
             hide_version: is_on(&raw.hide_version),
