@@ -147,6 +147,12 @@ impl Context<'_> {
         let is_open = rules.is_empty() && page.as_ref().is_none_or(Page::is_open);
         let metrics_path = raw.metrics_path.as_ref().map(|path| path.value.clone());
         self.plain_only(&raw.binds, &what);
+        for on in raw.binds.iter().filter_map(|bind| bind.accept_proxy.as_ref()) {
+            if on.value {
+                self.report.alert(on.span, format!("{what} reads no PROXY header"));
+                self.report.help("put a frontend with 'accept-proxy' in front of it");
+            }
+        }
         Stats {
             binds: self.binds(&raw.binds, &what, rule, listening),
             metrics_path: metrics_path.or_else(|| is_open.then(|| METRICS_PATH.to_owned())),

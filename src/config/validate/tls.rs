@@ -244,12 +244,6 @@ impl Context<'_> {
             self.report.alert(on.span, format!("{owner} does not speak TLS"));
             self.report.help("put a frontend with 'ssl' in front of it");
         }
-        for on in binds.iter().filter_map(|bind| bind.accept_proxy.as_ref()) {
-            if on.value {
-                self.report.alert(on.span, format!("{owner} reads no PROXY header"));
-                self.report.help("put a frontend with 'accept-proxy' in front of it");
-            }
-        }
     }
 }
 
