@@ -315,3 +315,9 @@ frontend ranges
     assert_eq!(load_clean(&exported), config, "{exported}");
     assert!(!exported.contains("id ="), "{exported}");
 }
+
+#[test]
+fn a_page_reads_no_proxy_header() {
+    let text = "[stats]\nbind = { address = \"127.0.0.1:1\", accept_proxy = true }\n";
+    assert_eq!(messages(&[text]), ["2: stats listener 'stats' reads no PROXY header"]);
+}

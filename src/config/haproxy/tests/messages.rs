@@ -147,7 +147,6 @@ warning | peers p~ peer a 1:1~ peer b 2:2 | not shared with the other processes 
 alert | log-forward l | 'log-forward' is not supported |
 alert | frontend f~ mode http~ bind :1 | 'f' is in 'mode http' | tcp
 alert | listen l~ mode http~ bind :1~ stats enable~ server a :1 | 'l' is in 'mode http' | byte for byte
-alert | listen l~ mode http~ bind :1 accept-proxy~ stats enable | reads no PROXY header | in front of it
 alert | listen l~ mode http~ bind :1~ stats enable~ tcp-request connection reject | not asked before a page | http-request deny
 alert | frontend f~ mode http~ bind :1~ monitor-uri /x~ monitor fail if TRUE | always answers 200 | '/ready'
 ";
