@@ -5,103 +5,19 @@
 //! by [`QueueOrder`]. The queues are bounded by the connections the frontends let in, and that of a
 //! server by its `maxqueue`.
 
+mod slot;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::{Backend, Live, Server};
+use super::{Backend, Live};
 use crate::pure::balance::{Algorithm, LiveSet, Pick, Policy, QueueOrder, Request, ServerIndex};
 use crate::pure::role::route::RoleRoute;
 
-/// A session's slot on a server. Dropping it frees the slot and serves the queue.
-#[derive(Debug)]
-pub struct Lease {
-    /// Whose desk has the slot; `None`: it is of no load balancing.
-    backend: Option<Arc<Backend>>,
-    /// The server.
-    pub server: Arc<Server>,
-    /// [`Server::cuts`] when the server was picked.
-    pub cuts: u64,
-}
-
-impl Lease {
-    /// Of a place that is none of its backend's servers, such as that of `dispatch`: nobody else
-    /// counts or sees it.
-    #[must_use]
-    pub fn direct(server: Arc<Server>) -> Self {
-        Self { backend: None, cuts: server.cuts(), server }
-    }
-
-    /// Whether it is of a place that is none of its backend's servers.
-    #[must_use]
-    pub const fn is_direct(&self) -> bool {
-        self.backend.is_none()
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let Some(backend) = &self.backend else { return };
-        self.server.service.traffic.sessions.fall();
-        backend.desk.leave(backend, self.server.index);
-    }
-}
-
-/// A place in the queue. Dropping it leaves the queue.
-#[derive(Debug)]
-pub struct Ticket {
-    backend: Arc<Backend>,
-    key: Key,
-    /// Who is waited for, if only one server will do.
-    pub server: Option<Arc<Server>>,
-    /// Its place in the queue it waits in, from 1: what HAProxy logs as `%sq` or `%bq`.
-    pub place: u32,
-    /// No server may be picked: the client is held until one may.
-    pub held: bool,
-    granted: oneshot::Receiver<Lease>,
-}
-
-impl Ticket {
-    /// Waits for a slot. `None` if the backend was removed by a reload.
-    ///
-    /// # Cancel safety
-    /// Safe: the place is kept until the ticket is dropped, and a slot granted meanwhile is freed
-    /// with it.
-    pub async fn granted(&mut self) -> Option<Lease> {
-        (&mut self.granted).await.ok()
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        let at = self.server.as_ref().map(|server| server.index);
-        self.backend.desk.forget(&self.backend, at, self.key);
-    }
-}
-
-/// How a session's frontend leads to a backend.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Way {
-    /// `role`; `None`: to any server.
-    pub role: Option<RoleRoute>,
-    /// `hold`: it waits while no server may be picked.
-    pub hold: bool,
-}
-
-/// What asking for a server yields.
-#[derive(Debug)]
-pub enum Assigned {
-    /// A slot.
-    Lease(Lease),
-    /// All servers that would do are full.
-    Queued(Ticket),
-    /// Only this server would do, and no more may wait for it.
-    QueueFull(Arc<Server>),
-    /// No server may be picked.
-    NoServer,
-}
+pub use slot::{Assigned, Lease, Ticket, Way};
 
 /// Orders a queue: what was asked for, then who came first.
 type Key = (QueueOrder, u64);

@@ -3,13 +3,14 @@
 //! The configuration's model uses these very types.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::format::Format;
 use crate::pure::sample::{Expr, Facts, Variable};
+
+pub use super::database::DatabaseCheck;
 
 /// What a check asks.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,25 +46,6 @@ pub enum CheckKind {
     External(ExternalCheck),
     /// A session with a database that is held: what it is, not only that it answers.
     Database(DatabaseCheck),
-}
-
-/// `type = "postgres"`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseCheck {
-    /// The account that logs in.
-    pub user: String,
-    /// The file its password was read from; `None`: it has none.
-    pub password_file: Option<String>,
-    /// Its password; may be empty.
-    pub password: String,
-    /// The database.
-    pub database: String,
-}
-
-impl fmt::Debug for DatabaseCheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DatabaseCheck({} at {}, password hidden)", self.user, self.database)
-    }
 }
 
 /// `option external-check`.

@@ -13,6 +13,7 @@
 
 mod agent;
 mod answer;
+mod database;
 mod exchange;
 mod expect;
 pub mod format;

@@ -75,7 +75,7 @@ impl Postgres {
         self.state = State::Negotiating;
         Ok(vec![send(|buf| {
             frontend::ssl_request(buf);
-            Ok(())
+            Ok::<(), Fault>(())
         })?])
     }
 
@@ -227,10 +227,10 @@ fn out_of_order() -> Fault {
 }
 
 /// A message, built.
-fn send(build: impl FnOnce(&mut BytesMut) -> std::io::Result<()>) -> Result<Said, Fault> {
+fn send<E>(build: impl FnOnce(&mut BytesMut) -> Result<(), E>) -> Result<Said, Fault> {
     let mut buf = BytesMut::new();
     // The codec refuses a zero byte in a name, nothing else.
-    let refused = |_| Fault::new(CheckStatus::Unknown, "a name or password has a zero byte");
+    let refused = |_: E| Fault::new(CheckStatus::Unknown, "a name or password has a zero byte");
     build(&mut buf).map_err(refused)?;
     Ok(Said::Send(buf.to_vec()))
 }

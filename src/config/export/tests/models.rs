@@ -29,7 +29,7 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
             let frontends: Vec<_> =
                 fronts.into_iter().map(|name| frontend(name, backends.clone()).boxed()).collect();
             let backends: Vec<_> = backs.into_iter().map(|name| backend(name).boxed()).collect();
-            let stats: Vec<_> = stats.into_iter().map(self::stats).collect();
+            let stats: Vec<_> = stats.into_iter().map(sockets::stats).collect();
             let ids = vec(2u32..40, 8).prop_map(|ids| ids.into_iter().collect::<BTreeSet<_>>());
             let rings = vec(ring().boxed(), 0..=1);
             let rest = (Just(commands), rings, Just((in_order, other_log)));
@@ -149,21 +149,6 @@ fn bind() -> impl Strategy<Value = Bind> {
             id: None,
             socket,
             tls: None,
-        },
-    )
-}
-
-fn stats(name: String) -> impl Strategy<Value = Stats> {
-    (vec(bind().boxed(), 0..3), prop_oneof![Just("/metrics".to_owned()), "/[a-z]{0,4}"]).prop_map(
-        move |(binds, metrics_path)| Stats {
-            name: Name::new(&name).unwrap(),
-            // Pages read no PROXY header.
-            binds: binds.into_iter().map(|bind| Bind { accept_proxy: false, ..bind }).collect(),
-            metrics_path: Some(metrics_path),
-            monitor_uri: None,
-            page: None,
-            acls: Vec::new(),
-            rules: Vec::new(),
         },
     )
 }
