@@ -4,32 +4,27 @@
 //! A change is checked as a file is at the start, and counts for every listener and server at once;
 //! what cannot be served changes nothing.
 
-use super::table::{Command, Mode, Run};
+use super::table::Command;
 use super::{Answer, Call};
 use crate::clock;
-use crate::config::model::Level;
 use crate::config::model::certificate::{Certificate, Material, Unfit, signing_key_of};
 use crate::pure::wire::x509::shown;
 use crate::state::certificates::Desk;
 use crate::state::process::Objects;
 
-const fn command(
-    name: &'static str,
-    args: &'static str,
-    help: &'static str,
-    run: fn(&mut Call<'_>, &mut Answer<'_>),
-) -> Command {
-    Command { name, args, help, level: Level::Admin, mode: Mode::Usual, run: Run::Now(run) }
-}
-
 /// The commands of this file.
 pub(super) static COMMANDS: &[Command] = &[
-    command("show ssl cert", "[<certfile>]", "list the certificates, or describe one", show),
-    command("new ssl cert", "<certfile>", "make an empty certificate", new),
-    command("set ssl cert", "<certfile> <payload>", "prepare another certificate for a file", set),
-    command("commit ssl cert", "<certfile>", "let a prepared certificate count", commit),
-    command("abort ssl cert", "<certfile>", "forget a prepared certificate", abort),
-    command("del ssl cert", "<certfile>", "remove a certificate that is not in use", del),
+    Command::admin("show ssl cert", "[<certfile>]", "list the certificates, or describe one", show),
+    Command::admin("new ssl cert", "<certfile>", "make an empty certificate", new),
+    Command::admin(
+        "set ssl cert",
+        "<certfile> <payload>",
+        "prepare another certificate for a file",
+        set,
+    ),
+    Command::admin("commit ssl cert", "<certfile>", "let a prepared certificate count", commit),
+    Command::admin("abort ssl cert", "<certfile>", "forget a prepared certificate", abort),
+    Command::admin("del ssl cert", "<certfile>", "remove a certificate that is not in use", del),
 ];
 
 /// A part of a certificate that has a file of its own.

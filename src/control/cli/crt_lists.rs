@@ -3,34 +3,29 @@
 
 use std::collections::BTreeSet;
 
-use super::table::{Command, Mode, Run};
+use super::table::Command;
 use super::{Answer, Call};
-use crate::config::model::Level;
 use crate::config::model::contexts::Entry;
 use crate::pure::tls::names::NamePattern;
 use crate::state::certificates::binds;
 use crate::state::process::Objects;
 use crate::state::publish;
 
-const fn command(
-    name: &'static str,
-    args: &'static str,
-    help: &'static str,
-    run: fn(&mut Call<'_>, &mut Answer<'_>),
-) -> Command {
-    Command { name, args, help, level: Level::Admin, mode: Mode::Usual, run: Run::Now(run) }
-}
-
 /// The commands of this file.
 pub(super) static COMMANDS: &[Command] = &[
-    command("show ssl crt-list", "[-n] [<list>]", "list the lists of certificates, or one", show),
-    command(
+    Command::admin(
+        "show ssl crt-list",
+        "[-n] [<list>]",
+        "list the lists of certificates, or one",
+        show,
+    ),
+    Command::admin(
         "add ssl crt-list",
         "<list> <cert> | <list> <payload>",
         "add a certificate to a list, or the line of a payload",
         add,
     ),
-    command("del ssl crt-list", "<list> <cert[:line]>", "take a line out of a list", del),
+    Command::admin("del ssl crt-list", "<list> <cert[:line]>", "take a line out of a list", del),
 ];
 
 /// The lines of a list: every socket that serves it has the same.

@@ -53,6 +53,18 @@ pub struct Command {
     pub run: Run,
 }
 
+impl Command {
+    /// One for admins in any mode that is answered at once.
+    pub const fn admin(
+        name: &'static str,
+        args: &'static str,
+        help: &'static str,
+        run: fn(&mut Call<'_>, &mut Answer<'_>),
+    ) -> Self {
+        Self { name, args, help, level: Level::Admin, mode: Mode::Usual, run: Run::Now(run) }
+    }
+}
+
 /// Which mode a client must be in to use a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
