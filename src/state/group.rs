@@ -41,9 +41,9 @@ impl Group {
         }
     }
 
-    /// A server is heard no more.
-    pub(super) fn handle_lost(&self, server: &str) {
-        self.lock().fence.handle_lost(server);
+    /// A server is heard no more. Whether it had said anything.
+    pub(super) fn handle_lost(&self, server: &str) -> bool {
+        self.lock().fence.handle_lost(server)
     }
 
     /// What each of `servers` is at `now`.

@@ -46,7 +46,9 @@ pub fn health<R>(
 pub fn reading(backend: &Arc<Backend>, server: &Server, now: Instant, reading: Option<Reading>) {
     match reading {
         Some(reading) => backend.group.handle_reading(now, &server.name, reading),
-        None => backend.group.handle_lost(&server.name),
+        // Most checks ask nothing that could be lost.
+        None if !backend.group.handle_lost(&server.name) => return,
+        None => {}
     }
     let live = backend.live();
     let parts = backend.group.parts(now, &live.servers);

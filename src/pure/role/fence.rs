@@ -120,17 +120,21 @@ impl Fence {
         self.settle();
     }
 
-    /// A server is heard no more: what it said counts for nothing.
-    pub fn handle_lost(&mut self, server: &str) {
-        self.readings.remove(server);
-        self.settle();
+    /// A server is heard no more: what it said counts for nothing. Whether it had said anything.
+    pub fn handle_lost(&mut self, server: &str) -> bool {
+        let was_heard = self.readings.remove(server).is_some();
+        if was_heard {
+            self.settle();
+        }
+        was_heard
     }
 
     /// A server is no longer in the group.
     pub fn handle_removed(&mut self, server: &str) {
         self.memory.former.remove(server);
         self.memory.followers.remove(server);
-        self.handle_lost(server);
+        self.readings.remove(server);
+        self.settle();
     }
 
     /// An operator says that what was remembered counts no more: who claims alone is primary.
