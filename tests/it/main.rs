@@ -80,6 +80,7 @@ mod tls_files;
 mod tls_flood;
 mod tls_samples;
 mod tls_servers;
+mod tls_verify;
 mod tracking;
 mod transparent;
 mod vtest;
