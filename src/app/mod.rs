@@ -13,6 +13,7 @@
 
 mod background;
 pub mod ctl;
+pub mod features;
 mod identity;
 mod limits;
 mod listeners;
@@ -35,8 +36,10 @@ mod worker;
 mod workers;
 mod world;
 
+use std::ffi::CString;
 use std::fs;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,13 +58,15 @@ use crate::resolve::Engine as Resolver;
 use crate::session::Context;
 use crate::state::request::SocketWish;
 use crate::state::{self, Process};
-use crate::telemetry::bus;
 use crate::telemetry::event::{Event, What};
+use crate::telemetry::{bus, stdio};
 use background::Background;
 use listeners::{Listeners, Scene};
 use load::{Loaded, Sources};
 use log_identity::{LogIdentity, start_shipper};
 pub use options::{Ended, Options, StartError};
+use reload::Loading;
+use requests::Adding;
 use signals::{Pending, Request, Signals};
 use supply::Supply;
 use workers::Workers;
@@ -115,7 +120,7 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
     let control = Control::start(prepared, options, &runtime, None)?;
     control.context.process.environment.set(variables.into_iter());
     predecessors::stop(options);
-    Ok(runtime.block_on(control.supervise()))
+    Ok(complete(runtime, control.supervise()))
 }
 
 /// Runs as the worker of a master, whose link is standard input.
@@ -126,7 +131,18 @@ pub fn work(options: &Options) -> Result<Ended, StartError> {
     let link = crate::sys::inherit::adopt(0).map_err(|e| StartError::because("take orders", &e))?;
     let null = fs::File::open("/dev/null").map_err(|e| StartError::because("take orders", &e))?;
     rustix::stdio::dup2_stdin(&null).map_err(|e| StartError::because("take orders", &e.into()))?;
+    name_process();
     worker::run(options, std::os::unix::net::UnixStream::from(link))
+}
+
+/// Names the process as it was called: the kernel names it after the file it was started from, which
+/// for a worker is `exe`.
+fn name_process() {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let name = called.as_ref().and_then(|called| called.file_name());
+    let name = name.and_then(|name| CString::new(name.as_encoded_bytes()).ok());
+    // It is for the eyes of operators: without it they see the other one.
+    let _ = name.map(|name| rustix::thread::set_name(&name));
 }
 
 /// The control thread's runtime.
@@ -135,6 +151,14 @@ fn runtime() -> Result<Runtime, StartError> {
         .enable_all()
         .build()
         .map_err(|e| StartError::because("start the control thread", &e))
+}
+
+/// Does the process' work. What still blocks then, such as the reading of a file that does not end, is
+/// given up.
+fn complete<T>(runtime: Runtime, work: impl Future<Output = T>) -> T {
+    let ended = runtime.block_on(work);
+    runtime.shutdown_background();
+    ended
 }
 
 fn prepare(
@@ -191,6 +215,9 @@ pub(crate) struct Control {
     signals: Signals,
     log: LogIdentity,
     shipper: JoinHandle<()>,
+    loading: Loading,
+    /// A server that a command adds, while it is read.
+    adding: Option<Adding>,
 }
 
 /// What the supervisor does next.
@@ -207,6 +234,9 @@ impl Control {
         orders: Option<mpsc::Receiver<Pending>>,
     ) -> Result<Self, StartError> {
         let _inside = runtime.enter();
+        if prepared.config.global.life.quiet {
+            stdio::be_quiet();
+        }
         if let Some(mib) = options.memory_mib {
             limits::bound_memory(mib);
         }
@@ -240,6 +270,8 @@ impl Control {
             signals,
             log,
             shipper,
+            loading: Loading::default(),
+            adding: None,
         };
         control.follow(&config, &plan, opened);
         Ok(control)
@@ -267,8 +299,17 @@ impl Control {
         loop {
             let turn = tokio::select! {
                 signal = self.signals.next() => self.handle(signal).await,
-                Some(request) = self.requests.recv() => {
-                    self.fulfil(request).await;
+                // One after the other: what was asked for first is done first.
+                read = requests::was_read(&mut self.adding), if self.adding.is_some() => {
+                    self.end_adding(read);
+                    Turn::GoOn
+                }
+                loaded = self.loading.end(), if self.adding.is_none() => {
+                    reload::end(&mut self, loaded);
+                    Turn::GoOn
+                }
+                Some(request) = self.requests.recv(), if self.adding.is_none() => {
+                    self.fulfil(request);
                     Turn::GoOn
                 }
             };
@@ -282,7 +323,7 @@ impl Control {
         match request {
             Request::Stop(signal) => Turn::End(Ended::Signal(signal)),
             Request::Reload => {
-                reload::reload(self).await;
+                self.loading.begin(&self.sources);
                 Turn::GoOn
             }
             Request::SoftStop => Turn::End(self.soft_stop().await),
@@ -315,6 +356,8 @@ impl Control {
         let process = Arc::clone(&self.context.process);
         process.stop();
         requests::refuse_all(&mut self.requests);
+        // Whoever waits for it hears that the process stops.
+        self.adding = None;
         self.listeners.close_frontends();
         self.engine.stop();
         self.resolver.stop();
