@@ -44,6 +44,7 @@ use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
 
 pub(super) use self::agent::{INIT_STATES, ON_ERRORS};
+pub(super) use self::role::ON_CONFLICTS;
 pub(super) use self::backend::{LOG_PROTOS, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
 pub(super) use self::balance::{AFFINITIES, BALANCES, FUNCTIONS, HASH_KEYS};
 pub(super) use self::check::MYSQL_DIALECTS;
