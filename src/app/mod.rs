@@ -216,7 +216,8 @@ impl Control {
         if let Some(mib) = options.memory_mib {
             limits::bound_memory(mib);
         }
-        let Prepared { config, workers, limits, plan, opened, state_dir, startup_log, .. } = prepared;
+        let Prepared { config, workers, limits, plan, opened, state_dir, startup_log, .. } =
+            prepared;
         let signals = Signals::listen(options.hup_reports, orders)
             .map_err(|e| StartError::because("listen for signals", &e))?;
         let workers = Workers::start(workers, &config.global.life.cpu_map)

@@ -58,7 +58,8 @@ impl StateDir {
             );
             return Ok(None);
         };
-        let refused = |error: &dyn std::fmt::Display| format!("state_dir {}: {error}", path.display());
+        let refused =
+            |error: &dyn std::fmt::Display| format!("state_dir {}: {error}", path.display());
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::open(&path, flags, Mode::empty())
             .map_err(|error| refused(&io::Error::from(error)))?;

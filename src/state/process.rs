@@ -12,7 +12,8 @@ use super::environment::Environment;
 use super::episode::Episode;
 use super::request::Requests;
 use super::{
-    Backend, Certificates, Frontend, Gate, Pace, Registry, Remembered, Resolvers, Sessions, Tables, Tls,
+    Backend, Certificates, Frontend, Gate, Pace, Registry, Remembered, Resolvers, Sessions, Tables,
+    Tls,
 };
 use crate::config::model;
 use crate::pure::sample::{Value, Variable};

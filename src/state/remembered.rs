@@ -63,10 +63,8 @@ impl Remembered {
     #[must_use]
     pub fn fresh(&self) -> Option<BTreeMap<String, Memory>> {
         let waits = |inner: &mut Inner| !inner.is_fresh && !inner.is_closed;
-        let mut inner = self
-            .changed
-            .wait_while(self.lock(), waits)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut inner =
+            self.changed.wait_while(self.lock(), waits).unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut inner.is_fresh).then(|| inner.groups.clone())
     }
 }

@@ -297,9 +297,9 @@ impl RoleChange {
             Self::Refused { server, why } => {
                 format!("Server {backend}/{server} claims to be primary and is kept out: {why}.")
             }
-            Self::Cleared => format!(
-                "Backend {backend} forgets its primaries: whoever claims alone is primary."
-            ),
+            Self::Cleared => {
+                format!("Backend {backend} forgets its primaries: whoever claims alone is primary.")
+            }
         }
     }
 }

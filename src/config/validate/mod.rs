@@ -44,7 +44,6 @@ use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
 
 pub(super) use self::agent::{INIT_STATES, ON_ERRORS};
-pub(super) use self::role::ON_CONFLICTS;
 pub(super) use self::backend::{LOG_PROTOS, MARKED_DOWN, MARKED_UP, PROXY_HEADERS};
 pub(super) use self::balance::{AFFINITIES, BALANCES, FUNCTIONS, HASH_KEYS};
 pub(super) use self::check::MYSQL_DIALECTS;
@@ -56,6 +55,7 @@ use self::frontend::Listening;
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 pub(super) use self::resolvers::RESOLVE_FAMILIES;
+pub(super) use self::role::ON_CONFLICTS;
 pub(super) use self::source::source_text;
 pub(super) use self::tls::VERIFY;
 pub(super) use self::track::parse as track;

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 
 use crate::config::model::*;
 use crate::config::validate::connect_bound;
-use crate::pure::role::fence::OnConflict;
 use crate::pure::id::{Name, ProxyId, ServerId};
+use crate::pure::role::fence::OnConflict;
 use crate::pure::weight::Weight;
 use checks::{agent, check, observe};
 use process::{global, log_target, ring};
