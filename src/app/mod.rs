@@ -31,6 +31,8 @@ mod report;
 mod requests;
 mod saved;
 mod signals;
+mod state_dir;
+mod stop;
 mod supply;
 mod worker;
 mod workers;
@@ -41,14 +43,13 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::check::Engine;
-use crate::clock::{self, sleep_or_forever};
+use crate::clock;
 use crate::config::diag::Look;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::{Commands, Config};
@@ -58,7 +59,6 @@ use crate::resolve::Engine as Resolver;
 use crate::session::Context;
 use crate::state::request::SocketWish;
 use crate::state::{self, Process};
-use crate::telemetry::event::{Event, What};
 use crate::telemetry::{bus, stdio};
 use background::Background;
 use listeners::{Listeners, Scene};
@@ -68,6 +68,7 @@ pub use options::{Ended, Options, StartError};
 use reload::Loading;
 use requests::Adding;
 use signals::{Pending, Request, Signals};
+use state_dir::StateDir;
 use supply::Supply;
 use workers::Workers;
 
@@ -79,6 +80,7 @@ struct Prepared {
     identity: identity::Identity,
     plan: Plan,
     opened: Vec<listeners::Opened>,
+    state_dir: Option<StateDir>,
     /// What loading the configuration had to say, for `show startup-logs`.
     startup_log: String,
 }
@@ -175,7 +177,8 @@ fn prepare(
     let opened = listeners::open(&config, &plan, workers, supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     limits.check(&config.global.life).map_err(|refused| vec![refused])?;
-    Ok(Prepared { config, workers, limits, identity, plan, opened, startup_log })
+    let state_dir = StateDir::open(&config).map_err(|refused| vec![refused])?;
+    Ok(Prepared { config, workers, limits, identity, plan, opened, state_dir, startup_log })
 }
 
 /// The configuration a start is a reload from.
@@ -218,6 +221,8 @@ pub(crate) struct Control {
     loading: Loading,
     /// A server that a command adds, while it is read.
     adding: Option<Adding>,
+    /// Ends when what outlives the process is on disk.
+    memory: oneshot::Receiver<()>,
 }
 
 /// What the supervisor does next.
@@ -240,7 +245,8 @@ impl Control {
         if let Some(mib) = options.memory_mib {
             limits::bound_memory(mib);
         }
-        let Prepared { config, workers, limits, plan, opened, startup_log, .. } = prepared;
+        let Prepared { config, workers, limits, plan, opened, state_dir, startup_log, .. } =
+            prepared;
         let signals = Signals::listen(options.hup_reports, orders)
             .map_err(|e| StartError::because("listen for signals", &e))?;
         let workers = Workers::start(workers, &config.global.life.cpu_map)
@@ -252,6 +258,11 @@ impl Control {
         let log = LogIdentity::new(&config, &options.program, &intake);
         let shipper = start_shipper(intake, &log);
         let context = Arc::new(Context { process: Arc::new(process), bus });
+        let (done, memory) = oneshot::channel();
+        if let Some(dir) = state_dir {
+            dir.keep(&context.process, done)
+                .map_err(|e| StartError::because("remember who is primary", &e))?;
+        }
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
         let resolver = Resolver::new(Arc::clone(&context.process), context.bus.clone());
@@ -272,6 +283,7 @@ impl Control {
             shipper,
             loading: Loading::default(),
             adding: None,
+            memory,
         };
         control.follow(&config, &plan, opened);
         Ok(control)
@@ -345,89 +357,6 @@ impl Control {
                 self.rest(SocketWish::Resume);
                 Turn::GoOn
             }
-        }
-    }
-
-    /// Closes the listeners and waits for the sessions, at most `hard-stop-after`.
-    async fn soft_stop(&mut self) -> Ended {
-        if let Some(ended) = self.pass_grace().await {
-            return ended;
-        }
-        let process = Arc::clone(&self.context.process);
-        process.stop();
-        requests::refuse_all(&mut self.requests);
-        // Whoever waits for it hears that the process stops.
-        self.adding = None;
-        self.listeners.close_frontends();
-        self.engine.stop();
-        self.resolver.stop();
-        let config = Arc::clone(&process.objects().config);
-        self.say_stopped();
-        let limit = config.global.hard_stop_after;
-        let drained = async {
-            while process.gate.current() > 0 {
-                tokio::time::sleep(DRAIN_POLL).await;
-            }
-        };
-        tokio::select! {
-            () = drained => Ended::Done,
-            () = sleep_or_forever(limit) => {
-                let left = process.gate.current();
-                tracing::warn!("hard-stop-after: ending {left} sessions that are left.");
-                Ended::Done
-            }
-            ended = next_stop(&mut self.signals) => ended,
-        }
-    }
-
-    /// Goes on accepting for `grace`; a request to stop at once ends that, too.
-    async fn pass_grace(&mut self) -> Option<Ended> {
-        let grace = self.context.process.objects().config.global.life.grace?;
-        tokio::select! {
-            () = tokio::time::sleep(grace) => None,
-            ended = next_stop(&mut self.signals) => Some(ended),
-        }
-    }
-
-    /// Says of every proxy that it accepts no more, as HAProxy does.
-    fn say_stopped(&self) {
-        let objects = self.context.process.objects();
-        let frontends = objects.frontends.iter().map(|frontend| {
-            let log = frontend.route().log.targets.clone();
-            (Arc::clone(&frontend.name), log, frontend.traffic.total.get(), 0)
-        });
-        let backends = objects.backends.iter().map(|backend| {
-            let log = backend.settings().log.clone();
-            (Arc::clone(&backend.name), log, 0, backend.service.traffic.total.get())
-        });
-        for (proxy, log, frontend_conns, backend_conns) in frontends.chain(backends) {
-            let what = What::ProxyStopped { proxy, frontend_conns, backend_conns };
-            self.context.bus.event(Event { at: clock::wall(), log: log.into(), what });
-        }
-    }
-
-    /// Ends what is left and lets the last log lines out.
-    async fn shut_down(self, ended: Ended) -> Ended {
-        let Self { workers, engine, resolver, log, shipper, listeners, .. } = self;
-        drop((listeners, engine, resolver));
-        workers.stop();
-        // What a stuck log target has not taken by then is lost with it.
-        let _ = tokio::time::timeout(LAST_LINES, log.finish(shipper)).await;
-        ended
-    }
-}
-
-/// How often a soft stop looks whether the last session has ended.
-const DRAIN_POLL: Duration = Duration::from_millis(20);
-
-/// Longest wait for log lines at the end.
-const LAST_LINES: Duration = Duration::from_millis(500);
-
-/// The next signal that ends a soft stop early; others change nothing by then.
-async fn next_stop(signals: &mut Signals) -> Ended {
-    loop {
-        if let Request::Stop(signal) = signals.next().await {
-            return Ended::Signal(signal);
         }
     }
 }
