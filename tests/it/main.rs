@@ -24,6 +24,7 @@ mod checks;
 mod cli;
 mod clients;
 mod conf;
+mod daemon;
 mod database_checks;
 mod demo;
 mod direct;
