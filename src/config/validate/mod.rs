@@ -81,6 +81,7 @@ pub(super) fn validate(
     let resolvers = context.all_resolvers(raw);
     context.resolvers = resolvers.iter().map(|section| section.name.clone()).collect();
     context.rulebook.tables.peers = raw.peers.iter().map(|raw| raw.name.value.clone()).collect();
+    context.stored_certificates(&raw.certificates);
     let mut listening = HashMap::new();
 
     let mut names = HashMap::new();
@@ -122,6 +123,7 @@ pub(super) fn validate(
     let peers = context.peers(raw);
     let patterns = context.take_patterns();
     let tables = context.take_tables();
+    let certificates = std::mem::take(&mut context.certificates);
     let saved = context.saved_servers(raw, &global, &backends);
     let config = Config {
         global,
@@ -134,6 +136,7 @@ pub(super) fn validate(
         userlists,
         resolvers,
         rings,
+        certificates,
         saved,
         commands,
     };
