@@ -27,6 +27,7 @@ mod conf;
 mod database_checks;
 mod demo;
 mod direct;
+mod endings;
 mod external_check;
 mod failover;
 mod handover;
