@@ -62,6 +62,7 @@ mod relay;
 mod resolvers;
 mod ring;
 mod roles;
+mod roles_mysql;
 mod rules;
 mod samples;
 mod sessions;
