@@ -30,6 +30,7 @@ mod report;
 mod requests;
 mod saved;
 mod signals;
+mod state_dir;
 mod supply;
 mod worker;
 mod workers;
@@ -41,7 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::check::Engine;
@@ -63,6 +64,7 @@ use load::{Loaded, Sources};
 use log_identity::{LogIdentity, start_shipper};
 pub use options::{Ended, Options, StartError};
 use signals::{Pending, Request, Signals};
+use state_dir::StateDir;
 use supply::Supply;
 use workers::Workers;
 
@@ -74,6 +76,7 @@ struct Prepared {
     identity: identity::Identity,
     plan: Plan,
     opened: Vec<listeners::Opened>,
+    state_dir: Option<StateDir>,
     /// What loading the configuration had to say, for `show startup-logs`.
     startup_log: String,
 }
@@ -151,7 +154,8 @@ fn prepare(
     let opened = listeners::open(&config, &plan, workers, supply)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     limits.check(&config.global.life).map_err(|refused| vec![refused])?;
-    Ok(Prepared { config, workers, limits, identity, plan, opened, startup_log })
+    let state_dir = StateDir::open(&config).map_err(|refused| vec![refused])?;
+    Ok(Prepared { config, workers, limits, identity, plan, opened, state_dir, startup_log })
 }
 
 /// The configuration a start is a reload from.
@@ -191,6 +195,8 @@ pub(crate) struct Control {
     signals: Signals,
     log: LogIdentity,
     shipper: JoinHandle<()>,
+    /// Ends when what outlives the process is on disk.
+    memory: oneshot::Receiver<()>,
 }
 
 /// What the supervisor does next.
@@ -210,7 +216,8 @@ impl Control {
         if let Some(mib) = options.memory_mib {
             limits::bound_memory(mib);
         }
-        let Prepared { config, workers, limits, plan, opened, startup_log, .. } = prepared;
+        let Prepared { config, workers, limits, plan, opened, state_dir, startup_log, .. } =
+            prepared;
         let signals = Signals::listen(options.hup_reports, orders)
             .map_err(|e| StartError::because("listen for signals", &e))?;
         let workers = Workers::start(workers, &config.global.life.cpu_map)
@@ -222,6 +229,11 @@ impl Control {
         let log = LogIdentity::new(&config, &options.program, &intake);
         let shipper = start_shipper(intake, &log);
         let context = Arc::new(Context { process: Arc::new(process), bus });
+        let (done, memory) = oneshot::channel();
+        if let Some(dir) = state_dir {
+            dir.keep(&context.process, done)
+                .map_err(|e| StartError::because("remember who is primary", &e))?;
+        }
         objects::apply(&context.process, Arc::clone(&config), now);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
         let resolver = Resolver::new(Arc::clone(&context.process), context.bus.clone());
@@ -240,6 +252,7 @@ impl Control {
             signals,
             log,
             shipper,
+            memory,
         };
         control.follow(&config, &plan, opened);
         Ok(control)
@@ -365,13 +378,27 @@ impl Control {
 
     /// Ends what is left and lets the last log lines out.
     async fn shut_down(self, ended: Ended) -> Ended {
-        let Self { workers, engine, resolver, log, shipper, listeners, .. } = self;
+        let Self { workers, engine, resolver, log, shipper, listeners, memory, context, .. } = self;
         drop((listeners, engine, resolver));
         workers.stop();
+        remember(&context.process);
+        // A disk that hangs does not keep the process from ending.
+        let _ = tokio::time::timeout(LAST_LINES, memory).await;
         // What a stuck log target has not taken by then is lost with it.
         let _ = tokio::time::timeout(LAST_LINES, log.finish(shipper)).await;
         ended
     }
+}
+
+/// What is remembered of primaries as far as it goes; a process that was told to stop softly has a
+/// successor that knows more.
+fn remember(process: &Process) {
+    let with_roles = process.objects();
+    let with_roles = with_roles.backends.iter().filter(|b| !b.settings().routes.is_empty());
+    for backend in with_roles.filter(|_| !process.is_stopping()) {
+        process.remembered.note(&backend.name, backend.group.memory().1);
+    }
+    process.remembered.close();
 }
 
 /// How often a soft stop looks whether the last session has ended.

@@ -1,7 +1,4 @@
-//! Checks that hold a session with a database: what it says goes to the backend's group, and who
-//! writes to one that is primary no more is cut.
-
-use std::sync::Arc;
+//! Checks that hold a session with a database: what it says of itself goes to the backend's group.
 
 use super::Task;
 use super::driver::held::Held;
@@ -10,7 +7,6 @@ use crate::clock;
 use crate::config::model::{DatabaseCheck, DatabaseKind};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::sentinel::{Dialogue, Login};
-use crate::state::{Server, publish};
 
 impl Task {
     /// Asks a database what it is, by the session that is held or by a new one.
@@ -34,26 +30,10 @@ impl Task {
                 let now = clock::now();
                 let mut verdict = Verdict::new(CheckStatus::L7Ok);
                 verdict.duration = now.saturating_duration_since(started);
-                let primaries = self.primaries();
-                publish::reading(&self.backend, &self.server, now, Some(reading));
-                self.cut_writers(&primaries);
+                self.occasion(now).read(&self.backend, &self.server, Some(reading));
                 verdict
             }
             Err(verdict) => verdict,
-        }
-    }
-
-    pub(super) fn primaries(&self) -> Vec<Arc<Server>> {
-        self.backend.live().primaries().cloned().collect()
-    }
-
-    /// Cuts who writes to servers that were primary `before` and are not now.
-    pub(super) fn cut_writers(&self, before: &[Arc<Server>]) {
-        let live = self.backend.live();
-        for server in before {
-            if !live.primaries().any(|primary| Arc::ptr_eq(primary, server)) {
-                self.process.sessions.end_writes_on(server);
-            }
         }
     }
 }

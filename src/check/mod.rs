@@ -32,7 +32,7 @@ use crate::pure::health::Outcome;
 use crate::pure::health::schedule::on_grid;
 use crate::pure::health::verdict::Verdict;
 use crate::pure::probe::{Context as ProbeContext, Probe};
-use crate::state::occasion::Before;
+use crate::state::occasion::{Before, RolesBefore};
 use crate::state::process::Objects;
 use crate::state::upkeep::{Owned, keep_running};
 use crate::state::{Backend, Occasion, Passes, Process, Server, publish};
@@ -252,6 +252,10 @@ impl Task {
         }
     }
 
+    fn occasion(&self, now: Instant) -> Occasion<'_> {
+        Occasion { process: &self.process, bus: &self.bus, now, wall: clock::wall() }
+    }
+
     /// Whether a check would ask now what `check` asked of the server at `address` from `source`. A
     /// reload or a command may have changed that while it ran; what it found then says nothing.
     fn still_asks(
@@ -275,7 +279,7 @@ impl Task {
         let now = clock::now();
         let passed = verdict.passed();
         let before = Before::of(&self.backend, &self.server);
-        let primaries = self.primaries();
+        let roles = RolesBefore::of(&self.backend);
         let random = fastrand::u64(..);
         let (hinted, outcome) = publish::health(&self.backend, &self.server, now, |health| {
             (health.is_hinted(), health.handle_verdict(now, verdict.clone(), random))
@@ -287,12 +291,12 @@ impl Task {
             // What it said before it went counts no more.
             publish::reading(&self.backend, &self.server, now, None);
         }
-        self.cut_writers(&primaries);
         // A check that an error asked for does not make errors count less.
         if passed && !hinted {
             self.server.forget_errors();
         }
         self.tell(now, &before, &verdict, outcome);
+        self.occasion(now).roles_changed(&self.backend, &roles);
     }
 
     /// Says what a verdict on the server did, and does what follows for its sessions.
@@ -302,9 +306,7 @@ impl Task {
         }
         let Some(transition) = outcome.transition else { return };
         let reason = report::reason(&self.backend, verdict);
-        let occasion =
-            Occasion { process: &self.process, bus: &self.bus, now, wall: clock::wall() };
-        occasion.moved(&self.backend, &self.server, before, transition, reason);
+        self.occasion(now).moved(&self.backend, &self.server, before, transition, reason);
     }
 }
 
