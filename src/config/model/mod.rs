@@ -54,7 +54,7 @@ pub use socket::{
     Source, UnixPermissions, UseSrc,
 };
 pub use stick::{Peers, StickTable};
-pub use tls::{BindTls, Lookups, ServerTls, Sni, TlsWords, Verify, Versions};
+pub use tls::{BindTls, Examine, Lookups, Selected, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
 
 /// The HAProxy version whose language and commands are understood: `version_atleast()`,
