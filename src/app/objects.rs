@@ -23,7 +23,7 @@ use crate::state::frontend::Route;
 use crate::state::process::Objects;
 use crate::state::process_facts::ProcessFacts;
 use crate::state::{
-    Backend, Frontend, Process, Registry, Resolvers, Server, Tables, publish, tracking,
+    Backend, Frontend, Process, Registry, Remembered, Resolvers, Server, Tables, publish, tracking,
 };
 
 /// Makes what runs in `process` follow `config`.
@@ -37,7 +37,8 @@ pub(super) fn apply(process: &Process, config: Arc<Config>, now: Instant) {
         .map(|settings| {
             let running = old.backends.iter().find(|old| *old.name == *settings.name.as_str());
             let settings = &with_fullconn(settings, &config, process.hard_maxconn());
-            let backend = follow_backend(running, settings, &config, &mut offsets);
+            let past = &process.remembered;
+            let backend = follow_backend(running, settings, &config, (past, &mut offsets));
             let (rules, patterns) = (settings.rules.clone(), Arc::clone(&patterns));
             publish::ruling(&backend, Ruling { rules, patterns });
             backend
@@ -118,7 +119,7 @@ fn follow_backend(
     running: Option<&Arc<Backend>>,
     settings: &model::Backend,
     config: &Config,
-    offsets: &mut Offsets,
+    (remembered, offsets): (&Remembered, &mut Offsets),
 ) -> Arc<Backend> {
     let Some(backend) = running else {
         let mut places = Places::default();
@@ -129,7 +130,8 @@ fn follow_backend(
             })
             .collect();
         let live = publish::snapshot(settings, servers, &[], 0, offsets.now);
-        return Arc::new(Backend::new(settings.clone(), live, places, offsets.now));
+        let backend = Backend::new(settings.clone(), live, places, offsets.now);
+        return Arc::new(backend.remembering(remembered.of(settings.name.as_str())));
     };
     let old = backend.live().servers.clone();
     let mut servers = Vec::with_capacity(settings.servers.len());

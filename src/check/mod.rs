@@ -9,6 +9,7 @@
 //! [`Server::hint`], and hear of it through the live set.
 
 mod agent;
+mod database;
 pub mod driver;
 mod external;
 mod facts;
@@ -26,17 +27,17 @@ use std::time::{Instant, UNIX_EPOCH};
 use tokio::time::sleep_until;
 
 use crate::clock;
-use crate::config::model::{self, CheckKind, DatabaseCheck};
+use crate::config::model::{self, CheckKind};
 use crate::pure::health::Outcome;
 use crate::pure::health::schedule::on_grid;
-use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::pure::health::verdict::Verdict;
 use crate::pure::probe::{Context as ProbeContext, Probe};
-use crate::pure::sentinel::{Dialogue, Login};
-use crate::state::occasion::Before;
+use crate::state::occasion::{Before, RolesBefore};
 use crate::state::process::Objects;
 use crate::state::upkeep::{Owned, keep_running};
 use crate::state::{Backend, Occasion, Passes, Process, Server, publish};
 use crate::telemetry::bus::Bus;
+use database::gone;
 use driver::held::Held;
 use external::Program;
 use target::Target;
@@ -251,48 +252,8 @@ impl Task {
         }
     }
 
-    /// Asks a database what it is, by the session that is held or by a new one.
-    async fn ask(
-        &self,
-        check: &DatabaseCheck,
-        target: &Target,
-        held: &mut Option<Held>,
-    ) -> Verdict {
-        let started = clock::now();
-        let mut session = match held.take() {
-            Some(session) => session,
-            None => match Held::open(target, Dialogue::postgres(login(check), false)).await {
-                Ok(session) => session,
-                Err(verdict) => return verdict,
-            },
-        };
-        match session.ask(target.timing.answer.unwrap_or(target.timing.inter)).await {
-            Ok(reading) => {
-                *held = Some(session);
-                let now = clock::now();
-                let mut verdict = Verdict::new(CheckStatus::L7Ok);
-                verdict.duration = now.saturating_duration_since(started);
-                let primaries = self.primaries();
-                publish::reading(&self.backend, &self.server, now, Some(reading));
-                self.cut_writers(&primaries);
-                verdict
-            }
-            Err(verdict) => verdict,
-        }
-    }
-
-    fn primaries(&self) -> Vec<Arc<Server>> {
-        self.backend.live().primaries().cloned().collect()
-    }
-
-    /// Cuts who writes to servers that were primary `before` and are not now.
-    fn cut_writers(&self, before: &[Arc<Server>]) {
-        let live = self.backend.live();
-        for server in before {
-            if !live.primaries().any(|primary| Arc::ptr_eq(primary, server)) {
-                self.process.sessions.end_writes_on(server);
-            }
-        }
+    fn occasion(&self, now: Instant) -> Occasion<'_> {
+        Occasion { process: &self.process, bus: &self.bus, now, wall: clock::wall() }
     }
 
     /// Whether a check would ask now what `check` asked of the server at `address` from `source`. A
@@ -318,7 +279,7 @@ impl Task {
         let now = clock::now();
         let passed = verdict.passed();
         let before = Before::of(&self.backend, &self.server);
-        let primaries = self.primaries();
+        let roles = RolesBefore::of(&self.backend);
         let random = fastrand::u64(..);
         let (hinted, outcome) = publish::health(&self.backend, &self.server, now, |health| {
             (health.is_hinted(), health.handle_verdict(now, verdict.clone(), random))
@@ -330,12 +291,12 @@ impl Task {
             // What it said before it went counts no more.
             publish::reading(&self.backend, &self.server, now, None);
         }
-        self.cut_writers(&primaries);
         // A check that an error asked for does not make errors count less.
         if passed && !hinted {
             self.server.forget_errors();
         }
         self.tell(now, &before, &verdict, outcome);
+        self.occasion(now).roles_changed(&self.backend, &roles);
     }
 
     /// Says what a verdict on the server did, and does what follows for its sessions.
@@ -345,25 +306,7 @@ impl Task {
         }
         let Some(transition) = outcome.transition else { return };
         let reason = report::reason(&self.backend, verdict);
-        let occasion =
-            Occasion { process: &self.process, bus: &self.bus, now, wall: clock::wall() };
-        occasion.moved(&self.backend, &self.server, before, transition, reason);
-    }
-}
-
-/// Completes when a held session ends; never where there is none.
-async fn gone(held: &mut Option<Held>) {
-    match held {
-        Some(held) => held.gone().await,
-        None => std::future::pending().await,
-    }
-}
-
-fn login(check: &DatabaseCheck) -> Login {
-    Login {
-        user: check.user.clone(),
-        password: check.password.clone(),
-        database: check.database.clone(),
+        self.occasion(now).moved(&self.backend, &self.server, before, transition, reason);
     }
 }
 

@@ -346,6 +346,7 @@ fn diff_global(old: &Global, new: &Global, plan: &mut Plan) {
         ("setcap", old.life.setcap != new.life.setcap),
         ("localpeer", old.life.localpeer != new.life.localpeer),
         ("bufsize", old.bufsize != new.bufsize),
+        ("state_dir", old.state_dir != new.state_dir),
     ];
     let changed = |keys: &[(&'static str, bool)]| {
         keys.iter().filter(|(_, changed)| *changed).map(|(key, _)| *key).collect()

@@ -11,6 +11,7 @@ use super::desk::Desk;
 use super::{Group, Registry, Server};
 use crate::config::model;
 use crate::pure::balance::{Candidate, LiveSet, ServerIndex};
+use crate::pure::role::fence::Memory;
 use crate::pure::role::route::RoleRoute;
 
 /// A backend's rules, and the patterns they name.
@@ -177,13 +178,20 @@ impl Backend {
             places: Mutex::new(places),
             name: settings.name.as_str().into(),
             service: Service::default(),
-            group: Group::default(),
+            group: Group::new(Memory::default(), settings.on_conflict),
             desk: Desk::new(settings.balance, &live),
             settings: ArcSwap::from_pointee(settings),
             live: ArcSwap::from_pointee(live),
             changed: watch::Sender::new(0),
             ruling: ArcSwap::default(),
         }
+    }
+
+    /// The same, which goes on with what is remembered of its primaries.
+    #[must_use]
+    pub fn remembering(mut self, memory: Memory) -> Self {
+        self.group = Group::new(memory, self.settings().on_conflict);
+        self
     }
 
     /// The backend as configured.

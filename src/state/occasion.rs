@@ -10,6 +10,8 @@
 //! | down or maintenance to up | the server | `on-marked-up` |
 //! | any other | the server | – |
 
+mod role;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -21,6 +23,8 @@ use crate::pure::health::{Commanded, Health, Outcome, Said, Standing, Transition
 use crate::pure::weight::Weight;
 use crate::telemetry::bus::Bus;
 use crate::telemetry::event::{Change, Event, Reason, ServerChange, What};
+
+pub use role::RolesBefore;
 
 /// When and where a server changes. For the control thread, like [`publish`].
 #[derive(Clone, Copy, Debug)]

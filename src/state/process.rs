@@ -12,7 +12,8 @@ use super::environment::Environment;
 use super::episode::Episode;
 use super::request::Requests;
 use super::{
-    Backend, Certificates, Frontend, Gate, Pace, Registry, Resolvers, Sessions, Tables, Tls,
+    Backend, Certificates, Frontend, Gate, Pace, Registry, Remembered, Resolvers, Sessions, Tables,
+    Tls,
 };
 use crate::config::model;
 use crate::pure::sample::{Value, Variable};
@@ -69,6 +70,8 @@ pub struct Process {
     pub exhaustion: Episode,
     /// Times the process' connection limit stopped a listener.
     pub maxconn_reached: Counter,
+    /// What outlives the process.
+    pub remembered: Remembered,
     /// What commands ask of those who hold the sockets.
     pub requests: Requests,
     /// The most that commands may make of the gate's limit.
@@ -112,6 +115,7 @@ impl Process {
             exhausted: Counter::default(),
             exhaustion: Episode::default(),
             maxconn_reached: Counter::default(),
+            remembered: Remembered::default(),
             requests: Requests::default(),
             hard_maxconn: AtomicU32::new(maxconn),
             stopping: AtomicBool::new(false),

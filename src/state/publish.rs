@@ -64,6 +64,13 @@ pub fn reading(backend: &Arc<Backend>, server: &Server, now: Instant, reading: O
     }
 }
 
+/// An operator says that what is remembered of primaries counts no more.
+pub fn fence_cleared(backend: &Arc<Backend>, now: Instant) {
+    backend.group.clear();
+    let servers = backend.live().servers.clone();
+    swap(backend, servers, now);
+}
+
 /// Time went on: swaps in a new live set if a slow start made a server worth more since the last
 /// one. Returns when to be called again; `None`: not before a server comes up.
 pub fn ramps(backend: &Arc<Backend>, now: Instant) -> Option<Instant> {
@@ -87,9 +94,10 @@ pub fn backend(
     servers: Vec<Arc<Server>>,
     now: Instant,
 ) {
-    let balance = settings.balance;
+    let (balance, on_conflict) = (settings.balance, settings.on_conflict);
     backend.settings_cell().store(Arc::new(settings));
     backend.desk.set_balance(balance);
+    backend.group.follow(servers.iter().map(|server| &*server.name), on_conflict);
     swap(backend, servers, now);
 }
 
@@ -121,6 +129,8 @@ pub fn settings(
 
 /// A command added a server, or removed one that is not used.
 pub fn servers(backend: &Arc<Backend>, servers: Vec<Arc<Server>>, now: Instant) {
+    let on_conflict = backend.settings().on_conflict;
+    backend.group.follow(servers.iter().map(|server| &*server.name), on_conflict);
     swap(backend, servers, now);
 }
 

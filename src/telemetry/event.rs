@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::config::model::{LogLevel, LogTarget};
+use crate::pure::role::fence::Refusal;
 
 /// Something an operator wants to hear of.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub enum What {
     Server(ServerChange),
     /// A check's result changed (`option log-health-checks`).
     Check(CheckResult),
+    /// Who is primary changed, in this backend.
+    Role(Arc<str>, RoleChange),
     /// The last server of a backend went.
     NoServer {
         /// The backend.
@@ -48,6 +51,32 @@ pub enum What {
         /// One line, without a newline.
         text: String,
     },
+}
+
+/// A change of who is primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoleChange {
+    /// A server is.
+    Primary {
+        /// Its name.
+        server: String,
+        /// Its history.
+        history: String,
+    },
+    /// Nobody is.
+    NoPrimary {
+        /// Who was.
+        was: String,
+    },
+    /// A server claims to be, and is kept out.
+    Refused {
+        /// Its name.
+        server: String,
+        /// Why.
+        why: Refusal,
+    },
+    /// What was remembered of primaries counts no more: an operator said so.
+    Cleared,
 }
 
 /// A server's change of state and what is left of its backend.
@@ -210,6 +239,10 @@ impl Event {
                 _ => LogLevel::Notice,
             },
             What::Check(_) => LogLevel::Notice,
+            What::Role(_, change) => match change {
+                RoleChange::Primary { .. } | RoleChange::Cleared => LogLevel::Notice,
+                RoleChange::NoPrimary { .. } | RoleChange::Refused { .. } => LogLevel::Alert,
+            },
             What::NoServer { .. } => LogLevel::Emerg,
             What::ProxyStopped { .. } => LogLevel::Warning,
             What::Notice { level, .. } => *level,
@@ -222,6 +255,7 @@ impl Event {
         match &self.what {
             What::Server(change) => change.line(),
             What::Check(result) => result.line(),
+            What::Role(backend, change) => change.line(backend),
             What::NoServer { backend } => format!("backend {backend} has no server available!"),
             What::ProxyStopped { proxy, frontend_conns, backend_conns } => format!(
                 "Proxy {proxy} stopped (cumulated conns: FE: {frontend_conns}, \
@@ -247,6 +281,25 @@ impl Event {
                 LogLevel::Debug => tracing::debug!("{text}"),
             },
             _ => tracing::warn!("{}", self.line()),
+        }
+    }
+}
+
+impl RoleChange {
+    fn line(&self, backend: &str) -> String {
+        match self {
+            Self::Primary { server, history } => {
+                format!("Server {backend}/{server} is primary ({history}).")
+            }
+            Self::NoPrimary { was } => {
+                format!("Backend {backend} has no primary; {was} was it last.")
+            }
+            Self::Refused { server, why } => {
+                format!("Server {backend}/{server} claims to be primary and is kept out: {why}.")
+            }
+            Self::Cleared => {
+                format!("Backend {backend} forgets its primaries: whoever claims alone is primary.")
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ struct Pair {
     write: SocketAddr,
     read: SocketAddr,
     evenkeel: Process,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Pair {
@@ -29,7 +29,9 @@ impl Pair {
         let (dir, write, read) = (TempDir::new(), free_addr(), free_addr());
         let password = dir.write("pg.pass", "s3cret\n");
         let text = format!(
-            "[backend.pg]\n\
+            "[global]\nstate_dir = \"{state}\"\n\n\
+             [commands]\nsocket = {{ address = \"{socket}\", level = \"admin\" }}\n\n\
+             [backend.pg]\n\
              check = {{ type = \"postgres\", user = \"evenkeel\", password_file = \"{}\", \
              database = \"postgres\", inter = \"100ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n\
              server.a = \"{}\"\nserver.b = \"{}\"\n\n\
@@ -39,19 +41,46 @@ impl Pair {
              max_lag = \"2s\"\nfallback = \"primary\"\n",
             password.display(),
             a.addr,
-            b.addr
+            b.addr,
+            state = dir.path().display(),
+            socket = dir.join("sock").display(),
         );
-        let file = dir.write("evenkeel.toml", &text);
+        dir.write("evenkeel.toml", &text);
+        let evenkeel = Self::run(&dir, write);
+        Self { a, b, write, read, evenkeel, dir }
+    }
+
+    fn run(dir: &TempDir, write: SocketAddr) -> Process {
         let evenkeel = Process::start(Spec {
             name: "evenkeel",
             program: &Kind::Evenkeel.program(),
-            args: vec!["run".to_owned(), "-c".to_owned(), file.display().to_string()],
+            args: ["run", "-c", &dir.join("evenkeel.toml").display().to_string()]
+                .map(str::to_owned)
+                .to_vec(),
             user: None,
             env: Vec::new(),
             log: dir.join("output"),
         });
         eventually("it listens", || is_listening(write.port()).then_some(()));
-        Self { a, b, write, read, evenkeel, _dir: dir }
+        evenkeel
+    }
+
+    /// What the process answers to `evenkeel ctl`.
+    fn ctl(&self, command: &str) -> String {
+        let socket = self.dir.join("sock").display().to_string();
+        let args = ["ctl", "-s", &socket].into_iter().chain(command.split(' '));
+        let (status, said) = Kind::Evenkeel.run(&args.collect::<Vec<_>>());
+        assert!(status.success(), "{said}");
+        said
+    }
+
+    /// Waits until `fence show` has these cells for a server: what it says, is, and was.
+    #[track_caller]
+    fn wait_fence(&self, server: &str, cells: &str) {
+        eventually(&format!("{server} is {cells}"), || {
+            let said = self.ctl("fence show");
+            said.contains(&format!("pg {server} {cells}")).then_some(())
+        });
     }
 
     /// Whether who serves `addr` says that it is a replica.
@@ -127,4 +156,61 @@ fn sessions_on_a_demoted_primary_are_cut() {
         write(pair.write, n).unwrap();
     }
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1");
+}
+
+/// The memory is on disk: neither the end of the process nor that of the new primary lets the old one
+/// write again. Only an operator does.
+#[test]
+fn an_old_primary_stays_out_through_a_restart_until_an_operator_forgets_it() {
+    let mut pair = Pair::start();
+    write(pair.write, 0).unwrap();
+    eventually("it is replicated", || {
+        (pair.b.query("SELECT count(*) FROM written")[0][0] == "1").then_some(())
+    });
+    pair.a.process.kill9();
+    eventually("it is missed", || {
+        pair.evenkeel.output().contains("Server pg/a is DOWN").then_some(())
+    });
+    pair.b.promote();
+    write(pair.write, 1).unwrap();
+    let written = pair.dir.join("fence");
+    eventually("it is written down", || {
+        std::fs::read_to_string(&written).ok()?.contains("\"server\": \"b\"").then_some(())
+    });
+    pair.evenkeel.kill9();
+    pair.b.process.kill9();
+    pair.a.start_again();
+    pair.evenkeel = Pair::run(&pair.dir, pair.write);
+    pair.wait_fence("a", "primary fenced former");
+    let waiting = {
+        let addr = pair.write;
+        std::thread::spawn(move || write(addr, 2))
+    };
+    eventually("the writer waits", || {
+        pair.ctl("show stat pg 2 -1").contains("pg,BACKEND,1,").then_some(())
+    });
+    assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1", "only its own");
+    pair.b.start_again();
+    waiting.join().unwrap().unwrap();
+    assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1", "only its own");
+    assert_eq!(pair.b.query("SELECT count(*) FROM written")[0][0], "3");
+    pair.b.process.kill9();
+    pair.wait_fence("b", "- unknown incumbent");
+    pair.ctl("fence clear pg");
+    pair.wait_fence("a", "primary primary incumbent");
+    write(pair.write, 3).unwrap();
+    assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "2");
+}
+
+/// A file that is not understood could hide an old primary: there is no start without it.
+#[test]
+fn a_damaged_memory_keeps_the_process_from_starting() {
+    let mut pair = Pair::start();
+    write(pair.write, 0).unwrap();
+    pair.evenkeel.kill9();
+    pair.dir.write("fence", "{\"version\": 1, \"gro");
+    let file = pair.dir.join("evenkeel.toml").display().to_string();
+    let (status, said) = Kind::Evenkeel.run(&["run", "-c", &file]);
+    assert!(!status.success());
+    assert!(said.contains("the file 'fence' is not understood"), "{said}");
 }

@@ -10,8 +10,8 @@ use crate::config::model::{
     Backend, Global, HashKey, LoadState, LogProto, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
 use crate::config::validate::{
-    HASH_KEYS, LOG_PROTOS, MARKED_DOWN, MARKED_UP, ON_ERRORS, PROXY_HEADERS, automatic_ids,
-    source_text,
+    HASH_KEYS, LOG_PROTOS, MARKED_DOWN, MARKED_UP, ON_CONFLICTS, ON_ERRORS, PROXY_HEADERS,
+    automatic_ids, source_text,
 };
 use crate::pure::weight::Weight;
 
@@ -24,6 +24,7 @@ pub(super) fn backend_pairs(
     pairs.maybe("id", id);
     balance_pairs(pairs, backend);
     pairs.flag("allbackups", backend.allbackups);
+    pairs.maybe("on_conflict", word(&ON_CONFLICTS[1..], &backend.on_conflict));
     super::frontend::rules(pairs, &backend.rules.statements);
     let shared = check::shared(&backend.servers);
     pairs.table("check", &shared);

@@ -196,6 +196,7 @@ fn global(global: &Global) -> Pairs {
     pairs.maybe("pidfile", path(&global.pidfile));
     pairs.maybe("server_state_file", path(&global.server_state_file));
     pairs.maybe("server_state_base", path(&global.server_state_base));
+    pairs.maybe("state_dir", path(&global.state_dir));
     pairs.life(&global.life);
     pairs.flag("daemon", global.daemon);
     pairs.maybe("hard_stop_after", global.hard_stop_after.map(duration));

@@ -10,6 +10,7 @@ use super::{
     Observe, ProxyTlv, Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
+use crate::pure::role::fence::OnConflict;
 use crate::pure::role::route::RoleRoute;
 use crate::pure::sample::Expr;
 use crate::pure::weight::Weight;
@@ -25,6 +26,8 @@ pub struct Backend {
     pub balance: Balance,
     /// What `balance hash` and `balance rdp-cookie` hash.
     pub balance_key: Option<BalanceKey>,
+    /// `on_conflict`: what to do while two servers claim to be primary.
+    pub on_conflict: OnConflict,
     /// `option allbackups`: all backups serve when no active server may, not only the first.
     pub allbackups: bool,
     /// Routes by role that frontends have to it, each once.

@@ -39,6 +39,9 @@ pub struct Global {
     pub server_state_file: Option<PathBuf>,
     /// `server-state-base`: directory of state files with relative names.
     pub server_state_base: Option<PathBuf>,
+    /// `state_dir`: where it is remembered who was primary, and what happened at failovers; `None`:
+    /// that ends with the process.
+    pub state_dir: Option<PathBuf>,
     /// The process as a whole.
     pub life: Life,
     /// Go to the background.

@@ -26,6 +26,8 @@ pub struct Backend {
     pub hash_balance_factor: Field<u64>,
     /// `hash-preserve-affinity`, a word.
     pub hash_preserve_affinity: Field<String>,
+    /// `on_conflict`, of the native form only.
+    pub on_conflict: Field<String>,
     /// `option allbackups`.
     pub allbackups: Field<bool>,
     /// Servers, in file order, `default-server` applied.
@@ -76,6 +78,7 @@ impl Backend {
             hash_type: None,
             hash_balance_factor: None,
             hash_preserve_affinity: None,
+            on_conflict: None,
             allbackups: None,
             servers: Vec::new(),
             check: None,

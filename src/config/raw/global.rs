@@ -33,6 +33,8 @@ pub struct Global {
     pub server_state_file: Field<String>,
     /// `server-state-base`, a directory.
     pub server_state_base: Field<String>,
+    /// A directory; of the native form only.
+    pub state_dir: Field<String>,
     /// The process as a whole.
     pub life: Life,
     /// Go to the background.

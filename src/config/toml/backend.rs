@@ -44,6 +44,7 @@ impl Decoder<'_> {
             hash_balance_factor: self.number(t, "hash_balance_factor"),
             hash_preserve_affinity: self.string(t, "hash_preserve_affinity"),
             allbackups: self.boolean(t, "allbackups"),
+            on_conflict: self.string(t, "on_conflict"),
             check: check.kind.clone(),
             check_settings: check.settings.clone(),
             retries: self.number(t, "retries"),

@@ -26,6 +26,7 @@ impl Decoder<'_> {
             pidfile: self.string(t, "pidfile"),
             server_state_file: self.string(t, "server_state_file"),
             server_state_base: self.string(t, "server_state_base"),
+            state_dir: self.string(t, "state_dir"),
             life: self.life(t),
             daemon: self.boolean(t, "daemon"),
             hard_stop_after: self.timeout(t, "hard_stop_after"),

@@ -58,6 +58,7 @@ impl Context<'_> {
             pidfile: path(&raw.pidfile),
             server_state_file: path(&raw.server_state_file),
             server_state_base: path(&raw.server_state_base),
+            state_dir: path(&raw.state_dir),
             life: self.life(&raw.life),
             daemon: raw.daemon.as_ref().is_some_and(|daemon| daemon.value),
             hard_stop_after: self.timeout("hard_stop_after", &raw.hard_stop_after, None),

@@ -6,6 +6,7 @@ use super::context::Context;
 use crate::config::defaults::HOLD;
 use crate::config::model::{Backend, CheckKind, Frontend};
 use crate::config::raw;
+use crate::pure::role::fence::OnConflict;
 use crate::pure::role::route::RoleRoute;
 
 /// The words of `role`.
@@ -16,6 +17,10 @@ enum Word {
 }
 
 const ROLES: [(&str, Word); 2] = [("primary", Word::Primary), ("replica", Word::Replica)];
+
+/// The words of `on_conflict`.
+pub(in crate::config) const ON_CONFLICTS: [(&str, OnConflict); 2] =
+    [("stop", OnConflict::Stop), ("keep-incumbent", OnConflict::KeepIncumbent)];
 
 /// The one word of `fallback`.
 const FALLBACKS: [(&str, ()); 1] = [("primary", ())];
@@ -42,6 +47,11 @@ impl Context<'_> {
                 fallback: fallback.is_some(),
             },
         })
+    }
+
+    /// `on_conflict`.
+    pub(super) fn on_conflict(&mut self, what: &str, raw: &raw::Backend) -> OnConflict {
+        self.word(what, &raw.on_conflict, &ON_CONFLICTS).unwrap_or_default()
     }
 
     /// `hold`; a route by role has one without being told.
@@ -80,7 +90,8 @@ impl Context<'_> {
                 );
                 self.report.alert(role.span, message);
                 self.report.help(format!(
-                    "write check = {{ type = \"postgres\", user = … }} into [backend.{name}]"
+                    "write check = {{ type = \"postgres\", user = …, password_file = … }}, or with \
+                     \"mysql\", into [backend.{name}]"
                 ));
             }
         }

@@ -28,6 +28,7 @@ mod converse;
 mod crt_lists;
 mod end;
 mod expose;
+mod fence;
 mod frontends;
 mod limits;
 pub mod line;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::pin::Pin;
 
 use super::{
-    Answer, Call, Client, addition, agent, basics, certificates, crt_lists, end, frontends, limits,
-    patterns, removal, set_server, show_events, show_process, show_resolvers, show_servers,
+    Answer, Call, Client, addition, agent, basics, certificates, crt_lists, end, fence, frontends,
+    limits, patterns, removal, set_server, show_events, show_process, show_resolvers, show_servers,
     show_sess, show_stat, stick_table, variables, wait, weight,
 };
 use crate::config::model::Level;
@@ -18,6 +18,7 @@ static FAMILIES: &[&[Command]] = &[
     certificates::COMMANDS,
     crt_lists::COMMANDS,
     end::COMMANDS,
+    fence::COMMANDS,
     frontends::COMMANDS,
     limits::COMMANDS,
     patterns::COMMANDS,

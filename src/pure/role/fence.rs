@@ -25,8 +25,11 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::{History, Reading, Role};
+
+pub mod written;
 
 /// Why a server that claims to be primary is not taken for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +44,18 @@ pub enum Refusal {
     Diverged,
     /// Another server claims it, too.
     Conflict,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Foreign => "its data is of another cluster",
+            Self::Returned => "another took over from it, and it has not been a replica since",
+            Self::Older => "its history lacks what the newest primary had",
+            Self::Diverged => "it became primary without a history of its own",
+            Self::Conflict => "another server claims it, too",
+        })
+    }
 }
 
 /// What to do while two servers claim to be primary and both may be.
@@ -72,6 +87,8 @@ pub struct Fence {
     /// The last readings of servers that are heard.
     readings: BTreeMap<String, Reading>,
     primary: Option<String>,
+    /// Counts changes of the memory that must not be forgotten.
+    revision: u64,
 }
 
 impl Fence {
@@ -85,6 +102,19 @@ impl Fence {
     #[must_use]
     pub fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    /// Counts up when the memory changed in more than how far the incumbent's history goes: then it
+    /// must be written down.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The configuration says what to do on conflicts.
+    pub fn set_on_conflict(&mut self, on_conflict: OnConflict) {
+        self.on_conflict = on_conflict;
+        self.settle();
     }
 
     /// The server that may take writes.
@@ -110,11 +140,21 @@ impl Fence {
         Some(self.refused(server, &reading.history).unwrap_or(Refusal::Conflict))
     }
 
+    /// All claims that are refused.
+    pub fn refusals(&self) -> impl Iterator<Item = (&str, Refusal)> {
+        let servers = self.readings.keys().map(String::as_str);
+        servers.filter_map(|server| Some((server, self.refusal(server)?)))
+    }
+
     /// A server said what it is.
     pub fn handle_reading(&mut self, server: &str, reading: Reading) {
         if reading.role == Role::Replica && self.is_of_cluster(&reading.history) {
-            self.memory.former.remove(server);
-            self.memory.followers.insert(server.to_owned());
+            let was_former = self.memory.former.remove(server);
+            let is_new = !self.memory.followers.contains(server);
+            if is_new {
+                self.memory.followers.insert(server.to_owned());
+            }
+            self.revision += u64::from(was_former || is_new);
         }
         self.readings.insert(server.to_owned(), reading);
         self.settle();
@@ -129,17 +169,21 @@ impl Fence {
         was_heard
     }
 
-    /// A server is no longer in the group.
-    pub fn handle_removed(&mut self, server: &str) {
-        self.memory.former.remove(server);
-        self.memory.followers.remove(server);
-        self.readings.remove(server);
-        self.settle();
+    /// Only `servers` are in the group from now on. What is remembered of others stays: one of them
+    /// may be added again.
+    pub fn handle_servers<'a>(&mut self, servers: impl Iterator<Item = &'a str>) {
+        let servers: BTreeSet<&str> = servers.collect();
+        let before = self.readings.len();
+        self.readings.retain(|server, _| servers.contains(server.as_str()));
+        if self.readings.len() != before {
+            self.settle();
+        }
     }
 
     /// An operator says that what was remembered counts no more: who claims alone is primary.
     pub fn clear(&mut self) {
         self.memory = Memory::default();
+        self.revision += 1;
         self.settle();
     }
 
@@ -162,7 +206,12 @@ impl Fence {
             return;
         };
         let incumbent = (server.clone(), reading.history.clone());
-        if let Some((before, _)) = self.memory.incumbent.replace(incumbent.clone())
+        let before = self.memory.incumbent.replace(incumbent.clone());
+        let is_same = before.as_ref().is_some_and(|(before, history)| {
+            *before == incumbent.0 && history.is_as_old_as(&incumbent.1)
+        });
+        self.revision += u64::from(!is_same);
+        if let Some((before, _)) = before
             && before != incumbent.0
         {
             // A reading of it as a replica is still to come, or has come: then it is none of them.

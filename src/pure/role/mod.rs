@@ -9,6 +9,8 @@ pub mod gtid;
 pub mod lag;
 pub mod route;
 
+use std::fmt;
+
 use gtid::GtidSet;
 
 /// What a server says it is.
@@ -37,6 +39,27 @@ pub enum History {
         /// The transactions it has.
         executed: GtidSet,
     },
+}
+
+impl History {
+    /// Whether both are of one primary of the same cluster and time, however far each goes.
+    fn is_as_old_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Mysql { server: one, .. }, Self::Mysql { server, .. }) => one == server,
+            _ => self == other,
+        }
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Postgres { system, timeline } => {
+                write!(f, "timeline {timeline} of cluster {system}")
+            }
+            Self::Mysql { executed, .. } => write!(f, "transactions {executed}"),
+        }
+    }
 }
 
 /// What a server said of itself at one moment.

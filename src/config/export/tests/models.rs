@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use crate::config::model::*;
 use crate::config::validate::connect_bound;
 use crate::pure::id::{Name, ProxyId, ServerId};
+use crate::pure::role::fence::OnConflict;
 use crate::pure::weight::Weight;
 use checks::{agent, check, observe};
 use process::{global, log_target, ring};
@@ -295,6 +296,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 balance: first.0,
                 balance_key: None,
                 routes: Vec::new(),
+                on_conflict: if first.4[5] { OnConflict::KeepIncumbent } else { OnConflict::Stop },
                 allbackups: first.4[0],
                 servers,
                 direct: None,

@@ -169,12 +169,40 @@ fn claims_of_mysql_are_refused_by_what_they_lack() {
 }
 
 #[test]
-fn a_server_that_leaves_the_group_is_forgotten() {
+fn a_server_that_leaves_the_group_is_heard_no_more_and_its_past_stays() {
     let mut fence = pair();
     fence.handle_lost("a");
     fence.handle_reading("b", pg(Primary, 2));
-    fence.handle_removed("a");
-    assert!(fence.memory().former.is_empty());
-    fence.handle_removed("b");
+    fence.handle_servers(["b"].into_iter());
+    fence.handle_reading("a", pg(Primary, 1));
+    assert_eq!(fence.refusal("a"), Some(Refusal::Returned));
+    fence.handle_servers(["a"].into_iter());
     assert_eq!(fence.primary(), None);
+}
+
+#[test]
+fn what_must_be_written_down_counts_up() {
+    let mut fence = mariadb_pair();
+    let begun = fence.revision();
+    fence.handle_reading("a", my(Primary, 1, "0-1-101"));
+    fence.handle_reading("b", my(Replica, 2, "0-1-101"));
+    assert_eq!(fence.revision(), begun, "that time goes on is no news");
+    let changes: [&dyn Fn(&mut Fence); 3] = [
+        &|fence| {
+            fence.handle_reading("b", my(Primary, 2, "0-2-102"));
+            fence.handle_lost("a");
+            fence.handle_reading("b", my(Primary, 2, "0-2-102"));
+        },
+        &|fence| fence.handle_reading("a", my(Replica, 1, "0-2-102")),
+        &|fence| fence.clear(),
+    ];
+    for change in changes {
+        let before = fence.revision();
+        change(&mut fence);
+        assert!(fence.revision() > before);
+    }
+    let mut fence = pair();
+    let before = fence.revision();
+    fence.handle_reading("a", pg(Primary, 2));
+    assert!(fence.revision() > before, "a new timeline");
 }

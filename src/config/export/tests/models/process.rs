@@ -41,6 +41,7 @@ pub(super) fn global() -> impl Strategy<Value = Global> {
             pidfile: third.0.map(Into::into),
             server_state_file: None,
             server_state_base: None,
+            state_dir: None,
             daemon: third.1,
             hard_stop_after: third.2,
             spread_checks_percent: third.3,

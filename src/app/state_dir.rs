@@ -1,0 +1,164 @@
+//! The directory of what outlives the process (`state_dir`): the fence's memory.
+//!
+//! It is opened while the process may still open anything, and used through its descriptor, so that
+//! `chroot` and a lesser account change nothing. A file is replaced whole, by another name first:
+//! whoever reads it sees what was before or what is now. A disk that is full or hangs is said in the
+//! log and tried again; nothing waits for it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags, openat, renameat};
+use tokio::sync::oneshot;
+
+use crate::config::model::Config;
+use crate::pure::role::fence::{Memory, written};
+use crate::state::Process;
+
+/// What systemd names a service's directory by.
+const VARIABLE: &str = "STATE_DIRECTORY";
+
+/// The file of the fence.
+const FENCE: &str = "fence";
+
+/// A larger one is none that was written here.
+const FENCE_BYTES_MAX: u64 = 16 << 20;
+
+/// Between a write that failed and the next.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// An open directory, and what the fence's file in it says.
+#[derive(Debug)]
+pub(super) struct StateDir {
+    dir: OwnedFd,
+    path: PathBuf,
+    memories: BTreeMap<String, Memory>,
+}
+
+impl StateDir {
+    /// Opens the directory of a configuration and reads what is there; `None`: nothing is to be
+    /// remembered, or there is no place for it.
+    ///
+    /// # Errors
+    /// A directory that cannot be opened, and a file that is not understood: whoever starts without
+    /// what is remembered may let an old primary take writes.
+    pub(super) fn open(config: &Config) -> Result<Option<Self>, String> {
+        if config.backends.iter().all(|backend| backend.routes.is_empty()) {
+            return Ok(None);
+        }
+        let Some(path) = config.global.state_dir.clone().or_else(of_service) else {
+            tracing::warn!(
+                "who is primary is remembered until this process ends, and no longer: \
+                 set state_dir in [global]"
+            );
+            return Ok(None);
+        };
+        let refused =
+            |error: &dyn std::fmt::Display| format!("state_dir {}: {error}", path.display());
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = rustix::fs::open(&path, flags, Mode::empty())
+            .map_err(|error| refused(&io::Error::from(error)))?;
+        let text = read(&dir, FENCE).map_err(|error| refused(&format!("{FENCE}: {error}")))?;
+        let memories = match text {
+            Some(text) => written::read(&text).map_err(|error| {
+                refused(&format!(
+                    "the file '{FENCE}' is not understood ({error}); without it an old primary may \
+                     take writes again: remove it if there is none"
+                ))
+            })?,
+            None => BTreeMap::new(),
+        };
+        Ok(Some(Self { dir, path, memories }))
+    }
+
+    /// Lets `process` remember what is there, and writes down what it says, at once and whenever that
+    /// changes. The sender is dropped when the last of it is on disk.
+    ///
+    /// # Errors
+    /// The system starts no thread.
+    pub(super) fn keep(self, process: &Arc<Process>, done: oneshot::Sender<()>) -> io::Result<()> {
+        let Self { dir, path, memories } = self;
+        for (group, memory) in &memories {
+            process.remembered.note(group, memory.clone());
+        }
+        let process = Arc::clone(process);
+        std::thread::Builder::new().name("state".to_owned()).spawn(move || {
+            let mut complained = false;
+            while let Some(memories) = process.remembered.fresh() {
+                match replace(&dir, FENCE, written::write(&memories).as_bytes()) {
+                    Ok(()) if complained => {
+                        tracing::warn!("{}/{FENCE} is written again.", path.display());
+                        complained = false;
+                    }
+                    Ok(()) => {}
+                    Err(error) => {
+                        if !complained {
+                            tracing::error!(
+                                "{}/{FENCE}: {error}; who is primary is forgotten if the process \
+                                 ends now.",
+                                path.display()
+                            );
+                        }
+                        complained = true;
+                        std::thread::sleep(PAUSE);
+                        process.remembered.retry();
+                    }
+                }
+            }
+            drop(done);
+        })?;
+        Ok(())
+    }
+}
+
+/// The first directory that systemd made for this service.
+fn of_service() -> Option<PathBuf> {
+    let names = std::env::var_os(VARIABLE)?;
+    std::env::split_paths(&names).next().filter(|path| !path.as_os_str().is_empty())
+}
+
+fn read(dir: &OwnedFd, name: &str) -> io::Result<Option<String>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = match openat(dir, name, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut text = String::new();
+    file.take(FENCE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(Some(text))
+}
+
+fn replace(dir: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let fresh = format!("{name}.{}", std::process::id());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+    let mut file = File::from(openat(dir, fresh.as_str(), flags, Mode::from(0o600))?);
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    renameat(dir, fresh.as_str(), dir, name)?;
+    Ok(rustix::fs::fsync(dir)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let path = std::env::temp_dir().join(format!("evenkeel-state-{}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        let dir: OwnedFd = File::open(&path).unwrap().into();
+        assert_eq!(read(&dir, "fence").unwrap(), None);
+        for text in ["long and first", "second"] {
+            replace(&dir, "fence", text.as_bytes()).unwrap();
+            assert_eq!(read(&dir, "fence").unwrap().as_deref(), Some(text));
+        }
+        assert_eq!(std::fs::read_dir(&path).unwrap().count(), 1);
+        std::fs::remove_dir_all(&path).unwrap();
+    }
+}

@@ -1,0 +1,124 @@
+//! `fence show` and `fence clear`: who is primary of a group, who is kept out, and why.
+
+use super::table::{Command, Mode, Run};
+use super::{Answer, Call};
+use crate::clock;
+use crate::config::model::Level;
+use crate::pure::role::fence::{Memory, Refusal};
+use crate::pure::role::route::Part;
+use crate::pure::role::{History, Role};
+use crate::state::{Backend, Occasion};
+
+/// The commands of this file.
+pub(super) static COMMANDS: &[Command] = &[
+    Command {
+        name: "fence show",
+        args: "[<backend>]",
+        help: "who is primary of a group, who is kept out, and what is remembered",
+        level: Level::Operator,
+        mode: Mode::Usual,
+        run: Run::Now(show),
+    },
+    Command::admin(
+        "fence clear",
+        "<backend>",
+        "forget who was primary: whoever claims alone is it",
+        clear,
+    ),
+];
+
+fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {
+    let name = call.arg(0);
+    let objects = call.shared.process.objects();
+    let mut backends = objects.backends.iter().filter(|backend| {
+        !backend.settings().routes.is_empty() && (name.is_empty() || *backend.name == *name)
+    });
+    let Some(first) = backends.next() else {
+        return answer.refuse(if name.is_empty() {
+            "No backend has routes by role."
+        } else {
+            "No such backend with routes by role."
+        });
+    };
+    answer.line(format_args!("# backend server says is remembered lag_ms behind history kept_out"));
+    for backend in std::iter::once(first).chain(backends) {
+        rows(backend, answer);
+    }
+    answer.line(format_args!(""));
+}
+
+/// One row a server; no cell is empty or has a blank.
+fn rows(backend: &Backend, answer: &mut Answer<'_>) {
+    let live = backend.live();
+    let parts = backend.group.parts(clock::now(), &live.servers);
+    let (_, memory) = backend.group.memory();
+    for (server, part) in live.servers.iter().zip(parts) {
+        let reading = backend.group.reading(&server.name);
+        let says = reading.as_ref().map_or("-", |reading| match reading.role {
+            Role::Primary => "primary",
+            Role::Replica => "replica",
+        });
+        let refusal = backend.group.refusal(&server.name);
+        let (is, lag) = match part {
+            Part::Primary => ("primary", None),
+            Part::Replica(lag) => ("replica", lag),
+            Part::Unknown if refusal.is_some() => ("fenced", None),
+            Part::Unknown => ("unknown", None),
+        };
+        let (mut time, mut amount) = ("-".to_owned(), "-".to_owned());
+        if let Some(lag) = lag {
+            (time, amount) = (lag.time.as_millis().to_string(), lag.amount.to_string());
+        }
+        let history = reading.map_or_else(|| "-".to_owned(), |reading| cell(&reading.history));
+        let why = refusal.map_or("-", word);
+        answer.line(format_args!(
+            "{} {} {says} {is} {} {time} {amount} {history} {why}",
+            backend.name,
+            server.name,
+            remembered(&memory, &server.name),
+        ));
+    }
+}
+
+/// `SYSTEM:TIMELINE`, or a set of transactions.
+fn cell(history: &History) -> String {
+    match history {
+        History::Postgres { system, timeline } => format!("{system}:{timeline}"),
+        History::Mysql { executed, .. } => match executed.to_string() {
+            none if none.is_empty() => "-".to_owned(),
+            some => some,
+        },
+    }
+}
+
+fn word(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Foreign => "foreign",
+        Refusal::Returned => "returned",
+        Refusal::Older => "older",
+        Refusal::Diverged => "diverged",
+        Refusal::Conflict => "conflict",
+    }
+}
+
+fn remembered(memory: &Memory, server: &str) -> &'static str {
+    let is_incumbent = memory.incumbent.as_ref().is_some_and(|(name, _)| name == server);
+    match () {
+        () if is_incumbent => "incumbent",
+        () if memory.former.contains(server) => "former",
+        () if memory.followers.contains(server) => "follower",
+        () => "-",
+    }
+}
+
+fn clear(call: &mut Call<'_>, answer: &mut Answer<'_>) {
+    let name = call.arg(0);
+    let objects = call.shared.process.objects();
+    let backend = objects.backends.iter().find(|backend| *backend.name == *name);
+    let Some(backend) = backend.filter(|backend| !backend.settings().routes.is_empty()) else {
+        return answer.refuse("No such backend with routes by role.");
+    };
+    let (process, bus) = (&*call.shared.process, &call.shared.bus);
+    let occasion = Occasion { process, bus, now: clock::now(), wall: clock::wall() };
+    occasion.clear_fence(backend);
+}

@@ -1,0 +1,94 @@
+//! What follows when a server says what it is, or is heard no more: who is primary, what is said of
+//! it, who is cut, and what is remembered.
+
+use std::sync::Arc;
+
+use super::Occasion;
+use crate::pure::role::Reading;
+use crate::state::group::Claims;
+use crate::state::{Backend, Server, publish};
+use crate::telemetry::event::{RoleChange, What};
+
+/// Roles before a change.
+#[derive(Debug)]
+pub struct RolesBefore {
+    claims: Claims,
+    revision: u64,
+    primaries: Vec<Arc<Server>>,
+}
+
+impl RolesBefore {
+    /// What is before a change that comes now.
+    #[must_use]
+    pub fn of(backend: &Backend) -> Self {
+        let primaries = backend.live().primaries().cloned().collect();
+        Self { claims: backend.group.claims(), revision: backend.group.revision(), primaries }
+    }
+}
+
+impl Occasion<'_> {
+    /// A server said what it is, or (`None`) is heard no more.
+    pub fn read(&self, backend: &Arc<Backend>, server: &Arc<Server>, reading: Option<Reading>) {
+        let before = RolesBefore::of(backend);
+        publish::reading(backend, server, self.now, reading);
+        self.roles_changed(backend, &before);
+    }
+
+    /// An operator says that what is remembered of the primaries of a backend counts no more.
+    pub fn clear_fence(&self, backend: &Arc<Backend>) {
+        let before = RolesBefore::of(backend);
+        publish::fence_cleared(backend, self.now);
+        self.say_role(backend, RoleChange::Cleared);
+        self.roles_changed(backend, &before);
+    }
+
+    /// What follows from a change of roles, or of who is up.
+    pub fn roles_changed(&self, backend: &Arc<Backend>, before: &RolesBefore) {
+        let live = backend.live();
+        for server in &before.primaries {
+            if !live.primaries().any(|primary| Arc::ptr_eq(primary, server)) {
+                self.process.sessions.end_writes_on(server);
+            }
+        }
+        drop(live);
+        let claims = backend.group.claims();
+        if claims != before.claims {
+            self.say_claims(backend, &before.claims, claims);
+        }
+        if backend.group.revision() != before.revision {
+            self.remember(backend);
+        }
+    }
+
+    /// Writes down who is primary. A process that stops leaves that to its successor.
+    fn remember(&self, backend: &Backend) {
+        if !self.process.is_stopping() {
+            self.process.remembered.note(&backend.name, backend.group.memory().1);
+        }
+    }
+
+    fn say_claims(&self, backend: &Backend, before: &Claims, now: Claims) {
+        for (server, why) in now.refused {
+            let known = before.refused.iter().any(|(name, was)| *name == server && *was == why);
+            if !known {
+                self.say_role(backend, RoleChange::Refused { server, why });
+            }
+        }
+        if now.primary == before.primary {
+            return;
+        }
+        let change = match now.primary {
+            Some(server) => {
+                let history = backend.group.reading(&server).map(|r| r.history.to_string());
+                RoleChange::Primary { server, history: history.unwrap_or_default() }
+            }
+            None => RoleChange::NoPrimary { was: before.primary.clone().unwrap_or_default() },
+        };
+        self.say_role(backend, change);
+    }
+
+    fn say_role(&self, backend: &Backend, change: RoleChange) {
+        let what = What::Role(Arc::clone(&backend.name), change);
+        self.bus.event(self.event(backend, what));
+    }
+}
