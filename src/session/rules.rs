@@ -17,6 +17,7 @@ use super::facts::{Response, Variables, View};
 use super::stick::Stuck;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
+use crate::config::model;
 use crate::net::relay::poll_read_into;
 use crate::net::silence::vanish;
 use crate::pure::acl::Condition;
@@ -47,12 +48,26 @@ pub(super) struct Ruled {
     /// `set-log-level`.
     pub(super) log_level: Option<Level>,
     pub(super) stuck: Stuck,
+    /// Who chose the server.
+    pub(super) choice: Choice,
     /// `set-priority-class`, `set-priority-offset`.
     pub(super) priority: Priority,
     /// `set-bc-mark`: of the connection to the server.
     pub(super) server_mark: Option<u32>,
     /// `set-bc-tos`.
     pub(super) server_tos: Option<u8>,
+}
+
+/// Who chose a session's server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The policy.
+    #[default]
+    Balanced,
+    /// A rule, a table or a cookie.
+    Direct,
+    /// The same, where `force-persist` says that it is this server or none.
+    Forced,
 }
 
 /// Where a session stands among those that wait for a server.
@@ -192,11 +207,12 @@ impl Session {
         })
     }
 
-    /// The server that `use-server` names for the session, unless it is to be avoided.
+    /// The server that `use-server` names for the session, if it runs or persistence says that
+    /// this does not matter.
     pub(super) fn wanted_server(
         &self,
         backend: &Backend,
-        avoid: Option<ServerIndex>,
+        settings: &model::Backend,
     ) -> Option<ServerIndex> {
         let ruling = backend.ruling();
         if ruling.rules.servers.is_empty() {
@@ -204,12 +220,12 @@ impl Session {
         }
         let view = self.view(&ruling.patterns, None, true);
         let live = backend.live();
+        let forced = settings.persist || self.is_forced(&ruling);
         let mut choices = ruling.rules.servers.iter().filter(|choice| choice.is_taken(&view));
         choices.find_map(|choice| {
             let name = choice.target.fill(&view);
             let server = live.servers.iter().find(|server| *server.name == *name)?;
-            let usable = server.is_up() && avoid != Some(server.index);
-            usable.then_some(server.index)
+            (forced || server.standing().is_running()).then_some(server.index)
         })
     }
 
