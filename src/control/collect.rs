@@ -1,5 +1,7 @@
 //! Fills a [`Snapshot`] from what runs.
 
+mod roles;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -250,11 +252,12 @@ fn backend_row(
 ) -> snapshot::Backend {
     let settings = backend.settings();
     let live = backend.live();
-    let servers: Vec<snapshot::Server> = live
+    let mut servers: Vec<snapshot::Server> = live
         .servers
         .iter()
         .map(|server| server_row(objects, server, settings.balance.is_dynamic(), now, uptime))
         .collect();
+    roles::note(backend, &mut servers, now);
     let up = !live.set.members().is_empty() || live.servers.is_empty();
     let weight = live.set.members().iter().map(|member| member.weight.value()).sum::<u32>()
         / u32::from(EffectiveWeight::SCALE);
@@ -305,6 +308,7 @@ fn server_row(
         name: Arc::clone(&server.name),
         id: settings.id,
         address: address(&settings.address),
+        role: None,
         status,
         status_text: status_text(objects, server, &health),
         tracked: server.configured().track.as_ref().map(ToString::to_string),
