@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use evenkeel::app::load::{CLAIMED_VERSION, Names, Sources, environment, facts};
+use evenkeel::app::features::{self, facts};
+use evenkeel::app::load::{CLAIMED_VERSION, Names, Sources, environment};
 use evenkeel::app::{self, Ended, Options, StartError};
 use evenkeel::cli::haproxy::{Flags, Mistake, USAGE, Version};
 use evenkeel::cli::{self, Command, Own, Usage};
@@ -75,7 +76,10 @@ fn haproxy(flags: Flags) -> ExitCode {
         eprintln!("evenkeel: cannot change to {}: {error}", directory.display());
         return ExitCode::from(FAILED);
     }
-    start_log(if flags.quiet { LevelFilter::OFF } else { LevelFilter::INFO });
+    if flags.quiet {
+        telemetry::stdio::be_quiet();
+    }
+    start_log(LevelFilter::INFO);
     let master_sockets = flags.master_sockets;
     let sources = Sources {
         maxconn: flags.maxconn,
@@ -140,9 +144,6 @@ fn serve(options: &Options) -> ExitCode {
         tracing::error!("No enabled listener found (check for 'bind' directives)! Exiting.");
         return ExitCode::from(FAILED);
     }
-    if config.global.life.quiet {
-        telemetry::stdio::be_quiet();
-    }
     end(app::run(loaded, options))
 }
 
@@ -163,9 +164,7 @@ fn end(ended: Result<Ended, StartError>) -> ExitCode {
 /// Says every mistake.
 fn check(sources: &Sources, zero_warning: bool, quiet: bool) -> ExitCode {
     let loaded = sources.load();
-    if !quiet {
-        loaded.print();
-    }
+    loaded.print();
     let Some(config) = &loaded.config else {
         tell("Fatal errors found in configuration", quiet);
         return ExitCode::from(FAILED);
@@ -259,7 +258,6 @@ fn print_version(version: Version) -> ExitCode {
 /// The rest of `-vv`: its parts are what test suites and scripts look for.
 fn long_version() -> String {
     use evenkeel::config::defaults::{BUFSIZE_BYTES, THREADS_MAX};
-    let features: Vec<_> = facts().features.iter().map(|feature| format!("+{feature}")).collect();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     format!(
         "Build options :\n  TARGET  = linux-rust\n  CPU     = {}\n\n\
@@ -271,7 +269,7 @@ fn long_version() -> String {
          Total: 1 (1 usable), will use epoll.\n\n\
          Available services : prometheus-exporter\n",
         std::env::consts::ARCH,
-        features.join(" ")
+        features::list()
     )
 }
 

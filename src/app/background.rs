@@ -1,8 +1,10 @@
 //! Going to the background, and the file that says which process is there.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
+
+use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::{Options, StartError};
 use crate::config::model::Global;
@@ -39,31 +41,43 @@ impl Background {
         Ok(Self { pidfile, daemon })
     }
 
-    /// Forks where asked to and writes the process id; whether this is the parent, which is done.
+    /// Forks where asked to; the process that stays writes its id. Whether this is the parent, which
+    /// is done. It ends when the other has written: a supervisor that waits for it finds the file.
     ///
     /// # Errors
-    /// What the system refused, a full disk included.
+    /// What the system refused, a full disk included; where the other process met it, that one has
+    /// said it and is gone.
     pub(super) fn enter(self) -> Result<bool, StartError> {
         let refused = |what: &'static str| move |error| StartError::because(what, &error);
         if !self.daemon {
-            self.write(std::process::id())?;
+            self.write()?;
             return Ok(false);
         }
+        let pipe = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from);
+        let (hears, tells) = pipe.map_err(refused("go to the background"))?;
         match fork().map_err(refused("go to the background"))? {
-            Forked::Parent(child) => {
-                self.write(child)?;
-                Ok(true)
+            Forked::Parent(_) => {
+                drop(tells);
+                let mut said = [0];
+                // An end without a word, however it comes about, means that it did not get there.
+                match File::from(hears).read(&mut said) {
+                    Ok(1) => Ok(true),
+                    _ => Err(StartError::Refused(Vec::new())),
+                }
             }
             Forked::Child => {
+                self.write()?;
+                // A parent that was killed meanwhile needs to hear nothing.
+                let _ = rustix::io::write(&tells, b"+");
                 detach().map_err(refused("detach"))?;
                 Ok(false)
             }
         }
     }
 
-    fn write(self, pid: u32) -> Result<(), StartError> {
+    fn write(self) -> Result<(), StartError> {
         let Some((path, mut file)) = self.pidfile else { return Ok(()) };
-        writeln!(file, "{pid}")
+        writeln!(file, "{}", std::process::id())
             .map_err(|e| StartError::because(&format!("write pidfile {}", path.display()), &e))
     }
 }

@@ -5,13 +5,15 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use haproxy_compat::cond::{Facts, Version};
 use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
+use super::features::facts;
 use super::world::{Recorder, Recording, System};
 use crate::config::added::{self, Added};
 use crate::config::diag::{self, Look};
@@ -20,9 +22,13 @@ use crate::config::world::World;
 use crate::config::{self, Language, Surroundings};
 use crate::net::listen::with_family;
 use crate::pure::log_format;
+use crate::telemetry::stdio;
 
 pub use super::world::Names;
 pub use crate::config::model::CLAIMED_VERSION;
+
+/// Longest time for a reload to read its files and to look up the names in them.
+const LOAD_MAX: Duration = Duration::from_mins(2);
 
 /// What to load.
 #[derive(Clone, Debug)]
@@ -125,6 +131,16 @@ impl Sources {
         let mut loaded = self.load_in(&mut world);
         loaded.recording = world.recording;
         loaded
+    }
+
+    /// As [`Self::load`], in a thread of its own that is given up after [`LOAD_MAX`]: a file system
+    /// that hangs keeps it for ever. Blocks.
+    ///
+    /// # Errors
+    /// It did not end.
+    pub(super) fn load_in_time(&self) -> Result<Loaded, String> {
+        let sources = self.clone();
+        in_time(LOAD_MAX, move || sources.load())
     }
 
     /// As [`Self::load`], with host names and further files looked up in `world`.
@@ -235,6 +251,24 @@ impl Sources {
     }
 }
 
+/// What `work` yields in a thread of its own, within `limit`.
+fn in_time<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name("load".to_owned());
+    // Nobody hears what comes too late.
+    let spawned = thread.spawn(move || drop(sender.send(work())));
+    spawned.map_err(|error| format!("cannot read the configuration: {error}"))?;
+    receiver.recv_timeout(limit).map_err(|error| match error {
+        RecvTimeoutError::Timeout => {
+            format!("reading the configuration takes longer than {} s", limit.as_secs())
+        }
+        RecvTimeoutError::Disconnected => "reading the configuration failed".to_owned(),
+    })
+}
+
 fn is_config(name: &OsString) -> bool {
     let name = name.as_bytes();
     name.ends_with(b".cfg") && !name.starts_with(b".")
@@ -288,18 +322,6 @@ fn tell(environment: &mut Environment, config: &Config) {
     }
 }
 
-/// What conditions in `haproxy.cfg` are answered from.
-#[must_use]
-pub fn facts() -> Facts {
-    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-    Facts {
-        version: Version::parse(CLAIMED_VERSION),
-        features: words(&["EPOLL", "GETADDRINFO", "LINUX_SPLICE", "OPENSSL", "PROMEX", "THREAD"]),
-        enabled: words(&["POLL", "EPOLL", "SPLICE", "GETADDRINFO", "REUSEPORT"]),
-        ssl_library: None,
-    }
-}
-
 impl Loaded {
     /// The variables of the environment.
     pub(super) fn variables(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
@@ -314,8 +336,11 @@ impl Loaded {
             .collect()
     }
 
-    /// Prints the report on standard error.
+    /// Prints the report on standard error, unless nothing is to be said there.
     pub fn print(&self) {
+        if stdio::is_quiet() {
+            return;
+        }
         let look = if io::stderr().is_terminal() { Look::Coloured } else { Look::Plain };
         // Nobody reads standard error: then nobody is told.
         let _ = io::Write::write_all(&mut io::stderr(), self.text(look).as_bytes());
@@ -330,5 +355,20 @@ impl Loaded {
                 diag::render_lines(&self.report, &self.sources, std::process::id())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_end_is_not_waited_for() {
+        assert_eq!(in_time(Duration::from_secs(60), || 7), Ok(7));
+        let (_open, never) = std::sync::mpsc::channel::<()>();
+        let late = in_time(Duration::from_millis(10), move || never.recv().is_ok());
+        assert!(late.unwrap_err().contains("takes longer"));
+        let failed = in_time(Duration::from_secs(60), || panic!("on purpose"));
+        assert!(failed.map(|(): ()| ()).unwrap_err().contains("failed"));
     }
 }

@@ -13,6 +13,7 @@
 
 mod background;
 pub mod ctl;
+pub mod features;
 mod identity;
 mod limits;
 mod listeners;
@@ -31,22 +32,24 @@ mod requests;
 mod saved;
 mod signals;
 mod state_dir;
+mod stop;
 mod supply;
 mod worker;
 mod workers;
 mod world;
 
+use std::ffi::CString;
 use std::fs;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::check::Engine;
-use crate::clock::{self, sleep_or_forever};
+use crate::clock;
 use crate::config::diag::Look;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::{Commands, Config};
@@ -56,13 +59,14 @@ use crate::resolve::Engine as Resolver;
 use crate::session::Context;
 use crate::state::request::SocketWish;
 use crate::state::{self, Process};
-use crate::telemetry::bus;
-use crate::telemetry::event::{Event, What};
+use crate::telemetry::{bus, stdio};
 use background::Background;
 use listeners::{Listeners, Scene};
 use load::{Loaded, Sources};
 use log_identity::{LogIdentity, start_shipper};
 pub use options::{Ended, Options, StartError};
+use reload::Loading;
+use requests::Adding;
 use signals::{Pending, Request, Signals};
 use state_dir::StateDir;
 use supply::Supply;
@@ -118,7 +122,7 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
     let control = Control::start(prepared, options, &runtime, None)?;
     control.context.process.environment.set(variables.into_iter());
     predecessors::stop(options);
-    Ok(runtime.block_on(control.supervise()))
+    Ok(complete(runtime, control.supervise()))
 }
 
 /// Runs as the worker of a master, whose link is standard input.
@@ -129,7 +133,18 @@ pub fn work(options: &Options) -> Result<Ended, StartError> {
     let link = crate::sys::inherit::adopt(0).map_err(|e| StartError::because("take orders", &e))?;
     let null = fs::File::open("/dev/null").map_err(|e| StartError::because("take orders", &e))?;
     rustix::stdio::dup2_stdin(&null).map_err(|e| StartError::because("take orders", &e.into()))?;
+    name_process();
     worker::run(options, std::os::unix::net::UnixStream::from(link))
+}
+
+/// Names the process as it was called: the kernel names it after the file it was started from, which
+/// for a worker is `exe`.
+fn name_process() {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let name = called.as_ref().and_then(|called| called.file_name());
+    let name = name.and_then(|name| CString::new(name.as_encoded_bytes()).ok());
+    // It is for the eyes of operators: without it they see the other one.
+    let _ = name.map(|name| rustix::thread::set_name(&name));
 }
 
 /// The control thread's runtime.
@@ -138,6 +153,14 @@ fn runtime() -> Result<Runtime, StartError> {
         .enable_all()
         .build()
         .map_err(|e| StartError::because("start the control thread", &e))
+}
+
+/// Does the process' work. What still blocks then, such as the reading of a file that does not end, is
+/// given up.
+fn complete<T>(runtime: Runtime, work: impl Future<Output = T>) -> T {
+    let ended = runtime.block_on(work);
+    runtime.shutdown_background();
+    ended
 }
 
 fn prepare(
@@ -195,6 +218,9 @@ pub(crate) struct Control {
     signals: Signals,
     log: LogIdentity,
     shipper: JoinHandle<()>,
+    loading: Loading,
+    /// A server that a command adds, while it is read.
+    adding: Option<Adding>,
     /// Ends when what outlives the process is on disk.
     memory: oneshot::Receiver<()>,
 }
@@ -213,6 +239,9 @@ impl Control {
         orders: Option<mpsc::Receiver<Pending>>,
     ) -> Result<Self, StartError> {
         let _inside = runtime.enter();
+        if prepared.config.global.life.quiet {
+            stdio::be_quiet();
+        }
         if let Some(mib) = options.memory_mib {
             limits::bound_memory(mib);
         }
@@ -252,6 +281,8 @@ impl Control {
             signals,
             log,
             shipper,
+            loading: Loading::default(),
+            adding: None,
             memory,
         };
         control.follow(&config, &plan, opened);
@@ -280,8 +311,17 @@ impl Control {
         loop {
             let turn = tokio::select! {
                 signal = self.signals.next() => self.handle(signal).await,
-                Some(request) = self.requests.recv() => {
-                    self.fulfil(request).await;
+                // One after the other: what was asked for first is done first.
+                read = requests::was_read(&mut self.adding), if self.adding.is_some() => {
+                    self.end_adding(read);
+                    Turn::GoOn
+                }
+                loaded = self.loading.end(), if self.adding.is_none() => {
+                    reload::end(&mut self, loaded);
+                    Turn::GoOn
+                }
+                Some(request) = self.requests.recv(), if self.adding.is_none() => {
+                    self.fulfil(request);
                     Turn::GoOn
                 }
             };
@@ -295,7 +335,7 @@ impl Control {
         match request {
             Request::Stop(signal) => Turn::End(Ended::Signal(signal)),
             Request::Reload => {
-                reload::reload(self).await;
+                self.loading.begin(&self.sources);
                 Turn::GoOn
             }
             Request::SoftStop => Turn::End(self.soft_stop().await),
@@ -317,101 +357,6 @@ impl Control {
                 self.rest(SocketWish::Resume);
                 Turn::GoOn
             }
-        }
-    }
-
-    /// Closes the listeners and waits for the sessions, at most `hard-stop-after`.
-    async fn soft_stop(&mut self) -> Ended {
-        if let Some(ended) = self.pass_grace().await {
-            return ended;
-        }
-        let process = Arc::clone(&self.context.process);
-        process.stop();
-        requests::refuse_all(&mut self.requests);
-        self.listeners.close_frontends();
-        self.engine.stop();
-        self.resolver.stop();
-        let config = Arc::clone(&process.objects().config);
-        self.say_stopped();
-        let limit = config.global.hard_stop_after;
-        let drained = async {
-            while process.gate.current() > 0 {
-                tokio::time::sleep(DRAIN_POLL).await;
-            }
-        };
-        tokio::select! {
-            () = drained => Ended::Done,
-            () = sleep_or_forever(limit) => {
-                let left = process.gate.current();
-                tracing::warn!("hard-stop-after: ending {left} sessions that are left.");
-                Ended::Done
-            }
-            ended = next_stop(&mut self.signals) => ended,
-        }
-    }
-
-    /// Goes on accepting for `grace`; a request to stop at once ends that, too.
-    async fn pass_grace(&mut self) -> Option<Ended> {
-        let grace = self.context.process.objects().config.global.life.grace?;
-        tokio::select! {
-            () = tokio::time::sleep(grace) => None,
-            ended = next_stop(&mut self.signals) => Some(ended),
-        }
-    }
-
-    /// Says of every proxy that it accepts no more, as HAProxy does.
-    fn say_stopped(&self) {
-        let objects = self.context.process.objects();
-        let frontends = objects.frontends.iter().map(|frontend| {
-            let log = frontend.route().log.targets.clone();
-            (Arc::clone(&frontend.name), log, frontend.traffic.total.get(), 0)
-        });
-        let backends = objects.backends.iter().map(|backend| {
-            let log = backend.settings().log.clone();
-            (Arc::clone(&backend.name), log, 0, backend.service.traffic.total.get())
-        });
-        for (proxy, log, frontend_conns, backend_conns) in frontends.chain(backends) {
-            let what = What::ProxyStopped { proxy, frontend_conns, backend_conns };
-            self.context.bus.event(Event { at: clock::wall(), log: log.into(), what });
-        }
-    }
-
-    /// Ends what is left and lets the last log lines out.
-    async fn shut_down(self, ended: Ended) -> Ended {
-        let Self { workers, engine, resolver, log, shipper, listeners, memory, context, .. } = self;
-        drop((listeners, engine, resolver));
-        workers.stop();
-        remember(&context.process);
-        // A disk that hangs does not keep the process from ending.
-        let _ = tokio::time::timeout(LAST_LINES, memory).await;
-        // What a stuck log target has not taken by then is lost with it.
-        let _ = tokio::time::timeout(LAST_LINES, log.finish(shipper)).await;
-        ended
-    }
-}
-
-/// What is remembered of primaries as far as it goes; a process that was told to stop softly has a
-/// successor that knows more.
-fn remember(process: &Process) {
-    let with_roles = process.objects();
-    let with_roles = with_roles.backends.iter().filter(|b| !b.settings().routes.is_empty());
-    for backend in with_roles.filter(|_| !process.is_stopping()) {
-        process.remembered.note(&backend.name, backend.group.memory().1);
-    }
-    process.remembered.close();
-}
-
-/// How often a soft stop looks whether the last session has ended.
-const DRAIN_POLL: Duration = Duration::from_millis(20);
-
-/// Longest wait for log lines at the end.
-const LAST_LINES: Duration = Duration::from_millis(500);
-
-/// The next signal that ends a soft stop early; others change nothing by then.
-async fn next_stop(signals: &mut Signals) -> Ended {
-    loop {
-        if let Request::Stop(signal) = signals.next().await {
-            return Ended::Signal(signal);
         }
     }
 }

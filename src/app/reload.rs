@@ -8,6 +8,9 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
+
+use super::load::{Loaded, Sources};
 use super::master::order::{Answer, Order};
 use super::supply::{Own, Supply};
 use super::world::Replay;
@@ -19,17 +22,51 @@ use crate::net::relay::allow_pipes;
 use crate::state::frontend::Phase;
 use crate::state::process::Objects;
 
-/// Reads the sources again and applies them.
-///
-/// # Cancel safety
-/// Dropped before the configuration is read, nothing has changed; applying it does not await.
-pub(super) async fn reload(control: &mut Control) {
-    let sources = control.sources.clone();
-    // Names are resolved: that may take seconds, and checks go on meanwhile.
-    let Ok(loaded) = tokio::task::spawn_blocking(move || sources.load()).await else {
-        tracing::error!("Reload refused: reading the configuration failed; nothing was changed.");
-        return;
-    };
+/// The reading of the configuration for a reload. It may take its time, for names are resolved and
+/// file systems hang; signals are heard meanwhile, and checks go on.
+#[derive(Debug, Default)]
+pub(super) struct Loading {
+    task: Option<JoinHandle<Result<Loaded, String>>>,
+    /// Another reload was asked for meanwhile.
+    again: bool,
+}
+
+impl Loading {
+    /// Begins to read, or to read once more when what goes on is done. Must be called within a
+    /// runtime.
+    pub(super) fn begin(&mut self, sources: &Sources) {
+        if self.task.is_some() {
+            self.again = true;
+            return;
+        }
+        let sources = sources.clone();
+        self.task = Some(tokio::task::spawn_blocking(move || sources.load_in_time()));
+    }
+
+    /// What was read; never, where nothing is.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(super) async fn end(&mut self) -> Result<Loaded, String> {
+        let Some(task) = &mut self.task else { return std::future::pending().await };
+        let read = task.await;
+        self.task = None;
+        read.unwrap_or_else(|_| Err("reading the configuration failed".to_owned()))
+    }
+}
+
+/// Applies what was read.
+pub(super) fn end(control: &mut Control, read: Result<Loaded, String>) {
+    match read {
+        Ok(loaded) => take(control, &loaded),
+        Err(error) => tracing::error!("Reload refused: {error}; nothing was changed."),
+    }
+    if std::mem::take(&mut control.loading.again) {
+        control.loading.begin(&control.sources);
+    }
+}
+
+fn take(control: &mut Control, loaded: &Loaded) {
     loaded.print();
     let Some(config) = loaded.config.clone() else {
         tracing::error!("Reload refused: the configuration has errors; nothing was changed.");
@@ -37,7 +74,7 @@ pub(super) async fn reload(control: &mut Control) {
     };
     match apply(control, config, &mut Supply::Own(Own::default())) {
         Ok(plan) => {
-            control.keep(&loaded);
+            control.keep(loaded);
             tracing::warn!("Reloaded {}: {}.", control.sources.display(), summary(&plan));
         }
         Err(errors) => {

@@ -2,21 +2,42 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::listeners::Scene;
 use super::{Control, objects};
 use crate::clock;
+use crate::config::added::Added;
 use crate::state::Backend;
 use crate::state::frontend::Phase;
 use crate::state::request::{Refused, Request, SocketWish, Wish};
 
+/// A server that is being read: a name may have to be resolved, which may take seconds.
+#[derive(Debug)]
+pub(super) struct Adding {
+    backend: Arc<str>,
+    answer: oneshot::Sender<Result<(), Refused>>,
+    task: JoinHandle<Result<Added, String>>,
+}
+
+/// What was read of the server that is added; never, where none is.
+///
+/// # Cancel safety
+/// Safe, up to its end.
+pub(super) async fn was_read(adding: &mut Option<Adding>) -> Result<Added, Refused> {
+    match adding {
+        Some(adding) => match (&mut adding.task).await {
+            Ok(read) => read.map_err(Refused::Because),
+            Err(_) => Err(Refused::System),
+        },
+        None => std::future::pending().await,
+    }
+}
+
 impl Control {
-    /// Fulfils a request and answers it.
-    ///
-    /// # Cancel safety
-    /// Dropped before a server was read, nothing has changed; the rest does not await.
-    pub(super) async fn fulfil(&mut self, request: Request) {
+    /// Fulfils a request and answers it; an added server is read first (see [`was_read`]).
+    pub(super) fn fulfil(&mut self, request: Request) {
         let result = match request.wish {
             Wish::Sockets(frontend, wish) => {
                 let scene = Scene {
@@ -31,26 +52,43 @@ impl Control {
                 self.resolver.follow(&self.context.process.objects());
                 Ok(())
             }
-            Wish::AddServer(backend, words) => self.add_server(&backend, words).await,
+            Wish::AddServer(backend, words) => {
+                self.adding = Some(self.begin_adding(&backend, words, request.answer));
+                return;
+            }
         };
         // Whoever asked may be gone: it is done all the same.
         let _ = request.answer.send(result);
     }
 
-    async fn add_server(
-        &mut self,
+    fn begin_adding(
+        &self,
         backend: &Arc<Backend>,
         words: Vec<String>,
-    ) -> Result<(), Refused> {
+        answer: oneshot::Sender<Result<(), Refused>>,
+    ) -> Adding {
         let (sources, name) = (self.sources.clone(), Arc::clone(&backend.name));
-        // A name may have to be resolved: that may take seconds, and checks go on meanwhile.
         let read = move || sources.added_server(&name, &words);
-        let added = tokio::task::spawn_blocking(read).await.map_err(|_| Refused::System)?;
-        let added = added.map_err(Refused::Because)?;
+        let task = tokio::task::spawn_blocking(read);
+        Adding { backend: Arc::clone(&backend.name), answer, task }
+    }
+
+    /// Adds a server that was read, where its backend is still there, and answers who asked for it.
+    pub(super) fn end_adding(&mut self, read: Result<Added, Refused>) {
+        let Some(Adding { backend, answer, .. }) = self.adding.take() else { return };
         let process = &self.context.process;
-        objects::add_server(process, backend, added, clock::now()).map_err(Refused::Because)?;
-        self.engine.follow(&process.objects());
-        Ok(())
+        let result = read.and_then(|added| {
+            let objects = process.objects();
+            let backend = objects.backends.iter().find(|known| known.name == backend);
+            let gone = || Refused::Because("No such backend.".to_owned());
+            objects::add_server(process, backend.ok_or_else(gone)?, added, clock::now())
+                .map_err(Refused::Because)
+        });
+        if result.is_ok() {
+            self.engine.follow(&process.objects());
+        }
+        // Whoever asked may be gone: it is done all the same.
+        let _ = answer.send(result);
     }
 
     /// Pauses or resumes all frontends, for a successor that wants their addresses.

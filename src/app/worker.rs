@@ -13,7 +13,7 @@ use super::master::receive;
 use super::signals::Pending;
 use super::supply::Supply;
 use super::world::Replay;
-use super::{Control, Ended, Options, StartError, identity, prepare};
+use super::{Control, Ended, Options, StartError, complete, identity, prepare};
 use crate::config::diag::Look;
 use crate::control::cli::routed;
 
@@ -36,12 +36,13 @@ pub(super) fn run(options: &Options, link: UnixStream) -> Result<Ended, StartErr
                 .spawn(move || listen(&link, &sender))
                 .map_err(|e| StartError::because("listen to the master", &e))?;
             let commands = Arc::clone(&control.commands);
-            Ok(runtime.block_on(async move {
+            let ended = complete(runtime, async move {
                 for line in greeting {
                     tokio::spawn(routed::serve(line, Arc::clone(&commands)));
                 }
                 control.supervise().await
-            }))
+            });
+            Ok(ended)
         }
         Err(StartError::Refused(errors)) => {
             // The master says it: one voice is enough.

@@ -7,13 +7,22 @@ use std::fs;
 use std::io::{self, Read};
 use std::net::{IpAddr, ToSocketAddrs};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
 
 use crate::config::world::{Account, World};
 use crate::sys::privileges;
 
 /// Largest file of a configuration. Nobody writes one by hand; more is a mistake (a log, a device).
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Longest silence of a pipe that a configuration is read from: a program that writes one may have to
+/// ask others first.
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// How names of hosts are looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,14 +73,46 @@ impl World for System {
     }
 }
 
-/// All bytes of a file, at most 64 MiB.
+/// All bytes of a file, at most 64 MiB. What is no regular file, such as a pipe, may keep its reader
+/// waiting for [`SILENCE_MAX`].
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_patiently(path, SILENCE_MAX)
+}
+
+fn read_patiently(path: &Path, patience: Duration) -> io::Result<Vec<u8>> {
+    // Opening a named pipe that nobody writes to would wait for ever.
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let file = fs::File::options().read(true).custom_flags(nonblocking).open(path)?;
+    let patience = (!file.metadata()?.is_file()).then_some(patience);
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Source { file, patience }.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 64 MiB"));
     }
     Ok(bytes)
+}
+
+/// A file that is read; with `patience`, it is waited for so long each time it has nothing.
+struct Source {
+    file: fs::File,
+    patience: Option<Duration>,
+}
+
+impl Read for Source {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Some(patience) = self.patience else { return self.file.read(buf) };
+        let patience = Timespec::try_from(patience).unwrap_or_default();
+        loop {
+            let mut polled = [PollFd::new(&self.file, PollFlags::IN)];
+            if poll(&mut polled, Some(&patience))? == 0 {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "nothing comes out of it"));
+            }
+            match self.file.read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+        }
+    }
 }
 
 /// Answers of the world, by question. An answer is a list of values, or why there is none.
@@ -191,7 +232,32 @@ impl World for Replay {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use super::*;
+
+    #[test]
+    fn a_pipe_is_read_to_its_end_and_a_silent_one_is_given_up() {
+        let (reads, writes) = rustix::pipe::pipe().unwrap();
+        let path = PathBuf::from(format!("/dev/fd/{}", reads.as_raw_fd()));
+        rustix::io::write(&writes, b"global\n").unwrap();
+        let silent = read_patiently(&path, Duration::from_millis(20)).unwrap_err();
+        assert_eq!(silent.kind(), io::ErrorKind::TimedOut);
+        rustix::io::write(&writes, b"defaults\n").unwrap();
+        drop(writes);
+        assert_eq!(read_patiently(&path, Duration::from_secs(60)).unwrap(), b"defaults\n");
+    }
+
+    #[test]
+    fn a_named_pipe_without_a_writer_is_given_up() {
+        let path = std::env::temp_dir().join(format!("evenkeel-pipe-{}", std::process::id()));
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, rustix::fs::Mode::RUSR, 0).unwrap();
+        let read = read_patiently(&path, Duration::from_millis(20));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(read_patiently(Path::new("/dev/null"), Duration::ZERO).unwrap(), b"");
+    }
 
     #[test]
     fn a_recording_answers_as_the_system_did() {

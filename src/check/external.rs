@@ -1,9 +1,10 @@
 //! `option external-check`: a program is run, and its exit status is the verdict.
 //!
 //! The program gets nothing from us but its arguments and its environment: no input, and what it
-//! prints goes where ours goes. It leads a process group of its own. Bound: when its time is over
-//! the group is asked to end, and after [`GRACE`] it is killed; nothing of it is left when the
-//! verdict is there, and none is left behind where the check itself is given up.
+//! prints goes where ours goes, as in HAProxy: nowhere for a daemon and where we are to be quiet. It
+//! leads a process group of its own. Bound: when its time is over the group is asked to end, and after
+//! [`GRACE`] it is killed; nothing of it is left when the verdict is there, and none is left behind
+//! where the check itself is given up. Where this process is killed, the kernel kills the program.
 
 use std::ffi::OsString;
 use std::io;
@@ -20,6 +21,8 @@ use crate::config::model::{self, ListenAddr, ServerAddr};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::kind::ExternalCheck;
 use crate::state::{Backend, Process, Server};
+use crate::sys::process::bind_to_life;
+use crate::telemetry::stdio;
 
 /// From being asked to end to being killed: enough to remove a temporary file.
 const GRACE: Duration = Duration::from_millis(500);
@@ -77,7 +80,16 @@ impl Program {
         } else if !check.preserve_env {
             command.env("PATH", "");
         }
+        if stdio::is_quiet() {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
+        Self::bound(command)
+    }
+
+    /// Has it end with its check.
+    fn bound(mut command: Command) -> Self {
         command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+        bind_to_life(command.as_std_mut());
         Self { command }
     }
 
@@ -199,8 +211,8 @@ mod tests {
 
     fn shell(script: &str) -> Program {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", script]).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
-        Program { command }
+        command.args(["-c", script]);
+        Program::bound(command)
     }
 
     #[tokio::test]

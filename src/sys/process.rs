@@ -1,6 +1,8 @@
-//! Going to the background.
+//! Going to the background, and the ends of processes.
 
 use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 /// Which of the two processes this is after [`fork`].
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +25,21 @@ pub fn fork() -> io::Result<Forked> {
         id if id > 0 => Ok(Forked::Parent(id.unsigned_abs())),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Has what `command` starts killed by the kernel when the thread that starts it ends, as it does with
+/// the process. Not for programs that change their user: the kernel forgets it for them.
+pub fn bind_to_life(command: &mut Command) {
+    let parent = std::process::id();
+    let bind = move || {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        // The parent may have ended before.
+        let is_there = rustix::process::getppid()
+            .is_some_and(|now| now.as_raw_nonzero().get().unsigned_abs() == parent);
+        if is_there { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: two system calls, no allocation and no lock.
+    unsafe { command.pre_exec(bind) };
 }
 
 /// Ends the process by `signal`, with its default effect, so that the parent sees how it ended.

@@ -37,6 +37,12 @@ pub fn be_quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
+/// Whether nothing is said any more.
+#[must_use]
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
 /// Standard error that drops what its reader does not take.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PatientStderr;
@@ -44,7 +50,7 @@ pub struct PatientStderr;
 impl Write for PatientStderr {
     /// Claims to have written everything: a message that cannot be shown is no error.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut rest = if QUIET.load(Ordering::Relaxed) { &[] } else { bytes };
+        let mut rest = if is_quiet() { &[] } else { bytes };
         while !rest.is_empty() {
             match write_some(io::stderr(), rest) {
                 Ok(written) => rest = &rest[written..],

@@ -22,7 +22,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("net", &["pure", "sys", "clock", "config"]),
     ("state", &["pure", "config", "telemetry"]),
     ("session", &["pure", "clock", "config", "telemetry", "net", "state"]),
-    ("check", &["pure", "clock", "config", "telemetry", "net", "state"]),
+    ("check", &["pure", "sys", "clock", "config", "telemetry", "net", "state"]),
     ("resolve", &["pure", "clock", "config", "telemetry", "net", "state"]),
     ("control", &["pure", "clock", "config", "telemetry", "net", "state"]),
     ("fleet", &["pure", "clock", "config", "telemetry", "net", "state"]),

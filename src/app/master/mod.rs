@@ -104,8 +104,7 @@ pub(super) fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError
     if background.enter()? {
         return Ok(Ended::Done);
     }
-    let runtime = super::runtime()?;
-    runtime.block_on(async {
+    super::complete(super::runtime()?, async {
         let caught = Caught::listen().map_err(|e| StartError::because("listen for signals", &e))?;
         let worker =
             Worker::start(threads).map_err(|e| StartError::because("start a worker", &e))?;

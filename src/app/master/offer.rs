@@ -135,7 +135,10 @@ impl Reload {
                 Err(why) => Outcome::Reloaded(Reloaded::refused(why)),
             };
         }
-        let loaded = self.sources.load();
+        let loaded = match self.sources.load_in_time() {
+            Ok(loaded) => loaded,
+            Err(why) => return Outcome::Reloaded(Reloaded::refused(vec![why])),
+        };
         loaded.print();
         let said = loaded.text(Look::Plain);
         let mut is_mute = false;

@@ -5,7 +5,8 @@ use std::os::fd::OwnedFd;
 use haproxy_compat::source::SourceMap;
 
 use crate::app::StartError;
-use crate::app::load::{environment, facts};
+use crate::app::features::facts;
+use crate::app::load::environment;
 use crate::app::world::System;
 use crate::config::model::{CommandSocket, Inherited};
 use crate::config::{self, Language, Surroundings, diag};

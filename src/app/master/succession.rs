@@ -9,6 +9,7 @@ use super::resume::{Left, Resumed};
 use super::sockets::MasterSocket;
 use super::{Ended, Master, Options, StartError};
 use crate::app::signals::{Caller, Caught};
+use crate::app::{complete, runtime};
 use crate::clock;
 use crate::sys::mask;
 
@@ -57,8 +58,7 @@ pub fn resume(options: &Options) -> Result<Ended, StartError> {
             Err(error) => tracing::error!("-S {text} is lost: {error}"),
         }
     }
-    let runtime = crate::app::runtime()?;
-    runtime.block_on(async {
+    complete(runtime()?, async {
         let caught = Caught::listen().map_err(|e| StartError::because("listen for signals", &e))?;
         mask::hold(&HELD, false).map_err(|e| StartError::because("hear signals", &e))?;
         let mut master = Master::new(options);

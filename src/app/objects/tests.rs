@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::*;
-use crate::app::load::facts;
+use crate::app::features::facts;
 use crate::check::Engine;
 use crate::clock;
 use crate::config::{Language, Surroundings, load};

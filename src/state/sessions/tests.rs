@@ -6,7 +6,7 @@ use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
 use super::*;
-use crate::app::load::facts;
+use crate::app::features::facts;
 use crate::clock;
 use crate::config::{Language, Surroundings, load, model};
 use crate::pure::balance::Request;

@@ -1,0 +1,109 @@
+//! The end: a soft stop, which waits for the sessions, and the last steps of any.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::signals::{Request, Signals};
+use super::{Control, Ended, requests};
+use crate::clock::{self, sleep_or_forever};
+use crate::state::Process;
+use crate::telemetry::event::{Event, What};
+
+/// How often a soft stop looks whether the last session has ended.
+const DRAIN_POLL: Duration = Duration::from_millis(20);
+
+/// Longest wait for log lines at the end.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+impl Control {
+    /// Closes the listeners and waits for the sessions, at most `hard-stop-after`.
+    pub(super) async fn soft_stop(&mut self) -> Ended {
+        if let Some(ended) = self.pass_grace().await {
+            return ended;
+        }
+        let process = Arc::clone(&self.context.process);
+        process.stop();
+        requests::refuse_all(&mut self.requests);
+        // Whoever waits for it hears that the process stops.
+        self.adding = None;
+        self.listeners.close_frontends();
+        self.engine.stop();
+        self.resolver.stop();
+        let config = Arc::clone(&process.objects().config);
+        self.say_stopped();
+        let limit = config.global.hard_stop_after;
+        let drained = async {
+            while process.gate.current() > 0 {
+                tokio::time::sleep(DRAIN_POLL).await;
+            }
+        };
+        tokio::select! {
+            () = drained => Ended::Done,
+            () = sleep_or_forever(limit) => {
+                let left = process.gate.current();
+                tracing::warn!("hard-stop-after: ending {left} sessions that are left.");
+                Ended::Done
+            }
+            ended = next_stop(&mut self.signals) => ended,
+        }
+    }
+
+    /// Goes on accepting for `grace`; a request to stop at once ends that, too.
+    async fn pass_grace(&mut self) -> Option<Ended> {
+        let grace = self.context.process.objects().config.global.life.grace?;
+        tokio::select! {
+            () = tokio::time::sleep(grace) => None,
+            ended = next_stop(&mut self.signals) => Some(ended),
+        }
+    }
+
+    /// Says of every proxy that it accepts no more, as HAProxy does.
+    fn say_stopped(&self) {
+        let objects = self.context.process.objects();
+        let frontends = objects.frontends.iter().map(|frontend| {
+            let log = frontend.route().log.targets.clone();
+            (Arc::clone(&frontend.name), log, frontend.traffic.total.get(), 0)
+        });
+        let backends = objects.backends.iter().map(|backend| {
+            let log = backend.settings().log.clone();
+            (Arc::clone(&backend.name), log, 0, backend.service.traffic.total.get())
+        });
+        for (proxy, log, frontend_conns, backend_conns) in frontends.chain(backends) {
+            let what = What::ProxyStopped { proxy, frontend_conns, backend_conns };
+            self.context.bus.event(Event { at: clock::wall(), log: log.into(), what });
+        }
+    }
+
+    /// Ends what is left and lets the last log lines out.
+    pub(super) async fn shut_down(self, ended: Ended) -> Ended {
+        let Self { workers, engine, resolver, log, shipper, listeners, memory, context, .. } = self;
+        drop((listeners, engine, resolver));
+        workers.stop();
+        remember(&context.process);
+        // A disk that hangs does not keep the process from ending.
+        let _ = tokio::time::timeout(LAST_LINES, memory).await;
+        // What a stuck log target has not taken by then is lost with it.
+        let _ = tokio::time::timeout(LAST_LINES, log.finish(shipper)).await;
+        ended
+    }
+}
+
+/// What is remembered of primaries as far as it goes; a process that was told to stop softly has a
+/// successor that knows more.
+fn remember(process: &Process) {
+    let with_roles = process.objects();
+    let with_roles = with_roles.backends.iter().filter(|b| !b.settings().routes.is_empty());
+    for backend in with_roles.filter(|_| !process.is_stopping()) {
+        process.remembered.note(&backend.name, backend.group.memory().1);
+    }
+    process.remembered.close();
+}
+
+/// The next signal that ends a soft stop early; others change nothing by then.
+async fn next_stop(signals: &mut Signals) -> Ended {
+    loop {
+        if let Request::Stop(signal) = signals.next().await {
+            return Ended::Signal(signal);
+        }
+    }
+}
