@@ -4,16 +4,49 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::rules::{Choice, Priority};
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model::{self, Redispatch};
 use crate::pure::balance::{QueueOrder, Request, ServerIndex};
 use crate::pure::health::{Health, Settings};
 use crate::pure::id::Name;
+use crate::pure::rules::Precedence;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::sessions::Stage;
 use crate::state::{Assigned, Backend, Lease, Server, Ticket, Way};
+
+/// Who chose a session's server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The policy.
+    #[default]
+    Balanced,
+    /// A rule, a table or a cookie.
+    Direct,
+    /// The same, where `force-persist` says that it is this server or none.
+    Forced,
+}
+
+/// Where a session stands among those that wait for a server.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Priority {
+    pub(super) class: i16,
+    pub(super) offset_ms: i32,
+}
+
+impl Priority {
+    /// HAProxy's bounds: what lies outside is brought inside.
+    pub(super) fn change(&mut self, what: Precedence, value: i64) {
+        match what {
+            Precedence::Class => {
+                self.class = i16::try_from(value.clamp(-2047, 2047)).unwrap_or_default();
+            }
+            Precedence::Offset => {
+                self.offset_ms = i32::try_from(value.clamp(-524_287, 524_287)).unwrap_or_default();
+            }
+        }
+    }
+}
 
 impl Session {
     /// A slot on a server.

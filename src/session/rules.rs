@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::assign::{Choice, Priority};
 use super::client::Heard;
 use super::facts::{Response, Variables, View};
 use super::stick::Stuck;
@@ -22,7 +23,7 @@ use crate::net::relay::poll_read_into;
 use crate::net::silence::vanish;
 use crate::pure::acl::Condition;
 use crate::pure::balance::ServerIndex;
-use crate::pure::rules::{Action, Endpoint, Level, Peer, Precedence, Rule, Step, next};
+use crate::pure::rules::{Action, Endpoint, Level, Peer, Rule, Step, next};
 use crate::pure::sample::{Expr, Facts, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::{Counter, Traffic};
@@ -56,39 +57,6 @@ pub(super) struct Ruled {
     pub(super) server_mark: Option<u32>,
     /// `set-bc-tos`.
     pub(super) server_tos: Option<u8>,
-}
-
-/// Who chose a session's server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Choice {
-    /// The policy.
-    #[default]
-    Balanced,
-    /// A rule, a table or a cookie.
-    Direct,
-    /// The same, where `force-persist` says that it is this server or none.
-    Forced,
-}
-
-/// Where a session stands among those that wait for a server.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Priority {
-    pub(super) class: i16,
-    pub(super) offset_ms: i32,
-}
-
-impl Priority {
-    /// HAProxy's bounds: what lies outside is brought inside.
-    fn change(&mut self, what: Precedence, value: i64) {
-        match what {
-            Precedence::Class => {
-                self.class = i16::try_from(value.clamp(-2047, 2047)).unwrap_or_default();
-            }
-            Precedence::Offset => {
-                self.offset_ms = i32::try_from(value.clamp(-524_287, 524_287)).unwrap_or_default();
-            }
-        }
-    }
 }
 
 /// How a walk ended.
