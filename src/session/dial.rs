@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::assign::Choice;
 use super::client::Gone;
 use super::follow::unless_cut;
-use super::rules::Choice;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model::{self, Redispatch, ServerAddr, Source, UseSrc};
