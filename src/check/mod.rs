@@ -9,6 +9,7 @@
 //! [`Server::hint`], and hear of it through the live set.
 
 mod agent;
+mod database;
 pub mod driver;
 mod external;
 mod facts;
@@ -26,17 +27,17 @@ use std::time::{Instant, UNIX_EPOCH};
 use tokio::time::sleep_until;
 
 use crate::clock;
-use crate::config::model::{self, CheckKind, DatabaseCheck};
+use crate::config::model::{self, CheckKind};
 use crate::pure::health::Outcome;
 use crate::pure::health::schedule::on_grid;
-use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::pure::health::verdict::Verdict;
 use crate::pure::probe::{Context as ProbeContext, Probe};
-use crate::pure::sentinel::{Dialogue, Login};
 use crate::state::occasion::{Before, RolesBefore};
 use crate::state::process::Objects;
 use crate::state::upkeep::{Owned, keep_running};
 use crate::state::{Backend, Occasion, Passes, Process, Server, publish};
 use crate::telemetry::bus::Bus;
+use database::gone;
 use driver::held::Held;
 use external::Program;
 use target::Target;
@@ -251,34 +252,6 @@ impl Task {
         }
     }
 
-    /// Asks a database what it is, by the session that is held or by a new one.
-    async fn ask(
-        &self,
-        check: &DatabaseCheck,
-        target: &Target,
-        held: &mut Option<Held>,
-    ) -> Verdict {
-        let started = clock::now();
-        let mut session = match held.take() {
-            Some(session) => session,
-            None => match Held::open(target, Dialogue::postgres(login(check), false)).await {
-                Ok(session) => session,
-                Err(verdict) => return verdict,
-            },
-        };
-        match session.ask(target.timing.answer.unwrap_or(target.timing.inter)).await {
-            Ok(reading) => {
-                *held = Some(session);
-                let now = clock::now();
-                let mut verdict = Verdict::new(CheckStatus::L7Ok);
-                verdict.duration = now.saturating_duration_since(started);
-                self.occasion(now).read(&self.backend, &self.server, Some(reading));
-                verdict
-            }
-            Err(verdict) => verdict,
-        }
-    }
-
     fn occasion(&self, now: Instant) -> Occasion<'_> {
         Occasion { process: &self.process, bus: &self.bus, now, wall: clock::wall() }
     }
@@ -334,22 +307,6 @@ impl Task {
         let Some(transition) = outcome.transition else { return };
         let reason = report::reason(&self.backend, verdict);
         self.occasion(now).moved(&self.backend, &self.server, before, transition, reason);
-    }
-}
-
-/// Completes when a held session ends; never where there is none.
-async fn gone(held: &mut Option<Held>) {
-    match held {
-        Some(held) => held.gone().await,
-        None => std::future::pending().await,
-    }
-}
-
-fn login(check: &DatabaseCheck) -> Login {
-    Login {
-        user: check.user.clone(),
-        password: check.password.clone(),
-        database: check.database.clone(),
     }
 }
 

@@ -18,12 +18,13 @@ use std::task::{Context, Poll, ready};
 use rustls::server::{Accepted, Acceptor};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConnection, Connection, HandshakeKind, ProtocolVersion};
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{ServerName, UnixTime};
 use tokio::sync::Semaphore;
 
 use super::stream::{Socket, Stream};
-use crate::config::model::{BindTls, ServerTls};
+use crate::config::model::{BindTls, Examine, Selected, ServerTls};
 use crate::pure::tls::facts::Facts;
+use crate::pure::tls::faults::Seen;
 use crate::pure::tls::refusal::Refusal;
 
 /// Plaintext taken for one write: four records of the largest size.
@@ -99,12 +100,13 @@ pub async fn accept(
     let mut input = Input { early, ..Input::default() };
     let accepted = hello(socket, &mut input).await?;
     let sni = accepted.client_hello().server_name().map(Box::from);
-    let Some((config, key)) = bind.select(&accepted.client_hello()) else {
+    let Some(selected) = bind.select(&accepted.client_hello()) else {
         // alert, TLS 1.2, 2 bytes: fatal, unrecognized_name (RFC 8446 §6).
         let alert = [21, 3, 3, 0, 2, 2, 112];
         let _ = poll_fn(|cx| socket.poll_write(cx, &alert)).await;
         return Err(HandshakeError::NoCertificate);
     };
+    let Selected { config, key, examine } = selected;
     let shown = Some(key);
     let conn = match in_turn(|| accepted.into_connection(config)).await {
         Ok(conn) => conn,
@@ -116,7 +118,15 @@ pub async fn accept(
         }
     };
     let conn = complete(socket, conn.into(), &mut input).await?;
-    let facts = facts(&conn, sni);
+    let mut facts = facts(&conn, sni);
+    if let (Some(Examine(examine)), Some(chain)) = (examine, conn.peer_certificates()) {
+        let seen = in_turn(|| examine(chain, UnixTime::now())).await;
+        // Of a session that goes on nothing is found anew: its result is remembered.
+        facts.seen = match facts.resumed {
+            true => Seen { verify: seen.verify, ..Seen::default() },
+            false => seen,
+        };
+    }
     stream.start_tls(Box::new(Tls { conn, taken: 0, closed: false, facts, shown }));
     Ok(())
 }
@@ -249,6 +259,7 @@ fn facts(conn: &Connection, sni: Option<Box<str>>) -> Facts {
         resumed: conn.handshake_kind() == Some(HandshakeKind::Resumed),
         peer_certificate: chain.first().map(|certificate| Box::from(certificate.as_ref())),
         peer_chain: chain.iter().skip(1).flat_map(|one| one.iter().copied()).collect(),
+        seen: Seen::default(),
     }
 }
 

@@ -11,6 +11,7 @@ use evenkeel::pure::health::agent_words::AgentWords;
 use evenkeel::pure::probe::kind::{CheckKind, MysqlDialect};
 use evenkeel::pure::probe::{Context, Input, Probe, Step};
 use evenkeel::pure::resolve::message;
+use evenkeel::pure::sentinel::{Dialogue, Login, Said};
 use evenkeel::pure::state_file;
 use evenkeel::pure::wire::client_hello::{self, ClientHello};
 use evenkeel::pure::wire::{Parsed, pgsql_startup, proxy, rdp, x509};
@@ -20,7 +21,7 @@ use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
 /// All names, as [`run`] takes them.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 12] = [
     "config",
     "proxy_header",
     "client_hello",
@@ -32,6 +33,7 @@ pub const NAMES: [&str; 11] = [
     "agent",
     "dns",
     "state_file",
+    "sentinel",
 ];
 
 /// Bytes of an answer that a check keeps here.
@@ -68,6 +70,7 @@ pub fn run(name: &str, bytes: &[u8]) {
             black_box(message::answer(bytes));
         }
         "state_file" => state(bytes),
+        "sentinel" => sentinel(bytes),
         other => panic!("there is no target '{other}'"),
     }
 }
@@ -176,6 +179,28 @@ fn drive<'a>(mut probe: Probe<'a>, bytes: &[u8]) -> Probe<'a> {
         };
     }
     panic!("no verdict after {STEPS_MAX} steps");
+}
+
+/// All that a database says in a session that is held, to both kinds of dialogue.
+fn sentinel(bytes: &[u8]) {
+    let login = || {
+        let [user, password, database] = ["evenkeel", "secret", "app"].map(str::to_owned);
+        Login { user, password, database }
+    };
+    let piece = usize::from(bytes.first().copied().unwrap_or_default()) + bytes.len() / 100 + 1;
+    for tls in [false, true] {
+        for mut dialogue in [Dialogue::mysql(login(), tls), Dialogue::postgres(login(), tls)] {
+            let _ = dialogue.handle_connected();
+            for piece in bytes.chunks(piece) {
+                let Ok(said) = dialogue.handle_bytes(piece) else { break };
+                if said.contains(&Said::StartTls) {
+                    let _ = dialogue.handle_secured();
+                }
+                black_box(dialogue.poll());
+            }
+            black_box(dialogue.goodbye());
+        }
+    }
 }
 
 fn state(bytes: &[u8]) {

@@ -7,7 +7,8 @@ use super::text::{Pairs, bytes, duration, hex, quote};
 use super::word;
 use crate::config::defaults::{AGENT_INTER, SMTP_CHECK_HELLO};
 use crate::config::model::{
-    AgentCheck, Check, CheckKind, CheckStatus, Expect, ExpectReport, InitState, Pattern, Server,
+    AgentCheck, Check, CheckKind, CheckStatus, DatabaseKind, Expect, ExpectReport, InitState,
+    Pattern, Server,
 };
 use crate::config::validate::{INIT_STATES, MYSQL_DIALECTS};
 
@@ -95,9 +96,14 @@ fn kind(kind: &CheckKind) -> Pairs {
             pairs.flag("preserve_env", check.preserve_env);
         }
         CheckKind::Database(check) => {
-            pairs.add("type", "\"postgres\"");
+            let kind = match check.kind {
+                DatabaseKind::Postgres => "\"postgres\"",
+                DatabaseKind::Mysql => "\"mysql\"",
+            };
+            pairs.add("type", kind);
             pairs.add("user", quote(&check.user));
             pairs.maybe("password_file", check.password_file.as_deref().map(quote));
+            // Written even where there is none: it is what tells the check from HAProxy's.
             pairs.add("database", quote(&check.database));
         }
         CheckKind::SslHello => pairs.add("type", "\"ssl-hello\""),

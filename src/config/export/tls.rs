@@ -12,6 +12,8 @@ pub(super) fn bind(pairs: &mut Pairs, tls: Option<&BindTls>) {
     common(&mut table, words, Verify::None);
     table.maybe("crt_list", list(&quoted(&words.crt_list)));
     table.maybe("crt_base", text(&words.crt_base));
+    table.maybe("crt_ignore_err", text(&words.crt_ignore_err));
+    table.maybe("ca_ignore_err", text(&words.ca_ignore_err));
     table.flag("strict_sni", words.strict_sni);
     table.flag("prefer_client_ciphers", words.prefer_client_ciphers);
     table.maybe("ca_names", (!words.ca_names).then_some(false));

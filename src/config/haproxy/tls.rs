@@ -173,6 +173,8 @@ pub(super) fn option(
         "crt-list" => tls.crt_list.extend(args.text(option, "a file", cx)),
         "ca-file" => tls.ca_file = args.text(option, "a file of trusted authorities", cx),
         "crl-file" => tls.crl_file = args.text(option, "a file of revoked certificates", cx),
+        "ca-ignore-err" => tls.ca_ignore_err = args.text(option, "errors, or 'all'", cx),
+        "crt-ignore-err" => tls.crt_ignore_err = args.text(option, "errors, or 'all'", cx),
         "verify" => tls.verify = args.text(option, "'none' or 'required'", cx),
         "alpn" => tls.alpn = args.text(option, "protocols separated by commas", cx),
         "check-alpn" => tls.check_alpn = args.text(option, "protocols separated by commas", cx),

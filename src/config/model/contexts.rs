@@ -11,6 +11,7 @@ use rustls::server::ClientHello;
 use rustls::sign::SingleCertAndKey;
 
 use super::certificate::Certificate;
+use super::tls::Examine;
 use crate::pure::tls::names::{NameIndex, NamePattern};
 
 /// The certificates of a listening socket.
@@ -33,6 +34,8 @@ pub struct Handshakes {
     pub config: Arc<ServerConfig>,
     /// With clients that offer other protocols only: nothing is agreed on then.
     pub without_alpn: Arc<ServerConfig>,
+    /// What tells of a client's chain, where a bad one is let in.
+    pub examine: Option<Examine>,
 }
 
 /// One certificate and how it is served.
@@ -78,7 +81,7 @@ impl Handshakes {
             true => Arc::clone(&config),
             false => of(&self.without_alpn),
         };
-        Self { config, without_alpn }
+        Self { config, without_alpn, examine: self.examine.clone() }
     }
 }
 

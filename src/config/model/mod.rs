@@ -30,9 +30,9 @@ pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::format::Format;
 pub use crate::pure::probe::kind::{
-    Assigned, CheckKind, DatabaseCheck, Expect, ExpectReport, ExternalCheck, HttpCheck, HttpExpect,
-    HttpMatch, HttpSend, Layer, MysqlDialect, Pattern, Payload, PortFrom, ScriptStep, SendHeader,
-    TextMatch, TextWay,
+    Assigned, CheckKind, DatabaseCheck, DatabaseKind, Expect, ExpectReport, ExternalCheck,
+    HttpCheck, HttpExpect, HttpMatch, HttpSend, Layer, MysqlDialect, Pattern, Payload, PortFrom,
+    ScriptStep, SendHeader, TextMatch, TextWay,
 };
 pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;
@@ -56,7 +56,7 @@ pub use socket::{
     Source, UnixPermissions, UseSrc,
 };
 pub use stick::{Peers, StickTable};
-pub use tls::{BindTls, Lookups, ServerTls, Sni, TlsWords, Verify, Versions};
+pub use tls::{BindTls, Examine, Lookups, Selected, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
 
 /// The HAProxy version whose language and commands are understood: `version_atleast()`,

@@ -12,11 +12,12 @@ use arc_swap::{ArcSwap, Guard};
 use rustls::server::ClientHello;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ServerConfig};
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::certificate::Certificate;
 use super::contexts::{Contexts, Handshakes};
 use crate::pure::sample::Expr;
+use crate::pure::tls::faults::Seen;
 
 /// What was written, with complete paths; the export writes it again. Empty where nothing was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,10 @@ pub struct TlsWords {
     pub crt_base: Option<String>,
     /// Authorities the other side's certificate is verified with.
     pub ca_file: Option<String>,
+    /// Errors of clients' certificates that are ignored: numbers and names, or `all`.
+    pub crt_ignore_err: Option<String>,
+    /// Errors of their authorities that are ignored.
+    pub ca_ignore_err: Option<String>,
     /// Revoked certificates.
     pub crl_file: Option<String>,
     /// Whether the other side's certificate is asked for and verified.
@@ -116,6 +121,30 @@ impl Lookups {
     }
 }
 
+/// How to go on with a client.
+#[derive(Debug)]
+pub struct Selected {
+    /// The handshake.
+    pub config: Arc<ServerConfig>,
+    /// What it is shown.
+    pub key: Arc<CertifiedKey>,
+    /// What tells of the chain it shows, where a bad one does not end the handshake.
+    pub examine: Option<Examine>,
+}
+
+/// What tells what is wrong with a client's chain, its own certificate first, at a moment.
+#[derive(Clone)]
+pub struct Examine(pub Arc<ExamineFn>);
+
+/// See [`Examine`].
+pub(super) type ExamineFn = dyn Fn(&[CertificateDer<'_>], UnixTime) -> Seen + Send + Sync;
+
+impl fmt::Debug for Examine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Examine")
+    }
+}
+
 impl BindTls {
     /// Its certificates as they are now.
     #[must_use]
@@ -139,10 +168,7 @@ impl BindTls {
     /// How to go on with a client that says hello, and what it is shown: `None` where `strict-sni`
     /// refuses the name.
     #[must_use]
-    pub fn select(
-        &self,
-        hello: &ClientHello<'_>,
-    ) -> Option<(Arc<ServerConfig>, Arc<CertifiedKey>)> {
+    pub fn select(&self, hello: &ClientHello<'_>) -> Option<Selected> {
         let contexts = self.contexts();
         let name = hello.server_name().map(str::to_ascii_lowercase);
         let named = name.and_then(|name| contexts.named(hello, &name));
@@ -150,14 +176,18 @@ impl BindTls {
             None if !self.words.strict_sni => contexts.default(hello)?,
             named => named?,
         };
-        let Handshakes { config, without_alpn } = &context.handshakes;
+        let Handshakes { config, without_alpn, examine } = &context.handshakes;
         let ours = &config.alpn_protocols;
         let agreed = match hello.alpn() {
             Some(mut theirs) => ours.is_empty() || theirs.any(|one| ours.iter().any(|o| o == one)),
             None => true,
         };
         let config = if agreed { config } else { without_alpn };
-        Some((Arc::clone(config), Arc::clone(&context.certificate.key)))
+        Some(Selected {
+            config: Arc::clone(config),
+            key: Arc::clone(&context.certificate.key),
+            examine: examine.clone(),
+        })
     }
 }
 

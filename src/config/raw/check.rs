@@ -5,6 +5,7 @@ use std::time::Duration;
 use haproxy_compat::span::Spanned;
 
 use super::Field;
+use crate::pure::probe::kind::DatabaseKind;
 
 /// When a check runs, and where to. Written on a server, or (in TOML) for all of a backend.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,15 +84,21 @@ pub enum CheckKind {
     SslHello,
     /// `option external-check`.
     External(ExternalCheck),
-    /// `type = "postgres"`. Only TOML can write it.
-    Postgres {
-        /// `user`; mandatory.
-        user: Field<String>,
-        /// `password_file`.
-        password_file: Field<String>,
-        /// `database`.
-        database: Field<String>,
-    },
+    /// `type = "postgres"`, or `"mysql"` with a `password_file`. Only TOML can write it.
+    Database(DatabaseCheck),
+}
+
+/// A check that holds a session with a database.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatabaseCheck {
+    /// What `type` says.
+    pub kind: DatabaseKind,
+    /// `user`; mandatory.
+    pub user: Field<String>,
+    /// `password_file`.
+    pub password_file: Field<String>,
+    /// `database`.
+    pub database: Field<String>,
 }
 
 /// `option external-check`.

@@ -29,8 +29,8 @@ mod tuning;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
-    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Header,
-    HttpCheck, HttpExpect, HttpMatch, HttpSend, Layer, Pattern, Payload, Step, TextMatch,
+    AgentSettings, CheckKind, CheckSettings, DatabaseCheck, Expect, ExpectReport, ExternalCheck,
+    Header, HttpCheck, HttpExpect, HttpMatch, HttpSend, Layer, Pattern, Payload, Step, TextMatch,
 };
 pub use commands::{CommandSocket, Commands};
 pub use frontend::{

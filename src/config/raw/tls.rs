@@ -18,6 +18,10 @@ pub struct Tls {
     pub crt_base: Field<String>,
     /// `ca-file`.
     pub ca_file: Field<String>,
+    /// `crt-ignore-err`: errors of clients' certificates that are ignored.
+    pub crt_ignore_err: Field<String>,
+    /// `ca-ignore-err`: errors of their authorities.
+    pub ca_ignore_err: Field<String>,
     /// `crl-file`.
     pub crl_file: Field<String>,
     /// `verify`: `none`, `optional` or `required`.

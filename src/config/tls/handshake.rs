@@ -8,7 +8,8 @@ use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSess
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ServerConfig};
 
-use super::trust::{ClientTrust, ServerTrust};
+use super::clients::ClientTrust;
+use super::trust::ServerTrust;
 use super::{Offer, Trust};
 use crate::config::model::{Lookups, TlsWords, Verify};
 
@@ -88,7 +89,7 @@ pub(in crate::config) fn server_config(
     let builder = match trust {
         Some(trust) if words.verify != Verify::None => {
             let mandatory = words.verify == Verify::Required;
-            let verifier = ClientTrust::new(trust, mandatory, words.ca_names);
+            let verifier = ClientTrust::new(trust, mandatory, words);
             builder.with_client_cert_verifier(Arc::new(verifier))
         }
         _ => builder.with_no_client_auth(),

@@ -4,6 +4,7 @@
 //! with a certificate, a key or a list is found here, when a configuration is loaded, and said in
 //! one sentence; the handshake itself only carries it out.
 
+mod clients;
 mod crt_list;
 mod handshake;
 mod material;
@@ -13,6 +14,7 @@ mod trust;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
+pub(super) use clients::examine;
 pub(super) use crt_list::{Line, parse as parse_list};
 pub(super) use handshake::{Resumption, client_config, server_config};
 pub(super) use material::{authorities, identities, revocations};

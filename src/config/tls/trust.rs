@@ -1,4 +1,4 @@
-//! Whom to believe: verification of servers' and clients' certificates.
+//! Whom to believe: authorities and revocations, and the verification of servers by them.
 //!
 //! Chains, dates, purposes and revocation are webpki's. Four things are HAProxy's (OpenSSL's) way
 //! where webpki's differs, because files in use rely on them:
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
@@ -20,29 +20,30 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 
+use crate::pure::tls::faults::Fault;
 use crate::pure::tls::names::NamePattern;
 use crate::pure::wire::x509;
 
 /// Authorities and revocations.
 #[derive(Debug)]
 pub(in crate::config) struct Trust {
-    authorities: Vec<(CertificateDer<'static>, Validity)>,
-    revoked: Vec<CertificateRevocationListDer<'static>>,
-    provider: Arc<CryptoProvider>,
+    pub(super) authorities: Vec<(CertificateDer<'static>, Validity)>,
+    pub(super) revoked: Vec<CertificateRevocationListDer<'static>>,
+    pub(super) provider: Arc<CryptoProvider>,
     /// What is in force as long as no authority expires.
     fresh: Verifiers,
     first_expiry: i64,
 }
 
 #[derive(Clone, Debug)]
-struct Verifiers {
+pub(super) struct Verifiers {
     roots: Arc<RootCertStore>,
     server: Arc<WebPkiServerVerifier>,
-    client: Arc<dyn ClientCertVerifier>,
+    pub(super) client: Arc<dyn ClientCertVerifier>,
 }
 
 /// Seconds since 1970 between which a certificate counts.
-type Validity = (i64, i64);
+pub(super) type Validity = (i64, i64);
 
 fn validity(certificate: &CertificateDer<'_>) -> Validity {
     let read = x509::decode(certificate);
@@ -54,7 +55,7 @@ fn validity(certificate: &CertificateDer<'_>) -> Validity {
     }
 }
 
-fn verifiers<'a>(
+pub(super) fn verifiers<'a>(
     authorities: impl Iterator<Item = &'a CertificateDer<'static>>,
     revoked: &[CertificateRevocationListDer<'static>],
     provider: &Arc<CryptoProvider>,
@@ -84,7 +85,7 @@ fn verifiers<'a>(
     Ok(Verifiers { roots, server, client })
 }
 
-fn seconds(now: UnixTime) -> i64 {
+pub(super) fn seconds(now: UnixTime) -> i64 {
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
@@ -109,6 +110,11 @@ impl Trust {
         Ok(Arc::new(Self { authorities, revoked, provider, fresh, first_expiry }))
     }
 
+    /// Names of the authorities.
+    pub(super) fn subjects(&self) -> Vec<DistinguishedName> {
+        self.fresh.roots.subjects()
+    }
+
     /// Those that count now. Once an authority has expired they are made anew for each handshake,
     /// which costs little beside it, until the file is replaced.
     fn verifiers(&self, now: UnixTime) -> Result<Verifiers, Error> {
@@ -121,6 +127,23 @@ impl Trust {
             .map_err(Error::General)
     }
 
+    /// What is wrong with a client's chain; the error is webpki's.
+    pub(super) fn judge(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), (Vec<Fault>, Error)> {
+        let verified = self.verifiers(now).and_then(|verifiers| {
+            verifiers.client.verify_client_cert(end_entity, intermediates, now)
+        });
+        match verified {
+            Ok(_) => Ok(()),
+            Err(_) if self.is_pinned(end_entity, now) => Ok(()),
+            Err(error) => Err((self.faults(end_entity, intermediates, now), error)),
+        }
+    }
+
     /// Whether the certificate itself is among the authorities, and in force.
     fn is_pinned(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
         let now = seconds(now);
@@ -131,10 +154,14 @@ impl Trust {
 
 /// What both verifiers are asked of signatures.
 #[derive(Debug)]
-struct Signatures(Arc<CryptoProvider>);
+pub(super) struct Signatures(Arc<CryptoProvider>);
 
 impl Signatures {
-    fn tls12(
+    pub(super) fn of(trust: &Trust) -> Self {
+        Self(Arc::clone(&trust.provider))
+    }
+
+    pub(super) fn tls12(
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
@@ -144,7 +171,7 @@ impl Signatures {
         verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
-    fn tls13(
+    pub(super) fn tls13(
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
@@ -154,7 +181,7 @@ impl Signatures {
         verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
-    fn schemes(&self) -> Vec<SignatureScheme> {
+    pub(super) fn schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
@@ -247,68 +274,4 @@ fn is_for(certificate: &CertificateDer<'_>, name: &str) -> bool {
         let pattern = NamePattern::new(known).filter(|pattern| !pattern.negated);
         pattern.is_some_and(|p| p.is_exactly(&name) || p.is_wildcard_of(&name))
     })
-}
-
-/// Verifies clients.
-#[derive(Debug)]
-pub(super) struct ClientTrust {
-    trust: Arc<Trust>,
-    signatures: Signatures,
-    /// One must be shown.
-    mandatory: bool,
-    /// Names of the authorities that clients are told; empty: none.
-    hints: Vec<DistinguishedName>,
-}
-
-impl ClientTrust {
-    pub(super) fn new(trust: &Arc<Trust>, mandatory: bool, tell: bool) -> Self {
-        let hints = if tell { trust.fresh.roots.subjects() } else { Vec::new() };
-        let signatures = Signatures(Arc::clone(&trust.provider));
-        Self { trust: Arc::clone(trust), signatures, mandatory, hints }
-    }
-}
-
-impl ClientCertVerifier for ClientTrust {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &self.hints
-    }
-
-    fn client_auth_mandatory(&self) -> bool {
-        self.mandatory
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        let verifier = self.trust.verifiers(now)?.client;
-        match verifier.verify_client_cert(end_entity, intermediates, now) {
-            Err(_) if self.trust.is_pinned(end_entity, now) => Ok(ClientCertVerified::assertion()),
-            verified => verified,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.signatures.tls12(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.signatures.tls13(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.signatures.schemes()
-    }
 }

@@ -5,10 +5,11 @@ use haproxy_compat::span::{Span, Spanned};
 use super::table::{Table, Value, span_of};
 use super::values::Decoder;
 use crate::config::raw::{
-    AgentSettings, CheckKind, CheckSettings, Expect, ExpectReport, ExternalCheck, Field, Layer,
-    Pattern, Payload, Step,
+    AgentSettings, CheckKind, CheckSettings, DatabaseCheck, Expect, ExpectReport, ExternalCheck,
+    Field, Layer, Pattern, Payload, Step,
 };
 use crate::config::suggest::did_you_mean;
+use crate::pure::probe::kind::DatabaseKind;
 
 /// The words of `type`.
 const TYPES: [&str; 11] = [
@@ -24,6 +25,9 @@ const TYPES: [&str; 11] = [
     "external",
     "postgres",
 ];
+
+/// What a check of MySQL has only where it holds a session.
+const HELD: [&str; 2] = ["password_file", "database"];
 
 /// The things that a step of a `tcp-check` does.
 const STEPS: [&str; 8] = [
@@ -107,6 +111,9 @@ impl Decoder<'_> {
             "tcp" => CheckKind::Tcp,
             "tcp-check" => CheckKind::Script(self.steps(t)),
             "http" => CheckKind::Http(Box::new(self.http_check(t))),
+            "mysql" if HELD.iter().any(|key| t.own_key(key, self.file).is_some()) => {
+                CheckKind::Database(self.database_check(t, DatabaseKind::Mysql))
+            }
             "mysql" => CheckKind::Mysql {
                 user: self.string(t, "user"),
                 dialect: self.string(t, "dialect"),
@@ -121,11 +128,7 @@ impl Decoder<'_> {
                 path: self.string(t, "path"),
                 preserve_env: self.boolean(t, "preserve_env"),
             }),
-            "postgres" => CheckKind::Postgres {
-                user: self.string(t, "user"),
-                password_file: self.string(t, "password_file"),
-                database: self.string(t, "database"),
-            },
+            "postgres" => CheckKind::Database(self.database_check(t, DatabaseKind::Postgres)),
             other => {
                 let guess = did_you_mean(other, TYPES);
                 let message = format!("'{other}' is not a type of check{guess}");
@@ -140,6 +143,15 @@ impl Decoder<'_> {
             }
         };
         Some(Spanned::new(kind, word.span))
+    }
+
+    fn database_check(&mut self, t: &mut Table<'_>, kind: DatabaseKind) -> DatabaseCheck {
+        DatabaseCheck {
+            kind,
+            user: self.string(t, "user"),
+            password_file: self.string(t, "password_file"),
+            database: self.string(t, "database"),
+        }
     }
 
     fn steps(&mut self, t: &mut Table<'_>) -> Vec<Step> {

@@ -48,6 +48,8 @@ impl Decoder<'_> {
         if side == Side::Bind {
             tls.crt_list = self.texts(t, "crt_list");
             tls.crt_base = self.string(t, "crt_base");
+            tls.crt_ignore_err = self.string(t, "crt_ignore_err");
+            tls.ca_ignore_err = self.string(t, "ca_ignore_err");
             tls.strict_sni = self.boolean(t, "strict_sni");
             tls.prefer_client_ciphers = self.boolean(t, "prefer_client_ciphers");
             tls.ca_names = self.boolean(t, "ca_names");

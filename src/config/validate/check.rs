@@ -1,7 +1,6 @@
 //! Pure: health checks.
 
 use std::num::NonZeroU16;
-use std::path::Path;
 use std::time::Duration;
 
 use haproxy_compat::span::{Span, Spanned};
@@ -12,8 +11,8 @@ use super::context::Context;
 use super::frontend::is_on;
 use crate::config::defaults::{FALL, INTER, RISE, SMTP_CHECK_HELLO};
 use crate::config::model::{
-    Assigned, Check, CheckKind, DatabaseCheck, Expect, ExpectReport, ExternalCheck, HttpCheck,
-    Layer, MysqlDialect, Pattern, Payload, PortFrom, ProxyHeader, ScriptStep, ServerAddr,
+    Assigned, Check, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, Layer,
+    MysqlDialect, Pattern, Payload, PortFrom, ProxyHeader, ScriptStep, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
 
@@ -154,9 +153,7 @@ impl Context<'_> {
             raw::CheckKind::Ldap => CheckKind::Ldap,
             raw::CheckKind::SslHello => CheckKind::SslHello,
             raw::CheckKind::External(check) => self.external(check, *span),
-            raw::CheckKind::Postgres { user, password_file, database } => {
-                self.database(user, password_file, database, *span)
-            }
+            raw::CheckKind::Database(raw) => CheckKind::Database(self.database(raw, *span)),
             raw::CheckKind::Script(steps) => {
                 CheckKind::Script(steps.iter().filter_map(|step| self.step(step)).collect())
             }
@@ -181,40 +178,6 @@ impl Context<'_> {
                 CheckKind::Pgsql { user: String::new() }
             }
         }
-    }
-
-    /// An account that logs in to find out what a database is.
-    fn database(
-        &mut self,
-        user: &Field<String>,
-        password_file: &Field<String>,
-        database: &Field<String>,
-        span: Span,
-    ) -> CheckKind {
-        if user.is_none() {
-            self.report.alert(span, "a postgres check needs a user who can log in");
-            self.report.help("any account will do: it reads what everybody may");
-        }
-        let user = user.as_ref().map(|user| self.user(user)).unwrap_or_default();
-        let mut password = String::new();
-        if let Some(file) = password_file {
-            match self.world.read(Path::new(&file.value)).map(String::from_utf8) {
-                Ok(Ok(text)) => password = text.trim_end_matches(['\r', '\n']).to_owned(),
-                Ok(Err(_)) => {
-                    self.report.alert(file.span, "the password is not UTF-8 text");
-                }
-                Err(error) => {
-                    let message = format!("cannot read '{}': {error}", file.value);
-                    self.report.alert(file.span, message);
-                }
-            }
-        }
-        CheckKind::Database(DatabaseCheck {
-            database: database.as_ref().map_or_else(|| user.clone(), |name| name.value.clone()),
-            user,
-            password_file: password_file.as_ref().map(|file| file.value.clone()),
-            password,
-        })
     }
 
     /// A program to run.
@@ -243,7 +206,7 @@ impl Context<'_> {
     }
 
     /// An account name; it ends at a NUL on the wire.
-    fn user(&mut self, user: &Spanned<String>) -> String {
+    pub(super) fn user(&mut self, user: &Spanned<String>) -> String {
         if user.value.is_empty() || user.value.contains('\0') || user.value.len() > USER_MAX_BYTES {
             let message = format!("the user must have 1 to {USER_MAX_BYTES} bytes and no NUL");
             self.report.alert(user.span, message);

@@ -10,6 +10,7 @@ mod balance;
 mod check;
 mod commands;
 mod context;
+mod database;
 mod direct;
 mod expect;
 mod frontend;

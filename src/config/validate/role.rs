@@ -90,7 +90,8 @@ impl Context<'_> {
                 );
                 self.report.alert(role.span, message);
                 self.report.help(format!(
-                    "write check = {{ type = \"postgres\", user = … }} into [backend.{name}]"
+                    "write check = {{ type = \"postgres\", user = …, password_file = … }}, or with \
+                     \"mysql\", into [backend.{name}]"
                 ));
             }
         }

@@ -22,6 +22,7 @@ use crate::config::raw::{self, Field};
 use crate::config::tls::{self, Offer, Reader, Resumption, Trust};
 use crate::pure::acl::pattern::{PatternUse, PatternsId};
 use crate::pure::sample::{Definitions, Expr, Facts};
+use crate::pure::tls::verify_errors;
 use listed::{Listed, add, crt_list};
 
 /// The words of `verify`.
@@ -180,6 +181,8 @@ impl Context<'_> {
             crt_base: text(&raw.crt_base),
             ca_file: text(&raw.ca_file),
             crl_file: text(&raw.crl_file),
+            crt_ignore_err: self.ignored_errors(what, &raw.crt_ignore_err),
+            ca_ignore_err: self.ignored_errors(what, &raw.ca_ignore_err),
             verify: verify.unwrap_or_default(),
             alpn: text(&raw.alpn),
             ciphers: text(&raw.ciphers),
@@ -193,6 +196,16 @@ impl Context<'_> {
             sni: text(&raw.sni),
             verify_host: text(&raw.verify_host),
         })
+    }
+
+    fn ignored_errors(&mut self, what: &str, raw: &Field<String>) -> Option<String> {
+        let list = raw.as_ref()?;
+        if let Err(word) = verify_errors::set(&list.value) {
+            let message = format!("{what}: '{word}' is no error of the verification");
+            self.report.alert(list.span, message);
+            self.report.help("write 'all', or numbers such as 10 or X509_V_ERR_CERT_HAS_EXPIRED");
+        }
+        Some(list.value.clone())
     }
 
     fn versions(&mut self, what: &str, raw: &raw::Tls) -> Option<Versions> {
@@ -374,5 +387,6 @@ fn handshakes(terms: &Terms, certificate: &Certificate) -> Result<Handshakes, St
     });
     let config = Arc::new(config);
     let without_alpn = without_alpn.unwrap_or_else(|| Arc::clone(&config));
-    Ok(Handshakes { config, without_alpn })
+    let examine = tls::examine(words, trust.as_ref());
+    Ok(Handshakes { config, without_alpn, examine })
 }

@@ -12,6 +12,7 @@
 //! **Invariants.** Any bytes, cut anywhere, give the same and never panic; an answer is kept up to
 //! [`ANSWER_BYTES_MAX`]; one question at a time.
 
+mod mysql;
 mod postgres;
 
 use std::fmt;
@@ -30,7 +31,7 @@ pub struct Login {
     pub user: String,
     /// Its password; may be empty.
     pub password: String,
-    /// The database.
+    /// The database; empty: none, which MySQL lets be.
     pub database: String,
 }
 
@@ -78,11 +79,19 @@ impl Fault {
 /// What is held with one database.
 #[derive(Debug)]
 pub enum Dialogue {
+    /// MySQL or MariaDB.
+    Mysql(mysql::Mysql),
     /// Postgres.
     Postgres(postgres::Postgres),
 }
 
 impl Dialogue {
+    /// With a MySQL or MariaDB server, by TLS or without.
+    #[must_use]
+    pub fn mysql(login: Login, tls: bool) -> Self {
+        Self::Mysql(mysql::Mysql::new(login, tls))
+    }
+
     /// With a Postgres server, by TLS or without.
     #[must_use]
     pub fn postgres(login: Login, tls: bool) -> Self {
@@ -95,6 +104,7 @@ impl Dialogue {
     /// What was configured cannot be said.
     pub fn handle_connected(&mut self) -> Result<Vec<Said>, Fault> {
         match self {
+            Self::Mysql(dialogue) => dialogue.handle_connected(),
             Self::Postgres(dialogue) => dialogue.handle_connected(),
         }
     }
@@ -105,6 +115,7 @@ impl Dialogue {
     /// As [`handle_connected`](Self::handle_connected).
     pub fn handle_secured(&mut self) -> Result<Vec<Said>, Fault> {
         match self {
+            Self::Mysql(dialogue) => dialogue.handle_secured(),
             Self::Postgres(dialogue) => dialogue.handle_secured(),
         }
     }
@@ -115,6 +126,7 @@ impl Dialogue {
     /// The server refused, says goodbye, or does not speak the protocol.
     pub fn handle_bytes(&mut self, bytes: &[u8]) -> Result<Vec<Said>, Fault> {
         match self {
+            Self::Mysql(dialogue) => dialogue.handle_bytes(bytes),
             Self::Postgres(dialogue) => dialogue.handle_bytes(bytes),
         }
     }
@@ -122,6 +134,7 @@ impl Dialogue {
     /// The question; `None` while the account is not logged in or an answer is due.
     pub fn poll(&mut self) -> Option<Vec<u8>> {
         match self {
+            Self::Mysql(dialogue) => dialogue.poll(),
             Self::Postgres(dialogue) => dialogue.poll(),
         }
     }
@@ -130,6 +143,7 @@ impl Dialogue {
     #[must_use]
     pub fn goodbye(&self) -> Vec<u8> {
         match self {
+            Self::Mysql(dialogue) => dialogue.goodbye(),
             Self::Postgres(dialogue) => dialogue.goodbye(),
         }
     }

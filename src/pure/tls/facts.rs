@@ -6,6 +6,7 @@
 use sha1::{Digest, Sha1};
 
 use super::ciphers::{self, Suite};
+use super::faults::Seen;
 use crate::pure::sample::{Arg, Fact, Value};
 use crate::pure::wire::x509::{self, Certificate, Part, Time};
 
@@ -26,6 +27,8 @@ pub struct Facts {
     pub peer_certificate: Option<Box<[u8]>>,
     /// What it showed beside, DER after DER.
     pub peer_chain: Box<[u8]>,
+    /// What was found of the client's chain, which was let in all the same.
+    pub seen: Seen,
 }
 
 /// The TLS of a session's two connections.
@@ -101,12 +104,12 @@ impl Ends<'_> {
             Fact::SslFcHasSni => Some(Value::Bool(self.client.is_some_and(|c| c.sni.is_some()))),
             Fact::SslFcHasEarly => self.client.map(|_| Value::Bool(false)),
             Fact::SslFcHasCrt => Some(Value::Bool(peer(self.client))),
-            // Whoever got this far was verified where that was asked for.
             Fact::SslCUsed => Some(Value::Bool(peer(self.client))),
-            Fact::SslFcErr | Fact::SslCVerify | Fact::SslCErr | Fact::SslCCaErr => {
-                self.client.map(|_| Value::Int(0))
-            }
-            Fact::SslCCaErrDepth => self.client.map(|_| Value::Int(0)),
+            Fact::SslFcErr => self.client.map(|_| Value::Int(0)),
+            Fact::SslCVerify => self.seen(|seen| seen.verify),
+            Fact::SslCErr => self.seen(|seen| seen.certificate),
+            Fact::SslCCaErr => self.seen(|seen| seen.authority),
+            Fact::SslCCaErrDepth => self.seen(|seen| seen.authority_depth),
             Fact::SslBc => Some(Value::Bool(self.server.is_some())),
             Fact::SslBcAlpn => server(What::Alpn),
             Fact::SslBcCipher => server(What::Cipher),
@@ -120,6 +123,10 @@ impl Ends<'_> {
             Fact::SslSChainDer => self.server?.chain(),
             _ => self.of_certificate(fact, args),
         }
+    }
+
+    fn seen(&self, what: fn(&Seen) -> u8) -> Option<Value> {
+        self.client.map(|client| Value::Int(what(&client.seen).into()))
     }
 
     fn of_certificate(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
@@ -264,6 +271,7 @@ mod tests {
             resumed: false,
             peer_certificate: certificate,
             peer_chain: Box::default(),
+            seen: Seen::default(),
         }
     }
 

@@ -2,5 +2,7 @@
 
 pub mod ciphers;
 pub mod facts;
+pub mod faults;
 pub mod names;
 pub mod refusal;
+pub mod verify_errors;

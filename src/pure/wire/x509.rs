@@ -4,7 +4,9 @@
 //! choice by SNI. Bounds: every length is checked against what is left, names have at most
 //! [`PARTS_MAX`] parts and a certificate at most [`NAMES_MAX`] alternative names; nothing recurses.
 
+pub mod crl;
 pub mod key;
+pub mod link;
 
 /// Parts of a distinguished name that are read.
 pub const PARTS_MAX: usize = 32;
@@ -240,6 +242,13 @@ impl<'a> Reader<'a> {
     /// The next value if it has this tag.
     fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         if self.0.first() == Some(&tag) { self.expect(tag) } else { None }
+    }
+
+    /// The next value with its tag and length, if it has this tag.
+    fn whole(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let before = self.0;
+        self.expect(tag)?;
+        before.get(..before.len() - self.0.len())
     }
 
     fn time(&mut self) -> Option<Time<'a>> {

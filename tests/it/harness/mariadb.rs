@@ -23,6 +23,8 @@ pub(crate) struct MariaDb {
     pub(crate) addr: SocketAddr,
     pub(crate) process: Process,
     id: u32,
+    /// Also after a restart.
+    read_only: bool,
     dir: TempDir,
 }
 
@@ -61,16 +63,30 @@ impl MariaDb {
         let dir = TempDir::new();
         run(&["cp", "-a", &text(&template()), &text(&dir.join("data"))]);
         let port = free_port();
-        let process = start(&dir, port, id);
-        let server = Self { addr: (Ipv4Addr::LOCALHOST, port).into(), process, id, dir };
+        let process = start(&dir, port, id, false);
+        let addr = (Ipv4Addr::LOCALHOST, port).into();
+        let server = Self { addr, process, id, read_only: false, dir };
         server.wait_ready();
         server
     }
 
     /// Starts it again, on its address and its data.
     pub(crate) fn start_again(&mut self) {
-        self.process = start(&self.dir, self.addr.port(), self.id);
+        self.process = start(&self.dir, self.addr.port(), self.id, self.read_only);
         self.wait_ready();
+    }
+
+    /// Makes it refuse writes, or take them, now and after a restart.
+    pub(crate) fn set_read_only(&mut self, read_only: bool) {
+        self.read_only = read_only;
+        self.query(&format!("SET GLOBAL read_only={}", u8::from(read_only)));
+    }
+
+    /// Makes a replica a primary.
+    pub(crate) fn promote(&mut self) {
+        self.query("STOP SLAVE");
+        self.query("RESET SLAVE ALL");
+        self.set_read_only(false);
     }
 
     /// Ends it in order, as its service manager does.
@@ -94,7 +110,7 @@ impl MariaDb {
     }
 }
 
-fn start(dir: &TempDir, port: u16, id: u32) -> Process {
+fn start(dir: &TempDir, port: u16, id: u32, read_only: bool) -> Process {
     let data = dir.join("data");
     let settings = [
         "--no-defaults".to_owned(),
@@ -103,6 +119,7 @@ fn start(dir: &TempDir, port: u16, id: u32) -> Process {
         format!("--socket={}", data.join("socket").display()),
         format!("--pid-file={}", data.join("pid").display()),
         format!("--server-id={id}"),
+        format!("--read-only={}", u8::from(read_only)),
         "--bind-address=127.0.0.1".to_owned(),
         "--log-bin=binlog".to_owned(),
         "--skip-name-resolve".to_owned(),

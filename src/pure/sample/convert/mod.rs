@@ -19,6 +19,7 @@ use super::value::{Kind, Value};
 use super::variable::Variable;
 use super::{Assignment, Definitions, Facts, Fetched};
 use crate::pure::acl::pattern::{Method, PatternUse, PatternsId};
+use crate::pure::tls::verify_errors;
 use arith::Arith;
 use bytes::Bytes;
 use protocols::Protocol;
@@ -62,6 +63,8 @@ pub enum Converter {
     About(Fact),
     /// `debug`: the value goes on unchanged.
     Debug,
+    /// `x509_v_err_str`: the name of an error of a certificate, or its number.
+    VerifyError,
 }
 
 /// A look into a map.
@@ -80,7 +83,8 @@ pub struct Map {
 }
 
 /// Names that stand for themselves here.
-const OTHERS: [&str; 17] = [
+const OTHERS: [&str; 18] = [
+    "x509_v_err_str",
     "map",
     "ipmask",
     "set-var",
@@ -151,6 +155,7 @@ impl Converter {
             "nbsrv" => no_args(args).map(|()| Self::About(Fact::NbSrv)),
             "srv_queue" => no_args(args).map(|()| Self::About(Fact::SrvQueue)),
             "debug" => Ok(Self::Debug),
+            "x509_v_err_str" => no_args(args).map(|()| Self::VerifyError),
             _ => return None,
         })
     }
@@ -159,7 +164,7 @@ impl Converter {
     #[must_use]
     pub fn input(&self) -> Kind {
         match self {
-            Self::Arith(_) | Self::Date(_) => Kind::Int,
+            Self::Arith(_) | Self::Date(_) | Self::VerifyError => Kind::Int,
             Self::Bytes(bytes) => bytes.input(),
             Self::Text(text) => text.input(),
             Self::IpMask(..) => Kind::Addr,
@@ -177,7 +182,7 @@ impl Converter {
             Self::Arith(arith) => arith.output(),
             Self::Bytes(bytes) => bytes.output(),
             Self::Text(text) => text.output(),
-            Self::Date(_) | Self::Json(_) => Kind::Str,
+            Self::Date(_) | Self::Json(_) | Self::VerifyError => Kind::Str,
             Self::Protocol(protocol) => protocol.output(),
             Self::IpMask(..) => Kind::Addr,
             Self::Map(map) => map.output,
@@ -223,6 +228,11 @@ impl Converter {
                 }
             }
             Self::Debug => Some(value),
+            Self::VerifyError => {
+                let code = value.as_int()?;
+                let name = verify_errors::name(code).unwrap_or_else(|| code.to_string());
+                Some(Value::Str(name.into_bytes()))
+            }
         }
     }
 }

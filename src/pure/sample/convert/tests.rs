@@ -56,6 +56,14 @@ fn parts_that_are_not_there_are_absent() {
     assert_eq!(text_of("str(a.b.c),word(2,.,0)").as_deref(), Some("b.c"));
 }
 
+/// As configuration.txt of 3.2 describes it.
+#[test]
+fn errors_of_certificates_have_names() {
+    let name = text_of("int(10),x509_v_err_str");
+    assert_eq!(name.as_deref(), Some("X509_V_ERR_CERT_HAS_EXPIRED"));
+    assert_eq!(text_of("int(12345),x509_v_err_str").as_deref(), Some("12345"));
+}
+
 #[test]
 fn groups_are_put_into_substitutions() {
     assert_eq!(text_of(r#"str(ab),regsub("(a)(b)","\\2\\1")"#).as_deref(), Some("ba"));

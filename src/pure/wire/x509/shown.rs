@@ -46,7 +46,7 @@ const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Bytes as hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02X}");
@@ -56,6 +56,11 @@ fn hex(bytes: &[u8]) -> String {
 
 fn named(names: &[(&[u8], &'static str)], identifier: &[u8]) -> Option<&'static str> {
     names.iter().find(|(known, _)| *known == identifier).map(|(_, name)| *name)
+}
+
+/// OpenSSL's short name of an algorithm that signs.
+pub(super) fn signature_name(identifier: &[u8]) -> Option<&'static str> {
+    named(&SIGNATURE_NAMES, identifier)
 }
 
 impl Certificate<'_> {
@@ -75,7 +80,7 @@ impl Certificate<'_> {
     /// OpenSSL's short name of how it is signed.
     #[must_use]
     pub fn signature_name(&self) -> Option<&'static str> {
-        named(&SIGNATURE_NAMES, self.signature)
+        signature_name(self.signature)
     }
 
     fn key_bits(&self) -> Option<(&'static str, u32)> {

@@ -1,0 +1,4 @@
+//! `sentinel` of `targets`, driven by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::run("sentinel", bytes));
