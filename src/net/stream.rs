@@ -1,6 +1,6 @@
 //! One connected stream, TCP or Unix, with or without TLS on it.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
@@ -15,6 +15,9 @@ use super::tls::Tls;
 use crate::pure::tls::facts::Facts;
 pub use crate::sys::tcp_info::TcpInfo;
 use crate::sys::tcp_info::tcp_info;
+
+/// Bytes that [`Stream::read_arrived`] reads at most: HAProxy's buffer.
+const ARRIVED_MAX: usize = 16 * 1024;
 
 /// A connected stream. Dropping it closes the socket.
 #[derive(Debug)]
@@ -149,6 +152,45 @@ impl Stream {
     pub fn part(&mut self) {
         if let Some(tls) = &mut self.tls {
             let _ = tls.poll_close(&mut self.socket, &mut Context::from_waker(Waker::noop()));
+        }
+    }
+
+    /// The same where the peer has not been told the end yet: its FIN goes out before the socket is
+    /// closed, which would only reset where bytes of the peer are unread.
+    pub fn part_early(&mut self) {
+        self.part();
+        self.socket.shutdown_write();
+    }
+
+    /// Reads of what has arrived, at most `most` bytes, without waiting and without asking the
+    /// runtime, which does not know yet of a connection that is new. Yields whether the peer's side
+    /// has ended.
+    ///
+    /// # Errors
+    /// What the receive call reports, such as a reset.
+    pub fn read_arrived(&mut self, into: &mut Vec<u8>, most: usize) -> io::Result<bool> {
+        let mut chunk = [0; ARRIVED_MAX];
+        let chunk = &mut chunk[..most.min(ARRIVED_MAX)];
+        if chunk.is_empty() {
+            return Ok(false);
+        }
+        let read = match &mut self.tls {
+            None => (&*SockRef::from(&self.socket)).read(chunk),
+            Some(tls) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                match tls.poll_read(&mut self.socket, &mut cx, chunk) {
+                    Poll::Ready(read) => read,
+                    Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+                }
+            }
+        };
+        match read {
+            Ok(read) => {
+                into.extend_from_slice(&chunk[..read]);
+                Ok(read == 0)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -2,24 +2,18 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
 use super::rules::Priority;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model;
-use crate::net::relay::poll_read_into;
-use crate::net::stream::Stream;
 use crate::pure::balance::{QueueOrder, Request, ServerIndex};
 use crate::pure::health::{Health, Settings};
 use crate::pure::id::Name;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::sessions::Stage;
 use crate::state::{Assigned, Backend, Lease, Server, Ticket, Way};
-
-/// Bytes read from a client before there is a server: HAProxy's buffer of the same purpose.
-const EARLY_MAX: usize = 16 * 1024;
 
 impl Session {
     /// A slot on a server.
@@ -56,16 +50,28 @@ impl Session {
             return Ok(direct_lease(place));
         }
         let request = Request { direct, ..self.request(settings, avoid) };
+        let balanced = direct.is_none();
         let lease = match backend.assign(&request, self.way(backend)) {
-            Assigned::Lease(lease) => Ok(lease),
+            Assigned::Lease(lease) => {
+                if balanced && avoid != Some(lease.server.index) {
+                    self.outcome.picked(&lease.server);
+                }
+                Ok(lease)
+            }
             Assigned::NoServer => {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
             }
             Assigned::QueueFull(server) => {
+                if balanced {
+                    self.outcome.picked(&server);
+                }
                 self.outcome.server = Some(server);
                 return Err(Termination::new(Cause::ServerAbort, Phase::Queue));
             }
             Assigned::Queued(ticket) => {
+                if let Some(server) = ticket.server.as_ref().filter(|_| balanced) {
+                    self.outcome.picked(server);
+                }
                 self.running.reach(Stage::Queued);
                 self.wait(ticket, settings).await
             }
@@ -102,13 +108,14 @@ impl Session {
             None => self.outcome.backend_queue = ticket.place,
         }
         let limit = if ticket.held { self.route.settings.hold } else { settings.timeouts.queue };
-        let gone = client_gone(&mut self.client, &mut self.early, settings.abortonclose);
+        let mut client = self.watch_client(settings);
+        let gone = poll_fn(|cx| client.poll_gone(cx));
         tokio::select! {
             biased;
             granted = ticket.granted() => {
                 granted.ok_or(Termination::new(Cause::ServerAbort, Phase::Queue))
             }
-            () = gone => Err(Termination::new(Cause::ClientAbort, Phase::Queue)),
+            how = gone => Err(how.ended(Phase::Queue)),
             () = sleep_or_forever(limit) => {
                 Err(Termination::new(Cause::ServerTimeout, Phase::Queue))
             }
@@ -122,31 +129,4 @@ fn direct_lease(place: &model::Server) -> Lease {
     // No place in the table of the backend, where there is another one for each of its servers.
     let index = ServerIndex(u32::MAX);
     Lease::direct(Arc::new(Server::new(place.clone(), index, health)))
-}
-
-/// Completes when the client leaves without having sent anything, or resets. What it sends
-/// meanwhile is kept in `early`, up to [`EARLY_MAX`] bytes; a client that has sent something is
-/// waited for even if it is half closed, as in HAProxy, unless `abortonclose`.
-///
-/// # Cancel safety
-/// Safe: bytes read are in `early`.
-pub(super) async fn client_gone(client: &mut Stream, early: &mut Vec<u8>, abortonclose: bool) {
-    poll_fn(|cx| poll_client_gone(cx, client, early, abortonclose)).await;
-}
-
-pub(super) fn poll_client_gone(
-    cx: &mut TaskContext<'_>,
-    client: &mut Stream,
-    early: &mut Vec<u8>,
-    abortonclose: bool,
-) -> Poll<()> {
-    while early.len() < EARLY_MAX {
-        match ready!(poll_read_into(cx, client, early, EARLY_MAX - early.len())) {
-            Ok(0) if early.is_empty() || abortonclose => return Poll::Ready(()),
-            Err(_) => return Poll::Ready(()),
-            Ok(0) => return Poll::Pending,
-            Ok(_) => {}
-        }
-    }
-    Poll::Pending
 }

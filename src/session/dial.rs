@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::assign::poll_client_gone;
+use super::client::Gone;
 use super::follow::unless_cut;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
@@ -85,7 +85,8 @@ impl Session {
         settings: &model::Backend,
         lease: &Lease,
     ) -> Result<Result<(Stream, Option<Permit>), Failure>, Ended> {
-        self.outcome.attempted(&lease.server);
+        let uptime = self.uptime();
+        self.outcome.attempted(&lease.server, uptime);
         if !lease.is_direct() {
             self.running.enter_server(&lease.server, lease.cuts, self.outcome.retries);
         }
@@ -135,7 +136,7 @@ impl Session {
             Waited::Done(Some(Err(error))) => Ok(Err(failure(&error))),
             Waited::Done(None) => Ok(Err(Failure::Refused)),
             Waited::TimedOut => Ok(Err(Failure::TimedOut)),
-            Waited::ClientGone => Err(Termination::new(Cause::ClientAbort, Phase::Connect)),
+            Waited::ClientGone(how) => Err(how.ended(Phase::Connect)),
         }
     }
 
@@ -168,7 +169,10 @@ impl Session {
                 let left = std::pin::pin!(left);
                 match self.while_client_stays(settings, left, Some(after)).await {
                     Waited::Done(()) => self.redispatch(backend, settings, lease).await,
-                    Waited::ClientGone => Err(Termination::new(Cause::ClientAbort, Phase::Connect)),
+                    Waited::ClientGone(how) => {
+                        self.outcome.retried(&lease.server);
+                        Err(how.ended(Phase::Connect))
+                    }
                     Waited::TimedOut => {
                         self.outcome.retried(&lease.server);
                         Ok(lease)
@@ -240,12 +244,12 @@ impl Session {
         mut work: std::pin::Pin<&mut impl Future<Output = T>>,
         limit: Option<Duration>,
     ) -> Waited<T> {
-        let (client, early) = (&mut self.client, &mut self.early);
+        let mut client = self.watch_client(settings);
         let work = poll_fn(|cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(Waited::Done(done));
             }
-            poll_client_gone(cx, client, early, settings.abortonclose).map(|()| Waited::ClientGone)
+            client.poll_gone(cx).map(Waited::ClientGone)
         });
         tokio::select! {
             biased;
@@ -302,7 +306,7 @@ fn origin(source: Option<&Source>, client: Option<SocketAddr>) -> Origin<'_> {
 enum Waited<T> {
     Done(T),
     TimedOut,
-    ClientGone,
+    ClientGone(Gone),
 }
 
 fn policy(backend: &Backend, settings: &model::Backend) -> Policy {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Session;
 use super::facts::View;
@@ -17,12 +17,14 @@ use crate::pure::sample::{Expr, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::pure::tls::facts::Facts as TlsFacts;
 use crate::state::counters::{Counter, Service, Traffic};
-use crate::state::{Backend, Frontend, Listener, Server};
+use crate::state::{Backend, Frontend, Lease, Listener, Server};
 use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Refused};
 
 /// What happened so far.
 #[derive(Default)]
 pub(super) struct Outcome {
+    /// It counts as a session: what its client sent counts, too.
+    pub(super) begun: bool,
     pub(super) backend: Option<Arc<Backend>>,
     pub(super) server: Option<Arc<Server>>,
     /// Time from accept until there was a slot.
@@ -36,6 +38,8 @@ pub(super) struct Outcome {
     pub(super) redispatched: bool,
     pub(super) server_queue: u32,
     pub(super) backend_queue: u32,
+    /// Sessions of its server when it left.
+    left_behind: Option<u32>,
     /// How it ended.
     pub(super) termination: Option<Termination>,
     /// Its PROXY header was refused.
@@ -72,23 +76,29 @@ impl Outcome {
         self.backend = Some(Arc::clone(backend));
     }
 
+    /// The policy chose `server`: no rule or table did, and no freed slot.
+    pub(super) fn picked(&mut self, server: &Server) {
+        for service in self.services().chain([&server.service]) {
+            service.picked.add(1);
+        }
+    }
+
     /// The session has a server since `uptime`.
     pub(super) fn assigned(&mut self, server: &Arc<Server>, uptime: Duration) {
         for service in self.services().chain([&server.service]) {
-            service.picked.add(1);
             service.last_session.mark(uptime);
         }
-        server.service.traffic.total.add(1);
-        server.service.traffic.rate.tick(uptime);
         self.server = Some(Arc::clone(server));
     }
 
-    /// A connection to `server` is attempted.
-    pub(super) fn attempted(&mut self, server: &Server) {
+    /// A connection to `server` is attempted, which is a session of the server to HAProxy.
+    pub(super) fn attempted(&mut self, server: &Server, uptime: Duration) {
         self.attempts += 1;
         for service in self.services().chain([&server.service]) {
             service.connects.add(1);
         }
+        server.service.traffic.total.add(1);
+        server.service.traffic.rate.tick(uptime);
     }
 
     /// Another attempt goes to the same server.
@@ -106,6 +116,12 @@ impl Outcome {
         for service in self.services().chain([&left.service]) {
             service.redispatches.add(1);
         }
+    }
+
+    /// The session is about to give its slot back: who waits for it is not there yet.
+    pub(super) fn leave(&mut self, lease: &Lease) {
+        let sessions = lease.server.service.traffic.sessions.current();
+        self.left_behind = Some(sessions.saturating_sub(1));
     }
 
     fn services(&self) -> impl Iterator<Item = &Service> {
@@ -174,6 +190,7 @@ impl Session {
     /// It counts as a session from here on: its handshakes are done and its rules let it in.
     pub(super) fn begin(&mut self) {
         let uptime = self.uptime();
+        self.outcome.begun = true;
         self.frontend.traffic.total.add(1);
         self.frontend.traffic.rate.tick(uptime);
         self.context.process.sessions_begun.add(1);
@@ -262,6 +279,7 @@ impl Session {
         let now = clock::now();
         let total = now.saturating_duration_since(self.started);
         self.outcome.termination = Some(termination);
+        self.note_early(now);
         self.count(termination, total);
         self.let_go_of_tracked(now);
         self.presence.leave_backend();
@@ -274,6 +292,16 @@ impl Session {
             let record = self.record(termination, total, Moment::End);
             self.context.bus.record(record);
         }
+    }
+
+    /// What came before there was a server counts, too: such a session is not null.
+    fn note_early(&self, now: Instant) {
+        if self.early.is_empty() || !self.outcome.begun {
+            return;
+        }
+        let mut moved = self.running.moved();
+        moved.bytes_in += self.early.len() as u64;
+        self.running.note_moved(moved, now);
     }
 
     fn count(&self, termination: Termination, total: Duration) {
@@ -326,7 +354,7 @@ impl Session {
             backend: backend.as_ref().map(|backend| Arc::clone(&backend.name)),
             server: server.as_ref().map(|server| Arc::clone(&server.name)),
             tls: self.client.tls().is_some(),
-            // What came before there was a server counts: such a session is not null.
+            // What was refused before it was a session is not null either.
             bytes_in: moved.bytes_in.max(self.early.len() as u64),
             bytes_out: moved.bytes_out,
             termination,
@@ -348,7 +376,11 @@ impl Session {
             process: self.context.process.gate.current(),
             frontend: self.frontend.traffic.sessions.current(),
             backend: backend.as_ref().map_or(0, |b| b.service.traffic.sessions.current()),
-            server: server.as_ref().map_or(0, |s| s.service.traffic.sessions.current()),
+            server: self
+                .outcome
+                .left_behind
+                .or_else(|| Some(server.as_ref()?.service.traffic.sessions.current()))
+                .unwrap_or_default(),
         }
     }
 }
@@ -368,6 +400,8 @@ fn count_end(service: &Service, termination: Termination, bytes_out: u64) {
         (ServerAbort | ServerTimeout | Resource | Internal, Connect | Queue) => {
             service.connect_errors.add(1)
         }
+        // Who closes in order before there is a server is no abort to HAProxy.
+        (ClientAbort, Connect | Queue) => {}
         (ClientAbort | ClientTimeout, _) => service.client_aborts.add(1),
         (ServerAbort | ServerTimeout, Data) => {
             service.server_aborts.add(1);

@@ -7,6 +7,7 @@
 //! the live set, and tells of its own bad luck by a hint.
 
 mod assign;
+mod client;
 mod course;
 mod dial;
 mod facts;
@@ -26,6 +27,7 @@ mod wire_facts;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use client::Heard;
 use dial::Server;
 use finish::{Outcome, Presence};
 use follow::Watched;
@@ -68,6 +70,10 @@ struct Session {
     accepted: SystemTime,
     /// Bytes the client sent before there was a server.
     early: Vec<u8>,
+    /// What became of the client's side before it is relayed.
+    heard: Heard,
+    /// The client is not to learn that its session is over.
+    silenced: bool,
     /// What rules know and did; nothing where there are none.
     ruled: Ruled,
     outcome: Outcome,
@@ -94,10 +100,7 @@ pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door
     let handle = Arc::clone(session.running.handle());
     let termination = match follow::unless_killed(&handle, session.serve(&door)).await {
         Ok(end) => end,
-        Err(end) => {
-            session.client.part();
-            end
-        }
+        Err(end) => session.part_early(end),
     };
     session.finish(termination);
 }
@@ -131,6 +134,8 @@ impl Session {
             started,
             accepted: clock::wall(),
             early: Vec::new(),
+            heard: Heard::Open,
+            silenced: false,
             ruled,
             outcome: Outcome::default(),
             running,
@@ -172,12 +177,16 @@ impl Session {
         self.outcome.enter(&backend, self.context.process.uptime(self.started));
         self.running.enter_backend(&backend);
         self.backend_rules(&backend).await?;
+        if self.heard == Heard::Reset {
+            return Err(Termination::new(Cause::ClientAbort, Phase::Request));
+        }
         let lease = self.assign(&backend, &settings).await?;
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
         self.note_sticking(&server.lease);
         let (end, mut server) = self.relay(&backend, &settings, server).await?;
         self.close(&mut server.stream, end);
+        self.outcome.leave(&server.lease);
         Ok(termination(end, self.running.order()))
     }
 

@@ -12,6 +12,7 @@ use crate::clock::{self, sleep_or_forever};
 use crate::net::relay::{Relay, poll_read_into, write_all};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::Backend;
+use crate::state::sessions::Moved;
 
 /// Bytes of the client that are passed on at once.
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -65,6 +66,10 @@ impl Session {
             match self.walk(&ruling.rules.response, &ruling.patterns, Some(response), is_final) {
                 Walked::Ended(closing) => {
                     self.count_denied_response(backend, server);
+                    // What was held back counts, as in HAProxy.
+                    let bytes_out = held.len() as u64;
+                    let moved = Moved { bytes_in: sent, bytes_out, spliced: 0 };
+                    self.running.note_moved(moved, clock::now());
                     self.close_client(closing);
                     return Err(Termination::new(Cause::Refused, Phase::Data));
                 }

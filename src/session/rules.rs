@@ -5,13 +5,14 @@
 //! for it is over, or no more can come.
 
 use std::future::poll_fn;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::client::Heard;
 use super::facts::{Response, Variables, View};
 use super::stick::Stuck;
 use super::{Ended, Session};
@@ -226,7 +227,7 @@ impl Session {
         };
         let until = clock::now() + delay.unwrap_or_default();
         // What is there already counts without waiting.
-        let mut ended = self.read_ready(capacity).await?;
+        let mut ended = self.read_ready(capacity);
         let mut expired = delay.is_none();
         loop {
             let is_final = ended || expired || self.early.len() >= capacity;
@@ -247,28 +248,28 @@ impl Session {
             tokio::select! {
                 biased;
                 read = poll_fn(|cx| poll_read_into(cx, client, early, room)) => {
-                    ended = read.map_err(|_| client_left())? == 0;
+                    ended = self.hear(read);
                 }
                 () = sleep_or_forever(Some(left)) => expired = true,
             }
         }
     }
 
-    /// Reads what has arrived, without waiting. Whether the client's side has ended.
-    async fn read_ready(&mut self, capacity: usize) -> Result<bool, Ended> {
-        let (client, early) = (&mut self.client, &mut self.early);
-        poll_fn(|cx| {
-            while early.len() < capacity {
-                match poll_read_into(cx, client, early, capacity - early.len()) {
-                    Poll::Ready(Ok(0)) => return Poll::Ready(Ok(true)),
-                    Poll::Ready(Ok(_)) => {}
-                    Poll::Ready(Err(_)) => return Poll::Ready(Err(client_left())),
-                    Poll::Pending => break,
-                }
-            }
-            Poll::Ready(Ok(false))
-        })
-        .await
+    /// Reads what has arrived, without waiting. Whether no more can come.
+    fn read_ready(&mut self, capacity: usize) -> bool {
+        let room = capacity.saturating_sub(self.early.len());
+        let read = self.client.read_arrived(&mut self.early, room);
+        self.hear(read.map(|ended| usize::from(!ended)))
+    }
+
+    /// Notes that the client's side is over, if a read says so.
+    fn hear(&mut self, read: io::Result<usize>) -> bool {
+        self.heard = match read {
+            Ok(1..) => return false,
+            Ok(0) => Heard::Closed,
+            Err(_) => Heard::Reset,
+        };
+        true
     }
 
     /// Bytes that are looked at: HAProxy keeps some of its buffer free for rewriting.
@@ -426,13 +427,10 @@ impl Session {
 
     pub(super) fn close_client(&mut self, closing: Closing) {
         if let Closing::Silently(ttl) = closing {
+            self.silenced = true;
             vanish(&self.client, ttl);
         }
     }
-}
-
-fn client_left() -> Ended {
-    Termination::new(Cause::ClientAbort, Phase::Request)
 }
 
 fn set_tos(socket: SockRef<'_>, tos: u8) {

@@ -28,6 +28,7 @@ mod daemon;
 mod database_checks;
 mod demo;
 mod direct;
+mod endings;
 mod external_check;
 mod failover;
 mod handover;
