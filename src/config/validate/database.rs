@@ -109,3 +109,65 @@ fn host(address: &str) -> &str {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     host.trim_start_matches('[').trim_end_matches(']')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+    use crate::config::tests::{load_clean, messages};
+
+    fn text(check: &str) -> String {
+        format!("[backend.b]\ncheck = {{ {check} }}\nserver.s = \"10.0.0.1:5432\"\n")
+    }
+
+    #[test]
+    fn hosts_of_addresses() {
+        let rows = [
+            ("10.0.0.1:5432", "10.0.0.1"),
+            ("db1.local:5432", "db1.local"),
+            ("ipv4@db1:5432", "db1"),
+            ("[::1]:5432", "::1"),
+            ("::1:5432", "::1"),
+        ];
+        for (address, expected) in rows {
+            assert_eq!(host(address), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        let rows = [
+            ("type = \"postgres\"", "a postgres check needs a user who can log in"),
+            ("type = \"mysql\", database = \"\"", "a mysql check needs a user who can log in"),
+            (
+                "type = \"mysql\", user = \"u\", tls = \"verify-full\"",
+                "nobody says whose certificates to trust",
+            ),
+            (
+                "type = \"postgres\", user = \"u\", tls = \"require\", ca_file = \"x\"",
+                "ca_file counts only where certificates are verified",
+            ),
+            (
+                "type = \"postgres\", user = \"u\", password_file = \"x\"",
+                "cannot read 'x': there are no files",
+            ),
+        ];
+        for (check, expected) in rows {
+            let found = messages(&[&text(check)]);
+            assert_eq!(found, [format!("2: {expected}")], "{check}");
+        }
+        assert_eq!(messages(&[&text("type = \"mysql\", user = \"u\", tls = \"on\"")]).len(), 1);
+    }
+
+    #[test]
+    fn what_is_written_comes_back() {
+        for check in [
+            "type = \"mysql\", user = \"u\", database = \"\"",
+            "type = \"mysql\", user = \"u\", database = \"d\", tls = \"require\"",
+            "type = \"postgres\", user = \"u\", tls = \"require\"",
+        ] {
+            let config = load_clean(&text(check));
+            let exported = crate::config::export::export(&config);
+            assert_eq!(load_clean(&exported), config, "{exported}");
+        }
+    }
+}
