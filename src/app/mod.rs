@@ -194,6 +194,7 @@ fn nothing(config: &Config) -> Config {
         stats: Vec::new(),
         userlists: Vec::new(),
         resolvers: Vec::new(),
+        certificates: Vec::new(),
         rings: Vec::new(),
         saved: Vec::new(),
         commands: Commands::default(),

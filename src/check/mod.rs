@@ -62,6 +62,7 @@ pub struct Engine {
 struct Running {
     /// Held so that its address names no other server meanwhile.
     _server: Arc<Server>,
+    backend: Arc<Backend>,
     _task: Owned<()>,
 }
 
@@ -121,9 +122,10 @@ impl Engine {
         }
     }
 
-    /// Ends all checks.
+    /// A soft stop begins: nobody is sent anywhere any more. Only servers with a role are still asked
+    /// for it, so that who writes to a primary that is none any more is cut.
     pub fn stop(&mut self) {
-        self.running.clear();
+        self.running.retain(|_, running| !running.backend.settings().routes.is_empty());
         self.agents.clear();
         self.ramps.clear();
     }
@@ -143,7 +145,9 @@ fn keep<F>(
         running.entry(key).or_insert_with(|| {
             let what = format!("The {what} of {}/{}", task.backend.name, task.server.name);
             let server = Arc::clone(&task.server);
-            Running { _server: server, _task: keep_running(what, move || run(task.clone())) }
+            let backend = Arc::clone(&task.backend);
+            let task = keep_running(what, move || run(task.clone()));
+            Running { _server: server, backend, _task: task }
         });
     }
 }

@@ -1,21 +1,20 @@
 //! Fills a [`Snapshot`] from what runs.
 
+mod roles;
+mod servers;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::snapshot::{
-    self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, ServerStatus, Snapshot, Times,
+    self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, Snapshot, Times,
 };
 use crate::config::model::{self, Balance, BalanceKey, CLAIMED_DATE, CLAIMED_VERSION, ServerAddr};
 use crate::pure::balance::EffectiveWeight;
-use crate::pure::health::agent::Agent;
-use crate::pure::health::{Health, Standing};
 use crate::state::counters::{Service, Traffic};
 use crate::state::frontend::Phase;
 use crate::state::process::Objects;
-use crate::state::{
-    self, Backend, Frontend, Listener, Process, Resolvers, Server, StickTable, Tables,
-};
+use crate::state::{self, Backend, Frontend, Listener, Process, Resolvers, StickTable, Tables};
 use crate::telemetry::bus::Bus;
 
 /// What is true at `now`.
@@ -250,11 +249,12 @@ fn backend_row(
 ) -> snapshot::Backend {
     let settings = backend.settings();
     let live = backend.live();
-    let servers: Vec<snapshot::Server> = live
+    let mut servers: Vec<snapshot::Server> = live
         .servers
         .iter()
-        .map(|server| server_row(objects, server, settings.balance.is_dynamic(), now, uptime))
+        .map(|server| servers::row(objects, server, settings.balance.is_dynamic(), now, uptime))
         .collect();
+    roles::note(backend, &mut servers, now);
     let up = !live.set.members().is_empty() || live.servers.is_empty();
     let weight = live.set.members().iter().map(|member| member.weight.value()).sum::<u32>()
         / u32::from(EffectiveWeight::SCALE);
@@ -279,90 +279,6 @@ fn backend_row(
         },
         servers,
     }
-}
-
-fn server_row(
-    objects: &Objects,
-    server: &Arc<Server>,
-    dynamic: bool,
-    now: Instant,
-    uptime: Duration,
-) -> snapshot::Server {
-    let settings = server.settings();
-    let health = server.health();
-    let status = match health.standing() {
-        Standing::Up => ServerStatus::Up,
-        Standing::Draining => ServerStatus::Drain,
-        Standing::Stopping => ServerStatus::Nolb,
-        Standing::Down => ServerStatus::Down,
-        Standing::Maint => ServerStatus::Maint,
-    };
-    let weight = u32::from(settings.weight.value());
-    let limit = settings.maxconn.map(std::num::NonZeroU32::get);
-    let service = service(&server.service, limit, uptime);
-    let queue_limit = settings.maxqueue.map(std::num::NonZeroU32::get);
-    snapshot::Server {
-        name: Arc::clone(&server.name),
-        id: settings.id,
-        address: address(&settings.address),
-        status,
-        status_text: status_text(objects, server, &health),
-        tracked: server.configured().track.as_ref().map(ToString::to_string),
-        backup: settings.backup,
-        throttle_percent: server
-            .throttle_percent(dynamic, now)
-            .and_then(|percent| u8::try_from(percent).ok()),
-        used_connections: server.service.traffic.sessions.current(),
-        agent: health.agent().filter(|agent| agent.is_on()).map(agent),
-        check: settings.check.is_some().then(|| check(&health)).flatten(),
-        service: snapshot::Service {
-            weight: server.shown_weight(dynamic, now),
-            user_weight: weight,
-            last_change: now.saturating_duration_since(health.last_change()),
-            downtime: health.downtime(now),
-            downs: health.flips(),
-            queue: Load { limit: queue_limit, ..service.queue },
-            ..service
-        },
-    }
-}
-
-/// HAProxy's text for the state of a server.
-fn status_text(objects: &Objects, server: &Arc<Server>, health: &Health) -> String {
-    match &server.configured().track {
-        None => health.status(),
-        Some(track) if health.admin().is_inherited_maint() => format!("MAINT (via {track})"),
-        Some(_) => health.status_by(&objects.checked(server).health()),
-    }
-}
-
-fn agent(agent: &Agent) -> snapshot::Agent {
-    let last = agent.last_verdict();
-    snapshot::Agent {
-        status: last.map(|verdict| verdict.status.name()),
-        running: agent.is_asked(),
-        duration: last.map(|verdict| verdict.duration),
-        description: last.map_or("Initializing", |verdict| verdict.status.text()),
-        info: last.map(|verdict| verdict.info().to_owned()).unwrap_or_default(),
-        up: agent.is_up(),
-    }
-}
-
-fn check(health: &Health) -> Option<snapshot::Check> {
-    let score = health.score()?;
-    let last = health.last_verdict();
-    Some(snapshot::Check {
-        status: last.map(|verdict| verdict.status.name()),
-        running: health.is_checking(),
-        code: last.and_then(|verdict| verdict.code).map(i64::from),
-        duration: last.map(|verdict| verdict.duration),
-        description: last.map_or("Initializing", |verdict| verdict.status.text()),
-        info: last.map(|verdict| verdict.info().to_owned()).unwrap_or_default(),
-        rise: score.rise().get(),
-        fall: score.fall().get(),
-        health: u16::try_from(score.score()).unwrap_or(u16::MAX),
-        failures: health.failed_checks(),
-    })
 }
 
 fn service(service: &Service, limit: Option<u32>, uptime: Duration) -> snapshot::Service {

@@ -4,6 +4,7 @@
 //! for TCP; every view (Prometheus, CSV, JSON, HTML) prints from here. Counters are cumulated since
 //! the process started and never go down; `Option` is HAProxy's empty column.
 
+mod role;
 mod tls;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::pure::id::{ProxyId, ServerId};
 
+pub use role::{Role, RoleState};
 pub use tls::{Handshakes, Tls};
 
 /// Everything at one instant.
@@ -358,6 +360,8 @@ pub struct Server {
     pub id: ServerId,
     /// Where it listens, `127.0.0.1:3306`.
     pub address: String,
+    /// What it is to the others; `None`: nobody asks.
+    pub role: Option<Role>,
     /// Its state.
     pub status: ServerStatus,
     /// HAProxy's text for it, `UP 1/2`.

@@ -3,12 +3,15 @@
 //! An event carries the facts and the log targets they concern; [`Event::line`] is the sentence
 //! that HAProxy logs and prints (compared with 2.6.12). Sending is `notify`'s.
 
+mod role;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::config::model::{LogLevel, LogTarget};
-use crate::pure::role::fence::Refusal;
+
+pub use role::RoleChange;
 
 /// Something an operator wants to hear of.
 #[derive(Clone, Debug)]
@@ -51,32 +54,6 @@ pub enum What {
         /// One line, without a newline.
         text: String,
     },
-}
-
-/// A change of who is primary.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RoleChange {
-    /// A server is.
-    Primary {
-        /// Its name.
-        server: String,
-        /// Its history.
-        history: String,
-    },
-    /// Nobody is.
-    NoPrimary {
-        /// Who was.
-        was: String,
-    },
-    /// A server claims to be, and is kept out.
-    Refused {
-        /// Its name.
-        server: String,
-        /// Why.
-        why: Refusal,
-    },
-    /// What was remembered of primaries counts no more: an operator said so.
-    Cleared,
 }
 
 /// A server's change of state and what is left of its backend.
@@ -239,10 +216,7 @@ impl Event {
                 _ => LogLevel::Notice,
             },
             What::Check(_) => LogLevel::Notice,
-            What::Role(_, change) => match change {
-                RoleChange::Primary { .. } | RoleChange::Cleared => LogLevel::Notice,
-                RoleChange::NoPrimary { .. } | RoleChange::Refused { .. } => LogLevel::Alert,
-            },
+            What::Role(_, change) => change.level(),
             What::NoServer { .. } => LogLevel::Emerg,
             What::ProxyStopped { .. } => LogLevel::Warning,
             What::Notice { level, .. } => *level,
@@ -281,25 +255,6 @@ impl Event {
                 LogLevel::Debug => tracing::debug!("{text}"),
             },
             _ => tracing::warn!("{}", self.line()),
-        }
-    }
-}
-
-impl RoleChange {
-    fn line(&self, backend: &str) -> String {
-        match self {
-            Self::Primary { server, history } => {
-                format!("Server {backend}/{server} is primary ({history}).")
-            }
-            Self::NoPrimary { was } => {
-                format!("Backend {backend} has no primary; {was} was it last.")
-            }
-            Self::Refused { server, why } => {
-                format!("Server {backend}/{server} claims to be primary and is kept out: {why}.")
-            }
-            Self::Cleared => {
-                format!("Backend {backend} forgets its primaries: whoever claims alone is primary.")
-            }
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! A whole name is `haproxy_<scope>_<end>` with the scopes `process`, `frontend`, `listener`,
 //! `backend` and `server`: HAProxy's own names, so that dashboards and alert rules made for it go
-//! on working. Compared with the exporter of HAProxy 2.6.12, types included, even where a type looks
-//! odd (`pipes_used_total` is a counter there).
+//! on working; what HAProxy does not have begins with `evenkeel_`. Compared with the exporter of
+//! HAProxy 2.6.12, types included, even where a type looks odd (`pipes_used_total` is a counter
+//! there).
 
 /// A metric's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +18,10 @@ pub enum Kind {
 /// One metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric {
-    /// The name without `haproxy_` and the scope.
+    /// The name without `haproxy_` or `evenkeel_` and the scope.
     pub end: &'static str,
+    /// HAProxy has no such metric.
+    pub is_ours: bool,
     /// Its type.
     pub kind: Kind,
     /// One sentence for people.
@@ -26,11 +29,15 @@ pub struct Metric {
 }
 
 const fn counter(end: &'static str, help: &'static str) -> Metric {
-    Metric { end, kind: Kind::Counter, help }
+    Metric { end, is_ours: false, kind: Kind::Counter, help }
 }
 
 const fn gauge(end: &'static str, help: &'static str) -> Metric {
-    Metric { end, kind: Kind::Gauge, help }
+    Metric { end, is_ours: false, kind: Kind::Gauge, help }
+}
+
+const fn own_gauge(end: &'static str, help: &'static str) -> Metric {
+    Metric { is_ours: true, ..gauge(end, help) }
 }
 
 macro_rules! metrics {
@@ -205,6 +212,11 @@ metrics! {
     CHECK_CODE = gauge("check_code", "Protocol status of the last check");
     CHECK_DURATION = gauge("check_duration_seconds", "How long the last check took");
     CHECK_FAILURES = counter("check_failures_total", "Checks that failed");
+
+    // Roles.
+    ROLE = own_gauge("role", "1 for what the server is to the others of its backend");
+    LAG_SECONDS = own_gauge("lag_seconds", "How long a replica has lacked what the primary has");
+    LAG_AMOUNT = own_gauge("lag", "Bytes of WAL or transactions that a replica lacks");
 
     // Times.
     QUEUE_TIME = gauge("queue_time_average_seconds", "Queue time of the last 1024 sessions");

@@ -21,6 +21,7 @@ mod balance;
 mod check_comments;
 mod check_scripts;
 mod checks;
+mod choices;
 mod cli;
 mod clients;
 mod conf;

@@ -3,6 +3,8 @@
 
 use std::net::SocketAddr;
 
+use rustix::process::Signal;
+
 use crate::harness::dir::TempDir;
 use crate::harness::pgsql_wire::Client;
 use crate::harness::port::{free_addr, is_listening};
@@ -23,28 +25,35 @@ struct Pair {
 
 impl Pair {
     fn start() -> Self {
+        Self::of_routes(&[
+            "role = \"primary\"\nhold = \"30s\"\n",
+            "role = \"replica\"\nmax_lag = \"2s\"\nfallback = \"primary\"\n",
+        ])
+    }
+
+    /// The same with these routes: the first at `write`, the second at `read`.
+    fn of_routes(routes: &[&str]) -> Self {
         let a = Postgres::primary();
         a.expect_password("evenkeel", "s3cret");
         let b = Postgres::replica_of(&a);
         let (dir, write, read) = (TempDir::new(), free_addr(), free_addr());
         let password = dir.write("pg.pass", "s3cret\n");
-        let text = format!(
+        let mut text = format!(
             "[global]\nstate_dir = \"{state}\"\n\n\
              [commands]\nsocket = {{ address = \"{socket}\", level = \"admin\" }}\n\n\
              [backend.pg]\n\
              check = {{ type = \"postgres\", user = \"evenkeel\", password_file = \"{}\", \
              database = \"postgres\", inter = \"100ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n\
-             server.a = \"{}\"\nserver.b = \"{}\"\n\n\
-             [frontend.pg-write]\nbind = \"{write}\"\nbackend = \"pg\"\nrole = \"primary\"\n\
-             hold = \"30s\"\n\n\
-             [frontend.pg-read]\nbind = \"{read}\"\nbackend = \"pg\"\nrole = \"replica\"\n\
-             max_lag = \"2s\"\nfallback = \"primary\"\n",
+             server.a = \"{}\"\nserver.b = \"{}\"\n\n",
             password.display(),
             a.addr,
             b.addr,
             state = dir.path().display(),
             socket = dir.join("sock").display(),
         );
+        for ((name, bind), route) in [("write", write), ("read", read)].iter().zip(routes) {
+            text += &format!("[frontend.{name}]\nbind = \"{bind}\"\nbackend = \"pg\"\n{route}\n");
+        }
         dir.write("evenkeel.toml", &text);
         let evenkeel = Self::run(&dir, write);
         Self { a, b, write, read, evenkeel, dir }
@@ -72,6 +81,17 @@ impl Pair {
         let (status, said) = Kind::Evenkeel.run(&args.collect::<Vec<_>>());
         assert!(status.success(), "{said}");
         said
+    }
+
+    /// `status` and `last_chk` of a server.
+    fn standing(&self, server: &str) -> (String, String) {
+        let said = self.ctl("show stat pg -1 -1");
+        let cells = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
+        let mut lines = said.lines().map(cells);
+        let names = lines.next().unwrap();
+        let row = lines.find(|row| row.get(1).is_some_and(|name| name == server)).unwrap();
+        let cell = |wanted| row[names.iter().position(|name| name == wanted).unwrap()].clone();
+        (cell("status"), cell("last_chk"))
     }
 
     /// Waits until `fence show` has these cells for a server: what it says, is, and was.
@@ -190,6 +210,9 @@ fn an_old_primary_stays_out_through_a_restart_until_an_operator_forgets_it() {
         pair.ctl("show stat pg 2 -1").contains("pg,BACKEND,1,").then_some(())
     });
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1", "only its own");
+    let (status, why) = pair.standing("a");
+    assert_eq!(status, "NOLB");
+    assert!(why.starts_with("fenced: another took over from it"), "{why}");
     pair.b.start_again();
     waiting.join().unwrap().unwrap();
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1", "only its own");
@@ -213,4 +236,34 @@ fn a_damaged_memory_keeps_the_process_from_starting() {
     let (status, said) = Kind::Evenkeel.run(&["run", "-c", &file]);
     assert!(!status.success());
     assert!(said.contains("the file 'fence' is not understood"), "{said}");
+}
+
+/// A replica where only writes are asked for is healthy, and no server for them.
+#[test]
+fn a_replica_that_no_route_leads_to_is_up_and_not_routed() {
+    let pair = Pair::of_routes(&["role = \"primary\"\n"]);
+    pair.wait_fence("a", "primary primary incumbent");
+    pair.wait_fence("b", "replica replica follower");
+    let expected = ["primary", "replica; not behind; no route leads to it"];
+    for ((server, status), why) in [("a", "UP"), ("b", "NOLB")].iter().zip(expected) {
+        eventually(&format!("{server} is {why}"), || {
+            (pair.standing(server) == ((*status).to_owned(), why.to_owned())).then_some(())
+        });
+    }
+    assert!(!pair.evenkeel.output().contains("DOWN"), "{}", pair.evenkeel.output());
+}
+
+/// Sessions that a successor does not have are still watched over.
+#[test]
+fn a_writer_is_cut_though_its_process_stops_softly() {
+    let mut pair = Pair::start();
+    let mut writer = Client::connect(pair.write, "postgres", PATIENCE).unwrap();
+    writer.query("INSERT INTO written VALUES (1)").unwrap();
+    pair.evenkeel.signal(Signal::USR1);
+    eventually("it accepts no more", || (!is_listening(pair.write.port())).then_some(()));
+    writer.query("INSERT INTO written VALUES (2)").unwrap();
+    pair.a.process.stop();
+    eventually("the writer is cut", || writer.is_closed().then_some(()));
+    assert!(pair.evenkeel.wait().success());
+    pair.a.process.cont();
 }

@@ -358,7 +358,9 @@ fn the_list_holds_what_haproxy_has() {
         seen += 1;
     }
     assert!(seen > 500, "{seen} words in\n{dump}");
-    for command in commands(Kind::Evenkeel) {
+    // The others are in no list of HAProxy's.
+    let own = |command: &String| command.starts_with("fence ");
+    for command in commands(Kind::Evenkeel).into_iter().filter(|command| !own(command)) {
         let begins = |name: &&str| command == **name || command.starts_with(&format!("{name} "));
         assert!(listed["commands"].iter().any(begins), "{command}");
     }

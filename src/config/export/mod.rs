@@ -60,6 +60,10 @@ pub fn export(config: &Config) -> String {
         let header = format!("[peers.{}]", key(section.name.as_str()));
         text.push_str(&format!("{header}\n{}\n", pairs.lines()));
     }
+    for certificate in &config.certificates {
+        let header = format!("[certificate.{}]", key(&certificate.name));
+        text.push_str(&format!("{header}\n{}\n", tls::stored(certificate).lines()));
+    }
     for section in &config.rings {
         let header = format!("[ring.{}]", key(section.name.as_str()));
         let pairs = ring::ring_pairs(section);

@@ -3,6 +3,8 @@
 use super::text::{Pairs, list, quote};
 use super::word;
 use crate::config::model::{BindTls, CheckKind, Server, ServerTls, TlsWords, Verify, Versions};
+use crate::config::model::certificate::StoredCertificate;
+use crate::config::model::{BindTls, Server, ServerTls, TlsWords, Verify, Versions};
 use crate::config::validate::VERIFY;
 
 /// `tls` of a bind.
@@ -49,6 +51,16 @@ pub(super) fn server(pairs: &mut Pairs, server: &Server) {
     } else {
         pairs.table("tls", &table);
     }
+}
+
+/// A certificate with a name of its own.
+pub(super) fn stored(certificate: &StoredCertificate) -> Pairs {
+    let mut pairs = Pairs::default();
+    pairs.add("crt", quote(&certificate.crt));
+    pairs.maybe("key", text(&certificate.key));
+    pairs.maybe("ocsp", text(&certificate.ocsp));
+    pairs.maybe("issuer", text(&certificate.issuer));
+    pairs
 }
 
 fn common(table: &mut Pairs, words: &TlsWords, verify: Verify) {

@@ -40,6 +40,7 @@ pub use backend::{
     Backend, BalanceKey, LoadState, OnMarkedDown, OnMarkedUp, ProxyHeader, Server, ServerAddr,
     ServerTimeouts, Track,
 };
+pub use certificate::StoredCertificate;
 pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
@@ -87,6 +88,8 @@ pub struct Config {
     pub saved: Vec<SavedServer>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
+    /// Certificates of `crt-store` sections, in file order.
+    pub certificates: Vec<StoredCertificate>,
     /// `ring` sections, in file order.
     pub rings: Vec<Ring>,
     /// Sockets that take commands.

@@ -83,6 +83,7 @@ pub(super) fn validate(
     let resolvers = context.all_resolvers(raw);
     context.resolvers = resolvers.iter().map(|section| section.name.clone()).collect();
     context.rulebook.tables.peers = raw.peers.iter().map(|raw| raw.name.value.clone()).collect();
+    context.stored_certificates(&raw.certificates);
     let mut listening = HashMap::new();
 
     let mut names = HashMap::new();
@@ -124,6 +125,7 @@ pub(super) fn validate(
     let peers = context.peers(raw);
     let patterns = context.take_patterns();
     let tables = context.take_tables();
+    let certificates = std::mem::take(&mut context.certificates);
     let saved = context.saved_servers(raw, &global, &backends);
     let config = Config {
         global,
@@ -136,6 +138,7 @@ pub(super) fn validate(
         userlists,
         resolvers,
         rings,
+        certificates,
         saved,
         commands,
     };

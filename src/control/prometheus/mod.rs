@@ -8,6 +8,7 @@
 //! nothing of is 0; `NaN` stands for what is not set, as in HAProxy.
 
 mod columns;
+mod roles;
 pub mod selection;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -208,6 +209,9 @@ impl Scrape<'_> {
         for (state, status) in SERVER_STATES {
             self.state(&row, names::STATUS, state, (status == server.status).into());
         }
+        if let Some(role) = server.role {
+            self.role(&row, role);
+        }
         let Some(check) = &server.check else { return };
         self.columns(&row, CHECK, check);
         for state in CHECK_STATES {
@@ -259,7 +263,8 @@ impl Scrape<'_> {
     }
 
     fn sample(&self, scope: &'static str, metric: Metric, labels: Vec<Label>, value: Value) {
-        let name = format!("haproxy_{scope}_{}", metric.end);
+        let program = if metric.is_ours { "evenkeel" } else { "haproxy" };
+        let name = format!("{program}_{scope}_{}", metric.end);
         if !self.selection.has_metric(&name) {
             return;
         }

@@ -75,6 +75,7 @@ fn server(name: &str, number: u32, status: ServerStatus, check: Option<Check>) -
         name: name.into(),
         id: ServerId(number),
         address: "127.0.0.1:3307".to_owned(),
+        role: None,
         status,
         status_text: "UP".to_owned(),
         backup: number > 1,

@@ -16,6 +16,7 @@ fn server(name: &str, id: u32, status: ServerStatus, text: &str) -> Server {
         name: name.into(),
         id: ServerId(id),
         address: format!("127.0.0.1:{id}"),
+        role: None,
         status,
         status_text: text.to_owned(),
         backup: false,

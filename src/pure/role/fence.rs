@@ -50,10 +50,10 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Foreign => "its data is of another cluster",
-            Self::Returned => "another took over from it, and it has not been a replica since",
+            Self::Returned => "another took over from it and it has not been a replica since",
             Self::Older => "its history lacks what the newest primary had",
             Self::Diverged => "it became primary without a history of its own",
-            Self::Conflict => "another server claims it, too",
+            Self::Conflict => "another server claims it too",
         })
     }
 }

@@ -136,7 +136,8 @@ impl Postgres {
 
     pub(super) fn goodbye(&self) -> Vec<u8> {
         let mut goodbye = BytesMut::new();
-        if !matches!(self.state, State::Begun | State::Negotiating) {
+        // Where a password is expected a goodbye is a mistake that the server logs; an end is none.
+        if matches!(self.state, State::Idle | State::Asked(_)) {
             frontend::terminate(&mut goodbye);
         }
         goodbye.to_vec()

@@ -75,6 +75,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
         resolvers,
         commands,
         saved: Vec::new(),
+        certificates: Vec::new(),
         rings,
     };
     let mut taken = std::collections::HashSet::new();

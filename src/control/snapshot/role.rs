@@ -1,0 +1,41 @@
+//! What a server is to the others of its backend.
+
+use crate::pure::role::lag::Lag;
+
+/// What a server is, where routes by role lead to its backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// What it is.
+    pub state: RoleState,
+    /// How far a replica is behind, if that is known.
+    pub lag: Option<Lag>,
+}
+
+/// What a server is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleState {
+    /// It takes writes.
+    Primary,
+    /// It follows.
+    Replica,
+    /// It claims to be primary and is kept out.
+    Fenced,
+    /// It said nothing, or is heard no more.
+    Unknown,
+}
+
+impl RoleState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Primary, Self::Replica, Self::Fenced, Self::Unknown];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
+            Self::Fenced => "fenced",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Changes of who is primary of a group.
+
+use crate::config::model::LogLevel;
+use crate::pure::role::fence::Refusal;
+
+/// A change of who is primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoleChange {
+    /// A server is.
+    Primary {
+        /// Its name.
+        server: String,
+        /// Its history.
+        history: String,
+    },
+    /// Nobody is.
+    NoPrimary {
+        /// Who was.
+        was: String,
+    },
+    /// A server claims to be, and is kept out.
+    Refused {
+        /// Its name.
+        server: String,
+        /// Why.
+        why: Refusal,
+    },
+    /// What was remembered of primaries counts no more: an operator said so.
+    Cleared,
+}
+
+impl RoleChange {
+    /// Severity of the log line.
+    pub(super) const fn level(&self) -> LogLevel {
+        match self {
+            Self::Primary { .. } | Self::Cleared => LogLevel::Notice,
+            Self::NoPrimary { .. } | Self::Refused { .. } => LogLevel::Alert,
+        }
+    }
+
+    /// The log line, without its end.
+    pub(super) fn line(&self, backend: &str) -> String {
+        match self {
+            Self::Primary { server, history } => {
+                format!("Server {backend}/{server} is primary ({history}).")
+            }
+            Self::NoPrimary { was } => {
+                format!("Backend {backend} has no primary; {was} was it last.")
+            }
+            Self::Refused { server, why } => {
+                format!("Server {backend}/{server} claims to be primary and is kept out: {why}.")
+            }
+            Self::Cleared => {
+                format!("Backend {backend} forgets its primaries: whoever claims alone is primary.")
+            }
+        }
+    }
+}
