@@ -4,7 +4,6 @@ use super::text::{Pairs, list, quote};
 use super::word;
 use crate::config::model::certificate::StoredCertificate;
 use crate::config::model::{BindTls, CheckKind, Server, ServerTls, TlsWords, Verify, Versions};
-use crate::config::model::{BindTls, Server, ServerTls, TlsWords, Verify, Versions};
 use crate::config::validate::VERIFY;
 
 /// `tls` of a bind.
