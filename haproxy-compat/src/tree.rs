@@ -39,6 +39,7 @@ pub enum SectionKind {
     Ring,
     Userlist,
     Healthcheck,
+    CrtStore,
     /// Known to HAProxy, without meaning for us.
     Other,
 }

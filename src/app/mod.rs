@@ -194,6 +194,7 @@ fn nothing(config: &Config) -> Config {
         stats: Vec::new(),
         userlists: Vec::new(),
         resolvers: Vec::new(),
+        certificates: Vec::new(),
         rings: Vec::new(),
         saved: Vec::new(),
         commands: Commands::default(),
@@ -253,6 +254,7 @@ impl Control {
             .map_err(|e| StartError::because("start a worker", &e))?;
         let now = clock::now();
         let process = Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config));
+        process.pulse.watch(workers.handles().map(tokio::runtime::Handle::metrics).collect());
         allow_pipes(limits.pipes, config.global.tuning.pipesize);
         let (bus, intake) = bus::bus();
         let log = LogIdentity::new(&config, &options.program, &intake);

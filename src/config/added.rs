@@ -47,9 +47,11 @@ pub fn server(
     let owner = raw.and_then(|raw| {
         let named = |owner: &raw::Backend| owner.name.value == backend;
         let owner = raw.backends.into_iter().find(named)?;
-        Some((raw.dialect, owner))
+        Some((raw.dialect, owner, raw.certificates))
     });
-    let Some((dialect, mut owner)) = owner else { return Err("No such backend.".to_owned()) };
+    let Some((dialect, mut owner, certificates)) = owner else {
+        return Err("No such backend.".to_owned());
+    };
     let mut report = Report::default();
     let line = line(words);
     let server = haproxy::added_server(&line, surroundings.environment, &mut report);
@@ -58,7 +60,8 @@ pub fn server(
     let mut server = server;
     let track = server.as_mut().and_then(|server| server.track.take());
     owner.servers = server.into_iter().collect();
-    let raw = raw::Config { dialect, backends: vec![owner], ..raw::Config::default() };
+    let raw =
+        raw::Config { dialect, backends: vec![owner], certificates, ..raw::Config::default() };
     let config = validate::validate(&raw, surroundings.world, &mut report);
     let mut alerts = report.iter().filter(|diagnostic| diagnostic.severity == Severity::Alert);
     if let Some(alert) = alerts.next() {

@@ -114,13 +114,13 @@ pub struct Process {
     pub bytes_out: u64,
     /// Those of them that went through a pipe.
     pub spliced_bytes_out: u64,
-    /// Bytes sent per second, lately.
+    /// Bytes sent per second, since the last look.
     pub bytes_out_rate: u64,
-    /// Tasks alive.
+    /// Tasks alive on the workers.
     pub tasks: u64,
-    /// Tasks ready to run.
+    /// Tasks from other threads that wait for a worker.
     pub run_queue: u64,
-    /// Share of time the workers slept, 0 to 100.
+    /// Share of the time since the last look that the workers slept, 0 to 100.
     pub idle_percent: u8,
     /// Whether a graceful stop is under way.
     pub stopping: bool,

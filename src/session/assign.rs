@@ -4,16 +4,49 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::rules::Priority;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
-use crate::config::model;
+use crate::config::model::{self, Redispatch};
 use crate::pure::balance::{QueueOrder, Request, ServerIndex};
 use crate::pure::health::{Health, Settings};
 use crate::pure::id::Name;
+use crate::pure::rules::Precedence;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::sessions::Stage;
 use crate::state::{Assigned, Backend, Lease, Server, Ticket, Way};
+
+/// Who chose a session's server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The policy.
+    #[default]
+    Balanced,
+    /// A rule, a table or a cookie.
+    Direct,
+    /// The same, where `force-persist` says that it is this server or none.
+    Forced,
+}
+
+/// Where a session stands among those that wait for a server.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Priority {
+    pub(super) class: i16,
+    pub(super) offset_ms: i32,
+}
+
+impl Priority {
+    /// HAProxy's bounds: what lies outside is brought inside.
+    pub(super) fn change(&mut self, what: Precedence, value: i64) {
+        match what {
+            Precedence::Class => {
+                self.class = i16::try_from(value.clamp(-2047, 2047)).unwrap_or_default();
+            }
+            Precedence::Offset => {
+                self.offset_ms = i32::try_from(value.clamp(-524_287, 524_287)).unwrap_or_default();
+            }
+        }
+    }
+}
 
 impl Session {
     /// A slot on a server.
@@ -39,38 +72,49 @@ impl Session {
         settings: &model::Backend,
         avoid: Option<ServerIndex>,
     ) -> Result<Lease, Ended> {
-        let mut wanted = self.wanted_server(backend, avoid);
-        if settings.rdp_cookie.is_some() && avoid.is_none() {
-            wanted = wanted.or_else(|| self.routed_server(backend, settings));
-        }
-        let direct = self.stuck_server(backend, settings, avoid, wanted);
+        // Who failed once is balanced, whatever was chosen before, as in HAProxy.
+        let direct = match avoid {
+            None => self.direct_server(backend, settings),
+            Some(_) => None,
+        };
+        self.ruled.choice = match direct {
+            None => Choice::Balanced,
+            Some(_) if self.is_forced(&Arc::clone(&backend.ruling())) => Choice::Forced,
+            Some(_) => Choice::Direct,
+        };
         if let (Some(place), None) = (&settings.direct, direct) {
             self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));
             self.running.reach(Stage::Connecting);
             return Ok(direct_lease(place));
         }
-        let request = Request { direct, ..self.request(settings, avoid) };
-        let balanced = direct.is_none();
-        let lease = match backend.assign(&request, self.way(backend)) {
+        let mut request = Request { direct, ..self.request(settings, avoid) };
+        let mut assigned = backend.assign(&request, self.way(backend));
+        if let Assigned::QueueFull(left) = &assigned
+            && self.ruled.choice == Choice::Direct
+            && settings.redispatch != Redispatch::Never
+        {
+            self.outcome.passed_over(left);
+            self.ruled.choice = Choice::Balanced;
+            request.direct = None;
+            assigned = backend.assign(&request, self.way(backend));
+        }
+        let lease = match assigned {
             Assigned::Lease(lease) => {
-                if balanced && avoid != Some(lease.server.index) {
-                    self.outcome.picked(&lease.server);
-                }
+                self.note_pick(&lease.server, avoid);
                 Ok(lease)
             }
             Assigned::NoServer => {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
             }
             Assigned::QueueFull(server) => {
-                if balanced {
-                    self.outcome.picked(&server);
-                }
+                self.note_pick(&server, avoid);
                 self.outcome.server = Some(server);
                 return Err(Termination::new(Cause::ServerAbort, Phase::Queue));
             }
             Assigned::Queued(ticket) => {
-                if let Some(server) = ticket.server.as_ref().filter(|_| balanced) {
-                    self.outcome.picked(server);
+                if let Some(server) = &ticket.server {
+                    self.note_pick(server, avoid);
+                    self.outcome.server = Some(Arc::clone(server));
                 }
                 self.running.reach(Stage::Queued);
                 self.wait(ticket, settings).await
@@ -79,6 +123,24 @@ impl Session {
         self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));
         self.running.reach(Stage::Connecting);
         lease
+    }
+
+    /// The server that a rule, a cookie or a table names.
+    fn direct_server(
+        &mut self,
+        backend: &Backend,
+        settings: &model::Backend,
+    ) -> Option<ServerIndex> {
+        let wanted = self.wanted_server(backend, settings);
+        let wanted = wanted.or_else(|| self.routed_server(backend, settings));
+        self.stuck_server(backend, settings, wanted)
+    }
+
+    /// `server` was chosen: by the policy, if by nothing else.
+    fn note_pick(&mut self, server: &Server, avoid: Option<ServerIndex>) {
+        if self.ruled.choice == Choice::Balanced && avoid != Some(server.index) {
+            self.outcome.picked(server);
+        }
     }
 
     /// How the frontend leads to `backend`: its role is about the one it names.
@@ -103,14 +165,10 @@ impl Session {
         mut ticket: Ticket,
         settings: &model::Backend,
     ) -> Result<Lease, Ended> {
-        match &ticket.server {
-            Some(_) => self.outcome.server_queue = ticket.place,
-            None => self.outcome.backend_queue = ticket.place,
-        }
         let limit = if ticket.held { self.route.settings.hold } else { settings.timeouts.queue };
         let mut client = self.watch_client(settings);
         let gone = poll_fn(|cx| client.poll_gone(cx));
-        tokio::select! {
+        let waited = tokio::select! {
             biased;
             granted = ticket.granted() => {
                 granted.ok_or(Termination::new(Cause::ServerAbort, Phase::Queue))
@@ -119,7 +177,12 @@ impl Session {
             () = sleep_or_forever(limit) => {
                 Err(Termination::new(Cause::ServerTimeout, Phase::Queue))
             }
+        };
+        match &ticket.server {
+            Some(_) => self.outcome.server_queue = ticket.place(),
+            None => self.outcome.backend_queue = ticket.place(),
         }
+        waited
     }
 }
 

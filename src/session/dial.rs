@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::assign::Choice;
 use super::client::Gone;
 use super::follow::unless_cut;
 use super::{Ended, Session};
@@ -153,16 +154,17 @@ impl Session {
         failure: Failure,
     ) -> Result<Lease, Ended> {
         let index = lease.server.index;
-        // What is no server cannot go down.
-        let direct = lease.is_direct();
+        // What is no server cannot go down, and who is forced to one stays there.
+        let direct = lease.is_direct() || self.ruled.choice == Choice::Forced;
         let live = |backend: &Backend| direct || backend.live().contains(index);
         let (live_now, mut policy) = (live(backend), policy(backend, settings));
         if direct {
             policy.redispatch = Redispatch::Never;
         }
+        policy.fickle &= self.ruled.choice == Choice::Balanced;
         match retry::after(failure, self.outcome.attempts, live_now, &policy) {
             Next::GiveUp => Err(ended(failure)),
-            Next::Other if !lease.is_direct() => self.redispatch(backend, settings, lease).await,
+            Next::Other if !direct => self.redispatch(backend, settings, lease).await,
             next => {
                 let after = match next {
                     Next::Same { after } => after,
@@ -319,7 +321,7 @@ fn policy(backend: &Backend, settings: &model::Backend) -> Policy {
         redispatch: settings.redispatch,
         connect: settings.timeouts.connect,
         active: backend.live().active,
-        round_robin: settings.balance.is_round_robin(),
+        fickle: settings.balance.is_fickle(),
     }
 }
 

@@ -112,16 +112,21 @@ impl Outcome {
     /// Another attempt goes to another server than `left`.
     pub(super) fn redispatched(&mut self, left: &Server) {
         self.retries += 1;
-        self.redispatched = true;
-        for service in self.services().chain([&left.service]) {
-            service.redispatches.add(1);
-        }
+        self.passed_over(left);
     }
 
     /// The session is about to give its slot back: who waits for it is not there yet.
     pub(super) fn leave(&mut self, lease: &Lease) {
         let sessions = lease.server.service.traffic.sessions.current();
         self.left_behind = Some(sessions.saturating_sub(1));
+    }
+
+    /// A table or a rule named `left`, where no more may wait.
+    pub(super) fn passed_over(&mut self, left: &Server) {
+        self.redispatched = true;
+        for service in self.services().chain([&left.service]) {
+            service.redispatches.add(1);
+        }
     }
 
     fn services(&self) -> impl Iterator<Item = &Service> {

@@ -12,16 +12,18 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::assign::{Choice, Priority};
 use super::client::Heard;
 use super::facts::{Response, Variables, View};
 use super::stick::Stuck;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
+use crate::config::model;
 use crate::net::relay::poll_read_into;
 use crate::net::silence::vanish;
 use crate::pure::acl::Condition;
 use crate::pure::balance::ServerIndex;
-use crate::pure::rules::{Action, Endpoint, Level, Peer, Precedence, Rule, Step, next};
+use crate::pure::rules::{Action, Endpoint, Level, Peer, Rule, Step, next};
 use crate::pure::sample::{Expr, Facts, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::{Counter, Traffic};
@@ -47,33 +49,14 @@ pub(super) struct Ruled {
     /// `set-log-level`.
     pub(super) log_level: Option<Level>,
     pub(super) stuck: Stuck,
+    /// Who chose the server.
+    pub(super) choice: Choice,
     /// `set-priority-class`, `set-priority-offset`.
     pub(super) priority: Priority,
     /// `set-bc-mark`: of the connection to the server.
     pub(super) server_mark: Option<u32>,
     /// `set-bc-tos`.
     pub(super) server_tos: Option<u8>,
-}
-
-/// Where a session stands among those that wait for a server.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Priority {
-    pub(super) class: i16,
-    pub(super) offset_ms: i32,
-}
-
-impl Priority {
-    /// HAProxy's bounds: what lies outside is brought inside.
-    fn change(&mut self, what: Precedence, value: i64) {
-        match what {
-            Precedence::Class => {
-                self.class = i16::try_from(value.clamp(-2047, 2047)).unwrap_or_default();
-            }
-            Precedence::Offset => {
-                self.offset_ms = i32::try_from(value.clamp(-524_287, 524_287)).unwrap_or_default();
-            }
-        }
-    }
 }
 
 /// How a walk ended.
@@ -192,11 +175,12 @@ impl Session {
         })
     }
 
-    /// The server that `use-server` names for the session, unless it is to be avoided.
+    /// The server that `use-server` names for the session, if it runs or persistence says that
+    /// this does not matter.
     pub(super) fn wanted_server(
         &self,
         backend: &Backend,
-        avoid: Option<ServerIndex>,
+        settings: &model::Backend,
     ) -> Option<ServerIndex> {
         let ruling = backend.ruling();
         if ruling.rules.servers.is_empty() {
@@ -204,12 +188,12 @@ impl Session {
         }
         let view = self.view(&ruling.patterns, None, true);
         let live = backend.live();
+        let forced = settings.persist || self.is_forced(&ruling);
         let mut choices = ruling.rules.servers.iter().filter(|choice| choice.is_taken(&view));
         choices.find_map(|choice| {
             let name = choice.target.fill(&view);
             let server = live.servers.iter().find(|server| *server.name == *name)?;
-            let usable = server.is_up() && avoid != Some(server.index);
-            usable.then_some(server.index)
+            (forced || server.standing().is_running()).then_some(server.index)
         })
     }
 

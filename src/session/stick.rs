@@ -148,11 +148,10 @@ impl Session {
         &mut self,
         backend: &Backend,
         settings: &model::Backend,
-        avoid: Option<ServerIndex>,
         chosen: Option<ServerIndex>,
     ) -> Option<ServerIndex> {
         let ruling = Arc::clone(&backend.ruling());
-        if ruling.rules.sticking.is_empty() || avoid.is_some() {
+        if ruling.rules.sticking.is_empty() {
             return chosen;
         }
         self.ruled.stuck.stores.clear();
@@ -176,7 +175,7 @@ impl Session {
 
     /// Whether `force-persist` holds. `ignore-persist` is about cookies: HAProxy looks at tables all
     /// the same.
-    fn is_forced(&self, ruling: &Ruling) -> bool {
+    pub(super) fn is_forced(&self, ruling: &Ruling) -> bool {
         let mut rules = ruling.rules.persistence.iter().filter(|rule| rule.force).peekable();
         if rules.peek().is_none() {
             return false;

@@ -17,6 +17,7 @@ use super::{Backend, Live};
 use crate::pure::balance::{Algorithm, LiveSet, Pick, Policy, QueueOrder, Request, ServerIndex};
 use crate::pure::role::route::RoleRoute;
 
+use slot::Granted;
 pub use slot::{Assigned, Lease, Ticket, Way};
 
 /// Orders a queue: what was asked for, then who came first.
@@ -26,7 +27,9 @@ type Key = (QueueOrder, u64);
 struct Waiter {
     request: Request,
     way: Way,
-    grant: oneshot::Sender<Lease>,
+    /// Sessions its queue had served when it came there.
+    came: u64,
+    grant: oneshot::Sender<Granted>,
 }
 
 type Queue = BTreeMap<Key, Waiter>;
@@ -39,6 +42,8 @@ struct Inner {
     /// Those who wait for one server, by its place; never empty ones.
     at: HashMap<ServerIndex, Queue>,
     next_number: u64,
+    /// Sessions that were served of the queue of each server, and of that to any (`None`).
+    served: HashMap<Option<ServerIndex>, u64>,
 }
 
 /// Where one kind of session is assigned: all lanes lead to the same servers and count their
@@ -67,6 +72,7 @@ impl Desk {
             generation: live.generation,
             at: HashMap::new(),
             next_number: 0,
+            served: HashMap::new(),
         }))
     }
 
@@ -77,9 +83,9 @@ impl Desk {
 
     /// Serves the queues after more servers may be picked, or other ones.
     pub(super) fn serve(&self, backend: &Arc<Backend>) {
-        while let Some((lease, waiter)) = self.next_grant(backend) {
+        while let Some((granted, waiter)) = self.next_grant(backend) {
             // A waiter that left in this moment gives the lease back by dropping it.
-            let _ = waiter.grant.send(lease);
+            let _ = waiter.grant.send(granted);
         }
     }
 
@@ -100,11 +106,16 @@ impl Desk {
         loop {
             let granted = inner.grant_freed(backend, server);
             drop(inner);
-            let Some((lease, waiter)) = granted else { return };
+            let Some((granted, waiter)) = granted else { return };
             // A waiter that left in this moment gives the lease back by dropping it.
-            let _ = waiter.grant.send(lease);
+            let _ = waiter.grant.send(granted);
             inner = self.lock();
         }
+    }
+
+    /// Sessions that were served of a queue.
+    fn served(&self, at: Option<ServerIndex>) -> u64 {
+        self.lock().served.get(&at).copied().unwrap_or_default()
     }
 
     fn forget(&self, backend: &Backend, at: Option<ServerIndex>, key: Key) {
@@ -112,7 +123,7 @@ impl Desk {
     }
 
     /// The first of all waiters that can be served, with its slot.
-    fn next_grant(&self, backend: &Arc<Backend>) -> Option<(Lease, Waiter)> {
+    fn next_grant(&self, backend: &Arc<Backend>) -> Option<(Granted, Waiter)> {
         let mut inner = self.lock();
         let live = backend.live();
         inner.follow(backend, &live);
@@ -217,7 +228,8 @@ impl Inner {
                         self.note_dequeued(backend, Some(server));
                         self.note_queued(backend, None);
                         let request = Request { direct: None, ..waiter.request };
-                        self.lanes[lane].any.insert(key, Waiter { request, ..waiter });
+                        let came = self.served.get(&None).copied().unwrap_or_default();
+                        self.lanes[lane].any.insert(key, Waiter { request, came, ..waiter });
                     }
                     Some(_) => drop(staying.insert(key, waiter)),
                     None => self.note_dequeued(backend, Some(server)),
@@ -239,7 +251,7 @@ impl Inner {
         backend: &Arc<Backend>,
         live: &Live,
         lane: usize,
-    ) -> Option<(Lease, Waiter)> {
+    ) -> Option<(Granted, Waiter)> {
         let mut from = None;
         loop {
             let after = from.map_or(Bound::Unbounded, Bound::Excluded);
@@ -267,13 +279,14 @@ impl Inner {
         &mut self,
         backend: &Arc<Backend>,
         server: ServerIndex,
-    ) -> Option<(Lease, Waiter)> {
+    ) -> Option<(Granted, Waiter)> {
         if self.at.is_empty() && self.lanes.iter().all(|lane| lane.any.is_empty()) {
             return None;
         }
         let live = backend.live();
         self.follow(backend, &live);
-        if !self.lanes[0].policy.has_slot(server) {
+        // The one that leaves is still there for limits that follow the load, as in HAProxy.
+        if !self.lanes[0].policy.has_slot_beside(server, 1) {
             return None;
         }
         let own = self.at.get(&server).and_then(|queue| queue.keys().next()).copied();
@@ -295,10 +308,13 @@ impl Inner {
         at: Option<ServerIndex>,
         key: Key,
         server: ServerIndex,
-    ) -> Option<(Lease, Waiter)> {
+    ) -> Option<(Granted, Waiter)> {
         let waiter = self.take(backend, at, key)?;
         let lease = self.grant(backend, live, server)?;
-        Some((lease, waiter))
+        let count = self.served.entry(at).or_default();
+        let granted = Granted { lease, place: count.saturating_sub(waiter.came) + 1 };
+        *count += 1;
+        Some((granted, waiter))
     }
 
     /// A waiter for any server of a lane turns out to want one.
@@ -310,7 +326,8 @@ impl Inner {
         if let Some(waiter) = any.remove(&key) {
             self.note_dequeued(backend, None);
             self.note_queued(backend, Some(server));
-            self.at.entry(server).or_default().insert(key, waiter);
+            let came = self.served.get(&Some(server)).copied().unwrap_or_default();
+            self.at.entry(server).or_default().insert(key, Waiter { came, ..waiter });
         }
     }
 
@@ -370,11 +387,11 @@ impl Inner {
             Some(server) => self.at.entry(server).or_default(),
             None => any,
         };
-        queue.insert(key, Waiter { request, way, grant });
-        let place = u32::try_from(queue.len()).unwrap_or(u32::MAX);
+        let came = self.served.get(&at).copied().unwrap_or_default();
+        queue.insert(key, Waiter { request, way, came, grant });
         self.note_queued(backend, at);
         let server = at.and_then(|index| live.server(index)).cloned();
-        Ticket { backend: Arc::clone(backend), key, server, place, held, granted }
+        Ticket { backend: Arc::clone(backend), key, server, came, place: None, held, granted }
     }
 
     fn note_queued(&mut self, backend: &Backend, at: Option<ServerIndex>) {

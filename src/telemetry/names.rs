@@ -80,8 +80,8 @@ metrics! {
         gauge("limit_connection_rate", "Client connections let in per second, 0 for no limit");
     MAX_CONNECTION_RATE = gauge("max_connection_rate", "Most client connections in one second");
     CURRENT_TASKS = gauge("current_tasks", "Tasks alive");
-    CURRENT_RUN_QUEUE = gauge("current_run_queue", "Tasks ready to run");
-    IDLE_TIME = gauge("idle_time_percent", "Share of the last second the workers slept");
+    CURRENT_RUN_QUEUE = gauge("current_run_queue", "Tasks from other threads that wait for a worker");
+    IDLE_TIME = gauge("idle_time_percent", "Share of the time since the last look that the workers slept");
     STOPPING = gauge("stopping", "1 during a graceful stop");
     JOBS = gauge("jobs", "Connections and listeners that keep the process alive");
     UNSTOPPABLE_JOBS = gauge("unstoppable_jobs", "Jobs that a graceful stop does not end");
@@ -90,7 +90,7 @@ metrics! {
     BUSY_POLLING = gauge("busy_polling_enabled", "1 where workers spin instead of sleeping");
     FAILED_RESOLUTIONS = counter("failed_resolutions", "Name lookups that failed");
     SPLICED_BYTES_OUT = counter("spliced_bytes_out_total", "Bytes sent through kernel pipes");
-    BYTES_OUT_RATE = gauge("bytes_out_rate", "Bytes sent in the last second");
+    BYTES_OUT_RATE = gauge("bytes_out_rate", "Bytes sent per second since the last look");
 
     // Sessions and connections.
     CURRENT_SESSIONS = gauge("current_sessions", "Sessions open now");

@@ -47,6 +47,17 @@ fn comments_count_as_steps_and_name_them(kind: Kind) {
             REFUSED
                 .map(|(rules, place)| (rules, free_addr(), format!("Connection refused {place}"))),
         );
+    let silent = Backend::new(|mut stream| async move {
+        let _ = stream.read(&mut [0; 64]).await;
+        let _ = stream.shutdown().await;
+        while stream.read(&mut [0; 64]).await.is_ok_and(|len| len > 0) {}
+    });
+    let rules = "connect; send x; comment one; expect string OK";
+    let empty = "TCPCHK got an empty response at step 4 comment: 'one'".to_owned();
+    let mute = Backend::silent();
+    let waited = " at step 2 of tcp-check (expect binary '<FF><FE>') comment: 'one'".to_owned();
+    let binary = "comment one; expect binary fffe";
+    let cases = cases.chain([(rules, silent.addr, empty), (binary, mute.addr, waited)]);
     let mut scene = Scene::new(kind);
     let mut expected = Vec::new();
     for (number, (rules, addr, info)) in cases.enumerate() {

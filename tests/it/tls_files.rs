@@ -128,3 +128,78 @@ fn a_reload_shows_the_new_certificate_and_keeps_sessions() {
     });
     before.ping("the session goes on");
 }
+
+/// HAProxy 2.6 knows no such sections; as configuration.txt of 3.2 describes them (3.11).
+#[test]
+fn stored_certificates_have_names_of_their_own() {
+    let authority = Authority::new();
+    let server = Backend::echo();
+    let mut certificates = Vec::new();
+    for name in ["one", "two", "three", "four"] {
+        let (crt, key) = authority.sign(&[&format!("{name}.example")]);
+        certificates.push((name, authority.dir.write(&format!("{name}.crt"), &crt)));
+        authority.dir.write(&format!("{name}.private"), &key);
+    }
+    let dir = authority.dir.join("").display().to_string();
+    let list = authority.dir.write("list", "@web/three [alpn x] three.example\n");
+    let store = format!(
+        "crt-store web\n crt-base {dir}\n key-base {dir}\n load crt two.crt key two.private\n \
+         load crt three.crt key three.private alias three\n\
+         crt-store\n load crt {dir}one.crt key {dir}one.private alias first\n \
+         load crt {dir}four.crt key {dir}four.private\n"
+    );
+    let proxy = Scene::new(Kind::Evenkeel)
+        .global(&format!("{store}global\n"))
+        .bind(&format!(
+            "ssl crt @/first crt @web/two.crt crt {dir}four.crt crt-list {} strict-sni",
+            list.display()
+        ))
+        .backend(&format!("server s1 {}", server.addr))
+        .start();
+    for (name, crt) in &certificates {
+        let host = format!("{name}.example");
+        let hello = Hello { name: &host, ..Hello::default() };
+        let mut client = TlsClient::connect(proxy.addr, &hello).unwrap();
+        assert!(client.certificate() == der(crt), "{name}");
+        client.ping("served");
+    }
+}
+
+#[test]
+fn mistakes_about_stored_certificates_are_named() {
+    let authority = Authority::new();
+    let dir = TempDir::new();
+    let (crt, key) = authority.sign(&["a.example"]);
+    let (_, other) = authority.sign(&["b.example"]);
+    for (name, text) in [("a.crt", &crt), ("a.key", &key), ("b.key", &other)] {
+        dir.write(name, text);
+    }
+    let base = dir.join("").display().to_string();
+    for (lines, bind, said) in [
+        ("load crt a.crt", "crt @s/a.crt", None),
+        ("load crt a.crt", "crt @s/b", Some("there is no certificate '@s/b' in a 'crt-store'")),
+        ("load crt a.crt key b.key", "", Some("belongs to another certificate")),
+        ("load crt b.crt", "", Some("cannot read")),
+        ("load key a.key", "", Some("'load' needs 'crt FILE'")),
+        ("load crt a.crt\n load crt a.crt", "", Some("two certificates are called '@s/a.crt'")),
+        ("load crt a.crt acme x", "", Some("'acme' is not supported")),
+        ("lod crt a.crt", "", Some("did you mean 'load'?")),
+    ] {
+        let bind = if bind.is_empty() { String::new() } else { format!(" ssl {bind}") };
+        let text = format!(
+            "crt-store s\n crt-base {base}\n key-base {base}\n {lines}\ndefaults\n mode tcp\n \
+             timeout connect 1s\n timeout client 1s\n timeout server 1s\n\
+             listen l\n bind 127.0.0.1:1{bind}\n server s 127.0.0.1:1\n"
+        );
+        let file = dir.write("e.cfg", &text);
+        let (status, output) = Kind::Evenkeel.run(&["-c", "-f", &file.display().to_string()]);
+        assert_eq!(status.success(), said.is_none(), "{lines}: {output}");
+        assert!(said.is_none_or(|said| output.contains(said)), "{lines}: {output}");
+        if said.is_none() {
+            let (_, native) = Kind::Evenkeel.run(&["convert", &file.display().to_string()]);
+            let native = dir.write("e.toml", &native).display().to_string();
+            let (status, output) = Kind::Evenkeel.run(&["check", &native]);
+            assert!(status.success(), "{output}");
+        }
+    }
+}

@@ -132,6 +132,7 @@ pub static GLOBAL: Table = Table {
             &[
                 ("ca-base", 0),
                 ("crt-base", 0),
+                ("key-base", 0),
                 ("ssl-default-bind-ciphers", 0),
                 ("ssl-default-bind-ciphersuites", 0),
                 ("ssl-default-bind-curves", 0),
@@ -161,7 +162,6 @@ pub static GLOBAL: Table = Table {
             Moot("keys, issuers and OCSP responses beside a certificate are always looked for"),
             &[
                 ("issuers-chain-path", 0),
-                ("key-base", 0),
                 ("ssl-load-extra-del-ext", 0),
                 ("ssl-load-extra-files", 0),
                 ("ssl-skip-self-issued-ca", 0),

@@ -18,7 +18,7 @@ const KINDS: [(&str, SectionKind); 21] = [
     ("healthcheck", SectionKind::Healthcheck),
     ("log-forward", SectionKind::Other),
     ("log-profile", SectionKind::Other),
-    ("crt-store", SectionKind::Other),
+    ("crt-store", SectionKind::CrtStore),
     ("namespace_list", SectionKind::Other),
     ("traces", SectionKind::Other),
     ("cache", SectionKind::Other),

@@ -34,9 +34,10 @@ use super::defaults::{
 };
 use super::model::{
     Backend, Config, Frontend, Global, Keepalive, LogFraming, LogSink, LogTarget, Page, Stats,
+    automatic_proxy_ids,
 };
 use super::units::INFINITE;
-use super::validate::{BacklogRule, FRAMINGS, automatic_proxy_ids, default_framing};
+use super::validate::{BacklogRule, FRAMINGS, default_framing};
 
 /// Writes a configuration as TOML.
 ///
@@ -59,6 +60,10 @@ pub fn export(config: &Config) -> String {
         frontend::rules(&mut pairs, &section.statements);
         let header = format!("[peers.{}]", key(section.name.as_str()));
         text.push_str(&format!("{header}\n{}\n", pairs.lines()));
+    }
+    for certificate in &config.certificates {
+        let header = format!("[certificate.{}]", key(&certificate.name));
+        text.push_str(&format!("{header}\n{}\n", tls::stored(certificate).lines()));
     }
     for section in &config.rings {
         let header = format!("[ring.{}]", key(section.name.as_str()));

@@ -9,6 +9,7 @@ mod bind;
 mod build;
 mod check;
 mod commands;
+mod crt_store;
 mod expect;
 mod form;
 mod global;
@@ -118,6 +119,10 @@ impl Lowering<'_> {
             }
             SectionKind::Healthcheck => {
                 self.healthchecks.extend(healthcheck::lower(section, &mut self.cx));
+            }
+            SectionKind::CrtStore => {
+                let stored = crt_store::lower(section, &self.tls, &mut self.cx);
+                self.config.certificates.extend(stored);
             }
             SectionKind::Peers => self.config.peers.extend(peers::lower(section, &mut self.cx)),
             SectionKind::Ring => self.config.rings.extend(ring::lower(section, &mut self.cx)),

@@ -15,7 +15,8 @@ pub(super) struct Defaults {
     bind: Tls,
     server: Tls,
     ca_base: Option<String>,
-    crt_base: Field<String>,
+    pub(super) crt_base: Field<String>,
+    pub(super) key_base: Field<String>,
     server_verify: Field<String>,
 }
 
@@ -49,6 +50,9 @@ impl Defaults {
         match keyword {
             "ca-base" => {
                 self.ca_base = args.text(keyword, "a directory", cx).map(|base| base.value);
+            }
+            "key-base" => {
+                self.key_base = args.text(keyword, "a directory", cx);
             }
             "crt-base" => {
                 self.crt_base = args.text(keyword, "a directory", cx);
@@ -107,7 +111,7 @@ impl Defaults {
     }
 }
 
-fn complete(path: &mut Spanned<String>, base: Option<&str>) {
+pub(super) fn complete(path: &mut Spanned<String>, base: Option<&str>) {
     if let Some(base) = base.filter(|_| !path.value.starts_with(['/', '@'])) {
         path.value = format!("{}/{}", base.trim_end_matches('/'), path.value);
     }

@@ -23,6 +23,21 @@ pub struct Certificate {
     pub names: Vec<NamePattern>,
 }
 
+/// A certificate whose parts stand in several files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCertificate {
+    /// What refers to it: `@STORE/NAME`.
+    pub name: String,
+    /// The file of the certificate.
+    pub crt: String,
+    /// That of its key; `None`: the same, or one beside it.
+    pub key: Option<String>,
+    /// That of the authority's word on it; `None`: one beside it, if there is one.
+    pub ocsp: Option<String>,
+    /// That of the certificates that lead to its authority; `None`: as above.
+    pub issuer: Option<String>,
+}
+
 /// What a certificate is made of, as far as it is there.
 #[derive(Clone, Default)]
 pub struct Material {

@@ -15,6 +15,7 @@
 mod backend;
 mod check;
 mod commands;
+mod crt_store;
 mod frontend;
 mod global;
 mod life;
@@ -33,6 +34,7 @@ pub use check::{
     Header, HttpCheck, HttpExpect, HttpMatch, HttpSend, Layer, Pattern, Payload, Step, TextMatch,
 };
 pub use commands::{CommandSocket, Commands};
+pub use crt_store::StoredCertificate;
 pub use frontend::{
     Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, RoleSettings, Stats,
 };
@@ -70,6 +72,8 @@ pub struct Config {
     pub userlists: Vec<Userlist>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
+    /// Certificates of `crt-store` sections, in file order.
+    pub certificates: Vec<StoredCertificate>,
     /// `peers` sections, in file order.
     pub peers: Vec<Peers>,
     /// What frontends of `haproxy.cfg` say about servers: it is judged and has no effect.

@@ -4,7 +4,9 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use super::{FileContent, Reader};
-use crate::config::model::certificate::{Certificate, Material, Unfit, chain, signing_key};
+use crate::config::model::certificate::{
+    Certificate, Material, StoredCertificate, Unfit, chain, signing_key, signing_key_of,
+};
 
 /// `ca-file @system-ca`.
 const SYSTEM_CA: &str = "@system-ca";
@@ -31,6 +33,12 @@ pub(in crate::config) fn identities(
     path: &str,
     reader: &mut Reader<'_>,
 ) -> Result<Vec<Certificate>, String> {
+    if let Some(stored) = reader.stored(path) {
+        return Ok(vec![stored_identity(stored, reader)?]);
+    }
+    if path.starts_with('@') {
+        return Err(format!("there is no certificate '{path}' in a 'crt-store'"));
+    }
     match reader.open(path) {
         Ok(FileContent::Bytes(bytes)) => Ok(vec![identity(path, &bytes, reader)?]),
         Ok(FileContent::Directory(names)) => directory(path, names, reader),
@@ -73,25 +81,68 @@ fn directory(
     Ok(found)
 }
 
+/// A certificate whose parts stand in several files; what is not named may stand beside it.
+///
+/// # Errors
+/// What is wrong with which file.
+pub(in crate::config) fn stored_identity(
+    stored: &StoredCertificate,
+    reader: &mut Reader<'_>,
+) -> Result<Certificate, String> {
+    let path = stored.crt.as_str();
+    let pem = reader.file(path)?;
+    let whole = match &stored.key {
+        None => identity(path, &pem, reader)?.material(),
+        Some(file) => {
+            let key = signing_key_of(&reader.file(file)?);
+            let key = Some(key.map_err(|why| format!("'{file}': {why}"))?);
+            let mut material = Material { chain: certificates(path, &pem)?, key, ocsp: None };
+            beside(path, &mut material, reader)?;
+            material
+        }
+    };
+    let mut material = whole;
+    if let Some(file) = &stored.issuer {
+        material.chain.truncate(1);
+        material.chain.extend(certificates(file, &reader.file(file)?)?);
+    }
+    if let Some(file) = &stored.ocsp {
+        material.ocsp = Some(reader.file(file)?);
+    }
+    certificate(&stored.name, path, material)
+}
+
 /// One file: a chain, the server's certificate first, and a key, here or in a file beside it.
 fn identity(path: &str, pem: &[u8], reader: &mut Reader<'_>) -> Result<Certificate, String> {
-    let mut chain = certificates(path, pem)?;
+    let chain = certificates(path, pem)?;
     if chain.is_empty() {
         return Err(format!("there is no certificate in '{path}'"));
     }
     let key = private_key(path, pem, reader)?;
     let key = signing_key(&key).map_err(|why| format!("'{path}': {why}"))?;
+    let mut material = Material { chain, key: Some(key), ocsp: None };
+    beside(path, &mut material, reader)?;
+    certificate(path, path, material)
+}
+
+/// Takes in what stands beside the file of a certificate.
+fn beside(path: &str, material: &mut Material, reader: &mut Reader<'_>) -> Result<(), String> {
+    let chain = &mut material.chain;
     // A chain may come from a file of its own.
     if chain.len() == 1
         && let Ok(FileContent::Bytes(issuer)) = reader.open(&format!("{path}.issuer"))
     {
         chain.extend(certificates(path, &issuer)?);
     }
-    let ocsp = match reader.open(&format!("{path}.ocsp")) {
-        Ok(FileContent::Bytes(response)) => Some(response),
-        _ => None,
-    };
-    Certificate::new(path, Material { chain, key: Some(key), ocsp }).map_err(|why| match why {
+    if let Ok(FileContent::Bytes(response)) = reader.open(&format!("{path}.ocsp")) {
+        material.ocsp = Some(response);
+    }
+    Ok(())
+}
+
+/// The certificate called `name` that `path` and what belongs to it make.
+fn certificate(name: &str, path: &str, material: Material) -> Result<Certificate, String> {
+    Certificate::new(name, material).map_err(|why| match why {
         Unfit::Incomplete => format!("there is no certificate or no key in '{path}'"),
         Unfit::OtherKey => format!("the private key of '{path}' belongs to another certificate"),
     })

@@ -17,10 +17,11 @@ use std::path::Path;
 pub(super) use clients::examine;
 pub(super) use crt_list::{Line, parse as parse_list};
 pub(super) use handshake::{Resumption, client_config, server_config};
-pub(super) use material::{authorities, identities, revocations};
+pub(super) use material::{authorities, identities, revocations, stored_identity};
 pub(super) use provider::{Offer, offer};
 pub(super) use trust::Trust;
 
+use super::model::certificate::StoredCertificate;
 use super::world::World;
 
 /// What stands under a path.
@@ -34,12 +35,21 @@ pub(super) enum FileContent {
 /// Reads what one `bind` or `server` refers to, and remembers what it read.
 pub(super) struct Reader<'w> {
     world: &'w mut dyn World,
+    stored: &'w [StoredCertificate],
     seen: DefaultHasher,
 }
 
 impl<'w> Reader<'w> {
-    pub(super) fn new(world: &'w mut dyn World) -> Self {
-        Self { world, seen: DefaultHasher::new() }
+    pub(super) fn new(world: &'w mut dyn World, stored: &'w [StoredCertificate]) -> Self {
+        Self { world, stored, seen: DefaultHasher::new() }
+    }
+
+    /// The certificate that is called `name`: one of the store without a name goes by its path, too.
+    fn stored(&self, name: &str) -> Option<&'w StoredCertificate> {
+        let is_meant = |one: &&StoredCertificate| {
+            one.name == name || one.name.starts_with("@/") && one.crt == name
+        };
+        self.stored.iter().find(is_meant)
     }
 
     /// What stands under `path`; the error does not name it.

@@ -8,6 +8,7 @@
 mod backend;
 mod check;
 mod commands;
+mod crt_store;
 mod frontend;
 mod global;
 mod http_check;
@@ -100,6 +101,7 @@ impl Decoded {
         self.config.resolvers.extend(decoder.resolvers(&mut root));
         self.config.rings.extend(decoder.rings(&mut root));
         self.config.peers.extend(decoder.peers(&mut root));
+        self.config.certificates.extend(decoder.certificates(&mut root));
         self.proxies(&mut root, defaults, &mut decoder);
         decoder.finish(&root);
     }

@@ -16,6 +16,7 @@ use haproxy_compat::span::{Span, Spanned};
 use super::rules::Rulebook;
 use crate::config::defaults::{DURATION_MAX, LISTENERS_MAX, UNIX_PATH_MAX_BYTES};
 use crate::config::model::LogFraming;
+use crate::config::model::certificate::StoredCertificate;
 use crate::config::raw::{Dialect, Field};
 use crate::config::suggest::did_you_mean;
 use crate::config::world::{Account, World};
@@ -43,6 +44,8 @@ pub(super) struct Context<'a> {
     listeners_left: usize,
     /// Variables that `env(NAME)` reads.
     pub(super) environment: Environment,
+    /// Certificates with names of their own.
+    pub(super) certificates: Vec<StoredCertificate>,
     /// What rules refer to.
     pub(super) rulebook: Rulebook,
 }
@@ -60,6 +63,7 @@ impl<'a> Context<'a> {
             rings: Vec::new(),
             listeners_left: LISTENERS_MAX,
             environment: Environment::default(),
+            certificates: Vec::new(),
             rulebook: Rulebook::default(),
         }
     }

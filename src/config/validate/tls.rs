@@ -1,6 +1,7 @@
 //! TLS of binds and servers: words, then files, then what a handshake needs.
 
 mod listed;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ impl Context<'_> {
         let on = tls.on.as_ref().filter(|on| on.value)?;
         let what = format!("a bind of {owner}");
         let words = self.tls_words(&what, tls)?;
-        let mut reader = Reader::new(&mut *self.world);
+        let mut reader = Reader::new(&mut *self.world, &self.certificates);
         let mut problems = Problems::default();
         let lookups = Arc::default();
         let base = terms(words.clone(), tls, &lookups, &mut reader, &mut problems);
@@ -102,7 +103,7 @@ impl Context<'_> {
                         write 'verify none' where the network itself is trusted";
             problems.0.push((span, message, Some(help)));
         }
-        let mut reader = Reader::new(&mut *self.world);
+        let mut reader = Reader::new(&mut *self.world, &self.certificates);
         let terms = terms(words.clone(), &raw, &Arc::default(), &mut reader, &mut problems);
         let mut listed = Vec::new();
         for crt in &raw.crt {

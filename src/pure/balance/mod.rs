@@ -75,10 +75,11 @@ impl Algorithm {
         }
     }
 
-    /// Whether a session that comes again is sent to another server, if only by chance.
+    /// Whether a session that comes again may be sent to another server: it has no key that
+    /// decides.
     #[must_use]
-    pub const fn is_round_robin(self) -> bool {
-        matches!(self, Self::RoundRobin | Self::StaticRr | Self::Random { .. })
+    pub const fn is_fickle(self) -> bool {
+        !matches!(self, Self::Source(_) | Self::Hash(_))
     }
 
     const fn hash_type(self) -> Option<HashType> {
@@ -238,7 +239,14 @@ impl Policy {
     /// Whether a session that waits for `server` may take a slot of it now.
     #[must_use]
     pub fn has_slot(&self, server: ServerIndex) -> bool {
-        let crowd = self.live.crowd(self.loads.sessions());
+        self.has_slot_beside(server, 0)
+    }
+
+    /// The same where this many sessions more count for limits that follow the backend's load: the
+    /// one that leaves its slot is still there.
+    #[must_use]
+    pub fn has_slot_beside(&self, server: ServerIndex, leaving: u32) -> bool {
+        let crowd = self.live.crowd(self.loads.sessions().saturating_add(leaving));
         self.load(server).leaves_slot(self.live.limits(server), crowd)
     }
 

@@ -215,12 +215,12 @@ enum Reached {
 
 impl Reached {
     /// The verdict on a failure of the system at this point.
-    fn failed(self, system: &str) -> Verdict {
+    fn failed(self, system: impl AsRef<[u8]>) -> Verdict {
         let status = match self {
             Self::Connecting => CheckStatus::L4Con,
             Self::Connected => CheckStatus::SocketError,
         };
-        Verdict::new(status).with_info(system.as_bytes())
+        Verdict::new(status).with_info(system.as_ref())
     }
 
     /// The verdict when time is over at this point.

@@ -104,7 +104,7 @@ impl<'a> Script<'a> {
                 self.judge_again()
             }
             Input::Failed(system) => {
-                let info = format!("{system}{}", self.place());
+                let info = [system.as_bytes(), &self.place()].concat();
                 Step::Done(self.reached.failed(&info))
             }
             Input::TimedOut => {
@@ -118,7 +118,7 @@ impl<'a> Script<'a> {
                     ) => Verdict::new(report.timeout),
                     (reached, _) => reached.timed_out(),
                 };
-                Step::Done(verdict.with_info(self.place().as_bytes()))
+                Step::Done(verdict.with_info(&self.place()))
             }
         }
     }
@@ -226,8 +226,11 @@ impl<'a> Script<'a> {
             Judgement::Met => None,
             Judgement::More => Some(Step::Receive),
             Judgement::Silence => {
-                let info = self.unmet(at, b"TCPCHK got an empty response");
-                Some(Step::Done(Verdict::new(expect.report.error).with_info(&info)))
+                // The comment is quoted here and nowhere else in what an answer fails with.
+                let comment = self.comment(at).map(|text| format!(" comment: '{text}'"));
+                let place = format!("at step {}{}", at + 1, comment.unwrap_or_default());
+                let info = format!("TCPCHK got an empty response {place}");
+                Some(Step::Done(Verdict::new(expect.report.error).with_info(info.as_bytes())))
             }
             Judgement::Uncomputed(why) => {
                 Some(Step::Done(Verdict::new(CheckStatus::L7Response).with_info(why)))
@@ -333,25 +336,26 @@ impl<'a> Script<'a> {
     }
 
     /// Where a failure of the connection or of time met the script.
-    fn place(&self) -> String {
+    fn place(&self) -> Vec<u8> {
         if self.flavour != Flavour::Tcp {
-            return String::new();
+            return Vec::new();
         }
         let Some(at) = self.at else {
-            return " at initial connection step of tcp-check".to_owned();
+            return b" at initial connection step of tcp-check".to_vec();
         };
         let doing = match self.steps.get(at) {
             Some(ScriptStep::Connect { port, .. }) => {
                 let port = port.as_ref().and_then(|port| self.port(port));
                 let port = port.map_or(String::new(), |port| format!(" port {port}"));
-                format!(" (connect{port})")
+                format!(" (connect{port})").into_bytes()
             }
-            Some(ScriptStep::Send { .. }) => " (send)".to_owned(),
+            Some(ScriptStep::Send { .. }) => b" (send)".to_vec(),
             Some(ScriptStep::Expect(expect)) => awaited(expect),
-            _ => String::new(),
+            _ => Vec::new(),
         };
         let comment = self.comment(at).map_or(String::new(), |text| format!(" comment: '{text}'"));
-        format!(" at step {} of tcp-check{doing}{comment}", at + 1)
+        let step = format!(" at step {} of tcp-check", at + 1);
+        [step.as_bytes(), &doing, comment.as_bytes()].concat()
     }
 }
 
@@ -378,15 +382,16 @@ fn acts(step: &ScriptStep) -> bool {
 }
 
 /// ` (expect string 'X')`.
-fn awaited(expect: &Expect) -> String {
-    match &expect.pattern {
-        Pattern::Text(text) => format!(" (expect string '{}')", String::from_utf8_lossy(text)),
-        Pattern::Binary(text) => format!(" (expect binary '{}')", String::from_utf8_lossy(text)),
-        Pattern::Regex(_) => " (expect regex)".to_owned(),
-        Pattern::BinaryRegex(_) => " (expect binary regex)".to_owned(),
-        Pattern::TextFormat(_) => " (expect log-format string)".to_owned(),
-        Pattern::BinaryFormat(_) => " (expect log-format binary)".to_owned(),
-    }
+fn awaited(expect: &Expect) -> Vec<u8> {
+    let (kind, shown): (&[u8], &[u8]) = match &expect.pattern {
+        Pattern::Text(text) => (b"string", text),
+        Pattern::Binary(text) => (b"binary", text),
+        Pattern::Regex(_) => return b" (expect regex)".to_vec(),
+        Pattern::BinaryRegex(_) => return b" (expect binary regex)".to_vec(),
+        Pattern::TextFormat(_) => return b" (expect log-format string)".to_vec(),
+        Pattern::BinaryFormat(_) => return b" (expect log-format binary)".to_vec(),
+    };
+    [b" (expect ", kind, b" '", shown, b"')"].concat()
 }
 
 #[cfg(test)]

@@ -53,8 +53,8 @@ pub struct Policy {
     pub connect: Option<Duration>,
     /// Servers in the live set that are not backups.
     pub active: usize,
-    /// The policy is a round robin, whose next pick is another server anyway.
-    pub round_robin: bool,
+    /// The policy chose the server, and by no key: its next pick is another one anyway.
+    pub fickle: bool,
 }
 
 /// What to do next.
@@ -105,7 +105,7 @@ fn may_redispatch(retry: u32, policy: &Policy) -> bool {
             period > 0 && retry.is_multiple_of(period)
         }
     };
-    due || (policy.round_robin && policy.active > 1)
+    due || (policy.fickle && policy.active > 1)
 }
 
 #[cfg(test)]
@@ -117,7 +117,7 @@ mod tests {
         redispatch: Redispatch::Never,
         connect: Some(Duration::from_secs(10)),
         active: 1,
-        round_robin: true,
+        fickle: true,
     };
 
     fn one() -> NonZeroU32 {

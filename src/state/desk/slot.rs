@@ -42,6 +42,14 @@ impl Drop for Lease {
     }
 }
 
+/// A slot for a session that waited.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) lease: Lease,
+    /// Its place in the queue it was in at last.
+    pub(super) place: u64,
+}
+
 /// A place in the queue. Dropping it leaves the queue.
 #[derive(Debug)]
 pub struct Ticket {
@@ -49,11 +57,13 @@ pub struct Ticket {
     pub(super) key: Key,
     /// Who is waited for, if only one server will do.
     pub server: Option<Arc<Server>>,
-    /// Its place in the queue it waits in, from 1: what HAProxy logs as `%sq` or `%bq`.
-    pub place: u32,
+    /// Sessions its queue had served when it came.
+    pub(super) came: u64,
+    /// Its place when it was served.
+    pub(super) place: Option<u64>,
     /// No server may be picked: the client is held until one may.
     pub held: bool,
-    pub(super) granted: oneshot::Receiver<Lease>,
+    pub(super) granted: oneshot::Receiver<Granted>,
 }
 
 impl Ticket {
@@ -63,7 +73,20 @@ impl Ticket {
     /// Safe: the place is kept until the ticket is dropped, and a slot granted meanwhile is freed
     /// with it.
     pub async fn granted(&mut self) -> Option<Lease> {
-        (&mut self.granted).await.ok()
+        let Granted { lease, place } = (&mut self.granted).await.ok()?;
+        self.place = Some(place);
+        Some(lease)
+    }
+
+    /// Its place in the queue: one more than were served of it since the session came. It is what
+    /// HAProxy logs as `%sq` or `%bq`.
+    #[must_use]
+    pub fn place(&self) -> u32 {
+        let now = || {
+            let at = self.server.as_ref().map(|server| server.index);
+            self.backend.desk.served(at).saturating_sub(self.came) + 1
+        };
+        u32::try_from(self.place.unwrap_or_else(now)).unwrap_or(u32::MAX)
     }
 }
 

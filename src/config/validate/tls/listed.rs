@@ -96,7 +96,7 @@ pub(super) fn crt_list(
         };
         let before = problems.0.len();
         let path = match &words.crt_base {
-            Some(base) if !file.starts_with('/') => format!("{base}/{file}"),
+            Some(base) if !file.starts_with(['/', '@']) => format!("{base}/{file}"),
             _ => file,
         };
         let options = options.iter().fold(String::new(), |text, option| text + option + " ");
