@@ -97,3 +97,13 @@ pub(super) fn stats(name: String) -> impl Strategy<Value = Stats> {
         },
     )
 }
+
+/// One that connections may be handed to, as to those of frontends only.
+pub(super) fn handed(bind: Bind) -> Bind {
+    match bind.address {
+        ListenAddr::Fd(number) if number % 2 == 0 => {
+            Bind { address: ListenAddr::Sockpair(number), ..bind }
+        }
+        _ => bind,
+    }
+}
