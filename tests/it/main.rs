@@ -12,6 +12,7 @@ mod hashing;
 
 mod agent;
 mod api;
+mod api_answers;
 mod api_effects;
 mod api_servers;
 mod api_sessions;
