@@ -4,7 +4,7 @@ use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::Line;
 
 use super::settings::Settings;
-use super::words::{Args, Context, text};
+use super::words::{Args, Context, set, text};
 
 /// A `balance` line.
 pub(super) fn lower(line: &Line, settings: &mut Settings, cx: &mut Context<'_>) {
@@ -56,4 +56,25 @@ pub(super) fn lower(line: &Line, settings: &mut Settings, cx: &mut Context<'_>) 
         _ => settings.balance = Some(text(word)),
     }
     args.ignore_rest("balance", cx);
+}
+
+/// `hash-type`, `hash-balance-factor` or `hash-preserve-affinity`.
+pub(super) fn hash(
+    keyword: &str,
+    args: &mut Args<'_>,
+    settings: &mut Settings,
+    cx: &mut Context<'_>,
+) {
+    match keyword {
+        "hash-type" => {
+            let words = "'map-based' or 'consistent', and a function";
+            return set(&mut settings.hash_type, args.words(keyword, words, cx));
+        }
+        "hash-balance-factor" => set(&mut settings.hash_balance_factor, args.number(keyword, cx)),
+        _ => {
+            let words = "'always', 'maxconn' or 'maxqueue'";
+            set(&mut settings.hash_preserve_affinity, args.text(keyword, words, cx));
+        }
+    }
+    args.finish(keyword, cx);
 }

@@ -291,16 +291,8 @@ impl Reader {
             "retries" => retry::count(args, settings, cx),
             "retry-on" => return retry::on(args, settings, cx),
             "fullconn" => set(&mut settings.fullconn, args.limit(keyword, cx)),
-            "hash-type" => {
-                let words = "'map-based' or 'consistent', and a function";
-                return set(&mut settings.hash_type, args.words(keyword, words, cx));
-            }
-            "hash-balance-factor" => {
-                set(&mut settings.hash_balance_factor, args.number(keyword, cx));
-            }
-            "hash-preserve-affinity" => {
-                let words = "'always', 'maxconn' or 'maxqueue'";
-                set(&mut settings.hash_preserve_affinity, args.text(keyword, words, cx));
+            "hash-type" | "hash-balance-factor" | "hash-preserve-affinity" => {
+                return balance::hash(keyword, args, settings, cx);
             }
             _ => {
                 keepalive::lower(keyword, args, settings, cx);
