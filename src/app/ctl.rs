@@ -79,7 +79,8 @@ impl Talk for TcpStream {
 /// A path, with `unix@` or not, or `host:port`.
 fn connect(socket: &str) -> io::Result<Box<dyn Talk>> {
     let path = socket.strip_prefix("unix@").unwrap_or(socket);
-    if path.contains('/') {
+    // A bare name is one where there is such a file.
+    if path.contains('/') || path != socket || std::path::Path::new(path).exists() {
         return Ok(Box::new(UnixStream::connect(path)?));
     }
     Ok(Box::new(TcpStream::connect(socket)?))

@@ -254,6 +254,7 @@ impl Control {
             .map_err(|e| StartError::because("start a worker", &e))?;
         let now = clock::now();
         let process = Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config));
+        process.pulse.watch(workers.handles().map(tokio::runtime::Handle::metrics).collect());
         allow_pipes(limits.pipes, config.global.tuning.pipesize);
         let (bus, intake) = bus::bus();
         let log = LogIdentity::new(&config, &options.program, &intake);

@@ -203,8 +203,14 @@ fn same_order(old: &[Server], new: &[Server]) -> bool {
 }
 
 fn server_change(old: &Server, new: &Server) -> Option<ServerChange> {
-    let settings =
-        |server: &Server| Server { address: new.address.clone(), check: None, ..server.clone() };
+    // Whether the number was written is nothing that a server does.
+    let (address, has_own_id) = (&new.address, new.has_own_id);
+    let settings = |server: &Server| Server {
+        address: address.clone(),
+        check: None,
+        has_own_id,
+        ..server.clone()
+    };
     let change = ServerChange {
         name: new.name.clone(),
         address: !old.is_same_place(new),

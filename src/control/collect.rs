@@ -35,7 +35,11 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
         backends: objects
             .backends
             .iter()
-            .map(|backend| backend_row(&objects, backend, required(backend), now, uptime))
+            .map(|backend| {
+                let failovers = roles::failovers(process, backend);
+                let row = backend_row(&objects, backend, required(backend), now, uptime);
+                snapshot::Backend { failovers, ..row }
+            })
             .collect(),
         nameservers: nameservers(&objects.resolvers),
         tables: tables(&objects.tables, now),
@@ -109,6 +113,8 @@ fn process_row(
         rate_max: process.connection_rate.max(),
         rate_limit: process.connection_pace.limit(),
     };
+    let bytes_out = process.bytes_out.get();
+    let beat = process.pulse.look(uptime, bytes_out);
     snapshot::Process {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         claimed_version: CLAIMED_VERSION,
@@ -136,12 +142,12 @@ fn process_row(
         },
         tls: tls(&process.tls, uptime),
         pipes: Pipes::default(),
-        bytes_out: process.bytes_out.get(),
+        bytes_out,
         spliced_bytes_out: process.bytes_spliced.get(),
-        bytes_out_rate: 0,
-        tasks: u64::from(gate.current()),
-        run_queue: 0,
-        idle_percent: 100,
+        bytes_out_rate: beat.bytes_rate,
+        tasks: beat.tasks,
+        run_queue: beat.run_queue,
+        idle_percent: beat.idle_percent,
         stopping: process.is_stopping(),
         jobs: u64::from(gate.current()) + listeners as u64,
         unstoppable_jobs: 0,
@@ -263,6 +269,7 @@ fn backend_row(
     snapshot::Backend {
         name: Arc::clone(&backend.name),
         id: settings.id,
+        failovers: None,
         algo: algo(&settings),
         up,
         required,

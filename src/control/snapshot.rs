@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::pure::id::{ProxyId, ServerId};
 
-pub use role::{Role, RoleState};
+pub use role::{Failovers, Role, RoleState};
 pub use tls::{Handshakes, Tls};
 
 /// Everything at one instant.
@@ -114,13 +114,13 @@ pub struct Process {
     pub bytes_out: u64,
     /// Those of them that went through a pipe.
     pub spliced_bytes_out: u64,
-    /// Bytes sent per second, lately.
+    /// Bytes sent per second, since the last look.
     pub bytes_out_rate: u64,
-    /// Tasks alive.
+    /// Tasks alive on the workers.
     pub tasks: u64,
-    /// Tasks ready to run.
+    /// Tasks from other threads that wait for a worker.
     pub run_queue: u64,
-    /// Share of time the workers slept, 0 to 100.
+    /// Share of the time since the last look that the workers slept, 0 to 100.
     pub idle_percent: u8,
     /// Whether a graceful stop is under way.
     pub stopping: bool,
@@ -341,6 +341,8 @@ pub struct Backend {
     pub up: bool,
     /// Whether it must be able to serve for the process to be ready: a frontend sends to it.
     pub required: bool,
+    /// Its failovers that are on record; `None`: no route by role leads here.
+    pub failovers: Option<Failovers>,
     /// Active servers that may serve now.
     pub active: u32,
     /// Backup servers that may serve now.

@@ -18,10 +18,10 @@ pub fn weight(text: &str, configured: Weight, fixed: bool) -> Result<Weight, &'s
     }
     let (number, rest) = number(text).ok_or("Empty weight string empty or preceded by garbage")?;
     let wanted = match rest {
-        "%" if number < 0 => return Err("Relative weight must be positive."),
+        "%" if number < 0 => return Err("Relative weight must be positive.\n"),
         "%" => i64::from(configured.value()) * number.min(PERCENT_MAX) / 100,
         _ if !(0..=i64::from(Weight::MAX.value())).contains(&number) => {
-            return Err("Absolute weight can only be between 0 and 256 inclusive.");
+            return Err("Absolute weight can only be between 0 and 256 inclusive.\n");
         }
         "" => number,
         _ => return Err("Trailing garbage in weight string"),
@@ -78,8 +78,8 @@ mod tests {
             ("300000%", Ok(256)),
             ("99999999999999999999%", Ok(256)),
             ("256", Ok(256)),
-            ("257", Err("Absolute weight can only be between 0 and 256 inclusive.")),
-            ("-1%", Err("Relative weight must be positive.")),
+            ("257", Err("Absolute weight can only be between 0 and 256 inclusive.\n")),
+            ("-1%", Err("Relative weight must be positive.\n")),
             ("5%x", Err("Trailing garbage in weight string")),
             ("5x", Err("Trailing garbage in weight string")),
             ("x", Err("Empty weight string empty or preceded by garbage")),

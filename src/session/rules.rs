@@ -24,7 +24,7 @@ use crate::net::silence::vanish;
 use crate::pure::acl::Condition;
 use crate::pure::balance::ServerIndex;
 use crate::pure::rules::{Action, Endpoint, Level, Peer, Rule, Step, next};
-use crate::pure::sample::{Expr, Facts, Kind, Value};
+use crate::pure::sample::{Expr, Facts, Fetched, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::{Counter, Traffic};
 use crate::state::{Backend, Registry};
@@ -63,8 +63,8 @@ pub(super) struct Ruled {
 pub(super) enum Walked {
     /// The connection goes on.
     Through,
-    /// More bytes will tell.
-    Open,
+    /// More bytes will tell; the walk goes on at the rule with this number.
+    Open(usize),
     /// It ends; with the way it is closed.
     Ended(Closing),
 }
@@ -92,7 +92,7 @@ impl Session {
                 self.close_client(closing);
                 false
             }
-            Walked::Through | Walked::Open => true,
+            Walked::Through | Walked::Open(_) => true,
         }
     }
 
@@ -119,7 +119,7 @@ impl Session {
                 self.ruled.log_level = Some(Level::Silent);
                 Err(Termination::new(Cause::Refused, Phase::Request))
             }
-            Walked::Through | Walked::Open => Ok(()),
+            Walked::Through | Walked::Open(_) => Ok(()),
         }
     }
 
@@ -212,10 +212,10 @@ impl Session {
         let until = clock::now() + delay.unwrap_or_default();
         // What is there already counts without waiting.
         let mut ended = self.read_ready(capacity);
-        let mut expired = delay.is_none();
+        let (mut expired, mut from) = (delay.is_none(), 0);
         loop {
             let is_final = ended || expired || self.early.len() >= capacity;
-            match self.walk(rules, patterns, None, is_final) {
+            match self.walk_from(from, rules, patterns, None, is_final) {
                 Walked::Through => return Ok(()),
                 Walked::Ended(closing) => {
                     self.count_denied(|traffic| &traffic.denied_requests);
@@ -223,8 +223,8 @@ impl Session {
                     return Err(Termination::new(Cause::Refused, Phase::Request));
                 }
                 // A walk that is final is never open; were it so, the session would go on.
-                Walked::Open if is_final => return Ok(()),
-                Walked::Open => {}
+                Walked::Open(_) if is_final => return Ok(()),
+                Walked::Open(at) => from = at,
             }
             let room = capacity - self.early.len();
             let left = until.saturating_duration_since(clock::now());
@@ -280,12 +280,25 @@ impl Session {
         response: Option<Response<'_>>,
         is_final: bool,
     ) -> Walked {
-        let mut at = 0;
+        self.walk_from(0, rules, patterns, response, is_final)
+    }
+
+    /// The same from one rule on. What is to be tracked waits until its key is known, and is not
+    /// begun anew, so that nothing before it is done twice.
+    fn walk_from(
+        &mut self,
+        from: usize,
+        rules: &[Rule],
+        patterns: &Registry,
+        response: Option<Response<'_>>,
+        is_final: bool,
+    ) -> Walked {
+        let mut at = from;
         loop {
             let step = next(rules, at, &self.view(patterns, response, is_final));
             let action = match step {
                 Step::Done => return Walked::Through,
-                Step::Wait => return Walked::Open,
+                Step::Wait => return Walked::Open(0),
                 Step::Perform(action, after) => {
                     at = after;
                     action
@@ -295,6 +308,9 @@ impl Session {
                 Action::Accept => return Walked::Through,
                 Action::Reject | Action::Close => return Walked::Ended(Closing::Plainly),
                 Action::SilentDrop(ttl) => return Walked::Ended(Closing::Silently(*ttl)),
+                Action::Track { key, .. } if !is_final && self.is_open(key, patterns, response) => {
+                    return Walked::Open(at - 1);
+                }
                 // A backend has no captures.
                 Action::Capture { expr, len } if self.outcome.backend.is_none() => {
                     let value = expr.evaluate(&self.view(patterns, response, is_final)).value();
@@ -303,6 +319,12 @@ impl Session {
                 action => self.perform(action, patterns, response, is_final),
             }
         }
+    }
+
+    /// Whether more bytes may change the value.
+    fn is_open(&self, expr: &Expr, patterns: &Registry, response: Option<Response<'_>>) -> bool {
+        let value = expr.evaluate(&self.view(patterns, response, false));
+        matches!(value, Fetched::SoFar(_) | Fetched::NotYet)
     }
 
     /// Keeps the beginning of a value for the log.

@@ -213,6 +213,11 @@ impl Moment {
         self.0.store(ms, Ordering::Relaxed);
     }
 
+    /// It never happened.
+    pub fn clear(&self) {
+        self.0.store(-1, Ordering::Relaxed);
+    }
+
     /// How long ago it was, or `None` if it never was.
     #[must_use]
     pub fn ago(&self, now: Duration) -> Option<Duration> {
@@ -357,6 +362,7 @@ impl Service {
             return times.into_iter().for_each(Average::clear_max);
         }
         times.into_iter().for_each(Average::clear);
+        self.last_session.clear();
         [
             &self.picked,
             &self.connects,

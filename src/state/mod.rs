@@ -22,6 +22,7 @@ pub mod patterns;
 pub mod process;
 pub mod process_facts;
 pub mod publish;
+pub mod pulse;
 pub mod remembered;
 pub mod request;
 pub mod resolvers;

@@ -10,6 +10,7 @@ use arc_swap::{ArcSwap, Guard};
 use super::counters::{Counter, Rate};
 use super::environment::Environment;
 use super::episode::Episode;
+use super::pulse::Pulse;
 use super::request::Requests;
 use super::{
     Backend, Certificates, Frontend, Gate, Pace, Registry, Remembered, Resolvers, Sessions, Tables,
@@ -62,6 +63,8 @@ pub struct Process {
     pub certificates: Certificates,
     /// Bytes to clients.
     pub bytes_out: Counter,
+    /// How busy the workers are.
+    pub pulse: Pulse,
     /// Bytes that went through `splice(2)`.
     pub bytes_spliced: Counter,
     /// Times the process had no descriptor or memory for a connection.
@@ -111,6 +114,7 @@ impl Process {
             tls: Tls::default(),
             certificates: Certificates::default(),
             bytes_out: Counter::default(),
+            pulse: Pulse::default(),
             bytes_spliced: Counter::default(),
             exhausted: Counter::default(),
             exhaustion: Episode::default(),

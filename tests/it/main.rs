@@ -12,6 +12,7 @@ mod hashing;
 
 mod agent;
 mod api;
+mod api_answers;
 mod api_effects;
 mod api_servers;
 mod api_sessions;
@@ -66,6 +67,7 @@ mod resolvers;
 mod ring;
 mod roles;
 mod roles_mysql;
+mod roles_tls;
 mod rules;
 mod samples;
 mod sessions;

@@ -4,14 +4,14 @@ use super::balance::balance_pairs;
 use super::resolvers::naming;
 use super::socket::server_socket;
 use super::text::{Pairs, duration, key, list, quote};
-use super::{check, keepalive, log, timeout, tls, unix_text, word, written_ids};
+use super::{check, keepalive, log, timeout, tls, unix_text, word};
 use crate::config::defaults::{CONNECT_TIMEOUT, ERROR_LIMIT, REDISPATCH, RETRIES};
 use crate::config::model::{
     Backend, Global, HashKey, LoadState, LogProto, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
 use crate::config::validate::{
     HASH_KEYS, LOG_PROTOS, MARKED_DOWN, MARKED_UP, ON_CONFLICTS, ON_ERRORS, PROXY_HEADERS,
-    automatic_ids, source_text,
+    source_text,
 };
 use crate::pure::weight::Weight;
 
@@ -74,11 +74,9 @@ pub(super) fn backend_pairs(
 
 /// Servers by name, without what they `shared`.
 pub(super) fn servers(pairs: &mut Pairs, servers: &[Server], shared: &Pairs) {
-    let explicit: Vec<u32> = servers.iter().map(|server| server.id.0).collect();
-    let ids = written_ids(&explicit, |written| automatic_ids(written, 1));
-    for (server, id) in servers.iter().zip(ids) {
+    for server in servers {
         let name = format!("server.{}", key(server.name.as_str()));
-        pairs.add(&name, server_value(server, id, shared));
+        pairs.add(&name, server_value(server, shared));
     }
 }
 
@@ -92,11 +90,11 @@ fn server_timeouts(timeouts: &ServerTimeouts) -> Pairs {
     pairs
 }
 
-fn server_value(server: &Server, id: Option<u32>, shared: &Pairs) -> String {
+fn server_value(server: &Server, shared: &Pairs) -> String {
     let address = quote(&server_address(server));
     let mut pairs = Pairs::default();
     pairs.add("address", &address);
-    pairs.maybe("id", id);
+    pairs.maybe("id", server.has_own_id.then_some(server.id.0));
     let weight = server.weight;
     pairs.maybe("weight", (weight != Weight::DEFAULT).then_some(weight.value()));
     pairs.flag("backup", server.backup);

@@ -34,9 +34,10 @@ use super::defaults::{
 };
 use super::model::{
     Backend, Config, Frontend, Global, Keepalive, LogFraming, LogSink, LogTarget, Page, Stats,
+    automatic_proxy_ids,
 };
 use super::units::INFINITE;
-use super::validate::{BacklogRule, FRAMINGS, automatic_proxy_ids, default_framing};
+use super::validate::{BacklogRule, FRAMINGS, default_framing};
 
 /// Writes a configuration as TOML.
 ///

@@ -113,6 +113,8 @@ pub struct Server {
     pub name: Name,
     /// Its number in statistics.
     pub id: ServerId,
+    /// Whether that was written.
+    pub has_own_id: bool,
     /// Where it listens.
     pub address: ServerAddr,
     /// The host name it was resolved from, where one was written, after `ipv4@` or `ipv6@` where that

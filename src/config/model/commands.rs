@@ -13,7 +13,7 @@ pub struct Commands {
     pub sockets: Vec<CommandSocket>,
     /// `stats timeout`: silence after which a connection is closed; `None` is infinite.
     pub timeout: Option<Duration>,
-    /// `stats maxconn`: connections of all sockets at a time; more wait in the kernel.
+    /// `stats maxconn`: connections of each socket at a time; more wait in the kernel.
     pub maxconn: NonZeroU32,
 }
 

@@ -1,10 +1,11 @@
 //! Where clients connect.
 
-use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Bind, FrontendRules, Inherited, Keepalive, LogTarget, Page, Rule, SocketBuffers};
+use super::{
+    Bind, FrontendRules, Inherited, Keepalive, LogTarget, Page, Rule, SocketBuffers, automatic_ids,
+};
 use crate::pure::id::{Name, ProxyId};
 use crate::pure::log_format::Format;
 use crate::pure::role::route::RoleRoute;
@@ -49,17 +50,11 @@ pub struct Frontend {
 
 impl Frontend {
     /// The numbers of its listeners in statistics, in the order of `binds`: those that were written,
-    /// and the lowest free ones from 1 for the others.
+    /// and the next free ones for the others.
     #[must_use]
     pub fn listener_ids(&self) -> Vec<u32> {
-        let written: HashSet<u32> =
-            self.binds.iter().filter_map(|bind| bind.id).map(NonZeroU32::get).collect();
-        let mut free = (1..).filter(|id| !written.contains(id));
-        let ids = self.binds.iter().map(|bind| match bind.id {
-            Some(id) => id.get(),
-            None => free.next().unwrap_or(u32::MAX),
-        });
-        ids.collect()
+        let written: Vec<_> = self.binds.iter().map(|bind| bind.id.map(NonZeroU32::get)).collect();
+        automatic_ids(&written, 1)
     }
 
     /// What accepted connections take over from its listening sockets.
@@ -109,6 +104,17 @@ pub struct SessionLog {
     pub separate_errors: bool,
     /// `option logasap`: logged once the server is connected.
     pub logasap: bool,
+}
+
+impl SessionLog {
+    /// Whether a line is written once the server is connected: by the option, and where it shows
+    /// nothing that the rest of the session adds to.
+    #[must_use]
+    pub fn is_early(&self) -> bool {
+        let formats = || self.format.written().into_iter().chain(self.structured.as_deref());
+        let known = self.format.written().is_some() && !formats().any(Format::shows_the_end);
+        self.logasap || known
+    }
 }
 
 /// Line formats.

@@ -10,12 +10,11 @@ use super::balance::HASH_KEYS;
 use super::check::BackendCheck;
 use super::context::Context;
 use super::frontend::is_on;
-use super::number;
 use super::server_addr::Target;
 use crate::config::defaults::{CONNECT_TIMEOUT, REDISPATCH, RETRIES};
 use crate::config::model::{
     Backend, LogProto, LogTarget, OnMarkedDown, OnMarkedUp, ProxyHeader, Redispatch, Server,
-    ServerTimeouts,
+    ServerTimeouts, automatic_ids,
 };
 use crate::config::raw::{self, Dialect, Field};
 use crate::pure::id::{Name, ProxyId, ServerId};
@@ -155,8 +154,12 @@ impl Context<'_> {
         let explicit: Vec<Option<u32>> = servers.iter().map(|(_, id)| *id).collect();
         servers
             .into_iter()
-            .zip(number::automatic(&explicit, 1))
-            .map(|((server, _), id)| Server { id: ServerId(id), ..server })
+            .zip(automatic_ids(&explicit, 1))
+            .map(|((server, written), id)| Server {
+                id: ServerId(id),
+                has_own_id: written.is_some(),
+                ..server
+            })
             .collect()
     }
 
@@ -195,6 +198,7 @@ impl Context<'_> {
         Some(Server {
             name,
             id: ServerId(0),
+            has_own_id: false,
             address,
             hostname,
             resolve,

@@ -17,7 +17,6 @@ mod frontend;
 mod global;
 mod http_check;
 mod life;
-mod number;
 mod page;
 mod patterns;
 mod resolvers;
@@ -51,16 +50,16 @@ pub(super) use self::check::MYSQL_DIALECTS;
 #[cfg(test)]
 pub(super) use self::check::connect_bound;
 use self::context::Context;
+pub(super) use self::database::DATABASE_TLS;
 pub(super) use self::frontend::BacklogRule;
 use self::frontend::Listening;
 pub(super) use self::global::{FRAMINGS, default_framing};
-pub(super) use self::number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 pub(super) use self::resolvers::RESOLVE_FAMILIES;
 pub(super) use self::role::ON_CONFLICTS;
 pub(super) use self::source::source_text;
 pub(super) use self::tls::VERIFY;
 pub(super) use self::track::parse as track;
-use super::model::{Config, Global, ListenAddr, Stats, Userlist};
+use super::model::{Config, Global, ListenAddr, Stats, Userlist, automatic_proxy_ids};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;
 use super::world::World;
@@ -229,7 +228,7 @@ impl Context<'_> {
                 }
             }
         }
-        number::proxies(&halves)
+        automatic_proxy_ids(&halves)
     }
 
     /// HAProxy calls both halves of a `listen` section a proxy.

@@ -19,14 +19,14 @@ fn add<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running<'a> {
     Box::pin(async move {
         let process = &call.shared.process;
         let Some((backend, server)) = call.arg(0).split_once('/') else {
-            return answer.refuse("Require 'backend/server'.");
+            return answer.refuse_bare("Require 'backend/server'.");
         };
         let Some(backend) = object::backend_named(process, backend) else {
-            return answer.refuse("No such backend.");
+            return answer.refuse_bare("No such backend.");
         };
         if !weight::is_dynamic(&backend) {
             let why = "Backend must use a dynamic load balancing to support dynamic servers.";
-            return answer.refuse(why);
+            return answer.refuse_bare(why);
         }
         let options = call.args().iter().skip(1).cloned();
         let words = std::iter::once(server.to_owned()).chain(options).collect();

@@ -111,10 +111,10 @@ fn change(
 ) {
     let Some((backend, server)) = object::server(call, 0, answer) else { return };
     let Some(mut agent) = server.settings().agent.clone() else {
-        return answer.say(LogLevel::Warning, NONE);
+        return answer.say_bare(LogLevel::Warning, NONE);
     };
     if let Err(why) = change(&mut agent) {
-        return answer.say(LogLevel::Warning, why);
+        return answer.say_bare(LogLevel::Warning, why);
     }
     publish::settings(&backend, &server, clock::now(), |settings| {
         settings.agent = Some(agent);

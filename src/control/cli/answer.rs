@@ -58,6 +58,26 @@ impl<'a> Answer<'a> {
         self.say(LogLevel::Err, message);
     }
 
+    /// As [`say`](Self::say), for a message whose line is ended by the empty one that follows every
+    /// answer: HAProxy's has no end of its own, and scripts compare.
+    pub fn say_bare(&mut self, level: LogLevel, message: impl fmt::Display) {
+        self.say(level, message);
+        self.text.pop();
+    }
+
+    /// As [`refuse`](Self::refuse), without the end of the line (see [`say_bare`](Self::say_bare)).
+    pub fn refuse_bare(&mut self, message: impl fmt::Display) {
+        self.say_bare(LogLevel::Err, message);
+    }
+
+    /// Refuses with a message that ends its line, or does not, as it stands.
+    pub fn refuse_as(&mut self, message: &str) {
+        match message.strip_suffix('\n') {
+            Some(message) => self.refuse(message),
+            None => self.refuse_bare(message),
+        }
+    }
+
     /// Sends what was written so far.
     ///
     /// # Errors

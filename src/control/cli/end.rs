@@ -76,6 +76,7 @@ fn clear_all(process: &Process, what: Clear) {
     let objects = process.objects();
     for frontend in &objects.frontends {
         frontend.gate.clear_max();
+        frontend.connection_rate.clear_max();
         frontend.traffic.clear(what);
         if what == Clear::All {
             frontend.request_errors.clear();

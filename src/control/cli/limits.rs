@@ -74,7 +74,7 @@ fn set_server(call: &mut Call<'_>, answer: &mut Answer<'_>) {
         Ok(limit) => publish::settings(&backend, &server, clock::now(), |settings| {
             settings.maxconn = limit;
         }),
-        Err(why) => answer.refuse(why.trim_end()),
+        Err(why) => answer.refuse_as(why),
     }
 }
 

@@ -15,7 +15,7 @@
 //! A family is a `COMMANDS` table that `table` lists. What a command does gets a [`Call`] (its
 //! words, its payload, its client, the process) and an [`Answer`] to write to.
 //!
-//! Everything runs on the control thread, one task a client. Bounds: [`Shared`]'s gate of clients,
+//! Everything runs on the control thread, one task a client. Bounds: a gate of clients a socket,
 //! `wire::LINE_BYTES_MAX` and `wire::PAYLOAD_BYTES_MAX` of what a client sends, and the idle
 //! time, which also ends clients that do not read their answer.
 
@@ -54,6 +54,7 @@ mod weight;
 mod wire;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -82,22 +83,21 @@ pub struct Shared {
     pub exposed: Arc<Exposed>,
     /// What the start had to say.
     startup_log: String,
-    /// Clients of all sockets.
-    gate: Arc<Gate>,
+    /// Clients that each socket may have.
+    limit: AtomicU32,
 }
 
 impl Shared {
     /// The commands' view of `process`.
     #[must_use]
     pub fn new(process: Arc<Process>, bus: Bus, startup_log: String) -> Self {
-        let limit = process.objects().config.commands.maxconn.get();
-        let gate = Arc::new(Gate::new(limit));
-        Self { process, bus, startup_log, exposed: Arc::default(), gate }
+        let limit = AtomicU32::new(process.objects().config.commands.maxconn.get());
+        Self { process, bus, startup_log, exposed: Arc::default(), limit }
     }
 
     /// Takes over the limits of a newer configuration.
     pub fn follow(&self, commands: &Commands) {
-        self.gate.set_limit(commands.maxconn.get());
+        self.limit.store(commands.maxconn.get(), Ordering::Relaxed);
     }
 }
 
@@ -188,7 +188,8 @@ impl Client {
 
 /// Serves `listener` until `stop` is cancelled; clients that are inside finish.
 ///
-/// `own` is the limit of this socket alone.
+/// `own` is what its line says of its limit. `stats maxconn` holds for each socket by itself: whoever
+/// fills one that is open to many locks nobody out of another, as he would of HAProxy's.
 pub async fn serve(
     listener: Listener,
     socket: CommandSocket,
@@ -198,10 +199,12 @@ pub async fn serve(
 ) {
     let socket = Arc::new(socket);
     let mut complained = false;
+    let gate = Arc::new(Gate::new(0));
     loop {
+        gate.set_limit(shared.limit.load(Ordering::Relaxed));
         let accepted = async {
             own.room().await;
-            shared.gate.room().await;
+            gate.room().await;
             listener.accept_stream().await
         };
         let Some(accepted) = stop.run_until_cancelled(accepted).await else { return };
@@ -217,8 +220,6 @@ pub async fn serve(
             }
         };
         complained = false;
-        // Two sockets may have seen the same last place: this client waits for the next one.
-        let (own, gate) = (Arc::clone(&own), Arc::clone(&shared.gate));
         let (shared, socket) = (Arc::clone(&shared), Arc::clone(&socket));
         let permits = (enter(&own).await, enter(&gate).await);
         tokio::spawn(async move {

@@ -265,7 +265,10 @@ fn set(call: &mut Call<'_>, answer: &mut Answer<'_>) {
 fn del(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let asked = Asked::new(call, false);
     let Some(word) = asked.word(1) else {
-        return answer.refuse("This command expects two parameters: map identifier and key.");
+        let noun = asked.noun();
+        return answer.refuse(format_args!(
+            "This command expects two parameters: {noun} identifier and key."
+        ));
     };
     let objects = call.shared.process.objects();
     let done = asked.own(&objects.patterns).and_then(|reference| {

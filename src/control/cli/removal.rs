@@ -73,14 +73,14 @@ fn delete<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running<'a>
         let process = &call.shared.process;
         let (backend, server) = match check(process, call.arg(0)) {
             Ok(found) => found,
-            Err(obstacle) => return answer.refuse(obstacle),
+            Err(obstacle) => return answer.refuse_bare(obstacle),
         };
         let mut servers = backend.live().servers.clone();
         servers.retain(|known| !Arc::ptr_eq(known, &server));
         publish::servers(&backend, servers, clock::now());
         tracing::info!("Server {}/{} deleted by a command.", backend.name, server.name);
         match process.requests.ask(Wish::Checks).await {
-            Ok(()) => answer.say(LogLevel::Info, "Server deleted."),
+            Ok(()) => answer.say_bare(LogLevel::Info, "Server deleted."),
             Err(stopping) => answer.refuse(stopping),
         }
     })

@@ -144,12 +144,12 @@ fn set_check_address(call: &Call<'_>, answer: &mut Answer<'_>) {
         return answer.refuse(why);
     }
     let Ok(ip) = text.parse::<IpAddr>() else {
-        return answer.say(LogLevel::Warning, format_args!("invalid addr '{text}'"));
+        return answer.say_bare(LogLevel::Warning, format_args!("invalid addr '{text}'"));
     };
     let port = match call.arg(3) {
         "port" => match check_port(call.arg(4)) {
             Ok(port) => Some(port),
-            Err(why) => return answer.say(LogLevel::Warning, why),
+            Err(why) => return answer.say_bare(LogLevel::Warning, why),
         },
         _ => None,
     };
@@ -166,7 +166,7 @@ fn set_check_port(call: &Call<'_>, answer: &mut Answer<'_>) {
     }
     match check_port(text) {
         Ok(port) => change_check(call, answer, |check| check.port = port),
-        Err(why) => answer.say(LogLevel::Warning, why),
+        Err(why) => answer.say_bare(LogLevel::Warning, why),
     }
 }
 
@@ -188,6 +188,6 @@ fn change_check(call: &Call<'_>, answer: &mut Answer<'_>, change: impl FnOnce(&m
     if found {
         server.wake_check();
     } else {
-        answer.say(LogLevel::Warning, "health checks are not enabled on this server");
+        answer.say_bare(LogLevel::Warning, "health checks are not enabled on this server");
     }
 }

@@ -56,7 +56,7 @@ async fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     match (name, &ring) {
         ("buf0", _) | (_, Some(_)) => {}
         ("stdout" | "stderr", None) => return answer.refuse("Nothing to report for this sink"),
-        (_, None) => return answer.refuse("No such event sink"),
+        (_, None) => return answer.refuse_bare("No such event sink"),
     }
     match (options(call), ring) {
         (None, _) => answer.refuse("unknown option"),

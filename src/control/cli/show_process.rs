@@ -47,7 +47,8 @@ pub(super) static COMMANDS: &[Command] = &[
     }),
     plain("show tasks", "count the tasks", Level::User, |call, answer| {
         let process = &call.shared.process;
-        let (tasks, threads) = (process.gate.current(), process.workers());
+        let beat = process.pulse.look(process.uptime(clock::now()), process.bytes_out.get());
+        let (tasks, threads) = (beat.tasks, process.workers());
         answer.line(format_args!("Running tasks: {tasks} ({threads} threads)"));
     }),
     plain("show pools", "show the memory pools: there are none", Level::User, |_, answer| {
@@ -82,7 +83,13 @@ fn environment(call: &mut Call<'_>, answer: &mut Answer<'_>) {
 }
 
 /// HAProxy keeps the last invalid HTTP message of each proxy; TCP has none.
-fn errors(_: &mut Call<'_>, answer: &mut Answer<'_>) {
+fn errors(call: &mut Call<'_>, answer: &mut Answer<'_>) {
+    let (wanted, objects) = (call.arg(0), call.shared.process.objects());
+    let names = objects.frontends.iter().map(|it| &it.name);
+    let mut names = names.chain(objects.backends.iter().map(|it| &it.name));
+    if !wanted.is_empty() && wanted.parse::<i64>().is_err() && !names.any(|it| **it == *wanted) {
+        return answer.refuse("No such proxy.");
+    }
     let now = Timestamp::try_from(clock::wall()).unwrap_or(Timestamp::UNIX_EPOCH);
     let now = now.to_zoned(TimeZone::system());
     let now = now.strftime("%d/%b/%Y:%H:%M:%S%.3f");

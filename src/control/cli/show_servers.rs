@@ -113,8 +113,8 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
     let agent_addr = agent.and_then(|agent| agent.addr).map_or("-".to_owned(), |ip| ip.to_string());
     let agent_port = agent.map_or(0, |agent| agent.port.get());
     format!(
-        "{} {} {} {} {address} {} {} {weight} {initial} {since} {} {} 0 0 {name} {port} {record} {tls} \
-         {check_port} {check_addr} {agent_addr} {agent_port}",
+        "{} {} {} {} {address} {} {} {weight} {initial} {since} {} {} 0 {} {name} {port} {record} \
+         {tls} {check_port} {check_addr} {agent_addr} {agent_port}",
         backend.settings().id.0,
         backend.name,
         settings.id.0,
@@ -123,6 +123,7 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
         health.admin().bits(),
         checks(&settings, &health),
         agent_state(&health),
+        u8::from(settings.has_own_id),
     )
 }
 
@@ -148,12 +149,15 @@ fn operation(health: &Health) -> u8 {
 fn checks(settings: &model::Server, health: &Health) -> String {
     /// Bits of the state: running, configured, enabled, paused.
     const BITS: [u8; 4] = [1, 2, 4, 8];
-    /// What a server without a check counts as.
-    const WITHOUT: &str = "1 0 2 0";
-    if settings.check.is_none() {
-        return WITHOUT.to_owned();
-    }
     let paused = health.standing() == Standing::Maint;
+    if settings.check.is_none() {
+        let (score, bits) = match (paused, settings.disabled) {
+            (true, true) => (0, 8),
+            (true, false) => (0, 0),
+            _ => (2, 0),
+        };
+        return format!("1 0 {score} {bits}");
+    }
     let flags = [health.is_checking(), true, health.has_checks_on(), paused];
     let bits: u8 = flags.iter().zip(BITS).filter(|(set, _)| **set).map(|(_, bit)| bit).sum();
     let last = health.last_verdict();

@@ -41,7 +41,7 @@ pub(super) fn set(call: &Call<'_>, index: usize, answer: &mut Answer<'_>) {
         Ok(weight) => publish::settings(&backend, &server, clock::now(), |settings| {
             settings.weight = weight;
         }),
-        Err(message) => answer.refuse(message.trim_end()),
+        Err(message) => answer.refuse_as(message),
     }
 }
 

@@ -182,6 +182,9 @@ impl Scrape<'_> {
         let row = Row { scope: "backend", labels: vec![Label::new("proxy", name.clone())] };
         self.columns(&row, SERVICE, &backend.service);
         self.columns(&row, BACKEND, backend);
+        if let Some(failovers) = &backend.failovers {
+            self.failovers(&row, failovers);
+        }
         self.state(&row, names::STATUS, "DOWN", (!backend.up).into());
         self.state(&row, names::STATUS, "UP", backend.up.into());
         for (state, status) in SERVER_STATES {
@@ -263,8 +266,10 @@ impl Scrape<'_> {
     }
 
     fn sample(&self, scope: &'static str, metric: Metric, labels: Vec<Label>, value: Value) {
-        let program = if metric.is_ours { "evenkeel" } else { "haproxy" };
-        let name = format!("{program}_{scope}_{}", metric.end);
+        let name = match metric.is_ours {
+            true => format!("evenkeel_{}", metric.end),
+            false => format!("haproxy_{scope}_{}", metric.end),
+        };
         if !self.selection.has_metric(&name) {
             return;
         }

@@ -122,6 +122,7 @@ pub(crate) fn snapshot() -> Snapshot {
         algo: "roundrobin",
         up: true,
         required: true,
+        failovers: None,
         active: 1,
         backups: 1,
         service: Service::default(),

@@ -65,6 +65,7 @@ fn snapshot() -> Snapshot {
         algo: "roundrobin",
         up: true,
         required: true,
+        failovers: None,
         active: 1,
         backups: 0,
         service: Service::default(),

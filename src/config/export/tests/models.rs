@@ -340,6 +340,7 @@ fn servers() -> impl Strategy<Value = Vec<Server>> {
                 for (at, server) in servers.iter_mut().enumerate() {
                     let number = u32::try_from(at).unwrap() + 1;
                     server.id = ServerId(if odd { number * 3 } else { number });
+                    server.has_own_id = odd;
                     if share && server.check.is_some() {
                         server.check = Some(shared.clone());
                     }
@@ -405,6 +406,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 init_addr,
                 name: Name::new(&name).unwrap(),
                 id: ServerId(0),
+                has_own_id: false,
                 address,
                 hostname,
                 weight: Weight::new(rare.0).unwrap(),

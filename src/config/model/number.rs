@@ -2,20 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Ids in order: those written stay, the others take the lowest number from `first` that nobody
-/// wrote and nobody took before.
+/// Ids in order: those written stay, the others take the first number that nobody wrote, after that of
+/// the one before. Beside one that is written a number is passed by, as in HAProxy.
 pub(in crate::config) fn automatic(written: &[Option<u32>], first: u32) -> Vec<u32> {
     let mut taken: BTreeSet<u32> = written.iter().flatten().copied().collect();
     let mut next = first;
     written
         .iter()
         .map(|id| {
-            id.unwrap_or_else(|| {
+            let id = id.unwrap_or_else(|| {
                 while !taken.insert(next) {
                     next = next.saturating_add(1);
                 }
                 next
-            })
+            });
+            next = next.saturating_add(1);
+            id
         })
         .collect()
 }
@@ -46,9 +48,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lowest_free_number_is_taken() {
+    fn the_next_free_number_is_taken() {
         assert_eq!(automatic(&[None, Some(2), None, None], 1), [1, 2, 3, 4]);
-        assert_eq!(automatic(&[Some(7), None], 1), [7, 1]);
+        assert_eq!(automatic(&[Some(7), None], 1), [7, 2]);
+        assert_eq!(automatic(&[Some(3), None, None, None], 1), [3, 2, 4, 5]);
+        assert_eq!(automatic(&[None, Some(1)], 1), [2, 1]);
     }
 
     // As HAProxy 2.6 numbers: b0, a disabled f1, f2 with id 4, listen l1, f3, b9.
@@ -60,7 +64,7 @@ mod tests {
 
     #[test]
     fn halves_share_a_written_id_or_keep_two() {
-        assert_eq!(proxies(&[(0, Some(9)), (0, None), (1, None)]), [9, 9, 2]);
+        assert_eq!(proxies(&[(0, Some(9)), (0, None), (1, None)]), [9, 9, 3]);
         assert_eq!(proxies(&[(0, Some(2)), (0, Some(3)), (1, None)]), [2, 3, 4]);
         assert!(proxies(&[]).is_empty());
     }
