@@ -35,7 +35,7 @@ pub struct Target {
 }
 
 /// Where a server listens for checks.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetAddr {
     /// IPv4 or IPv6.
     Tcp(SocketAddr),

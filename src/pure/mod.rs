@@ -13,6 +13,7 @@ pub mod hash;
 pub mod health;
 pub mod id;
 pub mod log_format;
+pub mod password;
 pub mod probe;
 pub mod resolve;
 pub mod role;

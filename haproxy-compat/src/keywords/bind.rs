@@ -98,7 +98,9 @@ pub static BIND: Table = Table {
         (Moot("the kernel does not encrypt for it"), &[("ktls", 1)]),
         (Ignored("all of 'ca-file' is trusted and named to clients"), &[("ca-verify-file", 1)]),
         (
-            Refused("data sent before the handshake is done could be sent twice by anybody"),
+            Ignored(
+                "data is taken once the handshake is done: sooner, anybody could send it twice",
+            ),
             &[("allow-0rtt", 0)],
         ),
         (

@@ -76,6 +76,8 @@ impl Defaults {
                 };
                 if what == "options" {
                     options(keyword, args, side, cx);
+                    known_version(keyword, &mut side.min_ver, cx);
+                    known_version(keyword, &mut side.max_ver, cx);
                     return true;
                 }
                 let known = matches!(what, "ciphers" | "ciphersuites" | "curves");
@@ -108,6 +110,15 @@ impl Defaults {
         tls.crt.iter_mut().chain(&mut tls.crt_list).for_each(|path| complete(path, crt));
         let ca = self.ca_base.as_deref();
         [&mut tls.ca_file, &mut tls.crl_file].into_iter().flatten().for_each(|p| complete(p, ca));
+    }
+}
+
+/// Leaves out a version that nobody knows: no line may ever need it.
+fn known_version(keyword: &str, version: &mut Field<String>, cx: &mut Context<'_>) {
+    const VERSIONS: [&str; 5] = ["SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+    if let Some(unknown) = version.take_if(|version| !VERSIONS.contains(&version.value.as_str())) {
+        let message = format!("'{}' is no version of TLS for '{keyword}'", unknown.value);
+        cx.report.alert(unknown.span, message).help(format!("it can be {}", VERSIONS.join(", ")));
     }
 }
 

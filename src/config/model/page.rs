@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::pure::id::Name;
+use crate::pure::password::Password;
 
 /// The statistics page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,8 +119,8 @@ pub struct Userlist {
 pub struct User {
     /// Its name.
     pub name: String,
-    /// Its password in clear.
-    pub password: String,
+    /// Its password.
+    pub password: Password,
     /// Groups it belongs to.
     pub groups: Vec<String>,
 }

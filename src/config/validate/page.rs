@@ -13,6 +13,7 @@ use crate::config::defaults::{PAGE_REALM, PAGE_URI};
 use crate::config::model::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
 use crate::config::raw::{self, Field};
 use crate::config::statement;
+use crate::pure::password::Password;
 
 /// Tests that conditions know, for messages.
 const TESTS: &str = "tests are 'src', 'path', 'path_beg', 'method', 'http_auth(LIST)', \
@@ -44,16 +45,23 @@ impl Context<'_> {
 
     fn users(&mut self, raw: &raw::Userlist) -> Vec<User> {
         let mut users: Vec<User> = Vec::new();
-        for (name, password) in &raw.users {
+        let clear = raw.users.iter().map(|(name, it)| (name, Password::Clear(it.value.clone())));
+        let encrypted = raw.encrypted.iter();
+        let encrypted = encrypted.map(|(name, it)| (name, Password::Encrypted(it.value.clone())));
+        for (name, password) in clear.chain(encrypted) {
             if users.iter().any(|user| user.name == name.value) {
                 self.report.alert(name.span, format!("a second user '{}'", name.value));
                 continue;
             }
-            users.push(User {
-                name: name.value.clone(),
-                password: password.value.clone(),
-                groups: Vec::new(),
-            });
+            if !password.is_known() {
+                let message = format!(
+                    "nobody can be user '{}': its password is of no known kind",
+                    name.value
+                );
+                self.report.warning(name.span, message);
+                self.report.help("encrypted passwords begin with $1$, $5$ or $6$");
+            }
+            users.push(User { name: name.value.clone(), password, groups: Vec::new() });
         }
         for (group, members) in &raw.groups {
             for member in members {

@@ -8,6 +8,7 @@ use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, REFERER};
 use hyper::{HeaderMap, Method};
 
 use crate::config::model::{Action, Condition, Page, Rule, Term, Test};
+use crate::pure::password::same;
 
 /// What matters of a request's head.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,9 +67,12 @@ impl Asked {
                 paths.iter().any(|path| self.path().starts_with(path.as_str()))
             }
             Test::Method(methods) => methods.iter().any(|method| method == self.method.as_str()),
-            Test::Account(users) => users
-                .iter()
-                .any(|user| self.has_account(&format!("{}:{}", user.name, user.password))),
+            Test::Account(users) => {
+                let given = self.account.as_deref().and_then(|account| account.split_once(':'));
+                given.is_some_and(|(name, password)| {
+                    users.iter().any(|user| user.name == name && user.password.admits(password))
+                })
+            }
         }
     }
 
@@ -107,12 +111,6 @@ fn is_own(headers: &HeaderMap) -> bool {
     host.is_some() && host == text(HOST)
 }
 
-/// Compares without telling by its time where the difference is.
-fn same(one: &[u8], other: &[u8]) -> bool {
-    let differences = one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b));
-    one.len() == other.len() && differences == 0
-}
-
 /// Whether the first `bits` of both are the same.
 fn lies_in(ip: IpAddr, network: IpAddr, bits: u8) -> bool {
     let number = |ip: IpAddr| match ip {
@@ -130,6 +128,7 @@ mod tests {
 
     use super::*;
     use crate::config::model::User;
+    use crate::pure::password::Password;
 
     fn asked(client: &str, headers: &[(HeaderName, &'static str)]) -> Asked {
         let headers = headers.iter().cloned().map(|(n, v)| (n, HeaderValue::from_static(v)));
@@ -142,7 +141,7 @@ mod tests {
         let it = asked("::ffff:10.1.2.3", &[(AUTHORIZATION, "Basic YTpi")]);
         let user = |name: &str, password: &str| User {
             name: name.to_owned(),
-            password: password.to_owned(),
+            password: Password::Clear(password.to_owned()),
             groups: Vec::new(),
         };
         let net = |text: &str, bits| Test::Source(vec![(text.parse().expect("an address"), bits)]);

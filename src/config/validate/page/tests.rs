@@ -10,7 +10,7 @@ fn spanned(text: &str) -> Spanned<String> {
 fn lists() -> Vec<Userlist> {
     let user = |name: &str, groups: &[&str]| User {
         name: name.to_owned(),
-        password: "p".to_owned(),
+        password: Password::Clear("p".to_owned()),
         groups: groups.iter().map(|&group| group.to_owned()).collect(),
     };
     let users = vec![user("a", &["g"]), user("b", &[])];
