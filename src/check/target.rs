@@ -39,7 +39,7 @@ pub struct Target {
 }
 
 /// Where a server listens for checks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TargetAddr {
     /// IPv4 or IPv6.
     Tcp(SocketAddr),

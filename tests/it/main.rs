@@ -67,6 +67,7 @@ mod resolvers;
 mod ring;
 mod roles;
 mod roles_mysql;
+mod roles_tls;
 mod rules;
 mod samples;
 mod sessions;
