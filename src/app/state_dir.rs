@@ -1,4 +1,5 @@
-//! The directory of what outlives the process (`state_dir`): the fence's memory.
+//! The directory of what outlives the process (`state_dir`): the fence's memory, and the
+//! records of failovers.
 //!
 //! It is opened while the process may still open anything, and used through its descriptor, so that
 //! `chroot` and a lesser account change nothing. A file is replaced whole, by another name first:
@@ -17,8 +18,9 @@ use rustix::fs::{Mode, OFlags, openat, renameat};
 use tokio::sync::oneshot;
 
 use crate::config::model::Config;
-use crate::pure::role::fence::{Memory, written};
+use crate::pure::role::fence::written;
 use crate::state::Process;
+use crate::state::remembered::Past;
 
 /// What systemd names a service's directory by.
 const VARIABLE: &str = "STATE_DIRECTORY";
@@ -26,8 +28,11 @@ const VARIABLE: &str = "STATE_DIRECTORY";
 /// The file of the fence.
 const FENCE: &str = "fence";
 
-/// A larger one is none that was written here.
-const FENCE_BYTES_MAX: u64 = 16 << 20;
+/// The file of the records of failovers: one a line, in JSON, oldest first.
+const FAILOVERS: &str = "failovers.jsonl";
+
+/// A larger file is none that was written here.
+const BYTES_MAX: u64 = 16 << 20;
 
 /// Between a write that failed and the next.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -37,7 +42,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct StateDir {
     dir: OwnedFd,
     path: PathBuf,
-    memories: BTreeMap<String, Memory>,
+    past: Past,
 }
 
 impl StateDir {
@@ -64,7 +69,7 @@ impl StateDir {
         let dir = rustix::fs::open(&path, flags, Mode::empty())
             .map_err(|error| refused(&io::Error::from(error)))?;
         let text = read(&dir, FENCE).map_err(|error| refused(&format!("{FENCE}: {error}")))?;
-        let memories = match text {
+        let groups = match text {
             Some(text) => written::read(&text).map_err(|error| {
                 refused(&format!(
                     "the file '{FENCE}' is not understood ({error}); without it an old primary may \
@@ -73,7 +78,12 @@ impl StateDir {
             })?,
             None => BTreeMap::new(),
         };
-        Ok(Some(Self { dir, path, memories }))
+        // A record that is damaged is lost, and no more: nothing follows from it.
+        let text =
+            read(&dir, FAILOVERS).map_err(|error| refused(&format!("{FAILOVERS}: {error}")))?;
+        let lines = text.iter().flat_map(|text| text.lines());
+        let failovers = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+        Ok(Some(Self { dir, path, past: Past { groups, failovers } }))
     }
 
     /// Lets `process` remember what is there, and writes down what it says, at once and whenever that
@@ -82,24 +92,22 @@ impl StateDir {
     /// # Errors
     /// The system starts no thread.
     pub(super) fn keep(self, process: &Arc<Process>, done: oneshot::Sender<()>) -> io::Result<()> {
-        let Self { dir, path, memories } = self;
-        for (group, memory) in &memories {
-            process.remembered.note(group, memory.clone());
-        }
+        let Self { dir, path, past } = self;
+        process.remembered.recall(past);
         let process = Arc::clone(process);
         std::thread::Builder::new().name("state".to_owned()).spawn(move || {
             let mut complained = false;
-            while let Some(memories) = process.remembered.fresh() {
-                match replace(&dir, FENCE, written::write(&memories).as_bytes()) {
+            while let Some(past) = process.remembered.fresh() {
+                match write(&dir, &past) {
                     Ok(()) if complained => {
-                        tracing::warn!("{}/{FENCE} is written again.", path.display());
+                        tracing::warn!("state_dir {} is written again.", path.display());
                         complained = false;
                     }
                     Ok(()) => {}
                     Err(error) => {
                         if !complained {
                             tracing::error!(
-                                "{}/{FENCE}: {error}; who is primary is forgotten if the process \
+                                "state_dir {}: {error}; who is primary is forgotten if the process \
                                  ends now.",
                                 path.display()
                             );
@@ -130,8 +138,18 @@ fn read(dir: &OwnedFd, name: &str) -> io::Result<Option<String>> {
         Err(error) => return Err(error.into()),
     };
     let mut text = String::new();
-    file.take(FENCE_BYTES_MAX).read_to_string(&mut text)?;
+    file.take(BYTES_MAX).read_to_string(&mut text)?;
     Ok(Some(text))
+}
+
+fn write(dir: &OwnedFd, past: &Past) -> io::Result<()> {
+    replace(dir, FENCE, written::write(&past.groups).as_bytes())?;
+    let mut lines = String::new();
+    for record in &past.failovers {
+        lines.push_str(&serde_json::to_string(record)?);
+        lines.push('\n');
+    }
+    replace(dir, FAILOVERS, lines.as_bytes())
 }
 
 fn replace(dir: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {

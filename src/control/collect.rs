@@ -37,7 +37,11 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
         backends: objects
             .backends
             .iter()
-            .map(|backend| backend_row(&objects, backend, required(backend), now, uptime))
+            .map(|backend| {
+                let failovers = roles::failovers(process, backend);
+                let row = backend_row(&objects, backend, required(backend), now, uptime);
+                snapshot::Backend { failovers, ..row }
+            })
             .collect(),
         nameservers: nameservers(&objects.resolvers),
         tables: tables(&objects.tables, now),
@@ -268,6 +272,7 @@ fn backend_row(
     snapshot::Backend {
         name: Arc::clone(&backend.name),
         id: settings.id,
+        failovers: None,
         algo: algo(&settings),
         up,
         required,

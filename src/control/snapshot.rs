@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use crate::pure::id::{ProxyId, ServerId};
 
 pub use requests::Requests;
-pub use role::{Role, RoleState};
+pub use role::{Failovers, Role, RoleState};
 pub use tls::{Handshakes, Tls};
 
 /// Everything at one instant.
@@ -345,6 +345,8 @@ pub struct Backend {
     pub up: bool,
     /// Whether it must be able to serve for the process to be ready: a frontend sends to it.
     pub required: bool,
+    /// Its failovers that are on record; `None`: no route by role leads here.
+    pub failovers: Option<Failovers>,
     /// Active servers that may serve now.
     pub active: u32,
     /// Backup servers that may serve now.

@@ -144,7 +144,7 @@ impl Session {
     }
 
     /// How the frontend leads to `backend`: its role is about the one it names.
-    fn way(&self, backend: &Backend) -> Way {
+    pub(super) fn way(&self, backend: &Backend) -> Way {
         let settings = &self.route.settings;
         let named = settings.backend.as_ref().map(Name::as_str) == Some(&*backend.name);
         Way { role: settings.role.filter(|_| named), hold: settings.hold.is_some() }

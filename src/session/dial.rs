@@ -20,6 +20,7 @@ use crate::config::model::{self, Redispatch, ServerAddr, Source, UseSrc};
 use crate::net::connect::{Destination, Options, Origin, connect};
 use crate::net::relay::write_all;
 use crate::net::stream::Stream;
+use crate::pure::role::route::RoleRoute;
 use crate::pure::session::retry::{self, Failure, Next, Policy};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::{Backend, CutReason, Lease, Permit};
@@ -48,6 +49,9 @@ impl Session {
                 Ok((stream, tls)) => {
                     lease.server.forget_errors();
                     self.note_stream(&stream);
+                    if self.way(backend).role == Some(RoleRoute::Primary) {
+                        backend.group.handle_session(clock::now());
+                    }
                     return Ok(Server { stream, lease, _tls: tls });
                 }
                 Err(failure) => failure,

@@ -176,7 +176,7 @@ impl Session {
         let since_accept = clock::now().saturating_duration_since(self.started);
         let queue = self.outcome.queue.unwrap_or_default();
         self.outcome.connect = Some(since_accept.saturating_sub(queue));
-        if self.route.log.logasap && self.route.log.format != LogFormat::Connect {
+        if self.route.log.is_early() && self.route.log.format != LogFormat::Connect {
             let record = self.record(Termination::NORMAL, since_accept, Moment::Connected);
             self.context.bus.record(record);
         }
@@ -290,8 +290,8 @@ impl Session {
         self.presence.leave_backend();
         let log = &self.route.log;
         let said = log.format == LogFormat::Connect && self.outcome.refusal.is_none()
-            || log.logasap && self.outcome.connect.is_some()
             || self.route.settings.http.is_some() && self.outcome.refusal.is_none()
+            || self.outcome.connect.is_some() && log.is_early()
             || log.targets.is_empty()
             || self.ruled.log_level == Some(Level::Silent);
         if !said {

@@ -73,8 +73,8 @@ impl Session {
                     self.close_client(closing);
                     return Err(Termination::new(Cause::Refused, Phase::Data));
                 }
-                Walked::Open if !is_final => {}
-                Walked::Answered(_) | Walked::Through | Walked::Open => break,
+                Walked::Open(_) if !is_final => {}
+                Walked::Answered(_) | Walked::Through | Walked::Open(_) => break,
             }
             let left = until.saturating_duration_since(clock::now());
             let (client, stream) = (&mut self.client, &mut server.stream);

@@ -25,7 +25,7 @@ use crate::pure::acl::Condition;
 use crate::pure::balance::ServerIndex;
 use crate::pure::rules::http::Respond;
 use crate::pure::rules::{Action, Endpoint, Level, Peer, Rule, Step, next};
-use crate::pure::sample::{Expr, Facts, Kind, Value};
+use crate::pure::sample::{Expr, Facts, Fetched, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::counters::{Counter, Traffic};
 use crate::state::{Backend, Registry};
@@ -64,8 +64,8 @@ pub(super) struct Ruled {
 pub(super) enum Walked {
     /// The connection goes on.
     Through,
-    /// More bytes will tell.
-    Open,
+    /// More bytes will tell; the walk goes on at the rule with this number.
+    Open(usize),
     /// It ends; with the way it is closed.
     Ended(Closing),
     /// A request is answered so.
@@ -215,10 +215,10 @@ impl Session {
         let until = clock::now() + delay.unwrap_or_default();
         // What is there already counts without waiting.
         let mut ended = self.read_ready(capacity);
-        let mut expired = delay.is_none();
+        let (mut expired, mut from) = (delay.is_none(), 0);
         loop {
             let is_final = ended || expired || self.early.len() >= capacity;
-            match self.walk(rules, patterns, None, is_final) {
+            match self.walk_from(from, rules, patterns, None, is_final) {
                 Walked::Through | Walked::Answered(_) => return Ok(()),
                 Walked::Ended(closing) => {
                     self.count_denied(|traffic| &traffic.denied_requests);
@@ -226,8 +226,8 @@ impl Session {
                     return Err(Termination::new(Cause::Refused, Phase::Request));
                 }
                 // A walk that is final is never open; were it so, the session would go on.
-                Walked::Open if is_final => return Ok(()),
-                Walked::Open => {}
+                Walked::Open(_) if is_final => return Ok(()),
+                Walked::Open(at) => from = at,
             }
             let room = capacity - self.early.len();
             let left = until.saturating_duration_since(clock::now());
@@ -283,12 +283,25 @@ impl Session {
         response: Option<Response<'_>>,
         is_final: bool,
     ) -> Walked {
-        let mut at = 0;
+        self.walk_from(0, rules, patterns, response, is_final)
+    }
+
+    /// The same from one rule on. What is to be tracked waits until its key is known, and is not
+    /// begun anew, so that nothing before it is done twice.
+    fn walk_from(
+        &mut self,
+        from: usize,
+        rules: &[Rule],
+        patterns: &Registry,
+        response: Option<Response<'_>>,
+        is_final: bool,
+    ) -> Walked {
+        let mut at = from;
         loop {
             let step = next(rules, at, &self.view(patterns, response, is_final));
             let action = match step {
                 Step::Done => return Walked::Through,
-                Step::Wait => return Walked::Open,
+                Step::Wait => return Walked::Open(0),
                 Step::Perform(action, after) => {
                     at = after;
                     action
@@ -299,6 +312,9 @@ impl Session {
                 Action::Reject | Action::Close => return Walked::Ended(Closing::Plainly),
                 Action::SilentDrop(ttl) => return Walked::Ended(Closing::Silently(*ttl)),
                 Action::Respond(respond) => return Walked::Answered(respond.clone()),
+                Action::Track { key, .. } if !is_final && self.is_open(key, patterns, response) => {
+                    return Walked::Open(at - 1);
+                }
                 // A backend has no captures.
                 Action::Capture { expr, len } if self.outcome.backend.is_none() => {
                     let value = expr.evaluate(&self.view(patterns, response, is_final)).value();
@@ -307,6 +323,12 @@ impl Session {
                 action => self.perform(action, patterns, response, is_final),
             }
         }
+    }
+
+    /// Whether more bytes may change the value.
+    fn is_open(&self, expr: &Expr, patterns: &Registry, response: Option<Response<'_>>) -> bool {
+        let value = expr.evaluate(&self.view(patterns, response, false));
+        matches!(value, Fetched::SoFar(_) | Fetched::NotYet)
     }
 
     /// Keeps the beginning of a value for the log.

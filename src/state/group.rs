@@ -1,22 +1,67 @@
 //! What the servers of one backend are to each other, where their checks ask for it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::Server;
 use crate::pure::role::fence::{Fence, Memory, OnConflict, Refusal};
+use crate::pure::role::incident::Incident;
 use crate::pure::role::lag::LagClock;
 use crate::pure::role::route::Part;
 use crate::pure::role::{Reading, Role};
 
 /// See the module. Changed by [`publish`](super::publish) only.
 #[derive(Debug, Default)]
-pub struct Group(Mutex<Inner>);
+pub struct Group {
+    inner: Mutex<Inner>,
+    /// A failover waits for its first session.
+    expects_session: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
     fence: Fence,
     clock: LagClock,
+    /// When who is primary was heard last.
+    heard_at: Option<Instant>,
+    incident: Option<Incident>,
+}
+
+impl Inner {
+    /// Who is primary, with what it said.
+    fn primary(&self) -> Option<(String, Reading)> {
+        let server = self.fence.primary()?;
+        Some((server.to_owned(), self.fence.reading(server)?.clone()))
+    }
+
+    /// What follows for the incident when it may be that another server is primary than `before`;
+    /// `reached`: how far the one that spoke had come as a replica.
+    fn follow(&mut self, now: Instant, before: Option<(String, Reading)>, reached: Option<u64>) {
+        let after = self.primary();
+        let name =
+            |primary: &Option<(String, Reading)>| primary.as_ref().map(|(name, _)| name.clone());
+        if name(&before) == name(&after) {
+            return;
+        }
+        if let Some((from, reading)) = before {
+            self.incident = Some(Incident {
+                answers: self.fence.reading(&from).is_some(),
+                from,
+                history: reading.history,
+                position: reading.position,
+                heard_at: self.heard_at.unwrap_or(now),
+                lost_at: now,
+                cut: 0,
+                held: 0,
+                next: None,
+            });
+        }
+        if let (Some(incident), Some((server, reading))) = (&mut self.incident, after) {
+            let reached = reached.unwrap_or(reading.position);
+            incident.handle_primary(now, &server, &reading.history, reached);
+        }
+    }
 }
 
 /// Who claims to be primary, and what came of it.
@@ -33,33 +78,72 @@ impl Group {
     #[must_use]
     pub fn new(memory: Memory, on_conflict: OnConflict) -> Self {
         let fence = Fence::new(memory, on_conflict);
-        Self(Mutex::new(Inner { fence, clock: LagClock::default() }))
+        let inner = Mutex::new(Inner { fence, ..Inner::default() });
+        Self { inner, expects_session: AtomicBool::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing below panics half-way through a change.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A server said what it is.
     pub(super) fn handle_reading(&self, now: Instant, server: &str, reading: Reading) {
         let mut inner = self.lock();
-        let before = inner.fence.primary().map(str::to_owned);
+        let before = inner.primary();
         let position = reading.position;
+        let as_replica = inner.fence.reading(server).filter(|had| had.role == Role::Replica);
+        let reached = as_replica.map(|had| had.position);
         inner.fence.handle_reading(server, reading);
         let primary = inner.fence.primary();
         let is_primary = primary == Some(server);
-        if primary.is_some() && primary != before.as_deref() {
+        if primary.is_some() && primary != before.as_ref().map(|(name, _)| name.as_str()) {
             inner.clock.handle_changed();
         }
+        inner.follow(now, before, reached);
         if is_primary {
             inner.clock.handle_primary(now, position);
+            inner.heard_at = Some(now);
         }
+        self.expect(&inner);
     }
 
     /// A server is heard no more. Whether it had said anything.
-    pub(super) fn handle_lost(&self, server: &str) -> bool {
-        self.lock().fence.handle_lost(server)
+    pub(super) fn handle_lost(&self, now: Instant, server: &str) -> bool {
+        let mut inner = self.lock();
+        let before = inner.primary();
+        let was_heard = inner.fence.handle_lost(server);
+        inner.follow(now, before, None);
+        self.expect(&inner);
+        was_heard
+    }
+
+    fn expect(&self, inner: &Inner) {
+        let next = inner.incident.as_ref().and_then(|incident| incident.next.as_ref());
+        let expects = next.is_some_and(|next| next.first_session.is_none());
+        self.expects_session.store(expects, Ordering::Relaxed);
+    }
+
+    /// A session has the primary. Costs a look at a flag where no failover waits for it.
+    pub fn handle_session(&self, now: Instant) {
+        if self.expects_session.swap(false, Ordering::Relaxed)
+            && let Some(incident) = &mut self.lock().incident
+        {
+            incident.handle_session(now);
+        }
+    }
+
+    /// What is measured of a failover: sessions that were cut, and clients that wait.
+    pub(super) fn note_incident(&self, cut: u64, held: u32) {
+        if let Some(incident) = &mut self.lock().incident {
+            incident.cut += cut;
+            incident.held = incident.held.max(held);
+        }
+    }
+
+    /// The failover of which nothing more is to be measured, once.
+    pub(super) fn take_incident(&self, now: Instant) -> Option<Incident> {
+        self.lock().incident.take_if(|incident| incident.is_over(now))
     }
 
     /// The configuration names these servers, and what to do on conflicts.

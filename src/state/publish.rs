@@ -47,7 +47,7 @@ pub fn reading(backend: &Arc<Backend>, server: &Server, now: Instant, reading: O
     match reading {
         Some(reading) => backend.group.handle_reading(now, &server.name, reading),
         // Most checks ask nothing that could be lost.
-        None if !backend.group.handle_lost(&server.name) => return,
+        None if !backend.group.handle_lost(now, &server.name) => return,
         None => {}
     }
     let live = backend.live();

@@ -6,6 +6,7 @@
 
 pub mod bus;
 pub mod event;
+pub mod failover;
 pub mod names;
 pub mod record;
 pub mod ring;

@@ -2,7 +2,7 @@
 //!
 //! A whole name is `haproxy_<scope>_<end>` with the scopes `process`, `frontend`, `listener`,
 //! `backend` and `server`: HAProxy's own names, so that dashboards and alert rules made for it go
-//! on working; what HAProxy does not have begins with `evenkeel_`. Compared with the exporter of
+//! on working; what HAProxy does not have is `evenkeel_<end>`. Compared with the exporter of
 //! HAProxy 2.6.12, types included, even where a type looks odd (`pipes_used_total` is a counter
 //! there).
 
@@ -34,6 +34,10 @@ const fn counter(end: &'static str, help: &'static str) -> Metric {
 
 const fn gauge(end: &'static str, help: &'static str) -> Metric {
     Metric { end, is_ours: false, kind: Kind::Gauge, help }
+}
+
+const fn own_counter(end: &'static str, help: &'static str) -> Metric {
+    Metric { is_ours: true, ..counter(end, help) }
 }
 
 const fn own_gauge(end: &'static str, help: &'static str) -> Metric {
@@ -219,9 +223,14 @@ metrics! {
     CHECK_FAILURES = counter("check_failures_total", "Checks that failed");
 
     // Roles.
-    ROLE = own_gauge("role", "1 for what the server is to the others of its backend");
-    LAG_SECONDS = own_gauge("lag_seconds", "How long a replica has lacked what the primary has");
-    LAG_AMOUNT = own_gauge("lag", "Bytes of WAL or transactions that a replica lacks");
+    ROLE = own_gauge("server_role", "1 for what the server is to the others of its backend");
+    LAG_SECONDS = own_gauge("server_lag_seconds", "How long a replica has lacked what the primary has");
+    LAG_AMOUNT = own_gauge("server_lag", "Bytes of WAL or transactions that a replica lacks");
+
+    // Failovers.
+    FAILOVERS = own_counter("failover_total", "Failovers that are on record");
+    FAILOVER_SECONDS = own_gauge("failover_seconds", "How long the parts of the last one took");
+    RPO = own_gauge("rpo_bytes", "What the new primary lacked at the last one, in its unit");
 
     // Times.
     QUEUE_TIME = gauge("queue_time_average_seconds", "Queue time of the last 1024 sessions");

@@ -14,6 +14,8 @@ both! {
     error_log_format_of_a_bad_proxy_header,
     a_tag_of_its_own,
     mistakes_are_refused,
+    what_shows_no_end_is_written_once_the_server_is_connected,
+    lines_ask_tables,
 }
 
 /// The line of one session of five bytes each way, and the client's port.
@@ -116,5 +118,44 @@ fn mistakes_are_refused(kind: Kind) {
         let file = dir.write("haproxy.cfg", &text);
         let (status, said) = kind.run(&["-c", "-f", &file.display().to_string()]);
         assert!(!status.success() && said.contains(named), "{format}: {said}");
+    }
+}
+
+fn what_shows_no_end_is_written_once_the_server_is_connected(kind: Kind) {
+    let server = Backend::echo();
+    let scene = Scene::new(kind).defaults("log-format \"begin %ci %b/%s %si end\"");
+    let proxy = scene.backend(&format!("server s1 {}", server.addr)).start();
+    let mut client = Client::connect(proxy.addr);
+    client.ping("hello");
+    // It goes on.
+    proxy.log.expect(&["begin 127.0.0.1 be/s1 127.0.0.1 end"]);
+    client.half_close();
+    client.drain();
+    assert_eq!(proxy.log.count("begin"), 1);
+}
+
+fn lines_ask_tables(kind: Kind) {
+    let server = Backend::echo();
+    let scene = Scene::new(kind).frontend(
+        "tcp-request inspect-delay 30s
+  stick-table type string len 8 size 10 store conn_cnt,gpc0
+  tcp-request content track-sc0 req.payload(0,5)
+  tcp-request content sc-inc-gpc0(0)
+  log-format \"begin %[sc0_conn_cnt] %[sc0_get_gpc0] %[table_cnt(fe)] \
+%[src_conn_cnt(ips)] %[src_inc_gpc0(ips)] %[str(hello),table_conn_cnt(fe)] end\"",
+    );
+    let backend = format!(
+        "server s1 {}
+backend ips
+  stick-table type ip size 10 store conn_cnt,gpc0",
+        server.addr
+    );
+    let proxy = scene.backend(&backend).start();
+    for count in 1..=3 {
+        let mut client = Client::connect(proxy.addr);
+        // What is tracked is not known before all five have come.
+        client.send("hel");
+        client.send("lo");
+        proxy.log.expect(&[&format!("begin {count} {count} 1 0 {count} {count} end")]);
     }
 }

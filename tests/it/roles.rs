@@ -83,6 +83,17 @@ impl Pair {
         said
     }
 
+    /// The one failover on record.
+    fn failover(&self) -> serde_json::Value {
+        eventually("it is on record", || {
+            let said = self.ctl("failovers pg");
+            let mut lines = said.lines().filter(|line| !line.is_empty());
+            let record = serde_json::from_str(lines.next()?).unwrap();
+            assert_eq!(lines.next(), None);
+            Some(record)
+        })
+    }
+
     /// `status` and `last_chk` of a server.
     fn standing(&self, server: &str) -> (String, String) {
         let said = self.ctl("show stat pg -1 -1");
@@ -154,6 +165,17 @@ fn a_promotion_costs_writers_a_pause_and_the_old_primary_gets_nothing() {
     }
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1", "only its own");
     assert_eq!(pair.b.query("SELECT count(*) FROM written")[0][0], "20");
+    let record = pair.failover();
+    assert_eq!((&record["from"], &record["to"]), (&"a".into(), &"b".into()), "{record}");
+    assert_eq!((&record["clients_held"], &record["rpo"]), (&1.into(), &0.into()), "{record}");
+    let seconds = |part: &str| record["seconds"][part].as_f64().unwrap();
+    let sum = seconds("detect") + seconds("promote") + seconds("attach");
+    assert!((sum - seconds("total")).abs() < 1e-6, "{record}");
+    let file = pair.dir.join("failovers.jsonl");
+    eventually("it is on disk", || {
+        let kept = std::fs::read_to_string(&file).ok()?;
+        (serde_json::from_str::<serde_json::Value>(kept.trim()).ok()? == record).then_some(())
+    });
 }
 
 /// The roles change places while the old primary lives, as an operator's switchover has it.

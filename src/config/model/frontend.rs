@@ -112,6 +112,17 @@ pub struct SessionLog {
     pub logasap: bool,
 }
 
+impl SessionLog {
+    /// Whether a line is written once the server is connected: by the option, and where it shows
+    /// nothing that the rest of the session adds to.
+    #[must_use]
+    pub fn is_early(&self) -> bool {
+        let formats = || self.format.written().into_iter().chain(self.structured.as_deref());
+        let known = self.format.written().is_some() && !formats().any(Format::shows_the_end);
+        self.logasap || known
+    }
+}
+
 /// Line formats.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum LogFormat {

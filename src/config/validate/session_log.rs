@@ -25,6 +25,7 @@ impl Context<'_> {
         global: &Global,
     ) -> SessionLog {
         let targets = self.log(&raw.log, &global.log);
+        self.rulebook.tables.place = Some((raw.name.span, raw.name.value.clone()));
         let formats = raw.log_format.iter().chain(&raw.log_format_sd);
         for format in formats.filter(|_| targets.is_empty()) {
             let message = format!("the format of log lines is ignored: {what} has nowhere to log");
@@ -97,6 +98,10 @@ impl Context<'_> {
         what: &str,
         written: &Spanned<String>,
     ) -> Option<Box<Format>> {
+        // The tables it asks are its proxy's, where it names none.
+        if let Some((span, _)) = &mut self.rulebook.tables.place {
+            *span = written.span;
+        }
         match Format::parse(&written.value, self) {
             Ok(format) => {
                 for expr in format.samples() {

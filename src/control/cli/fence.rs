@@ -1,4 +1,5 @@
-//! `fence show` and `fence clear`: who is primary of a group, who is kept out, and why.
+//! `fence show`, `fence clear` and `failovers`: who is primary of a group, who is kept out and why,
+//! and what happened.
 
 use super::table::{Command, Mode, Run};
 use super::{Answer, Call};
@@ -25,7 +26,27 @@ pub(super) static COMMANDS: &[Command] = &[
         "forget who was primary: whoever claims alone is it",
         clear,
     ),
+    Command {
+        name: "failovers",
+        args: "[<backend>]",
+        help: "what was measured of failovers, oldest first, a JSON object a line",
+        level: Level::Operator,
+        mode: Mode::Usual,
+        run: Run::Now(failovers),
+    },
 ];
+
+fn failovers(call: &mut Call<'_>, answer: &mut Answer<'_>) {
+    let name = call.arg(0);
+    for record in call.shared.process.remembered.failovers() {
+        if name.is_empty() || record.backend == name {
+            // Text and numbers are always JSON.
+            let line = serde_json::to_string(&record).unwrap_or_default();
+            answer.line(format_args!("{line}"));
+        }
+    }
+    answer.line(format_args!(""));
+}
 
 fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let name = call.arg(0);

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::control::snapshot::{Role, RoleState, Server, ServerStatus};
+use crate::control::snapshot::{Failovers, Role, RoleState, Server, ServerStatus};
 use crate::pure::role::lag::Lag;
 use crate::pure::role::route::Part;
-use crate::state::Backend;
+use crate::state::{Backend, Process};
 
 /// Adds to the rows of a backend's servers what they are: one that is up and that no route leads to
 /// is `NOLB`, and the text of its check says why.
@@ -41,6 +41,16 @@ pub(super) fn note(backend: &Backend, rows: &mut [Server], now: Instant) {
             check.info = format!("{}{why}", state.word());
         }
     }
+}
+
+/// The failovers of a backend that are on record.
+pub(super) fn failovers(process: &Process, backend: &Backend) -> Option<Failovers> {
+    if backend.live().lanes.is_empty() {
+        return None;
+    }
+    let mut records = process.remembered.failovers();
+    records.retain(|record| *record.backend == *backend.name);
+    Some(Failovers { count: records.len() as u64, last: records.pop() })
 }
 
 fn behind(lag: Option<Lag>) -> String {

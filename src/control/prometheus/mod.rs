@@ -196,6 +196,9 @@ impl Scrape<'_> {
         if let Some(requests) = &backend.requests {
             self.requests(&row, requests);
         }
+        if let Some(failovers) = &backend.failovers {
+            self.failovers(&row, failovers);
+        }
         self.state(&row, names::STATUS, "DOWN", (!backend.up).into());
         self.state(&row, names::STATUS, "UP", backend.up.into());
         for (state, status) in SERVER_STATES {
@@ -291,8 +294,10 @@ impl Scrape<'_> {
     }
 
     fn sample(&self, scope: &'static str, metric: Metric, labels: Vec<Label>, value: Value) {
-        let program = if metric.is_ours { "evenkeel" } else { "haproxy" };
-        let name = format!("{program}_{scope}_{}", metric.end);
+        let name = match metric.is_ours {
+            true => format!("evenkeel_{}", metric.end),
+            false => format!("haproxy_{scope}_{}", metric.end),
+        };
         if !self.selection.has_metric(&name) {
             return;
         }

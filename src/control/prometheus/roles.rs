@@ -1,11 +1,36 @@
 //! What HAProxy has no names for: roles, and how far replicas are behind.
 
-use super::{Row, Scrape};
-use crate::control::snapshot::{Role, RoleState};
+use metrics::Label;
+
+use super::{Row, Scrape, Value};
+use crate::control::snapshot::{Failovers, Role, RoleState};
 use crate::pure::role::lag::Lag;
+use crate::telemetry::failover::{Record, Seconds};
 use crate::telemetry::names;
 
 impl Scrape<'_> {
+    /// A backend's failovers.
+    pub(super) fn failovers(&self, row: &Row, failovers: &Failovers) {
+        self.columns(row, &[(names::FAILOVERS, |it: &Failovers| it.count.into())], failovers);
+        let Some(last) = &failovers.last else { return };
+        let Seconds { detect, promote, attach, total } = last.seconds;
+        let phases = [
+            ("detect", Some(detect)),
+            ("promote", Some(promote)),
+            ("attach", attach),
+            ("total", Some(total)),
+        ];
+        for (phase, seconds) in phases {
+            let Some(seconds) = seconds else { continue };
+            let mut labels = row.labels.clone();
+            labels.push(Label::from_static_parts("phase", phase));
+            let row = Row { scope: row.scope, labels };
+            let value = Value::Float(seconds);
+            self.columns(&row, &[(names::FAILOVER_SECONDS, |value: &Value| *value)], &value);
+        }
+        self.columns(row, &[(names::RPO, |it: &Record| it.rpo.into())], last);
+    }
+
     /// A server's role.
     pub(super) fn role(&self, row: &Row, role: Role) {
         for state in RoleState::ALL {

@@ -124,6 +124,7 @@ pub(crate) fn snapshot() -> Snapshot {
         algo: "roundrobin",
         up: true,
         required: true,
+        failovers: None,
         active: 1,
         backups: 1,
         service: Service::default(),

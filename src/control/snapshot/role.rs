@@ -1,6 +1,7 @@
 //! What a server is to the others of its backend.
 
 use crate::pure::role::lag::Lag;
+use crate::telemetry::failover::Record;
 
 /// What a server is, where routes by role lead to its backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,4 +39,13 @@ impl RoleState {
             Self::Unknown => "unknown",
         }
     }
+}
+
+/// A backend's failovers.
+#[derive(Clone, Debug, Default)]
+pub struct Failovers {
+    /// How many are on record.
+    pub count: u64,
+    /// The last one.
+    pub last: Option<Record>,
 }

@@ -67,6 +67,7 @@ fn snapshot() -> Snapshot {
         algo: "roundrobin",
         up: true,
         required: true,
+        failovers: None,
         active: 1,
         backups: 0,
         service: Service::default(),

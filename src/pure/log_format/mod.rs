@@ -7,12 +7,29 @@
 mod parse;
 mod variable;
 
+/// Whether the rest of the session adds to it.
+const fn grows(fact: Fact) -> bool {
+    matches!(
+        fact,
+        Fact::BytesIn
+            | Fact::BytesOut
+            | Fact::ReqBytesIn
+            | Fact::ReqBytesOut
+            | Fact::ResBytesIn
+            | Fact::ResBytesOut
+            | Fact::SessTermState
+            | Fact::FcTimerTotal
+            | Fact::TxnTimerTotal
+            | Fact::TxnTimerUser
+    )
+}
+
 #[cfg(test)]
 mod tests;
 
 pub use variable::Variable;
 
-use crate::pure::sample::{Expr, Fact, Facts, Fetched, Kind};
+use crate::pure::sample::{Expr, Fact, Facts, Fetch, Fetched, Kind};
 
 /// What `option tcplog clf` stands for.
 pub const TCP_CLF: &str = "%{+Q}o %{-Q}ci - - [%T] \"TCP \" 000 %B \"\" \"\" %cp %ms %ft %b %s %Th \
@@ -97,6 +114,17 @@ impl Format {
             Part::Variable(..) => String::new(),
         };
         self.parts.iter().map(part).collect()
+    }
+
+    /// Whether it shows something that is known only once the session is over. A line that does
+    /// not is written when the server is connected, as in HAProxy.
+    #[must_use]
+    pub fn shows_the_end(&self) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Variable(shown, _) => shown.grows(),
+            Part::Sample(Expr { fetch: Fetch::Fact(fact, _), .. }, _) => grows(*fact),
+            Part::Sample(..) | Part::Text(_) | Part::Space => false,
+        })
     }
 
     /// Whether it shows `variable`.

@@ -79,6 +79,32 @@ variables! {
     "tsc" TerminationCookies "The same, and two places about cookies.",
 }
 
+impl Variable {
+    /// Whether it is known only once the session is over.
+    pub(super) const fn grows(self) -> bool {
+        matches!(
+            self,
+            Self::BytesOut
+                | Self::BytesIn
+                | Self::UniqueId
+                | Self::ConnectTime
+                | Self::DataTime
+                | Self::HandshakeTime
+                | Self::TotalTime
+                | Self::UserTime
+                | Self::QueueTime
+                | Self::ProcessConnections
+                | Self::FrontendConnections
+                | Self::BackendConnections
+                | Self::ServerConnections
+                | Self::BackendQueue
+                | Self::ServerQueue
+                | Self::Retries
+                | Self::Termination
+        )
+    }
+}
+
 /// Variables that HAProxy knows in `mode http` only.
 pub(super) const HTTP: [&str; 19] = [
     "CC", "CS", "HM", "HP", "HPO", "HQ", "HU", "HV", "Ta", "Ti", "Tq", "Tr", "TR", "r", "tr",

@@ -92,7 +92,7 @@ impl Session {
             return None;
         }
         match self.walk(rules, patterns, None, true) {
-            Walked::Through | Walked::Open => None,
+            Walked::Through | Walked::Open(_) => None,
             Walked::Ended(closing) => {
                 self.count_denial();
                 Some(Reply::End(closing))

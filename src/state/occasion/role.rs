@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::Occasion;
 use crate::pure::role::Reading;
+use crate::pure::role::incident::Incident;
 use crate::state::group::Claims;
 use crate::state::{Backend, Server, publish};
 use crate::telemetry::event::{RoleChange, What};
+use crate::telemetry::failover::Record;
 
 /// Roles before a change.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ impl Occasion<'_> {
     /// A server said what it is, or (`None`) is heard no more.
     pub fn read(&self, backend: &Arc<Backend>, server: &Arc<Server>, reading: Option<Reading>) {
         let before = RolesBefore::of(backend);
+        backend.group.note_incident(0, backend.service.queued.current());
         publish::reading(backend, server, self.now, reading);
         self.roles_changed(backend, &before);
     }
@@ -47,7 +50,8 @@ impl Occasion<'_> {
         let live = backend.live();
         for server in &before.primaries {
             if !live.primaries().any(|primary| Arc::ptr_eq(primary, server)) {
-                self.process.sessions.end_writes_on(server);
+                let cut = self.process.sessions.end_writes_on(server);
+                backend.group.note_incident(u64::try_from(cut).unwrap_or(u64::MAX), 0);
             }
         }
         drop(live);
@@ -57,6 +61,19 @@ impl Occasion<'_> {
         }
         if backend.group.revision() != before.revision {
             self.remember(backend);
+        }
+        if let Some(incident) = backend.group.take_incident(self.now) {
+            self.record(backend, &incident);
+        }
+    }
+
+    /// Writes down what was measured of a failover. A process that stops leaves that to its successor.
+    fn record(&self, backend: &Backend, incident: &Incident) {
+        let ago = self.now.saturating_duration_since(incident.lost_at);
+        let record = Record::of(&backend.name, incident, self.wall, ago);
+        if let Some(record) = record.filter(|_| !self.process.is_stopping()) {
+            self.say_role(backend, RoleChange::Over(record.line()));
+            self.process.remembered.record(record);
         }
     }
 

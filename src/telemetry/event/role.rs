@@ -25,6 +25,8 @@ pub enum RoleChange {
         /// Why.
         why: Refusal,
     },
+    /// A failover is over; what was measured of it, in words.
+    Over(String),
     /// What was remembered of primaries counts no more: an operator said so.
     Cleared,
 }
@@ -33,7 +35,7 @@ impl RoleChange {
     /// Severity of the log line.
     pub(super) const fn level(&self) -> LogLevel {
         match self {
-            Self::Primary { .. } | Self::Cleared => LogLevel::Notice,
+            Self::Primary { .. } | Self::Over(_) | Self::Cleared => LogLevel::Notice,
             Self::NoPrimary { .. } | Self::Refused { .. } => LogLevel::Alert,
         }
     }
@@ -50,6 +52,7 @@ impl RoleChange {
             Self::Refused { server, why } => {
                 format!("Server {backend}/{server} claims to be primary and is kept out: {why}.")
             }
+            Self::Over(line) => line.clone(),
             Self::Cleared => {
                 format!("Backend {backend} forgets its primaries: whoever claims alone is primary.")
             }

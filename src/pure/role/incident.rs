@@ -1,0 +1,176 @@
+//! A failover, from the last word of a primary to the first session on the next one: what is measured
+//! of it. Times are ours alone; nothing a server says of time counts.
+
+use std::time::{Duration, Instant};
+
+use super::History;
+
+/// Longest wait for a first session on a new primary; where nobody comes, that is not measured.
+const FIRST_SESSION_WAIT: Duration = Duration::from_secs(10);
+
+/// A primary that was lost, and what came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incident {
+    /// Who was primary.
+    pub from: String,
+    /// What it said last.
+    pub history: History,
+    /// How far it had come then.
+    pub position: u64,
+    /// When it said that.
+    pub heard_at: Instant,
+    /// When it was taken for primary no more.
+    pub lost_at: Instant,
+    /// Whether it still answers: it lost its role, or is kept out.
+    pub answers: bool,
+    /// Sessions that were told to end.
+    pub cut: u64,
+    /// Most clients that were kept waiting.
+    pub held: u32,
+    /// Who is primary since.
+    pub next: Option<Next>,
+}
+
+/// The primary after an incident.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Next {
+    /// Its name; that of the one before where that came back.
+    pub server: String,
+    /// What it said then.
+    pub history: History,
+    /// What it lacked of the one before: bytes of WAL, or transactions.
+    pub lacks: u64,
+    /// When it was taken for primary.
+    pub at: Instant,
+    /// When the first session was on it.
+    pub first_session: Option<Instant>,
+}
+
+/// How long the parts of an incident took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// From the last word of the primary to the decision that it is lost: at most so long nobody knew.
+    pub detect: Duration,
+    /// From there to the next primary.
+    pub promote: Duration,
+    /// From there to the first session on it.
+    pub attach: Option<Duration>,
+    /// All of it.
+    pub total: Duration,
+}
+
+impl Incident {
+    /// Another primary is there.
+    pub fn handle_primary(&mut self, now: Instant, server: &str, history: &History, reached: u64) {
+        let lacks = match (&self.history, history) {
+            _ if server == self.from => 0,
+            (History::Mysql { executed: had, .. }, History::Mysql { executed, .. }) => {
+                executed.lacks(had)
+            }
+            _ => self.position.saturating_sub(reached),
+        };
+        let (server, history) = (server.to_owned(), history.clone());
+        self.next = Some(Next { server, history, lacks, at: now, first_session: None });
+    }
+
+    /// A session has the new primary.
+    pub fn handle_session(&mut self, now: Instant) {
+        if let Some(next) = &mut self.next {
+            next.first_session.get_or_insert(now);
+        }
+    }
+
+    /// Whether nothing more is to be measured.
+    #[must_use]
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.next.as_ref().is_some_and(|next| {
+            next.first_session.is_some()
+                || now.saturating_duration_since(next.at) >= FIRST_SESSION_WAIT
+        })
+    }
+
+    /// How long its parts took, as far as it has come.
+    #[must_use]
+    pub fn phases(&self) -> Phases {
+        let next = self.next.as_ref();
+        let since = |later: Instant, earlier| later.saturating_duration_since(earlier);
+        let attached = next.and_then(|next| next.first_session);
+        let end = attached.or(next.map(|next| next.at)).unwrap_or(self.lost_at);
+        Phases {
+            detect: since(self.lost_at, self.heard_at),
+            promote: next.map_or(Duration::ZERO, |next| since(next.at, self.lost_at)),
+            attach: next.zip(attached).map(|(next, attached)| since(attached, next.at)),
+            total: since(end, self.heard_at),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gtid::GtidSet;
+    use super::*;
+
+    fn pg(timeline: u32) -> History {
+        History::Postgres { system: 1, timeline }
+    }
+
+    fn lost(history: History, at: Instant) -> Incident {
+        Incident {
+            from: "a".to_owned(),
+            history,
+            position: 1000,
+            heard_at: at,
+            lost_at: at + Duration::from_millis(20),
+            answers: false,
+            cut: 0,
+            held: 0,
+            next: None,
+        }
+    }
+
+    #[test]
+    fn parts_add_up_and_the_end_is_the_first_session() {
+        let now = Instant::now();
+        let ms = |count| now + Duration::from_millis(count);
+        let mut incident = lost(pg(1), now);
+        assert!(!incident.is_over(ms(60_000)), "nobody is primary yet");
+        incident.handle_session(ms(30));
+        incident.handle_primary(ms(120), "b", &pg(2), 990);
+        assert!(!incident.is_over(ms(121)));
+        incident.handle_session(ms(125));
+        incident.handle_session(ms(900));
+        assert!(incident.is_over(ms(125)));
+        let millis = Duration::from_millis;
+        let expected = Phases {
+            detect: millis(20),
+            promote: millis(100),
+            attach: Some(millis(5)),
+            total: millis(125),
+        };
+        assert_eq!(incident.phases(), expected);
+        assert_eq!(incident.next.map(|next| next.lacks), Some(10));
+    }
+
+    #[test]
+    fn it_is_over_though_nobody_comes() {
+        let now = Instant::now();
+        let mut incident = lost(pg(1), now);
+        incident.handle_primary(now, "a", &pg(1), 0);
+        assert!(!incident.is_over(now));
+        assert!(incident.is_over(now + FIRST_SESSION_WAIT));
+        assert_eq!(incident.phases().attach, None);
+        assert_eq!(incident.next.unwrap().lacks, 0, "it lacks nothing of itself");
+    }
+
+    #[test]
+    fn transactions_are_counted_by_their_names() {
+        let my = |text| {
+            let executed = GtidSet::mariadb(text).unwrap();
+            History::Mysql { server: 1, executed }
+        };
+        let now = Instant::now();
+        let mut incident = lost(my("0-1-100,1-1-5"), now);
+        incident.handle_primary(now, "b", &my("0-1-97,1-1-9"), 0);
+        assert_eq!(incident.next.unwrap().lacks, 3);
+    }
+}
