@@ -34,7 +34,6 @@ use super::defaults::{
 };
 use super::model::{
     Backend, Config, Frontend, Global, Keepalive, LogFraming, LogSink, LogTarget, Stats,
-    Backend, Config, Frontend, Global, Keepalive, LogFraming, LogSink, LogTarget, Page, Stats,
     automatic_proxy_ids,
 };
 use super::units::INFINITE;

@@ -3,9 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Bind, FrontendRules, Http, Inherited, Keepalive, LogTarget, SocketBuffers};
 use super::{
-    Bind, FrontendRules, Inherited, Keepalive, LogTarget, Page, Rule, SocketBuffers, automatic_ids,
+    Bind, FrontendRules, Http, Inherited, Keepalive, LogTarget, SocketBuffers, automatic_ids,
 };
 use crate::pure::id::{Name, ProxyId};
 use crate::pure::log_format::Format;

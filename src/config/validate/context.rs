@@ -15,9 +15,8 @@ use haproxy_compat::span::{Span, Spanned};
 
 use super::rules::Rulebook;
 use crate::config::defaults::{DURATION_MAX, LISTENERS_MAX, UNIX_PATH_MAX_BYTES};
-use crate::config::model::{LogFraming, Userlist};
-use crate::config::model::LogFraming;
 use crate::config::model::certificate::StoredCertificate;
+use crate::config::model::{LogFraming, Userlist};
 use crate::config::raw::{Dialect, Field};
 use crate::config::suggest::did_you_mean;
 use crate::config::world::{Account, World};
