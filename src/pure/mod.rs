@@ -14,6 +14,7 @@ pub mod health;
 pub mod http;
 pub mod id;
 pub mod log_format;
+pub mod password;
 pub mod probe;
 pub mod resolve;
 pub mod role;

@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::counters::{Clear, Counter, Rate};
-use crate::config::model::{Page, Userlist};
+use crate::config::model::{Page, User, Userlist};
 use crate::pure::http::{Answer, Request};
+use crate::pure::password::same;
 use crate::pure::sample::{Arg, Fact, Kind, Value};
 
 /// Requests and answers of a proxy.
@@ -129,14 +130,13 @@ impl<'a> RequestFacts<'a> {
     fn groups(&self, args: &[Arg]) -> Option<(&'a str, Vec<String>)> {
         let name = args.first()?.text()?;
         let list = self.userlists.iter().find(|list| list.name.as_str() == name)?;
-        let mut found = ("", Vec::new());
-        // All of them are looked at, so that the time tells nothing.
-        for user in &list.users {
-            if comes_from(self.request, &format!("{}:{}", user.name, user.password)) {
-                found = (user.name.as_str(), user.groups.clone());
-            }
-        }
-        Some(found)
+        let account = account(self.request);
+        let given = account.as_deref().and_then(|account| account.split_once(':'));
+        let admits = |user: &&User| {
+            given.is_some_and(|(name, word)| user.name == name && user.password.admits(word))
+        };
+        let known = list.users.iter().find(admits);
+        Some(known.map_or(("", Vec::new()), |user| (user.name.as_str(), user.groups.clone())))
     }
 }
 
@@ -153,12 +153,6 @@ fn account(request: &Request) -> Option<String> {
         return None;
     }
     String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()
-}
-
-/// Compares without telling by its time where the difference is.
-fn same(one: &[u8], other: &[u8]) -> bool {
-    let differences = one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b));
-    one.len() == other.len() && differences == 0
 }
 
 /// The values of a header, a line each.
@@ -183,14 +177,14 @@ fn nth(mut all: Vec<String>, args: &[Arg]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::model::User;
     use crate::pure::id::Name;
+    use crate::pure::password::Password;
     use crate::pure::wire::Parsed;
 
     fn value(head: &str, fact: Fact, args: &[Arg]) -> Option<Value> {
         let user = |name: &str, password: &str, groups: &[&str]| User {
             name: name.to_owned(),
-            password: password.to_owned(),
+            password: Password::Clear(password.to_owned()),
             groups: groups.iter().map(|&group| group.to_owned()).collect(),
         };
         let users = vec![user("a", "b", &["g", "h"]), user("c", "d", &[])];

@@ -68,7 +68,6 @@ mod resolvers;
 mod ring;
 mod roles;
 mod roles_mysql;
-mod roles_tls;
 mod rules;
 mod samples;
 mod sessions;

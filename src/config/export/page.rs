@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::text::{Pairs, duration, key, list, quote};
 use crate::config::defaults::{PAGE_REALM, PAGE_URI};
 use crate::config::model::{Http, Page, Userlist};
+use crate::pure::password::Password;
 
 /// The keys of `page`.
 pub(super) fn page(page: &Page) -> Pairs {
@@ -40,14 +41,18 @@ fn texts<'a>(texts: impl Iterator<Item = &'a String>) -> Option<String> {
 pub(super) fn userlist(list: &Userlist) -> Pairs {
     let mut pairs = Pairs::default();
     let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut users = Pairs::default();
+    let (mut users, mut encrypted) = (Pairs::default(), Pairs::default());
     for user in &list.users {
-        users.add(&key(&user.name), quote(&user.password));
+        match &user.password {
+            Password::Clear(password) => users.add(&key(&user.name), quote(password)),
+            Password::Encrypted(hash) => encrypted.add(&key(&user.name), quote(hash)),
+        };
         for group in &user.groups {
             groups.entry(group).or_default().push(quote(&user.name));
         }
     }
     pairs.table("user", &users);
+    pairs.table("encrypted", &encrypted);
     let mut members = Pairs::default();
     for (group, names) in groups {
         members.maybe(&key(group), super::text::list(&names));

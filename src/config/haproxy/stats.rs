@@ -151,7 +151,13 @@ fn stats(page: &mut raw::Page, line: &Line, cx: &mut Context<'_>) {
         "uri" => keep(&mut page.uri, args.text(&keyword, "what a request begins with", cx)),
         "realm" => keep(&mut page.realm, args.text(&keyword, "a text", cx)),
         "refresh" => keep(&mut page.refresh, args.time(&keyword, TimeUnit::Seconds, cx)),
-        "auth" => page.auth.extend(args.text(&keyword, "'user:password'", cx)),
+        "auth" => {
+            page.auth.extend(args.text(&keyword, "'user:password'", cx));
+            // It may be a part of the password.
+            if let Some(excess) = args.next() {
+                cx.report.alert(excess.span, "an unexpected word after 'stats auth'");
+            }
+        }
         "scope" => page.scope.extend(args.text(&keyword, "a proxy's name or '.'", cx)),
         "hide-version" => page.hide_version = on,
         "show-legends" => page.legends = on,
@@ -178,5 +184,14 @@ fn stats(page: &mut raw::Page, line: &Line, cx: &mut Context<'_>) {
 fn keep<T>(field: &mut Field<T>, value: Field<T>) {
     if value.is_some() {
         *field = value;
+    }
+}
+
+/// Judges a line of `defaults`: who may do what is said where it is done.
+pub(super) fn in_defaults(line: &Line, cx: &mut Context<'_>) {
+    let [keyword, word, ..] = line.words.as_slice() else { return };
+    if keyword.bytes == b"stats" && matches!(&*word.bytes, b"admin" | b"http-request") {
+        let message = format!("'stats {}' is not allowed in 'defaults'", word.text());
+        cx.report.alert(line.span, message);
     }
 }

@@ -30,9 +30,9 @@ pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::format::Format;
 pub use crate::pure::probe::kind::{
-    Assigned, CheckKind, DatabaseCheck, DatabaseKind, DatabaseTls, Expect, ExpectReport,
-    ExternalCheck, HttpCheck, HttpExpect, HttpMatch, HttpSend, Layer, MysqlDialect, Pattern,
-    Payload, PortFrom, ScriptStep, SendHeader, TextMatch, TextWay,
+    Assigned, CheckKind, DatabaseCheck, DatabaseKind, Expect, ExpectReport, ExternalCheck,
+    HttpCheck, HttpExpect, HttpMatch, HttpSend, Layer, MysqlDialect, Pattern, Payload, PortFrom,
+    ScriptStep, SendHeader, TextMatch, TextWay,
 };
 pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;

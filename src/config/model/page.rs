@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::pure::acl::Condition;
 use crate::pure::id::Name;
 use crate::pure::rules::Rule;
+use crate::pure::password::Password;
 
 /// The statistics page.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,8 +66,8 @@ pub struct Userlist {
 pub struct User {
     /// Its name.
     pub name: String,
-    /// Its password in clear.
-    pub password: String,
+    /// Its password.
+    pub password: Password,
     /// Groups it belongs to.
     pub groups: Vec<String>,
 }

@@ -53,6 +53,8 @@ pub struct Userlist {
     pub name: Spanned<String>,
     /// Accounts and their passwords in clear.
     pub users: Vec<(Spanned<String>, Spanned<String>)>,
+    /// Accounts and their passwords as crypt(3) encrypts them.
+    pub encrypted: Vec<(Spanned<String>, Spanned<String>)>,
     /// Groups and the accounts in them.
     pub groups: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
 }

@@ -45,11 +45,12 @@ impl Decoder<'_> {
         };
         let mut found = Vec::new();
         for (name, mut table) in self.named_tables(&mut lists) {
-            let mut list = Userlist { name, users: Vec::new(), groups: Vec::new() };
-            if let Some(users) = self.entries(&mut table, "user") {
-                for (name, value) in users {
+            let (users, encrypted) = (Vec::new(), Vec::new());
+            let mut list = Userlist { name, users, encrypted, groups: Vec::new() };
+            for (key, accounts) in [("user", &mut list.users), ("encrypted", &mut list.encrypted)] {
+                for (name, value) in self.entries(&mut table, key).into_iter().flatten() {
                     let password = self.string_of(&name.value, value);
-                    list.users.extend(password.map(|password| (name, password)));
+                    accounts.extend(password.map(|password| (name, password)));
                 }
             }
             if let Some(groups) = self.entries(&mut table, "group") {

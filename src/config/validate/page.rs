@@ -12,6 +12,7 @@ use crate::config::raw::{self, Field, Statement};
 use crate::config::statement;
 use crate::pure::acl::Acl;
 use crate::pure::rules::RuleSet;
+use crate::pure::password::Password;
 
 /// The words of `mode`: whether they mean HTTP.
 const MODES: [(&str, bool); 2] = [("tcp", false), ("http", true)];
@@ -30,16 +31,23 @@ impl Context<'_> {
 
     fn users(&mut self, raw: &raw::Userlist) -> Vec<User> {
         let mut users: Vec<User> = Vec::new();
-        for (name, password) in &raw.users {
+        let clear = raw.users.iter().map(|(name, it)| (name, Password::Clear(it.value.clone())));
+        let encrypted = raw.encrypted.iter();
+        let encrypted = encrypted.map(|(name, it)| (name, Password::Encrypted(it.value.clone())));
+        for (name, password) in clear.chain(encrypted) {
             if users.iter().any(|user| user.name == name.value) {
                 self.report.alert(name.span, format!("a second user '{}'", name.value));
                 continue;
             }
-            users.push(User {
-                name: name.value.clone(),
-                password: password.value.clone(),
-                groups: Vec::new(),
-            });
+            if !password.is_known() {
+                let message = format!(
+                    "nobody can be user '{}': its password is of no known kind",
+                    name.value
+                );
+                self.report.warning(name.span, message);
+                self.report.help("encrypted passwords begin with $1$, $5$ or $6$");
+            }
+            users.push(User { name: name.value.clone(), password, groups: Vec::new() });
         }
         for (group, members) in &raw.groups {
             for member in members {

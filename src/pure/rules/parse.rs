@@ -267,11 +267,8 @@ impl<'a> Reader<'a> {
                 Action::SetPriority(Precedence::Offset, self.sample(Kind::Int)?)
             }
             "set-nice" => {
-                let word = self.take("a niceness")?;
-                let nice = word.parse::<i32>().ok();
-                if !nice.is_some_and(|nice| (-1024..=1024).contains(&nice)) {
-                    return Err(self.error(format!("'{word}' is no number from -1024 to 1024")));
-                }
+                // HAProxy makes a number in its bounds out of everything, and here it has no effect.
+                self.take("a niceness")?;
                 Action::SetNice
             }
             "unset-var" => Action::UnsetVar(self.variable(args)?),
@@ -380,12 +377,14 @@ impl<'a> Reader<'a> {
             ("sc-inc-gpc0" | "sc-set-gpt0", None) => (Some(0), args),
             ("sc-inc-gpc1", None) => (Some(1), args),
             ("sc-inc-gpc" | "sc-add-gpc" | "sc-set-gpt", Some((index, counter))) => {
-                (index.trim().parse().ok().filter(|index| *index < 100), counter)
+                (index.trim().parse().ok(), counter)
             }
             _ => (None, args),
         };
         let index: u32 = index.ok_or_else(|| bad(self))?;
-        let counter: u8 = counter.trim().parse().map_err(|_| bad(self))?;
+        // HAProxy reads the first counter out of no number.
+        let counter = if counter.is_empty() { "0" } else { counter.trim() };
+        let counter: u8 = counter.parse().map_err(|_| bad(self))?;
         if counter > 2 {
             return Err(bad(self));
         }

@@ -88,3 +88,17 @@ fn desktops_behind_a_broker() {
     assert_eq!(frontend(&config, "rdp").rules.inspect_delay, seconds(5));
     assert!(rdp.servers.iter().all(|server| server.check.is_some()));
 }
+
+/// Standbys answer 429 and sealed ones 503: neither gets connections.
+#[test]
+fn the_active_vault() {
+    let config = clean("vault.cfg");
+    let servers = &backend(&config, "vault").servers;
+    assert_eq!(servers.len(), 3);
+    assert!(servers.iter().all(|server| server.tls.is_none()));
+    let CheckKind::Http(check) = kind(&servers[0]) else { panic!("not HTTP") };
+    let asked = check.request().expect("a request");
+    assert_eq!((asked.method.as_str(), asked.uri.text()), ("GET", &b"/v1/sys/health"[..]));
+    let expected = check.expects().next().expect("one").matcher.clone();
+    assert_eq!(expected, HttpMatch::Status(vec![(200, 200)]));
+}
