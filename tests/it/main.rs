@@ -54,6 +54,7 @@ mod mysql_checks;
 mod native;
 mod netscaler;
 mod observe;
+mod pages;
 mod patterns;
 mod pgsql;
 mod process;

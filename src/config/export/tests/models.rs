@@ -194,6 +194,7 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
         move |(binds, backend, rare, flags, targets)| Frontend {
             role: None,
             hold: None,
+            http: None,
             rules: Default::default(),
             name: Name::new(&name).unwrap(),
             id: ProxyId(0),
@@ -204,6 +205,8 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
                 client: rare.1[0],
                 client_fin: rare.1[1],
                 client_hs: rare.1[2],
+                http_request: None,
+                http_keep_alive: None,
             },
             keepalive: rare.3,
             nolinger: flags[0],
@@ -291,6 +294,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
     )
         .prop_map(move |(first, second, servers)| {
             let mut backend = Backend {
+                http: None,
                 rules: Default::default(),
                 name: Name::new(&name).unwrap(),
                 id: ProxyId(0),
