@@ -19,6 +19,7 @@ use super::stick::Stuck;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model;
+use crate::net::listen::set_tos;
 use crate::net::relay::poll_read_into;
 use crate::net::silence::vanish;
 use crate::pure::acl::Condition;
@@ -441,12 +442,5 @@ impl Session {
             self.silenced = true;
             vanish(&self.client, ttl);
         }
-    }
-}
-
-fn set_tos(socket: SockRef<'_>, tos: u8) {
-    // One of them is of the socket's family.
-    if socket.set_tos_v4(u32::from(tos)).is_err() {
-        let _ = socket.set_tclass_v6(u32::from(tos));
     }
 }

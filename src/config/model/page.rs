@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::pure::acl::Condition;
 use crate::pure::id::Name;
-use crate::pure::rules::Rule;
 use crate::pure::password::Password;
+use crate::pure::rules::Rule;
 
 /// The statistics page.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,8 +11,8 @@ use crate::config::model::{Http, Page, User, Userlist, Written};
 use crate::config::raw::{self, Field, Statement};
 use crate::config::statement;
 use crate::pure::acl::Acl;
-use crate::pure::rules::RuleSet;
 use crate::pure::password::Password;
+use crate::pure::rules::RuleSet;
 
 /// The words of `mode`: whether they mean HTTP.
 const MODES: [(&str, bool); 2] = [("tcp", false), ("http", true)];
