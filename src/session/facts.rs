@@ -207,7 +207,8 @@ impl View<'_> {
                     queued.saturating_mul(2)
                 })
             }
-            Fact::BeConnFree | Fact::ConnSlots => free_slots(backend()?.as_ref()),
+            Fact::BeConnFree => free_slots(backend()?.as_ref()),
+            Fact::ConnSlots => free_places(backend()?.as_ref()),
             _ => None,
         }
     }
@@ -282,6 +283,23 @@ fn queued(backend: &Backend) -> u64 {
     let servers = backend.live();
     let servers = servers.servers.iter().map(|server| u64::from(server.service.queued.current()));
     u64::from(backend.service.queued.current()) + servers.sum::<u64>()
+}
+
+/// Room on the servers that run and in their queues; -1 where one has no limit of either.
+fn free_places(backend: &Backend) -> Option<Value> {
+    let live = backend.live();
+    let free = |server: &Arc<Server>| {
+        let settings = server.settings();
+        let (sessions, waiting) = (settings.maxconn?.get(), settings.maxqueue?.get());
+        let (there, queued) =
+            (server.service.traffic.sessions.current(), server.service.queued.current());
+        Some(u64::from(sessions.saturating_sub(there)) + u64::from(waiting.saturating_sub(queued)))
+    };
+    let running = live.servers.iter().filter(|server| server.standing().is_running());
+    match running.map(free).sum::<Option<u64>>() {
+        Some(free) => int(free),
+        None => Some(Value::Int(-1)),
+    }
 }
 
 /// Room on the servers that may be picked; -1 where one has no limit.

@@ -155,7 +155,7 @@ impl Drop for Held {
             Some(Conn::Fresh(socket, _)) => socket.send(&goodbye),
             Some(Conn::Polled(Polled::Tcp(stream))) => stream.try_write(&goodbye),
             Some(Conn::Polled(Polled::Unix(stream))) => stream.try_write(&goodbye),
-            Some(Conn::Tls(_)) | None => Ok(0),
+            Some(Conn::Tls { .. }) | None => Ok(0),
         };
     }
 }

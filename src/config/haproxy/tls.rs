@@ -109,7 +109,10 @@ impl Defaults {
         let crt = self.crt_base.as_ref().map(|base| base.value.as_str());
         tls.crt.iter_mut().chain(&mut tls.crt_list).for_each(|path| complete(path, crt));
         let ca = self.ca_base.as_deref();
-        [&mut tls.ca_file, &mut tls.crl_file].into_iter().flatten().for_each(|p| complete(p, ca));
+        [&mut tls.ca_file, &mut tls.ca_verify_file, &mut tls.crl_file]
+            .into_iter()
+            .flatten()
+            .for_each(|p| complete(p, ca));
     }
 }
 
@@ -187,6 +190,9 @@ pub(super) fn option(
         }
         "crt-list" => tls.crt_list.extend(args.text(option, "a file", cx)),
         "ca-file" => tls.ca_file = args.text(option, "a file of trusted authorities", cx),
+        "ca-verify-file" => {
+            tls.ca_verify_file = args.text(option, "a file of trusted authorities", cx);
+        }
         "crl-file" => tls.crl_file = args.text(option, "a file of revoked certificates", cx),
         "ca-ignore-err" => tls.ca_ignore_err = args.text(option, "errors, or 'all'", cx),
         "crt-ignore-err" => tls.crt_ignore_err = args.text(option, "errors, or 'all'", cx),

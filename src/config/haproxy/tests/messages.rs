@@ -72,7 +72,7 @@ warning | server a :1 cookie a | 'cookie' is ignored |
 alert | server-template a 0 b:1 | '0' is no count | 3-7
 alert | default-server 1.1.1.1:1 | '1.1.1.1:1' is unknown | no address
 warning | default-server id 4 | 'id' is ignored: all servers would have the same |
-alert | default-server | 'default-server' needs options |
+warning | default-server | 'default-server' without options changes nothing |
 warning | tcp-check connect | rules of 'l' are ignored | option tcp-check
 warning | http-check expect status 200 | are ignored | option httpchk
 ";
