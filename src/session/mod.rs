@@ -11,6 +11,7 @@ mod client;
 mod course;
 mod dial;
 mod facts;
+mod farewell;
 mod finish;
 mod follow;
 mod http;
@@ -198,8 +199,7 @@ impl Session {
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
         self.note_sticking(&server.lease);
-        let (end, mut server) = self.relay(&backend, &settings, server).await?;
-        self.close(&mut server.stream, end);
+        let (end, server) = self.relay(&backend, &settings, server).await?;
         self.outcome.leave(&server.lease);
         Ok(termination(end, self.running.order()))
     }
@@ -219,6 +219,9 @@ impl Session {
         }
         if settings.independent_streams {
             relay.make_independent(Side::Server);
+        }
+        if farewell::database_of(&server).is_some() {
+            relay.remember_last();
         }
         self.response_rules(backend, &mut server, &mut relay).await?;
         relay.prepend(std::mem::take(&mut self.early));
@@ -259,18 +262,21 @@ impl Session {
         if end == End::Reset(Side::Server) {
             server.lease.server.hint();
         }
+        self.close(&relay, &mut server, end).await;
         Ok((end, server))
     }
 
     /// Makes the way the sockets are closed tell the same story as the session's end. Those with
     /// `option nolinger` are reset anyway.
-    fn close(&mut self, server: &mut Stream, end: End) {
+    async fn close(&mut self, relay: &Relay, server: &mut Server, end: End) {
         if end == End::Reset(Side::Client) {
-            server.reset_on_close();
+            server.stream.reset_on_close();
         } else {
-            server.part();
+            server.stream.part();
         }
-        if end == End::Reset(Side::Server) {
+        if self.say_farewell(relay, server, end).await {
+            self.client.part_early();
+        } else if end == End::Reset(Side::Server) {
             self.client.reset_on_close();
         } else {
             self.client.part();
