@@ -27,7 +27,8 @@ use crate::net::listen::{self, ListenError};
 use crate::session::Context;
 use crate::session::listener::Door;
 use crate::state::counters::Traffic;
-use crate::state::{self, Frontend, Gate, publish};
+use crate::state::{self, Frontend, Gate, Process, publish};
+use crate::telemetry::bus::Bus;
 
 /// Sockets of one `bind` that are open and not accepted from yet, one a worker.
 #[derive(Debug)]
@@ -377,17 +378,9 @@ impl Listening {
     fn serve(&self, duplicates: Vec<Socket>, context: &Arc<Context>) -> io::Result<()> {
         let Some(socket) = duplicates.into_iter().next() else { return Ok(()) };
         let listener = Listener::new(socket, &self.settings.bind.address)?;
-        let source = Arc::clone(context);
-        let snapshots = Arc::new(move || {
-            collect::snapshot(&source.process, &source.bus, clock::now(), clock::wall())
-        });
-        let operated = Arc::clone(context);
-        let forms = Arc::new(move |form: &str| {
-            http::action::carry_out(&operated.process, &operated.bus, form)
-        });
         let Some(stats) = self.settings.stats.clone() else { return Ok(()) };
-        let site = Arc::new(Site::new(stats, snapshots, forms));
-        tokio::spawn(http::serve(listener, site, Limits::default(), self.stop.clone()));
+        let site = Arc::new(site(&context.process, &context.bus));
+        tokio::spawn(http::serve(listener, stats, site, Limits::default(), self.stop.clone()));
         Ok(())
     }
 
@@ -409,6 +402,15 @@ impl Listening {
         tokio::spawn(cli::serve(listener, settings, gate, shared, self.stop.clone()));
         Ok(())
     }
+}
+
+/// What is shown of the process.
+pub(super) fn site(process: &Arc<Process>, bus: &Bus) -> Site {
+    let (shown, heard) = (Arc::clone(process), bus.clone());
+    let snapshots = move || collect::snapshot(&shown, &heard, clock::now(), clock::wall());
+    let (operated, told) = (Arc::clone(process), bus.clone());
+    let forms = move |form: &str| http::action::carry_out(&operated, &told, form);
+    Site::new(Arc::new(snapshots), Arc::new(forms))
 }
 
 fn is_called(frontend: &Frontend, name: &str) -> bool {

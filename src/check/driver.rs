@@ -25,6 +25,7 @@ use crate::net::probe_socket;
 use crate::net::stream::Stream;
 use crate::pure::health::verdict::Verdict;
 use crate::pure::probe::{Close, Connect, Input, Opening, Probe, Step};
+use crate::state::Permit;
 
 /// Bytes read at once. Answers are a line or a packet; longer ones take several reads.
 const CHUNK_BYTES: usize = 4096;
@@ -42,7 +43,11 @@ struct Problem {
 enum Conn {
     Fresh(Socket, Domain),
     Polled(Polled),
-    Tls(Stream),
+    /// With its place among the connections with TLS, where they are counted.
+    Tls {
+        stream: Stream,
+        _place: Option<Permit>,
+    },
 }
 
 /// A socket the poller knows.
@@ -207,7 +212,7 @@ async fn send(conn: &mut Option<Conn>, mut bytes: &[u8]) -> Result<(), Problem> 
     while !bytes.is_empty() {
         let sent = match conn {
             Some(Conn::Fresh(socket, _)) => socket.send(bytes),
-            Some(Conn::Tls(stream)) => poll_fn(|cx| stream.poll_write(cx, bytes)).await,
+            Some(Conn::Tls { stream, .. }) => poll_fn(|cx| stream.poll_write(cx, bytes)).await,
             _ => polled(conn)?.io(Interest::WRITABLE, |socket| socket.send(bytes)).await,
         };
         match sent {
@@ -222,7 +227,7 @@ async fn send(conn: &mut Option<Conn>, mut bytes: &[u8]) -> Result<(), Problem> 
 
 /// Waits for some of the answer and hands it to the probe.
 async fn receive(conn: &mut Option<Conn>, probe: &mut Probe<'_>) -> Result<Step, Problem> {
-    if let Some(Conn::Tls(stream)) = conn {
+    if let Some(Conn::Tls { stream, .. }) = conn {
         let mut chunk = [0; CHUNK_BYTES];
         return match poll_fn(|cx| stream.poll_read(cx, &mut chunk)).await {
             Ok(0) => Ok(probe.step(Input::Closed)),
@@ -248,11 +253,11 @@ fn polled(conn: &mut Option<Conn>) -> Result<&Polled, Problem> {
             Polled::new(socket, domain).map_err(|error| Problem::of(&error))?
         }
         Conn::Polled(polled) => polled,
-        Conn::Tls(_) => return Err(Problem::not_connected()),
+        Conn::Tls { .. } => return Err(Problem::not_connected()),
     };
     match conn.insert(Conn::Polled(known)) {
         Conn::Polled(polled) => Ok(polled),
-        Conn::Fresh(..) | Conn::Tls(_) => Err(Problem::not_connected()),
+        Conn::Fresh(..) | Conn::Tls { .. } => Err(Problem::not_connected()),
     }
 }
 
@@ -262,7 +267,7 @@ impl Conn {
             Self::Fresh(socket, _) => SockRef::from(socket),
             Self::Polled(Polled::Tcp(stream)) => SockRef::from(stream),
             Self::Polled(Polled::Unix(stream)) => SockRef::from(stream),
-            Self::Tls(stream) => SockRef::from(stream),
+            Self::Tls { stream, .. } => SockRef::from(stream),
         };
         let local = socket.local_addr().ok()?.as_socket()?;
         Some((local, socket.peer_addr().ok()?.as_socket()?))

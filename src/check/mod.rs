@@ -226,7 +226,8 @@ impl Task {
         let settings = Arc::clone(&self.server.settings());
         let Some(check) = &settings.check else { return };
         let source = self.backend.settings().source_of(&settings).and_then(model::Source::local);
-        let Some(target) = Target::of(&settings, check, source) else { return };
+        let Some(mut target) = Target::of(&settings, check, source) else { return };
+        target.process = target.tls.is_some().then(|| Arc::clone(&self.process));
         let asked = (check, &settings.address, source);
         let started = clock::now();
         publish::health(&self.backend, &self.server, started, |health| health.handle_started());

@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::model::{AgentCheck, Check, ProxyHeader, Server, ServerAddr, ServerTls};
 use crate::pure::wire::proxy::Endpoints;
 use crate::pure::wire::proxy_v1;
 use crate::pure::wire::proxy_v2::{self, Checksum};
+use crate::state::Process;
 
 /// Local and remote address of a TCP connection.
 pub type Ends = (SocketAddr, SocketAddr);
@@ -30,6 +32,8 @@ pub struct Target {
     pub tls: Option<Box<ServerTls>>,
     /// Connections that no step of a script asks for have it.
     pub is_tls: bool,
+    /// Where its connections with TLS are counted.
+    pub process: Option<Arc<Process>>,
     /// How long it may take.
     pub timing: Timing,
 }
@@ -79,6 +83,7 @@ impl Target {
             },
             tls: check.tls.clone(),
             is_tls: check.is_tls,
+            process: None,
             timing: Timing::from(check),
         })
     }
@@ -110,6 +115,7 @@ impl Target {
             proxy_header: header_v2,
             tls: None,
             is_tls: false,
+            process: None,
             timing,
         })
     }

@@ -4,7 +4,9 @@
 //! cannot write to the operator's terminal.
 
 mod lines;
+mod secret;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -36,15 +38,22 @@ pub fn render(report: &Report, sources: &SourceMap, look: Look) -> String {
         Look::Coloured => Renderer::styled(),
     };
     let mut text = String::new();
-    let mut found: Vec<&Diagnostic> = report.iter().collect();
-    found.sort_by_key(|found| found.span.map(|span| (span.file, span.start)));
-    for diagnostic in found {
+    for diagnostic in in_order(report) {
         let groups = groups(diagnostic, sources);
         let _ = writeln!(text, "{}\n", renderer.render(&groups));
     }
     text.push_str(&summary(report));
     text.push('\n');
     text
+}
+
+/// In the order of the files; what is about no line comes last, as in HAProxy.
+fn in_order(report: &Report) -> Vec<&Diagnostic> {
+    let mut found: Vec<&Diagnostic> = report.iter().collect();
+    found.sort_by_key(|found| {
+        (found.span.is_none(), found.span.map(|span| (span.file, span.start)))
+    });
+    found
 }
 
 fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'a>> {
@@ -85,14 +94,14 @@ fn snippet<'a>(
         .annotation(kind.span(marked).label(label.map(printable)))
 }
 
-/// The line that `span` starts in, and the part of it that the span covers. A span of several lines
-/// (a table) is cut at the first line's end.
-fn excerpt(text: &str, span: Span) -> (&str, Range<usize>) {
+/// The line that `span` starts in, without its secrets, and the part of it that the span covers. A
+/// span of several lines (a table) is cut at the first line's end.
+fn excerpt(text: &str, span: Span) -> (Cow<'_, str>, Range<usize>) {
     let at = text.floor_char_boundary(span.start as usize);
     let start = text[..at].rfind('\n').map_or(0, |position| position + 1);
     let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
     let stop = text.floor_char_boundary(span.end as usize).clamp(at, end);
-    (text[start..end].trim_end_matches('\r'), at - start..stop - start)
+    (secret::hidden(text[start..end].trim_end_matches('\r')), at - start..stop - start)
 }
 
 /// `2 errors, 1 warning`

@@ -373,3 +373,10 @@ pub fn set_keepalive(socket: &impl AsFd, keepalive: Keepalive) -> io::Result<()>
     socket.set_keepalive(true)?;
     socket.set_tcp_keepalive(&wanted)
 }
+/// Marks what is sent with a type of service, as far as the kernel lets it.
+pub fn set_tos(socket: socket2::SockRef<'_>, tos: u8) {
+    // One of them is of the socket's family.
+    if socket.set_tos_v4(u32::from(tos)).is_err() {
+        let _ = socket.set_tclass_v6(u32::from(tos));
+    }
+}

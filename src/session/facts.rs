@@ -13,6 +13,7 @@ use crate::pure::sample::content::Side;
 use crate::pure::sample::tracked::{Data, Tracked};
 use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Scope, Value, Variable};
 use crate::pure::wire::proxy_v2::kind;
+use crate::state::http::RequestFacts;
 use crate::state::process_facts::ProcessFacts;
 use crate::state::{Backend, Frontend, Registry, Server};
 use std::sync::Arc;
@@ -46,6 +47,7 @@ impl Facts for View<'_> {
     fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
         let value = self.client(fact, args).or_else(|| self.proxy(fact, args));
         let value = value.or_else(|| self.server(fact, args)).or_else(|| self.process(fact, args));
+        let value = value.or_else(|| self.request(fact, args));
         let value = value.or_else(|| self.course(fact, args));
         value.or_else(|| self.connections(fact, args)).into()
     }
@@ -127,6 +129,15 @@ fn millis(duration: Option<Duration>) -> Option<Value> {
 }
 
 impl View<'_> {
+    /// Of the request that is answered.
+    fn request(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
+        let exchange = self.session.exchange.as_deref()?;
+        let request = exchange.request.as_ref()?;
+        let objects = self.session.context.process.objects();
+        let userlists = &objects.config.userlists;
+        RequestFacts { request, is_first: exchange.is_first, userlists }.value(fact, args)
+    }
+
     fn destination(&self) -> Option<SocketAddr> {
         self.session.destination.or_else(|| self.session.client.local_addr())
     }
@@ -207,7 +218,8 @@ impl View<'_> {
                     queued.saturating_mul(2)
                 })
             }
-            Fact::BeConnFree | Fact::ConnSlots => free_slots(backend()?.as_ref()),
+            Fact::BeConnFree => free_slots(backend()?.as_ref()),
+            Fact::ConnSlots => free_places(backend()?.as_ref()),
             _ => None,
         }
     }
@@ -282,6 +294,23 @@ fn queued(backend: &Backend) -> u64 {
     let servers = backend.live();
     let servers = servers.servers.iter().map(|server| u64::from(server.service.queued.current()));
     u64::from(backend.service.queued.current()) + servers.sum::<u64>()
+}
+
+/// Room on the servers that run and in their queues; -1 where one has no limit of either.
+fn free_places(backend: &Backend) -> Option<Value> {
+    let live = backend.live();
+    let free = |server: &Arc<Server>| {
+        let settings = server.settings();
+        let (sessions, waiting) = (settings.maxconn?.get(), settings.maxqueue?.get());
+        let (there, queued) =
+            (server.service.traffic.sessions.current(), server.service.queued.current());
+        Some(u64::from(sessions.saturating_sub(there)) + u64::from(waiting.saturating_sub(queued)))
+    };
+    let running = live.servers.iter().filter(|server| server.standing().is_running());
+    match running.map(free).sum::<Option<u64>>() {
+        Some(free) => int(free),
+        None => Some(Value::Int(-1)),
+    }
 }
 
 /// Room on the servers that may be picked; -1 where one has no limit.

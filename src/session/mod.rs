@@ -11,8 +11,10 @@ mod client;
 mod course;
 mod dial;
 mod facts;
+mod farewell;
 mod finish;
 mod follow;
+mod http;
 mod identity;
 mod inspect;
 mod key;
@@ -31,6 +33,7 @@ use client::Heard;
 use dial::Server;
 use finish::{Outcome, Presence};
 use follow::Watched;
+use http::Exchange;
 use rules::Ruled;
 
 use crate::clock;
@@ -41,6 +44,7 @@ use crate::net::stream::Stream;
 use crate::pure::session::idle::{Limits, Side};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::frontend::Route;
+use crate::state::http::Pages;
 use crate::state::sessions::{Running, Stage};
 use crate::state::{Backend, CutReason, Frontend, Process};
 use crate::telemetry::bus::Bus;
@@ -53,6 +57,10 @@ pub struct Context {
     pub process: Arc<Process>,
     /// Where records go.
     pub bus: Bus,
+    /// What requests are answered with in `mode http`.
+    pub pages: Arc<dyn Pages>,
+    /// One page is made at a time: who asks for them cannot take more than one core from the others.
+    pub renders: Arc<tokio::sync::Semaphore>,
 }
 
 /// A running session: what is known of it so far.
@@ -77,6 +85,8 @@ struct Session {
     /// What rules know and did; nothing where there are none.
     ruled: Ruled,
     outcome: Outcome,
+    /// The request that is answered, in `mode http`.
+    exchange: Option<Box<Exchange>>,
     /// What others see of it, and end it by.
     running: Running,
     /// Counted here until the session is over.
@@ -138,6 +148,7 @@ impl Session {
             silenced: false,
             ruled,
             outcome: Outcome::default(),
+            exchange: None,
             running,
             presence: Presence::on(&frontend, &door.listener, uptime),
             frontend,
@@ -167,6 +178,10 @@ impl Session {
         self.session_rules()?;
         self.begin();
         self.count_tracked_session();
+        if self.route.settings.http.is_some() {
+            // Boxed: sessions that relay bytes have no room for it.
+            return Box::pin(self.serve_requests()).await;
+        }
         self.note_accepted();
         self.content_rules().await?;
         let Some(backend) = self.backend() else {
@@ -184,8 +199,7 @@ impl Session {
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
         self.note_sticking(&server.lease);
-        let (end, mut server) = self.relay(&backend, &settings, server).await?;
-        self.close(&mut server.stream, end);
+        let (end, server) = self.relay(&backend, &settings, server).await?;
         self.outcome.leave(&server.lease);
         Ok(termination(end, self.running.order()))
     }
@@ -205,6 +219,9 @@ impl Session {
         }
         if settings.independent_streams {
             relay.make_independent(Side::Server);
+        }
+        if farewell::database_of(&server).is_some() {
+            relay.remember_last();
         }
         self.response_rules(backend, &mut server, &mut relay).await?;
         relay.prepend(std::mem::take(&mut self.early));
@@ -245,18 +262,21 @@ impl Session {
         if end == End::Reset(Side::Server) {
             server.lease.server.hint();
         }
+        self.close(&relay, &mut server, end).await;
         Ok((end, server))
     }
 
     /// Makes the way the sockets are closed tell the same story as the session's end. Those with
     /// `option nolinger` are reset anyway.
-    fn close(&mut self, server: &mut Stream, end: End) {
+    async fn close(&mut self, relay: &Relay, server: &mut Server, end: End) {
         if end == End::Reset(Side::Client) {
-            server.reset_on_close();
+            server.stream.reset_on_close();
         } else {
-            server.part();
+            server.stream.part();
         }
-        if end == End::Reset(Side::Server) {
+        if self.say_farewell(relay, server, end).await {
+            self.client.part_early();
+        } else if end == End::Reset(Side::Server) {
             self.client.reset_on_close();
         } else {
             self.client.part();

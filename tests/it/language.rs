@@ -86,7 +86,8 @@ impl Judgement {
         let line =
             |alert: &str| alert.split_once(".cfg:")?.1.split([']', ' ']).next()?.parse().ok();
         let refused = alerts.filter_map(line).collect();
-        let warns = code == Some(0) && said.contains("[WARNING]");
+        // What haproxy passes over it calls an alert as well.
+        let warns = code == Some(0) && (said.contains("[WARNING]") || said.contains("[ALERT]"));
         Self { code, warns, refused, said }
     }
 

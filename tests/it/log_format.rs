@@ -16,6 +16,7 @@ both! {
     mistakes_are_refused,
     what_shows_no_end_is_written_once_the_server_is_connected,
     lines_ask_tables,
+    free_places_are_counted,
 }
 
 /// The line of one session of five bytes each way, and the client's port.
@@ -158,4 +159,20 @@ backend ips
         client.send("lo");
         proxy.log.expect(&[&format!("begin {count} {count} 1 0 {count} {count} end")]);
     }
+}
+
+fn free_places_are_counted(kind: Kind) {
+    let servers = [Backend::echo(), Backend::echo()];
+    let format = "log-format \"begin %[connslots(be)] %[be_conn_free(be)] %[connslots(some)] end\"";
+    let [one, two] = [servers[0].addr, servers[1].addr];
+    let backends = format!(
+        "server s1 {one} maxconn 5 maxqueue 10
+  server s2 {two} maxconn 7 maxqueue 20 disabled
+  server s3 {two} maxconn 30 maxqueue 50 backup
+backend some
+  server s1 {one} maxconn 5"
+    );
+    let proxy = Scene::new(kind).defaults(format).backend(&backends).start();
+    Client::connect(proxy.addr).ping("hello");
+    proxy.log.expect(&["begin 94 4 -1 end"]);
 }

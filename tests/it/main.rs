@@ -55,6 +55,7 @@ mod mysql_checks;
 mod native;
 mod netscaler;
 mod observe;
+mod pages;
 mod patterns;
 mod pgsql;
 mod process;

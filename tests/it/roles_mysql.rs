@@ -1,6 +1,7 @@
 //! Routes by role with a real MariaDB pair behind them, and with what a MySQL 8 server says.
 
 use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -146,8 +147,22 @@ fn roles_that_change_places_cut_who_writes_and_keep_who_reads() {
     writer.query("INSERT INTO app.written VALUES (1)").unwrap();
     reader.query("SELECT 1").unwrap();
     eventually("it is replicated", || (written(&pair.b) == 1).then_some(()));
+    let asking = Command::new("mariadb")
+        .args(["-h127.0.0.1", "-uapp", "-e", "SELECT SLEEP(600)"])
+        .arg(format!("-P{}", addr.port()))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("it waits for its answer", || {
+        let asked = "SELECT 1 FROM information_schema.processlist WHERE info = 'SELECT SLEEP(600)'";
+        (!pair.a.query(asked).is_empty()).then_some(())
+    });
     pair.a.set_read_only(true);
-    eventually("the writer is cut", || writer.is_closed().then_some(()));
+    let why = eventually("the writer is cut", || writer.query("SELECT 1").err()).to_string();
+    assert!(why.starts_with("\x1d\x04#08S01Connection ended: the server lost its role"), "{why}");
+    let said = asking.wait_with_output().unwrap().stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("ERROR 1053 (08S01)"), "{said}");
     pair.b.promote();
     for n in 2..10 {
         write(addr, n).unwrap();

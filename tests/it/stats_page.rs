@@ -15,6 +15,7 @@ both! {
     forms_change_servers,
     a_page_without_admin_changes_nothing,
     rules_and_lists_of_users_decide,
+    encrypted_passwords_are_understood,
     the_page_may_stand_in_a_backend,
     monitor_uri_answers,
 }
@@ -175,6 +176,22 @@ fn rules_and_lists_of_users_decide(kind: Kind) {
     assert_eq!(site.cell(&bob, "/s;csv", "s2", "status"), "no check");
     assert_eq!(act(&ann).as_deref(), Some("/s;st=DONE"));
     assert_eq!(site.cell(&ann, "/s;csv", "s2", "status"), "MAINT");
+}
+
+/// Passwords as `openssl passwd` with `-1`, `-5` and `-6` encrypts `secret`.
+fn encrypted_passwords_are_understood(kind: Kind) {
+    let lists = "userlist staff\n user one password $1$abc$iCQ2D3nhptRYi27fDYv2s1\n \
+                 user five password $5$abc$qsg6EHbUzHQzF1POlD7zUwBINSELQxypPaeDcZe6vH0\n \
+                 user six password $6$abc$IdWKNKTJEb8LxY7CGg8YBXlvtfZzFw7Mp/r6niK9YB2mdvgY..TKjv1T\
+                 ..8RadRt2qvUHYRLr/TsVArtr91iR1\n";
+    let lines = " stats uri /s\n stats http-request auth unless { http_auth(staff) }\n";
+    let site = Site::start(kind, lists, lines);
+    for name in ["one", "five", "six"] {
+        let status = |password: &str| {
+            Request::new().account(&format!("{name}:{password}")).send(site.addr, "/s").status
+        };
+        assert_eq!((status("secret"), status("secret1"), status("")), (200, 401, 401), "{name}");
+    }
 }
 
 fn the_page_may_stand_in_a_backend(kind: Kind) {

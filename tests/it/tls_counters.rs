@@ -16,6 +16,7 @@ use crate::harness::{both, eventually, within};
 
 both! {
     handshakes_are_counted_where_they_are_done,
+    connections_of_checks_count,
     sessions_count_once_their_handshake_is_done,
     sessions_that_are_asked_for_are_counted,
     connections_beyond_the_limit_wait,
@@ -114,6 +115,28 @@ fn handshakes_are_counted_where_they_are_done(kind: Kind) {
     let page = proxy.metrics();
     assert_eq!(page.value("haproxy_process_ssl_connections_total", &[]), Some(8.0));
     assert_eq!(page.value("haproxy_process_max_backend_ssl_key_rate", &[]), Some(1.0));
+}
+
+fn connections_of_checks_count(kind: Kind) {
+    let authority = Authority::new();
+    let crt = authority.issue("db.pem", &["db.example"]);
+    let server = Backend::echo();
+    let ending = Scene::new(Kind::Haproxy)
+        .bind(&format!("ssl crt {}", crt.display()))
+        .backend(&format!("server s1 {}", server.addr))
+        .start();
+    let api = Api::new();
+    let _proxy = Scene::new(kind)
+        .global(&api.lines())
+        .backend(&format!("server s1 {} ssl verify none check inter 100ms", ending.addr))
+        .start();
+    eventually("checks are counted", || {
+        let all = info(&api, &["CumSslConns", "SslBackendMaxKeyRate"]);
+        (all[0].parse::<u32>().unwrap() > 2 && all[1] != "0").then_some(())
+    });
+    eventually("none is open between two", || {
+        (info(&api, &["CurrSslConns"]) == ["0"]).then_some(())
+    });
 }
 
 fn sessions_count_once_their_handshake_is_done(kind: Kind) {

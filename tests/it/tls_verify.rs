@@ -18,6 +18,7 @@ use crate::harness::tls::{Authority, Hello, TlsClient};
 both! {
     only_errors_that_are_listed_are_ignored,
     optional_means_that_none_may_be_shown,
+    authorities_that_are_not_named_count,
 }
 
 /// A certificate, and what signs with it.
@@ -195,5 +196,53 @@ fn optional_means_that_none_may_be_shown(kind: Kind) {
         if expected {
             proxy.log.expect(&["SAID 0 0 0 0 0 0 END"]);
         }
+    }
+}
+
+fn authorities_that_are_not_named_count(kind: Kind) {
+    let (files, server) = (Files::new(), Backend::echo());
+    let stranger = Authority::new();
+    let (site, ca) = (Authority::new(), files.dir.join("ca.pem"));
+    let crt = site.issue("db.pem", &["db.example"]);
+    let known = stranger.issue("client.pem", &["client"]);
+    let good = files.shown.iter().find(|(what, _)| *what == "good").map(|(_, crt)| crt);
+    for (both, expected) in [(true, true), (false, false)] {
+        let named = if both { format!("ca-file {} ", stranger.ca()) } else { String::new() };
+        let proxy = Scene::new(kind)
+            .bind(&format!(
+                "ssl crt {} verify required {named}ca-verify-file {}",
+                crt.display(),
+                ca.display()
+            ))
+            .backend(&format!("server s1 {}", server.addr))
+            .start();
+        let is_let_in = |crt: Option<&PathBuf>| {
+            let hello = Hello { crt: crt.cloned(), ..Hello::default() };
+            TlsClient::is_let_in(proxy.addr, &hello)
+        };
+        assert!(is_let_in(good), "{both}");
+        assert_eq!(is_let_in(Some(&known)), expected, "{both}");
+    }
+}
+
+#[test]
+fn options_of_lists_that_change_nothing_are_accepted() {
+    let site = Authority::new();
+    let crt = site.issue("db.pem", &["db.example"]);
+    for (options, loads) in [
+        ("npn h2 no-ca-names", true),
+        ("sigalgs RSA+SHA256 client-sigalgs RSA+SHA256 ocsp-update on no-alpn", true),
+        ("allow-0rtt", false),
+    ] {
+        let list = site.dir.write("list", &format!("{} [{options}] x.example\n", crt.display()));
+        let text = format!(
+            "defaults\n mode tcp\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n\
+             listen l\n bind 127.0.0.1:1 ssl crt-list {}\n server s 127.0.0.1:1\n",
+            list.display()
+        );
+        let file = site.dir.write("l.cfg", &text);
+        let (status, said) = Kind::Evenkeel.run(&["-c", "-f", &file.display().to_string()]);
+        assert_eq!(status.success(), loads, "{options}: {said}");
+        assert!(loads || said.contains("'allow-0rtt' is not supported"), "{said}");
     }
 }

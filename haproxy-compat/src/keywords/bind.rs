@@ -55,6 +55,7 @@ pub static BIND: Table = Table {
                 ("alpn", 1),
                 ("ca-file", 1),
                 ("ca-ignore-err", 1),
+                ("ca-verify-file", 1),
                 ("ciphers", 1),
                 ("ciphersuites", 1),
                 ("crl-file", 1),
@@ -96,9 +97,10 @@ pub static BIND: Table = Table {
             &[("npn", 1)],
         ),
         (Moot("the kernel does not encrypt for it"), &[("ktls", 1)]),
-        (Ignored("all of 'ca-file' is trusted and named to clients"), &[("ca-verify-file", 1)]),
         (
-            Refused("data sent before the handshake is done could be sent twice by anybody"),
+            Ignored(
+                "data is taken once the handshake is done: sooner, anybody could send it twice",
+            ),
             &[("allow-0rtt", 0)],
         ),
         (

@@ -29,6 +29,8 @@ pub enum Form {
 }
 
 const ANY_NUMBER: Form = Form::Number(0, i64::MAX);
+/// Where HAProxy minds no sign.
+const SIGNED: Form = Form::Number(i64::MIN, i64::MAX);
 const ON_OFF: Form = Form::OneOf(&["on", "off"]);
 const TIME: Form = Form::Time(u64::MAX);
 const MUXES: Form = Form::OneOf(&["none", "h1", "h2", "fcgi", "spop", "quic"]);
@@ -110,23 +112,23 @@ pub fn of_global(word: &str) -> Form {
         "tune.idletimer" => Form::Time(65_535),
         "tune.ssl.default-dh-param" => Form::Number(1024, i64::MAX),
         "maxcomprate"
-        | "maxsslconn"
-        | "maxsslrate"
         | "maxzlibmem"
-        | "mworker-max-reloads"
-        | "nbproc"
         | "tune.buffers.limit"
         | "tune.buffers.reserve"
-        | "tune.comp.maxlevel"
-        | "tune.h2.initial-window-size"
-        | "tune.h2.max-concurrent-streams"
         | "tune.http.cookielen"
         | "tune.http.logurilen"
         | "tune.maxpollevents"
+        | "tune.recv_enough"
+        | "tune.runqueue-depth" => SIGNED,
+        "tune.comp.maxlevel" => Form::Number(1, 9),
+        "maxsslconn"
+        | "maxsslrate"
+        | "mworker-max-reloads"
+        | "nbproc"
+        | "tune.h2.initial-window-size"
+        | "tune.h2.max-concurrent-streams"
         | "tune.maxrewrite"
         | "tune.pattern.cache-size"
-        | "tune.recv_enough"
-        | "tune.runqueue-depth"
         | "tune.ssl.cachesize"
         | "tune.ssl.capture-buffer-size"
         | "tune.ssl.capture-cipherlist-size"
@@ -157,7 +159,7 @@ pub fn of_proxy(word: &str) -> Form {
         | "unique-id-header"
         | "capture" => Form::Text,
         "http-reuse" => Form::OneOf(&["never", "safe", "aggressive", "always"]),
-        "max-keep-alive-queue" | "max-session-srv-conns" => ANY_NUMBER,
+        "max-keep-alive-queue" | "max-session-srv-conns" => SIGNED,
         _ => Form::Any,
     }
 }
@@ -184,6 +186,7 @@ pub fn of_server(word: &str) -> Form {
         "log-proto" => Form::OneOf(&["legacy", "octet-count"]),
         "check-proto" | "proto" => MUXES,
         "ws" => Form::OneOf(&["auto", "h1", "h2"]),
+        "pool-max-conn" => Form::Number(-1, i64::MAX),
         "pool-purge-delay" => TIME,
         _ => Form::Text,
     }

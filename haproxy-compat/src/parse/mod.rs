@@ -208,8 +208,8 @@ impl Parser<'_> {
 fn change_environment(words: &[Word], env: &mut Environment) {
     let text = |word: &Word| word.text().into_owned();
     match (words[0].bytes.as_slice(), &words[1..]) {
-        (b"setenv", [name, value]) => env.set(text(name), value.bytes.clone()),
-        (b"presetenv", [name, value]) => env.preset(text(name), value.bytes.clone()),
+        (b"setenv", [name, value, ..]) => env.set(text(name), value.bytes.clone()),
+        (b"presetenv", [name, value, ..]) => env.preset(text(name), value.bytes.clone()),
         (b"unsetenv", names) => names.iter().for_each(|name| env.unset(&name.text())),
         (b"resetenv", names) => {
             let names: Vec<String> = names.iter().map(text).collect();

@@ -141,7 +141,7 @@ impl Held {
     /// Waits for bytes and hands them to the dialogue.
     async fn receive(&mut self) -> Result<(), Trouble> {
         let Self { conn, dialogue, said } = self;
-        if let Some(Conn::Tls(stream)) = conn {
+        if let Some(Conn::Tls { stream, .. }) = conn {
             let mut chunk = [0; CHUNK_BYTES];
             return match poll_fn(|cx| stream.poll_read(cx, &mut chunk)).await {
                 Ok(0) => Err(Trouble::System(Problem::closed())),
@@ -180,7 +180,7 @@ impl Drop for Held {
             Some(Conn::Fresh(socket, _)) => socket.send(&goodbye),
             Some(Conn::Polled(Polled::Tcp(stream))) => stream.try_write(&goodbye),
             Some(Conn::Polled(Polled::Unix(stream))) => stream.try_write(&goodbye),
-            Some(Conn::Tls(stream)) => {
+            Some(Conn::Tls { stream, .. }) => {
                 let cx = &mut Context::from_waker(Waker::noop());
                 let _ = stream.poll_write(cx, &goodbye);
                 let _ = stream.poll_shutdown_write(cx);
@@ -198,7 +198,7 @@ impl Conn {
         let socket = match self {
             Self::Fresh(socket, _) => SockRef::from(socket),
             Self::Polled(Polled::Tcp(stream)) => SockRef::from(stream),
-            Self::Polled(Polled::Unix(_)) | Self::Tls(_) => return,
+            Self::Polled(Polled::Unix(_)) | Self::Tls { .. } => return,
         };
         let _ = socket.set_tcp_nodelay(true);
         let _ = socket.set_tcp_user_timeout(Some(patience));

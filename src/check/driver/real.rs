@@ -60,6 +60,7 @@ impl Home {
             proxy_header: |_| Vec::new(),
             tls: None,
             is_tls: false,
+            process: None,
             timing,
         };
         let context = Context { answer_bytes_max: 16_384, down: false, unix_time_s: 0 };

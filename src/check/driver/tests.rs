@@ -36,6 +36,7 @@ fn target(addr: TargetAddr) -> Target {
         proxy_header: no_header,
         tls: None,
         is_tls: false,
+        process: None,
         timing,
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Conn, Polled, Problem};
 use crate::check::target::{Target, TargetAddr};
+use crate::clock;
 use crate::config::model::{Layer, ServerTls, Sni};
 use crate::net::stream::Stream;
 use crate::net::tls::{self, HandshakeError};
@@ -88,7 +89,7 @@ pub(super) async fn shake(
         Conn::Fresh(socket, domain) => Stream::from_accepted(socket, domain != Domain::UNIX),
         Conn::Polled(Polled::Tcp(stream)) => Ok(Stream::tcp(stream)),
         Conn::Polled(Polled::Unix(stream)) => Ok(Stream::unix(stream)),
-        Conn::Tls(stream) => Ok(stream),
+        Conn::Tls { stream, .. } => Ok(stream),
     };
     let mut stream = stream.map_err(|error| Problem::of(&error))?;
     let name = match (&server.sni, &target.addr) {
@@ -96,8 +97,17 @@ pub(super) async fn shake(
         (_, TargetAddr::Tcp(address)) => ServerName::from(address.ip()),
         _ => ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
     };
+    // A check is not refused for the sessions' sake: beyond 'maxsslconn' it is not counted.
+    let place = target.process.as_ref().and_then(|process| process.tls.try_enter());
     match tls::connect(&mut stream, server, name).await {
-        Ok(()) => Ok(Conn::Tls(stream)),
+        Ok(()) => {
+            if let Some(process) = &target.process
+                && stream.tls().is_some_and(|facts| !facts.resumed)
+            {
+                process.tls.server_keys.tick(process.uptime(clock::now()));
+            }
+            Ok(Conn::Tls { stream, _place: place })
+        }
         Err(error) => {
             Err(Problem { text: said(&error, server).to_owned(), heard: true, denied: false })
         }

@@ -10,7 +10,7 @@ use haproxy_compat::diag::{Report, Severity};
 use haproxy_compat::source::SourceMap;
 use haproxy_compat::span::Span;
 
-use super::{excerpt, printable};
+use super::{excerpt, in_order, printable};
 
 /// Characters of a source line that are shown: terminals are wide, certificates and lists longer.
 const SHOWN_MAX: usize = 120;
@@ -18,11 +18,11 @@ const SHOWN_MAX: usize = 120;
 /// Characters shown before the mistake where a line is longer than [`SHOWN_MAX`].
 const BEFORE_MAX: usize = 60;
 
-/// Renders warnings and alerts, in the order in which they were found; empty where there are none.
+/// Renders warnings and alerts in the order of the files; empty where there are none.
 #[must_use]
 pub fn render_lines(report: &Report, sources: &SourceMap, pid: u32) -> String {
     let mut text = String::new();
-    for diagnostic in report.iter() {
+    for diagnostic in in_order(report) {
         let word = match diagnostic.severity {
             Severity::Alert => "[ALERT]  ",
             Severity::Warning => "[WARNING]",
@@ -106,6 +106,9 @@ mod tests {
             report.warning(at(0, 11), "odd");
         });
         let expected = "\
+[WARNING]  (7) : config : parsing [t.cfg:1] : odd.
+   |   frontend fe
+   |   ^^^^^^^^^^^
 [ALERT]    (7) : config : parsing [t.cfg:2] : 'maxcon' is unknown.
    |   bind :80 maxcon 5 # h\u{e9}
    |            ^^^^^^
@@ -116,9 +119,6 @@ mod tests {
    | the first: [t.cfg:1]
    |   frontend fe
    |            --
-[WARNING]  (7) : config : parsing [t.cfg:1] : odd.
-   |   frontend fe
-   |   ^^^^^^^^^^^
 ";
         assert_eq!(found, expected);
     }

@@ -26,6 +26,7 @@ pub(super) fn backend_pairs(
     pairs.flag("allbackups", backend.allbackups);
     pairs.maybe("on_conflict", word(&ON_CONFLICTS[1..], &backend.on_conflict));
     super::frontend::rules(pairs, &backend.rules.statements);
+    super::page::http(pairs, backend.http.as_deref());
     let shared = check::shared(&backend.servers);
     pairs.table("check", &shared);
     servers(pairs, &backend.servers, &shared);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::text::{Pairs, duration, key, list, quote};
 use crate::config::defaults::{PAGE_REALM, PAGE_URI};
-use crate::config::model::{Page, Rule, Userlist};
+use crate::config::model::{Http, Page, Userlist};
+use crate::pure::password::Password;
 
 /// The keys of `page`.
 pub(super) fn page(page: &Page) -> Pairs {
@@ -18,18 +19,21 @@ pub(super) fn page(page: &Page) -> Pairs {
     pairs.maybe("description", page.description.as_deref().map(quote));
     pairs.flag("legends", page.legends);
     pairs.maybe("scope", texts(page.scope.iter()));
-    pairs.maybe("admin", texts(page.admin.iter().map(|condition| &condition.text)));
-    pairs.maybe("http_request", rules(&page.rules));
+    pairs.maybe("admin", texts(page.admin.iter().map(|written| &written.text)));
+    pairs.maybe("http_request", texts(page.rules.iter().map(|written| &written.text)));
     pairs
 }
 
-/// Rules in the words they were written in.
-pub(super) fn rules(rules: &[Rule]) -> Option<String> {
-    texts(rules.iter().map(|rule| &rule.text))
+/// The keys of a proxy in `mode http`.
+pub(super) fn http(pairs: &mut Pairs, http: Option<&Http>) {
+    let Some(http) = http else { return };
+    pairs.add("mode", "\"http\"");
+    pairs.maybe("monitor_uri", http.monitor_uri.as_deref().map(quote));
+    pairs.maybe("page", http.page.as_ref().map(|page| self::page(page).inline()));
 }
 
 /// A list of texts.
-pub(super) fn texts<'a>(texts: impl Iterator<Item = &'a String>) -> Option<String> {
+fn texts<'a>(texts: impl Iterator<Item = &'a String>) -> Option<String> {
     list(&texts.map(|text| quote(text)).collect::<Vec<_>>())
 }
 
@@ -37,14 +41,18 @@ pub(super) fn texts<'a>(texts: impl Iterator<Item = &'a String>) -> Option<Strin
 pub(super) fn userlist(list: &Userlist) -> Pairs {
     let mut pairs = Pairs::default();
     let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut users = Pairs::default();
+    let (mut users, mut encrypted) = (Pairs::default(), Pairs::default());
     for user in &list.users {
-        users.add(&key(&user.name), quote(&user.password));
+        match &user.password {
+            Password::Clear(password) => users.add(&key(&user.name), quote(password)),
+            Password::Encrypted(hash) => encrypted.add(&key(&user.name), quote(hash)),
+        };
         for group in &user.groups {
             groups.entry(group).or_default().push(quote(&user.name));
         }
     }
     pairs.table("user", &users);
+    pairs.table("encrypted", &encrypted);
     let mut members = Pairs::default();
     for (group, names) in groups {
         members.maybe(&key(group), super::text::list(&names));

@@ -6,9 +6,17 @@ use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::TimeUnit;
 
+use super::server::HttpWord;
 use super::words::{Args, Context};
 use super::{form, socket};
 use crate::config::raw::{Bind, Field};
+
+/// The protocol above TCP that a `bind` line asks for, if any.
+pub(super) fn spoken(line: &Line) -> Option<HttpWord> {
+    let at = line.words.iter().position(|word| word.bytes == b"proto")?;
+    let protocol = line.words.get(at + 1).filter(|word| word.bytes != b"none")?;
+    Some((format!("proto {}", protocol.text()), protocol.span))
+}
 
 /// A `bind` line.
 pub(super) fn lower(line: &Line, cx: &mut Context<'_>) -> Option<Bind> {

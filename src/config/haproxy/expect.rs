@@ -61,7 +61,7 @@ impl Options {
     fn take(&mut self, option: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<()> {
         let report = &mut self.report;
         match option {
-            "min-recv" => self.min_recv = Some(integer(args, option, cx)?),
+            "min-recv" => self.min_recv = Some(min_recv(args, cx)?),
             "comment" => self.comment = args.text(option, "a text", cx),
             "ok-status" => report.ok = Some(status(args, option, cx)?),
             "error-status" => report.error = Some(status(args, option, cx)?),
@@ -80,14 +80,14 @@ fn status(args: &mut Args<'_>, option: &str, cx: &mut Context<'_>) -> Field<Stri
     Some(text(word).map(|status| status.to_ascii_uppercase()))
 }
 
-fn integer(args: &mut Args<'_>, keyword: &str, cx: &mut Context<'_>) -> Field<i64> {
-    let word = args.expect(keyword, "a number", cx)?;
-    let text = word.text();
-    if let Ok(number) = text.parse() {
-        return Some(Spanned::new(number, word.span));
+/// At least -1, which is as if it were not written.
+fn min_recv(args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<i64> {
+    let bytes = args.signed("min-recv", cx)?;
+    if bytes.value < -1 {
+        cx.report.alert(bytes.span, format!("'min-recv' is a size, not {}", bytes.value));
+        return None;
     }
-    cx.report.alert(word.span, format!("'{keyword}' needs a number, and '{text}' is none"));
-    None
+    Some(bytes)
 }
 
 /// A log-format text, to be understood later.

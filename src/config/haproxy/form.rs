@@ -5,6 +5,7 @@ use haproxy_compat::keywords::{Effect, Table};
 use haproxy_compat::tree::Word;
 use haproxy_compat::units::TimeUnit;
 
+use super::numeral::leading;
 use super::words::{Args, Context};
 
 /// Judges what stands after `keyword`, which takes at most one argument unless its form says more.
@@ -68,13 +69,18 @@ fn number(
     if words.contains(&text.as_ref()) {
         return;
     }
-    let wrong = match text.parse::<i64>() {
-        Ok(number) if (least..=most).contains(&number) => return,
-        Ok(_) if most == i64::MAX => format!("'{text}' is too little for '{keyword}'"),
-        Ok(_) => format!("'{keyword}' goes from {least} to {most}, not to '{text}'"),
-        Err(_) => format!("'{keyword}' needs a number, and '{text}' is none"),
-    };
-    cx.report.alert(word.span, wrong);
+    let number = i64::from(leading(&text));
+    if !(least..=most).contains(&number) {
+        let wrong = if most == i64::MAX {
+            format!("'{text}' is too little for '{keyword}'")
+        } else {
+            format!("'{keyword}' goes from {least} to {most}, not to '{text}'")
+        };
+        cx.report.alert(word.span, wrong);
+    } else if text.parse() != Ok(number) {
+        let message = format!("'{text}' after '{keyword}' is no number: it is read as {number}");
+        cx.report.warning(word.span, message).help("write digits only");
+    }
 }
 
 fn time(limit_ms: u64, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {

@@ -1,15 +1,21 @@
 //! `global`: the process.
 
-use haproxy_compat::keywords::form::of_global;
+use haproxy_compat::keywords::form::{Form, of_global};
 use haproxy_compat::keywords::{Effect, GLOBAL};
 use haproxy_compat::span::Spanned;
 use haproxy_compat::suggest;
-use haproxy_compat::tree::{Line, Prefix, Section};
+use haproxy_compat::tree::{Line, Prefix};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, set, text};
 use super::{commands, form, log, tls, tuning};
 use crate::config::raw::{Bind, Field, Global, Statement};
+
+/// Keywords that apply, of whose line HAProxy reads no further than it needs.
+const IGNORING_REST: [&str; 3] = ["hard-stop-after", "log-send-hostname", "server-state-base"];
+
+/// Keywords without effect, of whose line HAProxy reads no further than a number.
+const LONG_NUMBERS: [&str; 2] = ["tune.pattern.cache-size", "tune.ssl.default-dh-param"];
 
 /// `unix-bind`: what the Unix sockets of `bind` lines have that say nothing of their own.
 #[derive(Debug, Default)]
@@ -39,14 +45,14 @@ impl UnixBind {
     }
 }
 
-/// Adds a `global` section to what earlier ones said.
+/// Adds the lines of a `global` section to what earlier ones said.
 pub(super) fn lower(
-    section: &Section,
+    lines: Vec<&Line>,
     global: &mut Global,
     (unix_bind, tls): (&mut UnixBind, &mut tls::Defaults),
     cx: &mut Context<'_>,
 ) {
-    for line in &section.lines {
+    for line in lines {
         let word = &line.words[0];
         let keyword = word.text();
         if super::life::KEYWORDS.contains(&&*keyword) {
@@ -71,8 +77,18 @@ pub(super) fn lower(
             }
             Some(Effect::Applies) if tls.line(&keyword, line, cx) => {}
             Some(Effect::Applies) => apply(&keyword, line, global, cx),
-            Some(_) => form::judge(of_global(&keyword), &keyword, &mut Args::new(line, 1), cx),
+            Some(_) => without_effect(&keyword, line, cx),
         }
+    }
+}
+
+/// What a keyword without effect says is judged and forgotten.
+fn without_effect(keyword: &str, line: &Line, cx: &mut Context<'_>) {
+    let args = &mut Args::new(line, 1);
+    let form = of_global(keyword);
+    form::judge(form, keyword, args, cx);
+    if matches!(form, Form::Number(..)) && !LONG_NUMBERS.contains(&keyword) {
+        args.finish(keyword, cx);
     }
 }
 
@@ -91,9 +107,9 @@ fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) 
     let args = &mut Args::new(line, 1);
     match keyword {
         "maxconn" => set(&mut global.maxconn, args.number(keyword, cx)),
-        "nbthread" => set(&mut global.nbthread, args.number(keyword, cx)),
-        "uid" => set(&mut global.uid, args.number(keyword, cx)),
-        "gid" => set(&mut global.gid, args.number(keyword, cx)),
+        "nbthread" => set(&mut global.nbthread, args.digits(keyword, cx)),
+        "uid" => set(&mut global.uid, args.digits(keyword, cx)),
+        "gid" => set(&mut global.gid, args.digits(keyword, cx)),
         "spread-checks" => set(&mut global.spread_checks, args.number(keyword, cx)),
         "tune.bufsize" => set(&mut global.bufsize, args.number(keyword, cx)),
         "user" => set(&mut global.user, args.text(keyword, "a user's name", cx)),
@@ -128,15 +144,23 @@ fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) 
         _ if tuning::lower(keyword, line, args, &mut global.tuning, cx) => {}
         _ => return environment(keyword, line, cx),
     }
-    args.finish(keyword, cx);
+    if IGNORING_REST.contains(&keyword) {
+        args.ignore_rest(keyword, cx);
+    } else {
+        args.finish(keyword, cx);
+    }
 }
 
 /// `setenv` and its kin acted while the file was read; only their form is left to check.
 fn environment(keyword: &str, line: &Line, cx: &mut Context<'_>) {
-    if matches!(keyword, "setenv" | "presetenv") && line.words.len() != 3 {
+    let args = &mut Args::new(line, 3);
+    if matches!(keyword, "setenv" | "presetenv") && line.words.len() < 3 {
         cx.report
             .alert(line.span, format!("'{keyword}' needs a name and a value"))
             .help("quote a value that has spaces");
+    } else if matches!(keyword, "setenv" | "presetenv") && args.peek().is_some() {
+        args.ignore_rest(keyword, cx);
+        cx.report.help("quote a value that has spaces");
     } else if keyword == "unsetenv" && line.words.len() < 2 {
         cx.report.alert(line.span, "'unsetenv' needs a name");
     }

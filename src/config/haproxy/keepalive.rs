@@ -18,7 +18,7 @@ pub(super) fn lower(
         &mut settings.server_keepalive
     };
     if keyword.ends_with("-cnt") {
-        set(&mut side.cnt, args.number(keyword, cx));
+        set(&mut side.cnt, args.digits(keyword, cx));
     } else if keyword.ends_with("-idle") {
         set(&mut side.idle, args.time(keyword, TimeUnit::Seconds, cx));
     } else {

@@ -4,6 +4,7 @@ use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, Prefix};
 use haproxy_compat::units::TimeUnit;
 
+use super::numeral::leading;
 use super::words::{Args, Context, text};
 use crate::config::raw::{Field, Life};
 
@@ -46,7 +47,10 @@ pub(super) fn lower(keyword: &str, line: &Line, life: &mut Life, cx: &mut Contex
         "localpeer" => life.localpeer = args.text(keyword, "a name", cx),
         "ulimit-n" => life.ulimit_n = args.number(keyword, cx),
         "fd-hard-limit" => life.fd_hard_limit = args.number(keyword, cx),
-        "mworker-max-reloads" => life.mworker_max_reloads = args.number(keyword, cx),
+        "mworker-max-reloads" => {
+            life.mworker_max_reloads = reloads(line, cx);
+            return;
+        }
         "cpu-map" => {
             life.cpu_map.push(rest(line));
             return;
@@ -78,6 +82,21 @@ pub(super) fn lower(keyword: &str, line: &Line, life: &mut Life, cx: &mut Contex
         }
     }
     args.finish(keyword, cx);
+}
+
+/// HAProxy warns about what is missing or negative, and goes on without it.
+fn reloads(line: &Line, cx: &mut Context<'_>) -> Field<u64> {
+    const KEYWORD: &str = "mworker-max-reloads";
+    let args = &mut Args::new(line, 1);
+    let count = args.peek().map_or(-1, |word| leading(&word.text()));
+    if count < 0 {
+        let message = format!("'{KEYWORD}' is ignored: it needs a number from 0");
+        cx.report.warning(line.span, message);
+        return None;
+    }
+    let reloads = args.number(KEYWORD, cx);
+    args.ignore_rest(KEYWORD, cx);
+    reloads
 }
 
 /// A name of letters, digits, `.`, `-` and `_`.

@@ -59,7 +59,7 @@ fn target(line: &Line, cx: &mut Context<'_>) -> Option<LogTarget> {
     let mut target = LogTarget::new(cx.address(address));
     loop {
         if args.take("len") {
-            target.len = Some(args.number("len", cx)?);
+            target.len = Some(args.digits("len", cx)?);
         } else if args.take("format") {
             target.format = Some(args.text("format", "a format such as 'rfc5424'", cx)?);
         } else if args.take("profile") {

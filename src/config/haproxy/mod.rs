@@ -1,10 +1,11 @@
 //! `haproxy.cfg` to raw: the tree of a file gets HAProxy's meaning.
 //!
 //! `defaults` and `default-server` are applied here, a `listen` section becomes a frontend and a
-//! backend, a `mode http` listener for statistics becomes one for metrics. What HAProxy reads and
+//! backend. What HAProxy reads and
 //! this program does not do is ignored with a warning where it has no effect on traffic, and refused
 //! where it has; [`haproxy_compat::keywords`] says which. Values are judged by validation.
 
+mod balance;
 mod bind;
 mod build;
 mod check;
@@ -18,6 +19,8 @@ mod http_check;
 mod keepalive;
 mod life;
 mod log;
+mod numeral;
+mod once;
 mod option;
 mod peers;
 mod proxy;
@@ -56,6 +59,7 @@ pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw:
         config: raw::Config { dialect: raw::Dialect::Haproxy, ..raw::Config::default() },
         unix_bind: UnixBind::default(),
         tls: tls::Defaults::default(),
+        written: once::Written::default(),
         defaults: Vec::new(),
         disabled: Vec::new(),
         healthchecks: Vec::new(),
@@ -85,6 +89,7 @@ struct Lowering<'a> {
     config: raw::Config,
     unix_bind: UnixBind,
     tls: tls::Defaults,
+    written: once::Written,
     defaults: Vec<Defaults>,
     /// Back halves of sections that are `disabled`.
     disabled: Vec<raw::Backend>,
@@ -108,7 +113,8 @@ impl Lowering<'_> {
             SectionKind::Global => {
                 let global = &mut self.config.global;
                 let defaults = (&mut self.unix_bind, &mut self.tls);
-                global::lower(section, global, defaults, &mut self.cx);
+                let lines = self.written.heeded(section, &mut self.cx);
+                global::lower(lines, global, defaults, &mut self.cx);
             }
             SectionKind::Defaults => self.defaults(section),
             SectionKind::Frontend | SectionKind::Backend | SectionKind::Listen => {
@@ -127,7 +133,9 @@ impl Lowering<'_> {
             SectionKind::Peers => self.config.peers.extend(peers::lower(section, &mut self.cx)),
             SectionKind::Ring => self.config.rings.extend(ring::lower(section, &mut self.cx)),
             SectionKind::Userlist => {
-                self.config.userlists.extend(userlist::lower(section, &mut self.cx));
+                let list = userlist::lower(section, &mut self.cx);
+                self.config.userlists.extend(list);
+                userlist::first_counts(&mut self.config.userlists, &mut self.cx);
             }
             _ => self.other(section),
         }
@@ -144,6 +152,10 @@ impl Lowering<'_> {
         }
         if section.name.is_none() {
             rules::nameless(&reader.settings.rules, &mut self.cx);
+            rules::nameless_http(&reader.http, &mut self.cx);
+        }
+        for line in &section.lines {
+            stats::in_defaults(line, &mut self.cx);
         }
         self.defaults.push(Defaults {
             name: section.name.as_ref().map(|name| name.text().into_owned()),
@@ -276,10 +288,8 @@ impl Lowering<'_> {
 
     fn finish(mut self) -> raw::Config {
         self.add_disabled();
-        self.config.stats = stats::lower(std::mem::take(&mut self.http), &mut self.cx);
-        let frontends = self.config.frontends.iter_mut().map(|f| &mut f.binds);
-        let stats = self.config.stats.iter_mut().map(|s| &mut s.binds);
-        for bind in frontends.chain(stats).flatten() {
+        stats::judge(&self.http, &mut self.cx);
+        for bind in self.config.frontends.iter_mut().flat_map(|frontend| &mut frontend.binds) {
             self.unix_bind.apply(bind);
             self.tls.apply_bind(&mut bind.tls);
         }

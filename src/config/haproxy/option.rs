@@ -53,6 +53,9 @@ const NOT_NEGATABLE: [&str; 15] = [
     "external-check",
 ];
 
+/// Words after `option forwardfor`.
+const FORWARDFOR: [&str; 3] = ["except", "header", "if-none"];
+
 /// An `option`, `no option` or `default option` line.
 pub(super) fn lower(line: &Line, reader: &mut Reader, cx: &mut Context<'_>) {
     let mut args = Args::new(line, 1);
@@ -88,8 +91,20 @@ pub(super) fn lower(line: &Line, reader: &mut Reader, cx: &mut Context<'_>) {
             if reader.standing(&written, line.span, places, cx) != Standing::Here {
                 return;
             }
-            if option == "httplog" {
-                reader.settings.log_format = Some(Spanned::new("tcp".to_owned(), line.span));
+            let format = match option.as_ref() {
+                "httplog" if args.take("clf") => Some("http-clf"),
+                "httplog" => Some("http"),
+                "httpslog" => Some("https"),
+                _ => None,
+            };
+            if let Some(format) = format {
+                reader.settings.log_format = Some(Spanned::new(format.to_owned(), line.span));
+            }
+            if option == "forwardfor"
+                && let Some(word) = args.next()
+                && !FORWARDFOR.contains(&&*word.text())
+            {
+                cx.unknown(word, "after 'option forwardfor'", FORWARDFOR);
             }
             reader.http.push((written, line.span));
         }
@@ -127,20 +142,9 @@ fn apply(
             let interval = match (on, args.peek()) {
                 (false, _) => 0,
                 (true, None) => -1,
-                (true, Some(word)) => match word.text().parse::<i64>() {
-                    Ok(interval) => {
-                        args.skip(1);
-                        interval
-                    }
-                    Err(_) => {
-                        let text = word.text();
-                        cx.report.alert(
-                            word.span,
-                            format!("'option redispatch' needs a number of retries, not '{text}'"),
-                        );
-                        return;
-                    }
-                },
+                (true, Some(_)) => {
+                    args.signed("option redispatch", cx).map_or(-1, |interval| interval.value)
+                }
             };
             settings.redispatch = Some(Spanned::new(interval, line.span));
             args.ignore_rest("option redispatch", cx);

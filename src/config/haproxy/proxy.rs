@@ -10,7 +10,7 @@ use haproxy_compat::units::TimeUnit;
 use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::words::{Args, Context, set, text};
-use super::{bind, form, keepalive, log, option, retry, rules, socket};
+use super::{balance, bind, form, keepalive, log, option, retry, rules, socket};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -43,7 +43,8 @@ pub(super) enum Standing {
 
 /// Statements that HAProxy does not ignore where they have no meaning: some it refuses at once, others
 /// since they then name what is not there.
-const FATAL: [&str; 7] = [
+const FATAL: [&str; 8] = [
+    "declare",
     "server",
     "default-server",
     "default_backend",
@@ -52,9 +53,6 @@ const FATAL: [&str; 7] = [
     "retry-on",
     "use-fcgi-app",
 ];
-
-/// Timeouts about HTTP: they have no effect and harm nothing.
-const HTTP_TIMEOUTS: [&str; 3] = ["http-request", "http-keep-alive", "tarpit"];
 
 /// Words after `timeout`.
 const TIMEOUTS: [&str; 12] = [
@@ -121,9 +119,6 @@ impl Reader {
             self.unknown(line, cx);
             return;
         };
-        if self.settings.is_http() && self.settings.page.takes(line) {
-            return;
-        }
         if self.ignores(effect, places) {
             self.standing(&keyword, line.span, places, cx);
             return;
@@ -234,7 +229,10 @@ impl Reader {
         let args = &mut Args::new(line, 1);
         let settings = &mut self.settings;
         match keyword {
-            "bind" => return self.binds.extend(bind::lower(line, cx)),
+            "bind" => {
+                self.http.extend(bind::spoken(line));
+                return self.binds.extend(bind::lower(line, cx));
+            }
             "server" => {
                 let server = server::lower(line, &settings.template, &mut self.http, cx);
                 return self.servers.extend(server);
@@ -256,7 +254,7 @@ impl Reader {
             "tcp-check" => return settings.checks.rule(line, cx),
             "external-check" => return settings.checks.external_rule(line, cx),
             "http-check" => return settings.checks.http_rule(line, cx),
-            "balance" => return self.balance(line, cx),
+            "balance" => return balance::lower(line, settings, cx),
             "mode" => return self.mode(line, cx),
             "source" => return self.source(line, cx),
             "load-server-state-from-file" => {
@@ -282,23 +280,18 @@ impl Reader {
             "persist" => return rules::persist(line, settings, cx),
             "filter" => return rules::filter(line, cx),
             "id" => set(&mut self.id, args.number(keyword, cx)),
-            "maxconn" => set(&mut settings.maxconn, args.number(keyword, cx)),
-            "backlog" => set(&mut settings.backlog, args.number(keyword, cx)),
+            "maxconn" => set(&mut settings.maxconn, args.limit(keyword, cx)),
+            "backlog" => set(&mut settings.backlog, args.count(keyword, cx)),
             "retries" => retry::count(args, settings, cx),
             "retry-on" => return retry::on(args, settings, cx),
-            "fullconn" => set(&mut settings.fullconn, args.number(keyword, cx)),
-            "hash-type" => {
-                let words = "'map-based' or 'consistent', and a function";
-                return set(&mut settings.hash_type, args.words(keyword, words, cx));
+            "fullconn" => set(&mut settings.fullconn, args.limit(keyword, cx)),
+            "hash-type" | "hash-balance-factor" | "hash-preserve-affinity" => {
+                return balance::hash(keyword, args, settings, cx);
             }
-            "hash-balance-factor" => {
-                set(&mut settings.hash_balance_factor, args.number(keyword, cx));
+            _ => {
+                keepalive::lower(keyword, args, settings, cx);
+                return args.ignore_rest(keyword, cx);
             }
-            "hash-preserve-affinity" => {
-                let words = "'always', 'maxconn' or 'maxqueue'";
-                set(&mut settings.hash_preserve_affinity, args.text(keyword, words, cx));
-            }
-            _ => keepalive::lower(keyword, args, settings, cx),
         }
         args.finish(keyword, cx);
     }
@@ -313,48 +306,11 @@ impl Reader {
             "health" => {
                 cx.report
                     .alert(word.span, "HAProxy no longer knows 'mode health'")
-                    .help("/health is answered by a 'mode http' listener with 'stats enable'");
+                    .help("write 'mode http' and 'monitor-uri'");
             }
             _ => cx.unknown(word, "after 'mode'", ["tcp", "http"]),
         }
         args.finish("mode", cx);
-    }
-
-    fn balance(&mut self, line: &Line, cx: &mut Context<'_>) {
-        let mut args = Args::new(line, 1);
-        let Some(word) = args.next() else {
-            self.settings.balance = Some(Spanned::new("roundrobin".to_owned(), line.span));
-            return;
-        };
-        let policy = word.text();
-        let name = policy.split('(').next().unwrap_or_default();
-        match name {
-            "uri" | "url_param" | "hdr" => {
-                cx.report.warning(
-                    line.span,
-                    format!("'balance {name}' needs 'mode http': 'roundrobin' is used instead"),
-                );
-                self.settings.balance = Some(Spanned::new("roundrobin".to_owned(), word.span));
-                return;
-            }
-            "hash" => {
-                let mut hash = text(word);
-                if let Some(expr) = args.words("balance hash", "a sample such as 'src'", cx) {
-                    hash.value.push(' ');
-                    hash.value.push_str(&expr.value);
-                    self.settings.balance = Some(hash);
-                }
-                return;
-            }
-            "log-hash" | "sticky" => {
-                cx.report
-                    .alert(word.span, format!("'balance {name}' is for 'mode log' only"))
-                    .help("'balance source' keeps a client with its server");
-                return;
-            }
-            _ => self.settings.balance = Some(text(word)),
-        }
-        args.ignore_rest("balance", cx);
     }
 
     fn source(&mut self, line: &Line, cx: &mut Context<'_>) {
@@ -370,8 +326,8 @@ impl Reader {
             return;
         };
         if word.text() == "sessions" {
-            set(&mut self.settings.rate_limit, args.number("rate-limit sessions", cx));
-            args.finish("rate-limit", cx);
+            set(&mut self.settings.rate_limit, args.digits("rate-limit sessions", cx));
+            args.ignore_rest("rate-limit sessions", cx);
         } else {
             cx.unknown(word, "after 'rate-limit'", ["sessions"]);
         }
@@ -393,19 +349,24 @@ impl Reader {
             args.finish(&keyword, cx);
         }
         let places = match name.as_ref() {
-            "client" | "client-fin" | "client-hs" => {
+            "client" | "client-fin" | "client-hs" | "http-request" | "http-keep-alive" => {
                 place::DEFAULTS | place::FRONTEND | place::LISTEN
             }
-            name if HTTP_TIMEOUTS.contains(&name) => return,
+            "tarpit" => return,
             _ => place::DEFAULTS | place::BACKEND | place::LISTEN,
         };
-        if self.standing(&keyword, line.span, places, cx) != Standing::Here {
+        let of_http = matches!(name.as_ref(), "http-request" | "http-keep-alive");
+        if of_http && self.kind == SectionKind::Backend
+            || self.standing(&keyword, line.span, places, cx) != Standing::Here
+        {
             return;
         }
         let (client, server) = (&mut self.settings.client, &mut self.settings.server);
         let field = match name.as_ref() {
             "client" => &mut client.client,
             "client-fin" => &mut client.client_fin,
+            "http-request" => &mut client.http_request,
+            "http-keep-alive" => &mut client.http_keep_alive,
             "connect" => &mut server.connect,
             "server" => &mut server.server,
             "server-fin" => &mut server.server_fin,
@@ -429,6 +390,11 @@ impl Reader {
                 "option httplog" => "; lines are those of 'option tcplog'",
                 _ => "",
             };
+            if is_fatal_in_tcp(word) {
+                let message = format!("'{word}' needs 'mode http', and {name} is in 'mode tcp'");
+                cx.report.alert(*span, message);
+                continue;
+            }
             let message = format!("'{word}' is ignored: {name} is not in 'mode http'{instead}");
             match is_silent(word) {
                 true => cx.report.notice(*span, message),
@@ -436,6 +402,11 @@ impl Reader {
             };
         }
     }
+}
+
+/// Whether HAProxy refuses `word`, which is about HTTP, in a TCP proxy.
+fn is_fatal_in_tcp(word: &str) -> bool {
+    matches!(word, "redir" | "use-fcgi-app") || word.starts_with("proto ")
 }
 
 /// `line` with the words of `name` in place of its keyword.

@@ -1,12 +1,18 @@
 //! `resolvers` sections.
 
+use std::ops::RangeInclusive;
+
 use haproxy_compat::keywords::RESOLVERS;
 use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, Prefix, Section};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, text};
-use crate::config::raw::Resolvers;
+use crate::config::raw::{Field, Resolvers};
+use crate::pure::resolve::message::{ANSWER_BYTES_MAX, PAYLOAD_DEFAULT};
+
+/// What HAProxy takes for `accepted_payload_size`, in bytes.
+const PAYLOADS: RangeInclusive<u64> = 12..=65_535;
 
 /// Words after `hold`.
 const HOLDS: [&str; 6] = ["valid", "obsolete", "nx", "refused", "timeout", "other"];
@@ -43,13 +49,41 @@ fn statement(line: &Line, resolvers: &mut Resolvers, cx: &mut Context<'_>) {
         "parse-resolv-conf" => {
             let on = line.prefix == Prefix::Plain;
             resolvers.resolv_conf = Some(Spanned::new(on, word.span));
+            return args.ignore_rest(&keyword, cx);
         }
-        "accepted_payload_size" => resolvers.accepted_payload_size = args.number(&keyword, cx),
-        "resolve_retries" => resolvers.resolve_retries = args.number(&keyword, cx),
+        "accepted_payload_size" => resolvers.accepted_payload_size = payload(&keyword, args, cx),
+        "resolve_retries" => {
+            resolvers.resolve_retries = retries(&keyword, args, cx);
+            return args.ignore_rest(&keyword, cx);
+        }
         "timeout" => timeout(args, resolvers, cx),
         _ => hold(args, resolvers, cx),
     }
     args.finish(&keyword, cx);
+}
+
+/// HAProxy takes sizes that mean less than DNS grants to everybody, or more than is kept here.
+fn payload(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<u64> {
+    let mut bytes = args.digits(keyword, cx)?;
+    let most = ANSWER_BYTES_MAX as u64;
+    let meant = bytes.value.clamp(PAYLOAD_DEFAULT.into(), most);
+    if PAYLOADS.contains(&bytes.value) && meant != bytes.value {
+        cx.report
+            .warning(bytes.span, format!("'{keyword} {}' is read as {meant}", bytes.value))
+            .help(format!("write {PAYLOAD_DEFAULT} to {most}"));
+        bytes.value = meant;
+    }
+    Some(bytes)
+}
+
+/// A name is asked for at least once.
+fn retries(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<u64> {
+    let mut retries = args.count(keyword, cx)?;
+    if retries.value == 0 {
+        cx.report.warning(retries.span, format!("'{keyword} 0' is read as 1")).help("write 1");
+        retries.value = 1;
+    }
+    Some(retries)
 }
 
 fn timeout(args: &mut Args<'_>, resolvers: &mut Resolvers, cx: &mut Context<'_>) {

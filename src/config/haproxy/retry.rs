@@ -29,7 +29,7 @@ const LATE_ANSWERS: [&str; 2] = ["503", "504"];
 
 /// `retries`.
 pub(super) fn count(args: &mut Args<'_>, settings: &mut Settings, cx: &mut Context<'_>) {
-    set(&mut settings.retries, args.number("retries", cx));
+    set(&mut settings.retries, args.count("retries", cx));
 }
 
 /// `retry-on`.

@@ -3,6 +3,7 @@
 use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, SectionKind};
 
+use super::server::HttpWord;
 use super::settings::Settings;
 use super::words::{Args, Context, text};
 use crate::config::raw::Statement;
@@ -84,4 +85,14 @@ pub(super) fn filter(line: &Line, cx: &mut Context<'_>) {
         }
     }
     cx.report.notice(line.span, "'filter trace' has no effect: nobody reads what it would print");
+}
+
+/// Rules about HTTP in a `defaults` section without a name.
+pub(super) fn nameless_http(http: &[HttpWord], cx: &mut Context<'_>) {
+    for (word, span) in http {
+        if matches!(word.as_str(), "http-request" | "http-response" | "http-after-response") {
+            let message = format!("'{word}' is not allowed in 'defaults' without a name");
+            cx.report.alert(*span, message).help("write 'defaults NAME'");
+        }
+    }
 }

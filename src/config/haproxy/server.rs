@@ -9,8 +9,11 @@ use haproxy_compat::units::TimeUnit;
 use super::words::{Args, Context, text};
 use super::{form, socket};
 use crate::config::raw::{
-    AgentSettings, CheckSettings, Server, TEMPLATE_MAX, made_from, template_numbers,
+    AgentSettings, CheckSettings, Field, Server, TEMPLATE_MAX, made_from, template_numbers,
 };
+
+/// The highest `rise` and `fall`.
+const TURNS_MAX: u64 = u16::MAX as u64;
 
 /// A word about HTTP that was left out, for the warning that only proxies in `mode tcp` get.
 pub(super) type HttpWord = (String, Span);
@@ -62,7 +65,12 @@ pub(super) fn lower_template(
     let mut server = Server { name: text(name), address: cx.address(address), ..template.clone() };
     options(&mut args, keyword, &mut server, http, cx);
     agent_follows_check(&mut server);
-    made_from(&server, numbers)
+    let mut made = made_from(&server, numbers);
+    if let Some(id) = &server.id {
+        cx.report.warning(id.span, "'id' is that of the first server: the others get their own");
+        made.iter_mut().skip(1).for_each(|server| server.id = None);
+    }
+    made
 }
 
 /// A server that nothing was said of.
@@ -80,7 +88,7 @@ pub(super) fn default_server(
 ) {
     let mut args = Args::new(line, 1);
     if args.peek().is_none() {
-        cx.report.alert(line.span, "'default-server' needs options");
+        cx.report.warning(line.span, "'default-server' without options changes nothing");
     }
     options(&mut args, "default-server", template, http, cx);
 }
@@ -109,8 +117,8 @@ fn options(
                 // What follows may be its arguments.
                 break;
             }
-            Some(Effect::Applies) if option == "id" && keyword != "server" => {
-                cx.report.alert(word.span, "'id' cannot be the same for all servers");
+            Some(Effect::Applies) if option == "id" && keyword == "default-server" => {
+                cx.report.warning(word.span, "'id' is ignored: all servers would have the same");
                 args.skip(1);
             }
             Some(Effect::Applies) => {
@@ -123,7 +131,10 @@ fn options(
                 }
             }
             Some(effect) => {
-                if effect == Effect::Http {
+                let protocol = args.peek().filter(|it| option == "proto" && it.bytes != b"none");
+                if let Some(protocol) = protocol {
+                    http.push((format!("proto {}", protocol.text()), protocol.span));
+                } else if effect == Effect::Http {
                     http.push((option.clone().into_owned(), word.span));
                 }
                 form::without_effect(effect, word, &SERVER, of_server, args, cx);
@@ -145,9 +156,9 @@ fn check_option(
         "fastinter" => check.fastinter = args.time(option, TimeUnit::Milliseconds, cx),
         "downinter" => check.downinter = args.time(option, TimeUnit::Milliseconds, cx),
         "init-state" => check.init_state = args.text(option, "a state such as 'fully-up'", cx),
-        "rise" => check.rise = args.number(option, cx),
-        "fall" => check.fall = args.number(option, cx),
-        "port" => check.port = args.number(option, cx),
+        "rise" => check.rise = turns(option, args, cx),
+        "fall" => check.fall = turns(option, args, cx),
+        "port" => check.port = args.port(option, cx),
         "addr" => {
             let address = args.expect(option, "an address", cx);
             check.addr = address.map(|word| cx.address(word));
@@ -171,7 +182,7 @@ fn agent_option(
         "agent-check" => agent.on = Some(Spanned::new(true, word.span)),
         "no-agent-check" => agent.on = Some(Spanned::new(false, word.span)),
         "agent-inter" => agent.inter = args.time(option, TimeUnit::Milliseconds, cx),
-        "agent-port" => agent.port = args.number(option, cx),
+        "agent-port" => agent.port = args.port(option, cx),
         "agent-addr" => {
             let address = args.expect(option, "an address", cx);
             agent.addr = address.map(|word| cx.address(word));
@@ -203,10 +214,10 @@ fn server_option(
         "enabled" => server.disabled = flag(false),
         "non-stick" => server.non_stick = flag(true),
         "stick" => server.non_stick = flag(false),
-        "weight" => server.weight = args.number(option, cx),
-        "maxconn" => server.maxconn = args.number(option, cx),
-        "minconn" => server.minconn = args.number(option, cx),
-        "maxqueue" => server.maxqueue = args.number(option, cx),
+        "weight" => server.weight = or_zero(option, word, args, cx, Args::number),
+        "maxconn" => server.maxconn = or_zero(option, word, args, cx, Args::limit),
+        "minconn" => server.minconn = or_zero(option, word, args, cx, Args::limit),
+        "maxqueue" => server.maxqueue = or_zero(option, word, args, cx, Args::limit),
         "slowstart" => server.slowstart = args.time(option, TimeUnit::Milliseconds, cx),
         "hash-key" => {
             server.hash_key = args.text(option, "'id', 'id32', 'addr' or 'addr-port'", cx);
@@ -223,11 +234,11 @@ fn server_option(
         "on-marked-up" => {
             server.on_marked_up = args.text(option, "'shutdown-backup-sessions'", cx);
         }
-        "init-addr" => server.naming.init_addr = args.text(option, "ways such as 'libc'", cx),
+        "init-addr" => server.naming.init_addr = some_text(option, word, args, cx),
         "resolvers" => server.naming.resolvers = args.text(option, "a section's name", cx),
         "resolve-prefer" => server.naming.prefer = args.text(option, "'ipv4' or 'ipv6'", cx),
         "resolve-net" => server.naming.nets = args.text(option, "networks", cx),
-        "resolve-opts" => server.naming.opts = args.text(option, "options", cx),
+        "resolve-opts" => server.naming.opts = some_text(option, word, args, cx),
         "send-proxy" => server.send_proxy = header("v1"),
         "send-proxy-v2" => server.send_proxy = header("v2"),
         "send-proxy-v2-ssl" => server.send_proxy = header("v2-ssl"),
@@ -239,4 +250,45 @@ fn server_option(
             drop(server.send_proxy.take_if(|version| version.value == own));
         }
     }
+}
+
+/// A number of the last word of a line, which HAProxy reads as 0 where it is missing.
+fn or_zero<'a>(
+    option: &str,
+    word: &Word,
+    args: &mut Args<'a>,
+    cx: &mut Context<'_>,
+    read: fn(&mut Args<'a>, &str, &mut Context<'_>) -> Field<u64>,
+) -> Field<u64> {
+    if args.peek().is_some() {
+        return read(args, option, cx);
+    }
+    cx.report
+        .warning(word.span, format!("'{option}' without a number is read as 0"))
+        .help("write the number behind it");
+    Some(Spanned::new(0, word.span))
+}
+
+/// The words that `option` lists, if there are any.
+fn some_text(
+    option: &str,
+    word: &Word,
+    args: &mut Args<'_>,
+    cx: &mut Context<'_>,
+) -> Field<String> {
+    let words = args.next();
+    if words.is_none() {
+        cx.report.warning(word.span, format!("'{option}' is ignored: nothing stands behind it"));
+    }
+    words.map(text)
+}
+
+/// `rise` and `fall`: no server waits for more than [`TURNS_MAX`] checks.
+fn turns(option: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<u64> {
+    let mut turns = args.number(option, cx)?;
+    if turns.value > TURNS_MAX {
+        cx.report.warning(turns.span, format!("'{option}' is at most {TURNS_MAX} here"));
+        turns.value = TURNS_MAX;
+    }
+    Some(turns)
 }

@@ -4,7 +4,6 @@ use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, Word};
 
 use super::settings::Settings;
-use super::tuning::signed;
 use super::words::{Args, Context, set};
 use crate::config::raw::{BindSocket, Field, ServerSocket};
 
@@ -18,14 +17,14 @@ pub(super) fn bind(
 ) -> bool {
     let on = || Some(Spanned::new(true, word.span));
     match option {
-        "id" => socket.id = args.number(option, cx),
-        "mss" => socket.mss = signed(option, args, cx),
+        "id" => socket.id = args.digits(option, cx),
+        "mss" => socket.mss = args.signed(option, cx),
         "tfo" => socket.tfo = on(),
         "defer-accept" => socket.defer_accept = on(),
         "cc" => socket.cc = args.text(option, "a congestion algorithm", cx),
         "namespace" => socket.namespace = args.text(option, "a network namespace", cx),
         "transparent" => socket.transparent = on(),
-        "accept-netscaler-cip" => socket.netscaler_cip = signed(option, args, cx),
+        "accept-netscaler-cip" => socket.netscaler_cip = args.signed(option, cx),
         _ => return false,
     }
     true
@@ -95,6 +94,11 @@ pub(super) fn source(args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<String>
     {
         args.skip(1);
         let value = args.expect(&option, "a value", cx)?;
+        if option == "usesrc" && value.bytes.starts_with(b"hdr_ip(") {
+            let message = "'usesrc hdr_ip' is ignored: a TCP proxy sees no headers";
+            cx.report.warning(value.span, message);
+            continue;
+        }
         let value =
             if option == "usesrc" { cx.address(value).value } else { value.text().into_owned() };
         text.value.push_str(&format!(" {option} {value}"));

@@ -76,6 +76,8 @@ impl Defaults {
                 };
                 if what == "options" {
                     options(keyword, args, side, cx);
+                    known_version(keyword, &mut side.min_ver, cx);
+                    known_version(keyword, &mut side.max_ver, cx);
                     return true;
                 }
                 let known = matches!(what, "ciphers" | "ciphersuites" | "curves");
@@ -107,7 +109,19 @@ impl Defaults {
         let crt = self.crt_base.as_ref().map(|base| base.value.as_str());
         tls.crt.iter_mut().chain(&mut tls.crt_list).for_each(|path| complete(path, crt));
         let ca = self.ca_base.as_deref();
-        [&mut tls.ca_file, &mut tls.crl_file].into_iter().flatten().for_each(|p| complete(p, ca));
+        [&mut tls.ca_file, &mut tls.ca_verify_file, &mut tls.crl_file]
+            .into_iter()
+            .flatten()
+            .for_each(|p| complete(p, ca));
+    }
+}
+
+/// Leaves out a version that nobody knows: no line may ever need it.
+fn known_version(keyword: &str, version: &mut Field<String>, cx: &mut Context<'_>) {
+    const VERSIONS: [&str; 5] = ["SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+    if let Some(unknown) = version.take_if(|version| !VERSIONS.contains(&version.value.as_str())) {
+        let message = format!("'{}' is no version of TLS for '{keyword}'", unknown.value);
+        cx.report.alert(unknown.span, message).help(format!("it can be {}", VERSIONS.join(", ")));
     }
 }
 
@@ -176,6 +190,9 @@ pub(super) fn option(
         }
         "crt-list" => tls.crt_list.extend(args.text(option, "a file", cx)),
         "ca-file" => tls.ca_file = args.text(option, "a file of trusted authorities", cx),
+        "ca-verify-file" => {
+            tls.ca_verify_file = args.text(option, "a file of trusted authorities", cx);
+        }
         "crl-file" => tls.crl_file = args.text(option, "a file of revoked certificates", cx),
         "ca-ignore-err" => tls.ca_ignore_err = args.text(option, "errors, or 'all'", cx),
         "crt-ignore-err" => tls.crt_ignore_err = args.text(option, "errors, or 'all'", cx),

@@ -32,7 +32,7 @@ pub(super) fn lower(
             return true;
         }
         "tune.maxaccept" => {
-            keep(&mut tuning.maxaccept, signed(keyword, args, cx));
+            keep(&mut tuning.maxaccept, maxaccept(keyword, args, cx));
             return true;
         }
         "harden.reject-privileged-ports.tcp" => {
@@ -52,16 +52,25 @@ fn keep<T>(field: &mut Field<T>, value: Field<T>) {
     }
 }
 
-pub(super) fn signed(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<i64> {
-    let word = args.expect(keyword, "a number", cx)?;
-    let text = word.text();
-    match text.parse() {
-        Ok(number) => Some(Spanned::new(number, word.span)),
-        Err(_) => {
-            cx.report.alert(word.span, format!("'{keyword}' needs a number, not '{text}'"));
-            None
+/// Less than nothing is no limit, and nothing is as if it were not written.
+fn maxaccept(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<i64> {
+    let mut count = args.signed(keyword, cx)?;
+    match count.value {
+        0 => {
+            let message = format!("'{keyword} 0' is read as if it were not written");
+            cx.report
+                .warning(count.span, message)
+                .help("write a number from 1, or -1 for no limit");
+            return None;
         }
+        ..0 if count.value != -1 => {
+            let message = format!("'{keyword} {}' is read as no limit", count.value);
+            cx.report.warning(count.span, message).help("write -1");
+            count.value = -1;
+        }
+        _ => {}
     }
+    Some(count)
 }
 
 fn on_off(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<bool> {

@@ -164,20 +164,6 @@ impl<'a> Args<'a> {
         Some(words)
     }
 
-    /// The next word as a number.
-    pub(super) fn number(&mut self, keyword: &str, cx: &mut Context<'_>) -> Field<u64> {
-        let word = self.expect(keyword, "a number", cx)?;
-        let text = word.text();
-        match text.parse() {
-            Ok(number) if !text.starts_with('+') => Some(Spanned::new(number, word.span)),
-            _ => {
-                cx.report
-                    .alert(word.span, format!("'{keyword}' needs a number, and '{text}' is none"));
-                None
-            }
-        }
-    }
-
     /// The next word as a time; a bare number counts `unit`.
     pub(super) fn time(
         &mut self,

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogProto, LogTarget,
-    Observe, ProxyTlv, Redispatch, Resolve, ServerSocket, ServerTls, Source,
+    AgentCheck, BackendRules, Balance, Check, HashKey, Http, InitAddr, Keepalive, LogProto,
+    LogTarget, Observe, ProxyTlv, Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::role::fence::OnConflict;
@@ -72,6 +72,8 @@ pub struct Backend {
     pub rules: BackendRules,
     /// Where its servers find what they were before.
     pub load_state: LoadState,
+    /// `mode http`: the page it answers with.
+    pub http: Option<Box<Http>>,
 }
 
 impl Backend {

@@ -30,6 +30,8 @@ pub struct TlsWords {
     pub crt_base: Option<String>,
     /// Authorities the other side's certificate is verified with.
     pub ca_file: Option<String>,
+    /// Authorities that count as well and are not named to clients.
+    pub ca_verify_file: Option<String>,
     /// Errors of clients' certificates that are ignored: numbers and names, or `all`.
     pub crt_ignore_err: Option<String>,
     /// Errors of their authorities that are ignored.

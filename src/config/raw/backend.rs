@@ -5,7 +5,7 @@ use std::time::Duration;
 use haproxy_compat::span::Spanned;
 
 use super::{
-    AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Naming, ServerSide,
+    AgentSettings, CheckKind, CheckSettings, Field, Http, Keepalive, Log, Naming, ServerSide,
     ServerSocket, Statement, Tls,
 };
 
@@ -64,6 +64,8 @@ pub struct Backend {
     pub load_server_state: Field<String>,
     /// `server-state-file-name`; empty: the backend's name.
     pub server_state_file: Field<String>,
+    /// `mode http` and what goes with it.
+    pub http: Box<Http>,
 }
 
 impl Backend {
@@ -96,6 +98,7 @@ impl Backend {
             log: Vec::new(),
             load_server_state: None,
             server_state_file: None,
+            http: Box::default(),
         }
     }
 }

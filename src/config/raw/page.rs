@@ -1,4 +1,4 @@
-//! The statistics page of an HTTP listener, and accounts, as they are written.
+//! Proxies in `mode http`, the statistics page, and accounts, as they are written.
 
 use std::time::Duration;
 
@@ -35,6 +35,17 @@ pub struct Page {
     pub rules: Vec<Spanned<String>>,
 }
 
+/// What only a proxy in `mode http` can say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Http {
+    /// `mode`, a word.
+    pub mode: Field<String>,
+    /// `monitor-uri`: what is answered with 200, whoever asks.
+    pub monitor_uri: Field<String>,
+    /// The statistics page.
+    pub page: Option<Page>,
+}
+
 /// A `userlist` section.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Userlist {
@@ -42,6 +53,8 @@ pub struct Userlist {
     pub name: Spanned<String>,
     /// Accounts and their passwords in clear.
     pub users: Vec<(Spanned<String>, Spanned<String>)>,
+    /// Accounts and their passwords as crypt(3) encrypts them.
+    pub encrypted: Vec<(Spanned<String>, Spanned<String>)>,
     /// Groups and the accounts in them.
     pub groups: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
 }

@@ -18,6 +18,8 @@ pub struct Tls {
     pub crt_base: Field<String>,
     /// `ca-file`.
     pub ca_file: Field<String>,
+    /// `ca-verify-file`: authorities that are not named to clients.
+    pub ca_verify_file: Field<String>,
     /// `crt-ignore-err`: errors of clients' certificates that are ignored.
     pub crt_ignore_err: Field<String>,
     /// `ca-ignore-err`: errors of their authorities.

@@ -34,11 +34,12 @@ pub(in crate::config) struct Trust {
     /// What is in force as long as no authority expires.
     fresh: Verifiers,
     first_expiry: i64,
+    /// Names that clients are told.
+    subjects: Vec<DistinguishedName>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Verifiers {
-    roots: Arc<RootCertStore>,
     server: Arc<WebPkiServerVerifier>,
     pub(super) client: Arc<dyn ClientCertVerifier>,
 }
@@ -83,7 +84,7 @@ pub(super) fn verifiers<'a>(
             .enforce_revocation_expiration()
             .build()
             .map_err(failed)?;
-    Ok(Verifiers { roots, server, client })
+    Ok(Verifiers { server, client })
 }
 
 pub(super) fn seconds(now: UnixTime) -> i64 {
@@ -91,15 +92,22 @@ pub(super) fn seconds(now: UnixTime) -> i64 {
 }
 
 impl Trust {
+    /// Clients are told the names of the authorities that are `named`.
+    ///
     /// # Errors
     /// None of the authorities can be used, or a list of revocations cannot be read.
     pub(in crate::config) fn new(
-        authorities: Vec<CertificateDer<'static>>,
+        named: Vec<CertificateDer<'static>>,
+        silent: Vec<CertificateDer<'static>>,
         revoked: Vec<CertificateRevocationListDer<'static>>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Arc<Self>, String> {
-        let authorities: Vec<_> = authorities
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(named.iter().cloned());
+        let subjects = roots.subjects();
+        let authorities: Vec<_> = named
             .into_iter()
+            .chain(silent)
             .map(|authority| {
                 let validity = validity(&authority);
                 (authority, validity)
@@ -108,12 +116,12 @@ impl Trust {
         let every = authorities.iter().map(|(authority, _)| authority);
         let fresh = verifiers(every, &revoked, &provider)?;
         let first_expiry = authorities.iter().map(|(_, (_, to))| *to).min().unwrap_or(i64::MAX);
-        Ok(Arc::new(Self { authorities, revoked, provider, fresh, first_expiry }))
+        Ok(Arc::new(Self { subjects, authorities, revoked, provider, fresh, first_expiry }))
     }
 
     /// Names of the authorities.
     pub(super) fn subjects(&self) -> Vec<DistinguishedName> {
-        self.fresh.roots.subjects()
+        self.subjects.clone()
     }
 
     /// Those that count now. Once an authority has expired they are made anew for each handshake,

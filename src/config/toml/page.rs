@@ -1,10 +1,10 @@
-//! Pure: `page` of `[stats]`, and `[userlist.NAME]`.
+//! Pure: `mode = "http"` and `page`, and `[userlist.NAME]`.
 
 use haproxy_compat::span::Spanned;
 
 use super::table::{Table, in_order, span_of};
 use super::values::Decoder;
-use crate::config::raw::{Page, Userlist};
+use crate::config::raw::{Http, Page, Userlist};
 
 impl Decoder<'_> {
     /// `page = { … }`
@@ -29,6 +29,15 @@ impl Decoder<'_> {
         Some(page)
     }
 
+    /// `mode` and what goes with `http`.
+    pub(super) fn http(&mut self, t: &mut Table<'_>) -> Box<Http> {
+        Box::new(Http {
+            mode: self.string(t, "mode"),
+            monitor_uri: self.string(t, "monitor_uri"),
+            page: self.page(t),
+        })
+    }
+
     /// Every `[userlist.NAME]` of the file.
     pub(super) fn userlists(&mut self, root: &mut Table<'_>) -> Vec<Userlist> {
         let Some(mut lists) = self.table(root, "userlist", "[userlist]".to_owned()) else {
@@ -36,11 +45,12 @@ impl Decoder<'_> {
         };
         let mut found = Vec::new();
         for (name, mut table) in self.named_tables(&mut lists) {
-            let mut list = Userlist { name, users: Vec::new(), groups: Vec::new() };
-            if let Some(users) = self.entries(&mut table, "user") {
-                for (name, value) in users {
+            let (users, encrypted) = (Vec::new(), Vec::new());
+            let mut list = Userlist { name, users, encrypted, groups: Vec::new() };
+            for (key, accounts) in [("user", &mut list.users), ("encrypted", &mut list.encrypted)] {
+                for (name, value) in self.entries(&mut table, key).into_iter().flatten() {
                     let password = self.string_of(&name.value, value);
-                    list.users.extend(password.map(|password| (name, password)));
+                    accounts.extend(password.map(|password| (name, password)));
                 }
             }
             if let Some(groups) = self.entries(&mut table, "group") {

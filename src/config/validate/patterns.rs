@@ -20,6 +20,15 @@ impl Definitions for Context<'_> {
         self.environment.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
     }
 
+    fn speaks_http(&self) -> bool {
+        self.speaks_http
+    }
+
+    fn content(&mut self, file: &str) -> Result<Vec<u8>, String> {
+        let read = self.world.read(Path::new(file));
+        read.map_err(|why| format!("cannot read '{file}': {why}"))
+    }
+
     fn table(&mut self, name: Option<&str>) -> Option<String> {
         self.own_table(name)
     }

@@ -108,6 +108,8 @@ impl Context<'_> {
 
     fn nameserver(&mut self, id: &str, written: &Spanned<String>) -> Option<Nameserver> {
         let what = format!("name server '{id}'");
+        let named = Spanned::new(id.to_owned(), written.span);
+        self.name("name server", &named)?;
         // The transport's word (`tcp@`, `udp@`) is DNS's business, not the address'.
         let (tcp, rest) = match written.value.split_once('@') {
             Some((word, rest)) if word.starts_with("tcp") => (true, rest),

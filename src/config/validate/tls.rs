@@ -181,6 +181,7 @@ impl Context<'_> {
             crt_list: texts(&raw.crt_list),
             crt_base: text(&raw.crt_base),
             ca_file: text(&raw.ca_file),
+            ca_verify_file: text(&raw.ca_verify_file),
             crl_file: text(&raw.crl_file),
             crt_ignore_err: self.ignored_errors(what, &raw.crt_ignore_err),
             ca_ignore_err: self.ignored_errors(what, &raw.ca_ignore_err),
@@ -335,20 +336,25 @@ fn terms(
         return Some(Terms { words, offer, trust: None, resumption });
     }
     let verify = place(&raw.verify);
-    let Some(ca_file) = &words.ca_file else {
+    if words.ca_file.is_none() && words.ca_verify_file.is_none() {
         let message = "'verify' without 'ca-file': nobody's certificates would be trusted";
         if problems.0.is_empty() {
             problems.0.push((verify, message.to_owned(), None));
         }
         return None;
-    };
+    }
     let span = place(&raw.ca_file);
-    let authorities = problems.keep(span, tls::authorities(ca_file, reader))?;
+    let mut read = |path: &Option<String>, span| match path {
+        Some(path) => problems.keep(span, tls::authorities(path, reader)),
+        None => Some(Vec::new()),
+    };
+    let named = read(&words.ca_file, span)?;
+    let silent = read(&words.ca_verify_file, place(&raw.ca_verify_file))?;
     let revoked = match &words.crl_file {
         Some(path) => problems.keep(place(&raw.crl_file), tls::revocations(path, reader))?,
         None => Vec::new(),
     };
-    let trust = Trust::new(authorities, revoked, Arc::clone(&offer.provider));
+    let trust = Trust::new(named, silent, revoked, Arc::clone(&offer.provider));
     let trust = Some(problems.keep(span, trust)?);
     Some(Terms { words, offer, trust, resumption })
 }

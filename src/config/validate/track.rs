@@ -35,21 +35,47 @@ impl Context<'_> {
 
     /// What is tracked must be there, be checked in the end, and not lead back.
     pub(super) fn tracks_exist(&mut self, raw: &raw::Config, backends: &[Backend]) {
-        let mut servers: HashMap<(&str, &str), &Server> = HashMap::new();
+        let mut servers: HashMap<Place<'_>, &Server> = HashMap::new();
         for backend in backends {
             let named = |server| ((backend.name.as_str(), name_of(server)), server);
             servers.extend(backend.servers.iter().map(named));
         }
+        let mut ends = HashMap::new();
         for backend in backends {
             for server in backend.servers.iter().filter(|server| server.track.is_some()) {
-                if let Err(why) = follow(backend, server, &servers) {
-                    let span = written(raw, backend.name.as_str(), name_of(server));
-                    let what = format!("server '{}/{}'", backend.name, server.name);
-                    self.report.alert(span, format!("{what}: {why}"));
-                }
+                let place = (backend.name.as_str(), name_of(server));
+                let why = match follow(place, &servers, &mut ends) {
+                    End::Checked | End::IntoLoop => continue,
+                    End::Loop => "what it tracks tracks it in turn".to_owned(),
+                    End::Missing(track) => format!("there is no server '{track}' to track"),
+                    End::Unchecked((owner, name)) => {
+                        format!("'{owner}/{name}' has no check and no agent: it cannot be tracked")
+                    }
+                };
+                let span = written(raw, backend.name.as_str(), name_of(server));
+                let what = format!("server '{}/{}'", backend.name, server.name);
+                self.report.alert(span, format!("{what}: {why}"));
             }
         }
     }
+}
+
+/// A server by the names of its backend and its own.
+type Place<'a> = (&'a str, &'a str);
+
+/// What a chain of `track` leads to.
+#[derive(Clone, Copy)]
+enum End<'a> {
+    /// A server that is checked.
+    Checked,
+    /// One that is not.
+    Unchecked(Place<'a>),
+    /// One that is not there.
+    Missing(&'a Track),
+    /// Itself.
+    Loop,
+    /// A loop of others, of whom it is said.
+    IntoLoop,
 }
 
 /// The words of `track` of a server in `backend`.
@@ -65,35 +91,39 @@ fn name_of(server: &Server) -> &str {
     server.name.as_str()
 }
 
-/// Walks from a server along what is tracked.
-fn follow(
-    backend: &Backend,
-    server: &Server,
-    servers: &HashMap<(&str, &str), &Server>,
-) -> Result<(), String> {
-    let own = (backend.name.as_str(), name_of(server));
-    let mut seen = vec![own];
-    let mut current = server;
-    while let Some(track) = &current.track {
-        let place = (track.backend.as_str(), track.server.as_str());
-        let Some(next) = servers.get(&place) else {
-            return Err(format!("there is no server '{track}' to track"));
+/// Walks from a server along what is tracked. `ends` keeps what each server on the way leads to: none
+/// is walked twice.
+fn follow<'a>(
+    from: Place<'a>,
+    servers: &HashMap<Place<'a>, &'a Server>,
+    ends: &mut HashMap<Place<'a>, End<'a>>,
+) -> End<'a> {
+    let mut walked: Vec<Place<'a>> = Vec::new();
+    let mut at: HashMap<Place<'a>, usize> = HashMap::new();
+    let mut place = from;
+    let end = loop {
+        if let Some(&known) = ends.get(&place) {
+            break if matches!(known, End::Loop) { End::IntoLoop } else { known };
+        }
+        if let Some(&first) = at.get(&place) {
+            ends.extend(walked.drain(first..).map(|member| (member, End::Loop)));
+            break End::IntoLoop;
+        }
+        at.insert(place, walked.len());
+        walked.push(place);
+        let server = servers[&place];
+        let Some(track) = &server.track else {
+            let checked = server.check.is_some() || server.agent.is_some();
+            break if checked { End::Checked } else { End::Unchecked(place) };
         };
-        if place == own {
-            return Err("what it tracks tracks it in turn".to_owned());
+        let next = (track.backend.as_str(), track.server.as_str());
+        if !servers.contains_key(&next) {
+            break End::Missing(track);
         }
-        if seen.contains(&place) {
-            // Said of those who are in the loop.
-            return Ok(());
-        }
-        seen.push(place);
-        current = next;
-    }
-    if current.check.is_none() && current.agent.is_none() {
-        let (owner, name) = seen[seen.len() - 1];
-        return Err(format!("'{owner}/{name}' has no check and no agent: it cannot be tracked"));
-    }
-    Ok(())
+        place = next;
+    };
+    ends.extend(walked.into_iter().map(|walked| (walked, end)));
+    ends[&from]
 }
 
 /// Where it was written.

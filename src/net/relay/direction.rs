@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::splice::{Pair, Pump, Spliced};
 use crate::net::stream::Stream;
+use crate::pure::session::farewell::Tail;
 
 /// Reads that filled the whole buffer, in a row, before a direction counts as bulk. Four are a
 /// quarter of a mebibyte: no reply of a chatty protocol.
@@ -75,6 +76,8 @@ pub(super) struct Direction {
     streak: u8,
     /// A pipe on loan, while it holds bytes or may get some.
     pump: Option<Box<Pump>>,
+    /// What the sender sent last, where somebody asked for it.
+    pub(super) tail: Option<Box<Tail>>,
 }
 
 /// How bytes are moved.
@@ -124,6 +127,9 @@ impl Direction {
 
     /// Adds bytes that are written before anything is read.
     pub(super) fn queue(&mut self, bytes: Vec<u8>) {
+        if let Some(tail) = &mut self.tail {
+            tail.note(&bytes);
+        }
         if self.rest.is_empty() {
             self.rest = bytes;
         } else {
@@ -221,6 +227,9 @@ impl Direction {
         self.bytes += read as u64;
         let bytes = &buffer[..read];
         seen(bytes);
+        if let Some(tail) = &mut self.tail {
+            tail.note(bytes);
+        }
         self.note_size(read == buffer.len() && from.is_plain() && to.is_plain());
         match to.poll_write(cx, bytes) {
             Poll::Ready(Ok(written)) if written == read => {}
@@ -264,6 +273,7 @@ impl Direction {
             Spliced::Read(bytes) => {
                 self.bytes += bytes as u64;
                 self.spliced += bytes as u64;
+                self.tail.iter_mut().for_each(|tail| tail.clear());
                 self.note_calm(bytes < SMALL_BYTES);
             }
             Spliced::Written => {

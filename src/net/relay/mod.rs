@@ -23,6 +23,7 @@ pub use splice::allow_pipes;
 
 use super::stream::Stream;
 use crate::clock;
+use crate::pure::session::farewell::Tail;
 use crate::pure::session::idle::{Limits, Side, SideState};
 use crate::pure::wire::pgsql_startup::{STARTUP_MAX, is_opening};
 
@@ -127,6 +128,18 @@ impl Relay {
         *heard = Some(self.last_activity);
     }
 
+    /// Remembers what the server sent last, for [`last_sent`](Self::last_sent).
+    pub fn remember_last(&mut self) {
+        self.down.tail = Some(Box::default());
+    }
+
+    /// What the server sent last; `None` where the client does not have all of it, or got its end.
+    #[must_use]
+    pub fn last_sent(&self) -> Option<&[u8]> {
+        let is_open = !self.down.is_stuck() && !self.down.fin_sent;
+        self.down.tail.as_deref().filter(|_| is_open).map(Tail::bytes)
+    }
+
     /// Puts bytes in front of what the client sends: those read before there was a server, and an
     /// opening that is repeated.
     pub fn prepend(&mut self, bytes: Vec<u8>) {
@@ -161,7 +174,9 @@ impl Relay {
     pub fn rewind(&mut self) {
         let bytes = std::mem::take(&mut self.opening.bytes);
         let heard = self.heard.map(|heard| heard.map(|_| clock::now()));
+        let tail = self.down.tail.take();
         *self = Self { heard, ..Self::new(self.limits, self.replay) };
+        self.down.tail = tail;
         self.prepend(bytes);
     }
 

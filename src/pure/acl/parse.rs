@@ -3,6 +3,7 @@
 use super::Test;
 use super::pattern::{Method, Origin, PatternUse, Source};
 use crate::pure::sample::content::{Part, Tls};
+use crate::pure::sample::parse::http::is_text;
 use crate::pure::sample::{Definitions, Expr, Fetch, FileName, Kind, ParseError};
 
 /// What is wrong with a test or condition.
@@ -38,6 +39,20 @@ pub(super) fn predefined(name: &str) -> Option<&'static [&'static str]> {
         "RDP_COOKIE" => &["req.rdp_cookie_cnt", "gt", "0"],
         "WAIT_END" => &["wait_end"],
         "HTTP" => &["req.proto_http"],
+        "HTTP_1.0" => &["req.ver", "1.0"],
+        "HTTP_1.1" => &["req.ver", "1.1"],
+        "HTTP_CONTENT" => &["req.hdr_val(content-length)", "gt", "0"],
+        "HTTP_URL_ABS" => &["url", "-m", "reg", "^[^/:]*://"],
+        "HTTP_URL_SLASH" => &["url", "-m", "beg", "/"],
+        "HTTP_URL_STAR" => &["url", "*"],
+        "METH_CONNECT" => &["method", "CONNECT"],
+        "METH_DELETE" => &["method", "DELETE"],
+        "METH_GET" => &["method", "GET", "HEAD"],
+        "METH_HEAD" => &["method", "HEAD"],
+        "METH_OPTIONS" => &["method", "OPTIONS"],
+        "METH_POST" => &["method", "POST"],
+        "METH_PUT" => &["method", "PUT"],
+        "METH_TRACE" => &["method", "TRACE"],
         _ => return None,
     })
 }
@@ -126,8 +141,10 @@ fn expression(
     definitions: &mut dyn Definitions,
 ) -> Result<(Expr, Option<Method>), ParseError> {
     let end = text.find(['(', ',']).unwrap_or(text.len());
-    let derived = DERIVED.iter().find(|row| row.0 == &text[..end]);
-    let Some(&(_, fetch, method)) = derived else {
+    let name = &text[..end];
+    let derived = DERIVED.iter().find(|row| row.0 == name).map(|row| (row.1, row.2));
+    let derived = derived.or_else(|| part_of_request(name).filter(|_| definitions.speaks_http()));
+    let Some((fetch, method)) = derived else {
         return Expr::parse(text, definitions).map(|expr| (expr, None));
     };
     let mut expr = Expr::parse(&format!("{fetch}{}", &text[end..]), definitions)?;
@@ -138,6 +155,13 @@ fn expression(
             || matches!(&expr.fetch, Fetch::Content(c) if c.part == Part::Tls(Tls::Version))
     );
     Ok((expr, method))
+}
+
+/// `path_beg` and the like.
+fn part_of_request(name: &str) -> Option<(&str, Method)> {
+    let (text, method) = name.rsplit_once('_')?;
+    let method = Method::from_name(method)?;
+    is_text(text).then_some((text, method))
 }
 
 /// Words that make ranges of the numbers behind them.

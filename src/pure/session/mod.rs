@@ -4,6 +4,7 @@
 //! The order of a session's steps is not decided here: that is one async function in `session`,
 //! which asks these. They must not know a socket, a server's address or the configuration's types.
 
+pub mod farewell;
 pub mod idle;
 pub mod retry;
 pub mod termination;

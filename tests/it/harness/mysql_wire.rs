@@ -115,11 +115,6 @@ impl Client {
         }
     }
 
-    /// Whether the other side has closed.
-    pub(crate) fn is_closed(&mut self) -> bool {
-        self.query("SELECT 1").is_err()
-    }
-
     fn read(&mut self) -> Result<Vec<u8>> {
         let mut head = [0; 4];
         self.0.read_exact(&mut head)?;

@@ -43,6 +43,14 @@ impl Client {
         }
     }
 
+    /// Reads until the connection is over, and yields the last error it was told.
+    pub(crate) fn last_words(&mut self) -> Option<String> {
+        self.until_ready().err().filter(|error| error.kind() == ErrorKind::Other).map(|error| {
+            assert!(self.is_closed(), "{error}");
+            error.to_string()
+        })
+    }
+
     fn write(&mut self, body: &[u8]) -> Result<()> {
         let len = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
         self.0.write_all(&[&len, body].concat())

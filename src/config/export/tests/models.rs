@@ -200,6 +200,7 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
         .prop_map(move |(binds, backend, rare, flags, targets)| Frontend {
             role: None,
             hold: None,
+            http: None,
             rules: Default::default(),
             name: Name::new(&name).unwrap(),
             id: ProxyId(0),
@@ -210,6 +211,8 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
                 client: rare.1[0],
                 client_fin: rare.1[1],
                 client_hs: rare.1[2],
+                http_request: None,
+                http_keep_alive: None,
             },
             keepalive: rare.3,
             nolinger: flags[0],
@@ -296,6 +299,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
     )
         .prop_map(move |(first, second, servers)| {
             let mut backend = Backend {
+                http: None,
                 rules: Default::default(),
                 name: Name::new(&name).unwrap(),
                 id: ProxyId(0),

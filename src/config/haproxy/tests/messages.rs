@@ -28,7 +28,7 @@ alert | option dontlognul | 'dontlognul' is unknown after | 'dontlognull'
 alert | option | 'option' needs a name |
 alert | option tcpka x | unexpected 'x' after 'option tcpka' |
 alert | no option tcplog | cannot be taken back |
-alert | option redispatch x | needs a number of retries |
+warning | option redispatch x | it is read as 0 | digits only
 alert | option mysql-check usr x | 'usr' is unknown | mean 'user'
 alert | option mysql-check user | needs an account |
 alert | option pgsql-check | needs an account | user NAME
@@ -38,11 +38,11 @@ alert | timeout client 5x | unexpected character 'x' | us, ms, s, m, h, d
 alert | timeout client 25d | the maximum is 2147483647 ms |
 alert | timeout client 5s 6s | unexpected '6s' |
 warning | timeout client 1m30s | '1m30s' is ignored: it is 1m | a time is
-alert | retries x | needs a number, and 'x' is none |
-alert | retries -1 | needs a number, and '-1' is none |
+warning | retries x | 'x' after 'retries' is no number: it is read as 0 | digits only
+warning | retries -1 | it is read as 0 | digits only
 alert | maxconn | 'maxconn' needs a number |
 alert | mode htp | 'htp' is unknown after 'mode' | mean 'http'
-alert | mode health | no longer knows 'mode health' | /health
+alert | mode health | no longer knows 'mode health' | monitor-uri
 warning | balance uri | needs 'mode http': 'roundrobin' is used |
 alert | balance sticky | 'balance sticky' is for | balance source
 alert | balance hash | 'balance hash' needs |
@@ -53,7 +53,7 @@ alert | log 127.0.0.1 | needs a facility such as 'local0' |
 alert | log | 'log' needs a target |
 alert | bind | 'bind' needs an address |
 alert | bind :1 acept-proxy | 'acept-proxy' is unknown | 'accept-proxy'
-alert | bind :1 ssl crt x allow-0rtt | 'allow-0rtt' is not supported: data sent before |
+warning | bind :1 ssl crt x allow-0rtt | 'allow-0rtt' is ignored: data is taken once |
 alert | bind :1 ssl crt x tls-ticket-keys y | 'tls-ticket-keys' is not supported: keys |
 alert | bind /x mode 9 | permissions in octal |
 warning | bind :1 process 1 | 'process' is ignored |
@@ -65,14 +65,14 @@ alert | external-check foo | 'foo' is unknown after 'external-check' | 'command'
 alert | external-check path | 'path' needs directories |
 warning | external-check command /x | are ignored | option external-check
 alert | option external-check | may not be run | in 'global'
-alert | server a :1 agent-port x | needs a number, and 'x' is none |
+warning | server a :1 agent-port x | it is read as none | digits only
 alert | server a :1 agent-send | 'agent-send' needs a text |
 alert | server a :1 track | 'track' needs |
 warning | server a :1 cookie a | 'cookie' is ignored |
 alert | server-template a 0 b:1 | '0' is no count | 3-7
 alert | default-server 1.1.1.1:1 | '1.1.1.1:1' is unknown | no address
-alert | default-server id 4 | 'id' cannot be the same |
-alert | default-server | 'default-server' needs options |
+warning | default-server id 4 | 'id' is ignored: all servers would have the same |
+warning | default-server | 'default-server' without options changes nothing |
 warning | tcp-check connect | rules of 'l' are ignored | option tcp-check
 warning | http-check expect status 200 | are ignored | option httpchk
 ";
@@ -94,7 +94,7 @@ alert | tcp-check expect ! | needs a match |
 alert | tcp-check expect sting a | 'sting' is unknown | 'string'
 alert | tcp-check expect string | 'string' needs a pattern |
 alert | tcp-check expect string a b | unexpected 'b' |
-alert | tcp-check expect min-recv x string a | 'x' is none |
+warning | tcp-check expect min-recv x string a | it is read as 0 | digits only
 alert | tcp-check comment | 'comment' needs a text |
 ";
 
@@ -116,7 +116,6 @@ alert | global~ bind :1 | 'bind' is unknown | 'frontend' or 'listen'
 warning | global~ nbproc 4 | 'nbproc' is ignored: one process |
 notice | global~ tune.maxrewrite 5 | 'tune.maxrewrite' has no effect |
 notice | global~ ssl-dh-param-file /x | 'ssl-dh-param-file' has no effect: keys are agreed on |
-warning | userlist u~ user a password b | nobody can be user 'a' | insecure-password
 alert | userlist u~ user a | user 'a' has no password |
 alert | userlist u~ what | 'what' is unknown in 'userlist' | group
 alert | listen l~ mode http~ bind :1~ stats what | 'what' is unknown after 'stats' | 
@@ -147,8 +146,6 @@ warning | peers p~ peer a 1:1~ peer b 2:2 | not shared with the other processes 
 alert | log-forward l | 'log-forward' is not supported |
 alert | frontend f~ mode http~ bind :1 | 'f' is in 'mode http' | tcp
 alert | listen l~ mode http~ bind :1~ stats enable~ server a :1 | 'l' is in 'mode http' | byte for byte
-alert | listen l~ mode http~ bind :1~ stats enable~ tcp-request connection reject | not asked before a page | http-request deny
-alert | frontend f~ mode http~ bind :1~ monitor-uri /x~ monitor fail if TRUE | always answers 200 | '/ready'
 ";
 
 /// Loads each text of `table` below `before`: exactly one message is given.
@@ -198,12 +195,12 @@ fn rules_that_guard_statistics_are_kept() {
          stats http-request allow\n",
     );
     assert!(report.is_empty(), "{:?}", messages_of(&report));
-    let stats = &config.stats[0];
+    let (front, http) = (&config.frontends[0], &config.frontends[0].http);
     let texts = |all: &[Spanned<String>]| all.iter().map(|it| it.value.clone()).collect::<Vec<_>>();
-    assert_eq!(string(&stats.monitor_uri), Some("/up"));
-    assert_eq!(texts(&stats.rules), ["deny unless a"]);
-    assert_eq!(texts(&stats.acls), ["a src 10.0.0.1"]);
-    let page = stats.page.as_ref().expect("a page");
+    assert_eq!((string(&http.mode), string(&http.monitor_uri)), (Some("http"), Some("/up")));
+    let rules: Vec<_> = front.rules.iter().map(|rule| rule.text()).collect();
+    assert_eq!(rules, ["acl a src 10.0.0.1", "http-request deny unless a"]);
+    let page = http.page.as_ref().expect("a page");
     assert_eq!(texts(&page.auth), ["a:b"]);
     assert_eq!(texts(&page.admin), ["if LOCALHOST"]);
     assert_eq!(texts(&page.rules), ["allow"]);
@@ -216,12 +213,11 @@ fn a_page_may_stand_in_the_backend_that_a_frontend_sends_to() {
          backend b\n mode http\n stats uri /x\n stats refresh 5\n",
     );
     assert!(report.is_empty(), "{:?}", messages_of(&report));
-    let [stats] = config.stats.as_slice() else { panic!("{:?}", config.stats) };
-    assert_eq!((stats.name.value.as_str(), stats.binds.len()), ("f", 1));
-    let page = stats.page.as_ref().expect("a page");
+    let front = &config.frontends[0];
+    assert_eq!((front.binds.len(), front.http.page.is_some()), (1, false));
+    let page = config.backends[0].http.page.as_ref().expect("a page");
     assert_eq!(string(&page.uri), Some("/x"));
     assert_eq!(value(&page.refresh), Some(Duration::from_secs(5)));
-    assert!(config.frontends.is_empty() && config.backends.is_empty());
 }
 
 /// What the package of Debian puts into every `global` section.
@@ -254,7 +250,7 @@ fn http_words_in_defaults_are_silent_under_mode_http_only() {
 
 #[test]
 fn a_wrong_line_leaves_the_rest_as_it_was() {
-    let (config, report) = load("defaults\n retries 5\nbackend b\n retries x\n timeout server y\n");
+    let (config, report) = load("defaults\n retries 5\nbackend b\n retries\n timeout server y\n");
     assert!(report.is_refused());
     assert_eq!(value(&config.backends[0].retries), Some(5));
     let spanned: &Field<Duration> = &config.backends[0].timeouts.server;

@@ -57,11 +57,9 @@ fn a_cluster_s_front_door() {
 #[test]
 fn a_page_for_people() {
     let config = clean("stats-page.cfg");
-    let stats = &config.stats[0];
-    assert_eq!(stats.name.as_str(), "stats");
-    let page = stats.page.as_ref().expect("a page");
+    let page = page(&config);
     assert_eq!((page.uri.as_str(), page.refresh), ("/stats", seconds(10)));
-    assert!(page.hide_version && page.legends && page.admin.len() == 1 && !page.is_open());
+    assert!(page.hide_version && page.legends && page.admin.len() == 1 && !page.auth.is_empty());
     assert_eq!(config.global.life.node.as_deref(), Some("lb1"));
     let levels: Vec<_> = config.commands.sockets.iter().map(|socket| socket.level).collect();
     assert_eq!(levels, [Level::Admin, Level::Operator]);
@@ -89,4 +87,18 @@ fn desktops_behind_a_broker() {
     assert_eq!(rdp.balance_key.as_ref().map(|key| key.text.as_str()), Some("rdp-cookie"));
     assert_eq!(frontend(&config, "rdp").rules.inspect_delay, seconds(5));
     assert!(rdp.servers.iter().all(|server| server.check.is_some()));
+}
+
+/// Standbys answer 429 and sealed ones 503: neither gets connections.
+#[test]
+fn the_active_vault() {
+    let config = clean("vault.cfg");
+    let servers = &backend(&config, "vault").servers;
+    assert_eq!(servers.len(), 3);
+    assert!(servers.iter().all(|server| server.tls.is_none()));
+    let CheckKind::Http(check) = kind(&servers[0]) else { panic!("not HTTP") };
+    let asked = check.request().expect("a request");
+    assert_eq!((asked.method.as_str(), asked.uri.text()), ("GET", &b"/v1/sys/health"[..]));
+    let expected = check.expects().next().expect("one").matcher.clone();
+    assert_eq!(expected, HttpMatch::Status(vec![(200, 200)]));
 }

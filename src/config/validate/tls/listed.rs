@@ -120,9 +120,17 @@ fn line_options(base: &TlsWords, options: &[String]) -> Result<Option<TlsWords>,
     };
     let mut options_left = options.iter();
     while let Some(option) = options_left.next() {
-        if option == "no-ca-names" {
-            words.ca_names = false;
-            continue;
+        match option.as_str() {
+            "no-ca-names" => {
+                words.ca_names = false;
+                continue;
+            }
+            "no-alpn" => {
+                words.alpn = None;
+                continue;
+            }
+            "allow-0rtt" => return Err("the option 'allow-0rtt' is not supported".to_owned()),
+            _ => {}
         }
         let value = options_left.next().cloned().ok_or(format!("'{option}' needs a value"))?;
         let version = || {
@@ -131,7 +139,10 @@ fn line_options(base: &TlsWords, options: &[String]) -> Result<Option<TlsWords>,
         };
         match option.as_str() {
             "alpn" => words.alpn = Some(value),
-            "ca-file" | "ca-verify-file" => words.ca_file = Some(value),
+            "ca-file" => words.ca_file = Some(value),
+            "ca-verify-file" => words.ca_verify_file = Some(value),
+            // As on a bind they are without effect.
+            "npn" | "sigalgs" | "client-sigalgs" | "ocsp-update" => {}
             "crl-file" => words.crl_file = Some(value),
             "ciphers" => words.ciphers = Some(value),
             "ciphersuites" => words.ciphersuites = Some(value),

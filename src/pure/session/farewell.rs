@@ -1,0 +1,181 @@
+//! What a database's client is told before its connection is closed over its server's head.
+//!
+//! Only between messages may anything be put into a server's mouth. That is known of the bytes it
+//! sent last: a client that has them all, and whose server ended an answer with them, reads what
+//! follows as the server's own words. Under TLS that is not to be seen, and no such end is found.
+//!
+//! | database | the last bytes | said |
+//! |---|---|---|
+//! | Postgres | ReadyForQuery | ErrorResponse, FATAL 57P01 |
+//! | MySQL | an OK, EOF or ERR packet | ERR 1053 (08S01), as the answer to the next command |
+//!
+//! A MySQL client that has sent no command takes it for the answer to the one it sends. Where the
+//! answer went on behind such a packet, as rows do behind the names of their columns, the number of
+//! the packet is wrong: the client then finds its connection lost, as without it.
+//!
+//! **Bound.** The last [`TAIL_BYTES`] are kept; longer OK packets are not recognised.
+
+use crate::pure::probe::kind::DatabaseKind;
+
+/// Bytes kept of what a server sent last: an OK packet with what it says of the session's state.
+pub const TAIL_BYTES: usize = 64;
+
+/// ReadyForQuery without its last byte, which says how the transaction stands.
+const READY: [u8; 5] = [b'Z', 0, 0, 0, 5];
+
+/// Bytes before a MySQL packet's payload: its length and its number.
+const HEADER_BYTES: usize = 4;
+
+/// First bytes of MySQL packets that end an answer: OK, EOF, ERR.
+const ANSWER_ENDS: [u8; 3] = [0x00, 0xfe, 0xff];
+
+/// `ER_SERVER_SHUTDOWN`.
+const SERVER_SHUTDOWN: u16 = 1053;
+
+/// What was sent last.
+#[derive(Clone, Debug)]
+pub struct Tail {
+    bytes: [u8; TAIL_BYTES],
+    /// How many of them were sent, counted from the end.
+    len: usize,
+}
+
+impl Default for Tail {
+    fn default() -> Self {
+        Self { bytes: [0; TAIL_BYTES], len: 0 }
+    }
+}
+
+impl Tail {
+    /// `sent` followed.
+    pub fn note(&mut self, sent: &[u8]) {
+        let new = &sent[sent.len().saturating_sub(TAIL_BYTES)..];
+        self.bytes.copy_within(new.len().., 0);
+        self.bytes[TAIL_BYTES - new.len()..].copy_from_slice(new);
+        self.len = (self.len + new.len()).min(TAIL_BYTES);
+    }
+
+    /// Bytes followed that nobody saw.
+    pub const fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[TAIL_BYTES - self.len..]
+    }
+}
+
+/// What a client is told whose server has sent `last`, and why; `None` where it may be waiting for
+/// the rest of something.
+#[must_use]
+pub fn last_words(kind: DatabaseKind, last: &[u8], why: &str) -> Option<Vec<u8>> {
+    match kind {
+        DatabaseKind::Postgres => {
+            let (_, end) = last.split_at_checked(last.len().checked_sub(READY.len() + 1)?)?;
+            end.starts_with(&READY).then(|| postgres(why))
+        }
+        DatabaseKind::Mysql => ends_answer(last).then(|| mysql(why)),
+    }
+}
+
+/// Whether a packet that may end an answer ends `last`.
+fn ends_answer(last: &[u8]) -> bool {
+    last.windows(HEADER_BYTES + 1).enumerate().any(|(at, head)| {
+        let len = usize::from(head[0]) | usize::from(head[1]) << 8 | usize::from(head[2]) << 16;
+        at + HEADER_BYTES + len == last.len() && ANSWER_ENDS.contains(&head[HEADER_BYTES])
+    })
+}
+
+/// An ErrorResponse.
+fn postgres(why: &str) -> Vec<u8> {
+    let message = format!("terminating connection: {why}");
+    let fields = [('S', "FATAL"), ('V', "FATAL"), ('C', "57P01"), ('M', &message)];
+    let body: String = fields.iter().map(|(field, value)| format!("{field}{value}\0")).collect();
+    let len = u32::try_from(HEADER_BYTES + body.len() + 1).unwrap_or(u32::MAX);
+    [b"E", &len.to_be_bytes()[..], body.as_bytes(), b"\0"].concat()
+}
+
+/// An ERR packet that answers a command, which has the number 0.
+fn mysql(why: &str) -> Vec<u8> {
+    let code = SERVER_SHUTDOWN.to_le_bytes();
+    let payload = [b"\xff", &code[..], b"#08S01Connection ended: ", why.as_bytes()].concat();
+    let len = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
+    [&len[..3], &[1], &payload].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use postgres_protocol::message::backend::Message;
+
+    use super::*;
+
+    fn said(kind: DatabaseKind, sent: &[&[u8]]) -> bool {
+        let mut tail = Tail::default();
+        sent.iter().for_each(|bytes| tail.note(bytes));
+        last_words(kind, tail.bytes(), "why").is_some()
+    }
+
+    #[test]
+    fn postgres_clients_are_told_between_messages_only() {
+        let rows: [(&[&[u8]], bool); 7] = [
+            (&[], false),
+            (&[b"Z\0\0\0\x05I"], true),
+            (&[b"C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05T"], true),
+            (&[b"C\0\0\0\x0dSELECT 1\0Z\0\0", b"\0\x05", b"E"], true),
+            (&[b"C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05"], false),
+            (&[b"Z\0\0\0\x05I", b"D\0\0"], false),
+            (&[b"R\0\0\0\x08\0\0\0\0"], false),
+        ];
+        for (sent, expected) in rows {
+            assert_eq!(said(DatabaseKind::Postgres, sent), expected, "{sent:?}");
+        }
+        let mut tail = Tail::default();
+        tail.note(b"Z\0\0\0\x05I");
+        tail.clear();
+        tail.note(b"I");
+        assert_eq!(tail.bytes(), b"I");
+    }
+
+    #[test]
+    fn mysql_clients_are_told_behind_an_answer_only() {
+        let ok: &[u8] = b"\x07\0\0\x01\0\0\0\x02\0\0\0";
+        let eof: &[u8] = b"\x05\0\0\x05\xfe\0\0\x02\0";
+        let err: &[u8] = b"\x0d\0\0\x01\xff\x7a\x04#42S02No..";
+        let rows: [(&[&[u8]], bool); 8] = [
+            (&[], false),
+            (&[ok], true),
+            (&[b"\x02\0\0\x04\x01a", eof], true),
+            (&[&err[..3], &err[3..]], true),
+            (&[&ok[..10]], false),
+            (&[b"\x02\0\0\x04\x01a"], false),
+            (&[&[b'x'; 500], eof], true),
+            (&[eof, b"\x0a\0\0\0\x0a10.11"], false),
+        ];
+        for (sent, expected) in rows {
+            assert_eq!(said(DatabaseKind::Mysql, sent), expected, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_is_well_formed() {
+        let said = last_words(DatabaseKind::Postgres, b"Z\0\0\0\x05I", "why").unwrap();
+        let mut said = said.as_slice().into();
+        let Some(Message::ErrorResponse(body)) = Message::parse(&mut said).unwrap() else {
+            panic!("no error");
+        };
+        use fallible_iterator::FallibleIterator as _;
+        let fields: Vec<_> = body
+            .fields()
+            .map(|field| Ok((field.type_(), String::from_utf8_lossy(field.value_bytes()).into())))
+            .collect::<Vec<(u8, String)>>()
+            .unwrap();
+        assert!(fields.contains(&(b'C', "57P01".to_owned())), "{fields:?}");
+        assert!(fields.contains(&(b'M', "terminating connection: why".to_owned())), "{fields:?}");
+        assert!(said.is_empty());
+        let said = last_words(DatabaseKind::Mysql, b"\x05\0\0\x05\xfe\0\0\x02\0", "why").unwrap();
+        let text = b"#08S01Connection ended: why";
+        assert_eq!(said, [&[3 + text.len() as u8, 0, 0, 1, 0xff, 0x1d, 0x04], &text[..]].concat());
+    }
+}
