@@ -164,17 +164,7 @@ impl Context<'_> {
         }
         let binds = self.binds(&raw.binds, &what, rule, listening);
         self.no_pairs(&binds, &what, raw.name.span);
-        Stats {
-            binds,
-            metrics_path: metrics_path.or_else(|| is_open.then(|| METRICS_PATH.to_owned())),
-            monitor_uri: raw.monitor_uri.as_ref().map(|path| path.value.clone()),
-            page,
-            acls: raw.acls.iter().map(|acl| acl.value.clone()).collect(),
-            rules,
-            binds: self.binds(&raw.binds, &what, rule, listening),
-            metrics_path: metrics_path.unwrap_or_else(|| METRICS_PATH.to_owned()),
-            name,
-        }
+        Stats { binds, metrics_path: metrics_path.unwrap_or_else(|| METRICS_PATH.to_owned()), name }
     }
 
     pub(super) fn binds(
