@@ -19,15 +19,16 @@ use super::supply::{Supply, label};
 use super::workers::Workers;
 use crate::clock;
 use crate::config::diff::{BindRef, KeptBind, Owner, Plan};
-use crate::config::model::{Bind, CommandSocket, Config, Inherited, Stats};
+use crate::config::model::{Bind, CommandSocket, Config, Inherited, ListenAddr, Stats};
 use crate::control::http::{self, Limits, Listener, Site};
 use crate::control::{cli, collect};
-use crate::net::accept;
+use crate::net::accept::{self, Arrival};
 use crate::net::listen::{self, ListenError};
 use crate::session::Context;
 use crate::session::listener::Door;
 use crate::state::counters::Traffic;
-use crate::state::{self, Frontend, Gate, publish};
+use crate::state::{self, Frontend, Gate, Process, publish};
+use crate::telemetry::bus::Bus;
 
 /// Sockets of one `bind` that are open and not accepted from yet, one a worker.
 #[derive(Debug)]
@@ -322,6 +323,10 @@ impl Listening {
         let bind = self.settings.bind.clone();
         let listener = self.listener();
         self.listener = Some(Arc::clone(&listener));
+        let arrival = match bind.address {
+            ListenAddr::Sockpair(_) => Arrival::Handed,
+            _ => Arrival::Accepted,
+        };
         for (index, (socket, worker)) in
             duplicates.into_iter().zip(workers.handles().cycle()).enumerate()
         {
@@ -334,7 +339,7 @@ impl Listening {
             });
             let stop = self.stop.clone();
             worker.spawn(async move {
-                let end = accept::run(socket, &door, &stop).await;
+                let end = accept::run(socket, arrival, &door, &stop).await;
                 // A socket that is paused is none to accept from: that is no fault.
                 if let Err(error) = end
                     && !stop.is_cancelled()
@@ -373,17 +378,9 @@ impl Listening {
     fn serve(&self, duplicates: Vec<Socket>, context: &Arc<Context>) -> io::Result<()> {
         let Some(socket) = duplicates.into_iter().next() else { return Ok(()) };
         let listener = Listener::new(socket, &self.settings.bind.address)?;
-        let source = Arc::clone(context);
-        let snapshots = Arc::new(move || {
-            collect::snapshot(&source.process, &source.bus, clock::now(), clock::wall())
-        });
-        let operated = Arc::clone(context);
-        let forms = Arc::new(move |form: &str| {
-            http::action::carry_out(&operated.process, &operated.bus, form)
-        });
         let Some(stats) = self.settings.stats.clone() else { return Ok(()) };
-        let site = Arc::new(Site::new(stats, snapshots, forms));
-        tokio::spawn(http::serve(listener, site, Limits::default(), self.stop.clone()));
+        let site = Arc::new(site(&context.process, &context.bus));
+        tokio::spawn(http::serve(listener, stats, site, Limits::default(), self.stop.clone()));
         Ok(())
     }
 
@@ -405,6 +402,15 @@ impl Listening {
         tokio::spawn(cli::serve(listener, settings, gate, shared, self.stop.clone()));
         Ok(())
     }
+}
+
+/// What is shown of the process.
+pub(super) fn site(process: &Arc<Process>, bus: &Bus) -> Site {
+    let (shown, heard) = (Arc::clone(process), bus.clone());
+    let snapshots = move || collect::snapshot(&shown, &heard, clock::now(), clock::wall());
+    let (operated, told) = (Arc::clone(process), bus.clone());
+    let forms = move |form: &str| http::action::carry_out(&operated, &told, form);
+    Site::new(Arc::new(snapshots), Arc::new(forms))
 }
 
 fn is_called(frontend: &Frontend, name: &str) -> bool {

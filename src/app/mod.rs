@@ -45,7 +45,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::check::Engine;
@@ -259,7 +259,10 @@ impl Control {
         let (bus, intake) = bus::bus();
         let log = LogIdentity::new(&config, &options.program, &intake);
         let shipper = start_shipper(intake, &log);
-        let context = Arc::new(Context { process: Arc::new(process), bus });
+        let process = Arc::new(process);
+        let pages = Arc::new(listeners::site(&process, &bus));
+        let renders = Arc::new(Semaphore::new(1));
+        let context = Arc::new(Context { process, bus, pages, renders });
         let (done, memory) = oneshot::channel();
         if let Some(dir) = state_dir {
             dir.keep(&context.process, done)

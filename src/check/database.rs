@@ -1,59 +1,34 @@
-//! Checks that hold a session with a database: what it says of itself goes to the backend's group.
+//! Checks that ask a database what it is: what it says of itself goes to the backend's group.
 
 use super::Task;
-use super::driver::held::Held;
+use super::held::Share;
 use super::target::Target;
 use crate::clock;
-use crate::config::model::{DatabaseCheck, DatabaseKind};
+use crate::config::model::DatabaseCheck;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
-use crate::pure::sentinel::{Dialogue, Login};
 
 impl Task {
-    /// Asks a database what it is, by the session that is held or by a new one.
+    /// Asks a database what it is, by a session that is held.
     pub(super) async fn ask(
         &self,
         check: &DatabaseCheck,
         target: &Target,
-        held: &mut Option<Held>,
+        held: &mut Option<Share>,
     ) -> Verdict {
         let started = clock::now();
-        let mut session = match held.take() {
-            Some(session) => session,
-            None => match Held::open(target, dialogue(check)).await {
-                Ok(session) => session,
-                Err(verdict) => return verdict,
-            },
-        };
-        match session.ask(target.timing.answer.unwrap_or(target.timing.inter)).await {
-            Ok(reading) => {
-                *held = Some(session);
-                let now = clock::now();
-                let mut verdict = Verdict::new(CheckStatus::L7Ok);
-                verdict.duration = now.saturating_duration_since(started);
+        let before = held.take();
+        let share = held.insert(self.sessions.share(target, check, before));
+        let answer = share.ask(target.timing).await;
+        let now = clock::now();
+        let mut verdict = match answer {
+            Some(Ok(reading)) => {
                 self.occasion(now).read(&self.backend, &self.server, Some(reading));
-                verdict
+                Verdict::new(CheckStatus::L7Ok)
             }
-            Err(verdict) => verdict,
-        }
-    }
-}
-
-/// Completes when a held session ends; never where there is none.
-pub(super) async fn gone(held: &mut Option<Held>) {
-    match held {
-        Some(held) => held.gone().await,
-        None => std::future::pending().await,
-    }
-}
-
-fn dialogue(check: &DatabaseCheck) -> Dialogue {
-    let login = Login {
-        user: check.user.clone(),
-        password: check.password.clone(),
-        database: check.database.clone(),
-    };
-    match check.kind {
-        DatabaseKind::Postgres => Dialogue::postgres(login, false),
-        DatabaseKind::Mysql => Dialogue::mysql(login, false),
+            Some(Err(verdict)) => verdict,
+            None => Verdict::new(CheckStatus::SocketError),
+        };
+        verdict.duration = now.saturating_duration_since(started);
+        verdict
     }
 }

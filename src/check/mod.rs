@@ -13,6 +13,7 @@ mod database;
 pub mod driver;
 mod external;
 mod facts;
+mod held;
 mod ramp;
 mod report;
 pub mod target;
@@ -37,9 +38,8 @@ use crate::state::process::Objects;
 use crate::state::upkeep::{Owned, keep_running};
 use crate::state::{Backend, Occasion, Passes, Process, Server, publish};
 use crate::telemetry::bus::Bus;
-use database::gone;
-use driver::held::Held;
 use external::Program;
+use held::{Sessions, Share, gone};
 use target::Target;
 
 /// All checks of the process. Dropping it ends them.
@@ -47,6 +47,8 @@ use target::Target;
 pub struct Engine {
     process: Arc<Process>,
     bus: Bus,
+    /// What is held with databases.
+    sessions: Arc<Sessions>,
     /// The running tasks, by the server they check.
     running: HashMap<*const Server, Running>,
     /// The tasks that ask agents, in the same way.
@@ -69,7 +71,7 @@ impl Engine {
     #[must_use]
     pub fn new(process: Arc<Process>, bus: Bus) -> Self {
         let (running, agents, ramps) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { process, bus, running, agents, ramps }
+        Self { process, bus, sessions: Arc::default(), running, agents, ramps }
     }
 
     /// Starts the checks of servers that have none running, and ends those of servers that are
@@ -85,6 +87,7 @@ impl Engine {
                     server: Arc::clone(server),
                     process: Arc::clone(&self.process),
                     bus: self.bus.clone(),
+                    sessions: Arc::clone(&self.sessions),
                 };
                 if settings.check.is_some() {
                     checked.insert(key, task());
@@ -156,13 +159,14 @@ struct Task {
     server: Arc<Server>,
     process: Arc<Process>,
     bus: Bus,
+    sessions: Arc<Sessions>,
 }
 
 impl Task {
     /// Checks until it is dropped, which gives up the running check without a verdict.
     async fn run(self) -> Infallible {
         let passes = self.server.begin_checks();
-        let mut held = None;
+        let mut held: Option<Share> = None;
         let now = clock::now();
         // A task that ended by a fault did so in a check, perhaps.
         publish::health(&self.backend, &self.server, now, |health| health.handle_cancelled(now));
@@ -177,10 +181,7 @@ impl Task {
                     }
                     self.hear_errors();
                 }
-                () = gone(&mut held) => {
-                    held = None;
-                    self.hear();
-                }
+                () = gone(&mut held) => self.hear(),
                 () = sleep_until(parting.unwrap_or_else(clock::now).into()), if parting.is_some() => {
                     self.occasion(clock::now()).part(&self.backend, &self.server);
                 }
@@ -225,7 +226,7 @@ impl Task {
         }
     }
 
-    async fn check(&self, passes: &Passes, held: &mut Option<Held>) {
+    async fn check(&self, passes: &Passes, held: &mut Option<Share>) {
         let settings = Arc::clone(&self.server.settings());
         let Some(check) = &settings.check else { return };
         let source = self.backend.settings().source_of(&settings).and_then(model::Source::local);
@@ -239,6 +240,9 @@ impl Task {
             down: !self.server.standing().is_running(),
             unix_time_s: unix_time_s(),
         };
+        if !matches!(check.kind, CheckKind::Database(_)) {
+            *held = None;
+        }
         let verdict = match &check.kind {
             CheckKind::External(external) => {
                 // HAProxy does not know of an answer here: all of it is the connection.

@@ -133,6 +133,12 @@ fn the_reference_shows_the_defaults() {
         "role =",
         "max_lag =",
         "fallback =",
+        "mode =",
+        "monitor_uri =",
+        "timeout = { client = \"30s\", http_request",
+        "log_format = \"http\"",
+        "rules = [",
+        "page =",
     ];
     let skeleton: String = REFERENCE
         .lines()
@@ -176,7 +182,7 @@ fn the_reference_knows_every_key() {
         format!("[global]\n{X}"),
         format!("[global]\n{}", table("log")),
         format!("[stats]\n{X}"),
-        format!("[stats]\n{}", table("page")),
+        format!("[frontend.f]\n{}", table("page")),
         format!("[userlist.u]\n{X}"),
         format!("[defaults]\n{X}"),
         format!("[frontend.f]\n{X}"),

@@ -1,11 +1,13 @@
 //! Fills a [`Snapshot`] from what runs.
 
+mod requests;
 mod roles;
 mod servers;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use self::requests::requests;
 use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, Snapshot, Times,
 };
@@ -201,6 +203,7 @@ fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> sna
             ..intake.sessions
         },
         intake,
+        requests: route.settings.http.as_ref().map(|_| requests(&frontend.requests, uptime)),
         listeners: listener_rows(frontend, process, uptime),
     }
 }
@@ -284,6 +287,7 @@ fn backend_row(
             downs: if live.servers.is_empty() { 0 } else { change.downs },
             ..service(&backend.service, limit, uptime)
         },
+        requests: settings.http.as_ref().map(|_| requests(&backend.requests, uptime)),
         servers,
     }
 }
@@ -347,7 +351,7 @@ pub(super) fn address(address: &ServerAddr) -> String {
     match address {
         ServerAddr::Tcp(address) => address.to_string(),
         ServerAddr::TcpClientPort { ip, .. } => ip.to_string(),
-        ServerAddr::Unresolved { .. } => String::new(),
+        ServerAddr::Sockpair(_) | ServerAddr::Unresolved { .. } => String::new(),
         ServerAddr::Unix(path) => path.display().to_string(),
         ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
     }

@@ -4,6 +4,7 @@
 //! for TCP; every view (Prometheus, CSV, JSON, HTML) prints from here. Counters are cumulated since
 //! the process started and never go down; `Option` is HAProxy's empty column.
 
+mod requests;
 mod role;
 mod tls;
 
@@ -12,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::pure::id::{ProxyId, ServerId};
 
+pub use requests::Requests;
 pub use role::{Failovers, Role, RoleState};
 pub use tls::{Handshakes, Tls};
 
@@ -225,6 +227,8 @@ pub struct Frontend {
     pub intake: Intake,
     /// Accepted connections.
     pub connections: Load,
+    /// Requests, in `mode http`.
+    pub requests: Option<Requests>,
     /// Its listeners; shown by themselves with `option socket-stats`.
     pub listeners: Vec<Listener>,
 }
@@ -349,6 +353,8 @@ pub struct Backend {
     pub backups: u32,
     /// Counters.
     pub service: Service,
+    /// Requests, in `mode http`.
+    pub requests: Option<Requests>,
     /// Servers in file order.
     pub servers: Vec<Server>,
 }

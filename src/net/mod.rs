@@ -8,6 +8,7 @@ pub mod connect;
 pub mod descriptors;
 pub mod dns;
 pub mod handover;
+pub mod http;
 pub mod listen;
 pub mod namespace;
 pub mod probe_socket;

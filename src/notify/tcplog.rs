@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::framing::Identity;
 use crate::config::model::{LogFormat, LogLevel};
+use crate::pure::session::termination::Cause;
 use crate::telemetry::record::{Client, Moment, Record, Refused, Why};
 use crate::telemetry::time::LocalTime;
 use crate::telemetry::written::{self, Absent, Writer};
@@ -40,7 +41,10 @@ fn usual_severity(record: &Record) -> Option<LogLevel> {
         return None;
     }
     // A retry alone makes a session worth a look, even when it ended well.
-    let wrong = record.termination.is_error() || record.redispatched || record.retries > 0;
+    let wrong = match &record.exchange {
+        Some(it) if record.termination.cause == Cause::Local => it.status >= Some(500),
+        _ => record.termination.is_error() || record.redispatched || record.retries > 0,
+    };
     match (wrong, log.dontlog_normal, log.separate_errors) {
         (false, true, _) => None,
         (true, _, true) => Some(LogLevel::Err),
@@ -95,16 +99,17 @@ pub fn push_structured(
 /// The line of a frontend without `option tcplog`.
 fn push_connect(record: &Record, out: &mut String) -> std::fmt::Result {
     let frontend = &record.frontend;
+    let mode = if record.exchange.is_some() { "HTTP" } else { "TCP" };
     match (record.client, record.destination) {
         (client @ Client::Tcp(_), Some(to)) => {
             out.push_str("Connect from ");
             push_client(client, out)?;
-            write!(out, " to {}:{} ({frontend}/TCP)", to.ip(), to.port())
+            write!(out, " to {}:{} ({frontend}/{mode})", to.ip(), to.port())
         }
         (client, _) => {
             out.push_str("Connect to ");
             push_client(client, out)?;
-            write!(out, " ({frontend}/TCP)")
+            write!(out, " ({frontend}/{mode})")
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod balance;
 pub mod cpu_map;
 pub mod hash;
 pub mod health;
+pub mod http;
 pub mod id;
 pub mod log_format;
 pub mod password;

@@ -13,6 +13,7 @@ use crate::pure::sample::content::Side;
 use crate::pure::sample::tracked::{Data, Tracked};
 use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Scope, Value, Variable};
 use crate::pure::wire::proxy_v2::kind;
+use crate::state::http::RequestFacts;
 use crate::state::process_facts::ProcessFacts;
 use crate::state::{Backend, Frontend, Registry, Server};
 use std::sync::Arc;
@@ -46,6 +47,7 @@ impl Facts for View<'_> {
     fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
         let value = self.client(fact, args).or_else(|| self.proxy(fact, args));
         let value = value.or_else(|| self.server(fact, args)).or_else(|| self.process(fact, args));
+        let value = value.or_else(|| self.request(fact, args));
         let value = value.or_else(|| self.course(fact, args));
         value.or_else(|| self.connections(fact, args)).into()
     }
@@ -127,6 +129,15 @@ fn millis(duration: Option<Duration>) -> Option<Value> {
 }
 
 impl View<'_> {
+    /// Of the request that is answered.
+    fn request(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
+        let exchange = self.session.exchange.as_deref()?;
+        let request = exchange.request.as_ref()?;
+        let objects = self.session.context.process.objects();
+        let userlists = &objects.config.userlists;
+        RequestFacts { request, is_first: exchange.is_first, userlists }.value(fact, args)
+    }
+
     fn destination(&self) -> Option<SocketAddr> {
         self.session.destination.or_else(|| self.session.client.local_addr())
     }

@@ -155,7 +155,7 @@ impl Presence {
         self.backend = Some(Arc::clone(backend));
     }
 
-    fn leave_backend(&mut self) {
+    pub(super) fn leave_backend(&mut self) {
         if let Some(backend) = self.backend.take() {
             backend.service.traffic.sessions.fall();
         }
@@ -217,7 +217,7 @@ impl Session {
     pub(super) fn note_server_address(&mut self, to: &Destination) {
         self.outcome.noted.server = match to {
             Destination::Tcp(to) => Some(*to),
-            Destination::Unix(_) | Destination::Abstract(_) => None,
+            Destination::Unix(_) | Destination::Abstract(_) | Destination::Sockpair(_) => None,
         };
     }
 
@@ -290,6 +290,7 @@ impl Session {
         self.presence.leave_backend();
         let log = &self.route.log;
         let said = log.format == LogFormat::Connect && self.outcome.refusal.is_none()
+            || self.route.settings.http.is_some() && self.outcome.refusal.is_none()
             || self.outcome.connect.is_some() && log.is_early()
             || log.targets.is_empty()
             || self.ruled.log_level == Some(Level::Silent);
@@ -320,13 +321,20 @@ impl Session {
             count_end(service, termination, bytes_out);
         }
         // What ended before the session began, or by a rule, is no error of a request.
-        let other = termination.cause == Cause::Refused || self.outcome.refusal.is_some();
+        let is_http = self.route.settings.http.is_some();
+        let other =
+            termination.cause == Cause::Refused || self.outcome.refusal.is_some() || is_http;
         if termination.phase == Phase::Request && !other {
             self.frontend.request_errors.add(1);
         }
     }
 
-    fn record(&mut self, termination: Termination, total: Duration, moment: Moment) -> Record {
+    pub(super) fn record(
+        &mut self,
+        termination: Termination,
+        total: Duration,
+        moment: Moment,
+    ) -> Record {
         if self.route.log.format == LogFormat::Connect {
             self.learn_destination();
         }
@@ -358,6 +366,7 @@ impl Session {
             frontend: Arc::clone(&self.frontend.name),
             backend: backend.as_ref().map(|backend| Arc::clone(&backend.name)),
             server: server.as_ref().map(|server| Arc::clone(&server.name)),
+            exchange: self.exchange.as_ref().map(|exchange| exchange.record()),
             tls: self.client.tls().is_some(),
             // What was refused before it was a session is not null either.
             bytes_in: moved.bytes_in.max(self.early.len() as u64),

@@ -14,6 +14,7 @@ mod facts;
 mod farewell;
 mod finish;
 mod follow;
+mod http;
 mod identity;
 mod inspect;
 mod key;
@@ -32,6 +33,7 @@ use client::Heard;
 use dial::Server;
 use finish::{Outcome, Presence};
 use follow::Watched;
+use http::Exchange;
 use rules::Ruled;
 
 use crate::clock;
@@ -42,6 +44,7 @@ use crate::net::stream::Stream;
 use crate::pure::session::idle::{Limits, Side};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::frontend::Route;
+use crate::state::http::Pages;
 use crate::state::sessions::{Running, Stage};
 use crate::state::{Backend, CutReason, Frontend, Process};
 use crate::telemetry::bus::Bus;
@@ -54,6 +57,10 @@ pub struct Context {
     pub process: Arc<Process>,
     /// Where records go.
     pub bus: Bus,
+    /// What requests are answered with in `mode http`.
+    pub pages: Arc<dyn Pages>,
+    /// One page is made at a time: who asks for them cannot take more than one core from the others.
+    pub renders: Arc<tokio::sync::Semaphore>,
 }
 
 /// A running session: what is known of it so far.
@@ -78,6 +85,8 @@ struct Session {
     /// What rules know and did; nothing where there are none.
     ruled: Ruled,
     outcome: Outcome,
+    /// The request that is answered, in `mode http`.
+    exchange: Option<Box<Exchange>>,
     /// What others see of it, and end it by.
     running: Running,
     /// Counted here until the session is over.
@@ -139,6 +148,7 @@ impl Session {
             silenced: false,
             ruled,
             outcome: Outcome::default(),
+            exchange: None,
             running,
             presence: Presence::on(&frontend, &door.listener, uptime),
             frontend,
@@ -168,6 +178,10 @@ impl Session {
         self.session_rules()?;
         self.begin();
         self.count_tracked_session();
+        if self.route.settings.http.is_some() {
+            // Boxed: sessions that relay bytes have no room for it.
+            return Box::pin(self.serve_requests()).await;
+        }
         self.note_accepted();
         self.content_rules().await?;
         let Some(backend) = self.backend() else {

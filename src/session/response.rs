@@ -74,7 +74,7 @@ impl Session {
                     return Err(Termination::new(Cause::Refused, Phase::Data));
                 }
                 Walked::Open(_) if !is_final => {}
-                Walked::Through | Walked::Open(_) => break,
+                Walked::Answered(_) | Walked::Through | Walked::Open(_) => break,
             }
             let left = until.saturating_duration_since(clock::now());
             let (client, stream) = (&mut self.client, &mut server.stream);

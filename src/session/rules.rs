@@ -19,10 +19,12 @@ use super::stick::Stuck;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model;
+use crate::net::listen::set_tos;
 use crate::net::relay::poll_read_into;
 use crate::net::silence::vanish;
 use crate::pure::acl::Condition;
 use crate::pure::balance::ServerIndex;
+use crate::pure::rules::http::Respond;
 use crate::pure::rules::{Action, Endpoint, Level, Peer, Rule, Step, next};
 use crate::pure::sample::{Expr, Facts, Fetched, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
@@ -67,6 +69,8 @@ pub(super) enum Walked {
     Open(usize),
     /// It ends; with the way it is closed.
     Ended(Closing),
+    /// A request is answered so.
+    Answered(Box<Respond>),
 }
 
 /// How a connection is closed.
@@ -92,7 +96,7 @@ impl Session {
                 self.close_client(closing);
                 false
             }
-            Walked::Through | Walked::Open(_) => true,
+            _ => true,
         }
     }
 
@@ -119,7 +123,7 @@ impl Session {
                 self.ruled.log_level = Some(Level::Silent);
                 Err(Termination::new(Cause::Refused, Phase::Request))
             }
-            Walked::Through | Walked::Open(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -216,7 +220,7 @@ impl Session {
         loop {
             let is_final = ended || expired || self.early.len() >= capacity;
             match self.walk_from(from, rules, patterns, None, is_final) {
-                Walked::Through => return Ok(()),
+                Walked::Through | Walked::Answered(_) => return Ok(()),
                 Walked::Ended(closing) => {
                     self.count_denied(|traffic| &traffic.denied_requests);
                     self.close_client(closing);
@@ -308,6 +312,7 @@ impl Session {
                 Action::Accept => return Walked::Through,
                 Action::Reject | Action::Close => return Walked::Ended(Closing::Plainly),
                 Action::SilentDrop(ttl) => return Walked::Ended(Closing::Silently(*ttl)),
+                Action::Respond(respond) => return Walked::Answered(respond.clone()),
                 Action::Track { key, .. } if !is_final && self.is_open(key, patterns, response) => {
                     return Walked::Open(at - 1);
                 }
@@ -397,6 +402,7 @@ impl Session {
             }
             // Tasks have no niceness; the rest ends walks, or was done by them.
             Action::Capture { .. }
+            | Action::Respond(_)
             | Action::SetNice
             | Action::Accept
             | Action::Reject
@@ -436,12 +442,5 @@ impl Session {
             self.silenced = true;
             vanish(&self.client, ttl);
         }
-    }
-}
-
-fn set_tos(socket: SockRef<'_>, tos: u8) {
-    // One of them is of the socket's family.
-    if socket.set_tos_v4(u32::from(tos)).is_err() {
-        let _ = socket.set_tclass_v6(u32::from(tos));
     }
 }

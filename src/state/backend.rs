@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::counters::Service;
 use super::desk::Desk;
+use super::http::Requests;
 use super::{Group, Registry, Server};
 use crate::config::model;
 use crate::pure::balance::{Candidate, LiveSet, ServerIndex};
@@ -147,6 +148,8 @@ pub struct Backend {
     pub name: Arc<str>,
     /// Counters.
     pub service: Service,
+    /// What comes in `mode http`.
+    pub requests: Requests,
     settings: ArcSwap<model::Backend>,
     live: ArcSwap<Live>,
     changed: watch::Sender<u64>,
@@ -171,6 +174,7 @@ impl Backend {
             places: Mutex::new(places),
             name: settings.name.as_str().into(),
             service: Service::default(),
+            requests: Requests::default(),
             group: Group::new(Memory::default(), settings.on_conflict),
             desk: Desk::new(settings.balance, &live),
             settings: ArcSwap::from_pointee(settings),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use arc_swap::{ArcSwap, Guard};
 
 use super::counters::{Counter, Rate, Traffic};
+use super::http::Requests;
 use super::{Backend, Gate, Listener, Pace, Registry};
 use crate::config::model;
 
@@ -53,6 +54,8 @@ pub struct Frontend {
     pub traffic: Traffic,
     /// Connections refused by a rule or a broken PROXY header.
     pub request_errors: Counter,
+    /// What comes in `mode http`.
+    pub requests: Requests,
     route: ArcSwap<Route>,
     listeners: ArcSwap<Vec<Arc<Listener>>>,
     /// The limit as configured; a command may have given the gate another.
@@ -72,6 +75,7 @@ impl Frontend {
             pace: Pace::new(route.settings.rate_limit_sessions),
             traffic: Traffic::default(),
             request_errors: Counter::default(),
+            requests: Requests::default(),
             route: ArcSwap::from_pointee(route),
             listeners: ArcSwap::default(),
             limit: AtomicU32::new(limit),

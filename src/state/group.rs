@@ -200,13 +200,16 @@ impl Group {
     #[must_use]
     pub fn parts(&self, now: Instant, servers: &[Arc<Server>]) -> Vec<Part> {
         let inner = self.lock();
+        let primary = inner.fence.primary().and_then(|name| inner.fence.reading(name));
         let part = |server: &Arc<Server>| {
             if inner.fence.primary() == Some(&server.name) {
                 return Part::Primary;
             }
             match inner.fence.reading(&server.name) {
                 Some(reading) if reading.role == Role::Replica => {
-                    Part::Replica(inner.clock.lag(now, reading.position))
+                    let position =
+                        primary.map_or(reading.position, |one| reading.position_behind(one));
+                    Part::Replica(inner.clock.lag(now, position))
                 }
                 _ => Part::Unknown,
             }

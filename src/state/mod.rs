@@ -15,6 +15,7 @@ pub mod episode;
 pub mod frontend;
 pub mod gate;
 pub mod group;
+pub mod http;
 pub mod listener;
 pub mod occasion;
 pub mod pace;

@@ -33,6 +33,15 @@ impl<T> Future for Owned<T> {
     }
 }
 
+/// Runs `task` until it ends or this is dropped.
+#[must_use]
+pub fn own<F>(task: F) -> Owned<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    Owned(tokio::spawn(task))
+}
+
 /// Runs what `start` makes, and again after it panicked, until this is dropped. `what` is its name
 /// in the log.
 ///

@@ -112,6 +112,11 @@ metrics! {
     DENIED_CONNECTIONS =
         counter("denied_connections_total", "Connections refused by connection rules");
     DENIED_SESSIONS = counter("denied_sessions_total", "Connections refused by session rules");
+    HTTP_REQUESTS = counter("http_requests_total", "Requests of HTTP");
+    HTTP_REQUESTS_RATE_MAX = gauge("http_requests_rate_max", "Most requests in one second");
+    HTTP_RESPONSES = counter("http_responses_total", "Answers of HTTP, by status");
+    INTERCEPTED_REQUESTS =
+        counter("intercepted_requests_total", "Requests that the frontend answered itself");
     REQUEST_ERRORS =
         counter("request_errors_total", "Clients that failed before a backend was chosen");
     CONNECTION_ERRORS =

@@ -36,6 +36,8 @@ pub struct Record {
     pub backend: Option<Arc<str>>,
     /// Name of the last server tried; `None`: no server was assigned.
     pub server: Option<Arc<str>>,
+    /// The request it answered, in `mode http`.
+    pub exchange: Option<Box<Exchange>>,
     /// Whether the client spoke TLS to us.
     pub tls: bool,
     /// Bytes from the client.
@@ -63,6 +65,23 @@ pub struct Record {
     pub refusal: Option<Refused>,
     /// What a format of its own asks beside; `None` where the frontend has none.
     pub details: Option<Box<Details>>,
+}
+
+/// A request and its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exchange {
+    /// `GET / HTTP/1.1`, or `<BADREQ>`.
+    pub line: String,
+    /// The status of the answer; `None`: there was none.
+    pub status: Option<u16>,
+    /// When its first byte came.
+    pub begun: SystemTime,
+    /// Time until then, from the beginning of the session or the end of the last answer.
+    pub idle: Duration,
+    /// Time until its head was whole; `None`: it never was.
+    pub request: Option<Duration>,
+    /// Time until the answer was made; `None`: nobody had to make it.
+    pub response: Option<Duration>,
 }
 
 /// What only some formats show.

@@ -119,6 +119,15 @@ impl Line<'_> {
             V::TlsCipher => self.text(details.tls.map(|(cipher, _)| cipher), flags),
             V::TlsVersion => self.text(details.tls.map(|(_, version)| version), flags),
             V::Termination => write!(self.out, "{}", record.termination)?,
+            V::RequestLine => {
+                let line = record.exchange.as_ref().map(|exchange| exchange.line.as_str());
+                self.text(line, flags);
+            }
+            V::Method | V::Target | V::Path | V::PathOnly | V::Query | V::HttpVersion => {
+                let part = record.exchange.as_ref().and_then(|it| part(&it.line, variable));
+                self.text(part, flags);
+            }
+            V::RequestCookie | V::ResponseCookie => self.out.push('-'),
             V::TerminationCookies => write!(self.out, "{}--", record.termination)?,
             V::ClientIp => return self.client_ip(client, flags),
             V::ClientPort => return self.client_port(client, flags),
@@ -165,6 +174,21 @@ impl Line<'_> {
             V::Seconds => self.hex_or(since.as_secs(), flags)?,
             V::Millis if flags.hex => write!(self.out, "{:02X}", since.subsec_millis())?,
             V::Millis => write!(self.out, "{:03}", since.subsec_millis())?,
+            V::RequestDate => self.time.push_accept(self.begun(), self.out),
+            V::RequestDateLocal => self.time.push_zoned(self.begun(), self.out),
+            V::RequestDateGmt => LocalTime::new(TimeZone::UTC).push_zoned(self.begun(), self.out),
+            V::Status => match record.exchange.as_ref().map(|exchange| exchange.status) {
+                Some(Some(status)) => write!(self.out, "{status}")?,
+                Some(None) => self.out.push_str("-1"),
+                None => self.out.push('0'),
+            },
+            V::RequestTime => self.timer(record.exchange.as_ref().and_then(|it| it.request))?,
+            V::ResponseTime => self.timer(record.exchange.as_ref().and_then(|it| it.response))?,
+            V::IdleTime => self.timer(record.exchange.as_ref().map(|it| it.idle))?,
+            V::IdleAndRequestTime => {
+                let whole = record.exchange.as_ref().and_then(|it| Some(it.idle + it.request?));
+                self.timer(whole.map(|whole| whole + details.handshake))?;
+            }
             V::Pid => self.hex_or(u64::from(self.writer.pid), flags)?,
             V::SessionNumber => self.hex_or(details.number, flags)?,
             V::LogCounter => self.hex_or(self.writer.line, flags)?,
@@ -172,7 +196,7 @@ impl Line<'_> {
             V::ConnectTime => self.timer(record.connect)?,
             V::HandshakeTime => self.timer(Some(details.handshake))?,
             V::DataTime => self.timer(self.data_time())?,
-            V::TotalTime | V::UserTime => self.growing(record.total.as_millis())?,
+            V::TotalTime | V::UserTime | V::ActiveTime => self.growing(record.total.as_millis())?,
             V::BytesOut => self.growing(record.bytes_out.into())?,
             V::BytesIn => write!(self.out, "{}", record.bytes_in)?,
             V::ProcessConnections => write!(self.out, "{}", open.process)?,
@@ -185,10 +209,15 @@ impl Line<'_> {
             }
             V::ServerQueue => write!(self.out, "{}", record.server_queue)?,
             V::BackendQueue => write!(self.out, "{}", record.backend_queue)?,
-            // `%ST`, without HTTP; everything else is text.
-            _ => self.out.push('0'),
+            // Everything else is text.
+            _ => {}
         }
         Ok(())
+    }
+
+    /// When the request began.
+    fn begun(&self) -> SystemTime {
+        self.record.exchange.as_ref().map_or(self.record.accepted, |exchange| exchange.begun)
     }
 
     /// Connected until the end.
@@ -284,6 +313,25 @@ impl Line<'_> {
             self.out.push('"');
         }
     }
+}
+
+/// A part of the first line of a request.
+fn part(line: &str, variable: Variable) -> Option<&str> {
+    let mut words = line.split(' ');
+    let (method, target, version) = (words.next()?, words.next()?, words.next()?);
+    let without_host = match target.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => target,
+    };
+    let path = |target: &'_ str| target.find('?').unwrap_or(target.len());
+    Some(match variable {
+        Variable::Method => method,
+        Variable::Target => target,
+        Variable::Path => &target[..path(target)],
+        Variable::PathOnly => &without_host[..path(without_host)],
+        Variable::Query => &target[path(target)..],
+        _ => version,
+    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 mod harness;
 mod hashing;
 
+mod addresses;
 mod agent;
 mod api;
 mod api_answers;
@@ -54,6 +55,7 @@ mod mysql_checks;
 mod native;
 mod netscaler;
 mod observe;
+mod pages;
 mod patterns;
 mod pgsql;
 mod process;
@@ -67,6 +69,7 @@ mod resolvers;
 mod ring;
 mod roles;
 mod roles_mysql;
+mod roles_tls;
 mod rules;
 mod samples;
 mod sessions;

@@ -151,25 +151,6 @@ fn types_are_haproxys() {
     assert!(common > 50, "only {common} names are haproxy's");
 }
 
-#[test]
-fn health_and_ready_answer_orchestrators() {
-    let mut server = Backend::echo();
-    let proxy = Scene::new(Kind::Evenkeel)
-        .backend(&format!("server s1 {} check inter 200ms fall 1 rise 1", server.addr))
-        .start();
-    let status = |path: &str| metrics::get(proxy.metrics_addr(), path).unwrap().0;
-    let becomes = |path: &str, code: &str| {
-        eventually(path, || status(path).contains(code).then_some(()));
-    };
-    becomes("/health", " 200 ");
-    becomes("/ready", " 200 ");
-    server.die();
-    becomes("/ready", " 503 ");
-    assert!(status("/health").contains(" 200 "));
-    server.revive();
-    becomes("/ready", " 200 ");
-}
-
 fn scopes_choose_what_is_shown(kind: Kind) {
     let (proxy, _server) = busy(kind);
     let scopes = |query: &str| -> BTreeSet<String> {

@@ -3,13 +3,14 @@
 use std::fs;
 use std::net::SocketAddr;
 
+use crate::harness::backend::Backend;
 use crate::harness::child::Child;
 use crate::harness::dir::TempDir;
-use crate::harness::eventually;
 use crate::harness::load::Load;
 use crate::harness::port::{free_addr, is_listening};
 use crate::harness::process::{Process, Spec};
 use crate::harness::proxy::Kind;
+use crate::harness::{eventually, metrics};
 
 /// Runs `evenkeel run -c` on `text` and waits until it listens on `addr`.
 fn run(dir: &TempDir, text: &str, addr: SocketAddr) -> Process {
@@ -54,6 +55,30 @@ fn native_file_serves_and_fails_over() {
     );
     let _process = run(&dir, &text, front);
     expect_failover(front, &mut master);
+}
+
+#[test]
+fn health_and_ready_answer_orchestrators() {
+    let mut server = Backend::echo();
+    let (dir, admin) = (TempDir::new(), free_addr());
+    let text = format!(
+        "[stats]\nbind = \"{admin}\"\n[frontend.f]\nbind = \"{}\"\nbackend = \"b\"\n\
+         [backend.b]\ncheck = {{ inter = \"200ms\", fall = 1, rise = 1 }}\nserver.s = \"{}\"\n",
+        free_addr(),
+        server.addr
+    );
+    let _process = run(&dir, &text, admin);
+    let status = |path: &str| metrics::get(admin, path).unwrap().0;
+    let becomes = |path: &str, code: &str| {
+        eventually(path, || status(path).contains(code).then_some(()));
+    };
+    becomes("/health", " 200 ");
+    becomes("/ready", " 200 ");
+    server.die();
+    becomes("/ready", " 503 ");
+    assert!(status("/health").contains(" 200 "));
+    server.revive();
+    becomes("/ready", " 200 ");
 }
 
 #[test]

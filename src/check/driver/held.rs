@@ -4,11 +4,15 @@
 //! Bound: one connection, [`CHUNK_BYTES`](super::CHUNK_BYTES) of stack, and what its dialogue keeps.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::time::{Instant, timeout_at};
 
+use super::tls::shake;
 use super::{CHUNK_BYTES, Conn, Polled, Problem, connect, polled, send};
 use crate::check::target::Target;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
@@ -26,6 +30,7 @@ pub(in crate::check) struct Held {
 /// What went wrong, before it is a verdict.
 enum Trouble {
     System(Problem),
+    Tls(Problem),
     Server(Fault),
     TimedOut,
 }
@@ -51,9 +56,10 @@ impl Held {
             Ok(Err(problem)) => return Err(verdict(Trouble::System(problem), true, begun)),
             Err(_) => return Err(verdict(Trouble::TimedOut, true, begun)),
         };
+        conn.set_patience(target.timing.answer.unwrap_or(target.timing.inter));
         let mut held = Self { conn: Some(conn), dialogue, said: VecDeque::new() };
         let bound = target.timing.answer.map_or(bound, |answer| Instant::now() + answer);
-        match timeout_at(bound, held.log_in()).await {
+        match timeout_at(bound, held.log_in(target)).await {
             Ok(Ok(())) => Ok(held),
             Ok(Err(trouble)) => Err(verdict(trouble, false, begun)),
             Err(_) => Err(verdict(Trouble::TimedOut, false, begun)),
@@ -84,7 +90,7 @@ impl Held {
         while let Ok(()) = self.receive().await {}
     }
 
-    async fn log_in(&mut self) -> Result<(), Trouble> {
+    async fn log_in(&mut self, target: &Target) -> Result<(), Trouble> {
         let first = self.dialogue.handle_connected().map_err(Trouble::Server)?;
         self.said.extend(first);
         loop {
@@ -93,9 +99,21 @@ impl Held {
                 Said::Send(bytes) => {
                     send(&mut self.conn, &bytes).await.map_err(Trouble::System)?;
                 }
-                Said::StartTls | Said::Reading(_) => {}
+                Said::StartTls => self.secure(target).await?,
+                Said::Reading(_) => {}
             }
         }
+    }
+
+    /// Shakes hands.
+    async fn secure(&mut self, target: &Target) -> Result<(), Trouble> {
+        let conn = self.conn.take().zip(target.tls.as_deref());
+        let (conn, tls) = conn.ok_or_else(|| Trouble::System(Problem::not_connected()))?;
+        // Boxed: sessions without TLS have no room for it.
+        let secured = Box::pin(shake(conn, target, tls)).await.map_err(Trouble::Tls)?;
+        self.conn = Some(secured);
+        self.said.extend(self.dialogue.handle_secured().map_err(Trouble::Server)?);
+        Ok(())
     }
 
     async fn poll(&mut self) -> Result<Reading, Trouble> {
@@ -123,6 +141,17 @@ impl Held {
     /// Waits for bytes and hands them to the dialogue.
     async fn receive(&mut self) -> Result<(), Trouble> {
         let Self { conn, dialogue, said } = self;
+        if let Some(Conn::Tls { stream, .. }) = conn {
+            let mut chunk = [0; CHUNK_BYTES];
+            return match poll_fn(|cx| stream.poll_read(cx, &mut chunk)).await {
+                Ok(0) => Err(Trouble::System(Problem::closed())),
+                Ok(len) => {
+                    said.extend(dialogue.handle_bytes(&chunk[..len]).map_err(Trouble::Server)?);
+                    Ok(())
+                }
+                Err(error) => Err(Trouble::System(Problem::of(&error))),
+            };
+        }
         let polled: &Polled = polled(conn).map_err(Trouble::System)?;
         let read = |mut socket: &socket2::Socket| {
             let mut chunk = [0; CHUNK_BYTES];
@@ -137,11 +166,7 @@ impl Held {
                 Ok(())
             }
             Ok(Some(Err(fault))) => Err(Trouble::Server(fault)),
-            Ok(None) => Err(Trouble::System(Problem {
-                text: "Connection closed by the database".to_owned(),
-                heard: true,
-                denied: false,
-            })),
+            Ok(None) => Err(Trouble::System(Problem::closed())),
             Err(error) => Err(Trouble::System(Problem::of(&error))),
         }
     }
@@ -151,12 +176,39 @@ impl Drop for Held {
     /// Says goodbye where that takes no waiting, so that the database has nothing to complain of.
     fn drop(&mut self) {
         let goodbye = self.dialogue.goodbye();
-        let _ = match &self.conn {
+        let _ = match &mut self.conn {
             Some(Conn::Fresh(socket, _)) => socket.send(&goodbye),
             Some(Conn::Polled(Polled::Tcp(stream))) => stream.try_write(&goodbye),
             Some(Conn::Polled(Polled::Unix(stream))) => stream.try_write(&goodbye),
-            Some(Conn::Tls { .. }) | None => Ok(0),
+            Some(Conn::Tls { stream, .. }) => {
+                let cx = &mut Context::from_waker(Waker::noop());
+                let _ = stream.poll_write(cx, &goodbye);
+                let _ = stream.poll_shutdown_write(cx);
+                Ok(0)
+            }
+            None => Ok(0),
         };
+    }
+}
+
+impl Conn {
+    /// What is sent is sent at once, and a connection on which nothing is acknowledged for this
+    /// long is gone. Best effort: a question that is not answered is noticed anyway.
+    fn set_patience(&self, patience: Duration) {
+        let socket = match self {
+            Self::Fresh(socket, _) => SockRef::from(socket),
+            Self::Polled(Polled::Tcp(stream)) => SockRef::from(stream),
+            Self::Polled(Polled::Unix(_)) | Self::Tls { .. } => return,
+        };
+        let _ = socket.set_tcp_nodelay(true);
+        let _ = socket.set_tcp_user_timeout(Some(patience));
+    }
+}
+
+impl Problem {
+    fn closed() -> Self {
+        let text = "Connection closed by the database".to_owned();
+        Self { text, heard: true, denied: false }
     }
 }
 
@@ -167,6 +219,7 @@ fn verdict(trouble: Trouble, connecting: bool, begun: Instant) -> Verdict {
             let status = if connecting { CheckStatus::L4Con } else { CheckStatus::SocketError };
             (status, problem.text, problem.heard)
         }
+        Trouble::Tls(problem) => (CheckStatus::L6Response, problem.text, problem.heard),
         Trouble::Server(fault) => (fault.status, fault.text, fault.is_goodbye),
         Trouble::TimedOut if connecting => (CheckStatus::L4Timeout, String::new(), false),
         Trouble::TimedOut => (CheckStatus::L7Timeout, String::new(), false),

@@ -80,7 +80,11 @@ pub(super) async fn on(
 }
 
 /// Shakes hands on a fresh connection.
-async fn shake(conn: Conn, target: &Target, server: &ServerTls) -> Result<Conn, Problem> {
+pub(super) async fn shake(
+    conn: Conn,
+    target: &Target,
+    server: &ServerTls,
+) -> Result<Conn, Problem> {
     let stream = match conn {
         Conn::Fresh(socket, domain) => Stream::from_accepted(socket, domain != Domain::UNIX),
         Conn::Polled(Polled::Tcp(stream)) => Ok(Stream::tcp(stream)),

@@ -28,6 +28,7 @@ pub(super) fn backend_pairs(
     pairs.maybe("on_conflict", word(&ON_CONFLICTS[1..], &backend.on_conflict));
     pairs.table("sessions", &stays(&backend.stays));
     super::frontend::rules(pairs, &backend.rules.statements);
+    super::page::http(pairs, backend.http.as_deref());
     let shared = check::shared(&backend.servers);
     pairs.table("check", &shared);
     servers(pairs, &backend.servers, &shared);
@@ -176,5 +177,6 @@ fn server_address(server: &Server) -> String {
         }
         ServerAddr::Unix(path) => unix_text(path),
         ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
+        ServerAddr::Sockpair(fd) => format!("sockpair@{fd}"),
     }
 }

@@ -2,12 +2,12 @@
 
 use super::socket::bind_socket;
 use super::text::{Pairs, duration, list, quote};
-use super::{keepalive, log, timeout, tls, unix_text};
+use super::{keepalive, log, page, timeout, tls, unix_text};
 use crate::config::defaults::HOLD;
 use crate::config::model::{
     Bind, ClientTimeouts, Frontend, Global, ListenAddr, LogFormat, SessionLog, UnixPermissions,
 };
-use crate::config::validate::{BacklogRule, listen_text};
+use crate::config::validate::{BacklogRule, HTTP_LOGS, listen_text};
 use crate::pure::role::route::RoleRoute;
 
 pub(super) fn frontend_pairs(
@@ -40,6 +40,7 @@ pub(super) fn frontend_pairs(
     pairs.flag("log_separate_errors", frontend.log.separate_errors);
     pairs.flag("logasap", frontend.log.logasap);
     rules(pairs, &frontend.rules.statements);
+    page::http(pairs, frontend.http.as_deref());
 }
 
 /// `role` with what belongs to it.
@@ -62,6 +63,9 @@ fn session_log(pairs: &mut Pairs, log: &SessionLog) {
         LogFormat::Connect => None,
         LogFormat::Tcp => Some("tcp"),
         LogFormat::TcpClf(_) => Some("tcp-clf"),
+        LogFormat::Http(format) => {
+            HTTP_LOGS.iter().find(|row| row.1 == format.text).map(|row| row.0)
+        }
         LogFormat::Custom(format) => Some(format.text.as_str()),
     };
     pairs.maybe("log_format", format.map(quote));
@@ -83,6 +87,8 @@ fn client_timeouts(timeouts: &ClientTimeouts) -> Pairs {
     timeout(&mut pairs, "client", timeouts.client, None);
     timeout(&mut pairs, "client_fin", timeouts.client_fin, timeouts.client);
     timeout(&mut pairs, "client_hs", timeouts.client_hs, timeouts.client);
+    timeout(&mut pairs, "http_request", timeouts.http_request, None);
+    timeout(&mut pairs, "http_keep_alive", timeouts.http_keep_alive, None);
     pairs
 }
 

@@ -33,7 +33,7 @@ use super::defaults::{
     SPREAD_CHECKS_PERCENT, STATS_NAME,
 };
 use super::model::{
-    Backend, Config, Frontend, Global, Keepalive, LogFraming, LogSink, LogTarget, Page, Stats,
+    Backend, Config, Frontend, Global, Keepalive, LogFraming, LogSink, LogTarget, Stats,
     automatic_proxy_ids,
 };
 use super::units::INFINITE;
@@ -225,6 +225,7 @@ fn log_target(target: &LogTarget, default: LogFraming) -> String {
     let sink = quote(&match &target.sink {
         LogSink::Udp(address) => address.to_string(),
         LogSink::Unix(path) => unix_text(path),
+        LogSink::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
         LogSink::Stdout => "stdout".to_owned(),
         LogSink::Stderr => "stderr".to_owned(),
         LogSink::Fd(fd) => format!("fd@{fd}"),
@@ -261,14 +262,8 @@ fn stats_pairs(stats: &Stats, global: &Global) -> Pairs {
     pairs.maybe("name", (name != STATS_NAME).then(|| quote(name)));
     let rule = BacklogRule { global_maxconn: global.maxconn, ..BacklogRule::default() };
     pairs.maybe("bind", list(&binds(&stats.binds, rule)));
-    let is_open = stats.rules.is_empty() && stats.page.as_ref().is_none_or(Page::is_open);
-    let implied = is_open.then_some(METRICS_PATH);
-    let path = stats.metrics_path.as_deref().filter(|path| Some(*path) != implied);
-    pairs.maybe("metrics_path", path.map(quote));
-    pairs.maybe("monitor_uri", stats.monitor_uri.as_deref().map(quote));
-    pairs.maybe("acl", page::texts(stats.acls.iter()));
-    pairs.maybe("http_request", page::rules(&stats.rules));
-    pairs.maybe("page", stats.page.as_ref().map(|page| page::page(page).inline()));
+    let path = Some(&stats.metrics_path).filter(|path| *path != METRICS_PATH);
+    pairs.maybe("metrics_path", path.map(|path| quote(path)));
     pairs
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::text::{Pairs, duration, key, list, quote};
 use crate::config::defaults::{PAGE_REALM, PAGE_URI};
-use crate::config::model::{Page, Rule, Userlist};
+use crate::config::model::{Http, Page, Userlist};
 use crate::pure::password::Password;
 
 /// The keys of `page`.
@@ -19,18 +19,21 @@ pub(super) fn page(page: &Page) -> Pairs {
     pairs.maybe("description", page.description.as_deref().map(quote));
     pairs.flag("legends", page.legends);
     pairs.maybe("scope", texts(page.scope.iter()));
-    pairs.maybe("admin", texts(page.admin.iter().map(|condition| &condition.text)));
-    pairs.maybe("http_request", rules(&page.rules));
+    pairs.maybe("admin", texts(page.admin.iter().map(|written| &written.text)));
+    pairs.maybe("http_request", texts(page.rules.iter().map(|written| &written.text)));
     pairs
 }
 
-/// Rules in the words they were written in.
-pub(super) fn rules(rules: &[Rule]) -> Option<String> {
-    texts(rules.iter().map(|rule| &rule.text))
+/// The keys of a proxy in `mode http`.
+pub(super) fn http(pairs: &mut Pairs, http: Option<&Http>) {
+    let Some(http) = http else { return };
+    pairs.add("mode", "\"http\"");
+    pairs.maybe("monitor_uri", http.monitor_uri.as_deref().map(quote));
+    pairs.maybe("page", http.page.as_ref().map(|page| self::page(page).inline()));
 }
 
 /// A list of texts.
-pub(super) fn texts<'a>(texts: impl Iterator<Item = &'a String>) -> Option<String> {
+fn texts<'a>(texts: impl Iterator<Item = &'a String>) -> Option<String> {
     list(&texts.map(|text| quote(text)).collect::<Vec<_>>())
 }
 

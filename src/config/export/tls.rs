@@ -3,7 +3,7 @@
 use super::text::{Pairs, list, quote};
 use super::word;
 use crate::config::model::certificate::StoredCertificate;
-use crate::config::model::{BindTls, Server, ServerTls, TlsWords, Verify, Versions};
+use crate::config::model::{BindTls, CheckKind, Server, ServerTls, TlsWords, Verify, Versions};
 use crate::config::validate::VERIFY;
 
 /// `tls` of a bind.
@@ -24,7 +24,9 @@ pub(super) fn bind(pairs: &mut Pairs, tls: Option<&BindTls>) {
 
 /// `tls` of a server: what is said of its sessions, and of its check.
 pub(super) fn server(pairs: &mut Pairs, server: &Server) {
-    let check = server.check.as_ref().and_then(|check| check.tls.as_deref());
+    // One that holds a session has its own words for TLS.
+    let check = server.check.as_ref().filter(|c| !matches!(c.kind, CheckKind::Database(_)));
+    let check = check.and_then(|check| check.tls.as_deref());
     let Some(ServerTls { words, .. }) = server.tls.as_deref().or(check) else { return };
     let mut table = Pairs::default();
     table.maybe("on", server.tls.is_none().then_some(false));

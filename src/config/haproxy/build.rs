@@ -1,4 +1,4 @@
-//! A section that was read becomes a frontend, a backend, both, or a listener for statistics.
+//! A section that was read becomes a frontend, a backend, or both.
 
 use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Section, SectionKind};
@@ -8,11 +8,11 @@ use super::settings::Settings;
 use super::stats::HttpSection;
 use super::words::Context;
 use crate::config::raw::{
-    Backend, ClientSide, Config, Field, Frontend, Keepalive, Server, ServerSide, Statement,
+    self, Backend, ClientSide, Config, Field, Frontend, Keepalive, Server, ServerSide, Statement,
 };
 
-/// Adds what `section` became to `config`. One in `mode http` is yielded: what it becomes depends on
-/// the others.
+/// Adds what `section` became to `config`. What there is to judge of one in `mode http` is yielded: it
+/// depends on the others.
 pub(super) fn add(
     section: &Section,
     number: u32,
@@ -21,28 +21,23 @@ pub(super) fn add(
     config: &mut Config,
     cx: &mut Context<'_>,
 ) -> Option<HttpSection> {
-    let Reader { settings, binds, servers, id, misplaced, .. } = reader;
+    let Reader { mut settings, binds, servers, id, misplaced, .. } = reader;
     if let Some(misplaced) = misplaced.filter(|_| section.kind == SectionKind::Frontend) {
         let mut settings = misplaced.settings.inherited();
         settings.rules.clear();
         config.misplaced.push(backend(number, name.clone(), None, Vec::new(), settings, cx));
     }
-    if settings.is_http() {
-        return Some(HttpSection {
-            kind: section.kind,
-            name,
-            header: section.header.span,
-            binds,
-            has_servers: !servers.is_empty(),
-            default_backend: settings.default_backend,
-            unasked: settings
-                .rules
-                .iter()
-                .filter(|rule| rule.keyword().starts_with("tcp-re"))
-                .map(|rule| rule.span)
-                .collect(),
-            page: settings.page,
-        });
+    let http = settings.is_http().then(|| HttpSection {
+        kind: section.kind,
+        name: name.clone(),
+        header: section.header.span,
+        has_binds: !binds.is_empty(),
+        has_servers: !servers.is_empty() || settings.dispatch.is_some(),
+        serves: settings.page.serves(),
+        backends: backends(&settings),
+    });
+    if http.is_some() {
+        settings.rules.append(&mut settings.page.rules);
     }
     if section.kind != SectionKind::Backend {
         let mut frontend = frontend(number, name.clone(), &settings);
@@ -55,7 +50,6 @@ pub(super) fn add(
         }
         config.frontends.push(frontend);
     }
-    let mut settings = settings;
     if section.kind == SectionKind::Listen {
         // Both halves have one table, which is that of the first.
         settings.rules.retain(|rule| rule.keyword() != "stick-table");
@@ -67,7 +61,14 @@ pub(super) fn add(
         }
         config.backends.push(backend(number, name, id, servers, settings, cx));
     }
-    None
+    http
+}
+
+/// Backends that a section may send to.
+fn backends(settings: &Settings) -> Vec<String> {
+    let switches = settings.rules.iter().filter(|rule| rule.keyword() == "use_backend");
+    let named = switches.filter_map(|rule| rule.words.get(1)).chain(&settings.default_backend);
+    named.map(|name| name.value.clone()).collect()
 }
 
 /// Both halves of a `listen` section belong together, unless it says otherwise.
@@ -115,7 +116,7 @@ fn frontend(number: u32, name: Spanned<String>, settings: &Settings) -> Frontend
         },
         nolinger: flags.of("nolinger"),
         log: settings.log.clone(),
-        log_format: settings.log_format.clone(),
+        log_format: log_format(settings),
         error_log_format: settings.error_log_format.clone(),
         log_format_sd: settings.log_format_sd.clone(),
         unique_id_format: settings.unique_id_format.clone(),
@@ -130,7 +131,28 @@ fn frontend(number: u32, name: Spanned<String>, settings: &Settings) -> Frontend
             independent_streams: flags.of("independent-streams"),
             tcp_smart_accept: flags.of("tcp-smart-accept"),
         },
+        http: http(settings),
         ..Frontend::new(number, name)
+    }
+}
+
+/// Lines about requests are lines about sessions where there are no requests.
+fn log_format(settings: &Settings) -> Field<String> {
+    let mut format = settings.log_format.clone();
+    if let Some(format) = &mut format
+        && matches!(format.value.as_str(), "http" | "http-clf" | "https")
+        && !settings.is_http()
+    {
+        "tcp".clone_into(&mut format.value);
+    }
+    format
+}
+
+/// What only `mode http` can say.
+fn http(settings: &Settings) -> Box<raw::Http> {
+    match settings.is_http() {
+        true => settings.page.http(settings.mode.clone()),
+        false => Box::default(),
     }
 }
 
@@ -143,6 +165,7 @@ fn backend(
     cx: &mut Context<'_>,
 ) -> Backend {
     let flags = &settings.flags;
+    let http = http(&settings);
     let check = settings.checks.clone().finish(&name.value, cx);
     let mut rules = settings.rules;
     rules.retain(Statement::is_of_backend);
@@ -183,6 +206,7 @@ fn backend(
         log: settings.log,
         load_server_state: settings.load_server_state,
         server_state_file: settings.server_state_file,
+        http,
         ..Backend::new(number, name)
     }
 }

@@ -1,7 +1,7 @@
 //! `haproxy.cfg` to raw: the tree of a file gets HAProxy's meaning.
 //!
 //! `defaults` and `default-server` are applied here, a `listen` section becomes a frontend and a
-//! backend, a `mode http` listener for statistics becomes one for metrics. What HAProxy reads and
+//! backend. What HAProxy reads and
 //! this program does not do is ignored with a warning where it has no effect on traffic, and refused
 //! where it has; [`haproxy_compat::keywords`] says which. Values are judged by validation.
 
@@ -288,10 +288,8 @@ impl Lowering<'_> {
 
     fn finish(mut self) -> raw::Config {
         self.add_disabled();
-        self.config.stats = stats::lower(std::mem::take(&mut self.http), &mut self.cx);
-        let frontends = self.config.frontends.iter_mut().map(|f| &mut f.binds);
-        let stats = self.config.stats.iter_mut().map(|s| &mut s.binds);
-        for bind in frontends.chain(stats).flatten() {
+        stats::judge(&self.http, &mut self.cx);
+        for bind in self.config.frontends.iter_mut().flat_map(|frontend| &mut frontend.binds) {
             self.unix_bind.apply(bind);
             self.tls.apply_bind(&mut bind.tls);
         }

@@ -91,14 +91,20 @@ pub(super) fn lower(line: &Line, reader: &mut Reader, cx: &mut Context<'_>) {
             if reader.standing(&written, line.span, places, cx) != Standing::Here {
                 return;
             }
+            let format = match option.as_ref() {
+                "httplog" if args.take("clf") => Some("http-clf"),
+                "httplog" => Some("http"),
+                "httpslog" => Some("https"),
+                _ => None,
+            };
+            if let Some(format) = format {
+                reader.settings.log_format = Some(Spanned::new(format.to_owned(), line.span));
+            }
             if option == "forwardfor"
                 && let Some(word) = args.next()
                 && !FORWARDFOR.contains(&&*word.text())
             {
                 cx.unknown(word, "after 'option forwardfor'", FORWARDFOR);
-            }
-            if option == "httplog" {
-                reader.settings.log_format = Some(Spanned::new("tcp".to_owned(), line.span));
             }
             reader.http.push((written, line.span));
         }

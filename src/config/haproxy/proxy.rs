@@ -54,9 +54,6 @@ const FATAL: [&str; 8] = [
     "use-fcgi-app",
 ];
 
-/// Timeouts about HTTP: they have no effect and harm nothing.
-const HTTP_TIMEOUTS: [&str; 3] = ["http-request", "http-keep-alive", "tarpit"];
-
 /// Words after `timeout`.
 const TIMEOUTS: [&str; 12] = [
     "client",
@@ -122,9 +119,6 @@ impl Reader {
             self.unknown(line, cx);
             return;
         };
-        if self.settings.is_http() && self.settings.page.takes(line) {
-            return;
-        }
         if self.ignores(effect, places) {
             self.standing(&keyword, line.span, places, cx);
             return;
@@ -312,7 +306,7 @@ impl Reader {
             "health" => {
                 cx.report
                     .alert(word.span, "HAProxy no longer knows 'mode health'")
-                    .help("/health is answered by a 'mode http' listener with 'stats enable'");
+                    .help("write 'mode http' and 'monitor-uri'");
             }
             _ => cx.unknown(word, "after 'mode'", ["tcp", "http"]),
         }
@@ -355,19 +349,24 @@ impl Reader {
             args.finish(&keyword, cx);
         }
         let places = match name.as_ref() {
-            "client" | "client-fin" | "client-hs" => {
+            "client" | "client-fin" | "client-hs" | "http-request" | "http-keep-alive" => {
                 place::DEFAULTS | place::FRONTEND | place::LISTEN
             }
-            name if HTTP_TIMEOUTS.contains(&name) => return,
+            "tarpit" => return,
             _ => place::DEFAULTS | place::BACKEND | place::LISTEN,
         };
-        if self.standing(&keyword, line.span, places, cx) != Standing::Here {
+        let of_http = matches!(name.as_ref(), "http-request" | "http-keep-alive");
+        if of_http && self.kind == SectionKind::Backend
+            || self.standing(&keyword, line.span, places, cx) != Standing::Here
+        {
             return;
         }
         let (client, server) = (&mut self.settings.client, &mut self.settings.server);
         let field = match name.as_ref() {
             "client" => &mut client.client,
             "client-fin" => &mut client.client_fin,
+            "http-request" => &mut client.http_request,
+            "http-keep-alive" => &mut client.http_keep_alive,
             "connect" => &mut server.connect,
             "server" => &mut server.server,
             "server-fin" => &mut server.server_fin,

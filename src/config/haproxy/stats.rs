@@ -1,13 +1,29 @@
-//! `mode http` sections: those that only serve the process's own pages become HTTP listeners. A
-//! frontend's page may stand in the backend that it sends to.
+//! `mode http` sections: those that answer requests by themselves. A frontend's page may stand in
+//! the backend that it sends to.
 
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{Line, SectionKind, Word};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, text};
-use crate::config::raw::{self, Bind, Field};
+use crate::config::raw::{self, Field, Statement};
 use crate::config::statement;
+
+/// Actions of `http-request` that change what a server would see.
+const UNSEEN: [&str; 12] = [
+    "set-header",
+    "add-header",
+    "del-header",
+    "replace-header",
+    "replace-value",
+    "replace-path",
+    "replace-pathq",
+    "replace-uri",
+    "normalize-uri",
+    "set-timeout",
+    "set-bandwidth-limit",
+    "early-hint",
+];
 
 /// Words after `stats`.
 const STATS: [&str; 14] = [
@@ -33,28 +49,22 @@ pub(super) struct Page {
     page: raw::Page,
     /// `monitor-uri`
     monitor: Field<String>,
-    /// `monitor fail`
-    monitor_fail: Option<Span>,
-    /// `http-request` rules: who may ask, and who gets metrics.
-    rules: Vec<Spanned<String>>,
-    /// `acl` lines, for the conditions of rules.
-    acls: Vec<Spanned<String>>,
-    /// Backends that `use_backend` names.
-    backends: Vec<Spanned<String>>,
+    /// `http-request` and `monitor fail`.
+    pub(super) rules: Vec<Statement>,
 }
 
-/// A `mode http` section.
+/// A `mode http` section, as far as it has to be judged among the others.
 #[derive(Debug)]
 pub(super) struct HttpSection {
     pub(super) kind: SectionKind,
     pub(super) name: Spanned<String>,
     pub(super) header: Span,
-    pub(super) binds: Vec<Bind>,
+    pub(super) has_binds: bool,
     pub(super) has_servers: bool,
-    pub(super) default_backend: Field<String>,
-    /// Rules that would have to be asked before a page is shown, and are not.
-    pub(super) unasked: Vec<Span>,
-    pub(super) page: Page,
+    /// It answers something by itself.
+    pub(super) serves: bool,
+    /// Backends that it may send to.
+    pub(super) backends: Vec<String>,
 }
 
 impl Page {
@@ -70,82 +80,48 @@ impl Page {
                 self.monitor = args.text("monitor-uri", "a path", cx).or(self.monitor.take());
                 args.finish("monitor-uri", cx);
             }
-            b"monitor" => self.monitor_fail = Some(line.span),
-            b"http-request" => self.rule(line, cx),
+            b"monitor" | b"http-request" => self.rule(line, cx),
             _ => {}
         }
     }
 
-    /// Keeps what rules may name. `true`: the line has no other meaning in `mode http`.
-    pub(super) fn takes(&mut self, line: &Line) -> bool {
-        match line.words[0].bytes.as_slice() {
-            b"acl" => self.acls.push(Spanned::new(words(&line.words[1..]), line.span)),
-            b"use_backend" => self.backends.extend(line.words.get(1).map(text)),
-            _ => return false,
-        }
-        true
-    }
-
     fn rule(&mut self, line: &Line, cx: &mut Context<'_>) {
         let action = line.words.get(1).map(text);
-        match action.as_ref().map(|action| action.value.as_str()) {
-            Some("redirect" | "set-log-level" | "set-header" | "add-header" | "del-header") => {
-                let action = action.map(|action| action.value).unwrap_or_default();
-                let message = format!("'http-request {action}' is ignored: pages stand alone here");
+        let action = action.as_ref().map(|action| action.value.as_str());
+        let name = |action: &str| action.split('(').next().unwrap_or_default().to_owned();
+        match action.map(name) {
+            Some(action) if UNSEEN.contains(&action.as_str()) => {
+                let message = format!("'http-request {action}' is ignored: nobody sees its effect");
                 cx.report.warning(line.span, message);
             }
-            Some(_) => self.rules.push(Spanned::new(words(&line.words[1..]), line.span)),
+            Some(_) => self
+                .rules
+                .push(Statement { words: line.words.iter().map(text).collect(), span: line.span }),
             None => drop(cx.report.alert(line.span, "'http-request' needs an action")),
         }
     }
 
-    const fn serves(&self) -> bool {
+    /// Whether it answers anything.
+    pub(super) const fn serves(&self) -> bool {
         self.page.span.is_some() || self.monitor.is_some() || !self.rules.is_empty()
     }
 
-    /// The path that an exporter has to itself where nothing guards it, such as `/metrics`.
-    fn metrics_path(&self) -> Field<String> {
-        let [rule] = self.rules.as_slice() else { return None };
-        let words = statement::split(&rule.value);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match words.as_slice() {
-            ["use-service", "prometheus-exporter", "if", "{", "path", path, "}"] => {
-                Some(Spanned::new((*path).to_owned(), rule.span))
-            }
-            _ => None,
-        }
+    /// What it is for a frontend or a backend.
+    pub(super) fn http(&self, mode: Field<String>) -> Box<raw::Http> {
+        let page = self.page.span.is_some().then(|| self.page.clone());
+        Box::new(raw::Http { mode, monitor_uri: self.monitor.clone(), page })
     }
 }
 
-impl HttpSection {
-    /// What guards a page or makes it say no, and would be passed over: nobody is let in by mistake.
-    fn judge(&self, cx: &mut Context<'_>) {
-        for &span in &self.unasked {
-            cx.report
-                .alert(span, "TCP rules are not asked before a page is shown")
-                .help("write 'http-request deny unless { src … }', or bind to a private address");
-        }
-        if let Some(span) = self.page.monitor_fail {
-            cx.report
-                .alert(span, "'monitor fail' is not built: 'monitor-uri' always answers 200")
-                .help("ask '/ready' of the listener, which fails while a backend has no server");
-        }
-    }
-}
-
-/// The listeners that `sections` become.
-pub(super) fn lower(sections: Vec<HttpSection>, cx: &mut Context<'_>) -> Vec<raw::Stats> {
-    let mut found = Vec::new();
-    for section in &sections {
+/// Reports the sections that would have to pass requests on.
+pub(super) fn judge(sections: &[HttpSection], cx: &mut Context<'_>) {
+    for section in sections {
         let is_backend = section.kind == SectionKind::Backend;
-        let behind = behind(section, &sections);
-        let page = [Some(section), behind]
-            .into_iter()
-            .flatten()
-            .find_map(|it| it.page.page.span.is_some().then(|| it.page.page.clone()));
-        let serves = section.page.serves() || page.is_some();
-        let is_used = is_backend && sections.iter().any(|it| names(it, &section.name.value));
-        if section.has_servers || !serves && !is_used || !is_backend && section.binds.is_empty() {
+        let named = |it: &HttpSection| it.backends.contains(&section.name.value);
+        let behind = |it: &HttpSection| it.serves && section.backends.contains(&it.name.value);
+        let serves = section.serves || sections.iter().any(behind);
+        let is_used = is_backend && sections.iter().any(named);
+        if section.has_servers || !serves && !is_used || !is_backend && !section.has_binds {
             let message = format!(
                 "'{}' is in 'mode http': only listeners for statistics can be",
                 section.name.value
@@ -153,42 +129,8 @@ pub(super) fn lower(sections: Vec<HttpSection>, cx: &mut Context<'_>) -> Vec<raw
             cx.report
                 .alert(section.header, message)
                 .help("'mode tcp' in the section passes HTTP through as it is, byte for byte");
-            continue;
         }
-        section.judge(cx);
-        if is_backend {
-            continue;
-        }
-        let metrics_path = section.page.metrics_path();
-        let mut rules = match metrics_path {
-            Some(_) => Vec::new(),
-            None => section.page.rules.clone(),
-        };
-        rules.extend(behind.into_iter().flat_map(|backend| backend.page.rules.clone()));
-        let acls = [Some(section), behind].into_iter().flatten();
-        found.push(raw::Stats {
-            name: section.name.clone(),
-            binds: section.binds.clone(),
-            metrics_path,
-            monitor_uri: section.page.monitor.clone(),
-            page,
-            acls: acls.flat_map(|it| it.page.acls.clone()).collect(),
-            rules,
-        });
     }
-    found
-}
-
-/// Whether `section` sends requests to the backend called `name`.
-fn names(section: &HttpSection, name: &str) -> bool {
-    let wanted = section.default_backend.iter().chain(&section.page.backends);
-    section.kind != SectionKind::Backend && wanted.into_iter().any(|it| it.value == name)
-}
-
-/// The backend with a page that `section` sends to.
-fn behind<'a>(section: &HttpSection, all: &'a [HttpSection]) -> Option<&'a HttpSection> {
-    let mut backends = all.iter().filter(|it| it.kind == SectionKind::Backend);
-    backends.find(|it| it.page.page.span.is_some() && names(section, &it.name.value))
 }
 
 /// A line's words in one text.

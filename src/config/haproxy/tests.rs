@@ -209,19 +209,20 @@ fn a_listener_for_statistics_serves_metrics() {
          http-request use-service prometheus-exporter if { path /m }\n\
          frontend tcp\n mode tcp\n bind :1\n",
     );
-    let stats: Vec<_> = config
-        .stats
+    let fronts: Vec<_> = config
+        .frontends
         .iter()
-        .map(|s| (s.name.value.as_str(), s.binds.len(), string(&s.metrics_path)))
+        .map(|it| (it.name.value.as_str(), string(&it.http.mode), string(&it.log_format)))
         .collect();
-    assert_eq!(stats, [("stats", 1, None), ("prom", 1, Some("/m"))]);
-    assert_eq!(config.frontends.len(), 1);
-    assert_eq!(config.frontends[0].section, 2);
-    assert_eq!(string(&config.frontends[0].log_format), Some("tcp"));
+    let (http, lines) = (Some("http"), Some("http"));
+    let want = [("stats", http, lines), ("prom", http, lines), ("tcp", None, Some("tcp"))];
+    assert_eq!(fronts, want);
+    assert_eq!(config.frontends[1].rules.len(), 1);
     let messages = messages_of(&report);
     assert!(messages.is_empty(), "{messages:?}");
-    let page = config.stats[0].page.as_ref().expect("a page");
-    assert_eq!((string(&page.uri), config.stats[1].page.is_some()), (Some("/"), false));
+    let page = |front: usize| config.frontends[front].http.page.as_ref();
+    let uri = page(0).and_then(|page| string(&page.uri));
+    assert_eq!((uri, page(1).is_some()), (Some("/"), false));
 }
 
 #[test]

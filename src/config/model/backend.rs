@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, BackendRules, Balance, Check, HashKey, InitAddr, Keepalive, LogProto, LogTarget,
-    Observe, ProxyTlv, Redispatch, Resolve, ServerSocket, ServerTls, Source,
+    AgentCheck, BackendRules, Balance, Check, HashKey, Http, InitAddr, Keepalive, LogProto,
+    LogTarget, Observe, ProxyTlv, Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::role::fence::OnConflict;
@@ -75,6 +75,8 @@ pub struct Backend {
     pub rules: BackendRules,
     /// Where its servers find what they were before.
     pub load_state: LoadState,
+    /// `mode http`: the page it answers with.
+    pub http: Option<Box<Http>>,
 }
 
 impl Backend {
@@ -203,6 +205,8 @@ pub enum ServerAddr {
     Unix(PathBuf),
     /// A Unix stream socket in Linux' abstract namespace, without the leading NUL.
     Abstract(Vec<u8>),
+    /// An end of an inherited socket pair, over which connections are handed to the server.
+    Sockpair(i32),
     /// Nothing is known but the port: the name is not resolved.
     Unresolved {
         /// The port; `None`: the client's, plus the offset, or a service record's.
@@ -234,7 +238,7 @@ impl ServerAddr {
             Self::Tcp(address) => (Some(address.port()), 0),
             Self::TcpClientPort { offset, .. } => (None, offset),
             Self::Unresolved { port, offset } => (port, offset),
-            Self::Unix(_) | Self::Abstract(_) => return self.clone(),
+            Self::Unix(_) | Self::Abstract(_) | Self::Sockpair(_) => return self.clone(),
         };
         match (ip, port) {
             (Some(ip), Some(port)) => Self::Tcp((ip, port).into()),
@@ -249,7 +253,7 @@ impl ServerAddr {
         match self {
             Self::Tcp(address) => Some(address.ip()),
             Self::TcpClientPort { ip, .. } => Some(*ip),
-            Self::Unix(_) | Self::Abstract(_) | Self::Unresolved { .. } => None,
+            Self::Unix(_) | Self::Abstract(_) | Self::Sockpair(_) | Self::Unresolved { .. } => None,
         }
     }
 
@@ -260,7 +264,9 @@ impl ServerAddr {
         match self {
             Self::Tcp(address) => address.ip().is_unspecified(),
             Self::TcpClientPort { .. } => true,
-            Self::Unix(_) | Self::Abstract(_) | Self::Unresolved { .. } => false,
+            Self::Unix(_) | Self::Abstract(_) | Self::Sockpair(_) | Self::Unresolved { .. } => {
+                false
+            }
         }
     }
 

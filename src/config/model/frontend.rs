@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::{
-    Bind, FrontendRules, Inherited, Keepalive, LogTarget, Page, Rule, SocketBuffers, automatic_ids,
+    Bind, FrontendRules, Http, Inherited, Keepalive, LogTarget, SocketBuffers, automatic_ids,
 };
 use crate::pure::id::{Name, ProxyId};
 use crate::pure::log_format::Format;
@@ -46,6 +46,8 @@ pub struct Frontend {
     pub log: SessionLog,
     /// Its rules.
     pub rules: FrontendRules,
+    /// `mode http`: it answers requests itself. `None`: it relays bytes.
+    pub http: Option<Box<Http>>,
 }
 
 impl Frontend {
@@ -76,9 +78,12 @@ pub struct ClientTimeouts {
     pub client: Option<Duration>,
     /// Inactivity once the client's side is half closed; defaults to `client`.
     pub client_fin: Option<Duration>,
-    /// Until its PROXY header and its TLS handshake are there; defaults to `client`.
     /// Until the client's PROXY header and TLS handshake are done; defaults to `client`.
     pub client_hs: Option<Duration>,
+    /// Until the head of a request is there; `None`: as `client`.
+    pub http_request: Option<Duration>,
+    /// Until the next request begins; `None`: as `http_request`.
+    pub http_keep_alive: Option<Duration>,
 }
 
 /// What is logged of each session, and where to.
@@ -127,6 +132,8 @@ pub enum LogFormat {
     Tcp,
     /// `option tcplog clf`.
     TcpClf(Box<Format>),
+    /// `option httplog`.
+    Http(Box<Format>),
     /// `log-format`.
     Custom(Box<Format>),
 }
@@ -137,26 +144,18 @@ impl LogFormat {
     pub fn written(&self) -> Option<&Format> {
         match self {
             Self::Connect | Self::Tcp => None,
-            Self::TcpClf(format) | Self::Custom(format) => Some(format),
+            Self::TcpClf(format) | Self::Http(format) | Self::Custom(format) => Some(format),
         }
     }
 }
 
-/// An HTTP listener for `/metrics`, `/health`, `/ready` and the statistics page.
-#[derive(Clone, Debug, PartialEq)]
+/// The process's own HTTP listener: metrics, `/health` and `/ready`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stats {
     /// The section's name; `stats` in TOML.
     pub name: Name,
     /// Listening sockets.
     pub binds: Vec<Bind>,
-    /// Path of the Prometheus exporter; `None`: nobody may ask for metrics, but where a rule says so.
-    pub metrics_path: Option<String>,
-    /// The path that is answered with 200, whoever asks.
-    pub monitor_uri: Option<String>,
-    /// The statistics page.
-    pub page: Option<Page>,
-    /// `acl` lines as they were written: conditions have them inside.
-    pub acls: Vec<String>,
-    /// Rules about requests: the first that applies decides.
-    pub rules: Vec<Rule>,
+    /// Path of the Prometheus exporter.
+    pub metrics_path: String,
 }

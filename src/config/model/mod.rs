@@ -30,9 +30,9 @@ pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
 pub use crate::pure::probe::format::Format;
 pub use crate::pure::probe::kind::{
-    Assigned, CheckKind, DatabaseCheck, DatabaseKind, Expect, ExpectReport, ExternalCheck,
-    HttpCheck, HttpExpect, HttpMatch, HttpSend, Layer, MysqlDialect, Pattern, Payload, PortFrom,
-    ScriptStep, SendHeader, TextMatch, TextWay,
+    Assigned, CheckKind, DatabaseCheck, DatabaseKind, DatabaseTls, Expect, ExpectReport,
+    ExternalCheck, HttpCheck, HttpExpect, HttpMatch, HttpSend, Layer, MysqlDialect, Pattern,
+    Payload, PortFrom, ScriptStep, SendHeader, TextMatch, TextWay,
 };
 pub use crate::pure::rules::{BackendRules, FrontendRules};
 pub use crate::pure::session::retry::Redispatch;
@@ -48,8 +48,8 @@ pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget, ProcessVariable};
 pub use life::{Capability, Life};
 pub(in crate::config) use number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
-pub use page::{Action, Condition, Page, Rule, Term, Test, User, Userlist};
-pub use patterns::{PatternSet, PatternSource};
+pub use page::{Http, Page, User, Userlist, Written};
+pub use patterns::{PatternSet, PatternSource, Place};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use ring::{LogProto, LogSample, LogStream, Ring};
 pub use socket::{

@@ -1,13 +1,14 @@
-//! The statistics page of an HTTP listener, and who may see and use it.
+//! Proxies in `mode http`: the statistics page, and who may see and use it.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::pure::acl::Condition;
 use crate::pure::id::Name;
 use crate::pure::password::Password;
+use crate::pure::rules::Rule;
 
 /// The statistics page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     /// What the target of a request for it begins with; the query counts.
     pub uri: String,
@@ -28,81 +29,27 @@ pub struct Page {
     /// Proxies that are shown; empty: all.
     pub scope: Vec<String>,
     /// Who may change servers: those for whom one of these holds.
-    pub admin: Vec<Condition>,
-    /// Who may see it: the first that applies decides.
-    pub rules: Vec<Rule>,
+    pub admin: Vec<Written<Condition>>,
+    /// `stats http-request`: who may see it; the first that applies decides.
+    pub rules: Vec<Written<Rule>>,
 }
 
-impl Page {
-    /// Whether anybody may see it.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.auth.is_empty() && self.rules.is_empty()
-    }
-}
-
-/// A rule about requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
+/// What a text means, and the text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written<T> {
     /// As it was written.
     pub text: String,
-    /// What happens to requests that it applies to.
-    pub action: Action,
-    /// Which those are; `None`: all.
-    pub condition: Option<Condition>,
+    /// What it means.
+    pub meaning: T,
 }
 
-/// What becomes of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// It is answered; later rules do not count.
-    Allow,
-    /// 403.
-    Deny,
-    /// 401, with this realm.
-    Auth {
-        /// What a browser says the account is for.
-        realm: Option<String>,
-    },
-    /// It gets the metrics.
-    Metrics,
-}
-
-/// `if` or `unless`, and tests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
-    /// As it was written.
-    pub text: String,
-    /// `unless`: it holds where the tests do not.
-    pub unless: bool,
-    /// One of these must hold in all its terms.
-    pub any: Vec<Vec<Term>>,
-}
-
-/// A test, or its opposite.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Term {
-    /// `!`
-    pub negated: bool,
-    /// The tests of one name: one of them is enough.
-    pub tests: Vec<Test>,
-}
-
-/// What is asked of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Test {
-    /// Nothing.
-    Always(bool),
-    /// The client's address lies in one of these networks.
-    Source(Vec<(IpAddr, u8)>),
-    /// The path is one of these.
-    Path(Vec<String>),
-    /// The path begins with one of these.
-    PathBegins(Vec<String>),
-    /// The method is one of these.
-    Method(Vec<String>),
-    /// It comes with one of these accounts.
-    Account(Vec<User>),
+/// What a proxy in `mode http` answers by itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Http {
+    /// The path that is answered with 200, whoever asks.
+    pub monitor_uri: Option<String>,
+    /// The statistics page.
+    pub page: Option<Page>,
 }
 
 /// A `userlist`.

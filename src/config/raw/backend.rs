@@ -5,7 +5,7 @@ use std::time::Duration;
 use haproxy_compat::span::Spanned;
 
 use super::{
-    AgentSettings, CheckKind, CheckSettings, Field, Keepalive, Log, Naming, ServerSide,
+    AgentSettings, CheckKind, CheckSettings, Field, Http, Keepalive, Log, Naming, ServerSide,
     ServerSocket, Statement, Tls,
 };
 
@@ -66,6 +66,8 @@ pub struct Backend {
     pub load_server_state: Field<String>,
     /// `server-state-file-name`; empty: the backend's name.
     pub server_state_file: Field<String>,
+    /// `mode http` and what goes with it.
+    pub http: Box<Http>,
 }
 
 impl Backend {
@@ -99,6 +101,7 @@ impl Backend {
             log: Vec::new(),
             load_server_state: None,
             server_state_file: None,
+            http: Box::default(),
         }
     }
 }
@@ -126,7 +129,7 @@ pub struct Server {
     /// Its name.
     pub name: Spanned<String>,
     /// HAProxy's address grammar, variables already replaced: `10.0.0.1:3306`, `db1.local:3306`,
-    /// `[::1]:80`, `10.0.0.1` and `10.0.0.1:+1000` (the client's port), `unix@/path`, `abns@name`.
+    /// `[::1]:80`, `10.0.0.1` and `10.0.0.1:+1000` (the client's port), `unix@/path`, `abns@name`, `sockpair@3`.
     pub address: Spanned<String>,
     /// An explicit number for statistics.
     pub id: Field<u64>,

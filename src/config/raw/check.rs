@@ -99,6 +99,10 @@ pub struct DatabaseCheck {
     pub password_file: Field<String>,
     /// `database`.
     pub database: Field<String>,
+    /// `tls`, a word.
+    pub tls: Field<String>,
+    /// `ca_file`.
+    pub ca_file: Field<String>,
 }
 
 /// `option external-check`.

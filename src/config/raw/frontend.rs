@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use haproxy_compat::span::{Span, Spanned};
 
-use super::{BindSocket, ClientSide, Field, Page, Statement, Tls};
+use super::{BindSocket, ClientSide, Field, Http, Statement, Tls};
 
 /// A `frontend`, or the front half of a `listen` section.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frontend {
     /// Which proxy section of the load this is, from 0, counting every `frontend`, `backend` and
-    /// `listen` (also disabled ones and those that became [`Stats`]): automatic ids follow it. The
+    /// `listen` (also disabled ones): automatic ids follow it. The
     /// two halves of a `listen` have the same number.
     pub section: u32,
     /// Its name.
@@ -57,6 +57,8 @@ pub struct Frontend {
     pub rules: Vec<Statement>,
     /// Rates and socket options.
     pub side: ClientSide,
+    /// `mode http` and what goes with it.
+    pub http: Box<Http>,
 }
 
 /// Which servers of its backend a frontend's sessions may go to.
@@ -100,6 +102,7 @@ impl Frontend {
             logasap: None,
             rules: Vec::new(),
             side: ClientSide::default(),
+            http: Box::default(),
         }
     }
 }
@@ -113,13 +116,17 @@ pub struct ClientTimeouts {
     pub client_fin: Field<Duration>,
     /// `timeout client-hs`.
     pub client_hs: Field<Duration>,
+    /// `timeout http-request`.
+    pub http_request: Field<Duration>,
+    /// `timeout http-keep-alive`.
+    pub http_keep_alive: Field<Duration>,
 }
 
 /// One `bind`: an address, a comma-separated list of them or a range of ports, with its options.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bind {
     /// HAProxy's address grammar, variables already replaced: `*:3306`, `[::]:80-89`, `unix@/path`,
-    /// `/path`, `abns@name`, `fd@3`, `10.0.0.1:80,10.0.0.2:80`.
+    /// `/path`, `abns@name`, `fd@3`, `sockpair@3`, `10.0.0.1:80,10.0.0.2:80`.
     pub address: Spanned<String>,
     /// `name`.
     pub name: Field<String>,
@@ -194,7 +201,7 @@ pub enum Log {
 /// A log target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogTarget {
-    /// `127.0.0.1:514`, `/dev/log`, `unix@/path`, `stdout`, `stderr`, `fd@2`,
+    /// `127.0.0.1:514`, `/dev/log`, `unix@/path`, `abns@name`, `stdout`, `stderr`, `fd@2`,
     /// `ring@name`, `tcp@127.0.0.1:514`; variables replaced.
     pub target: Spanned<String>,
     /// `len`, in bytes.
@@ -236,12 +243,4 @@ pub struct Stats {
     pub binds: Vec<Bind>,
     /// Path of the Prometheus exporter.
     pub metrics_path: Field<String>,
-    /// `monitor-uri`: what is answered with 200, whoever asks.
-    pub monitor_uri: Field<String>,
-    /// The statistics page.
-    pub page: Option<Page>,
-    /// `acl` lines, for the conditions of rules.
-    pub acls: Vec<Spanned<String>>,
-    /// `http-request`: rules about all other requests, such as `deny unless LOCALHOST`.
-    pub rules: Vec<Spanned<String>>,
 }

@@ -40,7 +40,7 @@ pub use frontend::{
 };
 pub use global::Global;
 pub use life::Life;
-pub use page::{Page, Userlist};
+pub use page::{Http, Page, Userlist};
 pub use peers::Peers;
 pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_numbers};
 pub use ring::Ring;

@@ -1,4 +1,4 @@
-//! The statistics page of an HTTP listener, and accounts, as they are written.
+//! Proxies in `mode http`, the statistics page, and accounts, as they are written.
 
 use std::time::Duration;
 
@@ -33,6 +33,17 @@ pub struct Page {
     pub admin: Vec<Spanned<String>>,
     /// `stats http-request`: rules, such as `deny unless LOCALHOST`.
     pub rules: Vec<Spanned<String>>,
+}
+
+/// What only a proxy in `mode http` can say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Http {
+    /// `mode`, a word.
+    pub mode: Field<String>,
+    /// `monitor-uri`: what is answered with 200, whoever asks.
+    pub monitor_uri: Field<String>,
+    /// The statistics page.
+    pub page: Option<Page>,
 }
 
 /// A `userlist` section.

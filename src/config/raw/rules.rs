@@ -27,7 +27,10 @@ impl Statement {
     /// Whether it means something to a frontend.
     #[must_use]
     pub fn is_of_frontend(&self) -> bool {
-        matches!(self.keyword(), "acl" | "tcp-request" | "use_backend" | "stick-table")
+        matches!(
+            self.keyword(),
+            "acl" | "tcp-request" | "use_backend" | "stick-table" | "http-request" | "monitor"
+        )
     }
 
     /// Whether it means something to a backend.
@@ -35,7 +38,7 @@ impl Statement {
     pub fn is_of_backend(&self) -> bool {
         match self.keyword() {
             "tcp-request" => !matches!(self.second(), "connection" | "session"),
-            "stick-table" | "stick" => true,
+            "stick-table" | "stick" | "http-request" => true,
             "acl" | "tcp-response" | "use-server" | "force-persist" | "ignore-persist" => true,
             _ => false,
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::model::{
     Backend, Config, Expect, Facility, Frontend, HashType, HttpMatch, ListenAddr, LogFormat,
-    LogFraming, LogLevel, LogSink, OnMarkedDown, OnMarkedUp, Pattern, Payload, PortFrom,
+    LogFraming, LogLevel, LogSink, OnMarkedDown, OnMarkedUp, Page, Pattern, Payload, PortFrom,
     ProxyHeader, Redispatch, ScriptStep, Server,
 };
 use crate::config::world::{Account, World};
@@ -88,6 +88,13 @@ fn clean(name: &str) -> Config {
 
 fn frontend<'a>(config: &'a Config, name: &str) -> &'a Frontend {
     config.frontends.iter().find(|front| front.name.as_str() == name).expect("a frontend")
+}
+
+/// The first page there is.
+fn page(config: &Config) -> &Page {
+    let fronts = config.frontends.iter().filter_map(|front| front.http.as_ref());
+    let backs = config.backends.iter().filter_map(|back| back.http.as_ref());
+    fronts.chain(backs).filter_map(|http| http.page.as_ref()).next().expect("a page")
 }
 
 fn backend<'a>(config: &'a Config, name: &str) -> &'a Backend {
@@ -205,7 +212,7 @@ fn a_galera_cluster() {
 fn postgres_under_patroni() {
     let (config, warned) = read("patroni.cfg");
     assert!(warned.is_empty(), "{warned:?}");
-    assert_eq!((config.stats.len(), config.stats[0].binds.len()), (1, 1));
+    assert_eq!(config.frontends.iter().filter(|front| front.http.is_some()).count(), 1);
     assert_eq!(config.global.log[0].framing, LogFraming::Raw);
     let http = |name: &str| match kind(&backend(&config, name).servers[2]) {
         CheckKind::Http(http) => http.clone(),
@@ -404,7 +411,10 @@ fn metrics_beside_a_service() {
     let global = &config.global;
     assert_eq!((global.hard_stop_after, global.max_spread_checks), (seconds(30), seconds(10)));
     assert_eq!(global.bufsize, 32_768);
-    assert_eq!(config.stats[0].metrics_path.as_deref(), Some("/metrics"));
+    let exporters = config.frontends.iter().filter(|it| it.http.is_some());
+    assert!(
+        exporters.clone().count() == 1 && exporters.flat_map(|it| &it.rules.requests).count() == 1
+    );
     let front = frontend(&config, "memcached");
     assert_eq!((front.binds[0].backlog.get(), front.maxconn.map(u32::from)), (256, Some(300)));
     assert!(backend(&config, "memcached").allbackups);

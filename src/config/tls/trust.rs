@@ -7,6 +7,7 @@
 //! - the name is compared only where one is asked for: `sni`'s, else `verifyhost`'s;
 //! - a common name counts as a name.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -230,17 +231,21 @@ impl ServerCertVerifier for ServerTrust {
             ocsp_response,
             now,
         );
-        match verified {
-            Ok(_) => {}
+        let is_for_address = match verified {
+            Ok(_) => true,
             // The chain was verified before the name, which is ours to compare.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => {}
-            Err(_) if trust.is_pinned(end_entity, now) => {}
+            )) => false,
+            Err(_) if trust.is_pinned(end_entity, now) => false,
             Err(error) => return Err(error),
-        }
+        };
         let wanted = match server_name {
             ServerName::DnsName(name) => Some(name.as_ref()),
+            // A host that is an address is the one that was asked for.
+            ServerName::IpAddress(_) if is_for_address => {
+                self.host.as_deref().filter(|host| host.parse::<IpAddr>().is_err())
+            }
             _ => self.host.as_deref(),
         };
         if wanted.is_none_or(|wanted| is_for(end_entity, wanted)) {

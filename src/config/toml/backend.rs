@@ -52,6 +52,7 @@ impl Decoder<'_> {
             retries: self.number(t, "retries"),
             redispatch: self.redispatch(t),
             timeouts: self.server_timeouts(t),
+            http: self.http(t),
             keepalive: self.keepalive(t),
             nolinger: self.boolean(t, "nolinger"),
             side: self.server_side(t),

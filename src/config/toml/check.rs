@@ -27,7 +27,7 @@ const TYPES: [&str; 11] = [
 ];
 
 /// What a check of MySQL has only where it holds a session.
-const HELD: [&str; 2] = ["password_file", "database"];
+const HELD: [&str; 4] = ["password_file", "database", "tls", "ca_file"];
 
 /// The things that a step of a `tcp-check` does.
 const STEPS: [&str; 8] = [
@@ -137,7 +137,7 @@ impl Decoder<'_> {
                 t.allow(&["body", "expect", "disable_on_404", "hello"]);
                 t.allow(&["command", "path", "preserve_env", "password_file", "database"]);
                 t.allow(&["body", "expect", "disable_on_404", "send_state", "hello"]);
-                t.allow(&["uri_lf", "body_lf"]);
+                t.allow(&["uri_lf", "body_lf", "tls", "ca_file"]);
                 t.allow(&["command", "path", "preserve_env"]);
                 return None;
             }
@@ -151,6 +151,8 @@ impl Decoder<'_> {
             user: self.string(t, "user"),
             password_file: self.string(t, "password_file"),
             database: self.string(t, "database"),
+            tls: self.string(t, "tls"),
+            ca_file: self.string(t, "ca_file"),
         }
     }
 

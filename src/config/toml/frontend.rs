@@ -59,6 +59,7 @@ impl Decoder<'_> {
             log_separate_errors: self.boolean(t, "log_separate_errors"),
             logasap: self.boolean(t, "logasap"),
             side: self.client_side(t),
+            http: self.http(t),
             ..Frontend::new(section, name)
         }
     }
@@ -72,6 +73,8 @@ impl Decoder<'_> {
             client: self.timeout(&mut table, "client"),
             client_fin: self.timeout(&mut table, "client_fin"),
             client_hs: self.timeout(&mut table, "client_hs"),
+            http_request: self.timeout(&mut table, "http_request"),
+            http_keep_alive: self.timeout(&mut table, "http_keep_alive"),
         };
         if table.is_defaults {
             table.allow(&SERVER_TIMEOUTS);

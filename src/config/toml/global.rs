@@ -115,10 +115,6 @@ impl Decoder<'_> {
             name: name.unwrap_or_else(|| Spanned::new(STATS_NAME.to_owned(), table.span)),
             binds: self.binds(&mut table),
             metrics_path: self.string(&mut table, "metrics_path"),
-            monitor_uri: self.string(&mut table, "monitor_uri"),
-            page: self.page(&mut table),
-            acls: self.texts(&mut table, "acl"),
-            rules: self.texts(&mut table, "http_request"),
         };
         self.finish(&table);
         stats

@@ -1,10 +1,10 @@
-//! Pure: `page` of `[stats]`, and `[userlist.NAME]`.
+//! Pure: `mode = "http"` and `page`, and `[userlist.NAME]`.
 
 use haproxy_compat::span::Spanned;
 
 use super::table::{Table, in_order, span_of};
 use super::values::Decoder;
-use crate::config::raw::{Page, Userlist};
+use crate::config::raw::{Http, Page, Userlist};
 
 impl Decoder<'_> {
     /// `page = { … }`
@@ -27,6 +27,15 @@ impl Decoder<'_> {
         };
         self.finish(&table);
         Some(page)
+    }
+
+    /// `mode` and what goes with `http`.
+    pub(super) fn http(&mut self, t: &mut Table<'_>) -> Box<Http> {
+        Box::new(Http {
+            mode: self.string(t, "mode"),
+            monitor_uri: self.string(t, "monitor_uri"),
+            page: self.page(t),
+        })
     }
 
     /// Every `[userlist.NAME]` of the file.

@@ -56,6 +56,14 @@ impl Context<'_> {
         let retries = self.number(&format!("retries of {what}"), &raw.retries, 0..=i32::MAX as u64);
         self.used_servers(raw);
         let (balance, balance_key) = self.balance(raw);
+        let is_http = self.is_http(&raw.http, &what);
+        self.speaks_http = is_http;
+        let (rules, page) = self.backend_rules(&raw.name.value, &what, raw);
+        self.speaks_http = false;
+        if let Some(server) = raw.servers.first().filter(|_| is_http) {
+            self.report
+                .alert(server.name.span, format!("{what} is in 'mode http': it has no servers"));
+        }
         Backend {
             id,
             direct: self.direct(raw, &name, &check),
@@ -80,7 +88,8 @@ impl Context<'_> {
             fullconn: self.limit(&format!("fullconn of {what}"), &raw.fullconn),
             log_health_checks: is_on(&raw.log_health_checks),
             log: self.log(&raw.log, global_log),
-            rules: self.backend_rules(&raw.name.value, &what, &raw.rules),
+            rules,
+            http: is_http.then(|| self.answers(&raw.http, page)),
             load_state: self.load_state(raw, &name),
             name,
         }

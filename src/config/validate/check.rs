@@ -96,7 +96,13 @@ impl Context<'_> {
             Some(field) => field.value.then(|| send_proxy.unwrap_or(ProxyHeader::V1)),
             None => send_proxy.filter(|_| !own_target),
         };
-        let (tls, is_tls) = self.check_tls(raw, &kind, own_target, what);
+        let (tls, is_tls) = match &kind {
+            CheckKind::Database(check) => {
+                let place = addr_field.unwrap_or(&raw.address);
+                (self.database_tls(check, place, what), false)
+            }
+            kind => self.check_tls(raw, kind, own_target, what),
+        };
         Some(Check {
             kind,
             inter,

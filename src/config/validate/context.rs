@@ -15,8 +15,8 @@ use haproxy_compat::span::{Span, Spanned};
 
 use super::rules::Rulebook;
 use crate::config::defaults::{DURATION_MAX, LISTENERS_MAX, UNIX_PATH_MAX_BYTES};
-use crate::config::model::LogFraming;
 use crate::config::model::certificate::StoredCertificate;
+use crate::config::model::{LogFraming, Userlist};
 use crate::config::raw::{Dialect, Field};
 use crate::config::suggest::did_you_mean;
 use crate::config::world::{Account, World};
@@ -36,6 +36,10 @@ pub(super) struct Context<'a> {
     resolved: HashMap<String, Result<Vec<IpAddr>, String>>,
     /// Values that were complained about: many servers may share one.
     refused: HashSet<Span>,
+    /// Accounts that samples may name.
+    pub(super) userlists: Vec<Userlist>,
+    /// What is read belongs to a proxy in `mode http`.
+    pub(super) speaks_http: bool,
     /// Names of the `resolvers` sections.
     pub(super) resolvers: Vec<Name>,
     /// The rings there are, with the framing of their lines.
@@ -59,6 +63,8 @@ impl<'a> Context<'a> {
             world,
             resolved: HashMap::new(),
             refused: HashSet::new(),
+            userlists: Vec::new(),
+            speaks_http: false,
             resolvers: Vec::new(),
             rings: Vec::new(),
             listeners_left: LISTENERS_MAX,
@@ -242,7 +248,6 @@ impl<'a> Context<'a> {
                 self.report.help(format!("at most {UNIX_PATH_MAX_BYTES} bytes"));
                 None
             }
-            Endpoint::Sockpair(_) => self.unsupported(what, span, text),
             _ if address.transport == Transport::Quic => self.unsupported(what, span, text),
             _ if address.transport == Transport::Datagram && what != LOG_TARGET => {
                 self.unsupported(what, span, text)
@@ -251,9 +256,20 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether an inherited descriptor can be what `what` asks for.
+    pub(super) fn is_socket(&mut self, what: &str, span: Span, descriptor: i32) -> bool {
+        let answer = self.world.socket(descriptor);
+        if let Err(why) = &answer {
+            let message = format!("{what}: cannot use file descriptor '{descriptor}': {why}");
+            self.report.alert(span, message);
+        }
+        answer.is_ok()
+    }
+
     fn unsupported(&mut self, what: &str, span: Span, text: &str) -> Option<Endpoint> {
         self.report.alert(span, format!("{what}: addresses like '{text}' are not supported"));
-        self.report.help("supported: host:port, ipv4@ ipv6@ tcp@ tcp4@ tcp6@ unix@ abns@ fd@");
+        self.report
+            .help("supported: host:port, ipv4@ ipv6@ tcp@ tcp4@ tcp6@ unix@ abns@ fd@ sockpair@");
         None
     }
 

@@ -9,11 +9,9 @@ use haproxy_compat::addr::{Endpoint, PortSpec};
 use haproxy_compat::span::{Span, Spanned};
 
 use super::context::Context;
-use super::page::Known;
 use crate::config::defaults::{BACKLOG, METRICS_PATH};
 use crate::config::model::{
-    Bind, ClientTimeouts, Frontend, Global, Keepalive, ListenAddr, Page, Stats, UnixPermissions,
-    Userlist,
+    Bind, ClientTimeouts, Frontend, Global, Keepalive, ListenAddr, Stats, UnixPermissions,
 };
 use crate::config::raw::{self, Dialect, Field};
 use crate::config::world::Account;
@@ -62,21 +60,30 @@ impl Context<'_> {
             global_maxconn: global.maxconn,
         };
         let switches = raw.rules.iter().any(|rule| rule.keyword() == "use_backend");
-        if raw.default_backend.is_none() && !switches && self.dialect == Dialect::Toml {
+        if raw.default_backend.is_none()
+            && !switches
+            && raw.http.mode.is_none()
+            && self.dialect == Dialect::Toml
+        {
             let message = format!("{what} has no 'backend': its clients are disconnected");
             self.report.warning(raw.name.span, message);
             self.report.help("write backend = \"NAME\"");
         }
         let backend = raw.default_backend.as_ref();
-        Frontend {
+        let is_http = self.is_http(&raw.http, &what);
+        self.speaks_http = is_http;
+        let mut written = raw.binds.clone();
+        written.iter_mut().filter(|_| is_http).for_each(speak_http_1);
+        let (rules, page) = self.frontend_rules(&raw.name.value, &what, raw);
+        let frontend = Frontend {
             name,
             id,
-            binds: self.binds(&raw.binds, &what, rule, listening),
+            binds: self.binds(&written, &what, rule, listening),
             role: self.role(&what, &raw.role),
             hold: self.hold(&what, &raw.role),
             backend: backend.and_then(|backend| Name::new(&backend.value).ok()),
             maxconn,
-            timeouts: self.client_timeouts(&raw.timeouts),
+            timeouts: self.client_timeouts(&raw.timeouts, is_http),
             keepalive: self.keepalive(&raw.keepalive),
             nolinger: is_on(&raw.nolinger),
             rate_limit_sessions: self
@@ -85,16 +92,25 @@ impl Context<'_> {
             independent_streams: is_on(&raw.side.independent_streams),
             tcp_smart_accept: is_on(&raw.side.tcp_smart_accept),
             log: self.session_log(&what, raw, global),
-            rules: self.frontend_rules(&raw.name.value, &what, &raw.rules),
-        }
+            http: is_http.then(|| self.answers(&raw.http, page)),
+            rules,
+        };
+        self.speaks_http = false;
+        frontend
     }
 
-    fn client_timeouts(&mut self, raw: &raw::ClientTimeouts) -> ClientTimeouts {
+    fn client_timeouts(&mut self, raw: &raw::ClientTimeouts, is_http: bool) -> ClientTimeouts {
         let client = self.timeout("timeout client", &raw.client, None);
         ClientTimeouts {
             client,
             client_fin: self.timeout("timeout client_fin", &raw.client_fin, client),
             client_hs: self.timeout("timeout client_hs", &raw.client_hs, client),
+            http_request: self
+                .timeout("timeout http_request", &raw.http_request, None)
+                .filter(|_| is_http),
+            http_keep_alive: self
+                .timeout("timeout http_keep_alive", &raw.http_keep_alive, None)
+                .filter(|_| is_http),
         }
     }
 
@@ -125,7 +141,6 @@ impl Context<'_> {
         raw: &raw::Stats,
         name: Name,
         global: &Global,
-        userlists: &[Userlist],
         listening: &mut Listening,
     ) -> Stats {
         let what = format!("stats listener '{name}'");
@@ -134,17 +149,11 @@ impl Context<'_> {
             self.report.warning(raw.name.span, format!("{what} has no 'bind': nobody can ask it"));
             self.report.help("write bind = \"127.0.0.1:8404\"");
         }
-        for path in [&raw.metrics_path, &raw.monitor_uri].into_iter().flatten() {
-            if !path.value.starts_with('/') {
-                let message = format!("the path '{}' does not start with '/'", path.value);
-                self.report.alert(path.span, message);
-            }
+        let relative = raw.metrics_path.as_ref().filter(|path| !path.value.starts_with('/'));
+        if let Some(path) = relative {
+            let message = format!("the path '{}' does not start with '/'", path.value);
+            self.report.alert(path.span, message);
         }
-        let known = Known { acls: &raw.acls, userlists };
-        let rules = self.request_rules(&raw.rules, known);
-        let page = raw.page.as_ref().map(|page| self.page(page, &raw.name.value, known));
-        // What rules or accounts guard is not to be had beside them.
-        let is_open = rules.is_empty() && page.as_ref().is_none_or(Page::is_open);
         let metrics_path = raw.metrics_path.as_ref().map(|path| path.value.clone());
         self.plain_only(&raw.binds, &what);
         for on in raw.binds.iter().filter_map(|bind| bind.accept_proxy.as_ref()) {
@@ -153,15 +162,9 @@ impl Context<'_> {
                 self.report.help("put a frontend with 'accept-proxy' in front of it");
             }
         }
-        Stats {
-            binds: self.binds(&raw.binds, &what, rule, listening),
-            metrics_path: metrics_path.or_else(|| is_open.then(|| METRICS_PATH.to_owned())),
-            monitor_uri: raw.monitor_uri.as_ref().map(|path| path.value.clone()),
-            page,
-            acls: raw.acls.iter().map(|acl| acl.value.clone()).collect(),
-            rules,
-            name,
-        }
+        let binds = self.binds(&raw.binds, &what, rule, listening);
+        self.no_pairs(&binds, &what, raw.name.span);
+        Stats { binds, metrics_path: metrics_path.unwrap_or_else(|| METRICS_PATH.to_owned()), name }
     }
 
     pub(super) fn binds(
@@ -190,6 +193,14 @@ impl Context<'_> {
             }
         }
         binds
+    }
+
+    /// Connections are handed over to frontends only.
+    pub(super) fn no_pairs(&mut self, binds: &[Bind], owner: &str, span: Span) {
+        for bind in binds.iter().filter(|bind| matches!(bind.address, ListenAddr::Sockpair(_))) {
+            let address = super::listen_text(&bind.address);
+            self.report.alert(span, format!("{owner}: '{address}' is for frontends only"));
+        }
     }
 
     fn bind_options(&mut self, raw: &raw::Bind, owner: &str, rule: BacklogRule) -> Bind {
@@ -234,8 +245,11 @@ impl Context<'_> {
             Endpoint::Abstract(name) => {
                 return self.one_listener(ListenAddr::Abstract(name.into_bytes()), span);
             }
+            Endpoint::Fd(fd) | Endpoint::Sockpair(fd) if !self.is_socket(&what, span, fd) => {
+                return Vec::new();
+            }
             Endpoint::Fd(fd) => return self.one_listener(ListenAddr::Fd(fd), span),
-            Endpoint::Sockpair(_) => return Vec::new(),
+            Endpoint::Sockpair(fd) => return self.one_listener(ListenAddr::Sockpair(fd), span),
             Endpoint::Inet { family, host, port } => (family, host, port),
         };
         let (first, last) = match port {
@@ -286,6 +300,16 @@ impl Context<'_> {
             self.report.alert(span, format!("{owner} listens on {address} a second time"));
         }
         self.report.related(first, label);
+    }
+}
+
+/// HTTP/2 is not offered to clients: requests are read in HTTP/1 only.
+fn speak_http_1(bind: &mut raw::Bind) {
+    let Some(alpn) = &mut bind.tls.alpn else { return };
+    let spoken: Vec<&str> = alpn.value.split(',').filter(|name| name.trim() != "h2").collect();
+    alpn.value = spoken.join(",");
+    if alpn.value.is_empty() {
+        bind.tls.alpn = None;
     }
 }
 

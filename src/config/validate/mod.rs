@@ -50,15 +50,17 @@ pub(super) use self::check::MYSQL_DIALECTS;
 #[cfg(test)]
 pub(super) use self::check::connect_bound;
 use self::context::Context;
+pub(super) use self::database::DATABASE_TLS;
 pub(super) use self::frontend::BacklogRule;
 use self::frontend::Listening;
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::resolvers::RESOLVE_FAMILIES;
 pub(super) use self::role::{ON_CONFLICTS, TROUBLES, stay_text};
+pub(super) use self::session_log::HTTP_LOGS;
 pub(super) use self::source::source_text;
 pub(super) use self::tls::VERIFY;
 pub(super) use self::track::parse as track;
-use super::model::{Config, Global, ListenAddr, Stats, Userlist, automatic_proxy_ids};
+use super::model::{Config, Global, ListenAddr, Stats, automatic_proxy_ids};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;
 use super::world::World;
@@ -75,6 +77,8 @@ pub(super) fn validate(
     let was_refused = context.report.is_refused();
     let ids = context.proxy_ids(raw);
     let (frontend_ids, backend_ids) = ids.split_at(raw.frontends.len());
+    let userlists = context.userlists(&raw.userlists);
+    context.userlists.clone_from(&userlists);
     let rings = context.all_rings(raw);
     let global = context.global(&raw.global);
     let resolvers = context.all_resolvers(raw);
@@ -102,8 +106,7 @@ pub(super) fn validate(
     }
     context.routes(raw, &frontends, &mut backends);
     context.misplaced(raw);
-    let userlists = context.userlists(&raw.userlists);
-    let stats = context.all_stats(&raw.stats, &global, &userlists, &mut listening);
+    let stats = context.all_stats(&raw.stats, &global, &mut listening);
     let commands = context.commands(&raw.global.commands, &mut listening);
     if !was_refused {
         // A server that is wrong in itself would seem to be missing.
@@ -156,6 +159,7 @@ pub(super) fn listen_text(address: &ListenAddr) -> String {
         ListenAddr::Unix(path) => format!("unix@{}", path.display()),
         ListenAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
         ListenAddr::Fd(fd) => format!("fd@{fd}"),
+        ListenAddr::Sockpair(fd) => format!("sockpair@{fd}"),
     }
 }
 
@@ -164,14 +168,13 @@ impl Context<'_> {
         &mut self,
         raw: &[raw::Stats],
         global: &Global,
-        userlists: &[Userlist],
         listening: &mut Listening,
     ) -> Vec<Stats> {
         let mut names = HashMap::new();
         let mut stats = Vec::new();
         for raw in raw {
             if let Some(name) = self.new_name("stats listener", &raw.name, &mut names) {
-                stats.push(self.stats(raw, name, global, userlists, listening));
+                stats.push(self.stats(raw, name, global, listening));
             }
         }
         stats
@@ -259,6 +262,7 @@ impl Context<'_> {
     fn backends_exist(&mut self, raw: &raw::Config) {
         let known: Vec<&str> = raw.backends.iter().map(|raw| raw.name.value.as_str()).collect();
         let names: HashSet<&str> = known.iter().copied().collect();
+        self.modes_agree(raw);
         for frontend in &raw.frontends {
             let Some(backend) = &frontend.default_backend else {
                 continue;
@@ -276,6 +280,25 @@ impl Context<'_> {
                 self.report.help("no backend is defined");
             } else {
                 self.report.help(format!("backends: {}", known.join(", ")));
+            }
+        }
+    }
+
+    /// Requests go to a backend that answers requests, and bytes to one that relays bytes.
+    fn modes_agree(&mut self, raw: &raw::Config) {
+        let is_http = |http: &raw::Http| http.mode.as_ref().is_some_and(|it| it.value == "http");
+        for frontend in &raw.frontends {
+            let switches = frontend.rules.iter().filter(|it| it.keyword() == "use_backend");
+            let named = switches.filter_map(|rule| rule.words.get(1));
+            for name in named.chain(&frontend.default_backend) {
+                let found = raw.backends.iter().find(|it| it.name.value == name.value);
+                if found.is_some_and(|it| is_http(&it.http) != is_http(&frontend.http)) {
+                    let message = format!(
+                        "frontend '{}' and backend '{}' are not in the same 'mode'",
+                        frontend.name.value, name.value
+                    );
+                    self.report.alert(name.span, message);
+                }
             }
         }
     }

@@ -12,9 +12,10 @@ use haproxy_compat::units::{self, TimeUnit};
 use super::context::Context;
 use super::patterns::Lines;
 use super::stick::Tables;
-use crate::config::model::{Backend, BackendRules, Frontend, FrontendRules, PatternSet};
-use crate::config::raw::Statement;
+use crate::config::model::{Backend, BackendRules, Frontend, FrontendRules, Page, PatternSet};
+use crate::config::raw::{self, Statement};
 use crate::config::suggest::did_you_mean;
+use crate::pure::acl::pattern::PatternsId;
 use crate::pure::acl::{Acl, AclError, Condition, Test};
 use crate::pure::rules::{Action, Choice, Peer, Persistence, Rule, RuleSet};
 use crate::pure::sample::{Arg, Expr, Fact, Fetch, FileName, Stage};
@@ -23,6 +24,8 @@ use crate::pure::sample::{Arg, Expr, Fact, Fetch, FileName, Stage};
 #[derive(Default)]
 pub(super) struct Rulebook {
     pub(super) patterns: Vec<PatternSet>,
+    /// Predefined ACLs in use, by proxy and name.
+    pub(super) predefined: HashMap<(String, String), PatternsId>,
     /// Every file is read once.
     pub(super) files: HashMap<(FileName, bool), Lines>,
     /// Names of proxies and servers that samples ask about.
@@ -43,11 +46,11 @@ impl Context<'_> {
         &mut self,
         name: &str,
         what: &str,
-        raw: &[Statement],
-    ) -> FrontendRules {
-        let acls = self.acls(name, raw);
+        raw: &raw::Frontend,
+    ) -> (FrontendRules, Option<Page>) {
+        let acls = self.acls(name, &raw.rules);
         let mut rules = FrontendRules::default();
-        for statement in raw {
+        for statement in &raw.rules {
             rules.statements.push(statement.text());
             self.rulebook.tables.place = Some((statement.span, name.to_owned()));
             let known = Known { what, acls: &acls, statement };
@@ -56,13 +59,19 @@ impl Context<'_> {
                 ("stick-table", _) => self.stick_table(name, statement, 1),
                 ("tcp-request", "inspect-delay") => rules.inspect_delay = self.delay(statement),
                 ("tcp-request", "connection") => {
-                    rules.connection.extend(self.rule(RuleSet::Connection, &known));
+                    rules.connection.extend(self.rule(RuleSet::Connection, 2, &known));
                 }
                 ("tcp-request", "session") => {
-                    rules.session.extend(self.rule(RuleSet::Session, &known));
+                    rules.session.extend(self.rule(RuleSet::Session, 2, &known));
                 }
                 ("tcp-request", "content") => {
-                    rules.content.extend(self.rule(RuleSet::Content, &known));
+                    rules.content.extend(self.rule(RuleSet::Content, 2, &known));
+                }
+                ("http-request", _) if self.speaks_http => {
+                    rules.requests.extend(self.rule(RuleSet::Request, 1, &known));
+                }
+                ("monitor", "fail") if self.speaks_http => {
+                    rules.monitor_fail.extend(self.condition(2, &known));
                 }
                 ("use_backend", _) => {
                     let choice = self.choice(Stage::Switching, &known);
@@ -75,7 +84,9 @@ impl Context<'_> {
                 _ => self.stranger(what, statement),
             }
         }
-        rules
+        let page = raw.http.page.as_ref();
+        let page = page.map(|page| self.page(page, &raw.name.value, what, &acls));
+        (rules, page)
     }
 
     /// The rules of a backend.
@@ -83,11 +94,11 @@ impl Context<'_> {
         &mut self,
         name: &str,
         what: &str,
-        raw: &[Statement],
-    ) -> BackendRules {
-        let acls = self.acls(name, raw);
+        raw: &raw::Backend,
+    ) -> (BackendRules, Option<Page>) {
+        let acls = self.acls(name, &raw.rules);
         let mut rules = BackendRules::default();
-        for statement in raw {
+        for statement in &raw.rules {
             rules.statements.push(statement.text());
             self.rulebook.tables.place = Some((statement.span, name.to_owned()));
             let known = Known { what, acls: &acls, statement };
@@ -97,10 +108,13 @@ impl Context<'_> {
                 ("tcp-request", "inspect-delay") => rules.inspect_delay = self.delay(statement),
                 ("tcp-response", "inspect-delay") => rules.response_delay = self.delay(statement),
                 ("tcp-request", "content") => {
-                    rules.content.extend(self.rule(RuleSet::BackendContent, &known));
+                    rules.content.extend(self.rule(RuleSet::BackendContent, 2, &known));
                 }
                 ("tcp-response", "content") => {
-                    rules.response.extend(self.rule(RuleSet::Response, &known));
+                    rules.response.extend(self.rule(RuleSet::Response, 2, &known));
+                }
+                ("http-request", _) if self.speaks_http => {
+                    rules.requests.extend(self.rule(RuleSet::Request, 1, &known));
                 }
                 ("use-server", _) => {
                     rules.servers.extend(self.choice(Stage::ServerChoice, &known));
@@ -112,7 +126,17 @@ impl Context<'_> {
                 _ => self.stranger(what, statement),
             }
         }
-        rules
+        let page = raw.http.page.as_ref();
+        let page = page.map(|page| self.page(page, &raw.name.value, what, &acls));
+        (rules, page)
+    }
+
+    /// A condition behind the first `skipped` words.
+    pub(super) fn condition(&mut self, skipped: usize, known: &Known<'_>) -> Option<Condition> {
+        let condition = Condition::parse(&known.words(skipped), &known.acls(), self);
+        let condition = self.read(known, skipped, condition)?;
+        self.judge(Some(&condition), Stage::HttpRequest, known);
+        Some(condition)
     }
 
     fn stranger(&mut self, what: &str, statement: &Statement) {
@@ -172,10 +196,11 @@ impl Context<'_> {
         false
     }
 
-    fn rule(&mut self, set: RuleSet, known: &Known<'_>) -> Option<Rule> {
-        let words = known.words(2);
+    /// A rule behind the first `skipped` words.
+    pub(super) fn rule(&mut self, set: RuleSet, skipped: usize, known: &Known<'_>) -> Option<Rule> {
+        let words = known.words(skipped);
         let rule = Rule::parse(set, &words, &known.acls(), self);
-        let mut rule = self.read(known, 2, rule)?;
+        let mut rule = self.read(known, skipped, rule)?;
         let (what, span) = (known.what, known.statement.span);
         match &mut rule.action {
             Action::Track { key, table, .. } => {
@@ -267,7 +292,7 @@ impl Context<'_> {
     fn compares(&mut self, span: Span, test: &Test) {
         self.refer(span, &test.expr);
         let set = test.patterns.and_then(|id| self.rulebook.patterns.get(id.0));
-        if set.is_some_and(|set| set.sources.is_empty()) {
+        if set.is_some_and(PatternSet::is_empty) {
             let message =
                 format!("'{}' is compared with nothing: it never matches", test.expr.text);
             self.report.warning(span, message);
@@ -279,6 +304,9 @@ impl Context<'_> {
     pub(super) fn refer(&mut self, span: Span, expr: &Expr) {
         if let Fetch::Fact(fact, args) = &expr.fetch {
             let named = args.iter().filter(|arg| !matches!(arg, Arg::Int(_)));
+            if matches!(fact, Fact::HttpAuth | Fact::HttpAuthGroup) {
+                self.accounts_exist(span, args);
+            }
             let about = matches!(
                 fact,
                 Fact::NbSrv
@@ -295,6 +323,15 @@ impl Context<'_> {
             for arg in named.filter(|arg| about || server(arg)) {
                 self.rulebook.references.push((span, *fact, arg.clone()));
             }
+        }
+    }
+
+    fn accounts_exist(&mut self, span: Span, args: &[Arg]) {
+        let name = args.first().and_then(Arg::text).unwrap_or_default();
+        if !self.userlists.iter().any(|list| list.name.as_str() == name) {
+            let names = self.userlists.iter().map(|list| list.name.as_str());
+            let guess = did_you_mean(name, names);
+            self.report.alert(span, format!("there is no userlist '{name}'{guess}"));
         }
     }
 
@@ -355,7 +392,7 @@ pub(super) struct Known<'a> {
     /// The section, for messages.
     pub(super) what: &'a str,
     /// Its ACLs, each with the place where its name is first written.
-    acls: &'a [(Span, Acl)],
+    pub(super) acls: &'a [(Span, Acl)],
     pub(super) statement: &'a Statement,
 }
 

@@ -6,11 +6,16 @@ use super::context::Context;
 use super::frontend::is_on;
 use crate::config::model::{Global, LogFormat, SessionLog};
 use crate::config::raw::{self, Dialect, Field};
-use crate::pure::log_format::{Format, TCP_CLF};
+use crate::pure::log_format::{Format, HTTP, HTTP_CLF, HTTPS, TCP_CLF};
 use crate::pure::sample::ParseError;
 
 /// The words of `log_format`; all else is a format.
-const LOG_FORMATS: [(&str, ()); 3] = [("connect", ()), ("tcp", ()), ("tcp-clf", ())];
+const LOG_FORMATS: [(&str, ()); 6] =
+    [("connect", ()), ("tcp", ()), ("tcp-clf", ()), ("http", ()), ("http-clf", ()), ("https", ())];
+
+/// The words of those that need `mode http`, and the formats they stand for.
+pub(in crate::config) const HTTP_LOGS: [(&str, &str); 3] =
+    [("http", HTTP), ("http-clf", HTTP_CLF), ("https", HTTPS)];
 
 impl Context<'_> {
     pub(super) fn session_log(
@@ -60,6 +65,12 @@ impl Context<'_> {
                     Some(format) => LogFormat::TcpClf(format),
                     None => LogFormat::Tcp,
                 };
+            }
+            word if HTTP_LOGS.iter().any(|row| row.0 == word) => {
+                let format = HTTP_LOGS.iter().find(|row| row.0 == word).map_or("", |row| row.1);
+                let format = Spanned::new(format.to_owned(), written.span);
+                let format = self.format("log_format", what, &format);
+                return format.map_or(LogFormat::Tcp, LogFormat::Http);
             }
             // A line that is always the same is more likely a word with a slip in it.
             word if self.dialect == Dialect::Toml && !word.contains(['%', ' ']) => {

@@ -219,7 +219,7 @@ fn what_is_not_written_is_filled_in() {
     let backlogs: Vec<u32> =
         config.frontends[0].binds.iter().map(|bind| bind.backlog.get()).collect();
     assert_eq!(backlogs, [50, 7, 9]);
-    assert_eq!(config.stats[0].metrics_path.as_deref(), Some("/metrics"));
+    assert_eq!(config.stats[0].metrics_path, "/metrics");
     assert_eq!(config.frontends[0].timeouts.client_fin, Some(Duration::from_secs(60)));
     let backend = &config.backends[0];
     let seconds = |count| Some(Duration::from_secs(count));

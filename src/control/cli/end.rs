@@ -78,6 +78,7 @@ fn clear_all(process: &Process, what: Clear) {
         frontend.gate.clear_max();
         frontend.connection_rate.clear_max();
         frontend.traffic.clear(what);
+        frontend.requests.clear(what);
         if what == Clear::All {
             frontend.request_errors.clear();
             frontend.connections.clear();
@@ -85,6 +86,7 @@ fn clear_all(process: &Process, what: Clear) {
     }
     for backend in &objects.backends {
         backend.service.clear(what);
+        backend.requests.clear(what);
         for server in &backend.live().servers {
             server.service.clear(what);
             if what == Clear::All {

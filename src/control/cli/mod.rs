@@ -205,7 +205,7 @@ pub async fn serve(
         let accepted = async {
             own.room().await;
             gate.room().await;
-            listener.accept_stream().await
+            listener.accept().await
         };
         let Some(accepted) = stop.run_until_cancelled(accepted).await else { return };
         let stream = match accepted {

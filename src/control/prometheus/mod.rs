@@ -24,8 +24,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use self::columns::{BACKEND, CHECK, FRONTEND, LISTENER, PROCESS, RESOLVER, SERVER, SERVICE};
 use self::selection::Selection;
 use super::snapshot::{
-    Backend, Frontend, FrontendStatus, ListenerStatus, Nameserver, Process, Server, ServerStatus,
-    Snapshot, Table,
+    Backend, Frontend, FrontendStatus, ListenerStatus, Nameserver, Process, Requests, Server,
+    ServerStatus, Snapshot, Table,
 };
 use crate::telemetry::names::{self, Kind, Metric};
 
@@ -69,6 +69,9 @@ pub fn render(snapshot: &Snapshot, selection: &Selection) -> String {
     }
     in_order(&scrape.recorder.handle().render())
 }
+
+/// Classes of statuses.
+const CODES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "other"];
 
 /// A sample's value.
 #[derive(Clone, Copy)]
@@ -157,6 +160,14 @@ impl Scrape<'_> {
         let name = shared(&frontend.name);
         let row = Row { scope: "frontend", labels: vec![Label::new("proxy", name.clone())] };
         self.columns(&row, FRONTEND, frontend);
+        let requests = frontend.requests.filter(|_| self.selection.has_scope(row.scope));
+        if let Some(requests) = &requests {
+            self.requests(&row, requests);
+            let rate = requests.load.rate_max.into();
+            self.sample(row.scope, names::HTTP_REQUESTS_RATE_MAX, row.labels.clone(), rate);
+            let own = requests.intercepted.into();
+            self.sample(row.scope, names::INTERCEPTED_REQUESTS, row.labels.clone(), own);
+        }
         let open = frontend.status == FrontendStatus::Open;
         self.state(&row, names::STATUS, "DOWN", (!open).into());
         self.state(&row, names::STATUS, "UP", open.into());
@@ -182,6 +193,9 @@ impl Scrape<'_> {
         let row = Row { scope: "backend", labels: vec![Label::new("proxy", name.clone())] };
         self.columns(&row, SERVICE, &backend.service);
         self.columns(&row, BACKEND, backend);
+        if let Some(requests) = &backend.requests {
+            self.requests(&row, requests);
+        }
         if let Some(failovers) = &backend.failovers {
             self.failovers(&row, failovers);
         }
@@ -253,6 +267,20 @@ impl Scrape<'_> {
         }
         for (metric, value) in columns {
             self.sample(row.scope, *metric, row.labels.clone(), value(of));
+        }
+    }
+
+    /// Of a proxy in `mode http`.
+    fn requests(&self, row: &Row, requests: &Requests) {
+        if !self.selection.has_scope(row.scope) {
+            return;
+        }
+        let total = requests.load.total.into();
+        self.sample(row.scope, names::HTTP_REQUESTS, row.labels.clone(), total);
+        for (code, count) in CODES.into_iter().zip(requests.statuses) {
+            let mut labels = row.labels.clone();
+            labels.push(Label::from_static_parts("code", code));
+            self.sample(row.scope, names::HTTP_RESPONSES, labels, count.into());
         }
     }
 

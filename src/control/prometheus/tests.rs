@@ -66,6 +66,7 @@ fn frontend() -> Frontend {
             ..Intake::default()
         },
         connections: Load::default(),
+        requests: None,
         listeners: vec![listener],
     }
 }
@@ -118,6 +119,7 @@ pub(crate) fn snapshot() -> Snapshot {
     ];
     let backend = Backend {
         name: "be".into(),
+        requests: None,
         id: ProxyId(3),
         algo: "roundrobin",
         up: true,

@@ -6,7 +6,7 @@ use super::columns::COLUMNS;
 use super::value::Value;
 use crate::control::snapshot::{
     Agent, Backend, Check, Frontend, FrontendStatus, Handshakes, Intake, Listener, ListenerStatus,
-    Load, Server, ServerStatus, Service, Snapshot,
+    Load, Requests, Server, ServerStatus, Service, Snapshot,
 };
 
 /// What a row is of.
@@ -176,13 +176,28 @@ fn frontend(it: &Frontend) -> Row {
     row.set(c::RATE, it.intake.sessions.rate);
     row.set(c::RATE_LIM, it.intake.sessions.rate_limit);
     row.set(c::RATE_MAX, it.intake.sessions.rate_max);
-    row.set(c::REQ_RATE, 0u32);
-    row.set(c::REQ_RATE_MAX, 0u32);
-    row.zero(&[c::REQ_TOT, c::COMP_IN, c::COMP_OUT, c::COMP_BYP, c::COMP_RSP]);
+    let load = it.requests.unwrap_or_default().load;
+    row.set(c::REQ_RATE, load.rate);
+    row.set(c::REQ_RATE_MAX, load.rate_max);
+    row.set(c::REQ_TOT, load.total);
+    row.zero(&[c::COMP_IN, c::COMP_OUT, c::COMP_BYP, c::COMP_RSP]);
+    if let Some(it) = &it.requests {
+        requests(&mut row, it);
+        row.set(c::INTERCEPTED, it.intercepted);
+    }
     row.set(c::CONN_RATE, it.connections.rate);
     row.set(c::CONN_RATE_MAX, it.connections.rate_max);
     row.set(c::CONN_TOT, it.connections.total);
     row
+}
+
+/// What proxies in `mode http` count beside.
+fn requests(row: &mut Row, it: &Requests) {
+    row.set(c::MODE, "http");
+    for (column, count) in (c::HRSP_1XX..=c::HRSP_OTHER).zip(it.statuses) {
+        row.set(column, count);
+    }
+    row.zero(&[c::CACHE_LOOKUPS, c::CACHE_HITS]);
 }
 
 fn listener(proxy: &Frontend, it: &Listener, filter: &Filter) -> Row {
@@ -363,6 +378,10 @@ fn backend(it: &Backend, filter: &Filter) -> Row {
     row.set_tagged(c::RATE, "MGP", it.service.sessions.rate);
     row.set_tagged(c::RATE_MAX, "MGP", it.service.sessions.rate_max);
     row.zero(&[c::COMP_IN, c::COMP_OUT, c::COMP_BYP, c::COMP_RSP]);
+    if let Some(it) = &it.requests {
+        requests(&mut row, it);
+        row.set(c::REQ_TOT, it.load.total);
+    }
     if filter.secrets {
         row.set(c::ALGO, it.algo);
     }

@@ -55,12 +55,14 @@ fn snapshot() -> Snapshot {
             ..Intake::default()
         },
         connections: Load::default(),
+        requests: None,
         listeners: Vec::new(),
     };
     let mut checked = server("a", 1, ServerStatus::Up, "UP");
     checked.check = Some(check());
     let backend = |name: &str, id, servers| Backend {
         name: Arc::from(name),
+        requests: None,
         id: ProxyId(id),
         algo: "roundrobin",
         up: true,

@@ -70,6 +70,7 @@ fn record(target: &LogTarget) -> Record {
         backend: None,
         server: None,
         tls: false,
+        exchange: None,
         bytes_in: 0,
         bytes_out: 0,
         termination: Termination::NORMAL,

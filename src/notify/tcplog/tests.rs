@@ -42,6 +42,7 @@ fn hello() -> Record {
         backend: Some("be".into()),
         server: Some("s1".into()),
         tls: false,
+        exchange: None,
         bytes_in: 6,
         bytes_out: 6,
         termination: Termination::NORMAL,

@@ -23,8 +23,11 @@ mod tests;
 pub use condition::Condition;
 pub use parse::AclError;
 
-use crate::pure::sample::{Expr, Facts, Fetched, Stage};
+use crate::pure::sample::{Arg, Expr, Facts, Fetch, Fetched, Stage};
 use pattern::{Method, PatternsId};
+
+/// Headers of one name that a test looks at; a request has no more lines.
+const REPEATED_MAX: i64 = 1024;
 
 /// Whether something holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,7 +94,27 @@ impl Test {
     /// Whether it holds.
     #[must_use]
     pub fn holds(&self, facts: &dyn Facts) -> Truth {
-        let (value, open) = match self.expr.evaluate(facts) {
+        let Fetch::Fact(fact, args) = &self.expr.fetch else {
+            return self.judge(&self.expr, facts);
+        };
+        if !fact.is_repeated() || args.len() != 1 {
+            return self.judge(&self.expr, facts);
+        }
+        let mut expr = self.expr.clone();
+        for number in 1..=REPEATED_MAX {
+            expr.fetch = Fetch::Fact(*fact, vec![args[0].clone(), Arg::Int(number)]);
+            if matches!(expr.fetch.evaluate(facts), Fetched::Absent | Fetched::NotYet) {
+                return Truth::False;
+            }
+            if self.judge(&expr, facts) == Truth::True {
+                return Truth::True;
+            }
+        }
+        Truth::False
+    }
+
+    fn judge(&self, expr: &Expr, facts: &dyn Facts) -> Truth {
+        let (value, open) = match expr.evaluate(facts) {
             Fetched::Value(value) => (value, false),
             Fetched::SoFar(value) => (value, true),
             Fetched::Absent => return Truth::False,

@@ -3,6 +3,7 @@
 use super::Test;
 use super::pattern::{Method, Origin, PatternUse, Source};
 use crate::pure::sample::content::{Part, Tls};
+use crate::pure::sample::parse::http::is_text;
 use crate::pure::sample::{Definitions, Expr, Fetch, FileName, Kind, ParseError};
 
 /// What is wrong with a test or condition.
@@ -38,6 +39,20 @@ pub(super) fn predefined(name: &str) -> Option<&'static [&'static str]> {
         "RDP_COOKIE" => &["req.rdp_cookie_cnt", "gt", "0"],
         "WAIT_END" => &["wait_end"],
         "HTTP" => &["req.proto_http"],
+        "HTTP_1.0" => &["req.ver", "1.0"],
+        "HTTP_1.1" => &["req.ver", "1.1"],
+        "HTTP_CONTENT" => &["req.hdr_val(content-length)", "gt", "0"],
+        "HTTP_URL_ABS" => &["url", "-m", "reg", "^[^/:]*://"],
+        "HTTP_URL_SLASH" => &["url", "-m", "beg", "/"],
+        "HTTP_URL_STAR" => &["url", "*"],
+        "METH_CONNECT" => &["method", "CONNECT"],
+        "METH_DELETE" => &["method", "DELETE"],
+        "METH_GET" => &["method", "GET", "HEAD"],
+        "METH_HEAD" => &["method", "HEAD"],
+        "METH_OPTIONS" => &["method", "OPTIONS"],
+        "METH_POST" => &["method", "POST"],
+        "METH_PUT" => &["method", "PUT"],
+        "METH_TRACE" => &["method", "TRACE"],
         _ => return None,
     })
 }
@@ -63,6 +78,15 @@ impl Test {
     /// # Errors
     /// The word that is wrong, and why.
     pub fn parse(words: &[&str], definitions: &mut dyn Definitions) -> Result<Self, AclError> {
+        Self::parse_named(words, None, definitions)
+    }
+
+    /// Reads the words behind a predefined name.
+    pub(super) fn parse_named(
+        words: &[&str],
+        predefined: Option<&str>,
+        definitions: &mut dyn Definitions,
+    ) -> Result<Self, AclError> {
         let Some(first) = words.first() else {
             return Err(AclError::at(0, "a test is missing".to_owned()));
         };
@@ -84,17 +108,18 @@ impl Test {
             return Err(AclError::at(0, message));
         }
         reader.values(method)?;
-        if !method.has_patterns() {
-            return Ok(Self { expr, method, patterns: None });
-        }
+        let name = expr.text.split(['(', ',']).next().unwrap_or_default();
         let written = PatternUse {
             method,
             sources: reader.sources,
             output: None,
             unique_id: reader.unique_id,
+            sample: Some(name.to_owned()),
+            predefined: predefined.map(str::to_owned),
         };
+        // A test without patterns has its number among the others too.
         let patterns = definitions.patterns(written).map_err(|why| AclError::at(0, why))?;
-        Ok(Self { expr, method, patterns: Some(patterns) })
+        Ok(Self { expr, method, patterns: method.has_patterns().then_some(patterns) })
     }
 }
 
@@ -116,8 +141,10 @@ fn expression(
     definitions: &mut dyn Definitions,
 ) -> Result<(Expr, Option<Method>), ParseError> {
     let end = text.find(['(', ',']).unwrap_or(text.len());
-    let derived = DERIVED.iter().find(|row| row.0 == &text[..end]);
-    let Some(&(_, fetch, method)) = derived else {
+    let name = &text[..end];
+    let derived = DERIVED.iter().find(|row| row.0 == name).map(|row| (row.1, row.2));
+    let derived = derived.or_else(|| part_of_request(name).filter(|_| definitions.speaks_http()));
+    let Some((fetch, method)) = derived else {
         return Expr::parse(text, definitions).map(|expr| (expr, None));
     };
     let mut expr = Expr::parse(&format!("{fetch}{}", &text[end..]), definitions)?;
@@ -128,6 +155,13 @@ fn expression(
             || matches!(&expr.fetch, Fetch::Content(c) if c.part == Part::Tls(Tls::Version))
     );
     Ok((expr, method))
+}
+
+/// `path_beg` and the like.
+fn part_of_request(name: &str) -> Option<(&str, Method)> {
+    let (text, method) = name.rsplit_once('_')?;
+    let method = Method::from_name(method)?;
+    is_text(text).then_some((text, method))
 }
 
 /// Words that make ranges of the numbers behind them.
@@ -226,11 +260,10 @@ impl<'a> Reader<'a> {
             }
             self.at += 1;
         }
-        if !written.is_empty() {
-            let origin = Origin::Written(written);
-            let Self { ignores_case, resolves, .. } = *self;
-            self.sources.push(Source { origin, ignores_case, resolves });
-        }
+        // None at all are a source as well: commands add to it.
+        let origin = Origin::Written(written);
+        let Self { ignores_case, resolves, .. } = *self;
+        self.sources.push(Source { origin, ignores_case, resolves });
         Ok(())
     }
 

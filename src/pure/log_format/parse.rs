@@ -89,7 +89,8 @@ impl<'a> Reader<'a> {
             self.standing = flags;
             return Ok(());
         }
-        self.parts.push(Part::Variable(variable(name)?, flags));
+        let speaks_http = definitions.speaks_http();
+        self.parts.push(Part::Variable(variable(name, speaks_http)?, flags));
         Ok(())
     }
 
@@ -137,14 +138,15 @@ fn silent(expr: &Expr, stage: Stage) -> ParseError {
     }
 }
 
-fn variable(name: &str) -> Result<Variable, ParseError> {
+fn variable(name: &str, speaks_http: bool) -> Result<Variable, ParseError> {
     if name.is_empty() {
         return Err(ParseError {
             message: "the name of a variable is missing after '%'".to_owned(),
             help: Some("a percent sign is written '%%'".to_owned()),
         });
     }
-    if let Some((_, variable)) = Variable::NAMES.iter().find(|(known, _)| *known == name) {
+    let known = Variable::NAMES.iter().find(|(known, _)| *known == name);
+    if let Some((_, variable)) = known.filter(|_| speaks_http || !HTTP.contains(&name)) {
         return Ok(*variable);
     }
     Err(if HTTP.contains(&name) {

@@ -11,6 +11,20 @@ pub enum DatabaseKind {
     Mysql,
 }
 
+/// `tls`: how a database is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DatabaseTls {
+    /// In clear text.
+    #[default]
+    Off,
+    /// By TLS, whoever answers.
+    Require,
+    /// By TLS, with a certificate of the authorities.
+    VerifyCa,
+    /// By TLS, with a certificate of the authorities for the server's name or address.
+    VerifyFull,
+}
+
 /// `type = "postgres"`, and `type = "mysql"` with `password_file`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseCheck {
@@ -24,6 +38,10 @@ pub struct DatabaseCheck {
     pub password: String,
     /// The database; empty: none, which only MySQL lets be.
     pub database: String,
+    /// How it is spoken to.
+    pub tls: DatabaseTls,
+    /// The authorities.
+    pub ca_file: Option<String>,
 }
 
 impl fmt::Debug for DatabaseCheck {

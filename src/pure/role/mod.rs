@@ -74,3 +74,47 @@ pub struct Reading {
     /// How much of it: bytes of WAL written or replayed (Postgres), or transactions.
     pub position: u64,
 }
+
+impl Reading {
+    /// Its place among the positions of `primary`, which it follows. Transactions of its own, or of
+    /// a primary before, do not make it look further than it is.
+    #[must_use]
+    pub fn position_behind(&self, primary: &Self) -> u64 {
+        match (&self.history, &primary.history) {
+            (History::Mysql { executed: ours, .. }, History::Mysql { executed: theirs, .. }) => {
+                primary.position.saturating_sub(ours.lacks(theirs))
+            }
+            _ => self.position,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mariadb(gtids: &str) -> Reading {
+        let executed = GtidSet::mariadb(gtids).unwrap();
+        let position = executed.count();
+        Reading { role: Role::Replica, history: History::Mysql { server: 1, executed }, position }
+    }
+
+    #[test]
+    fn transactions_of_its_own_do_not_hide_what_a_replica_lacks() {
+        let primary = mariadb("0-1-100");
+        for (replica, expected) in [
+            ("0-1-100", 100),
+            ("0-1-90", 90),
+            // Its count is above the primary's.
+            ("0-1-90,7-2-500", 90),
+            ("", 0),
+        ] {
+            assert_eq!(mariadb(replica).position_behind(&primary), expected, "{replica}");
+        }
+        let postgres = |position| {
+            let history = History::Postgres { system: 1, timeline: 1 };
+            Reading { role: Role::Replica, history, position }
+        };
+        assert_eq!(postgres(70).position_behind(&postgres(90)), 70);
+    }
+}

@@ -5,6 +5,7 @@
 //! stops, to begin anew with more bytes; facts say when nothing more is waited for, so that every
 //! walk ends.
 
+pub mod http;
 mod parse;
 pub mod preset;
 pub mod template;
@@ -32,6 +33,10 @@ pub enum RuleSet {
     BackendContent,
     /// `tcp-response content`.
     Response,
+    /// `http-request`, of a frontend or a backend.
+    Request,
+    /// `stats http-request`.
+    Page,
 }
 
 impl RuleSet {
@@ -44,6 +49,7 @@ impl RuleSet {
             Self::Content => Stage::Content,
             Self::BackendContent => Stage::BackendContent,
             Self::Response => Stage::Response,
+            Self::Request | Self::Page => Stage::HttpRequest,
         }
     }
 
@@ -55,6 +61,8 @@ impl RuleSet {
             Self::Session => "tcp-request session",
             Self::Content | Self::BackendContent => "tcp-request content",
             Self::Response => "tcp-response content",
+            Self::Request => "http-request",
+            Self::Page => "stats http-request",
         }
     }
 }
@@ -120,6 +128,8 @@ pub enum Action {
     },
     /// Changes a counter of a tracked entry.
     Counter(CounterChange),
+    /// Answers a request of HTTP; ends the walk.
+    Respond(Box<http::Respond>),
 }
 
 /// `sc-inc-gpc(0,1)`, `sc-set-gpt0(0) 5` and the like.
@@ -286,6 +296,10 @@ pub struct FrontendRules {
     pub inspect_delay: Option<Duration>,
     /// `use_backend`.
     pub switching: Vec<Choice>,
+    /// `http-request`.
+    pub requests: Vec<Rule>,
+    /// `monitor fail`.
+    pub monitor_fail: Vec<Condition>,
 }
 
 /// The rules of a backend.
@@ -295,6 +309,8 @@ pub struct BackendRules {
     pub statements: Vec<String>,
     /// `tcp-request content`.
     pub content: Vec<Rule>,
+    /// `http-request`.
+    pub requests: Vec<Rule>,
     /// `tcp-request inspect-delay`.
     pub inspect_delay: Option<Duration>,
     /// `use-server`.

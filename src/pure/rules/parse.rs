@@ -12,41 +12,50 @@ use crate::pure::sample::{Assignment, Definitions, Expr, Kind, Variable};
 /// Names of severities, at their numbers.
 const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
-use RuleSet::{BackendContent as B, Connection as C, Content as X, Response as R, Session as S};
+use RuleSet::{
+    BackendContent as B, Connection as C, Content as X, Page as P, Request as H, Response as R,
+    Session as S,
+};
 
 /// Every action, and the lists it may stand in.
-const ACTIONS: [(&str, &[RuleSet]); 31] = [
+const ACTIONS: [(&str, &[RuleSet]); 37] = [
     ("accept", &[C, S, X, B, R]),
-    ("reject", &[C, S, X, B, R]),
+    ("reject", &[C, S, X, B, R, H]),
     ("close", &[R]),
-    ("silent-drop", &[C, S, X, B, R]),
+    ("silent-drop", &[C, S, X, B, R, H]),
     ("expect-proxy", &[C]),
     ("expect-netscaler-cip", &[C]),
-    ("set-src", &[C, S, X, B]),
-    ("set-src-port", &[C, S, X, B]),
-    ("set-dst", &[C, S, X, B]),
-    ("set-dst-port", &[C, S, X, B]),
-    ("set-var", &[C, S, X, B, R]),
-    ("set-var-fmt", &[C, S, X, B, R]),
-    ("set-priority-class", &[X, B]),
-    ("set-priority-offset", &[X, B]),
-    ("set-nice", &[X, B, R]),
-    ("unset-var", &[C, S, X, B, R]),
-    ("set-mark", &[C, S, X, B, R]),
-    ("set-fc-mark", &[C, S, X, B, R]),
+    ("set-src", &[C, S, X, B, H]),
+    ("set-src-port", &[C, S, X, B, H]),
+    ("set-dst", &[C, S, X, B, H]),
+    ("set-dst-port", &[C, S, X, B, H]),
+    ("set-var", &[C, S, X, B, R, H]),
+    ("set-var-fmt", &[C, S, X, B, R, H]),
+    ("set-priority-class", &[X, B, H]),
+    ("set-priority-offset", &[X, B, H]),
+    ("set-nice", &[X, B, R, H]),
+    ("unset-var", &[C, S, X, B, R, H]),
+    ("set-mark", &[C, S, X, B, R, H]),
+    ("set-fc-mark", &[C, S, X, B, R, H]),
     ("set-bc-mark", &[X, B]),
-    ("set-tos", &[C, S, X, B, R]),
-    ("set-fc-tos", &[C, S, X, B, R]),
+    ("set-tos", &[C, S, X, B, R, H]),
+    ("set-fc-tos", &[C, S, X, B, R, H]),
     ("set-bc-tos", &[X, B]),
-    ("set-log-level", &[X, B, R]),
-    ("capture", &[X, B]),
-    ("track-sc0", &[C, S, X, B]),
-    ("track-sc1", &[C, S, X, B]),
-    ("track-sc2", &[C, S, X, B]),
-    ("sc-inc-gpc", &[C, S, X, B, R]),
-    ("sc-add-gpc", &[C, S, X, B, R]),
-    ("sc-set-gpt", &[C, S, X, B, R]),
-    ("sc-inc-gpc0", &[C, S, X, B, R]),
+    ("set-log-level", &[X, B, R, H]),
+    ("capture", &[X, B, H]),
+    ("track-sc0", &[C, S, X, B, H]),
+    ("track-sc1", &[C, S, X, B, H]),
+    ("track-sc2", &[C, S, X, B, H]),
+    ("sc-inc-gpc", &[C, S, X, B, R, H]),
+    ("sc-add-gpc", &[C, S, X, B, R, H]),
+    ("sc-set-gpt", &[C, S, X, B, R, H]),
+    ("sc-inc-gpc0", &[C, S, X, B, R, H]),
+    ("allow", &[H, P]),
+    ("deny", &[H, P]),
+    ("auth", &[H, P]),
+    ("return", &[H]),
+    ("redirect", &[H]),
+    ("use-service", &[H]),
 ];
 
 /// Actions that HAProxy has and that are not here, with the reason.
@@ -60,10 +69,10 @@ const MISSING: [(&str, &str); 7] = [
     ("attach-srv", "servers do not connect to here"),
 ];
 
-struct Reader<'a> {
-    words: &'a [&'a str],
-    at: usize,
-    definitions: &'a mut dyn Definitions,
+pub(super) struct Reader<'a> {
+    pub(super) words: &'a [&'a str],
+    pub(super) at: usize,
+    pub(super) definitions: &'a mut dyn Definitions,
 }
 
 impl Rule {
@@ -148,17 +157,17 @@ impl Persistence {
 }
 
 impl<'a> Reader<'a> {
-    fn error(&self, message: String) -> AclError {
+    pub(super) fn error(&self, message: String) -> AclError {
         let word = self.at.saturating_sub(1);
         AclError { word, message, help: None }
     }
 
-    fn wrong(&self, why: impl Into<AclError>) -> AclError {
+    pub(super) fn wrong(&self, why: impl Into<AclError>) -> AclError {
         let why = why.into();
         AclError { word: self.at.saturating_sub(1) + why.word, ..why }
     }
 
-    fn take(&mut self, what: &str) -> Result<&'a str, AclError> {
+    pub(super) fn take(&mut self, what: &str) -> Result<&'a str, AclError> {
         let word = self.words.get(self.at).copied().filter(|word| !is_condition(word));
         match word {
             Some(word) => {
@@ -194,7 +203,8 @@ impl<'a> Reader<'a> {
         let Some(args) = args else {
             return Err(self.error(format!("')' is missing in '{word}'")));
         };
-        if let Some((name, why)) = MISSING.iter().find(|(missing, _)| *missing == name) {
+        let missing = MISSING.iter().find(|(missing, _)| *missing == name);
+        if let Some((name, why)) = missing.filter(|row| set != H || row.0 != "use-service") {
             return Err(self.error(format!("'{name}' is not supported: {why}")));
         }
         let canonical = match name {
@@ -218,7 +228,10 @@ impl<'a> Reader<'a> {
 
     fn arguments(&mut self, set: RuleSet, name: &str, args: &str) -> Result<Action, AclError> {
         Ok(match name {
-            "accept" => Action::Accept,
+            "accept" | "allow" => Action::Accept,
+            "deny" | "auth" | "return" | "redirect" | "use-service" => {
+                Action::Respond(Box::new(self.respond(set, name)?))
+            }
             "reject" => Action::Reject,
             "close" => Action::Close,
             "silent-drop" => {
@@ -293,12 +306,12 @@ impl<'a> Reader<'a> {
         Assignment::parse(args.split(',')).map_err(|why| self.error(why))
     }
 
-    fn format(&mut self, set: RuleSet) -> Result<Format, AclError> {
+    pub(super) fn format(&mut self, set: RuleSet) -> Result<Format, AclError> {
         let word = self.take("a format")?;
         Format::parse_at(word, set.stage(), self.definitions).map_err(|why| self.wrong(why))
     }
 
-    fn number(&mut self, what: &str, min: u64, max: u64) -> Result<u64, AclError> {
+    pub(super) fn number(&mut self, what: &str, min: u64, max: u64) -> Result<u64, AclError> {
         let word = self.take(what)?;
         let number = match word.strip_prefix("0x") {
             Some(digits) => u64::from_str_radix(digits, 16).ok(),

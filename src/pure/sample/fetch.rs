@@ -238,6 +238,29 @@ facts! {
         "ssl_f_sig_alg" SslFSigAlg Str 0 [],
         "ssl_f_version" SslFVersion Int 0 [],
     }
+    Http {
+        "method" Method Str 0 [],
+        "path" Path Str 0 [],
+        "pathq" PathQ Str 0 [],
+        "query" Query Str 0 [],
+        "url" Url Str 0 [],
+        "base" Base Str 0 [],
+        "baseq" BaseQ Str 0 [],
+        "req.ver" ReqVer Str 0 [],
+        "req.hdr" Hdr Str 1 [Text Int],
+        "req.fhdr" Fhdr Str 1 [Text Int],
+        "req.hdr_cnt" HdrCnt Int 1 [Text],
+        "req.hdr_ip" HdrIp Addr 1 [Text Int],
+        "req.hdr_val" HdrVal Int 1 [Text Int],
+        "req.cook" Cook Str 1 [Text],
+        "urlp" UrlParam Str 1 [Text],
+        "http_auth" HttpAuth Bool 1 [Text],
+        "http_auth_group" HttpAuthGroup Str 1 [Text Int],
+        "http_auth_user" HttpAuthUser Str 0 [],
+        "http_auth_pass" HttpAuthPass Str 0 [],
+        "http_auth_type" HttpAuthType Str 0 [],
+        "http_first_req" HttpFirstReq Bool 0 [],
+    }
     Backend {
         "be_id" BeId Int 0 [],
         "be_name" BeName Str 0 [],
@@ -295,6 +318,13 @@ facts! {
 impl Fact {
     pub(super) fn row(self) -> &'static Row {
         FACTS.iter().find(|row| row.fact == self).expect("the macro makes a row for each")
+    }
+
+    /// Whether a request can have several of it, which tests look at one by one. Their number is the
+    /// second argument, from 1.
+    #[must_use]
+    pub const fn is_repeated(self) -> bool {
+        matches!(self, Self::Hdr | Self::Fhdr | Self::HdrIp | Self::HdrVal | Self::HttpAuthGroup)
     }
 
     /// HAProxy's name.

@@ -13,7 +13,7 @@ pub mod assign;
 pub mod content;
 pub mod convert;
 pub mod fetch;
-mod parse;
+pub(in crate::pure) mod parse;
 pub mod stage;
 pub mod tracked;
 pub mod value;
@@ -151,6 +151,19 @@ pub trait Definitions {
     /// A variable of the environment.
     fn environment(&self, name: &str) -> Option<String>;
 
+    /// Whether what is read belongs to a proxy that sees requests of HTTP.
+    fn speaks_http(&self) -> bool {
+        false
+    }
+
+    /// What a file holds.
+    ///
+    /// # Errors
+    /// Says why it cannot be read.
+    fn content(&mut self, file: &str) -> Result<Vec<u8>, String> {
+        Err(format!("'{file}' cannot be read here"))
+    }
+
     /// The full name of a stick table: `name`, or that of the proxy which is read.
     fn table(&mut self, name: Option<&str>) -> Option<String> {
         name.map(str::to_owned)
@@ -217,7 +230,7 @@ impl Expr {
 }
 
 impl Fetch {
-    fn evaluate(&self, facts: &dyn Facts) -> Fetched {
+    pub(in crate::pure) fn evaluate(&self, facts: &dyn Facts) -> Fetched {
         match self {
             Self::Constant(value) => Fetched::Value(value.clone()),
             Self::Variable(name, default) => {

@@ -1,5 +1,6 @@
 //! The grammar: `fetch(args),converter(args),…`.
 
+pub(in crate::pure) mod http;
 mod payload;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::content::{Content, Part, Side, Tls};
 use super::fetch::{Arg, ArgKind, FACTS, Fetch, Row};
+use super::stage::Class;
 use super::{Converter, Definitions, Expr, Value, Variable, args, convert, tracked};
 use crate::pure::wire::proxy_v2::kind as tlv;
 
@@ -169,68 +171,15 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// Fetches that need a message of HTTP. HAProxy knows them, and they tell nothing of bytes.
-const HTTP: [&str; 27] = [
-    "base",
-    "base32",
-    "base32+src",
-    "baseq",
-    "capture.req.hdr",
-    "capture.req.method",
-    "capture.req.uri",
-    "capture.req.ver",
-    "capture.res.hdr",
-    "capture.res.ver",
-    "http_first_req",
-    "method",
-    "path",
-    "pathq",
-    "query",
-    "req.ver",
-    "req_ver",
-    "res.ver",
-    "resp_ver",
-    "status",
-    "url",
-    "url32",
-    "url32+src",
-    "url_ip",
-    "url_port",
-    "set-cookie",
-    "unique_id",
-];
-const HTTP_PREFIXES: [&str; 17] = [
-    "req.hdr",
-    "req.fhdr",
-    "req.cook",
-    "req.body",
-    "res.hdr",
-    "res.fhdr",
-    "res.cook",
-    "res.body",
-    "hdr",
-    "shdr",
-    "cook",
-    "scook",
-    "http_auth",
-    "path_",
-    "url_",
-    "urlp",
-    "res.cache",
-];
-
-/// Whether `name` is a fetch that only HTTP has.
-fn is_http(name: &str) -> bool {
-    HTTP.contains(&name) || HTTP_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
 fn fetch(
     name: &str,
     args: &[String],
     definitions: &mut dyn Definitions,
 ) -> Result<Fetch, ParseError> {
     let wrong = |why: String| ParseError::from(format!("fetch '{name}': {why}"));
-    if let Some(row) = FACTS.iter().find(|row| row.name == name) {
+    let plain = || FACTS.iter().find(|row| row.class != Class::Http && row.name == name);
+    let of_request = || http::row(name).filter(|_| definitions.speaks_http());
+    if let Some(row) = plain().or_else(of_request) {
         return fact(row, args).map_err(wrong);
     }
     if let Some(made) = constant(name, args, definitions) {
@@ -247,7 +196,7 @@ fn fetch(
         }
         return Ok(Fetch::Tracked(tracked));
     }
-    if is_http(name) {
+    if http::is_http(name) {
         return Err(ParseError {
             message: format!("fetch '{name}' needs HTTP"),
             help: Some("a TCP proxy sees bytes: look at them with 'req.payload'".to_owned()),
@@ -259,7 +208,7 @@ fn fetch(
 /// Every name of a fetch.
 fn names() -> impl Iterator<Item = String> {
     let plain = CONTENTS.iter().map(|row| row.0).chain(CONSTANTS);
-    let facts = FACTS.iter().map(|row| row.name);
+    let facts = FACTS.iter().filter(|row| row.class != Class::Http).map(|row| row.name);
     plain.chain(facts).map(str::to_owned).chain(tracked::names())
 }
 

@@ -9,6 +9,8 @@ pub enum Stage {
     Session,
     /// `tcp-request content` of a frontend.
     Content,
+    /// `http-request`, of a frontend or a backend.
+    HttpRequest,
     /// `use_backend`.
     Switching,
     /// `tcp-request content` of a backend.
@@ -41,6 +43,7 @@ impl Stage {
             Self::Connection => "'tcp-request connection'",
             Self::Session => "'tcp-request session'",
             Self::Content => "'tcp-request content' of a frontend",
+            Self::HttpRequest => "'http-request'",
             Self::Switching => "'use_backend'",
             Self::BackendContent => "'tcp-request content' of a backend",
             Self::ServerChoice => "the choice of a server",
@@ -69,6 +72,8 @@ pub enum Class {
     Handshake,
     /// While the client's bytes are held.
     Request,
+    /// Once a request of HTTP is there.
+    Http,
     /// While either side's bytes are held.
     Either,
     /// While the server's bytes are held.
@@ -83,8 +88,8 @@ use Stage as S;
 
 const SERVER: u16 = S::Response.bit() | S::Store.bit() | S::Log.bit() | S::Check.bit();
 const BACKEND: u16 = SERVER | S::BackendContent.bit() | S::ServerChoice.bit();
-const REQUEST: u16 =
-    S::Content.bit() | S::Switching.bit() | S::BackendContent.bit() | S::ServerChoice.bit();
+const HTTP: u16 = S::Content.bit() | S::HttpRequest.bit() | S::Switching.bit();
+const REQUEST: u16 = HTTP | S::BackendContent.bit() | S::ServerChoice.bit();
 const RESPONSE: u16 = S::Response.bit() | S::Store.bit() | S::Check.bit();
 const CLIENT: u16 = S::Connection.bit() | S::Session.bit() | REQUEST | SERVER;
 
@@ -99,6 +104,7 @@ impl Class {
             Self::Frontend => CLIENT & !S::Check.bit(),
             Self::Handshake => CLIENT & !S::Connection.bit() & !S::Check.bit(),
             Self::Request => REQUEST,
+            Self::Http => HTTP | S::BackendContent.bit() | S::Log.bit(),
             Self::Either => REQUEST | RESPONSE,
             Self::Response => RESPONSE,
             Self::Backend => BACKEND,

@@ -238,6 +238,11 @@ impl Handle {
         self.lock().backend = Some(Arc::clone(backend));
     }
 
+    /// The session is in no backend any more: what it moves from now on is not that one's.
+    pub fn leave_backend(&self) {
+        self.lock().backend = None;
+    }
+
     /// The session has a slot of `server`, which was cut `cuts` times when the slot was granted: a
     /// cut between then and now is not missed. `retries` counts attempts after the first.
     pub fn enter_server(&self, server: &Arc<Server>, cuts: u64, retries: u32) {

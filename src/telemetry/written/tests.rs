@@ -38,6 +38,7 @@ fn record() -> Record {
         backend: Some("f".into()),
         server: Some("s".into()),
         tls: false,
+        exchange: None,
         bytes_in: 5,
         bytes_out: 6,
         termination: Termination::NORMAL,

@@ -25,6 +25,8 @@ pub(crate) struct MariaDb {
     id: u32,
     /// Also after a restart.
     read_only: bool,
+    /// More words of its command line.
+    options: Vec<String>,
     dir: TempDir,
 }
 
@@ -63,16 +65,16 @@ impl MariaDb {
         let dir = TempDir::new();
         run(&["cp", "-a", &text(&template()), &text(&dir.join("data"))]);
         let port = free_port();
-        let process = start(&dir, port, id, false);
+        let process = start(&dir, port, id, false, &[]);
         let addr = (Ipv4Addr::LOCALHOST, port).into();
-        let server = Self { addr, process, id, read_only: false, dir };
+        let server = Self { addr, process, id, read_only: false, options: Vec::new(), dir };
         server.wait_ready();
         server
     }
 
     /// Starts it again, on its address and its data.
     pub(crate) fn start_again(&mut self) {
-        self.process = start(&self.dir, self.addr.port(), self.id, self.read_only);
+        self.process = start(&self.dir, self.addr.port(), self.id, self.read_only, &self.options);
         self.wait_ready();
     }
 
@@ -80,6 +82,18 @@ impl MariaDb {
     pub(crate) fn set_read_only(&mut self, read_only: bool) {
         self.read_only = read_only;
         self.query(&format!("SET GLOBAL read_only={}", u8::from(read_only)));
+    }
+
+    /// Speaks TLS with this certificate and key, from its restart on.
+    pub(crate) fn speak_tls(&mut self, (crt, key): &(String, String)) {
+        let (crt, key) = (self.dir.write("crt.pem", crt), self.dir.write("key.pem", key));
+        for path in [&crt, &key] {
+            run(&["chmod", "644", &text(path)]);
+        }
+        self.options =
+            vec![format!("--ssl-cert={}", crt.display()), format!("--ssl-key={}", key.display())];
+        self.stop_clean();
+        self.start_again();
     }
 
     /// Makes a replica a primary.
@@ -110,7 +124,7 @@ impl MariaDb {
     }
 }
 
-fn start(dir: &TempDir, port: u16, id: u32, read_only: bool) -> Process {
+fn start(dir: &TempDir, port: u16, id: u32, read_only: bool, options: &[String]) -> Process {
     let data = dir.join("data");
     let settings = [
         "--no-defaults".to_owned(),
@@ -133,7 +147,7 @@ fn start(dir: &TempDir, port: u16, id: u32, read_only: bool) -> Process {
     Process::start(Spec {
         name: "mariadbd",
         program: Path::new("mariadbd"),
-        args: settings.into(),
+        args: [&settings[..], options].concat(),
         user: Some(USER),
         env: Vec::new(),
         log: dir.join("mariadb.log"),

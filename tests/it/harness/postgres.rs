@@ -116,6 +116,24 @@ impl Postgres {
         self.query("SELECT pg_reload_conf()");
     }
 
+    /// Speaks TLS with this certificate and key, and with `role` only so; it has a password.
+    pub(crate) fn expect_tls(&self, role: &str, password: &str, (crt, key): &(String, String)) {
+        for (name, text) in [("server.crt", crt), ("server.key", key)] {
+            let path = self.data.join(name);
+            fs::write(&path, text).unwrap();
+            own(&path);
+            run(&["chmod", "600", &path.display().to_string()]);
+        }
+        self.query(&format!("CREATE ROLE {role} LOGIN PASSWORD '{password}'"));
+        let file = self.data.join("pg_hba.conf");
+        let rules = fs::read_to_string(&file).unwrap();
+        let own = format!("hostssl all {role} all scram-sha-256\nhost all {role} all reject\n");
+        fs::write(&file, own + &rules).unwrap();
+        self.query("ALTER SYSTEM SET ssl = on");
+        self.query("SELECT pg_reload_conf()");
+        eventually("it speaks TLS", || (self.query("SHOW ssl")[0][0] == "on").then_some(()));
+    }
+
     fn wait_ready(&self) {
         eventually("postgres answers", || {
             Client::connect(self.addr, "postgres", PATIENCE).ok().map(drop)

@@ -190,10 +190,17 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
     let flags = any::<[bool; 9]>();
     let times = vec(of(duration()), 3);
     let rare = (of(limit()), times, of(limit()), keepalive().boxed());
-    (vec(bind().boxed(), 0..5), backend, rare, flags, vec(log_target().boxed(), 0..3)).prop_map(
-        move |(binds, backend, rare, flags, targets)| Frontend {
+    (
+        vec(bind().prop_map(sockets::handed).boxed(), 0..5),
+        backend,
+        rare,
+        flags,
+        vec(log_target().boxed(), 0..3),
+    )
+        .prop_map(move |(binds, backend, rare, flags, targets)| Frontend {
             role: None,
             hold: None,
+            http: None,
             rules: Default::default(),
             name: Name::new(&name).unwrap(),
             id: ProxyId(0),
@@ -204,6 +211,8 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
                 client: rare.1[0],
                 client_fin: rare.1[1],
                 client_hs: rare.1[2],
+                http_request: None,
+                http_keep_alive: None,
             },
             keepalive: rare.3,
             nolinger: flags[0],
@@ -223,8 +232,7 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
                 separate_errors: flags[4],
                 logasap: flags[5],
             },
-        },
-    )
+        })
 }
 
 fn hash_type() -> impl Strategy<Value = HashType> {
@@ -297,6 +305,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
     )
         .prop_map(move |(first, second, servers)| {
             let mut backend = Backend {
+                http: None,
                 rules: Default::default(),
                 name: Name::new(&name).unwrap(),
                 id: ProxyId(0),
@@ -384,6 +393,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
             .prop_map(|(address, offset)| ServerAddr::TcpClientPort { ip: address.ip(), offset }),
         1 => "/[a-z]{1,5}".prop_map(|path| ServerAddr::Unix(path.into())),
         1 => "[a-z]{1,5}".prop_map(|name| ServerAddr::Abstract(name.into())),
+        1 => (3i32..9).prop_map(ServerAddr::Sockpair),
     ];
     let header = || of(proptest::sample::select(&HEADERS[..]));
     let rare = (0u16..=256, any::<[bool; 4]>(), of(limit()), header(), of(duration()));

@@ -42,7 +42,7 @@ warning | retries x | 'x' after 'retries' is no number: it is read as 0 | digits
 warning | retries -1 | it is read as 0 | digits only
 alert | maxconn | 'maxconn' needs a number |
 alert | mode htp | 'htp' is unknown after 'mode' | mean 'http'
-alert | mode health | no longer knows 'mode health' | /health
+alert | mode health | no longer knows 'mode health' | monitor-uri
 warning | balance uri | needs 'mode http': 'roundrobin' is used |
 alert | balance sticky | 'balance sticky' is for | balance source
 alert | balance hash | 'balance hash' needs |
@@ -146,8 +146,6 @@ warning | peers p~ peer a 1:1~ peer b 2:2 | not shared with the other processes 
 alert | log-forward l | 'log-forward' is not supported |
 alert | frontend f~ mode http~ bind :1 | 'f' is in 'mode http' | tcp
 alert | listen l~ mode http~ bind :1~ stats enable~ server a :1 | 'l' is in 'mode http' | byte for byte
-alert | listen l~ mode http~ bind :1~ stats enable~ tcp-request connection reject | not asked before a page | http-request deny
-alert | frontend f~ mode http~ bind :1~ monitor-uri /x~ monitor fail if TRUE | always answers 200 | '/ready'
 ";
 
 /// Loads each text of `table` below `before`: exactly one message is given.
@@ -197,12 +195,12 @@ fn rules_that_guard_statistics_are_kept() {
          stats http-request allow\n",
     );
     assert!(report.is_empty(), "{:?}", messages_of(&report));
-    let stats = &config.stats[0];
+    let (front, http) = (&config.frontends[0], &config.frontends[0].http);
     let texts = |all: &[Spanned<String>]| all.iter().map(|it| it.value.clone()).collect::<Vec<_>>();
-    assert_eq!(string(&stats.monitor_uri), Some("/up"));
-    assert_eq!(texts(&stats.rules), ["deny unless a"]);
-    assert_eq!(texts(&stats.acls), ["a src 10.0.0.1"]);
-    let page = stats.page.as_ref().expect("a page");
+    assert_eq!((string(&http.mode), string(&http.monitor_uri)), (Some("http"), Some("/up")));
+    let rules: Vec<_> = front.rules.iter().map(|rule| rule.text()).collect();
+    assert_eq!(rules, ["acl a src 10.0.0.1", "http-request deny unless a"]);
+    let page = http.page.as_ref().expect("a page");
     assert_eq!(texts(&page.auth), ["a:b"]);
     assert_eq!(texts(&page.admin), ["if LOCALHOST"]);
     assert_eq!(texts(&page.rules), ["allow"]);
@@ -215,12 +213,11 @@ fn a_page_may_stand_in_the_backend_that_a_frontend_sends_to() {
          backend b\n mode http\n stats uri /x\n stats refresh 5\n",
     );
     assert!(report.is_empty(), "{:?}", messages_of(&report));
-    let [stats] = config.stats.as_slice() else { panic!("{:?}", config.stats) };
-    assert_eq!((stats.name.value.as_str(), stats.binds.len()), ("f", 1));
-    let page = stats.page.as_ref().expect("a page");
+    let front = &config.frontends[0];
+    assert_eq!((front.binds.len(), front.http.page.is_some()), (1, false));
+    let page = config.backends[0].http.page.as_ref().expect("a page");
     assert_eq!(string(&page.uri), Some("/x"));
     assert_eq!(value(&page.refresh), Some(Duration::from_secs(5)));
-    assert!(config.frontends.is_empty() && config.backends.is_empty());
 }
 
 /// What the package of Debian puts into every `global` section.

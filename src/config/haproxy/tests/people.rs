@@ -22,8 +22,8 @@ fn postgres_behind_patroni() {
          server pg2 10.0.0.2:5432 maxconn 100 check port 8008\n",
     );
     assert!(ignored.is_empty(), "{ignored:?}");
-    assert_eq!((config.stats.len(), config.frontends.len()), (1, 1));
-    let server = &config.backends[0].servers[1];
+    assert_eq!(config.frontends.len(), 2);
+    let server = &config.backends[1].servers[1];
     assert_eq!(value(&server.check_settings.fall), Some(3));
     assert_eq!(value(&server.check_settings.port), Some(8008));
     assert_eq!(string(&server.on_marked_down), Some("shutdown-sessions"));

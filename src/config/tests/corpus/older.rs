@@ -14,7 +14,7 @@ fn addresses_on_the_line_of_the_section() {
     assert_eq!(frontend(&config, "mysql-cluster").timeouts.client, seconds(50));
     let cluster = backend(&config, "mysql-cluster");
     assert_eq!((cluster.timeouts.connect, cluster.timeouts.server), (seconds(5), seconds(50)));
-    let page = config.stats[0].page.as_ref().expect("a page");
+    let page = page(&config);
     assert_eq!((page.uri.as_str(), page.realm.as_str()), ("/", "Strictly Private"));
     assert_eq!(page.auth, ["admin:secret"]);
 }

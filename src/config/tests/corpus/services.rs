@@ -57,11 +57,9 @@ fn a_cluster_s_front_door() {
 #[test]
 fn a_page_for_people() {
     let config = clean("stats-page.cfg");
-    let stats = &config.stats[0];
-    assert_eq!(stats.name.as_str(), "stats");
-    let page = stats.page.as_ref().expect("a page");
+    let page = page(&config);
     assert_eq!((page.uri.as_str(), page.refresh), ("/stats", seconds(10)));
-    assert!(page.hide_version && page.legends && page.admin.len() == 1 && !page.is_open());
+    assert!(page.hide_version && page.legends && page.admin.len() == 1 && !page.auth.is_empty());
     assert_eq!(config.global.life.node.as_deref(), Some("lb1"));
     let levels: Vec<_> = config.commands.sockets.iter().map(|socket| socket.level).collect();
     assert_eq!(levels, [Level::Admin, Level::Operator]);

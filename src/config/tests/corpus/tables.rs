@@ -29,8 +29,8 @@ fn one_node_of_a_cluster_writes() {
     assert_eq!((backups(one), one.rules.sticking.len()), (vec![false, true, true], 1));
     let check = backend(&config, "pxc-all").servers[2].check.as_ref().expect("checked");
     assert_eq!((check.port.map(u16::from), check.inter), (Some(9200), Duration::from_secs(12)));
-    let page = config.stats[0].page.as_ref().expect("a page");
-    assert_eq!((page.uri.as_str(), page.is_open()), ("/haproxy/stats", false));
+    let page = page(&config);
+    assert_eq!((page.uri.as_str(), page.auth.is_empty()), ("/haproxy/stats", false));
 }
 
 #[test]

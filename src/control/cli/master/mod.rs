@@ -121,7 +121,7 @@ pub async fn serve(listener: Listener, socket: CommandSocket, shared: Arc<Shared
     let mut complained = false;
     loop {
         shared.gate.room().await;
-        let stream = match listener.accept_stream().await {
+        let stream = match listener.accept().await {
             Ok(stream) => stream,
             Err(error) => {
                 if !complained {

@@ -87,13 +87,19 @@ pub(super) fn stats(name: String) -> impl Strategy<Value = Stats> {
     (vec(bind().boxed(), 0..3), prop_oneof![Just("/metrics".to_owned()), "/[a-z]{0,4}"]).prop_map(
         move |(binds, metrics_path)| Stats {
             name: Name::new(&name).unwrap(),
-            // Pages read no PROXY header.
+            // It reads no PROXY header.
             binds: binds.into_iter().map(|bind| Bind { accept_proxy: false, ..bind }).collect(),
-            metrics_path: Some(metrics_path),
-            monitor_uri: None,
-            page: None,
-            acls: Vec::new(),
-            rules: Vec::new(),
+            metrics_path,
         },
     )
+}
+
+/// One that connections may be handed to, as to those of frontends only.
+pub(super) fn handed(bind: Bind) -> Bind {
+    match bind.address {
+        ListenAddr::Fd(number) if number % 2 == 0 => {
+            Bind { address: ListenAddr::Sockpair(number), ..bind }
+        }
+        _ => bind,
+    }
 }

@@ -1,0 +1,213 @@
+//! The sessions that are held with databases: one for each server and account, shared by all
+//! backends that ask the same.
+//!
+//! A session belongs to a task of its own, which ends, with a goodbye, when the last check that
+//! asks by it lets go. Checks that are due at the same time get the answer to one question.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::driver::held::Held;
+use super::target::{Target, TargetAddr, Timing};
+use crate::config::model::{DatabaseCheck, DatabaseKind, DatabaseTls, ServerTls};
+use crate::pure::health::verdict::Verdict;
+use crate::pure::role::Reading;
+use crate::pure::sentinel::{Dialogue, Login};
+use crate::state::upkeep::{Owned, own};
+
+/// Checks that wait for one answer; more wait for room.
+const ASKING_MAX: usize = 64;
+
+type Answer = Result<Reading, Verdict>;
+
+/// What tells sessions apart.
+#[derive(Clone, Debug, PartialEq)]
+struct Key {
+    addr: TargetAddr,
+    source: Option<SocketAddr>,
+    socks4: Option<SocketAddr>,
+    send_proxy: bool,
+    tls: Option<Box<ServerTls>>,
+    check: DatabaseCheck,
+}
+
+/// A check waits for an answer.
+struct Ask {
+    timing: Timing,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// All sessions; the map leads to those with one address.
+#[derive(Debug, Default)]
+pub(super) struct Sessions(Mutex<HashMap<TargetAddr, Vec<Weak<Session>>>>);
+
+struct Session {
+    key: Key,
+    asks: mpsc::Sender<Ask>,
+    gone: watch::Receiver<()>,
+    _task: Owned<()>,
+}
+
+/// A check's part in a session.
+#[derive(Debug)]
+pub(super) struct Share {
+    session: Arc<Session>,
+    gone: watch::Receiver<()>,
+}
+
+impl Sessions {
+    /// The part of a check that asks `target` what `check` says; `before` is what it had.
+    pub(super) fn share(
+        &self,
+        target: &Target,
+        check: &DatabaseCheck,
+        before: Option<Share>,
+    ) -> Share {
+        let key = Key {
+            addr: target.addr.clone(),
+            source: target.source,
+            socks4: target.socks4,
+            send_proxy: target.send_proxy,
+            tls: target.tls.clone(),
+            check: check.clone(),
+        };
+        let is_it = |session: &Arc<Session>| session.key == key && !session.asks.is_closed();
+        if let Some(share) = before.filter(|share| is_it(&share.session)) {
+            return share;
+        }
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        map.retain(|_, known| {
+            known.retain(|session| session.strong_count() > 0);
+            !known.is_empty()
+        });
+        let known = map.entry(key.addr.clone()).or_default();
+        let found = known.iter().filter_map(Weak::upgrade).find(is_it);
+        let session = found.unwrap_or_else(|| {
+            let session = Arc::new(Session::new(key, target.clone()));
+            known.push(Arc::downgrade(&session));
+            session
+        });
+        let gone = session.gone.clone();
+        Share { session, gone }
+    }
+}
+
+impl Session {
+    fn new(key: Key, target: Target) -> Self {
+        let (asks, asked) = mpsc::channel(ASKING_MAX);
+        let (tell, gone) = watch::channel(());
+        let task = own(hold(target, key.check.clone(), asked, tell));
+        Self { key, asks, gone, _task: task }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl Share {
+    /// Asks the database what it is. `None`: the session's task has ended by a fault.
+    ///
+    /// # Errors
+    /// The verdict on one that does not say.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the answer; the session goes on.
+    pub(super) async fn ask(&mut self, timing: Timing) -> Option<Answer> {
+        let (reply, answer) = oneshot::channel();
+        self.session.asks.send(Ask { timing, reply }).await.ok()?;
+        let answer = answer.await.ok();
+        // What the answer says is no news any more.
+        self.gone.mark_unchanged();
+        answer
+    }
+}
+
+/// Completes when a session that was held is gone; never where there is none.
+///
+/// # Cancel safety
+/// Safe: what was not heard is heard the next time.
+pub(super) async fn gone(share: &mut Option<Share>) {
+    match share {
+        Some(Share { gone, .. }) => match gone.changed().await {
+            Ok(()) => {}
+            // Its task has ended by a fault; the next check makes a new one.
+            Err(_) => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// Holds the session: logs in when it is asked the first time, and again after it was gone.
+async fn hold(
+    mut target: Target,
+    check: DatabaseCheck,
+    mut asked: mpsc::Receiver<Ask>,
+    tell: watch::Sender<()>,
+) {
+    let mut held = None;
+    loop {
+        let first = tokio::select! {
+            biased;
+            () = heard_to_go(&mut held) => {
+                held = None;
+                tell.send_replace(());
+                continue;
+            }
+            ask = asked.recv() => ask,
+        };
+        let Some(first) = first else { return };
+        target.timing = first.timing;
+        let mut replies = vec![first.reply];
+        while let Ok(ask) = asked.try_recv() {
+            replies.push(ask.reply);
+        }
+        let was_held = held.is_some();
+        let answer = answer(&target, &check, &mut held).await;
+        if was_held && answer.is_err() {
+            tell.send_replace(());
+        }
+        for reply in replies {
+            // A check that was given up has no use for it.
+            let _ = reply.send(answer.clone());
+        }
+    }
+}
+
+async fn heard_to_go(held: &mut Option<Held>) {
+    match held {
+        Some(held) => held.gone().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn answer(target: &Target, check: &DatabaseCheck, held: &mut Option<Held>) -> Answer {
+    let mut session = match held.take() {
+        Some(session) => session,
+        None => Held::open(target, dialogue(check)).await?,
+    };
+    let limit: Duration = target.timing.answer.unwrap_or(target.timing.inter);
+    let reading = session.ask(limit).await?;
+    *held = Some(session);
+    Ok(reading)
+}
+
+fn dialogue(check: &DatabaseCheck) -> Dialogue {
+    let login = Login {
+        user: check.user.clone(),
+        password: check.password.clone(),
+        database: check.database.clone(),
+    };
+    let tls = check.tls != DatabaseTls::Off;
+    match check.kind {
+        DatabaseKind::Postgres => Dialogue::postgres(login, tls),
+        DatabaseKind::Mysql => Dialogue::mysql(login, tls),
+    }
+}
