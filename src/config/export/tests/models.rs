@@ -16,6 +16,7 @@ use crate::pure::role::fence::OnConflict;
 use crate::pure::weight::Weight;
 use checks::{agent, check, observe};
 use process::{global, log_target, ring};
+use sockets::address;
 
 mod checks;
 mod names;
@@ -109,15 +110,6 @@ fn port() -> impl Strategy<Value = NonZeroU16> {
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z]{1,8}", "\\PC{1,6}", Just("a \"q\" \\ \t\r\n\u{7f}'".to_owned())]
-}
-
-fn address() -> impl Strategy<Value = SocketAddr> {
-    let ip = prop_oneof![
-        any::<[u8; 4]>().prop_map(IpAddr::from),
-        any::<[u8; 16]>().prop_map(IpAddr::from),
-    ];
-    let ip = ip.prop_filter("servers have an address", |ip| !ip.is_unspecified());
-    (ip, 1..=u16::MAX).prop_map(SocketAddr::from)
 }
 
 fn bind() -> impl Strategy<Value = Bind> {
