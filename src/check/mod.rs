@@ -172,6 +172,7 @@ impl Task {
         publish::health(&self.backend, &self.server, now, |health| health.handle_cancelled(now));
         loop {
             let due = self.next_start();
+            let parting = self.server.partings().next_due();
             tokio::select! {
                 biased;
                 hinted = self.server.woken() => {
@@ -181,6 +182,9 @@ impl Task {
                     self.hear_errors();
                 }
                 () = gone(&mut held) => self.hear(),
+                () = sleep_until(parting.unwrap_or_else(clock::now).into()), if parting.is_some() => {
+                    self.occasion(clock::now()).part(&self.backend, &self.server);
+                }
                 () = sleep_until(due.unwrap_or_else(clock::now).into()), if due.is_some() => {
                     self.check(&passes, &mut held).await;
                 }

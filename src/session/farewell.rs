@@ -18,6 +18,8 @@ impl Session {
     pub(super) async fn say_farewell(&mut self, relay: &Relay, server: &Server, end: End) -> bool {
         let why = match (end, self.running.order()) {
             (End::Cut, Some(CutReason::RoleLost)) => "the server lost its role",
+            (End::Cut, Some(CutReason::Fenced)) => "the server is kept out",
+            (End::Cut, Some(CutReason::Lagging)) => "the server is too far behind",
             (End::Cut, Some(CutReason::ServerDown | CutReason::ServerLeft)) => "the server is down",
             (End::Cut, Some(CutReason::ServerUp)) => "another server is up again",
             (End::Cut, _) => "an operator ended it",

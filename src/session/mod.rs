@@ -229,25 +229,16 @@ impl Session {
             self.running.reach(Stage::Relaying);
             let watch = Watched(&self.running);
             let end = relay.run(&mut self.client, &mut server.stream, &watch).await;
-            let dead =
-                match end {
-                    End::ServerSilent => self.is_dead(backend, settings, &server).await,
-                    End::Cut => match self.running.order() {
-                        Some(
-                            CutReason::ServerDown | CutReason::ServerLeft | CutReason::RoleLost,
-                        ) if relay.is_unanswered() => true,
-                        Some(CutReason::ServerLeft) | None => false,
-                        Some(
-                            CutReason::ServerDown
-                            | CutReason::RoleLost
-                            | CutReason::ServerUp
-                            | CutReason::Killed,
-                        ) => {
-                            break end;
-                        }
-                    },
-                    _ => break end,
-                };
+            let dead = match end {
+                End::ServerSilent => self.is_dead(backend, settings, &server).await,
+                End::Cut => match self.running.order() {
+                    Some(CutReason::ServerUp | CutReason::Killed) => break end,
+                    Some(_) if relay.is_unanswered() => true,
+                    Some(CutReason::ServerLeft) | None => false,
+                    Some(_) => break end,
+                },
+                _ => break end,
+            };
             if dead {
                 server = self.dial_again(backend, settings, server).await?;
                 self.note_sticking(&server.lease);

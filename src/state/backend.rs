@@ -84,13 +84,6 @@ impl Live {
         self.place(index).position.map(|position| &self.servers[position])
     }
 
-    /// Who takes writes, where a route by role leads here.
-    pub fn primaries(&self) -> impl Iterator<Item = &Arc<Server>> {
-        let writes = self.lanes.iter().find(|(role, _)| *role == RoleRoute::Primary);
-        let members = writes.into_iter().flat_map(|(_, set)| set.members());
-        members.filter_map(|member| self.server(member.server))
-    }
-
     /// What a server was worth when this snapshot was made; `None` if it is not part of it.
     #[must_use]
     pub fn candidate(&self, index: ServerIndex) -> Option<&Candidate> {

@@ -133,11 +133,17 @@ impl Group {
         }
     }
 
-    /// What is measured of a failover: sessions that were cut, and clients that wait.
-    pub(super) fn note_incident(&self, cut: u64, held: u32) {
+    /// What is measured of a failover: clients that wait.
+    pub(super) fn note_held(&self, held: u32) {
         if let Some(incident) = &mut self.lock().incident {
-            incident.cut += cut;
             incident.held = incident.held.max(held);
+        }
+    }
+
+    /// The same: sessions of `server` that were cut.
+    pub(super) fn note_cut(&self, server: &str, cut: u64) {
+        if let Some(incident) = self.lock().incident.as_mut().filter(|i| i.from == server) {
+            incident.cut += cut;
         }
     }
 

@@ -11,6 +11,7 @@
 //! | any other | the server | – |
 
 mod role;
+mod stay;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -317,8 +318,9 @@ impl Occasion<'_> {
             let what = What::NoServer { backend: Arc::clone(&backend.name) };
             self.bus.event(self.event(backend, what));
         }
+        self.part(backend, server);
         let settings = server.settings();
-        if transition.from.is_running() && !is_running {
+        if transition.from.is_running() && !is_running && backend.settings().routes.is_empty() {
             let reason = match settings.on_marked_down {
                 OnMarkedDown::ShutdownSessions => CutReason::ServerDown,
                 OnMarkedDown::Keep => CutReason::ServerLeft,

@@ -14,6 +14,7 @@ use crate::config::model;
 use crate::pure::balance::{EffectiveWeight, Limits, ServerIndex};
 use crate::pure::health::ramp::Ramp;
 use crate::pure::health::{Health, Standing};
+use crate::pure::role::stay::Partings;
 
 /// The check's end of [`Server::passes`]: who waits for a verdict waits no longer than this lives.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub struct Server {
     passes: Mutex<watch::Receiver<Option<Instant>>>,
     /// Times its sessions were cut, and in the lowest byte why they were last.
     cuts: AtomicU64,
+    /// Troubles that may end its sessions.
+    partings: Mutex<Partings>,
 }
 
 impl Server {
@@ -72,6 +75,7 @@ impl Server {
             // Nobody checks yet: the other end is gone.
             passes: Mutex::new(watch::channel(None).1),
             cuts: AtomicU64::new(0),
+            partings: Mutex::default(),
         }
     }
 
@@ -292,6 +296,12 @@ impl Server {
         let cuts = self.cuts();
         let [code, ..] = cuts.to_le_bytes();
         if cuts == seen { None } else { CutReason::from_code(code) }
+    }
+
+    /// What troubles it has that may end its sessions; for the control thread.
+    pub fn partings(&self) -> MutexGuard<'_, Partings> {
+        // A change that panicked half-way is made whole by the next one.
+        self.partings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// For [`Sessions::end_on_server`](super::Sessions::end_on_server) only.

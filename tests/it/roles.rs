@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -34,6 +35,11 @@ impl Pair {
 
     /// The same with these routes: the first at `write`, the second at `read`.
     fn of_routes(routes: &[&str]) -> Self {
+        Self::of("", routes)
+    }
+
+    /// The same with `settings` of the backend.
+    fn of(settings: &str, routes: &[&str]) -> Self {
         let a = Postgres::primary();
         a.expect_password("evenkeel", "s3cret");
         let b = Postgres::replica_of(&a);
@@ -45,7 +51,7 @@ impl Pair {
              [backend.pg]\n\
              check = {{ type = \"postgres\", user = \"evenkeel\", password_file = \"{}\", \
              database = \"postgres\", inter = \"100ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n\
-             server.a = \"{}\"\nserver.b = \"{}\"\n\n",
+             {settings}server.a = \"{}\"\nserver.b = \"{}\"\n\n",
             password.display(),
             a.addr,
             b.addr,
@@ -288,6 +294,42 @@ fn a_replica_that_no_route_leads_to_is_up_and_not_routed() {
         });
     }
     assert!(!pair.evenkeel.output().contains("DOWN"), "{}", pair.evenkeel.output());
+}
+
+/// Policies count for sessions that were accepted before a reload changed them.
+#[test]
+fn sessions_stay_for_as_long_as_the_policy_for_their_trouble_says() {
+    let before = "sessions = { dead = \"keep\", maintenance = \"keep\" }\n";
+    let routes = ["role = \"primary\"\n", "role = \"replica\"\n"];
+    let pair = Pair::of(before, &routes);
+    eventually("reads find the replica", || {
+        pair.wait_fence("b", "replica replica follower");
+        Client::connect(pair.read, "postgres", PATIENCE).is_ok().then_some(())
+    });
+    let mut writer = Client::connect(pair.write, "postgres", PATIENCE).unwrap();
+    let mut reader = Client::connect(pair.read, "postgres", PATIENCE).unwrap();
+    pair.a.process.stop();
+    eventually("it is missed", || {
+        pair.evenkeel.output().contains("Server pg/a is DOWN").then_some(())
+    });
+    pair.a.process.cont();
+    pair.wait_fence("a", "primary primary incumbent");
+    writer.query("INSERT INTO written VALUES (1)").unwrap();
+    pair.ctl("set server pg/b state maint");
+    reader.query("SELECT 1").unwrap();
+    pair.ctl("set server pg/b state ready");
+    let file = pair.dir.join("evenkeel.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let after = "sessions = { maintenance = \"drain 1500ms\" }\n";
+    pair.dir.write("evenkeel.toml", &text.replace(before, after));
+    pair.evenkeel.signal(Signal::HUP);
+    eventually("it is loaded", || pair.evenkeel.output().contains("Reloaded").then_some(()));
+    let began = Instant::now();
+    pair.ctl("set server pg/b state maint");
+    let why = reader.last_words().unwrap();
+    assert!(why.contains("C57P01"), "{why}");
+    assert!(began.elapsed() >= Duration::from_millis(1500), "{:?}", began.elapsed());
+    writer.query("INSERT INTO written VALUES (2)").unwrap();
 }
 
 /// Sessions that a successor does not have are still watched over.

@@ -11,8 +11,9 @@ use crate::config::model::{
 };
 use crate::config::validate::{
     HASH_KEYS, LOG_PROTOS, MARKED_DOWN, MARKED_UP, ON_CONFLICTS, ON_ERRORS, PROXY_HEADERS,
-    source_text,
+    TROUBLES, source_text, stay_text,
 };
+use crate::pure::role::stay::Stays;
 use crate::pure::weight::Weight;
 
 pub(super) fn backend_pairs(
@@ -25,6 +26,7 @@ pub(super) fn backend_pairs(
     balance_pairs(pairs, backend);
     pairs.flag("allbackups", backend.allbackups);
     pairs.maybe("on_conflict", word(&ON_CONFLICTS[1..], &backend.on_conflict));
+    pairs.table("sessions", &stays(&backend.stays));
     super::frontend::rules(pairs, &backend.rules.statements);
     super::page::http(pairs, backend.http.as_deref());
     let shared = check::shared(&backend.servers);
@@ -71,6 +73,15 @@ pub(super) fn backend_pairs(
             pairs.maybe("server_state_file", named.then(|| quote(&file)));
         }
     }
+}
+
+/// What is not the default.
+fn stays(stays: &Stays) -> Pairs {
+    let mut pairs = Pairs::default();
+    for ((trouble, &stay), default) in TROUBLES.iter().zip(&stays.0).zip(Stays::default().0) {
+        pairs.maybe(trouble, (stay != default).then(|| quote(&stay_text(stay))));
+    }
+    pairs
 }
 
 /// Servers by name, without what they `shared`.

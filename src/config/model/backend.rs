@@ -12,6 +12,7 @@ use super::{
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::role::fence::OnConflict;
 use crate::pure::role::route::RoleRoute;
+use crate::pure::role::stay::Stays;
 use crate::pure::sample::Expr;
 use crate::pure::weight::Weight;
 
@@ -28,6 +29,8 @@ pub struct Backend {
     pub balance_key: Option<BalanceKey>,
     /// `on_conflict`: what to do while two servers claim to be primary.
     pub on_conflict: OnConflict,
+    /// `sessions`: what becomes of those of a server in trouble, where routes by role lead to it.
+    pub stays: Stays,
     /// `option allbackups`: all backups serve when no active server may, not only the first.
     pub allbackups: bool,
     /// Routes by role that frontends have to it, each once.

@@ -28,6 +28,8 @@ pub struct Backend {
     pub hash_preserve_affinity: Field<String>,
     /// `on_conflict`, of the native form only.
     pub on_conflict: Field<String>,
+    /// `sessions`, of the native form only: one word or two for each trouble.
+    pub stays: [Field<String>; 5],
     /// `option allbackups`.
     pub allbackups: Field<bool>,
     /// Servers, in file order, `default-server` applied.
@@ -81,6 +83,7 @@ impl Backend {
             hash_balance_factor: None,
             hash_preserve_affinity: None,
             on_conflict: None,
+            stays: [const { None }; 5],
             allbackups: None,
             servers: Vec::new(),
             check: None,

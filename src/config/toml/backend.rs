@@ -9,6 +9,7 @@ use super::values::Decoder;
 use crate::config::raw::{
     Backend, Field, Server, ServerTimeouts, TEMPLATE_MAX, made_from, template_numbers,
 };
+use crate::config::validate::TROUBLES;
 
 /// Timeouts that `[defaults]` may have beside those of backends.
 const CLIENT_TIMEOUTS: [&str; 3] = ["client", "client_fin", "client_hs"];
@@ -45,6 +46,7 @@ impl Decoder<'_> {
             hash_preserve_affinity: self.string(t, "hash_preserve_affinity"),
             allbackups: self.boolean(t, "allbackups"),
             on_conflict: self.string(t, "on_conflict"),
+            stays: self.stays(t),
             check: check.kind.clone(),
             check_settings: check.settings.clone(),
             retries: self.number(t, "retries"),
@@ -70,6 +72,17 @@ impl Decoder<'_> {
             self.related(timeout.span, "the other one");
         }
         (backend, check)
+    }
+
+    /// `sessions`, by [`TROUBLES`].
+    fn stays(&mut self, parent: &mut Table<'_>) -> [Field<String>; 5] {
+        let place = format!("sessions of {}", parent.place);
+        let Some(mut table) = self.table(parent, "sessions", place) else {
+            return [const { None }; 5];
+        };
+        let stays = TROUBLES.map(|trouble| self.string(&mut table, trouble));
+        self.finish(&table);
+        stays
     }
 
     /// `true`, `false`, or the interval as HAProxy counts it.

@@ -55,7 +55,7 @@ pub(super) use self::frontend::BacklogRule;
 use self::frontend::Listening;
 pub(super) use self::global::{FRAMINGS, default_framing};
 pub(super) use self::resolvers::RESOLVE_FAMILIES;
-pub(super) use self::role::ON_CONFLICTS;
+pub(super) use self::role::{ON_CONFLICTS, TROUBLES, stay_text};
 pub(super) use self::session_log::HTTP_LOGS;
 pub(super) use self::source::source_text;
 pub(super) use self::tls::VERIFY;

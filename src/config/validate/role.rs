@@ -6,8 +6,10 @@ use super::context::Context;
 use crate::config::defaults::HOLD;
 use crate::config::model::{Backend, CheckKind, Frontend};
 use crate::config::raw;
+use crate::config::units::{format_duration, parse_duration};
 use crate::pure::role::fence::OnConflict;
 use crate::pure::role::route::RoleRoute;
+use crate::pure::role::stay::{Stay, Stays};
 
 /// The words of `role`.
 #[derive(Clone, Copy)]
@@ -22,8 +24,38 @@ const ROLES: [(&str, Word); 2] = [("primary", Word::Primary), ("replica", Word::
 pub(in crate::config) const ON_CONFLICTS: [(&str, OnConflict); 2] =
     [("stop", OnConflict::Stop), ("keep-incumbent", OnConflict::KeepIncumbent)];
 
+/// Longest deadline of `drain`: that of all times of HAProxy's, in whole days.
+const DRAIN_MAX: Duration = Duration::from_secs(24 * 86_400);
+
 /// The one word of `fallback`.
 const FALLBACKS: [(&str, ()); 1] = [("primary", ())];
+
+/// The keys of `sessions`, in the order of [`Trouble::ALL`](crate::pure::role::stay::Trouble::ALL).
+pub(in crate::config) const TROUBLES: [&str; 5] =
+    ["dead", "role_lost", "fenced", "lagging", "maintenance"];
+
+/// What `text` says of sessions, or what to write instead.
+fn stay(text: &str) -> Result<Stay, String> {
+    match text.split_once(' ') {
+        None if text == "keep" => Ok(Stay::Keep),
+        None if text == "cut" => Ok(Stay::Cut),
+        Some(("drain", time)) => match parse_duration(time) {
+            Ok(time) if !time.is_zero() && time <= DRAIN_MAX => Ok(Stay::Drain(time)),
+            Ok(_) => Err("drain them for some time, up to 24 days, or write \"cut\"".to_owned()),
+            Err(bad) => Err(bad.help),
+        },
+        _ => Err("write \"keep\", \"cut\" or \"drain 30s\"".to_owned()),
+    }
+}
+
+/// What is written for it.
+pub(in crate::config) fn stay_text(stay: Stay) -> String {
+    match stay {
+        Stay::Keep => "keep".to_owned(),
+        Stay::Cut => "cut".to_owned(),
+        Stay::Drain(time) => format!("drain {}", format_duration(time)),
+    }
+}
 
 impl Context<'_> {
     /// `role`, `max_lag` and `fallback`.
@@ -52,6 +84,23 @@ impl Context<'_> {
     /// `on_conflict`.
     pub(super) fn on_conflict(&mut self, what: &str, raw: &raw::Backend) -> OnConflict {
         self.word(what, &raw.on_conflict, &ON_CONFLICTS).unwrap_or_default()
+    }
+
+    /// `sessions`: `keep`, `cut` or `drain` and a time for each trouble.
+    pub(super) fn stays(&mut self, what: &str, raw: &raw::Backend) -> Stays {
+        let mut stays = Stays::default();
+        for (place, field) in raw.stays.iter().enumerate() {
+            let Some(field) = field else { continue };
+            match stay(&field.value) {
+                Ok(stay) => stays.0[place] = stay,
+                Err(help) => {
+                    let (trouble, written) = (TROUBLES[place], &field.value);
+                    let message = format!("sessions of {what}: {trouble} is '{written}'");
+                    self.refuse(field.span, message, Some(help));
+                }
+            }
+        }
+        stays
     }
 
     /// `hold`; a route by role has one without being told.
@@ -94,6 +143,21 @@ impl Context<'_> {
                      \"mysql\", into [backend.{name}]"
                 ));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_becomes_of_sessions_is_read_as_it_is_written() {
+        for text in ["keep", "cut", "drain 30s", "drain 1500ms", "drain 24d"] {
+            assert_eq!(stay(text).map(stay_text), Ok(text.to_owned()));
+        }
+        for text in ["", "drain", "drain 0s", "drain 25d", "drain 30", "keep 1s", "cut ", "Keep"] {
+            assert!(stay(text).is_err(), "{text}");
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod gtid;
 pub mod incident;
 pub mod lag;
 pub mod route;
+pub mod stay;
 
 use std::fmt;
 

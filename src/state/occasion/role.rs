@@ -16,15 +16,13 @@ use crate::telemetry::failover::Record;
 pub struct RolesBefore {
     claims: Claims,
     revision: u64,
-    primaries: Vec<Arc<Server>>,
 }
 
 impl RolesBefore {
     /// What is before a change that comes now.
     #[must_use]
     pub fn of(backend: &Backend) -> Self {
-        let primaries = backend.live().primaries().cloned().collect();
-        Self { claims: backend.group.claims(), revision: backend.group.revision(), primaries }
+        Self { claims: backend.group.claims(), revision: backend.group.revision() }
     }
 }
 
@@ -32,7 +30,7 @@ impl Occasion<'_> {
     /// A server said what it is, or (`None`) is heard no more.
     pub fn read(&self, backend: &Arc<Backend>, server: &Arc<Server>, reading: Option<Reading>) {
         let before = RolesBefore::of(backend);
-        backend.group.note_incident(0, backend.service.queued.current());
+        backend.group.note_held(backend.service.queued.current());
         publish::reading(backend, server, self.now, reading);
         self.roles_changed(backend, &before);
     }
@@ -47,14 +45,10 @@ impl Occasion<'_> {
 
     /// What follows from a change of roles, or of who is up.
     pub fn roles_changed(&self, backend: &Arc<Backend>, before: &RolesBefore) {
-        let live = backend.live();
-        for server in &before.primaries {
-            if !live.primaries().any(|primary| Arc::ptr_eq(primary, server)) {
-                let cut = self.process.sessions.end_writes_on(server);
-                backend.group.note_incident(u64::try_from(cut).unwrap_or(u64::MAX), 0);
-            }
+        if !backend.settings().routes.is_empty() {
+            let servers = backend.live().servers.clone();
+            servers.iter().for_each(|server| self.part(backend, server));
         }
-        drop(live);
         let claims = backend.group.claims();
         if claims != before.claims {
             self.say_claims(backend, &before.claims, claims);

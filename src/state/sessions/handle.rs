@@ -26,8 +26,12 @@ pub enum CutReason {
     ServerUp,
     /// `on-marked-down shutdown-sessions`.
     ServerDown,
+    /// The server is further behind than the session's route allows.
+    Lagging,
     /// The server is no longer what the session's route leads to.
     RoleLost,
+    /// The server claims a role that it is not believed to have.
+    Fenced,
     /// An operator.
     Killed,
 }
@@ -39,8 +43,10 @@ impl CutReason {
             1 => Self::ServerLeft,
             2 => Self::ServerUp,
             3 => Self::ServerDown,
-            4 => Self::RoleLost,
-            5.. => Self::Killed,
+            4 => Self::Lagging,
+            5 => Self::RoleLost,
+            6 => Self::Fenced,
+            7.. => Self::Killed,
             0 => return None,
         })
     }
@@ -49,7 +55,9 @@ impl CutReason {
     #[must_use]
     pub const fn cause(self) -> Cause {
         match self {
-            Self::ServerLeft | Self::ServerDown | Self::RoleLost => Cause::ServerDown,
+            Self::ServerLeft | Self::ServerDown | Self::Lagging | Self::RoleLost | Self::Fenced => {
+                Cause::ServerDown
+            }
             Self::ServerUp => Cause::ServerUp,
             Self::Killed => Cause::Killed,
         }
@@ -245,7 +253,8 @@ impl Handle {
         }
         // Whoever cuts counts first and then looks at the sessions: either they see the server
         // above, or this sees their count.
-        let concerns = |reason: &CutReason| *reason != CutReason::RoleLost || self.writes();
+        let writes = || self.role() == Some(RoleRoute::Primary);
+        let concerns = |reason: &CutReason| *reason != CutReason::RoleLost || writes();
         if let Some(reason) = server.cut_after(cuts).filter(concerns) {
             self.order.fetch_max(reason as u8, Ordering::AcqRel);
         }
@@ -334,14 +343,9 @@ impl Handle {
         self.end_if(reason, |_| true);
     }
 
-    /// Whether it came by a route to the primary.
-    fn writes(&self) -> bool {
-        self.frontend.route().settings.role == Some(RoleRoute::Primary)
-    }
-
-    /// The same of a session that has `server` and came by a route to the primary.
-    pub(super) fn end_writes_on(&self, server: &Arc<Server>) -> bool {
-        self.writes() && self.end_on(server, CutReason::RoleLost)
+    /// The route by role that it came by.
+    pub(super) fn role(&self) -> Option<RoleRoute> {
+        self.frontend.route().settings.role
     }
 
     /// The same of a session that has `server`. Whether it has.

@@ -22,6 +22,7 @@ use std::time::Instant;
 pub use handle::{CutReason, Handle, Moved, Stage, View};
 
 use super::{Backend, Frontend, Listener, Process, Server};
+use crate::pure::role::route::RoleRoute;
 
 /// Sessions that are looked at under one taking of a worker's lock.
 const CHUNK: usize = 128;
@@ -245,8 +246,22 @@ impl Sessions {
     /// many.
     pub fn end_writes_on(&self, server: &Arc<Server>) -> usize {
         server.note_cut(CutReason::RoleLost);
+        self.end_routed_on(server, CutReason::RoleLost, |route| route == RoleRoute::Primary)
+    }
+
+    /// Ends the sessions on `server` that came by one of these routes. How many. One that is just
+    /// getting the server may be missed.
+    pub fn end_routed_on(
+        &self,
+        server: &Arc<Server>,
+        reason: CutReason,
+        routed: impl Fn(RoleRoute) -> bool,
+    ) -> usize {
         let mut ended = 0;
-        self.for_each(|handle| ended += usize::from(handle.end_writes_on(server)));
+        self.for_each(|handle| {
+            let is_meant = handle.role().is_some_and(&routed);
+            ended += usize::from(is_meant && handle.end_on(server, reason));
+        });
         ended
     }
 

@@ -286,7 +286,13 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
     let plain_or_any = prop_oneof![Just(3u32), 0u32..9];
     (
         (balance, redispatch, plain_or_any, timeouts, any::<[bool; 6]>()),
-        (keepalive().boxed(), of(sockets::source()), of(limit()), vec(log_target().boxed(), 0..3)),
+        (
+            keepalive().boxed(),
+            of(sockets::source()),
+            of(limit()),
+            vec(log_target().boxed(), 0..3),
+            names::stays().boxed(),
+        ),
         servers().boxed(),
     )
         .prop_map(move |(first, second, servers)| {
@@ -298,6 +304,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 balance: first.0,
                 balance_key: None,
                 routes: Vec::new(),
+                stays: second.4,
                 on_conflict: if first.4[5] { OnConflict::KeepIncumbent } else { OnConflict::Stop },
                 allbackups: first.4[0],
                 servers,

@@ -7,6 +7,9 @@ use crate::config::model::{Backend, InitAddr, Nameserver, Resolve, Resolvers, Se
 use crate::pure::id::Name;
 use crate::pure::resolve::assign::Net;
 use crate::pure::resolve::{Hold, Kind, Schedule};
+use crate::pure::role::stay::{Stay, Stays};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 /// The sections that the servers of `backends` name.
 pub(super) fn sections(backends: &[Backend]) -> Vec<Resolvers> {
@@ -55,4 +58,11 @@ pub(super) fn init_addr(address: &ServerAddr, flags: [bool; 4]) -> Vec<InitAddr>
         ServerAddr::Tcp(_) if flags[2] => vec![InitAddr::Libc, InitAddr::None],
         _ => INIT_ADDR.to_vec(),
     }
+}
+
+/// `sessions` of a backend.
+pub(super) fn stays() -> impl Strategy<Value = Stays> {
+    let stay =
+        || prop_oneof![Just(Stay::Keep), Just(Stay::Cut), super::duration().prop_map(Stay::Drain)];
+    vec(stay(), 5).prop_map(|stays| Stays([stays[0], stays[1], stays[2], stays[3], stays[4]]))
 }
