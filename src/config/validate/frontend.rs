@@ -103,7 +103,7 @@ impl Context<'_> {
         let client = self.timeout("timeout client", &raw.client, None);
         ClientTimeouts {
             client,
-            client_fin: self.timeout("timeout client_fin", &raw.client_fin, client),
+            client_fin: self.timeout("timeout client_fin", &raw.client_fin, None),
             client_hs: self.timeout("timeout client_hs", &raw.client_hs, client),
             http_request: self
                 .timeout("timeout http_request", &raw.http_request, None)
