@@ -177,7 +177,15 @@ impl Context<'_> {
         listening: &mut Listening,
     ) -> Vec<Bind> {
         let mut binds = Vec::new();
+        let mut ids: HashMap<u64, Span> = HashMap::new();
         for raw in raw {
+            if let Some(id) = &raw.socket.id
+                && let Some(first) = ids.insert(id.value, id.span)
+            {
+                let message = format!("id of a bind of {owner}: {} is taken", id.value);
+                self.report.alert(id.span, message);
+                self.report.related(first, "taken here");
+            }
             let options = self.bind_options(raw, owner, rule);
             let before = binds.len();
             let parts = raw.address.value.strip_suffix(',').unwrap_or(&raw.address.value);
