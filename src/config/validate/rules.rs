@@ -15,6 +15,7 @@ use super::stick::Tables;
 use crate::config::model::{Backend, BackendRules, Frontend, FrontendRules, Page, PatternSet};
 use crate::config::raw::{self, Dialect, Statement};
 use crate::config::suggest::did_you_mean;
+use crate::pure::acl::pattern::PatternsId;
 use crate::pure::acl::{Acl, AclError, Condition, Test};
 use crate::pure::rules::{Action, Choice, Peer, Persistence, Rule, RuleSet};
 use crate::pure::sample::{Arg, Expr, Fact, Fetch, FileName, Stage, is_http};
@@ -23,6 +24,8 @@ use crate::pure::sample::{Arg, Expr, Fact, Fetch, FileName, Stage, is_http};
 #[derive(Default)]
 pub(super) struct Rulebook {
     pub(super) patterns: Vec<PatternSet>,
+    /// Predefined ACLs in use, by proxy and name.
+    pub(super) predefined: HashMap<(String, String), PatternsId>,
     /// Every file is read once.
     pub(super) files: HashMap<(FileName, bool), Lines>,
     /// Names of proxies and servers that samples ask about.
@@ -298,7 +301,7 @@ impl Context<'_> {
     fn compares(&mut self, span: Span, test: &Test) {
         self.refer(span, &test.expr);
         let set = test.patterns.and_then(|id| self.rulebook.patterns.get(id.0));
-        if set.is_some_and(|set| set.sources.is_empty()) {
+        if set.is_some_and(PatternSet::is_empty) {
             let message =
                 format!("'{}' is compared with nothing: it never matches", test.expr.text);
             self.report.warning(span, message);
