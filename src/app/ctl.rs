@@ -105,7 +105,7 @@ fn socket_of(config: &Config) -> Option<String> {
     let reachable = sockets.filter_map(|socket| match &socket.bind.address {
         ListenAddr::Unix(path) => Some((socket.level, path.display().to_string())),
         ListenAddr::Tcp(address) => Some((socket.level, address.to_string())),
-        ListenAddr::Abstract(_) | ListenAddr::Fd(_) => None,
+        ListenAddr::Abstract(_) | ListenAddr::Fd(_) | ListenAddr::Sockpair(_) => None,
     });
     reachable.max_by_key(|(level, _)| *level).map(|(_, socket)| socket)
 }

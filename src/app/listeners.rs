@@ -19,10 +19,10 @@ use super::supply::{Supply, label};
 use super::workers::Workers;
 use crate::clock;
 use crate::config::diff::{BindRef, KeptBind, Owner, Plan};
-use crate::config::model::{Bind, CommandSocket, Config, Inherited, Stats};
+use crate::config::model::{Bind, CommandSocket, Config, Inherited, ListenAddr, Stats};
 use crate::control::http::{self, Limits, Listener, Site};
 use crate::control::{cli, collect};
-use crate::net::accept;
+use crate::net::accept::{self, Arrival};
 use crate::net::listen::{self, ListenError};
 use crate::session::Context;
 use crate::session::listener::Door;
@@ -323,6 +323,10 @@ impl Listening {
         let bind = self.settings.bind.clone();
         let listener = self.listener();
         self.listener = Some(Arc::clone(&listener));
+        let arrival = match bind.address {
+            ListenAddr::Sockpair(_) => Arrival::Handed,
+            _ => Arrival::Accepted,
+        };
         for (index, (socket, worker)) in
             duplicates.into_iter().zip(workers.handles().cycle()).enumerate()
         {
@@ -335,7 +339,7 @@ impl Listening {
             });
             let stop = self.stop.clone();
             worker.spawn(async move {
-                let end = accept::run(socket, &door, &stop).await;
+                let end = accept::run(socket, arrival, &door, &stop).await;
                 // A socket that is paused is none to accept from: that is no fault.
                 if let Err(error) = end
                     && !stop.is_cancelled()

@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 
 use crate::config::world::{Account, World};
-use crate::sys::privileges;
+use crate::sys::{inherit, privileges};
 
 /// Largest file of a configuration. Nobody writes one by hand; more is a mistake (a log, a device).
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -50,6 +50,11 @@ impl World for System {
             }
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    fn socket(&mut self, number: i32) -> Result<(), String> {
+        let socket = inherit::adopt(number).and_then(|fd| Ok(rustix::net::getsockname(&fd)?));
+        socket.map(|_| ()).map_err(|error| error.to_string())
     }
 
     fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {
@@ -163,6 +168,10 @@ impl World for Recorder {
             addrs.iter().map(|addr| addr.to_string().into_bytes()).collect()
         });
         answer
+    }
+
+    fn socket(&mut self, number: i32) -> Result<(), String> {
+        self.system.socket(number)
     }
 
     fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {

@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use tls::Reached;
 
 use super::target::{Ends, Target, TargetAddr};
-use crate::net::connect::bind_source;
+use crate::net::connect::{self, bind_source};
 use crate::net::probe_socket;
 use crate::net::stream::Stream;
 use crate::pure::health::verdict::Verdict;
@@ -112,7 +112,18 @@ pub async fn run(target: &Target, probe: &mut Probe<'_>) -> Verdict {
 
 /// Makes the connection a probe asks for and sends the PROXY header it starts with.
 async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
-    let server = destination(target, ask);
+    let server = match destination(target, ask) {
+        Ok(server) => server,
+        Err(pair) => {
+            let socket = connect::hand_over(pair)
+                .map_err(|error| Problem::new("General socket error", &error))?;
+            let mut conn = Some(Conn::Fresh(socket, Domain::UNIX));
+            if target.send_proxy || ask.send_proxy {
+                send(&mut conn, &(target.proxy_header)(None)).await?;
+            }
+            return conn.ok_or_else(Problem::not_connected);
+        }
+    };
     let addr = target.socks4.map_or_else(|| server.clone(), Into::into);
     let socket = probe_socket::open(addr.domain(), &socket_options(target, ask))
         .map_err(|error| Problem::new("General socket error", &error))?;
@@ -134,9 +145,9 @@ async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
     conn.ok_or_else(Problem::not_connected)
 }
 
-/// The check's address with what the probe changes of it.
-fn destination(target: &Target, ask: &Connect) -> SockAddr {
-    match (&target.addr, ask.addr) {
+/// The check's address with what the probe changes of it; `Err`: a socket pair, which has none.
+fn destination(target: &Target, ask: &Connect) -> Result<SockAddr, i32> {
+    Ok(match (&target.addr, ask.addr) {
         (TargetAddr::Tcp(addr), other) => {
             let mut addr = other.unwrap_or(*addr);
             if let Some(port) = ask.port {
@@ -144,13 +155,14 @@ fn destination(target: &Target, ask: &Connect) -> SockAddr {
             }
             addr.into()
         }
-        (TargetAddr::Unix(_) | TargetAddr::Abstract(_), Some(mut addr)) => {
+        (_, Some(mut addr)) => {
             addr.set_port(ask.port.map_or(addr.port(), std::num::NonZeroU16::get));
             addr.into()
         }
         (TargetAddr::Unix(path), None) => probe_socket::unix_address(path),
         (TargetAddr::Abstract(name), None) => probe_socket::abstract_unix_address(name),
-    }
+        (TargetAddr::Sockpair(number), None) => return Err(*number),
+    })
 }
 
 /// What the probe asks of its connection.

@@ -189,7 +189,9 @@ impl Shown {
             ServerAddr::Tcp(addr) => Self::inet(*addr),
             ServerAddr::TcpClientPort { ip, .. } => Self::inet(SocketAddr::new(*ip, 0)),
             ServerAddr::Unix(path) => Self { host: path.into(), port: String::new() },
-            ServerAddr::Abstract(_) | ServerAddr::Unresolved { .. } => Self::none(),
+            ServerAddr::Abstract(_) | ServerAddr::Sockpair(_) | ServerAddr::Unresolved { .. } => {
+                Self::none()
+            }
         }
     }
 

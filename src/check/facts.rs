@@ -83,7 +83,9 @@ impl Surroundings for Around {
         let dynamic = self.backend.settings().balance.is_dynamic();
         let (address, port) = match &settings.address {
             ServerAddr::Tcp(address) => (address.ip().to_string(), address.port()),
-            ServerAddr::Unix(_) | ServerAddr::Abstract(_) => ("unix".to_owned(), 0),
+            ServerAddr::Unix(_) | ServerAddr::Abstract(_) | ServerAddr::Sockpair(_) => {
+                ("unix".to_owned(), 0)
+            }
             ServerAddr::TcpClientPort { ip, .. } => (ip.to_string(), 0),
             ServerAddr::Unresolved { .. } => ("-".to_owned(), 0),
         };

@@ -47,6 +47,8 @@ pub enum TargetAddr {
     Unix(PathBuf),
     /// A Unix stream socket in Linux' abstract namespace, without the leading NUL.
     Abstract(Vec<u8>),
+    /// An end of an inherited socket pair.
+    Sockpair(i32),
 }
 
 /// How long a check may take.
@@ -100,6 +102,7 @@ impl Target {
             (Some(ip), _) => TargetAddr::Tcp(SocketAddr::new(ip, agent.port.get())),
             (None, ServerAddr::Unix(path)) => TargetAddr::Unix(path.clone()),
             (None, ServerAddr::Abstract(name)) => TargetAddr::Abstract(name.clone()),
+            (None, ServerAddr::Sockpair(number)) => TargetAddr::Sockpair(*number),
             (None, _) => return None,
         };
         let timing =
@@ -147,6 +150,7 @@ impl TargetAddr {
         let (ip, port) = match (check.addr, server) {
             (None, ServerAddr::Unix(path)) => return Some(Self::Unix(path.clone())),
             (None, ServerAddr::Abstract(name)) => return Some(Self::Abstract(name.clone())),
+            (None, ServerAddr::Sockpair(number)) => return Some(Self::Sockpair(*number)),
             (None, ServerAddr::Tcp(addr)) => (addr.ip(), addr.port()),
             (None, ServerAddr::TcpClientPort { ip, .. }) => (*ip, 0),
             (None, ServerAddr::Unresolved { .. }) => return None,

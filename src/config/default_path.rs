@@ -83,6 +83,10 @@ impl World for Rooted<'_> {
         self.world.excuses_missing_addresses()
     }
 
+    fn socket(&mut self, number: i32) -> Result<(), String> {
+        self.world.socket(number)
+    }
+
     fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {
         self.world.read(&self.directory.join(path))
     }

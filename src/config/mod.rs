@@ -77,6 +77,10 @@ pub fn load(
         let world = &mut rooted(&raw, sources, &mut *surroundings.world, &mut report);
         validate::validate(&raw, world, &mut report)
     });
+    let config = config.map(|mut config| {
+        config.patterns.iter_mut().for_each(|set| set.place.locate(sources));
+        config
+    });
     (config, report)
 }
 

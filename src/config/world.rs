@@ -22,6 +22,15 @@ pub trait World {
         false
     }
 
+    /// Whether descriptor `number`, which was inherited, is an open socket. Who repeats a load has
+    /// inherited the same.
+    ///
+    /// # Errors
+    /// Why it is none.
+    fn socket(&mut self, _number: i32) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors

@@ -354,7 +354,7 @@ pub(super) fn address(address: &ServerAddr) -> String {
     match address {
         ServerAddr::Tcp(address) => address.to_string(),
         ServerAddr::TcpClientPort { ip, .. } => ip.to_string(),
-        ServerAddr::Unresolved { .. } => String::new(),
+        ServerAddr::Sockpair(_) | ServerAddr::Unresolved { .. } => String::new(),
         ServerAddr::Unix(path) => path.display().to_string(),
         ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
     }

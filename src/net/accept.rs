@@ -13,6 +13,7 @@ use socket2::Socket;
 use tokio::io::unix::AsyncFd;
 use tokio_util::sync::CancellationToken;
 
+use super::descriptors;
 use crate::sys;
 
 /// Pause after the process ran out of descriptors or memory. HAProxy's is the same 100 ms.
@@ -25,6 +26,15 @@ pub struct Accepted {
     pub socket: Socket,
     /// Its other end; `None` for a Unix socket.
     pub peer: Option<std::net::SocketAddr>,
+}
+
+/// How connections come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// At a listening socket.
+    Accepted,
+    /// As descriptors over one end of a socket pair (`sockpair@`).
+    Handed,
 }
 
 /// What the loop asks and tells its owner.
@@ -64,12 +74,14 @@ pub trait Doorkeeper {
 /// over in the step that accepted it.
 pub async fn run<D: Doorkeeper + Sync>(
     socket: Socket,
+    arrival: Arrival,
     door: &D,
     stop: &CancellationToken,
 ) -> io::Result<()> {
     let socket = sys::readiness::watch_readable(socket)?;
-    let ended = stop.run_until_cancelled(accept_all(&socket, door)).await;
-    if ended.is_none() {
+    let ended = stop.run_until_cancelled(accept_all(&socket, arrival, door)).await;
+    // What waits in a socket pair does not end with this socket: a successor takes it.
+    if ended.is_none() && arrival == Arrival::Accepted {
         empty(socket.get_ref().as_fd(), door);
     }
     ended.unwrap_or(Ok(()))
@@ -86,7 +98,11 @@ fn empty<D: Doorkeeper>(socket: BorrowedFd<'_>, door: &D) {
     }
 }
 
-async fn accept_all<D: Doorkeeper + Sync>(socket: &AsyncFd<Socket>, door: &D) -> io::Result<()> {
+async fn accept_all<D: Doorkeeper + Sync>(
+    socket: &AsyncFd<Socket>,
+    arrival: Arrival,
+    door: &D,
+) -> io::Result<()> {
     loop {
         let mut ready = socket.readable().await?;
         for _ in 0..door.batch() {
@@ -94,7 +110,11 @@ async fn accept_all<D: Doorkeeper + Sync>(socket: &AsyncFd<Socket>, door: &D) ->
                 door.room().await;
                 continue;
             };
-            match accept(socket.get_ref().as_fd()) {
+            let accepted = match arrival {
+                Arrival::Accepted => accept(socket.get_ref().as_fd()),
+                Arrival::Handed => take(socket.get_ref()),
+            };
+            match accepted {
                 Ok(accepted) => door.welcome(accepted, permit),
                 Err(error) => match Refusal::of(&error) {
                     Refusal::Empty => {
@@ -122,6 +142,21 @@ fn accept(socket: BorrowedFd<'_>) -> io::Result<Accepted> {
         rustix::net::acceptfrom_with(socket, flags)?;
     let peer = address.and_then(|address| std::net::SocketAddr::try_from(address).ok());
     Ok(Accepted { socket: Socket::from(connection), peer })
+}
+
+/// The next connection that was handed over; what is none counts as gone.
+fn take(channel: &Socket) -> io::Result<Accepted> {
+    use rustix::io::Errno;
+    let (bytes, descriptors) = descriptors::receive(channel, &mut [0; 2])?;
+    if bytes == 0 {
+        return Err(Errno::INVAL.into());
+    }
+    let connection = descriptors.into_iter().next().ok_or(Errno::CONNABORTED)?;
+    let socket = Socket::from(connection);
+    // A descriptor of something else has no peer.
+    let peer = socket.peer_addr().map_err(|_| Errno::CONNABORTED)?;
+    socket.set_nonblocking(true)?;
+    Ok(Accepted { socket, peer: peer.as_socket() })
 }
 
 /// Why `accept` returned no connection (accept(2), section ERRORS).
@@ -248,7 +283,7 @@ mod tests {
         let clients: Vec<_> = (0..3).map(|_| std::net::TcpStream::connect(addr).unwrap()).collect();
         let (open, stop) = (Open::default(), CancellationToken::new());
         stop.cancel();
-        run(socket, &open, &stop).await.unwrap();
+        run(socket, Arrival::Accepted, &open, &stop).await.unwrap();
         assert_eq!(open.0.into_inner(), 3);
         assert!(std::net::TcpStream::connect(addr).is_err());
         drop(clients);
@@ -269,7 +304,7 @@ mod tests {
         let never = CancellationToken::new();
         let ended = async {
             tokio::select! {
-                ended = run(socket, &Shut, &never) => ended,
+                ended = run(socket, Arrival::Accepted, &Shut, &never) => ended,
                 () = end => unreachable!("it waits for ever"),
             }
         };

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::net::{TcpSocket, UnixStream};
 
+use super::descriptors;
 use super::listen::{abstract_address, set_buffers, set_keepalive, set_transparent};
 use super::namespace;
 use super::socks4;
@@ -29,6 +30,8 @@ pub enum Destination {
     Unix(PathBuf),
     /// A Unix stream socket in the abstract namespace.
     Abstract(Vec<u8>),
+    /// An end of an inherited socket pair: the connection is handed over there.
+    Sockpair(i32),
 }
 
 /// How to connect.
@@ -83,6 +86,9 @@ pub async fn connect(destination: &Destination, options: &Options<'_>) -> io::Re
         Destination::Tcp(address) => connect_tcp(*address, options).await,
         Destination::Unix(path) => UnixStream::connect(path).await.map(Stream::unix),
         Destination::Abstract(name) => connect_abstract(name),
+        Destination::Sockpair(number) => {
+            UnixStream::from_std(hand_over(*number)?.into()).map(Stream::unix)
+        }
     }
 }
 
@@ -182,6 +188,18 @@ pub fn bind_source(socket: &impl AsFd, source: SocketAddr) -> io::Result<()> {
         SockRef::from(socket).set_reuse_address(true)?;
     }
     SockRef::from(socket).bind(&source.into())
+}
+
+/// Makes a connection by handing one end of it over through the inherited socket `number`, as
+/// HAProxy does. Yields the other end, non-blocking.
+///
+/// # Errors
+/// No such descriptor was inherited, or who is behind it does not take what waits there.
+pub fn hand_over(number: i32) -> io::Result<Socket> {
+    let channel = sys::inherit::adopt(number)?;
+    let (ours, theirs) = Socket::pair(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    descriptors::hand_over(channel.as_fd(), theirs.as_fd())?;
+    Ok(ours)
 }
 
 fn connect_abstract(name: &[u8]) -> io::Result<Stream> {

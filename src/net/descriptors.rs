@@ -1,4 +1,4 @@
-//! Open descriptors over a Unix socket (`SCM_RIGHTS`, unix(7)), with blocking calls.
+//! Open descriptors over a Unix socket (`SCM_RIGHTS`, unix(7)), with calls that block but for one.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -34,6 +34,21 @@ pub fn send(socket: &UnixStream, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -
         }
     };
     io::Write::write_all(&mut &*socket, &bytes[sent..])
+}
+
+/// Sends one descriptor, and two bytes that mean nothing; never waits.
+///
+/// # Errors
+/// What the socket says: `WouldBlock` where its other end does not read.
+pub fn hand_over(channel: BorrowedFd<'_>, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    let descriptors = [descriptor];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let fits = control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    debug_assert!(fits, "there is space for one");
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    sendmsg(channel, &[IoSlice::new(&[0; 2])], &mut control, flags)?;
+    Ok(())
 }
 
 /// Receives what is there, at most `bytes`, and the descriptors that came with it; 0 bytes are the

@@ -51,6 +51,7 @@ pub fn display(address: &ListenAddr) -> String {
         ListenAddr::Unix(path) => path.display().to_string(),
         ListenAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
         ListenAddr::Fd(number) => format!("fd@{number}"),
+        ListenAddr::Sockpair(number) => format!("sockpair@{number}"),
     }
 }
 
@@ -62,7 +63,7 @@ pub fn with_family(address: &ListenAddr) -> String {
         ListenAddr::Tcp(address) if address.is_ipv4() => format!("ipv4@{text}"),
         ListenAddr::Tcp(_) => format!("ipv6@{text}"),
         ListenAddr::Unix(_) => format!("unix@{text}"),
-        ListenAddr::Abstract(_) | ListenAddr::Fd(_) => text,
+        ListenAddr::Abstract(_) | ListenAddr::Fd(_) | ListenAddr::Sockpair(_) => text,
     }
 }
 
@@ -87,6 +88,7 @@ pub fn open(
             ListenAddr::Unix(path) => open_unix(bind, path)?,
             ListenAddr::Abstract(name) => open_abstract(bind, name)?,
             ListenAddr::Fd(number) => adopt(bind, *number)?,
+            ListenAddr::Sockpair(number) => adopt_pair(bind, *number)?,
         });
     }
     // A port of 0 asks the kernel for one, and the other sockets must share its choice. A socket
@@ -138,7 +140,7 @@ impl Handed {
             ListenAddr::Abstract(name) => {
                 abstract_address(name).is_ok_and(|wanted| wanted == local)
             }
-            ListenAddr::Fd(_) => false,
+            ListenAddr::Fd(_) | ListenAddr::Sockpair(_) => false,
         };
         let interface = bind.interface.as_deref().unwrap_or_default();
         same_address && self.interface == interface && self.namespace.is_empty()
@@ -337,6 +339,14 @@ fn adopt(bind: &Bind, number: i32) -> Result<Socket, ListenError> {
     if !listening {
         socket.listen(backlog(bind)).map_err(fail("listen on"))?;
     }
+    Ok(socket)
+}
+
+/// The end of a socket pair, which the other workers and a reload share.
+fn adopt_pair(bind: &Bind, number: i32) -> Result<Socket, ListenError> {
+    let fail = |operation| move |e| ListenError::new(operation, bind, e);
+    let socket = Socket::from(sys::inherit::adopt(number).map_err(fail("adopt"))?);
+    socket.set_nonblocking(true).map_err(fail("make non-blocking"))?;
     Ok(socket)
 }
 

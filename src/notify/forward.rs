@@ -148,6 +148,7 @@ fn destination(server: &Server) -> Option<Destination> {
         ServerAddr::Tcp(address) => Some(Destination::Tcp(*address)),
         ServerAddr::Unix(path) => Some(Destination::Unix(path.clone())),
         ServerAddr::Abstract(name) => Some(Destination::Abstract(name.clone())),
+        ServerAddr::Sockpair(number) => Some(Destination::Sockpair(*number)),
         ServerAddr::TcpClientPort { .. } | ServerAddr::Unresolved { .. } => None,
     }
 }

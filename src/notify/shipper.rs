@@ -321,6 +321,7 @@ impl std::fmt::Display for Named<'_> {
         match self.0 {
             LogSink::Udp(to) => write!(f, "{to}"),
             LogSink::Unix(path) => write!(f, "{}", path.display()),
+            LogSink::Abstract(name) => write!(f, "abns@{}", String::from_utf8_lossy(name)),
             LogSink::Stdout => f.write_str("stdout"),
             LogSink::Stderr => f.write_str("stderr"),
             LogSink::Fd(number) => write!(f, "fd@{number}"),

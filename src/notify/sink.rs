@@ -7,13 +7,17 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixDatagram;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::model::LogSink;
 use crate::telemetry::ring::Rings;
 use crate::telemetry::stdio::write_some;
+
+/// Bytes of a name in the abstract namespace: `sun_path` without the leading NUL (unix(7)).
+const ABSTRACT_NAME_BYTES: usize = 107;
 
 /// Gives an inherited descriptor to its one owner; only `sys` can.
 pub type Adopt = Box<dyn FnMut(i32) -> io::Result<OwnedFd> + Send>;
@@ -34,6 +38,11 @@ enum Kind {
     Unix {
         socket: UnixDatagram,
         path: PathBuf,
+    },
+    /// As a path, in the abstract namespace.
+    Abstract {
+        socket: UnixDatagram,
+        to: UnixAddr,
     },
     /// Which ring that is may change with a reload.
     Ring {
@@ -67,6 +76,14 @@ impl Sink {
                 socket.set_nonblocking(true)?;
                 Kind::Unix { socket, path: path.clone() }
             }
+            LogSink::Abstract(name) => {
+                let socket = UnixDatagram::unbound()?;
+                socket.set_nonblocking(true)?;
+                // HAProxy's names fill the address with NULs.
+                let mut name = name.clone();
+                name.resize(name.len().max(ABSTRACT_NAME_BYTES), 0);
+                Kind::Abstract { socket, to: UnixAddr::from_abstract_name(name)? }
+            }
             LogSink::Stdout => stream(Stream::Stdout(io::stdout())),
             LogSink::Stderr => stream(Stream::Stderr(io::stderr())),
             LogSink::Fd(number) => stream(Stream::Fd(adopt(*number)?)),
@@ -93,6 +110,7 @@ impl Sink {
                 sent => sent.map(|_| 0),
             },
             Kind::Unix { socket, path } => socket.send_to(line, path).map(|_| 0),
+            Kind::Abstract { socket, to } => socket.send_to_addr(line, to).map(|_| 0),
             Kind::Stream { fd, unsent } => send_stream(fd.as_fd(), unsent, line).map(|()| 0),
         }
     }

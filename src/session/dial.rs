@@ -343,6 +343,7 @@ fn destination(address: &ServerAddr, client_side: Option<SocketAddr>) -> Option<
         ServerAddr::Unresolved { .. } => return None,
         ServerAddr::Unix(path) => Destination::Unix(path.clone()),
         ServerAddr::Abstract(name) => Destination::Abstract(name.clone()),
+        ServerAddr::Sockpair(number) => Destination::Sockpair(*number),
     })
 }
 

@@ -217,7 +217,7 @@ impl Session {
     pub(super) fn note_server_address(&mut self, to: &Destination) {
         self.outcome.noted.server = match to {
             Destination::Tcp(to) => Some(*to),
-            Destination::Unix(_) | Destination::Abstract(_) => None,
+            Destination::Unix(_) | Destination::Abstract(_) | Destination::Sockpair(_) => None,
         };
     }
 

@@ -60,7 +60,9 @@ impl Door {
         match self.bind.address {
             ListenAddr::Tcp(_) => true,
             ListenAddr::Unix(_) | ListenAddr::Abstract(_) => false,
-            ListenAddr::Fd(_) => accepted.domain().is_ok_and(|domain| domain != Domain::UNIX),
+            ListenAddr::Fd(_) | ListenAddr::Sockpair(_) => {
+                accepted.domain().is_ok_and(|domain| domain != Domain::UNIX)
+            }
         }
     }
 }

@@ -270,7 +270,7 @@ fn address_text(address: &ServerAddr) -> String {
         ServerAddr::TcpClientPort { ip, .. } => ip.to_string(),
         ServerAddr::Unix(path) => path.display().to_string(),
         ServerAddr::Abstract(name) => String::from_utf8_lossy(name).into_owned(),
-        ServerAddr::Unresolved { .. } => String::new(),
+        ServerAddr::Sockpair(_) | ServerAddr::Unresolved { .. } => String::new(),
     }
 }
 

@@ -4,11 +4,12 @@
 //! uses it has its own compiled form. A change compiles all forms of a reference anew and swaps
 //! them, so that a lookup sees all of a change or nothing.
 
+use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use crate::config::model::PatternSet;
+use crate::config::model::{PatternSet, PatternSource, Place};
 use crate::pure::acl::pattern::{Entry, Found, Method, Patterns, PatternsId};
 use crate::pure::acl::versions::Versions;
 use crate::pure::sample::convert::checked_output;
@@ -29,8 +30,12 @@ pub struct Reference {
     pub id: u32,
     /// The file it was read from, as it was written.
     pub file: Option<String>,
-    /// Entries have values.
+    /// Commands on maps know it.
     pub is_map: bool,
+    /// Commands on ACLs know it.
+    pub is_acl: bool,
+    /// Where it is used, for people.
+    pub description: String,
     forms: Vec<Form>,
     versions: Mutex<Versions>,
 }
@@ -63,7 +68,12 @@ impl Registry {
         let mut registry = Self::default();
         let taken: Vec<u32> = sets.iter().filter_map(|set| set.unique_id).collect();
         let mut ids = (0..).filter(|id| !taken.contains(id));
-        for set in sets {
+        // Numbers follow the lines of the configuration, as HAProxy reads them.
+        let mut order: Vec<usize> = (0..sets.len()).collect();
+        order.sort_by_key(|&at| sets[at].place.order());
+        registry.uses.resize_with(sets.len(), Vec::new);
+        for at_set in order {
+            let set = &sets[at_set];
             let mut forms = Vec::new();
             for source in &set.sources {
                 let shared = source.file.as_ref().and_then(|file| {
@@ -73,13 +83,14 @@ impl Registry {
                 let at = shared.unwrap_or_else(|| {
                     let written = set.unique_id.filter(|_| source.file.is_none());
                     let id = written.or_else(|| ids.next()).unwrap_or(u32::MAX);
-                    registry.references.push(Reference::new(id, source));
+                    registry.references.push(Reference::new(id, source, set));
                     registry.references.len() - 1
                 });
                 let reference = &mut registry.references[at];
+                reference.used_by(set, source);
                 forms.push((at, reference.form(set, source.ignores_case, &source.entries)));
             }
-            registry.uses.push(forms);
+            registry.uses[at_set] = forms;
         }
         registry
     }
@@ -125,14 +136,31 @@ impl Registry {
 }
 
 impl Reference {
-    fn new(id: u32, source: &crate::config::model::PatternSource) -> Self {
+    fn new(id: u32, source: &PatternSource, set: &PatternSet) -> Self {
         Self {
             id,
             file: source.file.clone(),
-            is_map: source.is_map,
+            is_map: false,
+            is_acl: false,
+            description: match &source.file {
+                Some(file) => format!("pattern loaded from file '{file}' used"),
+                None => format!("acl '{}'", set.sample.as_deref().unwrap_or_default()),
+            },
             forms: Vec::new(),
             versions: Mutex::new(Versions::new(source.entries.clone())),
         }
+    }
+
+    fn used_by(&mut self, set: &PatternSet, source: &PatternSource) {
+        self.is_map |= source.is_map;
+        self.is_acl |= set.sample.is_some();
+        let Place { file, line, .. } = &set.place;
+        if source.file.is_some() {
+            let noun = if source.is_map { "map" } else { "acl" };
+            let comma = if self.description.ends_with("used") { "" } else { "," };
+            let _ = write!(self.description, "{comma} by {noun} at");
+        }
+        let _ = write!(self.description, " file '{file}' line {line}");
     }
 
     fn form(&mut self, set: &PatternSet, ignores_case: bool, entries: &[Entry]) -> usize {
@@ -155,6 +183,12 @@ impl Reference {
     pub(super) fn lock(&self) -> MutexGuard<'_, Versions> {
         // A change is compiled before it is kept: what is here is whole.
         self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether commands on maps know it, or those on ACLs.
+    #[must_use]
+    pub const fn belongs(&self, to_maps: bool) -> bool {
+        if to_maps { self.is_map } else { self.is_acl }
     }
 
     /// What it holds now, in all versions.

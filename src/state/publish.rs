@@ -232,6 +232,7 @@ fn socket_addr(address: &model::ServerAddr) -> Option<SocketAddr> {
         model::ServerAddr::TcpClientPort { ip, .. } => Some((*ip, 0).into()),
         model::ServerAddr::Unix(_)
         | model::ServerAddr::Abstract(_)
+        | model::ServerAddr::Sockpair(_)
         | model::ServerAddr::Unresolved { .. } => None,
     }
 }

@@ -10,6 +10,7 @@
 mod harness;
 mod hashing;
 
+mod addresses;
 mod agent;
 mod api;
 mod api_answers;

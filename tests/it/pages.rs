@@ -1,7 +1,7 @@
 //! Proxies in `mode http` that answer requests themselves: who is let in, what is answered, counted
 //! and logged.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use crate::harness::api::Api;
@@ -70,8 +70,12 @@ impl Site {
     /// Sends `text` and reads until the connection ends.
     #[track_caller]
     fn ask(&self, text: &str) -> String {
-        let mut stream = self.connect();
-        // It may be reset before it has sent anything.
+        // It may be reset before it has sent anything, or before it knows that it is connected.
+        let mut stream = match TcpStream::connect_timeout(&self.addr, PATIENCE) {
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return String::new(),
+            connected => connected.unwrap(),
+        };
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let _ = stream.write_all(text.as_bytes());
         rest(&mut stream)
     }

@@ -11,6 +11,7 @@ both! {
     a_network_is_let_in_while_it_runs,
     a_map_sends_elsewhere_while_it_runs,
     versions_change_all_at_once,
+    every_use_of_patterns_has_a_number_and_a_place,
     wrong_words_about_patterns_are_refused,
 }
 
@@ -107,6 +108,79 @@ fn versions_change_all_at_once(kind: Kind) {
     assert!(api.ask("show acl").contains("curr_ver=2 next_ver=2 entry_cnt=1\n"));
     assert_eq!(ask("commit acl @1"), "Version number out of range.");
     assert_eq!(ask("show acl @0"), "");
+}
+
+/// A listed line without versions and the configuration's name.
+fn with_line_alone(line: &str) -> String {
+    let (what, count) = line.split_once(". curr_ver=0 next_ver=0 entry_cnt=").unwrap();
+    let mut parts = what.split(" line ");
+    let mut text = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (number, rest) = part.split_once(',').unwrap_or((part, ""));
+        let before = text.rfind(" file '").unwrap();
+        text.truncate(before);
+        let comma = if rest.is_empty() { "" } else { "," };
+        text += &format!(" line {number}{comma}{rest}");
+    }
+    format!("{text}: {count}")
+}
+
+fn every_use_of_patterns_has_a_number_and_a_place(kind: Kind) {
+    let (api, dir) = (Api::new(), TempDir::new());
+    let (list, map) = (dir.write("a.lst", "10.0.0.0/8\n"), dir.write("m.map", "1.2.3.4 x\n"));
+    let (list, map) = (list.display(), map.display());
+    let scene = Scene::new(kind)
+        .global(&api.lines())
+        .frontend(&format!(
+            "acl one src 127.0.0.1 10.0.0.0/8
+  acl two src -f {list} -i 4.4.4.4
+  acl three src -u 7 1.1.1.1
+  acl four src,map({map}) -m str foo
+  acl never always_false
+  tcp-request connection reject if {{ src 9.9.9.9 }} !one
+  tcp-request content reject if two LOCALHOST
+  tcp-request content reject if LOCALHOST
+  acl late src -f {list}"
+        ))
+        .backend(
+            "acl there src 5.5.5.5\n  use-server s if { src 6.6.6.6 }\n  server s 127.0.0.1:1",
+        );
+    let text = scene.text();
+    let line_of = |part: &str| 1 + text.lines().position(|line| line.contains(part)).unwrap();
+    let (first, below) = (line_of("acl one"), line_of("acl there"));
+    let _proxy = scene.start();
+    let listed = |noun: &str| {
+        let text = api.ask(&format!("show {noun}"));
+        let of_files = |line: &&str| line.contains(" line ");
+        // Its HTTP client has tests of its own; the page of metrics counts there.
+        let is_ours = |line: &&str| !line.contains("acl 'var'") && !line.contains("acl 'path'");
+        let lines = text.lines().filter(of_files).filter(is_ours);
+        lines.map(with_line_alone).collect::<Vec<String>>()
+    };
+    let at = |offset: usize| first + offset;
+    let own = |id: usize, sample: &str, offset: usize, count: usize| {
+        format!("{id} () acl '{sample}' line {}: {count}", at(offset))
+    };
+    let loaded = |id: usize, file: &dyn std::fmt::Display| {
+        format!("{id} ({file}) pattern loaded from file '{file}' used by")
+    };
+    let expected = [
+        own(0, "src", 0, 2),
+        format!("{} acl at line {}, by acl at line {}: 1", loaded(1, &list), at(1), at(8)),
+        own(2, "src", 1, 1),
+        own(4, "src", 3, 1),
+        own(5, "always_false", 4, 0),
+        own(6, "src", 5, 1),
+        own(7, "src", 2, 1),
+        own(8, "src", 6, 2),
+        own(9, "src", 8, 0),
+        own(10, "src", below - first, 1),
+        own(11, "src", below - first + 1, 1),
+    ];
+    assert_eq!(listed("acl"), expected);
+    assert_eq!(listed("map"), [format!("{} map at line {}: 1", loaded(3, &map), at(3))]);
+    assert_eq!(api.ask("add acl #9 127.0.0.1"), "\n");
+    assert!(api.ask("get acl #9 127.0.0.1").contains("match=yes"));
 }
 
 fn wrong_words_about_patterns_are_refused(kind: Kind) {

@@ -166,5 +166,6 @@ fn server_address(server: &Server) -> String {
         }
         ServerAddr::Unix(path) => unix_text(path),
         ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
+        ServerAddr::Sockpair(fd) => format!("sockpair@{fd}"),
     }
 }

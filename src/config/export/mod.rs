@@ -225,6 +225,7 @@ fn log_target(target: &LogTarget, default: LogFraming) -> String {
     let sink = quote(&match &target.sink {
         LogSink::Udp(address) => address.to_string(),
         LogSink::Unix(path) => unix_text(path),
+        LogSink::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
         LogSink::Stdout => "stdout".to_owned(),
         LogSink::Stderr => "stderr".to_owned(),
         LogSink::Fd(fd) => format!("fd@{fd}"),

@@ -202,6 +202,8 @@ pub enum ServerAddr {
     Unix(PathBuf),
     /// A Unix stream socket in Linux' abstract namespace, without the leading NUL.
     Abstract(Vec<u8>),
+    /// An end of an inherited socket pair, over which connections are handed to the server.
+    Sockpair(i32),
     /// Nothing is known but the port: the name is not resolved.
     Unresolved {
         /// The port; `None`: the client's, plus the offset, or a service record's.
@@ -233,7 +235,7 @@ impl ServerAddr {
             Self::Tcp(address) => (Some(address.port()), 0),
             Self::TcpClientPort { offset, .. } => (None, offset),
             Self::Unresolved { port, offset } => (port, offset),
-            Self::Unix(_) | Self::Abstract(_) => return self.clone(),
+            Self::Unix(_) | Self::Abstract(_) | Self::Sockpair(_) => return self.clone(),
         };
         match (ip, port) {
             (Some(ip), Some(port)) => Self::Tcp((ip, port).into()),
@@ -248,7 +250,7 @@ impl ServerAddr {
         match self {
             Self::Tcp(address) => Some(address.ip()),
             Self::TcpClientPort { ip, .. } => Some(*ip),
-            Self::Unix(_) | Self::Abstract(_) | Self::Unresolved { .. } => None,
+            Self::Unix(_) | Self::Abstract(_) | Self::Sockpair(_) | Self::Unresolved { .. } => None,
         }
     }
 
@@ -259,7 +261,9 @@ impl ServerAddr {
         match self {
             Self::Tcp(address) => address.ip().is_unspecified(),
             Self::TcpClientPort { .. } => true,
-            Self::Unix(_) | Self::Abstract(_) | Self::Unresolved { .. } => false,
+            Self::Unix(_) | Self::Abstract(_) | Self::Sockpair(_) | Self::Unresolved { .. } => {
+                false
+            }
         }
     }
 

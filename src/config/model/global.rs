@@ -95,6 +95,8 @@ pub enum LogSink {
     Udp(SocketAddr),
     /// A Unix datagram socket such as `/dev/log`.
     Unix(PathBuf),
+    /// A Unix datagram socket in Linux' abstract namespace, without the leading NUL.
+    Abstract(Vec<u8>),
     /// Standard output, one line a message.
     Stdout,
     /// Standard error, one line a message.

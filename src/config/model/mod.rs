@@ -49,7 +49,7 @@ pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget, Pro
 pub use life::{Capability, Life};
 pub(in crate::config) use number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 pub use page::{Http, Page, User, Userlist, Written};
-pub use patterns::{PatternSet, PatternSource};
+pub use patterns::{PatternSet, PatternSource, Place};
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use ring::{LogProto, LogSample, LogStream, Ring};
 pub use socket::{

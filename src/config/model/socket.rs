@@ -49,6 +49,8 @@ pub enum ListenAddr {
     Abstract(Vec<u8>),
     /// An inherited listening descriptor.
     Fd(i32),
+    /// An end of an inherited socket pair, over which connections are handed to us.
+    Sockpair(i32),
 }
 
 /// Who may connect to a Unix socket; `None` leaves what the umask gives.

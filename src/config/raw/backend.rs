@@ -126,7 +126,7 @@ pub struct Server {
     /// Its name.
     pub name: Spanned<String>,
     /// HAProxy's address grammar, variables already replaced: `10.0.0.1:3306`, `db1.local:3306`,
-    /// `[::1]:80`, `10.0.0.1` and `10.0.0.1:+1000` (the client's port), `unix@/path`, `abns@name`.
+    /// `[::1]:80`, `10.0.0.1` and `10.0.0.1:+1000` (the client's port), `unix@/path`, `abns@name`, `sockpair@3`.
     pub address: Spanned<String>,
     /// An explicit number for statistics.
     pub id: Field<u64>,

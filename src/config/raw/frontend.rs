@@ -126,7 +126,7 @@ pub struct ClientTimeouts {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bind {
     /// HAProxy's address grammar, variables already replaced: `*:3306`, `[::]:80-89`, `unix@/path`,
-    /// `/path`, `abns@name`, `fd@3`, `10.0.0.1:80,10.0.0.2:80`.
+    /// `/path`, `abns@name`, `fd@3`, `sockpair@3`, `10.0.0.1:80,10.0.0.2:80`.
     pub address: Spanned<String>,
     /// `name`.
     pub name: Field<String>,
@@ -201,7 +201,7 @@ pub enum Log {
 /// A log target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogTarget {
-    /// `127.0.0.1:514`, `/dev/log`, `unix@/path`, `stdout`, `stderr`, `fd@2`,
+    /// `127.0.0.1:514`, `/dev/log`, `unix@/path`, `abns@name`, `stdout`, `stderr`, `fd@2`,
     /// `ring@name`, `tcp@127.0.0.1:514`; variables replaced.
     pub target: Spanned<String>,
     /// `len`, in bytes.

@@ -23,6 +23,7 @@ impl Context<'_> {
             let bind = std::slice::from_ref(&socket.bind);
             self.plain_only(bind, OWNER);
             let binds = self.binds(bind, OWNER, BacklogRule::default(), listening);
+            self.no_pairs(&binds, OWNER, socket.bind.address.span);
             commands.sockets.extend(binds.into_iter().map(|bind| CommandSocket {
                 bind,
                 level,

@@ -248,7 +248,6 @@ impl<'a> Context<'a> {
                 self.report.help(format!("at most {UNIX_PATH_MAX_BYTES} bytes"));
                 None
             }
-            Endpoint::Sockpair(_) => self.unsupported(what, span, text),
             _ if address.transport == Transport::Quic => self.unsupported(what, span, text),
             _ if address.transport == Transport::Datagram && what != LOG_TARGET => {
                 self.unsupported(what, span, text)
@@ -257,9 +256,20 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether an inherited descriptor can be what `what` asks for.
+    pub(super) fn is_socket(&mut self, what: &str, span: Span, descriptor: i32) -> bool {
+        let answer = self.world.socket(descriptor);
+        if let Err(why) = &answer {
+            let message = format!("{what}: cannot use file descriptor '{descriptor}': {why}");
+            self.report.alert(span, message);
+        }
+        answer.is_ok()
+    }
+
     fn unsupported(&mut self, what: &str, span: Span, text: &str) -> Option<Endpoint> {
         self.report.alert(span, format!("{what}: addresses like '{text}' are not supported"));
-        self.report.help("supported: host:port, ipv4@ ipv6@ tcp@ tcp4@ tcp6@ unix@ abns@ fd@");
+        self.report
+            .help("supported: host:port, ipv4@ ipv6@ tcp@ tcp4@ tcp6@ unix@ abns@ fd@ sockpair@");
         None
     }
 

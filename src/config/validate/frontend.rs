@@ -162,11 +162,9 @@ impl Context<'_> {
                 self.report.help("put a frontend with 'accept-proxy' in front of it");
             }
         }
-        Stats {
-            binds: self.binds(&raw.binds, &what, rule, listening),
-            metrics_path: metrics_path.unwrap_or_else(|| METRICS_PATH.to_owned()),
-            name,
-        }
+        let binds = self.binds(&raw.binds, &what, rule, listening);
+        self.no_pairs(&binds, &what, raw.name.span);
+        Stats { binds, metrics_path: metrics_path.unwrap_or_else(|| METRICS_PATH.to_owned()), name }
     }
 
     pub(super) fn binds(
@@ -177,7 +175,15 @@ impl Context<'_> {
         listening: &mut Listening,
     ) -> Vec<Bind> {
         let mut binds = Vec::new();
+        let mut ids: HashMap<u64, Span> = HashMap::new();
         for raw in raw {
+            if let Some(id) = &raw.socket.id
+                && let Some(first) = ids.insert(id.value, id.span)
+            {
+                let message = format!("id of a bind of {owner}: {} is taken", id.value);
+                self.report.alert(id.span, message);
+                self.report.related(first, "taken here");
+            }
             let options = self.bind_options(raw, owner, rule);
             let before = binds.len();
             let parts = raw.address.value.strip_suffix(',').unwrap_or(&raw.address.value);
@@ -195,6 +201,14 @@ impl Context<'_> {
             }
         }
         binds
+    }
+
+    /// Connections are handed over to frontends only.
+    pub(super) fn no_pairs(&mut self, binds: &[Bind], owner: &str, span: Span) {
+        for bind in binds.iter().filter(|bind| matches!(bind.address, ListenAddr::Sockpair(_))) {
+            let address = super::listen_text(&bind.address);
+            self.report.alert(span, format!("{owner}: '{address}' is for frontends only"));
+        }
     }
 
     fn bind_options(&mut self, raw: &raw::Bind, owner: &str, rule: BacklogRule) -> Bind {
@@ -239,8 +253,11 @@ impl Context<'_> {
             Endpoint::Abstract(name) => {
                 return self.one_listener(ListenAddr::Abstract(name.into_bytes()), span);
             }
+            Endpoint::Fd(fd) | Endpoint::Sockpair(fd) if !self.is_socket(&what, span, fd) => {
+                return Vec::new();
+            }
             Endpoint::Fd(fd) => return self.one_listener(ListenAddr::Fd(fd), span),
-            Endpoint::Sockpair(_) => return Vec::new(),
+            Endpoint::Sockpair(fd) => return self.one_listener(ListenAddr::Sockpair(fd), span),
             Endpoint::Inet { family, host, port } => (family, host, port),
         };
         let (first, last) = match port {

@@ -129,7 +129,7 @@ impl Context<'_> {
         let text = &raw.target.value;
         let refuse = |context: &mut Self, why: &str| {
             context.report.alert(span, format!("log target '{text}': {why}"));
-            context.report.help("targets: 127.0.0.1:514, tcp@127.0.0.1:514, /dev/log, stdout, stderr, fd@2, ring@name");
+            context.report.help("targets: 127.0.0.1:514, tcp@127.0.0.1:514, /dev/log, abns@name, stdout, stderr, fd@2, ring@name");
             None
         };
         match text.as_str() {
@@ -147,6 +147,7 @@ impl Context<'_> {
             Endpoint::Fd(fd) => Some(LogSink::Fd(fd)),
             Endpoint::Unix(path) if stream => Some(LogSink::Stream(LogStream::Unix(path.into()))),
             Endpoint::Unix(path) => Some(LogSink::Unix(path.into())),
+            Endpoint::Abstract(name) if !stream => Some(LogSink::Abstract(name.into_bytes())),
             Endpoint::Abstract(_) | Endpoint::Sockpair(_) => {
                 refuse(self, "this kind of socket takes no log")
             }

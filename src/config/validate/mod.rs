@@ -16,6 +16,7 @@ mod expect;
 mod frontend;
 mod global;
 mod http_check;
+mod inspect;
 mod life;
 mod page;
 mod patterns;
@@ -159,6 +160,7 @@ pub(super) fn listen_text(address: &ListenAddr) -> String {
         ListenAddr::Unix(path) => format!("unix@{}", path.display()),
         ListenAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
         ListenAddr::Fd(fd) => format!("fd@{fd}"),
+        ListenAddr::Sockpair(fd) => format!("sockpair@{fd}"),
     }
 }
 

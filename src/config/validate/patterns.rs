@@ -5,7 +5,7 @@ use std::path::Path;
 use haproxy_compat::addr::{Family, Host};
 
 use super::context::Context;
-use crate::config::model::{PatternSet, PatternSource};
+use crate::config::model::{PatternSet, PatternSource, Place};
 use crate::pure::acl::pattern::{
     Entry, Method, Origin, PatternUse, Patterns, PatternsId, Source, file_lines,
 };
@@ -34,12 +34,27 @@ impl Definitions for Context<'_> {
     }
 
     fn patterns(&mut self, written: PatternUse) -> Result<PatternsId, String> {
-        let PatternUse { method, sources, output, unique_id } = written;
+        let PatternUse { method, sources, output, unique_id, sample, predefined } = written;
+        let place = self.rulebook.tables.place.clone();
+        // HAProxy keeps a predefined ACL with its proxy, once it is used.
+        let key = predefined.and_then(|name| Some((place.as_ref()?.1.clone(), name)));
+        if let Some(&known) = key.as_ref().and_then(|key| self.rulebook.predefined.get(key)) {
+            let first = &mut self.rulebook.patterns[known.0].place;
+            let place = Place::of(place.map(|place| place.0));
+            if place.order() < first.order() {
+                *first = place;
+            }
+            return Ok(known);
+        }
         let sources: Result<Vec<PatternSource>, String> =
             sources.into_iter().map(|source| self.pattern_source(method, output, source)).collect();
         let book = &mut self.rulebook;
-        book.patterns.push(PatternSet { method, output, unique_id, sources: sources? });
-        Ok(PatternsId(book.patterns.len() - 1))
+        let place = Place::of(place.map(|place| place.0));
+        let sources = sources?;
+        book.patterns.push(PatternSet { method, output, unique_id, sample, place, sources });
+        let id = PatternsId(book.patterns.len() - 1);
+        book.predefined.extend(key.map(|key| (key, id)));
+        Ok(id)
     }
 }
 

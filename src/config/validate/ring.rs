@@ -79,7 +79,7 @@ impl Context<'_> {
             let span = written.map_or(raw.name.span, |raw| raw.address.span);
             let fixed = match &server.address {
                 ServerAddr::Tcp(address) => address.port() != 0,
-                ServerAddr::Unix(_) | ServerAddr::Abstract(_) => true,
+                ServerAddr::Unix(_) | ServerAddr::Abstract(_) | ServerAddr::Sockpair(_) => true,
                 ServerAddr::TcpClientPort { .. } | ServerAddr::Unresolved { .. } => false,
             };
             if !fixed {

@@ -37,7 +37,11 @@ impl Context<'_> {
                 return Some(Target { init_addr: usual(), ..fixed(address) });
             }
             Endpoint::Inet { family, host, port } => (family, host, port),
-            Endpoint::Fd(_) | Endpoint::Sockpair(_) => {
+            Endpoint::Sockpair(fd) if !self.is_socket(what, written.span, fd) => return None,
+            Endpoint::Sockpair(fd) => {
+                return Some(Target { init_addr: usual(), ..fixed(ServerAddr::Sockpair(fd)) });
+            }
+            Endpoint::Fd(_) => {
                 let message = format!("{what}: '{}' cannot be connected to", written.value);
                 self.report.alert(written.span, message);
                 return None;

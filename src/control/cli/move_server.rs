@@ -79,7 +79,7 @@ fn moved(old: &ServerAddr, addr: &str, port: Option<&str>) -> Result<(ServerAddr
             ip: Ipv4Addr::UNSPECIFIED.into(),
             port: port.map_or(Port::Offset(*offset), Port::Fixed),
         },
-        ServerAddr::Unix(_) | ServerAddr::Abstract(_) => {
+        ServerAddr::Unix(_) | ServerAddr::Abstract(_) | ServerAddr::Sockpair(_) => {
             return Err("Update for the current server address family is only supported through \
                         configuration file."
                 .to_owned());

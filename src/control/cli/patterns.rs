@@ -88,7 +88,7 @@ impl<'a> Asked<'a> {
     /// The source that is named, which belongs to these commands.
     fn own<'s>(&self, patterns: &'s Registry) -> Result<&'s Reference, String> {
         let reference = self.any(patterns)?;
-        if reference.is_map == self.is_map { Ok(reference) } else { Err(self.unknown()) }
+        if reference.belongs(self.is_map) { Ok(reference) } else { Err(self.unknown()) }
     }
 }
 
@@ -123,19 +123,16 @@ fn show<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running<'a> {
 
 fn list(patterns: &Registry, is_map: bool) -> Vec<String> {
     let mut lines = vec!["# id (file) description".to_owned()];
-    let noun = if is_map { "map" } else { "acl" };
-    for reference in patterns.references() {
-        if reference.is_map != is_map {
-            continue;
-        }
-        let what = match &reference.file {
-            Some(file) => format!("({file}) pattern loaded from file '{file}' used by {noun}"),
-            None => format!("() {noun} written in the configuration"),
-        };
+    let mut references: Vec<&Reference> =
+        patterns.references().iter().filter(|reference| reference.belongs(is_map)).collect();
+    references.sort_by_key(|reference| reference.id);
+    for reference in references {
         let versions = reference.versions();
         lines.push(format!(
-            "{} {what}. curr_ver={} next_ver={} entry_cnt={}",
+            "{} ({}) {}. curr_ver={} next_ver={} entry_cnt={}",
             reference.id,
+            reference.file.as_deref().unwrap_or_default(),
+            reference.description,
             versions.current(),
             versions.prepared(),
             versions.len()

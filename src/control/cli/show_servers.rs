@@ -91,7 +91,9 @@ fn endpoint(address: &ServerAddr) -> (String, u16) {
         ServerAddr::Tcp(address) => (address.ip().to_string(), address.port()),
         ServerAddr::TcpClientPort { ip, .. } => (ip.to_string(), 0),
         ServerAddr::Unresolved { port, .. } => ("-".to_owned(), port.unwrap_or(0)),
-        ServerAddr::Unix(_) | ServerAddr::Abstract(_) => ("-".to_owned(), 0),
+        ServerAddr::Unix(_) | ServerAddr::Abstract(_) | ServerAddr::Sockpair(_) => {
+            ("-".to_owned(), 0)
+        }
     }
 }
 

@@ -131,7 +131,9 @@ impl Listener {
         let is_unix = match address {
             ListenAddr::Tcp(_) => false,
             ListenAddr::Unix(_) | ListenAddr::Abstract(_) => true,
-            ListenAddr::Fd(_) => socket.domain()? == socket2::Domain::UNIX,
+            ListenAddr::Fd(_) | ListenAddr::Sockpair(_) => {
+                socket.domain()? == socket2::Domain::UNIX
+            }
         };
         if is_unix {
             UnixListener::from_std(socket.into()).map(Self::Unix)

@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
                 ..self.error(message)
             });
         };
-        let test = super::Test::parse(words, self.definitions);
+        let test = super::Test::parse_named(words, Some(name), self.definitions);
         let test = test.map_err(|error| AclError { word: self.at, ..error })?;
         Ok(Acl { name: name.to_owned(), tests: vec![test] })
     }

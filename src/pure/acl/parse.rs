@@ -78,6 +78,15 @@ impl Test {
     /// # Errors
     /// The word that is wrong, and why.
     pub fn parse(words: &[&str], definitions: &mut dyn Definitions) -> Result<Self, AclError> {
+        Self::parse_named(words, None, definitions)
+    }
+
+    /// Reads the words behind a predefined name.
+    pub(super) fn parse_named(
+        words: &[&str],
+        predefined: Option<&str>,
+        definitions: &mut dyn Definitions,
+    ) -> Result<Self, AclError> {
         let Some(first) = words.first() else {
             return Err(AclError::at(0, "a test is missing".to_owned()));
         };
@@ -99,17 +108,18 @@ impl Test {
             return Err(AclError::at(0, message));
         }
         reader.values(method)?;
-        if !method.has_patterns() {
-            return Ok(Self { expr, method, patterns: None });
-        }
+        let name = expr.text.split(['(', ',']).next().unwrap_or_default();
         let written = PatternUse {
             method,
             sources: reader.sources,
             output: None,
             unique_id: reader.unique_id,
+            sample: Some(name.to_owned()),
+            predefined: predefined.map(str::to_owned),
         };
+        // A test without patterns has its number among the others too.
         let patterns = definitions.patterns(written).map_err(|why| AclError::at(0, why))?;
-        Ok(Self { expr, method, patterns: Some(patterns) })
+        Ok(Self { expr, method, patterns: method.has_patterns().then_some(patterns) })
     }
 }
 
@@ -250,11 +260,10 @@ impl<'a> Reader<'a> {
             }
             self.at += 1;
         }
-        if !written.is_empty() {
-            let origin = Origin::Written(written);
-            let Self { ignores_case, resolves, .. } = *self;
-            self.sources.push(Source { origin, ignores_case, resolves });
-        }
+        // None at all are a source as well: commands add to it.
+        let origin = Origin::Written(written);
+        let Self { ignores_case, resolves, .. } = *self;
+        self.sources.push(Source { origin, ignores_case, resolves });
         Ok(())
     }
 

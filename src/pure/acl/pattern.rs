@@ -123,6 +123,10 @@ pub struct PatternUse {
     pub output: Option<Kind>,
     /// `-u`: the number commands know the written ones by.
     pub unique_id: Option<u32>,
+    /// A test's: the name of its sample; `None` for a map.
+    pub sample: Option<String>,
+    /// A test's: its ACL is predefined, and known to its proxy under this name from now on.
+    pub predefined: Option<String>,
 }
 
 /// One source of patterns.
@@ -178,6 +182,8 @@ impl PatternUse {
             sources: vec![Source { origin, ignores_case: false, resolves: true }],
             output: Some(output),
             unique_id: None,
+            sample: None,
+            predefined: None,
         }
     }
 }

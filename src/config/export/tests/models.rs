@@ -16,6 +16,7 @@ use crate::pure::role::fence::OnConflict;
 use crate::pure::weight::Weight;
 use checks::{agent, check, observe};
 use process::{global, log_target, ring};
+use sockets::address;
 
 mod checks;
 mod names;
@@ -111,15 +112,6 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z]{1,8}", "\\PC{1,6}", Just("a \"q\" \\ \t\r\n\u{7f}'".to_owned())]
 }
 
-fn address() -> impl Strategy<Value = SocketAddr> {
-    let ip = prop_oneof![
-        any::<[u8; 4]>().prop_map(IpAddr::from),
-        any::<[u8; 16]>().prop_map(IpAddr::from),
-    ];
-    let ip = ip.prop_filter("servers have an address", |ip| !ip.is_unspecified());
-    (ip, 1..=u16::MAX).prop_map(SocketAddr::from)
-}
-
 fn bind() -> impl Strategy<Value = Bind> {
     let address = prop_oneof![
         (any::<[u8; 4]>(), 1..=u16::MAX).prop_map(|(ip, port)| ListenAddr::Tcp((ip, port).into())),
@@ -190,8 +182,14 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
     let flags = any::<[bool; 9]>();
     let times = vec(of(duration()), 3);
     let rare = (of(limit()), times, of(limit()), keepalive().boxed());
-    (vec(bind().boxed(), 0..5), backend, rare, flags, vec(log_target().boxed(), 0..3)).prop_map(
-        move |(binds, backend, rare, flags, targets)| Frontend {
+    (
+        vec(bind().prop_map(sockets::handed).boxed(), 0..5),
+        backend,
+        rare,
+        flags,
+        vec(log_target().boxed(), 0..3),
+    )
+        .prop_map(move |(binds, backend, rare, flags, targets)| Frontend {
             role: None,
             hold: None,
             http: None,
@@ -226,8 +224,7 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
                 separate_errors: flags[4],
                 logasap: flags[5],
             },
-        },
-    )
+        })
 }
 
 fn hash_type() -> impl Strategy<Value = HashType> {
@@ -381,6 +378,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
             .prop_map(|(address, offset)| ServerAddr::TcpClientPort { ip: address.ip(), offset }),
         1 => "/[a-z]{1,5}".prop_map(|path| ServerAddr::Unix(path.into())),
         1 => "[a-z]{1,5}".prop_map(|name| ServerAddr::Abstract(name.into())),
+        1 => (3i32..9).prop_map(ServerAddr::Sockpair),
     ];
     let header = || of(proptest::sample::select(&HEADERS[..]));
     let rare = (0u16..=256, any::<[bool; 4]>(), of(limit()), header(), of(duration()));

@@ -15,7 +15,7 @@ fn only_networks_of_a_file_get_in() {
     let sources = config.patterns.iter().flat_map(|set| &set.sources);
     let counts: Vec<_> =
         sources.map(|source| (source.file.is_some(), source.entries.len())).collect();
-    assert_eq!(counts, [(true, 3), (false, 1)]);
+    assert_eq!(counts, [(true, 3), (false, 0), (false, 1)]);
 }
 
 #[test]

@@ -101,6 +101,7 @@ pub(super) fn log_target() -> impl Strategy<Value = LogTarget> {
         address().boxed().prop_map(LogSink::Udp),
         "/[a-z]{1,5}".prop_map(|path| LogSink::Unix(path.into())),
         Just(LogSink::Unix("relative".into())),
+        "[a-z]{1,5}".prop_map(|name| LogSink::Abstract(name.into())),
         Just(LogSink::Stdout),
         Just(LogSink::Stderr),
         (0..9i32).prop_map(LogSink::Fd),

@@ -93,3 +93,23 @@ pub(super) fn stats(name: String) -> impl Strategy<Value = Stats> {
         },
     )
 }
+
+/// One that connections may be handed to, as to those of frontends only.
+pub(super) fn handed(bind: Bind) -> Bind {
+    match bind.address {
+        ListenAddr::Fd(number) if number % 2 == 0 => {
+            Bind { address: ListenAddr::Sockpair(number), ..bind }
+        }
+        _ => bind,
+    }
+}
+
+/// Any that a server may have.
+pub(super) fn address() -> impl Strategy<Value = SocketAddr> {
+    let ip = prop_oneof![
+        any::<[u8; 4]>().prop_map(IpAddr::from),
+        any::<[u8; 16]>().prop_map(IpAddr::from),
+    ];
+    let ip = ip.prop_filter("servers have an address", |ip| !ip.is_unspecified());
+    (ip, 1..=u16::MAX).prop_map(SocketAddr::from)
+}
