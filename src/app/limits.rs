@@ -6,9 +6,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::model::{Config, Life};
 
-/// Descriptors kept for what is not a session: standard streams, epoll instances, log sockets,
-/// command connections, pipes of bulk transfers.
-const RESERVE: u64 = 100;
+/// Descriptors kept for what is neither a session nor named below: standard streams, log sockets,
+/// files, connections of statistics.
+const RESERVE: u64 = 50;
+
+/// Descriptors of a worker beside its listeners: its event loops and what wakes them.
+const PER_WORKER: u64 = 8;
 
 /// Descriptors of one session: the client's and the server's.
 const PER_SESSION: u64 = 2;
@@ -41,8 +44,15 @@ pub(super) struct Limits {
 /// connection limit where none is configured.
 pub(super) fn settle(config: &Config, workers: usize) -> Limits {
     let listeners = config.frontends.iter().map(|frontend| frontend.binds.len()).sum::<usize>();
-    let checks = config.backends.iter().map(|backend| backend.servers.len()).sum::<usize>();
-    let fixed = RESERVE + (2 * listeners * workers + checks) as u64;
+    let servers = config.backends.iter().flat_map(|backend| &backend.servers);
+    let checks = servers
+        .map(|server| usize::from(server.check.is_some()) + usize::from(server.agent.is_some()));
+    let checks = checks.sum::<usize>() as u64;
+    let commands = &config.commands;
+    let commands = commands.sockets.len() as u64 * (1 + u64::from(commands.maxconn.get()));
+    // A reload opens the new listeners before it closes the old ones.
+    let per_worker = PER_WORKER + 2 * listeners as u64;
+    let fixed = RESERVE + per_worker * workers as u64 + checks + commands;
     let tuning = config.global.tuning;
     let pipes = |maxconn: u64| match tuning.maxpipes {
         _ if !tuning.splice => 0,
@@ -55,16 +65,23 @@ pub(super) fn settle(config: &Config, workers: usize) -> Limits {
     let written = life.ulimit_n.map(|limit| u64::from(limit.get()));
     let needed = configured.map(|maxconn| sessions(maxconn) + pipes(maxconn) * PER_PIPE);
     let ceiling = life.fd_hard_limit.map_or(CEILING, |limit| u64::from(limit.get()));
-    let descriptors = raise(written.or(needed), ceiling);
-    let maxconn = match configured {
-        Some(maxconn) => maxconn,
-        None => {
-            let left = descriptors.saturating_sub(fixed);
-            let all_with_pipes = left * PIPE_SHARE / (PER_SESSION * PIPE_SHARE + PER_PIPE);
-            let most_without = left.saturating_sub(PIPES_MAX * PER_PIPE) / PER_SESSION;
-            all_with_pipes.max(most_without).max(1)
-        }
+    let descriptors = match (written, needed) {
+        // Fewer than the connections need would break them.
+        (Some(written), needed) => set(needed.map_or(written, |needed| needed.max(written))),
+        (None, Some(needed)) => raise(needed),
+        (None, None) => set(hard_limit().min(ceiling)),
     };
+    let left = descriptors.saturating_sub(fixed);
+    let beside = |pipes: u64| left.saturating_sub(pipes * PER_PIPE) / PER_SESSION;
+    let maxconn = configured.unwrap_or_else(|| match tuning.maxpipes {
+        _ if !tuning.splice => beside(0),
+        Some(pipes) => beside(pipes.into()),
+        None => {
+            let a_quarter = left * PIPE_SHARE / (PER_SESSION * PIPE_SHARE + PER_PIPE);
+            a_quarter.max(beside(PIPES_MAX))
+        }
+    });
+    let maxconn = maxconn.max(1);
     // Where the system gives too few, sessions come first.
     let spare = descriptors.saturating_sub(sessions(maxconn)) / PER_PIPE;
     Limits {
@@ -104,22 +121,26 @@ pub(super) fn bound_memory(mib: NonZeroU32) {
     }
 }
 
-/// Raises the soft limit to the hard one where `wanted` needs it (or nothing says how much is
-/// needed), and a privileged process' hard limit beyond. Returns the limit in force.
-fn raise(wanted: Option<u64>, ceiling: u64) -> u64 {
-    let limit = getrlimit(Resource::Nofile);
-    let soft = limit.current.unwrap_or(u64::MAX);
-    let hard = limit.maximum.unwrap_or(u64::MAX);
-    let target = wanted.unwrap_or(hard.min(ceiling));
-    if target <= soft {
-        return soft;
-    }
-    let attempts = [target.max(hard), hard];
-    for maximum in attempts {
-        let raised = Rlimit { current: Some(target.min(maximum)), maximum: Some(maximum) };
-        if setrlimit(Resource::Nofile, raised).is_ok() {
-            return target.min(maximum);
+/// The hard limit of descriptors.
+fn hard_limit() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
+/// Raises the soft limit to `wanted`, and a privileged process' hard limit with it. Returns the limit
+/// in force.
+fn raise(wanted: u64) -> u64 {
+    let soft = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    if wanted <= soft { soft } else { set(wanted) }
+}
+
+/// Sets the soft limit to `wanted`, or as near as the system allows. Returns the limit in force.
+fn set(wanted: u64) -> u64 {
+    let hard = hard_limit();
+    for maximum in [wanted.max(hard), hard] {
+        let limit = Rlimit { current: Some(wanted.min(maximum)), maximum: Some(maximum) };
+        if setrlimit(Resource::Nofile, limit).is_ok() {
+            return wanted.min(maximum);
         }
     }
-    soft
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

@@ -190,7 +190,8 @@ fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> sna
         Phase::Paused => FrontendStatus::Paused,
         Phase::Stopped => FrontendStatus::Stopped,
     };
-    let mut intake = intake(&frontend.traffic, frontend.gate.limit(), uptime);
+    let mut intake = intake(&frontend.traffic, Some(frontend.gate.limit()), uptime);
+    intake.sessions.rate_limit = frontend.pace.limit();
     intake.request_errors = frontend.request_errors.get();
     snapshot::Frontend {
         name: Arc::clone(&frontend.name),
@@ -208,9 +209,9 @@ fn frontend_row(frontend: &Frontend, process: &Process, uptime: Duration) -> sna
     }
 }
 
-fn intake(traffic: &Traffic, limit: u32, uptime: Duration) -> snapshot::Intake {
+fn intake(traffic: &Traffic, limit: Option<u32>, uptime: Duration) -> snapshot::Intake {
     snapshot::Intake {
-        sessions: load(traffic, Some(limit), uptime),
+        sessions: load(traffic, limit, uptime),
         bytes: bytes(traffic),
         handshakes: handshakes(traffic),
         denied: Denied {
@@ -233,6 +234,8 @@ fn listener_rows(
     let counted = |listener: &Arc<Listener>| {
         let traffic = listener.traffic.as_ref()?;
         let number = || format!("sock-{}", listener.id).into();
+        // A gate without a limit of its own lets as many in as its numbers reach.
+        let limit = Some(listener.gate.limit()).filter(|limit| *limit < u32::MAX);
         let waiting = !frontend.gate.has_room() || !process.gate.has_room();
         Some(snapshot::Listener {
             name: listener.name.clone().unwrap_or_else(number),
@@ -243,7 +246,7 @@ fn listener_rows(
                 true if waiting => ListenerStatus::Waiting,
                 true => ListenerStatus::Open,
             },
-            intake: intake(traffic, listener.gate.limit(), uptime),
+            intake: intake(traffic, limit, uptime),
         })
     };
     frontend.listeners().iter().filter_map(counted).collect()

@@ -1,6 +1,7 @@
 //! The client while its session has no server yet: what it sends is kept, and its leaving is heard.
 
 use std::task::{Context as TaskContext, Poll, ready};
+use std::time::{Duration, Instant};
 
 use super::{Ended, Session};
 use crate::config::model;
@@ -42,6 +43,8 @@ pub(super) enum Heard {
     Closed,
     /// It was reset while its bytes were inspected.
     Reset,
+    /// It was silent for `timeout client` while its bytes were inspected.
+    Silent,
 }
 
 /// A client that is watched while something else is waited for.
@@ -80,6 +83,22 @@ impl Session {
             early: &mut self.early,
             leaves_by_closing: settings.abortonclose,
             closed: self.heard == Heard::Closed,
+        }
+    }
+
+    /// What is left, at `now`, of `timeout client` for a client heard last at `heard_at`; `None`:
+    /// for ever.
+    pub(super) fn patience(&self, heard_at: Instant, now: Instant) -> Option<Duration> {
+        let limit = self.route.settings.timeouts.client?;
+        Some((heard_at + limit).saturating_duration_since(now))
+    }
+
+    /// A client that reset, or was silent for too long, while it was inspected gets no server.
+    pub(super) fn still_there(&self) -> Result<(), Ended> {
+        match self.heard {
+            Heard::Open | Heard::Closed => Ok(()),
+            Heard::Reset => Err(Termination::new(Cause::ClientAbort, Phase::Request)),
+            Heard::Silent => Err(Termination::new(Cause::ClientTimeout, Phase::Request)),
         }
     }
 

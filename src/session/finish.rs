@@ -312,13 +312,12 @@ impl Session {
 
     fn count(&self, termination: Termination, total: Duration) {
         self.running.count_bytes(&self.context.process);
-        let bytes_out = self.running.moved().bytes_out;
         let server = self.outcome.server.iter().map(|server| &server.service);
         for service in self.outcome.services().chain(server) {
             service.queue_time.add(self.outcome.queue.unwrap_or_default());
             service.connect_time.add(self.outcome.connect.unwrap_or_default());
             service.total_time.add(total);
-            count_end(service, termination, bytes_out);
+            count_end(service, termination);
         }
         // What ended before the session began, or by a rule, is no error of a request.
         let is_http = self.route.settings.http.is_some();
@@ -408,7 +407,7 @@ fn severity(level: Level) -> Option<LogLevel> {
 }
 
 /// What the end of a session adds to the counters of its backend and its server, as HAProxy counts.
-fn count_end(service: &Service, termination: Termination, bytes_out: u64) {
+fn count_end(service: &Service, termination: Termination) {
     use {Cause::*, Phase::*};
     match (termination.cause, termination.phase) {
         (ServerAbort | ServerTimeout | Resource | Internal, Connect | Queue) => {
@@ -417,12 +416,11 @@ fn count_end(service: &Service, termination: Termination, bytes_out: u64) {
         // Who closes in order before there is a server is no abort to HAProxy.
         (ClientAbort, Connect | Queue) => {}
         (ClientAbort | ClientTimeout, _) => service.client_aborts.add(1),
-        (ServerAbort | ServerTimeout, Data) => {
+        (ServerAbort, Data) => {
             service.server_aborts.add(1);
-            if bytes_out == 0 {
-                service.response_errors.add(1);
-            }
+            service.response_errors.add(1);
         }
+        (ServerTimeout, Data) => service.server_aborts.add(1),
         _ => {}
     }
 }

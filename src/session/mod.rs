@@ -192,9 +192,7 @@ impl Session {
         self.outcome.enter(&backend, self.context.process.uptime(self.started));
         self.running.enter_backend(&backend);
         self.backend_rules(&backend).await?;
-        if self.heard == Heard::Reset {
-            return Err(Termination::new(Cause::ClientAbort, Phase::Request));
-        }
+        self.still_there()?;
         let lease = self.assign(&backend, &settings).await?;
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();

@@ -209,13 +209,10 @@ impl Session {
         delay: Option<Duration>,
     ) -> Result<(), Ended> {
         let capacity = self.inspect_bytes_max();
-        let delay = match (delay, self.route.settings.timeouts.client) {
-            (Some(delay), Some(client)) => Some(delay.min(client)),
-            (delay, _) => delay,
-        };
-        let until = clock::now() + delay.unwrap_or_default();
+        let mut heard_at = clock::now();
+        let until = heard_at + delay.unwrap_or_default();
         // What is there already counts without waiting.
-        let mut ended = self.read_ready(capacity);
+        let mut ended = self.read_ready(capacity) || self.heard == Heard::Silent;
         let (mut expired, mut from) = (delay.is_none(), 0);
         loop {
             let is_final = ended || expired || self.early.len() >= capacity;
@@ -231,12 +228,19 @@ impl Session {
                 Walked::Open(at) => from = at,
             }
             let room = capacity - self.early.len();
-            let left = until.saturating_duration_since(clock::now());
+            let now = clock::now();
+            let left = until.saturating_duration_since(now);
+            let patience = self.patience(heard_at, now);
             let (client, early) = (&mut self.client, &mut self.early);
             tokio::select! {
                 biased;
                 read = poll_fn(|cx| poll_read_into(cx, client, early, room)) => {
                     ended = self.hear(read);
+                    heard_at = clock::now();
+                }
+                () = sleep_or_forever(patience), if patience.is_some_and(|it| it <= left) => {
+                    self.heard = Heard::Silent;
+                    ended = true;
                 }
                 () = sleep_or_forever(Some(left)) => expired = true,
             }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 /// Seconds that a connection may wait for its first bytes before it is accepted without (HAProxy's
 /// number).
-const DEFER_ACCEPT_SECS: libc::c_int = 60;
+const DEFER_ACCEPT_SECS: libc::c_int = 1;
 
 /// Makes a listening socket hold connections back until they have brought data
 /// (`TCP_DEFER_ACCEPT`, tcp(7)), or no longer.

@@ -13,6 +13,7 @@ both! {
     stat_has_a_row_for_everything_in_order,
     stat_shows_what_was_served,
     stat_shows_a_server_that_is_down,
+    stat_shows_what_limits_a_frontend,
     stat_filters_rows,
     stat_speaks_typed_and_json,
     stat_hides_addresses_from_users,
@@ -136,6 +137,17 @@ fn stat_shows_what_was_served(kind: Kind) {
     assert_eq!(rows["be/s2"]["status"], "no check");
     expect(&rows["be/s3"], "status=MAINT chkfail=0 check_status= check_rise=");
     expect(&rows["be/BACKEND"], BACKEND);
+}
+
+fn stat_shows_what_limits_a_frontend(kind: Kind) {
+    let api = Api::new();
+    let _proxy = Scene::new(kind)
+        .global(&api.lines())
+        .frontend("rate-limit sessions 7\noption socket-stats")
+        .start();
+    let rows = table(&api.ask("show stat"));
+    expect(&rows["fe/FRONTEND"], "rate_lim=7");
+    expect(&rows["fe/sock-1"], "slim=0");
 }
 
 fn stat_shows_a_server_that_is_down(kind: Kind) {

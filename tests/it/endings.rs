@@ -23,6 +23,8 @@ both! {
     only_what_the_policy_chose_counts_as_balanced,
     every_attempt_is_a_session_of_its_server,
     a_waiter_is_not_there_yet_when_its_forerunner_leaves,
+    a_client_that_is_silent_while_inspected_gets_no_server,
+    only_a_server_that_breaks_its_connection_is_a_response_error,
     a_rejected_response_counts,
 }
 
@@ -216,6 +218,38 @@ fn a_waiter_is_not_there_yet_when_its_forerunner_leaves(kind: Kind) {
     drop(second);
     proxy.log.expect(&["be/s1", " -- 1/1/0/0/0 0/1"]);
     counts(&api, &[("be,BACKEND", "lbtot", 1), ("be,s1", "lbtot", 1), ("be,s1", "stot", 2)]);
+}
+
+fn a_client_that_is_silent_while_inspected_gets_no_server(kind: Kind) {
+    let rules = "timeout client 300ms
+tcp-request inspect-delay 60s
+tcp-request content accept if { req.len gt 10 }";
+    let (proxy, api) = start(Scene::new(kind).frontend(rules));
+    assert_eq!(Client::connect(proxy.addr).drain(), (Vec::new(), End::Fin));
+    proxy.log.expect(&["be/<NOSRV> -1/-1/", " cR "]);
+    counts(&api, &[("fe,FRONTEND", "ereq", 1), ("be,BACKEND", "lbtot", 0)]);
+}
+
+/// Response errors of a server whose session ended like this.
+fn response_errors(kind: Kind, timeout: &str, server: &Backend, logged: &str) -> u64 {
+    let lines = format!("{timeout}\nserver s1 {}", server.addr);
+    let (proxy, api) = start(Scene::new(kind).backend(&lines));
+    Client::connect(proxy.addr).drain();
+    proxy.log.expect(&["be/s1", logged]);
+    field(&api, "be,s1", "eresp")
+}
+
+fn only_a_server_that_breaks_its_connection_is_a_response_error(kind: Kind) {
+    let broken = Backend::new(|mut stream| async move {
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"hi").await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    });
+    assert_eq!(response_errors(kind, "timeout server 30s", &broken, " SD "), 1);
+    let mute = Backend::new(|mut stream| async move {
+        let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 8]).await;
+    });
+    assert_eq!(response_errors(kind, "timeout server 300ms", &mute, " sD "), 0);
 }
 
 fn a_rejected_response_counts(kind: Kind) {

@@ -11,6 +11,9 @@ both! {
     traffic_keeps_a_session_beyond_its_timeouts,
     either_direction_counts_as_activity_of_both_sides,
     tunnel_timeout_replaces_the_others,
+    tunnel_timeout_ends_both_sides,
+    a_half_closed_tunnel_keeps_its_timeout,
+    server_fin_counts_from_the_fin,
     server_fin_bounds_the_wait_for_the_servers_fin,
     client_fin_bounds_the_wait_for_the_clients_fin,
     idle_client_is_told_with_a_fin_to_the_server,
@@ -62,6 +65,54 @@ fn tunnel_timeout_replaces_the_others(kind: Kind) {
     client.ping("first");
     std::thread::sleep(Duration::from_millis(1500));
     client.ping("after three times the client timeout");
+}
+
+/// A server that says nothing and keeps its side open.
+fn mute() -> Backend {
+    Backend::new(|stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    })
+}
+
+fn tunnel_timeout_ends_both_sides(kind: Kind) {
+    let server = mute();
+    let proxy = Scene::new(kind)
+        .defaults("timeout client 60s\ntimeout server 60s\ntimeout tunnel 300ms")
+        .backend(&format!("server s1 {}", server.addr))
+        .start();
+    // Reading gives up after 30 s: that the session ends before is the bound.
+    assert_eq!(Client::connect(proxy.addr).drain(), (Vec::new(), End::Fin));
+    proxy.log.expect(&["fe be/s1 ", " cD "]);
+}
+
+fn a_half_closed_tunnel_keeps_its_timeout(kind: Kind) {
+    // Answers long after the timeouts that the tunnel's replaces, and closes.
+    let server = Backend::new(|mut stream| async move {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"late").await;
+    });
+    let proxy = Scene::new(kind)
+        .defaults("timeout client 300ms\ntimeout server 300ms\ntimeout tunnel 20s")
+        .backend(&format!("server s1 {}", server.addr))
+        .start();
+    let mut client = Client::connect(proxy.addr);
+    client.half_close();
+    assert_eq!(client.drain(), (b"late".to_vec(), End::Fin));
+}
+
+fn server_fin_counts_from_the_fin(kind: Kind) {
+    // Answers in time for a wait that begins with the FIN, too late for one from the start.
+    let server = Backend::new(|mut stream| async move {
+        let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 8]).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"late").await;
+    });
+    let proxy = Scene::new(kind)
+        .defaults("timeout client 2s\ntimeout server 60s\ntimeout server-fin 2s")
+        .backend(&format!("server s1 {}", server.addr))
+        .start();
+    assert_eq!(Client::connect(proxy.addr).drain(), (b"late".to_vec(), End::Fin));
 }
 
 fn server_fin_bounds_the_wait_for_the_servers_fin(kind: Kind) {

@@ -14,6 +14,10 @@ pub enum Form {
     Text,
     /// A number in these bounds, which belong to it.
     Number(i64, i64),
+    /// A number of digits alone in these bounds.
+    Digits(i64, i64),
+    /// A number in these bounds, which may be missing.
+    MaybeNumber(i64, i64),
     /// A number in these bounds, or one of these words.
     NumberOr(i64, i64, &'static [&'static str]),
     /// A time of at most so many milliseconds.
@@ -100,12 +104,13 @@ pub fn of_global(word: &str) -> Form {
         | "tune.ssl.keylog" => ON_OFF,
         "cluster-secret" | "issuers-chain-path" | "ssl-dh-param-file" | "lua-load" => Form::Text,
         "close-spread-time" => Form::TimeOrInfinite,
-        "maxcompcpuusage"
-        | "tune.fail-alloc"
-        | "tune.pool-high-fd-ratio"
-        | "tune.pool-low-fd-ratio" => Form::Number(0, 100),
+        "maxcompcpuusage" | "tune.pool-high-fd-ratio" | "tune.pool-low-fd-ratio" => {
+            Form::Number(0, 100)
+        }
         "ssl-load-extra-files" => BESIDE,
-        "thread-groups" | "tune.peers.max-updates-at-once" => Form::Number(1, i64::MAX),
+        "tune.fail-alloc" => Form::MaybeNumber(0, 100),
+        "thread-groups" => Form::Digits(1, i64::MAX),
+        "tune.peers.max-updates-at-once" => Form::Number(1, i64::MAX),
         "tune.http.maxhdr" => Form::Number(1, 32_767),
         "tune.h2.header-table-size" => Form::Number(4096, 65_536),
         "tune.h2.max-frame-size" => Form::Number(16_384, 16_777_215),
@@ -125,8 +130,6 @@ pub fn of_global(word: &str) -> Form {
         | "maxsslrate"
         | "mworker-max-reloads"
         | "nbproc"
-        | "tune.h2.initial-window-size"
-        | "tune.h2.max-concurrent-streams"
         | "tune.maxrewrite"
         | "tune.pattern.cache-size"
         | "tune.ssl.cachesize"
@@ -135,6 +138,9 @@ pub fn of_global(word: &str) -> Form {
         | "tune.ssl.hard-maxrecord"
         | "tune.ssl.maxrecord"
         | "tune.ssl.ssl-ctx-cache-size" => ANY_NUMBER,
+        "tune.h2.initial-window-size" | "tune.h2.max-concurrent-streams" => {
+            Form::MaybeNumber(0, i64::MAX)
+        }
         _ => Form::Any,
     }
 }
@@ -159,7 +165,8 @@ pub fn of_proxy(word: &str) -> Form {
         | "unique-id-header"
         | "capture" => Form::Text,
         "http-reuse" => Form::OneOf(&["never", "safe", "aggressive", "always"]),
-        "max-keep-alive-queue" | "max-session-srv-conns" => SIGNED,
+        "max-keep-alive-queue" => Form::Digits(i64::MIN, i64::MAX),
+        "max-session-srv-conns" => SIGNED,
         _ => Form::Any,
     }
 }

@@ -41,6 +41,7 @@ pub static GLOBAL: Table = Table {
                 ("nosplice", 0),
                 ("node", 0),
                 ("pidfile", 0),
+                ("pp2-never-send-local", 0),
                 ("presetenv", 0),
                 ("quiet", 0),
                 ("resetenv", 0),
@@ -243,7 +244,6 @@ pub static GLOBAL: Table = Table {
                 ("tune.zlib.windowsize", 0),
             ],
         ),
-        (Refused("checks send a LOCAL header in version 2"), &[("pp2-never-send-local", 0)]),
         (
             Moot("nothing here shows or needs it"),
             &[

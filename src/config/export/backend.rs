@@ -96,7 +96,7 @@ fn server_timeouts(timeouts: &ServerTimeouts) -> Pairs {
     let mut pairs = Pairs::default();
     timeout(&mut pairs, "connect", timeouts.connect, Some(CONNECT_TIMEOUT));
     timeout(&mut pairs, "server", timeouts.server, None);
-    timeout(&mut pairs, "server_fin", timeouts.server_fin, timeouts.server);
+    timeout(&mut pairs, "server_fin", timeouts.server_fin, None);
     timeout(&mut pairs, "tunnel", timeouts.tunnel, None);
     timeout(&mut pairs, "queue", timeouts.queue, timeouts.connect);
     pairs

@@ -85,7 +85,7 @@ pub(super) fn rules(pairs: &mut Pairs, statements: &[String]) {
 fn client_timeouts(timeouts: &ClientTimeouts) -> Pairs {
     let mut pairs = Pairs::default();
     timeout(&mut pairs, "client", timeouts.client, None);
-    timeout(&mut pairs, "client_fin", timeouts.client_fin, timeouts.client);
+    timeout(&mut pairs, "client_fin", timeouts.client_fin, None);
     timeout(&mut pairs, "client_hs", timeouts.client_hs, timeouts.client);
     timeout(&mut pairs, "http_request", timeouts.http_request, None);
     timeout(&mut pairs, "http_keep_alive", timeouts.http_keep_alive, None);

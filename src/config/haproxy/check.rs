@@ -153,7 +153,7 @@ impl Checks {
         {
             unused(span, "http-check", "httpchk", name, cx);
         }
-        if let Some(command) = &self.external.command
+        if let Some(command) = self.external.command.as_ref().or(self.external.path.as_ref())
             && choice != Some(&Choice::External)
         {
             unused(command.span, "external-check", "external-check", name, cx);

@@ -15,6 +15,21 @@ pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Con
         Form::Alone => args.finish(keyword, cx),
         Form::Text => drop(args.expect(keyword, "an argument", cx)),
         Form::Number(least, most) => number(least, most, &[], keyword, args, cx),
+        Form::Digits(least, most) => {
+            let text = args.peek().map(Word::text).filter(|text| text.parse::<i64>().is_err());
+            if let (Some(text), Some(word)) = (text, args.peek()) {
+                let message = format!("'{keyword}' needs a number, and '{text}' is none");
+                cx.report.alert(word.span, message);
+                args.skip(1);
+            } else {
+                number(least, most, &[], keyword, args, cx);
+            }
+        }
+        Form::MaybeNumber(least, most) => {
+            if args.peek().is_some() {
+                number(least, most, &[], keyword, args, cx);
+            }
+        }
         Form::NumberOr(least, most, words) => number(least, most, words, keyword, args, cx),
         Form::Time(limit_ms) => time(limit_ms, keyword, args, cx),
         Form::TimeOrInfinite => {

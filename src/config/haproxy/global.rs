@@ -49,7 +49,7 @@ impl UnixBind {
 pub(super) fn lower(
     lines: Vec<&Line>,
     global: &mut Global,
-    (unix_bind, tls): (&mut UnixBind, &mut tls::Defaults),
+    (unix_bind, tls, never_local): (&mut UnixBind, &mut tls::Defaults, &mut Field<bool>),
     cx: &mut Context<'_>,
 ) {
     for line in lines {
@@ -74,6 +74,10 @@ pub(super) fn lower(
             Some(Effect::Applies) if matches!(&*keyword, "set-var" | "set-var-fmt") => {
                 let words = line.words.iter().map(text).collect();
                 global.variables.push(Statement { words, span: line.span });
+            }
+            Some(Effect::Applies) if keyword == "pp2-never-send-local" => {
+                Args::new(line, 1).finish(&keyword, cx);
+                *never_local = Some(Spanned::new(true, line.span));
             }
             Some(Effect::Applies) if tls.line(&keyword, line, cx) => {}
             Some(Effect::Applies) => apply(&keyword, line, global, cx),

@@ -58,6 +58,7 @@ pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw:
         cx: Context { env, report },
         config: raw::Config { dialect: raw::Dialect::Haproxy, ..raw::Config::default() },
         unix_bind: UnixBind::default(),
+        never_local: None,
         tls: tls::Defaults::default(),
         written: once::Written::default(),
         defaults: Vec::new(),
@@ -88,6 +89,8 @@ struct Lowering<'a> {
     cx: Context<'a>,
     config: raw::Config,
     unix_bind: UnixBind,
+    /// `pp2-never-send-local` of `global`, which all servers have then.
+    never_local: raw::Field<bool>,
     tls: tls::Defaults,
     written: once::Written,
     defaults: Vec<Defaults>,
@@ -112,7 +115,7 @@ impl Lowering<'_> {
         match section.kind {
             SectionKind::Global => {
                 let global = &mut self.config.global;
-                let defaults = (&mut self.unix_bind, &mut self.tls);
+                let defaults = (&mut self.unix_bind, &mut self.tls, &mut self.never_local);
                 let lines = self.written.heeded(section, &mut self.cx);
                 global::lower(lines, global, defaults, &mut self.cx);
             }
@@ -297,6 +300,9 @@ impl Lowering<'_> {
         let servers = self.config.backends.iter_mut().chain(&mut self.config.misplaced);
         for server in servers.flat_map(|backend| &mut backend.servers) {
             self.tls.apply_server(&mut server.tls);
+            if let Some(never) = &self.never_local {
+                server.socket.pp2_never_send_local.get_or_insert_with(|| never.clone());
+            }
             healthcheck::apply(server, &self.healthchecks, &mut self.cx);
         }
         self.config

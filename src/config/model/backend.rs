@@ -103,7 +103,7 @@ pub struct ServerTimeouts {
     pub connect: Option<Duration>,
     /// Inactivity.
     pub server: Option<Duration>,
-    /// Inactivity once the server's side is half closed; defaults to `server`.
+    /// Inactivity once the server's side is half closed; `None`: as before.
     pub server_fin: Option<Duration>,
     /// Inactivity of both sides once data may flow; replaces client and server where set.
     pub tunnel: Option<Duration>,

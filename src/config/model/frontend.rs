@@ -76,7 +76,7 @@ impl Frontend {
 pub struct ClientTimeouts {
     /// Inactivity.
     pub client: Option<Duration>,
-    /// Inactivity once the client's side is half closed; defaults to `client`.
+    /// Inactivity once the client's side is half closed; `None`: as before.
     pub client_fin: Option<Duration>,
     /// Until the client's PROXY header and TLS handshake are done; defaults to `client`.
     pub client_hs: Option<Duration>,

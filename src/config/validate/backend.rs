@@ -118,11 +118,10 @@ impl Context<'_> {
             Dialect::Toml => Some(CONNECT_TIMEOUT),
         };
         let connect = self.timeout("timeout connect", &raw.connect, default);
-        let server = self.timeout("timeout server", &raw.server, None);
         ServerTimeouts {
             connect,
-            server,
-            server_fin: self.timeout("timeout server_fin", &raw.server_fin, server),
+            server: self.timeout("timeout server", &raw.server, None),
+            server_fin: self.timeout("timeout server_fin", &raw.server_fin, None),
             tunnel: self.timeout("timeout tunnel", &raw.tunnel, None),
             queue: self.timeout("timeout queue", &raw.queue, connect),
         }

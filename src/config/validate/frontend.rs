@@ -103,7 +103,7 @@ impl Context<'_> {
         let client = self.timeout("timeout client", &raw.client, None);
         ClientTimeouts {
             client,
-            client_fin: self.timeout("timeout client_fin", &raw.client_fin, client),
+            client_fin: self.timeout("timeout client_fin", &raw.client_fin, None),
             client_hs: self.timeout("timeout client_hs", &raw.client_hs, client),
             http_request: self
                 .timeout("timeout http_request", &raw.http_request, None)
@@ -175,7 +175,15 @@ impl Context<'_> {
         listening: &mut Listening,
     ) -> Vec<Bind> {
         let mut binds = Vec::new();
+        let mut ids: HashMap<u64, Span> = HashMap::new();
         for raw in raw {
+            if let Some(id) = &raw.socket.id
+                && let Some(first) = ids.insert(id.value, id.span)
+            {
+                let message = format!("id of a bind of {owner}: {} is taken", id.value);
+                self.report.alert(id.span, message);
+                self.report.related(first, "taken here");
+            }
             let options = self.bind_options(raw, owner, rule);
             let before = binds.len();
             let parts = raw.address.value.strip_suffix(',').unwrap_or(&raw.address.value);

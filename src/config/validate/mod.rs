@@ -16,6 +16,7 @@ mod expect;
 mod frontend;
 mod global;
 mod http_check;
+mod inspect;
 mod life;
 mod page;
 mod patterns;

@@ -13,12 +13,12 @@ use super::context::Context;
 use super::patterns::Lines;
 use super::stick::Tables;
 use crate::config::model::{Backend, BackendRules, Frontend, FrontendRules, Page, PatternSet};
-use crate::config::raw::{self, Statement};
+use crate::config::raw::{self, Dialect, Statement};
 use crate::config::suggest::did_you_mean;
 use crate::pure::acl::pattern::PatternsId;
 use crate::pure::acl::{Acl, AclError, Condition, Test};
 use crate::pure::rules::{Action, Choice, Peer, Persistence, Rule, RuleSet};
-use crate::pure::sample::{Arg, Expr, Fact, Fetch, FileName, Stage};
+use crate::pure::sample::{Arg, Expr, Fact, Fetch, FileName, Stage, is_http};
 
 /// What rules refer to, kept until all of them are read.
 #[derive(Default)]
@@ -84,6 +84,7 @@ impl Context<'_> {
                 _ => self.stranger(what, statement),
             }
         }
+        self.unwaited(what, &raw.rules, &rules.content, rules.inspect_delay);
         let page = raw.http.page.as_ref();
         let page = page.map(|page| self.page(page, &raw.name.value, what, &acls));
         (rules, page)
@@ -167,7 +168,15 @@ impl Context<'_> {
             let test = match Test::parse(&words, self) {
                 Ok(test) => test,
                 Err(error) => {
-                    self.wrong(statement, 2, error);
+                    if self.dialect == Dialect::Haproxy
+                        && is_about_http(statement)
+                        && !is_used(name, raw)
+                    {
+                        let message = format!("acl '{name}' is ignored: {}", error.message);
+                        self.report.warning(statement.span, message);
+                    } else {
+                        self.wrong(statement, 2, error);
+                    }
                     continue;
                 }
             };
@@ -385,6 +394,18 @@ impl Context<'_> {
             }
         }
     }
+}
+
+/// Whether the first sample of an ACL asks about requests of HTTP.
+fn is_about_http(acl: &Statement) -> bool {
+    let sample = acl.words.get(2).map_or("", |word| word.value.as_str());
+    is_http(sample.split(['(', ',']).next().unwrap_or_default())
+}
+
+/// Whether a rule tests the ACL.
+fn is_used(name: &str, rules: &[Statement]) -> bool {
+    let rules = rules.iter().filter(|rule| rule.keyword() != "acl");
+    rules.flat_map(|rule| &rule.words).any(|word| word.value.trim_start_matches('!') == name)
 }
 
 /// What a statement is read against.

@@ -220,11 +220,12 @@ fn what_is_not_written_is_filled_in() {
         config.frontends[0].binds.iter().map(|bind| bind.backlog.get()).collect();
     assert_eq!(backlogs, [50, 7, 9]);
     assert_eq!(config.stats[0].metrics_path, "/metrics");
-    assert_eq!(config.frontends[0].timeouts.client_fin, Some(Duration::from_secs(60)));
+    assert_eq!(config.frontends[0].timeouts.client_hs, Some(Duration::from_secs(60)));
+    assert_eq!(config.frontends[0].timeouts.client_fin, None);
     let backend = &config.backends[0];
     let seconds = |count| Some(Duration::from_secs(count));
     assert_eq!((backend.timeouts.connect, backend.timeouts.queue), (seconds(5), seconds(5)));
-    assert_eq!((backend.timeouts.server_fin, backend.timeouts.tunnel), (seconds(120), None));
+    assert_eq!((backend.timeouts.server, backend.timeouts.server_fin), (seconds(120), None));
     assert_eq!((backend.retries, backend.redispatch), (3, Redispatch::Never));
     let server = &backend.servers[0];
     let ip = "10.0.0.1".parse().unwrap();

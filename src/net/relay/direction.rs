@@ -26,8 +26,10 @@ const SMALL_READS: u8 = 8;
 pub(super) enum Moved {
     /// Nothing, for now.
     Nothing,
-    /// Some bytes, or the sender's end.
+    /// Some bytes.
     Some,
+    /// The sender's end: a step, and no activity.
+    Ended,
     /// The sender's connection broke.
     ReadFailed,
     /// The receiver's connection broke.
@@ -65,6 +67,8 @@ pub(super) struct Direction {
     pub(super) source_ended: bool,
     /// The receiver was told so.
     pub(super) fin_sent: bool,
+    /// When that was, as far as anybody looked.
+    pub(super) fin_sent_at: Option<Instant>,
     /// The receiver is gone while the other direction goes on.
     pub(super) failed: bool,
     /// Bytes were written since the last look.
@@ -187,6 +191,7 @@ impl Direction {
                     return moved;
                 }
                 Poll::Ready(Moved::Some) => moved = Moved::Some,
+                Poll::Ready(Moved::Ended) => {}
                 Poll::Ready(other) => return other,
             }
         }
@@ -222,7 +227,7 @@ impl Direction {
         };
         if read == 0 {
             self.source_ended = true;
-            return Poll::Ready(Moved::Some);
+            return Poll::Ready(Moved::Ended);
         }
         self.bytes += read as u64;
         let bytes = &buffer[..read];
@@ -287,6 +292,7 @@ impl Direction {
             Spliced::Ended => {
                 self.source_ended = true;
                 self.pump = None;
+                return Poll::Ready(Moved::Ended);
             }
             Spliced::Refused(left) => {
                 self.mode = Mode::Refused;

@@ -266,6 +266,11 @@ impl Relay {
             self.up.note_progress(now);
             self.down.note_progress(now);
         }
+        for direction in [&mut self.up, &mut self.down] {
+            if direction.fin_sent && direction.fin_sent_at.is_none() {
+                direction.fin_sent_at = Some(clock::now());
+            }
+        }
         match (up, down) {
             // A broken server is reported by the read side, which still delivers what came before.
             (Moved::ReadFailed, _) | (_, Moved::WriteFailed) => Some(End::Reset(Side::Client)),
@@ -303,7 +308,7 @@ impl Relay {
     fn sides(&self) -> (SideState, SideState) {
         let side = |reading: &Direction, writing: &Direction, heard| SideState {
             read_ended: reading.source_ended,
-            fin_sent: writing.fin_sent,
+            fin_sent: writing.fin_sent_at,
             stuck_since: writing.stuck_since(),
             heard,
         };

@@ -28,7 +28,7 @@ pub use args::{FileName, Presence};
 pub use assign::Assignment;
 pub use convert::Converter;
 pub use fetch::{Arg, Fact, Fetch};
-pub use parse::ParseError;
+pub use parse::{ParseError, is_http};
 pub use stage::{Class, Stage};
 pub use value::{Kind, Value};
 pub use variable::{Scope, Variable};

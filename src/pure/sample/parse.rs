@@ -6,6 +6,7 @@ mod payload;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+pub use self::http::is_http;
 use super::content::{Content, Part, Side, Tls};
 use super::fetch::{Arg, ArgKind, FACTS, Fetch, Row};
 use super::stage::Class;

@@ -9,7 +9,7 @@
 //! | the side may still send | we have sent it a FIN | its timeout, since the last activity |
 //! |---|---|---|
 //! | yes | no | `tunnel`, else `client` / `server` |
-//! | yes | yes | `client-fin` / `server-fin`, else as above |
+//! | yes | yes | `client-fin` / `server-fin`, since the FIN at the earliest; else as above |
 //! | no | – | none |
 //!
 //! A side that does not take its bytes is under the timeout of the first row besides, counted from
@@ -46,8 +46,8 @@ pub struct Limits {
 pub struct SideState {
     /// It has sent its FIN, or is treated so.
     pub read_ended: bool,
-    /// We have sent it a FIN.
-    pub fin_sent: bool,
+    /// When we sent it a FIN, if we have.
+    pub fin_sent: Option<Instant>,
     /// Bytes wait for it, and since when it has taken none.
     pub stuck_since: Option<Instant>,
     /// When it sent something last, where only that counts (`option independent-streams`).
@@ -68,10 +68,13 @@ impl Limits {
             Side::Server => (self.server, self.server_fin),
         };
         let open = self.tunnel.or(plain);
-        let reading = if state.fin_sent { fin.or(open) } else { open };
         let after = |since: Instant, limit: Option<Duration>| since.checked_add(limit?);
         let since = state.heard.unwrap_or(last_activity);
-        let silent = if state.read_ended { None } else { after(since, reading) };
+        let silent = match (state.read_ended, state.fin_sent, fin) {
+            (true, ..) => None,
+            (false, Some(sent), Some(fin)) => after(since.max(sent), Some(fin)),
+            (false, ..) => after(since, open),
+        };
         let stuck = state.stuck_since.and_then(|since| after(since, open));
         match (silent, stuck) {
             (Some(silent), Some(stuck)) => Some(silent.min(stuck)),
@@ -115,7 +118,7 @@ mod tests {
     }
 
     const OPEN: SideState =
-        SideState { read_ended: false, fin_sent: false, stuck_since: None, heard: None };
+        SideState { read_ended: false, fin_sent: None, stuck_since: None, heard: None };
     const GONE: SideState = SideState { read_ended: true, ..OPEN };
 
     #[test]
@@ -131,7 +134,7 @@ mod tests {
         let of = |limits: Limits, side, state| {
             limits.deadline(side, state, now).map(|at| at.saturating_duration_since(now))
         };
-        let shut = SideState { fin_sent: true, ..OPEN };
+        let shut = SideState { fin_sent: Some(now), ..OPEN };
         assert_eq!(of(limits, Side::Client, OPEN), ms(1));
         assert_eq!(of(limits, Side::Client, shut), ms(2));
         assert_eq!(of(limits, Side::Server, shut), ms(3));
@@ -140,6 +143,9 @@ mod tests {
         assert_eq!(of(tunnel, Side::Client, OPEN), ms(9));
         assert_eq!(of(tunnel, Side::Client, shut), ms(2));
         assert_eq!(of(tunnel, Side::Server, shut), ms(9));
+        let later = SideState { fin_sent: Some(now + Duration::from_millis(5)), ..OPEN };
+        assert_eq!(of(limits, Side::Client, later), ms(7));
+        assert_eq!(of(limits, Side::Server, later), ms(3));
     }
 
     #[test]
@@ -160,7 +166,7 @@ mod tests {
         let limits = Limits { client: ms(300), server: ms(5000), ..Limits::default() };
         let at = |ms| now + Duration::from_millis(ms);
         assert_eq!(limits.next(now, OPEN, OPEN), Some((at(300), Side::Client)));
-        let shut = SideState { fin_sent: true, ..OPEN };
+        let shut = SideState { fin_sent: Some(at(299)), ..OPEN };
         assert_eq!(limits.next(now, GONE, shut), Some((at(5000), Side::Server)));
         let even = Limits { client: ms(5), server: ms(5), ..Limits::default() };
         assert_eq!(even.next(now, OPEN, OPEN), Some((at(5), Side::Client)));

@@ -55,7 +55,8 @@ const HTTP_PREFIXES: [&str; 17] = [
 ];
 
 /// Whether `name` is a fetch that only HTTP has.
-pub(super) fn is_http(name: &str) -> bool {
+#[must_use]
+pub fn is_http(name: &str) -> bool {
     HTTP.contains(&name) || HTTP_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 

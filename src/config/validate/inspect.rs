@@ -1,0 +1,39 @@
+//! Pure: rules that look at bytes nobody waits for.
+
+use std::time::Duration;
+
+use super::context::Context;
+use crate::config::raw::Statement;
+use crate::pure::rules::{Action, Rule};
+
+impl Context<'_> {
+    /// Warns of `content` rules of a frontend, `what`, that track by bytes which may not be there yet.
+    pub(super) fn unwaited(
+        &mut self,
+        what: &str,
+        statements: &[Statement],
+        content: &[Rule],
+        delay: Option<Duration>,
+    ) {
+        let written = statements.iter().filter(|statement| {
+            statement.keyword() == "tcp-request" && statement.second() == "content"
+        });
+        let written: Vec<&Statement> = written.collect();
+        // Where they do not pair, one of them was refused.
+        if delay.is_some() || written.len() != content.len() {
+            return;
+        }
+        for (statement, rule) in written.into_iter().zip(content) {
+            if let Action::Track { key, .. } = &rule.action
+                && key.needs_bytes()
+            {
+                let message = format!(
+                    "{what}: '{}' is tracked if it has come when the rule is read: nobody waits for it",
+                    key.text
+                );
+                self.report.warning(statement.span, message);
+                self.report.help("write 'tcp-request inspect-delay 5s'");
+            }
+        }
+    }
+}
