@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::relay::poll_read_into;
 use super::stream::Stream;
 use crate::clock::sleep_or_forever;
-use crate::pure::http::{Framing, Request, body};
+use crate::pure::http::body::Body;
+use crate::pure::http::{Framing, Request};
 use crate::pure::wire::Parsed;
 
 /// How long an end is waited for, so that a client reads its answer before it sees a reset.
@@ -91,9 +92,10 @@ pub async fn read_body(
     max: usize,
     limit: Option<Duration>,
 ) -> Result<(Option<Vec<u8>>, usize), Unread> {
+    let mut body = Body::new(framing, max);
     let whole = async {
         loop {
-            match body::parse(framing, &buffer[at..], max) {
+            match body.read(&buffer[at..]) {
                 Parsed::Done(body, used) => return Ok((body, used)),
                 Parsed::Bad(_) => return Err(Unread::Bad),
                 // Chunks may be small: their lines count as much as what they hold.

@@ -66,8 +66,14 @@ impl Worker {
     }
 
     pub(super) fn signal(&self, signal: Signal) {
-        // One that has just ended needs no signal.
-        let _ = kill_process(self.pid, signal);
+        match kill_process(self.pid, signal) {
+            // One that has just ended needs no signal.
+            Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+            Err(error) => {
+                let error = std::io::Error::from(error);
+                tracing::error!("worker ({}) cannot be sent a signal: {error}", self.pid);
+            }
+        }
     }
 
     /// Its exit status, or 128 and the number of the signal that ended it, once it has ended.

@@ -2,8 +2,8 @@
 
 use crate::pure::wire::Parsed;
 
-/// Header lines of a request, as HAProxy's `tune.http.maxhdr`.
-pub const HEADERS_MAX: usize = 101;
+/// Header lines of a request: HAProxy's `tune.http.maxhdr` is 101 with the first line.
+pub const HEADERS_MAX: usize = 100;
 
 /// Not a request: it is answered with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,9 @@ impl Request {
 
     fn of_lines(lines: &[&[u8]]) -> Option<Self> {
         let (first, rest) = lines.split_first()?;
+        if first.starts_with(b" ") || first.ends_with(b" ") {
+            return None;
+        }
         let mut words = std::str::from_utf8(first).ok()?.split(' ').filter(|word| !word.is_empty());
         let (method, target, version) = (words.next()?, words.next()?, words.next()?);
         let version = match version {
@@ -69,7 +72,8 @@ impl Request {
             "HTTP/1.0" => "1.0",
             _ => return None,
         };
-        let visible = target.bytes().all(|byte| (0x21..0x7f).contains(&byte));
+        // A fragment is the browser's own.
+        let visible = target.bytes().all(|byte| (0x21..0x7f).contains(&byte) && byte != b'#');
         let is_target = target.starts_with('/') || target.contains("://") || target == "*";
         if words.next().is_some() || !is_token(method) || !visible || !is_target {
             return None;
@@ -98,21 +102,32 @@ impl Request {
         }
         let mut length = None;
         for text in self.values("content-length") {
-            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            let number: u64 = text.parse().ok().filter(|_| digits)?;
-            if length.is_some_and(|known| known != number) {
-                return None;
+            for text in text.split(',').map(str::trim) {
+                let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                let number: i64 = text.parse().ok().filter(|_| digits)?;
+                let number = number.unsigned_abs();
+                if length.is_some_and(|known| known != number) {
+                    return None;
+                }
+                length = Some(number);
             }
-            length = Some(number);
         }
         Some(Framing::Length(length.unwrap_or(0)))
     }
 
-    /// A host in the target is the one of the header, as HAProxy demands.
+    /// There is one host, and that in the target is the one of the header, as HAProxy demands.
     fn names_its_host(&self) -> bool {
-        let Some((_, rest)) = self.target.split_once("://") else { return true };
+        let mut hosts = self.values("host");
+        let Some(host) = hosts.next() else { return true };
+        if hosts.any(|other| other != host) {
+            return false;
+        }
+        let Some((scheme, rest)) = self.target.split_once("://") else { return true };
         let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        self.header("host").is_none_or(|host| host.eq_ignore_ascii_case(authority))
+        let named = authority.rsplit('@').next().unwrap_or_default();
+        let usual = if scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
+        let bare = |name: &str| name.strip_suffix(usual).unwrap_or(name).to_ascii_lowercase();
+        bare(host) == bare(named)
     }
 
     /// The path with its query, without scheme and host.
@@ -160,9 +175,15 @@ impl Request {
         self.headers.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Whether the client wants the connection to stay.
+    /// Whether the connection may stay, and the client wants that. Where two headers say where the
+    /// body ends, or one that HTTP/1.0 does not have, somebody on the way may have read it otherwise:
+    /// what follows is not trusted (RFC 9112 §6.1).
     #[must_use]
     pub fn keeps_alive(&self) -> bool {
+        let has = |name| self.header(name).is_some();
+        if has("transfer-encoding") && (has("content-length") || self.version == "1.0") {
+            return false;
+        }
         let says = |word: &str| {
             let mut words = self.values("connection").flat_map(|value| value.split(','));
             words.any(|said| said.trim().eq_ignore_ascii_case(word))

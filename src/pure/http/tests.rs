@@ -1,4 +1,5 @@
 use super::answer::Connection;
+use super::body::Body;
 use super::*;
 use crate::pure::wire::Parsed;
 
@@ -27,6 +28,15 @@ fn heads_are_read() {
     let long =
         request("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n");
     assert_eq!(long.framing, Framing::Chunked);
+    assert!(!long.keeps_alive(), "whoever is before us may have believed the length");
+    let old = "POST / HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert!(!request(old).keeps_alive());
+    for target in ["http://x:80/mon", "http://u@X/mon", "http://x/mon"] {
+        let it = request(&format!("GET {target} HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n"));
+        assert_eq!(it.path(), "/mon");
+    }
+    let twice = request("POST / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\n");
+    assert_eq!(twice.framing, Framing::Length(1));
 }
 
 #[test]
@@ -46,6 +56,11 @@ fn what_is_no_request_is_refused_as_early_as_it_is_known() {
         "GET / HTTP/1.1\r\nContent-Length: +1\r\n\r\n",
         "GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
         "GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        " GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1 \r\n\r\n",
+        "GET /#a HTTP/1.1\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 9223372036854775808\r\n\r\n",
         "\x16\x03\x01",
         "(",
     ] {
@@ -60,7 +75,7 @@ fn what_is_no_request_is_refused_as_early_as_it_is_known() {
 
 #[test]
 fn bodies_are_read_up_to_their_limit() {
-    let parse = |framing, text: &str| match body::parse(framing, text.as_bytes(), 8) {
+    let parse = |framing, text: &str| match Body::new(framing, 8).read(text.as_bytes()) {
         Parsed::Done(body, used) => Some((body.map(|it| String::from_utf8(it).unwrap()), used)),
         Parsed::More => None,
         Parsed::Bad(_) => Some((Some("bad".to_owned()), 0)),
@@ -76,7 +91,17 @@ fn bodies_are_read_up_to_their_limit() {
     assert_eq!(parse(Framing::Chunked, "3\r\nabc\r\n0\r\n"), None);
     assert_eq!(parse(Framing::Chunked, "3\r\nab"), None);
     assert_eq!(parse(Framing::Chunked, "ffffffff\r\n"), Some((None, 10)));
-    for wrong in ["zz\r\n", "3\r\nabcde", "\r\n", "-1\r\n", "11111111111111111"] {
+    for wrong in [
+        "3\rX\r\n",
+        "3 junk\r\n",
+        "3;a\rb\r\n",
+        " 3\r\n",
+        "zz\r\n",
+        "3\r\nabcde",
+        "\r\n",
+        "-1\r\n",
+        "11111111111111111",
+    ] {
         assert_eq!(parse(Framing::Chunked, wrong), some("bad", 0), "{wrong:?}");
     }
 }
@@ -101,7 +126,15 @@ proptest::proptest! {
     #[test]
     fn no_bytes_panic(bytes: Vec<u8>, cut in 0_usize..40) {
         let _ = Request::parse(&bytes);
-        let _ = body::parse(Framing::Chunked, &bytes, 16);
+        let _ = Body::new(Framing::Chunked, 16).read(&bytes);
+        let (mut piecewise, mut whole) =
+            (Body::new(Framing::Chunked, 16), Body::new(Framing::Chunked, 16));
+        let chunked = [b"3;x\r\nabc\r\n0a\r\n", &bytes[..], b"\r\n0\r\n\r\n"].concat();
+        let ends = (0..chunked.len()).map(|end| piecewise.read(&chunked[..end]));
+        let early = ends.into_iter().find(|read| *read != Parsed::More);
+        if let Some(early) = early {
+            proptest::prop_assert_eq!(early, whole.read(&chunked));
+        }
         let text = b"POST /a?b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
         let parsed = Request::parse(&text[..cut.min(text.len())]);
         proptest::prop_assert_eq!(parsed, Parsed::More);

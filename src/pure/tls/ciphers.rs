@@ -178,11 +178,14 @@ fn is_known(word: &str) -> bool {
 pub fn choose(list: &str) -> Chosen {
     let mut chosen = Chosen::default();
     let mut banned: Vec<&'static Suite> = Vec::new();
-    for word in list.split([':', ',', ' ', ';']).filter(|word| !word.is_empty()) {
-        if word.starts_with('@') {
-            // The strength of what is left differs by nothing that a list could sort by.
+    for word in list.split([':', ',', ' ', ';']) {
+        // The strength of what is left differs by nothing that a list could sort by.
+        let word = word.split('@').next().unwrap_or_default();
+        if word.is_empty() {
             continue;
         }
+        // What Red Hat's systems choose is what is chosen here.
+        let word = if word.starts_with("PROFILE=") { "DEFAULT" } else { word };
         let (sign, class) = match word.as_bytes()[0] {
             sign @ (b'!' | b'-' | b'+') => (sign, &word[1..]),
             _ => (b' ', word),
@@ -252,6 +255,9 @@ mod tests {
         assert_eq!(names("AESGCM+aRSA:-AES256:AES256+aRSA"), [rsa128, rsa256]);
         assert_eq!(names("HIGH:!aNULL:!MD5:@SECLEVEL=1").len(), 6);
         assert_eq!(names("TLS_AES_128_GCM_SHA256"), [""; 0]);
+        for all in ["DEFAULT", "DEFAULT@SECLEVEL=1", "PROFILE=SYSTEM"] {
+            assert_eq!(names(all).len(), 6, "{all}");
+        }
     }
 
     #[test]

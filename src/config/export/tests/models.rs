@@ -435,10 +435,8 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                     true => OnMarkedDown::ShutdownSessions,
                     false => OnMarkedDown::Keep,
                 },
-                on_marked_up: match flags[3] {
-                    true => OnMarkedUp::ShutdownBackupSessions,
-                    false => OnMarkedUp::Keep,
-                },
+                on_marked_up: [OnMarkedUp::Keep, OnMarkedUp::ShutdownBackupSessions]
+                    [usize::from(flags[3])],
                 send_proxy: rare.3,
                 proxy_tlvs: Vec::new(),
                 tcp_ut: rare.4,
