@@ -19,6 +19,7 @@ use process::{global, log_target, ring};
 use sockets::address;
 
 mod checks;
+mod choice;
 mod names;
 mod process;
 mod sockets;
@@ -259,23 +260,6 @@ fn load_state(name: &str, bits: [bool; 6]) -> LoadState {
 }
 
 fn backend(name: String) -> impl Strategy<Value = Backend> {
-    let balance = prop_oneof![
-        Just(Balance::RoundRobin),
-        Just(Balance::StaticRr),
-        Just(Balance::LeastConn),
-        Just(Balance::First),
-        hash_type().boxed().prop_map(Balance::Source),
-        (limit(), of(101u32..1000)).prop_map(|(draws, factor)| Balance::Random {
-            draws,
-            factor: factor.and_then(NonZeroU32::new),
-        }),
-    ];
-    let redispatch = prop_oneof![
-        Just(Redispatch::Never),
-        limit().prop_map(Redispatch::Every),
-        limit().prop_map(Redispatch::FromLast),
-        Just(Redispatch::FromLast(NonZeroU32::MIN)),
-    ];
     let timeouts = vec(of(duration()), 5).prop_map(|times| ServerTimeouts {
         connect: times[0],
         server: times[1],
@@ -285,7 +269,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
     });
     let plain_or_any = prop_oneof![Just(3u32), 0u32..9];
     (
-        (balance, redispatch, plain_or_any, timeouts, any::<[bool; 6]>()),
+        (choice::balance(), choice::redispatch(), plain_or_any, timeouts, any::<[bool; 6]>()),
         (
             keepalive().boxed(),
             of(sockets::source()),
