@@ -68,6 +68,12 @@
 //! before the call returns: there is no timer, no poll and no lock held across an await between a
 //! verdict and the swap. Then the event goes out, and sessions are cut where `on-marked-down` or
 //! `on-marked-up` ask for it: both in [`state::Occasion`], which operators' commands use as well.
+//! A check of a database holds a session (`check::held`) and gives its *reading* to the backend's
+//! [`Group`](state::Group): the fence there says who is primary, routes by role get live sets of their
+//! own, and [`state::Remembered`] keeps it for the next process.
+//!
+//! **A request.** A section in `mode http` is a frontend whose sessions answer requests themselves
+//! (`session::http`): the same rules, gates and counters, and no server.
 //!
 //! **A configuration.** [`Sources::load`](app::load::Sources::load) reads files and calls
 //! [`config::load`]: TOML (`config::toml`) and `haproxy.cfg` ([`haproxy_compat`], then
@@ -97,6 +103,7 @@
 //! | a bad reload changes nothing | `tests/it/life`: `bad_file_changes_nothing_and_says_why` |
 //! | a reload drops and refuses nobody | `tests/it/life`: `reload_keeps_sessions_and_never_refuses` |
 //! | a new program file refuses and drops nobody, and a bad one changes nothing | `tests/it/master_program` |
+//! | one primary at most, and none of old, through restarts | `tests/sim`: `role`; `tests/it/roles`, `tests/it/roles_mysql` |
 //! | the same file means the same to HAProxy | every scenario of `tests/it` that runs both programs |
 #![deny(unsafe_code)]
 
