@@ -8,6 +8,8 @@ use std::hint::black_box;
 use evenkeel::config::{self, Language, Surroundings};
 use evenkeel::control::cli::line;
 use evenkeel::pure::health::agent_words::AgentWords;
+use evenkeel::pure::http::Request;
+use evenkeel::pure::http::body::Body;
 use evenkeel::pure::probe::kind::{CheckKind, MysqlDialect};
 use evenkeel::pure::probe::{Context, Input, Probe, Step};
 use evenkeel::pure::resolve::message;
@@ -21,7 +23,7 @@ use haproxy_compat::env::Environment;
 use haproxy_compat::source::SourceMap;
 
 /// All names, as [`run`] takes them.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 13] = [
     "config",
     "proxy_header",
     "client_hello",
@@ -34,10 +36,14 @@ pub const NAMES: [&str; 12] = [
     "dns",
     "state_file",
     "sentinel",
+    "http",
 ];
 
 /// Bytes of an answer that a check keeps here.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of a form that are kept here.
+const BODY_BYTES_MAX: usize = 64;
 
 /// Steps after which a check must have come to a verdict: it takes one for each piece, and few more.
 const STEPS_MAX: usize = 200;
@@ -71,6 +77,7 @@ pub fn run(name: &str, bytes: &[u8]) {
         }
         "state_file" => state(bytes),
         "sentinel" => sentinel(bytes),
+        "http" => http(bytes),
         other => panic!("there is no target '{other}'"),
     }
 }
@@ -160,6 +167,25 @@ fn agent(bytes: &[u8]) {
         black_box(AgentWords::parse(line).verdict(None));
     }
     black_box(AgentWords::parse(bytes).verdict(Some("odd")));
+}
+
+/// A request with its body: read in pieces it is what it is when it is read whole.
+fn http(bytes: &[u8]) {
+    let Parsed::Done(request, used) = Request::parse(bytes) else { return };
+    assert!(used <= bytes.len());
+    black_box((request.path(), request.query(), request.keeps_alive(), request.is_from_its_host()));
+    let behind = &bytes[used..];
+    let whole = Body::new(request.framing, BODY_BYTES_MAX).read(behind);
+    if let Parsed::Done(body, taken) = &whole {
+        assert!(*taken <= behind.len());
+        assert!(body.as_ref().is_none_or(|body| body.len() <= BODY_BYTES_MAX));
+    }
+    let mut body = Body::new(request.framing, BODY_BYTES_MAX);
+    let piece = 1 + used % 7;
+    let mut ends = (0..behind.len()).step_by(piece).chain([behind.len()]);
+    let found =
+        ends.find_map(|end| Some(body.read(&behind[..end])).filter(|it| *it != Parsed::More));
+    assert_eq!(found.unwrap_or(Parsed::More), whole);
 }
 
 /// Drives `probe` to its verdict. The length of the pieces comes from the bytes themselves.
