@@ -94,7 +94,7 @@ fn remember(process: &Process) {
     let with_roles = process.objects();
     let with_roles = with_roles.backends.iter().filter(|b| !b.settings().routes.is_empty());
     for backend in with_roles.filter(|_| !process.is_stopping()) {
-        process.remembered.note(&backend.name, backend.group.memory().1);
+        process.remembered.note(&backend.name, backend.group.memory());
     }
     process.remembered.close();
 }

@@ -1,7 +1,7 @@
 //! Fills a [`Snapshot`] from what runs.
 
 mod requests;
-mod roles;
+pub(super) mod roles;
 mod servers;
 
 use std::sync::Arc;

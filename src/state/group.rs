@@ -177,11 +177,10 @@ impl Group {
         Claims { primary, refused: refused.map(|(name, why)| (name.to_owned(), why)).collect() }
     }
 
-    /// What is remembered, and the number of its last change that matters.
+    /// What is remembered.
     #[must_use]
-    pub fn memory(&self) -> (u64, Memory) {
-        let inner = self.lock();
-        (inner.fence.revision(), inner.fence.memory().clone())
+    pub fn memory(&self) -> Memory {
+        self.lock().fence.memory().clone()
     }
 
     /// The number of the last change of the memory that matters.

@@ -59,10 +59,12 @@ impl Remembered {
         self.lock().past.groups.get(group).cloned().unwrap_or_default()
     }
 
-    /// The records of failovers, oldest first.
+    /// The records of failovers of a group, or of all where it has no name; oldest first.
     #[must_use]
-    pub fn failovers(&self) -> Vec<Record> {
-        self.lock().past.failovers.iter().cloned().collect()
+    pub fn failovers(&self, group: &str) -> Vec<Record> {
+        let inner = self.lock();
+        let wanted = |record: &&Record| group.is_empty() || record.backend == group;
+        inner.past.failovers.iter().filter(wanted).cloned().collect()
     }
 
     /// Remembers this of a group from now on.

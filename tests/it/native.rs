@@ -7,28 +7,10 @@ use crate::harness::backend::Backend;
 use crate::harness::child::Child;
 use crate::harness::dir::TempDir;
 use crate::harness::load::Load;
-use crate::harness::port::{free_addr, is_listening};
-use crate::harness::process::{Process, Spec};
+use crate::harness::native::run;
+use crate::harness::port::free_addr;
 use crate::harness::proxy::Kind;
 use crate::harness::{eventually, metrics};
-
-/// Runs `evenkeel run -c` on `text` and waits until it listens on `addr`.
-fn run(dir: &TempDir, text: &str, addr: SocketAddr) -> Process {
-    let file = dir.write("evenkeel.toml", text);
-    let mut process = Process::start(Spec {
-        name: "evenkeel",
-        program: &Kind::Evenkeel.program(),
-        args: vec!["run".to_owned(), "-c".to_owned(), file.display().to_string()],
-        user: None,
-        env: Vec::new(),
-        log: dir.join("output"),
-    });
-    eventually("it listens or ends", || {
-        (is_listening(addr.port()) || process.ended().is_some()).then_some(())
-    });
-    assert_eq!(process.ended(), None, "{}\n{text}", process.output());
-    process
-}
 
 /// Kills the master under load and expects the slave to take over without an error.
 fn expect_failover(addr: SocketAddr, master: &mut Child) {

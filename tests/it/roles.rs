@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::harness::dir::TempDir;
+use crate::harness::native::{run, run_again};
 use crate::harness::pgsql_wire::Client;
 use crate::harness::port::{free_addr, is_listening};
 use crate::harness::postgres::Postgres;
-use crate::harness::process::{Process, Spec};
+use crate::harness::process::Process;
 use crate::harness::proxy::Kind;
 use crate::harness::{PATIENCE, eventually};
 
@@ -61,24 +62,8 @@ impl Pair {
         for ((name, bind), route) in [("write", write), ("read", read)].iter().zip(routes) {
             text += &format!("[frontend.{name}]\nbind = \"{bind}\"\nbackend = \"pg\"\n{route}\n");
         }
-        dir.write("evenkeel.toml", &text);
-        let evenkeel = Self::run(&dir, write);
+        let evenkeel = run(&dir, &text, write);
         Self { a, b, write, read, evenkeel, dir }
-    }
-
-    fn run(dir: &TempDir, write: SocketAddr) -> Process {
-        let evenkeel = Process::start(Spec {
-            name: "evenkeel",
-            program: &Kind::Evenkeel.program(),
-            args: ["run", "-c", &dir.join("evenkeel.toml").display().to_string()]
-                .map(str::to_owned)
-                .to_vec(),
-            user: None,
-            env: Vec::new(),
-            log: dir.join("output"),
-        });
-        eventually("it listens", || is_listening(write.port()).then_some(()));
-        evenkeel
     }
 
     /// What the process answers to `evenkeel ctl`.
@@ -243,7 +228,7 @@ fn an_old_primary_stays_out_through_a_restart_until_an_operator_forgets_it() {
     pair.evenkeel.kill9();
     pair.b.process.kill9();
     pair.a.start_again();
-    pair.evenkeel = Pair::run(&pair.dir, pair.write);
+    pair.evenkeel = run_again(&pair.dir, pair.write);
     pair.wait_fence("a", "primary fenced former");
     let waiting = {
         let addr = pair.write;

@@ -16,9 +16,9 @@ use crate::harness::backend::Backend;
 use crate::harness::dir::TempDir;
 use crate::harness::mariadb::MariaDb;
 use crate::harness::mysql_wire::Client;
-use crate::harness::port::{free_addr, is_listening};
-use crate::harness::process::{Process, Spec};
-use crate::harness::proxy::Kind;
+use crate::harness::native::run;
+use crate::harness::port::free_addr;
+use crate::harness::process::Process;
 use crate::harness::{PATIENCE, eventually};
 
 /// Evenkeel with a listener for each role.
@@ -49,16 +49,7 @@ impl Proxy {
              max_lag = \"2s\"\nfallback = \"primary\"\n",
             file.display(),
         );
-        let file = dir.write("evenkeel.toml", &text);
-        let process = Process::start(Spec {
-            name: "evenkeel",
-            program: &Kind::Evenkeel.program(),
-            args: vec!["run".to_owned(), "-c".to_owned(), file.display().to_string()],
-            user: None,
-            env: Vec::new(),
-            log: dir.join("output"),
-        });
-        eventually("it listens", || is_listening(write.port()).then_some(()));
+        let process = run(&dir, &text, write);
         Self { write, read, process, _dir: dir }
     }
 }

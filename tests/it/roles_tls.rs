@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use crate::harness::dir::TempDir;
 use crate::harness::mariadb::MariaDb;
-use crate::harness::port::{free_addr, is_listening};
+use crate::harness::native::run;
+use crate::harness::port::free_addr;
 use crate::harness::postgres::Postgres;
-use crate::harness::process::{Process, Spec};
-use crate::harness::proxy::Kind;
+use crate::harness::process::Process;
 use crate::harness::tls::Authority;
 use crate::harness::{PATIENCE, eventually};
 use crate::harness::{mysql_wire, pgsql_wire};
@@ -39,18 +39,9 @@ impl Proxy {
             );
             writes.push(write);
         }
-        let file = dir.write("evenkeel.toml", &text);
-        let process = Process::start(Spec {
-            name: "evenkeel",
-            program: &Kind::Evenkeel.program(),
-            args: vec!["run".to_owned(), "-c".to_owned(), file.display().to_string()],
-            user: None,
-            env: Vec::new(),
-            log: dir.join("output"),
-        });
         let last = writes[writes.len() - 1];
-        eventually("it listens", || is_listening(last.port()).then_some(()));
-        Self { writes, file, process, _dir: dir }
+        let process = run(&dir, &text, last);
+        Self { writes, file: dir.join("evenkeel.toml"), process, _dir: dir }
     }
 
     fn waits_for(&self, text: &str) {

@@ -5,8 +5,8 @@ use super::table::{Command, Mode, Run};
 use super::{Answer, Call};
 use crate::clock;
 use crate::config::model::Level;
+use crate::control::collect::roles;
 use crate::pure::role::fence::{Memory, Refusal};
-use crate::pure::role::route::Part;
 use crate::pure::role::{History, Role};
 use crate::state::{Backend, Occasion};
 
@@ -38,12 +38,10 @@ pub(super) static COMMANDS: &[Command] = &[
 
 fn failovers(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let name = call.arg(0);
-    for record in call.shared.process.remembered.failovers() {
-        if name.is_empty() || record.backend == name {
-            // Text and numbers are always JSON.
-            let line = serde_json::to_string(&record).unwrap_or_default();
-            answer.line(format_args!("{line}"));
-        }
+    for record in call.shared.process.remembered.failovers(name) {
+        // Text and numbers are always JSON.
+        let line = serde_json::to_string(&record).unwrap_or_default();
+        answer.line(format_args!("{line}"));
     }
     answer.line(format_args!(""));
 }
@@ -71,23 +69,17 @@ fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {
 /// One row a server; no cell is empty or has a blank.
 fn rows(backend: &Backend, answer: &mut Answer<'_>) {
     let live = backend.live();
-    let parts = backend.group.parts(clock::now(), &live.servers);
-    let (_, memory) = backend.group.memory();
-    for (server, part) in live.servers.iter().zip(parts) {
+    let roles = roles::of(backend, &live.servers, clock::now());
+    let memory = backend.group.memory();
+    for (server, (role, refusal)) in live.servers.iter().zip(roles) {
         let reading = backend.group.reading(&server.name);
         let says = reading.as_ref().map_or("-", |reading| match reading.role {
             Role::Primary => "primary",
             Role::Replica => "replica",
         });
-        let refusal = backend.group.refusal(&server.name);
-        let (is, lag) = match part {
-            Part::Primary => ("primary", None),
-            Part::Replica(lag) => ("replica", lag),
-            Part::Unknown if refusal.is_some() => ("fenced", None),
-            Part::Unknown => ("unknown", None),
-        };
+        let is = role.state.word();
         let (mut time, mut amount) = ("-".to_owned(), "-".to_owned());
-        if let Some(lag) = lag {
+        if let Some(lag) = role.lag {
             (time, amount) = (lag.time.as_millis().to_string(), lag.amount.to_string());
         }
         let history = reading.map_or_else(|| "-".to_owned(), |reading| cell(&reading.history));

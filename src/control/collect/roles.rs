@@ -1,29 +1,25 @@
 //! What servers are to each other, as far as routes by role ask for it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::control::snapshot::{Failovers, Role, RoleState, Server, ServerStatus};
+use crate::control::snapshot::{self, Failovers, Role, RoleState, ServerStatus};
+use crate::pure::role::fence::Refusal;
 use crate::pure::role::lag::Lag;
 use crate::pure::role::route::Part;
-use crate::state::{Backend, Process};
+use crate::state::{Backend, Process, Server};
 
 /// Adds to the rows of a backend's servers what they are: one that is up and that no route leads to
 /// is `NOLB`, and the text of its check says why.
-pub(super) fn note(backend: &Backend, rows: &mut [Server], now: Instant) {
+pub(super) fn note(backend: &Backend, rows: &mut [snapshot::Server], now: Instant) {
     let live = backend.live();
     if live.lanes.is_empty() {
         return;
     }
-    let parts = backend.group.parts(now, &live.servers);
-    for ((row, server), part) in rows.iter_mut().zip(&live.servers).zip(parts) {
-        let refusal = backend.group.refusal(&server.name);
-        let (state, lag) = match part {
-            Part::Primary => (RoleState::Primary, None),
-            Part::Replica(lag) => (RoleState::Replica, lag),
-            Part::Unknown if refusal.is_some() => (RoleState::Fenced, None),
-            Part::Unknown => (RoleState::Unknown, None),
-        };
-        row.role = Some(Role { state, lag });
+    let roles = of(backend, &live.servers, now);
+    for ((row, server), (role, refusal)) in rows.iter_mut().zip(&live.servers).zip(roles) {
+        let Role { state, lag } = role;
+        row.role = Some(role);
         if row.status != ServerStatus::Up {
             continue;
         }
@@ -43,13 +39,32 @@ pub(super) fn note(backend: &Backend, rows: &mut [Server], now: Instant) {
     }
 }
 
+/// What each of a backend's `servers` is, and why one that claims to be primary is kept out.
+pub(in crate::control) fn of(
+    backend: &Backend,
+    servers: &[Arc<Server>],
+    now: Instant,
+) -> Vec<(Role, Option<Refusal>)> {
+    let parts = backend.group.parts(now, servers);
+    let role = |(server, part): (&Arc<Server>, Part)| {
+        let refusal = backend.group.refusal(&server.name);
+        let (state, lag) = match part {
+            Part::Primary => (RoleState::Primary, None),
+            Part::Replica(lag) => (RoleState::Replica, lag),
+            Part::Unknown if refusal.is_some() => (RoleState::Fenced, None),
+            Part::Unknown => (RoleState::Unknown, None),
+        };
+        (Role { state, lag }, refusal)
+    };
+    servers.iter().zip(parts).map(role).collect()
+}
+
 /// The failovers of a backend that are on record.
 pub(super) fn failovers(process: &Process, backend: &Backend) -> Option<Failovers> {
     if backend.live().lanes.is_empty() {
         return None;
     }
-    let mut records = process.remembered.failovers();
-    records.retain(|record| *record.backend == *backend.name);
+    let mut records = process.remembered.failovers(&backend.name);
     Some(Failovers { count: records.len() as u64, last: records.pop() })
 }
 

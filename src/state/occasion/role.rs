@@ -74,7 +74,7 @@ impl Occasion<'_> {
     /// Writes down who is primary. A process that stops leaves that to its successor.
     fn remember(&self, backend: &Backend) {
         if !self.process.is_stopping() {
-            self.process.remembered.note(&backend.name, backend.group.memory().1);
+            self.process.remembered.note(&backend.name, backend.group.memory());
         }
     }
 

@@ -18,6 +18,7 @@ pub(crate) mod load;
 pub(crate) mod mariadb;
 pub(crate) mod metrics;
 pub(crate) mod mysql_wire;
+pub(crate) mod native;
 pub(crate) mod network;
 pub(crate) mod pgsql_wire;
 pub(crate) mod port;
