@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use crate::pure::id::{ProxyId, ServerId};
 
 pub use requests::Requests;
-pub use role::{Failovers, Role, RoleState};
+pub use role::{Failovers, Hold, Role, RoleState};
 pub use tls::{Handshakes, Tls};
 
 /// Everything at one instant.
@@ -347,6 +347,8 @@ pub struct Backend {
     pub required: bool,
     /// Its failovers that are on record; `None`: no route by role leads here.
     pub failovers: Option<Failovers>,
+    /// Clients that wait for a server to come; `None`: nobody asks for that.
+    pub hold: Option<Hold>,
     /// Active servers that may serve now.
     pub active: u32,
     /// Backup servers that may serve now.

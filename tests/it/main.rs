@@ -35,6 +35,7 @@ mod endings;
 mod external_check;
 mod failover;
 mod handover;
+mod holds;
 mod http_checks;
 mod intake;
 mod language;
