@@ -77,6 +77,7 @@ mod silence;
 mod socket_options;
 mod socks;
 mod state_file;
+mod statistics;
 mod stats_page;
 mod stick;
 mod stick_commands;

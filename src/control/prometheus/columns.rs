@@ -175,8 +175,8 @@ pub(super) const SERVER: &[Column<Server>] = &[
     (n::IDLE_CONNECTIONS_LIMIT, |_| Value::Float(f64::NAN)),
     (n::UNSAFE_CONNECTIONS, |_| Value::Int(0)),
     (n::SAFE_CONNECTIONS, |_| Value::Int(0)),
-    // What is in use is needed: connections are never kept for later.
-    (n::NEED_CONNECTIONS, |row| row.used_connections.into()),
+    // As many as were ever needed at once: connections are never kept for later.
+    (n::NEED_CONNECTIONS, |row| row.service.sessions.max.into()),
 ];
 
 /// A server's check.
