@@ -26,6 +26,7 @@ mod checks;
 mod choices;
 mod cli;
 mod clients;
+mod conditions;
 mod conf;
 mod daemon;
 mod database_checks;
