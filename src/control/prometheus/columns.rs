@@ -7,6 +7,7 @@ use crate::control::snapshot::{
     Backend, Check, Frontend, Listener, Process, QUESTIONS, Server, Service,
 };
 use crate::telemetry::names::{self as n, Metric};
+use crate::telemetry::outbox::Count;
 
 /// The process.
 pub(super) const PROCESS: &[Column<Process>] = &[
@@ -204,4 +205,12 @@ pub(super) const RESOLVER: [Metric; QUESTIONS.len()] = [
     n::RESOLVER_TOO_BIG,
     n::RESOLVER_TRUNCATED,
     n::RESOLVER_OUTDATED,
+];
+
+/// A webhook.
+pub(super) const WEBHOOK: &[Column<Count>] = &[
+    (n::WEBHOOK_SENT, |row| row.sent.into()),
+    (n::WEBHOOK_DROPPED, |row| row.dropped.into()),
+    (n::WEBHOOK_RETRIES, |row| row.retries.into()),
+    (n::WEBHOOK_QUEUE, |row| row.waiting.into()),
 ];
