@@ -95,7 +95,11 @@ pub(super) fn settle(config: &Config, workers: usize, memory: Option<NonZeroU32>
     let short = asked.max(sockets);
     Limits {
         maxconn: u32::try_from(maxconn.max(1)).unwrap_or(u32::MAX),
-        told: Told { limit: if short > given && written.is_none() { given } else { asked }, sockets, maxpipes },
+        told: Told {
+            limit: if short > given && written.is_none() { given } else { asked },
+            sockets,
+            maxpipes,
+        },
         short_of: Some(short).filter(|&wanted| wanted > given),
         given,
         pipes: usize::try_from(pipes).unwrap_or(0),
