@@ -139,12 +139,10 @@ pub struct Process {
 /// Pipes for splice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pipes {
-    /// At most; 0: no limit.
+    /// `maxpipes`; 0: unset.
     pub max: u32,
-    /// In use.
-    pub used: u32,
-    /// Open and unused.
-    pub free: u32,
+    /// Open, in use or about to be used again.
+    pub open: u32,
 }
 
 /// How many there are of something that comes and goes.

@@ -71,9 +71,9 @@ metrics! {
         gauge("hard_max_connections", "Client connections the descriptor limit allows");
     CURRENT_CONNECTIONS = gauge("current_connections", "Client connections open now");
     REQUESTS = counter("requests_total", "Sessions begun by the process");
-    MAX_PIPES = gauge("max_pipes", "Pipes for splicing at most, 0 for no limit");
-    PIPES_USED = counter("pipes_used_total", "Pipes in use now");
-    PIPES_FREE = counter("pipes_free_total", "Pipes open and unused now");
+    MAX_PIPES = gauge("max_pipes", "Pipes for splicing at most as configured, 0 where nothing is");
+    PIPES_USED = counter("pipes_used_total", "Pipes open now");
+    PIPES_FREE = counter("pipes_free_total", "Pipes open and counted nowhere else");
     CURRENT_CONNECTION_RATE =
         gauge("current_connection_rate", "Client connections in the last second");
     LIMIT_CONNECTION_RATE =
