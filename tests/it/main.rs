@@ -12,6 +12,7 @@ mod hashing;
 
 mod addresses;
 mod agent;
+mod alerts;
 mod api;
 mod api_answers;
 mod api_effects;
@@ -94,4 +95,5 @@ mod tls_verify;
 mod tracking;
 mod transparent;
 mod vtest;
+mod webhooks;
 mod words;
