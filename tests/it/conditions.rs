@@ -173,6 +173,7 @@ fn conditions_hold_as_recorded(kind: Kind) {
     drop(client);
     let line = proxy.log.expect(&["held: "]);
     let held = line.trim_start_matches("held: ").chars().map(|c| c == '1');
-    let wrong: Vec<_> = ROWS.iter().zip(held).filter(|((_, recorded), held)| recorded != held).collect();
+    let wrong: Vec<_> =
+        ROWS.iter().zip(held).filter(|((_, recorded), held)| recorded != held).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
