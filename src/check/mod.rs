@@ -210,13 +210,11 @@ impl Task {
                     }
                     self.hear_errors();
                 }
-                () = gone(&mut held) => self.hear(),
-                () = sleep_until(parting.unwrap_or_else(clock::now).into()), if parting.is_some() => {
+                () = gone(&mut held) => self.hear_end(),
+                () = reach(parting) => {
                     self.occasion(clock::now()).part(&self.backend, &self.server);
                 }
-                () = sleep_until(due.unwrap_or_else(clock::now).into()), if due.is_some() => {
-                    self.check(&passes, &mut held).await;
-                }
+                () = reach(due) => self.check(&passes, &mut held).await,
             }
         }
     }
@@ -237,6 +235,12 @@ impl Task {
     fn hear(&self) {
         let now = clock::now();
         publish::health(&self.backend, &self.server, now, |health| health.handle_hint(now));
+    }
+
+    /// What was held with the database ended.
+    fn hear_end(&self) {
+        let now = clock::now();
+        publish::health(&self.backend, &self.server, now, |health| health.handle_end(now));
     }
 
     /// Sessions could not connect, so often that `on-error` says what to do.
@@ -349,6 +353,16 @@ impl Task {
         let Some(transition) = outcome.transition else { return };
         let reason = report::reason(&self.backend, verdict);
         self.occasion(now).moved(&self.backend, &self.server, before, transition, reason);
+    }
+}
+
+/// Waits for `at`, and forever where there is none. What is due goes past the timers, which take
+/// up to two milliseconds to say so.
+async fn reach(at: Option<Instant>) {
+    match at {
+        Some(at) if at <= clock::now() => {}
+        Some(at) => sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 
