@@ -72,7 +72,7 @@ fn hold(pairs: &mut Pairs, frontend: &Frontend) {
     pairs.maybe("hold_max", Some(hold.max).filter(|max| *max != HOLD_MAX));
     if hold.rate != rate {
         let text = hold.rate.map_or_else(|| INFINITE.to_owned(), |rate| rate.to_string());
-        pairs.add("attach_rate", &quote(&text));
+        pairs.add("attach_rate", quote(&text));
     }
 }
 
