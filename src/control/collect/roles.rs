@@ -76,10 +76,11 @@ pub(super) fn failovers(process: &Process, backend: &Backend) -> Option<Failover
     Some(Failovers { count: records.len() as u64, last: records.pop() })
 }
 
-/// Its clients that are held.
-pub(super) fn hold(backend: &Backend) -> Hold {
+/// Its clients that are held, where new ones may be or those of before a reload still are.
+pub(super) fn hold(backend: &Backend, may_come: bool) -> Option<Hold> {
     let (refused, expired) = (backend.hold.refused.get(), backend.hold.expired.get());
-    Hold { held: backend.held(), refused, expired }
+    let hold = Hold { held: backend.held(), refused, expired };
+    Some(hold).filter(|hold| may_come || hold.held > 0)
 }
 
 fn behind(lag: Option<Lag>) -> String {
