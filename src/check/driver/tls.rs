@@ -29,7 +29,7 @@ use crate::pure::probe::Connect;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reached {
     Plain,
-    /// A proxy on the way said no.
+    /// The socket itself failed, or a proxy on the way said no.
     Denied,
     Shaking,
     Tls,

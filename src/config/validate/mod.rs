@@ -4,6 +4,7 @@
 //! mistake; if any was an alert, what came out is thrown away. No I/O: host names, files and
 //! accounts are asked of a [`World`] that the caller passes in.
 
+mod acls;
 mod agent;
 mod backend;
 mod balance;
@@ -20,6 +21,7 @@ mod inspect;
 mod life;
 mod page;
 mod patterns;
+mod references;
 mod resolvers;
 mod ring;
 mod role;
@@ -40,6 +42,7 @@ mod variables;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
@@ -123,6 +126,7 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
+    context.unread(raw);
     let peers = context.peers(raw);
     let patterns = context.take_patterns();
     let tables = context.take_tables();
@@ -300,6 +304,21 @@ impl Context<'_> {
                     );
                     self.report.alert(name.span, message);
                 }
+            }
+        }
+    }
+
+    /// What nothing is read from has to be there all the same.
+    fn unread(&mut self, raw: &raw::Config) {
+        for raw::Unread { keyword, path, is_directory } in &raw.unread {
+            let place = Path::new(&path.value);
+            let found = match is_directory {
+                true => self.world.list(place).map(drop),
+                false => self.world.read(place).map(drop),
+            };
+            if let Err(error) = found {
+                let message = format!("{keyword}: cannot read '{}': {error}", path.value);
+                self.report.alert(path.span, message);
             }
         }
     }

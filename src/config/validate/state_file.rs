@@ -7,7 +7,7 @@ use haproxy_compat::span::Span;
 
 use super::context::Context;
 use crate::config::model::{Backend, Global, LoadState, SavedServer};
-use crate::config::raw;
+use crate::config::raw::{self, Dialect};
 use crate::pure::id::Name;
 use crate::pure::state_file;
 
@@ -64,6 +64,14 @@ impl Context<'_> {
             }
             let own = |server: &&SavedServer| server.backend == backend.name.as_str();
             saved.extend(files[&file].iter().filter(own).cloned());
+        }
+        // HAProxy looks into the common file even where no backend does.
+        if let (Some(file), Some(field)) =
+            (&global.server_state_file, &raw.global.server_state_file)
+            && raw.dialect == Dialect::Haproxy
+            && !files.contains_key(&in_base(file, global))
+        {
+            self.state_file(&in_base(file, global), field.span);
         }
         saved
     }

@@ -1,6 +1,5 @@
 //! `show servers …`, `show backend`: what is known of servers beside their figures.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -109,7 +108,7 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
     let tls = u8::from(settings.tls.is_some());
     let check = settings.check.as_ref();
     let check_port = check.and_then(|check| check.port).map_or(0, std::num::NonZeroU16::get);
-    let check_addr = check.and_then(|check| check.addr).as_ref().map(SocketAddr::ip);
+    let check_addr = check.and_then(|check| check.addr.as_ref()?.inet()).map(|addr| addr.ip());
     let check_addr = check_addr.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
     let agent = settings.agent.as_ref();
     let agent_addr = agent.and_then(|agent| agent.addr).map_or("-".to_owned(), |ip| ip.to_string());
