@@ -40,7 +40,7 @@ mod world;
 
 use std::ffi::CString;
 use std::fs;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -54,7 +54,6 @@ use crate::config::diag::Look;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::{Commands, Config};
 use crate::control::cli;
-use crate::net::relay::allow_pipes;
 use crate::resolve::Engine as Resolver;
 use crate::session::Context;
 use crate::state::request::SocketWish;
@@ -101,7 +100,8 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
     }
     let mut supply = Supply::Own(predecessors::inherited(options)?);
     let said = loaded.text(Look::Plain);
-    let prepared = prepare(config.clone(), said, &mut supply).map_err(StartError::Refused)?;
+    let prepared = prepare(config.clone(), said, &mut supply, options.memory_mib)
+        .map_err(StartError::Refused)?;
     let variables: Vec<_> = loaded.variables().collect();
     drop((supply, loaded));
     let global = &prepared.config.global;
@@ -167,11 +167,12 @@ fn prepare(
     config: Config,
     startup_log: String,
     supply: &mut Supply,
+    memory: Option<NonZeroU32>,
 ) -> Result<Prepared, Vec<String>> {
     let config = Arc::new(config);
     let identity = identity::look_up(&config.global)?;
     let workers = worker_count(&config);
-    let limits = limits::settle(&config, workers);
+    let limits = limits::settle(&config, workers, memory);
     let plan = diff(&nothing(&config), &config);
     namespaces::open(&config)?;
     let opened = listeners::open(&config, &plan, workers, supply)
@@ -196,6 +197,7 @@ fn nothing(config: &Config) -> Config {
         resolvers: Vec::new(),
         certificates: Vec::new(),
         rings: Vec::new(),
+        webhooks: Vec::new(),
         saved: Vec::new(),
         commands: Commands::default(),
     }
@@ -222,6 +224,8 @@ pub(crate) struct Control {
     loading: Loading,
     /// A server that a command adds, while it is read.
     adding: Option<Adding>,
+    /// `-m`.
+    memory_mib: Option<NonZeroU32>,
     /// Ends when what outlives the process is on disk.
     memory: oneshot::Receiver<()>,
 }
@@ -255,7 +259,8 @@ impl Control {
         let now = clock::now();
         let process = Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config));
         process.pulse.watch(workers.handles().map(tokio::runtime::Handle::metrics).collect());
-        allow_pipes(limits.pipes, config.global.tuning.pipesize);
+        process.tell(limits.told);
+        limits.rule_pipes(config.global.tuning.pipesize);
         let (bus, intake) = bus::bus();
         let log = LogIdentity::new(&config, &options.program, &intake);
         let shipper = start_shipper(intake, &log);
@@ -288,6 +293,7 @@ impl Control {
             shipper,
             loading: Loading::default(),
             adding: None,
+            memory_mib: options.memory_mib,
             memory,
         };
         control.follow(&config, &plan, opened);

@@ -18,7 +18,6 @@ use super::{Control, limits, listeners, objects};
 use crate::clock;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::Config;
-use crate::net::relay::allow_pipes;
 use crate::state::frontend::Phase;
 use crate::state::process::Objects;
 
@@ -116,16 +115,15 @@ fn apply(
         tracing::warn!("'{key}' has changed: it takes effect at the next start.");
     }
     let maxconn_changed = running.global.maxconn != config.global.maxconn;
-    if maxconn_changed || running.global.tuning != config.global.tuning {
-        let limits = limits::settle(&config, control.workers.count());
-        allow_pipes(limits.pipes, config.global.tuning.pipesize);
-        if maxconn_changed {
-            // What runs goes on with fewer.
-            if let Err(said) = limits.check(&config.global.life) {
-                tracing::warn!("{said}");
-            }
-            process.set_maxconn(limits.maxconn);
+    let limits = limits::settle(&config, control.workers.count(), control.memory_mib);
+    process.tell(limits.told);
+    limits.rule_pipes(config.global.tuning.pipesize);
+    if maxconn_changed {
+        // What runs goes on with fewer.
+        if let Err(said) = limits.check(&config.global.life) {
+            tracing::warn!("{said}");
         }
+        process.set_maxconn(limits.maxconn);
     }
     keep_certificates(&running, &mut config);
     let config = Arc::new(config);

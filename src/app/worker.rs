@@ -68,8 +68,9 @@ fn start(
         return Err(StartError::Refused(vec![what]));
     };
     let refused = |refused| StartError::Refused(vec![refused]);
+    let mut supply = Supply::given(places, sockets);
     let prepared =
-        prepare(config, said, &mut Supply::given(places, sockets)).map_err(StartError::Refused)?;
+        prepare(config, said, &mut supply, options.memory_mib).map_err(StartError::Refused)?;
     let global = &prepared.config.global;
     identity::assume(prepared.identity, global.chroot.as_deref(), &global.life.setcap)
         .map_err(refused)?;

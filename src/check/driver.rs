@@ -36,8 +36,7 @@ struct Problem {
     text: String,
     /// The other side said no, so that asking again soon tells more.
     heard: bool,
-    /// It is one of the socket, and no answer of the other end: a proxy on the way or a Unix socket said
-    /// no.
+    /// A proxy on the way said no, or nobody listens on a Unix socket.
     denied: bool,
 }
 
@@ -191,8 +190,8 @@ async fn establish(socket: Socket, addr: &SockAddr) -> Result<Conn, Problem> {
     match socket.connect(addr) {
         Ok(()) => return Ok(Conn::Fresh(socket, addr.domain())),
         Err(error) if !in_progress(&error) => {
-            // HAProxy tells a Unix socket that nobody listens on from a port that nobody does.
-            let denied = addr.as_socket().is_none();
+            // HAProxy waits for a connection over the network, and only that can fail to be made.
+            let denied = addr.is_unix();
             return Err(Problem { denied, ..Problem::new("General socket error", &error) });
         }
         Err(_) => {}

@@ -12,6 +12,7 @@ use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, Snapshot, Times,
 };
 use crate::config::model::{self, Balance, BalanceKey, CLAIMED_DATE, CLAIMED_VERSION, ServerAddr};
+use crate::net::relay::pipes_open;
 use crate::pure::balance::EffectiveWeight;
 use crate::state::counters::{Service, Traffic};
 use crate::state::frontend::Phase;
@@ -31,6 +32,7 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
         };
         objects.frontends.iter().any(named)
     };
+    let holds = objects.frontends.iter().any(|it| it.route().settings.hold.is_some());
     Snapshot {
         process: process_row(process, bus, uptime, wall),
         frontends: objects.frontends.iter().map(|f| frontend_row(f, process, uptime)).collect(),
@@ -40,11 +42,12 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
             .map(|backend| {
                 let failovers = roles::failovers(process, backend);
                 let row = backend_row(&objects, backend, required(backend), now, uptime);
-                snapshot::Backend { failovers, ..row }
+                snapshot::Backend { failovers, hold: holds.then(|| roles::hold(backend)), ..row }
             })
             .collect(),
         nameservers: nameservers(&objects.resolvers),
         tables: tables(&objects.tables, now),
+        webhooks: bus.outboxes().counts(),
     }
 }
 
@@ -105,7 +108,7 @@ fn process_row(
     let listeners: usize = objects.config.frontends.iter().map(|f| f.binds.len()).sum();
     let gate = &process.gate;
     let life = &objects.config.global.life;
-    let max_fds = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let told = process.told();
     let accepted = Load {
         current: gate.current(),
         max: gate.max(),
@@ -130,10 +133,10 @@ fn process_row(
         started: wall.checked_sub(uptime).unwrap_or(wall),
         uptime,
         threads: u32::try_from(process.workers()).unwrap_or(u32::MAX),
-        max_fds: max_fds.unwrap_or(u64::MAX),
-        max_sockets: max_fds.unwrap_or(u64::MAX),
+        max_fds: told.limit,
+        max_sockets: told.sockets,
         max_connections: gate.limit(),
-        hard_max_connections: gate.limit(),
+        hard_max_connections: process.hard_maxconn(),
         connections: accepted,
         sessions: Load {
             total: process.sessions_begun.get(),
@@ -143,7 +146,10 @@ fn process_row(
             ..accepted
         },
         tls: tls(&process.tls, uptime),
-        pipes: Pipes::default(),
+        pipes: Pipes {
+            max: u32::try_from(told.maxpipes).unwrap_or(u32::MAX),
+            open: u32::try_from(pipes_open()).unwrap_or(u32::MAX),
+        },
         bytes_out,
         spliced_bytes_out: process.bytes_spliced.get(),
         bytes_out_rate: beat.bytes_rate,
@@ -276,6 +282,7 @@ fn backend_row(
         name: Arc::clone(&backend.name),
         id: settings.id,
         failovers: None,
+        hold: None,
         algo: algo(&settings),
         up,
         required,

@@ -5,7 +5,7 @@
 //! tries again, instead of spinning on a socket that stays readable.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::net::{SocketAddrAny, SocketFlags};
@@ -14,6 +14,7 @@ use tokio::io::unix::AsyncFd;
 use tokio_util::sync::CancellationToken;
 
 use super::descriptors;
+use super::relay::note_descriptor;
 use crate::sys;
 
 /// Pause after the process ran out of descriptors or memory. HAProxy's is the same 100 ms.
@@ -140,6 +141,7 @@ fn accept(socket: BorrowedFd<'_>) -> io::Result<Accepted> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (connection, address): (OwnedFd, Option<SocketAddrAny>) =
         rustix::net::acceptfrom_with(socket, flags)?;
+    note_descriptor(connection.as_raw_fd());
     let peer = address.and_then(|address| std::net::SocketAddr::try_from(address).ok());
     Ok(Accepted { socket: Socket::from(connection), peer })
 }

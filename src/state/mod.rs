@@ -44,7 +44,7 @@ pub use listener::Listener;
 pub use occasion::Occasion;
 pub use pace::Pace;
 pub use patterns::Registry;
-pub use process::{Objects, Process};
+pub use process::{Objects, Process, Told};
 pub use remembered::Remembered;
 pub use resolvers::Resolvers;
 pub use server::{Passes, Server};

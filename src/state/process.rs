@@ -36,6 +36,18 @@ pub struct Objects {
     pub resolvers: Vec<Arc<Resolvers>>,
 }
 
+/// What commands tell of descriptors: the figures that HAProxy would work out, which tools compare with
+/// each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The limit that was asked for.
+    pub limit: u64,
+    /// What all connections, listeners and checks together need.
+    pub sockets: u64,
+    /// The pipes among them.
+    pub maxpipes: u64,
+}
+
 /// The process.
 #[derive(Debug)]
 pub struct Process {
@@ -61,7 +73,7 @@ pub struct Process {
     pub tls: Tls,
     /// Certificates that commands make and change.
     pub certificates: Certificates,
-    /// Bytes to clients.
+    /// Bytes to clients and to servers.
     pub bytes_out: Counter,
     /// How busy the workers are.
     pub pulse: Pulse,
@@ -79,6 +91,7 @@ pub struct Process {
     pub requests: Requests,
     /// The most that commands may make of the gate's limit.
     hard_maxconn: AtomicU32,
+    told: Mutex<Told>,
     /// A soft stop is under way.
     stopping: AtomicBool,
     objects: ArcSwap<Objects>,
@@ -122,6 +135,7 @@ impl Process {
             remembered: Remembered::default(),
             requests: Requests::default(),
             hard_maxconn: AtomicU32::new(maxconn),
+            told: Mutex::default(),
             stopping: AtomicBool::new(false),
             objects: ArcSwap::from_pointee(nothing),
             environment: Environment::default(),
@@ -145,6 +159,17 @@ impl Process {
     #[must_use]
     pub fn hard_maxconn(&self) -> u32 {
         self.hard_maxconn.load(Ordering::Relaxed)
+    }
+
+    /// What is told of descriptors.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The descriptors were counted.
+    pub fn tell(&self, told: Told) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = told;
     }
 
     /// A reload changed what the process takes.

@@ -71,9 +71,9 @@ metrics! {
         gauge("hard_max_connections", "Client connections the descriptor limit allows");
     CURRENT_CONNECTIONS = gauge("current_connections", "Client connections open now");
     REQUESTS = counter("requests_total", "Sessions begun by the process");
-    MAX_PIPES = gauge("max_pipes", "Pipes for splicing at most, 0 for no limit");
-    PIPES_USED = counter("pipes_used_total", "Pipes in use now");
-    PIPES_FREE = counter("pipes_free_total", "Pipes open and unused now");
+    MAX_PIPES = gauge("max_pipes", "Pipes for splicing at most as configured, 0 where nothing is");
+    PIPES_USED = counter("pipes_used_total", "Pipes open now");
+    PIPES_FREE = counter("pipes_free_total", "Pipes open and counted nowhere else");
     CURRENT_CONNECTION_RATE =
         gauge("current_connection_rate", "Client connections in the last second");
     LIMIT_CONNECTION_RATE =
@@ -227,10 +227,22 @@ metrics! {
     LAG_SECONDS = own_gauge("server_lag_seconds", "How long a replica has lacked what the primary has");
     LAG_AMOUNT = own_gauge("server_lag", "Bytes of WAL or transactions that a replica lacks");
 
+    // Clients that wait for a server to come.
+    HELD = own_gauge("held_clients", "Clients that wait for a server to come, also in the queue");
+    HOLD_REFUSED = own_counter("hold_refused_total", "Clients refused as too many waited already");
+    HOLD_EXPIRED = own_counter("hold_expired_total", "Clients that waited in vain");
+
     // Failovers.
     FAILOVERS = own_counter("failover_total", "Failovers that are on record");
     FAILOVER_SECONDS = own_gauge("failover_seconds", "How long the parts of the last one took");
     RPO = own_gauge("rpo_bytes", "What the new primary lacked at the last one, in its unit");
+
+    // Webhooks.
+    WEBHOOK_SENT = own_counter("webhook_sent_total", "Events that a webhook took");
+    WEBHOOK_DROPPED =
+        own_counter("webhook_dropped_total", "Events a webhook was not told of: too many, too old or refused");
+    WEBHOOK_RETRIES = own_counter("webhook_retries_total", "Attempts after the first of an event");
+    WEBHOOK_QUEUE = own_gauge("webhook_queue", "Events that wait to be sent");
 
     // Times.
     QUEUE_TIME = gauge("queue_time_average_seconds", "Queue time of the last 1024 sessions");

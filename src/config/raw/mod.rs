@@ -27,6 +27,7 @@ mod rules;
 mod socket;
 mod tls;
 mod tuning;
+mod webhook;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
@@ -48,6 +49,7 @@ pub use rules::Statement;
 pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
 pub use tls::Tls;
 pub use tuning::{SocketBuffers, Tuning};
+pub use webhook::Webhook;
 
 use haproxy_compat::env::Environment;
 use haproxy_compat::span::Spanned;
@@ -82,6 +84,8 @@ pub struct Config {
     pub rings: Vec<Ring>,
     /// Files and directories that words without effect name. Only `haproxy.cfg` has such words.
     pub unread: Vec<Unread>,
+    /// Webhooks, in file order.
+    pub webhooks: Vec<Webhook>,
     /// Variables that `env(NAME)` reads.
     pub environment: Environment,
 }

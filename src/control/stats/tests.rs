@@ -68,6 +68,7 @@ fn snapshot() -> Snapshot {
         up: true,
         required: true,
         failovers: None,
+        hold: None,
         active: 1,
         backups: 0,
         service: Service::default(),
@@ -81,6 +82,7 @@ fn snapshot() -> Snapshot {
         backends: vec![backend("be", 3, vec![checked, down, maint]), backend("li", 4, vec![])],
         nameservers: Vec::new(),
         tables: Vec::new(),
+        webhooks: Vec::new(),
     }
 }
 

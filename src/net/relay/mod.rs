@@ -19,7 +19,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use direction::{Direction, Ending, Moved};
-pub use splice::allow_pipes;
+pub(in crate::net) use splice::note_descriptor;
+pub use splice::{allow_pipes, pipes_open};
 
 use super::stream::Stream;
 use crate::clock;

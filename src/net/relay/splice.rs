@@ -9,8 +9,8 @@
 use std::cell::RefCell;
 use std::io;
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno;
@@ -26,14 +26,39 @@ const POOL_MAX: usize = 16;
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 static OPEN_MAX: AtomicUsize = AtomicUsize::new(64);
 
+/// The descriptor from which on connections have no others to spare, and whether the last one that
+/// came in got such a one.
+static CROWDED_FROM: AtomicI32 = AtomicI32::new(RawFd::MAX);
+static CROWDED: AtomicBool = AtomicBool::new(false);
+
 /// Wanted capacity of a pipe; the kernel may give less to an unprivileged user.
 static PIPE_BYTES: AtomicUsize = AtomicUsize::new(1024 * 1024);
 
-/// Allows at most `pipes` pipes of `bytes` in the process from now on, two descriptors each; beyond,
-/// bulk is copied. Pipes that are open stay as they are.
-pub fn allow_pipes(pipes: usize, bytes: NonZeroU32) {
+/// Allows at most `pipes` pipes of `bytes` in the process from now on, two descriptors each, and none
+/// while connections get descriptors from `crowded` on; beyond, bulk is copied. Pipes that are open
+/// stay as they are.
+pub fn allow_pipes(pipes: usize, bytes: NonZeroU32, crowded: RawFd) {
     OPEN_MAX.store(pipes, Ordering::Relaxed);
     PIPE_BYTES.store(usize::try_from(bytes.get()).unwrap_or(usize::MAX), Ordering::Relaxed);
+    CROWDED_FROM.store(crowded, Ordering::Relaxed);
+}
+
+/// Pipes that are open.
+#[must_use]
+pub fn pipes_open() -> usize {
+    OPEN.load(Ordering::Relaxed)
+}
+
+/// A connection got `descriptor`, the lowest that was free: a high one says that the table is nearly
+/// full, and what this worker keeps for bulk is given back.
+pub(in crate::net) fn note_descriptor(descriptor: RawFd) {
+    let crowded = descriptor >= CROWDED_FROM.load(Ordering::Relaxed);
+    if crowded {
+        POOL.with_borrow_mut(Vec::clear);
+    }
+    if crowded != CROWDED.load(Ordering::Relaxed) {
+        CROWDED.store(crowded, Ordering::Relaxed);
+    }
 }
 
 fn pipe_bytes() -> usize {
@@ -106,8 +131,11 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    /// A pump with an empty pipe; `None` where the process is out of descriptors.
+    /// A pump with an empty pipe; `None` where the process has no descriptors to spare.
     pub(super) fn take() -> Option<Self> {
+        if CROWDED.load(Ordering::Relaxed) {
+            return None;
+        }
         let pipe = POOL.with_borrow_mut(Vec::pop).or_else(Pipe::new)?;
         Some(Self { pipe: Some(pipe), filled: 0 })
     }
@@ -191,6 +219,7 @@ impl Drop for Pump {
     fn drop(&mut self) {
         if let Some(pipe) = self.pipe.take()
             && self.filled == 0
+            && !CROWDED.load(Ordering::Relaxed)
         {
             POOL.with_borrow_mut(|pool| {
                 if pool.len() < POOL_MAX {

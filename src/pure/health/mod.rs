@@ -260,6 +260,18 @@ impl Health {
         }
     }
 
+    /// What a check held with the server ended: as [`handle_hint`](Self::handle_hint), and hints that
+    /// came to nothing do not put it off.
+    pub fn handle_end(&mut self, now: Instant) {
+        if self.admin.is_maint() {
+            return;
+        }
+        let checks = self.checks.as_mut().filter(|checks| checks.score.is_up() && !checks.off);
+        if let Some(checks) = checks {
+            checks.schedule.handle_end(now);
+        }
+    }
+
     /// An operator's command.
     pub fn handle_command(&mut self, now: Instant, command: Command) -> Commanded {
         let before = self.admin;
