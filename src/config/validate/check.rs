@@ -9,7 +9,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::agent::INIT_STATES;
 use super::context::Context;
 use super::frontend::is_on;
-use crate::config::defaults::{FALL, INTER, RISE, SMTP_CHECK_HELLO};
+use crate::config::defaults::{FALL, INTER, RISE, ROLE_INTER, ROLE_TIMEOUT, SMTP_CHECK_HELLO};
 use crate::config::model::{
     Assigned, Check, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, Layer,
     MysqlDialect, Pattern, Payload, PortFrom, ProxyHeader, ScriptStep, ServerAddr,
@@ -51,7 +51,7 @@ impl Context<'_> {
         let own = &raw.check_settings;
         let base = backend.settings;
         let what = &format!("check of {what}");
-        let inter = self.interval(what, "inter", &own.inter, &base.inter).unwrap_or(INTER);
+        let inter = self.interval(what, "inter", &own.inter, &base.inter);
         let fastinter = self.interval(what, "fastinter", &own.fastinter, &base.fastinter);
         let downinter = self.interval(what, "downinter", &own.downinter, &base.downinter);
         let rise = self.count(what, "rise", &own.rise, &base.rise, RISE);
@@ -103,6 +103,9 @@ impl Context<'_> {
             }
             kind => self.check_tls(raw, kind, own_target, what),
         };
+        let asks_role = matches!(kind, CheckKind::Database(_));
+        let inter = inter.unwrap_or(if asks_role { ROLE_INTER } else { INTER });
+        let timeout = timeout.or(asks_role.then_some(ROLE_TIMEOUT));
         Some(Check {
             kind,
             inter,
