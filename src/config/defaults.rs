@@ -6,7 +6,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::model::{Facility, InitAddr, LogLevel, Redispatch};
+use super::model::{Facility, InitAddr, LogLevel, Redispatch, Topic};
 use crate::pure::resolve::{Hold, Schedule};
 
 /// `inter`: time between checks (HAProxy).
@@ -134,3 +134,16 @@ pub const PIPESIZE_BYTES: NonZeroU32 = NonZeroU32::new(1024 * 1024).expect("a me
 
 /// Reloads that a worker may survive which was replaced; `mworker-max-reloads`.
 pub const RELOADS_MAX: u32 = 50;
+
+/// `events` of a webhook: what changes where writes go, and what says why. Reloads and the like are
+/// for logs.
+pub const WEBHOOK_EVENTS: [Topic; 5] =
+    [Topic::Server, Topic::Role, Topic::Fence, Topic::Failover, Topic::Switchover];
+/// `timeout` of a webhook: Slack and PagerDuty answer within a second.
+pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
+/// `keep` of a webhook: what happened an hour ago is read in logs.
+pub const WEBHOOK_KEEP: Duration = Duration::from_hours(1);
+/// `queue` of a webhook: every server of a large configuration going down at once.
+pub const WEBHOOK_QUEUE: usize = 1000;
+/// Where PagerDuty takes events (its Events API v2).
+pub const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";

@@ -46,6 +46,7 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
             .collect(),
         nameservers: nameservers(&objects.resolvers),
         tables: tables(&objects.tables, now),
+        webhooks: bus.outboxes().counts(),
     }
 }
 

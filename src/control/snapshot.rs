@@ -6,15 +6,18 @@
 
 mod requests;
 mod role;
+mod table;
 mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::pure::id::{ProxyId, ServerId};
+use crate::telemetry::outbox::Count;
 
 pub use requests::Requests;
 pub use role::{Failovers, Role, RoleState};
+pub use table::Table;
 pub use tls::{Handshakes, Tls};
 
 /// Everything at one instant.
@@ -30,19 +33,8 @@ pub struct Snapshot {
     pub nameservers: Vec<Nameserver>,
     /// Stick tables.
     pub tables: Vec<Table>,
-}
-
-/// A stick table.
-#[derive(Clone, Debug)]
-pub struct Table {
-    /// Its name.
-    pub name: String,
-    /// The type of its keys.
-    pub kind: &'static str,
-    /// Entries it may hold.
-    pub size: u64,
-    /// Entries it holds.
-    pub used: u64,
+    /// What became of events for webhooks.
+    pub webhooks: Vec<Count>,
 }
 
 /// What became of questions to a name server: HAProxy's names, in its order.

@@ -150,7 +150,7 @@ impl Session {
         &mut self,
         backend: &Arc<Backend>,
         settings: &Arc<model::Backend>,
-        lease: Lease,
+        mut lease: Lease,
         failure: Failure,
     ) -> Result<Lease, Ended> {
         let index = lease.server.index;
@@ -174,6 +174,7 @@ impl Session {
                 let mut changes = backend.changes();
                 let left = async { while live(backend) && changes.changed().await.is_ok() {} };
                 let left = std::pin::pin!(left);
+                lease.rest();
                 match self.while_client_stays(settings, left, Some(after)).await {
                     Waited::Done(()) => self.redispatch(backend, settings, lease).await,
                     Waited::ClientGone(how) => {
@@ -182,6 +183,7 @@ impl Session {
                     }
                     Waited::TimedOut => {
                         self.outcome.retried(&lease.server);
+                        lease.resume();
                         Ok(lease)
                     }
                 }

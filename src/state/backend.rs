@@ -175,7 +175,9 @@ impl Backend {
     #[must_use]
     pub fn new(settings: model::Backend, live: Live, places: Places, now: Instant) -> Self {
         let up = !live.set.members().is_empty();
-        let downs = u64::from(!up);
+        // What the file itself keeps from serving is no fall.
+        let meant_to = |server: &model::Server| !server.disabled && server.weight.value() > 0;
+        let downs = u64::from(!up && settings.servers.iter().any(meant_to));
         let availability = Availability { up, since: now, downtime: Duration::ZERO, downs };
         Self {
             availability: Mutex::new(availability),

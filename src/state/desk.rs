@@ -364,7 +364,7 @@ impl Inner {
         self.lanes.iter_mut().for_each(|lane| lane.policy.handle_started(index));
         server.service.traffic.sessions.rise();
         let cuts = server.cuts();
-        Some(Lease { backend: Some(Arc::clone(backend)), server, cuts })
+        Some(Lease { backend: Some(Arc::clone(backend)), server, cuts, rests: false })
     }
 
     fn enqueue(

@@ -232,6 +232,13 @@ metrics! {
     FAILOVER_SECONDS = own_gauge("failover_seconds", "How long the parts of the last one took");
     RPO = own_gauge("rpo_bytes", "What the new primary lacked at the last one, in its unit");
 
+    // Webhooks.
+    WEBHOOK_SENT = own_counter("webhook_sent_total", "Events that a webhook took");
+    WEBHOOK_DROPPED =
+        own_counter("webhook_dropped_total", "Events a webhook was not told of: too many, too old or refused");
+    WEBHOOK_RETRIES = own_counter("webhook_retries_total", "Attempts after the first of an event");
+    WEBHOOK_QUEUE = own_gauge("webhook_queue", "Events that wait to be sent");
+
     // Times.
     QUEUE_TIME = gauge("queue_time_average_seconds", "Queue time of the last 1024 sessions");
     CONNECT_TIME = gauge("connect_time_average_seconds", "Connect time of the last 1024 sessions");

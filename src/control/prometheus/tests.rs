@@ -141,6 +141,7 @@ pub(crate) fn snapshot() -> Snapshot {
         backends: vec![backend],
         nameservers: vec![nameserver],
         tables: Vec::new(),
+        webhooks: Vec::new(),
     }
 }
 

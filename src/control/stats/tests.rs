@@ -81,6 +81,7 @@ fn snapshot() -> Snapshot {
         backends: vec![backend("be", 3, vec![checked, down, maint]), backend("li", 4, vec![])],
         nameservers: Vec::new(),
         tables: Vec::new(),
+        webhooks: Vec::new(),
     }
 }
 

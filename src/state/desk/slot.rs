@@ -17,6 +17,8 @@ pub struct Lease {
     pub server: Arc<Server>,
     /// [`Server::cuts`] when the server was picked.
     pub cuts: u64,
+    /// It waits for its next attempt: the slot is taken, but nobody is on the server.
+    pub(super) rests: bool,
 }
 
 impl Lease {
@@ -24,7 +26,21 @@ impl Lease {
     /// counts or sees it.
     #[must_use]
     pub fn direct(server: Arc<Server>) -> Self {
-        Self { backend: None, cuts: server.cuts(), server }
+        Self { backend: None, cuts: server.cuts(), server, rests: false }
+    }
+
+    /// No session is on the server while its next attempt is waited for.
+    pub fn rest(&mut self) {
+        if self.backend.is_some() && !std::mem::replace(&mut self.rests, true) {
+            self.server.service.traffic.sessions.fall();
+        }
+    }
+
+    /// The next attempt begins.
+    pub fn resume(&mut self) {
+        if std::mem::take(&mut self.rests) {
+            self.server.service.traffic.sessions.rise();
+        }
     }
 
     /// Whether it is of a place that is none of its backend's servers.
@@ -37,7 +53,9 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(backend) = &self.backend else { return };
-        self.server.service.traffic.sessions.fall();
+        if !self.rests {
+            self.server.service.traffic.sessions.fall();
+        }
         backend.desk.leave(backend, self.server.index);
     }
 }

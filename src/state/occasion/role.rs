@@ -70,7 +70,7 @@ impl Occasion<'_> {
         let ago = self.now.saturating_duration_since(incident.lost_at);
         let record = Record::of(&backend.name, incident, self.wall, ago);
         if let Some(record) = record.filter(|_| !self.process.is_stopping()) {
-            self.say_role(backend, RoleChange::Over(record.line()));
+            self.say_role(backend, RoleChange::Over(Box::new(record.clone())));
             self.process.remembered.record(record);
         }
     }

@@ -347,7 +347,7 @@ impl Handle {
         for tracker in &facts.trackers {
             tracker.note_moved(moved.bytes_in, moved.bytes_out, at);
         }
-        process.bytes_out.add(more.bytes_out);
+        process.bytes_out.add(more.bytes_in + more.bytes_out);
         process.bytes_spliced.add(more.spliced);
     }
 

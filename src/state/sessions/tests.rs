@@ -252,7 +252,7 @@ fn bytes_are_counted_while_the_session_runs_and_once() {
     session.note_moved(Moved { bytes_in: 6, bytes_out: 17, spliced: 3 }, later);
     session.count_bytes(&world.process);
     assert_eq!(counted(), [(6, 17); 4]);
-    assert_eq!((world.process.bytes_out.get(), world.process.bytes_spliced.get()), (17, 3));
+    assert_eq!((world.process.bytes_out.get(), world.process.bytes_spliced.get()), (6 + 17, 3));
     let view = session.view(session.started + Duration::from_secs(5));
     assert_eq!((view.age, view.idle), (Duration::from_secs(5), Duration::from_secs(3)));
     assert_eq!((view.retries, view.moved.bytes_out), (2, 17));
