@@ -69,10 +69,8 @@ impl Context<'_> {
         };
         let default_port = port.map_or(service_port, NonZeroU16::get);
         let addr = addr_field.and_then(|addr| self.socket_addr(what, addr, default_port));
-        let kind = match &raw.check_kind {
-            Some(kind) => self.check_kind(Some(kind)),
-            None => backend.kind.clone(),
-        };
+        let own_kind = raw.check_kind.as_ref().map(|kind| self.check_kind(Some(kind)));
+        let kind = own_kind.unwrap_or_else(|| backend.kind.clone());
         let own_target = port_field.is_some() || addr_field.is_some();
         if !is_on(&raw.check) {
             // What a check would be done with has to be right even where none is done.
@@ -103,9 +101,7 @@ impl Context<'_> {
             }
             kind => self.check_tls(raw, kind, own_target, what),
         };
-        let asks_role = matches!(kind, CheckKind::Database(_));
-        let inter = inter.unwrap_or(if asks_role { ROLE_INTER } else { INTER });
-        let timeout = timeout.or(asks_role.then_some(ROLE_TIMEOUT));
+        let (inter, timeout) = paced(&kind, inter, timeout);
         Some(Check {
             kind,
             inter,
@@ -342,6 +338,20 @@ impl Context<'_> {
                 None
             }
         }
+    }
+}
+
+/// `inter` and `timeout` of a check, where they are not written.
+fn paced(
+    kind: &CheckKind,
+    inter: Option<Duration>,
+    timeout: Option<Duration>,
+) -> (Duration, Option<Duration>) {
+    match kind {
+        CheckKind::Database(_) => {
+            (inter.unwrap_or(ROLE_INTER), Some(timeout.unwrap_or(ROLE_TIMEOUT)))
+        }
+        _ => (inter.unwrap_or(INTER), timeout),
     }
 }
 
