@@ -7,7 +7,7 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 use super::counters::Service;
-use super::desk::Desk;
+use super::desk::{Desk, HoldCounts};
 use super::http::Requests;
 use super::{Group, Registry, Server};
 use crate::config::model;
@@ -165,6 +165,8 @@ pub struct Backend {
     places: Mutex<Places>,
     /// What its servers are to each other.
     pub group: Group,
+    /// What became of clients that were held.
+    pub hold: HoldCounts,
     /// Where sessions are assigned and wait.
     pub(super) desk: Desk,
     ruling: ArcSwap<Ruling>,
@@ -186,6 +188,7 @@ impl Backend {
             service: Service::default(),
             requests: Requests::default(),
             group: Group::new(Memory::default(), settings.on_conflict),
+            hold: HoldCounts::default(),
             desk: Desk::new(settings.balance, &live),
             settings: ArcSwap::from_pointee(settings),
             live: ArcSwap::from_pointee(live),
