@@ -289,7 +289,11 @@ impl Task {
             }
         };
         if self.still_asks(asked) {
+            let passed = verdict.passed();
             self.handle(verdict, started, passes);
+            if passed {
+                self.await_primary();
+            }
         } else {
             let now = clock::now();
             publish::health(&self.backend, &self.server, now, |health| {
