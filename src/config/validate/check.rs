@@ -70,11 +70,6 @@ impl Context<'_> {
         };
         let default_port = port.map_or(service_port, NonZeroU16::get);
         let addr = addr_field.and_then(|addr| self.check_place(what, addr, default_port));
-        let kind = match &raw.check_kind {
-            Some(kind) => self.check_kind(Some(kind)),
-            None => backend.kind.clone(),
-        };
-        let addr = addr_field.and_then(|addr| self.socket_addr(what, addr, default_port));
         let own_kind = raw.check_kind.as_ref().map(|kind| self.check_kind(Some(kind)));
         let kind = own_kind.unwrap_or_else(|| backend.kind.clone());
         let own_target = port_field.is_some() || addr_field.is_some();
