@@ -111,7 +111,7 @@ pub(super) fn validate(
         backends.push(context.backend(raw, name, ProxyId(id), &global.log));
     }
     context.routes(raw, &frontends, &mut backends);
-    context.misplaced(raw);
+    context.without_effect(raw);
     let stats = context.all_stats(&raw.stats, &global, &mut listening);
     let commands = context.commands(&raw.global.commands, &mut listening);
     if !was_refused {
@@ -128,7 +128,6 @@ pub(super) fn validate(
     if raw.dialect == Dialect::Haproxy && !context.report.is_refused() {
         context.missing_timeouts(raw);
     }
-    context.unread(raw);
     let peers = context.peers(raw);
     let webhooks = context.webhooks(raw);
     let patterns = context.take_patterns();
@@ -189,8 +188,10 @@ impl Context<'_> {
         stats
     }
 
-    /// What frontends say about servers is judged and thrown away.
-    fn misplaced(&mut self, raw: &raw::Config) {
+    /// What frontends say about servers is judged and thrown away, and what nothing is read from has to
+    /// be there.
+    fn without_effect(&mut self, raw: &raw::Config) {
+        self.unread(raw);
         for raw in &raw.misplaced {
             if let Ok(name) = Name::new(&raw.name.value) {
                 self.backend(raw, name, ProxyId(0), &[]);
@@ -312,7 +313,7 @@ impl Context<'_> {
         }
     }
 
-    /// What nothing is read from has to be there all the same.
+    /// Files and directories that words without effect name.
     fn unread(&mut self, raw: &raw::Config) {
         for raw::Unread { keyword, path, is_directory } in &raw.unread {
             let place = Path::new(&path.value);
