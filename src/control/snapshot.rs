@@ -16,7 +16,7 @@ use crate::pure::id::{ProxyId, ServerId};
 use crate::telemetry::outbox::Count;
 
 pub use requests::Requests;
-pub use role::{Failovers, Role, RoleState};
+pub use role::{Failovers, Hold, Role, RoleState};
 pub use table::Table;
 pub use tls::{Handshakes, Tls};
 
@@ -337,6 +337,8 @@ pub struct Backend {
     pub required: bool,
     /// Its failovers that are on record; `None`: no route by role leads here.
     pub failovers: Option<Failovers>,
+    /// Clients that wait for a server to come; `None`: nobody asks for that.
+    pub hold: Option<Hold>,
     /// Active servers that may serve now.
     pub active: u32,
     /// Backup servers that may serve now.

@@ -37,6 +37,7 @@ mod endings;
 mod external_check;
 mod failover;
 mod handover;
+mod holds;
 mod http_checks;
 mod intake;
 mod language;

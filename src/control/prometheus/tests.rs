@@ -126,6 +126,7 @@ pub(crate) fn snapshot() -> Snapshot {
         up: true,
         required: true,
         failovers: None,
+        hold: None,
         active: 1,
         backups: 1,
         service: Service::default(),

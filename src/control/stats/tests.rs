@@ -69,6 +69,7 @@ fn snapshot() -> Snapshot {
         up: true,
         required: true,
         failovers: None,
+        hold: None,
         active: 1,
         backups: 0,
         service: Service::default(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::Key;
+use crate::pure::role::hold::Hold;
 use crate::pure::role::route::RoleRoute;
 use crate::state::{Backend, Server};
 
@@ -79,13 +80,11 @@ pub struct Ticket {
     pub(super) came: u64,
     /// Its place when it was served.
     pub(super) place: Option<u64>,
-    /// No server may be picked: the client is held until one may.
-    pub held: bool,
     pub(super) granted: oneshot::Receiver<Granted>,
 }
 
 impl Ticket {
-    /// Waits for a slot. `None` if the backend was removed by a reload.
+    /// Waits for a slot. `None` if a reload removed the backend, or the lane of its route.
     ///
     /// # Cancel safety
     /// Safe: the place is kept until the ticket is dropped, and a slot granted meanwhile is freed
@@ -94,6 +93,12 @@ impl Ticket {
         let Granted { lease, place } = (&mut self.granted).await.ok()?;
         self.place = Some(place);
         Some(lease)
+    }
+
+    /// Whether it is held now: there is no server to wait for, or others are held before it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.server.is_none() && self.backend.desk.is_held(self.key)
     }
 
     /// Its place in the queue: one more than were served of it since the session came. It is what
@@ -120,8 +125,8 @@ impl Drop for Ticket {
 pub struct Way {
     /// `role`; `None`: to any server.
     pub role: Option<RoleRoute>,
-    /// `hold`: it waits while no server may be picked.
-    pub hold: bool,
+    /// `hold`: it waits while no server may be picked; `None`: it does not.
+    pub hold: Option<Hold>,
 }
 
 /// What asking for a server yields.
@@ -133,6 +138,8 @@ pub enum Assigned {
     Queued(Ticket),
     /// Only this server would do, and no more may wait for it.
     QueueFull(Arc<Server>),
+    /// No server may be picked, and as many as may be held are.
+    HoldFull,
     /// No server may be picked.
     NoServer,
 }
