@@ -152,12 +152,11 @@ fn first_address(kind: Kind, ways: &str, was_known: bool) -> Option<String> {
         srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn \
         srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port";
     let line = "3 be 1 s1 127.0.0.77 2 0 1 1 9 1 0 2 0 0 0 0 name.invalid 80 - 0 0 - - 0";
-    let state = dir.write("state", &format!("1\n{header}\n{}\n", if was_known { line } else { "" }));
+    let state =
+        dir.write("state", &format!("1\n{header}\n{}\n", if was_known { line } else { "" }));
     let scene = Scene::new(kind)
         .global(&format!("{}server-state-file {}", api.lines(), state.display()))
-        .backend(&format!(
-            "load-server-state-from-file global\nserver s1 name.invalid:80 {ways}"
-        ));
+        .backend(&format!("load-server-state-from-file global\nserver s1 name.invalid:80 {ways}"));
     // What `-c` says, haproxy finds out before it reads the file of states.
     if !was_known && scene.check().0 != 0 {
         return None;

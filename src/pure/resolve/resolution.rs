@@ -299,13 +299,13 @@ mod tests {
     fn a_service_that_changes_its_weight_is_no_second_one() {
         let start = Instant::now();
         let mut name = Resolution::new(start, schedule(), Kind::Srv, 1);
-        let service = |weight| {
-            Item::Service(Service { target: "one.test".to_owned(), port: 80, weight })
-        };
+        let service =
+            |weight| Item::Service(Service { target: "one.test".to_owned(), port: 80, weight });
         for (second, weight) in [(0, 10), (1, 20)] {
             let now = start + seconds(second);
             name.handle_deadline(now, 0);
-            let said = Answer { items: vec![service(weight)], ..answer(0, Kind::Srv, Status::Valid, &[]) };
+            let said =
+                Answer { items: vec![service(weight)], ..answer(0, Kind::Srv, Status::Valid, &[]) };
             name.handle_answer(now, 0, said, 0);
             assert_eq!(name.knowledge(now), Knowledge::Known(vec![service(weight)]));
         }
