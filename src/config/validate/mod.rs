@@ -131,7 +131,6 @@ pub(super) fn validate(
     let patterns = context.take_patterns();
     let tables = context.take_tables();
     let certificates = std::mem::take(&mut context.certificates);
-    let saved = std::mem::take(&mut context.saved.servers);
     let config = Config {
         global,
         frontends,
@@ -145,7 +144,7 @@ pub(super) fn validate(
         rings,
         webhooks,
         certificates,
-        saved,
+        saved: std::mem::take(&mut context.saved.servers),
         commands,
     };
     (!report.is_refused()).then_some(config)
