@@ -34,7 +34,7 @@ impl Order {
             Some((keyword, list)) => first == keyword && second == list,
             None => first == **kind,
         };
-        let Some(own) = KINDS.iter().position(|kind| is(kind)) else { return };
+        let Some(own) = KINDS.iter().position(is) else { return };
         let above = (own + 1..KINDS.len()).find(|&kind| self.seen[kind]);
         if let Some(above) = above.filter(|_| own < UNMINDED) {
             let (own, above) = (KINDS[own], KINDS[above]);

@@ -112,7 +112,7 @@ pub(super) fn validate(
         backends.push(context.backend(raw, name, ProxyId(id), &global.log));
     }
     context.routes(raw, &frontends, &mut backends);
-    context.without_effect(raw);
+    context.without_effect(raw, &global);
     let stats = context.all_stats(&raw.stats, &global, &mut listening);
     let commands = context.commands(&raw.global.commands, &mut listening);
     if !was_refused {
@@ -190,7 +190,8 @@ impl Context<'_> {
 
     /// What frontends say about servers is judged and thrown away, and what nothing is read from has to
     /// be there.
-    fn without_effect(&mut self, raw: &raw::Config) {
+    fn without_effect(&mut self, raw: &raw::Config, global: &Global) {
+        self.unasked_state_file(&raw.global, global);
         self.unread(raw);
         for raw in &raw.misplaced {
             if let Ok(name) = Name::new(&raw.name.value) {
