@@ -44,6 +44,7 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
                 snapshot::Backend { failovers, ..row }
             })
             .collect(),
+        order: objects.config.order.clone(),
         nameservers: nameservers(&objects.resolvers),
         tables: tables(&objects.tables, now),
     }

@@ -47,6 +47,8 @@ pub enum What {
         /// Sessions its servers were given.
         backend_conns: u64,
     },
+    /// A line of a report that standard error has already.
+    Report(String),
     /// Anything else about the process: a reload, a limit that was reached, messages lost.
     Notice {
         /// How urgent.
@@ -215,7 +217,7 @@ impl Event {
                 | Change::LosesAddress { .. } => LogLevel::Alert,
                 _ => LogLevel::Notice,
             },
-            What::Check(_) => LogLevel::Notice,
+            What::Check(_) | What::Report(_) => LogLevel::Notice,
             What::Role(_, change) => change.level(),
             What::NoServer { .. } => LogLevel::Emerg,
             What::ProxyStopped { .. } => LogLevel::Warning,
@@ -235,7 +237,7 @@ impl Event {
                 "Proxy {proxy} stopped (cumulated conns: FE: {frontend_conns}, \
                  BE: {backend_conns})."
             ),
-            What::Notice { text, .. } => text.clone(),
+            What::Notice { text, .. } | What::Report(text) => text.clone(),
         }
     }
 
@@ -246,6 +248,7 @@ impl Event {
             What::NoServer { backend } => {
                 tracing::error!("backend '{backend}' has no server available!");
             }
+            What::Report(_) => {}
             What::Notice { level, text } => match level {
                 LogLevel::Emerg | LogLevel::Alert | LogLevel::Crit | LogLevel::Err => {
                     tracing::error!("{text}");

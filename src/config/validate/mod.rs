@@ -132,6 +132,7 @@ pub(super) fn validate(
         global,
         frontends,
         backends,
+        order: file_order(raw, &ids),
         patterns,
         tables,
         peers,
@@ -144,6 +145,16 @@ pub(super) fn validate(
         commands,
     };
     (!report.is_refused()).then_some(config)
+}
+
+/// `ids`, of all frontends and then all backends, as the sections are written.
+fn file_order(raw: &raw::Config, ids: &[u32]) -> Vec<ProxyId> {
+    let frontends = raw.frontends.iter().map(|raw| raw.section);
+    let sections = frontends.chain(raw.backends.iter().map(|raw| raw.section));
+    let mut places: Vec<_> = sections.zip(ids).collect();
+    places.sort_by_key(|(section, _)| *section);
+    places.dedup();
+    places.into_iter().map(|(_, &id)| ProxyId(id)).collect()
 }
 
 /// Whether a section of this name is a frontend and a backend at once.
