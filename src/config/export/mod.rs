@@ -21,7 +21,7 @@ mod tls;
 mod tuning;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::config) mod tests;
 
 use std::collections::HashMap;
 

@@ -149,12 +149,13 @@ pub(super) fn validate(
 
 /// `ids`, of all frontends and then all backends, as the sections are written.
 fn file_order(raw: &raw::Config, ids: &[u32]) -> Vec<ProxyId> {
-    let frontends = raw.frontends.iter().map(|raw| raw.section);
-    let sections = frontends.chain(raw.backends.iter().map(|raw| raw.section));
-    let mut places: Vec<_> = sections.zip(ids).collect();
-    places.sort_by_key(|(section, _)| *section);
-    places.dedup();
-    places.into_iter().map(|(_, &id)| ProxyId(id)).collect()
+    let frontends = raw.frontends.iter().map(|raw| raw.name.span);
+    let names = frontends.chain(raw.backends.iter().map(|raw| raw.name.span));
+    let mut places: Vec<_> = names.map(|span| (span.file, span.start)).zip(ids).collect();
+    places.sort_unstable();
+    // Both halves of a proxy have its number.
+    let mut known = HashSet::new();
+    places.into_iter().filter(|(_, id)| known.insert(*id)).map(|(_, &id)| ProxyId(id)).collect()
 }
 
 /// Whether a section of this name is a frontend and a backend at once.
