@@ -1,6 +1,7 @@
 //! Who speaks in log lines: the tag, the host and the process; and who takes them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
@@ -13,6 +14,7 @@ use crate::notify::backing::Backings;
 use crate::notify::forward::Forwarders;
 use crate::notify::framing::Identity;
 use crate::notify::shipper::Shipper;
+use crate::notify::webhook::Webhooks;
 use crate::telemetry::bus::{Intake, Losses};
 use crate::telemetry::ring::Rings;
 
@@ -23,6 +25,7 @@ pub(super) struct LogIdentity {
     pub(super) stop: CancellationToken,
     forwarders: Forwarders,
     backings: Backings,
+    webhooks: Webhooks,
     rings: Arc<Rings>,
     losses: Arc<Losses>,
 }
@@ -36,14 +39,14 @@ impl LogIdentity {
             stop: CancellationToken::new(),
             forwarders: Forwarders::default(),
             backings: Backings::default(),
+            webhooks: Webhooks::new(Arc::clone(&intake.outboxes), &own_name()),
             rings: Arc::clone(&intake.rings),
             losses: Arc::clone(&intake.losses),
         }
     }
 
     fn identity(config: &Config, program: &str) -> Identity {
-        let own = || rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let name = |name: &String| if name.is_empty() { own() } else { name.clone() };
+        let name = |name: &String| if name.is_empty() { own_name() } else { name.clone() };
         Identity {
             tag: config.global.log_tag.clone().unwrap_or_else(|| program.to_owned()),
             hostname: config.global.log_send_hostname.as_ref().map(name),
@@ -55,18 +58,30 @@ impl LogIdentity {
     pub(super) fn follow(&mut self, config: &Config) {
         self.rings.follow(config);
         self.backings.follow(config, &self.rings);
+        self.webhooks.follow(config);
         self.forwarders.follow(config, &self.rings, &self.losses);
         self.identity.send_replace(Self::identity(config, &self.program));
     }
 
-    /// Ships what is left: first everything to the rings, then from there.
-    pub(super) async fn finish(self, shipper: JoinHandle<()>) {
-        self.stop.cancel();
-        // A shipper that panicked has nothing left to ship.
-        let _ = shipper.await;
-        self.backings.finish().await;
-        self.forwarders.finish().await;
+    /// Ships what is left: first everything to the rings, then from there, within `limit`; and tells
+    /// the webhooks, which have a limit of their own.
+    pub(super) async fn finish(self, shipper: JoinHandle<()>, limit: Duration) {
+        let Self { stop, webhooks, backings, forwarders, .. } = self;
+        stop.cancel();
+        let lines = async {
+            // A shipper that panicked has nothing left to ship.
+            let _ = shipper.await;
+            backings.finish().await;
+            forwarders.finish().await;
+        };
+        // What a stuck log target has not taken by then is lost with it.
+        let _ = tokio::join!(tokio::time::timeout(limit, lines), webhooks.finish());
     }
+}
+
+/// The name of this machine.
+fn own_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Starts the shipper of log lines; `identity` may change later, `stop` makes it flush and end.

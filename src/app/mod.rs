@@ -198,6 +198,7 @@ fn nothing(config: &Config) -> Config {
         resolvers: Vec::new(),
         certificates: Vec::new(),
         rings: Vec::new(),
+        webhooks: Vec::new(),
         saved: Vec::new(),
         commands: Commands::default(),
     }

@@ -74,8 +74,7 @@ impl Control {
         remember(&context.process);
         // A disk that hangs does not keep the process from ending.
         let _ = tokio::time::timeout(LAST_LINES, memory).await;
-        // What a stuck log target has not taken by then is lost with it.
-        let _ = tokio::time::timeout(LAST_LINES, log.finish(shipper)).await;
+        log.finish(shipper, LAST_LINES).await;
         ended
     }
 }

@@ -3,6 +3,16 @@
 //!
 //! A session belongs to a task of its own, which ends, with a goodbye, when the last check that
 //! asks by it lets go. Checks that are due at the same time get the answer to one question.
+//!
+//! A session that ends says nothing of its server yet: a database ends one alone, too. A new one is
+//! begun at once, and that decides.
+//!
+//! | session | the next one | verdict |
+//! |---|---|---|
+//! | ended | is logged in and answers | what it answers |
+//! | ended | nobody listens, or the server says that it goes | failed, and certain: `fall` is not asked |
+//! | ended | anything else | failed, one of `fall` |
+//! | silent beyond `timeout` | – | failed, one of `fall` |
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,7 +25,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::driver::held::Held;
 use super::target::{Target, TargetAddr, Timing};
 use crate::config::model::{DatabaseCheck, DatabaseKind, DatabaseTls, ServerTls};
-use crate::pure::health::verdict::Verdict;
+use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::role::Reading;
 use crate::pure::sentinel::{Dialogue, Login};
 use crate::state::upkeep::{Owned, own};
@@ -147,30 +157,29 @@ pub(super) async fn gone(share: &mut Option<Share>) {
 
 /// Holds the session: logs in when it is asked the first time, and again after it was gone.
 async fn hold(
-    mut target: Target,
+    target: Target,
     check: DatabaseCheck,
     mut asked: mpsc::Receiver<Ask>,
     tell: watch::Sender<()>,
 ) {
-    let mut held = None;
+    let mut line = Line { target, check, held: None, lost: false };
     loop {
         let first = tokio::select! {
             biased;
-            () = heard_to_go(&mut held) => {
-                held = None;
+            () = line.ends() => {
                 tell.send_replace(());
                 continue;
             }
             ask = asked.recv() => ask,
         };
         let Some(first) = first else { return };
-        target.timing = first.timing;
+        line.target.timing = first.timing;
         let mut replies = vec![first.reply];
         while let Ok(ask) = asked.try_recv() {
             replies.push(ask.reply);
         }
-        let was_held = held.is_some();
-        let answer = answer(&target, &check, &mut held).await;
+        let was_held = line.held.is_some();
+        let answer = line.answer().await;
         if was_held && answer.is_err() {
             tell.send_replace(());
         }
@@ -181,22 +190,48 @@ async fn hold(
     }
 }
 
-async fn heard_to_go(held: &mut Option<Held>) {
-    match held {
-        Some(held) => held.gone().await,
-        None => std::future::pending().await,
-    }
+/// The line to one database.
+struct Line {
+    target: Target,
+    check: DatabaseCheck,
+    held: Option<Held>,
+    /// A session ended, and there was no other since.
+    lost: bool,
 }
 
-async fn answer(target: &Target, check: &DatabaseCheck, held: &mut Option<Held>) -> Answer {
-    let mut session = match held.take() {
-        Some(session) => session,
-        None => Held::open(target, dialogue(check)).await?,
-    };
-    let limit: Duration = target.timing.answer.unwrap_or(target.timing.inter);
-    let reading = session.ask(limit).await?;
-    *held = Some(session);
-    Ok(reading)
+impl Line {
+    /// Completes when the session that is held ends; never where there is none.
+    async fn ends(&mut self) {
+        match &mut self.held {
+            Some(held) => held.gone().await,
+            None => std::future::pending().await,
+        }
+        self.held = None;
+        self.lost = true;
+    }
+
+    async fn answer(&mut self) -> Answer {
+        let limit: Duration = self.target.timing.answer.unwrap_or(self.target.timing.inter);
+        if let Some(mut session) = self.held.take() {
+            match session.ask(limit).await {
+                Ok(reading) => return Ok(self.keep(session, reading)),
+                Err(verdict) if verdict.status == CheckStatus::L7Timeout => return Err(verdict),
+                Err(_) => self.lost = true,
+            }
+        }
+        let opened = Held::open(&self.target, dialogue(&self.check)).await;
+        let mut session = opened.map_err(|mut verdict| {
+            verdict.certain &= self.lost;
+            verdict
+        })?;
+        let reading = session.ask(limit).await?;
+        Ok(self.keep(session, reading))
+    }
+
+    fn keep(&mut self, session: Held, reading: Reading) -> Reading {
+        (self.held, self.lost) = (Some(session), false);
+        reading
+    }
 }
 
 fn dialogue(check: &DatabaseCheck) -> Dialogue {

@@ -6,11 +6,16 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::model::{Facility, InitAddr, LogLevel, Redispatch};
+use super::model::{Facility, InitAddr, LogLevel, Redispatch, Topic};
 use crate::pure::resolve::{Hold, Schedule};
+use crate::pure::role::hold::{AttachRate, Per};
 
 /// `inter`: time between checks (HAProxy).
 pub const INTER: Duration = Duration::from_secs(2);
+/// The same where a database is asked what it is: a small round trip on a session that is held.
+pub const ROLE_INTER: Duration = Duration::from_millis(100);
+/// `timeout` of a check that asks a database what it is: a busy one may take longer than its `inter`.
+pub const ROLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// `rise`: passing checks in a row that bring a server up (HAProxy).
 pub const RISE: u16 = 2;
 /// `fall`: failing checks in a row that take a server down (HAProxy).
@@ -120,6 +125,15 @@ pub const UNIX_PATH_MAX_BYTES: usize = 107;
 /// `hold` of routes by role: as long as a failover takes that is done by others (Patroni's is some
 /// ten seconds), and shorter than most clients wait.
 pub const HOLD: Duration = Duration::from_secs(15);
+/// `hold_max`: with the default rate they are all served within two seconds of a new primary; who
+/// came later would wait longer for the others than for the failover. Each costs a descriptor and
+/// some kilobytes.
+pub const HOLD_MAX: NonZeroU32 = NonZeroU32::new(4096).expect("4096 is not 0");
+/// `attach_rate` of routes by role: about what the largest database servers can log in at all (a
+/// process or thread and a SCRAM proof each), so that a route whose clients come as fast as its
+/// database can take them is never slower than they come.
+pub const ATTACH_RATE: AttachRate =
+    AttachRate { count: NonZeroU32::new(2000).expect("2000 is not 0"), per: Per::Second };
 /// Largest `mss` of a bind, in bytes (HAProxy): what an IPv4 packet holds.
 pub const MSS_MAX_BYTES: u32 = 65535;
 /// Connections accepted per wake-up of a listener before other tasks get their turn. HAProxy's 4 are
@@ -130,3 +144,16 @@ pub const PIPESIZE_BYTES: NonZeroU32 = NonZeroU32::new(1024 * 1024).expect("a me
 
 /// Reloads that a worker may survive which was replaced; `mworker-max-reloads`.
 pub const RELOADS_MAX: u32 = 50;
+
+/// `events` of a webhook: what changes where writes go, and what says why. Reloads and the like are
+/// for logs.
+pub const WEBHOOK_EVENTS: [Topic; 5] =
+    [Topic::Server, Topic::Role, Topic::Fence, Topic::Failover, Topic::Switchover];
+/// `timeout` of a webhook: Slack and PagerDuty answer within a second.
+pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
+/// `keep` of a webhook: what happened an hour ago is read in logs.
+pub const WEBHOOK_KEEP: Duration = Duration::from_hours(1);
+/// `queue` of a webhook: every server of a large configuration going down at once.
+pub const WEBHOOK_QUEUE: usize = 1000;
+/// Where PagerDuty takes events (its Events API v2).
+pub const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";

@@ -195,6 +195,7 @@ fn the_reference_knows_every_key() {
         backend(&table("timeout")),
         backend(&table("server.s")),
         backend(&table("server_template.s")),
+        format!("[webhook.w]\n{X}"),
         format!("[resolvers.r]\n{X}"),
         format!("[resolvers.r]\n{}", table("timeout")),
         format!("[resolvers.r]\n{}", table("hold")),

@@ -6,15 +6,18 @@
 
 mod requests;
 mod role;
+mod table;
 mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::pure::id::{ProxyId, ServerId};
+use crate::telemetry::outbox::Count;
 
 pub use requests::Requests;
-pub use role::{Failovers, Role, RoleState};
+pub use role::{Failovers, Hold, Role, RoleState};
+pub use table::Table;
 pub use tls::{Handshakes, Tls};
 
 /// Everything at one instant.
@@ -32,19 +35,8 @@ pub struct Snapshot {
     pub nameservers: Vec<Nameserver>,
     /// Stick tables.
     pub tables: Vec<Table>,
-}
-
-/// A stick table.
-#[derive(Clone, Debug)]
-pub struct Table {
-    /// Its name.
-    pub name: String,
-    /// The type of its keys.
-    pub kind: &'static str,
-    /// Entries it may hold.
-    pub size: u64,
-    /// Entries it holds.
-    pub used: u64,
+    /// What became of events for webhooks.
+    pub webhooks: Vec<Count>,
 }
 
 /// What became of questions to a name server: HAProxy's names, in its order.
@@ -347,6 +339,8 @@ pub struct Backend {
     pub required: bool,
     /// Its failovers that are on record; `None`: no route by role leads here.
     pub failovers: Option<Failovers>,
+    /// Clients that wait for a server to come; `None`: nobody asks for that.
+    pub hold: Option<Hold>,
     /// Active servers that may serve now.
     pub active: u32,
     /// Backup servers that may serve now.

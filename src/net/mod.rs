@@ -9,6 +9,7 @@ pub mod descriptors;
 pub mod dns;
 pub mod handover;
 pub mod http;
+pub mod http_client;
 pub mod listen;
 pub mod namespace;
 pub mod probe_socket;

@@ -13,3 +13,4 @@ pub mod framing;
 pub mod shipper;
 pub mod sink;
 pub mod tcplog;
+pub mod webhook;

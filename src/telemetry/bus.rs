@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 use super::event::Event;
+use super::outbox::Outboxes;
 use super::record::Record;
 use super::ring::Rings;
 use crate::config::model::LogSink;
@@ -32,6 +33,7 @@ pub struct Bus {
     losses: Arc<Losses>,
     history: Arc<Mutex<History>>,
     rings: Arc<Rings>,
+    outboxes: Arc<Outboxes>,
 }
 
 /// The last events.
@@ -52,6 +54,8 @@ pub struct Intake {
     pub losses: Arc<Losses>,
     /// Rings that lines are put in.
     pub rings: Arc<Rings>,
+    /// What waits for webhooks.
+    pub outboxes: Arc<Outboxes>,
 }
 
 impl Intake {
@@ -144,9 +148,16 @@ pub fn with_capacity(records: usize, events: usize) -> (Bus, Intake) {
     let (event_sender, events) = mpsc::channel(events.max(1));
     let losses = Arc::new(Losses::default());
     let rings: Arc<Rings> = Arc::default();
-    let intake = Intake { records, events, losses: Arc::clone(&losses), rings: Arc::clone(&rings) };
+    let outboxes: Arc<Outboxes> = Arc::default();
+    let intake = Intake {
+        records,
+        events,
+        losses: Arc::clone(&losses),
+        rings: Arc::clone(&rings),
+        outboxes: Arc::clone(&outboxes),
+    };
     let history = Arc::default();
-    (Bus { records: record_sender, events: event_sender, losses, history, rings }, intake)
+    (Bus { records: record_sender, events: event_sender, losses, history, rings, outboxes }, intake)
 }
 
 impl Bus {
@@ -166,6 +177,7 @@ impl Bus {
         history.last.push_back(event.clone());
         history.total += 1;
         drop(history);
+        self.outboxes.offer(&event);
         if self.events.try_send(event).is_err() {
             self.losses.events.fetch_add(1, Ordering::Relaxed);
         }
@@ -189,6 +201,12 @@ impl Bus {
     #[must_use]
     pub const fn rings(&self) -> &Arc<Rings> {
         &self.rings
+    }
+
+    /// What waits for webhooks.
+    #[must_use]
+    pub fn outboxes(&self) -> &Outboxes {
+        &self.outboxes
     }
 
     /// What was lost.

@@ -3,6 +3,7 @@
 //! An event carries the facts and the log targets they concern; [`Event::line`] is the sentence
 //! that HAProxy logs and prints (compared with 2.6.12). Sending is `notify`'s.
 
+mod news;
 mod role;
 
 use std::fmt::Write as _;
@@ -11,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::config::model::{LogLevel, LogTarget};
 
+pub use news::{News, Turn};
 pub use role::RoleChange;
 
 /// Something an operator wants to hear of.

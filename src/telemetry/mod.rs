@@ -8,6 +8,7 @@ pub mod bus;
 pub mod event;
 pub mod failover;
 pub mod names;
+pub mod outbox;
 pub mod record;
 pub mod ring;
 pub mod stdio;

@@ -227,10 +227,22 @@ metrics! {
     LAG_SECONDS = own_gauge("server_lag_seconds", "How long a replica has lacked what the primary has");
     LAG_AMOUNT = own_gauge("server_lag", "Bytes of WAL or transactions that a replica lacks");
 
+    // Clients that wait for a server to come.
+    HELD = own_gauge("held_clients", "Clients that wait for a server to come, also in the queue");
+    HOLD_REFUSED = own_counter("hold_refused_total", "Clients refused as too many waited already");
+    HOLD_EXPIRED = own_counter("hold_expired_total", "Clients that waited in vain");
+
     // Failovers.
     FAILOVERS = own_counter("failover_total", "Failovers that are on record");
     FAILOVER_SECONDS = own_gauge("failover_seconds", "How long the parts of the last one took");
     RPO = own_gauge("rpo_bytes", "What the new primary lacked at the last one, in its unit");
+
+    // Webhooks.
+    WEBHOOK_SENT = own_counter("webhook_sent_total", "Events that a webhook took");
+    WEBHOOK_DROPPED =
+        own_counter("webhook_dropped_total", "Events a webhook was not told of: too many, too old or refused");
+    WEBHOOK_RETRIES = own_counter("webhook_retries_total", "Attempts after the first of an event");
+    WEBHOOK_QUEUE = own_gauge("webhook_queue", "Events that wait to be sent");
 
     // Times.
     QUEUE_TIME = gauge("queue_time_average_seconds", "Queue time of the last 1024 sessions");

@@ -39,7 +39,8 @@ impl Held {
     /// Connects and logs in, within the target's time.
     ///
     /// # Errors
-    /// The verdict on a server that cannot be logged in to.
+    /// The verdict on a server that cannot be logged in to. It is [certain](Verdict::certain) where
+    /// nobody listens or the server says that it lets nobody in, which the caller may know better.
     ///
     /// # Cancel safety
     /// Dropping the future closes the connection.
@@ -214,6 +215,7 @@ impl Problem {
 
 /// The verdict on a database that could not be asked.
 fn verdict(trouble: Trouble, connecting: bool, begun: Instant) -> Verdict {
+    let says_goodbye = matches!(&trouble, Trouble::Server(fault) if fault.is_goodbye);
     let (status, text, heard) = match trouble {
         Trouble::System(problem) => {
             let status = if connecting { CheckStatus::L4Con } else { CheckStatus::SocketError };
@@ -226,5 +228,6 @@ fn verdict(trouble: Trouble, connecting: bool, begun: Instant) -> Verdict {
     };
     let mut verdict = Verdict::new(status).with_info(text.as_bytes());
     (verdict.duration, verdict.heard) = (begun.elapsed(), heard);
+    verdict.certain = heard && (connecting || says_goodbye);
     verdict
 }

@@ -37,7 +37,9 @@ fn secret_from(line: &str) -> Option<usize> {
         let rest = &line[at..];
         let length = rest.find(|c| !is_of_word(c)).unwrap_or(rest.len());
         let word = &rest[..length];
-        if announces(word, before) {
+        // `url` of a webhook; in haproxy.cfg no equals sign follows the word.
+        let is_url = word == "url" && rest[length..].trim_start().starts_with('=');
+        if is_url || announces(word, before) {
             let after = at + length;
             let gap = line[after..].find(|c: char| !matches!(c, ' ' | '\t' | '=' | '\\'))?;
             // A word by itself, such as the name of a section, announces nothing.
@@ -76,6 +78,7 @@ mod tests {
             (" stats auth admin:hunter2 x", " stats auth ***************"),
             (" tcp-check send AUTH\\ pw", " tcp-check send AUTH\\ **"),
             ("password = \"p\"", "password = ***"),
+            ("url = \"p\"", "url = ***"),
             (" setenv DB_PASSWORD pw", " setenv DB_PASSWORD **"),
             (" cluster-secret ge\u{e9}", " cluster-secret ****"),
         ] {
@@ -91,6 +94,7 @@ mod tests {
             "userlist auth",
             " setenv HOME /",
             " acl auth_ok src ::1",
+            " acl is url /a",
             "é",
         ] {
             assert_eq!(hidden(line), line);

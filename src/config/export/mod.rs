@@ -19,6 +19,7 @@ mod socket;
 mod text;
 mod tls;
 mod tuning;
+mod webhook;
 
 #[cfg(test)]
 pub(in crate::config) mod tests;
@@ -69,6 +70,10 @@ pub fn export(config: &Config) -> String {
         let header = format!("[ring.{}]", key(section.name.as_str()));
         let pairs = ring::ring_pairs(section);
         text.push_str(&format!("{header}\n{}\n", pairs.lines()));
+    }
+    for hook in &config.webhooks {
+        let header = format!("[webhook.{}]", key(hook.name.as_str()));
+        text.push_str(&format!("{header}\n{}\n", webhook::webhook_pairs(hook).lines()));
     }
     for section in &config.resolvers {
         let header = format!("[resolvers.{}]", key(section.name.as_str()));

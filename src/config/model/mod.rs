@@ -21,6 +21,7 @@ mod socket;
 mod stick;
 mod tls;
 mod tuning;
+mod webhook;
 
 pub use crate::pure::balance::{
     Affinity, Algorithm as Balance, Function, HashKey, HashType, Method,
@@ -60,6 +61,7 @@ pub use socket::{
 pub use stick::{Peers, StickTable};
 pub use tls::{BindTls, Examine, Lookups, Selected, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
+pub use webhook::{HookFormat, Topic, Url, Webhook};
 
 /// The HAProxy version whose language and commands are understood: `version_atleast()`,
 /// `show info`.
@@ -97,6 +99,8 @@ pub struct Config {
     pub certificates: Vec<StoredCertificate>,
     /// `ring` sections, in file order.
     pub rings: Vec<Ring>,
+    /// Who is told of events, in file order.
+    pub webhooks: Vec<Webhook>,
     /// Sockets that take commands.
     pub commands: Commands,
 }

@@ -27,6 +27,7 @@ mod rules;
 mod socket;
 mod tls;
 mod tuning;
+mod webhook;
 
 pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
@@ -48,6 +49,7 @@ pub use rules::Statement;
 pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
 pub use tls::Tls;
 pub use tuning::{SocketBuffers, Tuning};
+pub use webhook::Webhook;
 
 use haproxy_compat::env::Environment;
 use haproxy_compat::span::Spanned;
@@ -80,6 +82,8 @@ pub struct Config {
     pub misplaced: Vec<Backend>,
     /// `ring` sections, in file order.
     pub rings: Vec<Ring>,
+    /// Webhooks, in file order.
+    pub webhooks: Vec<Webhook>,
     /// Variables that `env(NAME)` reads.
     pub environment: Environment,
 }

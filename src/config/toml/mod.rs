@@ -24,6 +24,7 @@ mod table;
 mod tls;
 mod tuning;
 mod values;
+mod webhook;
 
 #[cfg(test)]
 mod tests;
@@ -100,6 +101,7 @@ impl Decoded {
         self.config.userlists.extend(decoder.userlists(&mut root));
         self.config.resolvers.extend(decoder.resolvers(&mut root));
         self.config.rings.extend(decoder.rings(&mut root));
+        self.config.webhooks.extend(decoder.webhooks(&mut root));
         self.config.peers.extend(decoder.peers(&mut root));
         self.config.certificates.extend(decoder.certificates(&mut root));
         self.proxies(&mut root, defaults, &mut decoder);

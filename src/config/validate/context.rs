@@ -183,7 +183,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn bounded(&mut self, what: &str, field: &Field<Duration>) -> Option<Duration> {
+    /// A duration, zero included.
+    pub(super) fn bounded(&mut self, what: &str, field: &Field<Duration>) -> Option<Duration> {
         let field = field.as_ref()?;
         if field.value > DURATION_MAX {
             let message = format!("{what} is too long, at most 24 days");

@@ -35,6 +35,7 @@ mod track;
 mod tuning;
 mod use_server;
 mod variables;
+mod webhook;
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,7 @@ pub(super) use self::session_log::HTTP_LOGS;
 pub(super) use self::source::source_text;
 pub(super) use self::tls::VERIFY;
 pub(super) use self::track::parse as track;
+pub(super) use self::webhook::{HOOK_FORMATS, TOPICS};
 use super::model::{Config, Global, ListenAddr, Stats, automatic_proxy_ids};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;
@@ -124,6 +126,7 @@ pub(super) fn validate(
         context.missing_timeouts(raw);
     }
     let peers = context.peers(raw);
+    let webhooks = context.webhooks(raw);
     let patterns = context.take_patterns();
     let tables = context.take_tables();
     let certificates = std::mem::take(&mut context.certificates);
@@ -140,6 +143,7 @@ pub(super) fn validate(
         userlists,
         resolvers,
         rings,
+        webhooks,
         certificates,
         saved,
         commands,

@@ -181,7 +181,7 @@ fn conn(backend: &Backend, server: &Server) -> String {
     let sessions = &server.service.traffic.sessions;
     let (used, most) = (sessions.current(), sessions.max());
     format!(
-        "{}/{} {}/{} {address} {port} - {PURGE_DELAY_MS} {used} {used} {most} {used} 0 0 0 -1 0",
+        "{}/{} {}/{} {address} {port} - {PURGE_DELAY_MS} {used} {used} {most} {most} 0 0 0 -1 0",
         backend.name,
         server.name,
         backend.settings().id.0,

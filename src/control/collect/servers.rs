@@ -61,6 +61,7 @@ pub(super) fn row(
 /// HAProxy's text for the state of a server.
 fn status_text(objects: &Objects, server: &Arc<Server>, health: &Health) -> String {
     match &server.configured().track {
+        _ if health.admin().is_unresolved() => "MAINT (resolution)".to_owned(),
         None => health.status(),
         Some(track) if health.admin().is_inherited_maint() => format!("MAINT (via {track})"),
         Some(_) => health.status_by(&objects.checked(server).health()),

@@ -7,6 +7,7 @@ use crate::control::snapshot::{
     Backend, Check, Frontend, Listener, Process, QUESTIONS, Server, Service,
 };
 use crate::telemetry::names::{self as n, Metric};
+use crate::telemetry::outbox::Count;
 
 /// The process.
 pub(super) const PROCESS: &[Column<Process>] = &[
@@ -175,8 +176,8 @@ pub(super) const SERVER: &[Column<Server>] = &[
     (n::IDLE_CONNECTIONS_LIMIT, |_| Value::Float(f64::NAN)),
     (n::UNSAFE_CONNECTIONS, |_| Value::Int(0)),
     (n::SAFE_CONNECTIONS, |_| Value::Int(0)),
-    // What is in use is needed: connections are never kept for later.
-    (n::NEED_CONNECTIONS, |row| row.used_connections.into()),
+    // As many as were ever needed at once: connections are never kept for later.
+    (n::NEED_CONNECTIONS, |row| row.service.sessions.max.into()),
 ];
 
 /// A server's check.
@@ -204,4 +205,12 @@ pub(super) const RESOLVER: [Metric; QUESTIONS.len()] = [
     n::RESOLVER_TOO_BIG,
     n::RESOLVER_TRUNCATED,
     n::RESOLVER_OUTDATED,
+];
+
+/// A webhook.
+pub(super) const WEBHOOK: &[Column<Count>] = &[
+    (n::WEBHOOK_SENT, |row| row.sent.into()),
+    (n::WEBHOOK_DROPPED, |row| row.dropped.into()),
+    (n::WEBHOOK_RETRIES, |row| row.retries.into()),
+    (n::WEBHOOK_QUEUE, |row| row.waiting.into()),
 ];

@@ -21,13 +21,16 @@ use std::time::Duration;
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
-use self::columns::{BACKEND, CHECK, FRONTEND, LISTENER, PROCESS, RESOLVER, SERVER, SERVICE};
+use self::columns::{
+    BACKEND, CHECK, FRONTEND, LISTENER, PROCESS, RESOLVER, SERVER, SERVICE, WEBHOOK,
+};
 use self::selection::Selection;
 use super::snapshot::{
     Backend, Frontend, FrontendStatus, ListenerStatus, Nameserver, Process, Requests, Server,
     ServerStatus, Snapshot, Table,
 };
 use crate::telemetry::names::{self, Kind, Metric};
+use crate::telemetry::outbox::Count;
 
 /// The exposition format's media type.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4";
@@ -66,6 +69,9 @@ pub fn render(snapshot: &Snapshot, selection: &Selection) -> String {
     }
     for table in &snapshot.tables {
         scrape.table(table);
+    }
+    for webhook in &snapshot.webhooks {
+        scrape.webhook(webhook);
     }
     in_order(&scrape.recorder.handle().render())
 }
@@ -196,6 +202,9 @@ impl Scrape<'_> {
         if let Some(requests) = &backend.requests {
             self.requests(&row, requests);
         }
+        if let Some(hold) = &backend.hold {
+            self.hold(&row, hold);
+        }
         if let Some(failovers) = &backend.failovers {
             self.failovers(&row, failovers);
         }
@@ -248,6 +257,12 @@ impl Scrape<'_> {
             ];
             self.sample("resolver", *metric, labels, count.into());
         }
+    }
+
+    fn webhook(&self, webhook: &Count) {
+        let labels = vec![Label::new("webhook", webhook.name.clone())];
+        let row = Row { scope: "process", labels };
+        self.columns(&row, WEBHOOK, webhook);
     }
 
     fn table(&self, table: &Table) {

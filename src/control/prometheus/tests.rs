@@ -125,6 +125,7 @@ pub(crate) fn snapshot() -> Snapshot {
         up: true,
         required: true,
         failovers: None,
+        hold: None,
         active: 1,
         backups: 1,
         service: Service::default(),
@@ -142,6 +143,7 @@ pub(crate) fn snapshot() -> Snapshot {
         order: Vec::new(),
         nameservers: vec![nameserver],
         tables: Vec::new(),
+        webhooks: Vec::new(),
     }
 }
 

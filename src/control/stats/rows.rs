@@ -324,7 +324,7 @@ fn server(backend: &Backend, it: &Server, filter: &Filter) -> Row {
     row.set(c::IDLE_CONN_CUR, 0u32);
     row.set(c::SAFE_CONN_CUR, 0u32);
     row.set(c::USED_CONN_CUR, it.used_connections);
-    row.set(c::NEED_CONN_EST, it.used_connections);
+    row.set(c::NEED_CONN_EST, it.service.sessions.max);
     row
 }
 

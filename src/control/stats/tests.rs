@@ -68,6 +68,7 @@ fn snapshot() -> Snapshot {
         up: true,
         required: true,
         failovers: None,
+        hold: None,
         active: 1,
         backups: 0,
         service: Service::default(),
@@ -82,6 +83,7 @@ fn snapshot() -> Snapshot {
         order: [2, 3, 4].map(ProxyId).to_vec(),
         nameservers: Vec::new(),
         tables: Vec::new(),
+        webhooks: Vec::new(),
     }
 }
 

@@ -42,7 +42,12 @@ impl Checks {
     pub(super) fn count(&mut self, verdict: &Verdict) -> bool {
         let moved = match verdict.status.class() {
             Class::Neutral => return false,
-            Class::Failed => self.score.handle(false),
+            Class::Failed => {
+                if verdict.certain {
+                    self.score.last_life();
+                }
+                self.score.handle(false)
+            }
             Class::Passed | Class::Conditional => self.score.handle(true),
         };
         match verdict.status.class() {

@@ -260,6 +260,25 @@ impl Health {
         }
     }
 
+    /// What a check held with the server ended: as [`handle_hint`](Self::handle_hint), and hints that
+    /// came to nothing do not put it off.
+    pub fn handle_end(&mut self, now: Instant) {
+        if self.admin.is_maint() {
+            return;
+        }
+        let checks = self.checks.as_mut().filter(|checks| checks.score.is_up() && !checks.off);
+        if let Some(checks) = checks {
+            checks.schedule.handle_end(now);
+        }
+    }
+
+    /// The next check is due at `at`, if not before.
+    pub fn hasten(&mut self, at: Instant) {
+        if let Some(checks) = &mut self.checks {
+            checks.schedule.hasten(at);
+        }
+    }
+
     /// An operator's command.
     pub fn handle_command(&mut self, now: Instant, command: Command) -> Commanded {
         let before = self.admin;

@@ -25,6 +25,10 @@ pub const CONFIRM_INTERVAL: Duration = Duration::from_millis(5);
 /// extra checks a second, whatever their number.
 pub const HINT_DISTANCE: Duration = Duration::from_millis(100);
 
+/// From a database that said what it is to the next time it is asked, while its group has no
+/// primary: who waits for one learns of a promotion within this and a round trip.
+pub const AWAITING_PRIMARY: Duration = Duration::from_millis(50);
+
 /// Distances between checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intervals {
@@ -146,13 +150,15 @@ pub struct Schedule {
     running: Option<Running>,
     /// Hints cause no check before this.
     hint_floor: Option<Instant>,
+    /// Ends cause no check before this.
+    end_floor: Option<Instant>,
 }
 
 impl Schedule {
     /// First check at `due`.
     #[must_use]
     pub fn new(due: Instant) -> Self {
-        Self { due, hinted: false, running: None, hint_floor: None }
+        Self { due, hinted: false, running: None, hint_floor: None, end_floor: None }
     }
 
     /// When the next check must start; `None` while one runs.
@@ -216,6 +222,18 @@ impl Schedule {
         }
     }
 
+    /// What was held with the server ended: the next check is due at once. A server that ends every
+    /// session is asked once a [`HINT_DISTANCE`] for it.
+    pub fn handle_end(&mut self, now: Instant) {
+        let at = self.end_floor.map_or(now, |floor| floor.max(now));
+        self.end_floor = Some(at + HINT_DISTANCE);
+        match &mut self.running {
+            Some(running) => running.again = true,
+            None if at < self.due => (self.due, self.hinted) = (at, true),
+            None => {}
+        }
+    }
+
     /// Brings the next check forward to `at`; never puts it off.
     pub fn hasten(&mut self, at: Instant) {
         self.due = self.due.min(at);
@@ -225,7 +243,7 @@ impl Schedule {
     pub fn restart(&mut self, at: Instant) {
         self.due = at;
         self.hinted = false;
-        self.hint_floor = None;
+        (self.hint_floor, self.end_floor) = (None, None);
     }
 
     /// The running check was given up without a verdict.
@@ -307,6 +325,23 @@ mod tests {
         schedule.handle_finished(start + MS, After::Passed, 2000 * MS);
         schedule.handle_hint(start + 2 * MS);
         assert_eq!(schedule.next_check(), Some(start + MS + HINT_DISTANCE));
+    }
+
+    #[test]
+    fn the_end_of_what_was_held_waits_for_no_hint_and_is_followed_at_a_distance() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start + 2000 * MS);
+        let pass = |schedule: &mut Schedule, now| {
+            schedule.handle_started();
+            schedule.handle_finished(now, After::Passed, 2000 * MS);
+        };
+        schedule.handle_hint(start);
+        pass(&mut schedule, start + MS);
+        schedule.handle_end(start + 2 * MS);
+        assert_eq!(schedule.next_check(), Some(start + 2 * MS));
+        pass(&mut schedule, start + 3 * MS);
+        schedule.handle_end(start + 3 * MS);
+        assert_eq!(schedule.next_check(), Some(start + 2 * MS + HINT_DISTANCE));
     }
 
     #[test]

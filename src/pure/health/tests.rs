@@ -89,6 +89,21 @@ fn refused_checks_of_a_full_server_take_it_down_within_two_confirmations() {
 }
 
 #[test]
+fn a_certain_verdict_takes_a_full_server_down_alone() {
+    let now = Instant::now();
+    let mut health = Health::new(now, &settings(false), Duration::ZERO);
+    check(&mut health, now, ok());
+    health.handle_end(now + MS);
+    assert_eq!((health.standing(), health.next_check()), (Standing::Up, Some(now + MS)));
+    let mut certain = refused();
+    certain.certain = true;
+    let outcome = check(&mut health, now + MS, certain);
+    assert_eq!(outcome.transition, moved(Standing::Up, Standing::Down));
+    health.handle_end(now + 2 * MS);
+    assert_eq!(health.next_check(), Some(now + MS + 4000 * MS), "it is down already");
+}
+
+#[test]
 fn hints_alone_never_take_a_server_down() {
     let now = Instant::now();
     let mut health = Health::new(now, &settings(false), 2000 * MS);

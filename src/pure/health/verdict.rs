@@ -159,6 +159,8 @@ pub struct Verdict {
     pub duration: Duration,
     /// The network said no (refused, reset) instead of keeping quiet: worth confirming at once.
     pub heard: bool,
+    /// It ended what was held with it and refuses what is new: no other check has to agree.
+    pub certain: bool,
     /// Printable excerpt, bounded.
     info: Box<str>,
 }
@@ -168,7 +170,8 @@ impl Verdict {
     #[must_use]
     pub fn new(status: CheckStatus) -> Self {
         let code = status.has_code().then_some(0);
-        Self { status, code, duration: Duration::ZERO, heard: false, info: Box::default() }
+        let (heard, certain) = (false, false);
+        Self { status, code, duration: Duration::ZERO, heard, certain, info: Box::default() }
     }
 
     /// The same with what the server or the system said, made printable and cut to size.

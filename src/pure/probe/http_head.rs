@@ -8,7 +8,7 @@ const STATUS_DIGITS_MAX: usize = 4;
 
 /// How far a response head could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Parsed<'a> {
+pub(crate) enum Parsed<'a> {
     /// Complete.
     Head(Head<'a>),
     /// Sound so far.
@@ -19,22 +19,22 @@ pub(super) enum Parsed<'a> {
 
 /// A response head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head<'a> {
+pub(crate) struct Head<'a> {
     /// The status, 0 to 9999.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// What follows the status on its line.
-    pub(super) reason: &'a [u8],
+    pub(crate) reason: &'a [u8],
     /// The header lines, each with its end.
-    pub(super) headers: &'a [u8],
+    pub(crate) headers: &'a [u8],
     /// How the body's end is found.
-    pub(super) framing: Framing,
+    pub(crate) framing: Framing,
     /// The bytes behind the head.
-    pub(super) rest: &'a [u8],
+    pub(crate) rest: &'a [u8],
 }
 
 /// How a body's end is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// After this many bytes.
     Length(u64),
     /// After the chunk of size 0.
@@ -45,15 +45,15 @@ pub(super) enum Framing {
 
 /// What has come of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Body {
+pub(crate) struct Body {
     /// Its bytes, without chunk headers.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// No more belongs to it.
-    pub(super) complete: bool,
+    pub(crate) complete: bool,
 }
 
 /// Reads the head at the start of `bytes`.
-pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
+pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
     const START: &[u8] = b"HTTP/";
     let shown = bytes.len().min(START.len());
     if bytes[..shown] != START[..shown] {
@@ -91,7 +91,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
 }
 
 /// The body as far as it has come.
-pub(super) fn body(head: &Head<'_>) -> Body {
+pub(crate) fn body(head: &Head<'_>) -> Body {
     match head.framing {
         Framing::Close => Body { bytes: head.rest.to_vec(), complete: false },
         Framing::Length(len) => {

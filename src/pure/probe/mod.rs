@@ -18,7 +18,7 @@ mod exchange;
 mod expect;
 pub mod format;
 mod http;
-mod http_head;
+pub(crate) mod http_head;
 mod http_header;
 pub mod kind;
 mod ldap;

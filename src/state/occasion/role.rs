@@ -50,6 +50,10 @@ impl Occasion<'_> {
             servers.iter().for_each(|server| self.part(backend, server));
         }
         let claims = backend.group.claims();
+        if claims.primary.is_none() && before.claims.primary.is_some() {
+            // One of them may take over, or has already.
+            backend.live().servers.iter().for_each(|server| server.hint());
+        }
         if claims != before.claims {
             self.say_claims(backend, &before.claims, claims);
         }
@@ -66,7 +70,7 @@ impl Occasion<'_> {
         let ago = self.now.saturating_duration_since(incident.lost_at);
         let record = Record::of(&backend.name, incident, self.wall, ago);
         if let Some(record) = record.filter(|_| !self.process.is_stopping()) {
-            self.say_role(backend, RoleChange::Over(record.line()));
+            self.say_role(backend, RoleChange::Over(Box::new(record.clone())));
             self.process.remembered.record(record);
         }
     }

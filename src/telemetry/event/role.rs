@@ -2,9 +2,10 @@
 
 use crate::config::model::LogLevel;
 use crate::pure::role::fence::Refusal;
+use crate::telemetry::failover::Record;
 
 /// A change of who is primary.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RoleChange {
     /// A server is.
     Primary {
@@ -25,8 +26,8 @@ pub enum RoleChange {
         /// Why.
         why: Refusal,
     },
-    /// A failover is over; what was measured of it, in words.
-    Over(String),
+    /// A failover is over; what was measured of it.
+    Over(Box<Record>),
     /// What was remembered of primaries counts no more: an operator said so.
     Cleared,
 }
@@ -52,7 +53,7 @@ impl RoleChange {
             Self::Refused { server, why } => {
                 format!("Server {backend}/{server} claims to be primary and is kept out: {why}.")
             }
-            Self::Over(line) => line.clone(),
+            Self::Over(record) => record.line(),
             Self::Cleared => {
                 format!("Backend {backend} forgets its primaries: whoever claims alone is primary.")
             }

@@ -82,6 +82,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
         saved: Vec::new(),
         certificates: Vec::new(),
         rings,
+        webhooks: Vec::new(),
     };
     let mut taken = std::collections::HashSet::new();
     let mut keep = |bind: &Bind| taken.insert((bind.address.clone(), bind.interface.clone()));
