@@ -36,6 +36,7 @@ mod direct;
 mod endings;
 mod external_check;
 mod failover;
+mod faults;
 mod handover;
 mod holds;
 mod http_checks;
