@@ -130,7 +130,6 @@ pub(super) fn validate(
     let webhooks = context.webhooks(raw);
     let patterns = context.take_patterns();
     let tables = context.take_tables();
-    let certificates = std::mem::take(&mut context.certificates);
     let config = Config {
         global,
         frontends,
@@ -144,7 +143,7 @@ pub(super) fn validate(
         resolvers,
         rings,
         webhooks,
-        certificates,
+        certificates: std::mem::take(&mut context.certificates),
         saved: std::mem::take(&mut context.saved.servers),
         commands,
     };
