@@ -133,11 +133,11 @@ pub(super) fn validate(
     let webhooks = context.webhooks(raw);
     let patterns = context.take_patterns();
     let tables = context.take_tables();
-    let certificates = std::mem::take(&mut context.certificates);
     let config = Config {
         global,
         frontends,
         backends,
+        order: file_order(raw, &ids),
         patterns,
         tables,
         peers,
@@ -146,11 +146,22 @@ pub(super) fn validate(
         resolvers,
         rings,
         webhooks,
-        certificates,
+        certificates: std::mem::take(&mut context.certificates),
         saved: std::mem::take(&mut context.saved.servers),
         commands,
     };
     (!report.is_refused()).then_some(config)
+}
+
+/// `ids`, of all frontends and then all backends, as the sections are written.
+fn file_order(raw: &raw::Config, ids: &[u32]) -> Vec<ProxyId> {
+    let frontends = raw.frontends.iter().map(|raw| raw.name.span);
+    let names = frontends.chain(raw.backends.iter().map(|raw| raw.name.span));
+    let mut places: Vec<_> = names.map(|span| (span.file, span.start)).zip(ids).collect();
+    places.sort_unstable();
+    // Both halves of a proxy have its number.
+    let mut known = HashSet::new();
+    places.into_iter().filter(|(_, id)| known.insert(*id)).map(|(_, &id)| ProxyId(id)).collect()
 }
 
 /// Whether a section of this name is a frontend and a backend at once.

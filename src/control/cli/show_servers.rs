@@ -114,7 +114,7 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
     let agent_addr = agent.and_then(|agent| agent.addr).map_or("-".to_owned(), |ip| ip.to_string());
     let agent_port = agent.map_or(0, |agent| agent.port.get());
     format!(
-        "{} {} {} {} {address} {} {} {weight} {initial} {since} {} {} 0 {} {name} {port} {record} \
+        "{} {} {} {} {address} {} {} {weight} {initial} {since} {} {} {} {} {name} {port} {record} \
          {tls} {check_port} {check_addr} {agent_addr} {agent_port}",
         backend.settings().id.0,
         backend.name,
@@ -124,6 +124,7 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
         health.admin().bits(),
         checks(&settings, &health),
         agent_state(&health),
+        u8::from(backend.settings().has_own_id),
         u8::from(settings.has_own_id),
     )
 }
