@@ -297,7 +297,11 @@ impl Task {
             if let Some(reading) = reading {
                 self.occasion(now).read(&self.backend, &self.server, Some(reading));
             }
+            let passed = verdict.passed();
             self.handle(verdict, started, passes);
+            if passed {
+                self.await_primary();
+            }
         } else {
             publish::health(&self.backend, &self.server, now, |health| {
                 health.handle_cancelled(now);
@@ -356,7 +360,7 @@ impl Task {
         (check, address, source): (&model::Check, &model::ServerAddr, Option<SocketAddr>),
     ) -> bool {
         let (server, backend) = (self.server.settings(), self.backend.settings());
-        let question = |check: &model::Check| (check.addr, check.port, check.send_proxy);
+        let question = |check: &model::Check| (check.addr.clone(), check.port, check.send_proxy);
         server.check.as_ref().is_some_and(|now| {
             now.kind == check.kind
                 && (&now.tls, now.is_tls) == (&check.tls, check.is_tls)

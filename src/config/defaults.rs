@@ -12,6 +12,10 @@ use crate::pure::role::hold::{AttachRate, Per};
 
 /// `inter`: time between checks (HAProxy).
 pub const INTER: Duration = Duration::from_secs(2);
+/// The same where a database is asked what it is: a small round trip on a session that is held.
+pub const ROLE_INTER: Duration = Duration::from_millis(100);
+/// `timeout` of a check that asks a database what it is: a busy one may take longer than its `inter`.
+pub const ROLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// `rise`: passing checks in a row that bring a server up (HAProxy).
 pub const RISE: u16 = 2;
 /// `fall`: failing checks in a row that take a server down (HAProxy).

@@ -156,7 +156,8 @@ impl Session {
         let index = lease.server.index;
         // What is no server cannot go down, and who is forced to one stays there.
         let direct = lease.is_direct() || self.ruled.choice == Choice::Forced;
-        let live = |backend: &Backend| direct || backend.live().contains(index);
+        let role = self.way(backend).role;
+        let live = |backend: &Backend| direct || backend.live().leads_to(role, index);
         let (live_now, mut policy) = (live(backend), policy(backend, settings));
         if direct {
             policy.redispatch = Redispatch::Never;
@@ -221,13 +222,14 @@ impl Session {
         server: &Server,
     ) -> bool {
         let seen = clock::now();
+        let role = self.way(backend).role;
         let server = &server.lease.server;
         let mut passes = server.passes();
         let mut changes = backend.changes();
         server.hint();
         let verdict = async {
             loop {
-                if !backend.live().contains(server.index) {
+                if !backend.live().leads_to(role, server.index) {
                     return true;
                 }
                 if passes.borrow_and_update().is_some_and(|started| started >= seen) {

@@ -95,6 +95,14 @@ impl Live {
     pub fn contains(&self, index: ServerIndex) -> bool {
         self.place(index).live
     }
+
+    /// The same by a route.
+    #[must_use]
+    pub fn leads_to(&self, role: Option<RoleRoute>, index: ServerIndex) -> bool {
+        let Some(role) = role else { return self.contains(index) };
+        let lane = self.lanes.iter().find(|(lane, _)| *lane == role);
+        lane.is_some_and(|(_, set)| set.members().iter().any(|member| member.server == index))
+    }
 }
 
 /// The servers that have a place in a backend, by that place.

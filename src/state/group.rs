@@ -183,6 +183,12 @@ impl Group {
         self.lock().fence.primary().is_some_and(|primary| primary != server)
     }
 
+    /// Whether anybody is taken for the primary.
+    #[must_use]
+    pub fn has_primary(&self) -> bool {
+        self.lock().fence.primary().is_some()
+    }
+
     /// What is remembered.
     #[must_use]
     pub fn memory(&self) -> Memory {

@@ -23,6 +23,7 @@ mod panel;
 pub mod patterns;
 pub mod process;
 pub mod process_facts;
+pub mod proxies;
 pub mod publish;
 pub mod pulse;
 pub mod remembered;

@@ -270,6 +270,9 @@ fn socket_addr(address: &model::ServerAddr) -> Option<SocketAddr> {
     }
 }
 
+/// Swaps in a new live set. Who is granted a slot by the one before has it, with the server's mark of
+/// cuts, when this returns, because the desk has been locked since: a cut that follows is not missed
+/// by them, nor by those who find the new set.
 fn swap(backend: &Arc<Backend>, servers: Vec<Arc<Server>>, now: Instant) {
     let generation = backend.live().generation + 1;
     let parts = parts(backend, &servers, now);

@@ -9,12 +9,13 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::agent::INIT_STATES;
 use super::context::Context;
 use super::frontend::is_on;
-use crate::config::defaults::{FALL, INTER, RISE, SMTP_CHECK_HELLO};
+use crate::config::defaults::{FALL, INTER, RISE, ROLE_INTER, ROLE_TIMEOUT, SMTP_CHECK_HELLO};
 use crate::config::model::{
     Assigned, Check, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, Layer,
     MysqlDialect, Pattern, Payload, PortFrom, ProxyHeader, ScriptStep, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
+use crate::pure::probe::Place;
 
 /// The words of `dialect`.
 pub(in crate::config) const MYSQL_DIALECTS: [(&str, MysqlDialect); 3] = [
@@ -53,7 +54,7 @@ impl Context<'_> {
         let own = &raw.check_settings;
         let base = backend.settings;
         let what = &format!("check of {what}");
-        let inter = self.interval(what, "inter", &own.inter, &base.inter).unwrap_or(INTER);
+        let inter = self.interval(what, "inter", &own.inter, &base.inter);
         let fastinter = self.interval(what, "fastinter", &own.fastinter, &base.fastinter);
         let downinter = self.interval(what, "downinter", &own.downinter, &base.downinter);
         let rise = self.count(what, "rise", &own.rise, &base.rise, RISE);
@@ -70,11 +71,9 @@ impl Context<'_> {
             _ => 0,
         };
         let default_port = port.map_or(service_port, NonZeroU16::get);
-        let addr = addr_field.and_then(|addr| self.socket_addr(what, addr, default_port));
-        let kind = match &raw.check_kind {
-            Some(kind) => self.check_kind(Some(kind)),
-            None => backend.kind.clone(),
-        };
+        let addr = addr_field.and_then(|addr| self.check_place(what, addr, default_port));
+        let own_kind = raw.check_kind.as_ref().map(|kind| self.check_kind(Some(kind)));
+        let kind = own_kind.unwrap_or_else(|| backend.kind.clone());
         let own_target = port_field.is_some() || addr_field.is_some();
         if !is_on(&raw.check) {
             // What a check would be done with has to be right even where none is done.
@@ -88,7 +87,7 @@ impl Context<'_> {
             && !is_addr_wrong
             && service_port == 0
             && (is_inet || addr_field.is_some())
-            && addr.is_none_or(|addr| addr.port() == 0)
+            && addr.as_ref().is_none_or(Place::needs_port)
             && !names_its_ports(&kind);
         if needs_port {
             self.report.alert(raw.address.span, format!("{what}: its port is not known"));
@@ -105,6 +104,7 @@ impl Context<'_> {
             }
             kind => self.check_tls(raw, kind, own_target, what),
         };
+        let (inter, timeout) = paced(&kind, inter, timeout);
         Some(Check {
             kind,
             inter,
@@ -240,7 +240,7 @@ impl Context<'_> {
     pub(super) fn step(&mut self, raw: &raw::Step) -> Option<ScriptStep> {
         let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
         Some(match raw {
-            raw::Step::Connect { port, addr, send_proxy, linger, layer, comment } => {
+            raw::Step::Connect { port, addr, send_proxy, via_socks4, linger, layer, comment } => {
                 let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
                 let number = port.as_ref().and_then(|port| {
                     is_number(&port.value).then(|| port.clone().map(|n| n.parse().unwrap_or(0)))
@@ -258,10 +258,11 @@ impl Context<'_> {
                             let default =
                                 number.as_ref().map_or(0, |port: &Spanned<u64>| port.value);
                             let default = u16::try_from(default).unwrap_or(0);
-                            Some(self.socket_addr("tcp-check connect", addr, default)?)
+                            Some(self.check_place("tcp-check connect", addr, default)?)
                         }
                     },
                     send_proxy: *send_proxy,
+                    via_socks4: *via_socks4,
                     linger: *linger,
                     layer: self.layer(layer)?,
                     comment: text(comment),
@@ -345,6 +346,20 @@ impl Context<'_> {
     }
 }
 
+/// `inter` and `timeout` of a check, where they are not written.
+fn paced(
+    kind: &CheckKind,
+    inter: Option<Duration>,
+    timeout: Option<Duration>,
+) -> (Duration, Option<Duration>) {
+    match kind {
+        CheckKind::Database(_) => {
+            (inter.unwrap_or(ROLE_INTER), Some(timeout.unwrap_or(ROLE_TIMEOUT)))
+        }
+        _ => (inter.unwrap_or(INTER), timeout),
+    }
+}
+
 /// Negative numbers count as not written.
 pub(super) fn min_recv(field: &Field<i64>) -> Option<u32> {
     field.as_ref().and_then(|count| u32::try_from(count.value).ok())
@@ -372,7 +387,7 @@ fn names_its_ports(kind: &CheckKind) -> bool {
     };
     let has_port = |step: &ScriptStep| match step {
         ScriptStep::Connect { port, addr, .. } => {
-            port.is_some() || addr.is_some_and(|addr| addr.port() != 0)
+            port.is_some() || addr.as_ref().is_some_and(|addr| !addr.needs_port())
         }
         _ => true,
     };
