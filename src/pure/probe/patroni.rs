@@ -18,6 +18,9 @@ use super::{Close, Input, Step};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::role::{History, Reading, Role};
 
+/// A role, and what goes with it where it is told.
+pub(super) type Found = (Role, Option<Reading>);
+
 /// Two questions, the second of which may not be needed.
 #[derive(Debug)]
 pub(super) struct Patroni {
@@ -25,7 +28,7 @@ pub(super) struct Patroni {
     replica: Option<String>,
     exchange: Exchange,
     answer_bytes_max: usize,
-    found: Option<(Role, Option<Reading>)>,
+    found: Option<Found>,
 }
 
 /// What of the status is used.
@@ -80,8 +83,8 @@ impl Patroni {
         }
     }
 
-    /// The role, and what goes with it where it is told.
-    pub(super) const fn found(&self) -> Option<&(Role, Option<Reading>)> {
+    /// What was learned.
+    pub(super) const fn found(&self) -> Option<&Found> {
         self.found.as_ref()
     }
 
@@ -147,7 +150,7 @@ mod tests {
         "xlog": {"received_location": 4000, "replayed_location": 3000, "paused": false}}"#;
 
     /// What comes of these answers to the questions, in order; and what was asked.
-    fn asked(answers: &[(u16, &str)]) -> (Verdict, Option<(Role, Option<Reading>)>, Vec<String>) {
+    fn asked(answers: &[(u16, &str)]) -> (Verdict, Option<Found>, Vec<String>) {
         let mut probe = Patroni::new(Some("1MB"), 16_384);
         let (mut answers, mut questions) = (answers.iter(), Vec::new());
         let mut step = probe.step(Input::Start);
