@@ -39,7 +39,8 @@ fn main() -> ExitCode {
 /// Gives a command to a running process.
 fn command(ctl: cli::Ctl) -> ExitCode {
     match app::ctl::run(ctl.socket, ctl.config, &ctl.command.join(" ")) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FAILED),
         Err(error) => {
             eprintln!("evenkeel: cannot ask: {error}");
             ExitCode::from(FAILED)

@@ -1,7 +1,7 @@
 //! `evenkeel ctl`: gives a command to a running process and prints the answer, as it is into a pipe
 //! and as a table on a terminal.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -15,6 +15,12 @@ pub const SOCKET_VARIABLE: &str = "EVENKEEL_SOCKET";
 
 /// Where configurations are where none was named.
 const CONFIGS: [&str; 2] = ["/etc/evenkeel/evenkeel.toml", "/etc/haproxy/haproxy.cfg"];
+
+/// Commands that take time and tell what they do.
+const TELLING: [&str; 2] = ["switchover", "drill"];
+
+/// What their last line begins with where all is well.
+const DONE: &str = "Done";
 
 /// Columns of `show stat` that a terminal has room for.
 const COLUMNS: [&str; 13] = [
@@ -34,11 +40,12 @@ const COLUMNS: [&str; 13] = [
 ];
 
 /// Gives `command` to the process that listens at `socket`, or where the environment or a
-/// configuration says, and prints the answer.
+/// configuration says, and prints the answer. Whether what was asked was done, where that shows only
+/// in the end: with a switchover or a drill.
 ///
 /// # Errors
 /// Why nobody could be asked.
-pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io::Result<()> {
+pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io::Result<bool> {
     let variable = || std::env::var(SOCKET_VARIABLE).ok();
     let socket = match socket.or_else(|| if config.is_some() { None } else { variable() }) {
         Some(socket) => socket,
@@ -50,12 +57,30 @@ pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io
     stream.write_all(b"\n")?;
     stream.finish()?;
     let mut out = io::stdout();
+    if TELLING.iter().any(|word| command.split_whitespace().next() == Some(word)) {
+        return follow(stream, out);
+    }
     if !out.is_terminal() {
-        return io::copy(&mut stream, &mut out).map(|_| ());
+        return io::copy(&mut stream, &mut out).map(|_| true);
     }
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    out.write_all(table(&String::from_utf8_lossy(&answer)).as_bytes())
+    out.write_all(table(&String::from_utf8_lossy(&answer)).as_bytes())?;
+    Ok(true)
+}
+
+/// Prints lines as they come; whether the last one says that it is done.
+fn follow(stream: Box<dyn Talk>, mut out: impl Write) -> io::Result<bool> {
+    let mut is_done = false;
+    for line in BufReader::new(stream).lines() {
+        let line = line?;
+        if !line.is_empty() {
+            is_done = line.starts_with(DONE);
+            writeln!(out, "{line}")?;
+            out.flush()?;
+        }
+    }
+    Ok(is_done)
 }
 
 /// Either kind of connection.

@@ -234,7 +234,7 @@ impl Line {
     }
 }
 
-fn dialogue(check: &DatabaseCheck) -> Dialogue {
+pub(super) fn dialogue(check: &DatabaseCheck) -> Dialogue {
     let login = Login {
         user: check.user.clone(),
         password: check.password.clone(),

@@ -81,6 +81,8 @@ mod state_file;
 mod stats_page;
 mod stick;
 mod stick_commands;
+mod switchover;
+mod switchover_mysql;
 mod timeouts;
 mod tls;
 mod tls_certificates;
