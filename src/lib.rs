@@ -43,7 +43,9 @@
 //! - *lease*: a session's slot on a server ([`Lease`](state::Lease)), given back when dropped;
 //! - *cut*: ending sessions before their time, from outside
 //!   ([`Sessions`](state::Sessions) holds those that run);
-//! - *desk*: where a backend's policy picks and its clients queue.
+//! - *desk*: where a backend's policy picks and its clients queue;
+//! - *hold*: a client kept waiting, connected, while its route leads to no server
+//!   ([`Hold`](pure::role::hold::Hold)); they go on by the [`Meter`](pure::role::hold::Meter).
 //!
 //! # Three journeys
 //!

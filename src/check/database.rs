@@ -5,7 +5,9 @@ use super::held::Share;
 use super::target::Target;
 use crate::clock;
 use crate::config::model::DatabaseCheck;
+use crate::pure::health::schedule::AWAITING_PRIMARY;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::state::publish;
 
 impl Task {
     /// Asks a database what it is, by a session that is held.
@@ -30,5 +32,18 @@ impl Task {
         };
         verdict.duration = now.saturating_duration_since(started);
         verdict
+    }
+
+    /// Asks again soon where clients may be waiting for a primary.
+    pub(super) fn await_primary(&self) {
+        let is_awaited = !self.backend.settings().routes.is_empty()
+            && self.server.standing().is_running()
+            && !self.backend.group.has_primary();
+        if is_awaited {
+            let now = clock::now();
+            publish::health(&self.backend, &self.server, now, |health| {
+                health.hasten(now + AWAITING_PRIMARY);
+            });
+        }
     }
 }

@@ -35,7 +35,7 @@ struct Problem {
     text: String,
     /// The other side said no, so that asking again soon tells more.
     heard: bool,
-    /// A proxy on the way said no.
+    /// A proxy on the way said no, or nobody listens on a Unix socket.
     denied: bool,
 }
 
@@ -187,7 +187,9 @@ async fn establish(socket: Socket, addr: &SockAddr) -> Result<Conn, Problem> {
     match socket.connect(addr) {
         Ok(()) => return Ok(Conn::Fresh(socket, addr.domain())),
         Err(error) if !in_progress(&error) => {
-            return Err(Problem::new("General socket error", &error));
+            // HAProxy waits for a connection over the network, and only that can fail to be made.
+            let denied = addr.is_unix();
+            return Err(Problem { denied, ..Problem::new("General socket error", &error) });
         }
         Err(_) => {}
     }

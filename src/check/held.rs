@@ -11,6 +11,7 @@
 //! |---|---|---|
 //! | ended | is logged in and answers | what it answers |
 //! | ended | nobody listens, or the server says that it goes | failed, and certain: `fall` is not asked |
+//! | ended | is logged in and ends | that of a third one |
 //! | ended | anything else | failed, one of `fall` |
 //! | silent beyond `timeout` | – | failed, one of `fall` |
 
@@ -32,6 +33,9 @@ use crate::state::upkeep::{Owned, own};
 
 /// Checks that wait for one answer; more wait for room.
 const ASKING_MAX: usize = 64;
+
+/// Sessions that are begun for one answer: the first may end as the one before it did.
+const BEGUN_MAX: usize = 2;
 
 type Answer = Result<Reading, Verdict>;
 
@@ -212,25 +216,38 @@ impl Line {
 
     async fn answer(&mut self) -> Answer {
         let limit: Duration = self.target.timing.answer.unwrap_or(self.target.timing.inter);
-        if let Some(mut session) = self.held.take() {
-            match session.ask(limit).await {
-                Ok(reading) => return Ok(self.keep(session, reading)),
-                Err(verdict) if verdict.status == CheckStatus::L7Timeout => return Err(verdict),
-                Err(_) => self.lost = true,
+        let mut begun = 0;
+        loop {
+            let mut session = match self.held.take() {
+                Some(session) => session,
+                None => {
+                    begun += 1;
+                    self.begin().await?
+                }
+            };
+            let verdict = match session.ask(limit).await {
+                Ok(reading) => {
+                    (self.held, self.lost) = (Some(session), false);
+                    return Ok(reading);
+                }
+                Err(verdict) => verdict,
+            };
+            let is_silent = verdict.status == CheckStatus::L7Timeout;
+            let may_try = begun == 0 || (begun < BEGUN_MAX && verdict.heard);
+            if is_silent || !may_try {
+                return Err(verdict);
             }
+            self.lost = true;
         }
-        let opened = Held::open(&self.target, dialogue(&self.check)).await;
-        let mut session = opened.map_err(|mut verdict| {
-            verdict.certain &= self.lost;
-            verdict
-        })?;
-        let reading = session.ask(limit).await?;
-        Ok(self.keep(session, reading))
     }
 
-    fn keep(&mut self, session: Held, reading: Reading) -> Reading {
-        (self.held, self.lost) = (Some(session), false);
-        reading
+    /// A new session.
+    async fn begin(&self) -> Result<Held, Verdict> {
+        let opened = Held::open(&self.target, dialogue(&self.check)).await;
+        opened.map_err(|mut verdict| {
+            verdict.certain &= self.lost;
+            verdict
+        })
     }
 }
 

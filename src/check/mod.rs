@@ -9,6 +9,7 @@
 //! [`Server::hint`], and hear of it through the live set.
 
 mod agent;
+mod attach;
 mod database;
 pub mod driver;
 mod external;
@@ -55,8 +56,13 @@ pub struct Engine {
     /// The tasks that ask agents, in the same way.
     agents: HashMap<*const Server, Running>,
     /// The running tasks for slow starts, by the backend they serve.
-    ramps: HashMap<*const Backend, (Arc<Backend>, Owned<()>)>,
+    ramps: HashMap<*const Backend, Kept>,
+    /// Those that let clients go on who were held, in the same way.
+    attaching: HashMap<*const Backend, Kept>,
 }
+
+/// A task of one backend, which is held so that its address names no other one meanwhile.
+type Kept = (Arc<Backend>, Owned<()>);
 
 /// The running check of one server, or its agent.
 #[derive(Debug)]
@@ -71,8 +77,15 @@ impl Engine {
     /// An engine that checks nothing yet.
     #[must_use]
     pub fn new(process: Arc<Process>, bus: Bus) -> Self {
-        let (running, agents, ramps) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { process, bus, sessions: Arc::default(), running, agents, ramps }
+        Self {
+            process,
+            bus,
+            sessions: Arc::default(),
+            running: HashMap::new(),
+            agents: HashMap::new(),
+            ramps: HashMap::new(),
+            attaching: HashMap::new(),
+        }
     }
 
     /// Starts the checks of servers that have none running, and ends those of servers that are
@@ -101,6 +114,22 @@ impl Engine {
         keep(&mut self.running, checked, "check", Task::run);
         keep(&mut self.agents, with_agent, "agent", Task::run_agent);
         self.follow_ramps(objects);
+        self.follow_holds(objects);
+    }
+
+    /// A backend where clients may be held, or could be before a reload, has a task that lets them go.
+    fn follow_holds(&mut self, objects: &Objects) {
+        let holds = objects.frontends.iter().any(|it| it.route().settings.hold.is_some());
+        let is_there = |kept: &Kept| objects.backends.iter().any(|it| Arc::ptr_eq(it, &kept.0));
+        self.attaching.retain(|_, kept| is_there(kept));
+        for backend in objects.backends.iter().filter(|_| holds) {
+            self.attaching.entry(Arc::as_ptr(backend)).or_insert_with(|| {
+                let what = format!("The hold of {}", backend.name);
+                let held = Arc::clone(backend);
+                let task = keep_running(what, move || attach::run(Arc::clone(&held)));
+                (Arc::clone(backend), task)
+            });
+        }
     }
 
     fn follow_ramps(&mut self, objects: &Objects) {
@@ -261,7 +290,11 @@ impl Task {
             }
         };
         if self.still_asks(asked) {
+            let passed = verdict.passed();
             self.handle(verdict, started, passes);
+            if passed {
+                self.await_primary();
+            }
         } else {
             let now = clock::now();
             publish::health(&self.backend, &self.server, now, |health| {

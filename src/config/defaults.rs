@@ -8,9 +8,14 @@ use std::time::Duration;
 
 use super::model::{Facility, InitAddr, LogLevel, Redispatch, Topic};
 use crate::pure::resolve::{Hold, Schedule};
+use crate::pure::role::hold::{AttachRate, Per};
 
 /// `inter`: time between checks (HAProxy).
 pub const INTER: Duration = Duration::from_secs(2);
+/// The same where a database is asked what it is: a small round trip on a session that is held.
+pub const ROLE_INTER: Duration = Duration::from_millis(100);
+/// `timeout` of a check that asks a database what it is: a busy one may take longer than its `inter`.
+pub const ROLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// `rise`: passing checks in a row that bring a server up (HAProxy).
 pub const RISE: u16 = 2;
 /// `fall`: failing checks in a row that take a server down (HAProxy).
@@ -120,6 +125,15 @@ pub const UNIX_PATH_MAX_BYTES: usize = 107;
 /// `hold` of routes by role: as long as a failover takes that is done by others (Patroni's is some
 /// ten seconds), and shorter than most clients wait.
 pub const HOLD: Duration = Duration::from_secs(15);
+/// `hold_max`: with the default rate they are all served within two seconds of a new primary; who
+/// came later would wait longer for the others than for the failover. Each costs a descriptor and
+/// some kilobytes.
+pub const HOLD_MAX: NonZeroU32 = NonZeroU32::new(4096).expect("4096 is not 0");
+/// `attach_rate` of routes by role: about what the largest database servers can log in at all (a
+/// process or thread and a SCRAM proof each), so that a route whose clients come as fast as its
+/// database can take them is never slower than they come.
+pub const ATTACH_RATE: AttachRate =
+    AttachRate { count: NonZeroU32::new(2000).expect("2000 is not 0"), per: Per::Second };
 /// Largest `mss` of a bind, in bytes (HAProxy): what an IPv4 packet holds.
 pub const MSS_MAX_BYTES: u32 = 65535;
 /// Connections accepted per wake-up of a listener before other tasks get their turn. HAProxy's 4 are

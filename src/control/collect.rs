@@ -32,6 +32,7 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
         };
         objects.frontends.iter().any(named)
     };
+    let holds = objects.frontends.iter().any(|it| it.route().settings.hold.is_some());
     Snapshot {
         process: process_row(process, bus, uptime, wall),
         frontends: objects.frontends.iter().map(|f| frontend_row(f, process, uptime)).collect(),
@@ -41,7 +42,7 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
             .map(|backend| {
                 let failovers = roles::failovers(process, backend);
                 let row = backend_row(&objects, backend, required(backend), now, uptime);
-                snapshot::Backend { failovers, ..row }
+                snapshot::Backend { failovers, hold: holds.then(|| roles::hold(backend)), ..row }
             })
             .collect(),
         nameservers: nameservers(&objects.resolvers),
@@ -281,6 +282,7 @@ fn backend_row(
         name: Arc::clone(&backend.name),
         id: settings.id,
         failovers: None,
+        hold: None,
         algo: algo(&settings),
         up,
         required,

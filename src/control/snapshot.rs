@@ -16,7 +16,7 @@ use crate::pure::id::{ProxyId, ServerId};
 use crate::telemetry::outbox::Count;
 
 pub use requests::Requests;
-pub use role::{Failovers, Role, RoleState};
+pub use role::{Failovers, Hold, Role, RoleState};
 pub use table::Table;
 pub use tls::{Handshakes, Tls};
 
@@ -337,6 +337,8 @@ pub struct Backend {
     pub required: bool,
     /// Its failovers that are on record; `None`: no route by role leads here.
     pub failovers: Option<Failovers>,
+    /// Clients that wait for a server to come; `None`: nobody asks for that.
+    pub hold: Option<Hold>,
     /// Active servers that may serve now.
     pub active: u32,
     /// Backup servers that may serve now.
@@ -368,8 +370,11 @@ pub struct Server {
     pub backup: bool,
     /// Share of weight and `maxconn` in a slow start, in percent; `None`: not in one.
     pub throttle_percent: Option<u8>,
-    /// Connections that carry sessions.
-    pub used_connections: u32,
+    /// A session was there. HAProxy counts connections that it could keep for later as used and
+    /// needed: in TCP mode none, and one, from the first session on.
+    pub was_used: bool,
+    /// `hanafail`: times that its failed sessions had consequences; `None` without `observe`.
+    pub detections: Option<u64>,
     /// The server it tracks, `backend/server`.
     pub tracked: Option<String>,
     /// Its check; `None`: it has none.

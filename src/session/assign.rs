@@ -1,19 +1,17 @@
 //! From a backend to a slot of one of its servers, through the queue if need be.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Ended, Session};
-use crate::clock::{self, sleep_or_forever};
+use crate::clock;
 use crate::config::model::{self, Redispatch};
 use crate::pure::balance::{QueueOrder, Request, ServerIndex};
 use crate::pure::health::{Health, Settings};
-use crate::pure::id::Name;
 use crate::pure::rules::Precedence;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::sessions::Stage;
-use crate::state::{Assigned, Backend, Lease, Server, Ticket, Way};
+use crate::state::{Assigned, Backend, Lease, Server};
 
 /// Who chose a session's server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,7 +86,8 @@ impl Session {
             return Ok(direct_lease(place));
         }
         let mut request = Request { direct, ..self.request(settings, avoid) };
-        let mut assigned = backend.assign(&request, self.way(backend));
+        let way = self.way(backend);
+        let mut assigned = backend.assign(&request, way);
         if let Assigned::QueueFull(left) = &assigned
             && self.ruled.choice == Choice::Direct
             && settings.redispatch != Redispatch::Never
@@ -96,7 +95,7 @@ impl Session {
             self.outcome.passed_over(left);
             self.ruled.choice = Choice::Balanced;
             request.direct = None;
-            assigned = backend.assign(&request, self.way(backend));
+            assigned = backend.assign(&request, way);
         }
         let lease = match assigned {
             Assigned::Lease(lease) => {
@@ -106,6 +105,7 @@ impl Session {
             Assigned::NoServer => {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
             }
+            Assigned::HoldFull => Err(self.turned_away(backend, way)),
             Assigned::QueueFull(server) => {
                 self.note_pick(&server, avoid);
                 self.outcome.server = Some(server);
@@ -117,7 +117,7 @@ impl Session {
                     self.outcome.server = Some(Arc::clone(server));
                 }
                 self.running.reach(Stage::Queued);
-                self.wait(ticket, settings).await
+                self.wait(backend, ticket, (request, way), settings).await
             }
         };
         self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));
@@ -143,13 +143,6 @@ impl Session {
         }
     }
 
-    /// How the frontend leads to `backend`: its role is about the one it names.
-    pub(super) fn way(&self, backend: &Backend) -> Way {
-        let settings = &self.route.settings;
-        let named = settings.backend.as_ref().map(Name::as_str) == Some(&*backend.name);
-        Way { role: settings.role.filter(|_| named), hold: settings.hold.is_some() }
-    }
-
     /// What the backend's policy needs to know of this session.
     fn request(&mut self, settings: &model::Backend, avoid: Option<ServerIndex>) -> Request {
         let hash = self.balance_hash(settings);
@@ -158,31 +151,6 @@ impl Session {
         let Priority { class, offset_ms } = self.ruled.priority;
         let order = QueueOrder { class, due_ms: due_ms.saturating_add(offset_ms.into()) };
         Request { hash, avoid, order, ..Request::default() }
-    }
-
-    async fn wait(
-        &mut self,
-        mut ticket: Ticket,
-        settings: &model::Backend,
-    ) -> Result<Lease, Ended> {
-        let limit = if ticket.held { self.route.settings.hold } else { settings.timeouts.queue };
-        let mut client = self.watch_client(settings);
-        let gone = poll_fn(|cx| client.poll_gone(cx));
-        let waited = tokio::select! {
-            biased;
-            granted = ticket.granted() => {
-                granted.ok_or(Termination::new(Cause::ServerAbort, Phase::Queue))
-            }
-            how = gone => Err(how.ended(Phase::Queue)),
-            () = sleep_or_forever(limit) => {
-                Err(Termination::new(Cause::ServerTimeout, Phase::Queue))
-            }
-        };
-        match &ticket.server {
-            Some(_) => self.outcome.server_queue = ticket.place(),
-            None => self.outcome.backend_queue = ticket.place(),
-        }
-        waited
     }
 }
 

@@ -58,6 +58,11 @@ pub(super) struct Watching<'s> {
 }
 
 impl Watching<'_> {
+    /// It leaves by closing, whatever `abortonclose` says.
+    pub(super) const fn leave_by_closing(&mut self) {
+        self.leaves_by_closing = true;
+    }
+
     /// Ready when the client leaves without having sent anything, or resets. What it sends meanwhile
     /// is kept, up to [`EARLY_MAX`] bytes; a client that has sent something is waited for even if it
     /// is half closed, as in HAProxy, unless `abortonclose`.

@@ -150,13 +150,14 @@ impl Session {
         &mut self,
         backend: &Arc<Backend>,
         settings: &Arc<model::Backend>,
-        lease: Lease,
+        mut lease: Lease,
         failure: Failure,
     ) -> Result<Lease, Ended> {
         let index = lease.server.index;
         // What is no server cannot go down, and who is forced to one stays there.
         let direct = lease.is_direct() || self.ruled.choice == Choice::Forced;
-        let live = |backend: &Backend| direct || backend.live().contains(index);
+        let role = self.way(backend).role;
+        let live = |backend: &Backend| direct || backend.live().leads_to(role, index);
         let (live_now, mut policy) = (live(backend), policy(backend, settings));
         if direct {
             policy.redispatch = Redispatch::Never;
@@ -173,6 +174,7 @@ impl Session {
                 let mut changes = backend.changes();
                 let left = async { while live(backend) && changes.changed().await.is_ok() {} };
                 let left = std::pin::pin!(left);
+                lease.rest();
                 match self.while_client_stays(settings, left, Some(after)).await {
                     Waited::Done(()) => self.redispatch(backend, settings, lease).await,
                     Waited::ClientGone(how) => {
@@ -181,6 +183,7 @@ impl Session {
                     }
                     Waited::TimedOut => {
                         self.outcome.retried(&lease.server);
+                        lease.resume();
                         Ok(lease)
                     }
                 }
@@ -219,13 +222,14 @@ impl Session {
         server: &Server,
     ) -> bool {
         let seen = clock::now();
+        let role = self.way(backend).role;
         let server = &server.lease.server;
         let mut passes = server.passes();
         let mut changes = backend.changes();
         server.hint();
         let verdict = async {
             loop {
-                if !backend.live().contains(server.index) {
+                if !backend.live().leads_to(role, server.index) {
                     return true;
                 }
                 if passes.borrow_and_update().is_some_and(|started| started >= seen) {

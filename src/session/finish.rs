@@ -314,9 +314,7 @@ impl Session {
         self.running.count_bytes(&self.context.process);
         let server = self.outcome.server.iter().map(|server| &server.service);
         for service in self.outcome.services().chain(server) {
-            service.queue_time.add(self.outcome.queue.unwrap_or_default());
-            service.connect_time.add(self.outcome.connect.unwrap_or_default());
-            service.total_time.add(total);
+            self.count_times(service, total);
             count_end(service, termination);
         }
         // What ended before the session began, or by a rule, is no error of a request.
@@ -325,6 +323,15 @@ impl Session {
             termination.cause == Cause::Refused || self.outcome.refusal.is_some() || is_http;
         if termination.phase == Phase::Request && !other {
             self.frontend.request_errors.add(1);
+        }
+    }
+
+    /// Averages tell of sessions that had a server: what failed took as long as its timeouts.
+    fn count_times(&self, service: &Service, total: Duration) {
+        if let Some(connect) = self.outcome.connect {
+            service.queue_time.add(self.outcome.queue.unwrap_or_default());
+            service.connect_time.add(connect);
+            service.total_time.add(total);
         }
     }
 

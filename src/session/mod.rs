@@ -14,6 +14,7 @@ mod facts;
 mod farewell;
 mod finish;
 mod follow;
+mod hold;
 mod http;
 mod identity;
 mod inspect;

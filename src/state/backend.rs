@@ -7,7 +7,7 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 use super::counters::Service;
-use super::desk::Desk;
+use super::desk::{Desk, HoldCounts};
 use super::http::Requests;
 use super::{Group, Registry, Server};
 use crate::config::model;
@@ -95,6 +95,14 @@ impl Live {
     pub fn contains(&self, index: ServerIndex) -> bool {
         self.place(index).live
     }
+
+    /// The same by a route.
+    #[must_use]
+    pub fn leads_to(&self, role: Option<RoleRoute>, index: ServerIndex) -> bool {
+        let Some(role) = role else { return self.contains(index) };
+        let lane = self.lanes.iter().find(|(lane, _)| *lane == role);
+        lane.is_some_and(|(_, set)| set.members().iter().any(|member| member.server == index))
+    }
 }
 
 /// The servers that have a place in a backend, by that place.
@@ -157,6 +165,8 @@ pub struct Backend {
     places: Mutex<Places>,
     /// What its servers are to each other.
     pub group: Group,
+    /// What became of clients that were held.
+    pub hold: HoldCounts,
     /// Where sessions are assigned and wait.
     pub(super) desk: Desk,
     ruling: ArcSwap<Ruling>,
@@ -167,7 +177,9 @@ impl Backend {
     #[must_use]
     pub fn new(settings: model::Backend, live: Live, places: Places, now: Instant) -> Self {
         let up = !live.set.members().is_empty();
-        let downs = u64::from(!up);
+        // What the file itself keeps from serving is no fall.
+        let meant_to = |server: &model::Server| !server.disabled && server.weight.value() > 0;
+        let downs = u64::from(!up && settings.servers.iter().any(meant_to));
         let availability = Availability { up, since: now, downtime: Duration::ZERO, downs };
         Self {
             availability: Mutex::new(availability),
@@ -176,6 +188,7 @@ impl Backend {
             service: Service::default(),
             requests: Requests::default(),
             group: Group::new(Memory::default(), settings.on_conflict),
+            hold: HoldCounts::default(),
             desk: Desk::new(settings.balance, &live),
             settings: ArcSwap::from_pointee(settings),
             live: ArcSwap::from_pointee(live),

@@ -4,19 +4,25 @@
 //! that frees a slot gives it to the first of those that wait for it and those that wait for any,
 //! by [`QueueOrder`]. The queues are bounded by the connections the frontends let in, and that of a
 //! server by its `maxqueue`.
+//!
+//! Clients may also be *held* here while their lane leads to no server ([`hold`](mod@hold)).
 
+mod hold;
 mod slot;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::{Backend, Live};
 use crate::pure::balance::{Algorithm, LiveSet, Pick, Policy, QueueOrder, Request, ServerIndex};
 use crate::pure::role::route::RoleRoute;
 
+pub use hold::HoldCounts;
+use hold::Lane;
 use slot::Granted;
 pub use slot::{Assigned, Lease, Ticket, Way};
 
@@ -29,6 +35,8 @@ struct Waiter {
     way: Way,
     /// Sessions its queue had served when it came there.
     came: u64,
+    /// It is held, not queued for a full server.
+    held: bool,
     grant: oneshot::Sender<Granted>,
 }
 
@@ -46,44 +54,36 @@ struct Inner {
     served: HashMap<Option<ServerIndex>, u64>,
 }
 
-/// Where one kind of session is assigned: all lanes lead to the same servers and count their
-/// sessions alike.
-#[derive(Debug)]
-struct Lane {
-    role: Option<RoleRoute>,
-    policy: Policy,
-    /// Those who wait for any server of it.
-    any: Queue,
-}
-
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Desk(Mutex<Inner>);
+pub(super) struct Desk {
+    inner: Mutex<Inner>,
+    /// Somebody who is held may be able to go on.
+    attach: Notify,
+}
 
 impl Desk {
     pub(super) fn new(balance: Algorithm, live: &Live) -> Self {
-        Self(Mutex::new(Inner {
-            lanes: lanes(live)
-                .map(|(role, set)| {
-                    let policy = Policy::new(balance, set.clone());
-                    Lane { role, policy, any: Queue::new() }
-                })
-                .collect(),
+        let lane = |(role, set): (_, &LiveSet)| Lane::new(role, Policy::new(balance, set.clone()));
+        let inner = Mutex::new(Inner {
+            lanes: lanes(live).map(lane).collect(),
             generation: live.generation,
             at: HashMap::new(),
             next_number: 0,
             served: HashMap::new(),
-        }))
+        });
+        Self { inner, attach: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing below panics half-way through a change; were it to, the counts are still whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Serves the queues after more servers may be picked, or other ones.
-    pub(super) fn serve(&self, backend: &Arc<Backend>) {
-        while let Some((granted, waiter)) = self.next_grant(backend) {
+    /// Serves the queues at `now`, after more servers may be picked, or other ones, or those who
+    /// are held may go on.
+    pub(super) fn serve(&self, backend: &Arc<Backend>, now: Instant) {
+        while let Some((granted, waiter)) = self.next_grant(backend, now) {
             // A waiter that left in this moment gives the lease back by dropping it.
             let _ = waiter.grant.send(granted);
         }
@@ -105,6 +105,9 @@ impl Desk {
         inner.lanes.iter_mut().for_each(|lane| lane.policy.handle_ended(server));
         loop {
             let granted = inner.grant_freed(backend, server);
+            if inner.holds_for(server) {
+                self.attach.notify_one();
+            }
             drop(inner);
             let Some((granted, waiter)) = granted else { return };
             // A waiter that left in this moment gives the lease back by dropping it.
@@ -123,7 +126,7 @@ impl Desk {
     }
 
     /// The first of all waiters that can be served, with its slot.
-    fn next_grant(&self, backend: &Arc<Backend>) -> Option<(Granted, Waiter)> {
+    fn next_grant(&self, backend: &Arc<Backend>, now: Instant) -> Option<(Granted, Waiter)> {
         let mut inner = self.lock();
         let live = backend.live();
         inner.follow(backend, &live);
@@ -133,7 +136,7 @@ impl Desk {
                 return inner.grant_waiter(backend, &live, Some(server), key, server);
             }
         }
-        (0..inner.lanes.len()).find_map(|lane| inner.next_in(backend, &live, lane))
+        (0..inner.lanes.len()).find_map(|lane| inner.next_in(backend, &live, lane, now))
     }
 }
 
@@ -152,7 +155,10 @@ impl Backend {
         let request = &Request { direct: request.direct.filter(suits), ..*request };
         let must_wait =
             !lane.any.is_empty() && lane.policy.queue_means_full() && request.direct.is_none();
-        let pick = if must_wait && !lane.policy.live().members().is_empty() {
+        let pick = if way.hold.is_some() && lane.held > 0 {
+            // Those who were held go first.
+            Pick::NoServer
+        } else if must_wait && !lane.policy.live().members().is_empty() {
             Pick::QueueAny
         } else {
             lane.policy.pick(request, fastrand_u64)
@@ -163,17 +169,22 @@ impl Backend {
                 None => Assigned::NoServer,
             },
             Pick::QueueAt(index) => {
-                Assigned::Queued(inner.enqueue(self, &live, request, way, Some(index)))
+                Assigned::Queued(inner.enqueue(self, &live, request, way, Some(index), false))
             }
             Pick::QueueFull(index) => match live.server(index) {
                 Some(server) => Assigned::QueueFull(Arc::clone(server)),
                 None => Assigned::NoServer,
             },
-            Pick::QueueAny => Assigned::Queued(inner.enqueue(self, &live, request, way, None)),
-            Pick::NoServer if way.hold => {
-                Assigned::Queued(inner.enqueue(self, &live, request, way, None))
+            Pick::QueueAny => {
+                Assigned::Queued(inner.enqueue(self, &live, request, way, None, false))
             }
-            Pick::NoServer => Assigned::NoServer,
+            Pick::NoServer => match way.hold {
+                Some(hold) if lane.held < hold.max.get() => {
+                    Assigned::Queued(inner.enqueue(self, &live, request, way, None, true))
+                }
+                Some(_) => Assigned::HoldFull,
+                None => Assigned::NoServer,
+            },
         }
     }
 }
@@ -197,14 +208,13 @@ impl Inner {
             let lane = match before.iter().position(|lane| lane.role == role) {
                 Some(place) => {
                     let mut lane = before.swap_remove(place);
-                    lane.policy.handle_live_set(set.clone());
+                    lane.handle_live_set(set.clone());
                     lane
                 }
                 None => {
                     // What it counts is the same in all of them; there is always the first.
                     let policy = &self.lanes[0].policy;
-                    let policy = policy.clone().replaced(policy.algorithm(), set.clone());
-                    Lane { role, policy, any: Queue::new() }
+                    Lane::new(role, policy.clone().replaced(policy.algorithm(), set.clone()))
                 }
             };
             self.lanes.push(lane);
@@ -229,7 +239,7 @@ impl Inner {
                         self.note_queued(backend, None);
                         let request = Request { direct: None, ..waiter.request };
                         let came = self.served.get(&None).copied().unwrap_or_default();
-                        self.lanes[lane].any.insert(key, Waiter { request, came, ..waiter });
+                        self.lanes[lane].insert(key, Waiter { request, came, ..waiter });
                     }
                     Some(_) => drop(staying.insert(key, waiter)),
                     None => self.note_dequeued(backend, Some(server)),
@@ -251,24 +261,34 @@ impl Inner {
         backend: &Arc<Backend>,
         live: &Live,
         lane: usize,
+        now: Instant,
     ) -> Option<(Granted, Waiter)> {
         let mut from = None;
         loop {
             let after = from.map_or(Bound::Unbounded, Bound::Excluded);
-            let Lane { policy, any, .. } = &mut self.lanes[lane];
-            let (&key, waiter) = any.range((after, Bound::Unbounded)).next()?;
-            match policy.pick(&waiter.request, fastrand_u64) {
-                Pick::Server(server) => {
-                    return self.grant_waiter(backend, live, None, key, server);
+            let Lane { policy, any, meter, .. } = &mut self.lanes[lane];
+            let may_go = |waiter: &Waiter| !waiter.held || meter.is_open(now);
+            let mut waiting = any.range((after, Bound::Unbounded));
+            let (&key, waiter) = waiting.find(|(_, waiter)| may_go(waiter))?;
+            let held = waiter.held;
+            let server = match policy.pick(&waiter.request, fastrand_u64) {
+                Pick::Server(server) => Some(server),
+                Pick::QueueAt(server) => {
+                    // Who is held stays where the meter is.
+                    if !held {
+                        self.move_to(backend, lane, key, server);
+                    }
+                    None
                 }
-                Pick::QueueAt(server) => self.move_to(backend, lane, key, server),
                 // `random` may have drawn full ones while others have room.
-                Pick::QueueAny => {
-                    let server = policy.any_slot()?;
-                    return self.grant_waiter(backend, live, None, key, server);
-                }
-                Pick::QueueFull(_) => {}
+                Pick::QueueAny => Some(policy.any_slot()?),
+                Pick::QueueFull(_) => None,
                 Pick::NoServer => return None,
+            };
+            if let Some(server) = server {
+                let granted = self.grant_waiter(backend, live, None, key, server)?;
+                self.lanes[lane].handle_left(now, &granted.1);
+                return Some(granted);
             }
             from = Some(key);
         }
@@ -291,7 +311,7 @@ impl Inner {
         }
         let own = self.at.get(&server).and_then(|queue| queue.keys().next()).copied();
         let leading = self.lanes.iter().filter(|lane| lane.policy.live().has(server));
-        let any = leading.filter_map(|lane| lane.any.keys().next().copied()).min();
+        let any = leading.filter_map(Lane::first_queued).min();
         let (at, key) = match (own, any) {
             (Some(own), Some(any)) if any < own => (None, any),
             (Some(own), _) => (Some(server), own),
@@ -319,11 +339,11 @@ impl Inner {
 
     /// A waiter for any server of a lane turns out to want one.
     fn move_to(&mut self, backend: &Backend, lane: usize, key: Key, server: ServerIndex) {
-        let Lane { policy, any, .. } = &mut self.lanes[lane];
-        if !policy.live().has(server) {
+        let lane = &mut self.lanes[lane];
+        if !lane.policy.live().has(server) {
             return;
         }
-        if let Some(waiter) = any.remove(&key) {
+        if let Some(waiter) = lane.remove(&key) {
             self.note_dequeued(backend, None);
             self.note_queued(backend, Some(server));
             let came = self.served.get(&Some(server)).copied().unwrap_or_default();
@@ -335,7 +355,7 @@ impl Inner {
     fn take(&mut self, backend: &Backend, at: Option<ServerIndex>, key: Key) -> Option<Waiter> {
         let own = at.and_then(|server| self.take_at(server, key).map(|waiter| (at, waiter)));
         let any = || {
-            let waiter = self.lanes.iter_mut().find_map(|lane| lane.any.remove(&key))?;
+            let waiter = self.lanes.iter_mut().find_map(|lane| lane.remove(&key))?;
             Some((None, waiter))
         };
         let (from, waiter) = match own.or_else(any) {
@@ -364,7 +384,7 @@ impl Inner {
         self.lanes.iter_mut().for_each(|lane| lane.policy.handle_started(index));
         server.service.traffic.sessions.rise();
         let cuts = server.cuts();
-        Some(Lease { backend: Some(Arc::clone(backend)), server, cuts })
+        Some(Lease { backend: Some(Arc::clone(backend)), server, cuts, rests: false })
     }
 
     fn enqueue(
@@ -374,6 +394,7 @@ impl Inner {
         request: &Request,
         way: Way,
         at: Option<ServerIndex>,
+        held: bool,
     ) -> Ticket {
         let key = (request.order, self.next_number);
         self.next_number += 1;
@@ -381,17 +402,15 @@ impl Inner {
         let (grant, granted) = oneshot::channel();
         // It was found by the caller.
         let lane = self.lane(way).unwrap_or_default();
-        let Lane { policy, any, .. } = &mut self.lanes[lane];
-        let held = at.is_none() && policy.live().members().is_empty();
-        let queue = match at {
-            Some(server) => self.at.entry(server).or_default(),
-            None => any,
-        };
         let came = self.served.get(&at).copied().unwrap_or_default();
-        queue.insert(key, Waiter { request, way, came, grant });
+        let waiter = Waiter { request, way, came, held, grant };
+        match at {
+            Some(server) => drop(self.at.entry(server).or_default().insert(key, waiter)),
+            None => self.lanes[lane].insert(key, waiter),
+        }
         self.note_queued(backend, at);
         let server = at.and_then(|index| live.server(index)).cloned();
-        Ticket { backend: Arc::clone(backend), key, server, came, place: None, held, granted }
+        Ticket { backend: Arc::clone(backend), key, server, came, place: None, granted }
     }
 
     fn note_queued(&mut self, backend: &Backend, at: Option<ServerIndex>) {

@@ -192,6 +192,12 @@ impl Group {
         Claims { primary, refused: refused.map(|(name, why)| (name.to_owned(), why)).collect() }
     }
 
+    /// Whether anybody is taken for the primary.
+    #[must_use]
+    pub fn has_primary(&self) -> bool {
+        self.lock().fence.primary().is_some()
+    }
+
     /// What is remembered.
     #[must_use]
     pub fn memory(&self) -> Memory {

@@ -73,7 +73,7 @@ pub struct Process {
     pub tls: Tls,
     /// Certificates that commands make and change.
     pub certificates: Certificates,
-    /// Bytes to clients.
+    /// Bytes to clients and to servers.
     pub bytes_out: Counter,
     /// How busy the workers are.
     pub pulse: Pulse,

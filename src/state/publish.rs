@@ -98,6 +98,12 @@ pub fn ramps(backend: &Arc<Backend>, now: Instant) -> Option<Instant> {
     next
 }
 
+/// Lets clients that are held go on who may at `now`. Returns when to be called again; `None`: not
+/// before [`Backend::attach_wanted`].
+pub fn attach(backend: &Arc<Backend>, now: Instant) -> Option<Instant> {
+    backend.desk.attach(backend, now)
+}
+
 /// A reload changed a backend: its settings, its servers, or both.
 pub fn backend(
     backend: &Arc<Backend>,
@@ -248,6 +254,9 @@ fn socket_addr(address: &model::ServerAddr) -> Option<SocketAddr> {
     }
 }
 
+/// Swaps in a new live set. Who is granted a slot by the one before has it, with the server's mark of
+/// cuts, when this returns, because the desk has been locked since: a cut that follows is not missed
+/// by them, nor by those who find the new set.
 fn swap(backend: &Arc<Backend>, servers: Vec<Arc<Server>>, now: Instant) {
     let generation = backend.live().generation + 1;
     let parts = backend.group.parts(now, &servers);
@@ -255,5 +264,5 @@ fn swap(backend: &Arc<Backend>, servers: Vec<Arc<Server>>, now: Instant) {
     backend.note_availability(!live.set.members().is_empty(), now);
     backend.live_cell().store(Arc::new(live));
     backend.announce(generation);
-    backend.desk.serve(backend);
+    backend.desk.follow_live(backend, now);
 }

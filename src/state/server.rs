@@ -290,12 +290,13 @@ impl Server {
         self.cuts.load(Ordering::Acquire)
     }
 
-    /// Why the sessions of this server were cut last, if they were since `seen` was read.
+    /// Why the sessions of this server were cut last, and how often they were, since `seen` was read.
     #[must_use]
-    pub fn cut_after(&self, seen: u64) -> Option<CutReason> {
+    pub fn cut_after(&self, seen: u64) -> Option<(CutReason, u64)> {
         let cuts = self.cuts();
         let [code, ..] = cuts.to_le_bytes();
-        if cuts == seen { None } else { CutReason::from_code(code) }
+        let count = (cuts >> 8).wrapping_sub(seen >> 8);
+        if cuts == seen { None } else { Some((CutReason::from_code(code)?, count)) }
     }
 
     /// What troubles it has that may end its sessions; for the control thread.

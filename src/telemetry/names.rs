@@ -227,6 +227,11 @@ metrics! {
     LAG_SECONDS = own_gauge("server_lag_seconds", "How long a replica has lacked what the primary has");
     LAG_AMOUNT = own_gauge("server_lag", "Bytes of WAL or transactions that a replica lacks");
 
+    // Clients that wait for a server to come.
+    HELD = own_gauge("held_clients", "Clients that wait for a server to come, also in the queue");
+    HOLD_REFUSED = own_counter("hold_refused_total", "Clients refused as too many waited already");
+    HOLD_EXPIRED = own_counter("hold_expired_total", "Clients that waited in vain");
+
     // Failovers.
     FAILOVERS = own_counter("failover_total", "Failovers that are on record");
     FAILOVER_SECONDS = own_gauge("failover_seconds", "How long the parts of the last one took");

@@ -1,17 +1,20 @@
 //! What each kind of health check finds, by its code in the metrics and its sentence in the log.
 
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::harness::backend::{Backend, Hanging};
 use crate::harness::both;
 use crate::harness::client::served_by;
+use crate::harness::dir::TempDir;
 use crate::harness::port::free_addr;
 use crate::harness::proxy::{Kind, Proxy, Scene};
 
 both! {
     tcp_connect_verdicts,
+    a_unix_socket_that_nobody_listens_on_is_a_socket_error,
     tcp_check_verdicts,
     tcp_check_sends_and_expects,
     tcp_check_negation_regex_and_binary,
@@ -55,6 +58,23 @@ fn tcp_connect_verdicts(kind: Kind) {
         "Server be/s2 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\"",
     ]);
     proxy.log.expect(&["Server be/s3 is DOWN, reason: Layer4 timeout"]);
+}
+
+fn a_unix_socket_that_nobody_listens_on_is_a_socket_error(kind: Kind) {
+    let dir = TempDir::new();
+    let left = dir.join("left");
+    drop(UnixListener::bind(&left).unwrap());
+    let servers = format!(
+        "default-server inter 200ms check
+server s1 unix@{}\nserver s2 unix@/nowhere/at/all\nserver s3 abns@nobody-here",
+        left.display()
+    );
+    let proxy = Scene::new(kind).backend(&servers).start();
+    for server in ["s1", "s2", "s3"] {
+        proxy.wait_check(server, "SOCKERR");
+    }
+    proxy.log.expect(&["be/s1 is DOWN, reason: Socket error", "(Connection refused)"]);
+    proxy.log.expect(&["be/s2 is DOWN, reason: Socket error", "(No such file or directory)"]);
 }
 
 fn tcp_check_verdicts(kind: Kind) {

@@ -42,7 +42,7 @@ impl Home {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let verdict = self.check(socket, kind).await;
-            if verdict.status != CheckStatus::L4Con || Instant::now() > deadline {
+            if verdict.status != CheckStatus::SocketError || Instant::now() > deadline {
                 return verdict;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -143,7 +143,7 @@ async fn mariadb() {
     assert_eq!(aborted_connects(&home.path.join("s")), aborted, "the goodbye is a proper one");
     home.kill();
     let gone = home.check("s", &mysql("haproxy_check")).await;
-    assert_eq!((gone.status, gone.heard), (CheckStatus::L4Con, true));
+    assert_eq!((gone.status, gone.heard), (CheckStatus::SocketError, true));
 }
 
 #[tokio::test]
@@ -185,11 +185,11 @@ async fn postgres() {
     home.kill();
     let mut gone = home.check(socket, &kind).await;
     // A child of the killed process may hold the listening socket for another moment.
-    while gone.status != CheckStatus::L4Con && Instant::now() < deadline {
+    while gone.status != CheckStatus::SocketError && Instant::now() < deadline {
         assert!(!gone.passed(), "{gone:?}");
         gone = home.check(socket, &kind).await;
     }
-    assert_eq!((gone.status, gone.heard), (CheckStatus::L4Con, true));
+    assert_eq!((gone.status, gone.heard), (CheckStatus::SocketError, true));
 }
 
 #[tokio::test]
@@ -204,5 +204,5 @@ async fn redis() {
     assert_eq!((verdict.status, verdict.info()), (CheckStatus::L7Ok, "Redis server is ok"));
     home.kill();
     let gone = home.check("s", &CheckKind::Redis).await;
-    assert_eq!((gone.status, gone.heard), (CheckStatus::L4Con, true));
+    assert_eq!((gone.status, gone.heard), (CheckStatus::SocketError, true));
 }

@@ -314,7 +314,11 @@ async fn unix_and_abstract_sockets() {
         server.await.expect("the script ran");
         let verdict = check(&target, &CheckKind::Tcp).await;
         let refused = "General socket error (Connection refused)";
-        assert_eq!(told(&verdict), (CheckStatus::L4Con, refused, true), "the listener is gone");
+        assert_eq!(
+            told(&verdict),
+            (CheckStatus::SocketError, refused, true),
+            "the listener is gone"
+        );
     }
     std::fs::remove_file(path).expect("the socket's file");
 }

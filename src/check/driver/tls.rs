@@ -29,7 +29,7 @@ use crate::pure::probe::Connect;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reached {
     Plain,
-    /// A proxy on the way said no.
+    /// A proxy on the way said no, or nobody listens on a Unix socket.
     Denied,
     Shaking,
     Tls,

@@ -1,12 +1,15 @@
 //! Pure: frontends and listening sockets as TOML.
 
+use std::time::Duration;
+
 use super::socket::bind_socket;
 use super::text::{Pairs, duration, list, quote};
 use super::{keepalive, log, page, timeout, tls, unix_text};
-use crate::config::defaults::HOLD;
+use crate::config::defaults::{ATTACH_RATE, HOLD, HOLD_MAX};
 use crate::config::model::{
     Bind, ClientTimeouts, Frontend, Global, ListenAddr, LogFormat, SessionLog, UnixPermissions,
 };
+use crate::config::units::INFINITE;
 use crate::config::validate::{BacklogRule, HTTP_LOGS, listen_text};
 use crate::pure::role::route::RoleRoute;
 
@@ -54,8 +57,23 @@ fn role(pairs: &mut Pairs, frontend: &Frontend) {
             pairs.maybe("fallback", fallback.then(|| quote("primary")));
         }
     }
-    let default = frontend.role.map(|_| HOLD);
-    pairs.maybe("hold", frontend.hold.filter(|_| frontend.hold != default).map(duration));
+    hold(pairs, frontend);
+}
+
+/// `hold` with what belongs to it, as far as a role does not say it.
+fn hold(pairs: &mut Pairs, frontend: &Frontend) {
+    let by_role = frontend.role.map(|_| (HOLD, ATTACH_RATE));
+    let Some(hold) = frontend.hold else {
+        pairs.maybe("hold", by_role.map(|_| duration(Duration::ZERO)));
+        return;
+    };
+    let (time, rate) = by_role.unzip();
+    pairs.maybe("hold", Some(hold.time).filter(|own| time != Some(*own)).map(duration));
+    pairs.maybe("hold_max", Some(hold.max).filter(|max| *max != HOLD_MAX));
+    if hold.rate != rate {
+        let text = hold.rate.map_or_else(|| INFINITE.to_owned(), |rate| rate.to_string());
+        pairs.add("attach_rate", quote(&text));
+    }
 }
 
 fn session_log(pairs: &mut Pairs, log: &SessionLog) {

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::pure::id::{Name, ProxyId};
 use crate::pure::log_format::Format;
+use crate::pure::role::hold::Hold;
 use crate::pure::role::route::RoleRoute;
 
 /// A `frontend`, or the front half of a `listen` section.
@@ -23,9 +24,9 @@ pub struct Frontend {
     pub backend: Option<Name>,
     /// `role`: which servers of the backend its sessions may go to; `None`: all that may be picked.
     pub role: Option<RoleRoute>,
-    /// `hold`: how long a client is kept waiting, connected, while no server may be picked; `None`:
-    /// it is refused at once.
-    pub hold: Option<Duration>,
+    /// `hold`: clients are kept waiting, connected, while no server may be picked; `None`: they are
+    /// refused at once.
+    pub hold: Option<Hold>,
     /// Concurrent connections of this frontend; `None`: only the process' limit counts.
     pub maxconn: Option<NonZeroU32>,
     /// Client-side timeouts.

@@ -70,8 +70,12 @@ pub struct RoleSettings {
     pub max_lag: Field<Duration>,
     /// `fallback`, a word.
     pub fallback: Field<String>,
-    /// `hold`.
+    /// `hold`; zero: nobody is held.
     pub hold: Field<Duration>,
+    /// `hold_max`.
+    pub hold_max: Field<u64>,
+    /// `attach_rate`, a text.
+    pub attach_rate: Field<String>,
 }
 
 impl Frontend {

@@ -193,7 +193,7 @@ impl Context<'_> {
         let hash_key = self.word("hash_key", &raw.hash_key, &HASH_KEYS);
         let tcp_ut = self.optional_duration(&format!("tcp_ut of {what}"), &raw.tcp_ut);
         // The check is judged even where the address is wrong, so that all mistakes show at once.
-        let target = self.server_address(raw, &what);
+        let target = self.server_address(raw, &what, backend.as_str());
         let port = target.as_ref().map(|target| &target.address);
         let track = self.track(raw, &what, backend);
         let agent = self.server_agent(&raw.agent, &what, check);

@@ -9,7 +9,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::agent::INIT_STATES;
 use super::context::Context;
 use super::frontend::is_on;
-use crate::config::defaults::{FALL, INTER, RISE, SMTP_CHECK_HELLO};
+use crate::config::defaults::{FALL, INTER, RISE, ROLE_INTER, ROLE_TIMEOUT, SMTP_CHECK_HELLO};
 use crate::config::model::{
     Assigned, Check, CheckKind, Expect, ExpectReport, ExternalCheck, HttpCheck, Layer,
     MysqlDialect, Pattern, Payload, PortFrom, ProxyHeader, ScriptStep, ServerAddr,
@@ -51,7 +51,7 @@ impl Context<'_> {
         let own = &raw.check_settings;
         let base = backend.settings;
         let what = &format!("check of {what}");
-        let inter = self.interval(what, "inter", &own.inter, &base.inter).unwrap_or(INTER);
+        let inter = self.interval(what, "inter", &own.inter, &base.inter);
         let fastinter = self.interval(what, "fastinter", &own.fastinter, &base.fastinter);
         let downinter = self.interval(what, "downinter", &own.downinter, &base.downinter);
         let rise = self.count(what, "rise", &own.rise, &base.rise, RISE);
@@ -69,10 +69,8 @@ impl Context<'_> {
         };
         let default_port = port.map_or(service_port, NonZeroU16::get);
         let addr = addr_field.and_then(|addr| self.socket_addr(what, addr, default_port));
-        let kind = match &raw.check_kind {
-            Some(kind) => self.check_kind(Some(kind)),
-            None => backend.kind.clone(),
-        };
+        let own_kind = raw.check_kind.as_ref().map(|kind| self.check_kind(Some(kind)));
+        let kind = own_kind.unwrap_or_else(|| backend.kind.clone());
         let own_target = port_field.is_some() || addr_field.is_some();
         if !is_on(&raw.check) {
             // What a check would be done with has to be right even where none is done.
@@ -103,6 +101,7 @@ impl Context<'_> {
             }
             kind => self.check_tls(raw, kind, own_target, what),
         };
+        let (inter, timeout) = paced(&kind, inter, timeout);
         Some(Check {
             kind,
             inter,
@@ -339,6 +338,20 @@ impl Context<'_> {
                 None
             }
         }
+    }
+}
+
+/// `inter` and `timeout` of a check, where they are not written.
+fn paced(
+    kind: &CheckKind,
+    inter: Option<Duration>,
+    timeout: Option<Duration>,
+) -> (Duration, Option<Duration>) {
+    match kind {
+        CheckKind::Database(_) => {
+            (inter.unwrap_or(ROLE_INTER), Some(timeout.unwrap_or(ROLE_TIMEOUT)))
+        }
+        _ => (inter.unwrap_or(INTER), timeout),
     }
 }
 

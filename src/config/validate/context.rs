@@ -14,6 +14,7 @@ use haproxy_compat::env::Environment;
 use haproxy_compat::span::{Span, Spanned};
 
 use super::rules::Rulebook;
+use super::state_file::Saved;
 use crate::config::defaults::{DURATION_MAX, LISTENERS_MAX, UNIX_PATH_MAX_BYTES};
 use crate::config::model::certificate::StoredCertificate;
 use crate::config::model::{LogFraming, Userlist};
@@ -52,6 +53,8 @@ pub(super) struct Context<'a> {
     pub(super) certificates: Vec<StoredCertificate>,
     /// What rules refer to.
     pub(super) rulebook: Rulebook,
+    /// What servers were before.
+    pub(super) saved: Saved,
 }
 
 impl<'a> Context<'a> {
@@ -68,6 +71,7 @@ impl<'a> Context<'a> {
             resolvers: Vec::new(),
             rings: Vec::new(),
             listeners_left: LISTENERS_MAX,
+            saved: Saved::default(),
             environment: Environment::default(),
             certificates: Vec::new(),
             rulebook: Rulebook::default(),
@@ -183,7 +187,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn bounded(&mut self, what: &str, field: &Field<Duration>) -> Option<Duration> {
+    /// A duration, zero included.
+    pub(super) fn bounded(&mut self, what: &str, field: &Field<Duration>) -> Option<Duration> {
         let field = field.as_ref()?;
         if field.value > DURATION_MAX {
             let message = format!("{what} is too long, at most 24 days");

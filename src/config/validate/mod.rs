@@ -106,6 +106,7 @@ pub(super) fn validate(
         let Some(name) = context.new_name("backend", &raw.name, &mut names) else {
             continue;
         };
+        context.learn_saved(raw, &name, &global);
         backends.push(context.backend(raw, name, ProxyId(id), &global.log));
     }
     context.routes(raw, &frontends, &mut backends);
@@ -131,7 +132,6 @@ pub(super) fn validate(
     let patterns = context.take_patterns();
     let tables = context.take_tables();
     let certificates = std::mem::take(&mut context.certificates);
-    let saved = context.saved_servers(raw, &global, &backends);
     let config = Config {
         global,
         frontends,
@@ -145,7 +145,7 @@ pub(super) fn validate(
         rings,
         webhooks,
         certificates,
-        saved,
+        saved: std::mem::take(&mut context.saved.servers),
         commands,
     };
     (!report.is_refused()).then_some(config)

@@ -91,12 +91,9 @@ impl Context<'_> {
             .map_err(|(index, why)| place(numbers[index], why))?;
         if let Some(kind) = output {
             for (entry, &number) in entries.iter().zip(&numbers) {
-                let value = entry.value.as_deref();
-                if value.and_then(|value| checked_output(value, kind)).is_none() {
-                    let why = match value {
-                        Some(value) => format!("'{value}' is no {}", kind.word()),
-                        None => format!("'{}' has no value", entry.pattern),
-                    };
+                let value = entry.value.as_deref().unwrap_or_default();
+                if checked_output(value, kind).is_none() {
+                    let why = format!("'{value}' is no {}", kind.word());
                     return Err(place(number, why));
                 }
             }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::context::Context;
-use crate::config::defaults::HOLD;
+use crate::config::defaults::{ATTACH_RATE, HOLD, HOLD_MAX};
 use crate::config::model::{Backend, CheckKind, Frontend};
 use crate::config::raw;
-use crate::config::units::{format_duration, parse_duration};
+use crate::config::units::{INFINITE, format_duration, parse_duration};
 use crate::pure::role::fence::OnConflict;
+use crate::pure::role::hold::{AttachRate, Hold};
 use crate::pure::role::route::RoleRoute;
 use crate::pure::role::stay::{Stay, Stays};
 
@@ -103,10 +104,39 @@ impl Context<'_> {
         stays
     }
 
-    /// `hold`; a route by role has one without being told.
-    pub(super) fn hold(&mut self, what: &str, raw: &raw::RoleSettings) -> Option<Duration> {
-        let hold = self.optional_duration(&format!("hold of {what}"), &raw.hold);
-        hold.or_else(|| raw.role.as_ref().map(|_| HOLD))
+    /// `hold`, `hold_max` and `attach_rate`; a route by role has them without being told.
+    pub(super) fn hold(&mut self, what: &str, raw: &raw::RoleSettings) -> Option<Hold> {
+        let time = self.bounded(&format!("hold of {what}"), &raw.hold);
+        let time = time.or_else(|| raw.role.as_ref().map(|_| HOLD)).filter(|time| !time.is_zero());
+        let max = self.positive(&format!("hold_max of {what}"), &raw.hold_max);
+        let rate = self.attach_rate(what, raw);
+        if time.is_none() {
+            let only = [
+                raw.hold_max.as_ref().map(|field| ("hold_max", field.span)),
+                raw.attach_rate.as_ref().map(|field| ("attach_rate", field.span)),
+            ];
+            for (key, span) in only.into_iter().flatten() {
+                self.report
+                    .alert(span, format!("{key} of {what} counts only where clients are held"));
+                self.report.help("write hold = \"15s\" beside it, or leave it out");
+            }
+        }
+        Some(Hold { time: time?, max: max.unwrap_or(HOLD_MAX), rate })
+    }
+
+    fn attach_rate(&mut self, what: &str, raw: &raw::RoleSettings) -> Option<AttachRate> {
+        let Some(field) = &raw.attach_rate else {
+            return raw.role.as_ref().map(|_| ATTACH_RATE);
+        };
+        let rate = AttachRate::parse(&field.value);
+        if rate.is_none() && field.value != INFINITE {
+            let message = format!("attach_rate of {what}: '{}' is not a rate", field.value);
+            let help = format!(
+                "write clients a second or minute, \"200/s\" or \"30/m\", or \"{INFINITE}\""
+            );
+            self.refuse(field.span, message, Some(help));
+        }
+        rate
     }
 
     /// Tells backends of the routes that lead to them; all of their servers must say what they are.
@@ -150,6 +180,7 @@ impl Context<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::tests::{load_clean, messages};
 
     #[test]
     fn what_becomes_of_sessions_is_read_as_it_is_written() {
@@ -158,6 +189,59 @@ mod tests {
         }
         for text in ["", "drain", "drain 0s", "drain 25d", "drain 30", "keep 1s", "cut ", "Keep"] {
             assert!(stay(text).is_err(), "{text}");
+        }
+    }
+
+    fn frontend(keys: &str) -> String {
+        format!(
+            "[frontend.f]\nbind = \"*:5000\"\nbackend = \"b\"\n{keys}\n\n[backend.b]\n\
+             check = {{ type = \"postgres\", user = \"u\" }}\nserver.s = \"10.0.0.1:5432\"\n"
+        )
+    }
+
+    #[test]
+    fn holds_come_back_as_they_were_written() {
+        let held = |keys| load_clean(&frontend(keys)).frontends[0].hold;
+        let by_role = Hold { time: HOLD, max: HOLD_MAX, rate: Some(ATTACH_RATE) };
+        for (keys, expected) in [
+            ("", None),
+            ("hold = \"0s\"", None),
+            ("hold = \"2s\"", Some(Hold { time: Duration::from_secs(2), rate: None, ..by_role })),
+            ("role = \"primary\"", Some(by_role)),
+            ("role = \"primary\"\nhold = \"0s\"", None),
+            (
+                "role = \"primary\"\nattach_rate = \"infinite\"",
+                Some(Hold { rate: None, ..by_role }),
+            ),
+            (
+                "role = \"replica\"\nhold = \"1m\"\nhold_max = 7\nattach_rate = \"30/m\"",
+                Some(Hold {
+                    time: Duration::from_secs(60),
+                    max: 7.try_into().unwrap(),
+                    rate: AttachRate::parse("30/m"),
+                }),
+            ),
+        ] {
+            assert_eq!(held(keys), expected, "{keys}");
+            let config = load_clean(&frontend(keys));
+            let exported = crate::config::export::export(&config);
+            assert_eq!(load_clean(&exported), config, "{exported}");
+        }
+        for (keys, line, expected) in [
+            ("hold_max = 3", 4, "hold_max of frontend 'f' counts only where clients are held"),
+            (
+                "role = \"primary\"\nhold = \"0s\"\nattach_rate = \"1/s\"",
+                6,
+                "attach_rate of frontend 'f' counts only where clients are held",
+            ),
+            ("hold = \"1s\"\nhold_max = 0", 5, "hold_max of frontend 'f': 0 is out of range"),
+            (
+                "hold = \"1s\"\nattach_rate = \"9\"",
+                5,
+                "attach_rate of frontend 'f': '9' is not a rate",
+            ),
+        ] {
+            assert_eq!(messages(&[&frontend(keys)]), [format!("{line}: {expected}")]);
         }
     }
 }

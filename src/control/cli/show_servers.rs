@@ -178,9 +178,9 @@ fn conn(backend: &Backend, server: &Server) -> String {
     let settings = server.settings();
     let (address, port) = endpoint(&settings.address);
     let sessions = &server.service.traffic.sessions;
-    let (used, most) = (sessions.current(), sessions.max());
+    let (served, needed) = (sessions.current(), u32::from(server.service.connects.get() > 0));
     format!(
-        "{}/{} {}/{} {address} {port} - {PURGE_DELAY_MS} {used} {used} {most} {used} 0 0 0 -1 0",
+        "{}/{} {}/{} {address} {port} - {PURGE_DELAY_MS} {served} 0 {needed} {needed} 0 0 0 -1 0",
         backend.name,
         server.name,
         backend.settings().id.0,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::control::snapshot::{self, Failovers, Role, RoleState, ServerStatus};
+use crate::control::snapshot::{self, Failovers, Hold, Role, RoleState, ServerStatus};
 use crate::pure::role::fence::Refusal;
 use crate::pure::role::lag::Lag;
 use crate::pure::role::route::Part;
@@ -66,6 +66,12 @@ pub(super) fn failovers(process: &Process, backend: &Backend) -> Option<Failover
     }
     let mut records = process.remembered.failovers(&backend.name);
     Some(Failovers { count: records.len() as u64, last: records.pop() })
+}
+
+/// Its clients that are held.
+pub(super) fn hold(backend: &Backend) -> Hold {
+    let (refused, expired) = (backend.hold.refused.get(), backend.hold.expired.get());
+    Hold { held: backend.held(), refused, expired }
 }
 
 fn behind(lag: Option<Lag>) -> String {

@@ -202,6 +202,9 @@ impl Scrape<'_> {
         if let Some(requests) = &backend.requests {
             self.requests(&row, requests);
         }
+        if let Some(hold) = &backend.hold {
+            self.hold(&row, hold);
+        }
         if let Some(failovers) = &backend.failovers {
             self.failovers(&row, failovers);
         }

@@ -2,8 +2,8 @@
 
 use metrics::Label;
 
-use super::{Row, Scrape, Value};
-use crate::control::snapshot::{Failovers, Role, RoleState};
+use super::{Column, Row, Scrape, Value};
+use crate::control::snapshot::{Failovers, Hold, Role, RoleState};
 use crate::pure::role::lag::Lag;
 use crate::telemetry::failover::{Record, Seconds};
 use crate::telemetry::names;
@@ -30,6 +30,16 @@ impl Scrape<'_> {
             self.columns(&row, &[(names::FAILOVER_SECONDS, |value: &Value| *value)], &value);
         }
         self.columns(row, &[(names::RPO, |it: &Record| it.rpo.into())], last);
+    }
+
+    /// A backend's clients that are held.
+    pub(super) fn hold(&self, row: &Row, hold: &Hold) {
+        let columns: [Column<Hold>; 3] = [
+            (names::HELD, |it| it.held.into()),
+            (names::HOLD_REFUSED, |it| it.refused.into()),
+            (names::HOLD_EXPIRED, |it| it.expired.into()),
+        ];
+        self.columns(row, &columns, hold);
     }
 
     /// A server's role.

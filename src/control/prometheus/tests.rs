@@ -83,7 +83,8 @@ fn server(name: &str, number: u32, status: ServerStatus, check: Option<Check>) -
         throttle_percent: None,
         tracked: None,
         agent: None,
-        used_connections: 0,
+        was_used: false,
+        detections: None,
         check,
         service: Service {
             downs: 1,
@@ -125,6 +126,7 @@ pub(crate) fn snapshot() -> Snapshot {
         up: true,
         required: true,
         failovers: None,
+        hold: None,
         active: 1,
         backups: 1,
         service: Service::default(),

@@ -49,3 +49,14 @@ pub struct Failovers {
     /// The last one.
     pub last: Option<Record>,
 }
+
+/// What became of clients of a backend that were held, or were to be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hold {
+    /// Held now; they are among those in the queue.
+    pub held: u32,
+    /// Refused, as many as may be were held.
+    pub refused: u64,
+    /// Held for all of their time, in vain.
+    pub expired: u64,
+}

@@ -308,6 +308,9 @@ fn server(backend: &Backend, it: &Server, filter: &Filter) -> Row {
             self::check(&mut row, check);
         }
     }
+    if let Some(times) = it.detections {
+        row.set(c::HANAFAIL, times);
+    }
     if let Some(agent) = it.agent.as_ref().filter(|_| it.status != ServerStatus::Maint) {
         self::agent(&mut row, agent);
     }
@@ -317,8 +320,8 @@ fn server(backend: &Backend, it: &Server, filter: &Filter) -> Row {
     row.set(c::SRV_ICUR, 0u32);
     row.set(c::IDLE_CONN_CUR, 0u32);
     row.set(c::SAFE_CONN_CUR, 0u32);
-    row.set(c::USED_CONN_CUR, it.used_connections);
-    row.set(c::NEED_CONN_EST, it.used_connections);
+    row.set(c::USED_CONN_CUR, 0u32);
+    row.set(c::NEED_CONN_EST, u32::from(it.was_used));
     row
 }
 

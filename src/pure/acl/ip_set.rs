@@ -13,7 +13,8 @@ pub(super) struct IpSet {
 }
 
 impl IpSet {
-    /// Adds `10.0.0.1`, `10.0.0.0/8`, `10/8`, `10.12/16`, `10.0.0.0/255.0.0.0`, `2001:db8::/32`.
+    /// Adds `10.0.0.1`, `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `2001:db8::/32`, and `10.1` for
+    /// `10.0.0.1`: as for inet_aton(3), and unlike in CIDR, zeros are left out before the last part.
     pub(super) fn add(&mut self, text: &str, index: usize) -> Result<(), String> {
         let bad = || format!("'{text}' is no address or network");
         let (address, mask) = match text.split_once('/') {
@@ -28,7 +29,7 @@ impl IpSet {
             self.v6.add(u128::from(address), mask, index);
             return Ok(());
         }
-        let address = short_v4(address, mask.is_some()).ok_or_else(bad)?;
+        let address = short_v4(address).ok_or_else(bad)?;
         let mask = match mask {
             None => u32::MAX,
             Some(mask) => match mask.parse::<u32>() {
@@ -78,19 +79,26 @@ impl IpSet {
     }
 }
 
-/// `10.12` with a mask is `10.12.0.0`; without one, all four parts are needed.
-fn short_v4(text: &str, may_be_short: bool) -> Option<u32> {
+/// `127.1`: the last part stands for all the octets that are left.
+fn short_v4(text: &str) -> Option<u32> {
     if let Ok(ip) = text.parse::<Ipv4Addr>() {
         return Some(ip.to_bits());
     }
-    let text = text.strip_suffix('.').unwrap_or(text);
-    let parts: Vec<u8> = text.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
-    if !may_be_short || parts.len() > 4 {
+    let parts: Vec<u32> = text.split('.').map(octets).collect::<Option<_>>()?;
+    let (last, first) = parts.split_last().filter(|(_, first)| first.len() < 4)?;
+    let place = |index: usize| 8 * (3 - u32::try_from(index).unwrap_or(3));
+    if u64::from(*last) >= 1 << (place(first.len()) + 8) || first.iter().any(|&part| part > 255) {
         return None;
     }
-    let mut octets = [0; 4];
-    octets[..parts.len()].copy_from_slice(&parts);
-    Some(u32::from_be_bytes(octets))
+    Some(first.iter().enumerate().fold(*last, |sum, (index, part)| sum | part << place(index)))
+}
+
+/// A part of an address: decimal, or octal behind a 0.
+fn octets(text: &str) -> Option<u32> {
+    match text.strip_prefix('0') {
+        Some(octal) if !octal.is_empty() => u32::from_str_radix(octal, 8).ok(),
+        _ => text.parse().ok(),
+    }
 }
 
 fn prefix_mask(bits: u32, width: u32) -> Option<u128> {
@@ -174,14 +182,14 @@ mod tests {
     #[test]
     fn networks_in_every_form_are_found() {
         let networks = [
-            "10/8",
-            "10.12/16",
-            "10.12.0.7",
+            "10.0/8",
+            "10.12.0/16",
+            "10.12.7",
             "192.168.0.0/255.255.0.0",
             "2001:db8::/32",
             "::ffff:172.16.0.0/108",
             "1.0.0.9/255.0.0.255",
-            "10.12/16",
+            "10.12.0/16",
         ];
         let set = set(&networks);
         let table = [
@@ -207,6 +215,19 @@ mod tests {
     }
 
     #[test]
+    fn zeros_are_left_out_before_the_last_part() {
+        for (short, full) in [
+            ("127", "0.0.0.127"),
+            ("127.1", "127.0.0.1"),
+            ("10.1.515", "10.1.2.3"),
+            ("010.8", "8.0.0.8"),
+            ("4294967295", "255.255.255.255"),
+        ] {
+            assert_eq!(set(&[short]).find(full.parse().unwrap()), Some(0), "{short}");
+        }
+    }
+
+    #[test]
     fn everything_is_inside_of_all_networks() {
         let set = set(&["0.0.0.0/0", "::/0"]);
         assert_eq!(set.find("255.255.255.255".parse().unwrap()), Some(0));
@@ -215,7 +236,19 @@ mod tests {
 
     #[test]
     fn what_is_no_network_is_refused() {
-        for text in ["", "10", "10.12", "1.2.3.4.5/8", "10/33", "::1/129", "x", "::1/4294967295"] {
+        let texts = [
+            "",
+            "1..2",
+            "256.1",
+            "1.16777216",
+            "1.2.3.4.5/8",
+            "10.1/33",
+            "::1/129",
+            "x",
+            "08",
+            "::1/4294967295",
+        ];
+        for text in texts {
             assert!(IpSet::default().add(text, 0).is_err(), "{text}");
         }
     }

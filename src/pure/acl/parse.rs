@@ -127,8 +127,7 @@ impl Test {
 fn can_compare(kind: Kind, method: Method) -> bool {
     match method {
         Method::Found => true,
-        Method::Bool => matches!(kind, Kind::Any | Kind::Bool | Kind::Int | Kind::Str),
-        Method::Int | Method::Version => kind != Kind::Bin && kind != Kind::Ipv6,
+        Method::Bool | Method::Int | Method::Version => kind != Kind::Bin && kind != Kind::Ipv6,
         Method::Ip => !matches!(kind, Kind::Bool),
         Method::Bin => kind.casts_to(Kind::Bin),
         _ => true,

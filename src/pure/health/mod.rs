@@ -272,6 +272,13 @@ impl Health {
         }
     }
 
+    /// The next check is due at `at`, if not before.
+    pub fn hasten(&mut self, at: Instant) {
+        if let Some(checks) = &mut self.checks {
+            checks.schedule.hasten(at);
+        }
+    }
+
     /// An operator's command.
     pub fn handle_command(&mut self, now: Instant, command: Command) -> Commanded {
         let before = self.admin;

@@ -25,6 +25,10 @@ pub const CONFIRM_INTERVAL: Duration = Duration::from_millis(5);
 /// extra checks a second, whatever their number.
 pub const HINT_DISTANCE: Duration = Duration::from_millis(100);
 
+/// From a database that said what it is to the next time it is asked, while its group has no
+/// primary: who waits for one learns of a promotion within this and a round trip.
+pub const AWAITING_PRIMARY: Duration = Duration::from_millis(50);
+
 /// Distances between checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intervals {

@@ -6,6 +6,7 @@
 
 pub mod fence;
 pub mod gtid;
+pub mod hold;
 pub mod incident;
 pub mod lag;
 pub mod route;

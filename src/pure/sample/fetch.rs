@@ -14,6 +14,8 @@ use super::variable::Variable;
 pub enum Fetch {
     /// `int(5)`, `str(x)`, `always_true`, `env(NAME)` and the like.
     Constant(Value),
+    /// `env(NAME)` of a variable that is not set.
+    Unset,
     /// `var(txn.x)`, with what it is where nobody set it.
     Variable(Variable, Option<Value>),
     /// Something in the held bytes of a side.
@@ -340,6 +342,7 @@ impl Fetch {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Constant(value) => value.kind(),
+            Self::Unset => Kind::Str,
             Self::Variable(..) => Kind::Any,
             Self::Content(content) => content.kind(),
             Self::WaitEnd => Kind::Bool,
@@ -352,7 +355,7 @@ impl Fetch {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Constant(_) | Self::Variable(..) => Class::Constant,
+            Self::Constant(_) | Self::Unset | Self::Variable(..) => Class::Constant,
             Self::Content(content) => content.class(),
             Self::WaitEnd => Class::Internal,
             Self::Fact(fact, _) => fact.row().class,

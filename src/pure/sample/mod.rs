@@ -233,6 +233,7 @@ impl Fetch {
     pub(in crate::pure) fn evaluate(&self, facts: &dyn Facts) -> Fetched {
         match self {
             Self::Constant(value) => Fetched::Value(value.clone()),
+            Self::Unset => Fetched::Absent,
             Self::Variable(name, default) => {
                 facts.variable(name).or_else(|| default.clone()).into()
             }

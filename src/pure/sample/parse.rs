@@ -283,9 +283,10 @@ fn constant(
         "bin" => only(unhex(text).map(Value::Bin), "row of hexadecimal digits"),
         "ipv4" => only(text.parse::<Ipv4Addr>().ok().map(Value::Ipv4), "IPv4 address"),
         "ipv6" => only(text.parse::<Ipv6Addr>().ok().map(Value::Ipv6), "IPv6 address"),
-        "env" if args.len() == 1 => {
-            value(definitions.environment(text).map_or(Value::text(""), |set| Value::text(&set)))
-        }
+        "env" if args.len() == 1 => match definitions.environment(text) {
+            Some(set) => value(Value::text(&set)),
+            None => Ok(Fetch::Unset),
+        },
         "env" => Err("it takes the name of a variable".to_owned()),
         "var" => match args {
             [name] => Variable::parse(name).map(|name| Fetch::Variable(name, None)),

@@ -196,7 +196,10 @@ impl Value {
     /// Whether it counts as true: text counts by the number at its front.
     #[must_use]
     pub fn is_true(&self) -> bool {
-        self.as_int_or_bool().is_some_and(|number| number != 0)
+        match self {
+            Self::Ipv4(ip) => !ip.is_unspecified(),
+            _ => self.as_int_or_bool().is_some_and(|number| number != 0),
+        }
     }
 }
 

@@ -135,6 +135,7 @@ impl Phase {
 /// server reset                                              ServerAbort    Data     SD
 /// rule refused the session                                  Refused        Request  PR
 /// limit refused the connection to a server                  Refused        Connect  PC
+/// as many clients are held as may be                        Resource       Queue    RQ
 /// no port or descriptor left for the connection             Resource       Connect  RC
 /// inspection took longer than the client's timeout          ClientTimeout  Request  cR
 /// client idle                                               ClientTimeout  Data     cD

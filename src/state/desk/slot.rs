@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::Key;
+use crate::pure::role::hold::Hold;
 use crate::pure::role::route::RoleRoute;
 use crate::state::{Backend, Server};
 
@@ -17,6 +18,8 @@ pub struct Lease {
     pub server: Arc<Server>,
     /// [`Server::cuts`] when the server was picked.
     pub cuts: u64,
+    /// It waits for its next attempt: the slot is taken, but nobody is on the server.
+    pub(super) rests: bool,
 }
 
 impl Lease {
@@ -24,7 +27,21 @@ impl Lease {
     /// counts or sees it.
     #[must_use]
     pub fn direct(server: Arc<Server>) -> Self {
-        Self { backend: None, cuts: server.cuts(), server }
+        Self { backend: None, cuts: server.cuts(), server, rests: false }
+    }
+
+    /// No session is on the server while its next attempt is waited for.
+    pub fn rest(&mut self) {
+        if self.backend.is_some() && !std::mem::replace(&mut self.rests, true) {
+            self.server.service.traffic.sessions.fall();
+        }
+    }
+
+    /// The next attempt begins.
+    pub fn resume(&mut self) {
+        if std::mem::take(&mut self.rests) {
+            self.server.service.traffic.sessions.rise();
+        }
     }
 
     /// Whether it is of a place that is none of its backend's servers.
@@ -37,7 +54,9 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(backend) = &self.backend else { return };
-        self.server.service.traffic.sessions.fall();
+        if !self.rests {
+            self.server.service.traffic.sessions.fall();
+        }
         backend.desk.leave(backend, self.server.index);
     }
 }
@@ -61,13 +80,11 @@ pub struct Ticket {
     pub(super) came: u64,
     /// Its place when it was served.
     pub(super) place: Option<u64>,
-    /// No server may be picked: the client is held until one may.
-    pub held: bool,
     pub(super) granted: oneshot::Receiver<Granted>,
 }
 
 impl Ticket {
-    /// Waits for a slot. `None` if the backend was removed by a reload.
+    /// Waits for a slot. `None` if a reload removed the backend, or the lane of its route.
     ///
     /// # Cancel safety
     /// Safe: the place is kept until the ticket is dropped, and a slot granted meanwhile is freed
@@ -76,6 +93,12 @@ impl Ticket {
         let Granted { lease, place } = (&mut self.granted).await.ok()?;
         self.place = Some(place);
         Some(lease)
+    }
+
+    /// Whether it is held now: there is no server to wait for, or others are held before it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.server.is_none() && self.backend.desk.is_held(self.key)
     }
 
     /// Its place in the queue: one more than were served of it since the session came. It is what
@@ -102,8 +125,8 @@ impl Drop for Ticket {
 pub struct Way {
     /// `role`; `None`: to any server.
     pub role: Option<RoleRoute>,
-    /// `hold`: it waits while no server may be picked.
-    pub hold: bool,
+    /// `hold`: it waits while no server may be picked; `None`: it does not.
+    pub hold: Option<Hold>,
 }
 
 /// What asking for a server yields.
@@ -115,6 +138,8 @@ pub enum Assigned {
     Queued(Ticket),
     /// Only this server would do, and no more may wait for it.
     QueueFull(Arc<Server>),
+    /// No server may be picked, and as many as may be held are.
+    HoldFull,
     /// No server may be picked.
     NoServer,
 }

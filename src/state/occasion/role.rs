@@ -50,6 +50,10 @@ impl Occasion<'_> {
             servers.iter().for_each(|server| self.part(backend, server));
         }
         let claims = backend.group.claims();
+        if claims.primary.is_none() && before.claims.primary.is_some() {
+            // One of them may take over, or has already.
+            backend.live().servers.iter().for_each(|server| server.hint());
+        }
         if claims != before.claims {
             self.say_claims(backend, &before.claims, claims);
         }

@@ -273,10 +273,23 @@ impl Handle {
         }
         // Whoever cuts counts first and then looks at the sessions: either they see the server
         // above, or this sees their count.
-        let writes = || self.role() == Some(RoleRoute::Primary);
-        let concerns = |reason: &CutReason| *reason != CutReason::RoleLost || writes();
-        if let Some(reason) = server.cut_after(cuts).filter(concerns) {
-            self.order.fetch_max(reason as u8, Ordering::AcqRel);
+        if let Some((reason, count)) = server.cut_after(cuts) {
+            // Only the last reason is known: of several, one may be for this session.
+            if count > 1 || self.may_concern(reason) {
+                self.order.fetch_max(reason as u8, Ordering::AcqRel);
+            }
+        }
+    }
+
+    /// Whether a cut for `reason` can be for a session that came by this one's route. One that is
+    /// only about to have its server loses nothing where it was not.
+    fn may_concern(&self, reason: CutReason) -> bool {
+        match (reason, self.role()) {
+            (CutReason::RoleLost, role) => role == Some(RoleRoute::Primary),
+            (CutReason::Lagging, role) => {
+                matches!(role, Some(RoleRoute::Replica { max_lag: Some(_), .. }))
+            }
+            _ => true,
         }
     }
 
@@ -383,7 +396,7 @@ impl Handle {
         for tracker in &facts.trackers {
             tracker.note_moved(moved.bytes_in, moved.bytes_out, at);
         }
-        process.bytes_out.add(more.bytes_out);
+        process.bytes_out.add(more.bytes_in + more.bytes_out);
         process.bytes_spliced.add(more.spliced);
     }
 

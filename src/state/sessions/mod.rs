@@ -245,18 +245,18 @@ impl Sessions {
     /// Ends the sessions on `server` that came by a route to the primary, which it is no longer. How
     /// many.
     pub fn end_writes_on(&self, server: &Arc<Server>) -> usize {
-        server.note_cut(CutReason::RoleLost);
         self.end_routed_on(server, CutReason::RoleLost, |route| route == RoleRoute::Primary)
     }
 
-    /// Ends the sessions on `server` that came by one of these routes. How many. One that is just
-    /// getting the server may be missed.
+    /// Ends the sessions on `server` that came by one of these routes. How many had it; one that is
+    /// just getting it hears of it, too.
     pub fn end_routed_on(
         &self,
         server: &Arc<Server>,
         reason: CutReason,
         routed: impl Fn(RoleRoute) -> bool,
     ) -> usize {
+        server.note_cut(reason);
         let mut ended = 0;
         self.for_each(|handle| {
             let is_meant = handle.role().is_some_and(&routed);

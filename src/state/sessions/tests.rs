@@ -51,6 +51,11 @@ fn config() -> model::Config {
 
 impl World {
     fn new() -> Self {
+        Self::by(None)
+    }
+
+    /// The frontend leads by this role.
+    fn by(role: Option<RoleRoute>) -> Self {
         let (config, now) = (Arc::new(config()), clock::now());
         let settings = &config.backends[0];
         let mut places = Places::default();
@@ -61,7 +66,7 @@ impl World {
         let live = publish::snapshot(settings, vec![server], &[], 0, now);
         let backend = Arc::new(Backend::new(settings.clone(), live, places, now));
         let route = Route {
-            settings: config.frontends[0].clone(),
+            settings: model::Frontend { role, ..config.frontends[0].clone() },
             log: Arc::new(config.frontends[0].log.clone()),
             backend: Some(Arc::clone(&backend)),
             switches: Vec::new(),
@@ -154,6 +159,40 @@ fn a_cut_of_a_server_reaches_those_who_have_it_and_wakes_them() {
     assert_eq!(with.order(), None, "it is another server's session now");
 }
 
+/// What a session hears that is about to have a server when sessions there are cut for `reasons`.
+fn heard(role: Option<RoleRoute>, reasons: &[CutReason]) -> Option<CutReason> {
+    let world = World::by(role);
+    let session = world.begin(0);
+    let lease = world.lease();
+    reasons.iter().for_each(|reason| lease.server.note_cut(*reason));
+    session.enter_server(&lease.server, lease.cuts, 0);
+    session.order()
+}
+
+#[test]
+fn a_session_that_is_getting_a_server_hears_of_cuts_that_may_be_for_its_route() {
+    use CutReason::{Fenced, Lagging, RoleLost, ServerDown};
+    let max_lag = Some(Duration::from_secs(1));
+    let any = RoleRoute::Replica { max_lag: None, fallback: false };
+    let near = RoleRoute::Replica { max_lag, fallback: false };
+    let write = RoleRoute::Primary;
+    let rows: [(_, &[_], _); 9] = [
+        (None, &[RoleLost], None),
+        (None, &[ServerDown], Some(ServerDown)),
+        (Some(write), &[RoleLost], Some(RoleLost)),
+        (Some(write), &[Lagging], None),
+        (Some(near), &[RoleLost], None),
+        (Some(near), &[Lagging], Some(Lagging)),
+        (Some(any), &[Lagging], None),
+        (Some(any), &[Fenced], Some(Fenced)),
+        // Only the last is known: the one before may have been for it.
+        (Some(near), &[ServerDown, RoleLost], Some(RoleLost)),
+    ];
+    for (role, reasons, expected) in rows {
+        assert_eq!(heard(role, reasons), expected, "{role:?} {reasons:?}");
+    }
+}
+
 #[test]
 fn a_cut_between_the_slot_and_its_note_is_not_missed() {
     let world = World::new();
@@ -213,7 +252,7 @@ fn bytes_are_counted_while_the_session_runs_and_once() {
     session.note_moved(Moved { bytes_in: 6, bytes_out: 17, spliced: 3 }, later);
     session.count_bytes(&world.process);
     assert_eq!(counted(), [(6, 17); 4]);
-    assert_eq!((world.process.bytes_out.get(), world.process.bytes_spliced.get()), (17, 3));
+    assert_eq!((world.process.bytes_out.get(), world.process.bytes_spliced.get()), (6 + 17, 3));
     let view = session.view(session.started + Duration::from_secs(5));
     assert_eq!((view.age, view.idle), (Duration::from_secs(5), Duration::from_secs(3)));
     assert_eq!((view.retries, view.moved.bytes_out), (2, 17));

@@ -293,8 +293,8 @@ impl Map {
     }
 
     fn apply(&self, value: Value, facts: &dyn Facts) -> Option<Value> {
-        let found = facts.lookup(self.patterns, &value).and_then(|found| found.value);
-        match found {
+        let found = facts.lookup(self.patterns, &value);
+        match found.map(|found| found.value.unwrap_or_default()) {
             Some(text) if self.fills => {
                 let filled = facts.fill(self.patterns, &value, &text);
                 Some(Value::Str(filled.unwrap_or_else(|| text.into_bytes())))

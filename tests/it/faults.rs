@@ -1,0 +1,191 @@
+//! What goes wrong with real pairs while clients write: what each fault costs them, in numbers.
+//!
+//! Each scenario prints its verdict. Sessions left on the old primary, writes by two primaries and
+//! writes that strayed to an old primary are always 0; what was lost is what had not been replicated.
+
+mod dialled;
+mod pair;
+mod quiet;
+mod writers;
+
+use rustix::process::Signal;
+
+use self::pair::{Kind, Pair};
+use self::writers::{Verdict, Writers};
+use crate::harness::eventually;
+
+/// Declares scenarios as two tests each, `name::postgres` and `name::mariadb`.
+macro_rules! with_both_databases {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[test]
+            fn postgres() {
+                super::$name(super::Kind::Postgres);
+            }
+
+            #[test]
+            fn mariadb() {
+                super::$name(super::Kind::MariaDb);
+            }
+        }
+    )+};
+}
+
+with_both_databases! {
+    a_killed_primary_is_replaced_and_kept_out,
+    a_primary_that_stands_still_is_replaced_and_kept_out,
+    a_primary_that_is_stopped_in_order_is_replaced,
+    two_primaries_are_none_until_one_is_left,
+    a_failover_goes_on_through_a_reload_and_a_new_program,
+    a_session_that_ends_alone_is_no_death,
+    a_full_server_is_not_down,
+    reads_leave_a_replica_that_lags_and_return,
+    a_wrong_password_counts_when_it_is_asked_for,
+}
+
+/// `fault` happens to a pair that is written to, and leaves `b` as the primary.
+fn failover(name: &str, mut pair: Pair, fault: impl FnOnce(&mut Pair, &Writers)) -> Verdict {
+    let writers = Writers::start(pair.write);
+    writers.wait_served_by(&pair.a);
+    fault(&mut pair, &writers);
+    writers.wait_served_by(&pair.b);
+    let seen = writers.finish();
+    seen.judge(name, &pair, true)
+}
+
+/// The old primary is there again, as the primary it was, and clients have other things to do.
+fn old_primary_returns(pair: &mut Pair, writers: &Writers) {
+    pair.a.start_again();
+    pair.wait_fence("a", "primary fenced former");
+    writers.wait_served_by(&pair.b);
+}
+
+fn a_killed_primary_is_replaced_and_kept_out(kind: Kind) {
+    failover("kill -9, return", Pair::start(kind), |pair, writers| {
+        pair.a.process().kill9();
+        pair.wait_said("Server db/a is DOWN");
+        pair.b.promote();
+        writers.wait_served_by(&pair.b);
+        old_primary_returns(pair, writers);
+    });
+}
+
+fn a_primary_that_stands_still_is_replaced_and_kept_out(kind: Kind) {
+    failover("SIGSTOP, SIGCONT", Pair::start(kind), |pair, writers| {
+        pair.a.process().stop();
+        pair.wait_said("Server db/a is DOWN");
+        pair.b.promote();
+        writers.wait_served_by(&pair.b);
+        pair.a.process().cont();
+        pair.wait_fence("a", "primary fenced former");
+    });
+}
+
+fn a_primary_that_is_stopped_in_order_is_replaced(kind: Kind) {
+    failover("clean stop, return", Pair::start(kind), |pair, writers| {
+        pair.a.stop_clean();
+        pair.b.promote();
+        writers.wait_served_by(&pair.b);
+        old_primary_returns(pair, writers);
+    });
+}
+
+fn two_primaries_are_none_until_one_is_left(kind: Kind) {
+    failover("double promotion", Pair::start(kind), |pair, writers| {
+        pair.b.promote();
+        pair.wait_fence("a", "primary fenced");
+        pair.wait_fence("b", "primary fenced");
+        eventually("nobody is on it", || (pair.shown("a", "scur") == "0").then_some(()));
+        pair.a.process().kill9();
+        writers.wait_served_by(&pair.b);
+        old_primary_returns(pair, writers);
+    });
+}
+
+/// The process reads its file again while there is no primary, and a new program takes over in the
+/// next gap.
+fn a_failover_goes_on_through_a_reload_and_a_new_program(kind: Kind) {
+    let pair = Pair::of(kind, 2, "master_worker = true\n");
+    failover("kill -9, reload and hand-over", pair, |pair, writers| {
+        pair.a.process().kill9();
+        pair.evenkeel.signal(Signal::HUP);
+        pair.wait_said("Server db/a is DOWN");
+        pair.replace_program();
+        pair.evenkeel.signal(Signal::HUP);
+        pair.b.promote();
+        writers.wait_served_by(&pair.b);
+        old_primary_returns(pair, writers);
+    });
+}
+
+/// One failed check would do here, and none fails: a new session says that all is well.
+fn a_session_that_ends_alone_is_no_death(kind: Kind) {
+    let pair = Pair::of(kind, 1, "");
+    let writers = Writers::start(pair.write);
+    for _ in 0..15 {
+        pair.a.end_held();
+        writers.wait_served_by(&pair.a);
+    }
+    assert_eq!(writers.finish().errors(), [""; 0]);
+    assert!(!pair.evenkeel.output().contains("DOWN"), "{}", pair.evenkeel.output());
+}
+
+/// The session that is held needs no place: clients hear the server's own refusal.
+fn a_full_server_is_not_down(kind: Kind) {
+    let pair = Pair::start(kind);
+    if kind == Kind::MariaDb {
+        pair.a.query("SET GLOBAL max_connections = 20");
+    }
+    let writers = Writers::start(pair.write);
+    writers.wait_served_by(&pair.a);
+    let mut crowd = Vec::new();
+    let refusal = loop {
+        match pair.write.connect() {
+            Ok(client) => crowd.push(client),
+            Err(refusal) => break refusal.to_string(),
+        }
+    };
+    let words = ["too many clients", "reserved for", "Too many connections"];
+    assert!(words.iter().any(|words| refusal.contains(words)), "{refusal}");
+    writers.wait_served_by(&pair.a);
+    assert_eq!(writers.errors(), 0);
+    drop(crowd);
+    eventually("there is room again", || pair.write.connect().ok());
+    assert_eq!(writers.finish().errors(), [""; 0]);
+    assert!(!pair.evenkeel.output().contains("DOWN"), "{}", pair.evenkeel.output());
+}
+
+/// Writes go on all the time: what stands still falls behind.
+fn reads_leave_a_replica_that_lags_and_return(kind: Kind) {
+    let pair = Pair::start(kind);
+    let writers = Writers::start(pair.write);
+    let (a, b) = (pair.a.addr().port(), pair.b.addr().port());
+    let led_to = |port: u16| {
+        eventually(&format!("reads are led to {port}"), || {
+            (pair.read.port().unwrap() == port).then_some(())
+        });
+    };
+    led_to(b);
+    pair.b.pause_replay(true);
+    led_to(a);
+    assert_eq!(pair.shown("b", "status"), "NOLB");
+    pair.b.pause_replay(false);
+    led_to(b);
+    assert_eq!(writers.finish().errors(), [""; 0]);
+    assert!(!pair.evenkeel.output().contains("DOWN"), "{}", pair.evenkeel.output());
+}
+
+/// A session that is logged in stays so; the next one fails as often as `fall` says.
+fn a_wrong_password_counts_when_it_is_asked_for(kind: Kind) {
+    let pair = Pair::start(kind);
+    let writers = Writers::start(pair.write);
+    pair.a.set_password("other");
+    writers.wait_served_by(&pair.a);
+    assert_eq!(writers.errors(), 0);
+    pair.a.end_held();
+    pair.wait_said("Server db/a is DOWN, reason: Layer7 wrong status");
+    pair.a.set_password("s3cret");
+    writers.wait_served_by(&pair.a);
+    let seen = writers.finish();
+    assert!(seen.errors().len() <= 8, "{:?}", seen.errors());
+}

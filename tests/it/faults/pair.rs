@@ -1,0 +1,299 @@
+//! A real database pair of either kind behind a listener for writes and one for reads.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::harness::dir::TempDir;
+use crate::harness::mariadb::MariaDb;
+use crate::harness::port::{free_addr, is_listening};
+use crate::harness::postgres::Postgres;
+use crate::harness::process::{Process, Spec};
+use crate::harness::proxy::Kind as Program;
+use crate::harness::{PATIENCE, eventually, mysql_wire, pgsql_wire};
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Postgres,
+    MariaDb,
+}
+
+/// A server of a pair.
+pub(super) enum Node {
+    Postgres(Postgres),
+    MariaDb(MariaDb),
+}
+
+/// A client of either kind.
+pub(super) enum Client {
+    Postgres(pgsql_wire::Client),
+    MariaDb(mysql_wire::Client),
+}
+
+/// Where a pair's clients go.
+#[derive(Clone, Copy)]
+pub(super) struct Way {
+    pub(super) kind: Kind,
+    pub(super) addr: SocketAddr,
+}
+
+/// A pair of which `a` is the primary at first.
+pub(super) struct Pair {
+    pub(super) kind: Kind,
+    pub(super) a: Node,
+    pub(super) b: Node,
+    pub(super) write: Way,
+    pub(super) read: Way,
+    pub(super) evenkeel: Process,
+    program: PathBuf,
+    dir: TempDir,
+}
+
+impl Kind {
+    fn account(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::MariaDb => "app",
+        }
+    }
+
+    /// What the one table is called.
+    pub(super) fn table(self) -> &'static str {
+        match self {
+            Self::Postgres => "written",
+            Self::MariaDb => "app.written",
+        }
+    }
+
+    /// The port of the server that is asked.
+    pub(super) fn port(self) -> &'static str {
+        match self {
+            Self::Postgres => "inet_server_port()",
+            Self::MariaDb => "@@port",
+        }
+    }
+}
+
+impl Way {
+    pub(super) fn connect(self) -> std::io::Result<Client> {
+        let (addr, account) = (self.addr, self.kind.account());
+        Ok(match self.kind {
+            Kind::Postgres => {
+                Client::Postgres(pgsql_wire::Client::connect(addr, account, PATIENCE)?)
+            }
+            Kind::MariaDb => Client::MariaDb(mysql_wire::Client::connect(addr, account, PATIENCE)?),
+        })
+    }
+
+    /// The port of the server that this leads to.
+    pub(super) fn port(self) -> std::io::Result<u16> {
+        let row = self.connect()?.query(&format!("SELECT {}", self.kind.port()))?;
+        Ok(row[0][0].parse().unwrap())
+    }
+}
+
+impl Client {
+    pub(super) fn query(&mut self, sql: &str) -> std::io::Result<Vec<Vec<String>>> {
+        match self {
+            Self::Postgres(client) => client.query(sql),
+            Self::MariaDb(client) => client.query(sql),
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn addr(&self) -> SocketAddr {
+        match self {
+            Self::Postgres(server) => server.addr,
+            Self::MariaDb(server) => server.addr,
+        }
+    }
+
+    pub(super) fn process(&mut self) -> &mut Process {
+        match self {
+            Self::Postgres(server) => &mut server.process,
+            Self::MariaDb(server) => &mut server.process,
+        }
+    }
+
+    pub(super) fn start_again(&mut self) {
+        match self {
+            Self::Postgres(server) => server.start_again(),
+            Self::MariaDb(server) => server.start_again(),
+        }
+    }
+
+    pub(super) fn stop_clean(&mut self) {
+        match self {
+            Self::Postgres(server) => server.stop_clean(),
+            Self::MariaDb(server) => server.stop_clean(),
+        }
+    }
+
+    pub(super) fn promote(&mut self) {
+        match self {
+            Self::Postgres(server) => server.promote(),
+            Self::MariaDb(server) => server.promote(),
+        }
+    }
+
+    /// Past every proxy.
+    #[track_caller]
+    pub(super) fn query(&self, sql: &str) -> Vec<Vec<String>> {
+        match self {
+            Self::Postgres(server) => server.query(sql),
+            Self::MariaDb(server) => server.query(sql),
+        }
+    }
+
+    /// Stops applying what the primary writes, or goes on.
+    pub(super) fn pause_replay(&self, pause: bool) {
+        let sql = match (self, pause) {
+            (Self::Postgres(_), true) => "SELECT pg_wal_replay_pause()",
+            (Self::Postgres(_), false) => "SELECT pg_wal_replay_resume()",
+            (Self::MariaDb(_), true) => "STOP SLAVE SQL_THREAD",
+            (Self::MariaDb(_), false) => "START SLAVE SQL_THREAD",
+        };
+        self.query(sql);
+    }
+
+    /// The account of the check has another password from now on.
+    pub(super) fn set_password(&self, password: &str) {
+        match self {
+            Self::Postgres(_) => {
+                self.query(&format!("ALTER ROLE evenkeel PASSWORD '{password}'"));
+            }
+            Self::MariaDb(_) => {
+                self.query(&format!("ALTER USER evenkeel@'%' IDENTIFIED BY '{password}'"));
+            }
+        }
+    }
+
+    /// Ends the session that the check holds with it.
+    pub(super) fn end_held(&self) {
+        match self {
+            Self::Postgres(server) => drop(server.query(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'evenkeel'",
+            )),
+            Self::MariaDb(server) => {
+                let list = server.query("SHOW PROCESSLIST");
+                for row in list.iter().filter(|row| row[1] == "evenkeel") {
+                    let id = &row[0];
+                    // It may have gone by itself.
+                    let _ = server.query(&format!(
+                        "BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR \
+                                                   SQLEXCEPTION BEGIN END; KILL {id}; END"
+                    ));
+                }
+            }
+        }
+    }
+}
+
+impl Pair {
+    /// A check goes down after two failures.
+    pub(super) fn start(kind: Kind) -> Self {
+        Self::of(kind, 2, "")
+    }
+
+    /// With `fall` failures, and `global` settings.
+    pub(super) fn of(kind: Kind, fall: u8, global: &str) -> Self {
+        let (a, b, check) = match kind {
+            Kind::Postgres => {
+                let a = Postgres::primary();
+                a.expect_password("evenkeel", "s3cret");
+                let b = Postgres::replica_of(&a);
+                (
+                    Node::Postgres(a),
+                    Node::Postgres(b),
+                    "type = \"postgres\", database = \"postgres\"",
+                )
+            }
+            Kind::MariaDb => {
+                let a = MariaDb::primary();
+                a.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
+                let mut b = MariaDb::replica_of(&a);
+                b.set_read_only(true);
+                (Node::MariaDb(a), Node::MariaDb(b), "type = \"mysql\"")
+            }
+        };
+        let (dir, write, read) = (TempDir::new(), free_addr(), free_addr());
+        let password = dir.write("db.pass", "s3cret\n");
+        let text = format!(
+            "[global]\nstate_dir = \"{state}\"\n{global}\n\
+             [commands]\nsocket = {{ address = \"{socket}\", level = \"admin\" }}\n\n\
+             [backend.db]\n\
+             check = {{ {check}, user = \"evenkeel\", password_file = \"{password}\", \
+             rise = 1, fall = {fall} }}\nserver.a = \"{a}\"\nserver.b = \"{b}\"\n\n\
+             [frontend.write]\nbind = \"{write}\"\nbackend = \"db\"\nrole = \"primary\"\n\
+             hold = \"30s\"\n\n\
+             [frontend.read]\nbind = \"{read}\"\nbackend = \"db\"\nrole = \"replica\"\n\
+             max_lag = \"500ms\"\nfallback = \"primary\"\n",
+            state = dir.path().display(),
+            socket = dir.join("sock").display(),
+            password = password.display(),
+            a = a.addr(),
+            b = b.addr(),
+        );
+        let file = dir.write("evenkeel.toml", &text);
+        // A file of its own, which an upgrade can replace.
+        let program = dir.join("evenkeel");
+        std::fs::hard_link(Program::Evenkeel.program(), &program)
+            .or_else(|_| std::fs::copy(Program::Evenkeel.program(), &program).map(drop))
+            .unwrap();
+        let evenkeel = Process::start(Spec {
+            name: "evenkeel",
+            program: &program,
+            args: vec!["run".to_owned(), "-c".to_owned(), file.display().to_string()],
+            user: None,
+            env: Vec::new(),
+            log: dir.join("output"),
+        });
+        eventually("it listens", || is_listening(write.port()).then_some(()));
+        let way = |addr| Way { kind, addr };
+        let pair = Self { kind, a, b, write: way(write), read: way(read), evenkeel, program, dir };
+        pair.wait_fence("a", "primary primary incumbent");
+        pair.wait_fence("b", "replica replica follower");
+        pair
+    }
+
+    /// Another file where the program is, with the same content.
+    pub(super) fn replace_program(&self) {
+        let new = self.dir.join("evenkeel.new");
+        std::fs::copy(&self.program, &new).unwrap();
+        std::fs::rename(&new, &self.program).unwrap();
+    }
+
+    /// What the process answers to `evenkeel ctl`.
+    pub(super) fn ctl(&self, command: &str) -> String {
+        let socket = self.dir.join("sock").display().to_string();
+        let args = ["ctl", "-s", &socket].into_iter().chain(command.split(' '));
+        let (status, said) = Program::Evenkeel.run(&args.collect::<Vec<_>>());
+        assert!(status.success(), "{said}");
+        said
+    }
+
+    /// Waits until `fence show` has these cells for a server: what it says, is, and was.
+    #[track_caller]
+    pub(super) fn wait_fence(&self, server: &str, cells: &str) {
+        eventually(&format!("{server} is {cells}"), || {
+            self.ctl("fence show").contains(&format!("db {server} {cells}")).then_some(())
+        });
+    }
+
+    /// Waits until the process has said this.
+    #[track_caller]
+    pub(super) fn wait_said(&self, text: &str) {
+        eventually(text, || self.evenkeel.output().contains(text).then_some(()));
+    }
+
+    /// The column `name` of a server in the statistics.
+    pub(super) fn shown(&self, server: &str, name: &str) -> String {
+        let said = self.ctl("show stat db -1 -1");
+        let cells = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
+        let mut lines = said.lines().map(cells);
+        let names = lines.next().unwrap();
+        let row = lines.find(|row| row.get(1).is_some_and(|name| name == server)).unwrap();
+        row[names.iter().position(|cell| cell == name).unwrap()].clone()
+    }
+}

@@ -1,0 +1,151 @@
+//! What checks cost a database: one round trip of two packets a poll, and not a line in its log.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::harness::dir::TempDir;
+use crate::harness::eventually;
+use crate::harness::mariadb::MariaDb;
+use crate::harness::native::run;
+use crate::harness::port::free_addr;
+use crate::harness::postgres::Postgres;
+use crate::harness::process::Process;
+
+/// What goes into a packet of an Ethernet.
+const PACKET_BYTES: usize = 1448;
+
+/// What a relay passed on.
+#[derive(Default)]
+struct Passed {
+    connections: AtomicUsize,
+    /// Reads of what the check said, and of what it was answered.
+    asked: AtomicUsize,
+    answered: AtomicUsize,
+    bytes_max: AtomicUsize,
+}
+
+/// Passes on to `server`, and counts.
+fn relay(server: SocketAddr) -> (SocketAddr, Arc<Passed>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (addr, passed) = (listener.local_addr().unwrap(), Arc::new(Passed::default()));
+    let counts = Arc::clone(&passed);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (Ok(client), Ok(server)) = (client, TcpStream::connect(server)) else { return };
+            counts.connections.fetch_add(1, Ordering::SeqCst);
+            for (from, to, is_asked) in [(&client, &server, true), (&server, &client, false)] {
+                let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                let counts = Arc::clone(&counts);
+                std::thread::spawn(move || pass(from, to, &counts, is_asked));
+            }
+        }
+    });
+    (addr, passed)
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, counts: &Passed, is_asked: bool) {
+    let mut chunk = [0; 1 << 16];
+    while let Ok(len @ 1..) = from.read(&mut chunk) {
+        let count = if is_asked { &counts.asked } else { &counts.answered };
+        count.fetch_add(1, Ordering::SeqCst);
+        counts.bytes_max.fetch_max(len, Ordering::SeqCst);
+        if to.write_all(&chunk[..len]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+/// Evenkeel with these backends, each a check and its server, every ten milliseconds.
+fn checked(checks: &[(&str, SocketAddr)]) -> (Process, TempDir) {
+    let (dir, bind) = (TempDir::new(), free_addr());
+    let password = dir.write("db.pass", "s3cret\n");
+    let mut text = format!("[frontend.f]\nbind = \"{bind}\"\nbackend = \"b0\"\n");
+    for (number, (check, server)) in checks.iter().enumerate() {
+        let check = check.replace("FILE", &password.display().to_string());
+        text += &format!(
+            "[backend.b{number}]\ncheck = {{ {check}, inter = \"10ms\", timeout = \"5s\" }}\nserver.s = \"{server}\"\n"
+        );
+    }
+    let process = run(&dir, &text, bind);
+    (process, dir)
+}
+
+const POSTGRES: &str = "type = \"postgres\", user = \"evenkeel\", password_file = \"FILE\", \
+                        database = \"postgres\"";
+const MYSQL: &str = "type = \"mysql\", user = \"evenkeel\", password_file = \"FILE\"";
+
+/// A hundred polls: as many questions and answers as before, on one connection.
+fn is_a_round_trip(check: &str, server: SocketAddr) {
+    let (addr, passed) = relay(server);
+    let _running = checked(&[(check, addr)]);
+    let asked = || passed.asked.load(Ordering::SeqCst);
+    // What is said at the login is none of it, and longer.
+    eventually("it is polled", || (asked() > 10).then_some(()));
+    passed.bytes_max.store(0, Ordering::SeqCst);
+    let before = (asked(), passed.answered.load(Ordering::SeqCst));
+    eventually("it is polled on", || (asked() > before.0 + 100).then_some(()));
+    let after = (asked(), passed.answered.load(Ordering::SeqCst));
+    let (asked, answered) = (after.0 - before.0, after.1 - before.1);
+    assert!(asked.abs_diff(answered) <= 1, "{asked} {answered}");
+    assert!(passed.bytes_max.load(Ordering::SeqCst) <= PACKET_BYTES, "{:?}", passed.bytes_max);
+    assert_eq!(passed.connections.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_poll_of_postgres_is_one_round_trip() {
+    let server = Postgres::primary();
+    server.expect_password("evenkeel", "s3cret");
+    is_a_round_trip(POSTGRES, server.addr);
+}
+
+#[test]
+fn a_poll_of_mariadb_is_one_round_trip() {
+    let server = MariaDb::primary();
+    server.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
+    is_a_round_trip(MYSQL, server.addr);
+}
+
+/// Two hundred logins, and the server neither complains nor locks the address out.
+#[test]
+fn checks_of_mariadb_are_no_connect_errors() {
+    let server = MariaDb::primary();
+    server.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
+    server.query("SET GLOBAL max_connect_errors = 5");
+    let status = |name: &str| -> u64 {
+        server.query(&format!("SHOW GLOBAL STATUS LIKE '{name}'"))[0][1].parse().unwrap()
+    };
+    let (aborted, before) = (status("Aborted_connects"), status("Connections"));
+    let plain = "type = \"mysql\", user = \"haproxy_check\"";
+    let mut running = checked(&[(plain, server.addr), (MYSQL, server.addr)]);
+    eventually("it is checked", || (status("Connections") > before + 200).then_some(()));
+    running.0.signal(rustix::process::Signal::TERM);
+    running.0.wait();
+    assert_eq!(status("Aborted_connects"), aborted);
+    let output = server.process.output();
+    let complaint = |line: &&str| {
+        ["'haproxy_check'", "'evenkeel'", "unauthenticated"].iter().any(|word| line.contains(word))
+    };
+    assert_eq!(output.lines().find(complaint), None);
+}
+
+/// The same of Postgres, which would say of each that it is incomplete or ended unexpectedly.
+#[test]
+fn checks_of_postgres_leave_nothing_in_its_log() {
+    let server = Postgres::primary();
+    server.expect_password("evenkeel", "s3cret");
+    // A start-up packet without a database means the role's own.
+    server.query("CREATE DATABASE haproxy_check");
+    let (addr, passed) = relay(server.addr);
+    let before = server.process.output().len();
+    let plain = "type = \"pgsql\", user = \"haproxy_check\"";
+    let mut running = checked(&[(plain, addr), (POSTGRES, addr)]);
+    let connections = || passed.connections.load(Ordering::SeqCst);
+    eventually("it is checked", || (connections() > 200).then_some(()));
+    running.0.signal(rustix::process::Signal::TERM);
+    running.0.wait();
+    let output = server.process.output();
+    assert_eq!(&output[before..], "");
+}
