@@ -224,7 +224,7 @@ fn look(process: &Arc<Process>, order: &Switchover) -> Result<Plan, String> {
             && backend_of.is_some_and(|known| Arc::ptr_eq(known, backend))
     };
     for frontend in objects.frontends.iter().filter(leads_there) {
-        if frontend.route().settings.hold.is_some_and(|hold| hold <= timeout) {
+        if frontend.route().settings.hold.is_some_and(|hold| hold.time <= timeout) {
             return Err(format!(
                 "it may take {timeout:?}, and frontend '{}' holds clients for less",
                 frontend.name
