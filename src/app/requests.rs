@@ -9,6 +9,7 @@ use super::listeners::Scene;
 use super::{Control, objects, switchover};
 use crate::clock;
 use crate::config::added::Added;
+use crate::control::cli::frontends;
 use crate::state::Backend;
 use crate::state::frontend::Phase;
 use crate::state::request::{Refused, Request, SocketWish, Wish};
@@ -99,13 +100,12 @@ impl Control {
     /// Pauses or resumes all frontends, for a successor that wants their addresses.
     pub(super) fn rest(&mut self, wish: SocketWish) {
         let objects = self.context.process.objects();
-        let done = if wish == SocketWish::Pause { "Paused" } else { "Resumed" };
         for frontend in &objects.frontends {
             let scene =
                 Scene { context: &self.context, workers: &self.workers, shared: &self.commands };
             // What could not was logged.
             if self.listeners.fulfil(frontend, wish, &scene).is_ok() {
-                tracing::warn!("{done} frontend {}.", frontend.name);
+                self.context.bus.event(frontends::event(&objects, frontend, wish));
             }
         }
     }

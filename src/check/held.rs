@@ -85,7 +85,7 @@ impl Sessions {
         let key = Key {
             addr: target.addr.clone(),
             source: target.source,
-            socks4: target.socks4,
+            socks4: target.socks4.filter(|_| target.is_via_socks4),
             send_proxy: target.send_proxy,
             tls: target.tls.clone(),
             check: check.clone(),

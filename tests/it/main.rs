@@ -64,6 +64,7 @@ mod patterns;
 mod pgsql;
 mod process;
 mod protocol_checks;
+mod proxies;
 mod proxy_protocol;
 mod proxy_tlvs;
 mod queue;

@@ -23,6 +23,8 @@ pub struct Backend {
     pub name: Name,
     /// Its number in statistics.
     pub id: ProxyId,
+    /// That number is written, not counted.
+    pub has_own_id: bool,
     /// How a server is picked.
     pub balance: Balance,
     /// What `balance hash` and `balance rdp-cookie` hash.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use haproxy_compat::span::Spanned;
+use haproxy_compat::span::{Span, Spanned};
 
 use super::{
     AgentSettings, CheckKind, CheckSettings, Field, Http, Keepalive, Log, Naming, ServerSide,
@@ -183,6 +183,8 @@ pub struct Server {
     pub log_proto: Field<String>,
     /// `tcp-ut`.
     pub tcp_ut: Field<Duration>,
+    /// `tfo`, which has no effect; HAProxy wants `retry-on` beside it. Only haproxy.cfg can write it.
+    pub tfo: Option<Span>,
     /// Socket options.
     pub socket: ServerSocket,
     /// How its name is followed.
@@ -222,6 +224,7 @@ impl Server {
             send_proxy: None,
             log_proto: None,
             tcp_ut: None,
+            tfo: None,
             socket: ServerSocket::default(),
             naming: Naming::default(),
             tls: Box::default(),

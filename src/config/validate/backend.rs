@@ -66,6 +66,7 @@ impl Context<'_> {
         }
         Backend {
             id,
+            has_own_id: raw.id.is_some(),
             direct: self.direct(raw, &name, &check),
             balance,
             balance_key,

@@ -80,7 +80,7 @@ impl Context<'_> {
         let is_full = check.tls == DatabaseTls::VerifyFull;
         let raw = raw::Tls {
             verify: field(verify),
-            ca_file: check.ca_file.as_deref().and_then(field),
+            ca_file: check.ca_file.as_deref().and_then(field).filter(|_| verify == "required"),
             verify_host: field(host(&address.value)).filter(|_| is_full),
             ..raw::Tls::default()
         };

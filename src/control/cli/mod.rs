@@ -29,7 +29,7 @@ mod crt_lists;
 mod end;
 mod expose;
 mod fence;
-mod frontends;
+pub(crate) mod frontends;
 mod limits;
 pub mod line;
 pub mod master;

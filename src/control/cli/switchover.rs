@@ -47,7 +47,11 @@ fn switchover<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running
         };
         match result {
             Ok(()) => answer.line("Done."),
-            Err(why) => answer.refuse(format_args!("Failed: {why}.")),
+            Err(why) => {
+                // A message stands at the beginning of an answer: so its severity is seen.
+                answer.line("");
+                answer.refuse(format_args!("Failed: {why}."));
+            }
         }
     })
 }

@@ -61,7 +61,7 @@ impl Event {
                 News { backend: Some(backend), ..news }
             }
             What::Notice { .. } => news("notice", Topic::Process, Turn::Told),
-            What::Check(_) | What::ProxyStopped { .. } => return None,
+            What::Check(_) | What::Report(_) | What::ProxyStopped { .. } => return None,
         })
     }
 }
