@@ -77,7 +77,7 @@ impl Say {
         match (self, part) {
             (Self::Down, _)
             | (Self::Is(Role::Primary), Part::Replica(_))
-            | (Self::Is(Role::Replica), Part::Primary) => true,
+            | (Self::Is(Role::Replica), Part::Primary | Part::Resting) => true,
             (Self::Nothing | Self::Up | Self::Is(_), _) => false,
         }
     }
@@ -229,7 +229,8 @@ impl Panel {
 
     /// Whether a server that its check makes `part` has lost its role to those who write there.
     pub fn has_lost_role(&mut self, now: Instant, part: Part, agree: Agree) -> bool {
-        let own = if part == Part::Primary { Answer::Yes } else { Answer::No };
+        let leads = matches!(part, Part::Primary | Part::Resting);
+        let own = if leads { Answer::Yes } else { Answer::No };
         let answers = self.answers(own, Say::leads);
         self.lead.is_denied(now, &answers, agree)
     }
