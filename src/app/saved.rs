@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::config::model::{Backend, LoadState, SavedServer, Server, ServerAddr};
 use crate::pure::health::admin::{Admin, Command};
 use crate::pure::health::{Health, Said};
+use crate::pure::probe::Place;
 use crate::pure::weight::Weight;
 
 /// What is known of `server` from before.
@@ -46,7 +47,7 @@ fn places(server: &mut Server, saved: &SavedServer) {
     }
     if let Some(check) = &mut server.check {
         check.port = saved.check.port.or(check.port);
-        check.addr = saved.check.addr.map(|ip| (ip, 0).into()).or(check.addr);
+        check.addr = saved.check.addr.map(|ip| Place::Inet((ip, 0).into())).or(check.addr.take());
     }
     if let (Some(agent), Some(true)) = (&mut server.agent, saved.agent_on) {
         agent.port = saved.agent.port.unwrap_or(agent.port);

@@ -45,6 +45,7 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
                 snapshot::Backend { failovers, hold: holds.then(|| roles::hold(backend)), ..row }
             })
             .collect(),
+        order: objects.config.order.clone(),
         nameservers: nameservers(&objects.resolvers),
         tables: tables(&objects.tables, now),
         webhooks: bus.outboxes().counts(),

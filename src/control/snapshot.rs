@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub frontends: Vec<Frontend>,
     /// Backends in file order.
     pub backends: Vec<Backend>,
+    /// Numbers of both, merged as their sections are written.
+    pub order: Vec<ProxyId>,
     /// Name servers of all `resolvers` sections, in file order.
     pub nameservers: Vec<Nameserver>,
     /// Stick tables.

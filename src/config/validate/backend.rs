@@ -66,12 +66,14 @@ impl Context<'_> {
         }
         Backend {
             id,
+            has_own_id: raw.id.is_some(),
             direct: self.direct(raw, &name, &check),
             balance,
             balance_key,
             routes: Vec::new(),
             on_conflict: self.on_conflict(&format!("on_conflict of {what}"), raw),
             stays: self.stays(&what, raw),
+            switchover: self.switchover(&what, raw.switchover.as_ref(), &check.kind),
             allbackups: is_on(&raw.allbackups),
             servers: self.servers(&raw.servers, &name, &check),
             retries: retries.and_then(|count| u32::try_from(count).ok()).unwrap_or(RETRIES),

@@ -22,6 +22,7 @@ use crate::config::raw::{Dialect, Field};
 use crate::config::suggest::did_you_mean;
 use crate::config::world::{Account, World};
 use crate::pure::id::Name;
+use crate::pure::probe::Place;
 
 /// The state of one validation.
 pub(super) struct Context<'a> {
@@ -327,6 +328,20 @@ impl<'a> Context<'a> {
                 None => Err("it has no IPv6 address".to_owned()),
             },
             Err(failure) => Err(failure.clone()),
+        }
+    }
+
+    /// An address for checks.
+    pub(super) fn check_place(
+        &mut self,
+        what: &str,
+        written: &Spanned<String>,
+        default_port: u16,
+    ) -> Option<Place> {
+        match self.endpoint(what, written.span, &written.value)? {
+            Endpoint::Unix(path) => Some(Place::Unix(path.into())),
+            Endpoint::Abstract(name) => Some(Place::Abstract(name.into_bytes())),
+            _ => self.socket_addr(what, written, default_port).map(Place::Inet),
         }
     }
 

@@ -8,7 +8,7 @@ use haproxy_compat::span::Span;
 
 use super::context::Context;
 use crate::config::model::{Global, LoadState, SavedServer};
-use crate::config::raw;
+use crate::config::raw::{self, Dialect};
 use crate::pure::id::Name;
 use crate::pure::state_file;
 
@@ -74,6 +74,17 @@ impl Context<'_> {
         }
         let own = |server: &&SavedServer| server.backend == name.as_str();
         self.saved.servers.extend(self.saved.files[&file].iter().filter(own).cloned());
+    }
+
+    /// HAProxy looks into the common file even where no backend does.
+    pub(super) fn unasked_state_file(&mut self, raw: &raw::Global, global: &Global) {
+        let (Some(file), Some(field)) = (&global.server_state_file, &raw.server_state_file) else {
+            return;
+        };
+        let file = in_base(file, global);
+        if self.dialect == Dialect::Haproxy && !self.saved.files.contains_key(&file) {
+            self.state_file(&file, field.span);
+        }
     }
 
     fn state_file(&mut self, file: &Path, span: Span) -> Vec<SavedServer> {

@@ -141,6 +141,7 @@ pub(crate) fn snapshot() -> Snapshot {
         process: process(),
         frontends: vec![frontend()],
         backends: vec![backend],
+        order: Vec::new(),
         nameservers: vec![nameserver],
         tables: Vec::new(),
         webhooks: Vec::new(),

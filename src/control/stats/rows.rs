@@ -1,6 +1,8 @@
 //! Pure: the rows of `show stat`: which column shows which figure of a frontend, listener, server
 //! or backend. A column that means nothing for a row is empty.
 
+use std::collections::HashMap;
+
 use super::columns as c;
 use super::columns::COLUMNS;
 use super::value::Value;
@@ -8,6 +10,7 @@ use crate::control::snapshot::{
     Agent, Backend, Check, Frontend, FrontendStatus, Handshakes, Intake, Listener, ListenerStatus,
     Load, Requests, Server, ServerStatus, Service, Snapshot,
 };
+use crate::pure::id::ProxyId;
 
 /// What a row is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,13 +138,16 @@ impl Row {
     }
 }
 
-/// The rows of `snapshot` that `filter` wants, proxies in the order of their numbers.
+/// The rows of `snapshot` that `filter` wants, proxies as they are written.
 #[must_use]
 pub fn rows(snapshot: &Snapshot, filter: &Filter) -> Vec<Row> {
+    let order = snapshot.order.iter().enumerate();
+    let places: HashMap<ProxyId, usize> = order.map(|(place, &id)| (id, place)).collect();
+    let place = |id: ProxyId| places.get(&id);
     let mut rows = Vec::new();
     let mut backends = snapshot.backends.iter().peekable();
     for proxy in &snapshot.frontends {
-        while let Some(backend) = backends.next_if(|backend| backend.id < proxy.id) {
+        while let Some(backend) = backends.next_if(|backend| place(backend.id) < place(proxy.id)) {
             add_backend(&mut rows, backend, filter);
         }
         if filter.proxy.is_none_or(|id| id == proxy.id.0) {

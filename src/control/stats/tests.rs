@@ -81,6 +81,7 @@ fn snapshot() -> Snapshot {
         process: crate::control::prometheus::tests::process(),
         frontends: vec![frontend("fe", 2), frontend("li", 4)],
         backends: vec![backend("be", 3, vec![checked, down, maint]), backend("li", 4, vec![])],
+        order: [2, 3, 4].map(ProxyId).to_vec(),
         nameservers: Vec::new(),
         tables: Vec::new(),
         webhooks: Vec::new(),
