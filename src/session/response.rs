@@ -100,12 +100,7 @@ impl Session {
 
     /// A client that is dropped without a word is counted among denied requests, as in HAProxy, and
     /// its session ends as theirs do.
-    fn count_denied_response(
-        &self,
-        closing: Closing,
-        backend: &Backend,
-        server: &Server,
-    ) -> Phase {
+    fn count_denied_response(&self, closing: Closing, backend: &Backend, server: &Server) -> Phase {
         if let Closing::Silently(_) = closing {
             self.count_closed(closing, |traffic| &traffic.denied_requests);
             return Phase::Request;
