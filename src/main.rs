@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use evenkeel::app::ctl::Said;
 use evenkeel::app::features::{self, facts};
 use evenkeel::app::load::{CLAIMED_VERSION, Names, Sources, environment};
 use evenkeel::app::{self, Ended, Options, StartError};
@@ -15,6 +16,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 /// The configuration is wrong, or the process cannot start; HAProxy's number for both.
 const FAILED: u8 = 1;
+
+/// The process that was asked refused a command.
+const REFUSED: u8 = 3;
 
 /// A valid configuration without a listener, and a condition that cannot be evaluated.
 const CANNOT: u8 = 2;
@@ -39,7 +43,8 @@ fn main() -> ExitCode {
 /// Gives a command to a running process.
 fn command(ctl: cli::Ctl) -> ExitCode {
     match app::ctl::run(ctl.socket, ctl.config, &ctl.command.join(" ")) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Said::Done) => ExitCode::SUCCESS,
+        Ok(Said::Refused) => ExitCode::from(REFUSED),
         Err(error) => {
             eprintln!("evenkeel: cannot ask: {error}");
             ExitCode::from(FAILED)

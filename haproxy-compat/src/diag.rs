@@ -2,11 +2,13 @@
 
 use crate::span::Span;
 
-/// How bad it is, in HAProxy's three words.
+/// How bad it is, in HAProxy's three words and one for what it does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Worth knowing.
     Notice,
+    /// What the file itself says to whoever loads it (`.notice`).
+    Remark,
     /// Loads, but probably not what was meant.
     Warning,
     /// The configuration is refused.

@@ -1,7 +1,7 @@
 //! `evenkeel ctl`: gives a command to a running process and prints the answer, as it is into a pipe
 //! and as a table on a terminal.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -15,6 +15,9 @@ pub const SOCKET_VARIABLE: &str = "EVENKEEL_SOCKET";
 
 /// Where configurations are where none was named.
 const CONFIGS: [&str; 2] = ["/etc/evenkeel/evenkeel.toml", "/etc/haproxy/haproxy.cfg"];
+
+/// Commands that take time and tell what they do, line by line.
+const TELLING: [&str; 2] = ["switchover", "drill"];
 
 /// Columns of `show stat` that a terminal has room for.
 const COLUMNS: [&str; 13] = [
@@ -34,11 +37,11 @@ const COLUMNS: [&str; 13] = [
 ];
 
 /// Gives `command` to the process that listens at `socket`, or where the environment or a
-/// configuration says, and prints the answer.
+/// configuration says, and prints the answer. Yields how it was answered.
 ///
 /// # Errors
 /// Why nobody could be asked.
-pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io::Result<()> {
+pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io::Result<Said> {
     let variable = || std::env::var(SOCKET_VARIABLE).ok();
     let socket = match socket.or_else(|| if config.is_some() { None } else { variable() }) {
         Some(socket) => socket,
@@ -46,16 +49,63 @@ pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io
     };
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{socket}: {error}"));
     let mut stream = connect(&socket).map_err(named)?;
-    stream.write_all(command.as_bytes())?;
-    stream.write_all(b"\n")?;
+    stream.write_all(format!("{SEVERITY};{command}\n").as_bytes())?;
     stream.finish()?;
     let mut out = io::stdout();
-    if !out.is_terminal() {
-        return io::copy(&mut stream, &mut out).map(|_| ());
+    let takes_time = TELLING.iter().any(|word| command.split_whitespace().next() == Some(word));
+    if !out.is_terminal() || takes_time {
+        return pass_on(BufReader::new(stream), &mut out);
     }
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    out.write_all(table(&String::from_utf8_lossy(&answer)).as_bytes())
+    let said = pass_on(BufReader::new(stream), &mut answer)?;
+    out.write_all(table(&String::from_utf8_lossy(&answer)).as_bytes())?;
+    Ok(said)
+}
+
+/// What makes the process say of each message how bad it is.
+const SEVERITY: &str = "set severity-output number";
+
+/// The worst severity that is a mistake: HAProxy's `err`.
+const MISTAKE: u8 = 3;
+
+/// How a process answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Every command was carried out.
+    Done,
+    /// One at least was refused.
+    Refused,
+}
+
+/// Writes the answers in `from` to `out` as they come, without their severities and without the first,
+/// which is that of [`SEVERITY`].
+fn pass_on(mut from: impl BufRead, out: &mut impl Write) -> io::Result<Said> {
+    let mut said = Said::Done;
+    let (mut is_first, mut begins) = (true, true);
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line)? > 0 {
+        let is_end = line == b"\n";
+        if !is_first {
+            let (severity, text) = severity(&line).filter(|_| begins).unwrap_or((7, &line));
+            // A master says no severities.
+            if severity <= MISTAKE || begins && text.starts_with(b"Unknown command") {
+                said = Said::Refused;
+            }
+            out.write_all(text)?;
+        }
+        is_first &= !is_end;
+        begins = is_end;
+        line.clear();
+    }
+    Ok(said)
+}
+
+/// `[3]: text`
+fn severity(line: &[u8]) -> Option<(u8, &[u8])> {
+    match line {
+        [b'[', digit @ b'0'..=b'7', b']', b':', b' ', text @ ..] => Some((digit - b'0', text)),
+        _ => None,
+    }
 }
 
 /// Either kind of connection.
@@ -157,6 +207,26 @@ mod tests {
                 "longer  BACKEND  DOWN    12",
             ]
         );
+    }
+
+    #[test]
+    fn answers_are_passed_on_and_mistakes_seen() {
+        let passed = |answers: &str| {
+            let mut out = Vec::new();
+            let said = pass_on(answers.as_bytes(), &mut out).unwrap();
+            (String::from_utf8(out).unwrap(), said)
+        };
+        assert_eq!(passed("\n# name\nbe\n\n"), ("# name\nbe\n\n".to_owned(), Said::Done));
+        assert_eq!(passed("\n[6]: 3.2.0\n\n"), ("3.2.0\n\n".to_owned(), Said::Done));
+        let (text, said) = passed("\nx: [3]: y\n[3]: z\n\n[3]: No such backend.\n\n");
+        assert_eq!(
+            (text.as_str(), said),
+            ("x: [3]: y\n[3]: z\n\nNo such backend.\n\n", Said::Refused)
+        );
+        // A master knows no severities.
+        let unknown = "Unknown command: 'set severity-output', but\n help\n\n";
+        assert_eq!(passed(&format!("{unknown}done\n\n")), ("done\n\n".to_owned(), Said::Done));
+        assert_eq!(passed(&format!("{unknown}{unknown}")), (unknown.to_owned(), Said::Refused));
     }
 
     #[test]

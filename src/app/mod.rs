@@ -34,6 +34,7 @@ mod signals;
 mod state_dir;
 mod stop;
 mod supply;
+mod switchover;
 mod worker;
 mod workers;
 mod world;
@@ -189,6 +190,7 @@ fn nothing(config: &Config) -> Config {
         global,
         frontends: Vec::new(),
         backends: Vec::new(),
+        order: Vec::new(),
         patterns: Vec::new(),
         tables: Vec::new(),
         peers: Vec::new(),
@@ -357,7 +359,7 @@ impl Control {
                 Turn::GoOn
             }
             Request::Report => {
-                report::print(&self.context.process);
+                report::print(&self.context.process, &self.context.bus);
                 Turn::GoOn
             }
             Request::Pause => {

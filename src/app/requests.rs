@@ -6,9 +6,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::listeners::Scene;
-use super::{Control, objects};
+use super::{Control, objects, switchover};
 use crate::clock;
 use crate::config::added::Added;
+use crate::control::cli::frontends;
 use crate::state::Backend;
 use crate::state::frontend::Phase;
 use crate::state::request::{Refused, Request, SocketWish, Wish};
@@ -52,6 +53,11 @@ impl Control {
                 self.resolver.follow(&self.context.process.objects());
                 Ok(())
             }
+            Wish::Switchover(order, told) => {
+                let (process, bus) = (Arc::clone(&self.context.process), self.context.bus.clone());
+                switchover::start(process, bus, order, told, request.answer);
+                return;
+            }
             Wish::AddServer(backend, words) => {
                 self.adding = Some(self.begin_adding(&backend, words, request.answer));
                 return;
@@ -94,13 +100,12 @@ impl Control {
     /// Pauses or resumes all frontends, for a successor that wants their addresses.
     pub(super) fn rest(&mut self, wish: SocketWish) {
         let objects = self.context.process.objects();
-        let done = if wish == SocketWish::Pause { "Paused" } else { "Resumed" };
         for frontend in &objects.frontends {
             let scene =
                 Scene { context: &self.context, workers: &self.workers, shared: &self.commands };
             // What could not was logged.
             if self.listeners.fulfil(frontend, wish, &scene).is_ok() {
-                tracing::warn!("{done} frontend {}.", frontend.name);
+                self.context.bus.event(frontends::event(&objects, frontend, wish));
             }
         }
     }

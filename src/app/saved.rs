@@ -2,13 +2,14 @@
 //!
 //! As HAProxy 2.6 does it: an operator's maintenance and drain, and a weight, come back where the
 //! file still says what it said then; a server that was down is down until its checks say otherwise;
-//! an address comes back where `init-addr` wants the last one.
+//! the address, which `init-addr` may want to be the last one, was found when the file was loaded.
 
 use std::time::{Duration, Instant};
 
-use crate::config::model::{Backend, InitAddr, LoadState, SavedServer, Server, ServerAddr};
+use crate::config::model::{Backend, LoadState, SavedServer, Server, ServerAddr};
 use crate::pure::health::admin::{Admin, Command};
 use crate::pure::health::{Health, Said};
+use crate::pure::probe::Place;
 use crate::pure::weight::Weight;
 
 /// What is known of `server` from before.
@@ -32,15 +33,6 @@ pub(super) fn settings(configured: &Server, saved: &SavedServer) -> Server {
     if saved.configured_weight == configured.weight.value() {
         server.weight = Weight::new(saved.weight).unwrap_or(server.weight);
     }
-    let wants_last = configured.init_addr.contains(&InitAddr::Last);
-    let named = |name: &String| {
-        let name = name.rsplit('@').next().unwrap_or_default();
-        saved.fqdn.as_deref() == Some(name)
-    };
-    let same_name = configured.hostname.as_ref().is_some_and(named);
-    if let Some(ip) = saved.address.filter(|_| wants_last && same_name) {
-        server.address = server.address.at(Some(ip));
-    }
     places(&mut server, saved);
     server
 }
@@ -55,7 +47,7 @@ fn places(server: &mut Server, saved: &SavedServer) {
     }
     if let Some(check) = &mut server.check {
         check.port = saved.check.port.or(check.port);
-        check.addr = saved.check.addr.map(|ip| (ip, 0).into()).or(check.addr);
+        check.addr = saved.check.addr.map(|ip| Place::Inet((ip, 0).into())).or(check.addr.take());
     }
     if let (Some(agent), Some(true)) = (&mut server.agent, saved.agent_on) {
         agent.port = saved.agent.port.unwrap_or(agent.port);

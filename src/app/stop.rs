@@ -59,18 +59,10 @@ impl Control {
 
     /// Says of every proxy that it accepts no more, as HAProxy does.
     fn say_stopped(&self) {
-        let objects = self.context.process.objects();
-        let frontends = objects.frontends.iter().map(|frontend| {
-            let log = frontend.route().log.targets.clone();
-            (Arc::clone(&frontend.name), log, frontend.traffic.total.get(), 0)
-        });
-        let backends = objects.backends.iter().map(|backend| {
-            let log = backend.settings().log.clone();
-            (Arc::clone(&backend.name), log, 0, backend.service.traffic.total.get())
-        });
-        for (proxy, log, frontend_conns, backend_conns) in frontends.chain(backends) {
-            let what = What::ProxyStopped { proxy, frontend_conns, backend_conns };
-            self.context.bus.event(Event { at: clock::wall(), log: log.into(), what });
+        for proxy in self.context.process.objects().proxies() {
+            let [(_, frontend_conns), (_, backend_conns)] = proxy.conns();
+            let what = What::ProxyStopped { proxy: proxy.name(), frontend_conns, backend_conns };
+            self.context.bus.event(Event { at: clock::wall(), log: proxy.log(), what });
         }
     }
 

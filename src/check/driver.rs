@@ -11,6 +11,7 @@ mod tls;
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read as _};
+use std::net::SocketAddr;
 
 use socket2::{Domain, SockAddr, SockRef, Socket};
 use tokio::io::Interest;
@@ -24,7 +25,7 @@ use crate::net::connect::{self, bind_source};
 use crate::net::probe_socket;
 use crate::net::stream::Stream;
 use crate::pure::health::verdict::Verdict;
-use crate::pure::probe::{Close, Connect, Input, Opening, Probe, Step};
+use crate::pure::probe::{Close, Connect, Input, Opening, Place, Probe, Step};
 use crate::state::Permit;
 
 /// Bytes read at once. Answers are a line or a packet; longer ones take several reads.
@@ -124,7 +125,8 @@ async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
             return conn.ok_or_else(Problem::not_connected);
         }
     };
-    let addr = target.socks4.map_or_else(|| server.clone(), Into::into);
+    let socks4 = target.socks4_of(ask);
+    let addr = socks4.map_or_else(|| server.clone(), Into::into);
     let socket = probe_socket::open(addr.domain(), &socket_options(target, ask))
         .map_err(|error| Problem::new("General socket error", &error))?;
     if let (Some(source), Some(_)) = (target.source, addr.as_socket()) {
@@ -132,7 +134,7 @@ async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
             .map_err(|error| Problem::new("Can't bind to source address", &error))?;
     }
     let mut conn = Some(establish(socket, &addr).await?);
-    if target.socks4.is_some() {
+    if socks4.is_some() {
         socks4::ask(&mut conn, server.as_socket()).await?;
     }
     if target.send_proxy || ask.send_proxy {
@@ -147,21 +149,22 @@ async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
 
 /// The check's address with what the probe changes of it; `Err`: a socket pair, which has none.
 fn destination(target: &Target, ask: &Connect) -> Result<SockAddr, i32> {
-    Ok(match (&target.addr, ask.addr) {
-        (TargetAddr::Tcp(addr), other) => {
-            let mut addr = other.unwrap_or(*addr);
-            if let Some(port) = ask.port {
-                addr.set_port(port.get());
-            }
-            addr.into()
+    Ok(match (&ask.addr, &target.addr) {
+        (Some(Place::Inet(addr)), _) | (None, TargetAddr::Tcp(addr)) => {
+            let own = match &target.addr {
+                TargetAddr::Tcp(own) if addr.port() == 0 => own.port(),
+                _ => addr.port(),
+            };
+            let port = ask.port.map_or(own, std::num::NonZeroU16::get);
+            SocketAddr::new(addr.ip(), port).into()
         }
-        (_, Some(mut addr)) => {
-            addr.set_port(ask.port.map_or(addr.port(), std::num::NonZeroU16::get));
-            addr.into()
+        (Some(Place::Unix(path)), _) | (None, TargetAddr::Unix(path)) => {
+            probe_socket::unix_address(path)
         }
-        (TargetAddr::Unix(path), None) => probe_socket::unix_address(path),
-        (TargetAddr::Abstract(name), None) => probe_socket::abstract_unix_address(name),
-        (TargetAddr::Sockpair(number), None) => return Err(*number),
+        (Some(Place::Abstract(name)), _) | (None, TargetAddr::Abstract(name)) => {
+            probe_socket::abstract_unix_address(name)
+        }
+        (None, TargetAddr::Sockpair(number)) => return Err(*number),
     })
 }
 
@@ -171,7 +174,7 @@ fn socket_options(target: &Target, ask: &Connect) -> probe_socket::Options {
     probe_socket::Options {
         unseen: ask.opening == Opening::Silent
             && !sends_header
-            && target.socks4.is_none()
+            && target.socks4_of(ask).is_none()
             && tls::wanted(target, ask).is_none(),
         reset: ask.close == Close::Reset,
         nodelay: sends_header,

@@ -85,7 +85,7 @@ impl Sessions {
         let key = Key {
             addr: target.addr.clone(),
             source: target.source,
-            socks4: target.socks4,
+            socks4: target.socks4.filter(|_| target.is_via_socks4),
             send_proxy: target.send_proxy,
             tls: target.tls.clone(),
             check: check.clone(),
@@ -251,7 +251,7 @@ impl Line {
     }
 }
 
-fn dialogue(check: &DatabaseCheck) -> Dialogue {
+pub(super) fn dialogue(check: &DatabaseCheck) -> Dialogue {
     let login = Login {
         user: check.user.clone(),
         password: check.password.clone(),

@@ -15,6 +15,7 @@ pub mod driver;
 mod external;
 mod facts;
 mod held;
+pub mod operate;
 mod ramp;
 mod report;
 pub mod target;
@@ -313,7 +314,7 @@ impl Task {
         (check, address, source): (&model::Check, &model::ServerAddr, Option<SocketAddr>),
     ) -> bool {
         let (server, backend) = (self.server.settings(), self.backend.settings());
-        let question = |check: &model::Check| (check.addr, check.port, check.send_proxy);
+        let question = |check: &model::Check| (check.addr.clone(), check.port, check.send_proxy);
         server.check.as_ref().is_some_and(|now| {
             now.kind == check.kind
                 && (&now.tls, now.is_tls) == (&check.tls, check.is_tls)

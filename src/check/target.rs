@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::model::{AgentCheck, Check, ProxyHeader, Server, ServerAddr, ServerTls};
+use crate::config::model::{AgentCheck, Check, Layer, ProxyHeader, Server, ServerAddr, ServerTls};
+use crate::pure::probe::{Connect, Place};
 use crate::pure::wire::proxy::Endpoints;
 use crate::pure::wire::proxy_v1;
 use crate::pure::wire::proxy_v2::{self, Checksum};
@@ -22,8 +23,10 @@ pub struct Target {
     pub addr: TargetAddr,
     /// Local address to check from.
     pub source: Option<SocketAddr>,
-    /// The SOCKS4 proxy that connections go through.
+    /// The SOCKS4 proxy of the server.
     pub socks4: Option<SocketAddr>,
+    /// Connections that no step of a script asks for go through it.
+    pub is_via_socks4: bool,
     /// Every connection starts with a PROXY header.
     pub send_proxy: bool,
     /// The bytes of a PROXY header for a check's own connection; `None` for a Unix socket.
@@ -70,7 +73,8 @@ impl Target {
         Some(Self {
             addr: TargetAddr::of(&server.address, check)?,
             source,
-            socks4: server.socket.socks4.filter(|_| server.socket.check_via_socks4),
+            socks4: server.socket.socks4,
+            is_via_socks4: server.socket.check_via_socks4,
             send_proxy: check.send_proxy.is_some(),
             proxy_header: match check.send_proxy {
                 Some(ProxyHeader::V2 | ProxyHeader::V2Ssl | ProxyHeader::V2SslCn)
@@ -90,6 +94,13 @@ impl Target {
 }
 
 impl Target {
+    /// The SOCKS4 proxy that the connection goes through which a probe asks for.
+    #[must_use]
+    pub fn socks4_of(&self, ask: &Connect) -> Option<SocketAddr> {
+        let is_usual = self.is_via_socks4 && ask.layer == Layer::Default;
+        self.socks4.filter(|_| ask.via_socks4 || is_usual)
+    }
+
     /// The agent of a server at `server`. `None` where the server has no address yet and the agent
     /// none of its own.
     #[must_use]
@@ -111,6 +122,7 @@ impl Target {
             addr,
             source,
             socks4: None,
+            is_via_socks4: false,
             send_proxy: false,
             proxy_header: header_v2,
             tls: None,
@@ -147,7 +159,9 @@ impl TargetAddr {
     /// the server has no port of its own and the check names none.
     #[must_use]
     pub fn of(server: &ServerAddr, check: &Check) -> Option<Self> {
-        let (ip, port) = match (check.addr, server) {
+        let (ip, port) = match (&check.addr, server) {
+            (Some(Place::Unix(path)), _) => return Some(Self::Unix(path.clone())),
+            (Some(Place::Abstract(name)), _) => return Some(Self::Abstract(name.clone())),
             (None, ServerAddr::Unix(path)) => return Some(Self::Unix(path.clone())),
             (None, ServerAddr::Abstract(name)) => return Some(Self::Abstract(name.clone())),
             (None, ServerAddr::Sockpair(number)) => return Some(Self::Sockpair(*number)),
@@ -155,8 +169,10 @@ impl TargetAddr {
             (None, ServerAddr::TcpClientPort { ip, .. }) => (*ip, 0),
             (None, ServerAddr::Unresolved { .. }) => return None,
             // An address written without a port keeps the server's.
-            (Some(addr), ServerAddr::Tcp(own)) if addr.port() == 0 => (addr.ip(), own.port()),
-            (Some(addr), _) => (addr.ip(), addr.port()),
+            (Some(Place::Inet(addr)), ServerAddr::Tcp(own)) if addr.port() == 0 => {
+                (addr.ip(), own.port())
+            }
+            (Some(Place::Inet(addr)), _) => (addr.ip(), addr.port()),
         };
         let port = check.port.or(NonZeroU16::new(port))?;
         Some(Self::Tcp(SocketAddr::new(ip, port.get())))
@@ -187,7 +203,7 @@ mod tests {
             init_state: crate::config::model::InitState::None,
             timeout: None,
             timeout_connect: second,
-            addr: addr.map(|addr| addr.parse().expect("an address of the test")),
+            addr: addr.map(|addr| Place::Inet(addr.parse().expect("an address of the test"))),
             port: port.and_then(NonZeroU16::new),
             send_proxy: None,
             tls: None,
@@ -215,7 +231,9 @@ mod tests {
             let want = want.map(|want| TargetAddr::Tcp(want.parse().expect("an address")));
             assert_eq!(TargetAddr::of(server, &check(addr, port)), want, "{server:?} {addr:?}");
         }
+        let beside = Check { addr: Some(Place::Unix("/run/s".into())), ..check(None, Some(7)) };
         let path = TargetAddr::Unix("/run/s".into());
+        assert_eq!(TargetAddr::of(&tcp, &beside), Some(path.clone()));
         assert_eq!(TargetAddr::of(&unix, &check(None, None)), Some(path));
     }
 }

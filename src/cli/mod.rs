@@ -66,8 +66,13 @@ impl Files {
     }
 }
 
+/// What the exit status of `ctl` says.
+const CTL_STATUS: &str = "Exit status: 0 the command was carried out, 1 no process could be asked, \
+    2 the command line is wrong, 3 the process refused a command";
+
 /// Which process to ask, and what.
 #[derive(Debug, Args)]
+#[command(after_help = CTL_STATUS)]
 pub struct Ctl {
     /// Command socket: a path or host:port. Without it: $EVENKEEL_SOCKET, then the configuration's
     #[arg(short, long, value_name = "SOCKET")]

@@ -60,7 +60,7 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'
     let level = match diagnostic.severity {
         Severity::Alert => Level::ERROR,
         Severity::Warning => Level::WARNING,
-        Severity::Notice => Level::NOTE,
+        Severity::Notice | Severity::Remark => Level::NOTE,
     };
     let title = level.primary_title(printable(&diagnostic.message));
     let mut main = match diagnostic.span {
@@ -110,7 +110,7 @@ fn summary(report: &Report) -> String {
     let counted = [
         (count(Severity::Alert), "error"),
         (count(Severity::Warning), "warning"),
-        (count(Severity::Notice), "note"),
+        (count(Severity::Notice) + count(Severity::Remark), "note"),
     ];
     let mut parts: Vec<String> = counted
         .into_iter()

@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub frontends: Vec<Frontend>,
     /// Backends in file order.
     pub backends: Vec<Backend>,
+    /// Numbers of both, merged as their sections are written.
+    pub order: Vec<ProxyId>,
     /// Name servers of all `resolvers` sections, in file order.
     pub nameservers: Vec<Nameserver>,
     /// Stick tables.
@@ -370,8 +372,11 @@ pub struct Server {
     pub backup: bool,
     /// Share of weight and `maxconn` in a slow start, in percent; `None`: not in one.
     pub throttle_percent: Option<u8>,
-    /// Connections that carry sessions.
-    pub used_connections: u32,
+    /// A session was there. HAProxy counts connections that it could keep for later as used and
+    /// needed: in TCP mode none, and one, from the first session on.
+    pub was_used: bool,
+    /// `hanafail`: times that its failed sessions had consequences; `None` without `observe`.
+    pub detections: Option<u64>,
     /// The server it tracks, `backend/server`.
     pub tracked: Option<String>,
     /// Its check; `None`: it has none.

@@ -69,7 +69,7 @@ pub fn parse(text: &str) -> Result<Vec<SavedServer>, String> {
     }
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     match lines.next() {
-        None => return Ok(Vec::new()),
+        None => return Err("it is empty".to_owned()),
         Some(version) if version.trim() == VERSION => {}
         Some(version) => return Err(format!("its version is '{}', not {VERSION}", version.trim())),
     }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn another_version_is_refused_and_broken_lines_are_left_out() {
         assert!(parse("2\nanything\n").is_err());
-        assert_eq!(parse(""), Ok(Vec::new()));
+        assert_eq!(parse(""), Err("it is empty".to_owned()));
         let text = format!("{HEADER}3 be 1\n3 be x s1 - 2 0 1 1 1 1 0 0 0 0 0 0 - 1 - 0\n");
         assert_eq!(parse(&text), Ok(Vec::new()));
     }

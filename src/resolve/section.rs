@@ -204,7 +204,7 @@ impl Section {
                 Item::Address(ip) => Some(ip),
                 Item::Service(_) => None,
             });
-            self.settle_addresses(&name.0, addresses.collect(), why, from);
+            self.settle_addresses(name, addresses.collect(), why, from);
         }
     }
 
@@ -213,11 +213,9 @@ impl Section {
             .groups(|follower| follower.resolve.kind == Kind::Srv && follower.resolve.fqdn == name)
         {
             let held: Vec<_> = group.iter().map(|&at| self.followers[at].service.clone()).collect();
-            // A record that changed its weight is the same service.
-            let same = |a: &Service, b: &Service| (&a.target, a.port) == (&b.target, b.port);
             let held: Vec<_> = held
                 .into_iter()
-                .map(|held| found.iter().find(|f| held.as_ref().is_some_and(|h| same(f, h))))
+                .map(|held| found.iter().find(|f| held.as_ref().is_some_and(|h| f.is_same(h))))
                 .map(Option::<&Service>::cloned)
                 .collect();
             for (at, service) in group.into_iter().zip(assign(&held, found, false)) {
@@ -247,7 +245,7 @@ impl Section {
 
     fn settle_addresses(
         &mut self,
-        name: &str,
+        (name, prefer): &Asked,
         found: Vec<IpAddr>,
         why: Option<&'static str>,
         from: Option<usize>,
@@ -256,7 +254,10 @@ impl Section {
         let section = &self.section.settings;
         let by = from.map(|from| format!("{}/{}", section.name, section.nameservers[from].name));
         let mut first = true;
-        for group in self.groups(|follower| follower.host() == Some(name)) {
+        let ask = |follower: &Follower| {
+            follower.host() == Some(name) && follower.resolve.prefer == *prefer
+        };
+        for group in self.groups(ask) {
             let held: Vec<Option<IpAddr>> =
                 group.iter().map(|&at| self.followers[at].server.settings().address.ip()).collect();
             let resolve = &self.followers[group[0]].resolve;

@@ -55,13 +55,8 @@ impl Exchange {
 
     /// What becomes of the connection behind the answer.
     fn connection(&self) -> Connection {
-        match &self.request {
-            Some(request) if self.whole && request.keeps_alive() => match request.version {
-                "1.0" => Connection::StaysAsAsked,
-                _ => Connection::Stays,
-            },
-            _ => Connection::Closes,
-        }
+        let request = self.request.as_ref();
+        request.map_or(Connection::Closes, |request| request.connection(self.whole))
     }
 
     /// As log lines need it.

@@ -22,6 +22,7 @@ pub mod pace;
 pub mod patterns;
 pub mod process;
 pub mod process_facts;
+pub mod proxies;
 pub mod publish;
 pub mod pulse;
 pub mod remembered;

@@ -49,6 +49,8 @@ pub enum What {
         /// Sessions its servers were given.
         backend_conns: u64,
     },
+    /// A line of a report that standard error has already.
+    Report(String),
     /// Anything else about the process: a reload, a limit that was reached, messages lost.
     Notice {
         /// How urgent.
@@ -217,7 +219,7 @@ impl Event {
                 | Change::LosesAddress { .. } => LogLevel::Alert,
                 _ => LogLevel::Notice,
             },
-            What::Check(_) => LogLevel::Notice,
+            What::Check(_) | What::Report(_) => LogLevel::Notice,
             What::Role(_, change) => change.level(),
             What::NoServer { .. } => LogLevel::Emerg,
             What::ProxyStopped { .. } => LogLevel::Warning,
@@ -237,7 +239,7 @@ impl Event {
                 "Proxy {proxy} stopped (cumulated conns: FE: {frontend_conns}, \
                  BE: {backend_conns})."
             ),
-            What::Notice { text, .. } => text.clone(),
+            What::Notice { text, .. } | What::Report(text) => text.clone(),
         }
     }
 
@@ -248,6 +250,7 @@ impl Event {
             What::NoServer { backend } => {
                 tracing::error!("backend '{backend}' has no server available!");
             }
+            What::Report(_) => {}
             What::Notice { level, text } => match level {
                 LogLevel::Emerg | LogLevel::Alert | LogLevel::Crit | LogLevel::Err => {
                     tracing::error!("{text}");

@@ -173,7 +173,12 @@ fn agent(bytes: &[u8]) {
 fn http(bytes: &[u8]) {
     let Parsed::Done(request, used) = Request::parse(bytes) else { return };
     assert!(used <= bytes.len());
-    black_box((request.path(), request.query(), request.keeps_alive(), request.is_from_its_host()));
+    black_box((
+        request.path(),
+        request.query(),
+        request.connection(true),
+        request.is_from_its_host(),
+    ));
     let behind = &bytes[used..];
     let whole = Body::new(request.framing, BODY_BYTES_MAX).read(behind);
     if let Parsed::Done(body, taken) = &whole {

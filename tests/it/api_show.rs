@@ -381,6 +381,11 @@ fn ctl_asks_the_socket_it_is_given() {
         Kind::Evenkeel.run(&["ctl", "-s", &socket, "show", "stat", "-1", "4", "-1"]);
     assert!(status.success(), "{text}");
     assert_eq!(names(&text), ["be/s1", "be/s2", "be/s3"]);
+    for refused in ["foo bar", "disable server be/none", "show table none", "show info; foo"] {
+        let (status, text) = Kind::Evenkeel.run(&["ctl", "-s", &socket, refused]);
+        assert_eq!(status.code(), Some(3), "{refused}: {text}");
+        assert!(!text.contains("]: "), "{text}");
+    }
     let (status, text) = Kind::Evenkeel.run(&["ctl", "-s", "/no/such.sock", "show info"]);
     assert_eq!(status.code(), Some(1));
     assert!(text.contains("/no/such.sock"), "{text}");

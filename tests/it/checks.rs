@@ -22,6 +22,7 @@ both! {
     httpchk_verdicts,
     rise_and_fall_count,
     check_port_and_addr_are_other_than_the_servers,
+    a_check_may_go_to_a_unix_socket,
     log_health_checks_logs_each_change,
     a_failed_check_names_the_reason_in_the_log,
 }
@@ -209,6 +210,25 @@ fn check_port_and_addr_are_other_than_the_servers(kind: Kind) {
     assert_eq!(traffic.accepted(), 0);
     proxy.wait_status("s2", "DOWN");
     assert_eq!(served_by(proxy.addr).unwrap(), "traffic");
+}
+
+fn a_check_may_go_to_a_unix_socket(kind: Kind) {
+    let dir = TempDir::new();
+    let (path, nobody) = (dir.join("s"), dir.join("nobody"));
+    let _listening = UnixListener::bind(&path).unwrap();
+    let (path, nobody) = (path.display(), nobody.display());
+    let closed = free_addr();
+    let line = |name: &str, addr: &dyn std::fmt::Display| {
+        format!("server {name} {closed} check inter 200ms fall 1 addr {addr}\n")
+    };
+    let lines = line("s1", &path) + &line("s2", &format!("unix@{nobody}"));
+    let proxy = Scene::new(kind).backend(&lines).start();
+    proxy.wait_check("s1", "L4OK");
+    proxy.wait_check("s2", "SOCKERR");
+    let rules = format!("option tcp-check\ntcp-check connect addr {path}\n");
+    let server = format!("server s1 {closed} check inter 200ms fall 1\n");
+    let proxy = Scene::new(kind).backend(&(rules + &server)).start();
+    proxy.wait_check("s1", "L4OK");
 }
 
 fn log_health_checks_logs_each_change(kind: Kind) {

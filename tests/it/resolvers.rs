@@ -16,7 +16,9 @@ both! {
     a_template_gives_each_server_an_address_of_its_own,
     a_name_that_ceases_to_exist_takes_its_server_out_after_its_hold,
     a_silent_name_server_changes_nothing_for_a_while,
+    servers_of_one_name_may_prefer_different_families,
     services_bring_hosts_and_ports,
+    a_service_that_changes_its_weight_keeps_its_server,
     a_command_gives_a_server_another_name,
     a_server_that_cannot_be_resolved_at_start_is_an_error_unless_it_may_be,
 }
@@ -158,6 +160,38 @@ fn services_bring_hosts_and_ports(kind: Kind) {
     assert_eq!(served, 8);
     dns.set("_db._tcp.test", Said::Srv(two[1..].to_vec()));
     serves(proxy.addr, &["127.0.0.22"]);
+}
+
+fn a_service_that_changes_its_weight_keeps_its_server(kind: Kind) {
+    let (dns, server, api) = (NameServer::start(), Everywhere::start(), Api::new());
+    dns.addresses("one.test", &[21]);
+    let weighs = |weight| Said::Srv(vec![(weight, server.0, "one.test".to_owned())]);
+    dns.set("_db._tcp.test", weighs(512));
+    let template = "server-template t 2 _db._tcp.test";
+    let proxy = asked(kind, &dns, &api.lines(), "hold obsolete 1h", template);
+    serves(proxy.addr, &["127.0.0.21"]);
+    dns.set("_db._tcp.test", weighs(1000));
+    eventually("the new weight", || {
+        (api.ask("get weight be/t1").trim_end() == "4 (initial 1)").then_some(())
+    });
+    assert_eq!(api.ask("show servers state be").matches("one.test").count(), 1);
+}
+
+fn servers_of_one_name_may_prefer_different_families(kind: Kind) {
+    let (dns, api) = (NameServer::start(), Api::new());
+    dns.set("db.test", Said::Both([127, 0, 0, 11].into(), std::net::Ipv6Addr::LOCALHOST));
+    let servers = "server s1 db.test:80\n    server s2 db.test:80 resolve-prefer ipv6
+    server s3 later.test:80";
+    let proxy = asked(kind, &dns, &api.lines(), "", servers);
+    let has = |server: &str, address: &str| {
+        let state = api.ask("show servers state be");
+        state.contains(&format!(" {server} {address} ")).then_some(())
+    };
+    eventually("each has its own", || has("s1", "127.0.0.11").and(has("s2", "::1")));
+    dns.addresses("later.test", &[13]);
+    eventually("another round of questions is over", || has("s3", "127.0.0.13"));
+    let changes = ["from 127.0.0.11", "from ::1"].map(|from| proxy.log.count(from));
+    assert_eq!(changes, [0, 0]);
 }
 
 fn a_server_that_cannot_be_resolved_at_start_is_an_error_unless_it_may_be(kind: Kind) {

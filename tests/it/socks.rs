@@ -17,6 +17,7 @@ both! {
     a_proxy_that_denies_or_is_silent_fails_the_connection,
     a_server_with_ipv6_cannot_be_asked_for,
     checks_go_through_it_where_they_are_told_to,
+    steps_of_a_script_go_through_it_where_they_say_so,
     what_is_wrong_with_its_address_is_refused,
 }
 
@@ -113,6 +114,26 @@ fn checks_go_through_it_where_they_are_told_to(kind: Kind) {
     proxy.wait_check("around", "L4OK");
     proxy.wait_check("denied", "SOCKERR");
     proxy.log.expect(&["Server be/denied is DOWN", "info: \"SOCKS4 Proxy deny the request"]);
+}
+
+fn steps_of_a_script_go_through_it_where_they_say_so(kind: Kind) {
+    let server = Backend::echo();
+    let (granting, requests) = socks(&GRANTED);
+    let (denying, _denied) = socks(&[0, 91, 0, 0, 0, 0, 0, 0]);
+    for (step, check) in [("via-socks4", "SOCKERR"), ("default", "SOCKERR"), ("linger", "L4OK")] {
+        let line = |name: &str, socks: &Backend| {
+            let words = "check inter 200ms check-via-socks4";
+            format!("server {name} {} socks4 {} {words}\n", server.addr, socks.addr)
+        };
+        let lines = format!("option tcp-check\ntcp-check connect {step}\n")
+            + &line("granted", &granting)
+            + &line("denied", &denying);
+        let proxy = Scene::new(kind).backend(&lines).start();
+        proxy.wait_check("granted", "L4OK");
+        proxy.wait_check("denied", check);
+        let asked = (check == "SOCKERR").then(|| received(&requests));
+        assert!(asked.is_none_or(|asked| asked == request(server.addr)), "{step}");
+    }
 }
 
 fn what_is_wrong_with_its_address_is_refused(kind: Kind) {

@@ -13,6 +13,7 @@ both! {
     a_weight_that_the_file_changed_is_the_files,
     a_file_that_is_not_there_is_warned_of,
     what_commands_said_of_places_survives_a_restart,
+    the_ways_to_a_first_address_are_tried_in_turn,
 }
 
 struct Pair {
@@ -140,4 +141,46 @@ fn a_file_that_is_not_there_is_warned_of(kind: Kind) {
     let proxy = pair.start(kind, "");
     assert_eq!(served_by(proxy.addr).unwrap(), "s1");
     assert!(proxy.process.output().contains("WARNING"), "{}", proxy.process.output());
+}
+
+/// Where a server starts whose name nobody knows, and which was at 127.0.0.77 before; `None`: it
+/// does not start.
+fn first_address(kind: Kind, ways: &str, was_known: bool) -> Option<String> {
+    let (api, dir) = (Api::new(), TempDir::new());
+    let header = "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state \
+        srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result \
+        srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn \
+        srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port";
+    let line = "3 be 1 s1 127.0.0.77 2 0 1 1 9 1 0 2 0 0 0 0 name.invalid 80 - 0 0 - - 0";
+    let state =
+        dir.write("state", &format!("1\n{header}\n{}\n", if was_known { line } else { "" }));
+    let scene = Scene::new(kind)
+        .global(&format!("{}server-state-file {}", api.lines(), state.display()))
+        .backend(&format!("load-server-state-from-file global\nserver s1 name.invalid:80 {ways}"));
+    // What `-c` says, haproxy finds out before it reads the file of states.
+    if !was_known && scene.check().0 != 0 {
+        return None;
+    }
+    let _proxy = scene.start();
+    let answer = api.ask("show servers state be");
+    let line = answer.lines().find(|line| line.split(' ').nth(3) == Some("s1"));
+    line.unwrap().split(' ').nth(4).map(str::to_owned)
+}
+
+fn the_ways_to_a_first_address_are_tried_in_turn(kind: Kind) {
+    for (ways, was_known, expected) in [
+        ("", true, Some("127.0.0.77")),
+        ("", false, None),
+        ("init-addr last", true, Some("127.0.0.77")),
+        ("init-addr last", false, None),
+        ("init-addr libc,last", true, Some("127.0.0.77")),
+        ("init-addr none,last", true, Some("-")),
+        ("init-addr last,libc,none", false, Some("-")),
+        ("init-addr 127.0.0.8,last", true, Some("127.0.0.8")),
+        ("init-addr last,libc,127.0.0.8", false, Some("127.0.0.8")),
+        ("init-addr last,libc,127.0.0.8", true, Some("127.0.0.77")),
+    ] {
+        let address = first_address(kind, ways, was_known);
+        assert_eq!(address.as_deref(), expected, "{ways:?}, known: {was_known}");
+    }
 }

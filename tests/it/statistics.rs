@@ -13,6 +13,8 @@ both! {
     what_the_file_keeps_from_serving_did_not_fall,
     a_server_without_an_address_says_so,
     bytes_sent_are_those_to_both_sides,
+    failed_sessions_with_consequences_are_counted,
+    no_connection_is_kept_for_later,
 }
 
 fn start(scene: Scene) -> (Proxy, Api) {
@@ -111,4 +113,34 @@ fn bytes_sent_are_those_to_both_sides(kind: Kind) {
     let sent: usize = sent.parse().unwrap();
     // haproxy's are also those of the answers on its socket.
     assert!((2 * BYTES..3 * BYTES).contains(&sent), "{sent}");
+}
+
+fn failed_sessions_with_consequences_are_counted(kind: Kind) {
+    let checked = Backend::silent();
+    let servers = format!(
+        "retries 0\nserver s1 {} check port {} inter 1h observe layer4 error-limit 1
+server s2 {} check inter 1h",
+        free_addr(),
+        checked.addr.port(),
+        checked.addr
+    );
+    let (proxy, api) = start(Scene::new(kind).backend(&format!("balance first\n{servers}")));
+    shows(&api, "be,s1", "check_status", "L4OK");
+    shows(&api, "be,s1", "hanafail", "0");
+    shows(&api, "be,s2", "hanafail", "");
+    Client::connect(proxy.addr).drain();
+    shows(&api, "be,s1", "hanafail", "1");
+    api.ask("clear counters all");
+    shows(&api, "be,s1", "hanafail", "0");
+}
+
+fn no_connection_is_kept_for_later(kind: Kind) {
+    let server = Backend::echo();
+    let (proxy, api) = start(Scene::new(kind).backend(&format!("server s1 {}", server.addr)));
+    shows(&api, "be,s1", "need_conn_est", "0");
+    let mut client = Client::connect(proxy.addr);
+    client.ping("hello");
+    shows(&api, "be,s1", "scur", "1");
+    shows(&api, "be,s1", "used_conn_cur", "0");
+    shows(&api, "be,s1", "need_conn_est", "1");
 }

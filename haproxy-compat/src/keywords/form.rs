@@ -28,6 +28,12 @@ pub enum Form {
     OneOf(&'static [&'static str]),
     /// Some of these, at least one.
     SomeOf(&'static [&'static str]),
+    /// A file that is there.
+    File,
+    /// A directory that is there.
+    Directory,
+    /// A status of HTTP that errors have, and a file that is there.
+    StatusFile,
     /// A set of threads or processes: `all`, `odd`, `even`, numbers and ranges, groups before a `/`.
     Threads,
 }
@@ -42,38 +48,51 @@ const MUXES: Form = Form::OneOf(&["none", "h1", "h2", "fcgi", "spop", "quic"]);
 /// Files that may stand beside a certificate.
 const BESIDE: Form = Form::SomeOf(&["none", "all", "bundle", "sctl", "ocsp", "issuer", "key"]);
 
-/// Whether HAProxy says nothing of `word`, which is about HTTP, in a TCP proxy.
+/// What HAProxy makes of a word about HTTP in a TCP proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InTcp {
+    /// It says nothing.
+    Silent,
+    /// It warns that the word has no effect.
+    Warned,
+    /// It refuses the file.
+    Refused,
+}
+
+/// What HAProxy makes of `word`, which is about HTTP, in a TCP proxy.
 #[must_use]
-pub fn is_silent(word: &str) -> bool {
-    matches!(
-        word,
+pub fn in_tcp(word: &str) -> InTcp {
+    match word {
         "compression"
-            | "dynamic-cookie-key"
-            | "errorfile"
-            | "errorfiles"
-            | "errorloc"
-            | "errorloc302"
-            | "errorloc303"
-            | "http-error"
-            | "http-reuse"
-            | "http-send-name-header"
-            | "max-keep-alive-queue"
-            | "max-session-srv-conns"
-            | "monitor"
-            | "unique-id-header"
-            | "option h1-case-adjust-bogus-client"
-            | "option h1-case-adjust-bogus-server"
-            | "option http-keep-alive"
-            | "option http-server-close"
-            | "option httpclose"
-            | "check-proto"
-            | "max-reuse"
-            | "pool-low-conn"
-            | "pool-max-conn"
-            | "pool-purge-delay"
-            | "proto"
-            | "ws"
-    )
+        | "dynamic-cookie-key"
+        | "errorfile"
+        | "errorfiles"
+        | "errorloc"
+        | "errorloc302"
+        | "errorloc303"
+        | "http-error"
+        | "http-reuse"
+        | "http-send-name-header"
+        | "max-keep-alive-queue"
+        | "max-session-srv-conns"
+        | "monitor"
+        | "unique-id-header"
+        | "option h1-case-adjust-bogus-client"
+        | "option h1-case-adjust-bogus-server"
+        | "option http-keep-alive"
+        | "option http-server-close"
+        | "option httpclose"
+        | "check-proto"
+        | "max-reuse"
+        | "pool-low-conn"
+        | "pool-max-conn"
+        | "pool-purge-delay"
+        | "proto"
+        | "ws" => InTcp::Silent,
+        "redir" | "use-fcgi-app" => InTcp::Refused,
+        word if word.starts_with("proto ") => InTcp::Refused,
+        _ => InTcp::Warned,
+    }
 }
 
 /// What stands after `word` in `global`.
@@ -102,7 +121,9 @@ pub fn of_global(word: &str) -> Form {
         | "tune.idle-pool.shared"
         | "tune.sched.low-latency"
         | "tune.ssl.keylog" => ON_OFF,
-        "cluster-secret" | "issuers-chain-path" | "ssl-dh-param-file" | "lua-load" => Form::Text,
+        "cluster-secret" => Form::Text,
+        "h1-case-adjust-file" | "lua-load" | "ssl-dh-param-file" => Form::File,
+        "issuers-chain-path" => Form::Directory,
         "close-spread-time" => Form::TimeOrInfinite,
         "maxcompcpuusage" | "tune.pool-high-fd-ratio" | "tune.pool-low-fd-ratio" => {
             Form::Number(0, 100)
@@ -153,7 +174,6 @@ pub fn of_proxy(word: &str) -> Form {
         | "compression"
         | "cookie"
         | "dynamic-cookie-key"
-        | "errorfile"
         | "errorfiles"
         | "errorloc"
         | "errorloc302"
@@ -164,6 +184,7 @@ pub fn of_proxy(word: &str) -> Form {
         | "stats"
         | "unique-id-header"
         | "capture" => Form::Text,
+        "errorfile" => Form::StatusFile,
         "http-reuse" => Form::OneOf(&["never", "safe", "aggressive", "always"]),
         "max-keep-alive-queue" => Form::Digits(i64::MIN, i64::MAX),
         "max-session-srv-conns" => SIGNED,

@@ -137,7 +137,7 @@ impl Parser<'_> {
         let severity = match directive.bytes.as_slice() {
             b".alert" => Severity::Alert,
             b".warning" => Severity::Warning,
-            b".notice" => Severity::Notice,
+            b".notice" => Severity::Remark,
             // Shown by HAProxy in its diagnostic mode only.
             _ => return,
         };

@@ -144,7 +144,7 @@ fn remarks_have_their_severity() {
         .iter()
         .map(|diagnostic| (diagnostic.severity, diagnostic.message.as_str()))
         .collect();
-    assert_eq!(found, [(Severity::Notice, "n"), (Severity::Warning, "w x"), (Severity::Alert, "")]);
+    assert_eq!(found, [(Severity::Remark, "n"), (Severity::Warning, "w x"), (Severity::Alert, "")]);
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl Home {
             addr,
             source: None,
             socks4: None,
+            is_via_socks4: false,
             send_proxy: false,
             proxy_header: |_| Vec::new(),
             tls: None,

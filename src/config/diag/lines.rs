@@ -1,7 +1,8 @@
 //! Pure: a report as HAProxy prints one: a line that scripts look for, and behind bars what people
 //! look for: the source line with the mistake marked, and the hint.
 //!
-//! Notices are left out: HAProxy says nothing of what they are about.
+//! Notices are left out: HAProxy says nothing of what they are about. What a file says by `.notice`
+//! needs no excerpt.
 
 use std::fmt::Write as _;
 use std::iter;
@@ -18,7 +19,7 @@ const SHOWN_MAX: usize = 120;
 /// Characters shown before the mistake where a line is longer than [`SHOWN_MAX`].
 const BEFORE_MAX: usize = 60;
 
-/// Renders warnings and alerts in the order of the files; empty where there are none.
+/// Renders remarks, warnings and alerts in the order of the files; empty where there are none.
 #[must_use]
 pub fn render_lines(report: &Report, sources: &SourceMap, pid: u32) -> String {
     let mut text = String::new();
@@ -26,6 +27,7 @@ pub fn render_lines(report: &Report, sources: &SourceMap, pid: u32) -> String {
         let word = match diagnostic.severity {
             Severity::Alert => "[ALERT]  ",
             Severity::Warning => "[WARNING]",
+            Severity::Remark => "[NOTICE] ",
             Severity::Notice => continue,
         };
         let message = printable(&diagnostic.message);
@@ -34,7 +36,7 @@ pub fn render_lines(report: &Report, sources: &SourceMap, pid: u32) -> String {
             .span
             .map_or_else(String::new, |span| format!("parsing [{}] : ", place(span, sources)));
         let _ = writeln!(text, "{word}  ({pid}) : config : {place}{message}{stop}");
-        if let Some(span) = diagnostic.span {
+        if let Some(span) = diagnostic.span.filter(|_| diagnostic.severity != Severity::Remark) {
             push_excerpt(&mut text, span, '^', sources);
         }
         if let Some((span, label)) = &diagnostic.related {
@@ -83,6 +85,7 @@ fn push_excerpt(text: &mut String, span: Span, mark: char, sources: &SourceMap) 
 
 #[cfg(test)]
 mod tests {
+    use haproxy_compat::diag::Diagnostic;
     use proptest::prelude::*;
 
     use super::*;
@@ -132,6 +135,12 @@ mod tests {
             }),
             ""
         );
+        let said = of(TEXT, |report, at| {
+            let (severity, span) = (Severity::Remark, Some(at(0, 8)));
+            let message = "hello".to_owned();
+            report.push(Diagnostic { severity, span, message, help: None, related: None });
+        });
+        assert_eq!(said, "[NOTICE]   (7) : config : parsing [t.cfg:1] : hello.\n");
     }
 
     #[test]

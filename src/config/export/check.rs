@@ -52,7 +52,7 @@ fn settings(server: &Server, check: &Check) -> Pairs {
     pairs.add("fall", check.fall.to_string());
     pairs.maybe("init_state", init_state(check.init_state));
     pairs.maybe("timeout", check.timeout.map(duration));
-    pairs.maybe("addr", check.addr.map(|addr| quote(&addr.to_string())));
+    pairs.maybe("addr", check.addr.as_ref().map(|addr| quote(&addr.to_string())));
     pairs.maybe("port", check.port);
     let has_own_target = check.addr.is_some() || check.port.is_some();
     let default = server.send_proxy.filter(|_| !has_own_target);

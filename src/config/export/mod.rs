@@ -16,13 +16,14 @@ mod resolvers;
 mod ring;
 mod script;
 mod socket;
+mod switchover;
 mod text;
 mod tls;
 mod tuning;
 mod webhook;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::config) mod tests;
 
 use std::collections::HashMap;
 
@@ -80,8 +81,9 @@ pub fn export(config: &Config) -> String {
         let pairs = resolvers::resolvers_pairs(section);
         text.push_str(&format!("{header}\n{}\n", pairs.lines()));
     }
-    let proxies = in_id_order(config);
+    let proxies = in_file_order(config);
     for (proxy, id) in proxies.iter().zip(written_proxy_ids(&proxies)) {
+        let id = id.or_else(|| proxy.own_id());
         let mut pairs = Pairs::default();
         let header = match proxy {
             Proxy::Frontend(frontend) => {
@@ -123,6 +125,13 @@ impl Proxy<'_> {
         }
     }
 
+    const fn own_id(&self) -> Option<u32> {
+        match self {
+            Self::Backend(backend) if backend.has_own_id => Some(backend.id.0),
+            _ => None,
+        }
+    }
+
     const fn id(&self) -> u32 {
         match self {
             Self::Frontend(frontend) => frontend.id.0,
@@ -131,15 +140,15 @@ impl Proxy<'_> {
     }
 }
 
-/// Frontends and backends merged by their ids, each kind in its own order: nearly always the order
-/// of the file they came from, so that no id has to be written.
-fn in_id_order(config: &Config) -> Vec<Proxy<'_>> {
+/// Frontends and backends as they were written, so that few ids have to be.
+fn in_file_order(config: &Config) -> Vec<Proxy<'_>> {
     let mut frontends = config.frontends.iter().map(Proxy::Frontend).peekable();
     let mut backends = config.backends.iter().map(Proxy::Backend).peekable();
+    let place = |proxy: &Proxy<'_>| config.order.iter().position(|id| id.0 == proxy.id());
     let mut merged = Vec::new();
     loop {
         let frontend_first = match (frontends.peek(), backends.peek()) {
-            (Some(frontend), Some(backend)) => frontend.id() <= backend.id(),
+            (Some(frontend), Some(backend)) => place(frontend) <= place(backend),
             (Some(_), None) => true,
             (None, Some(_)) => false,
             (None, None) => return merged,

@@ -58,7 +58,9 @@ pub(super) fn script(step: &ScriptStep) -> Pairs {
 }
 
 fn connect(pairs: &mut Pairs, step: &ScriptStep) {
-    let ScriptStep::Connect { port, addr, send_proxy, linger, layer, .. } = step else { return };
+    let ScriptStep::Connect { port, addr, send_proxy, via_socks4, linger, layer, .. } = step else {
+        return;
+    };
     let mut options = Pairs::default();
     options.maybe(
         "port",
@@ -67,8 +69,9 @@ fn connect(pairs: &mut Pairs, step: &ScriptStep) {
             PortFrom::Sample(expr) => quote(&expr.text),
         }),
     );
-    options.maybe("addr", addr.map(|addr| quote(&addr.to_string())));
+    options.maybe("addr", addr.as_ref().map(|addr| quote(&addr.to_string())));
     options.flag("send_proxy", *send_proxy);
+    options.flag("via_socks4", *via_socks4);
     options.flag("linger", *linger);
     options.flag("default", *layer == Layer::Default);
     if let Layer::Tls { sni, alpn } = layer {

@@ -84,13 +84,23 @@ fn few_ids_are_written() {
     assert!(written_ids(&far, automatic).iter().all(Option::is_some));
 }
 
+/// A number that had to be written looks like one of the operator's own.
+pub(in crate::config) fn forget_needed_ids(loaded: &mut Config, from: &Config) {
+    for (loaded, from) in loaded.backends.iter_mut().zip(&from.backends) {
+        loaded.has_own_id &= from.has_own_id;
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn a_model_survives_export_and_load(config in models::config()) {
         let text = export(&config);
-        let (loaded, report, sources) = load_toml(&[&text]);
+        let (mut loaded, report, sources) = load_toml(&[&text]);
+        if let Some(loaded) = &mut loaded {
+            forget_needed_ids(loaded, &config);
+        }
         let shown = crate::config::diag::render(&report, &sources, crate::config::diag::Look::Plain);
         prop_assert_eq!(loaded.as_ref(), Some(&config), "{}\n{}", text, shown);
         prop_assert_eq!(export(&config), export(&loaded.expect("just compared")));

@@ -169,7 +169,8 @@ fn backend(
     let check = settings.checks.clone().finish(&name.value, cx);
     let mut rules = settings.rules;
     rules.retain(Statement::is_of_backend);
-    let retries = match settings.retries_never {
+    super::retry::tfo(&servers, &settings.retried, cx);
+    let retries = match super::retry::is_never(&settings.retried) {
         true => Some(Spanned::new(0, name.span)),
         false => settings.retries,
     };

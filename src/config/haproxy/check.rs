@@ -190,7 +190,8 @@ pub(super) fn connect(
             .alert(rule.span, "'connect' after rules that already use a connection")
             .help("make the first rule a 'connect' too");
     }
-    let (mut port, mut addr, mut send_proxy, mut linger) = (None, None, false, false);
+    let (mut port, mut addr) = (None, None);
+    let (mut send_proxy, mut via_socks4, mut linger) = (false, false, false);
     let mut comment = None;
     let mut layer = Layer::default();
     while let Some(word) = args.next() {
@@ -201,6 +202,7 @@ pub(super) fn connect(
                 addr = Some(cx.address(address));
             }
             "send-proxy" => send_proxy = true,
+            "via-socks4" => via_socks4 = true,
             "linger" => linger = true,
             "comment" => comment = args.text("comment", "a text", cx),
             "default" => layer.default = true,
@@ -208,7 +210,7 @@ pub(super) fn connect(
             "sni" => layer.sni = args.text("sni", "a name", cx),
             "alpn" => layer.alpn = args.text("alpn", "protocols separated by commas", cx),
             "proto" if args.take("h1") || args.take("none") => {}
-            option @ ("proto" | "via-socks4") => {
+            option @ "proto" => {
                 cx.report
                     .alert(word.span, format!("'{option}' is not supported in '{rules} connect'"));
                 return None;
@@ -218,6 +220,7 @@ pub(super) fn connect(
                     "port",
                     "addr",
                     "send-proxy",
+                    "via-socks4",
                     "linger",
                     "comment",
                     "default",
@@ -230,7 +233,7 @@ pub(super) fn connect(
             }
         }
     }
-    Some(Step::Connect { port, addr, send_proxy, linger, layer, comment })
+    Some(Step::Connect { port, addr, send_proxy, via_socks4, linger, layer, comment })
 }
 
 fn unused(span: Span, rules: &str, option: &str, name: &str, cx: &mut Context<'_>) {

@@ -7,6 +7,7 @@ use haproxy_compat::units::TimeUnit;
 
 use super::numeral::leading;
 use super::words::{Args, Context};
+use crate::config::raw::Unread;
 
 /// Judges what stands after `keyword`, which takes at most one argument unless its form says more.
 pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {
@@ -49,6 +50,13 @@ pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Con
                 next = args.next();
             }
         }
+        Form::File => path(keyword, args, false, cx),
+        Form::Directory => path(keyword, args, true, cx),
+        Form::StatusFile => {
+            let Some(word) = args.expect(keyword, "a status and a file", cx) else { return };
+            known(word, &STATUSES, keyword, cx);
+            path(keyword, args, false, cx);
+        }
         Form::Threads => {
             if let Some(word) = args.expect(keyword, "a set such as 'all' or '1-4'", cx)
                 && !word.text().split('/').all(is_set)
@@ -58,6 +66,20 @@ pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Con
                 cx.report.alert(word.span, message).help("write 'all', 'odd', 'even' or '1-4'");
             }
         }
+    }
+}
+
+/// Statuses of errors that have a page.
+const STATUSES: [&str; 19] = [
+    "200", "400", "401", "403", "404", "405", "407", "408", "410", "413", "421", "422", "425",
+    "429", "500", "501", "502", "503", "504",
+];
+
+/// What has to be there under the next word.
+fn path(keyword: &str, args: &mut Args<'_>, is_directory: bool, cx: &mut Context<'_>) {
+    let what = if is_directory { "a directory" } else { "a file" };
+    if let Some(path) = args.text(keyword, what, cx) {
+        cx.unread.push(Unread { keyword: keyword.to_owned(), path, is_directory });
     }
 }
 

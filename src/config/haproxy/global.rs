@@ -70,7 +70,11 @@ pub(super) fn lower(
         }
         match cx.effect(word, &keyword, &GLOBAL) {
             None => unknown(line, cx),
-            Some(Effect::Applies) if keyword == "unix-bind" => unix(line, unix_bind, cx),
+            Some(Effect::Applies) if keyword == "unix-bind" => {
+                unix(line, unix_bind, cx);
+                global.unix_user.clone_from(&unix_bind.user);
+                global.unix_group.clone_from(&unix_bind.group);
+            }
             Some(Effect::Applies) if matches!(&*keyword, "set-var" | "set-var-fmt") => {
                 let words = line.words.iter().map(text).collect();
                 global.variables.push(Statement { words, span: line.span });

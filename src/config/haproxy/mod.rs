@@ -22,6 +22,7 @@ mod log;
 mod numeral;
 mod once;
 mod option;
+mod order;
 mod peers;
 mod proxy;
 mod resolvers;
@@ -55,7 +56,7 @@ const SECTIONS: [&str; 5] = ["global", "defaults", "frontend", "backend", "liste
 /// from; mistakes go to `report`, and what they concern is left out.
 pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw::Config {
     let mut lowering = Lowering {
-        cx: Context { env, report },
+        cx: Context { env, report, unread: Vec::new() },
         config: raw::Config { dialect: raw::Dialect::Haproxy, ..raw::Config::default() },
         unix_bind: UnixBind::default(),
         never_local: None,
@@ -79,7 +80,7 @@ pub(super) fn added_server(
     env: &Environment,
     report: &mut Report,
 ) -> Option<raw::Server> {
-    let cx = &mut Context { env, report };
+    let cx = &mut Context { env, report, unread: Vec::new() };
     let mut server = server::lower(line, &server::empty_template(), &mut Vec::new(), cx)?;
     healthcheck::apply(&mut server, &[], cx);
     Some(server)
@@ -133,7 +134,15 @@ impl Lowering<'_> {
                 let stored = crt_store::lower(section, &self.tls, &mut self.cx);
                 self.config.certificates.extend(stored);
             }
-            SectionKind::Peers => self.config.peers.extend(peers::lower(section, &mut self.cx)),
+            SectionKind::Peers => {
+                let written = self.config.global.life.localpeer.as_ref();
+                let local = match (written, self.cx.env.get("HAPROXY_LOCALPEER")) {
+                    (Some(name), _) => Some(name.value.as_str().into()),
+                    (None, name) => name.map(String::from_utf8_lossy),
+                };
+                let peers = peers::lower(section, local.as_deref(), &mut self.cx);
+                self.config.peers.extend(peers);
+            }
             SectionKind::Ring => self.config.rings.extend(ring::lower(section, &mut self.cx)),
             SectionKind::Userlist => {
                 let list = userlist::lower(section, &mut self.cx);
@@ -171,6 +180,7 @@ impl Lowering<'_> {
         let number = self.sections;
         self.sections += 1;
         let inherited = self.inherited(section);
+        rules::inherited(section, &inherited.rules, &mut self.cx);
         let reader = self.read(section, inherited);
         // A section without a name was reported when the file was read.
         let Some(name) = section.name.as_ref().map(words::text) else {
@@ -193,7 +203,9 @@ impl Lowering<'_> {
         for line in section.lines.iter().filter(|line| line.words[0].bytes == b"mode") {
             reader.foretell(line);
         }
+        let mut order = order::Order::default();
         for line in &section.lines {
+            order.line(line, &mut self.cx);
             reader.line(line, &mut self.cx);
         }
         reader
@@ -305,6 +317,7 @@ impl Lowering<'_> {
             }
             healthcheck::apply(server, &self.healthchecks, &mut self.cx);
         }
+        self.config.unread = self.cx.unread;
         self.config
     }
 }

@@ -102,6 +102,16 @@ impl Args<'_> {
         (port != 0).then(|| Spanned::new(port.into(), word.span))
     }
 
+    /// The next word as a limit of nothing but digits, where HAProxy takes no other; a `-` in front
+    /// of them makes it one too large to be reached.
+    pub(super) fn digits_limit(&mut self, keyword: &str, cx: &mut Context<'_>) -> Field<u64> {
+        let is_negative = |word: &&Word| word.text().parse::<i64>().is_ok_and(|number| number < 0);
+        match self.peek().filter(is_negative) {
+            Some(_) => self.limit(keyword, cx),
+            None => self.digits(keyword, cx),
+        }
+    }
+
     /// The next word as a number of nothing but digits, where HAProxy takes no other.
     pub(super) fn digits(&mut self, keyword: &str, cx: &mut Context<'_>) -> Field<u64> {
         let word = self.expect(keyword, "a number", cx)?;

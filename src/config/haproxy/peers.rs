@@ -1,6 +1,6 @@
 //! `peers` sections: their tables. Nothing is sent to other processes.
 
-use haproxy_compat::tree::Section;
+use haproxy_compat::tree::{Section, Word};
 
 use super::words::{Context, text};
 use crate::config::raw::{Peers, Statement};
@@ -20,13 +20,15 @@ const KEYWORDS: [&str; 10] = [
 ];
 
 /// Reads a section; `None` where it has no name.
-pub(super) fn lower(section: &Section, cx: &mut Context<'_>) -> Option<Peers> {
+///
+/// `local` is the name of this process among them, where it is known.
+pub(super) fn lower(section: &Section, local: Option<&str>, cx: &mut Context<'_>) -> Option<Peers> {
     let Some(name) = &section.name else {
         cx.report.alert(section.header.span, "'peers' needs a name");
         return None;
     };
     let mut peers = Peers { name: text(name), tables: Vec::new() };
-    let mut members = 0;
+    let mut members = Vec::new();
     for line in &section.lines {
         let word = &line.words[0];
         match word.text().as_ref() {
@@ -34,13 +36,18 @@ pub(super) fn lower(section: &Section, cx: &mut Context<'_>) -> Option<Peers> {
                 let words = line.words.iter().map(text).collect();
                 peers.tables.push(Statement { words, span: line.span });
             }
-            "peer" | "server" => members += 1,
+            "peer" | "server" => members.extend(line.words.get(1).map(Word::text)),
             known if KEYWORDS.contains(&known) => {}
             _ => cx.unknown(word, "in a 'peers' section", KEYWORDS),
         }
     }
-    // One of them is this process.
-    if members > 1 {
+    if let Some(local) = local.filter(|local| members.iter().all(|name| name != local)) {
+        let name = &peers.name.value;
+        let message = format!("none of the processes of '{name}' is this one, '{local}'");
+        cx.report
+            .warning(section.header.span, message)
+            .help("name it by 'peer', or say which one it is by 'localpeer' or '-L'");
+    } else if members.len() > 1 {
         let message = format!(
             "stick tables are not shared with the other processes of '{}'",
             peers.name.value

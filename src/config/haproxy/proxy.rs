@@ -1,6 +1,6 @@
 //! The lines of `defaults`, `frontend`, `backend` and `listen`.
 
-use haproxy_compat::keywords::form::{is_silent, of_proxy};
+use haproxy_compat::keywords::form::{InTcp, in_tcp, of_proxy};
 use haproxy_compat::keywords::{Effect, PROXY, place, sections_of};
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::suggest;
@@ -326,7 +326,7 @@ impl Reader {
             return;
         };
         if word.text() == "sessions" {
-            set(&mut self.settings.rate_limit, args.digits("rate-limit sessions", cx));
+            set(&mut self.settings.rate_limit, args.digits_limit("rate-limit sessions", cx));
             args.ignore_rest("rate-limit sessions", cx);
         } else {
             cx.unknown(word, "after 'rate-limit'", ["sessions"]);
@@ -390,23 +390,17 @@ impl Reader {
                 "option httplog" => "; lines are those of 'option tcplog'",
                 _ => "",
             };
-            if is_fatal_in_tcp(word) {
-                let message = format!("'{word}' needs 'mode http', and {name} is in 'mode tcp'");
-                cx.report.alert(*span, message);
-                continue;
-            }
             let message = format!("'{word}' is ignored: {name} is not in 'mode http'{instead}");
-            match is_silent(word) {
-                true => cx.report.notice(*span, message),
-                false => cx.report.warning(*span, message),
+            match in_tcp(word) {
+                InTcp::Silent => cx.report.notice(*span, message),
+                InTcp::Warned => cx.report.warning(*span, message),
+                InTcp::Refused => {
+                    let needs = format!("'{word}' needs 'mode http', and {name} is in 'mode tcp'");
+                    cx.report.alert(*span, needs)
+                }
             };
         }
     }
-}
-
-/// Whether HAProxy refuses `word`, which is about HTTP, in a TCP proxy.
-fn is_fatal_in_tcp(word: &str) -> bool {
-    matches!(word, "redir" | "use-fcgi-app") || word.starts_with("proto ")
 }
 
 /// `line` with the words of `name` in place of its keyword.

@@ -1,7 +1,7 @@
 //! ACLs and rules: their words are kept as they are, and read by validation.
 
 use haproxy_compat::span::Spanned;
-use haproxy_compat::tree::{Line, SectionKind};
+use haproxy_compat::tree::{Line, Section, SectionKind};
 
 use super::server::HttpWord;
 use super::settings::Settings;
@@ -21,14 +21,8 @@ pub(super) fn lower(
         words.pop();
     }
     let statement = Statement { words, span: line.span };
-    let (keyword, list) = (statement.keyword(), statement.second());
-    let stranger = match (kind, keyword, list) {
-        (SectionKind::Backend, "tcp-request", "connection" | "session") => Some("a frontend"),
-        (SectionKind::Frontend, "tcp-response", _) => Some("a backend"),
-        _ => None,
-    };
-    if let Some(owner) = stranger {
-        let written = format!("{keyword} {list}");
+    if let Some(owner) = stranger(kind, &statement) {
+        let written = format!("{} {}", statement.keyword(), statement.second());
         cx.report
             .alert(line.span, format!("'{}' is not allowed here", written.trim_end()))
             .help(format!("only {owner} or 'listen' has such rules"));
@@ -42,6 +36,31 @@ pub(super) fn nameless(rules: &[Statement], cx: &mut Context<'_>) {
     for rule in rules {
         let message = format!("'{}' is not allowed in 'defaults' without a name", rule.keyword());
         cx.report.alert(rule.span, message).help("write 'defaults NAME'");
+    }
+}
+
+/// Rules that `defaults` hand down to a section which has no such rules; a `listen` section inherits
+/// none at all.
+pub(super) fn inherited(section: &Section, rules: &[Statement], cx: &mut Context<'_>) {
+    let is_strange = |rule: &&Statement| match section.kind {
+        SectionKind::Listen => true,
+        kind => stranger(kind, rule).is_some(),
+    };
+    let Some(rule) = rules.iter().find(is_strange) else { return };
+    let written = format!("{} {}", rule.keyword(), rule.second());
+    let message = format!("this section cannot inherit '{}'", written.trim_end());
+    cx.report
+        .alert(section.header.span, message)
+        .related(rule.span, "handed down here")
+        .help("name other 'defaults' behind 'from'");
+}
+
+/// Who has such rules, where a section of this kind does not.
+fn stranger(kind: SectionKind, rule: &Statement) -> Option<&'static str> {
+    match (kind, rule.keyword(), rule.second()) {
+        (SectionKind::Backend, "tcp-request", "connection" | "session") => Some("a frontend"),
+        (SectionKind::Frontend, "tcp-response", _) => Some("a backend"),
+        _ => None,
     }
 }
 

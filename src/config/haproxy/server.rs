@@ -136,6 +136,8 @@ fn options(
                     http.push((format!("proto {}", protocol.text()), protocol.span));
                 } else if effect == Effect::Http {
                     http.push((option.clone().into_owned(), word.span));
+                } else if matches!(&*option, "tfo" | "no-tfo") {
+                    server.tfo = (option == "tfo").then_some(word.span);
                 }
                 form::without_effect(effect, word, &SERVER, of_server, args, cx);
             }

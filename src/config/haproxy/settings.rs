@@ -20,8 +20,8 @@ pub(super) struct Settings {
     pub(super) maxconn: Field<u64>,
     pub(super) backlog: Field<u64>,
     pub(super) retries: Field<u64>,
-    /// `retry-on` without failures to connect.
-    pub(super) retries_never: bool,
+    /// Events of `retry-on`; empty: not written.
+    pub(super) retried: Vec<String>,
     pub(super) redispatch: Field<i64>,
     pub(super) fullconn: Field<u64>,
     pub(super) source: Field<String>,
@@ -62,7 +62,7 @@ impl Settings {
             maxconn: None,
             backlog: None,
             retries: None,
-            retries_never: false,
+            retried: Vec::new(),
             redispatch: None,
             fullconn: None,
             source: None,

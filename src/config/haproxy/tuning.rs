@@ -41,7 +41,12 @@ pub(super) fn lower(
         }
         _ => return false,
     };
-    keep(number, args.number(keyword, cx));
+    let value = match keyword {
+        "maxsslconn" => args.number(keyword, cx),
+        "maxconnrate" | "maxsessrate" | "maxsslrate" => args.limit(keyword, cx),
+        _ => args.count(keyword, cx),
+    };
+    keep(number, value);
     true
 }
 

@@ -11,7 +11,7 @@ use haproxy_compat::suggest;
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::{self, TimeUnit};
 
-use crate::config::raw::Field;
+use crate::config::raw::{Field, Unread};
 
 /// What every part of the lowering needs besides the line it reads.
 pub(super) struct Context<'a> {
@@ -19,6 +19,8 @@ pub(super) struct Context<'a> {
     pub(super) env: &'a Environment,
     /// Where mistakes go.
     pub(super) report: &'a mut Report,
+    /// Files and directories of words without effect.
+    pub(super) unread: Vec<Unread>,
 }
 
 impl Context<'_> {

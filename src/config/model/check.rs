@@ -1,10 +1,11 @@
 //! Health checks of servers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use super::{CheckKind, InitState, OnError, ProxyHeader, ServerTls};
+use crate::pure::probe::Place;
 
 /// The health check of one server.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +29,7 @@ pub struct Check {
     /// Bounds the connection where `timeout` is set: `min(inter, timeout connect)`, else `inter`.
     pub timeout_connect: Duration,
     /// Address to check; `None`: the server's own.
-    pub addr: Option<SocketAddr>,
+    pub addr: Option<Place>,
     /// Port to check; `None`: that of the address.
     pub port: Option<NonZeroU16>,
     /// PROXY header sent first.

@@ -19,6 +19,7 @@ mod resolvers;
 mod ring;
 mod socket;
 mod stick;
+mod switchover;
 mod tls;
 mod tuning;
 mod webhook;
@@ -29,6 +30,7 @@ pub use crate::pure::balance::{
 pub use crate::pure::health::InitState;
 pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
+use crate::pure::id::ProxyId;
 pub use crate::pure::probe::format::Format;
 pub use crate::pure::probe::kind::{
     Assigned, CheckKind, DatabaseCheck, DatabaseKind, DatabaseTls, Expect, ExpectReport,
@@ -58,6 +60,7 @@ pub use socket::{
     Source, UnixPermissions, UseSrc,
 };
 pub use stick::{Peers, StickTable};
+pub use switchover::{Promote, Switchover};
 pub use tls::{BindTls, Examine, Lookups, Selected, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
 pub use webhook::{HookFormat, Topic, Url, Webhook};
@@ -78,6 +81,8 @@ pub struct Config {
     pub frontends: Vec<Frontend>,
     /// Backends in file order; names are unique among backends.
     pub backends: Vec<Backend>,
+    /// Numbers of frontends and backends, merged as their sections are written.
+    pub order: Vec<ProxyId>,
     /// Patterns of ACLs and maps, by their numbers.
     pub patterns: Vec<PatternSet>,
     /// Stick tables: those of frontends, of backends, of peers.

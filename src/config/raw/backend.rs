@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use haproxy_compat::span::Spanned;
+use haproxy_compat::span::{Span, Spanned};
 
 use super::{
     AgentSettings, CheckKind, CheckSettings, Field, Http, Keepalive, Log, Naming, ServerSide,
@@ -30,6 +30,8 @@ pub struct Backend {
     pub on_conflict: Field<String>,
     /// `sessions`, of the native form only: one word or two for each trouble.
     pub stays: [Field<String>; 5],
+    /// `switchover`, of the native form only.
+    pub switchover: Option<super::Switchover>,
     /// `option allbackups`.
     pub allbackups: Field<bool>,
     /// Servers, in file order, `default-server` applied.
@@ -84,6 +86,7 @@ impl Backend {
             hash_preserve_affinity: None,
             on_conflict: None,
             stays: [const { None }; 5],
+            switchover: None,
             allbackups: None,
             servers: Vec::new(),
             check: None,
@@ -180,6 +183,8 @@ pub struct Server {
     pub log_proto: Field<String>,
     /// `tcp-ut`.
     pub tcp_ut: Field<Duration>,
+    /// `tfo`, which has no effect; HAProxy wants `retry-on` beside it. Only haproxy.cfg can write it.
+    pub tfo: Option<Span>,
     /// Socket options.
     pub socket: ServerSocket,
     /// How its name is followed.
@@ -219,6 +224,7 @@ impl Server {
             send_proxy: None,
             log_proto: None,
             tcp_ut: None,
+            tfo: None,
             socket: ServerSocket::default(),
             naming: Naming::default(),
             tls: Box::default(),

@@ -140,6 +140,8 @@ pub enum Step {
         addr: Field<String>,
         /// `send-proxy`.
         send_proxy: bool,
+        /// `via-socks4`.
+        via_socks4: bool,
         /// `linger`.
         linger: bool,
         /// `default`, `ssl`, `sni`, `alpn`.

@@ -25,6 +25,10 @@ pub struct Global {
     pub uid: Field<u64>,
     /// `gid`, a number.
     pub gid: Field<u64>,
+    /// `user` of `unix-bind`, which sockets have already that need it. Only `haproxy.cfg` writes it.
+    pub unix_user: Field<String>,
+    /// `group` of `unix-bind`.
+    pub unix_group: Field<String>,
     /// A directory.
     pub chroot: Field<String>,
     /// A file.

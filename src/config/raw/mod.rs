@@ -25,6 +25,7 @@ mod resolvers;
 mod ring;
 mod rules;
 mod socket;
+mod switchover;
 mod tls;
 mod tuning;
 mod webhook;
@@ -47,6 +48,7 @@ pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_n
 pub use ring::Ring;
 pub use rules::Statement;
 pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
+pub use switchover::Switchover;
 pub use tls::Tls;
 pub use tuning::{SocketBuffers, Tuning};
 pub use webhook::Webhook;
@@ -82,10 +84,24 @@ pub struct Config {
     pub misplaced: Vec<Backend>,
     /// `ring` sections, in file order.
     pub rings: Vec<Ring>,
+    /// Files and directories that words without effect name. Only `haproxy.cfg` has such words.
+    pub unread: Vec<Unread>,
     /// Webhooks, in file order.
     pub webhooks: Vec<Webhook>,
     /// Variables that `env(NAME)` reads.
     pub environment: Environment,
+}
+
+/// A file or a directory that nothing is read from: HAProxy refuses a file that names one which is
+/// not there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unread {
+    /// The word that names it.
+    pub keyword: String,
+    /// Its path.
+    pub path: Spanned<String>,
+    /// It is a directory.
+    pub is_directory: bool,
 }
 
 /// The front end a configuration came from. It decides what a missing timeout means.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use rustls::client::{ClientSessionMemoryCache, Resumption as ClientResumption};
 use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::server::{
+    ProducesTickets, ResolvesServerCert, ResolvesServerCertUsingSni, ServerSessionMemoryCache,
+    StoresServerSessions,
+};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ServerConfig};
 
@@ -72,7 +75,7 @@ impl StoresServerSessions for Counted {
     }
 }
 
-/// What a listening socket does with one certificate.
+/// What a listening socket does with one certificate; without one no handshake comes to its end.
 ///
 /// # Errors
 /// What was offered does not fit together.
@@ -80,7 +83,7 @@ pub(in crate::config) fn server_config(
     words: &TlsWords,
     offer: &Offer,
     trust: Option<&Arc<Trust>>,
-    key: &Arc<CertifiedKey>,
+    key: Option<&Arc<CertifiedKey>>,
     resumption: &Resumption,
 ) -> Result<ServerConfig, String> {
     let builder = ServerConfig::builder_with_provider(Arc::clone(&offer.provider))
@@ -94,8 +97,11 @@ pub(in crate::config) fn server_config(
         }
         _ => builder.with_no_client_auth(),
     };
-    let resolver = SingleCertAndKey::from(Arc::clone(key));
-    let mut config = builder.with_cert_resolver(Arc::new(resolver));
+    let resolver: Arc<dyn ResolvesServerCert> = match key {
+        Some(key) => Arc::new(SingleCertAndKey::from(Arc::clone(key))),
+        None => Arc::new(ResolvesServerCertUsingSni::new()),
+    };
+    let mut config = builder.with_cert_resolver(resolver);
     config.ignore_client_order = !words.prefer_client_ciphers;
     config.session_storage = Arc::clone(&resumption.sessions);
     match &resumption.tickets {

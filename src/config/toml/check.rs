@@ -214,7 +214,8 @@ impl Decoder<'_> {
         Some(Step::SetVar { name, value, is_format })
     }
 
-    /// `connect = true` or `connect = { port, addr, send_proxy, linger, default, ssl, sni, alpn }`.
+    /// `connect = true` or `connect = { port, addr, send_proxy, via_socks4, linger, default, ssl, sni,
+    /// alpn }`.
     pub(super) fn connect_step(
         &mut self,
         parent: &mut Table<'_>,
@@ -226,6 +227,7 @@ impl Decoder<'_> {
                 port: None,
                 addr: None,
                 send_proxy: false,
+                via_socks4: false,
                 linger: false,
                 layer: Layer::default(),
                 comment,
@@ -241,6 +243,7 @@ impl Decoder<'_> {
             port: self.number_or_text(t, "port"),
             addr: self.string(t, "addr"),
             send_proxy: self.boolean(t, "send_proxy").is_some_and(|on| on.value),
+            via_socks4: self.boolean(t, "via_socks4").is_some_and(|on| on.value),
             linger: self.boolean(t, "linger").is_some_and(|on| on.value),
             layer: Layer {
                 default: self.boolean(t, "default").is_some_and(|on| on.value),

@@ -13,6 +13,8 @@ impl Decoder<'_> {
         let global = Global {
             external_check: None,
             insecure_fork_wanted: false,
+            unix_user: None,
+            unix_group: None,
             maxconn: self.number(t, "maxconn"),
             nbthread: self.number(t, "nbthread"),
             log: self.global_log(t),

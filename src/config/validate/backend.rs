@@ -66,12 +66,14 @@ impl Context<'_> {
         }
         Backend {
             id,
+            has_own_id: raw.id.is_some(),
             direct: self.direct(raw, &name, &check),
             balance,
             balance_key,
             routes: Vec::new(),
             on_conflict: self.on_conflict(&format!("on_conflict of {what}"), raw),
             stays: self.stays(&what, raw),
+            switchover: self.switchover(&what, raw.switchover.as_ref(), &check.kind),
             allbackups: is_on(&raw.allbackups),
             servers: self.servers(&raw.servers, &name, &check),
             retries: retries.and_then(|count| u32::try_from(count).ok()).unwrap_or(RETRIES),
@@ -192,7 +194,7 @@ impl Context<'_> {
         let hash_key = self.word("hash_key", &raw.hash_key, &HASH_KEYS);
         let tcp_ut = self.optional_duration(&format!("tcp_ut of {what}"), &raw.tcp_ut);
         // The check is judged even where the address is wrong, so that all mistakes show at once.
-        let target = self.server_address(raw, &what);
+        let target = self.server_address(raw, &what, backend.as_str());
         let port = target.as_ref().map(|target| &target.address);
         let track = self.track(raw, &what, backend);
         let agent = self.server_agent(&raw.agent, &what, check);

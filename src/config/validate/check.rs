@@ -15,6 +15,7 @@ use crate::config::model::{
     MysqlDialect, Pattern, Payload, PortFrom, ProxyHeader, ScriptStep, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
+use crate::pure::probe::Place;
 
 /// The words of `dialect`.
 pub(in crate::config) const MYSQL_DIALECTS: [(&str, MysqlDialect); 3] = [
@@ -68,7 +69,7 @@ impl Context<'_> {
             _ => 0,
         };
         let default_port = port.map_or(service_port, NonZeroU16::get);
-        let addr = addr_field.and_then(|addr| self.socket_addr(what, addr, default_port));
+        let addr = addr_field.and_then(|addr| self.check_place(what, addr, default_port));
         let own_kind = raw.check_kind.as_ref().map(|kind| self.check_kind(Some(kind)));
         let kind = own_kind.unwrap_or_else(|| backend.kind.clone());
         let own_target = port_field.is_some() || addr_field.is_some();
@@ -84,7 +85,7 @@ impl Context<'_> {
             && !is_addr_wrong
             && service_port == 0
             && (is_inet || addr_field.is_some())
-            && addr.is_none_or(|addr| addr.port() == 0)
+            && addr.as_ref().is_none_or(Place::needs_port)
             && !names_its_ports(&kind);
         if needs_port {
             self.report.alert(raw.address.span, format!("{what}: its port is not known"));
@@ -236,7 +237,7 @@ impl Context<'_> {
     pub(super) fn step(&mut self, raw: &raw::Step) -> Option<ScriptStep> {
         let text = |field: &Field<String>| field.as_ref().map(|field| field.value.clone());
         Some(match raw {
-            raw::Step::Connect { port, addr, send_proxy, linger, layer, comment } => {
+            raw::Step::Connect { port, addr, send_proxy, via_socks4, linger, layer, comment } => {
                 let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
                 let number = port.as_ref().and_then(|port| {
                     is_number(&port.value).then(|| port.clone().map(|n| n.parse().unwrap_or(0)))
@@ -254,10 +255,11 @@ impl Context<'_> {
                             let default =
                                 number.as_ref().map_or(0, |port: &Spanned<u64>| port.value);
                             let default = u16::try_from(default).unwrap_or(0);
-                            Some(self.socket_addr("tcp-check connect", addr, default)?)
+                            Some(self.check_place("tcp-check connect", addr, default)?)
                         }
                     },
                     send_proxy: *send_proxy,
+                    via_socks4: *via_socks4,
                     linger: *linger,
                     layer: self.layer(layer)?,
                     comment: text(comment),
@@ -382,7 +384,7 @@ fn names_its_ports(kind: &CheckKind) -> bool {
     };
     let has_port = |step: &ScriptStep| match step {
         ScriptStep::Connect { port, addr, .. } => {
-            port.is_some() || addr.is_some_and(|addr| addr.port() != 0)
+            port.is_some() || addr.as_ref().is_some_and(|addr| !addr.needs_port())
         }
         _ => true,
     };

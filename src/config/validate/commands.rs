@@ -4,7 +4,7 @@ use super::context::Context;
 use super::frontend::{BacklogRule, Listening, is_on};
 use crate::config::defaults::COMMANDS_TIMEOUT;
 use crate::config::model::{CommandSocket, Commands, Level, SeverityOutput};
-use crate::config::raw;
+use crate::config::raw::{self, Dialect};
 
 /// Who listens, in messages.
 const OWNER: &str = "the command socket";
@@ -17,7 +17,16 @@ impl Context<'_> {
             maxconn: self.positive("maxconn of commands", &raw.maxconn).unwrap_or(default.maxconn),
             ..default
         };
-        for socket in &raw.sockets {
+        for (at, socket) in raw.sockets.iter().enumerate() {
+            let address = &socket.bind.address.value;
+            let is_path = address.starts_with('/') || address.starts_with("unix@");
+            let mut below = raw.sockets[at + 1..].iter().map(|other| &other.bind.address.value);
+            // HAProxy binds both, and the file leads to the second.
+            if self.dialect == Dialect::Haproxy && is_path && below.any(|other| other == address) {
+                let message = "this socket has no effect: another takes its place";
+                self.report.notice(socket.bind.address.span, message);
+                continue;
+            }
             let level = self.word("level", &socket.level, &Level::WORDS).unwrap_or_default();
             let severity = self.word("severity output", &socket.severity, &SeverityOutput::WORDS);
             let bind = std::slice::from_ref(&socket.bind);

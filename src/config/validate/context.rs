@@ -14,6 +14,7 @@ use haproxy_compat::env::Environment;
 use haproxy_compat::span::{Span, Spanned};
 
 use super::rules::Rulebook;
+use super::state_file::Saved;
 use crate::config::defaults::{DURATION_MAX, LISTENERS_MAX, UNIX_PATH_MAX_BYTES};
 use crate::config::model::certificate::StoredCertificate;
 use crate::config::model::{LogFraming, Userlist};
@@ -21,6 +22,7 @@ use crate::config::raw::{Dialect, Field};
 use crate::config::suggest::did_you_mean;
 use crate::config::world::{Account, World};
 use crate::pure::id::Name;
+use crate::pure::probe::Place;
 
 /// The state of one validation.
 pub(super) struct Context<'a> {
@@ -52,6 +54,8 @@ pub(super) struct Context<'a> {
     pub(super) certificates: Vec<StoredCertificate>,
     /// What rules refer to.
     pub(super) rulebook: Rulebook,
+    /// What servers were before.
+    pub(super) saved: Saved,
 }
 
 impl<'a> Context<'a> {
@@ -68,6 +72,7 @@ impl<'a> Context<'a> {
             resolvers: Vec::new(),
             rings: Vec::new(),
             listeners_left: LISTENERS_MAX,
+            saved: Saved::default(),
             environment: Environment::default(),
             certificates: Vec::new(),
             rulebook: Rulebook::default(),
@@ -323,6 +328,20 @@ impl<'a> Context<'a> {
                 None => Err("it has no IPv6 address".to_owned()),
             },
             Err(failure) => Err(failure.clone()),
+        }
+    }
+
+    /// An address for checks.
+    pub(super) fn check_place(
+        &mut self,
+        what: &str,
+        written: &Spanned<String>,
+        default_port: u16,
+    ) -> Option<Place> {
+        match self.endpoint(what, written.span, &written.value)? {
+            Endpoint::Unix(path) => Some(Place::Unix(path.into())),
+            Endpoint::Abstract(name) => Some(Place::Abstract(name.into_bytes())),
+            _ => self.socket_addr(what, written, default_port).map(Place::Inet),
         }
     }
 

@@ -80,7 +80,7 @@ impl Context<'_> {
         let is_full = check.tls == DatabaseTls::VerifyFull;
         let raw = raw::Tls {
             verify: field(verify),
-            ca_file: check.ca_file.as_deref().and_then(field),
+            ca_file: check.ca_file.as_deref().and_then(field).filter(|_| verify == "required"),
             verify_host: field(host(&address.value)).filter(|_| is_full),
             ..raw::Tls::default()
         };
@@ -88,7 +88,7 @@ impl Context<'_> {
     }
 
     /// The first and only line of a file.
-    fn password(&mut self, file: &Spanned<String>) -> String {
+    pub(super) fn password(&mut self, file: &Spanned<String>) -> String {
         match self.world.read(Path::new(&file.value)).map(String::from_utf8) {
             Ok(Ok(text)) => return text.trim_end_matches(['\r', '\n']).to_owned(),
             Ok(Err(_)) => {

@@ -42,6 +42,8 @@ impl Context<'_> {
         let spread =
             self.number("spread_checks", &raw.spread_checks, 0..=SPREAD_CHECKS_MAX_PERCENT);
         let bufsize = self.number("bufsize", &raw.bufsize, BUFSIZE_MIN_BYTES..=BUFSIZE_MAX_BYTES);
+        self.owner(Account::User, &raw.unix_user);
+        self.owner(Account::Group, &raw.unix_group);
         Global {
             maxconn: self.limit("maxconn", &raw.maxconn),
             nbthread: nbthread

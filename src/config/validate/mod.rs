@@ -4,6 +4,7 @@
 //! mistake; if any was an alert, what came out is thrown away. No I/O: host names, files and
 //! accounts are asked of a [`World`] that the caller passes in.
 
+mod acls;
 mod agent;
 mod backend;
 mod balance;
@@ -20,6 +21,7 @@ mod inspect;
 mod life;
 mod page;
 mod patterns;
+mod references;
 mod resolvers;
 mod ring;
 mod role;
@@ -30,6 +32,7 @@ mod socket;
 mod source;
 mod state_file;
 mod stick;
+mod switchover;
 mod tls;
 mod track;
 mod tuning;
@@ -41,6 +44,7 @@ mod webhook;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use haproxy_compat::diag::{Diagnostic, Report, Severity};
 use haproxy_compat::span::{Span, Spanned};
@@ -105,10 +109,11 @@ pub(super) fn validate(
         let Some(name) = context.new_name("backend", &raw.name, &mut names) else {
             continue;
         };
+        context.learn_saved(raw, &name, &global);
         backends.push(context.backend(raw, name, ProxyId(id), &global.log));
     }
     context.routes(raw, &frontends, &mut backends);
-    context.misplaced(raw);
+    context.without_effect(raw, &global);
     let stats = context.all_stats(&raw.stats, &global, &mut listening);
     let commands = context.commands(&raw.global.commands, &mut listening);
     if !was_refused {
@@ -129,12 +134,11 @@ pub(super) fn validate(
     let webhooks = context.webhooks(raw);
     let patterns = context.take_patterns();
     let tables = context.take_tables();
-    let certificates = std::mem::take(&mut context.certificates);
-    let saved = context.saved_servers(raw, &global, &backends);
     let config = Config {
         global,
         frontends,
         backends,
+        order: file_order(raw, &ids),
         patterns,
         tables,
         peers,
@@ -143,11 +147,22 @@ pub(super) fn validate(
         resolvers,
         rings,
         webhooks,
-        certificates,
-        saved,
+        certificates: std::mem::take(&mut context.certificates),
+        saved: std::mem::take(&mut context.saved.servers),
         commands,
     };
     (!report.is_refused()).then_some(config)
+}
+
+/// `ids`, of all frontends and then all backends, as the sections are written.
+fn file_order(raw: &raw::Config, ids: &[u32]) -> Vec<ProxyId> {
+    let frontends = raw.frontends.iter().map(|raw| raw.name.span);
+    let names = frontends.chain(raw.backends.iter().map(|raw| raw.name.span));
+    let mut places: Vec<_> = names.map(|span| (span.file, span.start)).zip(ids).collect();
+    places.sort_unstable();
+    // Both halves of a proxy have its number.
+    let mut known = HashSet::new();
+    places.into_iter().filter(|(_, id)| known.insert(*id)).map(|(_, &id)| ProxyId(id)).collect()
 }
 
 /// Whether a section of this name is a frontend and a backend at once.
@@ -185,8 +200,11 @@ impl Context<'_> {
         stats
     }
 
-    /// What frontends say about servers is judged and thrown away.
-    fn misplaced(&mut self, raw: &raw::Config) {
+    /// What frontends say about servers is judged and thrown away, and what nothing is read from has to
+    /// be there.
+    fn without_effect(&mut self, raw: &raw::Config, global: &Global) {
+        self.unasked_state_file(&raw.global, global);
+        self.unread(raw);
         for raw in &raw.misplaced {
             if let Ok(name) = Name::new(&raw.name.value) {
                 self.backend(raw, name, ProxyId(0), &[]);
@@ -304,6 +322,21 @@ impl Context<'_> {
                     );
                     self.report.alert(name.span, message);
                 }
+            }
+        }
+    }
+
+    /// Files and directories that words without effect name.
+    fn unread(&mut self, raw: &raw::Config) {
+        for raw::Unread { keyword, path, is_directory } in &raw.unread {
+            let place = Path::new(&path.value);
+            let found = match is_directory {
+                true => self.world.list(place).map(drop),
+                false => self.world.read(place).map(drop),
+            };
+            if let Err(error) = found {
+                let message = format!("{keyword}: cannot read '{}': {error}", path.value);
+                self.report.alert(path.span, message);
             }
         }
     }

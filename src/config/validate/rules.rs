@@ -1,7 +1,6 @@
 //! Pure: statements -> compiled rules.
 //!
-//! ACLs are read first, so that every test under a name counts wherever it stands; a condition may
-//! name those that begin above it.
+//! A condition may name the [ACLs](super::acls) that begin above it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,14 +10,14 @@ use haproxy_compat::units::{self, TimeUnit};
 
 use super::context::Context;
 use super::patterns::Lines;
+use super::references::References;
 use super::stick::Tables;
-use crate::config::model::{Backend, BackendRules, Frontend, FrontendRules, Page, PatternSet};
-use crate::config::raw::{self, Dialect, Statement};
-use crate::config::suggest::did_you_mean;
+use crate::config::model::{BackendRules, FrontendRules, Page, PatternSet};
+use crate::config::raw::{self, Statement};
 use crate::pure::acl::pattern::PatternsId;
 use crate::pure::acl::{Acl, AclError, Condition, Test};
 use crate::pure::rules::{Action, Choice, Peer, Persistence, Rule, RuleSet};
-use crate::pure::sample::{Arg, Expr, Fact, Fetch, FileName, Stage, is_http};
+use crate::pure::sample::{Expr, FileName, Stage};
 
 /// What rules refer to, kept until all of them are read.
 #[derive(Default)]
@@ -28,10 +27,8 @@ pub(super) struct Rulebook {
     pub(super) predefined: HashMap<(String, String), PatternsId>,
     /// Every file is read once.
     pub(super) files: HashMap<(FileName, bool), Lines>,
-    /// Names of proxies and servers that samples ask about.
-    references: Vec<(Span, Fact, Arg)>,
-    /// Names that `use_backend` takes.
-    switches: Vec<(Span, String)>,
+    /// Proxies and servers that are asked about.
+    pub(super) references: References,
     pub(super) tables: Tables,
 }
 
@@ -77,7 +74,7 @@ impl Context<'_> {
                     let choice = self.choice(Stage::Switching, &known);
                     if let Some(name) = choice.as_ref().and_then(|choice| choice.target.fixed()) {
                         let span = statement.words[1].span;
-                        self.rulebook.switches.push((span, name.to_owned()));
+                        self.rulebook.references.switches.push((span, name.to_owned()));
                     }
                     rules.switching.extend(choice);
                 }
@@ -152,57 +149,6 @@ impl Context<'_> {
             }
         };
         self.report.help(help);
-    }
-
-    /// Every ACL of a section, all tests of a name together.
-    fn acls(&mut self, owner: &str, raw: &[Statement]) -> Vec<(Span, Acl)> {
-        let mut acls: Vec<(Span, Acl)> = Vec::new();
-        for statement in raw.iter().filter(|statement| statement.keyword() == "acl") {
-            self.rulebook.tables.place = Some((statement.span, owner.to_owned()));
-            let name = statement.second();
-            if !self.is_acl_name(name, statement) {
-                continue;
-            }
-            let words: Vec<&str> =
-                statement.words[2..].iter().map(|word| word.value.as_str()).collect();
-            let test = match Test::parse(&words, self) {
-                Ok(test) => test,
-                Err(error) => {
-                    if self.dialect == Dialect::Haproxy
-                        && is_about_http(statement)
-                        && !is_used(name, raw)
-                    {
-                        let message = format!("acl '{name}' is ignored: {}", error.message);
-                        self.report.warning(statement.span, message);
-                    } else {
-                        self.wrong(statement, 2, error);
-                    }
-                    continue;
-                }
-            };
-            self.compares(statement.span, &test);
-            match acls.iter_mut().find(|(_, acl)| acl.name == name) {
-                Some((_, acl)) => acl.tests.push(test),
-                None => {
-                    acls.push((statement.span, Acl { name: name.to_owned(), tests: vec![test] }))
-                }
-            }
-        }
-        acls
-    }
-
-    fn is_acl_name(&mut self, name: &str, statement: &Statement) -> bool {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
-        let message = match name {
-            "" => "'acl' needs a name and a test".to_owned(),
-            "or" => "no ACL can be called 'or'".to_owned(),
-            name => match name.chars().find(|&c| !allowed(c)) {
-                None => return true,
-                Some(bad) => format!("'{bad}' cannot stand in the name of an ACL"),
-            },
-        };
-        self.report.alert(statement.span, message);
-        false
     }
 
     /// A rule behind the first `skipped` words.
@@ -298,7 +244,7 @@ impl Context<'_> {
     }
 
     /// Warns of a test that compares with nothing: it never holds.
-    fn compares(&mut self, span: Span, test: &Test) {
+    pub(super) fn compares(&mut self, span: Span, test: &Test) {
         self.refer(span, &test.expr);
         let set = test.patterns.and_then(|id| self.rulebook.patterns.get(id.0));
         if set.is_some_and(PatternSet::is_empty) {
@@ -306,75 +252,6 @@ impl Context<'_> {
                 format!("'{}' is compared with nothing: it never matches", test.expr.text);
             self.report.warning(span, message);
             self.report.help("write what it should be, or '-m found' to ask whether it is there");
-        }
-    }
-
-    /// Remembers whom a sample asks about.
-    pub(super) fn refer(&mut self, span: Span, expr: &Expr) {
-        if let Fetch::Fact(fact, args) = &expr.fetch {
-            let named = args.iter().filter(|arg| !matches!(arg, Arg::Int(_)));
-            if matches!(fact, Fact::HttpAuth | Fact::HttpAuthGroup) {
-                self.accounts_exist(span, args);
-            }
-            let about = matches!(
-                fact,
-                Fact::NbSrv
-                    | Fact::BeConn
-                    | Fact::BeConnFree
-                    | Fact::BeSessRate
-                    | Fact::ConnSlots
-                    | Fact::Queue
-                    | Fact::AvgQueue
-                    | Fact::FeConn
-                    | Fact::FeSessRate
-            );
-            let server = |arg: &&Arg| matches!(arg, Arg::Server(..));
-            for arg in named.filter(|arg| about || server(arg)) {
-                self.rulebook.references.push((span, *fact, arg.clone()));
-            }
-        }
-    }
-
-    fn accounts_exist(&mut self, span: Span, args: &[Arg]) {
-        let name = args.first().and_then(Arg::text).unwrap_or_default();
-        if !self.userlists.iter().any(|list| list.name.as_str() == name) {
-            let names = self.userlists.iter().map(|list| list.name.as_str());
-            let guess = did_you_mean(name, names);
-            self.report.alert(span, format!("there is no userlist '{name}'{guess}"));
-        }
-    }
-
-    /// Finds names of proxies and servers that nobody has.
-    pub(super) fn references_exist(&mut self, backends: &[Backend], frontends: &[Frontend]) {
-        let names: Vec<&str> = backends.iter().map(|backend| backend.name.as_str()).collect();
-        for (span, name) in std::mem::take(&mut self.rulebook.switches) {
-            if !names.contains(&name.as_str()) {
-                let guess = did_you_mean(&name, names.iter().copied());
-                let message = format!("use_backend: there is no backend '{name}'{guess}");
-                self.report.alert(span, message);
-            }
-        }
-        for (span, fact, arg) in std::mem::take(&mut self.rulebook.references) {
-            let is_known = match &arg {
-                Arg::Int(_) | Arg::Server(None, _) => true,
-                Arg::Text(name) if name.is_empty() => true,
-                Arg::Text(name) => {
-                    let mut frontends = frontends.iter().map(|frontend| frontend.name.as_str());
-                    names.contains(&name.as_str()) || frontends.any(|known| known == name)
-                }
-                Arg::Server(Some(backend), server) => backends.iter().any(|known| {
-                    known.name.as_str() == backend
-                        && known.servers.iter().any(|known| known.name.as_str() == server)
-                }),
-            };
-            if !is_known {
-                let asked = match &arg {
-                    Arg::Server(Some(backend), server) => format!("server '{backend}/{server}'"),
-                    Arg::Text(name) | Arg::Server(_, name) => format!("proxy '{name}'"),
-                    Arg::Int(_) => continue,
-                };
-                self.report.alert(span, format!("'{}': there is no {asked}", fact.name()));
-            }
         }
     }
 
@@ -394,18 +271,6 @@ impl Context<'_> {
             }
         }
     }
-}
-
-/// Whether the first sample of an ACL asks about requests of HTTP.
-fn is_about_http(acl: &Statement) -> bool {
-    let sample = acl.words.get(2).map_or("", |word| word.value.as_str());
-    is_http(sample.split(['(', ',']).next().unwrap_or_default())
-}
-
-/// Whether a rule tests the ACL.
-fn is_used(name: &str, rules: &[Statement]) -> bool {
-    let rules = rules.iter().filter(|rule| rule.keyword() != "acl");
-    rules.flat_map(|rule| &rule.words).any(|word| word.value.trim_start_matches('!') == name)
 }
 
 /// What a statement is read against.

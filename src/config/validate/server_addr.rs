@@ -21,7 +21,12 @@ pub(super) struct Target {
 
 impl Context<'_> {
     /// The address of `raw`, and the name it came from.
-    pub(super) fn server_address(&mut self, raw: &raw::Server, what: &str) -> Option<Target> {
+    pub(super) fn server_address(
+        &mut self,
+        raw: &raw::Server,
+        what: &str,
+        backend: &str,
+    ) -> Option<Target> {
         let written = &raw.address;
         let init_addr = self.init_addr(&raw.naming);
         let taste = self.taste(&raw.naming);
@@ -56,7 +61,10 @@ impl Context<'_> {
         let is_service = resolve.as_ref().is_some_and(|resolve| resolve.kind == Kind::Srv);
         let ip = match is_service {
             true => None,
-            false => self.first_address(what, written, (&host, family), &init_addr)?,
+            false => {
+                let last = self.saved.address(backend, &raw.name.value, name);
+                self.first_address(what, written, (&host, family), last, &init_addr)?
+            }
         };
         let hostname = match family {
             Family::Any => name.clone(),
@@ -67,38 +75,54 @@ impl Context<'_> {
         Some(Target { address, hostname: Some(hostname), resolve, init_addr })
     }
 
-    /// The first address that one of `ways` yields; the inner `None`: none for now. The outer one
-    /// is a mistake, which is reported.
+    /// The first address that one of `ways` yields, `last` being that of an earlier process; the
+    /// inner `None`: none for now. The outer one is a mistake, which is reported.
     fn first_address(
         &mut self,
         what: &str,
         written: &Spanned<String>,
         (host, family): (&Host, Family),
+        last: Option<IpAddr>,
         ways: &[InitAddr],
     ) -> Option<Option<IpAddr>> {
-        let may_go_without = ways.contains(&InitAddr::None);
+        let mut failure = None;
+        let mut found = None;
         for way in ways {
-            match way {
-                // Where the state file has an address it replaces the one found here.
-                InitAddr::Last => {}
-                InitAddr::Ip(ip) => return Some(Some(*ip)),
-                InitAddr::None => return Some(None),
-                InitAddr::Libc if !may_go_without => {
-                    return Some(Some(self.host(what, written.span, host, family)?));
-                }
+            found = match way {
+                InitAddr::Last if last.is_none() => continue,
+                InitAddr::Last => Some(last),
+                InitAddr::Ip(ip) => Some(Some(*ip)),
+                InitAddr::None => Some(None),
                 InitAddr::Libc => match self.lookup(host, family) {
-                    Ok(ip) => return Some(Some(ip)),
-                    Err(failure) => {
-                        let message = format!(
-                            "{what}: cannot resolve '{}': {failure}; it starts without an address",
-                            written.value
-                        );
-                        self.report.warning(written.span, message);
+                    Ok(ip) => Some(Some(ip)),
+                    Err(why) => {
+                        failure = Some(why);
+                        continue;
                     }
                 },
-            }
+            };
+            break;
         }
-        Some(None)
+        let name = &written.value;
+        match (found, failure) {
+            (Some(found), Some(failure)) => {
+                let instead = match found {
+                    Some(ip) => format!("with {ip}"),
+                    None => "without an address".to_owned(),
+                };
+                let message =
+                    format!("{what}: cannot resolve '{name}': {failure}; it starts {instead}");
+                self.report.warning(written.span, message);
+            }
+            // The mistake is that of the host.
+            (None, Some(_)) => drop(self.host(what, written.span, host, family)),
+            (None, None) => {
+                let message = format!("{what}: no way of 'init-addr' leads to '{name}'");
+                self.report.alert(written.span, message);
+            }
+            (Some(_), None) => {}
+        }
+        found
     }
 
     /// The port as an address of which nothing else is known.

@@ -1,13 +1,14 @@
 //! Pure: where servers find what they were before.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use haproxy_compat::span::Span;
 
 use super::context::Context;
-use crate::config::model::{Backend, Global, LoadState, SavedServer};
-use crate::config::raw;
+use crate::config::model::{Global, LoadState, SavedServer};
+use crate::config::raw::{self, Dialect};
 use crate::pure::id::Name;
 use crate::pure::state_file;
 
@@ -17,55 +18,73 @@ const BACKEND_NAME: &str = "use-backend-name";
 /// The words of `load_server_state`.
 const PLACES: [(&str, bool); 3] = [("none", false), ("global", true), ("local", true)];
 
+/// What servers were before, as far as it was read.
+#[derive(Debug, Default)]
+pub(super) struct Saved {
+    files: HashMap<PathBuf, Vec<SavedServer>>,
+    /// Those of the backends that load their state.
+    pub(super) servers: Vec<SavedServer>,
+}
+
+impl Saved {
+    /// The address that a server got from the host `name`.
+    pub(super) fn address(&self, backend: &str, server: &str, name: &str) -> Option<IpAddr> {
+        let mut known = self.servers.iter();
+        let known = known.find(|known| known.backend == backend && known.server == server)?;
+        known.address.filter(|_| known.fqdn.as_deref() == Some(name))
+    }
+}
+
+fn load_state(raw: &raw::Backend, name: &Name) -> LoadState {
+    match raw.load_server_state.as_ref().map(|field| field.value.as_str()) {
+        Some("global") => LoadState::Global,
+        Some("local") => {
+            let file = raw.server_state_file.as_ref().map(|file| file.value.as_str());
+            let file = file.filter(|file| *file != BACKEND_NAME).unwrap_or(name.as_str());
+            LoadState::Local(file.into())
+        }
+        _ => LoadState::None,
+    }
+}
+
 impl Context<'_> {
     pub(super) fn load_state(&mut self, raw: &raw::Backend, name: &Name) -> LoadState {
-        let field = &raw.load_server_state;
-        self.word("load_server_state", field, &PLACES);
-        match field.as_ref().map(|field| field.value.as_str()) {
-            Some("global") => LoadState::Global,
-            Some("local") => {
-                let file = raw.server_state_file.as_ref().map(|file| file.value.as_str());
-                let file = file.filter(|file| *file != BACKEND_NAME).unwrap_or(name.as_str());
-                LoadState::Local(file.into())
-            }
-            _ => LoadState::None,
-        }
+        self.word("load_server_state", &raw.load_server_state, &PLACES);
+        load_state(raw, name)
     }
 
-    /// What the servers of `backends` were before. A file that is not there is warned of; the
+    /// Learns what the servers of a backend were before. A file that is not there is warned of; the
     /// servers start afresh then.
-    pub(super) fn saved_servers(
-        &mut self,
-        raw: &raw::Config,
-        global: &Global,
-        backends: &[Backend],
-    ) -> Vec<SavedServer> {
-        let mut files: HashMap<PathBuf, Vec<SavedServer>> = HashMap::new();
-        let mut saved = Vec::new();
-        for backend in backends {
-            let file = match &backend.load_state {
-                LoadState::None => continue,
-                LoadState::Global => global.server_state_file.as_deref(),
-                LoadState::Local(name) => Some(name.as_path()),
-            };
-            let written = raw.backends.iter().find(|raw| raw.name.value == backend.name.as_str());
-            let Some(span) = written.and_then(|raw| Some(raw.load_server_state.as_ref()?.span))
-            else {
-                continue;
-            };
-            let Some(file) = file.map(|file| in_base(file, global)) else {
-                let message = "there is no 'server-state-file' to load from";
-                self.report.warning(span, message);
-                continue;
-            };
-            if !files.contains_key(&file) {
-                let read = self.state_file(&file, span);
-                files.insert(file.clone(), read);
-            }
-            let own = |server: &&SavedServer| server.backend == backend.name.as_str();
-            saved.extend(files[&file].iter().filter(own).cloned());
+    pub(super) fn learn_saved(&mut self, raw: &raw::Backend, name: &Name, global: &Global) {
+        let file = match load_state(raw, name) {
+            LoadState::None => return,
+            LoadState::Global => global.server_state_file.clone(),
+            LoadState::Local(name) => Some(name),
+        };
+        let Some(span) = raw.load_server_state.as_ref().map(|field| field.span) else {
+            return;
+        };
+        let Some(file) = file.map(|file| in_base(&file, global)) else {
+            self.report.warning(span, "there is no 'server-state-file' to load from");
+            return;
+        };
+        if !self.saved.files.contains_key(&file) {
+            let read = self.state_file(&file, span);
+            self.saved.files.insert(file.clone(), read);
         }
-        saved
+        let own = |server: &&SavedServer| server.backend == name.as_str();
+        self.saved.servers.extend(self.saved.files[&file].iter().filter(own).cloned());
+    }
+
+    /// HAProxy looks into the common file even where no backend does.
+    pub(super) fn unasked_state_file(&mut self, raw: &raw::Global, global: &Global) {
+        let (Some(file), Some(field)) = (&global.server_state_file, &raw.server_state_file) else {
+            return;
+        };
+        let file = in_base(file, global);
+        if self.dialect == Dialect::Haproxy && !self.saved.files.contains_key(&file) {
+            self.state_file(&file, field.span);
+        }
     }
 
     fn state_file(&mut self, file: &Path, span: Span) -> Vec<SavedServer> {

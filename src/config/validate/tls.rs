@@ -65,7 +65,11 @@ impl Context<'_> {
         let fingerprint = reader.fingerprint();
         if listed.is_empty() && problems.0.is_empty() {
             let message = format!("{what}: 'ssl' without a certificate");
-            problems.0.push((on.span, message, Some("name one with 'crt'")));
+            if words.strict_sni {
+                problems.1.push((on.span, format!("{message}: every handshake is refused")));
+            } else {
+                problems.0.push((on.span, message, Some("name one with 'crt'")));
+            }
         }
         let contexts = base.and_then(|base| contexts(on.span, listed, &base, &own, &mut problems));
         self.report_tls(problems);
@@ -333,6 +337,7 @@ fn terms(
     }
     let resumption = problems.keep(on, Resumption::new(&words, lookups))?;
     if words.verify == Verify::None {
+        unused_files(&words, raw, on, reader, problems);
         return Some(Terms { words, offer, trust: None, resumption });
     }
     let verify = place(&raw.verify);
@@ -360,6 +365,26 @@ fn terms(
 }
 
 /// What is done with each certificate.
+/// Authorities and lists that are not asked have to be there all the same, as in HAProxy.
+fn unused_files(
+    words: &TlsWords,
+    raw: &raw::Tls,
+    on: Span,
+    reader: &mut Reader<'_>,
+    problems: &mut Problems,
+) {
+    let authorities =
+        [(&words.ca_file, &raw.ca_file), (&words.ca_verify_file, &raw.ca_verify_file)];
+    for (path, field) in authorities {
+        let span = field.as_ref().map_or(on, |field| field.span);
+        let found = path.as_ref().map(|path| tls::authorities(path, reader));
+        problems.keep(span, found.transpose());
+    }
+    let span = raw.crl_file.as_ref().map_or(on, |field| field.span);
+    let found = words.crl_file.as_ref().map(|path| reader.file(path));
+    problems.keep(span, found.transpose());
+}
+
 fn contexts(
     span: Span,
     listed: Vec<Listed>,
@@ -367,12 +392,13 @@ fn contexts(
     own: &[Terms],
     problems: &mut Problems,
 ) -> Option<Contexts> {
-    let usual = problems.keep(span, handshakes(base, &listed.first()?.identity))?;
+    let first = listed.first().map(|listed| &listed.identity);
+    let usual = problems.keep(span, handshakes(base, first))?;
     let mut contexts = Vec::with_capacity(listed.len());
     let mut sources = BTreeMap::new();
     for Listed { identity: certificate, bundle, entry, own: index } in listed {
         let terms = index.map_or(base, |index| &own[index]);
-        let handshakes = problems.keep(span, handshakes(terms, &certificate))?;
+        let handshakes = problems.keep(span, handshakes(terms, Some(&certificate)))?;
         let filter = entry.as_ref().map_or(&[][..], |entry| &entry.filter);
         let names = names(&certificate, filter);
         if let Some(Entry { source, line, .. }) = &entry {
@@ -384,9 +410,11 @@ fn contexts(
     problems.0.is_empty().then(|| Contexts::new(contexts, sources, usual))
 }
 
-fn handshakes(terms: &Terms, certificate: &Certificate) -> Result<Handshakes, String> {
+/// How handshakes with a certificate are done; without one they fail, until commands add one.
+fn handshakes(terms: &Terms, certificate: Option<&Certificate>) -> Result<Handshakes, String> {
     let Terms { words, offer, trust, resumption } = terms;
-    let config = tls::server_config(words, offer, trust.as_ref(), &certificate.key, resumption)?;
+    let key = certificate.map(|certificate| &certificate.key);
+    let config = tls::server_config(words, offer, trust.as_ref(), key, resumption)?;
     let without_alpn = (!config.alpn_protocols.is_empty()).then(|| {
         let mut config = config.clone();
         config.alpn_protocols.clear();

@@ -4,9 +4,9 @@ use super::table::{Command, Mode, Run, Running};
 use super::{Answer, Call, object};
 use crate::clock;
 use crate::config::model::{Level, LogLevel};
-use crate::state::Frontend;
 use crate::state::frontend::Phase;
 use crate::state::request::{Refused, SocketWish, Wish};
+use crate::state::{Frontend, Objects};
 use crate::telemetry::event::{Event, What};
 
 /// The commands of this file.
@@ -78,21 +78,23 @@ fn change<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>, change: Change
             Change::ShutDown => (SocketWish::ShutDown, "Failed to shut down frontend."),
         };
         match process.requests.ask(Wish::Sockets(frontend.clone(), wish)).await {
-            Ok(()) => call.shared.bus.event(event(&frontend, change)),
+            Ok(()) => call.shared.bus.event(event(&process.objects(), &frontend, wish)),
             Err(Refused::System) => answer.refuse(failed),
             Err(stopping) => answer.refuse(stopping),
         }
     })
 }
 
-fn event(frontend: &Frontend, change: Change) -> Event {
+/// What is said of a frontend whose sockets did what was wished.
+pub(crate) fn event(objects: &Objects, frontend: &Frontend, wish: SocketWish) -> Event {
     let name = &frontend.name;
+    let kind = if objects.is_listen(frontend) { "proxy" } else { "frontend" };
     let notice =
-        |verb| What::Notice { level: LogLevel::Warning, text: format!("{verb} frontend {name}.") };
-    let what = match change {
-        Change::Disable => notice("Paused"),
-        Change::Enable => notice("Resumed"),
-        Change::ShutDown => What::ProxyStopped {
+        |verb| What::Notice { level: LogLevel::Warning, text: format!("{verb} {kind} {name}.") };
+    let what = match wish {
+        SocketWish::Pause => notice("Paused"),
+        SocketWish::Resume => notice("Resumed"),
+        SocketWish::ShutDown => What::ProxyStopped {
             proxy: name.clone(),
             frontend_conns: frontend.traffic.total.get(),
             backend_conns: 0,

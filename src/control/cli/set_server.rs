@@ -9,6 +9,7 @@ use crate::clock;
 use crate::config::model::{Check, Level, LogLevel};
 use crate::pure::health::Said;
 use crate::pure::health::admin;
+use crate::pure::probe::Place;
 use crate::state::publish;
 
 /// The commands of this file.
@@ -154,7 +155,7 @@ fn set_check_address(call: &Call<'_>, answer: &mut Answer<'_>) {
         _ => None,
     };
     change_check(call, answer, |check| {
-        check.addr = Some((ip, 0).into());
+        check.addr = Some(Place::Inet((ip, 0).into()));
         check.port = port.unwrap_or(check.port);
     });
 }

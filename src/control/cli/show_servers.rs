@@ -1,6 +1,5 @@
 //! `show servers …`, `show backend`: what is known of servers beside their figures.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -109,13 +108,13 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
     let tls = u8::from(settings.tls.is_some());
     let check = settings.check.as_ref();
     let check_port = check.and_then(|check| check.port).map_or(0, std::num::NonZeroU16::get);
-    let check_addr = check.and_then(|check| check.addr).as_ref().map(SocketAddr::ip);
+    let check_addr = check.and_then(|check| check.addr.as_ref()?.inet()).map(|addr| addr.ip());
     let check_addr = check_addr.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
     let agent = settings.agent.as_ref();
     let agent_addr = agent.and_then(|agent| agent.addr).map_or("-".to_owned(), |ip| ip.to_string());
     let agent_port = agent.map_or(0, |agent| agent.port.get());
     format!(
-        "{} {} {} {} {address} {} {} {weight} {initial} {since} {} {} 0 {} {name} {port} {record} \
+        "{} {} {} {} {address} {} {} {weight} {initial} {since} {} {} {} {} {name} {port} {record} \
          {tls} {check_port} {check_addr} {agent_addr} {agent_port}",
         backend.settings().id.0,
         backend.name,
@@ -125,6 +124,7 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
         health.admin().bits(),
         checks(&settings, &health),
         agent_state(&health),
+        u8::from(backend.settings().has_own_id),
         u8::from(settings.has_own_id),
     )
 }
@@ -178,9 +178,9 @@ fn conn(backend: &Backend, server: &Server) -> String {
     let settings = server.settings();
     let (address, port) = endpoint(&settings.address);
     let sessions = &server.service.traffic.sessions;
-    let (used, most) = (sessions.current(), sessions.max());
+    let (served, needed) = (sessions.current(), u32::from(server.service.connects.get() > 0));
     format!(
-        "{}/{} {}/{} {address} {port} - {PURGE_DELAY_MS} {used} {used} {most} {most} 0 0 0 -1 0",
+        "{}/{} {}/{} {address} {port} - {PURGE_DELAY_MS} {served} 0 {needed} {needed} 0 0 0 -1 0",
         backend.name,
         server.name,
         backend.settings().id.0,

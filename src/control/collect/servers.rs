@@ -43,7 +43,8 @@ pub(super) fn row(
         throttle_percent: server
             .throttle_percent(dynamic, now)
             .and_then(|percent| u8::try_from(percent).ok()),
-        used_connections: server.service.traffic.sessions.current(),
+        was_used: server.service.connects.get() > 0,
+        detections: settings.observe.is_some().then(|| health.detections()),
         agent: health.agent().filter(|agent| agent.is_on()).map(agent),
         check: settings.check.is_some().then(|| check(&health)).flatten(),
         service: snapshot::Service {

@@ -229,12 +229,7 @@ impl Desk {
             Ok((request, used)) => {
                 seat.work();
                 buffer.drain(..used);
-                let stays = request.keeps_alive() && request.framing == Framing::Length(0);
-                let connection = match request.version {
-                    _ if !stays => Connection::Closes,
-                    "1.0" => Connection::StaysAsAsked,
-                    _ => Connection::Stays,
-                };
+                let connection = request.connection(request.framing == Framing::Length(0));
                 (self.answer(&request).await, request.is_head(), connection)
             }
             Err(http::Unread::Bad) => (Answer::plain(400), false, Connection::Closes),
@@ -261,12 +256,12 @@ impl Desk {
             _ if is_metrics => {}
             _ => return Answer::new(404, TEXT, "not found\n").uncached(),
         }
-        // Rendering has a thread of its own: this one also runs the checks.
+        // Looking and rendering have a thread of their own: this one also runs the checks.
         let Ok(turn) = self.renders.acquire().await else { return Answer::plain(500) };
-        let snapshot = (self.site.snapshots)();
+        let snapshots = Arc::clone(&self.site.snapshots);
         let made = tokio::task::spawn_blocking(move || match is_metrics {
-            true => page::exposition(&query, &snapshot),
-            false => page::ready(&snapshot),
+            true => page::exposition(&query, &snapshots()),
+            false => page::ready(&snapshots()),
         });
         let made = made.await.unwrap_or_else(|_| Answer::plain(500));
         drop(turn);

@@ -171,13 +171,12 @@ pub(super) const SERVER: &[Column<Server>] = &[
     (n::BACKUP, |row| row.backup.into()),
     (n::QUEUE_LIMIT, |row| row.service.queue.limit.into()),
     (n::CURRENT_THROTTLE, |row| row.throttle_percent.map(u32::from).into()),
-    (n::USED_CONNECTIONS, |row| row.used_connections.into()),
+    (n::USED_CONNECTIONS, |_| Value::Int(0)),
     (n::IDLE_CONNECTIONS, |_| Value::Int(0)),
     (n::IDLE_CONNECTIONS_LIMIT, |_| Value::Float(f64::NAN)),
     (n::UNSAFE_CONNECTIONS, |_| Value::Int(0)),
     (n::SAFE_CONNECTIONS, |_| Value::Int(0)),
-    // As many as were ever needed at once: connections are never kept for later.
-    (n::NEED_CONNECTIONS, |row| row.service.sessions.max.into()),
+    (n::NEED_CONNECTIONS, |row| u32::from(row.was_used).into()),
 ];
 
 /// A server's check.

@@ -83,7 +83,8 @@ fn server(name: &str, number: u32, status: ServerStatus, check: Option<Check>) -
         throttle_percent: None,
         tracked: None,
         agent: None,
-        used_connections: 0,
+        was_used: false,
+        detections: None,
         check,
         service: Service {
             downs: 1,
@@ -140,6 +141,7 @@ pub(crate) fn snapshot() -> Snapshot {
         process: process(),
         frontends: vec![frontend()],
         backends: vec![backend],
+        order: Vec::new(),
         nameservers: vec![nameserver],
         tables: Vec::new(),
         webhooks: Vec::new(),

@@ -1,6 +1,8 @@
 //! Pure: the rows of `show stat`: which column shows which figure of a frontend, listener, server
 //! or backend. A column that means nothing for a row is empty.
 
+use std::collections::HashMap;
+
 use super::columns as c;
 use super::columns::COLUMNS;
 use super::value::Value;
@@ -8,6 +10,7 @@ use crate::control::snapshot::{
     Agent, Backend, Check, Frontend, FrontendStatus, Handshakes, Intake, Listener, ListenerStatus,
     Load, Requests, Server, ServerStatus, Service, Snapshot,
 };
+use crate::pure::id::ProxyId;
 
 /// What a row is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,13 +138,16 @@ impl Row {
     }
 }
 
-/// The rows of `snapshot` that `filter` wants, proxies in the order of their numbers.
+/// The rows of `snapshot` that `filter` wants, proxies as they are written.
 #[must_use]
 pub fn rows(snapshot: &Snapshot, filter: &Filter) -> Vec<Row> {
+    let order = snapshot.order.iter().enumerate();
+    let places: HashMap<ProxyId, usize> = order.map(|(place, &id)| (id, place)).collect();
+    let place = |id: ProxyId| places.get(&id);
     let mut rows = Vec::new();
     let mut backends = snapshot.backends.iter().peekable();
     for proxy in &snapshot.frontends {
-        while let Some(backend) = backends.next_if(|backend| backend.id < proxy.id) {
+        while let Some(backend) = backends.next_if(|backend| place(backend.id) < place(proxy.id)) {
             add_backend(&mut rows, backend, filter);
         }
         if filter.proxy.is_none_or(|id| id == proxy.id.0) {
@@ -308,6 +314,9 @@ fn server(backend: &Backend, it: &Server, filter: &Filter) -> Row {
             self::check(&mut row, check);
         }
     }
+    if let Some(times) = it.detections {
+        row.set(c::HANAFAIL, times);
+    }
     if let Some(agent) = it.agent.as_ref().filter(|_| it.status != ServerStatus::Maint) {
         self::agent(&mut row, agent);
     }
@@ -317,8 +326,8 @@ fn server(backend: &Backend, it: &Server, filter: &Filter) -> Row {
     row.set(c::SRV_ICUR, 0u32);
     row.set(c::IDLE_CONN_CUR, 0u32);
     row.set(c::SAFE_CONN_CUR, 0u32);
-    row.set(c::USED_CONN_CUR, it.used_connections);
-    row.set(c::NEED_CONN_EST, it.service.sessions.max);
+    row.set(c::USED_CONN_CUR, 0u32);
+    row.set(c::NEED_CONN_EST, u32::from(it.was_used));
     row
 }
 

@@ -1,5 +1,6 @@
 //! The head of a request: from its first byte to the empty line.
 
+use super::answer::Connection;
 use crate::pure::wire::Parsed;
 
 /// Header lines of a request: HAProxy's `tune.http.maxhdr` is 101 with the first line.
@@ -178,8 +179,7 @@ impl Request {
     /// Whether the connection may stay, and the client wants that. Where two headers say where the
     /// body ends, or one that HTTP/1.0 does not have, somebody on the way may have read it otherwise:
     /// what follows is not trusted (RFC 9112 §6.1).
-    #[must_use]
-    pub fn keeps_alive(&self) -> bool {
+    fn keeps_alive(&self) -> bool {
         let has = |name| self.header(name).is_some();
         if has("transfer-encoding") && (has("content-length") || self.version == "1.0") {
             return false;
@@ -191,6 +191,16 @@ impl Request {
         match self.version {
             "1.0" => says("keep-alive") && !says("close"),
             _ => !says("close"),
+        }
+    }
+
+    /// What becomes of its connection once it is answered; `whole`: all of it was read.
+    #[must_use]
+    pub fn connection(&self, whole: bool) -> Connection {
+        match self.version {
+            _ if !whole || !self.keeps_alive() => Connection::Closes,
+            "1.0" => Connection::StaysAsAsked,
+            _ => Connection::Stays,
         }
     }
 

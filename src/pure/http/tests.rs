@@ -20,17 +20,31 @@ fn heads_are_read() {
     assert_eq!((it.method.as_str(), it.path(), it.query()), ("GET", "/a/b", "c=d"));
     assert_eq!(it.values("x").collect::<Vec<_>>(), ["y z", "2"]);
     assert_eq!(it.names().collect::<Vec<_>>(), ["host", "x", "x"]);
-    assert!(it.keeps_alive() && !it.is_head() && !it.expects_continue());
+    assert!(!it.is_head() && !it.expects_continue());
+    assert_eq!(
+        (it.connection(true), it.connection(false)),
+        (Connection::Stays, Connection::Closes)
+    );
     assert_eq!(request("OPTIONS * HTTP/1.1\r\n\r\n").path(), "/");
-    assert!(!request("GET / HTTP/1.0\r\n\r\n").keeps_alive());
-    assert!(request("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").keeps_alive());
-    assert!(!request("GET / HTTP/1.1\r\nConnection: x, close\r\n\r\n").keeps_alive());
+    assert_eq!(request("GET / HTTP/1.0\r\n\r\n").connection(true), Connection::Closes);
+    assert_ne!(
+        request("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").connection(true),
+        Connection::Closes
+    );
+    assert_eq!(
+        request("GET / HTTP/1.1\r\nConnection: x, close\r\n\r\n").connection(true),
+        Connection::Closes
+    );
     let long =
         request("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n");
     assert_eq!(long.framing, Framing::Chunked);
-    assert!(!long.keeps_alive(), "whoever is before us may have believed the length");
+    assert_eq!(
+        long.connection(true),
+        Connection::Closes,
+        "whoever is before us may have believed the length"
+    );
     let old = "POST / HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n";
-    assert!(!request(old).keeps_alive());
+    assert_eq!(request(old).connection(true), Connection::Closes);
     for target in ["http://x:80/mon", "http://u@X/mon", "http://x/mon"] {
         let it = request(&format!("GET {target} HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n"));
         assert_eq!(it.path(), "/mon");

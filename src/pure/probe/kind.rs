@@ -3,10 +3,10 @@
 //! The configuration's model uses these very types.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
 use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::pure::probe::Place;
 use crate::pure::probe::format::Format;
 use crate::pure::sample::{Expr, Facts, Variable};
 
@@ -96,9 +96,11 @@ pub enum ScriptStep {
         /// Another port than the check's.
         port: Option<PortFrom>,
         /// Another address than the check's.
-        addr: Option<SocketAddr>,
+        addr: Option<Place>,
         /// A PROXY header first.
         send_proxy: bool,
+        /// Through the server's SOCKS4 proxy, if it has one.
+        via_socks4: bool,
         /// Close with FIN instead of RST.
         linger: bool,
         /// With TLS or without.

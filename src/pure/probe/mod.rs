@@ -24,6 +24,7 @@ pub mod kind;
 mod ldap;
 mod mysql;
 mod pgsql;
+mod place;
 mod redis;
 mod script;
 mod smtp;
@@ -34,9 +35,9 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
+pub use self::place::Place;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::kind::{CheckKind, Layer};
 use crate::pure::sample::Facts;
@@ -77,11 +78,13 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connect {
     /// Another address than the check's.
-    pub addr: Option<SocketAddr>,
+    pub addr: Option<Place>,
     /// Another port than the address'.
     pub port: Option<NonZeroU16>,
     /// A PROXY header first even where the check sends none.
     pub send_proxy: bool,
+    /// Through the server's SOCKS4 proxy even where the check goes without, if there is one.
+    pub via_socks4: bool,
     /// How it ends.
     pub close: Close,
     /// Who speaks first once connected.
@@ -114,7 +117,7 @@ impl Connect {
     /// To the check's own address.
     pub(crate) const fn plain(close: Close, opening: Opening) -> Self {
         let layer = Layer::Default;
-        Self { addr: None, port: None, send_proxy: false, close, opening, layer }
+        Self { addr: None, port: None, send_proxy: false, via_socks4: false, close, opening, layer }
     }
 }
 

@@ -187,15 +187,17 @@ impl<'a> Script<'a> {
     }
 
     fn connect(&mut self, at: usize, step: &ScriptStep) -> Step {
-        let ScriptStep::Connect { port, addr, send_proxy, linger, layer, .. } = step else {
+        let ScriptStep::Connect { port, addr, send_proxy, via_socks4, linger, layer, .. } = step
+        else {
             return Step::Receive;
         };
         self.reached = Reached::Connecting;
         self.answer.reopen();
         Step::Connect(Connect {
-            addr: *addr,
+            addr: addr.clone(),
             port: port.as_ref().and_then(|port| self.port(port)),
             send_proxy: *send_proxy,
+            via_socks4: *via_socks4,
             close: if *linger { Close::Polite } else { Close::Reset },
             opening: self.opening(at + 1),
             layer: layer.clone(),

@@ -48,6 +48,17 @@ pub enum Item {
     Service(Service),
 }
 
+impl Item {
+    /// Whether it is about the same as `other`.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Service(one), Self::Service(other)) => one.is_same(other),
+            _ => self == other,
+        }
+    }
+}
+
 /// A service record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Service {
@@ -57,6 +68,14 @@ pub struct Service {
     pub port: u16,
     /// 0 to 65535.
     pub weight: u16,
+}
+
+impl Service {
+    /// A record that changed its weight is the same service.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.target, self.port) == (&other.target, other.port)
+    }
 }
 
 /// How a round of questions ended.

@@ -154,8 +154,8 @@ impl Resolution {
 
     fn learn(&mut self, now: Instant, said: Vec<Item>) {
         for item in said {
-            match self.items.iter_mut().find(|(known, _)| *known == item) {
-                Some((_, last)) => *last = now,
+            match self.items.iter_mut().find(|(known, _)| known.is_same(&item)) {
+                Some(known) => *known = (item, now),
                 None => self.items.push((item, now)),
             }
         }
@@ -197,7 +197,7 @@ impl Resolution {
 mod tests {
     use std::time::Duration;
 
-    use super::super::Hold;
+    use super::super::{Hold, Service};
     use super::*;
 
     const fn seconds(n: u64) -> Duration {
@@ -292,6 +292,22 @@ mod tests {
             name.handle_answer(now, 0, answer(id, Kind::A, Status::Valid, said), 0);
             let both = second < 2;
             assert_eq!(name.knowledge(now), known(if both { &[1, 2] } else { &[2] }), "{second}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_changes_its_weight_is_no_second_one() {
+        let start = Instant::now();
+        let mut name = Resolution::new(start, schedule(), Kind::Srv, 1);
+        let service =
+            |weight| Item::Service(Service { target: "one.test".to_owned(), port: 80, weight });
+        for (second, weight) in [(0, 10), (1, 20)] {
+            let now = start + seconds(second);
+            name.handle_deadline(now, 0);
+            let said =
+                Answer { items: vec![service(weight)], ..answer(0, Kind::Srv, Status::Valid, &[]) };
+            name.handle_answer(now, 0, said, 0);
+            assert_eq!(name.knowledge(now), Knowledge::Known(vec![service(weight)]));
         }
     }
 

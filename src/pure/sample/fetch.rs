@@ -275,10 +275,10 @@ facts! {
         "cur_connect_timeout" CurConnectTimeout Int 0 [],
         "cur_queue_timeout" CurQueueTimeout Int 0 [],
         "cur_max_retries" CurMaxRetries Int 0 [],
-        "srv_id" SrvId Int 0 [],
-        "srv_name" SrvName Str 0 [],
     }
     Server {
+        "srv_id" SrvId Int 0 [],
+        "srv_name" SrvName Str 0 [],
         "bc_dst" BcDst Addr 0 [],
         "bc_dst_port" BcDstPort Int 0 [],
         "bc_err" BcErr Int 0 [],

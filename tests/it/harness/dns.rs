@@ -1,7 +1,7 @@
 //! A scripted name server over UDP.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -10,6 +10,8 @@ use std::thread::JoinHandle;
 pub(crate) enum Said {
     /// Addresses.
     A(Vec<Ipv4Addr>),
+    /// An address of each family.
+    Both(Ipv4Addr, Ipv6Addr),
     /// Services: weight, port, host.
     Srv(Vec<(u16, u16, String)>),
     /// No answer at all.
@@ -26,6 +28,7 @@ pub(crate) struct NameServer {
 }
 
 const A: u16 = 1;
+const AAAA: u16 = 28;
 const SRV: u16 = 33;
 
 impl NameServer {
@@ -85,6 +88,8 @@ fn answer(question: &[u8], zone: &Zone) -> Option<Vec<u8>> {
     let records: Vec<Vec<u8>> = match (kind, said.as_ref()) {
         (_, Some(Said::Silence)) => return None,
         (A, Some(Said::A(addresses))) => addresses.iter().map(|ip| ip.octets().to_vec()).collect(),
+        (A, Some(Said::Both(ip, _))) => vec![ip.octets().to_vec()],
+        (AAAA, Some(Said::Both(_, ip))) => vec![ip.octets().to_vec()],
         (SRV, Some(Said::Srv(services))) => services.iter().map(service).collect(),
         _ => Vec::new(),
     };

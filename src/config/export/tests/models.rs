@@ -65,10 +65,13 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
     }
     let resolvers = names::sections(&backends);
     let patterns = Vec::new();
+    let order = frontends.iter().map(|frontend| frontend.id);
+    let order = order.chain(backends.iter().map(|backend| backend.id)).collect();
     let mut config = Config {
         global,
         frontends,
         backends,
+        order,
         patterns,
         tables: Vec::new(),
         peers: Vec::new(),
@@ -286,10 +289,12 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 rules: Default::default(),
                 name: Name::new(&name).unwrap(),
                 id: ProxyId(0),
+                has_own_id: false,
                 balance: first.0,
                 balance_key: None,
                 routes: Vec::new(),
                 stays: second.4,
+                switchover: None,
                 on_conflict: if first.4[5] { OnConflict::KeepIncumbent } else { OnConflict::Stop },
                 allbackups: first.4[0],
                 servers,

@@ -82,7 +82,7 @@ const TCP_CHECKS: &str = "
 alert | tcp-check | 'tcp-check' needs a rule |
 alert | tcp-check conect | 'conect' is unknown after 'tcp-check' | 'connect'
 alert | tcp-check connect foo | 'foo' is unknown |
-alert | tcp-check connect via-socks4 | 'via-socks4' is not supported |
+alert | tcp-check connect proto h2 | 'proto' is not supported |
 alert | tcp-check send a~ tcp-check connect | already use a connection | first rule
 alert | tcp-check send | 'send' needs what to send |
 alert | tcp-check send a b | unexpected 'b' after 'send' |

@@ -39,6 +39,7 @@ fn connect(port: Option<u16>, comment: Option<&str>) -> ScriptStep {
         port: port.and_then(NonZeroU16::new).map(PortFrom::Fixed),
         addr: None,
         send_proxy: false,
+        via_socks4: false,
         linger: false,
         layer: Layer::Plain,
         comment: comment.map(str::to_owned),

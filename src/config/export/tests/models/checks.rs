@@ -13,6 +13,7 @@ use crate::config::model::{
     Format, HttpCheck, HttpExpect, HttpMatch, HttpSend, InitState, Layer, MysqlDialect, Observe,
     OnError, Pattern, Payload, PortFrom, ProxyHeader, ScriptStep, SendHeader, TextMatch, TextWay,
 };
+use crate::pure::probe::Place;
 use crate::pure::sample::testing::Nowhere;
 use crate::pure::sample::{Expr, Variable};
 
@@ -28,7 +29,7 @@ pub(super) fn check() -> impl Strategy<Value = Check> {
         interval(),
         counts,
         of(duration()),
-        of(address().boxed()),
+        of(place().boxed()),
         of(port()),
         header,
     )
@@ -151,6 +152,15 @@ fn variable_step() -> impl Strategy<Value = ScriptStep> {
     ]
 }
 
+/// Where a check goes.
+fn place() -> impl Strategy<Value = Place> {
+    prop_oneof![
+        address().prop_map(Place::Inet),
+        Just(Place::Unix("/run/s".into())),
+        Just(Place::Abstract(b"s".to_vec())),
+    ]
+}
+
 fn step() -> impl Strategy<Value = ScriptStep> {
     let pattern = prop_oneof![
         bytes().boxed().prop_map(Pattern::Text),
@@ -164,18 +174,21 @@ fn step() -> impl Strategy<Value = ScriptStep> {
         port().prop_map(PortFrom::Fixed),
         Just(PortFrom::Sample(sample("var(check.port)"))),
     ];
-    let connect = (of(port), of(address().boxed()), any::<[bool; 2]>(), of(text().boxed()));
+    let connect = (of(port), of(place().boxed()), any::<[bool; 3]>(), of(text().boxed()));
     prop_oneof![
-        connect.prop_map(|(port, addr, [send_proxy, linger], comment)| ScriptStep::Connect {
-            port,
-            addr,
-            send_proxy,
-            linger,
-            layer: match linger {
-                true => Layer::Default,
-                false => Layer::Plain,
-            },
-            comment
+        connect.prop_map(|(port, addr, [send_proxy, via_socks4, linger], comment)| {
+            ScriptStep::Connect {
+                port,
+                addr,
+                send_proxy,
+                via_socks4,
+                linger,
+                layer: match linger {
+                    true => Layer::Default,
+                    false => Layer::Plain,
+                },
+                comment,
+            }
         }),
         (payload(), of(text().boxed()))
             .prop_map(|(data, comment)| { ScriptStep::Send { data, comment } }),

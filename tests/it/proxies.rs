@@ -1,0 +1,94 @@
+//! Proxies as they are written: the order in which they are shown, and what their logs are told.
+
+use rustix::process::Signal;
+
+use crate::harness::api::Api;
+use crate::harness::both;
+use crate::harness::port::free_port;
+use crate::harness::proxy::{Kind, Proxy, Scene};
+
+both! {
+    proxies_are_shown_in_file_order,
+    a_backends_own_id_is_told,
+    the_files_own_notices_are_kept,
+    signals_are_told_in_the_proxies_logs,
+}
+
+/// A file whose ids go against its order.
+fn disordered(kind: Kind) -> (Api, Proxy) {
+    let api = Api::new();
+    let text = format!(
+        "global\nlog {{log}} local0\n{}.notice \"hello there\"\n\
+         defaults\nlog global\nmode tcp\n\
+         timeout client 5s\ntimeout server 5s\ntimeout connect 5s\n\
+         backend zz\nserver a 127.0.0.1:9\n\
+         listen li\nbind {{front}}\nserver a 127.0.0.1:9\n\
+         frontend c\nid 50\nbind 127.0.0.1:{}\ndefault_backend zz\n\
+         backend d\nid 7\nserver x 127.0.0.1:9 id 9 backup\nserver y 127.0.0.1:9 disabled\n\
+         backend e\n",
+        api.lines(),
+        free_port()
+    );
+    let proxy = Scene::new(kind).whole(&text).start();
+    (api, proxy)
+}
+
+fn proxies_are_shown_in_file_order(kind: Kind) {
+    let (api, _proxy) = disordered(kind);
+    let text = api.ask("show stat");
+    let name = |line: &str| line.split(',').take(2).collect::<Vec<_>>().join("/");
+    let shown: Vec<_> = text.lines().skip(1).filter(|line| !line.is_empty()).map(name).collect();
+    let zz = ["zz/a", "zz/BACKEND"];
+    let listen = ["li/FRONTEND", "li/a", "li/BACKEND"];
+    let rest = ["c/FRONTEND", "d/x", "d/y", "d/BACKEND", "e/BACKEND"];
+    assert_eq!(shown, [&zz[..], &listen, &rest].concat());
+}
+
+fn a_backends_own_id_is_told(kind: Kind) {
+    let (api, _proxy) = disordered(kind);
+    let text = api.ask("show servers state");
+    let own = |line: &str| {
+        let fields: Vec<_> = line.split(' ').collect();
+        [1, 3, 15, 16].map(|at| fields[at].to_owned()).join(" ")
+    };
+    let shown: Vec<_> = text.lines().skip(2).filter(|line| !line.is_empty()).map(own).collect();
+    assert_eq!(shown, ["zz a 0 0", "li a 0 0", "d x 1 1", "d y 1 0"]);
+}
+
+fn the_files_own_notices_are_kept(kind: Kind) {
+    let (api, proxy) = disordered(kind);
+    for text in [api.ask("show startup-logs"), proxy.process.output()] {
+        assert!(text.starts_with("[NOTICE] ") && text.contains("hello there"), "{text}");
+    }
+}
+
+fn signals_are_told_in_the_proxies_logs(kind: Kind) {
+    let (_api, proxy) = disordered(kind);
+    proxy.process.signal(Signal::HUP);
+    let none = "Conn: act(FE+BE): 0+0, 0 pend (0 unass), tot(FE+BE): 0+0.";
+    for line in [
+        "SIGHUP received, dumping servers states for proxy li.",
+        "SIGHUP: Server li/a is UP. Conn: 0 act, 0 pend, 0 tot.",
+        &format!("SIGHUP: Proxy li has 1 active servers and 0 backup servers available. {none}"),
+        &format!("SIGHUP: Proxy c has no servers. {none}"),
+        "SIGHUP: Server d/y is DOWN. Conn: 0 act, 0 pend, 0 tot.",
+        &format!("SIGHUP: Proxy d is running on backup servers ! {none}"),
+    ] {
+        proxy.log.expect(&[line]);
+    }
+    proxy.process.signal(Signal::TTOU);
+    proxy.log.expect(&["Paused proxy li."]);
+    proxy.log.expect(&["Paused frontend c."]);
+    proxy.process.signal(Signal::TTIN);
+    proxy.log.expect(&["Resumed proxy li."]);
+    proxy.log.expect(&["Resumed frontend c."]);
+    proxy.process.signal(Signal::USR1);
+    proxy.log.expect(&["Proxy e stopped (cumulated conns: FE: 0, BE: 0)."]);
+    let urgency = |part: &str| {
+        let lines = proxy.log.raw();
+        lines.iter().find(|line| line.contains(part)).map(|line| line[..5].to_owned())
+    };
+    assert_eq!(urgency("SIGHUP: Server li/a").as_deref(), Some("<133>"));
+    assert_eq!(urgency("Paused proxy li").as_deref(), Some("<132>"));
+    assert_eq!(proxy.log.count("Proxy li stopped (cumulated conns: FE: 0, BE: 0)."), 1);
+}
