@@ -16,6 +16,9 @@ pub const SOCKET_VARIABLE: &str = "EVENKEEL_SOCKET";
 /// Where configurations are where none was named.
 const CONFIGS: [&str; 2] = ["/etc/evenkeel/evenkeel.toml", "/etc/haproxy/haproxy.cfg"];
 
+/// Commands that take time and tell what they do, line by line.
+const TELLING: [&str; 2] = ["switchover", "drill"];
+
 /// Columns of `show stat` that a terminal has room for.
 const COLUMNS: [&str; 13] = [
     "pxname",
@@ -49,7 +52,8 @@ pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io
     stream.write_all(format!("{SEVERITY};{command}\n").as_bytes())?;
     stream.finish()?;
     let mut out = io::stdout();
-    if !out.is_terminal() {
+    let takes_time = TELLING.iter().any(|word| command.split_whitespace().next() == Some(word));
+    if !out.is_terminal() || takes_time {
         return pass_on(BufReader::new(stream), &mut out);
     }
     let mut answer = Vec::new();

@@ -34,6 +34,7 @@ mod signals;
 mod state_dir;
 mod stop;
 mod supply;
+mod switchover;
 mod worker;
 mod workers;
 mod world;

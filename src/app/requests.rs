@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::listeners::Scene;
-use super::{Control, objects};
+use super::{Control, objects, switchover};
 use crate::clock;
 use crate::config::added::Added;
 use crate::control::cli::frontends;
@@ -52,6 +52,11 @@ impl Control {
                 self.engine.follow(&self.context.process.objects());
                 self.resolver.follow(&self.context.process.objects());
                 Ok(())
+            }
+            Wish::Switchover(order, told) => {
+                let (process, bus) = (Arc::clone(&self.context.process), self.context.bus.clone());
+                switchover::start(process, bus, order, told, request.answer);
+                return;
             }
             Wish::AddServer(backend, words) => {
                 self.adding = Some(self.begin_adding(&backend, words, request.answer));

@@ -87,7 +87,7 @@ impl Program {
     }
 
     /// Has it end with its check.
-    fn bound(mut command: Command) -> Self {
+    pub(super) fn bound(mut command: Command) -> Self {
         command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
         bind_to_life(command.as_std_mut());
         Self { command }

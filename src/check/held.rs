@@ -251,7 +251,7 @@ impl Line {
     }
 }
 
-fn dialogue(check: &DatabaseCheck) -> Dialogue {
+pub(super) fn dialogue(check: &DatabaseCheck) -> Dialogue {
     let login = Login {
         user: check.user.clone(),
         password: check.password.clone(),

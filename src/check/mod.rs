@@ -15,6 +15,7 @@ pub mod driver;
 mod external;
 mod facts;
 mod held;
+pub mod operate;
 mod ramp;
 mod report;
 pub mod target;

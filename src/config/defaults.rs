@@ -157,3 +157,6 @@ pub const WEBHOOK_KEEP: Duration = Duration::from_hours(1);
 pub const WEBHOOK_QUEUE: usize = 1000;
 /// Where PagerDuty takes events (its Events API v2).
 pub const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
+
+/// `timeout` of a switchover: below the hold of routes by role, so that no client is refused.
+pub const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(10);

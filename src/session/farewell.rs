@@ -23,6 +23,7 @@ impl Session {
             (End::Cut, Some(CutReason::ServerDown | CutReason::ServerLeft)) => "the server is down",
             (End::Cut, Some(CutReason::ServerUp)) => "another server is up again",
             (End::Cut, _) => "an operator ended it",
+            (End::Parted, _) => "another server becomes the primary",
             (End::Reset(Side::Server), _) => "the server broke it off",
             _ => return false,
         };

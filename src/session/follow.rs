@@ -7,10 +7,12 @@ use std::task::Poll;
 use std::time::Instant;
 
 use super::Ended;
-use crate::net::relay::{Relay, Watch};
+use crate::config::model::DatabaseKind;
+use crate::net::relay::{Relay, Watch, Wish};
+use crate::pure::session::farewell::is_between_transactions;
 use crate::pure::session::termination::Termination;
 use crate::state::CutReason;
-use crate::state::sessions::{Handle, Moved};
+use crate::state::sessions::{Handle, Moved, Parting};
 
 /// Runs `session` until it ends or an operator ends it, in whatever it waits for.
 ///
@@ -50,11 +52,20 @@ pub(super) async fn unless_cut<T>(handle: &Handle, attempt: impl Future<Output =
 }
 
 /// A relay's view of the session's handle.
-pub(super) struct Watched<'a>(pub(super) &'a Handle);
+pub(super) struct Watched<'a>(pub(super) &'a Handle, pub(super) Option<DatabaseKind>);
 
 impl Watch for Watched<'_> {
-    fn is_cut(&self) -> bool {
-        self.0.order().is_some()
+    fn wish(&self) -> Wish {
+        match self.0.orders() {
+            (Some(_), _) => Wish::End,
+            (None, Some(Parting::Quiet)) => Wish::PartQuiet,
+            (None, Some(Parting::Soon)) => Wish::Part,
+            (None, None) => Wish::GoOn,
+        }
+    }
+
+    fn is_between(&self, last: &[u8]) -> bool {
+        self.1.is_some_and(|kind| is_between_transactions(kind, last))
     }
 
     fn note(&self, relay: &Relay, at: Instant) {

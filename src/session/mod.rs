@@ -226,7 +226,7 @@ impl Session {
         relay.prepend(std::mem::take(&mut self.early));
         let end = loop {
             self.running.reach(Stage::Relaying);
-            let watch = Watched(&self.running);
+            let watch = Watched(&self.running, farewell::database_of(&server));
             let end = relay.run(&mut self.client, &mut server.stream, &watch).await;
             let dead = match end {
                 End::ServerSilent => self.is_dead(backend, settings, &server).await,
@@ -307,6 +307,7 @@ fn termination(end: End, cut: Option<CutReason>) -> Termination {
         End::TimedOut(Side::Client) => (Cause::ClientTimeout, Phase::Data),
         End::TimedOut(Side::Server) => (Cause::ServerTimeout, Phase::Data),
         End::Cut => (cut.map_or(Cause::Killed, CutReason::cause), Phase::Data),
+        End::Parted => (Cause::Killed, Phase::Data),
     };
     Termination::new(cause, phase)
 }

@@ -26,6 +26,8 @@ struct Inner {
     /// When who is primary was heard last.
     heard_at: Option<Instant>,
     incident: Option<Incident>,
+    /// Since when the primary is given no new sessions.
+    resting_since: Option<Instant>,
 }
 
 impl Inner {
@@ -54,6 +56,7 @@ impl Inner {
                 lost_at: now,
                 cut: 0,
                 held: 0,
+                paused_at: self.resting_since,
                 next: None,
             });
         }
@@ -152,6 +155,18 @@ impl Group {
         self.lock().incident.take_if(|incident| incident.is_over(now))
     }
 
+    /// Gives the primary no new sessions from `now` on, for `heir` takes over, or some again. Whether
+    /// that is a change: there is one heir at a time.
+    pub(super) fn rest(&self, now: Instant, heir: Option<&str>) -> bool {
+        let mut inner = self.lock();
+        let is_change = inner.resting_since.is_some() != heir.is_some();
+        if is_change {
+            inner.resting_since = heir.map(|_| now);
+            inner.fence.set_heir(heir.map(str::to_owned));
+        }
+        is_change
+    }
+
     /// The configuration names these servers, and what to do on conflicts.
     pub(super) fn follow<'a>(
         &self,
@@ -208,7 +223,10 @@ impl Group {
         let primary = inner.fence.primary().and_then(|name| inner.fence.reading(name));
         let part = |server: &Arc<Server>| {
             if inner.fence.primary() == Some(&server.name) {
-                return Part::Primary;
+                return match inner.resting_since {
+                    Some(_) => Part::Resting,
+                    None => Part::Primary,
+                };
             }
             match inner.fence.reading(&server.name) {
                 Some(reading) if reading.role == Role::Replica => {

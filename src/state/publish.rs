@@ -71,6 +71,17 @@ pub fn fence_cleared(backend: &Arc<Backend>, now: Instant) {
     swap(backend, servers, now);
 }
 
+/// The primary of a backend is given no new sessions, for `heir` is to take over, or (`None`) some
+/// again: those by routes to it wait meanwhile. Whether that is a change.
+pub fn rest(backend: &Arc<Backend>, now: Instant, heir: Option<&str>) -> bool {
+    let is_change = backend.group.rest(now, heir);
+    if is_change {
+        let servers = backend.live().servers.clone();
+        swap(backend, servers, now);
+    }
+    is_change
+}
+
 /// Time went on: swaps in a new live set if a slow start made a server worth more since the last
 /// one. Returns when to be called again; `None`: not before a server comes up.
 pub fn ramps(backend: &Arc<Backend>, now: Instant) -> Option<Instant> {

@@ -5,6 +5,7 @@
 //! `WAITING_MAX` requests wait; a client that asks more waits to ask.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,8 +21,25 @@ pub enum Wish {
     Sockets(Arc<Frontend>, SocketWish),
     /// Servers came or went: those that are there are checked, and no others.
     Checks,
+    /// Another server is to be primary. What is done is told line by line.
+    Switchover(Switchover, mpsc::Sender<String>),
     /// A server for a backend, in the words of a `server` line behind `server`.
     AddServer(Arc<Backend>, Vec<String>),
+}
+
+/// A planned change of the primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switchover {
+    /// The frontend whose route leads to the primary.
+    pub route: String,
+    /// Who is to be primary.
+    pub to: String,
+    /// How long it may take; `None`: as configured.
+    pub timeout: Option<Duration>,
+    /// Sessions whose transactions do not end are ended.
+    pub force: bool,
+    /// Only look whether it could be done.
+    pub dry_run: bool,
 }
 
 /// What is to become of a frontend's listening sockets.

@@ -12,6 +12,9 @@ use crate::pure::role::incident::Incident;
 /// The record of one failover, as it is written and told. Times are UTC (RFC 3339).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
+    /// Whether it was planned.
+    #[serde(default)]
+    pub kind: Kind,
     /// The backend.
     pub backend: String,
     /// Who was primary.
@@ -38,6 +41,17 @@ pub struct Record {
     pub history_after: String,
 }
 
+/// What changed the primary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// It was lost.
+    #[default]
+    Failover,
+    /// An operator.
+    Switchover,
+}
+
 /// The parts of a failover in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seconds {
@@ -48,6 +62,9 @@ pub struct Seconds {
     /// From there to the first session on it; absent where nobody came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attach: Option<f64>,
+    /// How long new clients were kept waiting on purpose; absent where that was not planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<f64>,
     /// All of it.
     pub total: f64,
 }
@@ -66,6 +83,10 @@ impl Record {
             History::Mysql { .. } => "transactions",
         };
         Some(Self {
+            kind: match incident.paused_at {
+                Some(_) => Kind::Switchover,
+                None => Kind::Failover,
+            },
             backend: backend.to_owned(),
             from: incident.from.clone(),
             to: next.server.clone(),
@@ -75,6 +96,7 @@ impl Record {
                 detect: phases.detect.as_secs_f64(),
                 promote: phases.promote.as_secs_f64(),
                 attach: phases.attach.map(|time| time.as_secs_f64()),
+                pause: phases.pause.map(|time| time.as_secs_f64()),
                 total: phases.total.as_secs_f64(),
             },
             sessions_cut: incident.cut,
@@ -93,9 +115,12 @@ impl Record {
             self;
         let what = match from == to {
             true => format!("Primary {backend}/{from} was away for"),
+            false if self.kind == Kind::Switchover => {
+                format!("Switchover of backend {backend} from {from} to {to} took")
+            }
             false => format!("Failover of backend {backend} from {from} to {to} took"),
         };
-        let Seconds { detect, promote, attach, total } = seconds;
+        let Seconds { detect, promote, attach, total, .. } = seconds;
         let mut line =
             format!("{what} {total:.3} s ({detect:.3} to detect, {promote:.3} to promote");
         if let Some(attach) = attach {

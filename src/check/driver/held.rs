@@ -83,6 +83,38 @@ impl Held {
         }
     }
 
+    /// Has a statement executed; yields what the first row of the answer begins with.
+    ///
+    /// # Errors
+    /// The verdict on a database that refuses or does not answer; the session is of no more use
+    /// then, and whether the statement took effect is not known where no answer came.
+    ///
+    /// # Cancel safety
+    /// The session is of no more use when the future is dropped.
+    pub(in crate::check) async fn execute(
+        &mut self,
+        statement: &str,
+        limit: Duration,
+    ) -> Result<Option<String>, Verdict> {
+        let begun = Instant::now();
+        let done = async {
+            let Some(bytes) = self.dialogue.execute(statement) else {
+                return Err(Trouble::System(Problem::not_connected()));
+            };
+            send(&mut self.conn, &bytes).await.map_err(Trouble::System)?;
+            loop {
+                if let Said::Done(first) = self.next().await? {
+                    return Ok(first);
+                }
+            }
+        };
+        match timeout_at(begun + limit, done).await {
+            Ok(Ok(first)) => Ok(first),
+            Ok(Err(trouble)) => Err(verdict(trouble, false, begun)),
+            Err(_) => Err(verdict(Trouble::TimedOut, false, begun)),
+        }
+    }
+
     /// Completes when the database says that it goes, or is gone.
     ///
     /// # Cancel safety
@@ -101,7 +133,7 @@ impl Held {
                     send(&mut self.conn, &bytes).await.map_err(Trouble::System)?;
                 }
                 Said::StartTls => self.secure(target).await?,
-                Said::Reading(_) => {}
+                Said::Reading(_) | Said::Done(_) => {}
             }
         }
     }

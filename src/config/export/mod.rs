@@ -16,6 +16,7 @@ mod resolvers;
 mod ring;
 mod script;
 mod socket;
+mod switchover;
 mod text;
 mod tls;
 mod tuning;

@@ -33,6 +33,8 @@ pub struct Backend {
     pub on_conflict: OnConflict,
     /// `sessions`: what becomes of those of a server in trouble, where routes by role lead to it.
     pub stays: Stays,
+    /// `switchover`: how the primary is changed on purpose.
+    pub switchover: Option<super::Switchover>,
     /// `option allbackups`: all backups serve when no active server may, not only the first.
     pub allbackups: bool,
     /// Routes by role that frontends have to it, each once.

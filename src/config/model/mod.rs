@@ -19,6 +19,7 @@ mod resolvers;
 mod ring;
 mod socket;
 mod stick;
+mod switchover;
 mod tls;
 mod tuning;
 mod webhook;
@@ -59,6 +60,7 @@ pub use socket::{
     Source, UnixPermissions, UseSrc,
 };
 pub use stick::{Peers, StickTable};
+pub use switchover::{Promote, Switchover};
 pub use tls::{BindTls, Examine, Lookups, Selected, ServerTls, Sni, TlsWords, Verify, Versions};
 pub use tuning::{SocketBuffers, Tuning};
 pub use webhook::{HookFormat, Topic, Url, Webhook};

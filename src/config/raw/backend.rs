@@ -30,6 +30,8 @@ pub struct Backend {
     pub on_conflict: Field<String>,
     /// `sessions`, of the native form only: one word or two for each trouble.
     pub stays: [Field<String>; 5],
+    /// `switchover`, of the native form only.
+    pub switchover: Option<super::Switchover>,
     /// `option allbackups`.
     pub allbackups: Field<bool>,
     /// Servers, in file order, `default-server` applied.
@@ -84,6 +86,7 @@ impl Backend {
             hash_preserve_affinity: None,
             on_conflict: None,
             stays: [const { None }; 5],
+            switchover: None,
             allbackups: None,
             servers: Vec::new(),
             check: None,

@@ -25,6 +25,7 @@ mod resolvers;
 mod ring;
 mod rules;
 mod socket;
+mod switchover;
 mod tls;
 mod tuning;
 mod webhook;
@@ -47,6 +48,7 @@ pub use resolvers::{Hold, Naming, Resolvers, TEMPLATE_MAX, made_from, template_n
 pub use ring::Ring;
 pub use rules::Statement;
 pub use socket::{BindSocket, ClientSide, ServerSide, ServerSocket};
+pub use switchover::Switchover;
 pub use tls::Tls;
 pub use tuning::{SocketBuffers, Tuning};
 pub use webhook::Webhook;

@@ -47,6 +47,7 @@ impl Decoder<'_> {
             allbackups: self.boolean(t, "allbackups"),
             on_conflict: self.string(t, "on_conflict"),
             stays: self.stays(t),
+            switchover: self.switchover(t),
             check: check.kind.clone(),
             check_settings: check.settings.clone(),
             retries: self.number(t, "retries"),

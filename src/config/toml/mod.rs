@@ -19,6 +19,7 @@ mod resolvers;
 mod ring;
 mod rules;
 mod socket;
+mod switchover;
 mod syntax;
 mod table;
 mod tls;

@@ -88,7 +88,7 @@ impl Context<'_> {
     }
 
     /// The first and only line of a file.
-    fn password(&mut self, file: &Spanned<String>) -> String {
+    pub(super) fn password(&mut self, file: &Spanned<String>) -> String {
         match self.world.read(Path::new(&file.value)).map(String::from_utf8) {
             Ok(Ok(text)) => return text.trim_end_matches(['\r', '\n']).to_owned(),
             Ok(Err(_)) => {

@@ -32,6 +32,7 @@ mod socket;
 mod source;
 mod state_file;
 mod stick;
+mod switchover;
 mod tls;
 mod track;
 mod tuning;

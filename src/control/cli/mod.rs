@@ -47,6 +47,7 @@ mod show_servers;
 mod show_sess;
 mod show_stat;
 mod stick_table;
+mod switchover;
 mod table;
 mod variables;
 mod wait;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use super::{
     Answer, Call, Client, addition, agent, basics, certificates, crt_lists, end, fence, frontends,
     limits, patterns, removal, set_server, show_events, show_process, show_resolvers, show_servers,
-    show_sess, show_stat, stick_table, variables, wait, weight,
+    show_sess, show_stat, stick_table, switchover, variables, wait, weight,
 };
 use crate::config::model::Level;
 
@@ -31,6 +31,7 @@ static FAMILIES: &[&[Command]] = &[
     show_sess::COMMANDS,
     show_stat::COMMANDS,
     stick_table::COMMANDS,
+    switchover::COMMANDS,
     variables::COMMANDS,
     wait::COMMANDS,
     weight::COMMANDS,

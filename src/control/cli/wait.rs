@@ -69,7 +69,7 @@ async fn wait_removable(call: &Call<'_>, until: Instant, answer: &mut Answer<'_>
 }
 
 /// A time, in milliseconds where it has no unit.
-fn delay(text: &str) -> Option<Duration> {
+pub(super) fn delay(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let unit_us = match unit {

@@ -49,7 +49,7 @@ pub(in crate::control) fn of(
     let role = |(server, part): (&Arc<Server>, Part)| {
         let refusal = backend.group.refusal(&server.name);
         let (state, lag) = match part {
-            Part::Primary => (RoleState::Primary, None),
+            Part::Primary | Part::Resting => (RoleState::Primary, None),
             Part::Replica(lag) => (RoleState::Replica, lag),
             Part::Unknown if refusal.is_some() => (RoleState::Fenced, None),
             Part::Unknown => (RoleState::Unknown, None),

@@ -13,11 +13,12 @@ impl Scrape<'_> {
     pub(super) fn failovers(&self, row: &Row, failovers: &Failovers) {
         self.columns(row, &[(names::FAILOVERS, |it: &Failovers| it.count.into())], failovers);
         let Some(last) = &failovers.last else { return };
-        let Seconds { detect, promote, attach, total } = last.seconds;
+        let Seconds { detect, promote, attach, pause, total } = last.seconds;
         let phases = [
             ("detect", Some(detect)),
             ("promote", Some(promote)),
             ("attach", attach),
+            ("pause", pause),
             ("total", Some(total)),
         ];
         for (phase, seconds) in phases {

@@ -10,6 +10,7 @@
 
 mod direction;
 mod splice;
+mod watch;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant};
 use direction::{Direction, Ending, Moved};
 pub(in crate::net) use splice::note_descriptor;
 pub use splice::{allow_pipes, pipes_open};
+use watch::QUIET;
+pub use watch::{Watch, Wish};
 
 use super::stream::Stream;
 use crate::clock;
@@ -51,6 +54,8 @@ pub enum End {
     TimedOut(Side),
     /// The session was ended from outside.
     Cut,
+    /// It was ended between two transactions.
+    Parted,
     /// The server closed or reset before its first byte, and what the client has sent may be sent
     /// again to another server. Only reported where the caller asked for it; running the relay
     /// again passes the end on to the client.
@@ -77,16 +82,6 @@ pub enum Replay {
     Opening,
 }
 
-/// Who follows a relay from outside, and may end it.
-pub trait Watch {
-    /// Whether the relay is to end. Asked at each poll; who changes the answer wakes the task.
-    fn is_cut(&self) -> bool;
-
-    /// What was moved since the session's beginning; `at` is when bytes moved last. Called at each
-    /// poll.
-    fn note(&self, relay: &Relay, at: Instant);
-}
-
 /// One session's relay.
 #[derive(Debug)]
 pub struct Relay {
@@ -97,6 +92,8 @@ pub struct Relay {
     /// When the client and the server sent something last, where only that counts for them.
     heard: [Option<Instant>; 2],
     first: Option<End>,
+    /// The client sent something after the server's last bytes.
+    asked: bool,
     replay: Replay,
     opening: Opening,
     /// The server's end that was reported as [`End::ServerSilent`] was a reset.
@@ -114,6 +111,7 @@ impl Relay {
             last_activity: clock::now(),
             heard: [None; 2],
             first: None,
+            asked: false,
             replay,
             opening: Opening::default(),
             silent_reset: false,
@@ -203,13 +201,17 @@ impl Relay {
         let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         let mut armed: Option<Instant> = None;
         let end = poll_fn(|cx| {
-            if watch.is_cut() {
+            let wish = watch.wish();
+            if wish == Wish::End {
                 return Poll::Ready(End::Cut);
             }
             let end = self.poll_pump(cx, client, server);
             watch.note(self, self.last_activity);
             if let Some(end) = end {
                 return Poll::Ready(end);
+            }
+            if wish != Wish::GoOn && self.is_between(watch, wish) {
+                return Poll::Ready(End::Parted);
             }
             self.poll_silence(cx, sleep.as_mut(), &mut armed)
         })
@@ -218,6 +220,15 @@ impl Relay {
             self.flush_before_reset(client).await;
         }
         self.first.unwrap_or(end)
+    }
+
+    /// Whether both sides have all of what the other sent, and the server spoke last.
+    fn is_between(&self, watch: &impl Watch, wish: Wish) -> bool {
+        let is_late = || clock::now().saturating_duration_since(self.last_activity) >= QUIET;
+        let is_quiet = !self.asked && !self.up.is_stuck();
+        is_quiet
+            && (wish == Wish::Part || is_late())
+            && self.last_sent().is_some_and(|last| watch.is_between(last))
     }
 
     /// Moves what can be moved in both directions.
@@ -259,6 +270,8 @@ impl Relay {
         if up.is_progress() || down.is_progress() {
             let now = clock::now();
             self.last_activity = now;
+            // The server's bytes are moved first: those of the client may be an answer to them.
+            self.asked = up.is_progress() || self.asked && !down.is_progress();
             for (heard, moved) in self.heard.iter_mut().zip([up, down]) {
                 if let Some(at) = heard.as_mut().filter(|_| moved.is_progress()) {
                     *at = now;

@@ -11,7 +11,11 @@ const NO_LIMITS: Limits =
 struct Alone;
 
 impl Watch for Alone {
-    fn is_cut(&self) -> bool {
+    fn wish(&self) -> Wish {
+        Wish::GoOn
+    }
+
+    fn is_between(&self, _: &[u8]) -> bool {
         false
     }
 
@@ -22,8 +26,12 @@ impl Watch for Alone {
 struct Cut;
 
 impl Watch for Cut {
-    fn is_cut(&self) -> bool {
-        true
+    fn wish(&self) -> Wish {
+        Wish::End
+    }
+
+    fn is_between(&self, _: &[u8]) -> bool {
+        false
     }
 
     fn note(&self, _: &Relay, _: Instant) {}

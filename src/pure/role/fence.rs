@@ -17,7 +17,7 @@
 //! | another's | Postgres: an older timeline | `Older` |
 //! | another's | MySQL: seen as a replica of the incumbent, or nothing is missing | – |
 //! | another's | MySQL: something is missing | `Older` |
-//! | any that is left | one other is left, too, and `on_conflict` does not keep it | `Conflict` |
+//! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
 //!
 //! **Invariants** (`tests/sim`, 100,000 random orders of events): at most one primary; its timeline
 //! never goes back; a former primary is not primary again before it was a replica, or
@@ -87,6 +87,8 @@ pub struct Fence {
     /// The last readings of servers that are heard.
     readings: BTreeMap<String, Reading>,
     primary: Option<String>,
+    /// Who is to take over from the incumbent, as planned.
+    heir: Option<String>,
     /// Counts changes of the memory that must not be forgotten.
     revision: u64,
 }
@@ -114,6 +116,13 @@ impl Fence {
     /// The configuration says what to do on conflicts.
     pub fn set_on_conflict(&mut self, on_conflict: OnConflict) {
         self.on_conflict = on_conflict;
+        self.settle();
+    }
+
+    /// Who is to take over from the incumbent by an operator's will, or nobody: where both claim to be
+    /// primary, and neither claim is refused by itself, it is this one.
+    pub fn set_heir(&mut self, heir: Option<String>) {
+        self.heir = heir;
         self.settle();
     }
 
@@ -195,8 +204,11 @@ impl Fence {
             .map(|(server, _)| server)
             .collect();
         let incumbent = self.memory.incumbent.as_ref().map(|(server, _)| server);
+        let heir = self.heir.as_ref().filter(|heir| left.contains(heir));
+        let is_planned = left.len() == 2 && incumbent.is_some_and(|one| left.contains(&one));
         self.primary = match (&left[..], self.on_conflict) {
             ([one], _) => Some((*one).clone()),
+            _ if is_planned && heir.is_some() => heir.cloned(),
             (_, OnConflict::KeepIncumbent) => incumbent.filter(|one| left.contains(one)).cloned(),
             (_, OnConflict::Stop) => None,
         };

@@ -27,6 +27,8 @@ pub struct Incident {
     pub cut: u64,
     /// Most clients that were kept waiting.
     pub held: u32,
+    /// Since when new clients are kept waiting for it on purpose; `None`: it was not planned.
+    pub paused_at: Option<Instant>,
     /// Who is primary since.
     pub next: Option<Next>,
 }
@@ -55,6 +57,8 @@ pub struct Phases {
     pub promote: Duration,
     /// From there to the first session on it.
     pub attach: Option<Duration>,
+    /// How long new clients were kept waiting on purpose.
+    pub pause: Option<Duration>,
     /// All of it.
     pub total: Duration,
 }
@@ -100,7 +104,8 @@ impl Incident {
             detect: since(self.lost_at, self.heard_at),
             promote: next.map_or(Duration::ZERO, |next| since(next.at, self.lost_at)),
             attach: next.zip(attached).map(|(next, attached)| since(attached, next.at)),
-            total: since(end, self.heard_at),
+            pause: self.paused_at.map(|paused| since(end, paused)),
+            total: since(end, self.paused_at.unwrap_or(self.heard_at)),
         }
     }
 }
@@ -124,6 +129,7 @@ mod tests {
             answers: false,
             cut: 0,
             held: 0,
+            paused_at: None,
             next: None,
         }
     }
@@ -145,6 +151,7 @@ mod tests {
             detect: millis(20),
             promote: millis(100),
             attach: Some(millis(5)),
+            pause: None,
             total: millis(125),
         };
         assert_eq!(incident.phases(), expected);

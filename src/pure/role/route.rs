@@ -26,6 +26,8 @@ pub enum Part {
     Unknown,
     /// The one that takes writes.
     Primary,
+    /// The same, while it is given no new sessions: another is about to take over as planned.
+    Resting,
     /// It follows, as far behind as this; `None`: behind what is not known.
     Replica(Option<Lag>),
 }
@@ -56,6 +58,7 @@ mod tests {
     fn routes_admit_by_part_and_lag() {
         let behind = |ms| Part::Replica(Some(Lag { time: Duration::from_millis(ms), amount: 1 }));
         let parts = [Part::Primary, behind(0), behind(1000), behind(1001), Part::Replica(None)];
+        assert!(!RoleRoute::Primary.admits(&[Part::Resting]).contains(&true));
         let max_lag = Some(Duration::from_secs(1));
         let rows = [
             (RoleRoute::Primary, "10000"),

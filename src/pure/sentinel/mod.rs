@@ -52,6 +52,8 @@ pub enum Said {
     LoggedIn,
     /// The database said what it is.
     Reading(Reading),
+    /// It did what it was told; the first column of the first row of the answer, if it has one.
+    Done(Option<String>),
 }
 
 /// Why a connection is of no more use.
@@ -136,6 +138,15 @@ impl Dialogue {
         match self {
             Self::Mysql(dialogue) => dialogue.poll(),
             Self::Postgres(dialogue) => dialogue.poll(),
+        }
+    }
+
+    /// A statement that is to be executed; `None` while the account is not logged in or an answer is
+    /// due. Of MySQL, one that has no rows to answer.
+    pub fn execute(&mut self, statement: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Mysql(dialogue) => dialogue.execute(statement),
+            Self::Postgres(dialogue) => dialogue.execute(statement),
         }
     }
 

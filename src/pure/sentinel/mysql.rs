@@ -56,6 +56,8 @@ enum State {
     LoggingIn(Flavour, Option<Proof>),
     Idle(Flavour),
     Asked(Flavour, Progress),
+    /// A statement is executed.
+    Told(Flavour),
 }
 
 /// How far an answer has come.
@@ -83,6 +85,7 @@ impl std::fmt::Debug for Mysql {
             State::LoggingIn(..) => "logging in",
             State::Idle(_) => "idle",
             State::Asked(..) => "asked",
+            State::Told(_) => "told",
         };
         write!(f, "Mysql({:?}, {state}, {} bytes)", self.login, self.packets.len())
     }
@@ -128,6 +131,12 @@ impl Mysql {
         Some(packet(0, &[&[COM_QUERY], flavour.question().as_bytes()].concat()))
     }
 
+    pub(super) fn execute(&mut self, statement: &str) -> Option<Vec<u8>> {
+        let State::Idle(flavour) = self.state else { return None };
+        self.state = State::Told(flavour);
+        Some(packet(0, &[&[COM_QUERY], statement.as_bytes()].concat()))
+    }
+
     /// A server that never greeted holds it against us when we leave without a login: many of them
     /// and it lets nobody in from here (`max_connect_errors`). A login that it refuses does not
     /// count.
@@ -139,7 +148,7 @@ impl Mysql {
                 [login, quit].concat()
             }
             State::Connected | State::Securing(_) => Vec::new(),
-            State::LoggingIn(..) | State::Idle(_) | State::Asked(..) => quit,
+            State::LoggingIn(..) | State::Idle(_) | State::Asked(..) | State::Told(_) => quit,
         }
     }
 
@@ -168,6 +177,11 @@ impl Mysql {
                 _ => Err(out_of_order()),
             },
             State::Idle(_) => Err(out_of_order()),
+            State::Told(flavour) if first == Some(OK) => {
+                self.state = State::Idle(*flavour);
+                Ok(vec![Said::Done(None)])
+            }
+            State::Told(_) => Err(Fault::nonsense("the server answers with rows")),
             State::Asked(flavour, progress) => {
                 let flavour = *flavour;
                 match progress {

@@ -40,6 +40,8 @@ enum State {
     LoggingIn(Option<ScramSha256>),
     Idle,
     Asked(Option<Reading>),
+    /// A statement is executed; what the first row begins with.
+    Told(Option<String>),
 }
 
 /// See the module.
@@ -58,6 +60,7 @@ impl std::fmt::Debug for Postgres {
             State::LoggingIn(_) => "logging in",
             State::Idle => "idle",
             State::Asked(_) => "asked",
+            State::Told(_) => "told",
         };
         write!(f, "Postgres({:?}, {state}, {} bytes)", self.login, self.received.len())
     }
@@ -134,10 +137,20 @@ impl Postgres {
         Some(question.to_vec())
     }
 
+    pub(super) fn execute(&mut self, statement: &str) -> Option<Vec<u8>> {
+        if !matches!(self.state, State::Idle) {
+            return None;
+        }
+        let mut message = BytesMut::new();
+        frontend::query(statement, &mut message).ok()?;
+        self.state = State::Told(None);
+        Some(message.to_vec())
+    }
+
     pub(super) fn goodbye(&self) -> Vec<u8> {
         let mut goodbye = BytesMut::new();
         // Where a password is expected a goodbye is a mistake that the server logs; an end is none.
-        if matches!(self.state, State::Idle | State::Asked(_)) {
+        if matches!(self.state, State::Idle | State::Asked(_) | State::Told(_)) {
             frontend::terminate(&mut goodbye);
         }
         goodbye.to_vec()
@@ -165,6 +178,18 @@ impl Postgres {
                     Fault::nonsense("the server's answer to what it is makes no sense")
                 })?);
                 Ok(None)
+            }
+            (Message::EmptyQueryResponse, State::Told(_)) => Ok(None),
+            (Message::DataRow(row), State::Told(first)) => {
+                if first.is_none() {
+                    *first = first_of(&row);
+                }
+                Ok(None)
+            }
+            (Message::ReadyForQuery(_), State::Told(first)) => {
+                let first = first.take();
+                self.state = State::Idle;
+                Ok(Some(Said::Done(first)))
             }
             (Message::ReadyForQuery(_), State::Asked(reading)) => {
                 let reading = reading.take();
@@ -255,6 +280,12 @@ fn refused(body: &ErrorResponseBody) -> Fault {
         is_goodbye,
         ..Fault::new(CheckStatus::L7Status, format!("{severity} {code}: {message}"))
     }
+}
+
+/// What a row begins with.
+fn first_of(row: &DataRowBody) -> Option<String> {
+    let range = row.ranges().next().ok()??;
+    Some(String::from_utf8_lossy(row.buffer().get(range?)?).into_owned())
 }
 
 /// The row of [`QUESTION`].

@@ -29,6 +29,12 @@ const HEADER_BYTES: usize = 4;
 /// First bytes of MySQL packets that end an answer: OK, EOF, ERR.
 const ANSWER_ENDS: [u8; 3] = [0x00, 0xfe, 0xff];
 
+/// `SERVER_STATUS_IN_TRANS`, `SERVER_MORE_RESULTS_EXISTS` and `SERVER_STATUS_CURSOR_EXISTS`.
+const UNFINISHED: u16 = 0x0001 | 0x0008 | 0x0040;
+
+/// Bytes of the answer to COM_STMT_PREPARE.
+const PREPARED_BYTES: usize = 12;
+
 /// `ER_SERVER_SHUTDOWN`.
 const SERVER_SHUTDOWN: u16 = 1053;
 
@@ -78,6 +84,46 @@ pub fn last_words(kind: DatabaseKind, last: &[u8], why: &str) -> Option<Vec<u8>>
         }
         DatabaseKind::Mysql => ends_answer(last).then(|| mysql(why)),
     }
+}
+
+/// Whether a server that has sent `last` is between two transactions, as far as it says so: Postgres
+/// in its ReadyForQuery, MySQL in the flags of an OK or EOF packet. An ERR has none.
+#[must_use]
+pub fn is_between_transactions(kind: DatabaseKind, last: &[u8]) -> bool {
+    match kind {
+        DatabaseKind::Postgres => {
+            last.strip_suffix(b"I").is_some_and(|before| before.ends_with(&READY))
+        }
+        DatabaseKind::Mysql => last.windows(HEADER_BYTES + 1).enumerate().any(|(at, head)| {
+            let len = usize::from(head[0]) | usize::from(head[1]) << 8 | usize::from(head[2]) << 16;
+            let payload = &last[at + HEADER_BYTES..];
+            payload.len() == len && status(payload).is_some_and(|status| status & UNFINISHED == 0)
+        }),
+    }
+}
+
+/// The flags of an OK or EOF packet. The answer to a prepared statement looks like the one and has
+/// none; it is `PREPARED_BYTES` long, and so no packet of this length is believed.
+fn status(payload: &[u8]) -> Option<u16> {
+    let (&first, rest) = payload.split_first()?;
+    let at = match (first, payload.len()) {
+        (0xfe, 5) => rest.get(2..)?,
+        (0x00 | 0xfe, 7..) if payload.len() != PREPARED_BYTES => after_number(after_number(rest)?)?,
+        _ => return None,
+    };
+    at.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))
+}
+
+/// What follows a length-encoded number.
+fn after_number(bytes: &[u8]) -> Option<&[u8]> {
+    let len = match bytes.first()? {
+        0..=0xfa => 1,
+        0xfc => 3,
+        0xfd => 4,
+        0xfe => 9,
+        _ => return None,
+    };
+    bytes.get(len..)
 }
 
 /// Whether a packet that may end an answer ends `last`.
@@ -155,6 +201,30 @@ mod tests {
         ];
         for (sent, expected) in rows {
             assert_eq!(said(DatabaseKind::Mysql, sent), expected, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn transactions_are_told_by_the_last_packet() {
+        use DatabaseKind::{Mysql, Postgres};
+        let rows: [(DatabaseKind, &[u8], bool); 14] = [
+            (Postgres, b"C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05I", true),
+            (Postgres, b"Z\0\0\0\x05T", false),
+            (Postgres, b"Z\0\0\0\x05E", false),
+            (Postgres, b"Z\0\0\0\x05", false),
+            (Postgres, b"", false),
+            (Mysql, b"\x07\0\0\x01\0\0\0\x02\0\0\0", true),
+            (Mysql, b"\x07\0\0\x01\0\0\0\x03\0\0\0", false),
+            (Mysql, b"\x09\0\0\x01\0\xfc\x01\x01\0\x02\0\0\0", true),
+            (Mysql, b"\x05\0\0\x05\xfe\0\0\x02\0", true),
+            (Mysql, b"\x05\0\0\x05\xfe\0\0\x03\0", false),
+            (Mysql, b"\x05\0\0\x05\xfe\0\0\x0a\0", false),
+            (Mysql, b"\x0c\0\0\x01\0\x01\0\0\0\0\0\0\0\0\0\0", false),
+            (Mysql, b"\x0d\0\0\x01\xff\x7a\x04#42S02No..", false),
+            (Mysql, b"\x02\0\0\x04\x01a", false),
+        ];
+        for (kind, last, expected) in rows {
+            assert_eq!(is_between_transactions(kind, last), expected, "{kind:?} {last:?}");
         }
     }
 

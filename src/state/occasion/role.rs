@@ -102,7 +102,8 @@ impl Occasion<'_> {
         self.say_role(backend, change);
     }
 
-    fn say_role(&self, backend: &Backend, change: RoleChange) {
+    /// Says something of who is primary.
+    pub fn say_role(&self, backend: &Backend, change: RoleChange) {
         let what = What::Role(Arc::clone(&backend.name), change);
         self.bus.event(self.event(backend, what));
     }

@@ -59,7 +59,7 @@ fn troubles(backend: &Backend, settings: &model::Backend, server: &Server, part:
         (Trouble::Dead, _) => usize::from(standing == Standing::Down),
         (_, Standing::Maint | Standing::Down) => 0,
         (Trouble::Fenced, _) => usize::from(is_fenced),
-        (Trouble::RoleLost, _) => usize::from(part != Part::Primary),
+        (Trouble::RoleLost, _) => usize::from(!matches!(part, Part::Primary | Part::Resting)),
         (Trouble::Lagging, _) => lagging(),
     };
     Trouble::ALL.map(has)

@@ -16,12 +16,32 @@ use crate::pure::session::termination::{Cause, Phase};
 use crate::state::counters::Traffic;
 use crate::state::{Backend, Frontend, Listener, Process, Server, Tracker};
 
+/// How a session ends between two transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parting {
+    /// Once nothing was asked for a while: who is just about to ask has the answer first.
+    Quiet = 1,
+    /// At the first chance.
+    Soon,
+}
+
+impl Parting {
+    /// The parting of this code, which is below those of [`CutReason`].
+    const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Quiet),
+            2 => Some(Self::Soon),
+            _ => None,
+        }
+    }
+}
+
 /// Why a session is stirred from outside. A later reason replaces an earlier one of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CutReason {
     /// The server went down, and sessions may stay: those it has not answered yet do better
     /// elsewhere.
-    ServerLeft = 1,
+    ServerLeft = 3,
     /// `on-marked-up shutdown-backup-sessions`.
     ServerUp,
     /// `on-marked-down shutdown-sessions`.
@@ -40,14 +60,14 @@ impl CutReason {
     /// The reason of this code; `None` for 0.
     pub(in crate::state) const fn from_code(code: u8) -> Option<Self> {
         Some(match code {
-            1 => Self::ServerLeft,
-            2 => Self::ServerUp,
-            3 => Self::ServerDown,
-            4 => Self::Lagging,
-            5 => Self::RoleLost,
-            6 => Self::Fenced,
-            7.. => Self::Killed,
-            0 => return None,
+            3 => Self::ServerLeft,
+            4 => Self::ServerUp,
+            5 => Self::ServerDown,
+            6 => Self::Lagging,
+            7 => Self::RoleLost,
+            8 => Self::Fenced,
+            9.. => Self::Killed,
+            0..=2 => return None,
         })
     }
 
@@ -278,6 +298,35 @@ impl Handle {
         let mut facts = self.lock();
         facts.server = None;
         self.clear(&facts);
+    }
+
+    /// As [`order`](Self::order); and whether it is to end between two transactions.
+    #[must_use]
+    pub fn orders(&self) -> (Option<CutReason>, Option<Parting>) {
+        let code = self.order.load(Ordering::Acquire);
+        (CutReason::from_code(code), Parting::from_code(code))
+    }
+
+    /// Tells the session to end between two transactions, if it has `server` by a route to the
+    /// primary. Whether it has.
+    pub(super) fn part_on(&self, server: &Arc<Server>, how: Parting) -> bool {
+        if self.role() != Some(RoleRoute::Primary) {
+            return false;
+        }
+        let facts = self.lock();
+        let is_there = facts.server.as_ref().is_some_and(|s| Arc::ptr_eq(s, server));
+        if is_there {
+            self.order.fetch_max(how as u8, Ordering::AcqRel);
+            facts.waker.iter().for_each(Waker::wake_by_ref);
+        }
+        is_there
+    }
+
+    /// Takes back what [`part_on`](Self::part_on) said.
+    pub(super) fn stay(&self) {
+        let parts = |code| Parting::from_code(code).map(|_| 0);
+        // Another order stays.
+        let _ = self.order.fetch_update(Ordering::AcqRel, Ordering::Acquire, parts);
     }
 
     /// Takes note of an order that concerns the session's server, and goes on.

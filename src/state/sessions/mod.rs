@@ -19,7 +19,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-pub use handle::{CutReason, Handle, Moved, Stage, View};
+pub use handle::{CutReason, Handle, Moved, Parting, Stage, View};
 
 use super::{Backend, Frontend, Listener, Process, Server};
 use crate::pure::role::route::RoleRoute;
@@ -263,6 +263,19 @@ impl Sessions {
             ended += usize::from(is_meant && handle.end_on(server, reason));
         });
         ended
+    }
+
+    /// Tells the sessions that `server` has by routes to the primary to end between two transactions.
+    /// How many there are. Those that just get the server are told the next time.
+    pub fn part_on(&self, server: &Arc<Server>, how: Parting) -> usize {
+        let mut left = 0;
+        self.for_each(|handle| left += usize::from(handle.part_on(server, how)));
+        left
+    }
+
+    /// Takes that back.
+    pub fn stay(&self) {
+        self.for_each(Handle::stay);
     }
 
     /// Ends all sessions that came in by `frontend`. How many.

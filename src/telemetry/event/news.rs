@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Change, Event, RoleChange, ServerChange, What};
 use crate::config::model::Topic;
 use crate::pure::role::fence::Refusal;
-use crate::telemetry::failover::Record;
+use crate::telemetry::failover::{Kind, Record};
 
 /// An event in a few words. The words are stable: others' programs compare them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -104,7 +104,17 @@ impl RoleChange {
                 (kind, Topic::Fence, Turn::Begins, Some(server.as_str()))
             }
             Self::Over(record) => {
-                ("failover_ended", Topic::Failover, Turn::Told, Some(record.to.as_str()))
+                let (kind, topic) = match record.kind {
+                    Kind::Failover => ("failover_ended", Topic::Failover),
+                    Kind::Switchover => ("switchover_ended", Topic::Switchover),
+                };
+                (kind, topic, Turn::Told, Some(record.to.as_str()))
+            }
+            Self::Planned { to, .. } => {
+                ("switchover_begun", Topic::Switchover, Turn::Told, Some(to.as_str()))
+            }
+            Self::GivenUp { to, .. } => {
+                ("switchover_given_up", Topic::Switchover, Turn::Told, Some(to.as_str()))
             }
             Self::Cleared => ("fence_cleared", Topic::Fence, Turn::Told, None),
         };

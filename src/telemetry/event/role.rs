@@ -28,6 +28,20 @@ pub enum RoleChange {
     },
     /// A failover is over; what was measured of it.
     Over(Box<Record>),
+    /// An operator has another server take over.
+    Planned {
+        /// Who is primary.
+        from: String,
+        /// Who is to be.
+        to: String,
+    },
+    /// That is given up.
+    GivenUp {
+        /// Who was to be primary.
+        to: String,
+        /// Why.
+        why: String,
+    },
     /// What was remembered of primaries counts no more: an operator said so.
     Cleared,
 }
@@ -36,7 +50,10 @@ impl RoleChange {
     /// Severity of the log line.
     pub(super) const fn level(&self) -> LogLevel {
         match self {
-            Self::Primary { .. } | Self::Over(_) | Self::Cleared => LogLevel::Notice,
+            Self::Primary { .. } | Self::Over(_) | Self::Planned { .. } | Self::Cleared => {
+                LogLevel::Notice
+            }
+            Self::GivenUp { .. } => LogLevel::Warning,
             Self::NoPrimary { .. } | Self::Refused { .. } => LogLevel::Alert,
         }
     }
@@ -54,6 +71,12 @@ impl RoleChange {
                 format!("Server {backend}/{server} claims to be primary and is kept out: {why}.")
             }
             Self::Over(record) => record.line(),
+            Self::Planned { from, to } => {
+                format!("Backend {backend}: {to} is to take over from {from}.")
+            }
+            Self::GivenUp { to, why } => {
+                format!("Backend {backend}: {to} does not take over: {why}.")
+            }
             Self::Cleared => {
                 format!("Backend {backend} forgets its primaries: whoever claims alone is primary.")
             }

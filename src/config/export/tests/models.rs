@@ -294,6 +294,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 balance_key: None,
                 routes: Vec::new(),
                 stays: second.4,
+                switchover: None,
                 on_conflict: if first.4[5] { OnConflict::KeepIncumbent } else { OnConflict::Stop },
                 allbackups: first.4[0],
                 servers,

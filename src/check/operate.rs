@@ -1,0 +1,117 @@
+//! A session with a database that changes what it is, for a planned switchover.
+//!
+//! It is opened where and as the server's check does it, by an account that may do more. Every step
+//! has a time limit; a session that failed once is of no more use.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use super::driver::held::Held;
+use super::external::Program;
+use super::held::dialogue;
+use super::target::{Target, Timing};
+use crate::config::model::{self, DatabaseCheck};
+use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::pure::role::Reading;
+use crate::state::{Backend, Server};
+
+/// See the module.
+pub struct Operator(Held);
+
+impl fmt::Debug for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operator").finish_non_exhaustive()
+    }
+}
+
+impl Operator {
+    /// Logs in to a server as `account`, within `limit`.
+    ///
+    /// # Errors
+    /// Why that failed, for people.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection.
+    pub async fn connect(
+        backend: &Backend,
+        server: &Server,
+        account: &DatabaseCheck,
+        limit: Duration,
+    ) -> Result<Self, String> {
+        let settings = server.settings().clone();
+        let source = backend.settings().source_of(&settings).and_then(model::Source::local);
+        let check = settings.check.as_ref();
+        let target = check.and_then(|check| Target::of(&settings, check, source));
+        let mut target = target.ok_or_else(|| "it has no address".to_owned())?;
+        target.timing = Timing { inter: limit, connect: limit, answer: Some(limit) };
+        let opened = tokio::time::timeout(limit, Held::open(&target, dialogue(account))).await;
+        match opened {
+            Ok(Ok(held)) => Ok(Self(held)),
+            Ok(Err(verdict)) => Err(words(&verdict)),
+            Err(_) => Err("no answer in time".to_owned()),
+        }
+    }
+
+    /// What the database says it is.
+    ///
+    /// # Errors
+    /// Why it does not say, for people.
+    ///
+    /// # Cancel safety
+    /// As that of [`execute`](Self::execute).
+    pub async fn ask(&mut self, limit: Duration) -> Result<Reading, String> {
+        self.0.ask(limit).await.map_err(|verdict| words(&verdict))
+    }
+
+    /// Has a statement executed; yields what the first row of the answer begins with.
+    ///
+    /// # Errors
+    /// Why it was not, or that it is not known whether it was, for people.
+    ///
+    /// # Cancel safety
+    /// The session is of no more use when the future is dropped.
+    pub async fn execute(
+        &mut self,
+        statement: &str,
+        limit: Duration,
+    ) -> Result<Option<String>, String> {
+        self.0.execute(statement, limit).await.map_err(|verdict| words(&verdict))
+    }
+}
+
+/// Runs a program of the operator's, its path first, with `variables` besides ours, for `limit` at
+/// most; it is ended then, with what it started.
+///
+/// # Errors
+/// It could not be started, failed, or took too long.
+///
+/// # Cancel safety
+/// Dropping the future kills the program's process group.
+pub async fn program(
+    words: &[String],
+    variables: &[(&str, String)],
+    limit: Duration,
+) -> Result<(), String> {
+    let Some((path, arguments)) = words.split_first() else { return Ok(()) };
+    let mut command = Command::new(path);
+    command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
+    let verdict = Program::bound(command).run(limit).await;
+    match verdict.status {
+        CheckStatus::ProcessOk => Ok(()),
+        CheckStatus::ProcessTimeout => Err(format!("{path} did not end within {limit:?}")),
+        _ => Err(match (verdict.info(), verdict.code) {
+            ("", Some(code)) => format!("{path} ended with {code}"),
+            (info, _) => format!("{path}: {info}"),
+        }),
+    }
+}
+
+/// A verdict in words.
+fn words(verdict: &Verdict) -> String {
+    match verdict.info() {
+        "" => verdict.status.text().to_owned(),
+        info => info.to_owned(),
+    }
+}

@@ -1,0 +1,112 @@
+//! `switchover`: another server becomes the primary, as planned.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::table::{Command, Mode, Run, Running};
+use super::wait::delay;
+use super::{Answer, Call};
+use crate::config::model::Level;
+use crate::state::request::{Switchover, Wish};
+
+/// The commands of this file.
+pub(super) static COMMANDS: &[Command] = &[Command {
+    name: "switchover",
+    args: "<frontend> --to <server> [--timeout <time>] [--force] [--dry-run]",
+    help: "have another server take over the writes, while clients wait",
+    level: Level::Admin,
+    mode: Mode::Usual,
+    run: Run::Later(switchover),
+}];
+
+/// Lines that may wait for a client that does not read; more are not shown.
+const LINES: usize = 64;
+
+fn switchover<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running<'a> {
+    Box::pin(async move {
+        let order = match order(call.args()) {
+            Ok(order) => order,
+            Err(why) => return answer.refuse(format_args!("Failed: {why}.")),
+        };
+        let (tell, mut told) = mpsc::channel(LINES);
+        let asked = call.shared.process.requests.ask(Wish::Switchover(order, tell));
+        let mut asked = std::pin::pin!(asked);
+        let result = loop {
+            tokio::select! {
+                biased;
+                Some(line) = told.recv() => {
+                    answer.line(line);
+                    // Whoever is gone changes nothing: what was begun is brought to its end.
+                    if answer.flush().await.is_err() {
+                        return;
+                    }
+                }
+                result = &mut asked => break result,
+            }
+        };
+        match result {
+            Ok(()) => answer.line("Done."),
+            Err(why) => {
+                // A message stands at the beginning of an answer: so its severity is seen.
+                answer.line("");
+                answer.refuse(format_args!("Failed: {why}."));
+            }
+        }
+    })
+}
+
+/// What the words ask for.
+fn order(words: &[String]) -> Result<Switchover, String> {
+    let (mut route, mut to, mut timeout) = (None, None, None);
+    let (mut force, mut dry_run) = (false, false);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--to" => to = words.next().cloned(),
+            "--timeout" => timeout = Some(time(words.next())?),
+            "--force" => force = true,
+            "--dry-run" => dry_run = true,
+            other if other.starts_with('-') => return Err(format!("'{other}' is not known")),
+            _ if route.is_none() => route = Some(word.clone()),
+            other => return Err(format!("'{other}' is one word too many")),
+        }
+    }
+    let missing = |what: &str| format!("name {what}");
+    Ok(Switchover {
+        route: route.ok_or_else(|| missing("the frontend that leads to the primary"))?,
+        to: to.ok_or_else(|| missing("who takes over: --to SERVER"))?,
+        timeout,
+        force,
+        dry_run,
+    })
+}
+
+fn time(word: Option<&String>) -> Result<Duration, String> {
+    let time = word.and_then(|word| delay(word)).filter(|time| !time.is_zero());
+    time.ok_or_else(|| "a timeout is written as 500ms or 10s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_taken_in_any_order() {
+        let read =
+            |text: &str| order(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let full = read("--dry-run w --timeout 2s --force --to b").unwrap();
+        assert_eq!((full.route.as_str(), full.to.as_str()), ("w", "b"));
+        assert_eq!(
+            (full.timeout, full.force, full.dry_run),
+            (Some(Duration::from_secs(2)), true, true)
+        );
+        let short = read("w --to b").unwrap();
+        assert_eq!((short.timeout, short.force, short.dry_run), (None, false, false));
+        for text in
+            ["", "w", "--to b", "w --to", "w x --to b", "w --to b --fast", "w --to b --timeout 0"]
+        {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}
