@@ -236,7 +236,7 @@ metrics! {
     // Failovers.
     FAILOVERS = own_counter("failover_total", "Failovers that are on record");
     FAILOVER_SECONDS = own_gauge("failover_seconds", "How long the parts of the last one took");
-    RPO = own_gauge("rpo_bytes", "What the new primary lacked at the last one, in its unit");
+    RPO = own_gauge("rpo_bytes", "What the last new primary lacked: bytes of WAL, or transactions with MySQL");
 
     // Webhooks.
     WEBHOOK_SENT = own_counter("webhook_sent_total", "Events that a webhook took");

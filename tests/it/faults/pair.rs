@@ -57,6 +57,34 @@ impl Kind {
         }
     }
 
+    /// A primary with the account of the check.
+    pub(super) fn primary(self) -> Node {
+        match self {
+            Self::Postgres => {
+                let server = Postgres::primary();
+                server.expect_password("evenkeel", "s3cret");
+                Node::Postgres(server)
+            }
+            Self::MariaDb => {
+                let server = MariaDb::primary();
+                server.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
+                Node::MariaDb(server)
+            }
+        }
+    }
+
+    /// A replica of `primary` that takes no writes.
+    pub(super) fn replica_of(self, primary: &Node) -> Node {
+        match primary {
+            Node::Postgres(primary) => Node::Postgres(Postgres::replica_of(primary)),
+            Node::MariaDb(primary) => {
+                let mut replica = MariaDb::replica_of(primary);
+                replica.set_read_only(true);
+                Node::MariaDb(replica)
+            }
+        }
+    }
+
     /// What the one table is called.
     pub(super) fn table(self) -> &'static str {
         match self {
@@ -198,24 +226,17 @@ impl Pair {
 
     /// With `fall` failures, and `global` settings.
     pub(super) fn of(kind: Kind, fall: u8, global: &str) -> Self {
-        let (a, b, check) = match kind {
-            Kind::Postgres => {
-                let a = Postgres::primary();
-                a.expect_password("evenkeel", "s3cret");
-                let b = Postgres::replica_of(&a);
-                (
-                    Node::Postgres(a),
-                    Node::Postgres(b),
-                    "type = \"postgres\", database = \"postgres\"",
-                )
-            }
-            Kind::MariaDb => {
-                let a = MariaDb::primary();
-                a.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
-                let mut b = MariaDb::replica_of(&a);
-                b.set_read_only(true);
-                (Node::MariaDb(a), Node::MariaDb(b), "type = \"mysql\"")
-            }
+        let a = kind.primary();
+        let b = kind.replica_of(&a);
+        let addr = a.addr();
+        Self::before(a, b, addr, fall, global)
+    }
+
+    /// Evenkeel before these servers; `a` is reached at another address of its than the others'.
+    pub(super) fn before(a: Node, b: Node, a_addr: SocketAddr, fall: u8, global: &str) -> Self {
+        let (kind, check) = match &a {
+            Node::Postgres(_) => (Kind::Postgres, "type = \"postgres\", database = \"postgres\""),
+            Node::MariaDb(_) => (Kind::MariaDb, "type = \"mysql\""),
         };
         let (dir, write, read) = (TempDir::new(), free_addr(), free_addr());
         let password = dir.write("db.pass", "s3cret\n");
@@ -232,7 +253,7 @@ impl Pair {
             state = dir.path().display(),
             socket = dir.join("sock").display(),
             password = password.display(),
-            a = a.addr(),
+            a = a_addr,
             b = b.addr(),
         );
         let file = dir.write("evenkeel.toml", &text);
