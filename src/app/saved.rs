@@ -51,7 +51,7 @@ fn places(server: &mut Server, saved: &SavedServer) {
     }
     if let (Some(agent), Some(true)) = (&mut server.agent, saved.agent_on) {
         agent.port = saved.agent.port.unwrap_or(agent.port);
-        agent.addr = saved.agent.addr.or(agent.addr);
+        agent.addr = saved.agent.addr.map(|ip| Place::Inet((ip, 0).into())).or(agent.addr.take());
     }
     if saved.tls == Some(false) {
         server.tls = None;

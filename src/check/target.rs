@@ -109,12 +109,17 @@ impl Target {
         agent: &AgentCheck,
         source: Option<SocketAddr>,
     ) -> Option<Self> {
-        let addr = match (agent.addr.or(server.ip()), server) {
-            (Some(ip), _) => TargetAddr::Tcp(SocketAddr::new(ip, agent.port.get())),
-            (None, ServerAddr::Unix(path)) => TargetAddr::Unix(path.clone()),
-            (None, ServerAddr::Abstract(name)) => TargetAddr::Abstract(name.clone()),
+        let at = |ip| TargetAddr::Tcp(SocketAddr::new(ip, agent.port.get()));
+        let addr = match (&agent.addr, server) {
+            (Some(Place::Inet(addr)), _) => at(addr.ip()),
+            (Some(Place::Unix(path)), _) | (None, ServerAddr::Unix(path)) => {
+                TargetAddr::Unix(path.clone())
+            }
+            (Some(Place::Abstract(name)), _) | (None, ServerAddr::Abstract(name)) => {
+                TargetAddr::Abstract(name.clone())
+            }
             (None, ServerAddr::Sockpair(number)) => TargetAddr::Sockpair(*number),
-            (None, _) => return None,
+            (None, _) => at(server.ip()?),
         };
         let timing =
             Timing { inter: agent.inter, connect: agent.timeout_connect, answer: agent.timeout };

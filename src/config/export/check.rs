@@ -87,9 +87,10 @@ pub(super) fn agent(agent: &AgentCheck) -> Pairs {
     pairs.maybe("timeout", agent.timeout.map(duration));
     pairs.maybe(
         "addr",
-        agent.addr.map(|addr| match addr {
-            IpAddr::V4(addr) => quote(&addr.to_string()),
-            IpAddr::V6(addr) => quote(&format!("[{addr}]")),
+        agent.addr.as_ref().map(|place| match place.inet().map(|addr| addr.ip()) {
+            Some(IpAddr::V4(addr)) => quote(&addr.to_string()),
+            Some(IpAddr::V6(addr)) => quote(&format!("[{addr}]")),
+            None => quote(&place.to_string()),
         }),
     );
     pairs.maybe("send", (!agent.send.is_empty()).then(|| bytes(&agent.send)));

@@ -27,8 +27,9 @@ pub(super) fn lower(section: &Section, local: Option<&str>, cx: &mut Context<'_>
         cx.report.alert(section.header.span, "'peers' needs a name");
         return None;
     };
-    let mut peers = Peers { name: text(name), tables: Vec::new() };
+    let mut peers = Peers { name: text(name), tables: Vec::new(), is_empty: false };
     let mut members = Vec::new();
+    let mut is_disabled = false;
     for line in &section.lines {
         let word = &line.words[0];
         match word.text().as_ref() {
@@ -37,11 +38,15 @@ pub(super) fn lower(section: &Section, local: Option<&str>, cx: &mut Context<'_>
                 peers.tables.push(Statement { words, span: line.span });
             }
             "peer" | "server" => members.extend(line.words.get(1).map(Word::text)),
+            "disabled" => is_disabled = true,
+            "enabled" => is_disabled = false,
             known if KEYWORDS.contains(&known) => {}
             _ => cx.unknown(word, "in a 'peers' section", KEYWORDS),
         }
     }
-    if let Some(local) = local.filter(|local| members.iter().all(|name| name != local)) {
+    peers.is_empty = members.is_empty() && !is_disabled;
+    let lacks = |local: &&str| !is_disabled && members.iter().all(|name| name != local);
+    if let Some(local) = local.filter(lacks) {
         let name = &peers.name.value;
         let message = format!("none of the processes of '{name}' is this one, '{local}'");
         cx.report

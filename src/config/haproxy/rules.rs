@@ -57,7 +57,11 @@ pub(super) fn inherited(section: &Section, rules: &[Statement], cx: &mut Context
 
 /// Who has such rules, where a section of this kind does not.
 fn stranger(kind: SectionKind, rule: &Statement) -> Option<&'static str> {
+    let third = rule.words.get(2).map_or("", |word| word.value.as_str());
     match (kind, rule.keyword(), rule.second()) {
+        (SectionKind::Backend, "tcp-request", "content") if third == "capture" => {
+            Some("a frontend")
+        }
         (SectionKind::Backend, "tcp-request", "connection" | "session") => Some("a frontend"),
         (SectionKind::Frontend, "tcp-response", _) => Some("a backend"),
         _ => None,
@@ -83,11 +87,16 @@ pub(super) fn persist(line: &Line, settings: &mut Settings, cx: &mut Context<'_>
     args.finish("persist", cx);
 }
 
-/// A `filter` line: one that only watches is read, and no other.
+/// A `filter` line: one that only watches is read, one of HTTP is passed over, and no other is taken.
 pub(super) fn filter(line: &Line, cx: &mut Context<'_>) {
     let mut args = Args::new(line, 1);
     let Some(word) = args.expect("filter", "a name such as 'trace'", cx) else { return };
     let name = word.text();
+    if name == "compression" {
+        let message = "'filter compression' is ignored: only HTTP is compressed";
+        cx.report.warning(line.span, message);
+        return;
+    }
     if name != "trace" {
         let message = format!("'filter {name}' is not supported: sessions would not be shaped");
         cx.report.alert(word.span, message);

@@ -188,6 +188,13 @@ fn agent_option(
         "agent-addr" => {
             let address = args.expect(option, "an address", cx);
             agent.addr = address.map(|word| cx.address(word));
+            // Only 'addr' may lead an agent to a path.
+            let paths = ["/", "unix@", "abns@"];
+            let is_path = |text: &str| paths.iter().any(|path| text.starts_with(path));
+            if let Some(addr) = agent.addr.take_if(|addr| is_path(&addr.value)) {
+                let message = format!("'agent-addr': '{}' is not an IP address", addr.value);
+                cx.report.alert(addr.span, message);
+            }
         }
         "agent-send" => {
             let text = args.expect(option, "a text", cx);

@@ -1,6 +1,5 @@
 //! Health checks of servers.
 
-use std::net::IpAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
@@ -50,7 +49,7 @@ pub struct AgentCheck {
     /// Bounds the connection where `timeout` is set.
     pub timeout_connect: Duration,
     /// Where it is; `None`: at the server's own address.
-    pub addr: Option<IpAddr>,
+    pub addr: Option<Place>,
     /// Its port.
     pub port: NonZeroU16,
     /// What it is sent first; may be empty.

@@ -11,4 +11,6 @@ pub struct Peers {
     pub name: Spanned<String>,
     /// `table NAME …` lines.
     pub tables: Vec<Statement>,
+    /// It is in force and names no process at all.
+    pub is_empty: bool,
 }

@@ -215,7 +215,7 @@ pub(in crate::config) fn authorities(
     Ok(found)
 }
 
-/// The lists of revoked certificates in `path`.
+/// The lists of revoked certificates in `path`; none where it holds nothing but certificates.
 ///
 /// # Errors
 /// What is wrong with the file.
@@ -227,7 +227,7 @@ pub(in crate::config) fn revocations(
     let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
         .map_err(|error| format!("'{path}' is no PEM file: {error}"))?;
-    if lists.is_empty() {
+    if lists.is_empty() && certificates(path, &pem)?.is_empty() {
         return Err(format!("there is no list of revoked certificates in '{path}'"));
     }
     Ok(lists)

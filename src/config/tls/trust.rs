@@ -30,6 +30,8 @@ use crate::pure::wire::x509;
 pub(in crate::config) struct Trust {
     pub(super) authorities: Vec<(CertificateDer<'static>, Validity)>,
     pub(super) revoked: Vec<CertificateRevocationListDer<'static>>,
+    /// Revocations are asked of a file that holds none: as in HAProxy nobody is trusted.
+    lacks_lists: bool,
     pub(super) provider: Arc<CryptoProvider>,
     /// What is in force as long as no authority expires.
     fresh: Verifiers,
@@ -99,9 +101,11 @@ impl Trust {
     pub(in crate::config) fn new(
         named: Vec<CertificateDer<'static>>,
         silent: Vec<CertificateDer<'static>>,
-        revoked: Vec<CertificateRevocationListDer<'static>>,
+        revoked: Option<Vec<CertificateRevocationListDer<'static>>>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Arc<Self>, String> {
+        let lacks_lists = revoked.as_ref().is_some_and(Vec::is_empty);
+        let revoked = revoked.unwrap_or_default();
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(named.iter().cloned());
         let subjects = roots.subjects();
@@ -116,7 +120,9 @@ impl Trust {
         let every = authorities.iter().map(|(authority, _)| authority);
         let fresh = verifiers(every, &revoked, &provider)?;
         let first_expiry = authorities.iter().map(|(_, (_, to))| *to).min().unwrap_or(i64::MAX);
-        Ok(Arc::new(Self { subjects, authorities, revoked, provider, fresh, first_expiry }))
+        let trust =
+            Self { subjects, authorities, revoked, lacks_lists, provider, fresh, first_expiry };
+        Ok(Arc::new(trust))
     }
 
     /// Names of the authorities.
@@ -127,6 +133,9 @@ impl Trust {
     /// Those that count now. Once an authority has expired they are made anew for each handshake,
     /// which costs little beside it, until the file is replaced.
     fn verifiers(&self, now: UnixTime) -> Result<Verifiers, Error> {
+        if self.lacks_lists {
+            return Err(CertificateError::UnknownRevocationStatus.into());
+        }
         let now = seconds(now);
         if now <= self.first_expiry {
             return Ok(self.fresh.clone());
@@ -148,7 +157,7 @@ impl Trust {
         });
         match verified {
             Ok(_) => Ok(()),
-            Err(_) if self.is_pinned(end_entity, now) => Ok(()),
+            Err(_) if !self.lacks_lists && self.is_pinned(end_entity, now) => Ok(()),
             Err(error) => Err((self.faults(end_entity, intermediates, now), error)),
         }
     }

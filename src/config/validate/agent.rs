@@ -8,6 +8,7 @@ use super::frontend::is_on;
 use crate::config::defaults::{AGENT_INTER, ERROR_LIMIT};
 use crate::config::model::{AgentCheck, InitState, Observe, OnError};
 use crate::config::raw;
+use crate::pure::probe::Place;
 
 /// The words of `init_state`.
 pub(in crate::config) const INIT_STATES: [(&str, InitState); 5] = [
@@ -39,7 +40,7 @@ impl Context<'_> {
         let timeout = format!("timeout of the {what}");
         let timeout = self.timeout(&timeout, &raw.timeout, backend.timeout);
         let port = self.port(&format!("port of the {what}"), &raw.port);
-        let addr = raw.addr.as_ref().and_then(|addr| self.socket_addr(&what, addr, 0));
+        let addr = raw.addr.as_ref().and_then(|addr| self.check_place(&what, addr, 0));
         let on = raw.on.as_ref().filter(|on| on.value)?;
         if raw.port.is_none() {
             self.report.alert(on.span, format!("{what}: its port is not known"));
@@ -49,7 +50,7 @@ impl Context<'_> {
             inter,
             timeout,
             timeout_connect: connect_bound(inter, timeout, backend.connect),
-            addr: addr.map(|addr| addr.ip()),
+            addr: addr.map(without_port),
             port: port?,
             send: raw.send.as_ref().map(|send| send.value.clone()).unwrap_or_default(),
         })
@@ -77,5 +78,13 @@ impl Context<'_> {
             error_limit: limit.unwrap_or(default),
             on_error: on_error.unwrap_or_default(),
         })
+    }
+}
+
+/// An agent's port is written apart.
+fn without_port(place: Place) -> Place {
+    match place {
+        Place::Inet(addr) => Place::Inet((addr.ip(), 0).into()),
+        path => path,
     }
 }

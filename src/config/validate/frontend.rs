@@ -288,8 +288,9 @@ impl Context<'_> {
         if self.take_listeners(1, span) { vec![address] } else { Vec::new() }
     }
 
-    /// Finds two binds on one address. HAProxy lets the kernel spread clients over them, so that a
-    /// file of its own goes on loading.
+    /// Finds two binds on one address. HAProxy opens both, so that a file of its own goes on loading:
+    /// the kernel spreads clients over ports, and a path leads to the socket that is opened last. A
+    /// name in the abstract namespace is refused when the second is opened.
     fn claim(&mut self, bind: &Bind, span: Span, owner: &str, listening: &mut Listening) {
         let key = (bind.address.clone(), bind.interface.clone());
         let Some((first, first_owner)) = listening.get(&key) else {
@@ -298,14 +299,15 @@ impl Context<'_> {
         };
         let (first, label) = (*first, format!("{first_owner} listens there already"));
         let address = super::listen_text(&bind.address);
-        let can_share = matches!(bind.address, ListenAddr::Tcp(_));
-        if self.dialect == Dialect::Haproxy && can_share {
-            let message = format!(
-                "{owner} listens on {address} a second time: the kernel will spread clients"
-            );
-            self.report.warning(span, message);
-        } else {
-            self.report.alert(span, format!("{owner} listens on {address} a second time"));
+        let message = format!("{owner} listens on {address} a second time");
+        match (self.dialect, &bind.address) {
+            (Dialect::Haproxy, ListenAddr::Tcp(_)) => {
+                self.report.warning(span, format!("{message}: the kernel will spread clients"));
+            }
+            (Dialect::Haproxy, ListenAddr::Unix(_) | ListenAddr::Abstract(_)) => {
+                self.report.notice(span, message);
+            }
+            _ => drop(self.report.alert(span, message)),
         }
         self.report.related(first, label);
     }

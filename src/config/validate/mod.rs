@@ -92,7 +92,8 @@ pub(super) fn validate(
     let global = context.global(&raw.global);
     let resolvers = context.all_resolvers(raw);
     context.resolvers = resolvers.iter().map(|section| section.name.clone()).collect();
-    context.rulebook.tables.peers = raw.peers.iter().map(|raw| raw.name.value.clone()).collect();
+    let peers = raw.peers.iter().map(|raw| (raw.name.value.clone(), raw.is_empty));
+    context.rulebook.tables.peers = peers.collect();
     context.stored_certificates(&raw.certificates);
     let mut listening = HashMap::new();
 

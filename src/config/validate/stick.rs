@@ -33,8 +33,8 @@ const SIZE_MAX: usize = 1 << 30;
 pub(super) struct Tables {
     found: Vec<(Span, StickTable)>,
     uses: Vec<Use>,
-    /// Names of the `peers` sections.
-    pub(super) peers: Vec<String>,
+    /// Names of the `peers` sections, and whether they are empty.
+    pub(super) peers: Vec<(String, bool)>,
     /// The statement that is read, and the proxy it is of.
     pub(super) place: Option<(Span, String)>,
 }
@@ -144,8 +144,15 @@ impl Context<'_> {
                 }
                 "peers" => {
                     let section = words.value(word)?;
-                    if !self.rulebook.tables.peers.iter().any(|known| known == section) {
-                        return Err(words.wrong(format!("there is no 'peers {section}'")));
+                    let mut known = self.rulebook.tables.peers.iter();
+                    match known.find(|(name, _)| name == section) {
+                        None => return Err(words.wrong(format!("there is no 'peers {section}'"))),
+                        Some((_, true)) => {
+                            let message =
+                                format!("'peers {section}' names no process, not even this");
+                            return Err(words.wrong(message));
+                        }
+                        Some((_, false)) => {}
                     }
                 }
                 // Both are about what other processes send.

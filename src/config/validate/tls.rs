@@ -356,8 +356,8 @@ fn terms(
     let named = read(&words.ca_file, span)?;
     let silent = read(&words.ca_verify_file, place(&raw.ca_verify_file))?;
     let revoked = match &words.crl_file {
-        Some(path) => problems.keep(place(&raw.crl_file), tls::revocations(path, reader))?,
-        None => Vec::new(),
+        Some(path) => Some(problems.keep(place(&raw.crl_file), tls::revocations(path, reader))?),
+        None => None,
     };
     let trust = Trust::new(named, silent, revoked, Arc::clone(&offer.provider));
     let trust = Some(problems.keep(span, trust)?);
@@ -381,7 +381,7 @@ fn unused_files(
         problems.keep(span, found.transpose());
     }
     let span = raw.crl_file.as_ref().map_or(on, |field| field.span);
-    let found = words.crl_file.as_ref().map(|path| reader.file(path));
+    let found = words.crl_file.as_ref().map(|path| tls::revocations(path, reader));
     problems.keep(span, found.transpose());
 }
 

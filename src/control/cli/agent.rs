@@ -8,6 +8,7 @@ use super::{Answer, Call, object};
 use crate::clock;
 use crate::config::model::{AgentCheck, Level, LogLevel};
 use crate::pure::health::Health;
+use crate::pure::probe::Place;
 use crate::state::publish;
 
 /// The commands of this file.
@@ -68,7 +69,7 @@ pub(super) fn set_address(call: &Call<'_>, answer: &mut Answer<'_>) {
     change(call, answer, |agent| {
         let addr: IpAddr = text.parse().map_err(|_| format!("invalid addr '{text}'"))?;
         agent.port = port?.unwrap_or(agent.port);
-        agent.addr = Some(addr);
+        agent.addr = Some(Place::Inet((addr, 0).into()));
         Ok(())
     });
 }

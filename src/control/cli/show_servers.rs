@@ -111,7 +111,8 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
     let check_addr = check.and_then(|check| check.addr.as_ref()?.inet()).map(|addr| addr.ip());
     let check_addr = check_addr.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
     let agent = settings.agent.as_ref();
-    let agent_addr = agent.and_then(|agent| agent.addr).map_or("-".to_owned(), |ip| ip.to_string());
+    let agent_addr = agent.and_then(|agent| agent.addr.as_ref()?.inet()).map(|addr| addr.ip());
+    let agent_addr = agent_addr.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
     let agent_port = agent.map_or(0, |agent| agent.port.get());
     format!(
         "{} {} {} {} {address} {} {} {weight} {initial} {since} {} {} {} {} {name} {port} {record} \

@@ -239,6 +239,17 @@ facts! {
         "ssl_f_sha1" SslFSha1 Bin 0 [],
         "ssl_f_sig_alg" SslFSigAlg Str 0 [],
         "ssl_f_version" SslFVersion Int 0 [],
+        "ssl_s_der" SslSDer Bin 0 [],
+        "ssl_s_chain_der" SslSChainDer Bin 0 [],
+        "ssl_s_i_dn" SslSIDn Str 0 [Text Int Text],
+        "ssl_s_key_alg" SslSKeyAlg Str 0 [],
+        "ssl_s_notafter" SslSNotAfter Str 0 [],
+        "ssl_s_notbefore" SslSNotBefore Str 0 [],
+        "ssl_s_s_dn" SslSSDn Str 0 [Text Int Text],
+        "ssl_s_serial" SslSSerial Bin 0 [],
+        "ssl_s_sha1" SslSSha1 Bin 0 [],
+        "ssl_s_sig_alg" SslSSigAlg Str 0 [],
+        "ssl_s_version" SslSVersion Int 0 [],
     }
     Http {
         "method" Method Str 0 [],
@@ -303,17 +314,6 @@ facts! {
         "ssl_bc_use_keysize" SslBcUseKeysize Int 0 [],
         "ssl_bc_alg_keysize" SslBcAlgKeysize Int 0 [],
         "ssl_bc_sni" SslBcSni Str 0 [],
-        "ssl_s_der" SslSDer Bin 0 [],
-        "ssl_s_chain_der" SslSChainDer Bin 0 [],
-        "ssl_s_i_dn" SslSIDn Str 0 [Text Int Text],
-        "ssl_s_key_alg" SslSKeyAlg Str 0 [],
-        "ssl_s_notafter" SslSNotAfter Str 0 [],
-        "ssl_s_notbefore" SslSNotBefore Str 0 [],
-        "ssl_s_s_dn" SslSSDn Str 0 [Text Int Text],
-        "ssl_s_serial" SslSSerial Bin 0 [],
-        "ssl_s_sha1" SslSSha1 Bin 0 [],
-        "ssl_s_sig_alg" SslSSigAlg Str 0 [],
-        "ssl_s_version" SslSVersion Int 0 [],
     }
 }
 

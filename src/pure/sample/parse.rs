@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use self::http::is_http;
 use super::content::{Content, Part, Side, Tls};
-use super::fetch::{Arg, ArgKind, FACTS, Fetch, Row};
+use super::fetch::{Arg, ArgKind, FACTS, Fact, Fetch, Row};
 use super::stage::Class;
 use super::{Converter, Definitions, Expr, Value, Variable, args, convert, tracked};
 use crate::pure::wire::proxy_v2::kind as tlv;
@@ -223,8 +223,30 @@ fn fact(row: &Row, args: &[String]) -> Result<Fetch, String> {
     if args.iter().filter(|arg| !arg.is_empty()).count() < row.required {
         return Err("its argument is missing".to_owned());
     }
+    if let Some((at, known)) = words_of(row.fact)
+        && let Some(word) = args.get(at).filter(|word| !word.is_empty())
+        && !known.contains(&word.as_str())
+    {
+        return Err(format!("it takes {}, not '{word}'", known.join(" or ")));
+    }
     let args = args.iter().zip(row.args).map(|(text, kind)| argument(text, *kind));
     Ok(Fetch::Fact(row.fact, args.collect::<Result<_, _>>()?))
+}
+
+/// The place and the words of an argument that has to be one of a few.
+const fn words_of(fact: Fact) -> Option<(usize, &'static [&'static str])> {
+    match fact {
+        Fact::Date => Some((1, &["s", "ms", "us"])),
+        // Version 7 came after 2.6.
+        Fact::Uuid => Some((0, &["4", "7"])),
+        Fact::SslCSDn
+        | Fact::SslCIDn
+        | Fact::SslSSDn
+        | Fact::SslSIDn
+        | Fact::SslFSDn
+        | Fact::SslFIDn => Some((2, &["rfc2253"])),
+        _ => None,
+    }
 }
 
 fn argument(text: &str, kind: ArgKind) -> Result<Arg, String> {
@@ -273,6 +295,9 @@ fn constant(
         None => Err(format!("'{text}' is no {what}")),
     };
     Some(match name {
+        "always_true" | "always_false" | "wait_end" if !args.is_empty() => {
+            Err("it takes no argument".to_owned())
+        }
         "always_true" => value(Value::Bool(true)),
         "always_false" => value(Value::Bool(false)),
         "wait_end" => Ok(Fetch::WaitEnd),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::model::{HttpExpect, Level, LoadState, OnError, Payload, PortFrom, UseSrc};
+use crate::pure::probe::Place;
 
 #[test]
 fn replicas_with_agents() {
@@ -11,7 +12,7 @@ fn replicas_with_agents() {
         replicas.servers.iter().map(|server| server.agent.as_ref().expect("an agent")).collect();
     assert_eq!(agents[0].inter, Duration::from_secs(5));
     assert_eq!(agents[1].send, b"lag?\n");
-    assert_eq!(agents[2].addr, Some("10.4.1.3".parse().expect("an address")));
+    assert_eq!(agents[2].addr, Some(Place::Inet("10.4.1.3:0".parse().expect("an address"))));
     assert!(agents.iter().all(|agent| agent.port.get() == 9300));
     assert!(replicas.servers.iter().all(|server| server.slowstart == seconds(60)));
     let checks: Vec<_> = replicas.servers.iter().map(kind).collect();

@@ -231,7 +231,7 @@ fn chunks(args: &[String], decimal: bool) -> Result<(String, usize, bool), Strin
     let separator = args.first().cloned().unwrap_or_default();
     let chunk = match args.get(1) {
         Some(text) => text.parse().map_err(|_| format!("'{text}' is no size of a chunk"))?,
-        None if decimal => 8,
+        None if decimal => 0,
         None => usize::from(!separator.is_empty()),
     };
     let max = if decimal { 8 } else { usize::MAX };

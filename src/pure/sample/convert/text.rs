@@ -124,9 +124,9 @@ impl Text {
                 _ => Err("it takes a text for true and one for false".to_owned()),
             },
             "url_dec" => super::optional_int(args, 0).map(|in_form| Self::UrlDec(in_form != 0)),
-            // The only encoding there is may be named.
-            "url_enc" => Ok(Self::UrlEnc),
-            "json" => Ok(Self::Json),
+            "url_enc" => one_of(args, &["", "query"]).map(|()| Self::UrlEnc),
+            "json" => one_of(args, &["", "ascii", "utf8", "utf8s", "utf8p", "utf8ps"])
+                .map(|()| Self::Json),
             _ => return None,
         })
     }
@@ -317,6 +317,15 @@ fn substitute(regex: &Regex, text: &[u8], with: &str, limit: usize) -> Vec<u8> {
         return regex.replacen(text, limit, fill).into_owned();
     }
     regex.replacen(text, limit, NoExpand(with.as_bytes())).into_owned()
+}
+
+/// An argument without consequence, which is one of `words` all the same.
+fn one_of(args: &[String], words: &[&str]) -> Result<(), String> {
+    match args {
+        [] => Ok(()),
+        [word] if words.contains(&word.as_str()) => Ok(()),
+        _ => Err(format!("it takes one of: {}", words[1..].join(", "))),
+    }
 }
 
 fn regsub(args: &[String]) -> Result<Text, String> {

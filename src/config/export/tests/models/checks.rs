@@ -72,7 +72,7 @@ pub(super) fn agent() -> impl Strategy<Value = AgentCheck> {
             inter,
             timeout,
             timeout_connect: inter,
-            addr: addr.map(|addr| addr.ip()),
+            addr: addr.map(|addr| Place::Inet((addr.ip(), 0).into())),
             port,
             send,
         },
