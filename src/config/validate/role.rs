@@ -139,6 +139,30 @@ impl Context<'_> {
         rate
     }
 
+    /// What is said of sessions by role counts for nobody where no such route leads.
+    fn warn_of_stays(&mut self, raw: &raw::Config, backends: &[Backend]) {
+        for backend in backends.iter().filter(|backend| backend.routes.is_empty()) {
+            let written = raw.backends.iter().find(|raw| raw.name.value == backend.name.as_str());
+            let Some(written) = written else { continue };
+            let stays = TROUBLES.iter().zip(&written.stays);
+            let stays = stays.map(|(trouble, field)| (format!("sessions.{trouble}"), field));
+            let others = [
+                ("on_conflict".to_owned(), &written.on_conflict),
+                ("agree".to_owned(), &written.agree),
+            ];
+            let first = stays.chain(others).find_map(|(key, field)| Some((key, field.as_ref()?)));
+            if let Some((key, field)) = first {
+                let name = &backend.name;
+                let message = format!(
+                    "{key} of backend '{name}' counts for nobody: no route by role leads here"
+                );
+                self.report.warning(field.span, message);
+                let help = "write role = \"primary\" into a frontend with this backend";
+                self.report.help(help);
+            }
+        }
+    }
+
     /// Tells backends of the routes that lead to them; all of their servers must say what they are.
     pub(super) fn routes(
         &mut self,
@@ -176,6 +200,7 @@ impl Context<'_> {
                 ));
             }
         }
+        self.warn_of_stays(raw, backends);
     }
 }
 
