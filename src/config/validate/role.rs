@@ -146,11 +146,8 @@ impl Context<'_> {
             let Some(written) = written else { continue };
             let stays = TROUBLES.iter().zip(&written.stays);
             let stays = stays.map(|(trouble, field)| (format!("sessions.{trouble}"), field));
-            let others = [
-                ("on_conflict".to_owned(), &written.on_conflict),
-                ("agree".to_owned(), &written.agree),
-            ];
-            let first = stays.chain(others).find_map(|(key, field)| Some((key, field.as_ref()?)));
+            let other = [("on_conflict".to_owned(), &written.on_conflict)];
+            let first = stays.chain(other).find_map(|(key, field)| Some((key, field.as_ref()?)));
             if let Some((key, field)) = first {
                 let name = &backend.name;
                 let message = format!(
@@ -270,5 +267,17 @@ mod tests {
         ] {
             assert_eq!(messages(&[&frontend(keys)]), [format!("{line}: {expected}")]);
         }
+    }
+
+    #[test]
+    fn policies_that_count_for_nobody_are_told() {
+        let policies = "sessions = { dead = \"keep\" }\non_conflict = \"stop\"\nserver.s";
+        let text = |keys| frontend(keys).replace("server.s", policies);
+        let told = messages(&[&text("")]);
+        assert_eq!(
+            told,
+            ["8: sessions.dead of backend 'b' counts for nobody: no route by role leads here"]
+        );
+        load_clean(&text("role = \"primary\""));
     }
 }
