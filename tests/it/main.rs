@@ -101,4 +101,5 @@ mod tracking;
 mod transparent;
 mod vtest;
 mod webhooks;
+mod witnesses;
 mod words;
