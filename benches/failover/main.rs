@@ -12,6 +12,7 @@ mod packet;
 mod pair;
 mod proxy;
 mod report;
+mod roles;
 mod run;
 mod server;
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Some(ChildRole::Serve { listen, id }) => {
             server::run(*listen, id).map(|never| match never {})
         }
+        Some(ChildRole::Roles(roles)) => roles::measure(roles),
         None => failover(&options),
     };
     match outcome {

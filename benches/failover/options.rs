@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, value_parser};
 
 use crate::proxy::Proxy;
+use crate::roles::Roles;
 use crate::run::Plan;
 
 /// The interval of the configuration's checks: the kills of a series are spread over it.
@@ -36,16 +37,18 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     pub(crate) save: Option<String>,
     /// Given by cargo
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     bench: bool,
     #[command(subcommand)]
     pub(crate) role: Option<ChildRole>,
 }
 
-/// What this program does when it is a child of itself.
+/// What this program does instead, or when it is a child of itself.
 #[derive(Debug, Clone, Subcommand)]
 #[command(disable_help_subcommand = true)]
 pub(crate) enum ChildRole {
+    /// Faults of a real Postgres pair under routes by role
+    Roles(Roles),
     /// Plays a MySQL server on LISTEN that answers every query with ID
     #[command(hide = true)]
     Serve {

@@ -42,7 +42,7 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
             .map(|backend| {
                 let failovers = roles::failovers(process, backend);
                 let row = backend_row(&objects, backend, required(backend), now, uptime);
-                snapshot::Backend { failovers, hold: holds.then(|| roles::hold(backend)), ..row }
+                snapshot::Backend { failovers, hold: roles::hold(backend, holds), ..row }
             })
             .collect(),
         order: objects.config.order.clone(),
@@ -221,12 +221,7 @@ fn intake(traffic: &Traffic, limit: Option<u32>, uptime: Duration) -> snapshot::
         sessions: load(traffic, limit, uptime),
         bytes: bytes(traffic),
         handshakes: handshakes(traffic),
-        denied: Denied {
-            connections: traffic.denied_connections.get(),
-            sessions: traffic.denied_sessions.get(),
-            requests: traffic.denied_requests.get(),
-            responses: traffic.denied_responses.get(),
-        },
+        denied: denied(traffic),
         request_errors: 0,
         internal_errors: 0,
     }
@@ -303,6 +298,15 @@ fn backend_row(
     }
 }
 
+fn denied(traffic: &Traffic) -> Denied {
+    Denied {
+        connections: traffic.denied_connections.get(),
+        sessions: traffic.denied_sessions.get(),
+        requests: traffic.denied_requests.get(),
+        responses: traffic.denied_responses.get(),
+    }
+}
+
 fn service(service: &Service, limit: Option<u32>, uptime: Duration) -> snapshot::Service {
     let queue =
         Load { current: service.queued.current(), max: service.queued.max(), ..Load::default() };
@@ -310,6 +314,7 @@ fn service(service: &Service, limit: Option<u32>, uptime: Duration) -> snapshot:
         queue,
         sessions: load(&service.traffic, limit, uptime),
         bytes: bytes(&service.traffic),
+        denied: denied(&service.traffic),
         handshakes: handshakes(&service.traffic),
         connection_errors: service.connect_errors.get(),
         response_errors: service.response_errors.get(),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Session;
 use super::facts::View;
 use super::identity::UniqueId;
+use super::rules::Closing;
 use crate::clock;
 use crate::config::model::{LogFormat, LogLevel};
 use crate::net::connect::Destination;
@@ -182,9 +183,21 @@ impl Session {
         }
     }
 
-    /// A rule of the frontend rejects it: the frontend and the listener count that.
+    /// A rule rejects it: the frontend and the listener count that.
     pub(super) fn count_denied(&self, of: fn(&Traffic) -> &Counter) {
         self.intake().for_each(|traffic| of(traffic).add(1));
+    }
+
+    /// A client that is dropped without a word is counted among denied requests, as in HAProxy, and
+    /// by its backend, the others where `plainly` says.
+    pub(super) fn count_closed(&self, closing: Closing, plainly: fn(&Traffic) -> &Counter) {
+        if closing == Closing::Plainly {
+            return self.count_denied(plainly);
+        }
+        self.count_denied(|traffic| &traffic.denied_requests);
+        if let Some(backend) = &self.outcome.backend {
+            backend.service.traffic.denied_requests.add(1);
+        }
     }
 
     /// Where what comes in is counted.

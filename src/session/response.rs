@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::dial::Server;
 use super::facts::Response;
-use super::rules::Walked;
+use super::rules::{Closing, Walked};
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::net::relay::{Relay, poll_read_into, write_all};
@@ -65,13 +65,13 @@ impl Session {
             let response = Response { bytes: &held, passed_on: sent, server: Some(&server.stream) };
             match self.walk(&ruling.rules.response, &ruling.patterns, Some(response), is_final) {
                 Walked::Ended(closing) => {
-                    self.count_denied_response(backend, server);
+                    let phase = self.count_denied_response(closing, backend, server);
                     // What was held back counts, as in HAProxy.
                     let bytes_out = held.len() as u64;
                     let moved = Moved { bytes_in: sent, bytes_out, spliced: 0 };
                     self.running.note_moved(moved, clock::now());
                     self.close_client(closing);
-                    return Err(Termination::new(Cause::Refused, Phase::Data));
+                    return Err(Termination::new(Cause::Refused, phase));
                 }
                 Walked::Open(_) if !is_final => {}
                 Walked::Answered(_) | Walked::Through | Walked::Open(_) => break,
@@ -98,11 +98,18 @@ impl Session {
         Ok(())
     }
 
-    fn count_denied_response(&self, backend: &Backend, server: &Server) {
+    /// A client that is dropped without a word is counted among denied requests, as in HAProxy, and
+    /// its session ends as theirs do.
+    fn count_denied_response(&self, closing: Closing, backend: &Backend, server: &Server) -> Phase {
+        if let Closing::Silently(_) = closing {
+            self.count_closed(closing, |traffic| &traffic.denied_requests);
+            return Phase::Request;
+        }
         let server = &server.lease.server.service.traffic;
         for traffic in self.intake().chain([&backend.service.traffic, server]) {
             traffic.denied_responses.add(1);
         }
+        Phase::Data
     }
 }
 

@@ -28,7 +28,6 @@ use crate::pure::rules::http::Respond;
 use crate::pure::rules::{Action, Endpoint, Level, Peer, Rule, Step, next};
 use crate::pure::sample::{Expr, Facts, Fetched, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
-use crate::state::counters::{Counter, Traffic};
 use crate::state::{Backend, Registry};
 
 /// What rules know and did of a session.
@@ -94,19 +93,14 @@ impl Session {
             Walked::Ended(closing) => {
                 self.count_closed(closing, |traffic| &traffic.denied_connections);
                 self.close_client(closing);
+                if closing == Closing::Plainly {
+                    // As in HAProxy: nothing of such a connection stays behind in the kernel.
+                    self.client.reset_on_close();
+                }
                 false
             }
             _ => true,
         }
-    }
-
-    /// A client that is dropped without a word is counted among denied requests, as in HAProxy, the
-    /// others where `plainly` says.
-    fn count_closed(&self, closing: Closing, plainly: fn(&Traffic) -> &Counter) {
-        self.count_denied(match closing {
-            Closing::Plainly => plainly,
-            Closing::Silently(_) => |traffic| &traffic.denied_requests,
-        });
     }
 
     /// Walks `tcp-request session`.
@@ -171,12 +165,7 @@ impl Session {
             return Ok(());
         }
         let delay = ruling.rules.inspect_delay;
-        let ended = self.inspect(&ruling.rules.content, &ruling.patterns, delay);
-        Box::pin(ended).await.inspect_err(|end| {
-            if end.cause == Cause::Refused {
-                backend.service.traffic.denied_requests.add(1);
-            }
-        })
+        Box::pin(self.inspect(&ruling.rules.content, &ruling.patterns, delay)).await
     }
 
     /// The server that `use-server` names for the session, if it runs or persistence says that
@@ -219,7 +208,7 @@ impl Session {
             match self.walk_from(from, rules, patterns, None, is_final) {
                 Walked::Through | Walked::Answered(_) => return Ok(()),
                 Walked::Ended(closing) => {
-                    self.count_denied(|traffic| &traffic.denied_requests);
+                    self.count_closed(closing, |traffic| &traffic.denied_requests);
                     self.close_client(closing);
                     return Err(Termination::new(Cause::Refused, Phase::Request));
                 }

@@ -192,6 +192,12 @@ impl Group {
         Claims { primary, refused: refused.map(|(name, why)| (name.to_owned(), why)).collect() }
     }
 
+    /// Whether another server than this one is taken for the primary.
+    #[must_use]
+    pub fn is_led_by_another(&self, server: &str) -> bool {
+        self.lock().fence.primary().is_some_and(|primary| primary != server)
+    }
+
     /// Whether anybody is taken for the primary.
     #[must_use]
     pub fn has_primary(&self) -> bool {

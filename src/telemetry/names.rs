@@ -224,6 +224,7 @@ metrics! {
 
     // Roles.
     ROLE = own_gauge("server_role", "1 for what the server is to the others of its backend");
+    WITNESS = own_gauge("server_witness", "1 for what a check beside the first one says");
     LAG_SECONDS = own_gauge("server_lag_seconds", "How long a replica has lacked what the primary has");
     LAG_AMOUNT = own_gauge("server_lag", "Bytes of WAL or transactions that a replica lacks");
 
@@ -235,7 +236,7 @@ metrics! {
     // Failovers.
     FAILOVERS = own_counter("failover_total", "Failovers that are on record");
     FAILOVER_SECONDS = own_gauge("failover_seconds", "How long the parts of the last one took");
-    RPO = own_gauge("rpo_bytes", "What the new primary lacked at the last one, in its unit");
+    RPO = own_gauge("rpo_bytes", "What the last new primary lacked: bytes of WAL, or transactions with MySQL");
 
     // Webhooks.
     WEBHOOK_SENT = own_counter("webhook_sent_total", "Events that a webhook took");

@@ -11,6 +11,7 @@ use crate::harness::{both, eventually, within};
 
 both! {
     leastconn_leaves_a_dead_server_at_once,
+    who_is_the_only_server_is_given_time_before_each_attempt,
     who_was_sent_to_a_server_stays_until_the_last_attempt,
     who_is_forced_to_a_server_never_leaves_it,
     a_rule_may_name_a_server_that_drains,
@@ -62,6 +63,22 @@ fn leastconn_leaves_a_dead_server_at_once(kind: Kind) {
     let (proxy, api) = start(kind, &two_dead("balance leastconn"));
     assert_eq!(Client::connect(proxy.addr).drain(), (Vec::new(), End::Fin));
     counts(&api, "be,BACKEND", ["wretr", "wredis", "lbtot"], [0, 3, 4]);
+}
+
+fn who_is_the_only_server_is_given_time_before_each_attempt(kind: Kind) {
+    let [dead, other] = [free_addr(), free_addr()];
+    let (proxy, _api) = start(
+        kind,
+        &format!(
+            "timeout connect 200ms\nretries 2\noption redispatch
+server s1 {dead}\nserver s2 {other} backup"
+        ),
+    );
+    Client::connect(proxy.addr).drain();
+    let line = proxy.log.expect(&["be/s1 ", " SC ", "/2 0/0"]);
+    let times = line.split(' ').nth(4).unwrap();
+    let total: u64 = times.rsplit('/').next().unwrap().parse().unwrap();
+    assert!(total >= 400, "{line}");
 }
 
 fn who_was_sent_to_a_server_stays_until_the_last_attempt(kind: Kind) {

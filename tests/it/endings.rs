@@ -26,6 +26,8 @@ both! {
     a_client_that_is_silent_while_inspected_gets_no_server,
     only_a_server_that_breaks_its_connection_is_a_response_error,
     a_rejected_response_counts,
+    only_a_backend_that_drops_silently_counts_it,
+    a_response_that_is_dropped_is_a_denied_request,
 }
 
 /// A field of a row of `show stat`.
@@ -265,4 +267,26 @@ fn a_rejected_response_counts(kind: Kind) {
     assert_eq!(client.drain(), (Vec::new(), End::Fin));
     proxy.log.expect(&["be/s1", " 3 PD "]);
     counts(&api, &[("be,s1", "bout", 3), ("fe,FRONTEND", "bout", 3)]);
+    let denied = ["be,s1", "be,BACKEND", "fe,FRONTEND"].map(|row| (row, "dresp", 1));
+    counts(&api, &denied);
+}
+
+fn only_a_backend_that_drops_silently_counts_it(kind: Kind) {
+    for (action, counted) in [("reject", 0), ("silent-drop", 1)] {
+        let rules = format!("tcp-request content {action}\nserver s1 {}", free_addr());
+        let (proxy, api) = start(Scene::new(kind).backend(&rules));
+        let _client = Client::connect(proxy.addr);
+        proxy.log.expect(&[" PR "]);
+        counts(&api, &[("be,BACKEND", "dreq", counted), ("fe,FRONTEND", "dreq", 1)]);
+    }
+}
+
+fn a_response_that_is_dropped_is_a_denied_request(kind: Kind) {
+    let server = Backend::silent();
+    let rules = format!("tcp-response content silent-drop\nserver s1 {}", server.addr);
+    let (proxy, api) = start(Scene::new(kind).backend(&rules));
+    let _client = Client::connect(proxy.addr);
+    proxy.log.expect(&["be/s1", " PR "]);
+    let denied = [("be,BACKEND", "dreq", 1), ("be,BACKEND", "dresp", 0), ("be,s1", "dresp", 0)];
+    counts(&api, &denied);
 }

@@ -1,17 +1,18 @@
 //! What frontends and listeners count of connections that never become sessions.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::Shutdown;
 
 use crate::harness::api::Api;
 use crate::harness::backend::Backend;
-use crate::harness::client::Client;
+use crate::harness::client::{Client, End};
 use crate::harness::port::free_addr;
 use crate::harness::proxy::{Kind, Scene};
 use crate::harness::{both, eventually};
 
 both! {
     what_is_refused_early_is_a_connection_and_no_session,
+    a_connection_that_is_rejected_is_reset,
 }
 
 /// A frontend's lines, and its and its listener's cells after one client.
@@ -92,5 +93,18 @@ fn what_is_refused_early_is_a_connection_and_no_session(kind: Kind) {
     api.ask("clear counters all");
     for (at, _) in rows.iter().enumerate() {
         assert_eq!(cells(&api, &format!("f{at}"), "FRONTEND"), ["0"; 7], "f{at}");
+    }
+}
+
+fn a_connection_that_is_rejected_is_reset(kind: Kind) {
+    let server = format!("server s1 {}", free_addr());
+    let reject = "tcp-request connection reject";
+    let proxy = Scene::new(kind).frontend(reject).backend(&server).start();
+    for _ in 0..10 {
+        match Client::try_connect(proxy.addr) {
+            Ok(mut client) => assert_eq!(client.drain(), (Vec::new(), End::Reset)),
+            // It was faster than the rest of connecting.
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
     }
 }

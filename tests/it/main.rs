@@ -102,4 +102,5 @@ mod tracking;
 mod transparent;
 mod vtest;
 mod webhooks;
+mod witnesses;
 mod words;

@@ -47,6 +47,12 @@ impl Pinned {
         Ok(Self { child, stderr })
     }
 
+    /// Its number; another process may have it once this one has ended and was waited for.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The CPU time of all its threads since it started, in nanoseconds of the scheduler's
     /// account. A thread that ended is no longer counted.
     ///

@@ -30,6 +30,19 @@ pub(super) fn shared(servers: &[Server]) -> Pairs {
     shared
 }
 
+/// The checks behind the first, which all servers have in common.
+pub(super) fn witnesses(servers: &[Server]) -> Vec<String> {
+    let Some(server) = servers.iter().find(|server| !server.witnesses.is_empty()) else {
+        return Vec::new();
+    };
+    let witness = |check: &Check| {
+        let mut pairs = kind(&check.kind);
+        pairs.extend(settings(server, check));
+        pairs.inline()
+    };
+    server.witnesses.iter().map(witness).collect()
+}
+
 /// What `server` writes itself; `None` where it is not checked.
 pub(super) fn own(server: &Server, shared: &Pairs) -> Option<Pairs> {
     let check = server.check.as_ref()?;
@@ -87,6 +100,10 @@ fn kind(kind: &CheckKind) -> Pairs {
     let mut pairs = Pairs::default();
     match kind {
         CheckKind::Tcp => pairs.add("type", "\"tcp\""),
+        CheckKind::Patroni { lag } => {
+            pairs.add("type", "\"patroni\"");
+            pairs.maybe("lag", lag.as_deref().map(quote));
+        }
         CheckKind::Redis => pairs.add("type", "\"redis\""),
         CheckKind::Ldap => pairs.add("type", "\"ldap\""),
         CheckKind::External(check) => {

@@ -6,7 +6,7 @@ use haproxy_compat::span::{Span, Spanned};
 
 use super::{
     AgentSettings, CheckKind, CheckSettings, Field, Http, Keepalive, Log, Naming, ServerSide,
-    ServerSocket, Statement, Tls,
+    ServerSocket, Statement, Tls, Witness,
 };
 
 /// A `backend`, or the back half of a `listen` section.
@@ -43,6 +43,12 @@ pub struct Backend {
     /// What checked servers without a setting of their own use. Only TOML writes these here;
     /// `default-server` is applied to the servers themselves.
     pub check_settings: CheckSettings,
+    /// Checks beside it, of the native form only.
+    pub witnesses: Vec<Witness>,
+    /// `agree`, of the native form only.
+    pub agree: Field<String>,
+    /// `agree_deadline`, of the native form only.
+    pub agree_deadline: Field<Duration>,
     /// `retries`.
     pub retries: Field<u64>,
     /// `option redispatch [interval]` as HAProxy counts it: 0 never, n > 0 on every n-th retry,
@@ -94,6 +100,9 @@ impl Backend {
             servers: Vec::new(),
             check: None,
             check_settings: CheckSettings::default(),
+            witnesses: Vec::new(),
+            agree: None,
+            agree_deadline: None,
             retries: None,
             redispatch: None,
             timeouts: ServerTimeouts::default(),

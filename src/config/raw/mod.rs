@@ -35,6 +35,7 @@ pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
     AgentSettings, CheckKind, CheckSettings, DatabaseCheck, Expect, ExpectReport, ExternalCheck,
     Header, HttpCheck, HttpExpect, HttpMatch, HttpSend, Layer, Pattern, Payload, Step, TextMatch,
+    Witness,
 };
 pub use commands::{CommandSocket, Commands};
 pub use crt_store::StoredCertificate;

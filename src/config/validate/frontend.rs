@@ -273,7 +273,7 @@ impl Context<'_> {
                 return refuse(self, "the port cannot be an offset in", help);
             }
             PortSpec::Absent => {
-                let help = format!("write \"{}:3306\"", written.value.trim_end_matches(':'));
+                let help = format!("write '{}:PORT'", written.value.trim_end_matches(':'));
                 return refuse(self, "no port in", help);
             }
         };

@@ -7,7 +7,7 @@ use crate::config::raw::Statement;
 use crate::pure::rules::{Action, Rule};
 
 impl Context<'_> {
-    /// Warns of `content` rules of a frontend, `what`, that track by bytes which may not be there yet.
+    /// Warns of `content` rules of a frontend, `what`, that keep bytes which may not be there yet.
     pub(super) fn unwaited(
         &mut self,
         what: &str,
@@ -24,12 +24,14 @@ impl Context<'_> {
             return;
         }
         for (statement, rule) in written.into_iter().zip(content) {
-            if let Action::Track { key, .. } = &rule.action
-                && key.needs_bytes()
-            {
+            let (Action::Track { key: expr, .. } | Action::Capture { expr, .. }) = &rule.action
+            else {
+                continue;
+            };
+            if expr.needs_bytes() {
                 let message = format!(
-                    "{what}: '{}' is tracked if it has come when the rule is read: nobody waits for it",
-                    key.text
+                    "{what}: '{}' is kept if it has come when the rule is read: nobody waits for it",
+                    expr.text
                 );
                 self.report.warning(statement.span, message);
                 self.report.help("write 'tcp-request inspect-delay 5s'");

@@ -40,6 +40,7 @@ mod tuning;
 mod use_server;
 mod variables;
 mod webhook;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,7 @@ pub(super) use self::source::source_text;
 pub(super) use self::tls::VERIFY;
 pub(super) use self::track::parse as track;
 pub(super) use self::webhook::{HOOK_FORMATS, TOPICS};
+pub(super) use self::witness::AGREEMENTS;
 use super::model::{Config, Global, ListenAddr, Stats, automatic_proxy_ids};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;

@@ -157,18 +157,23 @@ impl Context<'_> {
         }
     }
 
+    /// The section that a server names; it has to be there even where the server needs none.
+    pub(super) fn resolvers_of(&mut self, naming: &Naming) -> Option<Name> {
+        let section = naming.resolvers.as_ref()?;
+        let found = self.resolvers.iter().find(|name| name.as_str() == section.value).cloned();
+        if found.is_none() {
+            let guess = did_you_mean(&section.value, self.resolvers.iter().map(Name::as_str));
+            let message = format!("there is no 'resolvers' section '{}'{guess}", section.value);
+            self.refuse(section.span, message, None);
+        }
+        found
+    }
+
     /// How the server named `host` is followed; `None` where nothing asks for it.
     pub(super) fn resolve(&mut self, host: &str, naming: &Naming, taste: Taste) -> Option<Resolve> {
         let Taste { prefer, nets, allow_dup_ip, ignore_weight } = taste;
         let section = naming.resolvers.as_ref()?;
-        let known: Vec<&str> = self.resolvers.iter().map(Name::as_str).collect();
-        let Some(name) = self.resolvers.iter().find(|name| name.as_str() == section.value).cloned()
-        else {
-            let guess = did_you_mean(&section.value, known);
-            let message = format!("there is no 'resolvers' section '{}'{guess}", section.value);
-            self.refuse(section.span, message, None);
-            return None;
-        };
+        let name = self.resolvers_of(naming)?;
         if !is_name(host) {
             let message = format!("'{host}' is not a name that name servers can be asked for");
             self.refuse(section.span, message, None);

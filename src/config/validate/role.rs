@@ -158,7 +158,9 @@ impl Context<'_> {
             }
             let silent = backend.servers.iter().find(|server| {
                 let check = server.check.as_ref();
-                !check.is_some_and(|check| matches!(check.kind, CheckKind::Database(_)))
+                !check.is_some_and(|check| {
+                    matches!(check.kind, CheckKind::Database(_) | CheckKind::Patroni { .. })
+                })
             });
             let raw = raw.frontends.iter().find(|raw| raw.name.value == frontend.name.as_str());
             let written = raw.and_then(|raw| raw.role.role.as_ref());

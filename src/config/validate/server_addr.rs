@@ -54,6 +54,7 @@ impl Context<'_> {
         };
         let unresolved = self.server_port(port, written, what)?;
         let Host::Name(name) = &host else {
+            self.resolvers_of(&raw.naming);
             let ip = self.host(what, written.span, &host, family)?;
             return Some(Target { init_addr, ..fixed(unresolved.at(Some(ip))) });
         };

@@ -44,6 +44,11 @@ pub enum CheckKind {
     SslHello,
     /// `option external-check`: no connection is made, a program is run.
     External(ExternalCheck),
+    /// Patroni's REST API: what it says its server is.
+    Patroni {
+        /// How far a replica may be behind, in Patroni's words; `None`: any.
+        lag: Option<String>,
+    },
     /// A session with a database that is held: what it is, not only that it answers.
     Database(DatabaseCheck),
 }

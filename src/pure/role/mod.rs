@@ -11,6 +11,7 @@ pub mod incident;
 pub mod lag;
 pub mod route;
 pub mod stay;
+pub mod witness;
 
 use std::fmt;
 

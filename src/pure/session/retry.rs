@@ -77,6 +77,7 @@ pub enum Next {
 /// |---|---|---|---|---|
 /// | no | – | – | – | give up |
 /// | yes | no | – | – | other |
+/// | yes | yes | yes, alone | yes | same, after `min(1 s, timeout connect)` |
 /// | yes | yes | yes | – | other |
 /// | yes | yes | no | yes | same, after `min(1 s, timeout connect)` |
 /// | yes | yes | no | no | same, at once |
@@ -85,7 +86,9 @@ pub fn after(failure: Failure, attempt: u32, in_live_set: bool, policy: &Policy)
     if attempt > policy.retries || failure.is_ours() {
         return Next::GiveUp;
     }
-    if !in_live_set || may_redispatch(attempt, policy) {
+    // Who is the only active server would be picked again, without the pause.
+    let alone = policy.active == 1 && failure == Failure::Refused;
+    if !in_live_set || may_redispatch(attempt, policy) && !alone {
         return Next::Other;
     }
     let after = match failure {
@@ -138,7 +141,10 @@ mod tests {
             (Failure::Refused, 1, true, short, same(Duration::from_millis(300))),
             (Failure::TimedOut, 1, true, BASE, same(Duration::ZERO)),
             (Failure::Refused, 1, true, redispatch, same(TURN_AROUND)),
-            (Failure::Refused, 3, true, redispatch, Next::Other),
+            (Failure::Refused, 3, true, redispatch, same(TURN_AROUND)),
+            (Failure::Refused, 3, false, redispatch, Next::Other),
+            (Failure::TimedOut, 3, true, redispatch, Next::Other),
+            (Failure::Refused, 3, true, Policy { fickle: false, ..several }, Next::Other),
             (Failure::Refused, 1, true, several, Next::Other),
             (Failure::NoResources, 1, true, BASE, Next::GiveUp),
             (Failure::NoPlace, 1, true, BASE, Next::GiveUp),

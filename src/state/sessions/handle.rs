@@ -10,12 +10,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use super::SessionId;
-use super::reason::{CutReason, Parting};
+use super::{CutReason, SessionId};
 use crate::pure::role::route::RoleRoute;
 use crate::pure::session::termination::Phase;
 use crate::state::counters::Traffic;
 use crate::state::{Backend, Frontend, Listener, Process, Server, Tracker};
+
+/// How a session ends between two transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parting {
+    /// Once nothing was asked for a while: who is just about to ask has the answer first.
+    Quiet = 1,
+    /// At the first chance.
+    Soon,
+}
+
+impl Parting {
+    /// The parting of this code, which is below those of [`CutReason`].
+    const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Quiet),
+            2 => Some(Self::Soon),
+            _ => None,
+        }
+    }
+}
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,8 +20,8 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-pub use handle::{Handle, Moved, Stage, View};
-pub use reason::{CutReason, Parting};
+pub use handle::{Handle, Moved, Parting, Stage, View};
+pub use reason::CutReason;
 
 use super::{Backend, Frontend, Listener, Process, Server};
 use crate::pure::role::route::RoleRoute;

@@ -1,26 +1,6 @@
-//! Why and how sessions are ended from outside.
+//! Why a running session is ended, or told something, by somebody else.
 
 use crate::pure::session::termination::Cause;
-
-/// How a session ends between two transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parting {
-    /// Once nothing was asked for a while: who is just about to ask has the answer first.
-    Quiet = 1,
-    /// At the first chance.
-    Soon,
-}
-
-impl Parting {
-    /// The parting of this code, which is below those of [`CutReason`].
-    pub(super) const fn from_code(code: u8) -> Option<Self> {
-        match code {
-            1 => Some(Self::Quiet),
-            2 => Some(Self::Soon),
-            _ => None,
-        }
-    }
-}
 
 /// Why a session is stirred from outside. A later reason replaces an earlier one of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -49,11 +49,59 @@ pub(super) struct Pair {
     dir: TempDir,
 }
 
+/// Settings of a process whose wall clock is stepped: a comment, by which it is known.
+pub(super) const STEPPED: &str = "# its clock is stepped\n";
+
+/// What makes a process take its wall clock from the file `clock`.
+fn stepped(dir: &TempDir) -> Vec<(String, String)> {
+    let clock = dir.write("clock", "+0");
+    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten();
+    let library = folders
+        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|library| library.exists())
+        .expect("libfaketime is installed");
+    let env = [
+        ("LD_PRELOAD", library.display().to_string()),
+        ("FAKETIME_TIMESTAMP_FILE", clock.display().to_string()),
+        ("FAKETIME_NO_CACHE", "1".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ];
+    env.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
 impl Kind {
     fn account(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
             Self::MariaDb => "app",
+        }
+    }
+
+    /// A primary with the account of the check.
+    pub(super) fn primary(self) -> Node {
+        match self {
+            Self::Postgres => {
+                let server = Postgres::primary();
+                server.expect_password("evenkeel", "s3cret");
+                Node::Postgres(server)
+            }
+            Self::MariaDb => {
+                let server = MariaDb::primary();
+                server.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
+                Node::MariaDb(server)
+            }
+        }
+    }
+
+    /// A replica of `primary` that takes no writes.
+    pub(super) fn replica_of(self, primary: &Node) -> Node {
+        match primary {
+            Node::Postgres(primary) => Node::Postgres(Postgres::replica_of(primary)),
+            Node::MariaDb(primary) => {
+                let mut replica = MariaDb::replica_of(primary);
+                replica.set_read_only(true);
+                Node::MariaDb(replica)
+            }
         }
     }
 
@@ -198,24 +246,23 @@ impl Pair {
 
     /// With `fall` failures, and `global` settings.
     pub(super) fn of(kind: Kind, fall: u8, global: &str) -> Self {
-        let (a, b, check) = match kind {
-            Kind::Postgres => {
-                let a = Postgres::primary();
-                a.expect_password("evenkeel", "s3cret");
-                let b = Postgres::replica_of(&a);
-                (
-                    Node::Postgres(a),
-                    Node::Postgres(b),
-                    "type = \"postgres\", database = \"postgres\"",
-                )
-            }
-            Kind::MariaDb => {
-                let a = MariaDb::primary();
-                a.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
-                let mut b = MariaDb::replica_of(&a);
-                b.set_read_only(true);
-                (Node::MariaDb(a), Node::MariaDb(b), "type = \"mysql\"")
-            }
+        let a = kind.primary();
+        let b = kind.replica_of(&a);
+        let addr = a.addr();
+        Self::before(a, b, addr, fall, global)
+    }
+
+    /// The wall clock of the process is this much off from now on: `+1h`. It had to be started with
+    /// [`STEPPED`] among its global settings.
+    pub(super) fn step_clock(&self, off: &str) {
+        self.dir.write("clock", off);
+    }
+
+    /// Evenkeel before these servers; `a` is reached at another address of its than the others'.
+    pub(super) fn before(a: Node, b: Node, a_addr: SocketAddr, fall: u8, global: &str) -> Self {
+        let (kind, check) = match &a {
+            Node::Postgres(_) => (Kind::Postgres, "type = \"postgres\", database = \"postgres\""),
+            Node::MariaDb(_) => (Kind::MariaDb, "type = \"mysql\""),
         };
         let (dir, write, read) = (TempDir::new(), free_addr(), free_addr());
         let password = dir.write("db.pass", "s3cret\n");
@@ -232,7 +279,7 @@ impl Pair {
             state = dir.path().display(),
             socket = dir.join("sock").display(),
             password = password.display(),
-            a = a.addr(),
+            a = a_addr,
             b = b.addr(),
         );
         let file = dir.write("evenkeel.toml", &text);
@@ -246,7 +293,7 @@ impl Pair {
             program: &program,
             args: vec!["run".to_owned(), "-c".to_owned(), file.display().to_string()],
             user: None,
-            env: Vec::new(),
+            env: if global == STEPPED { stepped(&dir) } else { Vec::new() },
             log: dir.join("output"),
         });
         eventually("it listens", || is_listening(write.port()).then_some(()));

@@ -1,10 +1,9 @@
 //! What checks cost a database: one round trip of two packets a poll, and not a line in its log.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 
+use super::relay::relay;
 use crate::harness::dir::TempDir;
 use crate::harness::eventually;
 use crate::harness::mariadb::MariaDb;
@@ -15,48 +14,6 @@ use crate::harness::process::Process;
 
 /// What goes into a packet of an Ethernet.
 const PACKET_BYTES: usize = 1448;
-
-/// What a relay passed on.
-#[derive(Default)]
-struct Passed {
-    connections: AtomicUsize,
-    /// Reads of what the check said, and of what it was answered.
-    asked: AtomicUsize,
-    answered: AtomicUsize,
-    bytes_max: AtomicUsize,
-}
-
-/// Passes on to `server`, and counts.
-fn relay(server: SocketAddr) -> (SocketAddr, Arc<Passed>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (addr, passed) = (listener.local_addr().unwrap(), Arc::new(Passed::default()));
-    let counts = Arc::clone(&passed);
-    std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let (Ok(client), Ok(server)) = (client, TcpStream::connect(server)) else { return };
-            counts.connections.fetch_add(1, Ordering::SeqCst);
-            for (from, to, is_asked) in [(&client, &server, true), (&server, &client, false)] {
-                let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                let counts = Arc::clone(&counts);
-                std::thread::spawn(move || pass(from, to, &counts, is_asked));
-            }
-        }
-    });
-    (addr, passed)
-}
-
-fn pass(mut from: TcpStream, mut to: TcpStream, counts: &Passed, is_asked: bool) {
-    let mut chunk = [0; 1 << 16];
-    while let Ok(len @ 1..) = from.read(&mut chunk) {
-        let count = if is_asked { &counts.asked } else { &counts.answered };
-        count.fetch_add(1, Ordering::SeqCst);
-        counts.bytes_max.fetch_max(len, Ordering::SeqCst);
-        if to.write_all(&chunk[..len]).is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown(Shutdown::Write);
-}
 
 /// Evenkeel with these backends, each a check and its server, every ten milliseconds.
 fn checked(checks: &[(&str, SocketAddr)]) -> (Process, TempDir) {
@@ -79,7 +36,7 @@ const MYSQL: &str = "type = \"mysql\", user = \"evenkeel\", password_file = \"FI
 
 /// A hundred polls: as many questions and answers as before, on one connection.
 fn is_a_round_trip(check: &str, server: SocketAddr) {
-    let (addr, passed) = relay(server);
+    let (addr, passed) = relay(free_addr(), server);
     let _running = checked(&[(check, addr)]);
     let asked = || passed.asked.load(Ordering::SeqCst);
     // What is said at the login is none of it, and longer.
@@ -138,7 +95,7 @@ fn checks_of_postgres_leave_nothing_in_its_log() {
     server.expect_password("evenkeel", "s3cret");
     // A start-up packet without a database means the role's own.
     server.query("CREATE DATABASE haproxy_check");
-    let (addr, passed) = relay(server.addr);
+    let (addr, passed) = relay(free_addr(), server.addr);
     let before = server.process.output().len();
     let plain = "type = \"pgsql\", user = \"haproxy_check\"";
     let mut running = checked(&[(plain, addr), (POSTGRES, addr)]);

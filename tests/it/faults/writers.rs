@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ const PACE: Duration = Duration::from_millis(2);
 /// A write that was acknowledged.
 #[derive(Clone, Copy)]
 struct Ack {
-    number: u64,
+    number: i64,
     /// Of the server that has it.
     port: u16,
     at: Instant,
@@ -34,7 +34,7 @@ pub(super) struct Writers {
 #[derive(Default)]
 struct Shared {
     ended: AtomicBool,
-    next: AtomicU64,
+    next: AtomicI64,
     acks: Mutex<Vec<Ack>>,
     /// Writes without an answer, and logins.
     errors: Mutex<Vec<String>>,
@@ -141,7 +141,7 @@ impl Seen {
         let table = pair.kind.table();
         let rows = |server: &Node| {
             let rows = server.query(&format!("SELECT n FROM {table}"));
-            rows.iter().map(|row| row[0].parse().unwrap()).collect::<BTreeSet<u64>>()
+            rows.iter().map(|row| row[0].parse().unwrap()).collect::<BTreeSet<i64>>()
         };
         let first_of_b = self.acks.iter().position(|ack| ack.port == b);
         let after = first_of_b.map_or(&[][..], |first| &self.acks[first..]);

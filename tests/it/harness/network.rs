@@ -3,6 +3,7 @@
 //! The scenario's test starts itself once more, alone, in a network namespace and a mount namespace
 //! of its own; both end with that process.
 
+use std::io::Write as _;
 use std::os::fd::AsFd;
 use std::process::Command;
 
@@ -56,6 +57,10 @@ pub(crate) fn alone(test: &str, kind: Kind, scenario: impl FnOnce()) {
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    // What a scenario says of itself is said here, too.
+    for verdict in text.lines().filter(|line| line.starts_with("verdict ")) {
+        let _ = writeln!(std::io::stderr(), "{verdict}");
+    }
 }
 
 /// Does `work` in the namespace `inner` of [`alone`].

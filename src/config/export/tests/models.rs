@@ -287,6 +287,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
     )
         .prop_map(move |(first, second, servers)| {
             let mut backend = Backend {
+                agree: Default::default(),
                 http: None,
                 rules: Default::default(),
                 name: Name::new(&name).unwrap(),
@@ -422,6 +423,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 hash_key: if flags[1] { HashKey::AddrPort } else { HashKey::Id },
                 observe: observe.filter(|_| check.is_some()),
                 check,
+                witnesses: Vec::new(),
                 track: None,
                 agent,
                 on_marked_down: match flags[2] {

@@ -1,0 +1,218 @@
+//! `cargo bench --bench failover -- roles`: a real Postgres pair with streaming replication, writers
+//! that remember who acknowledged what, and the faults that a failover manager has to do with:
+//! through haproxy as people set it up, through haproxy tuned by hand, and through Evenkeel.
+//!
+//! The replica is promoted [`PROMOTED_AFTER`] the fault, as a manager would, and the old primary
+//! comes back as the primary it was.
+
+mod peer;
+mod postgres;
+mod table;
+mod writers;
+
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "the client of the tests, of which this needs less; what it cannot parse is no Postgres"
+)]
+#[path = "../../../tests/it/harness/pgsql_wire.rs"]
+mod pgsql_wire;
+
+use std::io;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use measure::machine::Machine;
+use measure::results;
+use measure::scratch::Scratch;
+use rustix::process::Signal;
+
+use peer::Peer;
+use postgres::Pair;
+use writers::{Seen, Writers};
+
+/// From the fault to the promotion.
+const PROMOTED_AFTER: Duration = Duration::from_millis(300);
+
+/// From the promotion to the return of the old primary: longer than checks every two seconds take to
+/// find out.
+const AWAY_FOR: Duration = Duration::from_millis(6_500);
+
+/// From the return of the old primary to the end.
+const RETURNED_FOR: Duration = Duration::from_secs(3);
+
+/// Load before the fault.
+const BEFORE: Duration = Duration::from_millis(700);
+
+/// How long a proxy may take to know its servers.
+const SETTLED_AFTER: Duration = Duration::from_millis(2_500);
+
+/// What happens to the primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fault {
+    /// `kill -9` of its postmaster.
+    Kill,
+    /// SIGSTOP of all its processes, and SIGCONT later.
+    Halt,
+    /// A fast shutdown.
+    Stop,
+}
+
+impl Fault {
+    /// What the table calls it.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Kill => "kill -9, then its return",
+            Self::Halt => "SIGSTOP, then SIGCONT",
+            Self::Stop => "clean stop, then its return",
+        }
+    }
+}
+
+/// What to measure.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Roles {
+    /// Runs of each proxy and fault
+    #[arg(long, default_value_t = 10)]
+    runs: u16,
+    /// Faults, separated by commas
+    #[arg(long, value_delimiter = ',', value_enum, default_values = ["kill", "halt", "stop"])]
+    faults: Vec<Fault>,
+    /// Proxies, separated by commas
+    #[arg(long, value_delimiter = ',', value_enum, default_values = ["haproxy", "haproxy-tuned", "evenkeel"])]
+    peers: Vec<Peer>,
+    /// Keep the result as benches/results/DATE-NAME.md and .jsonl
+    #[arg(long, value_name = "NAME")]
+    save: Option<String>,
+}
+
+/// What a run came to; times in milliseconds.
+#[derive(Debug, Clone)]
+struct Outcome {
+    /// Writes and logins that failed.
+    errors: f64,
+    /// From the fault to the proxy's word that the server is down; absent where it says none.
+    down_ms: Option<f64>,
+    /// From the promotion to the first write on the new primary; absent where there is none.
+    first_write_ms: Option<f64>,
+    longest_stall_ms: f64,
+    /// Acknowledged by the old primary after the new one had acknowledged something.
+    split: f64,
+    written: f64,
+}
+
+/// All runs of one proxy under one fault.
+struct Runs {
+    fault: Fault,
+    peer: Peer,
+    outcomes: Vec<Outcome>,
+}
+
+/// Does all runs, prints and saves the result, and returns how many could not be done.
+pub(crate) fn measure(options: &Roles) -> io::Result<usize> {
+    let scratch = Scratch::create("roles")?;
+    let template = postgres::template(scratch.path())?;
+    let mut all: Vec<Runs> = Vec::new();
+    let mut failures = 0;
+    for &fault in &options.faults {
+        let mut runs: Vec<Runs> =
+            options.peers.iter().map(|&peer| Runs { fault, peer, outcomes: Vec::new() }).collect();
+        for index in 0..options.runs {
+            for Runs { peer, outcomes, .. } in &mut runs {
+                let outcome = run(*peer, fault, &template, scratch.path());
+                println!(
+                    "{}, run {} of {}, {}: {outcome:?}",
+                    fault.title(),
+                    index + 1,
+                    options.runs,
+                    peer.name()
+                );
+                match outcome {
+                    Ok(outcome) => outcomes.push(outcome),
+                    Err(_) => failures += 1,
+                }
+            }
+        }
+        all.extend(runs);
+    }
+    let machine = Machine::this(&[
+        (&Peer::Haproxy.program(), "-v"),
+        (&Peer::Evenkeel.program(), "-v"),
+        (&postgres::tool("postgres"), "--version"),
+    ]);
+    let page = format!(
+        "# Failover of a Postgres pair\n\n{}Runs of each proxy and fault: {}; {} writers that stay \
+         and {} that connect for each write; the replica is promoted {} ms after the fault.\n\n{}",
+        machine.describe(),
+        options.runs,
+        writers::STAYING,
+        writers::PASSING,
+        PROMOTED_AFTER.as_millis(),
+        table::table(&all),
+    );
+    println!("\n{page}");
+    if let Some(name) = &options.save {
+        let measures = table::json(&all, &machine.date);
+        let path = results::save(&results::folder(), &machine.date, name, &page, &measures)?;
+        println!("kept as {}", path.display());
+    }
+    Ok(failures)
+}
+
+/// One run; everything it starts has ended when it returns.
+fn run(peer: Peer, fault: Fault, template: &Path, folder: &Path) -> io::Result<Outcome> {
+    let mut pair = Pair::start(template, folder)?;
+    let (_proxy, addr, said) = peer.start(&pair, folder)?;
+    sleep(SETTLED_AFTER);
+    let writers = Writers::start(addr);
+    sleep(BEFORE);
+    let heard = std::fs::read_to_string(&said)?.len();
+    let began = Instant::now();
+    match fault {
+        Fault::Kill => pair.a.signal(Signal::KILL)?,
+        Fault::Halt => pair.a.signal_all(Signal::STOP)?,
+        Fault::Stop => pair.a.signal(Signal::INT)?,
+    }
+    let mut down = None;
+    let mut look = |until: Instant| -> io::Result<()> {
+        while Instant::now() < until {
+            if down.is_none() && std::fs::read_to_string(&said)?[heard..].contains(" is DOWN") {
+                down = Some(began.elapsed());
+            }
+            sleep(Duration::from_micros(200));
+        }
+        Ok(())
+    };
+    look(began + PROMOTED_AFTER)?;
+    pair.b.promote()?;
+    let promoted = Instant::now();
+    look(promoted + AWAY_FOR)?;
+    match fault {
+        Fault::Kill | Fault::Stop => pair.a.start_again()?,
+        Fault::Halt => pair.a.signal_all(Signal::CONT)?,
+    }
+    look(Instant::now() + RETURNED_FOR)?;
+    let seen = writers.finish();
+    Ok(outcome(&seen, down, promoted, &pair))
+}
+
+fn outcome(seen: &Seen, down: Option<Duration>, promoted: Instant, pair: &Pair) -> Outcome {
+    let (a, b) = (pair.a.addr.port(), pair.b.addr.port());
+    let first = seen.acks.iter().position(|ack| ack.port == b);
+    let after = first.map_or(&[][..], |first| &seen.acks[first..]);
+    let stalls = seen.acks.windows(2).map(|pair| millis(pair[1].at - pair[0].at));
+    Outcome {
+        errors: seen.errors as f64,
+        down_ms: down.map(millis),
+        first_write_ms: after.first().map(|ack| millis(ack.at.saturating_duration_since(promoted))),
+        longest_stall_ms: stalls.fold(0.0, f64::max),
+        split: after.iter().filter(|ack| ack.port == a).count() as f64,
+        written: seen.acks.len() as f64,
+    }
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}

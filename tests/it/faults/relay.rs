@@ -1,0 +1,48 @@
+//! A relay between two addresses, which counts what it passes on.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a relay passed on.
+#[derive(Default)]
+pub(super) struct Passed {
+    pub(super) connections: AtomicUsize,
+    /// Reads of what the check said, and of what it was answered.
+    pub(super) asked: AtomicUsize,
+    pub(super) answered: AtomicUsize,
+    pub(super) bytes_max: AtomicUsize,
+}
+
+/// Passes on to `server` what comes to `bind`, and counts.
+pub(super) fn relay(bind: SocketAddr, server: SocketAddr) -> (SocketAddr, Arc<Passed>) {
+    let listener = TcpListener::bind(bind).unwrap();
+    let (addr, passed) = (listener.local_addr().unwrap(), Arc::new(Passed::default()));
+    let counts = Arc::clone(&passed);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (Ok(client), Ok(server)) = (client, TcpStream::connect(server)) else { return };
+            counts.connections.fetch_add(1, Ordering::SeqCst);
+            for (from, to, is_asked) in [(&client, &server, true), (&server, &client, false)] {
+                let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                let counts = Arc::clone(&counts);
+                std::thread::spawn(move || pass(from, to, &counts, is_asked));
+            }
+        }
+    });
+    (addr, passed)
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, counts: &Passed, is_asked: bool) {
+    let mut chunk = [0; 1 << 16];
+    while let Ok(len @ 1..) = from.read(&mut chunk) {
+        let count = if is_asked { &counts.asked } else { &counts.answered };
+        count.fetch_add(1, Ordering::SeqCst);
+        counts.bytes_max.fetch_max(len, Ordering::SeqCst);
+        if to.write_all(&chunk[..len]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
