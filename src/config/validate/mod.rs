@@ -13,6 +13,7 @@ mod commands;
 mod context;
 mod database;
 mod direct;
+mod drill;
 mod expect;
 mod frontend;
 mod global;
