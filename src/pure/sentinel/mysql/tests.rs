@@ -120,12 +120,12 @@ fn nodes_of_galera_are_read() {
         (["0", "4", "ON", "Primary", UUID, "0"], Ok((Role::Member, 0))),
         (["1", "4", "ON", "Primary", UUID, "77"], Ok((Role::Replica, 77))),
         (["0", "2", "ON", "Primary", UUID, "77"], Ok((Role::Replica, 77))),
-        (["0", "1", "ON", "Primary", UUID, "77"], bad.clone()),
-        (["0", "3", "ON", "Primary", UUID, "77"], bad.clone()),
-        (["0", "4", "OFF", "Primary", UUID, "77"], bad.clone()),
-        (["0", "4", "ON", "non-Primary", UUID, "77"], bad.clone()),
-        (["0", "4", "ON", "Primary", "", "77"], bad.clone()),
-        (["0", "4", "ON", "Primary", UUID, "-1"], bad.clone()),
+        (["0", "1", "ON", "Primary", UUID, "77"], bad),
+        (["0", "3", "ON", "Primary", UUID, "77"], bad),
+        (["0", "4", "OFF", "Primary", UUID, "77"], bad),
+        (["0", "4", "ON", "non-Primary", UUID, "77"], bad),
+        (["0", "4", "ON", "Primary", "", "77"], bad),
+        (["0", "4", "ON", "Primary", UUID, "-1"], bad),
         (["0", "", "", "", "", ""], bad),
     ] {
         for version in [MARIADB, MYSQL] {
