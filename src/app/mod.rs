@@ -13,6 +13,7 @@
 
 mod background;
 pub mod ctl;
+mod drill;
 pub mod features;
 mod identity;
 mod limits;

@@ -1,8 +1,9 @@
-//! Checks that ask a database what it is: what it says of itself goes to the backend's group.
+//! Checks that ask a database what it is: what it says of itself goes to the backend's
+//! group, if it is the first check of its server.
 
-use super::Task;
 use super::held::Share;
 use super::target::Target;
+use super::{Found, Task};
 use crate::clock;
 use crate::config::model::DatabaseCheck;
 use crate::pure::health::schedule::AWAITING_PRIMARY;
@@ -11,27 +12,25 @@ use crate::state::publish;
 
 impl Task {
     /// Asks a database what it is, by a session that is held.
-    pub(super) async fn ask(
+    pub(super) async fn ask_database(
         &self,
         check: &DatabaseCheck,
         target: &Target,
         held: &mut Option<Share>,
-    ) -> Verdict {
+    ) -> Found {
         let started = clock::now();
         let before = held.take();
         let share = held.insert(self.sessions.share(target, check, before));
         let answer = share.ask(target.timing).await;
         let now = clock::now();
-        let mut verdict = match answer {
-            Some(Ok(reading)) => {
-                self.occasion(now).read(&self.backend, &self.server, Some(reading));
-                Verdict::new(CheckStatus::L7Ok)
-            }
-            Some(Err(verdict)) => verdict,
-            None => Verdict::new(CheckStatus::SocketError),
+        let (mut verdict, reading) = match answer {
+            Some(Ok(reading)) => (Verdict::new(CheckStatus::L7Ok), Some(reading)),
+            Some(Err(verdict)) => (verdict, None),
+            None => (Verdict::new(CheckStatus::SocketError), None),
         };
         verdict.duration = now.saturating_duration_since(started);
-        verdict
+        let role = reading.as_ref().map(|reading| reading.role);
+        Found { verdict, role, reading }
     }
 
     /// Asks again soon where clients may be waiting for a primary.

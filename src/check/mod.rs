@@ -19,10 +19,12 @@ pub mod operate;
 mod ramp;
 mod report;
 pub mod target;
+mod witness;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
+use std::hash::Hash;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
@@ -33,8 +35,9 @@ use crate::clock;
 use crate::config::model::{self, CheckKind};
 use crate::pure::health::Outcome;
 use crate::pure::health::schedule::on_grid;
-use crate::pure::health::verdict::Verdict;
+use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::{Context as ProbeContext, Probe};
+use crate::pure::role::{Reading, Role};
 use crate::state::occasion::{Before, RolesBefore};
 use crate::state::process::Objects;
 use crate::state::upkeep::{Owned, keep_running};
@@ -52,9 +55,11 @@ pub struct Engine {
     /// What is held with databases.
     sessions: Arc<Sessions>,
     /// The running tasks, by the server they check.
-    running: HashMap<*const Server, Running>,
+    running: HashMap<ServerKey, Running>,
     /// The tasks that ask agents, in the same way.
-    agents: HashMap<*const Server, Running>,
+    agents: HashMap<ServerKey, Running>,
+    /// The tasks that ask its witnesses, in the same way, by their places.
+    witnesses: HashMap<(ServerKey, usize), Running>,
     /// The running tasks for slow starts, by the backend they serve.
     ramps: HashMap<*const Backend, Kept>,
     /// Those that let clients go on who were held, in the same way.
@@ -63,6 +68,9 @@ pub struct Engine {
 
 /// A task of one backend, which is held so that its address names no other one meanwhile.
 type Kept = (Arc<Backend>, Owned<()>);
+
+/// What tells servers apart: where they are, as long as they are held.
+type ServerKey = usize;
 
 /// The running check of one server, or its agent.
 #[derive(Debug)]
@@ -83,6 +91,7 @@ impl Engine {
             sessions: Arc::default(),
             running: HashMap::new(),
             agents: HashMap::new(),
+            witnesses: HashMap::new(),
             ramps: HashMap::new(),
             attaching: HashMap::new(),
         }
@@ -92,10 +101,11 @@ impl Engine {
     /// gone. A running check whose settings changed goes on with the new ones by itself.
     pub fn follow(&mut self, objects: &Objects) {
         let (mut checked, mut with_agent) = (HashMap::new(), HashMap::new());
+        let mut witnesses = HashMap::new();
         for backend in &objects.backends {
             for server in &backend.live().servers {
                 let settings = server.settings();
-                let key = Arc::as_ptr(server);
+                let key = Arc::as_ptr(server).addr();
                 let task = || Task {
                     backend: Arc::clone(backend),
                     server: Arc::clone(server),
@@ -109,10 +119,15 @@ impl Engine {
                 if settings.agent.is_some() {
                     with_agent.insert(key, task());
                 }
+                server.panel().keep(settings.witnesses.len());
+                for place in 0..settings.witnesses.len() {
+                    witnesses.insert((key, place), task());
+                }
             }
         }
-        keep(&mut self.running, checked, "check", Task::run);
-        keep(&mut self.agents, with_agent, "agent", Task::run_agent);
+        keep(&mut self.running, checked, "check", |_, task| task.run());
+        keep(&mut self.agents, with_agent, "agent", |_, task| task.run_agent());
+        keep(&mut self.witnesses, witnesses, "witness", |(_, place), task| task.attend(place));
         self.follow_ramps(objects);
         self.follow_holds(objects);
     }
@@ -156,18 +171,20 @@ impl Engine {
     /// for it, so that who writes to a primary that is none any more is cut.
     pub fn stop(&mut self) {
         self.running.retain(|_, running| !running.backend.settings().routes.is_empty());
+        self.witnesses.retain(|_, running| !running.backend.settings().routes.is_empty());
         self.agents.clear();
         self.ramps.clear();
     }
 }
 
 /// Starts `wanted` tasks that do not run, and ends those that run and are not wanted.
-fn keep<F>(
-    running: &mut HashMap<*const Server, Running>,
-    wanted: HashMap<*const Server, Task>,
+fn keep<K, F>(
+    running: &mut HashMap<K, Running>,
+    wanted: HashMap<K, Task>,
     what: &str,
-    run: fn(Task) -> F,
+    run: fn(K, Task) -> F,
 ) where
+    K: Copy + Eq + Hash + Send + 'static,
     F: Future<Output = Infallible> + Send + 'static,
 {
     running.retain(|key, _| wanted.contains_key(key));
@@ -176,7 +193,7 @@ fn keep<F>(
             let what = format!("The {what} of {}/{}", task.backend.name, task.server.name);
             let server = Arc::clone(&task.server);
             let backend = Arc::clone(&task.backend);
-            let task = keep_running(what, move || run(task.clone()));
+            let task = keep_running(what, move || run(key, task.clone()));
             Running { _server: server, backend, _task: task }
         });
     }
@@ -202,7 +219,8 @@ impl Task {
         publish::health(&self.backend, &self.server, now, |health| health.handle_cancelled(now));
         loop {
             let due = self.next_start();
-            let parting = self.server.partings().next_due();
+            let partings = [self.server.partings().next_due(), self.server.panel().next_due()];
+            let parting = partings.into_iter().flatten().min();
             tokio::select! {
                 biased;
                 hinted = self.server.woken() => {
@@ -263,12 +281,49 @@ impl Task {
     async fn check(&self, passes: &Passes, held: &mut Option<Share>) {
         let settings = Arc::clone(&self.server.settings());
         let Some(check) = &settings.check else { return };
-        let source = self.backend.settings().source_of(&settings).and_then(model::Source::local);
-        let Some(mut target) = Target::of(&settings, check, source) else { return };
-        target.process = target.tls.is_some().then(|| Arc::clone(&self.process));
+        let source = self.source();
+        let Some(target) = Target::of(&settings, check, source) else { return };
         let asked = (check, &settings.address, source);
         let started = clock::now();
         publish::health(&self.backend, &self.server, started, |health| health.handle_started());
+        let Found { mut verdict, role, reading } = self.ask(check, target, held).await;
+        let now = clock::now();
+        if self.still_asks(asked) {
+            if role.is_some() && reading.is_none() {
+                // Nobody could say whether it is an old primary.
+                let info = b"it does not say whose data it has";
+                verdict.status = CheckStatus::L7Response;
+                verdict = verdict.with_info(info);
+            }
+            if let Some(reading) = reading {
+                self.occasion(now).read(&self.backend, &self.server, Some(reading));
+            }
+            let passed = verdict.passed();
+            self.handle(verdict, started, passes);
+            if passed {
+                self.await_primary();
+            }
+        } else {
+            publish::health(&self.backend, &self.server, now, |health| {
+                health.handle_cancelled(now);
+            });
+        }
+    }
+
+    /// The local address that its checks come from.
+    fn source(&self) -> Option<SocketAddr> {
+        let settings = self.server.settings();
+        self.backend.settings().source_of(&settings).and_then(model::Source::local)
+    }
+
+    /// Asks what `check` says, and what the server is, where it tells.
+    async fn ask(
+        &self,
+        check: &model::Check,
+        mut target: Target,
+        held: &mut Option<Share>,
+    ) -> Found {
+        target.process = target.tls.is_some().then(|| Arc::clone(&self.process));
         let context = ProbeContext {
             answer_bytes_max: self.process.objects().config.global.bufsize,
             down: !self.server.standing().is_running(),
@@ -277,29 +332,21 @@ impl Task {
         if !matches!(check.kind, CheckKind::Database(_)) {
             *held = None;
         }
-        let verdict = match &check.kind {
+        match &check.kind {
             CheckKind::External(external) => {
                 // HAProxy does not know of an answer here: all of it is the connection.
                 let limit = check.timeout.map_or(check.inter, |_| check.timeout_connect);
-                Program::new(external, &self.process, &self.backend, &self.server).run(limit).await
+                let program = Program::new(external, &self.process, &self.backend, &self.server);
+                Found { verdict: program.run(limit).await, role: None, reading: None }
             }
-            CheckKind::Database(check) => self.ask(check, &target, held).await,
+            CheckKind::Database(check) => self.ask_database(check, &target, held).await,
             kind => {
                 let around = facts::Around::of(self);
-                driver::run(&target, &mut Probe::for_kind(kind, &context, &around)).await
+                let mut probe = Probe::for_kind(kind, &context, &around);
+                let verdict = driver::run(&target, &mut probe).await;
+                let (role, reading) = probe.role().cloned().unzip();
+                Found { verdict, role, reading: reading.flatten() }
             }
-        };
-        if self.still_asks(asked) {
-            let passed = verdict.passed();
-            self.handle(verdict, started, passes);
-            if passed {
-                self.await_primary();
-            }
-        } else {
-            let now = clock::now();
-            publish::health(&self.backend, &self.server, now, |health| {
-                health.handle_cancelled(now);
-            });
         }
     }
 
@@ -369,6 +416,15 @@ async fn reach(at: Option<Instant>) {
         Some(at) => sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
+}
+
+/// What a check found.
+struct Found {
+    verdict: Verdict,
+    /// What the server is, where that was asked.
+    role: Option<Role>,
+    /// What it said of itself.
+    reading: Option<Reading>,
 }
 
 /// The wall clock as a hello of SSL 3.0 carries it.

@@ -42,7 +42,7 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
             .map(|backend| {
                 let failovers = roles::failovers(process, backend);
                 let row = backend_row(&objects, backend, required(backend), now, uptime);
-                snapshot::Backend { failovers, hold: holds.then(|| roles::hold(backend)), ..row }
+                snapshot::Backend { failovers, hold: roles::hold(backend, holds), ..row }
             })
             .collect(),
         order: objects.config.order.clone(),

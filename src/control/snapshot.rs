@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::pure::id::{ProxyId, ServerId};
+use crate::pure::role::witness::Say;
 use crate::telemetry::outbox::Count;
 
 pub use requests::Requests;
@@ -364,6 +365,8 @@ pub struct Server {
     pub address: String,
     /// What it is to the others; `None`: nobody asks.
     pub role: Option<Role>,
+    /// What its checks beside the first one say.
+    pub witnesses: Vec<Say>,
     /// Its state.
     pub status: ServerStatus,
     /// HAProxy's text for it, `UP 1/2`.

@@ -41,6 +41,7 @@ impl Session {
 pub(super) fn database_of(server: &Server) -> Option<DatabaseKind> {
     match &server.lease.server.settings().check.as_ref()?.kind {
         CheckKind::Database(check) => Some(check.kind),
+        CheckKind::Patroni { .. } => Some(DatabaseKind::Postgres),
         _ => None,
     }
 }

@@ -121,9 +121,9 @@ impl Session {
         self.say_held(backend, way, &what);
     }
 
-    /// Says it once a second: a crowd that is sent away fills no log.
+    /// Says it once an episode: a crowd that is sent away fills no log.
     fn say_held(&self, backend: &Backend, way: Way, what: &str) {
-        if !backend.hold.may_speak(self.uptime()) {
+        if !backend.hold.said.begins(self.uptime()) {
             return;
         }
         let why = match way.role {

@@ -19,6 +19,7 @@ pub mod http;
 pub mod listener;
 pub mod occasion;
 pub mod pace;
+mod panel;
 pub mod patterns;
 pub mod process;
 pub mod process_facts;

@@ -12,6 +12,7 @@
 
 mod role;
 mod stay;
+mod witness;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -50,8 +50,33 @@ pub fn reading(backend: &Arc<Backend>, server: &Server, now: Instant, reading: O
         None if !backend.group.handle_lost(now, &server.name) => return,
         None => {}
     }
+    follow_parts(backend, now);
+}
+
+/// A witness of a server changed what it says.
+pub fn witness(backend: &Arc<Backend>, server: &Server, now: Instant) {
     let live = backend.live();
-    let parts = backend.group.parts(now, &live.servers);
+    let worth = candidate(&backend.settings(), server, now);
+    if live.candidate(server.index).is_some_and(|published| *published != worth) {
+        let servers = live.servers.clone();
+        drop(live);
+        return swap(backend, servers, now);
+    }
+    drop(live);
+    follow_parts(backend, now);
+}
+
+/// What each of `servers` is to routes by role: what its check makes it, unless a witness says
+/// otherwise.
+fn parts(backend: &Backend, servers: &[Arc<Server>], now: Instant) -> Vec<Part> {
+    let parts = backend.group.parts(now, servers).into_iter().zip(servers);
+    parts.map(|(part, server)| server.undoubted(part)).collect()
+}
+
+/// Swaps in a new live set if routes by role lead elsewhere.
+fn follow_parts(backend: &Arc<Backend>, now: Instant) {
+    let live = backend.live();
+    let parts = parts(backend, &live.servers, now);
     let moved = live.lanes.iter().any(|(route, set)| {
         let admitted = route.admits(&parts).into_iter().zip(&live.candidates);
         let usable = admitted.filter(|(admitted, c)| *admitted && c.effective.is_some());
@@ -236,7 +261,9 @@ fn candidate(backend: &model::Backend, server: &Server, now: Instant) -> Candida
         id: settings.id,
         // Fixed maps share by what is configured: a weight of 0 for a while moves no other share.
         weight: server.configured().weight,
-        effective: server.effective_weight(backend.balance.is_dynamic(), now),
+        effective: server
+            .effective_weight(backend.balance.is_dynamic(), now)
+            .filter(|_| !server.is_doubted()),
         backup: settings.backup,
         limits: server.limits(now),
         seed: seed(settings.hash_key, settings.id, socket_addr(&settings.address)),
@@ -259,7 +286,7 @@ fn socket_addr(address: &model::ServerAddr) -> Option<SocketAddr> {
 /// by them, nor by those who find the new set.
 fn swap(backend: &Arc<Backend>, servers: Vec<Arc<Server>>, now: Instant) {
     let generation = backend.live().generation + 1;
-    let parts = backend.group.parts(now, &servers);
+    let parts = parts(backend, &servers, now);
     let live = snapshot(&backend.settings(), servers, &parts, generation, now);
     backend.note_availability(!live.set.members().is_empty(), now);
     backend.live_cell().store(Arc::new(live));

@@ -15,6 +15,7 @@ use crate::pure::balance::{EffectiveWeight, Limits, ServerIndex};
 use crate::pure::health::ramp::Ramp;
 use crate::pure::health::{Health, Standing};
 use crate::pure::role::stay::Partings;
+use crate::pure::role::witness::Panel;
 
 /// The check's end of [`Server::passes`]: who waits for a verdict waits no longer than this lives.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub struct Server {
     cuts: AtomicU64,
     /// Troubles that may end its sessions.
     partings: Mutex<Partings>,
+    /// What is said of it beside its check.
+    pub(super) panel: Mutex<Panel>,
 }
 
 impl Server {
@@ -76,6 +79,7 @@ impl Server {
             passes: Mutex::new(watch::channel(None).1),
             cuts: AtomicU64::new(0),
             partings: Mutex::default(),
+            panel: Mutex::default(),
         }
     }
 

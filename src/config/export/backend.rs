@@ -10,10 +10,11 @@ use crate::config::model::{
     Backend, Global, HashKey, LoadState, LogProto, Redispatch, Server, ServerAddr, ServerTimeouts,
 };
 use crate::config::validate::{
-    HASH_KEYS, LOG_PROTOS, MARKED_DOWN, MARKED_UP, ON_CONFLICTS, ON_ERRORS, PROXY_HEADERS,
-    TROUBLES, source_text, stay_text,
+    AGREEMENTS, HASH_KEYS, LOG_PROTOS, MARKED_DOWN, MARKED_UP, ON_CONFLICTS, ON_ERRORS,
+    PROXY_HEADERS, TROUBLES, source_text, stay_text,
 };
 use crate::pure::role::stay::Stays;
+use crate::pure::role::witness::Agree;
 use crate::pure::weight::Weight;
 
 pub(super) fn backend_pairs(
@@ -27,13 +28,27 @@ pub(super) fn backend_pairs(
     pairs.flag("allbackups", backend.allbackups);
     pairs.maybe("on_conflict", word(&ON_CONFLICTS[1..], &backend.on_conflict));
     pairs.table("sessions", &stays(&backend.stays));
+    if let Some(drill) = &backend.drill {
+        pairs.table("drill", &super::switchover::drill(drill));
+    }
     if let Some(switchover) = &backend.switchover {
         pairs.table("switchover", &super::switchover::switchover(switchover));
     }
     super::frontend::rules(pairs, &backend.rules.statements);
     super::page::http(pairs, backend.http.as_deref());
     let shared = check::shared(&backend.servers);
-    pairs.table("check", &shared);
+    match check::witnesses(&backend.servers) {
+        others if others.is_empty() => pairs.table("check", &shared),
+        others => {
+            let all = std::iter::once(shared.inline()).chain(others);
+            pairs.add("check", format!("[{}]", all.collect::<Vec<_>>().join(", ")));
+        }
+    }
+    let default = Agree::default();
+    if backend.agree.agreement != default.agreement {
+        pairs.maybe("agree", word(&AGREEMENTS, &backend.agree.agreement));
+    }
+    pairs.maybe("agree_deadline", backend.agree.deadline.map(duration));
     servers(pairs, &backend.servers, &shared);
     pairs.table("timeout", &server_timeouts(&backend.timeouts));
     pairs.maybe("retries", (backend.retries != RETRIES).then_some(backend.retries));

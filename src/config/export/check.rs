@@ -10,7 +10,7 @@ use crate::config::model::{
     AgentCheck, Check, CheckKind, CheckStatus, DatabaseKind, DatabaseTls, Expect, ExpectReport,
     InitState, Pattern, Server,
 };
-use crate::config::validate::{DATABASE_TLS, INIT_STATES, MYSQL_DIALECTS};
+use crate::config::validate::{CLUSTERS, DATABASE_TLS, INIT_STATES, MYSQL_DIALECTS};
 
 /// What all checked servers have in common; empty where there is none. A type counts with all of
 /// its parameters, a setting of its own.
@@ -28,6 +28,19 @@ pub(super) fn shared(servers: &[Server]) -> Pairs {
         settings.filtered(|pair| other.contains(pair))
     }));
     shared
+}
+
+/// The checks behind the first, which all servers have in common.
+pub(super) fn witnesses(servers: &[Server]) -> Vec<String> {
+    let Some(server) = servers.iter().find(|server| !server.witnesses.is_empty()) else {
+        return Vec::new();
+    };
+    let witness = |check: &Check| {
+        let mut pairs = kind(&check.kind);
+        pairs.extend(settings(server, check));
+        pairs.inline()
+    };
+    server.witnesses.iter().map(witness).collect()
 }
 
 /// What `server` writes itself; `None` where it is not checked.
@@ -87,6 +100,10 @@ fn kind(kind: &CheckKind) -> Pairs {
     let mut pairs = Pairs::default();
     match kind {
         CheckKind::Tcp => pairs.add("type", "\"tcp\""),
+        CheckKind::Patroni { lag } => {
+            pairs.add("type", "\"patroni\"");
+            pairs.maybe("lag", lag.as_deref().map(quote));
+        }
         CheckKind::Redis => pairs.add("type", "\"redis\""),
         CheckKind::Ldap => pairs.add("type", "\"ldap\""),
         CheckKind::External(check) => {
@@ -105,6 +122,7 @@ fn kind(kind: &CheckKind) -> Pairs {
             pairs.maybe("password_file", check.password_file.as_deref().map(quote));
             // Written even where there is none: it is what tells the check from HAProxy's.
             pairs.add("database", quote(&check.database));
+            pairs.maybe("cluster", check.cluster.and_then(|cluster| word(&CLUSTERS, &cluster)));
             let is_tls = check.tls != DatabaseTls::Off;
             pairs.maybe("tls", word(&DATABASE_TLS, &check.tls).filter(|_| is_tls));
             pairs.maybe("ca_file", check.ca_file.as_deref().map(quote));

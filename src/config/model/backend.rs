@@ -13,6 +13,7 @@ use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::role::fence::OnConflict;
 use crate::pure::role::route::RoleRoute;
 use crate::pure::role::stay::Stays;
+use crate::pure::role::witness::Agree;
 use crate::pure::sample::Expr;
 use crate::pure::weight::Weight;
 
@@ -31,10 +32,14 @@ pub struct Backend {
     pub balance_key: Option<BalanceKey>,
     /// `on_conflict`: what to do while two servers claim to be primary.
     pub on_conflict: OnConflict,
+    /// `agree`: how many of a server's checks it takes to end its sessions.
+    pub agree: Agree,
     /// `sessions`: what becomes of those of a server in trouble, where routes by role lead to it.
     pub stays: Stays,
     /// `switchover`: how the primary is changed on purpose.
     pub switchover: Option<super::Switchover>,
+    /// `drill`: what a drill does to the primary.
+    pub drill: Option<super::Drill>,
     /// `option allbackups`: all backups serve when no active server may, not only the first.
     pub allbackups: bool,
     /// Routes by role that frontends have to it, each once.
@@ -154,6 +159,9 @@ pub struct Server {
     pub hash_key: HashKey,
     /// Its health check.
     pub check: Option<Check>,
+    /// Checks beside it, which say only whether new sessions go there and whether it keeps those it
+    /// has.
+    pub witnesses: Vec<Check>,
     /// `track`: it is what this server is.
     pub track: Option<Track>,
     /// Its agent.

@@ -6,7 +6,7 @@ use haproxy_compat::span::{Span, Spanned};
 
 use super::{
     AgentSettings, CheckKind, CheckSettings, Field, Http, Keepalive, Log, Naming, ServerSide,
-    ServerSocket, Statement, Tls,
+    ServerSocket, Statement, Tls, Witness,
 };
 
 /// A `backend`, or the back half of a `listen` section.
@@ -32,6 +32,8 @@ pub struct Backend {
     pub stays: [Field<String>; 5],
     /// `switchover`, of the native form only.
     pub switchover: Option<super::Switchover>,
+    /// `drill`, of the native form only.
+    pub drill: Option<super::Drill>,
     /// `option allbackups`.
     pub allbackups: Field<bool>,
     /// Servers, in file order, `default-server` applied.
@@ -41,6 +43,12 @@ pub struct Backend {
     /// What checked servers without a setting of their own use. Only TOML writes these here;
     /// `default-server` is applied to the servers themselves.
     pub check_settings: CheckSettings,
+    /// Checks beside it, of the native form only.
+    pub witnesses: Vec<Witness>,
+    /// `agree`, of the native form only.
+    pub agree: Field<String>,
+    /// `agree_deadline`, of the native form only.
+    pub agree_deadline: Field<Duration>,
     /// `retries`.
     pub retries: Field<u64>,
     /// `option redispatch [interval]` as HAProxy counts it: 0 never, n > 0 on every n-th retry,
@@ -87,10 +95,14 @@ impl Backend {
             on_conflict: None,
             stays: [const { None }; 5],
             switchover: None,
+            drill: None,
             allbackups: None,
             servers: Vec::new(),
             check: None,
             check_settings: CheckSettings::default(),
+            witnesses: Vec::new(),
+            agree: None,
+            agree_deadline: None,
             retries: None,
             redispatch: None,
             timeouts: ServerTimeouts::default(),

@@ -33,6 +33,15 @@ pub struct CheckSettings {
     pub send_proxy: Field<bool>,
 }
 
+/// A check beside the first one, of the native form only.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Witness {
+    /// What it asks; `None`: a plain connection.
+    pub kind: Field<CheckKind>,
+    /// When, and where.
+    pub settings: CheckSettings,
+}
+
 /// An `agent-check`. Written on a server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AgentSettings {
@@ -84,6 +93,11 @@ pub enum CheckKind {
     SslHello,
     /// `option external-check`.
     External(ExternalCheck),
+    /// Patroni's REST API. Only TOML can write it.
+    Patroni {
+        /// `lag`.
+        lag: Field<String>,
+    },
     /// `type = "postgres"`, or `"mysql"` with a `password_file`. Only TOML can write it.
     Database(DatabaseCheck),
 }
@@ -99,6 +113,8 @@ pub struct DatabaseCheck {
     pub password_file: Field<String>,
     /// `database`.
     pub database: Field<String>,
+    /// `cluster`, a word.
+    pub cluster: Field<String>,
     /// `tls`, a word.
     pub tls: Field<String>,
     /// `ca_file`.

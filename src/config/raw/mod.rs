@@ -16,6 +16,7 @@ mod backend;
 mod check;
 mod commands;
 mod crt_store;
+mod drill;
 mod frontend;
 mod global;
 mod life;
@@ -34,9 +35,11 @@ pub use backend::{Backend, Server, ServerTimeouts};
 pub use check::{
     AgentSettings, CheckKind, CheckSettings, DatabaseCheck, Expect, ExpectReport, ExternalCheck,
     Header, HttpCheck, HttpExpect, HttpMatch, HttpSend, Layer, Pattern, Payload, Step, TextMatch,
+    Witness,
 };
 pub use commands::{CommandSocket, Commands};
 pub use crt_store::StoredCertificate;
+pub use drill::Drill;
 pub use frontend::{
     Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, RoleSettings, Stats,
 };

@@ -48,8 +48,12 @@ impl Decoder<'_> {
             on_conflict: self.string(t, "on_conflict"),
             stays: self.stays(t),
             switchover: self.switchover(t),
+            drill: self.drill(t),
             check: check.kind.clone(),
             check_settings: check.settings.clone(),
+            witnesses: check.witnesses.clone(),
+            agree: self.string(t, "agree"),
+            agree_deadline: self.duration(t, "agree_deadline"),
             retries: self.number(t, "retries"),
             redispatch: self.redispatch(t),
             timeouts: self.server_timeouts(t),
@@ -212,6 +216,10 @@ impl Decoder<'_> {
         let t = &mut table;
         let address = self.string(t, "address");
         let check = self.check(t);
+        if let Some(on) = check.on.as_ref().filter(|_| !check.witnesses.is_empty()) {
+            let help = "write the list into the [backend.…]: it is asked of each server".to_owned();
+            self.alert(on.span, format!("{place} has several checks of its own"), help);
+        }
         let track = self.string(t, "track");
         // What it tracks is checked in its place.
         let checked = checked.filter(|_| track.is_none());

@@ -6,13 +6,13 @@ use super::table::{Table, Value, span_of};
 use super::values::Decoder;
 use crate::config::raw::{
     AgentSettings, CheckKind, CheckSettings, DatabaseCheck, Expect, ExpectReport, ExternalCheck,
-    Field, Layer, Pattern, Payload, Step,
+    Field, Layer, Pattern, Payload, Step, Witness,
 };
 use crate::config::suggest::did_you_mean;
 use crate::pure::probe::kind::DatabaseKind;
 
 /// The words of `type`.
-const TYPES: [&str; 11] = [
+const TYPES: [&str; 12] = [
     "tcp",
     "tcp-check",
     "http",
@@ -24,10 +24,11 @@ const TYPES: [&str; 11] = [
     "ssl-hello",
     "external",
     "postgres",
+    "patroni",
 ];
 
 /// What a check of MySQL has only where it holds a session.
-const HELD: [&str; 4] = ["password_file", "database", "tls", "ca_file"];
+const HELD: [&str; 5] = ["password_file", "database", "cluster", "tls", "ca_file"];
 
 /// The things that a step of a `tcp-check` does.
 const STEPS: [&str; 8] = [
@@ -50,6 +51,8 @@ pub(super) struct CheckTable {
     pub(super) kind: Field<CheckKind>,
     /// Timing and target.
     pub(super) settings: CheckSettings,
+    /// Those behind the first, where a list was written.
+    pub(super) witnesses: Vec<Witness>,
 }
 
 impl Decoder<'_> {
@@ -57,6 +60,22 @@ impl Decoder<'_> {
         let Some(value) = parent.take("check") else {
             return CheckTable::default();
         };
+        let Some(list) = value.get_ref().as_array() else {
+            return self.one_check(parent, value);
+        };
+        let mut tables: Vec<CheckTable> =
+            list.iter().map(|value| self.one_check(parent, value)).collect();
+        if tables.is_empty() {
+            let help = "write check = { type = … }, or false".to_owned();
+            self.alert(span_of(self.file, value), "a list of no checks", help);
+            return CheckTable::default();
+        }
+        let first = tables.remove(0);
+        let witness = |table: CheckTable| Witness { kind: table.kind, settings: table.settings };
+        CheckTable { witnesses: tables.into_iter().map(witness).collect(), ..first }
+    }
+
+    fn one_check(&mut self, parent: &Table<'_>, value: Value<'_>) -> CheckTable {
         let span = span_of(self.file, value);
         if let Some(on) = value.get_ref().as_bool() {
             return CheckTable { on: Some(Spanned::new(on, span)), ..CheckTable::default() };
@@ -83,7 +102,8 @@ impl Decoder<'_> {
             send_proxy: self.boolean(t, "send_proxy"),
         };
         self.finish(&table);
-        CheckTable { on: Some(Spanned::new(true, span)), kind, settings }
+        let on = Some(Spanned::new(true, span));
+        CheckTable { on, kind, settings, witnesses: Vec::new() }
     }
 
     /// `agent = { port, inter, addr, send }`.
@@ -128,6 +148,7 @@ impl Decoder<'_> {
                 path: self.string(t, "path"),
                 preserve_env: self.boolean(t, "preserve_env"),
             }),
+            "patroni" => CheckKind::Patroni { lag: self.string(t, "lag") },
             "postgres" => CheckKind::Database(self.database_check(t, DatabaseKind::Postgres)),
             other => {
                 let guess = did_you_mean(other, TYPES);
@@ -137,7 +158,7 @@ impl Decoder<'_> {
                 t.allow(&["body", "expect", "disable_on_404", "hello"]);
                 t.allow(&["command", "path", "preserve_env", "password_file", "database"]);
                 t.allow(&["body", "expect", "disable_on_404", "send_state", "hello"]);
-                t.allow(&["uri_lf", "body_lf", "tls", "ca_file"]);
+                t.allow(&["uri_lf", "body_lf", "tls", "ca_file", "lag", "cluster"]);
                 t.allow(&["command", "path", "preserve_env"]);
                 return None;
             }
@@ -151,6 +172,10 @@ impl Decoder<'_> {
             user: self.string(t, "user"),
             password_file: self.string(t, "password_file"),
             database: self.string(t, "database"),
+            cluster: match kind {
+                DatabaseKind::Mysql => self.string(t, "cluster"),
+                DatabaseKind::Postgres => None,
+            },
             tls: self.string(t, "tls"),
             ca_file: self.string(t, "ca_file"),
         }

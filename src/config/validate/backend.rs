@@ -52,7 +52,9 @@ impl Context<'_> {
             settings: &raw.check_settings,
             timeout: self.timeout("timeout check", &raw.timeouts.check, None),
             connect: timeouts.connect,
+            witnesses: Vec::new(),
         };
+        let check = self.with_witnesses(raw, check);
         let retries = self.number(&format!("retries of {what}"), &raw.retries, 0..=i32::MAX as u64);
         self.used_servers(raw);
         let (balance, balance_key) = self.balance(raw);
@@ -72,7 +74,9 @@ impl Context<'_> {
             balance_key,
             routes: Vec::new(),
             on_conflict: self.on_conflict(&format!("on_conflict of {what}"), raw),
+            agree: self.agree(&what, raw),
             stays: self.stays(&what, raw),
+            drill: self.drill(&what, raw.drill.as_ref()),
             switchover: self.switchover(&what, raw.switchover.as_ref(), &check.kind),
             allbackups: is_on(&raw.allbackups),
             servers: self.servers(&raw.servers, &name, &check),
@@ -199,7 +203,12 @@ impl Context<'_> {
         let track = self.track(raw, &what, backend);
         let agent = self.server_agent(&raw.agent, &what, check);
         let observe = self.observe(raw, &what);
-        let check = self.server_check(raw, &what, port, send_proxy, check);
+        let asks = check;
+        let check = self.server_check(raw, &what, port, send_proxy, asks);
+        let witnesses = match &check {
+            Some(_) => self.witnesses(raw, &what, port, send_proxy, asks),
+            None => Vec::new(),
+        };
         let tls = match &raw.tls.on {
             Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
             _ => None,
@@ -224,6 +233,7 @@ impl Context<'_> {
             slowstart: slowstart.map(whole_seconds),
             hash_key: hash_key.unwrap_or_default(),
             check,
+            witnesses,
             track,
             agent,
             observe,

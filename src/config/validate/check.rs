@@ -37,6 +37,8 @@ pub(super) struct BackendCheck<'a> {
     pub(super) timeout: Option<Duration>,
     /// `timeout connect`.
     pub(super) connect: Option<Duration>,
+    /// What is asked beside it.
+    pub(super) witnesses: Vec<BackendCheck<'a>>,
 }
 
 impl Context<'_> {
@@ -155,6 +157,7 @@ impl Context<'_> {
         match value {
             raw::CheckKind::Tcp => CheckKind::Tcp,
             raw::CheckKind::Redis => CheckKind::Redis,
+            raw::CheckKind::Patroni { lag } => CheckKind::Patroni { lag: self.patroni_lag(lag) },
             raw::CheckKind::Smtp { hello } => CheckKind::Smtp { hello: self.hello(hello) },
             raw::CheckKind::Ldap => CheckKind::Ldap,
             raw::CheckKind::SslHello => CheckKind::SslHello,

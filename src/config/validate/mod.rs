@@ -13,6 +13,7 @@ mod commands;
 mod context;
 mod database;
 mod direct;
+mod drill;
 mod expect;
 mod frontend;
 mod global;
@@ -39,6 +40,7 @@ mod tuning;
 mod use_server;
 mod variables;
 mod webhook;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -56,7 +58,7 @@ pub(super) use self::check::MYSQL_DIALECTS;
 #[cfg(test)]
 pub(super) use self::check::connect_bound;
 use self::context::Context;
-pub(super) use self::database::DATABASE_TLS;
+pub(super) use self::database::{CLUSTERS, DATABASE_TLS};
 pub(super) use self::frontend::BacklogRule;
 use self::frontend::Listening;
 pub(super) use self::global::{FRAMINGS, default_framing};
@@ -67,6 +69,7 @@ pub(super) use self::source::source_text;
 pub(super) use self::tls::VERIFY;
 pub(super) use self::track::parse as track;
 pub(super) use self::webhook::{HOOK_FORMATS, TOPICS};
+pub(super) use self::witness::AGREEMENTS;
 use super::model::{Config, Global, ListenAddr, Stats, automatic_proxy_ids};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;

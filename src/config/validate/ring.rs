@@ -68,6 +68,7 @@ impl Context<'_> {
     fn ring_servers(&mut self, raw: &raw::Ring, name: &Name) -> Vec<crate::config::model::Server> {
         let settings = raw::CheckSettings::default();
         let check = BackendCheck {
+            witnesses: Vec::new(),
             kind: CheckKind::Tcp,
             settings: &settings,
             timeout: None,

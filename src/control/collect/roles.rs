@@ -7,18 +7,25 @@ use crate::control::snapshot::{self, Failovers, Hold, Role, RoleState, ServerSta
 use crate::pure::role::fence::Refusal;
 use crate::pure::role::lag::Lag;
 use crate::pure::role::route::Part;
+use crate::pure::role::witness::Witness;
 use crate::state::{Backend, Process, Server};
 
 /// Adds to the rows of a backend's servers what they are: one that is up and that no route leads to
 /// is `NOLB`, and the text of its check says why.
 pub(super) fn note(backend: &Backend, rows: &mut [snapshot::Server], now: Instant) {
     let live = backend.live();
-    if live.lanes.is_empty() {
-        return;
-    }
     let roles = of(backend, &live.servers, now);
     for ((row, server), (role, refusal)) in rows.iter_mut().zip(&live.servers).zip(roles) {
         let Role { state, lag } = role;
+        let objection = server.objection(state.part(lag));
+        row.witnesses = server.panel().witnesses().iter().map(Witness::say).collect();
+        if live.lanes.is_empty() {
+            if let (ServerStatus::Up, Some(why)) = (row.status, objection) {
+                (row.status, row.status_text) = (ServerStatus::Nolb, "NOLB".to_owned());
+                row.check.iter_mut().for_each(|check| check.info.clone_from(&why));
+            }
+            continue;
+        }
         row.role = Some(role);
         if row.status != ServerStatus::Up {
             continue;
@@ -29,6 +36,7 @@ pub(super) fn note(backend: &Backend, rows: &mut [snapshot::Server], now: Instan
             row.status_text = "NOLB".to_owned();
         }
         let why = match (state, refusal) {
+            _ if let Some(why) = objection => format!("; {why}"),
             (RoleState::Fenced, Some(why)) => format!(": {why}"),
             (RoleState::Replica, _) => format!("{}{}", behind(lag), unrouted(is_routed)),
             _ => unrouted(is_routed).to_owned(),
@@ -68,10 +76,11 @@ pub(super) fn failovers(process: &Process, backend: &Backend) -> Option<Failover
     Some(Failovers { count: records.len() as u64, last: records.pop() })
 }
 
-/// Its clients that are held.
-pub(super) fn hold(backend: &Backend) -> Hold {
+/// Its clients that are held, where new ones may be or those of before a reload still are.
+pub(super) fn hold(backend: &Backend, may_come: bool) -> Option<Hold> {
     let (refused, expired) = (backend.hold.refused.get(), backend.hold.expired.get());
-    Hold { held: backend.held(), refused, expired }
+    let hold = Hold { held: backend.held(), refused, expired };
+    Some(hold).filter(|hold| may_come || hold.held > 0)
 }
 
 fn behind(lag: Option<Lag>) -> String {

@@ -36,6 +36,7 @@ pub(super) fn row(
         id: settings.id,
         address: address(&settings.address),
         role: None,
+        witnesses: Vec::new(),
         status,
         status_text: status_text(objects, server, &health),
         tracked: server.configured().track.as_ref().map(ToString::to_string),

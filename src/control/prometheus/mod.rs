@@ -235,6 +235,7 @@ impl Scrape<'_> {
         for (state, status) in SERVER_STATES {
             self.state(&row, names::STATUS, state, (status == server.status).into());
         }
+        self.witnesses(&row, &server.witnesses);
         if let Some(role) = server.role {
             self.role(&row, role);
         }

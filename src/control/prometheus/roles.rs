@@ -5,6 +5,7 @@ use metrics::Label;
 use super::{Column, Row, Scrape, Value};
 use crate::control::snapshot::{Failovers, Hold, Role, RoleState};
 use crate::pure::role::lag::Lag;
+use crate::pure::role::witness::Say;
 use crate::telemetry::failover::{Record, Seconds};
 use crate::telemetry::names;
 
@@ -40,6 +41,18 @@ impl Scrape<'_> {
             (names::HOLD_EXPIRED, |it| it.expired.into()),
         ];
         self.columns(row, &columns, hold);
+    }
+
+    /// What the checks of a server beside the first one say.
+    pub(super) fn witnesses(&self, row: &Row, says: &[Say]) {
+        for (number, say) in (2..).zip(says) {
+            let mut labels = row.labels.clone();
+            labels.push(Label::new("check", number.to_string()));
+            let row = Row { scope: row.scope, labels };
+            for state in Say::ALL {
+                self.state(&row, names::WITNESS, state.word(), (state == *say).into());
+            }
+        }
     }
 
     /// A server's role.

@@ -77,6 +77,7 @@ fn server(name: &str, number: u32, status: ServerStatus, check: Option<Check>) -
         id: ServerId(number),
         address: "127.0.0.1:3307".to_owned(),
         role: None,
+        witnesses: Vec::new(),
         status,
         status_text: "UP".to_owned(),
         backup: number > 1,

@@ -1,6 +1,7 @@
 //! What a server is to the others of its backend.
 
 use crate::pure::role::lag::Lag;
+use crate::pure::role::route::Part;
 use crate::telemetry::failover::Record;
 
 /// What a server is, where routes by role lead to its backend.
@@ -28,6 +29,16 @@ pub enum RoleState {
 impl RoleState {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Primary, Self::Replica, Self::Fenced, Self::Unknown];
+
+    /// The same as a part, for one that is behind by `lag`.
+    #[must_use]
+    pub const fn part(self, lag: Option<Lag>) -> Part {
+        match self {
+            Self::Primary => Part::Primary,
+            Self::Replica => Part::Replica(lag),
+            Self::Fenced | Self::Unknown => Part::Unknown,
+        }
+    }
 
     /// Its word.
     #[must_use]

@@ -17,6 +17,7 @@ fn server(name: &str, id: u32, status: ServerStatus, text: &str) -> Server {
         id: ServerId(id),
         address: format!("127.0.0.1:{id}"),
         role: None,
+        witnesses: Vec::new(),
         status,
         status_text: text.to_owned(),
         backup: false,

@@ -10,7 +10,7 @@ use crate::pure::probe::Place;
 use crate::pure::probe::format::Format;
 use crate::pure::sample::{Expr, Facts, Variable};
 
-pub use super::database::{DatabaseCheck, DatabaseKind, DatabaseTls};
+pub use super::database::{Cluster, DatabaseCheck, DatabaseKind, DatabaseTls};
 
 /// What a check asks.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,11 @@ pub enum CheckKind {
     SslHello,
     /// `option external-check`: no connection is made, a program is run.
     External(ExternalCheck),
+    /// Patroni's REST API: what it says its server is.
+    Patroni {
+        /// How far a replica may be behind, in Patroni's words; `None`: any.
+        lag: Option<String>,
+    },
     /// A session with a database that is held: what it is, not only that it answers.
     Database(DatabaseCheck),
 }

@@ -23,6 +23,7 @@ mod http_header;
 pub mod kind;
 mod ldap;
 mod mysql;
+mod patroni;
 mod pgsql;
 mod place;
 mod redis;
@@ -40,6 +41,7 @@ use std::num::NonZeroU16;
 pub use self::place::Place;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::kind::{CheckKind, Layer};
+use crate::pure::role::{Reading, Role};
 use crate::pure::sample::Facts;
 
 /// What happened.
@@ -151,6 +153,7 @@ enum Kind<'a> {
     Ldap(ldap::Ldap),
     SslHello(ssl_hello::SslHello),
     Agent(agent::Agent),
+    Patroni(patroni::Patroni),
     /// Nothing that is asked over a connection: it fails at once.
     Program,
 }
@@ -170,6 +173,7 @@ impl<'a> Probe<'a> {
             CheckKind::Smtp { hello } => Kind::Smtp(smtp::Smtp::new(hello, max)),
             CheckKind::Ldap => Kind::Ldap(ldap::Ldap::new(max)),
             CheckKind::External(_) | CheckKind::Database(_) => Kind::Program,
+            CheckKind::Patroni { lag } => Kind::Patroni(patroni::Patroni::new(lag.as_deref(), max)),
             CheckKind::SslHello => {
                 Kind::SslHello(ssl_hello::SslHello::new(context.unix_time_s, max))
             }
@@ -191,6 +195,15 @@ impl<'a> Probe<'a> {
         }
     }
 
+    /// What a check that asks for the role has learned, with the reading where it was told.
+    #[must_use]
+    pub fn role(&self) -> Option<&(Role, Option<Reading>)> {
+        match &self.0 {
+            Kind::Patroni(patroni) => patroni.found(),
+            _ => None,
+        }
+    }
+
     /// Takes what happened and says what to do next. After [`Step::Done`] it says the same again or
     /// something equally final; nobody asks.
     pub fn step(&mut self, input: Input<'_>) -> Step {
@@ -204,6 +217,7 @@ impl<'a> Probe<'a> {
             Kind::Ldap(probe) => probe.step(input),
             Kind::SslHello(probe) => probe.step(input),
             Kind::Agent(probe) => probe.step(input),
+            Kind::Patroni(probe) => probe.step(input),
             Kind::Program => Step::Done(Verdict::new(CheckStatus::ProcessError)),
         }
     }

@@ -9,8 +9,7 @@
 //! Bound: each arrival is compared with the `hold_max` of its own frontend.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Desk, Inner, Key, Queue, Waiter};
 use crate::pure::balance::{LiveSet, Policy, ServerIndex};
@@ -18,6 +17,7 @@ use crate::pure::role::hold::Meter;
 use crate::pure::role::route::RoleRoute;
 use crate::state::Backend;
 use crate::state::counters::Counter;
+use crate::state::episode::Episode;
 
 /// Where one kind of session is assigned: all lanes lead to the same servers and count their
 /// sessions alike.
@@ -39,16 +39,8 @@ pub struct HoldCounts {
     pub refused: Counter,
     /// Held for as long as `hold` says, in vain.
     pub expired: Counter,
-    /// The second of the last word on it, counted from the start of the process, plus one.
-    said: AtomicU64,
-}
-
-impl HoldCounts {
-    /// Whether at `uptime` something may be said of it: once a second.
-    pub fn may_speak(&self, uptime: Duration) -> bool {
-        let second = uptime.as_secs() + 1;
-        self.said.swap(second, Ordering::Relaxed) != second
-    }
+    /// When that is said.
+    pub said: Episode,
 }
 
 impl Lane {

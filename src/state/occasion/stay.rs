@@ -1,6 +1,7 @@
 //! Whether the sessions of a server in trouble stay, where routes by role lead to it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Occasion;
 use crate::config::model;
@@ -19,7 +20,7 @@ impl Occasion<'_> {
         }
         let part = backend.group.parts(self.now, std::slice::from_ref(server));
         let part = part.first().copied().unwrap_or_default();
-        let troubles = troubles(backend, &settings, server, part);
+        let troubles = troubles(backend, &settings, server, part, self.now);
         let steps = server.partings().handle_troubles(self.now, &troubles, &settings.stays);
         for step in steps {
             let cut = self.take(server, step, part);
@@ -49,17 +50,31 @@ impl Occasion<'_> {
     }
 }
 
-/// A server that does not run is not asked for its role any more.
-fn troubles(backend: &Backend, settings: &model::Backend, server: &Server, part: Part) -> Troubles {
+/// A server that does not run is not asked for its role any more; it has lost it for certain once
+/// another one has it.
+fn troubles(
+    backend: &Backend,
+    settings: &model::Backend,
+    server: &Server,
+    part: Part,
+    now: Instant,
+) -> Troubles {
     let standing = server.standing();
+    let (is_dead, has_lost_role) = {
+        let mut panel = server.panel();
+        let is_dead = panel.is_dead(now, standing == Standing::Down, settings.agree);
+        (is_dead, panel.has_lost_role(now, part, settings.agree))
+    };
+    let is_led = backend.group.is_led_by_another(&server.name);
     let is_fenced = backend.group.refusal(&server.name).is_some();
     let lagging = || settings.routes.iter().filter(|route| lags(**route, part)).count();
     let has = |trouble| match (trouble, standing) {
         (Trouble::Maintenance, _) => usize::from(standing == Standing::Maint),
-        (Trouble::Dead, _) => usize::from(standing == Standing::Down),
+        (Trouble::Dead, _) => usize::from(is_dead && standing != Standing::Maint),
+        (Trouble::RoleLost, Standing::Down) => usize::from(is_led),
         (_, Standing::Maint | Standing::Down) => 0,
         (Trouble::Fenced, _) => usize::from(is_fenced),
-        (Trouble::RoleLost, _) => usize::from(!matches!(part, Part::Primary | Part::Resting)),
+        (Trouble::RoleLost, _) => usize::from(has_lost_role || is_led),
         (Trouble::Lagging, _) => lagging(),
     };
     Trouble::ALL.map(has)

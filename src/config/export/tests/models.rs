@@ -196,6 +196,8 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
     )
         .prop_map(move |(binds, backend, rare, flags, targets)| Frontend {
             role: None,
+            rto: None,
+            rpo: None,
             hold: None,
             http: None,
             rules: Default::default(),
@@ -285,6 +287,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
     )
         .prop_map(move |(first, second, servers)| {
             let mut backend = Backend {
+                agree: Default::default(),
                 http: None,
                 rules: Default::default(),
                 name: Name::new(&name).unwrap(),
@@ -295,6 +298,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 routes: Vec::new(),
                 stays: second.4,
                 switchover: None,
+                drill: None,
                 on_conflict: if first.4[5] { OnConflict::KeepIncumbent } else { OnConflict::Stop },
                 allbackups: first.4[0],
                 servers,
@@ -419,6 +423,7 @@ fn server(name: String) -> impl Strategy<Value = Server> {
                 hash_key: if flags[1] { HashKey::AddrPort } else { HashKey::Id },
                 observe: observe.filter(|_| check.is_some()),
                 check,
+                witnesses: Vec::new(),
                 track: None,
                 agent,
                 on_marked_down: match flags[2] {

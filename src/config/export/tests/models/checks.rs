@@ -93,6 +93,8 @@ fn kind() -> impl Strategy<Value = CheckKind> {
     prop_oneof![
         Just(CheckKind::Tcp),
         Just(CheckKind::Redis),
+        Just(CheckKind::Patroni { lag: None }),
+        Just(CheckKind::Patroni { lag: Some("10MB".to_owned()) }),
         Just(CheckKind::Ldap),
         Just(CheckKind::SslHello),
         (text().boxed(), of(text().boxed()), any::<bool>()).prop_map(
