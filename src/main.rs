@@ -33,10 +33,7 @@ fn main() -> ExitCode {
         Ok(Command::Own(Own::Ctl(ctl))) => command(ctl),
         Ok(Command::Own(Own::Demo(how))) => demo::run(&how),
         Err(Usage::Own(error)) => error.exit(),
-        Err(Usage::Haproxy(Mistake(mistake))) => {
-            eprintln!("{}\n{mistake}\nUsage : haproxy [flags]\n{USAGE}", version_line());
-            ExitCode::from(FAILED)
-        }
+        Err(Usage::Haproxy(Mistake(mistake))) => usage(Some(&mistake)),
     }
 }
 
@@ -63,8 +60,7 @@ fn run(paths: Vec<PathBuf>) -> ExitCode {
 /// HAProxy's way: one set of flags for everything.
 fn haproxy(flags: Flags) -> ExitCode {
     if flags.help {
-        eprintln!("{}\nUsage : haproxy [flags]\n{USAGE}", version_line());
-        return ExitCode::from(FAILED);
+        return usage(None);
     }
     if let Some(version) = flags.version {
         return print_version(version);
@@ -72,13 +68,17 @@ fn haproxy(flags: Flags) -> ExitCode {
     if let Some(condition) = &flags.condition {
         return evaluate(condition);
     }
+    if flags.files.is_empty() {
+        return usage(Some("no configuration is named: write -f FILE"));
+    }
     let program_file = app::master::locate();
     // A worker starts where its master already is, and so does a new program of a master's.
     let is_there = app::master::is_worker() || app::master::is_resumed();
     if let Some(directory) = flags.directory.as_ref().filter(|_| !is_there)
         && let Err(error) = std::env::set_current_dir(directory)
     {
-        eprintln!("evenkeel: cannot change to {}: {error}", directory.display());
+        let directory = directory.display();
+        tell(&format!("Could not change to directory {directory}: {error}"), flags.quiet);
         return ExitCode::from(FAILED);
     }
     if flags.quiet {
@@ -127,6 +127,13 @@ fn haproxy(flags: Flags) -> ExitCode {
     })
 }
 
+/// How flags are written, after what is wrong with these.
+fn usage(mistake: Option<&str>) -> ExitCode {
+    let mistake = mistake.map_or_else(String::new, |mistake| format!("{mistake}\n"));
+    eprintln!("{}\n{mistake}Usage : haproxy [flags]\n{USAGE}", version_line());
+    ExitCode::from(FAILED)
+}
+
 fn serve(options: &Options) -> ExitCode {
     if app::master::is_worker() {
         return end(app::work(options));
@@ -171,11 +178,11 @@ fn check(sources: &Sources, zero_warning: bool, quiet: bool) -> ExitCode {
     let loaded = sources.load();
     loaded.print();
     let Some(config) = &loaded.config else {
-        tell("Fatal errors found in configuration", quiet);
+        tell("config : Fatal errors found in configuration", quiet);
         return ExitCode::from(FAILED);
     };
     if (zero_warning || config.global.life.zero_warning) && loaded.report.has_warnings() {
-        tell("Some warnings were found and 'zero-warning' is set. Aborting", quiet);
+        tell("config : Some warnings were found and 'zero-warning' is set. Aborting", quiet);
         return ExitCode::from(FAILED);
     }
     if !config.has_listener() {
@@ -197,7 +204,7 @@ fn tell(alert: &str, quiet: bool) {
     if quiet {
         return;
     }
-    eprintln!("[ALERT]    ({}) : config : {alert}.", std::process::id());
+    eprintln!("[ALERT]    ({}) : {alert}.", std::process::id());
 }
 
 fn convert(sources: &Sources) -> ExitCode {
@@ -224,7 +231,8 @@ fn evaluate(condition: &str) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FAILED),
         Err(error) => {
-            eprintln!("evenkeel: cannot evaluate '{condition}': {}", error.message);
+            let why = error.message;
+            tell(&format!("config : Failed to evaluate condition: '{condition}': {why}"), false);
             ExitCode::from(CANNOT)
         }
     }

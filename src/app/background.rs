@@ -2,7 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -41,17 +43,18 @@ impl Background {
         Ok(Self { pidfile, daemon })
     }
 
-    /// Forks where asked to; the process that stays writes its id. Whether this is the parent, which
-    /// is done. It ends when the other has written: a supervisor that waits for it finds the file.
+    /// Forks where asked to; the process that stays writes its id. The parent ends when the other
+    /// has [arrived](Arrival::tell): a supervisor that waits for it finds the file, and hears of
+    /// whatever kept the other from serving.
     ///
     /// # Errors
     /// What the system refused, a full disk included; where the other process met it, that one has
     /// said it and is gone.
-    pub(super) fn enter(self) -> Result<bool, StartError> {
+    pub(super) fn enter(self) -> Result<Entered, StartError> {
         let refused = |what: &'static str| move |error| StartError::because(what, &error);
         if !self.daemon {
             self.write()?;
-            return Ok(false);
+            return Ok(Entered::Here(Arrival(None)));
         }
         let pipe = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from);
         let (hears, tells) = pipe.map_err(refused("go to the background"))?;
@@ -61,16 +64,14 @@ impl Background {
                 let mut said = [0];
                 // An end without a word, however it comes about, means that it did not get there.
                 match File::from(hears).read(&mut said) {
-                    Ok(1) => Ok(true),
+                    Ok(1) => Ok(Entered::Parent),
                     _ => Err(StartError::Refused(Vec::new())),
                 }
             }
             Forked::Child => {
                 self.write()?;
-                // A parent that was killed meanwhile needs to hear nothing.
-                let _ = rustix::io::write(&tells, b"+");
-                detach().map_err(refused("detach"))?;
-                Ok(false)
+                rustix::process::setsid().map_err(|e| refused("detach")(e.into()))?;
+                Ok(Entered::Here(Arrival(Some(tells))))
             }
         }
     }
@@ -82,9 +83,40 @@ impl Background {
     }
 }
 
-/// Cuts the ties to the terminal.
-fn detach() -> io::Result<()> {
-    rustix::process::setsid()?;
+/// Who goes on after [`Background::enter`].
+pub(super) enum Entered {
+    /// The process that was started: it is done.
+    Parent,
+    /// The process that serves.
+    Here(Arrival),
+}
+
+/// A process that is about to serve. Dropped untold, it did not come to that: a parent that waits
+/// ends with an error then.
+#[must_use]
+pub(super) struct Arrival(Option<OwnedFd>);
+
+impl Arrival {
+    /// Where a process that this one starts meanwhile writes: it shall not keep a terminal that
+    /// this one leaves.
+    pub(super) fn output(&self) -> fn() -> Stdio {
+        if self.0.is_some() { Stdio::null } else { Stdio::inherit }
+    }
+
+    /// It serves: lets the parent go, and the terminal with it.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub(super) fn tell(self) -> Result<(), StartError> {
+        let Some(parent) = self.0 else { return Ok(()) };
+        leave_terminal().map_err(|error| StartError::because("detach", &error))?;
+        // A parent that was killed meanwhile needs to hear nothing.
+        let _ = rustix::io::write(&parent, b"+");
+        Ok(())
+    }
+}
+
+fn leave_terminal() -> io::Result<()> {
     let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;

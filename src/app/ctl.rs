@@ -6,6 +6,9 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
+use super::drill::RECORD;
+use super::drill::page::page;
+use super::drill::record::Record;
 use super::load::Sources;
 use crate::config::Language;
 use crate::config::model::{Config, ListenAddr};
@@ -91,13 +94,32 @@ fn pass_on(mut from: impl BufRead, out: &mut impl Write) -> io::Result<Said> {
             if severity <= MISTAKE || begins && text.starts_with(b"Unknown command") {
                 said = Said::Refused;
             }
-            out.write_all(text)?;
+            match text.strip_prefix(RECORD.as_bytes()) {
+                Some(record) => keep(record, out)?,
+                None => out.write_all(text)?,
+            }
         }
         is_first &= !is_end;
         begins = is_end;
         line.clear();
     }
     Ok(said)
+}
+
+/// Writes the record of a drill into files beside us: as JSON, and as a page. The command's answer has
+/// both names.
+fn keep(text: &[u8], out: &mut impl Write) -> io::Result<()> {
+    let record: Record = serde_json::from_slice(text)?;
+    let at = record.started_at.replace(|c: char| !c.is_ascii_digit(), "");
+    let at = at.get(..14).unwrap_or(&at);
+    let route = record.route.replace('/', "_");
+    for (end, text) in [("json", serde_json::to_string_pretty(&record)?), ("html", page(&record))] {
+        let name = format!("drill-{route}-{at}.{end}");
+        std::fs::write(&name, text)
+            .map_err(|e| io::Error::new(e.kind(), format!("{name}: {e}")))?;
+        writeln!(out, "{name}")?;
+    }
+    Ok(())
 }
 
 /// `[3]: text`

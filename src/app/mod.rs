@@ -13,6 +13,7 @@
 
 mod background;
 pub mod ctl;
+mod drill;
 pub mod features;
 mod identity;
 mod limits;
@@ -60,7 +61,7 @@ use crate::session::Context;
 use crate::state::request::SocketWish;
 use crate::state::{self, Process};
 use crate::telemetry::{bus, stdio};
-use background::Background;
+use background::{Background, Entered};
 use listeners::{Listeners, Scene};
 use load::{Loaded, Sources};
 use log_identity::{LogIdentity, start_shipper};
@@ -113,15 +114,17 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
             root.display()
         );
     }
-    if Background::prepare(options, global, false)?.enter()? {
-        return Ok(Ended::Done);
-    }
+    let arrival = match Background::prepare(options, global, false)?.enter()? {
+        Entered::Parent => return Ok(Ended::Done),
+        Entered::Here(arrival) => arrival,
+    };
     let refused = |refused| StartError::Refused(vec![refused]);
     identity::assume(prepared.identity, global.chroot.as_deref(), &global.life.setcap)
         .map_err(refused)?;
     let runtime = runtime()?;
     let control = Control::start(prepared, options, &runtime, None)?;
     control.context.process.environment.set(variables.into_iter());
+    arrival.tell()?;
     predecessors::stop(options);
     Ok(complete(runtime, control.supervise()))
 }

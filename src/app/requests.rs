@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::listeners::Scene;
-use super::{Control, objects, switchover};
+use super::{Control, drill, objects, switchover};
 use crate::clock;
 use crate::config::added::Added;
 use crate::control::cli::frontends;
@@ -56,6 +56,11 @@ impl Control {
             Wish::Switchover(order, told) => {
                 let (process, bus) = (Arc::clone(&self.context.process), self.context.bus.clone());
                 switchover::start(process, bus, order, told, request.answer);
+                return;
+            }
+            Wish::Drill(order, told) => {
+                let (process, bus) = (Arc::clone(&self.context.process), self.context.bus.clone());
+                drill::start(process, bus, order, told, request.answer);
                 return;
             }
             Wish::AddServer(backend, words) => {

@@ -256,6 +256,7 @@ pub(super) fn dialogue(check: &DatabaseCheck) -> Dialogue {
         user: check.user.clone(),
         password: check.password.clone(),
         database: check.database.clone(),
+        cluster: check.cluster,
     };
     let tls = check.tls != DatabaseTls::Off;
     match check.kind {

@@ -4,6 +4,7 @@
 //! has a time limit; a session that failed once is of no more use.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -44,9 +45,33 @@ impl Operator {
         let source = backend.settings().source_of(&settings).and_then(model::Source::local);
         let check = settings.check.as_ref();
         let target = check.and_then(|check| Target::of(&settings, check, source));
-        let mut target = target.ok_or_else(|| "it has no address".to_owned())?;
-        target.timing = Timing { inter: limit, connect: limit, answer: Some(limit) };
-        let opened = tokio::time::timeout(limit, Held::open(&target, dialogue(account))).await;
+        let target = target.ok_or_else(|| "it has no address".to_owned())?;
+        let timing = Timing { inter: limit, connect: limit, answer: Some(limit) };
+        Self::open(&Target { timing, ..target }, account, limit).await
+    }
+
+    /// Logs in at `addr` as `account`, in clear text, within `limit`.
+    ///
+    /// # Errors
+    /// Why that failed, for people.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection.
+    pub async fn reach(
+        addr: SocketAddr,
+        account: &DatabaseCheck,
+        limit: Duration,
+    ) -> Result<Self, String> {
+        let timing = Timing { inter: limit, connect: limit, answer: Some(limit) };
+        Self::open(&Target::plain(addr, timing), account, limit).await
+    }
+
+    async fn open(
+        target: &Target,
+        account: &DatabaseCheck,
+        limit: Duration,
+    ) -> Result<Self, String> {
+        let opened = tokio::time::timeout(limit, Held::open(target, dialogue(account))).await;
         match opened {
             Ok(Ok(held)) => Ok(Self(held)),
             Ok(Err(verdict)) => Err(words(&verdict)),

@@ -101,6 +101,23 @@ impl Target {
         self.socks4.filter(|_| ask.via_socks4 || is_usual)
     }
 
+    /// A place that is spoken to in clear text, without anything before it.
+    #[must_use]
+    pub fn plain(addr: SocketAddr, timing: Timing) -> Self {
+        Self {
+            addr: TargetAddr::Tcp(addr),
+            source: None,
+            socks4: None,
+            send_proxy: false,
+            proxy_header: header_v1,
+            tls: None,
+            is_tls: false,
+            is_via_socks4: false,
+            process: None,
+            timing,
+        }
+    }
+
     /// The agent of a server at `server`. `None` where the server has no address yet and the agent
     /// none of its own.
     #[must_use]

@@ -160,3 +160,6 @@ pub const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
 
 /// `timeout` of a switchover: below the hold of routes by role, so that no client is refused.
 pub const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// `timeout` of a drill: longer than any failover that is worth the name.
+pub const DRILL_TIMEOUT: Duration = Duration::from_mins(1);

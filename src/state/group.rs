@@ -95,7 +95,7 @@ impl Group {
         let mut inner = self.lock();
         let before = inner.primary();
         let position = reading.position;
-        let as_replica = inner.fence.reading(server).filter(|had| had.role == Role::Replica);
+        let as_replica = inner.fence.reading(server).filter(|had| had.role.follows());
         let reached = as_replica.map(|had| had.position);
         inner.fence.handle_reading(server, reading);
         let primary = inner.fence.primary();
@@ -235,7 +235,7 @@ impl Group {
                 };
             }
             match inner.fence.reading(&server.name) {
-                Some(reading) if reading.role == Role::Replica => {
+                Some(reading) if reading.role != Role::Primary => {
                     let position =
                         primary.map_or(reading.position, |one| reading.position_behind(one));
                     Part::Replica(inner.clock.lag(now, position))

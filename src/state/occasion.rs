@@ -316,7 +316,8 @@ impl Occasion<'_> {
     ) {
         let is_running = transition.to.is_running();
         if !is_running && before.had_servers && backend.live().set.members().is_empty() {
-            let what = What::NoServer { backend: Arc::clone(&backend.name) };
+            let is_listen = self.process.objects().is_served_by_listen(backend);
+            let what = What::NoServer { backend: Arc::clone(&backend.name), is_listen };
             self.bus.event(self.event(backend, what));
         }
         self.part(backend, server);

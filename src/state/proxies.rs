@@ -37,6 +37,13 @@ impl Objects {
         let id = frontend.route().settings.id;
         self.backends.iter().any(|backend| backend.settings().id == id)
     }
+
+    /// Whether `backend` is half of a `listen` section.
+    #[must_use]
+    pub fn is_served_by_listen(&self, backend: &Backend) -> bool {
+        let id = backend.settings().id;
+        self.frontends.iter().any(|frontend| frontend.route().settings.id == id)
+    }
 }
 
 impl Proxy<'_> {

@@ -23,6 +23,8 @@ pub enum Wish {
     Checks,
     /// Another server is to be primary. What is done is told line by line.
     Switchover(Switchover, mpsc::Sender<String>),
+    /// A fault on purpose. What is done is told line by line.
+    Drill(Drill, mpsc::Sender<String>),
     /// A server for a backend, in the words of a `server` line behind `server`.
     AddServer(Arc<Backend>, Vec<String>),
 }
@@ -40,6 +42,43 @@ pub struct Switchover {
     pub force: bool,
     /// Only look whether it could be done.
     pub dry_run: bool,
+}
+
+/// A fault on purpose, and what is measured of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drill {
+    /// The frontend whose route leads to the primary.
+    pub route: String,
+    /// What is done to the primary.
+    pub fault: Fault,
+    /// It is done; else it is only looked whether it could be.
+    pub live: bool,
+}
+
+/// What a drill does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The primary's process ends.
+    Kill,
+    /// It is stopped.
+    Hang,
+    /// It is cut off.
+    Partition,
+    /// Another one takes over, as planned.
+    Switchover(Switchover),
+}
+
+impl Fault {
+    /// Its word.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Hang => "hang",
+            Self::Partition => "partition",
+            Self::Switchover(_) => "switchover",
+        }
+    }
 }
 
 /// What is to become of a frontend's listening sockets.

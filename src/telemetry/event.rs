@@ -39,6 +39,8 @@ pub enum What {
     NoServer {
         /// The backend.
         backend: Arc<str>,
+        /// Whether it is half of a `listen` section.
+        is_listen: bool,
     },
     /// A proxy stopped for good.
     ProxyStopped {
@@ -208,6 +210,11 @@ pub enum Outcome {
     Failed,
 }
 
+/// What a section with servers is called.
+fn section(is_listen: bool) -> &'static str {
+    if is_listen { "proxy" } else { "backend" }
+}
+
 impl Event {
     /// Severity of the log line.
     #[must_use]
@@ -234,7 +241,9 @@ impl Event {
             What::Server(change) => change.line(),
             What::Check(result) => result.line(),
             What::Role(backend, change) => change.line(backend),
-            What::NoServer { backend } => format!("backend {backend} has no server available!"),
+            What::NoServer { backend, is_listen } => {
+                format!("{} {backend} has no server available!", section(*is_listen))
+            }
             What::ProxyStopped { proxy, frontend_conns, backend_conns } => format!(
                 "Proxy {proxy} stopped (cumulated conns: FE: {frontend_conns}, \
                  BE: {backend_conns})."
@@ -247,8 +256,8 @@ impl Event {
     /// are warnings there, and the loss of a backend is an alert.
     pub fn announce(&self) {
         match &self.what {
-            What::NoServer { backend } => {
-                tracing::error!("backend '{backend}' has no server available!");
+            What::NoServer { backend, is_listen } => {
+                tracing::error!("{} '{backend}' has no server available!", section(*is_listen));
             }
             What::Report(_) => {}
             What::Notice { level, text } => match level {

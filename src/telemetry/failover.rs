@@ -39,6 +39,12 @@ pub struct Record {
     pub history_before: String,
     /// What the next one said first.
     pub history_after: String,
+    /// How far the one before had come, of Postgres: an LSN. Of MySQL the history says it.
+    #[serde(default)]
+    pub position_before: String,
+    /// How far the next one had when it took over.
+    #[serde(default)]
+    pub position_after: String,
 }
 
 /// What changed the primary.
@@ -105,6 +111,8 @@ impl Record {
             rpo_unit: unit.to_owned(),
             history_before: incident.history.to_string(),
             history_after: next.history.to_string(),
+            position_before: lsn(&incident.history, incident.position),
+            position_after: lsn(&next.history, next.reached),
         })
     }
 
@@ -132,5 +140,13 @@ impl Record {
             "); {sessions_cut} sessions cut, {clients_held} clients held, {rpo} {rpo_unit} missing."
         );
         line
+    }
+}
+
+/// A place in the WAL as Postgres writes it.
+fn lsn(history: &History, position: u64) -> String {
+    match history {
+        History::Postgres { .. } => format!("{:X}/{:X}", position >> 32, position & 0xffff_ffff),
+        History::Mysql { .. } => String::new(),
     }
 }

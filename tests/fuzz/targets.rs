@@ -216,7 +216,7 @@ fn drive<'a>(mut probe: Probe<'a>, bytes: &[u8]) -> Probe<'a> {
 fn sentinel(bytes: &[u8]) {
     let login = || {
         let [user, password, database] = ["evenkeel", "secret", "app"].map(str::to_owned);
-        Login { user, password, database }
+        Login { user, password, database, cluster: None }
     };
     let piece = usize::from(bytes.first().copied().unwrap_or_default()) + bytes.len() / 100 + 1;
     for tls in [false, true] {

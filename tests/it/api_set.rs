@@ -376,6 +376,15 @@ fn addresses_are_changed(kind: Kind) {
             "addr 127.0.0.2 port x".to_owned(),
             format!("no need to change the addr, problem converting port 'x' to an int {by}"),
         ),
+        // A check would have no client whose port it could take.
+        (
+            "addr 127.0.0.2 port +1".to_owned(),
+            format!(
+                "no need to change the addr, can't change <port> to port map because it is \
+                 incompatible with current health check port configuration (use 'port' statement \
+                 from the 'server' directive. {by}"
+            ),
+        ),
         (
             format!("addr 127.0.0.1 port {other}"),
             format!(

@@ -15,6 +15,7 @@ both! {
     several_files_make_one_configuration,
     unknown_backend_fails,
     version_is_printed,
+    without_a_file_the_usage_is_told,
     what_debian_installs_is_no_reason_to_warn,
     a_disabled_backend_serves_nobody,
 }
@@ -92,6 +93,14 @@ fn unknown_backend_fails(kind: Kind) {
     let (code, output) = check(kind, &GOOD.replace("default_backend be", "default_backend other"));
     assert_eq!(code, Some(1), "{output}");
     assert!(output.contains("other"), "{output}");
+}
+
+fn without_a_file_the_usage_is_told(kind: Kind) {
+    for words in [["-c"].as_slice(), &["-db"], &["-D", "-q"]] {
+        let (status, output) = kind.run(words);
+        assert_eq!(status.code(), Some(1), "{words:?}: {output}");
+        assert!(output.contains("Usage : haproxy ["), "{words:?}: {output}");
+    }
 }
 
 fn version_is_printed(kind: Kind) {

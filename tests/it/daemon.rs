@@ -18,6 +18,7 @@ use crate::master::Master;
 
 both! {
     a_daemon_has_written_its_pidfile_when_its_parent_ends,
+    a_daemon_that_cannot_serve_says_why,
     a_worker_has_its_master_s_name,
     quiet_flags_say_nothing,
     a_configuration_may_come_through_a_pipe,
@@ -69,6 +70,25 @@ fn a_daemon_that_cannot_write_its_pidfile_does_not_start() {
         let found = Command::new("pgrep").args(["-f", &file]).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&found.stdout), "");
         assert!(!is_listening(addr.port()));
+    }
+}
+
+/// What it cannot do is seen when it is in the background already.
+fn a_daemon_that_cannot_serve_says_why(kind: Kind) {
+    let (dir, addr) = (TempDir::new(), free_addr());
+    let missing = dir.join("missing").display().to_string();
+    let text = format!("global\n chroot {missing}\n{}", text(addr));
+    let file = dir.write("haproxy.cfg", &text).display().to_string();
+    let pidfile = dir.join("pid").display().to_string();
+    // HAProxy's parent does not wait to see how it goes on.
+    let code = if kind == Kind::Evenkeel { 1 } else { 0 };
+    for flags in [["-D"].as_slice(), &["-D", "-W"]] {
+        let mut words = vec!["-f", &file, "-p", &pidfile];
+        words.extend(flags);
+        let (status, output) = kind.run(&words);
+        assert_eq!(status.code(), Some(code), "{flags:?}: {output}");
+        assert!(output.contains("chroot") && output.contains(&missing), "{flags:?}: {output}");
+        eventually("nobody listens", || (!is_listening(addr.port())).then_some(()));
     }
 }
 

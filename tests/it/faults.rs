@@ -12,7 +12,7 @@ mod writers;
 
 use rustix::process::Signal;
 
-use self::pair::{Kind, Pair};
+use self::pair::{Kind, Pair, STEPPED};
 use self::writers::{Verdict, Writers};
 use crate::harness::eventually;
 
@@ -42,6 +42,7 @@ with_both_databases! {
     a_session_that_ends_alone_is_no_death,
     a_full_server_is_not_down,
     reads_leave_a_replica_that_lags_and_return,
+    steps_of_the_clock_change_nothing,
     a_wrong_password_counts_when_it_is_asked_for,
 }
 
@@ -190,4 +191,29 @@ fn a_wrong_password_counts_when_it_is_asked_for(kind: Kind) {
     writers.wait_served_by(&pair.a);
     let seen = writers.finish();
     assert!(seen.errors().len() <= 8, "{:?}", seen.errors());
+}
+
+/// An hour forward, a day back, another forward: times and lags are by the other clock. No question to a
+/// database is about its clock.
+fn steps_of_the_clock_change_nothing(kind: Kind) {
+    let pair = Pair::of(kind, 2, STEPPED);
+    failover("kill -9 between steps of the clock", pair, |pair, writers| {
+        for off in ["+1h", "-1d", "+0"] {
+            pair.step_clock(off);
+            writers.wait_served_by(&pair.a);
+            assert_eq!((writers.errors(), pair.shown("b", "status")), (0, "UP".to_owned()));
+        }
+        pair.a.process().kill9();
+        pair.step_clock("-1d");
+        pair.wait_said("Server db/a is DOWN");
+        pair.b.promote();
+        pair.step_clock("+1d");
+        writers.wait_served_by(&pair.b);
+        old_primary_returns(pair, writers);
+        let records = pair.ctl("failovers db");
+        let record: serde_json::Value = serde_json::from_str(records.trim()).unwrap();
+        assert!(record["seconds"]["total"].as_f64().unwrap() < 60.0, "{record}");
+        let today = jiff::Timestamp::now().to_string();
+        assert!(!record["lost_at"].as_str().unwrap().starts_with(&today[..10]), "{record}");
+    });
 }

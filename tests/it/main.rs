@@ -33,6 +33,7 @@ mod daemon;
 mod database_checks;
 mod demo;
 mod direct;
+mod drill;
 mod endings;
 mod external_check;
 mod failover;

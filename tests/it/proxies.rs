@@ -3,14 +3,15 @@
 use rustix::process::Signal;
 
 use crate::harness::api::Api;
-use crate::harness::both;
 use crate::harness::port::free_port;
 use crate::harness::proxy::{Kind, Proxy, Scene};
+use crate::harness::{both, eventually};
 
 both! {
     proxies_are_shown_in_file_order,
     a_backends_own_id_is_told,
     the_files_own_notices_are_kept,
+    a_listen_section_without_servers_is_told_of_as_a_proxy,
     signals_are_told_in_the_proxies_logs,
 }
 
@@ -59,6 +60,20 @@ fn the_files_own_notices_are_kept(kind: Kind) {
     let (api, proxy) = disordered(kind);
     for text in [api.ask("show startup-logs"), proxy.process.output()] {
         assert!(text.starts_with("[NOTICE] ") && text.contains("hello there"), "{text}");
+    }
+}
+
+/// What is written as one section is one proxy.
+fn a_listen_section_without_servers_is_told_of_as_a_proxy(kind: Kind) {
+    let (api, proxy) = disordered(kind);
+    api.ask("disable server li/a");
+    api.ask("disable server zz/a");
+    for (logged, said) in [
+        ("proxy li has no server available!", "proxy 'li' has no server available!"),
+        ("backend zz has no server available!", "backend 'zz' has no server available!"),
+    ] {
+        proxy.log.expect(&[logged]);
+        eventually("it is said", || proxy.process.output().contains(said).then_some(()));
     }
 }
 

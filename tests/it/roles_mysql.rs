@@ -32,6 +32,11 @@ struct Proxy {
 impl Proxy {
     /// In front of `servers` as "db/a", "db/b", …; `password` is the account's.
     fn start(servers: &[SocketAddr], password: &str) -> Self {
+        Self::of(servers, password, "")
+    }
+
+    /// The same with more keys of the check.
+    fn of(servers: &[SocketAddr], password: &str, keys: &str) -> Self {
         let (dir, write, read) = (TempDir::new(), free_addr(), free_addr());
         let file = dir.write("my.pass", password);
         let servers: String = servers
@@ -42,7 +47,7 @@ impl Proxy {
         let text = format!(
             "[backend.db]\n\
              check = {{ type = \"mysql\", user = \"evenkeel\", password_file = \"{}\", \
-             inter = \"100ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n{servers}\n\
+             {keys}inter = \"100ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n{servers}\n\
              [frontend.write]\nbind = \"{write}\"\nbackend = \"db\"\nrole = \"primary\"\n\
              hold = \"30s\"\n\n\
              [frontend.read]\nbind = \"{read}\"\nbackend = \"db\"\nrole = \"replica\"\n\
@@ -160,6 +165,52 @@ fn roles_that_change_places_cut_who_writes_and_keep_who_reads() {
     }
     reader.query("SELECT 1").unwrap();
     assert_eq!((written(&pair.a), written(&pair.b)), (1, 9));
+}
+
+/// Nobody told the replica to refuse writes: that its primary dies makes it none, until it follows
+/// nobody any more.
+#[test]
+fn a_replica_that_takes_writes_is_no_primary_while_it_follows_one() {
+    let mut pair = Pair::start("BY 's3cret'");
+    let addr = pair.proxy.write;
+    pair.b.set_read_only(false);
+    eventually("reads find the replica", || (pair.server(pair.proxy.read) == 2).then_some(()));
+    for n in 0..5 {
+        write(addr, n).unwrap();
+    }
+    eventually("it is replicated", || (written(&pair.b) == 5).then_some(()));
+    pair.a.process.kill9();
+    eventually("it is missed", || {
+        pair.proxy.process.output().contains("Server db/a is DOWN").then_some(())
+    });
+    let waiting = std::thread::spawn(move || write(addr, 5));
+    eventually("reads go on", || (pair.server(pair.proxy.read) == 2).then_some(()));
+    assert_eq!(written(&pair.b), 5);
+    pair.b.promote();
+    waiting.join().unwrap().unwrap();
+    assert_eq!(written(&pair.b), 6);
+}
+
+/// A cluster of one node: what it says is what a node of three says.
+#[test]
+fn a_node_of_galera_takes_writes_while_it_is_synced() {
+    let mut a = MariaDb::primary();
+    a.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
+    a.form_cluster();
+    let proxy = Proxy::of(&[a.addr], "s3cret", "cluster = \"galera\", ");
+    write(proxy.write, 1).unwrap();
+    a.query("SET GLOBAL wsrep_desync = ON");
+    eventually("it is no primary", || {
+        proxy.process.output().contains("Backend db has no primary").then_some(())
+    });
+    let addr = proxy.write;
+    let waiting = std::thread::spawn(move || write(addr, 2));
+    a.query("SET GLOBAL wsrep_desync = OFF");
+    waiting.join().unwrap().unwrap();
+    a.process.kill9();
+    eventually("it is down", || {
+        proxy.process.output().contains("Server db/a is DOWN").then_some(())
+    });
 }
 
 /// The account logs in by `client_ed25519`, which the server asks it to switch to, and leaves no

@@ -34,11 +34,11 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts one; it waits for its first order.
+    /// Starts one, which writes to `output`; it waits for its first order.
     ///
     /// # Errors
     /// What the system refused.
-    pub(super) fn start(threads: usize) -> io::Result<Self> {
+    pub(super) fn start(threads: usize, output: fn() -> Stdio) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let (line, far_end) = UnixStream::pair()?;
         let mut words = std::env::args_os();
@@ -49,6 +49,8 @@ impl Worker {
             .env(WORKER, std::process::id().to_string())
             .env_remove(RESUMED)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(output())
+            .stderr(output())
             .spawn()?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| io::Error::other("its process id is none"))?;

@@ -44,7 +44,7 @@ use rustix::process::Signal as Number;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::background::Background;
+use super::background::{Background, Entered};
 use super::load::{Loaded, Sources};
 use super::notify::ServiceManager;
 use super::signals::{Caller, Caught};
@@ -101,13 +101,14 @@ pub(super) fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError
     let sockets = options.master_sockets.iter().map(|text| MasterSocket::open(text));
     let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
     let background = Background::prepare(options, &config.global, true)?;
-    if background.enter()? {
-        return Ok(Ended::Done);
-    }
+    let arrival = match background.enter()? {
+        Entered::Parent => return Ok(Ended::Done),
+        Entered::Here(arrival) => arrival,
+    };
     super::complete(super::runtime()?, async {
         let caught = Caught::listen().map_err(|e| StartError::because("listen for signals", &e))?;
-        let worker =
-            Worker::start(threads).map_err(|e| StartError::because("start a worker", &e))?;
+        let worker = Worker::start(threads, arrival.output())
+            .map_err(|e| StartError::because("start a worker", &e))?;
         let link = Arc::clone(&worker.link);
         let delivered = tokio::task::spawn_blocking(move || offer.deliver(&link)).await;
         match delivered {
@@ -122,6 +123,7 @@ pub(super) fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError
         master.log = said + &notice("Loading success.");
         let asks = master.take_commands(sockets)?;
         tracing::info!("Loading success.");
+        arrival.tell()?;
         master.manager.ready();
         predecessors::stop(options);
         Ok(master.supervise(caught, asks).await)

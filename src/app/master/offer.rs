@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -178,7 +179,7 @@ impl Reload {
         };
         let (none, threads) = (nothing(config), worker_count(config));
         let offer = Offer::prepare(loaded, &none, config, threads, &mut Supply::Own(own))?;
-        let started = Worker::start(threads);
+        let started = Worker::start(threads, Stdio::inherit);
         let started = started.map_err(|e| vec![format!("cannot start a worker: {e}")])?;
         match offer.deliver(&started.link) {
             Ok(done) => Ok(Followed { config: followed, started: Some(started), done }),

@@ -51,7 +51,7 @@ pub(super) fn start(
     answer: oneshot::Sender<Result<(), Refused>>,
 ) {
     tokio::spawn(async move {
-        let teller = Teller(told);
+        let teller = Teller::new(told, "switchover");
         let result = run(&process, &bus, &order, &teller).await;
         drop(teller);
         // Whoever asked may be gone: it is done all the same.
@@ -60,13 +60,21 @@ pub(super) fn start(
 }
 
 /// Tells who asked, and the log.
-struct Teller(mpsc::Sender<String>);
+pub(super) struct Teller {
+    told: mpsc::Sender<String>,
+    what: &'static str,
+}
 
 impl Teller {
-    fn say(&self, line: String) {
-        tracing::info!("switchover: {line}");
+    /// Tells `told` of a `what`.
+    pub(super) const fn new(told: mpsc::Sender<String>, what: &'static str) -> Self {
+        Self { told, what }
+    }
+
+    pub(super) fn say(&self, line: String) {
+        tracing::info!("{}: {line}", self.what);
         // Who does not read misses lines.
-        let _ = self.0.try_send(line);
+        let _ = self.told.try_send(line);
     }
 }
 
@@ -80,7 +88,8 @@ struct Plan {
     timeout: Duration,
 }
 
-async fn run(
+/// The whole of it.
+pub(super) async fn run(
     process: &Arc<Process>,
     bus: &Bus,
     order: &Switchover,

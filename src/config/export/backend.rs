@@ -28,6 +28,9 @@ pub(super) fn backend_pairs(
     pairs.flag("allbackups", backend.allbackups);
     pairs.maybe("on_conflict", word(&ON_CONFLICTS[1..], &backend.on_conflict));
     pairs.table("sessions", &stays(&backend.stays));
+    if let Some(drill) = &backend.drill {
+        pairs.table("drill", &super::switchover::drill(drill));
+    }
     if let Some(switchover) = &backend.switchover {
         pairs.table("switchover", &super::switchover::switchover(switchover));
     }

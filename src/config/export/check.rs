@@ -10,7 +10,7 @@ use crate::config::model::{
     AgentCheck, Check, CheckKind, CheckStatus, DatabaseKind, DatabaseTls, Expect, ExpectReport,
     InitState, Pattern, Server,
 };
-use crate::config::validate::{DATABASE_TLS, INIT_STATES, MYSQL_DIALECTS};
+use crate::config::validate::{CLUSTERS, DATABASE_TLS, INIT_STATES, MYSQL_DIALECTS};
 
 /// What all checked servers have in common; empty where there is none. A type counts with all of
 /// its parameters, a setting of its own.
@@ -123,6 +123,7 @@ fn kind(kind: &CheckKind) -> Pairs {
             pairs.maybe("password_file", check.password_file.as_deref().map(quote));
             // Written even where there is none: it is what tells the check from HAProxy's.
             pairs.add("database", quote(&check.database));
+            pairs.maybe("cluster", check.cluster.and_then(|cluster| word(&CLUSTERS, &cluster)));
             let is_tls = check.tls != DatabaseTls::Off;
             pairs.maybe("tls", word(&DATABASE_TLS, &check.tls).filter(|_| is_tls));
             pairs.maybe("ca_file", check.ca_file.as_deref().map(quote));

@@ -57,6 +57,8 @@ fn role(pairs: &mut Pairs, frontend: &Frontend) {
             pairs.maybe("fallback", fallback.then(|| quote("primary")));
         }
     }
+    pairs.maybe("rto", frontend.rto.map(duration));
+    pairs.maybe("rpo", frontend.rpo);
     hold(pairs, frontend);
 }
 

@@ -1,12 +1,11 @@
-//! Pure: `switchover` of a backend as TOML.
+//! Pure: `switchover` and `drill` of a backend as TOML.
 
 use super::text::{Pairs, duration, list, quote};
-use crate::config::defaults::SWITCHOVER_TIMEOUT;
-use crate::config::model::{Promote, Switchover};
+use crate::config::defaults::{DRILL_TIMEOUT, SWITCHOVER_TIMEOUT};
+use crate::config::model::{Drill, Promote, Switchover};
 
 pub(super) fn switchover(switchover: &Switchover) -> Pairs {
     let mut pairs = Pairs::default();
-    let words = |words: &[String]| list(&words.iter().map(|word| quote(word)).collect::<Vec<_>>());
     match &switchover.step {
         Promote::BuiltIn(account) => {
             pairs.add("user", quote(&account.user));
@@ -20,4 +19,19 @@ pub(super) fn switchover(switchover: &Switchover) -> Pairs {
     let timeout = switchover.timeout;
     pairs.maybe("timeout", (timeout != SWITCHOVER_TIMEOUT).then(|| duration(timeout)));
     pairs
+}
+
+pub(super) fn drill(drill: &Drill) -> Pairs {
+    let mut pairs = Pairs::default();
+    pairs.maybe("kill", words(&drill.kill));
+    pairs.maybe("hang", words(&drill.hang));
+    pairs.maybe("partition", words(&drill.partition));
+    pairs.maybe("heal", words(&drill.heal));
+    pairs.maybe("write", drill.write.as_deref().map(quote));
+    pairs.maybe("timeout", (drill.timeout != DRILL_TIMEOUT).then(|| duration(drill.timeout)));
+    pairs
+}
+
+fn words(words: &[String]) -> Option<String> {
+    list(&words.iter().map(|word| quote(word)).collect::<Vec<_>>())
 }

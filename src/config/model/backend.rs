@@ -38,6 +38,8 @@ pub struct Backend {
     pub stays: Stays,
     /// `switchover`: how the primary is changed on purpose.
     pub switchover: Option<super::Switchover>,
+    /// `drill`: what a drill does to the primary.
+    pub drill: Option<super::Drill>,
     /// `option allbackups`: all backups serve when no active server may, not only the first.
     pub allbackups: bool,
     /// Routes by role that frontends have to it, each once.

@@ -24,6 +24,10 @@ pub struct Frontend {
     pub backend: Option<Name>,
     /// `role`: which servers of the backend its sessions may go to; `None`: all that may be picked.
     pub role: Option<RoleRoute>,
+    /// `rto`: how long a failover may take.
+    pub rto: Option<std::time::Duration>,
+    /// `rpo`: what a new primary may lack, in bytes of WAL or transactions.
+    pub rpo: Option<u64>,
     /// `hold`: clients are kept waiting, connected, while no server may be picked; `None`: they are
     /// refused at once.
     pub hold: Option<Hold>,

@@ -9,6 +9,7 @@ pub mod certificate;
 mod check;
 mod commands;
 pub mod contexts;
+mod drill;
 mod frontend;
 mod global;
 mod life;
@@ -47,6 +48,7 @@ pub use backend::{
 pub use certificate::StoredCertificate;
 pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
+pub use drill::Drill;
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
 pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget, ProcessVariable};
 pub use life::{Capability, Life};

@@ -32,6 +32,8 @@ pub struct Backend {
     pub stays: [Field<String>; 5],
     /// `switchover`, of the native form only.
     pub switchover: Option<super::Switchover>,
+    /// `drill`, of the native form only.
+    pub drill: Option<super::Drill>,
     /// `option allbackups`.
     pub allbackups: Field<bool>,
     /// Servers, in file order, `default-server` applied.
@@ -93,6 +95,7 @@ impl Backend {
             on_conflict: None,
             stays: [const { None }; 5],
             switchover: None,
+            drill: None,
             allbackups: None,
             servers: Vec::new(),
             check: None,

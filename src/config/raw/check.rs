@@ -113,6 +113,8 @@ pub struct DatabaseCheck {
     pub password_file: Field<String>,
     /// `database`.
     pub database: Field<String>,
+    /// `cluster`, a word.
+    pub cluster: Field<String>,
     /// `tls`, a word.
     pub tls: Field<String>,
     /// `ca_file`.

@@ -70,6 +70,10 @@ pub struct RoleSettings {
     pub max_lag: Field<Duration>,
     /// `fallback`, a word.
     pub fallback: Field<String>,
+    /// `rto`.
+    pub rto: Field<Duration>,
+    /// `rpo`.
+    pub rpo: Field<u64>,
     /// `hold`; zero: nobody is held.
     pub hold: Field<Duration>,
     /// `hold_max`.

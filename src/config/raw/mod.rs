@@ -16,6 +16,7 @@ mod backend;
 mod check;
 mod commands;
 mod crt_store;
+mod drill;
 mod frontend;
 mod global;
 mod life;
@@ -38,6 +39,7 @@ pub use check::{
 };
 pub use commands::{CommandSocket, Commands};
 pub use crt_store::StoredCertificate;
+pub use drill::Drill;
 pub use frontend::{
     Bind, ClientTimeouts, Frontend, Keepalive, Log, LogTarget, RoleSettings, Stats,
 };

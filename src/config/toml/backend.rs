@@ -48,6 +48,7 @@ impl Decoder<'_> {
             on_conflict: self.string(t, "on_conflict"),
             stays: self.stays(t),
             switchover: self.switchover(t),
+            drill: self.drill(t),
             check: check.kind.clone(),
             check_settings: check.settings.clone(),
             witnesses: check.witnesses.clone(),

@@ -28,7 +28,7 @@ const TYPES: [&str; 12] = [
 ];
 
 /// What a check of MySQL has only where it holds a session.
-const HELD: [&str; 4] = ["password_file", "database", "tls", "ca_file"];
+const HELD: [&str; 5] = ["password_file", "database", "cluster", "tls", "ca_file"];
 
 /// The things that a step of a `tcp-check` does.
 const STEPS: [&str; 8] = [
@@ -158,7 +158,7 @@ impl Decoder<'_> {
                 t.allow(&["body", "expect", "disable_on_404", "hello"]);
                 t.allow(&["command", "path", "preserve_env", "password_file", "database"]);
                 t.allow(&["body", "expect", "disable_on_404", "send_state", "hello"]);
-                t.allow(&["uri_lf", "body_lf", "tls", "ca_file", "lag"]);
+                t.allow(&["uri_lf", "body_lf", "tls", "ca_file", "lag", "cluster"]);
                 t.allow(&["command", "path", "preserve_env"]);
                 return None;
             }
@@ -172,6 +172,10 @@ impl Decoder<'_> {
             user: self.string(t, "user"),
             password_file: self.string(t, "password_file"),
             database: self.string(t, "database"),
+            cluster: match kind {
+                DatabaseKind::Mysql => self.string(t, "cluster"),
+                DatabaseKind::Postgres => None,
+            },
             tls: self.string(t, "tls"),
             ca_file: self.string(t, "ca_file"),
         }

@@ -40,6 +40,8 @@ impl Decoder<'_> {
                 role: self.string(t, "role"),
                 max_lag: self.duration_or_zero(t, "max_lag"),
                 fallback: self.string(t, "fallback"),
+                rto: self.duration(t, "rto"),
+                rpo: self.number(t, "rpo"),
                 hold: self.duration_or_zero(t, "hold"),
                 hold_max: self.number(t, "hold_max"),
                 attach_rate: self.string(t, "attach_rate"),

@@ -9,6 +9,7 @@ mod backend;
 mod check;
 mod commands;
 mod crt_store;
+mod drill;
 mod frontend;
 mod global;
 mod http_check;

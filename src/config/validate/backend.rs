@@ -76,6 +76,7 @@ impl Context<'_> {
             on_conflict: self.on_conflict(&format!("on_conflict of {what}"), raw),
             agree: self.agree(&what, raw),
             stays: self.stays(&what, raw),
+            drill: self.drill(&what, raw.drill.as_ref()),
             switchover: self.switchover(&what, raw.switchover.as_ref(), &check.kind),
             allbackups: is_on(&raw.allbackups),
             servers: self.servers(&raw.servers, &name, &check),

@@ -7,6 +7,11 @@ use haproxy_compat::span::{Span, Spanned};
 use super::context::Context;
 use crate::config::model::{DatabaseCheck, DatabaseKind, DatabaseTls, ServerTls};
 use crate::config::raw;
+use crate::pure::probe::kind::Cluster;
+
+/// The words of `cluster`.
+pub(in crate::config) const CLUSTERS: [(&str, Cluster); 2] =
+    [("galera", Cluster::Galera), ("group-replication", Cluster::GroupReplication)];
 
 /// The words of `tls`.
 pub(in crate::config) const DATABASE_TLS: [(&str, DatabaseTls); 4] = [
@@ -49,6 +54,7 @@ impl Context<'_> {
         }
         DatabaseCheck {
             kind: raw.kind,
+            cluster: self.word("cluster of a check", &raw.cluster, &CLUSTERS),
             tls,
             ca_file: raw.ca_file.as_ref().map(|file| file.value.clone()),
             database,
@@ -162,6 +168,8 @@ mod tests {
     fn what_is_written_comes_back() {
         for check in [
             "type = \"mysql\", user = \"u\", database = \"\"",
+            "type = \"mysql\", user = \"u\", cluster = \"galera\"",
+            "type = \"mysql\", user = \"u\", cluster = \"group-replication\"",
             "type = \"mysql\", user = \"u\", database = \"d\", tls = \"require\"",
             "type = \"postgres\", user = \"u\", tls = \"require\"",
         ] {

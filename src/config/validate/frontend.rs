@@ -80,6 +80,8 @@ impl Context<'_> {
             id,
             binds: self.binds(&written, &what, rule, listening),
             role: self.role(&what, &raw.role),
+            rto: self.duration(&format!("rto of {what}"), &raw.role.rto),
+            rpo: raw.role.rpo.as_ref().map(|rpo| rpo.value),
             hold: self.hold(&what, &raw.role),
             backend: backend.and_then(|backend| Name::new(&backend.value).ok()),
             maxconn,

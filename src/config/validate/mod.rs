@@ -13,6 +13,7 @@ mod commands;
 mod context;
 mod database;
 mod direct;
+mod drill;
 mod expect;
 mod frontend;
 mod global;
@@ -57,7 +58,7 @@ pub(super) use self::check::MYSQL_DIALECTS;
 #[cfg(test)]
 pub(super) use self::check::connect_bound;
 use self::context::Context;
-pub(super) use self::database::DATABASE_TLS;
+pub(super) use self::database::{CLUSTERS, DATABASE_TLS};
 pub(super) use self::frontend::BacklogRule;
 use self::frontend::Listening;
 pub(super) use self::global::{FRAMINGS, default_framing};

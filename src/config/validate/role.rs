@@ -139,6 +139,27 @@ impl Context<'_> {
         rate
     }
 
+    /// What is said of sessions by role counts for nobody where no such route leads.
+    fn warn_of_stays(&mut self, raw: &raw::Config, backends: &[Backend]) {
+        for backend in backends.iter().filter(|backend| backend.routes.is_empty()) {
+            let written = raw.backends.iter().find(|raw| raw.name.value == backend.name.as_str());
+            let Some(written) = written else { continue };
+            let stays = TROUBLES.iter().zip(&written.stays);
+            let stays = stays.map(|(trouble, field)| (format!("sessions.{trouble}"), field));
+            let other = [("on_conflict".to_owned(), &written.on_conflict)];
+            let first = stays.chain(other).find_map(|(key, field)| Some((key, field.as_ref()?)));
+            if let Some((key, field)) = first {
+                let name = &backend.name;
+                let message = format!(
+                    "{key} of backend '{name}' counts for nobody: no route by role leads here"
+                );
+                self.report.warning(field.span, message);
+                let help = "write role = \"primary\" into a frontend with this backend";
+                self.report.help(help);
+            }
+        }
+    }
+
     /// Tells backends of the routes that lead to them; all of their servers must say what they are.
     pub(super) fn routes(
         &mut self,
@@ -176,6 +197,7 @@ impl Context<'_> {
                 ));
             }
         }
+        self.warn_of_stays(raw, backends);
     }
 }
 
@@ -245,5 +267,17 @@ mod tests {
         ] {
             assert_eq!(messages(&[&frontend(keys)]), [format!("{line}: {expected}")]);
         }
+    }
+
+    #[test]
+    fn policies_that_count_for_nobody_are_told() {
+        let policies = "sessions = { dead = \"keep\" }\non_conflict = \"stop\"\nserver.s";
+        let text = |keys| frontend(keys).replace("server.s", policies);
+        let told = messages(&[&text("")]);
+        assert_eq!(
+            told,
+            ["8: sessions.dead of backend 'b' counts for nobody: no route by role leads here"]
+        );
+        load_clean(&text("role = \"primary\""));
     }
 }

@@ -6,8 +6,8 @@ use super::{Answer, Call};
 use crate::clock;
 use crate::config::model::Level;
 use crate::control::collect::roles;
+use crate::pure::role::History;
 use crate::pure::role::fence::{Memory, Refusal};
-use crate::pure::role::{History, Role};
 use crate::state::{Backend, Occasion};
 
 /// The commands of this file.
@@ -73,10 +73,7 @@ fn rows(backend: &Backend, answer: &mut Answer<'_>) {
     let memory = backend.group.memory();
     for (server, (role, refusal)) in live.servers.iter().zip(roles) {
         let reading = backend.group.reading(&server.name);
-        let says = reading.as_ref().map_or("-", |reading| match reading.role {
-            Role::Primary => "primary",
-            Role::Replica => "replica",
-        });
+        let says = reading.as_ref().map_or("-", |reading| reading.role.word());
         let is = role.state.word();
         let (mut time, mut amount) = ("-".to_owned(), "-".to_owned());
         if let Some(lag) = role.lag {

@@ -20,8 +20,10 @@ pub(super) fn set_address(call: &Call<'_>, answer: &mut Answer<'_>) {
     }
     let port = (call.arg(3) == "port").then(|| call.arg(4));
     let Some((backend, server)) = object::server(call, 0, answer) else { return };
-    let old = server.settings().address.clone();
-    match moved(&old, text, port) {
+    let settings = server.settings();
+    let old = settings.address.clone();
+    let check_has_port = settings.check.as_ref().is_some_and(|check| check.port.is_some());
+    match moved(&old, text, port, check_has_port) {
         Ok((new, message)) => {
             if new != old {
                 publish::settings(&backend, &server, clock::now(), |settings| {
@@ -70,8 +72,14 @@ impl Port {
     }
 }
 
-/// The address after the command and what HAProxy says of it.
-fn moved(old: &ServerAddr, addr: &str, port: Option<&str>) -> Result<(ServerAddr, String), String> {
+/// The address after the command and what HAProxy says of it. A check without a port of its own has
+/// no client to take one from, so its server keeps a port of its own, too.
+fn moved(
+    old: &ServerAddr,
+    addr: &str,
+    port: Option<&str>,
+    check_has_port: bool,
+) -> Result<(ServerAddr, String), String> {
     let place = match old {
         ServerAddr::Tcp(old) => Place { ip: old.ip(), port: Port::Fixed(old.port()) },
         ServerAddr::TcpClientPort { ip, offset } => Place { ip: *ip, port: Port::Offset(*offset) },
@@ -97,6 +105,15 @@ fn moved(old: &ServerAddr, addr: &str, port: Option<&str>) -> Result<(ServerAddr
         Some((text, None)) => {
             message.push_str(&format!(", problem converting port '{text}' to an int"));
             // Half a change would be worse than none.
+            return Err(message.replace("IP changed", "IP not changed"));
+        }
+        Some((_, Some(Port::Offset(_))))
+            if matches!(place.port, Port::Fixed(_)) && !check_has_port =>
+        {
+            message.push_str(
+                ", can't change <port> to port map because it is incompatible with current health \
+                 check port configuration (use 'port' statement from the 'server' directive.",
+            );
             return Err(message.replace("IP changed", "IP not changed"));
         }
         Some((_, Some(port))) if port == place.port => {
@@ -151,16 +168,17 @@ mod tests {
                 "no need to change the addr, port changed from '80' to '+5'",
             ),
         ] {
-            assert_eq!(moved(&old, addr, port), Ok((new, want.to_owned())), "{addr} {port:?}");
+            let got = moved(&old, addr, port, true);
+            assert_eq!(got, Ok((new, want.to_owned())), "{addr} {port:?}");
         }
-        let (_, back) = moved(&offset(-5), "127.0.0.1", Some("7")).expect("a port");
+        let (_, back) = moved(&offset(-5), "127.0.0.1", Some("7"), false).expect("a port");
         assert_eq!(back, "no need to change the addr, port changed from '-5' to '7'");
     }
 
     #[test]
     fn what_is_no_address_changes_nothing() {
         let old = tcp("127.0.0.1:80");
-        let refused = |addr, port| moved(&old, addr, port).expect_err("no address");
+        let refused = |addr, port| moved(&old, addr, port, false).expect_err("no address");
         for addr in ["foo", "/tmp/x", "127.0.0.1:80", "unix@/tmp/x"] {
             assert_eq!(refused(addr, None), format!("Invalid addr '{addr}'"));
         }
@@ -172,6 +190,9 @@ mod tests {
         }
         assert!(refused("127.0.0.2", Some("x")).starts_with("IP not changed from"));
         let unix = ServerAddr::Unix("/tmp/x".into());
-        assert!(moved(&unix, "127.0.0.1", None).is_err());
+        assert!(moved(&unix, "127.0.0.1", None, true).is_err());
+        for port in ["+5", "-5", "+0"] {
+            assert!(refused("127.0.0.1", Some(port)).contains("to port map"), "{port}");
+        }
     }
 }

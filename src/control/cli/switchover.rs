@@ -1,4 +1,4 @@
-//! `switchover`: another server becomes the primary, as planned.
+//! `switchover`: another server becomes the primary, as planned; `drill`: a fault on purpose.
 
 use std::time::Duration;
 
@@ -8,52 +8,107 @@ use super::table::{Command, Mode, Run, Running};
 use super::wait::delay;
 use super::{Answer, Call};
 use crate::config::model::Level;
-use crate::state::request::{Switchover, Wish};
+use crate::state::request::{Drill, Fault, Switchover, Wish};
 
 /// The commands of this file.
-pub(super) static COMMANDS: &[Command] = &[Command {
-    name: "switchover",
-    args: "<frontend> --to <server> [--timeout <time>] [--force] [--dry-run]",
-    help: "have another server take over the writes, while clients wait",
-    level: Level::Admin,
-    mode: Mode::Usual,
-    run: Run::Later(switchover),
-}];
+pub(super) static COMMANDS: &[Command] = &[
+    Command {
+        name: "switchover",
+        args: "<frontend> --to <server> [--timeout <time>] [--force] [--dry-run]",
+        help: "have another server take over the writes, while clients wait",
+        level: Level::Admin,
+        mode: Mode::Usual,
+        run: Run::Later(switchover),
+    },
+    Command {
+        name: "drill",
+        args: "<frontend> {--kill|--hang|--partition|--switchover --to <server>} {--dry-run|--live}",
+        help: "make a fault on purpose and measure what comes of it",
+        level: Level::Admin,
+        mode: Mode::Usual,
+        run: Run::Later(drill),
+    },
+];
 
 /// Lines that may wait for a client that does not read; more are not shown.
 const LINES: usize = 64;
 
 fn switchover<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running<'a> {
     Box::pin(async move {
-        let order = match order(call.args()) {
-            Ok(order) => order,
-            Err(why) => return answer.refuse(format_args!("Failed: {why}.")),
-        };
-        let (tell, mut told) = mpsc::channel(LINES);
-        let asked = call.shared.process.requests.ask(Wish::Switchover(order, tell));
-        let mut asked = std::pin::pin!(asked);
-        let result = loop {
-            tokio::select! {
-                biased;
-                Some(line) = told.recv() => {
-                    answer.line(line);
-                    // Whoever is gone changes nothing: what was begun is brought to its end.
-                    if answer.flush().await.is_err() {
-                        return;
-                    }
-                }
-                result = &mut asked => break result,
-            }
-        };
-        match result {
-            Ok(()) => answer.line("Done."),
-            Err(why) => {
-                // A message stands at the beginning of an answer: so its severity is seen.
-                answer.line("");
-                answer.refuse(format_args!("Failed: {why}."));
-            }
+        match order(call.args()) {
+            Ok(order) => ask(call, answer, |tell| Wish::Switchover(order, tell)).await,
+            Err(why) => answer.refuse(format_args!("Failed: {why}.")),
         }
     })
+}
+
+fn drill<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running<'a> {
+    Box::pin(async move {
+        match drill_order(call.args()) {
+            Ok(order) => ask(call, answer, |tell| Wish::Drill(order, tell)).await,
+            Err(why) => answer.refuse(format_args!("Failed: {why}.")),
+        }
+    })
+}
+
+/// Asks for something that takes time, and passes on what is told of it.
+async fn ask(
+    call: &Call<'_>,
+    answer: &mut Answer<'_>,
+    wish: impl FnOnce(mpsc::Sender<String>) -> Wish,
+) {
+    let (tell, mut told) = mpsc::channel(LINES);
+    let asked = call.shared.process.requests.ask(wish(tell));
+    let mut asked = std::pin::pin!(asked);
+    let result = loop {
+        tokio::select! {
+            biased;
+            Some(line) = told.recv() => {
+                answer.line(line);
+                // Whoever is gone changes nothing: what was begun is brought to its end.
+                if answer.flush().await.is_err() {
+                    return;
+                }
+            }
+            result = &mut asked => break result,
+        }
+    };
+    match result {
+        Ok(()) => answer.line("Done."),
+        Err(why) => {
+            // A message stands at the beginning of an answer: so its severity is seen.
+            answer.line("");
+            answer.refuse(format_args!("Failed: {why}."));
+        }
+    }
+}
+
+/// What the words of a drill ask for.
+fn drill_order(words: &[String]) -> Result<Drill, String> {
+    let faults = ["--kill", "--hang", "--partition", "--switchover"];
+    let is_own = |word: &&String| faults.contains(&word.as_str()) || *word == "--live";
+    let (own, rest): (Vec<&String>, Vec<&String>) = words.iter().partition(is_own);
+    let asked: Vec<&&String> = own.iter().filter(|word| **word != "--live").collect();
+    let [fault] = asked[..] else {
+        return Err(format!("choose one of {}", faults.join(", ")));
+    };
+    let mut rest: Vec<String> = rest.into_iter().cloned().collect();
+    if *fault != "--switchover" {
+        // Nobody takes over by name.
+        rest.extend(["--to".to_owned(), String::new()]);
+    }
+    let switchover = order(&rest)?;
+    let live = own.len() > asked.len();
+    if live == switchover.dry_run {
+        return Err("say either --dry-run or --live".to_owned());
+    }
+    let fault = match fault.as_str() {
+        "--kill" => Fault::Kill,
+        "--hang" => Fault::Hang,
+        "--partition" => Fault::Partition,
+        _ => Fault::Switchover(switchover.clone()),
+    };
+    Ok(Drill { route: switchover.route, fault, live })
 }
 
 /// What the words ask for.
@@ -90,6 +145,28 @@ fn time(word: Option<&String>) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_drill_is_one_fault_that_is_made_or_looked_at() {
+        let read = |text: &str| {
+            drill_order(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        };
+        let kill = read("w --kill --live").unwrap();
+        assert_eq!((kill.route.as_str(), kill.fault, kill.live), ("w", Fault::Kill, true));
+        assert!(!read("--hang w --dry-run").unwrap().live);
+        let planned = read("w --switchover --to b --force --live").unwrap();
+        assert!(matches!(planned.fault, Fault::Switchover(it) if it.to == "b" && it.force));
+        for text in [
+            "w --kill",
+            "w --live",
+            "w --kill --hang --live",
+            "w --kill --live --dry-run",
+            "w --switchover --live",
+            "--kill --live",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn words_are_taken_in_any_order() {

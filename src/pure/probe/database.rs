@@ -25,6 +25,16 @@ pub enum DatabaseTls {
     VerifyFull,
 }
 
+/// `cluster`: what MySQL and MariaDB servers are part of, where they do not replicate from one to
+/// another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cluster {
+    /// Galera: every node that is synced takes writes.
+    Galera,
+    /// MySQL Group Replication, with one primary.
+    GroupReplication,
+}
+
 /// `type = "postgres"`, and `type = "mysql"` with `password_file`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseCheck {
@@ -38,6 +48,8 @@ pub struct DatabaseCheck {
     pub password: String,
     /// The database; empty: none, which only MySQL lets be.
     pub database: String,
+    /// What it is part of, and asked for instead of `read_only` alone.
+    pub cluster: Option<Cluster>,
     /// How it is spoken to.
     pub tls: DatabaseTls,
     /// The authorities.

@@ -10,7 +10,7 @@ use crate::pure::probe::Place;
 use crate::pure::probe::format::Format;
 use crate::pure::sample::{Expr, Facts, Variable};
 
-pub use super::database::{DatabaseCheck, DatabaseKind, DatabaseTls};
+pub use super::database::{Cluster, DatabaseCheck, DatabaseKind, DatabaseTls};
 
 /// What a check asks.
 #[derive(Clone, Debug, PartialEq)]

@@ -65,7 +65,7 @@ impl Status {
         let xlog = self.xlog.as_ref()?;
         let position = match role {
             Role::Primary => xlog.location?,
-            Role::Replica => xlog.replayed_location.or(xlog.received_location)?,
+            _ => xlog.replayed_location.or(xlog.received_location)?,
         };
         let history = History::Postgres { system, timeline: self.timeline? };
         Some(Reading { role, history, position })

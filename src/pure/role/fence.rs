@@ -17,6 +17,9 @@
 //! | another's | Postgres: an older timeline | `Older` |
 //! | another's | MySQL: seen as a replica of the incumbent, or nothing is missing | – |
 //! | another's | MySQL: something is missing | `Older` |
+//! | a loose one's (it follows another) | the incumbent is another, and not heard as a replica | no claim |
+//! | a member's of a cluster where all take writes | less than remembered | `Older` |
+//! | members' that are left | the incumbent, or else the first by name, is taken | no claim |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
 //!
 //! **Invariants** (`tests/sim`, 100,000 random orders of events): at most one primary; its timeline
@@ -142,11 +145,13 @@ impl Fence {
     /// claims nothing.
     #[must_use]
     pub fn refusal(&self, server: &str) -> Option<Refusal> {
-        let reading = self.readings.get(server).filter(|reading| reading.role == Role::Primary)?;
+        let reading = self.readings.get(server).filter(|reading| !reading.role.follows())?;
         if self.primary() == Some(server) {
             return None;
         }
-        Some(self.refused(server, &reading.history).unwrap_or(Refusal::Conflict))
+        let refused = self.refused(server, &reading.history, reading.role);
+        // Members do not contradict each other.
+        refused.or((reading.role == Role::Primary).then_some(Refusal::Conflict))
     }
 
     /// All claims that are refused.
@@ -157,7 +162,7 @@ impl Fence {
 
     /// A server said what it is.
     pub fn handle_reading(&mut self, server: &str, reading: Reading) {
-        if reading.role == Role::Replica && self.is_of_cluster(&reading.history) {
+        if reading.role.follows() && self.is_of_cluster(&reading.history) {
             let was_former = self.memory.former.remove(server);
             let is_new = !self.memory.followers.contains(server);
             if is_new {
@@ -198,16 +203,15 @@ impl Fence {
 
     /// Decides anew who is primary, and remembers it.
     fn settle(&mut self) {
-        let claims = self.readings.iter().filter(|(_, reading)| reading.role == Role::Primary);
-        let left: Vec<&String> = claims
-            .filter(|(server, reading)| self.refused(server, &reading.history).is_none())
-            .map(|(server, _)| server)
-            .collect();
+        let left = self.left();
         let incumbent = self.memory.incumbent.as_ref().map(|(server, _)| server);
+        let is_member = |server: &&String| self.readings[*server].role == Role::Member;
+        let member = incumbent.filter(|one| left.contains(one)).or(left.first().copied());
         let heir = self.heir.as_ref().filter(|heir| left.contains(heir));
         let is_planned = left.len() == 2 && incumbent.is_some_and(|one| left.contains(&one));
         self.primary = match (&left[..], self.on_conflict) {
             ([one], _) => Some((*one).clone()),
+            (some, _) if !some.is_empty() && some.iter().all(is_member) => member.cloned(),
             _ if is_planned && heir.is_some() => heir.cloned(),
             (_, OnConflict::KeepIncumbent) => incumbent.filter(|one| left.contains(one)).cloned(),
             (_, OnConflict::Stop) => None,
@@ -227,7 +231,7 @@ impl Fence {
             && before != incumbent.0
         {
             // A reading of it as a replica is still to come, or has come: then it is none of them.
-            let follows = self.readings.get(&before).is_some_and(|r| r.role == Role::Replica);
+            let follows = self.readings.get(&before).is_some_and(|r| r.role.follows());
             self.memory.followers = self.replicas();
             if !follows {
                 self.memory.former.insert(before);
@@ -237,18 +241,54 @@ impl Fence {
     }
 
     fn replicas(&self) -> BTreeSet<String> {
-        let replicas = self.readings.iter().filter(|(_, reading)| reading.role == Role::Replica);
+        let replicas = self.readings.iter().filter(|(_, reading)| reading.role.follows());
         replicas.map(|(server, _)| server.clone()).collect()
     }
 
+    /// The claims that are not refused, by name: those of members and loose ones only where no other
+    /// is there.
+    fn left(&self) -> Vec<&String> {
+        let of = |role: Role| {
+            let claims = self.readings.iter().filter(move |(_, reading)| reading.role == role);
+            let left = claims.filter(move |(server, reading)| {
+                let history = &reading.history;
+                self.refused(server, history, role).is_none()
+            });
+            left.map(|(server, _)| server)
+        };
+        let primaries: Vec<&String> = of(Role::Primary).collect();
+        if !primaries.is_empty() {
+            return primaries;
+        }
+        let members: Vec<&String> = of(Role::Member).collect();
+        if !members.is_empty() {
+            return members;
+        }
+        of(Role::Loose).filter(|server| self.may_lead_loose(server)).collect()
+    }
+
+    /// Whether one that follows another may be primary all the same, as two that follow each other
+    /// are in turns: it was, or who was is a replica now. A replica that was never told to refuse
+    /// writes is none because its primary is gone.
+    fn may_lead_loose(&self, server: &str) -> bool {
+        let is_replica =
+            |one: &str| self.readings.get(one).is_some_and(|r| r.role == Role::Replica);
+        match &self.memory.incumbent {
+            Some((incumbent, _)) => incumbent == server || is_replica(incumbent),
+            None => self.readings.keys().any(|other| is_replica(other)),
+        }
+    }
+
     /// Why a claim is refused, whatever others claim.
-    fn refused(&self, server: &str, history: &History) -> Option<Refusal> {
+    fn refused(&self, server: &str, history: &History, role: Role) -> Option<Refusal> {
         let (incumbent, known) = self.memory.incumbent.as_ref()?;
         if !self.is_of_cluster(history) {
             return Some(Refusal::Foreign);
         }
         let is_incumbent = incumbent == server;
-        if !is_incumbent && self.memory.former.contains(server) {
+        // A member has what its cluster has, or says that it is none.
+        let is_bound = role != Role::Member;
+        if is_bound && !is_incumbent && self.memory.former.contains(server) {
             return Some(Refusal::Returned);
         }
         match (known, history) {

@@ -42,6 +42,8 @@ pub struct Next {
     pub history: History,
     /// What it lacked of the one before: bytes of WAL, or transactions.
     pub lacks: u64,
+    /// How far it had come then.
+    pub reached: u64,
     /// When it was taken for primary.
     pub at: Instant,
     /// When the first session was on it.
@@ -74,7 +76,7 @@ impl Incident {
             _ => self.position.saturating_sub(reached),
         };
         let (server, history) = (server.to_owned(), history.clone());
-        self.next = Some(Next { server, history, lacks, at: now, first_session: None });
+        self.next = Some(Next { server, history, lacks, reached, at: now, first_session: None });
     }
 
     /// A session has the new primary.

@@ -24,6 +24,29 @@ pub enum Role {
     Primary,
     /// It follows a primary and takes none.
     Replica,
+    /// It follows one, and would take writes.
+    Loose,
+    /// It takes writes as every member of its cluster does, which keeps them alike.
+    Member,
+}
+
+impl Role {
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
+            Self::Loose => "loose",
+            Self::Member => "member",
+        }
+    }
+
+    /// Whether it follows another.
+    #[must_use]
+    pub const fn follows(self) -> bool {
+        matches!(self, Self::Replica | Self::Loose)
+    }
 }
 
 /// Whose data a server has, and how often a primary of it has changed.

@@ -62,14 +62,20 @@ impl Say {
             Self::Nothing => "unknown",
             Self::Down => "down",
             Self::Up => "up",
-            Self::Is(Role::Primary) => "primary",
-            Self::Is(Role::Replica) => "replica",
+            Self::Is(role) => role.word(),
         }
     }
 
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Nothing, Self::Down, Self::Up, Self::Is(Role::Primary), Self::Is(Role::Replica)];
+    pub const ALL: [Self; 7] = [
+        Self::Nothing,
+        Self::Down,
+        Self::Up,
+        Self::Is(Role::Primary),
+        Self::Is(Role::Replica),
+        Self::Is(Role::Loose),
+        Self::Is(Role::Member),
+    ];
 
     /// Whether a server that is taken for `part` is something else to the witness.
     #[must_use]
@@ -94,7 +100,7 @@ impl Say {
     /// What it says to whether the server is primary.
     const fn leads(self) -> Answer {
         match self {
-            Self::Nothing | Self::Up => Answer::Silent,
+            Self::Nothing | Self::Up | Self::Is(Role::Loose | Role::Member) => Answer::Silent,
             Self::Down | Self::Is(Role::Replica) => Answer::No,
             Self::Is(Role::Primary) => Answer::Yes,
         }

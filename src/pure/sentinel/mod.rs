@@ -18,6 +18,7 @@ mod postgres;
 use std::fmt;
 
 use super::health::verdict::CheckStatus;
+use super::probe::kind::Cluster;
 use super::role::Reading;
 
 /// Bytes kept of what has no end yet: rows of ours take some hundred, the set of a MySQL server's
@@ -33,6 +34,8 @@ pub struct Login {
     pub password: String,
     /// The database; empty: none, which MySQL lets be.
     pub database: String,
+    /// What a MySQL server is said to be part of.
+    pub cluster: Option<Cluster>,
 }
 
 impl fmt::Debug for Login {

@@ -10,7 +10,7 @@ use super::super::role::Reading;
 use super::{Fault, Login, Said};
 use packet::{Fields, Packets, packet, refusal};
 use proof::Proof;
-use question::Flavour;
+use question::{Flavour, Question};
 
 /// Capabilities: long passwords, protocol 4.1, transactions, challenges, plugins.
 const CAPABILITIES: u32 = 0x0000_0001 | 0x0000_0200 | 0x0000_2000 | 0x0000_8000 | PLUGINS;
@@ -128,7 +128,7 @@ impl Mysql {
     pub(super) fn poll(&mut self) -> Option<Vec<u8>> {
         let State::Idle(flavour) = self.state else { return None };
         self.state = State::Asked(flavour, Progress::Begun);
-        Some(packet(0, &[&[COM_QUERY], flavour.question().as_bytes()].concat()))
+        Some(packet(0, &[&[COM_QUERY], self.question(flavour).text().as_bytes()].concat()))
     }
 
     pub(super) fn execute(&mut self, statement: &str) -> Option<Vec<u8>> {
@@ -152,8 +152,13 @@ impl Mysql {
         }
     }
 
+    const fn question(&self, flavour: Flavour) -> Question {
+        Question { flavour, cluster: self.login.cluster }
+    }
+
     fn handle(&mut self, payload: &[u8]) -> Result<Vec<Said>, Fault> {
         let first = payload.first().copied();
+        let cluster = self.login.cluster;
         let is_end = first == Some(SWITCH_OR_END) && payload.len() <= END_BYTES_MAX;
         match &mut self.state {
             State::Connected => self.greeted(payload),
@@ -184,14 +189,15 @@ impl Mysql {
             State::Told(_) => Err(Fault::nonsense("the server answers with rows")),
             State::Asked(flavour, progress) => {
                 let flavour = *flavour;
+                let question = Question { flavour, cluster };
                 match progress {
-                    Progress::Begun if payload == [flavour.columns()] => {
-                        *progress = Progress::Columns(flavour.columns());
+                    Progress::Begun if payload == [question.columns()] => {
+                        *progress = Progress::Columns(question.columns());
                     }
                     Progress::Columns(0) if is_end => *progress = Progress::Row,
                     Progress::Columns(left @ 1..) if !is_end => *left -= 1,
                     Progress::Row if !is_end => {
-                        *progress = Progress::End(flavour.read(payload).map_err(Fault::nonsense)?);
+                        *progress = Progress::End(question.read(payload).map_err(Fault::nonsense)?);
                     }
                     Progress::End(reading) if is_end => {
                         let said = Said::Reading(reading.clone());

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use super::SessionId;
+use super::{CutReason, SessionId};
 use crate::pure::role::route::RoleRoute;
-use crate::pure::session::termination::{Cause, Phase};
+use crate::pure::session::termination::Phase;
 use crate::state::counters::Traffic;
 use crate::state::{Backend, Frontend, Listener, Process, Server, Tracker};
 
@@ -32,54 +32,6 @@ impl Parting {
             1 => Some(Self::Quiet),
             2 => Some(Self::Soon),
             _ => None,
-        }
-    }
-}
-
-/// Why a session is stirred from outside. A later reason replaces an earlier one of this list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CutReason {
-    /// The server went down, and sessions may stay: those it has not answered yet do better
-    /// elsewhere.
-    ServerLeft = 3,
-    /// `on-marked-up shutdown-backup-sessions`.
-    ServerUp,
-    /// `on-marked-down shutdown-sessions`.
-    ServerDown,
-    /// The server is further behind than the session's route allows.
-    Lagging,
-    /// The server is no longer what the session's route leads to.
-    RoleLost,
-    /// The server claims a role that it is not believed to have.
-    Fenced,
-    /// An operator.
-    Killed,
-}
-
-impl CutReason {
-    /// The reason of this code; `None` for 0.
-    pub(in crate::state) const fn from_code(code: u8) -> Option<Self> {
-        Some(match code {
-            3 => Self::ServerLeft,
-            4 => Self::ServerUp,
-            5 => Self::ServerDown,
-            6 => Self::Lagging,
-            7 => Self::RoleLost,
-            8 => Self::Fenced,
-            9.. => Self::Killed,
-            0..=2 => return None,
-        })
-    }
-
-    /// What the log says ended the session.
-    #[must_use]
-    pub const fn cause(self) -> Cause {
-        match self {
-            Self::ServerLeft | Self::ServerDown | Self::Lagging | Self::RoleLost | Self::Fenced => {
-                Cause::ServerDown
-            }
-            Self::ServerUp => Cause::ServerUp,
-            Self::Killed => Cause::Killed,
         }
     }
 }

@@ -12,6 +12,7 @@
 //! Memory: a slot of 16 bytes that stays, and the handle, for as long as the session runs.
 
 mod handle;
+mod reason;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,7 +20,8 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-pub use handle::{CutReason, Handle, Moved, Parting, Stage, View};
+pub use handle::{Handle, Moved, Parting, Stage, View};
+pub use reason::CutReason;
 
 use super::{Backend, Frontend, Listener, Process, Server};
 use crate::pure::role::route::RoleRoute;

@@ -55,7 +55,7 @@ impl Event {
                 News { backend: Some(&change.backend), server: Some(&change.server), ..news }
             }
             What::Role(backend, change) => News { backend: Some(backend), ..change.news() },
-            What::NoServer { backend } => {
+            What::NoServer { backend, .. } => {
                 // That a server went is the trouble, and it ends when that comes back.
                 let news = news("no_server", Topic::Server, Turn::Told);
                 News { backend: Some(backend), ..news }

@@ -126,7 +126,9 @@ fn results_of_checks_and_the_rest() {
          \"Connection refused\", check duration: 0ms, status: 0/2 DOWN."
     );
     assert_eq!(check.level(), LogLevel::Notice);
-    let empty = event(What::NoServer { backend: "be".into() });
+    let whole = event(What::NoServer { backend: "li".into(), is_listen: true });
+    assert_eq!(whole.line(), "proxy li has no server available!");
+    let empty = event(What::NoServer { backend: "be".into(), is_listen: false });
     assert_eq!(empty.line(), "backend be has no server available!");
     assert_eq!(empty.level(), LogLevel::Emerg);
     let stopped =

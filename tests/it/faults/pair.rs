@@ -49,6 +49,26 @@ pub(super) struct Pair {
     dir: TempDir,
 }
 
+/// Settings of a process whose wall clock is stepped: a comment, by which it is known.
+pub(super) const STEPPED: &str = "# its clock is stepped\n";
+
+/// What makes a process take its wall clock from the file `clock`.
+fn stepped(dir: &TempDir) -> Vec<(String, String)> {
+    let clock = dir.write("clock", "+0");
+    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten();
+    let library = folders
+        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|library| library.exists())
+        .expect("libfaketime is installed");
+    let env = [
+        ("LD_PRELOAD", library.display().to_string()),
+        ("FAKETIME_TIMESTAMP_FILE", clock.display().to_string()),
+        ("FAKETIME_NO_CACHE", "1".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ];
+    env.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
 impl Kind {
     fn account(self) -> &'static str {
         match self {
@@ -232,6 +252,12 @@ impl Pair {
         Self::before(a, b, addr, fall, global)
     }
 
+    /// The wall clock of the process is this much off from now on: `+1h`. It had to be started with
+    /// [`STEPPED`] among its global settings.
+    pub(super) fn step_clock(&self, off: &str) {
+        self.dir.write("clock", off);
+    }
+
     /// Evenkeel before these servers; `a` is reached at another address of its than the others'.
     pub(super) fn before(a: Node, b: Node, a_addr: SocketAddr, fall: u8, global: &str) -> Self {
         let (kind, check) = match &a {
@@ -267,7 +293,7 @@ impl Pair {
             program: &program,
             args: vec!["run".to_owned(), "-c".to_owned(), file.display().to_string()],
             user: None,
-            env: Vec::new(),
+            env: if global == STEPPED { stepped(&dir) } else { Vec::new() },
             log: dir.join("output"),
         });
         eventually("it listens", || is_listening(write.port()).then_some(()));

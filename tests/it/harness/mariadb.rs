@@ -96,6 +96,27 @@ impl MariaDb {
         self.start_again();
     }
 
+    /// Makes it the first node of a Galera cluster, from its restart on.
+    pub(crate) fn form_cluster(&mut self) {
+        let options = [
+            "--wsrep-on=ON",
+            "--wsrep-provider=/usr/lib/galera/libgalera_smm.so",
+            "--wsrep-cluster-address=gcomm://",
+            "--wsrep-node-address=127.0.0.1",
+            "--binlog-format=ROW",
+            "--innodb-autoinc-lock-mode=2",
+        ];
+        self.options = options.map(str::to_owned).into();
+        let listen = format!("gmcast.listen_addr=tcp://127.0.0.1:{}", free_port());
+        self.options.push(format!("--wsrep-provider-options={listen}"));
+        self.stop_clean();
+        self.start_again();
+        eventually("it is synced", || {
+            let status = self.query("SHOW GLOBAL STATUS LIKE 'wsrep_local_state'");
+            (status.first()?.get(1)? == "4").then_some(())
+        });
+    }
+
     /// Makes a replica a primary.
     pub(crate) fn promote(&mut self) {
         self.query("STOP SLAVE");

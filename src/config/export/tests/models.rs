@@ -196,6 +196,8 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
     )
         .prop_map(move |(binds, backend, rare, flags, targets)| Frontend {
             role: None,
+            rto: None,
+            rpo: None,
             hold: None,
             http: None,
             rules: Default::default(),
@@ -296,6 +298,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 routes: Vec::new(),
                 stays: second.4,
                 switchover: None,
+                drill: None,
                 on_conflict: if first.4[5] { OnConflict::KeepIncumbent } else { OnConflict::Stop },
                 allbackups: first.4[0],
                 servers,

@@ -227,3 +227,56 @@ fn an_heir_takes_over_from_an_incumbent_that_still_claims_and_from_nobody_else()
     fence.handle_reading("b", pg(Primary, 2));
     assert_eq!(fence.primary(), None, "three claims are a conflict");
 }
+
+#[test]
+fn a_replica_that_takes_writes_is_no_primary_because_its_primary_is_gone() {
+    let mut fence = mariadb_pair();
+    fence.handle_reading("b", my(Role::Loose, 2, "0-1-100"));
+    assert_eq!((fence.primary(), fence.refusal("b")), (Some("a"), None));
+    fence.handle_lost("a");
+    assert_eq!(fence.primary(), None, "it still follows it");
+    fence.handle_reading("b", my(Primary, 2, "0-1-100"));
+    assert_eq!(fence.primary(), Some("b"), "it follows nobody any more");
+    // Two that follow each other: the one that takes writes is primary, until it is a replica.
+    let mut fence = Fence::default();
+    fence.handle_reading("a", my(Role::Loose, 1, "0-1-100"));
+    assert_eq!(fence.primary(), None);
+    fence.handle_reading("b", my(Replica, 2, "0-1-100"));
+    fence.handle_reading("a", my(Role::Loose, 1, "0-1-100"));
+    assert_eq!(fence.primary(), Some("a"));
+    fence.handle_reading("b", my(Role::Loose, 2, "0-1-100"));
+    assert_eq!(fence.primary(), Some("a"));
+    fence.handle_reading("a", my(Replica, 1, "0-1-100"));
+    assert_eq!(fence.primary(), Some("b"));
+}
+
+/// A node of Galera that has so many transactions.
+fn galera(role: Role, committed: u64) -> Reading {
+    let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+    let executed = GtidSet::mysql(&format!("{uuid}:1-{committed}")).unwrap();
+    let server = 0x3e11_fa47_71ca_11e1_9e33_c80a_a942_9562;
+    Reading { role, history: History::Mysql { server, executed }, position: committed }
+}
+
+#[test]
+fn one_member_of_a_cluster_takes_writes_for_as_long_as_it_is_one() {
+    use Role::Member;
+    let mut fence = Fence::default();
+    fence.handle_reading("b", galera(Member, 100));
+    fence.handle_reading("a", galera(Member, 100));
+    fence.handle_reading("c", galera(Member, 99));
+    assert_eq!(fence.primary(), Some("b"), "the first stays it");
+    assert_eq!((fence.refusal("a"), fence.refusal("c")), (None, Some(Refusal::Older)));
+    fence.handle_lost("b");
+    assert_eq!(fence.primary(), Some("a"));
+    // It comes back with all there is, and has no need to be a replica first.
+    fence.handle_reading("b", galera(Member, 101));
+    assert_eq!((fence.primary(), fence.refusal("b")), (Some("a"), None));
+    fence.handle_reading("a", galera(Replica, 101));
+    assert_eq!(fence.primary(), Some("b"), "a donor makes room");
+    fence.handle_lost("b");
+    fence.handle_lost("a");
+    assert_eq!(fence.primary(), None, "what lacks something waits until it has it");
+    fence.handle_reading("c", galera(Member, 101));
+    assert_eq!(fence.primary(), Some("c"));
+}

@@ -1,9 +1,22 @@
 //! What a MySQL or MariaDB server is asked, and what its answer means.
 //!
-//! Global variables are open to every account: no privilege is needed. Who is primary is what
-//! `read_only` says; how much a server has is told by global transaction identifiers, without
+//! Global variables and status are open to every account: no privilege is needed, but for the members
+//! of Group Replication. How much a server has is told by global transaction identifiers, without
 //! which nobody could say who is ahead.
+//!
+//! | asked | says | role |
+//! |---|---|---|
+//! | any | `read_only` or `super_read_only` | replica |
+//! | MariaDB | it takes writes, and a replication thread runs | loose |
+//! | – | it takes writes | primary |
+//! | Galera | synced (4), and it takes writes | member |
+//! | Galera | donor or desynced (2), or `read_only` | replica |
+//! | Galera | not ready, not in the primary component, any other state | fault |
+//! | Group Replication | online, with a majority, the group's primary | primary |
+//! | Group Replication | online, with a majority, a secondary or read-only | replica |
+//! | Group Replication | anything else | fault |
 
+use super::super::super::probe::kind::Cluster;
 use super::super::super::role::gtid::GtidSet;
 use super::super::super::role::{History, Reading, Role};
 use super::packet::Fields;
@@ -15,6 +28,19 @@ pub(super) enum Flavour {
     Mariadb,
 }
 
+/// What a server is asked: its flavour, and what it is said to be part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Question {
+    pub(super) flavour: Flavour,
+    pub(super) cluster: Option<Cluster>,
+}
+
+const NONSENSE: &str = "the server's answer to what it is makes no sense";
+
+/// `wsrep_local_state` of a node that gives its data to another, and of one that has all.
+const DONOR: &str = "2";
+const SYNCED: &str = "4";
+
 impl Flavour {
     /// By the version of a greeting. MariaDB puts `5.5.5-` in front of its own for old replicas.
     pub(super) fn of(version: &[u8]) -> Self {
@@ -25,26 +51,57 @@ impl Flavour {
             Self::Mysql
         }
     }
+}
 
+impl Question {
     /// One row.
-    pub(super) const fn question(self) -> &'static str {
-        match self {
-            Self::Mysql => {
-                "SELECT @@global.read_only, @@global.super_read_only, @@global.server_uuid, \
-                 @@global.gtid_mode, @@global.gtid_executed"
+    pub(super) fn text(self) -> String {
+        match (self.flavour, self.cluster) {
+            (flavour, Some(Cluster::Galera)) => {
+                let status = |name: &str| format!("MAX(IF(VARIABLE_NAME = '{name}', VARIABLE_VALUE, NULL))");
+                let names = ["local_state", "ready", "cluster_status", "cluster_state_uuid", "last_committed"];
+                let columns = names.map(|name| status(&format!("wsrep_{name}"))).join(", ");
+                let schema = match flavour {
+                    Flavour::Mysql => "performance_schema",
+                    Flavour::Mariadb => "information_schema",
+                };
+                format!("SELECT @@global.read_only, {columns} FROM {schema}.global_status")
+            }
+            (Flavour::Mysql, cluster) => {
+                let base = "SELECT @@global.read_only, @@global.super_read_only, \
+                            @@global.server_uuid, @@global.gtid_mode, @@global.gtid_executed";
+                match cluster {
+                    Some(Cluster::GroupReplication) => {
+                        let of = |what: &str| {
+                            format!("(SELECT {what} FROM performance_schema.replication_group_members")
+                        };
+                        let own = "WHERE MEMBER_ID = @@global.server_uuid)";
+                        format!(
+                            "{base}, {} {own}, {} {own}, {}), {} WHERE MEMBER_STATE <> 'UNREACHABLE')",
+                            of("MEMBER_STATE"),
+                            of("MEMBER_ROLE"),
+                            of("COUNT(*)"),
+                            of("COUNT(*)"),
+                        )
+                    }
+                    _ => base.to_owned(),
+                }
             }
             // What was applied or written last in each domain, whether it is logged here or not.
-            Self::Mariadb => {
-                "SELECT @@global.read_only, @@global.server_id, @@global.gtid_current_pos"
-            }
+            (Flavour::Mariadb, _) => "SELECT @@global.read_only, @@global.server_id, \
+                @@global.gtid_current_pos, (SELECT VARIABLE_VALUE FROM information_schema.global_status \
+                WHERE VARIABLE_NAME = 'slaves_running')"
+                .to_owned(),
         }
     }
 
     /// Columns of the answer.
     pub(super) const fn columns(self) -> u8 {
-        match self {
-            Self::Mysql => 5,
-            Self::Mariadb => 3,
+        match (self.flavour, self.cluster) {
+            (_, Some(Cluster::Galera)) => 6,
+            (Flavour::Mysql, Some(Cluster::GroupReplication)) => 9,
+            (Flavour::Mysql, None) => 5,
+            (Flavour::Mariadb, _) => 4,
         }
     }
 
@@ -53,37 +110,94 @@ impl Flavour {
     /// # Errors
     /// It makes no sense, or nobody could compare what it says with another's.
     pub(super) fn read(self, row: &[u8]) -> Result<Reading, &'static str> {
-        let nonsense = "the server's answer to what it is makes no sense";
         let mut fields = Fields(row);
         let mut texts = Vec::new();
         while !fields.0.is_empty() {
-            let text = fields.text().ok_or(nonsense)?.unwrap_or_default();
-            texts.push(std::str::from_utf8(text).map_err(|_| nonsense)?);
+            let text = fields.text().ok_or(NONSENSE)?.unwrap_or_default();
+            texts.push(std::str::from_utf8(text).map_err(|_| NONSENSE)?);
         }
-        let (is_replica, history) = match (self, &texts[..]) {
-            (Self::Mysql, [_, _, _, mode, _]) if !mode.starts_with("ON") => {
-                return Err("gtid_mode of the server is not ON: what it has cannot be compared");
+        let (role, history) = match (self.flavour, self.cluster, &texts[..]) {
+            (_, Some(Cluster::Galera), texts) => galera(texts)?,
+            (Flavour::Mariadb, Some(Cluster::GroupReplication), _) => {
+                return Err("a MariaDB server is in no group of Group Replication");
             }
-            (Self::Mysql, [read_only, super_read_only, uuid, _, executed]) => {
-                let digits = uuid.replace('-', "");
-                let server = u128::from_str_radix(&digits, 16).map_err(|_| nonsense)?;
-                let executed = GtidSet::mysql(executed).ok_or(nonsense)?;
-                let is_replica = is_on(read_only).zip(is_on(super_read_only));
-                (is_replica.map(|(a, b)| a || b), History::Mysql { server, executed })
+            (
+                Flavour::Mysql,
+                Some(Cluster::GroupReplication),
+                [own @ .., state, role, all, seen],
+            ) => {
+                let (own, history) = mysql(own)?;
+                (member(own, state, role, all, seen)?, history)
             }
-            (Self::Mariadb, [read_only, server_id, position]) => {
-                let server = u128::from(server_id.parse::<u32>().map_err(|_| nonsense)?);
-                let executed = GtidSet::mariadb(position).ok_or(nonsense)?;
-                (is_on(read_only), History::Mysql { server, executed })
+            (Flavour::Mysql, _, texts) => mysql(texts)?,
+            (Flavour::Mariadb, _, [read_only, server_id, position, following]) => {
+                let server = u128::from(server_id.parse::<u32>().map_err(|_| NONSENSE)?);
+                let executed = GtidSet::mariadb(position).ok_or(NONSENSE)?;
+                let follows = following.parse::<u32>().map_err(|_| NONSENSE)? > 0;
+                let role = match (is_on(read_only).ok_or(NONSENSE)?, follows) {
+                    (true, _) => Role::Replica,
+                    (false, true) => Role::Loose,
+                    (false, false) => Role::Primary,
+                };
+                (role, History::Mysql { server, executed })
             }
-            _ => return Err(nonsense),
+            _ => return Err(NONSENSE),
         };
-        let role = if is_replica.ok_or(nonsense)? { Role::Replica } else { Role::Primary };
         let position = match &history {
             History::Mysql { executed, .. } => executed.count(),
             History::Postgres { .. } => 0,
         };
         Ok(Reading { role, history, position })
+    }
+}
+
+fn mysql(texts: &[&str]) -> Result<(Role, History), &'static str> {
+    let [read_only, super_read_only, uuid, mode, executed] = texts else { return Err(NONSENSE) };
+    if !mode.starts_with("ON") {
+        return Err("gtid_mode of the server is not ON: what it has cannot be compared");
+    }
+    let server = u128::from_str_radix(&uuid.replace('-', ""), 16).map_err(|_| NONSENSE)?;
+    let executed = GtidSet::mysql(executed).ok_or(NONSENSE)?;
+    let is_replica = is_on(read_only).zip(is_on(super_read_only)).ok_or(NONSENSE)?;
+    let role = if is_replica.0 || is_replica.1 { Role::Replica } else { Role::Primary };
+    Ok((role, History::Mysql { server, executed }))
+}
+
+/// A node of Galera: what it has is counted by the cluster, whose name it has in place of its own.
+fn galera(texts: &[&str]) -> Result<(Role, History), &'static str> {
+    let [read_only, state, ready, component, uuid, committed] = texts else { return Err(NONSENSE) };
+    if *ready != "ON" {
+        return Err("wsrep_ready of the node is not ON");
+    }
+    if *component != "Primary" {
+        return Err("the node is not in the primary component of its cluster");
+    }
+    let takes_writes = !is_on(read_only).ok_or(NONSENSE)?;
+    let role = match (*state, takes_writes) {
+        (SYNCED, true) => Role::Member,
+        (SYNCED, false) | (DONOR, _) => Role::Replica,
+        _ => return Err("the node is not synced with its cluster"),
+    };
+    let server = u128::from_str_radix(&uuid.replace('-', ""), 16).map_err(|_| NONSENSE)?;
+    let committed: u64 = committed.parse().map_err(|_| NONSENSE)?;
+    let text = if committed == 0 { String::new() } else { format!("{uuid}:1-{committed}") };
+    let executed = GtidSet::mysql(&text).ok_or(NONSENSE)?;
+    Ok((role, History::Mysql { server, executed }))
+}
+
+/// A member of Group Replication with one primary.
+fn member(own: Role, state: &str, role: &str, all: &str, seen: &str) -> Result<Role, &'static str> {
+    let count = |text: &str| text.parse::<u32>().map_err(|_| NONSENSE);
+    if state != "ONLINE" {
+        return Err("the member is not ONLINE in its group");
+    }
+    if u64::from(count(seen)?) * 2 <= u64::from(count(all)?) {
+        return Err("the member does not see a majority of its group");
+    }
+    match role {
+        "PRIMARY" => Ok(own),
+        "SECONDARY" => Ok(Role::Replica),
+        _ => Err(NONSENSE),
     }
 }
 

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::super::probe::kind::Cluster;
 use super::super::super::role::gtid::GtidSet;
 use super::super::super::role::{History, Role};
 use super::super::{ANSWER_BYTES_MAX, Dialogue};
@@ -9,7 +10,7 @@ const NONCE: &[u8; 20] = b"abcdefghijklmnopqrst";
 
 fn login(database: &str) -> Login {
     let [user, password, database] = ["watch", "secret", database].map(str::to_owned);
-    Login { user, password, database }
+    Login { user, password, database, cluster: None }
 }
 
 /// A greeting of `version`, with TLS among its capabilities.
@@ -77,9 +78,11 @@ fn a_primary_and_a_replica_are_read() {
         let executed = GtidSet::mariadb("0-1-100,2-3-7").unwrap();
         let history = History::Mysql { server: 3, executed };
         let expected = Reading { role, history, position: 107 };
-        let said = asked(MARIADB, &[word, "3", "0-1-100,2-3-7"]);
+        let said = asked(MARIADB, &[word, "3", "0-1-100,2-3-7", "0"]);
         assert_eq!(said, Ok(vec![Said::Reading(expected)]));
     }
+    let loose = asked(MARIADB, &["0", "3", "0-1-100", "1"]);
+    assert!(matches!(&loose.unwrap()[..], [Said::Reading(it)] if it.role == Role::Loose));
     let set = format!("{UUID}:1-5:7");
     for (read_only, super_read_only, role) in
         [("0", "0", Role::Primary), ("1", "0", Role::Replica), ("1", "1", Role::Replica)]
@@ -92,14 +95,78 @@ fn a_primary_and_a_replica_are_read() {
     }
 }
 
+/// What is read of a server that is said to be part of a cluster.
+fn asked_of(cluster: Cluster, version: &str, fields: &[&str]) -> Result<(Role, u64), CheckStatus> {
+    let login = Login { cluster: Some(cluster), ..login("") };
+    let mut dialogue = Dialogue::mysql(login, false);
+    dialogue.handle_connected().unwrap();
+    dialogue.handle_bytes(&greeting(version, "mysql_native_password")).unwrap();
+    dialogue.handle_bytes(&packet(2, &[0, 0, 0, 2, 0, 0, 0])).unwrap();
+    dialogue.poll().unwrap();
+    match dialogue.handle_bytes(&answer(fields)) {
+        Ok(said) => match &said[..] {
+            [Said::Reading(reading)] => Ok((reading.role, reading.position)),
+            other => panic!("{other:?}"),
+        },
+        Err(fault) => Err(fault.status),
+    }
+}
+
+#[test]
+fn nodes_of_galera_are_read() {
+    let bad = Err(CheckStatus::L7Response);
+    for (fields, expected) in [
+        (["0", "4", "ON", "Primary", UUID, "77"], Ok((Role::Member, 77))),
+        (["0", "4", "ON", "Primary", UUID, "0"], Ok((Role::Member, 0))),
+        (["1", "4", "ON", "Primary", UUID, "77"], Ok((Role::Replica, 77))),
+        (["0", "2", "ON", "Primary", UUID, "77"], Ok((Role::Replica, 77))),
+        (["0", "1", "ON", "Primary", UUID, "77"], bad),
+        (["0", "3", "ON", "Primary", UUID, "77"], bad),
+        (["0", "4", "OFF", "Primary", UUID, "77"], bad),
+        (["0", "4", "ON", "non-Primary", UUID, "77"], bad),
+        (["0", "4", "ON", "Primary", "", "77"], bad),
+        (["0", "4", "ON", "Primary", UUID, "-1"], bad),
+        (["0", "", "", "", "", ""], bad),
+    ] {
+        for version in [MARIADB, MYSQL] {
+            assert_eq!(asked_of(Cluster::Galera, version, &fields), expected, "{fields:?}");
+        }
+    }
+}
+
+#[test]
+fn members_of_group_replication_are_read() {
+    let set = format!("{UUID}:1-7");
+    let bad = || Err(CheckStatus::L7Response);
+    for (read_only, member, expected) in [
+        ("0", ["ONLINE", "PRIMARY", "3", "3"], Ok((Role::Primary, 7))),
+        ("0", ["ONLINE", "PRIMARY", "3", "2"], Ok((Role::Primary, 7))),
+        ("1", ["ONLINE", "PRIMARY", "3", "3"], Ok((Role::Replica, 7))),
+        ("1", ["ONLINE", "SECONDARY", "3", "3"], Ok((Role::Replica, 7))),
+        ("0", ["ONLINE", "SECONDARY", "3", "3"], Ok((Role::Replica, 7))),
+        // The others cannot be reached: it cannot write, whatever it says.
+        ("0", ["ONLINE", "PRIMARY", "3", "1"], bad()),
+        ("0", ["ONLINE", "PRIMARY", "2", "1"], bad()),
+        ("0", ["RECOVERING", "SECONDARY", "3", "3"], bad()),
+        ("0", ["OFFLINE", "", "1", "1"], bad()),
+        ("0", ["", "", "0", "0"], bad()),
+        ("0", ["ONLINE", "KING", "3", "3"], bad()),
+    ] {
+        let fields = [&[read_only, "0", UUID, "ON", &set], &member[..]].concat();
+        let found = asked_of(Cluster::GroupReplication, MYSQL, &fields);
+        assert_eq!(found, expected, "{fields:?}");
+    }
+    assert_eq!(asked_of(Cluster::GroupReplication, MARIADB, &["0", "1", "", "0"]), bad());
+}
+
 #[test]
 fn answers_that_make_no_sense_are_faults() {
     let rows: [(&str, &[&str]); 8] = [
-        (MARIADB, &["2", "1", ""]),
-        (MARIADB, &["0", "-1", ""]),
-        (MARIADB, &["0", "1", "x"]),
+        (MARIADB, &["2", "1", "", "0"]),
+        (MARIADB, &["0", "-1", "", "0"]),
+        (MARIADB, &["0", "1", "x", "0"]),
         (MARIADB, &["0", "1"]),
-        (MARIADB, &["0", "1", "", ""]),
+        (MARIADB, &["0", "1", "", "many"]),
         (MYSQL, &["0", "0", UUID, "OFF", ""]),
         (MYSQL, &["0", "0", "no", "ON", ""]),
         (MYSQL, &["0", "0", UUID, "ON", "x"]),
@@ -109,15 +176,25 @@ fn answers_that_make_no_sense_are_faults() {
         assert_eq!(fault.status, CheckStatus::L7Response, "{version} {fields:?}");
     }
     let mut dialogue = logged_in(MARIADB);
-    assert!(dialogue.handle_bytes(&answer(&["0", "1", ""])).is_err(), "not asked");
+    assert!(dialogue.handle_bytes(&answer(&["0", "1", "", "0"])).is_err(), "not asked");
     let mut dialogue = logged_in(MARIADB);
     dialogue.poll();
-    let two_rows = [&[3][..], b"a", b"b", b"c", END, &row(&["0", "1", ""]), &row(&["0", "1", ""])];
+    let two_rows = [
+        &[4][..],
+        b"a",
+        b"b",
+        b"c",
+        b"d",
+        END,
+        &row(&["0", "1", "", "0"]),
+        &row(&["0", "1", "", "0"]),
+    ];
     let two_rows: Vec<u8> = two_rows.iter().flat_map(|payload| packet(1, payload)).collect();
     assert!(dialogue.handle_bytes(&two_rows).is_err());
     let mut dialogue = logged_in(MARIADB);
     dialogue.poll();
-    let no_row = [&[3][..], b"a", b"b", b"c", END, END].map(|payload| packet(1, payload)).concat();
+    let no_row =
+        [&[4][..], b"a", b"b", b"c", b"d", END, END].map(|payload| packet(1, payload)).concat();
     assert!(dialogue.handle_bytes(&no_row).is_err());
 }
 
@@ -255,7 +332,10 @@ fn an_answer_without_end_is_given_up() {
     assert!(logged_in(MYSQL).handle_bytes(&[0xff, 0xff, 0xff, 0]).is_err());
     assert!(logged_in(MYSQL).handle_bytes(&vec![0; ANSWER_BYTES_MAX + 1]).is_err());
     for lie in [&b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff"[..], b"\xfd\x01", b"\xff", b"\x05ab"] {
-        assert!(Flavour::Mariadb.read(lie).is_err(), "{lie:?}");
+        assert!(
+            Question { flavour: Flavour::Mariadb, cluster: None }.read(lie).is_err(),
+            "{lie:?}"
+        );
     }
 }
 
@@ -296,7 +376,7 @@ proptest! {
     fn cuts_change_nothing(cut in 0usize..90) {
         let mut dialogue = logged_in(MARIADB);
         dialogue.poll();
-        let whole = answer(&["0", "1", "0-1-7"]);
+        let whole = answer(&["0", "1", "0-1-7", "0"]);
         let (first, second) = whole.split_at(cut.min(whole.len()));
         let mut said = dialogue.handle_bytes(first).unwrap();
         said.extend(dialogue.handle_bytes(second).unwrap());

@@ -5,7 +5,7 @@ use super::*;
 
 fn login() -> Login {
     let [user, password, database] = ["watch", "secret", "app"].map(str::to_owned);
-    Login { user, password, database }
+    Login { user, password, database, cluster: None }
 }
 
 /// A message of the server.

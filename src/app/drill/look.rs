@@ -1,0 +1,113 @@
+//! Whether a drill can be made, and what it is made of.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::defaults::DRILL_TIMEOUT;
+use crate::config::model::{CheckKind, DatabaseCheck, DatabaseTls, ListenAddr, ServerAddr};
+use crate::pure::role::route::RoleRoute;
+use crate::state::request::{Drill, Fault};
+use crate::state::{Backend, Process, Server};
+
+/// Everything that was looked up for a drill.
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub(super) backend: Arc<Backend>,
+    pub(super) from: Arc<Server>,
+    /// Where the route listens.
+    pub(super) address: SocketAddr,
+    pub(super) account: DatabaseCheck,
+    pub(super) write: Option<String>,
+    /// The program that makes the fault; none of a switchover.
+    pub(super) fault: Vec<String>,
+    pub(super) heal: Vec<String>,
+    pub(super) timeout: Duration,
+    pub(super) rto: Option<Duration>,
+    pub(super) rpo: Option<u64>,
+    word: &'static str,
+}
+
+pub(super) fn look(process: &Arc<Process>, order: &Drill) -> Result<Plan, String> {
+    let objects = process.objects();
+    let frontend = objects.frontends.iter().find(|known| *known.name == *order.route);
+    let frontend = frontend.ok_or_else(|| format!("there is no frontend '{}'", order.route))?;
+    let route = frontend.route();
+    if route.settings.role != Some(RoleRoute::Primary) {
+        return Err(format!("frontend '{}' has not role = \"primary\"", order.route));
+    }
+    let backend = route.backend.as_ref().ok_or("the frontend has no backend")?;
+    let binds = route.settings.binds.iter().filter(|bind| bind.tls.is_none() && !bind.accept_proxy);
+    let mut addresses = binds.filter_map(|bind| match &bind.address {
+        ListenAddr::Tcp(address) => Some(own_address(*address)),
+        _ => None,
+    });
+    let address = addresses.next().ok_or("the route has no address in clear text")?;
+    let primary = backend.group.claims().primary;
+    let primary = primary.ok_or_else(|| format!("backend '{}' has no primary", backend.name))?;
+    let live = backend.live();
+    let from = live.servers.iter().find(|server| *server.name == *primary).cloned();
+    let from = from.ok_or("the primary is gone")?;
+    let others = live.servers.iter().filter(|server| !Arc::ptr_eq(server, &from));
+    if !others.clone().any(|server| server.standing().is_running()) {
+        return Err("no other server runs that could take over".to_owned());
+    }
+    let settings = from.settings();
+    let Some(CheckKind::Database(check)) = settings.check.as_ref().map(|check| &check.kind) else {
+        return Err("the check of the primary does not ask what it is".to_owned());
+    };
+    let account = DatabaseCheck { tls: DatabaseTls::Off, ..check.clone() };
+    let backend_settings = backend.settings();
+    let drill = backend_settings.drill.as_ref();
+    let word = order.fault.word();
+    let fault = match (&order.fault, drill) {
+        (Fault::Switchover(_), _) => Vec::new(),
+        (Fault::Kill, Some(drill)) => drill.kill.clone(),
+        (Fault::Hang, Some(drill)) => drill.hang.clone(),
+        (Fault::Partition, Some(drill)) => drill.partition.clone(),
+        (_, None) => Vec::new(),
+    };
+    if fault.is_empty() && !matches!(order.fault, Fault::Switchover(_)) {
+        return Err(format!("no program for it: drill = {{ {word} = [\"…\"] }} in the backend"));
+    }
+    Ok(Plan {
+        address,
+        account,
+        fault,
+        write: drill.and_then(|drill| drill.write.clone()),
+        heal: drill.map(|drill| drill.heal.clone()).unwrap_or_default(),
+        timeout: drill.map_or(DRILL_TIMEOUT, |drill| drill.timeout),
+        rto: route.settings.rto,
+        rpo: route.settings.rpo,
+        backend: Arc::clone(backend),
+        from: Arc::clone(&from),
+        word,
+    })
+}
+
+/// Where a listener is reached from here.
+fn own_address(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+impl Plan {
+    /// What programs are told in their environment.
+    pub(super) fn variables(&self) -> [(&'static str, String); 4] {
+        let address = match &self.from.settings().address {
+            ServerAddr::Tcp(address) => address.to_string(),
+            ServerAddr::Unix(path) => path.display().to_string(),
+            _ => String::new(),
+        };
+        [
+            ("EVENKEEL_BACKEND", self.backend.name.to_string()),
+            ("EVENKEEL_FAULT", self.word.to_owned()),
+            ("EVENKEEL_SERVER", self.from.name.to_string()),
+            ("EVENKEEL_SERVER_ADDR", address),
+        ]
+    }
+}

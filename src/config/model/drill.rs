@@ -1,0 +1,20 @@
+//! What a drill does to a server.
+
+use std::time::Duration;
+
+/// `drill` of a backend: programs and their arguments; empty ones are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drill {
+    /// Ends the primary.
+    pub kill: Vec<String>,
+    /// Stops it without ending it.
+    pub hang: Vec<String>,
+    /// Cuts it off.
+    pub partition: Vec<String>,
+    /// Undoes what one of them did.
+    pub heal: Vec<String>,
+    /// A statement that writes something, which clients of the drill have executed.
+    pub write: Option<String>,
+    /// How long it may take until clients are served again.
+    pub timeout: Duration,
+}
