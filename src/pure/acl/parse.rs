@@ -235,11 +235,11 @@ impl<'a> Reader<'a> {
                     self.at += 1;
                     return Ok(());
                 }
-                // A negative number, or a text that begins so.
-                flag if flag.len() > 2 || flag[1..].starts_with(|c: char| c.is_ascii_digit()) => {
-                    return Ok(());
+                flag => {
+                    let help = "write '--' before a value that begins with '-'".to_owned();
+                    let error = self.error(format!("unknown flag '{flag}'"));
+                    return Err(AclError { help: Some(help), ..error });
                 }
-                flag => return Err(self.error(format!("unknown flag '{flag}'"))),
             }
             self.at += 1;
         }

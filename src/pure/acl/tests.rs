@@ -102,7 +102,7 @@ fn conditions_hold_as_haproxys_do() {
         ("if { src,map_ip(/lan,none) -m str none }", Truth::False),
         ("if { str(aBc) -i abC }", Truth::True),
         ("if { str(-x) -- -x }", Truth::True),
-        ("if { int(-5) -5 }", Truth::True),
+        ("if { int(-5) -- -5 }", Truth::True),
         ("if { dst 1.2.3.4 }", Truth::False),
         ("if { dst -m found }", Truth::False),
         ("if !{ dst -m found }", Truth::True),
