@@ -191,6 +191,23 @@ fn a_replica_that_takes_writes_is_no_primary_while_it_follows_one() {
     assert_eq!(written(&pair.b), 6);
 }
 
+/// `SET GLOBAL read_only = 0` after the primary died is a promotion, though the replica would follow on.
+#[test]
+fn a_replica_told_to_take_writes_behind_a_dead_primary_takes_them() {
+    let mut pair = Pair::start("BY 's3cret'");
+    let addr = pair.proxy.write;
+    eventually("reads find the replica", || (pair.server(pair.proxy.read) == 2).then_some(()));
+    write(addr, 0).unwrap();
+    eventually("it is replicated", || (written(&pair.b) == 1).then_some(()));
+    pair.a.process.kill9();
+    eventually("it is missed", || {
+        pair.proxy.process.output().contains("Server db/a is DOWN").then_some(())
+    });
+    pair.b.set_read_only(false);
+    write(addr, 1).unwrap();
+    assert_eq!(written(&pair.b), 2);
+}
+
 /// A cluster of one node: what it says is what a node of three says.
 #[test]
 fn a_node_of_galera_takes_writes_while_it_is_synced() {

@@ -17,7 +17,7 @@
 //! | another's | Postgres: an older timeline | `Older` |
 //! | another's | MySQL: seen as a replica of the incumbent, or nothing is missing | – |
 //! | another's | MySQL: something is missing | `Older` |
-//! | a loose one's (it follows another) | the incumbent is another, and not heard as a replica | no claim |
+//! | a loose one's (it follows another) | the incumbent is another and not heard as a replica, unless the claim was made while nobody was primary | no claim |
 //! | a member's of a cluster where all take writes | less than remembered | `Older` |
 //! | members' that are left | the incumbent, or else the first by name, is taken | no claim |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
@@ -92,6 +92,8 @@ pub struct Fence {
     primary: Option<String>,
     /// Who is to take over from the incumbent, as planned.
     heir: Option<String>,
+    /// Replicas that were told to take writes while nobody was primary.
+    opened: BTreeSet<String>,
     /// Counts changes of the memory that must not be forgotten.
     revision: u64,
 }
@@ -170,8 +172,23 @@ impl Fence {
             }
             self.revision += u64::from(was_former || is_new);
         }
+        self.note_opening(server, reading.role);
         self.readings.insert(server.to_owned(), reading);
         self.settle();
+    }
+
+    /// Whether a replica that follows on is told just now to take the place of a primary that is gone.
+    fn note_opening(&mut self, server: &str, role: Role) {
+        let before = self.readings.get(server).map(|reading| reading.role);
+        match (before, role) {
+            (Some(Role::Replica), Role::Loose) if self.primary.is_none() => {
+                self.opened.insert(server.to_owned());
+            }
+            (_, Role::Loose) => {}
+            _ => {
+                self.opened.remove(server);
+            }
+        }
     }
 
     /// A server is heard no more: what it said counts for nothing. Whether it had said anything.
@@ -221,6 +238,7 @@ impl Fence {
         else {
             return;
         };
+        self.opened.clear();
         let incumbent = (server.clone(), reading.history.clone());
         let before = self.memory.incumbent.replace(incumbent.clone());
         let is_same = before.as_ref().is_some_and(|(before, history)| {
@@ -268,9 +286,12 @@ impl Fence {
     }
 
     /// Whether one that follows another may be primary all the same, as two that follow each other
-    /// are in turns: it was, or who was is a replica now. A replica that was never told to refuse
-    /// writes is none because its primary is gone.
+    /// are in turns: it was, or who was is a replica now, or it was opened when nobody was primary. A
+    /// replica that was never told to refuse writes is none because its primary is gone.
     fn may_lead_loose(&self, server: &str) -> bool {
+        if self.opened.contains(server) {
+            return true;
+        }
         let is_replica =
             |one: &str| self.readings.get(one).is_some_and(|r| r.role == Role::Replica);
         match &self.memory.incumbent {

@@ -237,6 +237,20 @@ fn a_replica_that_takes_writes_is_no_primary_because_its_primary_is_gone() {
     assert_eq!(fence.primary(), None, "it still follows it");
     fence.handle_reading("b", my(Primary, 2, "0-1-100"));
     assert_eq!(fence.primary(), Some("b"), "it follows nobody any more");
+    // Told to take writes after its primary was gone, it is promoted though it would follow on.
+    let mut fence = mariadb_pair();
+    fence.handle_lost("a");
+    fence.handle_reading("b", my(Role::Loose, 2, "0-1-100"));
+    assert_eq!(fence.primary(), Some("b"));
+    fence.handle_reading("a", my(Primary, 1, "0-1-100"));
+    assert_eq!((fence.primary(), fence.refusal("a")), (Some("b"), Some(Refusal::Returned)));
+    // Told so before, it is not, and not when it is heard again.
+    let mut fence = mariadb_pair();
+    fence.handle_reading("b", my(Role::Loose, 2, "0-1-100"));
+    fence.handle_lost("a");
+    fence.handle_lost("b");
+    fence.handle_reading("b", my(Role::Loose, 2, "0-1-100"));
+    assert_eq!(fence.primary(), None);
     // Two that follow each other: the one that takes writes is primary, until it is a replica.
     let mut fence = Fence::default();
     fence.handle_reading("a", my(Role::Loose, 1, "0-1-100"));
