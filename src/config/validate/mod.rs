@@ -93,8 +93,7 @@ pub(super) fn validate(
     let global = context.global(&raw.global);
     let resolvers = context.all_resolvers(raw);
     context.resolvers = resolvers.iter().map(|section| section.name.clone()).collect();
-    let peers = raw.peers.iter().map(|raw| (raw.name.value.clone(), raw.is_empty));
-    context.rulebook.tables.peers = peers.collect();
+    context.rulebook.tables.know_peers(&raw.peers);
     context.stored_certificates(&raw.certificates);
     let mut listening = HashMap::new();
 

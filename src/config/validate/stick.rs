@@ -34,9 +34,17 @@ pub(super) struct Tables {
     found: Vec<(Span, StickTable)>,
     uses: Vec<Use>,
     /// Names of the `peers` sections, and whether they are empty.
-    pub(super) peers: Vec<(String, bool)>,
+    peers: Vec<(String, bool)>,
     /// The statement that is read, and the proxy it is of.
     pub(super) place: Option<(Span, String)>,
+}
+
+impl Tables {
+    /// Learns the names that tables may be shared with.
+    pub(super) fn know_peers(&mut self, sections: &[raw::Peers]) {
+        let named = sections.iter().map(|raw| (raw.name.value.clone(), raw.is_empty));
+        self.peers = named.collect();
+    }
 }
 
 /// Somebody names a table.
