@@ -39,6 +39,12 @@ const COLUMNS: [&str; 13] = [
     "addr",
 ];
 
+/// Those of them that a narrow terminal does without, the least missed first.
+const SPARE: [&str; 7] = ["smax", "slim", "bout", "bin", "weight", "check_status", "qcur"];
+
+/// Between two columns.
+const GAP: &str = "  ";
+
 /// Gives `command` to the process that listens at `socket`, or where the environment or a
 /// configuration says, and prints the answer. Yields how it was answered.
 ///
@@ -61,7 +67,7 @@ pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io
     }
     let mut answer = Vec::new();
     let said = pass_on(BufReader::new(stream), &mut answer)?;
-    out.write_all(table(&String::from_utf8_lossy(&answer)).as_bytes())?;
+    out.write_all(table(&String::from_utf8_lossy(&answer), terminal_width()).as_bytes())?;
     Ok(said)
 }
 
@@ -182,8 +188,15 @@ fn socket_of(config: &Config) -> Option<String> {
     reachable.max_by_key(|(level, _)| *level).map(|(_, socket)| socket)
 }
 
-/// Aligns what has a header; the rest stays as it is.
-fn table(answer: &str) -> String {
+/// Columns of the terminal at standard output; no bound where it does not know.
+fn terminal_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).map(|size| size.ws_col.into());
+    size.ok().filter(|&width| width > 0).unwrap_or(usize::MAX)
+}
+
+/// Aligns what has a header, and leaves out what is [`SPARE`] in `room` columns; the rest stays as it
+/// is.
+fn table(answer: &str, room: usize) -> String {
     let Some(header) = answer.lines().next().and_then(|line| line.strip_prefix("# ")) else {
         return answer.to_owned();
     };
@@ -204,10 +217,18 @@ fn table(answer: &str) -> String {
         .collect();
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..shown.len()).map(width).collect();
+    let mut kept: Vec<usize> = (0..shown.len()).collect();
+    let needed = |kept: &[usize]| kept.iter().map(|&at| widths[at] + GAP.len()).sum::<usize>();
+    let mut spare = SPARE.iter().filter(|_| names.first() == Some(&"pxname"));
+    while needed(&kept) > room.saturating_add(GAP.len())
+        && let Some(name) = spare.next()
+    {
+        kept.retain(|&at| rows[0][at] != *name);
+    }
     let mut text = String::new();
     for row in &rows {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        let cells = kept.iter().map(|&at| format!("{:<width$}", row[at], width = widths[at]));
+        text.push_str(cells.collect::<Vec<_>>().join(GAP).trim_end());
         text.push('\n');
     }
     text
@@ -220,7 +241,7 @@ mod tests {
     #[test]
     fn a_table_has_what_people_look_for_in_columns() {
         let csv = "# pxname,svname,qcur,status,\nbe,s1,0,UP,\nlonger,BACKEND,12,DOWN,\n\n";
-        let lines: Vec<String> = table(csv).lines().map(str::to_owned).collect();
+        let lines: Vec<String> = table(csv, usize::MAX).lines().map(str::to_owned).collect();
         assert_eq!(
             lines,
             [
@@ -229,6 +250,19 @@ mod tests {
                 "longer  BACKEND  DOWN    12",
             ]
         );
+    }
+
+    #[test]
+    fn a_narrow_terminal_does_without_some_columns() {
+        let csv = "# pxname,svname,scur,smax,slim,\nbe,s1,1,2,3,\n\n";
+        for (room, header) in [
+            (32, "pxname  svname  scur  smax  slim"),
+            (31, "pxname  svname  scur  slim"),
+            (20, "pxname  svname  scur"),
+            (5, "pxname  svname  scur"),
+        ] {
+            assert_eq!(table(csv, room).lines().next(), Some(header), "{room}");
+        }
     }
 
     #[test]
@@ -253,7 +287,7 @@ mod tests {
 
     #[test]
     fn what_has_no_header_stays() {
-        assert_eq!(table("Name: HAProxy\n\n"), "Name: HAProxy\n\n");
-        assert_eq!(table("# name\nbe\n\n"), "name\nbe\n");
+        assert_eq!(table("Name: HAProxy\n\n", 80), "Name: HAProxy\n\n");
+        assert_eq!(table("# name\nbe\n\n", 80), "name\nbe\n");
     }
 }
