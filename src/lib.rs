@@ -72,7 +72,10 @@
 //! `on-marked-up` ask for it: both in [`state::Occasion`], which operators' commands use as well.
 //! A check of a database holds a session (`check::held`) and gives its *reading* to the backend's
 //! [`Group`](state::Group): the fence there says who is primary, routes by role get live sets of their
-//! own, and [`state::Remembered`] keeps it for the next process.
+//! own, and [`state::Remembered`] keeps it for the next process. A switchover (`app::switchover`) is the
+//! same on purpose: it pauses the route, freezes the one and promotes the other; `app::drill` makes the
+//! fault. Both leave the record that a real failover leaves
+//! ([`Incident`](pure::role::incident::Incident)).
 //!
 //! **A request.** A section in `mode http` is a frontend whose sessions answer requests themselves
 //! (`session::http`): the same rules, gates and counters, and no server.

@@ -66,13 +66,20 @@ impl Files {
     }
 }
 
-/// What the exit status of `ctl` says.
-const CTL_STATUS: &str = "Exit status: 0 the command was carried out, 1 no process could be asked, \
-    2 the command line is wrong, 3 the process refused a command";
+/// What `ctl` can do beside HAProxy's commands, and what its exit status says.
+const CTL_HELP: &str = "HAProxy's commands ('ctl help' asks the process for them), and of its own:
+  fence show|clear [BACKEND]               Who of a group may take writes, and why the others may not
+  failovers                                What each failover cost
+  switchover FRONTEND --to SERVER          Change the primary on purpose [--timeout T] [--force] [--dry-run]
+  drill FRONTEND --kill|--hang|--partition Rehearse a failover (--dry-run|--live)
+  drill FRONTEND --switchover --to SERVER  Rehearse a planned one (--dry-run|--live)
+
+Exit status: 0 the command was carried out, 1 no process could be asked, 2 the command line is wrong, \
+3 the process refused a command";
 
 /// Which process to ask, and what.
 #[derive(Debug, Args)]
-#[command(after_help = CTL_STATUS)]
+#[command(after_help = CTL_HELP)]
 pub struct Ctl {
     /// Command socket: a path or host:port. Without it: $EVENKEEL_SOCKET, then the configuration's
     #[arg(short, long, value_name = "SOCKET")]

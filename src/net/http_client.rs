@@ -1,6 +1,6 @@
 //! One request over HTTP/1.1, and the status of its answer.
 //!
-//! Bounds: [`ADDRESSES_MAX`] addresses of a name, [`HEAD_MAX`] bytes of an answer's head; the body is
+//! Bounds: `ADDRESSES_MAX` addresses of a name, `HEAD_MAX` bytes of an answer's head; the body is
 //! not read. There is no time limit here but a share of it for each address.
 
 use std::future::poll_fn;

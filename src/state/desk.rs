@@ -5,7 +5,7 @@
 //! by [`QueueOrder`]. The queues are bounded by the connections the frontends let in, and that of a
 //! server by its `maxqueue`.
 //!
-//! Clients may also be *held* here while their lane leads to no server ([`hold`](mod@hold)).
+//! Clients may also be *held* here while their lane leads to no server (`hold`(mod@hold)).
 
 mod hold;
 mod slot;

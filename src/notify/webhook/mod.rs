@@ -7,7 +7,7 @@
 //!              └── any other status ──> dropped: it would be refused again
 //! ```
 //! Bounds: one connection a webhook and one attempt at a time, each with a time limit; a queue of so
-//! many events ([`Outbox`]), of which each is tried for so long; [`LAST`] for what waits at the end.
+//! many events ([`Outbox`]), of which each is tried for so long; `LAST` for what waits at the end.
 //! A webhook is called by its name in messages: its URL may be a secret.
 
 pub mod body;
@@ -68,7 +68,7 @@ impl Webhooks {
         old.iter().for_each(|gone| gone.stop.cancel());
     }
 
-    /// Sends what is left, as far as that goes in [`LAST`].
+    /// Sends what is left, as far as that goes in `LAST`.
     ///
     /// Cancel safety: dropping it leaves the tasks to the runtime.
     pub async fn finish(self) {

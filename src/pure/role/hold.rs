@@ -9,7 +9,7 @@
 //!   due:      |<- every ->|<- every ->|<- every ->|
 //!   leaves:   1           2           3  4           (3 was late; 4 is not punished for that)
 //! ```
-//! Bound: who was late makes others come earlier by [`ARREARS_MAX`] at most, so that a machine that
+//! Bound: who was late makes others come earlier by `ARREARS_MAX` at most, so that a machine that
 //! stood still lets no crowd go.
 
 use std::fmt;
