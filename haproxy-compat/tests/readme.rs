@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use haproxy_compat::keywords::{
-    BIND, Effect, GLOBAL, OPTIONS, PROXY, RESOLVERS, SERVER, Table, place,
+    BIND, Effect, GLOBAL, OPTIONS, PROXY, RESOLVERS, SECTIONS, SERVER, Table, place,
 };
 
 /// What the tables begin after.
@@ -46,13 +46,14 @@ const DIFFERENCES: [(&str, &str, &str); 9] = [
 ];
 
 /// The headings, with what stands in front of a keyword in its section.
-const TABLES: [(&str, &Table); 6] = [
+const TABLES: [(&str, &Table); 7] = [
     ("`global`", &GLOBAL),
     ("`defaults`, `frontend`, `backend`, `listen`", &PROXY),
     ("`option …`", &OPTIONS),
     ("`bind ADDRESS …`", &BIND),
     ("`server NAME ADDRESS …`, `default-server …`", &SERVER),
     ("`resolvers`", &RESOLVERS),
+    ("Sections without effect", &SECTIONS),
 ];
 
 fn readme() -> PathBuf {

@@ -9,6 +9,7 @@ mod global;
 mod option;
 mod proxy;
 mod resolvers;
+mod sections;
 mod server;
 
 pub use bind::BIND;
@@ -16,6 +17,7 @@ pub use global::GLOBAL;
 pub use option::OPTIONS;
 pub use proxy::PROXY;
 pub use resolvers::RESOLVERS;
+pub use sections::SECTIONS;
 pub use server::SERVER;
 
 /// What becomes of a keyword.
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_word_has_one_row() {
-        for table in [&GLOBAL, &PROXY, &OPTIONS, &BIND, &SERVER, &RESOLVERS] {
+        for table in [&GLOBAL, &PROXY, &OPTIONS, &BIND, &SERVER, &RESOLVERS, &SECTIONS] {
             let mut seen = BTreeSet::new();
             for (_, words) in table.groups {
                 for (word, _) in *words {

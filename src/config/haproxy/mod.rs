@@ -35,6 +35,7 @@ mod socket;
 mod stats;
 mod tls;
 mod tuning;
+mod unheeded;
 mod userlist;
 mod words;
 
@@ -149,7 +150,9 @@ impl Lowering<'_> {
                 self.config.userlists.extend(list);
                 userlist::first_counts(&mut self.config.userlists, &mut self.cx);
             }
-            _ => self.other(section),
+            SectionKind::Mailers | SectionKind::Other => {
+                unheeded::judge(section, &mut self.cx);
+            }
         }
     }
 
@@ -233,29 +236,6 @@ impl Lowering<'_> {
                 .help("give them different names");
         }
         first.settings.inherited()
-    }
-
-    fn other(&mut self, section: &Section) {
-        let keyword = section.header.words[0].text();
-        let reason = match section.kind {
-            SectionKind::Peers => "stick tables are not shared with other machines",
-            SectionKind::Mailers => "nothing is mailed",
-            _ if keyword == "log-forward" => {
-                self.cx.report.alert(
-                    section.header.span,
-                    "'log-forward' is not supported: log lines of others are not passed on",
-                );
-                return;
-            }
-            _ => {
-                let message = format!("this '{keyword}' section has no effect: nothing asks it");
-                self.cx.report.notice(section.header.span, message);
-                return;
-            }
-        };
-        self.cx
-            .report
-            .warning(section.header.span, format!("this '{keyword}' section is ignored: {reason}"));
     }
 
     /// A frontend may name a backend that is disabled: its clients find no server there.
