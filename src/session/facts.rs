@@ -9,9 +9,11 @@ use crate::clock;
 use crate::config::model;
 use crate::net::stream::Stream;
 use crate::pure::acl::pattern::{Found, PatternsId};
+use crate::pure::http::Request;
 use crate::pure::sample::content::Side;
 use crate::pure::sample::tracked::{Data, Tracked};
 use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Scope, Value, Variable};
+use crate::pure::wire::Parsed;
 use crate::pure::wire::proxy_v2::kind;
 use crate::state::http::RequestFacts;
 use crate::state::process_facts::ProcessFacts;
@@ -45,6 +47,9 @@ pub(super) struct View<'a> {
 
 impl Facts for View<'_> {
     fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
+        if fact.is_of_request() && self.session.exchange.is_none() {
+            return self.overheard(fact, args);
+        }
         let value = self.client(fact, args).or_else(|| self.proxy(fact, args));
         let value = value.or_else(|| self.server(fact, args)).or_else(|| self.process(fact, args));
         let value = value.or_else(|| self.request(fact, args));
@@ -129,6 +134,23 @@ fn millis(duration: Option<Duration>) -> Option<Value> {
 }
 
 impl View<'_> {
+    /// Of a request in the bytes that a proxy of TCP holds.
+    fn overheard(&self, fact: Fact, args: &[Arg]) -> Fetched {
+        if self.response.is_some() {
+            return Fetched::Absent;
+        }
+        match Request::parse(self.session.early.as_slice()) {
+            Parsed::Done(request, _) => {
+                let objects = self.session.context.process.objects();
+                let userlists = &objects.config.userlists;
+                let facts = RequestFacts { request: &request, is_first: true, userlists };
+                facts.value(fact, args).into()
+            }
+            Parsed::More if !self.is_final => Fetched::NotYet,
+            Parsed::More | Parsed::Bad(_) => Fetched::Absent,
+        }
+    }
+
     /// Of the request that is answered.
     fn request(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
         let exchange = self.session.exchange.as_deref()?;

@@ -14,6 +14,7 @@ both! {
     hosts_are_known_by_their_names,
     session_rules_see_the_headers_address,
     content_rules_reject_by_payload,
+    requests_of_http_are_known_in_bytes,
     silence_ends_the_wait_and_is_final,
     files_and_maps_choose,
     use_server_wins_over_balance,
@@ -166,6 +167,28 @@ fn content_rules_reject_by_payload(kind: Kind) {
     let mut client = Client::connect(proxy.addr);
     client.ping("good");
     assert_eq!(server.accepted(), 1);
+}
+
+fn requests_of_http_are_known_in_bytes(kind: Kind) {
+    let rules = "tcp-request inspect-delay 5s
+  acl app hdr_end(host) -i foo.example
+  tcp-request content reject if { path_beg /no }
+  use_backend one if app
+  use_backend two if METH_POST";
+    let (scene, _servers) = three(Scene::new(kind).frontend(rules));
+    let proxy = scene.start();
+    let request = |line: &str, host: &str| format!("{line} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    assert_eq!(greeted(proxy.addr, request("GET /", "www.FOO.example").as_bytes()), "s1");
+    assert_eq!(greeted(proxy.addr, request("POST /", "www.other").as_bytes()), "s2");
+    assert_eq!(greeted(proxy.addr, request("GET /", "www.other").as_bytes()), "s3");
+    assert_eq!(greeted(proxy.addr, &hello(Some("www.foo.example"), &[])), "s3");
+    let mut client = Client::connect(proxy.addr);
+    client.send(&request("GET /no", "www.foo.example"));
+    assert_eq!(client.drain().0, b"");
+    let mut client = Client::connect(proxy.addr);
+    client.send("GET / HTTP/1.1\r\nHo");
+    client.send("st: foo.example\r\n\r\n");
+    assert_eq!(client.line().unwrap(), "s1");
 }
 
 fn silence_ends_the_wait_and_is_final(kind: Kind) {

@@ -60,8 +60,9 @@ impl Context<'_> {
         let (balance, balance_key) = self.balance(raw);
         let is_http = self.is_http(&raw.http, &what);
         self.speaks_http = is_http;
+        self.reads_rules = true;
         let (rules, page) = self.backend_rules(&raw.name.value, &what, raw);
-        self.speaks_http = false;
+        (self.speaks_http, self.reads_rules) = (false, false);
         if let Some(server) = raw.servers.first().filter(|_| is_http) {
             self.report
                 .alert(server.name.span, format!("{what} is in 'mode http': it has no servers"));

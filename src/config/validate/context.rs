@@ -42,6 +42,8 @@ pub(super) struct Context<'a> {
     pub(super) userlists: Vec<Userlist>,
     /// What is read belongs to a proxy in `mode http`.
     pub(super) speaks_http: bool,
+    /// Rules are read: in a proxy of TCP too, they find requests of HTTP in the bytes.
+    pub(super) reads_rules: bool,
     /// Names of the `resolvers` sections.
     pub(super) resolvers: Vec<Name>,
     /// The rings there are, with the framing of their lines.
@@ -69,6 +71,7 @@ impl<'a> Context<'a> {
             refused: HashSet::new(),
             userlists: Vec::new(),
             speaks_http: false,
+            reads_rules: false,
             resolvers: Vec::new(),
             rings: Vec::new(),
             listeners_left: LISTENERS_MAX,

@@ -74,7 +74,9 @@ impl Context<'_> {
         self.speaks_http = is_http;
         let mut written = raw.binds.clone();
         written.iter_mut().filter(|_| is_http).for_each(speak_http_1);
+        self.reads_rules = true;
         let (rules, page) = self.frontend_rules(&raw.name.value, &what, raw);
+        self.reads_rules = false;
         let frontend = Frontend {
             name,
             id,

@@ -21,7 +21,7 @@ impl Definitions for Context<'_> {
     }
 
     fn speaks_http(&self) -> bool {
-        self.speaks_http
+        self.speaks_http || self.reads_rules
     }
 
     fn content(&mut self, file: &str) -> Result<Vec<u8>, String> {

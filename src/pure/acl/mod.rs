@@ -103,8 +103,10 @@ impl Test {
         let mut expr = self.expr.clone();
         for number in 1..=REPEATED_MAX {
             expr.fetch = Fetch::Fact(*fact, vec![args[0].clone(), Arg::Int(number)]);
-            if matches!(expr.fetch.evaluate(facts), Fetched::Absent | Fetched::NotYet) {
-                return Truth::False;
+            match expr.fetch.evaluate(facts) {
+                Fetched::NotYet if !facts.is_final() => return Truth::Open,
+                Fetched::Absent | Fetched::NotYet => return Truth::False,
+                Fetched::Value(_) | Fetched::SoFar(_) => {}
             }
             if self.judge(&expr, facts) == Truth::True {
                 return Truth::True;

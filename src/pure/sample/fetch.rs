@@ -322,6 +322,35 @@ impl Fact {
         FACTS.iter().find(|row| row.fact == self).expect("the macro makes a row for each")
     }
 
+    /// Whether it is asked of a request of HTTP.
+    #[must_use]
+    pub const fn is_of_request(self) -> bool {
+        matches!(
+            self,
+            Self::Method
+                | Self::Path
+                | Self::PathQ
+                | Self::Query
+                | Self::Url
+                | Self::Base
+                | Self::BaseQ
+                | Self::ReqVer
+                | Self::Hdr
+                | Self::Fhdr
+                | Self::HdrCnt
+                | Self::HdrIp
+                | Self::HdrVal
+                | Self::Cook
+                | Self::UrlParam
+                | Self::HttpAuth
+                | Self::HttpAuthGroup
+                | Self::HttpAuthUser
+                | Self::HttpAuthPass
+                | Self::HttpAuthType
+                | Self::HttpFirstReq
+        )
+    }
+
     /// Whether a request can have several of it, which tests look at one by one. Their number is the
     /// second argument, from 1.
     #[must_use]

@@ -225,7 +225,11 @@ impl Expr {
     /// Whether it looks at bytes of a side.
     #[must_use]
     pub const fn needs_bytes(&self) -> bool {
-        matches!(self.fetch, Fetch::Content(_) | Fetch::WaitEnd)
+        match self.fetch {
+            Fetch::Content(_) | Fetch::WaitEnd => true,
+            Fetch::Fact(fact, _) => fact.is_of_request(),
+            _ => false,
+        }
     }
 }
 
