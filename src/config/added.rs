@@ -60,6 +60,9 @@ pub fn server(
     let mut server = server;
     let track = server.as_mut().and_then(|server| server.track.take());
     owner.servers = server.into_iter().collect();
+    // They name servers, tables and rings that are not here, and say nothing about the new server.
+    owner.rules.clear();
+    owner.log.clear();
     let raw =
         raw::Config { dialect, backends: vec![owner], certificates, ..raw::Config::default() };
     let config = validate::validate(&raw, surroundings.world, &mut report);
@@ -145,6 +148,17 @@ mod tests {
         let check = server.check.expect("a check");
         assert!(matches!(check.kind, CheckKind::Redis));
         assert_eq!((check.inter.as_millis(), check.timeout.map(|t| t.as_secs())), (50, Some(7)));
+    }
+
+    #[test]
+    fn what_its_backend_says_of_others_is_not_held_against_it() {
+        let file = format!(
+            "{FILE} use-server a if {{ src 127.0.0.1 }}\n stick on src table t\n \
+             log ring@r local0\nbackend t\n stick-table type ip size 1k expire 1m\n\
+             ring r\n size 1024\n"
+        );
+        let added = add(Language::Haproxy, &file, "new 127.0.0.1:80");
+        assert!(added.is_ok_and(|added| added.server.name.as_str() == "new"));
     }
 
     #[test]

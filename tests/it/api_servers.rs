@@ -15,6 +15,7 @@ use crate::harness::{both, eventually};
 
 both! {
     servers_are_added_in_maintenance,
+    rules_that_name_servers_let_others_be_added,
     added_servers_are_checked_once_enabled,
     servers_that_cannot_be_added_are_refused,
     ansible_drains_disables_and_enables,
@@ -49,6 +50,19 @@ fn servers_are_added_in_maintenance(kind: Kind) {
     eventually("its last session has ended", || {
         (api.ask("del server be/new").trim() == "Server deleted.").then_some(())
     });
+}
+
+fn rules_that_name_servers_let_others_be_added(kind: Kind) {
+    let api = Api::new();
+    let (one, two) = (Backend::greet("one"), Backend::greet("two"));
+    let rules = "use-server s1 if { src 127.0.0.1 }\nuse-server s1 unless { src 127.0.0.1 }";
+    let proxy = start(kind, &api, &format!("{rules}\nserver s1 {}", one.addr));
+    let add = format!("add server be/new {}", two.addr);
+    assert_eq!(api.ask(&add).trim_end(), "New server registered.");
+    assert_eq!(api.ask("enable server be/new").trim(), "");
+    assert_eq!(served_by(proxy.addr).unwrap(), "one");
+    assert_eq!(api.ask("disable server be/s1").trim(), "");
+    assert_eq!(served_by(proxy.addr).unwrap(), "two");
 }
 
 fn added_servers_are_checked_once_enabled(kind: Kind) {
