@@ -74,7 +74,7 @@ pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io
 /// What makes the process say of each message how bad it is.
 const SEVERITY: &str = "set severity-output number";
 
-/// The worst severity that is a mistake: HAProxy's `err`.
+/// The mildest severity that is a mistake: HAProxy's `err`; lower numbers are worse.
 const MISTAKE: u8 = 3;
 
 /// How a process answered.

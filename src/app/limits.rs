@@ -87,20 +87,20 @@ pub(super) fn settle(config: &Config, workers: usize, memory: Option<NonZeroU32>
     };
     let written = life.ulimit_n.map(|limit| u64::from(limit.get()));
     let asked = written.unwrap_or(sockets);
+    let needed = asked.max(sockets);
     // The pipes that nothing names, and the listeners that each worker has of its own, come out of
     // what the system gives beyond that.
     let listeners = listeners(config);
     let beside = (listeners + MORE_PER_WORKER) * workers as u64 + listeners + pipes * PER_PIPE;
-    let given = raise(asked.max(sockets) + beside, asked.max(sockets)).min(ceiling);
-    let short = asked.max(sockets);
+    let given = raise((needed + beside).min(ceiling), needed.min(ceiling)).min(ceiling);
     Limits {
         maxconn: u32::try_from(maxconn.max(1)).unwrap_or(u32::MAX),
         told: Told {
-            limit: if short > given && written.is_none() { given } else { asked },
+            limit: if needed > given && written.is_none() { given } else { asked },
             sockets,
             maxpipes,
         },
-        short_of: Some(short).filter(|&wanted| wanted > given),
+        short_of: Some(needed).filter(|&needed| needed > given),
         given,
         pipes: usize::try_from(pipes).unwrap_or(0),
     }

@@ -1,15 +1,18 @@
 //! HAProxy's state file, version 1: what `show servers state` prints and the next process takes over.
 //!
-//! A file is read as a whole or, with its header or version wrong, not at all; a line that is wrong
-//! is left out. What a field means is the manual's, chapter 9.3 of management.txt.
+//! A file is read as a whole or, with its version wrong or a line cut short, not at all; a line with
+//! a field that is wrong is left out. What a field means is the manual's, chapter 9.3 of
+//! management.txt.
 
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
 /// The version that is read and written.
-const VERSION: &str = "1";
-/// Fields of a line: older programs wrote fewer at its end.
-const FIELDS: std::ops::RangeInclusive<usize> = 18..=25;
+const VERSION: u32 = 1;
+/// Fewest fields of a line: older programs wrote no more.
+const FIELDS_MIN: usize = 20;
+/// Longest line, its end counted, in bytes.
+const LINE_BYTES_MAX: usize = 1999;
 /// Longest file that is read, in bytes: some 100,000 servers.
 pub const FILE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -62,25 +65,40 @@ pub struct SavedTarget {
 /// Every server that `text` knows, or why nothing can be read from it.
 ///
 /// # Errors
-/// The version is another, or the file is too long.
+/// The version is another, a line is cut short or too long, or the file is too long.
 pub fn parse(text: &str) -> Result<Vec<SavedServer>, String> {
     if text.len() > FILE_BYTES_MAX {
         return Err(format!("it is longer than {FILE_BYTES_MAX} bytes"));
     }
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    match lines.next() {
-        None => return Err("it is empty".to_owned()),
-        Some(version) if version.trim() == VERSION => {}
-        Some(version) => return Err(format!("its version is '{}', not {VERSION}", version.trim())),
+    let mut lines = text.split_inclusive('\n');
+    let version = lines.next().ok_or("it is empty")?;
+    let number = version.strip_suffix('\n').map(|number| number.trim_start().parse());
+    if number != Some(Ok(VERSION)) {
+        return Err(format!("its version is '{}', not {VERSION}", version.trim()));
     }
-    Ok(lines.filter(|line| !line.starts_with('#')).filter_map(server).collect())
+    let mut servers = Vec::new();
+    for (at, line) in (1..).zip(lines) {
+        let fields =
+            fields(line).ok_or_else(|| format!("corrupted after its version at line {at}"))?;
+        servers.extend((!fields.is_empty()).then(|| server(&fields)).flatten());
+    }
+    Ok(servers)
 }
 
-fn server(line: &str) -> Option<SavedServer> {
-    let fields: Vec<&str> = line.split_whitespace().collect();
-    if !FIELDS.contains(&fields.len()) {
+/// The fields of a line, none of a remark; `None`: the line was cut short.
+fn fields(line: &str) -> Option<Vec<&str>> {
+    if !line.ends_with('\n') || line.contains('\0') || line.len() > LINE_BYTES_MAX {
         return None;
     }
+    let line = line.trim_start();
+    if line.is_empty() || line.starts_with('#') {
+        return Some(Vec::new());
+    }
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    (fields.len() >= FIELDS_MIN).then_some(fields)
+}
+
+fn server(fields: &[&str]) -> Option<SavedServer> {
     let named = |field: &str| (field != "-").then(|| field.to_owned());
     let address = match fields[4] {
         "-" => None,
@@ -106,7 +124,7 @@ fn server(line: &str) -> Option<SavedServer> {
         since_s: fields[9].parse().ok()?,
         check_on: switch(13)?,
         fqdn: named(fields[17]),
-        port: fields.get(18).map_or(Some(0), |port| port.parse().ok())?,
+        port: fields[18].parse().ok()?,
         tls: fields.get(20).map(|tls| *tls != "0"),
         check: target(22, 21),
         agent_on: switch(14)?,
@@ -148,11 +166,15 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_refused_and_broken_lines_are_left_out() {
+    fn another_version_is_refused_and_wrong_lines_are_left_out() {
         assert!(parse("2\nanything\n").is_err());
         assert_eq!(parse(""), Err("it is empty".to_owned()));
-        let text = format!("{HEADER}3 be 1\n3 be x s1 - 2 0 1 1 1 1 0 0 0 0 0 0 - 1 - 0\n");
-        assert_eq!(parse(&text), Ok(Vec::new()));
+        let wrong = "3 be x s1 - 2 0 1 1 1 1 0 0 0 0 0 0 - 1 - 0\n";
+        assert_eq!(parse(&format!("{HEADER}{wrong}")), Ok(Vec::new()));
+        for (cut, line) in [("3 be 1\n", 2), ("\n#", 3), ("\n#\0\n", 3), (wrong.trim_end(), 2)] {
+            let why = format!("corrupted after its version at line {line}");
+            assert_eq!(parse(&format!("{HEADER}{cut}")), Err(why), "{cut:?}");
+        }
     }
 
     proptest! {

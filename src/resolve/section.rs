@@ -236,9 +236,7 @@ impl Section {
                 let is_new = had.as_ref().map(|had| &had.target) != Some(&service.target);
                 occasion.serve(backend, server, (&service.target, service.port), weight, is_new);
             }
-            None if had.is_some() => {
-                occasion.unresolved(backend, server, "entry removed from SRV record");
-            }
+            None if had.is_some() => occasion.unserve(backend, server),
             None => {}
         }
     }

@@ -11,6 +11,7 @@
 //! | any other | the server | – |
 
 mod role;
+mod service;
 mod stay;
 mod witness;
 
@@ -19,10 +20,9 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::{Backend, CutReason, Process, Server, publish};
-use crate::config::model::{self, LogLevel, OnMarkedDown, OnMarkedUp, ServerAddr};
+use crate::config::model::{LogLevel, OnMarkedDown, OnMarkedUp};
 use crate::pure::health::admin::Command;
 use crate::pure::health::{Commanded, Health, Outcome, Said, Standing, Transition};
-use crate::pure::weight::Weight;
 use crate::telemetry::bus::Bus;
 use crate::telemetry::event::{Change, Event, Reason, ServerChange, What};
 
@@ -180,34 +180,6 @@ impl Occasion<'_> {
         }
         self.followed(backend, server);
         true
-    }
-
-    /// A server got the service of `host` at `port`, and `weight` with it. Its address follows once
-    /// the host's name is resolved, which `is_new` says it was not before.
-    pub fn serve(
-        &self,
-        backend: &Arc<Backend>,
-        server: &Arc<Server>,
-        (host, port): (&str, u16),
-        weight: Option<Weight>,
-        is_new: bool,
-    ) {
-        let had = Arc::clone(&server.settings());
-        let mut wanted = model::Server::clone(&had);
-        wanted.hostname = Some(host.to_owned());
-        let ip = wanted.address.ip();
-        wanted.address = ServerAddr::Unresolved { port: Some(port), offset: 0 }.at(ip);
-        wanted.weight = weight.unwrap_or(wanted.weight);
-        if is_new {
-            let path = format!("{}/{}", backend.name, server.name);
-            let from = had.hostname.as_deref().filter(|_| had.address.ip().is_some());
-            let from = from.unwrap_or("(null)");
-            let text = format!("{path} changed its FQDN from {from} to {host} by 'SRV record'");
-            self.notice(backend, text);
-        }
-        if *had != wanted {
-            publish::settings(backend, server, self.now, |settings| *settings = wanted);
-        }
     }
 
     fn notice(&self, backend: &Backend, text: String) {

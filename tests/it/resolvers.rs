@@ -19,6 +19,7 @@ both! {
     servers_of_one_name_may_prefer_different_families,
     services_bring_hosts_and_ports,
     a_service_that_changes_its_weight_keeps_its_server,
+    a_service_that_is_gone_takes_host_and_port_along,
     a_command_gives_a_server_another_name,
     a_server_that_cannot_be_resolved_at_start_is_an_error_unless_it_may_be,
 }
@@ -175,6 +176,29 @@ fn a_service_that_changes_its_weight_keeps_its_server(kind: Kind) {
         (api.ask("get weight be/t1").trim_end() == "4 (initial 1)").then_some(())
     });
     assert_eq!(api.ask("show servers state be").matches("one.test").count(), 1);
+}
+
+fn a_service_that_is_gone_takes_host_and_port_along(kind: Kind) {
+    let (dns, server, api) = (NameServer::start(), Everywhere::start(), Api::new());
+    dns.addresses("one.test", &[21]);
+    let service = Said::Srv(vec![(512, server.0, "one.test".to_owned())]);
+    let proxy =
+        asked(kind, &dns, &api.lines(), "hold nx 100ms", "server-template t 1 _db._tcp.test");
+    let state = || {
+        let answer = api.ask("show servers state be");
+        let line = answer.lines().find(|line| line.split(' ').nth(3) == Some("t1"));
+        let fields: Vec<_> = line.unwrap().split(' ').map(str::to_owned).collect();
+        format!("{} {}", fields[4], fields[17..20].join(" "))
+    };
+    let known = format!("127.0.0.21 one.test {} _db._tcp.test", server.0);
+    for _ in 0..2 {
+        eventually("nothing is known", || (state() == "- - 0 _db._tcp.test").then_some(()));
+        dns.set("_db._tcp.test", service.clone());
+        eventually("all is known", || (state() == known).then_some(()));
+        proxy.log.expect(&["be/t1 changed its FQDN from (null) to one.test by 'SRV record'"]);
+        dns.forget("_db._tcp.test");
+        proxy.log.expect(&["be/t1 is going DOWN for maintenance (entry removed from SRV record)."]);
+    }
 }
 
 fn servers_of_one_name_may_prefer_different_families(kind: Kind) {

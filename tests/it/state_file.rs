@@ -12,6 +12,7 @@ both! {
     a_server_that_was_down_starts_down,
     a_weight_that_the_file_changed_is_the_files,
     a_file_that_is_not_there_is_warned_of,
+    nothing_of_a_corrupt_file_is_used,
     what_commands_said_of_places_survives_a_restart,
     the_ways_to_a_first_address_are_tried_in_turn,
 }
@@ -29,6 +30,11 @@ impl Pair {
     }
 
     fn start(&self, kind: Kind, words: &str) -> Proxy {
+        self.start_from(kind, "global", words)
+    }
+
+    /// The state is in the common file and in the backend's.
+    fn start_from(&self, kind: Kind, place: &str, words: &str) -> Proxy {
         let [one, two] = &self.servers;
         let global = format!(
             "{}server-state-base {}\nserver-state-file state",
@@ -38,7 +44,8 @@ impl Pair {
         Scene::new(kind)
             .global(&global)
             .backend(&format!(
-                "load-server-state-from-file global\nserver s1 {} {words}\nserver s2 {}",
+                "load-server-state-from-file {place}\nserver-state-file-name state\n\
+                 server s1 {} {words}\nserver s2 {}",
                 one.addr, two.addr
             ))
             .start()
@@ -140,7 +147,43 @@ fn a_file_that_is_not_there_is_warned_of(kind: Kind) {
     let pair = Pair::new();
     let proxy = pair.start(kind, "");
     assert_eq!(served_by(proxy.addr).unwrap(), "s1");
-    assert!(proxy.process.output().contains("WARNING"), "{}", proxy.process.output());
+    let output = proxy.process.output();
+    assert!(output.contains("server state file"), "{output}");
+}
+
+fn nothing_of_a_corrupt_file_is_used(kind: Kind) {
+    let s1 = "3 be 1 s1 127.0.0.1 2 0 7 1 5 1 0 2 0 0 0 0 - 9 - 0 0 - - 0";
+    let s2 = "3 be 2 s2 127.0.0.1 2 0 8 1 5 1 0 2 0 0 0 0 - 9 -";
+    let cut = s2.trim_end_matches(" -");
+    let long = |bytes: usize| format!("1\n#{}\n{s1}\n{s2}\n", "x".repeat(bytes - 2));
+    // What is said of the file, and the weights that it gave.
+    for (text, said, weights) in [
+        (format!("1\n# Remark\n\n  {s1} more\n{s2}\n"), "", ["7", "8"]),
+        (format!(" +01\n{s1}\n{s2}\n"), "", ["7", "8"]),
+        (long(1999), "", ["7", "8"]),
+        (long(2000), "at line 1", ["1", "1"]),
+        ("1\njunk\n".to_owned(), "at line 1", ["1", "1"]),
+        (format!("1\n# Remark\n{s1}\n{s2}"), "at line 3", ["1", "1"]),
+        (format!("1\n\n{s1}\n{cut}\n"), "at line 3", ["1", "1"]),
+        (format!("1\n{s1}\njunk\n{s2}\n"), "at line 2", ["1", "1"]),
+        (format!("1\n{s1}\na\0b\n{s2}\n"), "at line 2", ["1", "1"]),
+        (format!("2\n{s1}\n{s2}\n"), "version", ["1", "1"]),
+        (format!("1 \n{s1}\n{s2}\n"), "version", ["1", "1"]),
+        (format!("\n1\n{s1}\n{s2}\n"), "version", ["1", "1"]),
+        ("1".to_owned(), "version", ["1", "1"]),
+    ] {
+        for place in ["global", "local"] {
+            let pair = Pair::new();
+            pair.dir.write("state", &text);
+            let proxy = pair.start_from(kind, place, "");
+            let output = proxy.process.output();
+            let warned = output.lines().find(|line| line.contains("server state file"));
+            assert_eq!(warned.is_some(), !said.is_empty(), "{text:?}: {output}");
+            assert!(warned.unwrap_or_default().contains(said), "{text:?}: {output}");
+            let found = ["s1", "s2"].map(|server| pair.state(server)[2].clone());
+            assert_eq!(found, weights, "{text:?}, {place}");
+        }
+    }
 }
 
 /// Where a server starts whose name nobody knows, and which was at 127.0.0.77 before; `None`: it

@@ -182,16 +182,24 @@ impl Pair {
 /// writes either, and is kept out when it comes back and claims to.
 async fn undo_promotion(plan: &Plan, kind: DatabaseKind, limit: Duration) -> Result<(), String> {
     let account = plan.account()?;
-    let Ok(mut to) = Operator::connect(&plan.backend, &plan.to, &account, limit / 4).await else {
-        return Ok(());
-    };
+    let connect = || Operator::connect(&plan.backend, &plan.to, &account, limit / 4);
+    let Ok(mut to) = connect().await else { return Ok(()) };
     match kind {
-        DatabaseKind::Postgres => match to.ask(limit / 4).await {
-            Ok(reading) if reading.role == Role::Primary => {
-                Err(format!("{} is primary all the same", plan.to.name))
+        DatabaseKind::Postgres => {
+            let mut said = to.ask(limit / 4).await;
+            if said.is_err() {
+                // It may just have died.
+                let Ok(mut to) = connect().await else { return Ok(()) };
+                said = to.ask(limit / 4).await;
             }
-            _ => Ok(()),
-        },
+            match said {
+                Ok(reading) if reading.role == Role::Primary => {
+                    Err(format!("{} is primary all the same", plan.to.name))
+                }
+                Ok(_) => Ok(()),
+                Err(why) => Err(format!("{} does not say what it is now: {why}", plan.to.name)),
+            }
+        }
         DatabaseKind::Mysql => {
             to.execute("SET GLOBAL read_only = 1", limit / 4).await?;
             to.execute("START REPLICA", limit / 4).await.map(drop)

@@ -9,7 +9,7 @@
 
 pub mod action;
 mod html;
-mod options;
+pub(super) mod options;
 mod page;
 mod seats;
 

@@ -77,7 +77,7 @@ impl Options {
 }
 
 /// `a=1&b=2%33` as names and values.
-pub(super) fn form(text: &str) -> Vec<(String, String)> {
+pub(in crate::control) fn form(text: &str) -> Vec<(String, String)> {
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))

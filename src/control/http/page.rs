@@ -2,7 +2,7 @@
 //! snapshot, and nothing else.
 
 use super::html::{self, View};
-use super::options::{Form, Options};
+use super::options::{Form, Options, form};
 use crate::config::model::{Page, Stats};
 use crate::control::prometheus::{self, selection::Selection};
 use crate::control::snapshot::Snapshot;
@@ -29,7 +29,7 @@ pub(super) fn index(stats: &Stats) -> Answer {
 
 /// The metrics that `query` selects.
 pub(super) fn exposition(query: &str, snapshot: &Snapshot) -> Answer {
-    let answer = match Selection::read(query) {
+    let answer = match Selection::read(&form(query)) {
         Ok(wanted) => {
             Answer::new(200, prometheus::CONTENT_TYPE, prometheus::render(snapshot, &wanted))
         }

@@ -29,14 +29,14 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Reads a query.
+    /// Reads the names and values of a query, decoded.
     ///
     /// # Errors
     /// It names a scope that there is none of.
-    pub fn read(query: &str) -> Result<Self, UnknownScope> {
+    pub fn read(form: &[(String, String)]) -> Result<Self, UnknownScope> {
         let mut selection = Self::default();
-        for pair in query.split('&') {
-            match pair.split_once('=').unwrap_or((pair, "")) {
+        for (name, value) in form {
+            match (name.as_str(), value.as_str()) {
                 // Nothing is shown but what later words name.
                 ("scope", "") => selection.scopes = Some(Vec::new()),
                 ("scope", "*") => selection.scopes = None,
@@ -46,7 +46,7 @@ impl Selection {
                     selection.scopes.get_or_insert_default().push(scope);
                 }
                 ("metrics", names) => {
-                    for name in names.split([',', '+']).filter(|name| !name.is_empty()) {
+                    for name in names.split([',', ' ']).filter(|name| !name.is_empty()) {
                         selection.name(name);
                     }
                 }
@@ -89,10 +89,11 @@ pub struct UnknownScope;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::http::options::form;
 
     #[test]
     fn scopes_and_names_choose() {
-        let read = |query| Selection::read(query).expect("a query");
+        let read = |query| Selection::read(&form(query)).expect("a query");
         let all = read("");
         assert!(all.has_scope("process") && all.has_metric("haproxy_x") && !all.no_maint);
         let some = read("scope=global&scope=server&no-maint&what=1");
@@ -103,7 +104,11 @@ mod tests {
         assert!(read("scope=backend&scope=*").has_scope("process"));
         let names = read("metrics=a,b,-b,-c");
         assert!(names.has_metric("a") && !names.has_metric("b") && !names.has_metric("d"));
+        let encoded = read("scope=%73erver&metrics=a%2Cb+c");
+        assert!(encoded.has_scope("server") && !encoded.has_scope("backend"));
+        assert!(["a", "b", "c"].into_iter().all(|name| encoded.has_metric(name)));
+        assert!(read("scope=%2A").has_scope("process"));
         assert!(read("metrics=-c").has_metric("a") && !read("metrics=-c").has_metric("c"));
-        assert_eq!(Selection::read("scope=backends"), Err(UnknownScope));
+        assert_eq!(Selection::read(&form("scope=backends")), Err(UnknownScope));
     }
 }
