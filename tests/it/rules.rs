@@ -183,7 +183,7 @@ fn requests_of_http_are_known_in_bytes(kind: Kind) {
     assert_eq!(greeted(proxy.addr, request("GET /", "www.other").as_bytes()), "s3");
     assert_eq!(greeted(proxy.addr, &hello(Some("www.foo.example"), &[])), "s3");
     let mut client = Client::connect(proxy.addr);
-    client.send(&request("GET /no", "www.foo.example"));
+    client.send(request("GET /no", "www.foo.example"));
     assert_eq!(client.drain().0, b"");
     let mut client = Client::connect(proxy.addr);
     client.send("GET / HTTP/1.1\r\nHo");
