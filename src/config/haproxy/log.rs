@@ -3,9 +3,10 @@
 //! `log <target> [len <n>] [sample …] [format <word>] <facility> [<level> [<minlevel>]]`, or
 //! `log global` in a proxy. The words are judged by validation, which knows them all.
 
-use haproxy_compat::tree::{Line, Prefix};
+use haproxy_compat::span::Spanned;
+use haproxy_compat::tree::{Line, Prefix, SectionKind};
 
-use super::settings::Settings;
+use super::proxy::Reader;
 use super::words::{Args, Context, text};
 use crate::config::raw::{Log, LogTarget};
 
@@ -34,17 +35,27 @@ pub(super) fn proxy(line: &Line, log: &mut Vec<Log>, cx: &mut Context<'_>) {
     }
 }
 
-/// Formats and the tag of a proxy.
-pub(super) fn words(
-    keyword: &str,
-    args: &mut Args<'_>,
-    settings: &mut Settings,
+/// The format of log lines, said by `written`. HAProxy warns of the second one in `defaults`.
+pub(super) fn format(
+    written: &str,
+    format: Spanned<String>,
+    reader: &mut Reader,
     cx: &mut Context<'_>,
 ) {
+    if reader.kind == SectionKind::Defaults && reader.settings.log_format.is_some() {
+        let message = format!("'{written}' overrides the format of log lines said above");
+        cx.report.warning(format.span, message);
+    }
+    reader.settings.log_format = Some(format);
+}
+
+/// Formats and the tag of a proxy.
+pub(super) fn words(keyword: &str, args: &mut Args<'_>, reader: &mut Reader, cx: &mut Context<'_>) {
     let what = if keyword == "log-tag" { "a tag" } else { "a format" };
     let Some(written) = args.text(keyword, what, cx) else { return };
+    let settings = &mut reader.settings;
     let field = match keyword {
-        "log-format" => &mut settings.log_format,
+        "log-format" => return format(keyword, written, reader, cx),
         "error-log-format" => &mut settings.error_log_format,
         "log-format-sd" => &mut settings.log_format_sd,
         "unique-id-format" => &mut settings.unique_id_format,

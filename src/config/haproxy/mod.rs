@@ -161,8 +161,13 @@ impl Lowering<'_> {
             Some(_) => self.inherited(section),
             None => Settings::new(),
         };
-        let reader = self.read(section, inherited);
-        if !reader.settings.is_http() {
+        let mut reader = self.read(section, inherited);
+        if reader.settings.is_http() {
+            let warned = |(word, _): &&server::HttpWord| {
+                matches!(&**word, "option httplog" | "option httpslog" | "option forwardfor")
+            };
+            reader.settings.http.extend(reader.http.iter().filter(warned).cloned());
+        } else {
             reader.warn_of_http("this 'defaults' section", &mut self.cx);
         }
         if section.name.is_none() {

@@ -6,6 +6,7 @@ use haproxy_compat::keywords::{Effect, OPTIONS};
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{Line, Prefix};
 
+use super::log;
 use super::proxy::{Reader, Standing};
 use super::words::{Args, Context};
 use crate::config::raw::Field;
@@ -98,7 +99,8 @@ pub(super) fn lower(line: &Line, reader: &mut Reader, cx: &mut Context<'_>) {
                 _ => None,
             };
             if let Some(format) = format {
-                reader.settings.log_format = Some(Spanned::new(format.to_owned(), line.span));
+                let format = Spanned::new(format.to_owned(), line.span);
+                log::format(&written, format, reader, cx);
             }
             if option == "forwardfor"
                 && let Some(word) = args.next()
@@ -136,7 +138,8 @@ fn apply(
     match option {
         "tcplog" => {
             let format = if args.take("clf") { "tcp-clf" } else { "tcp" };
-            settings.log_format = Some(Spanned::new(format.to_owned(), line.span));
+            let format = Spanned::new(format.to_owned(), line.span);
+            log::format("option tcplog", format, reader, cx);
         }
         "redispatch" => {
             let interval = match (on, args.peek()) {

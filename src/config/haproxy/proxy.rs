@@ -15,7 +15,7 @@ use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
 pub(super) struct Reader {
-    kind: SectionKind,
+    pub(super) kind: SectionKind,
     /// What was inherited and said.
     pub(super) settings: Settings,
     /// `bind` lines.
@@ -274,7 +274,7 @@ impl Reader {
             }
             "log-format" | "log-format-sd" | "error-log-format" | "unique-id-format"
             | "log-tag" => {
-                log::words(keyword, args, settings, cx);
+                log::words(keyword, args, self, cx);
             }
             "dispatch" => return socket::dispatch(line, settings, cx),
             "persist" => return rules::persist(line, settings, cx),
@@ -381,7 +381,12 @@ impl Reader {
     /// HAProxy's warning for what only HTTP proxies understand, once a line.
     pub(super) fn warn_of_http(&self, name: &str, cx: &mut Context<'_>) {
         let mut lines: Vec<Span> = Vec::new();
-        for (word, span) in &self.http {
+        let format = self.settings.log_format.as_ref().map(|format| format.span);
+        let counts = |(word, span): &&HttpWord| match word.as_str() {
+            "option forwardfor" => true,
+            _ => self.kind != SectionKind::Backend && format == Some(*span),
+        };
+        for (word, span) in self.settings.http.iter().filter(counts).chain(&self.http) {
             if lines.contains(span) {
                 continue;
             }

@@ -3,7 +3,7 @@
 
 use super::check::Checks;
 use super::option::Flags;
-use super::server;
+use super::server::{self, HttpWord};
 use super::stats::Page;
 use crate::config::raw::{
     ClientTimeouts, Field, Keepalive, Log, Server, ServerTimeouts, Statement,
@@ -46,6 +46,8 @@ pub(super) struct Settings {
     pub(super) template: Server,
     pub(super) page: Page,
     pub(super) rules: Vec<Statement>,
+    /// What TCP proxies are warned of that inherit it from a section of HTTP.
+    pub(super) http: Vec<HttpWord>,
     pub(super) load_server_state: Field<String>,
     pub(super) server_state_file: Field<String>,
 }
@@ -86,6 +88,7 @@ impl Settings {
             template: server::empty_template(),
             page: Page::default(),
             rules: Vec::new(),
+            http: Vec::new(),
             load_server_state: None,
             server_state_file: None,
         }

@@ -2,6 +2,7 @@
 //!
 //! They are read before the rules, so that every test under a name counts wherever it stands.
 
+use haproxy_compat::diag::Diagnostic;
 use haproxy_compat::span::Span;
 
 use super::context::Context;
@@ -29,7 +30,13 @@ impl Context<'_> {
                         && !is_used(name, raw)
                     {
                         let message = format!("acl '{name}' is ignored: {}", error.message);
-                        self.report.warning(statement.span, message);
+                        // Both halves of a `listen` have it.
+                        let span = Some(statement.span);
+                        let is_it =
+                            |said: &Diagnostic| said.span == span && said.message == message;
+                        if !self.report.iter().any(is_it) {
+                            self.report.warning(statement.span, message);
+                        }
                     } else {
                         self.wrong(statement, 2, error);
                     }
