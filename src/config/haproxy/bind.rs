@@ -18,13 +18,23 @@ pub(super) fn spoken(line: &Line) -> Option<HttpWord> {
     Some((format!("proto {}", protocol.text()), protocol.span))
 }
 
+/// Words about certificates made on the fly, which nobody needs without `ssl`.
+const SIGNING: [&str; 3] = ["ca-sign-file", "ca-sign-pass", "generate-certificates"];
+
 /// A `bind` line.
 pub(super) fn lower(line: &Line, cx: &mut Context<'_>) -> Option<Bind> {
     let mut args = Args::new(line, 1);
     let address = args.expect("bind", "an address such as '*:3306'", cx)?;
     let mut bind = Bind::new(cx.address(address));
+    let is_plain = !line.words.iter().any(|word| word.bytes == b"ssl");
     while let Some(word) = args.next() {
         let option = word.text();
+        if is_plain && SIGNING.contains(&option.as_ref()) {
+            let reason = "there is no TLS without 'ssl'";
+            cx.report.warning(word.span, format!("'{option}' is ignored: {reason}"));
+            form::without_effect(Effect::Ignored(reason), word, &BIND, of_bind, &mut args, cx);
+            continue;
+        }
         match cx.effect(word, &option, &BIND) {
             None => {
                 cx.unknown(word, "in a 'bind' line", BIND.names());
@@ -69,9 +79,15 @@ pub(super) fn apply(
 pub(super) fn mode(args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<u64> {
     let word = args.expect("mode", "permissions such as '660'", cx)?;
     let text = word.text();
-    match u64::from_str_radix(&text, 8) {
-        Ok(mode) if mode <= 0o7777 => Some(Spanned::new(mode, word.span)),
-        _ => {
+    match i64::from_str_radix(&text, 8) {
+        Ok(mode @ 0..=0o7777) => Some(Spanned::new(mode.unsigned_abs(), word.span)),
+        Ok(mode) => {
+            let mode = mode.cast_unsigned() & 0o7777;
+            let message = format!("'{text}' after 'mode' is read as {mode:o}");
+            cx.report.warning(word.span, message).help("write permissions such as '660'");
+            Some(Spanned::new(mode, word.span))
+        }
+        Err(_) => {
             cx.report.alert(
                 word.span,
                 format!("'mode' needs permissions in octal such as '660', not '{text}'"),

@@ -112,6 +112,18 @@ impl Args<'_> {
         }
     }
 
+    /// The next word as a number of nothing but digits, cut to 32 bits.
+    pub(super) fn digits_cut(&mut self, keyword: &str, cx: &mut Context<'_>) -> Field<u64> {
+        let is_cut = |word: &&Word| {
+            let text = word.text();
+            text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i32>().is_err()
+        };
+        match self.peek().filter(is_cut) {
+            Some(_) => self.number(keyword, cx),
+            None => self.digits(keyword, cx),
+        }
+    }
+
     /// The next word as a number of nothing but digits, where HAProxy takes no other.
     pub(super) fn digits(&mut self, keyword: &str, cx: &mut Context<'_>) -> Field<u64> {
         let word = self.expect(keyword, "a number", cx)?;

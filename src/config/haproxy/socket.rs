@@ -17,7 +17,7 @@ pub(super) fn bind(
 ) -> bool {
     let on = || Some(Spanned::new(true, word.span));
     match option {
-        "id" => socket.id = args.digits(option, cx),
+        "id" => socket.id = args.digits_cut(option, cx),
         "mss" => socket.mss = args.signed(option, cx),
         "tfo" => socket.tfo = on(),
         "defer-accept" => socket.defer_accept = on(),

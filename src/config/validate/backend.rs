@@ -212,7 +212,13 @@ impl Context<'_> {
         };
         let tls = match &raw.tls.on {
             Some(on) if on.value => self.server_tls(&raw.tls, on.span, &what, false),
-            _ => None,
+            _ => {
+                if raw.tls.check.as_ref().is_none_or(|check| !check.value) {
+                    self.idle_tls(&raw.tls, &what);
+                    self.idle_verify(&raw.tls, &what);
+                }
+                None
+            }
         };
         let proxy_tlvs = self.proxy_tlvs(&raw.socket, &what);
         let Target { address, hostname, resolve, init_addr } = target?;

@@ -1,5 +1,6 @@
 //! TLS of binds and servers: words, then files, then what a handshake needs.
 
+mod idle;
 mod listed;
 mod stored;
 
@@ -46,8 +47,12 @@ impl Context<'_> {
     /// TLS of a bind; `None` where it has none or was refused.
     pub(super) fn bind_tls(&mut self, raw: &raw::Bind, owner: &str) -> Option<Box<BindTls>> {
         let tls = &raw.tls;
-        let on = tls.on.as_ref().filter(|on| on.value)?;
         let what = format!("a bind of {owner}");
+        let Some(on) = tls.on.as_ref().filter(|on| on.value) else {
+            self.idle_tls(tls, &what);
+            self.idle_certificates(tls);
+            return None;
+        };
         let words = self.tls_words(&what, tls)?;
         let mut reader = Reader::new(&mut *self.world, &self.certificates);
         let mut problems = Problems::default();

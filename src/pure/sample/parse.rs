@@ -105,6 +105,10 @@ impl Expr {
         definitions: &mut dyn Definitions,
     ) -> Result<usize, ParseError> {
         let (name, at) = word(text);
+        if name.is_empty() && (text.is_empty() || text.starts_with(',')) {
+            // HAProxy steps over a comma with nothing behind it.
+            return Ok(0);
+        }
         if name.is_empty() {
             return Err("the name of a converter is missing behind a comma".to_owned().into());
         }
@@ -312,6 +316,7 @@ fn constant(
             Some(set) => value(Value::text(&set)),
             None => Ok(Fetch::Unset),
         },
+        "env" if args.is_empty() => Ok(Fetch::Unset),
         "env" => Err("it takes the name of a variable".to_owned()),
         "var" => match args {
             [name] => Variable::parse(name).map(|name| Fetch::Variable(name, None)),

@@ -40,7 +40,7 @@ fn mistakes_are_named_and_the_nearest_name_is_offered() {
         ("srv_is_up", "fetch 'srv_is_up': its argument is missing", None),
         ("str(a", "fetch 'str': ')' is missing", None),
         ("src]", "unexpected ']' after 'src'", None),
-        ("src,", "the name of a converter is missing behind a comma", None),
+        ("src,(1)", "the name of a converter is missing behind a comma", None),
         (
             "req.payload(0,1),add(1)",
             "converter 'add' takes sint, and what comes before it is bin",

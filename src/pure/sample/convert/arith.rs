@@ -67,6 +67,8 @@ impl Arith {
         }
         let (_, make) = BINARY.iter().find(|(known, _)| *known == name)?;
         Some(match args {
+            [] => Ok(make(Operand::Number(0))),
+            [operand] if operand.is_empty() => Ok(make(Operand::Number(0))),
             [operand] => Operand::parse(operand).map(make),
             _ => Err("it takes a number or a variable".to_owned()),
         })

@@ -111,6 +111,9 @@ impl Text {
             "word" => Pick::parse(args).map(Self::Word),
             "field" => Pick::parse(args).map(Self::Field),
             "ltrim" | "rtrim" => match args {
+                // Nothing is removed.
+                [] if name == "ltrim" => Ok(Self::Ltrim(String::new())),
+                [] => Ok(Self::Rtrim(String::new())),
                 [set] if name == "ltrim" => Ok(Self::Ltrim(set.clone())),
                 [set] => Ok(Self::Rtrim(set.clone())),
                 _ => Err("it takes the characters to remove".to_owned()),

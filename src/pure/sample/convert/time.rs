@@ -46,6 +46,9 @@ impl Date {
             })
         };
         Some(match (name, args) {
+            // A date of no form is no text at all.
+            ("utime", []) => made("", Ok(0), Unit::Seconds, false),
+            ("ltime", []) => made("", Ok(0), Unit::Seconds, true),
             ("utime", [format]) => made(format, Ok(0), Unit::Seconds, false),
             ("utime", [format, by]) => made(format, offset(Some(by)), Unit::Seconds, false),
             ("ltime", [format]) => made(format, Ok(0), Unit::Seconds, true),
