@@ -63,10 +63,10 @@ pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io
     let mut out = io::stdout();
     let takes_time = TELLING.iter().any(|word| command.split_whitespace().next() == Some(word));
     if !out.is_terminal() || takes_time {
-        return pass_on(BufReader::new(stream), &mut out);
+        return pass_on(BufReader::new(stream), &mut out, takes_time);
     }
     let mut answer = Vec::new();
-    let said = pass_on(BufReader::new(stream), &mut answer)?;
+    let said = pass_on(BufReader::new(stream), &mut answer, false)?;
     out.write_all(table(&String::from_utf8_lossy(&answer), terminal_width()).as_bytes())?;
     Ok(said)
 }
@@ -87,8 +87,9 @@ pub enum Said {
 }
 
 /// Writes the answers in `from` to `out` as they come, without their severities and without the first,
-/// which is that of [`SEVERITY`].
-fn pass_on(mut from: impl BufRead, out: &mut impl Write) -> io::Result<Said> {
+/// which is that of [`SEVERITY`]. Where they `must_end`, an end without an empty line is an error: the
+/// process ended in the middle.
+fn pass_on(mut from: impl BufRead, out: &mut impl Write, must_end: bool) -> io::Result<Said> {
     let mut said = Said::Done;
     let (mut is_first, mut begins) = (true, true);
     let mut line = Vec::new();
@@ -101,13 +102,23 @@ fn pass_on(mut from: impl BufRead, out: &mut impl Write) -> io::Result<Said> {
                 said = Said::Refused;
             }
             match text.strip_prefix(RECORD.as_bytes()) {
-                Some(record) => keep(record, out)?,
+                Some(record) => {
+                    if let Err(error) = keep(record, out) {
+                        out.write_all(record)?;
+                        writeln!(out, "{error}")?;
+                        said = Said::Refused;
+                    }
+                }
                 None => out.write_all(text)?,
             }
         }
         is_first &= !is_end;
         begins = is_end;
         line.clear();
+    }
+    if must_end && !begins {
+        let why = "the process ended before it had answered: look what became of it";
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
     }
     Ok(said)
 }
@@ -269,7 +280,7 @@ mod tests {
     fn answers_are_passed_on_and_mistakes_seen() {
         let passed = |answers: &str| {
             let mut out = Vec::new();
-            let said = pass_on(answers.as_bytes(), &mut out).unwrap();
+            let said = pass_on(answers.as_bytes(), &mut out, true).unwrap();
             (String::from_utf8(out).unwrap(), said)
         };
         assert_eq!(passed("\n# name\nbe\n\n"), ("# name\nbe\n\n".to_owned(), Said::Done));
@@ -279,6 +290,8 @@ mod tests {
             (text.as_str(), said),
             ("x: [3]: y\n[3]: z\n\nNo such backend.\n\n", Said::Refused)
         );
+        let cut = pass_on(&b"\nswitchover: begun\n"[..], &mut Vec::new(), true);
+        assert!(cut.is_err(), "its process is gone");
         // A master knows no severities.
         let unknown = "Unknown command: 'set severity-output', but\n help\n\n";
         assert_eq!(passed(&format!("{unknown}done\n\n")), ("done\n\n".to_owned(), Said::Done));

@@ -70,7 +70,7 @@ impl StateDir {
             .map_err(|error| refused(&io::Error::from(error)))?;
         let text = read(&dir, FENCE).map_err(|error| refused(&format!("{FENCE}: {error}")))?;
         let groups = match text {
-            Some(text) => written::read(&text).map_err(|error| {
+            Some(text) => written::read(&String::from_utf8_lossy(&text)).map_err(|error| {
                 refused(&format!(
                     "the file '{FENCE}' is not understood ({error}); without it an old primary may \
                      take writes again: remove it if there is none"
@@ -81,8 +81,8 @@ impl StateDir {
         // A record that is damaged is lost, and no more: nothing follows from it.
         let text =
             read(&dir, FAILOVERS).map_err(|error| refused(&format!("{FAILOVERS}: {error}")))?;
-        let lines = text.iter().flat_map(|text| text.lines());
-        let failovers = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let lines = text.iter().flat_map(|text| text.split(|&byte| byte == b'\n'));
+        let failovers = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
         Ok(Some(Self { dir, path, past: Past { groups, failovers } }))
     }
 
@@ -130,15 +130,15 @@ fn of_service() -> Option<PathBuf> {
     std::env::split_paths(&names).next().filter(|path| !path.as_os_str().is_empty())
 }
 
-fn read(dir: &OwnedFd, name: &str) -> io::Result<Option<String>> {
+fn read(dir: &OwnedFd, name: &str) -> io::Result<Option<Vec<u8>>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = match openat(dir, name, flags, Mode::empty()) {
         Ok(file) => File::from(file),
         Err(rustix::io::Errno::NOENT) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let mut text = String::new();
-    file.take(BYTES_MAX).read_to_string(&mut text)?;
+    let mut text = Vec::new();
+    file.take(BYTES_MAX).read_to_end(&mut text)?;
     Ok(Some(text))
 }
 
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(read(&dir, "fence").unwrap(), None);
         for text in ["long and first", "second"] {
             replace(&dir, "fence", text.as_bytes()).unwrap();
-            assert_eq!(read(&dir, "fence").unwrap().as_deref(), Some(text));
+            assert_eq!(read(&dir, "fence").unwrap().as_deref(), Some(text.as_bytes()));
         }
         assert_eq!(std::fs::read_dir(&path).unwrap().count(), 1);
         std::fs::remove_dir_all(&path).unwrap();

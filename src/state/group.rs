@@ -234,8 +234,9 @@ impl Group {
                     None => Part::Primary,
                 };
             }
+            let is_foreign = inner.fence.refusal(&server.name) == Some(Refusal::Foreign);
             match inner.fence.reading(&server.name) {
-                Some(reading) if reading.role != Role::Primary => {
+                Some(reading) if reading.role != Role::Primary && !is_foreign => {
                     let position =
                         primary.map_or(reading.position, |one| reading.position_behind(one));
                     Part::Replica(inner.clock.lag(now, position))

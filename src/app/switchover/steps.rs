@@ -18,6 +18,7 @@ use super::{LOOK_EVERY, Plan};
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::config::model::{DatabaseKind, Promote, ServerAddr};
+use crate::pure::role::fence::Refusal;
 use crate::pure::role::{History, Reading, Role};
 
 /// Postgres: everybody's transactions are read-only from now on, or are no longer.
@@ -192,8 +193,11 @@ async fn undo_promotion(plan: &Plan, kind: DatabaseKind, limit: Duration) -> Res
                 let Ok(mut to) = connect().await else { return Ok(()) };
                 said = to.ask(limit / 4).await;
             }
+            // What the fence keeps out gets no writes either way.
+            let refusal = plan.backend.group.refusal(&plan.to.name);
+            let is_kept_out = refusal.is_some_and(|why| why != Refusal::Conflict);
             match said {
-                Ok(reading) if reading.role == Role::Primary => {
+                Ok(reading) if reading.role == Role::Primary && !is_kept_out => {
                     Err(format!("{} is primary all the same", plan.to.name))
                 }
                 Ok(_) => Ok(()),

@@ -17,7 +17,7 @@
 //! | another's | Postgres: an older timeline | `Older` |
 //! | another's | MySQL: seen as a replica of the incumbent, or nothing is missing | – |
 //! | another's | MySQL: something is missing | `Older` |
-//! | a loose one's (it follows another) | the incumbent is another and not heard as a replica, unless the claim was made while nobody was primary | no claim |
+//! | a loose one's (it follows another) | the incumbent is another and not heard as a replica, unless the claim was made after that one was lost | no claim |
 //! | a member's of a cluster where all take writes | less than remembered | `Older` |
 //! | members' that are left | the incumbent, or else the first by name, is taken | no claim |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
@@ -92,7 +92,9 @@ pub struct Fence {
     primary: Option<String>,
     /// Who is to take over from the incumbent, as planned.
     heir: Option<String>,
-    /// Replicas that were told to take writes while nobody was primary.
+    /// The primary was heard, is heard no more, and nobody has taken its place.
+    is_orphaned: bool,
+    /// Replicas that were told to take writes in that time.
     opened: BTreeSet<String>,
     /// Counts changes of the memory that must not be forgotten.
     revision: u64,
@@ -143,11 +145,14 @@ impl Fence {
         self.readings.get(server)
     }
 
-    /// Why a server that claims to be primary is not taken for it; `None` where it is, and where it
-    /// claims nothing.
+    /// Why a server that claims to be primary is not taken for it, or one that follows is none of
+    /// ours; `None` where it is, and where it claims nothing.
     #[must_use]
     pub fn refusal(&self, server: &str) -> Option<Refusal> {
-        let reading = self.readings.get(server).filter(|reading| !reading.role.follows())?;
+        let reading = self.readings.get(server)?;
+        if reading.role.follows() {
+            return (!self.is_of_cluster(&reading.history)).then_some(Refusal::Foreign);
+        }
         if self.primary() == Some(server) {
             return None;
         }
@@ -181,7 +186,7 @@ impl Fence {
     fn note_opening(&mut self, server: &str, role: Role) {
         let before = self.readings.get(server).map(|reading| reading.role);
         match (before, role) {
-            (Some(Role::Replica), Role::Loose) if self.primary.is_none() => {
+            (Some(Role::Replica), Role::Loose) if self.is_orphaned => {
                 self.opened.insert(server.to_owned());
             }
             (_, Role::Loose) => {}
@@ -193,6 +198,7 @@ impl Fence {
 
     /// A server is heard no more: what it said counts for nothing. Whether it had said anything.
     pub fn handle_lost(&mut self, server: &str) -> bool {
+        self.is_orphaned |= self.primary() == Some(server);
         let was_heard = self.readings.remove(server).is_some();
         if was_heard {
             self.settle();
@@ -239,6 +245,7 @@ impl Fence {
             return;
         };
         self.opened.clear();
+        self.is_orphaned = false;
         let incumbent = (server.clone(), reading.history.clone());
         let before = self.memory.incumbent.replace(incumbent.clone());
         let is_same = before.as_ref().is_some_and(|(before, history)| {
@@ -286,7 +293,7 @@ impl Fence {
     }
 
     /// Whether one that follows another may be primary all the same, as two that follow each other
-    /// are in turns: it was, or who was is a replica now, or it was opened when nobody was primary. A
+    /// are in turns: it was, or who was is a replica now, or it was opened after that one was lost. A
     /// replica that was never told to refuse writes is none because its primary is gone.
     fn may_lead_loose(&self, server: &str) -> bool {
         if self.opened.contains(server) {

@@ -229,6 +229,15 @@ fn an_heir_takes_over_from_an_incumbent_that_still_claims_and_from_nobody_else()
 }
 
 #[test]
+fn a_standby_of_another_cluster_is_none_of_ours() {
+    let mut fence = pair();
+    let foreign = History::Postgres { system: 2, timeline: 1 };
+    fence.handle_reading("c", Reading { role: Replica, history: foreign, position: 100 });
+    assert_eq!((fence.refusal("c"), fence.refusal("b")), (Some(Refusal::Foreign), None));
+    assert_eq!(fence.primary(), Some("a"));
+}
+
+#[test]
 fn a_replica_that_takes_writes_is_no_primary_because_its_primary_is_gone() {
     let mut fence = mariadb_pair();
     fence.handle_reading("b", my(Role::Loose, 2, "0-1-100"));
@@ -244,6 +253,11 @@ fn a_replica_that_takes_writes_is_no_primary_because_its_primary_is_gone() {
     assert_eq!(fence.primary(), Some("b"));
     fence.handle_reading("a", my(Primary, 1, "0-1-100"));
     assert_eq!((fence.primary(), fence.refusal("a")), (Some("b"), Some(Refusal::Returned)));
+    // Before the primary was ever heard, nobody can tell.
+    let mut fence = Fence::default();
+    fence.handle_reading("b", my(Replica, 2, "0-1-100"));
+    fence.handle_reading("b", my(Role::Loose, 2, "0-1-100"));
+    assert_eq!(fence.primary(), None);
     // Told so before, it is not, and not when it is heard again.
     let mut fence = mariadb_pair();
     fence.handle_reading("b", my(Role::Loose, 2, "0-1-100"));
