@@ -69,10 +69,15 @@ struct Pair {
 impl Pair {
     /// Its account proves its password `by` a plugin.
     fn start(by: &str) -> Self {
+        Self::start_with(by, true)
+    }
+
+    /// The same with a replica that takes writes, or takes none.
+    fn start_with(by: &str, is_read_only: bool) -> Self {
         let a = MariaDb::primary();
         a.query(&format!("CREATE USER evenkeel@'%' IDENTIFIED {by}"));
         let mut b = MariaDb::replica_of(&a);
-        b.set_read_only(true);
+        b.set_read_only(is_read_only);
         let proxy = Proxy::start(&[a.addr, b.addr], "s3cret\n");
         Self { a, b, proxy }
     }
@@ -171,9 +176,8 @@ fn roles_that_change_places_cut_who_writes_and_keep_who_reads() {
 /// nobody any more.
 #[test]
 fn a_replica_that_takes_writes_is_no_primary_while_it_follows_one() {
-    let mut pair = Pair::start("BY 's3cret'");
+    let mut pair = Pair::start_with("BY 's3cret'", false);
     let addr = pair.proxy.write;
-    pair.b.set_read_only(false);
     eventually("reads find the replica", || (pair.server(pair.proxy.read) == 2).then_some(()));
     for n in 0..5 {
         write(addr, n).unwrap();
