@@ -24,6 +24,7 @@ pub mod master;
 mod namespaces;
 mod notify;
 mod objects;
+mod operation;
 mod options;
 mod overrides;
 mod predecessors;

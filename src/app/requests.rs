@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::listeners::Scene;
-use super::{Control, drill, objects, switchover};
+use super::{Control, drill, objects, operation, switchover};
 use crate::clock;
 use crate::config::added::Added;
 use crate::control::cli::frontends;
@@ -55,12 +55,16 @@ impl Control {
             }
             Wish::Switchover(order, told) => {
                 let (process, bus) = (Arc::clone(&self.context.process), self.context.bus.clone());
-                switchover::start(process, bus, order, told, request.answer);
+                operation::start("switchover", told, request.answer, |teller| async move {
+                    switchover::run(&process, &bus, &order, &teller).await
+                });
                 return;
             }
             Wish::Drill(order, told) => {
                 let (process, bus) = (Arc::clone(&self.context.process), self.context.bus.clone());
-                drill::start(process, bus, order, told, request.answer);
+                operation::start("drill", told, request.answer, |teller| async move {
+                    drill::run(&process, &bus, &order, &teller).await
+                });
                 return;
             }
             Wish::AddServer(backend, words) => {

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::operation::{address_of, primary_of, route_of};
 use crate::config::defaults::DRILL_TIMEOUT;
-use crate::config::model::{CheckKind, DatabaseCheck, DatabaseTls, ListenAddr, ServerAddr};
-use crate::pure::role::route::RoleRoute;
+use crate::config::model::{CheckKind, DatabaseCheck, DatabaseTls, ListenAddr};
 use crate::state::request::{Drill, Fault};
 use crate::state::{Backend, Process, Server};
 
@@ -29,25 +29,15 @@ pub(super) struct Plan {
 }
 
 pub(super) fn look(process: &Arc<Process>, order: &Drill) -> Result<Plan, String> {
-    let objects = process.objects();
-    let frontend = objects.frontends.iter().find(|known| *known.name == *order.route);
-    let frontend = frontend.ok_or_else(|| format!("there is no frontend '{}'", order.route))?;
-    let route = frontend.route();
-    if route.settings.role != Some(RoleRoute::Primary) {
-        return Err(format!("frontend '{}' has not role = \"primary\"", order.route));
-    }
-    let backend = route.backend.as_ref().ok_or("the frontend has no backend")?;
+    let (route, backend) = route_of(process, &order.route)?;
     let binds = route.settings.binds.iter().filter(|bind| bind.tls.is_none() && !bind.accept_proxy);
     let mut addresses = binds.filter_map(|bind| match &bind.address {
         ListenAddr::Tcp(address) => Some(own_address(*address)),
         _ => None,
     });
     let address = addresses.next().ok_or("the route has no address in clear text")?;
-    let primary = backend.group.claims().primary;
-    let primary = primary.ok_or_else(|| format!("backend '{}' has no primary", backend.name))?;
+    let from = primary_of(&backend)?;
     let live = backend.live();
-    let from = live.servers.iter().find(|server| *server.name == *primary).cloned();
-    let from = from.ok_or("the primary is gone")?;
     let others = live.servers.iter().filter(|server| !Arc::ptr_eq(server, &from));
     if !others.clone().any(|server| server.standing().is_running()) {
         return Err("no other server runs that could take over".to_owned());
@@ -79,7 +69,7 @@ pub(super) fn look(process: &Arc<Process>, order: &Drill) -> Result<Plan, String
         timeout: drill.map_or(DRILL_TIMEOUT, |drill| drill.timeout),
         rto: route.settings.rto,
         rpo: route.settings.rpo,
-        backend: Arc::clone(backend),
+        backend: Arc::clone(&backend),
         from: Arc::clone(&from),
         word,
     })
@@ -98,16 +88,11 @@ fn own_address(address: SocketAddr) -> SocketAddr {
 impl Plan {
     /// What programs are told in their environment.
     pub(super) fn variables(&self) -> [(&'static str, String); 4] {
-        let address = match &self.from.settings().address {
-            ServerAddr::Tcp(address) => address.to_string(),
-            ServerAddr::Unix(path) => path.display().to_string(),
-            _ => String::new(),
-        };
         [
             ("EVENKEEL_BACKEND", self.backend.name.to_string()),
             ("EVENKEEL_FAULT", self.word.to_owned()),
             ("EVENKEEL_SERVER", self.from.name.to_string()),
-            ("EVENKEEL_SERVER_ADDR", address),
+            ("EVENKEEL_SERVER_ADDR", address_of(&self.from)),
         ]
     }
 }

@@ -17,14 +17,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
 
-use super::switchover::{self, Teller};
+use super::operation::Teller;
+use super::switchover;
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::pure::role::Role;
 use crate::state::Process;
-use crate::state::request::{Drill, Fault, Refused};
+use crate::state::request::{Drill, Fault};
 use crate::state::upkeep::own;
 use crate::telemetry::bus::Bus;
 use look::Plan;
@@ -42,24 +42,8 @@ const RECORD_WAIT: Duration = Duration::from_secs(3);
 /// What the line with the record begins with; `evenkeel ctl` writes it to files.
 pub(super) const RECORD: &str = "Record: ";
 
-/// Does what is asked in a task of its own; the answer says how it went.
-pub(super) fn start(
-    process: Arc<Process>,
-    bus: Bus,
-    order: Drill,
-    told: mpsc::Sender<String>,
-    answer: oneshot::Sender<Result<(), Refused>>,
-) {
-    tokio::spawn(async move {
-        let teller = Teller::new(told, "drill");
-        let result = run(&process, &bus, &order, &teller).await;
-        drop(teller);
-        // Whoever asked may be gone: it is done all the same.
-        let _ = answer.send(result.map_err(Refused::Because));
-    });
-}
-
-async fn run(
+/// The whole of it.
+pub(super) async fn run(
     process: &Arc<Process>,
     bus: &Bus,
     order: &Drill,

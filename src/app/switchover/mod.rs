@@ -20,12 +20,11 @@ mod steps;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
-
+use super::operation::{Teller, primary_of, route_of};
 use crate::clock;
 use crate::config::model::{CheckKind, DatabaseCheck, Promote};
 use crate::pure::role::route::{Part, RoleRoute};
-use crate::state::request::{Refused, Switchover};
+use crate::state::request::Switchover;
 use crate::state::sessions::Parting;
 use crate::state::{Backend, CutReason, Occasion, Process, Server, publish};
 use crate::telemetry::bus::Bus;
@@ -41,42 +40,6 @@ const QUIET_LOOKS: u32 = 3;
 
 /// How long undoing may take.
 const UNDO_MAX: Duration = Duration::from_secs(10);
-
-/// Does what is asked in a task of its own; the answer says how it went.
-pub(super) fn start(
-    process: Arc<Process>,
-    bus: Bus,
-    order: Switchover,
-    told: mpsc::Sender<String>,
-    answer: oneshot::Sender<Result<(), Refused>>,
-) {
-    tokio::spawn(async move {
-        let teller = Teller::new(told, "switchover");
-        let result = run(&process, &bus, &order, &teller).await;
-        drop(teller);
-        // Whoever asked may be gone: it is done all the same.
-        let _ = answer.send(result.map_err(Refused::Because));
-    });
-}
-
-/// Tells who asked, and the log.
-pub(super) struct Teller {
-    told: mpsc::Sender<String>,
-    what: &'static str,
-}
-
-impl Teller {
-    /// Tells `told` of a `what`.
-    pub(super) const fn new(told: mpsc::Sender<String>, what: &'static str) -> Self {
-        Self { told, what }
-    }
-
-    pub(super) fn say(&self, line: String) {
-        tracing::info!("{}: {line}", self.what);
-        // Who does not read misses lines.
-        let _ = self.told.try_send(line);
-    }
-}
 
 /// What is about to be done, with everything that was looked up for it.
 struct Plan {
@@ -213,14 +176,7 @@ impl Plan {
 
 /// Whether and how it can be done, as far as that is known here.
 fn look(process: &Arc<Process>, order: &Switchover) -> Result<Plan, String> {
-    let objects = process.objects();
-    let frontend = objects.frontends.iter().find(|known| *known.name == *order.route);
-    let frontend = frontend.ok_or_else(|| format!("there is no frontend '{}'", order.route))?;
-    let route = frontend.route();
-    if route.settings.role != Some(RoleRoute::Primary) {
-        return Err(format!("frontend '{}' has not role = \"primary\"", order.route));
-    }
-    let backend = route.backend.as_ref().ok_or("the frontend has no backend")?;
+    let (_, backend) = route_of(process, &order.route)?;
     let settings = backend.settings();
     let Some(switchover) = &settings.switchover else {
         return Err(format!("backend '{}' has no 'switchover'", backend.name));
@@ -230,9 +186,9 @@ fn look(process: &Arc<Process>, order: &Switchover) -> Result<Plan, String> {
         let route = f.route();
         let backend_of = route.backend.as_ref();
         route.settings.role == Some(RoleRoute::Primary)
-            && backend_of.is_some_and(|known| Arc::ptr_eq(known, backend))
+            && backend_of.is_some_and(|known| Arc::ptr_eq(known, &backend))
     };
-    for frontend in objects.frontends.iter().filter(leads_there) {
+    for frontend in process.objects().frontends.iter().filter(leads_there) {
         if frontend.route().settings.hold.is_some_and(|hold| hold.time <= timeout) {
             return Err(format!(
                 "it may take {timeout:?}, and frontend '{}' holds clients for less",
@@ -240,17 +196,16 @@ fn look(process: &Arc<Process>, order: &Switchover) -> Result<Plan, String> {
             ));
         }
     }
-    let primary = backend.group.claims().primary;
-    let primary = primary.ok_or_else(|| format!("backend '{}' has no primary", backend.name))?;
-    let find = |name: &str| backend.live().servers.iter().find(|s| *s.name == *name).cloned();
+    let from = primary_of(&backend)?;
+    let live = backend.live();
+    let to = live.servers.iter().find(|server| *server.name == *order.to).cloned();
     let missing = || format!("backend '{}' has no server '{}'", backend.name, order.to);
-    let to = find(&order.to).ok_or_else(missing)?;
-    if *to.name == *primary {
-        return Err(format!("{primary} is primary already"));
+    let to = to.ok_or_else(missing)?;
+    if Arc::ptr_eq(&to, &from) {
+        return Err(format!("{} is primary already", from.name));
     }
-    let from = find(&primary).ok_or("the primary is gone")?;
-    let (process, backend) = (Arc::clone(process), Arc::clone(backend));
-    let plan = Plan { process, backend, from, to, step: switchover.step.clone(), timeout };
+    let (process, step) = (Arc::clone(process), switchover.step.clone());
+    let plan = Plan { process, backend: Arc::clone(&backend), from, to, step, timeout };
     plan.stands()?;
     Ok(plan)
 }

@@ -15,9 +15,10 @@
 use std::time::{Duration, Instant};
 
 use super::{LOOK_EVERY, Plan};
+use crate::app::operation::address_of;
 use crate::check::operate::{Operator, program};
 use crate::clock;
-use crate::config::model::{DatabaseKind, Promote, ServerAddr};
+use crate::config::model::{DatabaseKind, Promote};
 use crate::pure::role::fence::Refusal;
 use crate::pure::role::{History, Reading, Role};
 
@@ -223,11 +224,6 @@ fn lacks(had: &Reading, has: &Reading) -> u64 {
 
 /// What a program is told in its environment.
 fn variables(plan: &Plan, kind: DatabaseKind) -> [(&'static str, String); 6] {
-    let address = |server: &crate::state::Server| match &server.settings().address {
-        ServerAddr::Tcp(address) => address.to_string(),
-        ServerAddr::Unix(path) => path.display().to_string(),
-        _ => String::new(),
-    };
     let kind = match kind {
         DatabaseKind::Postgres => "postgres",
         DatabaseKind::Mysql => "mysql",
@@ -236,8 +232,8 @@ fn variables(plan: &Plan, kind: DatabaseKind) -> [(&'static str, String); 6] {
         ("EVENKEEL_BACKEND", plan.backend.name.to_string()),
         ("EVENKEEL_KIND", kind.to_owned()),
         ("EVENKEEL_FROM", plan.from.name.to_string()),
-        ("EVENKEEL_FROM_ADDR", address(&plan.from)),
+        ("EVENKEEL_FROM_ADDR", address_of(&plan.from)),
         ("EVENKEEL_TO", plan.to.name.to_string()),
-        ("EVENKEEL_TO_ADDR", address(&plan.to)),
+        ("EVENKEEL_TO_ADDR", address_of(&plan.to)),
     ]
 }
