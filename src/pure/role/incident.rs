@@ -68,8 +68,11 @@ pub struct Phases {
 impl Incident {
     /// Another primary is there.
     pub fn handle_primary(&mut self, now: Instant, server: &str, history: &History, reached: u64) {
+        // A planned change comes when nothing is lacking; what the one before, frozen and alive, logs
+        // of its own after that is nobody's data.
+        let is_planned = self.paused_at.is_some() && self.answers;
         let lacks = match (&self.history, history) {
-            _ if server == self.from => 0,
+            _ if server == self.from || is_planned => 0,
             (History::Mysql { executed: had, .. }, History::Mysql { executed, .. }) => {
                 executed.lacks(had)
             }
@@ -169,6 +172,12 @@ mod tests {
         assert!(incident.is_over(now + FIRST_SESSION_WAIT));
         assert_eq!(incident.phases().attach, None);
         assert_eq!(incident.next.unwrap().lacks, 0, "it lacks nothing of itself");
+        for (answers, lacks) in [(true, 0), (false, 60)] {
+            let mut planned =
+                Incident { paused_at: Some(now), answers, position: 100, ..lost(pg(1), now) };
+            planned.handle_primary(now, "b", &pg(2), 40);
+            assert_eq!(planned.next.unwrap().lacks, lacks);
+        }
     }
 
     #[test]
