@@ -46,7 +46,8 @@ fn arrive(proxy: &Proxy, api: &Api, count: u32) -> Vec<Client> {
     for nth in 1..=count {
         clients.push(Client::connect(proxy.addr));
         eventually("it is served or queued", || {
-            (sessions(api, "BACKEND") + queued(api, "s1") >= nth).then_some(())
+            let waiting = queued(api, "s1") + queued(api, "BACKEND");
+            (sessions(api, "s1") + waiting >= nth).then_some(())
         });
     }
     clients
