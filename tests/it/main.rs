@@ -88,7 +88,6 @@ mod stats_page;
 mod stick;
 mod stick_commands;
 mod switchover;
-mod switchover_mysql;
 mod timeouts;
 mod tls;
 mod tls_certificates;

@@ -1,0 +1,112 @@
+//! The pause: new clients wait, and the sessions on the primary end between their transactions.
+
+use std::time::Instant;
+
+use super::LOOK_EVERY;
+use super::plan::Plan;
+use crate::app::operation::Teller;
+use crate::clock;
+use crate::pure::role::route::RoleRoute;
+use crate::state::sessions::{Parting, Told};
+use crate::state::{CutReason, Occasion, publish};
+use crate::telemetry::bus::Bus;
+use crate::telemetry::event::RoleChange;
+
+/// How often in a row no session may be seen before there is none: one that was just given the primary
+/// shows a moment later.
+const QUIET_LOOKS: u32 = 3;
+
+/// New clients wait while this is there.
+pub(super) struct Rest<'a> {
+    plan: &'a Plan,
+    bus: &'a Bus,
+}
+
+impl<'a> Rest<'a> {
+    /// # Errors
+    /// They wait already.
+    pub(super) fn begin(plan: &'a Plan, bus: &'a Bus) -> Result<Self, String> {
+        if publish::rest(&plan.backend, clock::now(), Some(&plan.to.name)) {
+            return Ok(Self { plan, bus });
+        }
+        Err(format!("another switchover of backend '{}' goes on", plan.backend.name))
+    }
+
+    pub(super) fn say(&self, change: RoleChange) {
+        let (process, bus) = (&*self.plan.process, self.bus);
+        let occasion = Occasion { process, bus, now: clock::now(), wall: clock::wall() };
+        occasion.say_role(&self.plan.backend, change);
+    }
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        publish::rest(&self.plan.backend, clock::now(), None);
+        self.plan.process.sessions.stay_on(&self.plan.from);
+    }
+}
+
+/// Ends the sessions on the primary between their transactions.
+pub(super) async fn drain(
+    plan: &Plan,
+    force: bool,
+    teller: &Teller,
+    until: Instant,
+) -> Result<(), String> {
+    let Plan { process, backend, from, .. } = plan;
+    let sessions = &process.sessions;
+    let begun = clock::now();
+    let patience = until.saturating_duration_since(begun) / 2;
+    let first = sessions.part_on(from, Parting::Quiet);
+    teller.say(format!("{} sessions of {} are to end", first.left, from.name));
+    if first.hidden > 0 {
+        teller.say(hidden(first.hidden, force));
+    }
+    let (mut told, mut quiet) = (first.newly, 0);
+    while quiet < QUIET_LOOKS {
+        plan.stands()?;
+        let is_patient = clock::now() < begun + patience;
+        let how = if is_patient { Parting::Quiet } else { Parting::Soon };
+        let now = sessions.part_on(from, how);
+        told += now.newly;
+        publish::parted(backend, u64::try_from(told.saturating_sub(now.left)).unwrap_or(u64::MAX));
+        quiet = if now.left == 0 { quiet + 1 } else { 0 };
+        if now.left > 0 && clock::now() >= until {
+            if !force {
+                return Err(busy(now));
+            }
+            let is_write = |route| route == RoleRoute::Primary;
+            let cut = sessions.end_routed_on(from, CutReason::RoleLost, is_write);
+            publish::parted(backend, u64::try_from(told).unwrap_or(u64::MAX));
+            teller.say(format!("{cut} busy sessions are cut"));
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}
+
+/// Said in time, for those who have to decide.
+fn hidden(count: usize, force: bool) -> String {
+    let what = format!("TLS hides of {count} of them whether they are between two transactions");
+    match force {
+        true => format!("{what}: they are cut if they do not end by themselves"),
+        false => format!("{what}: they have to end by themselves, or --force cuts them"),
+    }
+}
+
+/// Why those that are left keep it from going on.
+fn busy(told: Told) -> String {
+    let busy = told.left - told.hidden;
+    let force = "(--force ends them)";
+    match (busy, told.hidden) {
+        (busy, 0) => format!("{busy} sessions are still busy {force}"),
+        (0, hidden) => {
+            format!("{hidden} sessions are left whose transactions TLS hides {force}")
+        }
+        (busy, hidden) => format!(
+            "{busy} sessions are still busy, and {hidden} are left whose transactions TLS hides \
+             {force}"
+        ),
+    }
+}
