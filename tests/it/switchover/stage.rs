@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::harness::dir::TempDir;
 use crate::harness::eventually;
-use crate::harness::native::{run, run_again};
+use crate::harness::native::run;
 use crate::harness::port::free_addr;
 use crate::harness::process::Process;
 use crate::harness::proxy::Kind;
@@ -47,11 +47,6 @@ impl Stage {
             let is = |row| said.contains(row);
             (is("db a primary primary") && is("db b replica replica")).then_some(())
         });
-    }
-
-    /// Starts the proxy again, whose process has ended.
-    pub(super) fn start_again(&mut self) {
-        self.evenkeel = run_again(&self.dir, self.write);
     }
 
     /// The file of the proxy.
