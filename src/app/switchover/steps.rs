@@ -15,25 +15,22 @@
 use std::time::{Duration, Instant};
 
 use super::{LOOK_EVERY, Plan};
+use crate::app::operation::address_of;
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::config::model::{DatabaseKind, Promote};
 use crate::pure::role::fence::Refusal;
-use crate::pure::role::{History, Reading, Role};
+use crate::pure::role::stray::Stray;
+use crate::pure::role::{Reading, Role};
 
 /// Postgres: everybody's transactions are read-only from now on, or are no longer.
 const FREEZE: &str = "ALTER SYSTEM SET default_transaction_read_only = on";
 const THAW: &str = "ALTER SYSTEM RESET default_transaction_read_only";
 const RELOAD: &str = "SELECT pg_catalog.pg_reload_conf()";
 
-/// When the session read its settings last.
-const READ_AT: &str = "SELECT pg_catalog.pg_conf_load_time()";
-
-/// Those that began before that go, whose transactions may still write; it says how many there were.
-/// Ours look only.
+/// Those that began before that go; it says how many there were. Ours look only.
 const TERMINATE: &str = "SELECT count(pg_catalog.pg_terminate_backend(pid)) \
     FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend' \
-    AND backend_start <= pg_catalog.pg_conf_load_time() \
     AND pid <> pg_catalog.pg_backend_pid() AND application_name <> 'evenkeel'";
 
 /// How far a switchover has come, for undoing it.
@@ -72,38 +69,14 @@ impl Pair {
         Ok(Self { from, to, kind: account.kind, had: None, progress: Progress::Nothing })
     }
 
-    /// What the next primary lacks now: bytes of WAL, or transactions. All of it is there within the
-    /// lag that may be.
-    pub(super) async fn keep_up(&mut self, plan: &Plan) -> Result<u64, String> {
-        let (max, to) = (plan.max_lag, &plan.to.name);
-        let deadline = clock::now() + max;
-        let limit = plan.timeout;
-        let had = self.from.ask(limit).await?;
-        let has = self.to.ask(limit).await?;
+    /// What the next primary lacks now: bytes of WAL, or transactions.
+    pub(super) async fn behind(&mut self, deadline: Instant) -> Result<u64, String> {
+        let had = self.from.ask(left(deadline)).await?;
+        let has = self.to.ask(left(deadline)).await?;
         if (had.role, has.role) != (Role::Primary, Role::Replica) {
             return Err("they are not a primary and its replica".to_owned());
         }
-        let at_first = lacks(&had, &has);
-        let (unit, mut behind) = (unit(self.kind), at_first);
-        if let Some(lag) = plan.lag().filter(|lag| lag.time > max) {
-            let time = lag.time;
-            return Err(format!(
-                "{to} is {time:.1?} behind, it lacks {behind} {unit} (--max-lag {max:?})"
-            ));
-        }
-        while behind > 0 {
-            plan.stands()?;
-            if clock::now() >= deadline {
-                return Err(format!(
-                    "{to} is more than {max:?} behind, it lacks {behind} {unit} of what {} had then \
-                     (--max-lag)",
-                    plan.from.name
-                ));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-            behind = lacks(&had, &self.to.ask(limit).await?);
-        }
-        Ok(at_first)
+        has.lacks(&had).map_err(elsewhere)
     }
 
     /// The old primary takes no more writes.
@@ -112,7 +85,16 @@ impl Pair {
         if matches!(plan.step, Promote::BuiltIn(_)) {
             self.progress = Progress::Frozen;
             match self.kind {
-                DatabaseKind::Postgres => self.freeze_postgres(deadline).await?,
+                DatabaseKind::Postgres => {
+                    self.from.execute(FREEZE, limit).await?;
+                    self.from.execute(RELOAD, limit).await?;
+                    while self.from.execute(TERMINATE, limit).await?.as_deref() != Some("0") {
+                        if clock::now() >= deadline {
+                            return Err("sessions on the old primary do not end".to_owned());
+                        }
+                        tokio::time::sleep(LOOK_EVERY).await;
+                    }
+                }
                 DatabaseKind::Mysql => {
                     let patience = limit.as_secs().max(1);
                     let bound = format!("SET SESSION lock_wait_timeout = {patience}");
@@ -125,39 +107,18 @@ impl Pair {
         Ok(())
     }
 
-    async fn freeze_postgres(&mut self, deadline: Instant) -> Result<(), String> {
-        let limit = left(deadline);
-        let in_time = |why: &str| match clock::now() < deadline {
-            true => Ok(()),
-            false => Err(why.to_owned()),
-        };
-        let before = self.from.execute(READ_AT, limit).await?;
-        self.from.execute(FREEZE, limit).await?;
-        self.from.execute(RELOAD, limit).await?;
-        // Sessions read their settings after the process that begins them.
-        while self.from.execute(READ_AT, limit).await? == before {
-            in_time("the old primary does not read its settings again")?;
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        while self.from.execute(TERMINATE, limit).await?.as_deref() != Some("0") {
-            in_time("sessions on the old primary do not end")?;
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        Ok(())
-    }
-
     /// The next primary has all that the old one had.
-    pub(super) async fn catch_up(&mut self, plan: &Plan, deadline: Instant) -> Result<(), String> {
+    pub(super) async fn catch_up(&mut self, deadline: Instant) -> Result<(), String> {
         let Some(had) = &self.had else { return Ok(()) };
         loop {
-            let behind = lacks(had, &self.to.ask(left(deadline)).await?);
+            let has = self.to.ask(left(deadline)).await?;
+            let behind = has.lacks(had).map_err(elsewhere)?;
             if behind == 0 {
                 return Ok(());
             }
             if clock::now() >= deadline {
-                return Err(format!("the replica still lacks {behind} {}", unit(self.kind)));
+                return Err(format!("the replica still lacks {behind}"));
             }
-            plan.may_go_on()?;
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
@@ -253,22 +214,8 @@ async fn undo_promotion(plan: &Plan, kind: DatabaseKind, limit: Duration) -> Res
     }
 }
 
-/// What one lacks of the other.
-fn lacks(had: &Reading, has: &Reading) -> u64 {
-    match (&had.history, &has.history) {
-        (History::Mysql { executed: had, .. }, History::Mysql { executed: has, .. }) => {
-            has.lacks(had)
-        }
-        _ => had.position.saturating_sub(has.position),
-    }
-}
-
-/// What that counts.
-const fn unit(kind: DatabaseKind) -> &'static str {
-    match kind {
-        DatabaseKind::Postgres => "bytes",
-        DatabaseKind::Mysql => "transactions",
-    }
+fn elsewhere(stray: Stray) -> String {
+    format!("the replica would not do: {stray}")
 }
 
 /// What a program is told in its environment.
@@ -281,8 +228,8 @@ fn variables(plan: &Plan, kind: DatabaseKind) -> [(&'static str, String); 6] {
         ("EVENKEEL_BACKEND", plan.backend.name.to_string()),
         ("EVENKEEL_KIND", kind.to_owned()),
         ("EVENKEEL_FROM", plan.from.name.to_string()),
-        ("EVENKEEL_FROM_ADDR", plan.from.settings().address.text()),
+        ("EVENKEEL_FROM_ADDR", address_of(&plan.from)),
         ("EVENKEEL_TO", plan.to.name.to_string()),
-        ("EVENKEEL_TO_ADDR", plan.to.settings().address.text()),
+        ("EVENKEEL_TO_ADDR", address_of(&plan.to)),
     ]
 }
