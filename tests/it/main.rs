@@ -72,6 +72,7 @@ mod queue;
 mod rdp;
 mod relay;
 mod resolvers;
+mod responses;
 mod ring;
 mod roles;
 mod roles_mysql;
