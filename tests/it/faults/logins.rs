@@ -1,6 +1,7 @@
 //! Servers that live and do not let the check in: who is on them stays, and who comes is led to them.
 
 use std::cell::RefCell;
+use std::io::Write as _;
 
 use rustix::process::Signal;
 
@@ -41,8 +42,10 @@ fn kept(
     pair.wait_said("Server db/a lets its check in again");
     writers.wait_served_by(&pair.a);
     let errors = writers.finish().errors().len();
-    println!(
-        "{name} ({kind:?}): new clients led to the primary {led} of {new_clients}; errors {errors}"
+    let _ = writeln!(
+        std::io::stderr(),
+        "verdict {name} {kind:?}: new clients led to the primary {led} of {new_clients}, client errors \
+         {errors}, sessions cut 0"
     );
     assert_eq!((led, errors), (new_clients, 0));
     old.query("SELECT 1").unwrap();
