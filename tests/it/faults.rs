@@ -9,6 +9,7 @@ mod logins;
 mod pair;
 mod quiet;
 mod relay;
+mod vain;
 mod writers;
 
 use rustix::process::Signal;
@@ -19,6 +20,7 @@ use self::logins::{
     a_wrong_password_that_is_loaded_cuts_nobody,
 };
 use self::pair::{Kind, Pair, STEPPED};
+use self::vain::who_waits_in_vain_reads_why;
 use self::writers::{Verdict, Writers};
 use crate::harness::eventually;
 
@@ -49,6 +51,7 @@ with_both_databases! {
     a_full_server_is_not_down,
     reads_leave_a_replica_that_lags_and_return,
     steps_of_the_clock_change_nothing,
+    who_waits_in_vain_reads_why,
     a_password_that_is_changed_in_the_database_cuts_nobody,
     a_wrong_password_that_is_loaded_cuts_nobody,
     a_full_server_that_has_no_place_for_the_check_cuts_nobody,
