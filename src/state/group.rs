@@ -9,6 +9,7 @@ use crate::pure::role::fence::{Fence, Memory, OnConflict, Refusal};
 use crate::pure::role::incident::Incident;
 use crate::pure::role::lag::LagClock;
 use crate::pure::role::route::Part;
+use crate::pure::role::stray::Stray;
 use crate::pure::role::{Reading, Role};
 
 /// See the module. Changed by [`publish`](super::publish) only.
@@ -109,7 +110,9 @@ impl Group {
         let before = inner.primary();
         let position = reading.position;
         let as_replica = inner.fence.reading(server).filter(|had| had.role.follows());
-        let reached = as_replica.map(|had| had.position);
+        // One that went another way had nothing that counts.
+        let is_elsewhere = inner.fence.stray(server).is_some_and(Stray::is_elsewhere);
+        let reached = as_replica.map(|had| if is_elsewhere { 0 } else { had.position });
         inner.fence.handle_reading(server, reading);
         let primary = inner.fence.primary();
         let is_primary = primary == Some(server);
@@ -268,6 +271,11 @@ impl Group {
             let is_foreign = inner.fence.refusal(&server.name) == Some(Refusal::Foreign);
             match inner.fence.reading(&server.name) {
                 Some(reading) if reading.role != Role::Primary && !is_foreign => {
+                    let stray = inner.fence.stray(&server.name);
+                    if stray.is_some_and(Stray::is_elsewhere) {
+                        // Since the newest primary is there, at most.
+                        return Part::Stray(inner.clock.lag(now, 0));
+                    }
                     let position =
                         primary.map_or(reading.position, |one| reading.position_behind(one));
                     Part::Replica(inner.clock.lag(now, position))
@@ -276,6 +284,12 @@ impl Group {
             }
         };
         servers.iter().map(part).collect()
+    }
+
+    /// Why one that follows is not taken for a copy of the newest primary.
+    #[must_use]
+    pub fn stray(&self, server: &str) -> Option<Stray> {
+        self.lock().fence.stray(server)
     }
 
     /// Why a server that claims to be primary is not taken for it.

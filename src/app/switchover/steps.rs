@@ -19,7 +19,8 @@ use super::plan::Plan;
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::config::model::{DatabaseKind, Promote};
-use crate::pure::role::{History, Reading, Role};
+use crate::pure::role::stray::Stray;
+use crate::pure::role::{Reading, Role};
 
 /// Postgres: everybody's transactions are read-only from now on, or are no longer.
 const FREEZE: &str = "ALTER SYSTEM SET default_transaction_read_only = on";
@@ -77,7 +78,7 @@ impl Pair {
         if (had.role, has.role) != (Role::Primary, Role::Replica) {
             return Err("they are not a primary and its replica".to_owned());
         }
-        let at_first = lacks(&had, &has);
+        let at_first = has.lacks(&had).map_err(elsewhere)?;
         let (unit, mut behind) = (unit(self.kind), at_first);
         if let Some(lag) = plan.lag().filter(|lag| lag.time > max) {
             let time = lag.time;
@@ -95,7 +96,7 @@ impl Pair {
                 ));
             }
             tokio::time::sleep(LOOK_EVERY).await;
-            behind = lacks(&had, &self.to.ask(limit).await?);
+            behind = self.to.ask(limit).await?.lacks(&had).map_err(elsewhere)?;
         }
         Ok(at_first)
     }
@@ -147,7 +148,8 @@ impl Pair {
     pub(super) async fn catch_up(&mut self, plan: &Plan, deadline: Instant) -> Result<(), String> {
         let Some(had) = &self.had else { return Ok(()) };
         loop {
-            let behind = lacks(had, &self.to.ask(left(deadline)).await?);
+            let has = self.to.ask(left(deadline)).await?;
+            let behind = has.lacks(had).map_err(elsewhere)?;
             if behind == 0 {
                 return Ok(());
             }
@@ -202,14 +204,8 @@ pub(super) async fn reload_postgres(
     Ok(())
 }
 
-/// What one lacks of the other.
-fn lacks(had: &Reading, has: &Reading) -> u64 {
-    match (&had.history, &has.history) {
-        (History::Mysql { executed: had, .. }, History::Mysql { executed: has, .. }) => {
-            has.lacks(had)
-        }
-        _ => had.position.saturating_sub(has.position),
-    }
+fn elsewhere(stray: Stray) -> String {
+    format!("the replica would not do: {stray}")
 }
 
 /// What that counts.

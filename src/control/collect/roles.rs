@@ -38,7 +38,12 @@ pub(super) fn note(backend: &Backend, rows: &mut [snapshot::Server], now: Instan
         let why = match (state, refusal) {
             _ if let Some(why) = objection => format!("; {why}"),
             (RoleState::Fenced, Some(why)) => format!(": {why}"),
-            (RoleState::Replica, _) => format!("{}{}", behind(lag), unrouted(is_routed)),
+            (RoleState::Replica | RoleState::Stray, _) => {
+                let stray = backend.group.stray(&server.name);
+                let behind = if state == RoleState::Stray { String::new() } else { behind(lag) };
+                let stray = stray.map(|why| format!("; {why}")).unwrap_or_default();
+                format!("{behind}{stray}{}", unrouted(is_routed))
+            }
             _ => unrouted(is_routed).to_owned(),
         };
         if let Some(check) = &mut row.check {
@@ -59,6 +64,7 @@ pub(in crate::control) fn of(
         let (state, lag) = match part {
             Part::Primary | Part::Resting => (RoleState::Primary, None),
             Part::Replica(lag) => (RoleState::Replica, lag),
+            Part::Stray(_) => (RoleState::Stray, None),
             Part::Unknown if refusal.is_some() => (RoleState::Fenced, None),
             Part::Unknown => (RoleState::Unknown, None),
         };

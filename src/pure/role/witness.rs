@@ -82,7 +82,7 @@ impl Say {
     pub const fn contradicts(self, part: Part) -> bool {
         match (self, part) {
             (Self::Down, _)
-            | (Self::Is(Role::Primary), Part::Replica(_))
+            | (Self::Is(Role::Primary), Part::Replica(_) | Part::Stray(_))
             | (Self::Is(Role::Replica), Part::Primary | Part::Resting) => true,
             (Self::Nothing | Self::Up | Self::Is(_), _) => false,
         }
