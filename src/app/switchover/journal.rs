@@ -69,7 +69,7 @@ pub(super) enum Claim {
     Gone,
     /// Ours, and whether the next primary was told to become it. A file that is not whole is of one
     /// that changed nothing, and has no entry.
-    Ours(Page, Option<Entry>, bool),
+    Ours(Page, Option<Box<Entry>>, bool),
 }
 
 impl Journal {
@@ -114,6 +114,7 @@ impl Journal {
             return Ok(Claim::Gone);
         }
         let (entry, is_promoting) = read(&mut file)?;
+        let entry = entry.map(Box::new);
         let page = Page { dir: Arc::clone(&self.0), file, name: name.to_owned() };
         Ok(Claim::Ours(page, entry, is_promoting))
     }
@@ -209,7 +210,7 @@ mod tests {
         page.promote().await.unwrap();
         drop(page);
         let Claim::Ours(page, found, true) = journal.claim(name).unwrap() else { panic!("taken") };
-        assert_eq!(found, Some(entry));
+        assert_eq!(found.as_deref(), Some(&entry));
         page.remove().unwrap();
         assert!(matches!(journal.claim(name).unwrap(), Claim::Gone));
         std::fs::write(path.join("switchover.torn"), "{\"route\":\"wr").unwrap();

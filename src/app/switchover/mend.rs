@@ -67,7 +67,7 @@ pub(super) async fn found(
         entry.backend
     );
     let half = Half { was_read_only: entry.was_read_only, is_promoting };
-    settle(all, entry, half, Some(page), rest.map(|rest| (rest, until))).await;
+    settle(all, *entry, half, Some(page), rest.map(|rest| (rest, until))).await;
 }
 
 /// Tries to undo it until that is done.

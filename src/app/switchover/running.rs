@@ -106,9 +106,8 @@ impl Switchovers {
         let servers = [&plan.from, &plan.to].map(|server| server.settings().address.text());
         let mut why = None;
         self.state.send_if_modified(|state| {
-            let others = state.going.iter().flatten();
-            let shared =
-                others.filter(|address| !address.is_empty() && servers.contains(address)).next();
+            let mut others = state.going.iter().flatten();
+            let shared = others.find(|address| !address.is_empty() && servers.contains(address));
             why = match (state.is_over, shared) {
                 (true, _) => Some("the process stops".to_owned()),
                 (_, Some(address)) => Some(format!("another switchover of {address} goes on")),
