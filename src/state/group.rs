@@ -137,6 +137,22 @@ impl Group {
         was_heard
     }
 
+    /// A server lives, and lets nobody ask what it is. `None`: it never said; else whether that is news.
+    pub(super) fn handle_refused(&self, now: Instant, server: &str) -> Option<bool> {
+        let mut inner = self.lock();
+        let before = inner.primary();
+        let is_news = inner.fence.handle_refused(server)?;
+        inner.follow(now, before, None);
+        self.expect(&inner);
+        Some(is_news)
+    }
+
+    /// Whether what a server said counts on though it lets nobody ask any more.
+    #[must_use]
+    pub fn is_mute(&self, server: &str) -> bool {
+        self.lock().fence.is_mute(server)
+    }
+
     fn expect(&self, inner: &Inner) {
         let next = inner.incident.as_ref().and_then(|incident| incident.next.as_ref());
         let expects = next.is_some_and(|next| next.first_session.is_none());
@@ -261,6 +277,9 @@ impl Group {
     pub fn parts(&self, now: Instant, servers: &[Arc<Server>]) -> Vec<Part> {
         let inner = self.lock();
         let primary = inner.fence.primary().and_then(|name| inner.fence.reading(name));
+        // How far one that is not asked has come since, nobody knows.
+        let is_mute = |server: &str| inner.fence.is_mute(server);
+        let is_primary_mute = inner.fence.primary().is_some_and(is_mute);
         let part = |server: &Arc<Server>| {
             if inner.fence.primary() == Some(&server.name) {
                 return match inner.planned {
@@ -275,6 +294,9 @@ impl Group {
                     if stray.is_some_and(Stray::is_elsewhere) {
                         // Since the newest primary is there, at most.
                         return Part::Stray(inner.clock.lag(now, 0));
+                    }
+                    if is_primary_mute || is_mute(&server.name) {
+                        return Part::Replica(None);
                     }
                     let position =
                         primary.map_or(reading.position, |one| reading.position_behind(one));

@@ -131,6 +131,8 @@ fn never_two_write_targets_never_an_older_history() {
             let told = world.rng.usize(..3);
             let reading = (world.rng.u8(..4) > 0).then(|| world.reading(told));
             match &reading {
+                // It lives, and lets nobody ask.
+                None if world.rng.bool() => drop(fence.handle_refused(SERVERS[told])),
                 Some(reading) => fence.handle_reading(SERVERS[told], reading.clone()),
                 None => drop(fence.handle_lost(SERVERS[told])),
             }

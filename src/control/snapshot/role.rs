@@ -11,6 +11,8 @@ pub struct Role {
     pub state: RoleState,
     /// How far a replica is behind, if that is known.
     pub lag: Option<Lag>,
+    /// It lives and refuses the login of its check: this is what it was before.
+    pub is_mute: bool,
 }
 
 /// What a server is taken for.

@@ -20,6 +20,7 @@
 //! | a loose one's (it follows another) | the incumbent is another and not heard as a replica, unless the claim was made after that one was lost | no claim |
 //! | a member's of a cluster where all take writes | less than remembered | `Older` |
 //! | members' that are left | the incumbent, or else the first by name, is taken | no claim |
+//! | one's that lets the check in no more | another's is left that does | no claim |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
 //!
 //! **Invariants** (`tests/sim`, 100,000 random orders of events): at most one primary; its timeline
@@ -92,6 +93,9 @@ pub struct Fence {
     on_conflict: OnConflict,
     /// The last readings of servers that are heard.
     readings: BTreeMap<String, Reading>,
+    /// Those of them that live, and do not say any more what they are: it counts on until another's
+    /// claim contradicts it.
+    mute: BTreeSet<String>,
     /// Those that follow and had what the primary, asked later, had not.
     ahead: BTreeMap<String, Stray>,
     primary: Option<String>,
@@ -184,6 +188,7 @@ impl Fence {
         }
         self.note_opening(server, reading.role);
         self.readings.insert(server.to_owned(), reading);
+        self.mute.remove(server);
         self.settle();
         if self.primary() == Some(server) {
             self.note_ahead();
@@ -228,6 +233,22 @@ impl Fence {
         reading.off_timeline(newest).or_else(|| self.ahead.get(server).copied())
     }
 
+    /// A server lives, and lets nobody ask what it is. `None`: it never said; else whether that is news.
+    pub fn handle_refused(&mut self, server: &str) -> Option<bool> {
+        if !self.readings.contains_key(server) {
+            return None;
+        }
+        let is_news = self.mute.insert(server.to_owned());
+        self.settle();
+        Some(is_news)
+    }
+
+    /// Whether what a server said counts on though it does not say so any more.
+    #[must_use]
+    pub fn is_mute(&self, server: &str) -> bool {
+        self.mute.contains(server)
+    }
+
     /// Whether a replica that follows on is told just now to take the place of a primary that is gone.
     fn note_opening(&mut self, server: &str, role: Role) {
         let before = self.readings.get(server).map(|reading| reading.role);
@@ -247,6 +268,7 @@ impl Fence {
         self.is_orphaned |= self.primary() == Some(server);
         let was_heard = self.readings.remove(server).is_some();
         self.ahead.remove(server);
+        self.mute.remove(server);
         if was_heard {
             self.settle();
         }
@@ -259,6 +281,7 @@ impl Fence {
         let servers: BTreeSet<&str> = servers.collect();
         let before = self.readings.len();
         self.readings.retain(|server, _| servers.contains(server.as_str()));
+        self.mute.retain(|server| servers.contains(server.as_str()));
         if self.readings.len() != before {
             self.settle();
         }
@@ -328,7 +351,10 @@ impl Fence {
             });
             left.map(|(server, _)| server)
         };
-        let primaries: Vec<&String> = of(Role::Primary).collect();
+        let mut primaries: Vec<&String> = of(Role::Primary).collect();
+        if primaries.iter().any(|server| !self.mute.contains(*server)) {
+            primaries.retain(|server| !self.mute.contains(*server));
+        }
         if !primaries.is_empty() {
             return primaries;
         }

@@ -160,7 +160,9 @@ impl Witness {
     ) {
         let score = self.score.get_or_insert_with(|| RiseFall::new(rise, fall));
         score.reconfigure(rise, fall);
-        score.handle(verdict.passed());
+        if !(verdict.refused && score.is_up() && self.verdict.is_some()) {
+            score.handle(verdict.passed());
+        }
         if verdict.passed() {
             self.role = role;
         }

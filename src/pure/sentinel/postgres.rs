@@ -34,6 +34,10 @@ const QUESTION: &str = "SELECT pg_catalog.pg_is_in_recovery(), \
 /// `crash_shutdown`, `cannot_connect_now`.
 const GOODBYES: [&str; 3] = ["57P01", "57P02", "57P03"];
 
+/// What an account, or one session more, is refused with: the class `invalid_authorization`,
+/// `invalid_catalog_name`, `insufficient_privilege`, `too_many_connections`.
+const REFUSALS: [&str; 4] = ["28", "3D000", "42501", "53300"];
+
 enum State {
     /// Nothing was said.
     Begun,
@@ -284,6 +288,7 @@ fn refused(body: &ErrorResponseBody) -> Fault {
     let is_goodbye = GOODBYES.contains(&code.as_str());
     Fault {
         is_goodbye,
+        is_refusal: REFUSALS.iter().any(|refusal| code.starts_with(refusal)),
         ..Fault::new(CheckStatus::L7Status, format!("{severity} {code}: {message}"))
     }
 }

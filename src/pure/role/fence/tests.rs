@@ -391,3 +391,25 @@ fn what_the_primary_lacks_when_it_is_asked_later_is_astray() {
     fence.handle_reading("b", my(Primary, 2, "0-1-101,7-2-3"));
     assert_eq!(fence.primary(), Some("b"));
 }
+
+#[test]
+fn what_a_server_said_counts_on_while_it_lets_nobody_ask_until_another_claims() {
+    let mut fence = pair();
+    assert_eq!(fence.handle_refused("c"), None, "it never said anything");
+    assert_eq!(fence.handle_refused("a"), Some(true));
+    assert_eq!(fence.handle_refused("a"), Some(false));
+    assert_eq!((fence.primary(), fence.is_mute("a")), (Some("a"), true));
+    // It is not known to claim any more: that is no conflict.
+    fence.handle_reading("b", pg(Primary, 2));
+    assert_eq!((fence.primary(), fence.refusal("a")), (Some("b"), Some(Refusal::Returned)));
+    // One that may not claim takes nothing over either.
+    let mut fence = pair();
+    fence.handle_refused("a");
+    fence.handle_reading("b", pg(Primary, 1));
+    assert_eq!((fence.primary(), fence.refusal("b")), (Some("a"), Some(Refusal::Diverged)));
+    fence.handle_reading("a", pg(Primary, 1));
+    assert!(!fence.is_mute("a"));
+    fence.handle_refused("a");
+    fence.handle_lost("a");
+    assert_eq!((fence.primary(), fence.is_mute("a")), (None, false), "it died");
+}
