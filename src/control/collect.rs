@@ -11,7 +11,7 @@ use self::requests::requests;
 use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, Snapshot, Times,
 };
-use crate::config::model::{self, Balance, BalanceKey, CLAIMED_DATE, CLAIMED_VERSION, ServerAddr};
+use crate::config::model::{self, Balance, BalanceKey, CLAIMED_DATE, CLAIMED_VERSION};
 use crate::net::relay::pipes_open;
 use crate::pure::balance::EffectiveWeight;
 use crate::state::counters::{Service, Traffic};
@@ -360,17 +360,6 @@ fn handshakes(traffic: &Traffic) -> snapshot::Handshakes {
 
 fn bytes(traffic: &Traffic) -> Bytes {
     Bytes { r#in: traffic.bytes_in.get(), out: traffic.bytes_out.get() }
-}
-
-/// A server's address as statistics show it.
-pub(super) fn address(address: &ServerAddr) -> String {
-    match address {
-        ServerAddr::Tcp(address) => address.to_string(),
-        ServerAddr::TcpClientPort { ip, .. } => ip.to_string(),
-        ServerAddr::Sockpair(_) | ServerAddr::Unresolved { .. } => String::new(),
-        ServerAddr::Unix(path) => path.display().to_string(),
-        ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
-    }
 }
 
 /// HAProxy's word in the `algo` column; it has none for `random`.

@@ -27,8 +27,18 @@ struct Inner {
     /// When who is primary was heard last.
     heard_at: Option<Instant>,
     incident: Option<Incident>,
-    /// Since when the primary is given no new sessions.
-    resting_since: Option<Instant>,
+    /// The primary is given no new sessions, for another is to take over.
+    planned: Option<Planned>,
+}
+
+/// What is measured of a planned change of the primary while it goes on.
+#[derive(Clone, Copy, Debug)]
+struct Planned {
+    since: Instant,
+    /// When the primary was told to take no more writes.
+    frozen_at: Option<Instant>,
+    cut: u64,
+    held: u32,
 }
 
 impl Inner {
@@ -48,16 +58,19 @@ impl Inner {
             return;
         }
         if let Some((from, reading)) = before {
+            let planned = self.planned.as_ref();
+            // What is done on purpose needs no detecting, and begins with it.
+            let lost_at = planned.and_then(|planned| planned.frozen_at);
             self.incident = Some(Incident {
                 answers: self.fence.reading(&from).is_some(),
                 from,
                 history: reading.history,
                 position: reading.position,
-                heard_at: self.heard_at.unwrap_or(now),
-                lost_at: now,
-                cut: 0,
-                held: 0,
-                paused_at: self.resting_since,
+                heard_at: lost_at.or(self.heard_at).unwrap_or(now),
+                lost_at: lost_at.unwrap_or(now),
+                cut: planned.map_or(0, |planned| planned.cut),
+                held: planned.map_or(0, |planned| planned.held),
+                paused_at: planned.map(|planned| planned.since),
                 next: None,
             });
         }
@@ -157,7 +170,11 @@ impl Group {
 
     /// What is measured of a failover: clients that wait.
     pub(super) fn note_held(&self, held: u32) {
-        if let Some(incident) = &mut self.lock().incident {
+        let mut inner = self.lock();
+        if let Some(planned) = &mut inner.planned {
+            planned.held = planned.held.max(held);
+        }
+        if let Some(incident) = &mut inner.incident {
             incident.held = incident.held.max(held);
         }
     }
@@ -178,12 +195,26 @@ impl Group {
     /// that is a change: there is one heir at a time.
     pub(super) fn rest(&self, now: Instant, heir: Option<&str>) -> bool {
         let mut inner = self.lock();
-        let is_change = inner.resting_since.is_some() != heir.is_some();
+        let is_change = inner.planned.is_some() != heir.is_some();
         if is_change {
-            inner.resting_since = heir.map(|_| now);
+            inner.planned = heir.map(|_| Planned { since: now, frozen_at: None, cut: 0, held: 0 });
             inner.fence.set_heir(heir.map(str::to_owned));
         }
         is_change
+    }
+
+    /// What is measured of a planned change: so many sessions were ended for it by now.
+    pub(super) fn note_parted(&self, cut: u64) {
+        if let Some(planned) = &mut self.lock().planned {
+            planned.cut = cut;
+        }
+    }
+
+    /// The same: the primary takes no more writes from `now` on.
+    pub(super) fn note_frozen(&self, now: Instant) {
+        if let Some(planned) = &mut self.lock().planned {
+            planned.frozen_at = Some(now);
+        }
     }
 
     /// The configuration names these servers, and what to do on conflicts.
@@ -251,7 +282,7 @@ impl Group {
         let is_primary_mute = inner.fence.primary().is_some_and(is_mute);
         let part = |server: &Arc<Server>| {
             if inner.fence.primary() == Some(&server.name) {
-                return match inner.resting_since {
+                return match inner.planned {
                     Some(_) => Part::Resting,
                     None => Part::Primary,
                 };

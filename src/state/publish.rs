@@ -115,6 +115,17 @@ pub fn rest(backend: &Arc<Backend>, now: Instant, heir: Option<&str>) -> bool {
     is_change
 }
 
+/// What is measured of a planned change of the primary: `cut` sessions were ended for it by now.
+pub fn parted(backend: &Backend, cut: u64) {
+    backend.group.note_held(backend.service.queued.current());
+    backend.group.note_parted(cut);
+}
+
+/// The same: the primary is told to take no more writes.
+pub fn frozen(backend: &Backend, now: Instant) {
+    backend.group.note_frozen(now);
+}
+
 /// Time went on: swaps in a new live set if a slow start made a server worth more since the last
 /// one. Returns when to be called again; `None`: not before a server comes up.
 pub fn ramps(backend: &Arc<Backend>, now: Instant) -> Option<Instant> {

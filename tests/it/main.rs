@@ -90,7 +90,6 @@ mod stick;
 mod stick_commands;
 mod strays;
 mod switchover;
-mod switchover_mysql;
 mod timeouts;
 mod tls;
 mod tls_certificates;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::operation::{address_of, primary_of, route_of};
+use crate::app::operation::{primary_of, route_of};
 use crate::config::defaults::DRILL_TIMEOUT;
 use crate::config::model::{CheckKind, DatabaseCheck, DatabaseTls, ListenAddr};
 use crate::pure::role::stray::Stray;
@@ -97,7 +97,7 @@ impl Plan {
             ("EVENKEEL_BACKEND", self.backend.name.to_string()),
             ("EVENKEEL_FAULT", self.word.to_owned()),
             ("EVENKEEL_SERVER", self.from.name.to_string()),
-            ("EVENKEEL_SERVER_ADDR", address_of(&self.from)),
+            ("EVENKEEL_SERVER_ADDR", self.from.settings().address.text()),
         ]
     }
 }

@@ -26,12 +26,10 @@ use opening::Opening;
 pub use opening::Replay;
 pub(in crate::net) use splice::note_descriptor;
 pub use splice::{allow_pipes, pipes_open};
-use watch::QUIET;
 pub use watch::{Watch, Wish};
 
 use super::stream::Stream;
 use crate::clock;
-use crate::pure::session::farewell::Tail;
 use crate::pure::session::idle::{Limits, Side, SideState};
 
 /// Size of a worker's shared read buffer. 64 KiB: larger reads gained nothing in bulk, smaller ones
@@ -108,18 +106,6 @@ impl Relay {
         *heard = Some(self.last_activity);
     }
 
-    /// Remembers what the server sent last, for [`last_sent`](Self::last_sent).
-    pub fn remember_last(&mut self) {
-        self.down.tail = Some(Box::default());
-    }
-
-    /// What the server sent last; `None` where the client does not have all of it, or got its end.
-    #[must_use]
-    pub fn last_sent(&self) -> Option<&[u8]> {
-        let is_open = !self.down.is_stuck() && !self.down.fin_sent;
-        self.down.tail.as_deref().filter(|_| is_open).map(Tail::bytes)
-    }
-
     /// Puts bytes in front of what the client sends: those read before there was a server, and an
     /// opening that is repeated.
     pub fn prepend(&mut self, bytes: Vec<u8>) {
@@ -193,15 +179,6 @@ impl Relay {
             self.flush_before_reset(client).await;
         }
         self.first.unwrap_or(end)
-    }
-
-    /// Whether both sides have all of what the other sent, and the server spoke last.
-    fn is_between(&self, watch: &impl Watch, wish: Wish) -> bool {
-        let is_late = || clock::now().saturating_duration_since(self.last_activity) >= QUIET;
-        let is_quiet = !self.asked && !self.up.is_stuck();
-        is_quiet
-            && (wish == Wish::Part || is_late())
-            && self.last_sent().is_some_and(|last| watch.is_between(last))
     }
 
     /// Moves what can be moved in both directions.
