@@ -3,8 +3,6 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use rustix::process::Signal;
-
 use super::pair::{Kind, Pair};
 use crate::harness::eventually;
 
