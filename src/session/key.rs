@@ -3,10 +3,11 @@
 use super::Session;
 use super::facts::View;
 use crate::config::model::{self, Balance};
+use crate::pure::acl::pattern::{Found, PatternsId};
 use crate::pure::sample::content::Side;
+use crate::pure::sample::tracked::{Data, Tracked};
 use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Kind, Value, Variable};
 use crate::pure::tls::facts::Ends;
-use crate::state::Registry;
 
 impl Session {
     /// The hash by which the backend's policy picks; `None` where it needs none, or where the
@@ -16,18 +17,18 @@ impl Session {
             Balance::Source(hash) => self.source.map(|source| hash.of_source(source.ip())),
             Balance::Hash(hash) => {
                 self.learn_destination();
-                // The expression looks nothing up: validation refuses those that do.
-                let patterns = Registry::default();
                 let expr = &settings.balance_key.as_ref()?.expr;
-                let value = expr
-                    .evaluate(&Held(self.view(&patterns, None, true)))
-                    .value()?
-                    .cast(Kind::Bin)?;
+                let value = expr.evaluate(&self.held()).value()?.cast(Kind::Bin)?;
                 let key = value.into_bytes();
                 (!key.is_empty()).then(|| hash.of(&key))
             }
             _ => None,
         }
+    }
+
+    /// What samples learn of it while a server is asked for and dialled.
+    pub(super) fn held(&self) -> impl Facts {
+        Held(self.view(&self.route.patterns, None, true))
     }
 }
 
@@ -44,6 +45,30 @@ impl Facts for Held<'_> {
             }
             fetched => fetched,
         }
+    }
+
+    fn tracked(&self, tracked: &Tracked) -> Option<Value> {
+        self.0.tracked(tracked)
+    }
+
+    fn in_table(&self, table: &str, data: Option<Data>, index: u32, key: &Value) -> Option<Value> {
+        self.0.in_table(table, data, index, key)
+    }
+
+    fn lookup(&self, patterns: PatternsId, value: &Value) -> Option<Found> {
+        self.0.lookup(patterns, value)
+    }
+
+    fn fill(&self, patterns: PatternsId, value: &Value, template: &str) -> Option<Vec<u8>> {
+        self.0.fill(patterns, value, template)
+    }
+
+    fn set_variable(&self, name: &Variable, value: Option<Value>) {
+        self.0.set_variable(name, value);
+    }
+
+    fn knows_variable(&self, name: &Variable) -> bool {
+        self.0.knows_variable(name)
     }
 
     fn buffer(&self, side: Side) -> Option<Buffer<'_>> {

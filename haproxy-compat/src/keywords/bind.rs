@@ -118,9 +118,9 @@ pub static BIND: Table = Table {
                 ("quic-cc-algo", 1),
                 ("quic-force-retry", 0),
                 ("quic-socket", 1),
-                ("nbconn", 1),
             ],
         ),
+        (Refused("it belongs to addresses 'rhttp@', which carry HTTP"), &[("nbconn", 1)]),
         (
             Ignored("OCSP responses beside a certificate are read, never fetched"),
             &[("ocsp-update", 1)],
