@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::model::ServerAddr;
 use crate::pure::role::route::RoleRoute;
 use crate::state::frontend::Route;
 use crate::state::request::Refused;
@@ -65,13 +64,4 @@ pub(super) fn primary_of(backend: &Backend) -> Result<Arc<Server>, String> {
     let live = backend.live();
     let server = live.servers.iter().find(|server| *server.name == *primary);
     Ok(server.ok_or("the primary is gone")?.clone())
-}
-
-/// Where a server is, as programs are told; empty where that is no fixed place.
-pub(super) fn address_of(server: &Server) -> String {
-    match &server.settings().address {
-        ServerAddr::Tcp(address) => address.to_string(),
-        ServerAddr::Unix(path) => path.display().to_string(),
-        _ => String::new(),
-    }
 }

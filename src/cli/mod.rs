@@ -70,7 +70,8 @@ impl Files {
 const CTL_HELP: &str = "HAProxy's commands ('ctl help' asks the process for them), and of its own:
   fence show|clear [BACKEND]               Who of a group may take writes, and why the others may not
   failovers                                What each failover cost
-  switchover FRONTEND --to SERVER          Change the primary on purpose [--timeout T] [--force] [--dry-run]
+  switchover FRONTEND --to SERVER          Change the primary on purpose [--timeout T] [--max-lag T]
+                                           [--force] [--dry-run]
   drill FRONTEND --kill|--hang|--partition Rehearse a failover (--dry-run|--live)
   drill FRONTEND --switchover --to SERVER  Rehearse a planned one (--dry-run|--live)
 

@@ -161,5 +161,9 @@ pub const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
 /// `timeout` of a switchover: below the hold of routes by role, so that no client is refused.
 pub const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// `--max-lag` of a switchover: a replica in order is behind by milliseconds, and what is lacking in the
+/// end is waited for by every writer.
+pub const SWITCHOVER_MAX_LAG: Duration = Duration::from_secs(5);
+
 /// `timeout` of a drill: longer than any failover that is worth the name.
 pub const DRILL_TIMEOUT: Duration = Duration::from_mins(1);

@@ -11,7 +11,7 @@ use self::requests::requests;
 use super::snapshot::{
     self, Bytes, Denied, FrontendStatus, ListenerStatus, Load, Pipes, Snapshot, Times,
 };
-use crate::config::model::{self, Balance, BalanceKey, CLAIMED_DATE, CLAIMED_VERSION, ServerAddr};
+use crate::config::model::{self, Balance, BalanceKey, CLAIMED_DATE, CLAIMED_VERSION};
 use crate::net::relay::pipes_open;
 use crate::pure::balance::EffectiveWeight;
 use crate::state::counters::{Service, Traffic};
@@ -362,23 +362,13 @@ fn bytes(traffic: &Traffic) -> Bytes {
     Bytes { r#in: traffic.bytes_in.get(), out: traffic.bytes_out.get() }
 }
 
-/// A server's address as statistics show it.
-pub(super) fn address(address: &ServerAddr) -> String {
-    match address {
-        ServerAddr::Tcp(address) => address.to_string(),
-        ServerAddr::TcpClientPort { ip, .. } => ip.to_string(),
-        ServerAddr::Sockpair(_) | ServerAddr::Unresolved { .. } => String::new(),
-        ServerAddr::Unix(path) => path.display().to_string(),
-        ServerAddr::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
-    }
-}
-
 /// HAProxy's word in the `algo` column; it has none for `random`.
 fn algo(backend: &model::Backend) -> &'static str {
-    let is_cookie = |key: &BalanceKey| key.text.starts_with("rdp-cookie");
     match backend.balance {
         _ if backend.direct.is_some() => "none",
-        Balance::Hash(_) if backend.balance_key.as_ref().is_some_and(is_cookie) => "rdp-cookie",
+        Balance::Hash(_) if backend.balance_key.as_ref().is_some_and(BalanceKey::is_rdp_cookie) => {
+            "rdp-cookie"
+        }
         Balance::RoundRobin => "roundrobin",
         Balance::StaticRr => "static-rr",
         Balance::LeastConn => "leastconn",

@@ -71,5 +71,8 @@ impl Watch for Watched<'_> {
     fn note(&self, relay: &Relay, at: Instant) {
         let (bytes_in, bytes_out) = relay.bytes();
         self.0.note_moved(Moved { bytes_in, bytes_out, spliced: relay.spliced_bytes() }, at);
+        if relay.is_encrypted() {
+            self.0.note_hidden();
+        }
     }
 }

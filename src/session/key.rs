@@ -18,7 +18,8 @@ impl Session {
             Balance::Hash(hash) => {
                 self.learn_destination();
                 let expr = &settings.balance_key.as_ref()?.expr;
-                let value = expr.evaluate(&self.held()).value()?.cast(Kind::Bin)?;
+                let is_rewound = settings.balance_key.as_ref()?.is_rdp_cookie();
+                let value = expr.evaluate(&self.held(is_rewound)).value()?.cast(Kind::Bin)?;
                 let key = value.into_bytes();
                 (!key.is_empty()).then(|| hash.of(&key))
             }
@@ -26,20 +27,25 @@ impl Session {
         }
     }
 
-    /// What samples learn of it while a server is asked for and dialled.
-    pub(super) fn held(&self) -> impl Facts {
-        Held(self.view(&self.route.patterns, None, true))
+    /// What samples learn of it while a server is asked for and dialled; of bytes where it is rewound.
+    pub(super) fn held(&self, is_rewound: bool) -> impl Facts {
+        Held { view: self.view(&self.route.patterns, None, true), is_rewound }
     }
 }
 
-/// What is known of a session when it asks for a server: what rules see, and its TLS.
-struct Held<'s>(View<'s>);
+/// What is known of a session when it asks for a server: what rules see, and its TLS. Bytes are on
+/// their way to the server by then: in HAProxy only `balance rdp-cookie` goes back to them, and whoever
+/// reads a request of HTTP; who hashes other bytes keeps them in a variable.
+struct Held<'s> {
+    view: View<'s>,
+    is_rewound: bool,
+}
 
 impl Facts for Held<'_> {
     fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
-        match self.0.fact(fact, args) {
+        match self.view.fact(fact, args) {
             Fetched::Absent => {
-                let client = &self.0.session.client;
+                let client = &self.view.session.client;
                 let shown = client.shown_certificate();
                 Ends { client: client.tls(), shown, server: None }.sample(fact, args).into()
             }
@@ -48,34 +54,36 @@ impl Facts for Held<'_> {
     }
 
     fn tracked(&self, tracked: &Tracked) -> Option<Value> {
-        self.0.tracked(tracked)
+        self.view.tracked(tracked)
     }
 
     fn in_table(&self, table: &str, data: Option<Data>, index: u32, key: &Value) -> Option<Value> {
-        self.0.in_table(table, data, index, key)
+        self.view.in_table(table, data, index, key)
     }
 
     fn lookup(&self, patterns: PatternsId, value: &Value) -> Option<Found> {
-        self.0.lookup(patterns, value)
+        self.view.lookup(patterns, value)
     }
 
     fn fill(&self, patterns: PatternsId, value: &Value, template: &str) -> Option<Vec<u8>> {
-        self.0.fill(patterns, value, template)
+        self.view.fill(patterns, value, template)
     }
 
     fn set_variable(&self, name: &Variable, value: Option<Value>) {
-        self.0.set_variable(name, value);
+        self.view.set_variable(name, value);
     }
 
     fn knows_variable(&self, name: &Variable) -> bool {
-        self.0.knows_variable(name)
+        self.view.knows_variable(name)
     }
 
     fn buffer(&self, side: Side) -> Option<Buffer<'_>> {
-        self.0.buffer(side)
+        let buffer = self.view.buffer(side)?;
+        let bytes = if self.is_rewound { buffer.bytes } else { &[] };
+        Some(Buffer { bytes, ..buffer })
     }
 
     fn variable(&self, name: &Variable) -> Option<Value> {
-        self.0.variable(name)
+        self.view.variable(name)
     }
 }

@@ -242,7 +242,7 @@ impl Session {
             let mut table = table.lock();
             let name = match table.spec().server_key {
                 ServerKey::Name => server.name.to_string(),
-                ServerKey::Addr => address_text(&settings.address),
+                ServerKey::Addr => settings.address.text(),
             };
             if let Some((entry, layout)) = table.obtain(key, now) {
                 entry.set(layout, (DataType::ServerId, 0), id, now);
@@ -263,17 +263,6 @@ fn size_of(table: &StickTable, data: Data) -> Option<Value> {
     Some(Value::Int(i64::try_from(number).unwrap_or(i64::MAX)))
 }
 
-/// A server's address as tables note it.
-fn address_text(address: &ServerAddr) -> String {
-    match address {
-        ServerAddr::Tcp(address) => address.to_string(),
-        ServerAddr::TcpClientPort { ip, .. } => ip.to_string(),
-        ServerAddr::Unix(path) => path.display().to_string(),
-        ServerAddr::Abstract(name) => String::from_utf8_lossy(name).into_owned(),
-        ServerAddr::Sockpair(_) | ServerAddr::Unresolved { .. } => String::new(),
-    }
-}
-
 /// The server that the entry of `key` names, if it runs or `forced` says that this does not matter.
 /// The entry is used by being found.
 fn noted_server(
@@ -292,7 +281,7 @@ fn noted_server(
     let live = backend.live();
     let is_named = |server: &&Arc<Server>| match &name {
         Some((ServerKey::Name, name)) => *server.name == **name,
-        Some((ServerKey::Addr, name)) => address_text(&server.settings().address) == **name,
+        Some((ServerKey::Addr, name)) => server.settings().address.text() == **name,
         None => id == Some(u64::from(server.settings().id.0)),
     };
     let server = live.servers.iter().find(is_named)?;

@@ -97,7 +97,7 @@ impl Session {
             Sni::Absent => None,
             Sni::Fixed(name) => Some(name.clone()),
             Sni::Expr(expr) => {
-                let value = expr.evaluate(&self.held()).value();
+                let value = expr.evaluate(&self.held(true)).value();
                 let name = value.and_then(|value| String::from_utf8(value.into_bytes()).ok());
                 name.and_then(|name| ServerName::try_from(name).ok())
             }

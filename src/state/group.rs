@@ -9,6 +9,7 @@ use crate::pure::role::fence::{Fence, Memory, OnConflict, Refusal};
 use crate::pure::role::incident::Incident;
 use crate::pure::role::lag::LagClock;
 use crate::pure::role::route::Part;
+use crate::pure::role::stray::Stray;
 use crate::pure::role::{Reading, Role};
 
 /// See the module. Changed by [`publish`](super::publish) only.
@@ -26,8 +27,18 @@ struct Inner {
     /// When who is primary was heard last.
     heard_at: Option<Instant>,
     incident: Option<Incident>,
-    /// Since when the primary is given no new sessions.
-    resting_since: Option<Instant>,
+    /// The primary is given no new sessions, for another is to take over.
+    planned: Option<Planned>,
+}
+
+/// What is measured of a planned change of the primary while it goes on.
+#[derive(Clone, Copy, Debug)]
+struct Planned {
+    since: Instant,
+    /// When the primary was told to take no more writes.
+    frozen_at: Option<Instant>,
+    cut: u64,
+    held: u32,
 }
 
 impl Inner {
@@ -47,16 +58,19 @@ impl Inner {
             return;
         }
         if let Some((from, reading)) = before {
+            let planned = self.planned.as_ref();
+            // What is done on purpose needs no detecting, and begins with it.
+            let lost_at = planned.and_then(|planned| planned.frozen_at);
             self.incident = Some(Incident {
                 answers: self.fence.reading(&from).is_some(),
                 from,
                 history: reading.history,
                 position: reading.position,
-                heard_at: self.heard_at.unwrap_or(now),
-                lost_at: now,
-                cut: 0,
-                held: 0,
-                paused_at: self.resting_since,
+                heard_at: lost_at.or(self.heard_at).unwrap_or(now),
+                lost_at: lost_at.unwrap_or(now),
+                cut: planned.map_or(0, |planned| planned.cut),
+                held: planned.map_or(0, |planned| planned.held),
+                paused_at: planned.map(|planned| planned.since),
                 next: None,
             });
         }
@@ -96,7 +110,9 @@ impl Group {
         let before = inner.primary();
         let position = reading.position;
         let as_replica = inner.fence.reading(server).filter(|had| had.role.follows());
-        let reached = as_replica.map(|had| had.position);
+        // One that went another way had nothing that counts.
+        let is_elsewhere = inner.fence.stray(server).is_some_and(Stray::is_elsewhere);
+        let reached = as_replica.map(|had| if is_elsewhere { 0 } else { had.position });
         inner.fence.handle_reading(server, reading);
         let primary = inner.fence.primary();
         let is_primary = primary == Some(server);
@@ -121,6 +137,22 @@ impl Group {
         was_heard
     }
 
+    /// A server lives, and lets nobody ask what it is. `None`: it never said; else whether that is news.
+    pub(super) fn handle_refused(&self, now: Instant, server: &str) -> Option<bool> {
+        let mut inner = self.lock();
+        let before = inner.primary();
+        let is_news = inner.fence.handle_refused(server)?;
+        inner.follow(now, before, None);
+        self.expect(&inner);
+        Some(is_news)
+    }
+
+    /// Whether what a server said counts on though it lets nobody ask any more.
+    #[must_use]
+    pub fn is_mute(&self, server: &str) -> bool {
+        self.lock().fence.is_mute(server)
+    }
+
     fn expect(&self, inner: &Inner) {
         let next = inner.incident.as_ref().and_then(|incident| incident.next.as_ref());
         let expects = next.is_some_and(|next| next.first_session.is_none());
@@ -138,7 +170,11 @@ impl Group {
 
     /// What is measured of a failover: clients that wait.
     pub(super) fn note_held(&self, held: u32) {
-        if let Some(incident) = &mut self.lock().incident {
+        let mut inner = self.lock();
+        if let Some(planned) = &mut inner.planned {
+            planned.held = planned.held.max(held);
+        }
+        if let Some(incident) = &mut inner.incident {
             incident.held = incident.held.max(held);
         }
     }
@@ -159,12 +195,26 @@ impl Group {
     /// that is a change: there is one heir at a time.
     pub(super) fn rest(&self, now: Instant, heir: Option<&str>) -> bool {
         let mut inner = self.lock();
-        let is_change = inner.resting_since.is_some() != heir.is_some();
+        let is_change = inner.planned.is_some() != heir.is_some();
         if is_change {
-            inner.resting_since = heir.map(|_| now);
+            inner.planned = heir.map(|_| Planned { since: now, frozen_at: None, cut: 0, held: 0 });
             inner.fence.set_heir(heir.map(str::to_owned));
         }
         is_change
+    }
+
+    /// What is measured of a planned change: so many sessions were ended for it by now.
+    pub(super) fn note_parted(&self, cut: u64) {
+        if let Some(planned) = &mut self.lock().planned {
+            planned.cut = cut;
+        }
+    }
+
+    /// The same: the primary takes no more writes from `now` on.
+    pub(super) fn note_frozen(&self, now: Instant) {
+        if let Some(planned) = &mut self.lock().planned {
+            planned.frozen_at = Some(now);
+        }
     }
 
     /// The configuration names these servers, and what to do on conflicts.
@@ -227,9 +277,12 @@ impl Group {
     pub fn parts(&self, now: Instant, servers: &[Arc<Server>]) -> Vec<Part> {
         let inner = self.lock();
         let primary = inner.fence.primary().and_then(|name| inner.fence.reading(name));
+        // How far one that is not asked has come since, nobody knows.
+        let is_mute = |server: &str| inner.fence.is_mute(server);
+        let is_primary_mute = inner.fence.primary().is_some_and(is_mute);
         let part = |server: &Arc<Server>| {
             if inner.fence.primary() == Some(&server.name) {
-                return match inner.resting_since {
+                return match inner.planned {
                     Some(_) => Part::Resting,
                     None => Part::Primary,
                 };
@@ -237,6 +290,14 @@ impl Group {
             let is_foreign = inner.fence.refusal(&server.name) == Some(Refusal::Foreign);
             match inner.fence.reading(&server.name) {
                 Some(reading) if reading.role != Role::Primary && !is_foreign => {
+                    let stray = inner.fence.stray(&server.name);
+                    if stray.is_some_and(Stray::is_elsewhere) {
+                        // Since the newest primary is there, at most.
+                        return Part::Stray(inner.clock.lag(now, 0));
+                    }
+                    if is_primary_mute || is_mute(&server.name) {
+                        return Part::Replica(None);
+                    }
                     let position =
                         primary.map_or(reading.position, |one| reading.position_behind(one));
                     Part::Replica(inner.clock.lag(now, position))
@@ -245,6 +306,12 @@ impl Group {
             }
         };
         servers.iter().map(part).collect()
+    }
+
+    /// Why one that follows is not taken for a copy of the newest primary.
+    #[must_use]
+    pub fn stray(&self, server: &str) -> Option<Stray> {
+        self.lock().fence.stray(server)
     }
 
     /// Why a server that claims to be primary is not taken for it.

@@ -53,6 +53,14 @@ pub fn reading(backend: &Arc<Backend>, server: &Server, now: Instant, reading: O
     follow_parts(backend, now);
 }
 
+/// A server lives, and lets nobody ask what it is: what it said counts on. `None`: it never said; else
+/// whether that is news.
+pub fn refused(backend: &Arc<Backend>, server: &Server, now: Instant) -> Option<bool> {
+    let is_news = backend.group.handle_refused(now, &server.name)?;
+    follow_parts(backend, now);
+    Some(is_news)
+}
+
 /// A witness of a server changed what it says.
 pub fn witness(backend: &Arc<Backend>, server: &Server, now: Instant) {
     let live = backend.live();
@@ -105,6 +113,17 @@ pub fn rest(backend: &Arc<Backend>, now: Instant, heir: Option<&str>) -> bool {
         swap(backend, servers, now);
     }
     is_change
+}
+
+/// What is measured of a planned change of the primary: `cut` sessions were ended for it by now.
+pub fn parted(backend: &Backend, cut: u64) {
+    backend.group.note_held(backend.service.queued.current());
+    backend.group.note_parted(cut);
+}
+
+/// The same: the primary is told to take no more writes.
+pub fn frozen(backend: &Backend, now: Instant) {
+    backend.group.note_frozen(now);
 }
 
 /// Time went on: swaps in a new live set if a slow start made a server worth more since the last

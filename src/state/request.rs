@@ -36,8 +36,10 @@ pub struct Switchover {
     pub route: String,
     /// Who is to be primary.
     pub to: String,
-    /// How long it may take; `None`: as configured.
+    /// How long clients may wait for it; `None`: as configured.
     pub timeout: Option<Duration>,
+    /// How far behind the next primary may be when that begins; `None`: as by default.
+    pub max_lag: Option<Duration>,
     /// Sessions whose transactions do not end are ended.
     pub force: bool,
     /// Only look whether it could be done.

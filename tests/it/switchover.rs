@@ -1,78 +1,60 @@
 //! Planned switchovers of a real Postgres pair: clients wait, and what fails half-way is undone.
 
+mod ends;
+mod mysql;
+mod stage;
+mod troubles;
+
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::harness::dir::TempDir;
-use crate::harness::native::run;
 use crate::harness::pgsql_wire::Client;
-use crate::harness::port::free_addr;
 use crate::harness::postgres::Postgres;
-use crate::harness::process::Process;
-use crate::harness::proxy::Kind;
 use crate::harness::{PATIENCE, eventually};
+use stage::{Scene, Stage, finish};
 
 /// What built-in switchovers are done as.
 const BUILT_IN: &str = "user = \"postgres\"";
 
 /// A pair of which `a` is the primary at first, behind a listener for writes.
 struct Pair {
+    stage: Stage,
     a: Postgres,
     b: Postgres,
-    write: SocketAddr,
-    evenkeel: Process,
-    dir: TempDir,
+}
+
+impl Deref for Pair {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
 }
 
 impl Pair {
     fn start(switchover: &str) -> Self {
+        Self::start_with(switchover, "")
+    }
+
+    /// With this in `[global]` instead of a state directory.
+    fn start_with(switchover: &str, global: &str) -> Self {
         let a = Postgres::primary();
         let b = Postgres::replica_of(&a);
-        let (dir, write) = (TempDir::new(), free_addr());
-        let text = format!(
-            "[global]\nstate_dir = \"{state}\"\n\n\
-             [commands]\nsocket = {{ address = \"{socket}\", level = \"admin\" }}\n\n\
-             [backend.pg]\n\
-             check = {{ type = \"postgres\", user = \"haproxy_check\", database = \"postgres\", \
-             inter = \"50ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n\
-             switchover = {{ {switchover} }}\nserver.a = \"{}\"\nserver.b = \"{}\"\n\n\
-             [frontend.write]\nbind = \"{write}\"\nbackend = \"pg\"\nrole = \"primary\"\n\
-             hold = \"60s\"\n",
-            a.addr,
-            b.addr,
-            state = dir.path().display(),
-            socket = dir.join("sock").display(),
-        );
-        let evenkeel = run(&dir, &text, write);
-        let pair = Self { a, b, write, evenkeel, dir };
-        eventually("both are known", || {
-            let said = pair.ctl("fence show").1;
-            let is = |row| said.contains(row);
-            (is("pg a primary primary") && is("pg b replica replica")).then_some(())
-        });
-        pair
+        let check = "type = \"postgres\", user = \"haproxy_check\", database = \"postgres\"";
+        let scene = Scene { global, more: "", check, switchover, servers: [a.addr, b.addr] };
+        Self { stage: Stage::start(TempDir::new(), scene), a, b }
     }
 
-    fn args(&self, command: &str) -> Vec<String> {
-        let socket = self.dir.join("sock").display().to_string();
-        let words = command.split(' ').map(str::to_owned);
-        ["ctl".to_owned(), "-s".to_owned(), socket].into_iter().chain(words).collect()
-    }
-
-    /// Whether `evenkeel ctl` succeeds, and what it prints.
-    fn ctl(&self, command: &str) -> (bool, String) {
-        let args = self.args(command);
-        let words: Vec<&str> = args.iter().map(String::as_str).collect();
-        let (status, said) = Kind::Evenkeel.run(&words);
-        (status.success(), said)
-    }
-
-    /// The same in the background.
-    fn begin(&self, command: &str) -> Child {
-        let mut child = Command::new(Kind::Evenkeel.program());
-        child.args(self.args(command)).stdout(Stdio::piped()).spawn().unwrap()
+    /// A switchover that has frozen `a` and waits for `b`.
+    fn begin_and_freeze(&self) -> (Outsider, std::process::Child) {
+        let outsider = Outsider::begin(self);
+        let child = self.begin("switchover write --to b --timeout 50s --max-lag 50s");
+        self.wait_said("a takes no writes any more");
+        assert!(!takes_writes(&self.a));
+        (outsider, child)
     }
 
     /// Writes go where they went, and nothing is left of what was begun.
@@ -82,9 +64,14 @@ impl Pair {
         assert_ne!(self.a.query("SELECT count(*) FROM written WHERE n = 999")[0][0], "0");
         assert_eq!(self.a.query("SHOW default_transaction_read_only")[0][0], "off");
         let fence = self.ctl("fence show").1;
-        assert!(fence.contains("pg a primary primary"), "{fence}");
+        assert!(fence.contains("db a primary primary"), "{fence}");
         assert!(!fence.contains("fenced"), "{fence}");
     }
+}
+
+/// Whether a server takes the writes of those who come now.
+fn takes_writes(server: &Postgres) -> bool {
+    server.query("SHOW transaction_read_only")[0][0] == "off"
 }
 
 fn connect(addr: SocketAddr) -> Client {
@@ -133,18 +120,20 @@ fn clients_see_a_pause_and_no_error_and_nothing_is_lost() {
         .and_then(|mut client| client.query("INSERT INTO written VALUES (7)"));
     assert!(refused.unwrap_err().to_string().contains("25006"), "the old one takes no writes");
     eventually("the old one is kept out", || {
-        pair.ctl("fence show").1.contains("pg a primary fenced").then_some(())
+        pair.ctl("fence show").1.contains("db a primary fenced").then_some(())
     });
-    let record = eventually("it is on record", || {
-        let said = pair.ctl("failovers pg").1;
-        serde_json::from_str::<serde_json::Value>(said.lines().next()?).ok()
-    });
+    let record = pair.record();
     assert_eq!(
         (&record["kind"], &record["from"], &record["to"]),
         (&"switchover".into(), &"a".into(), &"b".into())
     );
     assert_eq!(record["rpo"], 0, "{record}");
-    assert!(record["seconds"]["pause"].as_f64().unwrap() > 0.0, "{record}");
+    for part in ["pause", "promote"] {
+        assert!(record["seconds"][part].as_f64().unwrap() > 0.0, "{part} {record}");
+    }
+    assert_eq!(record["seconds"]["detect"], 0.0, "nothing had to be noticed: {record}");
+    assert!(record["sessions_cut"].as_u64().unwrap() >= 1, "{record}");
+    assert!((1..=3).contains(&record["clients_held"].as_u64().unwrap()), "{record}");
 }
 
 #[test]
@@ -195,30 +184,89 @@ fn one_at_a_time_and_a_replica_that_dies_meanwhile_ends_it() {
     let mut busy = connect(pair.write);
     busy.query("BEGIN").unwrap();
     let first = pair.begin("switchover write --to b --timeout 50s");
-    eventually("it goes on", || {
-        pair.evenkeel.output().contains("1 sessions of a are to end").then_some(())
-    });
+    pair.wait_said("1 sessions of a are to end");
     let (done, said) = pair.ctl("switchover write --to b --timeout 1s");
-    assert!(!done && said.contains("another switchover of backend 'pg' goes on"), "{said}");
+    assert!(!done && said.contains("another switchover of backend 'db' goes on"), "{said}");
     pair.b.process.kill9();
-    let output = first.wait_with_output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(!output.status.success() && said.contains("b is no running replica"), "{said}");
+    let (done, said) = finish(first);
+    assert!(!done && said.contains("b is no running replica"), "{said}");
     busy.query("COMMIT").unwrap();
     pair.expect_as_before();
 }
 
+/// Somebody who writes past the proxy all the time, so that catching up takes some seconds.
+struct Outsider(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
+
+impl Outsider {
+    /// Begins with what `b` applies only three seconds later.
+    fn begin(pair: &Pair) -> Self {
+        pair.b.query("ALTER SYSTEM SET recovery_min_apply_delay = '3s'");
+        pair.b.query("SELECT pg_reload_conf()");
+        eventually("it applies late", || {
+            let delay = pair.b.query("SHOW recovery_min_apply_delay");
+            (delay[0][0] == "3s").then_some(())
+        });
+        let (stop, addr) = (Arc::new(AtomicBool::new(false)), pair.a.addr);
+        write(addr, 2).unwrap();
+        let writer = std::thread::spawn({
+            let stop = Arc::clone(&stop);
+            move || {
+                while !stop.load(Ordering::Relaxed) {
+                    // Refused while the primary is frozen.
+                    let _ = write(addr, 2);
+                }
+            }
+        });
+        Self(stop, Some(writer))
+    }
+}
+
+impl Drop for Outsider {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        let ended = self.1.take().map(std::thread::JoinHandle::join);
+        assert!(std::thread::panicking() || ended.is_some_and(|ended| ended.is_ok()));
+    }
+}
+
 #[test]
-fn a_replica_that_does_not_catch_up_leaves_the_primary_as_it_was() {
+fn a_replica_that_is_far_behind_is_refused_and_one_that_falls_behind_is_waited_for_in_vain() {
     let pair = Pair::start(BUILT_IN);
     pair.b.query("SELECT pg_wal_replay_pause()");
     eventually("it is paused", || {
         (pair.b.query("SELECT pg_get_wal_replay_pause_state()")[0][0] == "paused").then_some(())
     });
     write(pair.write, 1).unwrap();
-    let (done, said) = pair.ctl("switchover write --to b --timeout 2s");
+    for command in [
+        "switchover write --to b --max-lag 300ms --dry-run",
+        "switchover write --to b --max-lag 300ms",
+    ] {
+        let (done, said) = pair.ctl(command);
+        assert!(!done && said.contains("behind, it lacks") && said.contains("bytes"), "{said}");
+        assert!(!said.contains("are to end"), "nobody waits for it: {said}");
+    }
+    pair.expect_as_before();
+    pair.b.query("SELECT pg_wal_replay_resume()");
+    let outsider = Outsider::begin(&pair);
+    let (done, said) = pair.ctl("switchover write --to b --timeout 1s --max-lag 50s");
+    drop(outsider);
     assert!(!done && said.contains("the replica still lacks"), "{said}");
     assert!(said.contains("a takes writes again"), "{said}");
+    pair.expect_as_before();
+}
+
+#[test]
+fn a_reload_that_takes_the_next_primary_away_ends_it() {
+    let pair = Pair::start(BUILT_IN);
+    let (outsider, first) = pair.begin_and_freeze();
+    let without = pair.file().replace(&format!("server.b = \"{}\"\n", pair.b.addr), "");
+    pair.dir.write("evenkeel.toml", &without);
+    pair.evenkeel.signal(rustix::process::Signal::HUP);
+    let (done, said) = finish(first);
+    drop(outsider);
+    assert!(!done && said.contains("b is no server of 'db' any more"), "{said}");
+    assert!(said.contains("a takes writes again"), "{said}");
+    assert!(pair.b.is_replica());
     pair.expect_as_before();
 }
 

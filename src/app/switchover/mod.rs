@@ -5,7 +5,8 @@
 //!           '--------'---------'----------'---------'--> undo -> release (given up)
 //! ```
 //! - *look*: the route leads to a primary, the one that is to take over follows it, both can be logged
-//!   in to, and the hold of clients is longer than all of it may take;
+//!   in to, the hold of clients is longer than they may have to wait, and what the primary has now the
+//!   other one gets within `--max-lag`;
 //! - *rest*: new clients of routes to the primary wait, as in a failover;
 //! - *drain*: sessions are ended between two transactions: at first those that are quiet, from a
 //!   quarter of the time on all. What is in one at half of the time is ended where the operator said
@@ -13,229 +14,205 @@
 //! - *freeze* to *promote*: see [`steps`];
 //! - *route*: the checks see the new primary, by themselves, and believe it by the usual rules.
 //!
-//! Bounds: one a backend at a time, and a time for all of it; *undo* has a time of its own.
+//! Before each step that cannot be taken back it is asked whether a reload, a command or a check has made
+//! the plan void.
+//!
+//! What is about to be changed is on disk before (see [`journal`]): who comes after a process that ended
+//! half-way undoes it (see [`mend`]). A soft stop waits for the end of it, any other one gives it up.
+//!
+//! Bounds: one a server at a time, and a time from the pause on; *look* and *undo* have their own.
 
+mod drain;
+mod journal;
+mod mend;
+mod plan;
+mod running;
 mod steps;
+mod undo;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::operation::{Teller, primary_of, route_of};
+use super::operation::Teller;
 use crate::clock;
-use crate::config::model::{CheckKind, DatabaseCheck, Promote};
-use crate::pure::role::route::{Part, RoleRoute};
+use crate::pure::role::lag::Lag;
+use crate::state::publish;
 use crate::state::request::Switchover;
-use crate::state::sessions::Parting;
-use crate::state::{Backend, CutReason, Occasion, Process, Server, publish};
-use crate::telemetry::bus::Bus;
 use crate::telemetry::event::RoleChange;
+use drain::{Rest, drain};
+use journal::{Entry, Page};
+use plan::Plan;
 use steps::Pair;
+use undo::{Half, Undone};
+
+pub(super) use journal::Journal;
+pub(super) use running::Switchovers;
 
 /// How often the state of things is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// How often in a row no session may be seen before there is none: one that was just given the primary
-/// shows a moment later.
-const QUIET_LOOKS: u32 = 3;
-
 /// How long undoing may take.
 const UNDO_MAX: Duration = Duration::from_secs(10);
 
-/// What is about to be done, with everything that was looked up for it.
-struct Plan {
-    process: Arc<Process>,
-    backend: Arc<Backend>,
-    from: Arc<Server>,
-    to: Arc<Server>,
-    step: Promote,
-    timeout: Duration,
-}
-
-/// The whole of it.
-pub(super) async fn run(
-    process: &Arc<Process>,
-    bus: &Bus,
-    order: &Switchover,
-    teller: &Teller,
-) -> Result<(), String> {
-    let plan = look(process, order)?;
-    let Plan { from, to, timeout, .. } = &plan;
-    let deadline = clock::now() + *timeout;
-    teller.say(format!("{} takes over from {} within {timeout:?}", to.name, from.name));
-    let mut pair = Pair::connect(&plan, deadline).await?;
-    let behind = pair.behind(deadline).await?;
-    teller.say(format!("both can be reached; {} lacks {behind}", to.name));
-    if order.dry_run {
-        teller.say("nothing was changed".to_owned());
-        return Ok(());
-    }
-    let rest = Rest::begin(&plan, bus)?;
-    rest.say(RoleChange::Planned { from: from.name.to_string(), to: to.name.to_string() });
-    let begun = clock::now();
-    let result = change(&plan, &mut pair, order, teller, begun, deadline).await;
-    if let Err(why) = &result {
-        teller.say(format!("given up: {why}"));
-        match tokio::time::timeout(UNDO_MAX, pair.undo(&plan)).await {
-            Ok(Ok(true)) => teller.say(format!("{} takes writes again", from.name)),
-            Ok(Ok(false)) => {}
-            Ok(Err(error)) => teller.say(format!("it could not be undone: {error}")),
-            Err(_) => teller.say("it could not be undone in time".to_owned()),
+impl Switchovers {
+    /// The whole of one.
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        order: &Switchover,
+        teller: &Teller,
+    ) -> Result<(), String> {
+        let plan = Plan::look(&self.process, order)?;
+        let Plan { process, backend, from, to, timeout, .. } = &plan;
+        teller.say(format!("{} takes over from {} within {timeout:?}", to.name, from.name));
+        if self.journal.is_none() {
+            teller.say(format!(
+                "without state_dir: if this process is killed half-way, {} may be left refusing writes",
+                from.name
+            ));
         }
-        rest.say(RoleChange::GivenUp { to: to.name.to_string(), why: why.clone() });
-    }
-    drop(rest);
-    result?;
-    let paused = clock::now().saturating_duration_since(begun);
-    teller.say(format!("{} is primary; new clients waited {} ms", to.name, paused.as_millis()));
-    Ok(())
-}
-
-/// From the pause to the new primary.
-async fn change(
-    plan: &Plan,
-    pair: &mut Pair,
-    order: &Switchover,
-    teller: &Teller,
-    begun: Instant,
-    deadline: Instant,
-) -> Result<(), String> {
-    let Plan { backend, from, to, timeout, .. } = plan;
-    drain(plan, order.force, teller, begun + *timeout / 2).await?;
-    pair.freeze(plan, deadline).await?;
-    teller.say(format!("{} takes no writes any more", from.name));
-    pair.catch_up(deadline).await?;
-    teller.say(format!("{} has all that {} had", to.name, from.name));
-    pair.promote(plan, deadline).await?;
-    while backend.group.claims().primary.as_deref() != Some(&*to.name) {
-        if clock::now() >= deadline {
-            return Err(match backend.group.refusal(&to.name) {
-                Some(why) => format!("{} is not believed to be primary: {why}", to.name),
-                None => format!("{} did not become primary in time", to.name),
-            });
-        }
-        to.hint();
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Ok(())
-}
-
-/// Ends the sessions on the primary between their transactions.
-async fn drain(plan: &Plan, force: bool, teller: &Teller, until: Instant) -> Result<(), String> {
-    let Plan { process, from, .. } = plan;
-    let sessions = &process.sessions;
-    let begun = clock::now();
-    let patience = until.saturating_duration_since(begun) / 2;
-    let sessions_now = sessions.part_on(from, Parting::Quiet);
-    teller.say(format!("{sessions_now} sessions of {} are to end", from.name));
-    let mut quiet = 0;
-    while quiet < QUIET_LOOKS {
-        plan.stands()?;
-        let is_patient = clock::now() < begun + patience;
-        let how = if is_patient { Parting::Quiet } else { Parting::Soon };
-        let left = sessions.part_on(from, how);
-        quiet = if left == 0 { quiet + 1 } else { 0 };
-        if left > 0 && clock::now() >= until {
-            if !force {
-                return Err(format!("{left} sessions are still busy (--force ends them)"));
-            }
-            let is_write = |route| route == RoleRoute::Primary;
-            let cut = sessions.end_routed_on(from, CutReason::RoleLost, is_write);
-            teller.say(format!("{cut} busy sessions are cut"));
+        let mut pair = Pair::connect(&plan, clock::now() + *timeout).await?;
+        let behind = pair.keep_up(&plan).await?;
+        teller.say(format!("both can be reached; {} lacks {behind}", to.name));
+        if order.dry_run {
+            teller.say("nothing was changed".to_owned());
             return Ok(());
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        let rest = Rest::begin(process, backend, from, &to.name)?;
+        let _going = self.begin(&plan)?;
+        let planned = RoleChange::Planned { from: from.name.to_string(), to: to.name.to_string() };
+        self.say(backend, planned);
+        let begun = clock::now();
+        let mut course = Course { all: self, plan: &plan, teller, pair, half: None, page: None };
+        let result = tokio::select! {
+            result = course.change(order.force, begun) => result,
+            () = self.over() => Err("the process stops".to_owned()),
+        };
+        if let Err(why) = &result {
+            teller.say(format!("given up: {why}"));
+            course.take_back(rest).await;
+            self.say(backend, RoleChange::GivenUp { to: to.name.to_string(), why: why.clone() });
+            return result;
+        }
+        if let Some(page) = course.page.take() {
+            mend::remove(page);
+        }
+        drop(rest);
+        let paused = clock::now().saturating_duration_since(begun);
+        teller.say(format!("{} is primary; new clients waited {} ms", to.name, paused.as_millis()));
+        Ok(())
     }
-    Ok(())
 }
 
-impl Plan {
-    /// Whether the two still are what they were.
-    fn stands(&self) -> Result<(), String> {
-        let Self { backend, from, to, .. } = self;
-        if backend.group.claims().primary.as_deref() != Some(&*from.name) {
-            return Err(format!("{} is no longer primary", from.name));
+/// A switchover on its way.
+struct Course<'a> {
+    all: &'a Arc<Switchovers>,
+    plan: &'a Plan,
+    teller: &'a Teller,
+    pair: Pair,
+    /// What was changed; `None`: nothing.
+    half: Option<Half>,
+    /// The same, on disk.
+    page: Option<Page>,
+}
+
+impl Course<'_> {
+    /// From the pause to the new primary.
+    ///
+    /// # Cancel safety
+    /// [`take_back`](Self::take_back) is due when it was dropped.
+    async fn change(&mut self, force: bool, begun: Instant) -> Result<(), String> {
+        let (plan, teller) = (self.plan, self.teller);
+        let Plan { backend, from, to, timeout, max_lag, .. } = plan;
+        let deadline = begun + *timeout;
+        drain(plan, force, teller, begun + *timeout / 2).await?;
+        plan.stands()?;
+        if let Some(Lag { time, amount }) = plan.lag().filter(|lag| lag.time > *max_lag) {
+            return Err(format!(
+                "{} has come to be {time:.1?} behind, it lacks {amount} (--max-lag {max_lag:?})",
+                to.name
+            ));
         }
-        let parts = backend.group.parts(clock::now(), std::slice::from_ref(to));
-        if !matches!(parts[..], [Part::Replica(_)]) || !to.standing().is_running() {
-            return Err(format!("{} is no running replica", to.name));
+        let was_read_only = self.pair.is_read_only(deadline).await?;
+        self.write_down(was_read_only).await?;
+        plan.stands()?;
+        self.half = Some(Half { was_read_only, is_promoting: false });
+        publish::frozen(backend, clock::now());
+        self.pair.freeze(plan, deadline).await?;
+        teller.say(format!("{} takes no writes any more", from.name));
+        self.pair.catch_up(plan, deadline).await?;
+        teller.say(format!("{} has all that {} had", to.name, from.name));
+        if let Some(page) = &mut self.page {
+            page.promote().await.map_err(|error| unwritten(&error))?;
+        }
+        plan.may_go_on()?;
+        self.half = Some(Half { was_read_only, is_promoting: true });
+        self.pair.promote(plan, deadline).await?;
+        while backend.group.claims().primary.as_deref() != Some(&*to.name) {
+            if clock::now() >= deadline {
+                return Err(match backend.group.refusal(&to.name) {
+                    Some(why) => format!("{} is not believed to be primary: {why}", to.name),
+                    None => format!("{} did not become primary in time", to.name),
+                });
+            }
+            to.hint();
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
     }
 
-    /// Who logs in to look, and to change something where that is built in.
-    fn account(&self) -> Result<DatabaseCheck, String> {
-        if let Promote::BuiltIn(account) = &self.step {
-            return Ok(account.clone());
+    fn entry(&self, was_read_only: bool) -> Entry {
+        let Plan { route, backend, from, to, timeout, .. } = self.plan;
+        Entry {
+            route: route.clone(),
+            backend: backend.name.to_string(),
+            from: from.name.to_string(),
+            from_addr: from.settings().address.text(),
+            to: to.name.to_string(),
+            to_addr: to.settings().address.text(),
+            was_read_only,
+            timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
         }
-        match self.to.settings().check.as_ref().map(|check| &check.kind) {
-            Some(CheckKind::Database(check)) => Ok(check.clone()),
-            _ => Err(format!("the check of {} does not ask what it is", self.to.name)),
+    }
+
+    /// What is about to be changed is on disk before it is.
+    async fn write_down(&mut self, was_read_only: bool) -> Result<(), String> {
+        let Some(journal) = &self.all.journal else { return Ok(()) };
+        let page = journal.begin(&self.entry(was_read_only), clock::wall()).await;
+        self.page = Some(page.map_err(|error| unwritten(&error))?);
+        Ok(())
+    }
+
+    /// Undoes what was changed. What cannot be now is tried again, for as long as this process lives.
+    async fn take_back(&mut self, rest: Rest) {
+        let (plan, teller, from) = (self.plan, self.teller, &self.plan.from.name);
+        let page = self.page.take();
+        let Some(half) = self.half else {
+            return page.into_iter().for_each(mend::remove);
+        };
+        let undone = tokio::time::timeout(UNDO_MAX, half.undo(plan)).await;
+        match undone.unwrap_or_else(|_| Err("it takes too long".to_owned())) {
+            Ok(undone) => {
+                match undone {
+                    Undone::Reversed => teller.say(format!("{from} takes writes again")),
+                    Undone::Nothing => {}
+                    Undone::Finished => teller.say(format!(
+                        "{} is primary all the same; {from} goes on refusing writes",
+                        plan.to.name
+                    )),
+                }
+                page.into_iter().for_each(mend::remove);
+            }
+            Err(why) => {
+                teller.say(format!("it could not be undone: {why}; it is tried until it can be"));
+                drop(rest);
+                let (all, entry) = (Arc::clone(self.all), self.entry(half.was_read_only));
+                self.all.look_after(mend::settle(all, entry, half, page, None));
+            }
         }
     }
 }
 
-/// Whether and how it can be done, as far as that is known here.
-fn look(process: &Arc<Process>, order: &Switchover) -> Result<Plan, String> {
-    let (_, backend) = route_of(process, &order.route)?;
-    let settings = backend.settings();
-    let Some(switchover) = &settings.switchover else {
-        return Err(format!("backend '{}' has no 'switchover'", backend.name));
-    };
-    let timeout = order.timeout.unwrap_or(switchover.timeout);
-    let leads_there = |f: &&Arc<crate::state::Frontend>| {
-        let route = f.route();
-        let backend_of = route.backend.as_ref();
-        route.settings.role == Some(RoleRoute::Primary)
-            && backend_of.is_some_and(|known| Arc::ptr_eq(known, &backend))
-    };
-    for frontend in process.objects().frontends.iter().filter(leads_there) {
-        if frontend.route().settings.hold.is_some_and(|hold| hold.time <= timeout) {
-            return Err(format!(
-                "it may take {timeout:?}, and frontend '{}' holds clients for less",
-                frontend.name
-            ));
-        }
-    }
-    let from = primary_of(&backend)?;
-    let live = backend.live();
-    let to = live.servers.iter().find(|server| *server.name == *order.to).cloned();
-    let missing = || format!("backend '{}' has no server '{}'", backend.name, order.to);
-    let to = to.ok_or_else(missing)?;
-    if Arc::ptr_eq(&to, &from) {
-        return Err(format!("{} is primary already", from.name));
-    }
-    let (process, step) = (Arc::clone(process), switchover.step.clone());
-    let plan = Plan { process, backend: Arc::clone(&backend), from, to, step, timeout };
-    plan.stands()?;
-    Ok(plan)
-}
-
-/// New clients wait while this is there.
-struct Rest<'a> {
-    plan: &'a Plan,
-    bus: &'a Bus,
-}
-
-impl<'a> Rest<'a> {
-    /// # Errors
-    /// They wait already.
-    fn begin(plan: &'a Plan, bus: &'a Bus) -> Result<Self, String> {
-        if publish::rest(&plan.backend, clock::now(), Some(&plan.to.name)) {
-            return Ok(Self { plan, bus });
-        }
-        Err(format!("another switchover of backend '{}' goes on", plan.backend.name))
-    }
-
-    fn say(&self, change: RoleChange) {
-        let (process, bus) = (&*self.plan.process, self.bus);
-        let occasion = Occasion { process, bus, now: clock::now(), wall: clock::wall() };
-        occasion.say_role(&self.plan.backend, change);
-    }
-}
-
-impl Drop for Rest<'_> {
-    fn drop(&mut self) {
-        publish::rest(&self.plan.backend, clock::now(), None);
-        self.plan.process.sessions.stay();
-    }
+/// Why nothing goes on without the file.
+fn unwritten(error: &std::io::Error) -> String {
+    format!("what is to be done cannot be written to state_dir: {error}")
 }

@@ -105,6 +105,14 @@ pub struct BalanceKey {
     pub expr: Expr,
 }
 
+impl BalanceKey {
+    /// `balance rdp-cookie`.
+    #[must_use]
+    pub fn is_rdp_cookie(&self) -> bool {
+        self.text.starts_with("rdp-cookie")
+    }
+}
+
 /// Timeouts of the server side; `None` is infinite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerTimeouts {
@@ -243,6 +251,18 @@ impl Server {
 }
 
 impl ServerAddr {
+    /// It as text, for people, programs and tables; empty where that is no fixed place.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Tcp(address) => address.to_string(),
+            Self::TcpClientPort { ip, .. } => ip.to_string(),
+            Self::Unix(path) => path.display().to_string(),
+            Self::Abstract(name) => format!("abns@{}", String::from_utf8_lossy(name)),
+            Self::Sockpair(_) | Self::Unresolved { .. } => String::new(),
+        }
+    }
+
     /// The same port at another address; without one, unresolved.
     #[must_use]
     pub fn at(&self, ip: Option<std::net::IpAddr>) -> Self {

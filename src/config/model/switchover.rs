@@ -9,7 +9,7 @@ use super::DatabaseCheck;
 pub struct Switchover {
     /// What changes the servers.
     pub step: Promote,
-    /// How long all of it may take where the operator does not say.
+    /// How long clients may wait for it where the operator does not say.
     pub timeout: Duration,
 }
 

@@ -19,6 +19,6 @@ pub struct Switchover {
     pub promote: Vec<Spanned<String>>,
     /// A program and its arguments that undo what of it was done.
     pub rollback: Vec<Spanned<String>>,
-    /// How long all of it may take.
+    /// How long clients may wait for it.
     pub timeout: Field<Duration>,
 }

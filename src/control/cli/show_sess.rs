@@ -14,7 +14,6 @@ use super::table::Running;
 use super::{Answer, Call, Command, Mode, Run};
 use crate::clock;
 use crate::config::model::Level;
-use crate::control::collect::address;
 use crate::state::sessions::{SessionId, Stage, View};
 
 pub(super) static COMMANDS: &[Command] = &[Command {
@@ -158,7 +157,7 @@ fn whole(answer: &mut Answer<'_>, view: &View, wall: SystemTime) {
     let _ = match (&view.server, &view.backend) {
         (Some(server), _) => {
             let settings = server.settings();
-            let (id, address) = (settings.id.0, address(&settings.address));
+            let (id, address) = (settings.id.0, settings.address.text());
             writeln!(text, "  server={} (id={id}) addr={address}", server.name)
         }
         (None, Some(_)) => writeln!(text, "  server=<none> (id=0)"),

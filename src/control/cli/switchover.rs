@@ -14,7 +14,7 @@ use crate::state::request::{Drill, Fault, Switchover, Wish};
 pub(super) static COMMANDS: &[Command] = &[
     Command {
         name: "switchover",
-        args: "<frontend> --to <server> [--timeout <time>] [--force] [--dry-run]",
+        args: "<frontend> --to <server> [--timeout <time>] [--max-lag <time>] [--force] [--dry-run]",
         help: "have another server take over the writes, while clients wait",
         level: Level::Admin,
         mode: Mode::Usual,
@@ -113,13 +113,14 @@ fn drill_order(words: &[String]) -> Result<Drill, String> {
 
 /// What the words ask for.
 fn order(words: &[String]) -> Result<Switchover, String> {
-    let (mut route, mut to, mut timeout) = (None, None, None);
+    let (mut route, mut to, mut timeout, mut max_lag) = (None, None, None, None);
     let (mut force, mut dry_run) = (false, false);
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
             "--to" => to = words.next().cloned(),
-            "--timeout" => timeout = Some(time(words.next())?),
+            "--timeout" => timeout = Some(time("timeout", words.next())?),
+            "--max-lag" => max_lag = Some(time("lag", words.next())?),
             "--force" => force = true,
             "--dry-run" => dry_run = true,
             other if other.starts_with('-') => return Err(format!("'{other}' is not known")),
@@ -132,14 +133,15 @@ fn order(words: &[String]) -> Result<Switchover, String> {
         route: route.ok_or_else(|| missing("the frontend that leads to the primary"))?,
         to: to.ok_or_else(|| missing("who takes over: --to SERVER"))?,
         timeout,
+        max_lag,
         force,
         dry_run,
     })
 }
 
-fn time(word: Option<&String>) -> Result<Duration, String> {
+fn time(what: &str, word: Option<&String>) -> Result<Duration, String> {
     let time = word.and_then(|word| delay(word)).filter(|time| !time.is_zero());
-    time.ok_or_else(|| "a timeout is written as 500ms or 10s".to_owned())
+    time.ok_or_else(|| format!("a {what} is written as 500ms or 10s"))
 }
 
 #[cfg(test)]
@@ -172,17 +174,25 @@ mod tests {
     fn words_are_taken_in_any_order() {
         let read =
             |text: &str| order(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-        let full = read("--dry-run w --timeout 2s --force --to b").unwrap();
+        let full = read("--dry-run w --timeout 2s --max-lag 1s --force --to b").unwrap();
         assert_eq!((full.route.as_str(), full.to.as_str()), ("w", "b"));
         assert_eq!(
-            (full.timeout, full.force, full.dry_run),
-            (Some(Duration::from_secs(2)), true, true)
+            (full.timeout, full.max_lag, full.force, full.dry_run),
+            (Some(Duration::from_secs(2)), Some(Duration::from_secs(1)), true, true)
         );
         let short = read("w --to b").unwrap();
-        assert_eq!((short.timeout, short.force, short.dry_run), (None, false, false));
-        for text in
-            ["", "w", "--to b", "w --to", "w x --to b", "w --to b --fast", "w --to b --timeout 0"]
-        {
+        assert_eq!((short.timeout, short.max_lag), (None, None));
+        assert!(!short.force && !short.dry_run);
+        for text in [
+            "",
+            "w",
+            "--to b",
+            "w --to",
+            "w x --to b",
+            "w --to b --fast",
+            "w --to b --timeout 0",
+            "w --to b --max-lag",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }

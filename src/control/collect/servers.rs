@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{address, service};
+use super::service;
 use crate::control::snapshot::{self, Load, ServerStatus};
 use crate::pure::health::agent::Agent;
 use crate::pure::health::{Health, Standing};
@@ -34,7 +34,7 @@ pub(super) fn row(
     snapshot::Server {
         name: Arc::clone(&server.name),
         id: settings.id,
-        address: address(&settings.address),
+        address: settings.address.text(),
         role: None,
         witnesses: Vec::new(),
         status,

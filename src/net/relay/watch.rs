@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::Relay;
+use crate::clock;
+use crate::pure::session::farewell::Tail;
 
 /// How long a client that is about to ask something is waited for before it is parted with: longer
 /// than any takes that does not wait for a person.
@@ -34,4 +36,33 @@ pub trait Watch {
     /// What was moved since the session's beginning; `at` is when bytes moved last. Called at each
     /// poll.
     fn note(&self, relay: &Relay, at: Instant);
+}
+
+impl Relay {
+    /// Remembers what the server sent last, for [`last_sent`](Self::last_sent).
+    pub fn remember_last(&mut self) {
+        self.down.tail = Some(Box::default());
+    }
+
+    /// What the server sent last; `None` where the client does not have all of it, or got its end.
+    #[must_use]
+    pub fn last_sent(&self) -> Option<&[u8]> {
+        let is_open = !self.down.is_stuck() && !self.down.fin_sent;
+        self.down.tail.as_deref().filter(|_| is_open).map(Tail::bytes)
+    }
+
+    /// Whether what the server says is encrypted, where what it sent last is remembered.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.down.tail.as_deref().is_some_and(Tail::is_encrypted)
+    }
+
+    /// Whether both sides have all of what the other sent, and the server spoke last.
+    pub(super) fn is_between(&self, watch: &impl Watch, wish: Wish) -> bool {
+        let is_late = || clock::now().saturating_duration_since(self.last_activity) >= QUIET;
+        let is_quiet = !self.asked && !self.up.is_stuck();
+        is_quiet
+            && (wish == Wish::Part || is_late())
+            && self.last_sent().is_some_and(|last| watch.is_between(last))
+    }
 }

@@ -20,6 +20,13 @@ use crate::pure::probe::kind::DatabaseKind;
 /// Bytes kept of what a server sent last: an OK packet with what it says of the session's state.
 pub const TAIL_BYTES: usize = 64;
 
+/// What the record begins with in which a server takes part in a handshake (RFC 8446 §5.1).
+const TLS_HANDSHAKE: [u8; 2] = [22, 3];
+
+/// Within so many parts a handshake begins: MySQL's greeting or Postgres' `S` come before, each
+/// whole or in two.
+const PARTS_BEFORE_TLS: u8 = 3;
+
 /// ReadyForQuery without its last byte, which says how the transaction stands.
 const READY: [u8; 5] = [b'Z', 0, 0, 0, 5];
 
@@ -44,17 +51,24 @@ pub struct Tail {
     bytes: [u8; TAIL_BYTES],
     /// How many of them were sent, counted from the end.
     len: usize,
+    /// Parts that were sent, as far as [`PARTS_BEFORE_TLS`] counts them.
+    parts: u8,
+    is_encrypted: bool,
 }
 
 impl Default for Tail {
     fn default() -> Self {
-        Self { bytes: [0; TAIL_BYTES], len: 0 }
+        Self { bytes: [0; TAIL_BYTES], len: 0, parts: 0, is_encrypted: false }
     }
 }
 
 impl Tail {
     /// `sent` followed.
     pub fn note(&mut self, sent: &[u8]) {
+        if self.parts < PARTS_BEFORE_TLS {
+            self.parts += 1;
+            self.is_encrypted |= sent.starts_with(&TLS_HANDSHAKE);
+        }
         let new = &sent[sent.len().saturating_sub(TAIL_BYTES)..];
         self.bytes.copy_within(new.len().., 0);
         self.bytes[TAIL_BYTES - new.len()..].copy_from_slice(new);
@@ -64,6 +78,12 @@ impl Tail {
     /// Bytes followed that nobody saw.
     pub const fn clear(&mut self) {
         self.len = 0;
+    }
+
+    /// Whether the server shook hands for TLS.
+    #[must_use]
+    pub const fn is_encrypted(&self) -> bool {
+        self.is_encrypted
     }
 
     /// The bytes.

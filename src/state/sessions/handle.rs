@@ -5,7 +5,7 @@
 //! times in its life stands behind a lock of its own.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
@@ -95,6 +95,7 @@ pub struct Handle {
     pub listener: Arc<Listener>,
     stage: AtomicU8,
     order: AtomicU8,
+    hidden: AtomicBool,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     spliced: AtomicU64,
@@ -117,6 +118,12 @@ struct Facts {
     counted: Moved,
     /// Entries of stick tables that count it.
     trackers: Vec<Arc<Tracker>>,
+}
+
+impl Facts {
+    fn has(&self, server: &Arc<Server>) -> bool {
+        self.server.as_ref().is_some_and(|known| Arc::ptr_eq(known, server))
+    }
 }
 
 /// A session at one instant.
@@ -165,6 +172,7 @@ impl Handle {
             listener,
             stage: AtomicU8::new(Stage::Inspecting as u8),
             order: AtomicU8::new(0),
+            hidden: AtomicBool::new(false),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             spliced: AtomicU64::new(0),
@@ -260,25 +268,38 @@ impl Handle {
     }
 
     /// Tells the session to end between two transactions, if it has `server` by a route to the
-    /// primary. Whether it has.
-    pub(super) fn part_on(&self, server: &Arc<Server>, how: Parting) -> bool {
+    /// primary. Whether it had not been told before; `None`: it has not.
+    pub(super) fn part_on(&self, server: &Arc<Server>, how: Parting) -> Option<bool> {
         if self.role() != Some(RoleRoute::Primary) {
-            return false;
+            return None;
         }
         let facts = self.lock();
-        let is_there = facts.server.as_ref().is_some_and(|s| Arc::ptr_eq(s, server));
-        if is_there {
-            self.order.fetch_max(how as u8, Ordering::AcqRel);
+        facts.has(server).then(|| {
+            let was = self.order.fetch_max(how as u8, Ordering::AcqRel);
             facts.waker.iter().for_each(Waker::wake_by_ref);
-        }
-        is_there
+            was == 0
+        })
     }
 
     /// Takes back what [`part_on`](Self::part_on) said.
-    pub(super) fn stay(&self) {
-        let parts = |code| Parting::from_code(code).map(|_| 0);
-        // Another order stays.
-        let _ = self.order.fetch_update(Ordering::AcqRel, Ordering::Acquire, parts);
+    pub(super) fn stay_on(&self, server: &Arc<Server>) {
+        let facts = self.lock();
+        if facts.has(server) {
+            let parts = |code| Parting::from_code(code).map(|_| 0);
+            // Another order stays.
+            let _ = self.order.fetch_update(Ordering::AcqRel, Ordering::Acquire, parts);
+        }
+    }
+
+    /// What the session's two sides say to each other is encrypted.
+    pub fn note_hidden(&self) {
+        self.hidden.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.hidden.load(Ordering::Relaxed)
     }
 
     /// Takes note of an order that concerns the session's server, and goes on.
@@ -364,7 +385,7 @@ impl Handle {
 
     /// The same of a session that has `server`. Whether it has.
     pub(super) fn end_on(&self, server: &Arc<Server>, reason: CutReason) -> bool {
-        self.end_if(reason, |facts| facts.server.as_ref().is_some_and(|s| Arc::ptr_eq(s, server)))
+        self.end_if(reason, |facts| facts.has(server))
     }
 
     /// Whether the session is in `backend`.

@@ -186,6 +186,17 @@ impl Table {
     }
 }
 
+/// Sessions that were told to end between two transactions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// That are there.
+    pub left: usize,
+    /// Of those, that had not been told before.
+    pub newly: usize,
+    /// Of those, whose transactions are not to be seen: they are encrypted.
+    pub hidden: usize,
+}
+
 /// The sessions of all workers. Everything here may be called from any thread.
 ///
 /// What walks over all sessions sees each that runs from the walk's beginning to its end; one that
@@ -268,16 +279,22 @@ impl Sessions {
     }
 
     /// Tells the sessions that `server` has by routes to the primary to end between two transactions.
-    /// How many there are. Those that just get the server are told the next time.
-    pub fn part_on(&self, server: &Arc<Server>, how: Parting) -> usize {
-        let mut left = 0;
-        self.for_each(|handle| left += usize::from(handle.part_on(server, how)));
-        left
+    /// Those that just get the server are told the next time.
+    pub fn part_on(&self, server: &Arc<Server>, how: Parting) -> Told {
+        let mut told = Told::default();
+        self.for_each(|handle| {
+            if let Some(is_news) = handle.part_on(server, how) {
+                told.left += 1;
+                told.newly += usize::from(is_news);
+                told.hidden += usize::from(handle.is_hidden());
+            }
+        });
+        told
     }
 
-    /// Takes that back.
-    pub fn stay(&self) {
-        self.for_each(Handle::stay);
+    /// Takes back what those that `server` has were told.
+    pub fn stay_on(&self, server: &Arc<Server>) {
+        self.for_each(|handle| handle.stay_on(server));
     }
 
     /// Ends all sessions that came in by `frontend`. How many.

@@ -1,23 +1,26 @@
 //! Planned switchovers of a real MariaDB pair.
 
-use std::net::SocketAddr;
+use std::ops::Deref;
 
+use super::stage::{Scene, Stage};
+use crate::harness::PATIENCE;
 use crate::harness::dir::TempDir;
 use crate::harness::mariadb::MariaDb;
 use crate::harness::mysql_wire::Client;
-use crate::harness::native::run;
-use crate::harness::port::free_addr;
-use crate::harness::process::Process;
-use crate::harness::proxy::Kind;
-use crate::harness::{PATIENCE, eventually};
 
 /// A pair of which `a` is the primary at first, behind a listener for writes.
 struct Pair {
+    stage: Stage,
     a: MariaDb,
     b: MariaDb,
-    write: SocketAddr,
-    evenkeel: Process,
-    dir: TempDir,
+}
+
+impl Deref for Pair {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
 }
 
 impl Pair {
@@ -28,40 +31,17 @@ impl Pair {
         a.query("GRANT SUPER, READ_ONLY ADMIN, REPLICATION SLAVE ADMIN ON *.* TO operator@'%'");
         let mut b = MariaDb::replica_of(&a);
         b.set_read_only(true);
-        let (dir, write) = (TempDir::new(), free_addr());
-        let check = dir.write("check.pass", "s3cret\n");
-        let operator = dir.write("operator.pass", "op\n");
-        let text = format!(
-            "[commands]\nsocket = {{ address = \"{socket}\", level = \"admin\" }}\n\n\
-             [backend.db]\n\
-             check = {{ type = \"mysql\", user = \"evenkeel\", password_file = \"{}\", \
-             inter = \"50ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n\
-             switchover = {{ user = \"operator\", password_file = \"{}\" }}\n\
-             server.a = \"{}\"\nserver.b = \"{}\"\n\n\
-             [frontend.write]\nbind = \"{write}\"\nbackend = \"db\"\nrole = \"primary\"\n\
-             hold = \"60s\"\n",
-            check.display(),
-            operator.display(),
-            a.addr,
-            b.addr,
-            socket = dir.join("sock").display(),
+        let dir = TempDir::new();
+        let file = |name, text| dir.write(name, text).display().to_string();
+        let check = format!(
+            "type = \"mysql\", user = \"evenkeel\", password_file = \"{}\"",
+            file("check.pass", "s3cret\n")
         );
-        let evenkeel = run(&dir, &text, write);
-        let pair = Self { a, b, write, evenkeel, dir };
-        eventually("both are known", || {
-            let said = pair.ctl("fence show").1;
-            let is = |row| said.contains(row);
-            (is("db a primary primary") && is("db b replica replica")).then_some(())
-        });
-        pair
-    }
-
-    fn ctl(&self, command: &str) -> (bool, String) {
-        let socket = self.dir.join("sock").display().to_string();
-        let args: Vec<&str> =
-            ["ctl", "-s", &socket].into_iter().chain(command.split(' ')).collect();
-        let (status, said) = Kind::Evenkeel.run(&args);
-        (status.success(), said)
+        let switchover =
+            format!("user = \"operator\", password_file = \"{}\"", file("operator.pass", "op\n"));
+        let servers = [a.addr, b.addr];
+        let scene = Scene { global: "", more: "", check: &check, switchover: &switchover, servers };
+        Self { stage: Stage::start(dir, scene), a, b }
     }
 
     fn connect(&self) -> Client {
@@ -82,11 +62,10 @@ fn read_only_changes_sides_and_back_while_idle_clients_are_told() {
     assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "0");
     pair.connect().query("INSERT INTO app.written VALUES (3)").unwrap();
     assert_eq!(pair.b.query("SELECT n FROM app.written ORDER BY n"), [["1"], ["3"]]);
-    let record = eventually("it is on record", || {
-        let said = pair.ctl("failovers db").1;
-        serde_json::from_str::<serde_json::Value>(said.lines().next()?).ok()
-    });
+    let record = pair.record();
     assert_eq!((&record["kind"], &record["rpo"]), (&"switchover".into(), &0.into()), "{record}");
+    assert!(record["seconds"]["promote"].as_f64().unwrap() > 0.0, "{record}");
+    assert_eq!(record["sessions_cut"], 1, "{record}");
 }
 
 #[test]
@@ -104,9 +83,8 @@ fn a_transaction_that_never_ends_is_no_idle_one_and_all_is_undone() {
     pair.b.query("STOP SLAVE SQL_THREAD");
     pair.connect().query("INSERT INTO app.written VALUES (3)").unwrap();
     drop(busy);
-    let (done, said) = pair.ctl("switchover write --to b --timeout 3s");
-    assert!(!done && said.contains("the replica still lacks"), "{said}");
-    assert!(said.contains("a takes writes again"), "{said}");
+    let (done, said) = pair.ctl("switchover write --to b --max-lag 300ms");
+    assert!(!done && said.contains("behind, it lacks 1 transactions"), "{said}");
     assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "0");
     assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
     pair.connect().query("INSERT INTO app.written VALUES (4)").unwrap();
