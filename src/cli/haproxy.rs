@@ -145,7 +145,8 @@ fn heeded(word: &str) -> &str {
         return word;
     }
     let known = [
-        "-v", "-d", "-c", "-D", "-V", "-q", "-W", "-x", "-S", "-C", "-n", "-m", "-N", "-L", "-f", "-p",
+        "-v", "-d", "-c", "-D", "-V", "-q", "-W", "-x", "-S", "-C", "-n", "-m", "-N", "-L", "-f",
+        "-p",
     ];
     known.iter().find(|flag| begins(flag)).unwrap_or(&word)
 }

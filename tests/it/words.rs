@@ -295,7 +295,11 @@ fn written() -> String {
             let _ = writeln!(text, "| {} | {verdict} | {why} |", names.join(", "));
         }
         if !untold.is_empty() {
-            let _ = writeln!(text, "\nAbout HTTP or secrets of TLS, never told; a warning says so: {}.", untold.join(", "));
+            let _ = writeln!(
+                text,
+                "\nAbout HTTP or secrets of TLS, never told; a warning says so: {}.",
+                untold.join(", ")
+            );
         }
     }
     assert!(unsaid.is_empty(), "how or why?\n{}", unsaid.join("\n"));

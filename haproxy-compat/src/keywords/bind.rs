@@ -113,12 +113,7 @@ pub static BIND: Table = Table {
         ),
         (
             Http,
-            &[
-                ("idle-ping", 1),
-                ("quic-cc-algo", 1),
-                ("quic-force-retry", 0),
-                ("quic-socket", 1),
-            ],
+            &[("idle-ping", 1), ("quic-cc-algo", 1), ("quic-force-retry", 0), ("quic-socket", 1)],
         ),
         (Refused("it belongs to addresses 'rhttp@', which carry HTTP"), &[("nbconn", 1)]),
         (

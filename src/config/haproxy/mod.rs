@@ -155,9 +155,11 @@ impl Lowering<'_> {
             }
             SectionKind::Mailers | SectionKind::Other => {
                 unheeded::judge(section, &mut self.cx);
-                self.unheeded.extend(section.name.as_ref().map(|name| {
-                    (section.header.words[0].text().into_owned(), words::text(name))
-                }));
+                self.unheeded.extend(
+                    section.name.as_ref().map(|name| {
+                        (section.header.words[0].text().into_owned(), words::text(name))
+                    }),
+                );
             }
         }
     }

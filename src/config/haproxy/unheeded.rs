@@ -103,7 +103,8 @@ pub(super) fn judge_all(
     let programs = sections.iter().filter(|(keyword, _)| keyword == "program");
     for (at, (keyword, name)) in programs.enumerate() {
         if named(keyword, &name.value) > 1 {
-            cx.report.alert(name.span, format!("two 'program' sections are called '{}'", name.value));
+            cx.report
+                .alert(name.span, format!("two 'program' sections are called '{}'", name.value));
         }
         if at == 0 && !has_master && cx.env.get("HAPROXY_MWORKER").is_none() {
             cx.report

@@ -88,7 +88,9 @@ impl Context<'_> {
         let words: Vec<&str> = expr.split_whitespace().collect();
         self.rulebook.tables.place = Some((field.span, owner.to_owned()));
         let parsed = match Expr::parse_words(&words, self) {
-            Ok((expr, used)) if used == words.len() => self.told_at(field.span, expr, Stage::ServerChoice),
+            Ok((expr, used)) if used == words.len() => {
+                self.told_at(field.span, expr, Stage::ServerChoice)
+            }
             Ok((_, used)) => Err(format!("unexpected '{}'", words[used]).into()),
             Err(error) => Err(error),
         };

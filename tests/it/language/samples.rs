@@ -73,7 +73,8 @@ fn judged(kind: Kind, text: &str, dir: &TempDir) -> (BTreeSet<usize>, BTreeSet<u
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     let lines = |level: &str| {
         let told = said.lines().filter(|line| line.starts_with(level));
-        let number = |line: &str| line.split_once(".cfg:")?.1.split([']', ' ']).next()?.parse().ok();
+        let number =
+            |line: &str| line.split_once(".cfg:")?.1.split([']', ' ']).next()?.parse().ok();
         told.filter_map(number).collect()
     };
     (lines("[ALERT]"), lines("[WARNING]"))
@@ -98,11 +99,15 @@ fn of_every_sample_and_stage() {
         let (refused, warned) = judged(Kind::Haproxy, &text, &dir);
         let ours = judged(Kind::Evenkeel, &text, &dir);
         for (at, line) in (first..).zip(&lines) {
-            let (theirs, ours) =
-                ((refused.contains(&at), warned.contains(&at)), (ours.0.contains(&at), ours.1.contains(&at)));
+            let (theirs, ours) = (
+                (refused.contains(&at), warned.contains(&at)),
+                (ours.0.contains(&at), ours.1.contains(&at)),
+            );
             // A warning more tells of what is never told here.
             if theirs.0 != ours.0 || (theirs.1 && !ours.1) {
-                wrong.push(format!("{line}: haproxy refuses, warns: {theirs:?}, evenkeel: {ours:?}"));
+                wrong.push(format!(
+                    "{line}: haproxy refuses, warns: {theirs:?}, evenkeel: {ours:?}"
+                ));
             }
         }
     }
