@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
@@ -14,6 +14,9 @@ use crate::pure::role::route::RoleRoute;
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::{Assigned, Backend, Lease, Ticket, Way};
 use crate::telemetry::event::{Event, What};
+
+/// From a backend's settings to the routes of its frontends within one reload, generously.
+const RELOAD_SETTLES: Duration = Duration::from_millis(100);
 
 impl Session {
     /// How the frontend leads to `backend`: its role is about the one it names.
@@ -58,6 +61,11 @@ impl Session {
                 }
             }
             let before = std::mem::replace(&mut way, self.way(backend));
+            if before == way {
+                // A reload gives a backend its lanes before its frontends their routes.
+                tokio::time::sleep(RELOAD_SETTLES).await;
+                way = self.way(backend);
+            }
             if before == way {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Queue));
             }

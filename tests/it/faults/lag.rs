@@ -37,9 +37,15 @@ pub(super) fn a_reload_that_changes_the_lag_counts_for_who_reads(kind: Kind) {
     loaded(3);
     eventually("who reads there is cut", || reader.query("SELECT 1").err());
     assert_eq!(pair.read.port().unwrap(), pair.a.addr().port());
-    pair.change(STRICT, LOOSE);
+    // No place to fall back to: who comes then waits until more is allowed.
+    let waits = "max_lag = \"500ms\"\nhold = \"60s\"\n";
+    pair.change(STRICT, waits);
     loaded(4);
-    assert_eq!(pair.read.port().unwrap(), replica);
+    let read = pair.read;
+    let waiting = std::thread::spawn(move || read.port().unwrap());
+    eventually("one waits", || (pair.shown("BACKEND", "qcur") == "1").then_some(()));
+    pair.change(waits, LOOSE);
+    assert_eq!(waiting.join().unwrap(), replica);
     assert_eq!(writers.finish().errors(), [""; 0]);
     assert!(!pair.evenkeel.output().contains("DOWN"), "{}", pair.evenkeel.output());
 }
