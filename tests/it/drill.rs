@@ -160,7 +160,9 @@ fn a_kill_is_measured_and_its_record_is_a_file_and_a_page() {
     let mut browser = Browser::start();
     let shown = pair.dir.write("shown.html", &page);
     browser.open(&format!("file://{}", shown.display()));
-    assert_eq!(browser.ask("document.querySelectorAll('.track i').length"), 3);
+    // A fourth, where one of the drill's clients was on the old primary.
+    let bars = browser.ask("document.querySelectorAll('.track i').length").as_u64();
+    assert!(matches!(bars, Some(3 | 4)), "{bars:?}");
     let title = browser.ask("document.querySelector('h1').textContent");
     assert_eq!(title, "Drill: kill of db/a behind write");
 }
