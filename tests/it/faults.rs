@@ -5,18 +5,22 @@
 
 mod cut;
 mod dialled;
+mod lag;
 mod logins;
 mod pair;
 mod quiet;
 mod records;
+mod vain;
 mod writers;
 
+use self::lag::a_reload_that_changes_the_lag_counts_for_who_reads_and_who_waits;
 use self::logins::{
     a_full_server_that_has_no_place_for_the_check_cuts_nobody,
     a_password_that_is_changed_in_the_database_cuts_nobody,
     a_wrong_password_that_is_loaded_cuts_nobody,
 };
 use self::pair::{Kind, Middle, PATIENT, Pair, STEPPED};
+use self::vain::who_waits_in_vain_reads_why;
 use self::writers::{Verdict, Writers};
 use crate::harness::dir::TempDir;
 use crate::harness::eventually;
@@ -49,6 +53,30 @@ macro_rules! with_both_databases {
             }
         }
     )+};
+}
+
+/// The same of scenarios that are about reloads themselves, or about what clients read: two tests each.
+macro_rules! calmly_with_both_databases {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use super::Kind;
+
+            #[test]
+            fn postgres() {
+                super::$name(Kind::Postgres);
+            }
+
+            #[test]
+            fn mariadb() {
+                super::$name(Kind::MariaDb);
+            }
+        }
+    )+};
+}
+
+calmly_with_both_databases! {
+    who_waits_in_vain_reads_why,
+    a_reload_that_changes_the_lag_counts_for_who_reads_and_who_waits,
 }
 
 with_both_databases! {
