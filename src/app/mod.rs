@@ -72,6 +72,7 @@ use requests::Adding;
 use signals::{Pending, Request, Signals};
 use state_dir::StateDir;
 use supply::Supply;
+use switchover::Switchovers;
 use workers::Workers;
 
 /// A configuration that was checked against the system, with its sockets open.
@@ -230,6 +231,8 @@ pub(crate) struct Control {
     loading: Loading,
     /// A server that a command adds, while it is read.
     adding: Option<Adding>,
+    /// Planned changes of primaries.
+    switchovers: Arc<Switchovers>,
     /// `-m`.
     memory_mib: Option<NonZeroU32>,
     /// Ends when what outlives the process is on disk.
@@ -275,11 +278,14 @@ impl Control {
         let renders = Arc::new(Semaphore::new(1));
         let context = Arc::new(Context { process, bus, pages, renders });
         let (done, memory) = oneshot::channel();
+        let journal = state_dir.as_ref().map(StateDir::journal).transpose();
+        let journal = journal.map_err(|e| StartError::because("remember what is changed", &e))?;
         if let Some(dir) = state_dir {
             dir.keep(&context.process, done)
                 .map_err(|e| StartError::because("remember who is primary", &e))?;
         }
         objects::apply(&context.process, Arc::clone(&config), now);
+        let switchovers = Switchovers::new(&context.process, &context.bus, journal);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
         let resolver = Resolver::new(Arc::clone(&context.process), context.bus.clone());
         let commands =
@@ -299,6 +305,7 @@ impl Control {
             shipper,
             loading: Loading::default(),
             adding: None,
+            switchovers,
             memory_mib: options.memory_mib,
             memory,
         };

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::listeners::Scene;
-use super::{Control, drill, objects, operation, switchover};
+use super::{Control, drill, objects, operation};
 use crate::clock;
 use crate::config::added::Added;
 use crate::control::cli::frontends;
@@ -54,16 +54,16 @@ impl Control {
                 Ok(())
             }
             Wish::Switchover(order, told) => {
-                let (process, bus) = (Arc::clone(&self.context.process), self.context.bus.clone());
+                let switchovers = Arc::clone(&self.switchovers);
                 operation::start("switchover", told, request.answer, |teller| async move {
-                    switchover::run(&process, &bus, &order, &teller).await
+                    switchovers.run(&order, &teller).await
                 });
                 return;
             }
             Wish::Drill(order, told) => {
-                let (process, bus) = (Arc::clone(&self.context.process), self.context.bus.clone());
+                let switchovers = Arc::clone(&self.switchovers);
                 operation::start("drill", told, request.answer, |teller| async move {
-                    drill::run(&process, &bus, &order, &teller).await
+                    drill::run(&switchovers, &order, &teller).await
                 });
                 return;
             }

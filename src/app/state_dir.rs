@@ -17,6 +17,7 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags, openat, renameat};
 use tokio::sync::oneshot;
 
+use super::switchover::Journal;
 use crate::config::model::Config;
 use crate::pure::role::fence::written;
 use crate::state::Process;
@@ -84,6 +85,14 @@ impl StateDir {
         let lines = text.iter().flat_map(|text| text.split(|&byte| byte == b'\n'));
         let failovers = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
         Ok(Some(Self { dir, path, past: Past { groups, failovers } }))
+    }
+
+    /// Where switchovers are written down.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub(super) fn journal(&self) -> io::Result<Journal> {
+        Ok(Journal::new(self.dir.try_clone()?))
     }
 
     /// Lets `process` remember what is there, and writes down what it says, at once and whenever that

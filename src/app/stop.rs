@@ -15,6 +15,9 @@ const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// Longest wait for log lines at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
+/// Longest wait at the end for a switchover to be undone; what is not is left to the next process.
+const UNDO_MAX: Duration = Duration::from_secs(5);
+
 impl Control {
     /// Closes the listeners and waits for the sessions, at most `hard-stop-after`.
     pub(super) async fn soft_stop(&mut self) -> Ended {
@@ -22,6 +25,12 @@ impl Control {
             return ended;
         }
         let process = Arc::clone(&self.context.process);
+        let limit = process.objects().config.global.hard_stop_after;
+        let until = limit.map(|limit| clock::now() + limit);
+        let left = || until.map(|until| until.saturating_duration_since(clock::now()));
+        if let Some(ended) = self.finish_switchovers(limit).await {
+            return ended;
+        }
         process.stop();
         requests::refuse_all(&mut self.requests);
         // Whoever waits for it hears that the process stops.
@@ -29,9 +38,7 @@ impl Control {
         self.listeners.close_frontends();
         self.engine.stop();
         self.resolver.stop();
-        let config = Arc::clone(&process.objects().config);
         self.say_stopped();
-        let limit = config.global.hard_stop_after;
         let drained = async {
             while process.gate.current() > 0 {
                 tokio::time::sleep(DRAIN_POLL).await;
@@ -39,7 +46,7 @@ impl Control {
         };
         tokio::select! {
             () = drained => Ended::Done,
-            () = sleep_or_forever(limit) => {
+            () = sleep_or_forever(left()) => {
                 let left = process.gate.current();
                 tracing::warn!("hard-stop-after: ending {left} sessions that are left.");
                 Ended::Done
@@ -57,6 +64,21 @@ impl Control {
         }
     }
 
+    /// Lets planned changes of primaries come to their end, which needs checks. Clients that come
+    /// meanwhile go to the next process.
+    async fn finish_switchovers(&mut self, limit: Option<Duration>) -> Option<Ended> {
+        if !self.switchovers.is_busy() {
+            return None;
+        }
+        tracing::warn!("A switchover goes on: its end is waited for.");
+        self.listeners.close_frontends();
+        tokio::select! {
+            () = self.switchovers.ended() => None,
+            () = sleep_or_forever(limit) => Some(Ended::Done),
+            ended = next_stop(&mut self.signals) => Some(ended),
+        }
+    }
+
     /// Says of every proxy that it accepts no more, as HAProxy does.
     fn say_stopped(&self) {
         for proxy in self.context.process.objects().proxies() {
@@ -68,6 +90,8 @@ impl Control {
 
     /// Ends what is left and lets the last log lines out.
     pub(super) async fn shut_down(self, ended: Ended) -> Ended {
+        let limit = self.context.process.objects().config.global.hard_stop_after;
+        self.switchovers.give_up(limit.map_or(UNDO_MAX, |limit| limit.min(UNDO_MAX))).await;
         let Self { workers, engine, resolver, log, shipper, listeners, memory, context, .. } = self;
         drop((listeners, engine, resolver));
         workers.stop();

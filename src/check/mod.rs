@@ -295,6 +295,9 @@ impl Task {
                 verdict.status = CheckStatus::L7Response;
                 verdict = verdict.with_info(info);
             }
+            if verdict.refused {
+                verdict.refused = self.occasion(now).refused(&self.backend, &self.server, &verdict);
+            }
             if let Some(reading) = reading {
                 self.occasion(now).read(&self.backend, &self.server, Some(reading));
             }

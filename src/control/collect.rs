@@ -364,10 +364,11 @@ fn bytes(traffic: &Traffic) -> Bytes {
 
 /// HAProxy's word in the `algo` column; it has none for `random`.
 fn algo(backend: &model::Backend) -> &'static str {
-    let is_cookie = |key: &BalanceKey| key.text.starts_with("rdp-cookie");
     match backend.balance {
         _ if backend.direct.is_some() => "none",
-        Balance::Hash(_) if backend.balance_key.as_ref().is_some_and(is_cookie) => "rdp-cookie",
+        Balance::Hash(_) if backend.balance_key.as_ref().is_some_and(BalanceKey::is_rdp_cookie) => {
+            "rdp-cookie"
+        }
         Balance::RoundRobin => "roundrobin",
         Balance::StaticRr => "static-rr",
         Balance::LeastConn => "leastconn",

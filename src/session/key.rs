@@ -19,10 +19,9 @@ impl Session {
                 // The expression looks nothing up: validation refuses those that do.
                 let patterns = Registry::default();
                 let expr = &settings.balance_key.as_ref()?.expr;
-                let value = expr
-                    .evaluate(&Held(self.view(&patterns, None, true)))
-                    .value()?
-                    .cast(Kind::Bin)?;
+                let is_rewound = settings.balance_key.as_ref()?.is_rdp_cookie();
+                let held = Held { view: self.view(&patterns, None, true), is_rewound };
+                let value = expr.evaluate(&held).value()?.cast(Kind::Bin)?;
                 let key = value.into_bytes();
                 (!key.is_empty()).then(|| hash.of(&key))
             }
@@ -31,14 +30,19 @@ impl Session {
     }
 }
 
-/// What is known of a session when it asks for a server: what rules see, and its TLS.
-struct Held<'s>(View<'s>);
+/// What is known of a session when it asks for a server: what rules see, and its TLS. Bytes are on
+/// their way to the server by then: in HAProxy only `balance rdp-cookie` goes back to them, and whoever
+/// reads a request of HTTP; who hashes other bytes keeps them in a variable.
+struct Held<'s> {
+    view: View<'s>,
+    is_rewound: bool,
+}
 
 impl Facts for Held<'_> {
     fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
-        match self.0.fact(fact, args) {
+        match self.view.fact(fact, args) {
             Fetched::Absent => {
-                let client = &self.0.session.client;
+                let client = &self.view.session.client;
                 let shown = client.shown_certificate();
                 Ends { client: client.tls(), shown, server: None }.sample(fact, args).into()
             }
@@ -47,10 +51,12 @@ impl Facts for Held<'_> {
     }
 
     fn buffer(&self, side: Side) -> Option<Buffer<'_>> {
-        self.0.buffer(side)
+        let buffer = self.view.buffer(side)?;
+        let bytes = if self.is_rewound { buffer.bytes } else { &[] };
+        Some(Buffer { bytes, ..buffer })
     }
 
     fn variable(&self, name: &Variable) -> Option<Value> {
-        self.0.variable(name)
+        self.view.variable(name)
     }
 }

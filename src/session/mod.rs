@@ -239,8 +239,8 @@ impl Session {
         if farewell::database_of(&server).is_some() {
             relay.remember_last();
         }
-        self.response_rules(&backend, &mut server, &mut relay).await?;
         relay.prepend(std::mem::take(&mut self.early));
+        self.response_rules(&backend, &mut server, &mut relay).await?;
         let end = loop {
             self.running.reach(Stage::Relaying);
             let watch = Watched(&self.running, farewell::database_of(&server));

@@ -1,25 +1,21 @@
 //! Rules on what the server sends first: its bytes are held while they may decide, those of the
 //! client go on.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 
 use super::dial::Server;
 use super::facts::Response;
+use super::follow::Watched;
 use super::rules::{Closing, Walked};
-use super::{Ended, Session};
+use super::{Ended, Session, termination};
 use crate::clock::{self, sleep_or_forever};
-use crate::net::relay::{Relay, poll_read_into, write_all};
+use crate::net::relay::{Relay, Watch};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::Backend;
-use crate::state::sessions::Moved;
-
-/// Bytes of the client that are passed on at once.
-const CHUNK_BYTES: usize = 16 * 1024;
 
 impl Session {
-    /// Walks `tcp-response content` of `backend`. Where it has such rules, the client's first bytes
-    /// are sent here, and `relay` goes on from there.
+    /// Walks `tcp-response content` of `backend`. Where it has such rules, what the server sends is held
+    /// until they are done; `relay` goes on with it.
     pub(super) async fn response_rules(
         &mut self,
         backend: &Arc<Backend>,
@@ -43,33 +39,16 @@ impl Session {
         let delay = ruling.rules.response_delay;
         let until = clock::now() + delay.unwrap_or_default();
         let capacity = self.inspect_bytes_max();
-        let mut sent = 0;
-        let mut chunk = std::mem::take(&mut self.early);
-        let (mut held, mut ended, mut client_ended) = (Vec::new(), false, false);
-        let mut expired = delay.is_none();
+        let (mut held, mut ended, mut expired) = (Vec::new(), false, delay.is_none());
         loop {
-            if !chunk.is_empty() {
-                let left = until.saturating_duration_since(clock::now());
-                let writing = write_all(&mut server.stream, &chunk);
-                let limit = if expired { None } else { Some(left) };
-                tokio::select! {
-                    biased;
-                    written = writing => written.map_err(|_| server_left())?,
-                    // A server that takes nothing for so long will not answer in time either.
-                    () = sleep_or_forever(limit) => return Err(server_left()),
-                }
-                sent += chunk.len() as u64;
-                chunk.clear();
-            }
             let is_final = ended || expired || held.len() >= capacity;
-            let response = Response { bytes: &held, passed_on: sent, server: Some(&server.stream) };
+            let (passed_on, _) = relay.bytes();
+            let response = Response { bytes: &held, passed_on, server: Some(&server.stream) };
             match self.walk(&ruling.rules.response, &ruling.patterns, Some(response), is_final) {
                 Walked::Ended(closing) => {
                     let phase = self.count_denied_response(closing, backend, server);
                     // What was held back counts, as in HAProxy.
-                    let bytes_out = held.len() as u64;
-                    let moved = Moved { bytes_in: sent, bytes_out, spliced: 0 };
-                    self.running.note_moved(moved, clock::now());
+                    Watched(&self.running, None).note(relay, clock::now());
                     self.close_client(closing);
                     return Err(Termination::new(Cause::Refused, phase));
                 }
@@ -78,23 +57,18 @@ impl Session {
             }
             let left = until.saturating_duration_since(clock::now());
             let (client, stream) = (&mut self.client, &mut server.stream);
-            let room = capacity - held.len();
+            let (room, watch) = (capacity - held.len(), Watched(&self.running, None));
             tokio::select! {
                 biased;
-                read = poll_fn(|cx| poll_read_into(cx, stream, &mut held, room)) => {
-                    ended = read.map_err(|_| server_left())? == 0;
-                }
-                read = poll_fn(|cx| poll_read_into(cx, client, &mut chunk, CHUNK_BYTES)),
-                    if !client_ended =>
-                {
-                    let read = read.map_err(|_| Termination::new(Cause::ClientAbort, Phase::Data))?;
-                    client_ended = read == 0;
+                more = relay.hold(client, stream, &mut held, room, &watch) => {
+                    let order = self.running.order();
+                    ended = !more.map_err(|end| termination(end, order))?;
                 }
                 () = sleep_or_forever(Some(left)) => expired = true,
             }
         }
         self.stick_to_response(backend, &server.lease, &held);
-        relay.take_over(sent, held);
+        relay.release(held);
         Ok(())
     }
 
@@ -111,8 +85,4 @@ impl Session {
         }
         Phase::Data
     }
-}
-
-fn server_left() -> Ended {
-    Termination::new(Cause::ServerAbort, Phase::Data)
 }

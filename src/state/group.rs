@@ -9,6 +9,7 @@ use crate::pure::role::fence::{Fence, Memory, OnConflict, Refusal};
 use crate::pure::role::incident::Incident;
 use crate::pure::role::lag::LagClock;
 use crate::pure::role::route::Part;
+use crate::pure::role::stray::Stray;
 use crate::pure::role::{Reading, Role};
 
 /// See the module. Changed by [`publish`](super::publish) only.
@@ -109,7 +110,9 @@ impl Group {
         let before = inner.primary();
         let position = reading.position;
         let as_replica = inner.fence.reading(server).filter(|had| had.role.follows());
-        let reached = as_replica.map(|had| had.position);
+        // One that went another way had nothing that counts.
+        let is_elsewhere = inner.fence.stray(server).is_some_and(Stray::is_elsewhere);
+        let reached = as_replica.map(|had| if is_elsewhere { 0 } else { had.position });
         inner.fence.handle_reading(server, reading);
         let primary = inner.fence.primary();
         let is_primary = primary == Some(server);
@@ -132,6 +135,22 @@ impl Group {
         inner.follow(now, before, None);
         self.expect(&inner);
         was_heard
+    }
+
+    /// A server lives, and lets nobody ask what it is. `None`: it never said; else whether that is news.
+    pub(super) fn handle_refused(&self, now: Instant, server: &str) -> Option<bool> {
+        let mut inner = self.lock();
+        let before = inner.primary();
+        let is_news = inner.fence.handle_refused(server)?;
+        inner.follow(now, before, None);
+        self.expect(&inner);
+        Some(is_news)
+    }
+
+    /// Whether what a server said counts on though it lets nobody ask any more.
+    #[must_use]
+    pub fn is_mute(&self, server: &str) -> bool {
+        self.lock().fence.is_mute(server)
     }
 
     fn expect(&self, inner: &Inner) {
@@ -258,6 +277,9 @@ impl Group {
     pub fn parts(&self, now: Instant, servers: &[Arc<Server>]) -> Vec<Part> {
         let inner = self.lock();
         let primary = inner.fence.primary().and_then(|name| inner.fence.reading(name));
+        // How far one that is not asked has come since, nobody knows.
+        let is_mute = |server: &str| inner.fence.is_mute(server);
+        let is_primary_mute = inner.fence.primary().is_some_and(is_mute);
         let part = |server: &Arc<Server>| {
             if inner.fence.primary() == Some(&server.name) {
                 return match inner.planned {
@@ -268,6 +290,14 @@ impl Group {
             let is_foreign = inner.fence.refusal(&server.name) == Some(Refusal::Foreign);
             match inner.fence.reading(&server.name) {
                 Some(reading) if reading.role != Role::Primary && !is_foreign => {
+                    let stray = inner.fence.stray(&server.name);
+                    if stray.is_some_and(Stray::is_elsewhere) {
+                        // Since the newest primary is there, at most.
+                        return Part::Stray(inner.clock.lag(now, 0));
+                    }
+                    if is_primary_mute || is_mute(&server.name) {
+                        return Part::Replica(None);
+                    }
                     let position =
                         primary.map_or(reading.position, |one| reading.position_behind(one));
                     Part::Replica(inner.clock.lag(now, position))
@@ -276,6 +306,12 @@ impl Group {
             }
         };
         servers.iter().map(part).collect()
+    }
+
+    /// Why one that follows is not taken for a copy of the newest primary.
+    #[must_use]
+    pub fn stray(&self, server: &str) -> Option<Stray> {
+        self.lock().fence.stray(server)
     }
 
     /// Why a server that claims to be primary is not taken for it.

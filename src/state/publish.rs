@@ -53,6 +53,14 @@ pub fn reading(backend: &Arc<Backend>, server: &Server, now: Instant, reading: O
     follow_parts(backend, now);
 }
 
+/// A server lives, and lets nobody ask what it is: what it said counts on. `None`: it never said; else
+/// whether that is news.
+pub fn refused(backend: &Arc<Backend>, server: &Server, now: Instant) -> Option<bool> {
+    let is_news = backend.group.handle_refused(now, &server.name)?;
+    follow_parts(backend, now);
+    Some(is_news)
+}
+
 /// A witness of a server changed what it says.
 pub fn witness(backend: &Arc<Backend>, server: &Server, now: Instant) {
     let live = backend.live();

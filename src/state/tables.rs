@@ -104,6 +104,8 @@ impl Tracker {
 impl Drop for Tracker {
     fn drop(&mut self) {
         let now = *self.latest.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.table.lock().end(&self.key, now);
+        let moved = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed) > 0;
+        let moved = (moved(&self.counted.0), moved(&self.counted.1));
+        self.table.lock().end(&self.key, moved, now);
     }
 }

@@ -225,6 +225,7 @@ metrics! {
     // Roles.
     ROLE = own_gauge("server_role", "1 for what the server is to the others of its backend");
     WITNESS = own_gauge("server_witness", "1 for what a check beside the first one says");
+    LOGIN_REFUSED = own_gauge("server_login_refused", "Whether a server lives and refuses the login of its check");
     LAG_SECONDS = own_gauge("server_lag_seconds", "How long a replica has lacked what the primary has");
     LAG_AMOUNT = own_gauge("server_lag", "Bytes of WAL or transactions that a replica lacks");
 

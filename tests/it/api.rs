@@ -155,6 +155,19 @@ fn half_closed_clients_are_answered(kind: Kind) {
     assert_eq!(rest(&mut stream), "");
 }
 
+/// HAProxy keeps each of them for the whole of `stats timeout`, and admins out.
+#[test]
+fn silent_clients_give_way_to_those_who_ask() {
+    let api = Api::new();
+    let _proxy = start(Kind::Evenkeel, &api, "stats timeout 1h");
+    let mut silent: Vec<_> = (0..30).map(|_| api.connect("admin")).collect();
+    for stream in silent.iter_mut().step_by(2) {
+        // Part of a line is none.
+        stream.write_all(b"show").unwrap();
+    }
+    assert_eq!(api.ask("show cli level"), "admin\n\n");
+}
+
 /// HAProxy keeps each of them for the whole of `stats timeout`.
 #[test]
 fn clients_that_leave_hurt_nobody() {

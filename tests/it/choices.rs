@@ -17,6 +17,7 @@ both! {
     a_rule_may_name_a_server_that_drains,
     forced_clients_reach_a_server_in_maintenance,
     a_full_queue_is_passed_over_with_redispatch,
+    an_interval_of_0_moves_only_who_is_not_tied,
     a_waiter_for_one_server_is_told_of_with_it,
     a_place_counts_who_was_served_before,
     a_limit_that_follows_the_load_counts_who_leaves,
@@ -140,6 +141,20 @@ fn a_full_queue_is_passed_over_with_redispatch(kind: Kind) {
     counts(&api, "be,BACKEND", ["wredis", "qcur", "econ", "lbtot"], [3, 2, 0, 2]);
     counts(&api, "be,s1", ["wredis", "qcur", "scur"], [1, 1, 1]);
     counts(&api, "be,s2", ["wredis", "qcur", "scur"], [2, 1, 1]);
+}
+
+fn an_interval_of_0_moves_only_who_is_not_tied(kind: Kind) {
+    let words = "balance roundrobin\n  timeout connect 200ms\n  option redispatch 0";
+    let (dead, good) = (free_addr(), Backend::greet("good"));
+    let servers = format!("server s1 {dead}\n  server good {}", good.addr);
+    let (proxy, api) = start(kind, &format!("{words}\n  {servers}"));
+    for _ in 0..2 {
+        assert_eq!(served_by(proxy.addr).unwrap(), "good");
+    }
+    counts(&api, "be,BACKEND", ["wretr", "wredis"], [0, 2]);
+    let (proxy, api) = start(kind, &format!("{words}\n  use-server s1 if TRUE\n  {servers}"));
+    assert_eq!(Client::connect(proxy.addr).drain(), (Vec::new(), End::Fin));
+    counts(&api, "be,BACKEND", ["wretr", "wredis"], [3, 0]);
 }
 
 fn a_waiter_for_one_server_is_told_of_with_it(kind: Kind) {

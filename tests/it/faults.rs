@@ -5,6 +5,7 @@
 
 mod cut;
 mod dialled;
+mod logins;
 mod pair;
 mod quiet;
 mod relay;
@@ -12,6 +13,11 @@ mod writers;
 
 use rustix::process::Signal;
 
+use self::logins::{
+    a_full_server_that_has_no_place_for_the_check_cuts_nobody,
+    a_password_that_is_changed_in_the_database_cuts_nobody,
+    a_wrong_password_that_is_loaded_cuts_nobody,
+};
 use self::pair::{Kind, Pair, STEPPED};
 use self::writers::{Verdict, Writers};
 use crate::harness::eventually;
@@ -43,7 +49,9 @@ with_both_databases! {
     a_full_server_is_not_down,
     reads_leave_a_replica_that_lags_and_return,
     steps_of_the_clock_change_nothing,
-    a_wrong_password_counts_when_it_is_asked_for,
+    a_password_that_is_changed_in_the_database_cuts_nobody,
+    a_wrong_password_that_is_loaded_cuts_nobody,
+    a_full_server_that_has_no_place_for_the_check_cuts_nobody,
 }
 
 /// `fault` happens to a pair that is written to, and leaves `b` as the primary.
@@ -176,21 +184,6 @@ fn reads_leave_a_replica_that_lags_and_return(kind: Kind) {
     led_to(b);
     assert_eq!(writers.finish().errors(), [""; 0]);
     assert!(!pair.evenkeel.output().contains("DOWN"), "{}", pair.evenkeel.output());
-}
-
-/// A session that is logged in stays so; the next one fails as often as `fall` says.
-fn a_wrong_password_counts_when_it_is_asked_for(kind: Kind) {
-    let pair = Pair::start(kind);
-    let writers = Writers::start(pair.write);
-    pair.a.set_password("other");
-    writers.wait_served_by(&pair.a);
-    assert_eq!(writers.errors(), 0);
-    pair.a.end_held();
-    pair.wait_said("Server db/a is DOWN, reason: Layer7 wrong status");
-    pair.a.set_password("s3cret");
-    writers.wait_served_by(&pair.a);
-    let seen = writers.finish();
-    assert!(seen.errors().len() <= 8, "{:?}", seen.errors());
 }
 
 /// An hour forward, a day back, another forward: times and lags are by the other clock. No question to a

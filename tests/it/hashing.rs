@@ -122,6 +122,53 @@ fn a_session_without_a_key_takes_turns() {
     same_owners("balance hash req.ssl_sni\nhash-type consistent", &COMINGS_AND_GOINGS);
 }
 
+/// Three sessions for each of three names that the client says first.
+fn said(kind: Kind, key: &str, words: fn(char) -> String) -> Vec<String> {
+    let servers: Vec<Backend> = NAMES.into_iter().map(Backend::greet).collect();
+    let mut scene = Scene::new(kind)
+        .global("nbthread 1")
+        .frontend("tcp-request inspect-delay 5s\n")
+        .frontend("tcp-request content set-var(txn.said) req.payload(0,4)\n")
+        .frontend("tcp-request content accept if { req.len ge 20 }")
+        .backend(&format!("balance hash {key}\n"));
+    for (name, server) in NAMES.iter().zip(&servers) {
+        scene = scene.backend(&format!("server {name} {}\n", server.addr));
+    }
+    let proxy = scene.start();
+    let owner = |name| owner(&proxy, &words(name));
+    ['x', 'y', 'z'].into_iter().flat_map(|name| [(); 3].map(|()| owner(name))).collect()
+}
+
+/// Bytes that were looked at are on their way when a server is chosen.
+#[test]
+fn bytes_are_hashed_only_from_variables() {
+    let bytes: fn(char) -> String = |name| name.to_string().repeat(24);
+    for (key, is_hashed) in
+        [("req.payload(0,4)", false), ("req.len", true), ("var(txn.said)", true)]
+    {
+        let reference = said(Kind::Haproxy, key, bytes);
+        let owned = |three: &[String]| three.iter().all(|owner| *owner == three[0]);
+        assert_eq!(reference.chunks(3).all(owned), is_hashed, "{key}: {reference:?}");
+        let ours = said(Kind::Evenkeel, key, bytes);
+        if is_hashed {
+            assert_eq!(ours, reference, "{key} (right: haproxy)");
+        } else {
+            assert!(!ours.chunks(3).any(owned), "{key}: {ours:?}");
+        }
+    }
+}
+
+#[test]
+fn requests_of_http_are_hashed_in_bytes() {
+    let request: fn(char) -> String =
+        |name| format!("GET /{name} HTTP/1.1\r\nHost: {name}\r\n\r\n");
+    for key in ["path", "req.hdr(host)"] {
+        let reference = said(Kind::Haproxy, key, request);
+        assert!(reference.chunks(3).all(|three| three[0] == three[2]), "{key}: {reference:?}");
+        assert_eq!(said(Kind::Evenkeel, key, request), reference, "{key} (right: haproxy)");
+    }
+}
+
 /// Sessions that stay fill the owners up: the ones beyond the bound go on along the ring.
 #[test]
 fn the_balance_factor_sends_the_same_sessions_on() {

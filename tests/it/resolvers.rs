@@ -11,6 +11,7 @@ use crate::harness::proxy::{Kind, Proxy, Scene};
 use crate::harness::{both, eventually};
 
 both! {
+    the_systems_name_servers_are_shown_last,
     a_server_without_an_address_serves_once_its_name_resolves,
     an_address_that_moves_is_followed,
     a_template_gives_each_server_an_address_of_its_own,
@@ -69,6 +70,20 @@ fn serves(addr: SocketAddr, wanted: &[&str]) {
 
 fn serves_nobody(addr: SocketAddr) {
     eventually("nobody is served", || served_by(addr).is_err().then_some(()));
+}
+
+fn the_systems_name_servers_are_shown_last(kind: Kind) {
+    let (api, dns) = (Api::new(), NameServer::start());
+    let _proxy = asked(kind, &dns, &api.lines(), "", "server s1 127.0.0.1:1");
+    let system = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let addresses = system.lines().filter_map(|line| line.strip_prefix("nameserver "));
+    let mut wanted: Vec<String> = vec!["Resolvers section dns".into(), " nameserver one:".into()];
+    wanted.extend(addresses.clone().next().map(|_| "Resolvers section default".into()));
+    wanted.extend(addresses.map(|address| format!(" nameserver {}:", address.trim())));
+    let shown = api.ask("show resolvers");
+    let shown: Vec<&str> =
+        shown.lines().filter(|line| !line.is_empty() && !line.starts_with("  ")).collect();
+    assert_eq!(shown, wanted);
 }
 
 fn a_server_without_an_address_serves_once_its_name_resolves(kind: Kind) {

@@ -240,7 +240,7 @@ fn an_old_primary_stays_out_through_a_restart_until_an_operator_forgets_it() {
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1", "only its own");
     let (status, why) = pair.standing("a");
     assert_eq!(status, "NOLB");
-    assert!(why.starts_with("fenced: another took over from it"), "{why}");
+    assert!(why.starts_with("fenced: another took over and it has not followed"), "{why}");
     pair.b.start_again();
     waiting.join().unwrap().unwrap();
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1", "only its own");

@@ -23,6 +23,7 @@ both! {
     a_server_may_go_unnoted,
     full_tables_purge_or_refuse,
     bytes_are_counted,
+    an_end_is_a_use_where_it_changes_the_entry,
     persistence_may_lead_to_a_dead_server,
     tables_of_peers_are_shared,
 }
@@ -125,6 +126,39 @@ fn a_tag_outlives_its_connection(kind: Kind) {
     client_from(3, proxy.addr).ping("good");
     shows(&api, "show table fe", "key=127.0.0.2 use=0 exp=0 gpt0=7 gpc0=1 gpc1=2");
     shows(&api, "show table fe", "key=127.0.0.3 use=0 exp=0 gpt0=0 gpc0=0 gpc1=1");
+}
+
+/// How long entries of 127.0.0.1 are still kept in each of `tables`.
+fn rests<const N: usize>(api: &Api, tables: [&str; N]) -> [u64; N] {
+    let shown = api.ask(&tables.map(|table| format!("show table {table}")).join(";"));
+    let mut rests = shown.lines().filter_map(|line| {
+        let (_, rest) = line.split_once(" exp=")?;
+        rest.split(' ').next()?.parse().ok()
+    });
+    tables.map(|table| rests.next().unwrap_or_else(|| panic!("{table}: {shown}")))
+}
+
+fn an_end_is_a_use_where_it_changes_the_entry(kind: Kind) {
+    let (api, server) = (Api::new(), Backend::echo());
+    let rules = "tcp-request connection track-sc0 src table tagged
+  tcp-request connection track-sc1 src table running
+  tcp-request connection track-sc2 src table moved";
+    let tables = ["tagged gpc0,conn_cnt", "running conn_cur", "moved bytes_out_cnt"].map(|table| {
+        let (name, stored) = table.split_once(' ').unwrap();
+        format!("backend {name}\n  stick-table type ip size 9 expire 300s store {stored}\n")
+    });
+    let backend = format!("server s1 {}\n{}", server.addr, tables.concat());
+    let proxy = start(kind, &api, rules, &backend);
+    let mut client = Client::connect(proxy.addr);
+    client.ping("hello");
+    let tables = ["tagged", "running", "moved"];
+    eventually("time has passed", || (rests(&api, tables)[0] < 299_000).then_some(()));
+    drop(client);
+    shows(&api, "show table running", "key=127.0.0.1 use=0 exp=T conn_cur=0");
+    eventually("the end was a use", || {
+        let [tagged, running, moved] = rests(&api, tables);
+        (running > tagged + 500 && moved > tagged + 500).then_some(())
+    });
 }
 
 fn counters_are_asked_in_many_ways(kind: Kind) {

@@ -1,7 +1,9 @@
 //! Planned switchovers of a real Postgres pair: clients wait, and what fails half-way is undone.
 
+mod ends;
 mod mysql;
 mod stage;
+mod troubles;
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -37,13 +39,22 @@ impl Pair {
         Self::start_with(switchover, "")
     }
 
-    /// With more of `[global]`.
+    /// With this in `[global]` instead of a state directory.
     fn start_with(switchover: &str, global: &str) -> Self {
         let a = Postgres::primary();
         let b = Postgres::replica_of(&a);
         let check = "type = \"postgres\", user = \"haproxy_check\", database = \"postgres\"";
-        let scene = Scene { global, check, switchover, servers: [a.addr, b.addr] };
+        let scene = Scene { global, more: "", check, switchover, servers: [a.addr, b.addr] };
         Self { stage: Stage::start(TempDir::new(), scene), a, b }
+    }
+
+    /// A switchover that has frozen `a` and waits for `b`.
+    fn begin_and_freeze(&self) -> (Outsider, std::process::Child) {
+        let outsider = Outsider::begin(self);
+        let child = self.begin("switchover write --to b --timeout 50s --max-lag 50s");
+        self.wait_said("a takes no writes any more");
+        assert!(!takes_writes(&self.a));
+        (outsider, child)
     }
 
     /// Writes go where they went, and nothing is left of what was begun.
@@ -56,6 +67,11 @@ impl Pair {
         assert!(fence.contains("db a primary primary"), "{fence}");
         assert!(!fence.contains("fenced"), "{fence}");
     }
+}
+
+/// Whether a server takes the writes of those who come now.
+fn takes_writes(server: &Postgres) -> bool {
+    server.query("SHOW transaction_read_only")[0][0] == "off"
 }
 
 fn connect(addr: SocketAddr) -> Client {
@@ -178,7 +194,7 @@ fn one_at_a_time_and_a_replica_that_dies_meanwhile_ends_it() {
     pair.expect_as_before();
 }
 
-/// Somebody who writes past the proxy all the time, to whom nobody says to stop.
+/// Somebody who writes past the proxy all the time, so that catching up takes some seconds.
 struct Outsider(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
 
 impl Outsider {
@@ -242,9 +258,7 @@ fn a_replica_that_is_far_behind_is_refused_and_one_that_falls_behind_is_waited_f
 #[test]
 fn a_reload_that_takes_the_next_primary_away_ends_it() {
     let pair = Pair::start(BUILT_IN);
-    let outsider = Outsider::begin(&pair);
-    let first = pair.begin("switchover write --to b --timeout 50s --max-lag 50s");
-    pair.wait_said("a takes no writes any more");
+    let (outsider, first) = pair.begin_and_freeze();
     let without = pair.file().replace(&format!("server.b = \"{}\"\n", pair.b.addr), "");
     pair.dir.write("evenkeel.toml", &without);
     pair.evenkeel.signal(rustix::process::Signal::HUP);

@@ -233,7 +233,7 @@ fn patroni_alone_is_enough() {
     site.wait("NOLB", "replica");
 }
 
-/// A wrong password is one witness' word against the other's: nobody new, nobody cut.
+/// An account that is refused says nothing against what the server was.
 #[test]
 fn a_database_that_refuses_the_account_while_patroni_vouches_cuts_nobody() {
     let site = Site::start("[SQL, REST]", "");
@@ -242,6 +242,10 @@ fn a_database_that_refuses_the_account_while_patroni_vouches_cuts_nobody() {
     site.pg.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'haproxy_check'",
     );
-    site.wait("DOWN", "");
+    site.wait(
+        "UP",
+        "primary; login refused: FATAL 28000: role \"\"haproxy_check\"\" is not permitted",
+    );
     writer.query("INSERT INTO written VALUES (2)").unwrap();
+    site.writer().query("INSERT INTO written VALUES (3)").unwrap();
 }

@@ -1,6 +1,6 @@
 //! 100,000 random orders of what a group's servers may say, with the fence's invariants checked
 //! after every step: at most one may be written to, never an older history, never one that was
-//! primary before and has not been a replica since.
+//! primary before and has not been a replica since, never one that stayed on an older timeline.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ impl World {
         } else {
             History::Postgres { system: 1, timeline }
         };
-        Reading { role, history, position }
+        Reading { role, history, position, is_floor: false }
     }
 
     /// One thing happens to one server, by mistake or by design.
@@ -60,12 +60,16 @@ struct Law {
     timeline: u32,
     primary: Option<usize>,
     barred: BTreeSet<usize>,
+    /// Those that were last heard as replicas of an older timeline than that of a primary, and have
+    /// not followed it since.
+    left: BTreeSet<usize>,
 }
 
 impl Law {
     fn check(&mut self, fence: &Fence, told: usize, reading: Option<&Reading>, seed: u64) {
-        if reading.is_some_and(|reading| reading.role.follows()) {
-            self.barred.remove(&told);
+        self.hear(told, reading);
+        if let (Some(reading), Some(stray)) = (reading, fence.stray(SERVERS[told])) {
+            assert!(reading.role.follows(), "seed {seed}: {stray}");
         }
         let claims = |name: &&str| fence.reading(name).is_some_and(|r| r.role == Role::Primary);
         let Some(name) = fence.primary() else { return };
@@ -77,6 +81,7 @@ impl Law {
         }
         let index = SERVERS.iter().position(|server| *server == name).expect("one of them");
         assert!(!self.barred.contains(&index), "seed {seed}: {name} was primary before");
+        assert!(!self.left.contains(&index), "seed {seed}: {name} lacks what the newest had");
         if let Some(History::Postgres { timeline, .. }) = fence.reading(name).map(|r| &r.history) {
             assert!(*timeline >= self.timeline, "seed {seed}: timeline {timeline} is older");
             self.timeline = *timeline;
@@ -85,6 +90,25 @@ impl Law {
             && fence.reading(SERVERS[before]).is_none_or(|r| r.role == Role::Primary)
         {
             self.barred.insert(before);
+        }
+    }
+}
+
+impl Law {
+    /// What a server says of itself counts before the fence has decided on it.
+    fn hear(&mut self, told: usize, reading: Option<&Reading>) {
+        let Some(reading) = reading else { return };
+        let timeline = match &reading.history {
+            History::Postgres { timeline, .. } => *timeline,
+            History::Mysql { .. } => self.timeline,
+        };
+        match (reading.role.follows(), timeline < self.timeline) {
+            (true, true) => drop(self.left.insert(told)),
+            (true, false) => {
+                self.left.remove(&told);
+                self.barred.remove(&told);
+            }
+            (false, _) => {}
         }
     }
 }
@@ -107,6 +131,8 @@ fn never_two_write_targets_never_an_older_history() {
             let told = world.rng.usize(..3);
             let reading = (world.rng.u8(..4) > 0).then(|| world.reading(told));
             match &reading {
+                // It lives, and lets nobody ask.
+                None if world.rng.bool() => drop(fence.handle_refused(SERVERS[told])),
                 Some(reading) => fence.handle_reading(SERVERS[told], reading.clone()),
                 None => drop(fence.handle_lost(SERVERS[told])),
             }

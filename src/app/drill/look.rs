@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::app::operation::{primary_of, route_of};
 use crate::config::defaults::DRILL_TIMEOUT;
 use crate::config::model::{CheckKind, DatabaseCheck, DatabaseTls, ListenAddr};
+use crate::pure::role::stray::Stray;
 use crate::state::request::{Drill, Fault};
 use crate::state::{Backend, Process, Server};
 
@@ -39,7 +40,11 @@ pub(super) fn look(process: &Arc<Process>, order: &Drill) -> Result<Plan, String
     let from = primary_of(&backend)?;
     let live = backend.live();
     let others = live.servers.iter().filter(|server| !Arc::ptr_eq(server, &from));
-    if !others.clone().any(|server| server.standing().is_running()) {
+    let may_follow = |server: &&Arc<Server>| {
+        let is_elsewhere = backend.group.stray(&server.name).is_some_and(Stray::is_elsewhere);
+        server.standing().is_running() && !is_elsewhere
+    };
+    if !others.clone().any(|server| may_follow(&server)) {
         return Err("no other server runs that could take over".to_owned());
     }
     let settings = from.settings();

@@ -19,14 +19,12 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::operation::Teller;
-use super::switchover;
+use super::switchover::Switchovers;
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::pure::role::Role;
-use crate::state::Process;
 use crate::state::request::{Drill, Fault};
 use crate::state::upkeep::own;
-use crate::telemetry::bus::Bus;
 use look::Plan;
 use record::Record;
 
@@ -44,11 +42,11 @@ pub(super) const RECORD: &str = "Record: ";
 
 /// The whole of it.
 pub(super) async fn run(
-    process: &Arc<Process>,
-    bus: &Bus,
+    switchovers: &Arc<Switchovers>,
     order: &Drill,
     teller: &Teller,
 ) -> Result<(), String> {
+    let process = &switchovers.process;
     let plan = look::look(process, order)?;
     let unserved = |why| format!("a client of the drill is not served: {why}");
     plan.client(Duration::from_secs(5)).await.map_err(unserved)?;
@@ -56,7 +54,7 @@ pub(super) async fn run(
     if !order.live {
         if let Fault::Switchover(switchover) = &order.fault {
             let dry = crate::state::request::Switchover { dry_run: true, ..switchover.clone() };
-            return switchover::run(process, bus, &dry, teller).await;
+            return switchovers.run(&dry, teller).await;
         }
         teller.say(format!("{:?} would be run; nothing was changed", plan.fault));
         return Ok(());
@@ -67,7 +65,7 @@ pub(super) async fn run(
     let (begun, started_at) = (clock::now(), clock::wall());
     let fault = async {
         match &order.fault {
-            Fault::Switchover(order) => switchover::run(process, bus, order, teller).await,
+            Fault::Switchover(order) => switchovers.run(order, teller).await,
             _ => program(&plan.fault, &plan.variables(), plan.timeout).await,
         }
     };

@@ -1,5 +1,6 @@
 //! The pause: new clients wait, and the sessions on the primary end between their transactions.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::LOOK_EVERY;
@@ -8,41 +9,43 @@ use crate::app::operation::Teller;
 use crate::clock;
 use crate::pure::role::route::RoleRoute;
 use crate::state::sessions::{Parting, Told};
-use crate::state::{CutReason, Occasion, publish};
-use crate::telemetry::bus::Bus;
-use crate::telemetry::event::RoleChange;
+use crate::state::{Backend, CutReason, Process, Server, publish};
 
 /// How often in a row no session may be seen before there is none: one that was just given the primary
 /// shows a moment later.
 const QUIET_LOOKS: u32 = 3;
 
-/// New clients wait while this is there.
-pub(super) struct Rest<'a> {
-    plan: &'a Plan,
-    bus: &'a Bus,
+/// New clients of a backend wait while this is there.
+#[derive(Debug)]
+pub(super) struct Rest {
+    process: Arc<Process>,
+    backend: Arc<Backend>,
+    from: Arc<Server>,
 }
 
-impl<'a> Rest<'a> {
+impl Rest {
+    /// They wait for `to` to take over from `from`.
+    ///
     /// # Errors
     /// They wait already.
-    pub(super) fn begin(plan: &'a Plan, bus: &'a Bus) -> Result<Self, String> {
-        if publish::rest(&plan.backend, clock::now(), Some(&plan.to.name)) {
-            return Ok(Self { plan, bus });
+    pub(super) fn begin(
+        process: &Arc<Process>,
+        backend: &Arc<Backend>,
+        from: &Arc<Server>,
+        to: &str,
+    ) -> Result<Self, String> {
+        if !publish::rest(backend, clock::now(), Some(to)) {
+            return Err(format!("another switchover of backend '{}' goes on", backend.name));
         }
-        Err(format!("another switchover of backend '{}' goes on", plan.backend.name))
-    }
-
-    pub(super) fn say(&self, change: RoleChange) {
-        let (process, bus) = (&*self.plan.process, self.bus);
-        let occasion = Occasion { process, bus, now: clock::now(), wall: clock::wall() };
-        occasion.say_role(&self.plan.backend, change);
+        let (process, backend) = (Arc::clone(process), Arc::clone(backend));
+        Ok(Self { process, backend, from: Arc::clone(from) })
     }
 }
 
-impl Drop for Rest<'_> {
+impl Drop for Rest {
     fn drop(&mut self) {
-        publish::rest(&self.plan.backend, clock::now(), None);
-        self.plan.process.sessions.stay_on(&self.plan.from);
+        publish::rest(&self.backend, clock::now(), None);
+        self.process.sessions.stay_on(&self.from);
     }
 }
 

@@ -17,11 +17,18 @@
 //! Before each step that cannot be taken back it is asked whether a reload, a command or a check has made
 //! the plan void.
 //!
-//! Bounds: one a backend at a time, and a time from the pause on; *look* and *undo* have their own.
+//! What is about to be changed is on disk before (see [`journal`]): who comes after a process that ended
+//! half-way undoes it (see [`mend`]). A soft stop waits for the end of it, any other one gives it up.
+//!
+//! Bounds: one a server at a time, and a time from the pause on; *look* and *undo* have their own.
 
 mod drain;
+mod journal;
+mod mend;
 mod plan;
+mod running;
 mod steps;
+mod undo;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,13 +36,17 @@ use std::time::{Duration, Instant};
 use super::operation::Teller;
 use crate::clock;
 use crate::pure::role::lag::Lag;
+use crate::state::publish;
 use crate::state::request::Switchover;
-use crate::state::{Process, publish};
-use crate::telemetry::bus::Bus;
 use crate::telemetry::event::RoleChange;
 use drain::{Rest, drain};
+use journal::{Entry, Page};
 use plan::Plan;
 use steps::Pair;
+use undo::{Half, Undone};
+
+pub(super) use journal::Journal;
+pub(super) use running::Switchovers;
 
 /// How often the state of things is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -43,79 +54,165 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How long undoing may take.
 const UNDO_MAX: Duration = Duration::from_secs(10);
 
-/// The whole of it.
-pub(super) async fn run(
-    process: &Arc<Process>,
-    bus: &Bus,
-    order: &Switchover,
-    teller: &Teller,
-) -> Result<(), String> {
-    let plan = Plan::look(process, order)?;
-    let Plan { from, to, timeout, .. } = &plan;
-    teller.say(format!("{} takes over from {} within {timeout:?}", to.name, from.name));
-    let mut pair = Pair::connect(&plan, clock::now() + *timeout).await?;
-    let behind = pair.keep_up(&plan).await?;
-    teller.say(format!("both can be reached; {} lacks {behind}", to.name));
-    if order.dry_run {
-        teller.say("nothing was changed".to_owned());
-        return Ok(());
-    }
-    let rest = Rest::begin(&plan, bus)?;
-    rest.say(RoleChange::Planned { from: from.name.to_string(), to: to.name.to_string() });
-    let begun = clock::now();
-    let result = change(&plan, &mut pair, order, teller, begun).await;
-    if let Err(why) = &result {
-        teller.say(format!("given up: {why}"));
-        match tokio::time::timeout(UNDO_MAX, pair.undo(&plan)).await {
-            Ok(Ok(true)) => teller.say(format!("{} takes writes again", from.name)),
-            Ok(Ok(false)) => {}
-            Ok(Err(error)) => teller.say(format!("it could not be undone: {error}")),
-            Err(_) => teller.say("it could not be undone in time".to_owned()),
+impl Switchovers {
+    /// The whole of one.
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        order: &Switchover,
+        teller: &Teller,
+    ) -> Result<(), String> {
+        let plan = Plan::look(&self.process, order)?;
+        let Plan { process, backend, from, to, timeout, .. } = &plan;
+        teller.say(format!("{} takes over from {} within {timeout:?}", to.name, from.name));
+        if self.journal.is_none() {
+            teller.say(format!(
+                "without state_dir: if this process is killed half-way, {} may be left refusing writes",
+                from.name
+            ));
         }
-        rest.say(RoleChange::GivenUp { to: to.name.to_string(), why: why.clone() });
+        let mut pair = Pair::connect(&plan, clock::now() + *timeout).await?;
+        let behind = pair.keep_up(&plan).await?;
+        teller.say(format!("both can be reached; {} lacks {behind}", to.name));
+        if order.dry_run {
+            teller.say("nothing was changed".to_owned());
+            return Ok(());
+        }
+        let rest = Rest::begin(process, backend, from, &to.name)?;
+        let _going = self.begin(&plan)?;
+        let planned = RoleChange::Planned { from: from.name.to_string(), to: to.name.to_string() };
+        self.say(backend, planned);
+        let begun = clock::now();
+        let mut course = Course { all: self, plan: &plan, teller, pair, half: None, page: None };
+        let result = tokio::select! {
+            result = course.change(order.force, begun) => result,
+            () = self.over() => Err("the process stops".to_owned()),
+        };
+        if let Err(why) = &result {
+            teller.say(format!("given up: {why}"));
+            course.take_back(rest).await;
+            self.say(backend, RoleChange::GivenUp { to: to.name.to_string(), why: why.clone() });
+            return result;
+        }
+        if let Some(page) = course.page.take() {
+            mend::remove(page);
+        }
+        drop(rest);
+        let paused = clock::now().saturating_duration_since(begun);
+        teller.say(format!("{} is primary; new clients waited {} ms", to.name, paused.as_millis()));
+        Ok(())
     }
-    drop(rest);
-    result?;
-    let paused = clock::now().saturating_duration_since(begun);
-    teller.say(format!("{} is primary; new clients waited {} ms", to.name, paused.as_millis()));
-    Ok(())
 }
 
-/// From the pause to the new primary.
-async fn change(
-    plan: &Plan,
-    pair: &mut Pair,
-    order: &Switchover,
-    teller: &Teller,
-    begun: Instant,
-) -> Result<(), String> {
-    let Plan { backend, from, to, timeout, max_lag, .. } = plan;
-    let deadline = begun + *timeout;
-    drain(plan, order.force, teller, begun + *timeout / 2).await?;
-    plan.stands()?;
-    if let Some(lag) = plan.lag().filter(|lag| lag.time > *max_lag) {
-        let Lag { time, amount } = lag;
-        return Err(format!(
-            "{} has come to be {time:.1?} behind, it lacks {amount} (--max-lag {max_lag:?})",
-            to.name
-        ));
-    }
-    publish::frozen(backend, clock::now());
-    pair.freeze(plan, deadline).await?;
-    teller.say(format!("{} takes no writes any more", from.name));
-    pair.catch_up(plan, deadline).await?;
-    teller.say(format!("{} has all that {} had", to.name, from.name));
-    plan.may_go_on()?;
-    pair.promote(plan, deadline).await?;
-    while backend.group.claims().primary.as_deref() != Some(&*to.name) {
-        if clock::now() >= deadline {
-            return Err(match backend.group.refusal(&to.name) {
-                Some(why) => format!("{} is not believed to be primary: {why}", to.name),
-                None => format!("{} did not become primary in time", to.name),
-            });
+/// A switchover on its way.
+struct Course<'a> {
+    all: &'a Arc<Switchovers>,
+    plan: &'a Plan,
+    teller: &'a Teller,
+    pair: Pair,
+    /// What was changed; `None`: nothing.
+    half: Option<Half>,
+    /// The same, on disk.
+    page: Option<Page>,
+}
+
+impl Course<'_> {
+    /// From the pause to the new primary.
+    ///
+    /// # Cancel safety
+    /// [`take_back`](Self::take_back) is due when it was dropped.
+    async fn change(&mut self, force: bool, begun: Instant) -> Result<(), String> {
+        let (plan, teller) = (self.plan, self.teller);
+        let Plan { backend, from, to, timeout, max_lag, .. } = plan;
+        let deadline = begun + *timeout;
+        drain(plan, force, teller, begun + *timeout / 2).await?;
+        plan.stands()?;
+        if let Some(Lag { time, amount }) = plan.lag().filter(|lag| lag.time > *max_lag) {
+            return Err(format!(
+                "{} has come to be {time:.1?} behind, it lacks {amount} (--max-lag {max_lag:?})",
+                to.name
+            ));
         }
-        to.hint();
-        tokio::time::sleep(LOOK_EVERY).await;
+        let was_read_only = self.pair.is_read_only(deadline).await?;
+        self.write_down(was_read_only).await?;
+        plan.stands()?;
+        self.half = Some(Half { was_read_only, is_promoting: false });
+        publish::frozen(backend, clock::now());
+        self.pair.freeze(plan, deadline).await?;
+        teller.say(format!("{} takes no writes any more", from.name));
+        self.pair.catch_up(plan, deadline).await?;
+        teller.say(format!("{} has all that {} had", to.name, from.name));
+        if let Some(page) = &mut self.page {
+            page.promote().await.map_err(|error| unwritten(&error))?;
+        }
+        plan.may_go_on()?;
+        self.half = Some(Half { was_read_only, is_promoting: true });
+        self.pair.promote(plan, deadline).await?;
+        while backend.group.claims().primary.as_deref() != Some(&*to.name) {
+            if clock::now() >= deadline {
+                return Err(match backend.group.refusal(&to.name) {
+                    Some(why) => format!("{} is not believed to be primary: {why}", to.name),
+                    None => format!("{} did not become primary in time", to.name),
+                });
+            }
+            to.hint();
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn entry(&self, was_read_only: bool) -> Entry {
+        let Plan { route, backend, from, to, timeout, .. } = self.plan;
+        Entry {
+            route: route.clone(),
+            backend: backend.name.to_string(),
+            from: from.name.to_string(),
+            from_addr: from.settings().address.text(),
+            to: to.name.to_string(),
+            to_addr: to.settings().address.text(),
+            was_read_only,
+            timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// What is about to be changed is on disk before it is.
+    async fn write_down(&mut self, was_read_only: bool) -> Result<(), String> {
+        let Some(journal) = &self.all.journal else { return Ok(()) };
+        let page = journal.begin(&self.entry(was_read_only), clock::wall()).await;
+        self.page = Some(page.map_err(|error| unwritten(&error))?);
+        Ok(())
+    }
+
+    /// Undoes what was changed. What cannot be now is tried again, for as long as this process lives.
+    async fn take_back(&mut self, rest: Rest) {
+        let (plan, teller, from) = (self.plan, self.teller, &self.plan.from.name);
+        let page = self.page.take();
+        let Some(half) = self.half else {
+            return page.into_iter().for_each(mend::remove);
+        };
+        let undone = tokio::time::timeout(UNDO_MAX, half.undo(plan)).await;
+        match undone.unwrap_or_else(|_| Err("it takes too long".to_owned())) {
+            Ok(undone) => {
+                match undone {
+                    Undone::Reversed => teller.say(format!("{from} takes writes again")),
+                    Undone::Nothing => {}
+                    Undone::Finished => teller.say(format!(
+                        "{} is primary all the same; {from} goes on refusing writes",
+                        plan.to.name
+                    )),
+                }
+                page.into_iter().for_each(mend::remove);
+            }
+            Err(why) => {
+                teller.say(format!("it could not be undone: {why}; it is tried until it can be"));
+                drop(rest);
+                let (all, entry) = (Arc::clone(self.all), self.entry(half.was_read_only));
+                self.all.look_after(mend::settle(all, entry, half, page, None));
+            }
+        }
+    }
+}
+
+/// Why nothing goes on without the file.
+fn unwritten(error: &std::io::Error) -> String {
+    format!("what is to be done cannot be written to state_dir: {error}")
 }

@@ -91,7 +91,11 @@ impl Plan {
         }
         let parts = backend.group.parts(clock::now(), std::slice::from_ref(to));
         if !matches!(parts[..], [Part::Replica(_)]) || !to.standing().is_running() {
-            return Err(format!("{} is no running replica", to.name));
+            let why = backend.group.stray(&to.name).map(|why| format!(": {why}"));
+            return Err(format!("{} is no running replica{}", to.name, why.unwrap_or_default()));
+        }
+        if let Some(stray) = backend.group.stray(&to.name) {
+            return Err(format!("{} would not do: {stray}", to.name));
         }
         Ok(())
     }

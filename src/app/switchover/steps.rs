@@ -14,17 +14,23 @@
 
 use std::time::{Duration, Instant};
 
-use super::{LOOK_EVERY, Plan};
+use super::LOOK_EVERY;
+use super::plan::Plan;
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::config::model::{DatabaseKind, Promote};
-use crate::pure::role::fence::Refusal;
-use crate::pure::role::{History, Reading, Role};
+use crate::pure::role::stray::Stray;
+use crate::pure::role::{Reading, Role};
 
 /// Postgres: everybody's transactions are read-only from now on, or are no longer.
 const FREEZE: &str = "ALTER SYSTEM SET default_transaction_read_only = on";
-const THAW: &str = "ALTER SYSTEM RESET default_transaction_read_only";
+pub(super) const THAW: &str = "ALTER SYSTEM RESET default_transaction_read_only";
 const RELOAD: &str = "SELECT pg_catalog.pg_reload_conf()";
+
+const REFUSES: &str = "SHOW default_transaction_read_only";
+
+/// MySQL: it takes writes.
+pub(super) const READ_ONLY_OFF: &str = "SET GLOBAL read_only = 0";
 
 /// When the session read its settings last.
 const READ_AT: &str = "SELECT pg_catalog.pg_conf_load_time()";
@@ -36,16 +42,6 @@ const TERMINATE: &str = "SELECT count(pg_catalog.pg_terminate_backend(pid)) \
     AND backend_start <= pg_catalog.pg_conf_load_time() \
     AND pid <> pg_catalog.pg_backend_pid() AND application_name <> 'evenkeel'";
 
-/// How far a switchover has come, for undoing it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Progress {
-    Nothing,
-    /// The old primary may take no writes.
-    Frozen,
-    /// The other may be promoted.
-    Promoting,
-}
-
 /// The two servers, logged in to.
 pub(super) struct Pair {
     from: Operator,
@@ -53,7 +49,6 @@ pub(super) struct Pair {
     kind: DatabaseKind,
     /// What the old primary had when it was frozen.
     had: Option<Reading>,
-    progress: Progress,
 }
 
 /// The time that is left.
@@ -69,7 +64,7 @@ impl Pair {
             connected.await.map_err(|why| format!("cannot log in to {}: {why}", server.name))
         };
         let (from, to) = (connect(&plan.from).await?, connect(&plan.to).await?);
-        Ok(Self { from, to, kind: account.kind, had: None, progress: Progress::Nothing })
+        Ok(Self { from, to, kind: account.kind, had: None })
     }
 
     /// What the next primary lacks now: bytes of WAL, or transactions. All of it is there within the
@@ -83,7 +78,7 @@ impl Pair {
         if (had.role, has.role) != (Role::Primary, Role::Replica) {
             return Err("they are not a primary and its replica".to_owned());
         }
-        let at_first = lacks(&had, &has);
+        let at_first = has.lacks(&had).map_err(elsewhere)?;
         let (unit, mut behind) = (unit(self.kind), at_first);
         if let Some(lag) = plan.lag().filter(|lag| lag.time > max) {
             let time = lag.time;
@@ -101,16 +96,27 @@ impl Pair {
                 ));
             }
             tokio::time::sleep(LOOK_EVERY).await;
-            behind = lacks(&had, &self.to.ask(limit).await?);
+            behind = self.to.ask(limit).await?.lacks(&had).map_err(elsewhere)?;
         }
         Ok(at_first)
+    }
+
+    /// Whether the old primary refuses writes already.
+    pub(super) async fn is_read_only(&mut self, deadline: Instant) -> Result<bool, String> {
+        match self.kind {
+            DatabaseKind::Postgres => {
+                let said = self.from.execute(REFUSES, left(deadline)).await?;
+                Ok(said.as_deref() == Some("on"))
+            }
+            // It would not be taken for the primary.
+            DatabaseKind::Mysql => Ok(false),
+        }
     }
 
     /// The old primary takes no more writes.
     pub(super) async fn freeze(&mut self, plan: &Plan, deadline: Instant) -> Result<(), String> {
         let limit = left(deadline);
         if matches!(plan.step, Promote::BuiltIn(_)) {
-            self.progress = Progress::Frozen;
             match self.kind {
                 DatabaseKind::Postgres => self.freeze_postgres(deadline).await?,
                 DatabaseKind::Mysql => {
@@ -127,20 +133,12 @@ impl Pair {
 
     async fn freeze_postgres(&mut self, deadline: Instant) -> Result<(), String> {
         let limit = left(deadline);
-        let in_time = |why: &str| match clock::now() < deadline {
-            true => Ok(()),
-            false => Err(why.to_owned()),
-        };
-        let before = self.from.execute(READ_AT, limit).await?;
         self.from.execute(FREEZE, limit).await?;
-        self.from.execute(RELOAD, limit).await?;
-        // Sessions read their settings after the process that begins them.
-        while self.from.execute(READ_AT, limit).await? == before {
-            in_time("the old primary does not read its settings again")?;
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        reload_postgres(&mut self.from, deadline).await?;
         while self.from.execute(TERMINATE, limit).await?.as_deref() != Some("0") {
-            in_time("sessions on the old primary do not end")?;
+            if clock::now() >= deadline {
+                return Err("sessions on the old primary do not end".to_owned());
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
@@ -150,7 +148,8 @@ impl Pair {
     pub(super) async fn catch_up(&mut self, plan: &Plan, deadline: Instant) -> Result<(), String> {
         let Some(had) = &self.had else { return Ok(()) };
         loop {
-            let behind = lacks(had, &self.to.ask(left(deadline)).await?);
+            let has = self.to.ask(left(deadline)).await?;
+            let behind = has.lacks(had).map_err(elsewhere)?;
             if behind == 0 {
                 return Ok(());
             }
@@ -164,7 +163,6 @@ impl Pair {
 
     /// The other server becomes the primary.
     pub(super) async fn promote(&mut self, plan: &Plan, deadline: Instant) -> Result<(), String> {
-        self.progress = Progress::Promoting;
         let limit = left(deadline);
         match (&plan.step, self.kind) {
             (Promote::Program { promote, .. }, _) => {
@@ -179,88 +177,35 @@ impl Pair {
                 }
                 // It may have been frozen itself before.
                 self.to.execute(THAW, limit).await?;
-                self.to.execute(RELOAD, limit).await.map(drop)
+                reload_postgres(&mut self.to, deadline).await
             }
             (Promote::BuiltIn(_), DatabaseKind::Mysql) => {
                 self.to.execute("STOP REPLICA", limit).await?;
-                self.to.execute("SET GLOBAL read_only = 0", limit).await.map(drop)
+                self.to.execute(READ_ONLY_OFF, limit).await.map(drop)
             }
-        }
-    }
-
-    /// Makes the old primary take writes again, unless the other one is primary by now. Whether
-    /// something had to be undone.
-    pub(super) async fn undo(self, plan: &Plan) -> Result<bool, String> {
-        if self.progress == Progress::Nothing {
-            return Ok(false);
-        }
-        let (progress, kind) = (self.progress, self.kind);
-        drop(self);
-        if let Promote::Program { rollback, .. } = &plan.step {
-            return match progress {
-                Progress::Promoting if !rollback.is_empty() => {
-                    let variables = variables(plan, kind);
-                    program(rollback, &variables, super::UNDO_MAX).await.map(|()| true)
-                }
-                _ => Ok(false),
-            };
-        }
-        let (account, limit) = (plan.account()?, super::UNDO_MAX);
-        if progress == Progress::Promoting {
-            undo_promotion(plan, kind, limit).await?;
-        }
-        let mut from = Operator::connect(&plan.backend, &plan.from, &account, limit).await?;
-        match kind {
-            DatabaseKind::Postgres => {
-                from.execute(THAW, limit).await?;
-                from.execute(RELOAD, limit).await?;
-            }
-            DatabaseKind::Mysql => drop(from.execute("SET GLOBAL read_only = 0", limit).await?),
-        }
-        Ok(true)
-    }
-}
-
-/// What may have come of a promotion that failed is undone; a server that cannot be reached takes no
-/// writes either, and is kept out when it comes back and claims to.
-async fn undo_promotion(plan: &Plan, kind: DatabaseKind, limit: Duration) -> Result<(), String> {
-    let account = plan.account()?;
-    let connect = || Operator::connect(&plan.backend, &plan.to, &account, limit / 4);
-    let Ok(mut to) = connect().await else { return Ok(()) };
-    match kind {
-        DatabaseKind::Postgres => {
-            let mut said = to.ask(limit / 4).await;
-            if said.is_err() {
-                // It may just have died.
-                let Ok(mut to) = connect().await else { return Ok(()) };
-                said = to.ask(limit / 4).await;
-            }
-            // What the fence keeps out gets no writes either way.
-            let refusal = plan.backend.group.refusal(&plan.to.name);
-            let is_kept_out = refusal.is_some_and(|why| why != Refusal::Conflict);
-            match said {
-                Ok(reading) if reading.role == Role::Primary && !is_kept_out => {
-                    Err(format!("{} is primary all the same", plan.to.name))
-                }
-                Ok(_) => Ok(()),
-                Err(why) => Err(format!("{} does not say what it is now: {why}", plan.to.name)),
-            }
-        }
-        DatabaseKind::Mysql => {
-            to.execute("SET GLOBAL read_only = 1", limit / 4).await?;
-            to.execute("START REPLICA", limit / 4).await.map(drop)
         }
     }
 }
 
-/// What one lacks of the other.
-fn lacks(had: &Reading, has: &Reading) -> u64 {
-    match (&had.history, &has.history) {
-        (History::Mysql { executed: had, .. }, History::Mysql { executed: has, .. }) => {
-            has.lacks(had)
+/// Has a Postgres read its settings again, and waits until it has: sessions that begin then have them.
+pub(super) async fn reload_postgres(
+    server: &mut Operator,
+    deadline: Instant,
+) -> Result<(), String> {
+    let before = server.execute(READ_AT, left(deadline)).await?;
+    server.execute(RELOAD, left(deadline)).await?;
+    // Sessions read them after the process that begins them.
+    while server.execute(READ_AT, left(deadline)).await? == before {
+        if clock::now() >= deadline {
+            return Err("it does not read its settings again".to_owned());
         }
-        _ => had.position.saturating_sub(has.position),
+        tokio::time::sleep(LOOK_EVERY).await;
     }
+    Ok(())
+}
+
+fn elsewhere(stray: Stray) -> String {
+    format!("the replica would not do: {stray}")
 }
 
 /// What that counts.
@@ -272,7 +217,7 @@ const fn unit(kind: DatabaseKind) -> &'static str {
 }
 
 /// What a program is told in its environment.
-fn variables(plan: &Plan, kind: DatabaseKind) -> [(&'static str, String); 6] {
+pub(super) fn variables(plan: &Plan, kind: DatabaseKind) -> [(&'static str, String); 6] {
     let kind = match kind {
         DatabaseKind::Postgres => "postgres",
         DatabaseKind::Mysql => "mysql",

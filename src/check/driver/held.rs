@@ -248,6 +248,7 @@ impl Problem {
 /// The verdict on a database that could not be asked.
 fn verdict(trouble: Trouble, connecting: bool, begun: Instant) -> Verdict {
     let says_goodbye = matches!(&trouble, Trouble::Server(fault) if fault.is_goodbye);
+    let is_refused = matches!(&trouble, Trouble::Server(fault) if fault.is_refusal);
     let (status, text, heard) = match trouble {
         Trouble::System(problem) => {
             let status = if connecting { CheckStatus::L4Con } else { CheckStatus::SocketError };
@@ -261,5 +262,6 @@ fn verdict(trouble: Trouble, connecting: bool, begun: Instant) -> Verdict {
     let mut verdict = Verdict::new(status).with_info(text.as_bytes());
     (verdict.duration, verdict.heard) = (begun.elapsed(), heard);
     verdict.certain = heard && (connecting || says_goodbye);
+    verdict.refused = is_refused;
     verdict
 }

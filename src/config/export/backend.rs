@@ -57,6 +57,7 @@ pub(super) fn backend_pairs(
             "redispatch",
             match backend.redispatch {
                 Redispatch::Never => "false".to_owned(),
+                Redispatch::Untied => "0".to_owned(),
                 Redispatch::Every(count) => count.to_string(),
                 Redispatch::FromLast(count) if count.get() == 1 => "true".to_owned(),
                 Redispatch::FromLast(count) => format!("-{count}"),

@@ -76,7 +76,7 @@ pub fn export(config: &Config) -> String {
         let header = format!("[webhook.{}]", key(hook.name.as_str()));
         text.push_str(&format!("{header}\n{}\n", webhook::webhook_pairs(hook).lines()));
     }
-    for section in &config.resolvers {
+    for section in config.resolvers.iter().filter(|section| !section.is_implied) {
         let header = format!("[resolvers.{}]", key(section.name.as_str()));
         let pairs = resolvers::resolvers_pairs(section);
         text.push_str(&format!("{header}\n{}\n", pairs.lines()));

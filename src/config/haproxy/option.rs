@@ -143,10 +143,11 @@ fn apply(
         }
         "redispatch" => {
             let interval = match (on, args.peek()) {
-                (false, _) => 0,
-                (true, None) => -1,
+                (false, _) => None,
+                (true, None) => Some(-1),
                 (true, Some(_)) => {
-                    args.signed("option redispatch", cx).map_or(-1, |interval| interval.value)
+                    let interval = args.signed("option redispatch", cx);
+                    Some(interval.map_or(-1, |interval| interval.value))
                 }
             };
             settings.redispatch = Some(Spanned::new(interval, line.span));

@@ -22,7 +22,7 @@ pub(super) struct Settings {
     pub(super) retries: Field<u64>,
     /// Events of `retry-on`; empty: not written.
     pub(super) retried: Vec<String>,
-    pub(super) redispatch: Field<i64>,
+    pub(super) redispatch: Field<Option<i64>>,
     pub(super) fullconn: Field<u64>,
     pub(super) source: Field<String>,
     pub(super) dispatch: Field<String>,

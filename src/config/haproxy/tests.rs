@@ -242,7 +242,7 @@ fn options_numbers_and_keepalive() {
     assert_eq!((value(&front.backlog), value(&front.maxconn)), (Some(3), Some(6)));
     assert_eq!((value(&back.fullconn), string(&back.source)), (Some(4), Some("10.0.0.1")));
     let redispatch: Vec<_> = config.backends.iter().map(|b| value(&b.redispatch)).collect();
-    assert_eq!(redispatch, [Some(-1), Some(5), Some(0)]);
+    assert_eq!(redispatch, [Some(Some(-1)), Some(Some(5)), Some(None)]);
 }
 
 #[test]

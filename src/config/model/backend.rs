@@ -105,6 +105,14 @@ pub struct BalanceKey {
     pub expr: Expr,
 }
 
+impl BalanceKey {
+    /// `balance rdp-cookie`.
+    #[must_use]
+    pub fn is_rdp_cookie(&self) -> bool {
+        self.text.starts_with("rdp-cookie")
+    }
+}
+
 /// Timeouts of the server side; `None` is infinite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerTimeouts {

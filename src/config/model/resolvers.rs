@@ -11,6 +11,8 @@ use crate::pure::resolve::{Kind, Schedule};
 pub struct Resolvers {
     /// Its name.
     pub name: Name,
+    /// Nobody wrote it: it is `default`, which asks the system's name servers.
+    pub is_implied: bool,
     /// Who is asked: all of them at once; the first useful answer counts.
     pub nameservers: Vec<Nameserver>,
     /// `accepted_payload_size`: longest answer over UDP, in bytes, 512 to 8192.

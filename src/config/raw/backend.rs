@@ -51,9 +51,9 @@ pub struct Backend {
     pub agree_deadline: Field<Duration>,
     /// `retries`.
     pub retries: Field<u64>,
-    /// `option redispatch [interval]` as HAProxy counts it: 0 never, n > 0 on every n-th retry,
-    /// n < 0 on the n-th from the last; -1 where no interval was written.
-    pub redispatch: Field<i64>,
+    /// `option redispatch [interval]` as HAProxy counts it: n > 0 on every n-th retry, n < 0 on the
+    /// n-th from the last, 0 on none; -1 where no interval was written, `None` where it is off.
+    pub redispatch: Field<Option<i64>>,
     /// Timeouts.
     pub timeouts: ServerTimeouts,
     /// `option tcpka`, `option srvtcpka` and their numbers.

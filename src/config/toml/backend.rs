@@ -91,12 +91,15 @@ impl Decoder<'_> {
     }
 
     /// `true`, `false`, or the interval as HAProxy counts it.
-    fn redispatch(&mut self, table: &mut Table<'_>) -> Field<i64> {
+    fn redispatch(&mut self, table: &mut Table<'_>) -> Field<Option<i64>> {
         let value = table.take("redispatch")?;
         let span = span_of(self.file, value);
         match value.get_ref().as_bool() {
-            Some(on) => Some(Spanned::new(if on { -1 } else { 0 }, span)),
-            None if value.get_ref().is_integer() => self.integer_of("redispatch", value),
+            Some(on) => Some(Spanned::new(on.then_some(-1), span)),
+            None if value.get_ref().is_integer() => {
+                let interval = self.integer_of("redispatch", value)?;
+                Some(Spanned::new(Some(interval.value), span))
+            }
             None => self.wrong_type("redispatch", value, "true, false or a whole number"),
         }
     }

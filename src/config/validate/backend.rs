@@ -102,17 +102,20 @@ impl Context<'_> {
         }
     }
 
-    fn redispatch(&mut self, field: &Field<i64>) -> Redispatch {
+    fn redispatch(&mut self, field: &Field<Option<i64>>) -> Redispatch {
         let Some(field) = field else {
             return REDISPATCH;
         };
-        let count = u32::try_from(field.value.unsigned_abs()).ok();
+        let Some(interval) = field.value else {
+            return Redispatch::Never;
+        };
+        let count = u32::try_from(interval.unsigned_abs()).ok();
         match count.map(NonZeroU32::new) {
-            Some(None) => Redispatch::Never,
-            Some(Some(count)) if field.value > 0 => Redispatch::Every(count),
+            Some(None) => Redispatch::Untied,
+            Some(Some(count)) if interval > 0 => Redispatch::Every(count),
             Some(Some(count)) => Redispatch::FromLast(count),
             None => {
-                let message = format!("redispatch: {} is out of range", field.value);
+                let message = format!("redispatch: {interval} is out of range");
                 self.report.alert(field.span, message);
                 REDISPATCH
             }

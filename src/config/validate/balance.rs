@@ -197,6 +197,10 @@ impl Definitions for NoPatterns {
         None
     }
 
+    fn speaks_http(&self) -> bool {
+        true
+    }
+
     fn patterns(&mut self, _: PatternUse) -> Result<PatternsId, String> {
         Err("lists and maps are not looked up for 'balance'".to_owned())
     }

@@ -36,7 +36,7 @@ pub(super) struct Taste {
 }
 
 impl Context<'_> {
-    /// Every section, and that of the system where a server names it.
+    /// Every section, and that of the system if nobody wrote it.
     pub(super) fn all_resolvers(&mut self, raw: &raw::Config) -> Vec<Resolvers> {
         let mut names = std::collections::HashMap::new();
         let mut found = Vec::new();
@@ -46,15 +46,24 @@ impl Context<'_> {
             }
         }
         let servers = || raw.backends.iter().flat_map(|backend| &backend.servers);
+        if names.contains_key(DEFAULT_SECTION) {
+            return found;
+        }
         let named = servers().find_map(|server| {
             server.naming.resolvers.as_ref().filter(|named| named.value == DEFAULT_SECTION)
         });
-        if let Some(named) = named.filter(|_| !names.contains_key(DEFAULT_SECTION)) {
-            let mut section = raw::Resolvers::new(named.clone());
-            section.resolv_conf = Some(Spanned::new(true, named.span));
-            let name = Name::new(DEFAULT_SECTION).expect("a name of letters");
-            found.push(self.resolvers(&section, name));
+        // Where nobody asks it, it is only shown: a system without name servers is no mistake then.
+        if named.is_none() {
+            let system = self.world.read(Path::new(RESOLV_CONF)).unwrap_or_default();
+            if nameservers_in(&system).next().is_none() {
+                return found;
+            }
         }
+        let nobody = Spanned::new(DEFAULT_SECTION.to_owned(), Span::default());
+        let mut section = raw::Resolvers::new(named.cloned().unwrap_or(nobody));
+        section.resolv_conf = Some(Spanned::new(true, section.name.span));
+        let name = Name::new(DEFAULT_SECTION).expect("a name of letters");
+        found.push(Resolvers { is_implied: true, ..self.resolvers(&section, name) });
         found
     }
 
@@ -86,6 +95,7 @@ impl Context<'_> {
         let held = &RESOLVE.hold;
         Resolvers {
             name,
+            is_implied: false,
             nameservers,
             payload_bytes: payload.and_then(|n| u16::try_from(n).ok()).unwrap_or(PAYLOAD_DEFAULT),
             schedule: Schedule {
@@ -134,11 +144,8 @@ impl Context<'_> {
                 return;
             }
         };
-        for line in String::from_utf8_lossy(&bytes).lines() {
-            let mut words = line.split_whitespace();
-            let address = words.next().filter(|&word| word == "nameserver").and(words.next());
-            let ip = address.and_then(|word| word.parse::<IpAddr>().ok());
-            if let Some(ip) = ip.filter(|ip| nameservers.iter().all(|n| n.address.ip() != *ip)) {
+        for ip in nameservers_in(&bytes) {
+            if nameservers.iter().all(|known| known.address.ip() != ip) {
                 let address = SocketAddr::new(ip, DNS_PORT);
                 nameservers.push(Nameserver { name: ip.to_string(), address, tcp: false });
             }
@@ -263,4 +270,16 @@ impl Context<'_> {
         }
         ways
     }
+}
+
+/// The addresses in a file like `/etc/resolv.conf`.
+fn nameservers_in(bytes: &[u8]) -> impl Iterator<Item = IpAddr> {
+    let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
+    let address = |line: &[u8]| {
+        let line = String::from_utf8_lossy(line);
+        let mut words = line.split_whitespace();
+        let address = words.next().filter(|&word| word == "nameserver").and(words.next());
+        address.and_then(|word| word.parse().ok())
+    };
+    lines.into_iter().filter_map(address)
 }

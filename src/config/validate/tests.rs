@@ -405,7 +405,7 @@ fn redispatch_counts_as_in_haproxy() {
     for (written, expected) in [
         ("true", Redispatch::FromLast(one)),
         ("false", Redispatch::Never),
-        ("0", Redispatch::Never),
+        ("0", Redispatch::Untied),
         ("3", Redispatch::Every(three)),
         ("-3", Redispatch::FromLast(three)),
     ] {

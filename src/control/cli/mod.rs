@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! mod         accepts, within `stats maxconn`
+//! crowd       who gives up a place that others wait for
 //! wire        lines and payloads in, answers out, within `stats timeout`
 //! line        a line's commands and words
 //! converse    one client: line after line
@@ -25,6 +26,7 @@ pub mod answer;
 mod basics;
 mod certificates;
 mod converse;
+mod crowd;
 mod crt_lists;
 mod end;
 mod expose;
@@ -54,6 +56,7 @@ mod wait;
 mod weight;
 mod wire;
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -64,6 +67,7 @@ use super::http::Listener;
 use crate::config::model::{CommandSocket, Commands, Level, SeverityOutput};
 use crate::state::{Gate, Process};
 use crate::telemetry::bus::Bus;
+use crowd::Crowd;
 use wire::Wire;
 
 pub use answer::Answer;
@@ -200,17 +204,16 @@ pub async fn serve(
 ) {
     let socket = Arc::new(socket);
     let mut complained = false;
-    let gate = Arc::new(Gate::new(0));
+    let (gate, crowd) = (Arc::new(Gate::new(0)), Arc::new(Crowd::default()));
     loop {
         gate.set_limit(shared.limit.load(Ordering::Relaxed));
-        let accepted = async {
-            own.room().await;
-            gate.room().await;
-            listener.accept().await
+        let admitted = async {
+            let stream = listener.accept().await?;
+            Ok::<_, io::Error>((stream, crowd.places([&own, &gate]).await))
         };
-        let Some(accepted) = stop.run_until_cancelled(accepted).await else { return };
-        let stream = match accepted {
-            Ok(stream) => stream,
+        let Some(admitted) = stop.run_until_cancelled(admitted).await else { return };
+        let (stream, places) = match admitted {
+            Ok(admitted) => admitted,
             Err(error) => {
                 if !complained {
                     tracing::warn!("command socket cannot accept: {error}");
@@ -221,23 +224,15 @@ pub async fn serve(
             }
         };
         complained = false;
-        let (shared, socket) = (Arc::clone(&shared), Arc::clone(&socket));
-        let permits = (enter(&own).await, enter(&gate).await);
+        let (shared, socket, crowd) =
+            (Arc::clone(&shared), Arc::clone(&socket), Arc::clone(&crowd));
         tokio::spawn(async move {
             let timeout = shared.process.objects().config.commands.timeout;
-            let client = Client::new(&socket, timeout);
-            converse::run(Wire::new(stream), client, &shared).await;
-            drop(permits);
+            let (mut wire, client) = (Wire::new(stream), Client::new(&socket, timeout));
+            if crowd.hear(&mut wire, timeout).await.is_ok() {
+                converse::run(wire, client, &shared).await;
+            }
+            drop(places);
         });
-    }
-}
-
-/// A place inside `gate`, once there is one.
-async fn enter(gate: &Arc<Gate>) -> crate::state::Permit {
-    loop {
-        if let Some(permit) = gate.try_enter() {
-            return permit;
-        }
-        gate.room().await;
     }
 }

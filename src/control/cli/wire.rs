@@ -61,26 +61,38 @@ impl Wire {
     /// The client said no more, or nothing for `timeout`; an unfinished line is no line, as in
     /// HAProxy.
     pub(super) async fn line(&mut self, timeout: Option<Duration>) -> Result<Said, Gone> {
-        loop {
-            if let Some(end) = self.input.iter().position(|&byte| byte == b'\n') {
-                let mut line: Vec<u8> = self.input.drain(..=end).collect();
-                line.pop();
-                if line.last() == Some(&b'\r') {
-                    line.pop();
-                }
-                return Ok(match line.len() {
-                    0..=LINE_BYTES_MAX => Said::Line(String::from_utf8_lossy(&line).into_owned()),
-                    _ => Said::TooLong,
-                });
-            }
-            if self.input.len() > LINE_BYTES_MAX {
-                return Ok(Said::TooLong);
-            }
+        self.hear(timeout).await?;
+        let Some(end) = self.line_end() else { return Ok(Said::TooLong) };
+        let mut line: Vec<u8> = self.input.drain(..=end).collect();
+        line.pop();
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        Ok(match line.len() {
+            0..=LINE_BYTES_MAX => Said::Line(String::from_utf8_lossy(&line).into_owned()),
+            _ => Said::TooLong,
+        })
+    }
+
+    /// Reads until there is a whole line, or more than a line may have.
+    ///
+    /// # Errors
+    /// Those of [`line`](Self::line).
+    ///
+    /// # Cancel safety
+    /// Safe: what was read stays.
+    pub(super) async fn hear(&mut self, timeout: Option<Duration>) -> Result<(), Gone> {
+        while self.line_end().is_none() && self.input.len() <= LINE_BYTES_MAX {
             if self.ended {
                 return Err(Gone);
             }
             within(timeout, self.read()).await?;
         }
+        Ok(())
+    }
+
+    fn line_end(&self) -> Option<usize> {
+        self.input.iter().position(|&byte| byte == b'\n')
     }
 
     /// Waits until the client says something or leaves, while an answer goes on without end.

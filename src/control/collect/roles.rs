@@ -16,7 +16,7 @@ pub(super) fn note(backend: &Backend, rows: &mut [snapshot::Server], now: Instan
     let live = backend.live();
     let roles = of(backend, &live.servers, now);
     for ((row, server), (role, refusal)) in rows.iter_mut().zip(&live.servers).zip(roles) {
-        let Role { state, lag } = role;
+        let Role { state, lag, is_mute } = role;
         let objection = server.objection(state.part(lag));
         row.witnesses = server.panel().witnesses().iter().map(Witness::say).collect();
         if live.lanes.is_empty() {
@@ -38,11 +38,18 @@ pub(super) fn note(backend: &Backend, rows: &mut [snapshot::Server], now: Instan
         let why = match (state, refusal) {
             _ if let Some(why) = objection => format!("; {why}"),
             (RoleState::Fenced, Some(why)) => format!(": {why}"),
-            (RoleState::Replica, _) => format!("{}{}", behind(lag), unrouted(is_routed)),
+            (RoleState::Replica | RoleState::Stray, _) => {
+                let stray = backend.group.stray(&server.name);
+                let behind = if state == RoleState::Stray { String::new() } else { behind(lag) };
+                let stray = stray.map(|why| format!("; {why}")).unwrap_or_default();
+                format!("{behind}{stray}{}", unrouted(is_routed))
+            }
             _ => unrouted(is_routed).to_owned(),
         };
         if let Some(check) = &mut row.check {
-            check.info = format!("{}{why}", state.word());
+            let mute =
+                if is_mute { format!("; login refused: {}", check.info) } else { String::new() };
+            check.info = format!("{}{why}{mute}", state.word());
         }
     }
 }
@@ -59,10 +66,12 @@ pub(in crate::control) fn of(
         let (state, lag) = match part {
             Part::Primary | Part::Resting => (RoleState::Primary, None),
             Part::Replica(lag) => (RoleState::Replica, lag),
+            Part::Stray(_) => (RoleState::Stray, None),
             Part::Unknown if refusal.is_some() => (RoleState::Fenced, None),
             Part::Unknown => (RoleState::Unknown, None),
         };
-        (Role { state, lag }, refusal)
+        let is_mute = backend.group.is_mute(&server.name);
+        (Role { state, lag, is_mute }, refusal)
     };
     servers.iter().zip(parts).map(role).collect()
 }

@@ -60,6 +60,7 @@ impl Scrape<'_> {
         for state in RoleState::ALL {
             self.state(row, names::ROLE, state.word(), (state == role.state).into());
         }
+        self.columns(row, &[(names::LOGIN_REFUSED, |role: &Role| role.is_mute.into())], &role);
         if let Some(lag) = role.lag {
             self.columns(row, &[(names::LAG_SECONDS, |lag: &Lag| lag.time.into())], &lag);
             self.columns(row, &[(names::LAG_AMOUNT, |lag: &Lag| lag.amount.into())], &lag);

@@ -11,6 +11,8 @@ pub struct Role {
     pub state: RoleState,
     /// How far a replica is behind, if that is known.
     pub lag: Option<Lag>,
+    /// It lives and refuses the login of its check: this is what it was before.
+    pub is_mute: bool,
 }
 
 /// What a server is taken for.
@@ -20,6 +22,8 @@ pub enum RoleState {
     Primary,
     /// It follows.
     Replica,
+    /// It follows, and not the newest primary's history.
+    Stray,
     /// It claims to be primary and is kept out.
     Fenced,
     /// It said nothing, or is heard no more.
@@ -28,7 +32,8 @@ pub enum RoleState {
 
 impl RoleState {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Primary, Self::Replica, Self::Fenced, Self::Unknown];
+    pub const ALL: [Self; 5] =
+        [Self::Primary, Self::Replica, Self::Stray, Self::Fenced, Self::Unknown];
 
     /// The same as a part, for one that is behind by `lag`.
     #[must_use]
@@ -36,6 +41,7 @@ impl RoleState {
         match self {
             Self::Primary => Part::Primary,
             Self::Replica => Part::Replica(lag),
+            Self::Stray => Part::Stray(lag),
             Self::Fenced | Self::Unknown => Part::Unknown,
         }
     }
@@ -46,6 +52,7 @@ impl RoleState {
         match self {
             Self::Primary => "primary",
             Self::Replica => "replica",
+            Self::Stray => "stray",
             Self::Fenced => "fenced",
             Self::Unknown => "unknown",
         }

@@ -9,6 +9,8 @@
 //! it was written, and the other direction goes on.
 
 mod direction;
+mod held;
+mod opening;
 mod splice;
 mod watch;
 
@@ -20,6 +22,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use direction::{Direction, Ending, Moved};
+use opening::Opening;
+pub use opening::Replay;
 pub(in crate::net) use splice::note_descriptor;
 pub use splice::{allow_pipes, pipes_open};
 pub use watch::{Watch, Wish};
@@ -27,7 +31,6 @@ pub use watch::{Watch, Wish};
 use super::stream::Stream;
 use crate::clock;
 use crate::pure::session::idle::{Limits, Side, SideState};
-use crate::pure::wire::pgsql_startup::{STARTUP_MAX, is_opening};
 
 /// Size of a worker's shared read buffer. 64 KiB: larger reads gained nothing in bulk, smaller ones
 /// cost a system call more often.
@@ -60,26 +63,6 @@ pub enum End {
     ServerSilent,
 }
 
-/// What the client has sent before the server's first byte, for as long as it may be sent again.
-#[derive(Debug, Default)]
-pub struct Opening {
-    /// The bytes, at most [`STARTUP_MAX`].
-    pub bytes: Vec<u8>,
-    /// Whether bytes that another server must not see twice were sent.
-    pub spent: bool,
-}
-
-/// What may be done when the server ends the connection before its first byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replay {
-    /// The end is passed on.
-    Never,
-    /// Another server may be tried while the client has sent nothing.
-    Silent,
-    /// Postgres: the first packet of a client has no effect by itself and may be repeated.
-    Opening,
-}
-
 /// One session's relay.
 #[derive(Debug)]
 pub struct Relay {
@@ -92,7 +75,6 @@ pub struct Relay {
     first: Option<End>,
     /// The client sent something after the server's last bytes.
     asked: bool,
-    replay: Replay,
     opening: Opening,
     /// The server's end that was reported as [`End::ServerSilent`] was a reset.
     silent_reset: bool,
@@ -110,8 +92,7 @@ impl Relay {
             heard: [None; 2],
             first: None,
             asked: false,
-            replay,
-            opening: Opening::default(),
+            opening: Opening::new(replay),
             silent_reset: false,
         }
     }
@@ -128,18 +109,9 @@ impl Relay {
     /// Puts bytes in front of what the client sends: those read before there was a server, and an
     /// opening that is repeated.
     pub fn prepend(&mut self, bytes: Vec<u8>) {
-        self.note_opening(&bytes);
+        self.opening.note(&bytes);
         self.up.bytes += bytes.len() as u64;
         self.up.queue(bytes);
-    }
-
-    /// Takes over from who relayed before it: `sent` bytes went to the server, and the `held` ones of
-    /// the server are still to be passed on.
-    pub fn take_over(&mut self, sent: u64, held: Vec<u8>) {
-        self.replay = Replay::Never;
-        self.up.bytes += sent;
-        self.down.bytes += held.len() as u64;
-        self.down.queue(held);
     }
 
     /// Bytes read from the client and from the server.
@@ -157,10 +129,10 @@ impl Relay {
     /// Starts over with another server after [`End::ServerSilent`]: what the client has sent is
     /// sent again.
     pub fn rewind(&mut self) {
-        let bytes = std::mem::take(&mut self.opening.bytes);
+        let bytes = self.opening.take();
         let heard = self.heard.map(|heard| heard.map(|_| clock::now()));
         let tail = self.down.tail.take();
-        *self = Self { heard, ..Self::new(self.limits, self.replay) };
+        *self = Self { heard, ..Self::new(self.limits, self.opening.replay) };
         self.down.tail = tail;
         self.prepend(bytes);
     }
@@ -168,7 +140,7 @@ impl Relay {
     /// Gives up starting over after [`End::ServerSilent`]: the server's end is passed on. `Some`
     /// where nothing is left to relay.
     pub fn accept_end(&mut self) -> Option<End> {
-        self.replay = Replay::Never;
+        self.opening.forbid();
         self.silent_reset.then_some(End::Reset(Side::Server))
     }
 
@@ -199,7 +171,8 @@ impl Relay {
             if wish != Wish::GoOn && self.is_between(watch, wish) {
                 return Poll::Ready(End::Parted);
             }
-            self.poll_silence(cx, sleep.as_mut(), &mut armed)
+            let limits = self.limits;
+            self.poll_silence(cx, &limits, sleep.as_mut(), &mut armed)
         })
         .await;
         if let End::Reset(Side::Server) = end {
@@ -227,13 +200,12 @@ impl Relay {
                 return Some(End::ServerSilent);
             }
             if self.down.bytes > 0 {
-                self.replay = Replay::Never;
-                self.opening.bytes = Vec::new();
+                self.opening.forbid();
             }
-            let (replay, opening) = (self.replay, &mut self.opening);
+            let opening = &mut self.opening;
             let ending = if self.down.is_done() { Ending::ByClosing } else { Ending::PassedOn };
             let up = self.up.poll(cx, client, server, buffer, ending, |read| {
-                note_opening(replay, opening, read);
+                opening.note(read);
             });
             if up == Moved::WriteFailed && self.is_unanswered() {
                 self.silent_reset = true;
@@ -286,14 +258,9 @@ impl Relay {
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
         self.down.bytes == 0
-            && self.replay != Replay::Never
-            && !self.opening.spent
+            && self.opening.may_be_repeated()
             && !self.up.source_ended
             && self.first.is_none()
-    }
-
-    fn note_opening(&mut self, bytes: &[u8]) {
-        note_opening(self.replay, &mut self.opening, bytes);
     }
 
     fn sides(&self) -> (SideState, SideState) {
@@ -312,13 +279,13 @@ impl Relay {
     fn poll_silence(
         &mut self,
         cx: &mut Context<'_>,
+        limits: &Limits,
         mut sleep: Pin<&mut tokio::time::Sleep>,
         armed: &mut Option<Instant>,
     ) -> Poll<End> {
         loop {
             let (client, server) = self.sides();
-            let Some((deadline, side)) = self.limits.next(self.last_activity, client, server)
-            else {
+            let Some((deadline, side)) = limits.next(self.last_activity, client, server) else {
                 return Poll::Pending;
             };
             // An armed sleep that fires too early is moved then; one that is too late, now.
@@ -385,20 +352,6 @@ pub fn poll_read_into(
         }
         polled
     })
-}
-
-fn note_opening(replay: Replay, opening: &mut Opening, bytes: &[u8]) {
-    if opening.spent || bytes.is_empty() {
-        return;
-    }
-    if replay == Replay::Opening && opening.bytes.len() + bytes.len() <= STARTUP_MAX {
-        opening.bytes.extend_from_slice(bytes);
-        if is_opening(&opening.bytes) {
-            return;
-        }
-    }
-    opening.spent = true;
-    opening.bytes = Vec::new();
 }
 
 fn unsent(stream: &Stream) -> usize {

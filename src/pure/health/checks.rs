@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::risefall::RiseFall;
-use super::schedule::{After, Intervals, Schedule, Settled};
+use super::schedule::{After, Intervals, REFUSED_INTERVAL, Schedule, Settled};
 use super::verdict::{Class, Verdict};
 use super::{CheckSettings, InitState, Said};
 
@@ -40,6 +40,9 @@ impl Checks {
 
     /// Counts a verdict; whether the score moved.
     pub(super) fn count(&mut self, verdict: &Verdict) -> bool {
+        if verdict.refused {
+            return false;
+        }
         let moved = match verdict.status.class() {
             Class::Neutral => return false,
             Class::Failed => {
@@ -67,12 +70,16 @@ impl Checks {
 
     pub(super) fn plan_next(&mut self, now: Instant, verdict: &Verdict, random: u64) {
         let after = match verdict.status.class() {
+            Class::Failed if verdict.refused => After::Passed,
             Class::Failed if verdict.heard && self.score.is_up() => After::Confirm,
             Class::Failed if self.score.is_up() => After::Failed,
             Class::Failed => After::Down,
             Class::Passed | Class::Conditional | Class::Neutral => After::Passed,
         };
-        let interval = self.intervals.next(self.settled(), random);
+        let mut interval = self.intervals.next(self.settled(), random);
+        if verdict.refused {
+            interval = interval.max(REFUSED_INTERVAL);
+        }
         self.schedule.handle_finished(now, after, interval);
     }
 

@@ -75,6 +75,21 @@ fn the_first_failed_check_takes_a_new_server_down() {
 }
 
 #[test]
+fn a_login_that_a_living_server_refuses_says_nothing_and_is_tried_slowly() {
+    let mut now = Instant::now();
+    let mut health = Health::new(now, &settings(false), Duration::ZERO);
+    check(&mut health, now, ok());
+    let mut login = Verdict::new(CheckStatus::L7Status);
+    login.refused = true;
+    for _ in 0..9 {
+        now = health.next_check().expect("no check runs");
+        check(&mut health, now, login.clone());
+        assert_eq!(health.standing(), Standing::Up);
+        assert!(health.next_check().expect("one is due") - now >= schedule::REFUSED_INTERVAL);
+    }
+}
+
+#[test]
 fn refused_checks_of_a_full_server_take_it_down_within_two_confirmations() {
     let mut now = Instant::now();
     let start = now;

@@ -161,6 +161,8 @@ pub struct Verdict {
     pub heard: bool,
     /// It ended what was held with it and refuses what is new: no other check has to agree.
     pub certain: bool,
+    /// It lives, and does not let the check in: that says nothing against what it was found to be.
+    pub refused: bool,
     /// Printable excerpt, bounded.
     info: Box<str>,
 }
@@ -170,8 +172,9 @@ impl Verdict {
     #[must_use]
     pub fn new(status: CheckStatus) -> Self {
         let code = status.has_code().then_some(0);
-        let (heard, certain) = (false, false);
-        Self { status, code, duration: Duration::ZERO, heard, certain, info: Box::default() }
+        let duration = Duration::ZERO;
+        let (heard, certain, refused) = (false, false, false);
+        Self { status, code, duration, heard, certain, refused, info: Box::default() }
     }
 
     /// The same with what the server or the system said, made printable and cut to size.

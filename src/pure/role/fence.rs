@@ -11,7 +11,7 @@
 //! | anybody's | another cluster, or the other kind of database | `Foreign` |
 //! | the incumbent's | the same or more | – |
 //! | the incumbent's | less: it was restored, or lost what it had acknowledged | `Older` |
-//! | a former primary's that was not seen as a replica since | any | `Returned` |
+//! | one's that another took over from, or past, and that was not seen to follow that one since | any | `Returned` |
 //! | another's | Postgres: a newer timeline | – |
 //! | another's | Postgres: the same timeline | `Diverged` |
 //! | another's | Postgres: an older timeline | `Older` |
@@ -20,16 +20,18 @@
 //! | a loose one's (it follows another) | the incumbent is another and not heard as a replica, unless the claim was made after that one was lost | no claim |
 //! | a member's of a cluster where all take writes | less than remembered | `Older` |
 //! | members' that are left | the incumbent, or else the first by name, is taken | no claim |
+//! | one's that lets the check in no more | another's is left that does | no claim |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
 //!
 //! **Invariants** (`tests/sim`, 100,000 random orders of events): at most one primary; its timeline
-//! never goes back; a former primary is not primary again before it was a replica, or
-//! [`Fence::clear`] was called.
+//! never goes back; a former primary, or a standby that stayed on an older timeline, is not primary
+//! before it was a replica of the newest one, or [`Fence::clear`] was called.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::stray::Stray;
 use super::{History, Reading, Role};
 
 pub mod written;
@@ -39,7 +41,8 @@ pub mod written;
 pub enum Refusal {
     /// Its data is of another cluster.
     Foreign,
-    /// It was primary before another took over, and has not been a replica since.
+    /// Another took over from it, or while it was a replica of those before, and it has not been a
+    /// replica of that one.
     Returned,
     /// Its history lacks what the newest primary had.
     Older,
@@ -53,7 +56,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Foreign => "its data is of another cluster",
-            Self::Returned => "another took over from it and it has not been a replica since",
+            Self::Returned => "another took over and it has not followed that one since",
             Self::Older => "its history lacks what the newest primary had",
             Self::Diverged => "it became primary without a history of its own",
             Self::Conflict => "another server claims it too",
@@ -76,7 +79,8 @@ pub enum OnConflict {
 pub struct Memory {
     /// The newest primary, and its history when it was read last.
     pub incumbent: Option<(String, History)>,
-    /// Primaries before it that were not seen as replicas since.
+    /// Primaries before it that were not seen as replicas since, and replicas that stayed on an older
+    /// timeline.
     pub former: BTreeSet<String>,
     /// Servers seen as replicas since the incumbent took over.
     pub followers: BTreeSet<String>,
@@ -89,6 +93,11 @@ pub struct Fence {
     on_conflict: OnConflict,
     /// The last readings of servers that are heard.
     readings: BTreeMap<String, Reading>,
+    /// Those of them that live, and do not say any more what they are: it counts on until another's
+    /// claim contradicts it.
+    mute: BTreeSet<String>,
+    /// Those that follow and had what the primary, asked later, had not.
+    ahead: BTreeMap<String, Stray>,
     primary: Option<String>,
     /// Who is to take over from the incumbent, as planned.
     heir: Option<String>,
@@ -169,7 +178,7 @@ impl Fence {
 
     /// A server said what it is.
     pub fn handle_reading(&mut self, server: &str, reading: Reading) {
-        if reading.role.follows() && self.is_of_cluster(&reading.history) {
+        if self.follows_newest(&reading) {
             let was_former = self.memory.former.remove(server);
             let is_new = !self.memory.followers.contains(server);
             if is_new {
@@ -179,7 +188,65 @@ impl Fence {
         }
         self.note_opening(server, reading.role);
         self.readings.insert(server.to_owned(), reading);
+        self.mute.remove(server);
         self.settle();
+        if self.primary() == Some(server) {
+            self.note_ahead();
+        }
+        self.note_left();
+    }
+
+    /// Those that stayed on an older timeline take nothing over before they have followed the newest.
+    fn note_left(&mut self) {
+        let stayed = |server: &&String| self.stray(server).is_some_and(Stray::stayed);
+        let left: Vec<String> = self.readings.keys().filter(stayed).cloned().collect();
+        for server in left {
+            self.revision += u64::from(self.memory.former.insert(server));
+        }
+    }
+
+    /// Whether this is said by a replica of the newest primary, or of nobody knows whom.
+    fn follows_newest(&self, reading: &Reading) -> bool {
+        let newest = self.memory.incumbent.as_ref().map(|(_, newest)| newest);
+        reading.role.follows()
+            && self.is_of_cluster(&reading.history)
+            && newest.is_none_or(|newest| reading.off_timeline(newest).is_none())
+    }
+
+    /// The primary spoke: what those that follow had before is what it should have by now.
+    fn note_ahead(&mut self) {
+        let Some(primary) = self.primary.as_ref().and_then(|one| self.readings.get(one)) else {
+            return;
+        };
+        let follow = self.readings.iter().filter(|(_, reading)| reading.role.follows());
+        let ahead =
+            follow.filter_map(|(server, reading)| Some((server, reading.ahead_of(primary)?)));
+        self.ahead = ahead.map(|(server, stray)| (server.clone(), stray)).collect();
+    }
+
+    /// Why one that follows is not taken for a copy of the newest primary, be that heard or not; `None`
+    /// where it is, and where it does not follow.
+    #[must_use]
+    pub fn stray(&self, server: &str) -> Option<Stray> {
+        let reading = self.readings.get(server).filter(|reading| reading.role.follows())?;
+        let (_, newest) = self.memory.incumbent.as_ref()?;
+        reading.off_timeline(newest).or_else(|| self.ahead.get(server).copied())
+    }
+
+    /// A server lives, and lets nobody ask what it is. `None`: it never said; else whether that is news.
+    pub fn handle_refused(&mut self, server: &str) -> Option<bool> {
+        if !self.readings.contains_key(server) {
+            return None;
+        }
+        let is_news = self.mute.insert(server.to_owned());
+        self.settle();
+        Some(is_news)
+    }
+
+    /// Whether what a server said counts on though it does not say so any more.
+    #[must_use]
+    pub fn is_mute(&self, server: &str) -> bool {
+        self.mute.contains(server)
     }
 
     /// Whether a replica that follows on is told just now to take the place of a primary that is gone.
@@ -200,6 +267,8 @@ impl Fence {
     pub fn handle_lost(&mut self, server: &str) -> bool {
         self.is_orphaned |= self.primary() == Some(server);
         let was_heard = self.readings.remove(server).is_some();
+        self.ahead.remove(server);
+        self.mute.remove(server);
         if was_heard {
             self.settle();
         }
@@ -212,6 +281,7 @@ impl Fence {
         let servers: BTreeSet<&str> = servers.collect();
         let before = self.readings.len();
         self.readings.retain(|server, _| servers.contains(server.as_str()));
+        self.mute.retain(|server| servers.contains(server.as_str()));
         if self.readings.len() != before {
             self.settle();
         }
@@ -281,7 +351,10 @@ impl Fence {
             });
             left.map(|(server, _)| server)
         };
-        let primaries: Vec<&String> = of(Role::Primary).collect();
+        let mut primaries: Vec<&String> = of(Role::Primary).collect();
+        if primaries.iter().any(|server| !self.mute.contains(*server)) {
+            primaries.retain(|server| !self.mute.contains(*server));
+        }
         if !primaries.is_empty() {
             return primaries;
         }
@@ -316,7 +389,7 @@ impl Fence {
         let is_incumbent = incumbent == server;
         // A member has what its cluster has, or says that it is none.
         let is_bound = role != Role::Member;
-        if is_bound && !is_incumbent && self.memory.former.contains(server) {
+        if is_bound && self.memory.former.contains(server) {
             return Some(Refusal::Returned);
         }
         match (known, history) {

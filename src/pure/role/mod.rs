@@ -11,6 +11,7 @@ pub mod incident;
 pub mod lag;
 pub mod route;
 pub mod stay;
+pub mod stray;
 pub mod witness;
 
 use std::fmt;
@@ -98,6 +99,8 @@ pub struct Reading {
     pub history: History,
     /// How much of it: bytes of WAL written or replayed (Postgres), or transactions.
     pub position: u64,
+    /// Postgres: the timeline of one that follows may be newer, as far as the account may see.
+    pub is_floor: bool,
 }
 
 impl Reading {
@@ -121,7 +124,8 @@ mod tests {
     fn mariadb(gtids: &str) -> Reading {
         let executed = GtidSet::mariadb(gtids).unwrap();
         let position = executed.count();
-        Reading { role: Role::Replica, history: History::Mysql { server: 1, executed }, position }
+        let history = History::Mysql { server: 1, executed };
+        Reading { role: Role::Replica, history, position, is_floor: false }
     }
 
     #[test]
@@ -138,7 +142,7 @@ mod tests {
         }
         let postgres = |position| {
             let history = History::Postgres { system: 1, timeline: 1 };
-            Reading { role: Role::Replica, history, position }
+            Reading { role: Role::Replica, history, position, is_floor: false }
         };
         assert_eq!(postgres(70).position_behind(&postgres(90)), 70);
     }

@@ -30,6 +30,8 @@ pub enum Part {
     Resting,
     /// It follows, as far behind as this; `None`: behind what is not known.
     Replica(Option<Lag>),
+    /// It follows, and not the newest primary's history; as far behind, should it come to that one.
+    Stray(Option<Lag>),
 }
 
 impl RoleRoute {
@@ -41,7 +43,7 @@ impl RoleRoute {
             return primaries();
         };
         let reads = |part: &Part| match (part, max_lag) {
-            (Part::Replica(_), None) => true,
+            (Part::Replica(_) | Part::Stray(_), None) => true,
             (Part::Replica(lag), Some(max)) => lag.is_some_and(|lag| lag.time <= max),
             _ => false,
         };
@@ -57,13 +59,15 @@ mod tests {
     #[test]
     fn routes_admit_by_part_and_lag() {
         let behind = |ms| Part::Replica(Some(Lag { time: Duration::from_millis(ms), amount: 1 }));
-        let parts = [Part::Primary, behind(0), behind(1000), behind(1001), Part::Replica(None)];
+        let stray = Part::Stray(Some(Lag::default()));
+        let parts =
+            [Part::Primary, behind(0), behind(1000), behind(1001), Part::Replica(None), stray];
         assert!(!RoleRoute::Primary.admits(&[Part::Resting]).contains(&true));
         let max_lag = Some(Duration::from_secs(1));
         let rows = [
-            (RoleRoute::Primary, "10000"),
-            (RoleRoute::Replica { max_lag, fallback: true }, "01100"),
-            (RoleRoute::Replica { max_lag: None, fallback: false }, "01111"),
+            (RoleRoute::Primary, "100000"),
+            (RoleRoute::Replica { max_lag, fallback: true }, "011000"),
+            (RoleRoute::Replica { max_lag: None, fallback: false }, "011111"),
         ];
         let shown = |admitted: Vec<bool>| -> String {
             admitted.iter().map(|&yes| if yes { '1' } else { '0' }).collect()

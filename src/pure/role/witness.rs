@@ -82,7 +82,7 @@ impl Say {
     pub const fn contradicts(self, part: Part) -> bool {
         match (self, part) {
             (Self::Down, _)
-            | (Self::Is(Role::Primary), Part::Replica(_))
+            | (Self::Is(Role::Primary), Part::Replica(_) | Part::Stray(_))
             | (Self::Is(Role::Replica), Part::Primary | Part::Resting) => true,
             (Self::Nothing | Self::Up | Self::Is(_), _) => false,
         }
@@ -160,7 +160,9 @@ impl Witness {
     ) {
         let score = self.score.get_or_insert_with(|| RiseFall::new(rise, fall));
         score.reconfigure(rise, fall);
-        score.handle(verdict.passed());
+        if !(verdict.refused && score.is_up() && self.verdict.is_some()) {
+            score.handle(verdict.passed());
+        }
         if verdict.passed() {
             self.role = role;
         }

@@ -66,13 +66,15 @@ pub struct Fault {
     pub status: CheckStatus,
     /// The server says that it goes down: nothing has to be confirmed.
     pub is_goodbye: bool,
+    /// The server lives, and lets this account or one more session not in, or not ask.
+    pub is_refusal: bool,
     /// For people.
     pub text: String,
 }
 
 impl Fault {
     fn new(status: CheckStatus, text: impl Into<String>) -> Self {
-        Self { status, is_goodbye: false, text: text.into() }
+        Self { status, is_goodbye: false, is_refusal: false, text: text.into() }
     }
 
     /// What arrived is no answer of this protocol.

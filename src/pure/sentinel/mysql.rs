@@ -40,6 +40,13 @@ const END_BYTES_MAX: usize = 8;
 /// `ER_SERVER_SHUTDOWN`.
 const SHUTDOWN: u16 = 1053;
 
+/// What an account, its host, or one session more is refused with: too many connections, no right to
+/// the database, a wrong password, no such database, the host is blocked, it is not allowed, a right to
+/// a table lacks, the account's limits, it may log in by other means only, its password has to be
+/// changed, or has expired, it is locked (MySQL, MariaDB).
+const REFUSALS: [u16; 14] =
+    [1040, 1044, 1045, 1049, 1129, 1130, 1142, 1203, 1226, 1698, 1820, 1862, 3118, 4151];
+
 /// What of a greeting is needed later.
 struct Greeting {
     flavour: Flavour,
@@ -117,8 +124,11 @@ impl Mysql {
         let mut said = Vec::new();
         while let Some(payload) = self.packets.next()? {
             if let Some((number, text)) = refusal(&payload) {
-                let is_goodbye = number == SHUTDOWN;
-                return Err(Fault { is_goodbye, ..Fault::new(CheckStatus::L7Status, text) });
+                return Err(Fault {
+                    is_goodbye: number == SHUTDOWN,
+                    is_refusal: REFUSALS.contains(&number),
+                    ..Fault::new(CheckStatus::L7Status, text)
+                });
             }
             said.extend(self.handle(&payload)?);
         }

@@ -12,24 +12,31 @@ use super::super::health::verdict::CheckStatus;
 use super::super::role::{History, Reading, Role};
 use super::{ANSWER_BYTES_MAX, Fault, Login, Said};
 
-/// One row: in recovery or not, cluster, timeline, position in bytes of WAL.
+/// One row: in recovery or not, cluster, timeline, position in bytes of WAL, timeline that is received.
 ///
-/// The timeline of a checkpoint lags behind a promotion, so that a primary's is taken from the name
-/// of the file it writes, and a replica's from its receiver where there is one. Every function is
-/// open to any account.
+/// The timelines of checkpoints and restart points lag behind a promotion, by minutes on a standby
+/// (measured with 15), so that a primary's is taken from the name of the file it writes; a standby's
+/// receiver knows at once, and shows it to accounts with `pg_read_all_stats`, which `pg_monitor` has.
+/// All else is open to any account.
 const QUESTION: &str = "SELECT pg_catalog.pg_is_in_recovery(), \
     (SELECT system_identifier FROM pg_catalog.pg_control_system()), \
     CASE WHEN pg_catalog.pg_is_in_recovery() \
-    THEN (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()) \
+    THEN (SELECT greatest(timeline_id, min_recovery_end_timeline) \
+    FROM pg_catalog.pg_control_checkpoint(), pg_catalog.pg_control_recovery()) \
     ELSE ('x'||pg_catalog.substr(pg_catalog.pg_walfile_name(\
     pg_catalog.pg_current_wal_lsn()),1,8))::pg_catalog.bit(32)::pg_catalog.int4 END, \
     CASE WHEN pg_catalog.pg_is_in_recovery() \
     THEN coalesce(pg_catalog.pg_last_wal_replay_lsn(),'0/0') \
-    ELSE pg_catalog.pg_current_wal_lsn() END - '0/0'::pg_catalog.pg_lsn";
+    ELSE pg_catalog.pg_current_wal_lsn() END - '0/0'::pg_catalog.pg_lsn, \
+    coalesce((SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver), 0)";
 
 /// `SQLSTATE`s of a server that goes down or does not let anybody in yet: `admin_shutdown`,
 /// `crash_shutdown`, `cannot_connect_now`.
 const GOODBYES: [&str; 3] = ["57P01", "57P02", "57P03"];
+
+/// What an account, or one session more, is refused with: the class `invalid_authorization`,
+/// `invalid_catalog_name`, `insufficient_privilege`, `too_many_connections`.
+const REFUSALS: [&str; 4] = ["28", "3D000", "42501", "53300"];
 
 enum State {
     /// Nothing was said.
@@ -50,6 +57,9 @@ pub struct Postgres {
     tls: bool,
     state: State,
     received: BytesMut,
+    /// The newest timeline that was received while this lasts: a process does not go back to an older
+    /// one, nor forgets it while nobody sends. 0: none was seen.
+    followed: u32,
 }
 
 impl std::fmt::Debug for Postgres {
@@ -68,7 +78,7 @@ impl std::fmt::Debug for Postgres {
 
 impl Postgres {
     pub(super) fn new(login: Login, tls: bool) -> Self {
-        Self { login, tls, state: State::Begun, received: BytesMut::new() }
+        Self { login, tls, state: State::Begun, received: BytesMut::new(), followed: 0 }
     }
 
     pub(super) fn handle_connected(&mut self) -> Result<Vec<Said>, Fault> {
@@ -174,7 +184,7 @@ impl Postgres {
                 Ok(Some(Said::LoggedIn))
             }
             (Message::DataRow(row), State::Asked(reading @ None)) => {
-                *reading = Some(read(&row).ok_or_else(|| {
+                *reading = Some(read(&row, &mut self.followed).ok_or_else(|| {
                     Fault::nonsense("the server's answer to what it is makes no sense")
                 })?);
                 Ok(None)
@@ -278,6 +288,7 @@ fn refused(body: &ErrorResponseBody) -> Fault {
     let is_goodbye = GOODBYES.contains(&code.as_str());
     Fault {
         is_goodbye,
+        is_refusal: REFUSALS.iter().any(|refusal| code.starts_with(refusal)),
         ..Fault::new(CheckStatus::L7Status, format!("{severity} {code}: {message}"))
     }
 }
@@ -289,25 +300,26 @@ fn first_of(row: &DataRowBody) -> Option<String> {
 }
 
 /// The row of [`QUESTION`].
-fn read(row: &DataRowBody) -> Option<Reading> {
+fn read(row: &DataRowBody, followed: &mut u32) -> Option<Reading> {
     let mut fields = Vec::new();
     let mut ranges = row.ranges();
     while let Some(range) = ranges.next().ok()? {
         fields.push(std::str::from_utf8(row.buffer().get(range?)?).ok()?);
     }
-    let [in_recovery, system, timeline, position] = fields[..] else { return None };
+    let [in_recovery, system, timeline, position, received] = fields[..] else { return None };
     let role = match in_recovery {
         "t" => Role::Replica,
         "f" => Role::Primary,
         _ => return None,
     };
     let system = u64::from_ne_bytes(system.parse::<i64>().ok()?.to_ne_bytes());
-    let timeline = timeline.parse().ok()?;
-    Some(Reading {
-        role,
-        history: History::Postgres { system, timeline },
-        position: position.parse().ok()?,
-    })
+    let (mut timeline, mut is_floor) = (timeline.parse::<u32>().ok()?, false);
+    if role == Role::Replica {
+        *followed = received.parse::<u32>().ok()?.max(*followed);
+        (timeline, is_floor) = (timeline.max(*followed), *followed == 0);
+    }
+    let history = History::Postgres { system, timeline };
+    Some(Reading { role, history, position: position.parse().ok()?, is_floor })
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub const TURN_AROUND: Duration = Duration::from_secs(1);
 pub enum Redispatch {
     /// A retry stays with its server while that is up.
     Never,
+    /// The same, for a session that something ties to its server (`0`).
+    Untied,
     /// Every n-th retry may change (`1`: each).
     Every(NonZeroU32),
     /// The n-th retry counted from the last may change (`1`: the last, the default of the option).
@@ -102,6 +104,7 @@ pub fn after(failure: Failure, attempt: u32, in_live_set: bool, policy: &Policy)
 fn may_redispatch(retry: u32, policy: &Policy) -> bool {
     let due = match policy.redispatch {
         Redispatch::Never => return false,
+        Redispatch::Untied => false,
         Redispatch::Every(n) => retry.is_multiple_of(n.get()),
         Redispatch::FromLast(n) => {
             let period = (policy.retries + 1).saturating_sub(n.get());
@@ -146,6 +149,20 @@ mod tests {
             (Failure::TimedOut, 3, true, redispatch, Next::Other),
             (Failure::Refused, 3, true, Policy { fickle: false, ..several }, Next::Other),
             (Failure::Refused, 1, true, several, Next::Other),
+            (
+                Failure::Refused,
+                1,
+                true,
+                Policy { redispatch: Redispatch::Untied, ..several },
+                Next::Other,
+            ),
+            (
+                Failure::TimedOut,
+                3,
+                true,
+                Policy { redispatch: Redispatch::Untied, fickle: false, ..several },
+                same(Duration::ZERO),
+            ),
             (Failure::NoResources, 1, true, BASE, Next::GiveUp),
             (Failure::NoPlace, 1, true, BASE, Next::GiveUp),
         ];

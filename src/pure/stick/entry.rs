@@ -21,7 +21,7 @@ pub struct Entry {
     pub server_key: Option<Box<str>>,
     /// When it was used last.
     pub(super) touched: Instant,
-    /// Its place among those that may be purged, while nobody holds it.
+    /// The order of use.
     pub(super) turn: u64,
     /// Sessions that hold it.
     pub(super) holders: u32,
@@ -51,6 +51,11 @@ impl Entry {
     #[must_use]
     pub const fn turn(&self) -> u64 {
         self.turn
+    }
+
+    /// Its place among those that nobody holds: after all that were used before it.
+    pub(super) const fn place(&self) -> (Instant, u64) {
+        (self.touched, self.turn)
     }
 
     /// How long it is still kept without being used.

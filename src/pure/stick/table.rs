@@ -1,8 +1,8 @@
 //! The entries of a table: found by key, held by sessions, purged by age.
 //!
-//! An entry that nobody holds has a turn: the lower, the longer it was not used. All entries expire
-//! after the same time, so that the order of turns is that of expiry, and what is purged is always
-//! the first. An entry that is held has no turn: it neither expires nor gives way.
+//! Entries that nobody holds stand in the order of their last use. All entries expire after the same
+//! time, so that this is the order of expiry, and what is purged is always the first. An entry that
+//! is held has no place there: it neither expires nor gives way.
 //!
 //! Time passes only when somebody asks: an entry that has expired is not found any more, and is
 //! gone before anything is counted or shown.
@@ -20,8 +20,8 @@ use super::{Layout, Spec};
 pub struct Table {
     spec: Spec,
     entries: HashMap<Key, Entry>,
-    /// Entries that nobody holds, by their turns.
-    idle: BTreeMap<u64, Key>,
+    /// Entries that nobody holds, by their places.
+    idle: BTreeMap<(Instant, u64), Key>,
     next_turn: u64,
 }
 
@@ -90,9 +90,9 @@ impl Table {
         self.expire_key(key, now);
         if !self.entries.contains_key(key) {
             self.make_room(now)?;
-            let mut entry = Entry::new(&self.spec.layout, now);
-            entry.turn = self.queue(key.clone());
+            let entry = Entry::new(&self.spec.layout, now);
             self.entries.insert(key.clone(), entry);
+            self.rest(key);
         }
         self.use_entry(key, now)
     }
@@ -105,8 +105,8 @@ impl Table {
             entry.add(layout, (data, 0), 1, now);
         }
         entry.holders += 1;
-        let turn = entry.turn;
-        self.idle.remove(&turn);
+        let place = entry.place();
+        self.idle.remove(&place);
         true
     }
 
@@ -132,17 +132,27 @@ impl Table {
         }
     }
 
-    /// A connection that [began](Self::begin) ends.
-    pub fn end(&mut self, key: &Key, now: Instant) {
+    /// A connection that [began](Self::begin) ends; whether it moved bytes from and to its client. It
+    /// uses the entry where it changes it, as in HAProxy: an entry that tells nothing of connections
+    /// that run, nor of their bytes, expires after their beginnings.
+    pub fn end(&mut self, key: &Key, moved: (bool, bool), now: Instant) {
         let Some(entry) = self.entries.get_mut(key) else { return };
-        entry.lower(&self.spec.layout, DataType::ConnCur);
-        entry.touched = now;
+        let layout = &self.spec.layout;
+        entry.lower(layout, DataType::ConnCur);
+        let changes = [
+            (DataType::ConnCur, true),
+            (DataType::BytesInCnt, moved.0),
+            (DataType::BytesInRate, moved.0),
+            (DataType::BytesOutCnt, moved.1),
+            (DataType::BytesOutRate, moved.1),
+        ];
+        if changes.iter().any(|&(data, is)| is && layout.place(data, 0).is_some()) {
+            entry.touched = now;
+        }
         entry.holders = entry.holders.saturating_sub(1);
         if entry.holders == 0 {
-            let turn = self.queue(key.clone());
-            if let Some(entry) = self.entries.get_mut(key) {
-                entry.turn = turn;
-            }
+            self.rest(key);
+            self.expire_key(key, now);
         }
     }
 
@@ -153,7 +163,7 @@ impl Table {
             None => Removal::Absent,
             Some(entry) if entry.holders > 0 => Removal::Held,
             Some(entry) => {
-                self.idle.remove(&entry.turn);
+                self.idle.remove(&entry.place());
                 self.entries.remove(key);
                 Removal::Done
             }
@@ -169,22 +179,20 @@ impl Table {
     }
 
     fn touch(&mut self, key: &Key, now: Instant) {
-        let next_turn = self.next_turn;
         let Some(entry) = self.entries.get_mut(key) else { return };
+        let held = self.idle.remove(&entry.place()).is_none();
         entry.touched = now;
-        if let Some(key) = self.idle.remove(&entry.turn) {
-            entry.turn = next_turn;
-            self.idle.insert(next_turn, key);
-            self.next_turn += 1;
+        if !held {
+            self.rest(key);
         }
     }
 
-    /// The last turn, for `key`.
-    fn queue(&mut self, key: Key) -> u64 {
-        let turn = self.next_turn;
+    /// Nobody holds the entry of `key`: it gets the last turn.
+    fn rest(&mut self, key: &Key) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        entry.turn = self.next_turn;
         self.next_turn += 1;
-        self.idle.insert(turn, key);
-        turn
+        self.idle.insert(entry.place(), key.clone());
     }
 
     fn is_over(&self, entry: &Entry, now: Instant) -> bool {
@@ -194,7 +202,7 @@ impl Table {
     fn expire_key(&mut self, key: &Key, now: Instant) {
         if self.entries.get(key).is_some_and(|entry| self.is_over(entry, now)) {
             let gone = self.entries.remove(key);
-            gone.iter().for_each(|entry| drop(self.idle.remove(&entry.turn)));
+            gone.iter().for_each(|entry| drop(self.idle.remove(&entry.place())));
         }
     }
 

@@ -76,12 +76,42 @@ fn what_is_held_stays_and_expires_after_its_last_holder() {
     assert_eq!(table.remove(&key, later), Removal::Held);
     assert!(!table.begin(&Key::Int(2), later));
     assert_eq!(ask_int(&mut table, &key, Data::ConnCur, 0, later), Some(2));
-    table.end(&key, later);
+    table.end(&key, (false, false), later);
     assert_eq!(table.remove(&key, later), Removal::Held);
-    table.end(&key, later);
+    table.end(&key, (false, false), later);
     assert_eq!(table.len(later), 1);
     assert_eq!(table.len(later + PERIOD), 0);
     assert_eq!(table.remove(&key, later + PERIOD), Removal::Absent);
+}
+
+#[test]
+fn an_end_is_a_use_where_it_changes_the_entry() {
+    let key = Key::Int(1);
+    for (stored, moved, uses) in [
+        (DataType::ConnCur, (false, false), true),
+        (DataType::ConnCnt, (true, true), false),
+        (DataType::Gpc, (true, true), false),
+        (DataType::BytesInCnt, (true, false), true),
+        (DataType::BytesInCnt, (false, true), false),
+        (DataType::BytesOutRate, (false, true), true),
+    ] {
+        let (layout, expire) = (layout(&[(stored, 1)]), Some(PERIOD));
+        let (kind, server_key) = (KeyKind::Int, ServerKey::Name);
+        let mut table =
+            Table::new(Spec { kind, size: 2, expire, purges: true, server_key, layout });
+        let start = Instant::now();
+        assert!(table.begin(&key, start) && table.obtain(&Key::Int(2), start).is_some());
+        table.end(&key, moved, start + PERIOD / 2);
+        assert_eq!(table.len(start + PERIOD), usize::from(uses), "{stored:?}");
+        assert!(table.begin(&key, start + PERIOD * 2));
+        table.end(&key, (false, false), start + PERIOD * 4);
+        let is_left = usize::from(stored == DataType::ConnCur);
+        assert_eq!(
+            table.len(start + PERIOD * 4),
+            is_left,
+            "{stored:?}: it was over before its end"
+        );
+    }
 }
 
 #[test]
@@ -177,7 +207,7 @@ proptest! {
                 }
                 Step::End(key) => {
                     if let Some(count) = held.get_mut(&key) {
-                        table.end(&Key::Int(key), now);
+                        table.end(&Key::Int(key), (false, false), now);
                         *count -= 1;
                         if *count == 0 {
                             held.remove(&key);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Occasion;
+use crate::pure::health::verdict::Verdict;
 use crate::pure::role::Reading;
 use crate::pure::role::incident::Incident;
 use crate::state::group::Claims;
@@ -30,9 +31,27 @@ impl Occasion<'_> {
     /// A server said what it is, or (`None`) is heard no more.
     pub fn read(&self, backend: &Arc<Backend>, server: &Arc<Server>, reading: Option<Reading>) {
         let before = RolesBefore::of(backend);
+        let was_mute = backend.group.is_mute(&server.name);
+        let speaks = reading.is_some();
         backend.group.note_held(backend.service.queued.current());
         publish::reading(backend, server, self.now, reading);
+        if was_mute && speaks {
+            self.say_role(backend, RoleChange::LetIn { server: server.name.to_string() });
+        }
         self.roles_changed(backend, &before);
+    }
+
+    /// The check of a server was refused by it. Whether what it said before counts on: not where it
+    /// never said what it is.
+    pub fn refused(&self, backend: &Arc<Backend>, server: &Server, verdict: &Verdict) -> bool {
+        let before = RolesBefore::of(backend);
+        let Some(is_news) = publish::refused(backend, server, self.now) else { return false };
+        if is_news {
+            let (server, why) = (server.name.to_string(), verdict.info().to_owned());
+            self.say_role(backend, RoleChange::LetOut { server, why });
+        }
+        self.roles_changed(backend, &before);
+        true
     }
 
     /// An operator says that what is remembered of the primaries of a backend counts no more.

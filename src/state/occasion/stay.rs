@@ -83,7 +83,10 @@ fn troubles(
 /// Whether a server is known to be further behind than a route allows.
 fn lags(route: RoleRoute, part: Part) -> bool {
     match (route, part) {
-        (RoleRoute::Replica { max_lag: Some(max), .. }, Part::Replica(Some(lag))) => lag.time > max,
+        (
+            RoleRoute::Replica { max_lag: Some(max), .. },
+            Part::Replica(Some(lag)) | Part::Stray(Some(lag)),
+        ) => lag.time > max,
         _ => false,
     }
 }

@@ -116,6 +116,12 @@ impl RoleChange {
             Self::GivenUp { to, .. } => {
                 ("switchover_given_up", Topic::Switchover, Turn::Told, Some(to.as_str()))
             }
+            Self::LetOut { server, .. } => {
+                ("login_refused", Topic::Role, Turn::Begins, Some(server.as_str()))
+            }
+            Self::LetIn { server } => {
+                ("login_accepted", Topic::Role, Turn::Ends, Some(server.as_str()))
+            }
             Self::Cleared => ("fence_cleared", Topic::Fence, Turn::Told, None),
         };
         let failover = match self {

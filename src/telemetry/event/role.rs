@@ -42,6 +42,18 @@ pub enum RoleChange {
         /// Why.
         why: String,
     },
+    /// A server lives and does not let its check in: what it said counts on.
+    LetOut {
+        /// Its name.
+        server: String,
+        /// What it says.
+        why: String,
+    },
+    /// It does again.
+    LetIn {
+        /// Its name.
+        server: String,
+    },
     /// What was remembered of primaries counts no more: an operator said so.
     Cleared,
 }
@@ -50,11 +62,13 @@ impl RoleChange {
     /// Severity of the log line.
     pub(super) const fn level(&self) -> LogLevel {
         match self {
-            Self::Primary { .. } | Self::Over(_) | Self::Planned { .. } | Self::Cleared => {
-                LogLevel::Notice
-            }
+            Self::Primary { .. }
+            | Self::Over(_)
+            | Self::Planned { .. }
+            | Self::LetIn { .. }
+            | Self::Cleared => LogLevel::Notice,
             Self::GivenUp { .. } => LogLevel::Warning,
-            Self::NoPrimary { .. } | Self::Refused { .. } => LogLevel::Alert,
+            Self::NoPrimary { .. } | Self::Refused { .. } | Self::LetOut { .. } => LogLevel::Alert,
         }
     }
 
@@ -76,6 +90,13 @@ impl RoleChange {
             }
             Self::GivenUp { to, why } => {
                 format!("Backend {backend}: {to} does not take over: {why}.")
+            }
+            Self::LetOut { server, why } => format!(
+                "Server {backend}/{server} lives and refuses the login of its check ({why}): what it \
+                 said before counts on."
+            ),
+            Self::LetIn { server } => {
+                format!("Server {backend}/{server} lets its check in again.")
             }
             Self::Cleared => {
                 format!("Backend {backend} forgets its primaries: whoever claims alone is primary.")

@@ -304,6 +304,11 @@ impl Pair {
         pair
     }
 
+    /// The password that the check has when its file is loaded again.
+    pub(super) fn write_password(&self, password: &str) {
+        self.dir.write("db.pass", &format!("{password}\n"));
+    }
+
     /// Another file where the program is, with the same content.
     pub(super) fn replace_program(&self) {
         let new = self.dir.join("evenkeel.new");

@@ -64,7 +64,7 @@ impl Postgres {
         let replica = Self::launch(dir, data);
         eventually("the replica streams", || {
             let streaming = primary.query("SELECT count(*) FROM pg_stat_replication");
-            (streaming[0][0] == "1").then_some(())
+            (streaming[0][0] != "0").then_some(())
         });
         replica
     }
@@ -107,9 +107,18 @@ impl Postgres {
             .unwrap()
     }
 
-    /// Makes a role that must prove its password by SCRAM-SHA-256.
+    /// Streams from `source` from now on.
+    pub(crate) fn follow(&self, source: &Self) {
+        let port = source.addr.port();
+        let from = format!("host=127.0.0.1 port={port} user=postgres");
+        self.query(&format!("ALTER SYSTEM SET primary_conninfo = '{from}'"));
+        self.query("SELECT pg_reload_conf()");
+    }
+
+    /// Makes a role that must prove its password by SCRAM-SHA-256, and sees who follows whom.
     pub(crate) fn expect_password(&self, role: &str, password: &str) {
         self.query(&format!("CREATE ROLE {role} LOGIN PASSWORD '{password}'"));
+        self.query(&format!("GRANT pg_read_all_stats TO {role}"));
         let file = self.data.join("pg_hba.conf");
         let rules = fs::read_to_string(&file).unwrap();
         fs::write(&file, format!("host all {role} all scram-sha-256\n{rules}")).unwrap();
@@ -125,6 +134,7 @@ impl Postgres {
             run(&["chmod", "600", &path.display().to_string()]);
         }
         self.query(&format!("CREATE ROLE {role} LOGIN PASSWORD '{password}'"));
+        self.query(&format!("GRANT pg_read_all_stats TO {role}"));
         let file = self.data.join("pg_hba.conf");
         let rules = fs::read_to_string(&file).unwrap();
         let own = format!("hostssl all {role} all scram-sha-256\nhost all {role} all reject\n");

@@ -40,7 +40,7 @@ impl Pair {
         let switchover =
             format!("user = \"operator\", password_file = \"{}\"", file("operator.pass", "op\n"));
         let servers = [a.addr, b.addr];
-        let scene = Scene { global: "", check: &check, switchover: &switchover, servers };
+        let scene = Scene { global: "", more: "", check: &check, switchover: &switchover, servers };
         Self { stage: Stage::start(dir, scene), a, b }
     }
 

@@ -5,9 +5,9 @@ use std::process::{Child, Command, Stdio};
 
 use crate::harness::dir::TempDir;
 use crate::harness::eventually;
-use crate::harness::native::run;
+use crate::harness::native::{run, run_again};
 use crate::harness::port::free_addr;
-use crate::harness::process::Process;
+use crate::harness::process::{Process, Spec};
 use crate::harness::proxy::Kind;
 
 /// What differs from one stage to the next.
@@ -15,6 +15,8 @@ use crate::harness::proxy::Kind;
 pub(super) struct Scene<'a> {
     /// More of `[global]`; the state directory where none is named.
     pub(super) global: &'a str,
+    /// More of the file, behind the rest.
+    pub(super) more: &'a str,
     /// The check, without its times.
     pub(super) check: &'a str,
     /// What stands in `switchover`.
@@ -47,6 +49,32 @@ impl Stage {
             let is = |row| said.contains(row);
             (is("db a primary primary") && is("db b replica replica")).then_some(())
         });
+    }
+
+    /// Starts the proxy again, whose process has ended.
+    pub(super) fn start_again(&mut self) {
+        self.evenkeel = run_again(&self.dir, self.write);
+    }
+
+    /// Starts another process with the same file, and these words as haproxy's.
+    pub(super) fn start_another(&self, words: &[&str]) -> Process {
+        let file = self.dir.join("evenkeel.toml").display().to_string();
+        let args = ["-db", "-f", &file].into_iter().chain(words.iter().copied());
+        Process::start(Spec {
+            name: "another",
+            program: &Kind::Evenkeel.program(),
+            args: args.map(str::to_owned).collect(),
+            user: None,
+            env: Vec::new(),
+            log: self.dir.join("another"),
+        })
+    }
+
+    /// Whether anything of a switchover is written down.
+    pub(super) fn is_written_down(&self) -> bool {
+        let files = std::fs::read_dir(self.dir.path()).unwrap().flatten();
+        files.filter(|file| file.file_name().to_string_lossy().starts_with("switchover.")).count()
+            > 0
     }
 
     /// The file of the proxy.
@@ -91,7 +119,7 @@ impl Stage {
 }
 
 fn text(dir: &TempDir, write: SocketAddr, scene: Scene<'_>) -> String {
-    let Scene { global, check, switchover, servers: [a, b] } = scene;
+    let Scene { global, more, check, switchover, servers: [a, b] } = scene;
     let global = match global {
         "" => format!("state_dir = \"{}\"", dir.path().display()),
         own => own.to_owned(),
@@ -103,7 +131,7 @@ fn text(dir: &TempDir, write: SocketAddr, scene: Scene<'_>) -> String {
          check = {{ {check}, inter = \"50ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n\
          switchover = {{ {switchover} }}\nserver.a = \"{a}\"\nserver.b = \"{b}\"\n\n\
          [frontend.write]\nbind = \"{write}\"\nbackend = \"db\"\nrole = \"primary\"\n\
-         hold = \"60s\"\n",
+         hold = \"60s\"\n\n{more}",
         socket = dir.join("sock").display(),
     )
 }

@@ -20,9 +20,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::Client;
+use super::crowd::Crowd;
 use super::routed::Line;
 use super::wire::Wire;
-use super::{Client, enter};
 use crate::config::model::{CommandSocket, Level};
 use crate::control::http::Listener;
 use crate::state::Gate;
@@ -119,8 +120,8 @@ impl Shared {
 /// Serves `listener` for as long as the master lives.
 pub async fn serve(listener: Listener, socket: CommandSocket, shared: Arc<Shared>) {
     let mut complained = false;
+    let crowd = Arc::new(Crowd::default());
     loop {
-        shared.gate.room().await;
         let stream = match listener.accept().await {
             Ok(stream) => stream,
             Err(error) => {
@@ -133,12 +134,14 @@ pub async fn serve(listener: Listener, socket: CommandSocket, shared: Arc<Shared
             }
         };
         complained = false;
-        let permit = enter(&shared.gate).await;
-        let client = Client::new(&socket, Some(IDLE));
-        let shared = Arc::clone(&shared);
+        let places = crowd.places([&shared.gate]).await;
+        let (mut wire, client) = (Wire::new(stream), Client::new(&socket, Some(IDLE)));
+        let (shared, crowd) = (Arc::clone(&shared), Arc::clone(&crowd));
         tokio::spawn(async move {
-            converse::run(Wire::new(stream), client, &shared).await;
-            drop(permit);
+            if crowd.hear(&mut wire, Some(IDLE)).await.is_ok() {
+                converse::run(wire, client, &shared).await;
+            }
+            drop(places);
         });
     }
 }

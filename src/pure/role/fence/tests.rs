@@ -4,13 +4,18 @@ use super::*;
 const PG: u64 = 7_300_000_000_000_000_001;
 
 fn pg(role: Role, timeline: u32) -> Reading {
-    Reading { role, history: History::Postgres { system: PG, timeline }, position: 0 }
+    Reading {
+        role,
+        history: History::Postgres { system: PG, timeline },
+        position: 0,
+        is_floor: false,
+    }
 }
 
 fn my(role: Role, server: u128, executed: &str) -> Reading {
     let executed = GtidSet::mariadb(executed).unwrap();
     let position = executed.count();
-    Reading { role, history: History::Mysql { server, executed }, position }
+    Reading { role, history: History::Mysql { server, executed }, position, is_floor: false }
 }
 
 use Role::{Primary, Replica};
@@ -63,6 +68,8 @@ fn a_switchover_that_is_seen_in_order_leaves_nobody_out() {
     assert_eq!(fence.primary(), None);
     fence.handle_reading("b", pg(Primary, 2));
     assert_eq!(fence.primary(), Some("b"));
+    assert!(fence.memory().former.contains("a"), "it has not followed yet");
+    fence.handle_reading("a", pg(Replica, 2));
     assert!(fence.memory().former.is_empty());
     fence.handle_reading("b", pg(Replica, 2));
     fence.handle_reading("a", pg(Primary, 3));
@@ -116,6 +123,7 @@ fn claims_are_refused_by_their_history() {
         role: Primary,
         history: History::Postgres { system: 5, timeline: 9 },
         position: 0,
+        is_floor: false,
     };
     let rows = [
         ("a", pg(Primary, 3), Some(Refusal::Older)),
@@ -232,7 +240,10 @@ fn an_heir_takes_over_from_an_incumbent_that_still_claims_and_from_nobody_else()
 fn a_standby_of_another_cluster_is_none_of_ours() {
     let mut fence = pair();
     let foreign = History::Postgres { system: 2, timeline: 1 };
-    fence.handle_reading("c", Reading { role: Replica, history: foreign, position: 100 });
+    fence.handle_reading(
+        "c",
+        Reading { role: Replica, history: foreign, position: 100, is_floor: false },
+    );
     assert_eq!((fence.refusal("c"), fence.refusal("b")), (Some(Refusal::Foreign), None));
     assert_eq!(fence.primary(), Some("a"));
 }
@@ -283,7 +294,12 @@ fn galera(role: Role, committed: u64) -> Reading {
     let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
     let executed = GtidSet::mysql(&format!("{uuid}:1-{committed}")).unwrap();
     let server = 0x3e11_fa47_71ca_11e1_9e33_c80a_a942_9562;
-    Reading { role, history: History::Mysql { server, executed }, position: committed }
+    Reading {
+        role,
+        history: History::Mysql { server, executed },
+        position: committed,
+        is_floor: false,
+    }
 }
 
 #[test]
@@ -307,4 +323,93 @@ fn one_member_of_a_cluster_takes_writes_for_as_long_as_it_is_one() {
     assert_eq!(fence.primary(), None, "what lacks something waits until it has it");
     fence.handle_reading("c", galera(Member, 101));
     assert_eq!(fence.primary(), Some("c"));
+}
+
+#[test]
+fn one_that_stays_on_an_older_timeline_is_a_stray_and_does_not_take_over() {
+    let mut fence = pair();
+    fence.handle_reading("c", pg(Replica, 1));
+    assert_eq!(fence.stray("c"), None);
+    fence.handle_lost("a");
+    fence.handle_reading("b", pg(Primary, 2));
+    let stray = Some(Stray::Timeline { own: 1, newest: 2 });
+    assert_eq!((fence.stray("c"), fence.refusal("c")), (stray, None));
+    fence.handle_lost("b");
+    assert_eq!(fence.stray("c"), stray, "the newest primary is remembered");
+    // Whatever number its own history has then.
+    fence.handle_reading("c", pg(Primary, 3));
+    assert_eq!((fence.primary(), fence.refusal("c")), (None, Some(Refusal::Returned)));
+    // An old primary that comes back as a standby of itself is no replica of ours either.
+    fence.handle_reading("a", pg(Replica, 1));
+    assert!(fence.memory().former.contains("a"));
+    fence.handle_reading("a", pg(Primary, 3));
+    assert_eq!((fence.primary(), fence.refusal("a")), (None, Some(Refusal::Returned)));
+    fence.handle_reading("a", pg(Replica, 2));
+    assert_eq!(fence.stray("a"), None);
+    fence.handle_reading("a", pg(Primary, 3));
+    assert_eq!(fence.primary(), Some("a"));
+}
+
+#[test]
+fn who_does_not_show_which_timeline_it_follows_may_take_over() {
+    let mut fence = pair();
+    let unseen = |timeline| Reading { is_floor: true, ..pg(Replica, timeline) };
+    fence.handle_lost("a");
+    fence.handle_reading("b", pg(Primary, 2));
+    fence.handle_reading("c", unseen(1));
+    assert_eq!(fence.stray("c"), Some(Stray::Unseen { own: 1, newest: 2 }));
+    fence.handle_reading("c", unseen(2));
+    assert_eq!(fence.stray("c"), None);
+    fence.handle_reading("c", unseen(1));
+    fence.handle_lost("b");
+    fence.handle_reading("c", pg(Primary, 3));
+    assert_eq!(fence.primary(), Some("c"));
+}
+
+#[test]
+fn what_the_primary_lacks_when_it_is_asked_later_is_astray() {
+    let at = |role, position| Reading { position, ..pg(role, 1) };
+    let mut fence = Fence::default();
+    fence.handle_reading("a", at(Primary, 100));
+    fence.handle_reading("b", at(Replica, 120));
+    assert_eq!(fence.stray("b"), None, "the primary may have gone on, too");
+    fence.handle_reading("a", at(Primary, 110));
+    assert_eq!(fence.stray("b"), Some(Stray::Ahead(10)));
+    fence.handle_reading("a", at(Primary, 120));
+    assert_eq!(fence.stray("b"), None);
+
+    let mut fence = mariadb_pair();
+    fence.handle_reading("b", my(Replica, 2, "0-1-98,7-2-3"));
+    fence.handle_reading("a", my(Primary, 1, "0-1-101"));
+    assert_eq!(fence.stray("b"), Some(Stray::Errant(3)));
+    fence.handle_lost("b");
+    fence.handle_reading("b", my(Replica, 2, "0-1-98,7-2-3"));
+    assert_eq!(fence.stray("b"), None, "until the primary is asked");
+    // Most are harmless: it is promoted with what it has.
+    fence.handle_reading("a", my(Primary, 1, "0-1-101"));
+    fence.handle_lost("a");
+    fence.handle_reading("b", my(Primary, 2, "0-1-101,7-2-3"));
+    assert_eq!(fence.primary(), Some("b"));
+}
+
+#[test]
+fn what_a_server_said_counts_on_while_it_lets_nobody_ask_until_another_claims() {
+    let mut fence = pair();
+    assert_eq!(fence.handle_refused("c"), None, "it never said anything");
+    assert_eq!(fence.handle_refused("a"), Some(true));
+    assert_eq!(fence.handle_refused("a"), Some(false));
+    assert_eq!((fence.primary(), fence.is_mute("a")), (Some("a"), true));
+    // It is not known to claim any more: that is no conflict.
+    fence.handle_reading("b", pg(Primary, 2));
+    assert_eq!((fence.primary(), fence.refusal("a")), (Some("b"), Some(Refusal::Returned)));
+    // One that may not claim takes nothing over either.
+    let mut fence = pair();
+    fence.handle_refused("a");
+    fence.handle_reading("b", pg(Primary, 1));
+    assert_eq!((fence.primary(), fence.refusal("b")), (Some("a"), Some(Refusal::Diverged)));
+    fence.handle_reading("a", pg(Primary, 1));
+    assert!(!fence.is_mute("a"));
+    fence.handle_refused("a");
+    fence.handle_lost("a");
+    assert_eq!((fence.primary(), fence.is_mute("a")), (None, false), "it died");
 }

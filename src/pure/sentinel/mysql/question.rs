@@ -147,7 +147,7 @@ impl Question {
             History::Mysql { executed, .. } => executed.count(),
             History::Postgres { .. } => 0,
         };
-        Ok(Reading { role, history, position })
+        Ok(Reading { role, history, position, is_floor: false })
     }
 }
 

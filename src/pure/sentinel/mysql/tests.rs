@@ -77,7 +77,7 @@ fn a_primary_and_a_replica_are_read() {
     {
         let executed = GtidSet::mariadb("0-1-100,2-3-7").unwrap();
         let history = History::Mysql { server: 3, executed };
-        let expected = Reading { role, history, position: 107 };
+        let expected = Reading { role, history, position: 107, is_floor: false };
         let said = asked(MARIADB, &[word, "3", "0-1-100,2-3-7", "0"]);
         assert_eq!(said, Ok(vec![Said::Reading(expected)]));
     }
@@ -89,7 +89,7 @@ fn a_primary_and_a_replica_are_read() {
     {
         let server = 0x3e11_fa47_71ca_11e1_9e33_c80a_a942_9562;
         let history = History::Mysql { server, executed: GtidSet::mysql(&set).unwrap() };
-        let expected = Reading { role, history, position: 6 };
+        let expected = Reading { role, history, position: 6, is_floor: false };
         let said = asked(MYSQL, &[read_only, super_read_only, UUID, "ON", &set]);
         assert_eq!(said, Ok(vec![Said::Reading(expected)]));
     }
@@ -381,7 +381,7 @@ proptest! {
         let mut said = dialogue.handle_bytes(first).unwrap();
         said.extend(dialogue.handle_bytes(second).unwrap());
         let history = History::Mysql { server: 1, executed: GtidSet::mariadb("0-1-7").unwrap() };
-        let reading = Reading { role: Role::Primary, history, position: 7 };
+        let reading = Reading { role: Role::Primary, history, position: 7, is_floor: false };
         prop_assert_eq!(said, vec![Said::Reading(reading)]);
     }
 }

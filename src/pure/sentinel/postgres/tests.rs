@@ -47,24 +47,52 @@ fn asked(fields: &[&str]) -> Result<Vec<Said>, Fault> {
 
 #[test]
 fn a_primary_and_a_replica_are_read() {
-    for (word, role) in [("f", Role::Primary), ("t", Role::Replica)] {
-        let history = History::Postgres { system: 7_300_000_000_000_000_001, timeline: 3 };
-        let reading = Reading { role, history, position: 83_886_400 };
-        let fields = [word, "7300000000000000001", "3", "83886400"];
+    use Role::{Primary, Replica};
+    // What is received counts where it is shown, and only of one that follows.
+    for (word, role, received, timeline, is_floor) in [
+        ("f", Primary, "0", 3, false),
+        ("f", Primary, "9", 3, false),
+        ("t", Replica, "3", 3, false),
+        ("t", Replica, "4", 4, false),
+        ("t", Replica, "2", 3, false),
+        ("t", Replica, "0", 3, true),
+    ] {
+        let history = History::Postgres { system: 7_300_000_000_000_000_001, timeline };
+        let reading = Reading { role, history, position: 83_886_400, is_floor };
+        let fields = [word, "7300000000000000001", "3", "83886400", received];
         assert_eq!(asked(&fields), Ok(vec![Said::Reading(reading)]));
     }
 }
 
 #[test]
+fn a_timeline_that_was_received_is_not_forgotten_while_nobody_sends() {
+    let mut dialogue = logged_in();
+    let mut look = |received: &str| {
+        dialogue.poll();
+        let answer = [row(&["t", "1", "1", "9", received]), ready()].concat();
+        match &dialogue.handle_bytes(&answer).unwrap()[..] {
+            [Said::Reading(reading)] => (reading.history.clone(), reading.is_floor),
+            said => panic!("{said:?}"),
+        }
+    };
+    let on = |timeline| History::Postgres { system: 1, timeline };
+    assert_eq!(look("0"), (on(1), true));
+    assert_eq!(look("2"), (on(2), false));
+    assert_eq!(look("0"), (on(2), false));
+}
+
+#[test]
 fn answers_that_make_no_sense_are_faults() {
-    let rows: [&[&str]; 7] = [
+    let rows: [&[&str]; 9] = [
         &[],
         &["f"],
-        &["x", "1", "1", "1"],
-        &["f", "", "1", "1"],
-        &["f", "1", "-1", "1"],
-        &["f", "1", "1", "1.5"],
-        &["f", "1", "1", "1", "1"],
+        &["f", "1", "1", "1"],
+        &["x", "1", "1", "1", "0"],
+        &["f", "", "1", "1", "0"],
+        &["f", "1", "-1", "1", "0"],
+        &["f", "1", "1", "1.5", "0"],
+        &["t", "1", "1", "1", "-1"],
+        &["f", "1", "1", "1", "1", "0"],
     ];
     for fields in rows {
         assert_eq!(asked(fields).unwrap_err().status, CheckStatus::L7Response, "{fields:?}");
@@ -164,12 +192,12 @@ proptest! {
     fn cuts_change_nothing(cut in 0usize..60) {
         let mut dialogue = logged_in();
         dialogue.poll();
-        let answer = [row(&["f", "1", "2", "3"]), ready()].concat();
+        let answer = [row(&["f", "1", "2", "3", "0"]), ready()].concat();
         let (first, second) = answer.split_at(cut.min(answer.len()));
         let mut said = dialogue.handle_bytes(first).unwrap();
         said.extend(dialogue.handle_bytes(second).unwrap());
         let history = History::Postgres { system: 1, timeline: 2 };
-        let reading = Reading { role: Role::Primary, history, position: 3 };
+        let reading = Reading { role: Role::Primary, history, position: 3, is_floor: false };
         prop_assert_eq!(said, vec![Said::Reading(reading)]);
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn balance() -> impl Strategy<Value = Balance> {
 pub(super) fn redispatch() -> impl Strategy<Value = Redispatch> {
     prop_oneof![
         Just(Redispatch::Never),
+        Just(Redispatch::Untied),
         limit().prop_map(Redispatch::Every),
         limit().prop_map(Redispatch::FromLast),
         Just(Redispatch::FromLast(NonZeroU32::MIN)),

@@ -26,6 +26,7 @@ pub(super) fn sections(backends: &[Backend]) -> Vec<Resolvers> {
     let schedule = Schedule { retries: 5, retry: Duration::from_millis(300), hold, ..RESOLVE };
     let section = |name: &str, payload_bytes, schedule, nameservers| Resolvers {
         name: Name::new(name).unwrap(),
+        is_implied: false,
         nameservers,
         payload_bytes,
         schedule,

@@ -1,0 +1,122 @@
+//! Servers that live and do not let the check in: who is on them stays, and who comes is led to them.
+
+use std::cell::RefCell;
+use std::io::Write as _;
+
+use rustix::process::Signal;
+
+use super::pair::{Kind, Pair, Way};
+use super::writers::Writers;
+use crate::harness::eventually;
+
+/// New clients that are tried while the check is refused.
+const NEW_CLIENTS: usize = 10;
+
+/// `refuse` has `a` refuse the login of its check, `mend` lets it in; new clients are let in meanwhile or
+/// are not.
+fn kept(
+    name: &str,
+    pair: &mut Pair,
+    new_clients: usize,
+    refuse: impl FnOnce(&mut Pair),
+    mend: impl FnOnce(&mut Pair),
+) {
+    let kind = pair.kind;
+    let mut old = pair.write.connect().unwrap();
+    old.query("SELECT 1").unwrap();
+    let writers = Writers::start(pair.write);
+    writers.wait_served_by(&pair.a);
+    refuse(pair);
+    pair.wait_said("Server db/a lives and refuses the login of its check");
+    for (column, wanted) in [("check_status", "L7STS"), ("last_chk", "login refused: ")] {
+        eventually(&format!("{column} has {wanted}"), || {
+            pair.shown("a", column).contains(wanted).then_some(())
+        });
+    }
+    assert_eq!(pair.shown("a", "status"), "UP");
+    writers.wait_served_by(&pair.a);
+    let port = pair.a.addr().port();
+    let led = (0..new_clients).filter(|_| pair.write.port().is_ok_and(|to| to == port)).count();
+    old.query("SELECT 1").unwrap();
+    mend(pair);
+    pair.wait_said("Server db/a lets its check in again");
+    writers.wait_served_by(&pair.a);
+    let errors = writers.finish().errors().len();
+    let _ = writeln!(
+        std::io::stderr(),
+        "verdict {name} {kind:?}: new clients led to the primary {led} of {new_clients}, client errors \
+         {errors}, sessions cut 0"
+    );
+    assert_eq!((led, errors), (new_clients, 0));
+    old.query("SELECT 1").unwrap();
+    assert!(!pair.evenkeel.output().contains("DOWN"), "{}", pair.evenkeel.output());
+}
+
+/// A session that is logged in stays so; the next one is refused.
+pub(super) fn a_password_that_is_changed_in_the_database_cuts_nobody(kind: Kind) {
+    let mut pair = Pair::start(kind);
+    kept(
+        "password changed",
+        &mut pair,
+        NEW_CLIENTS,
+        |pair| {
+            pair.a.set_password("other");
+            pair.a.end_held();
+        },
+        |pair| pair.a.set_password("s3cret"),
+    );
+}
+
+pub(super) fn a_wrong_password_that_is_loaded_cuts_nobody(kind: Kind) {
+    let mut pair = Pair::start(kind);
+    let reload = |pair: &mut Pair, password: &str| {
+        pair.write_password(password);
+        pair.evenkeel.signal(Signal::HUP);
+    };
+    kept(
+        "wrong password loaded",
+        &mut pair,
+        NEW_CLIENTS,
+        |pair| reload(pair, "wrong"),
+        |pair| reload(pair, "s3cret"),
+    );
+}
+
+/// The held session ends while there is no place for another.
+pub(super) fn a_full_server_that_has_no_place_for_the_check_cuts_nobody(kind: Kind) {
+    let mut pair = Pair::start(kind);
+    if kind == Kind::MariaDb {
+        pair.a.query("SET GLOBAL max_connections = 20");
+    }
+    let direct = Way { kind, addr: pair.a.addr() };
+    // Has its place before the others come.
+    let first = RefCell::new(direct.connect().unwrap());
+    let tell = |sql: &str| first.borrow_mut().query(sql).unwrap();
+    let crowd = RefCell::new(Vec::new());
+    kept(
+        "no place left",
+        &mut pair,
+        0,
+        |_| {
+            crowd.borrow_mut().extend(std::iter::from_fn(|| direct.connect().ok()));
+            if kind == Kind::Postgres {
+                // What is left is for superusers.
+                tell(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'evenkeel'",
+                );
+                return;
+            }
+            tell("SET GLOBAL max_connections = 10");
+            let held = "SELECT id FROM information_schema.processlist WHERE user = 'evenkeel'";
+            for row in tell(held) {
+                tell(&format!("KILL {}", row[0]));
+            }
+        },
+        |_| {
+            crowd.borrow_mut().clear();
+            if kind == Kind::MariaDb {
+                tell("SET GLOBAL max_connections = 100");
+            }
+        },
+    );
+}
