@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 
 use crate::config::world::{Account, World};
+use crate::net::namespace;
 use crate::sys::{inherit, privileges};
 
 /// Largest file of a configuration. Nobody writes one by hand; more is a mistake (a log, a device).
@@ -55,6 +56,10 @@ impl World for System {
     fn socket(&mut self, number: i32) -> Result<(), String> {
         let socket = inherit::adopt(number).and_then(|fd| Ok(rustix::net::getsockname(&fd)?));
         socket.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    fn namespace(&mut self, name: &str) -> Result<(), String> {
+        namespace::open(name).map_err(|error| error.to_string())
     }
 
     fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {
@@ -172,6 +177,10 @@ impl World for Recorder {
 
     fn socket(&mut self, number: i32) -> Result<(), String> {
         self.system.socket(number)
+    }
+
+    fn namespace(&mut self, name: &str) -> Result<(), String> {
+        self.system.namespace(name)
     }
 
     fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {

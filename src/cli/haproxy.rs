@@ -92,7 +92,7 @@ impl Flags {
         let mut any = false;
         while let Some(word) = words.next() {
             any = true;
-            match word.as_str() {
+            match heeded(&word) {
                 "-c" => flags.check = true,
                 "-v" => flags.version = Some(Version::Short),
                 "-vv" => flags.version = Some(Version::Long),
@@ -131,6 +131,24 @@ impl Flags {
         flags.help |= !any;
         Ok(flags)
     }
+}
+
+/// What HAProxy heeds of a word: flags are one letter or two, and what is glued to them is passed over
+/// (`-cD` is `-c`).
+fn heeded(word: &str) -> &str {
+    let begins = |flag: &&str| word.starts_with(*flag);
+    let known = ["-vv", "-cc", "-Ws", "-sf", "-st", "-db", "-dr", "-dS", "-dV", "-dW"];
+    if let Some(flag) = known.iter().chain(&WITHOUT_EFFECT).find(|flag| begins(flag)) {
+        return flag;
+    }
+    if has_free_form(word) || word.starts_with("-vq") {
+        return word;
+    }
+    let known = [
+        "-v", "-d", "-c", "-D", "-V", "-q", "-W", "-x", "-S", "-C", "-n", "-m", "-N", "-L", "-f",
+        "-p",
+    ];
+    known.iter().find(|flag| begins(flag)).unwrap_or(&word)
 }
 
 /// Flags with something glued to them: `-dM0x50`, `-dK…`, `-dt…`, `-dA…`, `-dI`, `-dF` …
@@ -215,6 +233,28 @@ mod tests {
         let flags = parse("a.cfg -c -dM0x50 -- -b.cfg").expect("valid");
         assert_eq!(flags.files, [PathBuf::from("a.cfg"), PathBuf::from("-b.cfg")]);
         assert!(flags.check);
+    }
+
+    // As HAProxy 2.6 takes them.
+    #[test]
+    fn what_is_glued_to_a_flag_is_passed_over() {
+        for (glued, plain) in [
+            ("-cD", "-c"),
+            ("-c -dbV", "-c -db"),
+            ("-Vx", "-V"),
+            ("-vx", "-v"),
+            ("-vvx", "-vv"),
+            ("-c -Wx", "-c -W"),
+            ("-c -dxyz", "-c -d"),
+            ("-c -deX", "-c"),
+            ("-n100 5", "-n 5"),
+            ("-c -sfx 7", "-c -sf 7"),
+            ("-fx a.cfg", "-f a.cfg"),
+            ("-ccx true", "-cc true"),
+        ] {
+            assert_eq!(parse(glued), parse(plain), "{glued}");
+        }
+        assert!(parse("-sx").is_err() && parse("--x").is_err() && parse("-").is_err());
     }
 
     #[test]

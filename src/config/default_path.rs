@@ -87,6 +87,10 @@ impl World for Rooted<'_> {
         self.world.socket(number)
     }
 
+    fn namespace(&mut self, name: &str) -> Result<(), String> {
+        self.world.namespace(name)
+    }
+
     fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {
         self.world.read(&self.directory.join(path))
     }

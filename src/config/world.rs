@@ -31,6 +31,14 @@ pub trait World {
         Ok(())
     }
 
+    /// Whether there is a network namespace called `name`. Who repeats a load has opened the same.
+    ///
+    /// # Errors
+    /// Why it cannot be entered.
+    fn namespace(&mut self, _name: &str) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors

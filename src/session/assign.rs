@@ -105,7 +105,7 @@ impl Session {
             Assigned::NoServer => {
                 return Err(Termination::new(Cause::ServerAbort, Phase::Connect));
             }
-            Assigned::HoldFull => Err(self.turned_away(backend, way)),
+            Assigned::HoldFull => Err(self.turned_away(backend, way).await),
             Assigned::QueueFull(server) => {
                 self.note_pick(&server, avoid);
                 self.outcome.server = Some(server);

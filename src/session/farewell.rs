@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use super::Session;
 use super::dial::Server;
-use crate::config::model::{CheckKind, DatabaseKind};
+use crate::config::model::{self, CheckKind, DatabaseKind};
 use crate::net::relay::{End, Relay};
 use crate::pure::session::farewell::last_words;
 use crate::pure::session::idle::Side;
@@ -39,7 +39,12 @@ impl Session {
 
 /// What a server speaks, where its check knows it.
 pub(super) fn database_of(server: &Server) -> Option<DatabaseKind> {
-    match &server.lease.server.settings().check.as_ref()?.kind {
+    spoken_by(&server.lease.server.settings())
+}
+
+/// What a server with these settings speaks, where its check knows it.
+pub(super) fn spoken_by(server: &model::Server) -> Option<DatabaseKind> {
+    match &server.check.as_ref()?.kind {
         CheckKind::Database(check) => Some(check.kind),
         CheckKind::Patroni { .. } => Some(DatabaseKind::Postgres),
         _ => None,

@@ -52,7 +52,7 @@ impl Session {
                 Ok(None) => {}
                 Err(end) => {
                     if end.cause == Cause::ServerTimeout && ticket.is_held() {
-                        self.gave_up(backend, way);
+                        self.gave_up(backend, way).await;
                     }
                     return Err(end);
                 }
@@ -64,7 +64,7 @@ impl Session {
             ticket = match backend.assign(&request, way) {
                 Assigned::Lease(lease) => return Ok(lease),
                 Assigned::Queued(ticket) => ticket,
-                Assigned::HoldFull => return Err(self.turned_away(backend, way)),
+                Assigned::HoldFull => return Err(self.turned_away(backend, way).await),
                 Assigned::QueueFull(_) | Assigned::NoServer => {
                     return Err(Termination::new(Cause::ServerAbort, Phase::Queue));
                 }
@@ -105,20 +105,22 @@ impl Session {
     }
 
     /// As many clients are held as may be.
-    pub(super) fn turned_away(&self, backend: &Backend, way: Way) -> Ended {
+    pub(super) async fn turned_away(&mut self, backend: &Backend, way: Way) -> Ended {
         backend.hold.refused.add(1);
         let max = way.hold.map_or(0, |hold| hold.max.get());
         let what = format!("a client is refused: {max} are held already");
         self.say_held(backend, way, &what);
+        self.say_in_vain(backend, &format!("too many clients wait, {}", lacking(way))).await;
         Termination::new(Cause::Resource, Phase::Queue)
     }
 
     /// The client was held in vain.
-    fn gave_up(&self, backend: &Backend, way: Way) {
+    async fn gave_up(&mut self, backend: &Backend, way: Way) {
         backend.hold.expired.add(1);
         let Some(Hold { time, .. }) = way.hold else { return };
         let what = format!("a client was held for {} s in vain", time.as_secs_f64());
         self.say_held(backend, way, &what);
+        self.say_in_vain(backend, lacking(way)).await;
     }
 
     /// Says it once an episode: a crowd that is sent away fills no log.
@@ -126,14 +128,19 @@ impl Session {
         if !backend.hold.said.begins(self.uptime()) {
             return;
         }
-        let why = match way.role {
-            None => "no server may be picked",
-            Some(RoleRoute::Primary) => "no server is taken for the primary",
-            Some(RoleRoute::Replica { .. }) => "no server is a replica that is near enough",
-        };
+        let why = lacking(way);
         let text = format!("Backend {}: {what}, {why}; {} wait.", backend.name, backend.held());
         let what = What::Notice { level: LogLevel::Warning, text };
         let log = backend.settings().log.clone().into();
         self.context.bus.event(Event { at: clock::wall(), log, what });
+    }
+}
+
+/// What a client on this way waits for.
+const fn lacking(way: Way) -> &'static str {
+    match way.role {
+        None => "no server may be picked",
+        Some(RoleRoute::Primary) => "no server is taken for the primary",
+        Some(RoleRoute::Replica { .. }) => "no server is a replica that is near enough",
     }
 }

@@ -3,10 +3,11 @@
 use super::Session;
 use super::facts::View;
 use crate::config::model::{self, Balance};
+use crate::pure::acl::pattern::{Found, PatternsId};
 use crate::pure::sample::content::Side;
+use crate::pure::sample::tracked::{Data, Tracked};
 use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched, Kind, Value, Variable};
 use crate::pure::tls::facts::Ends;
-use crate::state::Registry;
 
 impl Session {
     /// The hash by which the backend's policy picks; `None` where it needs none, or where the
@@ -16,17 +17,19 @@ impl Session {
             Balance::Source(hash) => self.source.map(|source| hash.of_source(source.ip())),
             Balance::Hash(hash) => {
                 self.learn_destination();
-                // The expression looks nothing up: validation refuses those that do.
-                let patterns = Registry::default();
                 let expr = &settings.balance_key.as_ref()?.expr;
                 let is_rewound = settings.balance_key.as_ref()?.is_rdp_cookie();
-                let held = Held { view: self.view(&patterns, None, true), is_rewound };
-                let value = expr.evaluate(&held).value()?.cast(Kind::Bin)?;
+                let value = expr.evaluate(&self.held(is_rewound)).value()?.cast(Kind::Bin)?;
                 let key = value.into_bytes();
                 (!key.is_empty()).then(|| hash.of(&key))
             }
             _ => None,
         }
+    }
+
+    /// What samples learn of it while a server is asked for and dialled; of bytes where it is rewound.
+    pub(super) fn held(&self, is_rewound: bool) -> impl Facts {
+        Held { view: self.view(&self.route.patterns, None, true), is_rewound }
     }
 }
 
@@ -48,6 +51,30 @@ impl Facts for Held<'_> {
             }
             fetched => fetched,
         }
+    }
+
+    fn tracked(&self, tracked: &Tracked) -> Option<Value> {
+        self.view.tracked(tracked)
+    }
+
+    fn in_table(&self, table: &str, data: Option<Data>, index: u32, key: &Value) -> Option<Value> {
+        self.view.in_table(table, data, index, key)
+    }
+
+    fn lookup(&self, patterns: PatternsId, value: &Value) -> Option<Found> {
+        self.view.lookup(patterns, value)
+    }
+
+    fn fill(&self, patterns: PatternsId, value: &Value, template: &str) -> Option<Vec<u8>> {
+        self.view.fill(patterns, value, template)
+    }
+
+    fn set_variable(&self, name: &Variable, value: Option<Value>) {
+        self.view.set_variable(name, value);
+    }
+
+    fn knows_variable(&self, name: &Variable) -> bool {
+        self.view.knows_variable(name)
     }
 
     fn buffer(&self, side: Side) -> Option<Buffer<'_>> {

@@ -25,6 +25,7 @@ mod response;
 mod rules;
 mod stick;
 mod tls;
+mod vain;
 mod wire_facts;
 
 use std::pin::pin;

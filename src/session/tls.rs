@@ -11,11 +11,8 @@ use crate::clock::{self, sleep_or_forever};
 use crate::config::model::{self, Bind, BindTls, ServerAddr, ServerTls, Sni};
 use crate::net::stream::Stream;
 use crate::net::tls::{self, HandshakeError};
-use crate::pure::sample::content::Side;
-use crate::pure::sample::{Arg, Buffer, Fact, Facts, Fetched};
 use crate::pure::session::retry::Failure;
 use crate::pure::session::termination::{Cause, Phase, Termination};
-use crate::pure::tls::facts::Ends;
 use crate::pure::tls::refusal::Refusal;
 use crate::state::counters::Shaken;
 use crate::state::{Backend, Lease, Permit, Server};
@@ -100,7 +97,7 @@ impl Session {
             Sni::Absent => None,
             Sni::Fixed(name) => Some(name.clone()),
             Sni::Expr(expr) => {
-                let value = expr.evaluate(&Known(self)).value();
+                let value = expr.evaluate(&self.held(true)).value();
                 let name = value.and_then(|value| String::from_utf8(value.into_bytes()).ok());
                 name.and_then(|name| ServerName::try_from(name).ok())
             }
@@ -113,24 +110,6 @@ impl Session {
             };
             ServerName::from(ip)
         })
-    }
-}
-
-/// What is known of a session when its server is dialled.
-struct Known<'s>(&'s Session);
-
-impl Facts for Known<'_> {
-    fn fact(&self, fact: Fact, args: &[Arg]) -> Fetched {
-        let client = &self.0.client;
-        let shown = client.shown_certificate();
-        let ends = Ends { client: client.tls(), shown, server: None };
-        ends.sample(fact, args).into()
-    }
-
-    fn buffer(&self, side: Side) -> Option<Buffer<'_>> {
-        let bytes = self.0.early.as_slice();
-        let buffer = Buffer { bytes, capacity: bytes.len(), may_grow: false };
-        (side != Side::Response).then_some(buffer)
     }
 }
 

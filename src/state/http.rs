@@ -90,7 +90,9 @@ impl<'a> RequestFacts<'a> {
         let text = |text: &str| Some(Value::text(text));
         let some = |text: &str| (!text.is_empty()).then(|| Value::text(text));
         let host = || it.header("host").unwrap_or_default();
-        let name = || args.first().and_then(Arg::text).map(str::to_ascii_lowercase);
+        let wanted = args.first().and_then(Arg::text);
+        let name = wanted.map(str::to_ascii_lowercase);
+        let name = name.as_deref();
         match fact {
             Fact::Method => text(&it.method),
             Fact::Path => text(it.path()),
@@ -100,21 +102,19 @@ impl<'a> RequestFacts<'a> {
             Fact::Base => text(&format!("{}{}", host(), it.path())),
             Fact::BaseQ => text(&format!("{}{}", host(), it.path_and_query())),
             Fact::ReqVer => text(it.version),
-            Fact::Hdr => text(&nth(parts(it, &name()?), args)?),
-            Fact::Fhdr => text(&nth(lines(it, &name()?), args)?),
-            Fact::HdrCnt => Some(Value::Int(parts(it, &name()?).len().try_into().ok()?)),
-            Fact::HdrIp => Value::text(&nth(parts(it, &name()?), args)?).cast(Kind::Addr),
-            Fact::HdrVal => Value::text(&nth(parts(it, &name()?), args)?).cast(Kind::Int),
+            Fact::Hdr => text(&nth(parts(it, name), args)?),
+            Fact::Fhdr => text(&nth(lines(it, name), args)?),
+            Fact::HdrCnt => Some(Value::Int(parts(it, name).len().try_into().ok()?)),
+            Fact::HdrIp => Value::text(&nth(parts(it, name), args)?).cast(Kind::Addr),
+            Fact::HdrVal => Value::text(&nth(parts(it, name), args)?).cast(Kind::Int),
             Fact::Cook => {
-                let wanted = args.first()?.text()?;
                 let pairs = it.values("cookie").flat_map(|line| line.split(';'));
                 let mut pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
-                text(pairs.find(|(name, _)| *name == wanted)?.1)
+                text(pairs.find(|(name, _)| wanted.is_none_or(|wanted| *name == wanted))?.1)
             }
             Fact::UrlParam => {
-                let wanted = args.first()?.text()?;
                 let mut pairs = it.query().split('&').filter_map(|pair| pair.split_once('='));
-                text(pairs.find(|(name, _)| *name == wanted)?.1)
+                text(pairs.find(|(name, _)| wanted.is_none_or(|wanted| *name == wanted))?.1)
             }
             Fact::HttpFirstReq => Some(Value::Bool(self.is_first)),
             Fact::HttpAuth => Some(Value::Bool(!self.groups(args)?.0.is_empty())),
@@ -155,14 +155,16 @@ fn account(request: &Request) -> Option<String> {
     String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()
 }
 
-/// The values of a header, a line each.
-fn lines(request: &Request, name: &str) -> Vec<String> {
-    request.values(name).map(str::to_owned).collect()
+/// The values of a header, or of all, a line each.
+fn lines(request: &Request, name: Option<&str>) -> Vec<String> {
+    let headers = request.headers().filter(|(known, _)| name.is_none_or(|name| name == *known));
+    headers.map(|(_, value)| value.to_owned()).collect()
 }
 
-/// The values of a header, between commas.
-fn parts(request: &Request, name: &str) -> Vec<String> {
-    let parts = request.values(name).flat_map(|line| line.split(','));
+/// The same, between commas.
+fn parts(request: &Request, name: Option<&str>) -> Vec<String> {
+    let lines = lines(request, name);
+    let parts = lines.iter().flat_map(|line| line.split(','));
     parts.map(|part| part.trim().to_owned()).collect()
 }
 

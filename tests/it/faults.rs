@@ -5,20 +5,24 @@
 
 mod cut;
 mod dialled;
+mod lag;
 mod logins;
 mod pair;
 mod quiet;
 mod relay;
+mod vain;
 mod writers;
 
 use rustix::process::Signal;
 
+use self::lag::a_reload_that_changes_the_lag_counts_for_who_reads_and_who_waits;
 use self::logins::{
     a_full_server_that_has_no_place_for_the_check_cuts_nobody,
     a_password_that_is_changed_in_the_database_cuts_nobody,
     a_wrong_password_that_is_loaded_cuts_nobody,
 };
 use self::pair::{Kind, Pair, STEPPED};
+use self::vain::who_waits_in_vain_reads_why;
 use self::writers::{Verdict, Writers};
 use crate::harness::eventually;
 
@@ -49,6 +53,8 @@ with_both_databases! {
     a_full_server_is_not_down,
     reads_leave_a_replica_that_lags_and_return,
     steps_of_the_clock_change_nothing,
+    who_waits_in_vain_reads_why,
+    a_reload_that_changes_the_lag_counts_for_who_reads_and_who_waits,
     a_password_that_is_changed_in_the_database_cuts_nobody,
     a_wrong_password_that_is_loaded_cuts_nobody,
     a_full_server_that_has_no_place_for_the_check_cuts_nobody,

@@ -5,6 +5,8 @@
 //! one of these places; `;;` is a line's end in whole files. `language/intended.txt` names those that
 //! are judged otherwise on purpose, under the reason; one that no longer differs has to go.
 
+mod samples;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::process::Command;

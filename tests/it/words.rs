@@ -42,8 +42,8 @@ enum Verdict {
     Works,
     Differs,
     Refused,
-    /// It is about HTTP.
-    Http,
+    /// It is read and never told.
+    Untold,
 }
 
 /// A line of `words.txt`.
@@ -145,8 +145,10 @@ fn load(section: &str, line: &str) -> Verdict {
     let (_, report) = config::load(Language::Haproxy, &sources, &mut surroundings);
     let quoted = |severity: Severity| report.iter().filter(move |it| it.severity == severity);
     if report.is_refused() {
-        let http = quoted(Severity::Alert).any(|it| it.message.contains("needs HTTP"));
-        return if http { Verdict::Http } else { Verdict::Refused };
+        return Verdict::Refused;
+    }
+    if quoted(Severity::Warning).any(|it| it.message.contains("never has a value")) {
+        return Verdict::Untold;
     }
     let ignored = quoted(Severity::Warning).next().is_some()
         || quoted(Severity::Notice).any(|it| it.message.contains("no effect"));
@@ -258,7 +260,7 @@ fn written() -> String {
     let mut unsaid = Vec::new();
     for (chapter, heading, introduction) in CHAPTERS {
         let _ = write!(text, "\n## {heading}\n\n{introduction}");
-        let (mut works, mut http) = (Vec::new(), Vec::new());
+        let (mut works, mut untold) = (Vec::new(), Vec::new());
         // Words by what is said of them.
         let mut others: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for word in &words[chapter] {
@@ -272,7 +274,7 @@ fn written() -> String {
                     };
                     works.push(format!("{name}{place}"));
                 }
-                Verdict::Http => http.push(name),
+                Verdict::Untold => untold.push(name),
                 found => {
                     let verdict = if found == Verdict::Refused { "refused" } else { "differs" };
                     if word.why.starts_with(HOW) == (found == Verdict::Refused)
@@ -292,8 +294,12 @@ fn written() -> String {
         for ((verdict, why), names) in others {
             let _ = writeln!(text, "| {} | {verdict} | {why} |", names.join(", "));
         }
-        if !http.is_empty() {
-            let _ = writeln!(text, "\nAbout HTTP, refused as such: {}.", http.join(", "));
+        if !untold.is_empty() {
+            let _ = writeln!(
+                text,
+                "\nAbout HTTP or secrets of TLS, never told; a warning says so: {}.",
+                untold.join(", ")
+            );
         }
     }
     assert!(unsaid.is_empty(), "how or why?\n{}", unsaid.join("\n"));

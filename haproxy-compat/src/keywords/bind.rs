@@ -113,14 +113,9 @@ pub static BIND: Table = Table {
         ),
         (
             Http,
-            &[
-                ("idle-ping", 1),
-                ("quic-cc-algo", 1),
-                ("quic-force-retry", 0),
-                ("quic-socket", 1),
-                ("nbconn", 1),
-            ],
+            &[("idle-ping", 1), ("quic-cc-algo", 1), ("quic-force-retry", 0), ("quic-socket", 1)],
         ),
+        (Refused("it belongs to addresses 'rhttp@', which carry HTTP"), &[("nbconn", 1)]),
         (
             Ignored("OCSP responses beside a certificate are read, never fetched"),
             &[("ocsp-update", 1)],

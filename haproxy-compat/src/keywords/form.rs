@@ -34,6 +34,8 @@ pub enum Form {
     Directory,
     /// A status of HTTP that errors have, and a file that is there.
     StatusFile,
+    /// The name of an `http-errors` section, and statuses of it.
+    ErrorSection,
     /// A set of threads or processes: `all`, `odd`, `even`, numbers and ranges, groups before a `/`.
     Threads,
 }
@@ -174,7 +176,6 @@ pub fn of_proxy(word: &str) -> Form {
         | "compression"
         | "cookie"
         | "dynamic-cookie-key"
-        | "errorfiles"
         | "errorloc"
         | "errorloc302"
         | "errorloc303"
@@ -185,6 +186,7 @@ pub fn of_proxy(word: &str) -> Form {
         | "unique-id-header"
         | "capture" => Form::Text,
         "errorfile" => Form::StatusFile,
+        "errorfiles" => Form::ErrorSection,
         "http-reuse" => Form::OneOf(&["never", "safe", "aggressive", "always"]),
         "max-keep-alive-queue" => Form::Digits(i64::MIN, i64::MAX),
         "max-session-srv-conns" => SIGNED,
@@ -203,6 +205,10 @@ pub fn of_bind(word: &str) -> Form {
         "severity-output" => Form::OneOf(&["none", "number", "string"]),
         "process" | "thread" => Form::Threads,
         "proto" => MUXES,
+        "idle-ping" => TIME,
+        "ktls" | "ocsp-update" => ON_OFF,
+        "quic-socket" => Form::OneOf(&["connection", "listener"]),
+        "tcp-ss" => Form::OneOf(&["0", "1", "2"]),
         _ => Form::Text,
     }
 }
@@ -215,7 +221,8 @@ pub fn of_server(word: &str) -> Form {
         "check-proto" | "proto" => MUXES,
         "ws" => Form::OneOf(&["auto", "h1", "h2"]),
         "pool-max-conn" => Form::Number(-1, i64::MAX),
-        "pool-purge-delay" => TIME,
+        "idle-ping" | "pool-purge-delay" => TIME,
+        "ktls" => ON_OFF,
         _ => Form::Text,
     }
 }

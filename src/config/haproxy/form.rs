@@ -7,7 +7,7 @@ use haproxy_compat::units::TimeUnit;
 
 use super::numeral::leading;
 use super::words::{Args, Context};
-use crate::config::raw::Unread;
+use crate::config::raw::{Object, Unread};
 
 /// Judges what stands after `keyword`, which takes at most one argument unless its form says more.
 pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {
@@ -50,12 +50,19 @@ pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Con
                 next = args.next();
             }
         }
-        Form::File => path(keyword, args, false, cx),
-        Form::Directory => path(keyword, args, true, cx),
+        Form::File => path(keyword, args, Object::File, cx),
+        Form::Directory => path(keyword, args, Object::Directory, cx),
         Form::StatusFile => {
             let Some(word) = args.expect(keyword, "a status and a file", cx) else { return };
             known(word, &STATUSES, keyword, cx);
-            path(keyword, args, false, cx);
+            path(keyword, args, Object::File, cx);
+        }
+        Form::ErrorSection => {
+            let name = args.text(keyword, "the name of an 'http-errors' section", cx);
+            cx.error_sections.extend(name);
+            while let Some(word) = args.next() {
+                known(word, &STATUSES, keyword, cx);
+            }
         }
         Form::Threads => {
             if let Some(word) = args.expect(keyword, "a set such as 'all' or '1-4'", cx)
@@ -76,10 +83,14 @@ const STATUSES: [&str; 19] = [
 ];
 
 /// What has to be there under the next word.
-fn path(keyword: &str, args: &mut Args<'_>, is_directory: bool, cx: &mut Context<'_>) {
-    let what = if is_directory { "a directory" } else { "a file" };
+pub(super) fn path(keyword: &str, args: &mut Args<'_>, object: Object, cx: &mut Context<'_>) {
+    let what = match object {
+        Object::File => "a file",
+        Object::Directory => "a directory",
+        Object::Account(_) => "the name of an account",
+    };
     if let Some(path) = args.text(keyword, what, cx) {
-        cx.unread.push(Unread { keyword: keyword.to_owned(), path, is_directory });
+        cx.unread.push(Unread { keyword: keyword.to_owned(), path, object });
     }
 }
 

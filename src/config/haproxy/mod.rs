@@ -57,7 +57,7 @@ const SECTIONS: [&str; 5] = ["global", "defaults", "frontend", "backend", "liste
 /// from; mistakes go to `report`, and what they concern is left out.
 pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw::Config {
     let mut lowering = Lowering {
-        cx: Context { env, report, unread: Vec::new() },
+        cx: Context::new(env, report),
         config: raw::Config { dialect: raw::Dialect::Haproxy, ..raw::Config::default() },
         unix_bind: UnixBind::default(),
         never_local: None,
@@ -67,6 +67,7 @@ pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw:
         disabled: Vec::new(),
         healthchecks: Vec::new(),
         http: Vec::new(),
+        unheeded: Vec::new(),
         sections: 0,
     };
     for section in &file.sections {
@@ -81,7 +82,7 @@ pub(super) fn added_server(
     env: &Environment,
     report: &mut Report,
 ) -> Option<raw::Server> {
-    let cx = &mut Context { env, report, unread: Vec::new() };
+    let cx = &mut Context::new(env, report);
     let mut server = server::lower(line, &server::empty_template(), &mut Vec::new(), cx)?;
     healthcheck::apply(&mut server, &[], cx);
     Some(server)
@@ -101,6 +102,8 @@ struct Lowering<'a> {
     healthchecks: Vec<healthcheck::Named>,
     /// Sections in `mode http`.
     http: Vec<stats::HttpSection>,
+    /// Keywords and names of sections without effect.
+    unheeded: Vec<(String, Spanned<String>)>,
     /// Proxy sections so far.
     sections: u32,
 }
@@ -152,6 +155,11 @@ impl Lowering<'_> {
             }
             SectionKind::Mailers | SectionKind::Other => {
                 unheeded::judge(section, &mut self.cx);
+                self.unheeded.extend(
+                    section.name.as_ref().map(|name| {
+                        (section.header.words[0].text().into_owned(), words::text(name))
+                    }),
+                );
             }
         }
     }
@@ -289,6 +297,9 @@ impl Lowering<'_> {
     fn finish(mut self) -> raw::Config {
         self.add_disabled();
         stats::judge(&self.http, &mut self.cx);
+        let master = &self.config.global.life.master_worker;
+        let has_master = master.as_ref().is_some_and(|on| on.value);
+        unheeded::judge_all(&self.unheeded, has_master, &mut self.cx);
         for bind in self.config.frontends.iter_mut().flat_map(|frontend| &mut frontend.binds) {
             self.unix_bind.apply(bind);
             self.tls.apply_bind(&mut bind.tls);

@@ -2,9 +2,13 @@
 //! where HAProxy 2.6 knows the section.
 
 use haproxy_compat::keywords::SECTIONS;
+use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::Section;
 
-use super::words::Context;
+use super::form;
+use super::words::{Args, Context};
+use crate::config::raw::Object;
+use crate::config::world::Account;
 
 /// What may stand in them.
 const LINES: [(&str, &[&str]); 5] = [
@@ -44,12 +48,68 @@ pub(super) fn judge(section: &Section, cx: &mut Context<'_>) {
             cx.unknown(word, &format!("in a '{keyword}' section"), known.iter().copied());
         }
     }
+    if keyword == "program" {
+        program(section, cx);
+    }
+}
+
+fn program(section: &Section, cx: &mut Context<'_>) {
+    let mut args = Args::new(&section.header, 2);
+    args.finish("program", cx);
+    for line in &section.lines {
+        let word = line.words[0].text();
+        let word = word.as_ref();
+        let mut args = Args::new(line, 1);
+        match word {
+            "command" => drop(args.expect(word, "a program and its arguments", cx)),
+            "option" => {
+                let option = args.expect(word, "'start-on-reload'", cx);
+                if let Some(option) = option.filter(|it| it.bytes != b"start-on-reload") {
+                    cx.unknown(option, "after 'option'", ["start-on-reload"]);
+                }
+            }
+            "user" | "group" => {
+                let kind = if word == "user" { Account::User } else { Account::Group };
+                form::path(word, &mut args, Object::Account(kind), cx);
+            }
+            _ => {}
+        }
+    }
     let starts = |line: &haproxy_compat::tree::Line| {
         line.words[0].bytes == b"command" && line.words.len() > 1
     };
-    if keyword == "program" && !section.lines.iter().any(starts) {
+    if !section.lines.iter().any(starts) {
         cx.report
             .alert(section.header.span, "this 'program' section starts nothing")
             .help("write 'command PATH …'");
+    }
+}
+
+/// Judges what is known once all sections are read: their keywords with their names.
+pub(super) fn judge_all(
+    sections: &[(String, Spanned<String>)],
+    has_master: bool,
+    cx: &mut Context<'_>,
+) {
+    let named = |keyword: &str, name: &str| {
+        sections.iter().filter(|(known, it)| known == keyword && it.value == name).count()
+    };
+    for name in std::mem::take(&mut cx.error_sections) {
+        if named("http-errors", &name.value) == 0 {
+            let message = format!("there is no 'http-errors' section '{}'", name.value);
+            cx.report.alert(name.span, message);
+        }
+    }
+    let programs = sections.iter().filter(|(keyword, _)| keyword == "program");
+    for (at, (keyword, name)) in programs.enumerate() {
+        if named(keyword, &name.value) > 1 {
+            cx.report
+                .alert(name.span, format!("two 'program' sections are called '{}'", name.value));
+        }
+        if at == 0 && !has_master && cx.env.get("HAPROXY_MWORKER").is_none() {
+            cx.report
+                .alert(name.span, "'program' sections belong to a master")
+                .help("write 'master-worker' in 'global', or start with '-W'");
+        }
     }
 }

@@ -21,6 +21,14 @@ pub(super) struct Context<'a> {
     pub(super) report: &'a mut Report,
     /// Files and directories of words without effect.
     pub(super) unread: Vec<Unread>,
+    /// Names of sections that `errorfiles` wants.
+    pub(super) error_sections: Vec<Spanned<String>>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) const fn new(env: &'a Environment, report: &'a mut Report) -> Self {
+        Self { env, report, unread: Vec::new(), error_sections: Vec::new() }
+    }
 }
 
 impl Context<'_> {

@@ -59,6 +59,8 @@ pub use webhook::Webhook;
 use haproxy_compat::env::Environment;
 use haproxy_compat::span::Spanned;
 
+use crate::config::world::Account;
+
 /// A setting that may have been written.
 pub type Field<T> = Option<Spanned<T>>;
 
@@ -103,8 +105,19 @@ pub struct Unread {
     pub keyword: String,
     /// Its path.
     pub path: Spanned<String>,
-    /// It is a directory.
-    pub is_directory: bool,
+    /// What has that path, or that name.
+    pub object: Object,
+}
+
+/// What words without effect name, and has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// A file.
+    File,
+    /// A directory.
+    Directory,
+    /// A user or a group.
+    Account(Account),
 }
 
 /// The front end a configuration came from. It decides what a missing timeout means.

@@ -2,13 +2,11 @@
 //!
 //! They are read before the rules, so that every test under a name counts wherever it stands.
 
-use haproxy_compat::diag::Diagnostic;
 use haproxy_compat::span::Span;
 
 use super::context::Context;
-use crate::config::raw::{Dialect, Statement};
+use crate::config::raw::Statement;
 use crate::pure::acl::{Acl, Test};
-use crate::pure::sample::is_http;
 
 impl Context<'_> {
     /// Every ACL of a section, all tests of a name together.
@@ -25,21 +23,7 @@ impl Context<'_> {
             let test = match Test::parse(&words, self) {
                 Ok(test) => test,
                 Err(error) => {
-                    if self.dialect == Dialect::Haproxy
-                        && is_about_http(statement)
-                        && !is_used(name, raw)
-                    {
-                        let message = format!("acl '{name}' is ignored: {}", error.message);
-                        // Both halves of a `listen` have it.
-                        let span = Some(statement.span);
-                        let is_it =
-                            |said: &Diagnostic| said.span == span && said.message == message;
-                        if !self.report.iter().any(is_it) {
-                            self.report.warning(statement.span, message);
-                        }
-                    } else {
-                        self.wrong(statement, 2, error);
-                    }
+                    self.wrong(statement, 2, error);
                     continue;
                 }
             };
@@ -67,16 +51,4 @@ impl Context<'_> {
         self.report.alert(statement.span, message);
         false
     }
-}
-
-/// Whether the first sample of an ACL asks about requests of HTTP.
-fn is_about_http(acl: &Statement) -> bool {
-    let sample = acl.words.get(2).map_or("", |word| word.value.as_str());
-    is_http(sample.split(['(', ',']).next().unwrap_or_default())
-}
-
-/// Whether a rule tests the ACL.
-fn is_used(name: &str, rules: &[Statement]) -> bool {
-    let rules = rules.iter().filter(|rule| rule.keyword() != "acl");
-    rules.flat_map(|rule| &rule.words).any(|word| word.value.trim_start_matches('!') == name)
 }

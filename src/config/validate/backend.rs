@@ -57,10 +57,10 @@ impl Context<'_> {
         let check = self.with_witnesses(raw, check);
         let retries = self.number(&format!("retries of {what}"), &raw.retries, 0..=i32::MAX as u64);
         self.used_servers(raw);
+        self.reads_rules = true;
         let (balance, balance_key) = self.balance(raw);
         let is_http = self.is_http(&raw.http, &what);
         self.speaks_http = is_http;
-        self.reads_rules = true;
         let (rules, page) = self.backend_rules(&raw.name.value, &what, raw);
         (self.speaks_http, self.reads_rules) = (false, false);
         if let Some(server) = raw.servers.first().filter(|_| is_http) {

@@ -10,8 +10,7 @@ use crate::config::defaults::RANDOM_DRAWS;
 use crate::config::model::{Affinity, Balance, BalanceKey, Function, HashKey, HashType, Method};
 use crate::config::raw;
 use crate::config::suggest::did_you_mean;
-use crate::pure::acl::pattern::{PatternUse, PatternsId};
-use crate::pure::sample::{Definitions, Expr, ParseError};
+use crate::pure::sample::{Expr, ParseError, Stage};
 
 /// The words of `balance` that stand alone and mean one thing.
 pub(in crate::config) const BALANCES: [(&str, Balance); 4] = [
@@ -69,7 +68,7 @@ impl Context<'_> {
             return self.random(field, factor).map_or(default, |balance| (balance, None));
         }
         if let Some(expr) = expression(word) {
-            let key = self.balance_key(field, &expr);
+            let key = self.balance_key(field, &expr, &raw.name.value);
             return key.map_or(default, |key| (Balance::Hash(hash), Some(key)));
         }
         let words = BALANCES.iter().map(|(word, _)| *word);
@@ -80,10 +79,18 @@ impl Context<'_> {
         default
     }
 
-    fn balance_key(&mut self, field: &Spanned<String>, expr: &str) -> Option<BalanceKey> {
+    fn balance_key(
+        &mut self,
+        field: &Spanned<String>,
+        expr: &str,
+        owner: &str,
+    ) -> Option<BalanceKey> {
         let words: Vec<&str> = expr.split_whitespace().collect();
-        let parsed = match Expr::parse_words(&words, &mut NoPatterns) {
-            Ok((expr, used)) if used == words.len() => Ok(expr),
+        self.rulebook.tables.place = Some((field.span, owner.to_owned()));
+        let parsed = match Expr::parse_words(&words, self) {
+            Ok((expr, used)) if used == words.len() => {
+                self.told_at(field.span, expr, Stage::ServerChoice)
+            }
             Ok((_, used)) => Err(format!("unexpected '{}'", words[used]).into()),
             Err(error) => Err(error),
         };
@@ -187,21 +194,4 @@ fn expression(balance: &str) -> Option<String> {
         _ => name.strip_prefix('(')?.strip_suffix(')')?,
     };
     Some(format!("req.rdp_cookie({name})"))
-}
-
-/// Keys of sessions look nothing up.
-struct NoPatterns;
-
-impl Definitions for NoPatterns {
-    fn environment(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn speaks_http(&self) -> bool {
-        true
-    }
-
-    fn patterns(&mut self, _: PatternUse) -> Result<PatternsId, String> {
-        Err("lists and maps are not looked up for 'balance'".to_owned())
-    }
 }

@@ -331,11 +331,15 @@ impl Context<'_> {
 
     /// Files and directories that words without effect name.
     fn unread(&mut self, raw: &raw::Config) {
-        for raw::Unread { keyword, path, is_directory } in &raw.unread {
+        for raw::Unread { keyword, path, object } in &raw.unread {
             let place = Path::new(&path.value);
-            let found = match is_directory {
-                true => self.world.list(place).map(drop),
-                false => self.world.read(place).map(drop),
+            let found = match *object {
+                raw::Object::Directory => self.world.list(place).map(drop),
+                raw::Object::File => self.world.read(place).map(drop),
+                raw::Object::Account(kind) => {
+                    self.account(kind, &Some(path.clone()));
+                    continue;
+                }
             };
             if let Err(error) = found {
                 let message = format!("{keyword}: cannot read '{}': {error}", path.value);

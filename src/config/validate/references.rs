@@ -1,11 +1,12 @@
 //! Pure: proxies and servers that rules and samples name.
 
+use haproxy_compat::diag::Diagnostic;
 use haproxy_compat::span::Span;
 
 use super::context::Context;
 use crate::config::model::{Backend, Frontend};
 use crate::config::suggest::did_you_mean;
-use crate::pure::sample::{Arg, Expr, Fact, Fetch};
+use crate::pure::sample::{Arg, Class, Converter, Expr, Fact, Fetch, ParseError, Stage};
 
 /// Who is named, until all proxies are known.
 #[derive(Default)]
@@ -51,8 +52,20 @@ impl About {
 
 impl Context<'_> {
     /// Remembers whom a sample asks about: the proxy of the statement that is read where it names
-    /// none.
+    /// none. Warns of samples that are never told.
     pub(super) fn refer(&mut self, span: Span, expr: &Expr) {
+        let is_untold = |converter: &Converter| matches!(converter, Converter::Untold(..));
+        if matches!(expr.fetch, Fetch::Untold(..)) || expr.converters.iter().any(is_untold) {
+            let message = format!("'{}' never has a value: nothing here tells it", expr.text);
+            // Both halves of a 'listen' have its ACLs.
+            let is_it = |said: &Diagnostic| said.span == Some(span) && said.message == message;
+            if !self.report.iter().any(is_it) {
+                self.report.warning(span, message);
+                if matches!(expr.fetch.class(), Class::Request | Class::Response | Class::Either) {
+                    self.report.help("look at the bytes with 'req.payload' or 'res.payload'");
+                }
+            }
+        }
         let Fetch::Fact(fact, args) = &expr.fetch else { return };
         let place = self.rulebook.tables.place.as_ref().filter(|(at, _)| *at == span);
         let own = place.map(|(_, proxy)| proxy.clone());
@@ -80,6 +93,23 @@ impl Context<'_> {
         };
         let asked = about.map(|about| Reference { span, fact: *fact, about });
         self.rulebook.references.asked.extend(asked);
+    }
+
+    /// A sample that is to be told at `stage`.
+    ///
+    /// # Errors
+    /// Says that it has nothing to tell there.
+    pub(super) fn told_at(
+        &mut self,
+        span: Span,
+        expr: Expr,
+        stage: Stage,
+    ) -> Result<Expr, ParseError> {
+        self.refer(span, &expr);
+        if expr.tells_at(stage) {
+            return Ok(expr);
+        }
+        Err(format!("'{}' has nothing to tell in {}", expr.text, stage.describe()).into())
     }
 
     fn accounts_exist(&mut self, span: Span, args: &[Arg]) {

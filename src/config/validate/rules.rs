@@ -185,8 +185,11 @@ impl Context<'_> {
         let words = known.words(1);
         let choice = Choice::parse(&words, &known.acls(), self);
         let choice = self.read(known, 1, choice)?;
+        let span = known.statement.span;
         for expr in choice.target.samples() {
-            self.refer(known.statement.span, expr);
+            if let Err(why) = self.told_at(span, expr.clone(), stage) {
+                self.report.alert(span, format!("{}: {}", known.what, why.message));
+            }
         }
         self.judge(choice.condition.as_ref(), stage, known);
         Some(choice)

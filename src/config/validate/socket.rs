@@ -106,6 +106,9 @@ impl Context<'_> {
             self.report.help("name one of 'ip netns list'");
             return None;
         }
+        if let Err(why) = self.world.namespace(name) {
+            self.refuse(field.span, why, Some("'ip netns add' makes one".to_owned()));
+        }
         Some(name.clone())
     }
 

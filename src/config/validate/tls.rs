@@ -22,8 +22,7 @@ use crate::config::model::{
 };
 use crate::config::raw::{self, Field};
 use crate::config::tls::{self, Offer, Reader, Resumption, Trust};
-use crate::pure::acl::pattern::{PatternUse, PatternsId};
-use crate::pure::sample::{Definitions, Expr, Facts};
+use crate::pure::sample::{Expr, Facts, Stage};
 use crate::pure::tls::verify_errors;
 use listed::{Listed, add, crt_list};
 
@@ -162,14 +161,18 @@ impl Context<'_> {
     fn sni(&mut self, what: &str, written: Option<&Spanned<String>>, name: bool) -> Option<Sni> {
         let Some(written) = written else { return Some(Sni::Absent) };
         let text = written.value.as_str();
+        self.reads_rules = true;
         let parsed = match name {
             true => host_name(text).map(Sni::Fixed),
-            false => match Expr::parse(text, &mut NoPatterns) {
+            false => match Expr::parse(text, self)
+                .and_then(|expr| self.told_at(written.span, expr, Stage::Dial))
+            {
                 Ok(expr) => constant(&expr)
                     .map_or(Ok(Sni::Expr(Box::new(expr))), |name| host_name(&name).map(Sni::Fixed)),
                 Err(error) => Err(format!("'sni {text}': {error}")),
             },
         };
+        self.reads_rules = false;
         match parsed {
             Ok(sni) => Some(sni),
             Err(why) => {
@@ -284,19 +287,6 @@ fn constant(expr: &Expr) -> Option<String> {
     }
     let value = expr.evaluate(&Nothing).value()?;
     String::from_utf8(value.into_bytes()).ok()
-}
-
-/// Expressions for names look nothing up.
-struct NoPatterns;
-
-impl Definitions for NoPatterns {
-    fn environment(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn patterns(&mut self, _: PatternUse) -> Result<PatternsId, String> {
-        Err("lists and maps are not looked up for 'sni'".to_owned())
-    }
 }
 
 /// Alerts with their helps, and warnings.

@@ -59,8 +59,8 @@ pub(super) fn predefined(name: &str) -> Option<&'static [&'static str]> {
 
 /// Names that bring a method of their own.
 const DERIVED: [(&str, &str, Method); 11] = [
-    ("payload", "payload", Method::Bin),
-    ("payload_lv", "payload_lv", Method::Bin),
+    ("payload", "req.payload", Method::Bin),
+    ("payload_lv", "req.payload_lv", Method::Bin),
     ("req.ssl_ver", "req.ssl_ver", Method::Version),
     ("req_ssl_ver", "req.ssl_ver", Method::Version),
     ("ssl_fc_sni_end", "ssl_fc_sni", Method::End),

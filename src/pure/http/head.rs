@@ -171,6 +171,11 @@ impl Request {
         named.map(|(_, value)| value.as_str())
     }
 
+    /// Its headers, in order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The names of its headers, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.headers.iter().map(|(name, _)| name.as_str())

@@ -26,6 +26,8 @@ pub enum Fetch {
     Fact(Fact, Vec<Arg>),
     /// A counter of a stick table.
     Tracked(Tracked),
+    /// Something that is never told here.
+    Untold(Kind, Class),
 }
 
 /// An argument of a fact.
@@ -251,8 +253,11 @@ facts! {
         "ssl_s_sig_alg" SslSSigAlg Str 0 [],
         "ssl_s_version" SslSVersion Int 0 [],
     }
-    Http {
+    Asked {
         "method" Method Str 0 [],
+        "http_first_req" HttpFirstReq Bool 0 [],
+    }
+    Http {
         "path" Path Str 0 [],
         "pathq" PathQ Str 0 [],
         "query" Query Str 0 [],
@@ -260,19 +265,18 @@ facts! {
         "base" Base Str 0 [],
         "baseq" BaseQ Str 0 [],
         "req.ver" ReqVer Str 0 [],
-        "req.hdr" Hdr Str 1 [Text Int],
-        "req.fhdr" Fhdr Str 1 [Text Int],
-        "req.hdr_cnt" HdrCnt Int 1 [Text],
-        "req.hdr_ip" HdrIp Addr 1 [Text Int],
-        "req.hdr_val" HdrVal Int 1 [Text Int],
-        "req.cook" Cook Str 1 [Text],
-        "urlp" UrlParam Str 1 [Text],
+        "req.hdr" Hdr Str 0 [Text Int],
+        "req.fhdr" Fhdr Str 0 [Text Int],
+        "req.hdr_cnt" HdrCnt Int 0 [Text],
+        "req.hdr_ip" HdrIp Addr 0 [Text Int],
+        "req.hdr_val" HdrVal Int 0 [Text Int],
+        "req.cook" Cook Str 0 [Text],
+        "urlp" UrlParam Str 0 [Text Text],
         "http_auth" HttpAuth Bool 1 [Text],
         "http_auth_group" HttpAuthGroup Str 1 [Text Int],
         "http_auth_user" HttpAuthUser Str 0 [],
         "http_auth_pass" HttpAuthPass Str 0 [],
         "http_auth_type" HttpAuthType Str 0 [],
-        "http_first_req" HttpFirstReq Bool 0 [],
     }
     Backend {
         "be_id" BeId Int 0 [],
@@ -377,6 +381,7 @@ impl Fetch {
             Self::WaitEnd => Kind::Bool,
             Self::Fact(fact, _) => fact.row().kind,
             Self::Tracked(tracked) => tracked.kind(),
+            Self::Untold(kind, _) => *kind,
         }
     }
 
@@ -389,6 +394,7 @@ impl Fetch {
             Self::WaitEnd => Class::Internal,
             Self::Fact(fact, _) => fact.row().class,
             Self::Tracked(tracked) => tracked.class(),
+            Self::Untold(_, class) => *class,
         }
     }
 }

@@ -28,7 +28,7 @@ pub use args::{FileName, Presence};
 pub use assign::Assignment;
 pub use convert::Converter;
 pub use fetch::{Arg, Fact, Fetch};
-pub use parse::{ParseError, is_http};
+pub use parse::ParseError;
 pub use stage::{Class, Stage};
 pub use value::{Kind, Value};
 pub use variable::{Scope, Variable};
@@ -212,8 +212,7 @@ impl Expr {
     /// The kind of its value.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        let fetch = self.fetch.kind();
-        self.converters.iter().fold(fetch, |kind, converter| converter.output(kind))
+        self.converters.last().map_or_else(|| self.fetch.kind(), Converter::output)
     }
 
     /// Whether it has something to tell at `stage`.
@@ -237,7 +236,7 @@ impl Fetch {
     pub(in crate::pure) fn evaluate(&self, facts: &dyn Facts) -> Fetched {
         match self {
             Self::Constant(value) => Fetched::Value(value.clone()),
-            Self::Unset => Fetched::Absent,
+            Self::Unset | Self::Untold(..) => Fetched::Absent,
             Self::Variable(name, default) => {
                 facts.variable(name).or_else(|| default.clone()).into()
             }

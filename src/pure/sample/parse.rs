@@ -6,10 +6,8 @@ mod payload;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-pub use self::http::is_http;
 use super::content::{Content, Part, Side, Tls};
 use super::fetch::{Arg, ArgKind, FACTS, Fact, Fetch, Row};
-use super::stage::Class;
 use super::{Converter, Definitions, Expr, Value, Variable, args, convert, tracked};
 use crate::pure::wire::proxy_v2::kind as tlv;
 
@@ -182,7 +180,7 @@ fn fetch(
     definitions: &mut dyn Definitions,
 ) -> Result<Fetch, ParseError> {
     let wrong = |why: String| ParseError::from(format!("fetch '{name}': {why}"));
-    let plain = || FACTS.iter().find(|row| row.class != Class::Http && row.name == name);
+    let plain = || FACTS.iter().find(|row| !row.fact.is_of_request() && row.name == name);
     let of_request = || http::row(name).filter(|_| definitions.speaks_http());
     if let Some(row) = plain().or_else(of_request) {
         return fact(row, args).map_err(wrong);
@@ -201,6 +199,12 @@ fn fetch(
         }
         return Ok(Fetch::Tracked(tracked));
     }
+    if let Some((kind, class)) = http::untold(name) {
+        return match args {
+            [] | [_] | [_, _] => Ok(Fetch::Untold(kind, class)),
+            _ => Err(wrong("it takes at most 2 arguments".to_owned())),
+        };
+    }
     if http::is_http(name) {
         return Err(ParseError {
             message: format!("fetch '{name}' needs HTTP"),
@@ -213,7 +217,7 @@ fn fetch(
 /// Every name of a fetch.
 fn names() -> impl Iterator<Item = String> {
     let plain = CONTENTS.iter().map(|row| row.0).chain(CONSTANTS);
-    let facts = FACTS.iter().filter(|row| row.class != Class::Http).map(|row| row.name);
+    let facts = FACTS.iter().filter(|row| !row.fact.is_of_request()).map(|row| row.name);
     plain.chain(facts).map(str::to_owned).chain(tracked::names())
 }
 
@@ -302,6 +306,10 @@ fn constant(
         "always_true" | "always_false" | "wait_end" if !args.is_empty() => {
             Err("it takes no argument".to_owned())
         }
+        // Clients speak TCP, or the first version of HTTP.
+        "fc_http_major" if args.is_empty() => value(Value::Int(1)),
+        "internal.strm.is_htx" if args.is_empty() => value(Value::Bool(false)),
+        "meth" => only(Some(Value::text(text)), "text"),
         "always_true" => value(Value::Bool(true)),
         "always_false" => value(Value::Bool(false)),
         "wait_end" => Ok(Fetch::WaitEnd),

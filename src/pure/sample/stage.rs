@@ -15,8 +15,10 @@ pub enum Stage {
     Switching,
     /// `tcp-request content` of a backend.
     BackendContent,
-    /// `use-server`, `balance`, `stick match`, `server … sni`.
+    /// `use-server`, `balance`, `stick match`.
     ServerChoice,
+    /// `server … sni`.
+    Dial,
     /// `tcp-response content`.
     Response,
     /// `stick store-response`.
@@ -47,6 +49,7 @@ impl Stage {
             Self::Switching => "'use_backend'",
             Self::BackendContent => "'tcp-request content' of a backend",
             Self::ServerChoice => "the choice of a server",
+            Self::Dial => "the connection to a server",
             Self::Response => "'tcp-response content'",
             Self::Store => "'stick store-response'",
             Self::Log => "a log line",
@@ -76,6 +79,10 @@ pub enum Class {
     Http,
     /// While either side's bytes are held.
     Either,
+    /// From a request of HTTP on, as long as the session lasts.
+    Asked,
+    /// From an answer of HTTP on, as long as the session lasts.
+    Answered,
     /// While the server's bytes are held.
     Response,
     /// Once there is a backend.
@@ -86,10 +93,15 @@ pub enum Class {
 
 use Stage as S;
 
-const SERVER: u16 = S::Response.bit() | S::Store.bit() | S::Log.bit() | S::Check.bit();
+const SERVER: u16 =
+    S::Dial.bit() | S::Response.bit() | S::Store.bit() | S::Log.bit() | S::Check.bit();
 const BACKEND: u16 = SERVER | S::BackendContent.bit() | S::ServerChoice.bit();
-const HTTP: u16 = S::Content.bit() | S::HttpRequest.bit() | S::Switching.bit();
-const REQUEST: u16 = HTTP | S::BackendContent.bit() | S::ServerChoice.bit();
+const REQUEST: u16 = S::Content.bit()
+    | S::HttpRequest.bit()
+    | S::Switching.bit()
+    | S::BackendContent.bit()
+    | S::ServerChoice.bit()
+    | S::Dial.bit();
 const RESPONSE: u16 = S::Response.bit() | S::Store.bit() | S::Check.bit();
 const CLIENT: u16 = S::Connection.bit() | S::Session.bit() | REQUEST | SERVER;
 
@@ -104,7 +116,9 @@ impl Class {
             Self::Frontend => CLIENT & !S::Check.bit(),
             Self::Handshake => CLIENT & !S::Connection.bit() & !S::Check.bit(),
             Self::Request => REQUEST,
-            Self::Http => HTTP | S::BackendContent.bit() | S::Log.bit(),
+            Self::Http => REQUEST | S::Log.bit(),
+            Self::Asked => REQUEST | RESPONSE | S::Log.bit(),
+            Self::Answered => RESPONSE | S::Log.bit(),
             Self::Either => REQUEST | RESPONSE,
             Self::Response => RESPONSE,
             Self::Backend => BACKEND,

@@ -64,7 +64,7 @@ impl Kind {
     pub const fn casts_to(self, to: Self) -> bool {
         match (self, to) {
             (Self::Any, _) | (_, Self::Any) => true,
-            (Self::Bool, Self::Bool | Self::Int | Self::Str) => true,
+            (Self::Bool, Self::Bool | Self::Int | Self::Str | Self::Bin) => true,
             (Self::Bool, _) => false,
             (Self::Int | Self::Str, _) => true,
             // HAProxy knows no fetch of this kind: it stands for either family.
@@ -176,7 +176,7 @@ impl Value {
     fn into_bytes_of(self, kind: Kind) -> Option<Vec<u8>> {
         Some(match (self, kind) {
             (Self::Str(bytes) | Self::Bin(bytes), _) => bytes,
-            (Self::Bool(_), Kind::Bin) => return None,
+            (Self::Bool(truth), Kind::Bin) => i64::from(truth).to_be_bytes().to_vec(),
             (Self::Int(number), Kind::Bin) => number.to_be_bytes().to_vec(),
             (Self::Ipv4(ip), Kind::Bin) => ip.octets().to_vec(),
             (Self::Ipv6(ip), Kind::Bin) => ip.octets().to_vec(),

@@ -6,8 +6,12 @@
 //!
 //! | database | the last bytes | said |
 //! |---|---|---|
-//! | Postgres | ReadyForQuery | ErrorResponse, FATAL 57P01 |
+//! | Postgres | ReadyForQuery, or CopyInResponse | ErrorResponse, FATAL 57P01 |
 //! | MySQL | an OK, EOF or ERR packet | ERR 1053 (08S01), as the answer to the next command |
+//!
+//! A client of Postgres that copies into a table is told while it sends, and hears it when it has sent
+//! all, or finds that nobody takes it. One of MySQL that sends a file (LOAD DATA LOCAL) is told nothing:
+//! what answers it has a number that counts the packets it sends, which nobody here does.
 //!
 //! A MySQL client that has sent no command takes it for the answer to the one it sends. Where the
 //! answer went on behind such a packet, as rows do behind the names of their columns, the number of
@@ -29,6 +33,9 @@ const PARTS_BEFORE_TLS: u8 = 3;
 
 /// ReadyForQuery without its last byte, which says how the transaction stands.
 const READY: [u8; 5] = [b'Z', 0, 0, 0, 5];
+
+/// Bytes of a CopyInResponse for one column.
+const COPY_IN_BYTES_MIN: usize = 10;
 
 /// Bytes before a MySQL packet's payload: its length and its number.
 const HEADER_BYTES: usize = 4;
@@ -100,9 +107,12 @@ pub fn last_words(kind: DatabaseKind, last: &[u8], why: &str) -> Option<Vec<u8>>
     match kind {
         DatabaseKind::Postgres => {
             let (_, end) = last.split_at_checked(last.len().checked_sub(READY.len() + 1)?)?;
-            end.starts_with(&READY).then(|| postgres(why))
+            let is_told = end.starts_with(&READY) || asks_for_copy(last);
+            is_told.then(|| error_response("57P01", &format!("terminating connection: {why}")))
         }
-        DatabaseKind::Mysql => ends_answer(last).then(|| mysql(why)),
+        // The answer to a command, which has the number 0.
+        DatabaseKind::Mysql => ends_answer(last)
+            .then(|| packet(1, SERVER_SHUTDOWN, &format!("#08S01Connection ended: {why}"))),
     }
 }
 
@@ -154,21 +164,34 @@ fn ends_answer(last: &[u8]) -> bool {
     })
 }
 
-/// An ErrorResponse.
-fn postgres(why: &str) -> Vec<u8> {
-    let message = format!("terminating connection: {why}");
-    let fields = [('S', "FATAL"), ('V', "FATAL"), ('C', "57P01"), ('M', &message)];
+/// Whether `last` ends with a CopyInResponse: `G`, its length, a format, and one for each of at least
+/// one column, all of them 0 or 1.
+fn asks_for_copy(last: &[u8]) -> bool {
+    last.windows(COPY_IN_BYTES_MIN).enumerate().any(|(at, head)| {
+        let &[b'G', a, b, c, d, format, high, low, ..] = head else { return false };
+        let columns = usize::from(u16::from_be_bytes([high, low]));
+        let formats = &last[at + COPY_IN_BYTES_MIN - 2..];
+        u32::from_be_bytes([a, b, c, d]) as usize == 7 + 2 * columns
+            && format <= 1
+            && columns > 0
+            && formats.len() == 2 * columns
+            && formats.chunks(2).all(|format| matches!(format, [0, 0 | 1]))
+    })
+}
+
+/// A fatal ErrorResponse.
+pub(super) fn error_response(code: &str, message: &str) -> Vec<u8> {
+    let fields = [('S', "FATAL"), ('V', "FATAL"), ('C', code), ('M', message)];
     let body: String = fields.iter().map(|(field, value)| format!("{field}{value}\0")).collect();
     let len = u32::try_from(HEADER_BYTES + body.len() + 1).unwrap_or(u32::MAX);
     [b"E", &len.to_be_bytes()[..], body.as_bytes(), b"\0"].concat()
 }
 
-/// An ERR packet that answers a command, which has the number 0.
-fn mysql(why: &str) -> Vec<u8> {
-    let code = SERVER_SHUTDOWN.to_le_bytes();
-    let payload = [b"\xff", &code[..], b"#08S01Connection ended: ", why.as_bytes()].concat();
+/// An ERR packet with this number.
+pub(super) fn packet(number: u8, code: u16, text: &str) -> Vec<u8> {
+    let payload = [b"\xff", &code.to_le_bytes()[..], text.as_bytes()].concat();
     let len = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
-    [&len[..3], &[1], &payload].concat()
+    [&len[..3], &[number], &payload].concat()
 }
 
 #[cfg(test)]
@@ -185,8 +208,14 @@ mod tests {
 
     #[test]
     fn postgres_clients_are_told_between_messages_only() {
-        let rows: [(&[&[u8]], bool); 7] = [
+        let rows: [(&[&[u8]], bool); 12] = [
             (&[], false),
+            // It asks for a table's rows.
+            (&[b"G\0\0\0\x09\0\0\x01\0\0"], true),
+            (&[b"C\0\0\0\x0dSELECT 1\0G\0\0\0\x0b\x01\0\x02\0\x01", b"\0\x01"], true),
+            (&[b"G\0\0\0\x0b\x01\0\x02\0\x01\0"], false),
+            (&[b"G\0\0\0\x09\x02\0\x01\0\0"], false),
+            (&[b"G\0\0\0\x09\0\0\x01\0\0", b"N"], false),
             (&[b"Z\0\0\0\x05I"], true),
             (&[b"C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05T"], true),
             (&[b"C\0\0\0\x0dSELECT 1\0Z\0\0", b"\0\x05", b"E"], true),

@@ -8,3 +8,4 @@ pub mod farewell;
 pub mod idle;
 pub mod retry;
 pub mod termination;
+pub mod vain;

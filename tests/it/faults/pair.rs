@@ -309,6 +309,14 @@ impl Pair {
         self.dir.write("db.pass", &format!("{password}\n"));
     }
 
+    /// The file has this in place of that, and is loaded again.
+    pub(super) fn change(&self, that: &str, this: &str) {
+        let text = std::fs::read_to_string(self.dir.join("evenkeel.toml")).unwrap();
+        assert!(text.contains(that), "{text}");
+        self.dir.write("evenkeel.toml", &text.replace(that, this));
+        self.evenkeel.signal(rustix::process::Signal::HUP);
+    }
+
     /// Another file where the program is, with the same content.
     pub(super) fn replace_program(&self) {
         let new = self.dir.join("evenkeel.new");

@@ -180,7 +180,7 @@ const OTHER_VERSIONS: [&str; 14] = [
     "backend b\n guid x\n hash-preserve-affinity always\n server a 1.1.1.1:1 guid y strict-maxconn",
     "backend b\n server a 1.1.1.1:1 init-state up hash-key id idle-ping 5s",
     "traces\n trace h1 sink stderr\nacme x\n directory https://a\ncrt-store s\n crt-base /x",
-    "program p\n command /bin/true\nlog-profile p\n log-tag x\nnamespace_list\n namespace a",
+    "global\n master-worker\nprogram p\n command /bin/true\nlog-profile p\n log-tag x\nnamespace_list\n namespace a",
     "frontend f\n bind :1 guid-prefix x default-crt y\n log-steps accept,close\n option use-small-buffers",
 ];
 

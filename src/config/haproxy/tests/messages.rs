@@ -144,7 +144,7 @@ alert | resolvers r~ nameserver a | an address such as |
 alert | resolvers r~ hold what 1s | 'what' is unknown after 'hold' | valid
 warning | peers p~ peer a 1:1~ peer b 2:2 | not shared with the other processes of 'p' |
 alert | log-forward l | 'log-forward' is not supported |
-warning | program p~ command /bin/true~ no option start-on-reload~ user u | 'program' is ignored: programs |
+warning | global~ master-worker~program p~ command /bin/true~ no option start-on-reload~ user u | 'program' is ignored: programs |
 warning | cache c~ total-max-size 4 | 'cache' is ignored: it is about HTTP |
 warning | http-errors e | 'http-errors' is ignored: it is about HTTP |
 warning | fcgi-app x~ docroot /x | 'fcgi-app' is ignored: it is about HTTP |

@@ -49,5 +49,6 @@ impl Context<'_> {
         {
             self.report.alert(verify.span, format!("{what}: 'verify' is 'none' or 'required'"));
         }
+        self.sni(what, raw.sni.as_ref(), false);
     }
 }

@@ -63,6 +63,8 @@ pub enum Converter {
     About(Fact),
     /// `debug`: the value goes on unchanged.
     Debug,
+    /// One of HTTP or the like that is never told here: the kinds it takes and yields.
+    Untold(Kind, Kind),
     /// `x509_v_err_str`: the name of an error of a certificate, or its number.
     VerifyError,
 }
@@ -156,7 +158,7 @@ impl Converter {
             "srv_queue" => no_args(args).map(|()| Self::About(Fact::SrvQueue)),
             "debug" => Ok(Self::Debug),
             "x509_v_err_str" => no_args(args).map(|()| Self::VerifyError),
-            _ => return None,
+            _ => return untold(name, args),
         })
     }
 
@@ -171,24 +173,27 @@ impl Converter {
             Self::Map(map) => map.method.looks_at(),
             Self::About(_) | Self::Json(_) => Kind::Str,
             Self::Protocol(_) => Kind::Bin,
+            Self::Untold(input, _) => *input,
             Self::SetVar(_) | Self::UnsetVar(_) | Self::Table { .. } | Self::Debug => Kind::Any,
         }
     }
 
-    /// The kind it yields, where it takes `input`.
+    /// The kind it yields.
     #[must_use]
-    pub fn output(&self, input: Kind) -> Kind {
+    pub fn output(&self) -> Kind {
         match self {
             Self::Arith(arith) => arith.output(),
             Self::Bytes(bytes) => bytes.output(),
             Self::Text(text) => text.output(),
-            Self::Date(_) | Self::Json(_) | Self::VerifyError => Kind::Str,
+            Self::Date(_) | Self::VerifyError => Kind::Str,
+            Self::Untold(_, output) => *output,
             Self::Protocol(protocol) => protocol.output(),
             Self::IpMask(..) => Kind::Addr,
             Self::Map(map) => map.output,
             Self::Table { data: None, .. } => Kind::Bool,
             Self::Table { .. } | Self::About(_) => Kind::Int,
-            Self::SetVar(_) | Self::UnsetVar(_) | Self::Debug => input,
+            // HAProxy forgets what it was.
+            Self::Json(_) | Self::SetVar(_) | Self::UnsetVar(_) | Self::Debug => Kind::Any,
         }
     }
 
@@ -228,6 +233,7 @@ impl Converter {
                 }
             }
             Self::Debug => Some(value),
+            Self::Untold(..) => None,
             Self::VerifyError => {
                 let code = value.as_int()?;
                 let name = verify_errors::name(code).unwrap_or_else(|| code.to_string());
@@ -235,6 +241,28 @@ impl Converter {
             }
         }
     }
+}
+
+/// Converters that are read so that files load, with a warning: what they take and yield, and how many
+/// arguments at least and at most.
+const UNTOLD: [(&str, Kind, Kind, usize, usize); 9] = [
+    ("aes_gcm_dec", Kind::Bin, Kind::Bin, 4, 4),
+    ("capture-req", Kind::Str, Kind::Str, 1, 1),
+    ("capture-res", Kind::Str, Kind::Str, 1, 1),
+    ("jwt_header_query", Kind::Bin, Kind::Any, 0, 2),
+    ("jwt_payload_query", Kind::Bin, Kind::Any, 0, 2),
+    ("jwt_verify", Kind::Bin, Kind::Int, 2, 2),
+    ("language", Kind::Str, Kind::Str, 1, 2),
+    ("protobuf", Kind::Bin, Kind::Bin, 1, 2),
+    ("ungrpc", Kind::Bin, Kind::Bin, 1, 2),
+];
+
+fn untold(name: &str, args: &[String]) -> Option<Result<Converter, String>> {
+    let &(_, input, output, least, most) = UNTOLD.iter().find(|row| row.0 == name)?;
+    Some(match (least..=most).contains(&args.len()) {
+        true => Ok(Converter::Untold(input, output)),
+        false => Err(format!("it takes {least} to {most} arguments")),
+    })
 }
 
 /// Methods a map may have, by the word in its name.

@@ -38,7 +38,8 @@ impl Protocol {
     pub(super) const fn output(self) -> Kind {
         match self {
             Self::FixIsValid | Self::MqttIsValid => Kind::Bool,
-            Self::FixTag(_) | Self::MqttField(..) => Kind::Bin,
+            Self::FixTag(_) => Kind::Bin,
+            Self::MqttField(..) => Kind::Str,
         }
     }
 
@@ -47,7 +48,7 @@ impl Protocol {
             Self::FixIsValid => fix::is_valid(bytes).map(Value::Bool),
             Self::FixTag(tag) => fix::find(bytes, tag).map(|value| Value::Bin(value.to_vec())),
             Self::MqttIsValid => mqtt::is_valid(bytes).map(Value::Bool),
-            Self::MqttField(packet, field) => mqtt::value(bytes, packet, field).map(Value::Bin),
+            Self::MqttField(packet, field) => mqtt::value(bytes, packet, field).map(Value::Str),
         }
     }
 }

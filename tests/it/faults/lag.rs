@@ -1,0 +1,47 @@
+//! Reloads that change how far a replica may be behind, under clients who read and who wait to.
+
+use super::pair::{Kind, Pair};
+use super::writers::Writers;
+use crate::harness::eventually;
+
+const STRICT: &str = "max_lag = \"500ms\"\nfallback = \"primary\"\n";
+const LOOSE: &str = "max_lag = \"60s\"\n";
+
+/// A replica lags: who reads there stays as long as that is allowed, who waits goes on once it is.
+pub(super) fn a_reload_that_changes_the_lag_counts_for_who_reads_and_who_waits(kind: Kind) {
+    let pair = Pair::start(kind);
+    let loaded = |count: usize| {
+        eventually("it is loaded", || {
+            (pair.evenkeel.output().matches("Reloaded").count() == count).then_some(())
+        });
+    };
+    pair.change("[backend.db]\n", "[backend.db]\nsessions = { lagging = \"cut\" }\n");
+    loaded(1);
+    pair.change(STRICT, LOOSE);
+    loaded(2);
+    let replica = pair.b.addr().port();
+    assert_eq!(pair.read.port().unwrap(), replica);
+    let mut reader = pair.read.connect().unwrap();
+    reader.query("SELECT 1").unwrap();
+    let writers = Writers::start(pair.write);
+    pair.b.pause_replay(true);
+    eventually("it is behind", || {
+        let rows = pair.ctl("fence show");
+        let row = rows.lines().find(|row| row.starts_with("db b "))?;
+        let lag: u64 = row.split(' ').nth(5)?.parse().ok()?;
+        (lag > 1000).then_some(())
+    });
+    reader.query("SELECT 1").unwrap();
+    assert_eq!(pair.read.port().unwrap(), replica, "so far is allowed");
+    // No place to fall back to: who comes then waits.
+    pair.change(LOOSE, "max_lag = \"500ms\"\nhold = \"60s\"\n");
+    loaded(3);
+    eventually("who reads there is cut", || reader.query("SELECT 1").err());
+    let read = pair.read;
+    let waiting = std::thread::spawn(move || read.port().unwrap());
+    eventually("one waits", || (pair.shown("BACKEND", "qcur") == "1").then_some(()));
+    pair.change("max_lag = \"500ms\"\nhold = \"60s\"\n", LOOSE);
+    assert_eq!(waiting.join().unwrap(), replica);
+    assert_eq!(writers.finish().errors(), [""; 0]);
+    assert!(!pair.evenkeel.output().contains("DOWN"), "{}", pair.evenkeel.output());
+}
