@@ -39,6 +39,14 @@ struct Planned {
     frozen_at: Option<Instant>,
     cut: u64,
     held: u32,
+    /// The primary stays it.
+    is_given_up: bool,
+}
+
+impl Planned {
+    const fn new(since: Instant) -> Self {
+        Self { since, frozen_at: None, cut: 0, held: 0, is_given_up: false }
+    }
 }
 
 impl Inner {
@@ -54,7 +62,8 @@ impl Inner {
         let after = self.primary();
         let name =
             |primary: &Option<(String, Reading)>| primary.as_ref().map(|(name, _)| name.clone());
-        if name(&before) == name(&after) {
+        let is_given_up = self.planned.as_ref().is_some_and(|planned| planned.is_given_up);
+        if name(&before) == name(&after) && !is_given_up {
             return;
         }
         if let Some((from, reading)) = before {
@@ -197,7 +206,7 @@ impl Group {
         let mut inner = self.lock();
         let is_change = inner.planned.is_some() != heir.is_some();
         if is_change {
-            inner.planned = heir.map(|_| Planned { since: now, frozen_at: None, cut: 0, held: 0 });
+            inner.planned = heir.map(|_| Planned::new(now));
             inner.fence.set_heir(heir.map(str::to_owned));
         }
         is_change
@@ -207,6 +216,17 @@ impl Group {
     pub(super) fn note_parted(&self, cut: u64) {
         if let Some(planned) = &mut self.lock().planned {
             planned.cut = cut;
+        }
+    }
+
+    /// The same: the primary is what it was, at `now`.
+    pub(super) fn give_up(&self, now: Instant) {
+        let mut inner = self.lock();
+        if let Some(planned) = &mut inner.planned {
+            planned.is_given_up = true;
+            let primary = inner.primary();
+            inner.follow(now, primary, None);
+            self.expect(&inner);
         }
     }
 

@@ -15,7 +15,7 @@ mod writers;
 
 use rustix::process::Signal;
 
-use self::lag::a_reload_that_changes_the_lag_counts_for_who_reads_and_who_waits;
+use self::lag::a_reload_that_changes_the_lag_counts_for_who_reads;
 use self::logins::{
     a_full_server_that_has_no_place_for_the_check_cuts_nobody,
     a_password_that_is_changed_in_the_database_cuts_nobody,
@@ -54,7 +54,7 @@ with_both_databases! {
     reads_leave_a_replica_that_lags_and_return,
     steps_of_the_clock_change_nothing,
     who_waits_in_vain_reads_why,
-    a_reload_that_changes_the_lag_counts_for_who_reads_and_who_waits,
+    a_reload_that_changes_the_lag_counts_for_who_reads,
     a_password_that_is_changed_in_the_database_cuts_nobody,
     a_wrong_password_that_is_loaded_cuts_nobody,
     a_full_server_that_has_no_place_for_the_check_cuts_nobody,
