@@ -75,7 +75,7 @@
 //! own, and [`state::Remembered`] keeps it for the next process. A switchover (`app::switchover`) is the
 //! same on purpose: it pauses the route, freezes the one and promotes the other; `app::drill` makes the
 //! fault. Both leave the record that a real failover leaves
-//! ([`Incident`](pure::role::incident::Incident)).
+//! ([`Incident`](pure::role::incident::Incident)), of which `app::failovers` makes pages.
 //!
 //! **A request.** A section in `mode http` is a frontend whose sessions answer requests themselves
 //! (`session::http`): the same rules, gates and counters, and no server.

@@ -39,6 +39,10 @@ fn main() -> ExitCode {
 
 /// Gives a command to a running process.
 fn command(ctl: cli::Ctl) -> ExitCode {
+    if let Some(help) = cli::ctl_help::help(&ctl.command) {
+        print(help);
+        return ExitCode::SUCCESS;
+    }
     match app::ctl::run(ctl.socket, ctl.config, &ctl.command.join(" ")) {
         Ok(Said::Done) => ExitCode::SUCCESS,
         Ok(Said::Refused) => ExitCode::from(REFUSED),

@@ -6,12 +6,11 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use super::drill::RECORD;
-use super::drill::page::page;
-use super::drill::record::Record;
+use super::failovers;
 use super::load::Sources;
 use crate::config::Language;
 use crate::config::model::{Config, ListenAddr};
+use crate::telemetry::failover::LEAD;
 
 /// The variable that names the socket.
 pub const SOCKET_VARIABLE: &str = "EVENKEEL_SOCKET";
@@ -67,7 +66,11 @@ pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io
     }
     let mut answer = Vec::new();
     let said = pass_on(BufReader::new(stream), &mut answer, false)?;
-    out.write_all(table(&String::from_utf8_lossy(&answer), terminal_width()).as_bytes())?;
+    let mut answer = String::from_utf8_lossy(&answer).into_owned();
+    if command.split_whitespace().next() == Some("failovers") {
+        answer = failovers::table::table(&answer);
+    }
+    out.write_all(table(&answer, terminal_width()).as_bytes())?;
     Ok(said)
 }
 
@@ -101,14 +104,15 @@ fn pass_on(mut from: impl BufRead, out: &mut impl Write, must_end: bool) -> io::
             if severity <= MISTAKE || begins && text.starts_with(b"Unknown command") {
                 said = Said::Refused;
             }
-            match text.strip_prefix(RECORD.as_bytes()) {
-                Some(record) => {
-                    if let Err(error) = keep(record, out) {
+            match text.strip_prefix(LEAD.as_bytes()) {
+                Some(record) => match failovers::save(record) {
+                    Ok(names) => writeln!(out, "{}", names.join("\n"))?,
+                    Err(error) => {
                         out.write_all(record)?;
                         writeln!(out, "{error}")?;
                         said = Said::Refused;
                     }
-                }
+                },
                 None => out.write_all(text)?,
             }
         }
@@ -121,22 +125,6 @@ fn pass_on(mut from: impl BufRead, out: &mut impl Write, must_end: bool) -> io::
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
     }
     Ok(said)
-}
-
-/// Writes the record of a drill into files beside us: as JSON, and as a page. The command's answer has
-/// both names.
-fn keep(text: &[u8], out: &mut impl Write) -> io::Result<()> {
-    let record: Record = serde_json::from_slice(text)?;
-    let at = record.started_at.replace(|c: char| !c.is_ascii_digit(), "");
-    let at = at.get(..14).unwrap_or(&at);
-    let route = record.route.replace('/', "_");
-    for (end, text) in [("json", serde_json::to_string_pretty(&record)?), ("html", page(&record))] {
-        let name = format!("drill-{route}-{at}.{end}");
-        std::fs::write(&name, text)
-            .map_err(|e| io::Error::new(e.kind(), format!("{name}: {e}")))?;
-        writeln!(out, "{name}")?;
-    }
-    Ok(())
 }
 
 /// `[3]: text`

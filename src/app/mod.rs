@@ -14,6 +14,7 @@
 mod background;
 pub mod ctl;
 mod drill;
+mod failovers;
 pub mod features;
 mod identity;
 mod limits;

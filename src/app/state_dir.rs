@@ -1,5 +1,5 @@
 //! The directory of what outlives the process (`state_dir`): the fence's memory, and the
-//! records of failovers.
+//! records of failovers, in one file for programs and as pages for people.
 //!
 //! It is opened while the process may still open anything, and used through its descriptor, so that
 //! `chroot` and a lesser account change nothing. A file is replaced whole, by another name first:
@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +17,13 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags, openat, renameat};
 use tokio::sync::oneshot;
 
+use super::failovers::folder::Folder;
 use super::switchover::Journal;
 use crate::config::model::Config;
 use crate::pure::role::fence::written;
 use crate::state::Process;
 use crate::state::remembered::Past;
+use crate::telemetry::failover::Record;
 
 /// What systemd names a service's directory by.
 const VARIABLE: &str = "STATE_DIRECTORY";
@@ -79,11 +81,8 @@ impl StateDir {
             })?,
             None => BTreeMap::new(),
         };
-        // A record that is damaged is lost, and no more: nothing follows from it.
-        let text =
-            read(&dir, FAILOVERS).map_err(|error| refused(&format!("{FAILOVERS}: {error}")))?;
-        let lines = text.iter().flat_map(|text| text.split(|&byte| byte == b'\n'));
-        let failovers = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        let failovers =
+            records(&dir).map_err(|error| refused(&format!("{FAILOVERS}: {error}")))?.into();
         Ok(Some(Self { dir, path, past: Past { groups, failovers } }))
     }
 
@@ -106,8 +105,11 @@ impl StateDir {
         let process = Arc::clone(process);
         std::thread::Builder::new().name("state".to_owned()).spawn(move || {
             let mut complained = false;
-            while let Some(past) = process.remembered.fresh() {
-                match write(&dir, &past) {
+            let mut folder = None;
+            while process.remembered.fresh() {
+                // What cannot be read is known here, but for what a successor or predecessor wrote.
+                let past = process.remembered.learn(records(&dir).unwrap_or_default());
+                match write(&dir, &mut folder, &past) {
                     Ok(()) if complained => {
                         tracing::warn!("state_dir {} is written again.", path.display());
                         complained = false;
@@ -151,14 +153,31 @@ fn read(dir: &OwnedFd, name: &str) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(text))
 }
 
-fn write(dir: &OwnedFd, past: &Past) -> io::Result<()> {
+/// The records of failovers that are on disk. One that is damaged is lost, and no more: nothing follows
+/// from it.
+fn records(dir: &OwnedFd) -> io::Result<Vec<Record>> {
+    let text = read(dir, FAILOVERS)?;
+    let lines = text.iter().flat_map(|text| text.split(|&byte| byte == b'\n'));
+    Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+/// The folder is made by whoever writes to it, once there is something to write.
+fn write(dir: &OwnedFd, folder: &mut Option<Folder>, past: &Past) -> io::Result<()> {
     replace(dir, FENCE, written::write(&past.groups).as_bytes())?;
     let mut lines = String::new();
     for record in &past.failovers {
         lines.push_str(&serde_json::to_string(record)?);
         lines.push('\n');
     }
-    replace(dir, FAILOVERS, lines.as_bytes())
+    replace(dir, FAILOVERS, lines.as_bytes())?;
+    if past.failovers.is_empty() {
+        return Ok(());
+    }
+    let folder = match folder {
+        Some(folder) => folder,
+        None => folder.insert(Folder::open(dir.as_fd())?),
+    };
+    folder.follow(past.failovers.iter(), replace)
 }
 
 fn replace(dir: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {

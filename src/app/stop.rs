@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::signals::{Request, Signals};
 use super::{Control, Ended, requests};
 use crate::clock::{self, sleep_or_forever};
-use crate::state::Process;
+use crate::state::{Occasion, Process};
 use crate::telemetry::event::{Event, What};
 
 /// How often a soft stop looks whether the last session has ended.
@@ -31,6 +31,8 @@ impl Control {
         if let Some(ended) = self.finish_switchovers(limit).await {
             return ended;
         }
+        let (now, wall) = (clock::now(), clock::wall());
+        break_off(&Occasion { process: &process, bus: &self.context.bus, now, wall });
         process.stop();
         requests::refuse_all(&mut self.requests);
         // Whoever waits for it hears that the process stops.
@@ -95,11 +97,22 @@ impl Control {
         let Self { workers, engine, resolver, log, shipper, listeners, memory, context, .. } = self;
         drop((listeners, engine, resolver));
         workers.stop();
-        remember(&context.process);
+        let (process, bus) = (&*context.process, &context.bus);
+        break_off(&Occasion { process, bus, now: clock::now(), wall: clock::wall() });
+        remember(process);
         // A disk that hangs does not keep the process from ending.
         let _ = tokio::time::timeout(LAST_LINES, memory).await;
         log.finish(shipper, LAST_LINES).await;
         ended
+    }
+}
+
+/// Writes down failovers that wait for a first session only: nobody else knows of them.
+fn break_off(occasion: &Occasion<'_>) {
+    for backend in &occasion.process.objects().backends {
+        if let Some(incident) = backend.group.break_off_incident() {
+            occasion.record(backend, &incident);
+        }
     }
 }
 

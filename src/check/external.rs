@@ -26,10 +26,11 @@ use crate::telemetry::stdio;
 
 /// From being asked to end to being killed: enough to remove a temporary file.
 const GRACE: Duration = Duration::from_millis(500);
-/// What HAProxy reports of a program that could not be started.
-const NOT_STARTED: i32 = 255;
+/// What HAProxy reports of a program that could not be started: a status, and words before the reason.
+const NOT_STARTED_CODE: i32 = 255;
+pub(super) const NOT_STARTED: &str = "Failed to exec process for external health check: ";
 /// What HAProxy reports of a program that a signal ended.
-const SIGNALLED: i32 = -1;
+pub(super) const SIGNALLED: i32 = -1;
 /// Stands for an address that there is none of, in arguments.
 const NOT_USED: &str = "NOT_USED";
 
@@ -129,8 +130,8 @@ fn ended(status: ExitStatus) -> Verdict {
 }
 
 fn not_started(error: &io::Error) -> Verdict {
-    let verdict = Verdict::new(CheckStatus::ProcessError).with_signed_code(NOT_STARTED);
-    let info = format!("Failed to exec process for external health check: {error}");
+    let verdict = Verdict::new(CheckStatus::ProcessError).with_signed_code(NOT_STARTED_CODE);
+    let info = format!("{NOT_STARTED}{error}");
     verdict.with_info(info.as_bytes())
 }
 

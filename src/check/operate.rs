@@ -10,10 +10,10 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::driver::held::Held;
-use super::external::Program;
+use super::external::{NOT_STARTED, Program, SIGNALLED};
 use super::held::dialogue;
 use super::target::{Target, Timing};
-use crate::config::model::{self, DatabaseCheck};
+use crate::config::model::{self, DatabaseCheck, ServerTls};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::role::Reading;
 use crate::state::{Backend, Server};
@@ -50,7 +50,7 @@ impl Operator {
         Self::open(&Target { timing, ..target }, account, limit).await
     }
 
-    /// Logs in at `addr` as `account`, in clear text, within `limit`.
+    /// Logs in at `addr` as `account`, within `limit`, with this TLS where the account asks for any.
     ///
     /// # Errors
     /// Why that failed, for people.
@@ -60,10 +60,11 @@ impl Operator {
     pub async fn reach(
         addr: SocketAddr,
         account: &DatabaseCheck,
+        tls: Option<Box<ServerTls>>,
         limit: Duration,
     ) -> Result<Self, String> {
         let timing = Timing { inter: limit, connect: limit, answer: Some(limit) };
-        Self::open(&Target::plain(addr, timing), account, limit).await
+        Self::open(&Target { tls, ..Target::plain(addr, timing) }, account, limit).await
     }
 
     async fn open(
@@ -123,12 +124,14 @@ pub async fn program(
     let mut command = Command::new(path);
     command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
     let verdict = Program::bound(command).run(limit).await;
-    match verdict.status {
-        CheckStatus::ProcessOk => Ok(()),
-        CheckStatus::ProcessTimeout => Err(format!("{path} did not end within {limit:?}")),
-        _ => Err(match (verdict.info(), verdict.code) {
-            ("", Some(code)) => format!("{path} ended with {code}"),
-            (info, _) => format!("{path}: {info}"),
+    let why = verdict.info().strip_prefix(NOT_STARTED);
+    match (verdict.status, verdict.code) {
+        (CheckStatus::ProcessOk, _) => Ok(()),
+        (CheckStatus::ProcessTimeout, _) => Err(format!("{path} did not end within {limit:?}")),
+        (_, code) => Err(match (why, code) {
+            (Some(why), _) => format!("{path} cannot be started: {why}"),
+            (None, Some(SIGNALLED)) => format!("{path} was ended by a signal"),
+            (None, code) => format!("{path} ended with {}", code.unwrap_or_default()),
         }),
     }
 }
@@ -138,5 +141,26 @@ fn words(verdict: &Verdict) -> String {
     match verdict.info() {
         "" => verdict.status.text().to_owned(),
         info => info.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_became_of_a_program_is_said_in_words_of_its_own() {
+        let rows: [(&[&str], &str); 4] = [
+            (&["/bin/true"], ""),
+            (&["/bin/false"], "/bin/false ended with 1"),
+            (&["/bin/sh", "-c", "kill -9 $$"], "/bin/sh was ended by a signal"),
+            (&["/nonexistent/x"], "/nonexistent/x cannot be started: No such file or directory"),
+        ];
+        for (words, why) in rows {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            let said =
+                program(&words, &[], Duration::from_secs(60)).await.err().unwrap_or_default();
+            assert!(said.starts_with(why) && said.is_empty() == why.is_empty(), "{said}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Words in, a [`Command`] out: nothing here reads a file, prints, or knows how a command is done.
 
+pub mod ctl_help;
 pub mod haproxy;
 
 use std::ffi::OsString;
@@ -69,11 +70,13 @@ impl Files {
 /// What `ctl` can do beside HAProxy's commands, and what its exit status says.
 const CTL_HELP: &str = "HAProxy's commands ('ctl help' asks the process for them), and of its own:
   fence show|clear [BACKEND]               Who of a group may take writes, and why the others may not
-  failovers                                What each failover cost
+  failovers [BACKEND] [--save]             What each failover cost
   switchover FRONTEND --to SERVER          Change the primary on purpose [--timeout T] [--max-lag T]
                                            [--force] [--dry-run]
   drill FRONTEND --kill|--hang|--partition Rehearse a failover (--dry-run|--live)
   drill FRONTEND --switchover --to SERVER  Rehearse a planned one (--dry-run|--live)
+
+Each says more: 'evenkeel ctl failovers --help'.
 
 Exit status: 0 the command was carried out, 1 no process could be asked, 2 the command line is wrong, \
 3 the process refused a command";

@@ -107,7 +107,10 @@ fn the_files_that_are_shipped_load() {
     for text in [include_str!("../../conf/minimal.toml"), mysql, postgres] {
         // There are no files here.
         let text = text.replace("password_file = \"my.pass\"", "database = \"app\"");
-        let text = text.replace("password_file = \"pg.pass\", ", "");
+        let files = ["pg.pass", "pg-admin.pass", "my-admin.pass"];
+        let text = files
+            .iter()
+            .fold(text, |text, file| text.replace(&format!("password_file = \"{file}\", "), ""));
         let config = load_clean(&text);
         assert!(config.backends[0].servers.iter().all(|server| server.check.is_some()));
         assert_eq!(load_clean(&export::export(&config)), config);

@@ -11,68 +11,38 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::readers::Readers;
 use crate::config::model::{Config, LogSink};
 use crate::telemetry::ring::{Ring, Rings};
 
 /// All files of rings, each with the task that writes it.
 #[derive(Debug, Default)]
-pub struct Backings {
-    running: Vec<Running>,
-}
-
-#[derive(Debug)]
-struct Running {
-    path: PathBuf,
-    ring: Arc<Ring>,
-    task: JoinHandle<()>,
-    stop: CancellationToken,
-}
+pub struct Backings(Readers<PathBuf>);
 
 impl Backings {
     /// Makes the files of `config` those that are written. Must be called within a runtime.
     pub fn follow(&mut self, config: &Config, rings: &Rings) {
-        let mut old = std::mem::take(&mut self.running);
-        for section in &config.rings {
-            let ring = rings.find(&LogSink::Ring(section.name.clone()));
-            let (Some(ring), Some(path)) = (ring, &section.backing_file) else { continue };
-            let same = |known: &Running| known.path == *path && Arc::ptr_eq(&known.ring, &ring);
-            let running = match old.iter().position(same) {
-                Some(index) => Some(old.swap_remove(index)),
-                None => Running::start(path, &ring),
-            };
-            self.running.extend(running);
-        }
-        old.iter().for_each(|gone| gone.stop.cancel());
+        let wanted = config.rings.iter().filter_map(|section| {
+            let ring = rings.find(&LogSink::Ring(section.name.clone()))?;
+            Some((section.backing_file.clone()?, ring))
+        });
+        self.0.follow(wanted, |path, ring, stop| match Backing::create(path, ring.spec.size) {
+            Ok(backing) => Some(tokio::spawn(write(Arc::clone(ring), backing, path.clone(), stop))),
+            Err(error) => {
+                tracing::error!("backing file {}: {error}", path.display());
+                None
+            }
+        });
     }
 
     /// Writes what is left.
     ///
-    /// Cancel safety: dropping it leaves the tasks to the runtime.
+    /// # Cancel safety
+    /// Dropping it leaves the tasks to the runtime.
     pub async fn finish(self) {
-        for running in self.running {
-            running.stop.cancel();
-            // A task that panicked has nothing left to write.
-            let _ = running.task.await;
-        }
-    }
-}
-
-impl Running {
-    /// `None` where there can be no file, which is said.
-    fn start(path: &Path, ring: &Arc<Ring>) -> Option<Self> {
-        let backing = match Backing::create(path, ring.spec.size) {
-            Ok(backing) => backing,
-            Err(error) => {
-                tracing::error!("backing file {}: {error}", path.display());
-                return None;
-            }
-        };
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(write(Arc::clone(ring), backing, path.to_owned(), stop.clone()));
-        Some(Self { path: path.to_owned(), ring: Arc::clone(ring), task, stop })
+        self.0.finish().await;
     }
 }
 

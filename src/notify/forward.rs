@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls_pki_types::ServerName;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::readers::Readers;
 use crate::config::model::{
     Config, LogProto, LogSink, LogStream, Server, ServerAddr, ServerTls, Sni,
 };
@@ -27,7 +27,7 @@ use crate::net::connect::{Destination, Options, connect};
 use crate::net::stream::Stream;
 use crate::net::tls;
 use crate::telemetry::bus::Losses;
-use crate::telemetry::ring::{Place, Reader, Ring, Rings, streams};
+use crate::telemetry::ring::{Place, Reader, Rings, streams};
 
 /// From a connection that broke to the next attempt.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -55,59 +55,34 @@ struct Outlet {
 
 /// All log servers over connections, each with the task that sends to it.
 #[derive(Debug, Default)]
-pub struct Forwarders {
-    running: Vec<Running>,
-}
-
-#[derive(Debug)]
-struct Running {
-    outlet: Outlet,
-    ring: Arc<Ring>,
-    task: JoinHandle<()>,
-    stop: CancellationToken,
-}
+pub struct Forwarders(Readers<Outlet>);
 
 impl Forwarders {
     /// Makes the servers of `config` those that are sent to: what stays as it was goes on, with the
     /// ring it reads. Must be called within a runtime.
     pub fn follow(&mut self, config: &Config, rings: &Rings, losses: &Arc<Losses>) {
-        let mut old = std::mem::take(&mut self.running);
-        for outlet in outlets(config) {
-            let Some(ring) = rings.find(&outlet.sink) else { continue };
-            let same = |known: &Running| known.outlet == outlet && Arc::ptr_eq(&known.ring, &ring);
-            let running = match old.iter().position(same) {
-                Some(index) => old.swap_remove(index),
-                None => Running::start(outlet, ring, losses),
+        let outlets = outlets(config).into_iter();
+        let wanted = outlets.filter_map(|outlet| {
+            let ring = rings.find(&outlet.sink)?;
+            Some((outlet, ring))
+        });
+        self.0.follow(wanted, |outlet, ring, stop| {
+            let sender = Sender {
+                outlet: outlet.clone(),
+                reader: ring.reader(),
+                losses: Arc::clone(losses),
+                complained: false,
             };
-            self.running.push(running);
-        }
-        // The others send what they still have, and end.
-        old.iter().for_each(|gone| gone.stop.cancel());
+            Some(tokio::spawn(sender.run(stop)))
+        });
     }
 
     /// Sends what is left, where the servers take it.
     ///
-    /// Cancel safety: dropping it leaves the tasks to the runtime.
+    /// # Cancel safety
+    /// Dropping it leaves the tasks to the runtime.
     pub async fn finish(self) {
-        for running in self.running {
-            running.stop.cancel();
-            // A task that panicked has nothing left to send.
-            let _ = running.task.await;
-        }
-    }
-}
-
-impl Running {
-    fn start(outlet: Outlet, ring: Arc<Ring>, losses: &Arc<Losses>) -> Self {
-        let stop = CancellationToken::new();
-        let sender = Sender {
-            outlet: outlet.clone(),
-            reader: ring.reader(),
-            losses: Arc::clone(losses),
-            complained: false,
-        };
-        let task = tokio::spawn(sender.run(stop.clone()));
-        Self { outlet, ring, task, stop }
+        self.0.finish().await;
     }
 }
 

@@ -10,6 +10,7 @@
 pub mod backing;
 pub mod forward;
 pub mod framing;
+mod readers;
 pub mod shipper;
 pub mod sink;
 pub mod tcplog;

@@ -7,6 +7,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -133,7 +134,8 @@ impl Session {
         };
         // A server that goes down while it is dialled is left at once.
         let handle = Arc::clone(self.running.handle());
-        let connecting = std::pin::pin!(unless_cut(&handle, connecting));
+        let connecting = pin!(connecting);
+        let connecting = pin!(unless_cut(&handle, connecting));
         let connected =
             self.while_client_stays(settings, connecting, settings.timeouts.connect).await;
         match connected {
@@ -173,7 +175,7 @@ impl Session {
                 };
                 let mut changes = backend.changes();
                 let left = async { while live(backend) && changes.changed().await.is_ok() {} };
-                let left = std::pin::pin!(left);
+                let left = pin!(left);
                 lease.rest();
                 match self.while_client_stays(settings, left, Some(after)).await {
                     Waited::Done(()) => self.redispatch(backend, settings, lease).await,
@@ -242,7 +244,7 @@ impl Session {
             }
         };
         let limit = settings.timeouts.connect.unwrap_or(VERDICT_WAIT);
-        let verdict = self.while_client_stays(settings, std::pin::pin!(verdict), Some(limit)).await;
+        let verdict = self.while_client_stays(settings, pin!(verdict), Some(limit)).await;
         matches!(verdict, Waited::Done(true))
     }
 
@@ -251,7 +253,7 @@ impl Session {
     async fn while_client_stays<T>(
         &mut self,
         settings: &model::Backend,
-        mut work: std::pin::Pin<&mut impl Future<Output = T>>,
+        mut work: Pin<&mut impl Future<Output = T>>,
         limit: Option<Duration>,
     ) -> Waited<T> {
         let mut client = self.watch_client(settings);

@@ -297,6 +297,10 @@ impl Session {
         let now = clock::now();
         let total = now.saturating_duration_since(self.started);
         self.outcome.termination = Some(termination);
+        if let (Some(backend), Some(server)) = (&self.outcome.backend, &self.outcome.server) {
+            let was_cut = termination.cause == Cause::ServerDown;
+            backend.group.handle_gone(now, &server.name, was_cut);
+        }
         self.note_early(now);
         self.count(termination, total);
         self.let_go_of_tracked(now);

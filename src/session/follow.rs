@@ -2,7 +2,7 @@
 //! them wherever it waits.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -20,9 +20,8 @@ use crate::state::sessions::{Handle, Moved, Parting};
 /// That of `session`, which is dropped where an operator ends it.
 pub(super) async fn unless_killed(
     handle: &Handle,
-    session: impl Future<Output = Result<Termination, Ended>>,
+    mut session: Pin<&mut impl Future<Output = Result<Termination, Ended>>>,
 ) -> Result<Termination, Ended> {
-    let mut session = pin!(session);
     let mut attached = false;
     poll_fn(|cx| {
         if !attached {
@@ -42,8 +41,10 @@ pub(super) async fn unless_killed(
 ///
 /// # Cancel safety
 /// That of `attempt`.
-pub(super) async fn unless_cut<T>(handle: &Handle, attempt: impl Future<Output = T>) -> Option<T> {
-    let mut attempt = pin!(attempt);
+pub(super) async fn unless_cut<T>(
+    handle: &Handle,
+    mut attempt: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
     poll_fn(|cx| match handle.order() {
         Some(_) => Poll::Ready(None),
         None => attempt.as_mut().poll(cx).map(Some),

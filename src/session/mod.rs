@@ -28,6 +28,7 @@ mod tls;
 mod vain;
 mod wire_facts;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -97,6 +98,14 @@ struct Session {
     _admission: Admission,
 }
 
+/// A session's server, and the backend it was found in.
+struct Reached {
+    backend: Arc<Backend>,
+    /// Those the session began with: a reload changes nothing for it.
+    settings: Arc<model::Backend>,
+    server: Server,
+}
+
 /// Why a session ended before both sides were relayed.
 type Ended = Termination;
 
@@ -110,7 +119,11 @@ pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door
         return;
     }
     let handle = Arc::clone(session.running.handle());
-    let termination = match follow::unless_killed(&handle, session.serve(&door)).await {
+    let ended = {
+        let serving = pin!(session.serve(&door));
+        follow::unless_killed(&handle, serving).await
+    };
+    let termination = match ended {
         Ok(end) => end,
         Err(end) => session.part_early(end),
     };
@@ -161,9 +174,20 @@ impl Session {
 
     /// The sentence: inspect, assign, dial, relay.
     async fn serve(&mut self, door: &Door) -> Result<Termination, Ended> {
+        // Boxed: the way to a server takes more room than relaying, and is behind it then.
+        let Some(reached) = Box::pin(self.reach(door)).await? else {
+            // Boxed: sessions that relay bytes have no room for it.
+            return Box::pin(self.serve_requests()).await;
+        };
+        let (end, server) = self.relay(reached).await?;
+        self.outcome.leave(&server.lease);
+        Ok(termination(end, self.running.order()))
+    }
+
+    /// From an accepted connection to a connected server; `None` where requests are answered here.
+    async fn reach(&mut self, door: &Door) -> Result<Option<Reached>, Ended> {
         if door.bind.socket.netscaler_cip.is_some() || self.ruled.expects_netscaler {
-            // Boxed: sessions without such a header have no room for it.
-            Box::pin(self.read_netscaler_header(&door.bind)).await?;
+            self.read_netscaler_header(&door.bind).await?;
             self.running.set_addresses(self.source, self.destination);
         }
         if door.bind.accept_proxy || self.ruled.expects_proxy {
@@ -181,8 +205,7 @@ impl Session {
         self.begin();
         self.count_tracked_session();
         if self.route.settings.http.is_some() {
-            // Boxed: sessions that relay bytes have no room for it.
-            return Box::pin(self.serve_requests()).await;
+            return Ok(None);
         }
         self.note_accepted();
         self.content_rules().await?;
@@ -199,20 +222,14 @@ impl Session {
         let server = self.dial(&backend, &settings, lease).await?;
         self.note_connected();
         self.note_sticking(&server.lease);
-        let (end, server) = self.relay(&backend, &settings, server).await?;
-        self.outcome.leave(&server.lease);
-        Ok(termination(end, self.running.order()))
+        Ok(Some(Reached { backend, settings, server }))
     }
 
     /// Relays. A session whose client has had no byte of a server that died gets another server and
     /// starts from its beginning: the client only sees a pause.
-    async fn relay(
-        &mut self,
-        backend: &Arc<Backend>,
-        settings: &Arc<model::Backend>,
-        mut server: Server,
-    ) -> Result<(End, Server), Ended> {
-        let limits = limits(&self.route.settings, settings);
+    async fn relay(&mut self, reached: Reached) -> Result<(End, Server), Ended> {
+        let Reached { backend, settings, mut server } = reached;
+        let limits = limits(&self.route.settings, &settings);
         let mut relay = Relay::new(limits, replay(&server.lease.server.settings()));
         if self.route.settings.independent_streams {
             relay.make_independent(Side::Client);
@@ -224,13 +241,14 @@ impl Session {
             relay.remember_last();
         }
         relay.prepend(std::mem::take(&mut self.early));
-        self.response_rules(backend, &mut server, &mut relay).await?;
+        self.response_rules(&backend, &mut server, &mut relay).await?;
         let end = loop {
             self.running.reach(Stage::Relaying);
             let watch = Watched(&self.running, farewell::database_of(&server));
             let end = relay.run(&mut self.client, &mut server.stream, &watch).await;
             let dead = match end {
-                End::ServerSilent => self.is_dead(backend, settings, &server).await,
+                // Boxed, as what follows from it: few sessions come here.
+                End::ServerSilent => Box::pin(self.is_dead(&backend, &settings, &server)).await,
                 End::Cut => match self.running.order() {
                     Some(CutReason::ServerUp | CutReason::Killed) => break end,
                     Some(_) if relay.is_unanswered() => true,
@@ -240,7 +258,7 @@ impl Session {
                 _ => break end,
             };
             if dead {
-                server = self.dial_again(backend, settings, server).await?;
+                server = Box::pin(self.dial_again(&backend, &settings, server)).await?;
                 self.note_sticking(&server.lease);
                 relay.rewind();
             } else if end == End::Cut {

@@ -6,17 +6,19 @@ use std::time::Instant;
 
 use super::Server;
 use crate::pure::role::fence::{Fence, Memory, OnConflict, Refusal};
-use crate::pure::role::incident::Incident;
+use crate::pure::role::incident::{Incident, Unseen};
 use crate::pure::role::lag::LagClock;
 use crate::pure::role::route::Part;
 use crate::pure::role::stray::Stray;
-use crate::pure::role::{Reading, Role};
+use crate::pure::role::{History, Reading, Role};
 
 /// See the module. Changed by [`publish`](super::publish) only.
 #[derive(Debug, Default)]
 pub struct Group {
     inner: Mutex<Inner>,
-    /// A failover waits for its first session.
+    /// A failover is under way.
+    is_measured: AtomicBool,
+    /// It waits for its first session.
     expects_session: AtomicBool,
 }
 
@@ -27,6 +29,10 @@ struct Inner {
     /// When who is primary was heard last.
     heard_at: Option<Instant>,
     incident: Option<Incident>,
+    /// Another server was primary than remembered when the first was heard.
+    unseen: Option<Unseen>,
+    /// Sessions that failed by themselves: when the primary spoke last, and when anybody did.
+    failed: (u64, u64),
     /// The primary is given no new sessions, for another is to take over.
     planned: Option<Planned>,
 }
@@ -39,6 +45,14 @@ struct Planned {
     frozen_at: Option<Instant>,
     cut: u64,
     held: u32,
+    /// The primary stays it.
+    is_given_up: bool,
+}
+
+impl Planned {
+    const fn new(since: Instant) -> Self {
+        Self { since, frozen_at: None, cut: 0, held: 0, is_given_up: false }
+    }
 }
 
 impl Inner {
@@ -48,13 +62,26 @@ impl Inner {
         Some((server.to_owned(), self.fence.reading(server)?.clone()))
     }
 
+    /// The first primary is heard: whether it is the one that was `remembered`. Of members of a cluster
+    /// any may come first.
+    fn compare(&mut self, remembered: Option<(String, History)>) {
+        let found = self.primary().filter(|(_, reading)| reading.role != Role::Member);
+        if let (Some((from, before)), Some((server, reading))) = (remembered, found)
+            && from != server
+        {
+            let (history, reached) = (reading.history, reading.position);
+            self.unseen = Some(Unseen { from, before, server, history, reached });
+        }
+    }
+
     /// What follows for the incident when it may be that another server is primary than `before`;
     /// `reached`: how far the one that spoke had come as a replica.
     fn follow(&mut self, now: Instant, before: Option<(String, Reading)>, reached: Option<u64>) {
         let after = self.primary();
         let name =
             |primary: &Option<(String, Reading)>| primary.as_ref().map(|(name, _)| name.clone());
-        if name(&before) == name(&after) {
+        let is_given_up = self.planned.as_ref().is_some_and(|planned| planned.is_given_up);
+        if name(&before) == name(&after) && !is_given_up {
             return;
         }
         if let Some((from, reading)) = before {
@@ -71,6 +98,9 @@ impl Inner {
                 cut: planned.map_or(0, |planned| planned.cut),
                 held: planned.map_or(0, |planned| planned.held),
                 paused_at: planned.map(|planned| planned.since),
+                gone: 0,
+                gone_at: None,
+                failed: self.failed,
                 next: None,
             });
         }
@@ -96,7 +126,7 @@ impl Group {
     pub fn new(memory: Memory, on_conflict: OnConflict) -> Self {
         let fence = Fence::new(memory, on_conflict);
         let inner = Mutex::new(Inner { fence, ..Inner::default() });
-        Self { inner, expects_session: AtomicBool::new(false) }
+        Self { inner, ..Self::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -108,6 +138,8 @@ impl Group {
     pub(super) fn handle_reading(&self, now: Instant, server: &str, reading: Reading) {
         let mut inner = self.lock();
         let before = inner.primary();
+        let is_first = inner.heard_at.is_none();
+        let remembered = is_first.then(|| inner.fence.memory().incumbent.clone()).flatten();
         let position = reading.position;
         let as_replica = inner.fence.reading(server).filter(|had| had.role.follows());
         // One that went another way had nothing that counts.
@@ -120,9 +152,13 @@ impl Group {
             inner.clock.handle_changed();
         }
         inner.follow(now, before, reached);
+        if is_first {
+            inner.compare(remembered);
+        }
         if is_primary {
             inner.clock.handle_primary(now, position);
             inner.heard_at = Some(now);
+            inner.failed.0 = inner.failed.1;
         }
         self.expect(&inner);
     }
@@ -154,6 +190,7 @@ impl Group {
     }
 
     fn expect(&self, inner: &Inner) {
+        self.is_measured.store(inner.incident.is_some(), Ordering::Relaxed);
         let next = inner.incident.as_ref().and_then(|incident| incident.next.as_ref());
         let expects = next.is_some_and(|next| next.first_session.is_none());
         self.expects_session.store(expects, Ordering::Relaxed);
@@ -179,6 +216,26 @@ impl Group {
         }
     }
 
+    /// The same: sessions that failed by themselves since the start.
+    pub(super) fn note_failed(&self, failed: u64) {
+        let mut inner = self.lock();
+        inner.failed.1 = failed;
+        if let Some(incident) = &mut inner.incident {
+            incident.failed.1 = failed;
+        }
+    }
+
+    /// A session of `server` has ended, because it was cut or for another reason. Costs a look at a
+    /// flag where there is no failover.
+    pub fn handle_gone(&self, now: Instant, server: &str, was_cut: bool) {
+        if !self.is_measured.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(incident) = self.lock().incident.as_mut().filter(|i| i.from == server) {
+            incident.handle_gone(now, was_cut);
+        }
+    }
+
     /// The same: sessions of `server` that were cut.
     pub(super) fn note_cut(&self, server: &str, cut: u64) {
         if let Some(incident) = self.lock().incident.as_mut().filter(|i| i.from == server) {
@@ -186,9 +243,27 @@ impl Group {
         }
     }
 
-    /// The failover of which nothing more is to be measured, once.
-    pub(super) fn take_incident(&self, now: Instant) -> Option<Incident> {
-        self.lock().incident.take_if(|incident| incident.is_over(now))
+    /// The failover of which nothing more is to be measured, once; `left` says how many sessions a server
+    /// has.
+    pub(super) fn take_incident(
+        &self,
+        now: Instant,
+        left: impl FnOnce(&str) -> usize,
+    ) -> Option<Incident> {
+        let mut inner = self.lock();
+        let over = inner.incident.take_if(|it| it.is_over(now, || left(&it.from)));
+        self.expect(&inner);
+        over
+    }
+
+    /// The failover that was under way when the process ends, as far as it was measured.
+    pub fn break_off_incident(&self) -> Option<Incident> {
+        self.lock().incident.take_if(|incident| incident.next.is_some())
+    }
+
+    /// The failover that nobody saw, once.
+    pub(super) fn take_unseen(&self) -> Option<Unseen> {
+        self.lock().unseen.take()
     }
 
     /// Gives the primary no new sessions from `now` on, for `heir` takes over, or some again. Whether
@@ -197,7 +272,7 @@ impl Group {
         let mut inner = self.lock();
         let is_change = inner.planned.is_some() != heir.is_some();
         if is_change {
-            inner.planned = heir.map(|_| Planned { since: now, frozen_at: None, cut: 0, held: 0 });
+            inner.planned = heir.map(|_| Planned::new(now));
             inner.fence.set_heir(heir.map(str::to_owned));
         }
         is_change
@@ -207,6 +282,17 @@ impl Group {
     pub(super) fn note_parted(&self, cut: u64) {
         if let Some(planned) = &mut self.lock().planned {
             planned.cut = cut;
+        }
+    }
+
+    /// The same: the primary is what it was, at `now`.
+    pub(super) fn give_up(&self, now: Instant) {
+        let mut inner = self.lock();
+        if let Some(planned) = &mut inner.planned {
+            planned.is_given_up = true;
+            let primary = inner.primary();
+            inner.follow(now, primary, None);
+            self.expect(&inner);
         }
     }
 

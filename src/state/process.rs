@@ -17,7 +17,9 @@ use super::{
     Tls,
 };
 use crate::config::model;
+use crate::pure::role::route::RoleRoute;
 use crate::pure::sample::{Value, Variable};
+use crate::telemetry::failover::Declared;
 
 /// Everything that runs, in file order, and the configuration it came from.
 #[derive(Debug)]
@@ -182,6 +184,25 @@ impl Process {
     #[must_use]
     pub fn objects(&self) -> Guard<Arc<Objects>> {
         self.objects.load()
+    }
+
+    /// The frontends that lead to the primary of `backend`, and the least that they declare a failover
+    /// may cost.
+    #[must_use]
+    pub fn declared(&self, backend: &Backend) -> (Vec<String>, Declared) {
+        let (mut routes, mut declared) = (Vec::new(), Declared::default());
+        for frontend in &self.objects().frontends {
+            let route = frontend.route();
+            let is_its = route.backend.as_deref().is_some_and(|it| std::ptr::eq(it, backend));
+            if !is_its || route.settings.role != Some(RoleRoute::Primary) {
+                continue;
+            }
+            routes.push(frontend.name.to_string());
+            let rto = route.settings.rto.map(|time| time.as_secs_f64());
+            declared.rto = [declared.rto, rto].into_iter().flatten().reduce(f64::min);
+            declared.rpo = [declared.rpo, route.settings.rpo].into_iter().flatten().min();
+        }
+        (routes, declared)
     }
 
     /// Whether a soft stop is under way.

@@ -121,6 +121,11 @@ pub fn parted(backend: &Backend, cut: u64) {
     backend.group.note_parted(cut);
 }
 
+/// The same: it is given up, and the primary takes writes again.
+pub fn given_up(backend: &Backend, now: Instant) {
+    backend.group.give_up(now);
+}
+
 /// The same: the primary is told to take no more writes.
 pub fn frozen(backend: &Backend, now: Instant) {
     backend.group.note_frozen(now);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::pure::role::fence::Memory;
-use crate::telemetry::failover::Record;
+use crate::telemetry::failover::{Kind, Record};
 
 /// Records that are kept; older ones are forgotten.
 pub const RECORDS_MAX: usize = 500;
@@ -34,6 +34,8 @@ pub struct Past {
 #[derive(Debug, Default)]
 struct Inner {
     past: Past,
+    /// Records of groups that had to make room.
+    forgotten: BTreeMap<String, u64>,
     /// Something is not on disk yet.
     is_fresh: bool,
     /// Nothing more comes.
@@ -75,15 +77,52 @@ impl Remembered {
         self.changed.notify_all();
     }
 
-    /// Remembers a failover.
+    /// How many failovers of a group there were, those included whose records are forgotten since the
+    /// start.
+    #[must_use]
+    pub fn count(&self, group: &str) -> u64 {
+        let inner = self.lock();
+        let kept = inner.past.failovers.iter().filter(|record| record.backend == group).count();
+        kept as u64 + inner.forgotten.get(group).copied().unwrap_or_default()
+    }
+
+    /// Remembers a failover, in place of what was known of the same one.
     pub fn record(&self, record: Record) {
         let mut inner = self.lock();
-        if inner.past.failovers.len() == RECORDS_MAX {
-            inner.past.failovers.pop_front();
+        inner.past.failovers.retain(|known| !known.is_same(&record));
+        if inner.past.failovers.len() >= RECORDS_MAX
+            && let Some(oldest) = inner.past.failovers.pop_front()
+        {
+            *inner.forgotten.entry(oldest.backend).or_default() += 1;
         }
         inner.past.failovers.push_back(record);
         inner.is_fresh = true;
         self.changed.notify_all();
+    }
+
+    /// Learns what is `written` down of failovers, some of it by another process; yields all that is
+    /// remembered. What one of the two did not see is left out where the other did.
+    pub fn learn(&self, mut written: Vec<Record>) -> Past {
+        let mut inner = self.lock();
+        for record in inner.past.failovers.drain(..) {
+            match written.iter_mut().find(|known| known.is_same(&record)) {
+                Some(known) => *known = record,
+                None => written.push(record),
+            }
+        }
+        let is_seen = |one: &Record, index: usize| {
+            let of_backend = |other: &&Record| other.backend == one.backend;
+            let before = written[..index].iter().rfind(of_backend);
+            let after = written[index + 1..].iter().find(of_backend);
+            let is_it = |other: &Record| (&other.from, &other.to) == (&one.from, &one.to);
+            before.into_iter().chain(after).any(|it| is_it(it) && it.kind != Kind::Unseen)
+        };
+        let all = written.iter().enumerate();
+        let left = all.filter(|(index, one)| one.kind != Kind::Unseen || !is_seen(one, *index));
+        let left: Vec<Record> = left.map(|(_, one)| one.clone()).collect();
+        let spare = left.len().saturating_sub(RECORDS_MAX);
+        inner.past.failovers.extend(left.into_iter().skip(spare));
+        inner.past.clone()
     }
 
     /// What was taken as fresh is not on disk.
@@ -98,13 +137,65 @@ impl Remembered {
         self.changed.notify_all();
     }
 
-    /// Waits for something that is not on disk yet: all that is remembered then. `None`: nothing more
-    /// comes. Blocks its thread.
+    /// Waits for something that is not on disk yet, which [`learn`](Self::learn) yields. `false`:
+    /// nothing more comes. Blocks its thread.
     #[must_use]
-    pub fn fresh(&self) -> Option<Past> {
+    pub fn fresh(&self) -> bool {
         let waits = |inner: &mut Inner| !inner.is_fresh && !inner.is_closed;
         let mut inner =
             self.changed.wait_while(self.lock(), waits).unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut inner.is_fresh).then(|| inner.past.clone())
+        std::mem::take(&mut inner.is_fresh)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: Kind, at: u32, from: &str, to: &str) -> Record {
+        let (backend, at) = ("pg".to_owned(), format!("2026-01-01T00:00:{at:02}Z"));
+        Record {
+            kind,
+            backend,
+            at,
+            from: from.to_owned(),
+            to: Some(to.to_owned()),
+            ..Record::default()
+        }
+    }
+
+    #[test]
+    fn what_two_processes_wrote_is_in_order_and_once() {
+        let remembered = Remembered::default();
+        remembered.record(record(Kind::Unseen, 5, "a", "b"));
+        remembered.record(record(Kind::Failover, 9, "b", "a"));
+        let other = [
+            record(Kind::Failover, 4, "a", "b"),
+            record(Kind::Failover, 9, "b", "a"),
+            record(Kind::Unseen, 12, "a", "c"),
+        ];
+        let past = remembered.learn(vec![other[0].clone()]);
+        let kinds: Vec<_> = past.failovers.iter().map(|one| (one.kind, &one.at[17..19])).collect();
+        assert_eq!(kinds, [(Kind::Failover, "04"), (Kind::Failover, "09")]);
+        assert_eq!(remembered.learn(other.to_vec()).failovers, other);
+        assert_eq!(remembered.count("pg"), 3);
+    }
+
+    #[test]
+    fn the_same_failover_is_replaced_and_the_oldest_makes_room() {
+        let remembered = Remembered::default();
+        for at in 0..=RECORDS_MAX {
+            let mut record = record(Kind::Failover, 0, "a", "b");
+            record.at = format!("{at:04}");
+            remembered.record(record.clone());
+            record.rpo = Some(7);
+            remembered.record(record);
+        }
+        let kept = remembered.failovers("pg");
+        assert!(kept.len() == RECORDS_MAX && kept.iter().all(|record| record.rpo == Some(7)));
+        assert_eq!(remembered.count("pg"), RECORDS_MAX as u64 + 1);
+        let oldest = Record { at: "0000".to_owned(), ..kept[0].clone() };
+        let written = std::iter::once(oldest).chain(kept.clone()).collect();
+        assert!(remembered.learn(written).failovers == kept, "the oldest was forgotten");
     }
 }

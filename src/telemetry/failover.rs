@@ -1,4 +1,7 @@
-//! What is written down of a failover.
+//! What is written down of a failover: one record for those that happened, those that were planned,
+//! those that were made on purpose, and those that nobody saw.
+//!
+//! What is not known is absent, and never 0.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
@@ -7,32 +10,45 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::pure::role::History;
-use crate::pure::role::incident::Incident;
+use crate::pure::role::incident::{Incident, Unseen};
+
+/// What the line with a record begins with that `evenkeel ctl` writes to files.
+pub const LEAD: &str = "Record: ";
 
 /// The record of one failover, as it is written and told. Times are UTC (RFC 3339).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Whether it was planned.
+    /// What changed the primary.
     #[serde(default)]
     pub kind: Kind,
     /// The backend.
     pub backend: String,
+    /// The frontends that lead to its primary; of a drill, the one that was drilled.
+    #[serde(default)]
+    pub routes: Vec<String>,
     /// Who was primary.
     pub from: String,
-    /// Who is since; the same where it came back.
-    pub to: String,
-    /// When the one before was lost.
-    pub lost_at: String,
+    /// Who is since; the same where it came back. Absent where nobody was in time, in a drill.
+    pub to: Option<String>,
+    /// When the one before was lost; where nobody saw that, when the next one was found.
+    #[serde(alias = "lost_at")]
+    pub at: String,
     /// Whether it still answered then: it lost its role, or was kept out.
-    pub answered: bool,
+    pub answered: Option<bool>,
     /// How long it took.
     pub seconds: Seconds,
+    /// Sessions that failed: those that were cut, those their server left, those that found none.
+    #[serde(default)]
+    pub client_errors: Option<u64>,
     /// Sessions of the one before that were cut.
-    pub sessions_cut: u64,
+    pub sessions_cut: Option<u64>,
+    /// Sessions of routes to the primary that stayed on the one before.
+    #[serde(default)]
+    pub sessions_kept: Option<u64>,
     /// Most clients that were kept waiting at a time.
-    pub clients_held: u32,
-    /// What the next one lacked of the one before when it took over: the data at risk.
-    pub rpo: u64,
+    pub clients_held: Option<u32>,
+    /// What the next one lacked of what the one before was last seen to have: the data at risk.
+    pub rpo: Option<u64>,
     /// What that counts: `bytes` of WAL, or `transactions`.
     pub rpo_unit: String,
     /// What the one before said last.
@@ -45,6 +61,15 @@ pub struct Record {
     /// How far the next one had when it took over.
     #[serde(default)]
     pub position_after: String,
+    /// What may be lost, as the frontends declare it.
+    #[serde(default)]
+    pub declared: Declared,
+    /// Whether that was kept to.
+    #[serde(default)]
+    pub verdict: Verdicts,
+    /// The drill that it was part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Drill>,
 }
 
 /// What changed the primary.
@@ -56,38 +81,121 @@ pub enum Kind {
     Failover,
     /// An operator.
     Switchover,
+    /// It is not known: it was another one before this process heard the first.
+    Unseen,
 }
 
-/// The parts of a failover in seconds.
+impl Kind {
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Failover => "failover",
+            Self::Switchover => "switchover",
+            Self::Unseen => "unseen",
+        }
+    }
+}
+
+/// The parts of a failover in seconds; absent: not known, or it did not come to that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seconds {
-    /// From the primary's last word to the decision that it is lost.
-    pub detect: f64,
-    /// From there to the next primary.
-    pub promote: f64,
-    /// From there to the first session on it; absent where nobody came.
+    /// From the primary's last word, or a drill's fault, to the decision that it is lost.
+    pub detect: Option<f64>,
+    /// From there until the last session of the one before had ended; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<f64>,
+    /// From the decision to the next primary.
+    pub promote: Option<f64>,
+    /// From there to the first session on it, or the first client of a drill that it served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attach: Option<f64>,
     /// How long new clients were kept waiting on purpose; absent where that was not planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<f64>,
     /// All of it.
-    pub total: f64,
+    pub total: Option<f64>,
+}
+
+/// What a failover may cost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Declared {
+    /// Seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rto: Option<f64>,
+    /// Bytes of WAL, or transactions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpo: Option<u64>,
+}
+
+/// Whether what was declared was kept to; absent where nothing was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdicts {
+    /// The time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rto: Option<Verdict>,
+    /// The data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpo: Option<Verdict>,
+}
+
+/// How what was measured compares with what was declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It is no more.
+    Met,
+    /// It is more.
+    Missed,
+    /// It could not be measured.
+    Unknown,
+}
+
+impl Verdict {
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::Missed => "missed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn of<T: PartialOrd>(declared: Option<T>, measured: Option<T>) -> Option<Self> {
+        let declared = declared?;
+        Some(match measured {
+            Some(measured) if measured <= declared => Self::Met,
+            Some(_) => Self::Missed,
+            None => Self::Unknown,
+        })
+    }
+}
+
+/// What a drill adds: the fault, and what became of clients of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Drill {
+    /// What was done to the primary: `kill`, `hang`, `partition` or `switchover`.
+    pub fault: String,
+    /// Whether its clients wrote something, and did not only look who answers.
+    pub writes: bool,
+    /// Clients that were served.
+    pub clients_good: u64,
+    /// Those that saw an error.
+    pub clients_failed: u64,
+    /// The longest time from a client's connection to its answer, in seconds.
+    pub longest_wait: f64,
 }
 
 impl Record {
     /// The record of an incident of a backend that is over. `None`: it has no next primary.
     ///
-    /// `ago`: how long before `wall` the primary was lost.
+    /// `ago`: how long before `wall` the primary was lost. The rest is for whoever knows it.
     #[must_use]
     pub fn of(backend: &str, incident: &Incident, wall: SystemTime, ago: Duration) -> Option<Self> {
         let next = incident.next.as_ref()?;
         let phases = incident.phases();
-        let lost_at = wall.checked_sub(ago).unwrap_or(wall);
-        let unit = match next.history {
-            History::Postgres { .. } => "bytes",
-            History::Mysql { .. } => "transactions",
-        };
+        let seconds = |time: Duration| Some(time.as_secs_f64());
         Some(Self {
             kind: match incident.paused_at {
                 Some(_) => Kind::Switchover,
@@ -95,51 +203,166 @@ impl Record {
             },
             backend: backend.to_owned(),
             from: incident.from.clone(),
-            to: next.server.clone(),
-            lost_at: Timestamp::try_from(lost_at).map_or_else(|_| String::new(), |t| t.to_string()),
-            answered: incident.answers,
+            to: Some(next.server.clone()),
+            at: written(wall.checked_sub(ago).unwrap_or(wall)),
+            answered: Some(incident.answers),
             seconds: Seconds {
-                detect: phases.detect.as_secs_f64(),
-                promote: phases.promote.as_secs_f64(),
-                attach: phases.attach.map(|time| time.as_secs_f64()),
-                pause: phases.pause.map(|time| time.as_secs_f64()),
-                total: phases.total.as_secs_f64(),
+                detect: seconds(phases.detect),
+                cut: phases.cut.and_then(seconds),
+                promote: seconds(phases.promote),
+                attach: phases.attach.and_then(seconds),
+                pause: phases.pause.and_then(seconds),
+                total: seconds(phases.total),
             },
-            sessions_cut: incident.cut,
-            clients_held: incident.held,
+            client_errors: Some(incident.errors()),
+            sessions_cut: Some(incident.cut),
+            clients_held: Some(incident.held),
             rpo: next.lacks,
-            rpo_unit: unit.to_owned(),
+            rpo_unit: unit(&next.history).to_owned(),
             history_before: incident.history.to_string(),
             history_after: next.history.to_string(),
             position_before: lsn(&incident.history, incident.position),
             position_after: lsn(&next.history, next.reached),
+            ..Self::default()
         })
+    }
+
+    /// The record of a failover that nobody saw, found at `wall`.
+    #[must_use]
+    pub fn unseen(backend: &str, unseen: &Unseen, wall: SystemTime) -> Self {
+        Self {
+            kind: Kind::Unseen,
+            backend: backend.to_owned(),
+            from: unseen.from.clone(),
+            to: Some(unseen.server.clone()),
+            at: written(wall),
+            rpo_unit: unit(&unseen.history).to_owned(),
+            history_before: unseen.before.to_string(),
+            history_after: unseen.history.to_string(),
+            position_after: lsn(&unseen.history, unseen.reached),
+            ..Self::default()
+        }
+    }
+
+    /// The same, compared with what is `declared` for its `routes`.
+    #[must_use]
+    pub fn judged(mut self, routes: Vec<String>, declared: Declared) -> Self {
+        let rto = match (self.seconds.total, self.kind) {
+            // It was seen to the end, and there was none.
+            (None, Kind::Failover | Kind::Switchover) => declared.rto.map(|_| Verdict::Missed),
+            (total, _) => Verdict::of(declared.rto, total),
+        };
+        self.verdict = Verdicts { rto, rpo: Verdict::of(declared.rpo, self.rpo) };
+        (self.routes, self.declared) = (routes, declared);
+        self
+    }
+
+    /// Whether both are about the same failover.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.backend, &self.at) == (&other.backend, &other.at)
+    }
+
+    /// What it does not keep to of what was declared, for people; empty: all of it is kept.
+    #[must_use]
+    pub fn broken(&self) -> Vec<String> {
+        let mut broken = Vec::new();
+        let Self { seconds, declared, verdict, rpo_unit, .. } = self;
+        match (seconds.total, declared.rto, verdict.rto) {
+            (None, ..) if self.kind != Kind::Unseen => {
+                broken.push("nobody was served again in time".to_owned());
+            }
+            (Some(took), Some(rto), Some(Verdict::Missed)) => {
+                broken.push(format!("it took {took:.3} s, more than the rto of {rto} s"));
+            }
+            (_, Some(rto), Some(Verdict::Unknown)) => {
+                broken.push(format!("how long it took is not known; the rto is {rto} s"));
+            }
+            _ => {}
+        }
+        match (self.rpo, declared.rpo, verdict.rpo) {
+            (Some(missing), Some(rpo), Some(Verdict::Missed)) => {
+                broken
+                    .push(format!("{missing} {rpo_unit} are missing, more than the rpo of {rpo}"));
+            }
+            (_, Some(rpo), Some(Verdict::Unknown)) => {
+                broken.push(format!("what is missing is not known; the rpo is {rpo}"));
+            }
+            _ => {}
+        }
+        broken
+    }
+
+    /// Whether something that was declared is known not to be kept.
+    #[must_use]
+    pub fn is_missed(&self) -> bool {
+        let Verdicts { rto, rpo } = self.verdict;
+        [rto, rpo].contains(&Some(Verdict::Missed))
+    }
+
+    /// What is missing, for people.
+    #[must_use]
+    pub fn missing(&self) -> String {
+        match self.rpo {
+            Some(missing) => format!("{missing} {}", self.rpo_unit),
+            None => "not known".to_owned(),
+        }
     }
 
     /// One sentence.
     #[must_use]
     pub fn line(&self) -> String {
-        let Self { backend, from, to, seconds, sessions_cut, clients_held, rpo, rpo_unit, .. } =
-            self;
-        let what = match from == to {
-            true => format!("Primary {backend}/{from} was away for"),
-            false if self.kind == Kind::Switchover => {
-                format!("Switchover of backend {backend} from {from} to {to} took")
-            }
-            false => format!("Failover of backend {backend} from {from} to {to} took"),
+        let Self { backend, from, to, seconds, .. } = self;
+        let to = to.as_deref().unwrap_or("nobody");
+        let mut line = match self.kind {
+            Kind::Unseen => format!(
+                "Backend {backend} has another primary than it is remembered to have: {to}, not \
+                 {from}. Nobody saw how that came"
+            ),
+            _ if from == to => format!("Primary {backend}/{from} was away"),
+            Kind::Switchover => format!("Switchover of backend {backend} from {from} to {to}"),
+            Kind::Failover => format!("Failover of backend {backend} from {from} to {to}"),
         };
-        let Seconds { detect, promote, attach, total, .. } = seconds;
-        let mut line =
-            format!("{what} {total:.3} s ({detect:.3} to detect, {promote:.3} to promote");
-        if let Some(attach) = attach {
-            // Writing to a string cannot fail.
-            let _ = write!(line, ", {attach:.3} to attach");
+        // Writing to a string cannot fail.
+        if let Seconds {
+            detect: Some(detect), promote: Some(promote), total: Some(total), ..
+        } = seconds
+        {
+            let word = if from == to { "for" } else { "took" };
+            let _ = write!(
+                line,
+                " {word} {total:.3} s ({detect:.3} to detect, {promote:.3} to promote"
+            );
+            if let Some(attach) = seconds.attach {
+                let _ = write!(line, ", {attach:.3} to attach");
+            }
+            line.push(')');
         }
-        let _ = write!(
-            line,
-            "); {sessions_cut} sessions cut, {clients_held} clients held, {rpo} {rpo_unit} missing."
-        );
+        if let (Some(cut), Some(held)) = (self.sessions_cut, self.clients_held) {
+            let _ = write!(line, "; {cut} sessions cut, {held} clients held");
+        }
+        let _ = match self.rpo {
+            Some(missing) => write!(line, ", {missing} {} missing", self.rpo_unit),
+            None => write!(line, ", what is missing is not known"),
+        };
+        for broken in self.broken() {
+            let _ = write!(line, "; {broken}");
+        }
+        line.push('.');
         line
+    }
+}
+
+/// A time as records have it: to the millisecond.
+#[must_use]
+pub fn written(time: SystemTime) -> String {
+    Timestamp::try_from(time).map_or_else(|_| String::new(), |time| format!("{time:.3}"))
+}
+
+const fn unit(history: &History) -> &'static str {
+    match history {
+        History::Postgres { .. } => "bytes",
+        History::Mysql { .. } => "transactions",
     }
 }
 
@@ -148,5 +371,61 @@ fn lsn(history: &History, position: u64) -> String {
     match history {
         History::Postgres { .. } => format!("{:X}/{:X}", position >> 32, position & 0xffff_ffff),
         History::Mysql { .. } => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(total: Option<f64>, rpo: Option<u64>) -> Record {
+        let seconds =
+            Seconds { detect: Some(0.1), promote: Some(1.0), total, ..Seconds::default() };
+        let record = Record { seconds, rpo, rpo_unit: "bytes".to_owned(), ..Record::default() };
+        let declared = Declared { rto: Some(2.0), rpo: Some(10) };
+        record.judged(vec!["w".to_owned()], declared)
+    }
+
+    #[test]
+    fn what_is_not_known_is_neither_kept_nor_broken() {
+        use Verdict::{Met, Missed, Unknown};
+        let rows = [
+            (Some(2.0), Some(10), [Met, Met], 0),
+            (Some(2.1), Some(11), [Missed, Missed], 2),
+            (Some(1.0), None, [Met, Unknown], 1),
+            (None, None, [Missed, Unknown], 2),
+        ];
+        for (total, rpo, [time, data], broken) in rows {
+            let record = record(total, rpo);
+            assert_eq!(record.verdict, Verdicts { rto: Some(time), rpo: Some(data) }, "{total:?}");
+            assert_eq!(record.broken().len(), broken, "{:?}", record.broken());
+            assert_eq!(record.is_missed(), time == Missed, "{total:?}");
+            let written = serde_json::to_string(&record).unwrap();
+            assert_eq!(serde_json::from_str::<Record>(&written).unwrap(), record);
+        }
+        let nothing = Record::default().judged(Vec::new(), Declared::default());
+        assert_eq!(nothing.verdict, Verdicts::default());
+    }
+
+    #[test]
+    fn a_failover_that_nobody_saw_says_so_and_has_no_numbers() {
+        let history = |timeline| History::Postgres { system: 7, timeline };
+        let unseen = Unseen {
+            from: "a".to_owned(),
+            before: history(1),
+            server: "b".to_owned(),
+            history: history(2),
+            reached: 0x1_0000_0020,
+        };
+        let declared = Declared { rto: Some(1.0), rpo: Some(0) };
+        let record = Record::unseen("pg", &unseen, SystemTime::UNIX_EPOCH);
+        let record = record.judged(Vec::new(), declared);
+        assert_eq!(record.seconds, Seconds::default());
+        assert_eq!((record.rpo, record.is_missed()), (None, false));
+        assert_eq!(record.verdict.rto, Some(Verdict::Unknown));
+        assert_eq!(record.position_after, "1/20");
+        let line = record.line();
+        assert!(line.starts_with("Backend pg has another primary") && line.contains("b, not a"));
+        assert!(line.contains("what is missing is not known") && !line.contains(" 0 "), "{line}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Whoever has an event puts it into all of them and never waits; the task of a webhook, in
 //! `notify`, takes it out. What is dropped is counted, and the next message says how many were. A
-//! reload that changes a webhook leaves its queue as it is.
+//! reload that changes a webhook leaves its queue as it is, as far as its new bound goes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,14 +75,25 @@ impl Outbox {
         if !is_wanted {
             return;
         }
-        if inner.waiting.len() >= inner.settings.queue {
-            inner.waiting.pop_front();
-            inner.untold += 1;
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
         inner.waiting.push_back(event.clone());
+        self.bound(&mut inner);
         drop(inner);
         self.news.notify_one();
+    }
+
+    /// Other settings count from now on.
+    fn follow(&self, settings: Arc<Webhook>) {
+        let mut inner = self.lock();
+        inner.settings = settings;
+        self.bound(&mut inner);
+    }
+
+    /// The oldest go where more wait than may.
+    fn bound(&self, inner: &mut Inner) {
+        let spare = inner.waiting.len().saturating_sub(inner.settings.queue);
+        inner.waiting.drain(..spare);
+        inner.untold += spare as u64;
+        self.dropped.fetch_add(spare as u64, Ordering::Relaxed);
     }
 
     /// The next event, if one waits.
@@ -168,7 +179,7 @@ impl Outboxes {
             let same = known.iter().find(|outbox| outbox.lock().settings.name == settings.name);
             match same {
                 Some(outbox) => {
-                    outbox.lock().settings = settings;
+                    outbox.follow(settings);
                     Arc::clone(outbox)
                 }
                 None => Arc::new(Outbox::new(settings)),
@@ -241,6 +252,19 @@ mod tests {
         assert_eq!((letter.event.line().as_str(), letter.dropped), ("d", 3));
         assert!(outbox.take().is_none());
         assert_eq!((outbox.count().dropped, outbox.count().waiting), (3, 0));
+    }
+
+    #[test]
+    fn a_lower_bound_counts_for_what_waits() {
+        let boxes = Outboxes::default();
+        let outbox = boxes.follow(&[hook(9, &[])]).remove(0);
+        for text in ["a", "b", "c", "d"] {
+            boxes.offer(&notice(text));
+        }
+        let same = boxes.follow(&[hook(1, &[])]).remove(0);
+        assert_eq!((same.count().waiting, same.count().dropped), (1, 3));
+        let letter = outbox.take().unwrap();
+        assert_eq!((letter.event.line().as_str(), letter.dropped), ("d", 3));
     }
 
     #[test]

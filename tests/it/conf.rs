@@ -39,7 +39,7 @@ fn without_identity(text: &str) -> String {
 fn expect_valid(name: &str, text: &str) {
     let dir = TempDir::new();
     let file = dir.write(name, &without_identity(text));
-    for passwords in ["my.pass", "pg.pass"] {
+    for passwords in ["my.pass", "pg.pass", "my-admin.pass", "pg-admin.pass"] {
         dir.write(passwords, "secret\n");
     }
     let (status, output) = Kind::Evenkeel.run(&["check", file.to_str().unwrap()]);

@@ -38,6 +38,7 @@ mod endings;
 mod external_check;
 mod failover;
 mod faults;
+mod habits;
 mod handover;
 mod holds;
 mod http_checks;

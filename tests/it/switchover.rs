@@ -43,8 +43,12 @@ impl Pair {
     fn start_with(switchover: &str, global: &str) -> Self {
         let a = Postgres::primary();
         let b = Postgres::replica_of(&a);
+        Self::of(a, b, switchover, global, "")
+    }
+
+    fn of(a: Postgres, b: Postgres, switchover: &str, global: &str, more: &str) -> Self {
         let check = "type = \"postgres\", user = \"haproxy_check\", database = \"postgres\"";
-        let scene = Scene { global, more: "", check, switchover, servers: [a.addr, b.addr] };
+        let scene = Scene { global, more, check, switchover, servers: [a.addr, b.addr] };
         Self { stage: Stage::start(TempDir::new(), scene), a, b }
     }
 
@@ -66,6 +70,16 @@ impl Pair {
         let fence = self.ctl("fence show").1;
         assert!(fence.contains("db a primary primary"), "{fence}");
         assert!(!fence.contains("fenced"), "{fence}");
+    }
+
+    /// The record says that `a` is what it was.
+    #[track_caller]
+    fn expect_given_up(&self) {
+        let record = self.record();
+        let told =
+            [&record["kind"], &record["from"], &record["to"]].map(|told| told.as_str().unwrap());
+        assert_eq!(told, ["switchover", "a", "a"], "{record}");
+        assert!(record["seconds"]["pause"].as_f64().unwrap() > 0.0, "{record}");
     }
 }
 
@@ -147,6 +161,7 @@ fn a_transaction_that_never_ends_ends_the_switchover_or_is_ended_by_force() {
     busy.query("COMMIT").unwrap();
     busy.query("BEGIN").unwrap();
     pair.expect_as_before();
+    pair.expect_given_up();
     let (done, said) = pair.ctl("switchover write --to b --timeout 20s --force");
     assert!(done && said.contains("1 busy sessions are cut"), "{said}\n{}", pair.evenkeel.output());
     assert!(busy.last_words().unwrap().contains("57P01"));
@@ -268,6 +283,7 @@ fn a_reload_that_takes_the_next_primary_away_ends_it() {
     assert!(said.contains("a takes writes again"), "{said}");
     assert!(pair.b.is_replica());
     pair.expect_as_before();
+    pair.expect_given_up();
 }
 
 #[test]

@@ -29,6 +29,15 @@ enum Answer {
     Silent,
     /// It closes.
     Close,
+    /// It takes its time, and then takes it.
+    Slow,
+}
+
+impl Answer {
+    /// What it comes to.
+    fn said(self) -> Self {
+        if matches!(self, Self::Slow) { Self::Status(200) } else { self }
+    }
 }
 
 /// A request as it came.
@@ -80,7 +89,8 @@ impl Hook {
         let (told, taken) = channel();
         std::thread::spawn(move || {
             for (request, answer) in requests {
-                if matches!(answer, Answer::Status(200..=299)) && told.send(request).is_err() {
+                if matches!(answer.said(), Answer::Status(200..=299)) && told.send(request).is_err()
+                {
                     return;
                 }
             }
@@ -124,7 +134,10 @@ fn serve(mut stream: impl Read + Write, answer: Answer) -> Option<Request> {
         }
     };
     let body = serde_json::from_slice(&bytes[bytes.len() - length..]).unwrap();
-    if let Answer::Status(status) = answer {
+    if matches!(answer, Answer::Slow) {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    if let Answer::Status(status) = answer.said() {
         let _ = write!(stream, "HTTP/1.1 {status} Said\r\ncontent-length: 2\r\n\r\nok");
         let _ = stream.flush();
     }
@@ -186,15 +199,57 @@ fn events_come_in_order_through_silence_errors_and_a_broken_connection() {
     assert!(said.contains("webhook ops works again"), "{said}");
 }
 
+/// No redirection is followed: the configuration says who is told.
 #[test]
 fn a_refused_event_is_dropped_and_the_next_one_says_so() {
-    let hook = Hook::start(&[Answer::Status(403), Answer::Status(200)], None);
-    let scene = Scene::start(&format!("url = \"http://{}/hook\"", hook.addr));
-    scene.set_state("maint");
-    eventually("it is dropped", || (scene.metric("dropped_total") == 1).then_some(()));
-    scene.set_state("ready");
-    assert_eq!(hook.next_event(), ("server_up".to_owned(), 1));
-    assert_eq!(scene.metric("retries_total"), 0);
+    for refusal in [403, 302, 307] {
+        let hook = Hook::start(&[Answer::Status(refusal), Answer::Status(200)], None);
+        let scene = Scene::start(&format!("url = \"http://{}/hook\"", hook.addr));
+        scene.set_state("maint");
+        eventually("it is dropped", || (scene.metric("dropped_total") == 1).then_some(()));
+        scene.set_state("ready");
+        assert_eq!(hook.next_event(), ("server_up".to_owned(), 1));
+        assert_eq!(scene.metric("retries_total"), 0);
+    }
+}
+
+#[test]
+fn a_reload_that_lowers_the_bound_drops_what_waits_beyond_it() {
+    let hook = Hook::start(&[Answer::Silent], None);
+    let scene = Scene::start(&format!(
+        "url = \"http://{}/hook\"\ntimeout = \"300ms\"\nqueue = 9",
+        hook.addr
+    ));
+    for state in ["maint", "ready", "maint", "ready", "maint", "ready"] {
+        scene.set_state(state);
+    }
+    eventually("one is on its way", || (scene.metric("retries_total") >= 1).then_some(()));
+    assert_eq!(scene.metric("dropped_total"), 0);
+    let file = scene.dir.join("evenkeel.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("queue = 9", "queue = 2")).unwrap();
+    scene.evenkeel.signal(Signal::HUP);
+    eventually("the oldest are dropped", || (scene.metric("dropped_total") == 3).then_some(()));
+    assert_eq!(scene.metric("queue"), 2);
+    hook.now_answers(Answer::Status(200));
+    let told: Vec<_> = (0..3).map(|_| hook.next_event()).collect();
+    let kinds = told.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>();
+    assert_eq!(kinds, ["server_maintenance", "server_maintenance", "server_up"]);
+    assert_eq!(told.iter().map(|(_, dropped)| dropped).sum::<u64>(), 3, "{told:?}");
+}
+
+/// One that is slow, but answers, is told everything in order.
+#[test]
+fn a_slow_receiver_is_told_everything() {
+    let hook = Hook::start(&[Answer::Slow], None);
+    let scene = Scene::start(&format!("url = \"http://{}/hook\"\ntimeout = \"20s\"", hook.addr));
+    for state in ["maint", "ready", "maint"] {
+        scene.set_state(state);
+    }
+    let kinds: Vec<_> = (0..3).map(|_| hook.next_event()).collect();
+    let told = |kind: &str| (kind.to_owned(), 0);
+    assert_eq!(kinds, [told("server_maintenance"), told("server_up"), told("server_maintenance")]);
+    assert_eq!((scene.metric("retries_total"), scene.metric("dropped_total")), (0, 0));
 }
 
 #[test]

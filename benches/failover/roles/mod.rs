@@ -46,8 +46,17 @@ const RETURNED_FOR: Duration = Duration::from_secs(3);
 /// Load before the fault.
 const BEFORE: Duration = Duration::from_millis(700);
 
-/// How long a proxy may take to know its servers.
+/// How long a proxy may take to know its servers; of a quick run, until something is written.
 const SETTLED_AFTER: Duration = Duration::from_millis(2_500);
+
+/// How long a quick run waits for a write.
+const WRITE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Times kills of a quick run fall into one interval of the checks.
+const PHASES: u32 = 20;
+
+/// The interval of the checks.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// What happens to the primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,6 +70,15 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// Lets it happen.
+    fn strike(self, pair: &mut Pair) -> io::Result<()> {
+        match self {
+            Self::Kill => pair.a.signal(Signal::KILL),
+            Self::Halt => pair.a.signal_all(Signal::STOP),
+            Self::Stop => pair.a.signal(Signal::INT),
+        }
+    }
+
     /// What the table calls it.
     const fn title(self) -> &'static str {
         match self {
@@ -83,6 +101,9 @@ pub(crate) struct Roles {
     /// Proxies, separated by commas
     #[arg(long, value_delimiter = ',', value_enum, default_values = ["haproxy", "haproxy-tuned", "evenkeel"])]
     peers: Vec<Peer>,
+    /// End each run after the first write on the new primary: a hundred runs in some six minutes
+    #[arg(long)]
+    quick: bool,
     /// Keep the result as benches/results/DATE-NAME.md and .jsonl
     #[arg(long, value_name = "NAME")]
     save: Option<String>,
@@ -121,7 +142,8 @@ pub(crate) fn measure(options: &Roles) -> io::Result<usize> {
             options.peers.iter().map(|&peer| Runs { fault, peer, outcomes: Vec::new() }).collect();
         for index in 0..options.runs {
             for Runs { peer, outcomes, .. } in &mut runs {
-                let outcome = run(*peer, fault, &template, scratch.path());
+                let run = if options.quick { quick_run } else { run };
+                let outcome = run(*peer, fault, &template, scratch.path(), index);
                 println!(
                     "{}, run {} of {}, {}: {outcome:?}",
                     fault.title(),
@@ -161,41 +183,90 @@ pub(crate) fn measure(options: &Roles) -> io::Result<usize> {
     Ok(failures)
 }
 
+/// One run up to the first write on the new primary.
+fn quick_run(
+    peer: Peer,
+    fault: Fault,
+    template: &Path,
+    folder: &Path,
+    index: u16,
+) -> io::Result<Outcome> {
+    let mut pair = Pair::start(template, folder)?;
+    let (_proxy, addr, said) = peer.start(&pair, folder)?;
+    let writers = Writers::start(addr);
+    let await_write = |port: u16| {
+        let limit = Instant::now() + WRITE_LIMIT;
+        while !writers.have_written_to(port) && Instant::now() < limit {
+            sleep(Duration::from_millis(1));
+        }
+    };
+    await_write(pair.a.addr.port());
+    sleep(BEFORE + CHECK_INTERVAL * (u32::from(index) % PHASES) / PHASES);
+    let mut watch = Watch::begin(&said)?;
+    fault.strike(&mut pair)?;
+    watch.look(watch.began + PROMOTED_AFTER)?;
+    pair.b.promote()?;
+    let promoted = Instant::now();
+    await_write(pair.b.addr.port());
+    watch.look(Instant::now())?;
+    let seen = writers.finish();
+    Ok(outcome(&seen, watch.down, promoted, &pair))
+}
+
+/// Looks for the proxy's word that the server is down.
+struct Watch<'a> {
+    began: Instant,
+    said: &'a Path,
+    heard: usize,
+    down: Option<Duration>,
+}
+
+impl<'a> Watch<'a> {
+    fn begin(said: &'a Path) -> io::Result<Self> {
+        let heard = std::fs::read_to_string(said)?.len();
+        Ok(Self { began: Instant::now(), said, heard, down: None })
+    }
+
+    fn look(&mut self, until: Instant) -> io::Result<()> {
+        loop {
+            let text = std::fs::read_to_string(self.said)?;
+            if self.down.is_none() && text[self.heard..].contains(" is DOWN") {
+                self.down = Some(self.began.elapsed());
+            }
+            if Instant::now() >= until {
+                return Ok(());
+            }
+            sleep(Duration::from_micros(200));
+        }
+    }
+}
+
 /// One run; everything it starts has ended when it returns.
-fn run(peer: Peer, fault: Fault, template: &Path, folder: &Path) -> io::Result<Outcome> {
+fn run(
+    peer: Peer,
+    fault: Fault,
+    template: &Path,
+    folder: &Path,
+    _index: u16,
+) -> io::Result<Outcome> {
     let mut pair = Pair::start(template, folder)?;
     let (_proxy, addr, said) = peer.start(&pair, folder)?;
     sleep(SETTLED_AFTER);
     let writers = Writers::start(addr);
     sleep(BEFORE);
-    let heard = std::fs::read_to_string(&said)?.len();
-    let began = Instant::now();
-    match fault {
-        Fault::Kill => pair.a.signal(Signal::KILL)?,
-        Fault::Halt => pair.a.signal_all(Signal::STOP)?,
-        Fault::Stop => pair.a.signal(Signal::INT)?,
-    }
-    let mut down = None;
-    let mut look = |until: Instant| -> io::Result<()> {
-        while Instant::now() < until {
-            if down.is_none() && std::fs::read_to_string(&said)?[heard..].contains(" is DOWN") {
-                down = Some(began.elapsed());
-            }
-            sleep(Duration::from_micros(200));
-        }
-        Ok(())
-    };
-    look(began + PROMOTED_AFTER)?;
+    let mut watch = Watch::begin(&said)?;
+    fault.strike(&mut pair)?;
+    watch.look(watch.began + PROMOTED_AFTER)?;
     pair.b.promote()?;
     let promoted = Instant::now();
-    look(promoted + AWAY_FOR)?;
+    watch.look(promoted + AWAY_FOR)?;
     match fault {
         Fault::Kill | Fault::Stop => pair.a.start_again()?,
         Fault::Halt => pair.a.signal_all(Signal::CONT)?,
     }
-    look(Instant::now() + RETURNED_FOR)?;
+    watch.look(Instant::now() + RETURNED_FOR)?;
     let seen = writers.finish();
-    Ok(outcome(&seen, down, promoted, &pair))
+    Ok(outcome(&seen, watch.down, promoted, &pair))
 }
 
 fn outcome(seen: &Seen, down: Option<Duration>, promoted: Instant, pair: &Pair) -> Outcome {

@@ -1,4 +1,4 @@
-//! The outcomes as a table of medians and 99th percentiles, and as JSON lines.
+//! The outcomes as a table of quantiles, and as JSON lines.
 
 use measure::summary::{median, quantile};
 use measure::table::{Table, figure};
@@ -20,7 +20,8 @@ const MEASURES: [Measure; 6] = [
 
 /// A row for each fault, measure and proxy.
 pub(super) fn table(all: &[Runs]) -> Table {
-    let heading = ["fault", "measure", "proxy", "median", "p99"].map(str::to_owned).to_vec();
+    let heading =
+        ["fault", "measure", "proxy", "median", "p90", "p99", "max"].map(str::to_owned).to_vec();
     let mut table = Table::new(3, heading);
     let mut faults: Vec<_> = all.iter().map(|runs| runs.fault).collect();
     faults.dedup();
@@ -28,8 +29,8 @@ pub(super) fn table(all: &[Runs]) -> Table {
         for (title, of) in MEASURES {
             for runs in all.iter().filter(|runs| runs.fault == fault) {
                 let values: Vec<f64> = runs.outcomes.iter().filter_map(of).collect();
-                let figures = [median(&values), quantile(&values, 0.99)]
-                    .map(|value| value.map_or("–".to_owned(), figure));
+                let figures = [0.5, 0.9, 0.99, 1.0]
+                    .map(|part| quantile(&values, part).map_or("–".to_owned(), figure));
                 let words = [fault.title(), title, runs.peer.name()].map(str::to_owned);
                 table.push(words.into_iter().chain(figures).collect());
             }
@@ -49,7 +50,9 @@ pub(super) fn json(all: &[Runs], date: &str) -> Vec<Value> {
                 "measure": title,
                 "peer": runs.peer.name(),
                 "median": median(&values),
+                "p90": quantile(&values, 0.9),
                 "p99": quantile(&values, 0.99),
+                "max": quantile(&values, 1.0),
                 "values": values,
             })
         };

@@ -69,6 +69,12 @@ impl Writers {
         Self { threads: (0..STAYING + PASSING).map(thread).collect(), shared }
     }
 
+    /// Whether the server at `port` has acknowledged something.
+    pub(super) fn have_written_to(&self, port: u16) -> bool {
+        let acks = self.shared.acks.lock().unwrap_or_else(PoisonError::into_inner);
+        acks.iter().any(|ack| ack.port == port)
+    }
+
     pub(super) fn finish(self) -> Seen {
         self.shared.ended.store(true, Ordering::Relaxed);
         for thread in self.threads {

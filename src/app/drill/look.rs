@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::app::operation::{primary_of, route_of};
 use crate::config::defaults::DRILL_TIMEOUT;
-use crate::config::model::{CheckKind, DatabaseCheck, DatabaseTls, ListenAddr};
+use crate::config::model::{CheckKind, DatabaseCheck, ListenAddr};
 use crate::pure::role::stray::Stray;
 use crate::state::request::{Drill, Fault};
 use crate::state::{Backend, Process, Server};
@@ -20,13 +20,15 @@ pub(super) struct Plan {
     pub(super) address: SocketAddr,
     pub(super) account: DatabaseCheck,
     pub(super) write: Option<String>,
+    /// The frontend.
+    pub(super) route: String,
     /// The program that makes the fault; none of a switchover.
-    pub(super) fault: Vec<String>,
-    pub(super) heal: Vec<String>,
+    pub(super) fault: Option<Vec<String>>,
+    pub(super) heal: Option<Vec<String>>,
     pub(super) timeout: Duration,
     pub(super) rto: Option<Duration>,
     pub(super) rpo: Option<u64>,
-    word: &'static str,
+    pub(super) word: &'static str,
 }
 
 pub(super) fn look(process: &Arc<Process>, order: &Drill) -> Result<Plan, String> {
@@ -51,18 +53,17 @@ pub(super) fn look(process: &Arc<Process>, order: &Drill) -> Result<Plan, String
     let Some(CheckKind::Database(check)) = settings.check.as_ref().map(|check| &check.kind) else {
         return Err("the check of the primary does not ask what it is".to_owned());
     };
-    let account = DatabaseCheck { tls: DatabaseTls::Off, ..check.clone() };
+    let account = check.clone();
     let backend_settings = backend.settings();
     let drill = backend_settings.drill.as_ref();
     let word = order.fault.word();
-    let fault = match (&order.fault, drill) {
-        (Fault::Switchover(_), _) => Vec::new(),
-        (Fault::Kill, Some(drill)) => drill.kill.clone(),
-        (Fault::Hang, Some(drill)) => drill.hang.clone(),
-        (Fault::Partition, Some(drill)) => drill.partition.clone(),
-        (_, None) => Vec::new(),
-    };
-    if fault.is_empty() && !matches!(order.fault, Fault::Switchover(_)) {
+    let fault = drill.and_then(|drill| match &order.fault {
+        Fault::Switchover(_) => None,
+        Fault::Kill => drill.kill.clone(),
+        Fault::Hang => drill.hang.clone(),
+        Fault::Partition => drill.partition.clone(),
+    });
+    if fault.is_none() && !matches!(order.fault, Fault::Switchover(_)) {
         return Err(format!("no program for it: drill = {{ {word} = [\"…\"] }} in the backend"));
     }
     Ok(Plan {
@@ -70,7 +71,8 @@ pub(super) fn look(process: &Arc<Process>, order: &Drill) -> Result<Plan, String
         account,
         fault,
         write: drill.and_then(|drill| drill.write.clone()),
-        heal: drill.map(|drill| drill.heal.clone()).unwrap_or_default(),
+        route: order.route.clone(),
+        heal: drill.and_then(|drill| drill.heal.clone()),
         timeout: drill.map_or(DRILL_TIMEOUT, |drill| drill.timeout),
         rto: route.settings.rto,
         rpo: route.settings.rpo,

@@ -10,13 +10,9 @@
 //! as the account of the check. Bounds: one client at a time, and a time for all of it.
 
 mod look;
-pub(super) mod page;
-pub(super) mod record;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use jiff::Timestamp;
 
 use super::operation::Teller;
 use super::switchover::Switchovers;
@@ -25,8 +21,8 @@ use crate::clock;
 use crate::pure::role::Role;
 use crate::state::request::{Drill, Fault};
 use crate::state::upkeep::own;
+use crate::telemetry::failover::{self, LEAD};
 use look::Plan;
-use record::Record;
 
 /// From one client of the drill to the next.
 const CLIENT_EVERY: Duration = Duration::from_millis(20);
@@ -34,11 +30,12 @@ const CLIENT_EVERY: Duration = Duration::from_millis(20);
 /// How often the state of things is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// How long the record of the failover is waited for, which is written at the next reading of a server.
-const RECORD_WAIT: Duration = Duration::from_secs(3);
+/// How long the record of the failover is waited for: longer than it waits for a first session and for
+/// the last one of the old primary.
+const RECORD_WAIT: Duration = Duration::from_secs(12);
 
-/// What the line with the record begins with; `evenkeel ctl` writes it to files.
-pub(super) const RECORD: &str = "Record: ";
+/// What is said of a certificate of another server than the one expected.
+const OTHER_NAME: &str = "different from the configured one";
 
 /// The whole of it.
 pub(super) async fn run(
@@ -56,17 +53,19 @@ pub(super) async fn run(
             let dry = crate::state::request::Switchover { dry_run: true, ..switchover.clone() };
             return switchovers.run(&dry, teller).await;
         }
-        teller.say(format!("{:?} would be run; nothing was changed", plan.fault));
+        let words = plan.fault.as_deref().unwrap_or_default().join(" ");
+        teller.say(format!("{words} would be run; nothing was changed"));
         return Ok(());
     }
     let tally = Arc::new(Mutex::new(Tally::default()));
     let clients = own(clients(plan.clone(), Arc::clone(&tally)));
-    let before = process.remembered.failovers(&plan.backend.name).len();
-    let (begun, started_at) = (clock::now(), clock::wall());
+    let begun = clock::now();
+    let started = failover::written(clock::wall());
     let fault = async {
-        match &order.fault {
-            Fault::Switchover(order) => switchovers.run(order, teller).await,
-            _ => program(&plan.fault, &plan.variables(), plan.timeout).await,
+        match (&order.fault, &plan.fault) {
+            (Fault::Switchover(order), _) => switchovers.run(order, teller).await,
+            (_, Some(words)) => plan.run(words).await,
+            (_, None) => Ok(()),
         }
     };
     let mut times = Times::default();
@@ -74,39 +73,28 @@ pub(super) async fn run(
     if let Err(why) = &made {
         teller.say(format!("the fault could not be made: {why}"));
     }
-    if !plan.heal.is_empty() {
-        match program(&plan.heal, &plan.variables(), plan.timeout).await {
+    if let Some(words) = &plan.heal {
+        match plan.run(words).await {
             Ok(()) => teller.say("healed".to_owned()),
             Err(why) => teller.say(format!("it could not be healed: {why}")),
         }
     }
     let noted = begun + RECORD_WAIT + times.promoted.unwrap_or_default();
-    let failovers = || process.remembered.failovers(&plan.backend.name);
-    while times.promoted.is_some() && failovers().len() <= before && clock::now() < noted {
+    let measured = || {
+        let failovers = process.remembered.failovers(&plan.backend.name);
+        failovers.into_iter().next_back().filter(|last| last.at >= started)
+    };
+    while times.promoted.is_some() && measured().is_none() && clock::now() < noted {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     drop(clients);
-    let Tally { good, failed, longest, .. } = *tally.lock().unwrap_or_else(PoisonError::into_inner);
-    let record = Record {
-        route: order.route.clone(),
-        backend: plan.backend.name.to_string(),
-        fault: order.fault.word().to_owned(),
-        started_at: Timestamp::try_from(started_at)
-            .map_or_else(|_| String::new(), |t| t.to_string()),
-        from: plan.from.name.to_string(),
-        to: plan.backend.group.claims().primary,
-        detected: times.detected.map(|time| time.as_secs_f64()),
-        promoted: times.promoted.map(|time| time.as_secs_f64()),
-        served: times.served.map(|time| time.as_secs_f64()),
-        probes_good: good,
-        probes_failed: failed,
-        longest_wait: longest.as_secs_f64(),
-        rto: plan.rto.map(|time| time.as_secs_f64()),
-        rpo: plan.rpo,
-        failover: failovers().into_iter().skip(before).next_back(),
-    };
+    let tally = *tally.lock().unwrap_or_else(PoisonError::into_inner);
+    let measured = measured().unwrap_or(failover::Record { at: started, ..Default::default() });
+    let record = plan.record(measured, &times, &tally);
+    process.remembered.record(record.clone());
+    teller.say(record.line());
     // Text and numbers are always JSON.
-    teller.say(format!("{RECORD}{}", serde_json::to_string(&record).unwrap_or_default()));
+    teller.say(format!("{LEAD}{}", serde_json::to_string(&record).unwrap_or_default()));
     made?;
     match &record.broken()[..] {
         [] => Ok(()),
@@ -175,10 +163,64 @@ async fn clients(plan: Plan, tally: Arc<Mutex<Tally>>) {
 }
 
 impl Plan {
+    /// The record of a drill: what was measured of the failover, as it shows from the fault on.
+    fn record(&self, measured: failover::Record, times: &Times, tally: &Tally) -> failover::Record {
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+        let since = |later: Option<Duration>, earlier: Option<Duration>| {
+            seconds(later.zip(earlier).map(|(later, earlier)| later.saturating_sub(earlier)))
+        };
+        let drill = failover::Drill {
+            fault: self.word.to_owned(),
+            writes: self.write.is_some(),
+            clients_good: tally.good,
+            clients_failed: tally.failed,
+            longest_wait: tally.longest.as_secs_f64(),
+        };
+        let record = failover::Record {
+            backend: self.backend.name.to_string(),
+            from: self.from.name.to_string(),
+            to: self.backend.group.claims().primary,
+            seconds: failover::Seconds {
+                detect: seconds(times.detected),
+                promote: since(times.promoted, times.detected),
+                attach: since(times.served, times.promoted),
+                total: seconds(times.served),
+                // What it was is in the whole of it: the clients of a drill see it from outside.
+                pause: None,
+                cut: measured.seconds.cut,
+            },
+            drill: Some(drill),
+            ..measured
+        };
+        let rto = seconds(self.rto);
+        record.judged(vec![self.route.clone()], failover::Declared { rto, rpo: self.rpo })
+    }
+
+    /// Runs a program of the operator's.
+    async fn run(&self, words: &[String]) -> Result<(), String> {
+        program(words, &self.variables(), self.timeout).await
+    }
+
+    /// Logs in at the route as the check does. Which server it comes to shows in its certificate, where
+    /// that has to be of a name.
+    async fn log_in(&self, limit: Duration) -> Result<Operator, String> {
+        let mut opened = Err("the backend has no servers".to_owned());
+        for server in &self.backend.live().servers.clone() {
+            let check = server.settings().check.clone();
+            let tls = check.and_then(|check| check.tls);
+            opened = Operator::reach(self.address, &self.account, tls, limit).await;
+            match &opened {
+                Err(why) if why.ends_with(OTHER_NAME) => {}
+                _ => break,
+            }
+        }
+        opened
+    }
+
     /// Comes to the route as a client: whether a primary answers, and takes the write there is.
     async fn client(&self, limit: Duration) -> Result<(), String> {
         let served = async {
-            let mut session = Operator::reach(self.address, &self.account, limit).await?;
+            let mut session = self.log_in(limit).await?;
             if session.ask(limit).await?.role != Role::Primary {
                 return Err("it is no primary that answers".to_owned());
             }

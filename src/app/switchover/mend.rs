@@ -18,7 +18,7 @@ use super::running::Switchovers;
 use super::undo::{Half, Undone};
 use crate::clock;
 use crate::config::defaults::SWITCHOVER_MAX_LAG;
-use crate::state::Process;
+use crate::state::{Process, publish};
 use crate::telemetry::event::RoleChange;
 
 /// How often the state of things is looked at.
@@ -97,6 +97,7 @@ pub(super) async fn settle(
                 let known = objects.backends.iter().find(|known| *known.name == **backend);
                 if let Some(known) = known.filter(|_| undone != Undone::Finished) {
                     let why = "it was left half done".to_owned();
+                    publish::given_up(known, clock::now());
                     all.say(known, RoleChange::GivenUp { to: to.clone(), why });
                 }
                 if let Some(page) = page {

@@ -70,6 +70,7 @@ impl Switchovers {
                 from.name
             ));
         }
+        let _going = self.begin(&plan)?;
         let mut pair = Pair::connect(&plan, clock::now() + *timeout).await?;
         let behind = pair.keep_up(&plan).await?;
         teller.say(format!("both can be reached; {} lacks {behind}", to.name));
@@ -78,7 +79,6 @@ impl Switchovers {
             return Ok(());
         }
         let rest = Rest::begin(process, backend, from, &to.name)?;
-        let _going = self.begin(&plan)?;
         let planned = RoleChange::Planned { from: from.name.to_string(), to: to.name.to_string() };
         self.say(backend, planned);
         let begun = clock::now();
@@ -187,11 +187,15 @@ impl Course<'_> {
         let (plan, teller, from) = (self.plan, self.teller, &self.plan.from.name);
         let page = self.page.take();
         let Some(half) = self.half else {
+            publish::given_up(&plan.backend, clock::now());
             return page.into_iter().for_each(mend::remove);
         };
         let undone = tokio::time::timeout(UNDO_MAX, half.undo(plan)).await;
         match undone.unwrap_or_else(|_| Err("it takes too long".to_owned())) {
             Ok(undone) => {
+                if undone != Undone::Finished {
+                    publish::given_up(&plan.backend, clock::now());
+                }
                 match undone {
                     Undone::Reversed => teller.say(format!("{from} takes writes again")),
                     Undone::Nothing => {}

@@ -36,7 +36,7 @@ pub(in crate::app) struct Switchovers {
 #[derive(Debug, Default)]
 struct State {
     /// Where the servers are of those that go on.
-    going: Vec<[String; 2]>,
+    going: Vec<(Arc<str>, [String; 2])>,
     /// The process ends: all are given up.
     is_over: bool,
 }
@@ -50,7 +50,9 @@ pub(super) struct Going<'a> {
 
 impl Drop for Going<'_> {
     fn drop(&mut self) {
-        self.all.state.send_modify(|state| state.going.retain(|servers| *servers != self.servers));
+        self.all
+            .state
+            .send_modify(|state| state.going.retain(|(_, servers)| *servers != self.servers));
     }
 }
 
@@ -106,15 +108,19 @@ impl Switchovers {
         let servers = [&plan.from, &plan.to].map(|server| server.settings().address.text());
         let mut why = None;
         self.state.send_if_modified(|state| {
-            let mut others = state.going.iter().flatten();
-            let shared = others.find(|address| !address.is_empty() && servers.contains(address));
+            let is_shared = |address: &String| !address.is_empty() && servers.contains(address);
+            let shared = state.going.iter().find(|(backend, others)| {
+                *backend == plan.backend.name || others.iter().any(is_shared)
+            });
             why = match (state.is_over, shared) {
                 (true, _) => Some("the process stops".to_owned()),
-                (_, Some(address)) => Some(format!("another switchover of {address} goes on")),
+                (_, Some((backend, _))) => {
+                    Some(format!("another switchover of backend '{backend}' goes on"))
+                }
                 (false, None) => None,
             };
             if why.is_none() {
-                state.going.push(servers.clone());
+                state.going.push((Arc::clone(&plan.backend.name), servers.clone()));
             }
             why.is_none()
         });

@@ -23,10 +23,10 @@ pub(super) fn switchover(switchover: &Switchover) -> Pairs {
 
 pub(super) fn drill(drill: &Drill) -> Pairs {
     let mut pairs = Pairs::default();
-    pairs.maybe("kill", words(&drill.kill));
-    pairs.maybe("hang", words(&drill.hang));
-    pairs.maybe("partition", words(&drill.partition));
-    pairs.maybe("heal", words(&drill.heal));
+    pairs.maybe("kill", drill.kill.as_deref().and_then(words));
+    pairs.maybe("hang", drill.hang.as_deref().and_then(words));
+    pairs.maybe("partition", drill.partition.as_deref().and_then(words));
+    pairs.maybe("heal", drill.heal.as_deref().and_then(words));
     pairs.maybe("write", drill.write.as_deref().map(quote));
     pairs.maybe("timeout", (drill.timeout != DRILL_TIMEOUT).then(|| duration(drill.timeout)));
     pairs

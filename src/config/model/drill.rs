@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-/// `drill` of a backend: programs and their arguments; empty ones are none.
+/// `drill` of a backend: programs and their arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drill {
     /// Ends the primary.
-    pub kill: Vec<String>,
+    pub kill: Option<Vec<String>>,
     /// Stops it without ending it.
-    pub hang: Vec<String>,
+    pub hang: Option<Vec<String>>,
     /// Cuts it off.
-    pub partition: Vec<String>,
+    pub partition: Option<Vec<String>>,
     /// Undoes what one of them did.
-    pub heal: Vec<String>,
+    pub heal: Option<Vec<String>>,
     /// A statement that writes something, which clients of the drill have executed.
     pub write: Option<String>,
     /// How long it may take until clients are served again.

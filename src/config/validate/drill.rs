@@ -12,13 +12,19 @@ impl Context<'_> {
     pub(super) fn drill(&mut self, what: &str, raw: Option<&raw::Drill>) -> Option<Drill> {
         let raw = raw?;
         let timeout = self.duration(&format!("timeout of the drill of {what}"), &raw.timeout);
-        let words =
-            |words: &[Spanned<String>]| words.iter().map(|word| word.value.clone()).collect();
+        let mut program = |name: &str, words: &[Spanned<String>]| {
+            let first = words.first()?;
+            if first.value.is_empty() {
+                let message = format!("{name} of the drill of {what} names no program");
+                self.report.alert(first.span, message);
+            }
+            Some(words.iter().map(|word| word.value.clone()).collect())
+        };
         Some(Drill {
-            kill: words(&raw.kill),
-            hang: words(&raw.hang),
-            partition: words(&raw.partition),
-            heal: words(&raw.heal),
+            kill: program("kill", &raw.kill),
+            hang: program("hang", &raw.hang),
+            partition: program("partition", &raw.partition),
+            heal: program("heal", &raw.heal),
             write: raw.write.as_ref().map(|write| write.value.clone()),
             timeout: timeout.unwrap_or(DRILL_TIMEOUT),
         })
@@ -27,7 +33,16 @@ impl Context<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::tests::load_clean;
+    use crate::config::tests::{load_clean, messages};
+
+    #[test]
+    fn a_program_has_a_name() {
+        let text = "[backend.b]\ndrill = { kill = [\"\", \"-9\"] }\nserver.s = \"10.0.0.1:5432\"\n";
+        let said = messages(&[text]).join("\n");
+        assert!(said.contains("kill of the drill of backend 'b' names no program"), "{said}");
+        let config = load_clean(&text.replace("\"\", \"-9\"", ""));
+        assert_eq!(config.backends[0].drill.as_ref().unwrap().kill, None);
+    }
 
     #[test]
     fn what_is_written_comes_back() {

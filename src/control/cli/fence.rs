@@ -1,6 +1,8 @@
 //! `fence show`, `fence clear` and `failovers`: who is primary of a group, who is kept out and why,
 //! and what happened.
 
+use std::sync::Arc;
+
 use super::table::{Command, Mode, Run};
 use super::{Answer, Call};
 use crate::clock;
@@ -8,7 +10,8 @@ use crate::config::model::Level;
 use crate::control::collect::roles;
 use crate::pure::role::History;
 use crate::pure::role::fence::{Memory, Refusal};
-use crate::state::{Backend, Occasion};
+use crate::state::{Backend, Occasion, Process};
+use crate::telemetry::failover::LEAD;
 
 /// The commands of this file.
 pub(super) static COMMANDS: &[Command] = &[
@@ -28,8 +31,8 @@ pub(super) static COMMANDS: &[Command] = &[
     ),
     Command {
         name: "failovers",
-        args: "[<backend>]",
-        help: "what was measured of failovers, oldest first, a JSON object a line",
+        args: "[<backend>|<frontend>] [--save]",
+        help: "what failovers cost, oldest first, a JSON object a line",
         level: Level::Operator,
         mode: Mode::Usual,
         run: Run::Now(failovers),
@@ -37,13 +40,42 @@ pub(super) static COMMANDS: &[Command] = &[
 ];
 
 fn failovers(call: &mut Call<'_>, answer: &mut Answer<'_>) {
-    let name = call.arg(0);
-    for record in call.shared.process.remembered.failovers(name) {
+    let process = &call.shared.process;
+    let (flags, names): (Vec<&str>, Vec<&str>) =
+        call.args().iter().map(String::as_str).partition(|word| word.starts_with('-'));
+    if let Some(flag) = flags.iter().find(|flag| **flag != "--save") {
+        return answer.refuse(format_args!("'{flag}' is not known; there is --save."));
+    }
+    let backend = match names[..] {
+        [] => String::new(),
+        [name] => match group_of(process, name) {
+            Some(backend) => backend,
+            None => return answer.refuse("No such backend or frontend with routes by role."),
+        },
+        [_, word, ..] => return answer.refuse(format_args!("'{word}' is one word too many.")),
+    };
+    let lead = if flags.is_empty() { "" } else { LEAD };
+    for record in process.remembered.failovers(&backend) {
         // Text and numbers are always JSON.
         let line = serde_json::to_string(&record).unwrap_or_default();
-        answer.line(format_args!("{line}"));
+        answer.line(format_args!("{lead}{line}"));
     }
     answer.line(format_args!(""));
+}
+
+/// The backend of this name, or that a frontend of this name leads to by its role. One that is gone is
+/// known as long as there are records of it.
+fn group_of(process: &Process, name: &str) -> Option<String> {
+    let objects = process.objects();
+    let is_group = |backend: &&Arc<Backend>| !backend.settings().routes.is_empty();
+    let by_name = objects.backends.iter().filter(is_group).find(|backend| *backend.name == *name);
+    let known = by_name.map(|backend| backend.name.to_string()).or_else(|| {
+        let frontend = objects.frontends.iter().find(|frontend| *frontend.name == *name)?;
+        let route = frontend.route();
+        route.settings.role?;
+        Some(route.backend.as_ref()?.name.to_string())
+    });
+    known.or_else(|| Some(process.remembered.failovers(name).first()?.backend.clone()))
 }
 
 fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {

@@ -81,8 +81,8 @@ pub(super) fn failovers(process: &Process, backend: &Backend) -> Option<Failover
     if backend.live().lanes.is_empty() {
         return None;
     }
-    let mut records = process.remembered.failovers(&backend.name);
-    Some(Failovers { count: records.len() as u64, last: records.pop() })
+    let last = process.remembered.failovers(&backend.name).pop();
+    Some(Failovers { count: process.remembered.count(&backend.name), last })
 }
 
 /// Its clients that are held, where new ones may be or those of before a reload still are.

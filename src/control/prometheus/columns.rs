@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::{Column, Value};
 use crate::control::snapshot::{
-    Backend, Check, Frontend, Listener, Process, QUESTIONS, Server, Service,
+    Backend, Check, Frontend, Intake, Process, QUESTIONS, Server, Service,
 };
 use crate::telemetry::names::{self as n, Metric};
 use crate::telemetry::outbox::Count;
@@ -75,44 +75,31 @@ pub(super) const PROCESS: &[Column<Process>] = &[
     (n::ZLIB_MEMORY_MAX, |_| Value::Float(f64::NAN)),
 ];
 
-/// A frontend.
+/// A frontend or a listener.
+pub(super) const INTAKE: &[Column<Intake>] = &[
+    (n::CURRENT_SESSIONS, |row| row.sessions.current.into()),
+    (n::MAX_SESSIONS, |row| row.sessions.max.into()),
+    // 0 of a listener that has no limit of its own, as in HAProxy.
+    (n::LIMIT_SESSIONS, |row| row.sessions.limit.unwrap_or_default().into()),
+    (n::SESSIONS, |row| row.sessions.total.into()),
+    (n::BYTES_IN, |row| row.bytes.r#in.into()),
+    (n::BYTES_OUT, |row| row.bytes.out.into()),
+    (n::REQUESTS_DENIED, |row| row.denied.requests.into()),
+    (n::RESPONSES_DENIED, |row| row.denied.responses.into()),
+    (n::DENIED_CONNECTIONS, |row| row.denied.connections.into()),
+    (n::DENIED_SESSIONS, |row| row.denied.sessions.into()),
+    (n::REQUEST_ERRORS, |row| row.request_errors.into()),
+    (n::INTERNAL_ERRORS, |row| row.internal_errors.into()),
+    (n::HEADER_REWRITING, |_| Value::Int(0)),
+];
+
+/// What only a frontend has.
 pub(super) const FRONTEND: &[Column<Frontend>] = &[
-    (n::CURRENT_SESSIONS, |row| row.intake.sessions.current.into()),
-    (n::MAX_SESSIONS, |row| row.intake.sessions.max.into()),
-    (n::LIMIT_SESSIONS, |row| row.intake.sessions.limit.into()),
-    (n::SESSIONS, |row| row.intake.sessions.total.into()),
     (n::CURRENT_SESSION_RATE, |row| row.intake.sessions.rate.into()),
     (n::LIMIT_SESSION_RATE, |row| row.intake.sessions.rate_limit.into()),
     (n::MAX_SESSION_RATE, |row| row.intake.sessions.rate_max.into()),
     (n::CONNECTIONS, |row| row.connections.total.into()),
     (n::CONNECTIONS_RATE_MAX, |row| row.connections.rate_max.into()),
-    (n::BYTES_IN, |row| row.intake.bytes.r#in.into()),
-    (n::BYTES_OUT, |row| row.intake.bytes.out.into()),
-    (n::REQUESTS_DENIED, |row| row.intake.denied.requests.into()),
-    (n::RESPONSES_DENIED, |row| row.intake.denied.responses.into()),
-    (n::DENIED_CONNECTIONS, |row| row.intake.denied.connections.into()),
-    (n::DENIED_SESSIONS, |row| row.intake.denied.sessions.into()),
-    (n::REQUEST_ERRORS, |row| row.intake.request_errors.into()),
-    (n::INTERNAL_ERRORS, |row| row.intake.internal_errors.into()),
-    (n::HEADER_REWRITING, |_| Value::Int(0)),
-];
-
-/// A listener.
-pub(super) const LISTENER: &[Column<Listener>] = &[
-    (n::CURRENT_SESSIONS, |row| row.intake.sessions.current.into()),
-    (n::MAX_SESSIONS, |row| row.intake.sessions.max.into()),
-    // 0 where it has no limit of its own, as in HAProxy.
-    (n::LIMIT_SESSIONS, |row| row.intake.sessions.limit.unwrap_or_default().into()),
-    (n::SESSIONS, |row| row.intake.sessions.total.into()),
-    (n::BYTES_IN, |row| row.intake.bytes.r#in.into()),
-    (n::BYTES_OUT, |row| row.intake.bytes.out.into()),
-    (n::REQUESTS_DENIED, |row| row.intake.denied.requests.into()),
-    (n::RESPONSES_DENIED, |row| row.intake.denied.responses.into()),
-    (n::DENIED_CONNECTIONS, |row| row.intake.denied.connections.into()),
-    (n::DENIED_SESSIONS, |row| row.intake.denied.sessions.into()),
-    (n::REQUEST_ERRORS, |row| row.intake.request_errors.into()),
-    (n::INTERNAL_ERRORS, |row| row.intake.internal_errors.into()),
-    (n::HEADER_REWRITING, |_| Value::Int(0)),
 ];
 
 /// A backend or a server.

@@ -22,7 +22,7 @@ use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use self::columns::{
-    BACKEND, CHECK, FRONTEND, LISTENER, PROCESS, RESOLVER, SERVER, SERVICE, WEBHOOK,
+    BACKEND, CHECK, FRONTEND, INTAKE, PROCESS, RESOLVER, SERVER, SERVICE, WEBHOOK,
 };
 use self::selection::Selection;
 use super::snapshot::{
@@ -165,6 +165,7 @@ impl Scrape<'_> {
     fn frontend(&self, frontend: &Frontend) {
         let name = shared(&frontend.name);
         let row = Row { scope: "frontend", labels: vec![Label::new("proxy", name.clone())] };
+        self.columns(&row, INTAKE, &frontend.intake);
         self.columns(&row, FRONTEND, frontend);
         let requests = frontend.requests.filter(|_| self.selection.has_scope(row.scope));
         if let Some(requests) = &requests {
@@ -183,7 +184,7 @@ impl Scrape<'_> {
                 Label::new("listener", shared(&listener.name)),
             ];
             let row = Row { scope: "listener", labels };
-            self.columns(&row, LISTENER, listener);
+            self.columns(&row, INTAKE, &listener.intake);
             for (state, status) in [
                 ("WAITING", ListenerStatus::Waiting),
                 ("OPEN", ListenerStatus::Open),

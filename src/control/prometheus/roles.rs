@@ -6,7 +6,7 @@ use super::{Column, Row, Scrape, Value};
 use crate::control::snapshot::{Failovers, Hold, Role, RoleState};
 use crate::pure::role::lag::Lag;
 use crate::pure::role::witness::Say;
-use crate::telemetry::failover::{Record, Seconds};
+use crate::telemetry::failover::Seconds;
 use crate::telemetry::names;
 
 impl Scrape<'_> {
@@ -14,13 +14,14 @@ impl Scrape<'_> {
     pub(super) fn failovers(&self, row: &Row, failovers: &Failovers) {
         self.columns(row, &[(names::FAILOVERS, |it: &Failovers| it.count.into())], failovers);
         let Some(last) = &failovers.last else { return };
-        let Seconds { detect, promote, attach, pause, total } = last.seconds;
+        let Seconds { detect, cut, promote, attach, pause, total } = last.seconds;
         let phases = [
-            ("detect", Some(detect)),
-            ("promote", Some(promote)),
+            ("detect", detect),
+            ("cut", cut),
+            ("promote", promote),
             ("attach", attach),
             ("pause", pause),
-            ("total", Some(total)),
+            ("total", total),
         ];
         for (phase, seconds) in phases {
             let Some(seconds) = seconds else { continue };
@@ -30,7 +31,9 @@ impl Scrape<'_> {
             let value = Value::Float(seconds);
             self.columns(&row, &[(names::FAILOVER_SECONDS, |value: &Value| *value)], &value);
         }
-        self.columns(row, &[(names::RPO, |it: &Record| it.rpo.into())], last);
+        if let Some(missing) = last.rpo {
+            self.columns(row, &[(names::RPO, |missing: &u64| (*missing).into())], &missing);
+        }
     }
 
     /// A backend's clients that are held.

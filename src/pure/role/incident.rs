@@ -25,6 +25,12 @@ pub struct Incident {
     pub answers: bool,
     /// Sessions that were told to end.
     pub cut: u64,
+    /// Sessions that ended because of that.
+    pub gone: u64,
+    /// When a session of it ended last, for whatever reason.
+    pub gone_at: Option<Instant>,
+    /// Sessions of the backend that had failed by themselves when the primary spoke last, and now.
+    pub failed: (u64, u64),
     /// Most clients that were kept waiting.
     pub held: u32,
     /// Since when new clients are kept waiting for it on purpose; `None`: it was not planned.
@@ -40,8 +46,9 @@ pub struct Next {
     pub server: String,
     /// What it said then.
     pub history: History,
-    /// What it lacked of the one before: bytes of WAL, or transactions.
-    pub lacks: u64,
+    /// What it lacked of the one before: bytes of WAL, or transactions. `None`: the two cannot be
+    /// compared.
+    pub lacks: Option<u64>,
     /// How far it had come then.
     pub reached: u64,
     /// When it was taken for primary.
@@ -50,12 +57,29 @@ pub struct Next {
     pub first_session: Option<Instant>,
 }
 
+/// A failover that nobody saw: another server was primary before this process heard the first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unseen {
+    /// Who is remembered as primary.
+    pub from: String,
+    /// What is remembered of what it said.
+    pub before: History,
+    /// Who was found.
+    pub server: String,
+    /// What that said.
+    pub history: History,
+    /// How far it had come then.
+    pub reached: u64,
+}
+
 /// How long the parts of an incident took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phases {
     /// From the last word of the primary to the decision that it is lost: at most so long nobody knew.
     pub detect: Duration,
-    /// From there to the next primary.
+    /// From there until its last session had ended; `None`: none did.
+    pub cut: Option<Duration>,
+    /// From the decision to the next primary.
     pub promote: Duration,
     /// From there to the first session on it.
     pub attach: Option<Duration>,
@@ -72,11 +96,15 @@ impl Incident {
         // of its own after that is nobody's data.
         let is_planned = self.paused_at.is_some() && self.answers;
         let lacks = match (&self.history, history) {
-            _ if server == self.from || is_planned => 0,
+            _ if server == self.from || is_planned => Some(0),
+            // Without GTIDs nothing is said of transactions.
             (History::Mysql { executed: had, .. }, History::Mysql { executed, .. }) => {
-                executed.lacks(had)
+                (had.count() > 0).then(|| executed.lacks(had))
             }
-            _ => self.position.saturating_sub(reached),
+            (History::Postgres { system: had, .. }, History::Postgres { system, .. }) => {
+                (had == system).then(|| self.position.saturating_sub(reached))
+            }
+            _ => None,
         };
         let (server, history) = (server.to_owned(), history.clone());
         self.next = Some(Next { server, history, lacks, reached, at: now, first_session: None });
@@ -89,11 +117,24 @@ impl Incident {
         }
     }
 
-    /// Whether nothing more is to be measured.
+    /// A session of the one before has ended, because it was cut or for another reason.
+    pub fn handle_gone(&mut self, now: Instant, was_cut: bool) {
+        self.gone += u64::from(was_cut);
+        self.gone_at = Some(now);
+    }
+
+    /// Sessions that failed since the primary spoke last.
     #[must_use]
-    pub fn is_over(&self, now: Instant) -> bool {
+    pub const fn errors(&self) -> u64 {
+        let (before, now) = self.failed;
+        self.gone + now.saturating_sub(before)
+    }
+
+    /// Whether nothing more is to be measured, where `left` says how many sessions the one before has yet.
+    #[must_use]
+    pub fn is_over(&self, now: Instant, left: impl FnOnce() -> usize) -> bool {
         self.next.as_ref().is_some_and(|next| {
-            next.first_session.is_some()
+            next.first_session.is_some() && (next.server == self.from || left() == 0)
                 || now.saturating_duration_since(next.at) >= FIRST_SESSION_WAIT
         })
     }
@@ -107,6 +148,7 @@ impl Incident {
         let end = attached.or(next.map(|next| next.at)).unwrap_or(self.lost_at);
         Phases {
             detect: since(self.lost_at, self.heard_at),
+            cut: self.gone_at.map(|at| since(at, self.lost_at)),
             promote: next.map_or(Duration::ZERO, |next| since(next.at, self.lost_at)),
             attach: next.zip(attached).map(|(next, attached)| since(attached, next.at)),
             pause: self.paused_at.map(|paused| since(end, paused)),
@@ -133,6 +175,9 @@ mod tests {
             lost_at: at + Duration::from_millis(20),
             answers: false,
             cut: 0,
+            gone: 0,
+            gone_at: None,
+            failed: (3, 3),
             held: 0,
             paused_at: None,
             next: None,
@@ -144,23 +189,29 @@ mod tests {
         let now = Instant::now();
         let ms = |count| now + Duration::from_millis(count);
         let mut incident = lost(pg(1), now);
-        assert!(!incident.is_over(ms(60_000)), "nobody is primary yet");
+        assert!(!incident.is_over(ms(60_000), || 0), "nobody is primary yet");
         incident.handle_session(ms(30));
         incident.handle_primary(ms(120), "b", &pg(2), 990);
-        assert!(!incident.is_over(ms(121)));
+        assert!(!incident.is_over(ms(121), || 0));
         incident.handle_session(ms(125));
         incident.handle_session(ms(900));
-        assert!(incident.is_over(ms(125)));
+        (incident.cut, incident.failed.1) = (2, 4);
+        incident.handle_gone(ms(23), true);
+        assert!(!incident.is_over(ms(125), || 1), "a session of the one before runs yet");
+        assert_eq!(incident.errors(), 2);
+        incident.handle_gone(ms(26), false);
+        assert!(incident.is_over(ms(125), || 0) && incident.errors() == 2);
         let millis = Duration::from_millis;
         let expected = Phases {
             detect: millis(20),
+            cut: Some(millis(6)),
             promote: millis(100),
             attach: Some(millis(5)),
             pause: None,
             total: millis(125),
         };
         assert_eq!(incident.phases(), expected);
-        assert_eq!(incident.next.map(|next| next.lacks), Some(10));
+        assert_eq!(incident.next.unwrap().lacks, Some(10));
     }
 
     #[test]
@@ -168,15 +219,15 @@ mod tests {
         let now = Instant::now();
         let mut incident = lost(pg(1), now);
         incident.handle_primary(now, "a", &pg(1), 0);
-        assert!(!incident.is_over(now));
-        assert!(incident.is_over(now + FIRST_SESSION_WAIT));
+        assert!(!incident.is_over(now, || 0));
+        assert!(incident.is_over(now + FIRST_SESSION_WAIT, || 1));
         assert_eq!(incident.phases().attach, None);
-        assert_eq!(incident.next.unwrap().lacks, 0, "it lacks nothing of itself");
+        assert_eq!(incident.next.unwrap().lacks, Some(0), "it lacks nothing of itself");
         for (answers, lacks) in [(true, 0), (false, 60)] {
             let mut planned =
                 Incident { paused_at: Some(now), answers, position: 100, ..lost(pg(1), now) };
             planned.handle_primary(now, "b", &pg(2), 40);
-            assert_eq!(planned.next.unwrap().lacks, lacks);
+            assert_eq!(planned.next.unwrap().lacks, Some(lacks));
         }
     }
 
@@ -189,6 +240,21 @@ mod tests {
         let now = Instant::now();
         let mut incident = lost(my("0-1-100,1-1-5"), now);
         incident.handle_primary(now, "b", &my("0-1-97,1-1-9"), 0);
-        assert_eq!(incident.next.unwrap().lacks, 3);
+        assert_eq!(incident.next.unwrap().lacks, Some(3));
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_not_known() {
+        let now = Instant::now();
+        let my = |text| {
+            let executed = GtidSet::mariadb(text).unwrap();
+            History::Mysql { server: 1, executed }
+        };
+        let other = History::Postgres { system: 2, timeline: 1 };
+        for (before, after) in [(my(""), my("0-1-97")), (pg(1), my("0-1-1")), (pg(1), other)] {
+            let mut incident = lost(before, now);
+            incident.handle_primary(now, "b", &after, 1);
+            assert_eq!(incident.next.unwrap().lacks, None);
+        }
     }
 }

@@ -31,9 +31,13 @@ impl Occasion<'_> {
     /// A server said what it is, or (`None`) is heard no more.
     pub fn read(&self, backend: &Arc<Backend>, server: &Arc<Server>, reading: Option<Reading>) {
         let before = RolesBefore::of(backend);
+        let service = &backend.service;
+        // Those that found no server, and those that it left.
+        let failed = service.connect_errors.get() + service.server_aborts.get();
+        backend.group.note_failed(failed);
+        backend.group.note_held(service.queued.current());
         let was_mute = backend.group.is_mute(&server.name);
         let speaks = reading.is_some();
-        backend.group.note_held(backend.service.queued.current());
         publish::reading(backend, server, self.now, reading);
         if was_mute && speaks {
             self.say_role(backend, RoleChange::LetIn { server: server.name.to_string() });
@@ -79,19 +83,43 @@ impl Occasion<'_> {
         if backend.group.revision() != before.revision {
             self.remember(backend);
         }
-        if let Some(incident) = backend.group.take_incident(self.now) {
+        let left = |server: &str| self.writes_on(backend, server);
+        if let Some(incident) = backend.group.take_incident(self.now, left) {
             self.record(backend, &incident);
+        }
+        if let Some(unseen) = backend.group.take_unseen() {
+            self.write(backend, Record::unseen(&backend.name, &unseen, self.wall));
         }
     }
 
-    /// Writes down what was measured of a failover. A process that stops leaves that to its successor.
-    fn record(&self, backend: &Backend, incident: &Incident) {
+    /// Writes down what was measured of a failover.
+    pub fn record(&self, backend: &Backend, incident: &Incident) {
         let ago = self.now.saturating_duration_since(incident.lost_at);
-        let record = Record::of(&backend.name, incident, self.wall, ago);
-        if let Some(record) = record.filter(|_| !self.process.is_stopping()) {
-            self.say_role(backend, RoleChange::Over(Box::new(record.clone())));
-            self.process.remembered.record(record);
+        if let Some(mut record) = Record::of(&backend.name, incident, self.wall, ago) {
+            let came_back = record.to.as_ref() == Some(&record.from);
+            let kept = if came_back { 0 } else { self.writes_on(backend, &incident.from) };
+            record.sessions_kept = Some(u64::try_from(kept).unwrap_or(u64::MAX));
+            self.write(backend, record);
         }
+    }
+
+    /// How many sessions a server has by routes to the primary.
+    fn writes_on(&self, backend: &Backend, name: &str) -> usize {
+        let live = backend.live();
+        let server = live.servers.iter().find(|server| *server.name == *name);
+        server.map_or(0, |server| self.process.sessions.count_writes_on(server))
+    }
+
+    /// Compares a record with what is declared, and says and keeps it. A process that stops leaves that
+    /// to its successor.
+    fn write(&self, backend: &Backend, record: Record) {
+        if self.process.is_stopping() {
+            return;
+        }
+        let (routes, declared) = self.process.declared(backend);
+        let record = record.judged(routes, declared);
+        self.say_role(backend, RoleChange::Over(Box::new(record.clone())));
+        self.process.remembered.record(record);
     }
 
     /// Writes down who is primary. A process that stops leaves that to its successor.

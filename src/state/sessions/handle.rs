@@ -388,6 +388,11 @@ impl Handle {
         self.end_if(reason, |facts| facts.has(server))
     }
 
+    /// Whether the session has `server`.
+    pub(super) fn is_on(&self, server: &Arc<Server>) -> bool {
+        self.lock().server.as_ref().is_some_and(|s| Arc::ptr_eq(s, server))
+    }
+
     /// Whether the session is in `backend`.
     pub(super) fn is_in(&self, backend: &Arc<Backend>) -> bool {
         self.lock().backend.as_ref().is_some_and(|b| Arc::ptr_eq(b, backend))

@@ -278,6 +278,17 @@ impl Sessions {
         ended
     }
 
+    /// How many sessions `server` has by routes to the primary.
+    #[must_use]
+    pub fn count_writes_on(&self, server: &Arc<Server>) -> usize {
+        let mut count = 0;
+        self.for_each(|handle| {
+            let is_write = handle.role() == Some(RoleRoute::Primary);
+            count += usize::from(is_write && handle.is_on(server));
+        });
+        count
+    }
+
     /// Tells the sessions that `server` has by routes to the primary to end between two transactions.
     /// Those that just get the server are told the next time.
     pub fn part_on(&self, server: &Arc<Server>, how: Parting) -> Told {

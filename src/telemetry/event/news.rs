@@ -107,8 +107,9 @@ impl RoleChange {
                 let (kind, topic) = match record.kind {
                     Kind::Failover => ("failover_ended", Topic::Failover),
                     Kind::Switchover => ("switchover_ended", Topic::Switchover),
+                    Kind::Unseen => ("failover_unseen", Topic::Failover),
                 };
-                (kind, topic, Turn::Told, Some(record.to.as_str()))
+                (kind, topic, Turn::Told, record.to.as_deref())
             }
             Self::Planned { to, .. } => {
                 ("switchover_begun", Topic::Switchover, Turn::Told, Some(to.as_str()))

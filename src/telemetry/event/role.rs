@@ -60,8 +60,9 @@ pub enum RoleChange {
 
 impl RoleChange {
     /// Severity of the log line.
-    pub(super) const fn level(&self) -> LogLevel {
+    pub(super) fn level(&self) -> LogLevel {
         match self {
+            Self::Over(record) if record.is_missed() => LogLevel::Warning,
             Self::Primary { .. }
             | Self::Over(_)
             | Self::Planned { .. }

@@ -2,47 +2,37 @@
 //! there, and comes back.
 
 use std::net::SocketAddr;
-use std::process::Command;
 
-use super::pair::{Kind, Pair};
-use super::relay::relay;
+use super::pair::{Kind, Middle, Pair};
 use super::writers::Writers;
-use crate::harness::network::{alone, inside};
+use crate::harness::network::{CUT, FAR, MEND, alone, inside, sh, wire};
 use crate::harness::proxy::Kind as Program;
+use crate::harness::relay::relay;
 
-/// The primary's end of the wire.
-const FAR: &str = "10.8.0.2";
+/// Declares scenarios that need a network of their own.
+macro_rules! cut_off {
+    ($($name:ident($kind:ident, $middle:ident)),+ $(,)?) => {$(
+        mod $name {
+            use super::{Kind, Middle};
 
-/// A wire from here to the namespace `inner`.
-const WIRE: &str = "set -e
-    ip link add wire type veth peer name far netns inner
-    ip addr add 10.8.0.1/24 dev wire
-    ip link set wire up
-    ip -n inner addr add 10.8.0.2/24 dev far
-    ip -n inner link set far up";
-
-mod a_primary_of_postgres_is_cut_off_and_returns {
-    #[test]
-    fn evenkeel() {
-        super::cut_off(module_path!(), super::Kind::Postgres);
-    }
+            #[test]
+            fn evenkeel() {
+                super::cut_off(module_path!(), Kind::$kind, Middle::$middle);
+            }
+        }
+    )+};
 }
 
-mod a_primary_of_mariadb_is_cut_off_and_returns {
-    #[test]
-    fn evenkeel() {
-        super::cut_off(module_path!(), super::Kind::MariaDb);
-    }
+cut_off! {
+    a_primary_of_postgres_is_cut_off_and_returns(Postgres, Calm),
+    a_primary_of_mariadb_is_cut_off_and_returns(MariaDb, Calm),
+    a_primary_of_postgres_is_cut_off_through_a_reload_and_a_new_program(Postgres, Changes),
+    a_primary_of_mariadb_is_cut_off_through_a_reload_and_a_new_program(MariaDb, Changes),
 }
 
-fn sh(script: &str) {
-    let done = Command::new("sh").args(["-c", script]).status().unwrap();
-    assert!(done.success(), "{script}");
-}
-
-fn cut_off(test: &str, kind: Kind) {
+fn cut_off(test: &str, kind: Kind, middle: Middle) {
     alone(test, Program::Evenkeel, || {
-        sh(WIRE);
+        wire();
         let a = inside(|| kind.primary());
         let local = a.addr();
         let far = SocketAddr::new(FAR.parse().unwrap(), local.port());
@@ -50,20 +40,21 @@ fn cut_off(test: &str, kind: Kind) {
         // The replica and the test find it where it would be without a wire.
         relay(local, far);
         let b = kind.replica_of(&a);
-        let mut pair = Pair::before(a, b, far, 2, "");
+        let mut pair = Pair::before(a, b, far, middle, "fall = 2", "");
         let writers = Writers::start(pair.write);
         writers.wait_served_by(&pair.a);
-        sh("ip -n inner link set far down");
+        sh(CUT);
+        pair.passes();
         pair.wait_said("Server db/a is DOWN");
         pair.b.promote();
         writers.wait_served_by(&pair.b);
         let strays = format!("INSERT INTO {} VALUES (-1)", kind.table());
         inside(|| pair.a.query(&strays));
-        sh("ip -n inner link set far up");
+        sh(MEND);
         pair.wait_fence("a", "primary fenced former");
         inside(|| pair.a.query(&strays));
         writers.wait_served_by(&pair.b);
         let seen = writers.finish();
-        seen.judge("network cut, return as a writer", &pair, true);
+        seen.judge("network cut, return as a writer", &pair);
     });
 }

@@ -1,6 +1,6 @@
 //! Reloads that change how far a replica may be behind, under clients who read.
 
-use super::pair::{Kind, Pair};
+use super::pair::{Kind, Middle, Pair};
 use super::writers::Writers;
 use crate::harness::eventually;
 
@@ -9,7 +9,7 @@ const LOOSE: &str = "max_lag = \"60s\"\n";
 
 /// A replica lags: who reads there stays as long as that is allowed, and new readers are led by it.
 pub(super) fn a_reload_that_changes_the_lag_counts_for_who_reads(kind: Kind) {
-    let pair = Pair::start(kind);
+    let pair = Pair::start(kind, Middle::Calm);
     let loaded = |count: usize| {
         eventually("it is loaded", || {
             (pair.evenkeel.output().matches("Reloaded").count() == count).then_some(())

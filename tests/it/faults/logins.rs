@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use rustix::process::Signal;
 
-use super::pair::{Kind, Pair, Way};
+use super::pair::{Kind, Middle, PATIENT, Pair, Way};
 use super::writers::Writers;
 use crate::harness::eventually;
 
@@ -37,24 +37,34 @@ fn kept(
     writers.wait_served_by(&pair.a);
     let port = pair.a.addr().port();
     let led = (0..new_clients).filter(|_| pair.write.port().is_ok_and(|to| to == port)).count();
+    // Who comes new to a program that was never told who is primary waits; the others stay where they are.
+    pair.passes();
     old.query("SELECT 1").unwrap();
     mend(pair);
-    pair.wait_said("Server db/a lets its check in again");
+    if pair.middle == Middle::Calm {
+        pair.wait_said("Server db/a lets its check in again");
+    }
+    pair.wait_fence("a", "primary primary incumbent");
     writers.wait_served_by(&pair.a);
     let errors = writers.finish().errors().len();
     let _ = writeln!(
         std::io::stderr(),
-        "verdict {name} {kind:?}: new clients led to the primary {led} of {new_clients}, client errors \
-         {errors}, sessions cut 0"
+        "verdict {name} {kind:?}, {:?}: new clients led to the primary {led} of {new_clients}, client errors \
+         {errors}, sessions cut 0, records written {}",
+        pair.middle,
+        pair.records().len(),
     );
     assert_eq!((led, errors), (new_clients, 0));
     old.query("SELECT 1").unwrap();
-    assert!(!pair.evenkeel.output().contains("DOWN"), "{}", pair.evenkeel.output());
+    if pair.middle == Middle::Calm {
+        assert!(!pair.evenkeel.output().contains("DOWN"), "{}", pair.evenkeel.output());
+    }
+    assert_eq!(pair.records(), [serde_json::Value::Null; 0]);
 }
 
 /// A session that is logged in stays so; the next one is refused.
-pub(super) fn a_password_that_is_changed_in_the_database_cuts_nobody(kind: Kind) {
-    let mut pair = Pair::start(kind);
+pub(super) fn a_password_that_is_changed_in_the_database_cuts_nobody(kind: Kind, middle: Middle) {
+    let mut pair = Pair::of(kind, middle, PATIENT, "");
     kept(
         "password changed",
         &mut pair,
@@ -67,8 +77,8 @@ pub(super) fn a_password_that_is_changed_in_the_database_cuts_nobody(kind: Kind)
     );
 }
 
-pub(super) fn a_wrong_password_that_is_loaded_cuts_nobody(kind: Kind) {
-    let mut pair = Pair::start(kind);
+pub(super) fn a_wrong_password_that_is_loaded_cuts_nobody(kind: Kind, middle: Middle) {
+    let mut pair = Pair::of(kind, middle, PATIENT, "");
     let reload = |pair: &mut Pair, password: &str| {
         pair.write_password(password);
         pair.evenkeel.signal(Signal::HUP);
@@ -83,8 +93,11 @@ pub(super) fn a_wrong_password_that_is_loaded_cuts_nobody(kind: Kind) {
 }
 
 /// The held session ends while there is no place for another.
-pub(super) fn a_full_server_that_has_no_place_for_the_check_cuts_nobody(kind: Kind) {
-    let mut pair = Pair::start(kind);
+pub(super) fn a_full_server_that_has_no_place_for_the_check_cuts_nobody(
+    kind: Kind,
+    middle: Middle,
+) {
+    let mut pair = Pair::of(kind, middle, PATIENT, "");
     if kind == Kind::MariaDb {
         pair.a.query("SET GLOBAL max_connections = 20");
     }

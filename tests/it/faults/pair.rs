@@ -1,7 +1,9 @@
 //! A real database pair of either kind behind a listener for writes and one for reads.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use rustix::process::Signal;
 
 use crate::harness::dir::TempDir;
 use crate::harness::mariadb::MariaDb;
@@ -16,6 +18,15 @@ use crate::harness::{PATIENCE, eventually, mysql_wire, pgsql_wire};
 pub(super) enum Kind {
     Postgres,
     MariaDb,
+}
+
+/// What happens to the process in the middle of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Middle {
+    /// Nothing.
+    Calm,
+    /// It reads its file again, and then another program takes its place.
+    Changes,
 }
 
 /// A server of a pair.
@@ -45,16 +56,19 @@ pub(super) struct Pair {
     pub(super) write: Way,
     pub(super) read: Way,
     pub(super) evenkeel: Process,
+    pub(super) middle: Middle,
     program: PathBuf,
     dir: TempDir,
 }
+
+/// Words of a check that takes no server for dead because the machine is slow.
+pub(super) const PATIENT: &str = "fall = 2, timeout = \"20s\"";
 
 /// Settings of a process whose wall clock is stepped: a comment, by which it is known.
 pub(super) const STEPPED: &str = "# its clock is stepped\n";
 
 /// What makes a process take its wall clock from the file `clock`.
-fn stepped(dir: &TempDir) -> Vec<(String, String)> {
-    let clock = dir.write("clock", "+0");
+fn stepped(clock: &Path) -> Vec<(String, String)> {
     let folders = std::fs::read_dir("/usr/lib").unwrap().flatten();
     let library = folders
         .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
@@ -67,6 +81,19 @@ fn stepped(dir: &TempDir) -> Vec<(String, String)> {
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
     ];
     env.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
+/// Evenkeel with the file that is in `dir`.
+fn launch(dir: &TempDir, program: &Path, env: Vec<(String, String)>) -> Process {
+    let file = dir.join("evenkeel.toml").display().to_string();
+    Process::start(Spec {
+        name: "evenkeel",
+        program,
+        args: vec!["run".to_owned(), "-c".to_owned(), file],
+        user: None,
+        env,
+        log: dir.join("output"),
+    })
 }
 
 impl Kind {
@@ -194,6 +221,28 @@ impl Node {
         }
     }
 
+    /// Starts it again with a wall clock that is as far off as the file says.
+    pub(super) fn fake_clock(&mut self, clock: &Path) {
+        self.stop_clean();
+        match self {
+            Self::Postgres(server) => server.env = stepped(clock),
+            Self::MariaDb(server) => server.env = stepped(clock),
+        }
+        self.start_again();
+    }
+
+    /// Sessions of clients on it, those that come past every proxy not included.
+    pub(super) fn clients(&self) -> usize {
+        let sql = match self {
+            Self::Postgres(_) => {
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' \
+                 AND usename = 'postgres' AND pid <> pg_backend_pid()"
+            }
+            Self::MariaDb(_) => "SELECT id FROM information_schema.processlist WHERE user = 'app'",
+        };
+        self.query(sql).len()
+    }
+
     /// Stops applying what the primary writes, or goes on.
     pub(super) fn pause_replay(&self, pause: bool) {
         let sql = match (self, pause) {
@@ -239,17 +288,54 @@ impl Node {
 }
 
 impl Pair {
-    /// A check goes down after two failures.
-    pub(super) fn start(kind: Kind) -> Self {
-        Self::of(kind, 2, "")
+    /// A server is down after two failures.
+    pub(super) fn start(kind: Kind, middle: Middle) -> Self {
+        Self::of(kind, middle, "fall = 2", "")
     }
 
-    /// With `fall` failures, and `global` settings.
-    pub(super) fn of(kind: Kind, fall: u8, global: &str) -> Self {
+    /// With more words of the check, and `global` settings.
+    pub(super) fn of(kind: Kind, middle: Middle, more: &str, global: &str) -> Self {
         let a = kind.primary();
         let b = kind.replica_of(&a);
         let addr = a.addr();
-        Self::before(a, b, addr, fall, global)
+        Self::before(a, b, addr, middle, more, global)
+    }
+
+    /// The middle of the fault.
+    pub(super) fn passes(&self) {
+        if self.middle == Middle::Calm {
+            return;
+        }
+        let loaded = || self.evenkeel.output().matches("Loading success.").count();
+        for is_new in [false, true] {
+            let before = loaded();
+            if is_new {
+                self.replace_program();
+            }
+            self.evenkeel.signal(Signal::HUP);
+            eventually("it is loaded", || (loaded() > before).then_some(()));
+        }
+    }
+
+    /// The records of failovers.
+    pub(super) fn records(&self) -> Vec<serde_json::Value> {
+        let said = self.ctl("failovers db");
+        let lines = said.lines().filter(|line| !line.is_empty());
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Ends the process in order and starts it again after `meanwhile`.
+    pub(super) fn restart(&mut self, meanwhile: impl FnOnce(&mut Self)) {
+        self.evenkeel.signal(Signal::TERM);
+        self.evenkeel.wait();
+        meanwhile(self);
+        self.evenkeel = launch(&self.dir, &self.program, Vec::new());
+        eventually("it listens", || is_listening(self.write.addr.port()).then_some(()));
+    }
+
+    /// A file in the directory where the process keeps what outlives it.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
     }
 
     /// The wall clock of the process is this much off from now on: `+1h`. It had to be started with
@@ -259,7 +345,14 @@ impl Pair {
     }
 
     /// Evenkeel before these servers; `a` is reached at another address of its than the others'.
-    pub(super) fn before(a: Node, b: Node, a_addr: SocketAddr, fall: u8, global: &str) -> Self {
+    pub(super) fn before(
+        a: Node,
+        b: Node,
+        a_addr: SocketAddr,
+        middle: Middle,
+        more: &str,
+        global: &str,
+    ) -> Self {
         let (kind, check) = match &a {
             Node::Postgres(_) => (Kind::Postgres, "type = \"postgres\", database = \"postgres\""),
             Node::MariaDb(_) => (Kind::MariaDb, "type = \"mysql\""),
@@ -267,38 +360,35 @@ impl Pair {
         let (dir, write, read) = (TempDir::new(), free_addr(), free_addr());
         let password = dir.write("db.pass", "s3cret\n");
         let text = format!(
-            "[global]\nstate_dir = \"{state}\"\n{global}\n\
+            "[global]\nstate_dir = \"{state}\"\n{master}{global}\n\
              [commands]\nsocket = {{ address = \"{socket}\", level = \"admin\" }}\n\n\
              [backend.db]\n\
              check = {{ {check}, user = \"evenkeel\", password_file = \"{password}\", \
-             rise = 1, fall = {fall} }}\nserver.a = \"{a}\"\nserver.b = \"{b}\"\n\n\
+             rise = 1, {more} }}\nserver.a = \"{a}\"\nserver.b = \"{b}\"\n\n\
              [frontend.write]\nbind = \"{write}\"\nbackend = \"db\"\nrole = \"primary\"\n\
-             hold = \"30s\"\n\n\
+             hold = \"30s\"\nrto = \"60s\"\nrpo = 1000000000\n\n\
              [frontend.read]\nbind = \"{read}\"\nbackend = \"db\"\nrole = \"replica\"\n\
              max_lag = \"500ms\"\nfallback = \"primary\"\n",
             state = dir.path().display(),
+            master = if middle == Middle::Changes { "master_worker = true\n" } else { "" },
             socket = dir.join("sock").display(),
             password = password.display(),
             a = a_addr,
             b = b.addr(),
         );
-        let file = dir.write("evenkeel.toml", &text);
+        dir.write("evenkeel.toml", &text);
         // A file of its own, which an upgrade can replace.
         let program = dir.join("evenkeel");
         std::fs::hard_link(Program::Evenkeel.program(), &program)
             .or_else(|_| std::fs::copy(Program::Evenkeel.program(), &program).map(drop))
             .unwrap();
-        let evenkeel = Process::start(Spec {
-            name: "evenkeel",
-            program: &program,
-            args: vec!["run".to_owned(), "-c".to_owned(), file.display().to_string()],
-            user: None,
-            env: if global == STEPPED { stepped(&dir) } else { Vec::new() },
-            log: dir.join("output"),
-        });
+        let is_stepped = global == STEPPED;
+        let env = if is_stepped { stepped(&dir.write("clock", "+0")) } else { Vec::new() };
+        let evenkeel = launch(&dir, &program, env);
         eventually("it listens", || is_listening(write.port()).then_some(()));
         let way = |addr| Way { kind, addr };
-        let pair = Self { kind, a, b, write: way(write), read: way(read), evenkeel, program, dir };
+        let (write, read) = (way(write), way(read));
+        let pair = Self { kind, a, b, write, read, evenkeel, middle, program, dir };
         pair.wait_fence("a", "primary primary incumbent");
         pair.wait_fence("b", "replica replica follower");
         pair

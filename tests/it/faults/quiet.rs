@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
-use super::relay::relay;
 use crate::harness::dir::TempDir;
 use crate::harness::eventually;
 use crate::harness::mariadb::MariaDb;
@@ -11,6 +10,7 @@ use crate::harness::native::run;
 use crate::harness::port::free_addr;
 use crate::harness::postgres::Postgres;
 use crate::harness::process::Process;
+use crate::harness::relay::relay;
 
 /// What goes into a packet of an Ethernet.
 const PACKET_BYTES: usize = 1448;

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use super::pair::{Kind, Pair};
+use super::pair::{Kind, Middle, Pair};
 use crate::harness::eventually;
 
 /// A client program that connects to the route for writes, with `env`, and executes `sql`.
@@ -45,7 +45,7 @@ fn is_told(pair: &Pair, env: &[(&str, &str)], words: &str) {
 
 /// Nobody is primary for as long as a client may wait, or no more may wait.
 pub(super) fn who_waits_in_vain_reads_why(kind: Kind) {
-    let mut pair = Pair::start(kind);
+    let mut pair = Pair::start(kind, Middle::Calm);
     pair.a.process().kill9();
     pair.wait_said("Server db/a is DOWN");
     pair.change("hold = \"30s\"", "hold = \"200ms\"");
@@ -79,7 +79,7 @@ pub(super) fn who_waits_in_vain_reads_why(kind: Kind) {
 /// It has sent a part of what it copies into a table, and reads nothing meanwhile.
 #[test]
 fn who_copies_into_postgres_reads_why_it_is_cut() {
-    let mut pair = Pair::start(Kind::Postgres);
+    let mut pair = Pair::start(Kind::Postgres, Middle::Calm);
     let mut copying =
         program(&pair, "COPY written FROM STDIN", &[]).stdin(Stdio::piped()).spawn().unwrap();
     copying.stdin.as_mut().unwrap().write_all(b"1\n2\n").unwrap();

@@ -63,6 +63,8 @@ pub(super) struct Verdict {
     pub(super) lost: usize,
     /// Acknowledged.
     pub(super) written: usize,
+    /// Records of failovers.
+    pub(super) records: usize,
 }
 
 impl Writers {
@@ -130,9 +132,34 @@ impl Shared {
 }
 
 impl Seen {
-    /// What it amounts to where `a` was primary and `b` is; `a` answers if it `lives`. Printed past
-    /// the test harness, which keeps what tests that pass say to itself.
-    pub(super) fn judge(&self, name: &str, pair: &Pair, a_lives: bool) -> Verdict {
+    /// What it amounts to where `a` was primary and `b` is, and `a` is there again.
+    pub(super) fn judge(&self, name: &str, pair: &Pair) -> Verdict {
+        let left = eventually("nobody is left on the old primary", || {
+            (pair.a.clients() == 0 && pair.shown("a", "scur") == "0").then_some(0)
+        });
+        eventually("it is on record", || (!pair.records().is_empty()).then_some(()));
+        let verdict = self.verdict(name, pair, left);
+        assert_eq!((verdict.split, verdict.strayed), (0, 0), "{verdict:?}");
+        // Each has a session to lose, and may be told no by a server that shuts down.
+        assert!(verdict.errors <= 3 * WRITERS, "{:?}", self.errors);
+        let records = pair.records();
+        assert_eq!(records.len(), 1, "{records:?}");
+        let names = (&records[0]["from"], &records[0]["to"]);
+        assert_eq!(names, (&"a".into(), &"b".into()), "{records:?}");
+        verdict
+    }
+
+    /// What it amounts to where `a` was primary and still is.
+    pub(super) fn judge_calm(&self, name: &str, pair: &Pair) -> Verdict {
+        let verdict = self.verdict(name, pair, 0);
+        assert_eq!(verdict.split, 0, "{verdict:?}");
+        let records = pair.records();
+        assert!(records.iter().all(|record| record["to"] == "a"), "{records:?}");
+        verdict
+    }
+
+    /// The numbers, printed past the test harness, which keeps what tests that pass say to itself.
+    fn verdict(&self, name: &str, pair: &Pair, left: usize) -> Verdict {
         let (a, b) = (pair.a.addr().port(), pair.b.addr().port());
         let acked = |port| {
             let by = self.acks.iter().filter(move |ack| ack.port == port);
@@ -146,20 +173,24 @@ impl Seen {
         let first_of_b = self.acks.iter().position(|ack| ack.port == b);
         let after = first_of_b.map_or(&[][..], |first| &self.acks[first..]);
         let gaps = self.acks.windows(2).map(|pair| pair[1].at - pair[0].at);
+        let lost = |_| acked(a).difference(&rows(&pair.b)).count();
         let verdict = Verdict {
             errors: self.errors.len(),
             stall: gaps.max().unwrap_or_default(),
-            left: pair.shown("a", "scur").parse().unwrap(),
+            left,
             split: after.iter().filter(|ack| ack.port == a).count(),
-            strayed: if a_lives { rows(&pair.a).intersection(&acked(b)).count() } else { 0 },
-            lost: acked(a).difference(&rows(&pair.b)).count(),
+            strayed: rows(&pair.a).intersection(&acked(b)).count(),
+            lost: first_of_b.map_or(0, lost),
             written: self.acks.len(),
+            records: pair.records().len(),
         };
         let _ = writeln!(
             std::io::stderr(),
-            "verdict {name} {:?}: client errors {}, longest stall {:?}, sessions left on the old \
-             primary {}, writes by two primaries {}, strayed {}, lost {}, records written {}",
+            "verdict {name} {:?}, {:?}: client errors {}, longest stall {:?}, sessions left on the \
+             old primary {}, writes by two primaries {}, strayed {}, lost {}, acknowledged {}, \
+             records written {}",
             pair.kind,
+            pair.middle,
             verdict.errors,
             verdict.stall,
             verdict.left,
@@ -167,10 +198,8 @@ impl Seen {
             verdict.strayed,
             verdict.lost,
             verdict.written,
+            verdict.records,
         );
-        assert_eq!((verdict.left, verdict.split, verdict.strayed), (0, 0, 0), "{verdict:?}");
-        // Each has a session to lose, and may be told no by a server that shuts down.
-        assert!(verdict.errors <= 3 * WRITERS, "{:?}", self.errors);
         verdict
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct MariaDb {
     read_only: bool,
     /// More words of its command line.
     options: Vec<String>,
+    /// Variables, from its restart on.
+    pub(crate) env: Vec<(String, String)>,
     dir: TempDir,
 }
 
@@ -65,16 +67,18 @@ impl MariaDb {
         let dir = TempDir::new();
         run(&["cp", "-a", &text(&template()), &text(&dir.join("data"))]);
         let port = free_port();
-        let process = start(&dir, port, id, false, &[]);
+        let process = start(&dir, port, id, false, &[], &[]);
         let addr = (Ipv4Addr::LOCALHOST, port).into();
-        let server = Self { addr, process, id, read_only: false, options: Vec::new(), dir };
+        let server =
+            Self { addr, process, id, read_only: false, options: Vec::new(), env: Vec::new(), dir };
         server.wait_ready();
         server
     }
 
     /// Starts it again, on its address and its data.
     pub(crate) fn start_again(&mut self) {
-        self.process = start(&self.dir, self.addr.port(), self.id, self.read_only, &self.options);
+        self.process =
+            start(&self.dir, self.addr.port(), self.id, self.read_only, &self.options, &self.env);
         self.wait_ready();
     }
 
@@ -145,7 +149,14 @@ impl MariaDb {
     }
 }
 
-fn start(dir: &TempDir, port: u16, id: u32, read_only: bool, options: &[String]) -> Process {
+fn start(
+    dir: &TempDir,
+    port: u16,
+    id: u32,
+    read_only: bool,
+    options: &[String],
+    env: &[(String, String)],
+) -> Process {
     let data = dir.join("data");
     let settings = [
         "--no-defaults".to_owned(),
@@ -170,7 +181,7 @@ fn start(dir: &TempDir, port: u16, id: u32, read_only: bool, options: &[String])
         program: Path::new("mariadbd"),
         args: [&settings[..], options].concat(),
         user: Some(USER),
-        env: Vec::new(),
+        env: env.to_vec(),
         log: dir.join("mariadb.log"),
     })
 }

@@ -26,6 +26,7 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod relay;
 pub(crate) mod syslog;
 pub(crate) mod tls;
 

@@ -31,8 +31,7 @@ const SETUP: &str = "set -e
 #[track_caller]
 pub(crate) fn alone(test: &str, kind: Kind, scenario: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
-        let done = Command::new("sh").args(["-c", SETUP]).status().unwrap();
-        assert!(done.success(), "the network cannot be made: {done}");
+        sh(SETUP);
         return scenario();
     }
     let possible = || Command::new("unshare").args(["-n", "-m", "ip", "link"]).output();
@@ -61,6 +60,30 @@ pub(crate) fn alone(test: &str, kind: Kind, scenario: impl FnOnce()) {
     for verdict in text.lines().filter(|line| line.starts_with("verdict ")) {
         let _ = writeln!(std::io::stderr(), "{verdict}");
     }
+}
+
+/// The address of the namespace `inner` at the end of [`wire`].
+pub(crate) const FAR: &str = "10.8.0.2";
+
+/// Cuts the wire at its far end, and mends it: commands of a shell.
+pub(crate) const CUT: &str = "ip -n inner link set far down";
+pub(crate) const MEND: &str = "ip -n inner link set far up";
+
+/// Lays a wire from here to the namespace `inner` of [`alone`].
+pub(crate) fn wire() {
+    sh("set -e
+        ip link add wire type veth peer name far netns inner
+        ip addr add 10.8.0.1/24 dev wire
+        ip link set wire up
+        ip -n inner addr add 10.8.0.2/24 dev far
+        ip -n inner link set far up");
+}
+
+/// Runs commands of a shell, which have to succeed.
+#[track_caller]
+pub(crate) fn sh(script: &str) {
+    let done = Command::new("sh").args(["-c", script]).status().unwrap();
+    assert!(done.success(), "{script}");
 }
 
 /// Does `work` in the namespace `inner` of [`alone`].

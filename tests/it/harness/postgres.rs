@@ -22,6 +22,8 @@ const USER: &str = "postgres";
 pub(crate) struct Postgres {
     pub(crate) addr: SocketAddr,
     pub(crate) process: Process,
+    /// Variables, from its restart on.
+    pub(crate) env: Vec<(String, String)>,
     data: PathBuf,
     dir: TempDir,
 }
@@ -71,15 +73,16 @@ impl Postgres {
 
     fn launch(dir: TempDir, data: PathBuf) -> Self {
         let port = free_port();
-        let process = start(&dir, &data, port);
-        let server = Self { addr: (Ipv4Addr::LOCALHOST, port).into(), process, data, dir };
+        let process = start(&dir, &data, port, Vec::new());
+        let addr = (Ipv4Addr::LOCALHOST, port).into();
+        let server = Self { addr, process, env: Vec::new(), data, dir };
         server.wait_ready();
         server
     }
 
     /// Starts it again, on its address and its data.
     pub(crate) fn start_again(&mut self) {
-        self.process = start(&self.dir, &self.data, self.addr.port());
+        self.process = start(&self.dir, &self.data, self.addr.port(), self.env.clone());
         self.wait_ready();
     }
 
@@ -125,14 +128,20 @@ impl Postgres {
         self.query("SELECT pg_reload_conf()");
     }
 
-    /// Speaks TLS with this certificate and key, and with `role` only so; it has a password.
-    pub(crate) fn expect_tls(&self, role: &str, password: &str, (crt, key): &(String, String)) {
+    /// Shows this certificate, with its key, from its next reload on.
+    pub(crate) fn show_certificate(&self, (crt, key): &(String, String)) {
         for (name, text) in [("server.crt", crt), ("server.key", key)] {
             let path = self.data.join(name);
             fs::write(&path, text).unwrap();
             own(&path);
             run(&["chmod", "600", &path.display().to_string()]);
         }
+        self.query("SELECT pg_reload_conf()");
+    }
+
+    /// Speaks TLS with this certificate and key, and with `role` only so; it has a password.
+    pub(crate) fn expect_tls(&self, role: &str, password: &str, pair: &(String, String)) {
+        self.show_certificate(pair);
         self.query(&format!("CREATE ROLE {role} LOGIN PASSWORD '{password}'"));
         self.query(&format!("GRANT pg_read_all_stats TO {role}"));
         let file = self.data.join("pg_hba.conf");
@@ -165,7 +174,7 @@ impl Drop for Postgres {
     }
 }
 
-fn start(dir: &TempDir, data: &Path, port: u16) -> Process {
+fn start(dir: &TempDir, data: &Path, port: u16, env: Vec<(String, String)>) -> Process {
     let settings = [
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
@@ -183,7 +192,7 @@ fn start(dir: &TempDir, data: &Path, port: u16) -> Process {
         program: Path::new(&tool("postgres")),
         args,
         user: Some(USER),
-        env: Vec::new(),
+        env,
         log: dir.join("postgres.log"),
     })
 }

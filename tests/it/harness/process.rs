@@ -53,12 +53,16 @@ pub(crate) fn launcher(user: Option<&str>) -> Vec<String> {
 impl Process {
     pub(crate) fn start(spec: Spec<'_>) -> Self {
         let mut words = launcher(spec.user);
+        if !spec.env.is_empty() {
+            // What is preloaded must be so by the user who runs the program.
+            words.push("env".to_owned());
+            words.extend(spec.env.iter().map(|(name, value)| format!("{name}={value}")));
+        }
         words.push(spec.program.display().to_string());
         words.extend(spec.args);
         let log = File::options().create(true).append(true).open(&spec.log).unwrap();
         let child = Command::new(&words[0])
             .args(&words[1..])
-            .envs(spec.env)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

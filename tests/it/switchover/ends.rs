@@ -22,6 +22,7 @@ fn what_a_killed_process_froze_takes_writes_again_under_the_next_one() {
     pair.wait_said("switchover to b in backend db: a takes writes again");
     pair.wait_known();
     pair.expect_as_before();
+    pair.expect_given_up();
     assert!(!pair.is_written_down());
     let (done, said) = pair.ctl("switchover write --to b --timeout 50s --max-lag 50s");
     assert!(done, "another one can be made: {said}");

@@ -1,12 +1,14 @@
 //! Planned switchovers of a real MariaDB pair.
 
 use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::stage::{Scene, Stage};
-use crate::harness::PATIENCE;
+use super::stage::{Scene, Stage, finish};
 use crate::harness::dir::TempDir;
 use crate::harness::mariadb::MariaDb;
 use crate::harness::mysql_wire::Client;
+use crate::harness::{PATIENCE, eventually};
 
 /// A pair of which `a` is the primary at first, behind a listener for writes.
 struct Pair {
@@ -88,4 +90,51 @@ fn a_transaction_that_never_ends_is_no_idle_one_and_all_is_undone() {
     assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "0");
     assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
     pair.connect().query("INSERT INTO app.written VALUES (4)").unwrap();
+}
+
+#[test]
+fn a_lock_that_keeps_the_primary_from_freezing_is_no_lock_for_ever() {
+    let pair = Pair::start();
+    let mut owner = Client::connect(pair.a.addr, "app", PATIENCE).unwrap();
+    owner.query("LOCK TABLES app.written WRITE").unwrap();
+    let (done, said) = pair.ctl("switchover write --to b --timeout 2s");
+    assert!(!done && !said.contains("b has all that"), "{said}");
+    owner.query("UNLOCK TABLES").unwrap();
+    assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "0");
+    assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
+    pair.connect().query("INSERT INTO app.written VALUES (2)").unwrap();
+    assert!(!pair.is_written_down());
+}
+
+#[test]
+fn what_a_killed_process_froze_takes_writes_again_under_the_next_one() {
+    let mut pair = Pair::start();
+    pair.b.query("STOP SLAVE");
+    pair.b.query("CHANGE MASTER TO MASTER_DELAY = 4");
+    pair.b.query("START SLAVE");
+    pair.connect().query("INSERT INTO app.written VALUES (1)").unwrap();
+    // Somebody writes past the proxy, who may.
+    let addr = pair.a.addr;
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = std::thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || {
+            let mut client = Client::connect(addr, "app", PATIENCE).unwrap();
+            while !stop.load(Ordering::Relaxed) {
+                client.query("INSERT INTO app.written VALUES (2)").unwrap();
+            }
+        }
+    });
+    let child = pair.begin("switchover write --to b --timeout 50s --max-lag 50s");
+    pair.wait_said("a takes no writes any more");
+    pair.stage.evenkeel.kill9();
+    stop.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+    assert!(!finish(child).0);
+    assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "1");
+    pair.stage.start_again();
+    pair.connect().query("INSERT INTO app.written VALUES (3)").unwrap();
+    assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "0");
+    assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
+    eventually("the file is gone", || (!pair.is_written_down()).then_some(()));
 }

@@ -1,8 +1,14 @@
 //! What dies, hangs or is in the way in the middle of a switchover.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
 use super::stage::finish;
 use super::{BUILT_IN, Pair, takes_writes, write};
 use crate::harness::eventually;
+use crate::harness::port::free_addr;
+use crate::harness::postgres::Postgres;
+use crate::harness::tls::Authority;
 
 #[test]
 fn a_next_primary_that_dies_while_it_catches_up_leaves_the_old_one() {
@@ -60,4 +66,60 @@ fn who_asked_for_it_may_go_away() {
     drop(outsider);
     write(pair.write, 3).unwrap();
     assert!(takes_writes(&pair.b) && !takes_writes(&pair.a));
+}
+
+#[test]
+fn an_idle_client_whose_state_tls_hides_is_named_and_cut_by_force() {
+    let a = Postgres::primary();
+    a.expect_tls("app", "pw", &Authority::new().sign(&["127.0.0.1"]));
+    let b = Postgres::replica_of(&a);
+    let pair = Pair::of(a, b, BUILT_IN, "", "");
+    let place = format!("host=127.0.0.1 port={} user=app dbname=postgres", pair.write.port());
+    let mut client = Command::new("psql")
+        .args(["-qXAt", &format!("{place} sslmode=require")])
+        .env("PGPASSWORD", "pw")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (mut input, output) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
+    input.write_all(b"SELECT 1;\n").unwrap();
+    let mut answer = String::new();
+    BufReader::new(output).read_line(&mut answer).unwrap();
+    assert_eq!(answer, "1\n");
+    let (done, said) = pair.ctl("switchover write --to b --timeout 1s");
+    assert!(!done && said.contains("TLS hides of 1 of them"), "{said}");
+    assert!(said.contains("1 sessions are left whose transactions TLS hides"), "{said}");
+    assert!(!said.contains("takes no writes any more"), "nothing is frozen in vain: {said}");
+    pair.expect_as_before();
+    let (done, said) = pair.ctl("switchover write --to b --timeout 10s --force");
+    assert!(done && said.contains("1 busy sessions are cut"), "{said}");
+    drop(input);
+    client.wait().unwrap();
+    assert!(takes_writes(&pair.b) && !takes_writes(&pair.a));
+}
+
+#[test]
+fn two_that_share_a_server_exclude_each_other_whatever_their_routes() {
+    let (a, other) = (Postgres::primary(), free_addr());
+    let b = Postgres::replica_of(&a);
+    let more = format!(
+        "[backend.same]\n\
+         check = {{ type = \"postgres\", user = \"haproxy_check\", database = \"postgres\", \
+         inter = \"50ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n\
+         switchover = {{ {BUILT_IN} }}\nserver.a = \"{}\"\nserver.b = \"{}\"\n\n\
+         [frontend.other]\nbind = \"{other}\"\nbackend = \"same\"\nrole = \"primary\"\n\
+         hold = \"60s\"\n",
+        a.addr, b.addr
+    );
+    let pair = Pair::of(a, b, BUILT_IN, "", &more);
+    let (outsider, child) = pair.begin_and_freeze();
+    let (done, said) = pair.ctl("switchover other --to b --max-lag 50s");
+    assert!(!done && said.contains("another switchover of backend 'db' goes on"), "{said}");
+    let (done, said) = finish(child);
+    drop(outsider);
+    assert!(done, "{said}\n{}", pair.evenkeel.output());
+    write(pair.write, 3).unwrap();
+    assert_eq!(pair.b.query("SELECT count(*) FROM written WHERE n = 3")[0][0], "1");
 }

@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a relay passed on.
 #[derive(Default)]
-pub(super) struct Passed {
-    pub(super) connections: AtomicUsize,
+pub(crate) struct Passed {
+    pub(crate) connections: AtomicUsize,
     /// Reads of what the check said, and of what it was answered.
-    pub(super) asked: AtomicUsize,
-    pub(super) answered: AtomicUsize,
-    pub(super) bytes_max: AtomicUsize,
+    pub(crate) asked: AtomicUsize,
+    pub(crate) answered: AtomicUsize,
+    pub(crate) bytes_max: AtomicUsize,
 }
 
 /// Passes on to `server` what comes to `bind`, and counts.
-pub(super) fn relay(bind: SocketAddr, server: SocketAddr) -> (SocketAddr, Arc<Passed>) {
+pub(crate) fn relay(bind: SocketAddr, server: SocketAddr) -> (SocketAddr, Arc<Passed>) {
     let listener = TcpListener::bind(bind).unwrap();
     let (addr, passed) = (listener.local_addr().unwrap(), Arc::new(Passed::default()));
     let counts = Arc::clone(&passed);

@@ -1,0 +1,94 @@
+//! What `evenkeel ctl COMMAND --help` says of commands that HAProxy does not have.
+
+/// The help of the command that `words` begin with, where its last word asks for it.
+#[must_use]
+pub fn help(words: &[String]) -> Option<&'static str> {
+    let (last, command) = words.split_last()?;
+    if !matches!(last.as_str(), "-h" | "--help") {
+        return None;
+    }
+    Some(match command.first()?.as_str() {
+        "failovers" => FAILOVERS,
+        "drill" => DRILL,
+        "switchover" => SWITCHOVER,
+        "fence" => FENCE,
+        _ => return None,
+    })
+}
+
+const FAILOVERS: &str = "\
+What each failover cost: those that happened, those that were planned or rehearsed, and those that
+nobody saw because no process ran.
+
+Usage: evenkeel ctl failovers [BACKEND|FRONTEND] [--save]
+
+  --save  Write each as a JSON file and as a page with a chart, here
+
+On a terminal it is a table, oldest first; into a pipe it is one JSON object a line. In both, what is
+not known is absent or '?', never 0:
+  seconds   from the former primary's last word to the first session on the new one
+  detect    of that, until it was known to be lost
+  errors    sessions that failed: cut, left by their server, or refused
+  cut held  sessions cut on the former primary, and clients that were kept waiting
+  missing   what the new primary lacked of what the former one was last seen to have
+  rto rpo   met, missed or unknown, compared with 'rto' and 'rpo' of the frontends; - : not declared
+The last 500 are kept, with files in state_dir/failovers of the last 200.
+";
+
+const DRILL: &str = "\
+Make a fault on purpose, send clients of our own through the route, and write down what came of it.
+
+Usage: evenkeel ctl drill FRONTEND FAULT --dry-run|--live
+
+Faults:
+  --kill, --hang, --partition  Run the backend's program for it: drill = { kill = [\"/path\", …] }
+  --switchover --to SERVER     Have SERVER take over as planned [--timeout TIME] [--force]
+
+  --dry-run  Only look whether it can be done
+  --live     Do it
+
+Nothing here promotes anybody but a switchover: the program does, or what does so at a real failover.
+The programs find EVENKEEL_BACKEND, EVENKEEL_SERVER, EVENKEEL_SERVER_ADDR and EVENKEEL_FAULT in their
+environment; 'heal' runs at the end. The record is written here as drill-….json and drill-….html, and
+is listed by 'failovers'. Exit status 3: it failed, or 'rto' or 'rpo' of the frontend is not met.
+";
+
+const SWITCHOVER: &str = "\
+Have another server take over the writes while new clients wait. What fails is undone.
+
+Usage: evenkeel ctl switchover FRONTEND --to SERVER [--timeout TIME] [--force] [--dry-run]
+
+  --timeout TIME  For all of it, such as 8s; less than the 'hold' of the frontends
+  --force         Cut the sessions that are in a transaction at half of the time
+  --dry-run       Only look whether it can be done
+
+The backend says how: switchover = { user = \"…\" } or switchover = { promote = [\"/path\", …] }.
+";
+
+const FENCE: &str = "\
+Who of a group may take writes, who is kept out, and why.
+
+Usage: evenkeel ctl fence show [BACKEND]
+       evenkeel ctl fence clear BACKEND   Forget who was primary: whoever claims alone is it
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_is_asked_for_by_the_last_word() {
+        let asked = |text: &str| {
+            help(&text.split(' ').map(str::to_owned).collect::<Vec<_>>()).map(|text| &text[..4])
+        };
+        for (command, begins) in [
+            ("failovers --help", Some("What")),
+            ("drill w --kill -h", Some("Make")),
+            ("failovers", None),
+            ("show stat --help", None),
+            ("--help", None),
+        ] {
+            assert_eq!(asked(command), begins, "{command}");
+        }
+    }
+}

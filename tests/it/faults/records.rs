@@ -1,0 +1,100 @@
+//! What is left of a failover: a record, as JSON and as a page, of those that nobody saw, too.
+
+use super::pair::{Kind, Middle, Pair};
+use crate::harness::browser::Browser;
+use crate::harness::eventually;
+
+/// The names of the files in the folder of records.
+fn files(pair: &Pair) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(pair.file("failovers")) else { return Vec::new() };
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.split('.').count() == 2).collect();
+    names.sort();
+    names
+}
+
+/// The files of the one record: its JSON text and its page.
+#[track_caller]
+fn kept(pair: &Pair, kind: &str) -> (String, String) {
+    let [page, json] = eventually("its files are there", || files(pair).try_into().ok());
+    assert!(page.starts_with(&format!("{kind}-db-")) && page.ends_with(".html"), "{page}");
+    assert_eq!(json.strip_suffix(".json"), page.strip_suffix(".html"));
+    let read = |name| std::fs::read_to_string(pair.file("failovers").join(name)).unwrap();
+    (read(json), read(page))
+}
+
+#[test]
+fn what_a_failover_cost_is_a_file_and_a_page_that_fits_every_screen() {
+    let mut pair = Pair::start(Kind::Postgres, Middle::Calm);
+    let mut idle = pair.write.connect().unwrap();
+    idle.query("SELECT 1").unwrap();
+    // It answers on, and is no primary to those who look: its session is cut.
+    pair.a.process().stop();
+    pair.wait_said("Server db/a is DOWN");
+    pair.b.promote();
+    pair.write.port().unwrap();
+    let record = eventually("it is on record", || pair.records().pop());
+    for part in ["detect", "cut", "promote", "attach", "total"] {
+        assert!(record["seconds"][part].is_f64(), "{part}: {record}");
+    }
+    let counts = ["client_errors", "sessions_cut", "sessions_kept"].map(|name| &record[name]);
+    assert_eq!(counts, [1, 1, 0], "{record}");
+    assert_eq!(record["verdict"], serde_json::json!({"rto": "met", "rpo": "met"}), "{record}");
+    assert_eq!(record["routes"], serde_json::json!(["write"]));
+    let (json, page) = kept(&pair, "failover");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), record);
+    let mut browser = Browser::start();
+    let shown = pair.file("shown.html");
+    std::fs::write(&shown, page).unwrap();
+    for (width, scheme) in [(390, "light"), (390, "dark"), (1200, "light"), (1200, "dark")] {
+        browser.resize(width, 900);
+        let features = serde_json::json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        browser.call("Emulation.setEmulatedMedia", serde_json::json!({"features": features}));
+        browser.open(&format!("file://{}", shown.display()));
+        assert_eq!(browser.ask("document.documentElement.scrollWidth <= innerWidth"), true);
+        assert_eq!(browser.ask("document.querySelectorAll('.track i').length"), 4);
+        if let Some(folder) = std::env::var_os("EVENKEEL_PICTURES") {
+            let name = std::path::Path::new(&folder).join(format!("record-{width}-{scheme}.png"));
+            std::fs::write(name, browser.picture()).unwrap();
+        }
+    }
+}
+
+mod a_failover_that_nobody_saw_is_on_record {
+    use super::{Kind, unseen};
+
+    #[test]
+    fn postgres() {
+        unseen(Kind::Postgres);
+    }
+
+    #[test]
+    fn mariadb() {
+        unseen(Kind::MariaDb);
+    }
+}
+
+/// The primary changes while there is no proxy.
+fn unseen(kind: Kind) {
+    let mut pair = Pair::start(kind, Middle::Calm);
+    pair.restart(|pair| {
+        pair.a.process().kill9();
+        pair.b.promote();
+    });
+    pair.wait_said("Backend db has another primary than it is remembered to have: b, not a.");
+    let record = eventually("it is on record", || pair.records().pop());
+    let word = |name: &str| record[name].as_str().unwrap_or_else(|| panic!("{record}"));
+    assert_eq!((word("kind"), word("from"), word("to")), ("unseen", "a", "b"));
+    assert!(!word("history_before").is_empty() && !word("history_after").is_empty(), "{record}");
+    for unknown in ["rpo", "client_errors", "sessions_cut", "clients_held", "answered"] {
+        assert!(record[unknown].is_null(), "{unknown}: {record}");
+    }
+    assert!(record["seconds"]["total"].is_null(), "{record}");
+    assert_eq!(record["verdict"], serde_json::json!({"rto": "unknown", "rpo": "unknown"}));
+    let (_, page) = kept(&pair, "unseen");
+    assert!(page.contains("that nobody saw") && page.contains(">unknown<"), "{page}");
+    // It is known now, and said once.
+    pair.restart(|_| ());
+    pair.wait_fence("b", "primary primary incumbent");
+    assert_eq!(pair.records(), [record]);
+}
