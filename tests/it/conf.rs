@@ -26,8 +26,9 @@ fn snippets(language: &str) -> Vec<String> {
     blocks.map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
 }
 
-/// Users and groups of the examples need not exist here.
-fn without_identity(text: &str) -> String {
+/// Users, groups and network namespaces of the examples need not exist here.
+fn without_places(text: &str) -> String {
+    let text = text.replace(r#"namespace = "blue", "#, "");
     let identity = |line: &&str| !line.starts_with("user ") && !line.starts_with("group ");
     text.lines()
         .filter(|line| identity(&line.trim_start()))
@@ -38,7 +39,7 @@ fn without_identity(text: &str) -> String {
 #[track_caller]
 fn expect_valid(name: &str, text: &str) {
     let dir = TempDir::new();
-    let file = dir.write(name, &without_identity(text));
+    let file = dir.write(name, &without_places(text));
     for passwords in ["my.pass", "pg.pass", "my-admin.pass", "pg-admin.pass"] {
         dir.write(passwords, "secret\n");
     }

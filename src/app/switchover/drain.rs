@@ -1,5 +1,6 @@
 //! The pause: new clients wait, and the sessions on the primary end between their transactions.
 
+use std::iter;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,16 +16,26 @@ use crate::state::{Backend, CutReason, Process, Server, publish};
 /// shows a moment later.
 const QUIET_LOOKS: u32 = 3;
 
-/// New clients of a backend wait while this is there.
+/// New clients of the two servers' backends wait while this is there.
 #[derive(Debug)]
 pub(super) struct Rest {
     process: Arc<Process>,
+    /// That of the route first.
+    resting: Vec<Resting>,
+}
+
+/// A backend that has both servers, by names of its own.
+#[derive(Debug)]
+struct Resting {
     backend: Arc<Backend>,
     from: Arc<Server>,
+    to: Arc<Server>,
+    /// Sessions that were told to end.
+    told: usize,
 }
 
 impl Rest {
-    /// They wait for `to` to take over from `from`.
+    /// They wait for `to` to take over from `from`, in `backend` and wherever else those two are.
     ///
     /// # Errors
     /// They wait already.
@@ -32,56 +43,115 @@ impl Rest {
         process: &Arc<Process>,
         backend: &Arc<Backend>,
         from: &Arc<Server>,
-        to: &str,
+        to: &Arc<Server>,
     ) -> Result<Self, String> {
-        if !publish::rest(backend, clock::now(), Some(to)) {
-            return Err(format!("another switchover of backend '{}' goes on", backend.name));
+        let objects = process.objects();
+        let others = objects.backends.iter().filter(|known| !Arc::ptr_eq(known, backend));
+        let others = others.filter_map(|known| {
+            let (from, to) = (at(known, from)?, at(known, to)?);
+            Some((Arc::clone(known), from, to))
+        });
+        let mut rest = Self { process: Arc::clone(process), resting: Vec::new() };
+        let first = (Arc::clone(backend), Arc::clone(from), Arc::clone(to));
+        for (backend, from, to) in iter::once(first).chain(others) {
+            if !publish::rest(&backend, clock::now(), Some(&to.name)) {
+                return Err(format!("another switchover of backend '{}' goes on", backend.name));
+            }
+            rest.resting.push(Resting { backend, from, to, told: 0 });
         }
-        let (process, backend) = (Arc::clone(process), Arc::clone(backend));
-        Ok(Self { process, backend, from: Arc::clone(from) })
+        Ok(rest)
+    }
+
+    /// The primary is told to take no more writes.
+    pub(super) fn note_frozen(&self) {
+        let now = clock::now();
+        self.resting.iter().for_each(|it| publish::frozen(&it.backend, now));
+    }
+
+    /// It is given up, and the primary takes writes again.
+    pub(super) fn give_up(&self) {
+        let now = clock::now();
+        self.resting.iter().for_each(|it| publish::given_up(&it.backend, now));
+    }
+
+    /// Whether all backends take the one that took over for the primary; those that do not, look.
+    pub(super) fn is_followed(&self) -> bool {
+        let late = self
+            .resting
+            .iter()
+            .filter(|it| it.backend.group.claims().primary.as_deref() != Some(&*it.to.name));
+        late.map(|it| it.to.hint()).count() == 0
+    }
+
+    /// Tells the sessions on the primary to end.
+    fn part(&mut self, how: Parting) -> Told {
+        let mut all = Told::default();
+        for it in &mut self.resting {
+            let now = self.process.sessions.part_on(&it.from, how);
+            it.told += now.newly;
+            let gone = it.told.saturating_sub(now.left);
+            publish::parted(&it.backend, u64::try_from(gone).unwrap_or(u64::MAX));
+            all.left += now.left;
+            all.newly += now.newly;
+            all.hidden += now.hidden;
+        }
+        all
+    }
+
+    /// Ends them. How many.
+    fn cut(&self) -> usize {
+        let is_write = |route| route == RoleRoute::Primary;
+        let cut = |it: &Resting| {
+            publish::parted(&it.backend, u64::try_from(it.told).unwrap_or(u64::MAX));
+            self.process.sessions.end_routed_on(&it.from, CutReason::RoleLost, is_write)
+        };
+        self.resting.iter().map(cut).sum()
     }
 }
 
 impl Drop for Rest {
     fn drop(&mut self) {
-        publish::rest(&self.backend, clock::now(), None);
-        self.process.sessions.stay_on(&self.from);
+        for it in &self.resting {
+            publish::rest(&it.backend, clock::now(), None);
+            self.process.sessions.stay_on(&it.from);
+        }
     }
+}
+
+/// The server of `backend` that has the address of `server`.
+fn at(backend: &Backend, server: &Server) -> Option<Arc<Server>> {
+    let address = server.settings().address.text();
+    let live = backend.live();
+    live.servers.iter().find(|known| known.settings().address.text() == address).cloned()
 }
 
 /// Ends the sessions on the primary between their transactions.
 pub(super) async fn drain(
     plan: &Plan,
+    rest: &mut Rest,
     force: bool,
     teller: &Teller,
     until: Instant,
 ) -> Result<(), String> {
-    let Plan { process, backend, from, .. } = plan;
-    let sessions = &process.sessions;
     let begun = clock::now();
     let patience = until.saturating_duration_since(begun) / 2;
-    let first = sessions.part_on(from, Parting::Quiet);
-    teller.say(format!("{} sessions of {} are to end", first.left, from.name));
+    let first = rest.part(Parting::Quiet);
+    teller.say(format!("{} sessions of {} are to end", first.left, plan.from.name));
     if first.hidden > 0 {
         teller.say(hidden(first.hidden, force));
     }
-    let (mut told, mut quiet) = (first.newly, 0);
+    let mut quiet = 0;
     while quiet < QUIET_LOOKS {
         plan.stands()?;
         let is_patient = clock::now() < begun + patience;
         let how = if is_patient { Parting::Quiet } else { Parting::Soon };
-        let now = sessions.part_on(from, how);
-        told += now.newly;
-        publish::parted(backend, u64::try_from(told.saturating_sub(now.left)).unwrap_or(u64::MAX));
+        let now = rest.part(how);
         quiet = if now.left == 0 { quiet + 1 } else { 0 };
         if now.left > 0 && clock::now() >= until {
             if !force {
                 return Err(busy(now));
             }
-            let is_write = |route| route == RoleRoute::Primary;
-            let cut = sessions.end_routed_on(from, CutReason::RoleLost, is_write);
-            publish::parted(backend, u64::try_from(told).unwrap_or(u64::MAX));
-            teller.say(format!("{cut} busy sessions are cut"));
+            teller.say(format!("{} busy sessions are cut", rest.cut()));
             return Ok(());
         }
         tokio::time::sleep(LOOK_EVERY).await;

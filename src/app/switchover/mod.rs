@@ -36,7 +36,6 @@ use std::time::{Duration, Instant};
 use super::operation::Teller;
 use crate::clock;
 use crate::pure::role::lag::Lag;
-use crate::state::publish;
 use crate::state::request::Switchover;
 use crate::telemetry::event::RoleChange;
 use drain::{Rest, drain};
@@ -78,25 +77,26 @@ impl Switchovers {
             teller.say("nothing was changed".to_owned());
             return Ok(());
         }
-        let rest = Rest::begin(process, backend, from, &to.name)?;
+        let rest = Rest::begin(process, backend, from, to)?;
         let planned = RoleChange::Planned { from: from.name.to_string(), to: to.name.to_string() };
         self.say(backend, planned);
         let begun = clock::now();
-        let mut course = Course { all: self, plan: &plan, teller, pair, half: None, page: None };
+        let (half, page) = (None, None);
+        let mut course = Course { all: self, plan: &plan, teller, pair, rest, half, page };
         let result = tokio::select! {
             result = course.change(order.force, begun) => result,
             () = self.over() => Err("the process stops".to_owned()),
         };
         if let Err(why) = &result {
             teller.say(format!("given up: {why}"));
-            course.take_back(rest).await;
+            course.take_back().await;
             self.say(backend, RoleChange::GivenUp { to: to.name.to_string(), why: why.clone() });
             return result;
         }
         if let Some(page) = course.page.take() {
             mend::remove(page);
         }
-        drop(rest);
+        drop(course);
         let paused = clock::now().saturating_duration_since(begun);
         teller.say(format!("{} is primary; new clients waited {} ms", to.name, paused.as_millis()));
         Ok(())
@@ -109,6 +109,7 @@ struct Course<'a> {
     plan: &'a Plan,
     teller: &'a Teller,
     pair: Pair,
+    rest: Rest,
     /// What was changed; `None`: nothing.
     half: Option<Half>,
     /// The same, on disk.
@@ -124,7 +125,7 @@ impl Course<'_> {
         let (plan, teller) = (self.plan, self.teller);
         let Plan { backend, from, to, timeout, max_lag, .. } = plan;
         let deadline = begun + *timeout;
-        drain(plan, force, teller, begun + *timeout / 2).await?;
+        drain(plan, &mut self.rest, force, teller, begun + *timeout / 2).await?;
         plan.stands()?;
         if let Some(Lag { time, amount }) = plan.lag().filter(|lag| lag.time > *max_lag) {
             return Err(format!(
@@ -136,7 +137,7 @@ impl Course<'_> {
         self.write_down(was_read_only).await?;
         plan.stands()?;
         self.half = Some(Half { was_read_only, is_promoting: false });
-        publish::frozen(backend, clock::now());
+        self.rest.note_frozen();
         self.pair.freeze(plan, deadline).await?;
         teller.say(format!("{} takes no writes any more", from.name));
         self.pair.catch_up(plan, deadline).await?;
@@ -147,14 +148,18 @@ impl Course<'_> {
         plan.may_go_on()?;
         self.half = Some(Half { was_read_only, is_promoting: true });
         self.pair.promote(plan, deadline).await?;
-        while backend.group.claims().primary.as_deref() != Some(&*to.name) {
+        let is_primary = || backend.group.claims().primary.as_deref() == Some(&*to.name);
+        while !self.rest.is_followed() {
             if clock::now() >= deadline {
+                if is_primary() {
+                    teller.say("another backend with these servers does not follow yet".to_owned());
+                    return Ok(());
+                }
                 return Err(match backend.group.refusal(&to.name) {
                     Some(why) => format!("{} is not believed to be primary: {why}", to.name),
                     None => format!("{} did not become primary in time", to.name),
                 });
             }
-            to.hint();
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
@@ -183,18 +188,18 @@ impl Course<'_> {
     }
 
     /// Undoes what was changed. What cannot be now is tried again, for as long as this process lives.
-    async fn take_back(&mut self, rest: Rest) {
+    async fn take_back(mut self) {
         let (plan, teller, from) = (self.plan, self.teller, &self.plan.from.name);
         let page = self.page.take();
         let Some(half) = self.half else {
-            publish::given_up(&plan.backend, clock::now());
+            self.rest.give_up();
             return page.into_iter().for_each(mend::remove);
         };
         let undone = tokio::time::timeout(UNDO_MAX, half.undo(plan)).await;
         match undone.unwrap_or_else(|_| Err("it takes too long".to_owned())) {
             Ok(undone) => {
                 if undone != Undone::Finished {
-                    publish::given_up(&plan.backend, clock::now());
+                    self.rest.give_up();
                 }
                 match undone {
                     Undone::Reversed => teller.say(format!("{from} takes writes again")),
@@ -208,8 +213,8 @@ impl Course<'_> {
             }
             Err(why) => {
                 teller.say(format!("it could not be undone: {why}; it is tried until it can be"));
-                drop(rest);
                 let (all, entry) = (Arc::clone(self.all), self.entry(half.was_read_only));
+                drop(self.rest);
                 self.all.look_after(mend::settle(all, entry, half, page, None));
             }
         }

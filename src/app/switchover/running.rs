@@ -87,8 +87,8 @@ impl Switchovers {
                 let objects = self.process.objects();
                 let backend =
                     objects.backends.iter().find(|known| *known.name == *entry.backend)?;
-                let from = named(backend, &entry.from)?;
-                Rest::begin(&self.process, backend, &from, &entry.to).ok()
+                let (from, to) = (named(backend, &entry.from)?, named(backend, &entry.to)?);
+                Rest::begin(&self.process, backend, &from, &to).ok()
             });
             self.look_after(super::mend::found(Arc::clone(self), journal.clone(), name, rest));
         }

@@ -120,6 +120,10 @@ fn two_that_share_a_server_exclude_each_other_whatever_their_routes() {
     let (done, said) = finish(child);
     drop(outsider);
     assert!(done, "{said}\n{}", pair.evenkeel.output());
-    write(pair.write, 3).unwrap();
-    assert_eq!(pair.b.query("SELECT count(*) FROM written WHERE n = 3")[0][0], "1");
+    // The other backend waited, too, and knows who took over.
+    for (route, n) in [(pair.write, 3), (other, 4)] {
+        write(route, n).unwrap();
+        let query = format!("SELECT count(*) FROM written WHERE n = {n}");
+        assert_eq!(pair.b.query(&query)[0][0], "1");
+    }
 }
