@@ -185,7 +185,9 @@ async fn talk(addr: SocketAddr, order: Order) -> Result<End, String> {
     let (down, up) = tokio::join!(down, up);
     let (len, error) = down?;
     if order.ending == Ending::Reset {
-        let end = if error.is_some() { End::Reset } else { End::Fin };
+        // Whoever is told of the reset first takes it away from the other: reads end with a FIN then.
+        let is_reset = error.is_some() || up.is_err();
+        let end = if is_reset { End::Reset } else { End::Fin };
         let prefix = len <= order.down_bytes / 2;
         return prefix.then_some(end).ok_or_else(|| format!("{len} bytes, more than sent"));
     }
