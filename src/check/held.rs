@@ -7,10 +7,14 @@
 //! A session that ends says nothing of its server yet: a database ends one alone, too. A new one is
 //! begun at once, and that decides.
 //!
+//! Where clients could not reach a Postgres, its door is tried first: the process that listens goes
+//! before those of its sessions, and each of those needs milliseconds to follow. MySQL is one process.
+//!
 //! | session | the next one | verdict |
 //! |---|---|---|
 //! | ended | is logged in and answers | what it answers |
 //! | ended | nobody listens, or the server says that it goes | failed, and certain: `fall` is not asked |
+//! | held, and clients are refused | nobody listens, twice | as if it had ended |
 //! | ended | is logged in and ends | that of a third one |
 //! | ended | anything else | failed, one of `fall` |
 //! | silent beyond `timeout` | – | failed, one of `fall` |
@@ -23,7 +27,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::driver::held::Held;
+use super::driver::held::{Held, is_refused};
 use super::target::{Target, TargetAddr, Timing};
 use crate::config::model::{DatabaseCheck, DatabaseKind, DatabaseTls, ServerTls};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
@@ -53,6 +57,7 @@ struct Key {
 /// A check waits for an answer.
 struct Ask {
     timing: Timing,
+    is_doubted: bool,
     reply: oneshot::Sender<Answer>,
 }
 
@@ -134,9 +139,10 @@ impl Share {
     ///
     /// # Cancel safety
     /// Dropping the future gives up the answer; the session goes on.
-    pub(super) async fn ask(&mut self, timing: Timing) -> Option<Answer> {
+    pub(super) async fn ask(&mut self, target: &Target) -> Option<Answer> {
         let (reply, answer) = oneshot::channel();
-        self.session.asks.send(Ask { timing, reply }).await.ok()?;
+        let &Target { timing, is_doubted, .. } = target;
+        self.session.asks.send(Ask { timing, is_doubted, reply }).await.ok()?;
         let answer = answer.await.ok();
         // What the answer says is no news any more.
         self.gone.mark_unchanged();
@@ -178,8 +184,10 @@ async fn hold(
         };
         let Some(first) = first else { return };
         line.target.timing = first.timing;
+        line.target.is_doubted = first.is_doubted;
         let mut replies = vec![first.reply];
         while let Ok(ask) = asked.try_recv() {
+            line.target.is_doubted |= ask.is_doubted;
             replies.push(ask.reply);
         }
         let was_held = line.held.is_some();
@@ -219,6 +227,10 @@ impl Line {
         let mut begun = 0;
         loop {
             let mut session = match self.held.take() {
+                Some(_) if self.is_shut().await => {
+                    self.lost = true;
+                    continue;
+                }
                 Some(session) => session,
                 None => {
                     begun += 1;
@@ -239,6 +251,12 @@ impl Line {
             }
             self.lost = true;
         }
+    }
+
+    /// Whether there is reason to ask if anybody listens, and nobody does.
+    async fn is_shut(&self) -> bool {
+        let is_one_of_many = self.check.kind == DatabaseKind::Postgres;
+        self.target.is_doubted && is_one_of_many && is_refused(&self.target).await
     }
 
     /// A new session.

@@ -282,10 +282,13 @@ impl Task {
         let settings = Arc::clone(&self.server.settings());
         let Some(check) = &settings.check else { return };
         let source = self.source();
-        let Some(target) = Target::of(&settings, check, source) else { return };
+        let Some(mut target) = Target::of(&settings, check, source) else { return };
         let asked = (check, &settings.address, source);
         let started = clock::now();
-        publish::health(&self.backend, &self.server, started, |health| health.handle_started());
+        target.is_doubted = publish::health(&self.backend, &self.server, started, |health| {
+            health.handle_started();
+            health.is_hinted()
+        });
         let Found { mut verdict, role, reading } = self.ask(check, target, held).await;
         let now = clock::now();
         if self.still_asks(asked) {

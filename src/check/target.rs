@@ -39,6 +39,8 @@ pub struct Target {
     pub process: Option<Arc<Process>>,
     /// How long it may take.
     pub timing: Timing,
+    /// A session could not reach the server just now.
+    pub is_doubted: bool,
 }
 
 /// Where a server listens for checks.
@@ -89,6 +91,7 @@ impl Target {
             is_tls: check.is_tls,
             process: None,
             timing: Timing::from(check),
+            is_doubted: false,
         })
     }
 }
@@ -115,6 +118,7 @@ impl Target {
             is_via_socks4: false,
             process: None,
             timing,
+            is_doubted: false,
         }
     }
 
@@ -151,6 +155,7 @@ impl Target {
             is_tls: false,
             process: None,
             timing,
+            is_doubted: false,
         })
     }
 }

@@ -35,6 +35,17 @@ enum Trouble {
     TimedOut,
 }
 
+/// Whether nobody listens where the target is. A server that is there sees a connection that is
+/// closed without a word.
+///
+/// # Cancel safety
+/// Dropping the future closes the connection.
+pub(in crate::check) async fn is_refused(target: &Target) -> bool {
+    let ask = Connect::plain(Close::Polite, Opening::Ours);
+    let connected = timeout_at(Instant::now() + target.timing.connect, connect(target, &ask)).await;
+    matches!(connected, Ok(Err(problem)) if problem.heard)
+}
+
 impl Held {
     /// Connects and logs in, within the target's time.
     ///

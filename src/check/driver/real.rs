@@ -62,6 +62,7 @@ impl Home {
             tls: None,
             is_tls: false,
             process: None,
+            is_doubted: false,
             timing,
         };
         let context = Context { answer_bytes_max: 16_384, down: false, unix_time_s: 0 };

@@ -38,6 +38,7 @@ fn target(addr: TargetAddr) -> Target {
         tls: None,
         is_tls: false,
         process: None,
+        is_doubted: false,
         timing,
     }
 }
