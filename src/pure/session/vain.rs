@@ -10,7 +10,7 @@
 //! An ErrorResponse to SSLRequest is allowed, but no client since CVE-2024-10977 shows what stands in
 //! it. One that insists on TLS leaves after the `N`.
 //!
-//! **Bound.** A startup message of more than [`STARTUP_BYTES_MAX`] is none, as to Postgres.
+//! **Bound.** A startup message of more than `STARTUP_BYTES_MAX` is none, as to Postgres.
 
 use super::farewell::{error_response, packet};
 use crate::pure::probe::kind::DatabaseKind;
