@@ -46,7 +46,11 @@ impl Rest {
         to: &Arc<Server>,
     ) -> Result<Self, String> {
         let objects = process.objects();
-        let others = objects.backends.iter().filter(|known| !Arc::ptr_eq(known, backend));
+        // A backend that no route by role leads to knows of no primary.
+        let is_other = |known: &&Arc<Backend>| {
+            !Arc::ptr_eq(known, backend) && !known.settings().routes.is_empty()
+        };
+        let others = objects.backends.iter().filter(is_other);
         let others = others.filter_map(|known| {
             let (from, to) = (at(known, from)?, at(known, to)?);
             Some((Arc::clone(known), from, to))
@@ -120,9 +124,9 @@ impl Drop for Rest {
 
 /// The server of `backend` that has the address of `server`.
 fn at(backend: &Backend, server: &Server) -> Option<Arc<Server>> {
-    let address = server.settings().address.text();
+    let settings = server.settings();
     let live = backend.live();
-    live.servers.iter().find(|known| known.settings().address.text() == address).cloned()
+    live.servers.iter().find(|known| known.settings().address == settings.address).cloned()
 }
 
 /// Ends the sessions on the primary between their transactions.

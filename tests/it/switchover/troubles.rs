@@ -110,7 +110,8 @@ fn two_that_share_a_server_exclude_each_other_whatever_their_routes() {
          inter = \"50ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n\
          switchover = {{ {BUILT_IN} }}\nserver.a = \"{}\"\nserver.b = \"{}\"\n\n\
          [frontend.other]\nbind = \"{other}\"\nbackend = \"same\"\nrole = \"primary\"\n\
-         hold = \"60s\"\n",
+         hold = \"60s\"\n\n\
+         [backend.plain]\nserver.a = \"{0}\"\nserver.b = \"{1}\"\n",
         a.addr, b.addr
     );
     let pair = Pair::of(a, b, BUILT_IN, "", &more);
@@ -120,6 +121,8 @@ fn two_that_share_a_server_exclude_each_other_whatever_their_routes() {
     let (done, said) = finish(child);
     drop(outsider);
     assert!(done, "{said}\n{}", pair.evenkeel.output());
+    // One that knows of no roles is not waited for.
+    assert!(!said.contains("does not follow yet"), "{said}");
     // The other backend waited, too, and knows who took over.
     for (route, n) in [(pair.write, 3), (other, 4)] {
         write(route, n).unwrap();
