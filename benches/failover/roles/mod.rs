@@ -30,7 +30,7 @@ use measure::scratch::Scratch;
 use rustix::process::Signal;
 
 use peer::Peer;
-use postgres::Pair;
+use postgres::{Pair, Template};
 use writers::{Seen, Writers};
 
 /// From the fault to the promotion.
@@ -104,6 +104,10 @@ pub(crate) struct Roles {
     /// End each run after the first write on the new primary: a hundred runs in some six minutes
     #[arg(long)]
     quick: bool,
+    /// Run the databases before the load that shares their core, as on machines of their own:
+    /// a killed one ends only as fast as it is let run
+    #[arg(long)]
+    ahead: bool,
     /// Keep the result as benches/results/DATE-NAME.md and .jsonl
     #[arg(long, value_name = "NAME")]
     save: Option<String>,
@@ -134,7 +138,7 @@ struct Runs {
 /// Does all runs, prints and saves the result, and returns how many could not be done.
 pub(crate) fn measure(options: &Roles) -> io::Result<usize> {
     let scratch = Scratch::create("roles")?;
-    let template = postgres::template(scratch.path())?;
+    let template = postgres::template(scratch.path(), options.ahead)?;
     let mut all: Vec<Runs> = Vec::new();
     let mut failures = 0;
     for &fault in &options.faults {
@@ -166,12 +170,13 @@ pub(crate) fn measure(options: &Roles) -> io::Result<usize> {
     ]);
     let page = format!(
         "# Failover of a Postgres pair\n\n{}Runs of each proxy and fault: {}; {} writers that stay \
-         and {} that connect for each write; the replica is promoted {} ms after the fault.\n\n{}",
+         and {} that connect for each write; the replica is promoted {} ms after the fault.{}\n\n{}",
         machine.describe(),
         options.runs,
         writers::STAYING,
         writers::PASSING,
         PROMOTED_AFTER.as_millis(),
+        if options.ahead { " The databases run before the load on their core." } else { "" },
         table::table(&all),
     );
     println!("\n{page}");
@@ -187,7 +192,7 @@ pub(crate) fn measure(options: &Roles) -> io::Result<usize> {
 fn quick_run(
     peer: Peer,
     fault: Fault,
-    template: &Path,
+    template: &Template,
     folder: &Path,
     index: u16,
 ) -> io::Result<Outcome> {
@@ -245,7 +250,7 @@ impl<'a> Watch<'a> {
 fn run(
     peer: Peer,
     fault: Fault,
-    template: &Path,
+    template: &Template,
     folder: &Path,
     _index: u16,
 ) -> io::Result<Outcome> {

@@ -23,7 +23,14 @@ const USER: &str = "postgres";
 pub(super) struct Server {
     pub(super) addr: SocketAddr,
     data: PathBuf,
+    ahead: bool,
     process: Pinned,
+}
+
+/// A cluster that each run copies.
+pub(super) struct Template {
+    data: PathBuf,
+    ahead: bool,
 }
 
 /// A primary `a` and its replica `b`.
@@ -55,8 +62,8 @@ fn done(program: &Path, args: &[&str]) -> io::Result<()> {
     Err(io::Error::other(format!("{}: {reason}", program.display())))
 }
 
-/// Makes a cluster in `folder`, which each run copies.
-pub(super) fn template(folder: &Path) -> io::Result<PathBuf> {
+/// Makes a cluster in `folder`, whose copies run at a real-time priority when `ahead`.
+pub(super) fn template(folder: &Path, ahead: bool) -> io::Result<Template> {
     let data = folder.join("template");
     let owned = Command::new("chown").arg(USER).arg(folder).status()?;
     if !owned.success() {
@@ -65,19 +72,19 @@ pub(super) fn template(folder: &Path) -> io::Result<PathBuf> {
     let path = data.to_string_lossy();
     let words = ["-A", "trust", "-U", "postgres", "--locale=C", "--no-sync", "-D", &path];
     done(&tool("initdb"), &words)?;
-    Ok(data)
+    Ok(Template { data, ahead })
 }
 
 impl Pair {
-    pub(super) fn start(template: &Path, folder: &Path) -> io::Result<Self> {
+    pub(super) fn start(template: &Template, folder: &Path) -> io::Result<Self> {
         let [first, second] = ["a", "b"].map(|name| folder.join(name));
         for data in [&first, &second] {
             if data.exists() {
                 fs::remove_dir_all(data)?;
             }
         }
-        done(Path::new("cp"), &["-a", &template.to_string_lossy(), &first.to_string_lossy()])?;
-        let a = Server::start(first)?;
+        done(Path::new("cp"), &["-a", &template.data.to_string_lossy(), &first.to_string_lossy()])?;
+        let a = Server::start(first, template.ahead)?;
         a.query("CREATE TABLE written (n int)")?;
         a.query("CREATE ROLE evenkeel LOGIN")?;
         a.query("CREATE DATABASE evenkeel")?;
@@ -85,14 +92,14 @@ impl Pair {
         let words = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-D", &data, "-R", "-X"];
         let words = [&words[..], &["stream", "-c", "fast", "--no-sync"]].concat();
         done(&tool("pg_basebackup"), &words)?;
-        Ok(Self { a, b: Server::start(second)? })
+        Ok(Self { a, b: Server::start(second, template.ahead)? })
     }
 }
 
 impl Server {
-    fn start(data: PathBuf) -> io::Result<Self> {
+    fn start(data: PathBuf, ahead: bool) -> io::Result<Self> {
         let addr = free_addr()?;
-        let server = Self { process: launch(&data, addr)?, addr, data };
+        let server = Self { process: launch(&data, addr, ahead)?, addr, data, ahead };
         server.await_ready()?;
         Ok(server)
     }
@@ -108,7 +115,7 @@ impl Server {
         }
         // Its processes have seen their parent's death; what they share goes with the last of them.
         loop {
-            self.process = launch(&self.data, self.addr)?;
+            self.process = launch(&self.data, self.addr, self.ahead)?;
             if self.await_ready().is_ok() {
                 return Ok(());
             }
@@ -169,7 +176,8 @@ impl Drop for Server {
     }
 }
 
-fn launch(data: &Path, addr: SocketAddr) -> io::Result<Pinned> {
+/// `ahead`: at a real-time priority, before whatever shares its core.
+fn launch(data: &Path, addr: SocketAddr, ahead: bool) -> io::Result<Pinned> {
     let (port, path) = (format!("port={}", addr.port()), data.to_string_lossy());
     let program = tool("postgres").to_string_lossy().into_owned();
     let settings = [
@@ -182,8 +190,10 @@ fn launch(data: &Path, addr: SocketAddr) -> io::Result<Pinned> {
     ];
     let who = ["--reuid", USER, "--regid", USER, "--init-groups", "--", &program, "-D", &path];
     let settings = settings.iter().flat_map(|setting| ["-c", setting]);
-    let args: Vec<&str> = who.into_iter().chain(settings).collect();
-    Pinned::start(LOAD_CORE, Path::new("setpriv"), &args, data.with_extension("out"))
+    let priority: &[&str] = if ahead { &["chrt", "-f", "5"] } else { &[] };
+    let words = priority.iter().copied().chain(["setpriv"]).chain(who).chain(settings);
+    let words: Vec<&str> = words.collect();
+    Pinned::start(LOAD_CORE, Path::new(words[0]), &words[1..], data.with_extension("out"))
 }
 
 fn send(pid: u32, signal: Signal) -> io::Result<()> {
