@@ -118,9 +118,7 @@ const EMAIL_ALERT: Form = Form::Picked(&[
     ("myhostname", Form::Any),
     (
         "level",
-        Form::OneOf(&[
-            "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
-        ]),
+        Form::OneOf(&["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]),
     ),
 ]);
 
@@ -211,7 +209,7 @@ pub fn of_global(word: &str) -> Form {
         | "tune.idle-pool.shared"
         | "tune.sched.low-latency"
         | "tune.ssl.keylog" => ON_OFF,
-"cluster-secret" => Form::Text,
+        "cluster-secret" => Form::Text,
         "h1-case-adjust" => Form::Words(&[Form::Text, Form::Text]),
         "lua-prepend-path" => {
             Form::Words(&[Form::Text, Form::Options(&[("path", Form::Any), ("cpath", Form::Any)])])
@@ -228,7 +226,9 @@ pub fn of_global(word: &str) -> Form {
         | "tune.vars.sess-max-size"
         | "tune.vars.txn-max-size" => Form::Maybe(&Form::Digits(i64::MIN, i64::MAX)),
         "tune.ssl.lifetime" => SECONDS,
-        "h1-case-adjust-file" | "lua-load" | "lua-load-per-thread" | "ssl-dh-param-file" => Form::File,
+        "h1-case-adjust-file" | "lua-load" | "lua-load-per-thread" | "ssl-dh-param-file" => {
+            Form::File
+        }
         "issuers-chain-path" => Form::Directory,
         "close-spread-time" => Form::TimeOrInfinite,
         "maxcompcpuusage" | "tune.pool-high-fd-ratio" | "tune.pool-low-fd-ratio" => {

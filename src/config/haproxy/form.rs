@@ -120,12 +120,7 @@ fn one_of(words: &[&str]) -> String {
 }
 
 /// Any number of `words`.
-fn options(
-    words: &[(&str, Form)],
-    keyword: &str,
-    args: &mut Args<'_>,
-    cx: &mut Context<'_>,
-) {
+fn options(words: &[(&str, Form)], keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {
     while let Some(word) = args.next() {
         option(word, words, keyword, args, cx);
     }
