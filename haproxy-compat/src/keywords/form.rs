@@ -53,6 +53,8 @@ pub enum Form {
 }
 
 const ANY_NUMBER: Form = Form::Number(0, i64::MAX);
+/// Digits, and a sign that HAProxy does not mind.
+const DIGITS: Form = Form::Digits(i64::MIN, i64::MAX);
 /// Where HAProxy minds no sign.
 const SIGNED: Form = Form::Number(i64::MIN, i64::MAX);
 const ON_OFF: Form = Form::OneOf(&["on", "off"]);
@@ -200,15 +202,9 @@ pub fn of_global(word: &str) -> Form {
         | "set-dumpable"
         | "insecure-setuid-wanted"
         | "ssl-load-extra-del-ext"
-        | "ssl-skip-self-issued-ca"
-        | "tune.ssl.force-private-cache" => Form::Alone,
+        | "ssl-skip-self-issued-ca" => Form::Alone,
         "profiling.tasks" => Form::OneOf(&["on", "auto", "off"]),
-        "tune.listener.multi-queue" => Form::OneOf(&["on", "off", "fair"]),
-        "profiling.memory"
-        | "tune.fd.edge-triggered"
-        | "tune.idle-pool.shared"
-        | "tune.sched.low-latency"
-        | "tune.ssl.keylog" => ON_OFF,
+        "profiling.memory" => ON_OFF,
         "cluster-secret" => Form::Text,
         "h1-case-adjust" => Form::Words(&[Form::Text, Form::Text]),
         "lua-prepend-path" => {
@@ -216,36 +212,46 @@ pub fn of_global(word: &str) -> Form {
         }
         "httpclient.ssl.verify" => Form::OneOf(&["none", "required"]),
         "httpclient.resolvers.prefer" => Form::OneOf(&["ipv4", "ipv6"]),
-        "tune.lua.session-timeout" | "tune.lua.service-timeout" | "tune.lua.task-timeout" => TIME,
-        "thread-group" => Form::Digits(1, i64::MAX),
-        "tune.lua.maxmem" => Form::Digits(i64::MIN, i64::MAX),
-        "tune.lua.forced-yield"
-        | "tune.vars.global-max-size"
-        | "tune.vars.proc-max-size"
-        | "tune.vars.reqres-max-size"
-        | "tune.vars.sess-max-size"
-        | "tune.vars.txn-max-size" => Form::Maybe(&Form::Digits(i64::MIN, i64::MAX)),
-        "tune.ssl.lifetime" => SECONDS,
         "h1-case-adjust-file" | "lua-load" | "lua-load-per-thread" | "ssl-dh-param-file" => {
             Form::File
         }
         "issuers-chain-path" => Form::Directory,
         "close-spread-time" => Form::TimeOrInfinite,
-        "maxcompcpuusage" | "tune.pool-high-fd-ratio" | "tune.pool-low-fd-ratio" => {
-            Form::Number(0, 100)
-        }
+        "maxcompcpuusage" => Form::Number(0, 100),
         "ssl-load-extra-files" => BESIDE,
+        "thread-group" | "thread-groups" => Form::Digits(1, i64::MAX),
+        "maxcomprate" | "maxzlibmem" => SIGNED,
+        "maxsslconn" | "maxsslrate" | "mworker-max-reloads" | "nbproc" => ANY_NUMBER,
+        _ => of_tuning(word),
+    }
+}
+
+fn of_tuning(word: &str) -> Form {
+    match word {
+        "tune.ssl.force-private-cache" => Form::Alone,
+        "tune.listener.multi-queue" => Form::OneOf(&["on", "off", "fair"]),
+        "tune.fd.edge-triggered"
+        | "tune.idle-pool.shared"
+        | "tune.sched.low-latency"
+        | "tune.ssl.keylog" => ON_OFF,
+        "tune.lua.session-timeout" | "tune.lua.service-timeout" | "tune.lua.task-timeout" => TIME,
+        "tune.lua.maxmem" => DIGITS,
+        "tune.lua.forced-yield"
+        | "tune.vars.global-max-size"
+        | "tune.vars.proc-max-size"
+        | "tune.vars.reqres-max-size"
+        | "tune.vars.sess-max-size"
+        | "tune.vars.txn-max-size" => Form::Maybe(&DIGITS),
+        "tune.ssl.lifetime" => SECONDS,
+        "tune.pool-high-fd-ratio" | "tune.pool-low-fd-ratio" => Form::Number(0, 100),
         "tune.fail-alloc" => Form::Maybe(&Form::Number(0, 100)),
-        "thread-groups" => Form::Digits(1, i64::MAX),
         "tune.peers.max-updates-at-once" => Form::Number(1, i64::MAX),
         "tune.http.maxhdr" => Form::Number(1, 32_767),
         "tune.h2.header-table-size" => Form::Number(4096, 65_536),
         "tune.h2.max-frame-size" => Form::Number(16_384, 16_777_215),
         "tune.idletimer" => Form::Time(65_535),
         "tune.ssl.default-dh-param" => Form::Number(1024, i64::MAX),
-        "maxcomprate"
-        | "maxzlibmem"
-        | "tune.buffers.limit"
+        "tune.buffers.limit"
         | "tune.buffers.reserve"
         | "tune.http.cookielen"
         | "tune.http.logurilen"
@@ -253,11 +259,7 @@ pub fn of_global(word: &str) -> Form {
         | "tune.recv_enough"
         | "tune.runqueue-depth" => SIGNED,
         "tune.comp.maxlevel" => Form::Number(1, 9),
-        "maxsslconn"
-        | "maxsslrate"
-        | "mworker-max-reloads"
-        | "nbproc"
-        | "tune.maxrewrite"
+        "tune.maxrewrite"
         | "tune.pattern.cache-size"
         | "tune.ssl.cachesize"
         | "tune.ssl.capture-buffer-size"
@@ -295,7 +297,7 @@ pub fn of_proxy(word: &str) -> Form {
         "errorfile" => Form::StatusFile,
         "errorfiles" => Form::ErrorSection,
         "http-reuse" => Form::OneOf(&["never", "safe", "aggressive", "always"]),
-        "max-keep-alive-queue" => Form::Digits(i64::MIN, i64::MAX),
+        "max-keep-alive-queue" => DIGITS,
         "max-session-srv-conns" => SIGNED,
         _ => Form::Any,
     }
