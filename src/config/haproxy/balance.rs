@@ -72,7 +72,7 @@ pub(super) fn hash(
         }
         "hash-balance-factor" => {
             set(&mut settings.hash_balance_factor, args.number(keyword, cx));
-            return args.ignore_rest(keyword, cx);
+            args.ignore_rest(keyword, cx);
         }
         _ => {
             let words = "'always', 'maxconn' or 'maxqueue'";

@@ -26,11 +26,6 @@ pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Con
                 number(least, most, &[], keyword, args, cx);
             }
         }
-        Form::Maybe(form) => {
-            if args.peek().is_some() {
-                judge(*form, keyword, args, cx);
-            }
-        }
         Form::NumberOr(least, most, words) => number(least, most, words, keyword, args, cx),
         Form::Time(most) => time(most, TimeUnit::Milliseconds, keyword, args, cx),
         Form::Seconds(most) => time(most, TimeUnit::Seconds, keyword, args, cx),
@@ -65,6 +60,23 @@ pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Con
                 known(word, &STATUSES, keyword, cx);
             }
         }
+        Form::Threads => {
+            if let Some(word) = args.expect(keyword, "a set such as 'all' or '1-4'", cx)
+                && !word.text().split('/').all(is_set)
+            {
+                let text = word.text();
+                let message = format!("'{text}' after '{keyword}' is no set of threads");
+                cx.report.alert(word.span, message).help("write 'all', 'odd', 'even' or '1-4'");
+            }
+        }
+        _ => composed(form, keyword, args, cx),
+    }
+}
+
+/// A form that is put together out of others.
+fn composed(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {
+    match form {
+        Form::Maybe(form) if args.peek().is_some() => judge(*form, keyword, args, cx),
         Form::Words(forms) => {
             for form in forms {
                 judge(*form, keyword, args, cx);
@@ -85,15 +97,7 @@ pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Con
             options(words, keyword, args, cx);
         }
         Form::Condition => args.skip_all(),
-        Form::Threads => {
-            if let Some(word) = args.expect(keyword, "a set such as 'all' or '1-4'", cx)
-                && !word.text().split('/').all(is_set)
-            {
-                let text = word.text();
-                let message = format!("'{text}' after '{keyword}' is no set of threads");
-                cx.report.alert(word.span, message).help("write 'all', 'odd', 'even' or '1-4'");
-            }
-        }
+        _ => {}
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn lower(keyword: &str, line: &Line, life: &mut Life, cx: &mut Contex
         "quiet" => life.quiet = on,
         "grace" => {
             life.grace = args.time(keyword, TimeUnit::Milliseconds, cx);
-            return args.ignore_rest(keyword, cx);
+            args.ignore_rest(keyword, cx);
         }
         "node" => life.node = node(args, cx),
         "localpeer" => life.localpeer = args.text(keyword, "a name", cx),

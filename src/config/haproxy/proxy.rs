@@ -279,9 +279,6 @@ impl Reader {
             "log-format" | "log-format-sd" | "error-log-format" | "unique-id-format"
             | "log-tag" => {
                 log::words(keyword, args, self, cx);
-                if keyword == "log-tag" {
-                    return args.ignore_rest(keyword, cx);
-                }
             }
             "dispatch" => return socket::dispatch(line, settings, cx),
             "persist" => return rules::persist(line, settings, cx),

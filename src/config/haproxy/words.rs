@@ -230,6 +230,7 @@ impl<'a> Args<'a> {
             let text = excess.text();
             cx.report.warning(excess.span, format!("'{text}' after '{keyword}' is ignored"));
         }
+        self.skip_all();
     }
 
     /// Leaves out the rest of the line: after a mistake nobody knows what it means.
