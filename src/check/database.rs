@@ -21,7 +21,7 @@ impl Task {
         let started = clock::now();
         let before = held.take();
         let share = held.insert(self.sessions.share(target, check, before));
-        let answer = share.ask(target).await;
+        let answer = share.ask(target, &self.server).await;
         let now = clock::now();
         let (mut verdict, reading) = match answer {
             Some(Ok(reading)) => (Verdict::new(CheckStatus::L7Ok), Some(reading)),

@@ -7,14 +7,15 @@
 //! A session that ends says nothing of its server yet: a database ends one alone, too. A new one is
 //! begun at once, and that decides.
 //!
-//! Where clients could not reach a Postgres, its door is tried first: the process that listens goes
-//! before those of its sessions, and each of those needs milliseconds to follow. MySQL is one process.
+//! Where clients could not reach a Postgres, or it left one of them, its door is tried first: the
+//! process that listens goes before those of its sessions, and each of those needs milliseconds to
+//! follow. MySQL is one process.
 //!
 //! | session | the next one | verdict |
 //! |---|---|---|
 //! | ended | is logged in and answers | what it answers |
 //! | ended | nobody listens, or the server says that it goes | failed, and certain: `fall` is not asked |
-//! | held, and clients are refused | nobody listens, twice | as if it had ended |
+//! | held, also while asked, and clients are refused or left | nobody listens, twice | as if it had ended |
 //! | ended | is logged in and ends | that of a third one |
 //! | ended | anything else | failed, one of `fall` |
 //! | silent beyond `timeout` | – | failed, one of `fall` |
@@ -25,7 +26,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::driver::held::{Held, is_refused};
 use super::target::{Target, TargetAddr, Timing};
@@ -33,6 +34,7 @@ use crate::config::model::{DatabaseCheck, DatabaseKind, DatabaseTls, ServerTls};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::role::Reading;
 use crate::pure::sentinel::{Dialogue, Login};
+use crate::state::Server;
 use crate::state::upkeep::{Owned, own};
 
 /// Checks that wait for one answer; more wait for room.
@@ -68,6 +70,7 @@ pub(super) struct Sessions(Mutex<HashMap<TargetAddr, Vec<Weak<Session>>>>);
 struct Session {
     key: Key,
     asks: mpsc::Sender<Ask>,
+    doubts: Arc<Notify>,
     gone: watch::Receiver<()>,
     _task: Owned<()>,
 }
@@ -120,8 +123,15 @@ impl Session {
     fn new(key: Key, target: Target) -> Self {
         let (asks, asked) = mpsc::channel(ASKING_MAX);
         let (tell, gone) = watch::channel(());
-        let task = own(hold(target, key.check.clone(), asked, tell));
-        Self { key, asks, gone, _task: task }
+        let doubts = Arc::new(Notify::new());
+        let line = Line {
+            target,
+            check: key.check.clone(),
+            doubts: Arc::clone(&doubts),
+            held: None,
+            lost: false,
+        };
+        Self { key, asks, doubts, gone, _task: own(hold(line, asked, tell)) }
     }
 }
 
@@ -132,18 +142,25 @@ impl fmt::Debug for Session {
 }
 
 impl Share {
-    /// Asks the database what it is. `None`: the session's task has ended by a fault.
+    /// Asks the database what it is. `None`: the session's task has ended by a fault. Where
+    /// clients cannot reach `server` meanwhile, no answer may be coming.
     ///
     /// # Errors
     /// The verdict on one that does not say.
     ///
     /// # Cancel safety
     /// Dropping the future gives up the answer; the session goes on.
-    pub(super) async fn ask(&mut self, target: &Target) -> Option<Answer> {
-        let (reply, answer) = oneshot::channel();
+    pub(super) async fn ask(&mut self, target: &Target, server: &Server) -> Option<Answer> {
+        let (reply, mut answer) = oneshot::channel();
         let &Target { timing, is_doubted, .. } = target;
         self.session.asks.send(Ask { timing, is_doubted, reply }).await.ok()?;
-        let answer = answer.await.ok();
+        let answer = loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => break answer.ok(),
+                () = server.doubted() => self.session.doubts.notify_waiters(),
+            }
+        };
         // What the answer says is no news any more.
         self.gone.mark_unchanged();
         answer
@@ -166,13 +183,7 @@ pub(super) async fn gone(share: &mut Option<Share>) {
 }
 
 /// Holds the session: logs in when it is asked the first time, and again after it was gone.
-async fn hold(
-    target: Target,
-    check: DatabaseCheck,
-    mut asked: mpsc::Receiver<Ask>,
-    tell: watch::Sender<()>,
-) {
-    let mut line = Line { target, check, held: None, lost: false };
+async fn hold(mut line: Line, mut asked: mpsc::Receiver<Ask>, tell: watch::Sender<()>) {
     loop {
         let first = tokio::select! {
             biased;
@@ -206,6 +217,8 @@ async fn hold(
 struct Line {
     target: Target,
     check: DatabaseCheck,
+    /// Clients could not reach the server while it was asked.
+    doubts: Arc<Notify>,
     held: Option<Held>,
     /// A session ended, and there was no other since.
     lost: bool,
@@ -227,7 +240,7 @@ impl Line {
         let mut begun = 0;
         loop {
             let mut session = match self.held.take() {
-                Some(_) if self.is_shut().await => {
+                Some(_) if self.target.is_doubted && self.is_shut().await => {
                     self.lost = true;
                     continue;
                 }
@@ -237,12 +250,21 @@ impl Line {
                     self.begin().await?
                 }
             };
-            let verdict = match session.ask(limit).await {
-                Ok(reading) => {
+            let answer = tokio::select! {
+                biased;
+                () = self.shuts() => None,
+                answer = session.ask(limit) => Some(answer),
+            };
+            let verdict = match answer {
+                Some(Ok(reading)) => {
                     (self.held, self.lost) = (Some(session), false);
                     return Ok(reading);
                 }
-                Err(verdict) => verdict,
+                Some(Err(verdict)) => verdict,
+                None => {
+                    self.lost = true;
+                    continue;
+                }
             };
             let is_silent = verdict.status == CheckStatus::L7Timeout;
             let may_try = begun == 0 || (begun < BEGUN_MAX && verdict.heard);
@@ -253,10 +275,19 @@ impl Line {
         }
     }
 
-    /// Whether there is reason to ask if anybody listens, and nobody does.
+    /// Whether nobody listens any more, where that says more than the session.
     async fn is_shut(&self) -> bool {
-        let is_one_of_many = self.check.kind == DatabaseKind::Postgres;
-        self.target.is_doubted && is_one_of_many && is_refused(&self.target).await
+        self.check.kind == DatabaseKind::Postgres && is_refused(&self.target).await
+    }
+
+    /// Completes when clients could not reach the server from now on, and nobody listens.
+    async fn shuts(&self) {
+        loop {
+            self.doubts.notified().await;
+            if self.is_shut().await {
+                return;
+            }
+        }
     }
 
     /// A new session.

@@ -11,8 +11,8 @@ use crate::config::model::DatabaseKind;
 use crate::net::relay::{Relay, Watch, Wish};
 use crate::pure::session::farewell::is_between_transactions;
 use crate::pure::session::termination::Termination;
-use crate::state::CutReason;
 use crate::state::sessions::{Handle, Moved, Parting};
+use crate::state::{CutReason, Server};
 
 /// Runs `session` until it ends or an operator ends it, in whatever it waits for.
 ///
@@ -52,8 +52,8 @@ pub(super) async fn unless_cut<T>(
     .await
 }
 
-/// A relay's view of the session's handle.
-pub(super) struct Watched<'a>(pub(super) &'a Handle, pub(super) Option<DatabaseKind>);
+/// A relay's view of the session's handle, and of its server where that is known for a database.
+pub(super) struct Watched<'a>(pub(super) &'a Handle, pub(super) Option<(DatabaseKind, &'a Server)>);
 
 impl Watch for Watched<'_> {
     fn wish(&self) -> Wish {
@@ -66,7 +66,7 @@ impl Watch for Watched<'_> {
     }
 
     fn is_between(&self, last: &[u8]) -> bool {
-        self.1.is_some_and(|kind| is_between_transactions(kind, last))
+        self.1.is_some_and(|(kind, _)| is_between_transactions(kind, last))
     }
 
     fn note(&self, relay: &Relay, at: Instant) {
@@ -74,6 +74,10 @@ impl Watch for Watched<'_> {
         self.0.note_moved(Moved { bytes_in, bytes_out, spliced: relay.spliced_bytes() }, at);
         if relay.is_encrypted() {
             self.0.note_hidden();
+        }
+        // A database leaves no client that stays, unless it goes itself.
+        if let Some((_, server)) = self.1.filter(|_| relay.is_left_by_server()) {
+            server.hint();
         }
     }
 }

@@ -244,7 +244,8 @@ impl Session {
         self.response_rules(&backend, &mut server, &mut relay).await?;
         let end = loop {
             self.running.reach(Stage::Relaying);
-            let watch = Watched(&self.running, farewell::database_of(&server));
+            let database = farewell::database_of(&server).map(|kind| (kind, &*server.lease.server));
+            let watch = Watched(&self.running, database);
             let end = relay.run(&mut self.client, &mut server.stream, &watch).await;
             let dead = match end {
                 // Boxed, as what follows from it: few sessions come here.

@@ -43,6 +43,7 @@ pub struct Server {
     health: Mutex<Health>,
     wake: Notify,
     hinted: AtomicBool,
+    doubted: Notify,
     wake_agent: Notify,
     /// Connections that failed in a row, counted where `observe` asks for it.
     errors: AtomicU32,
@@ -72,6 +73,7 @@ impl Server {
             health: Mutex::new(health),
             wake: Notify::new(),
             hinted: AtomicBool::new(false),
+            doubted: Notify::new(),
             wake_agent: Notify::new(),
             errors: AtomicU32::new(0),
             errors_to_hear: AtomicU32::new(0),
@@ -198,11 +200,12 @@ impl Server {
         Some((100 * weight * step + steps - 1) / (steps * weight))
     }
 
-    /// Tells the server's check that a session's connection failed. Never waits; many hints before
-    /// the check looks are one.
+    /// Tells the server's check that a session's connection failed, or that a database ended one.
+    /// Never waits; many hints before the check looks are one.
     pub fn hint(&self) {
         self.hinted.store(true, Ordering::Release);
         self.wake.notify_one();
+        self.doubted.notify_waiters();
     }
 
     /// A session's attempt to connect failed, and `observe` asks to count it: the `limit`-th in a row
@@ -259,6 +262,15 @@ impl Server {
     pub async fn woken(&self) -> bool {
         self.wake.notified().await;
         self.hinted.swap(false, Ordering::AcqRel)
+    }
+
+    /// Waits for a [`hint`](Self::hint) that is given from now on, which is left to
+    /// [`woken`](Self::woken) all the same.
+    ///
+    /// # Cancel safety
+    /// Safe: it takes nothing.
+    pub async fn doubted(&self) {
+        self.doubted.notified().await;
     }
 
     /// When the next check is due; `None`: not before the check is woken.

@@ -17,7 +17,7 @@ use self::lag::a_reload_that_changes_the_lag_counts_for_who_reads;
 use self::logins::{
     a_full_server_that_has_no_place_for_the_check_cuts_nobody,
     a_password_that_is_changed_in_the_database_cuts_nobody,
-    a_wrong_password_that_is_loaded_cuts_nobody,
+    a_wrong_ca_file_that_is_loaded_cuts_nobody, a_wrong_password_that_is_loaded_cuts_nobody,
 };
 use self::pair::{Kind, Middle, PATIENT, Pair, STEPPED};
 use self::vain::who_waits_in_vain_reads_why;
@@ -91,6 +91,7 @@ with_both_databases! {
     steps_of_the_databases_clock_change_nothing,
     a_password_that_is_changed_in_the_database_cuts_nobody,
     a_wrong_password_that_is_loaded_cuts_nobody,
+    a_wrong_ca_file_that_is_loaded_cuts_nobody,
     a_full_server_that_has_no_place_for_the_check_cuts_nobody,
 }
 

@@ -76,6 +76,7 @@ mod resolvers;
 mod responses;
 mod ring;
 mod roles;
+mod roles_door;
 mod roles_mysql;
 mod roles_tls;
 mod rules;

@@ -1,11 +1,11 @@
 //! Routes by role with a real Postgres pair behind them: one group of servers, one listener for
 //! writes and one for reads.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::harness::dir::TempDir;
 use crate::harness::native::{run, run_again};
@@ -330,45 +330,4 @@ fn a_writer_is_cut_though_its_process_stops_softly() {
     writer.last_words().unwrap();
     assert!(pair.evenkeel.wait().success());
     pair.a.process.cont();
-}
-
-/// A process that stands still until this is dropped, which ends it.
-struct Stopped(Pid);
-
-impl Stopped {
-    fn new(pid: Pid) -> Self {
-        kill_process(pid, Signal::STOP).unwrap();
-        Self(pid)
-    }
-}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        let _ = kill_process(self.0, Signal::KILL);
-    }
-}
-
-/// A Postgres that is killed stops listening before those processes of it end that serve sessions.
-#[test]
-fn a_primary_that_refuses_clients_is_down_before_its_sessions_end() {
-    let (mut a, dir, addr) = (Postgres::primary(), TempDir::new(), free_addr());
-    a.expect_password("evenkeel", "s3cret");
-    let text = format!(
-        "[backend.pg]\n\
-         check = {{ type = \"postgres\", user = \"evenkeel\", password_file = \"{}\", \
-         database = \"postgres\", inter = \"60s\", timeout = \"60s\", rise = 1, fall = 2 }}\n\
-         server.a = \"{}\"\n\n\
-         [frontend.write]\nbind = \"{addr}\"\nbackend = \"pg\"\nrole = \"primary\"\nhold = \"60s\"\n",
-        dir.write("pg.pass", "s3cret\n").display(),
-        a.addr
-    );
-    let evenkeel = run(&dir, &text, addr);
-    write(addr, 1).unwrap();
-    let held = "SELECT pid FROM pg_stat_activity WHERE application_name = 'evenkeel'";
-    let held = Stopped::new(Pid::from_raw(a.query(held)[0][0].parse().unwrap()).unwrap());
-    a.process.signal(Signal::KILL);
-    a.process.wait();
-    let _client = TcpStream::connect(addr).unwrap();
-    eventually("it is missed", || evenkeel.output().contains("Server pg/a is DOWN").then_some(()));
-    drop(held);
 }

@@ -12,7 +12,7 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::time::{Instant, timeout_at};
 
-use super::tls::shake;
+use super::tls::{Unshaken, shake};
 use super::{CHUNK_BYTES, Conn, Polled, Problem, connect, polled, send};
 use crate::check::target::Target;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
@@ -30,7 +30,7 @@ pub(in crate::check) struct Held {
 /// What went wrong, before it is a verdict.
 enum Trouble {
     System(Problem),
-    Tls(Problem),
+    Tls(Unshaken),
     Server(Fault),
     TimedOut,
 }
@@ -259,13 +259,19 @@ impl Problem {
 /// The verdict on a database that could not be asked.
 fn verdict(trouble: Trouble, connecting: bool, begun: Instant) -> Verdict {
     let says_goodbye = matches!(&trouble, Trouble::Server(fault) if fault.is_goodbye);
-    let is_refused = matches!(&trouble, Trouble::Server(fault) if fault.is_refusal);
+    let is_refused = match &trouble {
+        Trouble::Server(fault) => fault.is_refusal,
+        Trouble::Tls(unshaken) => unshaken.disagreement.is_some(),
+        Trouble::System(_) | Trouble::TimedOut => false,
+    };
     let (status, text, heard) = match trouble {
         Trouble::System(problem) => {
             let status = if connecting { CheckStatus::L4Con } else { CheckStatus::SocketError };
             (status, problem.text, problem.heard)
         }
-        Trouble::Tls(problem) => (CheckStatus::L6Response, problem.text, problem.heard),
+        Trouble::Tls(Unshaken { problem, disagreement }) => {
+            (CheckStatus::L6Response, disagreement.unwrap_or(problem.text), problem.heard)
+        }
         Trouble::Server(fault) => (fault.status, fault.text, fault.is_goodbye),
         Trouble::TimedOut if connecting => (CheckStatus::L4Timeout, String::new(), false),
         Trouble::TimedOut => (CheckStatus::L7Timeout, String::new(), false),

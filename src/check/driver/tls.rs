@@ -75,8 +75,17 @@ pub(super) async fn on(
     // Boxed: checks without TLS have no room for it.
     match timeout_at(deadline, Box::pin(shake(plain, target, server))).await {
         Ok(Ok(conn)) => (Ok(Ok(conn)), Reached::Tls),
-        failed => (failed, Reached::Shaking),
+        failed => {
+            (failed.map(|shaken| shaken.map_err(|unshaken| unshaken.problem)), Reached::Shaking)
+        }
     }
+}
+
+/// Why there is no TLS.
+pub(super) struct Unshaken {
+    pub(super) problem: Problem,
+    /// Why the two do not agree or do not trust each other, though the server speaks TLS.
+    pub(super) disagreement: Option<String>,
 }
 
 /// Shakes hands on a fresh connection.
@@ -84,14 +93,15 @@ pub(super) async fn shake(
     conn: Conn,
     target: &Target,
     server: &ServerTls,
-) -> Result<Conn, Problem> {
+) -> Result<Conn, Unshaken> {
     let stream = match conn {
         Conn::Fresh(socket, domain) => Stream::from_accepted(socket, domain != Domain::UNIX),
         Conn::Polled(Polled::Tcp(stream)) => Ok(Stream::tcp(stream)),
         Conn::Polled(Polled::Unix(stream)) => Ok(Stream::unix(stream)),
         Conn::Tls { stream, .. } => Ok(stream),
     };
-    let mut stream = stream.map_err(|error| Problem::of(&error))?;
+    let broken = |error| Unshaken { problem: Problem::of(&error), disagreement: None };
+    let mut stream = stream.map_err(broken)?;
     let name = match (&server.sni, &target.addr) {
         (Sni::Fixed(name), _) => name.clone(),
         (_, TargetAddr::Tcp(address)) => ServerName::from(address.ip()),
@@ -109,9 +119,25 @@ pub(super) async fn shake(
             Ok(Conn::Tls { stream, _place: place })
         }
         Err(error) => {
-            Err(Problem { text: said(&error, server).to_owned(), heard: true, denied: false })
+            let text = said(&error, server).to_owned();
+            let problem = Problem { text, heard: true, denied: false };
+            Err(Unshaken { problem, disagreement: disagreement(&error) })
         }
     }
+}
+
+/// What a server that speaks TLS is not trusted for, or does not agree to.
+fn disagreement(error: &HandshakeError) -> Option<String> {
+    let HandshakeError::Failed(error) = error else { return None };
+    let is_one = matches!(
+        error,
+        Error::InvalidCertificate(_)
+            | Error::InvalidCertRevocationList(_)
+            | Error::NoCertificatesPresented
+            | Error::PeerIncompatible(_)
+            | Error::AlertReceived(_)
+    );
+    is_one.then(|| error.to_string())
 }
 
 /// HAProxy's words.

@@ -47,8 +47,11 @@ pub(super) fn note(backend: &Backend, rows: &mut [snapshot::Server], now: Instan
             _ => unrouted(is_routed).to_owned(),
         };
         if let Some(check) = &mut row.check {
-            let mute =
-                if is_mute { format!("; login refused: {}", check.info) } else { String::new() };
+            let mute = match (is_mute, check.status) {
+                (false, _) => String::new(),
+                (true, Some("L6RSP")) => format!("; no TLS with it: {}", check.info),
+                (true, _) => format!("; login refused: {}", check.info),
+            };
             check.info = format!("{}{why}{mute}", state.word());
         }
     }

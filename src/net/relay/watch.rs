@@ -51,6 +51,12 @@ impl Relay {
         self.down.tail.as_deref().filter(|_| is_open).map(Tail::bytes)
     }
 
+    /// Whether the server has ended its side while the client stays.
+    #[must_use]
+    pub const fn is_left_by_server(&self) -> bool {
+        self.down.source_ended && !self.up.source_ended
+    }
+
     /// Whether what the server says is encrypted, where what it sent last is remembered.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {

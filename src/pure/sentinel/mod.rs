@@ -66,7 +66,8 @@ pub struct Fault {
     pub status: CheckStatus,
     /// The server says that it goes down: nothing has to be confirmed.
     pub is_goodbye: bool,
-    /// The server lives, and lets this account or one more session not in, or not ask.
+    /// The server lives, and lets this account or one more session not in, or not ask, or not as this
+    /// account is to come: by TLS.
     pub is_refusal: bool,
     /// For people.
     pub text: String,
@@ -75,6 +76,12 @@ pub struct Fault {
 impl Fault {
     fn new(status: CheckStatus, text: impl Into<String>) -> Self {
         Self { status, is_goodbye: false, is_refusal: false, text: text.into() }
+    }
+
+    /// Where TLS is asked for, which is no matter of the server's health.
+    fn without_tls() -> Self {
+        let fault = Self::new(CheckStatus::L6Response, "the server does not speak TLS");
+        Self { is_refusal: true, ..fault }
     }
 
     /// What arrived is no answer of this protocol.

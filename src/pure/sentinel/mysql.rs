@@ -229,7 +229,7 @@ impl Mysql {
             return self.log_in(greeting);
         }
         if greeting.capabilities & TLS == 0 {
-            return Err(Fault::new(CheckStatus::L6Response, "the server does not speak TLS"));
+            return Err(Fault::without_tls());
         }
         if self.packets.has_more() {
             let status = CheckStatus::L6Response;

@@ -109,9 +109,12 @@ impl Postgres {
         if matches!(self.state, State::Negotiating) {
             let Some((&answer, rest)) = bytes.split_first() else { return Ok(said) };
             // Bytes behind the answer were not sent under TLS, whoever sent them (CVE-2021-23222).
+            if (answer, rest) == (b'N', b"") {
+                return Err(Fault::without_tls());
+            }
             if answer != b'S' || !rest.is_empty() {
                 let status = CheckStatus::L6Response;
-                return Err(Fault::new(status, "the server does not speak TLS"));
+                return Err(Fault::new(status, "what the server says of TLS is no answer"));
             }
             bytes = rest;
             self.state = State::LoggingIn(None);

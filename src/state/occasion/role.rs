@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Occasion;
-use crate::pure::health::verdict::Verdict;
+use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::role::Reading;
 use crate::pure::role::incident::Incident;
 use crate::state::group::Claims;
@@ -45,14 +45,15 @@ impl Occasion<'_> {
         self.roles_changed(backend, &before);
     }
 
-    /// The check of a server was refused by it. Whether what it said before counts on: not where it
+    /// The check of a server was refused by it, or they found no TLS to speak. Whether what it said before counts on: not where it
     /// never said what it is.
     pub fn refused(&self, backend: &Arc<Backend>, server: &Server, verdict: &Verdict) -> bool {
         let before = RolesBefore::of(backend);
         let Some(is_news) = publish::refused(backend, server, self.now) else { return false };
         if is_news {
             let (server, why) = (server.name.to_string(), verdict.info().to_owned());
-            self.say_role(backend, RoleChange::LetOut { server, why });
+            let is_tls = verdict.status == CheckStatus::L6Response;
+            self.say_role(backend, RoleChange::LetOut { server, why, is_tls });
         }
         self.roles_changed(backend, &before);
         true

@@ -48,6 +48,8 @@ pub enum RoleChange {
         server: String,
         /// What it says.
         why: String,
+        /// The check and it found no TLS to speak.
+        is_tls: bool,
     },
     /// It does again.
     LetIn {
@@ -92,7 +94,11 @@ impl RoleChange {
             Self::GivenUp { to, why } => {
                 format!("Backend {backend}: {to} does not take over: {why}.")
             }
-            Self::LetOut { server, why } => format!(
+            Self::LetOut { server, why, is_tls: true } => format!(
+                "Server {backend}/{server} lives and its check has no TLS with it ({why}): what it \
+                 said before counts on."
+            ),
+            Self::LetOut { server, why, is_tls: false } => format!(
                 "Server {backend}/{server} lives and refuses the login of its check ({why}): what it \
                  said before counts on."
             ),

@@ -5,17 +5,26 @@ use std::io::Write as _;
 
 use rustix::process::Signal;
 
-use super::pair::{Kind, Middle, PATIENT, Pair, Way};
+use super::pair::{Kind, Middle, Node, PATIENT, Pair, Way};
 use super::writers::Writers;
+use crate::harness::dir::TempDir;
 use crate::harness::eventually;
+use crate::harness::tls::Authority;
 
 /// New clients that are tried while the check is refused.
 const NEW_CLIENTS: usize = 10;
+
+/// How it is said: in the log, as the status of the check, and what that was.
+type Said = [&'static str; 3];
+
+const LOGIN: Said = ["refuses the login of its check", "L7STS", "login refused: "];
+const TLS: Said = ["its check has no TLS with it", "L6RSP", "no TLS with it: "];
 
 /// `refuse` has `a` refuse the login of its check, `mend` lets it in; new clients are let in meanwhile or
 /// are not.
 fn kept(
     name: &str,
+    [log, status, last]: Said,
     pair: &mut Pair,
     new_clients: usize,
     refuse: impl FnOnce(&mut Pair),
@@ -27,8 +36,8 @@ fn kept(
     let writers = Writers::start(pair.write);
     writers.wait_served_by(&pair.a);
     refuse(pair);
-    pair.wait_said("Server db/a lives and refuses the login of its check");
-    for (column, wanted) in [("check_status", "L7STS"), ("last_chk", "login refused: ")] {
+    pair.wait_said(&format!("Server db/a lives and {log}"));
+    for (column, wanted) in [("check_status", status), ("last_chk", last)] {
         eventually(&format!("{column} has {wanted}"), || {
             pair.shown("a", column).contains(wanted).then_some(())
         });
@@ -67,6 +76,7 @@ pub(super) fn a_password_that_is_changed_in_the_database_cuts_nobody(kind: Kind,
     let mut pair = Pair::of(kind, middle, PATIENT, "");
     kept(
         "password changed",
+        LOGIN,
         &mut pair,
         NEW_CLIENTS,
         |pair| {
@@ -85,10 +95,43 @@ pub(super) fn a_wrong_password_that_is_loaded_cuts_nobody(kind: Kind, middle: Mi
     };
     kept(
         "wrong password loaded",
+        LOGIN,
         &mut pair,
         NEW_CLIENTS,
         |pair| reload(pair, "wrong"),
         |pair| reload(pair, "s3cret"),
+    );
+}
+
+/// Nobody whom the authorities in that file speak for is there; the file before is loaded again.
+pub(super) fn a_wrong_ca_file_that_is_loaded_cuts_nobody(kind: Kind, middle: Middle) {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let mut a = kind.primary();
+    let mut b = kind.replica_of(&a);
+    for node in [&mut a, &mut b] {
+        let pair = authority.sign(&["127.0.0.1"]);
+        match node {
+            Node::Postgres(server) => server.speak_tls(&pair),
+            Node::MariaDb(server) => server.speak_tls(&pair),
+        }
+    }
+    let dir = TempDir::new();
+    let copy = |from: &Authority| std::fs::copy(from.ca(), dir.join("ca.pem")).map(drop).unwrap();
+    copy(&authority);
+    let tls = format!("tls = \"verify-ca\", ca_file = \"{}\"", dir.join("ca.pem").display());
+    let addr = a.addr();
+    let mut pair = Pair::before(a, b, addr, middle, &format!("{PATIENT}, {tls}"), "");
+    let reload = |pair: &mut Pair, from: &Authority| {
+        copy(from);
+        pair.evenkeel.signal(Signal::HUP);
+    };
+    kept(
+        "wrong ca_file loaded",
+        TLS,
+        &mut pair,
+        NEW_CLIENTS,
+        |pair| reload(pair, &other),
+        |pair| reload(pair, &authority),
     );
 }
 
@@ -108,6 +151,7 @@ pub(super) fn a_full_server_that_has_no_place_for_the_check_cuts_nobody(
     let crowd = RefCell::new(Vec::new());
     kept(
         "no place left",
+        LOGIN,
         &mut pair,
         0,
         |_| {

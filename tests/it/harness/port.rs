@@ -41,13 +41,34 @@ pub(crate) fn free_addr() -> SocketAddr {
 
 /// Whether somebody listens on TCP `port`, asked without connecting to it.
 pub(crate) fn is_listening(port: u16) -> bool {
-    let needle = format!(":{port:04X}");
-    ["/proc/net/tcp", "/proc/net/tcp6"].iter().any(|table| {
-        fs::read_to_string(table).unwrap_or_default().lines().any(|line| {
-            let mut fields = line.split_whitespace().skip(1);
-            let local = fields.next().unwrap_or_default();
-            // State 0A is LISTEN (include/net/tcp_states.h).
-            local.ends_with(&needle) && fields.nth(1) == Some("0A")
+    // States as in include/net/tcp_states.h.
+    sockets().iter().any(|it| (it.port, it.state) == (port, 0x0A))
+}
+
+/// Whether an established connection has bytes that its end at `port` did not read.
+pub(crate) fn has_unread(port: u16) -> bool {
+    sockets().iter().any(|it| (it.port, it.state) == (port, 0x01) && it.unread > 0)
+}
+
+/// A TCP socket of this network namespace.
+struct Socket {
+    port: u16,
+    state: u8,
+    unread: u32,
+}
+
+fn sockets() -> Vec<Socket> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
+    let lines = tables.iter().flatten().flat_map(|table| table.lines().skip(1));
+    let hex = |word: Option<&str>| u32::from_str_radix(word?, 16).ok();
+    lines
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            Some(Socket {
+                port: hex(words.get(1)?.split(':').nth(1))?.try_into().ok()?,
+                state: hex(words.get(3).copied())?.try_into().ok()?,
+                unread: hex(words.get(4)?.split(':').nth(1))?,
+            })
         })
-    })
+        .collect()
 }

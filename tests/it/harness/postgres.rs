@@ -141,13 +141,19 @@ impl Postgres {
 
     /// Speaks TLS with this certificate and key, and with `role` only so; it has a password.
     pub(crate) fn expect_tls(&self, role: &str, password: &str, pair: &(String, String)) {
-        self.show_certificate(pair);
+        self.speak_tls(pair);
         self.query(&format!("CREATE ROLE {role} LOGIN PASSWORD '{password}'"));
         self.query(&format!("GRANT pg_read_all_stats TO {role}"));
         let file = self.data.join("pg_hba.conf");
         let rules = fs::read_to_string(&file).unwrap();
         let own = format!("hostssl all {role} all scram-sha-256\nhost all {role} all reject\n");
         fs::write(&file, own + &rules).unwrap();
+        self.query("SELECT pg_reload_conf()");
+    }
+
+    /// Speaks TLS with this certificate and key to who asks for it.
+    pub(crate) fn speak_tls(&self, pair: &(String, String)) {
+        self.show_certificate(pair);
         self.query("ALTER SYSTEM SET ssl = on");
         self.query("SELECT pg_reload_conf()");
         eventually("it speaks TLS", || (self.query("SHOW ssl")[0][0] == "on").then_some(()));

@@ -81,6 +81,8 @@ fn a_transaction_that_never_ends_is_no_idle_one_and_all_is_undone() {
     busy.query("COMMIT").unwrap();
     assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "0");
     pair.connect().query("INSERT INTO app.written VALUES (2)").unwrap();
+    let follows = || (pair.b.query("SELECT count(*) FROM app.written")[0][0] == "2").then_some(());
+    eventually("b has both", follows);
     // A replica that does not apply anything.
     pair.b.query("STOP SLAVE SQL_THREAD");
     pair.connect().query("INSERT INTO app.written VALUES (3)").unwrap();

@@ -306,7 +306,8 @@ fn nothing_before_tls_counts() {
     let capabilities = 4 + 1 + MYSQL.len() + 1 + 4 + 8 + 1;
     plain[capabilities + 1] &= !0x08;
     let mut dialogue = Dialogue::mysql(login(""), true);
-    assert_eq!(dialogue.handle_bytes(&plain).unwrap_err().status, CheckStatus::L6Response);
+    let fault = dialogue.handle_bytes(&plain).unwrap_err();
+    assert_eq!((fault.status, fault.is_refusal), (CheckStatus::L6Response, true));
 }
 
 #[test]
