@@ -88,8 +88,8 @@ fn errors(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let frontends = objects.frontends.iter().map(|it| (&it.name, it.route().settings.id));
     let backends = objects.backends.iter().map(|it| (&it.name, it.settings().id));
     let mut known = frontends.chain(backends);
-    let is_known = wanted.parse::<i64>().is_ok()
-        || known.any(|(name, id)| object::means(wanted, name, id.0));
+    let is_known =
+        wanted.parse::<i64>().is_ok() || known.any(|(name, id)| object::means(wanted, name, id.0));
     if !wanted.is_empty() && !is_known {
         return answer.refuse("No such proxy.");
     }

@@ -109,7 +109,8 @@ fn filter(snapshot: &Snapshot, args: &[String]) -> Option<Filter> {
         Err(_) => {
             let frontends = snapshot.frontends.iter().map(|it| (&it.name, it.id));
             let backends = snapshot.backends.iter().map(|it| (&it.name, it.id));
-            let found = frontends.chain(backends).find(|(name, id)| object::means(proxy, name, id.0));
+            let found =
+                frontends.chain(backends).find(|(name, id)| object::means(proxy, name, id.0));
             Some(found?.1.0)
         }
     };
