@@ -67,6 +67,9 @@ pub struct Record {
     /// Whether that was kept to.
     #[serde(default)]
     pub verdict: Verdicts,
+    /// Who was told to become primary, did not within the time of a switchover, and may do so yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<String>,
     /// The drill that it was part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<Drill>,
@@ -252,6 +255,7 @@ impl Record {
             history_after: next.history.to_string(),
             position_before: lsn(&incident.history, incident.position),
             position_after: lsn(&next.history, next.reached),
+            pending: incident.pending.clone(),
             ..Self::default()
         })
     }
@@ -389,6 +393,9 @@ impl Record {
             Some(missing) => write!(line, ", {missing} {} missing", self.rpo_unit),
             None => write!(line, ", what is missing is not known"),
         };
+        if let Some(pending) = &self.pending {
+            let _ = write!(line, "; {pending} may become primary yet");
+        }
         for broken in self.broken() {
             let _ = write!(line, "; {broken}");
         }
