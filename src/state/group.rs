@@ -1,5 +1,7 @@
 //! What the servers of one backend are to each other, where their checks ask for it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::discriminant;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -33,6 +35,8 @@ struct Inner {
     unseen: Option<Unseen>,
     /// Sessions that failed by themselves: when the primary spoke last, and when anybody did.
     failed: (u64, u64),
+    /// Who was said to be astray, and how.
+    astray: BTreeMap<String, Stray>,
     /// The primary is given no new sessions, for another is to take over.
     planned: Option<Planned>,
 }
@@ -264,6 +268,25 @@ impl Group {
         self.lock().incident.take_if(|incident| incident.next.is_some())
     }
 
+    /// Servers that went astray since this was asked, in another way than before, or (`None`) are not
+    /// any more. Of one that is not heard nothing is known: what was said of it stays.
+    pub(super) fn take_strays(&self) -> Vec<(String, Option<Stray>)> {
+        let mut inner = self.lock();
+        let Inner { fence, astray, .. } = &mut *inner;
+        let now = fence.heard().map(|server| (server.to_owned(), fence.stray(server)));
+        let is_news = |(server, now): &(String, Option<Stray>)| {
+            astray.get(server).map(discriminant) != now.as_ref().map(discriminant)
+        };
+        let news: Vec<_> = now.filter(is_news).collect();
+        for (server, now) in &news {
+            match now {
+                Some(stray) => drop(astray.insert(server.clone(), *stray)),
+                None => drop(astray.remove(server)),
+            }
+        }
+        news
+    }
+
     /// The failover that nobody saw, once.
     pub(super) fn take_unseen(&self) -> Option<Unseen> {
         self.lock().unseen.take()
@@ -314,7 +337,9 @@ impl Group {
         on_conflict: OnConflict,
     ) {
         let mut inner = self.lock();
-        inner.fence.handle_servers(servers);
+        let servers: BTreeSet<&str> = servers.collect();
+        inner.astray.retain(|server, _| servers.contains(server.as_str()));
+        inner.fence.handle_servers(servers.into_iter());
         inner.fence.set_on_conflict(on_conflict);
     }
 
