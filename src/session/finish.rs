@@ -41,6 +41,8 @@ pub(super) struct Outcome {
     pub(super) backend_queue: u32,
     /// Sessions of its server when it left.
     left_behind: Option<u32>,
+    /// Its server ended its side before its client did.
+    pub(super) was_left: bool,
     /// How it ended.
     pub(super) termination: Option<Termination>,
     /// Its PROXY header was refused.
@@ -299,6 +301,10 @@ impl Session {
         self.outcome.termination = Some(termination);
         if let (Some(backend), Some(server)) = (&self.outcome.backend, &self.outcome.server) {
             let was_cut = termination.cause == Cause::ServerDown;
+            let is_plain = matches!(termination.cause, Cause::Normal | Cause::ClientAbort);
+            if self.outcome.was_left && is_plain && self.route.settings.role.is_some() {
+                backend.group.handle_left();
+            }
             backend.group.handle_gone(now, &server.name, was_cut);
         }
         self.note_early(now);

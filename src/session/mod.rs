@@ -272,6 +272,7 @@ impl Session {
         if end == End::Reset(Side::Server) {
             server.lease.server.hint();
         }
+        self.outcome.was_left = relay.was_left_by_server();
         self.close(&relay, &mut server, end).await;
         Ok((end, server))
     }

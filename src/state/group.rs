@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::discriminant;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -22,6 +22,8 @@ pub struct Group {
     is_measured: AtomicBool,
     /// It waits for its first session.
     expects_session: AtomicBool,
+    /// Sessions that their servers ended in order while their clients stayed, since the start.
+    left: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -223,9 +225,15 @@ impl Group {
         }
     }
 
-    /// The same: sessions that failed by themselves since the start.
+    /// A session ended because its server had said goodbye to it. It is an error to its client.
+    pub fn handle_left(&self) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The same: sessions that failed by themselves since the start; those that were left count, too.
     pub(super) fn note_failed(&self, failed: u64) {
         let mut inner = self.lock();
+        let failed = failed + self.left.load(Ordering::Relaxed);
         inner.failed.1 = failed;
         if let Some(incident) = &mut inner.incident {
             incident.failed.1 = failed;
