@@ -96,6 +96,13 @@ impl Stream {
         tcp_info(self).ok()
     }
 
+    /// Whether the peer has reset the connection, asked of the kernel without reading. Nothing can
+    /// be sent or received then.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        SockRef::from(self).take_error().is_ok_and(|error| error.is_some())
+    }
+
     /// The address this end is bound to; `None` for a Unix socket.
     #[must_use]
     pub fn local_addr(&self) -> PeerAddr {

@@ -1,11 +1,12 @@
 //! HAProxy's state file, version 1: what `show servers state` prints and the next process takes over.
 //!
 //! A file is read as a whole or, with its version wrong or a line cut short, not at all; a line with
-//! a field that is wrong is left out. What a field means is the manual's, chapter 9.3 of
-//! management.txt.
+//! a field that is wrong is left out, and why is told. What a field means is the manual's, chapter
+//! 9.3 of management.txt.
 
 use std::net::IpAddr;
 use std::num::NonZeroU16;
+use std::str::FromStr;
 
 /// The version that is read and written.
 const VERSION: u32 = 1;
@@ -13,12 +14,53 @@ const VERSION: u32 = 1;
 const FIELDS_MIN: usize = 20;
 /// Longest line, its end counted, in bytes.
 const LINE_BYTES_MAX: usize = 1999;
+/// Longest host name, in bytes.
+const NAME_BYTES_MAX: usize = 255;
 /// Longest file that is read, in bytes: some 100,000 servers.
 pub const FILE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Fields that must be numbers, and of which range: position, name, least, greatest. The names are
+/// those of the messages, which are HAProxy's.
+const RANGES: [(usize, &str, i64, i64); 12] = [
+    (5, "srv_op_state", 0, 3),
+    (6, "srv_admin_state", 0, 255),
+    (7, "srv_uweight", 0, 256),
+    (8, "srv_iweight", 0, 256),
+    (9, "srv_last_time_change", i64::MIN, i64::MAX),
+    (10, "srv_check_status", 0, 255),
+    (11, "srv_check_result", 0, 4),
+    (12, "srv_check_health", 0, i64::MAX),
+    (13, "srv_check_state", 0, 31),
+    (14, "srv_agent_state", 0, 31),
+    (15, "bk_f_forced_id", 0, 1),
+    (16, "srv_f_forced_id", 0, 1),
+];
+
+/// What a file knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The servers, in the file's order.
+    pub servers: Vec<SavedServer>,
+    /// The lines that were left out.
+    pub wrong: Vec<Wrong>,
+}
+
+/// A line that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// The backend that it names.
+    pub backend: String,
+    /// The server that it names.
+    pub server: String,
+    /// Which of its fields are wrong, as HAProxy says it.
+    pub why: String,
+}
 
 /// What is known of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedServer {
+    /// The backend's number, as it was written.
+    pub backend_id: String,
     /// The backend's name.
     pub backend: String,
     /// The server's number.
@@ -62,11 +104,11 @@ pub struct SavedTarget {
     pub port: Option<NonZeroU16>,
 }
 
-/// Every server that `text` knows, or why nothing can be read from it.
+/// All that `text` knows, or why nothing can be read from it.
 ///
 /// # Errors
 /// The version is another, a line is cut short or too long, or the file is too long.
-pub fn parse(text: &str) -> Result<Vec<SavedServer>, String> {
+pub fn parse(text: &str) -> Result<Known, String> {
     if text.len() > FILE_BYTES_MAX {
         return Err(format!("it is longer than {FILE_BYTES_MAX} bytes"));
     }
@@ -76,13 +118,17 @@ pub fn parse(text: &str) -> Result<Vec<SavedServer>, String> {
     if number != Some(Ok(VERSION)) {
         return Err(format!("its version is '{}', not {VERSION}", version.trim()));
     }
-    let mut servers = Vec::new();
+    let mut known = Known::default();
     for (at, line) in (1..).zip(lines) {
         let fields =
             fields(line).ok_or_else(|| format!("corrupted after its version at line {at}"))?;
-        servers.extend((!fields.is_empty()).then(|| server(&fields)).flatten());
+        match (!fields.is_empty()).then(|| server(&fields)) {
+            None => {}
+            Some(Ok(server)) => known.servers.push(server),
+            Some(Err(wrong)) => known.wrong.push(wrong),
+        }
     }
-    Ok(servers)
+    Ok(known)
 }
 
 /// The fields of a line, none of a remark; `None`: the line was cut short.
@@ -98,38 +144,58 @@ fn fields(line: &str) -> Option<Vec<&str>> {
     (fields.len() >= FIELDS_MIN).then_some(fields)
 }
 
-fn server(fields: &[&str]) -> Option<SavedServer> {
+/// Why the fields of a line cannot be used, if they cannot.
+fn wrong(fields: &[&str]) -> Option<Wrong> {
+    let ranges = RANGES.iter().filter(|(at, _, least, greatest)| {
+        !fields[*at].parse().is_ok_and(|number: i64| (*least..=*greatest).contains(&number))
+    });
+    let mut wrong: Vec<_> = ranges.map(|(at, name, ..)| (*name, fields[*at])).collect();
+    wrong.extend((fields[17].len() > NAME_BYTES_MAX).then_some(("srv_fqdn", fields[17])));
+    let port = fields[18].parse().unwrap_or(0);
+    wrong.extend((port > i64::from(u16::MAX)).then_some(("srv_port", fields[18])));
+    let why: Vec<_> =
+        wrong.iter().map(|(name, value)| format!("invalid {name} value '{value}'")).collect();
+    let (backend, server) = (fields[1].to_owned(), fields[3].to_owned());
+    (!why.is_empty()).then(|| Wrong { backend, server, why: why.join(", ") })
+}
+
+fn server(fields: &[&str]) -> Result<SavedServer, Wrong> {
+    if let Some(wrong) = wrong(fields) {
+        return Err(wrong);
+    }
     let named = |field: &str| (field != "-").then(|| field.to_owned());
-    let address = match fields[4] {
-        "-" => None,
-        text => text.parse().ok(),
-    };
-    let switch = |at: usize| -> Option<Option<bool>> {
-        let state: u8 = fields[at].parse().ok()?;
-        Some((state & 2 != 0).then_some(state & 4 != 0))
+    let switch = |at: usize| {
+        let state = number::<u8>(fields[at]);
+        (state & 2 != 0).then_some(state & 4 != 0)
     };
     let target = |addr: usize, port: usize| SavedTarget {
         addr: fields.get(addr).and_then(|text| text.parse().ok()),
         port: fields.get(port).and_then(|text| text.parse().ok()),
     };
-    Some(SavedServer {
+    Ok(SavedServer {
+        backend_id: fields[0].to_owned(),
         backend: fields[1].to_owned(),
-        id: fields[2].parse().ok()?,
+        id: number(fields[2]),
         server: fields[3].to_owned(),
-        address,
-        running: matches!(fields[5].parse::<u8>().ok()?, 1..=3),
-        admin: fields[6].parse().ok()?,
-        weight: fields[7].parse().ok().filter(|weight| *weight <= 256)?,
-        configured_weight: fields[8].parse().ok().filter(|weight| *weight <= 256)?,
-        since_s: fields[9].parse().ok()?,
-        check_on: switch(13)?,
+        address: fields[4].parse().ok(),
+        running: number::<u8>(fields[5]) != 0,
+        admin: number(fields[6]),
+        weight: number(fields[7]),
+        configured_weight: number(fields[8]),
+        since_s: number(fields[9]),
+        check_on: switch(13),
         fqdn: named(fields[17]),
-        port: fields[18].parse().ok()?,
+        port: number(fields[18]),
         tls: fields.get(20).map(|tls| *tls != "0"),
         check: target(22, 21),
-        agent_on: switch(14)?,
+        agent_on: switch(14),
         agent: target(23, 24),
     })
+}
+
+/// The number that `text` is; 0 if it is none that fits.
+fn number<T: FromStr + Default>(text: &str) -> T {
+    text.parse().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -146,7 +212,7 @@ mod tests {
             "{HEADER}3 be 1 s1 127.0.0.1 2 0 1 1 23 6 3 3 6 0 0 0 - 19201 - 0 0 - - 0\n\
              3 be 2 s2 - 0 41 7 1 5 1 0 0 2 0 0 0 db.test 80 _x._tcp.test 0 0 - - 0\n"
         );
-        let read = parse(&text).expect("version 1");
+        let read = parse(&text).expect("version 1").servers;
         assert_eq!(read.len(), 2);
         assert_eq!((read[0].backend.as_str(), read[0].server.as_str()), ("be", "s1"));
         assert_eq!((read[0].running, read[0].check_on), (true, Some(true)));
@@ -158,7 +224,7 @@ mod tests {
         let text = format!(
             "{HEADER}3 be 1 s1 127.0.0.1 2 0 1 1 23 6 3 3 6 18 0 0 - 5432 - 1 99 ::1 127.0.0.9 77\n"
         );
-        let read = parse(&text).expect("version 1");
+        let read = parse(&text).expect("version 1").servers;
         let target =
             |addr: &str, port| SavedTarget { addr: addr.parse().ok(), port: NonZeroU16::new(port) };
         assert_eq!((read[0].check, read[0].agent), (target("::1", 99), target("127.0.0.9", 77)));
@@ -169,8 +235,12 @@ mod tests {
     fn another_version_is_refused_and_wrong_lines_are_left_out() {
         assert!(parse("2\nanything\n").is_err());
         assert_eq!(parse(""), Err("it is empty".to_owned()));
-        let wrong = "3 be x s1 - 2 0 1 1 1 1 0 0 0 0 0 0 - 1 - 0\n";
-        assert_eq!(parse(&format!("{HEADER}{wrong}")), Ok(Vec::new()));
+        let wrong = "3 be 1 s1 - 2 0 1 300 x 1 0 0 0 0 0 0 - 70000 - 0\n";
+        let known = parse(&format!("{HEADER}{wrong}")).expect("version 1");
+        let why = "invalid srv_iweight value '300', invalid srv_last_time_change value 'x', \
+                   invalid srv_port value '70000'";
+        let left_out = Wrong { backend: "be".into(), server: "s1".into(), why: why.into() };
+        assert_eq!(known, Known { servers: Vec::new(), wrong: vec![left_out] });
         for (cut, line) in [("3 be 1\n", 2), ("\n#", 3), ("\n#\0\n", 3), (wrong.trim_end(), 2)] {
             let why = format!("corrupted after its version at line {line}");
             assert_eq!(parse(&format!("{HEADER}{cut}")), Err(why), "{cut:?}");

@@ -38,7 +38,7 @@ struct Inner {
 }
 
 /// What is measured of a planned change of the primary while it goes on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Planned {
     since: Instant,
     /// When the primary was told to take no more writes.
@@ -47,11 +47,13 @@ struct Planned {
     held: u32,
     /// The primary stays it.
     is_given_up: bool,
+    /// Who may become it all the same.
+    pending: Option<String>,
 }
 
 impl Planned {
     const fn new(since: Instant) -> Self {
-        Self { since, frozen_at: None, cut: 0, held: 0, is_given_up: false }
+        Self { since, frozen_at: None, cut: 0, held: 0, is_given_up: false, pending: None }
     }
 }
 
@@ -98,6 +100,7 @@ impl Inner {
                 cut: planned.map_or(0, |planned| planned.cut),
                 held: planned.map_or(0, |planned| planned.held),
                 paused_at: planned.map(|planned| planned.since),
+                pending: planned.and_then(|planned| planned.pending.clone()),
                 gone: 0,
                 gone_at: None,
                 failed: self.failed,
@@ -285,11 +288,12 @@ impl Group {
         }
     }
 
-    /// The same: the primary is what it was, at `now`.
-    pub(super) fn give_up(&self, now: Instant) {
+    /// The same: the primary is what it was, at `now`; who is `pending` may become it yet.
+    pub(super) fn give_up(&self, now: Instant, pending: Option<&str>) {
         let mut inner = self.lock();
         if let Some(planned) = &mut inner.planned {
             planned.is_given_up = true;
+            planned.pending = pending.map(str::to_owned);
             let primary = inner.primary();
             inner.follow(now, primary, None);
             self.expect(&inner);
@@ -368,7 +372,7 @@ impl Group {
         let is_primary_mute = inner.fence.primary().is_some_and(is_mute);
         let part = |server: &Arc<Server>| {
             if inner.fence.primary() == Some(&server.name) {
-                return match inner.planned {
+                return match &inner.planned {
                     Some(_) => Part::Resting,
                     None => Part::Primary,
                 };

@@ -236,7 +236,7 @@ fn sentinel(bytes: &[u8]) {
 
 fn state(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    if let Ok(servers) = state_file::parse(&text) {
-        assert!(servers.len() <= text.lines().count());
+    if let Ok(known) = state_file::parse(&text) {
+        assert!(known.servers.len() + known.wrong.len() <= text.lines().count());
     }
 }

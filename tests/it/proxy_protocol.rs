@@ -108,6 +108,7 @@ fn accept_proxy_refuses_what_is_no_header(kind: Kind) {
         ),
         ("PROXY TCP4 not an address\r\n", "Received an invalid PROXY protocol header"),
         ("PROXY TCP9 \r\n", "Received an unhandled protocol in the PROXY protocol header"),
+        ("PROXY TCP4\r\n", "Received an unhandled protocol in the PROXY protocol header"),
         ("PROXY TCP4 ", "Truncated PROXY protocol header received"),
         ("", "Connection closed while waiting for PROXY protocol header"),
     ];

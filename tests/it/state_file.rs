@@ -13,6 +13,7 @@ both! {
     a_weight_that_the_file_changed_is_the_files,
     a_file_that_is_not_there_is_warned_of,
     nothing_of_a_corrupt_file_is_used,
+    lines_that_cannot_be_used_are_told,
     what_commands_said_of_places_survives_a_restart,
     the_ways_to_a_first_address_are_tried_in_turn,
 }
@@ -225,5 +226,53 @@ fn the_ways_to_a_first_address_are_tried_in_turn(kind: Kind) {
     ] {
         let address = first_address(kind, ways, was_known);
         assert_eq!(address.as_deref(), expected, "{ways:?}, known: {was_known}");
+    }
+}
+
+fn lines_that_cannot_be_used_are_told(kind: Kind) {
+    const LINE: &str = "7 be 1 s1 127.0.0.1 2 0 5 1 9 6 3 4 6 0 0 0 - 9 - 0 0 - - 0";
+    let with = |changes: &[(usize, &'static str)]| {
+        let mut fields: Vec<&str> = LINE.split(' ').collect();
+        changes.iter().for_each(|(at, text)| fields[*at] = text);
+        fields.join(" ")
+    };
+    let failed = "server-state application failed for server 'be/s1', invalid ";
+    let mismatch = "mismatch: from server state file: ";
+    // What is said of the line, and the weight it gave.
+    for (place, line, said, weight) in [
+        ("local", with(&[]), String::new(), "5"),
+        ("local", with(&[(0, "8")]), format!("'be': backend ID {mismatch}'8', from running"), "5"),
+        ("local", with(&[(1, "it")]), format!("backend name {mismatch}'it', from running"), "1"),
+        ("global", with(&[(0, "8")]), String::new(), "5"),
+        ("global", with(&[(1, "it")]), String::new(), "1"),
+        ("global", with(&[(2, "x")]), String::new(), "5"),
+        ("global", with(&[(9, "-1")]), String::new(), "5"),
+        ("global", with(&[(18, "x")]), String::new(), "5"),
+        (
+            "global",
+            with(&[(5, "9"), (7, "300"), (18, "70000")]),
+            format!("{failed}srv_op_state value '9', invalid srv_uweight value '300'"),
+            "1",
+        ),
+        ("global", with(&[(12, "x")]), format!("{failed}srv_check_health value 'x'"), "1"),
+        ("global", with(&[(16, "2")]), format!("{failed}srv_f_forced_id value '2'"), "1"),
+        ("global", with(&[(1, "it"), (5, "9")]), String::new(), "1"),
+    ] {
+        let pair = Pair::new();
+        pair.dir.write("state", &format!("1\n{line}\n"));
+        let (file, server) = (pair.dir.join("state"), pair.servers[0].addr);
+        let file = file.display();
+        let proxy = Scene::new(kind)
+            .global(&format!("{}server-state-file {file}", pair.api.lines()))
+            .backend(&format!(
+                "id 7\nload-server-state-from-file {place}\nserver-state-file-name {file}\n\
+                 server s1 {server} weight 1"
+            ))
+            .start();
+        let output = proxy.process.output();
+        assert_eq!(pair.state("s1")[2], weight, "{line}: {output}");
+        let told = ["mismatch", "application failed"].iter().any(|word| output.contains(word));
+        assert_eq!(told, !said.is_empty(), "{line}: {output}");
+        assert!(output.contains(&said), "{line}: {output}");
     }
 }

@@ -112,7 +112,7 @@ pub(super) fn validate(
         let Some(name) = context.new_name("backend", &raw.name, &mut names) else {
             continue;
         };
-        context.learn_saved(raw, &name, &global);
+        context.learn_saved(raw, &name, ProxyId(id), &global);
         backends.push(context.backend(raw, name, ProxyId(id), &global.log));
     }
     context.routes(raw, &frontends, &mut backends);

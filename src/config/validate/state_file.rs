@@ -9,8 +9,8 @@ use haproxy_compat::span::Span;
 use super::context::Context;
 use crate::config::model::{Global, LoadState, SavedServer};
 use crate::config::raw::{self, Dialect};
-use crate::pure::id::Name;
-use crate::pure::state_file;
+use crate::pure::id::{Name, ProxyId};
+use crate::pure::state_file::{self, Known};
 
 /// What `server-state-file-name` says for a file with the backend's name.
 const BACKEND_NAME: &str = "use-backend-name";
@@ -21,7 +21,7 @@ const PLACES: [(&str, bool); 3] = [("none", false), ("global", true), ("local", 
 /// What servers were before, as far as it was read.
 #[derive(Debug, Default)]
 pub(super) struct Saved {
-    files: HashMap<PathBuf, Vec<SavedServer>>,
+    files: HashMap<PathBuf, Known>,
     /// Those of the backends that load their state.
     pub(super) servers: Vec<SavedServer>,
 }
@@ -54,9 +54,18 @@ impl Context<'_> {
     }
 
     /// Learns what the servers of a backend were before. A file that is not there is warned of; the
-    /// servers start afresh then.
-    pub(super) fn learn_saved(&mut self, raw: &raw::Backend, name: &Name, global: &Global) {
-        let file = match load_state(raw, name) {
+    /// servers start afresh then. So is a line that cannot be used, and one of another backend in a
+    /// file of this one's own.
+    pub(super) fn learn_saved(
+        &mut self,
+        raw: &raw::Backend,
+        name: &Name,
+        id: ProxyId,
+        global: &Global,
+    ) {
+        let state = load_state(raw, name);
+        let own_file = matches!(state, LoadState::Local(_));
+        let file = match state {
             LoadState::None => return,
             LoadState::Global => global.server_state_file.clone(),
             LoadState::Local(name) => Some(name),
@@ -72,8 +81,16 @@ impl Context<'_> {
             let read = self.state_file(&file, span);
             self.saved.files.insert(file.clone(), read);
         }
+        let known = &self.saved.files[&file];
         let own = |server: &&SavedServer| server.backend == name.as_str();
-        self.saved.servers.extend(self.saved.files[&file].iter().filter(own).cloned());
+        self.saved.servers.extend(known.servers.iter().filter(own).cloned());
+        let mut warnings = unused(known, raw, name);
+        if own_file {
+            warnings.extend(mismatches(&known.servers, name, id));
+        }
+        for warning in warnings {
+            self.report.warning(span, warning);
+        }
     }
 
     /// HAProxy looks into the common file even where no backend does.
@@ -87,25 +104,58 @@ impl Context<'_> {
         }
     }
 
-    fn state_file(&mut self, file: &Path, span: Span) -> Vec<SavedServer> {
+    fn state_file(&mut self, file: &Path, span: Span) -> Known {
         let shown = file.display();
         let bytes = match self.world.read(file) {
             Ok(bytes) => bytes,
             Err(error) => {
                 let message = format!("cannot read the server state file '{shown}': {error}");
                 self.report.warning(span, message);
-                return Vec::new();
+                return Known::default();
             }
         };
         match state_file::parse(&String::from_utf8_lossy(&bytes)) {
-            Ok(servers) => servers,
+            Ok(known) => known,
             Err(why) => {
                 let message = format!("the server state file '{shown}' cannot be used: {why}");
                 self.report.warning(span, message);
-                Vec::new()
+                Known::default()
             }
         }
     }
+}
+
+/// What is said of the lines of a backend's servers that cannot be used.
+fn unused(known: &Known, raw: &raw::Backend, name: &Name) -> Vec<String> {
+    let of_file = |wrong: &&state_file::Wrong| {
+        let mut servers = raw.servers.iter();
+        wrong.backend == name.as_str() && servers.any(|server| server.name.value == wrong.server)
+    };
+    let wrong = known.wrong.iter().filter(of_file);
+    wrong
+        .map(|wrong| {
+            let server = &wrong.server;
+            format!("server-state application failed for server '{name}/{server}', {}", wrong.why)
+        })
+        .collect()
+}
+
+/// What is said of lines in a backend's own file that are of a backend with another number or name.
+fn mismatches(saved: &[SavedServer], name: &Name, id: ProxyId) -> Vec<String> {
+    let mismatch = |server: &SavedServer| {
+        let (what, written, own) = match (server.backend == name.as_str(), &server.backend_id) {
+            (true, written) if written.parse() != Ok(id.0) => ("ID", written, id.0.to_string()),
+            (false, number) if number.parse() == Ok(id.0) => {
+                ("name", &server.backend, name.to_string())
+            }
+            _ => return None,
+        };
+        Some(format!(
+            "Proxy '{name}': backend {what} mismatch: from server state file: '{written}', \
+             from running config '{own}'"
+        ))
+    };
+    saved.iter().filter_map(mismatch).collect()
 }
 
 fn in_base(file: &Path, global: &Global) -> PathBuf {

@@ -48,17 +48,17 @@ fn line(line: &[u8]) -> Result<Endpoints<'static>, Refusal> {
         Some(space) => (&text[..space], Some(&text[space + 1..])),
         None => (text, None),
     };
-    match protocol {
-        b"TCP4" => tcp::<Ipv4Addr>(rest),
-        b"TCP6" => tcp::<Ipv6Addr>(rest),
-        b"UNKNOWN" => Some(Endpoints::Own),
+    match (protocol, rest) {
+        (b"TCP4", Some(rest)) => tcp::<Ipv4Addr>(rest),
+        (b"TCP6", Some(rest)) => tcp::<Ipv6Addr>(rest),
+        (b"UNKNOWN", _) => Some(Endpoints::Own),
         _ => return Err(Refusal::Unhandled),
     }
     .ok_or(Refusal::Invalid)
 }
 
-fn tcp<A: FromStr + Into<IpAddr>>(words: Option<&[u8]>) -> Option<Endpoints<'static>> {
-    let mut words = std::str::from_utf8(words?).ok()?.split(' ');
+fn tcp<A: FromStr + Into<IpAddr>>(words: &[u8]) -> Option<Endpoints<'static>> {
+    let mut words = std::str::from_utf8(words).ok()?.split(' ');
     let src: A = words.next()?.parse().ok()?;
     let dst: A = words.next()?.parse().ok()?;
     let (src_port, dst_port) = (port(words.next()?)?, port(words.next()?)?);

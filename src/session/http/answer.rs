@@ -248,9 +248,13 @@ impl Session {
         }
     }
 
-    /// Makes an answer beside the worker, which has others' bytes to relay.
+    /// Makes an answer beside the worker, which has others' bytes to relay. A client that has reset
+    /// while the answers of others were made gets none.
     async fn make(&mut self, make: impl FnOnce() -> Answer + Send + 'static) -> Answer {
         let turn = Arc::clone(&self.context.renders).acquire_owned().await;
+        if self.client.has_failed() {
+            return Answer::plain(400);
+        }
         let made = tokio::task::spawn_blocking(move || {
             let answer = make();
             drop(turn);

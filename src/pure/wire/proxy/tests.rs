@@ -149,7 +149,7 @@ fn bad_version_1_lines_are_refused() {
         ("PROXY TCP4 1.2.3.4 5.6.7.8 1 2 \r\n", Invalid),
         ("PROXY TCP4 1.2.3.4 5.6.7.8 1 2 x\r\n", Invalid),
         ("PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n", Invalid),
-        ("PROXY TCP4\r\n", Invalid),
+        ("PROXY TCP4\r\n", Unhandled),
         ("PROXY TCP4 ::1 ::2 1 2\r\n", Invalid),
         ("PROXY TCP6 1.2.3.4 5.6.7.8 1 2\r\n", Invalid),
         ("PROXY TCP6 fe80::1%lo ::1 1 2\r\n", Invalid),
