@@ -131,7 +131,9 @@ fn follow_backend(
             .collect();
         let live = publish::snapshot(settings, servers, &[], 0, offsets.now);
         let backend = Backend::new(settings.clone(), live, places, offsets.now);
-        return Arc::new(backend.remembering(remembered.of(settings.name.as_str())));
+        let name = settings.name.as_str();
+        let running = remembered.running(name);
+        return Arc::new(backend.remembering(remembered.of(name), running.as_ref()));
     };
     let old = backend.live().servers.clone();
     let mut servers = Vec::with_capacity(settings.servers.len());

@@ -15,12 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, openat, renameat};
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::failovers::folder::Folder;
 use super::switchover::Journal;
 use crate::config::model::Config;
 use crate::pure::role::fence::written;
+use crate::pure::role::incident::Running;
 use crate::state::Process;
 use crate::state::remembered::Past;
 use crate::telemetry::failover::Record;
@@ -34,6 +36,12 @@ const FENCE: &str = "fence";
 /// The file of the records of failovers: one a line, in JSON, oldest first.
 const FAILOVERS: &str = "failovers.jsonl";
 
+/// The file of failovers that go on: for whoever goes on with them.
+const RUNNING: &str = "running";
+
+/// What tells one start of the system from another.
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+
 /// A larger file is none that was written here.
 const BYTES_MAX: u64 = 16 << 20;
 
@@ -46,6 +54,8 @@ pub(super) struct StateDir {
     dir: OwnedFd,
     path: PathBuf,
     past: Past,
+    /// This start of the system.
+    boot: String,
 }
 
 impl StateDir {
@@ -83,7 +93,9 @@ impl StateDir {
         };
         let failovers =
             records(&dir).map_err(|error| refused(&format!("{FAILOVERS}: {error}")))?.into();
-        Ok(Some(Self { dir, path, past: Past { groups, failovers } }))
+        let boot = std::fs::read_to_string(BOOT).unwrap_or_default();
+        let running = running(&dir, &boot);
+        Ok(Some(Self { dir, path, past: Past { groups, failovers, running }, boot }))
     }
 
     /// Where switchovers are written down.
@@ -100,7 +112,7 @@ impl StateDir {
     /// # Errors
     /// The system starts no thread.
     pub(super) fn keep(self, process: &Arc<Process>, done: oneshot::Sender<()>) -> io::Result<()> {
-        let Self { dir, path, past } = self;
+        let Self { dir, path, past, boot } = self;
         process.remembered.recall(past);
         let process = Arc::clone(process);
         std::thread::Builder::new().name("state".to_owned()).spawn(move || {
@@ -109,7 +121,7 @@ impl StateDir {
             while process.remembered.fresh() {
                 // What cannot be read is known here, but for what a successor or predecessor wrote.
                 let past = process.remembered.learn(records(&dir).unwrap_or_default());
-                match write(&dir, &mut folder, &past) {
+                match write(&dir, &mut folder, &past, &boot) {
                     Ok(()) if complained => {
                         tracing::warn!("state_dir {} is written again.", path.display());
                         complained = false;
@@ -161,8 +173,23 @@ fn records(dir: &OwnedFd) -> io::Result<Vec<Record>> {
     Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
+/// Failovers that went on in another process. What is damaged, or of before the system's start, is
+/// measured by nobody any more.
+fn running(dir: &OwnedFd, boot: &str) -> BTreeMap<String, Running> {
+    let text = read(dir, RUNNING).ok().flatten().unwrap_or_default();
+    let file: RunningFile = serde_json::from_slice(&text).unwrap_or_default();
+    if file.boot == boot { file.backends } else { BTreeMap::new() }
+}
+
+/// See [`RUNNING`].
+#[derive(Default, Deserialize, Serialize)]
+struct RunningFile {
+    boot: String,
+    backends: BTreeMap<String, Running>,
+}
+
 /// The folder is made by whoever writes to it, once there is something to write.
-fn write(dir: &OwnedFd, folder: &mut Option<Folder>, past: &Past) -> io::Result<()> {
+fn write(dir: &OwnedFd, folder: &mut Option<Folder>, past: &Past, boot: &str) -> io::Result<()> {
     replace(dir, FENCE, written::write(&past.groups).as_bytes())?;
     let mut lines = String::new();
     for record in &past.failovers {
@@ -170,6 +197,10 @@ fn write(dir: &OwnedFd, folder: &mut Option<Folder>, past: &Past) -> io::Result<
         lines.push('\n');
     }
     replace(dir, FAILOVERS, lines.as_bytes())?;
+    if running(dir, boot) != past.running {
+        let file = RunningFile { boot: boot.to_owned(), backends: past.running.clone() };
+        replace(dir, RUNNING, serde_json::to_string(&file)?.as_bytes())?;
+    }
     if past.failovers.is_empty() {
         return Ok(());
     }

@@ -13,6 +13,7 @@ use super::{Group, Registry, Server};
 use crate::config::model;
 use crate::pure::balance::{Candidate, LiveSet, ServerIndex};
 use crate::pure::role::fence::Memory;
+use crate::pure::role::incident::Running;
 use crate::pure::role::route::RoleRoute;
 
 /// A backend's rules, and the patterns they name.
@@ -197,10 +198,11 @@ impl Backend {
         }
     }
 
-    /// The same, which goes on with what is remembered of its primaries.
+    /// The same, which goes on with what is remembered of its primaries, and of a failover.
     #[must_use]
-    pub fn remembering(mut self, memory: Memory) -> Self {
+    pub fn remembering(mut self, memory: Memory, running: Option<&Running>) -> Self {
         self.group = Group::new(memory, self.settings().on_conflict);
+        running.into_iter().for_each(|running| self.group.resume(running));
         self
     }
 

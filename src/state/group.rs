@@ -1,5 +1,7 @@
 //! What the servers of one backend are to each other, where their checks ask for it.
 
+mod planned;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::discriminant;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,12 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::Server;
+use crate::clock;
 use crate::pure::role::fence::{Fence, Memory, OnConflict, Refusal};
-use crate::pure::role::incident::{Incident, Unseen};
+use crate::pure::role::incident::{Incident, Running, Unseen};
 use crate::pure::role::lag::LagClock;
 use crate::pure::role::route::Part;
 use crate::pure::role::stray::Stray;
 use crate::pure::role::{History, Reading, Role};
+
+use planned::Planned;
 
 /// See the module. Changed by [`publish`](super::publish) only.
 #[derive(Debug, Default)]
@@ -43,26 +48,6 @@ struct Inner {
     planned: Option<Planned>,
 }
 
-/// What is measured of a planned change of the primary while it goes on.
-#[derive(Clone, Debug)]
-struct Planned {
-    since: Instant,
-    /// When the primary was told to take no more writes.
-    frozen_at: Option<Instant>,
-    cut: u64,
-    held: u32,
-    /// The primary stays it.
-    is_given_up: bool,
-    /// Who may become it all the same.
-    pending: Option<String>,
-}
-
-impl Planned {
-    const fn new(since: Instant) -> Self {
-        Self { since, frozen_at: None, cut: 0, held: 0, is_given_up: false, pending: None }
-    }
-}
-
 impl Inner {
     /// Who is primary, with what it said.
     fn primary(&self) -> Option<(String, Reading)> {
@@ -73,6 +58,9 @@ impl Inner {
     /// The first primary is heard: whether it is the one that was `remembered`. Of members of a cluster
     /// any may come first.
     fn compare(&mut self, remembered: Option<(String, History)>) {
+        if self.incident.is_some() {
+            return;
+        }
         let found = self.primary().filter(|(_, reading)| reading.role != Role::Member);
         if let (Some((from, before)), Some((server, reading))) = (remembered, found)
             && from != server
@@ -136,6 +124,23 @@ impl Group {
         let fence = Fence::new(memory, on_conflict);
         let inner = Mutex::new(Inner { fence, ..Inner::default() });
         Self { inner, ..Self::default() }
+    }
+
+    /// Goes on measuring a failover that an earlier process saw begin, of the primary that is
+    /// remembered.
+    pub fn resume(&self, running: &Running) {
+        let mut inner = self.lock();
+        let incumbent = inner.fence.memory().incumbent.clone();
+        let lost = incumbent.filter(|(server, _)| *server == running.from);
+        inner.incident =
+            lost.and_then(|(_, history)| Incident::resume(running, history, clock::at));
+        self.expect(&inner);
+    }
+
+    /// The failover that goes on, for a process that may have to.
+    #[must_use]
+    pub fn running(&self) -> Option<Running> {
+        self.lock().incident.as_ref()?.running(clock::since_start)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::pure::role::fence::Memory;
+use crate::pure::role::incident::Running;
 use crate::telemetry::failover::{Kind, Outcome, Record};
 
 /// Records that are kept; older ones are forgotten.
@@ -29,6 +30,8 @@ pub struct Past {
     pub groups: BTreeMap<String, Memory>,
     /// Of failovers, oldest first.
     pub failovers: VecDeque<Record>,
+    /// Failovers of groups that go on.
+    pub running: BTreeMap<String, Running>,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +76,26 @@ impl Remembered {
     pub fn note(&self, group: &str, memory: Memory) {
         let mut inner = self.lock();
         inner.past.groups.insert(group.to_owned(), memory);
+        inner.is_fresh = true;
+        self.changed.notify_all();
+    }
+
+    /// The failover of a group that went on when this process began, or goes on.
+    #[must_use]
+    pub fn running(&self, group: &str) -> Option<Running> {
+        self.lock().past.running.get(group).cloned()
+    }
+
+    /// Remembers the failover of a group that goes on, or that none does.
+    pub fn note_running(&self, group: &str, running: Option<Running>) {
+        let mut inner = self.lock();
+        if inner.past.running.get(group) == running.as_ref() {
+            return;
+        }
+        match running {
+            Some(running) => drop(inner.past.running.insert(group.to_owned(), running)),
+            None => drop(inner.past.running.remove(group)),
+        }
         inner.is_fresh = true;
         self.changed.notify_all();
     }

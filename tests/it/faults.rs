@@ -122,6 +122,9 @@ fn a_killed_primary_is_replaced_and_kept_out(kind: Kind, middle: Middle) {
         pair.b.promote();
         writers.wait_served_by(&pair.b);
         old_primary_returns(pair, writers);
+        // Whichever process saw its end, all of it was measured.
+        let record = eventually("it is on record", || pair.records().pop());
+        assert_eq!(record["kind"], "failover", "{record}");
     });
 }
 

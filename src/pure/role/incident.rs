@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::History;
 
 /// Longest wait for a first session on a new primary; where nobody comes, that is not measured.
@@ -39,6 +41,21 @@ pub struct Incident {
     pub pending: Option<String>,
     /// Who is primary since.
     pub next: Option<Next>,
+}
+
+/// An incident that has no next primary yet, as another process goes on with it. Times are since the
+/// system's start, which no step of a clock moves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// Who was primary.
+    pub from: String,
+    position: u64,
+    heard: Duration,
+    lost: Duration,
+    answers: bool,
+    cut: u64,
+    /// Sessions that failed, for whatever reason.
+    errors: u64,
 }
 
 /// The primary after an incident.
@@ -92,6 +109,48 @@ pub struct Phases {
 }
 
 impl Incident {
+    /// What another process needs to go on with it; `None`: there is a next primary, or it is planned,
+    /// and whoever planned it undoes it. `since_start` is asked for times.
+    #[must_use]
+    pub fn running(&self, since_start: impl Fn(Instant) -> Duration) -> Option<Running> {
+        let is_open = self.next.is_none() && self.paused_at.is_none();
+        is_open.then(|| Running {
+            from: self.from.clone(),
+            position: self.position,
+            heard: since_start(self.heard_at),
+            lost: since_start(self.lost_at),
+            answers: self.answers,
+            cut: self.cut,
+            errors: self.gone,
+        })
+    }
+
+    /// Goes on with what another process measured, of a primary whose `history` is remembered. `None`:
+    /// one of its times is none of this system. `at` is asked for times.
+    #[must_use]
+    pub fn resume(
+        running: &Running,
+        history: History,
+        at: impl Fn(Duration) -> Option<Instant>,
+    ) -> Option<Self> {
+        Some(Self {
+            from: running.from.clone(),
+            history,
+            position: running.position,
+            heard_at: at(running.heard)?,
+            lost_at: at(running.lost)?,
+            answers: running.answers,
+            cut: running.cut,
+            gone: running.errors,
+            gone_at: None,
+            failed: (0, 0),
+            held: 0,
+            paused_at: None,
+            pending: None,
+            next: None,
+        })
+    }
+
     /// Another primary is there.
     pub fn handle_primary(&mut self, now: Instant, server: &str, history: &History, reached: u64) {
         // A planned change comes when nothing is lacking; what the one before, frozen and alive, logs
@@ -232,6 +291,24 @@ mod tests {
             planned.handle_primary(now, "b", &pg(2), 40);
             assert_eq!(planned.next.unwrap().lacks, Some(lacks));
         }
+    }
+
+    #[test]
+    fn another_process_goes_on_with_it() {
+        let start = Instant::now();
+        let (since, at) = (|at: Instant| at - start, |since| start.checked_add(since));
+        let mut incident = lost(pg(1), start + Duration::from_secs(5));
+        (incident.cut, incident.gone) = (3, 2);
+        let running = incident.running(since).unwrap();
+        let text = serde_json::to_string(&running).unwrap();
+        let running = serde_json::from_str(&text).unwrap();
+        let mut resumed = Incident::resume(&running, pg(1), at).unwrap();
+        assert_eq!((resumed.errors(), resumed.cut), (2, 3));
+        assert_eq!(resumed.phases(), incident.phases());
+        assert_eq!(Incident::resume(&running, pg(1), |_| None), None);
+        resumed.handle_primary(start, "b", &pg(2), 1);
+        assert_eq!(resumed.running(since), None);
+        assert_eq!(Incident { paused_at: Some(start), ..incident }.running(since), None);
     }
 
     #[test]

@@ -93,6 +93,7 @@ impl Occasion<'_> {
         if backend.group.revision() != before.revision {
             self.remember(backend);
         }
+        self.note_running(backend);
         let left = |server: &str| self.writes_on(backend, server);
         if let Some(incident) = backend.group.take_incident(self.now, left) {
             self.record(backend, &incident);
@@ -130,6 +131,19 @@ impl Occasion<'_> {
         let record = record.judged(routes, declared);
         self.say_role(backend, RoleChange::Over(Box::new(record.clone())));
         self.process.remembered.record(record);
+    }
+
+    /// Writes down the failover that goes on, for a process that may have to go on with it.
+    fn note_running(&self, backend: &Backend) {
+        let (remembered, running) = (&self.process.remembered, backend.group.running());
+        if self.process.is_stopping() {
+            return;
+        }
+        if running.is_some() && remembered.running(&backend.name).is_none() {
+            // How far the one that was lost had come counts for what the next one lacks.
+            self.remember(backend);
+        }
+        remembered.note_running(&backend.name, running);
     }
 
     /// Writes down who is primary. A process that stops leaves that to its successor.

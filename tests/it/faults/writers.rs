@@ -144,6 +144,8 @@ impl Seen {
         assert!(verdict.errors <= 3 * WRITERS, "{:?}", self.errors);
         let records = pair.records();
         assert_eq!(records.len(), 1, "{records:?}");
+        let total = records[0]["seconds"]["total"].as_f64();
+        assert_eq!(records[0]["kind"] == "failover", total > Some(0.0), "{records:?}");
         let names = (&records[0]["from"], &records[0]["to"]);
         assert_eq!(names, (&"a".into(), &"b".into()), "{records:?}");
         verdict
