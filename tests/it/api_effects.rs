@@ -14,6 +14,7 @@ use crate::harness::{both, eventually};
 both! {
     frontends_are_paused_resumed_and_shut_down,
     sessions_of_a_server_are_ended,
+    a_waiting_session_is_ended_with_its_place_in_the_log,
     servers_in_maintenance_are_deleted_when_empty,
     maintenance_cuts_sessions_where_marked_down_does,
     queued_clients_are_served_by_others,
@@ -73,6 +74,24 @@ fn sessions_of_a_server_are_ended(kind: Kind) {
     let [mut first, mut second] = clients;
     assert!(first.drain().0.is_empty());
     second.ping("still there");
+}
+
+fn a_waiting_session_is_ended_with_its_place_in_the_log(kind: Kind) {
+    let (api, server) = (Api::new(), Backend::greet("s1"));
+    let backend = format!("timeout queue 30s\nserver s1 {} maxconn 1", server.addr);
+    let proxy = start(kind, &api, &backend);
+    let mut first = Client::connect(proxy.addr);
+    assert_eq!(first.line().unwrap(), "s1");
+    let mut second = Client::connect(proxy.addr);
+    eventually("it waits", || api.ask("show stat").contains("be,BACKEND,1,").then_some(()));
+    let sessions = api.ask("show sess");
+    let waiting = sessions.lines().find(|line| line.contains(" fe=fe ") && line.contains("<none>"));
+    let id = waiting.unwrap().split(':').next().unwrap();
+    assert_eq!(api.ask(&format!("shutdown session {id}")), "\n");
+    assert!(second.drain().0.is_empty());
+    let line = proxy.log.expect(&["be/<NOSRV> ", "/-1/", " KQ ", " 0/1"]);
+    assert!(!line.contains(" -1/-1/"), "{line}");
+    first.ping("not disturbed");
 }
 
 fn servers_in_maintenance_are_deleted_when_empty(kind: Kind) {
