@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use crate::api_set::{WARNING, play, start};
+use crate::api_set::{EMERG, WARNING, play, start};
 use crate::harness::api::Api;
 use crate::harness::backend::Backend;
 use crate::harness::client::{Client, served_by};
@@ -19,6 +19,7 @@ both! {
     maintenance_cuts_sessions_where_marked_down_does,
     queued_clients_are_served_by_others,
     a_drained_server_keeps_its_sessions,
+    nobody_is_left_without_weight_either,
 }
 
 fn frontends_are_paused_resumed_and_shut_down(kind: Kind) {
@@ -151,6 +152,28 @@ fn queued_clients_are_served_by_others(kind: Kind) {
         assert_eq!(client.join().unwrap().unwrap(), "s2");
     }
     assert_eq!(one.accepted(), 1);
+}
+
+fn nobody_is_left_without_weight_either(kind: Kind) {
+    let (api, server) = (Api::new(), Backend::echo());
+    let proxy = start(kind, &api, &format!("server s1 {} weight 5", server.addr));
+    let nobody = [(EMERG, "backend be has no server available!")];
+    play(
+        &proxy,
+        &api,
+        &[
+            ("set weight be/s1 0", "", &nobody),
+            ("set server be/s1 weight 100%", "", &[]),
+            ("set server be/s1 weight 0%", "", &nobody),
+            ("set weight be/s1 0", "", &[]),
+            ("set weight be/s1 3", "", &[]),
+            ("set weight be/s1 4", "", &[]),
+        ],
+    );
+    api.ask("set server be/s1 state drain");
+    let [(_, wanted)] = nobody;
+    let seen = || proxy.log.raw().iter().filter(|line| line.contains(wanted)).count();
+    eventually("nobody is left, which is said", || (seen() == 3).then_some(()));
 }
 
 fn a_drained_server_keeps_its_sessions(kind: Kind) {
