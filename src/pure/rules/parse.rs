@@ -419,6 +419,8 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 number
             }
+            // HAProxy reads 0 out of nothing.
+            (None, Err(_)) if word.is_empty() => 0,
             (None, Err(_)) => return self.sample(Kind::Int),
         };
         let constant = Expr::parse(&format!("int({number})"), self.definitions);
