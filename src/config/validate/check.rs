@@ -93,9 +93,12 @@ impl Context<'_> {
             self.report.alert(raw.address.span, format!("{what}: its port is not known"));
             self.report.help("give the server a port, or its check: port = 3306");
         }
-        let header = match own.send_proxy.as_ref().or(base.send_proxy.as_ref()) {
-            Some(field) => field.value.then(|| send_proxy.unwrap_or(ProxyHeader::V1)),
-            None => send_proxy.filter(|_| !own_target),
+        let written = own.send_proxy.as_ref().or(base.send_proxy.as_ref());
+        let header = match written.map(|field| field.value) {
+            Some(true) => Some(send_proxy.unwrap_or(ProxyHeader::V1)),
+            // HAProxy's word against it only takes another one back.
+            Some(false) if self.dialect == Dialect::Toml => None,
+            _ => send_proxy.filter(|_| !own_target),
         };
         let (tls, is_tls) = match &kind {
             CheckKind::Database(check) => {
