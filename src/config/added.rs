@@ -92,7 +92,7 @@ fn check_words(words: &[String]) -> Result<(), String> {
         let Some((_, count)) = SERVER.find(word) else {
             let near = suggest::nearest(word, SERVER.names());
             let near = near.map(|near| format!("; did you mean '{near}' maybe ?"));
-            return Err(format!("unknown keyword '{word}'{}", near.unwrap_or_default()));
+            return Err(format!("unknown keyword '{word}'{}", near.as_deref().unwrap_or(".")));
         };
         options.by_ref().take(usize::from(count)).for_each(drop);
     }

@@ -169,9 +169,10 @@ impl Session {
             Next::GiveUp => Err(ended(failure)),
             Next::Other if !direct => self.redispatch(backend, settings, lease).await,
             next => {
-                let after = match next {
-                    Next::Same { after } => after,
-                    _ => Duration::ZERO,
+                let (after, anew) = match next {
+                    Next::Same { after } => (after, false),
+                    Next::Later { after } => (after, true),
+                    Next::Other | Next::GiveUp => (Duration::ZERO, false),
                 };
                 let mut changes = backend.changes();
                 let left = async { while live(backend) && changes.changed().await.is_ok() {} };
@@ -183,6 +184,7 @@ impl Session {
                         self.outcome.retried(&lease.server);
                         Err(how.ended(Phase::Connect))
                     }
+                    Waited::TimedOut if anew => self.redispatch(backend, settings, lease).await,
                     Waited::TimedOut => {
                         self.outcome.retried(&lease.server);
                         lease.resume();

@@ -152,20 +152,70 @@ user
 set weight be/s2 1;get weight be/s2;del server be/s3
 ";
 
-#[test]
-fn answers_are_haproxys_byte_for_byte() {
+/// A file with an object of each kind, some of which are followed, spared or not checked.
+const WHOLE: &str = "
+defaults
+ mode tcp
+ timeout connect 5s
+ timeout client 30s
+ timeout server 30s
+frontend fe
+ bind LISTEN
+ maxconn 100
+ tcp-request connection track-sc0 src table st
+ default_backend be
+frontend fe2
+ bind OTHER
+ default_backend be2
+backend st
+ stick-table type ip size 100 expire 60s store conn_cnt,gpc0,gpc1,gpt0,conn_rate(10s),server_id
+backend stri
+ stick-table type integer size 100 store gpc0
+backend strs
+ stick-table type string len 8 size 100 store gpc0,http_req_rate(5s)
+backend str6
+ stick-table type ipv6 size 100 store gpc0
+backend strb
+ stick-table type binary len 4 size 100 store gpc0
+backend be
+ balance roundrobin
+ server s1 127.0.0.1:1 id 33 check inter 60s agent-check agent-port 1 agent-inter 60s
+ server s2 127.0.0.1:2 weight 5 maxconn 7
+ server s3 127.0.0.1:3 disabled
+ server s4 127.0.0.1:4 track be/s1
+ server s5 127.0.0.1:5 backup
+backend be2
+ balance source
+ server t1 127.0.0.1:6 weight 10
+ server t2 127.0.0.1:7
+backend empty
+";
+
+/// Both say the same to `commands` in a process of `text`.
+fn expect_same(text: &str, commands: &str) {
     let (ours, theirs) = (Api::new(), Api::new());
     let dirs = (TempDir::new(), TempDir::new());
     let _running =
-        (start(Kind::Evenkeel, &ours, &dirs.0, TEXT), start(Kind::Haproxy, &theirs, &dirs.1, TEXT));
+        (start(Kind::Evenkeel, &ours, &dirs.0, text), start(Kind::Haproxy, &theirs, &dirs.1, text));
     let mut differing = Vec::new();
-    for command in COMMANDS.trim().lines() {
+    for command in commands.trim().lines() {
         let (our, their) = (ours.ask(command), theirs.ask(command));
         if our != their {
             differing.push(format!("{command}: {our:?}, haproxy: {their:?}"));
         }
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+#[test]
+fn answers_are_haproxys_byte_for_byte() {
+    expect_same(TEXT, COMMANDS);
+}
+
+#[test]
+fn right_and_wrong_arguments_are_answered_as_by_haproxy() {
+    let text = WHOLE.replace("OTHER", &free_addr().to_string());
+    expect_same(&text, include_str!("api_answers/named.txt"));
 }
 
 /// The fields of the lines of `answer`, those of `columns`.

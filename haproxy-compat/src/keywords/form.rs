@@ -16,12 +16,14 @@ pub enum Form {
     Number(i64, i64),
     /// A number of digits alone in these bounds.
     Digits(i64, i64),
-    /// A number in these bounds, which may be missing.
-    MaybeNumber(i64, i64),
+    /// This, or nothing.
+    Maybe(&'static Form),
     /// A number in these bounds, or one of these words.
     NumberOr(i64, i64, &'static [&'static str]),
     /// A time of at most so many milliseconds.
     Time(u64),
+    /// A time of at most so many seconds; a bare number counts them.
+    Seconds(u64),
     /// A time, or `infinite`.
     TimeOrInfinite,
     /// One of these.
@@ -38,9 +40,21 @@ pub enum Form {
     ErrorSection,
     /// A set of threads or processes: `all`, `odd`, `even`, numbers and ranges, groups before a `/`.
     Threads,
+    /// These, one after the other.
+    Words(&'static [Form]),
+    /// One of these words, and what belongs to it.
+    Picked(&'static [(&'static str, Form)]),
+    /// Any of these words, each with what belongs to it, up to the line's end.
+    Options(&'static [(&'static str, Form)]),
+    /// Where `redirect` sends to, and [`Form::Options`].
+    Redirect(&'static [(&'static str, Form)]),
+    /// A condition, which takes the rest of the line.
+    Condition,
 }
 
 const ANY_NUMBER: Form = Form::Number(0, i64::MAX);
+/// Digits, and a sign that HAProxy does not mind.
+const DIGITS: Form = Form::Digits(i64::MIN, i64::MAX);
 /// Where HAProxy minds no sign.
 const SIGNED: Form = Form::Number(i64::MIN, i64::MAX);
 const ON_OFF: Form = Form::OneOf(&["on", "off"]);
@@ -49,6 +63,82 @@ const MUXES: Form = Form::OneOf(&["none", "h1", "h2", "fcgi", "spop", "quic"]);
 
 /// Files that may stand beside a certificate.
 const BESIDE: Form = Form::SomeOf(&["none", "all", "bundle", "sctl", "ocsp", "issuer", "key"]);
+
+/// A time in seconds, at most as many as a timer of HAProxy holds.
+const SECONDS: Form = Form::Seconds(i32::MAX as u64);
+
+const ALGORITHMS: Form = Form::SomeOf(&["identity", "gzip", "deflate", "raw-deflate"]);
+const COMPRESSION: Form = Form::Picked(&[
+    ("algo", ALGORITHMS),
+    ("algo-req", ALGORITHMS),
+    ("algo-res", ALGORITHMS),
+    ("type", Form::Text),
+    ("type-req", Form::Text),
+    ("type-res", Form::Text),
+    ("minsize-req", Form::Text),
+    ("minsize-res", Form::Text),
+    ("direction", Form::OneOf(&["request", "response", "both"])),
+    ("offload", Form::Any),
+]);
+
+const COOKIE: Form = Form::Words(&[
+    Form::Text,
+    Form::Options(&[
+        ("rewrite", Form::Any),
+        ("insert", Form::Any),
+        ("prefix", Form::Any),
+        ("indirect", Form::Any),
+        ("nocache", Form::Any),
+        ("postonly", Form::Any),
+        ("preserve", Form::Any),
+        ("httponly", Form::Any),
+        ("secure", Form::Any),
+        ("dynamic", Form::Any),
+        ("domain", Form::Text),
+        ("maxidle", SECONDS),
+        ("maxlife", SECONDS),
+        ("attr", Form::Text),
+    ]),
+]);
+
+const CAPTURED: Form = Form::Words(&[Form::Text, Form::OneOf(&["len"]), Form::Text]);
+const CAPTURED_HEADER: Form = Form::Picked(&[("header", CAPTURED)]);
+const CAPTURE: Form = Form::Picked(&[
+    ("cookie", CAPTURED),
+    ("request", CAPTURED_HEADER),
+    ("response", CAPTURED_HEADER),
+]);
+
+const DECLARED: Form = Form::Words(&[Form::OneOf(&["len"]), Form::Digits(1, i64::MAX)]);
+const DECLARE: Form =
+    Form::Picked(&[("capture", Form::Picked(&[("request", DECLARED), ("response", DECLARED)]))]);
+
+const EMAIL_ALERT: Form = Form::Picked(&[
+    ("from", Form::Any),
+    ("to", Form::Any),
+    ("mailers", Form::Any),
+    ("myhostname", Form::Any),
+    (
+        "level",
+        Form::OneOf(&["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]),
+    ),
+]);
+
+const REDIRECT: Form = Form::Redirect(&[
+    ("location", Form::Text),
+    ("prefix", Form::Text),
+    ("scheme", Form::Text),
+    ("code", Form::OneOf(&["301", "302", "303", "307", "308"])),
+    ("set-cookie", Form::Text),
+    ("set-cookie-fmt", Form::Text),
+    ("clear-cookie", Form::Text),
+    ("drop-query", Form::Any),
+    ("append-slash", Form::Any),
+    ("ignore-empty", Form::Any),
+    ("keep-query", Form::Any),
+    ("if", Form::Condition),
+    ("unless", Form::Condition),
+]);
 
 /// What HAProxy makes of a word about HTTP in a TCP proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,38 +200,58 @@ pub fn of_global(word: &str) -> Form {
         | "no-memory-trimming"
         | "busy-polling"
         | "set-dumpable"
-        | "numa-cpu-mapping"
         | "insecure-setuid-wanted"
         | "ssl-load-extra-del-ext"
-        | "ssl-mode-async"
-        | "ssl-skip-self-issued-ca"
-        | "tune.ssl.force-private-cache" => Form::Alone,
+        | "ssl-skip-self-issued-ca" => Form::Alone,
         "profiling.tasks" => Form::OneOf(&["on", "auto", "off"]),
+        "profiling.memory" => ON_OFF,
+        "cluster-secret" => Form::Text,
+        "h1-case-adjust" => Form::Words(&[Form::Text, Form::Text]),
+        "lua-prepend-path" => {
+            Form::Words(&[Form::Text, Form::Options(&[("path", Form::Any), ("cpath", Form::Any)])])
+        }
+        "httpclient.ssl.verify" => Form::OneOf(&["none", "required"]),
+        "httpclient.resolvers.prefer" => Form::OneOf(&["ipv4", "ipv6"]),
+        "h1-case-adjust-file" | "lua-load" | "lua-load-per-thread" | "ssl-dh-param-file" => {
+            Form::File
+        }
+        "issuers-chain-path" => Form::Directory,
+        "close-spread-time" => Form::TimeOrInfinite,
+        "maxcompcpuusage" => Form::Number(0, 100),
+        "ssl-load-extra-files" => BESIDE,
+        "thread-group" | "thread-groups" => Form::Digits(1, i64::MAX),
+        "maxcomprate" | "maxzlibmem" => SIGNED,
+        "maxsslconn" | "maxsslrate" | "mworker-max-reloads" | "nbproc" => ANY_NUMBER,
+        _ => of_tuning(word),
+    }
+}
+
+fn of_tuning(word: &str) -> Form {
+    match word {
+        "tune.ssl.force-private-cache" => Form::Alone,
         "tune.listener.multi-queue" => Form::OneOf(&["on", "off", "fair"]),
-        "profiling.memory"
-        | "tune.fd.edge-triggered"
+        "tune.fd.edge-triggered"
         | "tune.idle-pool.shared"
         | "tune.sched.low-latency"
         | "tune.ssl.keylog" => ON_OFF,
-        "cluster-secret" => Form::Text,
-        "h1-case-adjust-file" | "lua-load" | "ssl-dh-param-file" => Form::File,
-        "issuers-chain-path" => Form::Directory,
-        "close-spread-time" => Form::TimeOrInfinite,
-        "maxcompcpuusage" | "tune.pool-high-fd-ratio" | "tune.pool-low-fd-ratio" => {
-            Form::Number(0, 100)
-        }
-        "ssl-load-extra-files" => BESIDE,
-        "tune.fail-alloc" => Form::MaybeNumber(0, 100),
-        "thread-groups" => Form::Digits(1, i64::MAX),
+        "tune.lua.session-timeout" | "tune.lua.service-timeout" | "tune.lua.task-timeout" => TIME,
+        "tune.lua.maxmem" => DIGITS,
+        "tune.lua.forced-yield"
+        | "tune.vars.global-max-size"
+        | "tune.vars.proc-max-size"
+        | "tune.vars.reqres-max-size"
+        | "tune.vars.sess-max-size"
+        | "tune.vars.txn-max-size" => Form::Maybe(&DIGITS),
+        "tune.ssl.lifetime" => SECONDS,
+        "tune.pool-high-fd-ratio" | "tune.pool-low-fd-ratio" => Form::Number(0, 100),
+        "tune.fail-alloc" => Form::Maybe(&Form::Number(0, 100)),
         "tune.peers.max-updates-at-once" => Form::Number(1, i64::MAX),
         "tune.http.maxhdr" => Form::Number(1, 32_767),
         "tune.h2.header-table-size" => Form::Number(4096, 65_536),
         "tune.h2.max-frame-size" => Form::Number(16_384, 16_777_215),
         "tune.idletimer" => Form::Time(65_535),
         "tune.ssl.default-dh-param" => Form::Number(1024, i64::MAX),
-        "maxcomprate"
-        | "maxzlibmem"
-        | "tune.buffers.limit"
+        "tune.buffers.limit"
         | "tune.buffers.reserve"
         | "tune.http.cookielen"
         | "tune.http.logurilen"
@@ -149,11 +259,7 @@ pub fn of_global(word: &str) -> Form {
         | "tune.recv_enough"
         | "tune.runqueue-depth" => SIGNED,
         "tune.comp.maxlevel" => Form::Number(1, 9),
-        "maxsslconn"
-        | "maxsslrate"
-        | "mworker-max-reloads"
-        | "nbproc"
-        | "tune.maxrewrite"
+        "tune.maxrewrite"
         | "tune.pattern.cache-size"
         | "tune.ssl.cachesize"
         | "tune.ssl.capture-buffer-size"
@@ -162,7 +268,7 @@ pub fn of_global(word: &str) -> Form {
         | "tune.ssl.maxrecord"
         | "tune.ssl.ssl-ctx-cache-size" => ANY_NUMBER,
         "tune.h2.initial-window-size" | "tune.h2.max-concurrent-streams" => {
-            Form::MaybeNumber(0, i64::MAX)
+            Form::Maybe(&ANY_NUMBER)
         }
         _ => Form::Any,
     }
@@ -172,9 +278,13 @@ pub fn of_global(word: &str) -> Form {
 #[must_use]
 pub fn of_proxy(word: &str) -> Form {
     match word {
+        "compression" => COMPRESSION,
+        "cookie" => COOKIE,
+        "capture" => CAPTURE,
+        "declare" => DECLARE,
+        "email-alert" => EMAIL_ALERT,
+        "redirect" => REDIRECT,
         "description"
-        | "compression"
-        | "cookie"
         | "dynamic-cookie-key"
         | "errorloc"
         | "errorloc302"
@@ -183,12 +293,11 @@ pub fn of_proxy(word: &str) -> Form {
         | "http-send-name-header"
         | "monitor"
         | "stats"
-        | "unique-id-header"
-        | "capture" => Form::Text,
+        | "unique-id-header" => Form::Text,
         "errorfile" => Form::StatusFile,
         "errorfiles" => Form::ErrorSection,
         "http-reuse" => Form::OneOf(&["never", "safe", "aggressive", "always"]),
-        "max-keep-alive-queue" => Form::Digits(i64::MIN, i64::MAX),
+        "max-keep-alive-queue" => DIGITS,
         "max-session-srv-conns" => SIGNED,
         _ => Form::Any,
     }

@@ -70,7 +70,10 @@ pub(super) fn hash(
             let words = "'map-based' or 'consistent', and a function";
             return set(&mut settings.hash_type, args.words(keyword, words, cx));
         }
-        "hash-balance-factor" => set(&mut settings.hash_balance_factor, args.number(keyword, cx)),
+        "hash-balance-factor" => {
+            set(&mut settings.hash_balance_factor, args.number(keyword, cx));
+            args.ignore_rest(keyword, cx);
+        }
         _ => {
             let words = "'always', 'maxconn' or 'maxqueue'";
             set(&mut settings.hash_preserve_affinity, args.text(keyword, words, cx));

@@ -35,7 +35,7 @@ pub(super) fn lower(line: &Line, commands: &mut Commands, cx: &mut Context<'_>) 
         "maxconn" => {
             let maxconn = args.number("stats maxconn", cx);
             commands.maxconn = maxconn.or(commands.maxconn.take());
-            args.finish("stats maxconn", cx);
+            args.ignore_rest("stats maxconn", cx);
         }
         "bind-process" => {
             cx.report.notice(line.span, "'stats bind-process' has no effect: there is one process");

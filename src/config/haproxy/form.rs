@@ -26,16 +26,12 @@ pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Con
                 number(least, most, &[], keyword, args, cx);
             }
         }
-        Form::MaybeNumber(least, most) => {
-            if args.peek().is_some() {
-                number(least, most, &[], keyword, args, cx);
-            }
-        }
         Form::NumberOr(least, most, words) => number(least, most, words, keyword, args, cx),
-        Form::Time(limit_ms) => time(limit_ms, keyword, args, cx),
+        Form::Time(most) => time(most, TimeUnit::Milliseconds, keyword, args, cx),
+        Form::Seconds(most) => time(most, TimeUnit::Seconds, keyword, args, cx),
         Form::TimeOrInfinite => {
             if !args.take("infinite") {
-                time(u64::MAX, keyword, args, cx);
+                time(u64::MAX, TimeUnit::Milliseconds, keyword, args, cx);
             }
         }
         Form::OneOf(words) => {
@@ -73,6 +69,35 @@ pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Con
                 cx.report.alert(word.span, message).help("write 'all', 'odd', 'even' or '1-4'");
             }
         }
+        _ => composed(form, keyword, args, cx),
+    }
+}
+
+/// A form that is put together out of others.
+fn composed(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {
+    match form {
+        Form::Maybe(form) if args.peek().is_some() => judge(*form, keyword, args, cx),
+        Form::Words(forms) => {
+            for form in forms {
+                judge(*form, keyword, args, cx);
+            }
+        }
+        Form::Picked(words) => {
+            let names: Vec<_> = words.iter().map(|(name, _)| *name).collect();
+            if let Some(word) = args.expect(keyword, &one_of(&names), cx) {
+                option(word, words, keyword, args, cx);
+            }
+        }
+        Form::Options(words) => options(words, keyword, args, cx),
+        Form::Redirect(words) => {
+            let places = ["location", "prefix", "scheme"];
+            if !args.rest().any(|word| places.contains(&word.text().as_ref())) {
+                args.lacks(keyword, &one_of(&places), cx);
+            }
+            options(words, keyword, args, cx);
+        }
+        Form::Condition => args.skip_all(),
+        _ => {}
     }
 }
 
@@ -96,6 +121,32 @@ pub(super) fn path(keyword: &str, args: &mut Args<'_>, object: Object, cx: &mut 
 
 fn one_of(words: &[&str]) -> String {
     format!("'{}'", words.join("' or '"))
+}
+
+/// Any number of `words`.
+fn options(words: &[(&str, Form)], keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {
+    while let Some(word) = args.next() {
+        option(word, words, keyword, args, cx);
+    }
+}
+
+/// `word`, which has to be one of `words`, and what belongs to it.
+fn option(
+    word: &Word,
+    words: &[(&str, Form)],
+    keyword: &str,
+    args: &mut Args<'_>,
+    cx: &mut Context<'_>,
+) {
+    let text = word.text();
+    match words.iter().find(|(name, _)| *name == text) {
+        Some((name, form)) => judge(*form, &format!("{keyword} {name}"), args, cx),
+        None => {
+            let names = words.iter().map(|(name, _)| *name);
+            cx.unknown(word, &format!("after '{keyword}'"), names);
+            args.skip_all();
+        }
+    }
 }
 
 fn known(word: &Word, words: &[&str], keyword: &str, cx: &mut Context<'_>) {
@@ -131,11 +182,15 @@ fn number(
     }
 }
 
-fn time(limit_ms: u64, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {
-    if let Some(time) = args.time(keyword, TimeUnit::Milliseconds, cx)
-        && time.value.as_millis() > u128::from(limit_ms)
-    {
-        cx.report.alert(time.span, format!("'{keyword}' is at most {limit_ms}ms"));
+/// A time of at most `most` of `unit`.
+fn time(most: u64, unit: TimeUnit, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {
+    let Some(time) = args.time(keyword, unit, cx) else { return };
+    let (read, name) = match unit {
+        TimeUnit::Seconds => (time.value.as_secs().into(), "s"),
+        _ => (time.value.as_millis(), "ms"),
+    };
+    if read > u128::from(most) {
+        cx.report.alert(time.span, format!("'{keyword}' is at most {most}{name}"));
     }
 }
 

@@ -12,10 +12,21 @@ use super::{commands, form, log, tls, tuning};
 use crate::config::raw::{Bind, Field, Global, Statement};
 
 /// Keywords that apply, of whose line HAProxy reads no further than it needs.
-const IGNORING_REST: [&str; 3] = ["hard-stop-after", "log-send-hostname", "server-state-base"];
+const IGNORING_REST: [&str; 4] =
+    ["hard-stop-after", "log-send-hostname", "server-state-base", "server-state-file"];
 
-/// Keywords without effect, of whose line HAProxy reads no further than a number.
-const LONG_NUMBERS: [&str; 2] = ["tune.pattern.cache-size", "tune.ssl.default-dh-param"];
+/// Keywords without effect, of whose line HAProxy reads no further than it needs.
+const LONG: [&str; 9] = [
+    "close-spread-time",
+    "thread-group",
+    "tune.lua.maxmem",
+    "tune.pattern.cache-size",
+    "tune.vars.global-max-size",
+    "tune.vars.proc-max-size",
+    "tune.vars.reqres-max-size",
+    "tune.vars.sess-max-size",
+    "tune.vars.txn-max-size",
+];
 
 /// `unix-bind`: what the Unix sockets of `bind` lines have that say nothing of their own.
 #[derive(Debug, Default)]
@@ -95,7 +106,7 @@ fn without_effect(keyword: &str, line: &Line, cx: &mut Context<'_>) {
     let args = &mut Args::new(line, 1);
     let form = of_global(keyword);
     form::judge(form, keyword, args, cx);
-    if matches!(form, Form::Number(..)) && !LONG_NUMBERS.contains(&keyword) {
+    if form != Form::Any && !LONG.contains(&keyword) {
         args.finish(keyword, cx);
     }
 }

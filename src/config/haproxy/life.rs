@@ -42,11 +42,14 @@ pub(super) fn lower(keyword: &str, line: &Line, life: &mut Life, cx: &mut Contex
         _ if line.prefix != Prefix::Plain => return,
         "zero-warning" => life.zero_warning = on,
         "quiet" => life.quiet = on,
-        "grace" => life.grace = args.time(keyword, TimeUnit::Milliseconds, cx),
+        "grace" => {
+            life.grace = args.time(keyword, TimeUnit::Milliseconds, cx);
+            args.ignore_rest(keyword, cx);
+        }
         "node" => life.node = node(args, cx),
         "localpeer" => life.localpeer = args.text(keyword, "a name", cx),
-        "ulimit-n" => life.ulimit_n = args.number(keyword, cx),
-        "fd-hard-limit" => life.fd_hard_limit = args.number(keyword, cx),
+        "ulimit-n" => life.ulimit_n = args.count(keyword, cx),
+        "fd-hard-limit" => life.fd_hard_limit = args.count(keyword, cx),
         "mworker-max-reloads" => {
             life.mworker_max_reloads = reloads(line, cx);
             return;

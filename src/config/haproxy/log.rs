@@ -59,7 +59,10 @@ pub(super) fn words(keyword: &str, args: &mut Args<'_>, reader: &mut Reader, cx:
         "error-log-format" => &mut settings.error_log_format,
         "log-format-sd" => &mut settings.log_format_sd,
         "unique-id-format" => &mut settings.unique_id_format,
-        _ => &mut settings.log_tag,
+        _ => {
+            args.ignore_rest(keyword, cx);
+            &mut settings.log_tag
+        }
     };
     *field = Some(written);
 }

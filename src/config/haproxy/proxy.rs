@@ -9,6 +9,7 @@ use haproxy_compat::units::TimeUnit;
 
 use super::server::{self, HttpWord};
 use super::settings::Settings;
+use super::stats::Page;
 use super::words::{Args, Context, set, text};
 use super::{balance, bind, form, keepalive, log, option, retry, rules, socket};
 use crate::config::raw::{Bind, Field, Server};
@@ -132,16 +133,18 @@ impl Reader {
                 }
             }
             Effect::Renamed(name) => self.line(&renamed(line, name), cx),
-            _ if self.standing(&keyword, line.span, places, cx) != Standing::Here => {}
-            Effect::Http => {
-                self.settings.page.line(line, cx);
-                form::judge(of_proxy(&keyword), &keyword, &mut Args::new(line, 1), cx);
-                self.http.push((keyword.into_owned(), line.span));
+            _ => {
+                let standing = self.standing(&keyword, line.span, places, cx);
+                if standing != Standing::Refused {
+                    form::judge(of_proxy(&keyword), &keyword, &mut Args::new(line, 1), cx);
+                }
+                if effect == Effect::Http && standing == Standing::Ignored {
+                    Page::default().line(line, cx);
+                } else if effect == Effect::Http && standing == Standing::Here {
+                    self.settings.page.line(line, cx);
+                    self.http.push((keyword.into_owned(), line.span));
+                }
             }
-            Effect::Ignored(_) | Effect::Moot(_) => {
-                form::judge(of_proxy(&keyword), &keyword, &mut Args::new(line, 1), cx);
-            }
-            _ => {}
         }
     }
 

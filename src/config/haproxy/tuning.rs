@@ -59,6 +59,13 @@ fn keep<T>(field: &mut Field<T>, value: Field<T>) {
 
 /// Less than nothing is no limit, and nothing is as if it were not written.
 fn maxaccept(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<i64> {
+    if let Some(word) = args.peek()
+        && word.text().parse().is_ok_and(|number: i64| number > i32::MAX.into())
+    {
+        cx.report.alert(word.span, format!("'{keyword}' is at most {}", i32::MAX));
+        args.skip(1);
+        return None;
+    }
     let mut count = args.signed(keyword, cx)?;
     match count.value {
         0 => {

@@ -125,6 +125,11 @@ impl<'a> Args<'a> {
         (!word.bytes.is_empty() || self.at + 1 < self.line.words.len()).then_some(word)
     }
 
+    /// The words that are left, which stay.
+    pub(super) fn rest(&self) -> impl Iterator<Item = &'a Word> {
+        self.line.words[self.at.min(self.line.words.len())..].iter()
+    }
+
     /// Takes the next word if it is `expected`.
     pub(super) fn take(&mut self, expected: &str) -> bool {
         let found = self.peek().is_some_and(|word| word.bytes == expected.as_bytes());
@@ -141,11 +146,16 @@ impl<'a> Args<'a> {
     ) -> Option<&'a Word> {
         let word = self.next();
         if word.is_none() {
-            let before = self.line.words[..self.at.min(self.line.words.len())].last();
-            let span = before.map_or(self.line.span, |word| word.span);
-            cx.report.alert(span, format!("'{keyword}' needs {what}"));
+            self.lacks(keyword, what, cx);
         }
         word
+    }
+
+    /// An alert that `keyword` needs `what`, which is not there.
+    pub(super) fn lacks(&self, keyword: &str, what: &str, cx: &mut Context<'_>) {
+        let before = self.line.words[..self.at.min(self.line.words.len())].last();
+        let span = before.map_or(self.line.span, |word| word.span);
+        cx.report.alert(span, format!("'{keyword}' needs {what}"));
     }
 
     /// The next word as text.
@@ -220,6 +230,7 @@ impl<'a> Args<'a> {
             let text = excess.text();
             cx.report.warning(excess.span, format!("'{text}' after '{keyword}' is ignored"));
         }
+        self.skip_all();
     }
 
     /// Leaves out the rest of the line: after a mistake nobody knows what it means.

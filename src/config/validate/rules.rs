@@ -226,6 +226,11 @@ impl Context<'_> {
     /// Warns of a condition that can never hold; remembers whom it asks about.
     pub(super) fn judge(&mut self, condition: Option<&Condition>, stage: Stage, known: &Known<'_>) {
         let Some(condition) = condition else { return };
+        let words = &known.statement.words;
+        if let Some(or) = words.last().filter(|last| matches!(&*last.value, "or" | "||")) {
+            let message = format!("nothing follows '{}': it is ignored", or.value);
+            self.report.warning(or.span, message);
+        }
         for acl in condition.acls().filter(|acl| acl.name.is_empty()) {
             for test in &acl.tests {
                 self.compares(known.statement.span, test);

@@ -91,8 +91,8 @@ pub(super) static SETTINGS: &[Command] = &[
         run: Run::Now(set_severity),
     },
     Command {
-        name: "set timeout cli",
-        args: "<delay>",
+        name: "set timeout",
+        args: "cli <delay>",
         help: "change how long this connection may be silent",
         level: Level::User,
         mode: Mode::Usual,
@@ -162,7 +162,11 @@ fn set_severity(call: &mut Call<'_>, answer: &mut Answer<'_>) {
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn set_timeout(call: &mut Call<'_>, answer: &mut Answer<'_>) {
-    let text = call.arg(0);
+    let text = match (call.arg(0), call.arg(1)) {
+        ("cli", "") => return answer.refuse("Expects an integer value."),
+        ("cli", text) => text,
+        _ => return answer.refuse("'set timeout' only supports 'cli'."),
+    };
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     // A bare number counts seconds here, unlike everywhere else.

@@ -38,8 +38,11 @@ fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {
         if let Some((file, _)) = &desk.pending {
             answer.line(format_args!("# transaction\n*{file}"));
         }
-        answer.line("# filename");
-        return desk.files(&objects).iter().for_each(|file| answer.line(file));
+        let files = desk.files(&objects);
+        if !files.is_empty() {
+            answer.line("# filename");
+        }
+        return files.iter().for_each(|file| answer.line(file));
     }
     let (chain, status) = match (asked.strip_prefix('*'), &desk.pending) {
         (Some(asked), Some((file, material))) if asked == file => {

@@ -29,20 +29,32 @@ pub(super) fn named(
     process: &Process,
     name: &str,
 ) -> Result<(Arc<Backend>, Arc<Server>), &'static str> {
-    let Some((backend, server)) = name.split_once('/') else {
+    let Some((backend, server)) = name.split_once('/').filter(|(_, server)| !server.is_empty())
+    else {
         return Err("Require 'backend/server'.");
     };
     let backend = backend_named(process, backend).ok_or("No such backend.")?;
     let live = backend.live();
-    let server = live.servers.iter().find(|known| *known.name == *server);
+    let is_meant = |known: &&Arc<Server>| means(server, &known.name, known.settings().id.0);
+    let server = live.servers.iter().find(is_meant);
     let server = Arc::clone(server.ok_or("No such server.")?);
     drop(live);
     Ok((backend, server))
 }
 
-/// The backend of this name.
+/// Whether a client that says `asked` means what has this name and number: `#` stands before a
+/// number.
+pub(super) fn means(asked: &str, name: &str, id: u32) -> bool {
+    match asked.strip_prefix('#') {
+        Some(number) => number.parse() == Ok(id),
+        None => *asked == *name,
+    }
+}
+
+/// The backend of this name, or of this number after `#`.
 pub(super) fn backend_named(process: &Process, name: &str) -> Option<Arc<Backend>> {
-    process.objects().backends.iter().find(|known| *known.name == *name).cloned()
+    let is_meant = |known: &&Arc<Backend>| means(name, &known.name, known.settings().id.0);
+    process.objects().backends.iter().find(is_meant).cloned()
 }
 
 /// The frontend that argument `index` names; `None` was refused.
@@ -57,7 +69,8 @@ pub(super) fn frontend(
         return None;
     }
     let objects = call.shared.process.objects();
-    let found = objects.frontends.iter().find(|known| *known.name == *name).cloned();
+    let is_meant = |known: &&Arc<Frontend>| means(name, &known.name, known.route().settings.id.0);
+    let found = objects.frontends.iter().find(is_meant).cloned();
     if found.is_none() {
         answer.refuse("No such frontend.");
     }

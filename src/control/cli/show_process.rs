@@ -6,7 +6,7 @@ use std::fs;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Answer, Call, Command, Mode, Run};
+use super::{Answer, Call, Command, Mode, Run, object};
 use crate::clock;
 use crate::config::model::Level;
 use crate::net::listen;
@@ -85,9 +85,12 @@ fn environment(call: &mut Call<'_>, answer: &mut Answer<'_>) {
 /// HAProxy keeps the last invalid HTTP message of each proxy; TCP has none.
 fn errors(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let (wanted, objects) = (call.arg(0), call.shared.process.objects());
-    let names = objects.frontends.iter().map(|it| &it.name);
-    let mut names = names.chain(objects.backends.iter().map(|it| &it.name));
-    if !wanted.is_empty() && wanted.parse::<i64>().is_err() && !names.any(|it| **it == *wanted) {
+    let frontends = objects.frontends.iter().map(|it| (&it.name, it.route().settings.id));
+    let backends = objects.backends.iter().map(|it| (&it.name, it.settings().id));
+    let mut known = frontends.chain(backends);
+    let is_known =
+        wanted.parse::<i64>().is_ok() || known.any(|(name, id)| object::means(wanted, name, id.0));
+    if !wanted.is_empty() && !is_known {
         return answer.refuse("No such proxy.");
     }
     let now = Timestamp::try_from(clock::wall()).unwrap_or(Timestamp::UNIX_EPOCH);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Answer, Call, Command, Mode, Run};
+use super::{Answer, Call, Command, Mode, Run, object};
 use crate::clock;
 use crate::config::model::{self, Level, ServerAddr};
 use crate::pure::health::verdict::Class;
@@ -70,7 +70,9 @@ fn each_server(
 ) {
     let name = call.arg(0);
     let objects = Arc::clone(&call.shared.process.objects());
-    let wanted = |backend: &&Arc<Backend>| name.is_empty() || *backend.name == *name;
+    let wanted = |backend: &&Arc<Backend>| {
+        name.is_empty() || object::means(name, &backend.name, backend.settings().id.0)
+    };
     let backends: Vec<_> = objects.backends.iter().filter(wanted).collect();
     if backends.is_empty() && !name.is_empty() {
         return answer.refuse("Can't find backend.");

@@ -1,6 +1,6 @@
 //! `show info`, `show stat`, `show schema json`, `show version`: the figures.
 
-use super::{Answer, Call, Command, Mode, Run, show_resolvers};
+use super::{Answer, Call, Command, Mode, Run, object, show_resolvers};
 use crate::clock;
 use crate::config::model::CLAIMED_VERSION;
 use crate::config::model::{Level, LogLevel};
@@ -109,7 +109,8 @@ fn filter(snapshot: &Snapshot, args: &[String]) -> Option<Filter> {
         Err(_) => {
             let frontends = snapshot.frontends.iter().map(|it| (&it.name, it.id));
             let backends = snapshot.backends.iter().map(|it| (&it.name, it.id));
-            let found = frontends.chain(backends).find(|(name, _)| ***name == *proxy.as_str());
+            let found =
+                frontends.chain(backends).find(|(name, id)| object::means(proxy, name, id.0));
             Some(found?.1.0)
         }
     };

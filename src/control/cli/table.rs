@@ -283,7 +283,7 @@ mod tests {
         let admin = client(Level::Admin);
         let text = unknown(&words("sett timeout"), &admin);
         assert!(text.starts_with("Unknown command: 'sett timeout', but maybe"), "{text}");
-        assert!(text.contains("  set timeout cli"), "{text}");
+        assert!(text.contains("  set timeout cli <delay>"), "{text}");
         let nothing = unknown(&[], &admin);
         assert!(nothing.starts_with("Unknown command. Please"), "{nothing}");
     }

@@ -3,7 +3,7 @@
 use super::table::{Command, Mode, Run};
 use super::{Answer, Call};
 use crate::clock;
-use crate::config::model::Level;
+use crate::config::model::{Level, LogLevel};
 use crate::pure::acl::pattern::{PatternUse, PatternsId};
 use crate::pure::rules::preset::Preset;
 use crate::pure::sample::{Definitions, Kind, Scope, Stage, Variable};
@@ -40,7 +40,7 @@ fn get(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let Some(value) = value else { return answer.refuse("Variable not found.") };
     let kind = value.kind().word();
     let text = value.cast(Kind::Str).map(|text| text.to_string()).unwrap_or_default();
-    answer.line(format_args!("{name}: type={kind} value=<{text}>"));
+    answer.say_bare(LogLevel::Info, format_args!("{name}: type={kind} value=<{text}>"));
 }
 
 fn set(call: &mut Call<'_>, answer: &mut Answer<'_>) {
@@ -55,7 +55,7 @@ fn set(call: &mut Call<'_>, answer: &mut Answer<'_>) {
         [kind, words @ ..] if kind == "fmt" => (true, words),
         [other, ..] => {
             let message = format!("arg type must be either 'expr' or 'fmt' but got '{other}'.");
-            return answer.refuse(format_args!("'set var': {message}"));
+            return answer.refuse_bare(format_args!("'set var': {message}"));
         }
     };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -65,7 +65,7 @@ fn set(call: &mut Call<'_>, answer: &mut Answer<'_>) {
             let uptime = process.uptime(clock::now());
             preset.apply(&ProcessFacts { process, wall: clock::wall(), uptime });
         }
-        Err(why) => answer.refuse(format_args!("'set var': {why}.")),
+        Err(why) => answer.refuse_bare(format_args!("'set var': {}.", why.trim_end_matches('.'))),
     }
 }
 

@@ -339,9 +339,8 @@ fn agent(row: &mut Row, it: &Agent) {
     if ANSWERED.contains(&status) {
         row.set(c::AGENT_CODE, 0u32);
     }
-    if let Some(duration) = it.duration {
-        row.set(c::AGENT_DURATION, u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
-    }
+    let duration = it.duration.unwrap_or_default();
+    row.set(c::AGENT_DURATION, u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     row.set(c::LAST_AGT, it.info.as_str());
     row.set(c::AGENT_DESC, it.description);
     row.set(c::AGENT_RISE, 1u32);

@@ -47,14 +47,8 @@ impl Condition {
             let term = reader.term()?;
             alternatives.last_mut().expect("there is always one").push(term);
         }
-        // HAProxy takes no condition at all for one that never holds.
-        if words.len() == 1 {
-            alternatives.clear();
-        }
-        if alternatives.iter().any(Vec::is_empty) {
-            let why = "'or' needs a condition on both sides".to_owned();
-            return Err(AclError::at(words.len() - 1, why));
-        }
+        // As in HAProxy, an 'or' too many says nothing, and no condition at all never holds.
+        alternatives.retain(|terms| !terms.is_empty());
         Ok(Self { alternatives, negated, text: words.join(" ") })
     }
 

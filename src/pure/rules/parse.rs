@@ -329,12 +329,25 @@ impl<'a> Reader<'a> {
         number.ok_or_else(|| self.error(format!("'{word}' is not {what} from {min} to {max}")))
     }
 
+    /// A negative number, of which HAProxy keeps the bits.
+    fn below_zero(&mut self) -> Option<u32> {
+        let number: i32 = self.words.get(self.at)?.parse().ok().filter(|number| *number < 0)?;
+        self.at += 1;
+        Some(number.cast_unsigned())
+    }
+
     fn mark(&mut self) -> Result<u32, AclError> {
+        if let Some(mark) = self.below_zero() {
+            return Ok(mark);
+        }
         let mark = self.number("a mark", 0, u64::from(u32::MAX))?;
         Ok(u32::try_from(mark).expect("the bound is that of the type"))
     }
 
     fn tos(&mut self) -> Result<u8, AclError> {
+        if let Some(tos) = self.below_zero() {
+            return Ok(tos.to_le_bytes()[0]);
+        }
         let tos = self.number("a type of service", 0, 255)?;
         Ok(u8::try_from(tos).expect("the bound is that of the type"))
     }
@@ -408,11 +421,15 @@ impl<'a> Reader<'a> {
     /// A number, or a sample that yields one.
     fn amount(&mut self) -> Result<Expr, AclError> {
         let word = self.words.get(self.at).copied().unwrap_or_default();
-        if word.parse::<u32>().is_err() {
-            return self.sample(Kind::Int);
-        }
-        self.at += 1;
-        let constant = Expr::parse(&format!("int({word})"), self.definitions);
+        let number = match (self.below_zero(), word.parse::<u32>()) {
+            (Some(number), _) => number,
+            (None, Ok(number)) => {
+                self.at += 1;
+                number
+            }
+            (None, Err(_)) => return self.sample(Kind::Int),
+        };
+        let constant = Expr::parse(&format!("int({number})"), self.definitions);
         constant.map_err(|why| self.wrong(why))
     }
 }

@@ -67,6 +67,11 @@ pub enum Next {
         /// How long to wait first.
         after: Duration,
     },
+    /// Whichever server is picked after a pause.
+    Later {
+        /// How long to wait first.
+        after: Duration,
+    },
     /// Another server at once.
     Other,
     /// No attempts are left.
@@ -79,7 +84,7 @@ pub enum Next {
 /// |---|---|---|---|---|
 /// | no | – | – | – | give up |
 /// | yes | no | – | – | other |
-/// | yes | yes | yes, alone | yes | same, after `min(1 s, timeout connect)` |
+/// | yes | yes | yes, alone | yes | picked anew, after `min(1 s, timeout connect)` |
 /// | yes | yes | yes | – | other |
 /// | yes | yes | no | yes | same, after `min(1 s, timeout connect)` |
 /// | yes | yes | no | no | same, at once |
@@ -88,16 +93,17 @@ pub fn after(failure: Failure, attempt: u32, in_live_set: bool, policy: &Policy)
     if attempt > policy.retries || failure.is_ours() {
         return Next::GiveUp;
     }
+    let redispatch = may_redispatch(attempt, policy);
     // Who is the only active server would be picked again, without the pause.
     let alone = policy.active == 1 && failure == Failure::Refused;
-    if !in_live_set || may_redispatch(attempt, policy) && !alone {
+    if !in_live_set || redispatch && !alone {
         return Next::Other;
     }
     let after = match failure {
         Failure::Refused => policy.connect.map_or(TURN_AROUND, |connect| connect.min(TURN_AROUND)),
         Failure::TimedOut | Failure::NoResources | Failure::NoPlace => Duration::ZERO,
     };
-    Next::Same { after }
+    if redispatch { Next::Later { after } } else { Next::Same { after } }
 }
 
 /// Whether retry number `retry` (from 1) may leave a server that is up.
@@ -144,7 +150,7 @@ mod tests {
             (Failure::Refused, 1, true, short, same(Duration::from_millis(300))),
             (Failure::TimedOut, 1, true, BASE, same(Duration::ZERO)),
             (Failure::Refused, 1, true, redispatch, same(TURN_AROUND)),
-            (Failure::Refused, 3, true, redispatch, same(TURN_AROUND)),
+            (Failure::Refused, 3, true, redispatch, Next::Later { after: TURN_AROUND }),
             (Failure::Refused, 3, false, redispatch, Next::Other),
             (Failure::TimedOut, 3, true, redispatch, Next::Other),
             (Failure::Refused, 3, true, Policy { fickle: false, ..several }, Next::Other),

@@ -72,10 +72,13 @@ pub struct NoSessionId;
 impl FromStr for SessionId {
     type Err = NoSessionId;
 
-    /// Hexadecimal digits, with or without `0x`.
+    /// Hexadecimal digits after `0x`, or decimal ones; not 0.
     fn from_str(text: &str) -> Result<Self, NoSessionId> {
-        let digits = text.strip_prefix("0x").unwrap_or(text);
-        u64::from_str_radix(digits, 16).map(Self).map_err(|_| NoSessionId)
+        let number = match text.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16),
+            None => text.parse(),
+        };
+        number.ok().filter(|&number| number != 0).map(Self).ok_or(NoSessionId)
     }
 }
 
