@@ -41,6 +41,21 @@ pub(super) struct BackendCheck<'a> {
     pub(super) witnesses: Vec<BackendCheck<'a>>,
 }
 
+/// The header that a check sends: what was `written` of it, and what sessions of the server send.
+fn sent_header(
+    written: Option<bool>,
+    sessions: Option<ProxyHeader>,
+    own_target: bool,
+    dialect: Dialect,
+) -> Option<ProxyHeader> {
+    match written {
+        Some(true) => Some(sessions.unwrap_or(ProxyHeader::V1)),
+        // HAProxy's word against it only takes another one back.
+        Some(false) if dialect == Dialect::Toml => None,
+        _ => sessions.filter(|_| !own_target),
+    }
+}
+
 impl Context<'_> {
     /// The check of a server, `None` where it has none; what was written is judged either way.
     pub(super) fn server_check(
@@ -94,12 +109,8 @@ impl Context<'_> {
             self.report.help("give the server a port, or its check: port = 3306");
         }
         let written = own.send_proxy.as_ref().or(base.send_proxy.as_ref());
-        let header = match written.map(|field| field.value) {
-            Some(true) => Some(send_proxy.unwrap_or(ProxyHeader::V1)),
-            // HAProxy's word against it only takes another one back.
-            Some(false) if self.dialect == Dialect::Toml => None,
-            _ => send_proxy.filter(|_| !own_target),
-        };
+        let written = written.map(|field| field.value);
+        let header = sent_header(written, send_proxy, own_target, self.dialect);
         let (tls, is_tls) = match &kind {
             CheckKind::Database(check) => {
                 let place = addr_field.unwrap_or(&raw.address);
