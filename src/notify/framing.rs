@@ -20,6 +20,7 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use crate::config::model::{LogFraming, LogLevel, LogSink, LogTarget};
+use crate::telemetry::digits;
 use crate::telemetry::time::LocalTime;
 
 /// Who speaks.
@@ -82,32 +83,43 @@ fn push_header(
 ) {
     let Identity { tag, hostname, pid } = identity;
     let hostname = hostname.as_deref();
+    let bracketed = |out: &mut String, number: u16| {
+        out.push('<');
+        digits::push(out, number);
+        out.push('>');
+    };
+    let named = |out: &mut String| {
+        for piece in [" ", tag, "["] {
+            out.push_str(piece);
+        }
+        digits::push(out, *pid);
+        out.push_str("]: ");
+    };
     let priority = u16::from(target.facility.number()) * 8 + severity as u16;
-    // Writing to a string cannot fail.
     match target.framing {
         LogFraming::Local => {
-            let _ = write!(out, "<{priority}>");
+            bracketed(out, priority);
             time.push_bsd(now, out);
-            let _ = write!(out, " {tag}[{pid}]: ");
+            named(out);
         }
         LogFraming::Rfc3164 => {
-            let _ = write!(out, "<{priority}>");
+            bracketed(out, priority);
             time.push_bsd(now, out);
-            let _ = write!(out, " {} {tag}[{pid}]: ", hostname.unwrap_or("localhost"));
+            out.push(' ');
+            out.push_str(hostname.unwrap_or("localhost"));
+            named(out);
         }
         LogFraming::Rfc5424 => {
-            let _ = write!(out, "<{priority}>1 ");
+            bracketed(out, priority);
+            out.push_str("1 ");
             time.push_iso(now, out);
+            // Writing to a string cannot fail.
             let _ = write!(out, " {} {tag} {pid} - {structured} ", hostname.unwrap_or("-"));
         }
-        LogFraming::Priority => {
-            let _ = write!(out, "<{priority}>");
-        }
-        LogFraming::Short => {
-            let _ = write!(out, "<{}>", severity as u16);
-        }
+        LogFraming::Priority => bracketed(out, priority),
+        LogFraming::Short => bracketed(out, severity as u16),
         LogFraming::Timed => {
-            let _ = write!(out, "<{}>", severity as u16);
+            bracketed(out, severity as u16);
             time.push_iso(now, out);
             out.push(' ');
         }
@@ -121,6 +133,11 @@ fn push_header(
 
 /// Appends the message; control characters become `<0A>`.
 fn push_message(out: &mut String, message: &str) {
+    // Looks at all of them: many at once.
+    if !message.bytes().fold(false, |found, byte| found | byte.is_ascii_control()) {
+        out.push_str(message);
+        return;
+    }
     for piece in message.split_inclusive(|c: char| c.is_ascii_control()) {
         let Some(last) = piece.bytes().last().filter(u8::is_ascii_control) else {
             out.push_str(piece);

@@ -150,7 +150,7 @@ impl Shipper {
 
     /// Sends a batch.
     fn ship(&mut self, events: &mut Vec<Event>, records: &mut Vec<Record>, losses: &Losses) {
-        let identity = self.identity.borrow_and_update().clone();
+        let identity = self.identity.borrow_and_update();
         let now = (self.wall)();
         for event in events.drain(..) {
             event.announce();
@@ -247,10 +247,13 @@ impl Outlets {
     /// Sends the line; yields how many older ones were lost for it, or `None` where it was not taken.
     fn send(&mut self, target: &LogSink, now: SystemTime) -> Option<u64> {
         let Self { adopt, sinks, line, rings, .. } = self;
-        if !sinks.contains_key(target) {
-            sinks.insert(target.clone(), Outlet::open(target, adopt, rings, now));
-        }
-        let outlet = sinks.get_mut(target)?;
+        let outlet = match sinks.get_mut(target) {
+            Some(outlet) => outlet,
+            None => {
+                let opened = Outlet::open(target, adopt, rings, now);
+                sinks.entry(target.clone()).or_insert(opened)
+            }
+        };
         if outlet.sink.is_none() {
             outlet.open_again(target, adopt, rings, now);
         }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::framing::Identity;
 use crate::config::model::{LogFormat, LogLevel};
 use crate::pure::session::termination::Cause;
+use crate::telemetry::digits;
 use crate::telemetry::record::{Client, Moment, Record, Refused, Why};
 use crate::telemetry::time::LocalTime;
 use crate::telemetry::written::{self, Absent, Writer};
@@ -77,7 +78,10 @@ pub fn push_line(record: &Record, speaker: Speaker<'_>, time: &mut LocalTime, ou
         }
         (Some(refused), None, _) => push_refused(record, refused, time, out),
         (None, None, LogFormat::Connect) => push_connect(record, out),
-        (None, None, _) => push_tcp(record, time, out),
+        (None, None, _) => {
+            push_tcp(record, time, out);
+            Ok(())
+        }
     };
 }
 
@@ -103,46 +107,55 @@ fn push_connect(record: &Record, out: &mut String) -> std::fmt::Result {
     match (record.client, record.destination) {
         (client @ Client::Tcp(_), Some(to)) => {
             out.push_str("Connect from ");
-            push_client(client, out)?;
+            push_client(client, out);
             write!(out, " to {}:{} ({frontend}/{mode})", to.ip(), to.port())
         }
         (client, _) => {
             out.push_str("Connect to ");
-            push_client(client, out)?;
+            push_client(client, out);
             write!(out, " ({frontend}/{mode})")
         }
     }
 }
 
 /// The line of `option tcplog`.
-fn push_tcp(record: &Record, time: &mut LocalTime, out: &mut String) -> std::fmt::Result {
-    push_client(record.client, out)?;
+fn push_tcp(record: &Record, time: &mut LocalTime, out: &mut String) {
+    push_client(record.client, out);
     out.push_str(" [");
     time.push_accept(record.accepted, out);
     let tls = if record.tls { "~" } else { "" };
     let backend = record.backend.as_ref().unwrap_or(&record.frontend);
     let server = record.server.as_deref().unwrap_or("<NOSRV>");
-    write!(out, "] {}{tls} {backend}/{server} ", record.frontend)?;
-    push_timer(record.queue, out)?;
+    for piece in ["] ", &record.frontend, tls, " ", backend, "/", server, " "] {
+        out.push_str(piece);
+    }
+    push_timer(record.queue, out);
     out.push('/');
-    push_timer(record.connect, out)?;
+    push_timer(record.connect, out);
     // Still growing: the session was logged once connected.
     let growing = if record.moment == Moment::Connected { "+" } else { "" };
-    let (total, bytes) = (record.total.as_millis(), record.bytes_out);
-    write!(out, "/{growing}{total} {growing}{bytes} {} ", record.termination)?;
+    out.push('/');
+    out.push_str(growing);
+    digits::push_millis(out, record.total);
+    out.push(' ');
+    out.push_str(growing);
+    digits::push(out, record.bytes_out);
+    out.push(' ');
+    out.extend(record.termination.letters());
+    out.push(' ');
     let open = record.connections;
-    let redispatched = if record.redispatched { "+" } else { "" };
-    write!(
-        out,
-        "{}/{}/{}/{}/{redispatched}{} {}/{}",
-        open.process,
-        open.frontend,
-        open.backend,
-        open.server,
-        record.retries,
-        record.server_queue,
-        record.backend_queue,
-    )
+    for count in [open.process, open.frontend, open.backend, open.server] {
+        digits::push(out, count);
+        out.push('/');
+    }
+    if record.redispatched {
+        out.push('+');
+    }
+    digits::push(out, record.retries);
+    out.push(' ');
+    digits::push(out, record.server_queue);
+    out.push('/');
+    digits::push(out, record.backend_queue);
 }
 
 /// The line of a connection whose PROXY header or handshake was refused.
@@ -152,25 +165,32 @@ fn push_refused(
     time: &mut LocalTime,
     out: &mut String,
 ) -> std::fmt::Result {
-    push_client(record.client, out)?;
+    push_client(record.client, out);
     out.push_str(" [");
     time.push_accept(record.accepted, out);
     write!(out, "] {}/{}: {}", record.frontend, refused.listener, refused.why)
 }
 
 /// Address and port, IPv6 without brackets; the listener's number for a Unix socket.
-fn push_client(client: Client, out: &mut String) -> std::fmt::Result {
+fn push_client(client: Client, out: &mut String) {
     match client {
-        Client::Tcp(addr) => write!(out, "{}:{}", addr.ip(), addr.port()),
-        Client::Unix { listener } => write!(out, "unix:{listener}"),
+        Client::Tcp(addr) => {
+            digits::push_ip(out, addr.ip());
+            out.push(':');
+            digits::push(out, addr.port());
+        }
+        Client::Unix { listener } => {
+            out.push_str("unix:");
+            digits::push(out, listener);
+        }
     }
 }
 
 /// Whole milliseconds, `-1` for what was never reached.
-fn push_timer(timer: Option<Duration>, out: &mut String) -> std::fmt::Result {
+fn push_timer(timer: Option<Duration>, out: &mut String) {
     match timer {
-        Some(timer) => write!(out, "{}", timer.as_millis()),
-        None => out.write_str("-1"),
+        Some(timer) => digits::push_millis(out, timer),
+        None => out.push_str("-1"),
     }
 }
 

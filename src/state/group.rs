@@ -1,6 +1,8 @@
 //! What the servers of one backend are to each other, where their checks ask for it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::discriminant;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -20,6 +22,8 @@ pub struct Group {
     is_measured: AtomicBool,
     /// It waits for its first session.
     expects_session: AtomicBool,
+    /// Sessions that their servers ended in order while their clients stayed, since the start.
+    left: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -33,12 +37,14 @@ struct Inner {
     unseen: Option<Unseen>,
     /// Sessions that failed by themselves: when the primary spoke last, and when anybody did.
     failed: (u64, u64),
+    /// Who was said to be astray, and how.
+    astray: BTreeMap<String, Stray>,
     /// The primary is given no new sessions, for another is to take over.
     planned: Option<Planned>,
 }
 
 /// What is measured of a planned change of the primary while it goes on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Planned {
     since: Instant,
     /// When the primary was told to take no more writes.
@@ -47,11 +53,13 @@ struct Planned {
     held: u32,
     /// The primary stays it.
     is_given_up: bool,
+    /// Who may become it all the same.
+    pending: Option<String>,
 }
 
 impl Planned {
     const fn new(since: Instant) -> Self {
-        Self { since, frozen_at: None, cut: 0, held: 0, is_given_up: false }
+        Self { since, frozen_at: None, cut: 0, held: 0, is_given_up: false, pending: None }
     }
 }
 
@@ -98,6 +106,7 @@ impl Inner {
                 cut: planned.map_or(0, |planned| planned.cut),
                 held: planned.map_or(0, |planned| planned.held),
                 paused_at: planned.map(|planned| planned.since),
+                pending: planned.and_then(|planned| planned.pending.clone()),
                 gone: 0,
                 gone_at: None,
                 failed: self.failed,
@@ -216,9 +225,15 @@ impl Group {
         }
     }
 
-    /// The same: sessions that failed by themselves since the start.
+    /// A session ended because its server had said goodbye to it. It is an error to its client.
+    pub fn handle_left(&self) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The same: sessions that failed by themselves since the start; those that were left count, too.
     pub(super) fn note_failed(&self, failed: u64) {
         let mut inner = self.lock();
+        let failed = failed + self.left.load(Ordering::Relaxed);
         inner.failed.1 = failed;
         if let Some(incident) = &mut inner.incident {
             incident.failed.1 = failed;
@@ -261,6 +276,25 @@ impl Group {
         self.lock().incident.take_if(|incident| incident.next.is_some())
     }
 
+    /// Servers that went astray since this was asked, in another way than before, or (`None`) are not
+    /// any more. Of one that is not heard nothing is known: what was said of it stays.
+    pub(super) fn take_strays(&self) -> Vec<(String, Option<Stray>)> {
+        let mut inner = self.lock();
+        let Inner { fence, astray, .. } = &mut *inner;
+        let now = fence.heard().map(|server| (server.to_owned(), fence.stray(server)));
+        let is_news = |(server, now): &(String, Option<Stray>)| {
+            astray.get(server).map(discriminant) != now.as_ref().map(discriminant)
+        };
+        let news: Vec<_> = now.filter(is_news).collect();
+        for (server, now) in &news {
+            match now {
+                Some(stray) => drop(astray.insert(server.clone(), *stray)),
+                None => drop(astray.remove(server)),
+            }
+        }
+        news
+    }
+
     /// The failover that nobody saw, once.
     pub(super) fn take_unseen(&self) -> Option<Unseen> {
         self.lock().unseen.take()
@@ -285,11 +319,12 @@ impl Group {
         }
     }
 
-    /// The same: the primary is what it was, at `now`.
-    pub(super) fn give_up(&self, now: Instant) {
+    /// The same: the primary is what it was, at `now`; who is `pending` may become it yet.
+    pub(super) fn give_up(&self, now: Instant, pending: Option<&str>) {
         let mut inner = self.lock();
         if let Some(planned) = &mut inner.planned {
             planned.is_given_up = true;
+            planned.pending = pending.map(str::to_owned);
             let primary = inner.primary();
             inner.follow(now, primary, None);
             self.expect(&inner);
@@ -310,7 +345,9 @@ impl Group {
         on_conflict: OnConflict,
     ) {
         let mut inner = self.lock();
-        inner.fence.handle_servers(servers);
+        let servers: BTreeSet<&str> = servers.collect();
+        inner.astray.retain(|server, _| servers.contains(server.as_str()));
+        inner.fence.handle_servers(servers.into_iter());
         inner.fence.set_on_conflict(on_conflict);
     }
 
@@ -368,7 +405,7 @@ impl Group {
         let is_primary_mute = inner.fence.primary().is_some_and(is_mute);
         let part = |server: &Arc<Server>| {
             if inner.fence.primary() == Some(&server.name) {
-                return match inner.planned {
+                return match &inner.planned {
                     Some(_) => Part::Resting,
                     None => Part::Primary,
                 };

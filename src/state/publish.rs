@@ -121,9 +121,10 @@ pub fn parted(backend: &Backend, cut: u64) {
     backend.group.note_parted(cut);
 }
 
-/// The same: it is given up, and the primary takes writes again.
-pub fn given_up(backend: &Backend, now: Instant) {
-    backend.group.give_up(now);
+/// The same: it is given up, and the primary takes writes again; who is `pending` was told to become it
+/// and may yet.
+pub fn given_up(backend: &Backend, now: Instant, pending: Option<&str>) {
+    backend.group.give_up(now, pending);
 }
 
 /// The same: the primary is told to take no more writes.

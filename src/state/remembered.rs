@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::pure::role::fence::Memory;
-use crate::telemetry::failover::{Kind, Record};
+use crate::telemetry::failover::{Kind, Outcome, Record};
 
 /// Records that are kept; older ones are forgotten.
 pub const RECORDS_MAX: usize = 500;
@@ -35,7 +35,7 @@ pub struct Past {
 struct Inner {
     past: Past,
     /// Records of groups that had to make room.
-    forgotten: BTreeMap<String, u64>,
+    forgotten: BTreeMap<(String, Outcome), u64>,
     /// Something is not on disk yet.
     is_fresh: bool,
     /// Nothing more comes.
@@ -77,13 +77,17 @@ impl Remembered {
         self.changed.notify_all();
     }
 
-    /// How many failovers of a group there were, those included whose records are forgotten since the
-    /// start.
+    /// How many failovers of a group there were, of each outcome in the order of [`Outcome::ALL`], those
+    /// included whose records are forgotten since the start.
     #[must_use]
-    pub fn count(&self, group: &str) -> u64 {
+    pub fn counts(&self, group: &str) -> [u64; Outcome::ALL.len()] {
         let inner = self.lock();
-        let kept = inner.past.failovers.iter().filter(|record| record.backend == group).count();
-        kept as u64 + inner.forgotten.get(group).copied().unwrap_or_default()
+        Outcome::ALL.map(|outcome| {
+            let is_it = |it: &&Record| it.backend == group && it.outcome() == outcome;
+            let kept = inner.past.failovers.iter().filter(is_it).count();
+            let forgotten = inner.forgotten.get(&(group.to_owned(), outcome));
+            kept as u64 + forgotten.copied().unwrap_or_default()
+        })
     }
 
     /// Remembers a failover, in place of what was known of the same one.
@@ -93,7 +97,8 @@ impl Remembered {
         if inner.past.failovers.len() >= RECORDS_MAX
             && let Some(oldest) = inner.past.failovers.pop_front()
         {
-            *inner.forgotten.entry(oldest.backend).or_default() += 1;
+            let outcome = oldest.outcome();
+            *inner.forgotten.entry((oldest.backend, outcome)).or_default() += 1;
         }
         inner.past.failovers.push_back(record);
         inner.is_fresh = true;
@@ -178,7 +183,10 @@ mod tests {
         let kinds: Vec<_> = past.failovers.iter().map(|one| (one.kind, &one.at[17..19])).collect();
         assert_eq!(kinds, [(Kind::Failover, "04"), (Kind::Failover, "09")]);
         assert_eq!(remembered.learn(other.to_vec()).failovers, other);
-        assert_eq!(remembered.count("pg"), 3);
+        assert_eq!(remembered.counts("pg"), [2, 0, 0, 1]);
+        remembered.record(record(Kind::Switchover, 14, "a", "a"));
+        remembered.record(record(Kind::Switchover, 15, "a", "b"));
+        assert_eq!(remembered.counts("pg"), [2, 1, 1, 1], "what is given up is no failover");
     }
 
     #[test]
@@ -193,7 +201,7 @@ mod tests {
         }
         let kept = remembered.failovers("pg");
         assert!(kept.len() == RECORDS_MAX && kept.iter().all(|record| record.rpo == Some(7)));
-        assert_eq!(remembered.count("pg"), RECORDS_MAX as u64 + 1);
+        assert_eq!(remembered.counts("pg"), [RECORDS_MAX as u64 + 1, 0, 0, 0]);
         let oldest = Record { at: "0000".to_owned(), ..kept[0].clone() };
         let written = std::iter::once(oldest).chain(kept.clone()).collect();
         assert!(remembered.learn(written).failovers == kept, "the oldest was forgotten");

@@ -67,6 +67,9 @@ pub struct Record {
     /// Whether that was kept to.
     #[serde(default)]
     pub verdict: Verdicts,
+    /// Who was told to become primary, did not within the time of a switchover, and may do so yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<String>,
     /// The drill that it was part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<Drill>,
@@ -92,6 +95,35 @@ impl Kind {
         match self {
             Self::Failover => "failover",
             Self::Switchover => "switchover",
+            Self::Unseen => "unseen",
+        }
+    }
+}
+
+/// What a record counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// The primary was lost; it may have come back.
+    Failover,
+    /// Another server became the primary on purpose.
+    Switchover,
+    /// That was given up or undone: nobody has another primary.
+    GivenUp,
+    /// Another one was primary than remembered.
+    Unseen,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Failover, Self::Switchover, Self::GivenUp, Self::Unseen];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Failover => "failover",
+            Self::Switchover => "switchover",
+            Self::GivenUp => "given_up",
             Self::Unseen => "unseen",
         }
     }
@@ -223,6 +255,7 @@ impl Record {
             history_after: next.history.to_string(),
             position_before: lsn(&incident.history, incident.position),
             position_after: lsn(&next.history, next.reached),
+            pending: incident.pending.clone(),
             ..Self::default()
         })
     }
@@ -255,6 +288,17 @@ impl Record {
         self.verdict = Verdicts { rto, rpo: Verdict::of(declared.rpo, self.rpo) };
         (self.routes, self.declared) = (routes, declared);
         self
+    }
+
+    /// What it counts as.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self.kind {
+            Kind::Failover => Outcome::Failover,
+            Kind::Switchover if self.to.as_ref() == Some(&self.from) => Outcome::GivenUp,
+            Kind::Switchover => Outcome::Switchover,
+            Kind::Unseen => Outcome::Unseen,
+        }
     }
 
     /// Whether both are about the same failover.
@@ -314,21 +358,25 @@ impl Record {
     pub fn line(&self) -> String {
         let Self { backend, from, to, seconds, .. } = self;
         let to = to.as_deref().unwrap_or("nobody");
-        let mut line = match self.kind {
-            Kind::Unseen => format!(
+        let mut line = match self.outcome() {
+            Outcome::Unseen => format!(
                 "Backend {backend} has another primary than it is remembered to have: {to}, not \
                  {from}. Nobody saw how that came"
             ),
-            _ if from == to => format!("Primary {backend}/{from} was away"),
-            Kind::Switchover => format!("Switchover of backend {backend} from {from} to {to}"),
-            Kind::Failover => format!("Failover of backend {backend} from {from} to {to}"),
+            Outcome::GivenUp => {
+                format!("The switchover of backend {backend} is undone, {from} is primary; that")
+            }
+            Outcome::Switchover => format!("Switchover of backend {backend} from {from} to {to}"),
+            Outcome::Failover if from == to => format!("Primary {backend}/{from} was away"),
+            Outcome::Failover => format!("Failover of backend {backend} from {from} to {to}"),
         };
         // Writing to a string cannot fail.
         if let Seconds {
             detect: Some(detect), promote: Some(promote), total: Some(total), ..
         } = seconds
         {
-            let word = if from == to { "for" } else { "took" };
+            let is_away = self.outcome() == Outcome::Failover && from == to;
+            let word = if is_away { "for" } else { "took" };
             let _ = write!(
                 line,
                 " {word} {total:.3} s ({detect:.3} to detect, {promote:.3} to promote"
@@ -345,6 +393,9 @@ impl Record {
             Some(missing) => write!(line, ", {missing} {} missing", self.rpo_unit),
             None => write!(line, ", what is missing is not known"),
         };
+        if let Some(pending) = &self.pending {
+            let _ = write!(line, "; {pending} may become primary yet");
+        }
         for broken in self.broken() {
             let _ = write!(line, "; {broken}");
         }
@@ -375,57 +426,4 @@ fn lsn(history: &History, position: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(total: Option<f64>, rpo: Option<u64>) -> Record {
-        let seconds =
-            Seconds { detect: Some(0.1), promote: Some(1.0), total, ..Seconds::default() };
-        let record = Record { seconds, rpo, rpo_unit: "bytes".to_owned(), ..Record::default() };
-        let declared = Declared { rto: Some(2.0), rpo: Some(10) };
-        record.judged(vec!["w".to_owned()], declared)
-    }
-
-    #[test]
-    fn what_is_not_known_is_neither_kept_nor_broken() {
-        use Verdict::{Met, Missed, Unknown};
-        let rows = [
-            (Some(2.0), Some(10), [Met, Met], 0),
-            (Some(2.1), Some(11), [Missed, Missed], 2),
-            (Some(1.0), None, [Met, Unknown], 1),
-            (None, None, [Missed, Unknown], 2),
-        ];
-        for (total, rpo, [time, data], broken) in rows {
-            let record = record(total, rpo);
-            assert_eq!(record.verdict, Verdicts { rto: Some(time), rpo: Some(data) }, "{total:?}");
-            assert_eq!(record.broken().len(), broken, "{:?}", record.broken());
-            assert_eq!(record.is_missed(), time == Missed, "{total:?}");
-            let written = serde_json::to_string(&record).unwrap();
-            assert_eq!(serde_json::from_str::<Record>(&written).unwrap(), record);
-        }
-        let nothing = Record::default().judged(Vec::new(), Declared::default());
-        assert_eq!(nothing.verdict, Verdicts::default());
-    }
-
-    #[test]
-    fn a_failover_that_nobody_saw_says_so_and_has_no_numbers() {
-        let history = |timeline| History::Postgres { system: 7, timeline };
-        let unseen = Unseen {
-            from: "a".to_owned(),
-            before: history(1),
-            server: "b".to_owned(),
-            history: history(2),
-            reached: 0x1_0000_0020,
-        };
-        let declared = Declared { rto: Some(1.0), rpo: Some(0) };
-        let record = Record::unseen("pg", &unseen, SystemTime::UNIX_EPOCH);
-        let record = record.judged(Vec::new(), declared);
-        assert_eq!(record.seconds, Seconds::default());
-        assert_eq!((record.rpo, record.is_missed()), (None, false));
-        assert_eq!(record.verdict.rto, Some(Verdict::Unknown));
-        assert_eq!(record.position_after, "1/20");
-        let line = record.line();
-        assert!(line.starts_with("Backend pg has another primary") && line.contains("b, not a"));
-        assert!(line.contains("what is missing is not known") && !line.contains(" 0 "), "{line}");
-    }
-}
+mod tests;

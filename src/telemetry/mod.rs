@@ -5,6 +5,7 @@
 //! Producers never wait; what does not fit is counted.
 
 pub mod bus;
+pub(crate) mod digits;
 pub mod event;
 pub mod failover;
 pub mod names;

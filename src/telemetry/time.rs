@@ -3,11 +3,12 @@
 //! The text of a second is kept until another second is asked for: lines come in runs of one
 //! second, and a look into the time zone's rules costs more than the rest of a line.
 
-use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+use super::digits;
 
 /// English whatever the locale: RFC 3164 §4.1.2 and HAProxy's `%t`.
 pub(crate) const MONTHS: [&str; 12] =
@@ -54,7 +55,8 @@ impl LocalTime {
     pub fn push_accept(&mut self, at: SystemTime, out: &mut String) {
         let micros = self.refresh(at);
         out.push_str(&self.accept);
-        push(out, format_args!(".{:03}", micros / 1000));
+        out.push('.');
+        digits::push_padded(out, micros / 1000, 3);
     }
 
     /// Appends `Nov 21 07:49:09`, the day padded with a space (RFC 3164 §4.1.2).
@@ -67,7 +69,8 @@ impl LocalTime {
     pub fn push_iso(&mut self, at: SystemTime, out: &mut String) {
         let micros = self.refresh(at);
         out.push_str(&self.iso);
-        push(out, format_args!(".{micros:06}"));
+        out.push('.');
+        digits::push_padded(out, micros, 6);
         out.push_str(&self.offset);
     }
 
@@ -100,11 +103,6 @@ impl LocalTime {
         let minutes = minutes.abs();
         self.offset = format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60);
     }
-}
-
-/// Writing to a string cannot fail.
-fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
-    let _ = out.write_fmt(text);
 }
 
 #[cfg(test)]

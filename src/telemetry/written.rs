@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 
+use super::digits;
 use super::record::{Client, Details, Moment, Record};
 use super::time::LocalTime;
 use crate::pure::log_format::{Flags, Format, Part, Variable};
@@ -118,7 +119,7 @@ impl Line<'_> {
             V::UniqueId => self.text(details.unique_id.as_deref(), flags),
             V::TlsCipher => self.text(details.tls.map(|(cipher, _)| cipher), flags),
             V::TlsVersion => self.text(details.tls.map(|(_, version)| version), flags),
-            V::Termination => write!(self.out, "{}", record.termination)?,
+            V::Termination => self.out.extend(record.termination.letters()),
             V::RequestLine => {
                 let line = record.exchange.as_ref().map(|exchange| exchange.line.as_str());
                 self.text(line, flags);
@@ -182,33 +183,41 @@ impl Line<'_> {
                 Some(None) => self.out.push_str("-1"),
                 None => self.out.push('0'),
             },
-            V::RequestTime => self.timer(record.exchange.as_ref().and_then(|it| it.request))?,
-            V::ResponseTime => self.timer(record.exchange.as_ref().and_then(|it| it.response))?,
-            V::IdleTime => self.timer(record.exchange.as_ref().map(|it| it.idle))?,
+            V::RequestTime => self.timer(record.exchange.as_ref().and_then(|it| it.request)),
+            V::ResponseTime => self.timer(record.exchange.as_ref().and_then(|it| it.response)),
+            V::IdleTime => self.timer(record.exchange.as_ref().map(|it| it.idle)),
             V::IdleAndRequestTime => {
                 let whole = record.exchange.as_ref().and_then(|it| Some(it.idle + it.request?));
-                self.timer(whole.map(|whole| whole + details.handshake))?;
+                self.timer(whole.map(|whole| whole + details.handshake));
             }
             V::Pid => self.hex_or(u64::from(self.writer.pid), flags)?,
             V::SessionNumber => self.hex_or(details.number, flags)?,
             V::LogCounter => self.hex_or(self.writer.line, flags)?,
-            V::QueueTime => self.timer(record.queue)?,
-            V::ConnectTime => self.timer(record.connect)?,
-            V::HandshakeTime => self.timer(Some(details.handshake))?,
-            V::DataTime => self.timer(self.data_time())?,
-            V::TotalTime | V::UserTime | V::ActiveTime => self.growing(record.total.as_millis())?,
-            V::BytesOut => self.growing(record.bytes_out.into())?,
-            V::BytesIn => write!(self.out, "{}", record.bytes_in)?,
-            V::ProcessConnections => write!(self.out, "{}", open.process)?,
-            V::FrontendConnections => write!(self.out, "{}", open.frontend)?,
-            V::BackendConnections => write!(self.out, "{}", open.backend)?,
-            V::ServerConnections => write!(self.out, "{}", open.server)?,
-            V::Retries => {
-                let redispatched = if record.redispatched { "+" } else { "" };
-                write!(self.out, "{redispatched}{}", record.retries)?;
+            V::QueueTime => self.timer(record.queue),
+            V::ConnectTime => self.timer(record.connect),
+            V::HandshakeTime => self.timer(Some(details.handshake)),
+            V::DataTime => self.timer(self.data_time()),
+            V::TotalTime | V::UserTime | V::ActiveTime => {
+                self.grows();
+                digits::push_millis(self.out, record.total);
             }
-            V::ServerQueue => write!(self.out, "{}", record.server_queue)?,
-            V::BackendQueue => write!(self.out, "{}", record.backend_queue)?,
+            V::BytesOut => {
+                self.grows();
+                digits::push(self.out, record.bytes_out);
+            }
+            V::BytesIn => digits::push(self.out, record.bytes_in),
+            V::ProcessConnections => digits::push(self.out, open.process),
+            V::FrontendConnections => digits::push(self.out, open.frontend),
+            V::BackendConnections => digits::push(self.out, open.backend),
+            V::ServerConnections => digits::push(self.out, open.server),
+            V::Retries => {
+                if record.redispatched {
+                    self.out.push('+');
+                }
+                digits::push(self.out, record.retries);
+            }
+            V::ServerQueue => digits::push(self.out, record.server_queue),
+            V::BackendQueue => digits::push(self.out, record.backend_queue),
             // Everything else is text.
             _ => {}
         }
@@ -227,23 +236,27 @@ impl Line<'_> {
         Some(record.total.saturating_sub(connected))
     }
 
-    fn timer(&mut self, timer: Option<Duration>) -> Result {
+    fn timer(&mut self, timer: Option<Duration>) {
         match timer {
-            Some(timer) => write!(self.out, "{}", timer.as_millis()),
-            None => self.out.write_str("-1"),
+            Some(timer) => digits::push_millis(self.out, timer),
+            None => self.out.push_str("-1"),
         }
     }
 
-    /// A number that is not final yet where the session was logged once connected.
-    fn growing(&mut self, number: u128) -> Result {
-        let sign = if self.record.moment == Moment::Connected { "+" } else { "" };
-        write!(self.out, "{sign}{number}")
+    /// Before a number that is not final yet where the session was logged once connected.
+    fn grows(&mut self) {
+        if self.record.moment == Moment::Connected {
+            self.out.push('+');
+        }
     }
 
     fn hex_or(&mut self, number: u64, flags: Flags) -> Result {
         match flags.hex {
             true => write!(self.out, "{number:04X}"),
-            false => write!(self.out, "{number}"),
+            false => {
+                digits::push(self.out, number);
+                Ok(())
+            }
         }
     }
 
@@ -282,7 +295,10 @@ impl Line<'_> {
     fn port(&mut self, address: Option<SocketAddr>, flags: Flags) -> Result {
         match (address, flags.hex) {
             (Some(address), true) => write!(self.out, "{:04X}", address.port()),
-            (Some(address), false) => write!(self.out, "{}", address.port()),
+            (Some(address), false) => {
+                digits::push(self.out, address.port());
+                Ok(())
+            }
             (None, _) => {
                 self.text(None, flags);
                 Ok(())

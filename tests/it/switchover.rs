@@ -2,6 +2,7 @@
 
 mod ends;
 mod mysql;
+mod mysql_8;
 mod stage;
 mod troubles;
 

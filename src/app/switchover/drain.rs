@@ -72,10 +72,10 @@ impl Rest {
         self.resting.iter().for_each(|it| publish::frozen(&it.backend, now));
     }
 
-    /// It is given up, and the primary takes writes again.
-    pub(super) fn give_up(&self) {
+    /// It is given up, and the primary takes writes again; who is `pending` may become it yet.
+    pub(super) fn give_up(&self, pending: Option<&str>) {
         let now = clock::now();
-        self.resting.iter().for_each(|it| publish::given_up(&it.backend, now));
+        self.resting.iter().for_each(|it| publish::given_up(&it.backend, now, pending));
     }
 
     /// Whether all backends take the one that took over for the primary; those that do not, look.

@@ -18,6 +18,8 @@ use rustix::fs::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::before::Before;
+
 /// What the files' names begin with.
 const PREFIX: &str = "switchover.";
 
@@ -42,8 +44,9 @@ pub(super) struct Entry {
     /// The next one.
     pub(super) to: String,
     pub(super) to_addr: String,
-    /// The old primary refused writes before: that is no work of ours.
-    pub(super) was_read_only: bool,
+    /// What the settings were that are changed.
+    #[serde(default)]
+    pub(super) before: Before,
     /// How long clients may wait.
     pub(super) timeout_ms: u64,
 }
@@ -199,7 +202,7 @@ mod tests {
             from_addr: "127.0.0.1:1".to_owned(),
             to: "b".to_owned(),
             to_addr: "127.0.0.1:2".to_owned(),
-            was_read_only: false,
+            before: Before::default(),
             timeout_ms: 10_000,
         };
         let mut page = journal.begin(&entry, SystemTime::now()).await.unwrap();

@@ -15,7 +15,7 @@ use super::drain::Rest;
 use super::journal::{Claim, Entry, Journal, Page};
 use super::plan::{Plan, named};
 use super::running::Switchovers;
-use super::undo::{Half, Undone};
+use super::undo::{self, Half, Undone};
 use crate::clock;
 use crate::config::defaults::SWITCHOVER_MAX_LAG;
 use crate::state::{Process, publish};
@@ -66,7 +66,7 @@ pub(super) async fn found(
         entry.from,
         entry.backend
     );
-    let half = Half { was_read_only: entry.was_read_only, is_promoting };
+    let half = Half { before: entry.before.clone(), is_promoting };
     settle(all, *entry, half, Some(page), rest.map(|rest| (rest, until))).await;
 }
 
@@ -82,22 +82,19 @@ pub(super) async fn settle(
     let mut said = String::new();
     loop {
         rest = rest.filter(|(_, until)| clock::now() < *until);
-        match attempt(&all.process, &entry, half, begun).await {
+        match attempt(&all.process, &entry, &half, begun).await {
             Ok(Some(undone)) => {
                 let Entry { backend, from, to, .. } = &entry;
-                let what = match undone {
-                    Undone::Reversed => format!("{from} takes writes again"),
-                    Undone::Nothing => "nothing had to be undone".to_owned(),
-                    Undone::Finished => {
-                        format!("it is done: another server than {from} is primary")
-                    }
-                };
+                let what = undone.words(from, to);
                 tracing::warn!("switchover to {to} in backend {backend}: {what}.");
                 let objects = all.process.objects();
                 let known = objects.backends.iter().find(|known| *known.name == **backend);
                 if let Some(known) = known.filter(|_| undone != Undone::Finished) {
-                    let why = "it was left half done".to_owned();
-                    publish::given_up(known, clock::now());
+                    let pending = (undone == Undone::Pending).then_some(&**to);
+                    let more =
+                        pending.map_or(String::new(), |to| format!("; {}", undo::pending(to)));
+                    let why = format!("it was left half done{more}");
+                    publish::given_up(known, clock::now(), pending);
                     all.say(known, RoleChange::GivenUp { to: to.clone(), why });
                 }
                 if let Some(page) = page {
@@ -125,7 +122,7 @@ pub(super) async fn settle(
 async fn attempt(
     process: &Arc<Process>,
     entry: &Entry,
-    half: Half,
+    half: &Half,
     begun: Instant,
 ) -> Result<Option<Undone>, String> {
     let plan = plan(process, entry)?;

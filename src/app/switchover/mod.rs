@@ -22,6 +22,7 @@
 //!
 //! Bounds: one a server at a time, and a time from the pause on; *look* and *undo* have their own.
 
+mod before;
 mod drain;
 mod journal;
 mod mend;
@@ -38,6 +39,7 @@ use crate::clock;
 use crate::pure::role::lag::Lag;
 use crate::state::request::Switchover;
 use crate::telemetry::event::RoleChange;
+use before::Before;
 use drain::{Rest, drain};
 use journal::{Entry, Page};
 use plan::Plan;
@@ -89,8 +91,13 @@ impl Switchovers {
         };
         if let Err(why) = &result {
             teller.say(format!("given up: {why}"));
-            course.take_back().await;
-            self.say(backend, RoleChange::GivenUp { to: to.name.to_string(), why: why.clone() });
+            let undone = course.take_back().await;
+            let more = match undone {
+                Some(Undone::Pending) => format!("; {}", undo::pending(&to.name)),
+                _ => String::new(),
+            };
+            let why = format!("{why}{more}");
+            self.say(backend, RoleChange::GivenUp { to: to.name.to_string(), why });
             return result;
         }
         if let Some(page) = course.page.take() {
@@ -133,10 +140,10 @@ impl Course<'_> {
                 to.name
             ));
         }
-        let was_read_only = self.pair.is_read_only(deadline).await?;
-        self.write_down(was_read_only).await?;
+        let before = self.pair.look(plan, deadline).await?;
+        self.write_down(&before).await?;
         plan.stands()?;
-        self.half = Some(Half { was_read_only, is_promoting: false });
+        self.half = Some(Half { before: before.clone(), is_promoting: false });
         self.rest.note_frozen();
         self.pair.freeze(plan, deadline).await?;
         teller.say(format!("{} takes no writes any more", from.name));
@@ -146,7 +153,7 @@ impl Course<'_> {
             page.promote().await.map_err(|error| unwritten(&error))?;
         }
         plan.may_go_on()?;
-        self.half = Some(Half { was_read_only, is_promoting: true });
+        self.half = Some(Half { before, is_promoting: true });
         self.pair.promote(plan, deadline).await?;
         let is_primary = || backend.group.claims().primary.as_deref() == Some(&*to.name);
         while !self.rest.is_followed() {
@@ -165,7 +172,7 @@ impl Course<'_> {
         Ok(())
     }
 
-    fn entry(&self, was_read_only: bool) -> Entry {
+    fn entry(&self, before: &Before) -> Entry {
         let Plan { route, backend, from, to, timeout, .. } = self.plan;
         Entry {
             route: route.clone(),
@@ -174,48 +181,48 @@ impl Course<'_> {
             from_addr: from.settings().address.text(),
             to: to.name.to_string(),
             to_addr: to.settings().address.text(),
-            was_read_only,
+            before: before.clone(),
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
         }
     }
 
     /// What is about to be changed is on disk before it is.
-    async fn write_down(&mut self, was_read_only: bool) -> Result<(), String> {
+    async fn write_down(&mut self, before: &Before) -> Result<(), String> {
         let Some(journal) = &self.all.journal else { return Ok(()) };
-        let page = journal.begin(&self.entry(was_read_only), clock::wall()).await;
+        let page = journal.begin(&self.entry(before), clock::wall()).await;
         self.page = Some(page.map_err(|error| unwritten(&error))?);
         Ok(())
     }
 
     /// Undoes what was changed. What cannot be now is tried again, for as long as this process lives.
-    async fn take_back(mut self) {
-        let (plan, teller, from) = (self.plan, self.teller, &self.plan.from.name);
+    /// Yields what came of it, if anything did.
+    async fn take_back(mut self) -> Option<Undone> {
+        let (plan, teller) = (self.plan, self.teller);
+        let (from, to) = (&plan.from.name, &plan.to.name);
         let page = self.page.take();
-        let Some(half) = self.half else {
-            self.rest.give_up();
-            return page.into_iter().for_each(mend::remove);
+        let Some(half) = self.half.take() else {
+            self.rest.give_up(None);
+            page.into_iter().for_each(mend::remove);
+            return None;
         };
         let undone = tokio::time::timeout(UNDO_MAX, half.undo(plan)).await;
         match undone.unwrap_or_else(|_| Err("it takes too long".to_owned())) {
             Ok(undone) => {
                 if undone != Undone::Finished {
-                    self.rest.give_up();
+                    self.rest.give_up((undone == Undone::Pending).then_some(&**to));
                 }
-                match undone {
-                    Undone::Reversed => teller.say(format!("{from} takes writes again")),
-                    Undone::Nothing => {}
-                    Undone::Finished => teller.say(format!(
-                        "{} is primary all the same; {from} goes on refusing writes",
-                        plan.to.name
-                    )),
+                if undone != Undone::Nothing {
+                    teller.say(undone.words(from, to));
                 }
                 page.into_iter().for_each(mend::remove);
+                Some(undone)
             }
             Err(why) => {
                 teller.say(format!("it could not be undone: {why}; it is tried until it can be"));
-                let (all, entry) = (Arc::clone(self.all), self.entry(half.was_read_only));
+                let (all, entry) = (Arc::clone(self.all), self.entry(&half.before));
                 drop(self.rest);
                 self.all.look_after(mend::settle(all, entry, half, page, None));
+                None
             }
         }
     }

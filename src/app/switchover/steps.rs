@@ -3,8 +3,10 @@
 //! | step | Postgres | MySQL and MariaDB | a program |
 //! |---|---|---|---|
 //! | freeze | `default_transaction_read_only` on by ALTER SYSTEM, sessions terminated | `read_only` on | – |
-//! | promote | `pg_promote()`, and the setting is reset there | replication stops, `read_only` off | it runs |
-//! | undo | the setting is reset | `read_only` off; on again over there, replication starts | another runs |
+//! | promote | `pg_promote()`; if it was frozen itself, the setting is as the old one's was | replication stops, `read_only` off | it runs |
+//! | undo | the setting is what it was | `read_only` off; what it was over there, replication starts | another runs |
+//!
+//! Where the next MySQL server has `super_read_only` on, the old one gets it in exchange.
 //!
 //! A frozen Postgres is still no standby: a session that sets `default_transaction_read_only` off for
 //! itself could write to it. None comes through here, for it is fenced by its timeline once the other
@@ -15,6 +17,7 @@
 use std::time::{Duration, Instant};
 
 use super::LOOK_EVERY;
+use super::before::{Before, READ_ONLY_OFF, reload_postgres};
 use super::plan::Plan;
 use crate::check::operate::{Operator, program};
 use crate::clock;
@@ -22,18 +25,8 @@ use crate::config::model::{DatabaseKind, Promote};
 use crate::pure::role::stray::Stray;
 use crate::pure::role::{Reading, Role};
 
-/// Postgres: everybody's transactions are read-only from now on, or are no longer.
+/// Postgres: everybody's transactions are read-only from now on.
 const FREEZE: &str = "ALTER SYSTEM SET default_transaction_read_only = on";
-pub(super) const THAW: &str = "ALTER SYSTEM RESET default_transaction_read_only";
-const RELOAD: &str = "SELECT pg_catalog.pg_reload_conf()";
-
-const REFUSES: &str = "SHOW default_transaction_read_only";
-
-/// MySQL: it takes writes.
-pub(super) const READ_ONLY_OFF: &str = "SET GLOBAL read_only = 0";
-
-/// When the session read its settings last.
-const READ_AT: &str = "SELECT pg_catalog.pg_conf_load_time()";
 
 /// Those that began before that go, whose transactions may still write; it says how many there were.
 /// Ours look only.
@@ -49,10 +42,12 @@ pub(super) struct Pair {
     kind: DatabaseKind,
     /// What the old primary had when it was frozen.
     had: Option<Reading>,
+    /// What is to come back.
+    before: Before,
 }
 
 /// The time that is left.
-fn left(deadline: Instant) -> Duration {
+pub(super) fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(clock::now()).max(LOOK_EVERY)
 }
 
@@ -64,7 +59,7 @@ impl Pair {
             connected.await.map_err(|why| format!("cannot log in to {}: {why}", server.name))
         };
         let (from, to) = (connect(&plan.from).await?, connect(&plan.to).await?);
-        Ok(Self { from, to, kind: account.kind, had: None })
+        Ok(Self { from, to, kind: account.kind, had: None, before: Before::default() })
     }
 
     /// What the next primary lacks now: bytes of WAL, or transactions. All of it is there within the
@@ -101,16 +96,14 @@ impl Pair {
         Ok(at_first)
     }
 
-    /// Whether the old primary refuses writes already.
-    pub(super) async fn is_read_only(&mut self, deadline: Instant) -> Result<bool, String> {
-        match self.kind {
-            DatabaseKind::Postgres => {
-                let said = self.from.execute(REFUSES, left(deadline)).await?;
-                Ok(said.as_deref() == Some("on"))
-            }
-            // It would not be taken for the primary.
-            DatabaseKind::Mysql => Ok(false),
+    /// What the settings are that are about to be changed.
+    pub(super) async fn look(&mut self, plan: &Plan, deadline: Instant) -> Result<Before, String> {
+        // What a program changes it knows.
+        if matches!(plan.step, Promote::BuiltIn(_)) {
+            let pair = (&mut self.from, &mut self.to);
+            self.before = Before::look(pair, self.kind, deadline).await?;
         }
+        Ok(self.before.clone())
     }
 
     /// The old primary takes no more writes.
@@ -119,12 +112,7 @@ impl Pair {
         if matches!(plan.step, Promote::BuiltIn(_)) {
             match self.kind {
                 DatabaseKind::Postgres => self.freeze_postgres(deadline).await?,
-                DatabaseKind::Mysql => {
-                    let patience = limit.as_secs().max(1);
-                    let bound = format!("SET SESSION lock_wait_timeout = {patience}");
-                    self.from.execute(&bound, limit).await?;
-                    self.from.execute("SET GLOBAL read_only = 1", limit).await?;
-                }
+                DatabaseKind::Mysql => self.before.close_mysql(&mut self.from, deadline).await?,
             }
         }
         self.had = Some(self.from.ask(limit).await?);
@@ -175,9 +163,7 @@ impl Pair {
                     Some("t") => {}
                     _ => return Err("pg_promote() did not get there in time".to_owned()),
                 }
-                // It may have been frozen itself before.
-                self.to.execute(THAW, limit).await?;
-                reload_postgres(&mut self.to, deadline).await
+                self.before.open_postgres(&mut self.to, deadline).await
             }
             (Promote::BuiltIn(_), DatabaseKind::Mysql) => {
                 self.to.execute("STOP REPLICA", limit).await?;
@@ -185,23 +171,6 @@ impl Pair {
             }
         }
     }
-}
-
-/// Has a Postgres read its settings again, and waits until it has: sessions that begin then have them.
-pub(super) async fn reload_postgres(
-    server: &mut Operator,
-    deadline: Instant,
-) -> Result<(), String> {
-    let before = server.execute(READ_AT, left(deadline)).await?;
-    server.execute(RELOAD, left(deadline)).await?;
-    // Sessions read them after the process that begins them.
-    while server.execute(READ_AT, left(deadline)).await? == before {
-        if clock::now() >= deadline {
-            return Err("it does not read its settings again".to_owned());
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Ok(())
 }
 
 fn elsewhere(stray: Stray) -> String {

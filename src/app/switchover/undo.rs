@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::before::{Before, READ_ONLY_OFF};
 use super::plan::Plan;
-use super::steps::{READ_ONLY_OFF, THAW, reload_postgres, variables};
+use super::steps::variables;
 use super::{LOOK_EVERY, UNDO_MAX};
 use crate::check::operate::{Operator, program};
 use crate::clock;
@@ -15,10 +16,10 @@ use crate::pure::role::fence::Refusal;
 const PROMOTION_MAX: Duration = Duration::from_secs(3);
 
 /// How far a switchover had come that changed something.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Half {
-    /// The old primary refused writes before.
-    pub(super) was_read_only: bool,
+    /// What is to come back.
+    pub(super) before: Before,
     /// The next one may have been told to become it.
     pub(super) is_promoting: bool,
 }
@@ -30,99 +31,143 @@ pub(super) enum Undone {
     Nothing,
     /// The old primary takes writes.
     Reversed,
+    /// It does, and the next one was told to become the primary and may do so yet.
+    Pending,
     /// Another server is primary: the old one goes on refusing writes.
     Finished,
 }
 
+impl Undone {
+    /// What that means, for people.
+    pub(super) fn words(self, from: &str, to: &str) -> String {
+        match self {
+            Self::Nothing => "nothing had to be undone".to_owned(),
+            Self::Reversed => format!("{from} takes writes again"),
+            Self::Pending => format!("{from} takes writes again; {}", pending(to)),
+            Self::Finished => {
+                format!("another server than {from} is primary, which goes on refusing writes")
+            }
+        }
+    }
+}
+
+/// What hangs over those who gave it up.
+pub(super) fn pending(to: &str) -> String {
+    format!(
+        "{to} was told to become the primary and may do so yet: stop it, or there may be two, of which \
+         none gets writes unless on_conflict keeps the old one"
+    )
+}
+
+/// What became of the next primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Primary,
+    Replica,
+    /// It was told to become the primary, and has not, or does not say.
+    Unknown,
+}
+
 impl Half {
-    /// Makes the old primary take writes again, unless another one is primary by now.
+    /// Makes the old primary what it was, unless another one is primary by now.
     ///
     /// # Errors
     /// What keeps it from that: it may be tried again.
     ///
     /// # Cancel safety
     /// It may be tried again after it was dropped.
-    pub(super) async fn undo(self, plan: &Plan) -> Result<Undone, String> {
-        if is_led_by_another(plan) {
+    pub(super) async fn undo(&self, plan: &Plan) -> Result<Undone, String> {
+        let (account, kind) = (plan.account()?, plan.account()?.kind);
+        let deadline = clock::now() + UNDO_MAX;
+        let connect = |server| Operator::connect(&plan.backend, server, &account, UNDO_MAX / 4);
+        let is_ours = matches!(plan.step, Promote::BuiltIn(_));
+        let primary = plan.backend.group.claims().primary;
+        let next = match &plan.step {
+            _ if primary.is_some_and(|primary| *primary != *plan.from.name) => Next::Primary,
+            Promote::Program { rollback, .. } => {
+                if !self.is_promoting || rollback.is_empty() {
+                    return Ok(Undone::Nothing);
+                }
+                return program(rollback, &variables(plan, kind), UNDO_MAX)
+                    .await
+                    .map(|()| Undone::Reversed);
+            }
+            Promote::BuiltIn(_) => match (connect(&plan.to).await, kind) {
+                (Ok(to), DatabaseKind::Postgres) => self.became(plan, to).await?,
+                (Ok(mut to), DatabaseKind::Mysql) => {
+                    if self.is_promoting {
+                        self.before.demote_mysql(&mut to, deadline).await?;
+                    }
+                    Next::Replica
+                }
+                (Err(_), _) => self.unheard(),
+            },
+        };
+        if next == Next::Primary {
+            if is_ours && self.is_promoting && kind == DatabaseKind::Postgres {
+                // One that cannot be reached, or is none, is as it was.
+                if let Ok(mut to) = connect(&plan.to).await {
+                    self.open(&mut to).await?;
+                }
+            }
             return Ok(Undone::Finished);
         }
-        let (account, kind) = (plan.account()?, plan.account()?.kind);
-        if let Promote::Program { rollback, .. } = &plan.step {
-            if !self.is_promoting || rollback.is_empty() {
-                return Ok(Undone::Nothing);
-            }
-            return program(rollback, &variables(plan, kind), UNDO_MAX)
-                .await
-                .map(|()| Undone::Reversed);
-        }
-        let is_done = match kind {
-            DatabaseKind::Postgres => is_promoted(plan, self.is_promoting).await?,
+        let mut from = connect(&plan.from).await?;
+        let takes_writes = match kind {
+            DatabaseKind::Postgres => self.before.thaw_postgres(&mut from, deadline).await?,
             DatabaseKind::Mysql => {
-                if self.is_promoting {
-                    demote_mysql(plan).await?;
-                }
-                false
+                from.execute(READ_ONLY_OFF, UNDO_MAX).await?;
+                true
             }
         };
-        if is_done {
-            return Ok(Undone::Finished);
+        Ok(match (next, takes_writes) {
+            (Next::Unknown, _) => Undone::Pending,
+            (_, true) => Undone::Reversed,
+            (_, false) => Undone::Nothing,
+        })
+    }
+
+    /// Where the next one does not say what it is: a server that is dead now does what it was told when
+    /// it comes back.
+    const fn unheard(&self) -> Next {
+        if self.is_promoting { Next::Unknown } else { Next::Replica }
+    }
+
+    /// What became of the Postgres that was to be the primary.
+    async fn became(&self, plan: &Plan, mut to: Operator) -> Result<Next, String> {
+        let (account, limit) = (plan.account()?, UNDO_MAX / 4);
+        let until = clock::now() + PROMOTION_MAX;
+        loop {
+            let mut said = to.ask(limit).await;
+            if said.is_err() {
+                // It may just have died.
+                let again = Operator::connect(&plan.backend, &plan.to, &account, limit).await;
+                let Ok(again) = again else { return Ok(self.unheard()) };
+                to = again;
+                said = to.ask(limit).await;
+            }
+            match said {
+                Ok(reading) if reading.role == Role::Primary => {
+                    // What the fence keeps out gets no writes either way.
+                    let refusal = plan.backend.group.refusal(&plan.to.name);
+                    let is_kept_out = refusal.is_some_and(|why| why != Refusal::Conflict);
+                    return Ok(if is_kept_out { Next::Replica } else { Next::Primary });
+                }
+                Ok(_) if !self.is_promoting || clock::now() >= until => return Ok(self.unheard()),
+                Ok(_) => tokio::time::sleep(LOOK_EVERY).await,
+                Err(why) => {
+                    return Err(format!("{} does not say what it is now: {why}", plan.to.name));
+                }
+            }
         }
-        if self.was_read_only {
-            return Ok(Undone::Nothing);
-        }
+    }
+
+    /// The Postgres that is the primary now takes writes, as far as it is one.
+    async fn open(&self, to: &mut Operator) -> Result<(), String> {
         let deadline = clock::now() + UNDO_MAX;
-        let mut from = Operator::connect(&plan.backend, &plan.from, &account, UNDO_MAX).await?;
-        match kind {
-            DatabaseKind::Postgres => {
-                from.execute(THAW, UNDO_MAX).await?;
-                reload_postgres(&mut from, deadline).await?;
-            }
-            DatabaseKind::Mysql => drop(from.execute(READ_ONLY_OFF, UNDO_MAX).await?),
-        }
-        Ok(Undone::Reversed)
-    }
-}
-
-fn is_led_by_another(plan: &Plan) -> bool {
-    let primary = plan.backend.group.claims().primary;
-    primary.is_some_and(|primary| *primary != *plan.from.name)
-}
-
-/// Whether the Postgres that was to be the primary is. One that cannot be reached takes no writes
-/// either, and is kept out when it comes back and claims to.
-async fn is_promoted(plan: &Plan, is_promoting: bool) -> Result<bool, String> {
-    let (account, limit) = (plan.account()?, UNDO_MAX / 4);
-    let connect = || Operator::connect(&plan.backend, &plan.to, &account, limit);
-    let Ok(mut to) = connect().await else { return Ok(false) };
-    let until = clock::now() + PROMOTION_MAX;
-    loop {
-        let mut said = to.ask(limit).await;
-        if said.is_err() {
-            // It may just have died.
-            let Ok(again) = connect().await else { return Ok(false) };
-            to = again;
-            said = to.ask(limit).await;
-        }
-        match said {
-            Ok(reading) if reading.role == Role::Primary => {
-                // What the fence keeps out gets no writes either way.
-                let refusal = plan.backend.group.refusal(&plan.to.name);
-                return Ok(refusal.is_none_or(|why| why == Refusal::Conflict));
-            }
-            Ok(_) if !is_promoting || clock::now() >= until => return Ok(false),
-            Ok(_) => tokio::time::sleep(LOOK_EVERY).await,
-            Err(why) => {
-                return Err(format!("{} does not say what it is now: {why}", plan.to.name));
-            }
+        match to.ask(UNDO_MAX).await?.role {
+            Role::Primary => self.before.open_postgres(to, deadline).await,
+            _ => Ok(()),
         }
     }
-}
-
-/// What may have come of a promotion is undone; a server that cannot be reached is taken for dead.
-async fn demote_mysql(plan: &Plan) -> Result<(), String> {
-    let (account, limit) = (plan.account()?, UNDO_MAX / 4);
-    let connected = Operator::connect(&plan.backend, &plan.to, &account, limit).await;
-    let Ok(mut to) = connected else { return Ok(()) };
-    to.execute("SET GLOBAL read_only = 1", limit).await?;
-    to.execute("START REPLICA", limit).await.map(drop)
 }

@@ -9,6 +9,7 @@ use crate::pure::role::lag::Lag;
 use crate::pure::role::route::Part;
 use crate::pure::role::witness::Witness;
 use crate::state::{Backend, Process, Server};
+use crate::telemetry::failover::Outcome;
 
 /// Adds to the rows of a backend's servers what they are: one that is up and that no route leads to
 /// is `NOLB`, and the text of its check says why.
@@ -84,8 +85,9 @@ pub(super) fn failovers(process: &Process, backend: &Backend) -> Option<Failover
     if backend.live().lanes.is_empty() {
         return None;
     }
-    let last = process.remembered.failovers(&backend.name).pop();
-    Some(Failovers { count: process.remembered.count(&backend.name), last })
+    let mut records = process.remembered.failovers(&backend.name).into_iter();
+    let last = records.rfind(|record| record.outcome() != Outcome::GivenUp);
+    Some(Failovers { counts: process.remembered.counts(&backend.name), last })
 }
 
 /// Its clients that are held, where new ones may be or those of before a reload still are.

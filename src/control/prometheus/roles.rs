@@ -6,13 +6,21 @@ use super::{Column, Row, Scrape, Value};
 use crate::control::snapshot::{Failovers, Hold, Role, RoleState};
 use crate::pure::role::lag::Lag;
 use crate::pure::role::witness::Say;
-use crate::telemetry::failover::Seconds;
+use crate::telemetry::failover::{Outcome, Seconds};
 use crate::telemetry::names;
 
 impl Scrape<'_> {
     /// A backend's failovers.
     pub(super) fn failovers(&self, row: &Row, failovers: &Failovers) {
-        self.columns(row, &[(names::FAILOVERS, |it: &Failovers| it.count.into())], failovers);
+        let with = |name, value| {
+            let mut labels = row.labels.clone();
+            labels.push(Label::from_static_parts(name, value));
+            Row { scope: row.scope, labels }
+        };
+        for (outcome, count) in Outcome::ALL.into_iter().zip(&failovers.counts) {
+            let row = with("outcome", outcome.word());
+            self.columns(&row, &[(names::FAILOVERS, |count: &u64| (*count).into())], count);
+        }
         let Some(last) = &failovers.last else { return };
         let Seconds { detect, cut, promote, attach, pause, total } = last.seconds;
         let phases = [
@@ -25,9 +33,7 @@ impl Scrape<'_> {
         ];
         for (phase, seconds) in phases {
             let Some(seconds) = seconds else { continue };
-            let mut labels = row.labels.clone();
-            labels.push(Label::from_static_parts("phase", phase));
-            let row = Row { scope: row.scope, labels };
+            let row = with("phase", phase);
             let value = Value::Float(seconds);
             self.columns(&row, &[(names::FAILOVER_SECONDS, |value: &Value| *value)], &value);
         }

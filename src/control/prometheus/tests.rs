@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::*;
 use crate::control::snapshot::{
-    Bytes, Check, FrontendStatus, Intake, Listener, Load, Nameserver, Pipes, Service,
+    Bytes, Check, Failovers, FrontendStatus, Intake, Listener, Load, Nameserver, Pipes, Service,
 };
 use crate::pure::id::{ProxyId, ServerId};
 
@@ -146,6 +146,18 @@ pub(crate) fn snapshot() -> Snapshot {
         nameservers: vec![nameserver],
         tables: Vec::new(),
         webhooks: Vec::new(),
+    }
+}
+
+#[test]
+fn failovers_are_counted_by_what_came_of_them() {
+    let mut snapshot = snapshot();
+    snapshot.backends[0].failovers = Some(Failovers { counts: [4, 3, 2, 1], last: None });
+    let text = render(&snapshot, &Selection::default());
+    let words = [("failover", 4), ("switchover", 3), ("given_up", 2), ("unseen", 1)];
+    for (word, count) in words {
+        let line = format!("evenkeel_failover_total{{proxy=\"be\",outcome=\"{word}\"}} {count}");
+        assert!(has(&text, &line), "{line}\n{text}");
     }
 }
 

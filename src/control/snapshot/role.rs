@@ -2,7 +2,7 @@
 
 use crate::pure::role::lag::Lag;
 use crate::pure::role::route::Part;
-use crate::telemetry::failover::Record;
+use crate::telemetry::failover::{Outcome, Record};
 
 /// What a server is, where routes by role lead to its backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +62,9 @@ impl RoleState {
 /// A backend's failovers.
 #[derive(Clone, Debug, Default)]
 pub struct Failovers {
-    /// How many are on record.
-    pub count: u64,
-    /// The last one.
+    /// How many are on record, of each outcome in the order of [`Outcome::ALL`].
+    pub counts: [u64; Outcome::ALL.len()],
+    /// The last one; what was given up is none.
     pub last: Option<Record>,
 }
 

@@ -35,6 +35,8 @@ pub struct Incident {
     pub held: u32,
     /// Since when new clients are kept waiting for it on purpose; `None`: it was not planned.
     pub paused_at: Option<Instant>,
+    /// Who was told to become primary in vain, and may do so yet.
+    pub pending: Option<String>,
     /// Who is primary since.
     pub next: Option<Next>,
 }
@@ -180,6 +182,7 @@ mod tests {
             failed: (3, 3),
             held: 0,
             paused_at: None,
+            pending: None,
             next: None,
         }
     }

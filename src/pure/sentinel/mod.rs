@@ -154,7 +154,7 @@ impl Dialogue {
     }
 
     /// A statement that is to be executed; `None` while the account is not logged in or an answer is
-    /// due. Of MySQL, one that has no rows to answer.
+    /// due.
     pub fn execute(&mut self, statement: &str) -> Option<Vec<u8>> {
         match self {
             Self::Mysql(dialogue) => dialogue.execute(statement),

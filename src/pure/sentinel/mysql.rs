@@ -34,6 +34,8 @@ const MORE: u8 = 1;
 const NEXT_FACTOR: u8 = 2;
 /// Asks to switch to another plugin, or ends a list.
 const SWITCH_OR_END: u8 = 0xfe;
+/// A value that is none.
+const NULL: u8 = 0xfb;
 /// A packet that begins like an end and is longer is a row.
 const END_BYTES_MAX: usize = 8;
 
@@ -64,7 +66,16 @@ enum State {
     Idle(Flavour),
     Asked(Flavour, Progress),
     /// A statement is executed.
-    Told(Flavour),
+    Told(Flavour, Rows),
+}
+
+/// How far the answer to a statement has come.
+enum Rows {
+    Begun,
+    /// Descriptions of columns.
+    Columns,
+    /// The first value of the first row, once it is there.
+    First(Option<Option<String>>),
 }
 
 /// How far an answer has come.
@@ -92,7 +103,7 @@ impl std::fmt::Debug for Mysql {
             State::LoggingIn(..) => "logging in",
             State::Idle(_) => "idle",
             State::Asked(..) => "asked",
-            State::Told(_) => "told",
+            State::Told(..) => "told",
         };
         write!(f, "Mysql({:?}, {state}, {} bytes)", self.login, self.packets.len())
     }
@@ -143,7 +154,7 @@ impl Mysql {
 
     pub(super) fn execute(&mut self, statement: &str) -> Option<Vec<u8>> {
         let State::Idle(flavour) = self.state else { return None };
-        self.state = State::Told(flavour);
+        self.state = State::Told(flavour, Rows::Begun);
         Some(packet(0, &[&[COM_QUERY], statement.as_bytes()].concat()))
     }
 
@@ -158,7 +169,7 @@ impl Mysql {
                 [login, quit].concat()
             }
             State::Connected | State::Securing(_) => Vec::new(),
-            State::LoggingIn(..) | State::Idle(_) | State::Asked(..) | State::Told(_) => quit,
+            State::LoggingIn(..) | State::Idle(_) | State::Asked(..) | State::Told(..) => quit,
         }
     }
 
@@ -192,11 +203,13 @@ impl Mysql {
                 _ => Err(out_of_order()),
             },
             State::Idle(_) => Err(out_of_order()),
-            State::Told(flavour) if first == Some(OK) => {
-                self.state = State::Idle(*flavour);
-                Ok(vec![Said::Done(None)])
+            State::Told(flavour, rows) => {
+                let done = rows.handle(payload, is_end)?;
+                if done.is_some() {
+                    self.state = State::Idle(*flavour);
+                }
+                Ok(done.map(Said::Done).into_iter().collect())
             }
-            State::Told(_) => Err(Fault::nonsense("the server answers with rows")),
             State::Asked(flavour, progress) => {
                 let flavour = *flavour;
                 let question = Question { flavour, cluster };
@@ -312,6 +325,27 @@ impl Mysql {
 
     fn answer(&self, payload: &[u8]) -> Said {
         Said::Send(packet(self.packets.answer_number, payload))
+    }
+}
+
+impl Rows {
+    /// What the answer begins with, once all of it is there.
+    fn handle(&mut self, payload: &[u8], is_end: bool) -> Result<Option<Option<String>>, Fault> {
+        match self {
+            Self::Begun if payload.first() == Some(&OK) => return Ok(Some(None)),
+            // It wants a file (LOCAL INFILE).
+            Self::Begun if payload.first() == Some(&NULL) => return Err(out_of_order()),
+            Self::Begun => *self = Self::Columns,
+            Self::Columns if is_end => *self = Self::First(None),
+            Self::Columns => {}
+            Self::First(first) if is_end => return Ok(Some(first.take().flatten())),
+            Self::First(first @ None) => {
+                let value = Fields(payload).text().ok_or_else(out_of_order)?;
+                *first = Some(value.map(|text| String::from_utf8_lossy(text).into_owned()));
+            }
+            Self::First(Some(_)) => {}
+        }
+        Ok(None)
     }
 }
 

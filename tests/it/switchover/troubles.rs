@@ -130,3 +130,72 @@ fn two_that_share_a_server_exclude_each_other_whatever_their_routes() {
         assert_eq!(pair.b.query(&query)[0][0], "1");
     }
 }
+
+/// What ALTER SYSTEM has set of it.
+fn settings(server: &Postgres) -> Vec<String> {
+    let set = "SELECT setting FROM pg_file_settings WHERE sourcefile LIKE '%auto.conf' \
+               AND name = 'default_transaction_read_only'";
+    server.query(set).concat()
+}
+
+#[test]
+fn what_alter_system_had_set_is_there_again() {
+    for (value, is_given) in [("off", true), ("false", true), ("", false)] {
+        let mut pair = Pair::start(BUILT_IN);
+        if is_given {
+            pair.a.query(&format!("ALTER SYSTEM SET default_transaction_read_only = {value}"));
+            pair.b.query(&format!("ALTER SYSTEM SET default_transaction_read_only = {value}"));
+        }
+        let (before, of_b) = (settings(&pair.a), settings(&pair.b));
+        assert_eq!(before.is_empty(), !is_given);
+        let (outsider, child) = pair.begin_and_freeze();
+        assert_eq!(settings(&pair.a), ["on"]);
+        pair.b.process.kill9();
+        let (done, said) = finish(child);
+        drop(outsider);
+        assert!(!done && said.contains("a takes writes again"), "{said}");
+        assert_eq!(settings(&pair.a), before);
+        pair.expect_as_before();
+        pair.b.start_again();
+        pair.wait_known();
+        let (done, said) = pair.ctl("switchover write --to b --timeout 50s --max-lag 50s");
+        assert!(done, "{said}\n{}", pair.evenkeel.output());
+        assert_eq!(settings(&pair.b), of_b, "the next one is what it was, too");
+    }
+}
+
+/// The end of its recovery waits for a file.
+#[test]
+fn a_promotion_that_hangs_is_told_of_and_makes_no_second_primary() {
+    let mut pair = Pair::start(BUILT_IN);
+    let go = pair.dir.join("go");
+    let wait = format!("until [ -e {} ]; do sleep 0.05; done", go.display());
+    pair.b.query(&format!("ALTER SYSTEM SET recovery_end_command = '{wait}'"));
+    pair.b.query("SELECT pg_reload_conf()");
+    eventually("it is set", || {
+        (pair.b.query("SHOW recovery_end_command")[0][0] == wait).then_some(())
+    });
+    let (done, said) = pair.ctl("switchover write --to b --timeout 3s");
+    assert!(!done && said.contains("pg_promote() did not get there in time"), "{said}");
+    let told = "b was told to become the primary and may do so yet";
+    assert!(said.contains("a takes writes again") && said.contains(told), "{said}");
+    assert_eq!(pair.record()["pending"], "b");
+    assert!(pair.evenkeel.output().contains("b may become primary yet"));
+    pair.expect_as_before();
+    // It does. Nobody knows which of the two is to be the one, and none gets writes.
+    std::fs::write(&go, "").unwrap();
+    eventually("it is primary", || (!pair.b.is_replica()).then_some(()));
+    eventually("both are kept out", || {
+        let fence = pair.ctl("fence show").1;
+        let is = |server: &str| fence.contains(&format!("db {server} primary fenced"));
+        (is("a") && is("b")).then_some(())
+    });
+    let waiting = std::thread::spawn({
+        let addr = pair.write;
+        move || write(addr, 5)
+    });
+    pair.b.process.kill9();
+    waiting.join().unwrap().unwrap();
+    pair.expect_as_before();
+    assert_eq!(pair.a.query("SELECT count(*) FROM written WHERE n = 5")[0][0], "1");
+}

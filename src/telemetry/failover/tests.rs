@@ -1,0 +1,70 @@
+//! Records of failovers: what is known, what is not, and how both are said.
+
+use super::*;
+
+fn record(total: Option<f64>, rpo: Option<u64>) -> Record {
+    let seconds = Seconds { detect: Some(0.1), promote: Some(1.0), total, ..Seconds::default() };
+    let record = Record { seconds, rpo, rpo_unit: "bytes".to_owned(), ..Record::default() };
+    let declared = Declared { rto: Some(2.0), rpo: Some(10) };
+    record.judged(vec!["w".to_owned()], declared)
+}
+
+#[test]
+fn what_is_not_known_is_neither_kept_nor_broken() {
+    use Verdict::{Met, Missed, Unknown};
+    let rows = [
+        (Some(2.0), Some(10), [Met, Met], 0),
+        (Some(2.1), Some(11), [Missed, Missed], 2),
+        (Some(1.0), None, [Met, Unknown], 1),
+        (None, None, [Missed, Unknown], 2),
+    ];
+    for (total, rpo, [time, data], broken) in rows {
+        let record = record(total, rpo);
+        assert_eq!(record.verdict, Verdicts { rto: Some(time), rpo: Some(data) }, "{total:?}");
+        assert_eq!(record.broken().len(), broken, "{:?}", record.broken());
+        assert_eq!(record.is_missed(), time == Missed, "{total:?}");
+        let written = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&written).unwrap(), record);
+    }
+    let nothing = Record::default().judged(Vec::new(), Declared::default());
+    assert_eq!(nothing.verdict, Verdicts::default());
+}
+
+#[test]
+fn what_was_given_up_is_no_failover_and_its_line_says_so() {
+    let rows = [
+        (Kind::Failover, "b", Outcome::Failover, "Failover of backend pg from a to b took 2"),
+        (Kind::Failover, "a", Outcome::Failover, "Primary pg/a was away for 2"),
+        (Kind::Switchover, "b", Outcome::Switchover, "Switchover of backend pg from a to b took 2"),
+        (Kind::Switchover, "a", Outcome::GivenUp, "The switchover of backend pg is undone, a is"),
+    ];
+    for (kind, to, outcome, line) in rows {
+        let (backend, from) = ("pg".to_owned(), "a".to_owned());
+        let to = Some(to.to_owned());
+        let record = Record { kind, backend, from, to, ..record(Some(2.0), Some(0)) };
+        assert_eq!(record.outcome(), outcome);
+        assert!(record.line().starts_with(line), "{}", record.line());
+    }
+}
+
+#[test]
+fn a_failover_that_nobody_saw_says_so_and_has_no_numbers() {
+    let history = |timeline| History::Postgres { system: 7, timeline };
+    let unseen = Unseen {
+        from: "a".to_owned(),
+        before: history(1),
+        server: "b".to_owned(),
+        history: history(2),
+        reached: 0x1_0000_0020,
+    };
+    let declared = Declared { rto: Some(1.0), rpo: Some(0) };
+    let record = Record::unseen("pg", &unseen, SystemTime::UNIX_EPOCH);
+    let record = record.judged(Vec::new(), declared);
+    assert_eq!(record.seconds, Seconds::default());
+    assert_eq!((record.rpo, record.is_missed()), (None, false));
+    assert_eq!(record.verdict.rto, Some(Verdict::Unknown));
+    assert_eq!(record.position_after, "1/20");
+    let line = record.line();
+    assert!(line.starts_with("Backend pg has another primary") && line.contains("b, not a"));
+    assert!(line.contains("what is missing is not known") && !line.contains(" 0 "), "{line}");
+}
