@@ -239,6 +239,9 @@ impl Session {
         if settings.independent_streams {
             relay.make_independent(Side::Server);
         }
+        if settings.nolinger {
+            relay.end_with_client();
+        }
         if farewell::database_of(&server).is_some() {
             relay.remember_last();
         }
