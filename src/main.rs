@@ -193,7 +193,7 @@ fn check(sources: &Sources, zero_warning: bool, quiet: bool) -> ExitCode {
         eprintln!("Configuration file has no error but will not start (no listener) => exit(2).");
         return ExitCode::from(CANNOT);
     }
-    if quiet {
+    if loaded.is_quiet() {
         return ExitCode::SUCCESS;
     }
     if loaded.report.has_warnings() {

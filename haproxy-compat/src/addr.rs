@@ -15,6 +15,8 @@ pub struct Address {
     pub transport: Transport,
     /// Where it leads.
     pub endpoint: Endpoint,
+    /// Something follows the digits of the port; HAProxy passes over it.
+    pub has_excess: bool,
 }
 
 /// What a prefix says of the transport.
@@ -186,14 +188,14 @@ impl Address {
     }
 
     const fn of(endpoint: Endpoint) -> Self {
-        Self { transport: Transport::Unspecified, endpoint }
+        Self { transport: Transport::Unspecified, endpoint, has_excess: false }
     }
 
     fn unix(transport: Transport, prefix: &'static str, path: &str) -> Result<Self, AddressError> {
         if path.is_empty() {
             return Err(AddressError::EmptyName(prefix));
         }
-        Ok(Self { transport, endpoint: Endpoint::Unix(path.to_owned()) })
+        Ok(Self { transport, ..Self::of(Endpoint::Unix(path.to_owned())) })
     }
 
     fn parse_plain(
@@ -204,10 +206,9 @@ impl Address {
             return Self::unix(transport, "unix", text);
         }
         let (host, port) = split_port(text)?;
-        Ok(Self {
-            transport,
-            endpoint: Endpoint::Inet { family, host: parse_host(host)?, port: parse_port(port)? },
-        })
+        let (port, excess) = parse_port(port)?;
+        let endpoint = Endpoint::Inet { family, host: parse_host(host)?, port };
+        Ok(Self { transport, endpoint, has_excess: !excess.is_empty() })
     }
 }
 
@@ -222,7 +223,7 @@ fn descriptor(text: &str) -> Result<i32, AddressError> {
 fn split_port(text: &str) -> Result<(&str, &str), AddressError> {
     if let Some(inside) = text.strip_prefix('[') {
         let (host, after) = inside.split_once(']').ok_or(AddressError::Bracket)?;
-        if !host.contains(':') {
+        if matches!(host, "" | "*") {
             return Err(AddressError::Bracket);
         }
         return match after.strip_prefix(':') {
@@ -246,34 +247,40 @@ fn parse_host(text: &str) -> Result<Host, AddressError> {
     if is_name { Ok(Host::Name(text.to_owned())) } else { Err(AddressError::Host(text.to_owned())) }
 }
 
-fn parse_port(text: &str) -> Result<PortSpec, AddressError> {
+/// A port, and what follows it.
+fn parse_port(text: &str) -> Result<(PortSpec, &str), AddressError> {
     if text.is_empty() {
-        return Ok(PortSpec::Absent);
+        return Ok((PortSpec::Absent, ""));
     }
-    if let Some(offset) = text.strip_prefix('+') {
-        return Ok(PortSpec::Offset(i32::from(port_number(offset)?)));
-    }
-    if let Some(offset) = text.strip_prefix('-') {
-        return Ok(PortSpec::Offset(-i32::from(port_number(offset)?)));
-    }
-    let Some((low, high)) = text.split_once('-') else {
-        return Ok(PortSpec::Fixed(port_number(text)?));
+    let (sign, digits) = match text.as_bytes()[0] {
+        b'+' => (Some(1), &text[1..]),
+        b'-' => (Some(-1), &text[1..]),
+        _ => (None, text),
     };
-    let (low, high) = (port_number(low)?, port_number(high)?);
+    let (low, rest) = port_number(digits)?;
+    if let Some(sign) = sign {
+        return Ok((PortSpec::Offset(sign * i32::from(low)), rest));
+    }
+    let Some(high) = rest.strip_prefix('-') else { return Ok((PortSpec::Fixed(low), rest)) };
+    let (high, rest) = port_number(high)?;
     if high < low {
         return Err(AddressError::RangeOrder(low, high));
     }
-    Ok(PortSpec::Range(low, high))
+    Ok((PortSpec::Range(low, high), rest))
 }
 
-fn port_number(text: &str) -> Result<u16, AddressError> {
-    if text.is_empty() {
-        return Err(AddressError::PortMissing);
+/// The number that `text` begins with, and what follows it.
+fn port_number(text: &str) -> Result<(u16, &str), AddressError> {
+    let (digits, rest) =
+        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    if digits.is_empty() {
+        return Err(rest
+            .chars()
+            .next()
+            .map_or(AddressError::PortMissing, AddressError::PortCharacter));
     }
-    if let Some(found) = text.chars().find(|found| !found.is_ascii_digit()) {
-        return Err(AddressError::PortCharacter(found));
-    }
-    text.parse().map_err(|_| AddressError::PortTooLarge(text.to_owned()))
+    let port = digits.parse().map_err(|_| AddressError::PortTooLarge(text.to_owned()))?;
+    Ok((port, rest))
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use haproxy_compat::cond::{Facts, Version};
 
 use crate::config::model::CLAIMED_VERSION;
 
+/// Files that ask which OpenSSL there is want to know what may be configured: as much as in this one.
+const SSL_VERSION: &str = "3.0.0";
+
 /// Every name that HAProxy 2.6 knows for what a TCP proxy may do, and whether that works here. What
 /// is named after a library counts as there where its job is done: `OPENSSL` is TLS.
 const FEATURES: [(&str, bool); 30] = [
@@ -49,7 +52,7 @@ pub fn facts() -> Facts {
         version: Version::parse(CLAIMED_VERSION),
         features: features.map(|(name, _)| (*name).to_owned()).collect(),
         enabled: enabled.map(str::to_owned).into(),
-        ssl_library: None,
+        ssl_library: Some(("OpenSSL".to_owned(), Version::parse(SSL_VERSION))),
     }
 }
 

@@ -167,9 +167,7 @@ impl Listeners {
             listening.start(duplicates, scene);
             self.listening.push(listening);
         }
-        for gone in old.into_iter().flatten() {
-            gone.stop.cancel();
-        }
+        close(old.into_iter().flatten().collect());
         scene.shared.exposed.set(self.exposed());
         self.publish(scene.context);
     }
@@ -196,21 +194,25 @@ impl Listeners {
 
     /// Closes all sockets of frontends; the HTTP service and the commands go on.
     pub(super) fn close_frontends(&mut self) {
-        self.listening.retain(|listening| {
-            let kept = matches!(listening.place.owner, Owner::Stats(_) | Owner::Commands);
-            if !kept {
-                listening.stop.cancel();
-            }
-            kept
-        });
+        let is_kept = |it: &Listening| matches!(it.place.owner, Owner::Stats(_) | Owner::Commands);
+        let (kept, gone) = std::mem::take(&mut self.listening).into_iter().partition(is_kept);
+        self.listening = kept;
+        close(gone);
     }
 }
 
 impl Drop for Listeners {
     fn drop(&mut self) {
-        for listening in &self.listening {
-            listening.stop.cancel();
-        }
+        close(std::mem::take(&mut self.listening));
+    }
+}
+
+/// Closes sockets: here first, as what comes after those who accept have looked for the last time
+/// is reset.
+fn close(gone: Vec<Listening>) {
+    for Listening { stop, sockets, .. } in gone {
+        drop(sockets);
+        stop.cancel();
     }
 }
 
@@ -337,8 +339,9 @@ impl Listening {
                 listener: Arc::clone(&listener),
                 table: Arc::clone(context.process.sessions.table(index % workers.count())),
             });
-            let stop = self.stop.clone();
+            let (stop, accepting) = (self.stop.clone(), workers.accepting());
             worker.spawn(async move {
+                let _accepting = accepting;
                 let end = accept::run(socket, arrival, &door, &stop).await;
                 // A socket that is paused is none to accept from: that is no fault.
                 if let Err(error) = end

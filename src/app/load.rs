@@ -190,7 +190,7 @@ impl Sources {
             report.push(diagnostic);
         }
         if let Some(config) = &config {
-            tell(&mut environment, config);
+            tell(&mut environment, &self.paths, config);
         }
         let config = config.filter(|_| complete).map(|mut config| {
             config.global.maxconn = self.maxconn.or(config.global.maxconn);
@@ -297,8 +297,7 @@ pub fn environment(paths: &[PathBuf]) -> Environment {
     for (name, value) in std::env::vars_os().filter(|(name, _)| !super::master::is_internal(name)) {
         environment.set(name.to_string_lossy().into_owned(), value.as_bytes());
     }
-    let files: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-    environment.set("HAPROXY_CFGFILES", files.join(";"));
+    environment.set("HAPROXY_CFGFILES", list(paths));
     environment.set("HAPROXY_STARTUP_VERSION", CLAIMED_VERSION);
     let branch = CLAIMED_VERSION.rsplit_once('.').map_or(CLAIMED_VERSION, |(branch, _)| branch);
     environment.set("HAPROXY_BRANCH", branch);
@@ -307,8 +306,16 @@ pub fn environment(paths: &[PathBuf]) -> Environment {
     environment
 }
 
-/// Adds what only the configuration says; its own lines do not see it.
-fn tell(environment: &mut Environment, config: &Config) {
+/// The files as `HAPROXY_CFGFILES` names them.
+fn list(paths: &[PathBuf]) -> String {
+    let files: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    files.join(";")
+}
+
+/// Adds what only the configuration says; its own lines do not see it. The list of files is there
+/// whatever `resetenv` said.
+fn tell(environment: &mut Environment, paths: &[PathBuf], config: &Config) {
+    environment.set("HAPROXY_CFGFILES", list(paths));
     if let Some(name) = &config.global.life.localpeer {
         environment.set("HAPROXY_LOCALPEER", name.as_str());
     }
@@ -336,9 +343,16 @@ impl Loaded {
             .collect()
     }
 
+    /// Whether warnings are not to be told: `quiet`, where they are not mistakes (`zero-warning`).
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let life = self.config.as_ref().map(|config| &config.global.life);
+        stdio::is_quiet() || life.is_some_and(|life| life.quiet && !life.zero_warning)
+    }
+
     /// Prints the report on standard error, unless nothing is to be said there.
     pub fn print(&self) {
-        if stdio::is_quiet() {
+        if self.is_quiet() {
             return;
         }
         let look = if io::stderr().is_terminal() { Look::Coloured } else { Look::Plain };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -19,6 +20,8 @@ const EVENT_INTERVAL: u32 = 16;
 pub(super) struct Workers {
     workers: Vec<Worker>,
     stop: CancellationToken,
+    /// Held by every loop on them that accepts sessions.
+    accepting: Arc<()>,
 }
 
 #[derive(Debug)]
@@ -36,7 +39,8 @@ impl Workers {
         let stop = CancellationToken::new();
         let started =
             (0..count).map(|number| Worker::start(number, placing.cpus(number), stop.clone()));
-        Ok(Self { workers: started.collect::<io::Result<_>>()?, stop })
+        let workers = started.collect::<io::Result<_>>()?;
+        Ok(Self { workers, stop, accepting: Arc::default() })
     }
 
     /// How many there are.
@@ -47,6 +51,16 @@ impl Workers {
     /// Their runtimes.
     pub(super) fn handles(&self) -> impl Iterator<Item = &Handle> + Clone {
         self.workers.iter().map(|worker| &worker.handle)
+    }
+
+    /// What a loop that accepts sessions holds until it has looked for the last time.
+    pub(super) fn accepting(&self) -> Arc<()> {
+        Arc::clone(&self.accepting)
+    }
+
+    /// Whether a session may still be accepted.
+    pub(super) fn accept(&self) -> bool {
+        Arc::strong_count(&self.accepting) > 1
     }
 
     /// Ends them, and every session on them.

@@ -119,7 +119,7 @@ async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
             let socket = connect::hand_over(pair)
                 .map_err(|error| Problem::new("General socket error", &error))?;
             let mut conn = Some(Conn::Fresh(socket, Domain::UNIX));
-            if target.send_proxy || ask.send_proxy {
+            if target.sends_header(ask) {
                 send(&mut conn, &(target.proxy_header)(None)).await?;
             }
             return conn.ok_or_else(Problem::not_connected);
@@ -137,7 +137,7 @@ async fn connect(target: &Target, ask: &Connect) -> Result<Conn, Problem> {
     if socks4.is_some() {
         socks4::ask(&mut conn, server.as_socket()).await?;
     }
-    if target.send_proxy || ask.send_proxy {
+    if target.sends_header(ask) {
         let ends = conn.as_ref().and_then(Conn::ends);
         // The other end of a connection through a proxy is the server all the same.
         let ends = ends.map(|(own, peer)| (own, server.as_socket().unwrap_or(peer)));
@@ -170,7 +170,7 @@ fn destination(target: &Target, ask: &Connect) -> Result<SockAddr, i32> {
 
 /// What the probe asks of its connection.
 fn socket_options(target: &Target, ask: &Connect) -> probe_socket::Options {
-    let sends_header = target.send_proxy || ask.send_proxy;
+    let sends_header = target.sends_header(ask);
     probe_socket::Options {
         unseen: ask.opening == Opening::Silent
             && !sends_header

@@ -104,6 +104,13 @@ impl Target {
         self.socks4.filter(|_| ask.via_socks4 || is_usual)
     }
 
+    /// Whether a connection begins with a PROXY header: `check-send-proxy` counts for those that no
+    /// step of a script describes.
+    #[must_use]
+    pub fn sends_header(&self, ask: &Connect) -> bool {
+        ask.send_proxy || (self.send_proxy && ask.layer == Layer::Default)
+    }
+
     /// A place that is spoken to in clear text, without anything before it.
     #[must_use]
     pub fn plain(addr: SocketAddr, timing: Timing) -> Self {

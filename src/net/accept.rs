@@ -81,9 +81,11 @@ pub async fn run<D: Doorkeeper + Sync>(
 ) -> io::Result<()> {
     let socket = sys::readiness::watch_readable(socket)?;
     let ended = stop.run_until_cancelled(accept_all(&socket, arrival, door)).await;
+    // Nothing is left to do between the last look and the end of the socket.
+    let socket = socket.into_inner();
     // What waits in a socket pair does not end with this socket: a successor takes it.
     if ended.is_none() && arrival == Arrival::Accepted {
-        empty(socket.get_ref().as_fd(), door);
+        empty(socket.as_fd(), door);
     }
     ended.unwrap_or(Ok(()))
 }

@@ -134,7 +134,7 @@ impl Handed {
             ListenAddr::Tcp(address) => {
                 local.as_socket() == Some(*address)
                     && (address.is_ipv4()
-                        || self.socket.only_v6().ok() == Some(bind.v6only.unwrap_or(true)))
+                        || bind.v6only.is_none_or(|only| self.socket.only_v6().ok() == Some(only)))
             }
             ListenAddr::Unix(path) => local.as_pathname().is_some_and(|at| is_made_for(at, path)),
             ListenAddr::Abstract(name) => {
@@ -169,9 +169,9 @@ fn open_tcp(
     .map_err(fail("open a socket for"))?;
     socket.set_reuse_address(true).map_err(fail("set SO_REUSEADDR on"))?;
     socket.set_reuse_port(true).map_err(fail("set SO_REUSEPORT on"))?;
-    if address.is_ipv6() {
-        // Without a word in the file the address decides alone, as HAProxy's default does.
-        socket.set_only_v6(bind.v6only.unwrap_or(true)).map_err(fail("set IPV6_V6ONLY on"))?;
+    // Without a word in the file the system decides, which mostly lets IPv4 clients in.
+    if let Some(only) = bind.v6only.filter(|_| address.is_ipv6()) {
+        socket.set_only_v6(only).map_err(fail("set IPV6_V6ONLY on"))?;
     }
     if let Some(interface) = &bind.interface {
         socket.bind_device(Some(interface.as_bytes())).map_err(fail("bind to the interface of"))?;

@@ -115,9 +115,7 @@ fn int(number: impl TryInto<i64>) -> Option<Value> {
 }
 
 fn ip(address: Option<SocketAddr>) -> Option<Value> {
-    let ip = address?.ip();
-    // A client of IPv4 on a socket of IPv6 is one of IPv4, as in HAProxy.
-    Some(Value::from(ip.to_canonical()))
+    Some(Value::from(address?.ip()))
 }
 
 fn port(address: Option<SocketAddr>) -> Option<Value> {

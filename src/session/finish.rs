@@ -18,7 +18,7 @@ use crate::pure::sample::{Expr, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::pure::tls::facts::Facts as TlsFacts;
 use crate::state::counters::{Counter, Service, Traffic};
-use crate::state::{Backend, Frontend, Lease, Listener, Server};
+use crate::state::{Backend, Lease, Server};
 use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Refused};
 
 /// What happened so far.
@@ -41,6 +41,8 @@ pub(super) struct Outcome {
     pub(super) backend_queue: u32,
     /// Sessions of its server when it left.
     left_behind: Option<u32>,
+    /// Its server ended its side before its client did.
+    pub(super) was_left: bool,
     /// How it ended.
     pub(super) termination: Option<Termination>,
     /// Its PROXY header was refused.
@@ -132,42 +134,6 @@ impl Outcome {
 
     fn services(&self) -> impl Iterator<Item = &Service> {
         self.backend.iter().map(|backend| &backend.service)
-    }
-}
-
-/// A session's place among those its frontend and its backend have now. Dropping it leaves both,
-/// however the session ends.
-pub(super) struct Presence {
-    frontend: Arc<Frontend>,
-    listener: Arc<Listener>,
-    backend: Option<Arc<Backend>>,
-}
-
-impl Presence {
-    /// A connection was accepted on `listener` of `frontend`, at `uptime`.
-    pub(super) fn on(frontend: &Arc<Frontend>, listener: &Arc<Listener>, uptime: Duration) -> Self {
-        frontend.traffic.sessions.rise();
-        listener.note_accepted(uptime);
-        Self { frontend: Arc::clone(frontend), listener: Arc::clone(listener), backend: None }
-    }
-
-    pub(super) fn enter(&mut self, backend: &Arc<Backend>) {
-        backend.service.traffic.sessions.rise();
-        self.backend = Some(Arc::clone(backend));
-    }
-
-    pub(super) fn leave_backend(&mut self) {
-        if let Some(backend) = self.backend.take() {
-            backend.service.traffic.sessions.fall();
-        }
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.leave_backend();
-        self.frontend.traffic.sessions.fall();
-        self.listener.note_ended();
     }
 }
 
@@ -299,6 +265,10 @@ impl Session {
         self.outcome.termination = Some(termination);
         if let (Some(backend), Some(server)) = (&self.outcome.backend, &self.outcome.server) {
             let was_cut = termination.cause == Cause::ServerDown;
+            let is_plain = matches!(termination.cause, Cause::Normal | Cause::ClientAbort);
+            if self.outcome.was_left && is_plain && self.route.settings.role.is_some() {
+                backend.group.handle_left();
+            }
             backend.group.handle_gone(now, &server.name, was_cut);
         }
         self.note_early(now);

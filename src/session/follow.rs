@@ -11,7 +11,7 @@ use crate::config::model::DatabaseKind;
 use crate::net::relay::{Relay, Watch, Wish};
 use crate::pure::session::farewell::is_between_transactions;
 use crate::pure::session::termination::Termination;
-use crate::state::sessions::{Handle, Moved, Parting};
+use crate::state::sessions::{Handle, Moved, Parting, Stage};
 use crate::state::{CutReason, Server};
 
 /// Runs `session` until it ends or an operator ends it, in whatever it waits for.
@@ -29,6 +29,12 @@ pub(super) async fn unless_killed(
             attached = true;
         }
         if handle.order() == Some(CutReason::Killed) {
+            // Who waits for a place ends by itself: the log tells where it stood.
+            if handle.stage() == Stage::Queued
+                && let Poll::Ready(end) = session.as_mut().poll(cx)
+            {
+                return Poll::Ready(end);
+            }
             let killed = CutReason::Killed.cause();
             return Poll::Ready(Err(Termination::new(killed, handle.stage().phase())));
         }
@@ -50,6 +56,15 @@ pub(super) async fn unless_cut<T>(
         None => attempt.as_mut().poll(cx).map(Some),
     })
     .await
+}
+
+/// Waits until an operator ends the session of `handle`, whose task polls this whenever it is told.
+pub(super) async fn killed(handle: &Handle) {
+    poll_fn(|_| match handle.order() {
+        Some(CutReason::Killed) => Poll::Ready(()),
+        _ => Poll::Pending,
+    })
+    .await;
 }
 
 /// A relay's view of the session's handle, and of its server where that is known for a database.

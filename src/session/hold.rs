@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::follow::killed;
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model::{self, LogLevel};
@@ -88,6 +89,7 @@ impl Session {
         settings: &model::Backend,
         since: Instant,
     ) -> Result<Option<Lease>, Ended> {
+        let handle = Arc::clone(self.running.handle());
         let mut client = self.watch_client(settings);
         if way.role.is_some() {
             // Clients of databases close when they leave, whatever they have sent.
@@ -102,6 +104,7 @@ impl Session {
                 biased;
                 granted = ticket.granted() => return Ok(granted),
                 how = gone => return Err(how.ended(Phase::Queue)),
+                () = killed(&handle) => return Err(Termination::new(Cause::Killed, Phase::Queue)),
                 () = sleep_or_forever(left) => {}
             }
             if held || !ticket.is_held() {

@@ -20,6 +20,7 @@ mod identity;
 mod inspect;
 mod key;
 pub mod listener;
+mod presence;
 mod proxy_header;
 mod response;
 mod rules;
@@ -34,9 +35,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use client::Heard;
 use dial::Server;
-use finish::{Outcome, Presence};
+use finish::Outcome;
 use follow::Watched;
 use http::Exchange;
+use presence::Presence;
 use rules::Ruled;
 
 use crate::clock;
@@ -237,6 +239,9 @@ impl Session {
         if settings.independent_streams {
             relay.make_independent(Side::Server);
         }
+        if settings.nolinger {
+            relay.end_with_client();
+        }
         if farewell::database_of(&server).is_some() {
             relay.remember_last();
         }
@@ -272,6 +277,7 @@ impl Session {
         if end == End::Reset(Side::Server) {
             server.lease.server.hint();
         }
+        self.outcome.was_left = relay.was_left_by_server();
         self.close(&relay, &mut server, end).await;
         Ok((end, server))
     }

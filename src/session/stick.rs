@@ -89,7 +89,7 @@ impl Session {
             Subject::Source => {
                 let table = named?;
                 let kind = table.lock().spec().kind;
-                let key = kind.key(self.source?.ip().to_canonical().into())?;
+                let key = kind.key(self.source?.ip().into())?;
                 (table, key)
             }
             Subject::Counter(number) => {

@@ -54,7 +54,7 @@ impl View<'_> {
 }
 
 fn ip(address: Option<SocketAddr>) -> Option<Value> {
-    Some(Value::from(address?.ip().to_canonical()))
+    Some(Value::from(address?.ip()))
 }
 
 fn port(address: Option<SocketAddr>) -> Option<Value> {

@@ -1,6 +1,8 @@
 //! What the servers of one backend are to each other, where their checks ask for it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::discriminant;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -20,6 +22,8 @@ pub struct Group {
     is_measured: AtomicBool,
     /// It waits for its first session.
     expects_session: AtomicBool,
+    /// Sessions that their servers ended in order while their clients stayed, since the start.
+    left: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +37,8 @@ struct Inner {
     unseen: Option<Unseen>,
     /// Sessions that failed by themselves: when the primary spoke last, and when anybody did.
     failed: (u64, u64),
+    /// Who was said to be astray, and how.
+    astray: BTreeMap<String, Stray>,
     /// The primary is given no new sessions, for another is to take over.
     planned: Option<Planned>,
 }
@@ -219,9 +225,15 @@ impl Group {
         }
     }
 
-    /// The same: sessions that failed by themselves since the start.
+    /// A session ended because its server had said goodbye to it. It is an error to its client.
+    pub fn handle_left(&self) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The same: sessions that failed by themselves since the start; those that were left count, too.
     pub(super) fn note_failed(&self, failed: u64) {
         let mut inner = self.lock();
+        let failed = failed + self.left.load(Ordering::Relaxed);
         inner.failed.1 = failed;
         if let Some(incident) = &mut inner.incident {
             incident.failed.1 = failed;
@@ -262,6 +274,25 @@ impl Group {
     /// The failover that was under way when the process ends, as far as it was measured.
     pub fn break_off_incident(&self) -> Option<Incident> {
         self.lock().incident.take_if(|incident| incident.next.is_some())
+    }
+
+    /// Servers that went astray since this was asked, in another way than before, or (`None`) are not
+    /// any more. Of one that is not heard nothing is known: what was said of it stays.
+    pub(super) fn take_strays(&self) -> Vec<(String, Option<Stray>)> {
+        let mut inner = self.lock();
+        let Inner { fence, astray, .. } = &mut *inner;
+        let now = fence.heard().map(|server| (server.to_owned(), fence.stray(server)));
+        let is_news = |(server, now): &(String, Option<Stray>)| {
+            astray.get(server).map(discriminant) != now.as_ref().map(discriminant)
+        };
+        let news: Vec<_> = now.filter(is_news).collect();
+        for (server, now) in &news {
+            match now {
+                Some(stray) => drop(astray.insert(server.clone(), *stray)),
+                None => drop(astray.remove(server)),
+            }
+        }
+        news
     }
 
     /// The failover that nobody saw, once.
@@ -314,7 +345,9 @@ impl Group {
         on_conflict: OnConflict,
     ) {
         let mut inner = self.lock();
-        inner.fence.handle_servers(servers);
+        let servers: BTreeSet<&str> = servers.collect();
+        inner.astray.retain(|server, _| servers.contains(server.as_str()));
+        inner.fence.handle_servers(servers.into_iter());
         inner.fence.set_on_conflict(on_conflict);
     }
 

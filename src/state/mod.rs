@@ -43,7 +43,7 @@ pub use frontend::Frontend;
 pub use gate::{Gate, Permit};
 pub use group::Group;
 pub use listener::Listener;
-pub use occasion::Occasion;
+pub use occasion::{Before, Occasion};
 pub use pace::Pace;
 pub use patterns::Registry;
 pub use process::{Objects, Process, Told};

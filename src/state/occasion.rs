@@ -278,6 +278,15 @@ impl Occasion<'_> {
         self.bus.event(self.event(backend, what));
     }
 
+    /// Says that nobody is left for new clients, where that was otherwise before.
+    pub fn say_if_empty(&self, backend: &Backend, before: &Before) {
+        if before.had_servers && backend.live().set.members().is_empty() {
+            let is_listen = self.process.objects().is_served_by_listen(backend);
+            let what = What::NoServer { backend: Arc::clone(&backend.name), is_listen };
+            self.bus.event(self.event(backend, what));
+        }
+    }
+
     /// What is left once the server was spoken of: the backend, and the sessions.
     fn finish(
         &self,
@@ -287,11 +296,7 @@ impl Occasion<'_> {
         transition: Transition,
     ) {
         let is_running = transition.to.is_running();
-        if !is_running && before.had_servers && backend.live().set.members().is_empty() {
-            let is_listen = self.process.objects().is_served_by_listen(backend);
-            let what = What::NoServer { backend: Arc::clone(&backend.name), is_listen };
-            self.bus.event(self.event(backend, what));
-        }
+        self.say_if_empty(backend, before);
         self.part(backend, server);
         let settings = server.settings();
         if transition.from.is_running() && !is_running && backend.settings().routes.is_empty() {

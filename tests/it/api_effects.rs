@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use crate::api_set::{WARNING, play, start};
+use crate::api_set::{EMERG, WARNING, play, start};
 use crate::harness::api::Api;
 use crate::harness::backend::Backend;
 use crate::harness::client::{Client, served_by};
@@ -14,10 +14,12 @@ use crate::harness::{both, eventually};
 both! {
     frontends_are_paused_resumed_and_shut_down,
     sessions_of_a_server_are_ended,
+    a_waiting_session_is_ended_with_its_place_in_the_log,
     servers_in_maintenance_are_deleted_when_empty,
     maintenance_cuts_sessions_where_marked_down_does,
     queued_clients_are_served_by_others,
     a_drained_server_keeps_its_sessions,
+    nobody_is_left_without_weight_either,
 }
 
 fn frontends_are_paused_resumed_and_shut_down(kind: Kind) {
@@ -73,6 +75,24 @@ fn sessions_of_a_server_are_ended(kind: Kind) {
     let [mut first, mut second] = clients;
     assert!(first.drain().0.is_empty());
     second.ping("still there");
+}
+
+fn a_waiting_session_is_ended_with_its_place_in_the_log(kind: Kind) {
+    let (api, server) = (Api::new(), Backend::greet("s1"));
+    let backend = format!("timeout queue 30s\nserver s1 {} maxconn 1", server.addr);
+    let proxy = start(kind, &api, &backend);
+    let mut first = Client::connect(proxy.addr);
+    assert_eq!(first.line().unwrap(), "s1");
+    let mut second = Client::connect(proxy.addr);
+    eventually("it waits", || api.ask("show stat").contains("be,BACKEND,1,").then_some(()));
+    let sessions = api.ask("show sess");
+    let waiting = sessions.lines().find(|line| line.contains(" fe=fe ") && line.contains("<none>"));
+    let id = waiting.unwrap().split(':').next().unwrap();
+    assert_eq!(api.ask(&format!("shutdown session {id}")), "\n");
+    assert!(second.drain().0.is_empty());
+    let line = proxy.log.expect(&["be/<NOSRV> ", "/-1/", " KQ ", " 0/1"]);
+    assert!(!line.contains(" -1/-1/"), "{line}");
+    first.ping("not disturbed");
 }
 
 fn servers_in_maintenance_are_deleted_when_empty(kind: Kind) {
@@ -132,6 +152,28 @@ fn queued_clients_are_served_by_others(kind: Kind) {
         assert_eq!(client.join().unwrap().unwrap(), "s2");
     }
     assert_eq!(one.accepted(), 1);
+}
+
+fn nobody_is_left_without_weight_either(kind: Kind) {
+    let (api, server) = (Api::new(), Backend::echo());
+    let proxy = start(kind, &api, &format!("server s1 {} weight 5", server.addr));
+    let nobody = [(EMERG, "backend be has no server available!")];
+    play(
+        &proxy,
+        &api,
+        &[
+            ("set weight be/s1 0", "", &nobody),
+            ("set server be/s1 weight 100%", "", &[]),
+            ("set server be/s1 weight 0%", "", &nobody),
+            ("set weight be/s1 0", "", &[]),
+            ("set weight be/s1 3", "", &[]),
+            ("set weight be/s1 4", "", &[]),
+        ],
+    );
+    api.ask("set server be/s1 state drain");
+    let [(_, wanted)] = nobody;
+    let seen = || proxy.log.raw().iter().filter(|line| line.contains(wanted)).count();
+    eventually("nobody is left, which is said", || (seen() == 3).then_some(()));
 }
 
 fn a_drained_server_keeps_its_sessions(kind: Kind) {

@@ -22,7 +22,7 @@ both! {
 const ALERT: u8 = 129;
 const NOTICE: u8 = 133;
 pub(crate) const WARNING: u8 = 132;
-const EMERG: u8 = 128;
+pub(crate) const EMERG: u8 = 128;
 
 /// A command, its answer, and what it logs.
 pub(crate) type Step<'a> = (&'a str, &'a str, &'a [(u8, &'a str)]);

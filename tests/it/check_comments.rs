@@ -12,13 +12,14 @@ both! {
 }
 
 /// Rules on a server that says `NO WAY` and closes, and the step they fail at.
-const UNMET: [(&str, &str); 8] = [
+const UNMET: [(&str, &str); 9] = [
     ("comment one; expect string OK", "2 comment: one"),
     ("comment one; connect; expect string OK", "3"),
     ("connect; comment one; expect string OK", "3 comment: one"),
     ("connect; comment one; expect string NO; expect string OK", "4 comment: one"),
     ("comment one; comment two; expect string OK", "3 comment: two"),
     ("comment one; expect comment own string NO; expect string OK", "3 comment: one"),
+    ("comment one; expect string OK min-recv 2 comment own", "2 comment: own"),
     ("comment one; send x; expect string OK", "3"),
     ("expect string NO; comment one; expect comment own string OK", "3 comment: own"),
 ];

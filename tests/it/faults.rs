@@ -20,6 +20,7 @@ use self::logins::{
     a_wrong_ca_file_that_is_loaded_cuts_nobody, a_wrong_password_that_is_loaded_cuts_nobody,
 };
 use self::pair::{Kind, Middle, PATIENT, Pair, STEPPED};
+use self::records::who_is_told_goodbye_by_the_server_counts_as_an_error;
 use self::vain::who_waits_in_vain_reads_why;
 use self::writers::{Verdict, Writers};
 use crate::harness::dir::TempDir;
@@ -75,6 +76,7 @@ macro_rules! calmly_with_both_databases {
 }
 
 calmly_with_both_databases! {
+    who_is_told_goodbye_by_the_server_counts_as_an_error,
     who_waits_in_vain_reads_why,
     a_reload_that_changes_the_lag_counts_for_who_reads,
 }

@@ -99,6 +99,21 @@ fn sigusr1_waits_for_the_last_session(kind: Kind) {
     assert!(proxy.process.wait().success());
 }
 
+/// Whom the kernel has taken is let in, whatever comes first: the client or the signal.
+#[test]
+fn a_soft_stop_serves_who_waits_to_be_accepted() {
+    let (mut proxy, _server) = echo(Kind::Evenkeel, "nbthread 16");
+    proxy.process.signal(Signal::STOP);
+    let mut clients: Vec<_> = (0..64).map(|_| Client::connect(proxy.addr)).collect();
+    proxy.process.signal(Signal::USR1);
+    proxy.process.cont();
+    for client in &mut clients {
+        client.ping("late");
+    }
+    drop(clients);
+    assert!(proxy.process.wait().success());
+}
+
 fn hard_stop_after_ends_a_graceful_stop(kind: Kind) {
     let (mut proxy, _server) = echo(kind, "hard-stop-after 500ms");
     let mut client = Client::connect(proxy.addr);

@@ -82,6 +82,7 @@ mod roles_tls;
 mod rules;
 mod samples;
 mod sessions;
+mod settings;
 mod silence;
 mod socket_options;
 mod socks;

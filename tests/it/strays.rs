@@ -145,6 +145,12 @@ fn a_standby_that_follows_to_the_new_timeline_is_back() {
             three.c.follow(&three.b);
         }
         three.expect("c", "replica; not behind");
+        // Each change is said once.
+        let said = three.evenkeel.output();
+        let astray = "Server pg/c is no copy of the newest primary: it follows timeline 1";
+        let back = "Server pg/c has what the newest primary has again.";
+        let times = [astray, back].map(|line| said.matches(line).count());
+        assert!(times == [1; 2] || (cascade && times == [0; 2]), "{times:?} {said}");
         assert_eq!(three.reader(), three.c.addr.port(), "cascade: {cascade}");
         // Nobody sends any more: it has what it has.
         three.b.process.kill9();

@@ -44,6 +44,7 @@ fn prefixes() {
             host: Host::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             port: PortSpec::Fixed(1),
         },
+        has_excess: false,
     };
     assert_eq!(Address::parse("ipv4@127.0.0.1:1"), Ok(v4(Transport::Unspecified)));
     assert_eq!(Address::parse("tcp4@127.0.0.1:1"), Ok(v4(Transport::Stream)));
@@ -63,6 +64,22 @@ fn prefixes() {
 }
 
 #[test]
+fn what_follows_a_port_is_passed_over() {
+    for (written, port) in [
+        (":80x", PortSpec::Fixed(80)),
+        (":80,", PortSpec::Fixed(80)),
+        (":80x-90", PortSpec::Fixed(80)),
+        (":80-90x", PortSpec::Range(80, 90)),
+        (":+8x", PortSpec::Offset(8)),
+    ] {
+        let address = Address::parse(written).expect(written);
+        let is_read = matches!(address.endpoint, Endpoint::Inet { port: read, .. } if read == port);
+        assert!(address.has_excess && is_read, "{written}");
+    }
+    assert!(!Address::parse(":80-90").expect("a range").has_excess);
+}
+
+#[test]
 fn mistakes() {
     for (written, why) in [
         ("", AddressError::Empty),
@@ -74,9 +91,8 @@ fn mistakes() {
         ("::1", AddressError::Host(":".to_owned())),
         ("[::1", AddressError::Bracket),
         ("[::1]80", AddressError::Bracket),
-        ("[a]:80", AddressError::Bracket),
+        ("[*]:80", AddressError::Bracket),
         (":http", AddressError::PortCharacter('h')),
-        (":80x", AddressError::PortCharacter('x')),
         (":65536", AddressError::PortTooLarge("65536".to_owned())),
         (":5-", AddressError::PortMissing),
         (":5-3", AddressError::RangeOrder(5, 3)),

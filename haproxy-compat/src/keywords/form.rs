@@ -303,6 +303,24 @@ pub fn of_proxy(word: &str) -> Form {
     }
 }
 
+/// What stands after `balance` and `word`, which is about HTTP.
+#[must_use]
+pub fn of_balance(word: &str) -> Form {
+    const COUNT: Form = Form::Number(1, i64::MAX);
+    match word {
+        "uri" => Form::Options(&[
+            ("len", COUNT),
+            ("depth", COUNT),
+            ("path-only", Form::Any),
+            ("whole", Form::Any),
+        ]),
+        "url_param" => {
+            Form::Words(&[Form::Text, Form::Options(&[("check_post", Form::Maybe(&ANY_NUMBER))])])
+        }
+        _ => Form::Options(&[("use_domain_only", Form::Any)]),
+    }
+}
+
 /// The argument of `word` in a `bind` line.
 #[must_use]
 pub fn of_bind(word: &str) -> Form {

@@ -94,6 +94,7 @@ pub static GLOBAL: Table = Table {
                 ("noreuseport", 0),
             ],
         ),
+        (Moot("`track-sc0` to `track-sc11` are always there"), &[("tune.stick-counters", 0)]),
         (
             Moot("buffers and pools are sized by need"),
             &[
@@ -119,7 +120,6 @@ pub static GLOBAL: Table = Table {
                 ("tune.recv_enough", 0),
                 ("tune.runqueue-depth", 0),
                 ("tune.sched.low-latency", 0),
-                ("tune.stick-counters", 0),
                 ("tune.vars.check-max-size", 0),
                 ("tune.vars.global-max-size", 0),
                 ("tune.vars.proc-max-size", 0),

@@ -1,8 +1,10 @@
 //! `balance` lines.
 
+use haproxy_compat::keywords::form::of_balance;
 use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::Line;
 
+use super::form;
 use super::settings::Settings;
 use super::words::{Args, Context, set, text};
 
@@ -36,7 +38,7 @@ pub(super) fn lower(line: &Line, settings: &mut Settings, cx: &mut Context<'_>) 
                 format!("'balance {name}' needs 'mode http': 'roundrobin' is used instead"),
             );
             settings.balance = Some(Spanned::new("roundrobin".to_owned(), word.span));
-            return;
+            return form::judge(of_balance(name), "balance", &mut args, cx);
         }
         "hash" => {
             let mut hash = text(word);

@@ -295,7 +295,7 @@ fn send(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Step
     Some(Step::Send { data, comment })
 }
 
-/// `[!] <match> <pattern>` with its options, in any order before the match.
+/// `[!] <match> <pattern>` with its options, in any order before the match or after it.
 fn expect(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Expect> {
     const MATCHES: [&str; 6] = ["string", "binary", "rstring", "rbinary", "string-lf", "binary-lf"];
     let mut options = Options::default();
@@ -320,7 +320,7 @@ fn expect(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<Expect> {
         "rstring" => written.map(|bytes| Pattern::Regex(lossy(bytes))),
         _ => written.map(|bytes| Pattern::BinaryRegex(lossy(bytes))),
     };
-    args.finish("tcp-check expect", cx);
+    options.after_match("tcp-check expect", args, cx)?;
     let Options { negated, min_recv, comment, report } = options;
     Some(Expect { pattern, negated, min_recv, comment, report })
 }

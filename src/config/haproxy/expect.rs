@@ -18,7 +18,7 @@ pub(super) const OPTIONS: [&str; 8] = [
     "status-code",
 ];
 
-/// What stands before the match of an `expect`.
+/// What stands before the match of an `expect`, or after it.
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) negated: bool,
@@ -56,6 +56,24 @@ impl Options {
                 _ => return Some((kind.to_owned(), word)),
             }
         }
+    }
+
+    /// Reads `rule`'s options that stand after the match, and expects no more.
+    pub(super) fn after_match(
+        &mut self,
+        rule: &str,
+        args: &mut Args<'_>,
+        cx: &mut Context<'_>,
+    ) -> Option<()> {
+        while let Some(option) = args.peek().map(|word| word.text().into_owned()) {
+            if !OPTIONS.contains(&option.as_str()) {
+                break;
+            }
+            args.next();
+            self.take(&option, args, cx)?;
+        }
+        args.finish(rule, cx);
+        Some(())
     }
 
     fn take(&mut self, option: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<()> {

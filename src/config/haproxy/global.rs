@@ -183,6 +183,13 @@ fn environment(keyword: &str, line: &Line, cx: &mut Context<'_>) {
     } else if keyword == "unsetenv" && line.words.len() < 2 {
         cx.report.alert(line.span, "'unsetenv' needs a name");
     }
+    let is_wrong = |name: &str| name.is_empty() || name.contains('=');
+    if let Some(name) = line.words.get(1).filter(|name| is_wrong(&name.text()))
+        && matches!(keyword, "setenv" | "presetenv" | "unsetenv")
+    {
+        let message = format!("'{}' is no name of a variable", name.text());
+        cx.report.alert(name.span, message);
+    }
 }
 
 fn unix(line: &Line, unix_bind: &mut UnixBind, cx: &mut Context<'_>) {

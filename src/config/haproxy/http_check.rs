@@ -4,7 +4,7 @@ use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Line, Word};
 
 use super::check::{Checks, connect};
-use super::expect::{Options, is_variable, variable};
+use super::expect::{OPTIONS, Options, is_variable, variable};
 use super::words::{Args, Context, text};
 use crate::config::raw::{
     Field, Header, HttpCheck, HttpExpect, HttpMatch, HttpSend, Step, TextMatch,
@@ -201,7 +201,7 @@ fn send(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<HttpSend> {
     Some(http)
 }
 
-/// `[!] <match> <pattern>`, with its options before the match.
+/// `[!] <match> <pattern>`, with its options before the match or after it.
 fn expect(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<HttpExpect> {
     let mut options = Options::default();
     let (kind, word) = options.until_match("http-check expect", args, cx)?;
@@ -218,7 +218,7 @@ fn expect(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<HttpExpect> {
             return None;
         }
     };
-    args.finish("http-check expect", cx);
+    options.after_match("http-check expect", args, cx)?;
     let Options { negated, min_recv, comment, report } = options;
     Some(HttpExpect { negated, matcher, min_recv, comment, report })
 }
@@ -227,8 +227,8 @@ fn expect(args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<HttpExpect> {
 fn header(full: bool, args: &mut Args<'_>, cx: &mut Context<'_>) -> Option<HttpMatch> {
     let name = part("name", args, cx)?;
     let value = match args.peek() {
-        Some(_) => Some(part("value", args, cx)?),
-        None => None,
+        Some(word) if !OPTIONS.contains(&word.text().as_ref()) => Some(part("value", args, cx)?),
+        _ => None,
     };
     Some(HttpMatch::Header { full, name, value })
 }

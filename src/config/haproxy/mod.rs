@@ -256,9 +256,7 @@ impl Lowering<'_> {
         let config = &mut self.config;
         for backend in self.disabled.drain(..) {
             let name = &backend.name.value;
-            let mut named =
-                config.frontends.iter().filter_map(|front| front.default_backend.as_ref());
-            let is_wanted = named.any(|wanted| wanted.value == *name);
+            let is_wanted = config.frontends.iter().any(|frontend| names(frontend, name));
             let is_taken = config.backends.iter().any(|known| known.name.value == *name);
             if is_wanted && !is_taken {
                 config.backends.push(raw::Backend { servers: Vec::new(), ..backend });
@@ -316,6 +314,14 @@ impl Lowering<'_> {
         self.config.unread = self.cx.unread;
         self.config
     }
+}
+
+/// Whether `frontend` may send clients to the backend `name`.
+fn names(frontend: &raw::Frontend, name: &str) -> bool {
+    let default = frontend.default_backend.as_ref().map(|wanted| wanted.value.as_str());
+    let mut rules = frontend.rules.iter().filter(|rule| rule.keyword() == "use_backend");
+    default == Some(name)
+        || rules.any(|rule| rule.words.get(1).is_some_and(|word| word.value == name))
 }
 
 #[cfg(test)]

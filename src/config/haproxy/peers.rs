@@ -1,5 +1,6 @@
 //! `peers` sections: their tables. Nothing is sent to other processes.
 
+use haproxy_compat::span::Spanned;
 use haproxy_compat::tree::{Section, Word};
 
 use super::words::{Context, text};
@@ -27,7 +28,13 @@ pub(super) fn lower(section: &Section, local: Option<&str>, cx: &mut Context<'_>
         cx.report.alert(section.header.span, "'peers' needs a name");
         return None;
     };
-    let mut peers = Peers { name: text(name), tables: Vec::new(), is_empty: false };
+    let mut peers = Peers {
+        name: text(name),
+        tables: Vec::new(),
+        members: Vec::new(),
+        binds: Vec::new(),
+        is_empty: false,
+    };
     let mut members = Vec::new();
     let mut is_disabled = false;
     for line in &section.lines {
@@ -37,7 +44,16 @@ pub(super) fn lower(section: &Section, local: Option<&str>, cx: &mut Context<'_>
                 let words = line.words.iter().map(text).collect();
                 peers.tables.push(Statement { words, span: line.span });
             }
-            "peer" | "server" => members.extend(line.words.get(1).map(Word::text)),
+            "peer" | "server" => {
+                members.extend(line.words.get(1).map(Word::text));
+                peers.members.extend(line.words.get(2).map(|word| cx.address(word)));
+            }
+            "bind" => {
+                let written = line.words.get(1).map(|word| cx.address(word));
+                peers.binds.extend(written.iter().flat_map(|it| {
+                    it.value.split(',').map(|one| Spanned::new(one.to_owned(), it.span))
+                }));
+            }
             "disabled" => is_disabled = true,
             "enabled" => is_disabled = false,
             known if KEYWORDS.contains(&known) => {}

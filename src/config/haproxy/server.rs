@@ -1,5 +1,7 @@
 //! `server` and `default-server` lines.
 
+use std::net::Ipv6Addr;
+
 use haproxy_compat::keywords::form::of_server;
 use haproxy_compat::keywords::{Effect, SERVER};
 use haproxy_compat::span::{Span, Spanned};
@@ -188,12 +190,18 @@ fn agent_option(
         "agent-addr" => {
             let address = args.expect(option, "an address", cx);
             agent.addr = address.map(|word| cx.address(word));
-            // Only 'addr' may lead an agent to a path.
-            let paths = ["/", "unix@", "abns@"];
-            let is_path = |text: &str| paths.iter().any(|path| text.starts_with(path));
-            if let Some(addr) = agent.addr.take_if(|addr| is_path(&addr.value)) {
+            // Only 'addr' may lead an agent to a path or name a port.
+            let is_more = |text: &str| {
+                text.contains(['/', '@']) || text.contains(':') && !text.ends_with(']')
+            };
+            if let Some(addr) = &mut agent.addr
+                && addr.value.parse::<Ipv6Addr>().is_ok()
+            {
+                addr.value = format!("[{}]", addr.value);
+            }
+            if let Some(addr) = agent.addr.take_if(|addr| is_more(&addr.value)) {
                 let message = format!("'agent-addr': '{}' is not an IP address", addr.value);
-                cx.report.alert(addr.span, message);
+                cx.report.alert(addr.span, message).help("'agent-port' names the port");
             }
         }
         "agent-send" => {

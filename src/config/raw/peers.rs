@@ -11,6 +11,10 @@ pub struct Peers {
     pub name: Spanned<String>,
     /// `table NAME …` lines.
     pub tables: Vec<Statement>,
+    /// Where the processes are; nothing is sent there.
+    pub members: Vec<Spanned<String>>,
+    /// Where this process would listen.
+    pub binds: Vec<Spanned<String>>,
     /// It is in force and names no process at all.
     pub is_empty: bool,
 }

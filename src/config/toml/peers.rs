@@ -11,7 +11,7 @@ impl Decoder<'_> {
         let read = |(name, mut table): (_, Table<'_>)| {
             let tables = self.rules(&mut table);
             self.finish(&table);
-            Peers { name, tables, is_empty: false }
+            Peers { name, tables, members: Vec::new(), binds: Vec::new(), is_empty: false }
         };
         sections.map(read).collect()
     }

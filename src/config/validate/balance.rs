@@ -107,7 +107,7 @@ impl Context<'_> {
     fn random(&mut self, field: &Spanned<String>, factor: Option<NonZeroU32>) -> Option<Balance> {
         let rest = field.value.strip_prefix("random")?;
         let draws = match rest {
-            "" => Some(RANDOM_DRAWS),
+            "" | "()" => Some(RANDOM_DRAWS),
             _ => rest
                 .strip_prefix('(')
                 .and_then(|rest| rest.strip_suffix(')'))

@@ -41,6 +41,21 @@ pub(super) struct BackendCheck<'a> {
     pub(super) witnesses: Vec<BackendCheck<'a>>,
 }
 
+/// The header that a check sends: what was `written` of it, and what sessions of the server send.
+fn sent_header(
+    written: Option<bool>,
+    sessions: Option<ProxyHeader>,
+    own_target: bool,
+    dialect: Dialect,
+) -> Option<ProxyHeader> {
+    match written {
+        Some(true) => Some(sessions.unwrap_or(ProxyHeader::V1)),
+        // HAProxy's word against it only takes another one back.
+        Some(false) if dialect == Dialect::Toml => None,
+        _ => sessions.filter(|_| !own_target),
+    }
+}
+
 impl Context<'_> {
     /// The check of a server, `None` where it has none; what was written is judged either way.
     pub(super) fn server_check(
@@ -93,10 +108,9 @@ impl Context<'_> {
             self.report.alert(raw.address.span, format!("{what}: its port is not known"));
             self.report.help("give the server a port, or its check: port = 3306");
         }
-        let header = match own.send_proxy.as_ref().or(base.send_proxy.as_ref()) {
-            Some(field) => field.value.then(|| send_proxy.unwrap_or(ProxyHeader::V1)),
-            None => send_proxy.filter(|_| !own_target),
-        };
+        let written = own.send_proxy.as_ref().or(base.send_proxy.as_ref());
+        let written = written.map(|field| field.value);
+        let header = sent_header(written, send_proxy, own_target, self.dialect);
         let (tls, is_tls) = match &kind {
             CheckKind::Database(check) => {
                 let place = addr_field.unwrap_or(&raw.address);

@@ -247,6 +247,10 @@ impl<'a> Context<'a> {
                 return None;
             }
         };
+        if address.has_excess {
+            let message = format!("{what}: what follows the port in '{text}' is ignored");
+            self.report.warning(span, message);
+        }
         match &address.endpoint {
             Endpoint::Unix(name) | Endpoint::Abstract(name) if name.len() > UNIX_PATH_MAX_BYTES => {
                 let length = name.len();
@@ -300,7 +304,11 @@ impl<'a> Context<'a> {
             }
             Host::Name(name) => name,
         };
-        // Resolvers disagree on what digits and dots mean that are no address.
+        if let Some(ip) = shortened(name).filter(|ip| admits(family, (*ip).into())) {
+            self.report.warning(span, format!("{what}: '{name}' is read as {ip}"));
+            return Some(ip.into());
+        }
+        // Resolvers disagree on what other digits and dots mean that are no address.
         if name.chars().all(|c| c.is_ascii_digit() || c == '.') {
             self.report.alert(span, format!("{what}: '{name}' is not an IPv4 address"));
             return None;
@@ -378,10 +386,50 @@ impl<'a> Context<'a> {
 /// What log targets are called: the only addresses that datagrams are sent to.
 pub(super) const LOG_TARGET: &str = "log target";
 
+/// `127.1` and the like: the last of fewer than four numbers fills what is left of an IPv4 address.
+fn shortened(name: &str) -> Option<Ipv4Addr> {
+    let number = |digits: &str| {
+        let is_octal = digits.len() > 1 && digits.starts_with('0');
+        digits.parse().ok().filter(|_| !is_octal)
+    };
+    let numbers: Vec<u32> = name.split('.').map(number).collect::<Option<_>>()?;
+    let (last, front) = numbers.split_last()?;
+    if front.len() > 3 || front.iter().any(|&number| number > 255) {
+        return None;
+    }
+    let left = 8 * (4 - front.len());
+    let high = front.iter().fold(0_u64, |high, &number| high << 8 | u64::from(number));
+    let bits = u64::from(*last) < 1 << left;
+    bits.then(|| Ipv4Addr::from_bits((high << left) as u32 | last))
+}
+
 const fn admits(family: Family, ip: IpAddr) -> bool {
     match family {
         Family::Any => true,
         Family::V4 => ip.is_ipv4(),
         Family::V6 => ip.is_ipv6(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_number_fills_an_address() {
+        for (name, ip) in [
+            ("0", Some([0, 0, 0, 0])),
+            ("127.1", Some([127, 0, 0, 1])),
+            ("1.2.65535", Some([1, 2, 255, 255])),
+            ("4294967295", Some([255; 4])),
+            ("1.2.65536", None),
+            ("256.1", None),
+            ("1.2.010", None),
+            ("1..2", None),
+            ("1.2.3.4.5", None),
+            ("db", None),
+        ] {
+            assert_eq!(shortened(name), ip.map(Ipv4Addr::from_octets), "{name}");
+        }
     }
 }

@@ -241,7 +241,11 @@ impl Context<'_> {
     }
 
     /// One address, a range expanded to one for each port.
-    fn listen_addresses(&mut self, written: &Spanned<&str>, owner: &str) -> Vec<ListenAddr> {
+    pub(super) fn listen_addresses(
+        &mut self,
+        written: &Spanned<&str>,
+        owner: &str,
+    ) -> Vec<ListenAddr> {
         let span = written.span;
         let what = format!("bind of {owner}");
         let refuse = |context: &mut Self, why: &str, help: String| {

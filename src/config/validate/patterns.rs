@@ -21,6 +21,10 @@ impl Definitions for Context<'_> {
     }
 
     fn speaks_http(&self) -> bool {
+        self.speaks_http
+    }
+
+    fn reads_requests(&self) -> bool {
         self.speaks_http || self.reads_rules
     }
 

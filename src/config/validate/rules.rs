@@ -161,10 +161,19 @@ impl Context<'_> {
             Action::Track { key, table, .. } => {
                 *table = self.keyed_table(table.take(), key, span, false);
             }
+            Action::Counter(_) if words.len() == 1 && words[0].starts_with("sc-set-gpt") => {
+                let message = format!("{what}: '{}' lacks its value: it is read as 0", words[0]);
+                self.report.warning(span, message);
+            }
             Action::SetMark(Peer::Server, _) | Action::SetTos(Peer::Server, _) => {
                 self.report.alert(span, "packets to servers cannot be marked by rules yet");
             }
             _ => {}
+        }
+        if let Action::SetVarFormat(_, format) = &rule.action {
+            for expr in format.samples() {
+                self.refer(span, expr);
+            }
         }
         if let Some(expr) = sample_of(&rule.action) {
             self.refer(span, expr);

@@ -7,7 +7,7 @@ use super::frontend::is_on;
 use crate::config::model::{Global, LogFormat, SessionLog};
 use crate::config::raw::{self, Dialect, Field};
 use crate::pure::log_format::{Format, HTTP, HTTP_CLF, HTTPS, TCP_CLF};
-use crate::pure::sample::ParseError;
+use crate::pure::sample::{ParseError, Stage};
 
 /// The words of `log_format`; all else is a format.
 const LOG_FORMATS: [(&str, ()); 6] =
@@ -34,9 +34,9 @@ impl Context<'_> {
         SessionLog {
             targets,
             format: self.log_format(what, &raw.log_format),
-            error_format: self.optional_format("error_log_format", what, &raw.error_log_format),
-            structured: self.optional_format("log_format_sd", what, &raw.log_format_sd),
-            unique_id: self.optional_format("unique_id_format", what, &raw.unique_id_format),
+            error_format: self.shown("error_log_format", what, &raw.error_log_format, Stage::Log),
+            structured: self.shown("log_format_sd", what, &raw.log_format_sd, Stage::Log),
+            unique_id: self.shown("unique_id_format", what, &raw.unique_id_format, Stage::Identity),
             tag: raw.log_tag.as_ref().map(|tag| tag.value.as_str().into()),
             dontlognull: is_on(&raw.dontlognull),
             dontlog_normal: is_on(&raw.dontlog_normal),
@@ -82,14 +82,16 @@ impl Context<'_> {
         format.map_or(LogFormat::Tcp, LogFormat::Custom)
     }
 
-    fn optional_format(
+    /// A format that may be missing.
+    fn shown(
         &mut self,
         key: &str,
         what: &str,
         written: &Field<String>,
+        stage: Stage,
     ) -> Option<Box<Format>> {
         let written = written.as_ref().filter(|written| !written.value.is_empty())?;
-        self.format(key, what, written)
+        self.format_at(key, what, written, stage)
     }
 
     pub(super) fn format(
@@ -98,11 +100,26 @@ impl Context<'_> {
         what: &str,
         written: &Spanned<String>,
     ) -> Option<Box<Format>> {
+        self.format_at(key, what, written, Stage::Log)
+    }
+
+    /// A format whose samples are asked for at `stage`.
+    fn format_at(
+        &mut self,
+        key: &str,
+        what: &str,
+        written: &Spanned<String>,
+        stage: Stage,
+    ) -> Option<Box<Format>> {
         // The tables it asks are its proxy's, where it names none.
         if let Some((span, _)) = &mut self.rulebook.tables.place {
             *span = written.span;
         }
-        match Format::parse(&written.value, self) {
+        // An id is asked for while there may be a request.
+        self.reads_rules = stage == Stage::Identity;
+        let format = Format::parse_at(&written.value, stage, self);
+        self.reads_rules = false;
+        match format {
             Ok(format) => {
                 for expr in format.samples() {
                     self.refer(written.span, expr);

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use haproxy_compat::span::Span;
+use haproxy_compat::addr::{Endpoint, PortSpec};
+use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::units::{self, TimeUnit};
 
 use super::context::Context;
@@ -103,6 +104,7 @@ impl Context<'_> {
         let mut found = Vec::new();
         for raw in &raw.peers {
             let Some(name) = self.name("section of peers", &raw.name) else { continue };
+            self.members(raw);
             for statement in &raw.tables {
                 match (statement.keyword(), statement.second()) {
                     ("table", table) if !table.is_empty() => {
@@ -119,6 +121,31 @@ impl Context<'_> {
             found.push(Peers { name, statements });
         }
         found
+    }
+
+    /// Judges where the processes of a section are, although nothing is sent there.
+    fn members(&mut self, raw: &raw::Peers) {
+        let what = format!("peers '{}'", raw.name.value);
+        for written in &raw.members {
+            let span = written.span;
+            match self.endpoint(&what, span, &written.value) {
+                Some(Endpoint::Inet { port: PortSpec::Range(..), .. }) => {
+                    let message = format!("{what}: '{}' must have one port", written.value);
+                    self.report.alert(span, message);
+                }
+                Some(Endpoint::Inet { family, host, .. }) => {
+                    self.host(&what, span, &host, family);
+                }
+                Some(Endpoint::Fd(_) | Endpoint::Sockpair(_)) => {
+                    let message = format!("{what}: '{}' is not an IP address", written.value);
+                    self.report.alert(span, message);
+                }
+                _ => {}
+            }
+        }
+        for written in &raw.binds {
+            self.listen_addresses(&Spanned::new(&written.value, written.span), &what);
+        }
     }
 
     fn table_spec(&mut self, words: &mut Words<'_>, span: Span) -> Result<Spec, AclError> {

@@ -5,7 +5,7 @@ use super::{Answer, Call, object};
 use crate::clock;
 use crate::config::model::Level;
 use crate::pure::asked;
-use crate::state::{Backend, publish};
+use crate::state::{Backend, Before, publish};
 
 /// The commands of this file.
 pub(super) static COMMANDS: &[Command] = &[
@@ -38,9 +38,13 @@ pub(super) fn set(call: &Call<'_>, index: usize, answer: &mut Answer<'_>) {
     let Some((backend, server)) = object::server(call, 0, answer) else { return };
     let initial = server.configured().weight;
     match asked::weight(call.arg(index), initial, !is_dynamic(&backend)) {
-        Ok(weight) => publish::settings(&backend, &server, clock::now(), |settings| {
-            settings.weight = weight;
-        }),
+        Ok(weight) => {
+            let before = Before::of(&backend, &server);
+            publish::settings(&backend, &server, clock::now(), |settings| {
+                settings.weight = weight;
+            });
+            object::occasion(call).say_if_empty(&backend, &before);
+        }
         Err(message) => answer.refuse_as(message),
     }
 }

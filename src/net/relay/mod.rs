@@ -78,6 +78,8 @@ pub struct Relay {
     opening: Opening,
     /// The server's end that was reported as [`End::ServerSilent`] was a reset.
     silent_reset: bool,
+    /// Nothing more is taken from the server once the client has ended.
+    ends_with_client: bool,
 }
 
 impl Relay {
@@ -94,7 +96,13 @@ impl Relay {
             asked: false,
             opening: Opening::new(replay),
             silent_reset: false,
+            ends_with_client: false,
         }
+    }
+
+    /// The client's end is that of both: the server is not left half open.
+    pub const fn end_with_client(&mut self) {
+        self.ends_with_client = true;
     }
 
     /// What is sent to a side does not count as its activity any more.
@@ -132,7 +140,8 @@ impl Relay {
         let bytes = self.opening.take();
         let heard = self.heard.map(|heard| heard.map(|_| clock::now()));
         let tail = self.down.tail.take();
-        *self = Self { heard, ..Self::new(self.limits, self.opening.replay) };
+        let ends_with_client = self.ends_with_client;
+        *self = Self { heard, ends_with_client, ..Self::new(self.limits, self.opening.replay) };
         self.down.tail = tail;
         self.prepend(bytes);
     }
@@ -203,7 +212,8 @@ impl Relay {
                 self.opening.forbid();
             }
             let opening = &mut self.opening;
-            let ending = if self.down.is_done() { Ending::ByClosing } else { Ending::PassedOn };
+            let is_last = self.ends_with_client || self.down.is_done();
+            let ending = if is_last { Ending::ByClosing } else { Ending::PassedOn };
             let up = self.up.poll(cx, client, server, buffer, ending, |read| {
                 opening.note(read);
             });
@@ -243,7 +253,7 @@ impl Relay {
                 self.up.abandon();
                 None
             }
-            _ if self.up.is_done() && self.down.is_done() => {
+            _ if self.up.is_done() && (self.ends_with_client || self.down.is_done()) => {
                 Some(if self.up.failed { End::Reset(Side::Server) } else { End::Closed })
             }
             _ => None,

@@ -57,6 +57,13 @@ impl Relay {
         self.down.source_ended && !self.up.source_ended
     }
 
+    /// Whether the server ended its side before the client did.
+    #[must_use]
+    pub fn was_left_by_server(&self) -> bool {
+        let (by_server, by_client) = (self.down.fin_sent_at, self.up.fin_sent_at);
+        by_server.is_some_and(|at| by_client.is_none_or(|client| at < client))
+    }
+
     /// Whether what the server says is encrypted, where what it sent last is remembered.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {

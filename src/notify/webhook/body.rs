@@ -113,8 +113,8 @@ fn pager_duty(letter: &Letter, news: &News<'_>, source: &str, key: &str) -> Valu
     let backend = news.backend.map(|name| &**name).unwrap_or_default();
     let about = match (&event.what, news.server) {
         (What::Server(_), Some(server)) => format!("server/{backend}/{server}"),
-        (What::Role(..), Some(server)) if news.kind == "fenced" => {
-            format!("fence/{backend}/{server}")
+        (What::Role(_, change), Some(server)) if let Some(trouble) = change.trouble() => {
+            format!("{trouble}/{backend}/{server}")
         }
         _ => format!("primary/{backend}"),
     };
@@ -142,6 +142,7 @@ mod tests {
     use super::*;
     use crate::config::model::Url;
     use crate::pure::id::Name;
+    use crate::pure::role::stray::Stray;
     use crate::telemetry::event::RoleChange;
 
     fn sent(format: HookFormat, change: RoleChange) -> (String, Value) {
@@ -215,5 +216,27 @@ mod tests {
             (&begun["routing_key"], &begun["payload"]["severity"]),
             (&json!("k"), &json!("critical"))
         );
+    }
+    #[test]
+    fn what_ends_for_one_server_ends_nothing_of_the_primary() {
+        let server = || "c".to_owned();
+        let (elsewhere, errant) = (Stray::Timeline { own: 1, newest: 2 }, Stray::Errant(3));
+        let (why, is_tls) = (String::new(), false);
+        let rows = [
+            (RoleChange::Astray { server: server(), why: elsewhere }, "replica_astray", "stray"),
+            (RoleChange::Astray { server: server(), why: errant }, "replica_errant", "stray"),
+            (RoleChange::Follows { server: server() }, "replica_follows", "stray"),
+            (RoleChange::LetOut { server: server(), why, is_tls }, "login_refused", "login"),
+            (RoleChange::LetIn { server: server() }, "login_accepted", "login"),
+        ];
+        for (change, kind, trouble) in rows {
+            let ends = matches!(change, RoleChange::Follows { .. } | RoleChange::LetIn { .. });
+            let (_, body) = sent(HookFormat::PagerDuty, change);
+            let action = if ends { "resolve" } else { "trigger" };
+            assert_eq!(
+                (&body["payload"]["class"], &body["event_action"], &body["dedup_key"]),
+                (&json!(kind), &json!(action), &json!(format!("evenkeel/{trouble}/pg/c")))
+            );
+        }
     }
 }

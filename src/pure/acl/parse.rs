@@ -142,7 +142,8 @@ fn expression(
     let end = text.find(['(', ',']).unwrap_or(text.len());
     let name = &text[..end];
     let derived = DERIVED.iter().find(|row| row.0 == name).map(|row| (row.1, row.2));
-    let derived = derived.or_else(|| part_of_request(name).filter(|_| definitions.speaks_http()));
+    let derived =
+        derived.or_else(|| part_of_request(name).filter(|_| definitions.reads_requests()));
     let Some((fetch, method)) = derived else {
         return Expr::parse(text, definitions).map(|expr| (expr, None));
     };

@@ -72,12 +72,9 @@ impl<'a> Reader<'a> {
     /// What stands behind a percent sign.
     fn value(&mut self, definitions: &mut dyn Definitions) -> Result<(), ParseError> {
         let mut flags = self.standing;
-        loop {
-            if let Some(words) = self.enclosed('{', '}')? {
-                add_flags(words, &mut flags)?;
-            } else if self.enclosed('(', ')')?.is_none() {
-                break;
-            }
+        while self.enclosed('(', ')')?.is_some() {}
+        while let Some(words) = self.enclosed('{', '}')? {
+            add_flags(words, &mut flags)?;
         }
         if let Some(rest) = self.rest.strip_prefix('[') {
             return self.sample(rest.trim_start(), flags, definitions);

@@ -154,6 +154,11 @@ impl Fence {
         self.readings.get(server)
     }
 
+    /// The servers that are heard.
+    pub fn heard(&self) -> impl Iterator<Item = &str> {
+        self.readings.keys().map(String::as_str)
+    }
+
     /// Why a server that claims to be primary is not taken for it, or one that follows is none of
     /// ours; `None` where it is, and where it claims nothing.
     #[must_use]

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::pure::acl::{Acl, AclError, Condition};
 use crate::pure::log_format::Format;
+use crate::pure::sample::tracked::COUNTERS_MAX;
 use crate::pure::sample::{Assignment, Definitions, Expr, Kind, Variable};
 
 /// Names of severities, at their numbers.
@@ -18,7 +19,7 @@ use RuleSet::{
 };
 
 /// Every action, and the lists it may stand in.
-const ACTIONS: [(&str, &[RuleSet]); 37] = [
+const ACTIONS: [(&str, &[RuleSet]); 35] = [
     ("accept", &[C, S, X, B, R]),
     ("reject", &[C, S, X, B, R, H]),
     ("close", &[R]),
@@ -43,9 +44,7 @@ const ACTIONS: [(&str, &[RuleSet]); 37] = [
     ("set-bc-tos", &[X, B]),
     ("set-log-level", &[X, B, R, H]),
     ("capture", &[X, B, H]),
-    ("track-sc0", &[C, S, X, B, H]),
-    ("track-sc1", &[C, S, X, B, H]),
-    ("track-sc2", &[C, S, X, B, H]),
+    (TRACK, &[C, S, X, B, H]),
     ("sc-inc-gpc", &[C, S, X, B, R, H]),
     ("sc-add-gpc", &[C, S, X, B, R, H]),
     ("sc-set-gpt", &[C, S, X, B, R, H]),
@@ -57,6 +56,16 @@ const ACTIONS: [(&str, &[RuleSet]); 37] = [
     ("redirect", &[H]),
     ("use-service", &[H]),
 ];
+
+/// Tracks an entry; a number follows.
+const TRACK: &str = "track-sc";
+
+/// The number of the counter that an action of this name tracks. They are all there, whatever
+/// `tune.stick-counters` says.
+fn tracking(name: &str) -> Option<u8> {
+    let number = name.strip_prefix(TRACK)?.parse().ok()?;
+    (i64::from(number) < COUNTERS_MAX).then_some(number)
+}
 
 /// Actions that HAProxy has and that are not here, with the reason.
 const MISSING: [(&str, &str); 7] = [
@@ -210,6 +219,7 @@ impl<'a> Reader<'a> {
         let canonical = match name {
             "sc-inc-gpc1" => "sc-inc-gpc0",
             "sc-set-gpt0" => "sc-set-gpt",
+            name if tracking(name).is_some() => TRACK,
             name => name,
         };
         let Some((_, sets)) = ACTIONS.iter().find(|(known, _)| *known == canonical) else {
@@ -278,9 +288,7 @@ impl<'a> Reader<'a> {
             "set-bc-tos" => Action::SetTos(Peer::Server, self.tos()?),
             "set-log-level" => Action::SetLogLevel(self.level()?),
             "capture" => self.capture()?,
-            "track-sc0" => self.track(0)?,
-            "track-sc1" => self.track(1)?,
-            "track-sc2" => self.track(2)?,
+            _ if let Some(counter) = tracking(name) => self.track(counter)?,
             _ => Action::Counter(self.counter(name, args)?),
         })
     }
@@ -419,6 +427,8 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 number
             }
+            // HAProxy reads 0 out of nothing.
+            (None, Err(_)) if word.is_empty() => 0,
             (None, Err(_)) => return self.sample(Kind::Int),
         };
         let constant = Expr::parse(&format!("int({number})"), self.definitions);

@@ -156,6 +156,11 @@ pub trait Definitions {
         false
     }
 
+    /// Whether samples may be about requests of HTTP, although none may ever come.
+    fn reads_requests(&self) -> bool {
+        self.speaks_http()
+    }
+
     /// What a file holds.
     ///
     /// # Errors

@@ -181,7 +181,7 @@ fn fetch(
 ) -> Result<Fetch, ParseError> {
     let wrong = |why: String| ParseError::from(format!("fetch '{name}': {why}"));
     let plain = || FACTS.iter().find(|row| !row.fact.is_of_request() && row.name == name);
-    let of_request = || http::row(name).filter(|_| definitions.speaks_http());
+    let of_request = || http::row(name).filter(|_| definitions.reads_requests());
     if let Some(row) = plain().or_else(of_request) {
         return fact(row, args).map_err(wrong);
     }
@@ -245,6 +245,7 @@ fn fact(row: &Row, args: &[String]) -> Result<Fetch, String> {
 const fn words_of(fact: Fact) -> Option<(usize, &'static [&'static str])> {
     match fact {
         Fact::Date => Some((1, &["s", "ms", "us"])),
+        Fact::FcRtt | Fact::FcRttvar | Fact::BcRtt | Fact::BcRttvar => Some((0, &["ms", "us"])),
         // Version 7 came after 2.6.
         Fact::Uuid => Some((0, &["4", "7"])),
         Fact::SslCSDn

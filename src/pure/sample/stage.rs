@@ -25,6 +25,8 @@ pub enum Stage {
     Store,
     /// `log-format`.
     Log,
+    /// `unique-id-format`.
+    Identity,
     /// Health checks.
     Check,
     /// While the configuration is read.
@@ -53,6 +55,7 @@ impl Stage {
             Self::Response => "'tcp-response content'",
             Self::Store => "'stick store-response'",
             Self::Log => "a log line",
+            Self::Identity => "the id of a session",
             Self::Check => "a health check",
             Self::Config => "the 'global' section",
             Self::Command => "a command",
@@ -98,6 +101,7 @@ const SERVER: u16 =
 const BACKEND: u16 = SERVER | S::BackendContent.bit() | S::ServerChoice.bit();
 const REQUEST: u16 = S::Content.bit()
     | S::HttpRequest.bit()
+    | S::Identity.bit()
     | S::Switching.bit()
     | S::BackendContent.bit()
     | S::ServerChoice.bit()

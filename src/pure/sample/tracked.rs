@@ -82,8 +82,8 @@ data! {
     "avl" Avl false "t",
 }
 
-/// Numbers `track-sc` may have in HAProxy 2.6 and the most any build allows.
-const COUNTERS_MAX: i64 = 12;
+/// Numbers that `track-sc` may have: the most that builds of HAProxy 2.6 allow.
+pub const COUNTERS_MAX: i64 = 12;
 
 impl Tracked {
     /// What `name` with `args` asks for; `None` where it is no such name.

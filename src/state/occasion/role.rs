@@ -81,6 +81,15 @@ impl Occasion<'_> {
         if claims != before.claims {
             self.say_claims(backend, &before.claims, claims);
         }
+        for (server, stray) in backend.group.take_strays() {
+            self.say_role(
+                backend,
+                match stray {
+                    Some(why) => RoleChange::Astray { server, why },
+                    None => RoleChange::Follows { server },
+                },
+            );
+        }
         if backend.group.revision() != before.revision {
             self.remember(backend);
         }

@@ -91,6 +91,19 @@ impl ServerChange {
 }
 
 impl RoleChange {
+    /// What the trouble of one server is called that begins or ends with it; `None`: it is the
+    /// backend's.
+    #[must_use]
+    pub const fn trouble(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused { why: Refusal::Conflict, .. } => None,
+            Self::Refused { .. } => Some("fence"),
+            Self::LetOut { .. } | Self::LetIn { .. } => Some("login"),
+            Self::Astray { .. } | Self::Follows { .. } => Some("stray"),
+            _ => None,
+        }
+    }
+
     fn news(&self) -> News<'_> {
         let (kind, topic, turn, server) = match self {
             Self::Primary { server, .. } => {
@@ -122,6 +135,13 @@ impl RoleChange {
             }
             Self::LetIn { server } => {
                 ("login_accepted", Topic::Role, Turn::Ends, Some(server.as_str()))
+            }
+            Self::Astray { server, why } => {
+                let kind = if why.is_elsewhere() { "replica_astray" } else { "replica_errant" };
+                (kind, Topic::Role, Turn::Begins, Some(server.as_str()))
+            }
+            Self::Follows { server } => {
+                ("replica_follows", Topic::Role, Turn::Ends, Some(server.as_str()))
             }
             Self::Cleared => ("fence_cleared", Topic::Fence, Turn::Told, None),
         };

@@ -2,6 +2,7 @@
 
 use crate::config::model::LogLevel;
 use crate::pure::role::fence::Refusal;
+use crate::pure::role::stray::Stray;
 use crate::telemetry::failover::Record;
 
 /// A change of who is primary.
@@ -56,6 +57,18 @@ pub enum RoleChange {
         /// Its name.
         server: String,
     },
+    /// A server follows, and is no copy of the newest primary.
+    Astray {
+        /// Its name.
+        server: String,
+        /// Why.
+        why: Stray,
+    },
+    /// It is one again, or takes writes itself.
+    Follows {
+        /// Its name.
+        server: String,
+    },
     /// What was remembered of primaries counts no more: an operator said so.
     Cleared,
 }
@@ -69,8 +82,9 @@ impl RoleChange {
             | Self::Over(_)
             | Self::Planned { .. }
             | Self::LetIn { .. }
+            | Self::Follows { .. }
             | Self::Cleared => LogLevel::Notice,
-            Self::GivenUp { .. } => LogLevel::Warning,
+            Self::GivenUp { .. } | Self::Astray { .. } => LogLevel::Warning,
             Self::NoPrimary { .. } | Self::Refused { .. } | Self::LetOut { .. } => LogLevel::Alert,
         }
     }
@@ -104,6 +118,12 @@ impl RoleChange {
             ),
             Self::LetIn { server } => {
                 format!("Server {backend}/{server} lets its check in again.")
+            }
+            Self::Astray { server, why } => {
+                format!("Server {backend}/{server} is no copy of the newest primary: {why}.")
+            }
+            Self::Follows { server } => {
+                format!("Server {backend}/{server} has what the newest primary has again.")
             }
             Self::Cleared => {
                 format!("Backend {backend} forgets its primaries: whoever claims alone is primary.")

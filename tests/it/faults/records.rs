@@ -1,6 +1,6 @@
 //! What is left of a failover: a record, as JSON and as a page, of those that nobody saw, too.
 
-use super::pair::{Kind, Middle, Pair};
+use super::pair::{Client, Kind, Middle, Pair};
 use crate::harness::browser::Browser;
 use crate::harness::eventually;
 
@@ -58,6 +58,30 @@ fn what_a_failover_cost_is_a_file_and_a_page_that_fits_every_screen() {
             std::fs::write(name, browser.picture()).unwrap();
         }
     }
+}
+
+/// Clients that are idle when their server goes in order, and go when they hear of it.
+const IDLE: usize = 12;
+
+/// What a server says before it goes is an error to whoever reads it, be the session cut here or not.
+pub(super) fn who_is_told_goodbye_by_the_server_counts_as_an_error(kind: Kind) {
+    let mut pair = Pair::start(kind, Middle::Calm);
+    let clients: Vec<_> = (0..IDLE)
+        .map(|_| {
+            let mut client = pair.write.connect().unwrap();
+            client.query("SELECT 1").unwrap();
+            std::thread::spawn(move || match &mut client {
+                Client::Postgres(client) => drop(client.last_words()),
+                Client::MariaDb(client) => client.wait_end(),
+            })
+        })
+        .collect();
+    pair.a.stop_clean();
+    clients.into_iter().for_each(|client| client.join().unwrap());
+    pair.b.promote();
+    pair.write.port().unwrap();
+    let record = eventually("it is on record", || pair.records().pop());
+    assert_eq!(record["client_errors"], IDLE, "{record}");
 }
 
 mod a_failover_that_nobody_saw_is_on_record {

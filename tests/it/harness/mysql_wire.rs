@@ -115,6 +115,11 @@ impl Client {
         }
     }
 
+    /// Reads until the connection is over.
+    pub(crate) fn wait_end(&mut self) {
+        while self.read().is_ok() {}
+    }
+
     fn read(&mut self) -> Result<Vec<u8>> {
         let mut head = [0; 4];
         self.0.read_exact(&mut head)?;
