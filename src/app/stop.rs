@@ -38,6 +38,7 @@ impl Control {
         // Whoever waits for it hears that the process stops.
         self.adding = None;
         self.listeners.close_frontends();
+        self.listeners.close_commands();
         self.engine.stop();
         self.resolver.stop();
         self.say_stopped();
