@@ -139,6 +139,8 @@ fn hard_stop_after_ends_a_graceful_stop(kind: Kind) {
     proxy.process.wait();
     assert!(asked.elapsed() >= Duration::from_millis(500));
     client.drain();
+    proxy.log.expect(&["soft-stop running for too long, performing a hard-stop."]);
+    proxy.log.expect(&["Proxy fe hard-stopped (1 remaining conns will be closed)."]);
 }
 
 /// Connections that never stop coming, and what failed among them.
