@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     match cli::parse(args) {
         Ok(Command::Haproxy(flags)) => haproxy(flags),
         Ok(Command::Own(Own::Run(files))) => run(files.paths()),
-        Ok(Command::Own(Own::Check(files))) => check(&sources(files.paths()), false, false),
+        Ok(Command::Own(Own::Check(files))) => check(&sources(files.paths()), false, false, false),
         Ok(Command::Own(Own::Convert(files))) => convert(&sources(files.paths())),
         Ok(Command::Own(Own::Ctl(ctl))) => command(ctl),
         Ok(Command::Own(Own::Demo(how))) => demo::run(&how),
@@ -110,7 +110,7 @@ fn haproxy(flags: Flags) -> ExitCode {
         return end(Err(error));
     }
     if flags.check {
-        return check(&sources, flags.zero_warning, flags.quiet);
+        return check(&sources, flags.zero_warning, flags.quiet, !master_sockets.is_empty());
     }
     serve(&Options {
         sources,
@@ -178,14 +178,19 @@ fn end(ended: Result<Ended, StartError>) -> ExitCode {
 }
 
 /// Says every mistake.
-fn check(sources: &Sources, zero_warning: bool, quiet: bool) -> ExitCode {
+fn check(sources: &Sources, zero_warning: bool, quiet: bool, has_socket: bool) -> ExitCode {
     let loaded = sources.load();
     loaded.print();
     let Some(config) = &loaded.config else {
         tell("config : Fatal errors found in configuration", quiet);
         return ExitCode::from(FAILED);
     };
-    if (zero_warning || config.global.life.zero_warning) && loaded.report.has_warnings() {
+    let is_alone = has_socket && !sources.master && !config.global.life.master_worker;
+    if is_alone {
+        tracing::warn!("{}", app::SOCKET_WITHOUT_MASTER);
+    }
+    let has_warnings = is_alone || loaded.report.has_warnings();
+    if (zero_warning || config.global.life.zero_warning) && has_warnings {
         tell("config : Some warnings were found and 'zero-warning' is set. Aborting", quiet);
         return ExitCode::from(FAILED);
     }
@@ -196,7 +201,7 @@ fn check(sources: &Sources, zero_warning: bool, quiet: bool) -> ExitCode {
     if loaded.is_quiet() {
         return ExitCode::SUCCESS;
     }
-    if loaded.report.has_warnings() {
+    if has_warnings {
         print("Warnings were found.\n");
     }
     print("Configuration file is valid\n");

@@ -194,8 +194,17 @@ impl Listeners {
 
     /// Closes all sockets of frontends; the HTTP service and the commands go on.
     pub(super) fn close_frontends(&mut self) {
-        let is_kept = |it: &Listening| matches!(it.place.owner, Owner::Stats(_) | Owner::Commands);
-        let (kept, gone) = std::mem::take(&mut self.listening).into_iter().partition(is_kept);
+        self.close_those_of(|owner| matches!(owner, Owner::Frontend(_)));
+    }
+
+    /// Closes the sockets for commands; whoever is connected goes on.
+    pub(super) fn close_commands(&mut self) {
+        self.close_those_of(|owner| matches!(owner, Owner::Commands));
+    }
+
+    fn close_those_of(&mut self, ends: impl Fn(&Owner) -> bool) {
+        let listening = std::mem::take(&mut self.listening).into_iter();
+        let (gone, kept) = listening.partition(|it: &Listening| ends(&it.place.owner));
         self.listening = kept;
         close(gone);
     }

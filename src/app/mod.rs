@@ -89,6 +89,10 @@ struct Prepared {
     startup_log: String,
 }
 
+/// What HAProxy says of `-S` without `-W`.
+pub const SOCKET_WITHOUT_MASTER: &str =
+    "config : a master CLI socket was defined, but master-worker mode (-W) is not enabled.";
+
 /// Runs what was `loaded` until a signal ends it.
 ///
 /// # Errors
@@ -99,9 +103,7 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
         return master::run(loaded, options);
     }
     if !options.master_sockets.is_empty() {
-        tracing::warn!(
-            "config : a master CLI socket was defined, but master-worker mode (-W) is not enabled."
-        );
+        tracing::warn!("{SOCKET_WITHOUT_MASTER}");
     }
     let mut supply = Supply::Own(predecessors::inherited(options)?);
     let said = loaded.text(Look::Plain);

@@ -195,6 +195,8 @@ pub(super) fn add_server(
     health.handle_command(now, Command::Maint);
     health.handle_switch(now, false);
     health.handle_agent_switch(now, false);
+    // It has never been up.
+    health.clear_counters();
     if let Some(tracked) = tracked {
         health.handle_tracked(now, &tracked.health());
     }

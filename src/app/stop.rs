@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::signals::{Request, Signals};
 use super::{Control, Ended, requests};
 use crate::clock::{self, sleep_or_forever};
+use crate::config::model::{LogLevel, LogTarget};
 use crate::state::{Occasion, Process};
 use crate::telemetry::event::{Event, What};
 
@@ -38,6 +39,7 @@ impl Control {
         // Whoever waits for it hears that the process stops.
         self.adding = None;
         self.listeners.close_frontends();
+        self.listeners.close_commands();
         self.engine.stop();
         self.resolver.stop();
         self.say_stopped();
@@ -49,8 +51,7 @@ impl Control {
         tokio::select! {
             () = drained => Ended::Done,
             () = sleep_or_forever(left()) => {
-                let left = process.gate.current();
-                tracing::warn!("hard-stop-after: ending {left} sessions that are left.");
+                self.say_hard_stopped();
                 Ended::Done
             }
             ended = next_stop(&mut self.signals) => ended,
@@ -87,6 +88,26 @@ impl Control {
             let [(_, frontend_conns), (_, backend_conns)] = proxy.conns();
             let what = What::ProxyStopped { proxy: proxy.name(), frontend_conns, backend_conns };
             self.context.bus.event(Event { at: clock::wall(), log: proxy.log(), what });
+        }
+    }
+
+    /// Says which proxies have connections left that will not end by themselves.
+    fn say_hard_stopped(&self) {
+        let say = |log: Arc<[LogTarget]>, text: String| {
+            let what = What::Notice { level: LogLevel::Warning, text };
+            self.context.bus.event(Event { at: clock::wall(), log, what });
+        };
+        let objects = self.context.process.objects();
+        let text = "soft-stop running for too long, performing a hard-stop.";
+        say(objects.config.global.log.as_slice().into(), text.to_owned());
+        for proxy in objects.proxies() {
+            let [(left, _), _] = proxy.conns();
+            if left > 0 {
+                let name = proxy.name();
+                let text =
+                    format!("Proxy {name} hard-stopped ({left} remaining conns will be closed).");
+                say(proxy.log(), text);
+            }
         }
     }
 

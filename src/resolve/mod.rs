@@ -13,10 +13,11 @@ mod section;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::config::model::Resolve;
+use tokio::sync::watch;
+
 use crate::state::process::Objects;
 use crate::state::upkeep::{Owned, keep_running};
-use crate::state::{Process, Resolvers, Server};
+use crate::state::{Process, Resolvers};
 use crate::telemetry::bus::Bus;
 use section::{Follower, Section};
 
@@ -32,7 +33,7 @@ pub struct Engine {
 struct Running {
     /// Kept, so that its place in memory is its name.
     _section: Arc<Resolvers>,
-    followers: Vec<(*const Server, Resolve)>,
+    followers: watch::Sender<Vec<Follower>>,
     _task: Owned<()>,
 }
 
@@ -43,46 +44,53 @@ impl Engine {
         Self { process, bus, running: HashMap::new() }
     }
 
-    /// Follows the names that servers have now. A section whose servers or settings changed starts
-    /// over; the addresses that its servers have stay until an answer says otherwise.
+    /// Follows the names that servers have now. A section whose settings changed starts over; the
+    /// addresses and services that its servers have stay until an answer says otherwise.
     pub fn follow(&mut self, objects: &Objects) {
         let mut running = std::mem::take(&mut self.running);
         for section in &objects.resolvers {
             let followers = followers(objects, section);
-            let key = Arc::as_ptr(section);
-            let names: Vec<_> = followers
-                .iter()
-                .map(|follower| (Arc::as_ptr(&follower.server), follower.resolve.clone()))
-                .collect();
-            let kept = running.remove(&key).filter(|running| running.followers == names);
-            if let Some(kept) = kept.or_else(|| self.start(section, followers, names)) {
-                self.running.insert(key, kept);
+            if followers.is_empty() || section.settings.nameservers.is_empty() {
+                continue;
             }
+            let key = Arc::as_ptr(section);
+            let kept = match running.remove(&key) {
+                Some(kept) => kept.follow(followers),
+                None => self.start(section, followers),
+            };
+            self.running.insert(key, kept);
         }
     }
 
-    fn start(
-        &self,
-        section: &Arc<Resolvers>,
-        followers: Vec<Follower>,
-        names: Vec<(*const Server, Resolve)>,
-    ) -> Option<Running> {
-        if followers.is_empty() || section.settings.nameservers.is_empty() {
-            return None;
-        }
+    fn start(&self, section: &Arc<Resolvers>, followers: Vec<Follower>) -> Running {
         let (process, bus) = (Arc::clone(&self.process), self.bus.clone());
         let what = format!("The resolver '{}'", section.settings.name);
         let own = Arc::clone(section);
+        let (followers, wanted) = watch::channel(followers);
         let task = keep_running(what, move || {
             let (process, bus) = (Arc::clone(&process), bus.clone());
-            Section::new(Arc::clone(&own), followers.clone(), process, bus).run()
+            Section::new(Arc::clone(&own), wanted.clone(), process, bus).run()
         });
-        Some(Running { _section: Arc::clone(section), followers: names, _task: task })
+        Running { _section: Arc::clone(section), followers, _task: task }
     }
 
     /// Follows nothing any more.
     pub fn stop(&mut self) {
         self.running.clear();
+    }
+}
+
+impl Running {
+    fn follow(self, wanted: Vec<Follower>) -> Self {
+        self.followers.send_if_modified(|known| {
+            let same = known.len() == wanted.len()
+                && known.iter().zip(&wanted).all(|(known, wanted)| known.is_same(wanted));
+            if !same {
+                *known = wanted;
+            }
+            !same
+        });
+        self
     }
 }
 

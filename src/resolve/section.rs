@@ -6,15 +6,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 use crate::clock;
-use crate::config::model::Resolve;
+use crate::config::model::{self, Resolve, ServerAddr};
 use crate::net::dns::{self, Event, QUESTIONS_MAX};
 use crate::pure::resolve::assign::{assign, preferred, weight};
-use crate::pure::resolve::message::{self, ANSWER_BYTES_MAX, Answer};
+use crate::pure::resolve::message::{self, ANSWER_BYTES_MAX, Answer, canonical};
 use crate::pure::resolve::{Ask, Item, Kind, Knowledge, Resolution, Service, Status};
 use crate::pure::weight::Weight;
 use crate::state::{Backend, Occasion, Process, Resolvers, Server};
@@ -29,13 +29,41 @@ pub(super) struct Follower {
     pub(super) backend: Arc<Backend>,
     pub(super) server: Arc<Server>,
     pub(super) resolve: Resolve,
+    /// What the configuration says of the server: its place may be another once that changed.
+    configured: Arc<model::Server>,
     /// The service it got, of a name that has services.
     service: Option<Service>,
+    /// The address it got. It keeps that while it is said, and a command that moves the server
+    /// changes nothing here: what an operator says counts until the name says something else.
+    given: Option<IpAddr>,
 }
 
 impl Follower {
-    pub(super) const fn new(backend: Arc<Backend>, server: Arc<Server>, resolve: Resolve) -> Self {
-        Self { backend, server, resolve, service: None }
+    /// A server that has what its settings say, be it from a name server or from elsewhere.
+    pub(super) fn new(backend: Arc<Backend>, server: Arc<Server>, resolve: Resolve) -> Self {
+        let (configured, settings) = (Arc::clone(&server.configured()), server.settings());
+        let given = settings.address.ip();
+        let host = settings.hostname.as_deref().filter(|_| resolve.kind == Kind::Srv);
+        let host = host.filter(|host| !host.eq_ignore_ascii_case(&resolve.fqdn));
+        let port = match &settings.address {
+            ServerAddr::Tcp(address) => Some(address.port()),
+            ServerAddr::Unresolved { port, .. } => *port,
+            _ => None,
+        };
+        let service =
+            host.zip(port).map(|(host, port)| Service { target: canonical(host), port, weight: 0 });
+        Self { backend, server, resolve, configured, service, given }
+    }
+
+    fn afresh(&self) -> Self {
+        Self::new(Arc::clone(&self.backend), Arc::clone(&self.server), self.resolve.clone())
+    }
+
+    /// Whether it is the same server, which asks for the same.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.server, &other.server)
+            && Arc::ptr_eq(&self.configured, &other.configured)
+            && self.resolve == other.resolve
     }
 
     /// The name whose addresses it may get.
@@ -54,6 +82,8 @@ type Asked = (String, Kind);
 pub(super) struct Section {
     section: Arc<Resolvers>,
     followers: Vec<Follower>,
+    /// The servers that are to be followed.
+    wanted: watch::Receiver<Vec<Follower>>,
     process: Arc<Process>,
     bus: Bus,
     names: BTreeMap<Asked, Resolution>,
@@ -63,12 +93,15 @@ pub(super) struct Section {
 impl Section {
     pub(super) fn new(
         section: Arc<Resolvers>,
-        followers: Vec<Follower>,
+        mut wanted: watch::Receiver<Vec<Follower>>,
         process: Arc<Process>,
         bus: Bus,
     ) -> Self {
         let (names, questions) = (BTreeMap::new(), Vec::new());
-        Self { section, followers, process, bus, names, questions }
+        // What they have may be newer than the list: the task may have begun anew.
+        let followers: Vec<Follower> =
+            wanted.borrow_and_update().iter().map(Follower::afresh).collect();
+        Self { section, followers, wanted, process, bus, names, questions }
     }
 
     /// Follows its names until it is dropped.
@@ -89,10 +122,25 @@ impl Section {
             let due = self.names.values().map(Resolution::next_deadline).min();
             tokio::select! {
                 Some((from, event)) = events.recv() => self.handle(from, event),
+                Ok(()) = self.wanted.changed() => self.follow(),
                 () = sleep_until(due.unwrap_or_else(clock::now).into()), if due.is_some() => {
                     self.ask_what_is_due();
                 }
             }
+        }
+    }
+
+    /// Follows the servers that are wanted now. Those it followed before keep what they have.
+    fn follow(&mut self) {
+        let had = std::mem::take(&mut self.followers);
+        for wanted in self.wanted.borrow_and_update().iter() {
+            let known = had.iter().find(|known| known.is_same(wanted));
+            self.followers.push(known.unwrap_or(wanted).clone());
+        }
+        self.watch_names();
+        let (now, known) = (clock::now(), self.names.keys().cloned().collect::<Vec<_>>());
+        for name in known {
+            self.settle(&name, now, None);
         }
     }
 
@@ -229,15 +277,18 @@ impl Section {
         let occasion = occasion(&self.process, &self.bus);
         let follower = &mut self.followers[at];
         let had = std::mem::replace(&mut follower.service, service);
-        let Follower { backend, server, resolve, service } = follower;
-        match service {
-            Some(service) => {
-                let weight = Weight::new(weight(service.weight)).filter(|_| !resolve.ignore_weight);
-                let is_new = had.as_ref().map(|had| &had.target) != Some(&service.target);
-                occasion.serve(backend, server, (&service.target, service.port), weight, is_new);
-            }
-            None if had.is_some() => occasion.unserve(backend, server),
-            None => {}
+        let Follower { backend, server, resolve, service, .. } = follower;
+        let moved =
+            had.as_ref().is_some_and(|had| !service.as_ref().is_some_and(|s| s.is_same(had)));
+        if moved {
+            // Nothing of the old place may be left beside the new one.
+            follower.given = None;
+            occasion.unserve(backend, server);
+        }
+        if let Some(service) = service {
+            let weight = Weight::new(weight(service.weight)).filter(|_| !resolve.ignore_weight);
+            let is_new = had.as_ref().map(|had| &had.target) != Some(&service.target);
+            occasion.serve(backend, server, (&service.target, service.port), weight, is_new);
         }
     }
 
@@ -257,12 +308,17 @@ impl Section {
         };
         for group in self.groups(ask) {
             let held: Vec<Option<IpAddr>> =
-                group.iter().map(|&at| self.followers[at].server.settings().address.ip()).collect();
+                group.iter().map(|&at| self.followers[at].given).collect();
             let resolve = &self.followers[group[0]].resolve;
             let found = preferred(found.clone(), &resolve.nets);
             for (&at, ip) in group.iter().zip(assign(&held, &found, resolve.allow_dup_ip)) {
-                let Follower { backend, server, .. } = &self.followers[at];
+                let Follower { backend, server, given, .. } = &mut self.followers[at];
+                let kept = std::mem::replace(given, ip) == ip;
                 let changed = match ip {
+                    Some(_) if kept && server.settings().address.ip().is_some() => {
+                        occasion.readmit(backend, server);
+                        false
+                    }
                     Some(ip) => {
                         let by = by.as_deref().filter(|_| first).unwrap_or("DNS cache");
                         occasion.resolved(backend, server, ip, by)

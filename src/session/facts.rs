@@ -162,10 +162,12 @@ impl View<'_> {
         self.session.destination.or_else(|| self.session.client.local_addr())
     }
 
-    /// Of the connection, as the PROXY header and rules changed it; `fc_…` is as it came.
+    /// Of the connection, as the PROXY header and rules changed it; `fc_…` is as it
+    /// came, or as the connection's own rules named it.
     fn client(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
         let session = self.session;
         let peer = session.ruled.peer;
+        let local = || session.ruled.local.or_else(|| session.client.local_addr());
         match fact {
             Fact::Src => ip(session.source),
             Fact::SrcPort => port(session.source),
@@ -173,8 +175,8 @@ impl View<'_> {
             Fact::DstPort => port(self.destination()),
             Fact::FcSrc => ip(peer.or(session.source)),
             Fact::FcSrcPort => port(peer.or(session.source)),
-            Fact::FcDst => ip(session.client.local_addr()),
-            Fact::FcDstPort => port(session.client.local_addr()),
+            Fact::FcDst => ip(local()),
+            Fact::FcDstPort => port(local()),
             Fact::SrcIsLocal | Fact::FcSrcIsLocal => Some(is_local(session.source?.ip())),
             Fact::DstIsLocal | Fact::FcDstIsLocal => Some(is_local(self.destination()?.ip())),
             Fact::FcRcvdProxy => Some(Value::Bool(session.ruled.received_proxy)),

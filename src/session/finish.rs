@@ -19,7 +19,7 @@ use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::pure::tls::facts::Facts as TlsFacts;
 use crate::state::counters::{Counter, Service, Traffic};
 use crate::state::{Backend, Lease, Server};
-use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Refused};
+use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Refused, Why};
 
 /// What happened so far.
 #[derive(Default)]
@@ -249,6 +249,12 @@ impl Session {
         }
     }
 
+    /// The handshake with the client came to nothing.
+    fn has_failed_in_tls(&self) -> bool {
+        let refusal = self.outcome.refusal.as_ref();
+        refusal.is_some_and(|refused| matches!(refused.why, Why::Tls(_)))
+    }
+
     /// The line of a frontend without a log format is written when a session is accepted.
     pub(super) fn note_accepted(&mut self) {
         if self.route.log.format == LogFormat::Connect && !self.route.log.targets.is_empty() {
@@ -360,7 +366,7 @@ impl Session {
             backend: backend.as_ref().map(|backend| Arc::clone(&backend.name)),
             server: server.as_ref().map(|server| Arc::clone(&server.name)),
             exchange: self.exchange.as_ref().map(|exchange| exchange.record()),
-            tls: self.client.tls().is_some(),
+            tls: self.client.tls().is_some() || self.has_failed_in_tls(),
             // What was refused before it was a session is not null either.
             bytes_in: moved.bytes_in.max(self.early.len() as u64),
             bytes_out: moved.bytes_out,

@@ -36,6 +36,8 @@ pub(super) struct Ruled {
     pub(super) variables: Variables,
     /// The client's address on the wire, where a header or a rule named another.
     pub(super) peer: Option<SocketAddr>,
+    /// The destination on the wire, where a rule of the connection named another.
+    pub(super) local: Option<SocketAddr>,
     pub(super) received_proxy: bool,
     /// What else its header said.
     pub(super) received_tlvs: Option<Box<[u8]>>,
@@ -89,7 +91,12 @@ impl Session {
         if rules.is_empty() {
             return true;
         }
-        match self.walk(rules, &route.patterns, None, true) {
+        let walked = self.walk(rules, &route.patterns, None, true);
+        if self.ruled.peer.is_some() {
+            // What these rules name counts as the connection's own.
+            (self.ruled.peer, self.ruled.local) = (self.source, self.destination);
+        }
+        match walked {
             Walked::Ended(closing) => {
                 self.count_closed(closing, |traffic| &traffic.denied_connections);
                 self.close_client(closing);

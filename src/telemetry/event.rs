@@ -264,8 +264,8 @@ impl Event {
                 LogLevel::Emerg | LogLevel::Alert | LogLevel::Crit | LogLevel::Err => {
                     tracing::error!("{text}");
                 }
-                LogLevel::Warning => tracing::warn!("{text}"),
-                LogLevel::Notice | LogLevel::Info => tracing::info!("{text}"),
+                LogLevel::Warning | LogLevel::Notice => tracing::warn!("{text}"),
+                LogLevel::Info => tracing::info!("{text}"),
                 LogLevel::Debug => tracing::debug!("{text}"),
             },
             _ => tracing::warn!("{}", self.line()),

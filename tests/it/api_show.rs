@@ -234,6 +234,12 @@ fn info_has_the_fields_tools_read(kind: Kind) {
     assert_eq!((field("Process_num").as_str(), field("Nbproc").as_str()), ("1", "1"));
     assert_eq!((field("Stopping").as_str(), field("CurrConns").as_str()), ("0", "0"));
     assert!(field("Uptime").starts_with("0d 0h0"), "{text}");
+    // Operators' connections are in the totals and in no rate.
+    let again = scenery.api.ask("show info");
+    for name in ["CumConns", "CumReq"] {
+        let before: u64 = field(name).parse().unwrap();
+        assert!(again.contains(&format!("\n{name}: {}\n", before + 1)), "{name} {before}\n{again}");
+    }
     assert_eq!(field("Pid"), scenery.proxy.process.pid().to_string());
     let names: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once(": ")?.0)).collect();
     let first = [

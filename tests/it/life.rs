@@ -1,11 +1,13 @@
 //! Signals: stop at once, stop when the last session is gone, read the file again.
 
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::harness::api::Api;
 use crate::harness::backend::Backend;
 use crate::harness::client::{Client, served_by};
 use crate::harness::dir::TempDir;
@@ -19,6 +21,7 @@ both! {
     sigterm_ends_at_once,
     sigint_ends_at_once,
     sigusr1_waits_for_the_last_session,
+    a_soft_stop_refuses_commands,
     hard_stop_after_ends_a_graceful_stop,
     reload_keeps_sessions_and_never_refuses,
     reload_with_sigusr2_too,
@@ -83,6 +86,19 @@ fn sigint_ends_at_once(kind: Kind) {
     client.drain();
 }
 
+fn a_soft_stop_refuses_commands(kind: Kind) {
+    let api = Api::new();
+    let (mut proxy, _server) = echo(kind, &api.lines());
+    let mut client = Client::connect(proxy.addr);
+    client.ping("before");
+    proxy.process.signal(Signal::USR1);
+    let path = api.path("admin");
+    eventually("no more commands", || UnixStream::connect(&path).is_err().then_some(()));
+    client.ping("after");
+    drop(client);
+    assert!(proxy.process.wait().success());
+}
+
 fn sigusr1_waits_for_the_last_session(kind: Kind) {
     let (mut proxy, _server) = echo(kind, "");
     let mut client = Client::connect(proxy.addr);
@@ -123,6 +139,8 @@ fn hard_stop_after_ends_a_graceful_stop(kind: Kind) {
     proxy.process.wait();
     assert!(asked.elapsed() >= Duration::from_millis(500));
     client.drain();
+    proxy.log.expect(&["soft-stop running for too long, performing a hard-stop."]);
+    proxy.log.expect(&["Proxy fe hard-stopped (1 remaining conns will be closed)."]);
 }
 
 /// Connections that never stop coming, and what failed among them.

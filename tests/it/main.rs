@@ -102,6 +102,7 @@ mod tls_flood;
 mod tls_samples;
 mod tls_servers;
 mod tls_verify;
+mod tls_version_1;
 mod tracking;
 mod transparent;
 mod vtest;

@@ -95,6 +95,7 @@ fn ends_with_its_worker_s_status(kind: Kind) {
     assert_eq!(master.process.wait().code(), Some(137));
     let output = master.process.output();
     assert!(output.contains("exited with code 137 (Killed)"), "{output}");
+    assert!(output.contains("exit-on-failure: killing every processes with SIGTERM"), "{output}");
 }
 
 /// HAProxy 2.6 ends in spite of the word.

@@ -22,6 +22,8 @@ both! {
     a_service_that_changes_its_weight_keeps_its_server,
     a_service_that_is_gone_takes_host_and_port_along,
     a_command_gives_a_server_another_name,
+    a_command_for_another_server_moves_no_service,
+    an_address_that_a_command_gave_stays_until_the_answer_changes,
     a_server_that_cannot_be_resolved_at_start_is_an_error_unless_it_may_be,
 }
 
@@ -125,6 +127,77 @@ fn a_command_gives_a_server_another_name(kind: Kind) {
     serves(proxy.addr, &["127.0.0.12"]);
     let state = api.ask("show servers state be");
     assert!(state.contains(&format!(" other.test {} - ", server.0)), "{state}");
+}
+
+fn a_command_for_another_server_moves_no_service(kind: Kind) {
+    let (dns, api) = (NameServer::start(), Api::new());
+    for (name, last) in [("one", 21), ("two", 22), ("three", 23), ("db", 11), ("other", 12)] {
+        dns.addresses(&format!("{name}.test"), &[last]);
+    }
+    let say = |hosts: &[&str]| {
+        let services = hosts.iter().map(|host| (512, 80, format!("{host}.test")));
+        dns.set("_db._tcp.test", Said::Srv(services.collect()));
+    };
+    say(&["one", "two"]);
+    let backend = "server-template t 3 _db._tcp.test\n    server s1 db.test:80";
+    let _proxy = asked(kind, &dns, &api.lines(), "hold obsolete 100ms", backend);
+    // Slots with a service, and which: `(t1, 127.0.0.21, one.test)`.
+    let slots = || {
+        let state = api.ask("show servers state be");
+        let lines = state.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let slots = lines.filter(|line| line.len() > 17 && line[3].starts_with('t'));
+        let slots = slots.filter(|line| line[17] != "-" || line[4] != "-");
+        slots.map(|line| [3, 4, 17].map(|at| line[at].to_owned())).collect::<Vec<_>>()
+    };
+    let has = |hosts: &[&str]| {
+        let slots = slots();
+        let among = |[_, ip, host]: &[String; 3]| ip != "-" && hosts.iter().any(|h| host == h);
+        (slots.len() == hosts.len() && slots.iter().all(among)).then_some(slots)
+    };
+    eventually("two services have places", || has(&["one.test", "two.test"]));
+    // A hole before what is left, so that a new order would show.
+    say(&["two", "three"]);
+    let before = eventually("another service", || has(&["two.test", "three.test"]));
+    api.ask("set server be/s1 fqdn other.test");
+    eventually("the other name is followed", || {
+        let now = slots();
+        assert_eq!(now, before);
+        api.ask("show servers state be").contains(" s1 127.0.0.12 ").then_some(())
+    });
+    // The order in which a name server says things may change with every answer.
+    say(&["three", "two"]);
+    api.ask("set server be/s1 fqdn db.test");
+    eventually("the first name is followed", || {
+        let now = slots();
+        assert_eq!(now, before);
+        api.ask("show servers state be").contains(" s1 127.0.0.11 ").then_some(())
+    });
+}
+
+fn an_address_that_a_command_gave_stays_until_the_answer_changes(kind: Kind) {
+    let (dns, api) = (NameServer::start(), Api::new());
+    dns.addresses("db.test", &[11]);
+    dns.addresses("other.test", &[21]);
+    let servers = "server s1 db.test:80\n    server s2 other.test:80";
+    let _proxy = asked(kind, &dns, &api.lines(), "hold obsolete 100ms", servers);
+    let has = |server: &str, address: &str| {
+        let state = api.ask("show servers state be");
+        state.contains(&format!(" {server} {address} ")).then_some(())
+    };
+    let both_have = |first: &str, second: &str| has("s1", first).and_then(|()| has("s2", second));
+    eventually("both have addresses", || both_have("127.0.0.11", "127.0.0.21"));
+    api.ask("set server be/s1 addr 127.0.0.99");
+    for last in [22, 23] {
+        dns.addresses("other.test", &[last]);
+        // Names are asked for in rounds: the first one was answered anew, too.
+        eventually("more rounds", || both_have("127.0.0.99", &format!("127.0.0.{last}")));
+    }
+    // What it was given is still said.
+    dns.addresses("db.test", &[12, 11]);
+    dns.addresses("other.test", &[24]);
+    eventually("another round", || both_have("127.0.0.99", "127.0.0.24"));
+    dns.addresses("db.test", &[12]);
+    eventually("the answer counts", || has("s1", "127.0.0.12"));
 }
 
 fn a_template_gives_each_server_an_address_of_its_own(kind: Kind) {

@@ -286,6 +286,26 @@ fn addresses_are_rewritten_for_the_log(kind: Kind) {
     let proxy = scene.start();
     assert_eq!(served_by(proxy.addr).unwrap(), "s1");
     proxy.log.expect(&["192.0.2.9:77 [", "fe be/s1 "]);
+    for (rules, source, destination) in [
+        ("connection", "192.0.2.9", "192.0.2.8"),
+        ("session", "127.0.0.1", "127.0.0.1"),
+        ("content", "127.0.0.1", "127.0.0.1"),
+    ] {
+        let text = format!(
+            "tcp-request {rules} set-src str(192.0.2.9)
+  {}
+  log-format \"SAID %[src] %[fc_src] %[fc_dst] END\"",
+            if rules == "session" {
+                String::new()
+            } else {
+                format!("tcp-request {rules} set-dst str(192.0.2.8)")
+            }
+        );
+        let scene = Scene::new(kind).frontend(&text);
+        let proxy = scene.backend(&format!("server s1 {}", server.addr)).start();
+        assert_eq!(served_by(proxy.addr).unwrap(), "s1");
+        proxy.log.expect(&[&format!("SAID 192.0.2.9 {source} {destination} END")]);
+    }
 }
 
 fn backends_have_content_rules(kind: Kind) {

@@ -10,6 +10,7 @@ use crate::harness::{both, eventually};
 both! {
     weights_and_maintenance_survive_a_restart,
     a_server_that_was_down_starts_down,
+    the_checks_port_stands_in_for_that_of_no_agent,
     a_weight_that_the_file_changed_is_the_files,
     a_file_that_is_not_there_is_warned_of,
     nothing_of_a_corrupt_file_is_used,
@@ -132,6 +133,13 @@ fn a_server_that_was_down_starts_down(kind: Kind) {
     let proxy = pair.start(kind, words);
     proxy.wait_status("s1", "UP");
     eventually("s1 serves", || (served_by(proxy.addr).unwrap() == "s1").then_some(()));
+}
+
+fn the_checks_port_stands_in_for_that_of_no_agent(kind: Kind) {
+    let pair = Pair::new();
+    let port = pair.servers[0].addr.port();
+    let _proxy = pair.start(kind, "check inter 1h port 9");
+    assert_eq!(places(&pair.api), format!("{port} - 0 9 - - 9"));
 }
 
 fn a_weight_that_the_file_changed_is_the_files(kind: Kind) {

@@ -8,7 +8,7 @@ use crate::harness::proxy::{Kind, Scene};
 use crate::harness::tls::{Authority, Hello, TlsClient};
 
 /// Samples in the line of a session.
-const SAMPLES: [&str; 59] = [
+const SAMPLES: [&str; 62] = [
     "ssl_fc",
     "ssl_fc_alg_keysize",
     "ssl_fc_alpn",
@@ -34,6 +34,8 @@ const SAMPLES: [&str; 59] = [
     "ssl_c_notbefore",
     "ssl_c_s_dn",
     "ssl_c_s_dn(CN)",
+    "ssl_c_s_dn(cn)",
+    "ssl_c_i_dn(cn)",
     "ssl_c_s_dn(CN,-1)",
     "ssl_c_s_dn(O)",
     "ssl_c_serial,hex",
@@ -44,6 +46,7 @@ const SAMPLES: [&str; 59] = [
     "ssl_c_version",
     "ssl_f_der,sha1,hex",
     "ssl_f_i_dn(CN)",
+    "ssl_f_s_dn(cn,1)",
     "ssl_f_key_alg",
     "ssl_f_notafter",
     "ssl_f_notbefore",

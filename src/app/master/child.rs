@@ -121,6 +121,13 @@ impl Worker {
     }
 }
 
+/// Says that the master ends because its worker has, unless somebody has asked that to.
+pub(super) fn say_failure(code: i32) {
+    if ![0, 128 + libc::SIGINT, 128 + libc::SIGTERM].contains(&code) {
+        tracing::error!("exit-on-failure: killing every processes with SIGTERM");
+    }
+}
+
 /// What HAProxy puts behind an exit code.
 fn how_it_ended(code: i32) -> &'static str {
     match code - 128 {

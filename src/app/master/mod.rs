@@ -420,8 +420,8 @@ impl Master {
                 // The end that SIGTERM asks for is no failure.
                 let code = if code == 128 + libc::SIGTERM { 0 } else { code };
                 self.code = Some(u8::try_from(code).unwrap_or(1));
-                if !self.stopping {
-                    self.stopping = true;
+                if !std::mem::replace(&mut self.stopping, true) {
+                    child::say_failure(code);
                     self.leaving.iter().for_each(|worker| worker.signal(Number::TERM));
                 }
             }

@@ -9,11 +9,12 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use super::trust::{Signatures, Trust, seconds, verifiers};
+use super::version_1;
 use crate::config::model::{Examine, TlsWords, Verify};
 use crate::pure::tls::faults::{self, Believed, Fault, Ignored, Seen};
 use crate::pure::tls::verify_errors as code;
 use crate::pure::wire::x509::crl::Crl;
-use crate::pure::wire::x509::link::{Link, Signed};
+use crate::pure::wire::x509::link::{Link, Purpose, Signed};
 
 /// Faults after which nothing vouches for the rest of a chain.
 const BROKEN: [u8; 6] = [
@@ -34,18 +35,11 @@ impl Trust {
         now: UnixTime,
     ) -> Vec<Fault> {
         let shown = std::iter::once(end_entity).chain(intermediates);
-        let chain: Vec<Link<'_>> = shown.filter_map(|der| Link::read(der)).collect();
-        let known = self.authorities.iter().filter_map(|(der, _)| Link::read(der));
-        let authorities: Vec<Link<'_>> = known.collect();
-        let revoked: Vec<_> = self.revoked.iter().filter_map(|der| Crl::read(der)).collect();
-        let verifies = |issuer: &Link<'_>, signed: &Signed<'_>| self.verifies(issuer, signed);
-        let believed = Believed {
-            authorities: &authorities,
-            revoked: &revoked,
-            now: seconds(now),
-            verifies: &verifies,
+        let chain: Vec<Link<'_>> = match version_1::read(end_entity) {
+            Some(link) => vec![link],
+            None => shown.filter_map(|der| Link::read(der)).collect(),
         };
-        let mut faults = faults::find(&chain, &believed);
+        let mut faults = self.find(&chain, Purpose::Clients, now);
         // What webpki finds besides and OpenSSL calls otherwise counts as an error of both kinds.
         let is_explained = faults.iter().any(|fault| BROKEN.contains(&fault.code))
             || !faults.is_empty() && self.is_good_otherwise(end_entity, intermediates, &chain, now);
@@ -56,6 +50,25 @@ impl Trust {
             }
         }
         faults
+    }
+
+    /// What OpenSSL would find wrong with a chain.
+    pub(super) fn find(&self, chain: &[Link<'_>], shown_by: Purpose, now: UnixTime) -> Vec<Fault> {
+        let is_old = chain.first().is_some_and(|link| link.is_version_1);
+        let known = self.authorities.iter().filter_map(|(der, _)| Link::read(der));
+        // Which names are meant by one of version 1 is not said well enough to compare them.
+        let authorities: Vec<Link<'_>> =
+            known.filter(|link| !(is_old && link.constrains_names)).collect();
+        let revoked: Vec<_> = self.revoked.iter().filter_map(|der| Crl::read(der)).collect();
+        let verifies = |issuer: &Link<'_>, signed: &Signed<'_>| self.verifies(issuer, signed);
+        let believed = Believed {
+            authorities: &authorities,
+            revoked: &revoked,
+            purpose: shown_by,
+            now: seconds(now),
+            verifies: &verifies,
+        };
+        faults::find(chain, &believed)
     }
 
     fn verifies(&self, issuer: &Link<'_>, signed: &Signed<'_>) -> bool {
@@ -75,6 +88,9 @@ impl Trust {
         chain: &[Link<'_>],
         now: UnixTime,
     ) -> bool {
+        if chain.first().is_some_and(|link| link.is_version_1) {
+            return true;
+        }
         let from = chain.iter().filter_map(|link| link.not_before.unix_seconds()).max();
         let to = chain.iter().filter_map(|link| link.not_after.unix_seconds()).min();
         let (Some(from), Some(to)) = (from, to) else { return false };

@@ -10,6 +10,7 @@ mod handshake;
 mod material;
 mod provider;
 mod trust;
+mod version_1;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;

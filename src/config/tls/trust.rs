@@ -1,11 +1,12 @@
 //! Whom to believe: authorities and revocations, and the verification of servers by them.
 //!
-//! Chains, dates, purposes and revocation are webpki's. Four things are HAProxy's (OpenSSL's) way
+//! Chains, dates, purposes and revocation are webpki's. Five things are HAProxy's (OpenSSL's) way
 //! where webpki's differs, because files in use rely on them:
 //! - an authority that has expired vouches for nobody;
 //! - a certificate that is itself in the file of authorities is trusted, whatever it is;
 //! - the name is compared only where one is asked for: `sni`'s, else `verifyhost`'s;
-//! - a common name counts as a name.
+//! - a common name counts as a name;
+//! - certificates of version 1 count (`version_1`).
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,9 +22,11 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 
+use super::version_1;
 use crate::pure::tls::faults::Fault;
 use crate::pure::tls::names::NamePattern;
 use crate::pure::wire::x509;
+use crate::pure::wire::x509::link::Purpose;
 
 /// Authorities and revocations.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ pub(in crate::config) struct Trust {
     pub(super) authorities: Vec<(CertificateDer<'static>, Validity)>,
     pub(super) revoked: Vec<CertificateRevocationListDer<'static>>,
     /// Revocations are asked of a file that holds none: as in HAProxy nobody is trusted.
-    lacks_lists: bool,
+    pub(super) lacks_lists: bool,
     pub(super) provider: Arc<CryptoProvider>,
     /// What is in force as long as no authority expires.
     fresh: Verifiers,
@@ -153,10 +156,10 @@ impl Trust {
         now: UnixTime,
     ) -> Result<(), (Vec<Fault>, Error)> {
         let verified = self.verifiers(now).and_then(|verifiers| {
-            verifiers.client.verify_client_cert(end_entity, intermediates, now)
+            verifiers.client.verify_client_cert(end_entity, intermediates, now).map(drop)
         });
-        match verified {
-            Ok(_) => Ok(()),
+        match self.or_version_1(verified, end_entity, Purpose::Clients, now) {
+            Ok(()) => Ok(()),
             Err(_) if !self.lacks_lists && self.is_pinned(end_entity, now) => Ok(()),
             Err(error) => Err((self.faults(end_entity, intermediates, now), error)),
         }
@@ -187,6 +190,7 @@ impl Signatures {
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.0.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signed, algorithms)
+            .or_else(|error| version_1::tls12(message, certificate, signed, algorithms, error))
     }
 
     pub(super) fn tls13(
@@ -197,6 +201,7 @@ impl Signatures {
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.0.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signed, algorithms)
+            .or_else(|error| version_1::tls13(message, certificate, signed, algorithms, error))
     }
 
     pub(super) fn schemes(&self) -> Vec<SignatureScheme> {
@@ -247,7 +252,10 @@ impl ServerCertVerifier for ServerTrust {
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => false,
             Err(_) if trust.is_pinned(end_entity, now) => false,
-            Err(error) => return Err(error),
+            Err(error) => {
+                trust.or_version_1(Err(error), end_entity, Purpose::Servers, now)?;
+                false
+            }
         };
         let wanted = match server_name {
             ServerName::DnsName(name) => Some(name.as_ref()),

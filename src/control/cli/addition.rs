@@ -32,7 +32,7 @@ fn add<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running<'a> {
         let words = std::iter::once(server.to_owned()).chain(options).collect();
         match process.requests.ask(Wish::AddServer(backend.clone(), words)).await {
             Ok(()) => {
-                tracing::info!("Server {}/{server} registered by a command.", backend.name);
+                tracing::info!("CLI : 'server {}/{server}' : New server registered.", backend.name);
                 answer.say(LogLevel::Info, "New server registered.");
             }
             Err(why) => answer.refuse(why),

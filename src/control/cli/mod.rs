@@ -224,6 +224,9 @@ pub async fn serve(
             }
         };
         complained = false;
+        // As HAProxy counts: operators' connections are in the totals, not in the rates.
+        shared.process.connections.add(1);
+        shared.process.sessions_begun.add(1);
         let (shared, socket, crowd) =
             (Arc::clone(&shared), Arc::clone(&socket), Arc::clone(&crowd));
         tokio::spawn(async move {

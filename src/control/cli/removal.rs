@@ -78,7 +78,7 @@ fn delete<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running<'a>
         let mut servers = backend.live().servers.clone();
         servers.retain(|known| !Arc::ptr_eq(known, &server));
         publish::servers(&backend, servers, clock::now());
-        tracing::info!("Server {}/{} deleted by a command.", backend.name, server.name);
+        tracing::info!("CLI : Server deleted. ({}/{})", backend.name, server.name);
         match process.requests.ask(Wish::Checks).await {
             Ok(()) => answer.say_bare(LogLevel::Info, "Server deleted."),
             Err(stopping) => answer.refuse(stopping),

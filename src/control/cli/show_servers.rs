@@ -115,7 +115,8 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
     let agent = settings.agent.as_ref();
     let agent_addr = agent.and_then(|agent| agent.addr.as_ref()?.inet()).map(|addr| addr.ip());
     let agent_addr = agent_addr.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
-    let agent_port = agent.map_or(0, |agent| agent.port.get());
+    // HAProxy 2.6 shows the check's where there is no agent.
+    let agent_port = agent.map_or(check_port, |agent| agent.port.get());
     format!(
         "{} {} {} {} {address} {} {} {weight} {initial} {since} {} {} {} {} {name} {port} {record} \
          {tls} {check_port} {check_addr} {agent_addr} {agent_port}",

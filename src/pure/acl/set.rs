@@ -47,7 +47,8 @@ impl Set {
                 self.ranges.push((min, max, index));
             }
             Method::Version => {
-                let (min, max) = range(pattern, version)?;
+                // HAProxy takes either sign between versions.
+                let (min, max) = range(&pattern.replace('-', ":"), version)?;
                 self.ranges.push((min, max, index));
             }
             Method::Ip => self.ips.add(pattern, index)?,
@@ -209,7 +210,7 @@ mod tests {
     #[test]
     fn each_method_matches_what_haproxys_matches() {
         use Method as M;
-        let table: [(M, &[&str], &str, Option<usize>); 22] = [
+        let table: [(M, &[&str], &str, Option<usize>); 24] = [
             (M::Str, &["a", "b"], "b", Some(1)),
             (M::Str, &["a"], "A", None),
             (M::Beg, &["ab", "abc"], "abcd", Some(1)),
@@ -230,6 +231,8 @@ mod tests {
             (M::Bin, &["616263"], "abc", Some(0)),
             (M::Bin, &["61"], "abc", None),
             (M::Version, &["3.1:3.3"], "196610", Some(0)),
+            (M::Version, &["3.1-3.3"], "196610", Some(0)),
+            (M::Version, &["3.3-"], "196610", None),
             (M::Bool, &[], "0", None),
             (M::Bool, &[], "2", Some(0)),
         ];

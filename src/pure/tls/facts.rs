@@ -223,14 +223,14 @@ impl Field {
 }
 
 /// A whole name in one line, or the part that the first argument names: the second says which of
-/// several, from 1, or from the last with -1.
+/// several, from 1, or from the last with -1. Names of parts are read without case.
 fn name(parts: &[Part<'_>], args: &[Arg]) -> Option<Value> {
     let Some(wanted) = args.first().and_then(Arg::text) else {
         return (!parts.is_empty()).then(|| Value::Str(x509::one_line(parts).into_bytes()));
     };
     let nth = args.get(1).and_then(Arg::int).unwrap_or(1);
     let skipped = usize::try_from(nth.unsigned_abs().saturating_sub(1)).ok()?;
-    let mut named = parts.iter().filter(|part| part.name == wanted);
+    let mut named = parts.iter().filter(|part| part.name.eq_ignore_ascii_case(wanted));
     let part = if nth < 0 { named.nth_back(skipped) } else { named.nth(skipped) };
     part.map(|part| Value::Str(part.value.to_vec()))
 }
@@ -292,6 +292,7 @@ mod tests {
             (Fact::SslCVerify, vec![], Some(Value::Int(0))),
             (Fact::SslCSDn, vec![], text("/C=DE/CN=client one")),
             (Fact::SslCSDn, vec![arg("CN")], text("client one")),
+            (Fact::SslCSDn, vec![arg("cn")], text("client one")),
             (Fact::SslCSDn, vec![arg("CN"), Arg::Int(-1)], text("client one")),
             (Fact::SslCSDn, vec![arg("CN"), Arg::Int(2)], None),
             (Fact::SslCIDn, vec![arg("C")], text("DE")),

@@ -1,4 +1,4 @@
-//! What is wrong with the chain of certificates that a client shows, in OpenSSL's numbers.
+//! What is wrong with the chain of certificates that somebody shows, in OpenSSL's numbers.
 //!
 //! Whether a chain is good is decided elsewhere. This names what is wrong with one that is not, in
 //! the order in which OpenSSL finds it (x509_vfy.c: the chain is built, what its links may do is
@@ -8,7 +8,7 @@
 
 use super::verify_errors as code;
 use crate::pure::wire::x509::crl::Crl;
-use crate::pure::wire::x509::link::{Link, Signed};
+use crate::pure::wire::x509::link::{Link, Purpose, Signed};
 
 /// Links of a chain that are followed; OpenSSL's depth is 100, and nobody has ten.
 pub const LINKS_MAX: usize = 16;
@@ -80,13 +80,15 @@ pub struct Believed<'a> {
     pub authorities: &'a [Link<'a>],
     /// Their lists of revocations; empty: nobody asks for them.
     pub revoked: &'a [Crl<'a>],
+    /// Who shows the chain.
+    pub purpose: Purpose,
     /// Seconds since 1970.
     pub now: i64,
     /// Whether the key of a link made a signature.
     pub verifies: &'a dyn Fn(&Link<'_>, &Signed<'_>) -> bool,
 }
 
-/// What is wrong with `chain`, the client's own certificate first.
+/// What is wrong with `chain`, its owner's certificate first.
 #[must_use]
 pub fn find(chain: &[Link<'_>], believed: &Believed<'_>) -> Vec<Fault> {
     let (path, trusted) = build(chain, believed);
@@ -109,7 +111,7 @@ pub fn find(chain: &[Link<'_>], believed: &Believed<'_>) -> Vec<Fault> {
         if at > 0 && !link.is_authority {
             note(depth(at), code::INVALID_CA);
         }
-        if !link.is_for_clients || (at > 0 && !link.is_authority) {
+        if !link.is_for(believed.purpose) || (at > 0 && !link.is_authority) {
             note(depth(at), code::INVALID_PURPOSE);
         }
     }

@@ -30,18 +30,29 @@ const DNS_NAME: u8 = 0x82;
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
 /// OpenSSL's short names of the parts of a name.
-const PART_NAMES: [(&[u8], &str); 11] = [
+const PART_NAMES: [(&[u8], &str); 22] = [
     (&[0x55, 4, 3], "CN"),
     (&[0x55, 4, 4], "SN"),
     (&[0x55, 4, 5], "serialNumber"),
     (&[0x55, 4, 6], "C"),
     (&[0x55, 4, 7], "L"),
     (&[0x55, 4, 8], "ST"),
+    (&[0x55, 4, 9], "street"),
     (&[0x55, 4, 10], "O"),
     (&[0x55, 4, 11], "OU"),
+    (&[0x55, 4, 12], "title"),
+    (&[0x55, 4, 13], "description"),
+    (&[0x55, 4, 15], "businessCategory"),
+    (&[0x55, 4, 17], "postalCode"),
+    (&[0x55, 4, 41], "name"),
     (&[0x55, 4, 42], "GN"),
+    (&[0x55, 4, 43], "initials"),
+    (&[0x55, 4, 44], "generationQualifier"),
+    (&[0x55, 4, 46], "dnQualifier"),
+    (&[0x55, 4, 65], "pseudonym"),
     (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1], "emailAddress"),
     (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25], "DC"),
+    (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1], "UID"),
 ];
 
 /// A certificate that was read; everything borrows from its bytes.

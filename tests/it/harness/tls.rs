@@ -9,6 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
 };
@@ -98,7 +99,10 @@ impl Hello<'_> {
                 let pem = std::fs::read(crt).unwrap();
                 let chain = CertificateDer::pem_slice_iter(&pem).map(Result::unwrap).collect();
                 let key = PrivateKeyDer::from_pem_slice(&pem).unwrap();
-                builder.with_client_auth_cert(chain, key).unwrap()
+                let key = aws_lc_rs::sign::any_supported_type(&key).unwrap();
+                // As it is: some are not what rustls itself would show.
+                let shown = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+                builder.with_client_cert_resolver(Arc::new(shown))
             }
             None => builder.with_no_client_auth(),
         };

@@ -94,6 +94,8 @@ alert | tcp-check expect ! | needs a match |
 alert | tcp-check expect sting a | 'sting' is unknown | 'string'
 alert | tcp-check expect string | 'string' needs a pattern |
 alert | tcp-check expect string a b | unexpected 'b' |
+alert | tcp-check expect string a !comment b | unexpected '!comment' |
+alert | tcp-check expect string a string b | unexpected 'string' |
 warning | tcp-check expect min-recv x string a | it is read as 0 | digits only
 alert | tcp-check comment | 'comment' needs a text |
 ";

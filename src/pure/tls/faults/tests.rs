@@ -43,8 +43,13 @@ fn wrong(chain: &[&Made], authorities: &[&Made], bad: &[&Made]) -> Vec<(u8, u8)>
     };
     let (chain, authorities, bad) = (links(chain), links(authorities), links(bad));
     let verifies = |_: &Link<'_>, signed: &Signed<'_>| bad.iter().all(|bad| bad.signed != *signed);
-    let believed =
-        Believed { authorities: &authorities, revoked: &[], now: NOW, verifies: &verifies };
+    let believed = Believed {
+        authorities: &authorities,
+        revoked: &[],
+        purpose: Purpose::Clients,
+        now: NOW,
+        verifies: &verifies,
+    };
     find(&chain, &believed).iter().map(|fault| (fault.depth, fault.code)).collect()
 }
 

@@ -13,6 +13,10 @@ const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 /// `extKeyUsage`, 2.5.29.37.
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+/// `nameConstraints`, 2.5.29.30.
+const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x1e];
+/// `id-kp-serverAuth`, 1.3.6.1.5.5.7.3.1.
+const SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 /// `id-kp-clientAuth`, 1.3.6.1.5.5.7.3.2.
 const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
 /// `anyExtendedKeyUsage`, 2.5.29.37.0.
@@ -32,6 +36,15 @@ pub struct Signed<'a> {
     pub signature: &'a [u8],
 }
 
+/// Who shows a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Clients do.
+    Clients,
+    /// Servers do.
+    Servers,
+}
+
 /// A certificate as a link of a chain; everything borrows from its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link<'a> {
@@ -47,6 +60,8 @@ pub struct Link<'a> {
     pub not_before: Time<'a>,
     /// Until when.
     pub not_after: Time<'a>,
+    /// `SubjectPublicKeyInfo`, with its tag and length.
+    pub key_info: &'a [u8],
     /// What is inside of its key's algorithm's identifier.
     pub key_algorithm: &'a [u8],
     /// Its key.
@@ -58,7 +73,13 @@ pub struct Link<'a> {
     /// Others may be signed with it.
     pub is_authority: bool,
     /// Clients may show it, or be shown to be signed by it.
-    pub is_for_clients: bool,
+    is_for_clients: bool,
+    /// As much of servers.
+    is_for_servers: bool,
+    /// It is of version 1, and so says of itself nothing of all this.
+    pub is_version_1: bool,
+    /// Others may be signed with it for some names only.
+    pub constrains_names: bool,
 }
 
 impl<'a> Signed<'a> {
@@ -78,14 +99,15 @@ impl<'a> Link<'a> {
     pub fn read(der: &'a [u8]) -> Option<Self> {
         let signed = Signed::read(der)?;
         let mut body = Reader(Reader(signed.body).expect(SEQUENCE)?);
-        body.take(VERSION);
+        let is_version_1 = body.take(VERSION).is_none();
         let serial = body.expect(INTEGER)?;
         body.expect(SEQUENCE)?;
         let issuer = body.whole(SEQUENCE)?;
         let mut validity = Reader(body.expect(SEQUENCE)?);
         let (not_before, not_after) = (validity.time()?, validity.time()?);
         let subject = body.whole(SEQUENCE)?;
-        let mut key = Reader(body.expect(SEQUENCE)?);
+        let key_info = body.whole(SEQUENCE)?;
+        let mut key = Reader(Reader(key_info).expect(SEQUENCE)?);
         let key_algorithm = key.expect(SEQUENCE)?;
         let key = bits(key.expect(BIT_STRING)?)?;
         let mut link = Self {
@@ -95,15 +117,21 @@ impl<'a> Link<'a> {
             subject,
             not_before,
             not_after,
+            key_info,
             key_algorithm,
             key,
             authority_key: None,
             subject_key: None,
-            is_authority: false,
+            // OpenSSL believes the oldest authorities, which cannot say that they are such.
+            is_authority: is_version_1 && subject == issuer,
             is_for_clients: true,
+            is_for_servers: true,
+            is_version_1,
+            constrains_names: false,
         };
         while let Some((tag, inner)) = body.next() {
             if tag == EXTENSIONS {
+                link.is_version_1 = false;
                 link.extensions(Reader(Reader(inner).expect(SEQUENCE)?));
             }
         }
@@ -136,13 +164,26 @@ impl<'a> Link<'a> {
                 }
                 EXTENDED_KEY_USAGE => {
                     let mut usages = Reader(value.expect(SEQUENCE).unwrap_or_default());
-                    self.is_for_clients = std::iter::from_fn(|| usages.take(OID))
-                        .any(|usage| usage == CLIENT_AUTH || usage == ANY_USAGE);
+                    (self.is_for_clients, self.is_for_servers) = (false, false);
+                    while let Some(usage) = usages.take(OID) {
+                        self.is_for_clients |= [CLIENT_AUTH, ANY_USAGE].contains(&usage);
+                        self.is_for_servers |= [SERVER_AUTH, ANY_USAGE].contains(&usage);
+                    }
                 }
+                NAME_CONSTRAINTS => self.constrains_names = true,
                 _ => {}
             }
         }
         self.is_authority &= signs;
+    }
+
+    /// Those may show it, or be shown to be signed by it.
+    #[must_use]
+    pub fn is_for(&self, purpose: Purpose) -> bool {
+        match purpose {
+            Purpose::Clients => self.is_for_clients,
+            Purpose::Servers => self.is_for_servers,
+        }
     }
 
     /// Its issuer has its own name.
