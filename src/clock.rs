@@ -16,27 +16,11 @@ pub fn wall() -> SystemTime {
     SystemTime::now()
 }
 
-/// How long after the system's start `at` is: all processes of a system mean the same by it.
+/// When the system started, by the clock that [`now`] reads: all its processes mean the same moment.
 #[must_use]
-pub fn since_start(at: Instant) -> Duration {
-    let (now, since) = (now(), system_uptime());
-    match at.checked_duration_since(now) {
-        Some(later) => since + later,
-        None => since.saturating_sub(now.saturating_duration_since(at)),
-    }
-}
-
-/// The moment so long after the system's start, if that is over.
-#[must_use]
-pub fn at(since_start: Duration) -> Option<Instant> {
-    let ago = system_uptime().checked_sub(since_start)?;
-    now().checked_sub(ago)
-}
-
-/// By the clock that [`now`] reads.
-fn system_uptime() -> Duration {
+pub fn system_start() -> Option<Instant> {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    Duration::try_from(time).unwrap_or_default()
+    now().checked_sub(Duration::try_from(time).ok()?)
 }
 
 /// Sleeps for `limit`, or for ever where there is none.
@@ -55,11 +39,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_since_the_start_lead_back_to_their_moments() {
-        let before = now();
-        let back = at(since_start(before)).unwrap();
-        let off = back.max(before) - back.min(before);
-        assert!(off < Duration::from_secs(1), "{off:?}");
-        assert_eq!(at(since_start(before) + Duration::from_secs(3600)), None);
+    fn the_system_started_once() {
+        let (before, after) = (system_start().unwrap(), system_start().unwrap());
+        let off = before.max(after) - before.min(after);
+        assert!(off < Duration::from_secs(1) && before < now(), "{off:?}");
     }
 }

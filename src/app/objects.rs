@@ -131,9 +131,7 @@ fn follow_backend(
             .collect();
         let live = publish::snapshot(settings, servers, &[], 0, offsets.now);
         let backend = Backend::new(settings.clone(), live, places, offsets.now);
-        let name = settings.name.as_str();
-        let running = remembered.running(name);
-        return Arc::new(backend.remembering(remembered.of(name), running.as_ref()));
+        return Arc::new(backend.remembering(remembered, offsets.now));
     };
     let old = backend.live().servers.clone();
     let mut servers = Vec::with_capacity(settings.servers.len());

@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 use super::failovers::folder::Folder;
 use super::switchover::Journal;
+use crate::clock;
 use crate::config::model::Config;
 use crate::pure::role::fence::written;
 use crate::pure::role::incident::Running;
@@ -95,7 +96,12 @@ impl StateDir {
             records(&dir).map_err(|error| refused(&format!("{FAILOVERS}: {error}")))?.into();
         let boot = std::fs::read_to_string(BOOT).unwrap_or_default();
         let running = running(&dir, &boot);
-        Ok(Some(Self { dir, path, past: Past { groups, failovers, running }, boot }))
+        Ok(Some(Self {
+            dir,
+            path,
+            past: Past { groups, failovers, running, system_start: clock::system_start() },
+            boot,
+        }))
     }
 
     /// Where switchovers are written down.

@@ -9,11 +9,11 @@ use tokio::sync::watch;
 use super::counters::Service;
 use super::desk::{Desk, HoldCounts};
 use super::http::Requests;
+use super::remembered::Remembered;
 use super::{Group, Registry, Server};
 use crate::config::model;
 use crate::pure::balance::{Candidate, LiveSet, ServerIndex};
 use crate::pure::role::fence::Memory;
-use crate::pure::role::incident::Running;
 use crate::pure::role::route::RoleRoute;
 
 /// A backend's rules, and the patterns they name.
@@ -200,9 +200,12 @@ impl Backend {
 
     /// The same, which goes on with what is remembered of its primaries, and of a failover.
     #[must_use]
-    pub fn remembering(mut self, memory: Memory, running: Option<&Running>) -> Self {
+    pub fn remembering(mut self, remembered: &Remembered, now: Instant) -> Self {
+        let memory = remembered.of(&self.name);
         self.group = Group::new(memory, self.settings().on_conflict);
-        running.into_iter().for_each(|running| self.group.resume(running));
+        if let Some((running, start)) = remembered.running(&self.name) {
+            self.group.resume(&running, start, now);
+        }
         self
     }
 

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::Server;
-use crate::clock;
 use crate::pure::role::fence::{Fence, Memory, OnConflict, Refusal};
 use crate::pure::role::incident::{Incident, Running, Unseen};
 use crate::pure::role::lag::LagClock;
@@ -127,20 +126,20 @@ impl Group {
     }
 
     /// Goes on measuring a failover that an earlier process saw begin, of the primary that is
-    /// remembered.
-    pub fn resume(&self, running: &Running) {
+    /// remembered. `start` is the system's.
+    pub fn resume(&self, running: &Running, start: Instant, now: Instant) {
         let mut inner = self.lock();
         let incumbent = inner.fence.memory().incumbent.clone();
         let lost = incumbent.filter(|(server, _)| *server == running.from);
         inner.incident =
-            lost.and_then(|(_, history)| Incident::resume(running, history, clock::at));
+            lost.and_then(|(_, history)| Incident::resume(running, history, start, now));
         self.expect(&inner);
     }
 
-    /// The failover that goes on, for a process that may have to.
+    /// The failover that goes on, for a process that may have to; `start` is the system's.
     #[must_use]
-    pub fn running(&self) -> Option<Running> {
-        self.lock().incident.as_ref()?.running(clock::since_start)
+    pub fn running(&self, start: Instant) -> Option<Running> {
+        self.lock().incident.as_ref()?.running(start)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

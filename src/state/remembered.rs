@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::pure::role::fence::Memory;
 use crate::pure::role::incident::Running;
@@ -32,6 +33,8 @@ pub struct Past {
     pub failovers: VecDeque<Record>,
     /// Failovers of groups that go on.
     pub running: BTreeMap<String, Running>,
+    /// When the system started, where anything is written down.
+    pub system_start: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -80,10 +83,18 @@ impl Remembered {
         self.changed.notify_all();
     }
 
-    /// The failover of a group that went on when this process began, or goes on.
+    /// The failover of a group that went on when this process began, or goes on, and when the system
+    /// started.
     #[must_use]
-    pub fn running(&self, group: &str) -> Option<Running> {
-        self.lock().past.running.get(group).cloned()
+    pub fn running(&self, group: &str) -> Option<(Running, Instant)> {
+        let inner = self.lock();
+        inner.past.running.get(group).cloned().zip(inner.past.system_start)
+    }
+
+    /// When the system started, where anything is written down.
+    #[must_use]
+    pub fn system_start(&self) -> Option<Instant> {
+        self.lock().past.system_start
     }
 
     /// Remembers the failover of a group that goes on, or that none does.

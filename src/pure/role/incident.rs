@@ -110,15 +110,15 @@ pub struct Phases {
 
 impl Incident {
     /// What another process needs to go on with it; `None`: there is a next primary, or it is planned,
-    /// and whoever planned it undoes it. `since_start` is asked for times.
+    /// and whoever planned it undoes it. `start` is the system's.
     #[must_use]
-    pub fn running(&self, since_start: impl Fn(Instant) -> Duration) -> Option<Running> {
+    pub fn running(&self, start: Instant) -> Option<Running> {
         let is_open = self.next.is_none() && self.paused_at.is_none();
         is_open.then(|| Running {
             from: self.from.clone(),
             position: self.position,
-            heard: since_start(self.heard_at),
-            lost: since_start(self.lost_at),
+            heard: self.heard_at.saturating_duration_since(start),
+            lost: self.lost_at.saturating_duration_since(start),
             answers: self.answers,
             cut: self.cut,
             errors: self.gone,
@@ -126,13 +126,15 @@ impl Incident {
     }
 
     /// Goes on with what another process measured, of a primary whose `history` is remembered. `None`:
-    /// one of its times is none of this system. `at` is asked for times.
+    /// one of its times is not over `now`. `start` is the system's.
     #[must_use]
     pub fn resume(
         running: &Running,
         history: History,
-        at: impl Fn(Duration) -> Option<Instant>,
+        start: Instant,
+        now: Instant,
     ) -> Option<Self> {
+        let at = |since| start.checked_add(since).filter(|&at| at <= now);
         Some(Self {
             from: running.from.clone(),
             history,
@@ -296,19 +298,19 @@ mod tests {
     #[test]
     fn another_process_goes_on_with_it() {
         let start = Instant::now();
-        let (since, at) = (|at: Instant| at - start, |since| start.checked_add(since));
+        let now = start + Duration::from_secs(9);
         let mut incident = lost(pg(1), start + Duration::from_secs(5));
         (incident.cut, incident.gone) = (3, 2);
-        let running = incident.running(since).unwrap();
+        let running = incident.running(start).unwrap();
         let text = serde_json::to_string(&running).unwrap();
         let running = serde_json::from_str(&text).unwrap();
-        let mut resumed = Incident::resume(&running, pg(1), at).unwrap();
+        let mut resumed = Incident::resume(&running, pg(1), start, now).unwrap();
         assert_eq!((resumed.errors(), resumed.cut), (2, 3));
         assert_eq!(resumed.phases(), incident.phases());
-        assert_eq!(Incident::resume(&running, pg(1), |_| None), None);
+        assert_eq!(Incident::resume(&running, pg(1), start, start), None, "it is not over");
         resumed.handle_primary(start, "b", &pg(2), 1);
-        assert_eq!(resumed.running(since), None);
-        assert_eq!(Incident { paused_at: Some(start), ..incident }.running(since), None);
+        assert_eq!(resumed.running(start), None);
+        assert_eq!(Incident { paused_at: Some(start), ..incident }.running(start), None);
     }
 
     #[test]

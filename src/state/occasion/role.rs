@@ -135,10 +135,11 @@ impl Occasion<'_> {
 
     /// Writes down the failover that goes on, for a process that may have to go on with it.
     fn note_running(&self, backend: &Backend) {
-        let (remembered, running) = (&self.process.remembered, backend.group.running());
-        if self.process.is_stopping() {
+        let remembered = &self.process.remembered;
+        let Some(start) = remembered.system_start().filter(|_| !self.process.is_stopping()) else {
             return;
-        }
+        };
+        let running = backend.group.running(start);
         if running.is_some() && remembered.running(&backend.name).is_none() {
             // How far the one that was lost had come counts for what the next one lacks.
             self.remember(backend);
