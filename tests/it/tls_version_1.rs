@@ -29,10 +29,15 @@ struct Signer {
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// A value of DER.
+/// A value of DER, which knows one way to write a length.
 fn value(tag: u8, inner: &[u8]) -> Vec<u8> {
-    let len = u16::try_from(inner.len()).unwrap().to_be_bytes();
-    [&[tag, 0x82, len[0], len[1]], inner].concat()
+    let [high, low] = u16::try_from(inner.len()).unwrap().to_be_bytes();
+    let len: &[u8] = match inner.len() {
+        0..=0x7f => &[low],
+        0x80..=0xff => &[0x81, low],
+        _ => &[0x82, high, low],
+    };
+    [&[tag], len, inner].concat()
 }
 
 /// The values inside of one, whole.

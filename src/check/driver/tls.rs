@@ -121,7 +121,11 @@ pub(super) async fn shake(
         Err(error) => {
             let text = said(&error, server).to_owned();
             let problem = Problem { text, heard: true, denied: false };
-            Err(Unshaken { problem, disagreement: disagreement(&error) })
+            let disagreement = disagreement(&error).map(|why| match is_of_other_name(&error) {
+                true => problem.text.clone(),
+                false => why,
+            });
+            Err(Unshaken { problem, disagreement })
         }
     }
 }
@@ -140,13 +144,16 @@ fn disagreement(error: &HandshakeError) -> Option<String> {
     is_one.then(|| error.to_string())
 }
 
-/// HAProxy's words.
-fn said(error: &HandshakeError, server: &ServerTls) -> &'static str {
-    let other_name = matches!(
+fn is_of_other_name(error: &HandshakeError) -> bool {
+    matches!(
         error,
         HandshakeError::Failed(Error::InvalidCertificate(CertificateError::NotValidForName))
-    );
-    match (other_name, &server.sni) {
+    )
+}
+
+/// HAProxy's words.
+fn said(error: &HandshakeError, server: &ServerTls) -> &'static str {
+    match (is_of_other_name(error), &server.sni) {
         (false, _) => "SSL handshake failure",
         (true, Sni::Fixed(_)) => {
             "Server presented an SSL certificate different from the expected one"

@@ -88,14 +88,12 @@ impl Trust {
         chain: &[Link<'_>],
         now: UnixTime,
     ) -> bool {
-        if chain.first().is_some_and(|link| link.is_version_1) {
-            return true;
-        }
+        let is_old = chain.first().is_some_and(|link| link.is_version_1);
         let from = chain.iter().filter_map(|link| link.not_before.unix_seconds()).max();
         let to = chain.iter().filter_map(|link| link.not_after.unix_seconds()).min();
         let (Some(from), Some(to)) = (from, to) else { return false };
-        if from > to {
-            return false;
+        if from > to || is_old {
+            return from <= to && self.knows_version_1();
         }
         let Ok(then) = u64::try_from(seconds(now).clamp(from, to)) else { return false };
         let then = UnixTime::since_unix_epoch(std::time::Duration::from_secs(then));

@@ -160,13 +160,21 @@ impl Trust {
         });
         match self.or_version_1(verified, end_entity, Purpose::Clients, now) {
             Ok(()) => Ok(()),
-            Err(_) if !self.lacks_lists && self.is_pinned(end_entity, now) => Ok(()),
+            Err(error) if !self.lacks_lists && self.is_pinned(end_entity, now, &error) => Ok(()),
             Err(error) => Err((self.faults(end_entity, intermediates, now), error)),
         }
     }
 
-    /// Whether the certificate itself is among the authorities, and in force.
-    fn is_pinned(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+    /// Whether the certificate itself is among the authorities, and in force; `error` is what is wrong
+    /// with it else. One that was revoked is not.
+    fn is_pinned(&self, certificate: &CertificateDer<'_>, now: UnixTime, error: &Error) -> bool {
+        use CertificateError::{Revoked, UnknownRevocationStatus};
+        let may_be_revoked =
+            matches!(error, Error::InvalidCertificate(Revoked | UnknownRevocationStatus))
+                || !self.revoked.is_empty() && version_1::read(certificate).is_some();
+        if may_be_revoked {
+            return false;
+        }
         let now = seconds(now);
         let mut authorities = self.authorities.iter();
         authorities.any(|(known, (from, to))| known == certificate && (*from..=*to).contains(&now))
@@ -251,7 +259,7 @@ impl ServerCertVerifier for ServerTrust {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => false,
-            Err(_) if trust.is_pinned(end_entity, now) => false,
+            Err(error) if trust.is_pinned(end_entity, now, &error) => false,
             Err(error) => {
                 trust.or_version_1(Err(error), end_entity, Purpose::Servers, now)?;
                 false

@@ -2,7 +2,8 @@
 //! no extensions are asked for, and HAProxy takes them.
 //!
 //! Such a certificate does not say what it is for. It counts where it is a server's or a client's
-//! own and one of the authorities itself has signed it, never between the two.
+//! own and one of the authorities itself has signed it, never between the two, and not where there
+//! are lists of revoked ones or authorities that are bound to names.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
@@ -15,12 +16,22 @@ use super::trust::Trust;
 use crate::pure::tls::verify_errors as code;
 use crate::pure::wire::x509::link::{Link, Purpose};
 
-/// Reads a certificate of version 1; `None` for every other.
+/// Reads a certificate of version 1; `None` for every other, and for one that is written in another
+/// way than its issuer did: rules know certificates by their fingerprints.
 pub(super) fn read<'a>(certificate: &'a CertificateDer<'_>) -> Option<Link<'a>> {
-    Link::read(certificate).filter(|link| link.is_version_1)
+    Link::read(certificate).filter(|link| link.is_version_1 && link.signed.is_all_of(certificate))
 }
 
 impl Trust {
+    /// Whether certificates of version 1 count: not where one may be revoked, or vouched for by name
+    /// only, which webpki alone looks at closely enough.
+    pub(super) fn knows_version_1(&self) -> bool {
+        let constrains =
+            |der: &CertificateDer<'_>| Link::read(der).is_none_or(|link| link.constrains_names);
+        let is_plain = !self.lacks_lists && self.revoked.is_empty();
+        is_plain && !self.authorities.iter().any(|(der, _)| constrains(der))
+    }
+
     /// What webpki said of a chain or, where its end is of version 1, what is found of that.
     pub(super) fn or_version_1(
         &self,
@@ -30,7 +41,7 @@ impl Trust {
         now: UnixTime,
     ) -> Result<(), Error> {
         let old = if verified.is_err() { read(end_entity) } else { None };
-        let Some(link) = old.filter(|_| !self.lacks_lists) else { return verified };
+        let Some(link) = old.filter(|_| self.knows_version_1()) else { return verified };
         let dates = [link.not_before, link.not_after];
         if dates.iter().any(|date| date.unix_seconds().is_none()) {
             return verified;

@@ -1,6 +1,7 @@
 //! What is wrong with the chain of certificates that somebody shows, in OpenSSL's numbers.
 //!
-//! Whether a chain is good is decided elsewhere. This names what is wrong with one that is not, in
+//! Whether a chain is good is decided elsewhere, but for a certificate of version 1 that an authority
+//! signed itself. This names what is wrong with one that is not, in
 //! the order in which OpenSSL finds it (x509_vfy.c: the chain is built, what its links may do is
 //! checked, then revocation, then dates and signatures from the top), so that `ca-ignore-err`,
 //! `crt-ignore-err` and the samples about it mean what they mean there. Bound: a chain of

@@ -91,6 +91,20 @@ impl<'a> Signed<'a> {
         let algorithm = parts.expect(SEQUENCE)?;
         Some(Self { body, algorithm, signature: bits(parts.expect(BIT_STRING)?)? })
     }
+
+    /// Whether `der`, which it was read from, has not a byte that says nothing: what stands around the
+    /// body is not signed.
+    #[must_use]
+    pub fn is_all_of(&self, der: &[u8]) -> bool {
+        let with_header = |len: usize| {
+            len + [2, 3, 4, 5][usize::from(len >= 1 << 7)
+                + usize::from(len >= 1 << 8)
+                + usize::from(len >= 1 << 16)]
+        };
+        // A bit string begins with how many of its last bits count not.
+        let parts = [with_header(self.algorithm.len()), with_header(self.signature.len() + 1)];
+        der.len() == with_header(self.body.len() + parts.iter().sum::<usize>())
+    }
 }
 
 impl<'a> Link<'a> {
