@@ -44,7 +44,7 @@ impl Control {
         self.resolver.stop();
         self.say_stopped();
         let drained = async {
-            while self.workers.accept() || process.gate.current() > 0 {
+            while self.workers.is_accepting() || process.gate.current() > 0 {
                 tokio::time::sleep(DRAIN_POLL).await;
             }
         };

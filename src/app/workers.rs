@@ -59,7 +59,7 @@ impl Workers {
     }
 
     /// Whether a session may still be accepted.
-    pub(super) fn accept(&self) -> bool {
+    pub(super) fn is_accepting(&self) -> bool {
         Arc::strong_count(&self.accepting) > 1
     }
 

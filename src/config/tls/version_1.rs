@@ -51,8 +51,6 @@ impl Trust {
             Some(code::CERT_HAS_EXPIRED) => CertificateError::Expired,
             Some(code::CERT_NOT_YET_VALID) => CertificateError::NotValidYet,
             Some(code::CERT_SIGNATURE_FAILURE) => CertificateError::BadSignature,
-            Some(code::CERT_REVOKED) => CertificateError::Revoked,
-            Some(code::UNABLE_TO_GET_CRL) => CertificateError::UnknownRevocationStatus,
             Some(_) => CertificateError::UnknownIssuer,
         };
         Err(error.into())
