@@ -174,7 +174,7 @@ impl Context<'_> {
                     };
                 }
                 "store" => {
-                    let list = words.value(word)?;
+                    let list = words.next().unwrap_or_default();
                     self.store(&mut layout, list, span).map_err(|why| words.wrong(why))?;
                 }
                 "peers" => {

@@ -214,6 +214,11 @@ impl Expr {
         }
     }
 
+    /// The name of its fetch, as it was written.
+    pub(super) fn name(&self) -> &str {
+        self.text.split(['(', ',']).next().unwrap_or_default()
+    }
+
     /// The kind of its value.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -202,7 +202,7 @@ impl Converter {
         let value = value.cast(self.input())?;
         match self {
             Self::Arith(arith) => arith.apply(value.as_int()?, facts),
-            Self::Bytes(bytes) => bytes.apply(value),
+            Self::Bytes(bytes) => bytes.apply(value, facts),
             Self::Text(text) => text.apply(value, facts),
             Self::Date(date) => date.apply(value.as_int()?, facts),
             Self::Json(query) => query.apply(&value.into_bytes()),
@@ -259,10 +259,33 @@ const UNTOLD: [(&str, Kind, Kind, usize, usize); 9] = [
 
 fn untold(name: &str, args: &[String]) -> Option<Result<Converter, String>> {
     let &(_, input, output, least, most) = UNTOLD.iter().find(|row| row.0 == name)?;
-    Some(match (least..=most).contains(&args.len()) {
-        true => Ok(Converter::Untold(input, output)),
-        false => Err(format!("it takes {least} to {most} arguments")),
-    })
+    if !(least..=most).contains(&args.len()) {
+        return Some(Err(format!("it takes {least} to {most} arguments")));
+    }
+    let is_right = match (name, args) {
+        ("jwt_verify", [algorithm, _]) => is_jwt_algorithm(algorithm),
+        ("aes_gcm_dec", [bits, keys @ ..]) => aes_arguments(bits, keys),
+        _ => Ok(()),
+    };
+    Some(is_right.map(|()| Converter::Untold(input, output)))
+}
+
+/// How a token of JSON may be signed, or a variable that says it.
+fn is_jwt_algorithm(text: &str) -> Result<(), String> {
+    let is_known = match text.split_at_checked(2) {
+        Some(("HS" | "RS" | "ES" | "PS", bits)) => matches!(bits, "256" | "384" | "512"),
+        _ => text == "none" || Variable::parse(text).is_ok(),
+    };
+    let why = || format!("'{text}' is no algorithm of a token, and no variable");
+    is_known.then_some(()).ok_or_else(why)
+}
+
+/// The size of a key, and what is a variable or base64.
+fn aes_arguments(bits: &str, keys: &[String]) -> Result<(), String> {
+    if !matches!(bits, "128" | "192" | "256") {
+        return Err(format!("a key has 128, 192 or 256 bits, not '{bits}'"));
+    }
+    keys.iter().try_for_each(|key| bytes::Secret::parse(key).map(drop))
 }
 
 /// Methods a map may have, by the word in its name.
