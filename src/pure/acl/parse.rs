@@ -102,8 +102,7 @@ impl Test {
                 help: Some("write '-m bin', '-m str', '-m sub' or the like".to_owned()),
             });
         };
-        let is_verb = expr.converters.is_empty() && VERBS.contains(&expr.name());
-        if !can_compare(expr.kind(), method) || is_verb && !compares_verbs(method) {
+        if !can_compare(expr.kind(), method) || expr.is_verb() && !compares_verbs(method) {
             let (kind, name) = (expr.kind().word(), method.name());
             let message = format!("'{}' is {kind}, which '-m {name}' cannot compare", expr.text);
             return Err(AclError::at(0, message));
@@ -134,9 +133,6 @@ fn can_compare(kind: Kind, method: Method) -> bool {
         _ => true,
     }
 }
-
-/// Fetches of a request's verb, which HAProxy compares as text or bytes only.
-const VERBS: [&str; 2] = ["meth", "method"];
 
 const fn compares_verbs(method: Method) -> bool {
     !matches!(method, Method::Bool | Method::Int | Method::Version | Method::Ip)
