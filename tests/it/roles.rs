@@ -245,9 +245,15 @@ fn an_old_primary_stays_out_through_a_restart_until_an_operator_forgets_it() {
     waiting.join().unwrap().unwrap();
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1", "only its own");
     assert_eq!(pair.b.query("SELECT count(*) FROM written")[0][0], "3");
+    // Without the memory neither would be primary.
+    let said = pair.ctl("fence clear pg");
+    assert!(said.starts_with("Nothing is forgotten: b and a claim to be primary"), "{said}");
+    pair.wait_fence("b", "primary primary incumbent");
     pair.b.process.kill9();
     pair.wait_fence("b", "- unknown incumbent");
-    pair.ctl("fence clear pg");
+    let said = pair.ctl("fence clear pg");
+    assert!(said.starts_with("Forgotten: b was primary (timeline 2 of"), "{said}");
+    assert!(said.ends_with("a had not followed it since.\na is primary.\n"), "{said}");
     pair.wait_fence("a", "primary primary incumbent");
     write(pair.write, 3).unwrap();
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "2");
