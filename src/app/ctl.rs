@@ -1,4 +1,4 @@
-//! `evenkeel ctl`: gives a command to a running process and prints the answer, as it is into a pipe
+//! `evenkeel ctl`: gives a command to a running process and prints the answer, line by line into a pipe
 //! and as a table on a terminal.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
