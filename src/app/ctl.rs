@@ -51,7 +51,8 @@ const GAP: &str = "  ";
 /// Why nobody could be asked.
 pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io::Result<Said> {
     let variable = || std::env::var(SOCKET_VARIABLE).ok();
-    let (socket, whose) = match socket.or_else(|| if config.is_some() { None } else { variable() }) {
+    let (socket, whose) = match socket.or_else(|| if config.is_some() { None } else { variable() })
+    {
         Some(socket) => (socket, String::new()),
         None => configured(config)?,
     };

@@ -253,7 +253,10 @@ fn an_old_primary_stays_out_through_a_restart_until_an_operator_forgets_it() {
     assert_eq!(pair.b.query("SELECT count(*) FROM written")[0][0], "3");
     // Without the memory neither would be primary.
     let (is_done, said) = pair.asked("fence clear pg");
-    assert!(!is_done && said.starts_with("Nothing is forgotten: b and a claim to be primary"), "{said}");
+    assert!(
+        !is_done && said.starts_with("Nothing is forgotten: b and a claim to be primary"),
+        "{said}"
+    );
     pair.wait_fence("b", "primary primary incumbent");
     pair.b.process.kill9();
     pair.wait_fence("b", "- unknown incumbent");
