@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    SigningKey,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, NameConstraints,
+    SerialNumber, SigningKey, date_time_ymd,
 };
 use rustls::version::{TLS12, TLS13};
 
@@ -68,7 +69,10 @@ fn version_1(der: &[u8], by: &KeyPair) -> String {
         .collect();
     let body = value(0x30, &kept);
     let signature = value(0x03, &[&[0], &by.sign(&body).unwrap()[..]].concat());
-    let der = value(0x30, &[&body, algorithm, &signature].concat());
+    pem(&value(0x30, &[&body, algorithm, &signature].concat()))
+}
+
+fn pem(der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines: Vec<&str> =
         text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
@@ -86,7 +90,11 @@ fn params(name: &str, is_ca: bool) -> CertificateParams {
 }
 
 fn authority(name: &str) -> Signer {
-    let (params, key) = (params(name, true), KeyPair::generate().unwrap());
+    of_params(params(name, true))
+}
+
+fn of_params(params: CertificateParams) -> Signer {
+    let key = KeyPair::generate().unwrap();
     let pem = params.self_signed(&key).unwrap().pem();
     Signer { pem, issuer: Issuer::new(params, key) }
 }
@@ -111,7 +119,7 @@ fn clients_of_version_1_are_verified(kind: Kind) {
     let (between, stranger) = (old(params("between", true), &ca), authority("stranger"));
     let below = params("below", false);
     let mut ended = params("ended", false);
-    ended.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    ended.not_after = date_time_ymd(2020, 1, 1);
     let key = KeyPair::generate().unwrap();
     let below = Signer {
         pem: below.signed_by(&key, &between.issuer).unwrap().pem(),
@@ -166,5 +174,74 @@ fn servers_of_version_1_are_verified(kind: Kind) {
         let mut client = Client::connect(proxy.addr);
         client.send("ping");
         assert_eq!(client.0.read_exact(&mut [0; 4]).is_ok(), expected, "{words}");
+    }
+}
+
+/// A signature covers what is signed and not how both are wrapped: a length written in more bytes
+/// than it needs gives another fingerprint to the same certificate. HAProxy takes it all the same.
+#[test]
+fn a_version_1_certificate_is_written_in_one_way() {
+    let (dir, server, site) = (TempDir::new(), Backend::echo(), Authority::new());
+    let ca = authority("ca");
+    let mut client = old(params("good", false), &ca);
+    let lines: String = client.pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = STANDARD.decode(lines).unwrap();
+    let [0x30, 0x82, high, low, inner @ ..] = &der[..] else { panic!("longer than 255 bytes") };
+    let wrapped = [&[0x30, 0x83, 0, *high, *low], inner].concat();
+    client.pem = pem(&wrapped);
+    let (ca, crt) = (dir.write("ca.pem", &ca.pem), site.issue("db.pem", &["db.example"]));
+    let proxy = Scene::new(Kind::Evenkeel)
+        .bind(&format!("ssl crt {} ca-file {} verify required", crt.display(), ca.display()))
+        .backend(&format!("server s1 {}", server.addr))
+        .start();
+    let hello = Hello { crt: Some(client.file(&dir, "c.pem", "")), ..Hello::default() };
+    assert!(!TlsClient::is_let_in(proxy.addr, &hello));
+}
+
+/// HAProxy looks for those of version 1 in the lists and does not hold them to names: Evenkeel
+/// believes none of them where there are such.
+#[test]
+fn version_1_counts_where_nothing_revokes_or_binds() {
+    let (dir, server, site) = (TempDir::new(), Backend::echo(), Authority::new());
+    let mut signing = params("ca", true);
+    signing.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let mut bound = signing.clone();
+    bound.name_constraints = Some(NameConstraints {
+        permitted_subtrees: vec![GeneralSubtree::DnsName("example".to_owned())],
+        excluded_subtrees: Vec::new(),
+    });
+    let (ca, bound) = (of_params(signing), of_params(bound));
+    let list = CertificateRevocationListParams {
+        this_update: date_time_ymd(2024, 1, 1),
+        next_update: date_time_ymd(2099, 1, 1),
+        crl_number: SerialNumber::from(1_u64),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let list = dir.write("crl.pem", &list.signed_by(&ca.issuer).unwrap().pem().unwrap());
+    let list = format!("crl-file {}", list.display());
+    let crt = site.issue("db.pem", &["db.example"]);
+    for (at, (signer, known, words, expected)) in [
+        (&ca, ca.pem.clone(), "", true),
+        (&ca, ca.pem.clone(), list.as_str(), false),
+        (&bound, bound.pem.clone(), "", false),
+        (&ca, format!("{}{}", ca.pem, bound.pem), "", false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let known = dir.write(&format!("ca{at}.pem"), &known);
+        let proxy = Scene::new(Kind::Evenkeel)
+            .bind(&format!(
+                "ssl crt {} ca-file {} verify required {words}",
+                crt.display(),
+                known.display()
+            ))
+            .backend(&format!("server s1 {}", server.addr))
+            .start();
+        let client = old(params("good", false), signer).file(&dir, &format!("{at}.pem"), "");
+        let hello = Hello { crt: Some(client), ..Hello::default() };
+        assert_eq!(TlsClient::is_let_in(proxy.addr, &hello), expected, "{at} {words}");
     }
 }

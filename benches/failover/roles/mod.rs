@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use measure::machine::Machine;
+use measure::pinned::run_self_first;
 use measure::results;
 use measure::scratch::Scratch;
 use rustix::process::Signal;
@@ -137,6 +138,7 @@ struct Runs {
 
 /// Does all runs, prints and saves the result, and returns how many could not be done.
 pub(crate) fn measure(options: &Roles) -> io::Result<usize> {
+    run_self_first()?;
     let scratch = Scratch::create("roles")?;
     let template = postgres::template(scratch.path(), options.ahead)?;
     let mut all: Vec<Runs> = Vec::new();
