@@ -86,6 +86,7 @@ mod settings;
 mod silence;
 mod socket_options;
 mod socks;
+mod start_modes;
 mod state_file;
 mod statistics;
 mod stats_page;

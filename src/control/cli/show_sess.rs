@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::table::Running;
 use super::{Answer, Call, Command, Mode, Run};
@@ -129,7 +128,7 @@ fn line(view: &View) -> String {
 fn whole(answer: &mut Answer<'_>, view: &View, wall: SystemTime) {
     let (proto, src) = source(view);
     let begun = wall.checked_sub(view.age).and_then(|begun| Timestamp::try_from(begun).ok());
-    let begun = begun.unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(TimeZone::system());
+    let begun = begun.unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(clock::zone());
     let begun = begun.strftime("%d/%b/%Y:%H:%M:%S%.6f");
     let mut text = format!("{}: [{begun}] id={} proto={proto} source={src}\n", view.id, view.id);
     let known = u8::from(view.server.is_some());
