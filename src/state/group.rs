@@ -1,6 +1,7 @@
 //! What the servers of one backend are to each other, where their checks ask for it.
 
 mod planned;
+mod quiet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::discriminant;
@@ -84,7 +85,7 @@ impl Inner {
             // What is done on purpose needs no detecting, and begins with it.
             let lost_at = planned.and_then(|planned| planned.frozen_at);
             self.incident = Some(Incident {
-                answers: self.fence.reading(&from).is_some(),
+                answers: self.fence.reading(&from).is_some() && !self.fence.is_silent(&from),
                 from,
                 history: reading.history,
                 position: reading.position,
@@ -184,22 +185,6 @@ impl Group {
         inner.follow(now, before, None);
         self.expect(&inner);
         was_heard
-    }
-
-    /// A server lives, and lets nobody ask what it is. `None`: it never said; else whether that is news.
-    pub(super) fn handle_refused(&self, now: Instant, server: &str) -> Option<bool> {
-        let mut inner = self.lock();
-        let before = inner.primary();
-        let is_news = inner.fence.handle_refused(server)?;
-        inner.follow(now, before, None);
-        self.expect(&inner);
-        Some(is_news)
-    }
-
-    /// Whether what a server said counts on though it lets nobody ask any more.
-    #[must_use]
-    pub fn is_mute(&self, server: &str) -> bool {
-        self.lock().fence.is_mute(server)
     }
 
     fn expect(&self, inner: &Inner) {
@@ -373,12 +358,6 @@ impl Group {
     #[must_use]
     pub fn is_led_by_another(&self, server: &str) -> bool {
         self.lock().fence.primary().is_some_and(|primary| primary != server)
-    }
-
-    /// Whether anybody is taken for the primary.
-    #[must_use]
-    pub fn has_primary(&self) -> bool {
-        self.lock().fence.primary().is_some()
     }
 
     /// What is remembered.
