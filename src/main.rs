@@ -9,7 +9,7 @@ use evenkeel::app::features::{self, facts};
 use evenkeel::app::load::{CLAIMED_VERSION, Names, Sources, environment};
 use evenkeel::app::{self, Ended, Options, StartError};
 use evenkeel::cli::haproxy::{Flags, Mistake, USAGE, Version};
-use evenkeel::cli::{self, Command, Own, Usage};
+use evenkeel::cli::{self, Command, Ctl, Own, Usage};
 use evenkeel::config::{Language, export};
 use evenkeel::{demo, sys, telemetry};
 use tracing_subscriber::filter::LevelFilter;
@@ -30,7 +30,8 @@ fn main() -> ExitCode {
         Ok(Command::Own(Own::Run(files))) => run(files.paths()),
         Ok(Command::Own(Own::Check(files))) => check(&sources(files.paths()), false, false, false),
         Ok(Command::Own(Own::Convert(files))) => convert(&sources(files.paths())),
-        Ok(Command::Own(Own::Ctl(ctl))) => command(ctl),
+        Ok(Command::Own(Own::Ctl(ctl))) => command(ctl.settled()),
+        Ok(Command::Own(Own::Drill(words))) => command(Ctl::drill(words).settled()),
         Ok(Command::Own(Own::Demo(how))) => demo::run(&how),
         Err(Usage::Own(error)) => error.exit(),
         Err(Usage::Haproxy(Mistake(mistake))) => usage(Some(&mistake)),
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 /// Gives a command to a running process.
-fn command(ctl: cli::Ctl) -> ExitCode {
+fn command(ctl: Ctl) -> ExitCode {
     if let Some(help) = cli::ctl_help::help(&ctl.command) {
         print(help);
         return ExitCode::SUCCESS;

@@ -17,7 +17,7 @@ const MARK: &str = "<!-- What follows is written by the test `readme`. -->\n";
 const END: &str = "\n<!-- What follows is written by the test `words`. -->\n";
 
 /// What works differently though it applies: heading, keyword, how.
-const DIFFERENCES: [(&str, &str, &str); 10] = [
+const DIFFERENCES: [(&str, &str, &str); 11] = [
     (
         "`defaults`, `frontend`, `backend`, `listen`",
         "filter",
@@ -28,6 +28,7 @@ const DIFFERENCES: [(&str, &str, &str); 10] = [
         "mode",
         "`tcp`, and `http` for sections that serve the statistics page, `monitor-uri` or the exporter",
     ),
+    ("`global`", "quiet", "mistakes for which the file is not loaded are told all the same"),
     ("`global`", "nbthread", "that many workers, each with a runtime and listeners of its own"),
     ("`global`", "ssl-default-bind-ciphers", "suites that rustls has; the others are passed over"),
     (

@@ -1,4 +1,4 @@
-//! `evenkeel ctl`: gives a command to a running process and prints the answer, as it is into a pipe
+//! `evenkeel ctl`: gives a command to a running process and prints the answer, line by line into a pipe
 //! and as a table on a terminal.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
@@ -51,11 +51,13 @@ const GAP: &str = "  ";
 /// Why nobody could be asked.
 pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io::Result<Said> {
     let variable = || std::env::var(SOCKET_VARIABLE).ok();
-    let socket = match socket.or_else(|| if config.is_some() { None } else { variable() }) {
-        Some(socket) => socket,
+    let (socket, whose) = match socket.or_else(|| if config.is_some() { None } else { variable() })
+    {
+        Some(socket) => (socket, String::new()),
         None => configured(config)?,
     };
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{socket}: {error}"));
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("{socket}{whose}: {error}"));
     let mut stream = connect(&socket).map_err(named)?;
     stream.write_all(format!("{SEVERITY};{command}\n").as_bytes())?;
     stream.finish()?;
@@ -89,16 +91,21 @@ pub enum Said {
     Refused,
 }
 
-/// Writes the answers in `from` to `out` as they come, without their severities and without the first,
-/// which is that of [`SEVERITY`]. Where they `must_end`, an end without an empty line is an error: the
+/// Writes the answers in `from` to `out` as they come, without their severities, without the empty lines
+/// before and behind all of them, and without the first, which is that of [`SEVERITY`]. Where they `must_end`, an end without an empty line is an error: the
 /// process ended in the middle.
 fn pass_on(mut from: impl BufRead, out: &mut impl Write, must_end: bool) -> io::Result<Said> {
     let mut said = Said::Done;
     let (mut is_first, mut begins) = (true, true);
+    let (mut empty_lines, mut has_text) = (0, false);
     let mut line = Vec::new();
     while from.read_until(b'\n', &mut line)? > 0 {
         let is_end = line == b"\n";
-        if !is_first {
+        if is_end {
+            empty_lines += usize::from(has_text);
+        } else if !is_first {
+            out.write_all(&b"\n".repeat(std::mem::take(&mut empty_lines)))?;
+            has_text = true;
             let (severity, text) = severity(&line).filter(|_| begins).unwrap_or((7, &line));
             // A master says no severities.
             if severity <= MISTAKE || begins && text.starts_with(b"Unknown command") {
@@ -163,18 +170,20 @@ fn connect(socket: &str) -> io::Result<Box<dyn Talk>> {
     Ok(Box::new(TcpStream::connect(socket)?))
 }
 
-/// The command socket of the configuration that allows most.
-fn configured(config: Option<PathBuf>) -> io::Result<String> {
+/// The command socket of the configuration that allows most, and whose it is, for people.
+fn configured(config: Option<PathBuf>) -> io::Result<(String, String)> {
     let mut paths = config.into_iter().chain(CONFIGS.map(PathBuf::from));
     let missing = || {
         let message = format!("name a socket with -s, or in {SOCKET_VARIABLE}");
         io::Error::new(io::ErrorKind::NotFound, message)
     };
     let path = paths.find(|path| path.exists()).ok_or_else(missing)?;
+    let whose = format!(", the socket of {} (-s names another)", path.display());
     let toml = path.extension().is_some_and(|extension| extension == "toml");
     let language = if toml { Language::Toml } else { Language::Haproxy };
     let loaded = Sources { paths: vec![path], language, ..Sources::default() }.load();
-    loaded.config.as_ref().and_then(socket_of).ok_or_else(missing)
+    let socket = loaded.config.as_ref().and_then(socket_of).ok_or_else(missing)?;
+    Ok((socket, whose))
 }
 
 fn socket_of(config: &Config) -> Option<String> {
@@ -271,24 +280,27 @@ mod tests {
             let said = pass_on(answers.as_bytes(), &mut out, true).unwrap();
             (String::from_utf8(out).unwrap(), said)
         };
-        assert_eq!(passed("\n# name\nbe\n\n"), ("# name\nbe\n\n".to_owned(), Said::Done));
-        assert_eq!(passed("\n[6]: 3.2.0\n\n"), ("3.2.0\n\n".to_owned(), Said::Done));
+        assert_eq!(passed("\n# name\nbe\n\n"), ("# name\nbe\n".to_owned(), Said::Done));
+        assert_eq!(passed("\n[6]: 3.2.0\n\n"), ("3.2.0\n".to_owned(), Said::Done));
         let (text, said) = passed("\nx: [3]: y\n[3]: z\n\n[3]: No such backend.\n\n");
         assert_eq!(
             (text.as_str(), said),
-            ("x: [3]: y\n[3]: z\n\nNo such backend.\n\n", Said::Refused)
+            ("x: [3]: y\n[3]: z\n\nNo such backend.\n", Said::Refused)
         );
         let cut = pass_on(&b"\nswitchover: begun\n"[..], &mut Vec::new(), true);
         assert!(cut.is_err(), "its process is gone");
         // A master knows no severities.
         let unknown = "Unknown command: 'set severity-output', but\n help\n\n";
-        assert_eq!(passed(&format!("{unknown}done\n\n")), ("done\n\n".to_owned(), Said::Done));
-        assert_eq!(passed(&format!("{unknown}{unknown}")), (unknown.to_owned(), Said::Refused));
+        assert_eq!(passed(&format!("{unknown}done\n\n")), ("done\n".to_owned(), Said::Done));
+        let said = unknown.trim_end().to_owned() + "\n";
+        assert_eq!(passed(&format!("{unknown}{unknown}")), (said, Said::Refused));
+        assert_eq!(passed("\n\n[3]: Failed.\n\n"), ("Failed.\n".to_owned(), Said::Refused));
+        assert_eq!(passed("\n\n"), (String::new(), Said::Done), "nothing is said");
     }
 
     #[test]
     fn what_has_no_header_stays() {
-        assert_eq!(table("Name: HAProxy\n\n", 80), "Name: HAProxy\n\n");
+        assert_eq!(table("Name: HAProxy\n", 80), "Name: HAProxy\n");
         assert_eq!(table("# name\nbe\n\n", 80), "name\nbe\n");
     }
 }

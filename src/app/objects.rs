@@ -131,6 +131,7 @@ fn follow_backend(
             .collect();
         let live = publish::snapshot(settings, servers, &[], 0, offsets.now);
         let backend = Backend::new(settings.clone(), live, places, offsets.now);
+        saved::tell_down(&backend, &config.saved);
         return Arc::new(backend.remembering(remembered, offsets.now));
     };
     let old = backend.live().servers.clone();

@@ -4,6 +4,7 @@
 //! file still says what it said then; a server that was down is down until its checks say otherwise;
 //! the address, which `init-addr` may want to be the last one, was found when the file was loaded.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::model::{Backend, LoadState, SavedServer, Server, ServerAddr};
@@ -11,6 +12,8 @@ use crate::pure::health::admin::{Admin, Command};
 use crate::pure::health::{Health, Said};
 use crate::pure::probe::Place;
 use crate::pure::weight::Weight;
+use crate::state;
+use crate::telemetry::event::{Change, Reason, ServerChange};
 
 /// What is known of `server` from before.
 pub(super) fn find<'a>(
@@ -77,10 +80,41 @@ pub(super) fn health(health: &mut Health, configured: &Server, saved: &SavedServ
     if let Some(on) = saved.agent_on {
         health.handle_agent_switch(now, on);
     }
-    if !saved.running && configured.check.is_some() {
-        health.handle_said(now, Said::Down);
+    if configured.check.is_some() {
+        health.handle_said(now, if saved.running { Said::Up } else { Said::Down });
     }
     if let Some(then) = now.checked_sub(Duration::from_secs(saved.since_s)) {
         health.restore_last_change(then);
+    }
+}
+
+/// Says which servers of `backend`, which is new, start down for an earlier process left them so.
+pub(super) fn tell_down(backend: &state::Backend, saved: &[SavedServer]) {
+    let (live, settings) = (backend.live(), backend.settings());
+    let starts_down = |server: &&Arc<state::Server>| {
+        let configured = server.configured();
+        let was = find(saved, &settings, &configured);
+        was.is_some_and(|was| !was.running) && configured.check.is_some() && !configured.disabled
+    };
+    let down: Vec<_> = live.servers.iter().filter(starts_down).collect();
+    let count = |backup| down.iter().filter(|server| server.settings().backup == backup).count();
+    // One goes after the other, as HAProxy counts.
+    let (mut active, mut backups) = (live.active + count(false), live.backup + count(true));
+    for server in down {
+        let backup = server.settings().backup;
+        *if backup { &mut backups } else { &mut active } -= 1;
+        let change = ServerChange {
+            backend: Arc::clone(&backend.name),
+            server: Arc::clone(&server.name),
+            backup,
+            change: Change::Down { was_draining: false },
+            reason: Reason::Saved,
+            active: u32::try_from(active).unwrap_or(u32::MAX),
+            backups: u32::try_from(backups).unwrap_or(u32::MAX),
+            sessions: 0,
+            requeued: 0,
+            queued: 0,
+        };
+        tracing::warn!("{}", change.line());
     }
 }

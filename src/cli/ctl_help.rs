@@ -1,5 +1,8 @@
 //! What `evenkeel ctl COMMAND --help` says of commands that HAProxy does not have.
 
+/// The commands that have a help here.
+pub const OWN: [&str; 4] = ["failovers", "drill", "switchover", "fence"];
+
 /// The help of the command that `words` begin with, where its last word asks for it.
 #[must_use]
 pub fn help(words: &[String]) -> Option<&'static str> {
@@ -38,7 +41,10 @@ The last 500 are kept, with files in state_dir/failovers of the last 200.
 const DRILL: &str = "\
 Make a fault on purpose, send clients of our own through the route, and write down what came of it.
 
-Usage: evenkeel ctl drill FRONTEND FAULT --dry-run|--live
+Usage: evenkeel drill FRONTEND FAULT --dry-run|--live [-s SOCKET|-c FILE]
+
+'evenkeel ctl drill' is the same. The process is asked at its command SOCKET, the one in $EVENKEEL_SOCKET,
+or that of the configuration FILE.
 
 Faults:
   --kill, --hang, --partition  Run the backend's program for it: drill = { kill = [\"/path\", …] }
@@ -56,9 +62,10 @@ is listed by 'failovers'. Exit status 3: it failed, or 'rto' or 'rpo' of the fro
 const SWITCHOVER: &str = "\
 Have another server take over the writes while new clients wait. What fails is undone.
 
-Usage: evenkeel ctl switchover FRONTEND --to SERVER [--timeout TIME] [--force] [--dry-run]
+Usage: evenkeel ctl switchover FRONTEND --to SERVER [--timeout TIME] [--max-lag TIME] [--force] [--dry-run]
 
   --timeout TIME  For all of it, such as 8s; less than the 'hold' of the frontends
+  --max-lag TIME  Refuse a SERVER that is further behind, before anybody waits (5s)
   --force         Cut the sessions that are in a transaction at half of the time
   --dry-run       Only look whether it can be done
 
@@ -69,7 +76,18 @@ const FENCE: &str = "\
 Who of a group may take writes, who is kept out, and why.
 
 Usage: evenkeel ctl fence show [BACKEND]
-       evenkeel ctl fence clear BACKEND   Forget who was primary: whoever claims alone is it
+       evenkeel ctl fence clear BACKEND [--force]
+
+  show     One row a server. What it says of itself (primary, replica), what it is taken for (primary,
+           replica, stray, fenced, unknown), what is remembered of it (incumbent: the primary; former: one
+           before; follower: it was a replica since), how far it is behind in ms and in bytes of WAL or
+           transactions, its history (Postgres: cluster:timeline; else its GTIDs), and why it is kept out
+  clear    Forget who was primary: whoever claims alone is it. It says who that is
+  --force  Even where nobody is primary then, for more than one claims to be
+
+Kept out: returned (another took over, and it has not followed that one since), older (it lacks what the
+newest primary had), diverged (it became primary without a timeline of its own), conflict (another claims
+it, too), foreign (data of another cluster).
 ";
 
 #[cfg(test)]

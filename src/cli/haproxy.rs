@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// What the flags say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
-    /// `-f`, `--` and plain arguments.
+    /// `-f`, and what stands behind `--`.
     pub files: Vec<PathBuf>,
     /// `-c`: check only.
     pub check: bool,
@@ -21,7 +21,7 @@ pub struct Flags {
     pub help: bool,
     /// `-V`.
     pub verbose: bool,
-    /// `-q`.
+    /// `-q`, without `-V`.
     pub quiet: bool,
     /// `-D`.
     pub daemon: bool,
@@ -124,11 +124,16 @@ impl Flags {
                 "-st" => flags.terminate = pids(&mut words)?,
                 "--" => flags.files.extend(words.by_ref().map(PathBuf::from)),
                 other if WITHOUT_EFFECT.contains(&other) || has_free_form(other) => {}
-                other if !other.starts_with('-') => flags.files.push(other.into()),
+                other if !other.starts_with('-') => {
+                    return Err(Mistake(format!(
+                        "'{other}' is no flag: a configuration is named by -f, or behind --"
+                    )));
+                }
                 other => return Err(Mistake(format!("unknown option '{other}'"))),
             }
         }
         flags.help |= !any;
+        flags.quiet &= !flags.verbose;
         Ok(flags)
     }
 }
@@ -229,10 +234,17 @@ mod tests {
     }
 
     #[test]
-    fn files_after_two_dashes_and_plain_ones() {
-        let flags = parse("a.cfg -c -dM0x50 -- -b.cfg").expect("valid");
+    fn files_are_behind_a_flag_or_two_dashes() {
+        let flags = parse("-f a.cfg -c -dM0x50 -- -b.cfg").expect("valid");
         assert_eq!(flags.files, [PathBuf::from("a.cfg"), PathBuf::from("-b.cfg")]);
         assert!(flags.check);
+        assert!(parse("-c a.cfg").is_err() && parse("-f a.cfg b.cfg").is_err());
+    }
+
+    #[test]
+    fn who_wants_words_is_not_spared_them() {
+        assert!(parse("-q -c").expect("valid").quiet);
+        assert!(!parse("-q -V").expect("valid").quiet);
     }
 
     // As HAProxy 2.6 takes them.

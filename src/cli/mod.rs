@@ -44,6 +44,9 @@ pub enum Own {
     Convert(Files),
     /// Give a command to a running process
     Ctl(Ctl),
+    /// Rehearse a failover: 'ctl drill' by a shorter name
+    #[command(disable_help_flag = true)]
+    Drill(Words),
     /// Watch a failover without any configuration or server
     Demo(Demo),
 }
@@ -75,6 +78,7 @@ const CTL_HELP: &str = "HAProxy's commands ('ctl help' asks the process for them
                                            [--force] [--dry-run]
   drill FRONTEND --kill|--hang|--partition Rehearse a failover (--dry-run|--live)
   drill FRONTEND --switchover --to SERVER  Rehearse a planned one (--dry-run|--live)
+                                           ('evenkeel drill …' is the same)
 
 Each says more: 'evenkeel ctl failovers --help'.
 
@@ -99,6 +103,48 @@ pub struct Ctl {
         allow_hyphen_values = true
     )]
     pub command: Vec<String>,
+}
+
+/// The words of a command that has a name of its own here.
+#[derive(Debug, Args)]
+pub struct Words {
+    /// What the command is given
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
+}
+
+impl Ctl {
+    /// `ctl drill …`. Without a word more it asks for help.
+    #[must_use]
+    pub fn drill(words: Words) -> Self {
+        let words = match words.words {
+            none if none.is_empty() => vec!["--help".to_owned()],
+            some => some,
+        };
+        let command = std::iter::once("drill".to_owned()).chain(words).collect();
+        Self { socket: None, config: None, command }
+    }
+
+    /// The same, with the process named behind a command of ours, too, as people write it.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        if !self.command.first().is_some_and(|name| ctl_help::OWN.contains(&name.as_str())) {
+            return self;
+        }
+        let mut words = std::mem::take(&mut self.command).into_iter();
+        while let Some(word) = words.next() {
+            let (name, value) = match word.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
+                _ => (word.as_str(), None),
+            };
+            match name {
+                "-s" | "--socket" => self.socket = value.or_else(|| words.next()),
+                "-c" | "--config" => self.config = value.or_else(|| words.next()).map(Into::into),
+                _ => self.command.push(word),
+            }
+        }
+        self
+    }
 }
 
 /// How to show a failover.

@@ -8,7 +8,8 @@
 //! After a batch it pauses for [`PAUSE`] before it looks again, so that a producer under load finds
 //! nobody to wake and pays only for the queue. Events go first. Sinks are opened when first used
 //! and kept by destination, so that a reload changes targets by sending records that name others.
-//! What a sink does not take is lost and counted; trouble with a sink is said once until it works.
+//! What a sink does not take is lost and counted. Trouble with a sink is said once, when it begins, and
+//! once when it ends, with what it cost; other losses are reported now and then.
 
 use std::collections::HashMap;
 use std::io;
@@ -64,6 +65,8 @@ struct Outlets {
     samples: HashMap<LogTarget, u64>,
     time: LocalTime,
     line: String,
+    /// Lines lost at sinks whose trouble was said.
+    explained: u64,
 }
 
 /// A sink and whether it works.
@@ -100,6 +103,7 @@ impl Shipper {
                 samples: HashMap::new(),
                 time: LocalTime::new(zone.clone()),
                 line: String::new(),
+                explained: 0,
             },
             accept_time: LocalTime::new(zone),
             message: String::new(),
@@ -146,6 +150,7 @@ impl Shipper {
             }
         }
         self.say_losses(&intake.losses);
+        self.outlets.say_troubles();
     }
 
     /// Sends a batch.
@@ -190,18 +195,20 @@ impl Shipper {
         }
     }
 
-    /// Says how much was lost since it was last said, if anything.
+    /// Says how much was lost since it was last said, if anything, but for what a trouble that was
+    /// said goes on to cost.
     fn say_losses(&mut self, losses: &Losses) -> bool {
         let total = losses.total();
-        if total == self.reported {
+        let unexplained = total - self.outlets.explained;
+        if unexplained == self.reported {
             return false;
         }
         tracing::warn!(
             "{} log lines lost, {total} since the start ({} found the bus full)",
-            total - self.reported,
+            unexplained - self.reported,
             losses.records() + losses.events(),
         );
-        self.reported = total;
+        self.reported = unexplained;
         true
     }
 }
@@ -257,7 +264,16 @@ impl Outlets {
         if outlet.sink.is_none() {
             outlet.open_again(target, adopt, rings, now);
         }
-        outlet.send(target, line.as_bytes())
+        let sent = outlet.send(target, line.as_bytes());
+        self.explained += u64::from(sent.is_none() && outlet.complained);
+        sent
+    }
+
+    /// Says what the sinks that do not work cost.
+    fn say_troubles(&self) {
+        for (target, outlet) in self.sinks.iter().filter(|(_, outlet)| outlet.complained) {
+            tracing::warn!("logger {} did not work again, {} lost", Named(target), outlet.lost);
+        }
     }
 }
 

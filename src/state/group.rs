@@ -1,5 +1,6 @@
 //! What the servers of one backend are to each other, where their checks ask for it.
 
+mod claims;
 mod planned;
 mod quiet;
 
@@ -17,6 +18,7 @@ use crate::pure::role::route::Part;
 use crate::pure::role::stray::Stray;
 use crate::pure::role::{History, Reading, Role};
 
+pub use claims::Claims;
 use planned::Planned;
 
 /// See the module. Changed by [`publish`](super::publish) only.
@@ -106,15 +108,6 @@ impl Inner {
             incident.handle_primary(now, &server, &reading.history, reached);
         }
     }
-}
-
-/// Who claims to be primary, and what came of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Claims {
-    /// Who is taken for it.
-    pub primary: Option<String>,
-    /// Who is not, and why; in order of their names.
-    pub refused: Vec<(String, Refusal)>,
 }
 
 impl Group {
@@ -340,26 +333,6 @@ impl Group {
         inner.fence.set_on_conflict(on_conflict);
     }
 
-    /// Forgets what is remembered.
-    pub(super) fn clear(&self) {
-        self.lock().fence.clear();
-    }
-
-    /// Who claims to be primary.
-    #[must_use]
-    pub fn claims(&self) -> Claims {
-        let inner = self.lock();
-        let primary = inner.fence.primary().map(str::to_owned);
-        let refused = inner.fence.refusals();
-        Claims { primary, refused: refused.map(|(name, why)| (name.to_owned(), why)).collect() }
-    }
-
-    /// Whether another server than this one is taken for the primary.
-    #[must_use]
-    pub fn is_led_by_another(&self, server: &str) -> bool {
-        self.lock().fence.primary().is_some_and(|primary| primary != server)
-    }
-
     /// What is remembered.
     #[must_use]
     pub fn memory(&self) -> Memory {
@@ -418,11 +391,5 @@ impl Group {
     #[must_use]
     pub fn stray(&self, server: &str) -> Option<Stray> {
         self.lock().fence.stray(server)
-    }
-
-    /// Why a server that claims to be primary is not taken for it.
-    #[must_use]
-    pub fn refusal(&self, server: &str) -> Option<Refusal> {
-        self.lock().fence.refusal(server)
     }
 }

@@ -156,6 +156,8 @@ pub enum Reason {
     Cli,
     /// The server it tracks, `backend/server`, changed.
     Tracked(Arc<str>),
+    /// An earlier process left it so.
+    Saved,
 }
 
 /// What a check found.
@@ -274,7 +276,9 @@ impl Event {
 }
 
 impl ServerChange {
-    fn line(&self) -> String {
+    /// The log line, without its end.
+    #[must_use]
+    pub fn line(&self) -> String {
         let kind = if self.backup { "Backup Server" } else { "Server" };
         let mut line = format!("{kind} {}/{} ", self.backend, self.server);
         match self.change {
@@ -397,6 +401,7 @@ impl Reason {
             Self::Unsaid => {}
             Self::Check(finding) => finding.append(line),
             Self::Cli => line.push_str(", changed from CLI"),
+            Self::Saved => line.push_str(", changed from server-state after a reload"),
             Self::Tracked(tracked) => line.push_str(&format!(" via {tracked}")),
         }
     }

@@ -207,3 +207,22 @@ fn exit_codes_and_lines_are_haproxys() {
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
+
+/// A drill has a name of its own, and its help does not need a process.
+#[test]
+fn a_drill_is_asked_for_by_its_own_name() {
+    let asked = |words: &[&str]| Kind::Evenkeel.run(words);
+    for words in [&["drill", "--help"][..], &["drill"], &["ctl", "drill", "w", "-h"]] {
+        let (status, said) = asked(words);
+        assert!(status.success() && said.contains("Usage: evenkeel drill FRONTEND"), "{said}");
+    }
+    for words in [
+        &["drill", "w", "--kill", "--dry-run", "-s", "/no/such.sock"][..],
+        &["drill", "-s", "/no/such.sock", "w", "--kill", "--dry-run"],
+        &["ctl", "drill", "w", "--kill", "--dry-run", "--socket=/no/such.sock"],
+    ] {
+        let (status, said) = asked(words);
+        assert_eq!(status.code(), Some(1), "{said}");
+        assert!(said.contains("/no/such.sock"), "{said}");
+    }
+}

@@ -68,11 +68,17 @@ impl Pair {
 
     /// What the process answers to `evenkeel ctl`.
     fn ctl(&self, command: &str) -> String {
+        let (is_done, said) = self.asked(command);
+        assert!(is_done, "{said}");
+        said
+    }
+
+    /// The same, and whether it was done.
+    fn asked(&self, command: &str) -> (bool, String) {
         let socket = self.dir.join("sock").display().to_string();
         let args = ["ctl", "-s", &socket].into_iter().chain(command.split(' '));
         let (status, said) = Kind::Evenkeel.run(&args.collect::<Vec<_>>());
-        assert!(status.success(), "{said}");
-        said
+        (status.success(), said)
     }
 
     /// The one failover on record.
@@ -245,9 +251,18 @@ fn an_old_primary_stays_out_through_a_restart_until_an_operator_forgets_it() {
     waiting.join().unwrap().unwrap();
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "1", "only its own");
     assert_eq!(pair.b.query("SELECT count(*) FROM written")[0][0], "3");
+    // Without the memory neither would be primary.
+    let (is_done, said) = pair.asked("fence clear pg");
+    assert!(
+        !is_done && said.starts_with("Nothing is forgotten: b and a claim to be primary"),
+        "{said}"
+    );
+    pair.wait_fence("b", "primary primary incumbent");
     pair.b.process.kill9();
     pair.wait_fence("b", "- unknown incumbent");
-    pair.ctl("fence clear pg");
+    let said = pair.ctl("fence clear pg");
+    assert!(said.starts_with("Forgotten: b was primary (timeline 2 of"), "{said}");
+    assert!(said.ends_with("a had not followed it since.\na is primary.\n"), "{said}");
     pair.wait_fence("a", "primary primary incumbent");
     write(pair.write, 3).unwrap();
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "2");

@@ -10,6 +10,7 @@ use crate::harness::{both, eventually};
 both! {
     weights_and_maintenance_survive_a_restart,
     a_server_that_was_down_starts_down,
+    a_server_that_ran_has_all_its_lives,
     the_checks_port_stands_in_for_that_of_no_agent,
     a_weight_that_the_file_changed_is_the_files,
     a_file_that_is_not_there_is_warned_of,
@@ -129,10 +130,27 @@ fn a_server_that_was_down_starts_down(kind: Kind) {
     let proxy = pair.start(kind, "check inter 1h");
     assert_eq!(pair.state("s1")[0], "0");
     assert_eq!(served_by(proxy.addr).unwrap(), "s2");
+    let said = "Server be/s1 is DOWN, changed from server-state after a reload. 1 active and 0 \
+                backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue.";
+    assert!(proxy.process.output().contains(said), "{}", proxy.process.output());
     drop(proxy);
     let proxy = pair.start(kind, words);
     proxy.wait_status("s1", "UP");
     eventually("s1 serves", || (served_by(proxy.addr).unwrap() == "s1").then_some(()));
+}
+
+fn a_server_that_ran_has_all_its_lives(kind: Kind) {
+    let mut pair = Pair::new();
+    let words = "check inter 100ms rise 2 fall 3\noption log-health-checks";
+    let proxy = pair.start(kind, words);
+    proxy.log.expect(&["be/s1 succeeded", "status: 3/3 UP"]);
+    pair.save();
+    drop(proxy);
+    pair.servers[0].die();
+    let proxy = pair.start(kind, words);
+    for lives in ["2/3 UP", "1/3 UP", "0/2 DOWN"] {
+        proxy.log.expect(&["be/s1 failed", &format!("status: {lives}.")]);
+    }
 }
 
 fn the_checks_port_stands_in_for_that_of_no_agent(kind: Kind) {

@@ -10,6 +10,7 @@ use crate::config::model::Level;
 use crate::control::collect::roles;
 use crate::pure::role::History;
 use crate::pure::role::fence::{Memory, Refusal};
+use crate::state::group::Claims;
 use crate::state::{Backend, Occasion, Process};
 use crate::telemetry::failover::LEAD;
 
@@ -25,7 +26,7 @@ pub(super) static COMMANDS: &[Command] = &[
     },
     Command::admin(
         "fence clear",
-        "<backend>",
+        "<backend> [--force]",
         "forget who was primary: whoever claims alone is it",
         clear,
     ),
@@ -154,13 +155,63 @@ fn remembered(memory: &Memory, server: &str) -> &'static str {
 }
 
 fn clear(call: &mut Call<'_>, answer: &mut Answer<'_>) {
-    let name = call.arg(0);
+    let (flags, names): (Vec<&str>, Vec<&str>) =
+        call.args().iter().map(String::as_str).partition(|word| word.starts_with('-'));
+    if let Some(flag) = flags.iter().find(|flag| **flag != "--force") {
+        return answer.refuse(format_args!("'{flag}' is not known; there is --force."));
+    }
+    let [name] = names[..] else {
+        return answer.refuse("Name one backend.");
+    };
     let objects = call.shared.process.objects();
     let backend = objects.backends.iter().find(|backend| *backend.name == *name);
     let Some(backend) = backend.filter(|backend| !backend.settings().routes.is_empty()) else {
         return answer.refuse("No such backend with routes by role.");
     };
+    if flags.is_empty() && backend.group.stands_by_memory() {
+        let who = claimants(&backend.group.claims());
+        return answer.refuse(format_args!(
+            "Nothing is forgotten: {who} claim to be primary, and without what is remembered none of \
+             them gets writes. Stop all but one first, or write --force."
+        ));
+    }
+    let memory = backend.group.memory();
     let (process, bus) = (&*call.shared.process, &call.shared.bus);
     let occasion = Occasion { process, bus, now: clock::now(), wall: clock::wall() };
     occasion.clear_fence(backend);
+    answer.line(forgotten(&memory));
+    answer.line(follows(&backend.group.claims()));
+}
+
+/// What was remembered, for people.
+fn forgotten(memory: &Memory) -> String {
+    let Some((server, history)) = &memory.incumbent else {
+        return "Nothing was remembered.".to_owned();
+    };
+    let former: Vec<&str> = memory.former.iter().map(String::as_str).collect();
+    let also = match &former[..] {
+        [] => String::new(),
+        former => format!(", and that {} had not followed it since", former.join(" and ")),
+    };
+    format!("Forgotten: {server} was primary ({history}){also}.")
+}
+
+/// What there is now that nothing is remembered, for people.
+fn follows(claims: &Claims) -> String {
+    match (&claims.primary, &claims.refused[..]) {
+        (Some(server), _) => format!("{server} is primary."),
+        (None, []) => "Nobody claims to be primary: the first that does, alone, is it.".to_owned(),
+        (None, [_]) => format!("Nobody is primary, though {} claims it.", claimants(claims)),
+        (None, _) => format!(
+            "Nobody is primary, for {} claim it: writes are stopped until one of them is left.",
+            claimants(claims)
+        ),
+    }
+}
+
+/// Who claims to be primary, those that are refused among them.
+fn claimants(claims: &Claims) -> String {
+    let refused = claims.refused.iter().map(|(server, _)| server.as_str());
+    let all: Vec<&str> = claims.primary.as_deref().into_iter().chain(refused).collect();
+    all.join(" and ")
 }

@@ -58,6 +58,9 @@ const STATE_HEADER: &str = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_s
 const CONN_HEADER: &str = "# bkname/svname bkid/svid addr port - purge_delay served used_cur \
      used_max need_est idle_sess unsafe_nb safe_nb idle_lim idle_cur";
 
+/// HAProxy's administrative flag of a server that goes by another name than its file says.
+const HOSTNAME_CHANGED: u8 = 0x40;
+
 /// Milliseconds after which HAProxy closes idle connections; here none are kept.
 const PURGE_DELAY_MS: u32 = 5000;
 
@@ -107,6 +110,7 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
     let resolve = settings.resolve.as_ref().filter(|resolve| resolve.kind == Kind::Srv);
     let record = resolve.map_or("-", |resolve| resolve.fqdn.as_str());
     let name = settings.hostname.as_deref().filter(|name| *name != record).unwrap_or("-");
+    let has_other_name = settings.hostname != server.configured().hostname;
     let tls = u8::from(settings.tls.is_some());
     let check = settings.check.as_ref();
     let check_port = check.and_then(|check| check.port).map_or(0, std::num::NonZeroU16::get);
@@ -125,7 +129,7 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
         settings.id.0,
         server.name,
         operation(&health),
-        health.admin().bits(),
+        health.admin().bits() | if has_other_name { HOSTNAME_CHANGED } else { 0 },
         checks(&settings, &health),
         agent_state(&health),
         u8::from(backend.settings().has_own_id),

@@ -218,7 +218,7 @@ fn trouble_is_said_once_and_its_end_too() {
     let path = dir.0.join("log");
     let sink = LogSink::Unix(path.clone());
     let said = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let writer = Said(Arc::clone(&said));
+    let writer = Told(Arc::clone(&said));
     let level = tracing_subscriber::filter::LevelFilter::INFO;
     let subscriber = crate::telemetry::trace::subscriber(7, level, move || writer.clone());
     tracing::subscriber::with_default(subscriber, || {
@@ -241,10 +241,44 @@ fn trouble_is_said_once_and_its_end_too() {
     );
 }
 
-#[derive(Clone)]
-struct Said(Arc<std::sync::Mutex<Vec<u8>>>);
+#[test]
+fn only_losses_without_a_known_cause_are_reported() {
+    let dir = Dir::new("causes");
+    let absent = target(LogSink::Unix(dir.0.join("absent")));
+    let (bus, intake) = bus::bus();
+    let said = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let writer = Told(Arc::clone(&said));
+    let level = tracing_subscriber::filter::LevelFilter::INFO;
+    let subscriber = crate::telemetry::trace::subscriber(7, level, move || writer.clone());
+    tracing::subscriber::with_default(subscriber, || {
+        let (_identity, mut shipper) = shipper();
+        for _ in 0..3 {
+            let mut events = vec![notice(&absent, LogLevel::Info, "lost")];
+            shipper.ship(&mut events, &mut Vec::new(), &intake.losses);
+            assert!(!shipper.say_losses(&intake.losses));
+        }
+        intake.losses.lose_lines(4);
+        assert!(shipper.say_losses(&intake.losses));
+        shipper.outlets.say_troubles();
+    });
+    assert_eq!(bus.losses().lines(), 7);
+    let said = String::from_utf8(said.lock().expect("no panic").clone()).expect("text");
+    let lines: Vec<_> =
+        said.lines().filter(|line| !line.ends_with("lost") || line.contains("logger")).collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    for (line, part) in lines.iter().zip([
+        "send failed in logger",
+        "4 log lines lost, 7 since the start (0 found the bus full)",
+        "did not work again, 3 lost",
+    ]) {
+        assert!(line.contains(part), "{said}");
+    }
+}
 
-impl io::Write for Said {
+#[derive(Clone)]
+struct Told(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl io::Write for Told {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.0.lock().expect("no panic").extend_from_slice(buf);
         Ok(buf.len())

@@ -1,0 +1,51 @@
+//! Who of a group claims to be primary, and who is taken for it.
+
+use super::Group;
+use crate::pure::role::fence::Refusal;
+
+/// Who claims to be primary, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Who is taken for it.
+    pub primary: Option<String>,
+    /// Who is not, and why; in order of their names.
+    pub refused: Vec<(String, Refusal)>,
+}
+
+impl Group {
+    /// Forgets what is remembered.
+    pub(in crate::state) fn clear(&self) {
+        self.lock().fence.clear();
+    }
+
+    /// Who claims to be primary.
+    #[must_use]
+    pub fn claims(&self) -> Claims {
+        let inner = self.lock();
+        let primary = inner.fence.primary().map(str::to_owned);
+        let refused = inner.fence.refusals();
+        Claims { primary, refused: refused.map(|(name, why)| (name.to_owned(), why)).collect() }
+    }
+
+    /// Whether another server than this one is taken for the primary.
+    #[must_use]
+    pub fn is_led_by_another(&self, server: &str) -> bool {
+        self.lock().fence.primary().is_some_and(|primary| primary != server)
+    }
+
+    /// Whether the primary there is would be none without what is remembered: another claims it, too,
+    /// and only the memory speaks against that one.
+    #[must_use]
+    pub fn stands_by_memory(&self) -> bool {
+        let inner = self.lock();
+        let mut without = inner.fence.clone();
+        without.clear();
+        inner.fence.primary().is_some() && without.primary().is_none()
+    }
+
+    /// Why a server that claims to be primary is not taken for it.
+    #[must_use]
+    pub fn refusal(&self, server: &str) -> Option<Refusal> {
+        self.lock().fence.refusal(server)
+    }
+}
