@@ -430,7 +430,8 @@ fn whose_answer_is_overdue_yields_to_another_that_claims() {
     let mut fence = pair();
     fence.handle_reading("b", pg(Primary, 2));
     fence.handle_reading("a", pg(Primary, 1));
-    (fence.handle_silent("b"), fence.handle_silent("a"));
+    fence.handle_silent("b");
+    fence.handle_silent("a");
     assert_eq!(fence.primary(), None);
     fence.handle_lost("b");
     assert_eq!(fence.primary(), Some("a"), "b is gone");
