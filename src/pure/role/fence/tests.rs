@@ -3,7 +3,7 @@ use super::*;
 
 const PG: u64 = 7_300_000_000_000_000_001;
 
-fn pg(role: Role, timeline: u32) -> Reading {
+pub(super) fn pg(role: Role, timeline: u32) -> Reading {
     Reading {
         role,
         history: History::Postgres { system: PG, timeline },
@@ -21,7 +21,7 @@ fn my(role: Role, server: u128, executed: &str) -> Reading {
 use Role::{Primary, Replica};
 
 /// `b` follows `a`, and both are heard.
-fn pair() -> Fence {
+pub(super) fn pair() -> Fence {
     let mut fence = Fence::default();
     fence.handle_reading("a", pg(Primary, 1));
     fence.handle_reading("b", pg(Replica, 1));
@@ -310,9 +310,19 @@ fn one_member_of_a_cluster_takes_writes_for_as_long_as_it_is_one() {
     fence.handle_reading("a", galera(Member, 100));
     fence.handle_reading("c", galera(Member, 99));
     assert_eq!(fence.primary(), Some("b"), "the first stays it");
-    assert_eq!((fence.refusal("a"), fence.refusal("c")), (None, Some(Refusal::Older)));
+    assert_eq!((fence.refusal("a"), fence.refusal("c")), (None, None), "it is behind, no impostor");
     fence.handle_lost("b");
     assert_eq!(fence.primary(), Some("a"));
+    fence.handle_lost("a");
+    assert_eq!((fence.primary(), fence.refusal("c")), (None, None), "before it has all of it");
+    // One of another cluster has nothing of it.
+    let mut other = galera(Member, 1);
+    let executed = GtidSet::mysql("4e11fa47-71ca-11e1-9e33-c80aa9429562:1-500").unwrap();
+    other.history = History::Mysql { server: 0, executed };
+    fence.handle_reading("c", other);
+    assert_eq!((fence.primary(), fence.refusal("c")), (None, Some(Refusal::Older)));
+    fence.handle_reading("a", galera(Member, 100));
+    fence.handle_reading("c", galera(Member, 99));
     // It comes back with all there is, and has no need to be a replica first.
     fence.handle_reading("b", galera(Member, 101));
     assert_eq!((fence.primary(), fence.refusal("b")), (Some("a"), None));
