@@ -1,15 +1,15 @@
 //! The last words to a database's client whose connection is closed over its server's head.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 
 use super::Session;
 use super::dial::Server;
 use crate::config::model::{self, CheckKind, DatabaseKind};
 use crate::net::relay::{End, Relay};
-use crate::pure::session::farewell::last_words;
-use crate::pure::session::idle::Side;
-use crate::state::CutReason;
+use crate::pure::session::farewell::{is_due, is_goodbye, last_words};
+use crate::state::{Backend, CutReason};
 
 impl Session {
     /// Tells the client why its session ends, in its server's protocol, where its server cannot.
@@ -24,7 +24,7 @@ impl Session {
             (End::Cut, Some(CutReason::ServerUp)) => "another server is up again",
             (End::Cut, _) => "an operator ended it",
             (End::Parted, _) => "another server becomes the primary",
-            (End::Reset(Side::Server), _) => "the server broke it off",
+            (End::ServerLeft, _) => "the server is gone",
             _ => return false,
         };
         let Some(last) = relay.last_sent() else { return false };
@@ -34,6 +34,23 @@ impl Session {
         let client = &mut self.client;
         let written = poll_fn(|cx| Poll::Ready(client.poll_write(cx, &words))).await;
         matches!(written, Poll::Ready(Ok(len)) if len == words.len())
+    }
+
+    /// Whether the client is told that its server has left. Asks the server's check where that decides.
+    pub(super) async fn is_to_be_told(
+        &mut self,
+        relay: &Relay,
+        backend: &Arc<Backend>,
+        settings: &model::Backend,
+        server: &Server,
+    ) -> bool {
+        let Some(kind) = database_of(server) else { return false };
+        let Some(is_asking) = relay.is_asking() else { return false };
+        if relay.last_sent().is_none_or(|last| last_words(kind, last, "").is_none()) {
+            return false;
+        }
+        is_due(kind, is_asking)
+            || self.is_dead(backend, settings, server).await && !is_goodbye(&self.early)
     }
 }
 

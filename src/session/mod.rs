@@ -261,6 +261,13 @@ impl Session {
                     Some(CutReason::ServerLeft) | None => false,
                     Some(_) => break end,
                 },
+                // Boxed for the same reason.
+                End::ServerLeft
+                    if Box::pin(self.is_to_be_told(&relay, &backend, &settings, &server)).await =>
+                {
+                    break end;
+                }
+                End::ServerLeft => false,
                 _ => break end,
             };
             if dead {
@@ -329,7 +336,9 @@ fn termination(end: End, cut: Option<CutReason>) -> Termination {
     let (cause, phase) = match end {
         End::Closed => (Cause::Normal, Phase::Ended),
         End::Reset(Side::Client) => (Cause::ClientAbort, Phase::Data),
-        End::Reset(Side::Server) | End::ServerSilent => (Cause::ServerAbort, Phase::Data),
+        End::Reset(Side::Server) | End::ServerSilent | End::ServerLeft => {
+            (Cause::ServerAbort, Phase::Data)
+        }
         End::TimedOut(Side::Client) => (Cause::ClientTimeout, Phase::Data),
         End::TimedOut(Side::Server) => (Cause::ServerTimeout, Phase::Data),
         End::Cut => (cut.map_or(Cause::Killed, CutReason::cause), Phase::Data),

@@ -5,6 +5,7 @@
 
 mod cut;
 mod dialled;
+mod goodbyes;
 mod lag;
 mod logins;
 mod pair;
@@ -13,6 +14,10 @@ mod records;
 mod vain;
 mod writers;
 
+use self::goodbyes::{
+    clients_of_a_killed_primary_read_that_it_is_gone,
+    clients_of_a_primary_that_stops_read_one_error,
+};
 use self::lag::a_reload_that_changes_the_lag_counts_for_who_reads;
 use self::logins::{
     a_full_server_that_has_no_place_for_the_check_cuts_nobody,
@@ -76,6 +81,8 @@ macro_rules! calmly_with_both_databases {
 }
 
 calmly_with_both_databases! {
+    clients_of_a_killed_primary_read_that_it_is_gone,
+    clients_of_a_primary_that_stops_read_one_error,
     who_is_told_goodbye_by_the_server_counts_as_an_error,
     who_waits_in_vain_reads_why,
     a_reload_that_changes_the_lag_counts_for_who_reads,

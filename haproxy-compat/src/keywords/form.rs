@@ -48,6 +48,10 @@ pub enum Form {
     Options(&'static [(&'static str, Form)]),
     /// Where `redirect` sends to, and [`Form::Options`].
     Redirect(&'static [(&'static str, Form)]),
+    /// How `cookie` goes about it, and [`Form::Options`].
+    Cookie(&'static [(&'static str, Form)]),
+    /// The name of a header, and how to write it.
+    HeaderCase,
     /// A condition, which takes the rest of the line.
     Condition,
 }
@@ -83,7 +87,7 @@ const COMPRESSION: Form = Form::Picked(&[
 
 const COOKIE: Form = Form::Words(&[
     Form::Text,
-    Form::Options(&[
+    Form::Cookie(&[
         ("rewrite", Form::Any),
         ("insert", Form::Any),
         ("prefix", Form::Any),
@@ -206,7 +210,9 @@ pub fn of_global(word: &str) -> Form {
         "profiling.tasks" => Form::OneOf(&["on", "auto", "off"]),
         "profiling.memory" => ON_OFF,
         "cluster-secret" => Form::Text,
-        "h1-case-adjust" => Form::Words(&[Form::Text, Form::Text]),
+        "h1-case-adjust" => Form::HeaderCase,
+        "ssl-provider" => Form::OneOf(&["default", "base", "fips", "legacy", "null"]),
+        "ssl-propquery" | "ssl-provider-path" => Form::Text,
         "lua-prepend-path" => {
             Form::Words(&[Form::Text, Form::Options(&[("path", Form::Any), ("cpath", Form::Any)])])
         }

@@ -96,9 +96,41 @@ fn composed(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>
             }
             options(words, keyword, args, cx);
         }
+        Form::Cookie(words) => {
+            cookie(keyword, args, cx);
+            options(words, keyword, args, cx);
+        }
+        Form::HeaderCase => {
+            let Some(name) = args.expect(keyword, "the name of a header", cx) else { return };
+            let Some(written) = args.expect(keyword, "the name as it is written", cx) else {
+                return;
+            };
+            if !name.bytes.eq_ignore_ascii_case(&written.bytes) {
+                let (name, written) = (name.text(), written.text());
+                let message = format!("'{name}' and '{written}' differ in more than their case");
+                cx.report.alert(args.span(), message);
+            }
+        }
         Form::Condition => args.skip_all(),
         _ => {}
     }
+}
+
+/// Ways of a cookie that exclude each other.
+fn cookie(keyword: &str, args: &Args<'_>, cx: &mut Context<'_>) {
+    let has = |name: &&str| args.rest().any(|word| word.bytes == name.as_bytes());
+    let modes: Vec<&str> = ["rewrite", "insert", "prefix"].into_iter().filter(has).collect();
+    let message = match modes[..] {
+        [one, other, ..] => format!("'{keyword} {one}' and '{keyword} {other}' exclude each other"),
+        ["rewrite"] if has(&"indirect") => {
+            format!("'{keyword} rewrite' and '{keyword} indirect' exclude each other")
+        }
+        _ if has(&"preserve") && !has(&"insert") && !has(&"indirect") => {
+            format!("'{keyword} preserve' needs 'insert' or 'indirect'")
+        }
+        _ => return,
+    };
+    cx.report.alert(args.span(), message);
 }
 
 /// Statuses of errors that have a page.

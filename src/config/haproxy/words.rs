@@ -6,7 +6,7 @@ use std::time::Duration;
 use haproxy_compat::diag::Report;
 use haproxy_compat::env::Environment;
 use haproxy_compat::keywords::{Effect, Table};
-use haproxy_compat::span::Spanned;
+use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::suggest;
 use haproxy_compat::tree::{Line, Word};
 use haproxy_compat::units::{self, TimeUnit};
@@ -128,6 +128,11 @@ impl<'a> Args<'a> {
     /// The words that are left, which stay.
     pub(super) fn rest(&self) -> impl Iterator<Item = &'a Word> {
         self.line.words[self.at.min(self.line.words.len())..].iter()
+    }
+
+    /// Where the line is.
+    pub(super) const fn span(&self) -> Span {
+        self.line.span
     }
 
     /// Takes the next word if it is `expected`.

@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use haproxy_compat::addr::{Address, Endpoint, Host};
 use haproxy_compat::span::{Span, Spanned};
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -105,8 +106,7 @@ impl Context<'_> {
             && addr.as_ref().is_none_or(Place::needs_port)
             && !names_its_ports(&kind);
         if needs_port {
-            self.report.alert(raw.address.span, format!("{what}: its port is not known"));
-            self.report.help("give the server a port, or its check: port = 3306");
+            self.lacks_port(&raw.address, what);
         }
         let written = own.send_proxy.as_ref().or(base.send_proxy.as_ref());
         let written = written.map(|field| field.value);
@@ -135,6 +135,19 @@ impl Context<'_> {
             tls,
             is_tls,
         })
+    }
+
+    /// A check knows no port. HAProxy does not see it where the server has a name, and the check of
+    /// such a server fails each time.
+    fn lacks_port(&mut self, address: &Spanned<String>, what: &str) {
+        let endpoint = Address::parse(&address.value).map(|address| address.endpoint);
+        let message = format!("{what}: its port is not known");
+        if matches!(endpoint, Ok(Endpoint::Inet { host: Host::Name(_), .. })) {
+            self.report.warning(address.span, format!("{message}: it fails"));
+        } else {
+            self.report.alert(address.span, message);
+        }
+        self.report.help("give the server a port, or its check: port = 3306");
     }
 
     fn interval(

@@ -174,7 +174,7 @@ impl Context<'_> {
                     };
                 }
                 "store" => {
-                    let list = words.value(word)?;
+                    let list = words.next().unwrap_or_default();
                     self.store(&mut layout, list, span).map_err(|why| words.wrong(why))?;
                 }
                 "peers" => {
@@ -243,7 +243,8 @@ impl Context<'_> {
         sticks: bool,
     ) -> Option<String> {
         let table = self.own_table(table.as_deref())?;
-        self.uses_table(span, &table, key.kind(), sticks);
+        let kind = if key.is_verb() { Kind::Bin } else { key.kind() };
+        self.uses_table(span, &table, kind, sticks);
         Some(table)
     }
 

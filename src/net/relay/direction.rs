@@ -51,6 +51,8 @@ pub(super) enum Ending {
     ByClosing,
     /// It hears nothing if not a byte was sent: another sender may take over.
     Held,
+    /// It hears nothing: somebody judges it first.
+    Judged,
 }
 
 /// The state of one direction. `rest[written..]` was read and not yet written; it is at most one
@@ -169,6 +171,7 @@ impl Direction {
             if self.source_ended && !self.is_stuck() {
                 match ending {
                     Ending::Held if self.bytes == 0 => return moved,
+                    Ending::Judged => return moved,
                     Ending::ByClosing if to.is_plain() => {}
                     Ending::Held | Ending::PassedOn | Ending::ByClosing => {
                         if to.poll_shutdown_write(cx).is_pending() {

@@ -30,6 +30,7 @@ pub use watch::{Watch, Wish};
 
 use super::stream::Stream;
 use crate::clock;
+use crate::pure::session::farewell::is_goodbye;
 use crate::pure::session::idle::{Limits, Side, SideState};
 
 /// Size of a worker's shared read buffer. 64 KiB: larger reads gained nothing in bulk, smaller ones
@@ -61,6 +62,9 @@ pub enum End {
     /// again to another server. Only reported where the caller asked for it; running the relay
     /// again passes the end on to the client.
     ServerSilent,
+    /// The server closed or reset while the client stays, which has all that it sent. Only reported
+    /// where what the server sends is remembered; running the relay again passes the end on.
+    ServerLeft,
 }
 
 /// One session's relay.
@@ -76,8 +80,12 @@ pub struct Relay {
     /// The client sent something after the server's last bytes.
     asked: bool,
     opening: Opening,
-    /// The server's end that was reported as [`End::ServerSilent`] was a reset.
-    silent_reset: bool,
+    /// The server's end that was reported for somebody to judge was a reset.
+    was_reset: bool,
+    /// The server's end is passed on without that.
+    is_end_accepted: bool,
+    /// What the client sent last was its goodbye, or nobody saw it.
+    may_quit: bool,
     /// Nothing more is taken from the server once the client has ended.
     ends_with_client: bool,
 }
@@ -95,7 +103,9 @@ impl Relay {
             first: None,
             asked: false,
             opening: Opening::new(replay),
-            silent_reset: false,
+            was_reset: false,
+            is_end_accepted: false,
+            may_quit: false,
             ends_with_client: false,
         }
     }
@@ -146,11 +156,12 @@ impl Relay {
         self.prepend(bytes);
     }
 
-    /// Gives up starting over after [`End::ServerSilent`]: the server's end is passed on. `Some`
-    /// where nothing is left to relay.
+    /// Passes the server's end on after [`End::ServerSilent`] or [`End::ServerLeft`]. `Some` where
+    /// nothing is left to relay.
     pub fn accept_end(&mut self) -> Option<End> {
         self.opening.forbid();
-        self.silent_reset.then_some(End::Reset(Side::Server))
+        self.is_end_accepted = true;
+        self.was_reset.then_some(End::Reset(Side::Server))
     }
 
     /// Relays until both sides are done, one of them fails, is silent for too long, or `watch` cuts
@@ -197,32 +208,38 @@ impl Relay {
         client: &mut Stream,
         server: &mut Stream,
     ) -> Option<End> {
-        BUFFER.with_borrow_mut(|buffer| {
+        let is_judged = self.is_judged();
+        let end = BUFFER.with_borrow_mut(|buffer| {
             let ending = match self.up.is_done() {
                 _ if self.is_unanswered() => Ending::Held,
+                _ if is_judged => Ending::Judged,
                 true => Ending::ByClosing,
                 false => Ending::PassedOn,
             };
             let down = self.down.poll(cx, server, client, buffer, ending, |_| {});
             if self.server_was_silent(&down) {
-                self.silent_reset = matches!(down, Moved::ReadFailed);
+                self.was_reset = matches!(down, Moved::ReadFailed);
                 return Some(End::ServerSilent);
             }
             if self.down.bytes > 0 {
                 self.opening.forbid();
             }
-            let opening = &mut self.opening;
+            let (opening, may_quit) = (&mut self.opening, &mut self.may_quit);
+            let spliced = self.up.spliced;
             let is_last = self.ends_with_client || self.down.is_done();
             let ending = if is_last { Ending::ByClosing } else { Ending::PassedOn };
             let up = self.up.poll(cx, client, server, buffer, ending, |read| {
                 opening.note(read);
+                *may_quit = is_judged && is_goodbye(read);
             });
+            self.may_quit |= self.up.spliced > spliced;
             if up == Moved::WriteFailed && self.is_unanswered() {
-                self.silent_reset = true;
+                self.was_reset = true;
                 return Some(End::ServerSilent);
             }
             self.judge(up, down)
-        })
+        });
+        if is_judged { self.left(end) } else { end }
     }
 
     fn judge(&mut self, up: Moved, down: Moved) -> Option<End> {

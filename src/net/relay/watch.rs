@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::Relay;
+use super::{End, Relay};
 use crate::clock;
 use crate::pure::session::farewell::Tail;
+use crate::pure::session::idle::Side;
 
 /// How long a client that is about to ask something is waited for before it is parted with: longer
 /// than any takes that does not wait for a person.
@@ -47,7 +48,7 @@ impl Relay {
     /// What the server sent last; `None` where the client does not have all of it, or got its end.
     #[must_use]
     pub fn last_sent(&self) -> Option<&[u8]> {
-        let is_open = !self.down.is_stuck() && !self.down.fin_sent;
+        let is_open = !self.down.is_stuck() && !self.down.fin_sent && !self.is_encrypted();
         self.down.tail.as_deref().filter(|_| is_open).map(Tail::bytes)
     }
 
@@ -55,6 +56,32 @@ impl Relay {
     #[must_use]
     pub const fn is_left_by_server(&self) -> bool {
         self.down.source_ended && !self.up.source_ended
+    }
+
+    /// Whether the server's end is for somebody to judge.
+    pub(super) const fn is_judged(&self) -> bool {
+        self.down.tail.is_some() && !self.is_end_accepted && self.first.is_none()
+    }
+
+    /// The relay has come to `end`, if any: whether that is the server's, for somebody to judge.
+    pub(super) fn left(&mut self, end: Option<End>) -> Option<End> {
+        let is_told = !self.down.is_stuck();
+        match end {
+            None if is_told && self.down.source_ended => Some(End::ServerLeft),
+            Some(End::Reset(Side::Server)) if is_told => {
+                self.was_reset = true;
+                Some(End::ServerLeft)
+            }
+            end => end,
+        }
+    }
+
+    /// Whether the client waits for an answer, of which it has had nothing; `None`: it has said goodbye
+    /// or ended its side, as far as anybody saw.
+    #[must_use]
+    pub const fn is_asking(&self) -> Option<bool> {
+        let is_gone = self.may_quit || self.up.source_ended && !self.up.failed;
+        if is_gone { None } else { Some(self.asked) }
     }
 
     /// Whether the server ended its side before the client did.

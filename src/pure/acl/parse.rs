@@ -102,13 +102,13 @@ impl Test {
                 help: Some("write '-m bin', '-m str', '-m sub' or the like".to_owned()),
             });
         };
-        if !can_compare(expr.kind(), method) {
+        if !can_compare(expr.kind(), method) || expr.is_verb() && !compares_verbs(method) {
             let (kind, name) = (expr.kind().word(), method.name());
             let message = format!("'{}' is {kind}, which '-m {name}' cannot compare", expr.text);
             return Err(AclError::at(0, message));
         }
         reader.values(method)?;
-        let name = expr.text.split(['(', ',']).next().unwrap_or_default();
+        let name = expr.name();
         let written = PatternUse {
             method,
             sources: reader.sources,
@@ -128,10 +128,14 @@ fn can_compare(kind: Kind, method: Method) -> bool {
     match method {
         Method::Found => true,
         Method::Bool | Method::Int | Method::Version => kind != Kind::Bin && kind != Kind::Ipv6,
-        Method::Ip => !matches!(kind, Kind::Bool),
+        Method::Ip => !matches!(kind, Kind::Bool | Kind::Bin),
         Method::Bin => kind.casts_to(Kind::Bin),
         _ => true,
     }
+}
+
+const fn compares_verbs(method: Method) -> bool {
+    !matches!(method, Method::Bool | Method::Int | Method::Version | Method::Ip)
 }
 
 /// The sample, and the method its name brings; converters make it forget that.

@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
             add_flags(words, &mut flags)?;
         }
         if let Some(rest) = self.rest.strip_prefix('[') {
-            return self.sample(rest.trim_start(), flags, definitions);
+            return self.sample(rest, flags, definitions);
         }
         let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at(end);
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
         definitions: &mut dyn Definitions,
     ) -> Result<(), ParseError> {
         let (expr, used) = Expr::parse_prefix(text, definitions)?;
-        let Some(rest) = text[used..].trim_start().strip_prefix(']') else {
+        let Some(rest) = text[used..].strip_prefix(']') else {
             return Err(format!("']' is missing after '{}'", expr.text).into());
         };
         if !expr.tells_at(self.stage) {

@@ -1,7 +1,7 @@
 //! The fence: who of a group may take writes, and the memory that keeps old primaries out.
 //!
-//! It is told what servers say ([`Fence::handle_reading`]) and that one is heard no more
-//! ([`Fence::handle_lost`]), and answers who is primary ([`Fence::primary`]) and why the others
+//! It is told what servers say ([`Fence::handle_reading`]), that one lets an answer wait
+//! ([`Fence::handle_silent`]) and that one is heard no more ([`Fence::handle_lost`]), and answers who is primary ([`Fence::primary`]) and why the others
 //! that claim to be are not ([`Fence::refusal`]).
 //!
 //! A server *claims* while its last reading says primary. A claim is refused, in this order:
@@ -21,7 +21,7 @@
 //! | a member's of a cluster where all take writes | none of what is remembered | `Older` |
 //! | a member's of a cluster where all take writes | less than remembered: it is behind | no claim |
 //! | members' that are left | the incumbent, or else the first by name, is taken | no claim |
-//! | one's that lets the check in no more | another's is left that does | no claim |
+//! | one's that lets the check in no more, or the incumbent's that has not said so since another did and lets an answer wait (`OnConflict::Stop`) | another's is left that does not | no claim |
 //! | one's whose witnesses say so | others' are left whose witnesses all deny it | – |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
 //!
@@ -75,6 +75,11 @@ pub struct Fence {
     /// What the witnesses of servers say to whether they are primary, where they do not contradict each
     /// other.
     words: BTreeMap<String, bool>,
+    /// Those that let an answer wait, which is to come or not: the same is true of what they said.
+    silent: BTreeSet<String>,
+    /// Two claim to be primary, and the incumbent said so after the other did: late answers take
+    /// nothing back.
+    is_contested: bool,
     /// Those that follow and had what the primary, asked later, had not.
     ahead: BTreeMap<String, Stray>,
     primary: Option<String>,
@@ -151,6 +156,9 @@ impl Fence {
         self.note_opening(server, reading.role);
         self.readings.insert(server.to_owned(), reading);
         self.mute.remove(server);
+        self.silent.remove(server);
+        let is_incumbent = self.memory.incumbent.as_ref().is_some_and(|(one, _)| one == server);
+        self.is_contested |= is_incumbent && self.primary.is_none();
         self.settle();
         if self.primary() == Some(server) {
             self.note_ahead();
@@ -205,6 +213,22 @@ impl Fence {
         Some(is_news)
     }
 
+    /// The answer of a server is overdue. Whether that is news: it had said something, and let no
+    /// answer wait before.
+    pub fn handle_silent(&mut self, server: &str) -> bool {
+        let is_news = self.readings.contains_key(server) && self.silent.insert(server.to_owned());
+        if is_news {
+            self.settle();
+        }
+        is_news
+    }
+
+    /// Whether an answer of a server is overdue.
+    #[must_use]
+    pub fn is_silent(&self, server: &str) -> bool {
+        self.silent.contains(server)
+    }
+
     /// Whether what a server said counts on though it does not say so any more.
     #[must_use]
     pub fn is_mute(&self, server: &str) -> bool {
@@ -231,6 +255,7 @@ impl Fence {
         let was_heard = self.readings.remove(server).is_some();
         self.ahead.remove(server);
         self.mute.remove(server);
+        self.silent.remove(server);
         if was_heard {
             self.settle();
         }
@@ -245,6 +270,7 @@ impl Fence {
         self.readings.retain(|server, _| servers.contains(server.as_str()));
         self.mute.retain(|server| servers.contains(server.as_str()));
         self.words.retain(|server, _| servers.contains(server.as_str()));
+        self.silent.retain(|server| servers.contains(server.as_str()));
         if self.readings.len() != before {
             self.settle();
         }
@@ -260,6 +286,7 @@ impl Fence {
     /// Decides anew who is primary, and remembers it.
     fn settle(&mut self) {
         let left = self.left();
+        let is_contest = left.len() > 1;
         let incumbent = self.memory.incumbent.as_ref().map(|(server, _)| server);
         let is_member = |server: &&String| self.readings[*server].role == Role::Member;
         let member = incumbent.filter(|one| left.contains(one)).or(left.first().copied());
@@ -273,6 +300,7 @@ impl Fence {
             (_, OnConflict::KeepIncumbent) => incumbent.filter(|one| left.contains(one)).cloned(),
             (_, OnConflict::Stop) => None,
         };
+        self.is_contested &= is_contest;
         let Some((server, reading)) =
             self.primary.as_ref().and_then(|one| self.readings.get_key_value(one))
         else {
@@ -316,8 +344,16 @@ impl Fence {
             left.map(|(server, _)| server)
         };
         let mut primaries: Vec<&String> = of(Role::Primary).collect();
-        if primaries.iter().any(|server| !self.mute.contains(*server)) {
-            primaries.retain(|server| !self.mute.contains(*server));
+        // Whoever is to stay primary beside others stays it until it is known to be gone.
+        let incumbent = match (&self.memory.incumbent, self.on_conflict) {
+            (Some((incumbent, _)), OnConflict::Stop) if !self.is_contested => Some(incumbent),
+            _ => None,
+        };
+        let is_overdue =
+            |server: &String| incumbent == Some(server) && self.silent.contains(server);
+        let speaks = |server: &&String| !self.mute.contains(*server) && !is_overdue(server);
+        if primaries.iter().any(speaks) {
+            primaries.retain(speaks);
         }
         if !primaries.is_empty() {
             return primaries;

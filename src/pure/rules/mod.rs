@@ -6,6 +6,7 @@
 //! walk ends.
 
 pub mod http;
+mod number;
 mod parse;
 pub mod preset;
 pub mod template;

@@ -63,7 +63,9 @@ const TRACK: &str = "track-sc";
 /// The number of the counter that an action of this name tracks. They are all there, whatever
 /// `tune.stick-counters` says.
 fn tracking(name: &str) -> Option<u8> {
-    let number = name.strip_prefix(TRACK)?.parse().ok()?;
+    let number = name.strip_prefix(TRACK)?;
+    // HAProxy reads the first one out of no number.
+    let number = if number.is_empty() { 0 } else { number.parse().ok()? };
     (i64::from(number) < COUNTERS_MAX).then_some(number)
 }
 
@@ -270,7 +272,12 @@ impl<'a> Reader<'a> {
             }
             "set-var-fmt" => {
                 let variable = self.assignment(args)?;
-                Action::SetVarFormat(variable, self.format(set)?)
+                let format = match self.at < self.words.len() {
+                    true => self.format(set)?,
+                    // An empty word at the end is none.
+                    false => Format::default(),
+                };
+                Action::SetVarFormat(variable, format)
             }
             "set-priority-class" => Action::SetPriority(Precedence::Class, self.sample(Kind::Int)?),
             "set-priority-offset" => {
@@ -278,7 +285,10 @@ impl<'a> Reader<'a> {
             }
             "set-nice" => {
                 // HAProxy makes a number in its bounds out of everything, and here it has no effect.
-                self.take("a niceness")?;
+                self.words
+                    .get(self.at)
+                    .ok_or_else(|| self.error("a niceness is missing".into()))?;
+                self.at += 1;
                 Action::SetNice
             }
             "unset-var" => Action::UnsetVar(self.variable(args)?),
@@ -317,39 +327,6 @@ impl<'a> Reader<'a> {
     pub(super) fn format(&mut self, set: RuleSet) -> Result<Format, AclError> {
         let word = self.take("a format")?;
         Format::parse_at(word, set.stage(), self.definitions).map_err(|why| self.wrong(why))
-    }
-
-    pub(super) fn number(&mut self, what: &str, min: u64, max: u64) -> Result<u64, AclError> {
-        let word = self.take(what)?;
-        let number = match word.strip_prefix("0x") {
-            Some(digits) => u64::from_str_radix(digits, 16).ok(),
-            None => word.parse().ok(),
-        };
-        let number = number.filter(|number| (min..=max).contains(number));
-        number.ok_or_else(|| self.error(format!("'{word}' is not {what} from {min} to {max}")))
-    }
-
-    /// A negative number, of which HAProxy keeps the bits.
-    fn below_zero(&mut self) -> Option<u32> {
-        let number: i32 = self.words.get(self.at)?.parse().ok().filter(|number| *number < 0)?;
-        self.at += 1;
-        Some(number.cast_unsigned())
-    }
-
-    fn mark(&mut self) -> Result<u32, AclError> {
-        if let Some(mark) = self.below_zero() {
-            return Ok(mark);
-        }
-        let mark = self.number("a mark", 0, u64::from(u32::MAX))?;
-        Ok(u32::try_from(mark).expect("the bound is that of the type"))
-    }
-
-    fn tos(&mut self) -> Result<u8, AclError> {
-        if let Some(tos) = self.below_zero() {
-            return Ok(tos.to_le_bytes()[0]);
-        }
-        let tos = self.number("a type of service", 0, 255)?;
-        Ok(u8::try_from(tos).expect("the bound is that of the type"))
     }
 
     fn level(&mut self) -> Result<Level, AclError> {
@@ -421,8 +398,8 @@ impl<'a> Reader<'a> {
     /// A number, or a sample that yields one.
     fn amount(&mut self) -> Result<Expr, AclError> {
         let word = self.words.get(self.at).copied().unwrap_or_default();
-        let number = match (self.below_zero(), word.parse::<u32>()) {
-            (Some(number), _) => number,
+        let number = match (self.below_zero(), word.parse::<u64>()) {
+            (Some(number), _) => u64::from(number),
             (None, Ok(number)) => {
                 self.at += 1;
                 number
@@ -431,7 +408,8 @@ impl<'a> Reader<'a> {
             (None, Err(_)) if word.is_empty() => 0,
             (None, Err(_)) => return self.sample(Kind::Int),
         };
-        let constant = Expr::parse(&format!("int({number})"), self.definitions);
+        let constant =
+            Expr::parse(&format!("int({})", number & u64::from(u32::MAX)), self.definitions);
         constant.map_err(|why| self.wrong(why))
     }
 }

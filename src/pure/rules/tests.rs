@@ -45,6 +45,25 @@ fn every_action_is_read_where_it_may_stand() {
 }
 
 #[test]
+fn marks_are_numbers_of_c_of_which_the_low_bits_count() {
+    for (text, expected) in [
+        ("010", 8),
+        ("0X10", 16),
+        ("0x1ffffffff", u32::MAX),
+        ("4294967297", 1),
+        ("-1", u32::MAX),
+        ("-0x5", 0xffff_fffb),
+        ("0", 0),
+    ] {
+        let mark = rule(RuleSet::Content, &format!("set-mark {text}")).map(|rule| rule.action);
+        assert_eq!(mark, Ok(Action::SetMark(Peer::Client, expected)), "{text}");
+    }
+    assert!(rule(RuleSet::Content, "set-mark 08").is_err());
+    let tos = rule(RuleSet::Content, "set-tos 0x1b8").map(|rule| rule.action);
+    assert_eq!(tos, Ok(Action::SetTos(Peer::Client, 0xb8)));
+}
+
+#[test]
 fn mistakes_name_their_word() {
     for (set, text, word, message) in [
         (RuleSet::Content, "drop", 0, "unknown action 'drop' in 'tcp-request content'"),
@@ -60,7 +79,7 @@ fn mistakes_name_their_word() {
         (RuleSet::Content, "set-var(txn.x)", 0, "a sample is missing"),
         (RuleSet::Content, "set-var(txn.x) srx", 1, "unknown fetch 'srx'"),
         (RuleSet::Content, "set-src req.len,even", 1, "'req.len,even' is bool, and addr is needed"),
-        (RuleSet::Content, "set-tos 256", 1, "'256' is not a type of service from 0 to 255"),
+        (RuleSet::Content, "set-tos 0xg", 1, "'0xg' is not a type of service"),
         (RuleSet::Content, "set-log-level loud", 1, "'loud' is no level"),
         (RuleSet::Connection, "expect-proxy", 0, "'layer4' is missing"),
         (

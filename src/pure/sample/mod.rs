@@ -214,6 +214,17 @@ impl Expr {
         }
     }
 
+    /// Whether it yields the verb of a request, which HAProxy makes text or bytes of and nothing else.
+    #[must_use]
+    pub fn is_verb(&self) -> bool {
+        self.converters.is_empty() && matches!(self.name(), "meth" | "method")
+    }
+
+    /// The name of its fetch, as it was written.
+    pub(super) fn name(&self) -> &str {
+        self.text.split(['(', ',']).next().unwrap_or_default()
+    }
+
     /// The kind of its value.
     #[must_use]
     pub fn kind(&self) -> Kind {

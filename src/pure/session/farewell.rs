@@ -7,15 +7,27 @@
 //! | database | the last bytes | said |
 //! |---|---|---|
 //! | Postgres | ReadyForQuery, or CopyInResponse | ErrorResponse, FATAL 57P01 |
-//! | MySQL | an OK, EOF or ERR packet | ERR 1053 (08S01), as the answer to the next command |
+//! | MySQL | an OK, EOF or ERR packet that ends an answer | ERR 1053 (08S01), as the answer to the next command |
+//!
+//! Where the server itself has left, it says as much as it says: a client that has read its reason, or
+//! has said goodbye, is told nothing. What is closed without a word is judged:
+//!
+//! | the server | the client waits for an answer | it is told |
+//! |---|---|---|
+//! | Postgres, which never goes without a word unless it was killed | either way | yes |
+//! | MySQL, which is dead | either way | yes |
+//! | MySQL, which lives | yes: it was killed, or ran into a limit | yes |
+//! | MySQL, which lives | no: it was idle for too long (`wait_timeout`), or killed | no |
+//!
+//! Clients know the last from servers without a proxy, and log in again by themselves.
 //!
 //! A client of Postgres that copies into a table is told while it sends, and hears it when it has sent
 //! all, or finds that nobody takes it. One of MySQL that sends a file (LOAD DATA LOCAL) is told nothing:
 //! what answers it has a number that counts the packets it sends, which nobody here does.
 //!
-//! A MySQL client that has sent no command takes it for the answer to the one it sends. Where the
-//! answer went on behind such a packet, as rows do behind the names of their columns, the number of
-//! the packet is wrong: the client then finds its connection lost, as without it.
+//! A MySQL client that has sent no command takes it for the answer to the one it sends. An EOF packet
+//! behind the names of columns ends no answer, for rows follow; nor does an ERR of another number than 1,
+//! which may have ended the login. Nothing is said in the compressed protocol.
 //!
 //! **Bound.** The last [`TAIL_BYTES`] are kept; longer OK packets are not recognised.
 
@@ -40,17 +52,36 @@ const COPY_IN_BYTES_MIN: usize = 10;
 /// Bytes before a MySQL packet's payload: its length and its number.
 const HEADER_BYTES: usize = 4;
 
-/// First bytes of MySQL packets that end an answer: OK, EOF, ERR.
-const ANSWER_ENDS: [u8; 3] = [0x00, 0xfe, 0xff];
+/// `SERVER_STATUS_IN_TRANS` and `SERVER_STATUS_AUTOCOMMIT`: one of them is what most servers show.
+const TRANSACTIONAL: u16 = 0x0001 | 0x0002;
 
-/// `SERVER_STATUS_IN_TRANS`, `SERVER_MORE_RESULTS_EXISTS` and `SERVER_STATUS_CURSOR_EXISTS`.
-const UNFINISHED: u16 = 0x0001 | 0x0008 | 0x0040;
+/// `SERVER_MORE_RESULTS_EXISTS`.
+const MORE_RESULTS: u16 = 0x0008;
+
+/// `SERVER_STATUS_IN_TRANS`, [`MORE_RESULTS`] and `SERVER_STATUS_CURSOR_EXISTS`.
+const UNFINISHED: u16 = 0x0001 | MORE_RESULTS | 0x0040;
 
 /// Bytes of the answer to COM_STMT_PREPARE.
 const PREPARED_BYTES: usize = 12;
 
 /// `ER_SERVER_SHUTDOWN`.
 const SERVER_SHUTDOWN: u16 = 1053;
+
+/// Errors behind which a MySQL server closes: `ER_SERVER_SHUTDOWN`, `ER_ABORTING_CONNECTION`, those of
+/// packets and the network, `ER_NEW_ABORTING_CONNECTION`, MariaDB's `ER_CONNECTION_KILLED`, MySQL's
+/// `ER_SESSION_WAS_KILLED` and `ER_CLIENT_INTERACTION_TIMEOUT`.
+const LAST_ERRORS: [u16; 13] =
+    [1053, 1152, 1153, 1156, 1157, 1158, 1159, 1160, 1161, 1184, 1927, 3169, 4031];
+
+/// What Postgres' Terminate and MySQL's COM_QUIT are.
+const TERMINATE: &[u8] = b"X\0\0\0\x04";
+const QUIT: &[u8] = b"\x01\0\0\0\x01";
+
+/// Bytes before a part of the compressed protocol: its length, its number, its length before.
+const COMPRESSED_HEADER_BYTES: usize = 7;
+
+/// Bytes at the end of a column's definition: from the length of the fixed part on.
+const COLUMN_END_BYTES: usize = 13;
 
 /// What was sent last.
 #[derive(Clone, Debug)]
@@ -116,6 +147,19 @@ pub fn last_words(kind: DatabaseKind, last: &[u8], why: &str) -> Option<Vec<u8>>
     }
 }
 
+/// Whether a client reads `last_words` whose server has left without a word, though nobody knows yet
+/// whether that is dead.
+#[must_use]
+pub const fn is_due(kind: DatabaseKind, is_asking: bool) -> bool {
+    matches!(kind, DatabaseKind::Postgres) || is_asking
+}
+
+/// Whether a client that has sent this in one part has said goodbye.
+#[must_use]
+pub fn is_goodbye(sent: &[u8]) -> bool {
+    sent.ends_with(TERMINATE) || sent == QUIT
+}
+
 /// Whether a server that has sent `last` is between two transactions, as far as it says so: Postgres
 /// in its ReadyForQuery, MySQL in the flags of an OK or EOF packet. An ERR has none.
 #[must_use]
@@ -156,12 +200,46 @@ fn after_number(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(len..)
 }
 
-/// Whether a packet that may end an answer ends `last`.
+/// Whether a packet that ends an answer, and not the session, ends `last`.
 fn ends_answer(last: &[u8]) -> bool {
     last.windows(HEADER_BYTES + 1).enumerate().any(|(at, head)| {
         let len = usize::from(head[0]) | usize::from(head[1]) << 8 | usize::from(head[2]) << 16;
-        at + HEADER_BYTES + len == last.len() && ANSWER_ENDS.contains(&head[HEADER_BYTES])
+        let (before, payload) = (&last[..at], &last[at + HEADER_BYTES..]);
+        payload.len() == len && !is_in_compressed(before, len) && is_end(before, head[3], payload)
     })
+}
+
+/// Whether a packet of this number, behind `before`, ends an answer.
+fn is_end(before: &[u8], number: u8, payload: &[u8]) -> bool {
+    match payload {
+        [0xff, low, high, ..] => {
+            number == 1 && !LAST_ERRORS.contains(&u16::from_le_bytes([*low, *high]))
+        }
+        _ => status(payload).is_some_and(|status| {
+            let is_one = match (payload[0], payload.len()) {
+                (0xfe, 5) => !ends_columns(before),
+                // A lower one names a way to log in.
+                (0xfe, _) => number > 2,
+                // A higher one may be a row of a prepared statement.
+                _ => number == 1 || status & TRANSACTIONAL != 0,
+            };
+            is_one && status & MORE_RESULTS == 0
+        }),
+    }
+}
+
+/// Whether a packet of `len` bytes behind `before` is a part of the compressed protocol.
+fn is_in_compressed(before: &[u8], len: usize) -> bool {
+    before.last_chunk().is_some_and(|head: &[u8; COMPRESSED_HEADER_BYTES]| {
+        let whole = u32::try_from(len + HEADER_BYTES).unwrap_or(u32::MAX).to_le_bytes();
+        head[..3] == whole[..3] && head[4..] == [0; 3]
+    })
+}
+
+/// Whether `before` ends with the definition of a column: 12 bytes, the last two of them 0.
+fn ends_columns(before: &[u8]) -> bool {
+    let end: Option<&[u8; COLUMN_END_BYTES]> = before.last_chunk();
+    end.is_some_and(|end| end[0] == 0x0c && end[11..] == [0; 2])
 }
 
 /// Whether `last` ends with a CopyInResponse: `G`, its length, a format, and one for each of at least
@@ -238,9 +316,26 @@ mod tests {
         let ok: &[u8] = b"\x07\0\0\x01\0\0\0\x02\0\0\0";
         let eof: &[u8] = b"\x05\0\0\x05\xfe\0\0\x02\0";
         let err: &[u8] = b"\x0d\0\0\x01\xff\x7a\x04#42S02No..";
-        let rows: [(&[&[u8]], bool); 8] = [
+        // A column's definition, the end of them, and two rows as prepared statements get them.
+        let columns: &[u8] =
+            b"\x17\0\0\x02\x03def\0\0\0\x011\0\x0c\x3f\0\x01\0\0\0\x03\x81\0\0\0\0";
+        let binary: &[u8] = b"\x06\0\0\x04\0\0\x01\0\0\0\x07\0\0\x05\0\0\x01\0\0\0\0";
+        let rows: [(&[&[u8]], bool); 17] = [
             (&[], false),
             (&[ok], true),
+            (&[b"\x07\0\0\x01\0\0\0\0\0\0\0"], true),
+            (&[columns, eof], false),
+            (&[columns, eof, binary], false),
+            (&[columns, eof, binary, eof], true),
+            // More results follow.
+            (&[b"\x07\0\0\x01\0\0\0\x0a\0\0\0"], false),
+            // A login's: a way to log in, and no.
+            (&[b"\x2c\0\0\x02\xfemysql_native_password\0saltsaltsaltsaltsalt\0"], false),
+            (&[b"\x0d\0\0\x02\xff\x15\x04#28000No.."], false),
+            // Its own last words.
+            (&[b"\x0d\0\0\x01\xff\x81\x04#08S01No.."], false),
+            // The compressed protocol.
+            (&[b"\x0b\0\0\x01\0\0\0", ok], false),
             (&[b"\x02\0\0\x04\x01a", eof], true),
             (&[&err[..3], &err[3..]], true),
             (&[&ok[..10]], false),
@@ -251,6 +346,24 @@ mod tests {
         for (sent, expected) in rows {
             assert_eq!(said(DatabaseKind::Mysql, sent), expected, "{sent:?}");
         }
+    }
+
+    #[test]
+    fn who_has_said_goodbye_is_known() {
+        for (sent, expected) in [
+            (&b"\x01\0\0\0\x01"[..], true),
+            (b"X\0\0\0\x04", true),
+            (b"S\0\0\0\x04X\0\0\0\x04", true),
+            (b"\x01\0\0\0\x0e", false),
+            (b"\x09\0\0\0\x17\x01\0\0\0\x01\0\0\0\x01", false),
+            (b"Q\0\0\0\x05\0", false),
+            (b"", false),
+        ] {
+            assert_eq!(is_goodbye(sent), expected, "{sent:?}");
+        }
+        use DatabaseKind::{Mysql, Postgres};
+        let due = [(Postgres, true), (Postgres, false), (Mysql, true), (Mysql, false)];
+        assert_eq!(due.map(|(kind, asks)| is_due(kind, asks)), [true, true, true, false]);
     }
 
     #[test]

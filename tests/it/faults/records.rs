@@ -72,7 +72,7 @@ pub(super) fn who_is_told_goodbye_by_the_server_counts_as_an_error(kind: Kind) {
             client.query("SELECT 1").unwrap();
             std::thread::spawn(move || match &mut client {
                 Client::Postgres(client) => drop(client.last_words()),
-                Client::MariaDb(client) => client.wait_end(),
+                Client::MariaDb(client) => drop(client.last_words()),
             })
         })
         .collect();

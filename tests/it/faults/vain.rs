@@ -7,7 +7,7 @@ use super::pair::{Kind, Middle, Pair};
 use crate::harness::eventually;
 
 /// A client program that connects to the route for writes, with `env`, and executes `sql`.
-fn program(pair: &Pair, sql: &str, env: &[(&str, &str)]) -> Command {
+pub(super) fn program(pair: &Pair, sql: &str, env: &[(&str, &str)]) -> Command {
     let port = pair.write.addr.port().to_string();
     let mut command = match pair.kind {
         Kind::Postgres => Command::new("psql"),
@@ -31,7 +31,7 @@ fn program(pair: &Pair, sql: &str, env: &[(&str, &str)]) -> Command {
     command
 }
 
-fn said(output: &Output) -> String {
+pub(super) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

@@ -65,15 +65,19 @@ fn version(payload: &[u8]) -> Result<String> {
     }
 }
 
-/// A logged-in client.
-pub(crate) struct Client(TcpStream);
+/// A logged-in client. It takes packets by their numbers only, as all clients do.
+pub(crate) struct Client {
+    stream: TcpStream,
+    /// That of the next packet.
+    number: u8,
+}
 
 impl Client {
     /// Connects and logs in as `user` without a password.
     pub(crate) fn connect(addr: SocketAddr, user: &str, patience: Duration) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&addr, patience)?;
         stream.set_read_timeout(Some(patience))?;
-        let mut client = Self(stream);
+        let mut client = Self { stream, number: 0 };
         version(&client.read()?)?;
         let mut login = CAPABILITIES.to_le_bytes().to_vec();
         login.extend(0x0100_0000_u32.to_le_bytes());
@@ -81,11 +85,11 @@ impl Client {
         login.extend([0; 23]);
         login.extend(user.as_bytes());
         login.extend([0, 0]);
-        client.0.write_all(&packet(1, &login))?;
+        client.write(1, &login)?;
         let mut answer = client.read()?;
         if answer.first() == Some(&0xfe) {
             // The server names another way to log in: an empty password is an empty packet there.
-            client.0.write_all(&packet(3, &[]))?;
+            client.write(3, &[])?;
             answer = client.read()?;
         }
         refused(&answer)?;
@@ -96,7 +100,7 @@ impl Client {
     pub(crate) fn query(&mut self, sql: &str) -> Result<Vec<Vec<String>>> {
         let mut command = vec![3];
         command.extend(sql.as_bytes());
-        self.0.write_all(&packet(0, &command))?;
+        self.write(0, &command)?;
         let first = self.read()?;
         refused(&first)?;
         let columns = first.first().copied().unwrap_or(0);
@@ -115,17 +119,44 @@ impl Client {
         }
     }
 
-    /// Reads until the connection is over.
-    pub(crate) fn wait_end(&mut self) {
-        while self.read().is_ok() {}
+    /// Sends a command, whatever comes of it.
+    pub(crate) fn ask(&mut self, command: &[u8]) -> Result<()> {
+        self.write(0, command)
+    }
+
+    /// Reads until the connection is over, and yields the packets that came, with how it ended: `None`
+    /// in order.
+    pub(crate) fn last_words(&mut self) -> (Vec<String>, Option<ErrorKind>) {
+        // What is said to who has asked nothing is the answer to what it asks next.
+        self.number = 1;
+        let mut said = Vec::new();
+        loop {
+            match self.read() {
+                Ok(payload) => said.push(String::from_utf8_lossy(&payload).into_owned()),
+                Err(error) => {
+                    let kind = error.kind();
+                    return (said, (kind != ErrorKind::UnexpectedEof).then_some(kind));
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, number: u8, payload: &[u8]) -> Result<()> {
+        self.number = number.wrapping_add(1);
+        self.stream.write_all(&packet(number, payload))
     }
 
     fn read(&mut self) -> Result<Vec<u8>> {
         let mut head = [0; 4];
-        self.0.read_exact(&mut head)?;
+        self.stream.read_exact(&mut head)?;
+        if head[3] != self.number {
+            let wrong = format!("packet {} in place of {}", head[3], self.number);
+            return Err(Error::new(ErrorKind::InvalidData, wrong));
+        }
+        self.number = self.number.wrapping_add(1);
         let len = u32::from_le_bytes([head[0], head[1], head[2], 0]);
         let mut payload = vec![0; usize::try_from(len).unwrap()];
-        self.0.read_exact(&mut payload)?;
+        self.stream.read_exact(&mut payload)?;
         Ok(payload)
     }
 }

@@ -1,5 +1,7 @@
 //! Converters of bytes: pieces, encodings, hashes.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -7,6 +9,7 @@ use sha2::Digest;
 
 use crate::pure::hash;
 use crate::pure::sample::value::{Kind, Value};
+use crate::pure::sample::{Facts, Variable};
 use crate::pure::wire::crc32c;
 
 /// What is done with bytes.
@@ -40,7 +43,36 @@ pub enum Bytes {
     Xxh3(u64),
     Xxh32(u32),
     Digest(Algorithm),
-    Hmac(Algorithm, Vec<u8>),
+    Hmac(Algorithm, Secret),
+}
+
+/// What only those may know who are to read a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// It stands in the configuration, in base64.
+    Written(Vec<u8>),
+    /// A variable has it, in base64.
+    Variable(Variable),
+}
+
+impl Secret {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(variable) = Variable::parse(text) {
+            return Ok(Self::Variable(variable));
+        }
+        let bytes = STANDARD.decode(text);
+        bytes.map(Self::Written).map_err(|_| "the key is neither base64 nor a variable".to_owned())
+    }
+
+    fn bytes(&self, facts: &dyn Facts) -> Option<Cow<'_, [u8]>> {
+        match self {
+            Self::Written(bytes) => Some(Cow::Borrowed(bytes)),
+            Self::Variable(name) => {
+                let text = facts.variable(name)?.cast(Kind::Str)?.into_bytes();
+                STANDARD.decode(text).ok().map(Cow::Owned)
+            }
+        }
+    }
 }
 
 /// Hashes of 32 bits.
@@ -135,10 +167,8 @@ impl Bytes {
                 _ => Err("it takes the name of a digest".to_owned()),
             },
             "hmac" => match args {
-                [name, key] => Algorithm::parse(name).and_then(|algorithm| {
-                    let key = STANDARD.decode(key).map_err(|_| "the key is no base64")?;
-                    Ok(Self::Hmac(algorithm, key))
-                }),
+                [name, key] => Algorithm::parse(name)
+                    .and_then(|algorithm| Secret::parse(key).map(|key| Self::Hmac(algorithm, key))),
                 _ => Err("it takes the name of a digest and a key in base64".to_owned()),
             },
             _ => return None,
@@ -163,7 +193,7 @@ impl Bytes {
         }
     }
 
-    pub(super) fn apply(&self, value: Value) -> Option<Value> {
+    pub(super) fn apply(&self, value: Value, facts: &dyn Facts) -> Option<Value> {
         if let (Self::Htonl, Value::Int(number)) = (self, &value) {
             return Some(Value::Bin((*number as u32).to_be_bytes().to_vec()));
         }
@@ -210,7 +240,7 @@ impl Bytes {
                 Value::Int(xxhash_rust::xxh3::xxh3_64_with_seed(&bytes, seed) as i64)
             }
             Self::Digest(algorithm) => Value::Bin(algorithm.of(&bytes)),
-            Self::Hmac(algorithm, key) => Value::Bin(algorithm.keyed(key, &bytes)),
+            Self::Hmac(algorithm, key) => Value::Bin(algorithm.keyed(&key.bytes(facts)?, &bytes)),
         })
     }
 }

@@ -6,6 +6,7 @@ pub mod json;
 pub mod protocols;
 pub mod text;
 mod time;
+mod untold;
 
 #[cfg(test)]
 mod tests;
@@ -158,7 +159,7 @@ impl Converter {
             "srv_queue" => no_args(args).map(|()| Self::About(Fact::SrvQueue)),
             "debug" => Ok(Self::Debug),
             "x509_v_err_str" => no_args(args).map(|()| Self::VerifyError),
-            _ => return untold(name, args),
+            _ => return untold::parse(name, args),
         })
     }
 
@@ -202,7 +203,7 @@ impl Converter {
         let value = value.cast(self.input())?;
         match self {
             Self::Arith(arith) => arith.apply(value.as_int()?, facts),
-            Self::Bytes(bytes) => bytes.apply(value),
+            Self::Bytes(bytes) => bytes.apply(value, facts),
             Self::Text(text) => text.apply(value, facts),
             Self::Date(date) => date.apply(value.as_int()?, facts),
             Self::Json(query) => query.apply(&value.into_bytes()),
@@ -241,28 +242,6 @@ impl Converter {
             }
         }
     }
-}
-
-/// Converters that are read so that files load, with a warning: what they take and yield, and how many
-/// arguments at least and at most.
-const UNTOLD: [(&str, Kind, Kind, usize, usize); 9] = [
-    ("aes_gcm_dec", Kind::Bin, Kind::Bin, 4, 4),
-    ("capture-req", Kind::Str, Kind::Str, 1, 1),
-    ("capture-res", Kind::Str, Kind::Str, 1, 1),
-    ("jwt_header_query", Kind::Bin, Kind::Any, 0, 2),
-    ("jwt_payload_query", Kind::Bin, Kind::Any, 0, 2),
-    ("jwt_verify", Kind::Bin, Kind::Int, 2, 2),
-    ("language", Kind::Str, Kind::Str, 1, 2),
-    ("protobuf", Kind::Bin, Kind::Bin, 1, 2),
-    ("ungrpc", Kind::Bin, Kind::Bin, 1, 2),
-];
-
-fn untold(name: &str, args: &[String]) -> Option<Result<Converter, String>> {
-    let &(_, input, output, least, most) = UNTOLD.iter().find(|row| row.0 == name)?;
-    Some(match (least..=most).contains(&args.len()) {
-        true => Ok(Converter::Untold(input, output)),
-        false => Err(format!("it takes {least} to {most} arguments")),
-    })
 }
 
 /// Methods a map may have, by the word in its name.

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
-use crate::pure::sample::testing::{evaluate, text_of};
+use crate::pure::sample::testing::{Nothing, Nowhere, evaluate, text_of};
+use crate::pure::sample::{Expr, Facts, Fetched, Value, Variable};
 
 /// Recorded from log lines of HAProxy 2.6.12.
 #[test]
@@ -44,6 +45,23 @@ fn converters_are_haproxys() {
     for (expr, expected) in table {
         assert_eq!(text_of(expr).as_deref(), Some(expected), "{expr}");
     }
+}
+
+/// Recorded from `get var` of HAProxy 2.6.12.
+#[test]
+fn a_key_may_stand_in_a_variable() {
+    struct Holder(&'static str);
+    impl Facts for Holder {
+        fn variable(&self, _: &Variable) -> Option<Value> {
+            Some(Value::text(self.0))
+        }
+    }
+    let digest = "C6AE136F3996D4D43945379D358F833F277F518ACFA308C077A7413273259688";
+    assert_eq!(text_of("str(x),hmac(sha256,Zm9v),hex").as_deref(), Some(digest));
+    let expr = Expr::parse("str(x),hmac(sha256,proc.key),hex", &mut Nowhere).unwrap();
+    assert_eq!(expr.evaluate(&Holder("Zm9v")), Fetched::Value(Value::text(digest)));
+    assert_eq!(expr.evaluate(&Holder("a!")), Fetched::Absent);
+    assert_eq!(expr.evaluate(&Nothing), Fetched::Absent);
 }
 
 #[test]
