@@ -26,8 +26,8 @@ impl Fence {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{pair, pg};
     use super::super::Refusal;
+    use super::super::tests::{pair, pg};
     use crate::pure::role::Role::Primary;
 
     /// Patroni died on the primary, whose database goes on, and made another one primary.
