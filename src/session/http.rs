@@ -190,14 +190,15 @@ impl Session {
         self.frontend.requests.came(self.uptime());
         self.frontend.request_errors.add(1);
         self.note_status(Some(status));
+        // The line of a frontend without a format is about requests. As HAProxy's, it is written before
+        // what came and what is answered counts.
+        if self.route.log.format != LogFormat::Connect {
+            self.log_request(Termination::new(cause, Phase::Request), None);
+        }
         self.note_input();
         if why != Unread::Left {
             self.send(&Answer::plain(status), Connection::Closes).await;
             http::end(&mut self.client, &mut self.early).await;
-        }
-        // The line of a frontend without a format is about requests.
-        if self.route.log.format != LogFormat::Connect {
-            self.log_request(Termination::new(cause, Phase::Request), None);
         }
     }
 

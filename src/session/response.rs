@@ -1,7 +1,9 @@
 //! Rules on what the server sends first: its bytes are held while they may decide, those of the
 //! client go on.
 
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::dial::Server;
 use super::facts::Response;
@@ -9,9 +11,13 @@ use super::follow::Watched;
 use super::rules::{Closing, Walked};
 use super::{Ended, Session, termination};
 use crate::clock::{self, sleep_or_forever};
+use crate::net::http;
 use crate::net::relay::{Relay, Watch};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::Backend;
+
+/// Longest silence of a client who is sent the last bytes of a server: nobody can end such a session.
+const PASS_ON_MAX: Duration = Duration::from_secs(10);
 
 impl Session {
     /// Walks `tcp-response content` of `backend`. Where it has such rules, what the server sends is held
@@ -45,6 +51,10 @@ impl Session {
             let (passed_on, _) = relay.bytes();
             let response = Response { bytes: &held, passed_on, server: Some(&server.stream) };
             match self.walk(&ruling.rules.response, &ruling.patterns, Some(response), is_final) {
+                Walked::Ended(Closing::Server) => {
+                    Watched(&self.running, None).note(relay, clock::now());
+                    return Err(self.pass_on(&held).await);
+                }
                 Walked::Ended(closing) => {
                     let phase = self.count_denied_response(closing, backend, server);
                     // What was held back counts, as in HAProxy.
@@ -70,6 +80,18 @@ impl Session {
         self.stick_to_response(backend, &server.lease, &held);
         relay.release(held);
         Ok(())
+    }
+
+    /// The server is heard no more (`close`): what it said goes to the client, and that was all.
+    async fn pass_on(&mut self, held: &[u8]) -> Termination {
+        let limit = self.route.settings.timeouts.client.unwrap_or(PASS_ON_MAX).min(PASS_ON_MAX);
+        match http::write(&mut self.client, held, Some(limit), |_| ()).await {
+            Ok(()) => Termination::NORMAL,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                Termination::new(Cause::ClientTimeout, Phase::Data)
+            }
+            Err(_) => Termination::new(Cause::ClientAbort, Phase::Data),
+        }
     }
 
     /// A client that is dropped without a word is counted among denied requests, as in HAProxy, and

@@ -78,6 +78,8 @@ pub(super) enum Walked {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Closing {
     Plainly,
+    /// On the server's side: what it said before still goes to the client.
+    Server,
     /// Without a word to the client, or with a reset of this time to live.
     Silently(Option<u8>),
 }
@@ -310,7 +312,8 @@ impl Session {
             };
             match action {
                 Action::Accept => return Walked::Through,
-                Action::Reject | Action::Close => return Walked::Ended(Closing::Plainly),
+                Action::Reject => return Walked::Ended(Closing::Plainly),
+                Action::Close => return Walked::Ended(Closing::Server),
                 Action::SilentDrop(ttl) => return Walked::Ended(Closing::Silently(*ttl)),
                 Action::Respond(respond) => return Walked::Answered(respond.clone()),
                 Action::Track { key, .. } if !is_final && self.is_open(key, patterns, response) => {

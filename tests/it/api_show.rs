@@ -23,6 +23,7 @@ both! {
     backends_and_weights,
     environment_sockets_and_other_lists,
     events_are_listed,
+    what_is_not_there_is_answered,
 }
 
 /// Two servers of `be`: `s1` checked and up, `s2` a backup without a check; and `s3` disabled.
@@ -411,4 +412,35 @@ fn info_claims_what_it_speaks() {
     assert!(unknown.contains("\n  show stat "), "{unknown}");
     assert_eq!(scenery.api.ask(r"echo a\;b;echo c"), "a;b\n\nc\n\n");
     assert_eq!(scenery.api.ask("prompt i\nshow version\nprompt n"), "\n3.2.0\n\n\n");
+}
+
+fn what_is_not_there_is_answered(kind: Kind) {
+    let api = Api::new();
+    let _proxy = Scene::new(kind).global(&api.lines()).backend("server s1 127.0.0.1:1").start();
+    for (command, wanted) in [
+        ("show peers", "\n"),
+        ("show peers dict", "\n"),
+        ("show peers nobody", "No such peers\n\n"),
+        ("show cache", "\n"),
+        ("show tls-keys", "# id (file)\n\n"),
+        ("show tls-keys 0", "'show tls-keys' unable to locate referenced filename\n\n"),
+        ("show ssl ocsp-response", "\n"),
+        ("show ssl ocsp-response 12", "Certificate ID does not match any certificate.\n\n"),
+        ("show trace nothing", "No such trace source\n"),
+        ("trace nothing", "No such trace source\n"),
+        ("trace 0", "All traces now stopped\n"),
+        ("enable dynamic-cookie backend be", "\n"),
+        ("disable dynamic-cookie backend nobody", "No such backend.\n\n"),
+        ("enable dynamic-cookie backend", "A backend name is expected.\n\n"),
+        ("set dynamic-cookie-key backend be secret", "\n"),
+        ("set dynamic-cookie-key backend be", "String value expected.\n\n"),
+    ] {
+        assert_eq!(api.ask(command), wanted, "{command}");
+    }
+    for command in ["show trace", "trace", "show profiling", "show ssl providers"] {
+        let answer = api.ask(command);
+        assert!(answer.len() > 2 && !answer.contains("Unknown"), "{command}: {answer}");
+    }
+    assert_eq!(api.ask_as("user", "trace 0"), "Permission denied\n\n");
+    assert!(api.ask("show fd").lines().any(|line| line.starts_with("      4 : ")));
 }

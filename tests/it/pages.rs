@@ -23,6 +23,7 @@ both! {
     requests_are_asked_in_the_grammar_of_rules,
     a_client_that_has_said_all_is_answered,
     what_is_no_request_is_refused,
+    what_is_no_request_is_logged_as_nothing,
     connections_stay_or_end_as_asked,
     a_large_page_reaches_a_slow_reader,
 }
@@ -323,4 +324,14 @@ fn a_large_page_reaches_a_slow_reader(kind: Kind) {
     let quick = Request::new().send(site.addr, "/s;csv").body;
     assert!(quick.contains("\nbe,s1000,") && quick.contains("\nbe,BACKEND,"));
     assert!(rest(&mut slow).contains("be,s1000,"));
+}
+
+fn what_is_no_request_is_logged_as_nothing(kind: Kind) {
+    let lines = " timeout http-request 300ms\n stats enable\n stats uri /s\n \
+                 log-format \"%ST out=%B %ts\"\n";
+    let site = Site::start(kind, "", lines);
+    site.ask("GET /s HT");
+    site.proxy.log.expect(&["408 out=0 cR"]);
+    site.ask("garbage\r\n\r\n");
+    site.proxy.log.expect(&["400 out=0 PR"]);
 }

@@ -11,6 +11,7 @@ both! {
     a_clients_end_is_passed_on_while_its_answer_is_awaited,
     bytes_go_on_to_a_server_that_is_being_heard,
     a_rule_that_waits_for_the_end_has_it_at_the_timeout,
+    a_server_that_is_heard_no_more_has_said_what_it_said,
 }
 
 const WAITS: &str = "tcp-response inspect-delay 60s
@@ -72,4 +73,18 @@ fn a_rule_that_waits_for_the_end_has_it_at_the_timeout(kind: Kind) {
     let proxy = start(kind, "timeout server 400ms\n", rules, &server);
     assert_eq!(Client::connect(proxy.addr).drain(), (Vec::new(), End::Fin));
     proxy.log.expect(&["be/s1 ", " 0 PD "]);
+}
+
+fn a_server_that_is_heard_no_more_has_said_what_it_said(kind: Kind) {
+    let server = Backend::echo();
+    let rules = "tcp-response inspect-delay 60s
+  tcp-response content close if { res.payload(0,3) -m str bad }\n  ";
+    let proxy = start(kind, "", rules, &server);
+    let mut client = Client::connect(proxy.addr);
+    client.send("bad news");
+    assert_eq!(client.drain(), (b"bad news".to_vec(), End::Fin));
+    proxy.log.expect(&["be/s1 ", " 8 -- "]);
+    let denied = [("proxy", "be"), ("server", "s1")];
+    let denied = proxy.metrics().value("haproxy_server_responses_denied_total", &denied);
+    assert_eq!(denied, Some(0.0));
 }

@@ -323,6 +323,20 @@ fn the_readme_says_what_becomes_of_each() {
     }
 }
 
+#[test]
+fn commands_that_are_refused_say_why() {
+    let known = commands(Kind::Evenkeel);
+    let api = Api::new();
+    let scene = Scene::new(Kind::Evenkeel).global(&api.lines()).backend("server s1 127.0.0.1:1");
+    let _proxy = scene.start();
+    for word in &words()["commands"] {
+        if verdict("commands", word, &known) == Verdict::Refused {
+            let answer = api.ask(&word.name);
+            assert!(answer.contains(&format!(" is not to be had: {}.", word.why)), "{answer}");
+        }
+    }
+}
+
 /// Every word that the installed HAProxy has is in the list.
 #[test]
 fn the_list_holds_what_haproxy_has() {

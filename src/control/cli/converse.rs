@@ -6,7 +6,7 @@ use super::answer::Answer;
 use super::line::{self, PayloadEnd, Words};
 use super::table::{self, Found, Run};
 use super::wire::{Gone, PAYLOAD_BYTES_MAX, Said, Wire};
-use super::{Call, Client, Prompt, Shared, expose};
+use super::{Call, Client, Prompt, Shared, absent, expose};
 use crate::clock;
 use crate::config::model::LogLevel;
 
@@ -99,6 +99,9 @@ async fn answer(
         Found::Denied => answer.refuse("Permission denied"),
         Found::Restricted(mode) => {
             answer.refuse(format_args!("This command is restricted to {mode} mode only."));
+        }
+        Found::Nothing if let Some((name, why)) = absent::refused(&words.0) => {
+            answer.refuse(format_args!("'{name}' is not to be had: {why}."));
         }
         Found::Nothing => {
             let text = table::unknown(&words.0, client);

@@ -20,6 +20,7 @@
 //! `wire::LINE_BYTES_MAX` and `wire::PAYLOAD_BYTES_MAX` of what a client sends, and the idle
 //! time, which also ends clients that do not read their answer.
 
+mod absent;
 mod addition;
 mod agent;
 pub mod answer;

@@ -55,6 +55,14 @@ pub(super) static COMMANDS: &[Command] = &[
         answer.line("Dumping pools usage.");
         answer.line("Total: 0 pools, 0 bytes allocated, 0 used (~0 by thread caches).");
     }),
+    Command {
+        name: "show fd",
+        args: "[<number>]",
+        help: "list the descriptors that are open, with what they are of",
+        level: Level::Operator,
+        mode: Mode::Usual,
+        run: Run::Later(|call, answer| Box::pin(descriptors(call, answer))),
+    },
     plain("show libs", "list the files in the address space", Level::Operator, libs),
 ];
 
@@ -108,6 +116,34 @@ fn activity(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     answer.line(format_args!("accepted: {}", process.connections.get()));
     answer.line(format_args!("sessions: {}", process.gate.current()));
     answer.line(format_args!("exhausted: {}", process.exhausted.get()));
+}
+
+/// Descriptors after which others have their turn.
+const DESCRIPTORS_AT_ONCE: usize = 256;
+
+/// The descriptors that are open as the system names them: a socket by its number, which `ss -e` shows.
+async fn descriptors(call: &mut Call<'_>, answer: &mut Answer<'_>) {
+    let wanted = call.arg(0);
+    let open = match fs::read_dir("/proc/self/fd") {
+        Ok(open) => open,
+        Err(error) => return answer.refuse(format_args!("cannot read /proc/self/fd: {error}")),
+    };
+    let names = open.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut numbers: Vec<u32> = names.filter_map(|name| name.parse().ok()).collect();
+    numbers.retain(|number| wanted.is_empty() || wanted.parse() == Ok(*number));
+    numbers.sort_unstable();
+    for some in numbers.chunks(DESCRIPTORS_AT_ONCE) {
+        for number in some {
+            // One may be closed meanwhile.
+            if let Ok(target) = fs::read_link(format!("/proc/self/fd/{number}")) {
+                answer.line(format_args!("{number:>7} : {}", target.display()));
+            }
+        }
+        if answer.flush().await.is_err() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 /// First and last address of each file that is mapped.

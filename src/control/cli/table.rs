@@ -4,14 +4,15 @@ use std::fmt;
 use std::pin::Pin;
 
 use super::{
-    Answer, Call, Client, addition, agent, basics, certificates, crt_lists, end, fence, frontends,
-    limits, patterns, removal, set_server, show_events, show_process, show_resolvers, show_servers,
-    show_sess, show_stat, stick_table, switchover, variables, wait, weight,
+    Answer, Call, Client, absent, addition, agent, basics, certificates, crt_lists, end, fence,
+    frontends, limits, patterns, removal, set_server, show_events, show_process, show_resolvers,
+    show_servers, show_sess, show_stat, stick_table, switchover, variables, wait, weight,
 };
 use crate::config::model::Level;
 
 /// The families of commands. `help` shows them sorted by name, the basic ones last.
 static FAMILIES: &[&[Command]] = &[
+    absent::COMMANDS,
     addition::COMMANDS,
     agent::COMMANDS,
     basics::SETTINGS,
