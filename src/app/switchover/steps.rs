@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use super::LOOK_EVERY;
 use super::before::{Before, READ_ONLY_OFF, reload_postgres};
 use super::plan::Plan;
+use super::rights::{self, Part};
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::config::model::{DatabaseKind, Promote};
@@ -60,6 +61,15 @@ impl Pair {
         };
         let (from, to) = (connect(&plan.from).await?, connect(&plan.to).await?);
         Ok(Self { from, to, kind: account.kind, had: None, before: Before::default() })
+    }
+
+    /// Whether the account may do what is built in.
+    pub(super) async fn may(&mut self, plan: &Plan, deadline: Instant) -> Result<(), String> {
+        let Promote::BuiltIn(account) = &plan.step else { return Ok(()) };
+        let whose = (account.user.as_str(), self.kind);
+        let from = (&mut self.from, &*plan.from.name);
+        rights::ask(from, whose, Part::From, deadline).await?;
+        rights::ask((&mut self.to, &*plan.to.name), whose, Part::To, deadline).await
     }
 
     /// What the next primary lacks now: bytes of WAL, or transactions. All of it is there within the
@@ -175,6 +185,11 @@ impl Pair {
 
 fn elsewhere(stray: Stray) -> String {
     format!("the replica would not do: {stray}")
+}
+
+/// Whether a Postgres has not even begun with what it was told, for who told it may not.
+pub(super) fn is_refused(why: &str) -> bool {
+    why.contains("ERROR 42501")
 }
 
 /// What that counts.

@@ -11,10 +11,10 @@ use crate::harness::mysql_wire::Client;
 use crate::harness::{PATIENCE, eventually};
 
 /// A pair of which `a` is the primary at first, behind a listener for writes.
-struct Pair {
+pub(super) struct Pair {
     stage: Stage,
-    a: MariaDb,
-    b: MariaDb,
+    pub(super) a: MariaDb,
+    pub(super) b: MariaDb,
 }
 
 impl Deref for Pair {
@@ -26,7 +26,7 @@ impl Deref for Pair {
 }
 
 impl Pair {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let a = MariaDb::primary();
         a.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
         a.query("CREATE USER operator@'%' IDENTIFIED BY 'op'");
