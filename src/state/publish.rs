@@ -61,6 +61,16 @@ pub fn refused(backend: &Arc<Backend>, server: &Server, now: Instant) -> Option<
     Some(is_news)
 }
 
+/// The answer of a server is overdue: what it said yields to what another says. Whether that is news
+/// of one that said what it is.
+pub fn silent(backend: &Arc<Backend>, server: &Server, now: Instant) -> bool {
+    let is_news = backend.group.handle_silent(now, &server.name);
+    if is_news {
+        follow_parts(backend, now);
+    }
+    is_news
+}
+
 /// A witness of a server changed what it says.
 pub fn witness(backend: &Arc<Backend>, server: &Server, now: Instant) {
     let live = backend.live();

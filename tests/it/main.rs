@@ -77,6 +77,7 @@ mod responses;
 mod ring;
 mod roles;
 mod roles_door;
+mod roles_halt;
 mod roles_mysql;
 mod roles_tls;
 mod rules;

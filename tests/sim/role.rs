@@ -133,6 +133,7 @@ fn never_two_write_targets_never_an_older_history() {
             match &reading {
                 // It lives, and lets nobody ask.
                 None if world.rng.bool() => drop(fence.handle_refused(SERVERS[told])),
+                None if world.rng.bool() => drop(fence.handle_silent(SERVERS[told])),
                 Some(reading) => fence.handle_reading(SERVERS[told], reading.clone()),
                 None => drop(fence.handle_lost(SERVERS[told])),
             }

@@ -33,12 +33,6 @@ impl Group {
         self.lock().fence.primary().is_some_and(|primary| primary != server)
     }
 
-    /// Whether anybody is taken for the primary.
-    #[must_use]
-    pub fn has_primary(&self) -> bool {
-        self.lock().fence.primary().is_some()
-    }
-
     /// Whether the primary there is would be none without what is remembered: another claims it, too,
     /// and only the memory speaks against that one.
     #[must_use]

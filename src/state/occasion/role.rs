@@ -59,6 +59,16 @@ impl Occasion<'_> {
         true
     }
 
+    /// The answer of a server is overdue. Whether that is news of one that said what it is.
+    pub fn silent(&self, backend: &Arc<Backend>, server: &Server) -> bool {
+        let before = RolesBefore::of(backend);
+        let is_news = publish::silent(backend, server, self.now);
+        if is_news {
+            self.roles_changed(backend, &before);
+        }
+        is_news
+    }
+
     /// An operator says that what is remembered of the primaries of a backend counts no more.
     pub fn clear_fence(&self, backend: &Arc<Backend>) {
         let before = RolesBefore::of(backend);

@@ -413,3 +413,36 @@ fn what_a_server_said_counts_on_while_it_lets_nobody_ask_until_another_claims() 
     fence.handle_lost("a");
     assert_eq!((fence.primary(), fence.is_mute("a")), (None, false), "it died");
 }
+
+#[test]
+fn whose_answer_is_overdue_yields_to_another_that_claims() {
+    let mut fence = pair();
+    assert!(!fence.handle_silent("c"), "it never said anything");
+    assert!(fence.handle_silent("a"));
+    assert!(!fence.handle_silent("a"), "no news");
+    assert_eq!((fence.primary(), fence.is_silent("a")), (Some("a"), true), "nobody else claims");
+    fence.handle_reading("b", pg(Primary, 2));
+    assert_eq!((fence.primary(), fence.refusal("a")), (Some("b"), Some(Refusal::Returned)));
+    fence.handle_reading("a", pg(Primary, 1));
+    assert_eq!((fence.primary(), fence.is_silent("a")), (Some("b"), false), "it was only slow");
+
+    // Both say so, one after the other: whoever is late then, nobody is believed.
+    let mut fence = pair();
+    fence.handle_reading("b", pg(Primary, 2));
+    fence.handle_reading("a", pg(Primary, 1));
+    fence.handle_silent("b");
+    fence.handle_silent("a");
+    assert_eq!(fence.primary(), None);
+    fence.handle_lost("b");
+    assert_eq!(fence.primary(), Some("a"), "b is gone");
+    fence.handle_reading("b", pg(Primary, 2));
+    assert_eq!(fence.primary(), Some("b"), "a has said nothing since");
+
+    let mut fence = Fence::new(pair().memory().clone(), OnConflict::KeepIncumbent);
+    fence.handle_reading("a", pg(Primary, 1));
+    fence.handle_silent("a");
+    fence.handle_reading("b", pg(Primary, 2));
+    assert_eq!(fence.primary(), Some("a"), "it is to stay primary");
+    fence.handle_lost("a");
+    assert_eq!(fence.primary(), Some("b"));
+}
