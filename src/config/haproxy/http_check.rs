@@ -57,7 +57,8 @@ pub(super) fn option(args: &mut Args<'_>, http: &mut HttpRules, cx: &mut Context
                     None => (written.as_ref(), None),
                 };
                 if written.contains("\r\n") {
-                    let message = "what follows the version of 'option httpchk' is deprecated there";
+                    let message =
+                        "what follows the version of 'option httpchk' is deprecated there";
                     cx.report.warning(version.span, message).help("write 'http-check send'");
                 }
                 send.body = body.map(|body| Spanned::new(body.as_bytes().to_vec(), version.span));
