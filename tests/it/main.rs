@@ -38,6 +38,7 @@ mod endings;
 mod external_check;
 mod failover;
 mod faults;
+mod galera;
 mod habits;
 mod handover;
 mod holds;

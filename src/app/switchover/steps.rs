@@ -80,9 +80,7 @@ impl Pair {
         let limit = plan.timeout;
         let had = self.from.ask(limit).await?;
         let has = self.to.ask(limit).await?;
-        if (had.role, has.role) != (Role::Primary, Role::Replica) {
-            return Err("they are not a primary and its replica".to_owned());
-        }
+        fit((&plan.from.name, had.role), (to, has.role))?;
         let at_first = has.lacks(&had).map_err(elsewhere)?;
         let (unit, mut behind) = (unit(self.kind), at_first);
         if let Some(lag) = plan.lag().filter(|lag| lag.time > max) {
@@ -180,6 +178,29 @@ impl Pair {
                 self.to.execute(READ_ONLY_OFF, limit).await.map(drop)
             }
         }
+    }
+}
+
+/// Whether the two are a primary and its replica.
+///
+/// # Errors
+/// What they are instead, and what mends that.
+fn fit((from, old): (&str, Role), (to, next): (&str, Role)) -> Result<(), String> {
+    match (old, next) {
+        (Role::Primary, Role::Replica) => Ok(()),
+        (Role::Loose, _) => Err(format!(
+            "{from} takes writes and replicates from another server: STOP REPLICA and RESET REPLICA ALL \
+             on {from} end that"
+        )),
+        (Role::Primary, Role::Loose) => Err(format!(
+            "{to} replicates and takes writes, as one that was primary before: SET GLOBAL read_only = 1 \
+             on {to} ends that"
+        )),
+        (old, next) => Err(format!(
+            "they are not a primary and its replica: {from} is {}, {to} is {}",
+            old.word(),
+            next.word()
+        )),
     }
 }
 

@@ -93,6 +93,11 @@ fn a_transaction_that_never_ends_is_no_idle_one_and_all_is_undone() {
     assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "0");
     assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
     pair.connect().query("INSERT INTO app.written VALUES (4)").unwrap();
+    // One that takes writes, as a primary does that is made to follow.
+    pair.b.query("START SLAVE SQL_THREAD");
+    pair.b.query("SET GLOBAL read_only = 0");
+    let (done, said) = pair.ctl("switchover write --to b --dry-run");
+    assert!(!done && said.contains("SET GLOBAL read_only = 1 on b ends that"), "{said}");
 }
 
 #[test]
