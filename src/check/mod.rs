@@ -289,7 +289,7 @@ impl Task {
             health.handle_started();
             health.is_hinted()
         });
-        let Found { mut verdict, role, reading } = self.ask(check, target, held).await;
+        let Found { mut verdict, role, reading } = self.ask_in_time(check, target, held).await;
         let now = clock::now();
         if self.still_asks(asked) {
             if role.is_some() && reading.is_none() {

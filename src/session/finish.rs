@@ -1,6 +1,7 @@
 //! The end of a session: counters and the record.
 
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -202,6 +203,7 @@ impl Session {
 
     /// A server is connected over `stream`; asks the kernel only for a format of its own.
     pub(super) fn note_stream(&mut self, stream: &Stream) {
+        self.running.note_server(stream.as_fd().as_raw_fd());
         let log = &self.route.log;
         if log.format.written().is_some() || log.structured.is_some() {
             self.outcome.noted.source = stream.local_addr();

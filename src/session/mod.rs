@@ -29,6 +29,7 @@ mod tls;
 mod vain;
 mod wire_facts;
 
+use std::os::fd::{AsFd, AsRawFd};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -147,6 +148,7 @@ impl Session {
         let started = clock::now();
         let uptime = door.context.process.uptime(started);
         let running = door.table.begin(&frontend, &door.listener, accepted.peer, started);
+        running.note_client(client.as_fd().as_raw_fd());
         let mut ruled = Ruled::default();
         if !route.settings.rules.statements.is_empty() {
             ruled.listener_name = door.bind.name.as_deref().map(Arc::from);

@@ -2,6 +2,7 @@
 
 mod claims;
 mod planned;
+mod quiet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::discriminant;
@@ -86,7 +87,7 @@ impl Inner {
             // What is done on purpose needs no detecting, and begins with it.
             let lost_at = planned.and_then(|planned| planned.frozen_at);
             self.incident = Some(Incident {
-                answers: self.fence.reading(&from).is_some(),
+                answers: self.fence.reading(&from).is_some() && !self.fence.is_silent(&from),
                 from,
                 history: reading.history,
                 position: reading.position,
@@ -177,22 +178,6 @@ impl Group {
         inner.follow(now, before, None);
         self.expect(&inner);
         was_heard
-    }
-
-    /// A server lives, and lets nobody ask what it is. `None`: it never said; else whether that is news.
-    pub(super) fn handle_refused(&self, now: Instant, server: &str) -> Option<bool> {
-        let mut inner = self.lock();
-        let before = inner.primary();
-        let is_news = inner.fence.handle_refused(server)?;
-        inner.follow(now, before, None);
-        self.expect(&inner);
-        Some(is_news)
-    }
-
-    /// Whether what a server said counts on though it lets nobody ask any more.
-    #[must_use]
-    pub fn is_mute(&self, server: &str) -> bool {
-        self.lock().fence.is_mute(server)
     }
 
     fn expect(&self, inner: &Inner) {

@@ -49,13 +49,17 @@ pub struct Record {
     pub clients_held: Option<u32>,
     /// What the next one lacked of what the one before was last seen to have: the data at risk.
     pub rpo: Option<u64>,
+    /// It may be more: the one before, which was not stopped on purpose, could write after it was heard
+    /// last (`seconds.detect`).
+    #[serde(default)]
+    pub rpo_at_least: bool,
     /// What that counts: `bytes` of WAL, or `transactions`.
     pub rpo_unit: String,
     /// What the one before said last.
     pub history_before: String,
     /// What the next one said first.
     pub history_after: String,
-    /// How far the one before had come, of Postgres: an LSN. Of MySQL the history says it.
+    /// How far the one before had come: an LSN, or GTIDs.
     #[serde(default)]
     pub position_before: String,
     /// How far the next one had when it took over.
@@ -64,9 +68,12 @@ pub struct Record {
     /// What may be lost, as the frontends declare it.
     #[serde(default)]
     pub declared: Declared,
-    /// Whether that was kept to.
+    /// Whether that was kept to; nothing of a switchover that was given up, for nobody had to take over.
     #[serde(default)]
     pub verdict: Verdicts,
+    /// What it counts as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
     /// Who was told to become primary, did not within the time of a switchover, and may do so yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<String>,
@@ -101,7 +108,8 @@ impl Kind {
 }
 
 /// What a record counts as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The primary was lost; it may have come back.
     Failover,
@@ -253,8 +261,11 @@ impl Record {
             rpo_unit: unit(&next.history).to_owned(),
             history_before: incident.history.to_string(),
             history_after: next.history.to_string(),
-            position_before: lsn(&incident.history, incident.position),
-            position_after: lsn(&next.history, next.reached),
+            rpo_at_least: next.lacks.is_some()
+                && incident.paused_at.is_none()
+                && next.server != incident.from,
+            position_before: position(&incident.history, incident.position),
+            position_after: position(&next.history, next.reached),
             pending: incident.pending.clone(),
             ..Self::default()
         })
@@ -272,7 +283,7 @@ impl Record {
             rpo_unit: unit(&unseen.history).to_owned(),
             history_before: unseen.before.to_string(),
             history_after: unseen.history.to_string(),
-            position_after: lsn(&unseen.history, unseen.reached),
+            position_after: position(&unseen.history, unseen.reached),
             ..Self::default()
         }
     }
@@ -285,8 +296,12 @@ impl Record {
             (None, Kind::Failover | Kind::Switchover) => declared.rto.map(|_| Verdict::Missed),
             (total, _) => Verdict::of(declared.rto, total),
         };
-        self.verdict = Verdicts { rto, rpo: Verdict::of(declared.rpo, self.rpo) };
-        (self.routes, self.declared) = (routes, declared);
+        let outcome = self.outcome();
+        self.verdict = match outcome {
+            Outcome::GivenUp => Verdicts::default(),
+            _ => Verdicts { rto, rpo: Verdict::of(declared.rpo, self.rpo) },
+        };
+        (self.routes, self.declared, self.outcome) = (routes, declared, Some(outcome));
         self
     }
 
@@ -348,7 +363,10 @@ impl Record {
     #[must_use]
     pub fn missing(&self) -> String {
         match self.rpo {
-            Some(missing) => format!("{missing} {}", self.rpo_unit),
+            Some(missing) => {
+                let least = if self.rpo_at_least { "at least " } else { "" };
+                format!("{least}{missing} {}", self.rpo_unit)
+            }
             None => "not known".to_owned(),
         }
     }
@@ -390,7 +408,7 @@ impl Record {
             let _ = write!(line, "; {cut} sessions cut, {held} clients held");
         }
         let _ = match self.rpo {
-            Some(missing) => write!(line, ", {missing} {} missing", self.rpo_unit),
+            Some(_) => write!(line, ", {} missing", self.missing()),
             None => write!(line, ", what is missing is not known"),
         };
         if let Some(pending) = &self.pending {
@@ -417,11 +435,11 @@ const fn unit(history: &History) -> &'static str {
     }
 }
 
-/// A place in the WAL as Postgres writes it.
-fn lsn(history: &History, position: u64) -> String {
+/// A place in the WAL as Postgres writes it, or the names of transactions.
+fn position(history: &History, position: u64) -> String {
     match history {
         History::Postgres { .. } => format!("{:X}/{:X}", position >> 32, position & 0xffff_ffff),
-        History::Mysql { .. } => String::new(),
+        History::Mysql { executed, .. } => executed.to_string(),
     }
 }
 

@@ -13,6 +13,8 @@ both! {
     sess_tells_all_of_one_that_is_named,
     sess_knows_who_may_ask_and_what_is_there,
     sess_gives_ids_that_shutdown_takes,
+    sess_shows_what_is_left_of_timeouts,
+    sess_shows_descriptors_and_who_asks,
 }
 
 struct Scenery {
@@ -113,4 +115,45 @@ fn sess_gives_ids_that_shutdown_takes(kind: Kind) {
     eventually("nobody is left", || {
         sessions(&scenery.api.ask("show sess")).is_empty().then_some(())
     });
+}
+
+fn sess_shows_what_is_left_of_timeouts(kind: Kind) {
+    let (api, server) = (Api::new(), Backend::echo());
+    let proxy = Scene::new(kind)
+        .global(&api.lines())
+        .defaults("timeout client 3h\ntimeout server 2h\n")
+        .backend(&format!("server s1 {}", server.addr))
+        .start();
+    let mut client = Client::connect(proxy.addr);
+    client.ping("hello");
+    let answer = api.ask("show sess");
+    let line = answer.lines().find(|line| line.contains(" fe=fe ")).unwrap();
+    let shows = |text: &str, before: &str, left: [&str; 2]| {
+        left.iter().any(|left| text.contains(&format!("{before}{left}")))
+    };
+    let (three, two) = (["3h", "2h59m"], ["2h", "1h59m"]);
+    assert!(shows(line, ",an=00h,rx=", three) && shows(line, ",an=00h,rx=", two), "{line}");
+    let all = api.ask("show sess all");
+    let of_fe = all.split("\n0x").find(|text| text.contains("frontend=fe ")).unwrap();
+    assert!(shows(of_fe, " rex=", three) && shows(of_fe, " rex=", two), "{of_fe}");
+    assert!(of_fe.contains("  req=") && of_fe.contains(" total=5)"), "{of_fe}");
+}
+
+fn sess_shows_descriptors_and_who_asks(kind: Kind) {
+    let scenery = scenery(kind);
+    let answer = scenery.api.ask("show sess");
+    let own: Vec<_> = answer.lines().filter(|line| line.contains(" fe=GLOBAL ")).collect();
+    let [own] = own[..] else { panic!("{answer}") };
+    assert!(own.contains(": proto=unix_stream src=unix:"), "{own}");
+    assert!(own.contains(" be=<NONE> srv=<none> ts=00 "), "{own}");
+    assert!(scenery.api.ask("show sess all").contains("  frontend=GLOBAL (id=0 mode=tcp), "));
+    let found = sessions(&answer);
+    let number = |field: &str| -> i32 {
+        let (_, fd) = found[0].1[field].split_once("fd=").unwrap();
+        fd.trim_end_matches(']').parse().unwrap()
+    };
+    let (client, server) = (number("scf"), number("scb"));
+    assert!(client > 2 && server > 2 && client != server, "{found:?}");
+    let open = scenery.api.ask(&format!("show fd {client}"));
+    assert!(open.contains(&format!(" {client} : ")), "{open}");
 }

@@ -131,7 +131,11 @@ fn a_killed_primary_is_replaced_and_kept_out(kind: Kind, middle: Middle) {
         old_primary_returns(pair, writers);
         // Whichever process saw its end, all of it was measured.
         let record = eventually("it is on record", || pair.records().pop());
-        assert_eq!(record["kind"], "failover", "{record}");
+        assert_eq!((&record["kind"], &record["outcome"]), (&"failover".into(), &"failover".into()));
+        assert_eq!(record["rpo_at_least"], !record["rpo"].is_null(), "{record}");
+        for position in ["position_before", "position_after"] {
+            assert_ne!(record[position], "", "{record}");
+        }
     });
 }
 

@@ -3,6 +3,7 @@
 mod ends;
 mod mysql;
 mod mysql_8;
+mod rights;
 mod stage;
 mod troubles;
 

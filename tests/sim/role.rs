@@ -133,8 +133,13 @@ fn never_two_write_targets_never_an_older_history() {
             match &reading {
                 // It lives, and lets nobody ask.
                 None if world.rng.bool() => drop(fence.handle_refused(SERVERS[told])),
+                None if world.rng.bool() => drop(fence.handle_silent(SERVERS[told])),
                 Some(reading) => fence.handle_reading(SERVERS[told], reading.clone()),
                 None => drop(fence.handle_lost(SERVERS[told])),
+            }
+            if world.rng.u8(..5) == 0 {
+                let word = [None, Some(true), Some(false)][world.rng.usize(..3)];
+                fence.handle_word(SERVERS[world.rng.usize(..3)], word);
             }
             law.check(&fence, told, reading.as_ref(), seed);
             if world.rng.u8(..20) == 0 {

@@ -111,6 +111,7 @@ fn verdicts(html: &mut String, record: &Record) {
             Some(Verdict::Met) => ("good", "met"),
             Some(Verdict::Missed) => ("bad", "missed"),
             Some(Verdict::Unknown) => ("unknown", "unknown"),
+            None if declared.is_some() => ("dim", "given up"),
             None => ("dim", "not declared"),
         };
         let declared = declared.map_or(String::new(), |declared| format!(" of {declared} allowed"));
@@ -223,7 +224,8 @@ fn clients(record: &Record) -> Vec<Fact> {
 fn data(record: &Record) -> Vec<Fact> {
     let had = |history: &str, position: &str| match (history, position) {
         ("", _) => UNKNOWN.to_owned(),
-        (history, "") => history.to_owned(),
+        // The names of transactions are both.
+        (history, position) if history.contains(position) => history.to_owned(),
         (history, position) => format!("{position}, {history}"),
     };
     let answered = match record.answered {
@@ -231,10 +233,25 @@ fn data(record: &Record) -> Vec<Fact> {
         Some(false) => "does not answer",
         None => UNKNOWN,
     };
+    let missing = match record.seconds.detect.filter(|_| record.rpo_at_least) {
+        Some(unheard) => format!(
+            "{}: the former one could write more in the {} after it was heard last",
+            record.missing(),
+            seconds(unheard)
+        ),
+        None => record.missing(),
+    };
     vec![
         ("former primary", format!("{} ({answered})", record.from)),
-        ("new primary", record.to.clone().unwrap_or_else(|| "nobody".to_owned())),
-        ("missing on the new one", record.missing()),
+        (
+            "new primary",
+            match &record.to {
+                Some(to) if *to == record.from => format!("{to}, again"),
+                Some(to) => to.clone(),
+                None => "nobody".to_owned(),
+            },
+        ),
+        ("missing on the new one", missing),
         ("last seen on the former one", had(&record.history_before, &record.position_before)),
         ("the new one had when it took over", had(&record.history_after, &record.position_after)),
     ]

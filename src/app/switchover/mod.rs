@@ -5,7 +5,7 @@
 //!           '--------'---------'----------'---------'--> undo -> release (given up)
 //! ```
 //! - *look*: the route leads to a primary, the one that is to take over follows it, both can be logged
-//!   in to, the hold of clients is longer than they may have to wait, and what the primary has now the
+//!   in to, by an account that may do all of it (see [`rights`]), the hold of clients is longer than they may have to wait, and what the primary has now the
 //!   other one gets within `--max-lag`;
 //! - *rest*: new clients of routes to the primary wait, as in a failover;
 //! - *drain*: sessions are ended between two transactions: at first those that are quiet, from a
@@ -27,6 +27,7 @@ mod drain;
 mod journal;
 mod mend;
 mod plan;
+mod rights;
 mod running;
 mod steps;
 mod undo;
@@ -73,6 +74,7 @@ impl Switchovers {
         }
         let _going = self.begin(&plan)?;
         let mut pair = Pair::connect(&plan, clock::now() + *timeout).await?;
+        pair.may(&plan, clock::now() + *timeout).await?;
         let behind = pair.keep_up(&plan).await?;
         teller.say(format!("both can be reached; {} lacks {behind}", to.name));
         if order.dry_run {
@@ -154,7 +156,11 @@ impl Course<'_> {
         }
         plan.may_go_on()?;
         self.half = Some(Half { before, is_promoting: true });
-        self.pair.promote(plan, deadline).await?;
+        let promoted = self.pair.promote(plan, deadline).await;
+        if let (Err(why), Some(half)) = (&promoted, &mut self.half) {
+            half.is_promoting = !steps::is_refused(why);
+        }
+        promoted?;
         let is_primary = || backend.group.claims().primary.as_deref() == Some(&*to.name);
         while !self.rest.is_followed() {
             if clock::now() >= deadline {

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use super::LOOK_EVERY;
 use super::before::{Before, READ_ONLY_OFF, reload_postgres};
 use super::plan::Plan;
+use super::rights::{self, Part};
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::config::model::{DatabaseKind, Promote};
@@ -62,6 +63,15 @@ impl Pair {
         Ok(Self { from, to, kind: account.kind, had: None, before: Before::default() })
     }
 
+    /// Whether the account may do what is built in.
+    pub(super) async fn may(&mut self, plan: &Plan, deadline: Instant) -> Result<(), String> {
+        let Promote::BuiltIn(account) = &plan.step else { return Ok(()) };
+        let whose = (account.user.as_str(), self.kind);
+        let from = (&mut self.from, &*plan.from.name);
+        rights::ask(from, whose, Part::From, deadline).await?;
+        rights::ask((&mut self.to, &*plan.to.name), whose, Part::To, deadline).await
+    }
+
     /// What the next primary lacks now: bytes of WAL, or transactions. All of it is there within the
     /// lag that may be.
     pub(super) async fn keep_up(&mut self, plan: &Plan) -> Result<u64, String> {
@@ -70,9 +80,7 @@ impl Pair {
         let limit = plan.timeout;
         let had = self.from.ask(limit).await?;
         let has = self.to.ask(limit).await?;
-        if (had.role, has.role) != (Role::Primary, Role::Replica) {
-            return Err("they are not a primary and its replica".to_owned());
-        }
+        fit((&plan.from.name, had.role), (to, has.role))?;
         let at_first = has.lacks(&had).map_err(elsewhere)?;
         let (unit, mut behind) = (unit(self.kind), at_first);
         if let Some(lag) = plan.lag().filter(|lag| lag.time > max) {
@@ -173,8 +181,36 @@ impl Pair {
     }
 }
 
+/// Whether the two are a primary and its replica.
+///
+/// # Errors
+/// What they are instead, and what mends that.
+fn fit((from, old): (&str, Role), (to, next): (&str, Role)) -> Result<(), String> {
+    match (old, next) {
+        (Role::Primary, Role::Replica) => Ok(()),
+        (Role::Loose, _) => Err(format!(
+            "{from} takes writes and replicates from another server: STOP REPLICA and RESET REPLICA ALL \
+             on {from} end that"
+        )),
+        (Role::Primary, Role::Loose) => Err(format!(
+            "{to} replicates and takes writes, as one that was primary before: SET GLOBAL read_only = 1 \
+             on {to} ends that"
+        )),
+        (old, next) => Err(format!(
+            "they are not a primary and its replica: {from} is {}, {to} is {}",
+            old.word(),
+            next.word()
+        )),
+    }
+}
+
 fn elsewhere(stray: Stray) -> String {
     format!("the replica would not do: {stray}")
+}
+
+/// Whether a Postgres has not even begun with what it was told, for who told it may not.
+pub(super) fn is_refused(why: &str) -> bool {
+    why.contains("ERROR 42501")
 }
 
 /// What that counts.

@@ -258,6 +258,9 @@ impl Lowering<'_> {
             let name = &backend.name.value;
             let is_wanted = config.frontends.iter().any(|frontend| names(frontend, name));
             let is_taken = config.backends.iter().any(|known| known.name.value == *name);
+            if !is_taken {
+                untrack(&mut config.backends, &backend, &mut self.cx);
+            }
             if is_wanted && !is_taken {
                 config.backends.push(raw::Backend { servers: Vec::new(), ..backend });
             }
@@ -313,6 +316,19 @@ impl Lowering<'_> {
         }
         self.config.unread = self.cx.unread;
         self.config
+    }
+}
+
+/// Servers that track one of a section that is disabled track nobody: nothing checks it.
+fn untrack(backends: &mut [raw::Backend], disabled: &raw::Backend, cx: &mut Context<'_>) {
+    let place = |server: &raw::Server| format!("{}/{}", disabled.name.value, server.name.value);
+    let asleep: std::collections::BTreeSet<String> = disabled.servers.iter().map(place).collect();
+    for server in backends.iter_mut().flat_map(|backend| &mut backend.servers) {
+        if let Some(track) = server.track.take_if(|track| asleep.contains(&track.value)) {
+            let message =
+                format!("'{}' is in a section that is disabled: nothing is tracked", track.value);
+            cx.report.notice(track.span, message);
+        }
     }
 }
 

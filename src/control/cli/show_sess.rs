@@ -1,9 +1,8 @@
 //! `show sess`: the sessions that run, a line each, or everything about one.
 //!
 //! The fields are those of HAProxy 2.6. What they show of its own innards (flags, events, task
-//! calls, descriptors) has no counterpart here and reads as nothing.
+//! calls) has no counterpart here and reads as nothing.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
@@ -35,9 +34,12 @@ async fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let sessions = &call.shared.process.sessions;
     let (now, wall) = (clock::now(), clock::wall());
     let all = call.arg(0) == "all";
+    if call.arg(0) == OWN_ID {
+        return answer.push(&own_whole(call, wall));
+    }
     if let Some(id) = named(call.arg(0)) {
         return match id.and_then(|id| sessions.find(id)) {
-            Some(found) => whole(answer, &found.view(now), wall),
+            Some(found) => answer.push(&whole(&found.view(now), wall)),
             None => answer.refuse("Session not found."),
         };
     }
@@ -50,7 +52,7 @@ async fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     for some in views.chunks(FLUSH_EVERY) {
         for view in some {
             if all {
-                whole(answer, view, wall);
+                answer.push(&whole(view, wall));
             } else {
                 answer.line(line(view));
             }
@@ -58,6 +60,9 @@ async fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {
         if answer.flush().await.is_err() {
             return;
         }
+    }
+    if least.is_zero() {
+        answer.push(&if all { own_whole(call, wall) } else { own_line(call) + "\n" });
     }
 }
 
@@ -109,66 +114,165 @@ fn server_side(stage: Stage) -> (u8, &'static str) {
     }
 }
 
+/// The id of the session that asks: none that is served has it.
+const OWN_ID: &str = "0xffffffffffffffff";
+
+/// The limits of a session that are known, as it stands.
+struct Left {
+    client: Option<Duration>,
+    server: Option<Duration>,
+}
+
+impl Left {
+    fn of(view: &View) -> Self {
+        let settings = view.backend.as_ref().map(|backend| backend.settings());
+        let server = settings.as_ref().map(|settings| settings.timeouts);
+        let relays = view.stage == Stage::Relaying;
+        let tunnel = server.filter(|_| relays).and_then(|timeouts| timeouts.tunnel);
+        let left = |limit: Option<Duration>| Some(limit?.saturating_sub(view.idle));
+        Self {
+            client: left(tunnel.or(view.frontend.route().settings.timeouts.client)),
+            server: left(tunnel.or(server.filter(|_| relays).and_then(|it| it.server))),
+        }
+    }
+
+    fn first(&self) -> Option<Duration> {
+        self.client.into_iter().chain(self.server).min()
+    }
+}
+
+/// A time that is left; nothing where nothing ends then.
+fn left(left: Option<Duration>) -> String {
+    left.map_or_else(String::new, human_age)
+}
+
+/// A descriptor, as HAProxy shows that there is none.
+fn fd(descriptor: Option<i32>) -> i32 {
+    descriptor.unwrap_or(-1)
+}
+
 fn line(view: &View) -> String {
     let (proto, src) = source(view);
     let backend = view.backend.as_ref().map_or("<NONE>", |backend| &*backend.name);
     let server = view.server.as_ref().map_or("<none>", |server| &*server.name);
     let (state, _) = server_side(view.stage);
+    let [client, served] = view.descriptors.map(fd);
+    let until = Left::of(view);
     format!(
         "{}: proto={proto} src={src} fe={} be={backend} srv={server} ts=00 epoch=0 age={} calls=0 \
-         rate=0 cpu=0 lat=0 rq[f=0h,i=0,an=00h,rx=,wx=,ax=] rp[f=0h,i=0,an=00h,rx=,wx=,ax=] \
-         scf=[8,0h,fd=-1] scb=[{state},0h,fd=-1] exp= rc={} c_exp=",
+         rate=0 cpu=0 lat=0 rq[f=0h,i=0,an=00h,rx={},wx=,ax=] rp[f=0h,i=0,an=00h,rx={},wx=,ax=] \
+         scf=[8,0h,fd={client}] scb=[{state},1h,fd={served}] exp={} rc={} c_exp=",
         view.id,
         view.frontend.name,
         human_age(view.age),
+        left(until.client),
+        left(until.server),
+        left(until.first()),
         view.retries,
     )
 }
 
-fn whole(answer: &mut Answer<'_>, view: &View, wall: SystemTime) {
+/// The line of the connection that asks.
+fn own_line(call: &Call<'_>) -> String {
+    let limit = left(call.client.timeout);
+    format!(
+        "{OWN_ID}: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0 \
+         age=0s calls=1 rate=0 cpu=0 lat=0 rq[f=0h,i=0,an=00h,rx={limit},wx=,ax=] \
+         rp[f=0h,i=0,an=00h,rx=,wx=,ax=] scf=[8,0h,fd=-1] scb=[8,1h,fd=-1] exp={limit} rc=0 c_exp="
+    )
+}
+
+/// Everything about the connection that asks.
+fn own_whole(call: &Call<'_>, wall: SystemTime) -> String {
+    let limit = call.client.timeout.map_or_else(|| "<NEVER>".to_owned(), human_age);
+    format!(
+        "{OWN_ID}: [{}] id={OWN_ID} proto=unix_stream source=unix:1\n  \
+         flags=0x0, conn_retries=0, conn_exp=<NEVER> conn_et=0x000 srv_conn=(nil), pend_pos=(nil) \
+         waiting=0 epoch=0\n  \
+         frontend=GLOBAL (id=0 mode=tcp), listener=? (id=1) addr=unix:1\n  \
+         backend=<NONE> (id=-1 mode=-)\n  server=<NONE> (id=-1)\n  \
+         task=(state=0x00 nice=0 calls=1 rate=0 exp={limit} age=0s)\n",
+        begun(Some(wall)),
+    )
+}
+
+/// A date as HAProxy writes that of a session.
+fn begun(at: Option<SystemTime>) -> String {
+    let at = at.and_then(|at| Timestamp::try_from(at).ok()).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.to_zoned(clock::zone()).strftime("%d/%b/%Y:%H:%M:%S%.6f").to_string()
+}
+
+fn whole(view: &View, wall: SystemTime) -> String {
     let (proto, src) = source(view);
-    let begun = wall.checked_sub(view.age).and_then(|begun| Timestamp::try_from(begun).ok());
-    let begun = begun.unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(clock::zone());
-    let begun = begun.strftime("%d/%b/%Y:%H:%M:%S%.6f");
-    let mut text = format!("{}: [{begun}] id={} proto={proto} source={src}\n", view.id, view.id);
-    let known = u8::from(view.server.is_some());
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "  flags=0x0, conn_retries={}, srv_conn={known}", view.retries);
+    let (id, begun) = (view.id, begun(wall.checked_sub(view.age)));
+    let server = view.server.as_ref().map_or_else(|| "(nil)".to_owned(), |_| id.to_string());
+    let waiting = if view.stage == Stage::Queued { id.to_string() } else { "(nil)".to_owned() };
     let frontend = &view.frontend;
-    let _ = write!(
-        text,
-        "  frontend={} (id={} mode=tcp), listener={} (id={})",
+    let address = match view.destination {
+        Some(address) => address.to_string(),
+        None => view.listener.address.to_string(),
+    };
+    let mut text = format!(
+        "{id}: [{begun}] id={id} proto={proto} source={src}\n  \
+         flags=0x0, conn_retries={}, conn_exp=<NEVER> conn_et=0x000 srv_conn={server}, \
+         pend_pos={waiting} waiting=0 epoch=0\n  \
+         frontend={} (id={} mode=tcp), listener={} (id={}) addr={address}\n",
+        view.retries,
         frontend.name,
         frontend.route().settings.id.0,
         view.listener.name.as_deref().unwrap_or("?"),
-        view.listener.id
+        view.listener.id,
     );
-    match view.destination {
-        Some(address) => text.push_str(&format!(" addr={address}\n")),
-        None => text.push_str(&format!(" addr={}\n", view.listener.address)),
-    }
-    let _ = match &view.backend {
-        Some(backend) => {
-            writeln!(text, "  backend={} (id={} mode=tcp)", backend.name, backend.settings().id.0)
-        }
-        None => writeln!(text, "  backend=<NONE> (id=-1 mode=-)"),
+    text.push_str(&way(view));
+    text.push_str(&sides(view));
+    text
+}
+
+/// Where it goes.
+fn way(view: &View) -> String {
+    let backend = match &view.backend {
+        Some(backend) => format!("{} (id={} mode=tcp)", backend.name, backend.settings().id.0),
+        None => "<NONE> (id=-1 mode=-)".to_owned(),
     };
-    let _ = match (&view.server, &view.backend) {
+    let server = match (&view.server, &view.backend) {
         (Some(server), _) => {
             let settings = server.settings();
-            let (id, address) = (settings.id.0, settings.address.text());
-            writeln!(text, "  server={} (id={id}) addr={address}", server.name)
+            format!("{} (id={}) addr={}", server.name, settings.id.0, settings.address.text())
         }
-        (None, Some(_)) => writeln!(text, "  server=<none> (id=0)"),
-        (None, None) => writeln!(text, "  server=<NONE> (id=-1)"),
+        (None, Some(_)) => "<none> (id=0)".to_owned(),
+        (None, None) => "<NONE> (id=-1)".to_owned(),
     };
-    let (age, idle) = (human_age(view.age), human_age(view.idle));
+    format!("  backend={backend}\n  server={server}\n")
+}
+
+/// Its task, its two connections and what went through them.
+fn sides(view: &View) -> String {
+    let until = Left::of(view);
+    let never = |until: Option<Duration>| until.map_or_else(|| "<NEVER>".to_owned(), human_age);
+    let (age, idle, exp) = (human_age(view.age), human_age(view.idle), never(until.first()));
     let ordered = view.ordered.map_or(String::new(), |reason| format!(" ending={reason:?}"));
-    let _ = writeln!(text, "  task=(age={age} idle={idle}){ordered}");
-    let _ = writeln!(text, "  scf=(state=EST)\n  scb=(state={})", server_side(view.stage).1);
-    let _ = writeln!(text, "  req=(total={})", view.moved.bytes_in);
-    let _ = writeln!(text, "  res=(total={})", view.moved.bytes_out);
-    answer.push(&text);
+    let [client, server] = view.descriptors.map(fd);
+    let thread = view.id.worker();
+    let channel = |name: &str, total: u64, rex: Option<Duration>| {
+        format!(
+            "  {name}=(f=0x0 an=0x0 pipe=0 tofwd=-1 total={total})\n      an_exp=<NEVER> rex={} \
+             wex=<NEVER>\n",
+            never(rex)
+        )
+    };
+    let mut text = format!(
+        "  task=(state=0x00 nice=0 calls=0 rate=0 exp={exp} tid={thread} age={age} idle={idle})\
+         {ordered}\n  \
+         scf=(flags=0x0 state=EST)\n      co0=(target=LISTENER fd={client})\n  \
+         scb=(flags=0x0 state={})\n",
+        server_side(view.stage).1,
+    );
+    if server >= 0 {
+        text.push_str(&format!("      co1=(target=SERVER fd={server})\n"));
+    }
+    text.push_str(&channel("req", view.moved.bytes_in, until.client));
+    text.push_str(&channel("res", view.moved.bytes_out, until.server));
+    text
 }
 
 /// The two largest units of a time, as HAProxy writes it.

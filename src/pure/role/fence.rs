@@ -1,7 +1,7 @@
 //! The fence: who of a group may take writes, and the memory that keeps old primaries out.
 //!
-//! It is told what servers say ([`Fence::handle_reading`]) and that one is heard no more
-//! ([`Fence::handle_lost`]), and answers who is primary ([`Fence::primary`]) and why the others
+//! It is told what servers say ([`Fence::handle_reading`]), that one lets an answer wait
+//! ([`Fence::handle_silent`]) and that one is heard no more ([`Fence::handle_lost`]), and answers who is primary ([`Fence::primary`]) and why the others
 //! that claim to be are not ([`Fence::refusal`]).
 //!
 //! A server *claims* while its last reading says primary. A claim is refused, in this order:
@@ -18,51 +18,27 @@
 //! | another's | MySQL: seen as a replica of the incumbent, or nothing is missing | – |
 //! | another's | MySQL: something is missing | `Older` |
 //! | a loose one's (it follows another) | the incumbent is another and not heard as a replica, unless the claim was made after that one was lost | no claim |
-//! | a member's of a cluster where all take writes | less than remembered | `Older` |
+//! | a member's of a cluster where all take writes | none of what is remembered | `Older` |
+//! | a member's of a cluster where all take writes | less than remembered: it is behind | no claim |
 //! | members' that are left | the incumbent, or else the first by name, is taken | no claim |
-//! | one's that lets the check in no more | another's is left that does | no claim |
+//! | one's that lets the check in no more, or the incumbent's that has not said so since another did and lets an answer wait (`OnConflict::Stop`) | another's is left that does not | no claim |
+//! | one's whose witnesses say so | others' are left whose witnesses all deny it | – |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
 //!
 //! **Invariants** (`tests/sim`, 100,000 random orders of events): at most one primary; its timeline
 //! never goes back; a former primary, or a standby that stayed on an older timeline, is not primary
 //! before it was a replica of the newest one, or [`Fence::clear`] was called.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use super::stray::Stray;
 use super::{History, Reading, Role};
 
+mod refusal;
+mod word;
 pub mod written;
 
-/// Why a server that claims to be primary is not taken for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// Its data is of another cluster.
-    Foreign,
-    /// Another took over from it, or while it was a replica of those before, and it has not been a
-    /// replica of that one.
-    Returned,
-    /// Its history lacks what the newest primary had.
-    Older,
-    /// It became primary without a new timeline.
-    Diverged,
-    /// Another server claims it, too.
-    Conflict,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Foreign => "its data is of another cluster",
-            Self::Returned => "another took over and it has not followed that one since",
-            Self::Older => "its history lacks what the newest primary had",
-            Self::Diverged => "it became primary without a history of its own",
-            Self::Conflict => "another server claims it too",
-        })
-    }
-}
+pub use refusal::Refusal;
 
 /// What to do while two servers claim to be primary and both may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,6 +72,14 @@ pub struct Fence {
     /// Those of them that live, and do not say any more what they are: it counts on until another's
     /// claim contradicts it.
     mute: BTreeSet<String>,
+    /// What the witnesses of servers say to whether they are primary, where they do not contradict each
+    /// other.
+    words: BTreeMap<String, bool>,
+    /// Those that let an answer wait, which is to come or not: the same is true of what they said.
+    silent: BTreeSet<String>,
+    /// Two claim to be primary, and the incumbent said so after the other did: late answers take
+    /// nothing back.
+    is_contested: bool,
     /// Those that follow and had what the primary, asked later, had not.
     ahead: BTreeMap<String, Stray>,
     primary: Option<String>,
@@ -159,28 +143,6 @@ impl Fence {
         self.readings.keys().map(String::as_str)
     }
 
-    /// Why a server that claims to be primary is not taken for it, or one that follows is none of
-    /// ours; `None` where it is, and where it claims nothing.
-    #[must_use]
-    pub fn refusal(&self, server: &str) -> Option<Refusal> {
-        let reading = self.readings.get(server)?;
-        if reading.role.follows() {
-            return (!self.is_of_cluster(&reading.history)).then_some(Refusal::Foreign);
-        }
-        if self.primary() == Some(server) {
-            return None;
-        }
-        let refused = self.refused(server, &reading.history, reading.role);
-        // Members do not contradict each other.
-        refused.or((reading.role == Role::Primary).then_some(Refusal::Conflict))
-    }
-
-    /// All claims that are refused.
-    pub fn refusals(&self) -> impl Iterator<Item = (&str, Refusal)> {
-        let servers = self.readings.keys().map(String::as_str);
-        servers.filter_map(|server| Some((server, self.refusal(server)?)))
-    }
-
     /// A server said what it is.
     pub fn handle_reading(&mut self, server: &str, reading: Reading) {
         if self.follows_newest(&reading) {
@@ -194,6 +156,9 @@ impl Fence {
         self.note_opening(server, reading.role);
         self.readings.insert(server.to_owned(), reading);
         self.mute.remove(server);
+        self.silent.remove(server);
+        let is_incumbent = self.memory.incumbent.as_ref().is_some_and(|(one, _)| one == server);
+        self.is_contested |= is_incumbent && self.primary.is_none();
         self.settle();
         if self.primary() == Some(server) {
             self.note_ahead();
@@ -248,6 +213,22 @@ impl Fence {
         Some(is_news)
     }
 
+    /// The answer of a server is overdue. Whether that is news: it had said something, and let no
+    /// answer wait before.
+    pub fn handle_silent(&mut self, server: &str) -> bool {
+        let is_news = self.readings.contains_key(server) && self.silent.insert(server.to_owned());
+        if is_news {
+            self.settle();
+        }
+        is_news
+    }
+
+    /// Whether an answer of a server is overdue.
+    #[must_use]
+    pub fn is_silent(&self, server: &str) -> bool {
+        self.silent.contains(server)
+    }
+
     /// Whether what a server said counts on though it does not say so any more.
     #[must_use]
     pub fn is_mute(&self, server: &str) -> bool {
@@ -274,6 +255,7 @@ impl Fence {
         let was_heard = self.readings.remove(server).is_some();
         self.ahead.remove(server);
         self.mute.remove(server);
+        self.silent.remove(server);
         if was_heard {
             self.settle();
         }
@@ -287,6 +269,8 @@ impl Fence {
         let before = self.readings.len();
         self.readings.retain(|server, _| servers.contains(server.as_str()));
         self.mute.retain(|server| servers.contains(server.as_str()));
+        self.words.retain(|server, _| servers.contains(server.as_str()));
+        self.silent.retain(|server| servers.contains(server.as_str()));
         if self.readings.len() != before {
             self.settle();
         }
@@ -302,6 +286,7 @@ impl Fence {
     /// Decides anew who is primary, and remembers it.
     fn settle(&mut self) {
         let left = self.left();
+        let is_contest = left.len() > 1;
         let incumbent = self.memory.incumbent.as_ref().map(|(server, _)| server);
         let is_member = |server: &&String| self.readings[*server].role == Role::Member;
         let member = incumbent.filter(|one| left.contains(one)).or(left.first().copied());
@@ -311,9 +296,11 @@ impl Fence {
             ([one], _) => Some((*one).clone()),
             (some, _) if !some.is_empty() && some.iter().all(is_member) => member.cloned(),
             _ if is_planned && heir.is_some() => heir.cloned(),
+            (some, _) if let Some(one) = self.backed(some) => Some(one.clone()),
             (_, OnConflict::KeepIncumbent) => incumbent.filter(|one| left.contains(one)).cloned(),
             (_, OnConflict::Stop) => None,
         };
+        self.is_contested &= is_contest;
         let Some((server, reading)) =
             self.primary.as_ref().and_then(|one| self.readings.get_key_value(one))
         else {
@@ -357,8 +344,16 @@ impl Fence {
             left.map(|(server, _)| server)
         };
         let mut primaries: Vec<&String> = of(Role::Primary).collect();
-        if primaries.iter().any(|server| !self.mute.contains(*server)) {
-            primaries.retain(|server| !self.mute.contains(*server));
+        // Whoever is to stay primary beside others stays it until it is known to be gone.
+        let incumbent = match (&self.memory.incumbent, self.on_conflict) {
+            (Some((incumbent, _)), OnConflict::Stop) if !self.is_contested => Some(incumbent),
+            _ => None,
+        };
+        let is_overdue =
+            |server: &String| incumbent == Some(server) && self.silent.contains(server);
+        let speaks = |server: &&String| !self.mute.contains(*server) && !is_overdue(server);
+        if primaries.iter().any(speaks) {
+            primaries.retain(speaks);
         }
         if !primaries.is_empty() {
             return primaries;
@@ -382,55 +377,6 @@ impl Fence {
         match &self.memory.incumbent {
             Some((incumbent, _)) => incumbent == server || is_replica(incumbent),
             None => self.readings.keys().any(|other| is_replica(other)),
-        }
-    }
-
-    /// Why a claim is refused, whatever others claim.
-    fn refused(&self, server: &str, history: &History, role: Role) -> Option<Refusal> {
-        let (incumbent, known) = self.memory.incumbent.as_ref()?;
-        if !self.is_of_cluster(history) {
-            return Some(Refusal::Foreign);
-        }
-        let is_incumbent = incumbent == server;
-        // A member has what its cluster has, or says that it is none.
-        let is_bound = role != Role::Member;
-        if is_bound && self.memory.former.contains(server) {
-            return Some(Refusal::Returned);
-        }
-        match (known, history) {
-            (
-                History::Postgres { timeline: known, .. },
-                History::Postgres { timeline: claimed, .. },
-            ) => match claimed.cmp(known) {
-                Ordering::Less => Some(Refusal::Older),
-                Ordering::Equal => (!is_incumbent).then_some(Refusal::Diverged),
-                Ordering::Greater => None,
-            },
-            (
-                History::Mysql { server: known_id, executed: known },
-                History::Mysql { server: id, executed },
-            ) => {
-                let follows = !is_incumbent && self.memory.followers.contains(server);
-                let is_complete = executed.lacks(known) == 0;
-                let is_another = is_incumbent && id != known_id;
-                match (is_another, follows || is_complete) {
-                    (true, _) => Some(Refusal::Diverged),
-                    (false, true) => None,
-                    (false, false) => Some(Refusal::Older),
-                }
-            }
-            _ => Some(Refusal::Foreign),
-        }
-    }
-
-    /// Whether a history can be one of the cluster that is remembered.
-    fn is_of_cluster(&self, history: &History) -> bool {
-        match (self.memory.incumbent.as_ref().map(|(_, known)| known), history) {
-            (None, _) | (Some(History::Mysql { .. }), History::Mysql { .. }) => true,
-            (Some(History::Postgres { system: known, .. }), History::Postgres { system, .. }) => {
-                known == system
-            }
-            _ => false,
         }
     }
 }

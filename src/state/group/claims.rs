@@ -1,5 +1,7 @@
 //! Who of a group claims to be primary, and who is taken for it.
 
+use std::time::Instant;
+
 use super::Group;
 use crate::pure::role::fence::Refusal;
 
@@ -18,6 +20,15 @@ impl Group {
         self.lock().fence.clear();
     }
 
+    /// What the witnesses of a server say to whether it is primary.
+    pub(in crate::state) fn handle_word(&self, now: Instant, server: &str, leads: Option<bool>) {
+        let mut inner = self.lock();
+        let before = inner.primary();
+        inner.fence.handle_word(server, leads);
+        inner.follow(now, before, None);
+        self.expect(&inner);
+    }
+
     /// Who claims to be primary.
     #[must_use]
     pub fn claims(&self) -> Claims {
@@ -31,12 +42,6 @@ impl Group {
     #[must_use]
     pub fn is_led_by_another(&self, server: &str) -> bool {
         self.lock().fence.primary().is_some_and(|primary| primary != server)
-    }
-
-    /// Whether anybody is taken for the primary.
-    #[must_use]
-    pub fn has_primary(&self) -> bool {
-        self.lock().fence.primary().is_some()
     }
 
     /// Whether the primary there is would be none without what is remembered: another claims it, too,

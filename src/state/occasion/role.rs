@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Occasion;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::role::Reading;
+use crate::pure::role::fence::Refusal;
 use crate::pure::role::incident::Incident;
 use crate::state::group::Claims;
 use crate::state::{Backend, Server, publish};
@@ -57,6 +58,16 @@ impl Occasion<'_> {
         }
         self.roles_changed(backend, &before);
         true
+    }
+
+    /// The answer of a server is overdue. Whether that is news of one that said what it is.
+    pub fn silent(&self, backend: &Arc<Backend>, server: &Server) -> bool {
+        let before = RolesBefore::of(backend);
+        let is_news = publish::silent(backend, server, self.now);
+        if is_news {
+            self.roles_changed(backend, &before);
+        }
+        is_news
     }
 
     /// An operator says that what is remembered of the primaries of a backend counts no more.
@@ -155,6 +166,12 @@ impl Occasion<'_> {
     }
 
     fn say_claims(&self, backend: &Backend, before: &Claims, now: Claims) {
+        let ended = before.refused.iter().filter(|(server, why)| {
+            *why != Refusal::Conflict && !now.refused.iter().any(|(name, _)| name == server)
+        });
+        for (server, _) in ended {
+            self.say_role(backend, RoleChange::Unfenced { server: server.clone() });
+        }
         for (server, why) in now.refused {
             let known = before.refused.iter().any(|(name, was)| *name == server && *was == why);
             if !known {

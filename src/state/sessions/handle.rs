@@ -5,12 +5,12 @@
 //! times in its life stands behind a lock of its own.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use super::{CutReason, SessionId};
+use super::{CutReason, SessionId, View};
 use crate::pure::role::route::RoleRoute;
 use crate::pure::session::termination::Phase;
 use crate::state::counters::Traffic;
@@ -99,6 +99,8 @@ pub struct Handle {
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     spliced: AtomicU64,
+    /// Of the client and of the server; -1: there is none.
+    descriptors: [AtomicI32; 2],
     /// When bytes moved last, in milliseconds since `started`.
     active_ms: AtomicU64,
     facts: Mutex<Facts>,
@@ -126,37 +128,6 @@ impl Facts {
     }
 }
 
-/// A session at one instant.
-#[derive(Clone, Debug)]
-pub struct View {
-    /// Its name.
-    pub id: SessionId,
-    /// Time since it was accepted.
-    pub age: Duration,
-    /// Time since bytes moved last, or since it was accepted.
-    pub idle: Duration,
-    /// Where it came in.
-    pub frontend: Arc<Frontend>,
-    /// Its listener.
-    pub listener: Arc<Listener>,
-    /// The client's address; `None` on a Unix socket.
-    pub source: Option<SocketAddr>,
-    /// The address the client connected to, where something needed it.
-    pub destination: Option<SocketAddr>,
-    /// Where it goes; `None`: not known yet.
-    pub backend: Option<Arc<Backend>>,
-    /// The server it has, or is trying.
-    pub server: Option<Arc<Server>>,
-    /// How far it has come.
-    pub stage: Stage,
-    /// What it has moved.
-    pub moved: Moved,
-    /// Connection attempts after the first.
-    pub retries: u32,
-    /// Somebody wants its end, and it has not got there yet.
-    pub ordered: Option<CutReason>,
-}
-
 impl Handle {
     pub(super) fn new(
         id: SessionId,
@@ -176,6 +147,7 @@ impl Handle {
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             spliced: AtomicU64::new(0),
+            descriptors: [AtomicI32::new(-1), AtomicI32::new(-1)],
             active_ms: AtomicU64::new(0),
             facts: Mutex::new(Facts { source, ..Facts::default() }),
         }
@@ -194,6 +166,16 @@ impl Handle {
     /// The session has come this far.
     pub fn reach(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Relaxed);
+    }
+
+    /// The client's connection has this descriptor.
+    pub fn note_client(&self, fd: i32) {
+        self.descriptors[0].store(fd, Ordering::Relaxed);
+    }
+
+    /// The server's connection has this descriptor.
+    pub fn note_server(&self, fd: i32) {
+        self.descriptors[1].store(fd, Ordering::Relaxed);
     }
 
     /// How far the session has come.
@@ -255,6 +237,7 @@ impl Handle {
 
     /// The session has given its slot back; what its server was cut for is no matter any more.
     pub fn leave_server(&self) {
+        self.note_server(-1);
         let mut facts = self.lock();
         facts.server = None;
         self.clear(&facts);
@@ -427,6 +410,9 @@ impl Handle {
             stage: self.stage(),
             moved: self.moved(),
             retries: facts.retries,
+            descriptors: self.descriptors.each_ref().map(|descriptor| {
+                Some(descriptor.load(Ordering::Relaxed)).filter(|&number| number >= 0)
+            }),
             ordered: self.order(),
         }
     }

@@ -13,6 +13,7 @@
 
 mod handle;
 mod reason;
+mod view;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -20,8 +21,9 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-pub use handle::{Handle, Moved, Parting, Stage, View};
+pub use handle::{Handle, Moved, Parting, Stage};
 pub use reason::CutReason;
+pub use view::View;
 
 use super::{Backend, Frontend, Listener, Process, Server};
 use crate::pure::role::route::RoleRoute;

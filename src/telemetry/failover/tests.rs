@@ -43,6 +43,10 @@ fn what_was_given_up_is_no_failover_and_its_line_says_so() {
         let to = Some(to.to_owned());
         let record = Record { kind, backend, from, to, ..record(Some(2.0), Some(0)) };
         assert_eq!(record.outcome(), outcome);
+        let record = record.judged(Vec::new(), Declared { rto: Some(2.0), rpo: Some(10) });
+        let judged = record.verdict != Verdicts::default();
+        assert_eq!((record.outcome, judged), (Some(outcome), outcome != Outcome::GivenUp));
+        assert!(record.broken().is_empty(), "{:?}", record.broken());
         assert!(record.line().starts_with(line), "{}", record.line());
     }
 }

@@ -11,10 +11,10 @@ use crate::harness::mysql_wire::Client;
 use crate::harness::{PATIENCE, eventually};
 
 /// A pair of which `a` is the primary at first, behind a listener for writes.
-struct Pair {
+pub(super) struct Pair {
     stage: Stage,
-    a: MariaDb,
-    b: MariaDb,
+    pub(super) a: MariaDb,
+    pub(super) b: MariaDb,
 }
 
 impl Deref for Pair {
@@ -26,7 +26,7 @@ impl Deref for Pair {
 }
 
 impl Pair {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let a = MariaDb::primary();
         a.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
         a.query("CREATE USER operator@'%' IDENTIFIED BY 'op'");
@@ -93,6 +93,11 @@ fn a_transaction_that_never_ends_is_no_idle_one_and_all_is_undone() {
     assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "0");
     assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
     pair.connect().query("INSERT INTO app.written VALUES (4)").unwrap();
+    // One that takes writes, as a primary does that is made to follow.
+    pair.b.query("START SLAVE SQL_THREAD");
+    pair.b.query("SET GLOBAL read_only = 0");
+    let (done, said) = pair.ctl("switchover write --to b --dry-run");
+    assert!(!done && said.contains("SET GLOBAL read_only = 1 on b ends that"), "{said}");
 }
 
 #[test]

@@ -64,6 +64,14 @@ fn answer(shared: &Shared, statement: &str, uuid: char) -> Vec<u8> {
     server.told.push(statement.to_owned());
     match statement {
         "SELECT @@global.read_only" => return rows(1, &[read_only]),
+        "SELECT VERSION()" => return rows(1, &["8.0.36".to_owned()]),
+        who if who.starts_with("SELECT CONCAT(QUOTE") => {
+            return rows(1, &["'operator'@'%'".into()]);
+        }
+        rights if rights.starts_with("SELECT COUNT(*) + (CURRENT_ROLE()") => {
+            return rows(1, &["1".to_owned()]);
+        }
+        "SET GLOBAL read_only = @@global.read_only" => {}
         "SET GLOBAL read_only = 0" => (server.read_only, server.super_read_only) = (false, false),
         "SET GLOBAL read_only = 1" => server.read_only = true,
         "SET GLOBAL super_read_only = 1" => {
