@@ -56,6 +56,7 @@ mod log_options;
 mod master;
 mod master_cli;
 mod master_program;
+mod master_swap;
 mod metrics;
 mod mysql;
 mod mysql_checks;

@@ -24,16 +24,16 @@ both! {
 }
 
 /// A master that runs a copy of the program.
-struct Installed {
-    process: Process,
+pub(crate) struct Installed {
+    pub(crate) process: Process,
     dir: TempDir,
-    program: PathBuf,
-    addr: SocketAddr,
-    file: PathBuf,
+    pub(crate) program: PathBuf,
+    pub(crate) addr: SocketAddr,
+    pub(crate) file: PathBuf,
 }
 
 impl Installed {
-    fn start(kind: Kind, server: &Backend) -> Self {
+    pub(crate) fn start(kind: Kind, server: &Backend) -> Self {
         Self::start_with(kind, server, "")
     }
 
@@ -69,7 +69,7 @@ impl Installed {
     }
 
     /// Puts other bytes where the program is, as a package manager does.
-    fn replace(&self, bytes: &[u8]) {
+    pub(crate) fn replace(&self, bytes: &[u8]) {
         let new = self.dir.join("haproxy.new");
         fs::write(&new, bytes).unwrap();
         fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
@@ -82,7 +82,7 @@ impl Installed {
     }
 
     /// What the master says to `commands`, once it says something.
-    fn ask(&self, commands: &str) -> Option<String> {
+    pub(crate) fn ask(&self, commands: &str) -> Option<String> {
         use std::io::{Read, Write};
         let path = self.dir.join("master.sock");
         let mut stream = std::os::unix::net::UnixStream::connect(path).ok()?;
@@ -97,13 +97,13 @@ impl Installed {
     /// As [`Self::ask`], of a master that may be starting anew: haproxy's resets connections then, also
     /// once after its first start.
     #[track_caller]
-    fn told(&self, commands: &str) -> String {
+    pub(crate) fn told(&self, commands: &str) -> String {
         eventually(commands, || self.ask(commands).filter(|answer| !answer.is_empty()))
     }
 
     /// Waits until `show proc` has this many reloads, and yields it.
     #[track_caller]
-    fn reloaded(&self, wanted: &str) -> String {
+    pub(crate) fn reloaded(&self, wanted: &str) -> String {
         eventually(wanted, || {
             let answer = self.ask("show proc")?;
             let line = format!("master          {wanted:<15}");
@@ -113,14 +113,14 @@ impl Installed {
 }
 
 /// The process ids below a heading of `show proc`.
-fn below(table: &str, heading: &str) -> Vec<u32> {
+pub(crate) fn below(table: &str, heading: &str) -> Vec<u32> {
     let lines = table.lines().skip_while(|line| *line != heading).skip(1);
     let own = lines.take_while(|line| !line.starts_with('#') && !line.is_empty());
     own.filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
 }
 
 /// Where a program is that stands in the search path.
-fn found(program: &Path) -> PathBuf {
+pub(crate) fn found(program: &Path) -> PathBuf {
     if program.components().count() > 1 {
         return program.to_owned();
     }
@@ -130,7 +130,7 @@ fn found(program: &Path) -> PathBuf {
 }
 
 /// Whether the process runs the file that is at `path` now.
-fn runs(pid: u32, path: &Path) -> bool {
+pub(crate) fn runs(pid: u32, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let inode = |path: &Path| fs::metadata(path).unwrap().ino();
     inode(Path::new(&format!("/proc/{pid}/exe"))) == inode(path)

@@ -10,8 +10,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use super::resume::RESUMED;
-use super::{WORKER, link};
+use super::{WORKER, haproxy, link};
 use crate::clock;
 use crate::config::model::CLAIMED_VERSION;
 use crate::control::cli::master;
@@ -41,13 +40,11 @@ impl Worker {
     pub(super) fn start(threads: usize, output: fn() -> Stdio) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let (line, far_end) = UnixStream::pair()?;
-        let mut words = std::env::args_os();
-        let name = words.next().unwrap_or_default();
-        let child = Command::new("/proc/self/exe")
+        let (name, words) = haproxy::words();
+        let child = haproxy::disinherit(&mut Command::new("/proc/self/exe"))
             .arg0(name)
             .args(words)
             .env(WORKER, std::process::id().to_string())
-            .env_remove(RESUMED)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(output())
             .stderr(output())

@@ -14,18 +14,18 @@
 //! hands over the result. Toward service managers, scripts and logs it is HAProxy's master: the same
 //! signals, messages and exit statuses.
 //!
-//! The worker is the same program, started with the same words; its end of the link is in the
-//! environment. The start is a reload from nothing: one kind of order does for both.
+//! The worker is the same program, started with the same words and its end of the link as standard
+//! input. The start is a reload from nothing: one kind of order does for both.
 //!
-//! What HAProxy's reload does beside: it starts the program file anew. Here that is done where the file
-//! was replaced (`program`): the new program takes the master's place in the same process (`resume`),
-//! starts a worker of its own, which gets the listening sockets of the former one, and has that one
-//! finish its sessions. Where the new program cannot be started, or refuses, the former worker goes on.
+//! HAProxy's reload starts the program file anew. Here that is done where the file was replaced
+//! (`program`): the new program, which may be HAProxy as the former may (`haproxy`), takes the master's
+//! place in the same process (`resume`), starts a worker of its own, which gets the listening sockets of
+//! the former one, and has that one finish its sessions; unless it refuses, or cannot be started.
 //!
-//! Operators ask the master on sockets of its own (`-S`); what they ask of a worker it passes on, over
-//! a line beside the link.
+//! Operators ask the master at `-S`; what they ask of a worker it passes on, over a line of its own.
 
 mod child;
+mod haproxy;
 mod link;
 mod offer;
 pub(super) mod order;
@@ -267,7 +267,7 @@ impl Master {
                     self.reload = None;
                     match outcome {
                         Outcome::Reloaded(reloaded) => self.end_reload(reloaded),
-                        Outcome::Replaced => self.give_way(&mut caught).await,
+                        Outcome::Replaced(by) => self.give_way(&mut caught, by).await,
                     }
                 }
                 Some(ask) = asks.recv() => self.answer(ask),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::child::Worker;
 use super::order::{Answer, Order, receive_answer};
-use super::program::{is_replaced, try_out};
+use super::program::{Successor, is_replaced, try_out};
 use crate::app::load::{Loaded, Sources};
 use crate::app::supply::{Own, Supply};
 use crate::app::{listeners, nothing, worker_count};
@@ -102,7 +102,7 @@ pub(super) enum Outcome {
     /// It was done, or refused.
     Reloaded(Reloaded),
     /// The program file was replaced and will do: it is to take the master's place and to reload.
-    Replaced,
+    Replaced(Successor),
 }
 
 /// What a reload needs to know of the master.
@@ -132,7 +132,7 @@ impl Reload {
     pub(super) fn run(self) -> Outcome {
         if let Some(program) = self.program.as_ref().filter(|program| is_replaced(program)) {
             return match try_out(program) {
-                Ok(()) => Outcome::Replaced,
+                Ok(successor) => Outcome::Replaced(successor),
                 Err(why) => Outcome::Reloaded(Reloaded::refused(why)),
             };
         }

@@ -12,11 +12,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
+use super::haproxy;
 use super::resume::Resumed;
 use crate::clock;
 
@@ -32,7 +33,8 @@ const SAID_BYTES_MAX: u64 = 64 * 1024;
 /// Where the program file is, as it was called. Ask before the directory changes.
 #[must_use]
 pub fn locate() -> Option<PathBuf> {
-    if let Some(resumed) = Resumed::find() {
+    // HAProxy does not leave it.
+    if let Some(resumed) = Resumed::find().filter(|it| !it.program.as_os_str().is_empty()) {
         return Some(resumed.program);
     }
     let called = std::env::args_os().next()?;
@@ -55,19 +57,46 @@ pub(super) fn is_replaced(path: &Path) -> bool {
     there.is_some() && there != identity(Path::new("/proc/self/exe"))
 }
 
-/// Has the program at `path` read the configuration. Blocks, for `TRIAL_MAX` at most.
+/// What takes a master's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Successor {
+    /// This program, in whatever version.
+    Own,
+    /// Another one, which is taken for HAProxy.
+    Haproxy,
+}
+
+/// Has the program at `path` read the configuration, and say what it is. Blocks, for `TRIAL_MAX` at
+/// most each time.
 ///
 /// # Errors
 /// Why it will not do, with what it said.
-pub(super) fn try_out(path: &Path) -> Result<(), Vec<String>> {
+pub(super) fn try_out(path: &Path) -> Result<Successor, Vec<String>> {
+    let (_, words) = haproxy::words();
+    // The native form is nobody else's.
+    let is_native = words.first().is_some_and(|first| first == OsStr::new("run"));
+    let (status, mut lines) = run(path, checking(words))?;
+    if !status.success() {
+        lines.push(format!("{} does not take the configuration: {status}", path.display()));
+        return Err(lines);
+    }
+    if is_native {
+        return Ok(Successor::Own);
+    }
+    let (_, lines) = run(path, vec!["-v".into()])?;
+    let is_own = lines.iter().any(|line| line.contains(env!("CARGO_PKG_NAME")));
+    Ok(if is_own { Successor::Own } else { Successor::Haproxy })
+}
+
+/// Runs the program at `path` to its end, and yields what it said.
+fn run(path: &Path, words: Vec<OsString>) -> Result<(ExitStatus, Vec<String>), Vec<String>> {
     let because = |error: io::Error| vec![format!("cannot start {}: {error}", path.display())];
     let said = memfd_create("trial", MemfdFlags::CLOEXEC).map_err(|e| because(e.into()))?;
     let out = said.try_clone().map_err(because)?;
-    let mut words = std::env::args_os();
-    let name = words.next().unwrap_or_default();
-    let mut child = Command::new(path)
+    let (name, _) = haproxy::words();
+    let mut child = haproxy::disinherit(&mut Command::new(path))
         .arg0(name)
-        .args(checking(words.collect()))
+        .args(words)
         .stdin(Stdio::null())
         .stdout(Stdio::from(out.try_clone().map_err(because)?))
         .stderr(Stdio::from(out))
@@ -85,12 +114,7 @@ pub(super) fn try_out(path: &Path) -> Result<(), Vec<String>> {
             }
         }
     };
-    if status.success() {
-        return Ok(());
-    }
-    let mut lines = text(said);
-    lines.push(format!("{} does not take the configuration: {status}", path.display()));
-    Err(lines)
+    Ok((status, text(said)))
 }
 
 /// The words that have a program check what it would serve with `words`.

@@ -25,12 +25,17 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::Pid;
 
 use super::child::Worker;
+use super::haproxy;
+use super::program::Successor;
 use crate::clock;
 use crate::control::cli::routed::Line;
 use crate::sys::inherit::adopt_sealed;
 
 /// The variable it stands in.
 pub(in crate::app) const RESUMED: &str = "EVENKEEL_MASTER";
+
+/// In the place of a worker's link: it takes no orders of ours.
+const NO_LINK: i32 = -1;
 
 /// What a master leaves to its successor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +63,13 @@ pub(super) struct Left {
 impl Resumed {
     /// What this process' former program left; `None` where there was none.
     pub(super) fn find() -> Option<Self> {
-        Self::read(&env::var(RESUMED).ok()?, std::process::id())
+        let own = env::var(RESUMED).ok().and_then(|text| Self::read(&text, std::process::id()));
+        own.or_else(haproxy::find)
+    }
+
+    /// All workers, the current one first.
+    pub(super) fn workers(&self) -> impl Iterator<Item = &Left> {
+        self.worker.iter().chain(&self.leaving)
     }
 
     fn read(text: &str, own_pid: u32) -> Option<Self> {
@@ -110,18 +121,19 @@ impl Resumed {
         text
     }
 
-    /// Starts the program in this process' place; `kept` stay open. Returns only with the reason why
-    /// that was not possible: nothing has changed then.
-    pub(super) fn start(&self, kept: &[BorrowedFd<'_>]) -> io::Error {
+    /// Starts the program, which is `successor`, in this process' place; `kept` stay open. Returns only
+    /// with the reason why that was not possible: nothing has changed then.
+    pub(super) fn start(&self, kept: &[BorrowedFd<'_>], successor: Successor) -> io::Error {
         let set = |flags: FdFlags| kept.iter().try_for_each(|fd| fcntl_setfd(fd, flags));
-        let mut words = env::args_os();
-        let name = words.next().unwrap_or_default();
+        let (name, words) = haproxy::words();
+        let mut command = Command::new(&self.program);
+        haproxy::disinherit(&mut command).arg0(name);
+        match successor {
+            Successor::Own => _ = command.env(RESUMED, self.write(std::process::id())),
+            Successor::Haproxy => haproxy::leave(&mut command, self),
+        }
         let error = match set(FdFlags::empty()) {
-            Ok(()) => Command::new(&self.program)
-                .arg0(name)
-                .args(words)
-                .env(RESUMED, self.write(std::process::id()))
-                .exec(),
+            Ok(()) => command.args(words).exec(),
             Err(error) => error.into(),
         };
         // They are open: to mark them again cannot fail.
@@ -140,6 +152,37 @@ impl Left {
             reloads: words.next()?.parse().ok()?,
             version: words.next()?.to_owned(),
         })
+    }
+
+    /// A worker of HAProxy's, which takes no orders.
+    pub(super) fn of_haproxy(
+        pid: i32,
+        line: i32,
+        age: Duration,
+        reloads: u64,
+        version: &str,
+    ) -> Self {
+        Self { pid, link: NO_LINK, line, age, reloads, version: version.to_owned() }
+    }
+
+    pub(super) const fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    pub(super) const fn line(&self) -> i32 {
+        self.line
+    }
+
+    pub(super) const fn age(&self) -> Duration {
+        self.age
+    }
+
+    pub(super) const fn reloads(&self) -> u64 {
+        self.reloads
+    }
+
+    pub(super) fn version(&self) -> &str {
+        &self.version
     }
 
     /// `worker` as its master leaves it.
@@ -161,10 +204,17 @@ impl Left {
     pub(super) fn adopt(&self) -> io::Result<Worker> {
         let pid = Pid::from_raw(self.pid).ok_or(io::ErrorKind::InvalidData)?;
         let now = clock::now();
+        let line = UnixStream::from(adopt_sealed(self.line)?);
+        let (link, line) = if self.link == NO_LINK {
+            // Nobody is at its other end.
+            (UnixStream::pair()?.0, Line::to_haproxy(line)?)
+        } else {
+            (UnixStream::from(adopt_sealed(self.link)?), Line::new(line)?)
+        };
         Ok(Worker {
             pid,
-            link: Arc::new(UnixStream::from(adopt_sealed(self.link)?)),
-            line: Arc::new(Line::new(UnixStream::from(adopt_sealed(self.line)?))?),
+            link: Arc::new(link),
+            line: Arc::new(line),
             started: now.checked_sub(self.age).unwrap_or(now),
             version: self.version.as_str().into(),
             reloads: self.reloads,

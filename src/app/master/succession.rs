@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use super::offer::Reloaded;
+use super::program::Successor;
 use super::resume::{Left, Resumed};
 use super::sockets::MasterSocket;
 use super::{Ended, Master, Options, StartError};
@@ -52,8 +53,10 @@ pub fn resume(options: &Options) -> Result<Ended, StartError> {
     let worker = resumed.worker.as_ref().and_then(adopt);
     let leaving = resumed.leaving.iter().filter_map(adopt).collect();
     let mut sockets = Vec::new();
-    for (text, &number) in options.master_sockets.iter().zip(&resumed.sockets) {
-        match MasterSocket::adopt(text, number) {
+    for (at, text) in options.master_sockets.iter().enumerate() {
+        let number = resumed.sockets.get(at);
+        let adopt = |&number: &i32| MasterSocket::adopt(text, number);
+        match number.map_or_else(|| MasterSocket::open(text), adopt) {
             Ok(socket) => sockets.push(socket),
             Err(error) => tracing::error!("-S {text} is lost: {error}"),
         }
@@ -61,6 +64,7 @@ pub fn resume(options: &Options) -> Result<Ended, StartError> {
     complete(runtime()?, async {
         let caught = Caught::listen().map_err(|e| StartError::because("listen for signals", &e))?;
         mask::hold(&HELD, false).map_err(|e| StartError::because("hear signals", &e))?;
+        mask::hold(&[libc::SIGCHLD], false).map_err(|e| StartError::because("hear signals", &e))?;
         let mut master = Master::new(options);
         let now = clock::now();
         master.started = now.checked_sub(resumed.age).unwrap_or(now);
@@ -75,7 +79,7 @@ pub fn resume(options: &Options) -> Result<Ended, StartError> {
 impl Master {
     /// Puts the program that replaced this one in its place. Returns where that cannot be, or where
     /// the process is to stop.
-    pub(super) async fn give_way(&mut self, caught: &mut Caught) {
+    pub(super) async fn give_way(&mut self, caught: &mut Caught, successor: Successor) {
         let Some(program) = self.program.clone() else { return };
         tracing::info!("Starting {} in the master's place.", program.display());
         let refuse = |error| vec![format!("cannot start {}: {error}", program.display())];
@@ -88,7 +92,8 @@ impl Master {
                 self.handle(caller);
             }
         }
-        let error = if self.stopping { None } else { Some(self.legacy(program.clone())) };
+        let error =
+            if self.stopping { None } else { Some(self.legacy(program.clone(), successor)) };
         // It was possible to hold them back.
         let _ = mask::hold(&HELD, false);
         if let Some(error) = error {
@@ -97,7 +102,7 @@ impl Master {
     }
 
     /// Hands everything over; what comes back is why that was not possible.
-    fn legacy(&self, program: std::path::PathBuf) -> std::io::Error {
+    fn legacy(&self, program: std::path::PathBuf, successor: Successor) -> std::io::Error {
         let now = clock::now();
         let resumed = Resumed {
             age: now.saturating_duration_since(self.started),
@@ -108,10 +113,14 @@ impl Master {
             worker: self.worker.as_ref().map(|worker| Left::of(worker, now)),
             leaving: self.leaving.iter().map(|worker| Left::of(worker, now)).collect(),
         };
-        let mut kept: Vec<_> = self.sockets.iter().map(AsFd::as_fd).collect();
+        let mut kept: Vec<_> = match successor {
+            Successor::Own => self.sockets.iter().map(AsFd::as_fd).collect(),
+            // It opens them anew.
+            Successor::Haproxy => Vec::new(),
+        };
         for worker in self.worker.iter().chain(&self.leaving) {
             kept.extend([worker.link.as_fd(), worker.line.as_fd()]);
         }
-        resumed.start(&kept)
+        resumed.start(&kept, successor)
     }
 }

@@ -7,7 +7,8 @@
 //! one line, with its payload                      -->
 //!                                                 <--  the answer, and the end
 //! ```
-//! The master's own `_getsocks` comes the same way, where a new worker takes over.
+//! The master's own `_getsocks` comes the same way, where a new worker takes over. So it does to and
+//! from HAProxy, whose messages are two zero bytes, and whose worker greets nobody.
 //! The line has no other way into it: what comes through it is believed. The master bounds how many
 //! connections there are, and each ends like any client's: with its line, or with its silence.
 
@@ -26,6 +27,9 @@ use crate::net::descriptors;
 use crate::net::handover;
 use crate::net::listen::Handed;
 use crate::net::stream::Stream;
+
+/// In the byte of a master of ours, which so is never that of HAProxy's.
+const OURS: u8 = 1 << 7;
 
 /// The worker's first byte: somebody is there, and reads.
 pub(super) const PRESENT: u8 = b'+';
@@ -47,10 +51,14 @@ pub struct Introduction {
 }
 
 impl Introduction {
+    /// HAProxy's master: what it asks for it may have.
+    const HAPROXY: Self =
+        Self { level: Level::Admin, expert: false, experimental: false, takes_listeners: true };
+
     fn to_byte(self) -> u8 {
         let flags = [self.expert, self.experimental, self.takes_listeners];
         let flags = flags.iter().enumerate().map(|(at, &flag)| u8::from(flag) << (at + 2));
-        self.level as u8 | flags.sum::<u8>()
+        self.level as u8 | flags.sum::<u8>() | OURS
     }
 
     fn from_byte(byte: u8) -> Self {
@@ -62,7 +70,11 @@ impl Introduction {
 
 /// The master's end of the line to one worker.
 #[derive(Debug)]
-pub struct Line(UnixStream);
+pub struct Line {
+    end: UnixStream,
+    /// The worker is HAProxy's.
+    is_haproxy: bool,
+}
 
 impl Line {
     /// Takes over this end of a socket pair.
@@ -71,16 +83,32 @@ impl Line {
     /// What the system says of a socket that is none.
     pub fn new(end: UnixStream) -> io::Result<Self> {
         end.set_nonblocking(true)?;
-        Ok(Self(end))
+        Ok(Self { end, is_haproxy: false })
+    }
+
+    /// As [`new`](Self::new), where the worker is HAProxy's.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new)'s.
+    pub fn to_haproxy(end: UnixStream) -> io::Result<Self> {
+        Ok(Self { is_haproxy: true, ..Self::new(end)? })
     }
 
     /// A connection to the worker, on which it has not answered yet.
     ///
     /// # Errors
-    /// The worker is gone, takes no more (`WouldBlock`), or descriptors have run out.
+    /// The worker is gone, takes no more (`WouldBlock`), is HAProxy's, which would not know who asks
+    /// (`Unsupported`), or descriptors have run out.
     pub fn call(&self, who: Introduction) -> io::Result<UnixStream> {
+        if self.is_haproxy && who != Introduction::HAPROXY {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let (ours, theirs) = UnixStream::pair()?;
-        descriptors::send(&self.0, &[who.to_byte()], &[theirs.as_fd()])?;
+        if self.is_haproxy {
+            descriptors::hand_over(self.end.as_fd(), theirs.as_fd())?;
+        } else {
+            descriptors::send(&self.end, &[who.to_byte()], &[theirs.as_fd()])?;
+        }
         Ok(ours)
     }
 }
@@ -91,16 +119,12 @@ impl Line {
 /// # Errors
 /// The worker is gone, stuck, or hands nothing over.
 pub fn take_listeners(line: &Line) -> io::Result<Vec<Handed>> {
-    let who = Introduction {
-        level: Level::Admin,
-        expert: false,
-        experimental: false,
-        takes_listeners: true,
-    };
-    let mut worker = line.call(who)?;
+    let mut worker = line.call(Introduction::HAPROXY)?;
     worker.set_read_timeout(Some(PATIENCE))?;
-    let mut present = [0];
-    worker.read_exact(&mut present)?;
+    let mut present = [PRESENT];
+    if !line.is_haproxy {
+        worker.read_exact(&mut present)?;
+    }
     if present != [PRESENT] {
         return Err(io::ErrorKind::InvalidData.into());
     }
@@ -109,7 +133,7 @@ pub fn take_listeners(line: &Line) -> io::Result<Vec<Handed>> {
 
 impl AsFd for Line {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.0.as_fd()
+        self.end.as_fd()
     }
 }
 
@@ -129,7 +153,7 @@ pub async fn serve(line: OwnedFd, shared: Arc<Shared>) -> io::Result<()> {
             Ok((_, sockets)) => {
                 for socket in sockets {
                     let shared = Arc::clone(&shared);
-                    tokio::spawn(attend(socket, Introduction::from_byte(who[0]), shared));
+                    tokio::spawn(attend(socket, who[0], shared));
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -142,7 +166,9 @@ pub async fn serve(line: OwnedFd, shared: Arc<Shared>) -> io::Result<()> {
     }
 }
 
-async fn attend(socket: OwnedFd, who: Introduction, shared: Arc<Shared>) {
+async fn attend(socket: OwnedFd, byte: u8, shared: Arc<Shared>) {
+    let is_haproxy = byte == 0;
+    let who = if is_haproxy { Introduction::HAPROXY } else { Introduction::from_byte(byte) };
     let stream = UnixStream::from(socket);
     let stream =
         stream.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(stream));
@@ -160,7 +186,7 @@ async fn attend(socket: OwnedFd, who: Introduction, shared: Arc<Shared>) {
         is_routed: true,
     };
     let mut wire = Wire::new(Stream::unix(stream));
-    if wire.send(&[PRESENT], Some(PATIENCE)).await.is_ok() {
+    if is_haproxy || wire.send(&[PRESENT], Some(PATIENCE)).await.is_ok() {
         converse::run(wire, client, &shared).await;
     }
 }
@@ -177,6 +203,7 @@ mod tests {
                 let (expert, experimental, takes_listeners) = (flag(0), flag(1), flag(2));
                 let who = Introduction { level, expert, experimental, takes_listeners };
                 assert_eq!(Introduction::from_byte(who.to_byte()), who);
+                assert_ne!(who.to_byte(), 0);
             }
         }
         assert_eq!(Introduction::from_byte(3).level, Level::User);
