@@ -2,7 +2,10 @@
 //!
 //! Everything else takes `now` as an argument or asks here, so that tests and simulations own time.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
+
+use jiff::tz::TimeZone;
 
 /// Monotonic time.
 #[must_use]
@@ -14,6 +17,14 @@ pub fn now() -> Instant {
 #[must_use]
 pub fn wall() -> SystemTime {
     SystemTime::now()
+}
+
+/// The time zone of this machine (`TZ`, else `/etc/localtime`), as the first caller found it: below a
+/// `chroot` there is none to be found, so that the first call belongs before it.
+#[must_use]
+pub fn zone() -> TimeZone {
+    static ZONE: OnceLock<TimeZone> = OnceLock::new();
+    ZONE.get_or_init(TimeZone::system).clone()
 }
 
 /// When the system started, by the clock that [`now`] reads: all its processes mean the same moment.

@@ -17,7 +17,7 @@ const MARK: &str = "<!-- What follows is written by the test `readme`. -->\n";
 const END: &str = "\n<!-- What follows is written by the test `words`. -->\n";
 
 /// What works differently though it applies: heading, keyword, how.
-const DIFFERENCES: [(&str, &str, &str); 11] = [
+const DIFFERENCES: [(&str, &str, &str); 12] = [
     (
         "`defaults`, `frontend`, `backend`, `listen`",
         "filter",
@@ -49,6 +49,11 @@ const DIFFERENCES: [(&str, &str, &str); 11] = [
          sockets and no family in version 2: the connection's own addresses) or laxer (ports above \
          65535, leading zeroes: refused); a header refused for its TLVs is logged with the \
          connection's own address, since nothing it says is known to be true",
+    ),
+    (
+        "`bind ADDRESS …`",
+        "interface",
+        "one that is not there keeps the process from starting; 2.6 then listens on all of them",
     ),
     ("`bind ADDRESS …`", "ssl-min-ver", "TLS 1.2 and 1.3 only"),
     ("`server NAME ADDRESS …`, `default-server …`", "ssl-min-ver", "TLS 1.2 and 1.3 only"),

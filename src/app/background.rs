@@ -1,6 +1,6 @@
 //! Going to the background, and the file that says which process is there.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -30,7 +30,8 @@ impl Background {
         global: &Global,
         is_master: bool,
     ) -> Result<Self, StartError> {
-        let daemon = (options.daemon || global.daemon) && !options.foreground;
+        let stays = options.foreground || options.notify;
+        let daemon = options.daemon || (global.daemon && !stays);
         let path = options.pidfile.as_ref().or(global.pidfile.as_ref());
         let pidfile = match path.filter(|_| daemon || is_master) {
             Some(path) => {
@@ -71,7 +72,10 @@ impl Background {
             Forked::Child => {
                 self.write()?;
                 rustix::process::setsid().map_err(|e| refused("detach")(e.into()))?;
-                Ok(Entered::Here(Arrival(Some(tells))))
+                // Now: with another root there may be none.
+                let null = File::options().read(true).write(true).open("/dev/null");
+                let null = null.map_err(refused("open /dev/null"))?;
+                Ok(Entered::Here(Arrival(Some(Waiting { parent: tells, null }))))
             }
         }
     }
@@ -94,7 +98,15 @@ pub(super) enum Entered {
 /// A process that is about to serve. Dropped untold, it did not come to that: a parent that waits
 /// ends with an error then.
 #[must_use]
-pub(super) struct Arrival(Option<OwnedFd>);
+pub(super) struct Arrival(Option<Waiting>);
+
+/// What a process in the background needs once it serves.
+struct Waiting {
+    /// Its parent's ear.
+    parent: OwnedFd,
+    /// What takes the terminal's place.
+    null: File,
+}
 
 impl Arrival {
     /// Where a process that this one starts meanwhile writes: it shall not keep a terminal that
@@ -108,18 +120,17 @@ impl Arrival {
     /// # Errors
     /// What the system refused.
     pub(super) fn tell(self) -> Result<(), StartError> {
-        let Some(parent) = self.0 else { return Ok(()) };
-        leave_terminal().map_err(|error| StartError::because("detach", &error))?;
+        let Some(Waiting { parent, null }) = self.0 else { return Ok(()) };
+        leave_terminal(&null).map_err(|error| StartError::because("detach", &error))?;
         // A parent that was killed meanwhile needs to hear nothing.
         let _ = rustix::io::write(&parent, b"+");
         Ok(())
     }
 }
 
-fn leave_terminal() -> io::Result<()> {
-    let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    rustix::stdio::dup2_stdin(&null)?;
-    rustix::stdio::dup2_stdout(&null)?;
-    rustix::stdio::dup2_stderr(&null)?;
+fn leave_terminal(null: &File) -> io::Result<()> {
+    rustix::stdio::dup2_stdin(null)?;
+    rustix::stdio::dup2_stdout(null)?;
+    rustix::stdio::dup2_stderr(null)?;
     Ok(())
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -87,7 +86,7 @@ fn own_name() -> String {
 /// Starts the shipper of log lines; `identity` may change later, `stop` makes it flush and end.
 pub(super) fn start_shipper(intake: Intake, log: &LogIdentity) -> JoinHandle<()> {
     let adopt = Box::new(crate::sys::inherit::adopt);
-    let (zone, rings) = (TimeZone::system(), Arc::clone(&intake.rings));
+    let (zone, rings) = (clock::zone(), Arc::clone(&intake.rings));
     let shipper = Shipper::new(log.identity.subscribe(), zone, clock::wall, adopt, rings);
     tokio::spawn(shipper.run(intake, log.stop.clone()))
 }

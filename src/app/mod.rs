@@ -179,6 +179,8 @@ fn prepare(
     memory: Option<NonZeroU32>,
 ) -> Result<Prepared, Vec<String>> {
     let config = Arc::new(config);
+    // Its file is out of sight once the root has changed.
+    let _ = clock::zone();
     let identity = identity::look_up(&config.global)?;
     let workers = worker_count(&config);
     let limits = limits::settle(&config, workers, memory);

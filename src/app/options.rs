@@ -11,9 +11,9 @@ use super::load::Sources;
 pub struct Options {
     /// What to load, and to load again on a reload.
     pub sources: Sources,
-    /// Go to the background (`-D`), whatever the file says.
+    /// Go to the background (`-D`), whatever the file and the other flags say.
     pub daemon: bool,
-    /// Stay in the foreground (`-db`, `-d`), whatever the file says.
+    /// Stay in the foreground (`-db`, `-d`), whatever the file says; `-Ws` means this, too.
     pub foreground: bool,
     /// A warning of the configuration is an error (`-dW`).
     pub zero_warning: bool,

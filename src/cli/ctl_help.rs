@@ -29,10 +29,11 @@ Usage: evenkeel ctl failovers [BACKEND|FRONTEND] [--save]
 
 On a terminal it is a table, oldest first; into a pipe it is one JSON object a line. In both, what is
 not known is absent or '?', never 0:
+  to        'itself' where the primary was away and came back
   seconds   from the former primary's last word to the first session on the new one
   detect    of that, until it was known to be lost
   errors    sessions that failed: cut, left by their server, or refused
-  cut held  sessions cut on the former primary, and clients that were kept waiting
+  cut held  sessions cut on the former primary, and the most clients that waited at a time (clients_held)
   missing   what the new primary lacked of what the former one was last seen to have
   rto rpo   met, missed or unknown, compared with 'rto' and 'rpo' of the frontends; - : not declared
 The last 500 are kept, with files in state_dir/failovers of the last 200.

@@ -104,7 +104,9 @@ const REFERENCE: &str = include_str!("../../conf/reference.toml");
 fn the_files_that_are_shipped_load() {
     let mysql = include_str!("../../conf/mysql.toml");
     let postgres = include_str!("../../conf/postgres.toml");
-    for text in [include_str!("../../conf/minimal.toml"), mysql, postgres] {
+    let patroni = include_str!("../../conf/patroni.toml");
+    let galera = include_str!("../../conf/galera.toml");
+    for text in [include_str!("../../conf/minimal.toml"), mysql, postgres, patroni, galera] {
         // There are no files here.
         let text = text.replace("password_file = \"my.pass\"", "database = \"app\"");
         let files = ["pg.pass", "pg-admin.pass", "my-admin.pass"];

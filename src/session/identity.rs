@@ -3,8 +3,6 @@
 
 use std::cell::{Cell, OnceCell};
 
-use jiff::tz::TimeZone;
-
 use super::Session;
 use super::facts::View;
 use crate::clock;
@@ -50,7 +48,7 @@ impl Session {
         record.destination = record.destination.or_else(|| self.client.original_destination());
         let writer = Writer { pid: std::process::id(), line: 0, absent: Absent::Nothing };
         let mut text = String::new();
-        let mut time = LocalTime::new(TimeZone::system());
+        let mut time = LocalTime::new(clock::zone());
         // Writing to a string cannot fail.
         let _ = written::push(&record, format, writer, &mut time, &mut text);
         text

@@ -44,6 +44,7 @@ pub fn health<R>(
 /// A server said what it is, or (`None`) is heard no more: swaps in a new live set if that changed
 /// where a route by role leads.
 pub fn reading(backend: &Arc<Backend>, server: &Server, now: Instant, reading: Option<Reading>) {
+    hear_word(backend, server, now);
     match reading {
         Some(reading) => backend.group.handle_reading(now, &server.name, reading),
         // Most checks ask nothing that could be lost.
@@ -61,6 +62,12 @@ pub fn refused(backend: &Arc<Backend>, server: &Server, now: Instant) -> Option<
     Some(is_news)
 }
 
+/// What the witnesses of a server say counts for who is primary; a reload may have changed who they are.
+fn hear_word(backend: &Backend, server: &Server, now: Instant) {
+    let word = server.panel().word();
+    backend.group.handle_word(now, &server.name, word);
+}
+
 /// The answer of a server is overdue: what it said yields to what another says. Whether that is news
 /// of one that said what it is.
 pub fn silent(backend: &Arc<Backend>, server: &Server, now: Instant) -> bool {
@@ -73,6 +80,7 @@ pub fn silent(backend: &Arc<Backend>, server: &Server, now: Instant) -> bool {
 
 /// A witness of a server changed what it says.
 pub fn witness(backend: &Arc<Backend>, server: &Server, now: Instant) {
+    hear_word(backend, server, now);
     let live = backend.live();
     let worth = candidate(&backend.settings(), server, now);
     if live.candidate(server.index).is_some_and(|published| *published != worth) {

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::digits;
 use super::record::{Client, Details, Moment, Record};
 use super::time::LocalTime;
-use crate::pure::log_format::{Flags, Format, Part, Variable};
+use crate::pure::log_format::{Flags, Format, Json, Part, Variable};
 
 /// What a format shows of whoever writes, and what it shows where there is nothing.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +85,19 @@ impl Line<'_> {
                 // What was empty leaves two spaces beside each other: one is written.
                 Part::Space if self.out.ends_with(' ') => {}
                 Part::Space => self.out.push(' '),
+                Part::Variable(variable, Flags { json: Some(kind), .. }) => {
+                    let (from, absent) = (self.out.len(), self.writer.absent);
+                    self.writer.absent = Absent::Nothing;
+                    self.variable(*variable, Flags::default())?;
+                    self.writer.absent = absent;
+                    let text = self.out.split_off(from);
+                    self.json(Some(&text), *kind)?;
+                }
                 Part::Variable(variable, flags) => self.variable(*variable, *flags)?,
+                Part::Sample(_, Flags { json: Some(kind), .. }) => {
+                    let value = samples.next().and_then(Option::as_deref);
+                    self.json(value, *kind)?;
+                }
                 Part::Sample(_, flags) => {
                     let value = samples.next().and_then(Option::as_deref);
                     self.text(value, *flags);
@@ -93,6 +105,20 @@ impl Line<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A value of JSON. The sign of a number that is not final yet is none there.
+    fn json(&mut self, text: Option<&str>, kind: Json) -> Result {
+        let text = text.unwrap_or_default();
+        let number = text.strip_prefix('+').unwrap_or(text).parse::<i64>();
+        match (kind, number) {
+            (Json::Text, _) if !text.is_empty() => {
+                write!(self.out, "{}", serde_json::Value::from(text))
+            }
+            (Json::Number, Ok(number)) => write!(self.out, "{number}"),
+            (Json::Bool, Ok(number)) => write!(self.out, "{}", number != 0),
+            _ => self.out.write_str("null"),
+        }
     }
 
     fn variable(&mut self, variable: Variable, flags: Flags) -> Result {

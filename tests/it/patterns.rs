@@ -5,6 +5,7 @@ use crate::harness::backend::Backend;
 use crate::harness::both;
 use crate::harness::client::{Client, served_by};
 use crate::harness::dir::TempDir;
+use crate::harness::port::free_addr;
 use crate::harness::proxy::{Kind, Scene};
 
 both! {
@@ -12,6 +13,7 @@ both! {
     a_map_sends_elsewhere_while_it_runs,
     versions_change_all_at_once,
     every_use_of_patterns_has_a_number_and_a_place,
+    both_halves_of_a_listen_have_the_same_patterns,
     wrong_words_about_patterns_are_refused,
 }
 
@@ -181,6 +183,31 @@ fn every_use_of_patterns_has_a_number_and_a_place(kind: Kind) {
     assert_eq!(listed("map"), [format!("{} map at line {}: 1", loaded(3, &map), at(3))]);
     assert_eq!(api.ask("add acl #9 127.0.0.1"), "\n");
     assert!(api.ask("get acl #9 127.0.0.1").contains("match=yes"));
+}
+
+/// One number, and one set: a command changes what every rule of the section asks.
+fn both_halves_of_a_listen_have_the_same_patterns(kind: Kind) {
+    let (api, server) = (Api::new(), Backend::greet("s1"));
+    let text = format!(
+        "global\n    {}\n    log {{log}} local0\n\
+         defaults\n    mode tcp\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s\n\
+         listen both\n    bind {{front}}\n    acl known src 10.0.0.0/8\n    \
+         tcp-request content reject if known\n    use-server s1 if known\n    server s1 {}\n\
+         listen page\n    mode http\n    bind {}\n    stats enable\n    \
+         http-request deny if {{ path /private }}\n",
+        api.lines(),
+        server.addr,
+        free_addr(),
+    );
+    let proxy = Scene::new(kind).whole(&text).start();
+    let said = api.ask("show acl");
+    let lines = said.lines().filter(|line| line.contains("' file '") && !line.contains("'var'"));
+    let samples: Vec<_> = lines.filter_map(|line| line.split('\'').nth(1)).collect();
+    let ours: Vec<_> = samples.iter().take(2).collect();
+    assert_eq!(ours, [&"src", &"path"], "{said}");
+    assert!(served_by(proxy.addr).is_ok());
+    assert_eq!(api.ask("add acl #0 127.0.0.1"), "\n");
+    assert!(served_by(proxy.addr).is_err());
 }
 
 fn wrong_words_about_patterns_are_refused(kind: Kind) {

@@ -1,5 +1,7 @@
 //! Several checks of one server: a Postgres, and a double of Patroni's REST API beside it.
 
+mod election;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

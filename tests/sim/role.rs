@@ -137,6 +137,10 @@ fn never_two_write_targets_never_an_older_history() {
                 Some(reading) => fence.handle_reading(SERVERS[told], reading.clone()),
                 None => drop(fence.handle_lost(SERVERS[told])),
             }
+            if world.rng.u8(..5) == 0 {
+                let word = [None, Some(true), Some(false)][world.rng.usize(..3)];
+                fence.handle_word(SERVERS[world.rng.usize(..3)], word);
+            }
             law.check(&fence, told, reading.as_ref(), seed);
             if world.rng.u8(..20) == 0 {
                 // The process starts anew with what it remembers.

@@ -243,7 +243,14 @@ fn data(record: &Record) -> Vec<Fact> {
     };
     vec![
         ("former primary", format!("{} ({answered})", record.from)),
-        ("new primary", record.to.clone().unwrap_or_else(|| "nobody".to_owned())),
+        (
+            "new primary",
+            match &record.to {
+                Some(to) if *to == record.from => format!("{to}, again"),
+                Some(to) => to.clone(),
+                None => "nobody".to_owned(),
+            },
+        ),
         ("missing on the new one", missing),
         ("last seen on the former one", had(&record.history_before, &record.position_before)),
         ("the new one had when it took over", had(&record.history_after, &record.position_after)),

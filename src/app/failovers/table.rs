@@ -38,7 +38,11 @@ fn rows(records: &[Record]) -> String {
             record.backend.clone(),
             what,
             record.from.clone(),
-            record.to.clone().unwrap_or_else(|| "nobody".to_owned()),
+            match &record.to {
+                Some(to) if *to == record.from => "itself".to_owned(),
+                Some(to) => to.clone(),
+                None => "nobody".to_owned(),
+            },
             seconds(record.seconds.total),
             seconds(record.seconds.detect),
             count(record.client_errors),
@@ -73,6 +77,9 @@ mod tests {
         let row = rows.lines().nth(1).unwrap();
         assert_eq!(row, "2026-01-02T03:04:05 pg failover a nobody ? ? ? ? ? 7_bytes - -");
         let [header, row] = [rows.lines().next().unwrap(), row].map(|l| l.split(' ').count());
+        let again = Record { to: Some("a".to_owned()), ..record.clone() };
+        let rows = table(&serde_json::to_string(&again).unwrap());
+        assert!(rows.contains(" a itself ? "), "{rows}");
         assert_eq!(header, row + 1, "the mark of a header");
         assert_eq!(table("\n"), NONE);
         assert_eq!(table("No such backend.\n"), "No such backend.\n");

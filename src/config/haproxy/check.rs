@@ -71,7 +71,7 @@ impl Checks {
             "mysql-check" => mysql(&mut args, cx),
             "pgsql-check" => pgsql(line, &mut args, cx),
             "httpchk" => {
-                super::http_check::option(&mut args, &mut self.http);
+                super::http_check::option(&mut args, &mut self.http, cx);
                 Choice::Http
             }
             _ => return false,

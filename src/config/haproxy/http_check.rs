@@ -36,9 +36,9 @@ pub(super) struct HttpRules {
     send_state: Field<bool>,
 }
 
-/// The arguments of `option httpchk`: `[<method>] [<uri>] [<version>]`. Headers may hide behind the
-/// version, as `"HTTP/1.1\r\nHost:\ db"`, from the time when nothing else could send them.
-pub(super) fn option(args: &mut Args<'_>, http: &mut HttpRules) {
+/// The arguments of `option httpchk`: `[<method>] [<uri>] [<version>]`. Headers and a body may hide
+/// behind the version, as `"HTTP/1.1\r\nHost:\ db"`, from the time when nothing else could send them.
+pub(super) fn option(args: &mut Args<'_>, http: &mut HttpRules, cx: &mut Context<'_>) {
     let words: Vec<&Word> =
         std::iter::from_fn(|| args.peek().and_then(|_| args.next())).take(3).collect();
     http.option = HttpSend::default();
@@ -52,7 +52,17 @@ pub(super) fn option(args: &mut Args<'_>, http: &mut HttpRules) {
             send.uri = Some(text(uri));
             if let [version] = rest {
                 let written = version.text();
-                let mut lines = written.split("\r\n");
+                let (head, body) = match written.split_once("\r\n\r\n") {
+                    Some((head, body)) => (head, Some(body).filter(|body| !body.is_empty())),
+                    None => (written.as_ref(), None),
+                };
+                if written.contains("\r\n") {
+                    let message =
+                        "what follows the version of 'option httpchk' is deprecated there";
+                    cx.report.warning(version.span, message).help("write 'http-check send'");
+                }
+                send.body = body.map(|body| Spanned::new(body.as_bytes().to_vec(), version.span));
+                let mut lines = head.split("\r\n");
                 let number = lines.next().unwrap_or_default().to_owned();
                 send.version = Some(Spanned::new(number, version.span));
                 send.headers = lines

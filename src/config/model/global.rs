@@ -33,7 +33,7 @@ pub struct Global {
     pub gid: Option<u32>,
     /// Directory to change root to after binding.
     pub chroot: Option<PathBuf>,
-    /// Where to write the process id in daemon mode.
+    /// Where a daemon or a master writes its process id.
     pub pidfile: Option<PathBuf>,
     /// `server-state-file`: what servers were before, for backends that ask for it.
     pub server_state_file: Option<PathBuf>,

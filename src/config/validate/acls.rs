@@ -13,7 +13,7 @@ impl Context<'_> {
     pub(super) fn acls(&mut self, owner: &str, raw: &[Statement]) -> Vec<(Span, Acl)> {
         let mut acls: Vec<(Span, Acl)> = Vec::new();
         for statement in raw.iter().filter(|statement| statement.keyword() == "acl") {
-            self.rulebook.tables.place = Some((statement.span, owner.to_owned()));
+            self.rulebook.begin_statement(statement, owner);
             let name = statement.second();
             if !self.is_acl_name(name, statement) {
                 continue;

@@ -86,7 +86,7 @@ impl Context<'_> {
         owner: &str,
     ) -> Option<BalanceKey> {
         let words: Vec<&str> = expr.split_whitespace().collect();
-        self.rulebook.tables.place = Some((field.span, owner.to_owned()));
+        self.rulebook.begin(field.span, owner);
         let parsed = match Expr::parse_words(&words, self) {
             Ok((expr, used)) if used == words.len() => {
                 self.told_at(field.span, expr, Stage::ServerChoice)

@@ -50,6 +50,15 @@ impl Definitions for Context<'_> {
             }
             return Ok(known);
         }
+        let book = &mut self.rulebook;
+        let shared =
+            place.as_ref().zip(book.statement.as_mut()).map(|((_, owner), (text, met))| {
+                *met += 1;
+                (owner.clone(), text.clone(), *met)
+            });
+        if let Some(&known) = shared.as_ref().and_then(|shared| book.shared.get(shared)) {
+            return Ok(known);
+        }
         let sources: Result<Vec<PatternSource>, String> =
             sources.into_iter().map(|source| self.pattern_source(method, output, source)).collect();
         let book = &mut self.rulebook;
@@ -58,6 +67,7 @@ impl Definitions for Context<'_> {
         book.patterns.push(PatternSet { method, output, unique_id, sample, place, sources });
         let id = PatternsId(book.patterns.len() - 1);
         book.predefined.extend(key.map(|key| (key, id)));
+        book.shared.extend(shared.map(|shared| (shared, id)));
         Ok(id)
     }
 }

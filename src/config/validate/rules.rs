@@ -23,6 +23,10 @@ use crate::pure::sample::{Expr, FileName, Stage};
 #[derive(Default)]
 pub(super) struct Rulebook {
     pub(super) patterns: Vec<PatternSet>,
+    /// Those of each statement of a proxy, in order: both halves of a `listen` have the same.
+    pub(super) shared: HashMap<(String, String, usize), PatternsId>,
+    /// The statement that is read now, and how many patterns were met in it.
+    pub(super) statement: Option<(String, usize)>,
     /// Predefined ACLs in use, by proxy and name.
     pub(super) predefined: HashMap<(String, String), PatternsId>,
     /// Every file is read once.
@@ -30,6 +34,20 @@ pub(super) struct Rulebook {
     /// Proxies and servers that are asked about.
     pub(super) references: References,
     pub(super) tables: Tables,
+}
+
+impl Rulebook {
+    /// What stands at `span`, in the section of `owner`, is read now.
+    pub(super) fn begin(&mut self, span: Span, owner: &str) {
+        self.tables.place = Some((span, owner.to_owned()));
+        self.statement = None;
+    }
+
+    /// A statement of `owner` is read now.
+    pub(super) fn begin_statement(&mut self, statement: &Statement, owner: &str) {
+        self.begin(statement.span, owner);
+        self.statement = Some((statement.text(), 0));
+    }
 }
 
 impl Context<'_> {
@@ -49,7 +67,7 @@ impl Context<'_> {
         let mut rules = FrontendRules::default();
         for statement in &raw.rules {
             rules.statements.push(statement.text());
-            self.rulebook.tables.place = Some((statement.span, name.to_owned()));
+            self.rulebook.begin_statement(statement, name);
             let known = Known { what, acls: &acls, statement };
             match (statement.keyword(), statement.second()) {
                 ("acl", _) => {}
@@ -98,7 +116,7 @@ impl Context<'_> {
         let mut rules = BackendRules::default();
         for statement in &raw.rules {
             rules.statements.push(statement.text());
-            self.rulebook.tables.place = Some((statement.span, name.to_owned()));
+            self.rulebook.begin_statement(statement, name);
             let known = Known { what, acls: &acls, statement };
             match (statement.keyword(), statement.second()) {
                 ("acl", _) => {}

@@ -25,7 +25,7 @@ impl Context<'_> {
         global: &Global,
     ) -> SessionLog {
         let targets = self.log(&raw.log, &global.log);
-        self.rulebook.tables.place = Some((raw.name.span, raw.name.value.clone()));
+        self.rulebook.begin(raw.name.span, &raw.name.value);
         let formats = raw.log_format.iter().chain(&raw.log_format_sd);
         for format in formats.filter(|_| targets.is_empty()) {
             let message = format!("the format of log lines is ignored: {what} has nowhere to log");
@@ -112,8 +112,8 @@ impl Context<'_> {
         stage: Stage,
     ) -> Option<Box<Format>> {
         // The tables it asks are its proxy's, where it names none.
-        if let Some((span, _)) = &mut self.rulebook.tables.place {
-            *span = written.span;
+        if let Some((_, owner)) = self.rulebook.tables.place.take() {
+            self.rulebook.begin(written.span, &owner);
         }
         // An id is asked for while there may be a request.
         self.reads_rules = stage == Stage::Identity;

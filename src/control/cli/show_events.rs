@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::table::Running;
 use super::{Answer, Call, Command, Mode, Run};
+use crate::clock;
 use crate::config::model::Level;
 use crate::telemetry::event::Event;
 use crate::telemetry::ring::Ring;
@@ -148,6 +148,6 @@ async fn events(call: &Call<'_>, options: Options, answer: &mut Answer<'_>) {
 
 fn event_line(answer: &mut Answer<'_>, event: &Event, end: &str) {
     let at = Timestamp::try_from(event.at).unwrap_or(Timestamp::UNIX_EPOCH);
-    let at = at.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string();
+    let at = at.to_zoned(clock::zone()).strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string();
     answer.push(&format!("<{}>{at} {}{end}", event.level() as u8, event.line()));
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::{Answer, Call, Command, Mode, Run, object};
 use crate::clock;
@@ -102,7 +101,7 @@ fn errors(call: &mut Call<'_>, answer: &mut Answer<'_>) {
         return answer.refuse("No such proxy.");
     }
     let now = Timestamp::try_from(clock::wall()).unwrap_or(Timestamp::UNIX_EPOCH);
-    let now = now.to_zoned(TimeZone::system());
+    let now = now.to_zoned(clock::zone());
     let now = now.strftime("%d/%b/%Y:%H:%M:%S%.3f");
     answer.line(format_args!("Total events captured on [{now}] : 0"));
 }

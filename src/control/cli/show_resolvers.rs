@@ -6,6 +6,8 @@ use super::table::{Command, Mode, Run};
 use super::{Answer, Call, show_stat};
 use crate::config::model::Level;
 use crate::control::snapshot::{Nameserver, QUESTIONS};
+use crate::control::stats::render::{self, Form};
+use crate::control::stats::value::Value;
 
 /// The commands of this file.
 pub(super) static COMMANDS: &[Command] = &[Command {
@@ -46,16 +48,16 @@ fn sections(servers: &[&Nameserver]) -> String {
 }
 
 /// `show stat domain resolvers`
-pub(super) fn table(servers: &[Nameserver]) -> String {
-    let mut text = format!("# id,pid,{},\n", QUESTIONS.join(","));
-    for server in servers {
-        let _ = write!(text, "{},{},", server.name, server.section);
-        for count in server.questions {
-            let _ = write!(text, "{count},");
-        }
-        text.push('\n');
-    }
-    text
+pub(super) fn table(servers: &[Nameserver], form: Form) -> String {
+    let columns: Vec<(&str, &str)> = [("id", "CGP"), ("pid", "CGP")]
+        .into_iter()
+        .chain(QUESTIONS.iter().map(|name| (*name, "MGP")))
+        .collect();
+    let row = |server: &Nameserver| -> Vec<Value> {
+        let names = [&server.name, &server.section].map(|name| name.as_str().into());
+        names.into_iter().chain(server.questions.map(Value::from)).collect()
+    };
+    render::nameservers(&columns, &servers.iter().map(row).collect::<Vec<_>>(), form)
 }
 
 #[cfg(test)]
@@ -71,7 +73,12 @@ mod tests {
         let start = "Resolvers section dns\n nameserver one:\n  sent:        0\n  snd_error:   7\n";
         assert!(text.starts_with(start), "{text}");
         assert!(text.ends_with("\n  outdated:    0\n"), "{text}");
-        let table = table(&[server]);
+        let json = table(std::slice::from_ref(&server), Form::Json);
+        let start = "[[{\"field\":{\"pos\":0,\"name\":\"id\"},\"tags\":{\"origin\":\"Config\",";
+        assert!(json.starts_with(start) && json.ends_with("\"value\":0}}]]\n"), "{json}");
+        let typed = table(std::slice::from_ref(&server), Form::Typed);
+        assert!(typed.contains("\nN.3.send_error:MGPV:u64:7\n"), "{typed}");
+        let table = table(&[server], Form::Plain);
         assert!(table.starts_with("# id,pid,sent,send_error,valid,update,cname,"), "{table}");
         assert!(table.ends_with("\none,dns,0,7,0,0,0,0,0,0,0,0,0,0,0,0,0,\n"), "{table}");
     }

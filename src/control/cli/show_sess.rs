@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::table::Running;
 use super::{Answer, Call, Command, Mode, Run};
@@ -200,7 +199,7 @@ fn own_whole(call: &Call<'_>, wall: SystemTime) -> String {
 /// A date as HAProxy writes that of a session.
 fn begun(at: Option<SystemTime>) -> String {
     let at = at.and_then(|at| Timestamp::try_from(at).ok()).unwrap_or(Timestamp::UNIX_EPOCH);
-    at.to_zoned(TimeZone::system()).strftime("%d/%b/%Y:%H:%M:%S%.6f").to_string()
+    at.to_zoned(clock::zone()).strftime("%d/%b/%Y:%H:%M:%S%.6f").to_string()
 }
 
 fn whole(view: &View, wall: SystemTime) -> String {

@@ -77,7 +77,8 @@ fn show_stat(call: &mut Call<'_>, answer: &mut Answer<'_>) {
         match name.as_str() {
             "proxy" => args = rest,
             "resolvers" => {
-                return answer.push(&show_resolvers::table(&snapshot(call).nameservers));
+                let servers = snapshot(call).nameservers;
+                return answer.push(&show_resolvers::table(&servers, form(rest)));
             }
             _ => return answer.refuse("Invalid statistics domain."),
         }

@@ -108,12 +108,17 @@ fn json_rows(text: &mut String, rows: &[Row]) {
     text.push_str("]\n");
 }
 
-/// A field, and the brace that ends its object.
+/// A field of the process, and the brace that ends its object.
 fn json_field(text: &mut String, at: usize, name: &str, tags: &str, value: &Value) {
+    json_of(text, at, name, "\"processNum\":1,", tags, value);
+}
+
+/// The same; `process` is the field with the process's number.
+fn json_of(text: &mut String, at: usize, name: &str, process: &str, tags: &str, value: &Value) {
     let Tags { origin, nature, scope } = Tags::read(tags);
     let _ = write!(
         text,
-        "\"field\":{{\"pos\":{at},\"name\":\"{name}\"}},\"processNum\":1,\
+        "\"field\":{{\"pos\":{at},\"name\":\"{name}\"}},{process}\
          \"tags\":{{\"origin\":\"{origin}\",\"nature\":\"{nature}\",\"scope\":\"{scope}\"}},\
          \"value\":{{\"type\":\"{}\",\"value\":",
         value.type_name()
@@ -140,6 +145,43 @@ fn json_string(text: &mut String, value: &str) {
         }
     }
     text.push('"');
+}
+
+/// `show stat domain resolvers`: columns with their tags, and a row for each name server.
+#[must_use]
+pub fn nameservers(columns: &[(&str, &str)], rows: &[Vec<Value>], form: Form) -> String {
+    let mut text = String::new();
+    if form == Form::Plain {
+        let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+        let _ = writeln!(text, "# {},", names.join(","));
+    }
+    for (nth, row) in rows.iter().enumerate() {
+        if form == Form::Json {
+            text.push_str(if nth == 0 { "[" } else { ",[" });
+        }
+        for (at, ((name, tags), value)) in columns.iter().zip(row).enumerate() {
+            match form {
+                Form::Plain => {
+                    csv_value(&mut text, value);
+                    text.push(',');
+                }
+                Form::Typed => {
+                    let of = value.type_name();
+                    let _ = writeln!(text, "N.{at}.{name}:{tags}{VOLATILE}:{of}:{value}");
+                }
+                Form::Json => {
+                    text.push_str(if at == 0 { "{" } else { ",{" });
+                    json_of(&mut text, at, name, "", tags, value);
+                }
+            }
+        }
+        match form {
+            Form::Plain => text.push('\n'),
+            Form::Typed => {}
+            Form::Json => text.push(']'),
+        }
+    }
+    if form == Form::Json { format!("[{text}]\n") } else { text }
 }
 
 /// `show info`; `help`: lines explain themselves.

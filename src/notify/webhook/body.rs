@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::config::model::{HookFormat, LogLevel, Webhook};
 use crate::telemetry::event::{Event, News, Turn, What};
+use crate::telemetry::failover::Record;
 use crate::telemetry::outbox::Letter;
 
 /// The request that tells `hook` of a letter: head and body. `source`: the name of this machine.
@@ -80,7 +81,9 @@ fn severity(event: &Event, turn: Turn) -> &'static str {
 /// <https://api.slack.com/reference/messaging/attachments>
 fn slack(letter: &Letter, news: &News<'_>, source: &str) -> Value {
     let event = &letter.event;
+    let is_missed = news.failover.is_some_and(Record::is_missed);
     let (mark, color) = match news.turn {
+        Turn::Told if is_missed => (":warning:", "#ef6c00"),
         Turn::Begins => (":red_circle:", "#c62828"),
         Turn::Ends => (":large_green_circle:", "#2e7d32"),
         Turn::Told => (":information_source:", "#607d8b"),
@@ -89,7 +92,8 @@ fn slack(letter: &Letter, news: &News<'_>, source: &str) -> Value {
         0 => String::new(),
         count => format!("\n{count} earlier events were not sent."),
     };
-    let text = escaped(&format!("{}{lost}", event.line()));
+    let verdict = news.failover.map(verdicts).unwrap_or_default();
+    let text = escaped(&format!("{}{verdict}{lost}", event.line()));
     json!({
         "text": format!("{mark} {text}"),
         "attachments": [{
@@ -99,6 +103,16 @@ fn slack(letter: &Letter, news: &News<'_>, source: &str) -> Value {
             "ts": Timestamp::try_from(event.at).map_or(0, Timestamp::as_second),
         }],
     })
+}
+
+/// A line that compares a record with what is declared; empty where nothing is.
+fn verdicts(record: &Record) -> String {
+    let Record { declared, verdict, rpo_unit, .. } = record;
+    let time = declared.rto.zip(verdict.rto).map(|(rto, is)| format!("rto {rto} s: {}", is.word()));
+    let data = declared.rpo.zip(verdict.rpo);
+    let data = data.map(|(rpo, is)| format!("rpo {rpo} {rpo_unit}: {}", is.word()));
+    let parts: Vec<String> = time.into_iter().chain(data).collect();
+    if parts.is_empty() { String::new() } else { format!("\n{}", parts.join(", ")) }
 }
 
 /// Slack's control characters (<https://api.slack.com/reference/surfaces/formatting>).
@@ -142,6 +156,7 @@ mod tests {
     use super::*;
     use crate::config::model::Url;
     use crate::pure::id::Name;
+    use crate::pure::role::fence::Refusal;
     use crate::pure::role::stray::Stray;
     use crate::telemetry::event::RoleChange;
 
@@ -199,6 +214,22 @@ mod tests {
     }
 
     #[test]
+    fn slack_reads_whether_what_was_declared_is_kept() {
+        let declared = crate::telemetry::failover::Declared { rto: Some(2.0), rpo: Some(0) };
+        let mut record = Record { rpo: Some(0), rpo_unit: "bytes".to_owned(), ..Record::default() };
+        for (total, mark, said) in [
+            (1.0, ":information_source:", "\nrto 2 s: met, rpo 0 bytes: met\n"),
+            (3.0, ":warning:", "\nrto 2 s: missed, rpo 0 bytes: met\n"),
+        ] {
+            record.seconds.total = Some(total);
+            let judged = record.clone().judged(Vec::new(), declared.clone());
+            let (_, body) = sent(HookFormat::Slack, RoleChange::Over(Box::new(judged)));
+            let text = body["text"].as_str().unwrap();
+            assert!(text.starts_with(mark) && text.contains(said), "{text}");
+        }
+    }
+
+    #[test]
     fn a_trouble_of_pager_duty_ends_with_the_key_it_began_with() {
         let (head, begun) = sent(HookFormat::PagerDuty, lost());
         assert!(!head.contains("authorization"), "{head}");
@@ -226,11 +257,16 @@ mod tests {
             (RoleChange::Astray { server: server(), why: elsewhere }, "replica_astray", "stray"),
             (RoleChange::Astray { server: server(), why: errant }, "replica_errant", "stray"),
             (RoleChange::Follows { server: server() }, "replica_follows", "stray"),
+            (RoleChange::Refused { server: server(), why: Refusal::Older }, "fenced", "fence"),
+            (RoleChange::Unfenced { server: server() }, "unfenced", "fence"),
             (RoleChange::LetOut { server: server(), why, is_tls }, "login_refused", "login"),
             (RoleChange::LetIn { server: server() }, "login_accepted", "login"),
         ];
         for (change, kind, trouble) in rows {
-            let ends = matches!(change, RoleChange::Follows { .. } | RoleChange::LetIn { .. });
+            let ends = matches!(
+                change,
+                RoleChange::Follows { .. } | RoleChange::LetIn { .. } | RoleChange::Unfenced { .. }
+            );
             let (_, body) = sent(HookFormat::PagerDuty, change);
             let action = if ends { "resolve" } else { "trigger" };
             assert_eq!(

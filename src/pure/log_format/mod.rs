@@ -81,6 +81,19 @@ pub struct Flags {
     pub hex: bool,
     /// `E`: `"`, `\` and `]` behind a backslash.
     pub escape: bool,
+    /// `json`: as a value of JSON of this kind, whatever the others say.
+    pub json: Option<Json>,
+}
+
+/// Kinds of values of JSON. One that is absent, or not of its kind, is `null`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Json {
+    /// Text.
+    Text,
+    /// A whole number.
+    Number,
+    /// A truth, of 0 or 1.
+    Bool,
 }
 
 impl Format {

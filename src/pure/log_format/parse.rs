@@ -1,8 +1,11 @@
 //! The grammar: `text %% %name %{flags}name %(label)name %[sample]`.
+//!
+//! Behind `%{+json}o` a format is an object of JSON: of its values those with a label, in order, and
+//! of its text nothing. `%(label:kind)name` says of which kind a value is to be.
 
 use super::variable::HTTP;
-use super::{Flags, Format, Part, Variable};
-use crate::pure::sample::{Definitions, Expr, ParseError, Stage};
+use super::{Flags, Format, Json, Part, Variable};
+use crate::pure::sample::{Definitions, Expr, Kind, ParseError, Stage};
 
 impl Format {
     /// Reads `text`, of a log line.
@@ -23,9 +26,14 @@ impl Format {
         definitions: &mut dyn Definitions,
     ) -> Result<Self, ParseError> {
         let standing = Flags::default();
-        let mut reader = Reader { rest: text, stage, parts: Vec::new(), standing };
+        let mut reader = Reader { rest: text, stage, parts: Vec::new(), standing, members: None };
         while !reader.rest.is_empty() {
             reader.piece(definitions)?;
+        }
+        match reader.members {
+            Some(0) => reader.parts.push(Part::Text("{}".to_owned())),
+            Some(_) => reader.parts.push(Part::Text("}".to_owned())),
+            None => {}
         }
         Ok(Self { parts: reader.parts, text: text.to_owned() })
     }
@@ -37,6 +45,8 @@ struct Reader<'a> {
     parts: Vec<Part>,
     /// What `%{…}o` set.
     standing: Flags,
+    /// How many members the object of JSON has that it is, if it is one.
+    members: Option<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -51,7 +61,7 @@ impl<'a> Reader<'a> {
         } else if rest.starts_with(' ') {
             self.rest = rest.trim_start_matches(' ');
             // Those at the front show nothing; those in a row one.
-            if !matches!(self.parts.last(), None | Some(Part::Space)) {
+            if self.members.is_none() && !matches!(self.parts.last(), None | Some(Part::Space)) {
                 self.parts.push(Part::Space);
             }
         } else {
@@ -63,6 +73,9 @@ impl<'a> Reader<'a> {
     }
 
     fn push_text(&mut self, text: &str) {
+        if self.members.is_some() {
+            return;
+        }
         match self.parts.last_mut() {
             Some(Part::Text(known)) => known.push_str(text),
             _ => self.parts.push(Part::Text(text.to_owned())),
@@ -72,22 +85,65 @@ impl<'a> Reader<'a> {
     /// What stands behind a percent sign.
     fn value(&mut self, definitions: &mut dyn Definitions) -> Result<(), ParseError> {
         let mut flags = self.standing;
-        while self.enclosed('(', ')')?.is_some() {}
+        let mut label = "";
+        while let Some(words) = self.enclosed('(', ')')? {
+            label = words;
+        }
         while let Some(words) = self.enclosed('{', '}')? {
             add_flags(words, &mut flags)?;
         }
         if let Some(rest) = self.rest.strip_prefix('[') {
-            return self.sample(rest, flags, definitions);
+            return self.sample(rest, label, flags, definitions);
         }
         let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at(end);
         self.rest = rest;
         if name == "o" {
             self.standing = flags;
+            if flags.json.is_some() && self.members.is_none() {
+                self.parts.clear();
+                self.members = Some(0);
+            }
             return Ok(());
         }
-        let speaks_http = definitions.speaks_http();
-        self.parts.push(Part::Variable(variable(name, speaks_http)?, flags));
+        let variable = variable(name, definitions.speaks_http())?;
+        let kind = if variable.is_number() { Json::Number } else { Json::Text };
+        self.push_value(label, kind, flags, |flags| Part::Variable(variable, flags))
+    }
+
+    /// Adds a value, of that kind in JSON unless `label` has another; in an object one without a name
+    /// is left out.
+    fn push_value(
+        &mut self,
+        label: &str,
+        kind: Json,
+        mut flags: Flags,
+        part: impl FnOnce(Flags) -> Part,
+    ) -> Result<(), ParseError> {
+        let (name, kind) = match label.split_once(':') {
+            None => (label, kind),
+            Some((name, "str")) => (name, Json::Text),
+            Some((name, "sint")) => (name, Json::Number),
+            Some((name, "bool")) => (name, Json::Bool),
+            Some((_, other)) => {
+                return Err(ParseError {
+                    message: format!("unknown kind '{other}' in '({label})'"),
+                    help: Some("it can be str, sint or bool".to_owned()),
+                });
+            }
+        };
+        flags.json = flags.json.map(|_| kind);
+        match &mut self.members {
+            Some(_) if name.is_empty() => return Ok(()),
+            Some(count) => {
+                let before = if *count == 0 { "{" } else { ", " };
+                *count += 1;
+                let name = serde_json::Value::from(name);
+                self.parts.push(Part::Text(format!("{before}{name}: ")));
+            }
+            None => {}
+        }
+        self.parts.push(part(flags));
         Ok(())
     }
 
@@ -104,6 +160,7 @@ impl<'a> Reader<'a> {
     fn sample(
         &mut self,
         text: &'a str,
+        label: &str,
         flags: Flags,
         definitions: &mut dyn Definitions,
     ) -> Result<(), ParseError> {
@@ -115,8 +172,12 @@ impl<'a> Reader<'a> {
             return Err(silent(&expr, self.stage));
         }
         self.rest = rest;
-        self.parts.push(Part::Sample(expr, flags));
-        Ok(())
+        let kind = match expr.kind() {
+            Kind::Int => Json::Number,
+            Kind::Bool => Json::Bool,
+            _ => Json::Text,
+        };
+        self.push_value(label, kind, flags, |flags| Part::Sample(expr, flags))
     }
 }
 
@@ -171,7 +232,8 @@ fn add_flags(words: &str, flags: &mut Flags) -> Result<(), ParseError> {
             "Q" => flags.quote = on,
             "X" => flags.hex = on,
             "E" => flags.escape = on,
-            "json" | "cbor" | "bin" if on => {
+            "json" => flags.json = on.then_some(Json::Text),
+            "cbor" | "bin" if on => {
                 return Err(format!("the encoding '{name}' is not written here").into());
             }
             _ => {}

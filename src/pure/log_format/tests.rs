@@ -30,7 +30,7 @@ fn pieces_spaces_and_flags() {
 #[test]
 fn a_sign_counts_until_the_next() {
     let format = parse("%{+Q,X,-E,Z}b").unwrap();
-    let flags = Flags { quote: true, hex: true, escape: false };
+    let flags = Flags { quote: true, hex: true, ..Flags::default() };
     assert_eq!(format.parts(), [Part::Variable(Variable::Backend, flags)]);
 }
 
@@ -43,6 +43,27 @@ fn samples_are_read_and_judged() {
     assert!(refused.contains("nothing to tell in a log line"), "{refused}");
 }
 
+/// As configuration.txt of 3.0 describes it.
+#[test]
+fn an_object_has_what_is_named() {
+    let json = |kind| Flags { json: Some(kind), ..Flags::default() };
+    let format = parse("x %{+json}o y %(client)ci %cp %(a\"b)[src_port] %(up:bool)bc z").unwrap();
+    let text = |text: &str| Part::Text(text.to_owned());
+    let [before, client, between, Part::Sample(port, flags), next, up, end] = format.parts() else {
+        panic!("{format:?}");
+    };
+    assert_eq!((before, between), (&text("{\"client\": "), &text(", \"a\\\"b\": ")));
+    assert_eq!(client, &Part::Variable(Variable::ClientIp, json(Json::Text)));
+    assert_eq!((port.text.as_str(), *flags), ("src_port", json(Json::Number)));
+    assert_eq!((next, end), (&text(", \"up\": "), &text("}")));
+    assert_eq!(up, &Part::Variable(Variable::BackendConnections, json(Json::Bool)));
+    assert_eq!(parse("%{+json}o x").unwrap().parts(), [text("{}")]);
+    let one = parse("%{+json}ci %cp").unwrap();
+    let plain = Part::Variable(Variable::ClientPort, Flags::default());
+    let expected = [Part::Variable(Variable::ClientIp, json(Json::Text)), Part::Space, plain];
+    assert_eq!(one.parts(), expected);
+}
+
 #[test]
 fn mistakes_are_named() {
     for (text, message) in [
@@ -53,7 +74,8 @@ fn mistakes_are_named() {
         ("%{+Q ci", "'}' is missing after '{+Q ci'"),
         ("%[src", "']' is missing after 'src'"),
         ("%[nope]", "unknown fetch 'nope'"),
-        ("%{+json}o", "the encoding 'json' is not written here"),
+        ("%{+cbor}o", "the encoding 'cbor' is not written here"),
+        ("%(a:float)ci", "unknown kind 'float' in '(a:float)'"),
     ] {
         assert_eq!(parse(text), Err(message.to_owned()), "{text}");
     }

@@ -105,6 +105,45 @@ impl Variable {
     }
 }
 
+impl Variable {
+    /// Whether it is a count, a port or a time that passed.
+    pub(super) const fn is_number(self) -> bool {
+        matches!(
+            self,
+            Self::ActiveTime
+                | Self::BackendConnections
+                | Self::BackendQueue
+                | Self::BytesIn
+                | Self::BytesOut
+                | Self::ClientPort
+                | Self::ConnectTime
+                | Self::DataTime
+                | Self::FrontendConnections
+                | Self::FrontendPort
+                | Self::HandshakeTime
+                | Self::IdleAndRequestTime
+                | Self::IdleTime
+                | Self::LogCounter
+                | Self::Millis
+                | Self::Pid
+                | Self::ProcessConnections
+                | Self::QueueTime
+                | Self::RequestTime
+                | Self::ResponseTime
+                | Self::Retries
+                | Self::Seconds
+                | Self::ServerConnections
+                | Self::ServerPort
+                | Self::ServerQueue
+                | Self::SessionNumber
+                | Self::SourcePort
+                | Self::Status
+                | Self::TotalTime
+                | Self::UserTime
+        )
+    }
+}
+
 /// Variables that HAProxy knows in `mode http` only.
 pub(super) const HTTP: [&str; 19] = [
     "CC", "CS", "HM", "HP", "HPO", "HQ", "HU", "HV", "Ta", "Ti", "Tq", "Tr", "TR", "r", "tr",

@@ -18,22 +18,24 @@
 //! | another's | MySQL: seen as a replica of the incumbent, or nothing is missing | – |
 //! | another's | MySQL: something is missing | `Older` |
 //! | a loose one's (it follows another) | the incumbent is another and not heard as a replica, unless the claim was made after that one was lost | no claim |
-//! | a member's of a cluster where all take writes | less than remembered | `Older` |
+//! | a member's of a cluster where all take writes | none of what is remembered | `Older` |
+//! | a member's of a cluster where all take writes | less than remembered: it is behind | no claim |
 //! | members' that are left | the incumbent, or else the first by name, is taken | no claim |
 //! | one's that lets the check in no more, or the incumbent's that has not said so since another did and lets an answer wait (`OnConflict::Stop`) | another's is left that does not | no claim |
+//! | one's whose witnesses say so | others' are left whose witnesses all deny it | – |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
 //!
 //! **Invariants** (`tests/sim`, 100,000 random orders of events): at most one primary; its timeline
 //! never goes back; a former primary, or a standby that stayed on an older timeline, is not primary
 //! before it was a replica of the newest one, or [`Fence::clear`] was called.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::stray::Stray;
 use super::{History, Reading, Role};
 
 mod refusal;
+mod word;
 pub mod written;
 
 pub use refusal::Refusal;
@@ -70,6 +72,9 @@ pub struct Fence {
     /// Those of them that live, and do not say any more what they are: it counts on until another's
     /// claim contradicts it.
     mute: BTreeSet<String>,
+    /// What the witnesses of servers say to whether they are primary, where they do not contradict each
+    /// other.
+    words: BTreeMap<String, bool>,
     /// Those that let an answer wait, which is to come or not: the same is true of what they said.
     silent: BTreeSet<String>,
     /// Two claim to be primary, and the incumbent said so after the other did: late answers take
@@ -136,28 +141,6 @@ impl Fence {
     /// The servers that are heard.
     pub fn heard(&self) -> impl Iterator<Item = &str> {
         self.readings.keys().map(String::as_str)
-    }
-
-    /// Why a server that claims to be primary is not taken for it, or one that follows is none of
-    /// ours; `None` where it is, and where it claims nothing.
-    #[must_use]
-    pub fn refusal(&self, server: &str) -> Option<Refusal> {
-        let reading = self.readings.get(server)?;
-        if reading.role.follows() {
-            return (!self.is_of_cluster(&reading.history)).then_some(Refusal::Foreign);
-        }
-        if self.primary() == Some(server) {
-            return None;
-        }
-        let refused = self.refused(server, &reading.history, reading.role);
-        // Members do not contradict each other.
-        refused.or((reading.role == Role::Primary).then_some(Refusal::Conflict))
-    }
-
-    /// All claims that are refused.
-    pub fn refusals(&self) -> impl Iterator<Item = (&str, Refusal)> {
-        let servers = self.readings.keys().map(String::as_str);
-        servers.filter_map(|server| Some((server, self.refusal(server)?)))
     }
 
     /// A server said what it is.
@@ -286,6 +269,7 @@ impl Fence {
         let before = self.readings.len();
         self.readings.retain(|server, _| servers.contains(server.as_str()));
         self.mute.retain(|server| servers.contains(server.as_str()));
+        self.words.retain(|server, _| servers.contains(server.as_str()));
         self.silent.retain(|server| servers.contains(server.as_str()));
         if self.readings.len() != before {
             self.settle();
@@ -312,6 +296,7 @@ impl Fence {
             ([one], _) => Some((*one).clone()),
             (some, _) if !some.is_empty() && some.iter().all(is_member) => member.cloned(),
             _ if is_planned && heir.is_some() => heir.cloned(),
+            (some, _) if let Some(one) = self.backed(some) => Some(one.clone()),
             (_, OnConflict::KeepIncumbent) => incumbent.filter(|one| left.contains(one)).cloned(),
             (_, OnConflict::Stop) => None,
         };
@@ -392,55 +377,6 @@ impl Fence {
         match &self.memory.incumbent {
             Some((incumbent, _)) => incumbent == server || is_replica(incumbent),
             None => self.readings.keys().any(|other| is_replica(other)),
-        }
-    }
-
-    /// Why a claim is refused, whatever others claim.
-    fn refused(&self, server: &str, history: &History, role: Role) -> Option<Refusal> {
-        let (incumbent, known) = self.memory.incumbent.as_ref()?;
-        if !self.is_of_cluster(history) {
-            return Some(Refusal::Foreign);
-        }
-        let is_incumbent = incumbent == server;
-        // A member has what its cluster has, or says that it is none.
-        let is_bound = role != Role::Member;
-        if is_bound && self.memory.former.contains(server) {
-            return Some(Refusal::Returned);
-        }
-        match (known, history) {
-            (
-                History::Postgres { timeline: known, .. },
-                History::Postgres { timeline: claimed, .. },
-            ) => match claimed.cmp(known) {
-                Ordering::Less => Some(Refusal::Older),
-                Ordering::Equal => (!is_incumbent).then_some(Refusal::Diverged),
-                Ordering::Greater => None,
-            },
-            (
-                History::Mysql { server: known_id, executed: known },
-                History::Mysql { server: id, executed },
-            ) => {
-                let follows = !is_incumbent && self.memory.followers.contains(server);
-                let is_complete = executed.lacks(known) == 0;
-                let is_another = is_incumbent && id != known_id;
-                match (is_another, follows || is_complete) {
-                    (true, _) => Some(Refusal::Diverged),
-                    (false, true) => None,
-                    (false, false) => Some(Refusal::Older),
-                }
-            }
-            _ => Some(Refusal::Foreign),
-        }
-    }
-
-    /// Whether a history can be one of the cluster that is remembered.
-    fn is_of_cluster(&self, history: &History) -> bool {
-        match (self.memory.incumbent.as_ref().map(|(_, known)| known), history) {
-            (None, _) | (Some(History::Mysql { .. }), History::Mysql { .. }) => true,
-            (Some(History::Postgres { system: known, .. }), History::Postgres { system, .. }) => {
-                known == system
-            }
-            _ => false,
         }
     }
 }

@@ -228,6 +228,17 @@ impl Panel {
         self.witnesses.iter().any(|witness| witness.say().contradicts(part))
     }
 
+    /// What they say to whether the server is primary; `None`: nothing, or one this and one that.
+    #[must_use]
+    pub fn word(&self) -> Option<bool> {
+        let says = |answer| self.witnesses.iter().any(|one| one.say().leads() == answer);
+        match (says(Answer::Yes), says(Answer::No)) {
+            (true, false) => Some(true),
+            (false, true) => Some(false),
+            _ => None,
+        }
+    }
+
     /// Whether a server that is `down` to its check is dead to its sessions.
     pub fn is_dead(&mut self, now: Instant, down: bool, agree: Agree) -> bool {
         let own = if down { Answer::No } else { Answer::Yes };
@@ -313,6 +324,15 @@ mod tests {
         for (says, cut) in [(Say::Up, true), (REPLICA, true), (Say::Down, true), (PRIMARY, false)] {
             let mut panel = panel(&[says]);
             assert_eq!(panel.has_lost_role(Instant::now(), Part::Unknown, all), cut, "{says:?}");
+        }
+        for (says, word) in [
+            (&[][..], None),
+            (&[Say::Up], None),
+            (&[PRIMARY, Say::Up], Some(true)),
+            (&[Say::Down, Say::Nothing], Some(false)),
+            (&[PRIMARY, REPLICA], None),
+        ] {
+            assert_eq!(panel(says).word(), word, "{says:?}");
         }
         assert!(panel(&[PRIMARY]).contradicts(Part::Replica(None)));
         assert!(!panel(&[REPLICA]).contradicts(Part::Replica(None)));

@@ -1,5 +1,7 @@
 //! Who of a group claims to be primary, and who is taken for it.
 
+use std::time::Instant;
+
 use super::Group;
 use crate::pure::role::fence::Refusal;
 
@@ -16,6 +18,15 @@ impl Group {
     /// Forgets what is remembered.
     pub(in crate::state) fn clear(&self) {
         self.lock().fence.clear();
+    }
+
+    /// What the witnesses of a server say to whether it is primary.
+    pub(in crate::state) fn handle_word(&self, now: Instant, server: &str, leads: Option<bool>) {
+        let mut inner = self.lock();
+        let before = inner.primary();
+        inner.fence.handle_word(server, leads);
+        inner.follow(now, before, None);
+        self.expect(&inner);
     }
 
     /// Who claims to be primary.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Occasion;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::role::Reading;
+use crate::pure::role::fence::Refusal;
 use crate::pure::role::incident::Incident;
 use crate::state::group::Claims;
 use crate::state::{Backend, Server, publish};
@@ -165,6 +166,12 @@ impl Occasion<'_> {
     }
 
     fn say_claims(&self, backend: &Backend, before: &Claims, now: Claims) {
+        let ended = before.refused.iter().filter(|(server, why)| {
+            *why != Refusal::Conflict && !now.refused.iter().any(|(name, _)| name == server)
+        });
+        for (server, _) in ended {
+            self.say_role(backend, RoleChange::Unfenced { server: server.clone() });
+        }
         for (server, why) in now.refused {
             let known = before.refused.iter().any(|(name, was)| *name == server && *was == why);
             if !known {

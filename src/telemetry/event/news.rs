@@ -97,7 +97,7 @@ impl RoleChange {
     pub const fn trouble(&self) -> Option<&'static str> {
         match self {
             Self::Refused { why: Refusal::Conflict, .. } => None,
-            Self::Refused { .. } => Some("fence"),
+            Self::Refused { .. } | Self::Unfenced { .. } => Some("fence"),
             Self::LetOut { .. } | Self::LetIn { .. } => Some("login"),
             Self::Astray { .. } | Self::Follows { .. } => Some("stray"),
             _ => None,
@@ -115,6 +115,9 @@ impl RoleChange {
             Self::Refused { server, why } => {
                 let kind = if *why == Refusal::Conflict { "conflict" } else { "fenced" };
                 (kind, Topic::Fence, Turn::Begins, Some(server.as_str()))
+            }
+            Self::Unfenced { server } => {
+                ("unfenced", Topic::Fence, Turn::Ends, Some(server.as_str()))
             }
             Self::Over(record) => {
                 let (kind, topic) = match record.kind {

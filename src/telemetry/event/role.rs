@@ -57,6 +57,11 @@ pub enum RoleChange {
         /// Its name.
         server: String,
     },
+    /// A server that was kept out is not any more: it claims nothing, is believed, or is gone.
+    Unfenced {
+        /// Its name.
+        server: String,
+    },
     /// A server follows, and is no copy of the newest primary.
     Astray {
         /// Its name.
@@ -82,6 +87,7 @@ impl RoleChange {
             | Self::Over(_)
             | Self::Planned { .. }
             | Self::LetIn { .. }
+            | Self::Unfenced { .. }
             | Self::Follows { .. }
             | Self::Cleared => LogLevel::Notice,
             Self::GivenUp { .. } | Self::Astray { .. } => LogLevel::Warning,
@@ -118,6 +124,9 @@ impl RoleChange {
             ),
             Self::LetIn { server } => {
                 format!("Server {backend}/{server} lets its check in again.")
+            }
+            Self::Unfenced { server } => {
+                format!("Server {backend}/{server} is not kept out any more.")
             }
             Self::Astray { server, why } => {
                 format!("Server {backend}/{server} is no copy of the newest primary: {why}.")

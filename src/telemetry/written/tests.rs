@@ -69,6 +69,22 @@ fn line(record: &Record, text: &str) -> String {
     out
 }
 
+/// As configuration.txt of 3.0 describes it.
+#[test]
+fn an_object_of_json_has_values_of_their_kinds() {
+    let mut record = record();
+    let text = "%{+json}o %(ip)ci %(port)cp %(bytes)B %(rc)rc %(ms)ms %(cipher)sslc %(how)ts \
+                %(t:sint)b %(ac:bool)ac %(a)[str(x)] %(b:sint)[str(x)] %(c)[str(x)] %{+Q}[src]";
+    assert_eq!(
+        line(&record, text),
+        r#"{"ip": "127.0.0.1", "port": 42558, "bytes": 6, "rc": 1, "ms": 512, "cipher": null, "#
+            .to_owned()
+            + r#""how": "--", "t": null, "ac": true, "a": null, "b": null, "c": "a\\]x"}"#
+    );
+    record.moment = Moment::Connected;
+    assert_eq!(line(&record, "%{+json}B,%{+json,+Q}b"), "6,\"f\"");
+}
+
 #[test]
 fn values_look_as_in_haproxy() {
     for (text, expected) in [

@@ -102,22 +102,39 @@ impl MariaDb {
 
     /// Makes it the first node of a Galera cluster, from its restart on.
     pub(crate) fn form_cluster(&mut self) {
-        let options = [
-            "--wsrep-on=ON",
-            "--wsrep-provider=/usr/lib/galera/libgalera_smm.so",
-            "--wsrep-cluster-address=gcomm://",
-            "--wsrep-node-address=127.0.0.1",
-            "--binlog-format=ROW",
-            "--innodb-autoinc-lock-mode=2",
-        ];
-        self.options = options.map(str::to_owned).into();
-        let listen = format!("gmcast.listen_addr=tcp://127.0.0.1:{}", free_port());
-        self.options.push(format!("--wsrep-provider-options={listen}"));
         self.stop_clean();
+        self.be_node("gcomm://");
+    }
+
+    /// The same, and a second node, which takes the data over from the first.
+    pub(crate) fn form_cluster_of_two(&mut self) -> Self {
+        self.stop_clean();
+        let dir = TempDir::new();
+        run(&["cp", "-a", &text(&self.dir.join("data")), &text(&dir.join("data"))]);
+        let first = self.be_node("gcomm://");
+        let port = free_port();
+        let addr = (Ipv4Addr::LOCALHOST, port).into();
+        let options = node(&format!("gcomm://{first}")).1;
+        let process = start(&dir, port, 2, false, &options, &[]);
+        let second = Self { addr, process, id: 2, read_only: false, options, env: Vec::new(), dir };
+        second.wait_synced();
+        second
+    }
+
+    /// Starts it as a node of the cluster at this address. Yields where it is one.
+    fn be_node(&mut self, cluster: &str) -> String {
+        let (node, options) = node(cluster);
+        self.options = options;
         self.start_again();
+        self.wait_synced();
+        node
+    }
+
+    fn wait_synced(&self) {
         eventually("it is synced", || {
-            let status = self.query("SHOW GLOBAL STATUS LIKE 'wsrep_local_state'");
-            (status.first()?.get(1)? == "4").then_some(())
+            let asked = Client::connect(self.addr, "root", PATIENCE)
+                .and_then(|mut client| client.query("SHOW GLOBAL STATUS LIKE 'wsrep_local_state'"));
+            (asked.ok()?.first()?.get(1)? == "4").then_some(())
         });
     }
 
@@ -147,6 +164,27 @@ impl MariaDb {
             Client::connect(self.addr, "root", PATIENCE).ok().map(drop)
         });
     }
+}
+
+/// Where a new node of the cluster at `cluster` is one, and what makes it one.
+fn node(cluster: &str) -> (String, Vec<String>) {
+    let options = [
+        "--wsrep-on=ON",
+        "--wsrep-provider=/usr/lib/galera/libgalera_smm.so",
+        "--wsrep-node-address=127.0.0.1",
+        "--wsrep-sst-method=rsync",
+        "--binlog-format=ROW",
+        "--innodb-autoinc-lock-mode=2",
+    ];
+    let mut options: Vec<String> = options.map(str::to_owned).into();
+    let node = format!("127.0.0.1:{}", free_port());
+    options.push(format!("--wsrep-cluster-address={cluster}"));
+    options.push(format!("--wsrep-sst-receive-address=127.0.0.1:{}", free_port()));
+    options.push(format!(
+        "--wsrep-provider-options=gmcast.listen_addr=tcp://{node};ist.recv_addr=127.0.0.1:{}",
+        free_port()
+    ));
+    (node, options)
 }
 
 fn start(

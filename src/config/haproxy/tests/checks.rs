@@ -84,13 +84,15 @@ fn servers_choose_checks_by_name() {
 
 #[test]
 fn httpchk_as_patroni_users_write_it() {
-    let config = clean(
+    let (config, report) = load(
         "backend b\n option httpchk OPTIONS /primary\n http-check expect status 200\n\
          default-server inter 3s fall 3 rise 2 on-marked-down shutdown-sessions\n\
          server a 10.0.0.1:5432 maxconn 100 check port 8008\n\
          backend c\n option httpchk GET / \"HTTP/1.1\\r\\nHost: db\"\n\
          http-check send hdr X y body z\n http-check expect ! rstring ^bad\n",
     );
+    let deprecated = "what follows the version of 'option httpchk' is deprecated there";
+    assert_eq!(messages_of(&report), [deprecated]);
     let http = |index: usize| -> (HttpSend, HttpExpect) {
         let Some(CheckKind::Http(http)) = value(&config.backends[index].check) else {
             panic!("{:?}", config.backends[index].check)

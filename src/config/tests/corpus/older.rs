@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::model::{HashKey, InitState};
 use crate::pure::balance::Affinity;
+use crate::pure::log_format::Part;
 
 #[test]
 fn addresses_on_the_line_of_the_section() {
@@ -63,4 +64,31 @@ const fn hash_type(backend: &Backend) -> Option<HashType> {
         Balance::Source(kind) | Balance::Hash(kind) => Some(kind),
         _ => None,
     }
+}
+
+#[test]
+fn headers_behind_the_version_of_a_check() {
+    let (config, warned) = read("old/patroni-1.8.cfg");
+    for word in ["nbproc", "process", "option httplog", "monitor-net", "option httpchk"] {
+        assert!(warned.iter().any(|warned| warned == word), "{word}: {warned:?}");
+    }
+    let CheckKind::Http(check) = kind(&backend(&config, "primary").servers[1]) else {
+        panic!("not HTTP")
+    };
+    let asked = check.request().expect("a request");
+    assert_eq!((asked.uri.text(), asked.version.as_str()), (&b"/primary"[..], "HTTP/1.1"));
+    assert_eq!(asked.headers[0].value.text(), b"patroni.example.org");
+}
+
+#[test]
+fn a_log_of_objects() {
+    let (config, warned) = read("newer/json-log.cfg");
+    assert_eq!(warned, ["stats-file"]);
+    let LogFormat::Custom(format) = &frontend(&config, "db").log.format else {
+        panic!("not its own")
+    };
+    let parts = format.parts();
+    assert_eq!(parts.first(), Some(&Part::Text("{\"client\": ".to_owned())));
+    assert_eq!(parts.last(), Some(&Part::Text("}".to_owned())));
+    assert_eq!(parts.len(), 2 * 7 + 1);
 }
