@@ -352,7 +352,12 @@ impl Session {
         details: Option<Box<Details>>,
     ) -> Record {
         let Outcome { backend, server, .. } = &self.outcome;
-        let moved = self.running.moved();
+        let mut moved = self.running.moved();
+        if let Some(exchange) = &self.exchange {
+            // A line about a request of several has its bytes.
+            moved.bytes_in -= exchange.before.bytes_in;
+            moved.bytes_out -= exchange.before.bytes_out;
+        }
         Record {
             log: Arc::clone(&self.route.log),
             client: match self.source {

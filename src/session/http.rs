@@ -44,6 +44,8 @@ pub(super) struct Exchange {
     head: Option<Duration>,
     /// Time until there was an answer.
     response: Option<Duration>,
+    /// What its connection had moved before.
+    pub(super) before: Moved,
 }
 
 impl Exchange {
@@ -163,6 +165,7 @@ impl Session {
             idle,
             head: None,
             response: None,
+            before: self.running.moved(),
         };
         match read {
             Ok((request, used)) => {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::discriminant;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Server;
 use crate::pure::role::fence::{Fence, Memory, OnConflict, Refusal};
@@ -20,6 +20,10 @@ use crate::pure::role::{History, Reading, Role};
 
 pub use claims::Claims;
 use planned::Planned;
+
+/// How long a standby may take to follow a new primary before it is said to be astray: it is told whom to
+/// follow, starts a receiver again (`wal_retrieve_retry_interval` is 5 s), and sees the new timeline.
+const FOLLOW_WAIT: Duration = Duration::from_secs(10);
 
 /// See the module. Changed by [`publish`](super::publish) only.
 #[derive(Debug, Default)]
@@ -46,6 +50,8 @@ struct Inner {
     failed: (u64, u64),
     /// Who was said to be astray, and how.
     astray: BTreeMap<String, Stray>,
+    /// Since when others are, of which that is not said yet.
+    late: BTreeMap<String, Instant>,
     /// The primary is given no new sessions, for another is to take over.
     planned: Option<Planned>,
 }
@@ -259,15 +265,22 @@ impl Group {
     }
 
     /// Servers that went astray since this was asked, in another way than before, or (`None`) are not
-    /// any more. Of one that is not heard nothing is known: what was said of it stays.
-    pub(super) fn take_strays(&self) -> Vec<(String, Option<Stray>)> {
+    /// any more. Of one that is not heard nothing is known: what was said of it stays. One that does not
+    /// follow the newest primary yet has [`FOLLOW_WAIT`] from `now` on to do so.
+    pub(super) fn take_strays(&self, now: Instant) -> Vec<(String, Option<Stray>)> {
         let mut inner = self.lock();
-        let Inner { fence, astray, .. } = &mut *inner;
-        let now = fence.heard().map(|server| (server.to_owned(), fence.stray(server)));
-        let is_news = |(server, now): &(String, Option<Stray>)| {
-            astray.get(server).map(discriminant) != now.as_ref().map(discriminant)
+        let Inner { fence, astray, late, .. } = &mut *inner;
+        let found = fence.heard().map(|server| (server.to_owned(), fence.stray(server)));
+        let is_news = |(server, found): &(String, Option<Stray>)| {
+            let is_news = astray.get(server).map(discriminant) != found.as_ref().map(discriminant);
+            if is_news && found.is_some_and(Stray::is_elsewhere) {
+                let since = *late.entry(server.clone()).or_insert(now);
+                return now.saturating_duration_since(since) >= FOLLOW_WAIT;
+            }
+            late.remove(server);
+            is_news
         };
-        let news: Vec<_> = now.filter(is_news).collect();
+        let news: Vec<_> = found.filter(is_news).collect();
         for (server, now) in &news {
             match now {
                 Some(stray) => drop(astray.insert(server.clone(), *stray)),
@@ -329,6 +342,7 @@ impl Group {
         let mut inner = self.lock();
         let servers: BTreeSet<&str> = servers.collect();
         inner.astray.retain(|server, _| servers.contains(server.as_str()));
+        inner.late.retain(|server, _| servers.contains(server.as_str()));
         inner.fence.handle_servers(servers.into_iter());
         inner.fence.set_on_conflict(on_conflict);
     }

@@ -25,6 +25,7 @@ both! {
     what_is_no_request_is_refused,
     what_is_no_request_is_logged_as_nothing,
     connections_stay_or_end_as_asked,
+    lines_of_one_connection_have_their_own_bytes,
     a_large_page_reaches_a_slow_reader,
 }
 
@@ -312,6 +313,17 @@ fn connections_stay_or_end_as_asked(kind: Kind) {
     );
     let kept = "GET /m HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /m HTTP/1.0\r\n\r\n";
     assert_eq!(site.ask(kept).matches("HTTP/1.1 200 ").count(), 2);
+}
+
+fn lines_of_one_connection_have_their_own_bytes(kind: Kind) {
+    let lines = " stats enable\n stats uri /s\n log-format \"%HP out=%B.\"\n \
+                 http-request return status 200 content-type text/plain string hello\n";
+    let site = Site::start(kind, "", lines);
+    let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    site.ask(&(request("/one") + &request("/two")));
+    let first = site.proxy.log.expect(&["/one out="]);
+    let bytes = first.split_once("/one").unwrap().1;
+    site.proxy.log.expect(&[&format!("/two{bytes}")]);
 }
 
 fn a_large_page_reaches_a_slow_reader(kind: Kind) {

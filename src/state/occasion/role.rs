@@ -92,7 +92,7 @@ impl Occasion<'_> {
         if claims != before.claims {
             self.say_claims(backend, &before.claims, claims);
         }
-        for (server, stray) in backend.group.take_strays() {
+        for (server, stray) in backend.group.take_strays(self.now) {
             self.say_role(
                 backend,
                 match stray {

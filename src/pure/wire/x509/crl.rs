@@ -2,21 +2,11 @@
 //!
 //! Bound: of a list everything borrows; it is walked once where it is asked for a serial number.
 
-use std::fmt::Write as _;
-
 use super::link::Signed;
-use super::{INTEGER, OID, Part, Reader, SEQUENCE, Time, UTC_TIME, parts};
+use super::{INTEGER, Part, Reader, SEQUENCE, Time, UTC_TIME, parts};
 
 /// `GeneralizedTime`.
 const GENERALIZED_TIME: u8 = 0x18;
-
-/// OpenSSL's long names of algorithms that sign lists, where they are others than the short ones.
-const LONG_NAMES: [(&str, &str); 4] = [
-    ("RSA-SHA1", "sha1WithRSAEncryption"),
-    ("RSA-SHA256", "sha256WithRSAEncryption"),
-    ("RSA-SHA384", "sha384WithRSAEncryption"),
-    ("RSA-SHA512", "sha512WithRSAEncryption"),
-];
 
 /// A list that was read.
 #[derive(Clone, Debug)]
@@ -68,37 +58,4 @@ impl<'a> Crl<'a> {
         let name = Reader(self.issuer).expect(SEQUENCE).and_then(parts);
         name.unwrap_or_default()
     }
-}
-
-/// The lines that describe a list; nothing where it is none.
-#[must_use]
-pub fn lines(der: &[u8]) -> String {
-    let Some(crl) = Crl::read(der) else { return String::new() };
-    let oid = Reader(crl.signed.algorithm).expect(OID).unwrap_or_default();
-    let name = super::shown::signature_name(oid).unwrap_or("undefined");
-    let long = LONG_NAMES.iter().find(|(short, _)| *short == name).map_or(name, |(_, long)| long);
-    let next = crl.next_update.map_or_else(|| "NONE".to_owned(), |time| time.spelled());
-    let mut text = format!(
-        "    Version {}\n    Signature Algorithm: {long}\n    Issuer: {}\n    Last Update: {}\n    \
-         Next Update: {next}\n",
-        crl.version,
-        super::one_line(&crl.issuer_parts()),
-        crl.this_update.spelled(),
-    );
-    let mut revoked = crl.revoked().peekable();
-    if revoked.peek().is_none() {
-        text.push_str("No Revoked Certificates.\n");
-        return text;
-    }
-    text.push_str("    Revoked Certificates:\n");
-    for (serial, since) in revoked {
-        let serial = super::shown::hex(serial);
-        // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            "    Serial Number: {serial}\n        Revocation Date: {}\n",
-            since.spelled()
-        );
-    }
-    text
 }
