@@ -110,10 +110,23 @@ pub(super) fn open(
                 }
                 Err(error) => errors.push(ListenError::new("duplicate", bind, error)),
             },
-            Err(error) => errors.push(error),
+            Err(error) => errors.push(said_of(error, config, &place.owner)),
         }
     }
     if errors.is_empty() { Ok(opened) } else { Err(errors) }
+}
+
+/// `error` with the section that it befell.
+fn said_of(error: ListenError, config: &Config, owner: &Owner) -> ListenError {
+    let is_listen = |name: &crate::pure::id::Name| {
+        let frontend = config.frontends.iter().find(|frontend| frontend.name == *name);
+        frontend.is_some_and(|it| config.backends.iter().any(|backend| backend.id == it.id))
+    };
+    match owner {
+        Owner::Frontend(name) if is_listen(name) => error.of_section("proxy", name.as_str()),
+        Owner::Frontend(name) | Owner::Stats(name) => error.of_section("frontend", name.as_str()),
+        Owner::Commands => error,
+    }
 }
 
 fn bind<'a>(config: &'a Config, place: &BindRef) -> Option<(&'a Bind, Inherited)> {

@@ -112,13 +112,6 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
     let variables: Vec<_> = loaded.variables().collect();
     drop((supply, loaded));
     let global = &prepared.config.global;
-    if let Some(root) = &global.chroot {
-        tracing::info!(
-            "chroot {}: a reload by signal cannot read the configuration from there; \
-             start with -W, or a new process with -sf",
-            root.display()
-        );
-    }
     let arrival = match Background::prepare(options, global, false)?.enter()? {
         Entered::Parent => return Ok(Ended::Done),
         Entered::Here(arrival) => arrival,

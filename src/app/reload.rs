@@ -5,6 +5,7 @@
 //! listener is never closed, its sessions go on, its health is kept. The start is a reload from
 //! nothing.
 
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -17,9 +18,11 @@ use super::world::Replay;
 use super::{Control, limits, listeners, objects};
 use crate::clock;
 use crate::config::diff::{Plan, diff};
-use crate::config::model::Config;
+use crate::config::model::{Config, LogLevel};
 use crate::state::frontend::Phase;
 use crate::state::process::Objects;
+use crate::state::proxies::Proxy;
+use crate::telemetry::event::{Event, What};
 
 /// The reading of the configuration for a reload. It may take its time, for names are resolved and
 /// file systems hang; signals are heard meanwhile, and checks go on.
@@ -68,6 +71,12 @@ pub(super) fn end(control: &mut Control, read: Result<Loaded, String>) {
 fn take(control: &mut Control, loaded: &Loaded) {
     loaded.print();
     let Some(config) = loaded.config.clone() else {
+        if let Some(root) = &control.context.process.objects().config.global.chroot {
+            tracing::warn!(
+                "The files are looked for below {}, the 'chroot': reload by -sf, or start with -W.",
+                root.display()
+            );
+        }
         tracing::error!("Reload refused: the configuration has errors; nothing was changed.");
         return;
     };
@@ -127,9 +136,25 @@ fn apply(
     }
     keep_certificates(&running, &mut config);
     let config = Arc::new(config);
+    let former = Arc::clone(&process.objects());
     objects::apply(&process, Arc::clone(&config), clock::now());
     control.follow(&config, &plan, opened);
+    say(control, &former, &plan);
     Ok(plan)
+}
+
+/// Logs which proxies are gone, and what else was done.
+fn say(control: &Control, former: &Objects, plan: &Plan) {
+    let objects = control.context.process.objects();
+    let known: BTreeSet<_> = objects.proxies().iter().map(Proxy::name).collect();
+    let gone = former.proxies();
+    for proxy in gone.iter().filter(|proxy| !known.contains(&proxy.name())) {
+        control.say_end_of(proxy);
+    }
+    let text = format!("Configuration reloaded: {}.", summary(plan));
+    let what = What::Notice { level: LogLevel::Notice, text };
+    let log = objects.config.global.log.clone().into();
+    control.context.bus.event(Event { at: clock::wall(), log, what });
 }
 
 /// What is served with the same words and files goes on with what commands made of it.

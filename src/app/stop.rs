@@ -7,6 +7,7 @@ use super::signals::{Request, Signals};
 use super::{Control, Ended, requests};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model::{LogLevel, LogTarget};
+use crate::state::proxies::Proxy;
 use crate::state::{Occasion, Process};
 use crate::telemetry::event::{Event, What};
 
@@ -82,13 +83,15 @@ impl Control {
         }
     }
 
-    /// Says of every proxy that it accepts no more, as HAProxy does.
     fn say_stopped(&self) {
-        for proxy in self.context.process.objects().proxies() {
-            let [(_, frontend_conns), (_, backend_conns)] = proxy.conns();
-            let what = What::ProxyStopped { proxy: proxy.name(), frontend_conns, backend_conns };
-            self.context.bus.event(Event { at: clock::wall(), log: proxy.log(), what });
-        }
+        self.context.process.objects().proxies().iter().for_each(|proxy| self.say_end_of(proxy));
+    }
+
+    /// Says of a proxy that it accepts no more, as HAProxy does.
+    pub(super) fn say_end_of(&self, proxy: &Proxy<'_>) {
+        let [(_, frontend_conns), (_, backend_conns)] = proxy.conns();
+        let what = What::ProxyStopped { proxy: proxy.name(), frontend_conns, backend_conns };
+        self.context.bus.event(Event { at: clock::wall(), log: proxy.log(), what });
     }
 
     /// Says which proxies have connections left that will not end by themselves.

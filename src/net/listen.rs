@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::num::{NonZeroI32, NonZeroU32};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,8 +22,10 @@ use crate::sys;
 
 /// Why a listening socket could not be opened: the operation, its object and the system's word.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {operation} {address}: {source}")]
+#[error("{prefix}cannot {operation} {address}: {source}")]
 pub struct ListenError {
+    /// Whose it is, where that is known.
+    prefix: String,
     operation: &'static str,
     address: String,
     source: io::Error,
@@ -31,7 +33,12 @@ pub struct ListenError {
 
 impl ListenError {
     pub(crate) fn new(operation: &'static str, bind: &Bind, source: io::Error) -> Self {
-        Self { operation, address: display(&bind.address), source }
+        Self { prefix: String::new(), operation, address: display(&bind.address), source }
+    }
+
+    /// The same, said of the section called `name`, in HAProxy's words.
+    pub(crate) fn of_section(self, kind: &str, name: &str) -> Self {
+        Self { prefix: format!("Binding for {kind} {name}: "), ..self }
     }
 }
 
@@ -261,15 +268,9 @@ pub fn set_buffers(socket: &impl AsFd, buffers: SocketBuffers) -> io::Result<()>
 }
 
 /// Binds beside the final path and renames over it, so that a socket file is never missing while
-/// a successor takes over; a file there that is no socket is left alone.
+/// a successor takes over. What was there before goes, whatever it was, as with HAProxy.
 fn open_unix(bind: &Bind, path: &Path) -> Result<Socket, ListenError> {
     let fail = |operation| move |e| ListenError::new(operation, bind, e);
-    if let Ok(found) = std::fs::symlink_metadata(path)
-        && !found.file_type().is_socket()
-    {
-        let taken = io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket");
-        return Err(ListenError::new("replace", bind, taken));
-    }
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)
         .map_err(fail("open a socket for"))?;
     let temporary = temporary_path(path);

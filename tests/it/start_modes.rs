@@ -2,7 +2,7 @@
 //! before it changes its root.
 
 use std::net::SocketAddr;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,7 +11,7 @@ use crate::harness::client::Client;
 use crate::harness::dir::TempDir;
 use crate::harness::port::{free_addr, is_listening};
 use crate::harness::process::{Process, Spec, is_root};
-use crate::harness::proxy::Kind;
+use crate::harness::proxy::{Kind, Scene};
 use crate::harness::syslog::Syslog;
 use crate::harness::{PATIENCE, both, eventually};
 
@@ -20,6 +20,8 @@ both! {
     a_daemon_may_change_its_root,
     a_master_of_systemd_s_stays_where_the_file_says_daemon,
     log_lines_have_local_time_below_another_root,
+    a_plain_file_gives_way_to_a_command_socket,
+    an_address_in_use_is_said_of_its_section,
 }
 
 /// Starts with `flags` and `global`, and waits until it listens.
@@ -150,4 +152,48 @@ fn log_lines_have_local_time_below_another_root(kind: Kind) {
         assert!(behind < 60, "{line}");
         drop(process);
     }
+}
+
+fn a_plain_file_gives_way_to_a_command_socket(kind: Kind) {
+    let dir = TempDir::new();
+    let path = dir.write("stats.sock", "not a socket");
+    let _process = start(kind, &dir, &format!(" stats socket {}", path.display()), "-db", &[]);
+    assert!(UnixStream::connect(&path).is_ok());
+}
+
+fn an_address_in_use_is_said_of_its_section(kind: Kind) {
+    let dir = TempDir::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap();
+    for (kind_of_section, wanted) in [("frontend", "frontend"), ("listen", "proxy")] {
+        let text = format!("defaults\n mode tcp\n{kind_of_section} one\n bind {addr}\n");
+        let file = dir.write("haproxy.cfg", &text).display().to_string();
+        let (status, output) = kind.run(&["-db", "-f", &file]);
+        assert_eq!(status.code(), Some(1), "{output}");
+        let line =
+            output.lines().find(|line| line.contains(&format!(" for {wanted} one: cannot bind ")));
+        assert!(line.is_some_and(|line| line.contains("Binding ")), "{output}");
+    }
+}
+
+/// HAProxy says so of every proxy, since a process of before ends.
+#[test]
+fn a_reload_logs_which_proxies_are_gone() {
+    let scene = Scene::new(Kind::Evenkeel).reloadable().defaults("maxconn 100");
+    let proxy = scene.backend("server s1 127.0.0.1:1").start();
+    let text = proxy.text();
+    let more = format!("{text}listen gone\n bind {}\n server s1 127.0.0.1:1\n", free_addr());
+    let loaded = |wanted: usize| {
+        eventually("it is loaded", || {
+            (proxy.process.output().matches("Loading success.").count() == wanted).then_some(())
+        });
+    };
+    loaded(1);
+    proxy.reload(&more, Signal::USR2);
+    loaded(2);
+    assert_eq!(proxy.log.count("Proxy gone stopped"), 0);
+    proxy.reload(&text, Signal::USR2);
+    proxy.log.expect(&["Proxy gone stopped (cumulated conns: FE: "]);
+    proxy.log.expect(&["Configuration reloaded: ", "1 listener(s) closed"]);
+    assert_eq!(proxy.log.count("Proxy fe stopped"), 0);
 }
