@@ -63,7 +63,7 @@ metrics! {
     RELATIVE_PROCESS_ID = gauge("relative_process_id", "Number of the worker process, always 1");
     UPTIME = gauge("uptime_seconds", "Time since the process started");
     START_TIME = gauge("start_time_seconds", "Unix time at which the process started");
-    BUILD_INFO = gauge("build_info", "Version of the program, in a label");
+    BUILD_INFO = gauge("build_info", "The version whose names it has, and its own, in a label");
     MAX_FDS = gauge("max_fds", "File descriptors the process may open");
     MAX_SOCKETS = gauge("max_sockets", "Sockets the process needs at most");
     MAX_CONNECTIONS = gauge("max_connections", "Client connections the process takes at most");

@@ -94,6 +94,8 @@ fn what_is_refused_early_is_a_connection_and_no_session(kind: Kind) {
     for (at, _) in rows.iter().enumerate() {
         assert_eq!(cells(&api, &format!("f{at}"), "FRONTEND"), ["0"; 7], "f{at}");
     }
+    let info = api.ask("show info");
+    assert!(info.contains("\nMaxSessRate: 0\n"), "{info}");
 }
 
 fn a_connection_that_is_rejected_is_reset(kind: Kind) {

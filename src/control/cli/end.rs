@@ -70,6 +70,7 @@ fn clear(call: &mut Call<'_>, answer: &mut Answer<'_>) {
 
 fn clear_all(process: &Process, what: Clear) {
     process.connection_rate.clear_max();
+    process.session_rate.clear_max();
     process.gate.clear_max();
     let tls = &process.tls;
     [&tls.rate, &tls.client_keys, &tls.server_keys].into_iter().for_each(Rate::clear_max);

@@ -158,8 +158,9 @@ impl Scrape<'_> {
     fn process(&self, process: &Process) {
         let row = Row { scope: "process", labels: Vec::new() };
         self.columns(&row, PROCESS, process);
-        let version = vec![Label::new("version", process.version.clone())];
-        self.sample("process", names::BUILD_INFO, version, Value::Int(1));
+        let version = format!("{}-evenkeel-{}", process.claimed_version, process.version);
+        let labels = vec![Label::new("version", version)];
+        self.sample("process", names::BUILD_INFO, labels, Value::Int(1));
     }
 
     fn frontend(&self, frontend: &Frontend) {

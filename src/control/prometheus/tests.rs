@@ -176,7 +176,7 @@ fn values_labels_and_states_are_haproxys() {
         "haproxy_process_connections_total 28",
         "haproxy_process_uptime_seconds 1",
         "haproxy_process_start_time_seconds 1795247347",
-        "haproxy_process_build_info{version=\"0.1.0\"} 1",
+        "haproxy_process_build_info{version=\"3.2.0-evenkeel-0.1.0\"} 1",
         "haproxy_process_dropped_logs_total 3",
         "haproxy_frontend_limit_sessions{proxy=\"fe\"} 200",
         "haproxy_frontend_bytes_out_total{proxy=\"fe\"} 18446744073709551615",
