@@ -1,8 +1,8 @@
 //! The fence: who of a group may take writes, and the memory that keeps old primaries out.
 //!
 //! It is told what servers say ([`Fence::handle_reading`]), that one lets an answer wait
-//! ([`Fence::handle_silent`]) and that one is heard no more ([`Fence::handle_lost`]), and answers who is primary ([`Fence::primary`]) and why the others
-//! that claim to be are not ([`Fence::refusal`]).
+//! ([`Fence::handle_silent`]) and that one is heard no more ([`Fence::handle_lost`]), and answers who
+//! is primary ([`Fence::primary`]) and why the others that claim to be are not ([`Fence::refusal`]).
 //!
 //! A server *claims* while its last reading says primary. A claim is refused, in this order:
 //!
