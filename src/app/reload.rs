@@ -22,7 +22,6 @@ use crate::config::model::{Config, LogLevel};
 use crate::state::frontend::Phase;
 use crate::state::process::Objects;
 use crate::state::proxies::Proxy;
-use crate::telemetry::event::{Event, What};
 
 /// The reading of the configuration for a reload. It may take its time, for names are resolved and
 /// file systems hang; signals are heard meanwhile, and checks go on.
@@ -152,9 +151,7 @@ fn say(control: &Control, former: &Objects, plan: &Plan) {
         control.say_end_of(proxy);
     }
     let text = format!("Configuration reloaded: {}.", summary(plan));
-    let what = What::Notice { level: LogLevel::Notice, text };
-    let log = objects.config.global.log.clone().into();
-    control.context.bus.event(Event { at: clock::wall(), log, what });
+    control.notice(LogLevel::Notice, objects.config.global.log.clone().into(), text);
 }
 
 /// What is served with the same words and files goes on with what commands made of it.

@@ -94,12 +94,15 @@ impl Control {
         self.context.bus.event(Event { at: clock::wall(), log: proxy.log(), what });
     }
 
+    /// Logs `text`.
+    pub(super) fn notice(&self, level: LogLevel, log: Arc<[LogTarget]>, text: String) {
+        let what = What::Notice { level, text };
+        self.context.bus.event(Event { at: clock::wall(), log, what });
+    }
+
     /// Says which proxies have connections left that will not end by themselves.
     fn say_hard_stopped(&self) {
-        let say = |log: Arc<[LogTarget]>, text: String| {
-            let what = What::Notice { level: LogLevel::Warning, text };
-            self.context.bus.event(Event { at: clock::wall(), log, what });
-        };
+        let say = |log, text| self.notice(LogLevel::Warning, log, text);
         let objects = self.context.process.objects();
         let text = "soft-stop running for too long, performing a hard-stop.";
         say(objects.config.global.log.as_slice().into(), text.to_owned());

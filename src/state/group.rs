@@ -178,12 +178,17 @@ impl Group {
 
     /// A server is heard no more. Whether it had said anything.
     pub(super) fn handle_lost(&self, now: Instant, server: &str) -> bool {
+        self.tell(now, |fence| fence.handle_lost(server))
+    }
+
+    /// Tells the fence what no server said of itself, and follows for the incident.
+    fn tell<R>(&self, now: Instant, what: impl FnOnce(&mut Fence) -> R) -> R {
         let mut inner = self.lock();
         let before = inner.primary();
-        let was_heard = inner.fence.handle_lost(server);
+        let told = what(&mut inner.fence);
         inner.follow(now, before, None);
         self.expect(&inner);
-        was_heard
+        told
     }
 
     fn expect(&self, inner: &Inner) {

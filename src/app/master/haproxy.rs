@@ -14,7 +14,6 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -44,14 +43,18 @@ struct Process<'a> {
 /// What this process' former program left, where that was HAProxy.
 pub(super) fn find() -> Option<Resumed> {
     env::var_os(AGAIN)?;
-    read(&env::var(PROCESSES).ok()?, std::process::id(), clock::wall())
+    read(&env::var(PROCESSES).ok()?, own_pid(), clock::wall())
 }
 
-fn read(text: &str, own_pid: u32, now: SystemTime) -> Option<Resumed> {
+fn own_pid() -> i32 {
+    rustix::process::getpid().as_raw_nonzero().get()
+}
+
+fn read(text: &str, own_pid: i32, now: SystemTime) -> Option<Resumed> {
     let processes: Vec<_> = text.split('|').filter_map(process).collect();
     let master = processes.iter().find(|it| it.kind == "m")?;
     // A program that a master starts has its environment, but is none.
-    if u32::try_from(master.pid) != Ok(own_pid) {
+    if master.pid != own_pid {
         return None;
     }
     let age = |it: &Process<'_>| {
@@ -97,28 +100,40 @@ fn process(text: &str) -> Option<Process<'_>> {
     })
 }
 
-fn write(resumed: &Resumed, own_pid: u32, now: SystemTime) -> String {
-    let mut text = String::new();
-    let mut push = |kind: &str, numbers: (i32, String), age, counts, version: &str| {
-        let (since, (fd, pid)): (Option<SystemTime>, _) = (now.checked_sub(age), numbers);
-        let since = since.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-        let (since, (reloads, failed)): (_, (u64, u64)) =
-            (since.unwrap_or_default().as_secs(), counts);
-        // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            "|type={kind};fd={fd};pid={pid};reloads={};failedreloads={failed};timestamp={since};id=;\
-             version={version}",
-            reloads + 1,
-        );
+fn write(resumed: &Resumed, own_pid: i32, now: SystemTime) -> String {
+    let timestamp = |age| {
+        let since = now.checked_sub(age).and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        since.unwrap_or_default().as_secs()
     };
-    let counts = (resumed.reloads, resumed.failed);
-    push("m", (-1, own_pid.to_string()), resumed.age, counts, CLAIMED_VERSION);
-    for left in resumed.workers() {
-        let numbers = (left.line(), left.pid().to_string());
-        push("w", numbers, left.age(), (left.reloads(), 0), left.version());
+    let master = Process {
+        kind: "m",
+        fd: -1,
+        pid: own_pid,
+        reloads: resumed.reloads + 1,
+        failed: resumed.failed,
+        timestamp: timestamp(resumed.age),
+        version: CLAIMED_VERSION,
+    };
+    let workers = resumed.workers().map(|left| Process {
+        kind: "w",
+        fd: left.line(),
+        pid: left.pid(),
+        reloads: left.reloads() + 1,
+        failed: 0,
+        timestamp: timestamp(left.age()),
+        version: left.version(),
+    });
+    std::iter::once(master).chain(workers).map(|it| it.written()).collect()
+}
+
+impl Process<'_> {
+    fn written(&self) -> String {
+        let Self { kind, fd, pid, reloads, failed, timestamp, version } = self;
+        format!(
+            "|type={kind};fd={fd};pid={pid};reloads={reloads};failedreloads={failed};\
+             timestamp={timestamp};id=;version={version}"
+        )
     }
-    text
 }
 
 /// What this program was started with, without the processes that it was to replace.
@@ -158,7 +173,7 @@ pub(super) fn leave(command: &mut Command, resumed: &Resumed) {
     if let Some(worker) = &resumed.worker {
         command.arg("-x").arg(format!("sockpair@{}", worker.line()));
     }
-    command.env(AGAIN, "1").env(PROCESSES, write(resumed, std::process::id(), clock::wall()));
+    command.env(AGAIN, "1").env(PROCESSES, write(resumed, own_pid(), clock::wall()));
 }
 
 #[cfg(test)]

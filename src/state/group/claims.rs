@@ -22,11 +22,7 @@ impl Group {
 
     /// What the witnesses of a server say to whether it is primary.
     pub(in crate::state) fn handle_word(&self, now: Instant, server: &str, leads: Option<bool>) {
-        let mut inner = self.lock();
-        let before = inner.primary();
-        inner.fence.handle_word(server, leads);
-        inner.follow(now, before, None);
-        self.expect(&inner);
+        self.tell(now, |fence| fence.handle_word(server, leads));
     }
 
     /// Who claims to be primary.

@@ -7,22 +7,13 @@ use super::Group;
 impl Group {
     /// A server lives, and lets nobody ask what it is. `None`: it never said; else whether that is news.
     pub(in crate::state) fn handle_refused(&self, now: Instant, server: &str) -> Option<bool> {
-        let mut inner = self.lock();
-        let before = inner.primary();
-        let is_news = inner.fence.handle_refused(server)?;
-        inner.follow(now, before, None);
-        self.expect(&inner);
-        Some(is_news)
+        self.reading(server)?;
+        self.tell(now, |fence| fence.handle_refused(server))
     }
 
     /// The answer of a server is overdue. Whether that is news of one that said what it is.
     pub(in crate::state) fn handle_silent(&self, now: Instant, server: &str) -> bool {
-        let mut inner = self.lock();
-        let before = inner.primary();
-        let is_news = inner.fence.handle_silent(server);
-        inner.follow(now, before, None);
-        self.expect(&inner);
-        is_news
+        self.tell(now, |fence| fence.handle_silent(server))
     }
 
     /// Whether what a server said counts on though it lets nobody ask any more.
