@@ -1,8 +1,11 @@
 //! What a switchover and a drill have in common: each is done in a task of its own that tells how it
 //! goes, and begins with the primary that a route leads to.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
+use rustix::fs::{Access, access};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::pure::role::route::RoleRoute;
@@ -57,6 +60,28 @@ pub(super) fn route_of(
     Ok((route, backend))
 }
 
+/// Whether a program of the operator's, its path first, could be run: looked at before anything happens.
+/// Nothing to run can always be.
+///
+/// # Errors
+/// Why not.
+pub(super) fn runs(words: &[String]) -> Result<(), String> {
+    let Some(name) = words.first() else { return Ok(()) };
+    let look = |path: &Path| match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(access(path, Access::EXEC_OK)?),
+        Ok(_) => Err(io::Error::other("it is no file")),
+        Err(error) => Err(error),
+    };
+    let looked = if name.contains('/') {
+        look(Path::new(name))
+    } else {
+        let places = std::env::var_os("PATH").unwrap_or_default();
+        let is_there = std::env::split_paths(&places).any(|place| look(&place.join(name)).is_ok());
+        if is_there { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+    };
+    looked.map_err(|error| format!("{name} cannot be run: {error}"))
+}
+
 /// The primary of a backend.
 pub(super) fn primary_of(backend: &Backend) -> Result<Arc<Server>, String> {
     let primary = backend.group.claims().primary;
@@ -64,4 +89,25 @@ pub(super) fn primary_of(backend: &Backend) -> Result<Arc<Server>, String> {
     let live = backend.live();
     let server = live.servers.iter().find(|server| *server.name == *primary);
     Ok(server.ok_or("the primary is gone")?.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_cannot_be_run_is_named_before_it_is_needed() {
+        for (word, why) in [
+            ("/bin/sh", ""),
+            ("sh", ""),
+            ("/nonexistent", "/nonexistent cannot be run: No such file"),
+            ("nonexistent-program", "nonexistent-program cannot be run: "),
+            ("/etc/hostname", "/etc/hostname cannot be run: Permission denied"),
+            ("/tmp", "/tmp cannot be run: it is no file"),
+        ] {
+            let said = runs(&[word.to_owned(), "-c".to_owned()]).err().unwrap_or_default();
+            assert!(said.starts_with(why) && said.is_empty() == why.is_empty(), "{word}: {said}");
+        }
+        assert_eq!(runs(&[]), Ok(()));
+    }
 }

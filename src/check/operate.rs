@@ -19,7 +19,11 @@ use crate::pure::role::Reading;
 use crate::state::{Backend, Server};
 
 /// See the module.
-pub struct Operator(Held);
+pub struct Operator {
+    held: Held,
+    /// What errors begin with; nothing where it is not known who answers.
+    name: String,
+}
 
 impl fmt::Debug for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,7 +51,8 @@ impl Operator {
         let target = check.and_then(|check| Target::of(&settings, check, source));
         let target = target.ok_or_else(|| "it has no address".to_owned())?;
         let timing = Timing { inter: limit, connect: limit, answer: Some(limit) };
-        Self::open(&Target { timing, ..target }, account, limit).await
+        let opened = Self::open(&Target { timing, ..target }, account, limit).await?;
+        Ok(Self { name: server.name.to_string(), ..opened })
     }
 
     /// Logs in at `addr` as `account`, within `limit`, with this TLS where the account asks for any.
@@ -67,6 +72,14 @@ impl Operator {
         Self::open(&Target { tls, ..Target::plain(addr, timing) }, account, limit).await
     }
 
+    /// A verdict in words, and whose it is.
+    fn said(&self, verdict: &Verdict) -> String {
+        match &*self.name {
+            "" => words(verdict),
+            name => format!("{name}: {}", words(verdict)),
+        }
+    }
+
     async fn open(
         target: &Target,
         account: &DatabaseCheck,
@@ -74,7 +87,7 @@ impl Operator {
     ) -> Result<Self, String> {
         let opened = tokio::time::timeout(limit, Held::open(target, dialogue(account))).await;
         match opened {
-            Ok(Ok(held)) => Ok(Self(held)),
+            Ok(Ok(held)) => Ok(Self { held, name: String::new() }),
             Ok(Err(verdict)) => Err(words(&verdict)),
             Err(_) => Err("no answer in time".to_owned()),
         }
@@ -88,7 +101,8 @@ impl Operator {
     /// # Cancel safety
     /// As that of [`execute`](Self::execute).
     pub async fn ask(&mut self, limit: Duration) -> Result<Reading, String> {
-        self.0.ask(limit).await.map_err(|verdict| words(&verdict))
+        let asked = self.held.ask(limit).await;
+        asked.map_err(|verdict| self.said(&verdict))
     }
 
     /// Has a statement executed; yields what the first row of the answer begins with.
@@ -103,7 +117,8 @@ impl Operator {
         statement: &str,
         limit: Duration,
     ) -> Result<Option<String>, String> {
-        self.0.execute(statement, limit).await.map_err(|verdict| words(&verdict))
+        let executed = self.held.execute(statement, limit).await;
+        executed.map_err(|verdict| self.said(&verdict))
     }
 }
 

@@ -3,13 +3,21 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::Session;
 use super::dial::Server;
 use crate::config::model::{self, CheckKind, DatabaseKind};
-use crate::net::relay::{End, Relay};
+use crate::net::relay::{End, Relay, poll_read_into};
+use crate::net::stream::Stream;
 use crate::pure::session::farewell::{is_due, is_goodbye, last_words};
 use crate::state::{Backend, CutReason};
+
+/// How long a client may take to read its last words and to end its side: a few round trips, anywhere.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// Bytes of it that are thrown away meanwhile: more than any statement that is under way.
+const LINGER_BYTES_MAX: usize = 1 << 20;
 
 impl Session {
     /// Tells the client why its session ends, in its server's protocol, where its server cannot.
@@ -52,6 +60,26 @@ impl Session {
         is_due(kind, is_asking)
             || self.is_dead(backend, settings, server).await && !is_goodbye(&self.early)
     }
+}
+
+/// Stays with a client that was told why it is left, and has its end: what it had sent by then, or sends
+/// before it has read that, is thrown away, for a reset would take the words from it.
+///
+/// # Cancel safety
+/// Dropping it closes the connection.
+pub(super) async fn linger(mut client: Stream) {
+    let throw = async {
+        let (mut part, mut thrown) = (Vec::new(), 0);
+        while thrown < LINGER_BYTES_MAX {
+            part.clear();
+            let read = poll_fn(|cx| poll_read_into(cx, &mut client, &mut part, LINGER_BYTES_MAX));
+            match read.await {
+                Ok(read @ 1..) => thrown += read,
+                Ok(0) | Err(_) => return,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, throw).await;
 }
 
 /// What a server speaks, where its check knows it.

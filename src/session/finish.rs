@@ -44,6 +44,8 @@ pub(super) struct Outcome {
     left_behind: Option<u32>,
     /// Its server ended its side before its client did.
     pub(super) was_left: bool,
+    /// The client was told why its session ends before its server could.
+    pub(super) was_told: bool,
     /// How it ended.
     pub(super) termination: Option<Termination>,
     /// Its PROXY header was refused.
@@ -267,7 +269,7 @@ impl Session {
 
     /// Counts the session and hands over its record. The slot is free by then: HAProxy's line does
     /// not count the session it speaks of among those of the backend and the server.
-    pub(super) fn finish(mut self, termination: Termination) {
+    pub(super) fn finish(mut self, termination: Termination) -> Stream {
         let now = clock::now();
         let total = now.saturating_duration_since(self.started);
         self.outcome.termination = Some(termination);
@@ -293,6 +295,7 @@ impl Session {
             let record = self.record(termination, total, Moment::End);
             self.context.bus.record(record);
         }
+        self.client
     }
 
     /// What came before there was a server counts, too: such a session is not null.

@@ -29,8 +29,9 @@ pub(super) async fn unless_killed(
             attached = true;
         }
         if handle.order() == Some(CutReason::Killed) {
-            // Who waits for a place ends by itself: the log tells where it stood.
-            if handle.stage() == Stage::Queued
+            // Who waits for a place ends by itself: the log tells where it stood. A relay, too: its
+            // client is told why.
+            if matches!(handle.stage(), Stage::Queued | Stage::Relaying)
                 && let Poll::Ready(end) = session.as_mut().poll(cx)
             {
                 return Poll::Ready(end);

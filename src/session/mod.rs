@@ -130,7 +130,12 @@ pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door
         Ok(end) => end,
         Err(end) => session.part_early(end),
     };
-    session.finish(termination);
+    let is_told = session.outcome.was_told;
+    let client = session.finish(termination);
+    if is_told {
+        // Boxed: few sessions come here.
+        Box::pin(farewell::linger(client)).await;
+    }
 }
 
 impl Session {
@@ -300,6 +305,9 @@ impl Session {
             server.stream.part();
         }
         if self.say_farewell(relay, server, end).await {
+            self.client.part_early();
+            self.outcome.was_told = true;
+        } else if end == End::Cut && self.running.order() == Some(CutReason::Killed) {
             self.client.part_early();
         } else if end == End::Reset(Side::Server) {
             self.client.reset_on_close();

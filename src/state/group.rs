@@ -333,8 +333,11 @@ impl Group {
 
     /// The same: the primary takes no more writes from `now` on.
     pub(super) fn note_frozen(&self, now: Instant) {
-        if let Some(planned) = &mut self.lock().planned {
+        let mut inner = self.lock();
+        let frozen = inner.primary();
+        if let Some(planned) = &mut inner.planned {
             planned.frozen_at = Some(now);
+            planned.frozen = frozen.map(|(server, _)| server);
         }
     }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::operation::{primary_of, route_of};
+use crate::app::operation::{primary_of, route_of, runs};
 use crate::config::defaults::DRILL_TIMEOUT;
 use crate::config::model::{CheckKind, DatabaseCheck, ListenAddr};
 use crate::pure::role::stray::Stray;
@@ -29,6 +29,8 @@ pub(super) struct Plan {
     pub(super) rto: Option<Duration>,
     pub(super) rpo: Option<u64>,
     pub(super) word: &'static str,
+    /// It is a switchover.
+    pub(super) is_planned: bool,
 }
 
 pub(super) fn look(process: &Arc<Process>, order: &Drill) -> Result<Plan, String> {
@@ -63,6 +65,12 @@ pub(super) fn look(process: &Arc<Process>, order: &Drill) -> Result<Plan, String
         Fault::Hang => drill.hang.clone(),
         Fault::Partition => drill.partition.clone(),
     });
+    let is_planned = matches!(order.fault, Fault::Switchover(_));
+    // Nothing is broken that had to be healed.
+    let heal = drill.filter(|_| !is_planned).and_then(|drill| drill.heal.clone());
+    for words in [&fault, &heal].into_iter().flatten() {
+        runs(words)?;
+    }
     if fault.is_none() && !matches!(order.fault, Fault::Switchover(_)) {
         return Err(format!("no program for it: drill = {{ {word} = [\"…\"] }} in the backend"));
     }
@@ -72,7 +80,8 @@ pub(super) fn look(process: &Arc<Process>, order: &Drill) -> Result<Plan, String
         fault,
         write: drill.and_then(|drill| drill.write.clone()),
         route: order.route.clone(),
-        heal: drill.and_then(|drill| drill.heal.clone()),
+        heal,
+        is_planned,
         timeout: drill.map_or(DRILL_TIMEOUT, |drill| drill.timeout),
         rto: route.settings.rto,
         rpo: route.settings.rpo,

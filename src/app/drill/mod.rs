@@ -180,14 +180,19 @@ impl Plan {
             backend: self.backend.name.to_string(),
             from: self.from.name.to_string(),
             to: self.backend.group.claims().primary,
-            seconds: failover::Seconds {
-                detect: seconds(times.detected),
-                promote: since(times.promoted, times.detected),
-                attach: since(times.served, times.promoted),
-                total: seconds(times.served),
-                // What it was is in the whole of it: the clients of a drill see it from outside.
-                pause: None,
-                cut: measured.seconds.cut,
+            // Of what was planned nothing had to be noticed, and its pause is a time of its own.
+            seconds: if self.is_planned {
+                measured.seconds.clone()
+            } else {
+                failover::Seconds {
+                    detect: seconds(times.detected),
+                    promote: since(times.promoted, times.detected),
+                    attach: since(times.served, times.promoted),
+                    total: seconds(times.served),
+                    // What it was is in the whole of it: the clients of a drill see it from outside.
+                    pause: None,
+                    cut: measured.seconds.cut,
+                }
             },
             drill: Some(drill),
             ..measured

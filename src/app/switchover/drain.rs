@@ -163,6 +163,15 @@ pub(super) async fn drain(
     Ok(())
 }
 
+/// The same of those that are there before anybody waits; nothing where there are none. They may end by
+/// themselves: that is no reason to refuse.
+pub(super) fn hidden_now(plan: &Plan, force: bool) -> Option<String> {
+    let objects = plan.process.objects();
+    let on = objects.backends.iter().filter_map(|known| at(known, &plan.from));
+    let count = on.map(|server| plan.process.sessions.count_hidden_on(&server)).sum();
+    (count > 0).then(|| hidden(count, force))
+}
+
 /// Said in time, for those who have to decide.
 fn hidden(count: usize, force: bool) -> String {
     let what = format!("TLS hides of {count} of them whether they are between two transactions");

@@ -8,7 +8,7 @@
 //! Clients wait for it for as long as they would have for the switchover, and no longer.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::UNDO_MAX;
 use super::drain::Rest;
@@ -82,14 +82,15 @@ pub(super) async fn settle(
     let mut said = String::new();
     loop {
         rest = rest.filter(|(_, until)| clock::now() < *until);
-        match attempt(&all.process, &entry, &half, begun).await {
+        let since = page.as_ref().and_then(Page::since);
+        match attempt(&all.process, &entry, &half, (begun, since)).await {
             Ok(Some(undone)) => {
                 let Entry { backend, from, to, .. } = &entry;
                 let what = undone.words(from, to);
                 tracing::warn!("switchover to {to} in backend {backend}: {what}.");
                 let objects = all.process.objects();
                 let known = objects.backends.iter().find(|known| *known.name == **backend);
-                if let Some(known) = known.filter(|_| undone != Undone::Finished) {
+                if let Some(known) = known.filter(|_| !undone.is_left()) {
                     let pending = (undone == Undone::Pending).then_some(&**to);
                     let more =
                         pending.map_or(String::new(), |to| format!("; {}", undo::pending(to)));
@@ -123,7 +124,7 @@ async fn attempt(
     process: &Arc<Process>,
     entry: &Entry,
     half: &Half,
-    begun: Instant,
+    (begun, since): (Instant, Option<SystemTime>),
 ) -> Result<Option<Undone>, String> {
     let plan = plan(process, entry)?;
     let group = &plan.backend.group;
@@ -132,7 +133,7 @@ async fn attempt(
     if is_patient && !(is_heard(&plan.from.name) && is_heard(&plan.to.name)) {
         return Ok(None);
     }
-    let undone = tokio::time::timeout(UNDO_MAX, half.undo(&plan)).await;
+    let undone = tokio::time::timeout(UNDO_MAX, half.undo_unless_stale(&plan, since)).await;
     undone.unwrap_or_else(|_| Err("it takes too long".to_owned())).map(Some)
 }
 

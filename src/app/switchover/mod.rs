@@ -29,6 +29,7 @@ mod mend;
 mod plan;
 mod rights;
 mod running;
+mod stale;
 mod steps;
 mod undo;
 
@@ -77,6 +78,9 @@ impl Switchovers {
         pair.may(&plan, clock::now() + *timeout).await?;
         let behind = pair.keep_up(&plan).await?;
         teller.say(format!("both can be reached; {} lacks {behind}", to.name));
+        if let Some(hidden) = drain::hidden_now(&plan, order.force) {
+            teller.say(hidden);
+        }
         if order.dry_run {
             teller.say("nothing was changed".to_owned());
             return Ok(());
@@ -211,10 +215,10 @@ impl Course<'_> {
             page.into_iter().for_each(mend::remove);
             return None;
         };
-        let undone = tokio::time::timeout(UNDO_MAX, half.undo(plan)).await;
+        let undone = tokio::time::timeout(UNDO_MAX, half.undo_unless_stale(plan, None)).await;
         match undone.unwrap_or_else(|_| Err("it takes too long".to_owned())) {
             Ok(undone) => {
-                if undone != Undone::Finished {
+                if !undone.is_left() {
                     self.rest.give_up((undone == Undone::Pending).then_some(&**to));
                 }
                 if undone != Undone::Nothing {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::operation::{primary_of, route_of};
+use crate::app::operation::{primary_of, route_of, runs};
 use crate::clock;
 use crate::config::defaults::SWITCHOVER_MAX_LAG;
 use crate::config::model::{CheckKind, DatabaseCheck, Promote};
@@ -33,6 +33,10 @@ impl Plan {
         let Some(switchover) = &settings.switchover else {
             return Err(format!("backend '{}' has no 'switchover'", backend.name));
         };
+        if let Promote::Program { promote, rollback } = &switchover.step {
+            runs(promote)?;
+            runs(rollback)?;
+        }
         let timeout = order.timeout.unwrap_or(switchover.timeout);
         let leads_there = |f: &&Arc<Frontend>| {
             let route = f.route();

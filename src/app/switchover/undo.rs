@@ -1,11 +1,11 @@
 //! What takes a switchover back that was begun, in this process or in one before.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::before::{Before, READ_ONLY_OFF};
 use super::plan::Plan;
 use super::steps::variables;
-use super::{LOOK_EVERY, UNDO_MAX};
+use super::{LOOK_EVERY, UNDO_MAX, stale};
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::config::model::{DatabaseKind, Promote};
@@ -35,15 +35,23 @@ pub(super) enum Undone {
     Pending,
     /// Another server is primary: the old one goes on refusing writes.
     Finished,
+    /// It was overtaken: nothing is changed.
+    Stale,
 }
 
 impl Undone {
+    /// Whether all is left as it is, for others than the old primary count now.
+    pub(super) const fn is_left(self) -> bool {
+        matches!(self, Self::Finished | Self::Stale)
+    }
+
     /// What that means, for people.
     pub(super) fn words(self, from: &str, to: &str) -> String {
         match self {
             Self::Nothing => "nothing had to be undone".to_owned(),
             Self::Reversed => format!("{from} takes writes again"),
             Self::Pending => format!("{from} takes writes again; {}", pending(to)),
+            Self::Stale => format!("it is long over, and {from} is left as it is"),
             Self::Finished => {
                 format!("another server than {from} is primary, which goes on refusing writes")
             }
@@ -69,6 +77,27 @@ enum Next {
 }
 
 impl Half {
+    /// [`undo`](Self::undo), where nothing has overtaken what was written down at `since`; that is not
+    /// known of one that has just failed.
+    ///
+    /// # Errors
+    /// As those of `undo`.
+    ///
+    /// # Cancel safety
+    /// As that of `undo`.
+    pub(super) async fn undo_unless_stale(
+        &self,
+        plan: &Plan,
+        since: Option<SystemTime>,
+    ) -> Result<Undone, String> {
+        if let Some(why) = stale::overtaken(plan, since, UNDO_MAX / 4).await {
+            let (from, to) = (&plan.from.name, &plan.to.name);
+            tracing::warn!("switchover from {from} to {to} is not undone: {why}.");
+            return Ok(Undone::Stale);
+        }
+        self.undo(plan).await
+    }
+
     /// Makes the old primary what it was, unless another one is primary by now.
     ///
     /// # Errors
@@ -76,7 +105,7 @@ impl Half {
     ///
     /// # Cancel safety
     /// It may be tried again after it was dropped.
-    pub(super) async fn undo(&self, plan: &Plan) -> Result<Undone, String> {
+    async fn undo(&self, plan: &Plan) -> Result<Undone, String> {
         let (account, kind) = (plan.account()?, plan.account()?.kind);
         let deadline = clock::now() + UNDO_MAX;
         let connect = |server| Operator::connect(&plan.backend, server, &account, UNDO_MAX / 4);

@@ -50,6 +50,15 @@ impl Group {
         inner.fence.primary().is_some() && without.primary().is_none()
     }
 
+    /// Whether a switchover that goes on has told this one to take no more writes: that it still says to
+    /// be primary once another is, is as planned.
+    #[must_use]
+    pub fn is_replaced(&self, server: &str) -> bool {
+        let inner = self.lock();
+        let planned = inner.planned.as_ref().filter(|planned| !planned.is_given_up);
+        planned.is_some_and(|planned| planned.frozen.as_deref() == Some(server))
+    }
+
     /// Why a server that claims to be primary is not taken for it.
     #[must_use]
     pub fn refusal(&self, server: &str) -> Option<Refusal> {

@@ -8,6 +8,8 @@ pub(super) struct Planned {
     pub(super) since: Instant,
     /// When the primary was told to take no more writes.
     pub(super) frozen_at: Option<Instant>,
+    /// Who that was.
+    pub(super) frozen: Option<String>,
     pub(super) cut: u64,
     pub(super) held: u32,
     /// The primary stays it.
@@ -18,6 +20,14 @@ pub(super) struct Planned {
 
 impl Planned {
     pub(super) const fn new(since: Instant) -> Self {
-        Self { since, frozen_at: None, cut: 0, held: 0, is_given_up: false, pending: None }
+        Self {
+            since,
+            frozen_at: None,
+            frozen: None,
+            cut: 0,
+            held: 0,
+            is_given_up: false,
+            pending: None,
+        }
     }
 }

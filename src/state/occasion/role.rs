@@ -175,7 +175,15 @@ impl Occasion<'_> {
         for (server, why) in now.refused {
             let known = before.refused.iter().any(|(name, was)| *name == server && *was == why);
             if !known {
-                self.say_role(backend, RoleChange::Refused { server, why });
+                let is_expected = matches!(why, Refusal::Returned | Refusal::Older)
+                    && backend.group.is_replaced(&server);
+                self.say_role(
+                    backend,
+                    match is_expected {
+                        true => RoleChange::Replaced { server },
+                        false => RoleChange::Refused { server, why },
+                    },
+                );
             }
         }
         if now.primary == before.primary {

@@ -294,6 +294,17 @@ impl Sessions {
         count
     }
 
+    /// How many of them are encrypted: nobody sees whether they are in a transaction.
+    #[must_use]
+    pub fn count_hidden_on(&self, server: &Arc<Server>) -> usize {
+        let mut count = 0;
+        self.for_each(|handle| {
+            let is_meant = handle.is_hidden() && handle.role() == Some(RoleRoute::Primary);
+            count += usize::from(is_meant && handle.is_on(server));
+        });
+        count
+    }
+
     /// Tells the sessions that `server` has by routes to the primary to end between two transactions.
     /// Those that just get the server are told the next time.
     pub fn part_on(&self, server: &Arc<Server>, how: Parting) -> Told {

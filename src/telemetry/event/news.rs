@@ -116,6 +116,9 @@ impl RoleChange {
                 let kind = if *why == Refusal::Conflict { "conflict" } else { "fenced" };
                 (kind, Topic::Fence, Turn::Begins, Some(server.as_str()))
             }
+            Self::Replaced { server } => {
+                ("replaced", Topic::Switchover, Turn::Told, Some(server.as_str()))
+            }
             Self::Unfenced { server } => {
                 ("unfenced", Topic::Fence, Turn::Ends, Some(server.as_str()))
             }

@@ -27,6 +27,11 @@ pub enum RoleChange {
         /// Why.
         why: Refusal,
     },
+    /// The one that a switchover took over from still claims to be, and gets no writes: as planned.
+    Replaced {
+        /// Its name.
+        server: String,
+    },
     /// A failover is over; what was measured of it.
     Over(Box<Record>),
     /// An operator has another server take over.
@@ -87,6 +92,7 @@ impl RoleChange {
             | Self::Over(_)
             | Self::Planned { .. }
             | Self::LetIn { .. }
+            | Self::Replaced { .. }
             | Self::Unfenced { .. }
             | Self::Follows { .. }
             | Self::Cleared => LogLevel::Notice,
@@ -107,6 +113,9 @@ impl RoleChange {
             Self::Refused { server, why } => {
                 format!("Server {backend}/{server} claims to be primary and is kept out: {why}.")
             }
+            Self::Replaced { server } => format!(
+                "Server {backend}/{server} was taken over from as planned and is kept out until it follows."
+            ),
             Self::Over(record) => record.line(),
             Self::Planned { from, to } => {
                 format!("Backend {backend}: {to} is to take over from {from}.")

@@ -119,6 +119,17 @@ impl Client {
         }
     }
 
+    /// As [`query`](Self::query), in two parts: a server that has closed its side and reads no more
+    /// refuses the second.
+    pub(crate) fn query_in_parts(&mut self, sql: &str) -> Result<Vec<Vec<String>>> {
+        let command = packet(0, &[&[3], sql.as_bytes()].concat());
+        let (first, second) = command.split_at(command.len() / 2);
+        self.stream.write_all(first)?;
+        self.stream.write_all(second)?;
+        refused(&self.read()?)?;
+        Ok(Vec::new())
+    }
+
     /// Sends a command, whatever comes of it.
     pub(crate) fn ask(&mut self, command: &[u8]) -> Result<()> {
         self.write(0, command)

@@ -146,3 +146,55 @@ fn what_a_killed_process_froze_takes_writes_again_under_the_next_one() {
     assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
     eventually("the file is gone", || (!pair.is_written_down()).then_some(()));
 }
+
+/// What a switchover left behind whose time is long over: from `from` to `to`.
+fn leave_behind(pair: &Pair, [from, to]: [(&str, &MariaDb); 2]) {
+    let (of, next) = (from.1.addr, to.1.addr);
+    let entry = serde_json::json!({
+        "route": "write", "backend": "db", "from": from.0, "from_addr": of.to_string(),
+        "to": to.0, "to_addr": next.to_string(), "timeout_ms": 1000,
+    });
+    let file = pair.dir.join("switchover.1000000000-1");
+    std::fs::write(file, format!("{entry}\n")).unwrap();
+}
+
+#[test]
+fn what_is_left_of_one_that_was_overtaken_opens_no_replica_for_writes() {
+    let mut pair = Pair::start();
+    pair.connect().query("INSERT INTO app.written VALUES (1)").unwrap();
+    pair.stage.evenkeel.kill9();
+    leave_behind(&pair, [("b", &pair.b), ("a", &pair.a)]);
+    // Nobody is primary when it is looked at.
+    pair.a.process.kill9();
+    pair.stage.start_again();
+    pair.wait_said("it is long over, and b is left as it is");
+    eventually("the file is gone", || (!pair.is_written_down()).then_some(()));
+    assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
+}
+
+#[test]
+fn one_that_other_switchovers_came_after_is_not_undone() {
+    let mut pair = Pair::start();
+    let (done, said) = pair.ctl("switchover write --to b");
+    assert!(done, "{said}\n{}", pair.evenkeel.output());
+    pair.record();
+    pair.stage.evenkeel.kill9();
+    leave_behind(&pair, [("a", &pair.a), ("b", &pair.b)]);
+    pair.b.process.kill9();
+    pair.stage.start_again();
+    pair.wait_said("it is long over, and a is left as it is");
+    assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "1");
+    eventually("the file is gone", || (!pair.is_written_down()).then_some(()));
+}
+
+#[test]
+fn a_client_that_asks_just_as_it_is_parted_with_reads_why() {
+    let pair = Pair::start();
+    let mut idle = pair.connect();
+    idle.query("SELECT 1").unwrap();
+    let (done, said) = pair.ctl("switchover write --to b");
+    assert!(done, "{said}\n{}", pair.evenkeel.output());
+    // What it sends arrives behind the words, and in more than one part.
+    let told = idle.query_in_parts("INSERT INTO app.written VALUES (2)").unwrap_err().to_string();
+    assert!(told.contains("another server becomes the primary"), "{told}");
+}
