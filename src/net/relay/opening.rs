@@ -17,15 +17,15 @@ pub enum Replay {
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) replay: Replay,
-    /// At most [`STARTUP_MAX`].
-    bytes: Vec<u8>,
+    /// At most [`STARTUP_MAX`]. Boxed: most sessions have none.
+    bytes: Option<Box<Vec<u8>>>,
     /// Bytes that another server must not see twice were sent.
     spent: bool,
 }
 
 impl Opening {
     pub(super) const fn new(replay: Replay) -> Self {
-        Self { replay, bytes: Vec::new(), spent: false }
+        Self { replay, bytes: None, spent: false }
     }
 
     /// Whether another server may take over.
@@ -36,12 +36,12 @@ impl Opening {
     /// Nothing is repeated from now on.
     pub(super) fn forbid(&mut self) {
         self.replay = Replay::Never;
-        self.bytes = Vec::new();
+        self.bytes = None;
     }
 
     /// What is to be sent again.
     pub(super) fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+        self.bytes.take().map_or_else(Vec::new, |bytes| *bytes)
     }
 
     /// The client sent `bytes`.
@@ -49,13 +49,16 @@ impl Opening {
         if self.spent || bytes.is_empty() {
             return;
         }
-        if self.replay == Replay::Opening && self.bytes.len() + bytes.len() <= STARTUP_MAX {
-            self.bytes.extend_from_slice(bytes);
-            if is_opening(&self.bytes) {
-                return;
+        if self.replay == Replay::Opening {
+            let known = self.bytes.get_or_insert_default();
+            if known.len() + bytes.len() <= STARTUP_MAX {
+                known.extend_from_slice(bytes);
+                if is_opening(known) {
+                    return;
+                }
             }
         }
         self.spent = true;
-        self.bytes = Vec::new();
+        self.bytes = None;
     }
 }
