@@ -153,10 +153,12 @@ fn stats(page: &mut raw::Page, line: &Line, cx: &mut Context<'_>) {
         "refresh" => keep(&mut page.refresh, args.time(&keyword, TimeUnit::Seconds, cx)),
         "auth" => {
             page.auth.extend(args.text(&keyword, "'user:password'", cx));
-            // It may be a part of the password.
+            // It may be meant as a part of the password: it is not shown.
             if let Some(excess) = args.next() {
-                cx.report.alert(excess.span, "an unexpected word after 'stats auth'");
+                let message = "a second word after 'stats auth' is ignored, in the password, too";
+                cx.report.warning(excess.span, message);
             }
+            return;
         }
         "scope" => page.scope.extend(args.text(&keyword, "a proxy's name or '.'", cx)),
         "hide-version" => page.hide_version = on,
@@ -177,7 +179,7 @@ fn stats(page: &mut raw::Page, line: &Line, cx: &mut Context<'_>) {
         "bind-process" => return,
         _ => return cx.unknown(word, "after 'stats'", STATS),
     }
-    args.finish(&keyword, cx);
+    args.ignore_rest(&keyword, cx);
 }
 
 /// Keeps what was there when the line was wrong.
