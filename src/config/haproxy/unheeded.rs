@@ -11,7 +11,7 @@ use crate::config::raw::Object;
 use crate::config::world::Account;
 
 /// What may stand in them.
-const LINES: [(&str, &[&str]); 5] = [
+const LINES: [(&str, &[&str]); 4] = [
     (
         "cache",
         &["max-age", "max-object-size", "max-secondary-entries", "process-vary", "total-max-size"],
@@ -29,7 +29,6 @@ const LINES: [(&str, &[&str]); 5] = [
             "set-param",
         ],
     ),
-    ("http-errors", &["errorfile"]),
     ("mailers", &["mailer", "timeout"]),
     ("program", &["command", "group", "option", "user"]),
 ];
