@@ -206,9 +206,7 @@ pub fn of_global(word: &str) -> Form {
         | "no-memory-trimming"
         | "busy-polling"
         | "set-dumpable"
-        | "insecure-setuid-wanted"
-        | "ssl-load-extra-del-ext"
-        | "ssl-skip-self-issued-ca" => Form::Alone,
+        | "insecure-setuid-wanted" => Form::Alone,
         "profiling.tasks" => Form::OneOf(&["on", "auto", "off"]),
         "profiling.memory" => ON_OFF,
         "cluster-secret" => Form::Text,
@@ -278,6 +276,15 @@ fn of_tuning(word: &str) -> Form {
         "tune.h2.initial-window-size" | "tune.h2.max-concurrent-streams" => {
             Form::Maybe(&ANY_NUMBER)
         }
+        _ => Form::Any,
+    }
+}
+
+/// What stands after `option WORD`.
+#[must_use]
+pub fn of_option(word: &str) -> Form {
+    match word {
+        "contstats" | "splice-auto" | "splice-request" | "splice-response" => Form::Alone,
         _ => Form::Any,
     }
 }

@@ -114,6 +114,11 @@ fn composed(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>
                 let message = format!("'{name}' and '{written}' differ in more than their case");
                 cx.report.alert(args.span(), message);
             }
+            if cx.header_cases.contains(&name.bytes) {
+                let message = format!("how to write '{}' was said before", name.text());
+                cx.report.alert(name.span, message);
+            }
+            cx.header_cases.push(name.bytes.clone());
         }
         Form::Condition => args.skip_all(),
         _ => {}

@@ -10,6 +10,7 @@ mod bind;
 mod build;
 mod check;
 mod commands;
+mod condition;
 mod crt_store;
 mod expect;
 mod form;

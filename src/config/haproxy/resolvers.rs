@@ -45,6 +45,7 @@ fn statement(line: &Line, resolvers: &mut Resolvers, cx: &mut Context<'_>) {
             if let (Some(name), Some(address)) = (name, address) {
                 resolvers.nameservers.push((name, cx.address(address)));
             }
+            return args.ignore_rest(&keyword, cx);
         }
         "parse-resolv-conf" => {
             let on = line.prefix == Prefix::Plain;

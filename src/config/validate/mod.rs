@@ -214,6 +214,11 @@ impl Context<'_> {
                 self.backend(raw, name, ProxyId(0), &[]);
             }
         }
+        for (name, bind) in &raw.misplaced_binds {
+            let what = format!("backend '{name}'");
+            let (rule, listening) = (BacklogRule::default(), &mut Listening::default());
+            self.binds(std::slice::from_ref(bind), &what, rule, listening);
+        }
     }
 
     /// A name that no other of its kind has.

@@ -18,7 +18,7 @@ use crate::config::raw::{self, Statement};
 use crate::pure::acl::pattern::PatternsId;
 use crate::pure::acl::{Acl, AclError, Condition, Test};
 use crate::pure::rules::pages::ErrorPages;
-use crate::pure::rules::{Action, Choice, Peer, Persistence, Rule, RuleSet};
+use crate::pure::rules::{Action, Choice, Persistence, Rule, RuleSet};
 use crate::pure::sample::{Expr, FileName, Stage};
 
 /// What rules refer to, kept until all of them are read.
@@ -206,9 +206,6 @@ impl Context<'_> {
             Action::Counter(_) if words.len() == 1 && words[0].starts_with("sc-set-gpt") => {
                 let message = format!("{what}: '{}' lacks its value: it is read as 0", words[0]);
                 self.report.warning(span, message);
-            }
-            Action::SetMark(Peer::Server, _) | Action::SetTos(Peer::Server, _) => {
-                self.report.alert(span, "packets to servers cannot be marked by rules yet");
             }
             _ => {}
         }
