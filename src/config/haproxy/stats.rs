@@ -49,7 +49,7 @@ pub(super) struct Page {
     page: raw::Page,
     /// `monitor-uri`
     monitor: Field<String>,
-    /// `http-request` and `monitor fail`.
+    /// `http-request`, `monitor fail`, and what is said of statuses.
     pub(super) rules: Vec<Statement>,
 }
 
@@ -81,7 +81,13 @@ impl Page {
                 args.finish("monitor-uri", cx);
             }
             b"monitor" | b"http-request" => self.rule(line, cx),
-            _ => {}
+            _ => {
+                let words = line.words.iter().map(text).collect();
+                let statement = Statement { words, span: line.span };
+                if statement.is_page() {
+                    self.rules.push(statement);
+                }
+            }
         }
     }
 
@@ -102,8 +108,9 @@ impl Page {
     }
 
     /// Whether it answers anything.
-    pub(super) const fn serves(&self) -> bool {
-        self.page.span.is_some() || self.monitor.is_some() || !self.rules.is_empty()
+    pub(super) fn serves(&self) -> bool {
+        let mut rules = self.rules.iter();
+        self.page.span.is_some() || self.monitor.is_some() || rules.any(|rule| !rule.is_page())
     }
 
     /// What it is for a frontend or a backend.
