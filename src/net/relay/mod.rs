@@ -72,7 +72,6 @@ pub enum End {
 pub type Alarm = tokio::time::Sleep;
 
 /// An alarm that is not set.
-#[must_use]
 pub fn alarm() -> Alarm {
     tokio::time::sleep(Duration::ZERO)
 }

@@ -33,6 +33,12 @@ impl Rest {
         self.0 = (!waiting.bytes.is_empty()).then(|| Box::new(waiting));
     }
 
+    /// Takes all of them.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        let Some(mut waiting) = self.0.take() else { return Vec::new() };
+        waiting.bytes.split_off(waiting.written)
+    }
+
     /// `count` bytes were written. The memory goes with the last of them.
     pub(super) fn advance(&mut self, count: usize) {
         let Some(waiting) = &mut self.0 else { return };
@@ -61,6 +67,7 @@ mod tests {
         rest.advance(1);
         rest.push(b"x");
         rest.put(b"yz".to_vec());
-        assert_eq!(rest.bytes(), b"yz");
+        rest.advance(1);
+        assert_eq!((rest.take(), rest.is_empty()), (b"z".to_vec(), true));
     }
 }
