@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::Session;
 use super::facts::View;
 use super::identity::UniqueId;
+use super::rare::Rare;
 use super::rules::Closing;
 use crate::clock;
 use crate::config::model::{LogFormat, LogLevel};
@@ -48,8 +49,6 @@ pub(super) struct Outcome {
     pub(super) was_told: bool,
     /// How it ended.
     pub(super) termination: Option<Termination>,
-    /// Its PROXY header was refused.
-    pub(super) refusal: Option<Refused>,
     /// What only formats of their own show.
     pub(super) noted: Noted,
 }
@@ -57,20 +56,53 @@ pub(super) struct Outcome {
 /// What is noted on the way where a format of its own may show it.
 #[derive(Default)]
 pub(super) struct Noted {
-    pub(super) source: Option<SocketAddr>,
-    pub(super) server: Option<SocketAddr>,
-    pub(super) handshake: Duration,
     pub(super) number: u64,
     /// What `unique-id-format` made, once something asked for it.
     pub(super) unique_id: UniqueId,
+    beside: Rare<Beside>,
+}
+
+/// What few formats show.
+#[derive(Default)]
+struct Beside {
+    handshake: Duration,
+    source: Option<SocketAddr>,
+    server: Option<SocketAddr>,
     /// What was agreed on with the server.
-    server_tls: Option<Box<TlsFacts>>,
+    tls: Option<Box<TlsFacts>>,
+    /// Its PROXY header was refused.
+    refusal: Option<Refused>,
 }
 
 impl Noted {
+    /// How long the client's PROXY header and TLS handshake took.
+    pub(super) fn handshake(&self) -> Duration {
+        self.beside.get().map_or(Duration::ZERO, |beside| beside.handshake)
+    }
+
+    /// Why its PROXY header was refused, if it was.
+    pub(super) fn refusal(&self) -> Option<&Refused> {
+        self.beside.get()?.refusal.as_ref()
+    }
+
+    /// Its PROXY header is refused.
+    pub(super) fn refuse(&mut self, why: Refused) {
+        self.beside.change().refusal = Some(why);
+    }
+
+    /// The address of our end of the connection to the server.
+    pub(super) fn source(&self) -> Option<SocketAddr> {
+        self.beside.get()?.source
+    }
+
+    /// The server's address.
+    pub(super) fn server(&self) -> Option<SocketAddr> {
+        self.beside.get()?.server
+    }
+
     /// What was agreed on with the server, where a format may show it.
     pub(super) fn server_tls(&self) -> Option<&TlsFacts> {
-        self.server_tls.as_deref()
+        self.beside.get()?.tls.as_deref()
     }
 }
 
@@ -143,12 +175,12 @@ impl Outcome {
 impl Session {
     /// The server is connected.
     pub(super) fn note_connected(&mut self) {
-        let since_accept = clock::now().saturating_duration_since(self.started);
+        let since_accept = clock::now().saturating_duration_since(self.running.started);
         let queue = self.outcome.queue.unwrap_or_default();
         self.outcome.connect = Some(since_accept.saturating_sub(queue));
         if self.route.log.is_early() && self.route.log.format != LogFormat::Connect {
             let record = self.record(Termination::NORMAL, since_accept, Moment::Connected);
-            self.context.bus.record(record);
+            self.door.context.bus.record(record);
         }
     }
 
@@ -171,33 +203,38 @@ impl Session {
 
     /// Where what comes in is counted.
     pub(super) fn intake(&self) -> impl Iterator<Item = &Traffic> {
-        [&self.frontend.traffic].into_iter().chain(&self.presence.listener.traffic)
+        [&self.running.frontend.traffic].into_iter().chain(&self.running.listener.traffic)
     }
 
     /// It counts as a session from here on: its handshakes are done and its rules let it in.
     pub(super) fn begin(&mut self) {
         let uptime = self.uptime();
         self.outcome.begun = true;
-        self.frontend.traffic.total.add(1);
-        self.frontend.traffic.rate.tick(uptime);
-        self.context.process.sessions_begun.add(1);
-        self.context.process.session_rate.tick(uptime);
+        self.running.frontend.traffic.total.add(1);
+        self.running.frontend.traffic.rate.tick(uptime);
+        self.door.context.process.sessions_begun.add(1);
+        self.door.context.process.session_rate.tick(uptime);
         self.note_number();
     }
 
     /// It is the process' session of this number.
     fn note_number(&mut self) {
-        self.outcome.noted.number = self.context.process.sessions_begun.get().saturating_sub(1);
+        self.outcome.noted.number =
+            self.door.context.process.sessions_begun.get().saturating_sub(1);
     }
 
     /// The client's PROXY header and TLS handshake are there.
     pub(super) fn note_handshake(&mut self) {
-        self.outcome.noted.handshake = clock::now().saturating_duration_since(self.started);
+        let handshake = clock::now().saturating_duration_since(self.running.started);
+        self.outcome.noted.beside.change().handshake = handshake;
     }
 
     /// `to` is dialled.
     pub(super) fn note_server_address(&mut self, to: &Destination) {
-        self.outcome.noted.server = match to {
+        if !self.shows_server() {
+            return;
+        }
+        self.outcome.noted.beside.change().server = match to {
             Destination::Tcp(to) => Some(*to),
             Destination::Unix(_) | Destination::Abstract(_) | Destination::Sockpair(_) => None,
         };
@@ -206,17 +243,26 @@ impl Session {
     /// A server is connected over `stream`; asks the kernel only for a format of its own.
     pub(super) fn note_stream(&mut self, stream: &Stream) {
         self.running.note_server(stream.as_fd().as_raw_fd());
-        let log = &self.route.log;
-        if log.format.written().is_some() || log.structured.is_some() {
-            self.outcome.noted.source = stream.local_addr();
-            self.outcome.noted.server_tls = stream.tls().cloned().map(Box::new);
+        if self.shows_server() {
+            let beside = self.outcome.noted.beside.change();
+            beside.source = stream.local_addr();
+            beside.tls = stream.tls().cloned().map(Box::new);
         }
+    }
+
+    /// Whether a format may show the connection to the server: one for the log, or one of a rule on
+    /// what the server says.
+    fn shows_server(&self) -> bool {
+        let log = &self.route.log;
+        let formats = [log.format.written(), log.structured.as_deref(), log.unique_id.as_deref()];
+        let rules = |backend: &Arc<Backend>| !backend.ruling().rules.response.is_empty();
+        formats.iter().any(Option::is_some) || self.outcome.backend.as_ref().is_some_and(rules)
     }
 
     /// What a format of its own shows beside; `None` without one.
     fn details(&mut self) -> Option<Box<Details>> {
         let log = Arc::clone(&self.route.log);
-        let format = match &self.outcome.refusal {
+        let format = match self.outcome.noted.refusal() {
             Some(_) => log.error_format.as_deref(),
             None => log.format.written(),
         };
@@ -245,17 +291,17 @@ impl Session {
             captures: self.captures(),
             structured: Vec::new(),
             unique_id: id.map(Box::from),
-            source: noted.source,
-            server: noted.server,
+            source: noted.source(),
+            server: noted.server(),
             tls: self.client.tls().map(|facts| (facts.cipher(), facts.version)),
-            handshake: noted.handshake,
+            handshake: noted.handshake(),
             number: noted.number,
         }
     }
 
     /// The handshake with the client came to nothing.
     fn has_failed_in_tls(&self) -> bool {
-        let refusal = self.outcome.refusal.as_ref();
+        let refusal = self.outcome.noted.refusal();
         refusal.is_some_and(|refused| matches!(refused.why, Why::Tls(_)))
     }
 
@@ -263,7 +309,7 @@ impl Session {
     pub(super) fn note_accepted(&mut self) {
         if self.route.log.format == LogFormat::Connect && !self.route.log.targets.is_empty() {
             let record = self.record(Termination::NORMAL, Duration::ZERO, Moment::Accepted);
-            self.context.bus.record(record);
+            self.door.context.bus.record(record);
         }
     }
 
@@ -271,7 +317,7 @@ impl Session {
     /// not count the session it speaks of among those of the backend and the server.
     pub(super) fn finish(mut self, termination: Termination) -> Stream {
         let now = clock::now();
-        let total = now.saturating_duration_since(self.started);
+        let total = now.saturating_duration_since(self.running.started);
         self.outcome.termination = Some(termination);
         if let (Some(backend), Some(server)) = (&self.outcome.backend, &self.outcome.server) {
             let was_cut = termination.cause == Cause::ServerDown;
@@ -286,14 +332,14 @@ impl Session {
         self.let_go_of_tracked(now);
         self.presence.leave_backend();
         let log = &self.route.log;
-        let said = log.format == LogFormat::Connect && self.outcome.refusal.is_none()
-            || self.route.settings.http.is_some() && self.outcome.refusal.is_none()
+        let said = log.format == LogFormat::Connect && self.outcome.noted.refusal().is_none()
+            || self.route.settings.http.is_some() && self.outcome.noted.refusal().is_none()
             || self.outcome.connect.is_some() && log.is_early()
             || log.targets.is_empty()
             || self.ruled.log_level == Some(Level::Silent);
         if !said {
             let record = self.record(termination, total, Moment::End);
-            self.context.bus.record(record);
+            self.door.context.bus.record(record);
         }
         self.client
     }
@@ -309,7 +355,7 @@ impl Session {
     }
 
     fn count(&self, termination: Termination, total: Duration) {
-        self.running.count_bytes(&self.context.process);
+        self.running.count_bytes(&self.door.context.process);
         let server = self.outcome.server.iter().map(|server| &server.service);
         for service in self.outcome.services().chain(server) {
             self.count_times(service, total);
@@ -317,10 +363,11 @@ impl Session {
         }
         // What ended before the session began, or by a rule, is no error of a request.
         let is_http = self.route.settings.http.is_some();
-        let other =
-            termination.cause == Cause::Refused || self.outcome.refusal.is_some() || is_http;
+        let other = termination.cause == Cause::Refused
+            || self.outcome.noted.refusal().is_some()
+            || is_http;
         if termination.phase == Phase::Request && !other {
-            self.frontend.request_errors.add(1);
+            self.running.frontend.request_errors.add(1);
         }
     }
 
@@ -363,16 +410,16 @@ impl Session {
         }
         Record {
             log: Arc::clone(&self.route.log),
-            client: match self.source {
+            client: match self.running.source() {
                 Some(source) => Client::Tcp(source),
-                None => Client::Unix { listener: self.listener },
+                None => Client::Unix { listener: self.running.listener.id },
             },
-            destination: self.destination,
+            destination: self.running.destination(),
             accepted: self.accepted,
             queue: self.outcome.queue,
             connect: self.outcome.connect,
             total,
-            frontend: Arc::clone(&self.frontend.name),
+            frontend: Arc::clone(&self.running.frontend.name),
             backend: backend.as_ref().map(|backend| Arc::clone(&backend.name)),
             server: server.as_ref().map(|server| Arc::clone(&server.name)),
             exchange: self.exchange.as_ref().map(|exchange| exchange.record()),
@@ -388,7 +435,7 @@ impl Session {
             backend_queue: self.outcome.backend_queue,
             moment,
             level: self.ruled.log_level.and_then(severity),
-            refusal: self.outcome.refusal.clone(),
+            refusal: self.outcome.noted.refusal().cloned(),
             details,
         }
     }
@@ -396,8 +443,8 @@ impl Session {
     fn connections(&self) -> Connections {
         let Outcome { backend, server, .. } = &self.outcome;
         Connections {
-            process: self.context.process.gate.current(),
-            frontend: self.frontend.traffic.sessions.current(),
+            process: self.door.context.process.gate.current(),
+            frontend: self.running.frontend.traffic.sessions.current(),
             backend: backend.as_ref().map_or(0, |b| b.service.traffic.sessions.current()),
             server: self
                 .outcome

@@ -65,7 +65,7 @@ impl Exchange {
     pub(super) fn record(&self) -> Box<record::Exchange> {
         let line = |it: &Request| format!("{} {} HTTP/{}", it.method, it.target, it.version);
         Box::new(record::Exchange {
-            line: self.request.as_ref().map_or_else(|| "<BADREQ>".to_owned(), line),
+            line: self.request.as_ref().map_or_else(|| record::NO_REQUEST.to_owned(), line),
             status: self.status,
             begun: self.begun,
             idle: self.idle,
@@ -94,6 +94,8 @@ enum Source {
     Denial,
     /// The statistics page.
     Statistics,
+    /// A rule of the statistics page that denies.
+    StatisticsDenial,
     /// The exporter of metrics.
     Exporter,
     /// There is no server.
@@ -104,7 +106,7 @@ impl Source {
     /// What stands for a server in log lines.
     const fn applet(self) -> Option<&'static str> {
         match self {
-            Self::Statistics => Some("<STATS>"),
+            Self::Statistics | Self::StatisticsDenial => Some("<STATS>"),
             Self::Exporter => Some("<PROMEX>"),
             _ => None,
         }
@@ -112,7 +114,9 @@ impl Source {
 
     const fn termination(self) -> Termination {
         match self {
-            Self::Denial => Termination::new(Cause::Refused, Phase::Request),
+            Self::Denial | Self::StatisticsDenial => {
+                Termination::new(Cause::Refused, Phase::Request)
+            }
             Self::Nobody => Termination::new(Cause::ServerAbort, Phase::Connect),
             _ => Termination::new(Cause::Local, Phase::Request),
         }
@@ -122,7 +126,7 @@ impl Source {
 impl Session {
     /// Answers requests until the connection ends.
     pub(super) async fn serve_requests(&mut self) -> Result<Termination, Ended> {
-        let mut since = self.started + self.outcome.noted.handshake;
+        let mut since = self.running.started + self.outcome.noted.handshake();
         let mut is_first = true;
         while self.receive(since, is_first).await {
             let stays = self.answer_request().await;
@@ -190,8 +194,8 @@ impl Session {
             Unread::Late => (408, Cause::ClientTimeout),
             Unread::Bad => (400, Cause::Refused),
         };
-        self.frontend.requests.came(self.uptime());
-        self.frontend.request_errors.add(1);
+        self.running.frontend.requests.came(self.uptime());
+        self.running.frontend.request_errors.add(1);
         self.note_status(Some(status));
         // The line of a frontend without a format is about requests. As HAProxy's, it is written before
         // what came and what is answered counts.
@@ -199,7 +203,8 @@ impl Session {
             self.log_request(Termination::new(cause, Phase::Request), None);
         }
         self.note_input();
-        if why != Unread::Left {
+        // As in HAProxy, who sent no request gets the plain page, unless nothing is to be said.
+        if !self.route.settings.rules.pages.is_silent(status) {
             self.send(&Answer::plain(status), Connection::Closes).await;
             http::end(&mut self.client, &mut self.early).await;
         }
@@ -207,7 +212,7 @@ impl Session {
 
     /// Answers the request; whether the connection stays.
     async fn answer_request(&mut self) -> bool {
-        self.frontend.requests.came(self.uptime());
+        self.running.frontend.requests.came(self.uptime());
         self.note_input();
         let (answer, source) = match self.reply().await {
             Reply::Answer(answer, source) => (answer, source),
@@ -219,11 +224,13 @@ impl Session {
             }
         };
         let Some(exchange) = &self.exchange else { return false };
-        let (used, whole, connection) = (exchange.used, exchange.whole, exchange.connection());
-        self.note_status(Some(answer.status));
-        let intercepted = !matches!(source, Source::Nobody | Source::Denial);
+        let (used, whole) = (exchange.used, exchange.whole);
+        let connection = answer.connection(exchange.connection());
+        self.note_status(Some(answer.because));
+        let intercepted =
+            !matches!(source, Source::Nobody | Source::Denial | Source::StatisticsDenial);
         if intercepted && self.outcome.backend.is_none() {
-            self.frontend.requests.intercepted.add(1);
+            self.running.frontend.requests.intercepted.add(1);
         }
         let sent = self.send(&answer, connection).await;
         if source != Source::Monitor {
@@ -269,7 +276,7 @@ impl Session {
         if let Some(exchange) = &mut self.exchange {
             exchange.status = status;
         }
-        self.frontend.requests.answered(status);
+        self.running.frontend.requests.answered(status);
         if let Some(backend) = &self.outcome.backend {
             backend.requests.answered(status);
         }
@@ -282,7 +289,8 @@ impl Session {
             return;
         }
         let now = clock::now();
-        let started = self.exchange.as_ref().map_or(self.started, |exchange| exchange.started);
+        let started =
+            self.exchange.as_ref().map_or(self.running.started, |exchange| exchange.started);
         self.outcome.termination = Some(termination);
         (self.outcome.queue, self.outcome.connect) = match applet {
             Some(_) => (Some(Duration::ZERO), Some(Duration::ZERO)),
@@ -291,12 +299,12 @@ impl Session {
         let total = now.saturating_duration_since(started);
         let mut record = self.record(termination, total, Moment::End);
         record.server = applet.map(Arc::from);
-        self.context.bus.record(record);
+        self.door.context.bus.record(record);
     }
 
     /// The next request begins anew.
     fn leave_request(&mut self) {
-        self.running.count_bytes(&self.context.process);
+        self.running.count_bytes(&self.door.context.process);
         self.presence.leave_backend();
         self.running.leave_backend();
         self.outcome.backend = None;

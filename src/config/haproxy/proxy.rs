@@ -278,6 +278,7 @@ impl Reader {
             "load-server-state-from-file" => {
                 let what = "'global', 'local' or 'none'";
                 set(&mut settings.load_server_state, args.text(keyword, what, cx));
+                return args.ignore_rest(keyword, cx);
             }
             "server-state-file-name" => {
                 let whole = || Spanned::new("use-backend-name".to_owned(), line.span);

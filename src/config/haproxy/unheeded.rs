@@ -13,7 +13,7 @@ use crate::config::raw::Object;
 use crate::config::world::Account;
 
 /// What may stand in them.
-const LINES: [(&str, &[&str]); 5] = [
+const LINES: [(&str, &[&str]); 4] = [
     (
         "cache",
         &["max-age", "max-object-size", "max-secondary-entries", "process-vary", "total-max-size"],
@@ -31,7 +31,6 @@ const LINES: [(&str, &[&str]); 5] = [
             "set-param",
         ],
     ),
-    ("http-errors", &["errorfile"]),
     ("mailers", &["mailer", "timeout"]),
     ("program", &["command", "group", "option", "user"]),
 ];

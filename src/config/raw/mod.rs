@@ -116,6 +116,8 @@ pub struct Unread {
 pub enum Object {
     /// A file.
     File,
+    /// A file that holds an answer of HTTP, or nothing.
+    Answer,
     /// A directory.
     Directory,
     /// A user or a group.

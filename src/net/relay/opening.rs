@@ -1,5 +1,6 @@
 //! What a client has sent before its server's first byte, and whether another server may have it.
 
+use super::rest::Rest;
 use crate::pure::wire::pgsql_startup::{STARTUP_MAX, is_opening};
 
 /// What may be done when the server ends the connection before its first byte.
@@ -18,14 +19,14 @@ pub enum Replay {
 pub(super) struct Opening {
     pub(super) replay: Replay,
     /// At most [`STARTUP_MAX`].
-    bytes: Vec<u8>,
+    bytes: Rest,
     /// Bytes that another server must not see twice were sent.
     spent: bool,
 }
 
 impl Opening {
-    pub(super) const fn new(replay: Replay) -> Self {
-        Self { replay, bytes: Vec::new(), spent: false }
+    pub(super) fn new(replay: Replay) -> Self {
+        Self { replay, bytes: Rest::default(), spent: false }
     }
 
     /// Whether another server may take over.
@@ -36,12 +37,12 @@ impl Opening {
     /// Nothing is repeated from now on.
     pub(super) fn forbid(&mut self) {
         self.replay = Replay::Never;
-        self.bytes = Vec::new();
+        self.bytes = Rest::default();
     }
 
     /// What is to be sent again.
     pub(super) fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+        self.bytes.take()
     }
 
     /// The client sent `bytes`.
@@ -49,13 +50,13 @@ impl Opening {
         if self.spent || bytes.is_empty() {
             return;
         }
-        if self.replay == Replay::Opening && self.bytes.len() + bytes.len() <= STARTUP_MAX {
-            self.bytes.extend_from_slice(bytes);
-            if is_opening(&self.bytes) {
+        if self.replay == Replay::Opening && self.bytes.bytes().len() + bytes.len() <= STARTUP_MAX {
+            self.bytes.push(bytes);
+            if is_opening(self.bytes.bytes()) {
                 return;
             }
         }
         self.spent = true;
-        self.bytes = Vec::new();
+        self.bytes = Rest::default();
     }
 }
