@@ -295,7 +295,6 @@ fn a_program_that_fails_or_hangs_is_undone() {
     for (promote, why) in [
         ("[\"/bin/false\"]", "/bin/false ended with 1"),
         ("[\"/bin/sleep\", \"100\"]", "/bin/sleep did not end within"),
-        ("[\"/nonexistent/promote\"]", "/nonexistent/promote"),
     ] {
         let pair = Pair::start(&format!(
             "promote = {promote}, timeout = \"2s\", \
@@ -309,6 +308,17 @@ fn a_program_that_fails_or_hangs_is_undone() {
         pair.expect_as_before();
         std::fs::remove_file(&undone).unwrap();
     }
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_found_before_anybody_waits() {
+    let pair = Pair::start("promote = [\"/nonexistent/promote\"]");
+    for more in [" --dry-run", ""] {
+        let (done, said) = pair.ctl(&format!("switchover write --to b{more}"));
+        assert!(!done && said.contains("/nonexistent/promote cannot be run"), "{said}");
+    }
+    assert!(!pair.evenkeel.output().contains("is to take over from"));
+    pair.expect_as_before();
 }
 
 #[test]

@@ -182,7 +182,7 @@ impl Plan {
             to: self.backend.group.claims().primary,
             // Of what was planned nothing had to be noticed, and its pause is a time of its own.
             seconds: if self.is_planned {
-                measured.seconds.clone()
+                measured.seconds
             } else {
                 failover::Seconds {
                     detect: seconds(times.detected),

@@ -126,6 +126,7 @@ impl Client {
         let (first, second) = command.split_at(command.len() / 2);
         self.stream.write_all(first)?;
         self.stream.write_all(second)?;
+        self.number = 1;
         refused(&self.read()?)?;
         Ok(Vec::new())
     }

@@ -88,6 +88,8 @@ fn an_idle_client_whose_state_tls_hides_is_named_and_cut_by_force() {
     let mut answer = String::new();
     BufReader::new(output).read_line(&mut answer).unwrap();
     assert_eq!(answer, "1\n");
+    let (done, said) = pair.ctl("switchover write --to b --dry-run");
+    assert!(done && said.contains("TLS hides of 1 of them"), "{said}");
     let (done, said) = pair.ctl("switchover write --to b --timeout 1s");
     assert!(!done && said.contains("TLS hides of 1 of them"), "{said}");
     assert!(said.contains("1 sessions are left whose transactions TLS hides"), "{said}");
