@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
@@ -124,26 +125,36 @@ impl Journal {
 
     /// Writes down what is about to be changed, at `wall`.
     ///
+    /// # Errors
+    /// What the disk says, or that it hangs: what it writes late is removed.
+    ///
     /// # Cancel safety
     /// The file may be there afterwards; it is found to have changed nothing.
     pub(super) async fn begin(&self, entry: &Entry, wall: SystemTime) -> io::Result<Page> {
         let (dir, entry) = (Arc::clone(&self.0), entry.clone());
-        in_time(move || {
-            let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-            let pid = std::process::id();
-            let (fresh, name) = (format!("{FRESH}.{pid}"), format!("{PREFIX}{since}-{pid}"));
-            let flags =
-                OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-            let mut file = File::from(openat(&*dir, fresh.as_str(), flags, Mode::from(0o600))?);
-            flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-            let mut line = serde_json::to_string(&entry)?;
-            line.push('\n');
-            file.write_all(line.as_bytes())?;
-            file.sync_all()?;
-            renameat(&*dir, fresh.as_str(), &*dir, name.as_str())?;
-            rustix::fs::fsync(&*dir)?;
-            Ok(Page { dir, file, name })
-        })
+        in_time(
+            DISK_MAX,
+            move || {
+                let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+                let pid = std::process::id();
+                let (fresh, name) = (format!("{FRESH}.{pid}"), format!("{PREFIX}{since}-{pid}"));
+                let flags = OFlags::RDWR
+                    | OFlags::APPEND
+                    | OFlags::CREATE
+                    | OFlags::TRUNC
+                    | OFlags::CLOEXEC;
+                let mut file = File::from(openat(&*dir, fresh.as_str(), flags, Mode::from(0o600))?);
+                flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+                let mut line = serde_json::to_string(&entry)?;
+                line.push('\n');
+                file.write_all(line.as_bytes())?;
+                file.sync_all()?;
+                renameat(&*dir, fresh.as_str(), &*dir, name.as_str())?;
+                rustix::fs::fsync(&*dir)?;
+                Ok(Page { dir, file, name })
+            },
+            Page::remove,
+        )
         .await
     }
 }
@@ -152,10 +163,14 @@ impl Page {
     /// Writes down that the next primary is told to become it.
     pub(super) async fn promote(&mut self) -> io::Result<()> {
         let mut file = self.file.try_clone()?;
-        in_time(move || {
-            file.write_all(b"promoting\n")?;
-            file.sync_data()
-        })
+        in_time(
+            DISK_MAX,
+            move || {
+                file.write_all(b"promoting\n")?;
+                file.sync_data()
+            },
+            Ok,
+        )
         .await
     }
 
@@ -174,20 +189,50 @@ fn read(file: &mut File) -> io::Result<(Option<Entry>, bool)> {
     Ok((serde_json::from_str(line).ok(), !rest.is_empty()))
 }
 
-/// Does `work` on a thread that may block, and gives it up when it takes too long.
+/// Does `work` on a thread that may block, and gives it up when it takes too long: what comes of it late
+/// is taken back by `undo`.
 async fn in_time<T: Send + 'static>(
+    limit: Duration,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    undo: impl FnOnce(T) -> io::Result<()> + Send + 'static,
 ) -> io::Result<T> {
-    match tokio::time::timeout(DISK_MAX, tokio::task::spawn_blocking(work)).await {
-        Ok(Ok(done)) => done,
-        Ok(Err(error)) => Err(io::Error::other(error)),
-        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the disk hangs")),
+    // Who comes second, the work's end or that of the patience, knows of the other.
+    let over = Arc::new(AtomicBool::new(false));
+    let is_given_up = Arc::clone(&over);
+    let mut done = tokio::task::spawn_blocking(move || {
+        let done = work()?;
+        if is_given_up.swap(true, Ordering::AcqRel) {
+            undo(done)?;
+            return Err(hangs());
+        }
+        Ok(done)
+    });
+    match tokio::time::timeout(limit, &mut done).await {
+        Err(_) if !over.swap(true, Ordering::AcqRel) => Err(hangs()),
+        Err(_) => done.await.map_err(io::Error::other)?,
+        Ok(done) => done.map_err(io::Error::other)?,
     }
+}
+
+fn hangs() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the disk hangs")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_a_disk_writes_after_it_was_given_up_is_taken_back() {
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let (undone, taken_back) = tokio::sync::oneshot::channel();
+        let work = move || Ok(wait.recv().is_ok());
+        let undo = move |was| undone.send(was).map_err(|_| io::ErrorKind::Other.into());
+        let given_up = in_time(Duration::ZERO, work, undo).await;
+        assert_eq!(given_up.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        go_on.send(()).unwrap();
+        assert!(taken_back.await.unwrap());
+    }
 
     #[tokio::test]
     async fn a_file_is_found_by_whoever_comes_after_and_taken_by_one() {
