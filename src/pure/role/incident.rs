@@ -39,6 +39,8 @@ pub struct Incident {
     pub paused_at: Option<Instant>,
     /// Who was told to become primary in vain, and may do so yet.
     pub pending: Option<String>,
+    /// Another process saw it begin: what clients met there is not known.
+    pub is_resumed: bool,
     /// Who is primary since.
     pub next: Option<Next>,
 }
@@ -149,6 +151,7 @@ impl Incident {
             held: 0,
             paused_at: None,
             pending: None,
+            is_resumed: true,
             next: None,
         })
     }
@@ -244,6 +247,7 @@ mod tests {
             held: 0,
             paused_at: None,
             pending: None,
+            is_resumed: false,
             next: None,
         }
     }
