@@ -316,10 +316,12 @@ impl Session {
 /// When a session on this server may start over elsewhere: only where a check will tell whether
 /// the server is dead, and with bytes of the client only where the protocol makes that harmless.
 fn replay(server: &model::Server) -> Replay {
+    let is_postgres = farewell::spoken_by(server) == Some(model::DatabaseKind::Postgres);
     match server.check.as_ref().map(|check| &check.kind) {
         None => Replay::Never,
         // The first packet of a Postgres client (startup, SSLRequest) changes nothing.
         Some(model::CheckKind::Pgsql { .. }) => Replay::Opening,
+        Some(_) if is_postgres => Replay::Opening,
         Some(_) => Replay::Silent,
     }
 }

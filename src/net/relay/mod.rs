@@ -58,7 +58,7 @@ pub enum End {
     Cut,
     /// It was ended between two transactions.
     Parted,
-    /// The server closed or reset before its first byte, and what the client has sent may be sent
+    /// The server closed or reset before its first byte, or said first that it shuts down, and what the client has sent may be sent
     /// again to another server. Only reported where the caller asked for it; running the relay
     /// again passes the end on to the client.
     ServerSilent,
@@ -80,6 +80,8 @@ pub struct Relay {
     /// The client sent something after the server's last bytes.
     asked: bool,
     opening: Opening,
+    /// What the server said first and last, kept back while its end is judged.
+    last_words: Vec<u8>,
     /// The server's end that was reported for somebody to judge was a reset.
     was_reset: bool,
     /// The server's end is passed on without that.
@@ -103,6 +105,7 @@ impl Relay {
             first: None,
             asked: false,
             opening: Opening::new(replay),
+            last_words: Vec::new(),
             was_reset: false,
             is_end_accepted: false,
             may_quit: false,
@@ -161,6 +164,9 @@ impl Relay {
     pub fn accept_end(&mut self) -> Option<End> {
         self.opening.forbid();
         self.is_end_accepted = true;
+        let last_words = std::mem::take(&mut self.last_words);
+        self.down.bytes += last_words.len() as u64;
+        self.down.queue(last_words);
         self.was_reset.then_some(End::Reset(Side::Server))
     }
 
@@ -216,6 +222,9 @@ impl Relay {
                 true => Ending::ByClosing,
                 false => Ending::PassedOn,
             };
+            if let Some(end) = self.poll_first(cx, server, buffer) {
+                return Some(end);
+            }
             let down = self.down.poll(cx, server, client, buffer, ending, |_| {});
             if self.server_was_silent(&down) {
                 self.was_reset = matches!(down, Moved::ReadFailed);
