@@ -26,7 +26,7 @@ const CANNOT: u8 = 2;
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     match cli::parse(args) {
-        Ok(Command::Haproxy(flags)) => haproxy(flags),
+        Ok(Command::Haproxy(flags)) => haproxy(flags, None),
         Ok(Command::Own(Own::Run(files))) => run(files.paths()),
         Ok(Command::Own(Own::Check(files))) => check(&sources(files.paths()), false, false, false),
         Ok(Command::Own(Own::Convert(files))) => convert(&sources(files.paths())),
@@ -34,7 +34,11 @@ fn main() -> ExitCode {
         Ok(Command::Own(Own::Drill(words))) => command(Ctl::drill(words).settled()),
         Ok(Command::Own(Own::Demo(how))) => demo::run(&how),
         Err(Usage::Own(error)) => error.exit(),
-        Err(Usage::Haproxy(Mistake(mistake))) => usage(Some(&mistake)),
+        // What HAProxy was started with is no reason to end its workers.
+        Err(Usage::Haproxy(Mistake(mistake), flags)) if app::master::is_resumed() => {
+            haproxy(*flags, Some(mistake))
+        }
+        Err(Usage::Haproxy(Mistake(mistake), _)) => usage(Some(&mistake)),
     }
 }
 
@@ -62,8 +66,9 @@ fn run(paths: Vec<PathBuf>) -> ExitCode {
     serve(&Options { foreground: true, sources, program_file, ..Options::named("evenkeel") })
 }
 
-/// HAProxy's way: one set of flags for everything.
-fn haproxy(flags: Flags) -> ExitCode {
+/// HAProxy's way: one set of flags for everything. A `mistake` in them lets a master that is there already
+/// go on, and no reload succeed.
+fn haproxy(flags: Flags, mistake: Option<String>) -> ExitCode {
     if flags.help {
         return usage(None);
     }
@@ -102,6 +107,7 @@ fn haproxy(flags: Flags) -> ExitCode {
             may_be_missing: flags.excuses_missing_addresses,
         },
         implied: flags.implied,
+        mistake,
         ..sources(flags.files)
     };
     if flags.check

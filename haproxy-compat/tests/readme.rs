@@ -17,7 +17,7 @@ const MARK: &str = "<!-- What follows is written by the test `readme`. -->\n";
 const END: &str = "\n<!-- What follows is written by the test `words`. -->\n";
 
 /// What works differently though it applies: heading, keyword, how.
-const DIFFERENCES: [(&str, &str, &str); 12] = [
+const DIFFERENCES: [(&str, &str, &str); 13] = [
     (
         "`defaults`, `frontend`, `backend`, `listen`",
         "filter",
@@ -27,6 +27,11 @@ const DIFFERENCES: [(&str, &str, &str); 12] = [
         "`defaults`, `frontend`, `backend`, `listen`",
         "mode",
         "`tcp`, and `http` for sections that serve the statistics page, `monitor-uri` or the exporter",
+    ),
+    (
+        "Sections without effect",
+        "http-errors",
+        "for sections in `mode http` that take files out of it",
     ),
     ("`global`", "quiet", "mistakes for which the file is not loaded are told all the same"),
     ("`global`", "nbthread", "that many workers, each with a runtime and listeners of its own"),

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::{Options, StartError};
-use crate::config::model::Global;
+use crate::config::model::{Global, Place};
 use crate::sys::process::{Forked, fork};
 
 /// What is left to do before a process runs where it should; prepared while it may still fail with a
@@ -32,11 +32,12 @@ impl Background {
     ) -> Result<Self, StartError> {
         let stays = options.foreground || options.notify;
         let daemon = options.daemon || (global.daemon && !stays);
-        let path = options.pidfile.as_ref().or(global.pidfile.as_ref());
+        let of_file = global.pidfile.as_ref().map(|path| (path, global.pidfile_place.clone()));
+        let path = options.pidfile.as_ref().map(|path| (path, Place::default())).or(of_file);
         let pidfile = match path.filter(|_| daemon || is_master) {
-            Some(path) => {
+            Some((path, place)) => {
                 let what = format!("create pidfile {}", path.display());
-                let file = File::create(path).map_err(|e| StartError::because(&what, &e))?;
+                let file = File::create(path).map_err(|e| StartError::at(&place, &what, &e))?;
                 Some((path.clone(), file))
             }
             None => None,

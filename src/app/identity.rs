@@ -1,11 +1,12 @@
 //! Who the process becomes once its sockets are open: `user`, `group`, `uid`, `gid`, `chroot`.
 
 use std::io;
-use std::path::Path;
 
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities};
 
+use super::options::told_at;
 use crate::config::model::{Capability, Global};
+use crate::net::system_text::system_text;
 use crate::sys::privileges;
 
 /// The numbers to become; `None` stays as it is.
@@ -40,17 +41,16 @@ pub(super) fn look_up(global: &Global) -> Result<Identity, Vec<String>> {
 ///
 /// # Errors
 /// Names what was refused: the process must not go on with more rights than the file grants.
-pub(super) fn assume(
-    identity: Identity,
-    chroot: Option<&Path>,
-    setcap: &[Capability],
-) -> Result<(), String> {
-    let fail = |what: String| move |error: io::Error| format!("cannot {what}: {error}");
-    if let Some(root) = chroot {
+pub(super) fn assume(identity: Identity, global: &Global) -> Result<(), String> {
+    let fail =
+        |what: String| move |error: io::Error| format!("Cannot {what}: {}", system_text(&error));
+    if let Some(root) = &global.chroot {
+        let what = format!("chroot({})", root.display());
         std::os::unix::fs::chroot(root)
             .and_then(|()| std::env::set_current_dir("/"))
-            .map_err(fail(format!("chroot to {}", root.display())))?;
+            .map_err(|error| told_at(&global.chroot_place, &what, &error))?;
     }
+    let setcap = &global.life.setcap;
     if let Some(gid) = identity.gid {
         // Without the privilege the groups stay, and setgid below says whether that matters.
         let _ = privileges::clear_groups();

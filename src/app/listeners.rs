@@ -23,7 +23,8 @@ use crate::config::model::{Bind, CommandSocket, Config, Inherited, ListenAddr, S
 use crate::control::http::{self, Limits, Listener, Site};
 use crate::control::{cli, collect};
 use crate::net::accept::{self, Arrival};
-use crate::net::listen::{self, ListenError};
+use crate::net::listen;
+use crate::net::listen_error::ListenError;
 use crate::session::Context;
 use crate::session::listener::Door;
 use crate::state::counters::Traffic;
@@ -108,7 +109,7 @@ pub(super) fn open(
                 Ok(duplicates) => {
                     opened.push(Opened { place: place.clone(), sockets, duplicates });
                 }
-                Err(error) => errors.push(ListenError::new("duplicate", bind, error)),
+                Err(error) => errors.push(ListenError::new("duplicate the socket", bind, error)),
             },
             Err(error) => errors.push(said_of(error, config, &place.owner)),
         }
@@ -125,7 +126,7 @@ fn said_of(error: ListenError, config: &Config, owner: &Owner) -> ListenError {
     match owner {
         Owner::Frontend(name) if is_listen(name) => error.of_section("proxy", name.as_str()),
         Owner::Frontend(name) | Owner::Stats(name) => error.of_section("frontend", name.as_str()),
-        Owner::Commands => error,
+        Owner::Commands => error.of_section("frontend", "GLOBAL"),
     }
 }
 

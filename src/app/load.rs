@@ -51,6 +51,8 @@ pub struct Sources {
     pub names: Names,
     /// Lines of `global` that the command line stands for; a `haproxy.cfg` may say otherwise.
     pub implied: Vec<String>,
+    /// What is wrong with the command line of a master that goes on nevertheless: no reload succeeds.
+    pub mistake: Option<String>,
     /// The texts of the configuration in force.
     pub in_force: InForce,
 }
@@ -67,6 +69,7 @@ impl Default for Sources {
             master_cli: Vec::new(),
             names: Names::default(),
             implied: Vec::new(),
+            mistake: None,
             in_force: InForce::default(),
         }
     }
@@ -137,8 +140,11 @@ impl Sources {
     /// that hangs keeps it for ever. Blocks.
     ///
     /// # Errors
-    /// It did not end.
+    /// It did not end, or nobody knows what the command line asks for.
     pub(super) fn load_in_time(&self) -> Result<Loaded, String> {
+        if let Some(mistake) = &self.mistake {
+            return Err(mistake.clone());
+        }
         let sources = self.clone();
         in_time(LOAD_MAX, move || sources.load())
     }

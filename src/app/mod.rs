@@ -117,8 +117,7 @@ pub fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError> {
         Entered::Here(arrival) => arrival,
     };
     let refused = |refused| StartError::Refused(vec![refused]);
-    identity::assume(prepared.identity, global.chroot.as_deref(), &global.life.setcap)
-        .map_err(refused)?;
+    identity::assume(prepared.identity, global).map_err(refused)?;
     let runtime = runtime()?;
     let control = Control::start(prepared, options, &runtime, None)?;
     control.context.process.environment.set(variables.into_iter());

@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use super::load::Sources;
+use crate::config::model::Place;
+use crate::net::system_text::system_text;
 
 /// How to run, beside what the configuration says.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +63,11 @@ impl StartError {
     pub(super) fn because(what: &str, error: &io::Error) -> Self {
         Self::Refused(vec![format!("cannot {what}: {error}")])
     }
+
+    /// The same of what stands at `place`, or on the command line.
+    pub(super) fn at(place: &Place, what: &str, error: &io::Error) -> Self {
+        Self::Refused(vec![told_at(place, what, error)])
+    }
 }
 
 /// How the process ended.
@@ -72,4 +79,10 @@ pub enum Ended {
     Signal(i32),
     /// A master, with its worker's exit status.
     Code(u8),
+}
+
+/// That the process cannot do `what`, which is asked for at `place`.
+pub(super) fn told_at(place: &Place, what: &str, error: &io::Error) -> String {
+    let place = if place.line == 0 { String::new() } else { format!("[{place}] ") };
+    format!("{place}Cannot {what}: {}", system_text(error))
 }

@@ -10,7 +10,8 @@ use socket2::Socket;
 use super::predecessors;
 use crate::config::diff::BindRef;
 use crate::config::model::{Bind, Inherited};
-use crate::net::listen::{self, Handed, ListenError};
+use crate::net::listen::{self, Handed};
+use crate::net::listen_error::ListenError;
 
 /// How often a taken address is tried again while predecessors make room, and how long after the
 /// last time: HAProxy's numbers.
@@ -100,7 +101,7 @@ impl Supply {
                 let sockets = found.map(|(_, sockets)| std::mem::take(sockets)).unwrap_or_default();
                 if sockets.is_empty() {
                     let missing = std::io::Error::other("the master has not opened it");
-                    return Err(ListenError::new("take over", bind, missing));
+                    return Err(ListenError::new("take over the socket", bind, missing));
                 }
                 Ok(sockets)
             }

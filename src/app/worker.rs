@@ -28,6 +28,9 @@ pub(super) fn run(options: &Options, link: UnixStream) -> Result<Ended, StartErr
         return Ok(Ended::Done);
     };
     let (sender, orders) = mpsc::channel(1);
+    // HAProxy's program in the master's place gives no orders, and has the line alone: the master is
+    // gone when both have ended.
+    let present = sender.clone();
     match start(options, order, sockets, orders) {
         Ok((runtime, control)) => {
             send_answer(&link, &Ok(String::new())).map_err(broken)?;
@@ -38,8 +41,14 @@ pub(super) fn run(options: &Options, link: UnixStream) -> Result<Ended, StartErr
             let commands = Arc::clone(&control.commands);
             let ended = complete(runtime, async move {
                 for line in greeting {
-                    tokio::spawn(routed::serve(line, Arc::clone(&commands)));
+                    let (commands, present) = (Arc::clone(&commands), present.clone());
+                    tokio::spawn(async move {
+                        let ended = routed::serve(line, commands).await;
+                        drop(present);
+                        ended
+                    });
                 }
+                drop(present);
                 control.supervise().await
             });
             Ok(ended)
@@ -72,8 +81,7 @@ fn start(
     let prepared =
         prepare(config, said, &mut supply, options.memory_mib).map_err(StartError::Refused)?;
     let global = &prepared.config.global;
-    identity::assume(prepared.identity, global.chroot.as_deref(), &global.life.setcap)
-        .map_err(refused)?;
+    identity::assume(prepared.identity, global).map_err(refused)?;
     let runtime = super::runtime()?;
     let control = Control::start(prepared, options, &runtime, Some(orders))?;
     control.context.process.environment.set(variables.into_iter());

@@ -24,6 +24,7 @@ use super::target::{Ends, Target, TargetAddr};
 use crate::net::connect::{self, bind_source};
 use crate::net::probe_socket;
 use crate::net::stream::Stream;
+use crate::net::system_text::system_text;
 use crate::pure::health::verdict::Verdict;
 use crate::pure::probe::{Close, Connect, Input, Opening, Place, Probe, Step};
 use crate::state::Permit;
@@ -320,15 +321,6 @@ impl Problem {
 
     fn not_connected() -> Self {
         Self { text: "Transport endpoint is not connected".to_owned(), heard: false, denied: false }
-    }
-}
-
-/// `Connection refused`: what strerror(3) says, without the number Rust adds.
-fn system_text(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" (os error ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
     }
 }
 

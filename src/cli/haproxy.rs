@@ -87,54 +87,75 @@ impl Flags {
     /// # Errors
     /// The first word that cannot be understood.
     pub fn parse(words: impl Iterator<Item = String>) -> Result<Self, Mistake> {
-        let mut flags = Self::default();
+        match Self::read(words) {
+            (flags, None) => Ok(flags),
+            (_, Some(mistake)) => Err(mistake),
+        }
+    }
+
+    /// As [`parse`](Self::parse), with what can be understood beside the first word that cannot.
+    pub fn read(words: impl Iterator<Item = String>) -> (Self, Option<Mistake>) {
+        let (mut flags, mut mistake) = (Self::default(), None);
         let mut words = words.peekable();
         let mut any = false;
         while let Some(word) = words.next() {
             any = true;
-            match heeded(&word) {
-                "-c" => flags.check = true,
-                "-v" => flags.version = Some(Version::Short),
-                "-vv" => flags.version = Some(Version::Long),
-                "-h" | "--help" => flags.help = true,
-                "-V" => flags.verbose = true,
-                "-q" => flags.quiet = true,
-                "-D" => flags.daemon = true,
-                "-vq" | "-vqs" => flags.version = Some(Version::Number),
-                "-vqb" => flags.version = Some(Version::Branch),
-                "-d" | "-db" => flags.foreground = true,
-                "-W" => flags.master = true,
-                "-Ws" => (flags.master, flags.notify) = (true, true),
-                "-S" => flags.master_sockets.push(argument(&word, &mut words)?),
-                "-x" => flags.take_from = Some(argument(&word, &mut words)?.into()),
-                "-L" => flags.localpeer = Some(argument(&word, &mut words)?),
-                "-N" => flags.proxy_maxconn = limit(&argument(&word, &mut words)?),
-                "-m" => flags.memory_mib = limit(&argument(&word, &mut words)?),
-                "-4" => flags.ipv4_only = true,
-                "-dr" => flags.excuses_missing_addresses = true,
-                "-dS" => flags.implied.push("nosplice".to_owned()),
-                "-dV" => flags.implied.push("ssl-server-verify none".to_owned()),
-                "-dW" => flags.zero_warning = true,
-                "-cc" => flags.condition = Some(argument(&word, &mut words)?),
-                "-f" => flags.files.push(argument(&word, &mut words)?.into()),
-                "-p" => flags.pidfile = Some(argument(&word, &mut words)?.into()),
-                "-C" => flags.directory = Some(argument(&word, &mut words)?.into()),
-                "-n" => flags.maxconn = limit(&argument(&word, &mut words)?),
-                "-sf" => flags.finish = pids(&mut words)?,
-                "-st" => flags.terminate = pids(&mut words)?,
-                "--" => flags.files.extend(words.by_ref().map(PathBuf::from)),
-                other if WITHOUT_EFFECT.contains(&other) || has_free_form(other) => {}
-                other if !other.starts_with('-') => {
-                    return Err(Mistake(format!(
-                        "'{other}' is no flag: a configuration is named by -f, or behind --"
-                    )));
-                }
-                other => return Err(Mistake(format!("unknown option '{other}'"))),
+            if let Err(found) = flags.take(&word, &mut words) {
+                mistake.get_or_insert(found);
             }
         }
         flags.help |= !any;
         flags.quiet &= !flags.verbose;
-        Ok(flags)
+        (flags, mistake)
+    }
+
+    /// Takes one word, and those that belong to it.
+    fn take(
+        &mut self,
+        word: &str,
+        words: &mut std::iter::Peekable<impl Iterator<Item = String>>,
+    ) -> Result<(), Mistake> {
+        let flags = self;
+        match heeded(word) {
+            "-c" => flags.check = true,
+            "-v" => flags.version = Some(Version::Short),
+            "-vv" => flags.version = Some(Version::Long),
+            "-h" | "--help" => flags.help = true,
+            "-V" => flags.verbose = true,
+            "-q" => flags.quiet = true,
+            "-D" => flags.daemon = true,
+            "-vq" | "-vqs" => flags.version = Some(Version::Number),
+            "-vqb" => flags.version = Some(Version::Branch),
+            "-d" | "-db" => flags.foreground = true,
+            "-W" => flags.master = true,
+            "-Ws" => (flags.master, flags.notify) = (true, true),
+            "-S" => flags.master_sockets.push(argument(word, words)?),
+            "-x" => flags.take_from = Some(argument(word, words)?.into()),
+            "-L" => flags.localpeer = Some(argument(word, words)?),
+            "-N" => flags.proxy_maxconn = limit(&argument(word, words)?),
+            "-m" => flags.memory_mib = limit(&argument(word, words)?),
+            "-4" => flags.ipv4_only = true,
+            "-dr" => flags.excuses_missing_addresses = true,
+            "-dS" => flags.implied.push("nosplice".to_owned()),
+            "-dV" => flags.implied.push("ssl-server-verify none".to_owned()),
+            "-dW" => flags.zero_warning = true,
+            "-cc" => flags.condition = Some(argument(word, words)?),
+            "-f" => flags.files.push(argument(word, words)?.into()),
+            "-p" => flags.pidfile = Some(argument(word, words)?.into()),
+            "-C" => flags.directory = Some(argument(word, words)?.into()),
+            "-n" => flags.maxconn = limit(&argument(word, words)?),
+            "-sf" => flags.finish = pids(words)?,
+            "-st" => flags.terminate = pids(words)?,
+            "--" => flags.files.extend(words.map(PathBuf::from)),
+            other if WITHOUT_EFFECT.contains(&other) || has_free_form(other) => {}
+            other if !other.starts_with('-') => {
+                return Err(Mistake(format!(
+                    "'{other}' is no flag: a configuration is named by -f, or behind --"
+                )));
+            }
+            other => return Err(Mistake(format!("unknown option '{other}'"))),
+        }
+        Ok(())
     }
 }
 

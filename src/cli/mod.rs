@@ -198,7 +198,10 @@ pub fn parse(args: Vec<OsString>) -> Result<Command, Usage> {
     };
     if is_haproxy || flags {
         let words = args.into_iter().skip(1).map(|word| word.to_string_lossy().into_owned());
-        return haproxy::Flags::parse(words).map(Command::Haproxy).map_err(Usage::Haproxy);
+        return match haproxy::Flags::read(words) {
+            (flags, None) => Ok(Command::Haproxy(flags)),
+            (flags, Some(mistake)) => Err(Usage::Haproxy(mistake, Box::new(flags))),
+        };
     }
     Cli::try_parse_from(args).map(|cli| Command::Own(cli.command)).map_err(Usage::Own)
 }
@@ -208,6 +211,6 @@ pub fn parse(args: Vec<OsString>) -> Result<Command, Usage> {
 pub enum Usage {
     /// Help was asked for, or our own command line has a mistake.
     Own(clap::Error),
-    /// HAProxy's command line has one.
-    Haproxy(haproxy::Mistake),
+    /// HAProxy's command line has one, beside what can be understood of it.
+    Haproxy(haproxy::Mistake, Box<haproxy::Flags>),
 }

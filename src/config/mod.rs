@@ -78,7 +78,7 @@ pub fn load(
         validate::validate(&raw, world, &mut report)
     });
     let config = config.map(|mut config| {
-        config.patterns.iter_mut().for_each(|set| set.place.locate(sources));
+        config.locate(sources);
         config
     });
     (config, report)

@@ -14,41 +14,12 @@ use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
+use super::listen_error::ListenError;
 use super::namespace;
 use crate::config::model::{
     Bind, BindSocket, Inherited, Keepalive, ListenAddr, SocketBuffers, UnixPermissions,
 };
 use crate::sys;
-
-/// Why a listening socket could not be opened: the operation, its object and the system's word.
-#[derive(Debug, thiserror::Error)]
-#[error("{prefix}cannot {operation} {address}: {source}")]
-pub struct ListenError {
-    /// Whose it is, where that is known.
-    prefix: String,
-    operation: &'static str,
-    address: String,
-    source: io::Error,
-}
-
-impl ListenError {
-    pub(crate) fn new(operation: &'static str, bind: &Bind, source: io::Error) -> Self {
-        Self { prefix: String::new(), operation, address: display(&bind.address), source }
-    }
-
-    /// The same, said of the section called `name`, in HAProxy's words.
-    pub(crate) fn of_section(self, kind: &str, name: &str) -> Self {
-        Self { prefix: format!("Binding for {kind} {name}: "), ..self }
-    }
-}
-
-impl ListenError {
-    /// Whether somebody else listens there.
-    #[must_use]
-    pub fn is_taken(&self) -> bool {
-        self.source.kind() == io::ErrorKind::AddrInUse
-    }
-}
 
 /// An address as operators write it.
 #[must_use]
@@ -87,7 +58,8 @@ pub fn open(
 ) -> Result<Vec<Socket>, ListenError> {
     let mut sockets = handed;
     for socket in &sockets {
-        take_over(socket, bind, inherited).map_err(|e| ListenError::new("take over", bind, e))?;
+        take_over(socket, bind, inherited)
+            .map_err(|e| ListenError::new("take over the socket", bind, e))?;
     }
     if sockets.is_empty() {
         sockets.push(match &bind.address {
@@ -105,7 +77,9 @@ pub fn open(
     while sockets.len() < count {
         let next = match (&bind.address, bound) {
             (ListenAddr::Tcp(_), Some(address)) if shares => open_tcp(bind, address, inherited)?,
-            _ => sockets[0].try_clone().map_err(|e| ListenError::new("duplicate", bind, e))?,
+            _ => sockets[0]
+                .try_clone()
+                .map_err(|e| ListenError::new("duplicate the socket", bind, e))?,
         };
         sockets.push(next);
     }
@@ -173,24 +147,27 @@ fn open_tcp(
     let socket = namespace::within(bind.socket.namespace.as_deref(), || {
         Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)
     })
-    .map_err(fail("open a socket for"))?;
-    socket.set_reuse_address(true).map_err(fail("set SO_REUSEADDR on"))?;
-    socket.set_reuse_port(true).map_err(fail("set SO_REUSEPORT on"))?;
+    .map_err(fail("create receiving socket"))?;
+    socket.set_reuse_address(true).map_err(fail("set SO_REUSEADDR"))?;
+    socket.set_reuse_port(true).map_err(fail("set SO_REUSEPORT"))?;
     // Without a word in the file the system decides, which mostly lets IPv4 clients in.
     if let Some(only) = bind.v6only.filter(|_| address.is_ipv6()) {
-        socket.set_only_v6(only).map_err(fail("set IPV6_V6ONLY on"))?;
+        socket.set_only_v6(only).map_err(fail("set IPV6_V6ONLY"))?;
     }
     if let Some(interface) = &bind.interface {
-        socket.bind_device(Some(interface.as_bytes())).map_err(fail("bind to the interface of"))?;
+        let what = format!("bind receiver to device '{interface}'");
+        socket
+            .bind_device(Some(interface.as_bytes()))
+            .map_err(|e| ListenError::new(what, bind, e))?;
     }
     if bind.socket.transparent {
-        set_transparent(&socket, address.is_ipv4()).map_err(fail("make transparent"))?;
+        set_transparent(&socket, address.is_ipv4()).map_err(fail("make socket transparent"))?;
     }
-    socket.set_tcp_nodelay(true).map_err(fail("set TCP_NODELAY on"))?;
-    set_inherited(&socket, bind, inherited).map_err(fail("set the options of"))?;
+    socket.set_tcp_nodelay(true).map_err(fail("set TCP_NODELAY"))?;
+    set_inherited(&socket, bind, inherited).map_err(fail("set socket options"))?;
     tune(&socket, bind);
-    socket.bind(&address.into()).map_err(fail("bind"))?;
-    socket.listen(backlog(bind)).map_err(fail("listen on"))?;
+    socket.bind(&address.into()).map_err(fail("bind socket"))?;
+    socket.listen(backlog(bind)).map_err(fail("listen to socket"))?;
     Ok(socket)
 }
 
@@ -272,19 +249,22 @@ pub fn set_buffers(socket: &impl AsFd, buffers: SocketBuffers) -> io::Result<()>
 fn open_unix(bind: &Bind, path: &Path) -> Result<Socket, ListenError> {
     let fail = |operation| move |e| ListenError::new(operation, bind, e);
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)
-        .map_err(fail("open a socket for"))?;
+        .map_err(fail("create receiving socket"))?;
     let temporary = temporary_path(path);
     let _ = std::fs::remove_file(&temporary);
-    let address = SockAddr::unix(&temporary).map_err(fail("bind"))?;
-    socket.bind(&address).map_err(fail("bind"))?;
+    let address = SockAddr::unix(&temporary).map_err(fail("bind UNIX socket"))?;
+    socket.bind(&address).map_err(fail("bind UNIX socket"))?;
     let placed = set_permissions(&temporary, &bind.unix)
-        .and_then(|()| socket.listen(backlog(bind)))
-        .and_then(|()| std::fs::rename(&temporary, path));
-    if let Err(error) = placed {
+        .map_err(fail("change UNIX socket ownership"))
+        .and_then(|()| socket.listen(backlog(bind)).map_err(fail("listen to socket")))
+        .and_then(|()| {
+            let switched = std::fs::rename(&temporary, path);
+            switched.map_err(fail("switch final and temporary UNIX sockets"))
+        });
+    if placed.is_err() {
         let _ = std::fs::remove_file(&temporary);
-        return Err(ListenError::new("set up", bind, error));
     }
-    Ok(socket)
+    placed.map(|()| socket)
 }
 
 fn temporary_path(path: &Path) -> PathBuf {
@@ -313,10 +293,10 @@ fn set_permissions(path: &Path, wanted: &UnixPermissions) -> io::Result<()> {
 fn open_abstract(bind: &Bind, name: &[u8]) -> Result<Socket, ListenError> {
     let fail = |operation| move |e| ListenError::new(operation, bind, e);
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)
-        .map_err(fail("open a socket for"))?;
-    let address = abstract_address(name).map_err(fail("bind"))?;
-    socket.bind(&address).map_err(fail("bind"))?;
-    socket.listen(backlog(bind)).map_err(fail("listen on"))?;
+        .map_err(fail("create receiving socket"))?;
+    let address = abstract_address(name).map_err(fail("bind UNIX socket"))?;
+    socket.bind(&address).map_err(fail("bind UNIX socket"))?;
+    socket.listen(backlog(bind)).map_err(fail("listen to socket"))?;
     Ok(socket)
 }
 
@@ -334,11 +314,11 @@ pub fn abstract_address(name: &[u8]) -> io::Result<SockAddr> {
 
 fn adopt(bind: &Bind, number: i32) -> Result<Socket, ListenError> {
     let fail = |operation| move |e| ListenError::new(operation, bind, e);
-    let socket = Socket::from(sys::inherit::adopt(number).map_err(fail("adopt"))?);
-    socket.set_nonblocking(true).map_err(fail("make non-blocking"))?;
-    let listening = socket.is_listener().map_err(fail("adopt"))?;
+    let socket = Socket::from(sys::inherit::adopt(number).map_err(fail("adopt the socket"))?);
+    socket.set_nonblocking(true).map_err(fail("make socket non-blocking"))?;
+    let listening = socket.is_listener().map_err(fail("adopt the socket"))?;
     if !listening {
-        socket.listen(backlog(bind)).map_err(fail("listen on"))?;
+        socket.listen(backlog(bind)).map_err(fail("listen to socket"))?;
     }
     Ok(socket)
 }
@@ -346,8 +326,8 @@ fn adopt(bind: &Bind, number: i32) -> Result<Socket, ListenError> {
 /// The end of a socket pair, which the other workers and a reload share.
 fn adopt_pair(bind: &Bind, number: i32) -> Result<Socket, ListenError> {
     let fail = |operation| move |e| ListenError::new(operation, bind, e);
-    let socket = Socket::from(sys::inherit::adopt(number).map_err(fail("adopt"))?);
-    socket.set_nonblocking(true).map_err(fail("make non-blocking"))?;
+    let socket = Socket::from(sys::inherit::adopt(number).map_err(fail("adopt the socket"))?);
+    socket.set_nonblocking(true).map_err(fail("make socket non-blocking"))?;
     Ok(socket)
 }
 

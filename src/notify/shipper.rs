@@ -8,7 +8,8 @@
 //! After a batch it pauses for [`PAUSE`] before it looks again, so that a producer under load finds
 //! nobody to wake and pays only for the queue. Events go first. Sinks are opened when first used
 //! and kept by destination, so that a reload changes targets by sending records that name others.
-//! What a sink does not take is lost and counted. Trouble with a sink is said once, when it begins, and
+//! What a sink does not take is lost and counted; events, which come in bursts such as that of a stop,
+//! wait for a reader that lags, [`PATIENCE`] in all. Trouble with a sink is said once, when it begins, and
 //! once when it ends, with what it cost; other losses are reported now and then.
 
 use std::collections::HashMap;
@@ -42,6 +43,13 @@ const REOPEN: Duration = Duration::from_secs(1);
 /// How often losses are reported at most.
 const REPORT: Duration = Duration::from_secs(10);
 
+/// How long events wait for readers that lag, until a [`REPORT`] later: a datagram socket holds ten
+/// lines (`net.unix.max_dgram_qlen`), and a stop has one for each proxy.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long an event waits before it is sent again.
+const RETRY: Duration = Duration::from_millis(1);
+
 /// Sends what happens to the log targets. [`Shipper::run`] it on the control thread.
 pub struct Shipper {
     identity: watch::Receiver<Identity>,
@@ -54,6 +62,41 @@ pub struct Shipper {
     lines: HashMap<Arc<str>, u64>,
     reported_at: Option<SystemTime>,
     reported: u64,
+    patience: Patience,
+}
+
+/// What is left of the time to wait for readers that lag.
+struct Patience {
+    left: Duration,
+    /// When it was all there.
+    since: SystemTime,
+}
+
+impl Patience {
+    /// It comes back after a while. A clock that was set back gives it back, too.
+    fn renew(&mut self, now: SystemTime) {
+        if now.duration_since(self.since).is_ok_and(|since| since < REPORT) {
+            return;
+        }
+        (self.left, self.since) = (PATIENCE, now);
+    }
+
+    /// Waits a moment; `false`: it is used up.
+    async fn wait(&mut self) -> bool {
+        let Some(left) = self.left.checked_sub(RETRY) else { return false };
+        self.left = left;
+        tokio::time::sleep(RETRY).await;
+        true
+    }
+}
+
+/// Why a line was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// The reader lags.
+    Full,
+    /// Nobody is there.
+    Broken,
 }
 
 /// The sinks and what is shared between lines.
@@ -111,6 +154,7 @@ impl Shipper {
             lines: HashMap::new(),
             reported_at: None,
             reported: 0,
+            patience: Patience { left: PATIENCE, since: SystemTime::UNIX_EPOCH },
         }
     }
 
@@ -138,7 +182,8 @@ impl Shipper {
                     if !intake.records_ended() => count,
                 else => break,
             };
-            self.ship(&mut events, &mut records, &intake.losses);
+            self.tell(&mut events, &intake.losses).await;
+            self.ship(&mut records, &intake.losses);
             self.report(&intake.losses);
             if more == BATCH || stopping {
                 tokio::task::yield_now().await;
@@ -153,16 +198,35 @@ impl Shipper {
         self.outlets.say_troubles();
     }
 
-    /// Sends a batch.
-    fn ship(&mut self, events: &mut Vec<Event>, records: &mut Vec<Record>, losses: &Losses) {
-        let identity = self.identity.borrow_and_update();
+    /// Sends a batch of events, for each of which a reader that lags is waited for.
+    async fn tell(&mut self, events: &mut Vec<Event>, losses: &Losses) {
+        if events.is_empty() {
+            return;
+        }
+        let identity = self.identity.borrow_and_update().clone();
         let now = (self.wall)();
+        self.patience.renew(now);
         for event in events.drain(..) {
             event.announce();
-            let line = event.line();
+            let (line, level) = (event.line(), event.level());
             let said = Said { message: &line, structured: "" };
-            self.outlets.ship(&event.log, event.level(), now, &identity, said, losses);
+            for target in event.log.iter() {
+                if !self.outlets.frame(target, level, now, &identity, said) {
+                    continue;
+                }
+                let mut sent = self.outlets.send(&target.sink, now);
+                while sent == Err(Refusal::Full) && self.patience.wait().await {
+                    sent = self.outlets.send(&target.sink, now);
+                }
+                self.outlets.count(&target.sink, sent, losses);
+            }
         }
+    }
+
+    /// Sends a batch of records.
+    fn ship(&mut self, records: &mut Vec<Record>, losses: &Losses) {
+        let identity = self.identity.borrow_and_update();
+        let now = (self.wall)();
         for record in records.drain(..) {
             let Some(level) = tcplog::severity(&record) else {
                 continue;
@@ -225,17 +289,40 @@ impl Outlets {
         losses: &Losses,
     ) {
         for target in targets {
-            let Some(severity) = framing::severity(target, level) else {
-                continue;
-            };
-            if !self.samples(target) {
-                continue;
+            if self.frame(target, level, now, identity, said) {
+                let sent = self.send(&target.sink, now);
+                self.count(&target.sink, sent, losses);
             }
-            let Self { line, time, .. } = self;
-            framing::frame(line, target, severity, now, identity, time, said);
-            match self.send(&target.sink, now) {
-                Some(pushed_out) => losses.lose_lines(pushed_out),
-                None => losses.lose_line(&target.sink),
+        }
+    }
+
+    /// Writes the line for `target`; `false`: it wants none.
+    fn frame(
+        &mut self,
+        target: &LogTarget,
+        level: LogLevel,
+        now: SystemTime,
+        identity: &Identity,
+        said: Said<'_>,
+    ) -> bool {
+        let Some(severity) = framing::severity(target, level) else { return false };
+        if !self.samples(target) {
+            return false;
+        }
+        framing::frame(&mut self.line, target, severity, now, identity, &mut self.time, said);
+        true
+    }
+
+    /// Counts what a line cost.
+    fn count(&mut self, target: &LogSink, sent: Result<u64, Refusal>, losses: &Losses) {
+        match sent {
+            Ok(pushed_out) => losses.lose_lines(pushed_out),
+            Err(_) => {
+                if let Some(outlet) = self.sinks.get_mut(target) {
+                    outlet.lost += 1;
+                    self.explained += u64::from(outlet.complained);
+                }
+                losses.lose_line(target);
             }
         }
     }
@@ -251,8 +338,8 @@ impl Outlets {
         sample.takes(*count - 1)
     }
 
-    /// Sends the line; yields how many older ones were lost for it, or `None` where it was not taken.
-    fn send(&mut self, target: &LogSink, now: SystemTime) -> Option<u64> {
+    /// Sends the line; yields how many older ones were lost for it.
+    fn send(&mut self, target: &LogSink, now: SystemTime) -> Result<u64, Refusal> {
         let Self { adopt, sinks, line, rings, .. } = self;
         let outlet = match sinks.get_mut(target) {
             Some(outlet) => outlet,
@@ -264,9 +351,7 @@ impl Outlets {
         if outlet.sink.is_none() {
             outlet.open_again(target, adopt, rings, now);
         }
-        let sent = outlet.send(target, line.as_bytes());
-        self.explained += u64::from(sent.is_none() && outlet.complained);
-        sent
+        outlet.send(target, line.as_bytes())
     }
 
     /// Says what the sinks that do not work cost.
@@ -301,27 +386,24 @@ impl Outlet {
         self.sink = Sink::open(target, adopt, rings).ok();
     }
 
-    fn send(&mut self, target: &LogSink, line: &[u8]) -> Option<u64> {
-        let Some(sink) = &mut self.sink else {
-            self.lost += 1;
-            return None;
-        };
+    fn send(&mut self, target: &LogSink, line: &[u8]) -> Result<u64, Refusal> {
+        let Some(sink) = &mut self.sink else { return Err(Refusal::Broken) };
         match sink.send(line) {
             Ok(pushed_out) => {
                 if self.complained {
                     tracing::info!("logger {} works again, {} lost", Named(target), self.lost);
                 }
                 (self.complained, self.lost) = (false, 0);
-                Some(pushed_out)
+                Ok(pushed_out)
             }
+            // A slow reader is not broken: the count of lost lines tells.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Refusal::Full),
             Err(error) => {
-                self.lost += 1;
-                // A slow reader is not broken: the count of lost lines tells.
-                if !self.complained && error.kind() != io::ErrorKind::WouldBlock {
+                if !self.complained {
                     self.complained = true;
                     complain(target, "send", &error);
                 }
-                None
+                Err(Refusal::Broken)
             }
         }
     }

@@ -65,7 +65,7 @@ impl Exchange {
     pub(super) fn record(&self) -> Box<record::Exchange> {
         let line = |it: &Request| format!("{} {} HTTP/{}", it.method, it.target, it.version);
         Box::new(record::Exchange {
-            line: self.request.as_ref().map_or_else(|| "<BADREQ>".to_owned(), line),
+            line: self.request.as_ref().map_or_else(|| record::NO_REQUEST.to_owned(), line),
             status: self.status,
             begun: self.begun,
             idle: self.idle,
@@ -94,6 +94,8 @@ enum Source {
     Denial,
     /// The statistics page.
     Statistics,
+    /// A rule of the statistics page that denies.
+    StatisticsDenial,
     /// The exporter of metrics.
     Exporter,
     /// There is no server.
@@ -104,7 +106,7 @@ impl Source {
     /// What stands for a server in log lines.
     const fn applet(self) -> Option<&'static str> {
         match self {
-            Self::Statistics => Some("<STATS>"),
+            Self::Statistics | Self::StatisticsDenial => Some("<STATS>"),
             Self::Exporter => Some("<PROMEX>"),
             _ => None,
         }
@@ -112,7 +114,9 @@ impl Source {
 
     const fn termination(self) -> Termination {
         match self {
-            Self::Denial => Termination::new(Cause::Refused, Phase::Request),
+            Self::Denial | Self::StatisticsDenial => {
+                Termination::new(Cause::Refused, Phase::Request)
+            }
             Self::Nobody => Termination::new(Cause::ServerAbort, Phase::Connect),
             _ => Termination::new(Cause::Local, Phase::Request),
         }
@@ -199,7 +203,8 @@ impl Session {
             self.log_request(Termination::new(cause, Phase::Request), None);
         }
         self.note_input();
-        if why != Unread::Left {
+        // As in HAProxy, who sent no request gets the plain page, unless nothing is to be said.
+        if !self.route.settings.rules.pages.is_silent(status) {
             self.send(&Answer::plain(status), Connection::Closes).await;
             http::end(&mut self.client, &mut self.early).await;
         }
@@ -219,9 +224,11 @@ impl Session {
             }
         };
         let Some(exchange) = &self.exchange else { return false };
-        let (used, whole, connection) = (exchange.used, exchange.whole, exchange.connection());
-        self.note_status(Some(answer.status));
-        let intercepted = !matches!(source, Source::Nobody | Source::Denial);
+        let (used, whole) = (exchange.used, exchange.whole);
+        let connection = answer.connection(exchange.connection());
+        self.note_status(Some(answer.because));
+        let intercepted =
+            !matches!(source, Source::Nobody | Source::Denial | Source::StatisticsDenial);
         if intercepted && self.outcome.backend.is_none() {
             self.frontend.requests.intercepted.add(1);
         }

@@ -188,12 +188,12 @@ impl Occasion<'_> {
     }
 
     /// An operator speaks for a server's check.
-    pub fn said(&self, backend: &Arc<Backend>, server: &Arc<Server>, said: Said) {
+    pub fn said(&self, backend: &Arc<Backend>, server: &Arc<Server>, said: Said, reason: Reason) {
         let change = |health: &mut Health| health.handle_said(self.now, said);
         let before = Before::of(backend, server);
         let transition = publish::health(backend, server, self.now, change);
         if let Some(transition) = transition {
-            self.moved(backend, server, &before, transition, Reason::Cli);
+            self.moved(backend, server, &before, transition, reason);
         }
     }
 
@@ -204,11 +204,12 @@ impl Occasion<'_> {
         backend: &Arc<Backend>,
         server: &Arc<Server>,
         change: impl FnOnce(&mut Health) -> Option<Outcome>,
+        reason: Reason,
     ) -> Option<()> {
         let before = Before::of(backend, server);
         let outcome = publish::health(backend, server, self.now, change)?;
         if let Some(transition) = outcome.transition {
-            self.moved(backend, server, &before, transition, Reason::Cli);
+            self.moved(backend, server, &before, transition, reason);
         }
         Some(())
     }

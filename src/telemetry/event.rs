@@ -154,6 +154,8 @@ pub enum Reason {
     Check(Finding),
     /// `set server … health`.
     Cli,
+    /// The same on the statistics page.
+    Page,
     /// The server it tracks, `backend/server`, changed.
     Tracked(Arc<str>),
     /// An earlier process left it so.
@@ -401,6 +403,7 @@ impl Reason {
             Self::Unsaid => {}
             Self::Check(finding) => finding.append(line),
             Self::Cli => line.push_str(", changed from CLI"),
+            Self::Page => line.push_str(", changed from Web interface"),
             Self::Saved => line.push_str(", changed from server-state after a reload"),
             Self::Tracked(tracked) => line.push_str(&format!(" via {tracked}")),
         }

@@ -67,10 +67,13 @@ pub struct Record {
     pub details: Option<Box<Details>>,
 }
 
+/// What stands for a request where none came.
+pub const NO_REQUEST: &str = "<BADREQ>";
+
 /// A request and its answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exchange {
-    /// `GET / HTTP/1.1`, or `<BADREQ>`.
+    /// `GET / HTTP/1.1`, or [`NO_REQUEST`].
     pub line: String,
     /// The status of the answer; `None`: there was none.
     pub status: Option<u16>,

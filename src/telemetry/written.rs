@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use jiff::tz::TimeZone;
 
 use super::digits;
-use super::record::{Client, Details, Moment, Record};
+use super::record::{Client, Details, Moment, NO_REQUEST, Record};
 use super::time::LocalTime;
 use crate::pure::log_format::{Flags, Format, Json, Part, Variable};
 
@@ -360,6 +360,9 @@ impl Line<'_> {
 /// A part of the first line of a request.
 fn part(line: &str, variable: Variable) -> Option<&str> {
     let mut words = line.split(' ');
+    if line == NO_REQUEST {
+        return Some(line);
+    }
     let (method, target, version) = (words.next()?, words.next()?, words.next()?);
     let without_host = match target.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),

@@ -59,6 +59,8 @@ fn file(kind: &str, snippet: &str) -> String {
             format!("{d}{f}backend b\n default-server {snippet}\n server s 127.0.0.1:80\n{others}")
         }
         "resolvers" => format!("{d}{f}{b}resolvers r\n nameserver n 127.0.0.1:53\n {snippet}\n"),
+        "ring" => format!("{d}{f}{b}ring g\n {snippet}\n"),
+        "mailers" => format!("{d}{f}{b}mailers m\n {snippet}\n"),
         "userlist" => format!("{d}{f}{b}userlist u\n {snippet}\n"),
         _ => panic!("no place '{kind}'"),
     }

@@ -1,5 +1,7 @@
 //! Which lines are logged, when, where to and in which dress.
 
+use rustix::process::Signal;
+
 use crate::harness::backend::Backend;
 use crate::harness::client::{Client, served_by};
 use crate::harness::dir::TempDir;
@@ -16,6 +18,28 @@ both! {
     unix_socket_and_formats,
     connect_line_without_tcplog,
     state_changes_reach_standard_error,
+}
+
+/// The socket of a syslog daemon holds ten lines. HAProxy, which does not wait, loses some where the
+/// machine is busy.
+#[test]
+fn a_stop_of_many_proxies_is_told_whole() {
+    let dir = TempDir::new();
+    let path = dir.join("log");
+    let log = Syslog::unix(&path);
+    let proxies: String =
+        (0..200).map(|n| format!("backend b{n}\n server a 127.0.0.1:1\n")).collect();
+    let text = format!(
+        "global\n log {} local0\ndefaults\n log global\n timeout client 9s\n timeout server 9s\n \
+         timeout connect 9s\nlisten l\n bind {{front}}\n server a 127.0.0.1:1\n{proxies}",
+        path.display()
+    );
+    let mut proxy = Scene::new(Kind::Evenkeel).whole(&text).start();
+    proxy.process.signal(Signal::USR1);
+    assert!(proxy.process.wait().success());
+    for n in 0..200 {
+        log.expect(&[&format!("Proxy b{n} stopped (")]);
+    }
 }
 
 fn dontlognull_skips_silent_clients(kind: Kind) {

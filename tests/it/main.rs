@@ -35,6 +35,7 @@ mod demo;
 mod direct;
 mod drill;
 mod endings;
+mod error_pages;
 mod external_check;
 mod failover;
 mod faults;

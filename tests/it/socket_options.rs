@@ -8,6 +8,7 @@ use socket2::Socket;
 
 use crate::harness::backend::Backend;
 use crate::harness::client::Client;
+use crate::harness::process::is_root;
 use crate::harness::proxy::{Kind, Proxy, Scene};
 use crate::harness::{both, eventually};
 
@@ -75,6 +76,28 @@ fn keepalive_and_user_timeout_of_servers(kind: Kind) {
     assert_eq!(socket.tcp_keepalive_retries().unwrap(), 4);
     assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(44)));
     assert!(socket.tcp_nodelay().unwrap());
+}
+
+/// HAProxy has had these words since 3.0.
+#[test]
+fn rules_mark_the_packets_to_servers() {
+    const MARK: u32 = 0x10;
+    const TOS: u32 = 0x20;
+    let server = Backend::echo();
+    let rules =
+        format!("tcp-request content set-bc-mark {MARK}\ntcp-request content set-bc-tos {TOS}");
+    let servers = format!("server s1 {}", server.addr);
+    for (front, back) in [(rules.as_str(), ""), ("", rules.as_str())] {
+        let backend = format!("{back}\n{servers}");
+        let proxy = Scene::new(Kind::Evenkeel).frontend(front).backend(&backend).start();
+        let mut client = Client::connect(proxy.addr);
+        client.ping("x");
+        let socket = socket(&proxy, None, server.addr);
+        assert_eq!(socket.tos_v4().unwrap(), TOS);
+        // Marks are root's.
+        assert_eq!(socket.mark().unwrap(), if is_root() { MARK } else { 0 });
+        assert_eq!(client_side(&proxy, &client).tos_v4().unwrap(), 0);
+    }
 }
 
 fn nothing_is_set_that_was_not_asked_for(kind: Kind) {

@@ -21,7 +21,9 @@ both! {
     a_master_of_systemd_s_stays_where_the_file_says_daemon,
     log_lines_have_local_time_below_another_root,
     a_plain_file_gives_way_to_a_command_socket,
-    an_address_in_use_is_said_of_its_section,
+    each_address_that_cannot_be_had_is_told_with_its_line,
+    the_master_s_own_address_is_told_like_others,
+    what_is_refused_later_is_told_in_known_words,
 }
 
 /// Starts with `flags` and `global`, and waits until it listens.
@@ -161,19 +163,82 @@ fn a_plain_file_gives_way_to_a_command_socket(kind: Kind) {
     assert!(UnixStream::connect(&path).is_ok());
 }
 
-fn an_address_in_use_is_said_of_its_section(kind: Kind) {
+fn each_address_that_cannot_be_had_is_told_with_its_line(kind: Kind) {
     let dir = TempDir::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap();
-    for (kind_of_section, wanted) in [("frontend", "frontend"), ("listen", "proxy")] {
-        let text = format!("defaults\n mode tcp\n{kind_of_section} one\n bind {addr}\n");
-        let file = dir.write("haproxy.cfg", &text).display().to_string();
-        let (status, output) = kind.run(&["-db", "-f", &file]);
+    let missing = dir.join("missing/sock").display().to_string();
+    let text = format!(
+        "global\n stats socket {missing}\ndefaults\n mode tcp\nfrontend one\n bind {addr}\n \
+         bind {missing}\nlisten two\n bind {addr} name x\n bind 192.0.2.1:1\n"
+    );
+    let file = dir.write("haproxy.cfg", &text).display().to_string();
+    for flags in ["-db", "-W"] {
+        let (status, output) = kind.run(&[flags, "-f", &file]);
         assert_eq!(status.code(), Some(1), "{output}");
-        let line =
-            output.lines().find(|line| line.contains(&format!(" for {wanted} one: cannot bind ")));
-        assert!(line.is_some_and(|line| line.contains("Binding ")), "{output}");
+        let in_use = format!("cannot bind socket (Address already in use) for [{addr}]");
+        let unix = format!("cannot bind UNIX socket (No such file or directory) [{missing}]");
+        let strange = "cannot bind socket (Cannot assign requested address) for [192.0.2.1:1]";
+        for line in [
+            format!("Binding [{file}:2] for frontend GLOBAL: {unix}"),
+            format!("Binding [{file}:6] for frontend one: {in_use}"),
+            format!("Binding [{file}:7] for frontend one: {unix}"),
+            format!("Binding [{file}:9] for proxy two: {in_use}"),
+            format!("Binding [{file}:10] for proxy two: {strange}"),
+        ] {
+            assert!(output.lines().any(|said| said.ends_with(&line)), "{line}\n{output}");
+        }
     }
+}
+
+fn the_master_s_own_address_is_told_like_others(kind: Kind) {
+    let dir = TempDir::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap();
+    let text = format!("listen l\n mode tcp\n bind {}\n", free_addr());
+    let file = dir.write("haproxy.cfg", &text).display().to_string();
+    let (status, output) = kind.run(&["-W", "-S", &addr.to_string(), "-f", &file]);
+    assert_eq!(status.code(), Some(1), "{output}");
+    let said = "Binding [master-socket:0] for proxy MASTER: cannot bind socket (Address already";
+    assert!(output.contains(said), "{output}");
+}
+
+fn what_is_refused_later_is_told_in_known_words(kind: Kind) {
+    if !is_root() {
+        return;
+    }
+    let dir = TempDir::new();
+    let missing = dir.join("missing/x").display().to_string();
+    for (global, flags, words) in [
+        ("chroot", "-db", format!("Cannot chroot({missing})")),
+        ("pidfile", "-D", format!("Cannot create pidfile {missing}")),
+    ] {
+        let bind = free_addr();
+        let text = format!("global\n {global} {missing}\nlisten l\n mode tcp\n bind {bind}\n");
+        let file = dir.write("haproxy.cfg", &text).display().to_string();
+        let (status, output) = kind.run(&[flags, "-f", &file]);
+        assert_eq!(status.code(), Some(1), "{output}");
+        let line = output.lines().find(|line| line.contains(&words));
+        let place = format!("[{file}:2] ");
+        let has_place = kind == Kind::Haproxy || line.is_some_and(|line| line.contains(&place));
+        assert!(line.is_some() && has_place, "{output}");
+    }
+}
+
+#[test]
+fn the_key_of_an_address_in_use_is_told() {
+    let dir = TempDir::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap();
+    let text = format!(
+        "[frontend.web]\nbackend = \"b\"\n\nbind = \"{addr}\"\n\n[backend.b]\n\
+         server.s = \"127.0.0.1:1\"\n"
+    );
+    let file = dir.write("web.toml", &text).display().to_string();
+    let (status, output) = Kind::Evenkeel.run(&["run", &file]);
+    assert_eq!(status.code(), Some(1), "{output}");
+    let said = format!("Binding [{file}:4] for frontend web: cannot bind socket (Address already");
+    assert!(output.contains(&said), "{output}");
 }
 
 /// HAProxy says so of every proxy, since a process of before ends.

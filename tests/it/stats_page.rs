@@ -13,6 +13,7 @@ both! {
     accounts_guard_the_page,
     the_table_comes_as_csv_and_json,
     forms_change_servers,
+    scripts_find_what_they_look_for,
     a_page_without_admin_changes_nothing,
     rules_and_lists_of_users_decide,
     encrypted_passwords_are_understood,
@@ -143,7 +144,36 @@ fn forms_change_servers(kind: Kind) {
         assert_eq!(act(form), format!("{word};up"), "{form}");
     }
     assert_eq!(act("s=s1&action=hdown&b=be"), "DONE;up");
+    site.proxy.log.expect(&["Server be/s1 is DOWN, changed from Web interface. "]);
     eventually("its checks bring it back", || status("s1").starts_with("UP").then_some(()));
+}
+
+fn scripts_find_what_they_look_for(kind: Kind) {
+    let site = Site::start(kind, "", " stats uri /s\n stats admin if TRUE\n");
+    let pid = site.proxy.process.pid();
+    let page = site.get("/s").body;
+    for text in [
+        "<title>Statistics Report for ",
+        "</h1>\n<h2>Statistics Report for pid ",
+        &format!("<b>pid = </b> {pid} (process #1, nbproc = 1, nbthread = "),
+        "<b>uptime = </b> 0d 0h00m",
+        "<b>maxsock = </b> ",
+        "<b>maxconn = </b> ",
+        "<a name=\"be\"></a>",
+        "<a name=\"fe/Frontend\"></a>",
+        "<a name=\"be/s1\"></a>",
+        "<a name=\"be/b.3\"></a>",
+        "<a name=\"be/Backend\"></a>",
+        "<tr class=\"frontend\">",
+        "<tr class=\"active_no_check\">",
+        "<tr class=\"backup_no_check\">",
+        "<tr class=\"backend\">",
+        "name=\"s\" value=\"s1\"",
+        "name=\"action\"",
+        "<input type=\"hidden\" name=\"b\" value=\"#",
+    ] {
+        assert!(page.contains(text), "{text}\n{page}");
+    }
 }
 
 fn a_page_without_admin_changes_nothing(kind: Kind) {

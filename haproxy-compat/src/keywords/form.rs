@@ -34,8 +34,10 @@ pub enum Form {
     File,
     /// A directory that is there.
     Directory,
-    /// A status of HTTP that errors have, and a file that is there.
+    /// A status of HTTP that errors have, and a file with an answer.
     StatusFile,
+    /// A status of HTTP that errors have, and any word.
+    StatusText,
     /// The name of an `http-errors` section, and statuses of it.
     ErrorSection,
     /// A set of threads or processes: `all`, `odd`, `even`, numbers and ranges, groups before a `/`.
@@ -204,9 +206,7 @@ pub fn of_global(word: &str) -> Form {
         | "no-memory-trimming"
         | "busy-polling"
         | "set-dumpable"
-        | "insecure-setuid-wanted"
-        | "ssl-load-extra-del-ext"
-        | "ssl-skip-self-issued-ca" => Form::Alone,
+        | "insecure-setuid-wanted" => Form::Alone,
         "profiling.tasks" => Form::OneOf(&["on", "auto", "off"]),
         "profiling.memory" => ON_OFF,
         "cluster-secret" => Form::Text,
@@ -280,6 +280,15 @@ fn of_tuning(word: &str) -> Form {
     }
 }
 
+/// What stands after `option WORD`.
+#[must_use]
+pub fn of_option(word: &str) -> Form {
+    match word {
+        "contstats" | "splice-auto" | "splice-request" | "splice-response" => Form::Alone,
+        _ => Form::Any,
+    }
+}
+
 /// What stands after `word` in a proxy.
 #[must_use]
 pub fn of_proxy(word: &str) -> Form {
@@ -292,15 +301,13 @@ pub fn of_proxy(word: &str) -> Form {
         "redirect" => REDIRECT,
         "description"
         | "dynamic-cookie-key"
-        | "errorloc"
-        | "errorloc302"
-        | "errorloc303"
         | "http-error"
         | "http-send-name-header"
         | "monitor"
         | "stats"
         | "unique-id-header" => Form::Text,
         "errorfile" => Form::StatusFile,
+        "errorloc" | "errorloc302" | "errorloc303" => Form::StatusText,
         "errorfiles" => Form::ErrorSection,
         "http-reuse" => Form::OneOf(&["never", "safe", "aggressive", "always"]),
         "max-keep-alive-queue" => DIGITS,

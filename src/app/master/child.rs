@@ -16,7 +16,7 @@ use crate::config::model::CLAIMED_VERSION;
 use crate::control::cli::master;
 use crate::control::cli::routed::Line;
 
-/// A worker. Dropping it leaves the process alone; closing its link is what ends it.
+/// A worker. Dropping it leaves the process alone; closing its link and its line is what ends it.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) pid: Pid,

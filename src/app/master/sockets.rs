@@ -8,10 +8,11 @@ use crate::app::StartError;
 use crate::app::features::facts;
 use crate::app::load::environment;
 use crate::app::world::System;
-use crate::config::model::{CommandSocket, Inherited};
+use crate::config::model::{CommandSocket, Inherited, Place};
 use crate::config::{self, Language, Surroundings, diag};
 use crate::control::http::Listener;
 use crate::net::listen;
+use crate::net::listen_error::ListenError;
 use crate::sys::inherit::adopt_sealed;
 
 /// One of them: listening, not accepting yet.
@@ -27,11 +28,12 @@ impl MasterSocket {
     /// # Errors
     /// What is wrong with the words, or what the system refused.
     pub(super) fn open(text: &str) -> Result<Self, StartError> {
-        let settings = parse(text).map_err(StartError::Refused)?;
+        let mut settings = parse(text).map_err(StartError::Refused)?;
+        settings.bind.place = Place::named("master-socket");
         let sockets = listen::open(&settings.bind, &Inherited::default(), 1, Vec::new());
-        let socket = sockets
-            .map_err(|error| StartError::Refused(vec![format!("master CLI: {error}")]))?
-            .swap_remove(0);
+        let said = |error: ListenError| error.of_section("proxy", "MASTER").to_string();
+        let socket =
+            sockets.map_err(|error| StartError::Refused(vec![said(error)]))?.swap_remove(0);
         Ok(Self { settings, socket })
     }
 

@@ -113,14 +113,16 @@ impl Master {
             worker: self.worker.as_ref().map(|worker| Left::of(worker, now)),
             leaving: self.leaving.iter().map(|worker| Left::of(worker, now)).collect(),
         };
-        let mut kept: Vec<_> = match successor {
-            Successor::Own => self.sockets.iter().map(AsFd::as_fd).collect(),
-            // It opens them anew.
-            Successor::Haproxy => Vec::new(),
+        let workers = self.worker.iter().chain(&self.leaving);
+        let lines = workers.clone().map(|worker| worker.line.as_fd());
+        let kept: Vec<_> = match successor {
+            Successor::Own => {
+                let links = workers.map(|worker| worker.link.as_fd());
+                lines.chain(links).chain(self.sockets.iter().map(AsFd::as_fd)).collect()
+            }
+            // It opens the sockets anew, and would never close the links.
+            Successor::Haproxy => lines.collect(),
         };
-        for worker in self.worker.iter().chain(&self.leaving) {
-            kept.extend([worker.link.as_fd(), worker.line.as_fd()]);
-        }
         resumed.start(&kept, successor)
     }
 }

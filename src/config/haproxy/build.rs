@@ -22,10 +22,12 @@ pub(super) fn add(
     cx: &mut Context<'_>,
 ) -> Option<HttpSection> {
     let Reader { mut settings, binds, servers, id, misplaced, .. } = reader;
-    if let Some(misplaced) = misplaced.filter(|_| section.kind == SectionKind::Frontend) {
-        let mut settings = misplaced.settings.inherited();
-        settings.rules.clear();
-        config.misplaced.push(backend(number, name.clone(), None, Vec::new(), settings, cx));
+    if let Some(misplaced) = misplaced {
+        let binds = misplaced.binds.iter().map(|bind| (name.value.clone(), bind.clone()));
+        config.misplaced_binds.extend(binds);
+        if section.kind == SectionKind::Frontend {
+            add_misplaced(number, &name, &misplaced.settings, config, cx);
+        }
     }
     let http = settings.is_http().then(|| HttpSection {
         kind: section.kind,
@@ -62,6 +64,19 @@ pub(super) fn add(
         config.backends.push(backend(number, name, id, servers, settings, cx));
     }
     http
+}
+
+/// What a frontend says about servers.
+fn add_misplaced(
+    number: u32,
+    name: &Spanned<String>,
+    settings: &Settings,
+    config: &mut Config,
+    cx: &mut Context<'_>,
+) {
+    let mut settings = settings.inherited();
+    settings.rules.clear();
+    config.misplaced.push(backend(number, name.clone(), None, Vec::new(), settings, cx));
 }
 
 /// Backends that a section may send to.

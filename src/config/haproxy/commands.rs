@@ -30,7 +30,7 @@ pub(super) fn lower(line: &Line, commands: &mut Commands, cx: &mut Context<'_>) 
                 cx.report.alert(zero.span, "'stats timeout' cannot be 0");
             }
             commands.timeout = timeout.or(commands.timeout.take());
-            args.finish("stats timeout", cx);
+            args.ignore_rest("stats timeout", cx);
         }
         "maxconn" => {
             let maxconn = args.number("stats maxconn", cx);

@@ -8,6 +8,7 @@ use haproxy_compat::units::TimeUnit;
 use super::numeral::leading;
 use super::words::{Args, Context};
 use crate::config::raw::{Object, Unread};
+use crate::pure::http::answer::has_page;
 
 /// Judges what stands after `keyword`, which takes at most one argument unless its form says more.
 pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {
@@ -49,15 +50,18 @@ pub(super) fn judge(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Con
         Form::File => path(keyword, args, Object::File, cx),
         Form::Directory => path(keyword, args, Object::Directory, cx),
         Form::StatusFile => {
-            let Some(word) = args.expect(keyword, "a status and a file", cx) else { return };
-            known(word, &STATUSES, keyword, cx);
-            path(keyword, args, Object::File, cx);
+            status(keyword, args, cx);
+            path(keyword, args, Object::Answer, cx);
+        }
+        Form::StatusText => {
+            status(keyword, args, cx);
+            args.expect(keyword, "an address", cx);
         }
         Form::ErrorSection => {
             let name = args.text(keyword, "the name of an 'http-errors' section", cx);
             cx.error_sections.extend(name);
-            while let Some(word) = args.next() {
-                known(word, &STATUSES, keyword, cx);
+            while args.peek().is_some() {
+                status(keyword, args, cx);
             }
         }
         Form::Threads => {
@@ -110,6 +114,11 @@ fn composed(form: Form, keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>
                 let message = format!("'{name}' and '{written}' differ in more than their case");
                 cx.report.alert(args.span(), message);
             }
+            if cx.header_cases.contains(&name.bytes) {
+                let message = format!("how to write '{}' was said before", name.text());
+                cx.report.alert(name.span, message);
+            }
+            cx.header_cases.push(name.bytes.clone());
         }
         Form::Condition => args.skip_all(),
         _ => {}
@@ -133,16 +142,20 @@ fn cookie(keyword: &str, args: &Args<'_>, cx: &mut Context<'_>) {
     cx.report.alert(args.span(), message);
 }
 
-/// Statuses of errors that have a page.
-const STATUSES: [&str; 19] = [
-    "200", "400", "401", "403", "404", "405", "407", "408", "410", "413", "421", "422", "425",
-    "429", "500", "501", "502", "503", "504",
-];
+/// A status that has a page.
+fn status(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) {
+    let Some(word) = args.expect(keyword, "a status", cx) else { return };
+    let status = leading(&word.text());
+    if !u16::try_from(status).is_ok_and(has_page) {
+        let message = format!("'{}' after '{keyword}' is no status that has a page", word.text());
+        cx.report.alert(word.span, message);
+    }
+}
 
 /// What has to be there under the next word.
 pub(super) fn path(keyword: &str, args: &mut Args<'_>, object: Object, cx: &mut Context<'_>) {
     let what = match object {
-        Object::File => "a file",
+        Object::File | Object::Answer => "a file",
         Object::Directory => "a directory",
         Object::Account(_) => "the name of an account",
     };

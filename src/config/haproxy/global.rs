@@ -16,10 +16,14 @@ const IGNORING_REST: [&str; 4] =
     ["hard-stop-after", "log-send-hostname", "server-state-base", "server-state-file"];
 
 /// Keywords without effect, of whose line HAProxy reads no further than it needs.
-const LONG: [&str; 9] = [
+const LONG: [&str; 13] = [
     "close-spread-time",
+    "ssl-provider-path",
     "thread-group",
     "tune.lua.maxmem",
+    "tune.lua.service-timeout",
+    "tune.lua.session-timeout",
+    "tune.lua.task-timeout",
     "tune.pattern.cache-size",
     "tune.vars.global-max-size",
     "tune.vars.proc-max-size",

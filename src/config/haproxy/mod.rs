@@ -10,6 +10,7 @@ mod bind;
 mod build;
 mod check;
 mod commands;
+mod condition;
 mod crt_store;
 mod expect;
 mod form;
@@ -23,6 +24,7 @@ mod numeral;
 mod once;
 mod option;
 mod order;
+mod pages;
 mod peers;
 mod proxy;
 mod resolvers;
@@ -46,6 +48,7 @@ use haproxy_compat::tree::{File, Line, Section, SectionKind};
 
 use crate::config::raw;
 use global::UnixBind;
+use pages::ErrorSection;
 use proxy::Reader;
 use settings::Settings;
 use words::Context;
@@ -68,6 +71,7 @@ pub(super) fn lower(file: &File, env: &Environment, report: &mut Report) -> raw:
         healthchecks: Vec::new(),
         http: Vec::new(),
         unheeded: Vec::new(),
+        error_sections: Vec::new(),
         sections: 0,
     };
     for section in &file.sections {
@@ -104,6 +108,7 @@ struct Lowering<'a> {
     http: Vec<stats::HttpSection>,
     /// Keywords and names of sections without effect.
     unheeded: Vec<(String, Spanned<String>)>,
+    error_sections: Vec<ErrorSection>,
     /// Proxy sections so far.
     sections: u32,
 }
@@ -154,7 +159,11 @@ impl Lowering<'_> {
                 userlist::first_counts(&mut self.config.userlists, &mut self.cx);
             }
             SectionKind::Mailers | SectionKind::Other => {
-                unheeded::judge(section, &mut self.cx);
+                if section.header.words[0].bytes == b"http-errors" {
+                    self.error_sections.extend(ErrorSection::lower(section, &mut self.cx));
+                } else {
+                    unheeded::judge(section, &mut self.cx);
+                }
                 self.unheeded.extend(
                     section.name.as_ref().map(|name| {
                         (section.header.words[0].text().into_owned(), words::text(name))
@@ -301,6 +310,8 @@ impl Lowering<'_> {
         let master = &self.config.global.life.master_worker;
         let has_master = master.as_ref().is_some_and(|on| on.value);
         unheeded::judge_all(&self.unheeded, has_master, &mut self.cx);
+        pages::judge(&self.error_sections, &mut self.cx);
+        pages::resolve(&mut self.config, &self.error_sections, &mut self.cx);
         for bind in self.config.frontends.iter_mut().flat_map(|frontend| &mut frontend.binds) {
             self.unix_bind.apply(bind);
             self.tls.apply_bind(&mut bind.tls);

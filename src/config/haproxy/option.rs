@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use haproxy_compat::keywords::form::of_option;
 use haproxy_compat::keywords::{Effect, OPTIONS};
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{Line, Prefix};
 
+use super::form;
 use super::log;
 use super::proxy::{Reader, Standing};
 use super::words::{Args, Context};
@@ -119,6 +121,7 @@ pub(super) fn lower(line: &Line, reader: &mut Reader, cx: &mut Context<'_>) {
         Some(_) => {
             let places = known.map_or(0, |(_, places)| places);
             reader.standing(&written, line.span, places, cx);
+            form::judge(of_option(&option), &written, &mut args, cx);
         }
     }
 }

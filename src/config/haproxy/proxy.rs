@@ -11,7 +11,7 @@ use super::server::{self, HttpWord};
 use super::settings::Settings;
 use super::stats::Page;
 use super::words::{Args, Context, set, text};
-use super::{balance, bind, form, keepalive, log, option, retry, rules, socket};
+use super::{balance, bind, condition, form, keepalive, log, option, retry, rules, socket};
 use crate::config::raw::{Bind, Field, Server};
 
 /// Reads the lines of one section.
@@ -128,6 +128,9 @@ impl Reader {
         cx.effect(word, &keyword, &PROXY);
         match effect {
             Effect::Applies => {
+                if self.kind == SectionKind::Frontend && keyword.ends_with("-persist") {
+                    self.persistence(&keyword, line, cx);
+                }
                 if let Some(reader) = self.place(&keyword, line.span, places, cx) {
                     reader.apply(&keyword, line, cx);
                 }
@@ -138,6 +141,9 @@ impl Reader {
                 if standing != Standing::Refused {
                     form::judge(of_proxy(&keyword), &keyword, &mut Args::new(line, 1), cx);
                 }
+                if standing == Standing::Ignored || !self.settings.is_http() {
+                    condition::of_rule(&keyword, line, &self.settings.rules, cx);
+                }
                 if effect == Effect::Http && standing == Standing::Ignored {
                     Page::default().line(line, cx);
                 } else if effect == Effect::Http && standing == Standing::Here {
@@ -145,6 +151,14 @@ impl Reader {
                     self.http.push((keyword.into_owned(), line.span));
                 }
             }
+        }
+    }
+
+    /// `force-persist` and `ignore-persist` where they have no meaning.
+    fn persistence(&self, keyword: &str, line: &Line, cx: &mut Context<'_>) {
+        let mut args = Args::new(line, 1);
+        if args.expect(keyword, "'if' or 'unless' and a condition", cx).is_some() {
+            condition::whole(keyword, &line.words[1..], &self.settings.rules, cx);
         }
     }
 
@@ -264,6 +278,7 @@ impl Reader {
             "load-server-state-from-file" => {
                 let what = "'global', 'local' or 'none'";
                 set(&mut settings.load_server_state, args.text(keyword, what, cx));
+                return args.ignore_rest(keyword, cx);
             }
             "server-state-file-name" => {
                 let whole = || Spanned::new("use-backend-name".to_owned(), line.span);

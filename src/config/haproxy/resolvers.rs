@@ -49,17 +49,16 @@ fn statement(line: &Line, resolvers: &mut Resolvers, cx: &mut Context<'_>) {
         "parse-resolv-conf" => {
             let on = line.prefix == Prefix::Plain;
             resolvers.resolv_conf = Some(Spanned::new(on, word.span));
-            return args.ignore_rest(&keyword, cx);
         }
         "accepted_payload_size" => resolvers.accepted_payload_size = payload(&keyword, args, cx),
         "resolve_retries" => {
             resolvers.resolve_retries = retries(&keyword, args, cx);
-            return args.ignore_rest(&keyword, cx);
         }
         "timeout" => timeout(args, resolvers, cx),
         _ => hold(args, resolvers, cx),
     }
-    args.finish(&keyword, cx);
+    // HAProxy reads no further.
+    args.ignore_rest(&keyword, cx);
 }
 
 /// HAProxy takes sizes that mean less than DNS grants to everybody, or more than is kept here.

@@ -1,7 +1,7 @@
 //! `ring` sections.
 
 use haproxy_compat::span::Spanned;
-use haproxy_compat::tree::{Line, Section};
+use haproxy_compat::tree::{Line, Section, Word};
 use haproxy_compat::units::{TimeUnit, parse_size};
 
 use super::server;
@@ -42,7 +42,7 @@ fn statement(line: &Line, ring: &mut Ring, cx: &mut Context<'_>) {
             }
             ring.size = bytes(&keyword, args, cx);
         }
-        "timeout" => timeout(args, ring, cx),
+        "timeout" => return timeout(args, ring, cx),
         // HTTP words have no effect here, and nobody expects one.
         "server" => {
             let template = server::empty_template();
@@ -69,15 +69,22 @@ fn bytes(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<u64>
     Some(Spanned::new(size, found.span))
 }
 
+/// A `timeout` line, of which HAProxy reads what it looks for and nothing else.
 fn timeout(args: &mut Args<'_>, ring: &mut Ring, cx: &mut Context<'_>) {
-    let Some(word) = args.expect("timeout", "'connect' or 'server' and a time", cx) else { return };
-    let what = word.text();
+    let what = args.peek().map(Word::text).unwrap_or_default();
     match what.as_ref() {
-        "connect" => ring.connect = args.time(&what, TimeUnit::Milliseconds, cx),
-        "server" => ring.stall = args.time(&what, TimeUnit::Milliseconds, cx),
+        "connect" | "server" => args.skip(1),
         _ => {
-            cx.unknown(word, "after 'timeout' in a 'ring' section", ["connect", "server"]);
-            args.skip_all();
+            let message = "'timeout' of a ring is ignored: it can be 'connect' or 'server'";
+            cx.report.warning(args.span(), message);
+            return;
         }
     }
+    let time = args.time(&what, TimeUnit::Milliseconds, cx);
+    if what == "connect" {
+        ring.connect = time;
+    } else {
+        ring.stall = time;
+    }
+    args.ignore_rest(&format!("timeout {what}"), cx);
 }

@@ -49,7 +49,7 @@ pub(super) struct Page {
     page: raw::Page,
     /// `monitor-uri`
     monitor: Field<String>,
-    /// `http-request` and `monitor fail`.
+    /// `http-request`, `monitor fail`, and what is said of statuses.
     pub(super) rules: Vec<Statement>,
 }
 
@@ -81,7 +81,13 @@ impl Page {
                 args.finish("monitor-uri", cx);
             }
             b"monitor" | b"http-request" => self.rule(line, cx),
-            _ => {}
+            _ => {
+                let words = line.words.iter().map(text).collect();
+                let statement = Statement { words, span: line.span };
+                if statement.is_page() {
+                    self.rules.push(statement);
+                }
+            }
         }
     }
 
@@ -102,8 +108,9 @@ impl Page {
     }
 
     /// Whether it answers anything.
-    pub(super) const fn serves(&self) -> bool {
-        self.page.span.is_some() || self.monitor.is_some() || !self.rules.is_empty()
+    pub(super) fn serves(&self) -> bool {
+        let mut rules = self.rules.iter();
+        self.page.span.is_some() || self.monitor.is_some() || rules.any(|rule| !rule.is_page())
     }
 
     /// What it is for a frontend or a backend.
@@ -153,10 +160,12 @@ fn stats(page: &mut raw::Page, line: &Line, cx: &mut Context<'_>) {
         "refresh" => keep(&mut page.refresh, args.time(&keyword, TimeUnit::Seconds, cx)),
         "auth" => {
             page.auth.extend(args.text(&keyword, "'user:password'", cx));
-            // It may be a part of the password.
+            // It may be meant as a part of the password: it is not shown.
             if let Some(excess) = args.next() {
-                cx.report.alert(excess.span, "an unexpected word after 'stats auth'");
+                let message = "a second word after 'stats auth' is ignored, in the password, too";
+                cx.report.warning(excess.span, message);
             }
+            return;
         }
         "scope" => page.scope.extend(args.text(&keyword, "a proxy's name or '.'", cx)),
         "hide-version" => page.hide_version = on,
@@ -177,7 +186,7 @@ fn stats(page: &mut raw::Page, line: &Line, cx: &mut Context<'_>) {
         "bind-process" => return,
         _ => return cx.unknown(word, "after 'stats'", STATS),
     }
-    args.finish(&keyword, cx);
+    args.ignore_rest(&keyword, cx);
 }
 
 /// Keeps what was there when the line was wrong.

@@ -217,7 +217,8 @@ fn a_listener_for_statistics_serves_metrics() {
     let (http, lines) = (Some("http"), Some("http"));
     let want = [("stats", http, lines), ("prom", http, lines), ("tcp", None, Some("tcp"))];
     assert_eq!(fronts, want);
-    assert_eq!(config.frontends[1].rules.len(), 1);
+    let rules: Vec<_> = config.frontends[1].rules.iter().map(|rule| rule.keyword()).collect();
+    assert_eq!(rules, ["errorfile", "http-request"]);
     let [message] = &messages_of(&report)[..] else { panic!("{:?}", messages_of(&report)) };
     assert!(message.starts_with("'option httplog' is ignored: 'tcp' is not in"), "{message}");
     let page = |front: usize| config.frontends[front].http.page.as_ref();

@@ -1,9 +1,11 @@
 //! Sections that are known and have no effect: a warning says so, and mistakes in them are refused
 //! where HAProxy 2.6 knows the section.
 
+use haproxy_compat::addr::{Address, Endpoint, PortSpec, Transport};
 use haproxy_compat::keywords::SECTIONS;
 use haproxy_compat::span::Spanned;
-use haproxy_compat::tree::Section;
+use haproxy_compat::tree::{Line, Section};
+use haproxy_compat::units::TimeUnit;
 
 use super::form;
 use super::words::{Args, Context};
@@ -11,7 +13,7 @@ use crate::config::raw::Object;
 use crate::config::world::Account;
 
 /// What may stand in them.
-const LINES: [(&str, &[&str]); 5] = [
+const LINES: [(&str, &[&str]); 4] = [
     (
         "cache",
         &["max-age", "max-object-size", "max-secondary-entries", "process-vary", "total-max-size"],
@@ -29,7 +31,6 @@ const LINES: [(&str, &[&str]); 5] = [
             "set-param",
         ],
     ),
-    ("http-errors", &["errorfile"]),
     ("mailers", &["mailer", "timeout"]),
     ("program", &["command", "group", "option", "user"]),
 ];
@@ -48,8 +49,39 @@ pub(super) fn judge(section: &Section, cx: &mut Context<'_>) {
             cx.unknown(word, &format!("in a '{keyword}' section"), known.iter().copied());
         }
     }
-    if keyword == "program" {
-        program(section, cx);
+    match keyword.as_ref() {
+        "program" => program(section, cx),
+        "mailers" => section.lines.iter().for_each(|line| mail(line, cx)),
+        _ => {}
+    }
+}
+
+/// A line of a `mailers` section.
+fn mail(line: &Line, cx: &mut Context<'_>) {
+    let mut args = Args::new(line, 1);
+    let word = line.words[0].text();
+    if word == "timeout" {
+        match args.expect("timeout", "'mail' and a time", cx) {
+            Some(what) if what.bytes == b"mail" => {
+                args.time("timeout mail", TimeUnit::Milliseconds, cx);
+            }
+            Some(what) => cx.unknown(what, "after 'timeout'", ["mail"]),
+            None => {}
+        }
+    } else if word == "mailer" {
+        let name = args.expect("mailer", "a name and an address", cx);
+        let Some(address) = name.and_then(|_| args.expect("mailer", "an address", cx)) else {
+            return;
+        };
+        let address = cx.address(address);
+        let is_server = Address::parse(&address.value).is_ok_and(|it| {
+            it.transport != Transport::Datagram
+                && matches!(it.endpoint, Endpoint::Inet { port: PortSpec::Fixed(1..), .. })
+        });
+        if !is_server {
+            let message = format!("mailer: '{}' is no address with a port", address.value);
+            cx.report.alert(address.span, message).help("write one such as '10.0.0.9:25'");
+        }
     }
 }
 
@@ -75,9 +107,7 @@ fn program(section: &Section, cx: &mut Context<'_>) {
             _ => {}
         }
     }
-    let starts = |line: &haproxy_compat::tree::Line| {
-        line.words[0].bytes == b"command" && line.words.len() > 1
-    };
+    let starts = |line: &Line| line.words[0].bytes == b"command" && line.words.len() > 1;
     if !section.lines.iter().any(starts) {
         cx.report
             .alert(section.header.span, "this 'program' section starts nothing")

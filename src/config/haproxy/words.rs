@@ -23,11 +23,19 @@ pub(super) struct Context<'a> {
     pub(super) unread: Vec<Unread>,
     /// Names of sections that `errorfiles` wants.
     pub(super) error_sections: Vec<Spanned<String>>,
+    /// Names of headers that `h1-case-adjust` said how to write.
+    pub(super) header_cases: Vec<Vec<u8>>,
 }
 
 impl<'a> Context<'a> {
     pub(super) const fn new(env: &'a Environment, report: &'a mut Report) -> Self {
-        Self { env, report, unread: Vec::new(), error_sections: Vec::new() }
+        Self {
+            env,
+            report,
+            unread: Vec::new(),
+            error_sections: Vec::new(),
+            header_cases: Vec::new(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Life, LogSample, LogStream, Tuning};
+use super::{Life, LogSample, LogStream, Place, Tuning};
 use crate::pure::id::Name;
 use crate::pure::rules::preset::Preset;
 
@@ -33,8 +33,12 @@ pub struct Global {
     pub gid: Option<u32>,
     /// Directory to change root to after binding.
     pub chroot: Option<PathBuf>,
+    /// Where `chroot` is written.
+    pub chroot_place: Place,
     /// Where a daemon or a master writes its process id.
     pub pidfile: Option<PathBuf>,
+    /// Where `pidfile` is written.
+    pub pidfile_place: Place,
     /// `server-state-file`: what servers were before, for backends that ask for it.
     pub server_state_file: Option<PathBuf>,
     /// `server-state-base`: directory of state files with relative names.

@@ -16,6 +16,7 @@ mod life;
 mod number;
 mod page;
 mod patterns;
+mod place;
 mod resolvers;
 mod ring;
 mod socket;
@@ -24,6 +25,8 @@ mod switchover;
 mod tls;
 mod tuning;
 mod webhook;
+
+use haproxy_compat::source::SourceMap;
 
 pub use crate::pure::balance::{
     Affinity, Algorithm as Balance, Function, HashKey, HashType, Method,
@@ -54,7 +57,8 @@ pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget, Pro
 pub use life::{Capability, Life};
 pub(in crate::config) use number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 pub use page::{Http, Page, User, Userlist, Written};
-pub use patterns::{PatternSet, PatternSource, Place};
+pub use patterns::{PatternSet, PatternSource};
+pub use place::Place;
 pub use resolvers::{InitAddr, Nameserver, Resolve, Resolvers};
 pub use ring::{LogProto, LogSample, LogStream, Ring};
 pub use socket::{
@@ -116,5 +120,25 @@ impl Config {
         let frontends = self.frontends.iter().map(|frontend| &frontend.binds);
         let stats = self.stats.iter().map(|stats| &stats.binds);
         frontends.chain(stats).any(|binds| !binds.is_empty()) || !self.commands.sockets.is_empty()
+    }
+
+    /// Finds file and line of what is told of after the load.
+    pub(in crate::config) fn locate(&mut self, sources: &SourceMap) {
+        let fronts = self.frontends.iter_mut().map(|frontend| &mut frontend.binds);
+        let stats = self.stats.iter_mut().map(|stats| &mut stats.binds);
+        let commands = self.commands.sockets.iter_mut().map(|socket| &mut socket.bind);
+        let binds = fronts.chain(stats).flatten().chain(commands).map(|bind| &mut bind.place);
+        let patterns = self.patterns.iter_mut().map(|set| &mut set.place);
+        let global = [&mut self.global.chroot_place, &mut self.global.pidfile_place];
+        // The ports of a range stand in one place: their line is counted once.
+        let mut last = Place::default();
+        for place in binds.chain(patterns).chain(global) {
+            if place.span.is_some() && place.span == last.span {
+                place.clone_from(&last);
+            } else {
+                place.locate(sources);
+                last.clone_from(place);
+            }
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! Patterns of ACLs and maps, files already read.
 
-use haproxy_compat::source::SourceMap;
-use haproxy_compat::span::Span;
-
+use super::Place;
 use crate::pure::acl::pattern::{Entry, Method};
 use crate::pure::sample::Kind;
 
@@ -43,42 +41,3 @@ pub struct PatternSource {
     /// What is there.
     pub entries: Vec<Entry>,
 }
-
-/// Where something is written. It says nothing of what is meant: all places compare equal.
-#[derive(Clone, Debug, Default)]
-pub struct Place {
-    /// What orders places.
-    pub span: Option<Span>,
-    /// The file's name, as the operator wrote it.
-    pub file: String,
-    /// From 1; 0: nowhere.
-    pub line: usize,
-}
-
-impl Place {
-    pub(in crate::config) fn of(span: Option<Span>) -> Self {
-        Self { span, ..Self::default() }
-    }
-
-    /// Finds file and line.
-    pub(in crate::config) fn locate(&mut self, sources: &SourceMap) {
-        if let Some(span) = self.span {
-            sources.name(span.file).clone_into(&mut self.file);
-            self.line = sources.line(span);
-        }
-    }
-
-    /// What comes first has less; nowhere is before all.
-    #[must_use]
-    pub fn order(&self) -> Option<(u32, u32)> {
-        self.span.map(|span| (span.file.0, span.start))
-    }
-}
-
-impl PartialEq for Place {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Place {}

@@ -5,8 +5,7 @@ use std::num::{NonZeroI32, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::BindTls;
-use super::SocketBuffers;
+use super::{BindTls, Place, SocketBuffers};
 use crate::pure::log_format::Format;
 
 /// One listening socket. A port range became one `Bind` a port.
@@ -36,6 +35,8 @@ pub struct Bind {
     pub socket: BindSocket,
     /// Clients speak TLS.
     pub tls: Option<Box<BindTls>>,
+    /// Where it is written.
+    pub place: Place,
 }
 
 /// Where to listen.

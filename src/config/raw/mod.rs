@@ -87,6 +87,8 @@ pub struct Config {
     pub peers: Vec<Peers>,
     /// What frontends of `haproxy.cfg` say about servers: it is judged and has no effect.
     pub misplaced: Vec<Backend>,
+    /// `bind` lines of backends of `haproxy.cfg`, likewise, and whose they are.
+    pub misplaced_binds: Vec<(String, Bind)>,
     /// `ring` sections, in file order.
     pub rings: Vec<Ring>,
     /// Files and directories that words without effect name. Only `haproxy.cfg` has such words.
@@ -114,6 +116,8 @@ pub struct Unread {
 pub enum Object {
     /// A file.
     File,
+    /// A file that holds an answer of HTTP, or nothing.
+    Answer,
     /// A directory.
     Directory,
     /// A user or a group.

@@ -2,6 +2,8 @@
 
 use haproxy_compat::span::{Span, Spanned};
 
+use crate::pure::rules::pages::ErrorPages;
+
 /// One statement: `acl lan src 10.0.0.0/8`, `tcp-request content reject if lan`, `use_backend b`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
@@ -30,7 +32,7 @@ impl Statement {
         matches!(
             self.keyword(),
             "acl" | "tcp-request" | "use_backend" | "stick-table" | "http-request" | "monitor"
-        )
+        ) || self.is_page()
     }
 
     /// Whether it means something to a backend.
@@ -40,8 +42,14 @@ impl Statement {
             "tcp-request" => !matches!(self.second(), "connection" | "session"),
             "stick-table" | "stick" | "http-request" => true,
             "acl" | "tcp-response" | "use-server" | "force-persist" | "ignore-persist" => true,
-            _ => false,
+            _ => self.is_page(),
         }
+    }
+
+    /// Whether it says what is answered with a status.
+    #[must_use]
+    pub fn is_page(&self) -> bool {
+        self.keyword() == "errorfiles" || ErrorPages::knows(self.keyword())
     }
 
     /// The words as one line that reads back to them.

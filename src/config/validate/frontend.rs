@@ -11,7 +11,7 @@ use haproxy_compat::span::{Span, Spanned};
 use super::context::Context;
 use crate::config::defaults::{BACKLOG, METRICS_PATH};
 use crate::config::model::{
-    Bind, ClientTimeouts, Frontend, Global, Keepalive, ListenAddr, Stats, UnixPermissions,
+    Bind, ClientTimeouts, Frontend, Global, Keepalive, ListenAddr, Place, Stats, UnixPermissions,
 };
 use crate::config::raw::{self, Dialect, Field};
 use crate::config::world::Account;
@@ -237,6 +237,7 @@ impl Context<'_> {
             id: self.positive(&format!("id of a bind of {owner}"), &raw.socket.id),
             socket: self.bind_socket(&raw.socket),
             tls: self.bind_tls(raw, owner),
+            place: Place::of(Some(raw.address.span)),
         }
     }
 

@@ -13,7 +13,9 @@ use crate::config::defaults::{
     LOG_LEN_MAX_BYTES, LOG_LEN_MIN_BYTES, LOG_LEVEL, LOG_MINLEVEL, LOG_PORT,
     SPREAD_CHECKS_MAX_PERCENT, SPREAD_CHECKS_PERCENT, THREADS_MAX,
 };
-use crate::config::model::{Facility, Global, LogFraming, LogLevel, LogSink, LogStream, LogTarget};
+use crate::config::model::{
+    Facility, Global, LogFraming, LogLevel, LogSink, LogStream, LogTarget, Place,
+};
 use crate::config::raw::{self, Dialect, Field};
 use crate::config::world::Account;
 
@@ -57,7 +59,9 @@ impl Context<'_> {
             uid: self.account_number("uid", &raw.uid),
             gid: self.account_number("gid", &raw.gid),
             chroot: path(&raw.chroot),
+            chroot_place: Place::of(raw.chroot.as_ref().map(|chroot| chroot.span)),
             pidfile: path(&raw.pidfile),
+            pidfile_place: Place::of(raw.pidfile.as_ref().map(|pidfile| pidfile.span)),
             server_state_file: path(&raw.server_state_file),
             server_state_base: path(&raw.server_state_base),
             state_dir: path(&raw.state_dir),

@@ -74,6 +74,7 @@ use super::model::{Config, Global, ListenAddr, Stats, automatic_proxy_ids};
 use super::raw::{self, Dialect, Field};
 use super::suggest::did_you_mean;
 use super::world::World;
+use crate::pure::http::ErrorFile;
 use crate::pure::id::{Name, ProxyId};
 
 /// What was meant, or `None` where the report refuses it.
@@ -213,6 +214,11 @@ impl Context<'_> {
                 self.backend(raw, name, ProxyId(0), &[]);
             }
         }
+        for (name, bind) in &raw.misplaced_binds {
+            let what = format!("backend '{name}'");
+            let (rule, listening) = (BacklogRule::default(), &mut Listening::default());
+            self.binds(std::slice::from_ref(bind), &what, rule, listening);
+        }
     }
 
     /// A name that no other of its kind has.
@@ -332,10 +338,14 @@ impl Context<'_> {
     /// Files and directories that words without effect name.
     fn unread(&mut self, raw: &raw::Config) {
         for raw::Unread { keyword, path, object } in &raw.unread {
+            if self.is_told(path.span) {
+                continue;
+            }
             let place = Path::new(&path.value);
             let found = match *object {
                 raw::Object::Directory => self.world.list(place).map(drop),
                 raw::Object::File => self.world.read(place).map(drop),
+                raw::Object::Answer => self.answer(place),
                 raw::Object::Account(kind) => {
                     self.account(kind, &Some(path.clone()));
                     continue;
@@ -345,6 +355,15 @@ impl Context<'_> {
                 let message = format!("{keyword}: cannot read '{}': {error}", path.value);
                 self.report.alert(path.span, message);
             }
+        }
+    }
+
+    /// A file that holds an answer of HTTP, or nothing.
+    fn answer(&mut self, path: &Path) -> Result<(), String> {
+        let bytes = self.world.read(path)?;
+        match ErrorFile::read(&bytes) {
+            Err(why) if !bytes.is_empty() => Err(why.to_string()),
+            _ => Ok(()),
         }
     }
 

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use haproxy_compat::diag::{Diagnostic, Severity};
 use haproxy_compat::span::Span;
 use haproxy_compat::units::{self, TimeUnit};
 
@@ -16,7 +17,8 @@ use crate::config::model::{BackendRules, FrontendRules, Page, PatternSet};
 use crate::config::raw::{self, Statement};
 use crate::pure::acl::pattern::PatternsId;
 use crate::pure::acl::{Acl, AclError, Condition, Test};
-use crate::pure::rules::{Action, Choice, Peer, Persistence, Rule, RuleSet};
+use crate::pure::rules::pages::ErrorPages;
+use crate::pure::rules::{Action, Choice, Persistence, Rule, RuleSet};
 use crate::pure::sample::{Expr, FileName, Stage};
 
 /// What rules refer to, kept until all of them are read.
@@ -85,6 +87,9 @@ impl Context<'_> {
                 ("http-request", _) if self.speaks_http => {
                     rules.requests.extend(self.rule(RuleSet::Request, 1, &known));
                 }
+                (keyword, _) if self.speaks_http && ErrorPages::knows(keyword) => {
+                    self.error_page(&mut rules.pages, &known);
+                }
                 ("monitor", "fail") if self.speaks_http => {
                     rules.monitor_fail.extend(self.condition(2, &known));
                 }
@@ -132,6 +137,9 @@ impl Context<'_> {
                 ("http-request", _) if self.speaks_http => {
                     rules.requests.extend(self.rule(RuleSet::Request, 1, &known));
                 }
+                (keyword, _) if self.speaks_http && ErrorPages::knows(keyword) => {
+                    self.error_page(&mut rules.pages, &known);
+                }
                 ("use-server", _) => {
                     rules.servers.extend(self.choice(Stage::ServerChoice, &known));
                 }
@@ -153,6 +161,22 @@ impl Context<'_> {
         let condition = self.read(known, skipped, condition)?;
         self.judge(Some(&condition), Stage::HttpRequest, known);
         Some(condition)
+    }
+
+    /// What is said of a status.
+    fn error_page(&mut self, pages: &mut ErrorPages, known: &Known<'_>) {
+        // Both halves of a `listen` section have the statement: what is wrong in it is told once.
+        if let Err(error) = pages.read(&known.words(0), self)
+            && !known.statement.words.iter().any(|word| self.is_told(word.span))
+        {
+            self.wrong(known.statement, 0, error);
+        }
+    }
+
+    /// Whether something is wrong at `span` that was told.
+    pub(super) fn is_told(&self, span: Span) -> bool {
+        let is_here = |it: &Diagnostic| it.span == Some(span) && it.severity == Severity::Alert;
+        self.report.iter().any(is_here)
     }
 
     fn stranger(&mut self, what: &str, statement: &Statement) {
@@ -182,9 +206,6 @@ impl Context<'_> {
             Action::Counter(_) if words.len() == 1 && words[0].starts_with("sc-set-gpt") => {
                 let message = format!("{what}: '{}' lacks its value: it is read as 0", words[0]);
                 self.report.warning(span, message);
-            }
-            Action::SetMark(Peer::Server, _) | Action::SetTos(Peer::Server, _) => {
-                self.report.alert(span, "packets to servers cannot be marked by rules yet");
             }
             _ => {}
         }

@@ -10,6 +10,7 @@ use crate::config::model::{AgentCheck, Level, LogLevel};
 use crate::pure::health::Health;
 use crate::pure::probe::Place;
 use crate::state::publish;
+use crate::telemetry::event::Reason;
 
 /// The commands of this file.
 pub(super) static COMMANDS: &[Command] = &[
@@ -37,7 +38,7 @@ const NONE: &str = "agent checks are not enabled on this server";
 fn switch(call: &Call<'_>, on: bool, answer: &mut Answer<'_>) {
     let change = |health: &mut Health| health.handle_agent_switch(clock::now(), on);
     let Some((backend, server)) = object::server(call, 0, answer) else { return };
-    match object::occasion(call).agent(&backend, &server, change) {
+    match object::occasion(call).agent(&backend, &server, change, Reason::Cli) {
         Some(_) => server.wake_check(),
         None => answer.refuse("Agent was not configured on this server, cannot enable."),
     }
@@ -55,7 +56,7 @@ pub(super) fn say(call: &Call<'_>, answer: &mut Answer<'_>) {
         _ => return answer.refuse("'set server <srv> agent' expects 'up' or 'down'."),
     };
     let change = |health: &mut Health| health.handle_agent_said(clock::now(), up);
-    object::occasion(call).agent(&backend, &server, change);
+    object::occasion(call).agent(&backend, &server, change, Reason::Cli);
 }
 
 /// `set server b/s agent-addr A [port P]`.

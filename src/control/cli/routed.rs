@@ -55,6 +55,20 @@ impl Introduction {
     const HAPROXY: Self =
         Self { level: Level::Admin, expert: false, experimental: false, takes_listeners: true };
 
+    /// What HAProxy's worker, which takes everybody for an administrator, has to hear first. Each gets
+    /// an empty answer.
+    pub(super) fn prelude(self) -> Vec<&'static str> {
+        let level = match self.level {
+            Level::User => Some("user"),
+            Level::Operator => Some("operator"),
+            Level::Admin => None,
+        };
+        let expert = self.expert.then_some("expert-mode on");
+        let experimental = self.experimental.then_some("experimental-mode on");
+        // A lower level drops both modes.
+        level.into_iter().chain(expert).chain(experimental).collect()
+    }
+
     fn to_byte(self) -> u8 {
         let flags = [self.expert, self.experimental, self.takes_listeners];
         let flags = flags.iter().enumerate().map(|(at, &flag)| u8::from(flag) << (at + 2));
@@ -94,15 +108,17 @@ impl Line {
         Ok(Self { is_haproxy: true, ..Self::new(end)? })
     }
 
+    /// Whether the worker is HAProxy's, which greets nobody and is not told who asks.
+    #[must_use]
+    pub const fn is_haproxy(&self) -> bool {
+        self.is_haproxy
+    }
+
     /// A connection to the worker, on which it has not answered yet.
     ///
     /// # Errors
-    /// The worker is gone, takes no more (`WouldBlock`), is HAProxy's, which would not know who asks
-    /// (`Unsupported`), or descriptors have run out.
+    /// The worker is gone, takes no more (`WouldBlock`), or descriptors have run out.
     pub fn call(&self, who: Introduction) -> io::Result<UnixStream> {
-        if self.is_haproxy && who != Introduction::HAPROXY {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
         let (ours, theirs) = UnixStream::pair()?;
         if self.is_haproxy {
             descriptors::hand_over(self.end.as_fd(), theirs.as_fd())?;

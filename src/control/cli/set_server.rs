@@ -11,6 +11,7 @@ use crate::pure::health::Said;
 use crate::pure::health::admin;
 use crate::pure::probe::Place;
 use crate::state::publish;
+use crate::telemetry::event::Reason;
 
 /// The commands of this file.
 pub(super) static COMMANDS: &[Command] = &[
@@ -124,7 +125,7 @@ fn say(call: &Call<'_>, said: Said, answer: &mut Answer<'_>) {
     if server.configured().track.is_some() {
         return answer.refuse("cannot change health on a tracking server.");
     }
-    object::occasion(call).said(&backend, &server, said);
+    object::occasion(call).said(&backend, &server, said, Reason::Cli);
 }
 
 fn switch_checks(call: &Call<'_>, on: bool, answer: &mut Answer<'_>) {

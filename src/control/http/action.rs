@@ -9,6 +9,7 @@ use crate::pure::health::admin::Command;
 use crate::pure::health::{Health, Said};
 use crate::state::{Backend, CutReason, Occasion, Process, Server, publish};
 use crate::telemetry::bus::Bus;
+use crate::telemetry::event::Reason;
 
 /// What is done to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,8 @@ pub fn carry_out(process: &Process, bus: &Bus, text: &str) -> &'static str {
     let now = clock::now();
     let occasion = Occasion { process, bus, now, wall: clock::wall() };
     let (mut wanted, mut missing, mut done) = (0, 0, 0);
-    for (_, name) in fields.iter().filter(|(name, _)| name == "s") {
+    // The last one first, as HAProxy reads a form.
+    for (_, name) in fields.iter().rev().filter(|(name, _)| name == "s") {
         wanted += 1;
         let server = backend.live().servers.iter().find(|it| *it.name == **name).map(Arc::clone);
         match server {
@@ -124,7 +126,7 @@ fn apply(
     match action {
         Action::Admin(command) => occasion.command(backend, server, command),
         Action::Check(_) if !server.health().has_checks_on() => return false,
-        Action::Check(said) => occasion.said(backend, server, said),
+        Action::Check(said) => occasion.said(backend, server, said, Reason::Page),
         Action::Checks(on) => {
             let done =
                 publish::health(backend, server, now, |health| health.handle_switch(now, on));
@@ -134,12 +136,12 @@ fn apply(
         Action::Agent(_) if !agent_is_on => return false,
         Action::Agent(up) => {
             let change = |health: &mut Health| health.handle_agent_said(now, up);
-            return occasion.agent(backend, server, change).is_some();
+            return occasion.agent(backend, server, change, Reason::Page).is_some();
         }
         Action::Agents(on) if agent_is_on == on => return false,
         Action::Agents(on) => {
             let change = |health: &mut Health| health.handle_agent_switch(now, on);
-            let done = occasion.agent(backend, server, change).is_some();
+            let done = occasion.agent(backend, server, change, Reason::Page).is_some();
             server.wake_check();
             return done;
         }

@@ -26,6 +26,12 @@ pub use parse::AclError;
 use crate::pure::sample::{Arg, Expr, Facts, Fetch, Fetched, Stage};
 use pattern::{Method, PatternsId};
 
+/// Whether tests of this name need not be written.
+#[must_use]
+pub fn is_predefined(name: &str) -> bool {
+    parse::predefined(name).is_some()
+}
+
 /// Headers of one name that a test looks at; a request has no more lines.
 const REPEATED_MAX: i64 = 1024;
 

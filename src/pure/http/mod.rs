@@ -5,10 +5,12 @@
 
 pub mod answer;
 pub mod body;
+pub mod file;
 pub mod head;
 
 #[cfg(test)]
 mod tests;
 
 pub use answer::Answer;
+pub use file::ErrorFile;
 pub use head::{Bad, Framing, Request};

@@ -7,6 +7,7 @@
 
 pub mod http;
 mod number;
+pub mod pages;
 mod parse;
 pub mod preset;
 pub mod template;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use super::acl::{Condition, Truth};
 use super::log_format::Format;
 use super::sample::{Assignment, Expr, Facts, Stage, Variable};
+use pages::ErrorPages;
 use template::Template;
 
 /// The lists, by when they are walked.
@@ -301,6 +303,8 @@ pub struct FrontendRules {
     pub requests: Vec<Rule>,
     /// `monitor fail`.
     pub monitor_fail: Vec<Condition>,
+    /// What is said of statuses.
+    pub pages: ErrorPages,
 }
 
 /// The rules of a backend.
@@ -312,6 +316,8 @@ pub struct BackendRules {
     pub content: Vec<Rule>,
     /// `http-request`.
     pub requests: Vec<Rule>,
+    /// What is said of statuses.
+    pub pages: ErrorPages,
     /// `tcp-request inspect-delay`.
     pub inspect_delay: Option<Duration>,
     /// `use-server`.

@@ -9,7 +9,8 @@ use crate::config::model::Page;
 use crate::net::http::{self, Unread};
 use crate::pure::acl::Truth;
 use crate::pure::http::Answer;
-use crate::pure::rules::http::{Before, Body, Redirect, Reply as Written, Respond};
+use crate::pure::rules::http::{Before, Body, Content, Redirect, Respond};
+use crate::pure::rules::pages::ErrorPage;
 use crate::pure::rules::{Action, Rule, Step, next};
 use crate::session::Session;
 use crate::session::rules::{Closing, Walked};
@@ -34,7 +35,7 @@ impl Session {
             let view = self.view(&route.patterns, None, true);
             let failed = fails.iter().any(|condition| condition.holds(&view) == Truth::True);
             let status = if failed { 503 } else { 200 };
-            return Reply::Answer(Answer::plain(status), Source::Monitor);
+            return Reply::Answer(self.answer_of(status), Source::Monitor);
         }
         if self.content_rules().await.is_err() {
             return Reply::End(Closing::Plainly);
@@ -49,7 +50,11 @@ impl Session {
             return reply;
         }
         let Some(backend) = self.backend() else {
-            return Reply::Answer(Answer::plain(503), Source::Nobody);
+            if let Some(exchange) = &mut self.exchange {
+                // HAProxy tells no time of a request that it sends nowhere.
+                exchange.head = None;
+            }
+            return Reply::Answer(self.answer_of(503), Source::Nobody);
         };
         self.backend_reply(&backend).await
     }
@@ -77,7 +82,32 @@ impl Session {
             }
         }
         backend.service.connect_errors.add(1);
-        Reply::Answer(Answer::plain(503), Source::Nobody)
+        Reply::Answer(self.answer_of(503), Source::Nobody)
+    }
+
+    /// What is said of `status`: by the backend the request went to, by the frontend, or else by us.
+    pub(super) fn answer_of(&mut self, status: u16) -> Answer {
+        if let Some(backend) = &self.outcome.backend {
+            let ruling = Arc::clone(&backend.ruling());
+            if let Some(page) = ruling.rules.pages.of(status) {
+                return self.page_of(status, page, &ruling.patterns);
+            }
+        }
+        let route = Arc::clone(&self.route);
+        match route.settings.rules.pages.of(status) {
+            Some(page) => self.page_of(status, page, &route.patterns),
+            None => Answer::plain(status),
+        }
+    }
+
+    fn page_of(&mut self, status: u16, page: &ErrorPage, patterns: &Registry) -> Answer {
+        match page {
+            ErrorPage::Answer(content) => self.written(status, content, patterns),
+            ErrorPage::Elsewhere(code, place) => {
+                // What is logged and counted is why it was sent there.
+                Answer::bare(*code, Vec::new()).uncached().with("location", place).because(status)
+            }
+        }
     }
 
     /// Path and query of the request.
@@ -112,19 +142,22 @@ impl Session {
         match respond {
             Respond::Deny(written) => {
                 self.count_denial();
-                let plain = Answer::plain(written.status);
-                Reply::Answer(self.written(&written, patterns, plain), Source::Denial)
+                let answer = self.written(written.status, &written.content, patterns);
+                Reply::Answer(answer, Source::Denial)
             }
             Respond::Return(written) => {
-                let empty = Answer::bare(written.status, Vec::new());
-                Reply::Answer(self.written(&written, patterns, empty), Source::Rule)
+                let answer = self.written(written.status, &written.content, patterns);
+                Reply::Answer(answer, Source::Rule)
             }
             Respond::Redirect(redirect) => {
                 Reply::Answer(self.redirected(&redirect, patterns), Source::Rule)
             }
             Respond::Auth(realm) => {
                 let realm = realm.unwrap_or_else(|| self.frontend.name.to_string());
-                Reply::Answer(unknown(&realm), Source::Rule)
+                let realm = realm.replace('\\', "\\\\").replace('"', "\\\"");
+                let realm = format!("Basic realm=\"{realm}\"");
+                let answer = self.answer_of(401).with("www-authenticate", &realm);
+                Reply::Answer(answer, Source::Rule)
             }
             Respond::Metrics => {
                 let query = self.target().split_once('?').map_or("", |(_, query)| query).to_owned();
@@ -135,17 +168,26 @@ impl Session {
         }
     }
 
-    /// The answer as it was written, or else `plain`.
-    fn written(&self, written: &Written, patterns: &Registry, plain: Answer) -> Answer {
+    /// The answer as it was written.
+    fn written(&mut self, status: u16, content: &Content, patterns: &Registry) -> Answer {
+        if let Some(exchange) = &mut self.exchange {
+            // What is written may ask for it.
+            exchange.status = Some(status);
+        }
+        let (body, headers) = match content {
+            Content::Page => return self.answer_of(status),
+            Content::File(file) => return Answer::filed(status, file.clone()),
+            Content::Written { body, headers } => (body, headers),
+        };
         let view = self.view(patterns, None, true);
-        let answer = match &written.body {
-            None => plain,
-            Some((kind, Body::Bytes(bytes))) => Answer::new(written.status, kind, bytes.clone()),
+        let answer = match body {
+            None => Answer::bare(status, Vec::new()),
+            Some((kind, Body::Bytes(bytes))) => Answer::new(status, kind, bytes.clone()),
             Some((kind, Body::Format(format))) => {
-                Answer::new(written.status, kind, self.fill(format, &view))
+                Answer::new(status, kind, self.fill(format, &view))
             }
         };
-        let headers = written.headers.iter();
+        let headers = headers.iter();
         headers.fold(answer, |answer, (name, format)| answer.with(name, &self.fill(format, &view)))
     }
 
@@ -173,6 +215,9 @@ impl Session {
         if let Some(respond) = self.refusal(page, patterns) {
             return Some(match self.respond(respond, patterns).await {
                 Reply::Answer(answer, Source::Rule) => Reply::Answer(answer, Source::Statistics),
+                Reply::Answer(answer, Source::Denial) => {
+                    Reply::Answer(answer, Source::StatisticsDenial)
+                }
                 reply => reply,
             });
         }
@@ -243,8 +288,8 @@ impl Session {
                 Ok(Form::Text(form))
             }
             Ok((None, _)) => Ok(Form::TooLong),
-            Err(Unread::Late) => Err(Answer::plain(408)),
-            Err(Unread::Bad | Unread::Left) => Err(Answer::plain(400)),
+            Err(Unread::Late) => Err(self.answer_of(408)),
+            Err(Unread::Bad | Unread::Left) => Err(self.answer_of(400)),
         }
     }
 
@@ -266,10 +311,4 @@ impl Session {
         }
         answer
     }
-}
-
-/// Who asks must say who he is.
-fn unknown(realm: &str) -> Answer {
-    let realm = realm.replace('\\', "\\\\").replace('"', "\\\"");
-    Answer::plain(401).with("www-authenticate", &format!("Basic realm=\"{realm}\""))
 }

@@ -148,6 +148,7 @@ fn bind() -> impl Strategy<Value = Bind> {
             id: None,
             socket,
             tls: None,
+            place: Place::default(),
         },
     )
 }

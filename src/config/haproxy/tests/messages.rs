@@ -148,7 +148,9 @@ warning | peers p~ peer a 1:1~ peer b 2:2 | not shared with the other processes 
 alert | log-forward l | 'log-forward' is not supported |
 warning | global~ master-worker~program p~ command /bin/true~ no option start-on-reload~ user u | 'program' is ignored: programs |
 warning | cache c~ total-max-size 4 | 'cache' is ignored: it is about HTTP |
-warning | http-errors e | 'http-errors' is ignored: it is about HTTP |
+alert | http-errors e~http-errors e | two 'http-errors' sections are called 'e' |
+alert | http-errors e~ errorloc 503 /x | 'errorloc' is unknown in a 'http-errors' section | errorfile
+warning | http-errors e~listen l~ mode http~ bind :1~ stats enable~ errorfiles e 404 | 'l': the 'http-errors' |
 warning | fcgi-app x~ docroot /x | 'fcgi-app' is ignored: it is about HTTP |
 warning | mailers m~ timeout mail 1s | 'mailers' is ignored: nothing is mailed |
 warning | namespace_list | 'namespace_list' is ignored: network namespaces |

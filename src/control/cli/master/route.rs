@@ -80,6 +80,17 @@ async fn reach(line: &Line, who: Introduction, text: &str) -> io::Result<UnixStr
     let socket = line.call(who)?;
     socket.set_nonblocking(true)?;
     let mut worker = UnixStream::from_std(socket)?;
+    if line.is_haproxy() {
+        let prelude = who.prelude();
+        let said: String = prelude.iter().map(|words| format!("{words};")).collect();
+        worker.write_all(format!("{said}{text}").as_bytes()).await?;
+        for _ in prelude {
+            if worker.read_u8().await? != b'\n' {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        return Ok(worker);
+    }
     if worker.read_u8().await? != PRESENT {
         return Err(io::ErrorKind::InvalidData.into());
     }

@@ -3,6 +3,10 @@
 //! It is a document without scripts: tables with captions and headers, which terminal browsers show
 //! as they are, and which become cards where the window is narrow. What is text comes from names,
 //! checks and peers: all of it is escaped.
+//!
+//! Scripts that read HAProxy's page find what they look for in it where that is to be had: heading and
+//! title, process id and uptime, `<a name="backend/server">`, the classes of rows, and the form's fields.
+//! Who wants figures asks for `;csv`, whose columns are HAProxy's.
 
 mod table;
 
@@ -43,14 +47,15 @@ pub(super) fn document(view: &View<'_>) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"data:,\">\n\
-         {}<title>Statistics{on}</title>\n<style>{STYLE}</style></head><body>\n",
+         {}<title>Statistics Report for Evenkeel{on}</title>\n<style>{STYLE}</style></head><body>\n",
         refresh(view),
     );
     let version = match view.page.hide_version {
         true => String::new(),
         false => format!(" <span class=\"dim\">{}</span>", escape(&process.version)),
     };
-    let _ = writeln!(html, "<h1>Evenkeel{version}{on}</h1>");
+    let _ = writeln!(html, "<h1>Evenkeel{version}</h1>");
+    let _ = writeln!(html, "<h2>Statistics Report for pid {}{on}</h2>", process.pid);
     if let Some(text) = &view.page.description {
         let _ = writeln!(html, "<p>{}</p>", escape(text));
     }
@@ -138,8 +143,6 @@ fn about(html: &mut String, process: &Process, hide_version: bool) {
     let limit = |limit: u32| if limit == 0 { String::new() } else { format!(" of {limit}") };
     let connections = &process.connections;
     let facts = [
-        ("Process", format!("{}, {} threads", process.pid, process.threads)),
-        ("Uptime", uptime(process.uptime.as_secs())),
         ("Connections", format!("{}{}", connections.current, limit(process.max_connections))),
         ("Connections in all", connections.total.to_string()),
         ("Rate", format!("{}/s, most {}/s", connections.rate, connections.rate_max)),
@@ -150,7 +153,19 @@ fn about(html: &mut String, process: &Process, hide_version: bool) {
         ("Log lines lost", process.dropped_logs.to_string()),
         ("State", if process.stopping { "stopping" } else { "running" }.to_owned()),
     ];
-    html.push_str("<section><dl>");
+    let _ = write!(
+        html,
+        "<section><p class=\"sys\"><b>pid = </b> {} (process #1, nbproc = 1, nbthread = {})<br>\n\
+         <b>uptime = </b> {}<br>\n<b>maxsock = </b> {}; <b>maxconn = </b> {}; \
+         current conns = {}; conn rate = {}/sec</p>\n<dl>",
+        process.pid,
+        process.threads,
+        uptime(process.uptime.as_secs()),
+        process.max_sockets,
+        process.max_connections,
+        connections.current,
+        connections.rate,
+    );
     if !hide_version {
         // Monitors look for this text, up to the comma.
         let (version, date) = (process.claimed_version, process.claimed_date);
@@ -181,7 +196,11 @@ fn proxy(html: &mut String, view: &View<'_>, rows: &[Row]) {
     let name = escape(&table::text(first, crate::control::stats::columns::PXNAME));
     let has_servers = rows.iter().any(|row| row.kind == Kind::Server);
     let acts = view.is_admin && has_servers;
-    let _ = writeln!(html, "<section id=\"{name}\"><header><h2>{name}</h2></header>");
+    let _ = writeln!(
+        html,
+        "<section id=\"{name}\"><header><h2 class=\"pxname\"><a name=\"{name}\"></a>\
+         <a class=\"px\" href=\"#{name}\">{name}</a></h2></header>"
+    );
     if acts {
         let target = escape(&format!("{}{}", view.page.uri, view.options.kept()));
         let _ = writeln!(html, "<form method=\"post\" action=\"{target}\">");

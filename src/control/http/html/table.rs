@@ -137,14 +137,19 @@ pub(super) fn table(html: &mut String, view: &View<'_>, rows: &[Row], name: &str
     }
     html.push_str("</tr></thead>\n<tbody>\n");
     for it in rows {
-        row(html, view, it, &columns, acts);
+        row(html, view, it, &columns, (name, acts));
     }
     html.push_str("</tbody></table></div>\n");
 }
 
-fn row(html: &mut String, view: &View<'_>, row: &Row, columns: &[&Column], acts: bool) {
-    let sum = if matches!(row.kind, Kind::Server | Kind::Listener) { "" } else { " sum" };
-    let _ = write!(html, "<tr class=\"{}{sum}\"><th scope=\"row\"", class(row));
+fn row(
+    html: &mut String,
+    view: &View<'_>,
+    row: &Row,
+    columns: &[&Column],
+    (proxy, acts): (&str, bool),
+) {
+    let _ = write!(html, "<tr class=\"{}\"><th scope=\"row\" class=\"{}\"", kind(row), colour(row));
     if view.page.legends {
         let legend = [c::ADDR, c::ALGO].map(|column| text(row, column)).concat();
         if !legend.is_empty() {
@@ -157,6 +162,7 @@ fn row(html: &mut String, view: &View<'_>, row: &Row, columns: &[&Column], acts:
         Kind::Backend => "Backend".to_owned(),
         Kind::Server | Kind::Listener => escape(&text(row, c::SVNAME)),
     };
+    let _ = write!(html, "<a name=\"{proxy}/{name}\"></a>");
     if acts && row.kind == Kind::Server {
         let _ = write!(
             html,
@@ -175,7 +181,7 @@ fn row(html: &mut String, view: &View<'_>, row: &Row, columns: &[&Column], acts:
 fn cell(html: &mut String, row: &Row, &Column(_, label, column, style): &Column) {
     let Some(value) = value(row, column) else { return html.push_str("<td></td>") };
     let class = match style {
-        Style::State => " class=\"text state\"",
+        Style::State => &format!(" class=\"text state {}\"", colour(row)),
         Style::Check | Style::Agent => " class=\"text\"",
         // Where there is little room, what never happened is not told.
         Style::Plain | Style::Bytes if is_rare(column) && value.to_string() == "0" => {
@@ -246,7 +252,7 @@ pub(super) fn text(row: &Row, column: usize) -> String {
 }
 
 /// The colour's name.
-fn class(row: &Row) -> &'static str {
+fn colour(row: &Row) -> &'static str {
     let status = text(row, c::STATUS);
     match status.split([' ', '(']).next().unwrap_or_default() {
         "OPEN" | "UP" | "" => "up",
@@ -255,6 +261,28 @@ fn class(row: &Row) -> &'static str {
         "DRAIN" | "NOLB" => "drain",
         _ => "none",
     }
+}
+
+/// HAProxy's class of a row.
+fn kind(row: &Row) -> String {
+    let state = match row.kind {
+        Kind::Frontend => return "frontend".to_owned(),
+        Kind::Backend => return "backend".to_owned(),
+        Kind::Listener => return "socket".to_owned(),
+        Kind::Server => match &*text(row, c::STATUS) {
+            status if status.starts_with("MAINT") => return "maintain".to_owned(),
+            "UP" => "up",
+            "DOWN" => "down",
+            "no check" => "no_check",
+            status if status.starts_with("UP") => "going_down",
+            // It passes again, but not often enough yet.
+            status if status.starts_with("DOWN ") && status.contains('/') => "going_up",
+            status if status.starts_with("DOWN") => "down",
+            _ => "draining",
+        },
+    };
+    let side = if text(row, c::BCK) == "1" { "backup" } else { "active" };
+    format!("{side}_{state}")
 }
 
 /// `1.5 MiB`

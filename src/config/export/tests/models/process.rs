@@ -38,6 +38,8 @@ pub(super) fn global() -> impl Strategy<Value = Global> {
             uid: second.2,
             gid: second.3,
             chroot: second.4.map(Into::into),
+            chroot_place: Place::default(),
+            pidfile_place: Place::default(),
             pidfile: third.0.map(Into::into),
             server_state_file: None,
             server_state_base: None,
