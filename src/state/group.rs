@@ -112,7 +112,7 @@ impl Inner {
                 next: None,
             });
             // The one that had taken over is lost in its turn: more is not to be measured.
-            self.overtaken.extend(before.filter(|incident| incident.next.is_some()));
+            self.overtaken.extend(before.filter(Incident::is_taken_over));
         }
         if let (Some(incident), Some((server, reading))) = (&mut self.incident, after) {
             let reached = reached.unwrap_or(reading.position);

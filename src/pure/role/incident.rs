@@ -176,6 +176,12 @@ impl Incident {
         self.next = Some(Next { server, history, lacks, reached, at: now, first_session: None });
     }
 
+    /// Whether another server is primary since.
+    #[must_use]
+    pub fn is_taken_over(&self) -> bool {
+        self.next.as_ref().is_some_and(|next| next.server != self.from)
+    }
+
     /// A session has the new primary.
     pub fn handle_session(&mut self, now: Instant) {
         if let Some(next) = &mut self.next {
