@@ -2,7 +2,8 @@
 //!
 //! Everything else takes `now` as an argument or asks here, so that tests and simulations own time.
 
-use std::sync::OnceLock;
+use std::num::NonZeroU64;
+use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::tz::TimeZone;
@@ -12,6 +13,37 @@ use jiff::tz::TimeZone;
 pub fn now() -> Instant {
     Instant::now()
 }
+
+/// An instant in eight bytes, an absent one included, for what there are many of. Never before the first
+/// of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(NonZeroU64);
+
+impl Stamp {
+    /// Monotonic time.
+    #[must_use]
+    pub fn now() -> Self {
+        now().into()
+    }
+
+    /// The same moment.
+    #[must_use]
+    pub fn instant(self) -> Instant {
+        *FIRST + Duration::from_nanos(self.0.get())
+    }
+}
+
+impl From<Instant> for Stamp {
+    fn from(instant: Instant) -> Self {
+        let nanos = instant.saturating_duration_since(*FIRST).as_nanos();
+        // 64 bits of nanoseconds are 584 years.
+        let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
+        Self(NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN))
+    }
+}
+
+/// What moments are counted from.
+static FIRST: LazyLock<Instant> = LazyLock::new(now);
 
 /// Wall-clock time, for people and log lines only: it may jump.
 #[must_use]

@@ -12,6 +12,7 @@ use evenkeel::cli::haproxy::{Flags, Mistake, USAGE, Version};
 use evenkeel::cli::{self, Command, Ctl, Own, Usage};
 use evenkeel::config::{Language, export};
 use evenkeel::{demo, sys, telemetry};
+use tikv_jemallocator::Jemalloc;
 use tracing_subscriber::filter::LevelFilter;
 
 /// The configuration is wrong, or the process cannot start; HAProxy's number for both.
@@ -22,6 +23,10 @@ const REFUSED: u8 = 3;
 
 /// A valid configuration without a listener, and a condition that cannot be evaluated.
 const CANNOT: u8 = 2;
+
+/// Sessions are small blocks of a few sizes, and many come and go at once.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();

@@ -15,6 +15,7 @@ pub mod http;
 pub mod id;
 pub mod log_format;
 pub mod password;
+pub mod pattern;
 pub mod probe;
 pub mod resolve;
 pub mod role;

@@ -81,7 +81,7 @@ impl Session {
             Some(_) => Choice::Direct,
         };
         if let (Some(place), None) = (&settings.direct, direct) {
-            self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));
+            self.outcome.queue = Some(clock::now().saturating_duration_since(self.running.started));
             self.running.reach(Stage::Connecting);
             return Ok(direct_lease(place));
         }
@@ -120,7 +120,7 @@ impl Session {
                 self.wait(backend, ticket, (request, way), settings).await
             }
         };
-        self.outcome.queue = Some(clock::now().saturating_duration_since(self.started));
+        self.outcome.queue = Some(clock::now().saturating_duration_since(self.running.started));
         self.running.reach(Stage::Connecting);
         lease
     }
@@ -146,7 +146,7 @@ impl Session {
     /// What the backend's policy needs to know of this session.
     fn request(&mut self, settings: &model::Backend, avoid: Option<ServerIndex>) -> Request {
         let hash = self.balance_hash(settings);
-        let arrived = self.context.process.uptime(self.started);
+        let arrived = self.door.context.process.uptime(self.running.started);
         let due_ms = i64::try_from(arrived.as_millis()).unwrap_or(i64::MAX);
         let Priority { class, offset_ms } = self.ruled.priority;
         let order = QueueOrder { class, due_ms: due_ms.saturating_add(offset_ms.into()) };

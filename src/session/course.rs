@@ -16,7 +16,7 @@ impl View<'_> {
     /// Of the session until now.
     pub(super) fn course(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
         let (session, outcome) = (self.session, &self.session.outcome);
-        let total = || clock::now().saturating_duration_since(session.started);
+        let total = || clock::now().saturating_duration_since(session.running.started);
         match fact {
             Fact::AcceptDate => in_unit(session.accepted, args),
             Fact::BytesIn | Fact::ReqBytesIn => int(self.received_bytes()),
@@ -34,7 +34,7 @@ impl View<'_> {
                 let state = outcome.termination.map(|termination| termination.to_string());
                 Some(Value::text(state.as_deref().unwrap_or("--")))
             }
-            Fact::FcTimerHandshake => millis(outcome.noted.handshake),
+            Fact::FcTimerHandshake => millis(outcome.noted.handshake()),
             Fact::FcTimerTotal | Fact::TxnTimerTotal | Fact::TxnTimerUser => millis(total()),
             Fact::ConnRetries => int(outcome.retries),
             Fact::Redispatched => Some(Value::Bool(outcome.redispatched)),
@@ -55,7 +55,7 @@ impl View<'_> {
         let none = || (0, "NONE", "Success".to_owned());
         let (code, name, text) = match fact {
             Fact::FcErr | Fact::FcErrName | Fact::FcErrStr => {
-                let refusal = self.session.outcome.refusal.as_ref();
+                let refusal = self.session.outcome.noted.refusal();
                 refusal.map_or_else(none, |refused| failure(refused.why))
             }
             Fact::BcErr | Fact::BcErrName | Fact::BcErrStr => {

@@ -100,12 +100,12 @@ impl Session {
         if server.address.follows_client() || server.send_proxy.is_some() {
             self.learn_destination();
         }
-        let Some(destination) = destination(&server.address, self.destination) else {
+        let Some(destination) = destination(&server.address, self.running.destination()) else {
             return Ok(Err(Failure::Refused));
         };
         self.note_server_address(&destination);
         let options = Options {
-            origin: origin(settings.source_of(&server), self.source),
+            origin: origin(settings.source_of(&server), self.running.source()),
             socks4: server.socket.socks4,
             keepalive: settings.keepalive,
             tcp_ut: server.tcp_ut,
@@ -113,7 +113,7 @@ impl Session {
             namespace: server.socket.namespace.as_deref(),
             nolinger: settings.nolinger,
             smart_connect: settings.tcp_smart_connect,
-            buffers: self.context.process.objects().config.global.tuning.server,
+            buffers: self.door.context.process.objects().config.global.tuning.server,
             mark: self.ruled.server_mark,
             tos: self.ruled.server_tos,
         };
@@ -274,8 +274,8 @@ impl Session {
 
     /// Asks the kernel which address the client connected to, once.
     pub(super) fn learn_destination(&mut self) {
-        if self.destination.is_none() {
-            self.destination = self.client.original_destination();
+        if self.running.destination().is_none() {
+            self.running.learn_destination(self.client.original_destination());
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::Session;
+use super::rare::Rare;
 use crate::clock;
 use crate::config::model;
 use crate::net::stream::Stream;
@@ -21,7 +22,7 @@ use crate::state::{Backend, Frontend, Registry, Server};
 use std::sync::Arc;
 
 /// Variables of one session, few and short-lived.
-pub(super) type Variables = RefCell<Vec<(Variable, Value)>>;
+pub(super) type Variables = RefCell<Rare<Vec<(Variable, Value)>>>;
 
 /// What came of a server.
 #[derive(Clone, Copy)]
@@ -71,23 +72,24 @@ impl Facts for View<'_> {
             (Side::Response | Side::Current, Some(response)) => response.bytes,
             (Side::Response, None) => return None,
         };
-        let capacity = self.session.context.process.objects().config.global.bufsize;
+        let capacity = self.session.door.context.process.objects().config.global.bufsize;
         Some(Buffer { bytes, capacity, may_grow: !self.is_final })
     }
 
     fn variable(&self, name: &Variable) -> Option<Value> {
         if name.scope == Scope::Process {
-            return self.session.context.process.variable(name);
+            return self.session.door.context.process.variable(name);
         }
         let variables = self.session.ruled.variables.borrow();
-        variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        variables.get()?.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 
     fn set_variable(&self, name: &Variable, value: Option<Value>) {
         if name.scope == Scope::Process {
-            return self.session.context.process.set_variable(name, value);
+            return self.session.door.context.process.set_variable(name, value);
         }
         let mut variables = self.session.ruled.variables.borrow_mut();
+        let variables = variables.change();
         variables.retain(|(known, _)| known != name);
         variables.extend(value.map(|value| (name.clone(), value)));
     }
@@ -139,7 +141,7 @@ impl View<'_> {
         }
         match Request::parse(self.session.early.as_slice()) {
             Parsed::Done(request, _) => {
-                let objects = self.session.context.process.objects();
+                let objects = self.session.door.context.process.objects();
                 let userlists = &objects.config.userlists;
                 let facts = RequestFacts { request: &request, is_first: true, userlists };
                 facts.value(fact, args).into()
@@ -153,31 +155,33 @@ impl View<'_> {
     fn request(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
         let exchange = self.session.exchange.as_deref()?;
         let request = exchange.request.as_ref()?;
-        let objects = self.session.context.process.objects();
+        let objects = self.session.door.context.process.objects();
         let userlists = &objects.config.userlists;
         RequestFacts { request, is_first: exchange.is_first, userlists }.value(fact, args)
     }
 
     fn destination(&self) -> Option<SocketAddr> {
-        self.session.destination.or_else(|| self.session.client.local_addr())
+        self.session.running.destination().or_else(|| self.session.client.local_addr())
     }
 
     /// Of the connection, as the PROXY header and rules changed it; `fc_…` is as it
     /// came, or as the connection's own rules named it.
     fn client(&self, fact: Fact, args: &[Arg]) -> Option<Value> {
         let session = self.session;
-        let peer = session.ruled.peer;
-        let local = || session.ruled.local.or_else(|| session.client.local_addr());
+        let wire = session.ruled.wire.get();
+        let peer = session.ruled.peer();
+        let named = wire.and_then(|wire| wire.local);
+        let local = || named.or_else(|| session.client.local_addr());
         match fact {
-            Fact::Src => ip(session.source),
-            Fact::SrcPort => port(session.source),
+            Fact::Src => ip(session.running.source()),
+            Fact::SrcPort => port(session.running.source()),
             Fact::Dst => ip(self.destination()),
             Fact::DstPort => port(self.destination()),
-            Fact::FcSrc => ip(peer.or(session.source)),
-            Fact::FcSrcPort => port(peer.or(session.source)),
+            Fact::FcSrc => ip(peer.or(session.running.source())),
+            Fact::FcSrcPort => port(peer.or(session.running.source())),
             Fact::FcDst => ip(local()),
             Fact::FcDstPort => port(local()),
-            Fact::SrcIsLocal | Fact::FcSrcIsLocal => Some(is_local(session.source?.ip())),
+            Fact::SrcIsLocal | Fact::FcSrcIsLocal => Some(is_local(session.running.source()?.ip())),
             Fact::DstIsLocal | Fact::FcDstIsLocal => Some(is_local(self.destination()?.ip())),
             Fact::FcRcvdProxy => Some(Value::Bool(session.ruled.received_proxy)),
             Fact::FcPpAuthority => received(session.received_tlv(kind::AUTHORITY)),
@@ -186,7 +190,7 @@ impl View<'_> {
                 received(session.received_tlvs().find(kind::parse(args.first()?.text()?)?))
             }
             Fact::UniqueId => session.unique_id().map(Value::text),
-            Fact::SoId => int(session.listener),
+            Fact::SoId => int(session.running.listener.id),
             _ => None,
         }
     }
@@ -195,18 +199,15 @@ impl View<'_> {
         let (session, route) = (self.session, &self.session.route);
         match fact {
             Fact::FeId => int(route.settings.id.0),
-            Fact::FeName => Some(Value::text(&session.frontend.name)),
+            Fact::FeName => Some(Value::text(&session.running.frontend.name)),
             Fact::FeDefbe => Some(Value::text(route.settings.backend.as_ref()?.as_str())),
             Fact::FeClientTimeout | Fact::CurClientTimeout => {
                 millis(route.settings.timeouts.client)
             }
-            Fact::SoName => {
-                let bind = session.ruled.listener_name.as_ref()?;
-                Some(Value::text(bind))
-            }
+            Fact::SoName => Some(Value::text(session.door.bind.name.as_ref()?)),
             Fact::FeConn => int(self.frontend(args)?.traffic.sessions.current()),
             Fact::FeSessRate => int(self.frontend(args)?.traffic.rate.at(session.uptime())),
-            Fact::DstConn => int(session.frontend.traffic.sessions.current()),
+            Fact::DstConn => int(session.running.frontend.traffic.sessions.current()),
             _ => self.backend_fact(fact, args),
         }
     }
@@ -278,7 +279,7 @@ impl View<'_> {
             Fact::PrioClass => int(self.session.ruled.priority.class),
             Fact::PrioOffset => int(self.session.ruled.priority.offset_ms),
             _ => {
-                let (process, uptime) = (&self.session.context.process, self.session.uptime());
+                let (process, uptime) = (&self.session.door.context.process, self.session.uptime());
                 ProcessFacts { process, wall: clock::wall(), uptime }.value(fact, args)
             }
         }
@@ -293,15 +294,15 @@ impl View<'_> {
                 .clone()
                 .or_else(|| self.session.route.backend.clone());
         };
-        let objects = self.session.context.process.objects();
+        let objects = self.session.door.context.process.objects();
         objects.backends.iter().find(|backend| *backend.name == *name).cloned()
     }
 
     fn frontend(&self, args: &[Arg]) -> Option<Arc<Frontend>> {
         let Some(name) = args.first().and_then(Arg::text) else {
-            return Some(Arc::clone(&self.session.frontend));
+            return Some(Arc::clone(&self.session.running.frontend));
         };
-        let objects = self.session.context.process.objects();
+        let objects = self.session.door.context.process.objects();
         objects.frontends.iter().find(|frontend| *frontend.name == *name).cloned()
     }
 }

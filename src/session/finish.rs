@@ -1,13 +1,12 @@
 //! The end of a session: counters and the record.
 
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Session;
 use super::facts::View;
-use super::identity::UniqueId;
+use super::noted::Noted;
 use super::rules::Closing;
 use crate::clock;
 use crate::config::model::{LogFormat, LogLevel};
@@ -17,10 +16,9 @@ use crate::pure::log_format::{Format, Variable};
 use crate::pure::rules::Level;
 use crate::pure::sample::{Expr, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
-use crate::pure::tls::facts::Facts as TlsFacts;
 use crate::state::counters::{Counter, Service, Traffic};
 use crate::state::{Backend, Lease, Server};
-use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Refused, Why};
+use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Why};
 
 /// What happened so far.
 #[derive(Default)]
@@ -46,30 +44,8 @@ pub(super) struct Outcome {
     pub(super) was_left: bool,
     /// How it ended.
     pub(super) termination: Option<Termination>,
-    /// Its PROXY header was refused.
-    pub(super) refusal: Option<Refused>,
     /// What only formats of their own show.
     pub(super) noted: Noted,
-}
-
-/// What is noted on the way where a format of its own may show it.
-#[derive(Default)]
-pub(super) struct Noted {
-    pub(super) source: Option<SocketAddr>,
-    pub(super) server: Option<SocketAddr>,
-    pub(super) handshake: Duration,
-    pub(super) number: u64,
-    /// What `unique-id-format` made, once something asked for it.
-    pub(super) unique_id: UniqueId,
-    /// What was agreed on with the server.
-    server_tls: Option<Box<TlsFacts>>,
-}
-
-impl Noted {
-    /// What was agreed on with the server, where a format may show it.
-    pub(super) fn server_tls(&self) -> Option<&TlsFacts> {
-        self.server_tls.as_deref()
-    }
 }
 
 impl Outcome {
@@ -141,12 +117,12 @@ impl Outcome {
 impl Session {
     /// The server is connected.
     pub(super) fn note_connected(&mut self) {
-        let since_accept = clock::now().saturating_duration_since(self.started);
+        let since_accept = clock::now().saturating_duration_since(self.running.started);
         let queue = self.outcome.queue.unwrap_or_default();
         self.outcome.connect = Some(since_accept.saturating_sub(queue));
         if self.route.log.is_early() && self.route.log.format != LogFormat::Connect {
             let record = self.record(Termination::NORMAL, since_accept, Moment::Connected);
-            self.context.bus.record(record);
+            self.door.context.bus.record(record);
         }
     }
 
@@ -169,33 +145,38 @@ impl Session {
 
     /// Where what comes in is counted.
     pub(super) fn intake(&self) -> impl Iterator<Item = &Traffic> {
-        [&self.frontend.traffic].into_iter().chain(&self.presence.listener.traffic)
+        [&self.running.frontend.traffic].into_iter().chain(&self.running.listener.traffic)
     }
 
     /// It counts as a session from here on: its handshakes are done and its rules let it in.
     pub(super) fn begin(&mut self) {
         let uptime = self.uptime();
         self.outcome.begun = true;
-        self.frontend.traffic.total.add(1);
-        self.frontend.traffic.rate.tick(uptime);
-        self.context.process.sessions_begun.add(1);
-        self.context.process.session_rate.tick(uptime);
+        self.running.frontend.traffic.total.add(1);
+        self.running.frontend.traffic.rate.tick(uptime);
+        self.door.context.process.sessions_begun.add(1);
+        self.door.context.process.session_rate.tick(uptime);
         self.note_number();
     }
 
     /// It is the process' session of this number.
     fn note_number(&mut self) {
-        self.outcome.noted.number = self.context.process.sessions_begun.get().saturating_sub(1);
+        self.outcome.noted.number =
+            self.door.context.process.sessions_begun.get().saturating_sub(1);
     }
 
     /// The client's PROXY header and TLS handshake are there.
     pub(super) fn note_handshake(&mut self) {
-        self.outcome.noted.handshake = clock::now().saturating_duration_since(self.started);
+        let handshake = clock::now().saturating_duration_since(self.running.started);
+        self.outcome.noted.beside.change().handshake = handshake;
     }
 
     /// `to` is dialled.
     pub(super) fn note_server_address(&mut self, to: &Destination) {
-        self.outcome.noted.server = match to {
+        if !self.shows_server() {
+            return;
+        }
+        self.outcome.noted.beside.change().server = match to {
             Destination::Tcp(to) => Some(*to),
             Destination::Unix(_) | Destination::Abstract(_) | Destination::Sockpair(_) => None,
         };
@@ -204,17 +185,26 @@ impl Session {
     /// A server is connected over `stream`; asks the kernel only for a format of its own.
     pub(super) fn note_stream(&mut self, stream: &Stream) {
         self.running.note_server(stream.as_fd().as_raw_fd());
-        let log = &self.route.log;
-        if log.format.written().is_some() || log.structured.is_some() {
-            self.outcome.noted.source = stream.local_addr();
-            self.outcome.noted.server_tls = stream.tls().cloned().map(Box::new);
+        if self.shows_server() {
+            let beside = self.outcome.noted.beside.change();
+            beside.source = stream.local_addr();
+            beside.tls = stream.tls().cloned().map(Box::new);
         }
+    }
+
+    /// Whether a format may show the connection to the server: one for the log, or one of a rule on
+    /// what the server says.
+    fn shows_server(&self) -> bool {
+        let log = &self.route.log;
+        let formats = [log.format.written(), log.structured.as_deref(), log.unique_id.as_deref()];
+        let rules = |backend: &Arc<Backend>| !backend.ruling().rules.response.is_empty();
+        formats.iter().any(Option::is_some) || self.outcome.backend.as_ref().is_some_and(rules)
     }
 
     /// What a format of its own shows beside; `None` without one.
     fn details(&mut self) -> Option<Box<Details>> {
         let log = Arc::clone(&self.route.log);
-        let format = match &self.outcome.refusal {
+        let format = match self.outcome.noted.refusal() {
             Some(_) => log.error_format.as_deref(),
             None => log.format.written(),
         };
@@ -243,17 +233,17 @@ impl Session {
             captures: self.captures(),
             structured: Vec::new(),
             unique_id: id.map(Box::from),
-            source: noted.source,
-            server: noted.server,
+            source: noted.source(),
+            server: noted.server(),
             tls: self.client.tls().map(|facts| (facts.cipher(), facts.version)),
-            handshake: noted.handshake,
+            handshake: noted.handshake(),
             number: noted.number,
         }
     }
 
     /// The handshake with the client came to nothing.
     fn has_failed_in_tls(&self) -> bool {
-        let refusal = self.outcome.refusal.as_ref();
+        let refusal = self.outcome.noted.refusal();
         refusal.is_some_and(|refused| matches!(refused.why, Why::Tls(_)))
     }
 
@@ -261,7 +251,7 @@ impl Session {
     pub(super) fn note_accepted(&mut self) {
         if self.route.log.format == LogFormat::Connect && !self.route.log.targets.is_empty() {
             let record = self.record(Termination::NORMAL, Duration::ZERO, Moment::Accepted);
-            self.context.bus.record(record);
+            self.door.context.bus.record(record);
         }
     }
 
@@ -269,7 +259,7 @@ impl Session {
     /// not count the session it speaks of among those of the backend and the server.
     pub(super) fn finish(mut self, termination: Termination) {
         let now = clock::now();
-        let total = now.saturating_duration_since(self.started);
+        let total = now.saturating_duration_since(self.running.started);
         self.outcome.termination = Some(termination);
         if let (Some(backend), Some(server)) = (&self.outcome.backend, &self.outcome.server) {
             let was_cut = termination.cause == Cause::ServerDown;
@@ -284,14 +274,14 @@ impl Session {
         self.let_go_of_tracked(now);
         self.presence.leave_backend();
         let log = &self.route.log;
-        let said = log.format == LogFormat::Connect && self.outcome.refusal.is_none()
-            || self.route.settings.http.is_some() && self.outcome.refusal.is_none()
+        let said = log.format == LogFormat::Connect && self.outcome.noted.refusal().is_none()
+            || self.route.settings.http.is_some() && self.outcome.noted.refusal().is_none()
             || self.outcome.connect.is_some() && log.is_early()
             || log.targets.is_empty()
             || self.ruled.log_level == Some(Level::Silent);
         if !said {
             let record = self.record(termination, total, Moment::End);
-            self.context.bus.record(record);
+            self.door.context.bus.record(record);
         }
     }
 
@@ -306,7 +296,7 @@ impl Session {
     }
 
     fn count(&self, termination: Termination, total: Duration) {
-        self.running.count_bytes(&self.context.process);
+        self.running.count_bytes(&self.door.context.process);
         let server = self.outcome.server.iter().map(|server| &server.service);
         for service in self.outcome.services().chain(server) {
             self.count_times(service, total);
@@ -314,10 +304,11 @@ impl Session {
         }
         // What ended before the session began, or by a rule, is no error of a request.
         let is_http = self.route.settings.http.is_some();
-        let other =
-            termination.cause == Cause::Refused || self.outcome.refusal.is_some() || is_http;
+        let other = termination.cause == Cause::Refused
+            || self.outcome.noted.refusal().is_some()
+            || is_http;
         if termination.phase == Phase::Request && !other {
-            self.frontend.request_errors.add(1);
+            self.running.frontend.request_errors.add(1);
         }
     }
 
@@ -360,16 +351,16 @@ impl Session {
         }
         Record {
             log: Arc::clone(&self.route.log),
-            client: match self.source {
+            client: match self.running.source() {
                 Some(source) => Client::Tcp(source),
-                None => Client::Unix { listener: self.listener },
+                None => Client::Unix { listener: self.running.listener.id },
             },
-            destination: self.destination,
+            destination: self.running.destination(),
             accepted: self.accepted,
             queue: self.outcome.queue,
             connect: self.outcome.connect,
             total,
-            frontend: Arc::clone(&self.frontend.name),
+            frontend: Arc::clone(&self.running.frontend.name),
             backend: backend.as_ref().map(|backend| Arc::clone(&backend.name)),
             server: server.as_ref().map(|server| Arc::clone(&server.name)),
             exchange: self.exchange.as_ref().map(|exchange| exchange.record()),
@@ -385,7 +376,7 @@ impl Session {
             backend_queue: self.outcome.backend_queue,
             moment,
             level: self.ruled.log_level.and_then(severity),
-            refusal: self.outcome.refusal.clone(),
+            refusal: self.outcome.noted.refusal().cloned(),
             details,
         }
     }
@@ -393,8 +384,8 @@ impl Session {
     fn connections(&self) -> Connections {
         let Outcome { backend, server, .. } = &self.outcome;
         Connections {
-            process: self.context.process.gate.current(),
-            frontend: self.frontend.traffic.sessions.current(),
+            process: self.door.context.process.gate.current(),
+            frontend: self.running.frontend.traffic.sessions.current(),
             backend: backend.as_ref().map_or(0, |b| b.service.traffic.sessions.current()),
             server: self
                 .outcome

@@ -18,12 +18,12 @@ use crate::state::{CutReason, Server};
 ///
 /// # Cancel safety
 /// That of `session`, which is dropped where an operator ends it.
-pub(super) async fn unless_killed(
+pub(super) fn unless_killed(
     handle: &Handle,
     mut session: Pin<&mut impl Future<Output = Result<Termination, Ended>>>,
-) -> Result<Termination, Ended> {
+) -> impl Future<Output = Result<Termination, Ended>> {
     let mut attached = false;
-    poll_fn(|cx| {
+    poll_fn(move |cx| {
         if !attached {
             handle.attach(cx);
             attached = true;
@@ -40,7 +40,6 @@ pub(super) async fn unless_killed(
         }
         session.as_mut().poll(cx)
     })
-    .await
 }
 
 /// Runs `attempt` until it ends or the server it speaks to is cut; `None` then.

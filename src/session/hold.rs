@@ -29,7 +29,7 @@ impl Session {
             return Way { role: None, hold: settings.hold };
         };
         // A reload may have changed what belongs to its role, and the lane with it.
-        let route = self.frontend.route();
+        let route = self.running.frontend.route();
         let role = route.settings.role.filter(|_| named(&route.settings)).unwrap_or(role);
         Way { role: Some(role), hold: settings.hold }
     }
@@ -143,7 +143,7 @@ impl Session {
         let text = format!("Backend {}: {what}, {why}; {} wait.", backend.name, backend.held());
         let what = What::Notice { level: LogLevel::Warning, text };
         let log = backend.settings().log.clone().into();
-        self.context.bus.event(Event { at: clock::wall(), log, what });
+        self.door.context.bus.event(Event { at: clock::wall(), log, what });
     }
 }
 

@@ -126,7 +126,7 @@ impl Source {
 impl Session {
     /// Answers requests until the connection ends.
     pub(super) async fn serve_requests(&mut self) -> Result<Termination, Ended> {
-        let mut since = self.started + self.outcome.noted.handshake;
+        let mut since = self.running.started + self.outcome.noted.handshake();
         let mut is_first = true;
         while self.receive(since, is_first).await {
             let stays = self.answer_request().await;
@@ -194,8 +194,8 @@ impl Session {
             Unread::Late => (408, Cause::ClientTimeout),
             Unread::Bad => (400, Cause::Refused),
         };
-        self.frontend.requests.came(self.uptime());
-        self.frontend.request_errors.add(1);
+        self.running.frontend.requests.came(self.uptime());
+        self.running.frontend.request_errors.add(1);
         self.note_status(Some(status));
         // The line of a frontend without a format is about requests. As HAProxy's, it is written before
         // what came and what is answered counts.
@@ -212,7 +212,7 @@ impl Session {
 
     /// Answers the request; whether the connection stays.
     async fn answer_request(&mut self) -> bool {
-        self.frontend.requests.came(self.uptime());
+        self.running.frontend.requests.came(self.uptime());
         self.note_input();
         let (answer, source) = match self.reply().await {
             Reply::Answer(answer, source) => (answer, source),
@@ -230,7 +230,7 @@ impl Session {
         let intercepted =
             !matches!(source, Source::Nobody | Source::Denial | Source::StatisticsDenial);
         if intercepted && self.outcome.backend.is_none() {
-            self.frontend.requests.intercepted.add(1);
+            self.running.frontend.requests.intercepted.add(1);
         }
         let sent = self.send(&answer, connection).await;
         if source != Source::Monitor {
@@ -276,7 +276,7 @@ impl Session {
         if let Some(exchange) = &mut self.exchange {
             exchange.status = status;
         }
-        self.frontend.requests.answered(status);
+        self.running.frontend.requests.answered(status);
         if let Some(backend) = &self.outcome.backend {
             backend.requests.answered(status);
         }
@@ -289,7 +289,8 @@ impl Session {
             return;
         }
         let now = clock::now();
-        let started = self.exchange.as_ref().map_or(self.started, |exchange| exchange.started);
+        let started =
+            self.exchange.as_ref().map_or(self.running.started, |exchange| exchange.started);
         self.outcome.termination = Some(termination);
         (self.outcome.queue, self.outcome.connect) = match applet {
             Some(_) => (Some(Duration::ZERO), Some(Duration::ZERO)),
@@ -298,12 +299,12 @@ impl Session {
         let total = now.saturating_duration_since(started);
         let mut record = self.record(termination, total, Moment::End);
         record.server = applet.map(Arc::from);
-        self.context.bus.record(record);
+        self.door.context.bus.record(record);
     }
 
     /// The next request begins anew.
     fn leave_request(&mut self) {
-        self.running.count_bytes(&self.context.process);
+        self.running.count_bytes(&self.door.context.process);
         self.presence.leave_backend();
         self.running.leave_backend();
         self.outcome.backend = None;

@@ -43,7 +43,7 @@ impl Session {
     /// is absent.
     pub(super) fn fill(&self, format: &Format, view: &View<'_>) -> String {
         let details = Some(Box::new(self.details_of(format, view)));
-        let total = clock::now().saturating_duration_since(self.started);
+        let total = clock::now().saturating_duration_since(self.running.started);
         let mut record = self.record_with(Termination::NORMAL, total, Moment::End, details);
         record.destination = record.destination.or_else(|| self.client.original_destination());
         let writer = Writer { pid: std::process::id(), line: 0, absent: Absent::Nothing };

@@ -30,17 +30,23 @@ impl Session {
         match read {
             Ok(Read { addresses, tlvs, used }) => {
                 self.ruled.received_proxy = true;
-                self.ruled.received_tlvs = tlvs;
-                if let Some((source, destination)) = addresses {
-                    self.ruled.peer = self.source;
-                    self.source = Some(source);
-                    self.destination = Some(destination);
+                if tlvs.is_some() || addresses.is_some() {
+                    self.ruled.wire.change().received_tlvs = tlvs;
+                }
+                if let Some(addresses) = addresses {
+                    self.rename(addresses);
                 }
                 self.early.drain(..used);
                 Ok(())
             }
             Err(why) => Err(self.refuse(why, bind)),
         }
+    }
+
+    /// The client and the destination are those that a header names.
+    fn rename(&mut self, (source, destination): (SocketAddr, SocketAddr)) {
+        self.ruled.wire.change().peer = self.running.source();
+        self.running.set_addresses(Some(source), Some(destination));
     }
 
     /// The same from the header of NetScaler's client IP insertion.
@@ -56,8 +62,7 @@ impl Session {
         };
         match read {
             Ok(((source, destination), used)) => {
-                self.ruled.peer = self.source;
-                (self.source, self.destination) = (Some(source), Some(destination));
+                self.rename((source, destination));
                 self.early.drain(..used);
                 Ok(())
             }
@@ -93,9 +98,9 @@ impl Session {
 
     /// Remembers why the connection became no session.
     pub(super) fn note_refusal(&mut self, why: Why, bind: &Bind) {
-        let number = || self.listener.to_string();
+        let number = || self.running.listener.id.to_string();
         let listener = bind.name.clone().unwrap_or_else(number).into();
-        self.outcome.refusal = Some(Refused { why, listener });
+        self.outcome.noted.refuse(Refused { why, listener });
     }
 }
 

@@ -14,7 +14,9 @@ impl Session {
     /// session has nothing to hash: then it takes turns.
     pub(super) fn balance_hash(&mut self, settings: &model::Backend) -> Option<u32> {
         match settings.balance {
-            Balance::Source(hash) => self.source.map(|source| hash.of_source(source.ip())),
+            Balance::Source(hash) => {
+                self.running.source().map(|source| hash.of_source(source.ip()))
+            }
             Balance::Hash(hash) => {
                 self.learn_destination();
                 let expr = &settings.balance_key.as_ref()?.expr;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket};
 
-use super::Context;
+use super::{Context, Session};
 use crate::clock;
 use crate::config::model::{Bind, ListenAddr};
 use crate::net::accept::{Accepted, Doorkeeper};
 use crate::state::sessions::Table;
-use crate::state::{Frontend, Listener, Permit};
+use crate::state::{Frontend, Gate, Listener};
 
 /// Ports below are those only a privileged process may bind.
 const PRIVILEGED_PORTS: u16 = 1024;
@@ -31,16 +31,41 @@ pub struct Door {
     pub table: Arc<Table>,
 }
 
-/// A connection's places inside the listener, the frontend and the process.
+/// A connection's places inside all gates of its door; dropping it frees them.
 #[derive(Debug)]
-pub struct Admission {
-    _listener: Permit,
-    _frontend: Permit,
-    _process: Permit,
-    _tls: Option<Permit>,
+pub struct Admission(Arc<Door>);
+
+impl Admission {
+    /// Where it came in.
+    #[must_use]
+    pub const fn door(&self) -> &Arc<Door> {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for Admission {
+    type Target = Door;
+
+    fn deref(&self) -> &Door {
+        &self.0
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.gates().for_each(Gate::leave);
+    }
 }
 
 impl Door {
+    /// Those of the listener, of the frontend, of the process, and of its connections with TLS.
+    fn gates(&self) -> impl Iterator<Item = &Gate> {
+        let process = &self.context.process;
+        let tls = self.bind.tls.as_ref().map(|_| &*process.tls.gate);
+        let gates: [&Gate; 3] = [&self.listener.gate, &self.frontend.gate, &process.gate];
+        gates.into_iter().chain(tls)
+    }
+
     /// How long to wait before one more connection keeps all paces; `None`: it may come.
     fn pace_wait(&self) -> Option<Duration> {
         let process = &self.context.process;
@@ -78,26 +103,22 @@ impl Doorkeeper for Arc<Door> {
         if self.pace_wait().is_some() {
             return None;
         }
-        let listener = self.listener.gate.try_enter()?;
-        let frontend = self.frontend.gate.try_enter()?;
-        let Some(process) = self.context.process.gate.try_enter() else {
-            self.context.process.maxconn_reached.add(1);
-            return None;
-        };
-        let tls = match &self.bind.tls {
-            Some(_) => Some(self.context.process.tls.gate.try_enter()?),
-            None => None,
-        };
-        Some(Admission { _listener: listener, _frontend: frontend, _process: process, _tls: tls })
+        let process = &self.context.process;
+        for (entered, gate) in self.gates().enumerate() {
+            if !gate.admits() {
+                self.gates().take(entered).for_each(Gate::leave);
+                if std::ptr::eq(gate, &*process.gate) {
+                    process.maxconn_reached.add(1);
+                }
+                return None;
+            }
+        }
+        Some(Admission(Arc::clone(self)))
     }
 
     async fn room(&self) {
-        let gates = [&self.listener.gate, &self.frontend.gate, &self.context.process.gate];
-        for gate in gates {
+        for gate in self.gates() {
             gate.room().await;
-        }
-        if self.bind.tls.is_some() {
-            self.context.process.tls.gate.room().await;
         }
         while let Some(wait) = self.pace_wait() {
             tokio::time::sleep(wait).await;
@@ -119,7 +140,9 @@ impl Doorkeeper for Arc<Door> {
             process.tls.connections.add(1);
             process.tls.rate.tick(uptime);
         }
-        tokio::spawn(super::run(accepted, admission, Arc::clone(self)));
+        if let Some(session) = Session::accept(accepted, admission) {
+            tokio::spawn(super::run(session));
+        }
     }
 
     fn exhausted(&self, error: &io::Error) {

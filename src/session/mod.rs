@@ -20,19 +20,24 @@ mod identity;
 mod inspect;
 mod key;
 pub mod listener;
+mod noted;
 mod presence;
 mod proxy_header;
+mod rare;
 mod response;
+mod ruled;
 mod rules;
 mod stick;
 mod tls;
 mod vain;
 mod wire_facts;
 
+use std::future::poll_fn;
 use std::os::fd::{AsFd, AsRawFd};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::task::{self, Poll};
+use std::time::{Duration, SystemTime};
 
 use client::Heard;
 use dial::Server;
@@ -40,21 +45,21 @@ use finish::Outcome;
 use follow::Watched;
 use http::Exchange;
 use presence::Presence;
-use rules::Ruled;
+use ruled::Ruled;
 
 use crate::clock;
-use crate::config::model;
+use crate::config::model::{self, DatabaseKind};
 use crate::net::accept::{Accepted, Doorkeeper};
-use crate::net::relay::{End, Relay, Replay};
+use crate::net::relay::{self, Alarm, End, Relay, Replay};
 use crate::net::stream::Stream;
 use crate::pure::session::idle::{Limits, Side};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::frontend::Route;
 use crate::state::http::Pages;
 use crate::state::sessions::{Running, Stage};
-use crate::state::{Backend, CutReason, Frontend, Process};
+use crate::state::{Backend, CutReason, Process};
 use crate::telemetry::bus::Bus;
-use listener::{Admission, Door};
+use listener::Admission;
 
 /// What all sessions share.
 #[derive(Debug)]
@@ -70,17 +75,9 @@ pub struct Context {
 }
 
 /// A running session: what is known of it so far.
-struct Session {
-    context: Arc<Context>,
-    frontend: Arc<Frontend>,
+pub(crate) struct Session {
     route: Arc<Route>,
     client: Stream,
-    /// The client's address, from the connection or its PROXY header.
-    source: Option<std::net::SocketAddr>,
-    /// The address it connected to, where something needs it.
-    destination: Option<std::net::SocketAddr>,
-    listener: u32,
-    started: Instant,
     accepted: SystemTime,
     /// Bytes the client sent before there was a server.
     early: Vec<u8>,
@@ -97,8 +94,10 @@ struct Session {
     running: Running,
     /// Counted here until the session is over.
     presence: Presence,
-    /// Held until the session is over.
-    _admission: Admission,
+    /// What its server speaks, where its check knows it.
+    spoken: Option<DatabaseKind>,
+    /// Where it came in, and its place there: held until the session is over.
+    door: Admission,
 }
 
 /// A session's server, and the backend it was found in.
@@ -114,32 +113,38 @@ type Ended = Termination;
 
 /// Runs one accepted connection to its end.
 ///
+/// An `async fn` would keep what it is given twice, here and in the functions below that say so: once
+/// as its arguments, once as its variables. An idle session is little more than this future.
+///
 /// # Cancel safety
 /// Dropping it (at process stop) closes both sides and frees the slot, without a record.
-pub(crate) async fn run(accepted: Accepted, admission: Admission, door: Arc<Door>) {
-    let Some(mut session) = Session::accept(accepted, admission, &door) else { return };
-    if !session.passes_connection_rules() {
-        return;
+#[expect(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice")]
+pub(crate) fn run(mut session: Session) -> impl Future<Output = ()> {
+    async move {
+        if !session.passes_connection_rules() {
+            return;
+        }
+        let handle = Arc::clone(session.running.handle());
+        let ended = {
+            let serving = pin!(session.serve());
+            follow::unless_killed(&handle, serving).await
+        };
+        let termination = match ended {
+            Ok(end) => end,
+            Err(end) => session.part_early(end),
+        };
+        session.finish(termination);
     }
-    let handle = Arc::clone(session.running.handle());
-    let ended = {
-        let serving = pin!(session.serve(&door));
-        follow::unless_killed(&handle, serving).await
-    };
-    let termination = match ended {
-        Ok(end) => end,
-        Err(end) => session.part_early(end),
-    };
-    session.finish(termination);
 }
 
 impl Session {
-    fn accept(accepted: Accepted, admission: Admission, door: &Arc<Door>) -> Option<Self> {
+    /// `accepted` becomes a session; `None` where there is no descriptor or memory for it.
+    pub(crate) fn accept(accepted: Accepted, door: Admission) -> Option<Self> {
         let is_tcp = door.is_tcp(&accepted.socket);
         let client = match Stream::from_accepted(accepted.socket, is_tcp) {
             Ok(client) => client,
             Err(error) => {
-                Doorkeeper::exhausted(door, &error);
+                Doorkeeper::exhausted(door.door(), &error);
                 return None;
             }
         };
@@ -149,54 +154,47 @@ impl Session {
         let uptime = door.context.process.uptime(started);
         let running = door.table.begin(&frontend, &door.listener, accepted.peer, started);
         running.note_client(client.as_fd().as_raw_fd());
-        let mut ruled = Ruled::default();
-        if !route.settings.rules.statements.is_empty() {
-            ruled.listener_name = door.bind.name.as_deref().map(Arc::from);
-        }
         let session = Self {
-            context: Arc::clone(&door.context),
             route,
             client,
-            source: accepted.peer,
-            destination: None,
-            listener: door.listener.id,
-            started,
             accepted: clock::wall(),
             early: Vec::new(),
             heard: Heard::Open,
             silenced: false,
-            ruled,
+            ruled: Ruled::default(),
             outcome: Outcome::default(),
             exchange: None,
+            presence: Presence::begin(Arc::clone(running.handle()), uptime),
             running,
-            presence: Presence::on(&frontend, &door.listener, uptime),
-            frontend,
-            _admission: admission,
+            spoken: None,
+            door,
         };
         Some(session)
     }
 
     /// The sentence: inspect, assign, dial, relay.
-    async fn serve(&mut self, door: &Door) -> Result<Termination, Ended> {
-        // Boxed: the way to a server takes more room than relaying, and is behind it then.
-        let Some(reached) = Box::pin(self.reach(door)).await? else {
-            // Boxed: sessions that relay bytes have no room for it.
-            return Box::pin(self.serve_requests()).await;
-        };
-        let (end, server) = self.relay(reached).await?;
-        self.outcome.leave(&server.lease);
-        Ok(termination(end, self.running.order()))
+    #[expect(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice")]
+    fn serve(&mut self) -> impl Future<Output = Result<Termination, Ended>> {
+        async move {
+            // Boxed: the way to a server takes more room than relaying, and is behind it then.
+            let Some(reached) = Box::pin(self.reach()).await? else {
+                // Boxed: sessions that relay bytes have no room for it.
+                return Box::pin(self.serve_requests()).await;
+            };
+            let (end, server) = self.relay(reached).await?;
+            self.outcome.leave(&server.lease);
+            Ok(termination(end, self.running.order()))
+        }
     }
 
     /// From an accepted connection to a connected server; `None` where requests are answered here.
-    async fn reach(&mut self, door: &Door) -> Result<Option<Reached>, Ended> {
+    async fn reach(&mut self) -> Result<Option<Reached>, Ended> {
+        let door = Arc::clone(self.door.door());
         if door.bind.socket.netscaler_cip.is_some() || self.ruled.expects_netscaler {
             self.read_netscaler_header(&door.bind).await?;
-            self.running.set_addresses(self.source, self.destination);
         }
         if door.bind.accept_proxy || self.ruled.expects_proxy {
             self.read_proxy_header(&door.bind).await?;
-            self.running.set_addresses(self.source, self.destination);
         }
         if let Some(tls) = &door.bind.tls {
             // Boxed: sessions without TLS have no room for it.
@@ -218,7 +216,7 @@ impl Session {
         };
         let settings = Arc::clone(&backend.settings());
         self.presence.enter(&backend);
-        self.outcome.enter(&backend, self.context.process.uptime(self.started));
+        self.outcome.enter(&backend, self.door.context.process.uptime(self.running.started));
         self.running.enter_backend(&backend);
         self.backend_rules(&backend).await?;
         self.still_there()?;
@@ -231,9 +229,85 @@ impl Session {
 
     /// Relays. A session whose client has had no byte of a server that died gets another server and
     /// starts from its beginning: the client only sees a pause.
-    async fn relay(&mut self, reached: Reached) -> Result<(End, Server), Ended> {
-        let Reached { backend, settings, mut server } = reached;
-        let limits = limits(&self.route.settings, &settings);
+    #[expect(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice")]
+    fn relay(
+        &mut self,
+        mut reached: Reached,
+    ) -> impl Future<Output = Result<(End, Server), Ended>> {
+        async move {
+            let mut relay = self.begin_relay(&reached);
+            self.response_rules(&reached.backend, &mut reached.server, &mut relay).await?;
+            let end = loop {
+                self.running.reach(Stage::Relaying);
+                self.spoken = farewell::database_of(&reached.server);
+                let end = {
+                    let (this, server, relay) = (&mut *self, &mut reached.server, &mut relay);
+                    let mut alarm = pin!(relay::alarm());
+                    poll_fn(|cx| this.poll_relay(cx, server, relay, alarm.as_mut())).await
+                };
+                if end == End::Reset(Side::Server) {
+                    Box::pin(relay.deliver(&mut self.client)).await;
+                }
+                let end = relay.first(end);
+                let Reached { backend, settings, server } = &mut reached;
+                let dead = match end {
+                    // Boxed, as what follows from it: few sessions come here.
+                    End::ServerSilent => Box::pin(self.is_dead(backend, settings, server)).await,
+                    End::Cut => match self.running.order() {
+                        Some(CutReason::ServerUp | CutReason::Killed) => break end,
+                        Some(_) if relay.is_unanswered() => true,
+                        Some(CutReason::ServerLeft) | None => false,
+                        Some(_) => break end,
+                    },
+                    // Boxed for the same reason.
+                    End::ServerLeft
+                        if Box::pin(self.is_to_be_told(&relay, backend, settings, server))
+                            .await =>
+                    {
+                        break end;
+                    }
+                    End::ServerLeft => false,
+                    _ => break end,
+                };
+                if dead {
+                    let Reached { backend, settings, server } = reached;
+                    let server = Box::pin(self.dial_again(&backend, &settings, server)).await?;
+                    self.note_sticking(&server.lease);
+                    reached = Reached { backend, settings, server };
+                    relay.rewind();
+                } else if end == End::Cut {
+                    self.running.dismiss();
+                } else if let Some(end) = relay.accept_end() {
+                    break end;
+                }
+                relay.prepend(std::mem::take(&mut self.early));
+            };
+            let mut server = reached.server;
+            if end == End::Reset(Side::Server) {
+                server.lease.server.hint();
+            }
+            self.outcome.was_left = relay.was_left_by_server();
+            self.close(&relay, &mut server, end).await;
+            Ok((end, server))
+        }
+    }
+
+    fn poll_relay(
+        &mut self,
+        cx: &mut task::Context<'_>,
+        server: &mut Server,
+        relay: &mut Relay,
+        alarm: Pin<&mut Alarm>,
+    ) -> Poll<End> {
+        let database = self.spoken.map(|kind| (kind, &*server.lease.server));
+        let watch = Watched(&self.running, database);
+        relay.poll(cx, &mut self.client, &mut server.stream, &watch, alarm)
+    }
+
+    /// What a session that has reached a server is relayed by.
+    fn begin_relay(&mut self, reached: &Reached) -> Relay {
+        let Reached { settings, server, .. } = reached;
+        let limits = limits(&self.route.settings, settings);
         let mut relay = Relay::new(limits, replay(&server.lease.server.settings()));
         if self.route.settings.independent_streams {
             relay.make_independent(Side::Client);
@@ -244,51 +318,11 @@ impl Session {
         if settings.nolinger {
             relay.end_with_client();
         }
-        if farewell::database_of(&server).is_some() {
+        if farewell::database_of(server).is_some() {
             relay.remember_last();
         }
         relay.prepend(std::mem::take(&mut self.early));
-        self.response_rules(&backend, &mut server, &mut relay).await?;
-        let end = loop {
-            self.running.reach(Stage::Relaying);
-            let database = farewell::database_of(&server).map(|kind| (kind, &*server.lease.server));
-            let watch = Watched(&self.running, database);
-            let end = relay.run(&mut self.client, &mut server.stream, &watch).await;
-            let dead = match end {
-                // Boxed, as what follows from it: few sessions come here.
-                End::ServerSilent => Box::pin(self.is_dead(&backend, &settings, &server)).await,
-                End::Cut => match self.running.order() {
-                    Some(CutReason::ServerUp | CutReason::Killed) => break end,
-                    Some(_) if relay.is_unanswered() => true,
-                    Some(CutReason::ServerLeft) | None => false,
-                    Some(_) => break end,
-                },
-                // Boxed for the same reason.
-                End::ServerLeft
-                    if Box::pin(self.is_to_be_told(&relay, &backend, &settings, &server)).await =>
-                {
-                    break end;
-                }
-                End::ServerLeft => false,
-                _ => break end,
-            };
-            if dead {
-                server = Box::pin(self.dial_again(&backend, &settings, server)).await?;
-                self.note_sticking(&server.lease);
-                relay.rewind();
-            } else if end == End::Cut {
-                self.running.dismiss();
-            } else if let Some(end) = relay.accept_end() {
-                break end;
-            }
-            relay.prepend(std::mem::take(&mut self.early));
-        };
-        if end == End::Reset(Side::Server) {
-            server.lease.server.hint();
-        }
-        self.outcome.was_left = relay.was_left_by_server();
-        self.close(&relay, &mut server, end).await;
-        Ok((end, server))
+        relay
     }
 
     /// Makes the way the sockets are closed tell the same story as the session's end. Those with
@@ -309,7 +343,7 @@ impl Session {
     }
 
     fn uptime(&self) -> Duration {
-        self.context.process.uptime(clock::now())
+        self.door.context.process.uptime(clock::now())
     }
 }
 
@@ -328,11 +362,11 @@ fn replay(server: &model::Server) -> Replay {
 
 fn limits(frontend: &model::Frontend, backend: &model::Backend) -> Limits {
     Limits {
-        client: frontend.timeouts.client,
-        client_fin: frontend.timeouts.client_fin,
-        server: backend.timeouts.server,
-        server_fin: backend.timeouts.server_fin,
-        tunnel: backend.timeouts.tunnel,
+        client: frontend.timeouts.client.into(),
+        client_fin: frontend.timeouts.client_fin.into(),
+        server: backend.timeouts.server.into(),
+        server_fin: backend.timeouts.server_fin.into(),
+        tunnel: backend.timeouts.tunnel.into(),
     }
 }
 
@@ -349,4 +383,20 @@ fn termination(end: End, cut: Option<CutReason>) -> Termination {
         End::Parted => (Cause::Killed, Phase::Data),
     };
     Termination::new(cause, phase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With the runtime's 104 bytes it fits into a kilobyte.
+    #[test]
+    fn a_session_that_relays_is_small() {
+        fn size_of_future<A, F>(_: fn(A) -> F) -> usize {
+            size_of::<F>()
+        }
+        // What is not optimized keeps a few bytes more.
+        let most = if cfg!(debug_assertions) { 952 } else { 920 };
+        assert!(size_of_future(run) <= most, "{} bytes", size_of_future(run));
+    }
 }

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::state::{Backend, Frontend, Listener};
+use crate::state::Backend;
+use crate::state::sessions::Handle;
 
 /// A session's place among those its frontend and its backend have now. Dropping it leaves both,
 /// however the session ends.
 pub(super) struct Presence {
-    frontend: Arc<Frontend>,
-    pub(super) listener: Arc<Listener>,
+    /// Its frontend and its listener.
+    session: Arc<Handle>,
     backend: Option<Arc<Backend>>,
 }
 
 impl Presence {
-    /// A connection was accepted on `listener` of `frontend`, at `uptime`.
-    pub(super) fn on(frontend: &Arc<Frontend>, listener: &Arc<Listener>, uptime: Duration) -> Self {
-        frontend.traffic.sessions.rise();
-        listener.note_accepted(uptime);
-        Self { frontend: Arc::clone(frontend), listener: Arc::clone(listener), backend: None }
+    /// `session` was accepted at `uptime`.
+    pub(super) fn begin(session: Arc<Handle>, uptime: Duration) -> Self {
+        session.frontend.traffic.sessions.rise();
+        session.listener.note_accepted(uptime);
+        Self { session, backend: None }
     }
 
     pub(super) fn enter(&mut self, backend: &Arc<Backend>) {
@@ -36,7 +37,7 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         self.leave_backend();
-        self.frontend.traffic.sessions.fall();
-        self.listener.note_ended();
+        self.session.frontend.traffic.sessions.fall();
+        self.session.listener.note_ended();
     }
 }

@@ -13,7 +13,7 @@ use crate::pure::wire::{proxy_v1, x509};
 impl Session {
     /// The bytes that `server` wants before the client's.
     pub(super) fn proxy_header(&self, server: &model::Server) -> Vec<u8> {
-        let addresses = self.source.zip(self.destination);
+        let addresses = self.running.source().zip(self.running.destination());
         let endpoints = addresses.map_or(Endpoints::Own, |(src, dst)| Endpoints::Tcp { src, dst });
         match server.send_proxy {
             None => Vec::new(),
@@ -95,7 +95,8 @@ impl Session {
 
     /// The extensions of the header that the client's connection began with.
     pub(super) fn received_tlvs(&self) -> Tlvs<'_> {
-        self.ruled.received_tlvs.as_deref().map_or(Tlvs::EMPTY, Tlvs::new)
+        let wire = self.ruled.wire.get();
+        wire.and_then(|wire| wire.received_tlvs.as_deref()).map_or(Tlvs::EMPTY, Tlvs::new)
     }
 
     /// The last of them with this type: HAProxy's choice for those it knows by name.

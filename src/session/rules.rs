@@ -12,10 +12,8 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::assign::{Choice, Priority};
 use super::client::Heard;
-use super::facts::{Response, Variables, View};
-use super::stick::Stuck;
+use super::facts::{Response, View};
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model;
@@ -29,38 +27,6 @@ use crate::pure::rules::{Action, Endpoint, Level, Peer, Rule, Step, next};
 use crate::pure::sample::{Expr, Facts, Fetched, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::{Backend, Registry};
-
-/// What rules know and did of a session.
-#[derive(Default)]
-pub(super) struct Ruled {
-    pub(super) variables: Variables,
-    /// The client's address on the wire, where a header or a rule named another.
-    pub(super) peer: Option<SocketAddr>,
-    /// The destination on the wire, where a rule of the connection named another.
-    pub(super) local: Option<SocketAddr>,
-    pub(super) received_proxy: bool,
-    /// What else its header said.
-    pub(super) received_tlvs: Option<Box<[u8]>>,
-    /// `expect-proxy layer4`.
-    pub(super) expects_proxy: bool,
-    /// `expect-netscaler-cip layer4`.
-    pub(super) expects_netscaler: bool,
-    /// The bind's name, where a rule may ask for it.
-    pub(super) listener_name: Option<Arc<str>>,
-    /// What `capture` kept, by the number of its rule among the frontend's.
-    captures: Vec<(usize, String)>,
-    /// `set-log-level`.
-    pub(super) log_level: Option<Level>,
-    pub(super) stuck: Stuck,
-    /// Who chose the server.
-    pub(super) choice: Choice,
-    /// `set-priority-class`, `set-priority-offset`.
-    pub(super) priority: Priority,
-    /// `set-bc-mark`: of the connection to the server.
-    pub(super) server_mark: Option<u32>,
-    /// `set-bc-tos`.
-    pub(super) server_tos: Option<u8>,
-}
 
 /// How a walk ended.
 pub(super) enum Walked {
@@ -94,9 +60,10 @@ impl Session {
             return true;
         }
         let walked = self.walk(rules, &route.patterns, None, true);
-        if self.ruled.peer.is_some() {
+        if self.ruled.peer().is_some() {
             // What these rules name counts as the connection's own.
-            (self.ruled.peer, self.ruled.local) = (self.source, self.destination);
+            let wire = self.ruled.wire.change();
+            (wire.peer, wire.local) = (self.running.source(), self.running.destination());
         }
         match walked {
             Walked::Ended(closing) => {
@@ -157,7 +124,7 @@ impl Session {
             }
             let computed = || {
                 let name = choice.target.fill(&view);
-                let objects = self.context.process.objects();
+                let objects = self.door.context.process.objects();
                 objects.backends.iter().find(|backend| *backend.name == *name).cloned()
             };
             // A computed name that nobody has leads to the default.
@@ -170,7 +137,7 @@ impl Session {
     /// `listen` section has one list.
     pub(super) async fn backend_rules(&mut self, backend: &Arc<Backend>) -> Result<(), Ended> {
         let ruling = Arc::clone(&backend.ruling());
-        if ruling.rules.content.is_empty() || *backend.name == *self.frontend.name {
+        if ruling.rules.content.is_empty() || *backend.name == *self.running.frontend.name {
             return Ok(());
         }
         let delay = ruling.rules.inspect_delay;
@@ -266,7 +233,7 @@ impl Session {
     pub(super) fn inspect_bytes_max(&self) -> usize {
         /// `tune.maxrewrite`.
         const RESERVE: usize = 1024;
-        let size = self.context.process.objects().config.global.bufsize;
+        let size = self.door.context.process.objects().config.global.bufsize;
         size.saturating_sub(RESERVE).max(size / 2).max(1)
     }
 
@@ -340,7 +307,7 @@ impl Session {
         let Some(text) = value.and_then(|value| value.cast(Kind::Str)) else { return };
         let mut bytes = text.into_bytes();
         bytes.truncate(len);
-        let captures = &mut self.ruled.captures;
+        let captures = &mut self.ruled.kept.change().captures;
         // A walk that begins anew keeps what it finds now.
         captures.retain(|(known, _)| *known != rule);
         captures.push((rule, String::from_utf8_lossy(&bytes).into_owned()));
@@ -350,7 +317,8 @@ impl Session {
     pub(super) fn captures(&self) -> Vec<Option<String>> {
         let rules = self.route.settings.rules.content.iter().enumerate();
         let keeps = rules.filter(|(_, rule)| matches!(rule.action, Action::Capture { .. }));
-        let kept = |rule: usize| self.ruled.captures.iter().find(|(known, _)| *known == rule);
+        let kept = self.ruled.kept.get().map_or(&[][..], |kept| &kept.captures);
+        let kept = |rule: usize| kept.iter().find(|(known, _)| *known == rule);
         keeps.map(|(rule, _)| kept(rule).map(|(_, text)| text.clone())).collect()
     }
 
@@ -418,13 +386,13 @@ impl Session {
     fn rewrite(&mut self, endpoint: Endpoint, value: Option<Value>) {
         let Some(value) = value else { return };
         self.learn_destination();
-        self.ruled.peer = self.ruled.peer.or(self.source);
-        let side = match endpoint {
-            Endpoint::Src | Endpoint::SrcPort => &mut self.source,
-            Endpoint::Dst | Endpoint::DstPort => &mut self.destination,
-        };
+        let (source, destination) = (self.running.source(), self.running.destination());
+        let wire = self.ruled.wire.change();
+        wire.peer = wire.peer.or(source);
+        let is_source = matches!(endpoint, Endpoint::Src | Endpoint::SrcPort);
         let unspecified = SocketAddr::new(IpAddr::from([0, 0, 0, 0]), 0);
-        let mut address = side.unwrap_or(unspecified);
+        let known = if is_source { source } else { destination };
+        let mut address = known.unwrap_or(unspecified);
         match endpoint {
             Endpoint::Src | Endpoint::Dst => {
                 let Some(ip) = value.as_ip() else { return };
@@ -436,8 +404,10 @@ impl Session {
                 address.set_port(port);
             }
         }
-        *side = Some(address);
-        self.running.set_addresses(self.source, self.destination);
+        match is_source {
+            true => self.running.set_addresses(Some(address), destination),
+            false => self.running.set_addresses(source, Some(address)),
+        }
     }
 
     pub(super) fn close_client(&mut self, closing: Closing) {

@@ -34,11 +34,15 @@ pub(super) struct Stuck {
 
 impl Session {
     fn table(&self, name: &str) -> Option<Arc<StickTable>> {
-        self.context.process.objects().tables.find(name).cloned()
+        self.door.context.process.objects().tables.find(name).cloned()
+    }
+
+    fn stores(&self) -> &[(Arc<StickTable>, Key)] {
+        self.ruled.stuck().map_or(&[], |stuck| &stuck.stores)
     }
 
     fn tracker(&self, counter: u8) -> Option<&Arc<Tracker>> {
-        let trackers = &self.ruled.stuck.trackers;
+        let trackers = &self.ruled.stuck()?.trackers;
         trackers.iter().find(|(number, _)| *number == counter).map(|(_, tracker)| tracker)
     }
 
@@ -51,12 +55,12 @@ impl Session {
         let Some(tracker) = Tracker::begin(&table, key, clock::now()) else { return };
         let tracker = Arc::new(tracker);
         self.running.track(Arc::clone(&tracker));
-        self.ruled.stuck.trackers.push((counter, tracker));
+        self.ruled.kept.change().stuck.trackers.push((counter, tracker));
     }
 
     /// What connection rules and session rules track is a session now.
     pub(super) fn count_tracked_session(&self) {
-        for (_, tracker) in &self.ruled.stuck.trackers {
+        for (_, tracker) in self.ruled.stuck().iter().flat_map(|stuck| &stuck.trackers) {
             tracker.begin_session(clock::now());
         }
     }
@@ -64,7 +68,7 @@ impl Session {
     /// The session is over: what it moved is counted to the last byte.
     pub(super) fn let_go_of_tracked(&self, now: Instant) {
         let moved = self.running.moved();
-        for (_, tracker) in &self.ruled.stuck.trackers {
+        for (_, tracker) in self.ruled.stuck().iter().flat_map(|stuck| &stuck.trackers) {
             tracker.note_moved(moved.bytes_in, moved.bytes_out, now);
         }
     }
@@ -89,7 +93,7 @@ impl Session {
             Subject::Source => {
                 let table = named?;
                 let kind = table.lock().spec().kind;
-                let key = kind.key(self.source?.ip().into())?;
+                let key = kind.key(self.running.source()?.ip().into())?;
                 (table, key)
             }
             Subject::Counter(number) => {
@@ -154,7 +158,7 @@ impl Session {
         if ruling.rules.sticking.is_empty() {
             return chosen;
         }
-        self.ruled.stuck.stores.clear();
+        self.ruled.kept.change().stuck.stores.clear();
         let forced = settings.persist || self.is_forced(&ruling);
         let mut chosen = chosen;
         for rule in &ruling.rules.sticking {
@@ -167,7 +171,7 @@ impl Session {
                 chosen = chosen.or(found);
             }
             if rule.verb != StickVerb::Match {
-                self.ruled.stuck.stores.push((table, key));
+                self.ruled.kept.change().stuck.stores.push((table, key));
             }
         }
         chosen
@@ -192,7 +196,7 @@ impl Session {
         response: Option<&[u8]>,
     ) -> Option<(Arc<StickTable>, Key)> {
         let table = self.table(rule.table.as_deref()?)?;
-        let stores = &self.ruled.stuck.stores;
+        let stores = self.stores();
         // The first entry of a table is the one that counts.
         if stores.iter().any(|(stored, _)| Arc::ptr_eq(stored, &table)) {
             return None;
@@ -221,7 +225,7 @@ impl Session {
             if rule.verb == StickVerb::StoreResponse
                 && let Some(store) = self.stick_key(rule, &ruling, Some(bytes))
             {
-                self.ruled.stuck.stores.push(store);
+                self.ruled.kept.change().stuck.stores.push(store);
             }
         }
         self.note_sticking(lease);
@@ -229,7 +233,7 @@ impl Session {
 
     /// The session has this server: its entries say so from now on.
     pub(super) fn note_sticking(&self, lease: &Lease) {
-        if self.ruled.stuck.stores.is_empty() || lease.is_direct() {
+        if self.stores().is_empty() || lease.is_direct() {
             return;
         }
         let server = &lease.server;
@@ -238,7 +242,7 @@ impl Session {
             return;
         }
         let (id, now) = (u64::from(settings.id.0), clock::now());
-        for (table, key) in &self.ruled.stuck.stores {
+        for (table, key) in self.stores() {
             let mut table = table.lock();
             let name = match table.spec().server_key {
                 ServerKey::Name => server.name.to_string(),

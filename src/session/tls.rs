@@ -21,14 +21,14 @@ use crate::telemetry::record::Why;
 impl Session {
     /// Shakes hands with the client, within what is left of `timeout client-hs`.
     pub(super) async fn start_tls(&mut self, tls: &BindTls, bind: &Bind) -> Result<(), Ended> {
-        let spent = clock::now().saturating_duration_since(self.started);
+        let spent = clock::now().saturating_duration_since(self.running.started);
         let limit = self.route.settings.timeouts.client_hs;
         let limit = limit.map(|limit| limit.saturating_sub(spent));
         let early = std::mem::take(&mut self.early);
         let shaken = tokio::select! {
             biased;
             shaken = tls::accept(&mut self.client, early, tls) => shaken.map_err(|error| {
-                tracing::debug!("Proxy {}: {error:?}", self.frontend.name);
+                tracing::debug!("Proxy {}: {error:?}", self.running.frontend.name);
                 error.refusal()
             }),
             () = sleep_or_forever(limit) => Err(Refusal::Timeout),
@@ -55,7 +55,7 @@ fn shaken(stream: &Stream) -> Shaken {
 
 impl Session {
     fn count_handshake(&self, done: &Result<(), Refusal>, bind: &BindTls) {
-        let counters = &self.context.process.tls;
+        let counters = &self.door.context.process.tls;
         let (lookups, misses) = bind.lookups.take();
         counters.lookups.add(lookups);
         counters.misses.add(misses);
@@ -80,11 +80,11 @@ impl Session {
         lease: &Lease,
     ) -> Result<Option<Ahead<'t>>, Failure> {
         let Some(tls) = settings.tls.as_deref() else { return Ok(None) };
-        let place = self.context.process.tls.try_enter().ok_or(Failure::NoPlace)?;
+        let place = self.door.context.process.tls.try_enter().ok_or(Failure::NoPlace)?;
         Ok(Some(Ahead {
             tls,
             name: self.server_name(tls, &settings.address),
-            context: Arc::clone(&self.context),
+            context: Arc::clone(&self.door.context),
             backend: self.outcome.backend.clone(),
             server: Arc::clone(&lease.server),
             place,

@@ -23,9 +23,9 @@ impl View<'_> {
         let noted = &self.session.outcome.noted;
         let remote = || match server {
             Some(server) => SockRef::from(server).peer_addr().ok()?.as_socket(),
-            None => noted.server,
+            None => noted.server(),
         };
-        let local = || server.map_or(noted.source, Stream::local_addr);
+        let local = || server.map_or(noted.source(), Stream::local_addr);
         match fact {
             Fact::FcRtt => time(Some(client), |info| info.rtt_us),
             Fact::FcRttvar => time(Some(client), |info| info.rttvar_us),

@@ -58,15 +58,22 @@ impl Gate {
     /// A place, or `None` at the limit.
     #[must_use]
     pub fn try_enter(self: &Arc<Self>) -> Option<Permit> {
+        self.admits().then(|| Permit { gate: Arc::clone(self) })
+    }
+
+    /// Takes a place, for which [`leave`](Self::leave) is owed. Whether there was one.
+    #[must_use]
+    pub(crate) fn admits(&self) -> bool {
         let limit = self.limit();
         let entered = self.current.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |current| {
             (current < limit).then_some(current + 1)
         });
-        let inside = entered.ok()? + 1;
+        let Ok(before) = entered else { return false };
+        let inside = before + 1;
         if inside > self.max.load(Ordering::Relaxed) {
             self.max.fetch_max(inside, Ordering::Relaxed);
         }
-        Some(Permit { gate: Arc::clone(self) })
+        true
     }
 
     /// Whether a connection would be let in.
@@ -89,7 +96,8 @@ impl Gate {
         }
     }
 
-    fn leave(&self) {
+    /// Frees a place that [`admits`](Self::admits) gave.
+    pub(crate) fn leave(&self) {
         let before = self.current.fetch_sub(1, Ordering::AcqRel);
         if before >= self.limit() {
             self.freed.notify_waiters();

@@ -93,6 +93,7 @@ fn what_is_refused_early_is_a_connection_and_no_session(kind: Kind) {
     api.ask("clear counters all");
     for (at, _) in rows.iter().enumerate() {
         assert_eq!(cells(&api, &format!("f{at}"), "FRONTEND"), ["0"; 7], "f{at}");
+        assert_eq!(cells(&api, &format!("f{at}"), "sock-1")[..6], ["0"; 6], "f{at}");
     }
     let info = api.ask("show info");
     assert!(info.contains("\nMaxSessRate: 0\n"), "{info}");

@@ -17,6 +17,7 @@ both! {
     too_many_connections_of_a_source_are_refused,
     too_fast_a_source_is_refused,
     a_tag_outlives_its_connection,
+    what_is_open_counts_nobody,
     counters_are_asked_in_many_ways,
     a_client_stays_with_its_server,
     what_a_server_says_may_be_a_key,
@@ -126,6 +127,25 @@ fn a_tag_outlives_its_connection(kind: Kind) {
     client_from(3, proxy.addr).ping("good");
     shows(&api, "show table fe", "key=127.0.0.2 use=0 exp=0 gpt0=7 gpc0=1 gpc1=2");
     shows(&api, "show table fe", "key=127.0.0.3 use=0 exp=0 gpt0=0 gpc0=0 gpc1=1");
+}
+
+/// A sample that counts, behind one that more bytes will decide.
+fn what_is_open_counts_nobody(kind: Kind) {
+    let (api, server) = (Api::new(), Backend::echo());
+    let rules = "stick-table type ip size 100 store gpc0,gpc1
+  tcp-request inspect-delay 10s
+  tcp-request connection track-sc0 src
+  tcp-request content sc-inc-gpc1(0) if { req.payload(0,2) -m found }
+  tcp-request content reject if !{ req.payload(0,4) -m str good } { sc0_inc_gpc0 gt 0 }
+  tcp-request content accept if { req.len gt 3 }";
+    let proxy = start(kind, &api, rules, &format!("server s1 {}", server.addr));
+    let mut slow = client_from(2, proxy.addr);
+    slow.send("go");
+    shows(&api, "show table fe", "gpc0=0 gpc1=1");
+    slow.send("od\n");
+    assert_eq!(slow.line().unwrap(), "good");
+    // Rules are walked again from the first.
+    shows(&api, "show table fe", "gpc0=0 gpc1=2");
 }
 
 /// How long entries of 127.0.0.1 are still kept in each of `tables`.

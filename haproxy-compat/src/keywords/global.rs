@@ -70,6 +70,7 @@ pub static GLOBAL: Table = Table {
             ],
         ),
         (Ignored("one process with one worker a thread serves everything"), &[("nbproc", 0)]),
+        (Ignored("exchanges are not dumped; -db keeps it in the foreground"), &[("debug", 0)]),
         (
             Moot("workers are placed by the kernel"),
             &[

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use haproxy_compat::addr::{Address, Endpoint, Host};
 use haproxy_compat::span::{Span, Spanned};
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 
 use super::agent::INIT_STATES;
 use super::context::Context;
@@ -16,6 +16,7 @@ use crate::config::model::{
     MysqlDialect, Pattern, Payload, PortFrom, ProxyHeader, ScriptStep, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
+use crate::pure::pattern;
 use crate::pure::probe::Place;
 
 /// The words of `dialect`.
@@ -358,12 +359,9 @@ impl Context<'_> {
 
     /// A regular expression on bytes.
     pub(super) fn regex(&mut self, span: Span, text: &str) -> Option<Regex> {
-        match RegexBuilder::new(text).unicode(false).build() {
+        match pattern::compile(text, false) {
             Ok(regex) => Some(regex),
-            Err(error) => {
-                let error = error.to_string();
-                let reason = error.lines().last().unwrap_or_default();
-                let reason = reason.trim_start_matches("error: ");
+            Err(reason) => {
                 let message = format!("'{text}' is not a regular expression: {reason}");
                 self.report.alert(span, message);
                 self.report.help("look-around and back-references are not supported");

@@ -80,6 +80,10 @@ fn clear_all(process: &Process, what: Clear) {
         frontend.connection_rate.clear_max();
         frontend.traffic.clear(what);
         frontend.requests.clear(what);
+        for listener in frontend.listeners().iter() {
+            listener.gate.clear_max();
+            listener.traffic.iter().for_each(|traffic| traffic.clear(what));
+        }
         if what == Clear::All {
             frontend.request_errors.clear();
             frontend.connections.clear();

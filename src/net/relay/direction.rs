@@ -4,7 +4,9 @@ use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use super::rest::Rest;
 use super::splice::{Pair, Pump, Spliced};
+use crate::clock::Stamp;
 use crate::net::stream::Stream;
 use crate::pure::session::farewell::Tail;
 
@@ -55,12 +57,11 @@ pub(super) enum Ending {
     Judged,
 }
 
-/// The state of one direction. `rest[written..]` was read and not yet written; it is at most one
-/// buffer long, and empty whenever the sender is read.
+/// The state of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Direction {
-    rest: Vec<u8>,
-    written: usize,
+    /// Read and not yet written: at most one buffer, and nothing whenever the sender is read.
+    rest: Rest,
     /// Bytes read from the sender.
     pub(super) bytes: u64,
     /// Of those, bytes that went through a pipe.
@@ -70,13 +71,13 @@ pub(super) struct Direction {
     /// The receiver was told so.
     pub(super) fin_sent: bool,
     /// When that was, as far as anybody looked.
-    pub(super) fin_sent_at: Option<Instant>,
+    pub(super) fin_sent_at: Option<Stamp>,
     /// The receiver is gone while the other direction goes on.
     pub(super) failed: bool,
     /// Bytes were written since the last look.
     wrote: bool,
     /// When bytes were written last, as far as anybody looked; tells how long they are stuck.
-    written_at: Option<Instant>,
+    written_at: Option<Stamp>,
     mode: Mode,
     /// Reads in a row that speak for the other mode.
     streak: u8,
@@ -116,7 +117,7 @@ impl Direction {
     }
 
     /// Somebody looks, at `now`, how long bytes have been waiting.
-    pub(super) fn note_progress(&mut self, now: Instant) {
+    pub(super) fn note_progress(&mut self, now: Stamp) {
         if self.wrote || !self.is_stuck() {
             self.written_at = None;
         }
@@ -127,8 +128,13 @@ impl Direction {
     }
 
     /// Since when the receiver has taken nothing though bytes wait for it.
-    pub(super) const fn stuck_since(&self) -> Option<Instant> {
-        self.written_at
+    pub(super) fn stuck_since(&self) -> Option<Instant> {
+        self.written_at.map(Stamp::instant)
+    }
+
+    /// When the receiver was told the sender's end.
+    pub(super) fn fin_sent_at(&self) -> Option<Instant> {
+        self.fin_sent_at.map(Stamp::instant)
     }
 
     /// Adds bytes that are written before anything is read.
@@ -137,16 +143,15 @@ impl Direction {
             tail.note(&bytes);
         }
         if self.rest.is_empty() {
-            self.rest = bytes;
+            self.rest.put(bytes);
         } else {
-            self.rest.extend_from_slice(&bytes);
+            self.rest.push(&bytes);
         }
     }
 
     /// The receiver is gone: nothing more is read or written in this direction.
     pub(super) fn abandon(&mut self) {
-        self.rest = Vec::new();
-        self.written = 0;
+        self.rest = Rest::default();
         self.pump = None;
         self.failed = true;
         self.source_ended = true;
@@ -243,9 +248,9 @@ impl Direction {
             Poll::Ready(Ok(written)) if written == read => {}
             Poll::Ready(Ok(written)) => {
                 self.wrote = true;
-                self.rest.extend_from_slice(&bytes[written..]);
+                self.rest.push(&bytes[written..]);
             }
-            Poll::Pending => self.rest.extend_from_slice(bytes),
+            Poll::Pending => self.rest.push(bytes),
             Poll::Ready(Err(_)) => return Poll::Ready(Moved::WriteFailed),
         }
         Poll::Ready(Moved::Some)
@@ -300,7 +305,7 @@ impl Direction {
             Spliced::Refused(left) => {
                 self.mode = Mode::Refused;
                 self.pump = None;
-                self.rest = left;
+                self.rest.put(left);
             }
             Spliced::ReadFailed => return Poll::Ready(Moved::ReadFailed),
             Spliced::WriteFailed => return Poll::Ready(Moved::WriteFailed),
@@ -313,14 +318,9 @@ impl Direction {
     }
 
     fn poll_flush_some(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<io::Result<()>> {
-        let written = ready!(to.poll_write(cx, &self.rest[self.written..]))?;
-        self.written += written;
+        let written = ready!(to.poll_write(cx, self.rest.bytes()))?;
+        self.rest.advance(written);
         self.wrote = true;
-        if self.written == self.rest.len() {
-            // The memory goes with it: an idle session holds none.
-            self.rest = Vec::new();
-            self.written = 0;
-        }
         Poll::Ready(Ok(()))
     }
 
@@ -331,7 +331,7 @@ impl Direction {
         to: &mut Stream,
     ) -> Poll<io::Result<()>> {
         if let Some(pump) = self.pump.take() {
-            self.rest = pump.into_bytes();
+            self.rest.put(pump.into_bytes());
         }
         while !self.rest.is_empty() {
             ready!(self.poll_flush_some(cx, to))?;

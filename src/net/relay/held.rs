@@ -2,13 +2,14 @@
 //! judges it, and what the client sends goes on.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use super::direction::{Ending, Moved};
-use super::{BUFFER, End, Relay, Watch, Wish, poll_read_into};
+use super::{BUFFER, End, Relay, Watch, Wish, alarm, poll_read_into};
+
 use crate::net::stream::Stream;
-use crate::pure::session::idle::Limits;
+use crate::pure::session::idle::{Limits, Timeout};
 
 impl Relay {
     /// Moves the client's bytes on until the server has sent some: those, at most `room`, are appended
@@ -29,23 +30,22 @@ impl Relay {
         watch: &impl Watch,
     ) -> Result<bool, End> {
         self.opening.forbid();
-        let limits = Limits { tunnel: None, ..self.limits };
-        let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
-        let mut armed: Option<Instant> = None;
+        let limits = Limits { tunnel: Timeout::default(), ..self.limits };
+        let mut alarm = pin!(alarm());
         poll_fn(|cx| {
             if watch.wish() == Wish::End {
                 return Poll::Ready(Err(End::Cut));
             }
             let before = held.len();
             let end = self.poll_held(cx, client, server, held, room);
-            watch.note(self, self.last_activity);
+            watch.note(self, self.last_activity.instant());
             if let Some(end) = end {
                 return Poll::Ready(Err(end));
             }
             if held.len() > before || self.down.source_ended {
                 return Poll::Ready(Ok(!self.down.source_ended));
             }
-            self.poll_silence(cx, &limits, sleep.as_mut(), &mut armed).map(Err)
+            self.poll_silence(cx, &limits, alarm.as_mut()).map(Err)
         })
         .await
     }

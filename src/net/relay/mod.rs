@@ -11,6 +11,7 @@
 mod direction;
 mod held;
 mod opening;
+mod rest;
 mod splice;
 mod watch;
 
@@ -19,17 +20,18 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use direction::{Direction, Ending, Moved};
 use opening::Opening;
 pub use opening::Replay;
+use rest::Rest;
 pub(in crate::net) use splice::note_descriptor;
 pub use splice::{allow_pipes, pipes_open};
 pub use watch::{Watch, Wish};
 
 use super::stream::Stream;
-use crate::clock;
+use crate::clock::{self, Stamp};
 use crate::pure::session::farewell::is_goodbye;
 use crate::pure::session::idle::{Limits, Side, SideState};
 
@@ -67,21 +69,31 @@ pub enum End {
     ServerLeft,
 }
 
+/// What [`Relay::poll`] waits for silence with.
+pub type Alarm = tokio::time::Sleep;
+
+/// An alarm that is not set.
+pub fn alarm() -> Alarm {
+    tokio::time::sleep(Duration::ZERO)
+}
+
 /// One session's relay.
 #[derive(Debug)]
 pub struct Relay {
     up: Direction,
     down: Direction,
     limits: Limits,
-    last_activity: Instant,
+    /// When the alarm goes off, if it is set.
+    armed: Option<Stamp>,
+    last_activity: Stamp,
     /// When the client and the server sent something last, where only that counts for them.
-    heard: [Option<Instant>; 2],
+    heard: [Option<Stamp>; 2],
     first: Option<End>,
     /// The client sent something after the server's last bytes.
     asked: bool,
     opening: Opening,
     /// What the server said first and last, kept back while its end is judged.
-    last_words: Vec<u8>,
+    last_words: Rest,
     /// The server's end that was reported for somebody to judge was a reset.
     was_reset: bool,
     /// The server's end is passed on without that.
@@ -100,12 +112,13 @@ impl Relay {
             up: Direction::default(),
             down: Direction::default(),
             limits,
-            last_activity: clock::now(),
+            armed: None,
+            last_activity: Stamp::now(),
             heard: [None; 2],
             first: None,
             asked: false,
             opening: Opening::new(replay),
-            last_words: Vec::new(),
+            last_words: Rest::default(),
             was_reset: false,
             is_end_accepted: false,
             may_quit: false,
@@ -151,7 +164,7 @@ impl Relay {
     /// sent again.
     pub fn rewind(&mut self) {
         let bytes = self.opening.take();
-        let heard = self.heard.map(|heard| heard.map(|_| clock::now()));
+        let heard = self.heard.map(|heard| heard.map(|_| Stamp::now()));
         let tail = self.down.tail.take();
         let ends_with_client = self.ends_with_client;
         *self = Self { heard, ends_with_client, ..Self::new(self.limits, self.opening.replay) };
@@ -164,46 +177,45 @@ impl Relay {
     pub fn accept_end(&mut self) -> Option<End> {
         self.opening.forbid();
         self.is_end_accepted = true;
-        let last_words = std::mem::take(&mut self.last_words);
+        let last_words = self.last_words.take();
         self.down.bytes += last_words.len() as u64;
         self.down.queue(last_words);
         self.was_reset.then_some(End::Reset(Side::Server))
     }
 
     /// Relays until both sides are done, one of them fails, is silent for too long, or `watch` cuts
-    /// it. The sockets are left open: how they are closed follows from the result.
+    /// it. The sockets are left open: how they are closed follows from the result. `alarm` is the
+    /// same one at each call.
     ///
-    /// # Cancel safety
-    /// Dropping it stops between two system calls; bytes read but not written are lost, so it is
-    /// dropped only together with the session.
-    pub async fn run(
+    /// No future of its own: its state would be kept beside that of the session, which is all that an
+    /// idle connection has.
+    pub fn poll(
         &mut self,
+        cx: &mut Context<'_>,
         client: &mut Stream,
         server: &mut Stream,
         watch: &impl Watch,
-    ) -> End {
-        let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
-        let mut armed: Option<Instant> = None;
-        let end = poll_fn(|cx| {
-            let wish = watch.wish();
-            if wish == Wish::End {
-                return Poll::Ready(End::Cut);
-            }
-            let end = self.poll_pump(cx, client, server);
-            watch.note(self, self.last_activity);
-            if let Some(end) = end {
-                return Poll::Ready(end);
-            }
-            if wish != Wish::GoOn && self.is_between(watch, wish) {
-                return Poll::Ready(End::Parted);
-            }
-            let limits = self.limits;
-            self.poll_silence(cx, &limits, sleep.as_mut(), &mut armed)
-        })
-        .await;
-        if let End::Reset(Side::Server) = end {
-            self.flush_before_reset(client).await;
+        alarm: Pin<&mut Alarm>,
+    ) -> Poll<End> {
+        let wish = watch.wish();
+        if wish == Wish::End {
+            return Poll::Ready(End::Cut);
         }
+        let end = self.poll_pump(cx, client, server);
+        watch.note(self, self.last_activity.instant());
+        if let Some(end) = end {
+            return Poll::Ready(end);
+        }
+        if wish != Wish::GoOn && self.is_between(watch, wish) {
+            return Poll::Ready(End::Parted);
+        }
+        let limits = self.limits;
+        self.poll_silence(cx, &limits, alarm)
+    }
+
+    /// How the session ended that came to `end` now: what happened first decides.
+    #[must_use]
+    pub fn first(&self, end: End) -> End {
         self.first.unwrap_or(end)
     }
 
@@ -253,7 +265,7 @@ impl Relay {
 
     fn judge(&mut self, up: Moved, down: Moved) -> Option<End> {
         if up.is_progress() || down.is_progress() {
-            let now = clock::now();
+            let now = Stamp::now();
             self.last_activity = now;
             // The server's bytes are moved first: those of the client may be an answer to them.
             self.asked = up.is_progress() || self.asked && !down.is_progress();
@@ -267,7 +279,7 @@ impl Relay {
         }
         for direction in [&mut self.up, &mut self.down] {
             if direction.fin_sent && direction.fin_sent_at.is_none() {
-                direction.fin_sent_at = Some(clock::now());
+                direction.fin_sent_at = Some(Stamp::now());
             }
         }
         match (up, down) {
@@ -300,39 +312,39 @@ impl Relay {
     }
 
     fn sides(&self) -> (SideState, SideState) {
-        let side = |reading: &Direction, writing: &Direction, heard| SideState {
+        let side = |reading: &Direction, writing: &Direction, heard: Option<Stamp>| SideState {
             read_ended: reading.source_ended,
-            fin_sent: writing.fin_sent_at,
+            fin_sent: writing.fin_sent_at(),
             stuck_since: writing.stuck_since(),
-            heard,
+            heard: heard.map(Stamp::instant),
         };
         let [client, server] = self.heard;
         (side(&self.up, &self.down, client), side(&self.down, &self.up, server))
     }
 
-    /// Sleeps until a side may have been silent for too long, and acts if it has been. The sleep is
-    /// not moved at each message: when it fires, the last activity says whether it was right.
+    /// Waits until a side may have been silent for too long, and acts if it has been. The alarm is
+    /// not moved at each message: when it goes off, the last activity says whether it was right.
     fn poll_silence(
         &mut self,
         cx: &mut Context<'_>,
         limits: &Limits,
-        mut sleep: Pin<&mut tokio::time::Sleep>,
-        armed: &mut Option<Instant>,
+        mut alarm: Pin<&mut Alarm>,
     ) -> Poll<End> {
         loop {
             let (client, server) = self.sides();
-            let Some((deadline, side)) = limits.next(self.last_activity, client, server) else {
+            let Some((deadline, side)) = limits.next(self.last_activity.instant(), client, server)
+            else {
                 return Poll::Pending;
             };
-            // An armed sleep that fires too early is moved then; one that is too late, now.
-            if armed.is_none_or(|at| deadline < at) {
-                sleep.as_mut().reset(deadline.into());
-                *armed = Some(deadline);
+            // An alarm that goes off too early is moved then; one that is too late, now.
+            if self.armed.is_none_or(|at| deadline < at.instant()) {
+                alarm.as_mut().reset(deadline.into());
+                self.armed = Some(deadline.into());
             }
-            if sleep.as_mut().poll(cx).is_pending() {
+            if alarm.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            *armed = None;
+            self.armed = None;
             if clock::now() >= deadline {
                 let Some(end) = self.handle_expiry(side) else {
                     // The pump passes the end on before anything else happens.
@@ -359,8 +371,12 @@ impl Relay {
         None
     }
 
-    /// Gives bytes on their way to the client time to arrive before a reset drops them.
-    async fn flush_before_reset(&mut self, client: &mut Stream) {
+    /// Gives bytes on their way to the client time to arrive before the server's reset, which is passed
+    /// on, drops them.
+    ///
+    /// # Cancel safety
+    /// Bytes that are not written are lost.
+    pub async fn deliver(&mut self, client: &mut Stream) {
         let flushed = async {
             let written = poll_fn(|cx| self.down.poll_flush(cx, client)).await;
             while written.is_ok() && unsent(client) > 0 {

@@ -2,6 +2,7 @@
 
 use std::task::{Context, Poll};
 
+use super::rest::Rest;
 use super::{End, Relay};
 use crate::net::stream::Stream;
 use crate::pure::session::turned_away::is_turned_away;
@@ -23,14 +24,14 @@ pub enum Replay {
 pub(super) struct Opening {
     pub(super) replay: Replay,
     /// At most [`STARTUP_MAX`].
-    bytes: Vec<u8>,
+    bytes: Rest,
     /// Bytes that another server must not see twice were sent.
     spent: bool,
 }
 
 impl Opening {
-    pub(super) const fn new(replay: Replay) -> Self {
-        Self { replay, bytes: Vec::new(), spent: false }
+    pub(super) fn new(replay: Replay) -> Self {
+        Self { replay, bytes: Rest::default(), spent: false }
     }
 
     /// Whether another server may take over.
@@ -41,12 +42,12 @@ impl Opening {
     /// Nothing is repeated from now on.
     pub(super) fn forbid(&mut self) {
         self.replay = Replay::Never;
-        self.bytes = Vec::new();
+        self.bytes = Rest::default();
     }
 
     /// What is to be sent again.
     pub(super) fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+        self.bytes.take()
     }
 
     /// The client sent `bytes`.
@@ -54,14 +55,14 @@ impl Opening {
         if self.spent || bytes.is_empty() {
             return;
         }
-        if self.replay == Replay::Opening && self.bytes.len() + bytes.len() <= STARTUP_MAX {
-            self.bytes.extend_from_slice(bytes);
-            if is_opening(&self.bytes) {
+        if self.replay == Replay::Opening && self.bytes.bytes().len() + bytes.len() <= STARTUP_MAX {
+            self.bytes.push(bytes);
+            if is_opening(self.bytes.bytes()) {
                 return;
             }
         }
         self.spent = true;
-        self.bytes = Vec::new();
+        self.bytes = Rest::default();
     }
 }
 
@@ -82,7 +83,7 @@ impl Relay {
         let Poll::Ready(Ok(read @ 1..)) = server.poll_read(cx, buffer) else { return None };
         let first = buffer[..read].to_vec();
         if is_turned_away(&first) {
-            self.last_words = first;
+            self.last_words.put(first);
             return Some(End::ServerSilent);
         }
         self.down.bytes += read as u64;

@@ -1,11 +1,10 @@
+use std::time::Instant;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
-
-const NO_LIMITS: Limits =
-    Limits { client: None, client_fin: None, server: None, server_fin: None, tunnel: None };
 
 /// Nobody watches.
 struct Alone;
@@ -45,13 +44,28 @@ async fn pair() -> (Stream, TcpStream) {
     (Stream::tcp(ours.expect("connected")), theirs.expect("accepted").0)
 }
 
+/// Relays to the end, as a session does.
+async fn run(
+    relay: &mut Relay,
+    client: &mut Stream,
+    server: &mut Stream,
+    watch: &impl Watch,
+) -> End {
+    let mut alarm = std::pin::pin!(alarm());
+    let end = poll_fn(|cx| relay.poll(cx, client, server, watch, alarm.as_mut())).await;
+    if end == End::Reset(Side::Server) {
+        relay.deliver(client).await;
+    }
+    relay.first(end)
+}
+
 /// A relay between a client and a server that the test plays.
 async fn relayed(limits: Limits, replay: Replay) -> (TcpStream, TcpStream, JoinHandle<Ran>) {
     let (mut client, played_client) = pair().await;
     let (mut server, played_server) = pair().await;
     let running = tokio::spawn(async move {
         let mut relay = Relay::new(limits, replay);
-        let end = relay.run(&mut client, &mut server, &Alone).await;
+        let end = run(&mut relay, &mut client, &mut server, &Alone).await;
         Ran { relay, end, client, server }
     });
     (played_client, played_server, running)
@@ -79,7 +93,7 @@ fn pattern(bytes: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn half_open_stays_half_open_until_both_are_done() {
-    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    let (mut client, mut server, running) = relayed(Limits::default(), Replay::Never).await;
     client.write_all(b"question").await.expect("sent");
     client.shutdown().await.expect("fin");
     assert_eq!(read_all(&mut server).await, b"question");
@@ -94,7 +108,7 @@ async fn half_open_stays_half_open_until_both_are_done() {
 
 #[tokio::test]
 async fn bulk_goes_through_a_pipe_and_arrives_whole() {
-    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    let (mut client, mut server, running) = relayed(Limits::default(), Replay::Never).await;
     let sent = pattern(24 * 1024 * 1024);
     let expected = sent.clone();
     let sender = tokio::spawn(async move {
@@ -112,7 +126,7 @@ async fn bulk_goes_through_a_pipe_and_arrives_whole() {
 
 #[tokio::test]
 async fn a_direction_goes_back_to_copying_when_bulk_is_over() {
-    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    let (mut client, mut server, running) = relayed(Limits::default(), Replay::Never).await;
     let bulk = pattern(8 * 1024 * 1024);
     let sender = tokio::spawn({
         let bulk = bulk.clone();
@@ -137,7 +151,7 @@ async fn a_direction_goes_back_to_copying_when_bulk_is_over() {
 
 #[tokio::test]
 async fn a_slow_reader_holds_the_sender_back_and_costs_one_buffer() {
-    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    let (mut client, mut server, running) = relayed(Limits::default(), Replay::Never).await;
     let chunk = vec![7_u8; 64 * 1024];
     let mut sent = 0_usize;
     // The kernel's buffers fill, then ours, then nothing more is taken.
@@ -156,7 +170,7 @@ async fn a_slow_reader_holds_the_sender_back_and_costs_one_buffer() {
 
 #[tokio::test]
 async fn a_reset_ends_the_session_after_what_came_before_it() {
-    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    let (mut client, mut server, running) = relayed(Limits::default(), Replay::Never).await;
     server.write_all(b"last words").await.expect("sent");
     let mut got = [0; 10];
     client.read_exact(&mut got).await.expect("it arrives");
@@ -164,7 +178,7 @@ async fn a_reset_ends_the_session_after_what_came_before_it() {
     drop(server);
     assert_eq!(running.await.expect("no panic").end, End::Reset(Side::Server));
 
-    let (client, _server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    let (client, _server, running) = relayed(Limits::default(), Replay::Never).await;
     socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("linger");
     drop(client);
     assert_eq!(running.await.expect("no panic").end, End::Reset(Side::Client));
@@ -172,7 +186,7 @@ async fn a_reset_ends_the_session_after_what_came_before_it() {
 
 #[tokio::test]
 async fn a_silent_client_counts_as_closed_and_the_server_decides() {
-    let limits = Limits { client: Some(Duration::from_millis(50)), ..NO_LIMITS };
+    let limits = Limits { client: Some(Duration::from_millis(50)).into(), ..Limits::default() };
     let (client, mut server, running) = relayed(limits, Replay::Never).await;
     assert_eq!(read_all(&mut server).await, b"", "a FIN after the client's timeout");
     assert!(!running.is_finished());
@@ -189,7 +203,7 @@ async fn a_server_that_ends_without_a_byte_is_reported_where_asked_for() {
         (Replay::Opening, true, true),
         (Replay::Never, false, false),
     ] {
-        let (mut client, mut server, running) = relayed(NO_LIMITS, replay).await;
+        let (mut client, mut server, running) = relayed(Limits::default(), replay).await;
         if spoke {
             client.write_all(STARTUP).await.expect("sent");
             let mut got = [0; STARTUP.len()];
@@ -206,7 +220,7 @@ async fn a_server_that_ends_without_a_byte_is_reported_where_asked_for() {
 #[tokio::test]
 async fn a_server_that_says_first_that_it_shuts_down_counts_as_silent() {
     const SHUTS_DOWN: &[u8] = b"E\0\0\0\x1aSFATAL\0C57P03\0Mlater\0\0";
-    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Opening).await;
+    let (mut client, mut server, running) = relayed(Limits::default(), Replay::Opening).await;
     client.write_all(STARTUP).await.expect("sent");
     server.write_all(SHUTS_DOWN).await.expect("sent");
     drop(server);
@@ -214,7 +228,7 @@ async fn a_server_that_says_first_that_it_shuts_down_counts_as_silent() {
     assert_eq!(ran.end, End::ServerSilent);
     assert_eq!(ran.relay.accept_end(), None);
     let served = tokio::spawn(async move {
-        let end = ran.relay.run(&mut ran.client, &mut ran.server, &Alone).await;
+        let end = run(&mut ran.relay, &mut ran.client, &mut ran.server, &Alone).await;
         (end, ran)
     });
     let mut got = [0; SHUTS_DOWN.len()];
@@ -226,7 +240,7 @@ async fn a_server_that_says_first_that_it_shuts_down_counts_as_silent() {
 
 #[tokio::test]
 async fn an_opening_is_sent_again_to_the_next_server() {
-    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Opening).await;
+    let (mut client, mut server, running) = relayed(Limits::default(), Replay::Opening).await;
     client.write_all(STARTUP).await.expect("sent");
     let mut got = [0; STARTUP.len()];
     server.read_exact(&mut got).await.expect("it arrives");
@@ -237,7 +251,7 @@ async fn an_opening_is_sent_again_to_the_next_server() {
     let (mut next, mut played_next) = pair().await;
     ran.relay.rewind();
     let second = tokio::spawn(async move {
-        let end = ran.relay.run(&mut ran.client, &mut next, &Alone).await;
+        let end = run(&mut ran.relay, &mut ran.client, &mut next, &Alone).await;
         (end, ran.relay.bytes())
     });
     played_next.read_exact(&mut got).await.expect("it arrives again");
@@ -253,14 +267,14 @@ async fn an_opening_is_sent_again_to_the_next_server() {
 async fn a_cut_ends_the_session() {
     let (mut client, _played_client) = pair().await;
     let (mut server, _played_server) = pair().await;
-    let mut relay = Relay::new(NO_LIMITS, Replay::Never);
-    let end = relay.run(&mut client, &mut server, &Cut).await;
+    let mut relay = Relay::new(Limits::default(), Replay::Never);
+    let end = run(&mut relay, &mut client, &mut server, &Cut).await;
     assert_eq!(end, End::Cut);
 }
 
 #[tokio::test]
 async fn a_query_behind_the_opening_is_never_sent_twice() {
-    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Opening).await;
+    let (mut client, mut server, running) = relayed(Limits::default(), Replay::Opening).await;
     let both = [STARTUP, b"Q\0\0\0\x0dSELECT 1\0"].concat();
     client.write_all(&both).await.expect("sent");
     let mut got = vec![0; both.len()];
@@ -273,7 +287,7 @@ async fn a_query_behind_the_opening_is_never_sent_twice() {
 
 #[tokio::test]
 async fn a_client_that_sends_but_never_reads_is_ended() {
-    let limits = Limits { client: Some(Duration::from_millis(400)), ..NO_LIMITS };
+    let limits = Limits { client: Some(Duration::from_millis(400)).into(), ..Limits::default() };
     let (mut client, mut server, running) = relayed(limits, Replay::Never).await;
     let filler = tokio::spawn(async move {
         let chunk = vec![1_u8; 64 * 1024];
@@ -294,7 +308,7 @@ async fn a_client_that_sends_but_never_reads_is_ended() {
 
 #[tokio::test]
 async fn a_direction_that_waits_for_its_sender_holds_no_pipe() {
-    let (mut client, mut server, running) = relayed(NO_LIMITS, Replay::Never).await;
+    let (mut client, mut server, running) = relayed(Limits::default(), Replay::Never).await;
     let bulk = pattern(8 * 1024 * 1024);
     let expected = bulk.len();
     let sender = tokio::spawn(async move {

@@ -99,7 +99,8 @@ impl Relay {
 
     /// Whether both sides have all of what the other sent, and the server spoke last.
     pub(super) fn is_between(&self, watch: &impl Watch, wish: Wish) -> bool {
-        let is_late = || clock::now().saturating_duration_since(self.last_activity) >= QUIET;
+        let is_late =
+            || clock::now().saturating_duration_since(self.last_activity.instant()) >= QUIET;
         let is_quiet = !self.asked && !self.up.is_stuck();
         is_quiet
             && (wish == Wish::Part || is_late())

@@ -88,7 +88,9 @@ fn all(terms: &[Term], facts: &dyn Facts) -> Truth {
     for term in terms {
         let holds = term.acl.holds(facts);
         truth = truth.and(if term.negated { holds.negated() } else { holds });
-        if truth == Truth::False {
+        // Nor is anything asked behind what is open, as in HAProxy: samples that count would count a
+        // connection each time the rule is walked.
+        if truth != Truth::True {
             break;
         }
     }

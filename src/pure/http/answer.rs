@@ -1,7 +1,5 @@
 //! An answer: status, headers, body.
 
-use std::sync::Arc;
-
 use super::file::ErrorFile;
 
 /// Statuses that have a page of their own: their reasons, and a sentence for people.
@@ -67,7 +65,7 @@ enum Form {
     /// Status line, length and connection are written with it.
     Made,
     /// A file holds all of it but the headers that were added.
-    Filed(Arc<ErrorFile>),
+    Filed(Box<ErrorFile>),
     /// Nothing is said: the connection ends.
     Silent,
 }
@@ -94,7 +92,7 @@ impl Answer {
     /// What a file holds, or nothing where it is empty. A client reads the file's own status; `status` is
     /// what is logged and counted.
     #[must_use]
-    pub fn filed(status: u16, file: Option<Arc<ErrorFile>>) -> Self {
+    pub fn filed(status: u16, file: Option<Box<ErrorFile>>) -> Self {
         let form = file.map_or(Form::Silent, Form::Filed);
         Self { form, ..Self::bare(status, Vec::new()) }
     }

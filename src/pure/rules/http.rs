@@ -1,7 +1,5 @@
 //! What rules answer a request of HTTP with, and how that is written.
 
-use std::sync::Arc;
-
 use super::RuleSet;
 use super::parse::Reader;
 use crate::pure::acl::AclError;
@@ -39,7 +37,7 @@ pub enum Content {
     /// What the proxy says of its status.
     Page,
     /// What a file holds; `None`: it is empty, and nothing is said.
-    File(Option<Arc<ErrorFile>>),
+    File(Option<Box<ErrorFile>>),
     /// What is written here.
     Written {
         /// Its body and what kind of text that is.
@@ -195,7 +193,7 @@ impl Reader<'_> {
     }
 
     /// The answer that a file holds; `None`: it is empty.
-    pub(super) fn error_file(&mut self) -> Result<Option<Arc<ErrorFile>>, AclError> {
+    pub(super) fn error_file(&mut self) -> Result<Option<Box<ErrorFile>>, AclError> {
         let name = self.take("the name of a file")?;
         let bytes = self.definitions.content(name).map_err(|why| self.error(why))?;
         if bytes.is_empty() {
@@ -203,7 +201,7 @@ impl Reader<'_> {
         }
         let read = ErrorFile::read(&bytes);
         let file = read.map_err(|why| self.error(format!("'{name}' is no answer: {why}")))?;
-        Ok(Some(Arc::new(file)))
+        Ok(Some(Box::new(file)))
     }
 
     fn content(&mut self) -> Result<Vec<u8>, AclError> {

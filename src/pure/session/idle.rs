@@ -15,6 +15,7 @@
 //! A side that does not take its bytes is under the timeout of the first row besides, counted from
 //! the last byte it took, whatever it sends meanwhile: expiry ends the session.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 /// The two ends of a session.
@@ -26,19 +27,43 @@ pub enum Side {
     Server,
 }
 
-/// The timeouts of both sides; `None` is infinite.
+/// A timeout in four bytes, as each session has ten: whole milliseconds, rounded up. 49 days and more
+/// are infinite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timeout(Option<NonZeroU32>);
+
+impl Timeout {
+    /// The time; `None` is infinite.
+    #[must_use]
+    pub fn get(self) -> Option<Duration> {
+        self.0.map(|ms| Duration::from_millis(ms.get().into()))
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self(self.0.or(other.0))
+    }
+}
+
+impl From<Option<Duration>> for Timeout {
+    fn from(time: Option<Duration>) -> Self {
+        let ms = time.map(|time| time.as_nanos().div_ceil(1_000_000).max(1));
+        Self(ms.and_then(|ms| NonZeroU32::new(u32::try_from(ms).ok()?)))
+    }
+}
+
+/// The timeouts of both sides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// `timeout client`.
-    pub client: Option<Duration>,
+    pub client: Timeout,
     /// `timeout client-fin`.
-    pub client_fin: Option<Duration>,
+    pub client_fin: Timeout,
     /// `timeout server`.
-    pub server: Option<Duration>,
+    pub server: Timeout,
     /// `timeout server-fin`.
-    pub server_fin: Option<Duration>,
+    pub server_fin: Timeout,
     /// `timeout tunnel`.
-    pub tunnel: Option<Duration>,
+    pub tunnel: Timeout,
 }
 
 /// What one side is doing.
@@ -68,11 +93,11 @@ impl Limits {
             Side::Server => (self.server, self.server_fin),
         };
         let open = self.tunnel.or(plain);
-        let after = |since: Instant, limit: Option<Duration>| since.checked_add(limit?);
+        let after = |since: Instant, limit: Timeout| since.checked_add(limit.get()?);
         let since = state.heard.unwrap_or(last_activity);
         let silent = match (state.read_ended, state.fin_sent, fin) {
             (true, ..) => None,
-            (false, Some(sent), Some(fin)) => after(since.max(sent), Some(fin)),
+            (false, Some(sent), Timeout(Some(_))) => after(since.max(sent), fin),
             (false, ..) => after(since, open),
         };
         let stuck = state.stuck_since.and_then(|since| after(since, open));
@@ -105,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_a_side_is_sent_counts_unless_it_is_independent() {
-        let limits = Limits { client: ms(100), ..Limits::default() };
+        let limits = Limits { client: limit(100), ..Limits::default() };
         let heard = Instant::now();
         let active = heard + Duration::from_millis(70);
         let ends = |state| limits.deadline(Side::Client, state, active).map(|at| at - heard);
@@ -117,6 +142,20 @@ mod tests {
         Some(Duration::from_millis(n))
     }
 
+    fn limit(n: u64) -> Timeout {
+        ms(n).into()
+    }
+
+    #[test]
+    fn a_timeout_is_never_shorter_than_was_said() {
+        let kept = |time: Duration| Timeout::from(Some(time)).get();
+        assert_eq!(kept(Duration::from_micros(1_001)), ms(2));
+        assert_eq!(kept(Duration::ZERO), ms(1));
+        assert_eq!(kept(Duration::from_millis(u32::MAX.into())), ms(u32::MAX.into()));
+        assert_eq!(kept(Duration::from_secs(1 << 40)), None);
+        assert_eq!(Timeout::from(None).get(), None);
+    }
+
     const OPEN: SideState =
         SideState { read_ended: false, fin_sent: None, stuck_since: None, heard: None };
     const GONE: SideState = SideState { read_ended: true, ..OPEN };
@@ -124,11 +163,11 @@ mod tests {
     #[test]
     fn rows_of_the_table() {
         let limits = Limits {
-            client: ms(1),
-            client_fin: ms(2),
-            server: ms(3),
-            server_fin: None,
-            tunnel: None,
+            client: limit(1),
+            client_fin: limit(2),
+            server: limit(3),
+            server_fin: Timeout::default(),
+            tunnel: Timeout::default(),
         };
         let now = Instant::now();
         let of = |limits: Limits, side, state| {
@@ -139,7 +178,7 @@ mod tests {
         assert_eq!(of(limits, Side::Client, shut), ms(2));
         assert_eq!(of(limits, Side::Server, shut), ms(3));
         assert_eq!(of(limits, Side::Client, GONE), None);
-        let tunnel = Limits { tunnel: ms(9), ..limits };
+        let tunnel = Limits { tunnel: limit(9), ..limits };
         assert_eq!(of(tunnel, Side::Client, OPEN), ms(9));
         assert_eq!(of(tunnel, Side::Client, shut), ms(2));
         assert_eq!(of(tunnel, Side::Server, shut), ms(9));
@@ -150,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_side_that_takes_nothing_expires_whatever_it_sends() {
-        let limits = Limits { client: ms(100), ..Limits::default() };
+        let limits = Limits { client: limit(100), ..Limits::default() };
         let start = Instant::now();
         let later = start + Duration::from_secs(9);
         for state in [OPEN, GONE] {
@@ -163,12 +202,12 @@ mod tests {
     #[test]
     fn the_earlier_side_expires_and_the_client_wins_a_tie() {
         let now = Instant::now();
-        let limits = Limits { client: ms(300), server: ms(5000), ..Limits::default() };
+        let limits = Limits { client: limit(300), server: limit(5000), ..Limits::default() };
         let at = |ms| now + Duration::from_millis(ms);
         assert_eq!(limits.next(now, OPEN, OPEN), Some((at(300), Side::Client)));
         let shut = SideState { fin_sent: Some(at(299)), ..OPEN };
         assert_eq!(limits.next(now, GONE, shut), Some((at(5000), Side::Server)));
-        let even = Limits { client: ms(5), server: ms(5), ..Limits::default() };
+        let even = Limits { client: limit(5), server: limit(5), ..Limits::default() };
         assert_eq!(even.next(now, OPEN, OPEN), Some((at(5), Side::Client)));
         assert_eq!(Limits::default().next(now, OPEN, OPEN), None);
     }

@@ -25,7 +25,8 @@ impl Session {
     pub(super) async fn reply(&mut self) -> Reply {
         let route = Arc::clone(&self.route);
         let Some(http) = &route.settings.http else { return Reply::End(Closing::Plainly) };
-        let own = route.backend.as_ref().filter(|backend| *backend.name == *self.frontend.name);
+        let own =
+            route.backend.as_ref().filter(|backend| *backend.name == *self.running.frontend.name);
         if let Some(own) = own {
             // Both halves of a `listen` section have its bytes.
             self.running.enter_backend(own);
@@ -66,7 +67,7 @@ impl Session {
         self.running.enter_backend(backend);
         backend.requests.came(uptime);
         // A `listen` section has one list and one page.
-        if *backend.name != *self.frontend.name {
+        if *backend.name != *self.running.frontend.name {
             if self.backend_rules(backend).await.is_err() {
                 return Reply::End(Closing::Plainly);
             }
@@ -153,7 +154,7 @@ impl Session {
                 Reply::Answer(self.redirected(&redirect, patterns), Source::Rule)
             }
             Respond::Auth(realm) => {
-                let realm = realm.unwrap_or_else(|| self.frontend.name.to_string());
+                let realm = realm.unwrap_or_else(|| self.running.frontend.name.to_string());
                 let realm = realm.replace('\\', "\\\\").replace('"', "\\\"");
                 let realm = format!("Basic realm=\"{realm}\"");
                 let answer = self.answer_of(401).with("www-authenticate", &realm);
@@ -161,7 +162,7 @@ impl Session {
             }
             Respond::Metrics => {
                 let query = self.target().split_once('?').map_or("", |(_, query)| query).to_owned();
-                let pages = Arc::clone(&self.context.pages);
+                let pages = Arc::clone(&self.door.context.pages);
                 let answer = self.make(move || pages.metrics(&query)).await;
                 Reply::Answer(answer, Source::Exporter)
             }
@@ -222,7 +223,7 @@ impl Session {
             });
         }
         let admin = self.may_act(page, patterns);
-        let (pages, page) = (Arc::clone(&self.context.pages), page.clone());
+        let (pages, page) = (Arc::clone(&self.door.context.pages), page.clone());
         if reads {
             let made = self.make(move || pages.statistics(&page, &wanted, admin)).await;
             return Some(Reply::Answer(made, Source::Statistics));
@@ -296,7 +297,7 @@ impl Session {
     /// Makes an answer beside the worker, which has others' bytes to relay. A client that has reset
     /// while the answers of others were made gets none.
     async fn make(&mut self, make: impl FnOnce() -> Answer + Send + 'static) -> Answer {
-        let turn = Arc::clone(&self.context.renders).acquire_owned().await;
+        let turn = Arc::clone(&self.door.context.renders).acquire_owned().await;
         if self.client.has_failed() {
             return Answer::plain(400);
         }

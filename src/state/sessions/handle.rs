@@ -112,7 +112,8 @@ struct Facts {
     /// Wakes the session's task.
     waker: Option<Waker>,
     source: Option<SocketAddr>,
-    destination: Option<SocketAddr>,
+    /// Boxed: known of few.
+    destination: Option<Box<SocketAddr>>,
     backend: Option<Arc<Backend>>,
     server: Option<Arc<Server>>,
     retries: u32,
@@ -184,10 +185,27 @@ impl Handle {
         Stage::from_code(self.stage.load(Ordering::Relaxed))
     }
 
-    /// The client's addresses as its PROXY header or a rule gives them.
+    /// The connection's addresses as its PROXY header or a rule gives them.
     pub fn set_addresses(&self, source: Option<SocketAddr>, destination: Option<SocketAddr>) {
         let mut facts = self.lock();
-        (facts.source, facts.destination) = (source, destination);
+        (facts.source, facts.destination) = (source, destination.map(Box::new));
+    }
+
+    /// The client's address, from the connection, its PROXY header or a rule; `None` for a Unix socket.
+    #[must_use]
+    pub fn source(&self) -> Option<SocketAddr> {
+        self.lock().source
+    }
+
+    /// The address it connected to, where somebody learned or named it.
+    #[must_use]
+    pub fn destination(&self) -> Option<SocketAddr> {
+        self.lock().destination.as_deref().copied()
+    }
+
+    /// The address it connected to was learned.
+    pub fn learn_destination(&self, destination: Option<SocketAddr>) {
+        self.lock().destination = destination.map(Box::new);
     }
 
     /// An entry of a stick table counts the session.
@@ -404,7 +422,7 @@ impl Handle {
             frontend: Arc::clone(&self.frontend),
             listener: Arc::clone(&self.listener),
             source: facts.source,
-            destination: facts.destination,
+            destination: facts.destination.as_deref().copied(),
             backend: facts.backend.clone(),
             server: facts.server.clone(),
             stage: self.stage(),

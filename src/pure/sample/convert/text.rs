@@ -1,7 +1,8 @@
 //! Converters of text.
 
-use regex::bytes::{NoExpand, Regex, RegexBuilder};
+use regex::bytes::{NoExpand, Regex};
 
+use crate::pure::pattern;
 use crate::pure::sample::Facts;
 use crate::pure::sample::value::{Kind, Value};
 use crate::pure::sample::variable::Variable;
@@ -273,10 +274,9 @@ impl Pattern {
     /// # Errors
     /// Says what is wrong with it.
     pub fn new(written: &str, ignores_case: bool) -> Result<Self, String> {
-        let mut builder = RegexBuilder::new(written);
-        let regex = builder.unicode(false).case_insensitive(ignores_case).build();
-        let regex = regex.map_err(|error| format!("'{written}' is no regular expression: {error}"));
-        Ok(Self { written: written.to_owned(), ignores_case, regex: regex? })
+        let regex = pattern::compile(written, ignores_case)
+            .map_err(|reason| format!("'{written}' is no regular expression: {reason}"))?;
+        Ok(Self { written: written.to_owned(), ignores_case, regex })
     }
 
     /// Whether it is found in `text`.
