@@ -55,7 +55,7 @@
 //! a lease from [`Backend::assign`](state::Backend::assign), or waits in the queue; `dial`
 //! connects, and on a failure hints the check and lets
 //! [`retry::after`](pure::session::retry::after) say who is next; `relay` moves bytes with
-//! [`Relay::run`](net::relay::Relay::run) until both sides are done. A server that ends before its
+//! [`Relay::poll`](net::relay::Relay::poll) until both sides are done. A server that ends before its
 //! first byte is asked about (`is_dead`) and the session may begin anew elsewhere. Each step ends
 //! early with a [`Termination`](pure::session::termination::Termination), HAProxy's two letters,
 //! and `finish` counts and puts a [`Record`](telemetry::record::Record) on the bus, which

@@ -38,6 +38,8 @@ const NOT_USED: &str = "NOT_USED";
 #[derive(Debug)]
 pub(super) struct Program {
     command: Command,
+    /// What it leaves running when it ends goes on.
+    is_survived: bool,
 }
 
 /// An address as arguments and as variables show it; empty where there is none.
@@ -91,7 +93,12 @@ impl Program {
     pub(super) fn bound(mut command: Command) -> Self {
         command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
         bind_to_life(command.as_std_mut());
-        Self { command }
+        Self { command, is_survived: false }
+    }
+
+    /// What it leaves running when it ends in time goes on.
+    pub(super) fn survived(self) -> Self {
+        Self { is_survived: true, ..self }
     }
 
     /// Runs it for `limit` at most.
@@ -104,7 +111,7 @@ impl Program {
             Ok(child) => child,
             Err(error) => return not_started(&error),
         };
-        let group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
+        let mut group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
         let mut verdict = match timeout_at(started + limit, child.wait()).await {
             Ok(Ok(status)) => ended(status),
             Ok(Err(error)) => not_started(&error),
@@ -113,6 +120,8 @@ impl Program {
         verdict.duration = started.elapsed();
         if verdict.status == CheckStatus::ProcessTimeout {
             group.end(&mut child).await;
+        } else if self.is_survived {
+            group.0 = None;
         }
         verdict
     }
@@ -229,7 +238,7 @@ mod tests {
             let verdict = shell(script).run(PATIENCE).await;
             assert_eq!((verdict.status.name(), verdict.code), (status, code), "{script}");
         }
-        let missing = Program { command: Command::new("/nonexistent/program") };
+        let missing = Program::bound(Command::new("/nonexistent/program"));
         let verdict = missing.run(PATIENCE).await;
         assert_eq!((verdict.status.name(), verdict.code), ("PROCERR", Some(255)));
         assert!(verdict.info().contains("No such file or directory"), "{verdict:?}");

@@ -123,7 +123,7 @@ impl Operator {
 }
 
 /// Runs a program of the operator's, its path first, with `variables` besides ours, for `limit` at
-/// most; it is ended then, with what it started.
+/// most; it is ended then, with what it started. What it leaves running when it ends by itself goes on.
 ///
 /// # Errors
 /// It could not be started, failed, or took too long.
@@ -138,7 +138,7 @@ pub async fn program(
     let Some((path, arguments)) = words.split_first() else { return Ok(()) };
     let mut command = Command::new(path);
     command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
-    let verdict = Program::bound(command).run(limit).await;
+    let verdict = Program::bound(command).survived().run(limit).await;
     let why = verdict.info().strip_prefix(NOT_STARTED);
     match (verdict.status, verdict.code) {
         (CheckStatus::ProcessOk, _) => Ok(()),
@@ -162,6 +162,23 @@ fn words(verdict: &Verdict) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_a_program_leaves_running_goes_on() {
+        let dir = std::env::temp_dir().join(format!("evenkeel-operate-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let pipe = dir.join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+        assert!(made.success());
+        let script = format!("(echo later > {}) &", pipe.display());
+        let words = ["/bin/sh", "-c", &script].map(str::to_owned);
+        program(&words, &[], Duration::from_secs(60)).await.expect("it ends well");
+        // It can write once somebody reads.
+        let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(pipe));
+        let read = tokio::time::timeout(Duration::from_secs(60), read).await;
+        assert_eq!(read.expect("in time").expect("no panic").expect("a line"), "later\n");
+        let _ = std::fs::remove_dir_all(&dir);
+    }
 
     #[tokio::test]
     async fn what_became_of_a_program_is_said_in_words_of_its_own() {

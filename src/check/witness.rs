@@ -10,7 +10,13 @@ use super::target::Target;
 use super::{Found, Task, reach};
 use crate::clock;
 use crate::config::model::{Check, CheckKind};
+use crate::pure::health::schedule::AWAITING_PRIMARY;
+use crate::pure::role::route::Part;
 use crate::pure::role::witness::{Say, Witness};
+
+/// How long a witness that contradicts a new primary is asked as often as a primary is looked for: it
+/// needs a moment to learn of it, or knows better.
+const DOUBT_MAX: Duration = Duration::from_secs(30);
 
 impl Task {
     /// Asks the witness at `place` until it is dropped. It is not put off: who wants two opinions
@@ -19,6 +25,8 @@ impl Task {
         let mut held: Option<Share> = None;
         let mut asked: Option<CheckKind> = None;
         let mut due = clock::now();
+        let mut woken = self.server.witnesses_woken();
+        let mut doubting: Option<Instant> = None;
         loop {
             let parting = self.server.panel().next_due();
             tokio::select! {
@@ -28,6 +36,7 @@ impl Task {
                     continue;
                 }
                 () = gone(&mut held) => {}
+                _ = woken.changed() => {}
                 () = reach(Some(due)) => {}
             }
             let settings = Arc::clone(&self.server.settings());
@@ -42,7 +51,23 @@ impl Task {
             }
             asked = Some(check.kind.clone());
             due = self.hear_witness(place, check, &mut held).await;
+            if self.is_awaited(place) {
+                let now = clock::now();
+                if now < *doubting.get_or_insert(now) + DOUBT_MAX {
+                    due = due.min(now + AWAITING_PRIMARY);
+                }
+            } else {
+                doubting = None;
+            }
         }
+    }
+
+    /// Whether clients wait for nothing but that this witness agrees that the server is primary.
+    fn is_awaited(&self, place: usize) -> bool {
+        let says = self.server.panel().witness_mut(place).say();
+        says.contradicts(Part::Primary)
+            && !self.backend.settings().routes.is_empty()
+            && self.backend.group.claims().primary.as_deref() == Some(&*self.server.name)
     }
 
     /// Asks once. Returns when to ask again.

@@ -87,8 +87,9 @@ Usage: evenkeel ctl fence show [BACKEND]
   --force  Even where nobody is primary then, for more than one claims to be
 
 Kept out: returned (another took over, and it has not followed that one since), older (it lacks what the
-newest primary had), diverged (it became primary without a timeline of its own), conflict (another claims
-it, too), foreign (data of another cluster).
+newest primary had), diverged (it became primary without a timeline of its own), stopped (it only ended
+its replication while the primary is there), conflict (another claims it, too), foreign (data of another
+cluster).
 ";
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //! nobody to wake and pays only for the queue. Events go first. Sinks are opened when first used
 //! and kept by destination, so that a reload changes targets by sending records that name others.
 //! What a sink does not take is lost and counted; events, which come in bursts such as that of a stop,
-//! wait for a reader that lags, [`PATIENCE`] in all. Trouble with a sink is said once, when it begins, and
+//! wait for a reader that lags, `PATIENCE` in all. Trouble with a sink is said once, when it begins, and
 //! once when it ends, with what it cost; other losses are reported now and then.
 
 use std::collections::HashMap;

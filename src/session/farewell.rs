@@ -29,6 +29,7 @@ impl Session {
             (End::Cut, Some(CutReason::Fenced)) => "the server is kept out",
             (End::Cut, Some(CutReason::Lagging)) => "the server is too far behind",
             (End::Cut, Some(CutReason::ServerDown | CutReason::ServerLeft)) => "the server is down",
+            (End::Cut, Some(CutReason::Maintenance)) => "the server is taken out for maintenance",
             (End::Cut, Some(CutReason::ServerUp)) => "another server is up again",
             (End::Cut, _) => "an operator ended it",
             (End::Parted, _) => "another server becomes the primary",

@@ -1,14 +1,12 @@
 //! The end of a session: counters and the record.
 
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Session;
 use super::facts::View;
-use super::identity::UniqueId;
-use super::rare::Rare;
+use super::noted::Noted;
 use super::rules::Closing;
 use crate::clock;
 use crate::config::model::{LogFormat, LogLevel};
@@ -18,10 +16,9 @@ use crate::pure::log_format::{Format, Variable};
 use crate::pure::rules::Level;
 use crate::pure::sample::{Expr, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
-use crate::pure::tls::facts::Facts as TlsFacts;
 use crate::state::counters::{Counter, Service, Traffic};
 use crate::state::{Backend, Lease, Server};
-use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Refused, Why};
+use crate::telemetry::record::{Client, Connections, Details, Moment, Record, Why};
 
 /// What happened so far.
 #[derive(Default)]
@@ -51,59 +48,6 @@ pub(super) struct Outcome {
     pub(super) termination: Option<Termination>,
     /// What only formats of their own show.
     pub(super) noted: Noted,
-}
-
-/// What is noted on the way where a format of its own may show it.
-#[derive(Default)]
-pub(super) struct Noted {
-    pub(super) number: u64,
-    /// What `unique-id-format` made, once something asked for it.
-    pub(super) unique_id: UniqueId,
-    beside: Rare<Beside>,
-}
-
-/// What few formats show.
-#[derive(Default)]
-struct Beside {
-    handshake: Duration,
-    source: Option<SocketAddr>,
-    server: Option<SocketAddr>,
-    /// What was agreed on with the server.
-    tls: Option<Box<TlsFacts>>,
-    /// Its PROXY header was refused.
-    refusal: Option<Refused>,
-}
-
-impl Noted {
-    /// How long the client's PROXY header and TLS handshake took.
-    pub(super) fn handshake(&self) -> Duration {
-        self.beside.get().map_or(Duration::ZERO, |beside| beside.handshake)
-    }
-
-    /// Why its PROXY header was refused, if it was.
-    pub(super) fn refusal(&self) -> Option<&Refused> {
-        self.beside.get()?.refusal.as_ref()
-    }
-
-    /// Its PROXY header is refused.
-    pub(super) fn refuse(&mut self, why: Refused) {
-        self.beside.change().refusal = Some(why);
-    }
-
-    /// The address of our end of the connection to the server.
-    pub(super) fn source(&self) -> Option<SocketAddr> {
-        self.beside.get()?.source
-    }
-
-    /// The server's address.
-    pub(super) fn server(&self) -> Option<SocketAddr> {
-        self.beside.get()?.server
-    }
-
-    /// What was agreed on with the server, where a format may show it.
-    pub(super) fn server_tls(&self) -> Option<&TlsFacts> {
-        self.beside.get()?.tls.as_deref()
-    }
 }
 
 impl Outcome {

@@ -20,10 +20,12 @@ mod identity;
 mod inspect;
 mod key;
 pub mod listener;
+mod noted;
 mod presence;
 mod proxy_header;
 mod rare;
 mod response;
+mod ruled;
 mod rules;
 mod stick;
 mod tls;
@@ -43,7 +45,7 @@ use finish::Outcome;
 use follow::Watched;
 use http::Exchange;
 use presence::Presence;
-use rules::Ruled;
+use ruled::Ruled;
 
 use crate::clock;
 use crate::config::model::{self, DatabaseKind};
@@ -356,10 +358,12 @@ impl Session {
 /// When a session on this server may start over elsewhere: only where a check will tell whether
 /// the server is dead, and with bytes of the client only where the protocol makes that harmless.
 fn replay(server: &model::Server) -> Replay {
+    let is_postgres = farewell::spoken_by(server) == Some(model::DatabaseKind::Postgres);
     match server.check.as_ref().map(|check| &check.kind) {
         None => Replay::Never,
         // The first packet of a Postgres client (startup, SSLRequest) changes nothing.
         Some(model::CheckKind::Pgsql { .. }) => Replay::Opening,
+        Some(_) if is_postgres => Replay::Opening,
         Some(_) => Replay::Silent,
     }
 }

@@ -12,11 +12,8 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::assign::{Choice, Priority};
 use super::client::Heard;
-use super::facts::{Response, Variables, View};
-use super::rare::Rare;
-use super::stick::Stuck;
+use super::facts::{Response, View};
 use super::{Ended, Session};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model;
@@ -30,60 +27,6 @@ use crate::pure::rules::{Action, Endpoint, Level, Peer, Rule, Step, next};
 use crate::pure::sample::{Expr, Facts, Fetched, Kind, Value};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::{Backend, Registry};
-
-/// What rules know and did of a session.
-#[derive(Default)]
-pub(super) struct Ruled {
-    pub(super) variables: Variables,
-    pub(super) wire: Rare<Wire>,
-    pub(super) kept: Rare<Kept>,
-    pub(super) received_proxy: bool,
-    /// `expect-proxy layer4`.
-    pub(super) expects_proxy: bool,
-    /// `expect-netscaler-cip layer4`.
-    pub(super) expects_netscaler: bool,
-    /// `set-log-level`.
-    pub(super) log_level: Option<Level>,
-    /// Who chose the server.
-    pub(super) choice: Choice,
-    /// `set-priority-class`, `set-priority-offset`.
-    pub(super) priority: Priority,
-    /// `set-bc-mark`: of the connection to the server.
-    pub(super) server_mark: Option<u32>,
-    /// `set-bc-tos`.
-    pub(super) server_tos: Option<u8>,
-}
-
-/// What the connection was before a header or a rule said otherwise.
-#[derive(Default)]
-pub(super) struct Wire {
-    /// The client's address on the wire, where a header or a rule named another.
-    pub(super) peer: Option<SocketAddr>,
-    /// The destination on the wire, where a rule of the connection named another.
-    pub(super) local: Option<SocketAddr>,
-    /// What else its PROXY header said.
-    pub(super) received_tlvs: Option<Box<[u8]>>,
-}
-
-/// What rules keep of a session.
-#[derive(Default)]
-pub(super) struct Kept {
-    /// What `capture` kept, by the number of its rule among the frontend's.
-    captures: Vec<(usize, String)>,
-    pub(super) stuck: Stuck,
-}
-
-impl Ruled {
-    /// The client's address on the wire, where a header or a rule named another.
-    pub(super) fn peer(&self) -> Option<SocketAddr> {
-        self.wire.get()?.peer
-    }
-
-    /// What it has to do with stick tables.
-    pub(super) fn stuck(&self) -> Option<&Stuck> {
-        Some(&self.kept.get()?.stuck)
-    }
-}
 
 /// How a walk ended.
 pub(super) enum Walked {

@@ -44,6 +44,8 @@ struct Inner {
     /// When who is primary was heard last.
     heard_at: Option<Instant>,
     incident: Option<Incident>,
+    /// Those before it that it cut short, until they are written down.
+    overtaken: Vec<Incident>,
     /// Another server was primary than remembered when the first was heard.
     unseen: Option<Unseen>,
     /// Sessions that failed by themselves: when the primary spoke last, and when anybody did.
@@ -92,7 +94,7 @@ impl Inner {
             let planned = self.planned.as_ref();
             // What is done on purpose needs no detecting, and begins with it.
             let lost_at = planned.and_then(|planned| planned.frozen_at);
-            self.incident = Some(Incident {
+            let before = self.incident.replace(Incident {
                 answers: self.fence.reading(&from).is_some() && !self.fence.is_silent(&from),
                 from,
                 history: reading.history,
@@ -106,8 +108,11 @@ impl Inner {
                 gone: 0,
                 gone_at: None,
                 failed: self.failed,
+                is_resumed: false,
                 next: None,
             });
+            // The one that had taken over is lost in its turn: more is not to be measured.
+            self.overtaken.extend(before.filter(Incident::is_taken_over));
         }
         if let (Some(incident), Some((server, reading))) = (&mut self.incident, after) {
             let reached = reached.unwrap_or(reading.position);
@@ -251,17 +256,24 @@ impl Group {
         }
     }
 
-    /// The failover of which nothing more is to be measured, once; `left` says how many sessions a server
-    /// has.
-    pub(super) fn take_incident(
+    /// The failovers of which nothing more is to be measured, once; `left` says how many sessions a
+    /// server has.
+    pub(super) fn take_incidents(
         &self,
         now: Instant,
         left: impl FnOnce(&str) -> usize,
-    ) -> Option<Incident> {
+    ) -> Vec<Incident> {
         let mut inner = self.lock();
-        let over = inner.incident.take_if(|it| it.is_over(now, || left(&it.from)));
+        let mut over = std::mem::take(&mut inner.overtaken);
+        over.extend(inner.incident.take_if(|it| it.is_over(now, || left(&it.from))));
         self.expect(&inner);
         over
+    }
+
+    /// The failover that is under way, as far as it was measured.
+    #[must_use]
+    pub fn incident(&self) -> Option<Incident> {
+        self.lock().incident.clone()
     }
 
     /// The failover that was under way when the process ends, as far as it was measured.

@@ -45,6 +45,8 @@ pub struct Server {
     hinted: AtomicBool,
     doubted: Notify,
     wake_agent: Notify,
+    /// Who is primary has changed: its witnesses are asked at once.
+    wake_witnesses: watch::Sender<()>,
     /// Connections that failed in a row, counted where `observe` asks for it.
     errors: AtomicU32,
     /// As many of them as were too many, until the check heard of it; 0: none.
@@ -75,6 +77,7 @@ impl Server {
             hinted: AtomicBool::new(false),
             doubted: Notify::new(),
             wake_agent: Notify::new(),
+            wake_witnesses: watch::Sender::new(()),
             errors: AtomicU32::new(0),
             errors_to_hear: AtomicU32::new(0),
             // Nobody checks yet: the other end is gone.
@@ -238,6 +241,16 @@ impl Server {
     pub fn wake_check(&self) {
         self.wake.notify_one();
         self.wake_agent.notify_one();
+    }
+
+    /// Has its witnesses asked at once.
+    pub fn wake_witnesses(&self) {
+        self.wake_witnesses.send_replace(());
+    }
+
+    /// Hears of [`wake_witnesses`](Self::wake_witnesses) from now on.
+    pub fn witnesses_woken(&self) -> watch::Receiver<()> {
+        self.wake_witnesses.subscribe()
     }
 
     /// Waits for [`wake_check`](Self::wake_check). For the task that asks the agent only.

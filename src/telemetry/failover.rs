@@ -3,6 +3,8 @@
 //!
 //! What is not known is absent, and never 0.
 
+mod verdict;
+
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::pure::role::History;
 use crate::pure::role::incident::{Incident, Unseen};
+
+pub use verdict::{Declared, Verdict, Verdicts};
 
 /// What the line with a record begins with that `evenkeel ctl` writes to files.
 pub const LEAD: &str = "Record: ";
@@ -157,61 +161,6 @@ pub struct Seconds {
     pub total: Option<f64>,
 }
 
-/// What a failover may cost.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Declared {
-    /// Seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rto: Option<f64>,
-    /// Bytes of WAL, or transactions.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rpo: Option<u64>,
-}
-
-/// Whether what was declared was kept to; absent where nothing was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdicts {
-    /// The time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rto: Option<Verdict>,
-    /// The data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rpo: Option<Verdict>,
-}
-
-/// How what was measured compares with what was declared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// It is no more.
-    Met,
-    /// It is more.
-    Missed,
-    /// It could not be measured.
-    Unknown,
-}
-
-impl Verdict {
-    /// Its word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Met => "met",
-            Self::Missed => "missed",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    fn of<T: PartialOrd>(declared: Option<T>, measured: Option<T>) -> Option<Self> {
-        let declared = declared?;
-        Some(match measured {
-            Some(measured) if measured <= declared => Self::Met,
-            Some(_) => Self::Missed,
-            None => Self::Unknown,
-        })
-    }
-}
-
 /// What a drill adds: the fault, and what became of clients of its own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Drill {
@@ -233,42 +182,51 @@ impl Record {
     /// `ago`: how long before `wall` the primary was lost. The rest is for whoever knows it.
     #[must_use]
     pub fn of(backend: &str, incident: &Incident, wall: SystemTime, ago: Duration) -> Option<Self> {
-        let next = incident.next.as_ref()?;
+        incident.next.as_ref()?;
+        Some(Self::so_far(backend, incident, wall, ago))
+    }
+
+    /// The same of one that may have no next primary: what is known until now.
+    #[must_use]
+    pub fn so_far(backend: &str, incident: &Incident, wall: SystemTime, ago: Duration) -> Self {
+        let next = incident.next.as_ref();
+        let lacks = next.and_then(|next| next.lacks);
+        let is_back = next.is_some_and(|next| next.server == incident.from);
         let phases = incident.phases();
         let seconds = |time: Duration| Some(time.as_secs_f64());
-        Some(Self {
+        Self {
             kind: match incident.paused_at {
                 Some(_) => Kind::Switchover,
                 None => Kind::Failover,
             },
             backend: backend.to_owned(),
             from: incident.from.clone(),
-            to: Some(next.server.clone()),
+            to: next.map(|next| next.server.clone()),
             at: written(wall.checked_sub(ago).unwrap_or(wall)),
             answered: Some(incident.answers),
             seconds: Seconds {
                 detect: seconds(phases.detect),
                 cut: phases.cut.and_then(seconds),
-                promote: seconds(phases.promote),
+                promote: next.and(seconds(phases.promote)),
                 attach: phases.attach.and_then(seconds),
                 pause: phases.pause.and_then(seconds),
-                total: seconds(phases.total),
+                total: next.and(seconds(phases.total)),
             },
-            client_errors: Some(incident.errors()),
+            // What another process saw before this one is not known.
+            client_errors: (!incident.is_resumed).then(|| incident.errors()),
             sessions_cut: Some(incident.cut),
-            clients_held: Some(incident.held),
-            rpo: next.lacks,
-            rpo_unit: unit(&next.history).to_owned(),
+            clients_held: (!incident.is_resumed).then_some(incident.held),
+            rpo: lacks,
+            rpo_unit: unit(&incident.history).to_owned(),
             history_before: incident.history.to_string(),
-            history_after: next.history.to_string(),
-            rpo_at_least: next.lacks.is_some()
-                && incident.paused_at.is_none()
-                && next.server != incident.from,
+            history_after: next.map_or_else(String::new, |next| next.history.to_string()),
+            rpo_at_least: lacks.is_some() && incident.paused_at.is_none() && !is_back,
             position_before: position(&incident.history, incident.position),
-            position_after: position(&next.history, next.reached),
+            position_after: next
+                .map_or_else(String::new, |next| position(&next.history, next.reached)),
             pending: incident.pending.clone(),
             ..Self::default()
-        })
+        }
     }
 
     /// The record of a failover that nobody saw, found at `wall`.
@@ -299,10 +257,18 @@ impl Record {
         let outcome = self.outcome();
         self.verdict = match outcome {
             Outcome::GivenUp => Verdicts::default(),
-            _ => Verdicts { rto, rpo: Verdict::of(declared.rpo, self.rpo) },
+            _ => Verdicts { rto, rpo: self.data_verdict(declared.rpo) },
         };
         (self.routes, self.declared, self.outcome) = (routes, declared, Some(outcome));
         self
+    }
+
+    /// Of what is only known to be missing at least, nobody can say that it is no more.
+    fn data_verdict(&self, declared: Option<u64>) -> Option<Verdict> {
+        match Verdict::of(declared, self.rpo) {
+            Some(Verdict::Met) if self.rpo_at_least => Some(Verdict::Unknown),
+            verdict => verdict,
+        }
     }
 
     /// What it counts as.
@@ -344,7 +310,10 @@ impl Record {
                 broken
                     .push(format!("{missing} {rpo_unit} are missing, more than the rpo of {rpo}"));
             }
-            (_, Some(rpo), Some(Verdict::Unknown)) => {
+            (Some(_), Some(rpo), Some(Verdict::Unknown)) => {
+                broken.push(format!("more may be missing than is known; the rpo is {rpo}"));
+            }
+            (None, Some(rpo), Some(Verdict::Unknown)) => {
                 broken.push(format!("what is missing is not known; the rpo is {rpo}"));
             }
             _ => {}
@@ -404,8 +373,11 @@ impl Record {
             }
             line.push(')');
         }
-        if let (Some(cut), Some(held)) = (self.sessions_cut, self.clients_held) {
-            let _ = write!(line, "; {cut} sessions cut, {held} clients held");
+        if let Some(cut) = self.sessions_cut {
+            let _ = write!(line, "; {cut} sessions cut");
+        }
+        if let Some(held) = self.clients_held {
+            let _ = write!(line, ", {held} clients held");
         }
         let _ = match self.rpo {
             Some(_) => write!(line, ", {} missing", self.missing()),

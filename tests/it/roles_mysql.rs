@@ -1,5 +1,7 @@
 //! Routes by role with a real MariaDB pair behind them, and with what a MySQL 8 server says.
 
+mod rivals;
+
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;

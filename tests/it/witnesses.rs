@@ -73,7 +73,9 @@ impl Site {
         let postgres = "{ type = \"postgres\", user = \"haproxy_check\", database = \"postgres\", \
                         inter = \"100ms\", \
                         timeout = \"500ms\", rise = 1, fall = 1 }";
-        let check = check.replace("SQL", postgres).replace("REST", &patroni);
+        let rarely = patroni.replace("100ms", "1h");
+        let check = check.replace("SQL", postgres).replace("RARE", &rarely);
+        let check = check.replace("REST", &patroni);
         let text = format!(
             "[commands]\nsocket = {{ address = \"{}\", level = \"admin\" }}\n\n\
              [backend.pg]\ncheck = {check}\n{settings}\nserver.a = \"{}\"\n\n\
@@ -180,6 +182,24 @@ fn an_endpoint_that_dies_or_lies_cuts_nobody_and_gets_nobody() {
     writer.query("INSERT INTO written VALUES (4)").unwrap();
     let said = site.evenkeel.output();
     assert!(said.contains("Check 2 of server pg/a says replica (L7OK)."), "{said}");
+}
+
+/// It is not its turn for an hour when the database says that it is primary.
+#[test]
+fn a_new_primary_has_its_witness_asked_at_once() {
+    let mut site = Site::start("[SQL, RARE]", "");
+    site.writer();
+    site.feel(Mood::replica());
+    site.pg.process.kill9();
+    eventually("it is missed", || {
+        site.evenkeel.output().contains("Backend pg has no primary").then_some(())
+    });
+    site.pg.start_again();
+    eventually("it is contradicted", || {
+        site.evenkeel.output().contains("Check 2 of server pg/a says replica").then_some(())
+    });
+    site.feel(Mood::primary());
+    site.writer();
 }
 
 #[test]

@@ -89,7 +89,14 @@ pub(super) async fn run(
     }
     drop(clients);
     let tally = *tally.lock().unwrap_or_else(PoisonError::into_inner);
-    let measured = measured().unwrap_or(failover::Record { at: started, ..Default::default() });
+    let measured = measured().unwrap_or_else(|| {
+        let under_way = plan.backend.group.incident().filter(|it| it.lost_at >= begun);
+        under_way.map_or(failover::Record { at: started, ..Default::default() }, |incident| {
+            let now = clock::now();
+            let ago = now.saturating_duration_since(incident.lost_at);
+            failover::Record::so_far(&plan.backend.name, &incident, clock::wall(), ago)
+        })
+    });
     let record = plan.record(measured, &times, &tally);
     process.remembered.record(record.clone());
     teller.say(record.line());

@@ -67,6 +67,16 @@ pub(super) fn pending(to: &str) -> String {
     )
 }
 
+/// Whether another server is primary than the one that was, or was it last, or the one that was follows
+/// another by now: it is opened for writes by nobody's will then.
+fn was_overtaken(plan: &Plan) -> bool {
+    let (group, from) = (&plan.backend.group, &*plan.from.name);
+    let incumbent = group.memory().incumbent.map(|(server, _)| server);
+    let primary = group.claims().primary.or(incumbent);
+    let replicates = group.reading(from).and_then(|reading| reading.replicates);
+    primary.is_some_and(|primary| primary != from) || replicates == Some(true)
+}
+
 /// What became of the next primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -110,9 +120,8 @@ impl Half {
         let deadline = clock::now() + UNDO_MAX;
         let connect = |server| Operator::connect(&plan.backend, server, &account, UNDO_MAX / 4);
         let is_ours = matches!(plan.step, Promote::BuiltIn(_));
-        let primary = plan.backend.group.claims().primary;
         let next = match &plan.step {
-            _ if primary.is_some_and(|primary| *primary != *plan.from.name) => Next::Primary,
+            _ if was_overtaken(plan) => Next::Primary,
             Promote::Program { rollback, .. } => {
                 if !self.is_promoting || rollback.is_empty() {
                     return Ok(Undone::Nothing);

@@ -140,6 +140,7 @@ fn word(refusal: Refusal) -> &'static str {
         Refusal::Returned => "returned",
         Refusal::Older => "older",
         Refusal::Diverged => "diverged",
+        Refusal::Stopped => "stopped",
         Refusal::Conflict => "conflict",
     }
 }

@@ -1,6 +1,11 @@
 //! What a client has sent before its server's first byte, and whether another server may have it.
 
+use std::task::{Context, Poll};
+
 use super::rest::Rest;
+use super::{End, Relay};
+use crate::net::stream::Stream;
+use crate::pure::session::turned_away::is_turned_away;
 use crate::pure::wire::pgsql_startup::{STARTUP_MAX, is_opening};
 
 /// What may be done when the server ends the connection before its first byte.
@@ -58,5 +63,31 @@ impl Opening {
         }
         self.spent = true;
         self.bytes = Rest::default();
+    }
+}
+
+impl Relay {
+    /// Reads the server's first bytes. Where they say that it shuts down they are kept back, and that
+    /// counts as an end without a byte.
+    pub(super) fn poll_first(
+        &mut self,
+        cx: &mut Context<'_>,
+        server: &mut Stream,
+        buffer: &mut [u8],
+    ) -> Option<End> {
+        let is_database = self.opening.replay == Replay::Opening || self.down.tail.is_some();
+        if !is_database || !self.is_unanswered() {
+            return None;
+        }
+        // Its end is found by whoever reads next.
+        let Poll::Ready(Ok(read @ 1..)) = server.poll_read(cx, buffer) else { return None };
+        let first = buffer[..read].to_vec();
+        if is_turned_away(&first) {
+            self.last_words.put(first);
+            return Some(End::ServerSilent);
+        }
+        self.down.bytes += read as u64;
+        self.down.queue(first);
+        None
     }
 }

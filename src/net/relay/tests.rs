@@ -216,6 +216,28 @@ async fn a_server_that_ends_without_a_byte_is_reported_where_asked_for() {
     }
 }
 
+/// Somebody judges it: the client reads it where the server lives.
+#[tokio::test]
+async fn a_server_that_says_first_that_it_shuts_down_counts_as_silent() {
+    const SHUTS_DOWN: &[u8] = b"E\0\0\0\x1aSFATAL\0C57P03\0Mlater\0\0";
+    let (mut client, mut server, running) = relayed(Limits::default(), Replay::Opening).await;
+    client.write_all(STARTUP).await.expect("sent");
+    server.write_all(SHUTS_DOWN).await.expect("sent");
+    drop(server);
+    let mut ran = running.await.expect("no panic");
+    assert_eq!(ran.end, End::ServerSilent);
+    assert_eq!(ran.relay.accept_end(), None);
+    let served = tokio::spawn(async move {
+        let end = run(&mut ran.relay, &mut ran.client, &mut ran.server, &Alone).await;
+        (end, ran)
+    });
+    let mut got = [0; SHUTS_DOWN.len()];
+    client.read_exact(&mut got).await.expect("it arrives");
+    assert_eq!(got, SHUTS_DOWN);
+    drop(client);
+    drop(served.await.expect("no panic"));
+}
+
 #[tokio::test]
 async fn an_opening_is_sent_again_to_the_next_server() {
     let (mut client, mut server, running) = relayed(Limits::default(), Replay::Opening).await;

@@ -11,7 +11,7 @@
 //! | anybody's | another cluster, or the other kind of database | `Foreign` |
 //! | the incumbent's | the same or more | – |
 //! | the incumbent's | less: it was restored, or lost what it had acknowledged | `Older` |
-//! | one's that another took over from, or past, and that was not seen to follow that one since | any | `Returned` |
+//! | one's that another took over from, or past, and that was not seen to follow that one since (`following`) | any, unless it is the heir and lacks nothing | `Returned` |
 //! | another's | Postgres: a newer timeline | – |
 //! | another's | Postgres: the same timeline | `Diverged` |
 //! | another's | Postgres: an older timeline | `Older` |
@@ -23,6 +23,7 @@
 //! | members' that are left | the incumbent, or else the first by name, is taken | no claim |
 //! | one's that lets the check in no more, or the incumbent's that has not said so since another did and lets an answer wait (`OnConflict::Stop`) | another's is left that does not | no claim |
 //! | one's whose witnesses say so | others' are left whose witnesses all deny it | – |
+//! | one's that was loose, and stopped following while the primary was there and nobody planned it | another's is left | `Stopped` |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
 //!
 //! **Invariants** (`tests/sim`, 100,000 random orders of events): at most one primary; its timeline
@@ -31,9 +32,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::gtid::GtidSet;
 use super::stray::Stray;
 use super::{History, Reading, Role};
 
+mod following;
 mod refusal;
 mod word;
 pub mod written;
@@ -55,7 +58,9 @@ pub enum OnConflict {
 pub struct Memory {
     /// The newest primary, and its history when it was read last.
     pub incumbent: Option<(String, History)>,
-    /// Primaries before it that were not seen as replicas since, and replicas that stayed on an older
+    /// MySQL: what it had when it took over.
+    pub began: Option<GtidSet>,
+    /// Primaries before it that were not seen as its replicas since, and replicas that stayed on an older
     /// timeline.
     pub former: BTreeSet<String>,
     /// Servers seen as replicas since the incumbent took over.
@@ -89,6 +94,8 @@ pub struct Fence {
     is_orphaned: bool,
     /// Replicas that were told to take writes in that time.
     opened: BTreeSet<String>,
+    /// Those that took writes all the time, and stopped following while the primary was there.
+    stopped: BTreeSet<String>,
     /// Counts changes of the memory that must not be forgotten.
     revision: u64,
 }
@@ -96,7 +103,10 @@ pub struct Fence {
 impl Fence {
     /// A fence that goes on with what is remembered.
     #[must_use]
-    pub fn new(memory: Memory, on_conflict: OnConflict) -> Self {
+    pub fn new(mut memory: Memory, on_conflict: OnConflict) -> Self {
+        // What was written by a version that did not note it: that much is certain.
+        let had = memory.incumbent.as_ref().and_then(|(_, history)| history.executed());
+        memory.began = memory.began.or_else(|| had.cloned());
         Self { memory, on_conflict, ..Self::default() }
     }
 
@@ -145,7 +155,7 @@ impl Fence {
 
     /// A server said what it is.
     pub fn handle_reading(&mut self, server: &str, reading: Reading) {
-        if self.follows_newest(&reading) {
+        if self.follows_newest(server, &reading) {
             let was_former = self.memory.former.remove(server);
             let is_new = !self.memory.followers.contains(server);
             if is_new {
@@ -154,6 +164,7 @@ impl Fence {
             self.revision += u64::from(was_former || is_new);
         }
         self.note_opening(server, reading.role);
+        self.note_stop(server, reading.role);
         self.readings.insert(server.to_owned(), reading);
         self.mute.remove(server);
         self.silent.remove(server);
@@ -173,14 +184,6 @@ impl Fence {
         for server in left {
             self.revision += u64::from(self.memory.former.insert(server));
         }
-    }
-
-    /// Whether this is said by a replica of the newest primary, or of nobody knows whom.
-    fn follows_newest(&self, reading: &Reading) -> bool {
-        let newest = self.memory.incumbent.as_ref().map(|(_, newest)| newest);
-        reading.role.follows()
-            && self.is_of_cluster(&reading.history)
-            && newest.is_none_or(|newest| reading.off_timeline(newest).is_none())
     }
 
     /// The primary spoke: what those that follow had before is what it should have by now.
@@ -307,6 +310,7 @@ impl Fence {
             return;
         };
         self.opened.clear();
+        self.stopped.remove(server);
         self.is_orphaned = false;
         let incumbent = (server.clone(), reading.history.clone());
         let before = self.memory.incumbent.replace(incumbent.clone());
@@ -314,22 +318,20 @@ impl Fence {
             *before == incumbent.0 && history.is_as_old_as(&incumbent.1)
         });
         self.revision += u64::from(!is_same);
+        if before.as_ref().is_none_or(|(before, _)| *before != incumbent.0) {
+            self.memory.began = incumbent.1.executed().cloned();
+        }
         if let Some((before, _)) = before
             && before != incumbent.0
         {
-            // A reading of it as a replica is still to come, or has come: then it is none of them.
-            let follows = self.readings.get(&before).is_some_and(|r| r.role.follows());
             self.memory.followers = self.replicas();
+            // It may be a replica of the new one by now; else that is still to come.
+            let follows = self.readings.get(&before).is_some_and(|r| self.is_led(r));
             if !follows {
                 self.memory.former.insert(before);
             }
         }
         self.memory.former.remove(&incumbent.0);
-    }
-
-    fn replicas(&self) -> BTreeSet<String> {
-        let replicas = self.readings.iter().filter(|(_, reading)| reading.role.follows());
-        replicas.map(|(server, _)| server.clone()).collect()
     }
 
     /// The claims that are not refused, by name: those of members and loose ones only where no other
@@ -354,6 +356,9 @@ impl Fence {
         let speaks = |server: &&String| !self.mute.contains(*server) && !is_overdue(server);
         if primaries.iter().any(speaks) {
             primaries.retain(speaks);
+        }
+        if primaries.iter().any(|server| !self.stopped.contains(*server)) {
+            primaries.retain(|server| !self.stopped.contains(*server));
         }
         if !primaries.is_empty() {
             return primaries;

@@ -95,6 +95,19 @@ impl GtidSet {
             _ => other.count(),
         }
     }
+
+    /// Whether it has what `server`, which has the set `known` by now, wrote after it had `began`. Of
+    /// MariaDB's sets only the last writer of each domain is known.
+    #[must_use]
+    pub fn has_news_of(&self, server: u128, known: &Self, began: &Self) -> bool {
+        match (self, began) {
+            (Self::Mariadb(ours), Self::Mariadb(began)) => ours.iter().any(|(domain, last)| {
+                let reached = began.get(domain).map_or(0, |&(_, sequence)| sequence);
+                u128::from(last.0) == server && last.1 > reached
+            }),
+            _ => self.lacks(known) < began.lacks(known),
+        }
+    }
 }
 
 impl fmt::Display for GtidSet {

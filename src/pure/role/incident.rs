@@ -39,6 +39,8 @@ pub struct Incident {
     pub paused_at: Option<Instant>,
     /// Who was told to become primary in vain, and may do so yet.
     pub pending: Option<String>,
+    /// Another process saw it begin: what clients met there is not known.
+    pub is_resumed: bool,
     /// Who is primary since.
     pub next: Option<Next>,
 }
@@ -149,6 +151,7 @@ impl Incident {
             held: 0,
             paused_at: None,
             pending: None,
+            is_resumed: true,
             next: None,
         })
     }
@@ -171,6 +174,12 @@ impl Incident {
         };
         let (server, history) = (server.to_owned(), history.clone());
         self.next = Some(Next { server, history, lacks, reached, at: now, first_session: None });
+    }
+
+    /// Whether another server is primary since.
+    #[must_use]
+    pub fn is_taken_over(&self) -> bool {
+        self.next.as_ref().is_some_and(|next| next.server != self.from)
     }
 
     /// A session has the new primary.
@@ -244,6 +253,7 @@ mod tests {
             held: 0,
             paused_at: None,
             pending: None,
+            is_resumed: false,
             next: None,
         }
     }

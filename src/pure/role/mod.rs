@@ -70,6 +70,14 @@ pub enum History {
 }
 
 impl History {
+    /// MySQL: the transactions it has.
+    fn executed(&self) -> Option<&GtidSet> {
+        match self {
+            Self::Mysql { executed, .. } => Some(executed),
+            Self::Postgres { .. } => None,
+        }
+    }
+
     /// Whether both are of one primary of the same cluster and time, however far each goes.
     fn is_as_old_as(&self, other: &Self) -> bool {
         match (self, other) {
@@ -101,6 +109,8 @@ pub struct Reading {
     pub position: u64,
     /// Postgres: the timeline of one that follows may be newer, as far as the account may see.
     pub is_floor: bool,
+    /// Whether it applies what another sends; `None`: it does not say.
+    pub replicates: Option<bool>,
 }
 
 impl Reading {
@@ -125,7 +135,7 @@ mod tests {
         let executed = GtidSet::mariadb(gtids).unwrap();
         let position = executed.count();
         let history = History::Mysql { server: 1, executed };
-        Reading { role: Role::Replica, history, position, is_floor: false }
+        Reading { role: Role::Replica, history, position, is_floor: false, replicates: None }
     }
 
     #[test]
@@ -142,7 +152,7 @@ mod tests {
         }
         let postgres = |position| {
             let history = History::Postgres { system: 1, timeline: 1 };
-            Reading { role: Role::Replica, history, position, is_floor: false }
+            Reading { role: Role::Replica, history, position, is_floor: false, replicates: None }
         };
         assert_eq!(postgres(70).position_behind(&postgres(90)), 70);
     }

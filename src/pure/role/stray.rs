@@ -159,13 +159,13 @@ mod tests {
 
     fn pg(timeline: u32, position: u64, is_floor: bool) -> Reading {
         let history = History::Postgres { system: 1, timeline };
-        Reading { role: Role::Replica, history, position, is_floor }
+        Reading { role: Role::Replica, history, position, is_floor, replicates: None }
     }
 
     fn my(server: u128, executed: GtidSet) -> Reading {
         let position = executed.count();
         let history = History::Mysql { server, executed };
-        Reading { role: Role::Replica, history, position, is_floor: false }
+        Reading { role: Role::Replica, history, position, is_floor: false, replicates: None }
     }
 
     fn errant(replica: &Reading, primary: &Reading) -> u64 {

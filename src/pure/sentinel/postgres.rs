@@ -322,7 +322,7 @@ fn read(row: &DataRowBody, followed: &mut u32) -> Option<Reading> {
         (timeline, is_floor) = (timeline.max(*followed), *followed == 0);
     }
     let history = History::Postgres { system, timeline };
-    Some(Reading { role, history, position: position.parse().ok()?, is_floor })
+    Some(Reading { role, history, position: position.parse().ok()?, is_floor, replicates: None })
 }
 
 #[cfg(test)]

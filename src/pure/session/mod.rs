@@ -8,4 +8,5 @@ pub mod farewell;
 pub mod idle;
 pub mod retry;
 pub mod termination;
+pub mod turned_away;
 pub mod vain;

@@ -89,6 +89,10 @@ impl Occasion<'_> {
             // One of them may take over, or has already.
             backend.live().servers.iter().for_each(|server| server.hint());
         }
+        if claims.primary != before.claims.primary {
+            // Clients wait until they say so, too.
+            backend.live().servers.iter().for_each(|server| server.wake_witnesses());
+        }
         if claims != before.claims {
             self.say_claims(backend, &before.claims, claims);
         }
@@ -106,7 +110,7 @@ impl Occasion<'_> {
         }
         self.note_running(backend);
         let left = |server: &str| self.writes_on(backend, server);
-        if let Some(incident) = backend.group.take_incident(self.now, left) {
+        for incident in backend.group.take_incidents(self.now, left) {
             self.record(backend, &incident);
         }
         if let Some(unseen) = backend.group.take_unseen() {

@@ -38,8 +38,9 @@ impl Occasion<'_> {
                 0
             }
             Step::Begun(Trouble::RoleLost | Trouble::Fenced | Trouble::Lagging) => 0,
-            Step::Part(Trouble::Dead | Trouble::Maintenance) => {
-                sessions.end_on_server(server, CutReason::ServerDown)
+            Step::Part(Trouble::Dead) => sessions.end_on_server(server, CutReason::ServerDown),
+            Step::Part(Trouble::Maintenance) => {
+                sessions.end_on_server(server, CutReason::Maintenance)
             }
             Step::Part(Trouble::RoleLost) => sessions.end_writes_on(server),
             Step::Part(Trouble::Fenced) => sessions.end_on_server(server, CutReason::Fenced),

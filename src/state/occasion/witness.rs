@@ -31,6 +31,9 @@ impl Occasion<'_> {
         if was == is {
             return;
         }
+        // What it knows first the others know soon.
+        server.hint();
+        server.wake_witnesses();
         let (number, path) = (place + 2, format!("{}/{}", backend.name, server.name));
         self.notice(
             backend,

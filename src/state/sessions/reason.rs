@@ -18,6 +18,8 @@ pub enum CutReason {
     RoleLost,
     /// The server claims a role that it is not believed to have.
     Fenced,
+    /// An operator takes the server out of service.
+    Maintenance,
     /// An operator.
     Killed,
 }
@@ -32,7 +34,8 @@ impl CutReason {
             6 => Self::Lagging,
             7 => Self::RoleLost,
             8 => Self::Fenced,
-            9.. => Self::Killed,
+            9 => Self::Maintenance,
+            10.. => Self::Killed,
             0..=2 => return None,
         })
     }
@@ -41,9 +44,12 @@ impl CutReason {
     #[must_use]
     pub const fn cause(self) -> Cause {
         match self {
-            Self::ServerLeft | Self::ServerDown | Self::Lagging | Self::RoleLost | Self::Fenced => {
-                Cause::ServerDown
-            }
+            Self::ServerLeft
+            | Self::ServerDown
+            | Self::Lagging
+            | Self::RoleLost
+            | Self::Fenced
+            | Self::Maintenance => Cause::ServerDown,
             Self::ServerUp => Cause::ServerUp,
             Self::Killed => Cause::Killed,
         }

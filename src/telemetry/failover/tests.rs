@@ -26,6 +26,11 @@ fn what_is_not_known_is_neither_kept_nor_broken() {
         let written = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<Record>(&written).unwrap(), record);
     }
+    for (rpo, verdict) in [(0, Unknown), (10, Unknown), (11, Missed)] {
+        let known = Record { rpo_at_least: true, ..record(Some(1.0), Some(rpo)) };
+        let judged = known.judged(Vec::new(), Declared { rto: None, rpo: Some(10) });
+        assert_eq!((judged.verdict.rpo, judged.broken().len()), (Some(verdict), 1), "{rpo}");
+    }
     let nothing = Record::default().judged(Vec::new(), Declared::default());
     assert_eq!(nothing.verdict, Verdicts::default());
 }

@@ -26,7 +26,7 @@ fn evenkeel() {
         let check = "type = \"postgres\", user = \"haproxy_check\", database = \"postgres\"";
         let servers = [far.to_string(), b.addr.to_string()];
         let servers = [&*servers[0], &*servers[1]];
-        let scene = Scene::start(check, &programs, servers, "rto = \"60s\"\nrpo = 100000000");
+        let scene = Scene::start(check, &programs, servers, "rto = \"60s\"");
         let record = scene.drilled("partition");
         assert_eq!(record["verdict"]["rto"], "met", "{record}");
         assert_eq!(record["drill"]["writes"], false, "{record}");

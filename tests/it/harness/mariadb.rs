@@ -24,7 +24,7 @@ pub(crate) struct MariaDb {
     pub(crate) process: Process,
     id: u32,
     /// Also after a restart.
-    read_only: bool,
+    pub(crate) read_only: bool,
     /// More words of its command line.
     options: Vec<String>,
     /// Variables, from its restart on.

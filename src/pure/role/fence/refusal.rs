@@ -17,6 +17,8 @@ pub enum Refusal {
     Older,
     /// It became primary without a new timeline.
     Diverged,
+    /// It followed and took writes all the while, and ended that while the primary is there.
+    Stopped,
     /// Another server claims it, too.
     Conflict,
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Refusal {
             Self::Returned => "another took over and it has not followed that one since",
             Self::Older => "its history lacks what the newest primary had",
             Self::Diverged => "it became primary without a history of its own",
+            Self::Stopped => "it only stopped following the primary, which is there",
             Self::Conflict => "another server claims it too",
         })
     }
@@ -49,8 +52,12 @@ impl Fence {
         if refused == Some(Refusal::Older) && self.is_member_behind(reading) {
             return None;
         }
+        let rival = match self.stopped.contains(server) && self.primary.is_some() {
+            true => Refusal::Stopped,
+            false => Refusal::Conflict,
+        };
         // Members do not contradict each other.
-        refused.or((reading.role == Role::Primary).then_some(Refusal::Conflict))
+        refused.or((reading.role == Role::Primary).then_some(rival))
     }
 
     /// Whether this is said by a member that applies in its own time what its cluster has agreed on: it
@@ -79,7 +86,7 @@ impl Fence {
         let is_incumbent = incumbent == server;
         // A member has what its cluster has, or says that it is none.
         let is_bound = role != Role::Member;
-        if is_bound && self.memory.former.contains(server) {
+        if is_bound && self.memory.former.contains(server) && !self.is_full_heir(server, history) {
             return Some(Refusal::Returned);
         }
         match (known, history) {

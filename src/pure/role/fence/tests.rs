@@ -11,13 +11,15 @@ pub(super) fn pg(role: Role, timeline: u32) -> Reading {
         history: History::Postgres { system: PG, timeline },
         position: 0,
         is_floor: false,
+        replicates: None,
     }
 }
 
-fn my(role: Role, server: u128, executed: &str) -> Reading {
+pub(super) fn my(role: Role, server: u128, executed: &str) -> Reading {
     let executed = GtidSet::mariadb(executed).unwrap();
     let position = executed.count();
-    Reading { role, history: History::Mysql { server, executed }, position, is_floor: false }
+    let history = History::Mysql { server, executed };
+    Reading { role, history, position, is_floor: false, replicates: Some(role.follows()) }
 }
 
 use Role::{Primary, Replica};
@@ -32,7 +34,7 @@ pub(super) fn pair() -> Fence {
 }
 
 /// The same of MariaDB.
-fn mariadb_pair() -> Fence {
+pub(super) fn mariadb_pair() -> Fence {
     let mut fence = Fence::default();
     fence.handle_reading("a", my(Primary, 1, "0-1-100"));
     fence.handle_reading("b", my(Replica, 2, "0-1-98"));
@@ -126,6 +128,7 @@ fn claims_are_refused_by_their_history() {
         history: History::Postgres { system: 5, timeline: 9 },
         position: 0,
         is_floor: false,
+        replicates: None,
     };
     let rows = [
         ("a", pg(Primary, 3), Some(Refusal::Older)),
@@ -244,7 +247,13 @@ fn a_standby_of_another_cluster_is_none_of_ours() {
     let foreign = History::Postgres { system: 2, timeline: 1 };
     fence.handle_reading(
         "c",
-        Reading { role: Replica, history: foreign, position: 100, is_floor: false },
+        Reading {
+            role: Replica,
+            history: foreign,
+            position: 100,
+            is_floor: false,
+            replicates: None,
+        },
     );
     assert_eq!((fence.refusal("c"), fence.refusal("b")), (Some(Refusal::Foreign), None));
     assert_eq!(fence.primary(), Some("a"));

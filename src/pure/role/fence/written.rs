@@ -37,6 +37,9 @@ struct Incumbent {
     server: String,
     #[serde(flatten)]
     history: Past,
+    /// MySQL: its transactions when it took over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    began: Option<String>,
 }
 
 /// Numbers that JSON readers may round are texts.
@@ -53,8 +56,12 @@ enum Past {
 pub fn write(groups: &BTreeMap<String, Memory>) -> String {
     let groups = groups.iter().map(|(name, memory)| {
         let incumbent = memory.incumbent.as_ref();
-        let incumbent = incumbent
-            .map(|(server, history)| Incumbent { server: server.clone(), history: past(history) });
+        let began = memory.began.as_ref().map(GtidSet::to_string);
+        let incumbent = incumbent.map(|(server, history)| Incumbent {
+            server: server.clone(),
+            history: past(history),
+            began,
+        });
         let (former, followers) = (memory.former.clone(), memory.followers.clone());
         (name.clone(), Group { incumbent, former, followers })
     });
@@ -75,14 +82,21 @@ pub fn read(text: &str) -> Result<BTreeMap<String, Memory>, String> {
     }
     let groups = file.groups.into_iter().map(|(name, group)| {
         let Group { incumbent, former, followers } = group;
-        let incumbent = match incumbent {
-            Some(Incumbent { server, history: past }) => {
-                let history = history(&past).ok_or_else(|| format!("the history of {server}"))?;
-                Some((server, history))
+        let (mut began, mut primary) = (None, None);
+        if let Some(incumbent) = incumbent {
+            let broken = || format!("the history of {}", incumbent.server);
+            let history = history(&incumbent.history).ok_or_else(broken)?;
+            if let Some(text) = &incumbent.began {
+                let set = match &incumbent.history {
+                    Past::Postgres { .. } => None,
+                    Past::Mysql { .. } => GtidSet::mysql(text),
+                    Past::Mariadb { .. } => GtidSet::mariadb(text),
+                };
+                began = Some(set.ok_or_else(broken)?);
             }
-            None => None,
-        };
-        Ok((name, Memory { incumbent, former, followers }))
+            primary = Some((incumbent.server, history));
+        }
+        Ok((name, Memory { incumbent: primary, began, former, followers }))
     });
     groups.collect()
 }
@@ -122,6 +136,7 @@ mod tests {
     fn memory(history: History) -> Memory {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Memory {
+            began: history.executed().cloned(),
             incumbent: Some(("a".to_owned(), history)),
             former: names(&["b", "c"]),
             followers: names(&["d"]),

@@ -116,8 +116,11 @@ impl Question {
             let text = fields.text().ok_or(NONSENSE)?.unwrap_or_default();
             texts.push(std::str::from_utf8(text).map_err(|_| NONSENSE)?);
         }
-        let (role, history) = match (self.flavour, self.cluster, &texts[..]) {
-            (_, Some(Cluster::Galera), texts) => galera(texts)?,
+        let (role, history, replicates) = match (self.flavour, self.cluster, &texts[..]) {
+            (_, Some(Cluster::Galera), texts) => {
+                let (role, history) = galera(texts)?;
+                (role, history, Some(true))
+            }
             (Flavour::Mariadb, Some(Cluster::GroupReplication), _) => {
                 return Err("a MariaDB server is in no group of Group Replication");
             }
@@ -127,9 +130,14 @@ impl Question {
                 [own @ .., state, role, all, seen],
             ) => {
                 let (own, history) = mysql(own)?;
-                (member(own, state, role, all, seen)?, history)
+                let role = member(own, state, role, all, seen)?;
+                (role, history, Some(role.follows()))
             }
-            (Flavour::Mysql, _, texts) => mysql(texts)?,
+            // Who sends it what shows to accounts with rights only.
+            (Flavour::Mysql, _, texts) => {
+                let (role, history) = mysql(texts)?;
+                (role, history, None)
+            }
             (Flavour::Mariadb, _, [read_only, server_id, position, following]) => {
                 let server = u128::from(server_id.parse::<u32>().map_err(|_| NONSENSE)?);
                 let executed = GtidSet::mariadb(position).ok_or(NONSENSE)?;
@@ -139,7 +147,7 @@ impl Question {
                     (false, true) => Role::Loose,
                     (false, false) => Role::Primary,
                 };
-                (role, History::Mysql { server, executed })
+                (role, History::Mysql { server, executed }, Some(follows))
             }
             _ => return Err(NONSENSE),
         };
@@ -147,7 +155,7 @@ impl Question {
             History::Mysql { executed, .. } => executed.count(),
             History::Postgres { .. } => 0,
         };
-        Ok(Reading { role, history, position, is_floor: false })
+        Ok(Reading { role, history, position, is_floor: false, replicates })
     }
 }
 

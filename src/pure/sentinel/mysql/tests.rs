@@ -77,9 +77,13 @@ fn a_primary_and_a_replica_are_read() {
     {
         let executed = GtidSet::mariadb("0-1-100,2-3-7").unwrap();
         let history = History::Mysql { server: 3, executed };
-        let expected = Reading { role, history, position: 107, is_floor: false };
+        let replicates = Some(false);
+        let expected = Reading { role, history, position: 107, is_floor: false, replicates };
         let said = asked(MARIADB, &[word, "3", "0-1-100,2-3-7", "0"]);
         assert_eq!(said, Ok(vec![Said::Reading(expected)]));
+        // Its thread that applies runs.
+        let said = asked(MARIADB, &[word, "3", "0-1-100", "1"]).unwrap();
+        assert!(matches!(&said[..], [Said::Reading(it)] if it.replicates == Some(true)));
     }
     let loose = asked(MARIADB, &["0", "3", "0-1-100", "1"]);
     assert!(matches!(&loose.unwrap()[..], [Said::Reading(it)] if it.role == Role::Loose));
@@ -89,7 +93,7 @@ fn a_primary_and_a_replica_are_read() {
     {
         let server = 0x3e11_fa47_71ca_11e1_9e33_c80a_a942_9562;
         let history = History::Mysql { server, executed: GtidSet::mysql(&set).unwrap() };
-        let expected = Reading { role, history, position: 6, is_floor: false };
+        let expected = Reading { role, history, position: 6, is_floor: false, replicates: None };
         let said = asked(MYSQL, &[read_only, super_read_only, UUID, "ON", &set]);
         assert_eq!(said, Ok(vec![Said::Reading(expected)]));
     }
@@ -382,7 +386,8 @@ proptest! {
         let mut said = dialogue.handle_bytes(first).unwrap();
         said.extend(dialogue.handle_bytes(second).unwrap());
         let history = History::Mysql { server: 1, executed: GtidSet::mariadb("0-1-7").unwrap() };
-        let reading = Reading { role: Role::Primary, history, position: 7, is_floor: false };
+        let (role, replicates) = (Role::Primary, Some(false));
+        let reading = Reading { role, history, position: 7, is_floor: false, replicates };
         prop_assert_eq!(said, vec![Said::Reading(reading)]);
     }
 }

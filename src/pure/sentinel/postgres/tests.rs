@@ -58,7 +58,7 @@ fn a_primary_and_a_replica_are_read() {
         ("t", Replica, "0", 3, true),
     ] {
         let history = History::Postgres { system: 7_300_000_000_000_000_001, timeline };
-        let reading = Reading { role, history, position: 83_886_400, is_floor };
+        let reading = Reading { role, history, position: 83_886_400, is_floor, replicates: None };
         let fields = [word, "7300000000000000001", "3", "83886400", received];
         assert_eq!(asked(&fields), Ok(vec![Said::Reading(reading)]));
     }
@@ -200,7 +200,7 @@ proptest! {
         let mut said = dialogue.handle_bytes(first).unwrap();
         said.extend(dialogue.handle_bytes(second).unwrap());
         let history = History::Postgres { system: 1, timeline: 2 };
-        let reading = Reading { role: Role::Primary, history, position: 3, is_floor: false };
+        let reading = Reading { role: Role::Primary, history, position: 3, is_floor: false, replicates: None };
         prop_assert_eq!(said, vec![Said::Reading(reading)]);
     }
 }
