@@ -102,7 +102,7 @@ mod tests {
             ("sh", ""),
             ("/nonexistent", "/nonexistent cannot be run: No such file"),
             ("nonexistent-program", "nonexistent-program cannot be run: "),
-            ("/etc/hostname", "/etc/hostname cannot be run: Permission denied"),
+            ("/etc/passwd", "/etc/passwd cannot be run: Permission denied"),
             ("/tmp", "/tmp cannot be run: it is no file"),
         ] {
             let said = runs(&[word.to_owned(), "-c".to_owned()]).err().unwrap_or_default();

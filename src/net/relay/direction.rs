@@ -149,6 +149,18 @@ impl Direction {
         }
     }
 
+    /// Keeps `bytes` back that were read first, while somebody judges whether the receiver gets them.
+    pub(super) fn keep_back(&mut self, bytes: Vec<u8>) {
+        self.rest.put(bytes);
+    }
+
+    /// The receiver gets what was kept back.
+    pub(super) fn release(&mut self) {
+        let bytes = self.rest.take();
+        self.bytes += bytes.len() as u64;
+        self.queue(bytes);
+    }
+
     /// The receiver is gone: nothing more is read or written in this direction.
     pub(super) fn abandon(&mut self) {
         self.rest = Rest::default();

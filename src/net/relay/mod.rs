@@ -25,7 +25,6 @@ use std::time::Duration;
 use direction::{Direction, Ending, Moved};
 use opening::Opening;
 pub use opening::Replay;
-use rest::Rest;
 pub(in crate::net) use splice::note_descriptor;
 pub use splice::{allow_pipes, pipes_open};
 pub use watch::{Watch, Wish};
@@ -60,9 +59,9 @@ pub enum End {
     Cut,
     /// It was ended between two transactions.
     Parted,
-    /// The server closed or reset before its first byte, or said first that it shuts down, and what the client has sent may be sent
-    /// again to another server. Only reported where the caller asked for it; running the relay
-    /// again passes the end on to the client.
+    /// The server closed or reset before its first byte, or said first that it shuts down, and what the
+    /// client has sent may be sent again to another server. Only reported where the caller asked for
+    /// it; running the relay again passes the end on to the client.
     ServerSilent,
     /// The server closed or reset while the client stays, which has all that it sent. Only reported
     /// where what the server sends is remembered; running the relay again passes the end on.
@@ -92,8 +91,6 @@ pub struct Relay {
     /// The client sent something after the server's last bytes.
     asked: bool,
     opening: Opening,
-    /// What the server said first and last, kept back while its end is judged.
-    last_words: Rest,
     /// The server's end that was reported for somebody to judge was a reset.
     was_reset: bool,
     /// The server's end is passed on without that.
@@ -118,7 +115,6 @@ impl Relay {
             first: None,
             asked: false,
             opening: Opening::new(replay),
-            last_words: Rest::default(),
             was_reset: false,
             is_end_accepted: false,
             may_quit: false,
@@ -177,9 +173,7 @@ impl Relay {
     pub fn accept_end(&mut self) -> Option<End> {
         self.opening.forbid();
         self.is_end_accepted = true;
-        let last_words = self.last_words.take();
-        self.down.bytes += last_words.len() as u64;
-        self.down.queue(last_words);
+        self.down.release();
         self.was_reset.then_some(End::Reset(Side::Server))
     }
 

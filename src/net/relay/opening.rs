@@ -83,7 +83,7 @@ impl Relay {
         let Poll::Ready(Ok(read @ 1..)) = server.poll_read(cx, buffer) else { return None };
         let first = buffer[..read].to_vec();
         if is_turned_away(&first) {
-            self.last_words.put(first);
+            self.down.keep_back(first);
             return Some(End::ServerSilent);
         }
         self.down.bytes += read as u64;
