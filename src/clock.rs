@@ -26,6 +26,18 @@ impl Stamp {
         now().into()
     }
 
+    /// It as a number, for [`of_bits`](Self::of_bits).
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0.get()
+    }
+
+    /// What [`bits`](Self::bits) said.
+    #[must_use]
+    pub fn of_bits(bits: u64) -> Self {
+        Self(NonZeroU64::new(bits).unwrap_or(NonZeroU64::MIN))
+    }
+
     /// The same moment.
     #[must_use]
     pub fn instant(self) -> Instant {
@@ -38,7 +50,7 @@ impl From<Instant> for Stamp {
         let nanos = instant.saturating_duration_since(*FIRST).as_nanos();
         // 64 bits of nanoseconds are 584 years.
         let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
-        Self(NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN))
+        Self::of_bits(nanos)
     }
 }
 

@@ -295,7 +295,7 @@ impl Session {
         }
         let mut moved = self.running.moved();
         moved.bytes_in += self.early.len() as u64;
-        self.running.note_moved(moved, now);
+        self.running.note_moved(moved, now.into());
     }
 
     fn count(&self, termination: Termination, total: Duration) {

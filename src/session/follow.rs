@@ -4,9 +4,9 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Instant;
 
 use super::Ended;
+use crate::clock::Stamp;
 use crate::config::model::DatabaseKind;
 use crate::net::relay::{Relay, Watch, Wish};
 use crate::pure::session::farewell::is_between_transactions;
@@ -84,7 +84,7 @@ impl Watch for Watched<'_> {
         self.1.is_some_and(|(kind, _)| is_between_transactions(kind, last))
     }
 
-    fn note(&self, relay: &Relay, at: Instant) {
+    fn note(&self, relay: &Relay, at: Stamp) {
         let (bytes_in, bytes_out) = relay.bytes();
         self.0.note_moved(Moved { bytes_in, bytes_out, spliced: relay.spliced_bytes() }, at);
         if relay.is_encrypted() {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::rules::Closing;
 use super::{Ended, Session};
-use crate::clock;
+use crate::clock::{self, Stamp};
 use crate::config::model::LogFormat;
 use crate::net::http::{self, Patience, Unread};
 use crate::pure::http::answer::Connection;
@@ -257,7 +257,7 @@ impl Session {
         let wrote = |count: usize| {
             let moved = handle.moved();
             let bytes_out = moved.bytes_out + count as u64;
-            handle.note_moved(Moved { bytes_out, ..moved }, clock::now());
+            handle.note_moved(Moved { bytes_out, ..moved }, Stamp::now());
         };
         http::write(&mut self.client, &bytes, limit, wrote).await.is_ok()
     }
@@ -268,7 +268,7 @@ impl Session {
         let bytes = self.exchange.as_ref().map_or(0, |exchange| exchange.used);
         let bytes = if bytes > 0 { bytes } else { self.early.len() } as u64;
         let moved = Moved { bytes_in: moved.bytes_in + bytes, ..moved };
-        self.running.note_moved(moved, clock::now());
+        self.running.note_moved(moved, Stamp::now());
     }
 
     /// The answer's status is known.

@@ -153,11 +153,10 @@ impl Session {
                 return None;
             }
         };
-        let frontend = Arc::clone(&door.frontend);
-        let route = Arc::clone(&frontend.route());
+        let route = Arc::clone(&door.frontend.route());
         let started = clock::now();
         let uptime = door.context.process.uptime(started);
-        let running = door.table.begin(&frontend, &door.listener, accepted.peer, started);
+        let running = door.table.begin(&door.frontend, &door.listener, accepted.peer, started);
         running.note_client(client.as_fd().as_raw_fd());
         let session = Self {
             route,

@@ -10,7 +10,7 @@ use super::facts::Response;
 use super::follow::Watched;
 use super::rules::{Closing, Walked};
 use super::{Ended, Session, termination};
-use crate::clock::{self, sleep_or_forever};
+use crate::clock::{self, Stamp, sleep_or_forever};
 use crate::net::http;
 use crate::net::relay::{Relay, Watch};
 use crate::pure::session::termination::{Cause, Phase, Termination};
@@ -52,13 +52,13 @@ impl Session {
             let response = Response { bytes: &held, passed_on, server: Some(&server.stream) };
             match self.walk(&ruling.rules.response, &ruling.patterns, Some(response), is_final) {
                 Walked::Ended(Closing::Server) => {
-                    Watched(&self.running, None).note(relay, clock::now());
+                    Watched(&self.running, None).note(relay, Stamp::now());
                     return Err(self.pass_on(&held).await);
                 }
                 Walked::Ended(closing) => {
                     let phase = self.count_denied_response(closing, backend, server);
                     // What was held back counts, as in HAProxy.
-                    Watched(&self.running, None).note(relay, clock::now());
+                    Watched(&self.running, None).note(relay, Stamp::now());
                     self.close_client(closing);
                     return Err(Termination::new(Cause::Refused, phase));
                 }

@@ -20,7 +20,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("config", &["pure", "haproxy_compat"]),
     ("telemetry", &["pure", "clock", "config"]),
     ("net", &["pure", "sys", "clock", "config"]),
-    ("state", &["pure", "config", "telemetry"]),
+    ("state", &["pure", "clock", "config", "telemetry"]),
     ("session", &["pure", "clock", "config", "telemetry", "net", "state"]),
     ("check", &["pure", "sys", "clock", "config", "telemetry", "net", "state"]),
     ("resolve", &["pure", "clock", "config", "telemetry", "net", "state"]),

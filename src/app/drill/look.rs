@@ -71,7 +71,7 @@ pub(super) fn look(process: &Arc<Process>, order: &Drill) -> Result<Plan, String
     for words in [&fault, &heal].into_iter().flatten() {
         runs(words)?;
     }
-    if fault.is_none() && !matches!(order.fault, Fault::Switchover(_)) {
+    if fault.is_none() && !is_planned {
         return Err(format!("no program for it: drill = {{ {word} = [\"…\"] }} in the backend"));
     }
     Ok(Plan {

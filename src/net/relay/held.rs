@@ -38,7 +38,7 @@ impl Relay {
             }
             let before = held.len();
             let end = self.poll_held(cx, client, server, held, room);
-            watch.note(self, self.last_activity.instant());
+            watch.note(self, self.last_activity);
             if let Some(end) = end {
                 return Poll::Ready(Err(end));
             }

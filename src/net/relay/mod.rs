@@ -196,7 +196,7 @@ impl Relay {
             return Poll::Ready(End::Cut);
         }
         let end = self.poll_pump(cx, client, server);
-        watch.note(self, self.last_activity.instant());
+        watch.note(self, self.last_activity);
         if let Some(end) = end {
             return Poll::Ready(end);
         }

@@ -1,5 +1,3 @@
-use std::time::Instant;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -18,7 +16,7 @@ impl Watch for Alone {
         false
     }
 
-    fn note(&self, _: &Relay, _: Instant) {}
+    fn note(&self, _: &Relay, _: Stamp) {}
 }
 
 /// Somebody wants the end.
@@ -33,7 +31,7 @@ impl Watch for Cut {
         false
     }
 
-    fn note(&self, _: &Relay, _: Instant) {}
+    fn note(&self, _: &Relay, _: Stamp) {}
 }
 
 /// A connected pair: our end and the other one.

@@ -1,9 +1,9 @@
 //! Who follows a relay from outside, and what they may want of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{End, Relay};
-use crate::clock;
+use crate::clock::{self, Stamp};
 use crate::pure::session::farewell::Tail;
 use crate::pure::session::idle::Side;
 
@@ -36,7 +36,7 @@ pub trait Watch {
 
     /// What was moved since the session's beginning; `at` is when bytes moved last. Called at each
     /// poll.
-    fn note(&self, relay: &Relay, at: Instant);
+    fn note(&self, relay: &Relay, at: Stamp);
 }
 
 impl Relay {

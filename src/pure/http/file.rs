@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::answer::Connection;
+use super::head::is_token;
 
 /// An answer out of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,9 +188,7 @@ fn status_line(line: &[u8]) -> Option<(&'static str, u16, &[u8])> {
 fn header(line: &[u8]) -> Option<(String, &[u8])> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
-    // RFC 9110 §5.6.2
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    if name.is_empty() || !name.iter().all(is_token) {
+    if !is_token(name) {
         return None;
     }
     Some((String::from_utf8_lossy(name).to_ascii_lowercase(), value.trim_ascii()))

@@ -76,7 +76,7 @@ impl Request {
         // A fragment is the browser's own.
         let visible = target.bytes().all(|byte| (0x21..0x7f).contains(&byte) && byte != b'#');
         let is_target = target.starts_with('/') || target.contains("://") || target == "*";
-        if words.next().is_some() || !is_token(method) || !visible || !is_target {
+        if words.next().is_some() || !is_token(method.as_bytes()) || !visible || !is_target {
             return None;
         }
         if rest.len() > HEADERS_MAX {
@@ -236,7 +236,7 @@ fn may_begin(line: &[u8]) -> bool {
 
 fn header(line: &[u8]) -> Option<(String, String)> {
     let colon = line.iter().position(|&byte| byte == b':')?;
-    let name = std::str::from_utf8(&line[..colon]).ok().filter(|name| is_token(name))?;
+    let name = std::str::from_utf8(&line[..colon]).ok().filter(|name| is_token(name.as_bytes()))?;
     let value = &line[colon + 1..];
     if value.iter().any(|&byte| byte < b' ' && byte != b'\t' || byte == 0x7f) {
         return None;
@@ -245,8 +245,9 @@ fn header(line: &[u8]) -> Option<(String, String)> {
     Some((name.to_ascii_lowercase(), value))
 }
 
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_byte)
+/// Whether it can be the name of a header, or a method.
+pub(in crate::pure) fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
 }
 
 /// RFC 9110 §5.6.2.

@@ -3,6 +3,8 @@
 //! Follows RFC 9112 §4 to §7 with HAProxy's tolerance: lines may end in a bare LF, and the status
 //! may have any number of digits up to [`STATUS_DIGITS_MAX`].
 
+use crate::pure::http::head::is_token;
+
 /// Digits of a status at most; HAProxy keeps a status in 16 bits.
 const STATUS_DIGITS_MAX: usize = 4;
 
@@ -143,8 +145,7 @@ fn bodied(status: u16, framing: Framing) -> Framing {
 fn framing_of(header: &[u8], so_far: Framing) -> Option<Framing> {
     let colon = header.iter().position(|&byte| byte == b':')?;
     let (name, value) = (&header[..colon], header[colon + 1..].trim_ascii());
-    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    if name.is_empty() || !name.iter().all(token) {
+    if !is_token(name) {
         return None;
     }
     if name.eq_ignore_ascii_case(b"transfer-encoding") && value.eq_ignore_ascii_case(b"chunked") {

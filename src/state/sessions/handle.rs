@@ -8,9 +8,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{CutReason, SessionId, View};
+use crate::clock::Stamp;
 use crate::pure::role::route::RoleRoute;
 use crate::pure::session::termination::Phase;
 use crate::state::counters::Traffic;
@@ -101,8 +102,8 @@ pub struct Handle {
     spliced: AtomicU64,
     /// Of the client and of the server; -1: there is none.
     descriptors: [AtomicI32; 2],
-    /// When bytes moved last, in milliseconds since `started`.
-    active_ms: AtomicU64,
+    /// When bytes moved last, as [`Stamp::bits`].
+    active: AtomicU64,
     facts: Mutex<Facts>,
 }
 
@@ -149,7 +150,7 @@ impl Handle {
             bytes_out: AtomicU64::new(0),
             spliced: AtomicU64::new(0),
             descriptors: [AtomicI32::new(-1), AtomicI32::new(-1)],
-            active_ms: AtomicU64::new(0),
+            active: AtomicU64::new(Stamp::from(started).bits()),
             facts: Mutex::new(Facts { source, ..Facts::default() }),
         }
     }
@@ -322,12 +323,16 @@ impl Handle {
     }
 
     /// The session has moved these many bytes since its beginning, the last of them at `at`.
-    pub fn note_moved(&self, moved: Moved, at: Instant) {
+    pub fn note_moved(&self, moved: Moved, at: Stamp) {
         self.bytes_in.store(moved.bytes_in, Ordering::Relaxed);
         self.bytes_out.store(moved.bytes_out, Ordering::Relaxed);
         self.spliced.store(moved.spliced, Ordering::Relaxed);
-        let active = at.saturating_duration_since(self.started).as_millis();
-        self.active_ms.store(u64::try_from(active).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.active.store(at.bits(), Ordering::Relaxed);
+    }
+
+    /// When it moved bytes last, or began.
+    fn active(&self) -> Instant {
+        Stamp::of_bits(self.active.load(Ordering::Relaxed)).instant()
     }
 
     /// What the session has moved so far.
@@ -366,7 +371,7 @@ impl Handle {
         self.listener.traffic.iter().for_each(add);
         facts.backend.iter().for_each(|backend| add(&backend.service.traffic));
         facts.server.iter().for_each(|server| add(&server.service.traffic));
-        let at = self.started + Duration::from_millis(self.active_ms.load(Ordering::Relaxed));
+        let at = self.active();
         for tracker in &facts.trackers {
             tracker.note_moved(moved.bytes_in, moved.bytes_out, at);
         }
@@ -414,11 +419,10 @@ impl Handle {
     pub fn view(&self, now: Instant) -> View {
         let facts = self.lock();
         let age = now.saturating_duration_since(self.started);
-        let active = Duration::from_millis(self.active_ms.load(Ordering::Relaxed));
         View {
             id: self.id,
             age,
-            idle: age.saturating_sub(active),
+            idle: now.saturating_duration_since(self.active().max(self.started)),
             frontend: Arc::clone(&self.frontend),
             listener: Arc::clone(&self.listener),
             source: facts.source,

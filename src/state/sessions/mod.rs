@@ -286,21 +286,20 @@ impl Sessions {
     /// How many sessions `server` has by routes to the primary.
     #[must_use]
     pub fn count_writes_on(&self, server: &Arc<Server>) -> usize {
-        let mut count = 0;
-        self.for_each(|handle| {
-            let is_write = handle.role() == Some(RoleRoute::Primary);
-            count += usize::from(is_write && handle.is_on(server));
-        });
-        count
+        self.count_routed_on(server, |_| true)
     }
 
     /// How many of them are encrypted: nobody sees whether they are in a transaction.
     #[must_use]
     pub fn count_hidden_on(&self, server: &Arc<Server>) -> usize {
+        self.count_routed_on(server, Handle::is_hidden)
+    }
+
+    fn count_routed_on(&self, server: &Arc<Server>, wanted: impl Fn(&Handle) -> bool) -> usize {
         let mut count = 0;
         self.for_each(|handle| {
-            let is_meant = handle.is_hidden() && handle.role() == Some(RoleRoute::Primary);
-            count += usize::from(is_meant && handle.is_on(server));
+            let is_write = handle.role() == Some(RoleRoute::Primary);
+            count += usize::from(is_write && wanted(handle) && handle.is_on(server));
         });
         count
     }

@@ -244,12 +244,12 @@ fn bytes_are_counted_while_the_session_runs_and_once() {
         traffics.map(|traffic| (traffic.bytes_in.get(), traffic.bytes_out.get()))
     };
     let later = session.started + Duration::from_secs(2);
-    session.note_moved(Moved { bytes_in: 5, bytes_out: 7, spliced: 3 }, later);
+    session.note_moved(Moved { bytes_in: 5, bytes_out: 7, spliced: 3 }, later.into());
     assert_eq!(counted(), [(0, 0); 4]);
     world.process.sessions.count_bytes(&world.process);
     world.process.sessions.count_bytes(&world.process);
     assert_eq!(counted(), [(5, 7); 4]);
-    session.note_moved(Moved { bytes_in: 6, bytes_out: 17, spliced: 3 }, later);
+    session.note_moved(Moved { bytes_in: 6, bytes_out: 17, spliced: 3 }, later.into());
     session.count_bytes(&world.process);
     assert_eq!(counted(), [(6, 17); 4]);
     assert_eq!((world.process.bytes_out.get(), world.process.bytes_spliced.get()), (6 + 17, 3));
