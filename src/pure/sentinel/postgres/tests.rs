@@ -213,7 +213,7 @@ proptest! {
     fn cuts_change_nothing(cut in 0usize..60) {
         let mut dialogue = logged_in();
         dialogue.poll();
-        let answer = [row(&["f", "1", "2", "3", "0"]), ready()].concat();
+        let answer = [row(&["f", "1", "2", "3", "0", "0"]), ready()].concat();
         let (first, second) = answer.split_at(cut.min(answer.len()));
         let mut said = dialogue.handle_bytes(first).unwrap();
         said.extend(dialogue.handle_bytes(second).unwrap());
