@@ -7,6 +7,7 @@ mod rights;
 mod stage;
 mod troubles;
 
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -270,6 +271,23 @@ fn a_replica_that_is_far_behind_is_refused_and_one_that_falls_behind_is_waited_f
     assert!(!done && said.contains("the replica still lacks"), "{said}");
     assert!(said.contains("a takes writes again"), "{said}");
     pair.expect_as_before();
+}
+
+#[test]
+fn nothing_is_changed_once_who_asked_is_gone() {
+    let pair = Pair::start(BUILT_IN);
+    pair.b.query("SELECT pg_wal_replay_pause()");
+    write(pair.write, 1).unwrap();
+    let mut child = pair.begin("switchover write --to b --max-lag 50s");
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let said: Vec<String> =
+        lines.map(Result::unwrap).take_while(|line| !line.ends_with(" yet")).collect();
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success(), "{said:?}");
+    pair.wait_said("who asked for it is gone");
+    pair.b.query("SELECT pg_wal_replay_resume()");
+    pair.expect_as_before();
+    assert!(pair.b.is_replica());
 }
 
 #[test]
