@@ -136,9 +136,11 @@ fn clients_see_a_pause_and_no_error_and_nothing_is_lost() {
     let refused = Client::connect(pair.a.addr, "postgres", PATIENCE)
         .and_then(|mut client| client.query("INSERT INTO written VALUES (7)"));
     assert!(refused.unwrap_err().to_string().contains("25006"), "the old one takes no writes");
-    eventually("the old one is kept out", || {
-        pair.ctl("fence show").1.contains("db a primary fenced").then_some(())
+    eventually("the old one is kept out, as planned", || {
+        pair.ctl("fence show").1.contains("db a primary replaced former").then_some(())
     });
+    let labels = [("proxy", "db"), ("server", "a")];
+    assert_eq!(pair.scrape().state("evenkeel_server_role", &labels).as_deref(), Some("replaced"));
     let record = pair.record();
     assert_eq!(
         (&record["kind"], &record["from"], &record["to"]),
