@@ -252,6 +252,27 @@ fn expectations_share_bytes_until_the_next_send() {
 }
 
 #[test]
+fn a_wait_behind_a_negated_expectation_is_its_own() {
+    let not_no = |min_recv| {
+        let report = ExpectReport { timeout: CheckStatus::L6Timeout, ..ExpectReport::default() };
+        Expect { negated: true, min_recv, report, ..expect(text("NO")) }
+    };
+    let steps = |first| {
+        let rest = ["OK", "MORE"].map(|wanted| ScriptStep::Expect(expect(text(wanted))));
+        CheckKind::Script([ScriptStep::Expect(first)].into_iter().chain(rest).collect())
+    };
+    let negated = steps(not_no(Some(2)));
+    let waited = " at step 1 of tcp-check (expect string 'NO')";
+    assert_eq!(verdict(&negated, b"OK", End::Hang), ("L6TOUT", waited.to_owned()));
+    let unwanted = "TCPCHK matched unwanted content 'NO' at step 1";
+    let told = served(&negated, &[b"OK", b"NO"], End::Hang);
+    assert_eq!((told.0, told.2.as_str()), ("L7RSP", unwanted));
+    let plain = steps(expect(text("OK")));
+    let waited = " at step 3 of tcp-check (expect string 'MORE')";
+    assert_eq!(verdict(&plain, b"OK", End::Hang), ("L7TOUT", waited.to_owned()));
+}
+
+#[test]
 fn long_patterns_are_cut_like_haproxy_cuts_them() {
     let pattern = "y".repeat(200);
     let (_, info) = verdict(&only(expect(text(&pattern))), b"A", End::Close);
