@@ -21,6 +21,9 @@ const FAILED: u8 = 1;
 /// The process that was asked refused a command.
 const REFUSED: u8 = 3;
 
+/// A drill came to its end, and whether it kept to what was declared is not known.
+const UNKNOWN: u8 = 4;
+
 /// A valid configuration without a listener, and a condition that cannot be evaluated.
 const CANNOT: u8 = 2;
 
@@ -55,6 +58,7 @@ fn command(ctl: Ctl) -> ExitCode {
     }
     match app::ctl::run(ctl.socket, ctl.config, &ctl.command.join(" ")) {
         Ok(Said::Done) => ExitCode::SUCCESS,
+        Ok(Said::Unknown) => ExitCode::from(UNKNOWN),
         Ok(Said::Refused) => ExitCode::from(REFUSED),
         Err(error) => {
             eprintln!("evenkeel: cannot ask: {error}");

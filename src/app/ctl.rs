@@ -82,11 +82,17 @@ const SEVERITY: &str = "set severity-output number";
 /// The mildest severity that is a mistake: HAProxy's `err`; lower numbers are worse.
 const MISTAKE: u8 = 3;
 
+/// What says that something was done and it is not known whether it is as it should be: HAProxy's
+/// `warning`. Only of those that are [`TELLING`]: elsewhere a warning is none.
+const DOUBT: u8 = 4;
+
 /// How a process answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
     /// Every command was carried out.
     Done,
+    /// Every one was, and of a drill it is not known whether it kept to what was declared.
+    Unknown,
     /// One at least was refused.
     Refused,
 }
@@ -110,6 +116,8 @@ fn pass_on(mut from: impl BufRead, out: &mut impl Write, must_end: bool) -> io::
             // A master says no severities.
             if severity <= MISTAKE || begins && text.starts_with(b"Unknown command") {
                 said = Said::Refused;
+            } else if must_end && severity == DOUBT && said == Said::Done {
+                said = Said::Unknown;
             }
             match text.strip_prefix(LEAD.as_bytes()) {
                 Some(record) => match failovers::save(record) {
@@ -295,6 +303,9 @@ mod tests {
         let said = unknown.trim_end().to_owned() + "\n";
         assert_eq!(passed(&format!("{unknown}{unknown}")), (said, Said::Refused));
         assert_eq!(passed("\n\n[3]: Failed.\n\n"), ("Failed.\n".to_owned(), Said::Refused));
+        let unknown = "\nhealed\n\n[4]: Unknown: it is 0.\n\n";
+        let text = "healed\n\nUnknown: it is 0.\n".to_owned();
+        assert_eq!(passed(unknown), (text, Said::Unknown));
         assert_eq!(passed("\n\n"), (String::new(), Said::Done), "nothing is said");
     }
 

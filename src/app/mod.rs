@@ -58,6 +58,7 @@ use crate::config::diag::Look;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::{Commands, Config};
 use crate::control::cli;
+use crate::pure::id::Disabled;
 use crate::resolve::Engine as Resolver;
 use crate::session::Context;
 use crate::state::request::SocketWish;
@@ -192,6 +193,7 @@ fn nothing(config: &Config) -> Config {
         global,
         frontends: Vec::new(),
         backends: Vec::new(),
+        disabled: Disabled::default(),
         order: Vec::new(),
         patterns: Vec::new(),
         tables: Vec::new(),

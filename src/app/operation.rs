@@ -28,19 +28,20 @@ impl Teller {
 }
 
 /// Does `work`, a `what`, in a task of its own, which tells `told` of it; `answer` says how it went.
-pub(super) fn start<F>(
+pub(super) fn start<F, E>(
     what: &'static str,
     told: mpsc::Sender<String>,
     answer: oneshot::Sender<Result<(), Refused>>,
     work: impl FnOnce(Teller) -> F,
 ) where
-    F: Future<Output = Result<(), String>> + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<Refused> + Send,
 {
     let work = work(Teller { told, what });
     tokio::spawn(async move {
         let result = work.await;
         // Whoever asked may be gone: it is done all the same.
-        let _ = answer.send(result.map_err(Refused::Because));
+        let _ = answer.send(result.map_err(Into::into));
     });
 }
 

@@ -34,7 +34,8 @@ not known is absent or '?', never 0:
   detect    of that, until it was known to be lost
   errors    sessions that failed: cut, left by their server, or refused
   cut held  sessions cut on the former primary, and the most clients that waited at a time (clients_held)
-  missing   what the new primary lacked of what the former one was last seen to have
+  missing   what the new primary lacked of what the former one was last seen to have, 'at least' until
+            that one answers again as it was left and says how much it had (rpo_exact)
   rto rpo   met, missed or unknown, compared with 'rto' and 'rpo' of the frontends; - : not declared
 The last 500 are kept, with files in state_dir/failovers of the last 200.
 ";
@@ -57,7 +58,14 @@ Faults:
 Nothing here promotes anybody but a switchover: the program does, or what does so at a real failover.
 The programs find EVENKEEL_BACKEND, EVENKEEL_SERVER, EVENKEEL_SERVER_ADDR and EVENKEEL_FAULT in their
 environment; 'heal' runs at the end. The record is written here as drill-….json and drill-….html, and
-is listed by 'failovers'. Exit status 3: it failed, or 'rto' or 'rpo' of the frontend is not met.
+is listed by 'failovers'.
+
+After a fault only the old primary knows what it had that the new one lacks: where 'heal' brings it back
+as it was left, it is waited for (as long as the drill's 'timeout'), and without it an 'rpo' that may be
+kept to is unknown. The record is amended whenever it comes back.
+
+Exit status: 0 'rto' and 'rpo' of the frontend are met, 3 one is missed, or the drill failed, 4 neither is
+missed and one is unknown.
 ";
 
 const SWITCHOVER: &str = "\

@@ -83,7 +83,8 @@ const CTL_HELP: &str = "HAProxy's commands ('ctl help' asks the process for them
 Each says more: 'evenkeel ctl failovers --help'.
 
 Exit status: 0 the command was carried out, 1 no process could be asked, 2 the command line is wrong, \
-3 the process refused a command";
+3 the process refused a command, or a drill failed or missed what was declared, 4 a drill came to its end \
+and whether it kept to the declared 'rpo' is not known";
 
 /// Which process to ask, and what.
 #[derive(Debug, Args)]

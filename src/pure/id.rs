@@ -53,3 +53,11 @@ pub struct ProxyId(pub u32);
 /// The number of a server within its backend (`sid` in HAProxy's CSV), from 1 in file order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerId(pub u32);
+/// Names of proxies that are in the file and not in the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Disabled {
+    /// Those that clients would come in by.
+    pub frontends: Vec<String>,
+    /// Those that have servers.
+    pub backends: Vec<String>,
+}

@@ -218,8 +218,15 @@ impl View<'_> {
             millis(of(&self.session.outcome.backend.as_ref()?.settings().timeouts))
         };
         match fact {
-            Fact::BeId => int(self.session.outcome.backend.as_ref()?.settings().id.0),
-            Fact::BeName => Some(Value::text(&self.session.outcome.backend.as_ref()?.name)),
+            // Before a backend is chosen, a session is the frontend's.
+            Fact::BeId => int(match &self.session.outcome.backend {
+                Some(backend) => backend.settings().id.0,
+                None => self.session.route.settings.id.0,
+            }),
+            Fact::BeName => Some(Value::text(match &self.session.outcome.backend {
+                Some(backend) => &backend.name,
+                None => &self.session.running.frontend.name,
+            })),
             Fact::BeServerTimeout | Fact::CurServerTimeout => own(|timeouts| timeouts.server),
             Fact::BeTunnelTimeout | Fact::CurTunnelTimeout => own(|timeouts| timeouts.tunnel),
             Fact::BeConnectTimeout | Fact::CurConnectTimeout => own(|timeouts| timeouts.connect),

@@ -1,6 +1,7 @@
 //! What the servers of one backend are to each other, where their checks ask for it.
 
 mod claims;
+mod doubts;
 mod planned;
 mod quiet;
 
@@ -19,6 +20,8 @@ use crate::pure::role::stray::Stray;
 use crate::pure::role::{History, Reading, Role};
 
 pub use claims::Claims;
+use doubts::Doubts;
+pub use doubts::Told;
 use planned::Planned;
 
 /// How long a standby may take to follow a new primary before it is said to be astray: it is told whom to
@@ -50,6 +53,8 @@ struct Inner {
     unseen: Option<Unseen>,
     /// Sessions that failed by themselves: when the primary spoke last, and when anybody did.
     failed: (u64, u64),
+    /// What is not known yet of failovers that are over.
+    doubts: Doubts,
     /// Who was said to be astray, and how.
     astray: BTreeMap<String, Stray>,
     /// Since when others are, of which that is not said yet.
@@ -99,6 +104,7 @@ impl Inner {
                 from,
                 history: reading.history,
                 position: reading.position,
+                recovered: reading.recovered,
                 heard_at: lost_at.or(self.heard_at).unwrap_or(now),
                 lost_at: lost_at.unwrap_or(now),
                 cut: planned.map_or(0, |planned| planned.cut),
@@ -115,8 +121,7 @@ impl Inner {
             self.overtaken.extend(before.filter(Incident::is_taken_over));
         }
         if let (Some(incident), Some((server, reading))) = (&mut self.incident, after) {
-            let reached = reached.unwrap_or(reading.position);
-            incident.handle_primary(now, &server, &reading.history, reached);
+            incident.handle_primary(now, &server, &reading, reached);
         }
     }
 }
@@ -163,6 +168,7 @@ impl Group {
         // One that went another way had nothing that counts.
         let is_elsewhere = inner.fence.stray(server).is_some_and(Stray::is_elsewhere);
         let reached = as_replica.map(|had| if is_elsewhere { 0 } else { had.position });
+        inner.doubts.handle_reading(server, &reading);
         inner.fence.handle_reading(server, reading);
         let primary = inner.fence.primary();
         let is_primary = primary == Some(server);

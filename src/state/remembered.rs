@@ -139,6 +139,18 @@ impl Remembered {
         self.changed.notify_all();
     }
 
+    /// Changes what is remembered of the failover of a group at that time; yields it.
+    pub fn amend(&self, group: &str, at: &str, change: impl FnOnce(&mut Record)) -> Option<Record> {
+        let mut inner = self.lock();
+        let mut records = inner.past.failovers.iter_mut();
+        let record = records.find(|known| known.backend == group && known.at == at)?;
+        change(record);
+        let record = record.clone();
+        inner.is_fresh = true;
+        self.changed.notify_all();
+        Some(record)
+    }
+
     /// Learns what is `written` down of failovers, some of it by another process; yields all that is
     /// remembered. What one of the two did not see is left out where the other did.
     pub fn learn(&self, mut written: Vec<Record>) -> Past {
@@ -221,6 +233,20 @@ mod tests {
         remembered.record(record(Kind::Switchover, 14, "a", "a"));
         remembered.record(record(Kind::Switchover, 15, "a", "b"));
         assert_eq!(remembered.counts("pg"), [2, 1, 1, 1], "what is given up is no failover");
+    }
+
+    #[test]
+    fn what_becomes_known_changes_the_record_where_it_stands() {
+        let remembered = Remembered::default();
+        remembered.record(record(Kind::Failover, 4, "a", "b"));
+        remembered.record(record(Kind::Failover, 9, "b", "a"));
+        assert!(remembered.fresh());
+        let amended = remembered.amend("pg", "2026-01-01T00:00:04Z", |record| record.rpo = Some(7));
+        assert_eq!(amended.unwrap().rpo, Some(7));
+        let known: Vec<_> = remembered.failovers("pg").iter().map(|record| record.rpo).collect();
+        assert_eq!(known, [Some(7), None]);
+        assert!(remembered.fresh(), "it is written");
+        assert_eq!(remembered.amend("pg", "2026-01-01T00:00:05Z", |_| panic!()), None);
     }
 
     #[test]

@@ -100,12 +100,21 @@ pub enum Refused {
     /// What was asked cannot be, for this reason.
     #[error("{0}")]
     Because(String),
+    /// It was done, and whether it is as it should be is not known, for this reason.
+    #[error("{0}")]
+    Unknown(String),
     /// The system refused; it was logged.
     #[error("the system refused, see the log")]
     System,
     /// The process stops.
     #[error("the process stops")]
     Stopping,
+}
+
+impl From<String> for Refused {
+    fn from(why: String) -> Self {
+        Self::Because(why)
+    }
 }
 
 /// A request and where its answer goes.

@@ -3,6 +3,7 @@
 //!
 //! What is not known is absent, and never 0.
 
+mod settled;
 mod verdict;
 
 use std::fmt::Write as _;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::pure::role::History;
 use crate::pure::role::incident::{Incident, Unseen};
 
+pub use settled::Exact;
 pub use verdict::{Declared, Verdict, Verdicts};
 
 /// What the line with a record begins with that `evenkeel ctl` writes to files.
@@ -57,6 +59,12 @@ pub struct Record {
     /// last (`seconds.detect`).
     #[serde(default)]
     pub rpo_at_least: bool,
+    /// Who said later how much it was, to the byte or the transaction; `rpo` is that then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpo_exact: Option<Exact>,
+    /// Why nobody will know, since the one before was heard again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpo_never: Option<String>,
     /// What that counts: `bytes` of WAL, or `transactions`.
     pub rpo_unit: String,
     /// What the one before said last.
@@ -311,7 +319,8 @@ impl Record {
                     .push(format!("{missing} {rpo_unit} are missing, more than the rpo of {rpo}"));
             }
             (Some(_), Some(rpo), Some(Verdict::Unknown)) => {
-                broken.push(format!("more may be missing than is known; the rpo is {rpo}"));
+                let more = self.open_question().map_or(String::new(), |more| format!(": {more}"));
+                broken.push(format!("more may be missing than is known; the rpo is {rpo}{more}"));
             }
             (None, Some(rpo), Some(Verdict::Unknown)) => {
                 broken.push(format!("what is missing is not known; the rpo is {rpo}"));

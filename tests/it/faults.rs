@@ -122,21 +122,30 @@ fn old_primary_returns(pair: &mut Pair, writers: &Writers) {
 }
 
 fn a_killed_primary_is_replaced_and_kept_out(kind: Kind, middle: Middle) {
-    failover("kill -9, return", Pair::start(kind, middle), |pair, writers| {
+    let mut missing = 0;
+    let verdict = failover("kill -9, return", Pair::start(kind, middle), |pair, writers| {
         pair.a.process().kill9();
         pair.passes();
         pair.wait_said("Server db/a is DOWN");
         pair.b.promote();
         writers.wait_served_by(&pair.b);
         old_primary_returns(pair, writers);
-        // Whichever process saw its end, all of it was measured.
-        let record = eventually("it is on record", || pair.records().pop());
+        // Whichever process saw its end, all of it was measured, and what it had it says itself.
+        let settled = |record: &serde_json::Value| !record["rpo_exact"].is_null();
+        let record = eventually("it is on record", || pair.records().pop().filter(settled));
         assert_eq!((&record["kind"], &record["outcome"]), (&"failover".into(), &"failover".into()));
-        assert_eq!(record["rpo_at_least"], !record["rpo"].is_null(), "{record}");
+        assert_eq!(
+            (&record["rpo_at_least"], &record["verdict"]["rpo"]),
+            (&false.into(), &"met".into())
+        );
+        assert!(record["rpo"].is_u64() && record["rpo_exact"]["server"] == "a", "{record}");
         for position in ["position_before", "position_after"] {
             assert_ne!(record[position], "", "{record}");
         }
+        missing = record["rpo"].as_u64().unwrap();
     });
+    // What was acknowledged and is lost was among that.
+    assert!(verdict.lost == 0 || missing > 0, "{missing}");
 }
 
 fn a_primary_that_stands_still_is_replaced_and_kept_out(kind: Kind, middle: Middle) {

@@ -17,6 +17,7 @@ both! {
     what_shows_no_end_is_written_once_the_server_is_connected,
     lines_ask_tables,
     free_places_are_counted,
+    who_has_no_backend_is_its_frontends,
 }
 
 /// The line of one session of five bytes each way, and the client's port.
@@ -133,6 +134,15 @@ fn what_shows_no_end_is_written_once_the_server_is_connected(kind: Kind) {
     client.half_close();
     client.drain();
     assert_eq!(proxy.log.count("begin"), 1);
+}
+
+fn who_has_no_backend_is_its_frontends(kind: Kind) {
+    let text = "global\n log {log} local0\n\
+         frontend fe\n log global\n mode tcp\n timeout client 1s\n id 7\n bind {front}\n\
+         \x20log-format \"begin %b %[be_name] %[be_id] end\"\n";
+    let proxy = Scene::new(kind).whole(text).start();
+    Client::connect(proxy.addr).drain();
+    proxy.log.expect(&["begin fe fe 7 end"]);
 }
 
 fn lines_ask_tables(kind: Kind) {

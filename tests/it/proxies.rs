@@ -13,6 +13,7 @@ both! {
     the_files_own_notices_are_kept,
     a_listen_section_without_servers_is_told_of_as_a_proxy,
     signals_are_told_in_the_proxies_logs,
+    disabled_proxies_are_known_by_name,
 }
 
 /// A file whose ids go against its order.
@@ -106,4 +107,32 @@ fn signals_are_told_in_the_proxies_logs(kind: Kind) {
     assert_eq!(urgency("SIGHUP: Server li/a").as_deref(), Some("<133>"));
     assert_eq!(urgency("Paused proxy li").as_deref(), Some("<132>"));
     assert_eq!(proxy.log.count("Proxy li stopped (cumulated conns: FE: 0, BE: 0)."), 1);
+}
+
+fn disabled_proxies_are_known_by_name(kind: Kind) {
+    let api = Api::new();
+    let text = format!(
+        "global\nlog {{log}} local0\n{}\
+         defaults\nlog global\nmode tcp\n\
+         timeout client 5s\ntimeout server 5s\ntimeout connect 5s\n\
+         listen li\nbind {{front}}\nserver a 127.0.0.1:9\n\
+         frontend f\ndisabled\nbind {{front}}\ndefault_backend b\n\
+         backend b\ndisabled\nserver a 127.0.0.1:9\n\
+         listen off\ndisabled\nbind {{front}}\nserver a 127.0.0.1:9\n",
+        api.lines()
+    );
+    let _proxy = Scene::new(kind).whole(&text).start();
+    assert_eq!(api.ask("show backend").trim_end(), "# name\nli\nb\noff");
+    for (command, answer) in [
+        ("set server b/a state maint", "Proxy is disabled."),
+        ("set weight off/a 3", "Proxy is disabled."),
+        ("disable server off/a", "Proxy is disabled."),
+        ("set server f/a state maint", "No such backend."),
+        ("disable frontend f", "Frontend was previously shut down, cannot disable."),
+        ("enable frontend off", "Frontend was previously shut down, cannot enable."),
+        ("shutdown frontend off", "Frontend was already shut down."),
+        ("disable frontend b", "No such frontend."),
+    ] {
+        assert_eq!(api.ask(command).trim_end(), answer, "{command}");
+    }
 }

@@ -18,6 +18,7 @@ both! {
     a_name_that_ceases_to_exist_takes_its_server_out_after_its_hold,
     a_silent_name_server_changes_nothing_for_a_while,
     servers_of_one_name_may_prefer_different_families,
+    a_name_server_that_is_gone_hides_no_family,
     services_bring_hosts_and_ports,
     a_service_that_changes_its_weight_keeps_its_server,
     a_service_that_is_gone_takes_host_and_port_along,
@@ -306,6 +307,14 @@ fn servers_of_one_name_may_prefer_different_families(kind: Kind) {
     eventually("another round of questions is over", || has("s3", "127.0.0.13"));
     let changes = ["from 127.0.0.11", "from ::1"].map(|from| proxy.log.count(from));
     assert_eq!(changes, [0, 0]);
+}
+
+fn a_name_server_that_is_gone_hides_no_family(kind: Kind) {
+    let (dns, server) = (NameServer::start(), Everywhere::start());
+    dns.addresses("db.test", &[11]);
+    let server = format!("server s1 db.test:{} resolve-prefer ipv6", server.0);
+    let proxy = names(kind, &dns, "nameserver gone 127.0.0.1:1", &server);
+    serves(proxy.addr, &["127.0.0.11"]);
 }
 
 fn a_server_that_cannot_be_resolved_at_start_is_an_error_unless_it_may_be(kind: Kind) {

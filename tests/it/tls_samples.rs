@@ -8,7 +8,7 @@ use crate::harness::proxy::{Kind, Scene};
 use crate::harness::tls::{Authority, Hello, TlsClient};
 
 /// Samples in the line of a session.
-const SAMPLES: [&str; 62] = [
+const SAMPLES: [&str; 64] = [
     "ssl_fc",
     "ssl_fc_alg_keysize",
     "ssl_fc_alpn",
@@ -38,6 +38,8 @@ const SAMPLES: [&str; 62] = [
     "ssl_c_i_dn(cn)",
     "ssl_c_s_dn(CN,-1)",
     "ssl_c_s_dn(O)",
+    "ssl_c_s_dn(,0,rfc2253)",
+    "ssl_f_i_dn(,0,rfc2253)",
     "ssl_c_serial,hex",
     "ssl_c_sha1,hex",
     "ssl_c_sig_alg",

@@ -246,3 +246,24 @@ fn options_of_lists_that_change_nothing_are_accepted() {
         assert!(loads || said.contains("'allow-0rtt' is not supported"), "{said}");
     }
 }
+
+#[test]
+fn authorities_in_lists_are_below_their_base() {
+    let site = Authority::new();
+    site.issue("db.pem", &["db.example"]);
+    let ca = std::path::PathBuf::from(site.ca());
+    let base = ca.parent().unwrap().display();
+    let options = format!("verify required ca-file {}", ca.file_name().unwrap().display());
+    let list = site.dir.write("list", &format!("db.pem [{options}] x.example\n"));
+    let text = format!(
+        "global\n ca-base {base}\n crt-base {base}\n\
+         defaults\n mode tcp\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n\
+         listen l\n bind 127.0.0.1:1 ssl crt-list {}\n server s 127.0.0.1:1\n",
+        list.display()
+    );
+    let file = site.dir.write("l.cfg", &text);
+    for kind in [Kind::Haproxy, Kind::Evenkeel] {
+        let (status, said) = kind.run(&["-c", "-f", &file.display().to_string()]);
+        assert!(status.success(), "{said}");
+    }
+}

@@ -5,6 +5,9 @@
 //! look -> a client is served -> (--dry-run: done)
 //!      -> fault -> noticed -> new primary -> served again -> heal -> record
 //! ```
+//! Where what is missing is known as a floor only, and the fault is healed, the old primary is waited for,
+//! which says how much it was.
+//!
 //! The fault is a program of the operator's, or a planned switchover; nothing here promotes anybody.
 //! The clients come one after the other, each by a connection of its own to where the route listens,
 //! as the account of the check. Bounds: one client at a time, and a time for all of it.
@@ -19,7 +22,7 @@ use super::switchover::Switchovers;
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::pure::role::Role;
-use crate::state::request::{Drill, Fault};
+use crate::state::request::{Drill, Fault, Refused};
 use crate::state::upkeep::own;
 use crate::telemetry::failover::{self, LEAD};
 use look::Plan;
@@ -42,7 +45,7 @@ pub(super) async fn run(
     switchovers: &Arc<Switchovers>,
     order: &Drill,
     teller: &Teller,
-) -> Result<(), String> {
+) -> Result<(), Refused> {
     let process = &switchovers.process;
     let plan = look::look(process, order)?;
     let unserved = |why| format!("a client of the drill is not served: {why}");
@@ -51,7 +54,7 @@ pub(super) async fn run(
     if !order.live {
         if let Fault::Switchover(switchover) = &order.fault {
             let dry = crate::state::request::Switchover { dry_run: true, ..switchover.clone() };
-            return switchovers.run(&dry, teller).await;
+            return Ok(switchovers.run(&dry, teller).await?);
         }
         let words = plan.fault.as_deref().unwrap_or_default().join(" ");
         teller.say(format!("{words} would be run; nothing was changed"));
@@ -73,12 +76,8 @@ pub(super) async fn run(
     if let Err(why) = &made {
         teller.say(format!("the fault could not be made: {why}"));
     }
-    if let Some(words) = &plan.heal {
-        match plan.run(words).await {
-            Ok(()) => teller.say("healed".to_owned()),
-            Err(why) => teller.say(format!("it could not be healed: {why}")),
-        }
-    }
+    let is_healed = plan.mend(teller).await;
+    let healed = clock::now();
     let noted = begun + RECORD_WAIT + times.promoted.unwrap_or_default();
     let measured = || {
         let failovers = process.remembered.failovers(&plan.backend.name);
@@ -88,6 +87,13 @@ pub(super) async fn run(
         tokio::time::sleep(LOOK_EVERY).await;
     }
     drop(clients);
+    if is_healed && plan.rpo.is_some() && measured().is_some_and(|record| record.is_open()) {
+        teller.say(format!("{} is waited for, which says how much is missing", plan.from.name));
+        let until = healed + plan.timeout;
+        while measured().is_some_and(|record| record.is_open()) && clock::now() < until {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
     let tally = *tally.lock().unwrap_or_else(PoisonError::into_inner);
     let measured = measured().unwrap_or_else(|| {
         let under_way = plan.backend.group.incident().filter(|it| it.lost_at >= begun);
@@ -105,7 +111,8 @@ pub(super) async fn run(
     made?;
     match &record.broken()[..] {
         [] => Ok(()),
-        broken => Err(broken.join("; ")),
+        broken if record.is_unknown() => Err(Refused::Unknown(broken.join("; "))),
+        broken => Err(broken.join("; ").into()),
     }
 }
 
@@ -206,6 +213,17 @@ impl Plan {
         };
         let rto = seconds(self.rto);
         record.judged(vec![self.route.clone()], failover::Declared { rto, rpo: self.rpo })
+    }
+
+    /// Undoes the fault, where a program for that is named. Whether that was done.
+    async fn mend(&self, teller: &Teller) -> bool {
+        let Some(words) = &self.heal else { return false };
+        let healed = self.run(words).await;
+        match &healed {
+            Ok(()) => teller.say("healed".to_owned()),
+            Err(why) => teller.say(format!("it could not be healed: {why}")),
+        }
+        healed.is_ok()
     }
 
     /// Runs a program of the operator's.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::telemetry::failover::{Kind, Record, Verdict};
+use crate::telemetry::failover::{Exact, Kind, Record, Verdict};
 
 /// The look: dark where the reader's system is, and made for narrow screens, too.
 const STYLE: &str = "\
@@ -241,7 +241,15 @@ fn data(record: &Record) -> Vec<Fact> {
         ),
         None => record.missing(),
     };
-    vec![
+    let settled = match (&record.rpo_exact, &record.rpo_never) {
+        (Some(Exact { at, server, position }), _) => {
+            Some(format!("{server}, heard again {at}, had {position}"))
+        }
+        (None, Some(why)) => Some(format!("{} was heard again, and {why}", record.from)),
+        (None, None) => None,
+    };
+    let settled = settled.map(|settled| ("what is known since", settled));
+    let facts = [
         ("former primary", format!("{} ({answered})", record.from)),
         (
             "new primary",
@@ -254,7 +262,8 @@ fn data(record: &Record) -> Vec<Fact> {
         ("missing on the new one", missing),
         ("last seen on the former one", had(&record.history_before, &record.position_before)),
         ("the new one had when it took over", had(&record.history_after, &record.position_after)),
-    ]
+    ];
+    facts.into_iter().chain(settled).collect()
 }
 
 fn facts(html: &mut String, title: &str, facts: &[Fact]) {

@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use super::before::{Before, READ_ONLY_OFF};
 use super::plan::Plan;
+use super::stale::{self, Overtaken};
 use super::steps::variables;
-use super::{LOOK_EVERY, UNDO_MAX, stale};
+use super::{LOOK_EVERY, UNDO_MAX};
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::config::model::{DatabaseKind, Promote};
@@ -67,16 +68,6 @@ pub(super) fn pending(to: &str) -> String {
     )
 }
 
-/// Whether another server is primary than the one that was, or was it last, or the one that was follows
-/// another by now: it is opened for writes by nobody's will then.
-fn was_overtaken(plan: &Plan) -> bool {
-    let (group, from) = (&plan.backend.group, &*plan.from.name);
-    let incumbent = group.memory().incumbent.map(|(server, _)| server);
-    let primary = group.claims().primary.or(incumbent);
-    let replicates = group.reading(from).and_then(|reading| reading.replicates);
-    primary.is_some_and(|primary| primary != from) || replicates == Some(true)
-}
-
 /// What became of the next primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -100,15 +91,32 @@ impl Half {
         plan: &Plan,
         since: Option<SystemTime>,
     ) -> Result<Undone, String> {
-        if let Some(why) = stale::overtaken(plan, since, UNDO_MAX / 4).await {
-            let (from, to) = (&plan.from.name, &plan.to.name);
-            tracing::warn!("switchover from {from} to {to} is not undone: {why}.");
-            return Ok(Undone::Stale);
+        match stale::overtaken(plan, since, UNDO_MAX / 4).await {
+            Some(Overtaken::Stale(why)) => {
+                let (from, to) = (&plan.from.name, &plan.to.name);
+                tracing::warn!("switchover from {from} to {to} is not undone: {why}.");
+                Ok(Undone::Stale)
+            }
+            Some(Overtaken::Done) => self.finish(plan).await,
+            None => self.undo(plan).await,
         }
-        self.undo(plan).await
     }
 
-    /// Makes the old primary what it was, unless another one is primary by now.
+    /// Another server is primary: where it is one that was promoted here, it takes writes.
+    async fn finish(&self, plan: &Plan) -> Result<Undone, String> {
+        let account = plan.account()?;
+        let is_ours = matches!(plan.step, Promote::BuiltIn(_));
+        if is_ours && self.is_promoting && account.kind == DatabaseKind::Postgres {
+            // One that cannot be reached, or is none, is as it was.
+            let to = Operator::connect(&plan.backend, &plan.to, &account, UNDO_MAX / 4).await;
+            if let Ok(mut to) = to {
+                self.open(&mut to).await?;
+            }
+        }
+        Ok(Undone::Finished)
+    }
+
+    /// Makes the old primary what it was, unless the next one is primary by now.
     ///
     /// # Errors
     /// What keeps it from that: it may be tried again.
@@ -119,9 +127,7 @@ impl Half {
         let (account, kind) = (plan.account()?, plan.account()?.kind);
         let deadline = clock::now() + UNDO_MAX;
         let connect = |server| Operator::connect(&plan.backend, server, &account, UNDO_MAX / 4);
-        let is_ours = matches!(plan.step, Promote::BuiltIn(_));
         let next = match &plan.step {
-            _ if was_overtaken(plan) => Next::Primary,
             Promote::Program { rollback, .. } => {
                 if !self.is_promoting || rollback.is_empty() {
                     return Ok(Undone::Nothing);
@@ -142,13 +148,7 @@ impl Half {
             },
         };
         if next == Next::Primary {
-            if is_ours && self.is_promoting && kind == DatabaseKind::Postgres {
-                // One that cannot be reached, or is none, is as it was.
-                if let Ok(mut to) = connect(&plan.to).await {
-                    self.open(&mut to).await?;
-                }
-            }
-            return Ok(Undone::Finished);
+            return self.finish(plan).await;
         }
         let mut from = connect(&plan.from).await?;
         let takes_writes = match kind {

@@ -13,6 +13,7 @@ pub(super) fn bind(pairs: &mut Pairs, tls: Option<&BindTls>) {
     common(&mut table, words, Verify::None);
     table.maybe("crt_list", list(&quoted(&words.crt_list)));
     table.maybe("crt_base", text(&words.crt_base));
+    table.maybe("ca_base", text(&words.ca_base));
     table.maybe("ca_verify_file", text(&words.ca_verify_file));
     table.maybe("crt_ignore_err", text(&words.crt_ignore_err));
     table.maybe("ca_ignore_err", text(&words.ca_ignore_err));

@@ -47,6 +47,7 @@ use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{File, Line, Section, SectionKind};
 
 use crate::config::raw;
+use crate::pure::id::Disabled;
 use global::UnixBind;
 use pages::ErrorSection;
 use proxy::Reader;
@@ -215,6 +216,13 @@ impl Lowering<'_> {
             reader.warn_of_http(&format!("'{}'", name.value), &mut self.cx);
         }
         if reader.settings.disabled {
+            let Disabled { frontends, backends } = &mut self.config.disabled;
+            if section.kind != SectionKind::Backend {
+                frontends.push(name.value.clone());
+            }
+            if section.kind != SectionKind::Frontend {
+                backends.push(name.value.clone());
+            }
             self.disabled.extend(build::disabled(section, number, name, reader, &mut self.cx));
         } else {
             let http = build::add(section, number, name, reader, &mut self.config, &mut self.cx);

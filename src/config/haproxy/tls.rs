@@ -105,6 +105,7 @@ impl Defaults {
     fn complete(&self, tls: &mut Tls) {
         if !tls.crt_list.is_empty() {
             tls.crt_base.clone_from(&self.crt_base);
+            tls.ca_base = self.ca_base.clone().map(|base| Spanned::new(base, tls.crt_list[0].span));
         }
         let crt = self.crt_base.as_ref().map(|base| base.value.as_str());
         tls.crt.iter_mut().chain(&mut tls.crt_list).for_each(|path| complete(path, crt));

@@ -34,7 +34,7 @@ pub use crate::pure::balance::{
 pub use crate::pure::health::InitState;
 pub use crate::pure::health::passive::OnError;
 pub use crate::pure::health::verdict::CheckStatus;
-use crate::pure::id::ProxyId;
+use crate::pure::id::{Disabled, ProxyId};
 pub use crate::pure::probe::format::Format;
 pub use crate::pure::probe::kind::{
     Assigned, CheckKind, DatabaseCheck, DatabaseKind, DatabaseTls, Expect, ExpectReport,
@@ -87,6 +87,8 @@ pub struct Config {
     pub frontends: Vec<Frontend>,
     /// Backends in file order; names are unique among backends.
     pub backends: Vec<Backend>,
+    /// What is `disabled`: commands tell it from what there is not.
+    pub disabled: Disabled,
     /// Numbers of frontends and backends, merged as their sections are written.
     pub order: Vec<ProxyId>,
     /// Patterns of ACLs and maps, by their numbers.

@@ -28,6 +28,8 @@ pub struct TlsWords {
     pub crt_list: Vec<String>,
     /// Where relative paths in those lists begin.
     pub crt_base: Option<String>,
+    /// Where relative paths of authorities in them begin.
+    pub ca_base: Option<String>,
     /// Authorities the other side's certificate is verified with.
     pub ca_file: Option<String>,
     /// Authorities that count as well and are not named to clients.

@@ -60,6 +60,7 @@ use haproxy_compat::env::Environment;
 use haproxy_compat::span::Spanned;
 
 use crate::config::world::Account;
+use crate::pure::id::Disabled;
 
 /// A setting that may have been written.
 pub type Field<T> = Option<Spanned<T>>;
@@ -89,6 +90,8 @@ pub struct Config {
     pub misplaced: Vec<Backend>,
     /// `bind` lines of backends of `haproxy.cfg`, likewise, and whose they are.
     pub misplaced_binds: Vec<(String, Bind)>,
+    /// Sections of `haproxy.cfg` that are `disabled`.
+    pub disabled: Disabled,
     /// `ring` sections, in file order.
     pub rings: Vec<Ring>,
     /// Files and directories that words without effect name. Only `haproxy.cfg` has such words.

@@ -16,6 +16,8 @@ pub struct Tls {
     pub crt_list: Vec<Spanned<String>>,
     /// Where relative paths in `crt_list` begin.
     pub crt_base: Field<String>,
+    /// Where relative paths of authorities in them begin.
+    pub ca_base: Field<String>,
     /// `ca-file`.
     pub ca_file: Field<String>,
     /// `ca-verify-file`: authorities that are not named to clients.

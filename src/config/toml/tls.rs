@@ -48,6 +48,7 @@ impl Decoder<'_> {
         if side == Side::Bind {
             tls.crt_list = self.texts(t, "crt_list");
             tls.crt_base = self.string(t, "crt_base");
+            tls.ca_base = self.string(t, "ca_base");
             tls.ca_verify_file = self.string(t, "ca_verify_file");
             tls.crt_ignore_err = self.string(t, "crt_ignore_err");
             tls.ca_ignore_err = self.string(t, "ca_ignore_err");

@@ -142,6 +142,7 @@ pub(super) fn validate(
         global,
         frontends,
         backends,
+        disabled: raw.disabled.clone(),
         order: file_order(raw, &ids),
         patterns,
         tables,

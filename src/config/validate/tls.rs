@@ -192,6 +192,7 @@ impl Context<'_> {
             crt: texts(&raw.crt),
             crt_list: texts(&raw.crt_list),
             crt_base: text(&raw.crt_base),
+            ca_base: text(&raw.ca_base),
             ca_file: text(&raw.ca_file),
             ca_verify_file: text(&raw.ca_verify_file),
             crl_file: text(&raw.crl_file),

@@ -62,6 +62,11 @@ fn refused(phase: Phase, change: Change) -> Option<(LogLevel, &'static str)> {
 
 fn change<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>, change: Change) -> Running<'a> {
     Box::pin(async move {
+        let disabled = &call.shared.process.objects().config.disabled.frontends;
+        if disabled.iter().any(|name| name == call.arg(0)) {
+            let refused = refused(Phase::Stopped, change);
+            return refused.into_iter().for_each(|(level, why)| answer.say(level, why));
+        }
         let Some(frontend) = object::frontend(call, 0, answer) else { return };
         if let Some((level, why)) = refused(frontend.phase(), change) {
             return answer.say(level, why);

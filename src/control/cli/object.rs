@@ -33,6 +33,9 @@ pub(super) fn named(
     else {
         return Err("Require 'backend/server'.");
     };
+    if process.objects().config.disabled.backends.iter().any(|disabled| disabled == backend) {
+        return Err("Proxy is disabled.");
+    }
     let backend = backend_named(process, backend).ok_or("No such backend.")?;
     let live = backend.live();
     let is_meant = |known: &&Arc<Server>| means(server, &known.name, known.settings().id.0);

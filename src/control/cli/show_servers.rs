@@ -41,9 +41,12 @@ pub(super) static COMMANDS: &[Command] = &[
         mode: Mode::Usual,
         run: Run::Now(|call, answer| {
             answer.line("# name");
-            for backend in &call.shared.process.objects().backends {
+            let objects = call.shared.process.objects();
+            for backend in &objects.backends {
                 answer.line(&backend.name);
             }
+            let is_gone = |name: &&String| !objects.backends.iter().any(|it| *it.name == ***name);
+            objects.config.disabled.backends.iter().filter(is_gone).for_each(|it| answer.line(it));
         }),
     },
 ];

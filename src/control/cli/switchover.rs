@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 use super::table::{Command, Mode, Run, Running};
 use super::wait::delay;
 use super::{Answer, Call};
-use crate::config::model::Level;
-use crate::state::request::{Drill, Fault, Switchover, Wish};
+use crate::config::model::{Level, LogLevel};
+use crate::state::request::{Drill, Fault, Refused, Switchover, Wish};
 
 /// The commands of this file.
 pub(super) static COMMANDS: &[Command] = &[
@@ -75,6 +75,10 @@ async fn ask(
     };
     match result {
         Ok(()) => answer.line("Done."),
+        Err(Refused::Unknown(why)) => {
+            answer.line("");
+            answer.say(LogLevel::Warning, format_args!("Unknown: {why}."));
+        }
         Err(why) => {
             // A message stands at the beginning of an answer: so its severity is seen.
             answer.line("");

@@ -68,7 +68,14 @@ impl Status {
             _ => xlog.replayed_location.or(xlog.received_location)?,
         };
         let history = History::Postgres { system, timeline: self.timeline? };
-        Some(Reading { role, history, position, is_floor: false, replicates: None })
+        Some(Reading {
+            role,
+            history,
+            position,
+            is_floor: false,
+            recovered: None,
+            replicates: None,
+        })
     }
 }
 
@@ -183,7 +190,14 @@ mod tests {
             let history = History::Postgres { system: 7398, timeline: 7 };
             Some((
                 role,
-                Some(Reading { role, history, position, is_floor: false, replicates: None }),
+                Some(Reading {
+                    role,
+                    history,
+                    position,
+                    is_floor: false,
+                    recovered: None,
+                    replicates: None,
+                }),
             ))
         };
         let (verdict, found, questions) = asked(&[(200, PRIMARY)]);

@@ -88,15 +88,23 @@ impl Resolution {
                 self.next_round = now + self.schedule.resolve;
                 Some(self.ask(now, self.preferred, id, self.schedule.retries.max(1)))
             }
-            Some(round) if round.left > 0 => {
-                let ask = self.ask(now, round.kind, id, round.left);
-                Some(ask)
-            }
-            Some(round) => {
-                self.end(now, round.worst.unwrap_or(Status::Timeout));
-                None
-            }
+            Some(round) => match (self.other_family(&round), round.left) {
+                // A name server that is gone does not keep the others from being heard.
+                (Some(other), left) if round.worst.is_some() => {
+                    Some(self.ask(now, other, id, left + 1))
+                }
+                (_, 0) => {
+                    self.end(now, round.worst.unwrap_or(Status::Timeout));
+                    None
+                }
+                (_, left) => Some(self.ask(now, self.preferred, id, left)),
+            },
         }
+    }
+
+    /// What is asked after `round` found nothing; `None` where both families were tried.
+    fn other_family(&self, round: &Round) -> Option<Kind> {
+        round.kind.other().filter(|_| round.kind == self.preferred)
     }
 
     fn ask(&mut self, now: Instant, kind: Kind, id: u16, left: u32) -> Ask {
@@ -140,13 +148,11 @@ impl Resolution {
         if round.failed.len() < self.servers {
             return None;
         }
-        let (kind, status) = (round.kind, answer.status);
-        self.round = None;
-        let unfruitful = matches!(status, Status::Nx | Status::Other);
-        match kind.other().filter(|_| unfruitful && kind == self.preferred) {
-            Some(other) => Some(self.ask(now, other, id, self.schedule.retries.max(1))),
+        let round = self.round.take()?;
+        match self.other_family(&round) {
+            Some(other) => Some(self.ask(now, other, id, round.left + 1)),
             None => {
-                self.end(now, status);
+                self.end(now, answer.status);
                 None
             }
         }
@@ -279,6 +285,38 @@ mod tests {
         assert_eq!(asked, Some(Ask { kind: Kind::A, id: 2 }));
         name.handle_answer(start, 1, answer(2, Kind::A, Status::Valid, &[1]), 3);
         assert_eq!(name.knowledge(start), known(&[1]));
+    }
+
+    #[test]
+    fn a_name_server_that_is_gone_does_not_keep_the_other_family_from_being_asked_for() {
+        for status in [Status::Other, Status::Nx, Status::Refused] {
+            let start = Instant::now();
+            let mut name = Resolution::new(start, schedule(), Kind::Aaaa, 2);
+            name.handle_deadline(start, 1);
+            assert_eq!(name.handle_answer(start, 0, answer(1, Kind::Aaaa, status, &[]), 2), None);
+            let asked = name.handle_deadline(start + schedule().retry, 2);
+            assert_eq!(asked, Some(Ask { kind: Kind::A, id: 2 }), "{status:?}");
+            name.handle_answer(start, 0, answer(2, Kind::A, Status::Valid, &[1]), 3);
+            assert_eq!(name.knowledge(start), known(&[1]));
+        }
+    }
+
+    #[test]
+    fn a_round_without_an_answer_that_helps_ends() {
+        let mut now = Instant::now();
+        let mut name = Resolution::new(now, schedule(), Kind::Aaaa, 2);
+        let mut asked = Vec::new();
+        for id in 1..20 {
+            if let Some(ask) = name.handle_deadline(now, id) {
+                asked.push(ask.kind);
+                name.handle_answer(now, 0, answer(id, ask.kind, Status::Nx, &[]), 0);
+            }
+            if name.round.is_none() {
+                break;
+            }
+            now += schedule().retry;
+        }
+        assert_eq!(asked, [Kind::Aaaa, Kind::A, Kind::Aaaa, Kind::A]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::History;
+use super::{History, Reading};
 
 /// Longest wait for a first session on a new primary; where nobody comes, that is not measured.
 const FIRST_SESSION_WAIT: Duration = Duration::from_secs(10);
@@ -19,6 +19,8 @@ pub struct Incident {
     pub history: History,
     /// How far it had come then.
     pub position: u64,
+    /// Postgres: where the recovery ended that it began with.
+    pub recovered: Option<u64>,
     /// When it said that.
     pub heard_at: Instant,
     /// When it was taken for primary no more.
@@ -72,6 +74,8 @@ pub struct Next {
     pub lacks: Option<u64>,
     /// How far it had come then.
     pub reached: u64,
+    /// Postgres: that is where it left what the one before wrote, to the byte.
+    pub is_fork: bool,
     /// When it was taken for primary.
     pub at: Instant,
     /// When the first session was on it.
@@ -141,6 +145,7 @@ impl Incident {
             from: running.from.clone(),
             history,
             position: running.position,
+            recovered: None,
             heard_at: at(running.heard)?,
             lost_at: at(running.lost)?,
             answers: running.answers,
@@ -156,8 +161,18 @@ impl Incident {
         })
     }
 
-    /// Another primary is there.
-    pub fn handle_primary(&mut self, now: Instant, server: &str, history: &History, reached: u64) {
+    /// Another primary is there, which had come as far as `heard` when it was heard as a replica.
+    pub fn handle_primary(
+        &mut self,
+        now: Instant,
+        server: &str,
+        reading: &Reading,
+        heard: Option<u64>,
+    ) {
+        // One that went another way had nothing that counts.
+        let fork = heard.filter(|&heard| heard > 0).and_then(|heard| reading.fork(heard));
+        let reached = fork.or(heard).unwrap_or(reading.position);
+        let history = &reading.history;
         // A planned change comes when nothing is lacking; what the one before, frozen and alive, logs
         // of its own after that is nobody's data.
         let is_planned = self.paused_at.is_some() && self.answers;
@@ -173,7 +188,9 @@ impl Incident {
             _ => None,
         };
         let (server, history) = (server.to_owned(), history.clone());
-        self.next = Some(Next { server, history, lacks, reached, at: now, first_session: None });
+        let is_fork = fork.is_some();
+        self.next =
+            Some(Next { server, history, lacks, reached, is_fork, at: now, first_session: None });
     }
 
     /// Whether another server is primary since.
@@ -231,6 +248,7 @@ impl Incident {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Role;
     use super::super::gtid::GtidSet;
     use super::*;
 
@@ -238,11 +256,25 @@ mod tests {
         History::Postgres { system: 1, timeline }
     }
 
+    /// What one says that has just become primary.
+    fn said(history: &History) -> Reading {
+        let (role, history) = (Role::Primary, history.clone());
+        Reading {
+            role,
+            history,
+            position: 2000,
+            is_floor: false,
+            recovered: None,
+            replicates: None,
+        }
+    }
+
     fn lost(history: History, at: Instant) -> Incident {
         Incident {
             from: "a".to_owned(),
             history,
             position: 1000,
+            recovered: None,
             heard_at: at,
             lost_at: at + Duration::from_millis(20),
             answers: false,
@@ -265,7 +297,7 @@ mod tests {
         let mut incident = lost(pg(1), now);
         assert!(!incident.is_over(ms(60_000), || 0), "nobody is primary yet");
         incident.handle_session(ms(30));
-        incident.handle_primary(ms(120), "b", &pg(2), 990);
+        incident.handle_primary(ms(120), "b", &said(&pg(2)), Some(990));
         assert!(!incident.is_over(ms(121), || 0));
         incident.handle_session(ms(125));
         incident.handle_session(ms(900));
@@ -292,7 +324,7 @@ mod tests {
     fn it_is_over_though_nobody_comes() {
         let now = Instant::now();
         let mut incident = lost(pg(1), now);
-        incident.handle_primary(now, "a", &pg(1), 0);
+        incident.handle_primary(now, "a", &said(&pg(1)), Some(0));
         assert!(!incident.is_over(now, || 0));
         assert!(incident.is_over(now + FIRST_SESSION_WAIT, || 1));
         assert_eq!(incident.phases().attach, None);
@@ -300,8 +332,28 @@ mod tests {
         for (answers, lacks) in [(true, 0), (false, 60)] {
             let mut planned =
                 Incident { paused_at: Some(now), answers, position: 100, ..lost(pg(1), now) };
-            planned.handle_primary(now, "b", &pg(2), 40);
+            planned.handle_primary(now, "b", &said(&pg(2)), Some(40));
             assert_eq!(planned.next.unwrap().lacks, Some(lacks));
+        }
+    }
+
+    #[test]
+    fn where_it_left_what_others_wrote_counts_for_what_it_lacks() {
+        let now = Instant::now();
+        // It had got more when it took over than when it was heard last, as far as that can be.
+        for (heard, recovered, lacks, is_fork) in [
+            (Some(900), Some(990), 10, true),
+            (Some(900), None, 100, false),
+            (Some(995), Some(990), 5, false),
+            (Some(900), Some(2001), 100, false),
+            (Some(0), Some(990), 1000, false),
+            (None, Some(990), 0, false),
+        ] {
+            let mut incident = lost(pg(1), now);
+            let reading = Reading { recovered, ..said(&pg(2)) };
+            incident.handle_primary(now, "b", &reading, heard);
+            let next = incident.next.unwrap();
+            assert_eq!((next.lacks, next.is_fork), (Some(lacks), is_fork), "{heard:?}");
         }
     }
 
@@ -318,7 +370,7 @@ mod tests {
         assert_eq!((resumed.errors(), resumed.cut), (2, 3));
         assert_eq!(resumed.phases(), incident.phases());
         assert_eq!(Incident::resume(&running, pg(1), start, start), None, "it is not over");
-        resumed.handle_primary(start, "b", &pg(2), 1);
+        resumed.handle_primary(start, "b", &said(&pg(2)), Some(1));
         assert_eq!(resumed.running(start), None);
         assert_eq!(Incident { paused_at: Some(start), ..incident }.running(start), None);
     }
@@ -331,7 +383,7 @@ mod tests {
         };
         let now = Instant::now();
         let mut incident = lost(my("0-1-100,1-1-5"), now);
-        incident.handle_primary(now, "b", &my("0-1-97,1-1-9"), 0);
+        incident.handle_primary(now, "b", &said(&my("0-1-97,1-1-9")), Some(0));
         assert_eq!(incident.next.unwrap().lacks, Some(3));
     }
 
@@ -345,7 +397,7 @@ mod tests {
         let other = History::Postgres { system: 2, timeline: 1 };
         for (before, after) in [(my(""), my("0-1-97")), (pg(1), my("0-1-1")), (pg(1), other)] {
             let mut incident = lost(before, now);
-            incident.handle_primary(now, "b", &after, 1);
+            incident.handle_primary(now, "b", &said(&after), Some(1));
             assert_eq!(incident.next.unwrap().lacks, None);
         }
     }

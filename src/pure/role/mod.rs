@@ -4,6 +4,7 @@
 //! fence's decision ([`fence`]), and how far a replica is behind is measured by our own clock
 //! ([`lag`]), so that neither a server's clock nor its own idea of lag is trusted.
 
+pub mod doubt;
 pub mod fence;
 pub mod gtid;
 pub mod hold;
@@ -109,11 +110,21 @@ pub struct Reading {
     pub position: u64,
     /// Postgres: the timeline of one that follows may be newer, as far as the account may see.
     pub is_floor: bool,
+    /// Postgres, of one that takes writes: where the recovery that it began with ended, be that of a
+    /// standby or of one that had not been stopped in order. `None`: it had none, or does not say.
+    pub recovered: Option<u64>,
     /// Whether it applies what another sends; `None`: it does not say.
     pub replicates: Option<bool>,
 }
 
 impl Reading {
+    /// Postgres, of one that has just become primary and had come as far as `heard` when it was heard
+    /// as a standby: where it left what others wrote, to the byte.
+    #[must_use]
+    pub fn fork(&self, heard: u64) -> Option<u64> {
+        self.recovered.filter(|at| (heard..=self.position).contains(at))
+    }
+
     /// Its place among the positions of `primary`, which it follows. Transactions of its own, or of
     /// a primary before, do not make it look further than it is.
     #[must_use]
@@ -135,7 +146,14 @@ mod tests {
         let executed = GtidSet::mariadb(gtids).unwrap();
         let position = executed.count();
         let history = History::Mysql { server: 1, executed };
-        Reading { role: Role::Replica, history, position, is_floor: false, replicates: None }
+        Reading {
+            role: Role::Replica,
+            history,
+            position,
+            is_floor: false,
+            recovered: None,
+            replicates: None,
+        }
     }
 
     #[test]
@@ -152,7 +170,14 @@ mod tests {
         }
         let postgres = |position| {
             let history = History::Postgres { system: 1, timeline: 1 };
-            Reading { role: Role::Replica, history, position, is_floor: false, replicates: None }
+            Reading {
+                role: Role::Replica,
+                history,
+                position,
+                is_floor: false,
+                recovered: None,
+                replicates: None,
+            }
         };
         assert_eq!(postgres(70).position_behind(&postgres(90)), 70);
     }

@@ -159,13 +159,27 @@ mod tests {
 
     fn pg(timeline: u32, position: u64, is_floor: bool) -> Reading {
         let history = History::Postgres { system: 1, timeline };
-        Reading { role: Role::Replica, history, position, is_floor, replicates: None }
+        Reading {
+            role: Role::Replica,
+            history,
+            position,
+            is_floor,
+            recovered: None,
+            replicates: None,
+        }
     }
 
     fn my(server: u128, executed: GtidSet) -> Reading {
         let position = executed.count();
         let history = History::Mysql { server, executed };
-        Reading { role: Role::Replica, history, position, is_floor: false, replicates: None }
+        Reading {
+            role: Role::Replica,
+            history,
+            position,
+            is_floor: false,
+            recovered: None,
+            replicates: None,
+        }
     }
 
     fn errant(replica: &Reading, primary: &Reading) -> u64 {

@@ -12,7 +12,8 @@ use super::super::health::verdict::CheckStatus;
 use super::super::role::{History, Reading, Role};
 use super::{ANSWER_BYTES_MAX, Fault, Login, Said};
 
-/// One row: in recovery or not, cluster, timeline, position in bytes of WAL, timeline that is received.
+/// One row: in recovery or not, cluster, timeline, position in bytes of WAL, timeline that is received,
+/// and where the recovery that it began with ended, of which a server says the same as long as it runs.
 ///
 /// The timelines of checkpoints and restart points lag behind a promotion, by minutes on a standby
 /// (measured with 15), so that a primary's is taken from the name of the file it writes; a standby's
@@ -28,7 +29,8 @@ const QUESTION: &str = "SELECT pg_catalog.pg_is_in_recovery(), \
     CASE WHEN pg_catalog.pg_is_in_recovery() \
     THEN coalesce(pg_catalog.pg_last_wal_replay_lsn(),'0/0') \
     ELSE pg_catalog.pg_current_wal_lsn() END - '0/0'::pg_catalog.pg_lsn, \
-    coalesce((SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver), 0)";
+    coalesce((SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver), 0), \
+    coalesce(pg_catalog.pg_last_wal_replay_lsn() - '0/0'::pg_catalog.pg_lsn, 0)";
 
 /// `SQLSTATE`s of a server that goes down or does not let anybody in yet: `admin_shutdown`,
 /// `crash_shutdown`, `cannot_connect_now`.
@@ -309,7 +311,9 @@ fn read(row: &DataRowBody, followed: &mut u32) -> Option<Reading> {
     while let Some(range) = ranges.next().ok()? {
         fields.push(std::str::from_utf8(row.buffer().get(range?)?).ok()?);
     }
-    let [in_recovery, system, timeline, position, received] = fields[..] else { return None };
+    let [in_recovery, system, timeline, position, received, recovered] = fields[..] else {
+        return None;
+    };
     let role = match in_recovery {
         "t" => Role::Replica,
         "f" => Role::Primary,
@@ -322,7 +326,10 @@ fn read(row: &DataRowBody, followed: &mut u32) -> Option<Reading> {
         (timeline, is_floor) = (timeline.max(*followed), *followed == 0);
     }
     let history = History::Postgres { system, timeline };
-    Some(Reading { role, history, position: position.parse().ok()?, is_floor, replicates: None })
+    let recovered = recovered.parse::<u64>().ok()?;
+    let recovered = Some(recovered).filter(|&at| role == Role::Primary && at > 0);
+    let position = position.parse().ok()?;
+    Some(Reading { role, history, position, is_floor, recovered, replicates: None })
 }
 
 #[cfg(test)]

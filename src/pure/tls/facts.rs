@@ -226,7 +226,10 @@ impl Field {
 /// several, from 1, or from the last with -1. Names of parts are read without case.
 fn name(parts: &[Part<'_>], args: &[Arg]) -> Option<Value> {
     let Some(wanted) = args.first().and_then(Arg::text) else {
-        return (!parts.is_empty()).then(|| Value::Str(x509::one_line(parts).into_bytes()));
+        // The only format that has a name.
+        let is_rfc2253 = args.get(2).and_then(Arg::text).is_some();
+        let line = if is_rfc2253 { x509::rfc2253 } else { x509::one_line };
+        return (!parts.is_empty()).then(|| Value::Str(line(parts).into_bytes()));
     };
     let nth = args.get(1).and_then(Arg::int).unwrap_or(1);
     let skipped = usize::try_from(nth.unsigned_abs().saturating_sub(1)).ok()?;

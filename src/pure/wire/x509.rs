@@ -85,6 +85,8 @@ pub struct Part<'a> {
     pub name: &'static str,
     /// Its value, in whatever encoding.
     pub value: &'a [u8],
+    /// It is of one set with the part before it.
+    pub is_joined: bool,
 }
 
 /// A date as it stands there.
@@ -152,6 +154,35 @@ pub fn one_line(parts: &[Part<'_>]) -> String {
     })
 }
 
+/// A distinguished name as RFC 2253 writes it, the last part first, `CN=db,C=DE`; bytes outside of
+/// printable ASCII are escaped.
+#[must_use]
+pub fn rfc2253(parts: &[Part<'_>]) -> String {
+    let mut line = String::new();
+    for (at, part) in parts.iter().enumerate().rev() {
+        line.push_str(part.name);
+        line.push('=');
+        let last = part.value.len().saturating_sub(1);
+        for (index, &byte) in part.value.iter().enumerate() {
+            let is_special = match byte {
+                b',' | b'+' | b'"' | b'\\' | b'<' | b'>' | b';' => true,
+                b'#' => index == 0,
+                b' ' => index == 0 || index == last,
+                _ => false,
+            };
+            match byte {
+                b' '..=b'~' if is_special => line.extend(['\\', char::from(byte)]),
+                b' '..=b'~' => line.push(char::from(byte)),
+                _ => line.push_str(&format!("\\{byte:02X}")),
+            }
+        }
+        if at > 0 {
+            line.push(if part.is_joined { '+' } else { ',' });
+        }
+    }
+    line
+}
+
 impl Time<'_> {
     /// Seconds since 1970, negative before; `None` for what is no date.
     #[must_use]
@@ -188,12 +219,14 @@ fn parts(name: &[u8]) -> Option<Vec<Part<'_>>> {
     let (mut parts, mut sets) = (Vec::new(), Reader(name));
     while !sets.0.is_empty() {
         let mut set = Reader(sets.expect(SET)?);
+        let first = parts.len();
         while !set.0.is_empty() && parts.len() < PARTS_MAX {
             let mut part = Reader(set.expect(SEQUENCE)?);
             let oid = part.expect(OID)?;
             let (_, value) = part.next()?;
             let known = PART_NAMES.iter().find(|(known, _)| *known == oid);
-            parts.push(Part { name: known.map_or("UNDEF", |(_, name)| name), value });
+            let name = known.map_or("UNDEF", |(_, name)| name);
+            parts.push(Part { name, value, is_joined: parts.len() > first });
         }
     }
     Some(parts)

@@ -8,7 +8,7 @@ use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::role::Reading;
 use crate::pure::role::fence::Refusal;
 use crate::pure::role::incident::Incident;
-use crate::state::group::Claims;
+use crate::state::group::{Claims, Told};
 use crate::state::{Backend, Server, publish};
 use crate::telemetry::event::{RoleChange, What};
 use crate::telemetry::failover::Record;
@@ -113,6 +113,9 @@ impl Occasion<'_> {
         for incident in backend.group.take_incidents(self.now, left) {
             self.record(backend, &incident);
         }
+        for told in backend.group.take_told() {
+            self.settle(backend, &told);
+        }
         if let Some(unseen) = backend.group.take_unseen() {
             self.write(backend, Record::unseen(&backend.name, &unseen, self.wall));
         }
@@ -125,7 +128,20 @@ impl Occasion<'_> {
             let came_back = record.to.as_ref() == Some(&record.from);
             let kept = if came_back { 0 } else { self.writes_on(backend, &incident.from) };
             record.sessions_kept = Some(u64::try_from(kept).unwrap_or(u64::MAX));
+            // Its sessions are gone: what it says from now on is all it had.
+            backend.group.doubt(incident, record.at.clone());
             self.write(backend, record);
+        }
+    }
+
+    /// An old primary told what its successor lacked.
+    fn settle(&self, backend: &Backend, told: &Told) {
+        if self.process.is_stopping() {
+            return;
+        }
+        let change = |record: &mut Record| record.settle(told.settled, &told.reading, self.wall);
+        if let Some(record) = self.process.remembered.amend(&backend.name, &told.at, change) {
+            self.say_role(backend, RoleChange::Settled(Box::new(record)));
         }
     }
 

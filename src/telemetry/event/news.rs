@@ -130,6 +130,9 @@ impl RoleChange {
                 };
                 (kind, topic, Turn::Told, record.to.as_deref())
             }
+            Self::Settled(record) => {
+                ("failover_settled", Topic::Failover, Turn::Told, Some(record.from.as_str()))
+            }
             Self::Planned { to, .. } => {
                 ("switchover_begun", Topic::Switchover, Turn::Told, Some(to.as_str()))
             }
@@ -152,7 +155,7 @@ impl RoleChange {
             Self::Cleared => ("fence_cleared", Topic::Fence, Turn::Told, None),
         };
         let failover = match self {
-            Self::Over(record) => Some(&**record),
+            Self::Over(record) | Self::Settled(record) => Some(&**record),
             _ => None,
         };
         News { kind, topic, turn, backend: None, server, failover }

@@ -34,6 +34,8 @@ pub enum RoleChange {
     },
     /// A failover is over; what was measured of it.
     Over(Box<Record>),
+    /// What was missing in a failover that is over became known, or why it never will.
+    Settled(Box<Record>),
     /// An operator has another server take over.
     Planned {
         /// Who is primary.
@@ -87,9 +89,10 @@ impl RoleChange {
     /// Severity of the log line.
     pub(super) fn level(&self) -> LogLevel {
         match self {
-            Self::Over(record) if record.is_missed() => LogLevel::Warning,
+            Self::Over(record) | Self::Settled(record) if record.is_missed() => LogLevel::Warning,
             Self::Primary { .. }
             | Self::Over(_)
+            | Self::Settled(_)
             | Self::Planned { .. }
             | Self::LetIn { .. }
             | Self::Replaced { .. }
@@ -117,6 +120,7 @@ impl RoleChange {
                 "Server {backend}/{server} was taken over from as planned and is kept out until it follows."
             ),
             Self::Over(record) => record.line(),
+            Self::Settled(record) => record.settled_line(),
             Self::Planned { from, to } => {
                 format!("Backend {backend}: {to} is to take over from {from}.")
             }

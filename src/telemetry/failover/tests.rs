@@ -77,3 +77,37 @@ fn a_failover_that_nobody_saw_says_so_and_has_no_numbers() {
     assert!(line.starts_with("Backend pg has another primary") && line.contains("b, not a"));
     assert!(line.contains("what is missing is not known") && !line.contains(" 0 "), "{line}");
 }
+
+#[test]
+fn what_becomes_known_later_is_judged_anew() {
+    use crate::pure::role::doubt::Settled;
+    use crate::pure::role::{Reading, Role};
+    let (history, role) = (History::Postgres { system: 7, timeline: 1 }, Role::Primary);
+    let (recovered, replicates) = (None, None);
+    let reading = Reading { role, history, position: 0x20, is_floor: false, recovered, replicates };
+    for (settled, verdict, line) in [
+        (Settled::Exact(4), Verdict::Met, "a is heard again, 4 bytes were missing."),
+        (Settled::Exact(11), Verdict::Missed, "11 bytes were missing; 11 bytes are missing, more"),
+        (
+            Settled::Never("it follows"),
+            Verdict::Unknown,
+            "stays not known to the end, for a: it follows.",
+        ),
+    ] {
+        let floor =
+            Record { from: "a".to_owned(), rpo_at_least: true, ..record(Some(1.0), Some(3)) };
+        let mut floor = floor.judged(Vec::new(), Declared { rto: Some(2.0), rpo: Some(10) });
+        assert!(floor.is_open() && floor.is_unknown(), "{floor:?}");
+        assert!(floor.broken()[0].contains("once it answers again"), "{:?}", floor.broken());
+        floor.settle(settled, &reading, SystemTime::UNIX_EPOCH);
+        assert_eq!((floor.verdict.rpo, floor.is_open()), (Some(verdict), false));
+        assert_eq!(floor.is_unknown(), verdict == Verdict::Unknown);
+        assert!(floor.settled_line().contains(line), "{}", floor.settled_line());
+        let exact = floor.rpo_exact.map(|it| it.position);
+        assert_eq!(exact.as_deref(), (verdict != Verdict::Unknown).then_some("0/20"));
+    }
+    let missed =
+        Record { seconds: Seconds::default(), rpo_at_least: true, ..record(None, Some(3)) };
+    let missed = missed.judged(Vec::new(), Declared { rto: None, rpo: Some(10) });
+    assert!(!missed.is_unknown(), "nobody was served");
+}

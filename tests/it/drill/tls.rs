@@ -1,6 +1,6 @@
 //! Drills of pairs that speak with the account of the check by TLS only.
 
-use super::{Scene, kill, promote};
+use super::{Scene, postmaster, promote};
 use crate::harness::mariadb::MariaDb;
 use crate::harness::postgres::Postgres;
 use crate::harness::tls::Authority;
@@ -19,8 +19,8 @@ fn a_postgres_pair_that_demands_tls_is_drilled() {
         authority.ca()
     );
     let faults = format!(
-        "drill = {{ kill = [\"/bin/sh\", \"-c\", \"{} && {}\"] }}",
-        kill(&a),
+        "drill = {{ kill = [\"/bin/sh\", \"-c\", \"kill -9 {} && {}\"] }}",
+        postmaster(&a),
         promote(b.addr)
     );
     let servers = [format!("localhost:{}", a.addr.port()), b.addr.to_string()];

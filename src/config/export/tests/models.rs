@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::config::model::*;
 use crate::config::validate::connect_bound;
-use crate::pure::id::{Name, ProxyId, ServerId};
+use crate::pure::id::{Disabled, Name, ProxyId, ServerId};
 use crate::pure::role::fence::OnConflict;
 use crate::pure::weight::Weight;
 use checks::{agent, check, observe};
@@ -68,6 +68,7 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
     let order = frontends.iter().map(|frontend| frontend.id);
     let order = order.chain(backends.iter().map(|backend| backend.id)).collect();
     let mut config = Config {
+        disabled: Disabled::default(),
         global,
         frontends,
         backends,

@@ -95,10 +95,7 @@ pub(super) fn crt_list(
             }
         };
         let before = problems.0.len();
-        let path = match &words.crt_base {
-            Some(base) if !file.starts_with(['/', '@']) => format!("{base}/{file}"),
-            _ => file,
-        };
+        let path = below(words.crt_base.as_deref(), file);
         let options = options.iter().fold(String::new(), |text, option| text + option + " ");
         let source = list.value.as_str().into();
         let entry = Entry { source, line: number, options, filter: names };
@@ -107,6 +104,16 @@ pub(super) fn crt_list(
         for (_, message, _) in &mut problems.0[before..] {
             *message = place(std::mem::take(message));
         }
+    }
+}
+
+/// `path` where it begins by itself, else below `base`.
+fn below(base: Option<&str>, path: String) -> String {
+    match base {
+        Some(base) if !path.starts_with(['/', '@']) => {
+            format!("{}/{path}", base.trim_end_matches('/'))
+        }
+        _ => path,
     }
 }
 
@@ -137,13 +144,14 @@ fn line_options(base: &TlsWords, options: &[String]) -> Result<Option<TlsWords>,
             let known = VERSIONS.iter().find(|(name, _)| *name == value);
             known.map(|(_, version)| *version).ok_or(format!("'{value}' is no version of TLS"))
         };
+        let authority = |path| Some(below(base.ca_base.as_deref(), path));
         match option.as_str() {
             "alpn" => words.alpn = Some(value),
-            "ca-file" => words.ca_file = Some(value),
-            "ca-verify-file" => words.ca_verify_file = Some(value),
+            "ca-file" => words.ca_file = authority(value),
+            "ca-verify-file" => words.ca_verify_file = authority(value),
             // As on a bind they are without effect.
             "npn" | "sigalgs" | "client-sigalgs" | "ocsp-update" => {}
-            "crl-file" => words.crl_file = Some(value),
+            "crl-file" => words.crl_file = authority(value),
             "ciphers" => words.ciphers = Some(value),
             "ciphersuites" => words.ciphersuites = Some(value),
             "curves" | "ecdhe" => words.curves = Some(value),

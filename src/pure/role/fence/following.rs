@@ -162,6 +162,7 @@ mod tests {
             position: executed.count(),
             history: History::Mysql { server, executed },
             is_floor: false,
+            recovered: None,
             replicates: None,
         };
         for (executed, follows) in [

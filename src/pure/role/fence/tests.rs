@@ -11,6 +11,7 @@ pub(super) fn pg(role: Role, timeline: u32) -> Reading {
         history: History::Postgres { system: PG, timeline },
         position: 0,
         is_floor: false,
+        recovered: None,
         replicates: None,
     }
 }
@@ -19,7 +20,14 @@ pub(super) fn my(role: Role, server: u128, executed: &str) -> Reading {
     let executed = GtidSet::mariadb(executed).unwrap();
     let position = executed.count();
     let history = History::Mysql { server, executed };
-    Reading { role, history, position, is_floor: false, replicates: Some(role.follows()) }
+    Reading {
+        role,
+        history,
+        position,
+        is_floor: false,
+        recovered: None,
+        replicates: Some(role.follows()),
+    }
 }
 
 use Role::{Primary, Replica};
@@ -128,6 +136,7 @@ fn claims_are_refused_by_their_history() {
         history: History::Postgres { system: 5, timeline: 9 },
         position: 0,
         is_floor: false,
+        recovered: None,
         replicates: None,
     };
     let rows = [
@@ -252,6 +261,7 @@ fn a_standby_of_another_cluster_is_none_of_ours() {
             history: foreign,
             position: 100,
             is_floor: false,
+            recovered: None,
             replicates: None,
         },
     );

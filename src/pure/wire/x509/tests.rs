@@ -25,6 +25,25 @@ fn what_a_certificate_says_is_read() {
 }
 
 #[test]
+fn names_are_written_as_openssl_does() {
+    let part = |name, value: &'static str| Part { name, value: value.as_bytes(), is_joined: false };
+    let parts = [
+        part("C", "FR"),
+        part("ST", "\u{ce}le"),
+        part("L", "Paris, x"),
+        part("O", "M\u{fc}ller GmbH"),
+        part("OU", "db"),
+        part("CN", "app+role"),
+        Part { is_joined: true, ..part("UID", " #7 ") },
+    ];
+    assert_eq!(
+        rfc2253(&parts),
+        "UID=\\ #7\\ +CN=app\\+role,OU=db,O=M\\C3\\BCller GmbH,L=Paris\\, x,ST=\\C3\\8Ele,C=FR"
+    );
+    assert_eq!(one_line(&parts[..2]), "/C=FR/ST=\u{ce}le");
+}
+
+#[test]
 fn dates_become_seconds() {
     let rows = [
         ("700101000000Z", true, Some(0)),

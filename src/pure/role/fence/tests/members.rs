@@ -12,6 +12,7 @@ fn galera(role: Role, committed: u64) -> Reading {
         history: History::Mysql { server, executed },
         position: committed,
         is_floor: false,
+        recovered: None,
         replicates: Some(true),
     }
 }

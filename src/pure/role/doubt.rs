@@ -1,0 +1,275 @@
+//! What a new primary lacks of the one before is a floor while that one is away: it could write after
+//! it was heard last. Once it answers again as it was left, what it has says how much that was.
+//!
+//! What it says is taken for that only where nothing speaks against it:
+//!
+//! | database | it had | not known for good |
+//! |---|---|---|
+//! | Postgres, not stopped in order | up to where its recovery ended | that is before what it was heard to have |
+//! | Postgres, runs on or was stopped in order | all it has now | it has less than it was heard to have |
+//! | Postgres | | it follows, or has another history: it was rewound or rebuilt |
+//! | Postgres | | where the new one left what it wrote was not heard |
+//! | MySQL, MariaDB | all it has now | it has less than it was heard to have, or is another server |
+//! | MySQL, MariaDB | | it follows, or has what the new one wrote: it may have been rebuilt |
+//! | MariaDB | | the new one wrote in a domain before it was heard, so that it covers what it lacks |
+
+use super::gtid::GtidSet;
+use super::incident::Incident;
+use super::{History, Reading, Role};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Doubt {
+    /// Who was primary.
+    from: String,
+    /// What it said last.
+    had: History,
+    position: u64,
+    recovered: Option<u64>,
+    /// What the next one said first.
+    next: History,
+    reached: u64,
+    is_fork: bool,
+}
+
+/// What came of a doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The next one lacked so much: bytes of WAL, or transactions.
+    Exact(u64),
+    /// Nobody will know, for this reason.
+    Never(&'static str),
+}
+
+const FOLLOWS: &str = "it follows by now, so that what it had of its own may be gone";
+const ANOTHER: &str = "it has another history than it had";
+const LESS: &str = "it has less than it had";
+
+impl Doubt {
+    /// What is not known of a failover that is over. `None`: all is, or nothing can be compared.
+    #[must_use]
+    pub fn of(incident: &Incident) -> Option<Self> {
+        let next = incident.next.as_ref().filter(|_| incident.is_taken_over())?;
+        let is_floor = incident.paused_at.is_none() && next.lacks.is_some();
+        is_floor.then(|| Self {
+            from: incident.from.clone(),
+            had: incident.history.clone(),
+            position: incident.position,
+            recovered: incident.recovered,
+            next: next.history.clone(),
+            reached: next.reached,
+            is_fork: next.is_fork,
+        })
+    }
+
+    /// Who was primary: what that says settles it.
+    #[must_use]
+    pub fn from(&self) -> &str {
+        &self.from
+    }
+
+    /// What follows from what the one that was primary says after the failover.
+    #[must_use]
+    pub fn settle(&self, reading: &Reading) -> Settled {
+        if reading.role != Role::Primary
+            && (reading.role != Role::Replica || reading.replicates == Some(true))
+        {
+            return Settled::Never(FOLLOWS);
+        }
+        match (&self.had, &reading.history, &self.next) {
+            (History::Postgres { .. }, History::Postgres { .. }, _) => {
+                self.settle_postgres(reading)
+            }
+            (
+                History::Mysql { server: one, executed: had },
+                History::Mysql { server, executed },
+                History::Mysql { server: next, executed: began },
+            ) if one == server => settle_mysql(had, executed, (*next, began)),
+            _ => Settled::Never(ANOTHER),
+        }
+    }
+
+    fn settle_postgres(&self, reading: &Reading) -> Settled {
+        if reading.role != Role::Primary {
+            return Settled::Never(FOLLOWS);
+        }
+        if reading.history != self.had {
+            return Settled::Never(ANOTHER);
+        }
+        let is_same_run = reading.recovered == self.recovered;
+        let had = match reading.recovered {
+            Some(end) if end >= self.position => end,
+            None if reading.position >= self.position => reading.position,
+            Some(_) if is_same_run && reading.position >= self.position => reading.position,
+            _ => return Settled::Never(LESS),
+        };
+        match had.saturating_sub(self.reached) {
+            lacks if self.is_fork || lacks == 0 => Settled::Exact(lacks),
+            _ => Settled::Never("where the new primary left what it wrote was not heard"),
+        }
+    }
+}
+
+/// Of one that had `had` and has `has`, after `next`, which had `began` when it took over.
+fn settle_mysql(had: &GtidSet, has: &GtidSet, (next, began): (u128, &GtidSet)) -> Settled {
+    if has.lacks(had) > 0 {
+        return Settled::Never(LESS);
+    }
+    let lacks = has.foreign_to(began, next);
+    if began.lacks(has) > lacks {
+        return Settled::Never(
+            "it has what the new primary wrote since, and may have been rebuilt",
+        );
+    }
+    if has.is_covered_by(began, next, had) {
+        return Settled::Never("the new primary had written before it was heard");
+    }
+    Settled::Exact(lacks)
+}
+
+impl GtidSet {
+    /// MariaDB: whether the last transaction of a domain in `other` is one of `server`'s own that may
+    /// hide what it lacks of this set; one that `known` has as its last, too, hides nothing.
+    fn is_covered_by(&self, other: &Self, server: u128, known: &Self) -> bool {
+        let (Self::Mariadb(ours), Self::Mariadb(theirs), Self::Mariadb(known)) =
+            (self, other, known)
+        else {
+            return false;
+        };
+        theirs.iter().any(|(domain, last)| {
+            let is_own = u128::from(last.0) == server;
+            let is_common = [ours, known].iter().any(|set| set.get(domain) == Some(last));
+            is_own && ours.contains_key(domain) && !is_common
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn settled(had: &Reading, next: &Reading, heard: u64, now: &Reading) -> Settled {
+        let at = Instant::now();
+        let mut incident = Incident {
+            from: "a".to_owned(),
+            history: had.history.clone(),
+            position: had.position,
+            recovered: had.recovered,
+            heard_at: at,
+            lost_at: at,
+            answers: false,
+            cut: 0,
+            gone: 0,
+            gone_at: None,
+            failed: (0, 0),
+            held: 0,
+            paused_at: None,
+            pending: None,
+            is_resumed: false,
+            next: None,
+        };
+        assert_eq!(Doubt::of(&incident), None, "nobody is primary");
+        incident.handle_primary(at, "b", next, Some(heard));
+        let planned = Incident { paused_at: Some(at), ..incident.clone() };
+        assert_eq!(Doubt::of(&planned), None, "it was stopped on purpose");
+        let doubt = Doubt::of(&incident).unwrap();
+        assert_eq!(doubt.from(), "a");
+        doubt.settle(now)
+    }
+
+    fn pg(timeline: u32, position: u64, recovered: Option<u64>) -> Reading {
+        let history = History::Postgres { system: 1, timeline };
+        let role = Role::Primary;
+        Reading { role, history, position, is_floor: false, recovered, replicates: None }
+    }
+
+    #[test]
+    fn an_old_postgres_that_is_as_it_was_left_says_how_much_it_had() {
+        use Settled::{Exact, Never};
+        let had = pg(1, 1000, Some(10));
+        let next = pg(2, 1200, Some(1050));
+        let not_heard = Never("where the new primary left what it wrote was not heard");
+        let follows = Reading { role: Role::Replica, ..pg(1, 1070, None) };
+        let other =
+            Reading { history: History::Postgres { system: 2, timeline: 1 }, ..pg(1, 1070, None) };
+        for (next, now, expected) in [
+            // It was killed: what its recovery added is nobody's.
+            (&next, pg(1, 1180, Some(1050)), Exact(0)),
+            (&next, pg(1, 1180, Some(1070)), Exact(20)),
+            // It runs on, or was stopped in order.
+            (&next, pg(1, 1070, Some(10)), Exact(20)),
+            (&next, pg(1, 1070, None), Exact(20)),
+            (&next, pg(1, 1040, None), Exact(0)),
+            // It lost, or was given, something else.
+            (&next, pg(1, 1180, Some(990)), Never(LESS)),
+            (&next, pg(1, 900, None), Never(LESS)),
+            (&next, pg(1, 900, Some(10)), Never(LESS)),
+            (&next, pg(3, 1180, Some(1070)), Never(ANOTHER)),
+            (&next, other, Never(ANOTHER)),
+            (&next, follows, Never(FOLLOWS)),
+            // The new one was started again before it was heard.
+            (&pg(2, 1200, None), pg(1, 1180, Some(1070)), not_heard),
+            (&pg(2, 1200, None), pg(1, 1180, Some(1000)), Exact(0)),
+        ] {
+            assert_eq!(settled(&had, next, 1000, &now), expected, "{now:?}");
+        }
+    }
+
+    fn my(server: u128, executed: GtidSet) -> Reading {
+        let (role, position) = (Role::Primary, executed.count());
+        let history = History::Mysql { server, executed };
+        Reading { role, history, position, is_floor: false, recovered: None, replicates: None }
+    }
+
+    #[test]
+    fn transactions_that_an_old_primary_has_of_its_own_are_counted() {
+        use Settled::{Exact, Never};
+        let is_never = |settled| matches!(settled, Never(_));
+        let mariadb = |server, text| my(server, GtidSet::mariadb(text).unwrap());
+        let had = mariadb(1, "0-1-100");
+        let idle =
+            Reading { role: Role::Replica, replicates: Some(false), ..mariadb(1, "0-1-103") };
+        let follows = Reading { replicates: Some(true), ..idle.clone() };
+        let loose = Reading { role: Role::Loose, ..follows.clone() };
+        for (next, now, expected) in [
+            ("0-1-100", mariadb(1, "0-1-100"), Some(Exact(0))),
+            ("0-1-98", mariadb(1, "0-1-103"), Some(Exact(5))),
+            ("0-1-100", idle, Some(Exact(3))),
+            ("0-1-100", follows, None),
+            ("0-1-100", loose, None),
+            ("0-1-100", mariadb(1, "0-1-90"), None),
+            ("0-1-100", mariadb(9, "0-1-103"), None),
+            // It follows already, or was rebuilt.
+            ("0-1-100", mariadb(1, "0-2-105"), None),
+            // The new one wrote, and hides how far it had come.
+            ("0-2-105", mariadb(1, "0-1-103"), None),
+            ("0-2-101", mariadb(1, "0-1-103"), None),
+        ] {
+            let settled = settled(&had, &mariadb(2, next), 1, &now);
+            assert_eq!(Some(settled).filter(|it| !is_never(*it)), expected, "{next} {now:?}");
+        }
+        // It had written before, as they both know.
+        let both = mariadb(1, "0-2-90");
+        let settle = |now| settled(&both, &mariadb(2, "0-2-90"), 1, &mariadb(1, now));
+        assert_eq!([settle("0-2-90"), settle("0-1-92")], [Exact(0), Exact(2)]);
+        let uuid = |n: u8| format!("00000000-0000-0000-0000-{n:012x}");
+        let mysql = |server, a: &str, b: &str| {
+            my(server, GtidSet::mysql(&format!("{}:{a},{}:{b}", uuid(1), uuid(2))).unwrap())
+        };
+        let had = mysql(1, "1-100", "1-5");
+        for (next, now, expected) in [
+            (mysql(2, "1-100", "1-5"), mysql(1, "1-100", "1-5"), Some(Exact(0))),
+            // What the new one wrote at once hides nothing.
+            (mysql(2, "1-98", "1-9"), mysql(1, "1-103", "1-5"), Some(Exact(5))),
+            (mysql(2, "1-100", "1-5"), mysql(1, "1-103", "1-7"), None),
+            (mysql(2, "1-100", "1-5"), mysql(1, "1-99", "1-5"), None),
+        ] {
+            let settled = settled(&had, &next, 1, &now);
+            assert_eq!(Some(settled).filter(|it| !is_never(*it)), expected, "{now:?}");
+        }
+        let other = pg(1, 7, None);
+        assert!(is_never(settled(&had, &mysql(2, "1-100", "1-5"), 1, &other)));
+    }
+}

@@ -1,0 +1,55 @@
+//! What is not known yet of failovers that are over: what the old primaries say settles it.
+//!
+//! Bound: one a server, the last.
+
+use std::collections::BTreeMap;
+
+use super::Group;
+use crate::pure::role::Reading;
+use crate::pure::role::doubt::{Doubt, Settled};
+use crate::pure::role::incident::Incident;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    /// By the old primary: with the time of the record.
+    open: BTreeMap<String, (Doubt, String)>,
+    told: Vec<Told>,
+}
+
+/// What an old primary told of a failover that is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// When that was, as its record has it.
+    pub at: String,
+    /// What came of it.
+    pub settled: Settled,
+    /// What the old primary said.
+    pub reading: Reading,
+}
+
+impl Doubts {
+    /// A server said what it is.
+    pub(super) fn handle_reading(&mut self, server: &str, reading: &Reading) {
+        if let Some((doubt, at)) = self.open.remove(server) {
+            let (settled, reading) = (doubt.settle(reading), reading.clone());
+            self.told.push(Told { at, settled, reading });
+        }
+    }
+}
+
+impl Group {
+    /// What the next primary lacked in a failover that is over, and on record as of `at`, may become
+    /// known from now on.
+    pub(in crate::state) fn doubt(&self, incident: &Incident, at: String) {
+        if let Some(doubt) = Doubt::of(incident) {
+            let mut inner = self.lock();
+            inner.doubts.open.insert(doubt.from().to_owned(), (doubt, at));
+        }
+    }
+
+    /// What old primaries told since this was asked.
+    pub(in crate::state) fn take_told(&self) -> Vec<Told> {
+        std::mem::take(&mut self.lock().doubts.told)
+    }
+}
