@@ -8,6 +8,7 @@
 mod property;
 mod translation;
 
+use std::fmt::Display;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -18,6 +19,9 @@ use translation::{Engine, Translation};
 
 /// How often one search goes back at most; PCRE's own is ten times that.
 const BACKTRACKS: usize = 1_000_000;
+
+/// In what the linear engine says of an expression that has to go back.
+const UNSUPPORTED: &str = "not supported";
 
 /// A regular expression; equal to one that is written the same.
 #[derive(Clone, Debug)]
@@ -51,12 +55,20 @@ impl Regex {
         if let Some(refused) = text.refused {
             return Err(refused);
         }
-        let mut builder = bytes::RegexBuilder::new(&text.out);
-        builder.unicode(false).case_insensitive(ignores_case);
-        let linear = if text.is_possessive { None } else { builder.build().ok() };
-        let backtracking = match linear {
-            Some(_) => OnceLock::new(),
-            None => OnceLock::from(Some(backtracking(written, ignores_case)?)),
+        let linear = if text.is_possessive {
+            Err(None)
+        } else {
+            let mut builder = bytes::RegexBuilder::new(&text.out);
+            let built = builder.unicode(false).case_insensitive(ignores_case).build();
+            // What is not supported there may be here: the other one judges it.
+            built.map_err(|error| Some(last_line(&error)).filter(|it| !it.contains(UNSUPPORTED)))
+        };
+        let (linear, backtracking) = match linear {
+            Ok(linear) => (Some(linear), OnceLock::new()),
+            Err(why) => {
+                let made = backtracking(written, ignores_case).map_err(|own| why.unwrap_or(own))?;
+                (None, OnceLock::from(Some(made)))
+            }
         };
         Ok(Self {
             written: written.to_owned(),
@@ -164,11 +176,13 @@ fn backtracking(written: &str, ignores_case: bool) -> Result<fancy_regex::Regex,
     let mut builder = fancy_regex::RegexBuilder::new(&text.out);
     builder.bytes_mode(BytesMode::Ascii).case_insensitive(ignores_case);
     builder.allow_input_assertion_overrides(true).backtrack_limit(BACKTRACKS);
-    builder.build().map_err(|error| {
-        // An inner error shows the text with a mark below it before it says what is wrong.
-        let error = error.to_string();
-        error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
-    })
+    builder.build().map_err(|error| last_line(&error))
+}
+
+/// What is wrong: before it may come the text again and a mark below it.
+fn last_line(error: &dyn Display) -> String {
+    let error = error.to_string();
+    error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]
