@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::LOOK_EVERY;
 use super::plan::Plan;
-use crate::app::operation::Teller;
+use crate::app::operation::{Beat, Teller};
 use crate::clock;
 use crate::pure::role::route::RoleRoute;
 use crate::state::sessions::{Parting, Told};
@@ -144,13 +144,14 @@ pub(super) async fn drain(
     if first.hidden > 0 {
         teller.say(hidden(first.hidden, force));
     }
-    let mut quiet = 0;
+    let (mut quiet, mut beat) = (0, Beat::new());
     while quiet < QUIET_LOOKS {
         plan.stands()?;
         let is_patient = clock::now() < begun + patience;
         let how = if is_patient { Parting::Quiet } else { Parting::Soon };
         let now = rest.part(how);
         quiet = if now.left == 0 { quiet + 1 } else { 0 };
+        beat.say(teller, || format!("{} sessions are left", now.left))?;
         if now.left > 0 && clock::now() >= until {
             if !force {
                 return Err(busy(now));

@@ -50,7 +50,7 @@ impl Doubt {
     #[must_use]
     pub fn of(incident: &Incident) -> Option<Self> {
         let next = incident.next.as_ref().filter(|_| incident.is_taken_over())?;
-        let is_floor = incident.paused_at.is_none() && next.lacks.is_some();
+        let is_floor = incident.paused_at.is_none() && next.lacks.is_some() && !next.is_synchronous;
         is_floor.then(|| Self {
             from: incident.from.clone(),
             had: incident.history.clone(),
@@ -157,6 +157,7 @@ mod tests {
             history: had.history.clone(),
             position: had.position,
             recovered: had.recovered,
+            awaited: std::collections::BTreeSet::new(),
             heard_at: at,
             lost_at: at,
             answers: false,
@@ -174,6 +175,9 @@ mod tests {
         incident.handle_primary(at, "b", next, Some(heard));
         let planned = Incident { paused_at: Some(at), ..incident.clone() };
         assert_eq!(Doubt::of(&planned), None, "it was stopped on purpose");
+        let mut synchronous = incident.clone();
+        synchronous.next.as_mut().unwrap().is_synchronous = true;
+        assert_eq!(Doubt::of(&synchronous), None, "what counts is known");
         let doubt = Doubt::of(&incident).unwrap();
         assert_eq!(doubt.from(), "a");
         doubt.settle(now)
@@ -182,7 +186,15 @@ mod tests {
     fn pg(timeline: u32, position: u64, recovered: Option<u64>) -> Reading {
         let history = History::Postgres { system: 1, timeline };
         let role = Role::Primary;
-        Reading { role, history, position, is_floor: false, recovered, replicates: None }
+        Reading {
+            role,
+            history,
+            position,
+            is_floor: false,
+            recovered,
+            copies: None,
+            replicates: None,
+        }
     }
 
     #[test]
@@ -220,7 +232,15 @@ mod tests {
     fn my(server: u128, executed: GtidSet) -> Reading {
         let (role, position) = (Role::Primary, executed.count());
         let history = History::Mysql { server, executed };
-        Reading { role, history, position, is_floor: false, recovered: None, replicates: None }
+        Reading {
+            role,
+            history,
+            position,
+            is_floor: false,
+            recovered: None,
+            copies: None,
+            replicates: None,
+        }
     }
 
     #[test]

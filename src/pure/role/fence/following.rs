@@ -163,6 +163,7 @@ mod tests {
             history: History::Mysql { server, executed },
             is_floor: false,
             recovered: None,
+            copies: None,
             replicates: None,
         };
         for (executed, follows) in [

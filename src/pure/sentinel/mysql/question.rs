@@ -155,7 +155,15 @@ impl Question {
             History::Mysql { executed, .. } => executed.count(),
             History::Postgres { .. } => 0,
         };
-        Ok(Reading { role, history, position, is_floor: false, recovered: None, replicates })
+        Ok(Reading {
+            role,
+            history,
+            position,
+            is_floor: false,
+            recovered: None,
+            copies: None,
+            replicates,
+        })
     }
 }
 

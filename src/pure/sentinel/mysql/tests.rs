@@ -78,8 +78,15 @@ fn a_primary_and_a_replica_are_read() {
         let executed = GtidSet::mariadb("0-1-100,2-3-7").unwrap();
         let history = History::Mysql { server: 3, executed };
         let replicates = Some(false);
-        let expected =
-            Reading { role, history, position: 107, is_floor: false, recovered: None, replicates };
+        let expected = Reading {
+            role,
+            history,
+            position: 107,
+            is_floor: false,
+            recovered: None,
+            copies: None,
+            replicates,
+        };
         let said = asked(MARIADB, &[word, "3", "0-1-100,2-3-7", "0"]);
         assert_eq!(said, Ok(vec![Said::Reading(expected)]));
         // Its thread that applies runs.
@@ -100,6 +107,7 @@ fn a_primary_and_a_replica_are_read() {
             position: 6,
             is_floor: false,
             recovered: None,
+            copies: None,
             replicates: None,
         };
         let said = asked(MYSQL, &[read_only, super_read_only, UUID, "ON", &set]);
@@ -395,7 +403,7 @@ proptest! {
         said.extend(dialogue.handle_bytes(second).unwrap());
         let history = History::Mysql { server: 1, executed: GtidSet::mariadb("0-1-7").unwrap() };
         let (role, replicates) = (Role::Primary, Some(false));
-        let reading = Reading { role, history, position: 7, is_floor: false, recovered: None, replicates };
+        let reading = Reading { role, history, position: 7, is_floor: false, recovered: None, copies: None, replicates };
         prop_assert_eq!(said, vec![Said::Reading(reading)]);
     }
 }
