@@ -228,6 +228,16 @@ fn nothing_is_missing_that_had_waited_for_the_next_primary() {
     assert_eq!((&record["rpo"], &record["rpo_synchronous"]), (&0.into(), &true.into()), "{record}");
 }
 
+/// What promotes at a real failover comes later, too.
+#[test]
+fn what_a_program_leaves_running_goes_on_when_it_has_ended() {
+    let later = "(while kill -0 $$; do :; done; PROMOTE) >/dev/null 2>&1 & KILL";
+    let kill = format!(", kill = [\"/bin/sh\", \"-c\", \"{later}\"]");
+    let pair = Pair::start(&kill, "rto = \"60s\"");
+    pair.drilled("kill");
+    assert!(!pair.b.is_replica());
+}
+
 #[test]
 fn what_was_declared_and_is_not_kept_fails_the_drill() {
     let pair = Pair::start(", kill = [\"/bin/sh\", \"-c\", \"KILL && PROMOTE\"]", "rto = \"1ms\"");

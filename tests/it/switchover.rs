@@ -1,5 +1,6 @@
 //! Planned switchovers of a real Postgres pair: clients wait, and what fails half-way is undone.
 
+mod disk;
 mod ends;
 mod mysql;
 mod mysql_8;

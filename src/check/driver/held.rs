@@ -166,8 +166,13 @@ impl Held {
         };
         send(&mut self.conn, &question).await.map_err(Trouble::System)?;
         loop {
-            if let Said::Reading(reading) = self.next().await? {
-                return Ok(reading);
+            match self.next().await? {
+                Said::Reading(reading) => return Ok(reading),
+                // It asks for less.
+                Said::Send(bytes) => {
+                    send(&mut self.conn, &bytes).await.map_err(Trouble::System)?;
+                }
+                Said::LoggedIn | Said::StartTls | Said::Done(_) => {}
             }
         }
     }

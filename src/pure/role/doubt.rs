@@ -71,9 +71,8 @@ impl Doubt {
     /// What follows from what the one that was primary says after the failover.
     #[must_use]
     pub fn settle(&self, reading: &Reading) -> Settled {
-        if reading.role != Role::Primary
-            && (reading.role != Role::Replica || reading.replicates == Some(true))
-        {
+        let is_alone = matches!(reading.role, Role::Primary | Role::Replica);
+        if !is_alone || reading.replicates == Some(true) {
             return Settled::Never(FOLLOWS);
         }
         match (&self.had, &reading.history, &self.next) {
