@@ -10,7 +10,6 @@ mod translation;
 
 use std::fmt::Display;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use fancy_regex::{BytesMode, RegexInput};
 use regex::bytes;
@@ -32,8 +31,8 @@ pub struct Regex {
     asks_for_end: bool,
     /// `None`: it has to go back.
     linear: Option<bytes::Regex>,
-    /// Beside a linear one, made when it is first needed; `None` where it cannot be made.
-    backtracking: OnceLock<Option<fancy_regex::Regex>>,
+    /// Beside a linear one where that does not tell of every text what PCRE does.
+    backtracking: Option<fancy_regex::Regex>,
 }
 
 /// Where the whole was found, and its groups `\1` to `\9`.
@@ -63,12 +62,13 @@ impl Regex {
             // What is not supported there may be here: the other one judges it.
             built.map_err(|error| Some(last_line(&error)).filter(|it| !it.contains(UNSUPPORTED)))
         };
+        let made = || backtracking(written, ignores_case);
         let (linear, backtracking) = match linear {
-            Ok(linear) => (Some(linear), OnceLock::new()),
-            Err(why) => {
-                let made = backtracking(written, ignores_case).map_err(|own| why.unwrap_or(own))?;
-                (None, OnceLock::from(Some(made)))
+            Ok(linear) => {
+                let is_needed = text.asks_for_start || text.asks_for_end;
+                (Some(linear), is_needed.then(made).and_then(Result::ok))
             }
+            Err(why) => (None, Some(made().map_err(|own| why.unwrap_or(own))?)),
         };
         Ok(Self {
             written: written.to_owned(),
@@ -91,7 +91,10 @@ impl Regex {
     pub fn is_match(&self, text: &[u8]) -> bool {
         match self.linear_for(text, false) {
             Some(regex) => regex.is_match(text),
-            None => self.backtracking().is_some_and(|regex| regex.is_match(text).unwrap_or(false)),
+            None => self
+                .backtracking
+                .as_ref()
+                .is_some_and(|regex| regex.is_match(text).unwrap_or(false)),
         }
     }
 
@@ -135,7 +138,7 @@ impl Regex {
             return Some(std::array::from_fn(|group| found.get(group).map(|at| at.range())));
         }
         let input = RegexInput::new(text).start_text(!is_rest);
-        let found = self.backtracking()?.captures_input(input).ok()??;
+        let found = self.backtracking.as_ref()?.captures_input(input).ok()??;
         Some(std::array::from_fn(|group| found.get(group).map(|at| at.range())))
     }
 
@@ -143,12 +146,7 @@ impl Regex {
     /// line feed at its end as well.
     fn linear_for(&self, text: &[u8], is_rest: bool) -> Option<&bytes::Regex> {
         let is_other = self.asks_for_end && text.ends_with(b"\n") || self.asks_for_start && is_rest;
-        self.linear.as_ref().filter(|_| !is_other || self.backtracking().is_none())
-    }
-
-    fn backtracking(&self) -> Option<&fancy_regex::Regex> {
-        let made = || backtracking(&self.written, self.ignores_case).ok();
-        self.backtracking.get_or_init(made).as_ref()
+        self.linear.as_ref().filter(|_| !is_other || self.backtracking.is_none())
     }
 }
 
