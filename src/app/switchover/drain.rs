@@ -2,7 +2,7 @@
 
 use std::iter;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::LOOK_EVERY;
 use super::plan::Plan;
@@ -11,6 +11,9 @@ use crate::clock;
 use crate::pure::role::route::RoleRoute;
 use crate::state::sessions::{Parting, Told};
 use crate::state::{Backend, CutReason, Process, Server, publish};
+
+/// How long only quiet sessions are ended, at most: whoever comes waits meanwhile.
+const PATIENCE_MAX: Duration = Duration::from_millis(500);
 
 /// How often in a row no session may be seen before there is none: one that was just given the primary
 /// shows a moment later.
@@ -138,7 +141,7 @@ pub(super) async fn drain(
     until: Instant,
 ) -> Result<(), String> {
     let begun = clock::now();
-    let patience = until.saturating_duration_since(begun) / 2;
+    let patience = (until.saturating_duration_since(begun) / 2).min(PATIENCE_MAX);
     let first = rest.part(Parting::Quiet);
     teller.say(format!("{} sessions of {} are to end", first.left, plan.from.name));
     if first.hidden > 0 {

@@ -5,12 +5,11 @@
 //!           '--------'---------'----------'---------'--> undo -> release (given up)
 //! ```
 //! - *look*: the route leads to a primary, the one that is to take over follows it, both can be logged
-//!   in to, by an account that may do all of it (see [`rights`]), the hold of clients is longer than they may have to wait, and what the primary has now the
-//!   other one gets within `--max-lag`;
+//!   in to, by an account that may do all of it (see [`rights`]), the hold of clients is longer than
+//!   they may have to wait, and what the primary has now the other one gets within `--max-lag`;
 //! - *rest*: new clients of routes to the primary wait, as in a failover;
-//! - *drain*: sessions are ended between two transactions: at first those that are quiet, from a
-//!   quarter of the time on all. What is in one at half of the time is ended where the operator said
-//!   so, else it is given up;
+//! - *drain*: sessions are ended between two transactions: at first those that are quiet, soon all.
+//!   What is in one at half of the time is ended where the operator said so, else it is given up;
 //! - *freeze* to *promote*: see [`steps`];
 //! - *route*: the checks see the new primary, by themselves, and believe it by the usual rules.
 //!
@@ -39,6 +38,7 @@ use std::time::{Duration, Instant};
 
 use super::operation::Teller;
 use crate::clock;
+use crate::config::model::Promote;
 use crate::pure::role::lag::Lag;
 use crate::state::request::Switchover;
 use crate::telemetry::event::RoleChange;
@@ -181,9 +181,18 @@ impl Course<'_> {
         self.half = Some(Half { before: before.clone(), is_promoting: false });
         self.rest.note_frozen();
         self.pair.freeze(plan, deadline).await?;
-        teller.say(format!("{} takes no writes any more", from.name));
+        let is_ours = matches!(plan.step, Promote::BuiltIn(_));
+        if is_ours {
+            teller.say(format!("{} takes no writes any more", from.name));
+        }
         self.pair.catch_up(plan, deadline).await?;
-        teller.say(format!("{} has all that {} had", to.name, from.name));
+        // What clients past this proxy write is the program's to end.
+        teller.say(match is_ours {
+            true => format!("{} has all that {} had", to.name, from.name),
+            false => {
+                format!("{} has what {} had a moment ago; the program is run", to.name, from.name)
+            }
+        });
         if let Some(page) = &mut self.page {
             page.promote().await.map_err(|error| unwritten(&error))?;
         }

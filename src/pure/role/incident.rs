@@ -177,11 +177,13 @@ impl Incident {
     ) {
         // One that went another way had nothing that counts.
         let fork = heard.filter(|&heard| heard > 0).and_then(|heard| reading.fork(heard));
-        let reached = fork.or(heard).unwrap_or(reading.position);
-        let history = &reading.history;
         // A planned change comes when nothing is lacking; what the one before, frozen and alive, logs
         // of its own after that is nobody's data.
         let is_planned = self.paused_at.is_some() && self.answers;
+        // It caught up after it was heard.
+        let heard_then = heard.filter(|_| !is_planned);
+        let reached = fork.or(heard_then).unwrap_or(reading.position);
+        let history = &reading.history;
         let lacks = match (&self.history, history) {
             _ if server == self.from || is_planned => Some(0),
             // Without GTIDs nothing is said of transactions.
@@ -353,7 +355,9 @@ mod tests {
             let mut planned =
                 Incident { paused_at: Some(now), answers, position: 100, ..lost(pg(1), now) };
             planned.handle_primary(now, "b", &said(&pg(2)), Some(40));
-            assert_eq!(planned.next.unwrap().lacks, Some(lacks));
+            let next = planned.next.unwrap();
+            let reached = if answers { said(&pg(2)).position } else { 40 };
+            assert_eq!((next.lacks, next.reached), (Some(lacks), reached));
         }
     }
 
