@@ -4,14 +4,19 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Access, access};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::clock;
 use crate::pure::role::route::RoleRoute;
 use crate::state::frontend::Route;
 use crate::state::request::Refused;
 use crate::state::{Backend, Process, Server};
+
+/// How often it is said how something that takes long stands.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// Tells who asked, and the log.
 pub(super) struct Teller {
@@ -24,6 +29,41 @@ impl Teller {
         tracing::info!("{}: {line}", self.what);
         // Who does not read misses lines.
         let _ = self.told.try_send(line);
+    }
+
+    /// Whether who asked still waits for the end. Nobody is seen to be gone before a line is sent:
+    /// see [`Beat`].
+    ///
+    /// # Errors
+    /// Nobody does.
+    pub(super) fn is_heard(&self) -> Result<(), String> {
+        match self.told.is_closed() {
+            true => Err("who asked for it is gone".to_owned()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Says once a second how it stands, to who asked alone.
+pub(super) struct Beat(Instant);
+
+impl Beat {
+    pub(super) fn new() -> Self {
+        Self(clock::now() + BEAT)
+    }
+
+    /// As [`Teller::is_heard`].
+    pub(super) fn say(
+        &mut self,
+        teller: &Teller,
+        line: impl FnOnce() -> String,
+    ) -> Result<(), String> {
+        let now = clock::now();
+        if now >= self.0 {
+            self.0 = now + BEAT;
+            let _ = teller.told.try_send(line());
+        }
+        teller.is_heard()
     }
 }
 
@@ -40,8 +80,9 @@ pub(super) fn start<F, E>(
     let work = work(Teller { told, what });
     tokio::spawn(async move {
         let result = work.await;
-        // Whoever asked may be gone: it is done all the same.
-        let _ = answer.send(result.map_err(Into::into));
+        if let Err(Err(Refused::Because(why))) = answer.send(result.map_err(Into::into)) {
+            tracing::warn!("{what}: {why}; nobody waits for the answer");
+        }
     });
 }
 

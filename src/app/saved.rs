@@ -67,7 +67,7 @@ pub(super) fn health(health: &mut Health, configured: &Server, saved: &SavedServ
     let changed_mind = was.was_configured() != configured.disabled;
     if !changed_mind {
         let undrained = saved.configured_weight == 0 && configured.weight.value() > 0;
-        let command = match (was.is_forced_maint(), was.is_drain()) {
+        let command = match (was.is_forced_maint(), was.is_forced_drain()) {
             (true, _) => Command::Maint,
             (false, true) if !undrained => Command::Drain,
             (false, _) => Command::Ready,
@@ -81,7 +81,7 @@ pub(super) fn health(health: &mut Health, configured: &Server, saved: &SavedServ
         health.handle_agent_switch(now, on);
     }
     if configured.check.is_some() {
-        health.handle_said(now, if saved.running { Said::Up } else { Said::Down });
+        health.handle_said(now, saved.said);
     }
     if let Some(then) = now.checked_sub(Duration::from_secs(saved.since_s)) {
         health.restore_last_change(then);
@@ -94,7 +94,9 @@ pub(super) fn tell_down(backend: &state::Backend, saved: &[SavedServer]) {
     let starts_down = |server: &&Arc<state::Server>| {
         let configured = server.configured();
         let was = find(saved, &settings, &configured);
-        was.is_some_and(|was| !was.running) && configured.check.is_some() && !configured.disabled
+        was.is_some_and(|was| was.said == Said::Down)
+            && configured.check.is_some()
+            && !configured.disabled
     };
     let down: Vec<_> = live.servers.iter().filter(starts_down).collect();
     let count = |backup| down.iter().filter(|server| server.settings().backup == backup).count();

@@ -85,6 +85,7 @@ impl Control {
     /// Lets planned changes of primaries come to their end, which needs checks. Clients that come
     /// meanwhile go to the next process.
     async fn finish_switchovers(&mut self, limit: Option<Duration>) -> Option<Ended> {
+        self.switchovers.close();
         if !self.switchovers.is_busy() {
             return None;
         }

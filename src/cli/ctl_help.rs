@@ -88,7 +88,7 @@ Usage: evenkeel ctl fence show [BACKEND]
        evenkeel ctl fence clear BACKEND [--force]
 
   show     One row a server. What it says of itself (primary, replica), what it is taken for (primary,
-           replica, stray, fenced, unknown), what is remembered of it (incumbent: the primary; former: one
+           replica, stray, fenced, replaced: fenced, as planned, unknown), what is remembered of it (incumbent: the primary; former: one
            before; follower: it was a replica since), how far it is behind in ms and in bytes of WAL or
            transactions, its history (Postgres: cluster:timeline; else its GTIDs), and why it is kept out
   clear    Forget who was primary: whoever claims alone is it. It says who that is

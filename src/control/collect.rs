@@ -16,7 +16,6 @@ use crate::net::relay::pipes_open;
 use crate::pure::balance::EffectiveWeight;
 use crate::state::counters::{Service, Traffic};
 use crate::state::frontend::Phase;
-use crate::state::process::Objects;
 use crate::state::{self, Backend, Frontend, Listener, Process, Resolvers, StickTable, Tables};
 use crate::telemetry::bus::Bus;
 
@@ -41,7 +40,7 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
             .iter()
             .map(|backend| {
                 let failovers = roles::failovers(process, backend);
-                let row = backend_row(&objects, backend, required(backend), now, uptime);
+                let row = backend_row(process, backend, required(backend), now, uptime);
                 snapshot::Backend { failovers, hold: roles::hold(backend, holds), ..row }
             })
             .collect(),
@@ -255,20 +254,21 @@ fn listener_rows(
 }
 
 fn backend_row(
-    objects: &Objects,
+    process: &Process,
     backend: &Backend,
     required: bool,
     now: Instant,
     uptime: Duration,
 ) -> snapshot::Backend {
+    let objects = process.objects();
     let settings = backend.settings();
     let live = backend.live();
     let mut servers: Vec<snapshot::Server> = live
         .servers
         .iter()
-        .map(|server| servers::row(objects, server, settings.balance.is_dynamic(), now, uptime))
+        .map(|server| servers::row(&objects, server, settings.balance.is_dynamic(), now, uptime))
         .collect();
-    roles::note(backend, &mut servers, now);
+    roles::note(process, backend, &mut servers, now);
     let up = !live.set.members().is_empty() || live.servers.is_empty();
     let weight = live.set.members().iter().map(|member| member.weight.value()).sum::<u32>()
         / u32::from(EffectiveWeight::SCALE);

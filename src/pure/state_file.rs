@@ -8,6 +8,9 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
+use super::health::Said;
+use super::health::admin::Admin;
+
 /// The version that is read and written.
 const VERSION: u32 = 1;
 /// Fewest fields of a line: older programs wrote no more.
@@ -69,8 +72,8 @@ pub struct SavedServer {
     pub server: String,
     /// Its address; `None`: it had none.
     pub address: Option<IpAddr>,
-    /// It took sessions, or let them run out.
-    pub running: bool,
+    /// What it was found to be.
+    pub said: Said,
     /// Administrative flags, as [`Admin::bits`](super::health::admin::Admin::bits).
     pub admin: u8,
     /// Its weight.
@@ -150,6 +153,9 @@ fn wrong(fields: &[&str]) -> Option<Wrong> {
         !fields[*at].parse().is_ok_and(|number: i64| (*least..=*greatest).contains(&number))
     });
     let mut wrong: Vec<_> = ranges.map(|(at, name, ..)| (*name, fields[*at])).collect();
+    // Fields out of their range are told of already.
+    let admin = fields[6].parse().ok().filter(|bits| !Admin::from_bits(*bits).may_be_written());
+    wrong.extend(admin.map(|_| ("srv_admin_state", fields[6])));
     wrong.extend((fields[17].len() > NAME_BYTES_MAX).then_some(("srv_fqdn", fields[17])));
     let port = fields[18].parse().unwrap_or(0);
     wrong.extend((port > i64::from(u16::MAX)).then_some(("srv_port", fields[18])));
@@ -178,7 +184,11 @@ fn server(fields: &[&str]) -> Result<SavedServer, Wrong> {
         id: number(fields[2]),
         server: fields[3].to_owned(),
         address: fields[4].parse().ok(),
-        running: number::<u8>(fields[5]) != 0,
+        said: match fields[5] {
+            "0" => Said::Down,
+            "3" => Said::Stopping,
+            _ => Said::Up,
+        },
         admin: number(fields[6]),
         weight: number(fields[7]),
         configured_weight: number(fields[8]),
@@ -210,14 +220,14 @@ mod tests {
     fn lines_of_2_6_are_read() {
         let text = format!(
             "{HEADER}3 be 1 s1 127.0.0.1 2 0 1 1 23 6 3 3 6 0 0 0 - 19201 - 0 0 - - 0\n\
-             3 be 2 s2 - 0 41 7 1 5 1 0 0 2 0 0 0 db.test 80 _x._tcp.test 0 0 - - 0\n"
+             3 be 2 s2 - 0 44 7 1 5 1 0 0 2 0 0 0 db.test 80 _x._tcp.test 0 0 - - 0\n"
         );
         let read = parse(&text).expect("version 1").servers;
         assert_eq!(read.len(), 2);
         assert_eq!((read[0].backend.as_str(), read[0].server.as_str()), ("be", "s1"));
-        assert_eq!((read[0].running, read[0].check_on), (true, Some(true)));
+        assert_eq!((read[0].said, read[0].check_on), (Said::Up, Some(true)));
         assert_eq!((read[0].port, read[0].address), (19201, Some([127, 0, 0, 1].into())));
-        assert_eq!((read[1].running, read[1].admin, read[1].weight), (false, 41, 7));
+        assert_eq!((read[1].said, read[1].admin, read[1].weight), (Said::Down, 44, 7));
         assert_eq!((read[1].address, read[1].check_on), (None, Some(false)));
         assert_eq!(read[1].fqdn.as_deref(), Some("db.test"));
         assert_eq!((read[1].agent_on, read[1].agent), (None, SavedTarget::default()));
@@ -235,10 +245,10 @@ mod tests {
     fn another_version_is_refused_and_wrong_lines_are_left_out() {
         assert!(parse("2\nanything\n").is_err());
         assert_eq!(parse(""), Err("it is empty".to_owned()));
-        let wrong = "3 be 1 s1 - 2 0 1 300 x 1 0 0 0 0 0 0 - 70000 - 0\n";
+        let wrong = "3 be 1 s1 - 2 9 1 300 x 1 0 0 0 0 0 0 - 70000 - 0\n";
         let known = parse(&format!("{HEADER}{wrong}")).expect("version 1");
         let why = "invalid srv_iweight value '300', invalid srv_last_time_change value 'x', \
-                   invalid srv_port value '70000'";
+                   invalid srv_admin_state value '9', invalid srv_port value '70000'";
         let left_out = Wrong { backend: "be".into(), server: "s1".into(), why: why.into() };
         assert_eq!(known, Known { servers: Vec::new(), wrong: vec![left_out] });
         for (cut, line) in [("3 be 1\n", 2), ("\n#", 3), ("\n#\0\n", 3), (wrong.trim_end(), 2)] {

@@ -81,7 +81,10 @@ impl Session {
         if self.outcome.attempts > settings.retries {
             return Err(ended(Failure::Refused));
         }
-        let lease = self.redispatch(backend, settings, dead.lease).await?;
+        let Server { stream, lease, _tls: tls } = dead;
+        // A server that stops waits for the end of its connections.
+        drop((stream, tls));
+        let lease = self.redispatch(backend, settings, lease).await?;
         self.dial(backend, settings, lease).await
     }
 

@@ -49,6 +49,8 @@ struct Inner {
     incident: Option<Incident>,
     /// Those before it that it cut short, until they are written down.
     overtaken: Vec<Incident>,
+    /// Postgres: servers for which each commit waited when the primary was heard last.
+    awaited: BTreeSet<String>,
     /// Another server was primary than remembered when the first was heard.
     unseen: Option<Unseen>,
     /// Sessions that failed by themselves: when the primary spoke last, and when anybody did.
@@ -105,6 +107,7 @@ impl Inner {
                 history: reading.history,
                 position: reading.position,
                 recovered: reading.recovered,
+                awaited: std::mem::take(&mut self.awaited),
                 heard_at: lost_at.or(self.heard_at).unwrap_or(now),
                 lost_at: lost_at.unwrap_or(now),
                 cut: planned.map_or(0, |planned| planned.cut),
@@ -182,6 +185,7 @@ impl Group {
         if is_primary {
             inner.clock.handle_primary(now, position);
             inner.heard_at = Some(now);
+            inner.note_awaited();
             inner.failed.0 = inner.failed.1;
         }
         self.expect(&inner);

@@ -17,6 +17,8 @@ use super::{
     Tls,
 };
 use crate::config::model;
+use crate::pure::role::History;
+use crate::pure::role::fence::Refusal;
 use crate::pure::role::route::RoleRoute;
 use crate::pure::sample::{Value, Variable};
 use crate::telemetry::failover::Declared;
@@ -203,6 +205,20 @@ impl Process {
             declared.rpo = [declared.rpo, route.settings.rpo].into_iter().flatten().min();
         }
         (routes, declared)
+    }
+
+    /// Whether a claim to be primary that is refused for that reason is what a switchover leaves behind. A
+    /// Postgres goes on claiming it until it is rebuilt; one of MySQL that does so once more was told to
+    /// take writes again.
+    #[must_use]
+    pub fn is_replaced(&self, backend: &Backend, server: &str, why: Refusal) -> bool {
+        let is_postgres = || {
+            let reading = backend.group.reading(server);
+            reading.is_some_and(|said| matches!(said.history, History::Postgres { .. }))
+        };
+        matches!(why, Refusal::Returned | Refusal::Older)
+            && (backend.group.is_replaced(server)
+                || is_postgres() && self.remembered.was_replaced(&backend.name, server))
     }
 
     /// Whether a soft stop is under way.

@@ -139,6 +139,15 @@ impl Remembered {
         self.changed.notify_all();
     }
 
+    /// Whether the last change of a group's primary was a switchover that took over from this server.
+    #[must_use]
+    pub fn was_replaced(&self, group: &str, server: &str) -> bool {
+        let inner = self.lock();
+        let is_change = |it: &&Record| it.backend == group && it.outcome() != Outcome::GivenUp;
+        let last = inner.past.failovers.iter().rfind(is_change);
+        last.is_some_and(|it| it.outcome() == Outcome::Switchover && it.from == server)
+    }
+
     /// Changes what is remembered of the failover of a group at that time; yields it.
     pub fn amend(&self, group: &str, at: &str, change: impl FnOnce(&mut Record)) -> Option<Record> {
         let mut inner = self.lock();
@@ -233,6 +242,10 @@ mod tests {
         remembered.record(record(Kind::Switchover, 14, "a", "a"));
         remembered.record(record(Kind::Switchover, 15, "a", "b"));
         assert_eq!(remembered.counts("pg"), [2, 1, 1, 1], "what is given up is no failover");
+        remembered.record(record(Kind::Switchover, 16, "b", "b"));
+        assert!(remembered.was_replaced("pg", "a") && !remembered.was_replaced("pg", "b"));
+        remembered.record(record(Kind::Failover, 17, "b", "a"));
+        assert!(!remembered.was_replaced("pg", "a") && !remembered.was_replaced("pg", "b"));
     }
 
     #[test]

@@ -59,6 +59,9 @@ pub struct Record {
     /// last (`seconds.detect`).
     #[serde(default)]
     pub rpo_at_least: bool,
+    /// It counts what was acknowledged, which had waited for the next one (`synchronous_standby_names`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub rpo_synchronous: bool,
     /// Who said later how much it was, to the byte or the transaction; `rpo` is that then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rpo_exact: Option<Exact>,
@@ -198,7 +201,9 @@ impl Record {
     #[must_use]
     pub fn so_far(backend: &str, incident: &Incident, wall: SystemTime, ago: Duration) -> Self {
         let next = incident.next.as_ref();
-        let lacks = next.and_then(|next| next.lacks);
+        let is_synchronous =
+            incident.paused_at.is_none() && next.is_some_and(|next| next.is_synchronous);
+        let lacks = if is_synchronous { Some(0) } else { next.and_then(|next| next.lacks) };
         let is_back = next.is_some_and(|next| next.server == incident.from);
         let phases = incident.phases();
         let seconds = |time: Duration| Some(time.as_secs_f64());
@@ -228,7 +233,11 @@ impl Record {
             rpo_unit: unit(&incident.history).to_owned(),
             history_before: incident.history.to_string(),
             history_after: next.map_or_else(String::new, |next| next.history.to_string()),
-            rpo_at_least: lacks.is_some() && incident.paused_at.is_none() && !is_back,
+            rpo_at_least: lacks.is_some()
+                && incident.paused_at.is_none()
+                && !is_back
+                && !is_synchronous,
+            rpo_synchronous: is_synchronous,
             position_before: position(&incident.history, incident.position),
             position_after: next
                 .map_or_else(String::new, |next| position(&next.history, next.reached)),
@@ -343,7 +352,8 @@ impl Record {
         match self.rpo {
             Some(missing) => {
                 let least = if self.rpo_at_least { "at least " } else { "" };
-                format!("{least}{missing} {}", self.rpo_unit)
+                let of = if self.rpo_synchronous { " of what was acknowledged" } else { "" };
+                format!("{least}{missing} {}{of}", self.rpo_unit)
             }
             None => "not known".to_owned(),
         }
@@ -401,6 +411,12 @@ impl Record {
         line.push('.');
         line
     }
+}
+
+/// What is not written down.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_false(it: &bool) -> bool {
+    !*it
 }
 
 /// A time as records have it: to the millisecond.

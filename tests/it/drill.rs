@@ -109,8 +109,12 @@ impl Pair {
     /// `PROMOTE`, which promotes the other.
     fn start(faults: &str, declared: &str) -> Self {
         let a = Postgres::primary();
-        a.query("GRANT INSERT ON written TO haproxy_check");
         let b = Postgres::replica_of(&a);
+        Self::of(a, b, faults, declared)
+    }
+
+    fn of(a: Postgres, b: Postgres, faults: &str, declared: &str) -> Self {
+        a.query("GRANT INSERT ON written TO haproxy_check");
         let faults = faults.replace("KILL", &format!("kill -9 {}", postmaster(&a)));
         let faults = faults.replace("PROMOTE", &promote(b.addr));
         let faults = faults.replace("POSTMASTER", &postmaster(&a));
@@ -196,6 +200,42 @@ fn an_old_primary_that_is_healed_says_how_much_was_missing() {
         (&false.into(), &"a".into())
     );
     assert!(page.contains("a, heard again") && said.contains("a is waited for"), "{said}{page}");
+}
+
+#[test]
+fn nothing_is_missing_that_had_waited_for_the_next_primary() {
+    let a = Postgres::primary();
+    let b = Postgres::replica_of(&a);
+    a.query("GRANT pg_read_all_stats TO haproxy_check");
+    a.query("ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (walreceiver)'");
+    a.query("SELECT pg_reload_conf()");
+    eventually("commits wait", || {
+        let states = a.query("SELECT sync_state FROM pg_stat_replication");
+        (states == [["sync"]]).then_some(())
+    });
+    let kill = ", kill = [\"/bin/sh\", \"-c\", \"KILL && PROMOTE\"]";
+    let pair = Pair::of(a, b, kill, "rto = \"60s\"\nrpo = 0");
+    let now = pair.a.query("SELECT clock_timestamp()")[0][0].clone();
+    eventually("it is asked again, and has answered", || {
+        let rows = pair.a.query(&format!(
+            "SELECT 1 FROM pg_stat_activity WHERE usename = 'haproxy_check' AND state = 'idle' \
+             AND query_start > '{now}'"
+        ));
+        (!rows.is_empty()).then_some(())
+    });
+    let record = pair.drilled("kill");
+    assert_eq!(record["verdict"], json!({"rto": "met", "rpo": "met"}), "{record}");
+    assert_eq!((&record["rpo"], &record["rpo_synchronous"]), (&0.into(), &true.into()), "{record}");
+}
+
+/// What promotes at a real failover comes later, too.
+#[test]
+fn what_a_program_leaves_running_goes_on_when_it_has_ended() {
+    let later = "(while kill -0 $$; do :; done; PROMOTE) >/dev/null 2>&1 & KILL";
+    let kill = format!(", kill = [\"/bin/sh\", \"-c\", \"{later}\"]");
+    let pair = Pair::start(&kill, "rto = \"60s\"");
+    pair.drilled("kill");
+    assert!(!pair.b.is_replica());
 }
 
 #[test]

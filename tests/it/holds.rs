@@ -2,9 +2,12 @@
 //! the wait ends otherwise.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
 
 use crate::harness::backend::Backend;
 use crate::harness::client::Client;
@@ -177,6 +180,42 @@ fn those_who_were_queued_are_held_when_the_server_goes() {
     it.ctl("set server be/s1 state ready");
     drop(first);
     waiting.join().unwrap();
+}
+
+/// A database that stops waits until nobody has a connection to it.
+#[test]
+fn a_server_that_ended_without_a_byte_is_let_go_before_its_client_is_held() {
+    let (end, let_go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (ended, gone) = (Arc::clone(&end), Arc::clone(&let_go));
+    let server = Backend::new(move |mut stream| {
+        let (ended, gone) = (Arc::clone(&ended), Arc::clone(&gone));
+        async move {
+            let _ = ended.acquire().await;
+            let _ = stream.shutdown().await;
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+            gone.add_permits(1);
+        }
+    });
+    let health = Backend::close();
+    let (dir, front, stats) = (TempDir::new(), free_addr(), free_addr());
+    let text = format!(
+        "[stats]\nbind = \"{stats}\"\n\n\
+         [backend.be]\ncheck = {{ type = \"tcp\", inter = \"100ms\", fall = 1, port = {port} }}\n\
+         server.s1 = \"{server}\"\n\n\
+         [frontend.fe]\nbind = \"{front}\"\nbackend = \"be\"\nhold = \"60s\"\n",
+        port = health.addr.port(),
+        server = server.addr,
+    );
+    let _evenkeel = run(&dir, &text, front);
+    let _client = Client::connect(front);
+    eventually("the session is there", || (server.accepted() == 1).then_some(()));
+    drop(health);
+    end.add_permits(1);
+    eventually("it is let go", || (let_go.available_permits() == 1).then_some(()));
+    eventually("its client is held", || {
+        let text = metrics::get(stats, "/metrics").ok()?.1;
+        text.contains("evenkeel_held_clients{proxy=\"be\"} 1").then_some(())
+    });
 }
 
 #[test]

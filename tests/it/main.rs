@@ -111,6 +111,7 @@ mod tls_verify;
 mod tls_version_1;
 mod tracking;
 mod transparent;
+mod turned_away;
 mod vtest;
 mod webhooks;
 mod witnesses;

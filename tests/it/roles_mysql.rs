@@ -364,17 +364,17 @@ async fn mysql_8(mut stream: TcpStream, seen: Arc<Seen>, keep: u64) -> Option<()
         let uuid = b"3e11fa47-71ca-11e1-9e33-c80aa9429562";
         let set = b"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-77";
         let mut row = b"\x010\x010".to_vec();
-        for text in [&uuid[..], b"ON", set] {
+        for text in [&uuid[..], b"ON", set, b"0"] {
             row.push(u8::try_from(text.len()).unwrap());
             row.extend(text);
         }
-        send(stream, 1, &[5]).await?;
-        for number in 2..7 {
+        send(stream, 1, &[6]).await?;
+        for number in 2..8 {
             send(stream, number, b"\x03def\0\0\0\x01x\0\x0c\x2d\0\x14\0\0\0\xfd\0\0\0\0\0").await?;
         }
-        send(stream, 7, b"\xfe\0\0\x02\0").await?;
-        send(stream, 8, &row).await?;
-        send(stream, 9, b"\xfe\0\0\x02\0").await?;
+        send(stream, 8, b"\xfe\0\0\x02\0").await?;
+        send(stream, 9, &row).await?;
+        send(stream, 10, b"\xfe\0\0\x02\0").await?;
         seen.polls.fetch_add(1, Ordering::SeqCst);
     }
     send(stream, 0, b"\xff\x1d\x04#08S01Server shutdown in progress").await

@@ -18,6 +18,8 @@ both! {
     lines_that_cannot_be_used_are_told,
     what_commands_said_of_places_survives_a_restart,
     the_ways_to_a_first_address_are_tried_in_turn,
+    a_drain_that_is_inherited_ends_with_the_one_it_came_from,
+    a_server_that_was_stopping_stops_on,
 }
 
 struct Pair {
@@ -301,4 +303,30 @@ fn lines_that_cannot_be_used_are_told(kind: Kind) {
         assert_eq!(told, !said.is_empty(), "{line}: {output}");
         assert!(output.contains(&said), "{line}: {output}");
     }
+}
+
+fn a_drain_that_is_inherited_ends_with_the_one_it_came_from(kind: Kind) {
+    let (pair, words) = (Pair::new(), "check\nserver s3 127.0.0.1:9 track be/s1");
+    let proxy = pair.start(kind, words);
+    pair.api.ask("set server be/s1 state drain");
+    assert_eq!(pair.state("s3"), ["2", "16", "1"]);
+    pair.save();
+    drop(proxy);
+    let _proxy = pair.start(kind, words);
+    assert_eq!(pair.state("s3"), ["2", "16", "1"]);
+    pair.api.ask("set server be/s1 state ready");
+    assert_eq!(pair.state("s3"), ["2", "0", "1"]);
+}
+
+fn a_server_that_was_stopping_stops_on(kind: Kind) {
+    // Its check does not end.
+    let never = "check inter 1h\noption tcp-check\ntcp-check expect string never";
+    let pair = Pair { servers: [Backend::silent(), Backend::greet("s2")], ..Pair::new() };
+    let proxy = pair.start(kind, never);
+    pair.api.ask("set server be/s1 health stopping");
+    assert_eq!(pair.state("s1"), ["3", "0", "1"]);
+    pair.save();
+    drop(proxy);
+    let _proxy = pair.start(kind, never);
+    assert_eq!(pair.state("s1"), ["3", "0", "1"]);
 }

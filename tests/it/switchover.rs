@@ -1,5 +1,6 @@
 //! Planned switchovers of a real Postgres pair: clients wait, and what fails half-way is undone.
 
+mod disk;
 mod ends;
 mod mysql;
 mod mysql_8;
@@ -7,6 +8,7 @@ mod rights;
 mod stage;
 mod troubles;
 
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -135,9 +137,11 @@ fn clients_see_a_pause_and_no_error_and_nothing_is_lost() {
     let refused = Client::connect(pair.a.addr, "postgres", PATIENCE)
         .and_then(|mut client| client.query("INSERT INTO written VALUES (7)"));
     assert!(refused.unwrap_err().to_string().contains("25006"), "the old one takes no writes");
-    eventually("the old one is kept out", || {
-        pair.ctl("fence show").1.contains("db a primary fenced").then_some(())
+    eventually("the old one is kept out, as planned", || {
+        pair.ctl("fence show").1.contains("db a primary replaced former").then_some(())
     });
+    let labels = [("proxy", "db"), ("server", "a")];
+    assert_eq!(pair.scrape().state("evenkeel_server_role", &labels).as_deref(), Some("replaced"));
     let record = pair.record();
     assert_eq!(
         (&record["kind"], &record["from"], &record["to"]),
@@ -270,6 +274,23 @@ fn a_replica_that_is_far_behind_is_refused_and_one_that_falls_behind_is_waited_f
     assert!(!done && said.contains("the replica still lacks"), "{said}");
     assert!(said.contains("a takes writes again"), "{said}");
     pair.expect_as_before();
+}
+
+#[test]
+fn nothing_is_changed_once_who_asked_is_gone() {
+    let pair = Pair::start(BUILT_IN);
+    pair.b.query("SELECT pg_wal_replay_pause()");
+    write(pair.write, 1).unwrap();
+    let mut child = pair.begin("switchover write --to b --max-lag 50s");
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let said: Vec<String> =
+        lines.map(Result::unwrap).take_while(|line| !line.ends_with(" yet")).collect();
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success(), "{said:?}");
+    pair.wait_said("who asked for it is gone");
+    pair.b.query("SELECT pg_wal_replay_resume()");
+    pair.expect_as_before();
+    assert!(pair.b.is_replica());
 }
 
 #[test]

@@ -65,7 +65,15 @@ impl World {
             }
         };
         let replicates = (self.kind == Kind::Mariadb).then_some(replicates);
-        Reading { role, history, position, is_floor: false, recovered: None, replicates }
+        Reading {
+            role,
+            history,
+            position,
+            is_floor: false,
+            recovered: None,
+            copies: None,
+            replicates,
+        }
     }
 
     /// One thing happens to one server, by mistake or by design.

@@ -95,8 +95,13 @@ pub(super) async fn run(
         }
     }
     let tally = *tally.lock().unwrap_or_else(PoisonError::into_inner);
-    let measured = measured().unwrap_or_else(|| {
-        let under_way = plan.backend.group.incident().filter(|it| it.lost_at >= begun);
+    let under_way = plan.backend.group.incident().filter(|it| it.lost_at >= begun);
+    let measured = measured();
+    if made.is_err() && measured.is_none() && under_way.is_none() {
+        // Nothing happened of which a record could tell.
+        return Ok(made?);
+    }
+    let measured = measured.unwrap_or_else(|| {
         under_way.map_or(failover::Record { at: started, ..Default::default() }, |incident| {
             let now = clock::now();
             let ago = now.saturating_duration_since(incident.lost_at);

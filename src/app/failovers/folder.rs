@@ -7,6 +7,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use super::files;
 use crate::telemetry::failover::Record;
@@ -62,7 +63,8 @@ impl Folder {
         self.prune(&names)
     }
 
-    /// Removes the files of other records; what is none of ours stays.
+    /// Removes the files of other records; what is none of ours stays, and what another process that
+    /// runs yet is about to rename.
     fn prune(&self, names: &BTreeSet<String>) -> io::Result<()> {
         for entry in Dir::read_from(&self.dir)? {
             let entry = entry?;
@@ -70,10 +72,20 @@ impl Folder {
             let is_ours = ["failover-", "switchover-", "unseen-", "drill-"]
                 .iter()
                 .any(|kind| name.starts_with(kind));
-            if is_ours && !names.contains(&*name) {
-                unlinkat(&self.dir, entry.file_name(), AtFlags::empty())?;
+            if is_ours && !names.contains(&*name) && !is_being_written(&name) {
+                match unlinkat(&self.dir, entry.file_name(), AtFlags::empty()) {
+                    // Another process prunes, too.
+                    Ok(()) | Err(Errno::NOENT) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
         Ok(())
     }
+}
+
+/// Whether the name ends with the number of a process that runs.
+fn is_being_written(name: &str) -> bool {
+    let pid = name.rsplit('.').next().and_then(|end| end.parse().ok()).and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid).is_ok())
 }

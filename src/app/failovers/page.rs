@@ -239,6 +239,10 @@ fn data(record: &Record) -> Vec<Fact> {
             record.missing(),
             seconds(unheard)
         ),
+        None if record.rpo_synchronous => format!(
+            "{}: each commit waited for the new one (synchronous_standby_names)",
+            record.missing()
+        ),
         None => record.missing(),
     };
     let settled = match (&record.rpo_exact, &record.rpo_never) {

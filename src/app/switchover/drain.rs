@@ -2,15 +2,18 @@
 
 use std::iter;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::LOOK_EVERY;
 use super::plan::Plan;
-use crate::app::operation::Teller;
+use crate::app::operation::{Beat, Teller};
 use crate::clock;
 use crate::pure::role::route::RoleRoute;
 use crate::state::sessions::{Parting, Told};
 use crate::state::{Backend, CutReason, Process, Server, publish};
+
+/// How long only quiet sessions are ended, at most: whoever comes waits meanwhile.
+const PATIENCE_MAX: Duration = Duration::from_millis(500);
 
 /// How often in a row no session may be seen before there is none: one that was just given the primary
 /// shows a moment later.
@@ -138,19 +141,20 @@ pub(super) async fn drain(
     until: Instant,
 ) -> Result<(), String> {
     let begun = clock::now();
-    let patience = until.saturating_duration_since(begun) / 2;
+    let patience = (until.saturating_duration_since(begun) / 2).min(PATIENCE_MAX);
     let first = rest.part(Parting::Quiet);
     teller.say(format!("{} sessions of {} are to end", first.left, plan.from.name));
     if first.hidden > 0 {
         teller.say(hidden(first.hidden, force));
     }
-    let mut quiet = 0;
+    let (mut quiet, mut beat) = (0, Beat::new());
     while quiet < QUIET_LOOKS {
         plan.stands()?;
         let is_patient = clock::now() < begun + patience;
         let how = if is_patient { Parting::Quiet } else { Parting::Soon };
         let now = rest.part(how);
         quiet = if now.left == 0 { quiet + 1 } else { 0 };
+        beat.say(teller, || format!("{} sessions are left", now.left))?;
         if now.left > 0 && clock::now() >= until {
             if !force {
                 return Err(busy(now));

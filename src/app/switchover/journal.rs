@@ -137,7 +137,8 @@ impl Journal {
             move || {
                 let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
                 let pid = std::process::id();
-                let (fresh, name) = (format!("{FRESH}.{pid}"), format!("{PREFIX}{since}-{pid}"));
+                let (fresh, name) =
+                    (format!("{FRESH}.{pid}"), format!("{PREFIX}{since}{}", mark()));
                 let flags = OFlags::RDWR
                     | OFlags::APPEND
                     | OFlags::CREATE
@@ -157,6 +158,16 @@ impl Journal {
         )
         .await
     }
+}
+
+/// The end of the names of our own files.
+fn mark() -> String {
+    format!("-{}", std::process::id())
+}
+
+/// Whether the file of this name was begun by this process.
+pub(super) fn is_own(name: &str) -> bool {
+    name.ends_with(&mark())
 }
 
 impl Page {

@@ -5,20 +5,20 @@
 //!           '--------'---------'----------'---------'--> undo -> release (given up)
 //! ```
 //! - *look*: the route leads to a primary, the one that is to take over follows it, both can be logged
-//!   in to, by an account that may do all of it (see [`rights`]), the hold of clients is longer than they may have to wait, and what the primary has now the
-//!   other one gets within `--max-lag`;
+//!   in to, by an account that may do all of it (see [`rights`]), the hold of clients is longer than
+//!   they may have to wait, and what the primary has now the other one gets within `--max-lag`;
 //! - *rest*: new clients of routes to the primary wait, as in a failover;
-//! - *drain*: sessions are ended between two transactions: at first those that are quiet, from a
-//!   quarter of the time on all. What is in one at half of the time is ended where the operator said
-//!   so, else it is given up;
+//! - *drain*: sessions are ended between two transactions: at first those that are quiet, soon all.
+//!   What is in one at half of the time is ended where the operator said so, else it is given up;
 //! - *freeze* to *promote*: see [`steps`];
 //! - *route*: the checks see the new primary, by themselves, and believe it by the usual rules.
 //!
 //! Before each step that cannot be taken back it is asked whether a reload, a command or a check has made
-//! the plan void.
+//! the plan void. Until the freeze it is given up when who asked for it is gone: nothing is changed later
+//! than somebody waits for it.
 //!
-//! What is about to be changed is on disk before (see [`journal`]): who comes after a process that ended
-//! half-way undoes it (see [`mend`]). A soft stop waits for the end of it, any other one gives it up.
+//! What is about to be changed is on disk before the rest (see [`journal`]): who comes after a process that
+//! ended half-way undoes it, and who comes beside one that goes on waits for it (see [`mend`]). A soft stop waits for the end of it, any other one gives it up.
 //!
 //! Bounds: one a server at a time, and a time from the pause on; *look* and *undo* have their own.
 
@@ -38,6 +38,7 @@ use std::time::{Duration, Instant};
 
 use super::operation::Teller;
 use crate::clock;
+use crate::config::model::Promote;
 use crate::pure::role::lag::Lag;
 use crate::state::request::Switchover;
 use crate::telemetry::event::RoleChange;
@@ -66,7 +67,10 @@ impl Switchovers {
     ) -> Result<(), String> {
         let plan = Plan::look(&self.process, order)?;
         let Plan { process, backend, from, to, timeout, .. } = &plan;
-        teller.say(format!("{} takes over from {} within {timeout:?}", to.name, from.name));
+        teller.say(format!(
+            "{} is to take over from {}; clients wait {timeout:?} at most",
+            to.name, from.name
+        ));
         if self.journal.is_none() {
             teller.say(format!(
                 "without state_dir: if this process is killed half-way, {} may be left refusing writes",
@@ -76,7 +80,10 @@ impl Switchovers {
         let _going = self.begin(&plan)?;
         let mut pair = Pair::connect(&plan, clock::now() + *timeout).await?;
         pair.may(&plan, clock::now() + *timeout).await?;
-        let behind = pair.keep_up(&plan).await?;
+        let behind = tokio::select! {
+            behind = pair.keep_up(&plan, teller) => behind?,
+            () = self.closing() => return Err("the process stops".to_owned()),
+        };
         teller.say(format!("both can be reached; {} lacks {behind}", to.name));
         if let Some(hidden) = drain::hidden_now(&plan, order.force) {
             teller.say(hidden);
@@ -85,12 +92,20 @@ impl Switchovers {
             teller.say("nothing was changed".to_owned());
             return Ok(());
         }
-        let rest = Rest::begin(process, backend, from, to)?;
+        let before = pair.look(&plan, clock::now() + *timeout).await?;
+        let page = self.write_down(&plan, &before).await?;
+        let rest = match Rest::begin(process, backend, from, to) {
+            Ok(rest) => rest,
+            Err(why) => {
+                page.into_iter().for_each(mend::remove);
+                return Err(why);
+            }
+        };
         let planned = RoleChange::Planned { from: from.name.to_string(), to: to.name.to_string() };
         self.say(backend, planned);
         let begun = clock::now();
-        let (half, page) = (None, None);
-        let mut course = Course { all: self, plan: &plan, teller, pair, rest, half, page };
+        let half = None;
+        let mut course = Course { all: self, plan: &plan, teller, pair, rest, before, half, page };
         let result = tokio::select! {
             result = course.change(order.force, begun) => result,
             () = self.over() => Err("the process stops".to_owned()),
@@ -116,6 +131,19 @@ impl Switchovers {
     }
 }
 
+impl Switchovers {
+    /// What is about to be changed is on disk before the first client waits: a process that starts from
+    /// then on waits for it, too.
+    async fn write_down(&self, plan: &Plan, before: &Before) -> Result<Option<Page>, String> {
+        if self.is_closing() {
+            return Err("the process stops".to_owned());
+        }
+        let Some(journal) = &self.journal else { return Ok(None) };
+        let page = journal.begin(&entry(plan, before), clock::wall()).await;
+        page.map(Some).map_err(|error| unwritten(&error))
+    }
+}
+
 /// A switchover on its way.
 struct Course<'a> {
     all: &'a Arc<Switchovers>,
@@ -123,9 +151,11 @@ struct Course<'a> {
     teller: &'a Teller,
     pair: Pair,
     rest: Rest,
+    /// What is to come back.
+    before: Before,
     /// What was changed; `None`: nothing.
     half: Option<Half>,
-    /// The same, on disk.
+    /// What is to be changed, on disk.
     page: Option<Page>,
 }
 
@@ -139,6 +169,7 @@ impl Course<'_> {
         let Plan { backend, from, to, timeout, max_lag, .. } = plan;
         let deadline = begun + *timeout;
         drain(plan, &mut self.rest, force, teller, begun + *timeout / 2).await?;
+        teller.is_heard()?;
         plan.stands()?;
         if let Some(Lag { time, amount }) = plan.lag().filter(|lag| lag.time > *max_lag) {
             return Err(format!(
@@ -146,20 +177,27 @@ impl Course<'_> {
                 to.name
             ));
         }
-        let before = self.pair.look(plan, deadline).await?;
-        self.write_down(&before).await?;
-        plan.stands()?;
+        let before = &self.before;
         self.half = Some(Half { before: before.clone(), is_promoting: false });
         self.rest.note_frozen();
         self.pair.freeze(plan, deadline).await?;
-        teller.say(format!("{} takes no writes any more", from.name));
+        let is_ours = matches!(plan.step, Promote::BuiltIn(_));
+        if is_ours {
+            teller.say(format!("{} takes no writes any more", from.name));
+        }
         self.pair.catch_up(plan, deadline).await?;
-        teller.say(format!("{} has all that {} had", to.name, from.name));
+        // What clients past this proxy write is the program's to end.
+        teller.say(match is_ours {
+            true => format!("{} has all that {} had", to.name, from.name),
+            false => {
+                format!("{} has what {} had a moment ago; the program is run", to.name, from.name)
+            }
+        });
         if let Some(page) = &mut self.page {
             page.promote().await.map_err(|error| unwritten(&error))?;
         }
         plan.may_go_on()?;
-        self.half = Some(Half { before, is_promoting: true });
+        self.half = Some(Half { before: self.before.clone(), is_promoting: true });
         let promoted = self.pair.promote(plan, deadline).await;
         if let (Err(why), Some(half)) = (&promoted, &mut self.half) {
             half.is_promoting = !steps::is_refused(why);
@@ -179,28 +217,6 @@ impl Course<'_> {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        Ok(())
-    }
-
-    fn entry(&self, before: &Before) -> Entry {
-        let Plan { route, backend, from, to, timeout, .. } = self.plan;
-        Entry {
-            route: route.clone(),
-            backend: backend.name.to_string(),
-            from: from.name.to_string(),
-            from_addr: from.settings().address.text(),
-            to: to.name.to_string(),
-            to_addr: to.settings().address.text(),
-            before: before.clone(),
-            timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
-        }
-    }
-
-    /// What is about to be changed is on disk before it is.
-    async fn write_down(&mut self, before: &Before) -> Result<(), String> {
-        let Some(journal) = &self.all.journal else { return Ok(()) };
-        let page = journal.begin(&self.entry(before), clock::wall()).await;
-        self.page = Some(page.map_err(|error| unwritten(&error))?);
         Ok(())
     }
 
@@ -229,12 +245,27 @@ impl Course<'_> {
             }
             Err(why) => {
                 teller.say(format!("it could not be undone: {why}; it is tried until it can be"));
-                let (all, entry) = (Arc::clone(self.all), self.entry(&half.before));
+                let (all, entry) = (Arc::clone(self.all), entry(plan, &half.before));
                 drop(self.rest);
                 self.all.look_after(mend::settle(all, entry, half, page, None));
                 None
             }
         }
+    }
+}
+
+/// What is written down of a switchover.
+fn entry(plan: &Plan, before: &Before) -> Entry {
+    let Plan { route, backend, from, to, timeout, .. } = plan;
+    Entry {
+        route: route.clone(),
+        backend: backend.name.to_string(),
+        from: from.name.to_string(),
+        from_addr: from.settings().address.text(),
+        to: to.name.to_string(),
+        to_addr: to.settings().address.text(),
+        before: before.clone(),
+        timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
     }
 }
 

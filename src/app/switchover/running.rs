@@ -8,19 +8,26 @@
 //! ```
 //! Bound: one at a time of those that share a server.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::drain::Rest;
-use super::journal::Journal;
+use super::journal::{self, Journal};
 use super::plan::{Plan, named};
 use crate::clock;
 use crate::state::upkeep::{Owned, own};
 use crate::state::{Backend, Occasion, Process};
 use crate::telemetry::bus::Bus;
 use crate::telemetry::event::RoleChange;
+
+/// How long after the start others are looked for.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// How often that is.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// See the module.
 #[derive(Debug)]
@@ -37,6 +44,8 @@ pub(in crate::app) struct Switchovers {
 struct State {
     /// Where the servers are of those that go on.
     going: Vec<(Arc<str>, [String; 2])>,
+    /// The process stops softly: none begins.
+    is_closing: bool,
     /// The process ends: all are given up.
     is_over: bool,
 }
@@ -71,17 +80,32 @@ impl Switchovers {
             state: watch::Sender::default(),
             mending: Mutex::default(),
         });
-        all.find();
+        let mut found = BTreeSet::new();
+        // Whatever their numbers of processes: in a container they are all the same.
+        all.find(&mut found, |_| true);
+        let again = Arc::clone(&all);
+        // One may begin in a predecessor before that is told to stop.
+        all.look_after(async move {
+            let until = clock::now() + LOOK_AGAIN;
+            while clock::now() < until {
+                tokio::time::sleep(LOOK_EVERY).await;
+                again.find(&mut found, |name| !journal::is_own(name));
+            }
+        });
         all
     }
 
-    fn find(self: &Arc<Self>) {
+    /// Looks after those that others have, but for those that were `found` before.
+    fn find(self: &Arc<Self>, found: &mut BTreeSet<String>, is_meant: impl Fn(&str) -> bool) {
         let Some(journal) = &self.journal else { return };
         let names = journal.names().unwrap_or_else(|error| {
             tracing::error!("cannot look for switchovers that are half done: {error}");
             Vec::new()
         });
-        for name in names {
+        for name in names.into_iter().filter(|name| is_meant(name)) {
+            if !found.insert(name.clone()) {
+                continue;
+            }
             // Clients wait from the beginning on.
             let rest = journal.peek(&name).and_then(|entry| {
                 let objects = self.process.objects();
@@ -112,7 +136,7 @@ impl Switchovers {
             let shared = state.going.iter().find(|(backend, others)| {
                 *backend == plan.backend.name || others.iter().any(is_shared)
             });
-            why = match (state.is_over, shared) {
+            why = match (state.is_closing || state.is_over, shared) {
                 (true, _) => Some("the process stops".to_owned()),
                 (_, Some((backend, _))) => {
                     Some(format!("another switchover of backend '{backend}' goes on"))
@@ -125,6 +149,25 @@ impl Switchovers {
             why.is_none()
         });
         why.map_or(Ok(Going { all: self, servers }), Err)
+    }
+
+    /// The process stops softly: one whose clients wait goes on, and no other.
+    pub(in crate::app) fn close(&self) {
+        self.state.send_modify(|state| state.is_closing = true);
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub(super) fn is_closing(&self) -> bool {
+        self.state.borrow().is_closing
+    }
+
+    /// Completes when [`close`](Self::close) is called.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(super) async fn closing(&self) {
+        // The sender is ours.
+        let _ = self.state.subscribe().wait_for(|state| state.is_closing).await;
     }
 
     /// Completes when the process ends and all are to be given up.

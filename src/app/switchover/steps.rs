@@ -20,6 +20,7 @@ use super::LOOK_EVERY;
 use super::before::{Before, READ_ONLY_OFF, reload_postgres};
 use super::plan::Plan;
 use super::rights::{self, Part};
+use crate::app::operation::{Beat, Teller};
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::config::model::{DatabaseKind, Promote};
@@ -74,7 +75,8 @@ impl Pair {
 
     /// What the next primary lacks now: bytes of WAL, or transactions. All of it is there within the
     /// lag that may be.
-    pub(super) async fn keep_up(&mut self, plan: &Plan) -> Result<u64, String> {
+    pub(super) async fn keep_up(&mut self, plan: &Plan, teller: &Teller) -> Result<u64, String> {
+        let mut beat = Beat::new();
         let (max, to) = (plan.max_lag, &plan.to.name);
         let deadline = clock::now() + max;
         let limit = plan.timeout;
@@ -91,6 +93,7 @@ impl Pair {
         }
         while behind > 0 {
             plan.stands()?;
+            beat.say(teller, || format!("{to} lacks {behind} {unit} yet"))?;
             if clock::now() >= deadline {
                 return Err(format!(
                     "{to} is more than {max:?} behind, it lacks {behind} {unit} of what {} had then \

@@ -96,9 +96,7 @@ pub(super) fn validate(
     context.resolvers = resolvers.iter().map(|section| section.name.clone()).collect();
     context.rulebook.tables.know_peers(&raw.peers);
     context.stored_certificates(&raw.certificates);
-    let mut listening = HashMap::new();
-
-    let mut names = HashMap::new();
+    let (mut listening, mut names) = (HashMap::new(), HashMap::new());
     let mut frontends = Vec::new();
     for (raw, &id) in raw.frontends.iter().zip(frontend_ids) {
         let Some(name) = context.new_name("frontend", &raw.name, &mut names) else {

@@ -94,15 +94,15 @@ fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     };
     answer.line(format_args!("# backend server says is remembered lag_ms behind history kept_out"));
     for backend in std::iter::once(first).chain(backends) {
-        rows(backend, answer);
+        rows(&call.shared.process, backend, answer);
     }
     answer.line(format_args!(""));
 }
 
 /// One row a server; no cell is empty or has a blank.
-fn rows(backend: &Backend, answer: &mut Answer<'_>) {
+fn rows(process: &Process, backend: &Backend, answer: &mut Answer<'_>) {
     let live = backend.live();
-    let roles = roles::of(backend, &live.servers, clock::now());
+    let roles = roles::of(process, backend, &live.servers, clock::now());
     let memory = backend.group.memory();
     for (server, (role, refusal)) in live.servers.iter().zip(roles) {
         let reading = backend.group.reading(&server.name);

@@ -8,7 +8,8 @@
 //!                                                 <--  the answer, and the end
 //! ```
 //! The master's own `_getsocks` comes the same way, where a new worker takes over. So it does to and
-//! from HAProxy, whose messages are two zero bytes, and whose worker greets nobody.
+//! from HAProxy, whose messages are two bytes that mean nothing (2.6 sends zeros, 2.8 spaces), and
+//! whose worker greets nobody.
 //! The line has no other way into it: what comes through it is believed. The master bounds how many
 //! connections there are, and each ends like any client's: with its line, or with its silence.
 
@@ -27,9 +28,6 @@ use crate::net::descriptors;
 use crate::net::handover;
 use crate::net::listen::Handed;
 use crate::net::stream::Stream;
-
-/// In the byte of a master of ours, which so is never that of HAProxy's.
-const OURS: u8 = 1 << 7;
 
 /// The worker's first byte: somebody is there, and reads.
 pub(super) const PRESENT: u8 = b'+';
@@ -72,7 +70,15 @@ impl Introduction {
     fn to_byte(self) -> u8 {
         let flags = [self.expert, self.experimental, self.takes_listeners];
         let flags = flags.iter().enumerate().map(|(at, &flag)| u8::from(flag) << (at + 2));
-        self.level as u8 | flags.sum::<u8>() | OURS
+        self.level as u8 | flags.sum::<u8>()
+    }
+
+    /// Who sent this message; `None`: HAProxy's master.
+    fn of_message(message: &[u8]) -> Option<Self> {
+        match message {
+            [byte] => Some(Self::from_byte(*byte)),
+            _ => None,
+        }
     }
 
     fn from_byte(byte: u8) -> Self {
@@ -162,14 +168,15 @@ pub async fn serve(line: OwnedFd, shared: Arc<Shared>) -> io::Result<()> {
     line.set_nonblocking(true)?;
     let line = tokio::net::UnixStream::from_std(line)?;
     loop {
-        let mut who = [0];
+        let mut message = [0; 2];
         line.readable().await?;
-        match line.try_io(Interest::READABLE, || descriptors::receive(&line, &mut who)) {
+        match line.try_io(Interest::READABLE, || descriptors::receive(&line, &mut message)) {
             Ok((0, _)) => return Ok(()),
-            Ok((_, sockets)) => {
+            Ok((count, sockets)) => {
+                let who = Introduction::of_message(&message[..count]);
                 for socket in sockets {
                     let shared = Arc::clone(&shared);
-                    tokio::spawn(attend(socket, who[0], shared));
+                    tokio::spawn(attend(socket, who, shared));
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -182,9 +189,9 @@ pub async fn serve(line: OwnedFd, shared: Arc<Shared>) -> io::Result<()> {
     }
 }
 
-async fn attend(socket: OwnedFd, byte: u8, shared: Arc<Shared>) {
-    let is_haproxy = byte == 0;
-    let who = if is_haproxy { Introduction::HAPROXY } else { Introduction::from_byte(byte) };
+async fn attend(socket: OwnedFd, who: Option<Introduction>, shared: Arc<Shared>) {
+    let is_haproxy = who.is_none();
+    let who = who.unwrap_or(Introduction::HAPROXY);
     let stream = UnixStream::from(socket);
     let stream =
         stream.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(stream));
@@ -218,11 +225,25 @@ mod tests {
                 let flag = |at: i32| flags & (1 << at) != 0;
                 let (expert, experimental, takes_listeners) = (flag(0), flag(1), flag(2));
                 let who = Introduction { level, expert, experimental, takes_listeners };
-                assert_eq!(Introduction::from_byte(who.to_byte()), who);
-                assert_ne!(who.to_byte(), 0);
+                assert_eq!(Introduction::of_message(&[who.to_byte()]), Some(who));
             }
         }
         assert_eq!(Introduction::from_byte(3).level, Level::User);
+        for haproxy in [b"\0\0", b"  "] {
+            assert_eq!(Introduction::of_message(haproxy), None);
+        }
+    }
+
+    #[test]
+    fn messages_that_carry_sockets_are_not_taken_together() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let line = Line::new(ours).unwrap();
+        let _kept = [0, 1].map(|_| line.call(Introduction::from_byte(1)).unwrap());
+        for _ in 0..2 {
+            let mut message = [0; 2];
+            let (count, sockets) = descriptors::receive(&theirs, &mut message).unwrap();
+            assert_eq!((count, sockets.len()), (1, 1));
+        }
     }
 
     #[test]

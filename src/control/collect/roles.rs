@@ -13,9 +13,14 @@ use crate::telemetry::failover::Outcome;
 
 /// Adds to the rows of a backend's servers what they are: one that is up and that no route leads to
 /// is `NOLB`, and the text of its check says why.
-pub(super) fn note(backend: &Backend, rows: &mut [snapshot::Server], now: Instant) {
+pub(super) fn note(
+    process: &Process,
+    backend: &Backend,
+    rows: &mut [snapshot::Server],
+    now: Instant,
+) {
     let live = backend.live();
-    let roles = of(backend, &live.servers, now);
+    let roles = of(process, backend, &live.servers, now);
     for ((row, server), (role, refusal)) in rows.iter_mut().zip(&live.servers).zip(roles) {
         let Role { state, lag, is_mute } = role;
         let objection = server.objection(state.part(lag));
@@ -38,7 +43,7 @@ pub(super) fn note(backend: &Backend, rows: &mut [snapshot::Server], now: Instan
         }
         let why = match (state, refusal) {
             _ if let Some(why) = objection => format!("; {why}"),
-            (RoleState::Fenced, Some(why)) => format!(": {why}"),
+            (RoleState::Fenced | RoleState::Replaced, Some(why)) => format!(": {why}"),
             (RoleState::Replica | RoleState::Stray, _) => {
                 let stray = backend.group.stray(&server.name);
                 let behind = if state == RoleState::Stray { String::new() } else { behind(lag) };
@@ -60,6 +65,7 @@ pub(super) fn note(backend: &Backend, rows: &mut [snapshot::Server], now: Instan
 
 /// What each of a backend's `servers` is, and why one that claims to be primary is kept out.
 pub(in crate::control) fn of(
+    process: &Process,
     backend: &Backend,
     servers: &[Arc<Server>],
     now: Instant,
@@ -71,8 +77,13 @@ pub(in crate::control) fn of(
             Part::Primary | Part::Resting => (RoleState::Primary, None),
             Part::Replica(lag) => (RoleState::Replica, lag),
             Part::Stray(_) => (RoleState::Stray, None),
-            Part::Unknown if refusal.is_some() => (RoleState::Fenced, None),
-            Part::Unknown => (RoleState::Unknown, None),
+            Part::Unknown => match refusal {
+                Some(why) if process.is_replaced(backend, &server.name, why) => {
+                    (RoleState::Replaced, None)
+                }
+                Some(_) => (RoleState::Fenced, None),
+                None => (RoleState::Unknown, None),
+            },
         };
         let is_mute = backend.group.is_mute(&server.name);
         (Role { state, lag, is_mute }, refusal)

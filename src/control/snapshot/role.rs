@@ -26,14 +26,16 @@ pub enum RoleState {
     Stray,
     /// It claims to be primary and is kept out.
     Fenced,
+    /// The same, as a switchover took over from it: that is as planned.
+    Replaced,
     /// It said nothing, or is heard no more.
     Unknown,
 }
 
 impl RoleState {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Primary, Self::Replica, Self::Stray, Self::Fenced, Self::Unknown];
+    pub const ALL: [Self; 6] =
+        [Self::Primary, Self::Replica, Self::Stray, Self::Fenced, Self::Replaced, Self::Unknown];
 
     /// The same as a part, for one that is behind by `lag`.
     #[must_use]
@@ -42,7 +44,7 @@ impl RoleState {
             Self::Primary => Part::Primary,
             Self::Replica => Part::Replica(lag),
             Self::Stray => Part::Stray(lag),
-            Self::Fenced | Self::Unknown => Part::Unknown,
+            Self::Fenced | Self::Replaced | Self::Unknown => Part::Unknown,
         }
     }
 
@@ -54,6 +56,7 @@ impl RoleState {
             Self::Replica => "replica",
             Self::Stray => "stray",
             Self::Fenced => "fenced",
+            Self::Replaced => "replaced",
             Self::Unknown => "unknown",
         }
     }

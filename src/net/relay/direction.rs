@@ -51,8 +51,8 @@ pub(super) enum Ending {
     PassedOn,
     /// The other direction is done: closing the sockets will send the FIN, which saves a call.
     ByClosing,
-    /// It hears nothing if not a byte was sent: another sender may take over.
-    Held,
+    /// It hears nothing if no more than so many bytes were sent: another sender may take over.
+    Held(u64),
     /// It hears nothing: somebody judges it first.
     Judged,
 }
@@ -187,10 +187,10 @@ impl Direction {
         for _ in 0..ROUNDS_MAX {
             if self.source_ended && !self.is_stuck() {
                 match ending {
-                    Ending::Held if self.bytes == 0 => return moved,
+                    Ending::Held(bytes) if self.bytes <= bytes => return moved,
                     Ending::Judged => return moved,
                     Ending::ByClosing if to.is_plain() => {}
-                    Ending::Held | Ending::PassedOn | Ending::ByClosing => {
+                    Ending::Held(_) | Ending::PassedOn | Ending::ByClosing => {
                         if to.poll_shutdown_write(cx).is_pending() {
                             return moved;
                         }

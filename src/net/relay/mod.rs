@@ -223,7 +223,7 @@ impl Relay {
         let is_judged = self.is_judged();
         let end = BUFFER.with_borrow_mut(|buffer| {
             let ending = match self.up.is_done() {
-                _ if self.is_unanswered() => Ending::Held,
+                _ if self.is_unanswered() => Ending::Held(self.opening.declined()),
                 _ if is_judged => Ending::Judged,
                 true => Ending::ByClosing,
                 false => Ending::PassedOn,
@@ -236,7 +236,7 @@ impl Relay {
                 self.was_reset = matches!(down, Moved::ReadFailed);
                 return Some(End::ServerSilent);
             }
-            if self.down.bytes > 0 {
+            if self.down.bytes > self.opening.declined() {
                 self.opening.forbid();
             }
             let (opening, may_quit) = (&mut self.opening, &mut self.may_quit);
@@ -296,10 +296,10 @@ impl Relay {
         (matches!(down, Moved::ReadFailed) || self.down.source_ended) && self.is_unanswered()
     }
 
-    /// Whether the client has had no byte yet and another server may take over.
+    /// Whether the client has had no answer yet and another server may take over.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
-        self.down.bytes == 0
+        self.down.bytes == self.opening.declined()
             && self.opening.may_be_repeated()
             && !self.up.source_ended
             && self.first.is_none()

@@ -6,7 +6,11 @@ use super::rest::Rest;
 use super::{End, Relay};
 use crate::net::stream::Stream;
 use crate::pure::session::turned_away::is_turned_away;
-use crate::pure::wire::pgsql_startup::{STARTUP_MAX, is_opening};
+use crate::pure::wire::pgsql_startup::{STARTUP_MAX, asks_for_encryption, is_opening};
+
+/// What a server answers that has no encryption, and how often a client asks: for TLS and for GSSAPI.
+const DECLINED: &[u8] = b"N";
+const DECLINED_MAX: u8 = 2;
 
 /// What may be done when the server ends the connection before its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +31,37 @@ pub(super) struct Opening {
     bytes: Rest,
     /// Bytes that another server must not see twice were sent.
     spent: bool,
+    /// Bytes of the server's that are no answer: it was asked for encryption, and has none. Whoever takes
+    /// over is not asked again, for the client knows.
+    declined: u8,
 }
 
 impl Opening {
     pub(super) fn new(replay: Replay) -> Self {
-        Self { replay, bytes: Rest::default(), spent: false }
+        Self { replay, bytes: Rest::default(), spent: false, declined: 0 }
     }
 
     /// Whether another server may take over.
     pub(super) fn may_be_repeated(&self) -> bool {
         self.replay != Replay::Never && !self.spent
+    }
+
+    /// Bytes that the client has had, which are no answer.
+    pub(super) fn declined(&self) -> u64 {
+        self.declined.into()
+    }
+
+    /// The server sent `first`: whether it only declines to encrypt.
+    fn declines(&mut self, first: &[u8]) -> bool {
+        let is_one = self.replay == Replay::Opening
+            && first == DECLINED
+            && self.declined < DECLINED_MAX
+            && asks_for_encryption(self.bytes.bytes());
+        if is_one {
+            self.declined += 1;
+            self.bytes = Rest::default();
+        }
+        is_one
     }
 
     /// Nothing is repeated from now on.
@@ -76,7 +101,8 @@ impl Relay {
         buffer: &mut [u8],
     ) -> Option<End> {
         let is_database = self.opening.replay == Replay::Opening || self.down.tail.is_some();
-        if !is_database || !self.is_unanswered() {
+        // What the client does not take yet is not to be mixed with what is kept back.
+        if !is_database || !self.is_unanswered() || self.down.is_stuck() {
             return None;
         }
         // Its end is found by whoever reads next.
@@ -86,6 +112,7 @@ impl Relay {
             self.down.keep_back(first);
             return Some(End::ServerSilent);
         }
+        self.opening.declines(&first);
         self.down.bytes += read as u64;
         self.down.queue(first);
         None

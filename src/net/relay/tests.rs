@@ -236,6 +236,36 @@ async fn a_server_that_says_first_that_it_shuts_down_counts_as_silent() {
     drop(served.await.expect("no panic"));
 }
 
+/// Clients that would have TLS, and take none, are no other than those that do not ask.
+#[tokio::test]
+async fn a_server_without_tls_that_shuts_down_counts_as_silent() {
+    const SSL_REQUEST: &[u8] = b"\0\0\0\x08\x04\xd2\x16\x2f";
+    const SHUTS_DOWN: &[u8] = b"E\0\0\0\x1aSFATAL\0C57P03\0Mlater\0\0";
+    let (mut client, mut server, running) = relayed(Limits::default(), Replay::Opening).await;
+    let mut got = [0; STARTUP.len()];
+    client.write_all(SSL_REQUEST).await.expect("sent");
+    server.read_exact(&mut got[..SSL_REQUEST.len()]).await.expect("it arrives");
+    server.write_all(b"N").await.expect("sent");
+    client.read_exact(&mut got[..1]).await.expect("it arrives");
+    client.write_all(STARTUP).await.expect("sent");
+    server.read_exact(&mut got).await.expect("it arrives");
+    server.write_all(SHUTS_DOWN).await.expect("sent");
+    drop(server);
+    let mut ran = running.await.expect("no panic");
+    assert_eq!(ran.end, End::ServerSilent);
+    let (mut next, mut played_next) = pair().await;
+    ran.relay.rewind();
+    let second =
+        tokio::spawn(async move { run(&mut ran.relay, &mut ran.client, &mut next, &Alone).await });
+    played_next.read_exact(&mut got).await.expect("it arrives again");
+    assert_eq!(got, STARTUP, "it is not asked for TLS, of which the client knows");
+    played_next.write_all(b"ready").await.expect("sent");
+    drop(played_next);
+    client.shutdown().await.expect("fin");
+    assert_eq!(read_all(&mut client).await, b"ready");
+    assert_eq!(second.await.expect("no panic"), End::Closed);
+}
+
 #[tokio::test]
 async fn an_opening_is_sent_again_to_the_next_server() {
     let (mut client, mut server, running) = relayed(Limits::default(), Replay::Opening).await;

@@ -77,6 +77,15 @@ impl Admin {
         self.0 & Self::FORCED_DRAIN != 0
     }
 
+    /// Whether a state file may say this. What is inherited, or is so because a name is not resolved, is
+    /// found again.
+    #[must_use]
+    pub const fn may_be_written(self) -> bool {
+        const OWN: u8 = Admin::FORCED_MAINT | Admin::CONFIG_MAINT | Admin::FORCED_DRAIN;
+        let own = self.0 & OWN;
+        own & Self::FORCED_MAINT == 0 || own & Self::FORCED_DRAIN == 0
+    }
+
     /// The flags while it tracks a server with the flags `tracked`; `None`: it tracks none.
     #[must_use]
     pub fn inheriting(self, tracked: Option<Self>) -> Self {

@@ -74,6 +74,7 @@ impl Status {
             position,
             is_floor: false,
             recovered: None,
+            copies: None,
             replicates: None,
         })
     }
@@ -196,6 +197,7 @@ mod tests {
                     position,
                     is_floor: false,
                     recovered: None,
+                    copies: None,
                     replicates: None,
                 }),
             ))

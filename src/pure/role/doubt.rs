@@ -50,7 +50,7 @@ impl Doubt {
     #[must_use]
     pub fn of(incident: &Incident) -> Option<Self> {
         let next = incident.next.as_ref().filter(|_| incident.is_taken_over())?;
-        let is_floor = incident.paused_at.is_none() && next.lacks.is_some();
+        let is_floor = incident.paused_at.is_none() && next.lacks.is_some() && !next.is_synchronous;
         is_floor.then(|| Self {
             from: incident.from.clone(),
             had: incident.history.clone(),
@@ -71,9 +71,8 @@ impl Doubt {
     /// What follows from what the one that was primary says after the failover.
     #[must_use]
     pub fn settle(&self, reading: &Reading) -> Settled {
-        if reading.role != Role::Primary
-            && (reading.role != Role::Replica || reading.replicates == Some(true))
-        {
+        let is_alone = matches!(reading.role, Role::Primary | Role::Replica);
+        if !is_alone || reading.replicates == Some(true) {
             return Settled::Never(FOLLOWS);
         }
         match (&self.had, &reading.history, &self.next) {
@@ -157,6 +156,7 @@ mod tests {
             history: had.history.clone(),
             position: had.position,
             recovered: had.recovered,
+            awaited: std::collections::BTreeSet::new(),
             heard_at: at,
             lost_at: at,
             answers: false,
@@ -174,6 +174,9 @@ mod tests {
         incident.handle_primary(at, "b", next, Some(heard));
         let planned = Incident { paused_at: Some(at), ..incident.clone() };
         assert_eq!(Doubt::of(&planned), None, "it was stopped on purpose");
+        let mut synchronous = incident.clone();
+        synchronous.next.as_mut().unwrap().is_synchronous = true;
+        assert_eq!(Doubt::of(&synchronous), None, "what counts is known");
         let doubt = Doubt::of(&incident).unwrap();
         assert_eq!(doubt.from(), "a");
         doubt.settle(now)
@@ -182,7 +185,15 @@ mod tests {
     fn pg(timeline: u32, position: u64, recovered: Option<u64>) -> Reading {
         let history = History::Postgres { system: 1, timeline };
         let role = Role::Primary;
-        Reading { role, history, position, is_floor: false, recovered, replicates: None }
+        Reading {
+            role,
+            history,
+            position,
+            is_floor: false,
+            recovered,
+            copies: None,
+            replicates: None,
+        }
     }
 
     #[test]
@@ -220,7 +231,15 @@ mod tests {
     fn my(server: u128, executed: GtidSet) -> Reading {
         let (role, position) = (Role::Primary, executed.count());
         let history = History::Mysql { server, executed };
-        Reading { role, history, position, is_floor: false, recovered: None, replicates: None }
+        Reading {
+            role,
+            history,
+            position,
+            is_floor: false,
+            recovered: None,
+            copies: None,
+            replicates: None,
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A failover, from the last word of a primary to the first session on the next one: what is measured
 //! of it. Times are ours alone; nothing a server says of time counts.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub struct Incident {
     pub position: u64,
     /// Postgres: where the recovery ended that it began with.
     pub recovered: Option<u64>,
+    /// Postgres: servers for which each commit of it waited when it was heard last.
+    pub awaited: BTreeSet<String>,
     /// When it said that.
     pub heard_at: Instant,
     /// When it was taken for primary no more.
@@ -76,6 +79,8 @@ pub struct Next {
     pub reached: u64,
     /// Postgres: that is where it left what the one before wrote, to the byte.
     pub is_fork: bool,
+    /// What the one before acknowledged waited for this one: it lacks nothing of that.
+    pub is_synchronous: bool,
     /// When it was taken for primary.
     pub at: Instant,
     /// When the first session was on it.
@@ -146,6 +151,7 @@ impl Incident {
             history,
             position: running.position,
             recovered: None,
+            awaited: BTreeSet::new(),
             heard_at: at(running.heard)?,
             lost_at: at(running.lost)?,
             answers: running.answers,
@@ -171,11 +177,13 @@ impl Incident {
     ) {
         // One that went another way had nothing that counts.
         let fork = heard.filter(|&heard| heard > 0).and_then(|heard| reading.fork(heard));
-        let reached = fork.or(heard).unwrap_or(reading.position);
-        let history = &reading.history;
         // A planned change comes when nothing is lacking; what the one before, frozen and alive, logs
         // of its own after that is nobody's data.
         let is_planned = self.paused_at.is_some() && self.answers;
+        // It caught up after it was heard.
+        let heard_then = heard.filter(|_| !is_planned);
+        let reached = fork.or(heard_then).unwrap_or(reading.position);
+        let history = &reading.history;
         let lacks = match (&self.history, history) {
             _ if server == self.from || is_planned => Some(0),
             // Without GTIDs nothing is said of transactions.
@@ -189,8 +197,20 @@ impl Incident {
         };
         let (server, history) = (server.to_owned(), history.clone());
         let is_fork = fork.is_some();
-        self.next =
-            Some(Next { server, history, lacks, reached, is_fork, at: now, first_session: None });
+        let is_synchronous = self.awaited.contains(&server)
+            && server != self.from
+            && lacks.is_some()
+            && heard.is_some_and(|heard| heard > 0);
+        self.next = Some(Next {
+            server,
+            history,
+            lacks,
+            reached,
+            is_fork,
+            is_synchronous,
+            at: now,
+            first_session: None,
+        });
     }
 
     /// Whether another server is primary since.
@@ -265,6 +285,7 @@ mod tests {
             position: 2000,
             is_floor: false,
             recovered: None,
+            copies: None,
             replicates: None,
         }
     }
@@ -275,6 +296,7 @@ mod tests {
             history,
             position: 1000,
             recovered: None,
+            awaited: BTreeSet::new(),
             heard_at: at,
             lost_at: at + Duration::from_millis(20),
             answers: false,
@@ -333,7 +355,9 @@ mod tests {
             let mut planned =
                 Incident { paused_at: Some(now), answers, position: 100, ..lost(pg(1), now) };
             planned.handle_primary(now, "b", &said(&pg(2)), Some(40));
-            assert_eq!(planned.next.unwrap().lacks, Some(lacks));
+            let next = planned.next.unwrap();
+            let reached = if answers { said(&pg(2)).position } else { 40 };
+            assert_eq!((next.lacks, next.reached), (Some(lacks), reached));
         }
     }
 
@@ -354,6 +378,24 @@ mod tests {
             incident.handle_primary(now, "b", &reading, heard);
             let next = incident.next.unwrap();
             assert_eq!((next.lacks, next.is_fork), (Some(lacks), is_fork), "{heard:?}");
+        }
+    }
+
+    #[test]
+    fn who_was_waited_for_has_all_that_was_acknowledged() {
+        let now = Instant::now();
+        for (server, heard, history, is_synchronous) in [
+            ("b", Some(900), pg(2), true),
+            ("c", Some(900), pg(2), false),
+            ("a", Some(900), pg(1), false),
+            ("b", Some(0), pg(2), false),
+            ("b", None, pg(2), false),
+            ("b", Some(900), History::Postgres { system: 7, timeline: 2 }, false),
+        ] {
+            let awaited = ["a", "b"].map(str::to_owned).into();
+            let mut incident = Incident { awaited, ..lost(pg(1), now) };
+            incident.handle_primary(now, server, &said(&history), heard);
+            assert_eq!(incident.next.unwrap().is_synchronous, is_synchronous, "{server} {heard:?}");
         }
     }
 

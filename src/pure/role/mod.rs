@@ -4,6 +4,7 @@
 //! fence's decision ([`fence`]), and how far a replica is behind is measured by our own clock
 //! ([`lag`]), so that neither a server's clock nor its own idea of lag is trusted.
 
+pub mod copies;
 pub mod doubt;
 pub mod fence;
 pub mod gtid;
@@ -17,6 +18,7 @@ pub mod witness;
 
 use std::fmt;
 
+use copies::Copies;
 use gtid::GtidSet;
 
 /// What a server says it is.
@@ -113,6 +115,8 @@ pub struct Reading {
     /// Postgres, of one that takes writes: where the recovery that it began with ended, be that of a
     /// standby or of one that had not been stopped in order. `None`: it had none, or does not say.
     pub recovered: Option<u64>,
+    /// Postgres: who has what is committed, as far as that is certain.
+    pub copies: Option<Copies>,
     /// Whether it applies what another sends; `None`: it does not say.
     pub replicates: Option<bool>,
 }
@@ -152,6 +156,7 @@ mod tests {
             position,
             is_floor: false,
             recovered: None,
+            copies: None,
             replicates: None,
         }
     }
@@ -176,6 +181,7 @@ mod tests {
                 position,
                 is_floor: false,
                 recovered: None,
+                copies: None,
                 replicates: None,
             }
         };

@@ -165,6 +165,7 @@ mod tests {
             position,
             is_floor,
             recovered: None,
+            copies: None,
             replicates: None,
         }
     }
@@ -178,6 +179,7 @@ mod tests {
             position,
             is_floor: false,
             recovered: None,
+            copies: None,
             replicates: None,
         }
     }

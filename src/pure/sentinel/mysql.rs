@@ -49,6 +49,10 @@ const SHUTDOWN: u16 = 1053;
 const REFUSALS: [u16; 14] =
     [1040, 1044, 1045, 1049, 1129, 1130, 1142, 1203, 1226, 1698, 1820, 1862, 3118, 4151];
 
+/// What the account is told that may not see the server's channels, and one of a version without them:
+/// no right to a table, no such table.
+const HIDDEN: [u16; 2] = [1142, 1146];
+
 /// What of a greeting is needed later.
 struct Greeting {
     flavour: Flavour,
@@ -93,6 +97,8 @@ pub struct Mysql {
     tls: bool,
     state: State,
     packets: Packets,
+    /// The account may not see the server's channels, and asks for them no more.
+    is_blind: bool,
 }
 
 impl std::fmt::Debug for Mysql {
@@ -111,7 +117,7 @@ impl std::fmt::Debug for Mysql {
 
 impl Mysql {
     pub(super) fn new(login: Login, tls: bool) -> Self {
-        Self { login, tls, state: State::Connected, packets: Packets::default() }
+        Self { login, tls, state: State::Connected, packets: Packets::default(), is_blind: false }
     }
 
     /// The server speaks first.
@@ -135,6 +141,12 @@ impl Mysql {
         let mut said = Vec::new();
         while let Some(payload) = self.packets.next()? {
             if let Some((number, text)) = refusal(&payload) {
+                if HIDDEN.contains(&number)
+                    && let Some(question) = self.ask_for_less()
+                {
+                    said.push(Said::Send(question));
+                    continue;
+                }
                 return Err(Fault {
                     is_goodbye: number == SHUTDOWN,
                     is_refusal: REFUSALS.contains(&number),
@@ -144,6 +156,17 @@ impl Mysql {
             said.extend(self.handle(&payload)?);
         }
         Ok(said)
+    }
+
+    /// The question that needs no right, where one that does was asked and refused.
+    fn ask_for_less(&mut self) -> Option<Vec<u8>> {
+        let State::Asked(flavour, Progress::Begun) = self.state else { return None };
+        if !self.question(flavour).needs_right() {
+            return None;
+        }
+        self.is_blind = true;
+        self.state = State::Idle(flavour);
+        self.poll()
     }
 
     pub(super) fn poll(&mut self) -> Option<Vec<u8>> {
@@ -174,12 +197,12 @@ impl Mysql {
     }
 
     const fn question(&self, flavour: Flavour) -> Question {
-        Question { flavour, cluster: self.login.cluster }
+        Question { flavour, cluster: self.login.cluster, is_blind: self.is_blind }
     }
 
     fn handle(&mut self, payload: &[u8]) -> Result<Vec<Said>, Fault> {
         let first = payload.first().copied();
-        let cluster = self.login.cluster;
+        let (cluster, is_blind) = (self.login.cluster, self.is_blind);
         let is_end = first == Some(SWITCH_OR_END) && payload.len() <= END_BYTES_MAX;
         match &mut self.state {
             State::Connected => self.greeted(payload),
@@ -212,7 +235,7 @@ impl Mysql {
             }
             State::Asked(flavour, progress) => {
                 let flavour = *flavour;
-                let question = Question { flavour, cluster };
+                let question = Question { flavour, cluster, is_blind };
                 match progress {
                     Progress::Begun if payload == [question.columns()] => {
                         *progress = Progress::Columns(question.columns());

@@ -9,11 +9,14 @@ use postgres_protocol::message::backend::{DataRowBody, ErrorResponseBody, Messag
 use postgres_protocol::message::frontend;
 
 use super::super::health::verdict::CheckStatus;
+use super::super::role::copies::Copies;
 use super::super::role::{History, Reading, Role};
 use super::{ANSWER_BYTES_MAX, Fault, Login, Said};
 
 /// One row: in recovery or not, cluster, timeline, position in bytes of WAL, timeline that is received,
-/// and where the recovery that it began with ended, of which a server says the same as long as it runs.
+/// and where the recovery that it began with ended, of which a server says the same as long as it runs. Then
+/// whom commits wait for and who is connected, or what a standby is connected by: what is not shown to the
+/// account is empty.
 ///
 /// The timelines of checkpoints and restart points lag behind a promotion, by minutes on a standby
 /// (measured with 15), so that a primary's is taken from the name of the file it writes; a standby's
@@ -30,7 +33,15 @@ const QUESTION: &str = "SELECT pg_catalog.pg_is_in_recovery(), \
     THEN coalesce(pg_catalog.pg_last_wal_replay_lsn(),'0/0') \
     ELSE pg_catalog.pg_current_wal_lsn() END - '0/0'::pg_catalog.pg_lsn, \
     coalesce((SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver), 0), \
-    coalesce(pg_catalog.pg_last_wal_replay_lsn() - '0/0'::pg_catalog.pg_lsn, 0)";
+    coalesce(pg_catalog.pg_last_wal_replay_lsn() - '0/0'::pg_catalog.pg_lsn, 0), \
+    CASE WHEN pg_catalog.pg_is_in_recovery() \
+    THEN coalesce((SELECT conninfo FROM pg_catalog.pg_stat_wal_receiver WHERE status = 'streaming'), '') \
+    WHEN pg_catalog.current_setting('synchronous_commit') IN ('off', 'local') THEN '' \
+    ELSE pg_catalog.current_setting('synchronous_standby_names') END, \
+    CASE WHEN pg_catalog.pg_is_in_recovery() \
+    OR pg_catalog.current_setting('synchronous_standby_names') = '' THEN '' \
+    ELSE coalesce((SELECT pg_catalog.string_agg(sync_state || ' ' || application_name, E'\\n') \
+    FROM pg_catalog.pg_stat_replication), '') END";
 
 /// `SQLSTATE`s of a server that goes down or does not let anybody in yet: `admin_shutdown`,
 /// `crash_shutdown`, `cannot_connect_now`.
@@ -311,7 +322,9 @@ fn read(row: &DataRowBody, followed: &mut u32) -> Option<Reading> {
     while let Some(range) = ranges.next().ok()? {
         fields.push(std::str::from_utf8(row.buffer().get(range?)?).ok()?);
     }
-    let [in_recovery, system, timeline, position, received, recovered] = fields[..] else {
+    let [in_recovery, system, timeline, position, received, recovered, copies, connected] =
+        fields[..]
+    else {
         return None;
     };
     let role = match in_recovery {
@@ -329,7 +342,11 @@ fn read(row: &DataRowBody, followed: &mut u32) -> Option<Reading> {
     let recovered = recovered.parse::<u64>().ok()?;
     let recovered = Some(recovered).filter(|&at| role == Role::Primary && at > 0);
     let position = position.parse().ok()?;
-    Some(Reading { role, history, position, is_floor, recovered, replicates: None })
+    let copies = match role {
+        Role::Primary => Copies::awaited(copies, connected),
+        _ => Copies::streams(copies),
+    };
+    Some(Reading { role, history, position, is_floor, recovered, copies, replicates: None })
 }
 
 #[cfg(test)]

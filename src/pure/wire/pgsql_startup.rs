@@ -1,4 +1,5 @@
-//! The first packet of a Postgres client, which may be sent again to another server.
+//! The first packet of a Postgres client, which may be sent again to another server. Where it asked for
+//! encryption and got none, that is the next one.
 //!
 //! A startup packet, an SSLRequest or a GSSENCRequest has no effect by itself (PostgreSQL 15,
 //! §55.7). A CancelRequest has, and so has anything that follows the first packet.
@@ -24,6 +25,16 @@ pub fn is_opening(bytes: &[u8]) -> bool {
     code >> 16 == PROTOCOL_3 || code == SSL_REQUEST || code == GSSENC_REQUEST
 }
 
+/// Whether `bytes` are a whole request for encryption: it is answered by one byte, and where that is `N`
+/// the client goes on with another first packet, as if it had not asked.
+#[must_use]
+pub fn asks_for_encryption(bytes: &[u8]) -> bool {
+    let Some((length, code)) = bytes.split_first_chunk() else { return false };
+    let is_one = |code: u32| code == SSL_REQUEST || code == GSSENC_REQUEST;
+    u32::from_be_bytes(*length) == 8
+        && code.try_into().is_ok_and(|code| is_one(u32::from_be_bytes(code)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,6 +50,20 @@ mod tests {
             for end in 0..=whole.len() {
                 assert!(is_opening(&whole[..end]), "{end} of {whole:?}");
             }
+        }
+    }
+
+    #[test]
+    fn encryption_is_asked_for_by_a_packet_of_its_own() {
+        for (bytes, expected) in [
+            (packet(SSL_REQUEST, b""), true),
+            (packet(GSSENC_REQUEST, b""), true),
+            (packet(SSL_REQUEST, b"more"), false),
+            (packet(SSL_REQUEST, b"")[..7].to_vec(), false),
+            (packet(196_608, b""), false),
+            (Vec::new(), false),
+        ] {
+            assert_eq!(asks_for_encryption(&bytes), expected, "{bytes:?}");
         }
     }
 

@@ -50,13 +50,17 @@ impl Group {
         inner.fence.primary().is_some() && without.primary().is_none()
     }
 
-    /// Whether a switchover that goes on has told this one to take no more writes: that it still says to
+    /// Whether a switchover that goes on, or has just been made, has told this one to take no more writes: that it still says to
     /// be primary once another is, is as planned.
     #[must_use]
     pub fn is_replaced(&self, server: &str) -> bool {
         let inner = self.lock();
         let planned = inner.planned.as_ref().filter(|planned| !planned.is_given_up);
+        // Until it is on record.
+        let over =
+            inner.incident.as_ref().filter(|it| it.paused_at.is_some() && it.is_taken_over());
         planned.is_some_and(|planned| planned.frozen.as_deref() == Some(server))
+            || over.is_some_and(|incident| incident.from == server)
     }
 
     /// Why a server that claims to be primary is not taken for it.

@@ -1,10 +1,11 @@
-//! What is not known yet of failovers that are over: what the old primaries say settles it.
+//! What is lost in a failover: what is known of that before, and what is not known yet of those that are
+//! over, which the old primaries settle with what they say.
 //!
 //! Bound: one a server, the last.
 
 use std::collections::BTreeMap;
 
-use super::Group;
+use super::{Group, Inner};
 use crate::pure::role::Reading;
 use crate::pure::role::doubt::{Doubt, Settled};
 use crate::pure::role::incident::Incident;
@@ -34,6 +35,22 @@ impl Doubts {
         if let Some((doubt, at)) = self.open.remove(server) {
             let (settled, reading) = (doubt.settle(reading), reading.clone());
             self.told.push(Told { at, settled, reading });
+        }
+    }
+}
+
+impl Inner {
+    /// The primary spoke: whom it waits for, of those that stream from it.
+    pub(super) fn note_awaited(&mut self) {
+        let Self { fence, awaited, .. } = self;
+        awaited.clear();
+        let primary = fence.primary().and_then(|server| fence.reading(server)?.copies.as_ref());
+        if let Some(copies) = primary {
+            let is_awaited = |server: &&str| {
+                let standby = fence.reading(server).and_then(|reading| reading.copies.as_ref());
+                standby.is_some_and(|standby| copies.waits_for(standby))
+            };
+            awaited.extend(fence.heard().filter(is_awaited).map(str::to_owned));
         }
     }
 }

@@ -195,8 +195,7 @@ impl Occasion<'_> {
         for (server, why) in now.refused {
             let known = before.refused.iter().any(|(name, was)| *name == server && *was == why);
             if !known {
-                let is_expected = matches!(why, Refusal::Returned | Refusal::Older)
-                    && backend.group.is_replaced(&server);
+                let is_expected = self.process.is_replaced(backend, &server, why);
                 self.say_role(
                     backend,
                     match is_expected {

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use super::stage::finish;
-use super::{BUILT_IN, Pair, takes_writes, write};
+use super::{BUILT_IN, Pair, connect, takes_writes, write};
 use crate::harness::dir::TempDir;
 use crate::harness::eventually;
 
@@ -80,6 +80,29 @@ fn a_successor_lets_its_clients_wait_until_the_predecessor_is_done() {
     waiting.join().unwrap().unwrap();
     drop(outsider);
     assert_eq!(pair.b.query("SELECT count(*) FROM written WHERE n = 3")[0][0], "1");
+    assert!(!takes_writes(&pair.a) && !pair.is_written_down());
+    assert_eq!(another.ended(), None, "{}", another.output());
+}
+
+#[test]
+fn a_successor_that_starts_while_sessions_are_to_end_waits_for_the_new_primary() {
+    let mut pair = Pair::start(BUILT_IN);
+    let mut busy = connect(pair.write);
+    busy.query("BEGIN").unwrap();
+    busy.query("INSERT INTO written VALUES (5)").unwrap();
+    let child = pair.begin("switchover write --to b --timeout 50s --max-lag 50s");
+    pair.wait_said("1 sessions of a are to end");
+    let mut another = pair.start_another(&["-sf", &pair.evenkeel.pid().to_string()]);
+    eventually("it waits", || {
+        another.output().contains("another process goes on with one").then_some(())
+    });
+    pair.wait_said("its end is waited for");
+    busy.query("COMMIT").unwrap();
+    pair.stage.evenkeel.wait();
+    let (done, said) = finish(child);
+    assert!(done, "{said}\n{}", pair.evenkeel.output());
+    write(pair.write, 6).unwrap();
+    assert_eq!(pair.b.query("SELECT n FROM written ORDER BY n"), [["5"], ["6"]]);
     assert!(!takes_writes(&pair.a) && !pair.is_written_down());
     assert_eq!(another.ended(), None, "{}", another.output());
 }

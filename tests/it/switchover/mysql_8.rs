@@ -56,6 +56,9 @@ fn answer(shared: &Shared, statement: &str, uuid: char) -> Vec<u8> {
     let mut server = shared.lock().unwrap();
     let flag = |is_on: bool| if is_on { "1" } else { "0" }.to_owned();
     let (read_only, super_read_only) = (flag(server.read_only), flag(server.super_read_only));
+    if statement.contains("performance_schema.replication_connection_status AS c") {
+        return packet(1, b"\xff\x76\x04#42000SELECT command denied");
+    }
     if statement.starts_with("SELECT @@global.read_only, ") {
         let own = format!("{uuid}1111111-1111-1111-1111-111111111111");
         let set = "11111111-1111-1111-1111-111111111111:1-77".to_owned();

@@ -82,6 +82,8 @@ fn a_promotion_that_is_refused_is_none_that_may_come_yet() {
     busy.query("COMMIT").unwrap();
     let (done, said) = finish(child);
     assert!(!done && said.contains("42501") && said.contains("pg_promote"), "{said}");
+    // Two servers are asked: which of them says so is told.
+    assert!(said.contains("b: "), "{said}");
     assert!(said.contains("a takes writes again") && !said.contains("may do so yet"), "{said}");
     assert!(pair.record().get("pending").is_none_or(serde_json::Value::is_null));
     pair.expect_as_before();

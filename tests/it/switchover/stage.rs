@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::harness::dir::TempDir;
 use crate::harness::eventually;
+use crate::harness::metrics::Metrics;
 use crate::harness::native::{run, run_again};
 use crate::harness::port::free_addr;
 use crate::harness::process::{Process, Spec};
@@ -28,15 +29,16 @@ pub(super) struct Scene<'a> {
 /// A proxy whose backend `db` is a pair, with a listener for writes.
 pub(super) struct Stage {
     pub(super) write: SocketAddr,
+    stats: SocketAddr,
     pub(super) evenkeel: Process,
     pub(super) dir: TempDir,
 }
 
 impl Stage {
     pub(super) fn start(dir: TempDir, scene: Scene<'_>) -> Self {
-        let write = free_addr();
-        let evenkeel = run(&dir, &text(&dir, write, scene), write);
-        let stage = Self { write, evenkeel, dir };
+        let (write, stats) = (free_addr(), free_addr());
+        let evenkeel = run(&dir, &text(&dir, (write, stats), scene), write);
+        let stage = Self { write, stats, evenkeel, dir };
         stage.wait_known();
         stage
     }
@@ -102,6 +104,11 @@ impl Stage {
         child.args(self.args(command)).stdout(Stdio::piped()).spawn().unwrap()
     }
 
+    /// What the proxy's metrics are.
+    pub(super) fn scrape(&self) -> Metrics {
+        Metrics::scrape(self.stats)
+    }
+
     /// Waits until the proxy has said this.
     #[track_caller]
     pub(super) fn wait_said(&self, words: &str) {
@@ -118,7 +125,7 @@ impl Stage {
     }
 }
 
-fn text(dir: &TempDir, write: SocketAddr, scene: Scene<'_>) -> String {
+fn text(dir: &TempDir, (write, stats): (SocketAddr, SocketAddr), scene: Scene<'_>) -> String {
     let Scene { global, more, check, switchover, servers: [a, b] } = scene;
     let global = match global {
         "" => format!("state_dir = \"{}\"", dir.path().display()),
@@ -127,6 +134,7 @@ fn text(dir: &TempDir, write: SocketAddr, scene: Scene<'_>) -> String {
     format!(
         "[global]\n{global}\n\n\
          [commands]\nsocket = {{ address = \"{socket}\", level = \"admin\" }}\n\n\
+         [stats]\nbind = \"{stats}\"\n\n\
          [backend.db]\n\
          check = {{ {check}, inter = \"50ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n\
          switchover = {{ {switchover} }}\nserver.a = \"{a}\"\nserver.b = \"{b}\"\n\n\

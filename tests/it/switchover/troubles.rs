@@ -35,7 +35,7 @@ fn an_old_primary_that_dies_frozen_is_followed_by_the_one_that_has_all_of_it() {
     pair.a.start_again();
     assert!(!takes_writes(&pair.a), "it comes back as it was left");
     eventually("it is kept out", || {
-        pair.ctl("fence show").1.contains("db a primary fenced").then_some(())
+        pair.ctl("fence show").1.contains("db a primary replaced").then_some(())
     });
 }
 

@@ -2,11 +2,11 @@ use std::num::NonZeroU16;
 
 use super::super::testing::{End, dialogue, served, verdict_of};
 use super::*;
+use crate::pure::pattern::Regex;
 use crate::pure::probe::format::Format;
 use crate::pure::probe::kind::{CheckKind, ExpectReport, Layer};
 use crate::pure::sample::Expr;
 use crate::pure::sample::testing::Nowhere;
-use regex::bytes::Regex;
 
 fn sample(text: &str) -> Expr {
     Expr::parse(text, &mut Nowhere).expect("a sample of the test")
@@ -27,7 +27,7 @@ fn expect(pattern: Pattern) -> Expect {
 }
 
 fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a pattern of the test")
+    Regex::new(pattern, false).expect("a pattern of the test")
 }
 
 fn send(data: &str) -> ScriptStep {

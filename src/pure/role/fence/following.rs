@@ -6,7 +6,8 @@
 //! |---|---|---|
 //! | Postgres | it is on the newest timeline | the same |
 //! | MariaDB, clusters | it replicates; it has what the newest primary had when it took over, and all it has, or something it wrote since | it replicates |
-//! | MySQL, which does not say whether it replicates | the former, and something the newest primary wrote since | it refuses writes |
+//! | MySQL, whose account may see its channels | as MariaDB | it replicates |
+//! | MySQL, whose account may not | the former, and something the newest primary wrote since | it refuses writes |
 
 use std::collections::BTreeSet;
 
@@ -163,6 +164,7 @@ mod tests {
             history: History::Mysql { server, executed },
             is_floor: false,
             recovered: None,
+            copies: None,
             replicates: None,
         };
         for (executed, follows) in [
@@ -182,6 +184,16 @@ mod tests {
             fence.handle_reading("b", reading(Primary, 2, set("1-98", "1-9")));
             fence.handle_reading("a", reading(Replica, 1, executed.clone()));
             assert_eq!(!fence.memory().former.contains("a"), follows, "{executed}");
+            // Where the account sees its channels, nothing has to be written.
+            let mut idle = planned.clone();
+            let says = |replicates| Reading {
+                replicates: Some(replicates),
+                ..reading(Replica, 1, set("1-98", "1"))
+            };
+            idle.handle_reading("a", says(false));
+            assert!(idle.memory().former.contains("a"));
+            idle.handle_reading("a", says(true));
+            assert!(!idle.memory().former.contains("a"));
             // On its way back, before anything was written.
             planned.set_heir(Some("a".to_owned()));
             planned.handle_reading("b", reading(Replica, 2, set("1-98", "1")));

@@ -12,6 +12,7 @@ pub(super) fn pg(role: Role, timeline: u32) -> Reading {
         position: 0,
         is_floor: false,
         recovered: None,
+        copies: None,
         replicates: None,
     }
 }
@@ -26,6 +27,7 @@ pub(super) fn my(role: Role, server: u128, executed: &str) -> Reading {
         position,
         is_floor: false,
         recovered: None,
+        copies: None,
         replicates: Some(role.follows()),
     }
 }
@@ -137,6 +139,7 @@ fn claims_are_refused_by_their_history() {
         position: 0,
         is_floor: false,
         recovered: None,
+        copies: None,
         replicates: None,
     };
     let rows = [
@@ -262,6 +265,7 @@ fn a_standby_of_another_cluster_is_none_of_ours() {
             position: 100,
             is_floor: false,
             recovered: None,
+            copies: None,
             replicates: None,
         },
     );

@@ -1,7 +1,8 @@
 //! What a MySQL or MariaDB server is asked, and what its answer means.
 //!
 //! Global variables and status are open to every account: no privilege is needed, but for the members
-//! of Group Replication. How much a server has is told by global transaction identifiers, without
+//! of Group Replication, and for whether a MySQL follows anybody: an account that may not see that is not
+//! told, and asks no more. How much a server has is told by global transaction identifiers, without
 //! which nobody could say who is ahead.
 //!
 //! | asked | says | role |
@@ -33,7 +34,14 @@ pub(super) enum Flavour {
 pub(super) struct Question {
     pub(super) flavour: Flavour,
     pub(super) cluster: Option<Cluster>,
+    /// The account may not see whom it follows.
+    pub(super) is_blind: bool,
 }
+
+/// MySQL: how many channels it gets and applies transactions by; one whose source is gone is among them.
+const CHANNELS: &str = "(SELECT COUNT(*) FROM performance_schema.replication_connection_status AS c \
+    JOIN performance_schema.replication_applier_status AS a USING (CHANNEL_NAME) \
+    WHERE c.SERVICE_STATE <> 'OFF' AND a.SERVICE_STATE = 'ON')";
 
 const NONSENSE: &str = "the server's answer to what it is makes no sense";
 
@@ -84,6 +92,7 @@ impl Question {
                             of("COUNT(*)"),
                         )
                     }
+                    _ if self.needs_right() => format!("{base}, {CHANNELS}"),
                     _ => base.to_owned(),
                 }
             }
@@ -95,12 +104,18 @@ impl Question {
         }
     }
 
+    /// Whether it is refused to accounts without a right.
+    pub(super) const fn needs_right(self) -> bool {
+        matches!((self.flavour, self.cluster), (Flavour::Mysql, None)) && !self.is_blind
+    }
+
     /// Columns of the answer.
     pub(super) const fn columns(self) -> u8 {
         match (self.flavour, self.cluster) {
             (_, Some(Cluster::Galera)) => 6,
             (Flavour::Mysql, Some(Cluster::GroupReplication)) => 9,
-            (Flavour::Mysql, None) => 5,
+            (Flavour::Mysql, None) if self.is_blind => 5,
+            (Flavour::Mysql, None) => 6,
             (Flavour::Mariadb, _) => 4,
         }
     }
@@ -133,6 +148,11 @@ impl Question {
                 let role = member(own, state, role, all, seen)?;
                 (role, history, Some(role.follows()))
             }
+            (Flavour::Mysql, None, [own @ .., channels]) if !self.is_blind => {
+                let (role, history) = mysql(own)?;
+                let channels = channels.parse::<u32>().map_err(|_| NONSENSE)?;
+                (role, history, Some(channels > 0))
+            }
             // Who sends it what shows to accounts with rights only.
             (Flavour::Mysql, _, texts) => {
                 let (role, history) = mysql(texts)?;
@@ -155,7 +175,15 @@ impl Question {
             History::Mysql { executed, .. } => executed.count(),
             History::Postgres { .. } => 0,
         };
-        Ok(Reading { role, history, position, is_floor: false, recovered: None, replicates })
+        Ok(Reading {
+            role,
+            history,
+            position,
+            is_floor: false,
+            recovered: None,
+            copies: None,
+            replicates,
+        })
     }
 }
 

@@ -78,8 +78,15 @@ fn a_primary_and_a_replica_are_read() {
         let executed = GtidSet::mariadb("0-1-100,2-3-7").unwrap();
         let history = History::Mysql { server: 3, executed };
         let replicates = Some(false);
-        let expected =
-            Reading { role, history, position: 107, is_floor: false, recovered: None, replicates };
+        let expected = Reading {
+            role,
+            history,
+            position: 107,
+            is_floor: false,
+            recovered: None,
+            copies: None,
+            replicates,
+        };
         let said = asked(MARIADB, &[word, "3", "0-1-100,2-3-7", "0"]);
         assert_eq!(said, Ok(vec![Said::Reading(expected)]));
         // Its thread that applies runs.
@@ -100,10 +107,26 @@ fn a_primary_and_a_replica_are_read() {
             position: 6,
             is_floor: false,
             recovered: None,
+            copies: None,
             replicates: None,
         };
-        let said = asked(MYSQL, &[read_only, super_read_only, UUID, "ON", &set]);
-        assert_eq!(said, Ok(vec![Said::Reading(expected)]));
+        let mut blind = logged_in(MYSQL);
+        assert!(blind.poll().is_some());
+        let said = blind.handle_bytes(&packet(1, b"\xff\x76\x04#42000SELECT denied")).unwrap();
+        let [Said::Send(question)] = &said[..] else { panic!("{said:?}") };
+        assert!(!String::from_utf8_lossy(question).contains("performance_schema"));
+        let fields = [read_only, super_read_only, UUID, "ON", &set];
+        let said = blind.handle_bytes(&answer(&fields));
+        assert_eq!(said, Ok(vec![Said::Reading(expected.clone())]));
+        // It is not asked again for what it is not shown.
+        let question = blind.poll().unwrap();
+        assert!(!String::from_utf8_lossy(&question).contains("performance_schema"));
+        assert_eq!(blind.handle_bytes(&answer(&fields)), said);
+        for (channels, replicates) in [("0", false), ("2", true)] {
+            let fields = [read_only, super_read_only, UUID, "ON", &set, channels];
+            let expected = Reading { replicates: Some(replicates), ..expected.clone() };
+            assert_eq!(asked(MYSQL, &fields), Ok(vec![Said::Reading(expected)]));
+        }
     }
 }
 
@@ -346,7 +369,9 @@ fn an_answer_without_end_is_given_up() {
     assert!(logged_in(MYSQL).handle_bytes(&vec![0; ANSWER_BYTES_MAX + 1]).is_err());
     for lie in [&b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff"[..], b"\xfd\x01", b"\xff", b"\x05ab"] {
         assert!(
-            Question { flavour: Flavour::Mariadb, cluster: None }.read(lie).is_err(),
+            Question { flavour: Flavour::Mariadb, cluster: None, is_blind: false }
+                .read(lie)
+                .is_err(),
             "{lie:?}"
         );
     }
@@ -395,7 +420,7 @@ proptest! {
         said.extend(dialogue.handle_bytes(second).unwrap());
         let history = History::Mysql { server: 1, executed: GtidSet::mariadb("0-1-7").unwrap() };
         let (role, replicates) = (Role::Primary, Some(false));
-        let reading = Reading { role, history, position: 7, is_floor: false, recovered: None, replicates };
+        let reading = Reading { role, history, position: 7, is_floor: false, recovered: None, copies: None, replicates };
         prop_assert_eq!(said, vec![Said::Reading(reading)]);
     }
 }

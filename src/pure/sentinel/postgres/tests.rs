@@ -64,9 +64,10 @@ fn a_primary_and_a_replica_are_read() {
             position: 83_886_400,
             is_floor,
             recovered: None,
+            copies: None,
             replicates: None,
         };
-        let fields = [word, "7300000000000000001", "3", "83886400", received, "0"];
+        let fields = [word, "7300000000000000001", "3", "83886400", received, "0", "", ""];
         assert_eq!(asked(&fields), Ok(vec![Said::Reading(reading)]));
     }
 }
@@ -75,9 +76,20 @@ fn a_primary_and_a_replica_are_read() {
 fn where_recovery_ended_is_told_by_one_that_takes_writes() {
     for (word, recovered, expected) in [("f", "0", None), ("f", "77", Some(77)), ("t", "77", None)]
     {
-        let said = asked(&[word, "1", "1", "99", "1", recovered]).unwrap();
+        let said = asked(&[word, "1", "1", "99", "1", recovered, "", ""]).unwrap();
         assert!(matches!(&said[..], [Said::Reading(it)] if it.recovered == expected), "{said:?}");
     }
+}
+
+#[test]
+fn whom_commits_wait_for_is_read_of_both_sides() {
+    let read = |fields: &[&str]| match &asked(fields).unwrap()[..] {
+        [Said::Reading(reading)] => reading.copies.clone(),
+        said => panic!("{said:?}"),
+    };
+    let primary = read(&["f", "1", "1", "9", "0", "0", "FIRST 1 (b)", "sync b"]).unwrap();
+    let standby = read(&["t", "1", "1", "9", "1", "0", "application_name=b", ""]).unwrap();
+    assert!(primary.waits_for(&standby));
 }
 
 #[test]
@@ -85,7 +97,7 @@ fn a_timeline_that_was_received_is_not_forgotten_while_nobody_sends() {
     let mut dialogue = logged_in();
     let mut look = |received: &str| {
         dialogue.poll();
-        let answer = [row(&["t", "1", "1", "9", received, "0"]), ready()].concat();
+        let answer = [row(&["t", "1", "1", "9", received, "0", "", ""]), ready()].concat();
         match &dialogue.handle_bytes(&answer).unwrap()[..] {
             [Said::Reading(reading)] => (reading.history.clone(), reading.is_floor),
             said => panic!("{said:?}"),
@@ -103,14 +115,14 @@ fn answers_that_make_no_sense_are_faults() {
         &[],
         &["f"],
         &["f", "1", "1", "1"],
-        &["x", "1", "1", "1", "0", "0"],
-        &["f", "1", "1", "1", "0"],
-        &["f", "", "1", "1", "0", "0"],
-        &["f", "1", "-1", "1", "0", "0"],
-        &["f", "1", "1", "1.5", "0", "0"],
-        &["t", "1", "1", "1", "-1", "0"],
-        &["f", "1", "1", "1", "0", "-1"],
-        &["f", "1", "1", "1", "0", "1", "0"],
+        &["x", "1", "1", "1", "0", "0", "", ""],
+        &["f", "1", "1", "1", "0", "0", ""],
+        &["f", "", "1", "1", "0", "0", "", ""],
+        &["f", "1", "-1", "1", "0", "0", "", ""],
+        &["f", "1", "1", "1.5", "0", "0", "", ""],
+        &["t", "1", "1", "1", "-1", "0", "", ""],
+        &["f", "1", "1", "1", "0", "-1", "", ""],
+        &["f", "1", "1", "1", "0", "1", "", "", ""],
     ];
     for fields in rows {
         assert_eq!(asked(fields).unwrap_err().status, CheckStatus::L7Response, "{fields:?}");
@@ -213,12 +225,12 @@ proptest! {
     fn cuts_change_nothing(cut in 0usize..60) {
         let mut dialogue = logged_in();
         dialogue.poll();
-        let answer = [row(&["f", "1", "2", "3", "0", "0"]), ready()].concat();
+        let answer = [row(&["f", "1", "2", "3", "0", "0", "", ""]), ready()].concat();
         let (first, second) = answer.split_at(cut.min(answer.len()));
         let mut said = dialogue.handle_bytes(first).unwrap();
         said.extend(dialogue.handle_bytes(second).unwrap());
         let history = History::Postgres { system: 1, timeline: 2 };
-        let reading = Reading { role: Role::Primary, history, position: 3, is_floor: false, recovered: None, replicates: None };
+        let reading = Reading { role: Role::Primary, history, position: 3, is_floor: false, recovered: None, copies: None, replicates: None };
         prop_assert_eq!(said, vec![Said::Reading(reading)]);
     }
 }

@@ -13,6 +13,7 @@ fn galera(role: Role, committed: u64) -> Reading {
         position: committed,
         is_floor: false,
         recovered: None,
+        copies: None,
         replicates: Some(true),
     }
 }
