@@ -211,7 +211,10 @@ fn check(sources: &Sources, zero_warning: bool, quiet: bool, has_socket: bool) -
         return ExitCode::from(FAILED);
     }
     if !config.has_listener() {
-        eprintln!("Configuration file has no error but will not start (no listener) => exit(2).");
+        if !loaded.is_quiet() {
+            let text = "Configuration file has no error but will not start (no listener)";
+            print(&format!("{text} => exit(2).\n"));
+        }
         return ExitCode::from(CANNOT);
     }
     if loaded.is_quiet() {

@@ -45,10 +45,20 @@ pub struct Report {
 }
 
 impl Report {
-    /// Adds one; past [`DIAGNOSTICS_MAX`] it takes the place of a notice or is only counted.
+    /// Adds one; past [`DIAGNOSTICS_MAX`] it takes the place of a notice or is only counted. What
+    /// was said of the same place before is not said again: a line may be read once for each half
+    /// of a `listen` section, or for everyone who inherits it.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.refused |= diagnostic.severity == Severity::Alert;
         self.warned |= diagnostic.severity >= Severity::Warning;
+        let is_same = |known: &Diagnostic| {
+            (known.severity, known.span) == (diagnostic.severity, diagnostic.span)
+                && known.message == diagnostic.message
+        };
+        if diagnostic.span.is_some() && self.diagnostics.iter().any(is_same) {
+            self.is_last_kept = false;
+            return;
+        }
         self.is_last_kept = true;
         if self.diagnostics.len() < DIAGNOSTICS_MAX {
             self.diagnostics.push(diagnostic);
@@ -171,10 +181,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_again_of_the_same_place_is_said_once() {
+        let mut report = Report::default();
+        report.alert(HERE, "a").help("h");
+        report.alert(HERE, "a").help("other");
+        report.warning(HERE, "a");
+        report.alert(Span { start: 1, ..HERE }, "a");
+        assert_eq!((report.iter().count(), report.dropped()), (3, 0));
+        assert_eq!(report.iter().next().and_then(|it| it.help.as_deref()), Some("h"));
+    }
+
+    #[test]
     fn a_full_report_gives_notices_up_and_counts() {
         let mut report = Report::default();
-        for _ in 1..DIAGNOSTICS_MAX {
-            report.warning(HERE, "w");
+        for number in 1..DIAGNOSTICS_MAX {
+            report.warning(HERE, format!("w{number}"));
         }
         report.notice(HERE, "n");
         report.notice(HERE, "dropped").help("dropped");

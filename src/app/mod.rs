@@ -17,6 +17,7 @@ mod drill;
 mod failovers;
 pub mod features;
 mod identity;
+mod kept;
 mod limits;
 mod listeners;
 pub mod load;

@@ -15,7 +15,7 @@ use super::load::{Loaded, Sources};
 use super::master::order::{Answer, Order};
 use super::supply::{Own, Supply};
 use super::world::Replay;
-use super::{Control, limits, listeners, objects};
+use super::{Control, kept, limits, listeners, objects};
 use crate::clock;
 use crate::config::diff::{Plan, diff};
 use crate::config::model::{Config, LogLevel};
@@ -142,7 +142,7 @@ fn apply(
     Ok(plan)
 }
 
-/// Logs which proxies are gone, and what else was done.
+/// Logs which proxies are gone, what else was done, and what commands did that still holds.
 fn say(control: &Control, former: &Objects, plan: &Plan) {
     let objects = control.context.process.objects();
     let known: BTreeSet<_> = objects.proxies().iter().map(Proxy::name).collect();
@@ -152,6 +152,9 @@ fn say(control: &Control, former: &Objects, plan: &Plan) {
     }
     let text = format!("Configuration reloaded: {}.", summary(plan));
     control.notice(LogLevel::Notice, objects.config.global.log.clone().into(), text);
+    for (log, text) in kept::told(&objects) {
+        control.notice(LogLevel::Notice, log, text);
+    }
 }
 
 /// What is served with the same words and files goes on with what commands made of it.

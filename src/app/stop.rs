@@ -8,7 +8,7 @@ use super::{Control, Ended, requests};
 use crate::clock::{self, sleep_or_forever};
 use crate::config::model::{LogLevel, LogTarget};
 use crate::state::proxies::Proxy;
-use crate::state::{Occasion, Process};
+use crate::state::{CutReason, Occasion, Process};
 use crate::telemetry::event::{Event, What};
 
 /// How often a soft stop looks whether the last session has ended.
@@ -16,6 +16,9 @@ const DRAIN_POLL: Duration = Duration::from_millis(20);
 
 /// Longest wait for log lines at the end.
 const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// Longest wait for sessions that are told to end: some are not where they hear of it at once.
+const LAST_SESSIONS: Duration = Duration::from_millis(500);
 
 /// Longest wait at the end for a switchover to be undone; what is not is left to the next process.
 const UNDO_MAX: Duration = Duration::from_secs(5);
@@ -53,6 +56,7 @@ impl Control {
             () = drained => Ended::Done,
             () = sleep_or_forever(left()) => {
                 self.say_hard_stopped();
+                self.end_sessions().await;
                 Ended::Done
             }
             ended = next_stop(&mut self.signals) => ended,
@@ -61,11 +65,21 @@ impl Control {
 
     /// Goes on accepting for `grace`; a request to stop at once ends that, too.
     async fn pass_grace(&mut self) -> Option<Ended> {
-        let grace = self.context.process.objects().config.global.life.grace?;
-        tokio::select! {
+        let objects = self.context.process.objects();
+        let global = &objects.config.global;
+        let grace = global.life.grace?;
+        let log = || global.log.as_slice().into();
+        let scheduled = format!("Scheduling a soft-stop in {} ms.", grace.as_millis());
+        self.notice(LogLevel::Warning, log(), scheduled);
+        let ended = tokio::select! {
             () = tokio::time::sleep(grace) => None,
             ended = next_stop(&mut self.signals) => Some(ended),
+        };
+        if ended.is_none() {
+            let expired = "Grace period expired, proceeding with soft-stop now.";
+            self.notice(LogLevel::Notice, log(), expired.to_owned());
         }
+        ended
     }
 
     /// Lets planned changes of primaries come to their end, which needs checks. Clients that come
@@ -116,6 +130,18 @@ impl Control {
                 say(proxy.log(), text);
             }
         }
+    }
+
+    /// Ends the sessions that are left, each with its line in the log.
+    async fn end_sessions(&self) {
+        let process = &self.context.process;
+        process.sessions.end_all(CutReason::Killed);
+        let ended = async {
+            while process.gate.current() > 0 {
+                tokio::time::sleep(DRAIN_POLL).await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_SESSIONS, ended).await;
     }
 
     /// Ends what is left and lets the last log lines out.

@@ -39,6 +39,8 @@ struct Problem {
     heard: bool,
     /// A proxy on the way said no, or nobody listens on a Unix socket.
     denied: bool,
+    /// There was no descriptor or memory to ask with.
+    ours: bool,
 }
 
 /// A connection, known to the poller once something had to be waited for.
@@ -67,7 +69,7 @@ pub async fn run(target: &Target, probe: &mut Probe<'_>) -> Verdict {
     let whole = started + target.timing.inter;
     let mut deadline = whole;
     let mut conn = None;
-    let mut heard = false;
+    let (mut heard, mut unasked) = (false, false);
     let mut layer = Reached::Plain;
     let mut step = probe.step(Input::Start);
     loop {
@@ -76,6 +78,7 @@ pub async fn run(target: &Target, probe: &mut Probe<'_>) -> Verdict {
                 layer.name(&mut verdict);
                 verdict.duration = started.elapsed();
                 verdict.heard = heard && !verdict.passed();
+                verdict.unasked = unasked && !verdict.passed();
                 return verdict;
             }
             Step::Connect(ask) => {
@@ -102,6 +105,7 @@ pub async fn run(target: &Target, probe: &mut Probe<'_>) -> Verdict {
             Ok(Ok(next)) => next,
             Ok(Err(problem)) => {
                 heard |= problem.heard;
+                unasked |= problem.ours;
                 if problem.denied {
                     layer = Reached::Denied;
                 }
@@ -309,19 +313,28 @@ impl Problem {
             error.kind(),
             ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
         );
-        Self { text: system_text(error), heard, denied: false }
+        Self { text: system_text(error), heard, denied: false, ours: is_ours(error) }
     }
 
     /// Refused by the system at once: in HAProxy's words, the system's in parentheses.
     fn new(doing: &str, error: &io::Error) -> Self {
         let refused = error.kind() == ErrorKind::ConnectionRefused;
         let text = format!("{doing} ({})", system_text(error));
-        Self { text, heard: refused || error.kind() == ErrorKind::NotFound, denied: false }
+        let heard = refused || error.kind() == ErrorKind::NotFound;
+        Self { text, heard, denied: false, ours: is_ours(error) }
     }
 
     fn not_connected() -> Self {
-        Self { text: "Transport endpoint is not connected".to_owned(), heard: false, denied: false }
+        let text = "Transport endpoint is not connected".to_owned();
+        Self { text, heard: false, denied: false, ours: false }
     }
+}
+
+/// Whether it is this process, or this machine, that has no room for one more socket.
+fn is_ours(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let lack = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|number| lack.contains(&number))
 }
 
 #[cfg(test)]

@@ -405,6 +405,12 @@ impl Task {
 
     /// Says what a verdict on the server did, and does what follows for its sessions.
     fn tell(&self, now: Instant, before: &Before, verdict: &Verdict, outcome: Outcome) {
+        if outcome.news && verdict.unasked {
+            let (backend, server, why) = (&self.backend.name, &self.server.name, verdict.info());
+            tracing::warn!(
+                "Server {backend}/{server} cannot be checked and stays as it is: {why}."
+            );
+        }
         if outcome.news && self.backend.settings().log_health_checks {
             self.bus.event(report::result(&self.backend, &self.server, verdict));
         }

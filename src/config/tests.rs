@@ -335,3 +335,14 @@ fn a_page_reads_no_proxy_header() {
     let text = "[stats]\nbind = { address = \"127.0.0.1:1\", accept_proxy = true }\n";
     assert_eq!(messages(&[text]), ["2: stats listener 'stats' reads no PROXY header"]);
 }
+
+#[test]
+fn a_mistake_of_both_halves_is_told_once() {
+    let text = "defaults\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n\
+                listen l\n bind :1\n tcp-request content rejct\n acl a src 1.2.3.4.5\n\
+                \x20server s 192.0.2.1:1\n";
+    let (_, report, _) = load_texts(Language::Haproxy, &[text]);
+    let alerts: Vec<_> =
+        report.iter().filter(|it| it.severity == Severity::Alert).map(|it| &it.message).collect();
+    assert_eq!(alerts.len(), 2, "{alerts:?}");
+}

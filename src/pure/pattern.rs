@@ -1,201 +1,187 @@
 //! Regular expressions, as people wrote them for PCRE, on bytes.
 //!
-//! | written | what it is here |
-//! |---|---|
-//! | `{` that opens no count, `[` inside of brackets | itself |
-//! | `\0`, `\012`, `\x1`, `\cA`, `\e` | that byte |
-//! | `\h` | a blank or a tab |
-//! | `\Z` | the end |
-//! | `\Q…\E` | its text |
-//! | `(?#…)` | nothing |
-//! | look-around, back-references, atomic groups | refused: the time to match is linear |
+//! The time to match is linear in the subject wherever the expression allows it. Look-around,
+//! back-references, atomic groups, possessive quantifiers, `\K`, `\R` and the like have to go back:
+//! there [`BACKTRACKS`] bounds the time, and a subject that takes more does not match, as one that
+//! exceeds PCRE's own bound.
 
-use std::fmt::Write as _;
-use std::iter::Peekable;
-use std::str::Chars;
+mod property;
+mod translation;
 
-use regex::bytes::{Regex, RegexBuilder};
+use std::fmt::Display;
+use std::ops::Range;
 
-/// Compiles `written`.
-///
-/// # Errors
-/// Says why it is no regular expression, in one line.
-pub fn compile(written: &str, ignores_case: bool) -> Result<Regex, String> {
-    let mut builder = RegexBuilder::new(&Translation::of(written));
-    let regex = builder.unicode(false).case_insensitive(ignores_case).build();
-    regex.map_err(|error| {
-        // Before it come the text again and a mark below it.
-        let error = error.to_string();
-        error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
-    })
+use fancy_regex::{BytesMode, RegexInput};
+use regex::bytes;
+
+use translation::{Engine, Translation};
+
+/// How often one search goes back at most; PCRE's own is ten times that.
+const BACKTRACKS: usize = 1_000_000;
+
+/// In what the linear engine says of an expression that has to go back.
+const UNSUPPORTED: &str = "not supported";
+
+/// A regular expression; equal to one that is written the same.
+#[derive(Clone, Debug)]
+pub struct Regex {
+    written: String,
+    ignores_case: bool,
+    asks_for_start: bool,
+    asks_for_end: bool,
+    /// `None`: it has to go back.
+    linear: Option<bytes::Regex>,
+    /// Beside a linear one where that does not tell of every text what PCRE does.
+    backtracking: Option<fancy_regex::Regex>,
 }
 
-/// What was written in PCRE's language, in that of the library.
-struct Translation<'a> {
-    rest: Peekable<Chars<'a>>,
-    out: String,
-}
+/// Where the whole was found, and its groups `\1` to `\9`.
+type Groups = [Option<Range<usize>>; 10];
 
-impl<'a> Translation<'a> {
-    fn of(written: &'a str) -> String {
-        let mut this = Self { rest: written.chars().peekable(), out: String::new() };
-        while let Some(char) = this.rest.next() {
-            match char {
-                '\\' => this.escape(false),
-                '[' => this.class(),
-                '{' if !is_count(this.rest.clone()) => this.out.push_str(r"\{"),
-                '(' if this.rest.clone().take(2).eq(['?', '#']) => {
-                    this.rest.by_ref().find(|&char| char == ')');
-                }
-                other => this.out.push(other),
-            }
-        }
-        this.out
-    }
-
-    /// What stands behind an opening bracket, up to the one that closes.
-    fn class(&mut self) {
-        self.out.push('[');
-        // A bracket that comes first, or after a caret, is one of the class.
-        for first in ['^', ']'] {
-            if self.rest.next_if_eq(&first).is_some() {
-                self.out.push(first);
-            }
-        }
-        while let Some(char) = self.rest.next() {
-            match char {
-                '\\' => self.escape(true),
-                '[' if self.rest.peek() == Some(&':') => {
-                    // A class of names, such as [:alpha:].
-                    self.out.push('[');
-                    for char in self.rest.by_ref() {
-                        self.out.push(char);
-                        if char == ']' {
-                            break;
-                        }
-                    }
-                }
-                // Of the library's own: sets within sets, and operations on them.
-                '[' | '&' | '~' => self.out.extend(['\\', char]),
-                ']' => return self.out.push(']'),
-                other => self.out.push(other),
-            }
-        }
-    }
-
-    /// What stands behind a backslash.
-    fn escape(&mut self, in_class: bool) {
-        let Some(char) = self.rest.next() else { return self.out.push('\\') };
-        match char {
-            'x' if self.rest.peek() != Some(&'{') => self.number(16, 2),
-            '0' => self.number(8, 2),
-            'e' => self.byte(0x1b),
-            'c' => match self.rest.next() {
-                Some(control) if control.is_ascii() => {
-                    self.byte(control.to_ascii_uppercase() as u32 ^ 0x40);
-                }
-                other => self.out.extend(['\\', 'c'].into_iter().chain(other)),
-            },
-            'h' if in_class => self.out.push_str(r" \t"),
-            'h' => self.out.push_str(r"[ \t]"),
-            'Z' if !in_class => self.out.push_str(r"\z"),
-            'Q' => self.quoted(),
-            'E' => {}
-            // To the library a backslash before one of these is more than the character.
-            '<' | '>' => self.out.push(char),
-            'p' | 'P' | 'x' => {
-                // Its name may stand in braces.
-                self.out.extend(['\\', char]);
-                if self.rest.next_if_eq(&'{').is_some() {
-                    self.out.push('{');
-                }
-            }
-            other => self.out.extend(['\\', other]),
-        }
-    }
-
-    /// A byte by at most `most` digits.
-    fn number(&mut self, base: u32, most: u32) {
-        let mut value = 0;
-        for _ in 0..most {
-            let Some(digit) = self.rest.peek().and_then(|char| char.to_digit(base)) else { break };
-            value = value * base + digit;
-            self.rest.next();
-        }
-        self.byte(value);
-    }
-
-    fn byte(&mut self, value: u32) {
-        // Writing to a string cannot fail.
-        let _ = write!(self.out, r"\x{value:02x}");
-    }
-
-    /// The text up to `\E`.
-    fn quoted(&mut self) {
-        while let Some(char) = self.rest.next() {
-            if char == '\\' && self.rest.next_if_eq(&'E').is_some() {
-                return;
-            }
-            self.out.push_str(&regex::escape(char.encode_utf8(&mut [0; 4])));
-        }
+impl PartialEq for Regex {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.written, self.ignores_case) == (&other.written, other.ignores_case)
     }
 }
 
-/// Whether what stands behind a brace is `3}`, `3,}` or `3,5}`.
-fn is_count(mut rest: Peekable<Chars<'_>>) -> bool {
-    let mut skip_digits = || {
-        let mut some = false;
-        while rest.next_if(char::is_ascii_digit).is_some() {
-            some = true;
+impl Regex {
+    /// Compiles `written`.
+    ///
+    /// # Errors
+    /// Says why it is no regular expression, in one line.
+    pub fn new(written: &str, ignores_case: bool) -> Result<Self, String> {
+        let text = Translation::of(written, Engine::Linear);
+        if let Some(refused) = text.refused {
+            return Err(refused);
         }
-        (some, rest.next())
-    };
-    match skip_digits() {
-        (true, Some('}')) => true,
-        (true, Some(',')) => skip_digits().1 == Some('}'),
-        _ => false,
+        let linear = if text.is_possessive {
+            Err(None)
+        } else {
+            let mut builder = bytes::RegexBuilder::new(&text.out);
+            let built = builder.unicode(false).case_insensitive(ignores_case).build();
+            // What is not supported there may be here: the other one judges it.
+            built.map_err(|error| Some(last_line(&error)).filter(|it| !it.contains(UNSUPPORTED)))
+        };
+        let made = || backtracking(written, ignores_case);
+        let (linear, backtracking) = match linear {
+            Ok(linear) => {
+                let is_needed = text.asks_for_start || text.asks_for_end;
+                (Some(linear), is_needed.then(made).and_then(Result::ok))
+            }
+            Err(why) => (None, Some(made().map_err(|own| why.unwrap_or(own))?)),
+        };
+        Ok(Self {
+            written: written.to_owned(),
+            ignores_case,
+            asks_for_start: text.asks_for_start,
+            asks_for_end: text.asks_for_end,
+            linear,
+            backtracking,
+        })
     }
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.written
+    }
+
+    /// Whether it is found in `text`.
+    #[must_use]
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        match self.linear_for(text, false) {
+            Some(regex) => regex.is_match(text),
+            None => self
+                .backtracking
+                .as_ref()
+                .is_some_and(|regex| regex.is_match(text).unwrap_or(false)),
+        }
+    }
+
+    /// `template` with `\0` to `\9` replaced by what is first found and its groups.
+    #[must_use]
+    pub fn expand(&self, text: &[u8], template: &[u8]) -> Option<Vec<u8>> {
+        let groups = self.groups_in(text, false)?;
+        let mut out = Vec::new();
+        fill(&mut out, template, text, &groups);
+        Some(out)
+    }
+
+    /// `text` with the first or `all` of what is found replaced by `template`, filled as above.
+    ///
+    /// As in HAProxy, a search is shown only what stands behind the find before, and knows that no
+    /// text begins there; a byte at which nothing was found to begin and end is kept and left.
+    #[must_use]
+    pub fn replace(&self, text: &[u8], all: bool, template: &[u8]) -> Vec<u8> {
+        let (mut out, mut rest) = (Vec::with_capacity(text.len()), text);
+        while let Some(groups) = self.groups_in(rest, rest.len() < text.len()) {
+            let Some(whole) = groups[0].clone() else { break };
+            out.extend_from_slice(&rest[..whole.start]);
+            fill(&mut out, template, rest, &groups);
+            rest = &rest[whole.end..];
+            if !all {
+                break;
+            }
+            if whole.end == 0 {
+                let Some((first, behind)) = rest.split_first() else { break };
+                out.push(*first);
+                rest = behind;
+            }
+        }
+        out.extend_from_slice(rest);
+        out
+    }
+
+    fn groups_in(&self, text: &[u8], is_rest: bool) -> Option<Groups> {
+        if let Some(regex) = self.linear_for(text, is_rest) {
+            let found = regex.captures(text)?;
+            return Some(std::array::from_fn(|group| found.get(group).map(|at| at.range())));
+        }
+        let input = RegexInput::new(text).start_text(!is_rest);
+        let found = self.backtracking.as_ref()?.captures_input(input).ok()??;
+        Some(std::array::from_fn(|group| found.get(group).map(|at| at.range())))
+    }
+
+    /// The linear one, where it tells of this text what PCRE does: to PCRE, a text ends before a
+    /// line feed at its end as well.
+    fn linear_for(&self, text: &[u8], is_rest: bool) -> Option<&bytes::Regex> {
+        let is_other = self.asks_for_end && text.ends_with(b"\n") || self.asks_for_start && is_rest;
+        self.linear.as_ref().filter(|_| !is_other || self.backtracking.is_none())
+    }
+}
+
+/// Appends `template` with the groups of `text`.
+fn fill(out: &mut Vec<u8>, template: &[u8], text: &[u8], groups: &Groups) {
+    let mut bytes = template.iter().copied();
+    while let Some(byte) = bytes.next() {
+        if byte != b'\\' {
+            out.push(byte);
+            continue;
+        }
+        match bytes.next() {
+            Some(digit @ b'0'..=b'9') => {
+                let group = groups[usize::from(digit - b'0')].clone();
+                out.extend_from_slice(group.map_or(&[], |at| &text[at]));
+            }
+            Some(other) => out.push(other),
+            None => out.push(b'\\'),
+        }
+    }
+}
+
+fn backtracking(written: &str, ignores_case: bool) -> Result<fancy_regex::Regex, String> {
+    let text = Translation::of(written, Engine::Backtracking);
+    let mut builder = fancy_regex::RegexBuilder::new(&text.out);
+    builder.bytes_mode(BytesMode::Ascii).case_insensitive(ignores_case);
+    builder.allow_input_assertion_overrides(true).backtrack_limit(BACKTRACKS);
+    builder.build().map_err(|error| last_line(&error))
+}
+
+/// What is wrong: before it may come the text again and a mark below it.
+fn last_line(error: &dyn Display) -> String {
+    let error = error.to_string();
+    error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn matches(pattern: &str, text: &str) -> bool {
-        compile(pattern, false).expect("a regular expression").is_match(text.as_bytes())
-    }
-
-    #[test]
-    fn what_only_the_library_takes_for_a_sign_is_itself() {
-        assert!(matches(r#"^{"health":"true"}$"#, r#"{"health":"true"}"#));
-        assert!(matches(r#""status": ?{"#, r#""status":{"#));
-        assert!(matches("a{,3}", "a{,3}") && matches("a{1,b}", "a{1,b}"));
-        assert!(matches(r"^[[]$", "[") && matches(r"^[a[&&b]+$", "[&&"));
-        assert!(matches(r"^\<a\>\/$", "<a>/"));
-    }
-
-    #[test]
-    fn bytes_have_many_names() {
-        assert!(matches(r"^\x1b\e\033\c[$", "\x1b\x1b\x1b\x1b") && matches(r"^\x9\0a$", "\t\0a"));
-        assert!(matches(r"^a\hb[\h]$", "a b\t") && matches(r"a\Z", "ba"));
-        assert!(matches(r"^\Qa.[b\E.$", "a.[bx") && matches(r"^\Qa", "a"));
-        assert!(matches(r"^a(?#of {1} kind)b$", "ab"));
-    }
-
-    #[test]
-    fn counts_names_and_classes_stay() {
-        assert!(matches("^a{3}$", "aaa") && !matches("^a{3}$", "aa"));
-        assert!(matches("^a{2,}b{1,2}$", "aaabb"));
-        assert!(matches(r"^\x{41}[{]\{$", "A{{"));
-        assert!(matches(r"^[]{]{2}[^]{]$", "]{x") && matches(r"^[[:digit:]_]+\d$", "1_2"));
-    }
-
-    #[test]
-    fn a_mistake_is_told_in_one_line() {
-        let told = compile(r"(a)\1", false).expect_err("a back-reference");
-        assert_eq!(told, "backreferences are not supported");
-        assert!(compile("(", false).is_err() && compile("[a", false).is_err());
-        assert!(compile("a{", false).is_ok() && compile(r"a\", false).is_err());
-    }
-}
+mod tests;

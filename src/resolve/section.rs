@@ -219,6 +219,7 @@ impl Section {
             Status::Nx => counters.nx.add(1),
             Status::Refused => counters.refused.add(1),
             Status::Timeout => {}
+            Status::Other if answer.truncated => {}
             Status::Other if answer.items.is_empty() => counters.empty.add(1),
             Status::Other => counters.other.add(1),
         }

@@ -125,6 +125,12 @@ impl Frontend {
         }
     }
 
+    /// The limit that the file gives it.
+    #[must_use]
+    pub fn configured_limit(&self) -> u32 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
     /// For [`publish`](super::publish) only.
     pub(super) const fn route_cell(&self) -> &ArcSwap<Route> {
         &self.route

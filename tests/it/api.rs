@@ -16,6 +16,7 @@ both! {
     severities_are_shown_where_asked_for,
     silence_ends_a_connection,
     a_line_without_end_gets_nothing,
+    a_line_of_many_commands_is_answered,
     an_endless_line_is_cut,
     the_eleventh_client_waits,
     half_closed_clients_are_answered,
@@ -112,6 +113,13 @@ fn a_line_without_end_gets_nothing(kind: Kind) {
     stream.write_all(b"show cli level").unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(rest(&mut stream), "");
+}
+
+fn a_line_of_many_commands_is_answered(kind: Kind) {
+    let api = Api::new();
+    let _proxy = start(kind, &api, "");
+    let line = vec!["show cli level"; 4096].join(";");
+    assert_eq!((line.len(), api.ask(&line)), (61_439, "admin\n\n".repeat(4096)));
 }
 
 fn an_endless_line_is_cut(kind: Kind) {

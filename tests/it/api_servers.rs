@@ -253,6 +253,9 @@ fn a_reload_keeps_what_commands_changed_and_the_file_did_not() {
     assert_eq!(api.ask(commands).trim(), "");
     reload(&proxy, &proxy.text().replace("weight 20", "weight 30"));
     assert_eq!(weights(), ["5 (initial 10)\n\n", "30 (initial 30)\n\n"]);
+    proxy.log.expect(&["Server be/s1: maintenance, weight 5 (file: 10) kept from a command."]);
+    proxy.log.expect(&["Frontend fe: maxconn 7 (file: ", ") kept from a command."]);
+    assert!(!proxy.process.output().contains("Server be/s2: "), "{}", proxy.process.output());
     for _ in 0..3 {
         assert_eq!(served_by(proxy.addr).unwrap(), "s2");
     }

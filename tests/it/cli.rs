@@ -73,8 +73,15 @@ fn missing_file_fails(kind: Kind) {
 }
 
 fn file_without_listener_is_told_apart(kind: Kind) {
-    let (code, output) = check(kind, "defaults\n    mode tcp\n");
-    assert_eq!(code, Some(2), "{output}");
+    let dir = TempDir::new();
+    let file = dir.write("haproxy.cfg", "defaults\n    mode tcp\n");
+    let said = "Configuration file has no error but will not start (no listener) => exit(2).\n";
+    for (options, said) in [(&["-c"][..], said), (&["-c", "-q"], "")] {
+        let mut command = std::process::Command::new(kind.program());
+        let output = command.args(options).arg("-f").arg(&file).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{options:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), said, "{options:?}");
+    }
 }
 
 fn several_files_make_one_configuration(kind: Kind) {

@@ -75,6 +75,10 @@ const ROWS: &[(&str, bool)] = &[
     ("req.payload(0,5) -m sub ell", true),
     ("req.payload(0,5) -m reg ^h.l", true),
     ("req.payload(0,5) -m reg -i ^H.L", true),
+    ("req.payload(0,5) -m reg ^(?!help)(?=hell).*o$", true),
+    ("req.payload(0,5) -m reg (?<twice>.)\\\\k<twice>(?!o)", false),
+    ("req.payload(0,5) -m reg (?<twice>.)\\\\k<twice>(?=o)", true),
+    ("bin(ff80800a),map_regm(DIR/octets) -m bin 747769636580", true),
     ("req.payload(0,5) -m reg -f DIR/expressions", true),
     ("req.payload(0,5) -m len 1:4", false),
     ("req.payload(0,5) -m len ge 5", true),
@@ -149,6 +153,7 @@ fn conditions_hold_as_recorded(kind: Kind) {
     dir.write("networks", "10.0.0.0/8\n");
     dir.write("words", "Hello\n#no\nworld, and\n\n");
     dir.write("expressions", "^he.*o$\n[0-9]+x\n");
+    dir.write("octets", "^(\\xff)(.)\\2$ twice\\2\n");
     dir.write("numbers", "5\n10:20\n");
     dir.write("map", "hello one\nspaced  two words \n# c x\nalone\n");
     let files = dir.path().display().to_string();

@@ -23,6 +23,7 @@ both! {
     sigusr1_waits_for_the_last_session,
     a_soft_stop_refuses_commands,
     hard_stop_after_ends_a_graceful_stop,
+    grace_is_announced_and_its_end_told,
     reload_keeps_sessions_and_never_refuses,
     reload_with_sigusr2_too,
     bad_file_changes_nothing_and_says_why,
@@ -139,8 +140,26 @@ fn hard_stop_after_ends_a_graceful_stop(kind: Kind) {
     proxy.process.wait();
     assert!(asked.elapsed() >= Duration::from_millis(500));
     client.drain();
+    proxy.log.expect(&["fe be/s1 ", " K- 1/1/0/0/0 0/0"]);
     proxy.log.expect(&["soft-stop running for too long, performing a hard-stop."]);
     proxy.log.expect(&["Proxy fe hard-stopped (1 remaining conns will be closed)."]);
+}
+
+fn grace_is_announced_and_its_end_told(kind: Kind) {
+    let (mut proxy, _server) = echo(kind, "grace 2s");
+    proxy.process.signal(Signal::USR1);
+    proxy.log.expect(&["Scheduling a soft-stop in 2000 ms."]);
+    // It goes on accepting until then.
+    Client::connect(proxy.addr).ping("still served");
+    proxy.log.expect(&["Grace period expired, proceeding with soft-stop now."]);
+    assert!(proxy.process.wait().success());
+    for (level, text) in [("<132>", "Scheduling a soft-stop"), ("<133>", "Grace period expired")] {
+        let lines = proxy.log.raw();
+        assert!(lines.iter().any(|line| line.starts_with(level) && line.contains(text)), "{text}");
+    }
+    let said = proxy.process.output();
+    assert!(said.contains("Scheduling a soft-stop in 2000 ms."), "{said}");
+    assert!(said.contains("Grace period expired, proceeding with soft-stop now."), "{said}");
 }
 
 /// Connections that never stop coming, and what failed among them.

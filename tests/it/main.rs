@@ -104,6 +104,7 @@ mod tls_certificates;
 mod tls_counters;
 mod tls_files;
 mod tls_flood;
+mod tls_keys;
 mod tls_samples;
 mod tls_servers;
 mod tls_verify;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
+use crate::harness::api::Api;
 use crate::harness::backend::Backend;
 use crate::harness::client::{Client, served_by};
 use crate::harness::dir::TempDir;
@@ -109,6 +110,18 @@ fn stays_without_a_worker_where_told_to() {
     assert_eq!(master.process.ended(), None);
     master.reload(&master.text);
     eventually("a reload starts another", || served_by(master.addr).ok());
+}
+
+/// HAProxy's reload is a new worker, which knows nothing of commands.
+#[test]
+fn a_reload_tells_what_it_keeps_of_commands() {
+    let (server, api) = (Backend::greet("s1"), Api::new());
+    let master = Master::start(Kind::Evenkeel, &server, &api.lines(), &["-W"]);
+    assert_eq!(api.ask("set server be/s1 state drain;disable frontend fe").trim(), "");
+    master.reload(&master.text);
+    for line in ["Server be/s1: drain kept from a", "Frontend fe: pause kept from a command."] {
+        eventually(line, || master.process.output().contains(line).then_some(()));
+    }
 }
 
 fn sigterm_is_an_orderly_end(kind: Kind) {

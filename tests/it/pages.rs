@@ -117,6 +117,7 @@ fn tls_and_a_proxy_header_come_first(kind: Kind) {
             name: "page.example",
             alpn: &["http/1.1"],
             crt: None,
+            suites: &[],
             versions: &[],
             config: None,
         };

@@ -16,6 +16,7 @@ both! {
     an_address_that_moves_is_followed,
     a_template_gives_each_server_an_address_of_its_own,
     a_name_that_ceases_to_exist_takes_its_server_out_after_its_hold,
+    half_an_answer_changes_nothing,
     a_silent_name_server_changes_nothing_for_a_while,
     servers_of_one_name_may_prefer_different_families,
     a_name_server_that_is_gone_hides_no_family,
@@ -223,6 +224,20 @@ fn a_name_that_ceases_to_exist_takes_its_server_out_after_its_hold(kind: Kind) {
     proxy.log.expect(&["Server be/s1 is going DOWN for maintenance (DNS NX status)."]);
     dns.addresses("db.test", &[12]);
     serves(proxy.addr, &["127.0.0.12"]);
+}
+
+/// What does not fit into a datagram is not all of it.
+fn half_an_answer_changes_nothing(kind: Kind) {
+    let (dns, server) = (NameServer::start(), Everywhere::start());
+    dns.addresses("db.test", &[11]);
+    dns.addresses("other.test", &[12]);
+    let servers = format!("server s1 db.test:{0}\n    server s2 other.test:{0}", server.0);
+    let proxy = names(kind, &dns, "hold other 1h\n    hold obsolete 0s", &servers);
+    serves(proxy.addr, &["127.0.0.11", "127.0.0.12"]);
+    dns.set("db.test", Said::Truncated(vec![Ipv4Addr::new(127, 0, 0, 13)]));
+    // It is asked as often as the other, whose new address shows that both were.
+    dns.addresses("other.test", &[14]);
+    serves(proxy.addr, &["127.0.0.11", "127.0.0.14"]);
 }
 
 fn a_silent_name_server_changes_nothing_for_a_while(kind: Kind) {

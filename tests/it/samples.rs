@@ -1,6 +1,7 @@
 //! Samples: what fetches and converters yield, in both programs.
 
 mod converters;
+mod patterns;
 
 use crate::harness::api::Api;
 use crate::harness::backend::Backend;
@@ -12,6 +13,7 @@ use crate::harness::proxy::{Kind, Scene};
 
 both! {
     converters_yield_what_was_recorded,
+    expressions_find_what_pcre_finds,
     sessions_are_told_of,
     errors_of_connections_have_numbers,
     variables_have_conditions,
@@ -66,6 +68,25 @@ fn converters_yield_what_was_recorded(kind: Kind) {
     let shown = shown(kind, &samples);
     let rows = samples.iter().zip(shown.iter().zip(recorded));
     let wrong: Vec<_> = rows.filter(|(_, (shown, recorded))| *shown != recorded).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn expressions_find_what_pcre_finds(kind: Kind) {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+    let quoted = |text: &str| text.replace('\\', r"\\").replace('"', "\\\"");
+    let samples: Vec<_> = patterns::ROWS
+        .iter()
+        .map(|(text, expression, with, _)| {
+            let (expression, with) = (quoted(expression), quoted(with));
+            format!("bin({}),regsub(\"{expression}\",\"{with}\",g),hex", hex(text))
+        })
+        .collect();
+    let samples: Vec<_> = samples.iter().map(String::as_str).collect();
+    let rows = patterns::ROWS.iter().zip(shown(kind, &samples));
+    let wrong: Vec<_> = rows
+        .filter(|((_, _, _, after), shown)| hex(after) != *shown)
+        .map(|((text, expression, _, after), shown)| (hex(text), expression, hex(after), shown))
+        .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

@@ -18,6 +18,7 @@ both! {
     rules_and_lists_of_users_decide,
     encrypted_passwords_are_understood,
     the_page_may_stand_in_a_backend,
+    a_description_without_text_is_that_of_the_process,
     monitor_uri_answers,
 }
 
@@ -65,6 +66,18 @@ impl Site {
             .nth(at)
             .unwrap()
             .to_owned()
+    }
+}
+
+fn a_description_without_text_is_that_of_the_process(kind: Kind) {
+    let global = "global\n description of the whole";
+    for (lines, shown) in
+        [("", false), (" stats show-desc\n", true), (" stats show-desc of one\n", false)]
+    {
+        let site = Site::start(kind, global, &format!(" stats uri /s\n{lines}"));
+        let page = site.get("/s").body;
+        assert_eq!(page.contains("of the whole"), shown, "{lines}: {page}");
+        assert_eq!(page.contains("of one"), lines.contains("of one"), "{page}");
     }
 }
 

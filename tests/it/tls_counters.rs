@@ -25,7 +25,7 @@ both! {
 }
 
 static DB: Hello<'static> =
-    Hello { name: "db.example", alpn: &[], crt: None, versions: &[], config: None };
+    Hello { name: "db.example", alpn: &[], crt: None, versions: &[], suites: &[], config: None };
 
 /// The cells of these columns in the row of `proxy` and `name`.
 fn cells(api: &Api, row: [&str; 2], columns: &[&str]) -> Vec<String> {

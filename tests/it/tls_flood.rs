@@ -18,7 +18,7 @@ both! {
 }
 
 static DB: Hello<'static> =
-    Hello { name: "db.example", alpn: &[], crt: None, versions: &[], config: None };
+    Hello { name: "db.example", alpn: &[], crt: None, versions: &[], suites: &[], config: None };
 
 /// A hello that says it is longer than what comes.
 const CUT: [u8; 11] = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];

@@ -257,7 +257,7 @@ impl Conn {
 impl Problem {
     fn closed() -> Self {
         let text = "Connection closed by the database".to_owned();
-        Self { text, heard: true, denied: false }
+        Self { text, heard: true, denied: false, ours: false }
     }
 }
 
@@ -269,6 +269,7 @@ fn verdict(trouble: Trouble, connecting: bool, begun: Instant) -> Verdict {
         Trouble::Tls(unshaken) => unshaken.disagreement.is_some(),
         Trouble::System(_) | Trouble::TimedOut => false,
     };
+    let is_unasked = matches!(&trouble, Trouble::System(problem) if problem.ours);
     let (status, text, heard) = match trouble {
         Trouble::System(problem) => {
             let status = if connecting { CheckStatus::L4Con } else { CheckStatus::SocketError };
@@ -284,6 +285,6 @@ fn verdict(trouble: Trouble, connecting: bool, begun: Instant) -> Verdict {
     let mut verdict = Verdict::new(status).with_info(text.as_bytes());
     (verdict.duration, verdict.heard) = (begun.elapsed(), heard);
     verdict.certain = heard && (connecting || says_goodbye);
-    verdict.refused = is_refused;
+    (verdict.refused, verdict.unasked) = (is_refused, is_unasked);
     verdict
 }

@@ -35,5 +35,5 @@ pub(super) async fn ask(
 }
 
 fn denied() -> Problem {
-    Problem { text: Denied.to_string(), heard: false, denied: true }
+    Problem { text: Denied.to_string(), heard: false, denied: true, ours: false }
 }

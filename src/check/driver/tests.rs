@@ -342,3 +342,13 @@ async fn giving_up_closes_the_connection() {
     assert!(task.await.is_err());
     timeout(PATIENCE, server).await.expect("the server sees the end").expect("an end");
 }
+
+#[test]
+fn lack_of_descriptors_is_our_own() {
+    use rustix::io::Errno;
+    let rows = [(Errno::MFILE, true), (Errno::NOMEM, true), (Errno::CONNREFUSED, false)];
+    for (errno, ours) in rows {
+        let problem = Problem::new("General socket error", &errno.into());
+        assert_eq!((problem.ours, Problem::of(&errno.into()).ours), (ours, ours), "{errno}");
+    }
+}

@@ -120,7 +120,7 @@ pub(super) async fn shake(
         }
         Err(error) => {
             let text = said(&error, server).to_owned();
-            let problem = Problem { text, heard: true, denied: false };
+            let problem = Problem { text, heard: true, denied: false, ours: false };
             let disagreement = disagreement(&error).map(|why| match is_of_other_name(&error) {
                 true => problem.text.clone(),
                 false => why,

@@ -28,6 +28,7 @@ pub(super) fn add(
         if section.kind == SectionKind::Frontend {
             add_misplaced(number, &name, &misplaced.settings, config, cx);
         }
+        cx.targets.extend(targets(&misplaced.settings).cloned());
     }
     let http = settings.is_http().then(|| HttpSection {
         kind: section.kind,
@@ -81,9 +82,12 @@ fn add_misplaced(
 
 /// Backends that a section may send to.
 fn backends(settings: &Settings) -> Vec<String> {
+    targets(settings).map(|name| name.value.clone()).collect()
+}
+
+fn targets(settings: &Settings) -> impl Iterator<Item = &Spanned<String>> {
     let switches = settings.rules.iter().filter(|rule| rule.keyword() == "use_backend");
-    let named = switches.filter_map(|rule| rule.words.get(1)).chain(&settings.default_backend);
-    named.map(|name| name.value.clone()).collect()
+    switches.filter_map(|rule| rule.words.get(1)).chain(&settings.default_backend)
 }
 
 /// Both halves of a `listen` section belong together, unless it says otherwise.

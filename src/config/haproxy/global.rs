@@ -131,8 +131,8 @@ fn apply(keyword: &str, line: &Line, global: &mut Global, cx: &mut Context<'_>) 
     match keyword {
         "maxconn" => set(&mut global.maxconn, args.number(keyword, cx)),
         "nbthread" => set(&mut global.nbthread, args.digits(keyword, cx)),
-        "uid" => set(&mut global.uid, args.digits(keyword, cx)),
-        "gid" => set(&mut global.gid, args.digits(keyword, cx)),
+        "uid" => set(&mut global.uid, args.account(keyword, "user", cx)),
+        "gid" => set(&mut global.gid, args.account(keyword, "group", cx)),
         "spread-checks" => set(&mut global.spread_checks, args.number(keyword, cx)),
         "tune.bufsize" => set(&mut global.bufsize, args.number(keyword, cx)),
         "user" => set(&mut global.user, args.text(keyword, "a user's name", cx)),

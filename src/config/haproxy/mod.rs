@@ -119,6 +119,8 @@ struct Defaults {
     name: Option<String>,
     span: Span,
     settings: Settings,
+    /// The first section that inherits from it.
+    first_heir: Option<(SectionKind, Span)>,
 }
 
 impl Lowering<'_> {
@@ -199,6 +201,7 @@ impl Lowering<'_> {
             name: section.name.as_ref().map(|name| name.text().into_owned()),
             span: section.header.span,
             settings: reader.settings,
+            first_heir: None,
         });
     }
 
@@ -207,6 +210,7 @@ impl Lowering<'_> {
         self.sections += 1;
         let inherited = self.inherited(section);
         rules::inherited(section, &inherited.rules, &mut self.cx);
+        self.judge_heirs(section);
         let reader = self.read(section, inherited);
         // A section without a name was reported when the file was read.
         let Some(name) = section.name.as_ref().map(words::text) else {
@@ -227,6 +231,25 @@ impl Lowering<'_> {
         } else {
             let http = build::add(section, number, name, reader, &mut self.config, &mut self.cx);
             self.http.extend(http);
+        }
+    }
+
+    /// Rules are handed down to frontends or to backends: to both, HAProxy takes it for a mistake.
+    fn judge_heirs(&mut self, section: &Section) {
+        let wanted = section.from.as_ref().map(|from| from.text());
+        let is_it =
+            |it: &&mut Defaults| wanted.is_none() || it.name.as_deref() == wanted.as_deref();
+        let Some(defaults) = self.defaults.iter_mut().rev().find(is_it) else { return };
+        let mut rules = defaults.settings.rules.iter();
+        let rule = rules.find(|rule| {
+            let is_rule = matches!(rule.keyword(), "tcp-request" | "tcp-response");
+            is_rule && rule.second() != "inspect-delay"
+        });
+        let first = *defaults.first_heir.get_or_insert((section.kind, section.header.span));
+        if let Some(rule) = rule.filter(|_| first.0 != section.kind) {
+            let message = "frontends and backends cannot inherit the same rules";
+            self.cx.report.alert(section.header.span, message).related(first.1, "inherits, too");
+            self.cx.report.help(format!("give each its own 'defaults' with '{}'", rule.keyword()));
         }
     }
 
@@ -312,9 +335,21 @@ impl Lowering<'_> {
         }
     }
 
+    /// What does not count has to be there all the same.
+    fn judge_targets(&mut self) {
+        for target in std::mem::take(&mut self.cx.targets) {
+            let mut known = self.config.backends.iter().map(|backend| backend.name.value.as_str());
+            if !target.value.contains("%[") && !known.any(|name| *name == *target.value) {
+                let message = format!("there is no backend '{}'", target.value);
+                self.cx.report.alert(target.span, message);
+            }
+        }
+    }
+
     fn finish(mut self) -> raw::Config {
         self.add_disabled();
         stats::judge(&self.http, &mut self.cx);
+        self.judge_targets();
         let master = &self.config.global.life.master_worker;
         let has_master = master.as_ref().is_some_and(|on| on.value);
         unheeded::judge_all(&self.unheeded, has_master, &mut self.cx);

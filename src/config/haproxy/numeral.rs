@@ -124,6 +124,21 @@ impl Args<'_> {
         }
     }
 
+    /// The number of an account, where a name is passed over.
+    pub(super) fn account(
+        &mut self,
+        keyword: &str,
+        better: &str,
+        cx: &mut Context<'_>,
+    ) -> Field<u64> {
+        let is_name = |word: &&Word| word.text().parse::<i64>().is_err();
+        let Some(word) = self.peek().filter(is_name) else { return self.digits(keyword, cx) };
+        self.next();
+        let message = format!("'{keyword}' is ignored: '{}' is no number", word.text());
+        cx.report.warning(word.span, message).help(format!("names stand behind '{better}'"));
+        None
+    }
+
     /// The next word as a number of nothing but digits, where HAProxy takes no other.
     pub(super) fn digits(&mut self, keyword: &str, cx: &mut Context<'_>) -> Field<u64> {
         let word = self.expect(keyword, "a number", cx)?;

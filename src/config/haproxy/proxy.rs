@@ -44,13 +44,11 @@ pub(super) enum Standing {
 
 /// Statements that HAProxy does not ignore where they have no meaning: some it refuses at once, others
 /// since they then name what is not there.
-const FATAL: [&str; 9] = [
+const FATAL: [&str; 7] = [
     "declare",
     "server",
     "server-template",
     "default-server",
-    "default_backend",
-    "use_backend",
     "use-server",
     "retry-on",
     "use-fcgi-app",

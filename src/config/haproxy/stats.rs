@@ -9,20 +9,21 @@ use super::words::{Args, Context, text};
 use crate::config::raw::{self, Field, Statement};
 use crate::config::statement;
 
-/// Actions of `http-request` that change what a server would see.
-const UNSEEN: [&str; 12] = [
-    "set-header",
-    "add-header",
-    "del-header",
-    "replace-header",
-    "replace-value",
-    "replace-path",
-    "replace-pathq",
-    "replace-uri",
-    "normalize-uri",
-    "set-timeout",
-    "set-bandwidth-limit",
-    "early-hint",
+/// Actions of `http-request` that change what a server would see, and how many words each takes
+/// before a condition; `None`: it varies.
+const UNSEEN: [(&str, Option<usize>); 12] = [
+    ("set-header", Some(2)),
+    ("add-header", Some(2)),
+    ("del-header", None),
+    ("replace-header", Some(3)),
+    ("replace-value", Some(3)),
+    ("replace-path", Some(2)),
+    ("replace-pathq", Some(2)),
+    ("replace-uri", Some(2)),
+    ("normalize-uri", None),
+    ("set-timeout", Some(2)),
+    ("set-bandwidth-limit", None),
+    ("early-hint", Some(2)),
 ];
 
 /// Words after `stats`.
@@ -96,7 +97,10 @@ impl Page {
         let action = action.as_ref().map(|action| action.value.as_str());
         let name = |action: &str| action.split('(').next().unwrap_or_default().to_owned();
         match action.map(name) {
-            Some(action) if UNSEEN.contains(&action.as_str()) => {
+            Some(action) if let Some((_, count)) = unseen(&action) => {
+                if let Some(count) = count {
+                    arguments(&action, line, count, cx);
+                }
                 let message = format!("'http-request {action}' is ignored: nobody sees its effect");
                 cx.report.warning(line.span, message);
             }
@@ -140,6 +144,24 @@ pub(super) fn judge(sections: &[HttpSection], cx: &mut Context<'_>) {
     }
 }
 
+fn unseen(action: &str) -> Option<(&'static str, Option<usize>)> {
+    UNSEEN.into_iter().find(|(name, _)| *name == action)
+}
+
+/// Judges what stands behind an action: `count` words, and a condition or nothing.
+fn arguments(action: &str, line: &Line, count: usize, cx: &mut Context<'_>) {
+    let words = &line.words[2..];
+    if words.len() < count {
+        let message = format!("'http-request {action}' needs {count} words");
+        cx.report.alert(line.span, message);
+    }
+    let Some(next) = words.get(count) else { return };
+    if !matches!(&*next.bytes, b"if" | b"unless") {
+        let message = format!("'{}' stands where 'if' or 'unless' may follow", next.text());
+        cx.report.alert(next.span, message).help(format!("'{action}' takes {count} words before"));
+    }
+}
+
 /// A line's words in one text.
 fn words(words: &[Word]) -> String {
     statement::join(&words.iter().map(|word| word.text().into_owned()).collect::<Vec<_>>())
@@ -178,6 +200,7 @@ fn stats(page: &mut raw::Page, line: &Line, cx: &mut Context<'_>) {
         }
         "show-desc" => {
             let words: Vec<_> = line.words[2..].iter().map(|word| word.text()).collect();
+            // Without a text it is that of `global`.
             page.description = Some(Spanned::new(words.join(" "), line.span));
             return;
         }

@@ -23,6 +23,8 @@ pub(super) struct Context<'a> {
     pub(super) unread: Vec<Unread>,
     /// Names of sections that `errorfiles` wants.
     pub(super) error_sections: Vec<Spanned<String>>,
+    /// Backends that sections name which send nobody anywhere.
+    pub(super) targets: Vec<Spanned<String>>,
     /// Names of headers that `h1-case-adjust` said how to write.
     pub(super) header_cases: Vec<Vec<u8>>,
 }
@@ -34,6 +36,7 @@ impl<'a> Context<'a> {
             report,
             unread: Vec::new(),
             error_sections: Vec::new(),
+            targets: Vec::new(),
             header_cases: Vec::new(),
         }
     }

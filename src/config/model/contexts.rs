@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::server::ClientHello;
 use rustls::sign::SingleCertAndKey;
+use rustls::{ServerConfig, SignatureAlgorithm};
 
 use super::certificate::Certificate;
 use super::tls::Examine;
@@ -112,12 +112,11 @@ impl Contexts {
         self.sources.keys()
     }
 
-    /// The one whose names fit best: one that is written out goes before a wildcard, and the key
-    /// that fits the client's signature schemes before one that does not, as in HAProxy.
+    /// The one for this name whose key fits best; of one kind of keys a name that is written out
+    /// goes before a wildcard, as in HAProxy.
     pub(super) fn named(&self, hello: &ClientHello<'_>, name: &str) -> Option<&Context> {
-        let context = |at: usize| &self.list[at];
-        let exact = fitting(hello, self.names.exact(name).map(context));
-        exact.or_else(|| fitting(hello, self.names.wildcard(name).map(context)))
+        let found = self.names.exact(name).chain(self.names.wildcard(name));
+        fitting(hello, found.map(|at| &self.list[at]))
     }
 
     /// For clients that ask for no name, or for an unknown one.
@@ -193,13 +192,28 @@ impl Contexts {
     }
 }
 
-/// The first whose key fits the client's signature schemes, or the first.
+/// The first of those with the best key: one that the client can use, and of those ECDSA before RSA
+/// before others, as in HAProxy.
 fn fitting<'c>(
     hello: &ClientHello<'_>,
-    contexts: impl Iterator<Item = &'c Context> + Clone,
+    contexts: impl Iterator<Item = &'c Context>,
 ) -> Option<&'c Context> {
-    let signs = |context: &&Context| {
-        context.certificate.key.key.choose_scheme(hello.signature_schemes()).is_some()
-    };
-    contexts.clone().find(signs).or_else(|| contexts.clone().next())
+    contexts.min_by_key(|context| {
+        let rank = match context.certificate.key.key.algorithm() {
+            SignatureAlgorithm::ECDSA => 0,
+            SignatureAlgorithm::RSA => 1,
+            _ => 2,
+        };
+        (!is_usable(hello, context), rank)
+    })
+}
+
+/// Whether there is a suite both sides know in which this key can sign what the client can verify.
+/// A client of TLS 1.2 says by its suites which kinds of keys it takes, whatever schemes it names.
+fn is_usable(hello: &ClientHello<'_>, context: &Context) -> bool {
+    let key = &context.certificate.key.key;
+    let ours = &context.handshakes.config.crypto_provider().cipher_suites;
+    let mut shared = ours.iter().filter(|suite| hello.cipher_suites().contains(&suite.suite()));
+    shared.any(|suite| suite.usable_for_signature_algorithm(key.algorithm()))
+        && key.choose_scheme(hello.signature_schemes()).is_some()
 }

@@ -22,8 +22,8 @@ const SYSTEM_STORES: [&str; 4] = [
 /// Files beside certificates in a directory that are none themselves.
 const SIDE_FILES: [&str; 4] = [".key", ".ocsp", ".sctl", ".issuer"];
 
-/// Endings of the files of one certificate with several kinds of keys.
-const BUNDLE: [&str; 3] = [".rsa", ".ecdsa", ".dsa"];
+/// Endings of the files of one certificate with several kinds of keys, in HAProxy's order.
+const BUNDLE: [&str; 3] = [".dsa", ".ecdsa", ".rsa"];
 
 /// The certificates of a file, of the files of a bundle, or of all files in a directory.
 ///

@@ -53,16 +53,18 @@ pub(in crate::config) fn offer(words: &TlsWords) -> Result<Offer, (&'static str,
         ("ciphers", &words.ciphers, &TLS12, false),
     ];
     for (key, list, version, tls13) in lists {
+        // Which key a client is shown depends on these: none of a version that is not spoken.
+        let is_spoken = versions.contains(&version);
         let Some(list) = list else {
-            suites.extend(SUITES.iter().filter(|suite| suite.is_tls13() == tls13));
+            suites.extend(SUITES.iter().filter(|suite| is_spoken && suite.is_tls13() == tls13));
             continue;
         };
         let chosen = if tls13 { ciphers::choose_tls13(list) } else { ciphers::choose(list) };
-        if chosen.suites.is_empty() && versions.contains(&version) {
+        if chosen.suites.is_empty() && is_spoken {
             return Err((key, format!("no cipher suite of '{list}' is known here")));
         }
         unknown.extend(chosen.unknown.into_iter().map(|word| (key, word)));
-        suites.extend(chosen.suites);
+        suites.extend(chosen.suites.into_iter().filter(|_| is_spoken));
     }
     let provider = aws_lc_rs::default_provider();
     let groups = match &words.curves {

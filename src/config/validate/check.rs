@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use haproxy_compat::addr::{Address, Endpoint, Host};
 use haproxy_compat::span::{Span, Spanned};
-use regex::bytes::Regex;
 
 use super::agent::INIT_STATES;
 use super::context::Context;
@@ -16,7 +15,7 @@ use crate::config::model::{
     MysqlDialect, Pattern, Payload, PortFrom, ProxyHeader, ScriptStep, ServerAddr,
 };
 use crate::config::raw::{self, Dialect, Field};
-use crate::pure::pattern;
+use crate::pure::pattern::Regex;
 use crate::pure::probe::Place;
 
 /// The words of `dialect`.
@@ -359,12 +358,11 @@ impl Context<'_> {
 
     /// A regular expression on bytes.
     pub(super) fn regex(&mut self, span: Span, text: &str) -> Option<Regex> {
-        match pattern::compile(text, false) {
+        match Regex::new(text, false) {
             Ok(regex) => Some(regex),
             Err(reason) => {
                 let message = format!("'{text}' is not a regular expression: {reason}");
                 self.report.alert(span, message);
-                self.report.help("look-around and back-references are not supported");
                 None
             }
         }

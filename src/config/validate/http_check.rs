@@ -10,7 +10,7 @@ use crate::config::model::{
     Format, HttpCheck, HttpExpect, HttpMatch, HttpSend, Pattern, ScriptStep, SendHeader, TextMatch,
     TextWay,
 };
-use crate::config::raw::{self, Field};
+use crate::config::raw::{self, Dialect, Field};
 
 impl Context<'_> {
     pub(super) fn http(&mut self, raw: &raw::HttpCheck) -> HttpCheck {
@@ -80,11 +80,15 @@ impl Context<'_> {
         let Some(field) = field else {
             return default.to_owned();
         };
-        if field.value.is_empty()
-            || field.value.contains(|c: char| c.is_whitespace() || c.is_control())
-        {
+        let has_blanks = field.value.contains(char::is_whitespace);
+        let is_odd = field.value.is_empty() || field.value.contains(char::is_control);
+        if is_odd || has_blanks && self.dialect == Dialect::Toml {
             let message = format!("the {what} of an http check must be one word");
             self.report.alert(field.span, message);
+        } else if has_blanks {
+            // It is sent as it is, and what answers that is taken for an answer, as by HAProxy.
+            let message = format!("the {what} of an http check is several words in one");
+            self.report.warning(field.span, message).help("leave out the quotes around them");
         }
         field.value.clone()
     }

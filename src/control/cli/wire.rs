@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::clock;
 use crate::net::stream::Stream;
 
-/// Bytes of a line; HAProxy's buffer.
-pub(super) const LINE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a line. HAProxy bounds a command by its buffer and a line of many commands by nothing;
+/// tools that write one line for hundreds of servers stay below this.
+pub(super) const LINE_BYTES_MAX: usize = 128 * 1024;
 
 /// Bytes of a payload.
 pub(super) const PAYLOAD_BYTES_MAX: usize = 128 * 1024;

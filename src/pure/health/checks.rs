@@ -40,7 +40,7 @@ impl Checks {
 
     /// Counts a verdict; whether the score moved.
     pub(super) fn count(&mut self, verdict: &Verdict) -> bool {
-        if verdict.refused {
+        if verdict.refused || verdict.unasked {
             return false;
         }
         let moved = match verdict.status.class() {
@@ -70,7 +70,7 @@ impl Checks {
 
     pub(super) fn plan_next(&mut self, now: Instant, verdict: &Verdict, random: u64) {
         let after = match verdict.status.class() {
-            Class::Failed if verdict.refused => After::Passed,
+            Class::Failed if verdict.refused || verdict.unasked => After::Passed,
             Class::Failed if verdict.heard && self.score.is_up() => After::Confirm,
             Class::Failed if self.score.is_up() => After::Failed,
             Class::Failed => After::Down,

@@ -141,6 +141,19 @@ fn hints_do_not_hasten_the_check_of_a_down_server() {
 }
 
 #[test]
+fn what_could_not_be_asked_counts_for_nothing() {
+    let now = Instant::now();
+    let mut health = Health::new(now, &settings(false), Duration::ZERO);
+    let mut unasked = refused();
+    unasked.unasked = true;
+    for _ in 0..5 {
+        check(&mut health, now, unasked.clone());
+        assert_eq!(health.standing(), Standing::Up);
+    }
+    assert_eq!(health.last_verdict(), Some(&unasked));
+}
+
+#[test]
 fn maintenance_pauses_checks_and_voids_the_running_one() {
     let now = Instant::now();
     let mut health = Health::new(now, &settings(false), Duration::ZERO);

@@ -163,6 +163,8 @@ pub struct Verdict {
     pub certain: bool,
     /// It lives, and does not let the check in: that says nothing against what it was found to be.
     pub refused: bool,
+    /// This process had no descriptor or memory to ask with: nothing was found of the server.
+    pub unasked: bool,
     /// Printable excerpt, bounded.
     info: Box<str>,
 }
@@ -173,8 +175,8 @@ impl Verdict {
     pub fn new(status: CheckStatus) -> Self {
         let code = status.has_code().then_some(0);
         let duration = Duration::ZERO;
-        let (heard, certain, refused) = (false, false, false);
-        Self { status, code, duration, heard, certain, refused, info: Box::default() }
+        let (heard, certain, refused, unasked) = (false, false, false, false);
+        Self { status, code, duration, heard, certain, refused, unasked, info: Box::default() }
     }
 
     /// The same with what the server or the system said, made printable and cut to size.

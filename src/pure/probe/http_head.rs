@@ -68,7 +68,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
         return Parsed::Bad;
     };
     let lines = rest;
-    let mut framing = Framing::Close;
+    let mut framing = Announced::default();
     let mut first = true;
     loop {
         let Some((header, after)) = self::line(rest) else {
@@ -77,7 +77,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
         rest = after;
         if header.is_empty() {
             let headers = &lines[..lines.len() - rest.len()];
-            let framing = bodied(status, framing);
+            let framing = bodied(status, framing.framing());
             return Parsed::Head(Head { status, reason, headers, framing, rest });
         }
         let folded = header.starts_with(b" ") || header.starts_with(b"\t");
@@ -85,9 +85,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
             continue;
         }
         first = false;
-        match framing_of(header, framing) {
-            Some(found) => framing = found,
-            None => return Parsed::Bad,
+        if framing.note(header).is_none() {
+            return Parsed::Bad;
         }
     }
 }
@@ -141,21 +140,51 @@ fn bodied(status: u16, framing: Framing) -> Framing {
     }
 }
 
-/// What a header line says about the framing; `None` if it is not a header line.
-fn framing_of(header: &[u8], so_far: Framing) -> Option<Framing> {
-    let colon = header.iter().position(|&byte| byte == b':')?;
-    let (name, value) = (&header[..colon], header[colon + 1..].trim_ascii());
-    if !is_token(name) {
-        return None;
+/// What the header lines so far say of the body's end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Announced {
+    chunked: bool,
+    length: Option<u64>,
+}
+
+impl Announced {
+    /// Takes in a header line; `None` if it is none, or contradicts those before: who reads a length
+    /// another way than the server means it takes one answer for another.
+    fn note(&mut self, header: &[u8]) -> Option<()> {
+        let colon = header.iter().position(|&byte| byte == b':')?;
+        let (name, value) = (&header[..colon], header[colon + 1..].trim_ascii());
+        if !is_token(name) {
+            return None;
+        }
+        if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            self.chunked |= value.eq_ignore_ascii_case(b"chunked");
+        }
+        if name.eq_ignore_ascii_case(b"content-length") {
+            // One that is said several times is said alike (RFC 9112 §6.3).
+            for value in value.split(|&byte| byte == b',') {
+                let length = length(value.trim_ascii())?;
+                if *self.length.get_or_insert(length) != length {
+                    return None;
+                }
+            }
+        }
+        Some(())
     }
-    if name.eq_ignore_ascii_case(b"transfer-encoding") && value.eq_ignore_ascii_case(b"chunked") {
-        return Some(Framing::Chunked);
+
+    /// Chunks go before a length.
+    const fn framing(self) -> Framing {
+        match self.length {
+            _ if self.chunked => Framing::Chunked,
+            Some(length) => Framing::Length(length),
+            None => Framing::Close,
+        }
     }
-    if name.eq_ignore_ascii_case(b"content-length") && so_far != Framing::Chunked {
-        let len = std::str::from_utf8(value).ok()?.parse().ok()?;
-        return Some(Framing::Length(len));
-    }
-    Some(so_far)
+}
+
+/// Digits and nothing else.
+fn length(value: &[u8]) -> Option<u64> {
+    let digits = value.iter().all(u8::is_ascii_digit).then_some(value)?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// Takes chunk headers out. A chunk that makes no sense ends the body: what came before is judged.
@@ -205,7 +234,7 @@ mod tests {
         for part in 0..full.len() - 2 {
             assert_eq!(parse(&full[..part]), Parsed::More, "{part} bytes");
         }
-        let bad: [&[u8]; 9] = [
+        let bad: [&[u8]; 14] = [
             b"garbage",
             b"HTTPS",
             b"HTTP/1.0 2x0 OK\r\n",
@@ -215,6 +244,11 @@ mod tests {
             b"HTTP/1.0 200 OK\r\n bad\r\n",
             b"HTTP/1.0 200 OK\r\nno colon\r\n",
             b"HTTP/1.0 200 OK\r\nContent-Length: x\r\n",
+            b"HTTP/1.0 200 OK\r\nContent-Length: +2\r\n",
+            b"HTTP/1.0 200 OK\r\nContent-Length: 2,\r\n",
+            b"HTTP/1.0 200 OK\r\nContent-Length: 2, 3\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: x\r\n",
         ];
         for bytes in bad {
             assert_eq!(parse(bytes), Parsed::Bad, "{:?}", String::from_utf8_lossy(bytes));
@@ -234,6 +268,8 @@ mod tests {
         assert_eq!(sized, Body { bytes: b"abc".to_vec(), complete: true });
         assert!(!of(b"HTTP/1.1 200 OK\r\n\r\nabc").complete);
         assert!(of(b"HTTP/1.1 204 No\r\n\r\n").complete);
+        let twice = of(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nContent-Length: 02\r\n\r\nabc");
+        assert_eq!(twice, Body { bytes: b"ab".to_vec(), complete: true });
     }
 
     proptest! {

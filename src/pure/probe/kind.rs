@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::num::NonZeroU16;
 
 use crate::pure::health::verdict::{CheckStatus, Verdict};
+use crate::pure::pattern::Regex;
 use crate::pure::probe::Place;
 use crate::pure::probe::format::Format;
 use crate::pure::sample::{Expr, Facts, Variable};
@@ -247,9 +248,9 @@ pub enum Pattern {
     /// `binary`: a substring, shown in hexadecimal.
     Binary(Vec<u8>),
     /// `rstring`: a regular expression on the bytes.
-    Regex(regex::bytes::Regex),
+    Regex(Regex),
     /// `rbinary`: a regular expression on the upper-case hexadecimal dump.
-    BinaryRegex(regex::bytes::Regex),
+    BinaryRegex(Regex),
     /// `string-lf`: a substring that failures do not show.
     TextFormat(Format),
     /// `binary-lf`: the hexadecimal digits of a substring that failures do not show.
@@ -285,7 +286,7 @@ impl PartialEq for Pattern {
             (Self::TextFormat(a), Self::TextFormat(b))
             | (Self::BinaryFormat(a), Self::BinaryFormat(b)) => a == b,
             (Self::Regex(a), Self::Regex(b)) | (Self::BinaryRegex(a), Self::BinaryRegex(b)) => {
-                a.as_str() == b.as_str()
+                a == b
             }
             _ => false,
         }

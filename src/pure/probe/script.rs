@@ -1,7 +1,8 @@
 //! `option tcp-check` and `option httpchk`: connect, send and expect, step by step.
 //!
 //! Steps count from 1 in failures, comments included. Consecutive expectations look at the same
-//! bytes; a send forgets them. An expectation that must wait is judged again from the first of its group, as in HAProxy.
+//! bytes; a send forgets them. One that must wait is judged again when more has come, and with it
+//! those before from the first negated one on, which also names the wait, as in HAProxy.
 
 mod view;
 
@@ -131,6 +132,10 @@ impl<'a> Script<'a> {
                 return Step::Done(self.passed());
             };
             match self.take(at, step) {
+                Some(Step::Receive) => {
+                    self.at = Some(self.judged_from(at));
+                    return Step::Receive;
+                }
                 Some(next) => return next,
                 None => at += 1,
             }
@@ -250,18 +255,24 @@ impl<'a> Script<'a> {
         matches!(self.flavour, Flavour::Http { is_404_drain: true, .. })
     }
 
-    /// Judges the group of expectations under way from its first.
+    /// Judges what is waited for with what has come.
     fn judge_again(&mut self) -> Step {
-        let at = self.at.unwrap_or(0).min(self.steps.len());
-        let group = self.steps[..at]
-            .iter()
-            .rposition(|step| match step {
-                ScriptStep::Expect(_) | ScriptStep::HttpExpect(_) | ScriptStep::Comment(_) => false,
-                // Variables are set once: what is kept of an answer is from when it was looked at.
-                _ => true,
-            })
-            .map_or(0, |before| before + 1);
-        self.enter(group)
+        self.enter(self.at.unwrap_or(0))
+    }
+
+    /// Where judging begins again for the expectation at `at`: what a negated one before it did not
+    /// want may still come.
+    fn judged_from(&self, at: usize) -> usize {
+        let group = self.steps[..at].iter().enumerate().rev().take_while(|(_, step)| {
+            let expects = matches!(step, ScriptStep::Expect(_) | ScriptStep::HttpExpect(_));
+            expects || !acts(step)
+        });
+        let negated = group.filter(|(_, step)| match step {
+            ScriptStep::Expect(expect) => expect.negated,
+            ScriptStep::HttpExpect(expect) => expect.negated,
+            _ => false,
+        });
+        negated.last().map_or(at, |(first, _)| first)
     }
 
     /// The first step from `at` on that does something.

@@ -1,9 +1,9 @@
 //! Laws that hold for every probe: no bytes break it, and where they are cut changes nothing.
 
 use proptest::prelude::*;
-use regex::bytes::Regex;
 
 use super::testing::{End, served, served_in_pieces};
+use crate::pure::pattern::Regex;
 use crate::pure::probe::format::Format;
 use crate::pure::probe::kind::{
     CheckKind, Expect, ExpectReport, HttpCheck, HttpExpect, HttpMatch, HttpSend, MysqlDialect,
@@ -45,7 +45,7 @@ fn http(matcher: Option<HttpMatch>) -> CheckKind {
 /// judge what is there when they look, here as in HAProxy.
 fn kinds() -> Vec<CheckKind> {
     let text = |text: &[u8]| Pattern::Text(text.to_vec());
-    let hex = Regex::new("4F4B|0A0A").expect("a pattern of the test");
+    let hex = Regex::new("4F4B|0A0A", false).expect("a pattern of the test");
     let body = HttpMatch::Body(text(b"primary"));
     let user = Some(("u".to_owned(), MysqlDialect::Post41));
     vec![

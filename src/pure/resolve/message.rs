@@ -87,7 +87,10 @@ pub fn answer(bytes: &[u8]) -> Option<Answer> {
         items: Vec::new(),
         truncated: header.tc(),
     };
-    if answer.status == Status::Valid {
+    if answer.truncated && answer.status == Status::Valid {
+        // A part of what there is would take the place of all of it: as HAProxy, we ask again.
+        answer.status = Status::Other;
+    } else if answer.status == Status::Valid {
         answer.items = items(message, kind)?;
         if answer.items.is_empty() {
             answer.status = Status::Other;

@@ -333,6 +333,11 @@ impl Sessions {
         self.end_where(reason, |handle| handle.is_in(backend))
     }
 
+    /// Ends all sessions there are.
+    pub fn end_all(&self, reason: CutReason) {
+        self.end_where(reason, |_| true);
+    }
+
     fn end_where(&self, reason: CutReason, wanted: impl Fn(&Handle) -> bool) -> usize {
         let mut ended = 0;
         self.for_each(|handle| {

@@ -14,6 +14,8 @@ pub(crate) enum Said {
     Both(Ipv4Addr, Ipv6Addr),
     /// Services: weight, port, host.
     Srv(Vec<(u16, u16, String)>),
+    /// Addresses, and that there are more of them.
+    Truncated(Vec<Ipv4Addr>),
     /// No answer at all.
     Silence,
 }
@@ -87,14 +89,22 @@ fn answer(question: &[u8], zone: &Zone) -> Option<Vec<u8>> {
     let said = zone.lock().unwrap().get(&name).cloned();
     let records: Vec<Vec<u8>> = match (kind, said.as_ref()) {
         (_, Some(Said::Silence)) => return None,
-        (A, Some(Said::A(addresses))) => addresses.iter().map(|ip| ip.octets().to_vec()).collect(),
+        (A, Some(Said::A(addresses) | Said::Truncated(addresses))) => {
+            addresses.iter().map(|ip| ip.octets().to_vec()).collect()
+        }
         (A, Some(Said::Both(ip, _))) => vec![ip.octets().to_vec()],
         (AAAA, Some(Said::Both(_, ip))) => vec![ip.octets().to_vec()],
         (SRV, Some(Said::Srv(services))) => services.iter().map(service).collect(),
         _ => Vec::new(),
     };
     let mut bytes = question[..2].to_vec();
-    bytes.extend([0x81, if said.is_some() { 0x80 } else { 0x83 }, 0, 1]);
+    let is_cut = matches!(said, Some(Said::Truncated(_)));
+    bytes.extend([
+        if is_cut { 0x83 } else { 0x81 },
+        if said.is_some() { 0x80 } else { 0x83 },
+        0,
+        1,
+    ]);
     bytes.extend(u16::try_from(records.len()).unwrap().to_be_bytes());
     bytes.extend([0; 4]);
     bytes.extend(&question[12..end + 4]);

@@ -5,13 +5,16 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256, RsaKeySize,
+};
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
+    CipherSuite, ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme,
+    StreamOwned,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -64,12 +67,22 @@ impl Authority {
         self.dir.write(file, &format!("{certificate}{key}"))
     }
 
+    /// The same with an RSA key.
+    pub(crate) fn issue_rsa(&self, file: &str, names: &[&str]) -> PathBuf {
+        let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+        let (certificate, key) = self.sign_key(key, names);
+        self.dir.write(file, &format!("{certificate}{key}"))
+    }
+
     /// A certificate and its key, PEM.
     pub(crate) fn sign(&self, names: &[&str]) -> (String, String) {
+        self.sign_key(KeyPair::generate().unwrap(), names)
+    }
+
+    fn sign_key(&self, key: KeyPair, names: &[&str]) -> (String, String) {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names.clone()).unwrap();
         params.distinguished_name.push(DnType::CommonName, names[0].as_str());
-        let key = KeyPair::generate().unwrap();
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }
 }
@@ -82,6 +95,8 @@ pub(crate) struct Hello<'a> {
     /// A file with a certificate and its key.
     pub(crate) crt: Option<PathBuf>,
     pub(crate) versions: &'a [&'static rustls::SupportedProtocolVersion],
+    /// The only suites it knows; empty: all.
+    pub(crate) suites: &'a [CipherSuite],
     /// Made of the fields above, with what it remembers; clones share it.
     pub(crate) config: Option<Arc<ClientConfig>>,
 }
@@ -89,7 +104,10 @@ pub(crate) struct Hello<'a> {
 impl Hello<'_> {
     fn config(&self) -> ClientConfig {
         let versions = if self.versions.is_empty() { rustls::ALL_VERSIONS } else { self.versions };
-        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let mut provider = aws_lc_rs::default_provider();
+        let known = |suites: &[CipherSuite], one| suites.is_empty() || suites.contains(&one);
+        provider.cipher_suites.retain(|suite| known(self.suites, suite.suite()));
+        let builder = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(versions)
             .unwrap()
             .dangerous()

@@ -56,7 +56,10 @@ pub(super) fn document(view: &View<'_>) -> String {
     };
     let _ = writeln!(html, "<h1>Evenkeel{version}</h1>");
     let _ = writeln!(html, "<h2>Statistics Report for pid {}{on}</h2>", process.pid);
-    if let Some(text) = &view.page.description {
+    let own = view.page.description.as_deref();
+    let global = || process.description.as_deref();
+    if let Some(text) = own.and_then(|text| Some(text).filter(|it| !it.is_empty()).or_else(global))
+    {
         let _ = writeln!(html, "<p>{}</p>", escape(text));
     }
     notice(&mut html, view);

@@ -1,5 +1,6 @@
 use super::super::testing::{Alone, End, Row, dialogue, served};
 use super::*;
+use crate::pure::pattern::Regex;
 use crate::pure::probe::format::Format;
 use crate::pure::probe::kind::{CheckKind, ExpectReport, HttpCheck, ScriptStep, SendHeader};
 use crate::pure::probe::{Context, Input, Probe, Step};
@@ -40,7 +41,7 @@ fn body_of(text: &str) -> HttpMatch {
 }
 
 fn regex(text: &str) -> Pattern {
-    Pattern::Regex(regex::bytes::Regex::new(text).expect("a pattern of the test"))
+    Pattern::Regex(Regex::new(text, false).expect("a pattern of the test"))
 }
 
 fn asked(send: HttpSend) -> String {

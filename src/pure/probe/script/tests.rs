@@ -2,11 +2,11 @@ use std::num::NonZeroU16;
 
 use super::super::testing::{End, dialogue, served, verdict_of};
 use super::*;
+use crate::pure::pattern::Regex;
 use crate::pure::probe::format::Format;
 use crate::pure::probe::kind::{CheckKind, ExpectReport, Layer};
 use crate::pure::sample::Expr;
 use crate::pure::sample::testing::Nowhere;
-use regex::bytes::Regex;
 
 fn sample(text: &str) -> Expr {
     Expr::parse(text, &mut Nowhere).expect("a sample of the test")
@@ -27,7 +27,7 @@ fn expect(pattern: Pattern) -> Expect {
 }
 
 fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a pattern of the test")
+    Regex::new(pattern, false).expect("a pattern of the test")
 }
 
 fn send(data: &str) -> ScriptStep {
@@ -249,6 +249,27 @@ fn expectations_share_bytes_until_the_next_send() {
         (status, info.as_str()),
         ("L7RSP", "TCPCHK did not match content 'HELLO' at step 3")
     );
+}
+
+#[test]
+fn a_wait_behind_a_negated_expectation_is_its_own() {
+    let not_no = |min_recv| {
+        let report = ExpectReport { timeout: CheckStatus::L6Timeout, ..ExpectReport::default() };
+        Expect { negated: true, min_recv, report, ..expect(text("NO")) }
+    };
+    let steps = |first| {
+        let rest = ["OK", "MORE"].map(|wanted| ScriptStep::Expect(expect(text(wanted))));
+        CheckKind::Script([ScriptStep::Expect(first)].into_iter().chain(rest).collect())
+    };
+    let negated = steps(not_no(Some(2)));
+    let waited = " at step 1 of tcp-check (expect string 'NO')";
+    assert_eq!(verdict(&negated, b"OK", End::Hang), ("L6TOUT", waited.to_owned()));
+    let unwanted = "TCPCHK matched unwanted content 'NO' at step 1";
+    let told = served(&negated, &[b"OK", b"NO"], End::Hang);
+    assert_eq!((told.0, told.2.as_str()), ("L7RSP", unwanted));
+    let plain = steps(expect(text("OK")));
+    let waited = " at step 3 of tcp-check (expect string 'MORE')";
+    assert_eq!(verdict(&plain, b"OK", End::Hang), ("L7TOUT", waited.to_owned()));
 }
 
 #[test]

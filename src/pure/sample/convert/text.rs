@@ -1,8 +1,6 @@
 //! Converters of text.
 
-use regex::bytes::{NoExpand, Regex};
-
-use crate::pure::pattern;
+use crate::pure::pattern::Regex;
 use crate::pure::sample::Facts;
 use crate::pure::sample::value::{Kind, Value};
 use crate::pure::sample::variable::Variable;
@@ -54,19 +52,9 @@ pub struct Pick {
     count: i64,
 }
 
-/// A regular expression that compares by its text.
-#[derive(Clone, Debug)]
-pub struct Pattern {
-    written: String,
-    ignores_case: bool,
-    regex: Regex,
-}
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.written, self.ignores_case) == (&other.written, other.ignores_case)
-    }
-}
+/// A regular expression of a rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pattern(Regex);
 
 /// Every name of this file.
 pub(super) const NAMES: [&str; 18] = [
@@ -170,10 +158,7 @@ impl Text {
                 text.truncate(keep.map_or(0, |last| last + 1));
                 text
             }
-            Self::Regsub { pattern, with, all } => {
-                let limit = usize::from(!*all);
-                substitute(&pattern.regex, &text, with, limit)
-            }
+            Self::Regsub { pattern, with, all } => pattern.0.replace(&text, *all, with.as_bytes()),
             Self::Concat { before, variable, after } => {
                 let middle = variable.as_ref().and_then(|name| facts.variable(name));
                 text.extend_from_slice(before.as_bytes());
@@ -274,52 +259,21 @@ impl Pattern {
     /// # Errors
     /// Says what is wrong with it.
     pub fn new(written: &str, ignores_case: bool) -> Result<Self, String> {
-        let regex = pattern::compile(written, ignores_case)
-            .map_err(|reason| format!("'{written}' is no regular expression: {reason}"))?;
-        Ok(Self { written: written.to_owned(), ignores_case, regex })
+        let regex = Regex::new(written, ignores_case);
+        regex.map(Self).map_err(|reason| format!("'{written}' is no regular expression: {reason}"))
     }
 
     /// Whether it is found in `text`.
     #[must_use]
     pub fn is_match(&self, text: &[u8]) -> bool {
-        self.regex.is_match(text)
+        self.0.is_match(text)
     }
 
     /// `template` with `\0` to `\9` replaced by what was found; `None` where nothing was.
     #[must_use]
     pub fn expand(&self, text: &[u8], template: &str) -> Option<Vec<u8>> {
-        let captures = self.regex.captures(text)?;
-        Some(filled(&captures, template))
+        self.0.expand(text, template.as_bytes())
     }
-}
-
-/// `template` with `\0` to `\9` replaced by the groups.
-fn filled(captures: &regex::bytes::Captures<'_>, template: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut bytes = template.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'\\' {
-            out.push(byte);
-            continue;
-        }
-        match bytes.next() {
-            Some(digit @ b'0'..=b'9') => {
-                let group = captures.get(usize::from(digit - b'0'));
-                out.extend_from_slice(group.map_or(&[], |group| group.as_bytes()));
-            }
-            Some(other) => out.push(other),
-            None => out.push(b'\\'),
-        }
-    }
-    out
-}
-
-fn substitute(regex: &Regex, text: &[u8], with: &str, limit: usize) -> Vec<u8> {
-    if with.contains('\\') {
-        let fill = |captures: &regex::bytes::Captures<'_>| filled(captures, with);
-        return regex.replacen(text, limit, fill).into_owned();
-    }
-    regex.replacen(text, limit, NoExpand(with.as_bytes())).into_owned()
 }
 
 /// An argument without consequence, which is one of `words` all the same.

@@ -13,6 +13,7 @@ use crate::config::model::{
     Format, HttpCheck, HttpExpect, HttpMatch, HttpSend, InitState, Layer, MysqlDialect, Observe,
     OnError, Pattern, Payload, PortFrom, ProxyHeader, ScriptStep, SendHeader, TextMatch, TextWay,
 };
+use crate::pure::pattern::Regex;
 use crate::pure::probe::Place;
 use crate::pure::sample::testing::Nowhere;
 use crate::pure::sample::{Expr, Variable};
@@ -115,10 +116,9 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![vec(any::<u8>(), 1..6), text().boxed().prop_map(String::into_bytes)]
 }
 
-fn regex() -> impl Strategy<Value = regex::bytes::Regex> {
+fn regex() -> impl Strategy<Value = Regex> {
     let texts = &["^\\+PONG", "role:(master|slave)", "\\d+ \"x\""][..];
-    proptest::sample::select(texts)
-        .prop_map(|text| regex::bytes::RegexBuilder::new(text).unicode(false).build().unwrap())
+    proptest::sample::select(texts).prop_map(|text| Regex::new(text, false).unwrap())
 }
 
 /// A sample of a check.
