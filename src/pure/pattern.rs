@@ -2,7 +2,7 @@
 //!
 //! The time to match is linear in the subject wherever the expression allows it. Look-around,
 //! back-references, atomic groups, possessive quantifiers, `\K`, `\R` and the like have to go back:
-//! there [`BACKTRACKS`] bounds the time, and a subject that takes more does not match, as one that
+//! there `BACKTRACKS` bounds the time, and a subject that takes more does not match, as one that
 //! exceeds PCRE's own bound.
 
 mod property;
