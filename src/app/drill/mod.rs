@@ -114,6 +114,11 @@ pub(super) async fn run(
     // Text and numbers are always JSON.
     teller.say(format!("{LEAD}{}", serde_json::to_string(&record).unwrap_or_default()));
     made?;
+    kept(&record)
+}
+
+/// Whether a drill kept to what was declared.
+fn kept(record: &failover::Record) -> Result<(), Refused> {
     match &record.broken()[..] {
         [] => Ok(()),
         broken if record.is_unknown() => Err(Refused::Unknown(broken.join("; "))),

@@ -8,7 +8,7 @@
 //! Bounds: [`DISK_MAX`] for a disk that hangs, and [`BYTES_MAX`] of a file.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,6 +64,13 @@ pub(super) struct Page {
     name: String,
 }
 
+/// Another process's file, which can be read on when it is removed.
+#[derive(Debug)]
+pub(super) struct Peek {
+    pub(super) entry: Entry,
+    file: File,
+}
+
 /// Whose file it is.
 #[derive(Debug)]
 pub(super) enum Claim {
@@ -94,11 +101,11 @@ impl Journal {
     }
 
     /// What a file says, whoever has it.
-    pub(super) fn peek(&self, name: &str) -> Option<Entry> {
-        let mut file = File::from(
-            openat(&*self.0, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?,
-        );
-        read(&mut file).ok()?.0
+    pub(super) fn peek(&self, name: &str) -> Option<Peek> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&*self.0, name, flags, Mode::empty()).ok()?);
+        let entry = read(&mut file).ok()?.0?;
+        Some(Peek { entry, file })
     }
 
     /// Takes a file that nobody has.
@@ -157,6 +164,14 @@ impl Journal {
             Page::remove,
         )
         .await
+    }
+}
+
+impl Peek {
+    /// Whether the next primary was told to become it, by now.
+    pub(super) fn is_promoting(&mut self) -> bool {
+        let read = self.file.rewind().and_then(|()| read(&mut self.file));
+        read.is_ok_and(|(_, is_promoting)| is_promoting)
     }
 }
 
@@ -271,7 +286,9 @@ mod tests {
         let mut page = journal.begin(&entry, wall).await.unwrap();
         let names = journal.names().unwrap();
         let [name] = &names[..] else { panic!("{names:?}") };
-        assert_eq!(journal.peek(name), Some(entry.clone()));
+        let mut peek = journal.peek(name).unwrap();
+        assert_eq!(peek.entry, entry);
+        assert!(!peek.is_promoting());
         assert!(matches!(journal.claim(name).unwrap(), Claim::Taken));
         page.promote().await.unwrap();
         drop(page);
@@ -279,6 +296,7 @@ mod tests {
         assert_eq!(page.since(), Some(wall));
         assert_eq!(found.as_deref(), Some(&entry));
         page.remove().unwrap();
+        assert!(peek.is_promoting(), "though it is gone");
         assert!(matches!(journal.claim(name).unwrap(), Claim::Gone));
         std::fs::write(path.join("switchover.torn"), "{\"route\":\"wr").unwrap();
         assert!(matches!(journal.claim("switchover.torn").unwrap(), Claim::Ours(_, None, false)));

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::UNDO_MAX;
 use super::drain::Rest;
-use super::journal::{Claim, Entry, Journal, Page};
+use super::journal::{Claim, Entry, Journal, Page, Peek};
 use super::plan::{Plan, named};
 use super::running::Switchovers;
 use super::undo::{self, Half, Undone};
@@ -34,11 +34,11 @@ const HEAR_MAX: Duration = Duration::from_secs(5);
 pub(super) async fn found(
     all: Arc<Switchovers>,
     journal: Journal,
-    name: String,
+    (name, peek): (String, Option<Peek>),
     rest: Option<Rest>,
 ) {
-    let timeout =
-        journal.peek(&name).map_or(Duration::ZERO, |it| Duration::from_millis(it.timeout_ms));
+    let timeout = peek.as_ref().map_or(0, |it| it.entry.timeout_ms);
+    let timeout = Duration::from_millis(timeout);
     let until = clock::now() + timeout + UNDO_MAX;
     let mut rest = rest;
     let mut was_said = false;
@@ -49,6 +49,9 @@ pub(super) async fn found(
             Ok(Claim::Ours(page, None, _)) => return remove(page),
             Ok(Claim::Gone) => {
                 tracing::info!("switchover: the process that began it has ended it.");
+                if let (Some(rest), true) = (rest, peek.is_some_and(|mut it| it.is_promoting())) {
+                    follow(&rest).await;
+                }
                 return;
             }
             Ok(Claim::Taken) if !was_said => {
@@ -68,6 +71,15 @@ pub(super) async fn found(
     );
     let half = Half { before: entry.before.clone(), is_promoting };
     settle(all, *entry, half, Some(page), rest.map(|rest| (rest, until))).await;
+}
+
+/// Waits until the next primary of another process is the primary here, too: who hears of it when nobody
+/// waits for it any more sees two of them.
+async fn follow(rest: &Rest) {
+    let until = clock::now() + HEAR_MAX;
+    while !rest.is_followed() && clock::now() < until {
+        tokio::time::sleep(super::LOOK_EVERY).await;
+    }
 }
 
 /// Tries to undo it until that is done.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::drain::Rest;
-use super::journal::{self, Journal};
+use super::journal::{self, Journal, Peek};
 use super::plan::{Plan, named};
 use crate::clock;
 use crate::state::upkeep::{Owned, own};
@@ -107,14 +107,20 @@ impl Switchovers {
                 continue;
             }
             // Clients wait from the beginning on.
-            let rest = journal.peek(&name).and_then(|entry| {
+            let peek = journal.peek(&name);
+            let rest = peek.as_ref().and_then(|Peek { entry, .. }| {
                 let objects = self.process.objects();
                 let backend =
                     objects.backends.iter().find(|known| *known.name == *entry.backend)?;
                 let (from, to) = (named(backend, &entry.from)?, named(backend, &entry.to)?);
                 Rest::begin(&self.process, backend, &from, &to).ok()
             });
-            self.look_after(super::mend::found(Arc::clone(self), journal.clone(), name, rest));
+            self.look_after(super::mend::found(
+                Arc::clone(self),
+                journal.clone(),
+                (name, peek),
+                rest,
+            ));
         }
     }
 
