@@ -254,6 +254,8 @@ fn an_operator_speaks_for_the_agent(kind: Kind) {
             ("set server be/s1 agent up", "", &[(NOTICE, up)]),
             ("set server be/s1 agent-port abc", "provided port is not an integer", &[]),
             ("set server be/s1 agent-port 70000", "provided port is invalid", &[]),
+            ("set server be/s1 agent-port 0", "", &[]),
+            ("set server be/s1 agent-addr 127.0.0.2 port 0", "", &[]),
             ("set server be/s1 agent-addr foo.invalid", "invalid addr 'foo.invalid'", &[]),
             ("set server be/s1 agent-addr 127.0.0.2 port 7", "", &[]),
             ("set server be/s1 agent-send abc", "", &[]),

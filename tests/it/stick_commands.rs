@@ -178,6 +178,9 @@ fn wrong_commands_are_refused(kind: Kind) {
         ("clear table fe foo", required),
         ("clear table fe key", "Key value expected"),
         ("clear table fe key 9.9.9.9", ""),
+        ("show table fe key foo", ""),
+        ("show table fe key ::1", ""),
+        ("clear table fe key foo", ""),
     ] {
         assert_eq!(api.ask(command).trim_end(), expected, "{command}");
     }

@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 use super::table::{Command, Mode, Run};
 use super::{Answer, Call, object};
 use crate::clock;
-use crate::config::model::{AgentCheck, Level, LogLevel};
+use crate::config::model::{AgentCheck, Level, LogLevel, ServerAddr};
 use crate::pure::health::Health;
 use crate::pure::probe::Place;
 use crate::state::publish;
@@ -66,8 +66,9 @@ pub(super) fn set_address(call: &Call<'_>, answer: &mut Answer<'_>) {
         let why = "set server <b>/<s> agent-addr requires an address and optionally a port.";
         return answer.refuse(why);
     }
-    let port = (call.arg(3) == "port").then(|| port(call.arg(4))).transpose();
-    change(call, answer, |agent| {
+    let written = (call.arg(3) == "port").then(|| call.arg(4));
+    change(call, answer, |agent, own| {
+        let port = written.map(|text| port(text, own)).transpose();
         let addr: IpAddr = text.parse().map_err(|_| format!("invalid addr '{text}'"))?;
         agent.port = port?.unwrap_or(agent.port);
         agent.addr = Some(Place::Inet((addr, 0).into()));
@@ -81,8 +82,8 @@ pub(super) fn set_port(call: &Call<'_>, answer: &mut Answer<'_>) {
     if text.is_empty() {
         return answer.refuse("set server <b>/<s> agent-port requires a port.");
     }
-    change(call, answer, |agent| {
-        agent.port = port(text)?;
+    change(call, answer, |agent, own| {
+        agent.port = port(text, own)?;
         Ok(())
     });
 }
@@ -93,31 +94,36 @@ pub(super) fn set_text(call: &Call<'_>, answer: &mut Answer<'_>) {
     if server.settings().agent.is_none() {
         return answer.refuse(format_args!("{NONE}."));
     }
-    change(call, answer, |agent| {
+    change(call, answer, |agent, _| {
         agent.send = call.arg(2).as_bytes().to_vec();
         Ok(())
     });
 }
 
-/// A port that can be connected to; HAProxy takes 0, too.
-fn port(text: &str) -> Result<NonZeroU16, String> {
+/// A port; 0 is the server's `own`, as in HAProxy.
+fn port(text: &str, own: &ServerAddr) -> Result<NonZeroU16, String> {
     let number: i64 = text.parse().map_err(|_| "provided port is not an integer")?;
-    let port = u16::try_from(number).ok().and_then(NonZeroU16::new);
-    port.ok_or_else(|| "provided port is invalid".to_owned())
+    let port = match (number, own) {
+        (0, ServerAddr::Tcp(own)) => Some(own.port()),
+        _ => u16::try_from(number).ok(),
+    };
+    port.and_then(NonZeroU16::new).ok_or_else(|| "provided port is invalid".to_owned())
 }
 
 fn change(
     call: &Call<'_>,
     answer: &mut Answer<'_>,
-    change: impl FnOnce(&mut AgentCheck) -> Result<(), String>,
+    change: impl FnOnce(&mut AgentCheck, &ServerAddr) -> Result<(), String>,
 ) {
     let Some((backend, server)) = object::server(call, 0, answer) else { return };
-    let Some(mut agent) = server.settings().agent.clone() else {
+    let settings = server.settings();
+    let Some(mut agent) = settings.agent.clone() else {
         return answer.say_bare(LogLevel::Warning, NONE);
     };
-    if let Err(why) = change(&mut agent) {
+    if let Err(why) = change(&mut agent, &settings.address) {
         return answer.say_bare(LogLevel::Warning, why);
     }
+    drop(settings);
     publish::settings(&backend, &server, clock::now(), |settings| {
         settings.agent = Some(agent);
     });

@@ -11,7 +11,7 @@ use super::{Answer, Call, Command, Mode, Run};
 use crate::clock;
 use crate::config::model::Level;
 use crate::pure::stick::data::Shape;
-use crate::pure::stick::key::KeyError;
+use crate::pure::stick::key::{KeyError, KeyKind};
 use crate::pure::stick::{DataType, Entry, Key, Layout, Removal, Table};
 use crate::state::StickTable;
 
@@ -61,6 +61,7 @@ const SET_BY_DATA: &str =
 /// Which entries are meant.
 enum Selection {
     All,
+    Nothing,
     Key(Key),
     Where(Vec<Filter>),
 }
@@ -124,6 +125,7 @@ impl Selection {
     fn takes(&self, entry: &Entry, layout: &Layout, now: Instant) -> bool {
         match self {
             Self::All | Self::Key(_) => true,
+            Self::Nothing => false,
             Self::Where(filters) => filters.iter().all(|filter| filter.takes(entry, layout, now)),
         }
     }
@@ -143,6 +145,7 @@ fn selection(call: &Call<'_>, table: &StickTable, usage: &str) -> Result<Selecti
     match call.arg(1) {
         "" => Ok(Selection::All),
         "key" if call.client.level < Level::Operator => Err(DENIED.to_owned()),
+        "key" if is_no_address(call.arg(2), table) => Ok(Selection::Nothing),
         "key" => key(call, table).map(Selection::Key),
         word if word.starts_with("data.") => {
             let mut filters = Vec::new();
@@ -161,6 +164,13 @@ fn selection(call: &Call<'_>, table: &StickTable, usage: &str) -> Result<Selecti
         }
         _ => Err(usage.to_owned()),
     }
+}
+
+/// Whether this is no key of a table of IPv4 addresses: HAProxy takes any word for one there. None is
+/// found under it, and none is made of it here.
+fn is_no_address(word: &str, table: &StickTable) -> bool {
+    let kind = table.lock().spec().kind;
+    kind == KeyKind::Ipv4 && !word.is_empty() && kind.parse(word).is_err()
 }
 
 fn key(call: &Call<'_>, table: &StickTable) -> Result<Key, String> {
@@ -222,6 +232,7 @@ async fn show(call: &mut Call<'_>, answer: &mut Answer<'_>) {
             }
             vec![key.clone()]
         }
+        Selection::Nothing => return,
         _ => table.lock().keys(clock::now()),
     };
     header(&table, answer);
