@@ -28,7 +28,16 @@ pub(super) fn add(
         if section.kind == SectionKind::Frontend {
             add_misplaced(number, &name, &misplaced.settings, config, cx);
         }
-        cx.targets.extend(targets(&misplaced.settings).cloned());
+        let mut switches = switches(&misplaced.settings);
+        if let Some(rule) = switches.find(|rule| rule.words.len() < 2) {
+            cx.report.alert(rule.span, "'use_backend' needs the name of a backend");
+        }
+        for target in targets(&misplaced.settings).cloned() {
+            if target.value == name.value {
+                cx.report.alert(target.span, format!("'{}' leads to itself", name.value));
+            }
+            cx.targets.push(target);
+        }
     }
     let http = settings.is_http().then(|| HttpSection {
         kind: section.kind,
@@ -85,9 +94,12 @@ fn backends(settings: &Settings) -> Vec<String> {
     targets(settings).map(|name| name.value.clone()).collect()
 }
 
+fn switches(settings: &Settings) -> impl Iterator<Item = &Statement> {
+    settings.rules.iter().filter(|rule| rule.keyword() == "use_backend")
+}
+
 fn targets(settings: &Settings) -> impl Iterator<Item = &Spanned<String>> {
-    let switches = settings.rules.iter().filter(|rule| rule.keyword() == "use_backend");
-    switches.filter_map(|rule| rule.words.get(1)).chain(&settings.default_backend)
+    switches(settings).filter_map(|rule| rule.words.get(1)).chain(&settings.default_backend)
 }
 
 /// Both halves of a `listen` section belong together, unless it says otherwise.
