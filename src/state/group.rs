@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Server;
+use crate::pure::health::verdict::Verdict;
 use crate::pure::role::fence::{Fence, Memory, OnConflict, Refusal};
 use crate::pure::role::incident::{Incident, Running, Unseen};
 use crate::pure::role::lag::LagClock;
@@ -102,6 +103,7 @@ impl Inner {
             // What is done on purpose needs no detecting, and begins with it.
             let lost_at = planned.and_then(|planned| planned.frozen_at);
             let before = self.incident.replace(Incident {
+                reason: None,
                 answers: self.fence.reading(&from).is_some() && !self.fence.is_silent(&from),
                 from,
                 history: reading.history,
@@ -191,9 +193,16 @@ impl Group {
         self.expect(&inner);
     }
 
-    /// A server is heard no more. Whether it had said anything.
-    pub(super) fn handle_lost(&self, now: Instant, server: &str) -> bool {
-        self.tell(now, |fence| fence.handle_lost(server))
+    /// A server is heard no more, for its check came to this. Whether it had said anything.
+    pub(super) fn handle_lost(&self, now: Instant, server: &str, verdict: &Verdict) -> bool {
+        let told = self.tell(now, |fence| fence.handle_lost(server));
+        let is_it = |incident: &&mut Incident| {
+            (incident.from.as_str(), incident.lost_at) == (server, now) && incident.reason.is_none()
+        };
+        if let Some(incident) = self.lock().incident.as_mut().filter(is_it).filter(|_| told) {
+            incident.handle_verdict(verdict);
+        }
+        told
     }
 
     /// Tells the fence what no server said of itself, and follows for the incident.

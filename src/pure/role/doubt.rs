@@ -159,6 +159,7 @@ mod tests {
             awaited: std::collections::BTreeSet::new(),
             heard_at: at,
             lost_at: at,
+            reason: None,
             answers: false,
             cut: 0,
             gone: 0,
