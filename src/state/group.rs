@@ -55,6 +55,8 @@ struct Inner {
     unseen: Option<Unseen>,
     /// Sessions that failed by themselves: when the primary spoke last, and when anybody did.
     failed: (u64, u64),
+    /// Clients that waited when that was looked at last.
+    queued: u32,
     /// What is not known yet of failovers that are over.
     doubts: Doubts,
     /// Who was said to be astray, and how.
@@ -125,6 +127,9 @@ impl Inner {
         }
         if let (Some(incident), Some((server, reading))) = (&mut self.incident, after) {
             incident.handle_primary(now, &server, &reading, reached);
+            if self.queued > 0 {
+                incident.handle_waiting();
+            }
         }
     }
 }
@@ -213,18 +218,20 @@ impl Group {
         self.expects_session.store(expects, Ordering::Relaxed);
     }
 
-    /// A session has the primary. Costs a look at a flag where no failover waits for it.
-    pub fn handle_session(&self, now: Instant) {
+    /// A session has the primary, whose client is here since `came`. Costs a look at a flag where no
+    /// failover waits for it.
+    pub fn handle_session(&self, now: Instant, came: Instant) {
         if self.expects_session.swap(false, Ordering::Relaxed)
             && let Some(incident) = &mut self.lock().incident
         {
-            incident.handle_session(now);
+            incident.handle_session(now, came);
         }
     }
 
     /// What is measured of a failover: clients that wait.
     pub(super) fn note_held(&self, held: u32) {
         let mut inner = self.lock();
+        inner.queued = held;
         if let Some(planned) = &mut inner.planned {
             planned.held = planned.held.max(held);
         }

@@ -176,6 +176,30 @@ fn a_promotion_costs_writers_a_pause_and_the_old_primary_gets_nothing() {
     });
 }
 
+#[test]
+fn the_time_in_which_nobody_came_is_none_of_the_failover() {
+    let mut pair = Pair::start();
+    write(pair.write, 0).unwrap();
+    eventually("it is replicated", || {
+        (pair.b.query("SELECT count(*) FROM written")[0][0] == "1").then_some(())
+    });
+    pair.a.process.kill9();
+    eventually("a is gone", || {
+        pair.evenkeel.output().contains("Server pg/a is DOWN").then_some(())
+    });
+    pair.b.promote();
+    pair.wait_fence("b", "primary primary");
+    // Clients sleep at night.
+    write(pair.write, 1).unwrap();
+    let record = pair.failover();
+    assert_eq!(record["nobody_waited"], true, "{record}");
+    assert_eq!(record["seconds"].get("attach"), None, "{record}");
+    let seconds = |part: &str| record["seconds"][part].as_f64().unwrap();
+    let sum = seconds("detect") + seconds("promote");
+    assert!((sum - seconds("total")).abs() < 1e-6, "{record}");
+    assert!(pair.evenkeel.output().contains("to promote, no client waited)"), "{record}");
+}
+
 /// The roles change places while the old primary lives, as an operator's switchover has it.
 #[test]
 fn sessions_on_a_demoted_primary_are_cut() {

@@ -57,6 +57,14 @@ fn what_was_given_up_is_no_failover_and_its_line_says_so() {
 }
 
 #[test]
+fn what_no_client_waited_for_is_said_and_is_no_time() {
+    let record = Record { nobody_waited: true, ..record(Some(1.1), None) };
+    assert!(record.line().contains("1.000 to promote, no client waited)"), "{}", record.line());
+    let written = serde_json::to_string(&record).unwrap();
+    assert!(written.contains("\"nobody_waited\":true") && !written.contains("attach"), "{written}");
+}
+
+#[test]
 fn a_failover_that_nobody_saw_says_so_and_has_no_numbers() {
     let history = |timeline| History::Postgres { system: 7, timeline };
     let unseen = Unseen {
