@@ -90,7 +90,9 @@ Usage: evenkeel ctl fence show [BACKEND]
   show     One row a server. What it says of itself (primary, replica), what it is taken for (primary,
            replica, stray, fenced, replaced: fenced, as planned, unknown), what is remembered of it (incumbent: the primary; former: one
            before; follower: it was a replica since), how far it is behind in ms and in bytes of WAL or
-           transactions, its history (Postgres: cluster:timeline; else its GTIDs), and why it is kept out
+           transactions, its history (Postgres: cluster:timeline; else its GTIDs), and why it is kept out.
+           Where more than one claims to be primary, or only who is kept out: a line that begins with '#'
+           and says which one to stop and which to keep, or that nobody can tell, and what to do next
   clear    Forget who was primary: whoever claims alone is it. It says who that is
   --force  Even where nobody is primary then, for more than one claims to be
 

@@ -292,6 +292,40 @@ fn an_old_primary_stays_out_through_a_restart_until_an_operator_forgets_it() {
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "2");
 }
 
+/// What `fence show` says is to be done about a conflict is what ends it.
+#[test]
+fn of_two_that_claim_it_the_one_to_stop_is_named() {
+    let mut pair = Pair::start();
+    pair.wait_fence("a", "primary primary incumbent");
+    pair.wait_fence("b", "replica replica follower");
+    let says = |pair: &Pair, words: &str| {
+        eventually(&format!("it says {words}"), || {
+            let said = pair.ctl("fence show pg");
+            said.lines()
+                .any(|line| line.starts_with("# pg: ") && line.contains(words))
+                .then_some(())
+        });
+    };
+    assert!(!pair.ctl("fence show").contains("# pg: "));
+    pair.b.promote();
+    says(&pair, "a and b claim to be primary, and nobody is.");
+    pair.a.query("CREATE TABLE elsewhere (n int)");
+    says(&pair, "Nobody can tell which one to keep: a lacks ");
+    says(&pair, "bytes of WAL that b has, and b ");
+    says(
+        &pair,
+        "The other one is primary then: 'fence show pg' says so, and nothing has to be cleared",
+    );
+    pair.a.process.kill9();
+    pair.wait_fence("b", "primary primary incumbent");
+    assert!(!pair.ctl("fence show").contains("# pg: "), "{}", pair.ctl("fence show"));
+    pair.a.start_again();
+    pair.wait_fence("a", "primary fenced former");
+    pair.b.process.kill9();
+    says(&pair, "Nobody is primary, and a is kept out (another took over");
+    says(&pair, "'fence clear pg' makes a primary.");
+}
+
 /// A file that is not understood could hide an old primary: there is no start without it.
 #[test]
 fn a_damaged_memory_keeps_the_process_from_starting() {
