@@ -10,6 +10,7 @@
 
 mod agent;
 mod attach;
+mod complaint;
 mod database;
 pub mod driver;
 mod external;

@@ -315,6 +315,10 @@ fn a_program_that_fails_or_hangs_is_undone() {
     let undone = files.join("undone");
     for (promote, why) in [
         ("[\"/bin/false\"]", "/bin/false ended with 1"),
+        (
+            "[\"/bin/sh\", \"-c\", \"echo no quorum >&2; exit 7\"]",
+            "/bin/sh ended with 7; it said: no quorum",
+        ),
         ("[\"/bin/sleep\", \"100\"]", "/bin/sleep did not end within"),
     ] {
         let pair = Pair::start(&format!(

@@ -21,7 +21,7 @@ use super::before::{Before, READ_ONLY_OFF, reload_postgres};
 use super::plan::Plan;
 use super::rights::{self, Part};
 use crate::app::operation::{Beat, Teller};
-use crate::check::operate::{Operator, program};
+use crate::check::operate::{Operator, program_heard};
 use crate::clock;
 use crate::config::model::{DatabaseKind, Promote};
 use crate::pure::role::stray::Stray;
@@ -165,7 +165,7 @@ impl Pair {
         let limit = left(deadline);
         match (&plan.step, self.kind) {
             (Promote::Program { promote, .. }, _) => {
-                program(promote, &variables(plan, self.kind), limit).await
+                program_heard(promote, &variables(plan, self.kind), limit).await
             }
             (Promote::BuiltIn(_), DatabaseKind::Postgres) => {
                 let seconds = limit.as_secs().max(1);
