@@ -103,24 +103,19 @@ impl Inner {
             let planned = self.planned.as_ref();
             // What is done on purpose needs no detecting, and begins with it.
             let lost_at = planned.and_then(|planned| planned.frozen_at);
+            let heard_at = lost_at.or(self.heard_at).unwrap_or(now);
+            let answers = self.fence.reading(&from).is_some() && !self.fence.is_silent(&from);
+            let times = (heard_at, lost_at.unwrap_or(now));
             let before = self.incident.replace(Incident {
-                answers: self.fence.reading(&from).is_some() && !self.fence.is_silent(&from),
-                from,
-                history: reading.history,
-                position: reading.position,
+                answers,
                 recovered: reading.recovered,
                 awaited: std::mem::take(&mut self.awaited),
-                heard_at: lost_at.or(self.heard_at).unwrap_or(now),
-                lost_at: lost_at.unwrap_or(now),
                 cut: planned.map_or(0, |planned| planned.cut),
                 held: planned.map_or(0, |planned| planned.held),
                 paused_at: planned.map(|planned| planned.since),
                 pending: planned.and_then(|planned| planned.pending.clone()),
-                gone: 0,
-                gone_at: None,
                 failed: self.failed,
-                is_resumed: false,
-                next: None,
+                ..Incident::new(from, reading.history, reading.position, times)
             });
             // The one that had taken over is lost in its turn: more is not to be measured.
             self.overtaken.extend(before.filter(Incident::is_taken_over));

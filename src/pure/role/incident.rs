@@ -122,6 +122,35 @@ pub struct Phases {
 }
 
 impl Incident {
+    /// A primary that was `heard` last and `lost` then, of which no more is known.
+    #[must_use]
+    pub const fn new(
+        from: String,
+        history: History,
+        position: u64,
+        (heard_at, lost_at): (Instant, Instant),
+    ) -> Self {
+        Self {
+            from,
+            history,
+            position,
+            recovered: None,
+            awaited: BTreeSet::new(),
+            heard_at,
+            lost_at,
+            answers: false,
+            cut: 0,
+            gone: 0,
+            gone_at: None,
+            failed: (0, 0),
+            held: 0,
+            paused_at: None,
+            pending: None,
+            is_resumed: false,
+            next: None,
+        }
+    }
+
     /// What another process needs to go on with it; `None`: there is a next primary, or it is planned,
     /// and whoever planned it undoes it. `start` is the system's.
     #[must_use]
@@ -148,24 +177,13 @@ impl Incident {
         now: Instant,
     ) -> Option<Self> {
         let at = |since| start.checked_add(since).filter(|&at| at <= now);
+        let times = (at(running.heard)?, at(running.lost)?);
         Some(Self {
-            from: running.from.clone(),
-            history,
-            position: running.position,
-            recovered: None,
-            awaited: BTreeSet::new(),
-            heard_at: at(running.heard)?,
-            lost_at: at(running.lost)?,
             answers: running.answers,
             cut: running.cut,
             gone: running.errors,
-            gone_at: None,
-            failed: (0, 0),
-            held: 0,
-            paused_at: None,
-            pending: None,
             is_resumed: true,
-            next: None,
+            ..Self::new(running.from.clone(), history, running.position, times)
         })
     }
 

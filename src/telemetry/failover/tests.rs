@@ -91,9 +91,7 @@ fn what_becomes_known_later_is_judged_anew() {
     use crate::pure::role::doubt::Settled;
     use crate::pure::role::{Reading, Role};
     let (history, role) = (History::Postgres { system: 7, timeline: 1 }, Role::Primary);
-    let (recovered, copies, replicates) = (None, None, None);
-    let reading =
-        Reading { role, history, position: 0x20, is_floor: false, recovered, copies, replicates };
+    let reading = Reading::new(role, history, 0x20);
     for (settled, verdict, line) in [
         (Settled::Exact(4), Verdict::Met, "a is heard again, 4 bytes were missing."),
         (Settled::Exact(11), Verdict::Missed, "11 bytes were missing; 11 bytes are missing, more"),

@@ -11,37 +11,12 @@ fn pg(timeline: u32) -> History {
 /// What one says that has just become primary.
 fn said(history: &History) -> Reading {
     let (role, history) = (Role::Primary, history.clone());
-    Reading {
-        role,
-        history,
-        position: 2000,
-        is_floor: false,
-        recovered: None,
-        copies: None,
-        replicates: None,
-    }
+    Reading::new(role, history, 2000)
 }
 
 fn lost(history: History, at: Instant) -> Incident {
-    Incident {
-        from: "a".to_owned(),
-        history,
-        position: 1000,
-        recovered: None,
-        awaited: BTreeSet::new(),
-        heard_at: at,
-        lost_at: at + Duration::from_millis(20),
-        answers: false,
-        cut: 0,
-        gone: 0,
-        gone_at: None,
-        failed: (3, 3),
-        held: 0,
-        paused_at: None,
-        pending: None,
-        is_resumed: false,
-        next: None,
-    }
+    let times = (at, at + Duration::from_millis(20));
+    Incident { failed: (3, 3), ..Incident::new("a".to_owned(), history, 1000, times) }
 }
 
 #[test]
