@@ -62,7 +62,9 @@ pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io
     stream.write_all(format!("{SEVERITY};{command}\n").as_bytes())?;
     stream.finish()?;
     let mut out = io::stdout();
-    let takes_time = TELLING.iter().any(|word| command.split_whitespace().next() == Some(word));
+    let mut words = command.split_whitespace();
+    let takes_time = words.next().is_some_and(|word| TELLING.contains(&word))
+        && !(words.next() == Some("show") && words.next().is_none());
     if !out.is_terminal() || takes_time {
         return pass_on(BufReader::new(stream), &mut out, takes_time);
     }

@@ -72,11 +72,18 @@ const SWITCHOVER: &str = "\
 Have another server take over the writes while new clients wait. What fails is undone.
 
 Usage: evenkeel ctl switchover FRONTEND --to SERVER [--timeout TIME] [--max-lag TIME] [--force] [--dry-run]
+       evenkeel ctl switchover show
 
   --timeout TIME  For all of it, such as 8s; less than the 'hold' of the frontends
   --max-lag TIME  Refuse a SERVER that is further behind, before anybody waits (5s)
   --force         Cut the sessions that are in a transaction at half of the time
   --dry-run       Only look whether it can be done
+
+  show  One row for each that goes on: its frontend, its backend, who is to take over from whom, for how
+        many seconds it goes on, and how far it is: looking (nobody waits yet), draining (new clients
+        wait, sessions end), frozen (the old primary takes no writes), promoting, undoing, elsewhere
+        (another process has it, and it is waited for), half-done (a process ended in it, or could not
+        undo it: that is tried until it is done)
 
 The backend says how: switchover = { user = \"…\" } or switchover = { promote = [\"/path\", …] }.
 ";

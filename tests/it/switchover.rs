@@ -208,9 +208,12 @@ fn one_at_a_time_and_a_replica_that_dies_meanwhile_ends_it() {
     pair.wait_said("1 sessions of a are to end");
     let (done, said) = pair.ctl("switchover write --to b --timeout 1s");
     assert!(!done && said.contains("another switchover of backend 'db' goes on"), "{said}");
+    let (done, said) = pair.ctl("switchover show");
+    assert!(done && said.contains("\nwrite db a b draining "), "{said}");
     pair.b.process.kill9();
     let (done, said) = finish(first);
     assert!(!done && said.contains("b is no running replica"), "{said}");
+    assert_eq!(pair.ctl("switchover show").1, "# frontend backend from to stage seconds\n");
     busy.query("COMMIT").unwrap();
     pair.expect_as_before();
 }
