@@ -10,6 +10,7 @@
 
 mod agent;
 mod attach;
+mod complaint;
 mod database;
 mod door;
 pub mod driver;

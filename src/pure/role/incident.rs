@@ -88,6 +88,8 @@ pub struct Next {
     pub is_synchronous: bool,
     /// When it was taken for primary.
     pub at: Instant,
+    /// Whether a client waited for it then. How long the next one took to come is that one's affair.
+    pub is_awaited: bool,
     /// When the first session was on it.
     pub first_session: Option<Instant>,
 }
@@ -116,7 +118,7 @@ pub struct Phases {
     pub cut: Option<Duration>,
     /// From the decision to the next primary.
     pub promote: Duration,
-    /// From there to the first session on it.
+    /// From there to the first session on it; `None`: no client waited for it.
     pub attach: Option<Duration>,
     /// How long new clients were kept waiting on purpose.
     pub pause: Option<Duration>,
@@ -125,6 +127,36 @@ pub struct Phases {
 }
 
 impl Incident {
+    /// A primary that was `heard` last and `lost` then, of which no more is known.
+    #[must_use]
+    pub const fn new(
+        from: String,
+        history: History,
+        position: u64,
+        (heard_at, lost_at): (Instant, Instant),
+    ) -> Self {
+        Self {
+            from,
+            history,
+            position,
+            recovered: None,
+            awaited: BTreeSet::new(),
+            heard_at,
+            lost_at,
+            reason: None,
+            answers: false,
+            cut: 0,
+            gone: 0,
+            gone_at: None,
+            failed: (0, 0),
+            held: 0,
+            paused_at: None,
+            pending: None,
+            is_resumed: false,
+            next: None,
+        }
+    }
+
     /// What another process needs to go on with it; `None`: there is a next primary, or it is planned,
     /// and whoever planned it undoes it. `start` is the system's.
     #[must_use]
@@ -152,25 +184,14 @@ impl Incident {
         now: Instant,
     ) -> Option<Self> {
         let at = |since| start.checked_add(since).filter(|&at| at <= now);
+        let times = (at(running.heard)?, at(running.lost)?);
         Some(Self {
-            from: running.from.clone(),
-            history,
-            position: running.position,
-            recovered: None,
-            awaited: BTreeSet::new(),
-            heard_at: at(running.heard)?,
-            lost_at: at(running.lost)?,
             reason: running.reason.clone(),
             answers: running.answers,
             cut: running.cut,
             gone: running.errors,
-            gone_at: None,
-            failed: (0, 0),
-            held: 0,
-            paused_at: None,
-            pending: None,
             is_resumed: true,
-            next: None,
+            ..Self::new(running.from.clone(), history, running.position, times)
         })
     }
 
@@ -224,6 +245,7 @@ impl Incident {
             is_fork,
             is_synchronous,
             at: now,
+            is_awaited: false,
             first_session: None,
         });
     }
@@ -234,10 +256,18 @@ impl Incident {
         self.next.as_ref().is_some_and(|next| next.server != self.from)
     }
 
-    /// A session has the new primary.
-    pub fn handle_session(&mut self, now: Instant) {
+    /// Clients are kept waiting.
+    pub fn handle_waiting(&mut self) {
         if let Some(next) = &mut self.next {
-            next.first_session.get_or_insert(now);
+            next.is_awaited = true;
+        }
+    }
+
+    /// A session has the new primary, whose client is here since `came`.
+    pub fn handle_session(&mut self, now: Instant, came: Instant) {
+        if let Some(next) = self.next.as_mut().filter(|next| next.first_session.is_none()) {
+            next.first_session = Some(now);
+            next.is_awaited |= came <= next.at;
         }
     }
 
@@ -268,7 +298,8 @@ impl Incident {
     pub fn phases(&self) -> Phases {
         let next = self.next.as_ref();
         let since = |later: Instant, earlier| later.saturating_duration_since(earlier);
-        let attached = next.and_then(|next| next.first_session);
+        let awaited = next.filter(|next| next.is_awaited);
+        let attached = awaited.and_then(|next| next.first_session);
         let end = attached.or(next.map(|next| next.at)).unwrap_or(self.lost_at);
         Phases {
             detect: since(self.lost_at, self.heard_at),

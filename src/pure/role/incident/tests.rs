@@ -1,3 +1,5 @@
+//! What is measured of failovers, and what is not.
+
 use super::super::Role;
 use super::super::gtid::GtidSet;
 use super::*;
@@ -9,38 +11,12 @@ fn pg(timeline: u32) -> History {
 /// What one says that has just become primary.
 fn said(history: &History) -> Reading {
     let (role, history) = (Role::Primary, history.clone());
-    Reading {
-        role,
-        history,
-        position: 2000,
-        is_floor: false,
-        recovered: None,
-        copies: None,
-        replicates: None,
-    }
+    Reading::new(role, history, 2000)
 }
 
 fn lost(history: History, at: Instant) -> Incident {
-    Incident {
-        from: "a".to_owned(),
-        history,
-        position: 1000,
-        recovered: None,
-        awaited: BTreeSet::new(),
-        heard_at: at,
-        lost_at: at + Duration::from_millis(20),
-        reason: None,
-        answers: false,
-        cut: 0,
-        gone: 0,
-        gone_at: None,
-        failed: (3, 3),
-        held: 0,
-        paused_at: None,
-        pending: None,
-        is_resumed: false,
-        next: None,
-    }
+    let times = (at, at + Duration::from_millis(20));
+    Incident { failed: (3, 3), ..Incident::new("a".to_owned(), history, 1000, times) }
 }
 
 #[test]
@@ -49,11 +25,11 @@ fn parts_add_up_and_the_end_is_the_first_session() {
     let ms = |count| now + Duration::from_millis(count);
     let mut incident = lost(pg(1), now);
     assert!(!incident.is_over(ms(60_000), || 0), "nobody is primary yet");
-    incident.handle_session(ms(30));
+    incident.handle_session(ms(30), now);
     incident.handle_primary(ms(120), "b", &said(&pg(2)), Some(990));
     assert!(!incident.is_over(ms(121), || 0));
-    incident.handle_session(ms(125));
-    incident.handle_session(ms(900));
+    incident.handle_session(ms(125), ms(120));
+    incident.handle_session(ms(900), ms(121));
     (incident.cut, incident.failed.1) = (2, 4);
     incident.handle_gone(ms(23), true);
     assert!(!incident.is_over(ms(125), || 1), "a session of the one before runs yet");
@@ -71,6 +47,27 @@ fn parts_add_up_and_the_end_is_the_first_session() {
     };
     assert_eq!(incident.phases(), expected);
     assert_eq!(incident.next.unwrap().lacks, Some(10));
+}
+
+#[test]
+fn who_came_later_was_not_waited_for() {
+    let now = Instant::now();
+    let ms = |count| now + Duration::from_millis(count);
+    for (came, waits, attach) in
+        [(5, false, Some(880)), (121, false, None), (121, true, Some(880)), (900, false, None)]
+    {
+        let mut incident = Incident { paused_at: Some(now), ..lost(pg(1), now) };
+        incident.handle_primary(ms(120), "b", &said(&pg(2)), Some(990));
+        if waits {
+            incident.handle_waiting();
+        }
+        incident.handle_session(ms(1000), ms(came));
+        assert!(incident.is_over(ms(1000), || 0));
+        let Phases { attach: attached, pause, total, .. } = incident.phases();
+        assert_eq!(attached, attach.map(Duration::from_millis), "{came} {waits}");
+        let whole = Duration::from_millis(120 + attach.unwrap_or(0));
+        assert_eq!((pause, total), (Some(whole), whole), "{came} {waits}");
+    }
 }
 
 #[test]

@@ -258,7 +258,7 @@ proptest! {
         let mut said = dialogue.handle_bytes(first).unwrap();
         said.extend(dialogue.handle_bytes(second).unwrap());
         let history = History::Postgres { system: 1, timeline: 2 };
-        let reading = Reading { role: Role::Primary, history, position: 3, is_floor: false, recovered: None, copies: None, replicates: None };
+        let reading = Reading::new(Role::Primary, history, 3);
         prop_assert_eq!(said, vec![Said::Reading(reading)]);
     }
 }
