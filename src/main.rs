@@ -36,7 +36,10 @@ fn main() -> ExitCode {
     match cli::parse(args) {
         Ok(Command::Haproxy(flags)) => haproxy(flags, None),
         Ok(Command::Own(Own::Run(files))) => run(files.paths()),
-        Ok(Command::Own(Own::Check(files))) => check(&sources(files.paths()), false, false, false),
+        Ok(Command::Own(Own::Check(files))) => {
+            start_log(LevelFilter::INFO);
+            check(&sources(files.paths()), false, false, false)
+        }
         Ok(Command::Own(Own::Convert(files))) => convert(&sources(files.paths())),
         Ok(Command::Own(Own::Ctl(ctl))) => command(ctl.settled()),
         Ok(Command::Own(Own::Drill(words))) => command(Ctl::drill(words).settled()),
@@ -209,6 +212,13 @@ fn check(sources: &Sources, zero_warning: bool, quiet: bool, has_socket: bool) -
     if (zero_warning || config.global.life.zero_warning) && has_warnings {
         tell("config : Some warnings were found and 'zero-warning' is set. Aborting", quiet);
         return ExitCode::from(FAILED);
+    }
+    match app::check_state_dir(config) {
+        Ok(said) => said.iter().for_each(|alert| tracing::error!("{alert}")),
+        Err(refused) => {
+            tracing::error!("{refused}");
+            return ExitCode::from(FAILED);
+        }
     }
     if !config.has_listener() {
         if !loaded.is_quiet() {

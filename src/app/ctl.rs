@@ -62,7 +62,9 @@ pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io
     stream.write_all(format!("{SEVERITY};{command}\n").as_bytes())?;
     stream.finish()?;
     let mut out = io::stdout();
-    let takes_time = TELLING.iter().any(|word| command.split_whitespace().next() == Some(word));
+    let mut words = command.split_whitespace();
+    let takes_time = words.next().is_some_and(|word| TELLING.contains(&word))
+        && !(words.next() == Some("show") && words.next().is_none());
     if !out.is_terminal() || takes_time {
         return pass_on(BufReader::new(stream), &mut out, takes_time);
     }
@@ -223,9 +225,11 @@ fn table(answer: &str, room: usize) -> String {
     } else {
         (0..names.len()).collect()
     };
-    let lines = answer.lines().map(|line| line.strip_prefix("# ").unwrap_or(line));
-    let rows: Vec<Vec<&str>> = lines
-        .filter(|line| !line.is_empty())
+    // What begins so further down is a remark for people.
+    let remarks = answer.lines().skip(1).filter_map(|line| line.strip_prefix("# "));
+    let lines = answer.lines().filter(|line| !line.starts_with("# "));
+    let rows: Vec<Vec<&str>> = std::iter::once(header)
+        .chain(lines.filter(|line| !line.is_empty()))
         .map(|line| {
             let cells: Vec<&str> = line.split(separator).collect();
             shown.iter().map(|&at| cells.get(at).copied().unwrap_or_default()).collect()
@@ -247,12 +251,22 @@ fn table(answer: &str, room: usize) -> String {
         text.push_str(cells.collect::<Vec<_>>().join(GAP).trim_end());
         text.push('\n');
     }
+    for remark in remarks {
+        text.push_str(&format!("\n{remark}\n"));
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn remarks_stand_below_a_table_as_they_are() {
+        let answer = "# backend server\npg a\n# pg: a is kept\nlonger b\n\n";
+        let shown = "backend  server\npg       a\nlonger   b\n\npg: a is kept\n";
+        assert_eq!(table(answer, usize::MAX), shown);
+    }
 
     #[test]
     fn a_table_has_what_people_look_for_in_columns() {

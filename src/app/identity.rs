@@ -1,7 +1,11 @@
 //! Who the process becomes once its sockets are open: `user`, `group`, `uid`, `gid`, `chroot`.
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
+use rustix::fs::{Access, access};
+use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities};
 
 use super::options::told_at;
@@ -14,6 +18,25 @@ use crate::sys::privileges;
 pub(super) struct Identity {
     uid: Option<u32>,
     gid: Option<u32>,
+}
+
+impl Identity {
+    /// Whether a process that has become this may change what is in a directory.
+    pub(super) fn may_write(self, dir: &Path) -> io::Result<()> {
+        match self.uid.filter(|uid| *uid != geteuid().as_raw() && *uid != 0) {
+            None => Ok(access(dir, Access::WRITE_OK | Access::EXEC_OK)?),
+            Some(uid) => {
+                let dir = std::fs::metadata(dir)?;
+                let shift = match (dir.uid() == uid, self.gid == Some(dir.gid())) {
+                    (true, _) => 6,
+                    (false, true) => 3,
+                    (false, false) => 0,
+                };
+                let may = dir.mode() >> shift & 0o3 == 0o3;
+                if may { Ok(()) } else { Err(rustix::io::Errno::ACCESS.into()) }
+            }
+        }
+    }
 }
 
 /// Looks the names up again, which the load has found.
@@ -58,7 +81,7 @@ pub(super) fn assume(identity: Identity, global: &Global) -> Result<(), String> 
     }
     if let Some(uid) = identity.uid {
         // Root's rights end with its number, except those that are asked to stay.
-        let keeps = !setcap.is_empty() && rustix::process::geteuid().is_root();
+        let keeps = !setcap.is_empty() && geteuid().is_root();
         if keeps {
             set_keep_capabilities(true)
                 .map_err(io::Error::from)

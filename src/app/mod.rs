@@ -74,6 +74,7 @@ use reload::Loading;
 use requests::Adding;
 use signals::{Pending, Request, Signals};
 use state_dir::StateDir;
+pub use state_dir::check as check_state_dir;
 use supply::Supply;
 use switchover::Switchovers;
 use workers::Workers;

@@ -60,6 +60,10 @@ impl Control {
                 });
                 return;
             }
+            Wish::Switchovers(told) => {
+                self.switchovers.tell(&told);
+                Ok(())
+            }
             Wish::Drill(order, told) => {
                 let switchovers = Arc::clone(&self.switchovers);
                 operation::start("drill", told, request.answer, |teller| async move {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::failovers::folder::Folder;
+use super::identity;
 use super::switchover::Journal;
 use crate::clock;
 use crate::config::model::Config;
@@ -67,16 +68,20 @@ impl StateDir {
     /// A directory that cannot be opened, and a file that is not understood: whoever starts without
     /// what is remembered may let an old primary take writes.
     pub(super) fn open(config: &Config) -> Result<Option<Self>, String> {
-        if config.backends.iter().all(|backend| backend.routes.is_empty()) {
+        if !remembers(config) {
             return Ok(None);
         }
-        let Some(path) = config.global.state_dir.clone().or_else(of_service) else {
+        let Some(path) = place(config) else {
             tracing::warn!(
                 "who is primary is remembered until this process ends, and no longer: \
                  set state_dir in [global]"
             );
             return Ok(None);
         };
+        Self::open_at(path).map(Some)
+    }
+
+    fn open_at(path: PathBuf) -> Result<Self, String> {
         let refused =
             |error: &dyn std::fmt::Display| format!("state_dir {}: {error}", path.display());
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -96,12 +101,12 @@ impl StateDir {
             records(&dir).map_err(|error| refused(&format!("{FAILOVERS}: {error}")))?.into();
         let boot = std::fs::read_to_string(BOOT).unwrap_or_default();
         let running = running(&dir, &boot);
-        Ok(Some(Self {
+        Ok(Self {
             dir,
             path,
             past: Past { groups, failovers, running, system_start: clock::system_start() },
             boot,
-        }))
+        })
     }
 
     /// Where switchovers are written down.
@@ -135,11 +140,7 @@ impl StateDir {
                     Ok(()) => {}
                     Err(error) => {
                         if !complained {
-                            tracing::error!(
-                                "state_dir {}: {error}; who is primary is forgotten if the process \
-                                 ends now.",
-                                path.display()
-                            );
+                            tracing::error!("{}", forgetful(&path, &error));
                         }
                         complained = true;
                         std::thread::sleep(PAUSE);
@@ -151,6 +152,37 @@ impl StateDir {
         })?;
         Ok(())
     }
+}
+
+/// What a start says of the directory of a configuration, without changing anything there: `Some` where
+/// it goes on all the same.
+///
+/// # Errors
+/// What a start is refused for.
+pub fn check(config: &Config) -> Result<Option<String>, String> {
+    let Some(path) = place(config).filter(|_| remembers(config)) else { return Ok(None) };
+    StateDir::open_at(path.clone())?;
+    // Names that are not known the configuration was refused for.
+    let writes = identity::look_up(&config.global).unwrap_or_default().may_write(&path);
+    Ok(writes.err().map(|error| forgetful(&path, &error)))
+}
+
+/// Whether anything is to be remembered.
+fn remembers(config: &Config) -> bool {
+    config.backends.iter().any(|backend| !backend.routes.is_empty())
+}
+
+/// The directory that is named for it.
+fn place(config: &Config) -> Option<PathBuf> {
+    config.global.state_dir.clone().or_else(of_service)
+}
+
+/// What is said of a directory that cannot be written.
+fn forgetful(path: &Path, error: &io::Error) -> String {
+    format!(
+        "state_dir {}: {error}; who is primary is forgotten if the process ends now.",
+        path.display()
+    )
 }
 
 /// The first directory that systemd made for this service.

@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::complaint::Complaint;
 use crate::config::model::{self, ListenAddr, ServerAddr};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::kind::ExternalCheck;
@@ -105,12 +106,33 @@ impl Program {
     ///
     /// # Cancel safety
     /// Dropping the future kills the program's process group.
-    pub(super) async fn run(mut self, limit: Duration) -> Verdict {
+    pub(super) async fn run(self, limit: Duration) -> Verdict {
+        self.run_with(limit, |_| {}).await
+    }
+
+    /// The same, with what it says on standard error, and the last of that.
+    ///
+    /// # Cancel safety
+    /// As that of [`run`](Self::run).
+    pub(super) async fn run_heard(mut self, limit: Duration) -> (Verdict, String) {
+        self.command.stderr(Stdio::piped());
+        let mut complaint = None;
+        let verdict =
+            self.run_with(limit, |child| complaint = child.stderr.take().map(Complaint::of)).await;
+        let last = match complaint {
+            Some(complaint) if verdict.status != CheckStatus::ProcessOk => complaint.lines().await,
+            _ => String::new(),
+        };
+        (verdict, last)
+    }
+
+    async fn run_with(mut self, limit: Duration, began: impl FnOnce(&mut Child)) -> Verdict {
         let started = Instant::now();
         let mut child = match self.command.spawn() {
             Ok(child) => child,
             Err(error) => return not_started(&error),
         };
+        began(&mut child);
         let mut group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
         let mut verdict = match timeout_at(started + limit, child.wait()).await {
             Ok(Ok(status)) => ended(status),

@@ -135,10 +135,39 @@ pub async fn program(
     variables: &[(&str, String)],
     limit: Duration,
 ) -> Result<(), String> {
-    let Some((path, arguments)) = words.split_first() else { return Ok(()) };
+    let Some(program) = prepared(words, variables) else { return Ok(()) };
+    judged(&words[0], limit, &program.run(limit).await)
+}
+
+/// The same; who asked is told what it says last on standard error, where it fails.
+///
+/// # Errors
+/// As those of [`program`], with that.
+///
+/// # Cancel safety
+/// As that of [`program`].
+pub async fn program_heard(
+    words: &[String],
+    variables: &[(&str, String)],
+    limit: Duration,
+) -> Result<(), String> {
+    let Some(program) = prepared(words, variables) else { return Ok(()) };
+    let (verdict, last) = program.run_heard(limit).await;
+    judged(&words[0], limit, &verdict).map_err(|why| match &*last {
+        "" => why,
+        last => format!("{why}; it said: {last}"),
+    })
+}
+
+fn prepared(words: &[String], variables: &[(&str, String)]) -> Option<Program> {
+    let (path, arguments) = words.split_first()?;
     let mut command = Command::new(path);
     command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
-    let verdict = Program::bound(command).survived().run(limit).await;
+    Some(Program::bound(command).survived())
+}
+
+/// What became of a program that might run for `limit`.
+fn judged(path: &str, limit: Duration, verdict: &Verdict) -> Result<(), String> {
     let why = verdict.info().strip_prefix(NOT_STARTED);
     match (verdict.status, verdict.code) {
         (CheckStatus::ProcessOk, _) => Ok(()),
@@ -172,7 +201,7 @@ mod tests {
         assert!(made.success());
         let script = format!("(echo later > {}) &", pipe.display());
         let words = ["/bin/sh", "-c", &script].map(str::to_owned);
-        program(&words, &[], Duration::from_secs(60)).await.expect("it ends well");
+        program_heard(&words, &[], Duration::from_secs(60)).await.expect("it ends well");
         // It can write once somebody reads.
         let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(pipe));
         let read = tokio::time::timeout(Duration::from_secs(60), read).await;
@@ -182,16 +211,20 @@ mod tests {
 
     #[tokio::test]
     async fn what_became_of_a_program_is_said_in_words_of_its_own() {
-        let rows: [(&[&str], &str); 4] = [
+        let rows: [(&[&str], &str); 5] = [
             (&["/bin/true"], ""),
             (&["/bin/false"], "/bin/false ended with 1"),
+            (
+                &["/bin/sh", "-c", "echo one >&2; echo no quorum >&2; sleep 5 & exit 3"],
+                "/bin/sh ended with 3; it said: one / no quorum",
+            ),
             (&["/bin/sh", "-c", "kill -9 $$"], "/bin/sh was ended by a signal"),
             (&["/nonexistent/x"], "/nonexistent/x cannot be started: No such file or directory"),
         ];
         for (words, why) in rows {
             let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             let said =
-                program(&words, &[], Duration::from_secs(60)).await.err().unwrap_or_default();
+                program_heard(&words, &[], Duration::from_secs(60)).await.err().unwrap_or_default();
             assert!(said.starts_with(why) && said.is_empty() == why.is_empty(), "{said}");
         }
     }

@@ -72,11 +72,18 @@ const SWITCHOVER: &str = "\
 Have another server take over the writes while new clients wait. What fails is undone.
 
 Usage: evenkeel ctl switchover FRONTEND --to SERVER [--timeout TIME] [--max-lag TIME] [--force] [--dry-run]
+       evenkeel ctl switchover show
 
   --timeout TIME  For all of it, such as 8s; less than the 'hold' of the frontends
   --max-lag TIME  Refuse a SERVER that is further behind, before anybody waits (5s)
   --force         Cut the sessions that are in a transaction at half of the time
   --dry-run       Only look whether it can be done
+
+  show  One row for each that goes on: its frontend, its backend, who is to take over from whom, for how
+        many seconds it goes on, and how far it is: looking (nobody waits yet), draining (new clients
+        wait, sessions end), frozen (the old primary takes no writes), promoting, undoing, elsewhere
+        (another process has it, and it is waited for), half-done (a process ended in it, or could not
+        undo it: that is tried until it is done)
 
 The backend says how: switchover = { user = \"…\" } or switchover = { promote = [\"/path\", …] }.
 ";
@@ -90,7 +97,9 @@ Usage: evenkeel ctl fence show [BACKEND]
   show     One row a server. What it says of itself (primary, replica), what it is taken for (primary,
            replica, stray, fenced, replaced: fenced, as planned, unknown), what is remembered of it (incumbent: the primary; former: one
            before; follower: it was a replica since), how far it is behind in ms and in bytes of WAL or
-           transactions, its history (Postgres: cluster:timeline; else its GTIDs), and why it is kept out
+           transactions, its history (Postgres: cluster:timeline; else its GTIDs), and why it is kept out.
+           Where more than one claims to be primary, or only who is kept out: a line that begins with '#'
+           and says which one to stop and which to keep, or that nobody can tell, and what to do next
   clear    Forget who was primary: whoever claims alone is it. It says who that is
   --force  Even where nobody is primary then, for more than one claims to be
 

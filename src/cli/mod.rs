@@ -76,6 +76,7 @@ const CTL_HELP: &str = "HAProxy's commands ('ctl help' asks the process for them
   failovers [BACKEND] [--save]             What each failover cost
   switchover FRONTEND --to SERVER          Change the primary on purpose [--timeout T] [--max-lag T]
                                            [--force] [--dry-run]
+  switchover show                          Those that go on, or are waited for
   drill FRONTEND --kill|--hang|--partition Rehearse a failover (--dry-run|--live)
   drill FRONTEND --switchover --to SERVER  Rehearse a planned one (--dry-run|--live)
                                            ('evenkeel drill …' is the same)

@@ -51,7 +51,7 @@ impl Session {
                     lease.server.forget_errors();
                     self.note_stream(&stream);
                     if self.way(backend).role == Some(RoleRoute::Primary) {
-                        backend.group.handle_session(clock::now());
+                        backend.group.handle_session(clock::now(), self.running.started);
                     }
                     return Ok(Server { stream, lease, _tls: tls });
                 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Server;
+use crate::pure::health::verdict::Verdict;
 use crate::pure::role::fence::{Fence, Memory, OnConflict, Refusal};
 use crate::pure::role::incident::{Incident, Running, Unseen};
 use crate::pure::role::lag::LagClock;
@@ -55,6 +56,8 @@ struct Inner {
     unseen: Option<Unseen>,
     /// Sessions that failed by themselves: when the primary spoke last, and when anybody did.
     failed: (u64, u64),
+    /// Clients that waited when that was looked at last.
+    queued: u32,
     /// What is not known yet of failovers that are over.
     doubts: Doubts,
     /// Who was said to be astray, and how.
@@ -101,30 +104,28 @@ impl Inner {
             let planned = self.planned.as_ref();
             // What is done on purpose needs no detecting, and begins with it.
             let lost_at = planned.and_then(|planned| planned.frozen_at);
+            let heard_at = lost_at.or(self.heard_at).unwrap_or(now);
+            let answers = self.fence.reading(&from).is_some() && !self.fence.is_silent(&from);
+            let times = (heard_at, lost_at.unwrap_or(now));
             let before = self.incident.replace(Incident {
-                answers: self.fence.reading(&from).is_some() && !self.fence.is_silent(&from),
-                from,
-                history: reading.history,
-                position: reading.position,
+                answers,
                 recovered: reading.recovered,
                 awaited: std::mem::take(&mut self.awaited),
-                heard_at: lost_at.or(self.heard_at).unwrap_or(now),
-                lost_at: lost_at.unwrap_or(now),
                 cut: planned.map_or(0, |planned| planned.cut),
                 held: planned.map_or(0, |planned| planned.held),
                 paused_at: planned.map(|planned| planned.since),
                 pending: planned.and_then(|planned| planned.pending.clone()),
-                gone: 0,
-                gone_at: None,
                 failed: self.failed,
-                is_resumed: false,
-                next: None,
+                ..Incident::new(from, reading.history, reading.position, times)
             });
             // The one that had taken over is lost in its turn: more is not to be measured.
             self.overtaken.extend(before.filter(Incident::is_taken_over));
         }
         if let (Some(incident), Some((server, reading))) = (&mut self.incident, after) {
             incident.handle_primary(now, &server, &reading, reached);
+            if self.queued > 0 {
+                incident.handle_waiting();
+            }
         }
     }
 }
@@ -191,9 +192,16 @@ impl Group {
         self.expect(&inner);
     }
 
-    /// A server is heard no more. Whether it had said anything.
-    pub(super) fn handle_lost(&self, now: Instant, server: &str) -> bool {
-        self.tell(now, |fence| fence.handle_lost(server))
+    /// A server is heard no more, for its check came to this. Whether it had said anything.
+    pub(super) fn handle_lost(&self, now: Instant, server: &str, verdict: &Verdict) -> bool {
+        let told = self.tell(now, |fence| fence.handle_lost(server));
+        let is_it = |incident: &&mut Incident| {
+            (incident.from.as_str(), incident.lost_at) == (server, now) && incident.reason.is_none()
+        };
+        if let Some(incident) = self.lock().incident.as_mut().filter(is_it).filter(|_| told) {
+            incident.handle_verdict(verdict);
+        }
+        told
     }
 
     /// Tells the fence what no server said of itself, and follows for the incident.
@@ -213,18 +221,20 @@ impl Group {
         self.expects_session.store(expects, Ordering::Relaxed);
     }
 
-    /// A session has the primary. Costs a look at a flag where no failover waits for it.
-    pub fn handle_session(&self, now: Instant) {
+    /// A session has the primary, whose client is here since `came`. Costs a look at a flag where no
+    /// failover waits for it.
+    pub fn handle_session(&self, now: Instant, came: Instant) {
         if self.expects_session.swap(false, Ordering::Relaxed)
             && let Some(incident) = &mut self.lock().incident
         {
-            incident.handle_session(now);
+            incident.handle_session(now, came);
         }
     }
 
     /// What is measured of a failover: clients that wait.
     pub(super) fn note_held(&self, held: u32) {
         let mut inner = self.lock();
+        inner.queued = held;
         if let Some(planned) = &mut inner.planned {
             planned.held = planned.held.max(held);
         }

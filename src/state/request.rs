@@ -23,6 +23,8 @@ pub enum Wish {
     Checks,
     /// Another server is to be primary. What is done is told line by line.
     Switchover(Switchover, mpsc::Sender<String>),
+    /// The switchovers that go on, or are waited for, one by one.
+    Switchovers(mpsc::Sender<UnderWay>),
     /// A fault on purpose. What is done is told line by line.
     Drill(Drill, mpsc::Sender<String>),
     /// A server for a backend, in the words of a `server` line behind `server`.
@@ -44,6 +46,58 @@ pub struct Switchover {
     pub force: bool,
     /// Only look whether it could be done.
     pub dry_run: bool,
+}
+
+/// A switchover that goes on, or is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnderWay {
+    /// The frontend whose route leads to the primary.
+    pub route: String,
+    /// Its backend.
+    pub backend: String,
+    /// Who is primary, or was.
+    pub from: String,
+    /// Who is to be.
+    pub to: String,
+    /// How far it is.
+    pub stage: Stage,
+    /// For how long it goes on.
+    pub age: Duration,
+}
+
+/// How far a switchover is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Whether it can be is looked at; nobody waits.
+    Looking,
+    /// New clients wait, and sessions are to end.
+    Draining,
+    /// The old primary takes no writes, and the next one gets what it lacks.
+    Frozen,
+    /// The next one was told to become primary.
+    Promoting,
+    /// It was given up, and what was changed is changed back.
+    Undoing,
+    /// Another process goes on with it: it is waited for.
+    Elsewhere,
+    /// It was left half done: it is undone as soon as that can be.
+    HalfDone,
+}
+
+impl Stage {
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Looking => "looking",
+            Self::Draining => "draining",
+            Self::Frozen => "frozen",
+            Self::Promoting => "promoting",
+            Self::Undoing => "undoing",
+            Self::Elsewhere => "elsewhere",
+            Self::HalfDone => "half-done",
+        }
+    }
 }
 
 /// A fault on purpose, and what is measured of it.

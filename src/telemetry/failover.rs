@@ -5,8 +5,8 @@
 
 mod settled;
 mod verdict;
+mod words;
 
-use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -39,10 +39,16 @@ pub struct Record {
     /// When the one before was lost; where nobody saw that, when the next one was found.
     #[serde(alias = "lost_at")]
     pub at: String,
-    /// Whether it still answered then: it lost its role, or was kept out.
+    /// What its check found that took it for lost; absent where it was lost in another way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it still answered then: it lost its role, was kept out, or took no new sessions.
     pub answered: Option<bool>,
     /// How long it took.
     pub seconds: Seconds,
+    /// No client waited when the next one was there: how long the first one took to come is no part of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub nobody_waited: bool,
     /// Sessions that failed: those that were cut, those their server left, those that found none.
     #[serde(default)]
     pub client_errors: Option<u64>,
@@ -162,7 +168,8 @@ pub struct Seconds {
     pub cut: Option<f64>,
     /// From the decision to the next primary.
     pub promote: Option<f64>,
-    /// From there to the first session on it, or the first client of a drill that it served.
+    /// From there to the first session on it, or the first client of a drill that it served; absent where
+    /// no client waited for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attach: Option<f64>,
     /// How long new clients were kept waiting on purpose; absent where that was not planned.
@@ -216,6 +223,7 @@ impl Record {
             from: incident.from.clone(),
             to: next.map(|next| next.server.clone()),
             at: written(wall.checked_sub(ago).unwrap_or(wall)),
+            reason: incident.reason.clone(),
             answered: Some(incident.answers),
             seconds: Seconds {
                 detect: seconds(phases.detect),
@@ -225,6 +233,7 @@ impl Record {
                 pause: phases.pause.and_then(seconds),
                 total: next.and(seconds(phases.total)),
             },
+            nobody_waited: next.is_some_and(|next| !next.is_awaited),
             // What another process saw before this one is not known.
             client_errors: (!incident.is_resumed).then(|| incident.errors()),
             sessions_cut: Some(incident.cut),
@@ -305,111 +314,11 @@ impl Record {
         (&self.backend, &self.at) == (&other.backend, &other.at)
     }
 
-    /// What it does not keep to of what was declared, for people; empty: all of it is kept.
-    #[must_use]
-    pub fn broken(&self) -> Vec<String> {
-        let mut broken = Vec::new();
-        let Self { seconds, declared, verdict, rpo_unit, .. } = self;
-        match (seconds.total, declared.rto, verdict.rto) {
-            (None, ..) if self.kind != Kind::Unseen => {
-                broken.push("nobody was served again in time".to_owned());
-            }
-            (Some(took), Some(rto), Some(Verdict::Missed)) => {
-                broken.push(format!("it took {took:.3} s, more than the rto of {rto} s"));
-            }
-            (_, Some(rto), Some(Verdict::Unknown)) => {
-                broken.push(format!("how long it took is not known; the rto is {rto} s"));
-            }
-            _ => {}
-        }
-        match (self.rpo, declared.rpo, verdict.rpo) {
-            (Some(missing), Some(rpo), Some(Verdict::Missed)) => {
-                broken
-                    .push(format!("{missing} {rpo_unit} are missing, more than the rpo of {rpo}"));
-            }
-            (Some(_), Some(rpo), Some(Verdict::Unknown)) => {
-                let more = self.open_question().map_or(String::new(), |more| format!(": {more}"));
-                broken.push(format!("more may be missing than is known; the rpo is {rpo}{more}"));
-            }
-            (None, Some(rpo), Some(Verdict::Unknown)) => {
-                broken.push(format!("what is missing is not known; the rpo is {rpo}"));
-            }
-            _ => {}
-        }
-        broken
-    }
-
     /// Whether something that was declared is known not to be kept.
     #[must_use]
     pub fn is_missed(&self) -> bool {
         let Verdicts { rto, rpo } = self.verdict;
         [rto, rpo].contains(&Some(Verdict::Missed))
-    }
-
-    /// What is missing, for people.
-    #[must_use]
-    pub fn missing(&self) -> String {
-        match self.rpo {
-            Some(missing) => {
-                let least = if self.rpo_at_least { "at least " } else { "" };
-                let of = if self.rpo_synchronous { " of what was acknowledged" } else { "" };
-                format!("{least}{missing} {}{of}", self.rpo_unit)
-            }
-            None => "not known".to_owned(),
-        }
-    }
-
-    /// One sentence.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let Self { backend, from, to, seconds, .. } = self;
-        let to = to.as_deref().unwrap_or("nobody");
-        let mut line = match self.outcome() {
-            Outcome::Unseen => format!(
-                "Backend {backend} has another primary than it is remembered to have: {to}, not \
-                 {from}. Nobody saw how that came"
-            ),
-            Outcome::GivenUp => {
-                format!("The switchover of backend {backend} is undone, {from} is primary; that")
-            }
-            Outcome::Switchover => format!("Switchover of backend {backend} from {from} to {to}"),
-            Outcome::Failover if from == to => format!("Primary {backend}/{from} was away"),
-            Outcome::Failover => format!("Failover of backend {backend} from {from} to {to}"),
-        };
-        // Writing to a string cannot fail.
-        if let Seconds {
-            detect: Some(detect), promote: Some(promote), total: Some(total), ..
-        } = seconds
-        {
-            let is_away = self.outcome() == Outcome::Failover && from == to;
-            let word = if is_away { "for" } else { "took" };
-            let _ = write!(
-                line,
-                " {word} {total:.3} s ({detect:.3} to detect, {promote:.3} to promote"
-            );
-            if let Some(attach) = seconds.attach {
-                let _ = write!(line, ", {attach:.3} to attach");
-            }
-            line.push(')');
-        }
-        if let Some(cut) = self.sessions_cut {
-            let _ = write!(line, "; {cut} sessions cut");
-        }
-        if let Some(held) = self.clients_held {
-            let _ = write!(line, ", {held} clients held");
-        }
-        let _ = match self.rpo {
-            Some(_) => write!(line, ", {} missing", self.missing()),
-            None => write!(line, ", what is missing is not known"),
-        };
-        if let Some(pending) = &self.pending {
-            let _ = write!(line, "; {pending} may become primary yet");
-        }
-        for broken in self.broken() {
-            let _ = write!(line, "; {broken}");
-        }
-        line.push('.');
-        line
     }
 }
 

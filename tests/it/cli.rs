@@ -4,6 +4,8 @@ use crate::harness::backend::Backend;
 use crate::harness::both;
 use crate::harness::client::served_by;
 use crate::harness::dir::TempDir;
+use crate::harness::port::free_addr;
+use crate::harness::process::is_root;
 use crate::harness::proxy::{Kind, Scene};
 
 both! {
@@ -231,5 +233,48 @@ fn a_drill_is_asked_for_by_its_own_name() {
         let (status, said) = asked(words);
         assert_eq!(status.code(), Some(1), "{said}");
         assert!(said.contains("/no/such.sock"), "{said}");
+    }
+}
+
+/// A check says what a start would say of the place of what is remembered, and changes nothing there.
+#[test]
+fn a_state_directory_is_looked_at_before_the_start() {
+    let dir = TempDir::new();
+    let named = |name: &str| dir.join(name).display().to_string();
+    std::fs::create_dir(dir.join("kept")).unwrap();
+    dir.write("file", "");
+    dir.write("pg.pass", "secret\n");
+    let run = |what: &str, place: &str, user: &str| {
+        let text = format!(
+            "[global]\nstate_dir = \"{place}\"\n{user}\n[backend.pg]\ncheck = {{ type = \"postgres\", \
+             user = \"u\", password_file = \"{}\", database = \"d\" }}\nserver.a = \"127.0.0.1:1\"\n\
+             [frontend.w]\nbind = \"{}\"\nbackend = \"pg\"\nrole = \"primary\"\n",
+            named("pg.pass"),
+            free_addr()
+        );
+        let file = dir.write("evenkeel.toml", &text).display().to_string();
+        let words: &[&str] = if what == "-c" { &["-c", "-f", &file] } else { &[what, &file] };
+        let (status, said) = Kind::Evenkeel.run(words);
+        (status.code(), said)
+    };
+    for (place, why) in [
+        (named("missing"), "No such file or directory (os error 2)"),
+        (named("file"), "Not a directory (os error 20)"),
+    ] {
+        for what in ["check", "-c", "run"] {
+            let (code, said) = run(what, &place, "");
+            let line = format!(") : state_dir {place}: {why}\n");
+            let is_alert = said.lines().any(|said| said.starts_with("[ALERT]"));
+            assert!(code == Some(1) && is_alert && said.contains(&line), "{what}: {said}");
+        }
+    }
+    // Root may write everywhere, and is not who it will be.
+    if is_root() {
+        for (user, forgets) in [("", false), ("user = \"nobody\"", true)] {
+            let (code, said) = run("check", &named("kept"), user);
+            let line = "kept: Permission denied (os error 13); who is primary is forgotten if";
+            assert_eq!((code, said.contains(line)), (Some(0), forgets), "{said}");
+        }
+        assert_eq!(std::fs::read_dir(dir.join("kept")).unwrap().count(), 0);
     }
 }

@@ -176,6 +176,30 @@ fn a_promotion_costs_writers_a_pause_and_the_old_primary_gets_nothing() {
     });
 }
 
+#[test]
+fn the_time_in_which_nobody_came_is_none_of_the_failover() {
+    let mut pair = Pair::start();
+    write(pair.write, 0).unwrap();
+    eventually("it is replicated", || {
+        (pair.b.query("SELECT count(*) FROM written")[0][0] == "1").then_some(())
+    });
+    pair.a.process.kill9();
+    eventually("a is gone", || {
+        pair.evenkeel.output().contains("Server pg/a is DOWN").then_some(())
+    });
+    pair.b.promote();
+    pair.wait_fence("b", "primary primary");
+    // Clients sleep at night.
+    write(pair.write, 1).unwrap();
+    let record = pair.failover();
+    assert_eq!(record["nobody_waited"], true, "{record}");
+    assert_eq!(record["seconds"].get("attach"), None, "{record}");
+    let seconds = |part: &str| record["seconds"][part].as_f64().unwrap();
+    let sum = seconds("detect") + seconds("promote");
+    assert!((sum - seconds("total")).abs() < 1e-6, "{record}");
+    assert!(pair.evenkeel.output().contains("to promote, no client waited)"), "{record}");
+}
+
 /// The roles change places while the old primary lives, as an operator's switchover has it.
 #[test]
 fn sessions_on_a_demoted_primary_are_cut() {
@@ -266,6 +290,40 @@ fn an_old_primary_stays_out_through_a_restart_until_an_operator_forgets_it() {
     pair.wait_fence("a", "primary primary incumbent");
     write(pair.write, 3).unwrap();
     assert_eq!(pair.a.query("SELECT count(*) FROM written")[0][0], "2");
+}
+
+/// What `fence show` says is to be done about a conflict is what ends it.
+#[test]
+fn of_two_that_claim_it_the_one_to_stop_is_named() {
+    let mut pair = Pair::start();
+    pair.wait_fence("a", "primary primary incumbent");
+    pair.wait_fence("b", "replica replica follower");
+    let says = |pair: &Pair, words: &str| {
+        eventually(&format!("it says {words}"), || {
+            let said = pair.ctl("fence show pg");
+            said.lines()
+                .any(|line| line.starts_with("# pg: ") && line.contains(words))
+                .then_some(())
+        });
+    };
+    assert!(!pair.ctl("fence show").contains("# pg: "));
+    pair.b.promote();
+    says(&pair, "a and b claim to be primary, and nobody is.");
+    pair.a.query("CREATE TABLE elsewhere (n int)");
+    says(&pair, "Nobody can tell which one to keep: a lacks ");
+    says(&pair, "bytes of WAL that b has, and b ");
+    says(
+        &pair,
+        "The other one is primary then: 'fence show pg' says so, and nothing has to be cleared",
+    );
+    pair.a.process.kill9();
+    pair.wait_fence("b", "primary primary incumbent");
+    assert!(!pair.ctl("fence show").contains("# pg: "), "{}", pair.ctl("fence show"));
+    pair.a.start_again();
+    pair.wait_fence("a", "primary fenced former");
+    pair.b.process.kill9();
+    says(&pair, "Nobody is primary, and a is kept out (another took over");
+    says(&pair, "'fence clear pg' makes a primary.");
 }
 
 /// A file that is not understood could hide an old primary: there is no start without it.

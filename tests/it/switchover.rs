@@ -209,9 +209,12 @@ fn one_at_a_time_and_a_replica_that_dies_meanwhile_ends_it() {
     pair.wait_said("1 sessions of a are to end");
     let (done, said) = pair.ctl("switchover write --to b --timeout 1s");
     assert!(!done && said.contains("another switchover of backend 'db' goes on"), "{said}");
+    let (done, said) = pair.ctl("switchover show");
+    assert!(done && said.contains("\nwrite db a b draining "), "{said}");
     pair.b.process.kill9();
     let (done, said) = finish(first);
     assert!(!done && said.contains("b is no running replica"), "{said}");
+    assert_eq!(pair.ctl("switchover show").1, "# frontend backend from to stage seconds\n");
     busy.query("COMMIT").unwrap();
     pair.expect_as_before();
 }
@@ -331,6 +334,10 @@ fn a_program_that_fails_or_hangs_is_undone() {
     let undone = files.join("undone");
     for (promote, why) in [
         ("[\"/bin/false\"]", "/bin/false ended with 1"),
+        (
+            "[\"/bin/sh\", \"-c\", \"echo no quorum >&2; exit 7\"]",
+            "/bin/sh ended with 7; it said: no quorum",
+        ),
         ("[\"/bin/sleep\", \"100\"]", "/bin/sleep did not end within"),
     ] {
         let pair = Pair::start(&format!(

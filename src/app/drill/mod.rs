@@ -218,6 +218,8 @@ impl Plan {
                     cut: measured.seconds.cut,
                 }
             },
+            // Its clients always want to be served.
+            nobody_waited: self.is_planned && measured.nobody_waited,
             drill: Some(drill),
             ..measured
         };

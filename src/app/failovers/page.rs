@@ -34,6 +34,9 @@ dt{color:var(--dim);font-size:.8rem}dd{margin:0;overflow-wrap:anywhere}.wide{gri
 /// The time that was declared is drawn up to so many times what was measured.
 const RTO_SHOWN: f64 = 4.0;
 
+/// The color of who is served.
+const SERVE: &str = "--serve";
+
 /// What nobody knows.
 const UNKNOWN: &str = "not known";
 
@@ -151,7 +154,7 @@ fn bars(record: &Record) -> Vec<Bar> {
         bars.push(("old sessions gone", times.cut.map(|time| (lost, lost + time)), "--cut"));
     }
     bars.push(("new primary", promoted, "--promote"));
-    bars.push((served, attached, "--serve"));
+    bars.push((served, attached, SERVE));
     bars
 }
 
@@ -180,6 +183,7 @@ fn chart(html: &mut String, record: &Record) {
                 );
                 (bar, seconds(end))
             }
+            None if record.nobody_waited && color == SERVE => (String::new(), "–".to_owned()),
             None => (String::new(), "never".to_owned()),
         };
         let _ = writeln!(
@@ -197,7 +201,14 @@ fn chart(html: &mut String, record: &Record) {
         (None, Some(rto)) => format!(" The rto of {} is far to the right.", seconds(rto)),
         (None, None) => String::new(),
     };
-    let _ = writeln!(html, "</ol><p class=\"dim\">Seconds since {since}.{mark}</p></section>");
+    let unwanted = match record.nobody_waited {
+        true => " No client waited for the new primary: the time until one came does not count.",
+        false => "",
+    };
+    let _ = writeln!(
+        html,
+        "</ol><p class=\"dim\">Seconds since {since}.{mark}{unwanted}</p></section>"
+    );
 }
 
 /// A fact: its name, and what is known.
@@ -233,6 +244,7 @@ fn data(record: &Record) -> Vec<Fact> {
         Some(false) => "does not answer",
         None => UNKNOWN,
     };
+    let why = record.reason.as_ref().map(|why| format!("; its check: {why}")).unwrap_or_default();
     let missing = match record.seconds.detect.filter(|_| record.rpo_at_least) {
         Some(unheard) => format!(
             "{}: the former one could write more in the {} after it was heard last",
@@ -254,7 +266,7 @@ fn data(record: &Record) -> Vec<Fact> {
     };
     let settled = settled.map(|settled| ("what is known since", settled));
     let facts = [
-        ("former primary", format!("{} ({answered})", record.from)),
+        ("former primary", format!("{} ({answered}{why})", record.from)),
         (
             "new primary",
             match &record.to {

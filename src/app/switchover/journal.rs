@@ -130,22 +130,19 @@ impl Journal {
         Ok(Claim::Ours(page, entry, is_promoting))
     }
 
-    /// Writes down what is about to be changed, at `wall`.
+    /// Writes down what is about to be changed, in a file of this name (see [`name`]).
     ///
     /// # Errors
     /// What the disk says, or that it hangs: what it writes late is removed.
     ///
     /// # Cancel safety
     /// The file may be there afterwards; it is found to have changed nothing.
-    pub(super) async fn begin(&self, entry: &Entry, wall: SystemTime) -> io::Result<Page> {
+    pub(super) async fn begin(&self, entry: &Entry, name: String) -> io::Result<Page> {
         let (dir, entry) = (Arc::clone(&self.0), entry.clone());
         in_time(
             DISK_MAX,
             move || {
-                let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-                let pid = std::process::id();
-                let (fresh, name) =
-                    (format!("{FRESH}.{pid}"), format!("{PREFIX}{since}{}", mark()));
+                let fresh = format!("{FRESH}.{}", std::process::id());
                 let flags = OFlags::RDWR
                     | OFlags::APPEND
                     | OFlags::CREATE
@@ -175,21 +172,22 @@ impl Peek {
     }
 }
 
-/// The end of the names of our own files.
-fn mark() -> String {
-    format!("-{}", std::process::id())
+/// The name of a file that this process begins at `wall`.
+pub(super) fn name(wall: SystemTime) -> String {
+    let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    format!("{PREFIX}{since}-{}", std::process::id())
 }
 
-/// Whether the file of this name was begun by this process.
-pub(super) fn is_own(name: &str) -> bool {
-    name.ends_with(&mark())
+/// When the file of this name was begun; `None`: somebody else named it.
+pub(super) fn since(name: &str) -> Option<SystemTime> {
+    let (since, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    UNIX_EPOCH.checked_add(Duration::from_nanos(since.parse().ok()?))
 }
 
 impl Page {
-    /// When it was begun, by its name; `None`: somebody else named it.
+    /// When it was begun.
     pub(super) fn since(&self) -> Option<SystemTime> {
-        let (since, _) = self.name.strip_prefix(PREFIX)?.split_once('-')?;
-        UNIX_EPOCH.checked_add(Duration::from_nanos(since.parse().ok()?))
+        since(&self.name)
     }
 
     /// Writes down that the next primary is told to become it.
@@ -283,7 +281,7 @@ mod tests {
             timeout_ms: 10_000,
         };
         let wall = SystemTime::now();
-        let mut page = journal.begin(&entry, wall).await.unwrap();
+        let mut page = journal.begin(&entry, super::name(wall)).await.unwrap();
         let names = journal.names().unwrap();
         let [name] = &names[..] else { panic!("{names:?}") };
         let mut peek = journal.peek(name).unwrap();

@@ -12,12 +12,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::UNDO_MAX;
 use super::drain::Rest;
-use super::journal::{Claim, Entry, Journal, Page, Peek};
+use super::journal::{self, Claim, Entry, Journal, Page, Peek};
 use super::plan::{Plan, named};
 use super::running::Switchovers;
 use super::undo::{self, Half, Undone};
 use crate::clock;
 use crate::config::defaults::SWITCHOVER_MAX_LAG;
+use crate::state::request::Stage;
 use crate::state::{Process, publish};
 use crate::telemetry::event::RoleChange;
 
@@ -42,6 +43,9 @@ pub(super) async fn found(
     let until = clock::now() + timeout + UNDO_MAX;
     let mut rest = rest;
     let mut was_said = false;
+    let age = journal::since(&name).and_then(|since| clock::wall().duration_since(since).ok());
+    let age = age.unwrap_or_default();
+    let going = peek.as_ref().map(|it| all.go_on(&it.entry, Stage::Elsewhere, age));
     let (page, entry, is_promoting) = loop {
         rest = rest.filter(|_| clock::now() < until);
         match journal.claim(&name) {
@@ -70,6 +74,7 @@ pub(super) async fn found(
         entry.backend
     );
     let half = Half { before: entry.before.clone(), is_promoting };
+    drop(going);
     settle(all, *entry, half, Some(page), rest.map(|rest| (rest, until))).await;
 }
 
@@ -91,10 +96,12 @@ pub(super) async fn settle(
     mut rest: Option<(Rest, Instant)>,
 ) {
     let begun = clock::now();
+    let since = page.as_ref().and_then(Page::since);
+    let age = since.and_then(|since| clock::wall().duration_since(since).ok());
+    let _going = all.go_on(&entry, Stage::HalfDone, age.unwrap_or_default());
     let mut said = String::new();
     loop {
         rest = rest.filter(|(_, until)| clock::now() < *until);
-        let since = page.as_ref().and_then(Page::since);
         match attempt(&all.process, &entry, &half, (begun, since)).await {
             Ok(Some(undone)) => {
                 let Entry { backend, from, to, .. } = &entry;

@@ -18,7 +18,8 @@
 //! than somebody waits for it.
 //!
 //! What is about to be changed is on disk before the rest (see [`journal`]): who comes after a process that
-//! ended half-way undoes it, and who comes beside one that goes on waits for it (see [`mend`]). A soft stop waits for the end of it, any other one gives it up.
+//! ended half-way undoes it, and who comes beside one that goes on waits for it (see [`mend`]). A soft stop
+//! waits for the end of it, any other one gives it up.
 //!
 //! Bounds: one a server at a time, and a time from the pause on; *look* and *undo* have their own.
 
@@ -40,12 +41,13 @@ use super::operation::Teller;
 use crate::clock;
 use crate::config::model::Promote;
 use crate::pure::role::lag::Lag;
-use crate::state::request::Switchover;
+use crate::state::request::{Stage, Switchover};
 use crate::telemetry::event::RoleChange;
 use before::Before;
 use drain::{Rest, drain};
 use journal::{Entry, Page};
 use plan::Plan;
+use running::Going;
 use steps::Pair;
 use undo::{Half, Undone};
 
@@ -77,7 +79,7 @@ impl Switchovers {
                 from.name
             ));
         }
-        let _going = self.begin(&plan)?;
+        let going = self.begin(&plan)?;
         let mut pair = Pair::connect(&plan, clock::now() + *timeout).await?;
         pair.may(&plan, clock::now() + *timeout).await?;
         let behind = tokio::select! {
@@ -104,21 +106,26 @@ impl Switchovers {
         let planned = RoleChange::Planned { from: from.name.to_string(), to: to.name.to_string() };
         self.say(backend, planned);
         let begun = clock::now();
-        let half = None;
-        let mut course = Course { all: self, plan: &plan, teller, pair, rest, before, half, page };
+        going.reach(Stage::Draining);
+        let half = Half { before, is_promoting: false };
+        let is_changed = false;
+        let mut course = Course {
+            all: self,
+            plan: &plan,
+            teller,
+            going: &going,
+            pair,
+            rest,
+            half,
+            is_changed,
+            page,
+        };
         let result = tokio::select! {
             result = course.change(order.force, begun) => result,
             () = self.over() => Err("the process stops".to_owned()),
         };
         if let Err(why) = &result {
-            teller.say(format!("given up: {why}"));
-            let undone = course.take_back().await;
-            let more = match undone {
-                Some(Undone::Pending) => format!("; {}", undo::pending(&to.name)),
-                _ => String::new(),
-            };
-            let why = format!("{why}{more}");
-            self.say(backend, RoleChange::GivenUp { to: to.name.to_string(), why });
+            course.give_up(why).await;
             return result;
         }
         if let Some(page) = course.page.take() {
@@ -129,9 +136,7 @@ impl Switchovers {
         teller.say(format!("{} is primary; new clients waited {} ms", to.name, paused.as_millis()));
         Ok(())
     }
-}
 
-impl Switchovers {
     /// What is about to be changed is on disk before the first client waits: a process that starts from
     /// then on waits for it, too.
     async fn write_down(&self, plan: &Plan, before: &Before) -> Result<Option<Page>, String> {
@@ -139,7 +144,9 @@ impl Switchovers {
             return Err("the process stops".to_owned());
         }
         let Some(journal) = &self.journal else { return Ok(None) };
-        let page = journal.begin(&entry(plan, before), clock::wall()).await;
+        let name = journal::name(clock::wall());
+        self.note(&name);
+        let page = journal.begin(&entry(plan, before), name).await;
         page.map(Some).map_err(|error| unwritten(&error))
     }
 }
@@ -149,12 +156,12 @@ struct Course<'a> {
     all: &'a Arc<Switchovers>,
     plan: &'a Plan,
     teller: &'a Teller,
+    going: &'a Going,
     pair: Pair,
     rest: Rest,
-    /// What is to come back.
-    before: Before,
-    /// What was changed; `None`: nothing.
-    half: Option<Half>,
+    /// What is to come back once something was changed.
+    half: Half,
+    is_changed: bool,
     /// What is to be changed, on disk.
     page: Option<Page>,
 }
@@ -177,10 +184,10 @@ impl Course<'_> {
                 to.name
             ));
         }
-        let before = &self.before;
-        self.half = Some(Half { before: before.clone(), is_promoting: false });
+        self.is_changed = true;
+        self.going.reach(Stage::Frozen);
         self.rest.note_frozen();
-        self.pair.freeze(plan, deadline).await?;
+        self.pair.freeze(plan, &self.half.before, deadline).await?;
         let is_ours = matches!(plan.step, Promote::BuiltIn(_));
         if is_ours {
             teller.say(format!("{} takes no writes any more", from.name));
@@ -197,10 +204,11 @@ impl Course<'_> {
             page.promote().await.map_err(|error| unwritten(&error))?;
         }
         plan.may_go_on()?;
-        self.half = Some(Half { before: self.before.clone(), is_promoting: true });
-        let promoted = self.pair.promote(plan, deadline).await;
-        if let (Err(why), Some(half)) = (&promoted, &mut self.half) {
-            half.is_promoting = !steps::is_refused(why);
+        self.half.is_promoting = true;
+        self.going.reach(Stage::Promoting);
+        let promoted = self.pair.promote(plan, &self.half.before, deadline).await;
+        if let Err(why) = &promoted {
+            self.half.is_promoting = !steps::is_refused(why);
         }
         promoted?;
         let is_primary = || backend.group.claims().primary.as_deref() == Some(&*to.name);
@@ -220,17 +228,31 @@ impl Course<'_> {
         Ok(())
     }
 
+    /// It failed for this reason.
+    async fn give_up(self, why: &str) {
+        let (all, plan) = (self.all, self.plan);
+        self.teller.say(format!("given up: {why}"));
+        let undone = self.take_back().await;
+        let more = match undone {
+            Some(Undone::Pending) => format!("; {}", undo::pending(&plan.to.name)),
+            _ => String::new(),
+        };
+        let (to, why) = (plan.to.name.to_string(), format!("{why}{more}"));
+        all.say(&plan.backend, RoleChange::GivenUp { to, why });
+    }
+
     /// Undoes what was changed. What cannot be now is tried again, for as long as this process lives.
     /// Yields what came of it, if anything did.
     async fn take_back(mut self) -> Option<Undone> {
         let (plan, teller) = (self.plan, self.teller);
         let (from, to) = (&plan.from.name, &plan.to.name);
-        let page = self.page.take();
-        let Some(half) = self.half.take() else {
+        let (page, half) = (self.page.take(), self.half);
+        if !self.is_changed {
             self.rest.give_up(None);
             page.into_iter().for_each(mend::remove);
             return None;
-        };
+        }
+        self.going.reach(Stage::Undoing);
         let undone = tokio::time::timeout(UNDO_MAX, half.undo_unless_stale(plan, None)).await;
         match undone.unwrap_or_else(|_| Err("it takes too long".to_owned())) {
             Ok(undone) => {

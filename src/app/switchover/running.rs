@@ -10,14 +10,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use super::before::Before;
 use super::drain::Rest;
-use super::journal::{self, Journal, Peek};
+use super::journal::{Entry, Journal, Peek};
 use super::plan::{Plan, named};
 use crate::clock;
+use crate::state::request::{Stage, UnderWay};
 use crate::state::upkeep::{Owned, own};
 use crate::state::{Backend, Occasion, Process};
 use crate::telemetry::bus::Bus;
@@ -37,31 +39,82 @@ pub(in crate::app) struct Switchovers {
     /// Where they are written down; `None`: there is no `state_dir`.
     pub(super) journal: Option<Journal>,
     state: watch::Sender<State>,
+    /// The names of those in `state_dir` that are known, our own among them.
+    found: Mutex<BTreeSet<String>>,
     mending: Mutex<Vec<Owned<()>>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Where the servers are of those that go on.
-    going: Vec<(Arc<str>, [String; 2])>,
+    known: Vec<Known>,
+    /// How many were known until now.
+    count: u64,
     /// The process stops softly: none begins.
     is_closing: bool,
     /// The process ends: all are given up.
     is_over: bool,
 }
 
-/// One that goes on, until this is dropped.
+/// One that goes on, here or elsewhere.
 #[derive(Debug)]
-pub(super) struct Going<'a> {
-    all: &'a Switchovers,
-    servers: [String; 2],
+struct Known {
+    number: u64,
+    begun: Instant,
+    what: UnderWay,
+    /// Where its servers are; `None`: it is none of this process's.
+    servers: Option<[String; 2]>,
 }
 
-impl Drop for Going<'_> {
+impl Known {
+    /// Whether it has one of these servers, or their backend.
+    fn shares(&self, plan: &Plan, servers: &[String; 2]) -> bool {
+        let is_shared = |address: &String| !address.is_empty() && servers.contains(address);
+        let own = self.servers.as_ref();
+        own.is_some_and(|own| *plan.backend.name == self.what.backend || own.iter().any(is_shared))
+    }
+}
+
+/// One that goes on, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Going {
+    all: Arc<Switchovers>,
+    number: u64,
+}
+
+impl Going {
+    /// It has come as far as this.
+    pub(super) fn reach(&self, stage: Stage) {
+        self.all.state.send_modify(|state| {
+            let ours = state.known.iter_mut().find(|known| known.number == self.number);
+            ours.into_iter().for_each(|known| known.what.stage = stage);
+        });
+    }
+}
+
+impl Drop for Going {
     fn drop(&mut self) {
-        self.all
-            .state
-            .send_modify(|state| state.going.retain(|(_, servers)| *servers != self.servers));
+        self.all.state.send_modify(|state| state.known.retain(|known| known.number != self.number));
+    }
+}
+
+impl State {
+    /// Whether one of this process's goes on.
+    fn is_busy(&self) -> bool {
+        self.known.iter().any(|known| known.servers.is_some())
+    }
+
+    fn add(
+        &mut self,
+        entry: &Entry,
+        (stage, age): (Stage, Duration),
+        servers: Option<[String; 2]>,
+    ) -> u64 {
+        self.count += 1;
+        let Entry { route, backend, from, to, .. } = entry.clone();
+        let begun = clock::now().checked_sub(age).unwrap_or_else(clock::now);
+        let what = UnderWay { route, backend, from, to, stage, age };
+        self.known.push(Known { number: self.count, begun, what, servers });
+        self.count
     }
 }
 
@@ -78,34 +131,35 @@ impl Switchovers {
             bus: bus.clone(),
             journal,
             state: watch::Sender::default(),
+            found: Mutex::default(),
             mending: Mutex::default(),
         });
-        let mut found = BTreeSet::new();
-        // Whatever their numbers of processes: in a container they are all the same.
-        all.find(&mut found, |_| true);
+        all.find();
         let again = Arc::clone(&all);
         // One may begin in a predecessor before that is told to stop.
         all.look_after(async move {
             let until = clock::now() + LOOK_AGAIN;
             while clock::now() < until {
                 tokio::time::sleep(LOOK_EVERY).await;
-                again.find(&mut found, |name| !journal::is_own(name));
+                again.find();
             }
         });
         all
     }
 
-    /// Looks after those that others have, but for those that were `found` before.
-    fn find(self: &Arc<Self>, found: &mut BTreeSet<String>, is_meant: impl Fn(&str) -> bool) {
+    /// Notes the name of one in `state_dir`. Whether that is news.
+    pub(super) fn note(&self, name: &str) -> bool {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned())
+    }
+
+    /// Looks after those that others have and that were not found before.
+    fn find(self: &Arc<Self>) {
         let Some(journal) = &self.journal else { return };
         let names = journal.names().unwrap_or_else(|error| {
             tracing::error!("cannot look for switchovers that are half done: {error}");
             Vec::new()
         });
-        for name in names.into_iter().filter(|name| is_meant(name)) {
-            if !found.insert(name.clone()) {
-                continue;
-            }
+        for name in names.into_iter().filter(|name| self.note(name)) {
             // Clients wait from the beginning on.
             let peek = journal.peek(&name);
             let rest = peek.as_ref().and_then(|Peek { entry, .. }| {
@@ -134,27 +188,41 @@ impl Switchovers {
     ///
     /// # Errors
     /// Another one has one of its servers, or the process ends.
-    pub(super) fn begin(&self, plan: &Plan) -> Result<Going<'_>, String> {
+    pub(super) fn begin(self: &Arc<Self>, plan: &Plan) -> Result<Going, String> {
         let servers = [&plan.from, &plan.to].map(|server| server.settings().address.text());
-        let mut why = None;
+        let mut begun = Err("the process stops".to_owned());
         self.state.send_if_modified(|state| {
-            let is_shared = |address: &String| !address.is_empty() && servers.contains(address);
-            let shared = state.going.iter().find(|(backend, others)| {
-                *backend == plan.backend.name || others.iter().any(is_shared)
-            });
-            why = match (state.is_closing || state.is_over, shared) {
-                (true, _) => Some("the process stops".to_owned()),
-                (_, Some((backend, _))) => {
-                    Some(format!("another switchover of backend '{backend}' goes on"))
-                }
-                (false, None) => None,
-            };
-            if why.is_none() {
-                state.going.push((Arc::clone(&plan.backend.name), servers.clone()));
+            if state.is_closing || state.is_over {
+                return false;
             }
-            why.is_none()
+            let shared = state.known.iter().find(|known| known.shares(plan, &servers));
+            begun = match shared.map(|known| &known.what.backend) {
+                Some(backend) => Err(format!("another switchover of backend '{backend}' goes on")),
+                None => {
+                    let entry = super::entry(plan, &Before::default());
+                    Ok(state.add(&entry, (Stage::Looking, Duration::ZERO), Some(servers)))
+                }
+            };
+            begun.is_ok()
         });
-        why.map_or(Ok(Going { all: self, servers }), Err)
+        begun.map(|number| Going { all: Arc::clone(self), number })
+    }
+
+    /// One goes on that this process did not begin, or could not undo, for `age` until now.
+    pub(super) fn go_on(self: &Arc<Self>, entry: &Entry, stage: Stage, age: Duration) -> Going {
+        let mut number = 0;
+        self.state.send_modify(|state| number = state.add(entry, (stage, age), None));
+        Going { all: Arc::clone(self), number }
+    }
+
+    /// Tells of all that are known.
+    pub(in crate::app) fn tell(&self, told: &mpsc::Sender<UnderWay>) {
+        let now = clock::now();
+        for known in &self.state.borrow().known {
+            let age = now.saturating_duration_since(known.begun);
+            // More than fit are not shown.
+            let _ = told.try_send(UnderWay { age, ..known.what.clone() });
+        }
     }
 
     /// The process stops softly: one whose clients wait goes on, and no other.
@@ -187,7 +255,7 @@ impl Switchovers {
 
     /// Whether one goes on.
     pub(in crate::app) fn is_busy(&self) -> bool {
-        !self.state.borrow().going.is_empty()
+        self.state.borrow().is_busy()
     }
 
     /// Completes when none goes on.
@@ -196,7 +264,7 @@ impl Switchovers {
     /// Safe.
     pub(in crate::app) async fn ended(&self) {
         // The sender is ours.
-        let _ = self.state.subscribe().wait_for(|state| state.going.is_empty()).await;
+        let _ = self.state.subscribe().wait_for(|state| !state.is_busy()).await;
     }
 
     /// The process ends: what goes on is undone, within `limit`. What is not is left to the next one.

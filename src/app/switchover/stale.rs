@@ -138,15 +138,7 @@ mod tests {
         let reading = |role, replicates| {
             let executed = GtidSet::mariadb("0-1-7").unwrap();
             let history = History::Mysql { server: 1, executed };
-            Reading {
-                role,
-                history,
-                position: 7,
-                is_floor: false,
-                recovered: None,
-                copies: None,
-                replicates,
-            }
+            Reading { replicates, ..Reading::new(role, history, 7) }
         };
         let frozen = reading(Role::Replica, Some(false));
         let stale = |why: &str| Some(Overtaken::Stale(why.to_owned()));

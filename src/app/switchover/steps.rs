@@ -21,7 +21,7 @@ use super::before::{Before, READ_ONLY_OFF, reload_postgres};
 use super::plan::Plan;
 use super::rights::{self, Part};
 use crate::app::operation::{Beat, Teller};
-use crate::check::operate::{Operator, program};
+use crate::check::operate::{Operator, program_heard};
 use crate::clock;
 use crate::config::model::{DatabaseKind, Promote};
 use crate::pure::role::stray::Stray;
@@ -44,8 +44,6 @@ pub(super) struct Pair {
     kind: DatabaseKind,
     /// What the old primary had when it was frozen.
     had: Option<Reading>,
-    /// What is to come back.
-    before: Before,
 }
 
 /// The time that is left.
@@ -61,7 +59,7 @@ impl Pair {
             connected.await.map_err(|why| format!("cannot log in to {}: {why}", server.name))
         };
         let (from, to) = (connect(&plan.from).await?, connect(&plan.to).await?);
-        Ok(Self { from, to, kind: account.kind, had: None, before: Before::default() })
+        Ok(Self { from, to, kind: account.kind, had: None })
     }
 
     /// Whether the account may do what is built in.
@@ -109,21 +107,27 @@ impl Pair {
 
     /// What the settings are that are about to be changed.
     pub(super) async fn look(&mut self, plan: &Plan, deadline: Instant) -> Result<Before, String> {
-        // What a program changes it knows.
-        if matches!(plan.step, Promote::BuiltIn(_)) {
-            let pair = (&mut self.from, &mut self.to);
-            self.before = Before::look(pair, self.kind, deadline).await?;
+        match plan.step {
+            Promote::BuiltIn(_) => {
+                Before::look((&mut self.from, &mut self.to), self.kind, deadline).await
+            }
+            // What it changes it knows.
+            Promote::Program { .. } => Ok(Before::default()),
         }
-        Ok(self.before.clone())
     }
 
     /// The old primary takes no more writes.
-    pub(super) async fn freeze(&mut self, plan: &Plan, deadline: Instant) -> Result<(), String> {
+    pub(super) async fn freeze(
+        &mut self,
+        plan: &Plan,
+        before: &Before,
+        deadline: Instant,
+    ) -> Result<(), String> {
         let limit = left(deadline);
         if matches!(plan.step, Promote::BuiltIn(_)) {
             match self.kind {
                 DatabaseKind::Postgres => self.freeze_postgres(deadline).await?,
-                DatabaseKind::Mysql => self.before.close_mysql(&mut self.from, deadline).await?,
+                DatabaseKind::Mysql => before.close_mysql(&mut self.from, deadline).await?,
             }
         }
         self.had = Some(self.from.ask(limit).await?);
@@ -161,11 +165,16 @@ impl Pair {
     }
 
     /// The other server becomes the primary.
-    pub(super) async fn promote(&mut self, plan: &Plan, deadline: Instant) -> Result<(), String> {
+    pub(super) async fn promote(
+        &mut self,
+        plan: &Plan,
+        before: &Before,
+        deadline: Instant,
+    ) -> Result<(), String> {
         let limit = left(deadline);
         match (&plan.step, self.kind) {
             (Promote::Program { promote, .. }, _) => {
-                program(promote, &variables(plan, self.kind), limit).await
+                program_heard(promote, &variables(plan, self.kind), limit).await
             }
             (Promote::BuiltIn(_), DatabaseKind::Postgres) => {
                 let seconds = limit.as_secs().max(1);
@@ -174,7 +183,7 @@ impl Pair {
                     Some("t") => {}
                     _ => return Err("pg_promote() did not get there in time".to_owned()),
                 }
-                self.before.open_postgres(&mut self.to, deadline).await
+                before.open_postgres(&mut self.to, deadline).await
             }
             (Promote::BuiltIn(_), DatabaseKind::Mysql) => {
                 self.to.execute("STOP REPLICA", limit).await?;

@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::stale::{self, Overtaken};
 use super::steps::variables;
 use super::{LOOK_EVERY, UNDO_MAX};
-use crate::check::operate::{Operator, program};
+use crate::check::operate::{Operator, program_heard};
 use crate::clock;
 use crate::config::model::{DatabaseKind, Promote};
 use crate::pure::role::Role;
@@ -132,7 +132,7 @@ impl Half {
                 if !self.is_promoting || rollback.is_empty() {
                     return Ok(Undone::Nothing);
                 }
-                return program(rollback, &variables(plan, kind), UNDO_MAX)
+                return program_heard(rollback, &variables(plan, kind), UNDO_MAX)
                     .await
                     .map(|()| Undone::Reversed);
             }

@@ -1,6 +1,8 @@
 //! `fence show`, `fence clear` and `failovers`: who is primary of a group, who is kept out and why,
 //! and what happened.
 
+mod advice;
+
 use std::sync::Arc;
 
 use super::table::{Command, Mode, Run};
@@ -120,6 +122,10 @@ fn rows(process: &Process, backend: &Backend, answer: &mut Answer<'_>) {
             server.name,
             remembered(&memory, &server.name),
         ));
+    }
+    // Who reads rows passes over what begins so.
+    if let Some(advice) = advice::advice(backend) {
+        answer.line(format_args!("# {}: {advice}", backend.name));
     }
 }
 

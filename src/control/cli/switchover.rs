@@ -1,4 +1,5 @@
-//! `switchover`: another server becomes the primary, as planned; `drill`: a fault on purpose.
+//! `switchover`: another server becomes the primary, as planned; `switchover show`: those that go on; `drill`:
+//! a fault on purpose.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::table::{Command, Mode, Run, Running};
 use super::wait::delay;
 use super::{Answer, Call};
 use crate::config::model::{Level, LogLevel};
-use crate::state::request::{Drill, Fault, Refused, Switchover, Wish};
+use crate::state::request::{Drill, Fault, Refused, Switchover, UnderWay, Wish};
 
 /// The commands of this file.
 pub(super) static COMMANDS: &[Command] = &[
@@ -19,6 +20,14 @@ pub(super) static COMMANDS: &[Command] = &[
         level: Level::Admin,
         mode: Mode::Usual,
         run: Run::Later(switchover),
+    },
+    Command {
+        name: "switchover show",
+        args: "",
+        help: "the switchovers that go on, or are waited for",
+        level: Level::Operator,
+        mode: Mode::Usual,
+        run: Run::Later(show),
     },
     Command {
         name: "drill",
@@ -39,6 +48,25 @@ fn switchover<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running
             Ok(order) => ask(call, answer, |tell| Wish::Switchover(order, tell)).await,
             Err(why) => answer.refuse(format_args!("Failed: {why}.")),
         }
+    })
+}
+
+/// One row each; no cell is empty or has a blank.
+fn show<'a>(call: &'a mut Call<'_>, answer: &'a mut Answer<'_>) -> Running<'a> {
+    Box::pin(async move {
+        if let Some(word) = call.args().first() {
+            return answer.refuse(format_args!("'{word}' is one word too many."));
+        }
+        let (tell, mut told) = mpsc::channel(LINES);
+        if let Err(why) = call.shared.process.requests.ask(Wish::Switchovers(tell)).await {
+            return answer.refuse(format_args!("Failed: {why}."));
+        }
+        answer.line("# frontend backend from to stage seconds");
+        while let Ok(UnderWay { route, backend, from, to, stage, age }) = told.try_recv() {
+            let (stage, seconds) = (stage.word(), age.as_secs());
+            answer.line(format_args!("{route} {backend} {from} {to} {stage} {seconds}"));
+        }
+        answer.line("");
     })
 }
 

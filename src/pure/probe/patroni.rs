@@ -68,15 +68,7 @@ impl Status {
             _ => xlog.replayed_location.or(xlog.received_location)?,
         };
         let history = History::Postgres { system, timeline: self.timeline? };
-        Some(Reading {
-            role,
-            history,
-            position,
-            is_floor: false,
-            recovered: None,
-            copies: None,
-            replicates: None,
-        })
+        Some(Reading::new(role, history, position))
     }
 }
 
@@ -189,18 +181,7 @@ mod tests {
     fn a_role_is_what_a_status_says_and_a_reading_what_the_body_does() {
         let reading = |role, position| {
             let history = History::Postgres { system: 7398, timeline: 7 };
-            Some((
-                role,
-                Some(Reading {
-                    role,
-                    history,
-                    position,
-                    is_floor: false,
-                    recovered: None,
-                    copies: None,
-                    replicates: None,
-                }),
-            ))
+            Some((role, Some(Reading::new(role, history, position))))
         };
         let (verdict, found, questions) = asked(&[(200, PRIMARY)]);
         assert_eq!((verdict.status, found), (CheckStatus::L7Ok, reading(Role::Primary, 4096)));

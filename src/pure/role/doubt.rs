@@ -151,24 +151,10 @@ mod tests {
 
     fn settled(had: &Reading, next: &Reading, heard: u64, now: &Reading) -> Settled {
         let at = Instant::now();
+        let history = had.history.clone();
         let mut incident = Incident {
-            from: "a".to_owned(),
-            history: had.history.clone(),
-            position: had.position,
             recovered: had.recovered,
-            awaited: std::collections::BTreeSet::new(),
-            heard_at: at,
-            lost_at: at,
-            answers: false,
-            cut: 0,
-            gone: 0,
-            gone_at: None,
-            failed: (0, 0),
-            held: 0,
-            paused_at: None,
-            pending: None,
-            is_resumed: false,
-            next: None,
+            ..Incident::new("a".to_owned(), history, had.position, (at, at))
         };
         assert_eq!(Doubt::of(&incident), None, "nobody is primary");
         incident.handle_primary(at, "b", next, Some(heard));
@@ -185,15 +171,7 @@ mod tests {
     fn pg(timeline: u32, position: u64, recovered: Option<u64>) -> Reading {
         let history = History::Postgres { system: 1, timeline };
         let role = Role::Primary;
-        Reading {
-            role,
-            history,
-            position,
-            is_floor: false,
-            recovered,
-            copies: None,
-            replicates: None,
-        }
+        Reading { recovered, ..Reading::new(role, history, position) }
     }
 
     #[test]
@@ -231,15 +209,7 @@ mod tests {
     fn my(server: u128, executed: GtidSet) -> Reading {
         let (role, position) = (Role::Primary, executed.count());
         let history = History::Mysql { server, executed };
-        Reading {
-            role,
-            history,
-            position,
-            is_floor: false,
-            recovered: None,
-            copies: None,
-            replicates: None,
-        }
+        Reading::new(role, history, position)
     }
 
     #[test]

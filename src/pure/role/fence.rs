@@ -36,11 +36,13 @@ use super::gtid::GtidSet;
 use super::stray::Stray;
 use super::{History, Reading, Role};
 
+mod contest;
 mod following;
 mod refusal;
 mod word;
 pub mod written;
 
+pub use contest::{Contest, Whole};
 pub use refusal::Refusal;
 
 /// What to do while two servers claim to be primary and both may be.

@@ -96,6 +96,19 @@ impl GtidSet {
         }
     }
 
+    /// The same, where it is certain: of MariaDB's sets what one server wrote is in order, and where another
+    /// wrote last nobody knows since when.
+    #[must_use]
+    pub fn lacks_surely(&self, other: &Self) -> Option<u64> {
+        if let (Self::Mariadb(ours), Self::Mariadb(theirs)) = (self, other) {
+            let is_known = |(domain, last): (_, &(u32, u64))| {
+                ours.get(domain).is_none_or(|(server, _)| *server == last.0)
+            };
+            return theirs.iter().all(is_known).then(|| self.lacks(other));
+        }
+        Some(self.lacks(other))
+    }
+
     /// Whether it has what `server`, which has the set `known` by now, wrote after it had `began`. Of
     /// MariaDB's sets only the last writer of each domain is known.
     #[must_use]

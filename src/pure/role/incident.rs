@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{History, Reading};
+use crate::pure::health::verdict::Verdict;
 
 /// Longest wait for a first session on a new primary; where nobody comes, that is not measured.
 const FIRST_SESSION_WAIT: Duration = Duration::from_secs(10);
@@ -28,7 +29,9 @@ pub struct Incident {
     pub heard_at: Instant,
     /// When it was taken for primary no more.
     pub lost_at: Instant,
-    /// Whether it still answers: it lost its role, or is kept out.
+    /// What its check found that took it for lost; `None`: it said something else, or another did.
+    pub reason: Option<String>,
+    /// Whether it still answers: it lost its role, is kept out, or takes no new sessions.
     pub answers: bool,
     /// Sessions that were told to end.
     pub cut: u64,
@@ -59,6 +62,8 @@ pub struct Running {
     position: u64,
     heard: Duration,
     lost: Duration,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     answers: bool,
     cut: u64,
     /// Sessions that failed, for whatever reason.
@@ -83,6 +88,8 @@ pub struct Next {
     pub is_synchronous: bool,
     /// When it was taken for primary.
     pub at: Instant,
+    /// Whether a client waited for it then. How long the next one took to come is that one's affair.
+    pub is_awaited: bool,
     /// When the first session was on it.
     pub first_session: Option<Instant>,
 }
@@ -111,7 +118,7 @@ pub struct Phases {
     pub cut: Option<Duration>,
     /// From the decision to the next primary.
     pub promote: Duration,
-    /// From there to the first session on it.
+    /// From there to the first session on it; `None`: no client waited for it.
     pub attach: Option<Duration>,
     /// How long new clients were kept waiting on purpose.
     pub pause: Option<Duration>,
@@ -120,6 +127,36 @@ pub struct Phases {
 }
 
 impl Incident {
+    /// A primary that was `heard` last and `lost` then, of which no more is known.
+    #[must_use]
+    pub const fn new(
+        from: String,
+        history: History,
+        position: u64,
+        (heard_at, lost_at): (Instant, Instant),
+    ) -> Self {
+        Self {
+            from,
+            history,
+            position,
+            recovered: None,
+            awaited: BTreeSet::new(),
+            heard_at,
+            lost_at,
+            reason: None,
+            answers: false,
+            cut: 0,
+            gone: 0,
+            gone_at: None,
+            failed: (0, 0),
+            held: 0,
+            paused_at: None,
+            pending: None,
+            is_resumed: false,
+            next: None,
+        }
+    }
+
     /// What another process needs to go on with it; `None`: there is a next primary, or it is planned,
     /// and whoever planned it undoes it. `start` is the system's.
     #[must_use]
@@ -130,6 +167,7 @@ impl Incident {
             position: self.position,
             heard: self.heard_at.saturating_duration_since(start),
             lost: self.lost_at.saturating_duration_since(start),
+            reason: self.reason.clone(),
             answers: self.answers,
             cut: self.cut,
             errors: self.gone,
@@ -146,25 +184,23 @@ impl Incident {
         now: Instant,
     ) -> Option<Self> {
         let at = |since| start.checked_add(since).filter(|&at| at <= now);
+        let times = (at(running.heard)?, at(running.lost)?);
         Some(Self {
-            from: running.from.clone(),
-            history,
-            position: running.position,
-            recovered: None,
-            awaited: BTreeSet::new(),
-            heard_at: at(running.heard)?,
-            lost_at: at(running.lost)?,
+            reason: running.reason.clone(),
             answers: running.answers,
             cut: running.cut,
             gone: running.errors,
-            gone_at: None,
-            failed: (0, 0),
-            held: 0,
-            paused_at: None,
-            pending: None,
             is_resumed: true,
-            next: None,
+            ..Self::new(running.from.clone(), history, running.position, times)
         })
+    }
+
+    /// The check of the primary took it for lost, with this verdict.
+    pub fn handle_verdict(&mut self, verdict: &Verdict) {
+        let (status, info) = (verdict.status.text(), verdict.info());
+        let more = if info.is_empty() { String::new() } else { format!(": {info}") };
+        self.reason = Some(format!("{status}{more}"));
+        self.answers |= verdict.shut;
     }
 
     /// Another primary is there, which had come as far as `heard` when it was heard as a replica.
@@ -209,6 +245,7 @@ impl Incident {
             is_fork,
             is_synchronous,
             at: now,
+            is_awaited: false,
             first_session: None,
         });
     }
@@ -219,10 +256,18 @@ impl Incident {
         self.next.as_ref().is_some_and(|next| next.server != self.from)
     }
 
-    /// A session has the new primary.
-    pub fn handle_session(&mut self, now: Instant) {
+    /// Clients are kept waiting.
+    pub fn handle_waiting(&mut self) {
         if let Some(next) = &mut self.next {
-            next.first_session.get_or_insert(now);
+            next.is_awaited = true;
+        }
+    }
+
+    /// A session has the new primary, whose client is here since `came`.
+    pub fn handle_session(&mut self, now: Instant, came: Instant) {
+        if let Some(next) = self.next.as_mut().filter(|next| next.first_session.is_none()) {
+            next.first_session = Some(now);
+            next.is_awaited |= came <= next.at;
         }
     }
 
@@ -253,7 +298,8 @@ impl Incident {
     pub fn phases(&self) -> Phases {
         let next = self.next.as_ref();
         let since = |later: Instant, earlier| later.saturating_duration_since(earlier);
-        let attached = next.and_then(|next| next.first_session);
+        let awaited = next.filter(|next| next.is_awaited);
+        let attached = awaited.and_then(|next| next.first_session);
         let end = attached.or(next.map(|next| next.at)).unwrap_or(self.lost_at);
         Phases {
             detect: since(self.lost_at, self.heard_at),
@@ -267,180 +313,4 @@ impl Incident {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::Role;
-    use super::super::gtid::GtidSet;
-    use super::*;
-
-    fn pg(timeline: u32) -> History {
-        History::Postgres { system: 1, timeline }
-    }
-
-    /// What one says that has just become primary.
-    fn said(history: &History) -> Reading {
-        let (role, history) = (Role::Primary, history.clone());
-        Reading {
-            role,
-            history,
-            position: 2000,
-            is_floor: false,
-            recovered: None,
-            copies: None,
-            replicates: None,
-        }
-    }
-
-    fn lost(history: History, at: Instant) -> Incident {
-        Incident {
-            from: "a".to_owned(),
-            history,
-            position: 1000,
-            recovered: None,
-            awaited: BTreeSet::new(),
-            heard_at: at,
-            lost_at: at + Duration::from_millis(20),
-            answers: false,
-            cut: 0,
-            gone: 0,
-            gone_at: None,
-            failed: (3, 3),
-            held: 0,
-            paused_at: None,
-            pending: None,
-            is_resumed: false,
-            next: None,
-        }
-    }
-
-    #[test]
-    fn parts_add_up_and_the_end_is_the_first_session() {
-        let now = Instant::now();
-        let ms = |count| now + Duration::from_millis(count);
-        let mut incident = lost(pg(1), now);
-        assert!(!incident.is_over(ms(60_000), || 0), "nobody is primary yet");
-        incident.handle_session(ms(30));
-        incident.handle_primary(ms(120), "b", &said(&pg(2)), Some(990));
-        assert!(!incident.is_over(ms(121), || 0));
-        incident.handle_session(ms(125));
-        incident.handle_session(ms(900));
-        (incident.cut, incident.failed.1) = (2, 4);
-        incident.handle_gone(ms(23), true);
-        assert!(!incident.is_over(ms(125), || 1), "a session of the one before runs yet");
-        assert_eq!(incident.errors(), 2);
-        incident.handle_gone(ms(26), false);
-        assert!(incident.is_over(ms(125), || 0) && incident.errors() == 2);
-        let millis = Duration::from_millis;
-        let expected = Phases {
-            detect: millis(20),
-            cut: Some(millis(6)),
-            promote: millis(100),
-            attach: Some(millis(5)),
-            pause: None,
-            total: millis(125),
-        };
-        assert_eq!(incident.phases(), expected);
-        assert_eq!(incident.next.unwrap().lacks, Some(10));
-    }
-
-    #[test]
-    fn it_is_over_though_nobody_comes() {
-        let now = Instant::now();
-        let mut incident = lost(pg(1), now);
-        incident.handle_primary(now, "a", &said(&pg(1)), Some(0));
-        assert!(!incident.is_over(now, || 0));
-        assert!(incident.is_over(now + FIRST_SESSION_WAIT, || 1));
-        assert_eq!(incident.phases().attach, None);
-        assert_eq!(incident.next.unwrap().lacks, Some(0), "it lacks nothing of itself");
-        for (answers, lacks) in [(true, 0), (false, 60)] {
-            let mut planned =
-                Incident { paused_at: Some(now), answers, position: 100, ..lost(pg(1), now) };
-            planned.handle_primary(now, "b", &said(&pg(2)), Some(40));
-            let next = planned.next.unwrap();
-            let reached = if answers { said(&pg(2)).position } else { 40 };
-            assert_eq!((next.lacks, next.reached), (Some(lacks), reached));
-        }
-    }
-
-    #[test]
-    fn where_it_left_what_others_wrote_counts_for_what_it_lacks() {
-        let now = Instant::now();
-        // It had got more when it took over than when it was heard last, as far as that can be.
-        for (heard, recovered, lacks, is_fork) in [
-            (Some(900), Some(990), 10, true),
-            (Some(900), None, 100, false),
-            (Some(995), Some(990), 5, false),
-            (Some(900), Some(2001), 100, false),
-            (Some(0), Some(990), 1000, false),
-            (None, Some(990), 0, false),
-        ] {
-            let mut incident = lost(pg(1), now);
-            let reading = Reading { recovered, ..said(&pg(2)) };
-            incident.handle_primary(now, "b", &reading, heard);
-            let next = incident.next.unwrap();
-            assert_eq!((next.lacks, next.is_fork), (Some(lacks), is_fork), "{heard:?}");
-        }
-    }
-
-    #[test]
-    fn who_was_waited_for_has_all_that_was_acknowledged() {
-        let now = Instant::now();
-        for (server, heard, history, is_synchronous) in [
-            ("b", Some(900), pg(2), true),
-            ("c", Some(900), pg(2), false),
-            ("a", Some(900), pg(1), false),
-            ("b", Some(0), pg(2), false),
-            ("b", None, pg(2), false),
-            ("b", Some(900), History::Postgres { system: 7, timeline: 2 }, false),
-        ] {
-            let awaited = ["a", "b"].map(str::to_owned).into();
-            let mut incident = Incident { awaited, ..lost(pg(1), now) };
-            incident.handle_primary(now, server, &said(&history), heard);
-            assert_eq!(incident.next.unwrap().is_synchronous, is_synchronous, "{server} {heard:?}");
-        }
-    }
-
-    #[test]
-    fn another_process_goes_on_with_it() {
-        let start = Instant::now();
-        let now = start + Duration::from_secs(9);
-        let mut incident = lost(pg(1), start + Duration::from_secs(5));
-        (incident.cut, incident.gone) = (3, 2);
-        let running = incident.running(start).unwrap();
-        let text = serde_json::to_string(&running).unwrap();
-        let running = serde_json::from_str(&text).unwrap();
-        let mut resumed = Incident::resume(&running, pg(1), start, now).unwrap();
-        assert_eq!((resumed.errors(), resumed.cut), (2, 3));
-        assert_eq!(resumed.phases(), incident.phases());
-        assert_eq!(Incident::resume(&running, pg(1), start, start), None, "it is not over");
-        resumed.handle_primary(start, "b", &said(&pg(2)), Some(1));
-        assert_eq!(resumed.running(start), None);
-        assert_eq!(Incident { paused_at: Some(start), ..incident }.running(start), None);
-    }
-
-    #[test]
-    fn transactions_are_counted_by_their_names() {
-        let my = |text| {
-            let executed = GtidSet::mariadb(text).unwrap();
-            History::Mysql { server: 1, executed }
-        };
-        let now = Instant::now();
-        let mut incident = lost(my("0-1-100,1-1-5"), now);
-        incident.handle_primary(now, "b", &said(&my("0-1-97,1-1-9")), Some(0));
-        assert_eq!(incident.next.unwrap().lacks, Some(3));
-    }
-
-    #[test]
-    fn what_cannot_be_compared_is_not_known() {
-        let now = Instant::now();
-        let my = |text| {
-            let executed = GtidSet::mariadb(text).unwrap();
-            History::Mysql { server: 1, executed }
-        };
-        let other = History::Postgres { system: 2, timeline: 1 };
-        for (before, after) in [(my(""), my("0-1-97")), (pg(1), my("0-1-1")), (pg(1), other)] {
-            let mut incident = lost(before, now);
-            incident.handle_primary(now, "b", &said(&after), Some(1));
-            assert_eq!(incident.next.unwrap().lacks, None);
-        }
-    }
-}
+mod tests;

@@ -122,6 +122,13 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// One that says no more than this.
+    #[must_use]
+    pub const fn new(role: Role, history: History, position: u64) -> Self {
+        let (recovered, copies, replicates) = (None, None, None);
+        Self { role, history, position, is_floor: false, recovered, copies, replicates }
+    }
+
     /// Postgres, of one that has just become primary and had come as far as `heard` when it was heard
     /// as a standby: where it left what others wrote, to the byte.
     #[must_use]
@@ -150,15 +157,7 @@ mod tests {
         let executed = GtidSet::mariadb(gtids).unwrap();
         let position = executed.count();
         let history = History::Mysql { server: 1, executed };
-        Reading {
-            role: Role::Replica,
-            history,
-            position,
-            is_floor: false,
-            recovered: None,
-            copies: None,
-            replicates: None,
-        }
+        Reading::new(Role::Replica, history, position)
     }
 
     #[test]
@@ -175,15 +174,7 @@ mod tests {
         }
         let postgres = |position| {
             let history = History::Postgres { system: 1, timeline: 1 };
-            Reading {
-                role: Role::Replica,
-                history,
-                position,
-                is_floor: false,
-                recovered: None,
-                copies: None,
-                replicates: None,
-            }
+            Reading::new(Role::Replica, history, position)
         };
         assert_eq!(postgres(70).position_behind(&postgres(90)), 70);
     }

@@ -173,15 +173,7 @@ mod tests {
     fn my(server: u128, executed: GtidSet) -> Reading {
         let position = executed.count();
         let history = History::Mysql { server, executed };
-        Reading {
-            role: Role::Replica,
-            history,
-            position,
-            is_floor: false,
-            recovered: None,
-            copies: None,
-            replicates: None,
-        }
+        Reading::new(Role::Replica, history, position)
     }
 
     fn errant(replica: &Reading, primary: &Reading) -> u64 {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Group;
-use crate::pure::role::fence::Refusal;
+use crate::pure::role::fence::{Contest, Refusal};
 
 /// Who claims to be primary, and what came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,6 +61,12 @@ impl Group {
             inner.incident.as_ref().filter(|it| it.paused_at.is_some() && it.is_taken_over());
         planned.is_some_and(|planned| planned.frozen.as_deref() == Some(server))
             || over.is_some_and(|incident| incident.from == server)
+    }
+
+    /// Those that claim it, where more than one may be it.
+    #[must_use]
+    pub fn contest(&self) -> Option<Contest> {
+        self.lock().fence.contest()
     }
 
     /// Why a server that claims to be primary is not taken for it.

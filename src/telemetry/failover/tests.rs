@@ -57,6 +57,14 @@ fn what_was_given_up_is_no_failover_and_its_line_says_so() {
 }
 
 #[test]
+fn what_no_client_waited_for_is_said_and_is_no_time() {
+    let record = Record { nobody_waited: true, ..record(Some(1.1), None) };
+    assert!(record.line().contains("1.000 to promote, no client waited)"), "{}", record.line());
+    let written = serde_json::to_string(&record).unwrap();
+    assert!(written.contains("\"nobody_waited\":true") && !written.contains("attach"), "{written}");
+}
+
+#[test]
 fn a_failover_that_nobody_saw_says_so_and_has_no_numbers() {
     let history = |timeline| History::Postgres { system: 7, timeline };
     let unseen = Unseen {
@@ -83,9 +91,7 @@ fn what_becomes_known_later_is_judged_anew() {
     use crate::pure::role::doubt::Settled;
     use crate::pure::role::{Reading, Role};
     let (history, role) = (History::Postgres { system: 7, timeline: 1 }, Role::Primary);
-    let (recovered, copies, replicates) = (None, None, None);
-    let reading =
-        Reading { role, history, position: 0x20, is_floor: false, recovered, copies, replicates };
+    let reading = Reading::new(role, history, 0x20);
     for (settled, verdict, line) in [
         (Settled::Exact(4), Verdict::Met, "a is heard again, 4 bytes were missing."),
         (Settled::Exact(11), Verdict::Missed, "11 bytes were missing; 11 bytes are missing, more"),

@@ -31,8 +31,13 @@ fn what_a_failover_cost_is_a_file_and_a_page_that_fits_every_screen() {
     // It answers on, and is no primary to those who look: its session is cut.
     pair.a.process().stop();
     pair.wait_said("Server db/a is DOWN");
+    let write = pair.write;
+    let waiting = std::thread::spawn(move || write.port().unwrap());
+    eventually("a client waits", || {
+        pair.ctl("show stat db 2 -1").contains("db,BACKEND,1,").then_some(())
+    });
     pair.b.promote();
-    pair.write.port().unwrap();
+    waiting.join().unwrap();
     let record = eventually("it is on record", || pair.records().pop());
     for part in ["detect", "cut", "promote", "attach", "total"] {
         assert!(record["seconds"][part].is_f64(), "{part}: {record}");

@@ -119,6 +119,9 @@ fn a_successor_undoes_what_its_predecessor_was_killed_in() {
     eventually("it waits", || {
         another.output().contains("another process goes on with one").then_some(())
     });
+    eventually("it is shown", || {
+        pair.ctl("switchover show").1.contains("\nwrite db a b elsewhere ").then_some(())
+    });
     pair.stage.evenkeel.kill9();
     assert!(!finish(child).0);
     eventually("it is undone", || takes_writes(&pair.a).then_some(()));

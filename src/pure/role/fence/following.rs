@@ -158,14 +158,9 @@ mod tests {
         let uuid = |n: u8| format!("00000000-0000-0000-0000-{n:012}");
         let set =
             |a: &str, b: &str| GtidSet::mysql(&format!("{}:{a},{}:{b}", uuid(1), uuid(2))).unwrap();
-        let reading = |role, server, executed: GtidSet| Reading {
-            role,
-            position: executed.count(),
-            history: History::Mysql { server, executed },
-            is_floor: false,
-            recovered: None,
-            copies: None,
-            replicates: None,
+        let reading = |role, server, executed: GtidSet| {
+            let position = executed.count();
+            Reading::new(role, History::Mysql { server, executed }, position)
         };
         for (executed, follows) in [
             (set("1-100", "1"), false),

@@ -6,30 +6,14 @@ mod members;
 const PG: u64 = 7_300_000_000_000_000_001;
 
 pub(super) fn pg(role: Role, timeline: u32) -> Reading {
-    Reading {
-        role,
-        history: History::Postgres { system: PG, timeline },
-        position: 0,
-        is_floor: false,
-        recovered: None,
-        copies: None,
-        replicates: None,
-    }
+    Reading::new(role, History::Postgres { system: PG, timeline }, 0)
 }
 
 pub(super) fn my(role: Role, server: u128, executed: &str) -> Reading {
     let executed = GtidSet::mariadb(executed).unwrap();
     let position = executed.count();
     let history = History::Mysql { server, executed };
-    Reading {
-        role,
-        history,
-        position,
-        is_floor: false,
-        recovered: None,
-        copies: None,
-        replicates: Some(role.follows()),
-    }
+    Reading { replicates: Some(role.follows()), ..Reading::new(role, history, position) }
 }
 
 use Role::{Primary, Replica};
@@ -133,15 +117,7 @@ fn the_memory_outlives_a_restart() {
 
 #[test]
 fn claims_are_refused_by_their_history() {
-    let foreign = Reading {
-        role: Primary,
-        history: History::Postgres { system: 5, timeline: 9 },
-        position: 0,
-        is_floor: false,
-        recovered: None,
-        copies: None,
-        replicates: None,
-    };
+    let foreign = Reading::new(Primary, History::Postgres { system: 5, timeline: 9 }, 0);
     let rows = [
         ("a", pg(Primary, 3), Some(Refusal::Older)),
         ("a", pg(Primary, 4), None),
@@ -257,18 +233,7 @@ fn an_heir_takes_over_from_an_incumbent_that_still_claims_and_from_nobody_else()
 fn a_standby_of_another_cluster_is_none_of_ours() {
     let mut fence = pair();
     let foreign = History::Postgres { system: 2, timeline: 1 };
-    fence.handle_reading(
-        "c",
-        Reading {
-            role: Replica,
-            history: foreign,
-            position: 100,
-            is_floor: false,
-            recovered: None,
-            copies: None,
-            replicates: None,
-        },
-    );
+    fence.handle_reading("c", Reading::new(Replica, foreign, 100));
     assert_eq!((fence.refusal("c"), fence.refusal("b")), (Some(Refusal::Foreign), None));
     assert_eq!(fence.primary(), Some("a"));
 }

@@ -175,15 +175,7 @@ impl Question {
             History::Mysql { executed, .. } => executed.count(),
             History::Postgres { .. } => 0,
         };
-        Ok(Reading {
-            role,
-            history,
-            position,
-            is_floor: false,
-            recovered: None,
-            copies: None,
-            replicates,
-        })
+        Ok(Reading { replicates, ..Reading::new(role, history, position) })
     }
 }
 

@@ -78,15 +78,7 @@ fn a_primary_and_a_replica_are_read() {
         let executed = GtidSet::mariadb("0-1-100,2-3-7").unwrap();
         let history = History::Mysql { server: 3, executed };
         let replicates = Some(false);
-        let expected = Reading {
-            role,
-            history,
-            position: 107,
-            is_floor: false,
-            recovered: None,
-            copies: None,
-            replicates,
-        };
+        let expected = Reading { replicates, ..Reading::new(role, history, 107) };
         let said = asked(MARIADB, &[word, "3", "0-1-100,2-3-7", "0"]);
         assert_eq!(said, Ok(vec![Said::Reading(expected)]));
         // Its thread that applies runs.
@@ -101,15 +93,7 @@ fn a_primary_and_a_replica_are_read() {
     {
         let server = 0x3e11_fa47_71ca_11e1_9e33_c80a_a942_9562;
         let history = History::Mysql { server, executed: GtidSet::mysql(&set).unwrap() };
-        let expected = Reading {
-            role,
-            history,
-            position: 6,
-            is_floor: false,
-            recovered: None,
-            copies: None,
-            replicates: None,
-        };
+        let expected = Reading::new(role, history, 6);
         let mut blind = logged_in(MYSQL);
         assert!(blind.poll().is_some());
         let said = blind.handle_bytes(&packet(1, b"\xff\x76\x04#42000SELECT denied")).unwrap();
@@ -420,7 +404,7 @@ proptest! {
         said.extend(dialogue.handle_bytes(second).unwrap());
         let history = History::Mysql { server: 1, executed: GtidSet::mariadb("0-1-7").unwrap() };
         let (role, replicates) = (Role::Primary, Some(false));
-        let reading = Reading { role, history, position: 7, is_floor: false, recovered: None, copies: None, replicates };
+        let reading = Reading { replicates, ..Reading::new(role, history, 7) };
         prop_assert_eq!(said, vec![Said::Reading(reading)]);
     }
 }

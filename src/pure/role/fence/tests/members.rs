@@ -8,13 +8,8 @@ fn galera(role: Role, committed: u64) -> Reading {
     let executed = GtidSet::mysql(&format!("{uuid}:1-{committed}")).unwrap();
     let server = 0x3e11_fa47_71ca_11e1_9e33_c80a_a942_9562;
     Reading {
-        role,
-        history: History::Mysql { server, executed },
-        position: committed,
-        is_floor: false,
-        recovered: None,
-        copies: None,
         replicates: Some(true),
+        ..Reading::new(role, History::Mysql { server, executed }, committed)
     }
 }
 
