@@ -47,6 +47,9 @@ struct Inner {
     /// When who is primary was heard last.
     heard_at: Option<Instant>,
     incident: Option<Incident>,
+    /// How far servers had come when they were heard as replicas last, those that claim to be primary among
+    /// them.
+    reached: BTreeMap<String, u64>,
     /// Those before it that it cut short, until they are written down.
     overtaken: Vec<Incident>,
     /// Postgres: servers for which each commit waited when the primary was heard last.
@@ -89,9 +92,8 @@ impl Inner {
         }
     }
 
-    /// What follows for the incident when it may be that another server is primary than `before`;
-    /// `reached`: how far the one that spoke had come as a replica.
-    fn follow(&mut self, now: Instant, before: Option<(String, Reading)>, reached: Option<u64>) {
+    /// What follows for the incident when it may be that another server is primary than `before`.
+    fn follow(&mut self, now: Instant, before: Option<(String, Reading)>) {
         let after = self.primary();
         let name =
             |primary: &Option<(String, Reading)>| primary.as_ref().map(|(name, _)| name.clone());
@@ -121,7 +123,8 @@ impl Inner {
             self.overtaken.extend(before.filter(Incident::is_taken_over));
         }
         if let (Some(incident), Some((server, reading))) = (&mut self.incident, after) {
-            incident.handle_primary(now, &server, &reading, reached);
+            // It may have claimed that for a while before it was taken for it.
+            incident.handle_primary(now, &server, &reading, self.reached.remove(&server));
             if self.queued > 0 {
                 incident.handle_waiting();
             }
@@ -170,7 +173,9 @@ impl Group {
         let as_replica = inner.fence.reading(server).filter(|had| had.role.follows());
         // One that went another way had nothing that counts.
         let is_elsewhere = inner.fence.stray(server).is_some_and(Stray::is_elsewhere);
-        let reached = as_replica.map(|had| if is_elsewhere { 0 } else { had.position });
+        if let Some(reached) = as_replica.map(|had| if is_elsewhere { 0 } else { had.position }) {
+            inner.reached.insert(server.to_owned(), reached);
+        }
         inner.doubts.handle_reading(server, &reading);
         inner.fence.handle_reading(server, reading);
         let primary = inner.fence.primary();
@@ -178,7 +183,7 @@ impl Group {
         if primary.is_some() && primary != before.as_ref().map(|(name, _)| name.as_str()) {
             inner.clock.handle_changed();
         }
-        inner.follow(now, before, reached);
+        inner.follow(now, before);
         if is_first {
             inner.compare(remembered);
         }
@@ -193,6 +198,7 @@ impl Group {
 
     /// A server is heard no more. Whether it had said anything.
     pub(super) fn handle_lost(&self, now: Instant, server: &str) -> bool {
+        self.lock().reached.remove(server);
         self.tell(now, |fence| fence.handle_lost(server))
     }
 
@@ -201,7 +207,7 @@ impl Group {
         let mut inner = self.lock();
         let before = inner.primary();
         let told = what(&mut inner.fence);
-        inner.follow(now, before, None);
+        inner.follow(now, before);
         self.expect(&inner);
         told
     }
@@ -350,7 +356,7 @@ impl Group {
             planned.is_given_up = true;
             planned.pending = pending.map(str::to_owned);
             let primary = inner.primary();
-            inner.follow(now, primary, None);
+            inner.follow(now, primary);
             self.expect(&inner);
         }
     }
@@ -439,3 +445,6 @@ impl Group {
         self.lock().fence.stray(server)
     }
 }
+
+#[cfg(test)]
+mod tests;
