@@ -179,6 +179,10 @@ impl Listeners {
             let mut listening =
                 Listening { place, settings, sockets, listener, stop, paused: false };
             listening.start(duplicates, scene);
+            if listening.is_of_paused(scene.context) {
+                let done = listening.pause();
+                listening.tell(done);
+            }
             self.listening.push(listening);
         }
         close(old.into_iter().flatten().collect());
@@ -276,10 +280,7 @@ impl Listening {
         }
         // Setting its options made it listen again.
         let done = if same_owner { self.pause() } else { self.resume(scene) };
-        if let Err(error) = done {
-            let address = listen::display(&self.settings.bind.address);
-            tracing::error!("listener {address}: {error}");
-        }
+        self.tell(done);
     }
 
     fn adopt(&mut self, kept: &KeptBind, config: &Config, scene: &Scene<'_>) {

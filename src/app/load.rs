@@ -248,7 +248,10 @@ impl Sources {
                     let names = entries.filter_map(|entry| entry.ok().map(|e| e.file_name()));
                     let mut names: Vec<OsString> = names.filter(is_config).collect();
                     names.sort();
-                    files.extend(names.into_iter().map(|name| path.join(name)));
+                    let paths = names.into_iter().map(|name| path.join(name));
+                    // A directory in it is none of them, nor a pipe.
+                    let is_file = |path: &PathBuf| path.metadata().map_or(true, |it| it.is_file());
+                    files.extend(paths.filter(is_file));
                 }
                 Err(error) => unreadable.push(cannot_open(path, &error)),
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::load::{Loaded, Sources};
-use super::master::order::{Answer, Order};
+use super::master::order::{Answer, Order, Refusal};
 use super::supply::{Own, Supply};
 use super::world::Replay;
 use super::{Control, kept, limits, listeners, objects};
@@ -98,9 +98,14 @@ pub(super) fn follow(control: &mut Control, order: Order, sockets: Vec<OwnedFd>)
     let Order { texts, recording, places } = order;
     let loaded = control.sources.load_texts(texts, &mut Replay(recording));
     let Some(config) = loaded.config.clone() else {
-        return Err(vec!["the worker does not understand what the master does".to_owned()]);
+        let why = "the worker does not understand what the master does".to_owned();
+        return Err(Refusal::Because(vec![why]));
     };
-    let plan = apply(control, config, &mut Supply::given(places, sockets))?;
+    let mut supply = Supply::given(places, sockets);
+    let plan = apply(control, config, &mut supply).map_err(|why| match supply.lacks() {
+        names if names.is_empty() => Refusal::Because(why),
+        names => Refusal::Lacks(names),
+    })?;
     control.keep(&loaded);
     Ok(summary(&plan))
 }

@@ -113,7 +113,8 @@ impl Control {
     /// Pauses or resumes all frontends, for a successor that wants their addresses.
     pub(super) fn rest(&mut self, wish: SocketWish) {
         let objects = self.context.process.objects();
-        for frontend in &objects.frontends {
+        let from = if wish == SocketWish::Pause { Phase::Open } else { Phase::Paused };
+        for frontend in objects.frontends.iter().filter(|frontend| frontend.phase() == from) {
             let scene =
                 Scene { context: &self.context, workers: &self.workers, shared: &self.commands };
             // What could not was logged.

@@ -80,9 +80,7 @@ pub(super) fn health(health: &mut Health, configured: &Server, saved: &SavedServ
     if let Some(on) = saved.agent_on {
         health.handle_agent_switch(now, on);
     }
-    if configured.check.is_some() {
-        health.handle_said(now, saved.said);
-    }
+    health.handle_said(now, saved.said);
     if let Some(then) = now.checked_sub(Duration::from_secs(saved.since_s)) {
         health.restore_last_change(then);
     }
@@ -94,9 +92,7 @@ pub(super) fn tell_down(backend: &state::Backend, saved: &[SavedServer]) {
     let starts_down = |server: &&Arc<state::Server>| {
         let configured = server.configured();
         let was = find(saved, &settings, &configured);
-        was.is_some_and(|was| was.said == Said::Down)
-            && configured.check.is_some()
-            && !configured.disabled
+        was.is_some_and(|was| was.said == Said::Down) && !configured.disabled
     };
     let down: Vec<_> = live.servers.iter().filter(starts_down).collect();
     let count = |backup| down.iter().filter(|server| server.settings().backup == backup).count();

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use socket2::Socket;
 
 use super::predecessors;
-use crate::config::diff::BindRef;
+use crate::config::diff::{BindRef, Owner};
 use crate::config::model::{Bind, Inherited};
 use crate::net::listen::{self, Handed};
 use crate::net::listen_error::ListenError;
@@ -23,8 +23,17 @@ const ATTEMPT_PAUSE: Duration = Duration::from_millis(10);
 pub(super) enum Supply {
     /// This process opens them, except where a predecessor's fits.
     Own(Own),
-    /// The master has opened them: for each place its sockets.
-    Given(Vec<(String, Vec<Socket>)>),
+    /// The master has opened them.
+    Given(Given),
+}
+
+/// What the master has opened.
+#[derive(Debug)]
+pub(super) struct Given {
+    /// For each place its sockets.
+    places: Vec<(String, Vec<Socket>)>,
+    /// Frontends that are to listen at places that are not among those.
+    lacks: Vec<String>,
 }
 
 /// Opens sockets.
@@ -78,7 +87,15 @@ impl Supply {
         let given = places
             .into_iter()
             .map(|(place, count)| (place, sockets.by_ref().take(count).collect()));
-        Self::Given(given.collect())
+        Self::Given(Given { places: given.collect(), lacks: Vec::new() })
+    }
+
+    /// Frontends whose sockets were to come from the master and did not.
+    pub(super) fn lacks(self) -> Vec<String> {
+        match self {
+            Self::Own(_) => Vec::new(),
+            Self::Given(given) => given.lacks,
+        }
     }
 
     /// At least `count` open sockets for `bind`, which stands at `place`; more where a predecessor
@@ -95,11 +112,14 @@ impl Supply {
     ) -> Result<Vec<Socket>, ListenError> {
         match self {
             Self::Own(own) => own.open(bind, inherited, count),
-            Self::Given(places) => {
+            Self::Given(Given { places, lacks }) => {
                 let label = label(place);
                 let found = places.iter_mut().find(|(place, _)| *place == label);
                 let sockets = found.map(|(_, sockets)| std::mem::take(sockets)).unwrap_or_default();
                 if sockets.is_empty() {
+                    if let Owner::Frontend(name) = &place.owner {
+                        lacks.push(name.to_string());
+                    }
                     let missing = std::io::Error::other("the master has not opened it");
                     return Err(ListenError::new("take over the socket", bind, missing));
                 }

@@ -8,7 +8,7 @@ use std::sync::mpsc::sync_channel;
 
 use tokio::sync::mpsc;
 
-use super::master::order::{Answer, Order, send_answer};
+use super::master::order::{Answer, Order, Refusal, send_answer};
 use super::master::receive;
 use super::signals::Pending;
 use super::supply::Supply;
@@ -55,7 +55,7 @@ pub(super) fn run(options: &Options, link: UnixStream) -> Result<Ended, StartErr
         }
         Err(StartError::Refused(errors)) => {
             // The master says it: one voice is enough.
-            send_answer(&link, &Err(errors)).map_err(broken)?;
+            send_answer(&link, &Err(Refusal::Because(errors))).map_err(broken)?;
             Err(StartError::Refused(Vec::new()))
         }
     }
@@ -95,7 +95,8 @@ fn listen(link: &UnixStream, orders: &mpsc::Sender<Pending>) {
         let pending = Pending { order, sockets, answer: sender };
         // A process that stops drops the order with its sender.
         let sent = orders.blocking_send(pending).is_ok();
-        let refused: Answer = Err(vec!["the worker is stopping".to_owned()]);
+        let why = vec!["the worker is stopping".to_owned()];
+        let refused: Answer = Err(Refusal::Because(why));
         let answer = if sent { answer.recv().unwrap_or(refused) } else { refused };
         if send_answer(link, &answer).is_err() {
             return;

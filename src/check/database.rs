@@ -1,6 +1,7 @@
 //! Checks that ask a database what it is: what it says of itself goes to the backend's
 //! group, if it is the first check of its server.
 
+use std::num::NonZeroU16;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::held::Share;
-use super::target::Target;
+use super::target::{Target, Timing};
 use super::{Found, Task};
 use crate::clock;
 use crate::config::model::{Check, DatabaseCheck};
@@ -63,13 +64,15 @@ impl Task {
     pub(super) async fn ask_database(
         &self,
         check: &DatabaseCheck,
+        fall: NonZeroU16,
         target: &Target,
         held: &mut Option<Share>,
     ) -> Found {
         let started = clock::now();
         let before = held.take();
         let share = held.insert(self.sessions.share(target, check, before));
-        let answer = share.ask(target, &self.server).await;
+        let waits = share.asks_who_waits() && self.has_waiting(target.timing);
+        let answer = share.ask(target, &self.server, (waits, fall.get().into())).await;
         let now = clock::now();
         let (mut verdict, reading) = match answer {
             Some(Ok(reading)) => (Verdict::new(CheckStatus::L7Ok), Some(reading)),
@@ -79,6 +82,13 @@ impl Task {
         verdict.duration = now.saturating_duration_since(started);
         let role = reading.as_ref().map(|reading| reading.role);
         Found { verdict, role, reading }
+    }
+
+    /// Whether a client of the server waits for a first answer for longer than a check would.
+    fn has_waiting(&self, timing: Timing) -> bool {
+        let limit = timing.answer.unwrap_or(timing.inter);
+        let since = clock::now().checked_sub(limit);
+        since.is_some_and(|since| self.process.sessions.is_awaited(&self.server, since))
     }
 
     /// Asks again soon where clients may be waiting for a primary.

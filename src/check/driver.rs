@@ -6,6 +6,7 @@
 //! `close`, with one more `connect` on loopback, or an `epoll` round trip elsewhere.
 
 pub(super) mod held;
+pub(super) mod hush;
 mod socks4;
 mod tls;
 

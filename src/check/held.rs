@@ -16,6 +16,7 @@
 //! | ended | is logged in and answers | what it answers |
 //! | ended | nobody listens, or the server says that it goes | failed, and certain: `fall` is not asked |
 //! | held, also while asked, and clients are refused or left | nobody listens, twice | as if it had ended |
+//! | held, and answers | `fall` knocks in a row fail, which are made beside it | failed, and shut |
 //! | ended | is logged in and ends | that of a third one |
 //! | ended | anything else | failed, one of `fall` |
 //! | silent beyond `timeout` | – | failed, one of `fall` |
@@ -23,11 +24,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use super::door::Knocker;
 use super::driver::held::{Held, is_refused};
 use super::target::{Target, TargetAddr, Timing};
 use crate::config::model::{DatabaseCheck, DatabaseKind, DatabaseTls, ServerTls};
@@ -60,6 +63,10 @@ struct Key {
 struct Ask {
     timing: Timing,
     is_doubted: bool,
+    /// Clients have waited for a first answer for long.
+    is_awaited: bool,
+    /// Knocks in a row that shut the door.
+    fall: u32,
     reply: oneshot::Sender<Answer>,
 }
 
@@ -71,6 +78,8 @@ struct Session {
     key: Key,
     asks: mpsc::Sender<Ask>,
     doubts: Arc<Notify>,
+    /// Whether clients wait for a first answer is to be told with each question.
+    asks_who_waits: Arc<AtomicBool>,
     gone: watch::Receiver<()>,
     _task: Owned<()>,
 }
@@ -124,14 +133,19 @@ impl Session {
         let (asks, asked) = mpsc::channel(ASKING_MAX);
         let (tell, gone) = watch::channel(());
         let doubts = Arc::new(Notify::new());
+        let knocker = Knocker::new(target.clone(), key.check.clone());
+        let asks_who_waits = Arc::new(AtomicBool::new(false));
         let line = Line {
             target,
             check: key.check.clone(),
             doubts: Arc::clone(&doubts),
+            asks_who_waits: Arc::clone(&asks_who_waits),
             held: None,
             lost: false,
+            is_begun: false,
         };
-        Self { key, asks, doubts, gone, _task: own(hold(line, asked, tell)) }
+        let task = own(hold(line, knocker, asked, tell));
+        Self { key, asks, doubts, asks_who_waits, gone, _task: task }
     }
 }
 
@@ -142,18 +156,29 @@ impl fmt::Debug for Session {
 }
 
 impl Share {
+    /// Whether it counts that clients wait for a first answer.
+    pub(super) fn asks_who_waits(&self) -> bool {
+        self.session.asks_who_waits.load(Ordering::Relaxed)
+    }
+
     /// Asks the database what it is. `None`: the session's task has ended by a fault. Where
-    /// clients cannot reach `server` meanwhile, no answer may be coming.
+    /// clients cannot reach `server` meanwhile, no answer may be coming. With it goes whether some wait
+    /// for a first answer, and how many knocks in a row that fail shut the door.
     ///
     /// # Errors
     /// The verdict on one that does not say.
     ///
     /// # Cancel safety
     /// Dropping the future gives up the answer; the session goes on.
-    pub(super) async fn ask(&mut self, target: &Target, server: &Server) -> Option<Answer> {
+    pub(super) async fn ask(
+        &mut self,
+        target: &Target,
+        server: &Server,
+        (is_awaited, fall): (bool, u32),
+    ) -> Option<Answer> {
         let (reply, mut answer) = oneshot::channel();
         let &Target { timing, is_doubted, .. } = target;
-        self.session.asks.send(Ask { timing, is_doubted, reply }).await.ok()?;
+        self.session.asks.send(Ask { timing, is_doubted, is_awaited, fall, reply }).await.ok()?;
         let answer = loop {
             tokio::select! {
                 biased;
@@ -183,32 +208,44 @@ pub(super) async fn gone(share: &mut Option<Share>) {
 }
 
 /// Holds the session: logs in when it is asked the first time, and again after it was gone.
-async fn hold(mut line: Line, mut asked: mpsc::Receiver<Ask>, tell: watch::Sender<()>) {
+async fn hold(
+    mut line: Line,
+    mut knocker: Knocker,
+    mut asked: mpsc::Receiver<Ask>,
+    tell: watch::Sender<()>,
+) {
     loop {
         let first = tokio::select! {
             biased;
             () = line.ends() => {
+                knocker.handle_ended();
                 tell.send_replace(());
                 continue;
             }
             ask = asked.recv() => ask,
+            () = knocker.fails() => {
+                // Whom that is enough for asks now.
+                tell.send_replace(());
+                continue;
+            }
         };
         let Some(first) = first else { return };
-        line.target.timing = first.timing;
-        line.target.is_doubted = first.is_doubted;
-        let mut replies = vec![first.reply];
+        let mut asks = vec![first];
         while let Ok(ask) = asked.try_recv() {
-            line.target.is_doubted |= ask.is_doubted;
-            replies.push(ask.reply);
+            asks.push(ask);
         }
+        line.target.timing = asks[0].timing;
+        line.target.is_doubted = asks.iter().any(|ask| ask.is_doubted);
         let was_held = line.held.is_some();
         let answer = line.answer().await;
         if was_held && answer.is_err() {
             tell.send_replace(());
         }
-        for reply in replies {
+        line.note(&mut knocker, asks.iter().any(|ask| ask.is_awaited));
+        for ask in asks {
+            let shut = knocker.verdict(ask.fall).filter(|_| answer.is_ok());
             // A check that was given up has no use for it.
-            let _ = reply.send(answer.clone());
+            let _ = ask.reply.send(shut.map_or_else(|| answer.clone(), Err));
         }
     }
 }
@@ -219,9 +256,12 @@ struct Line {
     check: DatabaseCheck,
     /// Clients could not reach the server while it was asked.
     doubts: Arc<Notify>,
+    asks_who_waits: Arc<AtomicBool>,
     held: Option<Held>,
     /// A session ended, and there was no other since.
     lost: bool,
+    /// One was begun, and who knocks was not told yet.
+    is_begun: bool,
 }
 
 impl Line {
@@ -233,6 +273,16 @@ impl Line {
         }
         self.held = None;
         self.lost = true;
+    }
+
+    /// Tells who knocks what is held after an answer, and how to.
+    fn note(&mut self, knocker: &mut Knocker, is_awaited: bool) {
+        if std::mem::take(&mut self.is_begun) {
+            knocker.handle_begun();
+        }
+        let Some(held) = &self.held else { return knocker.handle_ended() };
+        knocker.handle_answer(self.target.timing, held.settings(), is_awaited);
+        self.asks_who_waits.store(knocker.asks_who_waits(), Ordering::Relaxed);
     }
 
     async fn answer(&mut self) -> Answer {
@@ -291,8 +341,9 @@ impl Line {
     }
 
     /// A new session.
-    async fn begin(&self) -> Result<Held, Verdict> {
+    async fn begin(&mut self) -> Result<Held, Verdict> {
         let opened = Held::open(&self.target, dialogue(&self.check)).await;
+        self.is_begun |= opened.is_ok();
         opened.map_err(|mut verdict| {
             verdict.certain &= self.lost;
             verdict

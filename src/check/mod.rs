@@ -12,6 +12,7 @@ mod agent;
 mod attach;
 mod complaint;
 mod database;
+mod door;
 pub mod driver;
 mod external;
 mod facts;
@@ -303,7 +304,7 @@ impl Task {
                 verdict.refused = self.occasion(now).refused(&self.backend, &self.server, &verdict);
             }
             if let Some(reading) = reading {
-                self.occasion(now).read(&self.backend, &self.server, Some(reading));
+                self.occasion(now).read(&self.backend, &self.server, reading);
             }
             let passed = verdict.passed();
             self.handle(verdict, started, passes);
@@ -346,7 +347,7 @@ impl Task {
                 let program = Program::new(external, &self.process, &self.backend, &self.server);
                 Found { verdict: program.run(limit).await, role: None, reading: None }
             }
-            CheckKind::Database(check) => self.ask_database(check, &target, held).await,
+            CheckKind::Database(kind) => self.ask_database(kind, check.fall, &target, held).await,
             kind => {
                 let around = facts::Around::of(self);
                 let mut probe = Probe::for_kind(kind, &context, &around);
@@ -394,7 +395,7 @@ impl Task {
         }
         if !self.server.standing().is_running() {
             // What it said before it went counts no more.
-            publish::reading(&self.backend, &self.server, now, None);
+            publish::lost(&self.backend, &self.server, now, &verdict);
         }
         // A check that an error asked for does not make errors count less.
         if passed && !hinted {

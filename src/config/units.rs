@@ -20,6 +20,9 @@ const UNITS: [(&str, u64); 6] = [
 /// The word for "no limit" where a timeout may be infinite.
 pub(crate) const INFINITE: &str = "infinite";
 
+/// What is written where something is never to be done.
+pub(crate) const OFF: &str = "off";
+
 /// Why a text is not a duration, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadDuration {

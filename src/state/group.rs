@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Server;
+use crate::pure::health::verdict::Verdict;
 use crate::pure::role::fence::{Fence, Memory, OnConflict, Refusal};
 use crate::pure::role::incident::{Incident, Running, Unseen};
 use crate::pure::role::lag::LagClock;
@@ -196,10 +197,17 @@ impl Group {
         self.expect(&inner);
     }
 
-    /// A server is heard no more. Whether it had said anything.
-    pub(super) fn handle_lost(&self, now: Instant, server: &str) -> bool {
+    /// A server is heard no more, for its check came to this. Whether it had said anything.
+    pub(super) fn handle_lost(&self, now: Instant, server: &str, verdict: &Verdict) -> bool {
         self.lock().reached.remove(server);
-        self.tell(now, |fence| fence.handle_lost(server))
+        let told = self.tell(now, |fence| fence.handle_lost(server));
+        let is_it = |incident: &&mut Incident| {
+            (incident.from.as_str(), incident.lost_at) == (server, now) && incident.reason.is_none()
+        };
+        if let Some(incident) = self.lock().incident.as_mut().filter(is_it).filter(|_| told) {
+            incident.handle_verdict(verdict);
+        }
+        told
     }
 
     /// Tells the fence what no server said of itself, and follows for the incident.
@@ -328,47 +336,6 @@ impl Group {
     /// The failover that nobody saw, once.
     pub(super) fn take_unseen(&self) -> Option<Unseen> {
         self.lock().unseen.take()
-    }
-
-    /// Gives the primary no new sessions from `now` on, for `heir` takes over, or some again. Whether
-    /// that is a change: there is one heir at a time.
-    pub(super) fn rest(&self, now: Instant, heir: Option<&str>) -> bool {
-        let mut inner = self.lock();
-        let is_change = inner.planned.is_some() != heir.is_some();
-        if is_change {
-            inner.planned = heir.map(|_| Planned::new(now));
-            inner.fence.set_heir(heir.map(str::to_owned));
-        }
-        is_change
-    }
-
-    /// What is measured of a planned change: so many sessions were ended for it by now.
-    pub(super) fn note_parted(&self, cut: u64) {
-        if let Some(planned) = &mut self.lock().planned {
-            planned.cut = cut;
-        }
-    }
-
-    /// The same: the primary is what it was, at `now`; who is `pending` may become it yet.
-    pub(super) fn give_up(&self, now: Instant, pending: Option<&str>) {
-        let mut inner = self.lock();
-        if let Some(planned) = &mut inner.planned {
-            planned.is_given_up = true;
-            planned.pending = pending.map(str::to_owned);
-            let primary = inner.primary();
-            inner.follow(now, primary);
-            self.expect(&inner);
-        }
-    }
-
-    /// The same: the primary takes no more writes from `now` on.
-    pub(super) fn note_frozen(&self, now: Instant) {
-        let mut inner = self.lock();
-        let frozen = inner.primary();
-        if let Some(planned) = &mut inner.planned {
-            planned.frozen_at = Some(now);
-            planned.frozen = frozen.map(|(server, _)| server);
-        }
     }
 
     /// The configuration names these servers, and what to do on conflicts.

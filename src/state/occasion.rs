@@ -298,6 +298,10 @@ impl Occasion<'_> {
     ) {
         let is_running = transition.to.is_running();
         self.say_if_empty(backend, before);
+        if server.health().is_shut() {
+            // It answers whom it has taken; who waits for that does better elsewhere.
+            self.process.sessions.end_on_server(server, CutReason::ServerLeft);
+        }
         self.part(backend, server);
         let settings = server.settings();
         if transition.from.is_running() && !is_running && backend.settings().routes.is_empty() {

@@ -20,6 +20,7 @@ use crate::pure::acl::pattern::Entry;
 use crate::pure::acl::versions::Versions;
 use crate::pure::balance::{Backups, Candidate, LiveSet, seed};
 use crate::pure::health::Health;
+use crate::pure::health::verdict::Verdict;
 use crate::pure::role::Reading;
 use crate::pure::role::route::{Part, RoleRoute};
 
@@ -41,17 +42,20 @@ pub fn health<R>(
     result
 }
 
-/// A server said what it is, or (`None`) is heard no more: swaps in a new live set if that changed
-/// where a route by role leads.
-pub fn reading(backend: &Arc<Backend>, server: &Server, now: Instant, reading: Option<Reading>) {
+/// A server said what it is: swaps in a new live set if that changed where a route by role leads.
+pub fn reading(backend: &Arc<Backend>, server: &Server, now: Instant, reading: Reading) {
     hear_word(backend, server, now);
-    match reading {
-        Some(reading) => backend.group.handle_reading(now, &server.name, reading),
-        // Most checks ask nothing that could be lost.
-        None if !backend.group.handle_lost(now, &server.name) => return,
-        None => {}
-    }
+    backend.group.handle_reading(now, &server.name, reading);
     follow_parts(backend, now);
+}
+
+/// The same of one that is heard no more, for its check came to `verdict`.
+pub fn lost(backend: &Arc<Backend>, server: &Server, now: Instant, verdict: &Verdict) {
+    hear_word(backend, server, now);
+    // Most checks ask nothing that could be lost.
+    if backend.group.handle_lost(now, &server.name, verdict) {
+        follow_parts(backend, now);
+    }
 }
 
 /// A server lives, and lets nobody ask what it is: what it said counts on. `None`: it never said; else

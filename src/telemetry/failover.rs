@@ -39,7 +39,10 @@ pub struct Record {
     /// When the one before was lost; where nobody saw that, when the next one was found.
     #[serde(alias = "lost_at")]
     pub at: String,
-    /// Whether it still answered then: it lost its role, or was kept out.
+    /// What its check found that took it for lost; absent where it was lost in another way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it still answered then: it lost its role, was kept out, or took no new sessions.
     pub answered: Option<bool>,
     /// How long it took.
     pub seconds: Seconds,
@@ -220,6 +223,7 @@ impl Record {
             from: incident.from.clone(),
             to: next.map(|next| next.server.clone()),
             at: written(wall.checked_sub(ago).unwrap_or(wall)),
+            reason: incident.reason.clone(),
             answered: Some(incident.answers),
             seconds: Seconds {
                 detect: seconds(phases.detect),

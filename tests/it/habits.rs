@@ -1,5 +1,6 @@
 //! Habits that surprise whoever knows only the documents; each as both programs have it.
 
+use std::sync::atomic::AtomicU16;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ both! {
     another_server_is_marked_in_the_count_of_retries,
     addresses_take_variables_without_quotes,
     words_of_http_are_warnings_and_no_more,
+    sections_that_no_request_reaches_count_for_what_else_they_are,
+    a_directory_of_files_may_hold_others,
 }
 
 fn without_a_policy_servers_take_turns(kind: Kind) {
@@ -191,4 +194,37 @@ listen web\n  bind 127.0.0.1:1\n  option forwardfor\n  http-request deny\n  cook
     assert!(status.success() && said.contains("[WARNING]"), "{said}");
     let (status, said) = kind.run(&["-dW", "-c", "-f", path]);
     assert!(!status.success() && said.contains("[WARNING]"), "{said}");
+}
+
+/// Stock files have `mode http` in `defaults`.
+fn sections_that_no_request_reaches_count_for_what_else_they_are(kind: Kind) {
+    let (server, checked) = (Backend::greet("s1"), Backend::http(Arc::new(AtomicU16::new(200))));
+    let (front, unused) = (free_addr(), free_port());
+    let text = format!(
+        "defaults\n mode http\n timeout connect 5s\n timeout client 5s\n timeout server 5s\n\
+         frontend f\n mode tcp\n bind {front}\n\
+         tcp-request connection track-sc0 src table rates\n\
+         tcp-request connection reject if {{ sc0_conn_cnt gt 2 }}\n\
+         use_backend b if {{ nbsrv(chk) ge 1 }}\n\
+         backend b\n mode tcp\n server x {} track chk/x\n\
+         backend rates\n stick-table type ip size 1m expire 10s store conn_cnt\n\
+         backend chk\n option httpchk GET /primary\n http-request deny\n server x {} check\n\
+         backend empty\n\
+         listen 127.0.0.1:{unused}\n stats enable\n stats uri /\n\
+         listen idle\n server x 127.0.0.1:9\n",
+        server.addr, checked.addr
+    );
+    let _proxy = Scene::new(kind).whole(&text).start();
+    let ends: Vec<_> = (0..3).map(|_| served_by(front).ok()).collect();
+    assert_eq!(ends, [Some("s1".to_owned()), Some("s1".to_owned()), None]);
+}
+
+fn a_directory_of_files_may_hold_others(kind: Kind) {
+    let dir = TempDir::new();
+    std::fs::create_dir(dir.join("sub.cfg")).unwrap();
+    let text = "defaults\n mode tcp\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n\
+                listen l\n bind 127.0.0.1:1\n server s 127.0.0.1:2\n";
+    std::fs::write(dir.join("a.cfg"), text).unwrap();
+    let (status, said) = kind.run(&["-c", "-f", dir.path().to_str().unwrap()]);
+    assert!(status.success(), "{said}");
 }

@@ -82,6 +82,7 @@ mod roles;
 mod roles_door;
 mod roles_halt;
 mod roles_mysql;
+mod roles_shut;
 mod roles_tls;
 mod rules;
 mod samples;

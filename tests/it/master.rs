@@ -112,6 +112,28 @@ fn stays_without_a_worker_where_told_to() {
     eventually("a reload starts another", || served_by(master.addr).ok());
 }
 
+/// HAProxy's master holds the port meanwhile.
+#[test]
+fn a_reload_opens_again_what_was_shut_down() {
+    let (server, api) = (Backend::greet("s1"), Api::new());
+    let other = free_addr();
+    let mut master = Master::start(Kind::Evenkeel, &server, &api.lines(), &["-W"]);
+    let file = master.dir.join("haproxy.cfg");
+    let text = format!("{}frontend other\n bind {other}\n default_backend be\n", master.text);
+    for round in 0..2 {
+        api.ask("shutdown frontend fe");
+        eventually("nobody listens", || (!is_listening(master.addr.port())).then_some(()));
+        std::fs::write(&file, if round == 0 { &text } else { &master.text }).unwrap();
+        master.process.signal(Signal::USR2);
+        eventually("it is open again", || served_by(master.addr).ok());
+        eventually("the rest followed", || {
+            (is_listening(other.port()) == (round == 0)).then_some(())
+        });
+    }
+    master.process.signal(Signal::USR1);
+    master.process.wait();
+}
+
 /// HAProxy's reload is a new worker, which knows nothing of commands.
 #[test]
 fn a_reload_tells_what_it_keeps_of_commands() {

@@ -3,6 +3,8 @@
 use rustix::process::Signal;
 
 use crate::harness::api::Api;
+use crate::harness::backend::Backend;
+use crate::harness::client::served_by;
 use crate::harness::port::free_port;
 use crate::harness::proxy::{Kind, Proxy, Scene};
 use crate::harness::{both, eventually};
@@ -14,6 +16,7 @@ both! {
     a_listen_section_without_servers_is_told_of_as_a_proxy,
     signals_are_told_in_the_proxies_logs,
     disabled_proxies_are_known_by_name,
+    who_is_paused_twice_serves_again,
 }
 
 /// A file whose ids go against its order.
@@ -134,5 +137,33 @@ fn disabled_proxies_are_known_by_name(kind: Kind) {
         ("disable frontend b", "No such frontend."),
     ] {
         assert_eq!(api.ask(command).trim_end(), answer, "{command}");
+    }
+}
+
+/// A successor that does not come up in the end asks for the addresses again and again.
+fn who_is_paused_twice_serves_again(kind: Kind) {
+    let (pause, resume) = (Signal::TTOU, Signal::TTIN);
+    for (command, signals) in [
+        ("show version", &[pause, pause, pause, resume][..]),
+        ("show version", &[resume]),
+        ("show version", &[pause, resume, resume]),
+        ("disable frontend fe", &[pause, resume]),
+    ] {
+        let (api, server) = (Api::new(), Backend::greet("server"));
+        let backend = format!("server s1 {}", server.addr);
+        let mut proxy = Scene::new(kind).global(&api.lines()).backend(&backend).start();
+        api.ask(command);
+        for signal in signals {
+            proxy.process.signal(*signal);
+            // Whoever answers has taken the signal.
+            (0..3).for_each(|_| drop(api.ask("show version")));
+        }
+        let is_open = |line: &str| line.starts_with("fe,FRONTEND,") && line.contains(",OPEN,");
+        eventually("it is open", || api.ask("show stat").lines().any(is_open).then_some(()));
+        for _ in 0..8 {
+            assert_eq!(served_by(proxy.addr).unwrap(), "server", "{command} {signals:?}");
+        }
+        proxy.process.signal(Signal::USR1);
+        proxy.process.wait();
     }
 }

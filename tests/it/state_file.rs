@@ -10,6 +10,7 @@ use crate::harness::{both, eventually};
 both! {
     weights_and_maintenance_survive_a_restart,
     a_server_that_was_down_starts_down,
+    who_was_said_to_be_down_is_down_without_checks,
     a_server_that_ran_has_all_its_lives,
     the_checks_port_stands_in_for_that_of_no_agent,
     a_weight_that_the_file_changed_is_the_files,
@@ -138,6 +139,21 @@ fn a_server_that_was_down_starts_down(kind: Kind) {
     drop(proxy);
     let proxy = pair.start(kind, words);
     proxy.wait_status("s1", "UP");
+    eventually("s1 serves", || (served_by(proxy.addr).unwrap() == "s1").then_some(()));
+}
+
+fn who_was_said_to_be_down_is_down_without_checks(kind: Kind) {
+    let pair = Pair::new();
+    let proxy = pair.start(kind, "");
+    pair.api.ask("set server be/s1 health down");
+    pair.save();
+    drop(proxy);
+    let proxy = pair.start(kind, "");
+    assert_eq!(pair.state("s1")[0], "0");
+    for _ in 0..3 {
+        assert_eq!(served_by(proxy.addr).unwrap(), "s2");
+    }
+    pair.api.ask("set server be/s1 health up");
     eventually("s1 serves", || (served_by(proxy.addr).unwrap() == "s1").then_some(()));
 }
 

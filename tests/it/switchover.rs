@@ -61,6 +61,7 @@ impl Pair {
         let outsider = Outsider::begin(self);
         let child = self.begin("switchover write --to b --timeout 50s --max-lag 50s");
         self.wait_said("a takes no writes any more");
+        outsider.keep_back();
         assert!(!takes_writes(&self.a));
         (outsider, child)
     }
@@ -219,36 +220,51 @@ fn one_at_a_time_and_a_replica_that_dies_meanwhile_ends_it() {
 }
 
 /// Somebody who writes past the proxy all the time, so that catching up takes some seconds.
-struct Outsider(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
+struct Outsider {
+    stop: Arc<AtomicBool>,
+    writer: Option<std::thread::JoinHandle<()>>,
+    /// Who applies late.
+    late: SocketAddr,
+}
 
 impl Outsider {
     /// Begins with what `b` applies only three seconds later.
     fn begin(pair: &Pair) -> Self {
-        pair.b.query("ALTER SYSTEM SET recovery_min_apply_delay = '3s'");
-        pair.b.query("SELECT pg_reload_conf()");
+        let (stop, addr) = (Arc::new(AtomicBool::new(false)), pair.a.addr);
+        let mut outsider = Self { stop: Arc::clone(&stop), writer: None, late: pair.b.addr };
+        outsider.delay("3s").unwrap();
         eventually("it applies late", || {
             let delay = pair.b.query("SHOW recovery_min_apply_delay");
             (delay[0][0] == "3s").then_some(())
         });
-        let (stop, addr) = (Arc::new(AtomicBool::new(false)), pair.a.addr);
         write(addr, 2).unwrap();
-        let writer = std::thread::spawn({
-            let stop = Arc::clone(&stop);
-            move || {
-                while !stop.load(Ordering::Relaxed) {
-                    // Refused while the primary is frozen.
-                    let _ = write(addr, 2);
-                }
+        outsider.writer = Some(std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                // Refused while the primary is frozen.
+                let _ = write(addr, 2);
             }
-        });
-        Self(stop, Some(writer))
+        }));
+        outsider
+    }
+
+    /// What was written is not applied before this is dropped.
+    fn keep_back(&self) {
+        self.delay("1h").unwrap();
+    }
+
+    fn delay(&self, by: &str) -> std::io::Result<()> {
+        let mut late = Client::connect(self.late, "postgres", PATIENCE)?;
+        late.query(&format!("ALTER SYSTEM SET recovery_min_apply_delay = '{by}'"))?;
+        late.query("SELECT pg_reload_conf()").map(drop)
     }
 }
 
 impl Drop for Outsider {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-        let ended = self.1.take().map(std::thread::JoinHandle::join);
+        self.stop.store(true, Ordering::Relaxed);
+        let ended = self.writer.take().map(std::thread::JoinHandle::join);
+        // It may be dead.
+        let _ = self.delay("0");
         assert!(std::thread::panicking() || ended.is_some_and(|ended| ended.is_ok()));
     }
 }

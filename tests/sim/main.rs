@@ -3,6 +3,7 @@
 //!
 //! `SIM_SEED=n cargo test --test sim` replays a run; the seed is printed where one fails.
 
+mod door;
 mod role;
 
 use std::num::NonZeroU16;

@@ -244,6 +244,7 @@ fn data(record: &Record) -> Vec<Fact> {
         Some(false) => "does not answer",
         None => UNKNOWN,
     };
+    let why = record.reason.as_ref().map(|why| format!("; its check: {why}")).unwrap_or_default();
     let missing = match record.seconds.detect.filter(|_| record.rpo_at_least) {
         Some(unheard) => format!(
             "{}: the former one could write more in the {} after it was heard last",
@@ -265,7 +266,7 @@ fn data(record: &Record) -> Vec<Fact> {
     };
     let settled = settled.map(|settled| ("what is known since", settled));
     let facts = [
-        ("former primary", format!("{} ({answered})", record.from)),
+        ("former primary", format!("{} ({answered}{why})", record.from)),
         (
             "new primary",
             match &record.to {

@@ -9,12 +9,12 @@ use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
 
-use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::{Listeners, Listening, Owner, Scene, duplicates};
+use super::{Listeners, Listening, Owner, Scene, duplicates, is_called};
 use crate::config::model::ListenAddr;
 use crate::net::listen;
+use crate::session::Context;
 use crate::state::Frontend;
 use crate::state::frontend::Phase;
 use crate::state::request::{Refused, SocketWish};
@@ -73,10 +73,10 @@ impl Listening {
         self.paused = true;
         if self.keeps_its_port() {
             for socket in &*self.sockets {
-                match socket.shutdown(Shutdown::Read) {
-                    // Not listening any more: what is wanted.
-                    Err(error) if Errno::from_io_error(&error) == Some(Errno::NOTCONN) => {}
-                    other => other?,
+                // One that does not listen would be marked as ended for reading, and every connection
+                // that it accepts later with it.
+                if socket.is_listener()? {
+                    socket.shutdown(Shutdown::Read)?;
                 }
             }
         }
@@ -84,6 +84,9 @@ impl Listening {
     }
 
     pub(super) fn resume(&mut self, scene: &Scene<'_>) -> io::Result<()> {
+        if !self.paused {
+            return Ok(());
+        }
         let backlog = i32::try_from(self.settings.bind.backlog.get()).unwrap_or(i32::MAX);
         if self.keeps_its_port() {
             for socket in &*self.sockets {
@@ -95,6 +98,22 @@ impl Listening {
         self.paused = false;
         self.start(duplicates, scene);
         Ok(())
+    }
+
+    /// Whether a command paused the frontend that it belongs to.
+    pub(super) fn is_of_paused(&self, context: &Context) -> bool {
+        let Owner::Frontend(name) = &self.place.owner else { return false };
+        let frontends = &context.process.objects().frontends;
+        let own = frontends.iter().find(|frontend| is_called(frontend, name.as_str()));
+        own.is_some_and(|frontend| frontend.phase() == Phase::Paused)
+    }
+
+    /// Logs what kept it from being done.
+    pub(super) fn tell(&self, done: io::Result<()>) {
+        if let Err(error) = done {
+            let address = listen::display(&self.settings.bind.address);
+            tracing::error!("listener {address}: {error}");
+        }
     }
 
     /// Whether its sockets, taken out of the listening state, stay bound where they are.

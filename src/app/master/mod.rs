@@ -113,7 +113,7 @@ pub(super) fn run(loaded: Loaded, options: &Options) -> Result<Ended, StartError
         let delivered = tokio::task::spawn_blocking(move || offer.deliver(&link)).await;
         match delivered {
             Ok(Ok(_)) => {}
-            Ok(Err(errors)) => return Err(StartError::Refused(errors)),
+            Ok(Err(refusal)) => return Err(StartError::Refused(refusal.said())),
             Err(error) => return Err(StartError::because("start a worker", &error.into())),
         }
         let mut master = Master::new(options);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::child::Worker;
-use super::order::{Answer, Order, receive_answer};
+use super::order::{Answer, Order, Refusal, receive_answer};
 use super::program::{Successor, is_replaced, try_out};
 use crate::app::load::{Loaded, Sources};
 use crate::app::supply::{Own, Supply};
@@ -55,7 +55,7 @@ impl Offer {
     /// answer, too. Blocks.
     pub(super) fn deliver(self, link: &UnixStream) -> Answer {
         let answer = self.ask(link, ANSWER_MAX);
-        answer.unwrap_or_else(|error| Err(vec![mute(&error)]))
+        answer.unwrap_or_else(|error| Err(Refusal::Because(vec![mute(&error)])))
     }
 
     /// As [`deliver`](Self::deliver), where a pause of `patience` is an error. The link is of no use
@@ -159,12 +159,22 @@ impl Reload {
         let followed = Arc::new(config.clone());
         let own = match self.current {
             Current::Follows(link, old, threads) => {
-                let supply = &mut Supply::Own(Own::default());
-                let offer = Offer::prepare(loaded, &old, config, threads, supply)?;
-                let done = offer.ask(&link, ANSWER_MAX).unwrap_or_else(|error| {
-                    *is_mute = true;
-                    Err(vec![mute(&error)])
-                })?;
+                let mut ask = |old: &Config| {
+                    let supply = &mut Supply::Own(Own::default());
+                    let offer = Offer::prepare(loaded, old, config, threads, supply)?;
+                    Ok::<_, Vec<String>>(offer.ask(&link, ANSWER_MAX).unwrap_or_else(|error| {
+                        *is_mute = true;
+                        Err(Refusal::Because(vec![mute(&error)]))
+                    }))
+                };
+                let mut answer = ask(&old)?;
+                if let Err(Refusal::Lacks(shut_down)) = &answer {
+                    let mut open = Config::clone(&old);
+                    open.frontends
+                        .retain(|it| !shut_down.iter().any(|name| it.name.as_str() == name));
+                    answer = ask(&open)?;
+                }
+                let done = answer.map_err(Refusal::said)?;
                 return Ok(Followed { config: followed, started: None, done });
             }
             Current::None => Own::default(),
@@ -185,7 +195,7 @@ impl Reload {
             Ok(done) => Ok(Followed { config: followed, started: Some(started), done }),
             Err(why) => {
                 started.give_up();
-                Err(why)
+                Err(why.said())
             }
         }
     }
@@ -202,6 +212,6 @@ mod tests {
         assert!(offer().ask(&here, Duration::from_millis(20)).is_err());
         drop(there);
         assert!(offer().ask(&here, Duration::from_secs(60)).is_err());
-        assert!(offer().deliver(&here).unwrap_err()[0].contains("does not answer"));
+        assert!(offer().deliver(&here).unwrap_err().said()[0].contains("does not answer"));
     }
 }

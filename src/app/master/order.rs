@@ -80,8 +80,29 @@ impl Order {
     }
 }
 
-/// The worker's answer: what it did, or each reason why it goes on as before.
-pub(in crate::app) type Answer = Result<String, Vec<String>>;
+/// The worker's answer: what it did, or why it goes on as before.
+pub(in crate::app) type Answer = Result<String, Refusal>;
+
+/// Why a worker goes on as before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::app) enum Refusal {
+    /// Each reason.
+    Because(Vec<String>),
+    /// Commands shut these frontends down, which the master cannot know: their sockets are wanted, too.
+    Lacks(Vec<String>),
+}
+
+impl Refusal {
+    /// Each reason.
+    pub(super) fn said(self) -> Vec<String> {
+        match self {
+            Self::Because(why) => why,
+            Self::Lacks(names) => {
+                names.iter().map(|name| format!("the sockets of '{name}' are missing")).collect()
+            }
+        }
+    }
+}
 
 /// Sends an answer.
 ///
@@ -94,10 +115,14 @@ pub(in crate::app) fn send_answer(link: &UnixStream, answer: &Answer) -> io::Res
             writer.number(1);
             writer.text(done.as_bytes());
         }
-        Err(errors) => {
-            writer.number(0);
-            writer.number(errors.len());
-            errors.iter().for_each(|error| writer.text(error.as_bytes()));
+        Err(refusal) => {
+            let (kind, list) = match refusal {
+                Refusal::Because(why) => (0, why),
+                Refusal::Lacks(names) => (2, names),
+            };
+            writer.number(kind);
+            writer.number(list.len());
+            list.iter().for_each(|text| writer.text(text.as_bytes()));
         }
     }
     link::send(link, &writer.0, &[] as &[OwnedFd])
@@ -114,7 +139,8 @@ pub(super) fn receive_answer(link: &UnixStream) -> io::Result<Answer> {
     let mut reader = Reader(&body);
     let answer = match reader.number() {
         Some(1) => reader.text().map(Ok),
-        Some(0) => reader.list(Reader::text).map(Err),
+        Some(0) => reader.list(Reader::text).map(|why| Err(Refusal::Because(why))),
+        Some(2) => reader.list(Reader::text).map(|names| Err(Refusal::Lacks(names))),
         _ => None,
     };
     answer.ok_or_else(|| io::ErrorKind::InvalidData.into())
@@ -147,7 +173,10 @@ mod tests {
     #[test]
     fn answers_arrive_as_they_were_sent() {
         let (here, there) = UnixStream::pair().unwrap();
-        for answer in [Ok("done".to_owned()), Err(vec!["a".to_owned(), "b".to_owned()])] {
+        let list = || vec!["a".to_owned(), "b".to_owned()];
+        for answer in
+            [Ok("done".to_owned()), Err(Refusal::Because(list())), Err(Refusal::Lacks(list()))]
+        {
             send_answer(&here, &answer).unwrap();
             assert_eq!(receive_answer(&there).unwrap(), answer);
         }

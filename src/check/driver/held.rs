@@ -18,7 +18,7 @@ use crate::check::target::Target;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::probe::{Close, Connect, Opening};
 use crate::pure::role::Reading;
-use crate::pure::sentinel::{Dialogue, Fault, Said};
+use crate::pure::sentinel::{Dialogue, Fault, Said, Settings};
 
 /// A session of an account, logged in.
 pub(in crate::check) struct Held {
@@ -28,7 +28,7 @@ pub(in crate::check) struct Held {
 }
 
 /// What went wrong, before it is a verdict.
-enum Trouble {
+pub(super) enum Trouble {
     System(Problem),
     Tls(Unshaken),
     Server(Fault),
@@ -124,6 +124,11 @@ impl Held {
             Ok(Err(trouble)) => Err(verdict(trouble, false, begun)),
             Err(_) => Err(verdict(Trouble::TimedOut, false, begun)),
         }
+    }
+
+    /// What the database said of its settings when it was asked.
+    pub(in crate::check) const fn settings(&self) -> Option<&Settings> {
+        self.dialogue.settings()
     }
 
     /// Completes when the database says that it goes, or is gone.
@@ -262,7 +267,7 @@ impl Problem {
 }
 
 /// The verdict on a database that could not be asked.
-fn verdict(trouble: Trouble, connecting: bool, begun: Instant) -> Verdict {
+pub(super) fn verdict(trouble: Trouble, connecting: bool, begun: Instant) -> Verdict {
     let says_goodbye = matches!(&trouble, Trouble::Server(fault) if fault.is_goodbye);
     let is_refused = match &trouble {
         Trouble::Server(fault) => fault.is_refusal,

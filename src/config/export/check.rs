@@ -1,6 +1,7 @@
 //! Pure: the checks of a backend: what its servers share, and what is left for each.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::script::script;
 use super::text::{Pairs, bytes, duration, hex, quote};
@@ -10,6 +11,7 @@ use crate::config::model::{
     AgentCheck, Check, CheckKind, CheckStatus, DatabaseKind, DatabaseTls, Expect, ExpectReport,
     InitState, Pattern, Server,
 };
+use crate::config::units::OFF;
 use crate::config::validate::{CLUSTERS, DATABASE_TLS, INIT_STATES, MYSQL_DIALECTS};
 
 /// What all checked servers have in common; empty where there is none. A type counts with all of
@@ -127,6 +129,8 @@ fn kind(kind: &CheckKind) -> Pairs {
             let is_tls = check.tls != DatabaseTls::Off;
             pairs.maybe("tls", word(&DATABASE_TLS, &check.tls).filter(|_| is_tls));
             pairs.maybe("ca_file", check.ca_file.as_deref().map(quote));
+            let off = |door: Duration| if door.is_zero() { quote(OFF) } else { duration(door) };
+            pairs.maybe("door", check.door.map(off));
         }
         CheckKind::SslHello => pairs.add("type", "\"ssl-hello\""),
         CheckKind::Smtp { hello } => {

@@ -43,7 +43,6 @@ pub(super) fn add(
         kind: section.kind,
         name: name.clone(),
         header: section.header.span,
-        has_binds: !binds.is_empty(),
         has_servers: !servers.is_empty() || settings.dispatch.is_some(),
         serves: settings.page.serves(),
         backends: backends(&settings),

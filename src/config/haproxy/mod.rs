@@ -348,7 +348,7 @@ impl Lowering<'_> {
 
     fn finish(mut self) -> raw::Config {
         self.add_disabled();
-        stats::judge(&self.http, &mut self.cx);
+        stats::judge(&self.http, &mut self.config, &mut self.cx);
         self.judge_targets();
         let master = &self.config.global.life.master_worker;
         let has_master = master.as_ref().is_some_and(|on| on.value);

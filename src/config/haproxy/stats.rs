@@ -1,12 +1,14 @@
 //! `mode http` sections: those that answer requests by themselves. A frontend's page may stand in
 //! the backend that it sends to.
 
+use std::collections::BTreeSet;
+
 use haproxy_compat::span::{Span, Spanned};
 use haproxy_compat::tree::{Line, SectionKind, Word};
 use haproxy_compat::units::TimeUnit;
 
 use super::words::{Args, Context, text};
-use crate::config::raw::{self, Field, Statement};
+use crate::config::raw::{self, Config, Field, Statement};
 use crate::config::statement;
 
 /// Actions of `http-request` that change what a server would see, and how many words each takes
@@ -60,7 +62,6 @@ pub(super) struct HttpSection {
     pub(super) kind: SectionKind,
     pub(super) name: Spanned<String>,
     pub(super) header: Span,
-    pub(super) has_binds: bool,
     pub(super) has_servers: bool,
     /// It answers something by itself.
     pub(super) serves: bool,
@@ -124,15 +125,31 @@ impl Page {
     }
 }
 
-/// Reports the sections that would have to pass requests on.
-pub(super) fn judge(sections: &[HttpSection], cx: &mut Context<'_>) {
+/// Reports the sections that would have to pass requests on. What no client can reach is there for its
+/// table, its checks and its servers' names.
+pub(super) fn judge(sections: &[HttpSection], config: &mut Config, cx: &mut Context<'_>) {
+    let open = config.frontends.iter().filter(|frontend| !frontend.binds.is_empty());
+    let reached: BTreeSet<String> = open
+        .flat_map(|frontend| {
+            let switches = frontend.rules.iter().filter(|rule| rule.keyword() == "use_backend");
+            let targets = switches.filter_map(|rule| rule.words.get(1));
+            targets.chain(&frontend.default_backend).chain([&frontend.name])
+        })
+        .map(|name| name.value.clone())
+        .collect();
     for section in sections {
         let is_backend = section.kind == SectionKind::Backend;
+        if !reached.contains(&section.name.value) {
+            if is_backend || section.has_servers {
+                forget_requests(&section.name.value, config);
+            }
+            continue;
+        }
         let named = |it: &HttpSection| it.backends.contains(&section.name.value);
         let behind = |it: &HttpSection| it.serves && section.backends.contains(&it.name.value);
         let serves = section.serves || sections.iter().any(behind);
         let is_used = is_backend && sections.iter().any(named);
-        if section.has_servers || !serves && !is_used || !is_backend && !section.has_binds {
+        if section.has_servers || !serves && !is_used {
             let message = format!(
                 "'{}' is in 'mode http': only listeners for statistics can be",
                 section.name.value
@@ -141,6 +158,19 @@ pub(super) fn judge(sections: &[HttpSection], cx: &mut Context<'_>) {
                 .alert(section.header, message)
                 .help("'mode tcp' in the section passes HTTP through as it is, byte for byte");
         }
+    }
+}
+
+/// Nobody sends requests to `name`.
+fn forget_requests(name: &str, config: &mut Config) {
+    let is_seen = |rule: &Statement| rule.keyword() != "http-request" && !rule.is_page();
+    for frontend in config.frontends.iter_mut().filter(|it| it.name.value == name) {
+        frontend.http = Box::default();
+        frontend.rules.retain(is_seen);
+    }
+    for backend in config.backends.iter_mut().filter(|it| it.name.value == name) {
+        backend.http = Box::default();
+        backend.rules.retain(is_seen);
     }
 }
 

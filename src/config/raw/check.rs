@@ -119,6 +119,8 @@ pub struct DatabaseCheck {
     pub tls: Field<String>,
     /// `ca_file`.
     pub ca_file: Field<String>,
+    /// `door`; zero: `"off"`.
+    pub door: Field<Duration>,
 }
 
 /// `option external-check`.

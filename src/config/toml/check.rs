@@ -9,6 +9,7 @@ use crate::config::raw::{
     Field, Layer, Pattern, Payload, Step, Witness,
 };
 use crate::config::suggest::did_you_mean;
+use crate::config::units::OFF;
 use crate::pure::probe::kind::DatabaseKind;
 
 /// The words of `type`.
@@ -28,7 +29,7 @@ const TYPES: [&str; 12] = [
 ];
 
 /// What a check of MySQL has only where it holds a session.
-const HELD: [&str; 5] = ["password_file", "database", "cluster", "tls", "ca_file"];
+const HELD: [&str; 6] = ["password_file", "database", "cluster", "tls", "ca_file", "door"];
 
 /// The things that a step of a `tcp-check` does.
 const STEPS: [&str; 8] = [
@@ -158,7 +159,7 @@ impl Decoder<'_> {
                 t.allow(&["body", "expect", "disable_on_404", "hello"]);
                 t.allow(&["command", "path", "preserve_env", "password_file", "database"]);
                 t.allow(&["body", "expect", "disable_on_404", "send_state", "hello"]);
-                t.allow(&["uri_lf", "body_lf", "tls", "ca_file", "lag", "cluster"]);
+                t.allow(&["uri_lf", "body_lf", "tls", "ca_file", "door", "lag", "cluster"]);
                 t.allow(&["command", "path", "preserve_env"]);
                 return None;
             }
@@ -178,6 +179,7 @@ impl Decoder<'_> {
             },
             tls: self.string(t, "tls"),
             ca_file: self.string(t, "ca_file"),
+            door: self.duration_or(t, "door", OFF),
         }
     }
 

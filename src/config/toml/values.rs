@@ -138,14 +138,27 @@ impl<'r> Decoder<'r> {
 
     /// A duration that may be `"infinite"`, which is zero in the raw configuration.
     pub(super) fn timeout(&mut self, table: &mut Table<'_>, key: &'static str) -> Field<Duration> {
+        self.duration_or(table, key, INFINITE)
+    }
+
+    /// A duration that may be this word, which is zero in the raw configuration.
+    pub(super) fn duration_or(
+        &mut self,
+        table: &mut Table<'_>,
+        key: &'static str,
+        word: &str,
+    ) -> Field<Duration> {
         let value = table.take(key)?;
-        if value.get_ref().as_str() == Some(INFINITE) {
+        if value.get_ref().as_str() == Some(word) {
             return Some(Spanned::new(Duration::ZERO, span_of(self.file, value)));
         }
         let duration = self.duration_of(key, value)?;
         if duration.value.is_zero() {
             let message = format!("'{key}' must be longer than zero");
-            let help = format!("write {key} = \"{INFINITE}\" for no limit");
+            let help = match word {
+                INFINITE => format!("write {key} = \"{INFINITE}\" for no limit"),
+                word => format!("write {key} = \"{word}\" for never"),
+            };
             self.alert(duration.span, message, help);
             return None;
         }

@@ -65,6 +65,7 @@ impl Context<'_> {
                 .map(|file| self.password(file))
                 .unwrap_or_default(),
             password_file: raw.password_file.as_ref().map(|file| file.value.clone()),
+            door: raw.door.as_ref().map(|door| door.value),
         }
     }
 
@@ -148,6 +149,7 @@ mod tests {
                 "type = \"mysql\", user = \"u\", tls = \"verify-full\"",
                 "nobody says whose certificates to trust",
             ),
+            ("type = \"postgres\", user = \"u\", door = \"0s\"", "'door' must be longer than zero"),
             (
                 "type = \"postgres\", user = \"u\", tls = \"require\", ca_file = \"x\"",
                 "ca_file counts only where certificates are verified",
@@ -172,6 +174,8 @@ mod tests {
             "type = \"mysql\", user = \"u\", cluster = \"group-replication\"",
             "type = \"mysql\", user = \"u\", database = \"d\", tls = \"require\"",
             "type = \"postgres\", user = \"u\", tls = \"require\"",
+            "type = \"postgres\", user = \"u\", door = \"500ms\"",
+            "type = \"mysql\", user = \"u\", door = \"off\"",
         ] {
             let config = load_clean(&text(check));
             let exported = crate::config::export::export(&config);

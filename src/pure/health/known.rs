@@ -32,6 +32,12 @@ impl Health {
         self.checks.as_ref()?.last.as_ref()
     }
 
+    /// It is down because it takes no new sessions, and answered the one that is held with it.
+    #[must_use]
+    pub fn is_shut(&self) -> bool {
+        self.standing == Standing::Down && self.last_verdict().is_some_and(|verdict| verdict.shut)
+    }
+
     /// The checks are configured and not switched off.
     #[must_use]
     pub fn has_checks_on(&self) -> bool {

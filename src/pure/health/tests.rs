@@ -119,6 +119,21 @@ fn a_certain_verdict_takes_a_full_server_down_alone() {
 }
 
 #[test]
+fn a_server_that_takes_no_new_sessions_is_down_at_once_and_known_for_it() {
+    let now = Instant::now();
+    let mut health = Health::new(now, &settings(false), Duration::ZERO);
+    check(&mut health, now, ok());
+    let mut shut = Verdict::new(CheckStatus::L7Timeout);
+    shut.shut = true;
+    assert!(!health.is_shut());
+    let outcome = check(&mut health, now + MS, shut);
+    assert_eq!(outcome.transition, moved(Standing::Up, Standing::Down));
+    assert!(health.is_shut());
+    check(&mut health, now + 2 * MS, refused());
+    assert_eq!((health.standing(), health.is_shut()), (Standing::Down, false));
+}
+
+#[test]
 fn hints_alone_never_take_a_server_down() {
     let now = Instant::now();
     let mut health = Health::new(now, &settings(false), 2000 * MS);

@@ -161,6 +161,9 @@ pub struct Verdict {
     pub heard: bool,
     /// It ended what was held with it and refuses what is new: no other check has to agree.
     pub certain: bool,
+    /// It answers what is held with it and takes nothing new: as certain, and who has a session may still
+    /// have an answer.
+    pub shut: bool,
     /// It lives, and does not let the check in: that says nothing against what it was found to be.
     pub refused: bool,
     /// This process had no descriptor or memory to ask with: nothing was found of the server.
@@ -175,8 +178,18 @@ impl Verdict {
     pub fn new(status: CheckStatus) -> Self {
         let code = status.has_code().then_some(0);
         let duration = Duration::ZERO;
-        let (heard, certain, refused, unasked) = (false, false, false, false);
-        Self { status, code, duration, heard, certain, refused, unasked, info: Box::default() }
+        let [heard, certain, shut, refused, unasked] = [false; 5];
+        Self {
+            status,
+            code,
+            duration,
+            heard,
+            certain,
+            shut,
+            refused,
+            unasked,
+            info: Box::default(),
+        }
     }
 
     /// The same with what the server or the system said, made printable and cut to size.

@@ -1,6 +1,7 @@
 //! The check that holds a session with a database.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Which protocol is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +55,8 @@ pub struct DatabaseCheck {
     pub tls: DatabaseTls,
     /// The authorities.
     pub ca_file: Option<String>,
+    /// How far apart new connections are tried beside the session, where it is written; zero: never.
+    pub door: Option<Duration>,
 }
 
 impl fmt::Debug for DatabaseCheck {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{History, Reading};
+use crate::pure::health::verdict::Verdict;
 
 /// Longest wait for a first session on a new primary; where nobody comes, that is not measured.
 const FIRST_SESSION_WAIT: Duration = Duration::from_secs(10);
@@ -28,7 +29,9 @@ pub struct Incident {
     pub heard_at: Instant,
     /// When it was taken for primary no more.
     pub lost_at: Instant,
-    /// Whether it still answers: it lost its role, or is kept out.
+    /// What its check found that took it for lost; `None`: it said something else, or another did.
+    pub reason: Option<String>,
+    /// Whether it still answers: it lost its role, is kept out, or takes no new sessions.
     pub answers: bool,
     /// Sessions that were told to end.
     pub cut: u64,
@@ -59,6 +62,8 @@ pub struct Running {
     position: u64,
     heard: Duration,
     lost: Duration,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     answers: bool,
     cut: u64,
     /// Sessions that failed, for whatever reason.
@@ -138,6 +143,7 @@ impl Incident {
             awaited: BTreeSet::new(),
             heard_at,
             lost_at,
+            reason: None,
             answers: false,
             cut: 0,
             gone: 0,
@@ -161,6 +167,7 @@ impl Incident {
             position: self.position,
             heard: self.heard_at.saturating_duration_since(start),
             lost: self.lost_at.saturating_duration_since(start),
+            reason: self.reason.clone(),
             answers: self.answers,
             cut: self.cut,
             errors: self.gone,
@@ -179,12 +186,21 @@ impl Incident {
         let at = |since| start.checked_add(since).filter(|&at| at <= now);
         let times = (at(running.heard)?, at(running.lost)?);
         Some(Self {
+            reason: running.reason.clone(),
             answers: running.answers,
             cut: running.cut,
             gone: running.errors,
             is_resumed: true,
             ..Self::new(running.from.clone(), history, running.position, times)
         })
+    }
+
+    /// The check of the primary took it for lost, with this verdict.
+    pub fn handle_verdict(&mut self, verdict: &Verdict) {
+        let (status, info) = (verdict.status.text(), verdict.info());
+        let more = if info.is_empty() { String::new() } else { format!(": {info}") };
+        self.reason = Some(format!("{status}{more}"));
+        self.answers |= verdict.shut;
     }
 
     /// Another primary is there, which had come as far as `heard` when it was heard as a replica.

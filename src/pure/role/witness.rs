@@ -9,6 +9,9 @@
 //! | some deny it, some say so | stay until the deadline | cut |
 //! | all who know deny it | cut | cut |
 //!
+//! A server that answers the session that its check holds and takes no new ones is two witnesses by
+//! itself: the session says that it lives, its door that it does not.
+//!
 //! A witness that was not heard yet, or that does not know of roles, says nothing about them. What the
 //! fence decided needs no witness: where another server is taken for the primary, who wrote here is
 //! cut.
@@ -113,6 +116,28 @@ enum Answer {
     Yes,
     No,
     Silent,
+}
+
+/// What a server's check knows of its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It is up, or was taken out.
+    Lives,
+    /// It answers the session that is held with it, and takes no new ones.
+    Shut,
+    /// It is down.
+    Dead,
+}
+
+impl Life {
+    /// What that is to whether it lives: one that is shut is its own contradiction.
+    const fn answers(self) -> &'static [Answer] {
+        match self {
+            Self::Lives => &[Answer::Yes],
+            Self::Shut => &[Answer::Yes, Answer::No],
+            Self::Dead => &[Answer::No],
+        }
+    }
 }
 
 /// One question to the witnesses of a server over time.
@@ -239,10 +264,9 @@ impl Panel {
         }
     }
 
-    /// Whether a server that is `down` to its check is dead to its sessions.
-    pub fn is_dead(&mut self, now: Instant, down: bool, agree: Agree) -> bool {
-        let own = if down { Answer::No } else { Answer::Yes };
-        let answers: Vec<Answer> = self.answers(own, Say::lives);
+    /// Whether a server that is this to its check is dead to its sessions.
+    pub fn is_dead(&mut self, now: Instant, own: Life, agree: Agree) -> bool {
+        let answers: Vec<Answer> = self.answers(own.answers(), Say::lives);
         self.life.is_denied(now, &answers, agree)
     }
 
@@ -250,13 +274,13 @@ impl Panel {
     pub fn has_lost_role(&mut self, now: Instant, part: Part, agree: Agree) -> bool {
         let leads = matches!(part, Part::Primary | Part::Resting);
         let own = if leads { Answer::Yes } else { Answer::No };
-        let answers = self.answers(own, Say::leads);
+        let answers = self.answers(&[own], Say::leads);
         self.lead.is_denied(now, &answers, agree)
     }
 
-    fn answers(&self, own: Answer, of: fn(Say) -> Answer) -> Vec<Answer> {
+    fn answers(&self, own: &[Answer], of: fn(Say) -> Answer) -> Vec<Answer> {
         let others = self.witnesses.iter().map(|witness| of(witness.say()));
-        std::iter::once(own).chain(others).collect()
+        own.iter().copied().chain(others).collect()
     }
 
     /// When to ask again whether it is dead or has lost its role, though nothing happens.
@@ -317,7 +341,10 @@ mod tests {
                 let mut panel = panel(says);
                 let found = panel.has_lost_role(now, Part::Primary, agree);
                 assert_eq!(found, lost, "{says:?} {agree:?}");
-                assert_eq!(panel.is_dead(now, true, agree), dead, "{says:?} {agree:?}");
+                assert_eq!(panel.is_dead(now, Life::Dead, agree), dead, "{says:?} {agree:?}");
+                let is_enough = agree.agreement == Agreement::Any;
+                let found = panel.is_dead(now, Life::Shut, agree);
+                assert_eq!(found, is_enough, "its sessions are answered: {says:?} {agree:?}");
             }
         }
         // What is no primary to the check, and to nobody else who knows.
@@ -344,19 +371,19 @@ mod tests {
         let at = |s| start + Duration::from_secs(s);
         let agree = Agree { deadline: Some(Duration::from_secs(30)), ..Agree::default() };
         let mut panel = panel(&[Say::Down]);
-        assert!(!panel.is_dead(at(0), false, agree));
+        assert!(!panel.is_dead(at(0), Life::Lives, agree));
         assert_eq!(panel.next_due(), Some(at(30)));
-        assert!(!panel.is_dead(at(29), false, agree));
+        assert!(!panel.is_dead(at(29), Life::Lives, agree));
         // It was there for a moment: the time begins anew.
         let passed = Verdict::new(CheckStatus::L7Ok);
         panel.witness_mut(0).handle_verdict(passed, None, ONE);
-        assert!(!panel.is_dead(at(29), false, agree));
+        assert!(!panel.is_dead(at(29), Life::Lives, agree));
         assert_eq!(panel.next_due(), None);
         let failed = Verdict::new(CheckStatus::L7Timeout);
         panel.witness_mut(0).handle_verdict(failed, None, ONE);
-        assert!(!panel.is_dead(at(40), false, agree));
-        assert!(!panel.is_dead(at(69), false, agree));
-        assert!(panel.is_dead(at(70), false, agree));
+        assert!(!panel.is_dead(at(40), Life::Lives, agree));
+        assert!(!panel.is_dead(at(69), Life::Lives, agree));
+        assert!(panel.is_dead(at(70), Life::Lives, agree));
         assert_eq!(panel.next_due(), None);
     }
 }

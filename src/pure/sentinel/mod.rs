@@ -12,6 +12,7 @@
 //! **Invariants.** Any bytes, cut anywhere, give the same and never panic; an answer is kept up to
 //! [`ANSWER_BYTES_MAX`]; one question at a time.
 
+pub mod door;
 mod mysql;
 mod postgres;
 
@@ -90,6 +91,16 @@ impl Fault {
     }
 }
 
+/// What a database says of its settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// It writes each connection down, as it was told when the session began: what it is told later a
+    /// session does not see.
+    pub notes_connections: bool,
+    /// When it read what it is told, in its words.
+    pub read_at: String,
+}
+
 /// What is held with one database.
 #[derive(Debug)]
 pub enum Dialogue {
@@ -159,6 +170,15 @@ impl Dialogue {
         match self {
             Self::Mysql(dialogue) => dialogue.execute(statement),
             Self::Postgres(dialogue) => dialogue.execute(statement),
+        }
+    }
+
+    /// What the database said of its settings, once it was asked; `None` where none counts.
+    #[must_use]
+    pub const fn settings(&self) -> Option<&Settings> {
+        match self {
+            Self::Mysql(_) => None,
+            Self::Postgres(dialogue) => dialogue.settings(),
         }
     }
 

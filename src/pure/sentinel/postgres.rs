@@ -11,12 +11,13 @@ use postgres_protocol::message::frontend;
 use super::super::health::verdict::CheckStatus;
 use super::super::role::copies::Copies;
 use super::super::role::{History, Reading, Role};
-use super::{ANSWER_BYTES_MAX, Fault, Login, Said};
+use super::{ANSWER_BYTES_MAX, Fault, Login, Said, Settings};
 
 /// One row: in recovery or not, cluster, timeline, position in bytes of WAL, timeline that is received,
 /// and where the recovery that it began with ended, of which a server says the same as long as it runs. Then
 /// whom commits wait for and who is connected, or what a standby is connected by: what is not shown to the
-/// account is empty.
+/// account is empty. Last whether connections are logged, as it was when the session began, and when the
+/// configuration was read.
 ///
 /// The timelines of checkpoints and restart points lag behind a promotion, by minutes on a standby
 /// (measured with 15), so that a primary's is taken from the name of the file it writes; a standby's
@@ -41,7 +42,8 @@ const QUESTION: &str = "SELECT pg_catalog.pg_is_in_recovery(), \
     CASE WHEN pg_catalog.pg_is_in_recovery() \
     OR pg_catalog.current_setting('synchronous_standby_names') = '' THEN '' \
     ELSE coalesce((SELECT pg_catalog.string_agg(sync_state || ' ' || application_name, E'\\n') \
-    FROM pg_catalog.pg_stat_replication), '') END";
+    FROM pg_catalog.pg_stat_replication), '') END, \
+    pg_catalog.current_setting('log_connections'), pg_catalog.pg_conf_load_time()";
 
 /// `SQLSTATE`s of a server that goes down or does not let anybody in yet: `admin_shutdown`,
 /// `crash_shutdown`, `cannot_connect_now`.
@@ -73,6 +75,17 @@ pub struct Postgres {
     /// The newest timeline that was received while this lasts: a process does not go back to an older
     /// one, nor forgets it while nobody sends. 0: none was seen.
     followed: u32,
+    settings: Option<Settings>,
+}
+
+impl Settings {
+    fn postgres(log_connections: &str, read_at: &str) -> Self {
+        // Version 18 has a list of what is logged; what is received is what all connections have.
+        let noted = ["on", "true", "yes", "1", "all", "receipt"];
+        let mut words = log_connections.split(',').map(|word| word.trim().to_ascii_lowercase());
+        let notes_connections = words.any(|word| noted.contains(&word.as_str()));
+        Self { notes_connections, read_at: read_at.to_owned() }
+    }
 }
 
 impl std::fmt::Debug for Postgres {
@@ -91,7 +104,14 @@ impl std::fmt::Debug for Postgres {
 
 impl Postgres {
     pub(super) fn new(login: Login, tls: bool) -> Self {
-        Self { login, tls, state: State::Begun, received: BytesMut::new(), followed: 0 }
+        Self {
+            login,
+            tls,
+            state: State::Begun,
+            received: BytesMut::new(),
+            followed: 0,
+            settings: None,
+        }
     }
 
     pub(super) fn handle_connected(&mut self) -> Result<Vec<Said>, Fault> {
@@ -173,6 +193,10 @@ impl Postgres {
         Some(message.to_vec())
     }
 
+    pub(super) const fn settings(&self) -> Option<&Settings> {
+        self.settings.as_ref()
+    }
+
     pub(super) fn goodbye(&self) -> Vec<u8> {
         let mut goodbye = BytesMut::new();
         // Where a password is expected a goodbye is a mistake that the server logs; an end is none.
@@ -200,9 +224,10 @@ impl Postgres {
                 Ok(Some(Said::LoggedIn))
             }
             (Message::DataRow(row), State::Asked(reading @ None)) => {
-                *reading = Some(read(&row, &mut self.followed).ok_or_else(|| {
-                    Fault::nonsense("the server's answer to what it is makes no sense")
-                })?);
+                *reading =
+                    Some(read(&row, &mut self.followed, &mut self.settings).ok_or_else(|| {
+                        Fault::nonsense("the server's answer to what it is makes no sense")
+                    })?);
                 Ok(None)
             }
             (Message::EmptyQueryResponse, State::Told(_)) => Ok(None),
@@ -316,17 +341,18 @@ fn first_of(row: &DataRowBody) -> Option<String> {
 }
 
 /// The row of [`QUESTION`].
-fn read(row: &DataRowBody, followed: &mut u32) -> Option<Reading> {
+fn read(row: &DataRowBody, followed: &mut u32, settings: &mut Option<Settings>) -> Option<Reading> {
     let mut fields = Vec::new();
     let mut ranges = row.ranges();
     while let Some(range) = ranges.next().ok()? {
         fields.push(std::str::from_utf8(row.buffer().get(range?)?).ok()?);
     }
-    let [in_recovery, system, timeline, position, received, recovered, copies, connected] =
-        fields[..]
+    let [in_recovery, system, timeline, position, received, recovered, ref rest @ ..] = fields[..]
     else {
         return None;
     };
+    let &[copies, connected, log_connections, read_at] = rest else { return None };
+    *settings = Some(Settings::postgres(log_connections, read_at));
     let role = match in_recovery {
         "t" => Role::Replica,
         "f" => Role::Primary,

@@ -1,6 +1,7 @@
 //! Groups: what is measured of their failovers.
 
 use super::*;
+use crate::pure::health::verdict::CheckStatus;
 
 fn pg(role: Role, timeline: u32, position: u64) -> Reading {
     Reading::new(role, History::Postgres { system: 1, timeline }, position)
@@ -24,7 +25,7 @@ fn what_is_missing_is_known_of_one_that_had_to_wait_for_its_role() {
             assert_eq!(group.claims().primary, None);
         }
         if is_lost {
-            group.handle_lost(now, "a");
+            group.handle_lost(now, "a", &Verdict::new(CheckStatus::L4Timeout));
         } else {
             group.handle_silent(now, "a");
         }

@@ -29,8 +29,8 @@ impl RolesBefore {
 }
 
 impl Occasion<'_> {
-    /// A server said what it is, or (`None`) is heard no more.
-    pub fn read(&self, backend: &Arc<Backend>, server: &Arc<Server>, reading: Option<Reading>) {
+    /// A server said what it is.
+    pub fn read(&self, backend: &Arc<Backend>, server: &Arc<Server>, reading: Reading) {
         let before = RolesBefore::of(backend);
         let service = &backend.service;
         // Those that found no server, and those that it left.
@@ -38,9 +38,8 @@ impl Occasion<'_> {
         backend.group.note_failed(failed);
         backend.group.note_held(service.queued.current());
         let was_mute = backend.group.is_mute(&server.name);
-        let speaks = reading.is_some();
         publish::reading(backend, server, self.now, reading);
-        if was_mute && speaks {
+        if was_mute {
             self.say_role(backend, RoleChange::LetIn { server: server.name.to_string() });
         }
         self.roles_changed(backend, &before);

@@ -8,6 +8,7 @@ use crate::config::model;
 use crate::pure::health::Standing;
 use crate::pure::role::route::{Part, RoleRoute};
 use crate::pure::role::stay::{Partings, Step, Trouble, Troubles};
+use crate::pure::role::witness::Life;
 use crate::state::{Backend, CutReason, Server};
 
 impl Occasion<'_> {
@@ -61,9 +62,15 @@ fn troubles(
     now: Instant,
 ) -> Troubles {
     let standing = server.standing();
+    let is_shut = server.health().is_shut();
     let (is_dead, has_lost_role) = {
         let mut panel = server.panel();
-        let is_dead = panel.is_dead(now, standing == Standing::Down, settings.agree);
+        let life = match standing {
+            Standing::Down if is_shut => Life::Shut,
+            Standing::Down => Life::Dead,
+            _ => Life::Lives,
+        };
+        let is_dead = panel.is_dead(now, life, settings.agree);
         (is_dead, panel.has_lost_role(now, part, settings.agree))
     };
     let is_led = backend.group.is_led_by_another(&server.name);

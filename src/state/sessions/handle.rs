@@ -394,6 +394,12 @@ impl Handle {
         self.end_if(reason, |facts| facts.has(server))
     }
 
+    /// Whether it said something, the last of it before `since`, and heard nothing yet.
+    pub(super) fn is_unanswered(&self, since: Instant) -> bool {
+        let Moved { bytes_in, bytes_out, .. } = self.moved();
+        bytes_in > 0 && bytes_out == 0 && self.active() < since
+    }
+
     /// Whether the session has `server`.
     pub(super) fn is_on(&self, server: &Arc<Server>) -> bool {
         self.lock().server.as_ref().is_some_and(|s| Arc::ptr_eq(s, server))

@@ -289,6 +289,17 @@ impl Sessions {
         self.count_routed_on(server, |_| true)
     }
 
+    /// Whether a session has heard nothing of `server` yet, and has said something that nothing was added
+    /// to after `since`.
+    #[must_use]
+    pub fn is_awaited(&self, server: &Arc<Server>, since: Instant) -> bool {
+        let mut found = false;
+        self.for_each(|handle| {
+            found = found || (handle.is_unanswered(since) && handle.is_on(server));
+        });
+        found
+    }
+
     /// How many of them are encrypted: nobody sees whether they are in a transaction.
     #[must_use]
     pub fn count_hidden_on(&self, server: &Arc<Server>) -> usize {

@@ -2,8 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// What a relay passed on.
 #[derive(Default)]
@@ -13,6 +13,8 @@ pub(crate) struct Passed {
     pub(crate) asked: AtomicUsize,
     pub(crate) answered: AtomicUsize,
     pub(crate) bytes_max: AtomicUsize,
+    /// While it is locked, what comes is accepted and not passed on.
+    pub(crate) gate: Mutex<()>,
 }
 
 /// Passes on to `server` what comes to `bind`, and counts.
@@ -22,6 +24,7 @@ pub(crate) fn relay(bind: SocketAddr, server: SocketAddr) -> (SocketAddr, Arc<Pa
     let counts = Arc::clone(&passed);
     std::thread::spawn(move || {
         for client in listener.incoming() {
+            drop(counts.gate.lock().unwrap());
             let (Ok(client), Ok(server)) = (client, TcpStream::connect(server)) else { return };
             counts.connections.fetch_add(1, Ordering::SeqCst);
             for (from, to, is_asked) in [(&client, &server, true), (&server, &client, false)] {

@@ -51,8 +51,10 @@ fn sigterm_undoes_it_before_the_process_ends() {
 #[test]
 fn a_soft_stop_waits_for_the_new_primary() {
     let mut pair = Pair::start(BUILT_IN);
-    let (_outsider, child) = pair.begin_and_freeze();
+    let (outsider, child) = pair.begin_and_freeze();
     pair.evenkeel.signal(Signal::USR1);
+    pair.wait_said("its end is waited for");
+    drop(outsider);
     pair.stage.evenkeel.wait();
     let (done, said) = finish(child);
     assert!(done && said.contains("\nDone.\n"), "{said}\n{}", pair.evenkeel.output());
@@ -74,11 +76,11 @@ fn a_successor_lets_its_clients_wait_until_the_predecessor_is_done() {
     });
     let addr = pair.write;
     let waiting = std::thread::spawn(move || write(addr, 3));
+    drop(outsider);
     pair.stage.evenkeel.wait();
     let (done, said) = finish(child);
     assert!(done, "{said}\n{}", pair.evenkeel.output());
     waiting.join().unwrap().unwrap();
-    drop(outsider);
     assert_eq!(pair.b.query("SELECT count(*) FROM written WHERE n = 3")[0][0], "1");
     assert!(!takes_writes(&pair.a) && !pair.is_written_down());
     assert_eq!(another.ended(), None, "{}", another.output());
@@ -174,8 +176,8 @@ fn the_worker_of_a_master_is_reloaded_meanwhile_and_replaced() {
     pair.wait_said("Reloaded");
     // A soft stop of all: the worker ends after the switchover.
     pair.evenkeel.signal(Signal::USR1);
-    pair.stage.evenkeel.wait();
     drop(outsider);
+    pair.stage.evenkeel.wait();
     let (done, said) = finish(child);
     assert!(done, "{said}\n{}", pair.evenkeel.output());
     assert!(takes_writes(&pair.b) && !takes_writes(&pair.a) && !pair.is_written_down());

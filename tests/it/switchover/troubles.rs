@@ -27,8 +27,8 @@ fn an_old_primary_that_dies_frozen_is_followed_by_the_one_that_has_all_of_it() {
     let mut pair = Pair::start(BUILT_IN);
     let (outsider, child) = pair.begin_and_freeze();
     pair.a.process.kill9();
-    let (done, said) = finish(child);
     drop(outsider);
+    let (done, said) = finish(child);
     assert!(done, "{said}\n{}", pair.evenkeel.output());
     write(pair.write, 3).unwrap();
     assert_eq!(pair.b.query("SELECT count(*) FROM written WHERE n = 3")[0][0], "1");
@@ -62,8 +62,8 @@ fn who_asked_for_it_may_go_away() {
     let (outsider, mut child) = pair.begin_and_freeze();
     child.kill().unwrap();
     child.wait().unwrap();
-    pair.wait_said("b is primary; new clients waited");
     drop(outsider);
+    pair.wait_said("b is primary; new clients waited");
     write(pair.write, 3).unwrap();
     assert!(takes_writes(&pair.b) && !takes_writes(&pair.a));
 }
@@ -120,8 +120,8 @@ fn two_that_share_a_server_exclude_each_other_whatever_their_routes() {
     let (outsider, child) = pair.begin_and_freeze();
     let (done, said) = pair.ctl("switchover other --to b --max-lag 50s");
     assert!(!done && said.contains("another switchover of backend 'db' goes on"), "{said}");
-    let (done, said) = finish(child);
     drop(outsider);
+    let (done, said) = finish(child);
     assert!(done, "{said}\n{}", pair.evenkeel.output());
     // One that knows of no roles is not waited for.
     assert!(!said.contains("does not follow yet"), "{said}");
@@ -154,11 +154,11 @@ fn what_alter_system_had_set_is_there_again() {
         assert_eq!(settings(&pair.a), ["on"]);
         pair.b.process.kill9();
         let (done, said) = finish(child);
-        drop(outsider);
         assert!(!done && said.contains("a takes writes again"), "{said}");
         assert_eq!(settings(&pair.a), before);
         pair.expect_as_before();
         pair.b.start_again();
+        drop(outsider);
         pair.wait_known();
         let (done, said) = pair.ctl("switchover write --to b --timeout 50s --max-lag 50s");
         assert!(done, "{said}\n{}", pair.evenkeel.output());

@@ -37,6 +37,11 @@ fn logged_in() -> Dialogue {
     dialogue
 }
 
+/// The same of one that says what its role goes by, and that it logs no connections.
+fn told(fields: &[&str]) -> Result<Vec<Said>, Fault> {
+    asked(&[fields, &["off", "noon"]].concat())
+}
+
 /// What a server that answers with `fields` is taken for.
 fn asked(fields: &[&str]) -> Result<Vec<Said>, Fault> {
     let mut dialogue = logged_in();
@@ -68,7 +73,7 @@ fn a_primary_and_a_replica_are_read() {
             replicates: None,
         };
         let fields = [word, "7300000000000000001", "3", "83886400", received, "0", "", ""];
-        assert_eq!(asked(&fields), Ok(vec![Said::Reading(reading)]));
+        assert_eq!(told(&fields), Ok(vec![Said::Reading(reading)]));
     }
 }
 
@@ -76,14 +81,14 @@ fn a_primary_and_a_replica_are_read() {
 fn where_recovery_ended_is_told_by_one_that_takes_writes() {
     for (word, recovered, expected) in [("f", "0", None), ("f", "77", Some(77)), ("t", "77", None)]
     {
-        let said = asked(&[word, "1", "1", "99", "1", recovered, "", ""]).unwrap();
+        let said = told(&[word, "1", "1", "99", "1", recovered, "", ""]).unwrap();
         assert!(matches!(&said[..], [Said::Reading(it)] if it.recovered == expected), "{said:?}");
     }
 }
 
 #[test]
 fn whom_commits_wait_for_is_read_of_both_sides() {
-    let read = |fields: &[&str]| match &asked(fields).unwrap()[..] {
+    let read = |fields: &[&str]| match &told(fields).unwrap()[..] {
         [Said::Reading(reading)] => reading.copies.clone(),
         said => panic!("{said:?}"),
     };
@@ -97,7 +102,8 @@ fn a_timeline_that_was_received_is_not_forgotten_while_nobody_sends() {
     let mut dialogue = logged_in();
     let mut look = |received: &str| {
         dialogue.poll();
-        let answer = [row(&["t", "1", "1", "9", received, "0", "", ""]), ready()].concat();
+        let answer =
+            [row(&["t", "1", "1", "9", received, "0", "", "", "off", "noon"]), ready()].concat();
         match &dialogue.handle_bytes(&answer).unwrap()[..] {
             [Said::Reading(reading)] => (reading.history.clone(), reading.is_floor),
             said => panic!("{said:?}"),
@@ -107,6 +113,27 @@ fn a_timeline_that_was_received_is_not_forgotten_while_nobody_sends() {
     assert_eq!(look("0"), (on(1), true));
     assert_eq!(look("2"), (on(2), false));
     assert_eq!(look("0"), (on(2), false));
+}
+
+#[test]
+fn a_server_says_whether_it_logs_connections_and_when_it_was_told_to() {
+    let mut dialogue = logged_in();
+    let mut look = |log_connections: &str, read_at: &str| {
+        dialogue.poll();
+        let fields = ["f", "1", "1", "9", "0", "0", "", "", log_connections, read_at];
+        dialogue.handle_bytes(&[row(&fields), ready()].concat()).unwrap();
+        dialogue.settings().cloned().unwrap()
+    };
+    let settings = |notes_connections, read_at: &str| Settings {
+        notes_connections,
+        read_at: read_at.to_owned(),
+    };
+    for word in ["on", "all", "receipt", "authentication, Receipt"] {
+        assert_eq!(look(word, "noon"), settings(true, "noon"), "{word}");
+    }
+    for word in ["off", "", "authentication,authorization", "setup_durations"] {
+        assert_eq!(look(word, "one"), settings(false, "one"), "{word}");
+    }
 }
 
 #[test]
@@ -125,7 +152,7 @@ fn answers_that_make_no_sense_are_faults() {
         &["f", "1", "1", "1", "0", "1", "", "", ""],
     ];
     for fields in rows {
-        assert_eq!(asked(fields).unwrap_err().status, CheckStatus::L7Response, "{fields:?}");
+        assert_eq!(told(fields).unwrap_err().status, CheckStatus::L7Response, "{fields:?}");
     }
     let mut dialogue = logged_in();
     dialogue.poll();
@@ -222,10 +249,11 @@ proptest! {
     }
 
     #[test]
-    fn cuts_change_nothing(cut in 0usize..60) {
+    fn cuts_change_nothing(cut in 0usize..80) {
         let mut dialogue = logged_in();
         dialogue.poll();
-        let answer = [row(&["f", "1", "2", "3", "0", "0", "", ""]), ready()].concat();
+        let fields = ["f", "1", "2", "3", "0", "0", "", "", "off", "noon"];
+        let answer = [row(&fields), ready()].concat();
         let (first, second) = answer.split_at(cut.min(answer.len()));
         let mut said = dialogue.handle_bytes(first).unwrap();
         said.extend(dialogue.handle_bytes(second).unwrap());
