@@ -264,7 +264,7 @@ impl Control {
             prepared;
         let signals = Signals::listen(options.hup_reports, orders)
             .map_err(|e| StartError::because("listen for signals", &e))?;
-        let workers = Workers::start(workers, &config.global.life.cpu_map)
+        let workers = Workers::start(workers, &config.global.life)
             .map_err(|e| StartError::because("start a worker", &e))?;
         let now = clock::now();
         let process = Process::new(now, workers.count(), limits.maxconn, Arc::clone(&config));

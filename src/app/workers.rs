@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::runtime::{Builder, Handle};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::pure::cpu_map::CpuMap;
+use crate::config::model::Life;
+use crate::net::busy_poll;
 
 /// Scheduler turns between two looks at the sockets. 16 instead of tokio's 61 gained about 5 % on
 /// ping-pong (measured on a prototype).
@@ -31,14 +34,15 @@ struct Worker {
 }
 
 impl Workers {
-    /// Starts `count` threads.
+    /// Starts `count` threads, placed and spinning as `life` says.
     ///
     /// # Errors
     /// What the system says of a thread or an epoll instance it does not give.
-    pub(super) fn start(count: usize, placing: &CpuMap) -> io::Result<Self> {
+    pub(super) fn start(count: usize, life: &Life) -> io::Result<Self> {
         let stop = CancellationToken::new();
-        let started =
-            (0..count).map(|number| Worker::start(number, placing.cpus(number), stop.clone()));
+        let started = (0..count).map(|number| {
+            Worker::start(number, life.cpu_map.cpus(number), life.busy_poll, stop.clone())
+        });
         let workers = started.collect::<io::Result<_>>()?;
         Ok(Self { workers, stop, accepting: Arc::default() })
     }
@@ -77,11 +81,21 @@ impl Worker {
     fn start(
         number: usize,
         cpus: Option<&BTreeSet<usize>>,
+        busy_poll: Option<Duration>,
         stop: CancellationToken,
     ) -> io::Result<Self> {
-        let runtime =
-            Builder::new_current_thread().enable_all().event_interval(EVENT_INTERVAL).build()?;
+        let mut builder = Builder::new_current_thread();
+        builder.enable_all().event_interval(EVENT_INTERVAL);
+        let woken = Arc::new(Notify::new());
+        if busy_poll.is_some() {
+            let woken = Arc::clone(&woken);
+            builder.on_thread_unpark(move || woken.notify_one());
+        }
+        let runtime = builder.build()?;
         let handle = runtime.handle().clone();
+        if let Some(window) = busy_poll {
+            handle.spawn(busy_poll::spin(window, woken));
+        }
         let cpus = cpus.cloned();
         let body = move || {
             if let Some(cpus) = cpus {

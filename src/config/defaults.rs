@@ -21,6 +21,8 @@ pub const RISE: u16 = 2;
 /// `fall`: failing checks in a row that take a server down (HAProxy).
 pub const FALL: u16 = 3;
 
+/// `busy-polling`: HAProxy never sleeps with it. Who has been silent for a second is no latency's concern.
+pub const BUSY_POLLING: Duration = Duration::from_secs(1);
 /// `retries`: connection attempts after the first (HAProxy).
 pub const RETRIES: u32 = 3;
 /// `option redispatch`: off (HAProxy).

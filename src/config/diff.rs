@@ -348,6 +348,7 @@ fn diff_global(old: &Global, new: &Global, plan: &mut Plan) {
         ("master_worker", old.life.master_worker != new.life.master_worker),
         ("ulimit_n", old.life.ulimit_n != new.life.ulimit_n),
         ("fd_hard_limit", old.life.fd_hard_limit != new.life.fd_hard_limit),
+        ("busy_poll", old.life.busy_poll != new.life.busy_poll),
         ("cpu_map", old.life.cpu_map != new.life.cpu_map),
         ("setcap", old.life.setcap != new.life.setcap),
         ("localpeer", old.life.localpeer != new.life.localpeer),

@@ -161,7 +161,7 @@ fn process_row(
         unstoppable_jobs: 0,
         listeners: u32::try_from(listeners).unwrap_or(u32::MAX),
         dropped_logs: bus.losses().total(),
-        busy_polling: false,
+        busy_polling: objects.config.global.life.busy_poll.is_some(),
         failed_resolutions: 0,
         warnings: 0,
         maxconn_reached: process.maxconn_reached.get(),

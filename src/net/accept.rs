@@ -13,8 +13,8 @@ use socket2::Socket;
 use tokio::io::unix::AsyncFd;
 use tokio_util::sync::CancellationToken;
 
-use super::descriptors;
 use super::relay::note_descriptor;
+use super::{busy_poll, descriptors};
 use crate::sys;
 
 /// Pause after the process ran out of descriptors or memory. HAProxy's is the same 100 ms.
@@ -118,7 +118,10 @@ async fn accept_all<D: Doorkeeper + Sync>(
                 Arrival::Handed => take(socket.get_ref()),
             };
             match accepted {
-                Ok(accepted) => door.welcome(accepted, permit),
+                Ok(accepted) => {
+                    busy_poll::note();
+                    door.welcome(accepted, permit);
+                }
                 Err(error) => match Refusal::of(&error) {
                     Refusal::Empty => {
                         ready.clear_ready();

@@ -4,6 +4,7 @@
 //! address and options of a socket.
 
 pub mod accept;
+pub mod busy_poll;
 pub mod connect;
 pub mod descriptors;
 pub mod dns;

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
+use std::time::Duration;
 
-use crate::harness::api::rest;
+use crate::harness::api::{Api, rest};
 use crate::harness::backend::Backend;
 use crate::harness::client::served_by;
 use crate::harness::dir::TempDir;
@@ -200,4 +201,43 @@ fn stats_sockets_may_be_inherited(kind: Kind) {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     std::io::Write::write_all(&mut stream, b"show cli level\n").unwrap();
     assert_eq!(rest(&mut stream), "admin\n\n", "{}", process.output());
+}
+
+/// What the workers of `pid` have used of their CPUs, in nanoseconds.
+fn used_by_workers(pid: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+    let workers = threads.filter(|thread| read(thread.path().join("comm")).starts_with("worker-"));
+    let used = |text: String| text.split(' ').next()?.parse::<u64>().ok();
+    workers.filter_map(|worker| used(read(worker.path().join("schedstat")))).sum()
+}
+
+#[test]
+fn who_polls_busily_spins_after_activity_and_sleeps_in_the_end() {
+    let server = Backend::greet("s1");
+    for (words, is_on) in [("busy-polling", true), ("no busy-polling", false)] {
+        let (dir, addr, api) = (TempDir::new(), free_addr(), Api::new());
+        let global = format!("{}{words}\n", api.lines());
+        let text = text(addr, &global)
+            + &format!(" default_backend b\nbackend b\n server s {}\n", server.addr);
+        let process = start(Kind::Evenkeel, &dir, &text, &[]);
+        eventually("it serves", || served_by(addr).ok());
+        let info = api.ask("show info");
+        assert_eq!(info.contains("BusyPolling: 1\n"), is_on, "{info}");
+        let before = used_by_workers(process.pid());
+        served_by(addr).unwrap();
+        if is_on {
+            let spun = Duration::from_millis(300).as_nanos();
+            eventually("it spins", || {
+                let used = used_by_workers(process.pid()) - before;
+                (u128::from(used) > spun).then_some(())
+            });
+        }
+        eventually("it sleeps", || {
+            let used = used_by_workers(process.pid());
+            std::thread::sleep(Duration::from_millis(200));
+            (used == used_by_workers(process.pid())).then_some(())
+        });
+        served_by(addr).unwrap();
+    }
 }

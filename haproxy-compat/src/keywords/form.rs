@@ -204,7 +204,6 @@ pub fn of_global(word: &str) -> Form {
         | "nopoll"
         | "noreuseport"
         | "no-memory-trimming"
-        | "busy-polling"
         | "set-dumpable"
         | "insecure-setuid-wanted" => Form::Alone,
         "profiling.tasks" => Form::OneOf(&["on", "auto", "off"]),

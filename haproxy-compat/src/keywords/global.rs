@@ -9,6 +9,7 @@ pub static GLOBAL: Table = Table {
         (
             Applies,
             &[
+                ("busy-polling", 0),
                 ("chroot", 0),
                 ("cpu-map", 0),
                 ("set-var", 0),
@@ -86,7 +87,6 @@ pub static GLOBAL: Table = Table {
         (
             Moot("there is nothing to choose here: the event loop is always epoll's"),
             &[
-                ("busy-polling", 0),
                 ("noepoll", 0),
                 ("noevports", 0),
                 ("nogetaddrinfo", 0),

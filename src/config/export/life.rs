@@ -23,6 +23,7 @@ impl Pairs {
         if life.default_path != DefaultPath::Current {
             self.maybe("default_path", Some(quote(&life.default_path.text())));
         }
+        self.maybe("busy_poll", life.busy_poll.map(duration));
         let lines: Vec<_> = life.cpu_map.lines().iter().map(|line| quote(line)).collect();
         self.maybe("cpu_map", list(&lines));
         let setcap: Vec<_> = life.setcap.iter().map(|right| quote(right.name())).collect();

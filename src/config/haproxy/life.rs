@@ -6,10 +6,12 @@ use haproxy_compat::units::TimeUnit;
 
 use super::numeral::leading;
 use super::words::{Args, Context, text};
+use crate::config::defaults::BUSY_POLLING;
 use crate::config::raw::{Field, Life};
 
 /// The keywords of this file.
-pub(super) const KEYWORDS: [&str; 14] = [
+pub(super) const KEYWORDS: [&str; 15] = [
+    "busy-polling",
     "cpu-map",
     "default-path",
     "description",
@@ -32,6 +34,10 @@ pub(super) fn lower(keyword: &str, line: &Line, life: &mut Life, cx: &mut Contex
     let args = &mut Args::new(line, 1);
     match keyword {
         "strict-limits" => life.strict_limits = on,
+        "busy-polling" => {
+            let is_on = line.prefix == Prefix::Plain;
+            life.busy_poll = is_on.then(|| Spanned::new(BUSY_POLLING, line.span));
+        }
         "master-worker" => {
             life.master_worker = on;
             if args.take("no-exit-on-failure") {

@@ -35,6 +35,8 @@ pub struct Life {
     pub mworker_max_reloads: Option<u32>,
     /// From where relative names of files are meant.
     pub default_path: DefaultPath,
+    /// How long a worker spins after the last activity before it sleeps; `None`: it sleeps at once.
+    pub busy_poll: Option<Duration>,
     /// Where threads may run.
     pub cpu_map: CpuMap,
     /// Rights kept when another user is taken on.

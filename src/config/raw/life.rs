@@ -33,6 +33,8 @@ pub struct Life {
     pub mworker_max_reloads: Field<u64>,
     /// `default-path`, its words.
     pub default_path: Field<String>,
+    /// How long `busy-polling` lasts.
+    pub busy_poll: Field<Duration>,
     /// `cpu-map` lines, without the keyword.
     pub cpu_map: Vec<haproxy_compat::span::Spanned<String>>,
     /// `setcap`, words.

@@ -22,6 +22,7 @@ impl Decoder<'_> {
             strict_limits: self.boolean(t, "strict_limits"),
             mworker_max_reloads: self.number(t, "mworker_max_reloads"),
             default_path: self.string(t, "default_path"),
+            busy_poll: self.duration_or_zero(t, "busy_poll"),
             cpu_map: cpu_map
                 .into_iter()
                 .filter_map(|value| self.string_of("cpu_map", value))

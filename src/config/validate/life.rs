@@ -33,6 +33,9 @@ impl Context<'_> {
                 .number("mworker_max_reloads", &raw.mworker_max_reloads, 0..=u64::from(u32::MAX))
                 .and_then(|reloads| u32::try_from(reloads).ok()),
             default_path: self.default_path(raw),
+            busy_poll: self
+                .optional_duration("busy_poll", &raw.busy_poll)
+                .filter(|window| !window.is_zero()),
             cpu_map: self.cpu_map(raw),
             setcap,
         }

@@ -29,6 +29,7 @@ pub(in crate::net) use splice::note_descriptor;
 pub use splice::{allow_pipes, pipes_open};
 pub use watch::{Watch, Wish};
 
+use super::busy_poll;
 use super::stream::Stream;
 use crate::clock::{self, Stamp};
 use crate::pure::session::farewell::is_goodbye;
@@ -273,6 +274,7 @@ impl Relay {
 
     fn judge(&mut self, up: Moved, down: Moved) -> Option<End> {
         if up.is_progress() || down.is_progress() {
+            busy_poll::note();
             let now = Stamp::now();
             self.last_activity = now;
             // The server's bytes are moved first: those of the client may be an answer to them.

@@ -58,19 +58,20 @@ fn life() -> impl Strategy<Value = Life> {
     let rights = Capability::all().iter().map(|&(_, right)| right).collect::<Vec<_>>();
     (
         any::<[bool; 5]>(),
-        of(duration()),
+        (of(duration()), of(duration())),
         (of(text().boxed()), of(text().boxed()), of(text().boxed())),
         (of(limit()), of(limit())),
         proptest::sample::subsequence(rights, 0..=4),
         placing(),
     )
-        .prop_map(|(flags, grace, texts, limits, setcap, placing)| Life {
+        .prop_map(|(flags, (grace, busy_poll), texts, limits, setcap, placing)| Life {
             master_worker: flags[0],
             no_exit_on_failure: flags[1],
             zero_warning: flags[2],
             quiet: flags[3],
             lenient_limits: flags[4],
             grace: grace.filter(|grace| !grace.is_zero()),
+            busy_poll: busy_poll.filter(|window| !window.is_zero()),
             node: texts.0,
             description: texts.1,
             localpeer: texts.2,
