@@ -48,6 +48,9 @@ struct Inner {
     /// When who is primary was heard last.
     heard_at: Option<Instant>,
     incident: Option<Incident>,
+    /// How far servers had come when they were heard as replicas last, those that claim to be primary among
+    /// them.
+    reached: BTreeMap<String, u64>,
     /// Those before it that it cut short, until they are written down.
     overtaken: Vec<Incident>,
     /// Postgres: servers for which each commit waited when the primary was heard last.
@@ -90,9 +93,8 @@ impl Inner {
         }
     }
 
-    /// What follows for the incident when it may be that another server is primary than `before`;
-    /// `reached`: how far the one that spoke had come as a replica.
-    fn follow(&mut self, now: Instant, before: Option<(String, Reading)>, reached: Option<u64>) {
+    /// What follows for the incident when it may be that another server is primary than `before`.
+    fn follow(&mut self, now: Instant, before: Option<(String, Reading)>) {
         let after = self.primary();
         let name =
             |primary: &Option<(String, Reading)>| primary.as_ref().map(|(name, _)| name.clone());
@@ -122,7 +124,8 @@ impl Inner {
             self.overtaken.extend(before.filter(Incident::is_taken_over));
         }
         if let (Some(incident), Some((server, reading))) = (&mut self.incident, after) {
-            incident.handle_primary(now, &server, &reading, reached);
+            // It may have claimed that for a while before it was taken for it.
+            incident.handle_primary(now, &server, &reading, self.reached.remove(&server));
             if self.queued > 0 {
                 incident.handle_waiting();
             }
@@ -171,7 +174,9 @@ impl Group {
         let as_replica = inner.fence.reading(server).filter(|had| had.role.follows());
         // One that went another way had nothing that counts.
         let is_elsewhere = inner.fence.stray(server).is_some_and(Stray::is_elsewhere);
-        let reached = as_replica.map(|had| if is_elsewhere { 0 } else { had.position });
+        if let Some(reached) = as_replica.map(|had| if is_elsewhere { 0 } else { had.position }) {
+            inner.reached.insert(server.to_owned(), reached);
+        }
         inner.doubts.handle_reading(server, &reading);
         inner.fence.handle_reading(server, reading);
         let primary = inner.fence.primary();
@@ -179,7 +184,7 @@ impl Group {
         if primary.is_some() && primary != before.as_ref().map(|(name, _)| name.as_str()) {
             inner.clock.handle_changed();
         }
-        inner.follow(now, before, reached);
+        inner.follow(now, before);
         if is_first {
             inner.compare(remembered);
         }
@@ -194,6 +199,7 @@ impl Group {
 
     /// A server is heard no more, for its check came to this. Whether it had said anything.
     pub(super) fn handle_lost(&self, now: Instant, server: &str, verdict: &Verdict) -> bool {
+        self.lock().reached.remove(server);
         let told = self.tell(now, |fence| fence.handle_lost(server));
         let is_it = |incident: &&mut Incident| {
             (incident.from.as_str(), incident.lost_at) == (server, now) && incident.reason.is_none()
@@ -209,7 +215,7 @@ impl Group {
         let mut inner = self.lock();
         let before = inner.primary();
         let told = what(&mut inner.fence);
-        inner.follow(now, before, None);
+        inner.follow(now, before);
         self.expect(&inner);
         told
     }
@@ -332,47 +338,6 @@ impl Group {
         self.lock().unseen.take()
     }
 
-    /// Gives the primary no new sessions from `now` on, for `heir` takes over, or some again. Whether
-    /// that is a change: there is one heir at a time.
-    pub(super) fn rest(&self, now: Instant, heir: Option<&str>) -> bool {
-        let mut inner = self.lock();
-        let is_change = inner.planned.is_some() != heir.is_some();
-        if is_change {
-            inner.planned = heir.map(|_| Planned::new(now));
-            inner.fence.set_heir(heir.map(str::to_owned));
-        }
-        is_change
-    }
-
-    /// What is measured of a planned change: so many sessions were ended for it by now.
-    pub(super) fn note_parted(&self, cut: u64) {
-        if let Some(planned) = &mut self.lock().planned {
-            planned.cut = cut;
-        }
-    }
-
-    /// The same: the primary is what it was, at `now`; who is `pending` may become it yet.
-    pub(super) fn give_up(&self, now: Instant, pending: Option<&str>) {
-        let mut inner = self.lock();
-        if let Some(planned) = &mut inner.planned {
-            planned.is_given_up = true;
-            planned.pending = pending.map(str::to_owned);
-            let primary = inner.primary();
-            inner.follow(now, primary, None);
-            self.expect(&inner);
-        }
-    }
-
-    /// The same: the primary takes no more writes from `now` on.
-    pub(super) fn note_frozen(&self, now: Instant) {
-        let mut inner = self.lock();
-        let frozen = inner.primary();
-        if let Some(planned) = &mut inner.planned {
-            planned.frozen_at = Some(now);
-            planned.frozen = frozen.map(|(server, _)| server);
-        }
-    }
-
     /// The configuration names these servers, and what to do on conflicts.
     pub(super) fn follow<'a>(
         &self,
@@ -447,3 +412,6 @@ impl Group {
         self.lock().fence.stray(server)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,10 +184,12 @@ fn a_kill_is_measured_and_its_record_is_a_file_and_a_page() {
 
 #[test]
 fn an_old_primary_that_is_healed_says_how_much_was_missing() {
-    // All of its processes: one that runs on sends what it has. One may end before it is told to go on.
+    // All of its processes: one that runs on sends what it has. The one that begins others goes first, and
+    // one may end before it is told.
     let all = "$(ps -o pid= --pid POSTMASTER --ppid POSTMASTER)";
     let hang = format!(
-        ", timeout = \"40s\", hang = [\"/bin/sh\", \"-c\", \"kill -STOP {all} && PROMOTE\"], \
+        ", timeout = \"40s\", hang = [\"/bin/sh\", \"-c\", \"kill -STOP POSTMASTER; \
+         kill -STOP {all}; PROMOTE\"], \
          heal = [\"/bin/sh\", \"-c\", \"kill -CONT {all}; true\"]"
     );
     let pair = Pair::start(&hang, "rto = \"60s\"\nrpo = 100000000");

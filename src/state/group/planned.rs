@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use super::Group;
+
 /// What is measured of a planned change of the primary while it goes on.
 #[derive(Clone, Debug)]
 pub(super) struct Planned {
@@ -28,6 +30,49 @@ impl Planned {
             held: 0,
             is_given_up: false,
             pending: None,
+        }
+    }
+}
+
+impl Group {
+    /// Gives the primary no new sessions from `now` on, for `heir` takes over, or some again. Whether
+    /// that is a change: there is one heir at a time.
+    pub(in crate::state) fn rest(&self, now: Instant, heir: Option<&str>) -> bool {
+        let mut inner = self.lock();
+        let is_change = inner.planned.is_some() != heir.is_some();
+        if is_change {
+            inner.planned = heir.map(|_| Planned::new(now));
+            inner.fence.set_heir(heir.map(str::to_owned));
+        }
+        is_change
+    }
+
+    /// What is measured of a planned change: so many sessions were ended for it by now.
+    pub(in crate::state) fn note_parted(&self, cut: u64) {
+        if let Some(planned) = &mut self.lock().planned {
+            planned.cut = cut;
+        }
+    }
+
+    /// The same: the primary is what it was, at `now`; who is `pending` may become it yet.
+    pub(in crate::state) fn give_up(&self, now: Instant, pending: Option<&str>) {
+        let mut inner = self.lock();
+        if let Some(planned) = &mut inner.planned {
+            planned.is_given_up = true;
+            planned.pending = pending.map(str::to_owned);
+            let primary = inner.primary();
+            inner.follow(now, primary);
+            self.expect(&inner);
+        }
+    }
+
+    /// The same: the primary takes no more writes from `now` on.
+    pub(in crate::state) fn note_frozen(&self, now: Instant) {
+        let mut inner = self.lock();
+        let frozen = inner.primary();
+        if let Some(planned) = &mut inner.planned {
+            planned.frozen_at = Some(now);
+            planned.frozen = frozen.map(|(server, _)| server);
         }
     }
 }

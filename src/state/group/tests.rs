@@ -1,0 +1,36 @@
+//! Groups: what is measured of their failovers.
+
+use super::*;
+use crate::pure::health::verdict::CheckStatus;
+
+fn pg(role: Role, timeline: u32, position: u64) -> Reading {
+    Reading::new(role, History::Postgres { system: 1, timeline }, position)
+}
+
+/// Both claim it for a moment, until the old one answers no more: how far the other one had come before it
+/// wrote anything itself counts all the same.
+#[test]
+fn what_is_missing_is_known_of_one_that_had_to_wait_for_its_role() {
+    let now = Instant::now();
+    for (is_lost, recovered, lacks) in
+        [(false, Some(995), 5), (true, Some(995), 5), (false, None, 10)]
+    {
+        let group = Group::new(Memory::default(), OnConflict::Stop);
+        group.handle_reading(now, "a", pg(Role::Primary, 1, 1000));
+        group.handle_reading(now, "b", pg(Role::Replica, 1, 980));
+        group.handle_reading(now, "b", pg(Role::Replica, 1, 990));
+        for position in [1100, 1200] {
+            let claim = Reading { recovered, ..pg(Role::Primary, 2, position) };
+            group.handle_reading(now, "b", claim);
+            assert_eq!(group.claims().primary, None);
+        }
+        if is_lost {
+            group.handle_lost(now, "a", &Verdict::new(CheckStatus::L4Timeout));
+        } else {
+            group.handle_silent(now, "a");
+        }
+        let next = group.incident().and_then(|incident| incident.next).expect("b is primary");
+        assert_eq!((next.server.as_str(), next.lacks), ("b", Some(lacks)), "{recovered:?}");
+        assert_eq!(next.is_fork, recovered.is_some());
+    }
+}
