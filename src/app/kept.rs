@@ -2,9 +2,8 @@
 //! whoever reloads to be rid of it has to know. Bound: [`TOLD_MAX`] lines, and one that counts the rest.
 
 use std::fmt::Display;
-use std::sync::Arc;
 
-use crate::config::model::{self, LogTarget, ServerAddr};
+use crate::config::model::{self, Log, ServerAddr};
 use crate::pure::health::Health;
 use crate::pure::resolve::Kind;
 use crate::state::frontend::{Frontend, Phase};
@@ -14,26 +13,26 @@ use crate::state::process::Objects;
 const TOLD_MAX: usize = 20;
 
 /// A line and where it is logged.
-pub(super) type Told = (Arc<[LogTarget]>, String);
+pub(super) type Told = (Log, String);
 
 /// A line for each server and each frontend that is not as the file says.
 pub(super) fn told(objects: &Objects) -> Vec<Told> {
     let frontends = objects.frontends.iter().filter_map(|frontend| {
         let line = line(format_args!("Frontend {}", frontend.name), &of_frontend(frontend))?;
-        Some((frontend.route().log.targets.clone().into(), line))
+        Some((frontend.route().log.to.clone(), line))
     });
     let servers = objects.backends.iter().flat_map(|backend| {
         let servers = backend.live().servers.clone();
         servers.into_iter().filter_map(|server| {
             let kept = of_server(&server.configured(), &server.settings(), &server.health());
             let line = line(format_args!("Server {}/{}", backend.name, server.name), &kept)?;
-            Some((backend.settings().log.clone().into(), line))
+            Some((backend.settings().log.clone(), line))
         })
     });
     bounded(frontends.chain(servers).collect(), &objects.config.global.log)
 }
 
-fn bounded(mut told: Vec<Told>, log: &[LogTarget]) -> Vec<Told> {
+fn bounded(mut told: Vec<Told>, log: &[model::LogTarget]) -> Vec<Told> {
     if told.len() > TOLD_MAX {
         let more = told.len() - TOLD_MAX;
         told.truncate(TOLD_MAX);
@@ -121,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_large_file_is_told_of_in_few_lines() {
-        let lines = |count| bounded(vec![(Arc::default(), "x".to_owned()); count], &[]);
+        let lines = |count| bounded(vec![(Log::default(), "x".to_owned()); count], &[]);
         assert_eq!((lines(20).len(), lines(0).len()), (20, 0));
         let told = lines(1_234);
         assert_eq!(told.len(), 21);

@@ -156,7 +156,7 @@ fn say(control: &Control, former: &Objects, plan: &Plan) {
         control.say_end_of(proxy);
     }
     let text = format!("Configuration reloaded: {}.", summary(plan));
-    control.notice(LogLevel::Notice, objects.config.global.log.clone().into(), text);
+    control.notice(LogLevel::Notice, objects.config.global.log.as_slice().into(), text);
     for (log, text) in kept::told(&objects) {
         control.notice(LogLevel::Notice, log, text);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::signals::{Request, Signals};
 use super::{Control, Ended, requests};
 use crate::clock::{self, sleep_or_forever};
-use crate::config::model::{LogLevel, LogTarget};
+use crate::config::model::{Log, LogLevel};
 use crate::state::proxies::Proxy;
 use crate::state::{CutReason, Occasion, Process};
 use crate::telemetry::event::{Event, What};
@@ -110,7 +110,7 @@ impl Control {
     }
 
     /// Logs `text`.
-    pub(super) fn notice(&self, level: LogLevel, log: Arc<[LogTarget]>, text: String) {
+    pub(super) fn notice(&self, level: LogLevel, log: Log, text: String) {
         let what = What::Notice { level, text };
         self.context.bus.event(Event { at: clock::wall(), log, what });
     }

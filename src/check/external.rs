@@ -78,7 +78,9 @@ impl Program {
         command.env("HAPROXY_SERVER_MAXCONN", limit.to_string());
         let current = server.service.traffic.sessions.current();
         command.env("HAPROXY_SERVER_CURCONN", current.to_string());
-        command.env("HAPROXY_SERVER_SSL", "0").env("HAPROXY_SERVER_PROTO", "tcp");
+        let speaks_tls = u8::from(settings.tls.is_some());
+        command.env("HAPROXY_SERVER_SSL", speaks_tls.to_string());
+        command.env("HAPROXY_SERVER_PROTO", "tcp");
         if let Some(path) = &check.path {
             command.env("PATH", path);
         } else if !check.preserve_env {

@@ -59,7 +59,7 @@ fn told(
 }
 
 fn event(backend: &Backend, what: What) -> Event {
-    let log = backend.settings().log.clone().into();
+    let log = backend.settings().log.clone();
     Event { at: clock::wall(), log, what }
 }
 

@@ -16,10 +16,11 @@
 //! server or an operator forge lines; they are shown as `<0A>`, as HAProxy shows such bytes of its
 //! servers. All of it was compared with HAProxy 2.6.12.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use crate::config::model::{LogFraming, LogLevel, LogSink, LogTarget};
+use crate::config::model::{Log, LogFraming, LogLevel, LogSink, LogTarget};
 use crate::telemetry::digits;
 use crate::telemetry::time::LocalTime;
 
@@ -32,6 +33,17 @@ pub struct Identity {
     pub hostname: Option<String>,
     /// The process.
     pub pid: u32,
+}
+
+impl Identity {
+    /// It, as lines of `log` name it.
+    #[must_use]
+    pub fn of(&self, log: &Log) -> Cow<'_, Self> {
+        match log.tag.as_deref() {
+            Some(tag) => Cow::Owned(Self { tag: tag.into(), ..self.clone() }),
+            None => Cow::Borrowed(self),
+        }
+    }
 }
 
 /// What a line says.

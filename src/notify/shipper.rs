@@ -210,8 +210,9 @@ impl Shipper {
             event.announce();
             let (line, level) = (event.line(), event.level());
             let said = Said { message: &line, structured: "" };
-            for target in event.log.iter() {
-                if !self.outlets.frame(target, level, now, &identity, said) {
+            let speaker = identity.of(&event.log);
+            for target in event.log.targets.iter() {
+                if !self.outlets.frame(target, level, now, &speaker, said) {
                     continue;
                 }
                 let mut sent = self.outlets.send(&target.sink, now);
@@ -238,12 +239,10 @@ impl Shipper {
             tcplog::push_line(&record, speaker, &mut self.accept_time, &mut self.message);
             self.structured.clear();
             tcplog::push_structured(&record, speaker, &mut self.accept_time, &mut self.structured);
-            let log = &record.log;
-            let own =
-                log.tag.as_deref().map(|tag| Identity { tag: tag.into(), ..identity.clone() });
-            let speaker = own.as_ref().unwrap_or(&identity);
+            let log = &record.log.to;
+            let speaker = identity.of(log);
             let said = Said { message: &self.message, structured: &self.structured };
-            self.outlets.ship(&log.targets, level, now, speaker, said, losses);
+            self.outlets.ship(&log.targets, level, now, &speaker, said, losses);
         }
     }
 

@@ -251,7 +251,7 @@ impl Session {
 
     /// The line of a frontend without a log format is written when a session is accepted.
     pub(super) fn note_accepted(&mut self) {
-        if self.route.log.format == LogFormat::Connect && !self.route.log.targets.is_empty() {
+        if self.route.log.format == LogFormat::Connect && !self.route.log.to.targets.is_empty() {
             let record = self.record(Termination::NORMAL, Duration::ZERO, Moment::Accepted);
             self.door.context.bus.record(record);
         }
@@ -279,7 +279,7 @@ impl Session {
         let said = log.format == LogFormat::Connect && self.outcome.noted.refusal().is_none()
             || self.route.settings.http.is_some() && self.outcome.noted.refusal().is_none()
             || self.outcome.connect.is_some() && log.is_early()
-            || log.targets.is_empty()
+            || log.to.targets.is_empty()
             || self.ruled.log_level == Some(Level::Silent);
         if !said {
             let record = self.record(termination, total, Moment::End);

@@ -142,7 +142,7 @@ impl Session {
         let why = lacking(way);
         let text = format!("Backend {}: {what}, {why}; {} wait.", backend.name, backend.held());
         let what = What::Notice { level: LogLevel::Warning, text };
-        let log = backend.settings().log.clone().into();
+        let log = backend.settings().log.clone();
         self.door.context.bus.event(Event { at: clock::wall(), log, what });
     }
 }

@@ -285,7 +285,7 @@ impl Session {
     /// Writes the request's line.
     fn log_request(&mut self, termination: Termination, applet: Option<&str>) {
         let silent = self.ruled.log_level == Some(Level::Silent);
-        if silent || self.route.log.targets.is_empty() {
+        if silent || self.route.log.to.targets.is_empty() {
             return;
         }
         let now = clock::now();

@@ -324,7 +324,7 @@ impl Occasion<'_> {
     }
 
     fn event(&self, backend: &Backend, what: What) -> Event {
-        Event { at: self.wall, log: backend.settings().log.clone().into(), what }
+        Event { at: self.wall, log: backend.settings().log.clone(), what }
     }
 }
 

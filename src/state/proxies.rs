@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::process::Objects;
 use super::{Backend, Frontend};
-use crate::config::model::LogTarget;
+use crate::config::model::Log;
 
 /// One proxy; it has at least one half.
 #[derive(Clone, Copy, Debug)]
@@ -57,11 +57,11 @@ impl Proxy<'_> {
 
     /// Where its lines go.
     #[must_use]
-    pub fn log(&self) -> Arc<[LogTarget]> {
+    pub fn log(&self) -> Log {
         match (self.frontend, self.backend) {
-            (Some(frontend), _) => frontend.route().log.targets.clone().into(),
-            (None, Some(backend)) => backend.settings().log.clone().into(),
-            (None, None) => Arc::default(),
+            (Some(frontend), _) => frontend.route().log.to.clone(),
+            (None, Some(backend)) => backend.settings().log.clone(),
+            (None, None) => Log::default(),
         }
     }
 

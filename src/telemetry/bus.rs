@@ -226,7 +226,7 @@ mod tests {
 
     fn notice(text: &str) -> Event {
         let what = What::Notice { level: LogLevel::Notice, text: text.to_owned() };
-        Event { at: SystemTime::UNIX_EPOCH, log: Arc::from([]), what }
+        Event { at: SystemTime::UNIX_EPOCH, log: Default::default(), what }
     }
 
     #[test]

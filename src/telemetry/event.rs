@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::config::model::{LogLevel, LogTarget};
+use crate::config::model::{Log, LogLevel};
 
 pub use news::{News, Turn};
 pub use role::RoleChange;
@@ -20,8 +20,8 @@ pub use role::RoleChange;
 pub struct Event {
     /// When it happened, wall clock.
     pub at: SystemTime,
-    /// Log targets of the proxy concerned, or the global ones.
-    pub log: Arc<[LogTarget]>,
+    /// The log of the proxy concerned, or of the process.
+    pub log: Log,
     /// What happened.
     pub what: What,
 }

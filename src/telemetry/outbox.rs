@@ -231,7 +231,7 @@ mod tests {
     }
 
     fn event(what: What) -> Event {
-        Event { at: SystemTime::UNIX_EPOCH, log: Arc::from([]), what }
+        Event { at: SystemTime::UNIX_EPOCH, log: Default::default(), what }
     }
 
     fn notice(text: &str) -> Event {

@@ -303,8 +303,8 @@ fn specs(config: &Config) -> Vec<Spec> {
 #[must_use]
 pub fn streams(config: &Config) -> Vec<LogStream> {
     let global = config.global.log.iter();
-    let frontends = config.frontends.iter().flat_map(|frontend| &frontend.log.targets);
-    let backends = config.backends.iter().flat_map(|backend| &backend.log);
+    let frontends = config.frontends.iter().flat_map(|frontend| &frontend.log.to.targets[..]);
+    let backends = config.backends.iter().flat_map(|backend| &backend.log.targets[..]);
     let mut found = Vec::new();
     for LogTarget { sink, .. } in global.chain(frontends).chain(backends) {
         if let LogSink::Stream(stream) = sink

@@ -3,6 +3,7 @@
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
+use crate::harness::api::Api;
 use crate::harness::backend::Backend;
 use crate::harness::client::served_by;
 use crate::harness::dir::TempDir;
@@ -15,6 +16,7 @@ both! {
     connections_are_handed_over_through_a_socket_pair,
     descriptors_that_are_no_sockets_are_refused,
     logs_go_to_abstract_names,
+    tables_say_where_servers_are,
 }
 
 /// One proxy's servers are the other's clients, over the two ends of one pair.
@@ -96,4 +98,28 @@ fn logs_go_to_abstract_names(kind: Kind) {
         }
     };
     assert!(text.starts_with("<158>"), "{text}");
+}
+
+fn tables_say_where_servers_are(kind: Kind) {
+    let api = Api::new();
+    let servers = "server a 127.0.0.1:1 check port 7 addr 127.0.0.9\n\
+         server b 127.0.0.1:2 check port 7 agent-check agent-port 9 agent-addr 127.0.0.8\n\
+         server c unix@/tmp/nobody\nserver d 127.0.0.1\nserver e 127.0.0.1:+5\n";
+    let _proxy = Scene::new(kind).global(&api.lines()).backend(servers).start();
+    assert_eq!(api.ask("set server be/a check-port 77").trim(), "");
+    let text = api.ask("show servers state be");
+    let rows = text.lines().skip(2).take_while(|line| !line.is_empty());
+    let rows: Vec<_> = rows.map(|line| line.split(' ').skip(18).collect::<Vec<_>>()).collect();
+    let expected = [
+        "1 - 0 77 127.0.0.9 127.0.0.9 7",
+        "2 - 0 7 - 127.0.0.8 9",
+        "0 - 0 0 - - 0",
+        "0 - 0 0 - - 0",
+        "5 - 0 0 - - 0",
+    ];
+    assert_eq!(rows, expected.map(|row| row.split(' ').collect::<Vec<_>>()), "{text}");
+    let text = api.ask("show stat be 4 -1");
+    for shown in ["127.0.0.1:1", "127.0.0.1:2", "unix", "127.0.0.1:0", "127.0.0.1:5"] {
+        assert!(text.contains(&format!(",{shown},")), "{shown}: {text}");
+    }
 }

@@ -24,6 +24,12 @@ fn script(dir: &TempDir, name: &str, text: &str) -> String {
 }
 
 fn a_program_is_told_what_it_checks(kind: Kind) {
+    is_told(kind, "", "0");
+    is_told(kind, "ssl verify none no-check-ssl", "1");
+}
+
+/// With `words`, the program hears of TLS that it is this.
+fn is_told(kind: Kind, words: &str, tls: &str) {
     let (dir, server) = (TempDir::new(), Backend::greet("s1"));
     let told = dir.join("told");
     let told_now = format!("{}.now", told.display());
@@ -42,7 +48,7 @@ fn a_program_is_told_what_it_checks(kind: Kind) {
         .backend("option external-check\n")
         .backend(&format!("external-check command {program}\n"))
         .backend("external-check path /usr/bin:/bin\n")
-        .backend(&format!("server s1 {} check inter 300ms maxconn 7\n", server.addr))
+        .backend(&format!("server s1 {} check inter 300ms maxconn 7 {words}\n", server.addr))
         .start();
     let found = eventually("the program ran", || std::fs::read_to_string(&told).ok());
     let lines: Vec<&str> = found.lines().filter(|line| !line.contains("PROXY_ID")).collect();
@@ -60,7 +66,7 @@ fn a_program_is_told_what_it_checks(kind: Kind) {
             "HAPROXY_SERVER_NAME=s1",
             &format!("HAPROXY_SERVER_PORT={port}"),
             "HAPROXY_SERVER_PROTO=tcp",
-            "HAPROXY_SERVER_SSL=0",
+            &format!("HAPROXY_SERVER_SSL={tls}"),
             "PATH=/usr/bin:/bin",
         ]
     );

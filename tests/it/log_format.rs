@@ -1,5 +1,6 @@
 //! `log-format`, `error-log-format`, `unique-id-format` and `log-tag`.
 
+use crate::harness::api::Api;
 use crate::harness::backend::Backend;
 use crate::harness::both;
 use crate::harness::client::Client;
@@ -13,6 +14,7 @@ both! {
     json_of_a_format_with_samples,
     error_log_format_of_a_bad_proxy_header,
     a_tag_of_its_own,
+    state_lines_carry_the_tag_of_their_proxy,
     mistakes_are_refused,
     what_shows_no_end_is_written_once_the_server_is_connected,
     lines_ask_tables,
@@ -97,6 +99,21 @@ fn a_tag_of_its_own(kind: Kind) {
     proxy.log.expect(&["] fe be/s1 "]);
     let raw = proxy.log.raw().into_iter().find(|line| line.contains("] fe be/")).unwrap();
     assert!(raw.contains(&format!(" other[{}]: ", proxy.process.pid())), "{raw}");
+}
+
+fn state_lines_carry_the_tag_of_their_proxy(kind: Kind) {
+    let server = Backend::echo();
+    let scene = Scene::new(kind).backend(&format!("log-tag other\nserver s1 {}", server.addr));
+    let api = Api::new();
+    let proxy = scene.global(&api.lines()).start();
+    api.ask("disable server be/s1");
+    api.ask("enable server be/s1");
+    for said in ["Server be/s1 is going DOWN", "be has no server available!", "Server be/s1 is UP"]
+    {
+        proxy.log.expect(&[said]);
+        let raw = proxy.log.raw().into_iter().find(|line| line.contains(said)).unwrap();
+        assert!(raw.contains(&format!(" other[{}]: ", proxy.process.pid())), "{raw}");
+    }
 }
 
 /// Both refuse such a format, and name what is wrong.

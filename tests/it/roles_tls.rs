@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
 use crate::harness::dir::TempDir;
 use crate::harness::mariadb::MariaDb;
 use crate::harness::native::run;
@@ -101,6 +103,27 @@ fn mariadb_is_asked_by_tls() {
     judged(&authority, "db.example", MYSQL, server.addr);
     let proxy = Proxy::start(MYSQL, &[server.addr]);
     proxy.waits_for("1045 (28000): Access denied");
+}
+
+#[test]
+fn a_server_that_vouches_for_itself_is_named_by_address() {
+    let mut server = MariaDb::primary();
+    server.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret' REQUIRE SSL");
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let own = params.self_signed(&key).unwrap().pem();
+    server.speak_tls(&(own.clone(), key.serialize_pem()));
+    let (dir, other) = (TempDir::new(), Authority::new());
+    let own = dir.write("own.pem", &own).display().to_string();
+    let proxy = |ca: &str| {
+        let check = format!("{MYSQL}, tls = \"verify-full\", ca_file = \"{ca}\"");
+        Proxy::start(&check, &[server.addr])
+    };
+    let pinned = proxy(&own);
+    let client = mysql_wire::Client::connect(pinned.writes[0], "app", PATIENCE);
+    assert_eq!(client.and_then(|mut client| client.query("SELECT 1")).unwrap(), [["1"]]);
+    proxy(&other.ca()).waits_for("the issuer of the server's certificate is unknown");
 }
 
 #[test]

@@ -81,7 +81,14 @@ fn mistakes_are_refused(kind: Kind) {
 fn what_is_harmless_is_accepted(kind: Kind) {
     let authority = files();
     let dir = authority.dir.path().display().to_string();
+    let pem = std::fs::read_to_string(authority.path("db.pem")).unwrap();
+    for title in ["TRUSTED", "X509"] {
+        let pem = pem.replace(" CERTIFICATE", &format!(" {title} CERTIFICATE"));
+        authority.dir.write(&format!("{title}.pem"), &pem);
+    }
     for line in [
+        "bind :1025 ssl crt DIR/TRUSTED.pem verify required ca-file DIR/X509.pem",
+        "bind :1025 ssl crt DIR/X509.pem verify required ca-file DIR/TRUSTED.pem",
         "bind :1025 ssl crt DIR/db.pem ciphers HIGH:!aNULL:@SECLEVEL=1 curves X25519:P-256",
         "bind :1025 ssl crt DIR/db.pem no-sslv3 no-tlsv10 no-tlsv11 no-tls-tickets strict-sni",
         "bind :1025 ssl crt DIR/db.pem verify optional ca-file DIR/ca.pem no-ca-names",

@@ -141,6 +141,10 @@ fn disagreement(error: &HandshakeError) -> Option<String> {
             | Error::PeerIncompatible(_)
             | Error::AlertReceived(_)
     );
+    if let Error::InvalidCertificate(CertificateError::UnknownIssuer) = error {
+        let why = "the issuer of the server's certificate is unknown: it is none of ca_file's";
+        return Some(why.to_owned());
+    }
     is_one.then(|| error.to_string())
 }
 

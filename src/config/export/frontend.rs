@@ -36,7 +36,7 @@ pub(super) fn frontend_pairs(
     pairs.flag("socket_stats", frontend.socket_stats);
     pairs.flag("independent_streams", frontend.independent_streams);
     pairs.flag("tcp_smart_accept", frontend.tcp_smart_accept);
-    log(pairs, &frontend.log.targets, global);
+    log(pairs, &frontend.log.to, global);
     session_log(pairs, &frontend.log);
     pairs.flag("dontlognull", frontend.log.dontlognull);
     pairs.flag("dontlog_normal", frontend.log.dontlog_normal);
@@ -93,7 +93,6 @@ fn session_log(pairs: &mut Pairs, log: &SessionLog) {
     let structured = log.structured.as_ref();
     pairs.maybe("log_format_sd", structured.map(|format| quote(&format.text)));
     pairs.maybe("unique_id_format", log.unique_id.as_ref().map(|format| quote(&format.text)));
-    pairs.maybe("log_tag", log.tag.as_deref().map(quote));
 }
 
 /// ACLs and rules, a text each.

@@ -35,7 +35,7 @@ use super::defaults::{
     SPREAD_CHECKS_PERCENT, STATS_NAME,
 };
 use super::model::{
-    Backend, Config, Frontend, Global, Keepalive, LogFraming, LogSink, LogTarget, Stats,
+    Backend, Config, Frontend, Global, Keepalive, Log, LogFraming, LogSink, LogTarget, Stats,
     automatic_proxy_ids,
 };
 use super::units::INFINITE;
@@ -261,13 +261,14 @@ fn log_target(target: &LogTarget, default: LogFraming) -> String {
     if pairs.len() == 1 { sink } else { pairs.inline() }
 }
 
-/// `log` of a proxy: `"global"` where it is just that.
-fn log(pairs: &mut Pairs, targets: &[LogTarget], global: &Global) {
-    if !targets.is_empty() && targets == global.log {
+/// `log` of a proxy, `"global"` where it is just that, and its tag.
+fn log(pairs: &mut Pairs, log: &Log, global: &Global) {
+    if !log.targets.is_empty() && log.targets[..] == global.log {
         pairs.add("log", "\"global\"");
     } else {
-        pairs.maybe("log", list(&log_targets(targets, global)));
+        pairs.maybe("log", list(&log_targets(&log.targets, global)));
     }
+    pairs.maybe("log_tag", log.tag.as_deref().map(quote));
 }
 
 fn stats_pairs(stats: &Stats, global: &Global) -> Pairs {

@@ -235,6 +235,7 @@ fn backend(
         fullconn: settings.fullconn,
         log_health_checks: flags.of("log-health-checks"),
         log: settings.log,
+        log_tag: settings.log_tag,
         load_server_state: settings.load_server_state,
         server_state_file: settings.server_state_file,
         http,

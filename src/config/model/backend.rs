@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
-    AgentCheck, BackendRules, Balance, Check, HashKey, Http, InitAddr, Keepalive, LogProto,
-    LogTarget, Observe, ProxyTlv, Redispatch, Resolve, ServerSocket, ServerTls, Source,
+    AgentCheck, BackendRules, Balance, Check, HashKey, Http, InitAddr, Keepalive, Log, LogProto,
+    Observe, ProxyTlv, Redispatch, Resolve, ServerSocket, ServerTls, Source,
 };
 use crate::pure::id::{Name, ProxyId, ServerId};
 use crate::pure::role::fence::OnConflict;
@@ -78,8 +78,8 @@ pub struct Backend {
     pub fullconn: Option<NonZeroU32>,
     /// `option log-health-checks`: every change of a check's result is logged.
     pub log_health_checks: bool,
-    /// Targets of server state lines, `log global` already replaced.
-    pub log: Vec<LogTarget>,
+    /// Where server state lines go.
+    pub log: Log,
     /// Its rules.
     pub rules: BackendRules,
     /// Where its servers find what they were before.

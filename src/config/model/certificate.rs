@@ -1,5 +1,6 @@
 //! A certificate with its key, and what makes one out of PEM.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -100,13 +101,31 @@ impl Material {
     }
 }
 
-/// The certificates of a PEM text.
+/// The certificates of a PEM text, under any of the titles that OpenSSL gives them.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let chain: Result<_, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&retitled(pem))
+        .map(|der| der.map(|der: CertificateDer<'_>| x509::first(&der).to_vec().into()))
+        .collect();
     chain.map_err(|error| format!("it is no PEM file: {error}"))
+}
+
+/// Certificates by the one title that is understood.
+fn retitled(pem: &[u8]) -> Cow<'_, [u8]> {
+    let other = |line: &[u8]| {
+        let line = line.strip_prefix(b"-----")?.trim_ascii_end().strip_suffix(b"-----")?;
+        let (word, rest) = line.split_at_checked(line.iter().position(|&byte| byte == b' ')?)?;
+        let is_one = matches!(rest, b" TRUSTED CERTIFICATE" | b" X509 CERTIFICATE");
+        is_one.then(|| [b"-----", word, b" CERTIFICATE-----\n"].concat())
+    };
+    if !pem.split_inclusive(|&byte| byte == b'\n').any(|line| other(line).is_some()) {
+        return Cow::Borrowed(pem);
+    }
+    let lines = pem.split_inclusive(|&byte| byte == b'\n');
+    let lines = lines.map(|line| other(line).map_or(Cow::Borrowed(line), Cow::Owned));
+    Cow::Owned(lines.collect::<Vec<_>>().concat())
 }
 
 /// The key of a PEM text.

@@ -3,9 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{
-    Bind, FrontendRules, Http, Inherited, Keepalive, LogTarget, SocketBuffers, automatic_ids,
-};
+use super::{Bind, FrontendRules, Http, Inherited, Keepalive, Log, SocketBuffers, automatic_ids};
 use crate::pure::id::{Name, ProxyId};
 use crate::pure::log_format::Format;
 use crate::pure::role::hold::Hold;
@@ -94,8 +92,8 @@ pub struct ClientTimeouts {
 /// What is logged of each session, and where to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionLog {
-    /// Targets, `log global` already replaced by the global ones.
-    pub targets: Vec<LogTarget>,
+    /// Where to; lines about the frontend go there, too.
+    pub to: Log,
     /// The line.
     pub format: LogFormat,
     /// `error-log-format`: the line of a connection that was refused before it was a session.
@@ -104,8 +102,6 @@ pub struct SessionLog {
     pub structured: Option<Box<Format>>,
     /// `unique-id-format`: what `%ID` shows.
     pub unique_id: Option<Box<Format>>,
-    /// `log-tag`, where it is not that of the process.
-    pub tag: Option<Box<str>>,
     /// `option dontlognull`: sessions without a byte from the client are not logged.
     pub dontlognull: bool,
     /// `option dontlog-normal`: only sessions that went wrong are logged.

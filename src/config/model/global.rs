@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Life, LogSample, LogStream, Place, Tuning};
@@ -71,6 +72,22 @@ pub struct ProcessVariable {
     pub text: String,
     /// What it says.
     pub preset: Preset,
+}
+
+/// Where the lines of a proxy, or of the process, go and under which name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// Targets, `log global` already replaced by the global ones.
+    pub targets: Arc<[LogTarget]>,
+    /// `log-tag`, where it is not that of the process.
+    pub tag: Option<Arc<str>>,
+}
+
+impl From<&[LogTarget]> for Log {
+    /// Lines of the process.
+    fn from(targets: &[LogTarget]) -> Self {
+        Self { targets: targets.into(), tag: None }
+    }
 }
 
 /// One `log` line.

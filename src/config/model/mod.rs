@@ -53,7 +53,9 @@ pub use check::{AgentCheck, Check, Observe};
 pub use commands::{CommandSocket, Commands, Level, SeverityOutput};
 pub use drill::Drill;
 pub use frontend::{ClientTimeouts, Frontend, LogFormat, SessionLog, Stats};
-pub use global::{Facility, Global, LogFraming, LogLevel, LogSink, LogTarget, ProcessVariable};
+pub use global::{
+    Facility, Global, Log, LogFraming, LogLevel, LogSink, LogTarget, ProcessVariable,
+};
 pub use life::{Capability, Life};
 pub(in crate::config) use number::{automatic as automatic_ids, proxies as automatic_proxy_ids};
 pub use page::{Http, Page, User, Userlist, Written};

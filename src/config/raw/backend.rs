@@ -70,6 +70,8 @@ pub struct Backend {
     pub log_health_checks: Field<bool>,
     /// `log` lines.
     pub log: Vec<Log>,
+    /// `log-tag`.
+    pub log_tag: Field<String>,
     /// ACLs and rules, in order.
     pub rules: Vec<Statement>,
     /// `load-server-state-from-file`: `global`, `local` or `none`.
@@ -114,6 +116,7 @@ impl Backend {
             log_health_checks: None,
             rules: Vec::new(),
             log: Vec::new(),
+            log_tag: None,
             load_server_state: None,
             server_state_file: None,
             http: Box::default(),

@@ -8,7 +8,6 @@
 //! - a common name counts as a name;
 //! - certificates of version 1 count (`version_1`).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -165,6 +164,21 @@ impl Trust {
         }
     }
 
+    /// A certificate that vouches for itself and is not among the authorities is a stranger's first:
+    /// webpki says only that it is an authority.
+    fn or_unknown(&self, error: Error, certificate: &CertificateDer<'_>) -> Error {
+        let is_own = |read: x509::Certificate<'_>| read.issuer == read.subject;
+        let is_known = || self.authorities.iter().any(|(known, _)| known == certificate);
+        match error {
+            Error::InvalidCertificate(CertificateError::Other(_))
+                if !is_known() && x509::decode(certificate).is_some_and(is_own) =>
+            {
+                CertificateError::UnknownIssuer.into()
+            }
+            error => error,
+        }
+    }
+
     /// Whether the certificate itself is among the authorities, and in force; `error` is what is wrong
     /// with it else. One that was revoked is not.
     fn is_pinned(&self, certificate: &CertificateDer<'_>, now: UnixTime, error: &Error) -> bool {
@@ -253,24 +267,20 @@ impl ServerCertVerifier for ServerTrust {
             ocsp_response,
             now,
         );
-        let is_for_address = match verified {
-            Ok(_) => true,
+        match verified {
+            Ok(_) => {}
             // The chain was verified before the name, which is ours to compare.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => false,
-            Err(error) if trust.is_pinned(end_entity, now, &error) => false,
+            )) => {}
+            Err(error) if trust.is_pinned(end_entity, now, &error) => {}
             Err(error) => {
-                trust.or_version_1(Err(error), end_entity, Purpose::Servers, now)?;
-                false
+                let verified = Err(trust.or_unknown(error, end_entity));
+                trust.or_version_1(verified, end_entity, Purpose::Servers, now)?;
             }
-        };
+        }
         let wanted = match server_name {
             ServerName::DnsName(name) => Some(name.as_ref()),
-            // A host that is an address is the one that was asked for.
-            ServerName::IpAddress(_) if is_for_address => {
-                self.host.as_deref().filter(|host| host.parse::<IpAddr>().is_err())
-            }
             _ => self.host.as_deref(),
         };
         if wanted.is_none_or(|wanted| is_for(end_entity, wanted)) {
@@ -303,9 +313,12 @@ impl ServerCertVerifier for ServerTrust {
     }
 }
 
-/// Whether the certificate is for this name.
+/// Whether the certificate is for this name or address.
 fn is_for(certificate: &CertificateDer<'_>, name: &str) -> bool {
     let Some(read) = x509::decode(certificate) else { return false };
+    if name.parse().is_ok_and(|address| read.addresses.contains(&address)) {
+        return true;
+    }
     let name = name.to_ascii_lowercase();
     let mut names = read.dns_names.iter().copied().chain(read.common_name());
     names.any(|known| {

@@ -65,6 +65,7 @@ impl Decoder<'_> {
             fullconn: self.number(t, "fullconn"),
             log_health_checks: self.boolean(t, "log_health_checks"),
             log: self.log(t),
+            log_tag: self.string(t, "log_tag"),
             load_server_state: self.string(t, "load_server_state"),
             server_state_file: self.string(t, "server_state_file"),
             ..Backend::new(section, name)

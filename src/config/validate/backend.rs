@@ -94,7 +94,7 @@ impl Context<'_> {
             source: self.backend_source(&raw.source),
             fullconn: self.limit(&format!("fullconn of {what}"), &raw.fullconn),
             log_health_checks: is_on(&raw.log_health_checks),
-            log: self.log(&raw.log, global_log),
+            log: self.log(&raw.log, &raw.log_tag, global_log),
             rules,
             http: is_http.then(|| self.answers(&raw.http, page)),
             load_state: self.load_state(raw, &name),

@@ -14,7 +14,7 @@ use crate::config::defaults::{
     SPREAD_CHECKS_MAX_PERCENT, SPREAD_CHECKS_PERCENT, THREADS_MAX,
 };
 use crate::config::model::{
-    Facility, Global, LogFraming, LogLevel, LogSink, LogStream, LogTarget, Place,
+    Facility, Global, Log, LogFraming, LogLevel, LogSink, LogStream, LogTarget, Place,
 };
 use crate::config::raw::{self, Dialect, Field};
 use crate::config::world::Account;
@@ -84,8 +84,13 @@ impl Context<'_> {
         u32::try_from(number).ok()
     }
 
-    /// `log` lines of a proxy, `log global` replaced.
-    pub(super) fn log(&mut self, lines: &[raw::Log], global: &[LogTarget]) -> Vec<LogTarget> {
+    /// `log` lines of a proxy, `log global` replaced, and its `log-tag`.
+    pub(super) fn log(
+        &mut self,
+        lines: &[raw::Log],
+        tag: &Field<String>,
+        global: &[LogTarget],
+    ) -> Log {
         let mut targets = Vec::new();
         for line in lines {
             match line {
@@ -93,7 +98,8 @@ impl Context<'_> {
                 raw::Log::Target(target) => targets.extend(self.log_target(target)),
             }
         }
-        targets
+        let tag = tag.as_ref().map(|tag| tag.value.as_str().into());
+        Log { targets: targets.into(), tag }
     }
 
     fn log_target(&mut self, raw: &raw::LogTarget) -> Option<LogTarget> {

@@ -24,20 +24,19 @@ impl Context<'_> {
         raw: &raw::Frontend,
         global: &Global,
     ) -> SessionLog {
-        let targets = self.log(&raw.log, &global.log);
+        let to = self.log(&raw.log, &raw.log_tag, &global.log);
         self.rulebook.begin(raw.name.span, &raw.name.value);
         let formats = raw.log_format.iter().chain(&raw.log_format_sd);
-        for format in formats.filter(|_| targets.is_empty()) {
+        for format in formats.filter(|_| to.targets.is_empty()) {
             let message = format!("the format of log lines is ignored: {what} has nowhere to log");
             self.warn_of_format(format.span, message);
         }
         SessionLog {
-            targets,
+            to,
             format: self.log_format(what, &raw.log_format),
             error_format: self.shown("error_log_format", what, &raw.error_log_format, Stage::Log),
             structured: self.shown("log_format_sd", what, &raw.log_format_sd, Stage::Log),
             unique_id: self.shown("unique_id_format", what, &raw.unique_id_format, Stage::Identity),
-            tag: raw.log_tag.as_ref().map(|tag| tag.value.as_str().into()),
             dontlognull: is_on(&raw.dontlognull),
             dontlog_normal: is_on(&raw.dontlog_normal),
             separate_errors: is_on(&raw.log_separate_errors),

@@ -273,7 +273,7 @@ fn a_host_name_in_log_lines_changes_targets_without_a_format() {
         let text = format!("[global]\n{global}\n{log}\n[backend.b]\n{log}\n");
         let config = load_clean(&text);
         let of = |targets: &[LogTarget]| targets.iter().map(|t| t.framing).collect::<Vec<_>>();
-        assert_eq!(of(&config.global.log), of(&config.backends[0].log));
+        assert_eq!(of(&config.global.log), of(&config.backends[0].log.targets));
         of(&config.global.log)
     };
     use LogFraming::{Local, Raw, Rfc3164};

@@ -105,7 +105,7 @@ pub(crate) fn event(objects: &Objects, frontend: &Frontend, wish: SocketWish) ->
             backend_conns: 0,
         },
     };
-    Event { at: clock::wall(), log: frontend.route().log.targets.clone().into(), what }
+    Event { at: clock::wall(), log: frontend.route().log.to.clone(), what }
 }
 
 #[cfg(test)]

@@ -96,7 +96,9 @@ fn each_server(
 fn endpoint(address: &ServerAddr) -> (String, u16) {
     match address {
         ServerAddr::Tcp(address) => (address.ip().to_string(), address.port()),
-        ServerAddr::TcpClientPort { ip, .. } => (ip.to_string(), 0),
+        ServerAddr::TcpClientPort { ip, offset } => {
+            (ip.to_string(), u16::try_from(*offset).unwrap_or(0))
+        }
         ServerAddr::Unresolved { port, .. } => ("-".to_owned(), port.unwrap_or(0)),
         ServerAddr::Unix(_) | ServerAddr::Abstract(_) | ServerAddr::Sockpair(_) => {
             ("-".to_owned(), 0)
@@ -120,10 +122,17 @@ fn state(backend: &Backend, server: &Server, now: Instant) -> String {
     let check_addr = check.and_then(|check| check.addr.as_ref()?.inet()).map(|addr| addr.ip());
     let check_addr = check_addr.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
     let agent = settings.agent.as_ref();
-    let agent_addr = agent.and_then(|agent| agent.addr.as_ref()?.inet()).map(|addr| addr.ip());
+    // HAProxy 2.6 shows those of the check, as they are written, where there is no agent.
+    let written = server.configured().check.clone();
+    let agent_addr = match agent {
+        Some(agent) => agent.addr.as_ref(),
+        None => written.as_ref().and_then(|check| check.addr.as_ref()),
+    };
+    let agent_addr = agent_addr.and_then(|addr| addr.inet()).map(|addr| addr.ip());
     let agent_addr = agent_addr.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
-    // HAProxy 2.6 shows the check's where there is no agent.
-    let agent_port = agent.map_or(check_port, |agent| agent.port.get());
+    let written_port = written.as_ref().and_then(|check| check.port);
+    let written_port = written_port.map_or(0, std::num::NonZeroU16::get);
+    let agent_port = agent.map_or(written_port, |agent| agent.port.get());
     format!(
         "{} {} {} {} {address} {} {} {weight} {initial} {since} {} {} {} {} {name} {port} {record} \
          {tls} {check_port} {check_addr} {agent_addr} {agent_port}",

@@ -71,10 +71,11 @@ fn show_info(call: &mut Call<'_>, answer: &mut Answer<'_>) {
 
 fn show_stat(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let mut args = call.args();
-    if let [domain, name, rest @ ..] = args
+    if let [domain, rest @ ..] = args
         && domain == "domain"
     {
-        match name.as_str() {
+        let (name, rest) = rest.split_first().map_or(("", rest), |(name, rest)| (&**name, rest));
+        match name {
             "proxy" => args = rest,
             "resolvers" => {
                 let servers = snapshot(call).nameservers;

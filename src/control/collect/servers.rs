@@ -1,14 +1,30 @@
 //! The rows of servers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::service;
+use crate::config::model::ServerAddr;
 use crate::control::snapshot::{self, Load, ServerStatus};
 use crate::pure::health::agent::Agent;
 use crate::pure::health::{Health, Standing};
 use crate::state::Server;
 use crate::state::process::Objects;
+
+/// Where a server is, as HAProxy's tables say it: no path of a socket, and what is added to the client's
+/// port for that port.
+fn shown(address: &ServerAddr) -> String {
+    match address {
+        ServerAddr::Unix(_) | ServerAddr::Abstract(_) => "unix".to_owned(),
+        ServerAddr::TcpClientPort { ip, offset } => {
+            SocketAddr::new(*ip, u16::try_from(*offset).unwrap_or(0)).to_string()
+        }
+        ServerAddr::Tcp(_) | ServerAddr::Sockpair(_) | ServerAddr::Unresolved { .. } => {
+            address.text()
+        }
+    }
+}
 
 /// The row of one server.
 pub(super) fn row(
@@ -34,7 +50,7 @@ pub(super) fn row(
     snapshot::Server {
         name: Arc::clone(&server.name),
         id: settings.id,
-        address: settings.address.text(),
+        address: shown(&settings.address),
         role: None,
         witnesses: Vec::new(),
         status,

@@ -317,7 +317,7 @@ fn server(backend: &Backend, it: &Server, filter: &Filter) -> Row {
     if let Some(times) = it.detections {
         row.set(c::HANAFAIL, times);
     }
-    if let Some(agent) = it.agent.as_ref().filter(|_| it.status != ServerStatus::Maint) {
+    if let Some(agent) = &it.agent {
         self::agent(&mut row, agent);
     }
     if filter.secrets {

@@ -8,7 +8,7 @@ use tokio::net::UnixDatagram;
 use tokio::time::timeout;
 
 use super::*;
-use crate::config::model::{Facility, LogFormat, LogFraming, SessionLog};
+use crate::config::model::{Facility, Log, LogFormat, LogFraming, SessionLog};
 use crate::pure::session::termination::Termination;
 use crate::telemetry::bus::{self, Bus};
 use crate::telemetry::event::What;
@@ -37,10 +37,14 @@ fn shipper() -> (watch::Sender<Identity>, Shipper) {
     (sender, Shipper::new(receiver, TimeZone::UTC, wall, adopt, Arc::default()))
 }
 
+fn only(target: &LogTarget) -> Log {
+    std::slice::from_ref(target).into()
+}
+
 fn notice(target: &LogTarget, level: LogLevel, text: impl Into<String>) -> Event {
     Event {
         at: SystemTime::UNIX_EPOCH,
-        log: Arc::from([target.clone()]),
+        log: only(target),
         what: What::Notice { level, text: text.into() },
     }
 }
@@ -48,11 +52,10 @@ fn notice(target: &LogTarget, level: LogLevel, text: impl Into<String>) -> Event
 fn record(target: &LogTarget) -> Record {
     let log = SessionLog {
         structured: None,
-        targets: vec![target.clone()],
+        to: only(target),
         format: LogFormat::Tcp,
         error_format: None,
         unique_id: None,
-        tag: None,
         dontlognull: false,
         dontlog_normal: false,
         separate_errors: false,

@@ -15,11 +15,10 @@ mod real;
 fn log(format: LogFormat) -> SessionLog {
     SessionLog {
         structured: None,
-        targets: Vec::new(),
+        to: Default::default(),
         format,
         error_format: None,
         unique_id: None,
-        tag: None,
         dontlognull: false,
         dontlog_normal: false,
         separate_errors: false,

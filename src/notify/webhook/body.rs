@@ -150,7 +150,6 @@ fn pager_duty(letter: &Letter, news: &News<'_>, source: &str, key: &str) -> Valu
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::{Duration, SystemTime};
 
     use super::*;
@@ -177,7 +176,7 @@ mod tests {
         };
         let event = Event {
             at: SystemTime::UNIX_EPOCH,
-            log: Arc::from([]),
+            log: Default::default(),
             what: What::Role("pg".into(), change),
         };
         let letter = Letter { event, dropped: 2 };

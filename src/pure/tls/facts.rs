@@ -104,7 +104,7 @@ impl Ends<'_> {
             Fact::SslFcHasSni => Some(Value::Bool(self.client.is_some_and(|c| c.sni.is_some()))),
             Fact::SslFcHasEarly => self.client.map(|_| Value::Bool(false)),
             Fact::SslFcHasCrt => Some(Value::Bool(peer(self.client))),
-            Fact::SslCUsed => Some(Value::Bool(peer(self.client))),
+            Fact::SslCUsed => self.client.map(|_| Value::Bool(peer(self.client))),
             Fact::SslFcErr => self.client.map(|_| Value::Int(0)),
             Fact::SslCVerify => self.seen(|seen| seen.verify),
             Fact::SslCErr => self.seen(|seen| seen.certificate),

@@ -4,6 +4,8 @@
 //! choice by SNI. Bounds: every length is checked against what is left, names have at most
 //! [`PARTS_MAX`] parts and a certificate at most [`NAMES_MAX`] alternative names; nothing recurses.
 
+use std::net::IpAddr;
+
 pub mod crl;
 pub mod key;
 pub mod link;
@@ -25,6 +27,8 @@ const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 /// `dNSName` in `GeneralName`.
 const DNS_NAME: u8 = 0x82;
+/// `iPAddress` there: the octets, in network order.
+const IP_ADDRESS: u8 = 0x87;
 
 /// `subjectAltName`, 2.5.29.17.
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
@@ -76,6 +80,8 @@ pub struct Certificate<'a> {
     pub public_key: &'a [u8],
     /// DNS names it is for.
     pub dns_names: Vec<&'a str>,
+    /// Addresses it is for.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// One part of a distinguished name.
@@ -98,6 +104,12 @@ pub struct Time<'a> {
     pub is_short: bool,
 }
 
+/// The certificate that `der` begins with: OpenSSL's trusted certificates have more behind it.
+#[must_use]
+pub fn first(der: &[u8]) -> &[u8] {
+    Reader(der).whole(SEQUENCE).unwrap_or(der)
+}
+
 /// Reads a certificate; `None` where it is none.
 #[must_use]
 pub fn decode(der: &[u8]) -> Option<Certificate<'_>> {
@@ -114,10 +126,14 @@ pub fn decode(der: &[u8]) -> Option<Certificate<'_>> {
     let (not_before, not_after) = (validity.time()?, validity.time()?);
     let subject = parts(body.expect(SEQUENCE)?)?;
     let public_key = body.expect(SEQUENCE)?;
-    let mut dns_names = Vec::new();
+    let (mut dns_names, mut addresses) = (Vec::new(), Vec::new());
     while let Some((tag, inner)) = body.next() {
         if tag == EXTENSIONS {
-            dns_names = alternative_names(Reader(inner).expect(SEQUENCE)?);
+            let names = alternative_names(Reader(inner).expect(SEQUENCE)?);
+            let of = |wanted| names.iter().filter(move |(tag, _)| *tag == wanted);
+            let text = of(DNS_NAME).filter_map(|(_, name)| std::str::from_utf8(name).ok());
+            dns_names = text.collect();
+            addresses = of(IP_ADDRESS).filter_map(|(_, name)| address(name)).collect();
         }
     }
     Some(Certificate {
@@ -130,6 +146,7 @@ pub fn decode(der: &[u8]) -> Option<Certificate<'_>> {
         signature,
         public_key,
         dns_names,
+        addresses,
     })
 }
 
@@ -232,7 +249,7 @@ fn parts(name: &[u8]) -> Option<Vec<Part<'_>>> {
     Some(parts)
 }
 
-fn alternative_names(extensions: &[u8]) -> Vec<&str> {
+fn alternative_names(extensions: &[u8]) -> Vec<(u8, &[u8])> {
     let mut extensions = Reader(extensions);
     while let Some(extension) = extensions.take(SEQUENCE) {
         let mut extension = Reader(extension);
@@ -245,13 +262,14 @@ fn alternative_names(extensions: &[u8]) -> Vec<&str> {
             return Vec::new();
         };
         let mut names = Reader(names);
-        return std::iter::from_fn(|| names.next())
-            .take(NAMES_MAX)
-            .filter(|(tag, _)| *tag == DNS_NAME)
-            .filter_map(|(_, name)| std::str::from_utf8(name).ok())
-            .collect();
+        return std::iter::from_fn(|| names.next()).take(NAMES_MAX).collect();
     }
     Vec::new()
+}
+
+fn address(octets: &[u8]) -> Option<IpAddr> {
+    let short = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    short.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()
 }
 
 /// What is left of a run of DER values.

@@ -3,7 +3,7 @@
 use super::*;
 
 fn event(what: What) -> Event {
-    Event { at: SystemTime::UNIX_EPOCH, log: Arc::from([]), what }
+    Event { at: SystemTime::UNIX_EPOCH, log: Default::default(), what }
 }
 
 fn change(change: Change, reason: Reason) -> ServerChange {

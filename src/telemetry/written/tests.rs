@@ -15,11 +15,10 @@ fn format(text: &str) -> Format {
 fn record() -> Record {
     let log = SessionLog {
         structured: None,
-        targets: Vec::new(),
+        to: Default::default(),
         format: LogFormat::Tcp,
         error_format: None,
         unique_id: None,
-        tag: None,
         dontlognull: false,
         dontlog_normal: false,
         separate_errors: false,

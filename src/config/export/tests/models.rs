@@ -43,6 +43,10 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
 type Rest = (Commands, Vec<Ring>, (bool, bool));
 type Parts = (Global, Vec<Frontend>, Vec<Backend>, Vec<Stats>, BTreeSet<u32>, Rest);
 
+fn log(targets: Vec<LogTarget>, tagged: bool) -> Log {
+    Log { targets: targets.into(), tag: tagged.then(|| "other".into()) }
+}
+
 /// Gives ids, makes listening addresses unique, and shares the global log.
 fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> Config {
     let (commands, rings, flags) = rest;
@@ -54,13 +58,13 @@ fn assemble((global, mut frontends, mut backends, stats, ids, rest): Parts) -> C
     for frontend in &mut frontends {
         frontend.id = ProxyId(ids.next().unwrap());
         if share_log {
-            frontend.log.targets = global.log.clone();
+            frontend.log.to.targets = global.log.clone().into();
         }
     }
     for backend in &mut backends {
         backend.id = ProxyId(ids.next().unwrap());
         if share_log {
-            backend.log = global.log.clone();
+            backend.log.targets = global.log.clone().into();
         }
     }
     let resolvers = names::sections(&backends);
@@ -223,11 +227,10 @@ fn frontend(name: String, backends: Vec<String>) -> impl Strategy<Value = Fronte
             tcp_smart_accept: flags[8],
             log: SessionLog {
                 structured: None,
-                targets,
+                to: log(targets, flags[7]),
                 format: if flags[1] { LogFormat::Tcp } else { LogFormat::Connect },
                 error_format: None,
                 unique_id: None,
-                tag: flags[7].then(|| "other".into()),
                 dontlognull: flags[2],
                 dontlog_normal: flags[3],
                 separate_errors: flags[4],
@@ -318,7 +321,7 @@ fn backend(name: String) -> impl Strategy<Value = Backend> {
                 source: second.1,
                 fullconn: second.2,
                 log_health_checks: first.4[2],
-                log: second.3,
+                log: log(second.3, first.4[4]),
                 load_state: load_state(&name, first.4),
             };
             let connect = backend.timeouts.connect;

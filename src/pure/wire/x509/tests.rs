@@ -25,6 +25,24 @@ fn what_a_certificate_says_is_read() {
 }
 
 #[test]
+fn addresses_are_read_and_what_follows_is_cut() {
+    let names = ["127.0.0.1", "::1", "db.example"].map(str::to_owned);
+    let params = CertificateParams::new(names).expect("names");
+    let key = KeyPair::generate().expect("a key");
+    let der = params.self_signed(&key).expect("a certificate").der().to_vec();
+    let read = decode(&der).expect("a certificate");
+    assert_eq!(
+        read.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["127.0.0.1", "::1"]
+    );
+    assert_eq!(read.dns_names, ["db.example"]);
+    // What openssl x509 -trustout writes behind it: an empty list of uses.
+    let trusted = [&der[..], &[0x30, 0]].concat();
+    assert_eq!(first(&trusted), der);
+    assert_eq!(first(b"no certificate"), b"no certificate");
+}
+
+#[test]
 fn names_are_written_as_openssl_does() {
     let part = |name, value: &'static str| Part { name, value: value.as_bytes(), is_joined: false };
     let parts = [
