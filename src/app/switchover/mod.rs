@@ -31,6 +31,7 @@ mod plan;
 mod rights;
 mod running;
 mod stale;
+mod standbys;
 mod steps;
 mod undo;
 
@@ -82,6 +83,7 @@ impl Switchovers {
         let going = self.begin(&plan)?;
         let mut pair = Pair::connect(&plan, clock::now() + *timeout).await?;
         pair.may(&plan, clock::now() + *timeout).await?;
+        let hangs = standbys::look(&mut pair, &plan, order.force).await?;
         let behind = tokio::select! {
             behind = pair.keep_up(&plan, teller) => behind?,
             () = self.closing() => return Err("the process stops".to_owned()),
@@ -131,9 +133,11 @@ impl Switchovers {
         if let Some(page) = course.page.take() {
             mend::remove(page);
         }
+        let hangs = standbys::look_again(&mut course.pair, &plan, hangs).await;
         drop(course);
         let paused = clock::now().saturating_duration_since(begun);
         teller.say(format!("{} is primary; new clients waited {} ms", to.name, paused.as_millis()));
+        hangs.into_iter().for_each(|why| teller.say(format!("warning: {why}")));
         Ok(())
     }
 
