@@ -112,6 +112,7 @@ impl Inner {
             let before = self.incident.replace(Incident {
                 answers,
                 recovered: reading.recovered,
+                started: reading.started,
                 awaited: std::mem::take(&mut self.awaited),
                 cut: planned.map_or(0, |planned| planned.cut),
                 held: planned.map_or(0, |planned| planned.held),

@@ -71,6 +71,10 @@ pub struct Record {
     /// Who said later how much it was, to the byte or the transaction; `rpo` is that then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rpo_exact: Option<Exact>,
+    /// It is no more than this: the one before was heard again and had run on, so that what it wrote since
+    /// is among it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpo_at_most: Option<u64>,
     /// Why nobody will know, since the one before was heard again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rpo_never: Option<String>,
@@ -289,10 +293,12 @@ impl Record {
         self
     }
 
-    /// Of what is only known to be missing at least, nobody can say that it is no more.
+    /// Of what is only known to be missing at least, nobody can say that it is no more, unless that is
+    /// bounded.
     fn data_verdict(&self, declared: Option<u64>) -> Option<Verdict> {
+        let is_bounded = self.rpo_at_most.is_some() && self.rpo_at_most <= declared;
         match Verdict::of(declared, self.rpo) {
-            Some(Verdict::Met) if self.rpo_at_least => Some(Verdict::Unknown),
+            Some(Verdict::Met) if self.rpo_at_least && !is_bounded => Some(Verdict::Unknown),
             verdict => verdict,
         }
     }

@@ -23,6 +23,8 @@ pub struct Incident {
     pub position: u64,
     /// Postgres: where the recovery ended that it began with.
     pub recovered: Option<u64>,
+    /// Postgres: what tells the run of it that was lost from its next one.
+    pub started: Option<u64>,
     /// Postgres: servers for which each commit of it waited when it was heard last.
     pub awaited: BTreeSet<String>,
     /// When it said that.
@@ -68,6 +70,10 @@ pub struct Running {
     cut: u64,
     /// Sessions that failed, for whatever reason.
     errors: u64,
+    #[serde(default)]
+    recovered: Option<u64>,
+    #[serde(default)]
+    started: Option<u64>,
 }
 
 /// The primary after an incident.
@@ -140,6 +146,7 @@ impl Incident {
             history,
             position,
             recovered: None,
+            started: None,
             awaited: BTreeSet::new(),
             heard_at,
             lost_at,
@@ -171,6 +178,8 @@ impl Incident {
             answers: self.answers,
             cut: self.cut,
             errors: self.gone,
+            recovered: self.recovered,
+            started: self.started,
         })
     }
 
@@ -190,6 +199,8 @@ impl Incident {
             answers: running.answers,
             cut: running.cut,
             gone: running.errors,
+            recovered: running.recovered,
+            started: running.started,
             is_resumed: true,
             ..Self::new(running.from.clone(), history, running.position, times)
         })

@@ -92,9 +92,12 @@ fn what_becomes_known_later_is_judged_anew() {
     use crate::pure::role::{Reading, Role};
     let (history, role) = (History::Postgres { system: 7, timeline: 1 }, Role::Primary);
     let reading = Reading::new(role, history, 0x20);
+    let exact = |missing| Settled::Exact { missing, had: 0x18 };
     for (settled, verdict, line) in [
-        (Settled::Exact(4), Verdict::Met, "a is heard again, 4 bytes were missing."),
-        (Settled::Exact(11), Verdict::Missed, "11 bytes were missing; 11 bytes are missing, more"),
+        (exact(4), Verdict::Met, "a is heard again, 4 bytes were missing."),
+        (exact(11), Verdict::Missed, "11 bytes were missing; 11 bytes are missing, more"),
+        (Settled::AtMost(9), Verdict::Met, "at least 3, at most 9 bytes are missing, for a ran on"),
+        (Settled::AtMost(11), Verdict::Unknown, "at least 3, at most 11 bytes are missing"),
         (
             Settled::Never("it follows"),
             Verdict::Unknown,
@@ -111,7 +114,9 @@ fn what_becomes_known_later_is_judged_anew() {
         assert_eq!(floor.is_unknown(), verdict == Verdict::Unknown);
         assert!(floor.settled_line().contains(line), "{}", floor.settled_line());
         let exact = floor.rpo_exact.map(|it| it.position);
-        assert_eq!(exact.as_deref(), (verdict != Verdict::Unknown).then_some("0/20"));
+        // The place that the figure comes from.
+        let is_exact = matches!(settled, Settled::Exact { .. });
+        assert_eq!(exact.as_deref(), is_exact.then_some("0/18"));
     }
     let missed =
         Record { seconds: Seconds::default(), rpo_at_least: true, ..record(None, Some(3)) };

@@ -45,6 +45,9 @@ impl Record {
         match self.rpo {
             Some(missing) => {
                 let least = if self.rpo_at_least { "at least " } else { "" };
+                if let Some(most) = self.rpo_at_most {
+                    return format!("{least}{missing}, at most {most} {}", self.rpo_unit);
+                }
                 let of = if self.rpo_synchronous { " of what was acknowledged" } else { "" };
                 format!("{least}{missing} {}{of}", self.rpo_unit)
             }
