@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | Postgres, not stopped in order | up to where its recovery ended | that is before what it was heard to have |
 //! | Postgres, stopped in order | up to the checkpoint that ended it | the same, or it made another one since |
-//! | Postgres, runs on | no more than all it has now | it has less than it was heard to have |
+//! | Postgres, runs on, or nobody heard its run before | no more than all it has now | it has less than it was heard to have |
 //! | Postgres | | it follows, or has another history: it was rewound or rebuilt |
 //! | Postgres | | where the new one left what it wrote was not heard |
 //! | MySQL, MariaDB | all it has now | it has less than it was heard to have, or is another server |
@@ -18,7 +18,7 @@
 //! had when the new one took over.
 
 use super::gtid::GtidSet;
-use super::incident::Incident;
+use super::incident::{Incident, Unseen};
 use super::{History, Reading, Role};
 
 /// See the module.
@@ -75,6 +75,30 @@ impl Doubt {
         })
     }
 
+    /// The same of one that nobody saw. Of what took over before this process heard it as a replica it is not
+    /// known where it left what the one before wrote.
+    #[must_use]
+    pub fn of_unseen(unseen: &Unseen) -> Option<Self> {
+        let can_be_known = match (&unseen.before, &unseen.history) {
+            (History::Postgres { system: before, .. }, History::Postgres { system: after, .. }) => {
+                before == after && unseen.is_fork
+            }
+            (History::Mysql { executed, .. }, History::Mysql { .. }) => {
+                unseen.followed && executed.count() > 0
+            }
+            _ => false,
+        };
+        can_be_known.then(|| Self {
+            from: unseen.from.clone(),
+            had: unseen.before.clone(),
+            position: 0,
+            run: (None, None),
+            next: unseen.history.clone(),
+            reached: unseen.reached,
+            is_fork: unseen.is_fork,
+        })
+    }
+
     /// Who was primary: what that says settles it.
     #[must_use]
     pub fn from(&self) -> &str {
@@ -108,10 +132,12 @@ impl Doubt {
         if reading.history != self.had {
             return Settled::Never(ANOTHER);
         }
-        let is_same_run =
-            reading.started.is_some() && (reading.recovered, reading.started) == self.run;
+        let (recovered, started) = self.run;
+        let may_run_on = started.is_none_or(|started| {
+            (reading.recovered, reading.started) == (recovered, Some(started))
+        });
         let had = match reading.recovered.or(reading.stopped) {
-            _ if is_same_run => reading.position,
+            _ if may_run_on => reading.position,
             Some(end) => end,
             None if reading.position >= self.position => return Settled::Never(SINCE),
             None => return Settled::Never(LESS),
@@ -123,9 +149,7 @@ impl Doubt {
             missing if missing > 0 && !self.is_fork => {
                 Settled::Never("where the new primary left what it wrote was not heard")
             }
-            missing if missing > 0 && is_same_run && had > self.position => {
-                Settled::AtMost(missing)
-            }
+            missing if missing > 0 && may_run_on && had > self.position => Settled::AtMost(missing),
             missing => Settled::Exact { missing, had },
         }
     }
@@ -238,6 +262,28 @@ mod tests {
         ] {
             assert_eq!(settled(&had, next, 1000, &now), expected, "{now:?}");
         }
+    }
+
+    #[test]
+    fn what_nobody_saw_is_settled_where_the_next_one_was_heard_to_leave() {
+        let history = |timeline| History::Postgres { system: 1, timeline };
+        let begun = |heard| {
+            let remembered = ("a".to_owned(), history(1));
+            Unseen::of(remembered, ("b".to_owned(), pg(2, 1200, Some(1050))), heard)
+        };
+        for heard in [None, Some(0), Some(1060)] {
+            assert_eq!(Doubt::of_unseen(&begun(heard)), None, "{heard:?}");
+        }
+        let doubt = Doubt::of_unseen(&begun(Some(1000))).unwrap();
+        let settle = |position, started, recovered| {
+            doubt.settle(&Reading { started, ..pg(1, position, recovered) })
+        };
+        // Which run of it that was nobody heard.
+        assert_eq!(settle(1040, Some(5), None), Settled::Exact { missing: 0, had: 1040 });
+        for recovered in [None, Some(10), Some(1060)] {
+            assert_eq!(settle(1070, Some(5), recovered), Settled::AtMost(20), "{recovered:?}");
+        }
+        assert_eq!(doubt.settle(&pg(3, 1070, None)), Settled::Never(ANOTHER));
     }
 
     fn my(server: u128, executed: GtidSet) -> Reading {

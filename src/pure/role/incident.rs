@@ -113,6 +113,32 @@ pub struct Unseen {
     pub history: History,
     /// How far it had come then.
     pub reached: u64,
+    /// Postgres: that is where it left what the one before wrote, to the byte.
+    pub is_fork: bool,
+    /// Whether it was heard as a replica first: only how the one before was lost was not seen.
+    pub followed: bool,
+}
+
+impl Unseen {
+    /// `server` is heard to be primary where `from` is remembered, and had come as far as `heard` when it
+    /// was heard as a replica.
+    #[must_use]
+    pub fn of(
+        (from, before): (String, History),
+        (server, reading): (String, Reading),
+        heard: Option<u64>,
+    ) -> Self {
+        let fork = heard.filter(|&heard| heard > 0).and_then(|heard| reading.fork(heard));
+        Self {
+            from,
+            before,
+            server,
+            reached: fork.unwrap_or(reading.position),
+            history: reading.history,
+            is_fork: fork.is_some(),
+            followed: heard.is_some(),
+        }
+    }
 }
 
 /// How long the parts of an incident took.

@@ -10,7 +10,7 @@ use crate::pure::role::doubt::Settled;
 
 /// Why what an old primary has is more than what it had.
 pub(super) const RAN_ON: &str =
-    "ran on, and what it wrote since is not told from what it had written before";
+    "ran on, or may have, and what it wrote since is not told from what it had written before";
 
 /// Who said how much was missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

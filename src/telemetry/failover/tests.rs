@@ -1,6 +1,8 @@
 //! Records of failovers: what is known, what is not, and how both are said.
 
 use super::*;
+use crate::pure::role::doubt::Settled;
+use crate::pure::role::{Reading, Role};
 
 fn record(total: Option<f64>, rpo: Option<u64>) -> Record {
     let seconds = Seconds { detect: Some(0.1), promote: Some(1.0), total, ..Seconds::default() };
@@ -73,6 +75,8 @@ fn a_failover_that_nobody_saw_says_so_and_has_no_numbers() {
         server: "b".to_owned(),
         history: history(2),
         reached: 0x1_0000_0020,
+        is_fork: true,
+        followed: true,
     };
     let declared = Declared { rto: Some(1.0), rpo: Some(0) };
     let record = Record::unseen("pg", &unseen, SystemTime::UNIX_EPOCH);
@@ -84,12 +88,26 @@ fn a_failover_that_nobody_saw_says_so_and_has_no_numbers() {
     let line = record.line();
     assert!(line.starts_with("Backend pg has another primary") && line.contains("b, not a"));
     assert!(line.contains("what is missing is not known") && !line.contains(" 0 "), "{line}");
+    // Where it left what the one before wrote is known, so that one may say it.
+    assert!(record.is_open() && line.contains("once it answers again"), "{line}");
+    for (settled, missing, verdict) in [
+        (Settled::Exact { missing: 0, had: 5 }, "0 bytes", Verdict::Met),
+        (Settled::AtMost(9), "at most 9 bytes", Verdict::Unknown),
+        (Settled::Never("it follows"), "not known", Verdict::Unknown),
+    ] {
+        let mut record = record.clone();
+        let reading = Reading::new(Role::Primary, history(1), 7);
+        record.settle(settled, &reading, SystemTime::UNIX_EPOCH);
+        assert_eq!((&*record.missing(), record.verdict.rpo), (missing, Some(verdict)));
+        assert!(!record.is_open());
+    }
+    let unknown =
+        Record::unseen("pg", &Unseen { is_fork: false, ..unseen }, SystemTime::UNIX_EPOCH);
+    assert!(!unknown.is_open());
 }
 
 #[test]
 fn what_becomes_known_later_is_judged_anew() {
-    use crate::pure::role::doubt::Settled;
-    use crate::pure::role::{Reading, Role};
     let (history, role) = (History::Postgres { system: 7, timeline: 1 }, Role::Primary);
     let reading = Reading::new(role, history, 0x20);
     let exact = |missing| Settled::Exact { missing, had: 0x18 };

@@ -29,6 +29,14 @@ fn lsn(text: &serde_json::Value) -> u64 {
     high << 32 | low
 }
 
+/// All processes of the old primary are told so.
+fn signal_all(pair: &mut Pair, signal: &str) {
+    let postmaster = pair.a.process().pid();
+    let all = format!("ps -o pid= --pid {postmaster} --ppid {postmaster}");
+    let command = format!("kill -{signal} $({all}); true");
+    Command::new("sh").args(["-c", &command]).status().unwrap();
+}
+
 /// What it writes when it starts again is no data that the new primary lacks.
 #[test]
 fn nothing_is_missing_of_one_that_stopped_in_order_when_it_starts_again() {
@@ -69,20 +77,14 @@ fn what_one_that_runs_on_wrote_since_is_only_an_upper_bound() {
     let (mut pair, writers) = stage();
     let mut client = Way { kind: pair.kind, addr: pair.a.addr() }.connect().unwrap();
     let pid = client.query("SELECT pg_backend_pid()").unwrap()[0][0].clone();
-    let all = |pair: &mut Pair, signal: &str| {
-        let postmaster = pair.a.process().pid();
-        let all = format!("ps -o pid= --pid {postmaster} --ppid {postmaster}");
-        let command = format!("kill -{signal} $({all}); true");
-        Command::new("sh").args(["-c", &command]).status().unwrap();
-    };
-    all(&mut pair, "STOP");
+    signal_all(&mut pair, "STOP");
     pair.wait_said("Server db/a is DOWN");
     pair.b.promote();
     writers.wait_served_by(&pair.b);
     Command::new("kill").args(["-CONT", &pid]).status().unwrap();
     // As one big transaction of its own.
     client.query("CREATE TABLE own AS SELECT generate_series(1, 5000)").unwrap();
-    all(&mut pair, "CONT");
+    signal_all(&mut pair, "CONT");
     let record = settled(&pair);
     assert!(record["rpo_exact"].is_null() && record["rpo_at_least"] == true, "{record}");
     let [floor, most] = ["rpo", "rpo_at_most"].map(|key| record[key].as_u64().unwrap());
@@ -90,5 +92,24 @@ fn what_one_that_runs_on_wrote_since_is_only_an_upper_bound() {
     // The bound is within what is declared.
     assert_eq!(record["verdict"]["rpo"], "met", "{record}");
     assert!(pair.evenkeel.output().contains("a ran on"), "{}", pair.evenkeel.output());
+    writers.finish();
+}
+
+/// The process that is to see it begins in the middle of it.
+#[test]
+fn what_one_had_that_hung_when_the_process_began_is_known_later() {
+    let (mut pair, writers) = stage();
+    pair.restart(|pair| signal_all(pair, "STOP"));
+    pair.wait_fence("b", "replica");
+    pair.b.promote();
+    let words = "Backend db has another primary than it is remembered to have: b, not a.";
+    pair.wait_said(words);
+    let record = eventually("it is on record", || pair.records().pop());
+    assert_eq!((&record["kind"], &record["rpo_at_least"]), (&"unseen".into(), &true.into()));
+    assert!(record["rpo"].is_null(), "{record}");
+    signal_all(&mut pair, "CONT");
+    let record = settled(&pair);
+    let is_exact = record["rpo"].is_u64() && record["rpo_exact"]["server"] == "a";
+    assert!(is_exact || record["rpo_at_most"].is_u64(), "{record}");
     writers.finish();
 }
