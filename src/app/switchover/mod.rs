@@ -70,16 +70,7 @@ impl Switchovers {
     ) -> Result<(), String> {
         let plan = Plan::look(&self.process, order)?;
         let Plan { process, backend, from, to, timeout, .. } = &plan;
-        teller.say(format!(
-            "{} is to take over from {}; clients wait {timeout:?} at most",
-            to.name, from.name
-        ));
-        if self.journal.is_none() {
-            teller.say(format!(
-                "without state_dir: if this process is killed half-way, {} may be left refusing writes",
-                from.name
-            ));
-        }
+        self.announce(&plan, teller);
         let going = self.begin(&plan)?;
         let mut pair = Pair::connect(&plan, clock::now() + *timeout).await?;
         pair.may(&plan, clock::now() + *timeout).await?;
@@ -139,6 +130,21 @@ impl Switchovers {
         teller.say(format!("{} is primary; new clients waited {} ms", to.name, paused.as_millis()));
         hangs.into_iter().for_each(|why| teller.say(format!("warning: {why}")));
         Ok(())
+    }
+
+    /// Says what is to come of it.
+    fn announce(&self, plan: &Plan, teller: &Teller) {
+        let Plan { from, to, timeout, .. } = plan;
+        teller.say(format!(
+            "{} is to take over from {}; clients wait {timeout:?} at most",
+            to.name, from.name
+        ));
+        if self.journal.is_none() {
+            teller.say(format!(
+                "without state_dir: if this process is killed half-way, {} may be left refusing writes",
+                from.name
+            ));
+        }
     }
 
     /// What is about to be changed is on disk before the first client waits: a process that starts from
