@@ -71,11 +71,12 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts `peer` before the stage's backend, or before `servers` where those are given, and
-    /// waits until it accepts. Files go to `folder`.
+    /// waits until it accepts; one that `is_busy` spins instead of sleeping. Files go to `folder`.
     pub(crate) fn start(
         peer: Peer,
         stage: &mut Stage,
         servers: Option<&[SocketAddr]>,
+        is_busy: bool,
         folder: &Path,
     ) -> io::Result<Self> {
         let backend = stage.backend.addr()?;
@@ -84,7 +85,7 @@ impl Running {
         }
         let addr = free_addr()?;
         let servers = servers.unwrap_or(std::slice::from_ref(&backend));
-        let config = Config { listen: addr, log: stage.log.addr()?, servers };
+        let config = Config { listen: addr, log: stage.log.addr()?, servers, is_busy };
         let process = Some(spawn(peer, &config, folder)?);
         let mut running = Self { addr, process };
         running.await_listener(stage)?;
@@ -145,13 +146,15 @@ struct Config<'a> {
     log: SocketAddr,
     /// One at least.
     servers: &'a [SocketAddr],
+    is_busy: bool,
 }
 
 impl Config<'_> {
     fn haproxy(&self) -> String {
-        let Self { listen, log, servers } = self;
+        let Self { listen, log, servers, is_busy } = self;
+        let busy = if *is_busy { "    busy-polling\n" } else { "" };
         let mut text = format!(
-            "global\n    log {log} local0\n    maxconn {MAXCONN}\n    nbthread 1\n\
+            "global\n    log {log} local0\n    maxconn {MAXCONN}\n    nbthread 1\n{busy}\
              defaults\n    log global\n    mode tcp\n    option tcplog\n    \
              timeout connect 5s\n    timeout client 1m\n    timeout server 1m\n\
              frontend front\n    bind {listen}\n    default_backend back\n\
@@ -164,7 +167,7 @@ impl Config<'_> {
     }
 
     fn nginx(&self, folder: &Path) -> String {
-        let Self { listen, log, servers } = self;
+        let Self { listen, log, servers, .. } = self;
         let servers: String = servers
             .iter()
             .map(|server| format!("server {server} max_fails=3 fail_timeout=10s; "))

@@ -81,10 +81,10 @@ impl PingPong {
         Ok(())
     }
 
-    /// Sends a message on every connection and goes on with each echo.
-    fn start(&mut self) -> io::Result<()> {
+    /// Sends a message on the first `active` connections and goes on with each echo.
+    fn start(&mut self, active: usize) -> io::Result<()> {
         self.going = true;
-        for id in 0..self.conns.len() {
+        for id in 0..active {
             self.ping(id)?;
         }
         Ok(())
@@ -133,16 +133,16 @@ impl Client for PingPong {
     }
 }
 
-/// Measures `connections` that exchange messages of `bytes`.
+/// Measures `connections`, of which the first `active` exchange messages of `bytes`.
 pub(crate) fn measure(
     stage: &mut Stage,
     peer: &Running,
-    connections: usize,
+    (active, connections): (usize, usize),
     bytes: usize,
     pace: &Pace,
 ) -> io::Result<Vec<Reading>> {
     let mut client = PingPong::open(stage, peer.addr, connections, bytes)?;
-    client.start()?;
+    client.start(active)?;
     stage.run(&mut client, pace.warm_up)?;
     client.histogram = Histogram::new();
     let window = Window::open(peer)?;

@@ -50,20 +50,37 @@ impl Pace {
 /// One kind of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Workload {
-    PingPong { connections: usize, bytes: usize },
-    Connect { clients: usize, close: Close },
-    Bulk { streams: usize, direction: Direction },
+    PingPong {
+        connections: usize,
+        bytes: usize,
+    },
+    /// One connection before proxies that spin instead of sleeping.
+    BusyPingPong,
+    /// As many connections as lie idle elsewhere, of which one in a hundred does not.
+    SparsePingPong,
+    Connect {
+        clients: usize,
+        close: Close,
+    },
+    Bulk {
+        streams: usize,
+        direction: Direction,
+    },
     Idle,
-    Checks { servers: u16 },
+    Checks {
+        servers: u16,
+    },
 }
 
 impl Workload {
     /// All of them, in the order of the table.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::PingPong { connections: 1, bytes: 64 },
         Self::PingPong { connections: 32, bytes: 64 },
         Self::PingPong { connections: 1000, bytes: 64 },
         Self::PingPong { connections: 32, bytes: 8192 },
+        Self::BusyPingPong,
+        Self::SparsePingPong,
         Self::Connect { clients: 32, close: Close::Fin },
         Self::Connect { clients: 32, close: Close::Rst },
         Self::Bulk { streams: 1, direction: Direction::Up },
@@ -81,6 +98,8 @@ impl Workload {
         match (self, peer) {
             (_, Peer::Haproxy | Peer::Evenkeel) => true,
             (Self::PingPong { .. }, _) => true,
+            (Self::BusyPingPong, _) => false,
+            (Self::SparsePingPong, _) => peer == Peer::Nginx,
             (Self::Connect { .. } | Self::Bulk { .. }, _) => peer != Peer::Floor,
             (Self::Idle, _) => peer == Peer::Nginx,
             (Self::Checks { .. }, _) => false,
@@ -95,18 +114,24 @@ impl Workload {
         folder: &Path,
     ) -> io::Result<Vec<Reading>> {
         let mut stage = match self {
-            Self::PingPong { .. } | Self::Connect { .. } | Self::Idle => Stage::new(Role::Echo)?,
             Self::Bulk { direction, .. } => Stage::new(direction.backend())?,
             Self::Checks { .. } => Stage::everywhere(Role::Echo)?,
+            _ => Stage::new(Role::Echo)?,
         };
         let servers = match self {
             Self::Checks { servers } => Some(checks::servers(&stage, servers)?),
             _ => None,
         };
-        let running = Running::start(peer, &mut stage, servers.as_deref(), folder)?;
+        let is_busy = self == Self::BusyPingPong;
+        let running = Running::start(peer, &mut stage, servers.as_deref(), is_busy, folder)?;
         match self {
             Self::PingPong { connections, bytes } => {
-                ping_pong::measure(&mut stage, &running, connections, bytes, pace)
+                ping_pong::measure(&mut stage, &running, (connections, connections), bytes, pace)
+            }
+            Self::BusyPingPong => ping_pong::measure(&mut stage, &running, (1, 1), 64, pace),
+            Self::SparsePingPong => {
+                let all = pace.idle_connections;
+                ping_pong::measure(&mut stage, &running, (all / 100, all), 64, pace)
             }
             Self::Connect { clients, close } => {
                 connect::measure(&mut stage, &running, clients, close, pace)
@@ -128,6 +153,8 @@ impl Display for Workload {
             Self::PingPong { connections, bytes } => {
                 write!(f, "ping-pong {bytes} B, {connections} conn")
             }
+            Self::BusyPingPong => write!(f, "ping-pong 64 B, 1 conn, busy-polling"),
+            Self::SparsePingPong => write!(f, "ping-pong 64 B, 1 % of idle conn"),
             Self::Connect { close: Close::Fin, .. } => write!(f, "connect, client FIN"),
             Self::Connect { close: Close::Rst, .. } => write!(f, "connect, client RST"),
             Self::Bulk { streams, direction: Direction::Up } => write!(f, "bulk up, {streams}"),

@@ -165,11 +165,11 @@ pub(super) fn judge(sections: &[HttpSection], config: &mut Config, cx: &mut Cont
 fn forget_requests(name: &str, config: &mut Config) {
     let is_seen = |rule: &Statement| rule.keyword() != "http-request" && !rule.is_page();
     for frontend in config.frontends.iter_mut().filter(|it| it.name.value == name) {
-        frontend.http = Box::default();
+        *frontend.http = raw::Http::default();
         frontend.rules.retain(is_seen);
     }
     for backend in config.backends.iter_mut().filter(|it| it.name.value == name) {
-        backend.http = Box::default();
+        *backend.http = raw::Http::default();
         backend.rules.retain(is_seen);
     }
 }
