@@ -76,7 +76,8 @@ Usage: evenkeel ctl switchover FRONTEND --to SERVER [--timeout TIME] [--max-lag 
 
   --timeout TIME  For all of it, such as 8s; less than the 'hold' of the frontends
   --max-lag TIME  Refuse a SERVER that is further behind, before anybody waits (5s)
-  --force         Cut the sessions that are in a transaction at half of the time
+  --force         Cut the sessions that are in a transaction at half of the time, and go on where the
+                  commits of SERVER will wait for standbys that are not there (Postgres)
   --dry-run       Only look whether it can be done
 
   show  One row for each that goes on: its frontend, its backend, who is to take over from whom, for how

@@ -85,11 +85,11 @@ impl Inner {
             return;
         }
         let found = self.primary().filter(|(_, reading)| reading.role != Role::Member);
-        if let (Some((from, before)), Some((server, reading))) = (remembered, found)
-            && from != server
+        if let (Some(remembered), Some(found)) = (remembered, found)
+            && remembered.0 != found.0
         {
-            let (history, reached) = (reading.history, reading.position);
-            self.unseen = Some(Unseen { from, before, server, history, reached });
+            let reached = self.reached.remove(&found.0);
+            self.unseen = Some(Unseen::of(remembered, found, reached));
         }
     }
 
@@ -112,6 +112,7 @@ impl Inner {
             let before = self.incident.replace(Incident {
                 answers,
                 recovered: reading.recovered,
+                started: reading.started,
                 awaited: std::mem::take(&mut self.awaited),
                 cut: planned.map_or(0, |planned| planned.cut),
                 held: planned.map_or(0, |planned| planned.held),

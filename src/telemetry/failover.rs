@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::pure::role::History;
+use crate::pure::role::doubt::Doubt;
 use crate::pure::role::incident::{Incident, Unseen};
 
 pub use settled::Exact;
@@ -62,7 +63,7 @@ pub struct Record {
     /// What the next one lacked of what the one before was last seen to have: the data at risk.
     pub rpo: Option<u64>,
     /// It may be more: the one before, which was not stopped on purpose, could write after it was heard
-    /// last (`seconds.detect`).
+    /// last (`seconds.detect`). Without `rpo`: nothing of it is known until the one before says it.
     #[serde(default)]
     pub rpo_at_least: bool,
     /// It counts what was acknowledged, which had waited for the next one (`synchronous_standby_names`).
@@ -71,6 +72,10 @@ pub struct Record {
     /// Who said later how much it was, to the byte or the transaction; `rpo` is that then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rpo_exact: Option<Exact>,
+    /// It is no more than this: the one before was heard again and had run on, so that what it wrote since
+    /// is among it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpo_at_most: Option<u64>,
     /// Why nobody will know, since the one before was heard again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rpo_never: Option<String>,
@@ -268,6 +273,7 @@ impl Record {
             history_before: unseen.before.to_string(),
             history_after: unseen.history.to_string(),
             position_after: position(&unseen.history, unseen.reached),
+            rpo_at_least: Doubt::of_unseen(unseen).is_some(),
             ..Self::default()
         }
     }
@@ -289,10 +295,13 @@ impl Record {
         self
     }
 
-    /// Of what is only known to be missing at least, nobody can say that it is no more.
+    /// Of what is only known to be missing at least, nobody can say that it is no more, unless that is
+    /// bounded.
     fn data_verdict(&self, declared: Option<u64>) -> Option<Verdict> {
+        let is_bounded = self.rpo_at_most.is_some() && self.rpo_at_most <= declared;
         match Verdict::of(declared, self.rpo) {
-            Some(Verdict::Met) if self.rpo_at_least => Some(Verdict::Unknown),
+            Some(Verdict::Met) if self.rpo_at_least && !is_bounded => Some(Verdict::Unknown),
+            Some(Verdict::Unknown) if is_bounded => Some(Verdict::Met),
             verdict => verdict,
         }
     }

@@ -197,11 +197,12 @@ fn an_old_primary_that_is_healed_says_how_much_was_missing() {
     assert!(done, "{said}\n{}", pair.evenkeel.output());
     let (record, page) = pair.record(&said);
     assert_eq!(record["verdict"], json!({"rto": "met", "rpo": "met"}), "{record}");
-    assert_eq!(
-        (&record["rpo_at_least"], &record["rpo_exact"]["server"]),
-        (&false.into(), &"a".into())
-    );
-    assert!(page.contains("a, heard again") && said.contains("a is waited for"), "{said}{page}");
+    // It may have written something of its own before it was heard.
+    let is_exact =
+        (&record["rpo_at_least"], &record["rpo_exact"]["server"]) == (&false.into(), &"a".into());
+    assert!(is_exact || record["rpo_at_most"].is_u64(), "{record}");
+    let known = if is_exact { "a, heard again" } else { "a ran on" };
+    assert!(page.contains(known) && said.contains("a is waited for"), "{said}{page}");
 }
 
 #[test]

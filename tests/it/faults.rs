@@ -3,6 +3,7 @@
 //! Each scenario prints its verdict. Sessions left on the old primary, writes by two primaries and
 //! writes that strayed to an old primary are always 0; what was lost is what had not been replicated.
 
+mod aftermath;
 mod cut;
 mod dialled;
 mod goodbyes;

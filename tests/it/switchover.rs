@@ -6,6 +6,7 @@ mod mysql;
 mod mysql_8;
 mod rights;
 mod stage;
+mod standbys;
 mod troubles;
 
 use std::io::{BufRead, BufReader};

@@ -65,15 +65,7 @@ impl World {
             }
         };
         let replicates = (self.kind == Kind::Mariadb).then_some(replicates);
-        Reading {
-            role,
-            history,
-            position,
-            is_floor: false,
-            recovered: None,
-            copies: None,
-            replicates,
-        }
+        Reading { replicates, ..Reading::new(role, history, position) }
     }
 
     /// One thing happens to one server, by mistake or by design.

@@ -245,7 +245,8 @@ fn data(record: &Record) -> Vec<Fact> {
         None => UNKNOWN,
     };
     let why = record.reason.as_ref().map(|why| format!("; its check: {why}")).unwrap_or_default();
-    let missing = match record.seconds.detect.filter(|_| record.rpo_at_least) {
+    let unheard = record.seconds.detect.filter(|_| record.rpo_at_least);
+    let missing = match unheard.filter(|_| record.rpo_at_most.is_none()) {
         Some(unheard) => format!(
             "{}: the former one could write more in the {} after it was heard last",
             record.missing(),
@@ -262,6 +263,7 @@ fn data(record: &Record) -> Vec<Fact> {
             Some(format!("{server}, heard again {at}, had {position}"))
         }
         (None, Some(why)) => Some(format!("{} was heard again, and {why}", record.from)),
+        (None, None) if record.rpo_at_most.is_some() => record.open_question(),
         (None, None) => None,
     };
     let settled = settled.map(|settled| ("what is known since", settled));

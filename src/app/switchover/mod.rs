@@ -31,6 +31,7 @@ mod plan;
 mod rights;
 mod running;
 mod stale;
+mod standbys;
 mod steps;
 mod undo;
 
@@ -69,19 +70,11 @@ impl Switchovers {
     ) -> Result<(), String> {
         let plan = Plan::look(&self.process, order)?;
         let Plan { process, backend, from, to, timeout, .. } = &plan;
-        teller.say(format!(
-            "{} is to take over from {}; clients wait {timeout:?} at most",
-            to.name, from.name
-        ));
-        if self.journal.is_none() {
-            teller.say(format!(
-                "without state_dir: if this process is killed half-way, {} may be left refusing writes",
-                from.name
-            ));
-        }
+        self.announce(&plan, teller);
         let going = self.begin(&plan)?;
         let mut pair = Pair::connect(&plan, clock::now() + *timeout).await?;
         pair.may(&plan, clock::now() + *timeout).await?;
+        let hangs = standbys::look(&mut pair, &plan, order.force).await?;
         let behind = tokio::select! {
             behind = pair.keep_up(&plan, teller) => behind?,
             () = self.closing() => return Err("the process stops".to_owned()),
@@ -131,10 +124,27 @@ impl Switchovers {
         if let Some(page) = course.page.take() {
             mend::remove(page);
         }
+        let hangs = standbys::look_again(&mut course.pair, &plan, hangs).await;
         drop(course);
         let paused = clock::now().saturating_duration_since(begun);
         teller.say(format!("{} is primary; new clients waited {} ms", to.name, paused.as_millis()));
+        hangs.into_iter().for_each(|why| teller.say(format!("warning: {why}")));
         Ok(())
+    }
+
+    /// Says what is to come of it.
+    fn announce(&self, plan: &Plan, teller: &Teller) {
+        let Plan { from, to, timeout, .. } = plan;
+        teller.say(format!(
+            "{} is to take over from {}; clients wait {timeout:?} at most",
+            to.name, from.name
+        ));
+        if self.journal.is_none() {
+            teller.say(format!(
+                "without state_dir: if this process is killed half-way, {} may be left refusing writes",
+                from.name
+            ));
+        }
     }
 
     /// What is about to be changed is on disk before the first client waits: a process that starts from

@@ -40,8 +40,8 @@ const TERMINATE: &str = "SELECT count(pg_catalog.pg_terminate_backend(pid)) \
 /// The two servers, logged in to.
 pub(super) struct Pair {
     from: Operator,
-    to: Operator,
-    kind: DatabaseKind,
+    pub(super) to: Operator,
+    pub(super) kind: DatabaseKind,
     /// What the old primary had when it was frozen.
     had: Option<Reading>,
 }

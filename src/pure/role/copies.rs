@@ -58,6 +58,16 @@ impl Copies {
     }
 }
 
+/// How many standbys a commit waits for with these `synchronous_standby_names`, and how many of those that
+/// are `streaming`, by their names, it may be. `None`: it waits for nobody, as far as that can be read.
+#[must_use]
+pub fn wanted<'a>(names: &str, streaming: impl Iterator<Item = &'a str>) -> Option<(usize, usize)> {
+    let (count, names) = listed(names)?;
+    let is_listed =
+        |own: &&str| names.iter().any(|name| name == "*" || own.eq_ignore_ascii_case(name));
+    Some((count, streaming.filter(is_listed).count()))
+}
+
 /// How many of how many names a commit waits for.
 fn listed(setting: &str) -> Option<(usize, Vec<String>)> {
     let setting = setting.trim();

@@ -6,15 +6,19 @@
 //! | database | it had | not known for good |
 //! |---|---|---|
 //! | Postgres, not stopped in order | up to where its recovery ended | that is before what it was heard to have |
-//! | Postgres, runs on or was stopped in order | all it has now | it has less than it was heard to have |
+//! | Postgres, stopped in order | up to the checkpoint that ended it | the same, or it made another one since |
+//! | Postgres, runs on, or nobody heard its run before | no more than all it has now | it has less than it was heard to have |
 //! | Postgres | | it follows, or has another history: it was rewound or rebuilt |
 //! | Postgres | | where the new one left what it wrote was not heard |
 //! | MySQL, MariaDB | all it has now | it has less than it was heard to have, or is another server |
 //! | MySQL, MariaDB | | it follows, or has what the new one wrote: it may have been rebuilt |
 //! | MariaDB | | the new one wrote in a domain before it was heard, so that it covers what it lacks |
+//!
+//! A Postgres writes on its own, too: what one that runs on, or was started again, has now is not what it
+//! had when the new one took over.
 
 use super::gtid::GtidSet;
-use super::incident::Incident;
+use super::incident::{Incident, Unseen};
 use super::{History, Reading, Role};
 
 /// See the module.
@@ -25,7 +29,8 @@ pub struct Doubt {
     /// What it said last.
     had: History,
     position: u64,
-    recovered: Option<u64>,
+    /// Postgres: where the recovery ended that its run began with, and what tells that run from others.
+    run: (Option<u64>, Option<u64>),
     /// What the next one said first.
     next: History,
     reached: u64,
@@ -35,8 +40,15 @@ pub struct Doubt {
 /// What came of a doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// The next one lacked so much: bytes of WAL, or transactions.
-    Exact(u64),
+    /// What the next one lacked.
+    Exact {
+        /// Bytes of WAL, or transactions.
+        missing: u64,
+        /// How far the one before had come, where that is the figure's.
+        had: u64,
+    },
+    /// The next one lacked no more than this: the one before ran on, and what it wrote since is among it.
+    AtMost(u64),
     /// Nobody will know, for this reason.
     Never(&'static str),
 }
@@ -44,6 +56,7 @@ pub enum Settled {
 const FOLLOWS: &str = "it follows by now, so that what it had of its own may be gone";
 const ANOTHER: &str = "it has another history than it had";
 const LESS: &str = "it has less than it had";
+const SINCE: &str = "it was started again, and what it wrote since hides where it had stopped";
 
 impl Doubt {
     /// What is not known of a failover that is over. `None`: all is, or nothing can be compared.
@@ -55,10 +68,34 @@ impl Doubt {
             from: incident.from.clone(),
             had: incident.history.clone(),
             position: incident.position,
-            recovered: incident.recovered,
+            run: (incident.recovered, incident.started),
             next: next.history.clone(),
             reached: next.reached,
             is_fork: next.is_fork,
+        })
+    }
+
+    /// The same of one that nobody saw. Of what took over before this process heard it as a replica it is not
+    /// known where it left what the one before wrote.
+    #[must_use]
+    pub fn of_unseen(unseen: &Unseen) -> Option<Self> {
+        let can_be_known = match (&unseen.before, &unseen.history) {
+            (History::Postgres { system: before, .. }, History::Postgres { system: after, .. }) => {
+                before == after && unseen.is_fork
+            }
+            (History::Mysql { executed, .. }, History::Mysql { .. }) => {
+                unseen.followed && executed.count() > 0
+            }
+            _ => false,
+        };
+        can_be_known.then(|| Self {
+            from: unseen.from.clone(),
+            had: unseen.before.clone(),
+            position: 0,
+            run: (None, None),
+            next: unseen.history.clone(),
+            reached: unseen.reached,
+            is_fork: unseen.is_fork,
         })
     }
 
@@ -95,16 +132,25 @@ impl Doubt {
         if reading.history != self.had {
             return Settled::Never(ANOTHER);
         }
-        let is_same_run = reading.recovered == self.recovered;
-        let had = match reading.recovered {
-            Some(end) if end >= self.position => end,
-            None if reading.position >= self.position => reading.position,
-            Some(_) if is_same_run && reading.position >= self.position => reading.position,
-            _ => return Settled::Never(LESS),
+        let (recovered, started) = self.run;
+        let may_run_on = started.is_none_or(|started| {
+            (reading.recovered, reading.started) == (recovered, Some(started))
+        });
+        let had = match reading.recovered.or(reading.stopped) {
+            _ if may_run_on => reading.position,
+            Some(end) => end,
+            None if reading.position >= self.position => return Settled::Never(SINCE),
+            None => return Settled::Never(LESS),
         };
+        if had < self.position {
+            return Settled::Never(LESS);
+        }
         match had.saturating_sub(self.reached) {
-            lacks if self.is_fork || lacks == 0 => Settled::Exact(lacks),
-            _ => Settled::Never("where the new primary left what it wrote was not heard"),
+            missing if missing > 0 && !self.is_fork => {
+                Settled::Never("where the new primary left what it wrote was not heard")
+            }
+            missing if missing > 0 && may_run_on && had > self.position => Settled::AtMost(missing),
+            missing => Settled::Exact { missing, had },
         }
     }
 }
@@ -123,7 +169,7 @@ fn settle_mysql(had: &GtidSet, has: &GtidSet, (next, began): (u128, &GtidSet)) -
     if has.is_covered_by(began, next, had) {
         return Settled::Never("the new primary had written before it was heard");
     }
-    Settled::Exact(lacks)
+    Settled::Exact { missing: lacks, had: has.count() }
 }
 
 impl GtidSet {
@@ -154,6 +200,7 @@ mod tests {
         let history = had.history.clone();
         let mut incident = Incident {
             recovered: had.recovered,
+            started: had.started,
             ..Incident::new("a".to_owned(), history, had.position, (at, at))
         };
         assert_eq!(Doubt::of(&incident), None, "nobody is primary");
@@ -176,8 +223,13 @@ mod tests {
 
     #[test]
     fn an_old_postgres_that_is_as_it_was_left_says_how_much_it_had() {
-        use Settled::{Exact, Never};
-        let had = pg(1, 1000, Some(10));
+        use Settled::{AtMost, Never};
+        let exact = |missing, had| Settled::Exact { missing, had };
+        let (started, other_start) = (Some(1), Some(2));
+        let had = Reading { started, ..pg(1, 1000, Some(10)) };
+        let on = |position| Reading { position, ..had.clone() };
+        let again =
+            |position, stopped| Reading { started: other_start, stopped, ..pg(1, position, None) };
         let next = pg(2, 1200, Some(1050));
         let not_heard = Never("where the new primary left what it wrote was not heard");
         let follows = Reading { role: Role::Replica, ..pg(1, 1070, None) };
@@ -185,25 +237,53 @@ mod tests {
             Reading { history: History::Postgres { system: 2, timeline: 1 }, ..pg(1, 1070, None) };
         for (next, now, expected) in [
             // It was killed: what its recovery added is nobody's.
-            (&next, pg(1, 1180, Some(1050)), Exact(0)),
-            (&next, pg(1, 1180, Some(1070)), Exact(20)),
-            // It runs on, or was stopped in order.
-            (&next, pg(1, 1070, Some(10)), Exact(20)),
-            (&next, pg(1, 1070, None), Exact(20)),
-            (&next, pg(1, 1040, None), Exact(0)),
+            (&next, pg(1, 1180, Some(1050)), exact(0, 1050)),
+            (&next, pg(1, 1180, Some(1070)), exact(20, 1070)),
+            // It was stopped in order: what it wrote when it started is nobody's.
+            (&next, again(1180, Some(1040)), exact(0, 1040)),
+            (&next, again(1180, Some(1070)), exact(20, 1070)),
+            (&next, again(1180, None), Never(SINCE)),
+            // It runs on.
+            (&next, on(1070), AtMost(20)),
+            (&next, on(1040), exact(0, 1040)),
+            (&pg(2, 1200, None), on(1070), not_heard),
             // It lost, or was given, something else.
             (&next, pg(1, 1180, Some(990)), Never(LESS)),
             (&next, pg(1, 900, None), Never(LESS)),
             (&next, pg(1, 900, Some(10)), Never(LESS)),
+            (&next, on(900), Never(LESS)),
+            (&next, again(1180, Some(900)), Never(LESS)),
             (&next, pg(3, 1180, Some(1070)), Never(ANOTHER)),
             (&next, other, Never(ANOTHER)),
             (&next, follows, Never(FOLLOWS)),
             // The new one was started again before it was heard.
             (&pg(2, 1200, None), pg(1, 1180, Some(1070)), not_heard),
-            (&pg(2, 1200, None), pg(1, 1180, Some(1000)), Exact(0)),
+            (&pg(2, 1200, None), pg(1, 1180, Some(1000)), exact(0, 1000)),
         ] {
             assert_eq!(settled(&had, next, 1000, &now), expected, "{now:?}");
         }
+    }
+
+    #[test]
+    fn what_nobody_saw_is_settled_where_the_next_one_was_heard_to_leave() {
+        let history = |timeline| History::Postgres { system: 1, timeline };
+        let begun = |heard| {
+            let remembered = ("a".to_owned(), history(1));
+            Unseen::of(remembered, ("b".to_owned(), pg(2, 1200, Some(1050))), heard)
+        };
+        for heard in [None, Some(0), Some(1060)] {
+            assert_eq!(Doubt::of_unseen(&begun(heard)), None, "{heard:?}");
+        }
+        let doubt = Doubt::of_unseen(&begun(Some(1000))).unwrap();
+        let settle = |position, started, recovered| {
+            doubt.settle(&Reading { started, ..pg(1, position, recovered) })
+        };
+        // Which run of it that was nobody heard.
+        assert_eq!(settle(1040, Some(5), None), Settled::Exact { missing: 0, had: 1040 });
+        for recovered in [None, Some(10), Some(1060)] {
+            assert_eq!(settle(1070, Some(5), recovered), Settled::AtMost(20), "{recovered:?}");
+        }
+        assert_eq!(doubt.settle(&pg(3, 1070, None)), Settled::Never(ANOTHER));
     }
 
     fn my(server: u128, executed: GtidSet) -> Reading {
@@ -214,8 +294,12 @@ mod tests {
 
     #[test]
     fn transactions_that_an_old_primary_has_of_its_own_are_counted() {
-        use Settled::{Exact, Never};
+        use Settled::Never;
         let is_never = |settled| matches!(settled, Never(_));
+        let missing = |settled| match settled {
+            Settled::Exact { missing, .. } => Some(missing),
+            _ => None,
+        };
         let mariadb = |server, text| my(server, GtidSet::mariadb(text).unwrap());
         let had = mariadb(1, "0-1-100");
         let idle =
@@ -223,9 +307,9 @@ mod tests {
         let follows = Reading { replicates: Some(true), ..idle.clone() };
         let loose = Reading { role: Role::Loose, ..follows.clone() };
         for (next, now, expected) in [
-            ("0-1-100", mariadb(1, "0-1-100"), Some(Exact(0))),
-            ("0-1-98", mariadb(1, "0-1-103"), Some(Exact(5))),
-            ("0-1-100", idle, Some(Exact(3))),
+            ("0-1-100", mariadb(1, "0-1-100"), Some(0)),
+            ("0-1-98", mariadb(1, "0-1-103"), Some(5)),
+            ("0-1-100", idle, Some(3)),
             ("0-1-100", follows, None),
             ("0-1-100", loose, None),
             ("0-1-100", mariadb(1, "0-1-90"), None),
@@ -237,26 +321,26 @@ mod tests {
             ("0-2-101", mariadb(1, "0-1-103"), None),
         ] {
             let settled = settled(&had, &mariadb(2, next), 1, &now);
-            assert_eq!(Some(settled).filter(|it| !is_never(*it)), expected, "{next} {now:?}");
+            assert_eq!(missing(settled), expected, "{next} {now:?}");
         }
         // It had written before, as they both know.
         let both = mariadb(1, "0-2-90");
         let settle = |now| settled(&both, &mariadb(2, "0-2-90"), 1, &mariadb(1, now));
-        assert_eq!([settle("0-2-90"), settle("0-1-92")], [Exact(0), Exact(2)]);
+        assert_eq!([settle("0-2-90"), settle("0-1-92")].map(missing), [Some(0), Some(2)]);
         let uuid = |n: u8| format!("00000000-0000-0000-0000-{n:012x}");
         let mysql = |server, a: &str, b: &str| {
             my(server, GtidSet::mysql(&format!("{}:{a},{}:{b}", uuid(1), uuid(2))).unwrap())
         };
         let had = mysql(1, "1-100", "1-5");
         for (next, now, expected) in [
-            (mysql(2, "1-100", "1-5"), mysql(1, "1-100", "1-5"), Some(Exact(0))),
+            (mysql(2, "1-100", "1-5"), mysql(1, "1-100", "1-5"), Some(0)),
             // What the new one wrote at once hides nothing.
-            (mysql(2, "1-98", "1-9"), mysql(1, "1-103", "1-5"), Some(Exact(5))),
+            (mysql(2, "1-98", "1-9"), mysql(1, "1-103", "1-5"), Some(5)),
             (mysql(2, "1-100", "1-5"), mysql(1, "1-103", "1-7"), None),
             (mysql(2, "1-100", "1-5"), mysql(1, "1-99", "1-5"), None),
         ] {
             let settled = settled(&had, &next, 1, &now);
-            assert_eq!(Some(settled).filter(|it| !is_never(*it)), expected, "{now:?}");
+            assert_eq!(missing(settled), expected, "{now:?}");
         }
         let other = pg(1, 7, None);
         assert!(is_never(settled(&had, &mysql(2, "1-100", "1-5"), 1, &other)));

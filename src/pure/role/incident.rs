@@ -23,6 +23,8 @@ pub struct Incident {
     pub position: u64,
     /// Postgres: where the recovery ended that it began with.
     pub recovered: Option<u64>,
+    /// Postgres: what tells the run of it that was lost from its next one.
+    pub started: Option<u64>,
     /// Postgres: servers for which each commit of it waited when it was heard last.
     pub awaited: BTreeSet<String>,
     /// When it said that.
@@ -68,6 +70,10 @@ pub struct Running {
     cut: u64,
     /// Sessions that failed, for whatever reason.
     errors: u64,
+    #[serde(default)]
+    recovered: Option<u64>,
+    #[serde(default)]
+    started: Option<u64>,
 }
 
 /// The primary after an incident.
@@ -107,6 +113,32 @@ pub struct Unseen {
     pub history: History,
     /// How far it had come then.
     pub reached: u64,
+    /// Postgres: that is where it left what the one before wrote, to the byte.
+    pub is_fork: bool,
+    /// Whether it was heard as a replica first: only how the one before was lost was not seen.
+    pub followed: bool,
+}
+
+impl Unseen {
+    /// `server` is heard to be primary where `from` is remembered, and had come as far as `heard` when it
+    /// was heard as a replica.
+    #[must_use]
+    pub fn of(
+        (from, before): (String, History),
+        (server, reading): (String, Reading),
+        heard: Option<u64>,
+    ) -> Self {
+        let fork = heard.filter(|&heard| heard > 0).and_then(|heard| reading.fork(heard));
+        Self {
+            from,
+            before,
+            server,
+            reached: fork.unwrap_or(reading.position),
+            history: reading.history,
+            is_fork: fork.is_some(),
+            followed: heard.is_some(),
+        }
+    }
 }
 
 /// How long the parts of an incident took.
@@ -140,6 +172,7 @@ impl Incident {
             history,
             position,
             recovered: None,
+            started: None,
             awaited: BTreeSet::new(),
             heard_at,
             lost_at,
@@ -171,6 +204,8 @@ impl Incident {
             answers: self.answers,
             cut: self.cut,
             errors: self.gone,
+            recovered: self.recovered,
+            started: self.started,
         })
     }
 
@@ -190,6 +225,8 @@ impl Incident {
             answers: running.answers,
             cut: running.cut,
             gone: running.errors,
+            recovered: running.recovered,
+            started: running.started,
             is_resumed: true,
             ..Self::new(running.from.clone(), history, running.position, times)
         })

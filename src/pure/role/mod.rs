@@ -115,6 +115,12 @@ pub struct Reading {
     /// Postgres, of one that takes writes: where the recovery that it began with ended, be that of a
     /// standby or of one that had not been stopped in order. `None`: it had none, or does not say.
     pub recovered: Option<u64>,
+    /// Postgres: what tells one run of it from the next. It is the time of its start by its own clock,
+    /// which is no time here.
+    pub started: Option<u64>,
+    /// Postgres, of one that takes writes and began with no recovery: where the run before it stopped in
+    /// order. `None`: it has written too much since to say.
+    pub stopped: Option<u64>,
     /// Postgres: who has what is committed, as far as that is certain.
     pub copies: Option<Copies>,
     /// Whether it applies what another sends; `None`: it does not say.
@@ -125,8 +131,17 @@ impl Reading {
     /// One that says no more than this.
     #[must_use]
     pub const fn new(role: Role, history: History, position: u64) -> Self {
-        let (recovered, copies, replicates) = (None, None, None);
-        Self { role, history, position, is_floor: false, recovered, copies, replicates }
+        Self {
+            role,
+            history,
+            position,
+            is_floor: false,
+            recovered: None,
+            started: None,
+            stopped: None,
+            copies: None,
+            replicates: None,
+        }
     }
 
     /// Postgres, of one that has just become primary and had come as far as `heard` when it was heard

@@ -159,15 +159,7 @@ mod tests {
 
     fn pg(timeline: u32, position: u64, is_floor: bool) -> Reading {
         let history = History::Postgres { system: 1, timeline };
-        Reading {
-            role: Role::Replica,
-            history,
-            position,
-            is_floor,
-            recovered: None,
-            copies: None,
-            replicates: None,
-        }
+        Reading { is_floor, ..Reading::new(Role::Replica, history, position) }
     }
 
     fn my(server: u128, executed: GtidSet) -> Reading {

@@ -16,8 +16,10 @@ use super::{ANSWER_BYTES_MAX, Fault, Login, Said, Settings};
 /// One row: in recovery or not, cluster, timeline, position in bytes of WAL, timeline that is received,
 /// and where the recovery that it began with ended, of which a server says the same as long as it runs. Then
 /// whom commits wait for and who is connected, or what a standby is connected by: what is not shown to the
-/// account is empty. Last whether connections are logged, as it was when the session began, and when the
-/// configuration was read.
+/// account is empty. Then whether connections are logged, as it was when the session began, and when the
+/// configuration was read. Last when the server was started, which is compared and is no time here, and
+/// where the checkpoint stands that it stopped with in order, until it makes another one: only such a
+/// checkpoint has nothing between what it covers and itself.
 ///
 /// The timelines of checkpoints and restart points lag behind a promotion, by minutes on a standby
 /// (measured with 15), so that a primary's is taken from the name of the file it writes; a standby's
@@ -43,7 +45,10 @@ const QUESTION: &str = "SELECT pg_catalog.pg_is_in_recovery(), \
     OR pg_catalog.current_setting('synchronous_standby_names') = '' THEN '' \
     ELSE coalesce((SELECT pg_catalog.string_agg(sync_state || ' ' || application_name, E'\\n') \
     FROM pg_catalog.pg_stat_replication), '') END, \
-    pg_catalog.current_setting('log_connections'), pg_catalog.pg_conf_load_time()";
+    pg_catalog.current_setting('log_connections'), pg_catalog.pg_conf_load_time(), \
+    (pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8, \
+    coalesce((SELECT checkpoint_lsn - '0/0'::pg_catalog.pg_lsn FROM pg_catalog.pg_control_checkpoint() \
+    WHERE redo_lsn = checkpoint_lsn), 0)";
 
 /// `SQLSTATE`s of a server that goes down or does not let anybody in yet: `admin_shutdown`,
 /// `crash_shutdown`, `cannot_connect_now`.
@@ -351,7 +356,9 @@ fn read(row: &DataRowBody, followed: &mut u32, settings: &mut Option<Settings>) 
     else {
         return None;
     };
-    let &[copies, connected, log_connections, read_at] = rest else { return None };
+    let &[copies, connected, log_connections, read_at, started, stopped] = rest else {
+        return None;
+    };
     *settings = Some(Settings::postgres(log_connections, read_at));
     let role = match in_recovery {
         "t" => Role::Replica,
@@ -365,14 +372,21 @@ fn read(row: &DataRowBody, followed: &mut u32, settings: &mut Option<Settings>) 
         (timeline, is_floor) = (timeline.max(*followed), *followed == 0);
     }
     let history = History::Postgres { system, timeline };
-    let recovered = recovered.parse::<u64>().ok()?;
-    let recovered = Some(recovered).filter(|&at| role == Role::Primary && at > 0);
+    let place = |text: &str| {
+        let place = text.parse::<u64>().ok()?;
+        Some(Some(place).filter(|&at| role == Role::Primary && at > 0))
+    };
+    let recovered = place(recovered)?;
+    // One that recovered makes such a checkpoint, too, at the end of that.
+    let stopped = place(stopped)?.filter(|_| recovered.is_none());
+    let started = Some(started.parse::<u64>().ok()?);
     let position = position.parse().ok()?;
     let copies = match role {
         Role::Primary => Copies::awaited(copies, connected),
         _ => Copies::streams(copies),
     };
-    Some(Reading { role, history, position, is_floor, recovered, copies, replicates: None })
+    let own = Reading::new(role, history, position);
+    Some(Reading { is_floor, recovered, started, stopped, copies, ..own })
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use super::{Group, Inner};
 use crate::pure::role::Reading;
 use crate::pure::role::doubt::{Doubt, Settled};
-use crate::pure::role::incident::Incident;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -57,9 +56,9 @@ impl Inner {
 
 impl Group {
     /// What the next primary lacked in a failover that is over, and on record as of `at`, may become
-    /// known from now on.
-    pub(in crate::state) fn doubt(&self, incident: &Incident, at: String) {
-        if let Some(doubt) = Doubt::of(incident) {
+    /// known from now on. `None`: that is known, or nobody can say it.
+    pub(in crate::state) fn doubt(&self, doubt: Option<Doubt>, at: String) {
+        if let Some(doubt) = doubt {
             let mut inner = self.lock();
             inner.doubts.open.insert(doubt.from().to_owned(), (doubt, at));
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Occasion;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::role::Reading;
+use crate::pure::role::doubt::Doubt;
 use crate::pure::role::fence::Refusal;
 use crate::pure::role::incident::Incident;
 use crate::state::group::{Claims, Told};
@@ -116,7 +117,9 @@ impl Occasion<'_> {
             self.settle(backend, &told);
         }
         if let Some(unseen) = backend.group.take_unseen() {
-            self.write(backend, Record::unseen(&backend.name, &unseen, self.wall));
+            let record = Record::unseen(&backend.name, &unseen, self.wall);
+            backend.group.doubt(Doubt::of_unseen(&unseen), record.at.clone());
+            self.write(backend, record);
         }
     }
 
@@ -128,7 +131,7 @@ impl Occasion<'_> {
             let kept = if came_back { 0 } else { self.writes_on(backend, &incident.from) };
             record.sessions_kept = Some(u64::try_from(kept).unwrap_or(u64::MAX));
             // Its sessions are gone: what it says from now on is all it had.
-            backend.group.doubt(incident, record.at.clone());
+            backend.group.doubt(Doubt::of(incident), record.at.clone());
             self.write(backend, record);
         }
     }

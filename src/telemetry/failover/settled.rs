@@ -8,6 +8,10 @@ use super::{Record, Verdict, position, written};
 use crate::pure::role::Reading;
 use crate::pure::role::doubt::Settled;
 
+/// Why what an old primary has is more than what it had.
+pub(super) const RAN_ON: &str =
+    "ran on, or may have, and what it wrote since is not told from what it had written before";
+
 /// Who said how much was missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exact {
@@ -15,7 +19,7 @@ pub struct Exact {
     pub at: String,
     /// Who had been primary.
     pub server: String,
-    /// How far it says to have come: an LSN, or GTIDs.
+    /// How far it had come: an LSN, or GTIDs.
     pub position: String,
 }
 
@@ -23,12 +27,13 @@ impl Record {
     /// The same, once the one that was primary has said at `wall` what it is.
     pub fn settle(&mut self, settled: Settled, reading: &Reading, wall: SystemTime) {
         match settled {
-            Settled::Exact(missing) => {
-                let position = position(&reading.history, reading.position);
+            Settled::Exact { missing, had } => {
+                let position = position(&reading.history, had);
                 let (at, server) = (written(wall), self.from.clone());
                 (self.rpo, self.rpo_at_least) = (Some(missing), false);
                 self.rpo_exact = Some(Exact { at, server, position });
             }
+            Settled::AtMost(most) => self.rpo_at_most = Some(most),
             Settled::Never(why) => self.rpo_never = Some(why.to_owned()),
         }
         let (routes, declared) = (self.routes.clone(), self.declared.clone());
@@ -38,7 +43,7 @@ impl Record {
     /// Whether that is still to come.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        self.rpo_at_least && self.rpo_never.is_none()
+        self.rpo_at_least && self.rpo_never.is_none() && self.rpo_at_most.is_none()
     }
 
     /// Whether all that is not kept to of what was declared is not known to be broken either.
@@ -49,10 +54,12 @@ impl Record {
     }
 
     /// What would say how much is missing, or why nothing will, for people.
-    pub(super) fn open_question(&self) -> Option<String> {
+    #[must_use]
+    pub fn open_question(&self) -> Option<String> {
         let from = &self.from;
         match &self.rpo_never {
             Some(why) => Some(format!("{from} was heard again, and {why}")),
+            None if self.rpo_at_most.is_some() => Some(format!("{from} {RAN_ON}")),
             None if self.is_open() => Some(format!(
                 "{from} says it once it answers again as it was left, neither rewound nor rebuilt"
             )),
@@ -69,6 +76,9 @@ impl Record {
         match &self.rpo_never {
             Some(why) => {
                 format!("{of}: what is missing stays not known to the end, for {from}: {why}.")
+            }
+            None if self.rpo_at_most.is_some() => {
+                format!("{of}: {} are missing, for {from} {RAN_ON}.", self.missing())
             }
             None => {
                 let broken = self.broken().join("; ");

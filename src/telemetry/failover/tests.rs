@@ -1,6 +1,8 @@
 //! Records of failovers: what is known, what is not, and how both are said.
 
 use super::*;
+use crate::pure::role::doubt::Settled;
+use crate::pure::role::{Reading, Role};
 
 fn record(total: Option<f64>, rpo: Option<u64>) -> Record {
     let seconds = Seconds { detect: Some(0.1), promote: Some(1.0), total, ..Seconds::default() };
@@ -73,6 +75,8 @@ fn a_failover_that_nobody_saw_says_so_and_has_no_numbers() {
         server: "b".to_owned(),
         history: history(2),
         reached: 0x1_0000_0020,
+        is_fork: true,
+        followed: true,
     };
     let declared = Declared { rto: Some(1.0), rpo: Some(0) };
     let record = Record::unseen("pg", &unseen, SystemTime::UNIX_EPOCH);
@@ -84,17 +88,34 @@ fn a_failover_that_nobody_saw_says_so_and_has_no_numbers() {
     let line = record.line();
     assert!(line.starts_with("Backend pg has another primary") && line.contains("b, not a"));
     assert!(line.contains("what is missing is not known") && !line.contains(" 0 "), "{line}");
+    // Where it left what the one before wrote is known, so that one may say it.
+    assert!(record.is_open() && line.contains("once it answers again"), "{line}");
+    for (settled, missing, verdict) in [
+        (Settled::Exact { missing: 0, had: 5 }, "0 bytes", Verdict::Met),
+        (Settled::AtMost(9), "at most 9 bytes", Verdict::Unknown),
+        (Settled::Never("it follows"), "not known", Verdict::Unknown),
+    ] {
+        let mut record = record.clone();
+        let reading = Reading::new(Role::Primary, history(1), 7);
+        record.settle(settled, &reading, SystemTime::UNIX_EPOCH);
+        assert_eq!((&*record.missing(), record.verdict.rpo), (missing, Some(verdict)));
+        assert!(!record.is_open());
+    }
+    let unknown =
+        Record::unseen("pg", &Unseen { is_fork: false, ..unseen }, SystemTime::UNIX_EPOCH);
+    assert!(!unknown.is_open());
 }
 
 #[test]
 fn what_becomes_known_later_is_judged_anew() {
-    use crate::pure::role::doubt::Settled;
-    use crate::pure::role::{Reading, Role};
     let (history, role) = (History::Postgres { system: 7, timeline: 1 }, Role::Primary);
     let reading = Reading::new(role, history, 0x20);
+    let exact = |missing| Settled::Exact { missing, had: 0x18 };
     for (settled, verdict, line) in [
-        (Settled::Exact(4), Verdict::Met, "a is heard again, 4 bytes were missing."),
-        (Settled::Exact(11), Verdict::Missed, "11 bytes were missing; 11 bytes are missing, more"),
+        (exact(4), Verdict::Met, "a is heard again, 4 bytes were missing."),
+        (exact(11), Verdict::Missed, "11 bytes were missing; 11 bytes are missing, more"),
+        (Settled::AtMost(9), Verdict::Met, "at least 3, at most 9 bytes are missing, for a ran on"),
+        (Settled::AtMost(11), Verdict::Unknown, "at least 3, at most 11 bytes are missing"),
         (
             Settled::Never("it follows"),
             Verdict::Unknown,
@@ -111,7 +132,9 @@ fn what_becomes_known_later_is_judged_anew() {
         assert_eq!(floor.is_unknown(), verdict == Verdict::Unknown);
         assert!(floor.settled_line().contains(line), "{}", floor.settled_line());
         let exact = floor.rpo_exact.map(|it| it.position);
-        assert_eq!(exact.as_deref(), (verdict != Verdict::Unknown).then_some("0/20"));
+        // The place that the figure comes from.
+        let is_exact = matches!(settled, Settled::Exact { .. });
+        assert_eq!(exact.as_deref(), is_exact.then_some("0/18"));
     }
     let missed =
         Record { seconds: Seconds::default(), rpo_at_least: true, ..record(None, Some(3)) };

@@ -32,7 +32,8 @@ impl Record {
                 broken.push(format!("more may be missing than is known; the rpo is {rpo}{more}"));
             }
             (None, Some(rpo), Some(Verdict::Unknown)) => {
-                broken.push(format!("what is missing is not known; the rpo is {rpo}"));
+                let more = self.open_question().map_or(String::new(), |more| format!(": {more}"));
+                broken.push(format!("what is missing is not known; the rpo is {rpo}{more}"));
             }
             _ => {}
         }
@@ -45,10 +46,16 @@ impl Record {
         match self.rpo {
             Some(missing) => {
                 let least = if self.rpo_at_least { "at least " } else { "" };
+                if let Some(most) = self.rpo_at_most {
+                    return format!("{least}{missing}, at most {most} {}", self.rpo_unit);
+                }
                 let of = if self.rpo_synchronous { " of what was acknowledged" } else { "" };
                 format!("{least}{missing} {}{of}", self.rpo_unit)
             }
-            None => "not known".to_owned(),
+            None => match self.rpo_at_most {
+                Some(most) => format!("at most {most} {}", self.rpo_unit),
+                None => "not known".to_owned(),
+            },
         }
     }
 

@@ -37,9 +37,9 @@ fn logged_in() -> Dialogue {
     dialogue
 }
 
-/// The same of one that says what its role goes by, and that it logs no connections.
+/// The same of one that says what its role goes by, that it logs no connections, and when it was started.
 fn told(fields: &[&str]) -> Result<Vec<Said>, Fault> {
-    asked(&[fields, &["off", "noon"]].concat())
+    asked(&[fields, &["off", "noon", "5", "0"]].concat())
 }
 
 /// What a server that answers with `fields` is taken for.
@@ -63,15 +63,8 @@ fn a_primary_and_a_replica_are_read() {
         ("t", Replica, "0", 3, true),
     ] {
         let history = History::Postgres { system: 7_300_000_000_000_000_001, timeline };
-        let reading = Reading {
-            role,
-            history,
-            position: 83_886_400,
-            is_floor,
-            recovered: None,
-            copies: None,
-            replicates: None,
-        };
+        let reading =
+            Reading { is_floor, started: Some(5), ..Reading::new(role, history, 83_886_400) };
         let fields = [word, "7300000000000000001", "3", "83886400", received, "0", "", ""];
         assert_eq!(told(&fields), Ok(vec![Said::Reading(reading)]));
     }
@@ -83,6 +76,20 @@ fn where_recovery_ended_is_told_by_one_that_takes_writes() {
     {
         let said = told(&[word, "1", "1", "99", "1", recovered, "", ""]).unwrap();
         assert!(matches!(&said[..], [Said::Reading(it)] if it.recovered == expected), "{said:?}");
+    }
+}
+
+#[test]
+fn what_one_stopped_with_in_order_counts_where_it_recovered_nothing() {
+    for (word, recovered, stopped, expected) in [
+        ("f", "0", "0", None),
+        ("f", "0", "70", Some(70)),
+        ("f", "60", "70", None),
+        ("t", "0", "70", None),
+    ] {
+        let fields = [word, "1", "1", "99", "1", recovered, "", "", "off", "noon", "5", stopped];
+        let said = asked(&fields).unwrap();
+        assert!(matches!(&said[..], [Said::Reading(it)] if it.stopped == expected), "{said:?}");
     }
 }
 
@@ -103,7 +110,8 @@ fn a_timeline_that_was_received_is_not_forgotten_while_nobody_sends() {
     let mut look = |received: &str| {
         dialogue.poll();
         let answer =
-            [row(&["t", "1", "1", "9", received, "0", "", "", "off", "noon"]), ready()].concat();
+            [row(&["t", "1", "1", "9", received, "0", "", "", "off", "noon", "5", "0"]), ready()]
+                .concat();
         match &dialogue.handle_bytes(&answer).unwrap()[..] {
             [Said::Reading(reading)] => (reading.history.clone(), reading.is_floor),
             said => panic!("{said:?}"),
@@ -120,7 +128,7 @@ fn a_server_says_whether_it_logs_connections_and_when_it_was_told_to() {
     let mut dialogue = logged_in();
     let mut look = |log_connections: &str, read_at: &str| {
         dialogue.poll();
-        let fields = ["f", "1", "1", "9", "0", "0", "", "", log_connections, read_at];
+        let fields = ["f", "1", "1", "9", "0", "0", "", "", log_connections, read_at, "5", "0"];
         dialogue.handle_bytes(&[row(&fields), ready()].concat()).unwrap();
         dialogue.settings().cloned().unwrap()
     };
@@ -252,13 +260,14 @@ proptest! {
     fn cuts_change_nothing(cut in 0usize..80) {
         let mut dialogue = logged_in();
         dialogue.poll();
-        let fields = ["f", "1", "2", "3", "0", "0", "", "", "off", "noon"];
+        let fields = ["f", "1", "2", "3", "0", "0", "", "", "off", "noon", "5", "0"];
         let answer = [row(&fields), ready()].concat();
         let (first, second) = answer.split_at(cut.min(answer.len()));
         let mut said = dialogue.handle_bytes(first).unwrap();
         said.extend(dialogue.handle_bytes(second).unwrap());
         let history = History::Postgres { system: 1, timeline: 2 };
-        let reading = Reading::new(Role::Primary, history, 3);
+        let reading =
+            Reading { started: Some(5), ..Reading::new(Role::Primary, history, 3) };
         prop_assert_eq!(said, vec![Said::Reading(reading)]);
     }
 }
