@@ -19,36 +19,31 @@ use super::{ANSWER_BYTES_MAX, Fault, Login, Said, Settings};
 /// account is empty. Then whether connections are logged, as it was when the session began, and when the
 /// configuration was read. Last when the server was started, which is compared and is no time here, and
 /// where the checkpoint stands that it stopped with in order, until it makes another one: only such a
-/// checkpoint has nothing between what it covers and itself.
+/// checkpoint has nothing between what it covers and itself. All of it goes into one packet.
 ///
 /// The timelines of checkpoints and restart points lag behind a promotion, by minutes on a standby
 /// (measured with 15), so that a primary's is taken from the name of the file it writes; a standby's
 /// receiver knows at once, and shows it to accounts with `pg_read_all_stats`, which `pg_monitor` has.
 /// All else is open to any account.
-const QUESTION: &str = "SELECT pg_catalog.pg_is_in_recovery(), \
-    (SELECT system_identifier FROM pg_catalog.pg_control_system()), \
-    CASE WHEN pg_catalog.pg_is_in_recovery() \
-    THEN (SELECT greatest(timeline_id, min_recovery_end_timeline) \
-    FROM pg_catalog.pg_control_checkpoint(), pg_catalog.pg_control_recovery()) \
+const QUESTION: &str = "SELECT r, system_identifier, \
+    CASE WHEN r THEN greatest(timeline_id, min_recovery_end_timeline) \
     ELSE ('x'||pg_catalog.substr(pg_catalog.pg_walfile_name(\
     pg_catalog.pg_current_wal_lsn()),1,8))::pg_catalog.bit(32)::pg_catalog.int4 END, \
-    CASE WHEN pg_catalog.pg_is_in_recovery() \
-    THEN coalesce(pg_catalog.pg_last_wal_replay_lsn(),'0/0') \
-    ELSE pg_catalog.pg_current_wal_lsn() END - '0/0'::pg_catalog.pg_lsn, \
+    CASE WHEN r THEN coalesce(l,z) ELSE pg_catalog.pg_current_wal_lsn() END - z, \
     coalesce((SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver), 0), \
-    coalesce(pg_catalog.pg_last_wal_replay_lsn() - '0/0'::pg_catalog.pg_lsn, 0), \
-    CASE WHEN pg_catalog.pg_is_in_recovery() \
-    THEN coalesce((SELECT conninfo FROM pg_catalog.pg_stat_wal_receiver WHERE status = 'streaming'), '') \
-    WHEN pg_catalog.current_setting('synchronous_commit') IN ('off', 'local') THEN '' \
-    ELSE pg_catalog.current_setting('synchronous_standby_names') END, \
-    CASE WHEN pg_catalog.pg_is_in_recovery() \
-    OR pg_catalog.current_setting('synchronous_standby_names') = '' THEN '' \
+    coalesce(l - z, 0), \
+    CASE WHEN r THEN \
+    coalesce((SELECT conninfo FROM pg_catalog.pg_stat_wal_receiver WHERE status = 'streaming'), '') \
+    WHEN pg_catalog.current_setting('synchronous_commit') IN ('off', 'local') THEN '' ELSE s END, \
+    CASE WHEN r OR s = '' THEN '' \
     ELSE coalesce((SELECT pg_catalog.string_agg(sync_state || ' ' || application_name, E'\\n') \
     FROM pg_catalog.pg_stat_replication), '') END, \
     pg_catalog.current_setting('log_connections'), pg_catalog.pg_conf_load_time(), \
     (pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8, \
-    coalesce((SELECT checkpoint_lsn - '0/0'::pg_catalog.pg_lsn FROM pg_catalog.pg_control_checkpoint() \
-    WHERE redo_lsn = checkpoint_lsn), 0)";
+    CASE WHEN redo_lsn = checkpoint_lsn THEN checkpoint_lsn - z ELSE 0 END \
+    FROM (SELECT pg_catalog.pg_is_in_recovery() r, pg_catalog.pg_last_wal_replay_lsn() l, \
+    '0/0'::pg_catalog.pg_lsn z, pg_catalog.current_setting('synchronous_standby_names') s) a, \
+    pg_catalog.pg_control_system(), pg_catalog.pg_control_checkpoint(), pg_catalog.pg_control_recovery()";
 
 /// `SQLSTATE`s of a server that goes down or does not let anybody in yet: `admin_shutdown`,
 /// `crash_shutdown`, `cannot_connect_now`.
