@@ -130,11 +130,7 @@ impl Page {
 pub(super) fn judge(sections: &[HttpSection], config: &mut Config, cx: &mut Context<'_>) {
     let open = config.frontends.iter().filter(|frontend| !frontend.binds.is_empty());
     let reached: BTreeSet<String> = open
-        .flat_map(|frontend| {
-            let switches = frontend.rules.iter().filter(|rule| rule.keyword() == "use_backend");
-            let targets = switches.filter_map(|rule| rule.words.get(1));
-            targets.chain(&frontend.default_backend).chain([&frontend.name])
-        })
+        .flat_map(|frontend| frontend.targets().chain([&frontend.name]))
         .map(|name| name.value.clone())
         .collect();
     for section in sections {

@@ -83,6 +83,12 @@ pub struct RoleSettings {
 }
 
 impl Frontend {
+    /// Backends that it names, the default one last.
+    pub fn targets(&self) -> impl Iterator<Item = &Spanned<String>> {
+        let switches = self.rules.iter().filter(|rule| rule.keyword() == "use_backend");
+        switches.filter_map(|rule| rule.words.get(1)).chain(&self.default_backend)
+    }
+
     /// A frontend of which only the name was written.
     #[must_use]
     pub fn new(section: u32, name: Spanned<String>) -> Self {

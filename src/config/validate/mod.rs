@@ -319,9 +319,7 @@ impl Context<'_> {
     fn modes_agree(&mut self, raw: &raw::Config) {
         let is_http = |http: &raw::Http| http.mode.as_ref().is_some_and(|it| it.value == "http");
         for frontend in &raw.frontends {
-            let switches = frontend.rules.iter().filter(|it| it.keyword() == "use_backend");
-            let named = switches.filter_map(|rule| rule.words.get(1));
-            for name in named.chain(&frontend.default_backend) {
+            for name in frontend.targets() {
                 let found = raw.backends.iter().find(|it| it.name.value == name.value);
                 if found.is_some_and(|it| is_http(&it.http) != is_http(&frontend.http)) {
                     let message = format!(
