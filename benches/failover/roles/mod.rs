@@ -19,13 +19,14 @@ mod writers;
 mod pgsql_wire;
 
 use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use measure::machine::Machine;
-use measure::pinned::run_self_first;
+use measure::pinned::{PROXY_CORE, pin_self, run_self_first};
 use measure::results;
 use measure::scratch::Scratch;
 use rustix::process::Signal;
@@ -52,6 +53,9 @@ const SETTLED_AFTER: Duration = Duration::from_millis(2_500);
 
 /// How long a quick run waits for a write.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long one look for who listens may take.
+const TRIED_FOR: Duration = Duration::from_millis(10);
 
 /// Times kills of a quick run fall into one interval of the checks.
 const PHASES: u32 = 20;
@@ -105,10 +109,10 @@ pub(crate) struct Roles {
     /// End each run after the first write on the new primary: a hundred runs in some six minutes
     #[arg(long)]
     quick: bool,
-    /// Run the databases before the load that shares their core, as on machines of their own:
-    /// a killed one ends only as fast as it is let run
+    /// As if the databases had machines of their own, where a killed one ends as fast as it can: on
+    /// their core before all else that wants it, and the writers on that of the proxy
     #[arg(long)]
-    ahead: bool,
+    apart: bool,
     /// Keep the result as benches/results/DATE-NAME.md and .jsonl
     #[arg(long, value_name = "NAME")]
     save: Option<String>,
@@ -121,6 +125,9 @@ struct Outcome {
     errors: f64,
     /// From the fault to the proxy's word that the server is down; absent where it says none.
     down_ms: Option<f64>,
+    /// From the fault until the kernel refuses connections to the primary: before that nobody can know.
+    /// Absent where it does not.
+    shut_ms: Option<f64>,
     /// From the promotion to the first write on the new primary; absent where there is none.
     first_write_ms: Option<f64>,
     longest_stall_ms: f64,
@@ -139,8 +146,11 @@ struct Runs {
 /// Does all runs, prints and saves the result, and returns how many could not be done.
 pub(crate) fn measure(options: &Roles) -> io::Result<usize> {
     run_self_first()?;
+    if options.apart {
+        pin_self(PROXY_CORE)?;
+    }
     let scratch = Scratch::create("roles")?;
-    let template = postgres::template(scratch.path(), options.ahead)?;
+    let template = postgres::template(scratch.path(), options.apart)?;
     let mut all: Vec<Runs> = Vec::new();
     let mut failures = 0;
     for &fault in &options.faults {
@@ -178,7 +188,11 @@ pub(crate) fn measure(options: &Roles) -> io::Result<usize> {
         writers::STAYING,
         writers::PASSING,
         PROMOTED_AFTER.as_millis(),
-        if options.ahead { " The databases run before the load on their core." } else { "" },
+        if options.apart {
+            " The databases run before all else on their core, the writers on that of the proxy."
+        } else {
+            ""
+        },
         table::table(&all),
     );
     println!("\n{page}");
@@ -209,7 +223,7 @@ fn quick_run(
     };
     await_write(pair.a.addr.port());
     sleep(BEFORE + CHECK_INTERVAL * (u32::from(index) % PHASES) / PHASES);
-    let mut watch = Watch::begin(&said)?;
+    let mut watch = Watch::begin(&said, pair.a.addr)?;
     fault.strike(&mut pair)?;
     watch.look(watch.began + PROMOTED_AFTER)?;
     pair.b.promote()?;
@@ -217,21 +231,23 @@ fn quick_run(
     await_write(pair.b.addr.port());
     watch.look(Instant::now())?;
     let seen = writers.finish();
-    Ok(outcome(&seen, watch.down, promoted, &pair))
+    Ok(outcome(&seen, &watch, promoted, &pair))
 }
 
-/// Looks for the proxy's word that the server is down.
+/// Looks for the proxy's word that the server is down, and for the moment in which nobody listens there.
 struct Watch<'a> {
     began: Instant,
     said: &'a Path,
     heard: usize,
     down: Option<Duration>,
+    primary: SocketAddr,
+    shut: Option<Duration>,
 }
 
 impl<'a> Watch<'a> {
-    fn begin(said: &'a Path) -> io::Result<Self> {
+    fn begin(said: &'a Path, primary: SocketAddr) -> io::Result<Self> {
         let heard = std::fs::read_to_string(said)?.len();
-        Ok(Self { began: Instant::now(), said, heard, down: None })
+        Ok(Self { began: Instant::now(), said, heard, down: None, primary, shut: None })
     }
 
     fn look(&mut self, until: Instant) -> io::Result<()> {
@@ -239,6 +255,12 @@ impl<'a> Watch<'a> {
             let text = std::fs::read_to_string(self.said)?;
             if self.down.is_none() && text[self.heard..].contains(" is DOWN") {
                 self.down = Some(self.began.elapsed());
+            }
+            // A server that was stopped takes connections for as long as its queue has room.
+            if self.shut.is_none() && self.began.elapsed() < PROMOTED_AFTER {
+                let tried = TcpStream::connect_timeout(&self.primary, TRIED_FOR);
+                let refused = tried.is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
+                self.shut = refused.then(|| self.began.elapsed());
             }
             if Instant::now() >= until {
                 return Ok(());
@@ -261,7 +283,7 @@ fn run(
     sleep(SETTLED_AFTER);
     let writers = Writers::start(addr);
     sleep(BEFORE);
-    let mut watch = Watch::begin(&said)?;
+    let mut watch = Watch::begin(&said, pair.a.addr)?;
     fault.strike(&mut pair)?;
     watch.look(watch.began + PROMOTED_AFTER)?;
     pair.b.promote()?;
@@ -273,17 +295,18 @@ fn run(
     }
     watch.look(Instant::now() + RETURNED_FOR)?;
     let seen = writers.finish();
-    Ok(outcome(&seen, watch.down, promoted, &pair))
+    Ok(outcome(&seen, &watch, promoted, &pair))
 }
 
-fn outcome(seen: &Seen, down: Option<Duration>, promoted: Instant, pair: &Pair) -> Outcome {
+fn outcome(seen: &Seen, watch: &Watch<'_>, promoted: Instant, pair: &Pair) -> Outcome {
     let (a, b) = (pair.a.addr.port(), pair.b.addr.port());
     let first = seen.acks.iter().position(|ack| ack.port == b);
     let after = first.map_or(&[][..], |first| &seen.acks[first..]);
     let stalls = seen.acks.windows(2).map(|pair| millis(pair[1].at - pair[0].at));
     Outcome {
         errors: seen.errors as f64,
-        down_ms: down.map(millis),
+        down_ms: watch.down.map(millis),
+        shut_ms: watch.shut.map(millis),
         first_write_ms: after.first().map(|ack| millis(ack.at.saturating_duration_since(promoted))),
         longest_stall_ms: stalls.fold(0.0, f64::max),
         split: after.iter().filter(|ack| ack.port == a).count() as f64,

@@ -23,14 +23,14 @@ const USER: &str = "postgres";
 pub(super) struct Server {
     pub(super) addr: SocketAddr,
     data: PathBuf,
-    ahead: bool,
+    apart: bool,
     process: Pinned,
 }
 
 /// A cluster that each run copies.
 pub(super) struct Template {
     data: PathBuf,
-    ahead: bool,
+    apart: bool,
 }
 
 /// A primary `a` and its replica `b`.
@@ -62,8 +62,8 @@ fn done(program: &Path, args: &[&str]) -> io::Result<()> {
     Err(io::Error::other(format!("{}: {reason}", program.display())))
 }
 
-/// Makes a cluster in `folder`, whose copies run at a real-time priority when `ahead`.
-pub(super) fn template(folder: &Path, ahead: bool) -> io::Result<Template> {
+/// Makes a cluster in `folder`, whose copies run at a real-time priority when `apart`.
+pub(super) fn template(folder: &Path, apart: bool) -> io::Result<Template> {
     let data = folder.join("template");
     let owned = Command::new("chown").arg(USER).arg(folder).status()?;
     if !owned.success() {
@@ -72,7 +72,7 @@ pub(super) fn template(folder: &Path, ahead: bool) -> io::Result<Template> {
     let path = data.to_string_lossy();
     let words = ["-A", "trust", "-U", "postgres", "--locale=C", "--no-sync", "-D", &path];
     done(&tool("initdb"), &words)?;
-    Ok(Template { data, ahead })
+    Ok(Template { data, apart })
 }
 
 impl Pair {
@@ -84,7 +84,7 @@ impl Pair {
             }
         }
         done(Path::new("cp"), &["-a", &template.data.to_string_lossy(), &first.to_string_lossy()])?;
-        let a = Server::start(first, template.ahead)?;
+        let a = Server::start(first, template.apart)?;
         a.query("CREATE TABLE written (n int)")?;
         a.query("CREATE ROLE evenkeel LOGIN")?;
         a.query("CREATE DATABASE evenkeel")?;
@@ -92,14 +92,14 @@ impl Pair {
         let words = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-D", &data, "-R", "-X"];
         let words = [&words[..], &["stream", "-c", "fast", "--no-sync"]].concat();
         done(&tool("pg_basebackup"), &words)?;
-        Ok(Self { a, b: Server::start(second, template.ahead)? })
+        Ok(Self { a, b: Server::start(second, template.apart)? })
     }
 }
 
 impl Server {
-    fn start(data: PathBuf, ahead: bool) -> io::Result<Self> {
+    fn start(data: PathBuf, apart: bool) -> io::Result<Self> {
         let addr = free_addr()?;
-        let server = Self { process: launch(&data, addr, ahead)?, addr, data, ahead };
+        let server = Self { process: launch(&data, addr, apart)?, addr, data, apart };
         server.await_ready()?;
         Ok(server)
     }
@@ -115,7 +115,7 @@ impl Server {
         }
         // Its processes have seen their parent's death; what they share goes with the last of them.
         loop {
-            self.process = launch(&self.data, self.addr, self.ahead)?;
+            self.process = launch(&self.data, self.addr, self.apart)?;
             if self.await_ready().is_ok() {
                 return Ok(());
             }
@@ -179,8 +179,8 @@ impl Drop for Server {
 /// With little memory in common: when it is killed each of its processes takes down its own page tables
 /// of that before its sockets close, which is no time of a proxy's.
 ///
-/// `ahead`: at a real-time priority, before whatever shares its core.
-fn launch(data: &Path, addr: SocketAddr, ahead: bool) -> io::Result<Pinned> {
+/// `apart`: at a real-time priority, before whatever shares its core.
+fn launch(data: &Path, addr: SocketAddr, apart: bool) -> io::Result<Pinned> {
     let (port, path) = (format!("port={}", addr.port()), data.to_string_lossy());
     let program = tool("postgres").to_string_lossy().into_owned();
     let settings = [
@@ -195,7 +195,7 @@ fn launch(data: &Path, addr: SocketAddr, ahead: bool) -> io::Result<Pinned> {
     ];
     let who = ["--reuid", USER, "--regid", USER, "--init-groups", "--", &program, "-D", &path];
     let settings = settings.iter().flat_map(|setting| ["-c", setting]);
-    let priority: &[&str] = if ahead { &["chrt", "-f", "5"] } else { &[] };
+    let priority: &[&str] = if apart { &["chrt", "-f", "5"] } else { &[] };
     let words = priority.iter().copied().chain(["setpriv"]).chain(who).chain(settings);
     let words: Vec<&str> = words.collect();
     Pinned::start(LOAD_CORE, Path::new(words[0]), &words[1..], data.with_extension("out"))

@@ -9,9 +9,11 @@ use super::{Outcome, Runs};
 /// A measure of a run.
 type Measure = (&'static str, fn(&Outcome) -> Option<f64>);
 
-const MEASURES: [Measure; 6] = [
+const MEASURES: [Measure; 8] = [
     ("client errors", |run| Some(run.errors)),
     ("fault to DOWN, ms", |run| run.down_ms),
+    ("fault to nobody listens, ms", |run| run.shut_ms),
+    ("from there to DOWN, ms", |run| Some(run.down_ms? - run.shut_ms?)),
     ("promotion to first write, ms", |run| run.first_write_ms),
     ("longest stall, ms", |run| Some(run.longest_stall_ms)),
     ("writes by two primaries", |run| Some(run.split)),

@@ -52,10 +52,12 @@ impl Relay {
         self.down.tail.as_deref().filter(|_| is_open).map(Tail::bytes)
     }
 
-    /// Whether the server has ended its side while the client stays.
+    /// Whether the server has ended its side while the client stays, or says that it will: a Postgres whose
+    /// first process was killed says so milliseconds before its sessions end.
     #[must_use]
-    pub const fn is_left_by_server(&self) -> bool {
-        self.down.source_ended && !self.up.source_ended
+    pub fn is_left_by_server(&self) -> bool {
+        let says_so = || self.down.tail.as_deref().is_some_and(Tail::is_leaving);
+        !self.up.source_ended && (self.down.source_ended || says_so())
     }
 
     /// Whether the server's end is for somebody to judge.

@@ -46,6 +46,10 @@ const PARTS_BEFORE_TLS: u8 = 3;
 /// ReadyForQuery without its last byte, which says how the transaction stands.
 const READY: [u8; 5] = [b'Z', 0, 0, 0, 5];
 
+/// The severity of an ErrorResponse behind which Postgres closes, and the codes it begins with where the
+/// server goes.
+const LAST_SEVERITY: &[u8] = b"VFATAL\0C57P0";
+
 /// Bytes of a CopyInResponse for one column.
 const COPY_IN_BYTES_MIN: usize = 10;
 
@@ -92,11 +96,12 @@ pub struct Tail {
     /// Parts that were sent, as far as [`PARTS_BEFORE_TLS`] counts them.
     parts: u8,
     is_encrypted: bool,
+    is_leaving: bool,
 }
 
 impl Default for Tail {
     fn default() -> Self {
-        Self { bytes: [0; TAIL_BYTES], len: 0, parts: 0, is_encrypted: false }
+        Self { bytes: [0; TAIL_BYTES], len: 0, parts: 0, is_encrypted: false, is_leaving: false }
     }
 }
 
@@ -107,6 +112,7 @@ impl Tail {
             self.parts += 1;
             self.is_encrypted |= sent.starts_with(&TLS_HANDSHAKE);
         }
+        self.is_leaving |= sent.first() == Some(&b'E') && announces_end(sent);
         let new = &sent[sent.len().saturating_sub(TAIL_BYTES)..];
         self.bytes.copy_within(new.len().., 0);
         self.bytes[TAIL_BYTES - new.len()..].copy_from_slice(new);
@@ -116,6 +122,12 @@ impl Tail {
     /// Bytes followed that nobody saw.
     pub const fn clear(&mut self) {
         self.len = 0;
+    }
+
+    /// Whether a Postgres has begun a part by saying that it goes.
+    #[must_use]
+    pub const fn is_leaving(&self) -> bool {
+        self.is_leaving
     }
 
     /// Whether the server shook hands for TLS.
@@ -129,6 +141,13 @@ impl Tail {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[TAIL_BYTES - self.len..]
     }
+}
+
+/// Whether Postgres' ErrorResponse says that an operator, or the end of its first process, ends the
+/// session (57P01, 57P02). Its severity in the language of the server comes first.
+fn announces_end(message: &[u8]) -> bool {
+    let head = &message[..message.len().min(TAIL_BYTES)];
+    head.windows(LAST_SEVERITY.len()).any(|part| part == LAST_SEVERITY)
 }
 
 /// What a client is told whose server has sent `last`, and why; `None` where it may be waiting for
@@ -309,6 +328,23 @@ mod tests {
         tail.clear();
         tail.note(b"I");
         assert_eq!(tail.bytes(), b"I");
+    }
+
+    #[test]
+    fn a_postgres_that_goes_says_so() {
+        let rows: [(&[u8], bool); 5] = [
+            (b"E\0\0\0\x5bSFATAL\0VFATAL\0C57P01\0Mterminating connection due to", true),
+            (b"E\0\0\0\x5bSFATALE\0VFATAL\0C57P02\0M", true),
+            // A statement that failed, one session that was idle for too long, and a row.
+            (b"E\0\0\0\x5bSERROR\0VERROR\0C57P01\0M", false),
+            (b"E\0\0\0\x5bSFATAL\0VFATAL\0C25P03\0M", false),
+            (b"D\0\0\0\x5bSFATAL\0VFATAL\0C57P01\0M", false),
+        ];
+        for (sent, expected) in rows {
+            let mut tail = Tail::default();
+            tail.note(sent);
+            assert_eq!(tail.is_leaving(), expected, "{sent:?}");
+        }
     }
 
     #[test]
