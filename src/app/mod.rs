@@ -62,6 +62,7 @@ use crate::control::cli;
 use crate::pure::id::Disabled;
 use crate::resolve::Engine as Resolver;
 use crate::session::Context;
+use crate::session::crew::Crew;
 use crate::state::request::SocketWish;
 use crate::state::{self, Process};
 use crate::telemetry::{bus, stdio};
@@ -277,7 +278,8 @@ impl Control {
         let process = Arc::new(process);
         let pages = Arc::new(listeners::site(&process, &bus));
         let renders = Arc::new(Semaphore::new(1));
-        let context = Arc::new(Context { process, bus, pages, renders });
+        let crew = Crew::new(&process.sessions, workers.handles());
+        let context = Arc::new(Context { process, bus, pages, renders, crew });
         let (done, memory) = oneshot::channel();
         let journal = state_dir.as_ref().map(StateDir::journal).transpose();
         let journal = journal.map_err(|e| StartError::because("remember what is changed", &e))?;

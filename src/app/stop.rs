@@ -135,9 +135,10 @@ impl Control {
     /// Ends the sessions that are left, each with its line in the log.
     async fn end_sessions(&self) {
         let process = &self.context.process;
-        process.sessions.end_all(CutReason::Killed);
         let ended = async {
             while process.gate.current() > 0 {
+                // One may have been on its way to its worker.
+                process.sessions.end_all(CutReason::Killed);
                 tokio::time::sleep(DRAIN_POLL).await;
             }
         };

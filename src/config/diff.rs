@@ -327,6 +327,7 @@ fn diff_global(old: &Global, new: &Global, plan: &mut Plan) {
         ("maxsslrate", old.tuning.maxsslrate != new.tuning.maxsslrate),
         ("mworker_max_reloads", old.life.mworker_max_reloads != new.life.mworker_max_reloads),
         ("maxaccept", old.tuning.maxaccept != new.tuning.maxaccept),
+        ("multi_queue", old.tuning.multi_queue != new.tuning.multi_queue),
         ("maxpipes", old.tuning.maxpipes != new.tuning.maxpipes),
         ("pipesize", old.tuning.pipesize != new.tuning.pipesize),
         ("splice", old.tuning.splice != new.tuning.splice),

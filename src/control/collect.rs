@@ -46,6 +46,7 @@ pub fn snapshot(process: &Process, bus: &Bus, now: Instant, wall: SystemTime) ->
             .collect(),
         order: objects.config.order.clone(),
         nameservers: nameservers(&objects.resolvers),
+        workers: process.sessions.shares(),
         tables: tables(&objects.tables, now),
         webhooks: bus.outboxes().counts(),
     }

@@ -38,6 +38,8 @@ pub struct Snapshot {
     pub tables: Vec<Table>,
     /// What became of events for webhooks.
     pub webhooks: Vec<Count>,
+    /// Worker by worker.
+    pub workers: Vec<crate::state::sessions::Share>,
 }
 
 /// What became of questions to a name server: HAProxy's names, in its order.

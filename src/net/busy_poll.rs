@@ -24,7 +24,7 @@ thread_local! {
 }
 
 /// Something happened on this worker that more may follow soon.
-pub(super) fn note() {
+pub fn note() {
     ACTIVE.set(true);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket};
 
-use super::{Context, Session};
+use super::Context;
 use crate::clock;
 use crate::config::model::{Bind, ListenAddr};
 use crate::net::accept::{Accepted, Doorkeeper};
@@ -140,9 +140,7 @@ impl Doorkeeper for Arc<Door> {
             process.tls.connections.add(1);
             process.tls.rate.tick(uptime);
         }
-        if let Some(session) = Session::accept(accepted, admission) {
-            tokio::spawn(super::run(session));
-        }
+        self.context.crew.begin(accepted, admission);
     }
 
     fn exhausted(&self, error: &io::Error) {

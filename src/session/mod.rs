@@ -9,6 +9,7 @@
 mod assign;
 mod client;
 mod course;
+pub mod crew;
 mod dial;
 mod facts;
 mod farewell;
@@ -40,6 +41,7 @@ use std::task::{self, Poll};
 use std::time::{Duration, SystemTime};
 
 use client::Heard;
+use crew::Crew;
 use dial::Server;
 use finish::Outcome;
 use follow::Watched;
@@ -56,7 +58,7 @@ use crate::pure::session::idle::{Limits, Side};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::frontend::Route;
 use crate::state::http::Pages;
-use crate::state::sessions::{Running, Stage};
+use crate::state::sessions::{Running, Seat, Stage};
 use crate::state::{Backend, CutReason, Process};
 use crate::telemetry::bus::Bus;
 use listener::Admission;
@@ -72,6 +74,8 @@ pub struct Context {
     pub pages: Arc<dyn Pages>,
     /// One page is made at a time: who asks for them cannot take more than one core from the others.
     pub renders: Arc<tokio::sync::Semaphore>,
+    /// The workers, who share sessions among them.
+    pub crew: Crew,
 }
 
 /// A running session: what is known of it so far.
@@ -143,8 +147,8 @@ pub(crate) fn run(mut session: Session) -> impl Future<Output = ()> {
 }
 
 impl Session {
-    /// `accepted` becomes a session; `None` where there is no descriptor or memory for it.
-    pub(crate) fn accept(accepted: Accepted, door: Admission) -> Option<Self> {
+    /// `accepted` becomes a session on this worker, at `seat`; `None` where there is no descriptor or memory for it.
+    pub(crate) fn accept(accepted: Accepted, door: Admission, seat: Seat) -> Option<Self> {
         let is_tcp = door.is_tcp(&accepted.socket);
         let client = match Stream::from_accepted(accepted.socket, is_tcp) {
             Ok(client) => client,
@@ -156,7 +160,7 @@ impl Session {
         let route = Arc::clone(&door.frontend.route());
         let started = clock::now();
         let uptime = door.context.process.uptime(started);
-        let running = door.table.begin(&door.frontend, &door.listener, accepted.peer, started);
+        let running = seat.begin(&door.frontend, &door.listener, accepted.peer, started);
         running.note_client(client.as_fd().as_raw_fd());
         let session = Self {
             route,

@@ -88,6 +88,10 @@ metrics! {
     LISTENERS = gauge("listeners", "Open listeners");
     DROPPED_LOGS = counter("dropped_logs_total", "Log lines lost because a target was too slow");
     BUSY_POLLING = gauge("busy_polling_enabled", "1 where workers spin instead of sleeping");
+    WORKER_SESSIONS = own_gauge("worker_sessions", "Sessions a worker runs now");
+    WORKER_ACCEPTED = own_counter("worker_accepted_total", "Connections accepted by a worker's sockets");
+    WORKER_TAKEN =
+        own_counter("worker_taken_total", "Connections a worker was given that another accepted");
     FAILED_RESOLUTIONS = counter("failed_resolutions", "Name lookups that failed");
     SPLICED_BYTES_OUT = counter("spliced_bytes_out_total", "Bytes sent through kernel pipes");
     BYTES_OUT_RATE = gauge("bytes_out_rate", "Bytes sent per second since the last look");

@@ -117,3 +117,4 @@ mod vtest;
 mod webhooks;
 mod witnesses;
 mod words;
+mod workers;

@@ -17,6 +17,7 @@ pub(super) fn tuning(pairs: &mut Pairs, tuning: &Tuning) {
         let count = tuning.maxaccept.to_string();
         pairs.add("maxaccept", if unlimited { "-1".to_owned() } else { count });
     }
+    pairs.maybe("multi_queue", (!tuning.multi_queue).then_some(false));
     pairs.maybe("maxpipes", tuning.maxpipes);
     pairs.maybe("pipesize", (tuning.pipesize != PIPESIZE_BYTES).then_some(tuning.pipesize));
     pairs.maybe("splice", (!tuning.splice).then_some(false));

@@ -35,6 +35,10 @@ pub(super) fn lower(
             keep(&mut tuning.maxaccept, maxaccept(keyword, args, cx));
             return true;
         }
+        "tune.listener.multi-queue" => {
+            keep(&mut tuning.multi_queue, multi_queue(keyword, args, cx));
+            return true;
+        }
         "harden.reject-privileged-ports.tcp" => {
             keep(&mut tuning.reject_privileged_ports, on_off(keyword, args, cx));
             return true;
@@ -83,6 +87,17 @@ fn maxaccept(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<
         _ => {}
     }
     Some(count)
+}
+
+/// `fair` shares evenly, too.
+fn multi_queue(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<bool> {
+    match args.peek() {
+        Some(word) if word.text() == "fair" => {
+            args.skip(1);
+            Some(Spanned::new(true, word.span))
+        }
+        _ => on_off(keyword, args, cx),
+    }
 }
 
 fn on_off(keyword: &str, args: &mut Args<'_>, cx: &mut Context<'_>) -> Field<bool> {

@@ -17,6 +17,9 @@ pub struct Tuning {
     pub reject_privileged_ports: bool,
     /// `tune.maxaccept`: connections accepted per wake-up of a listener.
     pub maxaccept: NonZeroU32,
+    /// `tune.listener.multi-queue`: a worker that has clearly more sessions than another hands it what it
+    /// accepts.
+    pub multi_queue: bool,
     /// `maxpipes`: pipes for bulk transfers; `None`: a share of `maxconn`.
     pub maxpipes: Option<u32>,
     /// `tune.pipesize`: bytes a pipe may hold.

@@ -18,6 +18,8 @@ pub struct Tuning {
     pub reject_privileged_ports: Field<bool>,
     /// `tune.maxaccept`; -1 is no limit.
     pub maxaccept: Field<i64>,
+    /// `tune.listener.multi-queue`.
+    pub multi_queue: Field<bool>,
     /// `maxpipes`.
     pub maxpipes: Field<u64>,
     /// `tune.pipesize`.

@@ -13,6 +13,7 @@ impl Decoder<'_> {
             maxsslrate: self.number(t, "maxsslrate"),
             reject_privileged_ports: self.boolean(t, "reject_privileged_ports"),
             maxaccept: self.maxaccept(t),
+            multi_queue: self.boolean(t, "multi_queue"),
             maxpipes: self.number(t, "maxpipes"),
             pipesize: self.number(t, "pipesize"),
             splice: self.boolean(t, "splice"),

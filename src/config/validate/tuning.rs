@@ -21,6 +21,7 @@ impl Context<'_> {
             maxsslrate: self.limit("maxsslrate", &raw.maxsslrate),
             reject_privileged_ports: is_on(&raw.reject_privileged_ports),
             maxaccept: self.maxaccept(&raw.maxaccept),
+            multi_queue: raw.multi_queue.as_ref().is_none_or(|shared| shared.value),
             maxpipes: maxpipes.and_then(|pipes| u32::try_from(pipes).ok()),
             pipesize: self.limit("pipesize", &raw.pipesize).unwrap_or(PIPESIZE_BYTES),
             splice: raw.splice.as_ref().is_none_or(|splice| splice.value),

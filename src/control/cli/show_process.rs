@@ -9,6 +9,7 @@ use super::{Answer, Call, Command, Mode, Run, object};
 use crate::clock;
 use crate::config::model::Level;
 use crate::net::listen;
+use crate::state::sessions::Share;
 
 /// A command that takes nothing.
 const fn plain(
@@ -106,14 +107,38 @@ fn errors(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     answer.line(format_args!("Total events captured on [{now}] : 0"));
 }
 
+/// A figure of a worker, and its name.
+type WorkerCount = (&'static str, fn(&Share) -> u64);
+
+/// What is told of each worker: HAProxy's names as far as it has them.
+const WORKER_COUNTS: [WorkerCount; 4] = [
+    ("accepted", |it| it.accepted),
+    ("accq_pushed", |it| it.taken),
+    ("accq_full", |it| it.full),
+    ("sessions", |it| it.sessions.into()),
+];
+
+/// The sum, and what it is of where there are several.
+fn of_each(counts: &[u64]) -> String {
+    let sum: u64 = counts.iter().sum();
+    if counts.len() < 2 {
+        return sum.to_string();
+    }
+    let each: Vec<String> = counts.iter().map(u64::to_string).collect();
+    format!("{sum} [ {} ]", each.join(" "))
+}
+
 fn activity(call: &mut Call<'_>, answer: &mut Answer<'_>) {
     let process = &call.shared.process;
     let wall = clock::wall().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     answer.line(format_args!("thread_id: 1 (1..{})", process.workers()));
     answer.line(format_args!("date_now: {}.{:06}", wall.as_secs(), wall.subsec_micros()));
     answer.line(format_args!("uptime_now: {:.6}", process.uptime(clock::now()).as_secs_f64()));
-    answer.line(format_args!("accepted: {}", process.connections.get()));
-    answer.line(format_args!("sessions: {}", process.gate.current()));
+    let shares = process.sessions.shares();
+    for (name, count) in WORKER_COUNTS {
+        let counts: Vec<u64> = shares.iter().map(count).collect();
+        answer.line(format_args!("{name}: {}", of_each(&counts)));
+    }
     answer.line(format_args!("exhausted: {}", process.exhausted.get()));
 }
 

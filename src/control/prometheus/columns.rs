@@ -6,6 +6,7 @@ use super::{Column, Value};
 use crate::control::snapshot::{
     Backend, Check, Frontend, Intake, Process, QUESTIONS, Server, Service,
 };
+use crate::state::sessions::Share;
 use crate::telemetry::names::{self as n, Metric};
 use crate::telemetry::outbox::Count;
 
@@ -73,6 +74,13 @@ pub(super) const PROCESS: &[Column<Process>] = &[
     (n::HTTP_COMP_LIMIT, |_| Value::Int(0)),
     (n::ZLIB_MEMORY, |_| Value::Float(f64::NAN)),
     (n::ZLIB_MEMORY_MAX, |_| Value::Float(f64::NAN)),
+];
+
+/// A worker.
+pub(super) const WORKER: &[Column<Share>] = &[
+    (n::WORKER_SESSIONS, |row| row.sessions.into()),
+    (n::WORKER_ACCEPTED, |row| row.accepted.into()),
+    (n::WORKER_TAKEN, |row| row.taken.into()),
 ];
 
 /// A frontend or a listener.

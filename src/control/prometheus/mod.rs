@@ -22,13 +22,14 @@ use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use self::columns::{
-    BACKEND, CHECK, FRONTEND, INTAKE, PROCESS, RESOLVER, SERVER, SERVICE, WEBHOOK,
+    BACKEND, CHECK, FRONTEND, INTAKE, PROCESS, RESOLVER, SERVER, SERVICE, WEBHOOK, WORKER,
 };
 use self::selection::Selection;
 use super::snapshot::{
     Backend, Frontend, FrontendStatus, ListenerStatus, Nameserver, Process, Requests, Server,
     ServerStatus, Snapshot, Table,
 };
+use crate::state::sessions::Share;
 use crate::telemetry::names::{self, Kind, Metric};
 use crate::telemetry::outbox::Count;
 
@@ -72,6 +73,9 @@ pub fn render(snapshot: &Snapshot, selection: &Selection) -> String {
     }
     for webhook in &snapshot.webhooks {
         scrape.webhook(webhook);
+    }
+    for (number, share) in (1..).zip(&snapshot.workers) {
+        scrape.worker(number, share);
     }
     in_order(&scrape.recorder.handle().render())
 }
@@ -266,6 +270,11 @@ impl Scrape<'_> {
         let labels = vec![Label::new("webhook", webhook.name.clone())];
         let row = Row { scope: "process", labels };
         self.columns(&row, WEBHOOK, webhook);
+    }
+
+    fn worker(&self, number: u32, share: &Share) {
+        let row = Row { scope: "process", labels: vec![Label::new("worker", number.to_string())] };
+        self.columns(&row, WORKER, share);
     }
 
     fn table(&self, table: &Table) {

@@ -146,6 +146,7 @@ pub(crate) fn snapshot() -> Snapshot {
         nameservers: vec![nameserver],
         tables: Vec::new(),
         webhooks: Vec::new(),
+        workers: Vec::new(),
     }
 }
 

@@ -84,6 +84,7 @@ fn snapshot() -> Snapshot {
         backends: vec![backend("be", 3, vec![checked, down, maint]), backend("li", 4, vec![])],
         order: [2, 3, 4].map(ProxyId).to_vec(),
         nameservers: Vec::new(),
+        workers: Vec::new(),
         tables: Vec::new(),
         webhooks: Vec::new(),
     }

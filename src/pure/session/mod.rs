@@ -6,6 +6,7 @@
 
 pub mod farewell;
 pub mod idle;
+pub mod placement;
 pub mod retry;
 pub mod termination;
 pub mod turned_away;

@@ -12,6 +12,7 @@
 //! Memory: a slot of 16 bytes that stays, and the handle, for as long as the session runs.
 
 mod handle;
+mod load;
 mod reason;
 mod view;
 
@@ -22,6 +23,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 pub use handle::{Handle, Moved, Parting, Stage};
+use load::Load;
+pub use load::{Seat, Share};
 pub use reason::CutReason;
 pub use view::View;
 
@@ -89,6 +92,7 @@ impl FromStr for SessionId {
 pub struct Table {
     worker: usize,
     slots: Mutex<Slots>,
+    load: Load,
 }
 
 #[derive(Debug, Default)]
@@ -107,7 +111,7 @@ struct Slot {
 #[derive(Debug)]
 pub struct Running {
     handle: Arc<Handle>,
-    table: Arc<Table>,
+    seat: Seat,
 }
 
 impl std::ops::Deref for Running {
@@ -129,26 +133,27 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let slot = self.handle.id.slot();
-        let mut slots = self.table.lock();
+        let mut slots = self.seat.table().lock();
         slots.slots[slot].session = None;
         slots.free.push(u32::try_from(slot).expect("a slot has SLOT_BITS bits"));
     }
 }
 
-impl Table {
-    /// A session begins on this worker: its frontend, listener, client and time.
+impl Seat {
+    /// A session begins here: its frontend, listener, client and time.
     ///
     /// # Panics
     /// With more sessions than `SLOT_BITS` can name, which no limit of descriptors allows.
     #[must_use]
     pub fn begin(
-        self: &Arc<Self>,
+        self,
         frontend: &Arc<Frontend>,
         listener: &Arc<Listener>,
         source: Option<SocketAddr>,
         now: Instant,
     ) -> Running {
-        let mut slots = self.lock();
+        let table = self.table();
+        let mut slots = table.lock();
         let number = match slots.free.pop() {
             Some(number) => number as usize,
             None => {
@@ -160,11 +165,20 @@ impl Table {
         let slot = &mut slots.slots[number];
         // 0 is left out: a slot of worker 0 would have the name 0 once.
         slot.generation = slot.generation.wrapping_add(1).max(1);
-        let id = SessionId::new(self.worker, number, slot.generation);
+        let id = SessionId::new(table.worker, number, slot.generation);
         let (frontend, listener) = (Arc::clone(frontend), Arc::clone(listener));
         let handle = Arc::new(Handle::new(id, frontend, listener, source, now));
         slot.session = Some(Arc::clone(&handle));
-        Running { handle, table: Arc::clone(self) }
+        drop(slots);
+        Running { handle, seat: self }
+    }
+}
+
+impl Table {
+    /// The worker's number, from 0.
+    #[must_use]
+    pub const fn worker(&self) -> usize {
+        self.worker
     }
 
     fn lock(&self) -> MutexGuard<'_, Slots> {
@@ -215,7 +229,8 @@ impl Sessions {
     /// Empty tables of this many workers.
     #[must_use]
     pub fn new(workers: usize) -> Self {
-        let table = |worker| Arc::new(Table { worker, slots: Mutex::default() });
+        let table =
+            |worker| Arc::new(Table { worker, slots: Mutex::default(), load: Load::default() });
         Self { tables: (0..workers).map(table).collect() }
     }
 
@@ -226,6 +241,12 @@ impl Sessions {
     #[must_use]
     pub fn table(&self, worker: usize) -> &Arc<Table> {
         &self.tables[worker]
+    }
+
+    /// What each worker has to do.
+    #[must_use]
+    pub fn shares(&self) -> Vec<Share> {
+        self.tables.iter().map(|table| table.load.share()).collect()
     }
 
     /// The session of this name.

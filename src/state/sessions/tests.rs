@@ -85,7 +85,7 @@ impl World {
 
     fn begin(&self, worker: usize) -> Running {
         let table = self.process.sessions.table(worker);
-        table.begin(&self.frontend, &self.listener, None, clock::now())
+        table.seat().begin(&self.frontend, &self.listener, None, clock::now())
     }
 
     /// A slot of the only server.
@@ -256,4 +256,18 @@ fn bytes_are_counted_while_the_session_runs_and_once() {
     let view = session.view(session.started + Duration::from_secs(5));
     assert_eq!((view.age, view.idle), (Duration::from_secs(5), Duration::from_secs(3)));
     assert_eq!((view.retries, view.moved.bytes_out), (2, 17));
+}
+
+#[test]
+fn a_worker_counts_who_runs_on_it_and_who_is_about_to() {
+    let world = World::new();
+    let sessions = &world.process.sessions;
+    let counts = || sessions.shares().iter().map(|share| share.sessions).collect::<Vec<_>>();
+    let waiting = sessions.table(0).seat();
+    let running = world.begin(1);
+    assert_eq!(counts(), [1, 1]);
+    drop(waiting);
+    assert_eq!(counts(), [0, 1]);
+    drop(running);
+    assert_eq!(counts(), [0, 0]);
 }

@@ -21,6 +21,7 @@ pub(super) fn tuning() -> impl Strategy<Value = Tuning> {
             maxsslrate: rates.0,
             reject_privileged_ports: rates.2,
             maxaccept,
+            multi_queue: !rates.2,
             maxpipes: pipes.0,
             pipesize: pipes.1,
             splice: pipes.2,
