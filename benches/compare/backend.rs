@@ -3,7 +3,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use measure::poller::{EventFlags, Poller, Ready, accept, discard, receive, send};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -28,6 +29,40 @@ pub(crate) enum Role {
     Sink,
     /// Sends as fast as the connection takes it.
     Source,
+    /// Sends like that, and receives a little when told to [`Backend::sip`].
+    Slow,
+}
+
+/// How often each connection of a slow reader is read from.
+const SIP_EVERY: Duration = Duration::from_secs(1);
+/// What is read then.
+const SIP_BYTES: usize = 1024;
+
+/// Reads a little from one connection after the other.
+pub(crate) struct Sips {
+    since: Instant,
+    taken: usize,
+}
+
+impl Sips {
+    pub(crate) fn new() -> Self {
+        Self { since: Instant::now(), taken: 0 }
+    }
+
+    /// Reads from as many of `conns` as are due.
+    pub(crate) fn take<'a>(&mut self, conns: impl ExactSizeIterator<Item = &'a (impl AsFd + 'a)>) {
+        let len = conns.len();
+        let passed = self.since.elapsed().div_duration_f64(SIP_EVERY);
+        let due = ((passed * len as f64) as usize).min(len);
+        for conn in conns.take(due).skip(self.taken) {
+            // One that broke is seen by who sends on it.
+            let _ = receive(conn, &mut [0; SIP_BYTES]);
+        }
+        self.taken = due;
+        if due == len {
+            *self = Self::new();
+        }
+    }
 }
 
 /// A listener and its connections.
@@ -39,23 +74,33 @@ pub(crate) struct Backend {
     free: Vec<usize>,
     buf: Vec<u8>,
     received_bytes: u64,
+    sips: Sips,
 }
 
 impl Backend {
     /// Listens on `addr` (port 0 for a free one), reachable through loopback only even when
-    /// `addr` is the wildcard.
-    pub(crate) fn listen(poller: &Poller, addr: SocketAddr, role: Role) -> io::Result<Self> {
+    /// `addr` is the wildcard; sockets have buffers of `buffer_bytes` or as the kernel sees fit.
+    pub(crate) fn listen(
+        poller: &Poller,
+        addr: SocketAddr,
+        role: Role,
+        buffer_bytes: Option<usize>,
+    ) -> io::Result<Self> {
         let kind = Type::STREAM.nonblocking().cloexec();
         let listener = Socket::new(Domain::for_address(addr), kind, Some(Protocol::TCP))?;
         listener.bind_device(Some(b"lo"))?;
         // Accepted connections inherit it: an echo in two pieces must not wait for an ACK.
         listener.set_tcp_nodelay(true)?;
+        if let Some(bytes) = buffer_bytes {
+            listener.set_recv_buffer_size(bytes)?;
+            listener.set_send_buffer_size(bytes)?;
+        }
         listener.bind(&addr.into())?;
         listener.listen(BACKLOG)?;
         poller.add(&listener, Token::Listener.into(), EventFlags::IN)?;
         let buf = vec![0; RECEIVE_BYTES];
         let (conns, free) = (Vec::new(), Vec::new());
-        Ok(Self { listener, role, conns, free, buf, received_bytes: 0 })
+        Ok(Self { listener, role, conns, free, buf, received_bytes: 0, sips: Sips::new() })
     }
 
     /// Where it listens.
@@ -67,6 +112,12 @@ impl Backend {
     /// Bytes discarded so far.
     pub(crate) fn received_bytes(&self) -> u64 {
         self.received_bytes
+    }
+
+    /// Reads a little from the connections whose turn it is.
+    pub(crate) fn sip(&mut self) {
+        let open: Vec<_> = self.conns.iter().flatten().collect();
+        self.sips.take(open.into_iter());
     }
 
     /// Accepts what waits, up to a batch.
@@ -81,7 +132,7 @@ impl Backend {
             });
             let interest = match self.role {
                 Role::Echo | Role::Sink => EventFlags::IN,
-                Role::Source => EventFlags::OUT,
+                Role::Source | Role::Slow => EventFlags::OUT,
             };
             poller.add(&conn, Token::Backend(id).into(), interest)?;
             self.conns[id] = Some(conn);
@@ -100,7 +151,7 @@ impl Backend {
             }
             Role::Echo => echo(conn, &mut self.buf),
             Role::Sink => discard(conn, &mut self.buf),
-            Role::Source => send(conn, &self.buf[..SEND_BYTES]),
+            Role::Source | Role::Slow => send(conn, &self.buf[..SEND_BYTES]),
         };
         match served {
             Ok(None) => {}

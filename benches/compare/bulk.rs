@@ -2,7 +2,7 @@
 //! copying, so that the load core has as much as possible left for sending.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use measure::poller::{EventFlags, Poller, discard, send};
 
@@ -32,7 +32,8 @@ impl Direction {
     }
 }
 
-struct Streams {
+/// Streams in one direction, and what arrived.
+pub(crate) struct Streams {
     direction: Direction,
     conns: Vec<TcpStream>,
     buf: Vec<u8>,
@@ -40,9 +41,10 @@ struct Streams {
 }
 
 impl Streams {
-    fn open(
+    /// Opens `streams` through `target`.
+    pub(crate) fn open(
         stage: &Stage,
-        peer: &Running,
+        target: SocketAddr,
         streams: usize,
         direction: Direction,
     ) -> io::Result<Self> {
@@ -52,7 +54,7 @@ impl Streams {
             Direction::Down => EventFlags::IN,
         };
         for id in 0..streams {
-            let conn = TcpStream::connect(peer.addr)?;
+            let conn = TcpStream::connect(target)?;
             conn.set_nonblocking(true)?;
             stage.poller.add(&conn, Token::Client(id).into(), interest)?;
             conns.push(conn);
@@ -61,7 +63,7 @@ impl Streams {
     }
 
     /// Bytes that arrived at their receiver so far.
-    fn moved_bytes(&self, stage: &Stage) -> u64 {
+    pub(crate) fn moved_bytes(&self, stage: &Stage) -> u64 {
         match self.direction {
             Direction::Up => stage.backend.received_bytes(),
             Direction::Down => self.received_bytes,
@@ -91,7 +93,7 @@ pub(crate) fn measure(
     direction: Direction,
     pace: &Pace,
 ) -> io::Result<Vec<Reading>> {
-    let mut client = Streams::open(stage, peer, streams, direction)?;
+    let mut client = Streams::open(stage, peer.addr, streams, direction)?;
     stage.run(&mut client, pace.warm_up)?;
     let (moved, window) = (client.moved_bytes(stage), Window::open(peer)?);
     stage.run(&mut client, pace.measured)?;

@@ -27,7 +27,7 @@ pub(crate) fn measure(stage: &mut Stage, peer: &Running, pace: &Pace) -> io::Res
     stage.run(&mut Nobody, pace.checks_measured)?;
     let spent = window.close(peer)?;
     let checks = (connects()? - connects_before) as f64;
-    let mut readings = spent.readings(Measure::CheckerCpu, spent.seconds, 1e3);
+    let mut readings = spent.readings(Measure::CpuPerSecond, spent.seconds, 1e3);
     readings.push((Measure::Connects, checks / spent.seconds));
     Ok(readings)
 }

@@ -10,14 +10,20 @@ mod backend;
 mod bulk;
 mod checks;
 mod connect;
+mod exhaustion;
+mod fairness;
 mod floor;
+mod hostile;
 mod options;
 mod peer;
 mod ping_pong;
+mod plan;
+mod policy;
 mod reading;
 mod report;
 mod stage;
 mod window;
+mod workers;
 mod workload;
 
 use std::io;
@@ -87,6 +93,9 @@ fn compare(options: &Options) -> io::Result<usize> {
 fn measure_round(options: &Options, round: usize, report: &mut Report, folder: &Path) -> usize {
     let mut failures = 0;
     for workload in options.workloads() {
+        if round > 0 && workload.is_once() {
+            continue;
+        }
         let concerned = |peer: &Peer| workload.concerns(*peer);
         for peer in order(&options.peers, round).into_iter().filter(concerned) {
             match workload.measure(peer, &options.pace(), folder) {

@@ -69,6 +69,6 @@ impl Options {
             let name = workload.to_string();
             self.only.is_empty() || self.only.iter().any(|text| name.contains(text.as_str()))
         };
-        Workload::ALL.into_iter().filter(wanted).collect()
+        Workload::all().into_iter().filter(wanted).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! The peers: how each is started on its core with the same work to do, one thread, tcplog to
 //! a UDP socket, timeouts, counters, and health checks where it has them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -8,15 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use measure::pinned::{PROXY_CORE, Pinned, free_addr};
+use measure::pinned::{LOAD_CORE, PROXY_CORE, Pinned, free_addr};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
+use crate::plan::{Config, Plan};
 use crate::stage::{Nobody, Stage};
 
 /// How long a peer may take until it accepts.
 const START_LIMIT: Duration = Duration::from_secs(10);
-/// Connections a proxy is allowed: with two descriptors each and one for each of 500 checked
-/// servers, haproxy, which insists on having them all, stays under a limit of 20,000.
-const MAXCONN: usize = 9200;
 
 /// Who stands between client and backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -66,28 +66,33 @@ fn evenkeel() -> PathBuf {
 pub(crate) struct Running {
     /// Where clients connect.
     pub(crate) addr: SocketAddr,
+    /// The other way through it: where clients connect, and the stage of the backend they reach.
+    pub(crate) beside: Option<(SocketAddr, Stage)>,
     process: Option<Pinned>,
 }
 
 impl Running {
-    /// Starts `peer` before the stage's backend, or before `servers` where those are given, and
-    /// waits until it accepts; one that `is_busy` spins instead of sleeping. Files go to `folder`.
+    /// Starts `peer` before the stage's backend, or before the servers of `plan` where it has some,
+    /// and waits until it accepts. Files go to `folder`.
     pub(crate) fn start(
         peer: Peer,
         stage: &mut Stage,
-        servers: Option<&[SocketAddr]>,
-        is_busy: bool,
+        plan: &Plan,
         folder: &Path,
     ) -> io::Result<Self> {
         let backend = stage.backend.addr()?;
         if peer == Peer::Direct {
-            return Ok(Self { addr: backend, process: None });
+            return Ok(Self { addr: backend, beside: None, process: None });
         }
         let addr = free_addr()?;
-        let servers = servers.unwrap_or(std::slice::from_ref(&backend));
-        let config = Config { listen: addr, log: stage.log.addr()?, servers, is_busy };
+        let other = plan.beside.map(|role| Ok::<_, io::Error>((free_addr()?, Stage::new(role)?)));
+        let other = other.transpose()?;
+        let beside =
+            other.as_ref().map(|(addr, stage)| Ok::<_, io::Error>((*addr, stage.backend.addr()?)));
+        let beside = beside.transpose()?;
+        let config = Config { listen: addr, log: stage.log.addr()?, backend, beside, plan };
         let process = Some(spawn(peer, &config, folder)?);
-        let mut running = Self { addr, process };
+        let mut running = Self { addr, beside: other, process };
         running.await_listener(stage)?;
         Ok(running)
     }
@@ -100,6 +105,30 @@ impl Running {
     /// Resident bytes now; none for the direct path.
     pub(crate) fn resident_bytes(&self) -> io::Result<Option<u64>> {
         self.process.as_ref().map(Pinned::resident_bytes).transpose()
+    }
+
+    /// CPU time used so far by each thread; none of the direct path.
+    pub(crate) fn cpu_by_thread(&self) -> io::Result<BTreeMap<u32, Duration>> {
+        self.process.as_ref().map_or_else(|| Ok(BTreeMap::new()), Pinned::cpu_by_thread)
+    }
+
+    /// Descriptors it has open; none of the direct path.
+    pub(crate) fn descriptors(&self) -> io::Result<u64> {
+        let Some(process) = &self.process else {
+            return Ok(0);
+        };
+        Ok(fs::read_dir(format!("/proc/{}/fd", process.pid()))?.count() as u64)
+    }
+
+    /// Lets it open no descriptor from number `limit` on; what the limit was.
+    pub(crate) fn limit_descriptors(&self, limit: Option<u64>) -> io::Result<Option<u64>> {
+        let pid = self.process.as_ref().and_then(|process| i32::try_from(process.pid()).ok());
+        let Some(pid) = pid.and_then(Pid::from_raw) else {
+            return Ok(None);
+        };
+        let hard = getrlimit(Resource::Nofile).maximum;
+        let limit = Rlimit { current: limit, maximum: hard };
+        Ok(prlimit(Some(pid), Resource::Nofile, limit)?.current)
     }
 
     fn await_listener(&mut self, stage: &mut Stage) -> io::Result<()> {
@@ -122,71 +151,24 @@ fn spawn(peer: Peer, config: &Config<'_>, folder: &Path) -> io::Result<Pinned> {
     let output = folder.join(format!("{}.out", peer.name()));
     let path = file.to_string_lossy();
     let program = peer.program();
+    let cores: &[usize] = match config.plan.workers {
+        1 => &[PROXY_CORE],
+        _ => &[PROXY_CORE, LOAD_CORE],
+    };
     match (peer, program) {
         (Peer::Nginx, Some(program)) => {
             fs::write(&file, config.nginx(folder))?;
             let errors = output.to_string_lossy();
-            Pinned::start(PROXY_CORE, &program, &["-e", &errors, "-c", &path], output.clone())
+            Pinned::start_on(cores, &program, &["-e", &errors, "-c", &path], output.clone())
         }
         (_, Some(program)) => {
             fs::write(&file, config.haproxy())?;
-            Pinned::start(PROXY_CORE, &program, &["-f", &path], output)
+            Pinned::start_on(cores, &program, &["-f", &path], output)
         }
         (_, None) => {
-            let [listen, backend] = [config.listen, config.servers[0]].map(|addr| addr.to_string());
+            let [listen, backend] = [config.listen, config.backend].map(|addr| addr.to_string());
             let this = std::env::current_exe()?;
-            Pinned::start(PROXY_CORE, &this, &["floor", &listen, &backend], output)
+            Pinned::start_on(cores, &this, &["floor", &listen, &backend], output)
         }
-    }
-}
-
-/// What every proxy is asked to do.
-struct Config<'a> {
-    listen: SocketAddr,
-    log: SocketAddr,
-    /// One at least.
-    servers: &'a [SocketAddr],
-    is_busy: bool,
-}
-
-impl Config<'_> {
-    fn haproxy(&self) -> String {
-        let Self { listen, log, servers, is_busy } = self;
-        let busy = if *is_busy { "    busy-polling\n" } else { "" };
-        let mut text = format!(
-            "global\n    log {log} local0\n    maxconn {MAXCONN}\n    nbthread 1\n{busy}\
-             defaults\n    log global\n    mode tcp\n    option tcplog\n    \
-             timeout connect 5s\n    timeout client 1m\n    timeout server 1m\n\
-             frontend front\n    bind {listen}\n    default_backend back\n\
-             backend back\n    balance roundrobin\n    default-server check inter 1s\n"
-        );
-        for (index, server) in servers.iter().enumerate() {
-            text.push_str(&format!("    server s{index} {server}\n"));
-        }
-        text
-    }
-
-    fn nginx(&self, folder: &Path) -> String {
-        let Self { listen, log, servers, .. } = self;
-        let servers: String = servers
-            .iter()
-            .map(|server| format!("server {server} max_fails=3 fail_timeout=10s; "))
-            .collect();
-        let pid = folder.join("nginx.pid");
-        format!(
-            "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\n\
-             daemon off;\nmaster_process off;\npid {};\n\
-             events {{ worker_connections {}; }}\n\
-             stream {{\n\
-             log_format tcp '$remote_addr:$remote_port $upstream_addr $session_time $status '\n    \
-             '$bytes_sent $bytes_received $upstream_connect_time';\n\
-             access_log syslog:server={log},facility=local0 tcp;\n\
-             upstream back {{ {servers}}}\n\
-             server {{ listen {listen} backlog=4096; proxy_pass back;\n    \
-             proxy_connect_timeout 5s; proxy_timeout 60s; }}\n\
-             }}\n",
-            pid.display(),
-            2 * MAXCONN,
-        )
     }
 }

@@ -27,13 +27,23 @@ struct Conn {
     missing: usize,
 }
 
+/// What happens when an echo is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AfterEcho {
+    /// The connection is open.
+    Idle,
+    /// The next message is sent.
+    Next,
+    /// The next message has its time.
+    Wait,
+}
+
 /// Connections that exchange messages of one size.
 pub(crate) struct PingPong {
     conns: Vec<Conn>,
     message: Vec<u8>,
     buf: Vec<u8>,
-    /// Whether an echo is answered with the next message.
-    going: bool,
+    after_echo: AfterEcho,
     /// Connections whose echo is not complete.
     waiting: usize,
     histogram: Histogram,
@@ -53,7 +63,7 @@ impl PingPong {
             conns: Vec::with_capacity(connections),
             message: vec![b'x'; bytes],
             buf: vec![0; bytes],
-            going: false,
+            after_echo: AfterEcho::Idle,
             waiting: 0,
             histogram: Histogram::new(),
         };
@@ -82,12 +92,37 @@ impl PingPong {
     }
 
     /// Sends a message on the first `active` connections and goes on with each echo.
-    fn start(&mut self, active: usize) -> io::Result<()> {
-        self.going = true;
+    pub(crate) fn start(&mut self, active: usize) -> io::Result<()> {
+        self.after_echo = AfterEcho::Next;
         for id in 0..active {
             self.ping(id)?;
         }
         Ok(())
+    }
+
+    /// For `duration`, sends a message on each connection that has its echo, every so often.
+    fn run_paced(
+        &mut self,
+        stage: &mut Stage,
+        every: Duration,
+        duration: Duration,
+    ) -> io::Result<()> {
+        self.after_echo = AfterEcho::Wait;
+        let end = Instant::now() + duration;
+        while Instant::now() < end {
+            for id in 0..self.conns.len() {
+                if self.conns[id].missing == 0 {
+                    self.ping(id)?;
+                }
+            }
+            stage.run(self, every)?;
+        }
+        Ok(())
+    }
+
+    /// Echoes that came since the start.
+    pub(crate) fn round_trips(&self) -> u64 {
+        self.histogram.total()
     }
 
     fn ping(&mut self, id: usize) -> io::Result<()> {
@@ -113,12 +148,15 @@ impl PingPong {
         if conn.missing > 0 {
             return Ok(());
         }
-        if !self.going {
+        if self.after_echo == AfterEcho::Idle {
             self.waiting -= 1;
             return Ok(());
         }
         self.histogram.record(conn.sent_at.elapsed());
-        self.ping(id)
+        match self.after_echo {
+            AfterEcho::Next => self.ping(id),
+            AfterEcho::Idle | AfterEcho::Wait => Ok(()),
+        }
     }
 }
 
@@ -151,6 +189,26 @@ pub(crate) fn measure(
     let round_trips = client.histogram.total() as f64;
     let mut readings = spent.readings(Measure::CpuPerRoundTrip, round_trips, 1e6);
     readings.push((Measure::RoundTrips, round_trips / spent.seconds));
+    readings.extend(latencies(&client.histogram));
+    Ok(readings)
+}
+
+/// Measures `connections` that each send 64 bytes `every` so often.
+pub(crate) fn measure_paced(
+    stage: &mut Stage,
+    peer: &Running,
+    connections: usize,
+    every: Duration,
+    pace: &Pace,
+) -> io::Result<Vec<Reading>> {
+    let mut client = PingPong::open(stage, peer.addr, connections, 64)?;
+    client.run_paced(stage, every, pace.warm_up)?;
+    client.histogram = Histogram::new();
+    let window = Window::open(peer)?;
+    client.run_paced(stage, every, pace.measured)?;
+    let spent = window.close(peer)?;
+    let round_trips = client.histogram.total() as f64 / spent.seconds;
+    let mut readings = vec![(Measure::RoundTrips, round_trips)];
     readings.extend(latencies(&client.histogram));
     Ok(readings)
 }

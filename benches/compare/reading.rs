@@ -10,11 +10,21 @@ pub(crate) enum Measure {
     CpuPerGigabyte,
     LatencyP50,
     LatencyP99,
+    /// How much the p99 is above that without the other load.
+    LatencyRise,
     RoundTrips,
     Connections,
     Throughput,
     ResidentPerConnection,
-    CheckerCpu,
+    /// At most.
+    Resident,
+    /// The last quarter of the time less the second one.
+    ResidentDrift,
+    KernelPerConnection,
+    /// Of what all processes hold and the kernel holds for them.
+    MachinePerConnection,
+    WorkerBalance,
+    CpuPerSecond,
     Connects,
     LogLines,
     Failed,
@@ -39,11 +49,17 @@ impl Measure {
             Self::CpuPerGigabyte => "CPU per GB, s",
             Self::LatencyP50 => "p50, µs",
             Self::LatencyP99 => "p99, µs",
+            Self::LatencyRise => "p99 above that alone, µs",
             Self::RoundTrips => "round trips/s",
             Self::Connections => "connections/s",
             Self::Throughput => "GB/s",
             Self::ResidentPerConnection => "resident per connection, B",
-            Self::CheckerCpu => "CPU per second, ms",
+            Self::Resident => "resident at most, MB",
+            Self::ResidentDrift => "resident, end less middle, KB",
+            Self::KernelPerConnection => "kernel's TCP memory per connection, B",
+            Self::MachinePerConnection => "all memory per connection, B",
+            Self::WorkerBalance => "CPU of the second thread to that of the busiest",
+            Self::CpuPerSecond => "CPU per second, ms",
             Self::Connects => "connects/s of the machine",
             Self::LogLines => "log lines per connection",
             Self::Failed => "failed connections",
@@ -55,14 +71,23 @@ impl Measure {
     pub(crate) fn better(self) -> Better {
         match self {
             Self::RoundTrips | Self::Connections | Self::Throughput => Better::Higher,
-            Self::Connects | Self::LogLines | Self::Failed | Self::Disturbed => Better::Neither,
+            Self::Connects
+            | Self::LogLines
+            | Self::Failed
+            | Self::ResidentDrift
+            | Self::WorkerBalance
+            | Self::Disturbed => Better::Neither,
             Self::CpuPerRoundTrip
             | Self::CpuPerConnection
             | Self::CpuPerGigabyte
             | Self::LatencyP50
             | Self::LatencyP99
+            | Self::LatencyRise
             | Self::ResidentPerConnection
-            | Self::CheckerCpu => Better::Lower,
+            | Self::Resident
+            | Self::KernelPerConnection
+            | Self::MachinePerConnection
+            | Self::CpuPerSecond => Better::Lower,
         }
     }
 }

@@ -49,10 +49,10 @@ impl Report {
         median(&series.values)
     }
 
-    /// The rows: each work's measures, in the order of [`Workload::ALL`] and [`Measure`].
+    /// The rows: each work's measures, in the order of [`Workload::all`] and [`Measure`].
     fn rows(&self) -> Vec<(Workload, Measure)> {
         let mut rows = Vec::new();
-        for workload in Workload::ALL {
+        for workload in Workload::all() {
             let of_work = self.series.iter().filter(|series| {
                 series.workload == workload && series.measure != Measure::Disturbed
             });

@@ -12,6 +12,8 @@ use crate::backend::{Backend, Role};
 
 /// The longest that a turn waits when nothing happens: the grain of every deadline here.
 const TURN: Duration = Duration::from_millis(5);
+/// Bytes of a socket buffer where the load's own memory is not to be seen.
+pub(crate) const CRAMPED_BYTES: usize = 8 * 1024;
 
 /// Whom an event belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,17 +79,22 @@ pub(crate) struct Stage {
 impl Stage {
     /// A backend of `role` on a free port of 127.0.0.1.
     pub(crate) fn new(role: Role) -> io::Result<Self> {
-        Self::listening(Ipv4Addr::LOCALHOST, role)
+        Self::listening(Ipv4Addr::LOCALHOST, role, None)
     }
 
     /// A backend of `role` on a free port of every loopback address.
     pub(crate) fn everywhere(role: Role) -> io::Result<Self> {
-        Self::listening(Ipv4Addr::UNSPECIFIED, role)
+        Self::listening(Ipv4Addr::UNSPECIFIED, role, None)
     }
 
-    fn listening(ip: Ipv4Addr, role: Role) -> io::Result<Self> {
+    /// A backend of `role` on a free port of 127.0.0.1 whose sockets hold next to nothing.
+    pub(crate) fn cramped(role: Role) -> io::Result<Self> {
+        Self::listening(Ipv4Addr::LOCALHOST, role, Some(CRAMPED_BYTES))
+    }
+
+    fn listening(ip: Ipv4Addr, role: Role, buffer_bytes: Option<usize>) -> io::Result<Self> {
         let poller = Poller::new()?;
-        let backend = Backend::listen(&poller, SocketAddr::from((ip, 0)), role)?;
+        let backend = Backend::listen(&poller, SocketAddr::from((ip, 0)), role, buffer_bytes)?;
         let log = LogSink::open(&poller, Token::Log.into())?;
         Ok(Self { poller, backend, log, ready: Vec::new() })
     }

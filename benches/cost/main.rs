@@ -69,28 +69,31 @@ fn run(options: &Options) -> io::Result<bool> {
     let committed = Figures::read()?;
     let mut table =
         Table::new(2, ["work", "measure", "now", "committed", "change"].map(String::from).to_vec());
-    let mut as_committed = true;
+    let mut off = Vec::new();
     for ((work, tool), now) in counted.all() {
         let before = committed.of(work, tool);
         let change = before.map(|before| now / before - 1.0);
-        as_committed &= change.is_some_and(|change| change.abs() <= TOLERANCE);
-        table.push(vec![
-            work.title().to_owned(),
-            tool.title().to_owned(),
-            figure(now),
-            before.map_or_else(|| "none".to_owned(), figure),
-            change.map_or_else(String::new, |change| format!("{:+.1} %", change * 1e2)),
-        ]);
+        let change_text =
+            change.map_or_else(String::new, |change| format!("{:+.1} %", change * 1e2));
+        let before = before.map_or_else(|| "none".to_owned(), figure);
+        if change.is_none_or(|change| change.abs() > TOLERANCE) {
+            let (work, tool) = (work.title(), tool.title());
+            off.push(format!("{work}: {} {tool}, committed {before} {change_text}", figure(now)));
+        }
+        let [work, tool] = [work.title(), tool.title()].map(str::to_owned);
+        table.push(vec![work, tool, figure(now), before, change_text]);
     }
     println!("{table}");
-    if options.check && !as_committed {
+    if options.check && !off.is_empty() {
         println!(
-            "A figure is more than {:.0} % off. What became dearer by mistake is to be mended; what \
-             is meant is committed with `cargo bench --bench cost -- --bless`.",
-            TOLERANCE * 1e2
+            "More than {:.0} % off:\n  {}\nWhat became dearer by mistake is to be mended. What is \
+             meant, cheaper code and another compiler included, is committed with\n  \
+             cargo bench --bench cost -- --bless\nwhich writes benches/cost/figures.toml.",
+            TOLERANCE * 1e2,
+            off.join("\n  ")
         );
     }
-    Ok(as_committed || !options.check)
+    Ok(off.is_empty() || !options.check)
 }
 
 /// Every work under every tool.

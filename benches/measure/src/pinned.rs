@@ -1,6 +1,7 @@
 //! Processes held to one core, what they cost, and their end. A process is ended by its own id
 //! only, and always: dropping its handle ends it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -30,13 +31,27 @@ impl Pinned {
     /// Starts `program` with `args` on `core`; what it prints goes to `PATH` of `stderr`.
     ///
     /// # Errors
+    /// As [`Pinned::start_on`].
+    pub fn start(core: usize, program: &Path, args: &[&str], stderr: PathBuf) -> io::Result<Self> {
+        Self::start_on(&[core], program, args, stderr)
+    }
+
+    /// As [`Pinned::start`], on any of `cores`.
+    ///
+    /// # Errors
     /// When `setpriv` cannot be started or the file cannot be created; a program that is not
     /// there shows as an early end.
-    pub fn start(core: usize, program: &Path, args: &[&str], stderr: PathBuf) -> io::Result<Self> {
+    pub fn start_on(
+        cores: &[usize],
+        program: &Path,
+        args: &[&str],
+        stderr: PathBuf,
+    ) -> io::Result<Self> {
+        let cores = cores.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
         let output = File::create(&stderr)?;
         // A benchmark that is killed takes its children along.
         let child = Command::new("setpriv")
-            .args(["--pdeathsig", "TERM", "taskset", "-c", &core.to_string()])
+            .args(["--pdeathsig", "TERM", "taskset", "-c", &cores])
             .arg(program)
             .args(args)
             .stdin(Stdio::null())
@@ -59,17 +74,29 @@ impl Pinned {
     /// # Errors
     /// When the process is gone.
     pub fn cpu(&self) -> io::Result<Duration> {
-        let mut nanos = 0;
+        Ok(self.cpu_by_thread()?.values().sum())
+    }
+
+    /// The same of each thread, by its number.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn cpu_by_thread(&self) -> io::Result<BTreeMap<u32, Duration>> {
+        let mut threads = BTreeMap::new();
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let path = task?.path().join("schedstat");
+            let path = task?.path();
             // A thread may end between the listing and the reading.
-            let Ok(text) = fs::read_to_string(&path) else {
+            let Ok(text) = fs::read_to_string(path.join("schedstat")) else {
                 continue;
             };
-            let running = text.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
-            nanos += running.ok_or_else(|| unreadable(&path))?;
+            let id = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+            let nanos = text.split_whitespace().next().and_then(|word| word.parse().ok());
+            let (Some(id), Some(nanos)) = (id, nanos) else {
+                return Err(unreadable(&path));
+            };
+            threads.insert(id, Duration::from_nanos(nanos));
         }
-        Ok(Duration::from_nanos(nanos))
+        Ok(threads)
     }
 
     /// Resident memory in bytes.
