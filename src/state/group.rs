@@ -2,6 +2,7 @@
 
 mod claims;
 mod doubts;
+mod hanging;
 mod planned;
 mod quiet;
 
@@ -23,6 +24,7 @@ use crate::pure::role::{History, Reading, Role};
 pub use claims::Claims;
 use doubts::Doubts;
 pub use doubts::Told;
+use hanging::Hanging;
 use planned::Planned;
 
 /// How long a standby may take to follow a new primary before it is said to be astray: it is told whom to
@@ -67,6 +69,7 @@ struct Inner {
     astray: BTreeMap<String, Stray>,
     /// Since when others are, of which that is not said yet.
     late: BTreeMap<String, Instant>,
+    hanging: Hanging,
     /// The primary is given no new sessions, for another is to take over.
     planned: Option<Planned>,
 }

@@ -164,3 +164,26 @@ fn a_standby_that_follows_to_the_new_timeline_is_back() {
         three.expect("c", "primary");
     }
 }
+
+#[test]
+fn a_new_primary_whose_commits_wait_for_nobody_that_is_there_is_told_of() {
+    let mut three = Three::start(false);
+    for server in [&three.b, &three.c] {
+        server.query("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        server.query("SELECT pg_reload_conf()");
+    }
+    three.fail_over();
+    let hangs =
+        "its commits wait for 1 standby (synchronous_standby_names) and 0 of them stream from it";
+    three.expect("b", &format!("primary; {hangs}"));
+    let alert = format!("Server pg/b is primary and takes no writes: {hangs}.");
+    eventually("it is said", || three.evenkeel.output().contains(&alert).then_some(()));
+    // An account that may not see who streams sees that somebody does.
+    three.b.query("SET synchronous_commit = 'local'; REVOKE pg_read_all_stats FROM evenkeel");
+    three.c.follow(&three.b);
+    three.expect("b", "primary,");
+    let back = "Server pg/b does not wait for standbys in vain any more.";
+    eventually("it is said", || three.evenkeel.output().contains(back).then_some(()));
+    let said = three.evenkeel.output();
+    assert_eq!([&alert[..], back].map(|line| said.matches(line).count()), [1, 1], "{said}");
+}

@@ -50,6 +50,11 @@ pub(super) fn note(
                 let stray = stray.map(|why| format!("; {why}")).unwrap_or_default();
                 format!("{behind}{stray}{}", unrouted(is_routed))
             }
+            (RoleState::Primary, _) => {
+                let shortage = backend.group.reading(&server.name).and_then(|it| it.shortage);
+                let shortage = shortage.map(|why| format!("; {why}")).unwrap_or_default();
+                format!("{shortage}{}", unrouted(is_routed))
+            }
             _ => unrouted(is_routed).to_owned(),
         };
         if let Some(check) = &mut row.check {

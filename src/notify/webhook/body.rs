@@ -155,6 +155,7 @@ mod tests {
     use super::*;
     use crate::config::model::Url;
     use crate::pure::id::Name;
+    use crate::pure::role::copies::Shortage;
     use crate::pure::role::fence::Refusal;
     use crate::pure::role::stray::Stray;
     use crate::telemetry::event::RoleChange;
@@ -252,6 +253,7 @@ mod tests {
         let server = || "c".to_owned();
         let (elsewhere, errant) = (Stray::Timeline { own: 1, newest: 2 }, Stray::Errant(3));
         let (why, is_tls) = (String::new(), false);
+        let shortage = Shortage::of("*", "").unwrap();
         let rows = [
             (RoleChange::Astray { server: server(), why: elsewhere }, "replica_astray", "stray"),
             (RoleChange::Astray { server: server(), why: errant }, "replica_errant", "stray"),
@@ -260,11 +262,16 @@ mod tests {
             (RoleChange::Unfenced { server: server() }, "unfenced", "fence"),
             (RoleChange::LetOut { server: server(), why, is_tls }, "login_refused", "login"),
             (RoleChange::LetIn { server: server() }, "login_accepted", "login"),
+            (RoleChange::Hangs { server: server(), why: shortage }, "commits_wait", "commits"),
+            (RoleChange::GoesOn { server: server() }, "commits_go_on", "commits"),
         ];
         for (change, kind, trouble) in rows {
             let ends = matches!(
                 change,
-                RoleChange::Follows { .. } | RoleChange::LetIn { .. } | RoleChange::Unfenced { .. }
+                RoleChange::Follows { .. }
+                    | RoleChange::LetIn { .. }
+                    | RoleChange::Unfenced { .. }
+                    | RoleChange::GoesOn { .. }
             );
             let (_, body) = sent(HookFormat::PagerDuty, change);
             let action = if ends { "resolve" } else { "trigger" };

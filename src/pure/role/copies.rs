@@ -13,6 +13,8 @@
 //!
 //! Sessions that asked for less themselves (`SET synchronous_commit`) were told so, and are not meant.
 
+use std::fmt;
+
 /// What a server says of copies of what is committed. Names are in lower case, as Postgres compares them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Copies {
@@ -55,6 +57,40 @@ impl Copies {
             (Self::Awaited(names), Self::Streams(name)) => names.contains(name),
             _ => false,
         }
+    }
+}
+
+/// Standbys that commits wait for and that are not there: each waits until they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    wanted: usize,
+    there: usize,
+}
+
+impl Shortage {
+    /// Of a primary with these `synchronous_standby_names`, whose standbys are `connected` as
+    /// [`awaited`](Copies::awaited) has them. `None`: there are enough, as far as the account sees.
+    #[must_use]
+    pub fn of(names: &str, connected: &str) -> Option<Self> {
+        let (wanted, _) = listed(names)?;
+        // Of one that an account may not see there is a line without a name: it may be one of them.
+        let may_count = |line: &&str| {
+            line.split_once(' ').is_none_or(|(state, _)| matches!(state, "sync" | "quorum"))
+        };
+        let there = connected.lines().filter(may_count).count();
+        (there < wanted).then_some(Self { wanted, there })
+    }
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wanted, there } = self;
+        let standbys = if *wanted == 1 { "standby" } else { "standbys" };
+        write!(
+            f,
+            "its commits wait for {wanted} {standbys} (synchronous_standby_names) and {there} of them \
+             stream from it"
+        )
     }
 }
 
@@ -154,6 +190,25 @@ mod tests {
             let names_found = expected.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
             let expected = (!expected.is_empty()).then_some(Copies::Awaited(names_found));
             assert_eq!(Copies::awaited(names, connected), expected, "{names} {connected}");
+        }
+    }
+
+    #[test]
+    fn commits_wait_for_standbys_that_are_not_there() {
+        for (names, connected, expected) in [
+            ("", "", None),
+            ("b", "sync b\nasync c", None),
+            ("b, c", "sync b\npotential c", None),
+            ("ANY 1 (b, c)", "quorum c", None),
+            ("*", "", Some("wait for 1 standby (synchronous_standby_names) and 0 of them")),
+            ("b", "async c", Some("wait for 1 standby (synchronous_standby_names) and 0 of them")),
+            ("ANY 2 (b, c)", "quorum b", Some("for 2 standbys (synchronous_standby_names) and 1")),
+            // Some are there, and nobody shows who.
+            ("b", "?", None),
+        ] {
+            let found = Shortage::of(names, connected).map(|it| it.to_string());
+            assert_eq!(found.is_some(), expected.is_some(), "{names} {connected}: {found:?}");
+            assert!(expected.is_none_or(|it| found.unwrap().contains(it)), "{names}");
         }
     }
 

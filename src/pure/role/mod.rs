@@ -18,7 +18,7 @@ pub mod witness;
 
 use std::fmt;
 
-use copies::Copies;
+use copies::{Copies, Shortage};
 use gtid::GtidSet;
 
 /// What a server says it is.
@@ -123,6 +123,8 @@ pub struct Reading {
     pub stopped: Option<u64>,
     /// Postgres: who has what is committed, as far as that is certain.
     pub copies: Option<Copies>,
+    /// Postgres, of one that takes writes: standbys it waits for with each commit, and does not have.
+    pub shortage: Option<Shortage>,
     /// Whether it applies what another sends; `None`: it does not say.
     pub replicates: Option<bool>,
 }
@@ -140,6 +142,7 @@ impl Reading {
             started: None,
             stopped: None,
             copies: None,
+            shortage: None,
             replicates: None,
         }
     }

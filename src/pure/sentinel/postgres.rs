@@ -9,7 +9,7 @@ use postgres_protocol::message::backend::{DataRowBody, ErrorResponseBody, Messag
 use postgres_protocol::message::frontend;
 
 use super::super::health::verdict::CheckStatus;
-use super::super::role::copies::Copies;
+use super::super::role::copies::{Copies, Shortage};
 use super::super::role::{History, Reading, Role};
 use super::{ANSWER_BYTES_MAX, Fault, Login, Said, Settings};
 
@@ -36,7 +36,7 @@ const QUESTION: &str = "SELECT r, system_identifier, \
     coalesce((SELECT conninfo FROM pg_catalog.pg_stat_wal_receiver WHERE status = 'streaming'), '') \
     WHEN pg_catalog.current_setting('synchronous_commit') IN ('off', 'local') THEN '' ELSE s END, \
     CASE WHEN r OR s = '' THEN '' \
-    ELSE coalesce((SELECT pg_catalog.string_agg(sync_state || ' ' || application_name, E'\\n') \
+    ELSE coalesce((SELECT pg_catalog.string_agg(coalesce(sync_state || ' ' || application_name, '?'), E'\\n') \
     FROM pg_catalog.pg_stat_replication), '') END, \
     pg_catalog.current_setting('log_connections'), pg_catalog.pg_conf_load_time(), \
     (pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8, \
@@ -376,12 +376,12 @@ fn read(row: &DataRowBody, followed: &mut u32, settings: &mut Option<Settings>) 
     let stopped = place(stopped)?.filter(|_| recovered.is_none());
     let started = Some(started.parse::<u64>().ok()?);
     let position = position.parse().ok()?;
-    let copies = match role {
-        Role::Primary => Copies::awaited(copies, connected),
-        _ => Copies::streams(copies),
+    let (copies, shortage) = match role {
+        Role::Primary => (Copies::awaited(copies, connected), Shortage::of(copies, connected)),
+        _ => (Copies::streams(copies), None),
     };
     let own = Reading::new(role, history, position);
-    Some(Reading { is_floor, recovered, started, stopped, copies, ..own })
+    Some(Reading { is_floor, recovered, started, stopped, copies, shortage, ..own })
 }
 
 #[cfg(test)]

@@ -105,6 +105,15 @@ impl Occasion<'_> {
                 },
             );
         }
+        if let Some((server, shortage)) = backend.group.take_hanging(self.now) {
+            self.say_role(
+                backend,
+                match shortage {
+                    Some(why) => RoleChange::Hangs { server, why },
+                    None => RoleChange::GoesOn { server },
+                },
+            );
+        }
         if backend.group.revision() != before.revision {
             self.remember(backend);
         }

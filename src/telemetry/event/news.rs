@@ -100,6 +100,7 @@ impl RoleChange {
             Self::Refused { .. } | Self::Unfenced { .. } => Some("fence"),
             Self::LetOut { .. } | Self::LetIn { .. } => Some("login"),
             Self::Astray { .. } | Self::Follows { .. } => Some("stray"),
+            Self::Hangs { .. } | Self::GoesOn { .. } => Some("commits"),
             _ => None,
         }
     }
@@ -151,6 +152,12 @@ impl RoleChange {
             }
             Self::Follows { server } => {
                 ("replica_follows", Topic::Role, Turn::Ends, Some(server.as_str()))
+            }
+            Self::Hangs { server, .. } => {
+                ("commits_wait", Topic::Role, Turn::Begins, Some(server.as_str()))
+            }
+            Self::GoesOn { server } => {
+                ("commits_go_on", Topic::Role, Turn::Ends, Some(server.as_str()))
             }
             Self::Cleared => ("fence_cleared", Topic::Fence, Turn::Told, None),
         };

@@ -1,6 +1,7 @@
 //! Changes of who is primary of a group.
 
 use crate::config::model::LogLevel;
+use crate::pure::role::copies::Shortage;
 use crate::pure::role::fence::Refusal;
 use crate::pure::role::stray::Stray;
 use crate::telemetry::failover::Record;
@@ -81,6 +82,18 @@ pub enum RoleChange {
         /// Its name.
         server: String,
     },
+    /// Nothing is written to the primary: each commit waits for standbys that it does not have.
+    Hangs {
+        /// Its name.
+        server: String,
+        /// How many.
+        why: Shortage,
+    },
+    /// It is written to again, or is primary no more.
+    GoesOn {
+        /// Its name.
+        server: String,
+    },
     /// What was remembered of primaries counts no more: an operator said so.
     Cleared,
 }
@@ -98,9 +111,13 @@ impl RoleChange {
             | Self::Replaced { .. }
             | Self::Unfenced { .. }
             | Self::Follows { .. }
+            | Self::GoesOn { .. }
             | Self::Cleared => LogLevel::Notice,
             Self::GivenUp { .. } | Self::Astray { .. } => LogLevel::Warning,
-            Self::NoPrimary { .. } | Self::Refused { .. } | Self::LetOut { .. } => LogLevel::Alert,
+            Self::NoPrimary { .. }
+            | Self::Refused { .. }
+            | Self::LetOut { .. }
+            | Self::Hangs { .. } => LogLevel::Alert,
         }
     }
 
@@ -146,6 +163,12 @@ impl RoleChange {
             }
             Self::Follows { server } => {
                 format!("Server {backend}/{server} has what the newest primary has again.")
+            }
+            Self::Hangs { server, why } => {
+                format!("Server {backend}/{server} is primary and takes no writes: {why}.")
+            }
+            Self::GoesOn { server } => {
+                format!("Server {backend}/{server} does not wait for standbys in vain any more.")
             }
             Self::Cleared => {
                 format!("Backend {backend} forgets its primaries: whoever claims alone is primary.")
