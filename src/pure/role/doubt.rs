@@ -8,9 +8,10 @@
 //! | Postgres, not stopped in order | up to where its recovery ended | that is before what it was heard to have |
 //! | Postgres, stopped in order | up to the checkpoint that ended it | the same, or it made another one since |
 //! | Postgres, runs on, or nobody heard its run before | no more than all it has now | it has less than it was heard to have |
+//! | Postgres, silent when it was lost, started again since | no more than that | the same |
 //! | Postgres | | it follows, or has another history: it was rewound or rebuilt |
 //! | Postgres | | where the new one left what it wrote was not heard |
-//! | MySQL, MariaDB | all it has now | it has less than it was heard to have, or is another server |
+//! | MySQL, MariaDB | all it has now; no more than that where it was silent when it was lost | it has less than it was heard to have, or is another server |
 //! | MySQL, MariaDB | | it follows, or has what the new one wrote: it may have been rebuilt |
 //! | MariaDB | | the new one wrote in a domain before it was heard, so that it covers what it lacks |
 //!
@@ -35,6 +36,9 @@ pub struct Doubt {
     next: History,
     reached: u64,
     is_fork: bool,
+    was_heard: bool,
+    /// It ended when it was lost.
+    had_ended: bool,
 }
 
 /// What came of a doubt.
@@ -72,6 +76,8 @@ impl Doubt {
             next: next.history.clone(),
             reached: next.reached,
             is_fork: next.is_fork,
+            was_heard: next.was_heard,
+            had_ended: incident.has_ended,
         })
     }
 
@@ -96,6 +102,8 @@ impl Doubt {
             next: unseen.history.clone(),
             reached: unseen.reached,
             is_fork: unseen.is_fork,
+            was_heard: unseen.is_fork,
+            had_ended: false,
         })
     }
 
@@ -120,7 +128,10 @@ impl Doubt {
                 History::Mysql { server: one, executed: had },
                 History::Mysql { server, executed },
                 History::Mysql { server: next, executed: began },
-            ) if one == server => settle_mysql(had, executed, (*next, began)),
+            ) if one == server => {
+                let settled = settle_mysql(had, executed, (*next, began));
+                bound(settled, !self.had_ended && had.lacks(executed) > 0)
+            }
             _ => Settled::Never(ANOTHER),
         }
     }
@@ -146,12 +157,22 @@ impl Doubt {
             return Settled::Never(LESS);
         }
         match had.saturating_sub(self.reached) {
-            missing if missing > 0 && !self.is_fork => {
+            missing if !self.is_fork && (missing > 0 || !self.was_heard) => {
                 Settled::Never("where the new primary left what it wrote was not heard")
             }
-            missing if missing > 0 && may_run_on && had > self.position => Settled::AtMost(missing),
-            missing => Settled::Exact { missing, had },
+            missing => {
+                let may_be_later = (may_run_on || !self.had_ended) && had > self.position;
+                bound(Settled::Exact { missing, had }, may_be_later)
+            }
         }
+    }
+}
+
+/// What is missing of one that may have written some of that after the new one took over.
+const fn bound(settled: Settled, may_be_later: bool) -> Settled {
+    match settled {
+        Settled::Exact { missing, .. } if missing > 0 && may_be_later => Settled::AtMost(missing),
+        settled => settled,
     }
 }
 
@@ -201,6 +222,7 @@ mod tests {
         let mut incident = Incident {
             recovered: had.recovered,
             started: had.started,
+            has_ended: true,
             ..Incident::new("a".to_owned(), history, had.position, (at, at))
         };
         assert_eq!(Doubt::of(&incident), None, "nobody is primary");
@@ -262,6 +284,41 @@ mod tests {
         ] {
             assert_eq!(settled(&had, next, 1000, &now), expected, "{now:?}");
         }
+    }
+
+    #[test]
+    fn who_was_silent_when_it_was_lost_may_have_written_since() {
+        let at = Instant::now();
+        let settle = |had: &Reading, next: &Reading, now: &Reading| {
+            let times = (at, at);
+            let mut incident =
+                Incident::new("a".to_owned(), had.history.clone(), had.position, times);
+            incident.started = had.started;
+            incident.handle_primary(at, "b", next, Some(1));
+            Doubt::of(&incident).unwrap().settle(now)
+        };
+        let had = Reading { started: Some(1), ..pg(1, 1000, None) };
+        let again = |recovered| Reading { started: Some(2), ..pg(1, 1180, Some(recovered)) };
+        let next = pg(2, 1200, Some(1050));
+        assert_eq!(settle(&had, &next, &again(1070)), Settled::AtMost(20));
+        assert_eq!(settle(&had, &next, &again(1040)), Settled::Exact { missing: 0, had: 1040 });
+        let mariadb =
+            |server, last: u64| my(server, GtidSet::mariadb(&format!("0-1-{last}")).unwrap());
+        let [had, next] = [mariadb(1, 100), mariadb(2, 98)];
+        assert_eq!(settle(&had, &next, &mariadb(1, 103)), Settled::AtMost(5));
+        // What it was heard to have it had.
+        assert_eq!(settle(&had, &next, &mariadb(1, 100)), Settled::Exact { missing: 2, had: 100 });
+    }
+
+    #[test]
+    fn a_new_primary_that_was_not_heard_before_may_hide_what_it_lacks() {
+        let at = Instant::now();
+        let had = pg(1, 1000, None);
+        let mut incident =
+            Incident::new("a".to_owned(), had.history.clone(), had.position, (at, at));
+        incident.handle_primary(at, "b", &pg(2, 1200, Some(1050)), None);
+        let settled = Doubt::of(&incident).unwrap().settle(&pg(1, 1180, Some(1070)));
+        assert!(matches!(settled, Settled::Never(_)), "{settled:?}");
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub struct Incident {
     pub reason: Option<String>,
     /// Whether it still answers: it lost its role, is kept out, or takes no new sessions.
     pub answers: bool,
+    /// Whether its check found that nobody listens there any more, or it said that it goes: what it was
+    /// heard to have, and what it wrote until then, is all it had. Who is merely silent may run on.
+    pub has_ended: bool,
     /// Sessions that were told to end.
     pub cut: u64,
     /// Sessions that ended because of that.
@@ -67,6 +70,8 @@ pub struct Running {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     answers: bool,
+    #[serde(default)]
+    has_ended: bool,
     cut: u64,
     /// Sessions that failed, for whatever reason.
     errors: u64,
@@ -90,6 +95,8 @@ pub struct Next {
     pub reached: u64,
     /// Postgres: that is where it left what the one before wrote, to the byte.
     pub is_fork: bool,
+    /// It was heard to have that while it followed: what it has written since is not among it.
+    pub was_heard: bool,
     /// What the one before acknowledged waited for this one: it lacks nothing of that.
     pub is_synchronous: bool,
     /// When it was taken for primary.
@@ -178,6 +185,7 @@ impl Incident {
             lost_at,
             reason: None,
             answers: false,
+            has_ended: false,
             cut: 0,
             gone: 0,
             gone_at: None,
@@ -202,6 +210,7 @@ impl Incident {
             lost: self.lost_at.saturating_duration_since(start),
             reason: self.reason.clone(),
             answers: self.answers,
+            has_ended: self.has_ended,
             cut: self.cut,
             errors: self.gone,
             recovered: self.recovered,
@@ -223,6 +232,7 @@ impl Incident {
         Some(Self {
             reason: running.reason.clone(),
             answers: running.answers,
+            has_ended: running.has_ended,
             cut: running.cut,
             gone: running.errors,
             recovered: running.recovered,
@@ -238,6 +248,7 @@ impl Incident {
         let more = if info.is_empty() { String::new() } else { format!(": {info}") };
         self.reason = Some(format!("{status}{more}"));
         self.answers |= verdict.shut;
+        self.has_ended = verdict.certain && !verdict.shut;
     }
 
     /// Another primary is there, which had come as far as `heard` when it was heard as a replica.
@@ -280,6 +291,7 @@ impl Incident {
             lacks,
             reached,
             is_fork,
+            was_heard: fork.or(heard_then).is_some(),
             is_synchronous,
             at: now,
             is_awaited: false,
