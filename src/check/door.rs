@@ -118,8 +118,8 @@ impl Knocker {
             let (knock, settings) = running.await.unwrap_or((Knock::Void, None));
             self.running = None;
             self.learn(&knock, settings);
-            let door = self.door.as_mut();
-            if door.is_some_and(|door| door.handle_knock(clock::now(), knock)) {
+            let door = self.door.as_mut().zip(self.manner);
+            if door.is_some_and(|(door, manner)| door.handle_knock(clock::now(), knock, manner)) {
                 return;
             }
         }

@@ -46,11 +46,11 @@ fn a_door_is_shut_by_failures_in_a_row_and_opened_by_one_answer() {
             Knock::Answered | Knock::Refused => failed = 0,
         }
         let is_failure = matches!(knock, Knock::Failed(_));
-        assert_eq!(door.handle_knock(now, knock), is_failure);
+        assert_eq!(door.handle_knock(now, knock, manner), is_failure);
         for fall in 1..5 {
             let verdict = door.verdict(fall);
             assert_eq!(verdict.is_some(), failed >= fall, "after {failed} of {fall}");
-            assert!(verdict.is_none_or(|verdict| verdict.shut && !verdict.passed()));
+            assert!(verdict.is_none_or(|verdict| verdict.shut.is_some() && !verdict.passed()));
         }
     }
 }

@@ -46,7 +46,7 @@ impl Checks {
         let moved = match verdict.status.class() {
             Class::Neutral => return false,
             Class::Failed => {
-                if verdict.certain || verdict.shut {
+                if verdict.certain || verdict.shut.is_some() {
                     self.score.last_life();
                 }
                 self.score.handle(false)

@@ -35,7 +35,8 @@ impl Health {
     /// It is down because it takes no new sessions, and answered the one that is held with it.
     #[must_use]
     pub fn is_shut(&self) -> bool {
-        self.standing == Standing::Down && self.last_verdict().is_some_and(|verdict| verdict.shut)
+        self.standing == Standing::Down
+            && self.last_verdict().is_some_and(|verdict| verdict.shut.is_some())
     }
 
     /// The checks are configured and not switched off.

@@ -124,7 +124,7 @@ fn a_server_that_takes_no_new_sessions_is_down_at_once_and_known_for_it() {
     let mut health = Health::new(now, &settings(false), Duration::ZERO);
     check(&mut health, now, ok());
     let mut shut = Verdict::new(CheckStatus::L7Timeout);
-    shut.shut = true;
+    shut.shut = Some(now);
     assert!(!health.is_shut());
     let outcome = check(&mut health, now + MS, shut);
     assert_eq!(outcome.transition, moved(Standing::Up, Standing::Down));

@@ -5,7 +5,7 @@
 //! is at most [`INFO_BYTES_MAX`] bytes of printable ASCII.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes of [`Verdict::info`] at most; HAProxy keeps as much.
 pub const INFO_BYTES_MAX: usize = 127;
@@ -161,9 +161,9 @@ pub struct Verdict {
     pub heard: bool,
     /// It ended what was held with it and refuses what is new: no other check has to agree.
     pub certain: bool,
-    /// It answers what is held with it and takes nothing new: as certain, and who has a session may still
-    /// have an answer.
-    pub shut: bool,
+    /// It answers what is held with it and takes nothing new, since then at the earliest: as certain, and
+    /// who has a session may still have an answer.
+    pub shut: Option<Instant>,
     /// It lives, and does not let the check in: that says nothing against what it was found to be.
     pub refused: bool,
     /// This process had no descriptor or memory to ask with: nothing was found of the server.
@@ -178,14 +178,14 @@ impl Verdict {
     pub fn new(status: CheckStatus) -> Self {
         let code = status.has_code().then_some(0);
         let duration = Duration::ZERO;
-        let [heard, certain, shut, refused, unasked] = [false; 5];
+        let [heard, certain, refused, unasked] = [false; 4];
         Self {
             status,
             code,
             duration,
             heard,
             certain,
-            shut,
+            shut: None,
             refused,
             unasked,
             info: Box::default(),

@@ -247,8 +247,10 @@ impl Incident {
         let (status, info) = (verdict.status.text(), verdict.info());
         let more = if info.is_empty() { String::new() } else { format!(": {info}") };
         self.reason = Some(format!("{status}{more}"));
-        self.answers |= verdict.shut;
-        self.has_ended = verdict.certain && !verdict.shut;
+        self.answers |= verdict.shut.is_some();
+        self.has_ended = verdict.certain && verdict.shut.is_none();
+        // Its word to whom it knows is none to new clients.
+        self.heard_at = verdict.shut.map_or(self.heard_at, |since| self.heard_at.min(since));
     }
 
     /// Another primary is there, which had come as far as `heard` when it was heard as a replica.

@@ -94,6 +94,9 @@ pub struct Door {
     is_refused: bool,
     /// Knocks in a row that failed.
     failed: u32,
+    /// When the last of those before was over where they come as often as is asked for, else when the first
+    /// of these began: so long nobody knew.
+    since: Instant,
     /// What the last of them found.
     found: Option<Verdict>,
 }
@@ -102,7 +105,7 @@ impl Door {
     /// The door of a database with which a session was begun at `now`.
     #[must_use]
     pub const fn open(now: Instant) -> Self {
-        Self { tried_at: now, is_refused: false, failed: 0, found: None }
+        Self { tried_at: now, is_refused: false, failed: 0, since: now, found: None }
     }
 
     /// When to knock; `None`: not at all for now.
@@ -118,13 +121,16 @@ impl Door {
         Some(self.tried_at + manner.every.max(pause))
     }
 
-    /// A knock is over. Whether it failed.
-    pub fn handle_knock(&mut self, now: Instant, knock: Knock) -> bool {
+    /// A knock is over that was made in this manner. Whether it failed.
+    pub fn handle_knock(&mut self, now: Instant, knock: Knock, manner: Manner) -> bool {
         match knock {
             Knock::Answered => *self = Self::open(now),
             Knock::Refused => *self = Self { is_refused: true, ..Self::open(now) },
             Knock::Void => self.tried_at = now,
             Knock::Failed(verdict) => {
+                if self.failed == 0 && (manner.is_noted || self.is_refused) {
+                    self.since = now.checked_sub(verdict.duration).unwrap_or(now);
+                }
                 (self.tried_at, self.found) = (now, Some(verdict));
                 self.failed = self.failed.saturating_add(1);
                 return true;
@@ -138,7 +144,7 @@ impl Door {
     pub fn verdict(&self, fall: u32) -> Option<Verdict> {
         let found = self.found.as_ref().filter(|_| self.failed >= fall.max(1))?;
         let mut verdict = Verdict::new(found.status).with_info(SHUT.as_bytes());
-        (verdict.duration, verdict.shut) = (found.duration, true);
+        (verdict.duration, verdict.shut) = (found.duration, Some(self.since));
         Some(verdict)
     }
 }
@@ -163,7 +169,7 @@ mod tests {
         let start = Instant::now();
         let mut door = Door::open(start);
         let mut knock = |knock| {
-            let is_news = door.handle_knock(start, knock);
+            let is_news = door.handle_knock(start, knock, MANNER);
             (is_news, door.verdict(1).is_some(), door.verdict(2).is_some())
         };
         assert_eq!(knock(failed()), (true, true, false));
@@ -175,8 +181,33 @@ mod tests {
         assert_eq!(knock(Knock::Refused), (false, false, false));
         assert_eq!(knock(failed()), (true, true, false));
         let verdict = door.verdict(1).unwrap();
-        assert!(verdict.shut && verdict.status == CheckStatus::L7Timeout, "{verdict:?}");
+        assert!(
+            verdict.shut == Some(start) && verdict.status == CheckStatus::L7Timeout,
+            "{verdict:?}"
+        );
         assert_eq!(verdict.info(), SHUT);
+    }
+
+    #[test]
+    fn it_is_shut_since_it_was_open_last_or_since_nobody_answered() {
+        let start = Instant::now();
+        let noted = Manner { is_noted: true, is_awaited: true, ..MANNER };
+        for (before, manner, since) in [
+            (Knock::Answered, MANNER, 10),
+            // Nobody had knocked for long.
+            (Knock::Answered, noted, 27),
+            (Knock::Refused, MANNER, 27),
+        ] {
+            let after = |seconds| start + Duration::from_secs(seconds);
+            let mut door = Door::open(start);
+            door.handle_knock(after(10), before, manner);
+            let mut silent = Verdict::new(CheckStatus::L7Timeout);
+            silent.duration = Duration::from_secs(3);
+            for at in [30, 40] {
+                door.handle_knock(after(at), Knock::Failed(silent.clone()), manner);
+            }
+            assert_eq!(door.verdict(2).unwrap().shut, Some(after(since)), "{manner:?}");
+        }
     }
 
     #[test]
@@ -187,7 +218,7 @@ mod tests {
         let after = |knocks: &[Knock], manner: Manner| {
             let mut door = Door::open(start);
             for knock in knocks {
-                door.handle_knock(start, knock.clone());
+                door.handle_knock(start, knock.clone(), manner);
             }
             door.next_knock(manner).map(|at| at - start)
         };

@@ -3,6 +3,7 @@
 use super::super::Role;
 use super::super::gtid::GtidSet;
 use super::*;
+use crate::pure::health::verdict::CheckStatus;
 
 fn pg(timeline: u32) -> History {
     History::Postgres { system: 1, timeline }
@@ -47,6 +48,20 @@ fn parts_add_up_and_the_end_is_the_first_session() {
     };
     assert_eq!(incident.phases(), expected);
     assert_eq!(incident.next.unwrap().lacks, Some(10));
+}
+
+#[test]
+fn of_a_shut_door_nobody_knew_since_it_was_open_last() {
+    let before = Instant::now();
+    let now = before + Duration::from_secs(7);
+    for (shut, detect, has_ended) in [(None, 20, true), (Some(before), 7020, false)] {
+        let mut incident = lost(pg(1), now);
+        let mut verdict = Verdict::new(CheckStatus::L7Timeout);
+        (verdict.shut, verdict.certain) = (shut, shut.is_none());
+        incident.handle_verdict(&verdict);
+        assert_eq!(incident.phases().detect, Duration::from_millis(detect));
+        assert_eq!((incident.answers, incident.has_ended), (!has_ended, has_ended));
+    }
 }
 
 #[test]
