@@ -87,6 +87,13 @@ impl Knocker {
         self.manner = Some(manner).filter(|_| !every.is_zero());
     }
 
+    /// A new client was answered last at `at`.
+    pub(super) fn handle_client(&mut self, at: std::time::Instant) {
+        if let Some(door) = &mut self.door {
+            door.handle_client(at);
+        }
+    }
+
     /// Whether it has to ask again what is noted: the database was told something since.
     fn is_outdated(&self) -> bool {
         let known = self.settings.as_ref().map(|settings| &settings.read_at);

@@ -26,7 +26,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -67,6 +67,8 @@ struct Ask {
     is_awaited: bool,
     /// Knocks in a row that shut the door.
     fall: u32,
+    /// When a new client was answered last.
+    answered_at: Instant,
     reply: oneshot::Sender<Answer>,
 }
 
@@ -178,7 +180,9 @@ impl Share {
     ) -> Option<Answer> {
         let (reply, mut answer) = oneshot::channel();
         let &Target { timing, is_doubted, .. } = target;
-        self.session.asks.send(Ask { timing, is_doubted, is_awaited, fall, reply }).await.ok()?;
+        let answered_at = server.answered_at();
+        let ask = Ask { timing, is_doubted, is_awaited, fall, answered_at, reply };
+        self.session.asks.send(ask).await.ok()?;
         let answer = loop {
             tokio::select! {
                 biased;
@@ -242,6 +246,7 @@ async fn hold(
             tell.send_replace(());
         }
         line.note(&mut knocker, asks.iter().any(|ask| ask.is_awaited));
+        asks.iter().for_each(|ask| knocker.handle_client(ask.answered_at));
         for ask in asks {
             let shut = knocker.verdict(ask.fall).filter(|_| answer.is_ok());
             // A check that was given up has no use for it.

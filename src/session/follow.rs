@@ -86,7 +86,11 @@ impl Watch for Watched<'_> {
 
     fn note(&self, relay: &Relay, at: Stamp) {
         let (bytes_in, bytes_out) = relay.bytes();
-        self.0.note_moved(Moved { bytes_in, bytes_out, spliced: relay.spliced_bytes() }, at);
+        let moved = Moved { bytes_in, bytes_out, spliced: relay.spliced_bytes() };
+        let is_first = self.0.note_moved(moved, at);
+        if let Some((_, server)) = self.1.filter(|_| is_first) {
+            server.note_answer(at);
+        }
         if relay.is_encrypted() {
             self.0.note_hidden();
         }

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::CutReason;
 use super::counters::Service;
+use crate::clock::Stamp;
 use crate::config::model;
 use crate::pure::balance::{EffectiveWeight, Limits, ServerIndex};
 use crate::pure::health::ramp::Ramp;
@@ -44,6 +45,8 @@ pub struct Server {
     wake: Notify,
     hinted: AtomicBool,
     doubted: Notify,
+    /// When a database answered a new session last, as a [`Stamp`].
+    answered: AtomicU64,
     wake_agent: Notify,
     /// Who is primary has changed: its witnesses are asked at once.
     wake_witnesses: watch::Sender<()>,
@@ -76,6 +79,7 @@ impl Server {
             wake: Notify::new(),
             hinted: AtomicBool::new(false),
             doubted: Notify::new(),
+            answered: AtomicU64::new(0),
             wake_agent: Notify::new(),
             wake_witnesses: watch::Sender::new(()),
             errors: AtomicU32::new(0),
@@ -209,6 +213,17 @@ impl Server {
         self.hinted.store(true, Ordering::Release);
         self.wake.notify_one();
         self.doubted.notify_waiters();
+    }
+
+    /// A session heard the first of a database at `at`.
+    pub fn note_answer(&self, at: Stamp) {
+        self.answered.fetch_max(at.bits(), Ordering::Relaxed);
+    }
+
+    /// When a session heard the first of it last; long ago where none did.
+    #[must_use]
+    pub fn answered_at(&self) -> Instant {
+        Stamp::of_bits(self.answered.load(Ordering::Relaxed)).instant()
     }
 
     /// A session's attempt to connect failed, and `observe` asks to count it: the `limit`-th in a row

@@ -2,7 +2,7 @@
 //! none of the processes that serve sessions does.
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use rustix::process::Signal;
@@ -194,6 +194,29 @@ fn a_postgres_that_notes_connections_is_left_alone_until_somebody_waits() {
     proxy.wait(&[",DOWN,", SHUT]);
     a.process.signal(Signal::CONT);
     waiting.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_postgres_that_lets_clients_in_is_up_whoever_knocks_in_vain() {
+    let a = primary();
+    let (addr, passed) = relay(free_addr(), a.addr);
+    let proxy = Proxy::of_postgres(", door = \"100ms\"", &[addr]);
+    wait_knocks(&passed, 2);
+    passed.is_deaf.store(true, Ordering::SeqCst);
+    let end = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !end.load(Ordering::SeqCst) {
+                write(proxy.write, 1).unwrap();
+            }
+        });
+        // Long enough for knocks that fail after a second each.
+        wait_polls(&passed, 3 * POLLS);
+        let said = proxy.process.output();
+        end.store(true, Ordering::SeqCst);
+        assert!(!said.contains("is DOWN"), "{said}");
+    });
+    proxy.wait(&[",DOWN,", SHUT]);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | was answered, or a session was begun | open |
 //! | was answered: nobody gets in this way (a wrong password, no place left) | open, and left alone for a while |
+//! | failed, and a client that is new was answered meanwhile | open: the row before it is long |
 //! | failed | shut to those who asked for at most as many failures in a row |
 //! | could not be made, or was looked after too late | as before |
 //!
@@ -97,6 +98,8 @@ pub struct Door {
     /// When the last of those before was over where they come as often as is asked for, else when the first
     /// of these began: so long nobody knew.
     since: Instant,
+    /// When the first of them began.
+    failing_at: Instant,
     /// What the last of them found.
     found: Option<Verdict>,
 }
@@ -105,7 +108,14 @@ impl Door {
     /// The door of a database with which a session was begun at `now`.
     #[must_use]
     pub const fn open(now: Instant) -> Self {
-        Self { tried_at: now, is_refused: false, failed: 0, since: now, found: None }
+        Self {
+            tried_at: now,
+            is_refused: false,
+            failed: 0,
+            since: now,
+            failing_at: now,
+            found: None,
+        }
     }
 
     /// When to knock; `None`: not at all for now.
@@ -128,8 +138,11 @@ impl Door {
             Knock::Refused => *self = Self { is_refused: true, ..Self::open(now) },
             Knock::Void => self.tried_at = now,
             Knock::Failed(verdict) => {
-                if self.failed == 0 && (manner.is_noted || self.is_refused) {
-                    self.since = now.checked_sub(verdict.duration).unwrap_or(now);
+                if self.failed == 0 {
+                    self.failing_at = now.checked_sub(verdict.duration).unwrap_or(now);
+                    if manner.is_noted || self.is_refused {
+                        self.since = self.failing_at;
+                    }
                 }
                 (self.tried_at, self.found) = (now, Some(verdict));
                 self.failed = self.failed.saturating_add(1);
@@ -137,6 +150,14 @@ impl Door {
             }
         }
         false
+    }
+
+    /// Somebody else's new session was answered at `at`, the last of those so far: where that was while knocks
+    /// failed, they stand in a long row, or are not meant.
+    pub fn handle_client(&mut self, at: Instant) {
+        if self.failed > 0 && at > self.failing_at {
+            *self = Self { tried_at: self.tried_at, ..Self::open(at) };
+        }
     }
 
     /// The verdict on a database that answers its session, where `fall` knocks in a row failed.
@@ -208,6 +229,27 @@ mod tests {
             }
             assert_eq!(door.verdict(2).unwrap().shut, Some(after(since)), "{manner:?}");
         }
+    }
+
+    #[test]
+    fn one_that_lets_others_in_is_not_shut() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut silent = Verdict::new(CheckStatus::L7Timeout);
+        silent.duration = Duration::from_secs(3);
+        let mut door = Door::open(start);
+        let mut fail = |at, client| {
+            door.handle_knock(after(at), Knock::Failed(silent.clone()), MANNER);
+            door.handle_client(after(client));
+            (door.verdict(1).is_some(), door.verdict(2).is_some())
+        };
+        assert_eq!(fail(4, 0), (true, false), "before it began to fail");
+        assert_eq!(fail(8, 5), (false, false));
+        assert_eq!(fail(12, 5), (true, false));
+        assert_eq!(fail(16, 9), (true, true), "it is known already");
+        assert_eq!(fail(20, 18), (false, false));
+        let next = door.next_knock(MANNER);
+        assert_eq!(next, Some(after(21)), "no sooner than those before");
     }
 
     #[test]

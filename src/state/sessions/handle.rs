@@ -322,12 +322,15 @@ impl Handle {
         CutReason::from_code(self.order.load(Ordering::Acquire))
     }
 
-    /// The session has moved these many bytes since its beginning, the last of them at `at`.
-    pub fn note_moved(&self, moved: Moved, at: Stamp) {
+    /// The session has moved these many bytes since its beginning, the last of them at `at`. Whether its
+    /// server's first are among them.
+    pub fn note_moved(&self, moved: Moved, at: Stamp) -> bool {
+        let is_first = moved.bytes_out > 0 && self.bytes_out.load(Ordering::Relaxed) == 0;
         self.bytes_in.store(moved.bytes_in, Ordering::Relaxed);
         self.bytes_out.store(moved.bytes_out, Ordering::Relaxed);
         self.spliced.store(moved.spliced, Ordering::Relaxed);
         self.active.store(at.bits(), Ordering::Relaxed);
+        is_first
     }
 
     /// When it moved bytes last, or began.

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What a relay passed on.
@@ -13,6 +13,8 @@ pub(crate) struct Passed {
     pub(crate) asked: AtomicUsize,
     pub(crate) answered: AtomicUsize,
     pub(crate) bytes_max: AtomicUsize,
+    /// Who ends without a word is not passed on, and hears nothing.
+    pub(crate) is_deaf: AtomicBool,
     /// While it is locked, what comes is accepted and not passed on.
     pub(crate) gate: Mutex<()>,
 }
@@ -39,7 +41,9 @@ pub(crate) fn relay(bind: SocketAddr, server: SocketAddr) -> (SocketAddr, Arc<Pa
 
 fn pass(mut from: TcpStream, mut to: TcpStream, counts: &Passed, is_asked: bool) {
     let mut chunk = [0; 1 << 16];
+    let mut has_spoken = false;
     while let Ok(len @ 1..) = from.read(&mut chunk) {
+        has_spoken = true;
         let count = if is_asked { &counts.asked } else { &counts.answered };
         count.fetch_add(1, Ordering::SeqCst);
         counts.bytes_max.fetch_max(len, Ordering::SeqCst);
@@ -47,5 +51,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, counts: &Passed, is_asked: bool)
             break;
         }
     }
-    let _ = to.shutdown(Shutdown::Write);
+    if has_spoken || !is_asked || !counts.is_deaf.load(Ordering::SeqCst) {
+        let _ = to.shutdown(Shutdown::Write);
+    }
 }
