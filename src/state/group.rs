@@ -31,6 +31,10 @@ use planned::Planned;
 /// follow, starts a receiver again (`wal_retrieve_retry_interval` is 5 s), and sees the new timeline.
 const FOLLOW_WAIT: Duration = Duration::from_secs(10);
 
+/// How long a claim waits for a primary that an earlier process knew and that is neither heard nor found to
+/// be gone: longer than checks take to find out, and no longer than clients are held.
+const INCUMBENT_WAIT: Duration = Duration::from_secs(10);
+
 /// See the module. Changed by [`publish`](super::publish) only.
 #[derive(Debug, Default)]
 pub struct Group {
@@ -70,6 +74,8 @@ struct Inner {
     /// Since when others are, of which that is not said yet.
     late: BTreeMap<String, Instant>,
     hanging: Hanging,
+    /// Since when a claim waits for the incumbent that is remembered.
+    waiting_since: Option<Instant>,
     /// The primary is given no new sessions, for another is to take over.
     planned: Option<Planned>,
 }
@@ -79,6 +85,20 @@ impl Inner {
     fn primary(&self) -> Option<(String, Reading)> {
         let server = self.fence.primary()?;
         Some((server.to_owned(), self.fence.reading(server)?.clone()))
+    }
+
+    /// Who is remembered as primary, until the first is heard.
+    fn remembered(&self) -> Option<(String, History)> {
+        self.fence.memory().incumbent.clone().filter(|_| self.heard_at.is_none())
+    }
+
+    /// A server said what it is: no claim waits for ever.
+    fn wait_for_incumbent(&mut self, now: Instant) {
+        let since = self.waiting_since.filter(|_| self.fence.is_waiting());
+        self.waiting_since = self.fence.is_waiting().then(|| since.unwrap_or(now));
+        if since.is_some_and(|since| now.saturating_duration_since(since) >= INCUMBENT_WAIT) {
+            self.fence.give_up_waiting();
+        }
     }
 
     /// The first primary is heard: whether it is the one that was `remembered`. Of members of a cluster
@@ -172,26 +192,29 @@ impl Group {
     pub(super) fn handle_reading(&self, now: Instant, server: &str, reading: Reading) {
         let mut inner = self.lock();
         let before = inner.primary();
-        let is_first = inner.heard_at.is_none();
-        let remembered = is_first.then(|| inner.fence.memory().incumbent.clone()).flatten();
+        let remembered = inner.remembered();
         let position = reading.position;
         let as_replica = inner.fence.reading(server).filter(|had| had.role.follows());
-        // One that went another way had nothing that counts.
-        let is_elsewhere = inner.fence.stray(server).is_some_and(Stray::is_elsewhere);
-        if let Some(reached) = as_replica.map(|had| if is_elsewhere { 0 } else { had.position }) {
+        // One that went another way had nothing that counts; of one that is just promoted counts what it
+        // was heard to have before, and one that has replayed nothing yet does not say how far it is.
+        let reached = as_replica.and_then(|had| match inner.fence.stray(server) {
+            Some(Stray::Timeline { own, newest }) if own > newest => None,
+            Some(stray) if stray.is_elsewhere() => Some(0),
+            _ => Some(had.position).filter(|&at| at > 0),
+        });
+        if let Some(reached) = reached {
             inner.reached.insert(server.to_owned(), reached);
         }
         inner.doubts.handle_reading(server, &reading);
         inner.fence.handle_reading(server, reading);
+        inner.wait_for_incumbent(now);
         let primary = inner.fence.primary();
         let is_primary = primary == Some(server);
         if primary.is_some() && primary != before.as_ref().map(|(name, _)| name.as_str()) {
             inner.clock.handle_changed();
         }
         inner.follow(now, before);
-        if is_first {
-            inner.compare(remembered);
-        }
+        inner.compare(remembered);
         if is_primary {
             inner.clock.handle_primary(now, position);
             inner.heard_at = Some(now);
@@ -218,8 +241,10 @@ impl Group {
     fn tell<R>(&self, now: Instant, what: impl FnOnce(&mut Fence) -> R) -> R {
         let mut inner = self.lock();
         let before = inner.primary();
+        let remembered = inner.remembered();
         let told = what(&mut inner.fence);
         inner.follow(now, before);
+        inner.compare(remembered);
         self.expect(&inner);
         told
     }

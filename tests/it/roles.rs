@@ -309,6 +309,13 @@ fn of_two_that_claim_it_the_one_to_stop_is_named() {
     assert!(!pair.ctl("fence show").contains("# pg: "));
     pair.b.promote();
     says(&pair, "a and b claim to be primary, and nobody is.");
+    // Another process believes nobody before it has heard the one that was.
+    pair.evenkeel.kill9();
+    pair.a.process.stop();
+    pair.evenkeel = run_again(&pair.dir, pair.write);
+    pair.wait_fence("b", "primary unknown follower");
+    pair.a.process.cont();
+    says(&pair, "a and b claim to be primary, and nobody is.");
     pair.a.query("CREATE TABLE elsewhere (n int)");
     says(&pair, "Nobody can tell which one to keep: a lacks ");
     says(&pair, "bytes of WAL that b has, and b ");

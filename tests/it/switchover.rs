@@ -159,6 +159,22 @@ fn clients_see_a_pause_and_no_error_and_nothing_is_lost() {
 }
 
 #[test]
+fn another_proxy_before_the_same_pair_finds_the_new_primary() {
+    let pair = Pair::start(BUILT_IN);
+    let check = "type = \"postgres\", user = \"haproxy_check\", database = \"postgres\"";
+    let servers = [pair.a.addr, pair.b.addr];
+    let scene = Scene { global: "", more: "", check, switchover: BUILT_IN, servers };
+    let other = Stage::start(TempDir::new(), scene);
+    let (done, said) = pair.ctl("switchover write --to b");
+    assert!(done, "{said}");
+    eventually("the other one knows it", || {
+        other.ctl("fence show").1.contains("db b primary primary incumbent").then_some(())
+    });
+    write(other.write, 1).unwrap();
+    assert_eq!(pair.b.query("SELECT count(*) FROM written WHERE n = 1")[0][0], "1");
+}
+
+#[test]
 fn a_transaction_that_never_ends_ends_the_switchover_or_is_ended_by_force() {
     let pair = Pair::start(BUILT_IN);
     let mut busy = connect(pair.write);

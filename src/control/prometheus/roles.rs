@@ -37,7 +37,8 @@ impl Scrape<'_> {
             let value = Value::Float(seconds);
             self.columns(&row, &[(names::FAILOVER_SECONDS, |value: &Value| *value)], &value);
         }
-        if let Some(missing) = last.rpo {
+        // That at least nothing is missing says nothing.
+        if let Some(missing) = last.rpo.filter(|&missing| missing > 0 || !last.rpo_at_least) {
             self.columns(row, &[(names::RPO, |missing: &u64| (*missing).into())], &missing);
         }
     }

@@ -23,7 +23,9 @@
 //! | members' that are left | the incumbent, or else the first by name, is taken | no claim |
 //! | one's that lets the check in no more, or the incumbent's that has not said so since another did and lets an answer wait (`OnConflict::Stop`) | another's is left that does not | no claim |
 //! | one's whose witnesses say so | others' are left whose witnesses all deny it | – |
+//! | a Postgres incumbent's that takes no writes by default | one other's is left, who followed it and has a newer timeline | no claim |
 //! | one's that was loose, and stopped following while the primary was there and nobody planned it | another's is left | `Stopped` |
+//! | any that is left, of which none is the incumbent that an earlier process knew | that one was neither heard since nor found to be gone | it waits |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
 //!
 //! **Invariants** (`tests/sim`, 100,000 random orders of events): at most one primary; its timeline
@@ -98,6 +100,8 @@ pub struct Fence {
     opened: BTreeSet<String>,
     /// Those that took writes all the time, and stopped following while the primary was there.
     stopped: BTreeSet<String>,
+    /// The incumbent that is remembered of an earlier process was neither heard yet nor found to be gone.
+    is_awaited: bool,
     /// Counts changes of the memory that must not be forgotten.
     revision: u64,
 }
@@ -109,7 +113,8 @@ impl Fence {
         // What was written by a version that did not note it: that much is certain.
         let had = memory.incumbent.as_ref().and_then(|(_, history)| history.executed());
         memory.began = memory.began.or_else(|| had.cloned());
-        Self { memory, on_conflict, ..Self::default() }
+        let is_awaited = memory.incumbent.is_some();
+        Self { memory, on_conflict, is_awaited, ..Self::default() }
     }
 
     /// What is remembered.
@@ -172,6 +177,7 @@ impl Fence {
         self.silent.remove(server);
         let is_incumbent = self.memory.incumbent.as_ref().is_some_and(|(one, _)| one == server);
         self.is_contested |= is_incumbent && self.primary.is_none();
+        self.is_awaited &= !is_incumbent;
         self.settle();
         if self.primary() == Some(server) {
             self.note_ahead();
@@ -254,9 +260,27 @@ impl Fence {
         }
     }
 
-    /// A server is heard no more: what it said counts for nothing. Whether it had said anything.
+    /// Whether somebody's claim waits for the incumbent that is remembered.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.is_awaited && !self.left().is_empty()
+    }
+
+    /// The incumbent that is remembered is not waited for any longer.
+    pub fn give_up_waiting(&mut self) {
+        self.is_awaited = false;
+        self.settle();
+    }
+
+    /// A server is heard no more: what it said counts for nothing. Whether it had said anything, or was
+    /// waited for.
     pub fn handle_lost(&mut self, server: &str) -> bool {
         self.is_orphaned |= self.primary() == Some(server);
+        let is_incumbent = self.memory.incumbent.as_ref().is_some_and(|(one, _)| one == server);
+        if self.is_awaited && is_incumbent {
+            self.give_up_waiting();
+            return true;
+        }
         let was_heard = self.readings.remove(server).is_some();
         self.ahead.remove(server);
         self.mute.remove(server);
@@ -271,12 +295,15 @@ impl Fence {
     /// may be added again.
     pub fn handle_servers<'a>(&mut self, servers: impl Iterator<Item = &'a str>) {
         let servers: BTreeSet<&str> = servers.collect();
+        let incumbent = self.memory.incumbent.as_ref().map(|(incumbent, _)| incumbent.as_str());
+        let was_awaited = self.is_awaited;
+        self.is_awaited &= incumbent.is_some_and(|incumbent| servers.contains(incumbent));
         let before = self.readings.len();
         self.readings.retain(|server, _| servers.contains(server.as_str()));
         self.mute.retain(|server| servers.contains(server.as_str()));
         self.words.retain(|server, _| servers.contains(server.as_str()));
         self.silent.retain(|server| servers.contains(server.as_str()));
-        if self.readings.len() != before {
+        if self.readings.len() != before || self.is_awaited != was_awaited {
             self.settle();
         }
     }
@@ -284,6 +311,7 @@ impl Fence {
     /// An operator says that what was remembered counts no more: who claims alone is primary.
     pub fn clear(&mut self) {
         self.memory = Memory::default();
+        self.is_awaited = false;
         self.revision += 1;
         self.settle();
     }
@@ -298,6 +326,7 @@ impl Fence {
         let heir = self.heir.as_ref().filter(|heir| left.contains(heir));
         let is_planned = left.len() == 2 && incumbent.is_some_and(|one| left.contains(&one));
         self.primary = match (&left[..], self.on_conflict) {
+            _ if self.is_waiting() => None,
             ([one], _) => Some((*one).clone()),
             (some, _) if !some.is_empty() && some.iter().all(is_member) => member.cloned(),
             _ if is_planned && heir.is_some() => heir.cloned(),
@@ -359,6 +388,8 @@ impl Fence {
         if primaries.iter().any(speaks) {
             primaries.retain(speaks);
         }
+        let gave_way = self.gave_way(&primaries);
+        primaries.retain(|server| gave_way != Some(*server));
         if primaries.iter().any(|server| !self.stopped.contains(*server)) {
             primaries.retain(|server| !self.stopped.contains(*server));
         }

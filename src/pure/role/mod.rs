@@ -125,6 +125,9 @@ pub struct Reading {
     pub copies: Option<Copies>,
     /// Postgres, of one that takes writes: standbys it waits for with each commit, and does not have.
     pub shortage: Option<Shortage>,
+    /// Postgres, of one that takes writes: from those alone who ask for it (`default_transaction_read_only`),
+    /// as one does that a switchover took over from.
+    pub is_read_only: bool,
     /// Whether it applies what another sends; `None`: it does not say.
     pub replicates: Option<bool>,
 }
@@ -143,6 +146,7 @@ impl Reading {
             stopped: None,
             copies: None,
             shortage: None,
+            is_read_only: false,
             replicates: None,
         }
     }

@@ -19,7 +19,7 @@ use super::{ANSWER_BYTES_MAX, Fault, Login, Said, Settings};
 /// account is empty. Then whether connections are logged, as it was when the session began, and when the
 /// configuration was read. Last when the server was started, which is compared and is no time here, and
 /// where the checkpoint stands that it stopped with in order, until it makes another one: only such a
-/// checkpoint has nothing between what it covers and itself. All of it goes into one packet.
+/// checkpoint has nothing between what it covers and itself. And whether transactions read only. All of it goes into one packet.
 ///
 /// The timelines of checkpoints and restart points lag behind a promotion, by minutes on a standby
 /// (measured with 15), so that a primary's is taken from the name of the file it writes; a standby's
@@ -40,7 +40,8 @@ const QUESTION: &str = "SELECT r, system_identifier, \
     FROM pg_catalog.pg_stat_replication), '') END, \
     pg_catalog.current_setting('log_connections'), pg_catalog.pg_conf_load_time(), \
     (pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8, \
-    CASE WHEN redo_lsn = checkpoint_lsn THEN checkpoint_lsn - z ELSE 0 END \
+    CASE WHEN redo_lsn = checkpoint_lsn THEN checkpoint_lsn - z ELSE 0 END, \
+    pg_catalog.current_setting('default_transaction_read_only') \
     FROM (SELECT pg_catalog.pg_is_in_recovery() r, pg_catalog.pg_last_wal_replay_lsn() l, \
     '0/0'::pg_catalog.pg_lsn z, pg_catalog.current_setting('synchronous_standby_names') s) a, \
     pg_catalog.pg_control_system(), pg_catalog.pg_control_checkpoint(), pg_catalog.pg_control_recovery()";
@@ -351,7 +352,7 @@ fn read(row: &DataRowBody, followed: &mut u32, settings: &mut Option<Settings>) 
     else {
         return None;
     };
-    let &[copies, connected, log_connections, read_at, started, stopped] = rest else {
+    let &[copies, connected, log_connections, read_at, started, stopped, read_only] = rest else {
         return None;
     };
     *settings = Some(Settings::postgres(log_connections, read_at));
@@ -380,8 +381,9 @@ fn read(row: &DataRowBody, followed: &mut u32, settings: &mut Option<Settings>) 
         Role::Primary => (Copies::awaited(copies, connected), Shortage::of(copies, connected)),
         _ => (Copies::streams(copies), None),
     };
+    let is_read_only = role == Role::Primary && read_only == "on";
     let own = Reading::new(role, history, position);
-    Some(Reading { is_floor, recovered, started, stopped, copies, shortage, ..own })
+    Some(Reading { is_floor, recovered, started, stopped, copies, shortage, is_read_only, ..own })
 }
 
 #[cfg(test)]

@@ -57,6 +57,20 @@ impl Fence {
         Some(Contest { claimants: left.into_iter().cloned().collect(), lacks })
     }
 
+    /// The incumbent, where it and one that left it claim to be primary, and it takes no writes: somebody had
+    /// the other take its place.
+    pub(super) fn gave_way(&self, left: &[&String]) -> Option<&String> {
+        let [one, other] = *left else { return None };
+        let (incumbent, _) = self.memory.incumbent.as_ref()?;
+        let next = if one == incumbent { other } else { one };
+        let rests = self.readings.get(incumbent)?.is_read_only;
+        let is_next = !self.readings.get(next)?.is_read_only
+            && self.memory.followers.contains(next)
+            && next != incumbent
+            && left.contains(&incumbent);
+        (rests && is_next).then_some(incumbent)
+    }
+
     /// What one lacks of what another has, where that is certain.
     fn lacks(&self, one: &str, other: &str) -> Option<u64> {
         let (ours, theirs) = (self.readings.get(one)?, self.readings.get(other)?);
@@ -83,6 +97,7 @@ mod tests {
     use super::*;
     use crate::pure::role::Reading;
     use crate::pure::role::Role::{Primary, Replica};
+    use crate::pure::role::fence::Refusal;
 
     fn told(fence: &Fence) -> ([Option<u64>; 2], Whole<'static>) {
         let contest = fence.contest().unwrap();
@@ -114,6 +129,39 @@ mod tests {
                 "whom it followed is forgotten"
             );
         }
+    }
+
+    #[test]
+    fn a_postgres_that_takes_no_writes_gives_way_to_who_followed_it() {
+        let reading = |role, timeline, is_read_only| Reading { is_read_only, ..pg(role, timeline) };
+        for (a, b, follows, primary) in [
+            (true, false, true, Some("b")),
+            (false, false, true, None),
+            (true, true, true, None),
+            (false, true, true, None),
+            // It may be of another line.
+            (true, false, false, None),
+        ] {
+            let mut fence = Fence::default();
+            fence.handle_reading("a", pg(Primary, 1));
+            if follows {
+                fence.handle_reading("b", pg(Replica, 1));
+            }
+            fence.handle_reading("b", reading(Primary, 2, b));
+            fence.handle_reading("a", reading(Primary, 1, a));
+            assert_eq!(fence.primary(), primary, "{a} {b} {follows}");
+            if primary.is_some() {
+                assert_eq!(fence.refusal("a"), Some(Refusal::Returned));
+            }
+        }
+        // It is first to say so.
+        let mut fence = pair();
+        fence.handle_reading("a", reading(Primary, 1, true));
+        assert_eq!(fence.primary(), Some("a"), "nobody else is there");
+        fence.handle_reading("b", reading(Primary, 2, false));
+        assert_eq!(fence.primary(), Some("b"));
+        fence.handle_reading("a", reading(Primary, 1, false));
+        assert_eq!((fence.primary(), fence.refusal("a")), (Some("b"), Some(Refusal::Returned)));
     }
 
     #[test]

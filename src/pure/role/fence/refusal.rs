@@ -56,8 +56,9 @@ impl Fence {
             true => Refusal::Stopped,
             false => Refusal::Conflict,
         };
-        // Members do not contradict each other.
-        refused.or((reading.role == Role::Primary).then_some(rival))
+        // Members do not contradict each other, nor does one that is only waited for.
+        let has_rival = reading.role == Role::Primary && !self.is_waiting();
+        refused.or(has_rival.then_some(rival))
     }
 
     /// Whether this is said by a member that applies in its own time what its cluster has agreed on: it

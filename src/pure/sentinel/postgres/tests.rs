@@ -39,7 +39,7 @@ fn logged_in() -> Dialogue {
 
 /// The same of one that says what its role goes by, that it logs no connections, and when it was started.
 fn told(fields: &[&str]) -> Result<Vec<Said>, Fault> {
-    asked(&[fields, &["off", "noon", "5", "0"]].concat())
+    asked(&[fields, &["off", "noon", "5", "0", "off"]].concat())
 }
 
 /// What a server that answers with `fields` is taken for.
@@ -87,9 +87,23 @@ fn what_one_stopped_with_in_order_counts_where_it_recovered_nothing() {
         ("f", "60", "70", None),
         ("t", "0", "70", None),
     ] {
-        let fields = [word, "1", "1", "99", "1", recovered, "", "", "off", "noon", "5", stopped];
+        let fields =
+            [word, "1", "1", "99", "1", recovered, "", "", "off", "noon", "5", stopped, "off"];
         let said = asked(&fields).unwrap();
         assert!(matches!(&said[..], [Said::Reading(it)] if it.stopped == expected), "{said:?}");
+    }
+}
+
+#[test]
+fn one_that_takes_writes_may_do_so_for_nobody_by_default() {
+    for (word, read_only, expected) in [("f", "off", false), ("f", "on", true), ("t", "on", false)]
+    {
+        let fields = [word, "1", "1", "99", "1", "0", "", "", "off", "noon", "5", "0", read_only];
+        let said = asked(&fields).unwrap();
+        assert!(
+            matches!(&said[..], [Said::Reading(it)] if it.is_read_only == expected),
+            "{said:?}"
+        );
     }
 }
 
@@ -109,9 +123,11 @@ fn a_timeline_that_was_received_is_not_forgotten_while_nobody_sends() {
     let mut dialogue = logged_in();
     let mut look = |received: &str| {
         dialogue.poll();
-        let answer =
-            [row(&["t", "1", "1", "9", received, "0", "", "", "off", "noon", "5", "0"]), ready()]
-                .concat();
+        let answer = [
+            row(&["t", "1", "1", "9", received, "0", "", "", "off", "noon", "5", "0", "off"]),
+            ready(),
+        ]
+        .concat();
         match &dialogue.handle_bytes(&answer).unwrap()[..] {
             [Said::Reading(reading)] => (reading.history.clone(), reading.is_floor),
             said => panic!("{said:?}"),
@@ -128,7 +144,8 @@ fn a_server_says_whether_it_logs_connections_and_when_it_was_told_to() {
     let mut dialogue = logged_in();
     let mut look = |log_connections: &str, read_at: &str| {
         dialogue.poll();
-        let fields = ["f", "1", "1", "9", "0", "0", "", "", log_connections, read_at, "5", "0"];
+        let fields =
+            ["f", "1", "1", "9", "0", "0", "", "", log_connections, read_at, "5", "0", "off"];
         dialogue.handle_bytes(&[row(&fields), ready()].concat()).unwrap();
         dialogue.settings().cloned().unwrap()
     };
@@ -260,7 +277,7 @@ proptest! {
     fn cuts_change_nothing(cut in 0usize..80) {
         let mut dialogue = logged_in();
         dialogue.poll();
-        let fields = ["f", "1", "2", "3", "0", "0", "", "", "off", "noon", "5", "0"];
+        let fields = ["f", "1", "2", "3", "0", "0", "", "", "off", "noon", "5", "0", "off"];
         let answer = [row(&fields), ready()].concat();
         let (first, second) = answer.split_at(cut.min(answer.len()));
         let mut said = dialogue.handle_bytes(first).unwrap();
