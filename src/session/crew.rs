@@ -7,7 +7,7 @@
 //! ```
 //! A connection is handed over before anything of it is registered with its worker, and has its places
 //! inside the gates of its door meanwhile: who waits for the last session to end waits for it, too.
-//! Bound: [`WAITING_MAX`] connections a worker. Where so many wait for it, or it has ended, who accepted
+//! Bound: `WAITING_MAX` connections a worker. Where so many wait for it, or it has ended, who accepted
 //! one keeps it.
 
 use std::sync::Arc;
