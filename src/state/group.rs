@@ -94,9 +94,12 @@ impl Inner {
 
     /// A server said what it is: no claim waits for ever.
     fn wait_for_incumbent(&mut self, now: Instant) {
-        let since = self.waiting_since.filter(|_| self.fence.is_waiting());
-        self.waiting_since = self.fence.is_waiting().then(|| since.unwrap_or(now));
-        if since.is_some_and(|since| now.saturating_duration_since(since) >= INCUMBENT_WAIT) {
+        if !self.fence.is_waiting() {
+            self.waiting_since = None;
+            return;
+        }
+        let since = *self.waiting_since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= INCUMBENT_WAIT {
             self.fence.give_up_waiting();
         }
     }

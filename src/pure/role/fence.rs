@@ -175,7 +175,7 @@ impl Fence {
         self.readings.insert(server.to_owned(), reading);
         self.mute.remove(server);
         self.silent.remove(server);
-        let is_incumbent = self.memory.incumbent.as_ref().is_some_and(|(one, _)| one == server);
+        let is_incumbent = self.is_incumbent(server);
         self.is_contested |= is_incumbent && self.primary.is_none();
         self.is_awaited &= !is_incumbent;
         self.settle();
@@ -260,6 +260,11 @@ impl Fence {
         }
     }
 
+    /// Whether it is the one that is remembered as primary.
+    fn is_incumbent(&self, server: &str) -> bool {
+        self.memory.incumbent.as_ref().is_some_and(|(incumbent, _)| incumbent == server)
+    }
+
     /// Whether somebody's claim waits for the incumbent that is remembered.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
@@ -276,7 +281,7 @@ impl Fence {
     /// waited for.
     pub fn handle_lost(&mut self, server: &str) -> bool {
         self.is_orphaned |= self.primary() == Some(server);
-        let is_incumbent = self.memory.incumbent.as_ref().is_some_and(|(one, _)| one == server);
+        let is_incumbent = self.is_incumbent(server);
         if self.is_awaited && is_incumbent {
             self.give_up_waiting();
             return true;

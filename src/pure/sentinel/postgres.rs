@@ -19,7 +19,8 @@ use super::{ANSWER_BYTES_MAX, Fault, Login, Said, Settings};
 /// account is empty. Then whether connections are logged, as it was when the session began, and when the
 /// configuration was read. Last when the server was started, which is compared and is no time here, and
 /// where the checkpoint stands that it stopped with in order, until it makes another one: only such a
-/// checkpoint has nothing between what it covers and itself. And whether transactions read only. All of it goes into one packet.
+/// checkpoint has nothing between what it covers and itself. And whether transactions read only. All of it
+/// goes into one packet.
 ///
 /// The timelines of checkpoints and restart points lag behind a promotion, by minutes on a standby
 /// (measured with 15), so that a primary's is taken from the name of the file it writes; a standby's
