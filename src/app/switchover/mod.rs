@@ -25,6 +25,7 @@
 
 mod before;
 mod drain;
+mod followers;
 mod journal;
 mod mend;
 mod plan;
@@ -82,6 +83,9 @@ impl Switchovers {
         teller.say(format!("both can be reached; {} lacks {behind}", to.name));
         if let Some(hidden) = drain::hidden_now(&plan, order.force) {
             teller.say(hidden);
+        }
+        if let Some(why) = followers::look(&mut pair, &plan).await? {
+            teller.say(format!("warning: {why}"));
         }
         if order.dry_run {
             teller.say("nothing was changed".to_owned());

@@ -46,7 +46,16 @@ impl MariaDb {
 
     /// A replica of `primary` that has caught up.
     pub(crate) fn replica_of(primary: &Self) -> Self {
-        let replica = Self::launch(2);
+        Self::launch_after(primary, 2)
+    }
+
+    /// Another one beside that.
+    pub(crate) fn third_of(primary: &Self) -> Self {
+        Self::launch_after(primary, 3)
+    }
+
+    fn launch_after(primary: &Self, id: u32) -> Self {
+        let replica = Self::launch(id);
         replica.query(&format!(
             "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={}, MASTER_USER='root', \
              MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1",

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::Signal;
+
 use crate::harness::dir::TempDir;
 use crate::harness::eventually;
 use crate::harness::metrics::Metrics;
@@ -51,6 +53,16 @@ impl Stage {
             let is = |row| said.contains(row);
             (is("db a primary primary") && is("db b replica replica")).then_some(())
         });
+    }
+
+    /// A reload brings another server that follows.
+    #[track_caller]
+    pub(super) fn join(&self, name: &str, addr: SocketAddr) {
+        let with = format!("server.{name} = \"{addr}\"\n\n[frontend.write]");
+        self.dir.write("evenkeel.toml", &self.file().replace("\n[frontend.write]", &with));
+        self.evenkeel.signal(Signal::HUP);
+        let row = format!("db {name} replica replica");
+        eventually(&row, || self.ctl("fence show").1.contains(&row).then_some(()));
     }
 
     /// Starts the proxy again, whose process has ended.

@@ -1,7 +1,10 @@
-//! Pairs whose commits wait for a standby.
+//! Standbys beside a pair: those that its commits wait for, and those that stay behind.
 
+use super::mysql::Pair as MariaDbs;
+use super::stage::Stage;
 use super::{BUILT_IN, Pair, write};
 use crate::harness::eventually;
+use crate::harness::mariadb::MariaDb;
 use crate::harness::postgres::Postgres;
 
 /// A pair of which each waits for any standby once it is primary.
@@ -44,4 +47,53 @@ fn who_has_a_standby_of_its_own_takes_over_and_goes_on() {
     eventually("it is there", || {
         (c.query("SELECT count(*) FROM written WHERE n = 1")[0][0] == "1").then_some(())
     });
+}
+
+/// What is said of `c` where it stays behind.
+const STAYS: &str =
+    "warning: c does not follow b: what is written to b once it is primary is missing there";
+
+/// Whether it is said of `c` now; nothing stands in the way.
+fn stays_behind(stage: &Stage) -> bool {
+    let (done, said) = stage.ctl("switchover write --to b --dry-run");
+    assert!(done && said.contains("nothing was changed"), "{said}");
+    said.contains(STAYS)
+}
+
+#[test]
+fn a_standby_that_will_go_on_following_the_old_primary_is_warned_of() {
+    let pair = Pair::start(BUILT_IN);
+    assert!(!stays_behind(&pair), "there is no other");
+    let c = Postgres::replica_of(&pair.a);
+    pair.join("c", c.addr);
+    assert!(stays_behind(&pair));
+    c.follow(&pair.b);
+    eventually("it follows b", || (!stays_behind(&pair)).then_some(()));
+    c.follow(&pair.a);
+    eventually("it follows a", || stays_behind(&pair).then_some(()));
+    let (done, said) = pair.ctl("switchover write --to b");
+    assert!(done && said.contains(STAYS), "{said}");
+    write(pair.write, 1).unwrap();
+}
+
+#[test]
+fn so_is_a_replica_of_mariadb() {
+    let pair = MariaDbs::start();
+    let mut c = MariaDb::third_of(&pair.a);
+    c.set_read_only(true);
+    pair.join("c", c.addr);
+    assert!(stays_behind(&pair));
+    c.query("STOP SLAVE");
+    let port = pair.b.addr.port();
+    c.query(&format!("CHANGE MASTER TO MASTER_PORT={port}, MASTER_USE_GTID=no"));
+    c.query("START SLAVE");
+    eventually("it follows b", || (!stays_behind(&pair)).then_some(()));
+    c.query("STOP SLAVE");
+    eventually("it follows nobody", || {
+        // b finds out with what it sends next.
+        pair.b.query("FLUSH BINARY LOGS");
+        stays_behind(&pair).then_some(())
+    });
+    let (done, said) = pair.ctl("switchover write --to b");
+    assert!(done && said.contains(STAYS), "{said}");
 }
