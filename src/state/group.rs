@@ -2,7 +2,7 @@
 
 mod claims;
 mod doubts;
-mod hanging;
+mod lasting;
 mod planned;
 mod quiet;
 
@@ -24,7 +24,7 @@ use crate::pure::role::{History, Reading, Role};
 pub use claims::Claims;
 use doubts::Doubts;
 pub use doubts::Told;
-use hanging::Hanging;
+use lasting::Lasting;
 use planned::Planned;
 
 /// How long a standby may take to follow a new primary before it is said to be astray: it is told whom to
@@ -73,7 +73,7 @@ struct Inner {
     astray: BTreeMap<String, Stray>,
     /// Since when others are, of which that is not said yet.
     late: BTreeMap<String, Instant>,
-    hanging: Hanging,
+    lasting: Lasting,
     /// Since when a claim waits for the incumbent that is remembered.
     waiting_since: Option<Instant>,
     /// The primary is given no new sessions, for another is to take over.

@@ -2,8 +2,8 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
-use super::Server;
-use crate::pure::role::route::Part;
+use super::{Backend, Server};
+use crate::pure::role::route::{Part, RoleRoute};
 use crate::pure::role::witness::{Panel, Say};
 
 impl Server {
@@ -33,5 +33,21 @@ impl Server {
         let (number, witness) = witnesses.find(|(_, it)| it.say().contradicts(part))?;
         let found = witness.verdict().map(|verdict| verdict.status.name()).unwrap_or_default();
         Some(format!("check {number} says {} ({found})", witness.say().word()))
+    }
+}
+
+impl Backend {
+    /// The primary, where writes are routed and a witness says that it is none, so that it gets no new
+    /// ones; and what that one says.
+    #[must_use]
+    pub fn disputed_primary(&self) -> Option<(String, String)> {
+        if !self.settings().routes.contains(&RoleRoute::Primary) {
+            return None;
+        }
+        let primary = self.group.claims().primary?;
+        let live = self.live();
+        let server = live.servers.iter().find(|server| *server.name == *primary)?;
+        let why = server.objection(Part::Primary)?;
+        Some((primary, why))
     }
 }

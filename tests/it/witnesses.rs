@@ -104,12 +104,20 @@ impl Site {
     #[track_caller]
     fn wait(&self, status: &str, why: &str) {
         eventually(&format!("it is {status}: {why}"), || {
-            let socket = self.dir.join("sock").display().to_string();
-            let args = ["ctl", "-s", &socket, "show", "stat", "pg", "4", "-1"];
-            let said = Kind::Evenkeel.run(&args).1;
+            let said = self.ctl(&["show", "stat", "pg", "4", "-1"]);
             let row = said.lines().find(|line| line.starts_with("pg,a,"))?;
             (row.contains(&format!(",{status},")) && row.contains(why)).then_some(())
         });
+    }
+
+    fn ctl(&self, command: &[&str]) -> String {
+        let socket = self.dir.join("sock").display().to_string();
+        Kind::Evenkeel.run(&[&["ctl", "-s", &socket], command].concat()).1
+    }
+
+    #[track_caller]
+    fn wait_said(&mut self, line: &str) {
+        eventually(line, || self.evenkeel.output().contains(line).then_some(()));
     }
 
     /// A writer that comes now waits, until `end` was done.
@@ -120,9 +128,7 @@ impl Site {
             writer.query("INSERT INTO written VALUES (1)")
         });
         eventually("it waits", || {
-            let socket = self.dir.join("sock").display().to_string();
-            let args = ["ctl", "-s", &socket, "show", "stat", "pg", "2", "-1"];
-            Kind::Evenkeel.run(&args).1.contains("pg,BACKEND,1,").then_some(())
+            self.ctl(&["show", "stat", "pg", "2", "-1"]).contains("pg,BACKEND,1,").then_some(())
         });
         end();
         waiting.join().unwrap().unwrap();
@@ -182,6 +188,34 @@ fn an_endpoint_that_dies_or_lies_cuts_nobody_and_gets_nobody() {
     writer.query("INSERT INTO written VALUES (4)").unwrap();
     let said = site.evenkeel.output();
     assert!(said.contains("Check 2 of server pg/a says replica (L7OK)."), "{said}");
+}
+
+/// A moment's doubt is none: what lasts is said once, and once that it is over.
+#[test]
+fn a_primary_that_gets_no_writes_for_a_witness_is_told_of() {
+    let mut site = Site::start("[SQL, REST]", "");
+    let mut writer = site.writer();
+    site.rest.die();
+    let alert = "Server pg/a is primary and gets no new sessions: check 2 says down (L4CON).";
+    site.wait_said(alert);
+    site.wait_said("backend 'pg' has no server available!");
+    let why = "# pg: a is primary and gets no new sessions: check 2 says down (L4CON).";
+    assert!(site.ctl(&["fence", "show"]).contains(why), "{}", site.ctl(&["fence", "show"]));
+    writer.query("INSERT INTO written VALUES (2)").unwrap();
+    site.rest.revive();
+    site.writer();
+    let over = "Server pg/a is disputed as primary no more.";
+    site.wait_said(over);
+    // The one that is lost meanwhile is disputed by nobody.
+    site.feel(Mood::replica());
+    eventually("it is said again", || {
+        (site.evenkeel.output().matches("check 2 says replica (L7OK).").count() == 1).then_some(())
+    });
+    site.pg.process.kill9();
+    eventually("it is over again", || {
+        (site.evenkeel.output().matches(over).count() == 2).then_some(())
+    });
+    assert_eq!(site.evenkeel.output().matches(alert).count(), 1);
 }
 
 /// It is not its turn for an hour when the database says that it is primary.

@@ -253,6 +253,7 @@ mod tests {
         let server = || "c".to_owned();
         let (elsewhere, errant) = (Stray::Timeline { own: 1, newest: 2 }, Stray::Errant(3));
         let (why, is_tls) = (String::new(), false);
+        let disputed = RoleChange::Disputed { server: server(), why: why.clone() };
         let shortage = Shortage::of("*", "").unwrap();
         let rows = [
             (RoleChange::Astray { server: server(), why: elsewhere }, "replica_astray", "stray"),
@@ -264,6 +265,8 @@ mod tests {
             (RoleChange::LetIn { server: server() }, "login_accepted", "login"),
             (RoleChange::Hangs { server: server(), why: shortage }, "commits_wait", "commits"),
             (RoleChange::GoesOn { server: server() }, "commits_go_on", "commits"),
+            (disputed, "primary_disputed", "dispute"),
+            (RoleChange::Undisputed { server: server() }, "primary_undisputed", "dispute"),
         ];
         for (change, kind, trouble) in rows {
             let ends = matches!(
@@ -272,6 +275,7 @@ mod tests {
                     | RoleChange::LetIn { .. }
                     | RoleChange::Unfenced { .. }
                     | RoleChange::GoesOn { .. }
+                    | RoleChange::Undisputed { .. }
             );
             let (_, body) = sent(HookFormat::PagerDuty, change);
             let action = if ends { "resolve" } else { "trigger" };

@@ -96,6 +96,27 @@ impl Occasion<'_> {
         if claims != before.claims {
             self.say_claims(backend, &before.claims, claims);
         }
+        self.say_troubles(backend);
+        if backend.group.revision() != before.revision {
+            self.remember(backend);
+        }
+        self.note_running(backend);
+        let left = |server: &str| self.writes_on(backend, server);
+        for incident in backend.group.take_incidents(self.now, left) {
+            self.record(backend, &incident);
+        }
+        for told in backend.group.take_told() {
+            self.settle(backend, &told);
+        }
+        if let Some(unseen) = backend.group.take_unseen() {
+            let record = Record::unseen(&backend.name, &unseen, self.wall);
+            backend.group.doubt(Doubt::of_unseen(&unseen), record.at.clone());
+            self.write(backend, record);
+        }
+    }
+
+    /// Says what troubles of single servers begin and end.
+    fn say_troubles(&self, backend: &Backend) {
         for (server, stray) in backend.group.take_strays(self.now) {
             self.say_role(
                 backend,
@@ -114,21 +135,15 @@ impl Occasion<'_> {
                 },
             );
         }
-        if backend.group.revision() != before.revision {
-            self.remember(backend);
-        }
-        self.note_running(backend);
-        let left = |server: &str| self.writes_on(backend, server);
-        for incident in backend.group.take_incidents(self.now, left) {
-            self.record(backend, &incident);
-        }
-        for told in backend.group.take_told() {
-            self.settle(backend, &told);
-        }
-        if let Some(unseen) = backend.group.take_unseen() {
-            let record = Record::unseen(&backend.name, &unseen, self.wall);
-            backend.group.doubt(Doubt::of_unseen(&unseen), record.at.clone());
-            self.write(backend, record);
+        let disputed = backend.disputed_primary();
+        if let Some((server, why)) = backend.group.take_disputed(self.now, disputed) {
+            self.say_role(
+                backend,
+                match why {
+                    Some(why) => RoleChange::Disputed { server, why },
+                    None => RoleChange::Undisputed { server },
+                },
+            );
         }
     }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use super::{Occasion, RolesBefore};
+use super::{Before, Occasion, RolesBefore};
 use crate::pure::health::verdict::Verdict;
 use crate::pure::role::Role;
 use crate::state::{Backend, Server, publish};
@@ -19,7 +19,7 @@ impl Occasion<'_> {
         (verdict, role): (Verdict, Option<Role>),
         limits: (NonZeroU16, NonZeroU16),
     ) {
-        let before = RolesBefore::of(backend);
+        let (before, roles) = (Before::of(backend, server), RolesBefore::of(backend));
         let found = verdict.status.name();
         let (was, is) = {
             let mut panel = server.panel();
@@ -40,6 +40,7 @@ impl Occasion<'_> {
             format!("Check {number} of server {path} says {} ({found}).", is.word()),
         );
         publish::witness(backend, server, self.now);
-        self.roles_changed(backend, &before);
+        self.say_if_empty(backend, &before);
+        self.roles_changed(backend, &roles);
     }
 }

@@ -101,6 +101,7 @@ impl RoleChange {
             Self::LetOut { .. } | Self::LetIn { .. } => Some("login"),
             Self::Astray { .. } | Self::Follows { .. } => Some("stray"),
             Self::Hangs { .. } | Self::GoesOn { .. } => Some("commits"),
+            Self::Disputed { .. } | Self::Undisputed { .. } => Some("dispute"),
             _ => None,
         }
     }
@@ -158,6 +159,12 @@ impl RoleChange {
             }
             Self::GoesOn { server } => {
                 ("commits_go_on", Topic::Role, Turn::Ends, Some(server.as_str()))
+            }
+            Self::Disputed { server, .. } => {
+                ("primary_disputed", Topic::Role, Turn::Begins, Some(server.as_str()))
+            }
+            Self::Undisputed { server } => {
+                ("primary_undisputed", Topic::Role, Turn::Ends, Some(server.as_str()))
             }
             Self::Cleared => ("fence_cleared", Topic::Fence, Turn::Told, None),
         };

@@ -94,6 +94,18 @@ pub enum RoleChange {
         /// Its name.
         server: String,
     },
+    /// A witness says that the primary is none: it gets no new sessions.
+    Disputed {
+        /// Its name.
+        server: String,
+        /// Who says what.
+        why: String,
+    },
+    /// Nobody says so any more, or it is primary no more.
+    Undisputed {
+        /// Its name.
+        server: String,
+    },
     /// What was remembered of primaries counts no more: an operator said so.
     Cleared,
 }
@@ -112,12 +124,14 @@ impl RoleChange {
             | Self::Unfenced { .. }
             | Self::Follows { .. }
             | Self::GoesOn { .. }
+            | Self::Undisputed { .. }
             | Self::Cleared => LogLevel::Notice,
             Self::GivenUp { .. } | Self::Astray { .. } => LogLevel::Warning,
             Self::NoPrimary { .. }
             | Self::Refused { .. }
             | Self::LetOut { .. }
-            | Self::Hangs { .. } => LogLevel::Alert,
+            | Self::Hangs { .. }
+            | Self::Disputed { .. } => LogLevel::Alert,
         }
     }
 
@@ -169,6 +183,12 @@ impl RoleChange {
             }
             Self::GoesOn { server } => {
                 format!("Server {backend}/{server} does not wait for standbys in vain any more.")
+            }
+            Self::Disputed { server, why } => {
+                format!("Server {backend}/{server} is primary and gets no new sessions: {why}.")
+            }
+            Self::Undisputed { server } => {
+                format!("Server {backend}/{server} is disputed as primary no more.")
             }
             Self::Cleared => {
                 format!("Backend {backend} forgets its primaries: whoever claims alone is primary.")

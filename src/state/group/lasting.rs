@@ -1,0 +1,118 @@
+//! Troubles of the primary that are said once they have lasted: it is up, and nothing is written to it, or
+//! nobody new may.
+
+use std::time::{Duration, Instant};
+
+use super::{Group, Inner};
+use crate::pure::role::copies::Shortage;
+
+/// How long a trouble may be there before it is said: a standby that was started again is back by then, and
+/// a witness knows of a promotion.
+const SAID_AFTER: Duration = Duration::from_secs(2);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Lasting {
+    /// Its commits wait for standbys that it does not have.
+    hanging: Trouble,
+    /// A witness says that it is none.
+    disputed: Trouble,
+}
+
+#[derive(Debug, Default)]
+struct Trouble {
+    /// Of whom it was said.
+    said: Option<String>,
+    /// Since when it is there, and not said.
+    since: Option<Instant>,
+}
+
+/// What there is to say of a trouble.
+enum News {
+    /// Of this server: it has it by now.
+    Begins(String),
+    /// Of the one that was said to have it: it has it no more.
+    Ends(String),
+}
+
+impl Trouble {
+    /// What is news at `now` that `primary` has it.
+    fn news(&mut self, now: Instant, primary: Option<&str>) -> Option<News> {
+        if let Some(said) = &self.said {
+            return if primary == Some(said) { None } else { self.said.take().map(News::Ends) };
+        }
+        let Some(primary) = primary else {
+            self.since = None;
+            return None;
+        };
+        let since = *self.since.get_or_insert(now);
+        if now.saturating_duration_since(since) < SAID_AFTER {
+            return None;
+        }
+        (self.said, self.since) = (Some(primary.to_owned()), None);
+        Some(News::Begins(primary.to_owned()))
+    }
+}
+
+impl Group {
+    /// The primary whose commits wait in vain by now, or (`None`) one of which that was said and is not so
+    /// any more: news since this was asked.
+    pub(in crate::state) fn take_hanging(
+        &self,
+        now: Instant,
+    ) -> Option<(String, Option<Shortage>)> {
+        let mut inner = self.lock();
+        let Inner { fence, lasting, .. } = &mut *inner;
+        let primary = fence.primary().and_then(|name| Some((name, fence.reading(name)?.shortage?)));
+        Some(match lasting.hanging.news(now, primary.map(|(name, _)| name))? {
+            News::Begins(server) => (server, primary.map(|(_, shortage)| shortage)),
+            News::Ends(server) => (server, None),
+        })
+    }
+
+    /// The same of one that a witness disputes; `disputed` is the primary of which that is so now, and
+    /// what the witness says.
+    pub(in crate::state) fn take_disputed(
+        &self,
+        now: Instant,
+        disputed: Option<(String, String)>,
+    ) -> Option<(String, Option<String>)> {
+        let name = disputed.as_ref().map(|(name, _)| name.as_str());
+        Some(match self.lock().lasting.disputed.news(now, name)? {
+            News::Begins(server) => (server, disputed.map(|(_, why)| why)),
+            News::Ends(server) => (server, None),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_is_said_once_it_has_lasted_and_once_it_is_over() {
+        let start = Instant::now();
+        let mut trouble = Trouble::default();
+        let (a, b) = (Some("a"), Some("b"));
+        for (ms, primary, said) in [
+            (0, a, None),
+            (1999, a, None),
+            (2000, None, None),
+            (3000, a, None),
+            (5000, a, Some((true, "a"))),
+            (9000, a, None),
+            (9100, b, Some((false, "a"))),
+            (9200, b, None),
+            (11_200, b, Some((true, "b"))),
+            (11_300, None, Some((false, "b"))),
+            (20_000, None, None),
+        ] {
+            let news = trouble.news(start + Duration::from_millis(ms), primary);
+            let news = news.as_ref().map(|news| match news {
+                News::Begins(server) => (true, server.as_str()),
+                News::Ends(server) => (false, server.as_str()),
+            });
+            assert_eq!(news, said, "at {ms} ms");
+        }
+    }
+}
