@@ -20,6 +20,7 @@
 //! | ended | is logged in and ends | that of a third one |
 //! | ended | anything else | failed, one of `fall` |
 //! | silent beyond `timeout` | – | failed, one of `fall` |
+//! | none | is refused | refused, and for a [while](crate::pure::sentinel::refusal) without asking |
 
 use std::collections::HashMap;
 use std::fmt;
@@ -33,9 +34,11 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use super::door::Knocker;
 use super::driver::held::{Held, is_refused};
 use super::target::{Target, TargetAddr, Timing};
+use crate::clock;
 use crate::config::model::{DatabaseCheck, DatabaseKind, DatabaseTls, ServerTls};
 use crate::pure::health::verdict::{CheckStatus, Verdict};
 use crate::pure::role::Reading;
+use crate::pure::sentinel::refusal::Refusal;
 use crate::pure::sentinel::{Dialogue, Login};
 use crate::state::Server;
 use crate::state::upkeep::{Owned, own};
@@ -145,6 +148,7 @@ impl Session {
             held: None,
             lost: false,
             is_begun: false,
+            refusal: None,
         };
         let task = own(hold(line, knocker, asked, tell));
         Self { key, asks, doubts, asks_who_waits, gone, _task: task }
@@ -267,6 +271,8 @@ struct Line {
     lost: bool,
     /// One was begun, and who knocks was not told yet.
     is_begun: bool,
+    /// The last one that was begun was refused.
+    refusal: Option<Refusal>,
 }
 
 impl Line {
@@ -345,10 +351,17 @@ impl Line {
         }
     }
 
-    /// A new session.
+    /// A new session. Who was refused says so again for a while, unless clients could not reach the
+    /// server since.
     async fn begin(&mut self) -> Result<Held, Verdict> {
+        let said = self.refusal.as_ref().and_then(|refusal| refusal.said(clock::now()));
+        if let Some(said) = said.filter(|_| !self.target.is_doubted) {
+            return Err(said);
+        }
         let opened = Held::open(&self.target, dialogue(&self.check)).await;
         self.is_begun |= opened.is_ok();
+        let refused = opened.as_ref().err().filter(|verdict| verdict.refused).cloned();
+        self.refusal = refused.map(|why| Refusal::new(why, clock::now(), self.refusal.as_ref()));
         opened.map_err(|mut verdict| {
             verdict.certain &= self.lost;
             verdict

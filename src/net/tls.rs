@@ -156,6 +156,24 @@ pub async fn connect(
     Ok(())
 }
 
+/// The same with a server whose certificate is judged, and used in spite of it: what is wrong with it
+/// is yielded, and nothing that is secret may be sent then.
+///
+/// # Errors
+/// Why the handshake failed.
+///
+/// # Cancel safety
+/// As [`connect`].
+pub async fn connect_unjudged(
+    stream: &mut Stream,
+    server: &ServerTls,
+    name: ServerName<'static>,
+) -> Result<Option<rustls::Error>, HandshakeError> {
+    let (server, leniency) = server.lenient();
+    connect(stream, &server, name).await?;
+    Ok(leniency.found())
+}
+
 /// What arrives during a handshake.
 #[derive(Default)]
 struct Input {

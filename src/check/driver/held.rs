@@ -12,7 +12,7 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::time::{Instant, timeout_at};
 
-use super::tls::{Unshaken, shake};
+use super::tls::{Unshaken, shake_unjudged};
 use super::{CHUNK_BYTES, Conn, Polled, Problem, connect, polled, send};
 use crate::check::target::Target;
 use crate::pure::health::verdict::{CheckStatus, Verdict};
@@ -159,8 +159,17 @@ impl Held {
         let conn = self.conn.take().zip(target.tls.as_deref());
         let (conn, tls) = conn.ok_or_else(|| Trouble::System(Problem::not_connected()))?;
         // Boxed: sessions without TLS have no room for it.
-        let secured = Box::pin(shake(conn, target, tls)).await.map_err(Trouble::Tls)?;
+        let shaken = Box::pin(shake_unjudged(conn, target, tls)).await;
+        let (secured, distrust) = shaken.map_err(Trouble::Tls)?;
         self.conn = Some(secured);
+        if let Some(distrust) = distrust {
+            let excuse = self.dialogue.handle_distrusted();
+            if !excuse.is_empty() && send(&mut self.conn, &excuse).await.is_ok() {
+                // Who closes before the answer is there resets the connection, and the excuse with it.
+                while let Ok(()) = self.receive().await {}
+            }
+            return Err(Trouble::Tls(distrust));
+        }
         self.said.extend(self.dialogue.handle_secured().map_err(Trouble::Server)?);
         Ok(())
     }

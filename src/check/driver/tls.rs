@@ -94,6 +94,32 @@ pub(super) async fn shake(
     target: &Target,
     server: &ServerTls,
 ) -> Result<Conn, Unshaken> {
+    let (mut stream, name) = begun(conn, target, server)?;
+    let shaken = tls::connect(&mut stream, server, name).await;
+    shaken.map_err(|error| unshaken(&error, server))?;
+    Ok(shaken_with(stream, target))
+}
+
+/// The same with a server that is told nothing of what is wrong with its certificate: it is yielded
+/// beside the connection, on which nothing that is secret may be said then.
+pub(super) async fn shake_unjudged(
+    conn: Conn,
+    target: &Target,
+    server: &ServerTls,
+) -> Result<(Conn, Option<Unshaken>), Unshaken> {
+    let (mut stream, name) = begun(conn, target, server)?;
+    let judged = tls::connect_unjudged(&mut stream, server, name).await;
+    let distrust = judged.map_err(|error| unshaken(&error, server))?;
+    let distrust = distrust.map(|error| unshaken(&HandshakeError::Failed(error), server));
+    Ok((shaken_with(stream, target), distrust))
+}
+
+/// What hands are shaken on, and with whom.
+fn begun(
+    conn: Conn,
+    target: &Target,
+    server: &ServerTls,
+) -> Result<(Stream, ServerName<'static>), Unshaken> {
     let stream = match conn {
         Conn::Fresh(socket, domain) => Stream::from_accepted(socket, domain != Domain::UNIX),
         Conn::Polled(Polled::Tcp(stream)) => Ok(Stream::tcp(stream)),
@@ -101,33 +127,35 @@ pub(super) async fn shake(
         Conn::Tls { stream, .. } => Ok(stream),
     };
     let broken = |error| Unshaken { problem: Problem::of(&error), disagreement: None };
-    let mut stream = stream.map_err(broken)?;
+    let stream = stream.map_err(broken)?;
     let name = match (&server.sni, &target.addr) {
         (Sni::Fixed(name), _) => name.clone(),
         (_, TargetAddr::Tcp(address)) => ServerName::from(address.ip()),
         _ => ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
     };
-    // A check is not refused for the sessions' sake: beyond 'maxsslconn' it is not counted.
-    let place = target.process.as_ref().and_then(|process| process.tls.try_enter());
-    match tls::connect(&mut stream, server, name).await {
-        Ok(()) => {
-            if let Some(process) = &target.process
-                && stream.tls().is_some_and(|facts| !facts.resumed)
-            {
-                process.tls.server_keys.tick(process.uptime(clock::now()));
-            }
-            Ok(Conn::Tls { stream, _place: place })
-        }
-        Err(error) => {
-            let text = said(&error, server).to_owned();
-            let problem = Problem { text, heard: true, denied: false, ours: false };
-            let disagreement = disagreement(&error).map(|why| match is_of_other_name(&error) {
-                true => problem.text.clone(),
-                false => why,
-            });
-            Err(Unshaken { problem, disagreement })
-        }
+    Ok((stream, name))
+}
+
+fn shaken_with(stream: Stream, target: &Target) -> Conn {
+    let process = target.process.as_ref();
+    if let Some(process) = process
+        && stream.tls().is_some_and(|facts| !facts.resumed)
+    {
+        process.tls.server_keys.tick(process.uptime(clock::now()));
     }
+    // A check is not refused for the sessions' sake: beyond 'maxsslconn' it is not counted.
+    let place = process.and_then(|process| process.tls.try_enter());
+    Conn::Tls { stream, _place: place }
+}
+
+fn unshaken(error: &HandshakeError, server: &ServerTls) -> Unshaken {
+    let text = said(error, server).to_owned();
+    let problem = Problem { text, heard: true, denied: false, ours: false };
+    let disagreement = disagreement(error).map(|why| match is_of_other_name(error) {
+        true => problem.text.clone(),
+        false => why,
+    });
+    Unshaken { problem, disagreement }
 }
 
 /// What a server that speaks TLS is not trusted for, or does not agree to.

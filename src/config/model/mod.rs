@@ -12,6 +12,7 @@ pub mod contexts;
 mod drill;
 mod frontend;
 mod global;
+mod lenient;
 mod life;
 mod number;
 mod page;

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
+use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::server::ClientHello;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ServerConfig};
@@ -16,6 +18,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::certificate::Certificate;
 use super::contexts::{Contexts, Handshakes};
+use super::lenient::Lenient;
 use crate::pure::sample::Expr;
 use crate::pure::tls::faults::Seen;
 
@@ -218,6 +221,8 @@ pub struct ServerTls {
     pub fingerprint: u64,
     /// The handshake.
     pub config: Arc<ClientConfig>,
+    /// Who judges the server, also in the handshake.
+    pub verifier: Arc<dyn ServerCertVerifier>,
     /// What the server is shown.
     pub certificate: Option<Certificate>,
     /// The name asked for.
@@ -245,6 +250,18 @@ impl ServerTls {
         Self { config: Arc::new(config), certificate: Some(certificate.clone()), ..self.clone() }
     }
 
+    /// The same with a verifier that lets every certificate pass and keeps what is wrong with it, for
+    /// one connection.
+    #[must_use]
+    pub fn lenient(&self) -> (Self, Arc<Lenient>) {
+        let lenient = Arc::new(Lenient::new(Arc::clone(&self.verifier)));
+        let mut config = ClientConfig::clone(&self.config);
+        config.dangerous().set_certificate_verifier(Arc::clone(&lenient) as Arc<_>);
+        // A session that is resumed is not judged again.
+        config.resumption = Resumption::disabled();
+        (Self { config: Arc::new(config), ..self.clone() }, lenient)
+    }
+
     /// The same with other protocols and another name, for one connection of a check.
     #[must_use]
     pub fn asking(&self, sni: Option<&str>, alpn: Option<&str>) -> Self {
@@ -257,6 +274,7 @@ impl ServerTls {
             fingerprint: self.fingerprint,
             certificate: self.certificate.clone(),
             config: Arc::new(config),
+            verifier: Arc::clone(&self.verifier),
             sni: name.map_or(Sni::Absent, Sni::Fixed),
         }
     }

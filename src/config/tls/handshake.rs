@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ClientSessionMemoryCache, Resumption as ClientResumption};
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{
@@ -112,7 +113,7 @@ pub(in crate::config) fn server_config(
     Ok(config)
 }
 
-/// What is done with a server.
+/// What is done with a server, and who judges it.
 ///
 /// # Errors
 /// What was offered does not fit together.
@@ -121,13 +122,14 @@ pub(in crate::config) fn client_config(
     offer: &Offer,
     trust: Option<Arc<Trust>>,
     key: Option<Arc<CertifiedKey>>,
-) -> Result<ClientConfig, String> {
+) -> Result<(ClientConfig, Arc<dyn ServerCertVerifier>), String> {
     let verifier = ServerTrust::new(trust, &offer.provider, words.verify_host.clone());
+    let verifier: Arc<dyn ServerCertVerifier> = Arc::new(verifier);
     let builder = ClientConfig::builder_with_provider(Arc::clone(&offer.provider))
         .with_protocol_versions(&offer.versions)
         .map_err(|error| error.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
+        .with_custom_certificate_verifier(Arc::clone(&verifier));
     let mut config = match key {
         Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key))),
         None => builder.with_no_client_auth(),
@@ -138,7 +140,7 @@ pub(in crate::config) fn client_config(
         ClientResumption::disabled()
     };
     config.alpn_protocols = protocols(words.alpn.as_deref());
-    Ok(config)
+    Ok((config, verifier))
 }
 
 /// `h2,http/1.1`

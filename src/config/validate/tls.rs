@@ -122,11 +122,12 @@ impl Context<'_> {
             let certificate = listed.pop().map(|listed| listed.identity);
             let key = certificate.as_ref().map(|certificate| Arc::clone(&certificate.key));
             let config = tls::client_config(&words, &offer, trust, key);
-            problems.keep(span, config).map(|config| (Arc::new(config), certificate))
+            let (config, verifier) = problems.keep(span, config)?;
+            Some((Arc::new(config), verifier, certificate))
         });
         self.report_tls(problems);
-        let (config, certificate) = config?;
-        Some(Box::new(ServerTls { words, fingerprint, config, certificate, sni }))
+        let (config, verifier, certificate) = config?;
+        Some(Box::new(ServerTls { words, fingerprint, config, verifier, certificate, sni }))
     }
 
     /// How a check of `kind` speaks TLS, and whether all its connections do: those with a place of

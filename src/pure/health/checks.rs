@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::risefall::RiseFall;
-use super::schedule::{After, Intervals, REFUSED_INTERVAL, Schedule, Settled};
+use super::schedule::{After, Intervals, Schedule, Settled};
 use super::verdict::{Class, Verdict};
 use super::{CheckSettings, InitState, Said};
 
@@ -76,10 +76,7 @@ impl Checks {
             Class::Failed => After::Down,
             Class::Passed | Class::Conditional | Class::Neutral => After::Passed,
         };
-        let mut interval = self.intervals.next(self.settled(), random);
-        if verdict.refused {
-            interval = interval.max(REFUSED_INTERVAL);
-        }
+        let interval = self.intervals.next(self.settled(), random);
         self.schedule.handle_finished(now, after, interval);
     }
 

@@ -29,10 +29,6 @@ pub const HINT_DISTANCE: Duration = Duration::from_millis(100);
 /// primary: who waits for one learns of a promotion within this and a round trip.
 pub const AWAITING_PRIMARY: Duration = Duration::from_millis(50);
 
-/// From a check that a living server did not let in to the next one, at least: each is a line of its
-/// log, and some lock accounts that fail too often.
-pub const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
-
 /// Distances between checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intervals {

@@ -15,6 +15,7 @@
 pub mod door;
 mod mysql;
 mod postgres;
+pub mod refusal;
 
 use std::fmt;
 
@@ -142,6 +143,15 @@ impl Dialogue {
         match self {
             Self::Mysql(dialogue) => dialogue.handle_secured(),
             Self::Postgres(dialogue) => dialogue.handle_secured(),
+        }
+    }
+
+    /// TLS is spoken, with one who is not trusted: what to say before it is left, for its peace.
+    pub fn handle_distrusted(&mut self) -> Vec<u8> {
+        match self {
+            Self::Mysql(dialogue) => dialogue.handle_distrusted(),
+            // It takes who says nothing after TLS for one who did not like it, and notes nothing.
+            Self::Postgres(_) => Vec::new(),
         }
     }
 

@@ -66,6 +66,8 @@ enum State {
     Connected,
     /// TLS is being made.
     Securing(Greeting),
+    /// TLS was made with somebody else, who gets no password.
+    Distrusted,
     LoggingIn(Flavour, Option<Proof>),
     Idle(Flavour),
     Asked(Flavour, Progress),
@@ -106,6 +108,7 @@ impl std::fmt::Debug for Mysql {
         let state = match self.state {
             State::Connected => "connected",
             State::Securing(_) => "securing",
+            State::Distrusted => "distrusted",
             State::LoggingIn(..) => "logging in",
             State::Idle(_) => "idle",
             State::Asked(..) => "asked",
@@ -134,6 +137,12 @@ impl Mysql {
             State::Securing(greeting) => self.log_in(greeting),
             _ => Err(Fault::nonsense("TLS came late")),
         }
+    }
+
+    /// It is waited for a login, and holds it against us when none comes.
+    pub(super) fn handle_distrusted(&mut self) -> Vec<u8> {
+        self.state = State::Distrusted;
+        packet(self.packets.answer_number, &self.nobody(CAPABILITIES | TLS))
     }
 
     pub(super) fn handle_bytes(&mut self, bytes: &[u8]) -> Result<Vec<Said>, Fault> {
@@ -181,19 +190,26 @@ impl Mysql {
         Some(packet(0, &[&[COM_QUERY], statement.as_bytes()].concat()))
     }
 
-    /// A server that never greeted holds it against us when we leave without a login: many of them
-    /// and it lets nobody in from here (`max_connect_errors`). A login that it refuses does not
+    /// A server holds it against us when we leave without a login, also before it greeted: many of
+    /// them and it lets nobody in from here (`max_connect_errors`). A login that it refuses does not
     /// count.
     pub(super) fn goodbye(&self) -> Vec<u8> {
         let quit = packet(0, &[COM_QUIT]);
         match self.state {
-            State::Connected if !self.tls => {
-                let login = packet(1, &self.response(CAPABILITIES, None, &[]));
-                [login, quit].concat()
-            }
-            State::Connected | State::Securing(_) => Vec::new(),
-            State::LoggingIn(..) | State::Idle(_) | State::Asked(..) | State::Told(..) => quit,
+            State::Connected => [packet(1, &self.nobody(CAPABILITIES)), quit].concat(),
+            State::Securing(_) => Vec::new(),
+            State::Distrusted
+            | State::LoggingIn(..)
+            | State::Idle(_)
+            | State::Asked(..)
+            | State::Told(..) => quit,
         }
+    }
+
+    /// The login of nobody, which tells nobody anything: no name, no password.
+    fn nobody(&self, capabilities: u32) -> Vec<u8> {
+        let login = Login { user: String::new(), database: String::new(), ..self.login.clone() };
+        Self::new(login, self.tls).response(capabilities, None, &[])
     }
 
     const fn question(&self, flavour: Flavour) -> Question {
@@ -225,7 +241,7 @@ impl Mysql {
                 Some(NEXT_FACTOR) => Err(Fault::nonsense("the account needs more than a password")),
                 _ => Err(out_of_order()),
             },
-            State::Idle(_) => Err(out_of_order()),
+            State::Idle(_) | State::Distrusted => Err(out_of_order()),
             State::Told(flavour, rows) => {
                 let done = rows.handle(payload, is_end)?;
                 if done.is_some() {

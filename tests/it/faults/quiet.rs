@@ -11,6 +11,7 @@ use crate::harness::port::free_addr;
 use crate::harness::postgres::Postgres;
 use crate::harness::process::Process;
 use crate::harness::relay::relay;
+use crate::harness::tls::Authority;
 
 /// What goes into a packet of an Ethernet.
 const PACKET_BYTES: usize = 1448;
@@ -105,4 +106,42 @@ fn checks_of_postgres_leave_nothing_in_its_log() {
     running.0.wait();
     let output = server.process.output();
     assert_eq!(&output[before..], "");
+}
+
+/// Who is not let in by TLS, or does not trust the server, logs in as nobody: a server locks out with
+/// all at their address who leave without a login (`max_connect_errors`), and says so of each.
+#[test]
+fn whom_mariadb_does_not_convince_is_no_connect_error() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let mut server = MariaDb::primary();
+    let untrusted = format!("tls = \"verify-ca\", ca_file = \"{}\"", other.ca());
+    for (speaks_tls, tls) in [(false, "tls = \"require\""), (true, untrusted.as_str())] {
+        if speaks_tls {
+            server.speak_tls(&authority.sign(&["127.0.0.1"]));
+        }
+        let _running = checked(&[(&format!("{MYSQL}, {tls}"), server.addr)]);
+        let refused = "Access denied for user ''";
+        let lines = || server.process.output();
+        eventually("it was refused three times", || {
+            (lines().matches(refused).count() >= 3).then_some(())
+        });
+        assert!(!lines().contains("unauthenticated"), "{}", lines());
+    }
+}
+
+/// Postgres notes nobody who shook hands and left.
+#[test]
+fn whom_postgres_does_not_convince_leaves_nothing_in_its_log() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let server = Postgres::primary();
+    server.expect_tls("evenkeel", "s3cret", &authority.sign(&["127.0.0.1"]));
+    let (addr, passed) = relay(free_addr(), server.addr);
+    let check = format!("{POSTGRES}, tls = \"verify-ca\", ca_file = \"{}\"", other.ca());
+    let _running = checked(&[(&check, addr)]);
+    let connections = || passed.connections.load(Ordering::SeqCst);
+    eventually("it was turned down three times", || (connections() >= 3).then_some(()));
+    let output = server.process.output();
+    let complaint =
+        |line: &&str| ["SSL connection", "packet"].iter().any(|word| line.contains(word));
+    assert_eq!(output.lines().find(complaint), None);
 }
