@@ -108,9 +108,9 @@ fn follow_parts(backend: &Arc<Backend>, now: Instant) {
     let live = backend.live();
     let parts = parts(backend, &live.servers, now);
     let moved = live.lanes.iter().any(|(route, set)| {
-        let admitted = route.admits(&parts).into_iter().zip(&live.candidates);
-        let usable = admitted.filter(|(admitted, c)| *admitted && c.effective.is_some());
-        !usable.map(|(_, c)| c.server).eq(set.members().iter().map(|member| member.server))
+        let admitted = admitted(*route, &parts, &live.candidates).into_iter().zip(&live.candidates);
+        let members = admitted.filter(|(admitted, _)| *admitted).map(|(_, c)| c.server);
+        !members.eq(set.members().iter().map(|member| member.server))
     });
     if moved {
         let servers = live.servers.clone();
@@ -287,7 +287,8 @@ pub fn snapshot(
         settings.fullconn.map_or(set.clone(), |fullconn| set.with_fullconn(fullconn))
     };
     let lane = |route: &RoleRoute| {
-        let admitted = route.admits(parts).into_iter().chain(repeat(false)).zip(&candidates);
+        let admitted = admitted(*route, parts, &candidates).into_iter().chain(repeat(false));
+        let admitted = admitted.zip(&candidates);
         let candidates: Vec<Candidate> = admitted
             .map(|(admitted, c)| {
                 // What it is decides, not what it was written to be.
@@ -299,6 +300,13 @@ pub fn snapshot(
     };
     let lanes = settings.routes.iter().map(lane).collect();
     Live::new(generation, (build(&candidates), lanes), usable, servers, candidates)
+}
+
+/// Which of `candidates` a route leads to, which are `parts`. A replica that gets no sessions at all, for an
+/// operator took it out, keeps no reader from the primary.
+fn admitted(route: RoleRoute, parts: &[Part], candidates: &[Candidate]) -> Vec<bool> {
+    let usable = |(part, c): (&Part, &Candidate)| c.effective.map_or(Part::Unknown, |_| *part);
+    route.admits(&parts.iter().zip(candidates).map(usable).collect::<Vec<_>>())
 }
 
 fn candidate(backend: &model::Backend, server: &Server, now: Instant) -> Candidate {

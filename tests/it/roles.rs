@@ -1,6 +1,8 @@
 //! Routes by role with a real Postgres pair behind them: one group of servers, one listener for
 //! writes and one for reads.
 
+mod readers;
+
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
