@@ -136,7 +136,7 @@ impl Desk {
                 return inner.grant_waiter(backend, &live, Some(server), key, server);
             }
         }
-        (0..inner.lanes.len()).find_map(|lane| inner.next_in(backend, &live, lane, now))
+        inner.lanes_by_age().into_iter().find_map(|lane| inner.next_in(backend, &live, lane, now))
     }
 }
 
@@ -263,11 +263,12 @@ impl Inner {
         lane: usize,
         now: Instant,
     ) -> Option<(Granted, Waiter)> {
-        let mut from = None;
+        let (mut from, metered) = (None, self.metered_by(lane));
         loop {
             let after = from.map_or(Bound::Unbounded, Bound::Excluded);
-            let Lane { policy, any, meter, .. } = &mut self.lanes[lane];
-            let may_go = |waiter: &Waiter| !waiter.held || meter.is_open(now);
+            let is_open = self.lanes[metered].meter.is_open(now);
+            let Lane { policy, any, .. } = &mut self.lanes[lane];
+            let may_go = |waiter: &Waiter| !waiter.held || is_open;
             let mut waiting = any.range((after, Bound::Unbounded));
             let (&key, waiter) = waiting.find(|(_, waiter)| may_go(waiter))?;
             let held = waiter.held;
@@ -287,7 +288,7 @@ impl Inner {
             };
             if let Some(server) = server {
                 let granted = self.grant_waiter(backend, live, None, key, server)?;
-                self.lanes[lane].handle_left(now, &granted.1);
+                self.lanes[metered].handle_left(now, &granted.1);
                 return Some(granted);
             }
             from = Some(key);

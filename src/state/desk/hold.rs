@@ -6,6 +6,10 @@
 //!                      ^                        |
 //!                      '-- arrivals, too, while anybody is held: nobody overtakes
 //! ```
+//! Lanes that lead to the same servers share a meter: readers that were held and find no replica do not
+//! overrun a new primary beside the writers. Who comes while nobody of its lane is held is served at once:
+//! readers that fall back, or come back to a replica, need not wait for a crowd, for they are none.
+//!
 //! Bound: each arrival is compared with the `hold_max` of its own frontend.
 
 use std::sync::Arc;
@@ -80,21 +84,47 @@ impl Lane {
         queued.next().filter(|_| has_some).map(|(key, _)| *key)
     }
 
-    /// A waiter got a slot at `now`.
+    /// A waiter that goes by its meter got a slot at `now`.
     pub(super) fn handle_left(&mut self, now: Instant, waiter: &Waiter) {
         if waiter.held {
             self.meter.handle_left(now, waiter.way.hold.and_then(|hold| hold.rate));
         }
     }
 
-    /// When those who are held are to be looked at, though nothing happens.
-    fn next_due(&self, now: Instant) -> Option<Instant> {
-        let is_led = self.held > 0 && !self.policy.live().members().is_empty();
-        self.meter.next_due().filter(|due| is_led && *due > now)
+    /// Whether it leads to the same servers as `other`.
+    fn leads_with(&self, other: &Self) -> bool {
+        self.servers().eq(other.servers())
+    }
+
+    fn servers(&self) -> impl Iterator<Item = ServerIndex> {
+        self.policy.live().members().iter().map(|member| member.server)
     }
 }
 
 impl Inner {
+    /// The lane by whose meter those go who are held in `lane`.
+    pub(super) fn metered_by(&self, lane: usize) -> usize {
+        let own = &self.lanes[lane];
+        self.lanes.iter().position(|other| own.leads_with(other)).unwrap_or(lane)
+    }
+
+    /// Lanes in which anybody waits, those of the oldest first.
+    pub(super) fn lanes_by_age(&self) -> Vec<usize> {
+        let first = |lane: &usize| self.lanes[*lane].any.keys().next().copied();
+        let mut lanes: Vec<usize> =
+            (0..self.lanes.len()).filter(|lane| first(lane).is_some()).collect();
+        lanes.sort_by_key(first);
+        lanes
+    }
+
+    /// When those who are held in `lane` are to be looked at, though nothing happens.
+    fn next_due(&self, lane: usize, now: Instant) -> Option<Instant> {
+        let own = &self.lanes[lane];
+        let is_led = own.held > 0 && !own.policy.live().members().is_empty();
+        let due = self.lanes[self.metered_by(lane)].meter.next_due();
+        due.filter(|due| is_led && *due > now)
+    }
+
     /// Whether anybody is held who may have a slot of `server`.
     pub(super) fn holds_for(&self, server: ServerIndex) -> bool {
         self.lanes.iter().any(|lane| lane.held > 0 && lane.policy.live().has(server))
@@ -106,7 +136,8 @@ impl Desk {
     /// [`Backend::attach_wanted`].
     pub(in crate::state) fn attach(&self, backend: &Arc<Backend>, now: Instant) -> Option<Instant> {
         self.serve(backend, now);
-        self.lock().lanes.iter().filter_map(|lane| lane.next_due(now)).min()
+        let inner = self.lock();
+        (0..inner.lanes.len()).filter_map(|lane| inner.next_due(lane, now)).min()
     }
 
     /// Another live set was published at `now`.
