@@ -329,6 +329,22 @@ fn nothing_is_changed_once_who_asked_is_gone() {
     assert!(pair.b.is_replica());
 }
 
+/// Nobody would write to one that is drained.
+#[test]
+fn one_that_would_get_no_sessions_does_not_take_over() {
+    let pair = Pair::start(BUILT_IN);
+    for (out, back) in [("state drain", "state ready"), ("weight 0", "weight 100%")] {
+        pair.ctl(&format!("set server db/b {out}"));
+        let (done, said) = pair.ctl("switchover write --to b");
+        assert!(!done && said.contains("b would get no sessions: it is drained"), "{said}");
+        pair.expect_as_before();
+        pair.ctl(&format!("set server db/b {back}"));
+    }
+    let (done, said) = pair.ctl("switchover write --to b");
+    assert!(done, "{said}");
+    write(pair.write, 1).unwrap();
+}
+
 #[test]
 fn a_reload_that_takes_the_next_primary_away_ends_it() {
     let pair = Pair::start(BUILT_IN);

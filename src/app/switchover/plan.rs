@@ -84,7 +84,7 @@ impl Plan {
     }
 
     /// Whether the one may still take over from the other: both are configured, nobody else has, and
-    /// it follows and runs.
+    /// it follows, runs, and is given sessions.
     pub(super) fn may_go_on(&self) -> Result<(), String> {
         let Self { backend, from, to, .. } = self;
         self.is_configured()?;
@@ -101,7 +101,20 @@ impl Plan {
         if let Some(stray) = backend.group.stray(&to.name) {
             return Err(format!("{} would not do: {stray}", to.name));
         }
-        Ok(())
+        self.gets_sessions()
+    }
+
+    /// Whether the next primary may be given any: it would take the writes, and nobody would come.
+    fn gets_sessions(&self) -> Result<(), String> {
+        let Self { backend, to, .. } = self;
+        let why = if let Some(objection) = to.objection(Part::Replica(None)) {
+            objection
+        } else if backend.live().candidate(to.index).is_none_or(|it| it.effective.is_none()) {
+            "it is drained, or its weight is 0".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(format!("{} would get no sessions: {why}", to.name))
     }
 
     /// Whether a reload or a command has taken nothing of it away.

@@ -32,6 +32,7 @@ fn the_one_that_patroni_elected_takes_the_writes() {
         "[commands]\nsocket = {{ address = \"{socket}\", level = \"admin\" }}\n\n[backend.pg]\n\
          check = [{{ type = \"postgres\", user = \"haproxy_check\", database = \"postgres\", {pace} }}, \
          {{ type = \"patroni\", port = {port}, {pace} }}]\n\
+         switchover = {{ user = \"postgres\" }}\n\
          server.a = \"{}\"\nserver.b = \"{b_addr}\"\n\n\
          [frontend.write]\nbind = \"{write}\"\nbackend = \"pg\"\nrole = \"primary\"\nhold = \"60s\"\n",
         a.addr
@@ -47,6 +48,16 @@ fn the_one_that_patroni_elected_takes_the_writes() {
     fence("pg b replica replica");
     let mut writer = Client::connect(write, "postgres", PATIENCE).unwrap();
     writer.query("INSERT INTO written VALUES (1)").unwrap();
+    // One that its witness denies would be primary for nobody.
+    let dry_run = || {
+        let words = ["ctl", "-s", &socket, "switchover", "write", "--to", "b", "--dry-run"];
+        Kind::Evenkeel.run(&words).1
+    };
+    assert!(dry_run().contains("nothing was changed"), "{}", dry_run());
+    *moods[1].lock().unwrap() = Mood::Garbage;
+    eventually("it is refused", || {
+        dry_run().contains("b would get no sessions: check 2 says down (L7RSP)").then_some(())
+    });
     *moods[0].lock().unwrap() = Mood::Garbage;
     *moods[1].lock().unwrap() = Mood::primary();
     // Nobody else claims it yet: who writes goes on.
