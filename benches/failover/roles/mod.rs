@@ -109,8 +109,8 @@ pub(crate) struct Roles {
     /// End each run after the first write on the new primary: a hundred runs in some six minutes
     #[arg(long)]
     quick: bool,
-    /// As if the databases had machines of their own, where a killed one ends as fast as it can: on
-    /// their core before all else that wants it, and the writers on that of the proxy
+    /// As if databases, proxy and writers had machines of their own: the databases alone on one core,
+    /// the proxy on the other before the writers, which are there, too
     #[arg(long)]
     apart: bool,
     /// Keep the result as benches/results/DATE-NAME.md and .jsonl
@@ -189,7 +189,7 @@ pub(crate) fn measure(options: &Roles) -> io::Result<usize> {
         writers::PASSING,
         PROMOTED_AFTER.as_millis(),
         if options.apart {
-            " The databases run before all else on their core, the writers on that of the proxy."
+            " The databases have a core of their own, the proxy runs before the writers on the other."
         } else {
             ""
         },
@@ -213,7 +213,7 @@ fn quick_run(
     index: u16,
 ) -> io::Result<Outcome> {
     let mut pair = Pair::start(template, folder)?;
-    let (_proxy, addr, said) = peer.start(&pair, folder)?;
+    let (_proxy, addr, said) = peer.start(&pair, folder, template.apart)?;
     let writers = Writers::start(addr);
     let await_write = |port: u16| {
         let limit = Instant::now() + WRITE_LIMIT;
@@ -279,7 +279,7 @@ fn run(
     _index: u16,
 ) -> io::Result<Outcome> {
     let mut pair = Pair::start(template, folder)?;
-    let (_proxy, addr, said) = peer.start(&pair, folder)?;
+    let (_proxy, addr, said) = peer.start(&pair, folder, template.apart)?;
     sleep(SETTLED_AFTER);
     let writers = Writers::start(addr);
     sleep(BEFORE);

@@ -44,11 +44,13 @@ impl Peer {
         }
     }
 
-    /// Starts it and waits until it accepts; where, and the file of what it says.
+    /// Starts it and waits until it accepts; where, and the file of what it says. `apart`: before the
+    /// load that shares its core.
     pub(super) fn start(
         self,
         pair: &Pair,
         folder: &Path,
+        apart: bool,
     ) -> io::Result<(Pinned, SocketAddr, PathBuf)> {
         let addr = free_addr()?;
         let (name, text, flag) = match self {
@@ -63,7 +65,11 @@ impl Peer {
             Self::Evenkeel => &["run", flag, &path],
             Self::Haproxy | Self::HaproxyTuned => &[flag, &path],
         };
-        let mut process = Pinned::start(PROXY_CORE, &self.program(), args, said.clone())?;
+        let program = self.program().to_string_lossy().into_owned();
+        let priority: &[&str] = if apart { &["chrt", "-f", "5"] } else { &[] };
+        let words = [priority, &[program.as_str()], args].concat();
+        let mut process =
+            Pinned::start(PROXY_CORE, Path::new(words[0]), &words[1..], said.clone())?;
         await_listener(&mut process, addr, START_LIMIT)?;
         Ok((process, addr, said))
     }

@@ -30,7 +30,7 @@ pub(super) struct Server {
 /// A cluster that each run copies.
 pub(super) struct Template {
     data: PathBuf,
-    apart: bool,
+    pub(super) apart: bool,
 }
 
 /// A primary `a` and its replica `b`.
