@@ -199,6 +199,23 @@ fn events_come_in_order_through_silence_errors_and_a_broken_connection() {
     assert!(said.contains("webhook ops works again"), "{said}");
 }
 
+/// As one does that takes only so many requests in a time.
+#[test]
+fn a_receiver_that_takes_every_other_attempt_is_told_of_once_and_not_for_each_event() {
+    let answers = [Answer::Status(429), Answer::Status(200)].repeat(3);
+    let hook = Hook::start(&answers, None);
+    let scene = Scene::start(&format!("url = \"http://{}/hook\"", hook.addr));
+    for state in ["maint", "ready", "drain"] {
+        scene.set_state(state);
+    }
+    (0..3).for_each(|_| drop(hook.next_event()));
+    eventually("the last one is counted", || (scene.metric("sent_total") == 3).then_some(()));
+    assert_eq!(scene.metric("retries_total"), 3);
+    let said = scene.evenkeel.output();
+    let lines = ["webhook ops: it answers 429", "webhook ops works again"];
+    assert_eq!(lines.map(|line| said.matches(line).count()), [1, 1], "{said}");
+}
+
 /// No redirection is followed: the configuration says who is told.
 #[test]
 fn a_refused_event_is_dropped_and_the_next_one_says_so() {

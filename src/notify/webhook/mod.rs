@@ -11,6 +11,7 @@
 //! A webhook is called by its name in messages: its URL may be a secret.
 
 pub mod body;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::clock;
 use crate::config::model::{Config, Webhook};
 use crate::net::http_client;
 use crate::telemetry::outbox::{Letter, Outbox, Outboxes};
+use trouble::Trouble;
 
 /// How long what waits may take once the process ends.
 const LAST: Duration = Duration::from_secs(2);
@@ -83,7 +85,7 @@ impl Webhooks {
 impl Running {
     fn start(outbox: Arc<Outbox>, source: Arc<str>) -> Self {
         let stop = CancellationToken::new();
-        let sender = Sender { outbox: Arc::clone(&outbox), source, complained: false };
+        let sender = Sender { outbox: Arc::clone(&outbox), source, trouble: Trouble::default() };
         let task = tokio::spawn(sender.run(stop.clone()));
         Self { outbox, task, stop }
     }
@@ -101,8 +103,7 @@ enum Failure {
 struct Sender {
     outbox: Arc<Outbox>,
     source: Arc<str>,
-    /// Its trouble was said.
-    complained: bool,
+    trouble: Trouble,
 }
 
 impl Sender {
@@ -180,15 +181,20 @@ impl Sender {
 
     fn handle_sent(&mut self, hook: &Webhook) {
         self.outbox.handle_sent();
-        if std::mem::take(&mut self.complained) {
+        if self.trouble.handle_sent() {
             tracing::info!("webhook {} works again", hook.name);
         }
     }
 
-    /// Says what is wrong, once until it works.
+    /// Says what is wrong, once until it works, and not for each event where that comes and goes.
     fn complain(&mut self, hook: &Webhook, why: &str) {
-        if !std::mem::replace(&mut self.complained, true) {
-            tracing::warn!("webhook {}: {why}", hook.name);
+        match self.trouble.handle_failed(clock::now()) {
+            Some(0) => tracing::warn!("webhook {}: {why}", hook.name),
+            Some(before) => tracing::warn!(
+                "webhook {}: {why}; {before} attempts that failed before were not told of",
+                hook.name
+            ),
+            None => {}
         }
     }
 }
