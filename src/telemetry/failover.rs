@@ -50,6 +50,9 @@ pub struct Record {
     /// No client waited when the next one was there: how long the first one took to come is no part of it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub nobody_waited: bool,
+    /// Only clients of the process before this one waited: when the first of them had the next one is not known.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub waited_elsewhere: bool,
     /// Sessions that failed: those that were cut, those their server left, those that found none.
     #[serde(default)]
     pub client_errors: Option<u64>,
@@ -238,7 +241,9 @@ impl Record {
                 pause: phases.pause.and_then(seconds),
                 total: next.and(seconds(phases.total)),
             },
-            nobody_waited: next.is_some_and(|next| !next.is_awaited),
+            nobody_waited: next.is_some_and(|next| !next.is_awaited)
+                && !incident.is_awaited_elsewhere(),
+            waited_elsewhere: incident.is_awaited_elsewhere(),
             // What another process saw before this one is not known.
             client_errors: (!incident.is_resumed).then(|| incident.errors()),
             sessions_cut: Some(incident.cut),
@@ -284,7 +289,11 @@ impl Record {
         let rto = match (self.seconds.total, self.kind) {
             // It was seen to the end, and there was none.
             (None, Kind::Failover | Kind::Switchover) => declared.rto.map(|_| Verdict::Missed),
-            (total, _) => Verdict::of(declared.rto, total),
+            (total, _) => match Verdict::of(declared.rto, total) {
+                // It ended later than that.
+                Some(Verdict::Met) if self.waited_elsewhere => Some(Verdict::Unknown),
+                verdict => verdict,
+            },
         };
         let outcome = self.outcome();
         self.verdict = match outcome {

@@ -220,6 +220,7 @@ impl Plan {
             },
             // Its clients always want to be served.
             nobody_waited: self.is_planned && measured.nobody_waited,
+            waited_elsewhere: self.is_planned && measured.waited_elsewhere,
             drill: Some(drill),
             ..measured
         };

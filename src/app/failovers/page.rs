@@ -183,6 +183,9 @@ fn chart(html: &mut String, record: &Record) {
                 );
                 (bar, seconds(end))
             }
+            None if record.waited_elsewhere && color == SERVE => {
+                (String::new(), UNKNOWN.to_owned())
+            }
             None if record.nobody_waited && color == SERVE => (String::new(), "–".to_owned()),
             None => (String::new(), "never".to_owned()),
         };
@@ -201,9 +204,14 @@ fn chart(html: &mut String, record: &Record) {
         (None, Some(rto)) => format!(" The rto of {} is far to the right.", seconds(rto)),
         (None, None) => String::new(),
     };
-    let unwanted = match record.nobody_waited {
-        true => " No client waited for the new primary: the time until one came does not count.",
-        false => "",
+    let unwanted = match (record.nobody_waited, record.waited_elsewhere) {
+        (true, _) => {
+            " No client waited for the new primary: the time until one came does not count."
+        }
+        (_, true) => {
+            " Clients of the process before this one waited: when they had the new primary is not known."
+        }
+        _ => "",
     };
     let _ = writeln!(
         html,

@@ -54,6 +54,9 @@ pub struct Incident {
     pub pending: Option<String>,
     /// Another process saw it begin: what clients met there is not known.
     pub is_resumed: bool,
+    /// Most clients that one kept waiting: it has them to the end, and when they had a primary is known
+    /// there alone.
+    pub held_before: u32,
     /// Who is primary since.
     pub next: Option<Next>,
 }
@@ -75,6 +78,9 @@ pub struct Running {
     cut: u64,
     /// Sessions that failed, for whatever reason.
     errors: u64,
+    /// Most clients that were kept waiting.
+    #[serde(default)]
+    held: u32,
     #[serde(default)]
     recovered: Option<u64>,
     #[serde(default)]
@@ -194,6 +200,7 @@ impl Incident {
             paused_at: None,
             pending: None,
             is_resumed: false,
+            held_before: 0,
             next: None,
         }
     }
@@ -213,6 +220,7 @@ impl Incident {
             has_ended: self.has_ended,
             cut: self.cut,
             errors: self.gone,
+            held: self.held.max(self.held_before),
             recovered: self.recovered,
             started: self.started,
         })
@@ -238,6 +246,7 @@ impl Incident {
             recovered: running.recovered,
             started: running.started,
             is_resumed: true,
+            held_before: running.held,
             ..Self::new(running.from.clone(), history, running.position, times)
         })
     }
@@ -299,6 +308,12 @@ impl Incident {
             is_awaited: false,
             first_session: None,
         });
+    }
+
+    /// Whether clients waited for the next primary in another process only, which knows when they had it.
+    #[must_use]
+    pub fn is_awaited_elsewhere(&self) -> bool {
+        self.held_before > 0 && self.next.as_ref().is_some_and(|next| !next.is_awaited)
     }
 
     /// Whether another server is primary since.

@@ -67,6 +67,18 @@ fn what_no_client_waited_for_is_said_and_is_no_time() {
 }
 
 #[test]
+fn what_clients_of_another_process_waited_is_not_known() {
+    let record = Record { waited_elsewhere: true, ..record(Some(1.1), None) };
+    let line = record.line();
+    assert!(line.contains("and what clients of the process before waited)"), "{line}");
+    for (rto, verdict) in [(2.0, Verdict::Unknown), (1.0, Verdict::Missed)] {
+        let declared = Declared { rto: Some(rto), rpo: None };
+        let judged = record.clone().judged(Vec::new(), declared);
+        assert_eq!(judged.verdict.rto, Some(verdict), "{rto}");
+    }
+}
+
+#[test]
 fn a_failover_that_nobody_saw_says_so_and_has_no_numbers() {
     let history = |timeline| History::Postgres { system: 7, timeline };
     let unseen = Unseen {

@@ -91,6 +91,8 @@ impl Record {
                 let _ = write!(line, ", {attach:.3} to attach");
             } else if self.nobody_waited {
                 line.push_str(", no client waited");
+            } else if self.waited_elsewhere {
+                line.push_str(", and what clients of the process before waited");
             }
             line.push(')');
         }

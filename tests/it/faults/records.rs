@@ -65,6 +65,31 @@ fn what_a_failover_cost_is_a_file_and_a_page_that_fits_every_screen() {
     }
 }
 
+/// Who waits when another program takes over is kept by the one before, which alone knows when it was served.
+#[test]
+fn who_waited_in_the_process_before_is_not_forgotten() {
+    let mut pair = Pair::start(Kind::Postgres, Middle::Changes);
+    let write = pair.write;
+    pair.a.process().kill9();
+    pair.wait_said("Server db/a is DOWN");
+    let waiting = std::thread::spawn(move || write.port().unwrap());
+    let known = || std::fs::read_to_string(pair.file("running")).ok();
+    eventually("it is known that a client waits", || {
+        known().filter(|text| text.contains("\"held\":1"))
+    });
+    pair.passes();
+    pair.b.promote();
+    let b = pair.b.addr().port();
+    assert_eq!(waiting.join().unwrap(), b);
+    let record = eventually("it is on record", || pair.records().pop());
+    assert_eq!((&record["kind"], &record["to"]), (&"failover".into(), &"b".into()), "{record}");
+    assert!(record["nobody_waited"].is_null() && record["seconds"]["attach"].is_null(), "{record}");
+    assert_eq!(record["waited_elsewhere"], true, "{record}");
+    assert_eq!(record["verdict"]["rto"], "unknown", "{record}");
+    let (_, page) = kept(&pair, "failover");
+    assert!(page.contains("Clients of the process before this one waited"), "{page}");
+}
+
 /// Clients that are idle when their server goes in order, and go when they hear of it.
 const IDLE: usize = 12;
 

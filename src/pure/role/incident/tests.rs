@@ -157,6 +157,18 @@ fn another_process_goes_on_with_it() {
     assert_eq!(Incident::resume(&running, pg(1), start, start), None, "it is not over");
     resumed.handle_primary(start, "b", &said(&pg(2)), Some(1));
     assert_eq!(resumed.running(start), None);
+    assert!(!resumed.is_awaited_elsewhere(), "nobody waited there");
+    // Who waits stays with the one that kept it waiting, be that the one before the one before.
+    incident.held = 4;
+    let running = incident.running(start).unwrap();
+    let again = Incident::resume(&running, pg(1), start, now).unwrap().running(start);
+    assert_eq!(again.as_ref(), Some(&running));
+    let mut resumed = Incident::resume(&running, pg(1), start, now).unwrap();
+    assert!(!resumed.is_awaited_elsewhere(), "nobody can have it yet");
+    resumed.handle_primary(now, "b", &said(&pg(2)), Some(1));
+    assert!(resumed.is_awaited_elsewhere());
+    resumed.handle_waiting();
+    assert!(!resumed.is_awaited_elsewhere(), "here, too");
     assert_eq!(Incident { paused_at: Some(start), ..incident }.running(start), None);
 }
 
