@@ -1,6 +1,7 @@
 //! Drills on real pairs: faults that programs make, and the records that are left of them.
 
 mod cut;
+mod mariadb;
 mod tls;
 
 use std::io::{BufRead as _, BufReader};
