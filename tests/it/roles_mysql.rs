@@ -21,6 +21,7 @@ use crate::harness::mysql_wire::Client;
 use crate::harness::native::run;
 use crate::harness::port::free_addr;
 use crate::harness::process::Process;
+use crate::harness::proxy::Kind;
 use crate::harness::{PATIENCE, eventually};
 
 /// Evenkeel with a listener for each role.
@@ -28,7 +29,7 @@ struct Proxy {
     write: SocketAddr,
     read: SocketAddr,
     process: Process,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Proxy {
@@ -47,17 +48,26 @@ impl Proxy {
             .map(|(addr, name)| format!("server.{name} = \"{addr}\"\n"))
             .collect();
         let text = format!(
-            "[backend.db]\n\
+            "[commands]\nsocket = {{ address = \"{}\", level = \"admin\" }}\n\n\
+             [backend.db]\n\
              check = {{ type = \"mysql\", user = \"evenkeel\", password_file = \"{}\", \
-             {keys}inter = \"100ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n{servers}\n\
+             {keys}inter = \"100ms\", timeout = \"2s\", rise = 1, fall = 2 }}\n\
+             switchover = {{ user = \"app\", timeout = \"10s\" }}\n{servers}\n\
              [frontend.write]\nbind = \"{write}\"\nbackend = \"db\"\nrole = \"primary\"\n\
              hold = \"30s\"\n\n\
              [frontend.read]\nbind = \"{read}\"\nbackend = \"db\"\nrole = \"replica\"\n\
              max_lag = \"2s\"\nfallback = \"primary\"\n",
+            dir.join("sock").display(),
             file.display(),
         );
         let process = run(&dir, &text, write);
-        Self { write, read, process, _dir: dir }
+        Self { write, read, process, dir }
+    }
+
+    fn ctl(&self, command: &str) -> String {
+        let socket = self.dir.join("sock").display().to_string();
+        let args = ["ctl", "-s", &socket].into_iter().chain(command.split(' '));
+        Kind::Evenkeel.run(&args.collect::<Vec<_>>()).1
     }
 }
 

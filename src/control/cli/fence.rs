@@ -124,6 +124,11 @@ fn rows(process: &Process, backend: &Backend, answer: &mut Answer<'_>) {
         ));
     }
     // Who reads rows passes over what begins so.
+    for server in live.servers.iter() {
+        if let Some(why) = backend.group.stray(&server.name) {
+            answer.line(format_args!("# {}: {} is astray: {why}.", backend.name, server.name));
+        }
+    }
     if let Some(advice) = advice::advice(backend) {
         answer.line(format_args!("# {}: {advice}", backend.name));
     }

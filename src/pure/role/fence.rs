@@ -212,8 +212,13 @@ impl Fence {
             return;
         };
         let follow = self.readings.iter().filter(|(_, reading)| reading.role.follows());
-        let ahead =
-            follow.filter_map(|(server, reading)| Some((server, reading.ahead_of(primary)?)));
+        let before = |server, reading: &Reading| {
+            self.ahead.get(server).and_then(|&before| reading.stays_forked(primary, before))
+        };
+        let ahead = follow.filter_map(|(server, reading)| {
+            let now = reading.ahead_of(primary);
+            Some((server, now.or_else(|| before(server, reading))?))
+        });
         self.ahead = ahead.map(|(server, stray)| (server.clone(), stray)).collect();
     }
 

@@ -9,14 +9,26 @@
 //! | Postgres | it is on another timeline than the newest primary, or was not seen to follow that one |
 //! | Postgres | it had more than the primary, asked later |
 //! | MySQL | it had transactions of others which the primary, asked later, has not |
+//! | MariaDB | the same within a domain where the primary has others of the same numbers |
 //!
-//! The last kind serves reads all the same: most such transactions are an operator's, and tell nothing
-//! of how far the others go.
+//! Those of MySQL serve reads all the same: most such transactions are an operator's, and tell nothing
+//! of how far the others go. Of MariaDB's domain only the last number is known, which says nothing then:
+//! one that had gone another way stays astray when the primary has passed its number, until it moves.
 
 use std::fmt;
 
 use super::gtid::GtidSet;
 use super::{History, Reading};
+
+/// Two servers that numbered different transactions alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fork {
+    domain: u32,
+    /// Who wrote its last of the domain, and that one's number.
+    own: (u32, u64),
+    /// The same of the primary, when they were compared.
+    primary: (u32, u64),
+}
 
 /// Why one that follows is not taken for a copy of the newest primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +52,8 @@ pub enum Stray {
     Ahead(u64),
     /// MySQL: it has so many transactions that are neither the primary's own nor known to it.
     Errant(u64),
+    /// MariaDB: it has others than the primary within a domain.
+    Forked(Fork),
 }
 
 impl Stray {
@@ -67,6 +81,12 @@ impl fmt::Display for Stray {
                 "only seen on timeline {own} and the newest primary is on {newest}; pg_read_all_stats shows more"
             ),
             Self::Ahead(bytes) => write!(f, "it has {bytes} bytes of WAL that the primary has not"),
+            Self::Forked(Fork { domain, own, primary }) => write!(
+                f,
+                "it has {domain}-{}-{}, which the primary has not, and the primary had {domain}-{}-{}: how far \
+                 it is behind is not known",
+                own.0, own.1, primary.0, primary.1
+            ),
             Self::Errant(1) => f.write_str("it has a transaction that the primary has not"),
             Self::Errant(count) => {
                 write!(f, "it has {count} transactions that the primary has not")
@@ -100,10 +120,28 @@ impl Reading {
             (
                 History::Mysql { executed: ours, .. },
                 History::Mysql { executed: theirs, server },
-            ) => Stray::Errant(ours.foreign_to(theirs, *server)),
+            ) => match ours.fork_from(theirs, *server) {
+                Some(fork) => return Some(Stray::Forked(fork)),
+                None => Stray::Errant(ours.foreign_to(theirs, *server)),
+            },
             _ => Stray::Ahead(self.position.saturating_sub(primary.position)),
         };
         (!matches!(stray, Stray::Errant(0) | Stray::Ahead(0))).then_some(stray)
+    }
+
+    /// The way that it had gone while the primary had not come as far: it still does where it has not moved,
+    /// and the primary has nothing of that.
+    #[must_use]
+    pub fn stays_forked(&self, primary: &Self, before: Stray) -> Option<Stray> {
+        let Stray::Forked(Fork { domain, own, .. }) = before else { return None };
+        let last = |reading: &Self| match &reading.history {
+            History::Mysql { executed: GtidSet::Mariadb(domains), .. } => {
+                domains.get(&domain).copied()
+            }
+            _ => None,
+        };
+        let has_it = last(primary).is_some_and(|(writer, at)| writer == own.0 && at >= own.1);
+        (last(self) == Some(own) && !has_it).then_some(before)
     }
 
     /// What it lacks of what `had` has: bytes of WAL, or transactions.
@@ -124,6 +162,18 @@ impl Reading {
 }
 
 impl GtidSet {
+    /// MariaDB: a domain where this has gone another way than `primary`, the set of `server`: it is as far,
+    /// by another's hand. What `server` wrote itself may be on its way.
+    #[must_use]
+    pub fn fork_from(&self, primary: &Self, server: u128) -> Option<Fork> {
+        let (Self::Mariadb(ours), Self::Mariadb(theirs)) = (self, primary) else { return None };
+        ours.iter().find_map(|(&domain, &own)| {
+            let primary = *theirs.get(&domain)?;
+            let is_other = own.0 != primary.0 && u128::from(own.0) != server;
+            (is_other && own.1 >= primary.1).then_some(Fork { domain, own, primary })
+        })
+    }
+
     /// How many transactions of others than `server`, which has the set `other`, are not in that. Of
     /// MariaDB's only the last of each domain is known.
     #[must_use]
@@ -172,6 +222,7 @@ mod tests {
         match replica.ahead_of(primary) {
             None => 0,
             Some(Stray::Errant(count)) => count,
+            Some(Stray::Forked(fork)) => fork.own.1,
             Some(stray) => panic!("{stray:?}"),
         }
     }
@@ -204,8 +255,11 @@ mod tests {
             ("0-1-90", 0),
             // The primary's own, which it may have sent before it has them.
             ("0-1-105", 0),
-            ("0-3-105", 5),
-            ("0-3-100", 1),
+            // Another's numbers are no position.
+            ("0-3-105", 105),
+            ("0-3-100", 100),
+            ("5-9-9", 2),
+            ("5-2-9", 9),
             // Overtaken: nobody can tell.
             ("0-3-99", 0),
             ("0-1-100,3-3-4", 4),

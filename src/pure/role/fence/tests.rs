@@ -337,6 +337,18 @@ fn what_the_primary_lacks_when_it_is_asked_later_is_astray() {
     fence.handle_reading("b", my(Replica, 2, "0-1-98,7-2-3"));
     fence.handle_reading("a", my(Primary, 1, "0-1-101"));
     assert_eq!(fence.stray("b"), Some(Stray::Errant(3)));
+    let said = |fence: &Fence| fence.stray("b").map(|why| why.to_string()).unwrap_or_default();
+    fence.handle_reading("b", my(Replica, 2, "0-2-105"));
+    // Its own numbers are no position among the primary's, be they passed or not.
+    for at in ["0-1-101", "0-1-105", "0-1-300"] {
+        fence.handle_reading("a", my(Primary, 1, at));
+        let why = said(&fence);
+        assert!(why.starts_with("it has 0-2-105, which the primary has not"), "{at}: {why}");
+        assert!(fence.stray("b").is_some_and(Stray::is_elsewhere));
+    }
+    fence.handle_reading("b", my(Replica, 2, "0-1-299"));
+    fence.handle_reading("a", my(Primary, 1, "0-1-301"));
+    assert_eq!(fence.stray("b"), None, "it follows");
     fence.handle_lost("b");
     fence.handle_reading("b", my(Replica, 2, "0-1-98,7-2-3"));
     assert_eq!(fence.stray("b"), None, "until the primary is asked");
