@@ -11,9 +11,9 @@ use super::desk::{Desk, HoldCounts};
 use super::http::Requests;
 use super::remembered::Remembered;
 use super::{Group, Registry, Server};
-use crate::config::model;
+use crate::config::model::{self, CheckKind};
 use crate::pure::balance::{Candidate, LiveSet, ServerIndex};
-use crate::pure::role::fence::Memory;
+use crate::pure::role::fence::{Fence, Memory};
 use crate::pure::role::route::RoleRoute;
 
 /// A backend's rules, and the patterns they name.
@@ -173,6 +173,17 @@ pub struct Backend {
     ruling: ArcSwap<Ruling>,
 }
 
+/// A fence of the servers of `settings`, of which those that are asked what they are may have to be
+/// waited for.
+fn fence(memory: Memory, settings: &model::Backend) -> Fence {
+    let is_asked = |server: &&model::Server| {
+        let check = server.check.as_ref().filter(|_| !server.disabled);
+        check.is_some_and(|check| matches!(check.kind, CheckKind::Database(_)))
+    };
+    let asked = settings.servers.iter().filter(is_asked);
+    Fence::new(memory, settings.on_conflict).asking(asked.map(|server| server.name.as_str()))
+}
+
 impl Backend {
     /// A backend with its first live set, generation 0, and the places its servers have.
     #[must_use]
@@ -188,7 +199,7 @@ impl Backend {
             name: settings.name.as_str().into(),
             service: Service::default(),
             requests: Requests::default(),
-            group: Group::new(Memory::default(), settings.on_conflict),
+            group: Group::new(fence(Memory::default(), &settings)),
             hold: HoldCounts::default(),
             desk: Desk::new(settings.balance, &live),
             settings: ArcSwap::from_pointee(settings),
@@ -202,7 +213,7 @@ impl Backend {
     #[must_use]
     pub fn remembering(mut self, remembered: &Remembered, now: Instant) -> Self {
         let memory = remembered.of(&self.name);
-        self.group = Group::new(memory, self.settings().on_conflict);
+        self.group = Group::new(fence(memory, &self.settings()));
         if let Some((running, start)) = remembered.running(&self.name) {
             self.group.resume(&running, start, now);
         }

@@ -237,7 +237,7 @@ fn never_two_write_targets_never_an_older_history() {
         let servers = [(Role::Primary, 10), (Role::Replica, 9), (Role::Replica, 8)];
         let servers = servers.map(|(role, has)| Server::new(role, has));
         let mut world = World { rng, kind, servers, timeline: 1 };
-        let mut fence = Fence::new(Memory::default(), on_conflict);
+        let mut fence = Fence::new(Memory::default(), on_conflict).asking(SERVERS.into_iter());
         let mut law = Law::default();
         for _ in 0..30 {
             if world.rng.u8(..3) == 0 {

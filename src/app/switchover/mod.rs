@@ -218,6 +218,7 @@ impl Course<'_> {
             page.promote().await.map_err(|error| unwritten(&error))?;
         }
         plan.may_go_on()?;
+        self.pair.stays_frozen(plan, deadline).await?;
         self.half.is_promoting = true;
         self.going.reach(Stage::Promoting);
         let promoted = self.pair.promote(plan, &self.half.before, deadline).await;

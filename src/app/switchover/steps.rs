@@ -17,7 +17,7 @@
 use std::time::{Duration, Instant};
 
 use super::LOOK_EVERY;
-use super::before::{Before, READ_ONLY_OFF, reload_postgres};
+use super::before::{Before, READ_ONLY_OFF, reload_postgres, takes_writes};
 use super::plan::Plan;
 use super::rights::{self, Part};
 use crate::app::operation::{Beat, Teller};
@@ -161,6 +161,31 @@ impl Pair {
             }
             plan.may_go_on()?;
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The old primary still takes no writes: another who gave up the same may have undone that, or it
+    /// was started anew. One that does not answer takes none, unless it was heard to since.
+    pub(super) async fn stays_frozen(
+        &mut self,
+        plan: &Plan,
+        deadline: Instant,
+    ) -> Result<(), String> {
+        if !matches!(plan.step, Promote::BuiltIn(_)) {
+            return Ok(());
+        }
+        let from = &plan.from.name;
+        let takes_writes = match self.kind {
+            DatabaseKind::Postgres => takes_writes(&mut self.from, deadline).await.unwrap_or(false),
+            DatabaseKind::Mysql => {
+                let asked = self.from.ask(left(deadline)).await.ok();
+                let reading = asked.or_else(|| plan.backend.group.reading(from));
+                reading.is_some_and(|it| matches!(it.role, Role::Primary | Role::Loose))
+            }
+        };
+        match takes_writes {
+            true => Err(format!("{from} takes writes again, by somebody else's will")),
+            false => Ok(()),
         }
     }
 

@@ -26,6 +26,7 @@
 //! | a Postgres incumbent's that takes no writes by default | one other's is left, who followed it and has a newer timeline | no claim |
 //! | one's that was loose, and stopped following while the primary was there and nobody planned it | another's is left | `Stopped` |
 //! | any that is left, of which none is the incumbent that an earlier process knew | that one was neither heard since nor found to be gone | it waits |
+//! | any that is left, where no earlier process knew one | another of the group was neither heard yet nor found to be gone | it waits |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
 //!
 //! **Invariants** (`tests/sim`, 100,000 random orders of events): at most one primary; its timeline
@@ -100,8 +101,9 @@ pub struct Fence {
     opened: BTreeSet<String>,
     /// Those that took writes all the time, and stopped following while the primary was there.
     stopped: BTreeSet<String>,
-    /// The incumbent that is remembered of an earlier process was neither heard yet nor found to be gone.
-    is_awaited: bool,
+    /// Who was neither heard yet nor found to be gone of those that any claim waits for: the incumbent that
+    /// is remembered of an earlier process, or all where there is none.
+    awaited: BTreeSet<String>,
     /// Counts changes of the memory that must not be forgotten.
     revision: u64,
 }
@@ -113,8 +115,18 @@ impl Fence {
         // What was written by a version that did not note it: that much is certain.
         let had = memory.incumbent.as_ref().and_then(|(_, history)| history.executed());
         memory.began = memory.began.or_else(|| had.cloned());
-        let is_awaited = memory.incumbent.is_some();
-        Self { memory, on_conflict, is_awaited, ..Self::default() }
+        let incumbent = memory.incumbent.iter().map(|(incumbent, _)| incumbent.clone());
+        let awaited = incumbent.collect();
+        Self { memory, on_conflict, awaited, ..Self::default() }
+    }
+
+    /// The same, of a group of which these are asked what they are.
+    #[must_use]
+    pub fn asking<'a>(mut self, servers: impl Iterator<Item = &'a str>) -> Self {
+        if self.memory.incumbent.is_none() {
+            self.awaited = servers.map(str::to_owned).collect();
+        }
+        self
     }
 
     /// What is remembered.
@@ -177,7 +189,7 @@ impl Fence {
         self.silent.remove(server);
         let is_incumbent = self.is_incumbent(server);
         self.is_contested |= is_incumbent && self.primary.is_none();
-        self.is_awaited &= !is_incumbent;
+        self.awaited.remove(server);
         self.settle();
         if self.primary() == Some(server) {
             self.note_ahead();
@@ -270,15 +282,15 @@ impl Fence {
         self.memory.incumbent.as_ref().is_some_and(|(incumbent, _)| incumbent == server)
     }
 
-    /// Whether somebody's claim waits for the incumbent that is remembered.
+    /// Whether somebody's claim waits for who was not heard yet.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.is_awaited && !self.left().is_empty()
+        !self.awaited.is_empty() && !self.left().is_empty()
     }
 
-    /// The incumbent that is remembered is not waited for any longer.
+    /// Nobody is waited for any longer.
     pub fn give_up_waiting(&mut self) {
-        self.is_awaited = false;
+        self.awaited.clear();
         self.settle();
     }
 
@@ -286,34 +298,27 @@ impl Fence {
     /// waited for.
     pub fn handle_lost(&mut self, server: &str) -> bool {
         self.is_orphaned |= self.primary() == Some(server);
-        let is_incumbent = self.is_incumbent(server);
-        if self.is_awaited && is_incumbent {
-            self.give_up_waiting();
-            return true;
-        }
-        let was_heard = self.readings.remove(server).is_some();
+        let was_known = self.readings.remove(server).is_some() | self.awaited.remove(server);
         self.ahead.remove(server);
         self.mute.remove(server);
         self.silent.remove(server);
-        if was_heard {
+        if was_known {
             self.settle();
         }
-        was_heard
+        was_known
     }
 
     /// Only `servers` are in the group from now on. What is remembered of others stays: one of them
     /// may be added again.
     pub fn handle_servers<'a>(&mut self, servers: impl Iterator<Item = &'a str>) {
         let servers: BTreeSet<&str> = servers.collect();
-        let incumbent = self.memory.incumbent.as_ref().map(|(incumbent, _)| incumbent.as_str());
-        let was_awaited = self.is_awaited;
-        self.is_awaited &= incumbent.is_some_and(|incumbent| servers.contains(incumbent));
-        let before = self.readings.len();
+        let before = (self.readings.len(), self.awaited.len());
+        self.awaited.retain(|server| servers.contains(server.as_str()));
         self.readings.retain(|server, _| servers.contains(server.as_str()));
         self.mute.retain(|server| servers.contains(server.as_str()));
         self.words.retain(|server, _| servers.contains(server.as_str()));
         self.silent.retain(|server| servers.contains(server.as_str()));
-        if self.readings.len() != before || self.is_awaited != was_awaited {
+        if (self.readings.len(), self.awaited.len()) != before {
             self.settle();
         }
     }
@@ -321,7 +326,7 @@ impl Fence {
     /// An operator says that what was remembered counts no more: who claims alone is primary.
     pub fn clear(&mut self) {
         self.memory = Memory::default();
-        self.is_awaited = false;
+        self.awaited.clear();
         self.revision += 1;
         self.settle();
     }

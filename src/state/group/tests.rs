@@ -15,7 +15,7 @@ fn what_is_missing_is_known_of_one_that_had_to_wait_for_its_role() {
     for (is_lost, recovered, lacks) in
         [(false, Some(995), 5), (true, Some(995), 5), (false, None, 10)]
     {
-        let group = Group::new(Memory::default(), OnConflict::Stop);
+        let group = Group::new(Fence::new(Memory::default(), OnConflict::Stop));
         group.handle_reading(now, "a", pg(Role::Primary, 1, 1000));
         group.handle_reading(now, "b", pg(Role::Replica, 1, 980));
         group.handle_reading(now, "b", pg(Role::Replica, 1, 990));

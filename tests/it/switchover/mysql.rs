@@ -1,5 +1,6 @@
 //! Planned switchovers of a real MariaDB pair.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -114,6 +115,22 @@ fn a_lock_that_keeps_the_primary_from_freezing_is_no_lock_for_ever() {
     assert!(!pair.is_written_down());
 }
 
+/// Somebody writes past the proxy, who may, until what is returned is called.
+fn write_past(addr: SocketAddr) -> impl FnOnce() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let is_over = Arc::clone(&stop);
+    let writer = std::thread::spawn(move || {
+        let mut client = Client::connect(addr, "app", PATIENCE).unwrap();
+        while !is_over.load(Ordering::Relaxed) {
+            client.query("INSERT INTO app.written VALUES (2)").unwrap();
+        }
+    });
+    move || {
+        stop.store(true, Ordering::Relaxed);
+        writer.join().unwrap();
+    }
+}
+
 #[test]
 fn what_a_killed_process_froze_takes_writes_again_under_the_next_one() {
     let mut pair = Pair::start();
@@ -121,23 +138,11 @@ fn what_a_killed_process_froze_takes_writes_again_under_the_next_one() {
     pair.b.query("CHANGE MASTER TO MASTER_DELAY = 4");
     pair.b.query("START SLAVE");
     pair.connect().query("INSERT INTO app.written VALUES (1)").unwrap();
-    // Somebody writes past the proxy, who may.
-    let addr = pair.a.addr;
-    let stop = Arc::new(AtomicBool::new(false));
-    let writer = std::thread::spawn({
-        let stop = Arc::clone(&stop);
-        move || {
-            let mut client = Client::connect(addr, "app", PATIENCE).unwrap();
-            while !stop.load(Ordering::Relaxed) {
-                client.query("INSERT INTO app.written VALUES (2)").unwrap();
-            }
-        }
-    });
+    let end = write_past(pair.a.addr);
     let child = pair.begin("switchover write --to b --timeout 50s --max-lag 50s");
     pair.wait_said("a takes no writes any more");
     pair.stage.evenkeel.kill9();
-    stop.store(true, Ordering::Relaxed);
-    writer.join().unwrap();
+    end();
     assert!(!finish(child).0);
     assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "1");
     pair.stage.start_again();
@@ -145,6 +150,24 @@ fn what_a_killed_process_froze_takes_writes_again_under_the_next_one() {
     assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "0");
     assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
     eventually("the file is gone", || (!pair.is_written_down()).then_some(()));
+}
+
+/// Who gives up the same elsewhere undoes what both did.
+#[test]
+fn an_old_primary_that_takes_writes_again_stays_primary() {
+    let pair = Pair::start();
+    pair.b.query("STOP SLAVE");
+    pair.b.query("CHANGE MASTER TO MASTER_DELAY = 4");
+    pair.b.query("START SLAVE");
+    let end = write_past(pair.a.addr);
+    let child = pair.begin("switchover write --to b --timeout 50s --max-lag 50s");
+    pair.wait_said("a takes no writes any more");
+    pair.a.query("SET GLOBAL read_only = 0");
+    end();
+    let (done, said) = finish(child);
+    assert!(!done && said.contains("given up: a takes writes again"), "{said}");
+    assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
+    pair.connect().query("INSERT INTO app.written VALUES (2)").unwrap();
 }
 
 /// What a switchover left behind whose time is long over: from `from` to `to`.
