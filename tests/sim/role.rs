@@ -259,7 +259,8 @@ fn never_two_write_targets_never_an_older_history() {
             law.check(&fence, &world, told, reading.as_ref(), seed);
             if world.rng.u8(..20) == 0 {
                 // The process starts anew with what it remembers.
-                fence = Fence::new(fence.memory().clone(), on_conflict);
+                let memory = fence.memory().clone();
+                fence = Fence::new(memory, on_conflict).asking(SERVERS.into_iter());
             }
         }
     }

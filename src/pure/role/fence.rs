@@ -25,8 +25,7 @@
 //! | one's whose witnesses say so | others' are left whose witnesses all deny it | – |
 //! | a Postgres incumbent's that takes no writes by default | one other's is left, who followed it and has a newer timeline | no claim |
 //! | one's that was loose, and stopped following while the primary was there and nobody planned it | another's is left | `Stopped` |
-//! | any that is left, of which none is the incumbent that an earlier process knew | that one was neither heard since nor found to be gone | it waits |
-//! | any that is left, where no earlier process knew one | another of the group was neither heard yet nor found to be gone | it waits |
+//! | any that is left | another that is asked was neither heard since the start nor found to be gone | it waits |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
 //!
 //! **Invariants** (`tests/sim`, 100,000 random orders of events): at most one primary; its timeline
@@ -101,8 +100,8 @@ pub struct Fence {
     opened: BTreeSet<String>,
     /// Those that took writes all the time, and stopped following while the primary was there.
     stopped: BTreeSet<String>,
-    /// Who was neither heard yet nor found to be gone of those that any claim waits for: the incumbent that
-    /// is remembered of an earlier process, or all where there is none.
+    /// Who was neither heard yet nor found to be gone of those that any claim waits for: what an earlier
+    /// process knew may be over, and who came back from that says so first.
     awaited: BTreeSet<String>,
     /// Counts changes of the memory that must not be forgotten.
     revision: u64,
@@ -115,17 +114,13 @@ impl Fence {
         // What was written by a version that did not note it: that much is certain.
         let had = memory.incumbent.as_ref().and_then(|(_, history)| history.executed());
         memory.began = memory.began.or_else(|| had.cloned());
-        let incumbent = memory.incumbent.iter().map(|(incumbent, _)| incumbent.clone());
-        let awaited = incumbent.collect();
-        Self { memory, on_conflict, awaited, ..Self::default() }
+        Self { memory, on_conflict, ..Self::default() }
     }
 
-    /// The same, of a group of which these are asked what they are.
+    /// The same, of a group of which these are asked what they are: who is not will not say so either.
     #[must_use]
     pub fn asking<'a>(mut self, servers: impl Iterator<Item = &'a str>) -> Self {
-        if self.memory.incumbent.is_none() {
-            self.awaited = servers.map(str::to_owned).collect();
-        }
+        self.awaited = servers.map(str::to_owned).collect();
         self
     }
 
