@@ -349,7 +349,8 @@ impl Offsets {
             start_offset(inter, self.shortest, self.most, position, self.count)
         });
         let is_database = |check: &model::Check| matches!(check.kind, CheckKind::Database(_));
-        let check = if server.check.as_ref().is_some_and(is_database) { Duration::ZERO } else { spread };
+        let check =
+            if server.check.as_ref().is_some_and(is_database) { Duration::ZERO } else { spread };
         (check, agent)
     }
 }

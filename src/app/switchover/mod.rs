@@ -59,6 +59,10 @@ pub(super) use running::Switchovers;
 /// How often the state of things is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
+/// How long a third may claim to be primary beside the new one: a replica that takes writes does, while
+/// it is told to follow that one.
+const THIRD_MAX: Duration = Duration::from_secs(1);
+
 /// How long undoing may take.
 const UNDO_MAX: Duration = Duration::from_secs(10);
 
@@ -91,6 +95,7 @@ impl Switchovers {
             teller.say("nothing was changed".to_owned());
             return Ok(());
         }
+        pair.claim(clock::now() + *timeout).await?;
         let before = pair.look(&plan, clock::now() + *timeout).await?;
         let page = self.write_down(&plan, &before).await?;
         let rest = match Rest::begin(process, backend, from, to) {
@@ -227,7 +232,15 @@ impl Course<'_> {
         }
         promoted?;
         let is_primary = || backend.group.claims().primary.as_deref() == Some(&*to.name);
+        let mut since = None;
         while !self.rest.is_followed() {
+            if let Err(why) = plan.is_alone() {
+                if clock::now() >= *since.get_or_insert_with(clock::now) + THIRD_MAX {
+                    return Err(why);
+                }
+            } else {
+                since = None;
+            }
             if clock::now() >= deadline {
                 if is_primary() {
                     teller.say("another backend with these servers does not follow yet".to_owned());

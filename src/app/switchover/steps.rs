@@ -37,6 +37,12 @@ const TERMINATE: &str = "SELECT count(pg_catalog.pg_terminate_backend(pid)) \
     AND backend_start <= pg_catalog.pg_conf_load_time() \
     AND pid <> pg_catalog.pg_backend_pid() AND application_name <> 'evenkeel'";
 
+/// One switchover of a primary at a time, whoever makes it: the lock is the session's.
+const CLAIM: &str = "SELECT pg_catalog.pg_try_advisory_lock(7310011722905415529)";
+
+/// The same of MySQL: 1 where it is ours.
+const CLAIM_MYSQL: &str = "SELECT GET_LOCK('evenkeel.switchover', 0)";
+
 /// The two servers, logged in to.
 pub(super) struct Pair {
     from: Operator,
@@ -103,6 +109,22 @@ impl Pair {
             behind = self.to.ask(limit).await?.lacks(&had).map_err(elsewhere)?;
         }
         Ok(at_first)
+    }
+
+    /// Keeps others from making a switchover of the same primary meanwhile: another process may be in front
+    /// of it, too. Until the session ends.
+    pub(super) async fn claim(&mut self, deadline: Instant) -> Result<(), String> {
+        let question = match self.kind {
+            DatabaseKind::Postgres => CLAIM,
+            DatabaseKind::Mysql => CLAIM_MYSQL,
+        };
+        match self.from.execute(question, left(deadline)).await?.as_deref() {
+            Some("t" | "1") => Ok(()),
+            _ => {
+                Err("another switchover of this primary goes on, made by another process"
+                    .to_owned())
+            }
+        }
     }
 
     /// What the settings are that are about to be changed.

@@ -28,6 +28,11 @@ impl Deref for Pair {
 
 impl Pair {
     pub(super) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// With this step instead of the built-in one.
+    pub(super) fn start_with(step: Option<&str>) -> Self {
         let a = MariaDb::primary();
         a.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
         a.query("CREATE USER operator@'%' IDENTIFIED BY 'op'");
@@ -35,22 +40,31 @@ impl Pair {
         a.query("GRANT READ_ONLY ADMIN, REPLICATION SLAVE ADMIN ON *.* TO operator@'%'");
         let mut b = MariaDb::replica_of(&a);
         b.set_read_only(true);
-        let dir = TempDir::new();
-        let file = |name, text| dir.write(name, text).display().to_string();
-        let check = format!(
-            "type = \"mysql\", user = \"evenkeel\", password_file = \"{}\"",
-            file("check.pass", "s3cret\n")
-        );
-        let switchover =
-            format!("user = \"operator\", password_file = \"{}\"", file("operator.pass", "op\n"));
-        let servers = [a.addr, b.addr];
-        let scene = Scene { global: "", more: "", check: &check, switchover: &switchover, servers };
-        Self { stage: Stage::start(dir, scene), a, b }
+        Self { stage: stage([a.addr, b.addr], step), a, b }
     }
 
-    fn connect(&self) -> Client {
+    /// Another proxy before the same two.
+    pub(super) fn beside(&self) -> Stage {
+        stage([self.a.addr, self.b.addr], None)
+    }
+
+    pub(super) fn connect(&self) -> Client {
         Client::connect(self.write, "app", PATIENCE).unwrap()
     }
+}
+
+/// A proxy before two servers, of which each can do the step that is built in.
+fn stage(servers: [SocketAddr; 2], step: Option<&str>) -> Stage {
+    let dir = TempDir::new();
+    let file = |name, text| dir.write(name, text).display().to_string();
+    let check = format!(
+        "type = \"mysql\", user = \"evenkeel\", password_file = \"{}\"",
+        file("check.pass", "s3cret\n")
+    );
+    let built_in =
+        format!("user = \"operator\", password_file = \"{}\"", file("operator.pass", "op\n"));
+    let switchover = step.unwrap_or(&built_in);
+    Stage::start(dir, Scene { global: "", more: "", check: &check, switchover, servers })
 }
 
 #[test]
@@ -190,7 +204,7 @@ fn what_is_left_of_one_that_was_overtaken_opens_no_replica_for_writes() {
     // Nobody is primary when it is looked at.
     pair.a.process.kill9();
     pair.stage.start_again();
-    pair.wait_said("it is long over, and b is left as it is");
+    pair.wait_said("it was overtaken, and b is left as it is");
     eventually("the file is gone", || (!pair.is_written_down()).then_some(()));
     assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
 }
@@ -205,7 +219,7 @@ fn one_that_other_switchovers_came_after_is_not_undone() {
     leave_behind(&pair, [("a", &pair.a), ("b", &pair.b)]);
     pair.b.process.kill9();
     pair.stage.start_again();
-    pair.wait_said("it is long over, and a is left as it is");
+    pair.wait_said("it was overtaken, and a is left as it is");
     assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "1");
     eventually("the file is gone", || (!pair.is_written_down()).then_some(()));
 }

@@ -71,6 +71,7 @@ fn answer(shared: &Shared, statement: &str, uuid: char) -> Vec<u8> {
     server.told.push(statement.to_owned());
     match statement {
         "SELECT @@global.read_only" => return rows(1, &[read_only]),
+        "SELECT GET_LOCK('evenkeel.switchover', 0)" => return rows(1, &["1".to_owned()]),
         "SELECT VERSION()" => return rows(1, &["8.0.36".to_owned()]),
         who if who.starts_with("SELECT CONCAT(QUOTE") => {
             return rows(1, &["'operator'@'%'".into()]);

@@ -210,27 +210,6 @@ fn what_must_be_written_down_counts_up() {
 }
 
 #[test]
-fn an_heir_takes_over_from_an_incumbent_that_still_claims_and_from_nobody_else() {
-    let mut fence = pair();
-    fence.set_heir(Some("b".to_owned()));
-    assert_eq!(fence.primary(), Some("a"), "it claims nothing yet");
-    fence.handle_reading("b", pg(Primary, 2));
-    assert_eq!(fence.primary(), Some("b"));
-    assert_eq!(fence.refusal("a"), Some(Refusal::Returned));
-    fence.set_heir(None);
-    assert_eq!(fence.primary(), Some("b"), "and stays it");
-
-    let mut fence = pair();
-    fence.set_heir(Some("b".to_owned()));
-    fence.handle_reading("b", pg(Primary, 1));
-    assert_eq!(fence.primary(), Some("a"), "it has no timeline of its own");
-    fence.handle_reading("c", pg(Primary, 2));
-    assert_eq!(fence.primary(), None, "another one is no heir");
-    fence.handle_reading("b", pg(Primary, 2));
-    assert_eq!(fence.primary(), None, "three claims are a conflict");
-}
-
-#[test]
 fn a_standby_of_another_cluster_is_none_of_ours() {
     let mut fence = pair();
     let foreign = History::Postgres { system: 2, timeline: 1 };

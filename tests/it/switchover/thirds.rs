@@ -1,0 +1,122 @@
+//! Who else changes the primary: beside a switchover, or before two proxies at once.
+
+use super::mysql::Pair as MariaDbs;
+use super::stage::{Stage, finish};
+use super::{BUILT_IN, Pair, connect, write};
+use crate::harness::dir::TempDir;
+use crate::harness::eventually;
+use crate::harness::mariadb::MariaDb;
+use crate::harness::postgres::Postgres;
+
+/// Another process is in front of the same servers, and asked for the same.
+fn expect_refused_meanwhile(first: &Stage, other: &Stage) {
+    let mut child = first.begin("switchover write --to b --timeout 50s");
+    eventually("it goes on", || first.is_written_down().then_some(()));
+    let (done, said) = other.ctl("switchover write --to b");
+    assert!(!done && said.contains("another switchover of this primary goes on"), "{said}");
+    let (done, said) = other.ctl("switchover write --to b --dry-run");
+    assert!(done, "{said}");
+    // Nobody waits for it any more.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    eventually("it is given up", || (!first.is_written_down()).then_some(()));
+}
+
+#[test]
+fn two_processes_do_not_make_two_of_one_primary() {
+    let pair = Pair::start(BUILT_IN);
+    let other = pair.beside();
+    let mut busy = connect(pair.write);
+    busy.query("BEGIN").unwrap();
+    expect_refused_meanwhile(&pair, &other);
+    busy.query("COMMIT").unwrap();
+    let (done, said) = other.ctl("switchover write --to b");
+    assert!(done, "{said}");
+    write(pair.write, 1).unwrap();
+
+    let pair = MariaDbs::start();
+    let other = pair.beside();
+    let mut busy = pair.connect();
+    busy.query("BEGIN").unwrap();
+    expect_refused_meanwhile(&pair, &other);
+    busy.query("COMMIT").unwrap();
+    let (done, said) = other.ctl("switchover write --to b");
+    assert!(done, "{said}");
+    pair.connect().query("INSERT INTO app.written VALUES (2)").unwrap();
+}
+
+#[test]
+fn a_third_that_claims_it_ends_one_and_gets_no_writes_before() {
+    let dir = TempDir::new();
+    let file = |name: &str| dir.join(name).display().to_string();
+    let step = format!(
+        "promote = [\"/bin/sh\", \"-c\", \"touch {}; until [ -e {} ]; do sleep 0.02; done\"], timeout = \"50s\"",
+        file("begun"),
+        file("go"),
+    );
+    let mut pair = MariaDbs::start_with(Some(&step));
+    let mut c = MariaDb::third_of(&pair.a);
+    c.set_read_only(true);
+    pair.join("c", c.addr);
+    let row = |pair: &MariaDbs, row: &str| {
+        eventually(row, || pair.ctl("fence show").1.contains(row).then_some(()));
+    };
+    let child = pair.begin("switchover write --to b");
+    eventually("it runs", || dir.join("begun").exists().then_some(()));
+    pair.a.set_read_only(true);
+    row(&pair, "db a replica");
+    c.promote();
+    row(&pair, "db c primary fenced");
+    dir.write("go", "");
+    let (done, said) = finish(child);
+    assert!(!done && said.contains("c claims to be primary"), "{said}");
+    assert!(said.contains("it was overtaken, and a is left as it is"), "{said}");
+    // From now on it is no plan: who claims it alone is it.
+    row(&pair, "db c primary primary");
+    pair.connect().query("INSERT INTO app.written VALUES (1)").unwrap();
+    assert_eq!(c.query("SELECT count(*) FROM app.written")[0][0], "1");
+    assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "1");
+}
+
+/// Who is primary according to a proxy that hears `b` and `c` claim to be it.
+fn primary_of(stage: &Stage) -> Option<String> {
+    eventually("both claim it", || {
+        let said = stage.ctl("fence show db").1;
+        let rows: Vec<Vec<&str>> =
+            said.lines().map(|line| line.split_whitespace().collect()).collect();
+        let claims = |server| rows.iter().any(|row| row.starts_with(&["db", server, "primary"]));
+        let is_primary = |row: &&Vec<&str>| row.get(3) == Some(&"primary");
+        let primary = || rows.iter().find(is_primary).map(|row| row[1].to_owned());
+        (claims("b") && claims("c")).then(primary)
+    })
+}
+
+#[test]
+fn of_two_standbys_that_are_promoted_at_once_two_processes_do_not_take_one_each() {
+    let mut pair = Pair::start(BUILT_IN);
+    let c = Postgres::replica_of(&pair.a);
+    let other = pair.beside();
+    pair.join("c", c.addr);
+    other.join("c", c.addr);
+    other.evenkeel.stop();
+    pair.a.process.kill9();
+    std::thread::scope(|scope| {
+        scope.spawn(|| pair.b.promote());
+        scope.spawn(|| c.promote());
+    });
+    // It may have heard of the one some time before the other was promoted.
+    let first = primary_of(&pair);
+    other.evenkeel.cont();
+    assert_eq!(primary_of(&other), None, "{}", other.ctl("fence show db").1);
+    assert_eq!(primary_of(&pair), first);
+    let said = other.ctl("fence show db").1;
+    assert!(said.contains("# db: b and c claim to be primary, and nobody is."), "{said}");
+    // An operator keeps one, and nothing has to be cleared.
+    let mut c = c;
+    c.process.kill9();
+    eventually("b is", || {
+        other.ctl("fence show db").1.contains("db b primary primary").then_some(())
+    });
+    write(other.write, 7).unwrap();
+    assert_eq!(pair.b.query("SELECT count(*) FROM written WHERE n = 7")[0][0], "1");
+}
