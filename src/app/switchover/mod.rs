@@ -21,11 +21,13 @@
 //! ended half-way undoes it, and who comes beside one that goes on waits for it (see [`mend`]). A soft stop
 //! waits for the end of it, any other one gives it up.
 //!
-//! Bounds: one a server at a time, and a time from the pause on; *look* and *undo* have their own.
+//! Bounds: one a server at a time, and a time from the pause on; *look* and *undo* have their own. Of several
+//! processes one makes it, and the others wait for what becomes of it (see [`join`]).
 
 mod before;
 mod drain;
 mod followers;
+mod join;
 mod journal;
 mod mend;
 mod plan;
@@ -95,7 +97,9 @@ impl Switchovers {
             teller.say("nothing was changed".to_owned());
             return Ok(());
         }
-        pair.claim(clock::now() + *timeout).await?;
+        if !pair.claim(clock::now() + *timeout).await? {
+            return self.join(&plan, pair, teller).await;
+        }
         let before = pair.look(&plan, clock::now() + *timeout).await?;
         let page = self.write_down(&plan, &before).await?;
         let rest = match Rest::begin(process, backend, from, to) {

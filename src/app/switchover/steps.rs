@@ -111,20 +111,15 @@ impl Pair {
         Ok(at_first)
     }
 
-    /// Keeps others from making a switchover of the same primary meanwhile: another process may be in front
-    /// of it, too. Until the session ends.
-    pub(super) async fn claim(&mut self, deadline: Instant) -> Result<(), String> {
+    /// Keeps others from making a switchover of the same primary meanwhile, until the session ends: another
+    /// process may be in front of it, too. Whether none of them makes one.
+    pub(super) async fn claim(&mut self, deadline: Instant) -> Result<bool, String> {
         let question = match self.kind {
             DatabaseKind::Postgres => CLAIM,
             DatabaseKind::Mysql => CLAIM_MYSQL,
         };
-        match self.from.execute(question, left(deadline)).await?.as_deref() {
-            Some("t" | "1") => Ok(()),
-            _ => {
-                Err("another switchover of this primary goes on, made by another process"
-                    .to_owned())
-            }
-        }
+        let answer = self.from.execute(question, left(deadline)).await?;
+        Ok(matches!(answer.as_deref(), Some("t" | "1")))
     }
 
     /// What the settings are that are about to be changed.

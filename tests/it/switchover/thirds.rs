@@ -8,41 +8,60 @@ use crate::harness::eventually;
 use crate::harness::mariadb::MariaDb;
 use crate::harness::postgres::Postgres;
 
-/// Another process is in front of the same servers, and asked for the same.
-fn expect_refused_meanwhile(first: &Stage, other: &Stage) {
-    let mut child = first.begin("switchover write --to b --timeout 50s");
+/// Another process is in front of the same servers: it changes nothing, and its clients wait, too.
+#[track_caller]
+fn expect_joined(first: &Stage, other: &Stage, commit: impl FnOnce()) {
+    let child = first.begin("switchover write --to b --timeout 50s");
     eventually("it goes on", || first.is_written_down().then_some(()));
-    let (done, said) = other.ctl("switchover write --to b");
-    assert!(!done && said.contains("another switchover of this primary goes on"), "{said}");
-    let (done, said) = other.ctl("switchover write --to b --dry-run");
-    assert!(done, "{said}");
-    // Nobody waits for it any more.
-    child.kill().unwrap();
-    child.wait().unwrap();
-    eventually("it is given up", || (!first.is_written_down()).then_some(()));
+    let joins = other.begin("switchover write --to b --timeout 50s");
+    other.wait_said("another process makes a switchover of a");
+    assert!(!other.is_written_down());
+    commit();
+    for (child, stage) in [(child, first), (joins, other)] {
+        let (done, said) = finish(child);
+        assert!(done && said.contains("b is primary; new clients waited"), "{said}");
+        let record = stage.record();
+        let told = [&record["kind"], &record["from"], &record["to"]];
+        assert_eq!(told.map(|it| it.as_str().unwrap()), ["switchover", "a", "b"], "{record}");
+    }
 }
 
 #[test]
-fn two_processes_do_not_make_two_of_one_primary() {
+fn two_processes_make_one_switchover_of_one_primary() {
     let pair = Pair::start(BUILT_IN);
     let other = pair.beside();
     let mut busy = connect(pair.write);
     busy.query("BEGIN").unwrap();
-    expect_refused_meanwhile(&pair, &other);
-    busy.query("COMMIT").unwrap();
-    let (done, said) = other.ctl("switchover write --to b");
-    assert!(done, "{said}");
+    expect_joined(&pair, &other, || drop(busy.query("COMMIT").unwrap()));
     write(pair.write, 1).unwrap();
+    write(other.write, 2).unwrap();
 
     let pair = MariaDbs::start();
     let other = pair.beside();
     let mut busy = pair.connect();
     busy.query("BEGIN").unwrap();
-    expect_refused_meanwhile(&pair, &other);
-    busy.query("COMMIT").unwrap();
-    let (done, said) = other.ctl("switchover write --to b");
-    assert!(done, "{said}");
+    expect_joined(&pair, &other, || drop(busy.query("COMMIT").unwrap()));
     pair.connect().query("INSERT INTO app.written VALUES (2)").unwrap();
+}
+
+#[test]
+fn who_waits_for_a_switchover_that_is_given_up_elsewhere_says_so() {
+    let pair = Pair::start(BUILT_IN);
+    let other = pair.beside();
+    let mut busy = connect(pair.write);
+    busy.query("BEGIN").unwrap();
+    let mut child = pair.begin("switchover write --to b --timeout 50s");
+    eventually("it goes on", || pair.is_written_down().then_some(()));
+    let joins = other.begin("switchover write --to b --timeout 50s");
+    other.wait_said("another process makes a switchover of a");
+    // Nobody waits for it any more.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (done, said) = finish(joins);
+    assert!(!done && said.contains("the other process has ended its own, and b is not"), "{said}");
+    busy.query("INSERT INTO written VALUES (1)").unwrap();
+    write(other.write, 2).unwrap();
+    pair.expect_as_before();
 }
 
 #[test]
