@@ -119,14 +119,20 @@ impl Inner {
         }
     }
 
-    /// What follows for the incident when it may be that another server is primary than `before`.
+    /// What follows when it may be that another server is primary than `before`.
     fn follow(&mut self, now: Instant, before: Option<(String, Reading)>) {
         let after = self.primary();
         let name =
             |primary: &Option<(String, Reading)>| primary.as_ref().map(|(name, _)| name.clone());
         let is_given_up = self.planned.as_ref().is_some_and(|planned| planned.is_given_up);
-        if name(&before) == name(&after) && !is_given_up {
+        let is_same = name(&before) == name(&after);
+        if is_same && !is_given_up {
             return;
+        }
+        if let Some((_, reading)) = after.as_ref().filter(|_| !is_same) {
+            // It may have said how far it is before it was taken for it.
+            self.clock.handle_changed();
+            self.clock.handle_primary(now, reading.position);
         }
         if let Some((from, reading)) = before {
             let planned = self.planned.as_ref();
@@ -210,14 +216,9 @@ impl Group {
         inner.doubts.handle_reading(server, &reading);
         inner.fence.handle_reading(server, reading);
         inner.wait_for_others(now);
-        let primary = inner.fence.primary();
-        let is_primary = primary == Some(server);
-        if primary.is_some() && primary != before.as_ref().map(|(name, _)| name.as_str()) {
-            inner.clock.handle_changed();
-        }
         inner.follow(now, before);
         inner.compare(remembered);
-        if is_primary {
+        if inner.fence.primary() == Some(server) {
             inner.clock.handle_primary(now, position);
             inner.heard_at = Some(now);
             inner.note_awaited();
