@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::drain::Rest;
+use super::left;
 use super::plan::Plan;
 use super::steps::Pair;
 use super::{Switchovers, THIRD_MAX};
@@ -52,8 +53,8 @@ impl Switchovers {
             }
             Err(why) => {
                 rest.give_up(None);
-                let (to, why) = (to.name.to_string(), why.clone());
-                self.say(backend, RoleChange::GivenUp { to, why });
+                drop(rest);
+                self.say(backend, left::given_up(backend, (&from.name, &to.name), why).await);
             }
         }
         result

@@ -29,6 +29,7 @@ mod drain;
 mod followers;
 mod join;
 mod journal;
+mod left;
 mod mend;
 mod plan;
 mod rights;
@@ -262,15 +263,21 @@ impl Course<'_> {
 
     /// It failed for this reason.
     async fn give_up(self, why: &str) {
-        let (all, plan) = (self.all, self.plan);
-        self.teller.say(format!("given up: {why}"));
+        let (all, plan, teller) = (self.all, self.plan, self.teller);
+        teller.say(format!("given up: {why}"));
         let undone = self.take_back().await;
         let more = match undone {
             Some(Undone::Pending) => format!("; {}", undo::pending(&plan.to.name)),
             _ => String::new(),
         };
-        let (to, why) = (plan.to.name.to_string(), format!("{why}{more}"));
-        all.say(&plan.backend, RoleChange::GivenUp { to, why });
+        let (from, to) = (&*plan.from.name, &*plan.to.name);
+        let change = left::given_up(&plan.backend, (from, to), &format!("{why}{more}")).await;
+        if let RoleChange::GivenUp { why: told, .. } = &change
+            && let Some(more) = told.strip_prefix(why).and_then(|more| more.strip_prefix("; "))
+        {
+            teller.say(more.to_owned());
+        }
+        all.say(&plan.backend, change);
     }
 
     /// Undoes what was changed. What cannot be now is tried again, for as long as this process lives.

@@ -139,3 +139,43 @@ fn of_two_standbys_that_are_promoted_at_once_two_processes_do_not_take_one_each(
     write(other.write, 7).unwrap();
     assert_eq!(pair.b.query("SELECT count(*) FROM written WHERE n = 7")[0][0], "1");
 }
+
+/// The program set the old one to refuse writes, and died before it did the rest.
+#[test]
+fn a_program_that_dies_half_way_is_told_as_what_it_leaves() {
+    let dir = TempDir::new();
+    let file = |name: &str| dir.join(name).display().to_string();
+    let step = format!(
+        "promote = [\"/bin/sh\", \"-c\", \"touch {}; until [ -e {} ]; do sleep 0.02; done; exit 1\"], timeout = \"50s\"",
+        file("begun"),
+        file("go"),
+    );
+    let mut pair = MariaDbs::start_with(Some(&step));
+    let run = |pair: &mut MariaDbs, does: &dyn Fn(&mut MariaDbs)| {
+        let child = pair.begin("switchover write --to b");
+        eventually("it runs", || dir.join("begun").exists().then_some(()));
+        does(pair);
+        dir.write("go", "");
+        let (done, said) = finish(child);
+        assert!(!done && said.contains("Failed: /bin/sh ended with 1"), "{said}");
+        ["begun", "go"].map(|name| std::fs::remove_file(dir.join(name)).unwrap());
+        said
+    };
+    let said = run(&mut pair, &|pair| {
+        pair.a.set_read_only(true);
+        eventually("a is none", || pair.ctl("fence show").1.contains("db a replica").then_some(()));
+    });
+    let words = "nobody is primary: a is a replica, b is a replica. Make one of them take writes";
+    assert!(said.contains(words), "{said}");
+    pair.wait_said(&format!("b does not take over: /bin/sh ended with 1; {words}"));
+    pair.a.set_read_only(false);
+    pair.wait_known();
+    let said = run(&mut pair, &|_| {});
+    assert!(!said.contains("primary"), "{said}");
+    let said = run(&mut pair, &|pair| {
+        pair.a.set_read_only(true);
+        pair.b.promote();
+        eventually("b is", || pair.ctl("fence show").1.contains("db b primary").then_some(()));
+    });
+    assert!(said.contains("b is primary all the same"), "{said}");
+}
