@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::{overrides, saved};
 use crate::clock;
 use crate::config::added::Added;
-use crate::config::model::{self, Config};
+use crate::config::model::{self, CheckKind, Config};
 use crate::pure::balance::ServerIndex;
 use crate::pure::health::admin::Command;
 use crate::pure::health::agent::AgentSettings;
@@ -339,14 +339,18 @@ impl Offsets {
         }
     }
 
-    /// When the check of `server` starts, and its agent: one after the other, as in HAProxy.
+    /// When the check of `server` starts, and its agent: one after the other, as in HAProxy. Databases are
+    /// asked at once, for clients wait until all of a group have said what they are.
     fn next(&mut self, server: &model::Server) -> (Duration, Duration) {
-        let [check, agent] = inters_of(server).map(|inter| {
+        let [spread, agent] = inters_of(server).map(|inter| {
             let Some(inter) = inter else { return Duration::ZERO };
             let position = self.position;
             self.position += 1;
             start_offset(inter, self.shortest, self.most, position, self.count)
         });
+        let is_database = |check: &model::Check| matches!(check.kind, CheckKind::Database(_));
+        let check =
+            if server.check.as_ref().is_some_and(is_database) { Duration::ZERO } else { spread };
         (check, agent)
     }
 }

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags, openat, renameat};
+use rustix::fs::{Mode, OFlags, StatVfsMountFlags, openat, renameat};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -134,6 +135,7 @@ impl StateDir {
                 let past = process.remembered.learn(records(&dir).unwrap_or_default());
                 match write(&dir, &mut folder, &past, &boot) {
                     Ok(()) if complained => {
+                        process.remembered.saved();
                         tracing::warn!("state_dir {} is written again.", path.display());
                         complained = false;
                     }
@@ -163,8 +165,20 @@ pub fn check(config: &Config) -> Result<Option<String>, String> {
     let Some(path) = place(config).filter(|_| remembers(config)) else { return Ok(None) };
     StateDir::open_at(path.clone())?;
     // Names that are not known the configuration was refused for.
-    let writes = identity::look_up(&config.global).unwrap_or_default().may_write(&path);
+    let may_write = identity::look_up(&config.global).unwrap_or_default().may_write(&path);
+    let writes = may_write.and_then(|()| has_room(&path));
     Ok(writes.err().map(|error| forgetful(&path, &error)))
+}
+
+/// Whether the file system of a directory is written to, and has room for a file.
+fn has_room(path: &Path) -> io::Result<()> {
+    let found = rustix::fs::statvfs(path)?;
+    if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Err(Errno::ROFS.into());
+    }
+    // Those that make files as they need them count none.
+    let has_files = found.f_files == 0 || found.f_favail > 0;
+    if found.f_bavail > 0 && has_files { Ok(()) } else { Err(Errno::NOSPC.into()) }
 }
 
 /// Whether anything is to be remembered.
@@ -195,7 +209,7 @@ fn read(dir: &OwnedFd, name: &str) -> io::Result<Option<Vec<u8>>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = match openat(dir, name, flags, Mode::empty()) {
         Ok(file) => File::from(file),
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(Errno::NOENT) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let mut text = Vec::new();

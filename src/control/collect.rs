@@ -162,6 +162,7 @@ fn process_row(
         unstoppable_jobs: 0,
         listeners: u32::try_from(listeners).unwrap_or(u32::MAX),
         dropped_logs: bus.losses().total(),
+        is_state_unsaved: process.remembered.is_unsaved(),
         busy_polling: objects.config.global.life.busy_poll.is_some(),
         failed_resolutions: 0,
         warnings: 0,

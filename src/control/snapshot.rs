@@ -4,6 +4,7 @@
 //! for TCP; every view (Prometheus, CSV, JSON, HTML) prints from here. Counters are cumulated since
 //! the process started and never go down; `Option` is HAProxy's empty column.
 
+mod nameserver;
 mod requests;
 mod role;
 mod table;
@@ -16,6 +17,7 @@ use crate::pure::id::{ProxyId, ServerId};
 use crate::pure::role::witness::Say;
 use crate::telemetry::outbox::Count;
 
+pub use nameserver::{Nameserver, QUESTIONS};
 pub use requests::Requests;
 pub use role::{Failovers, Hold, Role, RoleState};
 pub use table::Table;
@@ -40,36 +42,6 @@ pub struct Snapshot {
     pub webhooks: Vec<Count>,
     /// Worker by worker.
     pub workers: Vec<crate::state::sessions::Share>,
-}
-
-/// What became of questions to a name server: HAProxy's names, in its order.
-pub const QUESTIONS: [&str; 15] = [
-    "sent",
-    "send_error",
-    "valid",
-    "update",
-    "cname",
-    "cname_error",
-    "any_err",
-    "nx",
-    "timeout",
-    "refused",
-    "other",
-    "invalid",
-    "too_big",
-    "truncated",
-    "outdated",
-];
-
-/// A name server.
-#[derive(Clone, Debug)]
-pub struct Nameserver {
-    /// Its `resolvers` section.
-    pub section: String,
-    /// Its name.
-    pub name: String,
-    /// Counts, one for each of [`QUESTIONS`].
-    pub questions: [u64; QUESTIONS.len()],
 }
 
 /// The process: `show info`.
@@ -131,6 +103,8 @@ pub struct Process {
     pub listeners: u32,
     /// Log lines lost.
     pub dropped_logs: u64,
+    /// What outlives the process cannot be written to `state_dir`.
+    pub is_state_unsaved: bool,
     /// Whether workers spin instead of sleeping.
     pub busy_polling: bool,
     /// Name lookups that failed.

@@ -11,9 +11,9 @@ use super::desk::{Desk, HoldCounts};
 use super::http::Requests;
 use super::remembered::Remembered;
 use super::{Group, Registry, Server};
-use crate::config::model;
+use crate::config::model::{self, CheckKind};
 use crate::pure::balance::{Candidate, LiveSet, ServerIndex};
-use crate::pure::role::fence::Memory;
+use crate::pure::role::fence::{Fence, Memory, OnConflict};
 use crate::pure::role::route::RoleRoute;
 
 /// A backend's rules, and the patterns they name.
@@ -173,6 +173,20 @@ pub struct Backend {
     ruling: ArcSwap<Ruling>,
 }
 
+/// A fence of these servers, of which those that are asked what they are may have to be waited for, and
+/// the one that is remembered, if anything asks after it.
+fn fence(memory: Memory, on_conflict: OnConflict, servers: &[Arc<Server>]) -> Fence {
+    let incumbent = memory.incumbent.as_ref().map(|(incumbent, _)| incumbent.clone());
+    let is_asked = |server: &&Arc<Server>| {
+        let settings = server.settings();
+        let check = settings.check.as_ref().filter(|_| server.next_check().is_some());
+        let is_incumbent = incumbent.as_deref() == Some(&*server.name);
+        check.is_some_and(|it| is_incumbent || matches!(it.kind, CheckKind::Database(_)))
+    };
+    let asked = servers.iter().filter(is_asked);
+    Fence::new(memory, on_conflict).asking(asked.map(|server| &*server.name))
+}
+
 impl Backend {
     /// A backend with its first live set, generation 0, and the places its servers have.
     #[must_use]
@@ -188,7 +202,7 @@ impl Backend {
             name: settings.name.as_str().into(),
             service: Service::default(),
             requests: Requests::default(),
-            group: Group::new(Memory::default(), settings.on_conflict),
+            group: Group::new(fence(Memory::default(), settings.on_conflict, &live.servers)),
             hold: HoldCounts::default(),
             desk: Desk::new(settings.balance, &live),
             settings: ArcSwap::from_pointee(settings),
@@ -202,7 +216,8 @@ impl Backend {
     #[must_use]
     pub fn remembering(mut self, remembered: &Remembered, now: Instant) -> Self {
         let memory = remembered.of(&self.name);
-        self.group = Group::new(memory, self.settings().on_conflict);
+        let fence = fence(memory, self.settings().on_conflict, &self.live().servers);
+        self.group = Group::new(fence);
         if let Some((running, start)) = remembered.running(&self.name) {
             self.group.resume(&running, start, now);
         }

@@ -31,9 +31,9 @@ use planned::Planned;
 /// follow, starts a receiver again (`wal_retrieve_retry_interval` is 5 s), and sees the new timeline.
 const FOLLOW_WAIT: Duration = Duration::from_secs(10);
 
-/// How long a claim waits for a primary that an earlier process knew and that is neither heard nor found to
-/// be gone: longer than checks take to find out, and no longer than clients are held.
-const INCUMBENT_WAIT: Duration = Duration::from_secs(10);
+/// How long a claim waits for who is neither heard nor found to be gone since the start: longer than checks
+/// take to find out, and no longer than clients are held.
+const CLAIM_WAIT: Duration = Duration::from_secs(10);
 
 /// See the module. Changed by [`publish`](super::publish) only.
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ struct Inner {
     /// Since when others are, of which that is not said yet.
     late: BTreeMap<String, Instant>,
     lasting: Lasting,
-    /// Since when a claim waits for the incumbent that is remembered.
+    /// Since when a claim waits for who was not heard yet.
     waiting_since: Option<Instant>,
     /// The primary is given no new sessions, for another is to take over.
     planned: Option<Planned>,
@@ -93,13 +93,13 @@ impl Inner {
     }
 
     /// A server said what it is: no claim waits for ever.
-    fn wait_for_incumbent(&mut self, now: Instant) {
+    fn wait_for_others(&mut self, now: Instant) {
         if !self.fence.is_waiting() {
             self.waiting_since = None;
             return;
         }
         let since = *self.waiting_since.get_or_insert(now);
-        if now.saturating_duration_since(since) >= INCUMBENT_WAIT {
+        if now.saturating_duration_since(since) >= CLAIM_WAIT {
             self.fence.give_up_waiting();
         }
     }
@@ -119,14 +119,20 @@ impl Inner {
         }
     }
 
-    /// What follows for the incident when it may be that another server is primary than `before`.
+    /// What follows when it may be that another server is primary than `before`.
     fn follow(&mut self, now: Instant, before: Option<(String, Reading)>) {
         let after = self.primary();
         let name =
             |primary: &Option<(String, Reading)>| primary.as_ref().map(|(name, _)| name.clone());
         let is_given_up = self.planned.as_ref().is_some_and(|planned| planned.is_given_up);
-        if name(&before) == name(&after) && !is_given_up {
+        let is_same = name(&before) == name(&after);
+        if is_same && !is_given_up {
             return;
+        }
+        if let Some((_, reading)) = after.as_ref().filter(|_| !is_same) {
+            // It may have said how far it is before it was taken for it.
+            self.clock.handle_changed();
+            self.clock.handle_primary(now, reading.position);
         }
         if let Some((from, reading)) = before {
             let planned = self.planned.as_ref();
@@ -161,10 +167,9 @@ impl Inner {
 }
 
 impl Group {
-    /// A group that goes on with what is remembered of it.
+    /// A group with this fence, of which nothing was heard yet.
     #[must_use]
-    pub fn new(memory: Memory, on_conflict: OnConflict) -> Self {
-        let fence = Fence::new(memory, on_conflict);
+    pub fn new(fence: Fence) -> Self {
         let inner = Mutex::new(Inner { fence, ..Inner::default() });
         Self { inner, ..Self::default() }
     }
@@ -210,15 +215,10 @@ impl Group {
         }
         inner.doubts.handle_reading(server, &reading);
         inner.fence.handle_reading(server, reading);
-        inner.wait_for_incumbent(now);
-        let primary = inner.fence.primary();
-        let is_primary = primary == Some(server);
-        if primary.is_some() && primary != before.as_ref().map(|(name, _)| name.as_str()) {
-            inner.clock.handle_changed();
-        }
+        inner.wait_for_others(now);
         inner.follow(now, before);
         inner.compare(remembered);
-        if is_primary {
+        if inner.fence.primary() == Some(server) {
             inner.clock.handle_primary(now, position);
             inner.heard_at = Some(now);
             inner.note_awaited();

@@ -7,6 +7,7 @@
 //! last [`RECORDS_MAX`] records.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -22,6 +23,7 @@ pub const RECORDS_MAX: usize = 500;
 pub struct Remembered {
     inner: Mutex<Inner>,
     changed: Condvar,
+    is_unsaved: AtomicBool,
 }
 
 /// What is remembered.
@@ -187,8 +189,20 @@ impl Remembered {
 
     /// What was taken as fresh is not on disk.
     pub fn retry(&self) {
+        self.is_unsaved.store(true, Ordering::Relaxed);
         let mut inner = self.lock();
         inner.is_fresh = !inner.is_closed;
+    }
+
+    /// What was taken as fresh is on disk.
+    pub fn saved(&self) {
+        self.is_unsaved.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the last attempt to write it down failed.
+    #[must_use]
+    pub fn is_unsaved(&self) -> bool {
+        self.is_unsaved.load(Ordering::Relaxed)
     }
 
     /// The process ends: what is not on disk yet is the last that is written.
@@ -260,6 +274,17 @@ mod tests {
         assert_eq!(known, [Some(7), None]);
         assert!(remembered.fresh(), "it is written");
         assert_eq!(remembered.amend("pg", "2026-01-01T00:00:05Z", |_| panic!()), None);
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_fresh_again_and_told_of_until_it_is() {
+        let remembered = Remembered::default();
+        remembered.note("pg", Memory::default());
+        assert!(remembered.fresh() && !remembered.is_unsaved());
+        remembered.retry();
+        assert!(remembered.fresh() && remembered.is_unsaved());
+        remembered.saved();
+        assert!(!remembered.is_unsaved());
     }
 
     #[test]

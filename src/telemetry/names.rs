@@ -242,6 +242,7 @@ metrics! {
     FAILOVERS = own_counter("failover_total", "Failovers that are on record");
     FAILOVER_SECONDS = own_gauge("failover_seconds", "How long the parts of the last one took");
     RPO = own_gauge("rpo_bytes", "What the last new primary lacked: bytes of WAL, or transactions with MySQL");
+    STATE_UNSAVED = own_gauge("state_unsaved", "Whether what has to outlive the process cannot be written to state_dir");
 
     // Webhooks.
     WEBHOOK_SENT = own_counter("webhook_sent_total", "Events that a webhook took");

@@ -1,5 +1,7 @@
 //! The command line: what `-c` accepts, refuses and says, compared with haproxy.
 
+use std::process::Command;
+
 use crate::harness::backend::Backend;
 use crate::harness::both;
 use crate::harness::client::served_by;
@@ -276,5 +278,47 @@ fn a_state_directory_is_looked_at_before_the_start() {
             assert_eq!((code, said.contains(line)), (Some(0), forgets), "{said}");
         }
         assert_eq!(std::fs::read_dir(dir.join("kept")).unwrap().count(), 0);
+    }
+}
+
+/// Where nothing can be written, be the rights as they may.
+#[test]
+fn a_state_directory_that_is_full_or_read_only_is_told_of_by_a_check() {
+    let dir = TempDir::new();
+    std::fs::create_dir(dir.join("kept")).unwrap();
+    dir.write("pg.pass", "secret\n");
+    let text = format!(
+        "[global]\nstate_dir = \"kept\"\n[backend.pg]\ncheck = {{ type = \"postgres\", user = \"u\", \
+         password_file = \"pg.pass\", database = \"d\" }}\nserver.a = \"127.0.0.1:1\"\n\
+         [frontend.w]\nbind = \"{}\"\nbackend = \"pg\"\nrole = \"primary\"\n",
+        free_addr()
+    );
+    dir.write("evenkeel.toml", &text);
+    if !is_root() {
+        return;
+    }
+    for (then, why) in [
+        ("true", ""),
+        ("head -c 64k /dev/zero >kept/full 2>/dev/null", "No space left on device (os error 28)"),
+        ("mount -o remount,ro kept", "Read-only file system (os error 30)"),
+    ] {
+        let script = format!(
+            "mount -t tmpfs -o size=16k none kept || exit 77; {then}; exec \"$0\" check evenkeel.toml"
+        );
+        let mut shell = Command::new("unshare");
+        shell
+            .args(["-m", "sh", "-c", &script])
+            .arg(Kind::Evenkeel.program())
+            .current_dir(dir.path());
+        let output = shell.output().unwrap();
+        if output.status.code() == Some(77) {
+            // No file system may be mounted here.
+            return;
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let alert = format!("state_dir kept: {why}; who is primary is forgotten if");
+        assert_eq!(said.contains(&alert), !why.is_empty(), "{then}: {said}");
+        assert_eq!(said.contains("ALERT"), !why.is_empty(), "{then}: {said}");
     }
 }

@@ -294,6 +294,16 @@ fn nobody_who_takes_over_fails_the_drill_and_it_is_healed() {
 }
 
 #[test]
+fn a_fault_without_effect_is_no_outage() {
+    let pair = Pair::start(", kill = [\"/bin/true\"], timeout = \"2s\"", "rto = \"60s\"\nrpo = 0");
+    let (status, said) = pair.ctl_status("drill write --kill --live");
+    let why = "Failed: the fault had no effect: a was the primary for all of 2s, and";
+    assert!(status == Some(3) && said.contains(why), "{said}");
+    assert!(!said.contains("drill-"), "there is nothing to record: {said}");
+    assert_eq!(pair.ctl("failovers db").1.trim(), "");
+}
+
+#[test]
 fn a_switchover_is_rehearsed_and_made() {
     let pair = Pair::start("", "rto = \"60s\"\nrpo = 0");
     let (done, said) = pair.ctl("drill write --switchover --to b --dry-run");
@@ -302,6 +312,7 @@ fn a_switchover_is_rehearsed_and_made() {
     for (command, why) in [
         ("drill write --kill --dry-run", "no program for it"),
         ("drill write --kill", "say either --dry-run or --live"),
+        ("drill write --kill --to b --live", "--to belongs to --switchover"),
         ("drill read --kill --dry-run", "there is no frontend 'read'"),
         ("failovers nope", "No such backend or frontend"),
         ("failovers db nope", "'nope' is one word too many"),

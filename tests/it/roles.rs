@@ -335,6 +335,33 @@ fn of_two_that_claim_it_the_one_to_stop_is_named() {
     says(&pair, "'fence clear pg' makes a primary.");
 }
 
+/// A process that starts believes nobody before it has heard all: neither without a memory, nor where
+/// the one it remembers is the old primary by now.
+#[test]
+fn at_a_start_two_that_claim_it_are_heard_before_one_gets_writes() {
+    let mut pair = Pair::start();
+    pair.wait_fence("a", "primary primary incumbent");
+    pair.wait_fence("b", "replica replica follower");
+    pair.evenkeel.kill9();
+    pair.b.promote();
+    for (remembers, shown) in [(true, "primary unknown incumbent"), (false, "primary unknown -")] {
+        if !remembers {
+            std::fs::remove_file(pair.dir.join("fence")).unwrap();
+        }
+        pair.b.process.stop();
+        pair.evenkeel = run_again(&pair.dir, pair.write);
+        pair.wait_fence("a", shown);
+        pair.b.process.cont();
+        eventually("it stops writes", || {
+            let said = pair.ctl("fence show pg");
+            said.contains("# pg: a and b claim to be primary, and nobody is.").then_some(())
+        });
+        let said = pair.evenkeel.output();
+        assert_eq!(said.matches("is primary (").count(), 1, "before it was killed: {said}");
+        pair.evenkeel.kill9();
+    }
+}
+
 /// A file that is not understood could hide an old primary: there is no start without it.
 #[test]
 fn a_damaged_memory_keeps_the_process_from_starting() {

@@ -7,6 +7,7 @@ mod mysql_8;
 mod rights;
 mod stage;
 mod standbys;
+mod thirds;
 mod troubles;
 
 use std::io::{BufRead, BufReader};
@@ -55,6 +56,14 @@ impl Pair {
         let check = "type = \"postgres\", user = \"haproxy_check\", database = \"postgres\"";
         let scene = Scene { global, more, check, switchover, servers: [a.addr, b.addr] };
         Self { stage: Stage::start(TempDir::new(), scene), a, b }
+    }
+
+    /// Another proxy before the same two.
+    fn beside(&self) -> Stage {
+        let check = "type = \"postgres\", user = \"haproxy_check\", database = \"postgres\"";
+        let servers = [self.a.addr, self.b.addr];
+        let scene = Scene { global: "", more: "", check, switchover: BUILT_IN, servers };
+        Stage::start(TempDir::new(), scene)
     }
 
     /// A switchover that has frozen `a` and waits for `b`.

@@ -22,6 +22,7 @@ use super::switchover::Switchovers;
 use crate::check::operate::{Operator, program};
 use crate::clock;
 use crate::pure::role::Role;
+use crate::pure::role::incident::Incident;
 use crate::state::request::{Drill, Fault, Refused};
 use crate::state::upkeep::own;
 use crate::telemetry::failover::{self, LEAD};
@@ -97,17 +98,16 @@ pub(super) async fn run(
     let tally = *tally.lock().unwrap_or_else(PoisonError::into_inner);
     let under_way = plan.backend.group.incident().filter(|it| it.lost_at >= begun);
     let measured = measured();
-    if made.is_err() && measured.is_none() && under_way.is_none() {
+    if measured.is_none() && under_way.is_none() {
         // Nothing happened of which a record could tell.
-        return Ok(made?);
+        if made.is_err() {
+            return Ok(made?);
+        }
+        if times.detected.is_none() {
+            return Err(plan.without_effect(&tally).into());
+        }
     }
-    let measured = measured.unwrap_or_else(|| {
-        under_way.map_or(failover::Record { at: started, ..Default::default() }, |incident| {
-            let now = clock::now();
-            let ago = now.saturating_duration_since(incident.lost_at);
-            failover::Record::so_far(&plan.backend.name, &incident, clock::wall(), ago)
-        })
-    });
+    let measured = measured.unwrap_or_else(|| plan.so_far(under_way, started));
     let record = plan.record(measured, &times, &tally);
     process.remembered.record(record.clone());
     teller.say(record.line());
@@ -226,6 +226,33 @@ impl Plan {
         };
         let rto = seconds(self.rto);
         record.judged(vec![self.route.clone()], failover::Declared { rto, rpo: self.rpo })
+    }
+
+    /// What is known of a failover that has no record: it goes on, or began at `started`.
+    fn so_far(&self, under_way: Option<Incident>, started: String) -> failover::Record {
+        let Some(incident) = under_way else {
+            return failover::Record { at: started, ..Default::default() };
+        };
+        let ago = clock::now().saturating_duration_since(incident.lost_at);
+        failover::Record::so_far(&self.backend.name, &incident, clock::wall(), ago)
+    }
+
+    /// What is said where the primary was taken for one all the time.
+    fn without_effect(&self, tally: &Tally) -> String {
+        let Self { from, timeout, .. } = self;
+        let Tally { good, failed, longest, last_good } = tally;
+        let since = last_good.map(|last| clock::now().saturating_duration_since(last));
+        let long = *timeout / 2;
+        let goes_on = since.is_some_and(|since| since < long) && *longest < long;
+        let stayed = format!("{} was the primary for all of {timeout:?}", from.name);
+        if *failed == 0 && goes_on {
+            return format!("the fault had no effect: {stayed}, and {good} clients were served");
+        }
+        format!(
+            "the fault was not noticed: {stayed}; {good} clients were served, the last one {:?} ago, and \
+             {failed} saw an error",
+            since.unwrap_or(*timeout)
+        )
     }
 
     /// Undoes the fault, where a program for that is named. Whether that was done.

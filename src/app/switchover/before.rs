@@ -137,7 +137,7 @@ impl Before {
 }
 
 /// Whether sessions of a Postgres that begin now may write.
-async fn takes_writes(server: &mut Operator, deadline: Instant) -> Result<bool, String> {
+pub(super) async fn takes_writes(server: &mut Operator, deadline: Instant) -> Result<bool, String> {
     let said = server.execute(REFUSES, left(deadline)).await?;
     Ok(said.as_deref() != Some("on"))
 }

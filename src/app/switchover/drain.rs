@@ -91,7 +91,7 @@ impl Rest {
     }
 
     /// Tells the sessions on the primary to end.
-    fn part(&mut self, how: Parting) -> Told {
+    pub(super) fn part(&mut self, how: Parting) -> Told {
         let mut all = Told::default();
         for it in &mut self.resting {
             let now = self.process.sessions.part_on(&it.from, how);

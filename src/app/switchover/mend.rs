@@ -10,17 +10,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::UNDO_MAX;
 use super::drain::Rest;
 use super::journal::{self, Claim, Entry, Journal, Page, Peek};
 use super::plan::{Plan, named};
 use super::running::Switchovers;
 use super::undo::{self, Half, Undone};
+use super::{UNDO_MAX, left};
 use crate::clock;
 use crate::config::defaults::SWITCHOVER_MAX_LAG;
 use crate::state::request::Stage;
 use crate::state::{Process, publish};
-use crate::telemetry::event::RoleChange;
 
 /// How often the state of things is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -115,7 +114,7 @@ pub(super) async fn settle(
                         pending.map_or(String::new(), |to| format!("; {}", undo::pending(to)));
                     let why = format!("it was left half done{more}");
                     publish::given_up(known, clock::now(), pending);
-                    all.say(known, RoleChange::GivenUp { to: to.clone(), why });
+                    all.say(known, left::given_up(known, (from, to), &why).await);
                 }
                 if let Some(page) = page {
                     remove(page);

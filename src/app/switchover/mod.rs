@@ -21,12 +21,15 @@
 //! ended half-way undoes it, and who comes beside one that goes on waits for it (see [`mend`]). A soft stop
 //! waits for the end of it, any other one gives it up.
 //!
-//! Bounds: one a server at a time, and a time from the pause on; *look* and *undo* have their own.
+//! Bounds: one a server at a time, and a time from the pause on; *look* and *undo* have their own. Of several
+//! processes one makes it, and the others wait for what becomes of it (see [`join`]).
 
 mod before;
 mod drain;
 mod followers;
+mod join;
 mod journal;
+mod left;
 mod mend;
 mod plan;
 mod rights;
@@ -59,6 +62,10 @@ pub(super) use running::Switchovers;
 /// How often the state of things is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
+/// How long a third may claim to be primary beside the new one: a replica that takes writes does, while
+/// it is told to follow that one.
+const THIRD_MAX: Duration = Duration::from_secs(1);
+
 /// How long undoing may take.
 const UNDO_MAX: Duration = Duration::from_secs(10);
 
@@ -90,6 +97,9 @@ impl Switchovers {
         if order.dry_run {
             teller.say("nothing was changed".to_owned());
             return Ok(());
+        }
+        if !pair.claim(clock::now() + *timeout).await? {
+            return self.join(&plan, pair, teller).await;
         }
         let before = pair.look(&plan, clock::now() + *timeout).await?;
         let page = self.write_down(&plan, &before).await?;
@@ -218,6 +228,7 @@ impl Course<'_> {
             page.promote().await.map_err(|error| unwritten(&error))?;
         }
         plan.may_go_on()?;
+        self.pair.stays_frozen(plan, deadline).await?;
         self.half.is_promoting = true;
         self.going.reach(Stage::Promoting);
         let promoted = self.pair.promote(plan, &self.half.before, deadline).await;
@@ -226,7 +237,15 @@ impl Course<'_> {
         }
         promoted?;
         let is_primary = || backend.group.claims().primary.as_deref() == Some(&*to.name);
+        let mut since = None;
         while !self.rest.is_followed() {
+            if let Err(why) = plan.is_alone() {
+                if clock::now() >= *since.get_or_insert_with(clock::now) + THIRD_MAX {
+                    return Err(why);
+                }
+            } else {
+                since = None;
+            }
             if clock::now() >= deadline {
                 if is_primary() {
                     teller.say("another backend with these servers does not follow yet".to_owned());
@@ -244,15 +263,21 @@ impl Course<'_> {
 
     /// It failed for this reason.
     async fn give_up(self, why: &str) {
-        let (all, plan) = (self.all, self.plan);
-        self.teller.say(format!("given up: {why}"));
+        let (all, plan, teller) = (self.all, self.plan, self.teller);
+        teller.say(format!("given up: {why}"));
         let undone = self.take_back().await;
         let more = match undone {
             Some(Undone::Pending) => format!("; {}", undo::pending(&plan.to.name)),
             _ => String::new(),
         };
-        let (to, why) = (plan.to.name.to_string(), format!("{why}{more}"));
-        all.say(&plan.backend, RoleChange::GivenUp { to, why });
+        let (from, to) = (&*plan.from.name, &*plan.to.name);
+        let change = left::given_up(&plan.backend, (from, to), &format!("{why}{more}")).await;
+        if let RoleChange::GivenUp { why: told, .. } = &change
+            && let Some(more) = told.strip_prefix(why).and_then(|more| more.strip_prefix("; "))
+        {
+            teller.say(more.to_owned());
+        }
+        all.say(&plan.backend, change);
     }
 
     /// Undoes what was changed. What cannot be now is tried again, for as long as this process lives.

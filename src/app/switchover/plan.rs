@@ -88,6 +88,7 @@ impl Plan {
     pub(super) fn may_go_on(&self) -> Result<(), String> {
         let Self { backend, from, to, .. } = self;
         self.is_configured()?;
+        self.is_alone()?;
         if let Some(primary) = backend.group.claims().primary
             && *primary != *from.name
         {
@@ -102,6 +103,14 @@ impl Plan {
             return Err(format!("{} would not do: {stray}", to.name));
         }
         self.gets_sessions()
+    }
+
+    /// Whether no third claims to be primary: what that one writes the next one would not have.
+    pub(super) fn is_alone(&self) -> Result<(), String> {
+        match self.backend.group.intruder() {
+            Some(third) => Err(format!("{third} claims to be primary")),
+            None => Ok(()),
+        }
     }
 
     /// Whether the next primary may be given any: it would take the writes, and nobody would come.

@@ -8,6 +8,7 @@
 //! | the old primary follows somebody | it says so | stale |
 //! | another one was primary, and nobody is | the fence remembers it | stale |
 //! | another one is primary | the fence | done |
+//! | a third claims to be | it says so | stale |
 //!
 //! Here alone that is decided.
 
@@ -55,6 +56,9 @@ pub(super) async fn overtaken(
         }
     }
     let known = || {
+        if let Some(third) = group.intruder() {
+            return Some(Overtaken::Stale(format!("{third} claims to be primary")));
+        }
         let incumbent = group.memory().incumbent.map(|(server, _)| server);
         let reading = group.reading(from);
         known(from, group.claims().primary.as_deref(), incumbent.as_deref(), reading.as_ref())

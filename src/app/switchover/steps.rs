@@ -17,7 +17,7 @@
 use std::time::{Duration, Instant};
 
 use super::LOOK_EVERY;
-use super::before::{Before, READ_ONLY_OFF, reload_postgres};
+use super::before::{Before, READ_ONLY_OFF, reload_postgres, takes_writes};
 use super::plan::Plan;
 use super::rights::{self, Part};
 use crate::app::operation::{Beat, Teller};
@@ -36,6 +36,12 @@ const TERMINATE: &str = "SELECT count(pg_catalog.pg_terminate_backend(pid)) \
     FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend' \
     AND backend_start <= pg_catalog.pg_conf_load_time() \
     AND pid <> pg_catalog.pg_backend_pid() AND application_name <> 'evenkeel'";
+
+/// One switchover of a primary at a time, whoever makes it: the lock is the session's.
+const CLAIM: &str = "SELECT pg_catalog.pg_try_advisory_lock(7310011722905415529)";
+
+/// The same of MySQL: 1 where it is ours.
+const CLAIM_MYSQL: &str = "SELECT GET_LOCK('evenkeel.switchover', 0)";
 
 /// The two servers, logged in to.
 pub(super) struct Pair {
@@ -105,6 +111,17 @@ impl Pair {
         Ok(at_first)
     }
 
+    /// Keeps others from making a switchover of the same primary meanwhile, until the session ends: another
+    /// process may be in front of it, too. Whether none of them makes one.
+    pub(super) async fn claim(&mut self, deadline: Instant) -> Result<bool, String> {
+        let question = match self.kind {
+            DatabaseKind::Postgres => CLAIM,
+            DatabaseKind::Mysql => CLAIM_MYSQL,
+        };
+        let answer = self.from.execute(question, left(deadline)).await?;
+        Ok(matches!(answer.as_deref(), Some("t" | "1")))
+    }
+
     /// What the settings are that are about to be changed.
     pub(super) async fn look(&mut self, plan: &Plan, deadline: Instant) -> Result<Before, String> {
         match plan.step {
@@ -161,6 +178,31 @@ impl Pair {
             }
             plan.may_go_on()?;
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The old primary still takes no writes: another who gave up the same may have undone that, or it
+    /// was started anew. One that does not answer takes none, unless it was heard to since.
+    pub(super) async fn stays_frozen(
+        &mut self,
+        plan: &Plan,
+        deadline: Instant,
+    ) -> Result<(), String> {
+        if !matches!(plan.step, Promote::BuiltIn(_)) {
+            return Ok(());
+        }
+        let from = &plan.from.name;
+        let takes_writes = match self.kind {
+            DatabaseKind::Postgres => takes_writes(&mut self.from, deadline).await.unwrap_or(false),
+            DatabaseKind::Mysql => {
+                let asked = self.from.ask(left(deadline)).await.ok();
+                let reading = asked.or_else(|| plan.backend.group.reading(from));
+                reading.is_some_and(|it| matches!(it.role, Role::Primary | Role::Loose))
+            }
+        };
+        match takes_writes {
+            true => Err(format!("{from} takes writes again, by somebody else's will")),
+            false => Ok(()),
         }
     }
 

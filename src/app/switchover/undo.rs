@@ -52,7 +52,7 @@ impl Undone {
             Self::Nothing => "nothing had to be undone".to_owned(),
             Self::Reversed => format!("{from} takes writes again"),
             Self::Pending => format!("{from} takes writes again; {}", pending(to)),
-            Self::Stale => format!("it is long over, and {from} is left as it is"),
+            Self::Stale => format!("it was overtaken, and {from} is left as it is"),
             Self::Finished => {
                 format!("another server than {from} is primary, which goes on refusing writes")
             }

@@ -198,6 +198,7 @@ impl Context<'_> {
             }
         }
         self.warn_of_stays(raw, backends);
+        self.warn_of_holds(raw, frontends, backends);
     }
 }
 

@@ -4,8 +4,10 @@ use haproxy_compat::span::Spanned;
 
 use super::context::Context;
 use crate::config::defaults::SWITCHOVER_TIMEOUT;
-use crate::config::model::{CheckKind, DatabaseCheck, Promote, Switchover};
+use crate::config::model::{Backend, CheckKind, DatabaseCheck, Frontend, Promote, Switchover};
 use crate::config::raw;
+use crate::config::units::format_duration;
+use crate::pure::role::route::RoleRoute;
 
 impl Context<'_> {
     /// `switchover` of a backend whose servers are checked so.
@@ -35,6 +37,38 @@ impl Context<'_> {
             Promote::Program { promote: words(&raw.promote), rollback: words(&raw.rollback) }
         };
         Some(Switchover { step, timeout: timeout.unwrap_or(SWITCHOVER_TIMEOUT) })
+    }
+
+    /// Warns of routes to a primary that hold clients for less than a switchover may take: it is refused, as
+    /// it would refuse them. What nobody wrote fits.
+    pub(super) fn warn_of_holds(
+        &mut self,
+        raw: &raw::Config,
+        frontends: &[Frontend],
+        backends: &[Backend],
+    ) {
+        for frontend in frontends.iter().filter(|it| it.role == Some(RoleRoute::Primary)) {
+            let backend = backends.iter().find(|it| Some(&it.name) == frontend.backend.as_ref());
+            let planned = backend.and_then(|it| Some((&it.name, it.switchover.as_ref()?.timeout)));
+            let Some(((name, timeout), hold)) = planned.zip(frontend.hold) else { continue };
+            if hold.time > timeout {
+                continue;
+            }
+            let route = raw.frontends.iter().find(|it| it.name.value == frontend.name.as_str());
+            let group = raw.backends.iter().find(|it| it.name.value == name.as_str());
+            let written = route.and_then(|it| Some(it.role.hold.as_ref()?.span));
+            let timeout_at =
+                || group.and_then(|it| Some(it.switchover.as_ref()?.timeout.as_ref()?.span));
+            let Some(span) = written.or_else(timeout_at) else { continue };
+            let (hold, timeout) = (format_duration(hold.time), format_duration(timeout));
+            let message = format!(
+                "frontend '{}' holds clients for {hold}, and a switchover of backend '{name}' may take \
+                 {timeout}: it will be refused",
+                frontend.name
+            );
+            self.report.warning(span, message);
+            self.report.help("let hold be longer than the timeout of switchover");
+        }
     }
 
     /// The account, which logs in where and as the check does.
@@ -102,6 +136,29 @@ mod tests {
             messages(&[none]),
             ["2: switchover of backend 'b': its servers are no databases"]
         );
+    }
+
+    #[test]
+    fn a_hold_that_is_shorter_than_a_switchover_may_take_is_told() {
+        let said = |settings: &str, hold: &str| {
+            let route =
+                "[frontend.w]\nbind = \"127.0.0.1:1\"\nbackend = \"b\"\nrole = \"primary\"\n";
+            messages(&[&format!("{}{route}{hold}\n", text(settings))])
+        };
+        let warning = |line: u32, hold: &str, timeout: &str| {
+            vec![format!(
+                "{line}: frontend 'w' holds clients for {hold}, and a switchover of backend 'b' may take \
+                 {timeout}: it will be refused"
+            )]
+        };
+        let user = "user = \"a\"";
+        let slow = "user = \"a\", timeout = \"20s\"";
+        assert_eq!(said(user, ""), [""; 0]);
+        assert_eq!(said(user, "hold = \"11s\""), [""; 0]);
+        assert_eq!(said(user, "hold = \"0s\""), [""; 0], "nobody waits");
+        assert_eq!(said(user, "hold = \"10s\""), warning(9, "10s", "10s"));
+        assert_eq!(said(slow, ""), warning(3, "15s", "20s"));
+        assert_eq!(said(slow, "hold = \"21s\""), [""; 0]);
     }
 
     #[test]

@@ -126,6 +126,12 @@ fn drill_order(words: &[String]) -> Result<Drill, String> {
     };
     let mut rest: Vec<String> = rest.into_iter().cloned().collect();
     if *fault != "--switchover" {
+        let planned = ["--to", "--timeout", "--max-lag", "--force"];
+        if let Some(word) = rest.iter().find(|word| planned.contains(&word.as_str())) {
+            return Err(format!(
+                "{word} belongs to --switchover: after {fault} whoever promotes decides who takes over, and when"
+            ));
+        }
         // Nobody takes over by name.
         rest.extend(["--to".to_owned(), String::new()]);
     }
@@ -199,6 +205,10 @@ mod tests {
             "--kill --live",
         ] {
             assert!(read(text).is_err(), "{text}");
+        }
+        for word in ["--to b", "--timeout 5s", "--max-lag 1s", "--force"] {
+            let why = read(&format!("w --kill {word} --live")).unwrap_err();
+            assert!(why.contains("belongs to --switchover: after --kill"), "{why}");
         }
     }
 

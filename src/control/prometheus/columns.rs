@@ -44,6 +44,7 @@ pub(super) const PROCESS: &[Column<Process>] = &[
     (n::UNSTOPPABLE_JOBS, |row| row.unstoppable_jobs.into()),
     (n::LISTENERS, |row| row.listeners.into()),
     (n::DROPPED_LOGS, |row| row.dropped_logs.into()),
+    (n::STATE_UNSAVED, |row| row.is_state_unsaved.into()),
     (n::BUSY_POLLING, |row| row.busy_polling.into()),
     (n::FAILED_RESOLUTIONS, |row| row.failed_resolutions.into()),
     (n::BYTES_OUT, |row| row.bytes_out.into()),

@@ -13,7 +13,9 @@
 //! | the incumbent's | less: it was restored, or lost what it had acknowledged | `Older` |
 //! | one's that another took over from, or past, and that was not seen to follow that one since (`following`) | any, unless it is the heir and lacks nothing | `Returned` |
 //! | another's | Postgres: a newer timeline | – |
-//! | another's | Postgres: the same timeline | `Diverged` |
+//! | another's | Postgres: the same timeline, and it was promoted beside the incumbent (a rival) | – |
+//! | another's | Postgres: the same timeline, else | `Diverged` |
+//! | the incumbent's | a rival claims it on an older timeline (`OnConflict::Stop`) | `Conflict` |
 //! | another's | Postgres: an older timeline | `Older` |
 //! | another's | MySQL: seen as a replica of the incumbent, or nothing is missing | – |
 //! | another's | MySQL: something is missing | `Older` |
@@ -25,7 +27,8 @@
 //! | one's whose witnesses say so | others' are left whose witnesses all deny it | – |
 //! | a Postgres incumbent's that takes no writes by default | one other's is left, who followed it and has a newer timeline | no claim |
 //! | one's that was loose, and stopped following while the primary was there and nobody planned it | another's is left | `Stopped` |
-//! | any that is left, of which none is the incumbent that an earlier process knew | that one was neither heard since nor found to be gone | it waits |
+//! | any that is left | one of them is none that a switchover is about that goes on | `Conflict` |
+//! | any that is left | another that is asked was neither heard since the start nor found to be gone | it waits |
 //! | any that is left | one other is left, too, and neither a plan nor `on_conflict` keeps it | `Conflict` |
 //!
 //! **Invariants** (`tests/sim`, 100,000 random orders of events): at most one primary; its timeline
@@ -40,12 +43,16 @@ use super::{History, Reading, Role};
 
 mod contest;
 mod following;
+mod planned;
 mod refusal;
+mod rivals;
 mod word;
 pub mod written;
 
 pub use contest::{Contest, Whole};
+use planned::Planned;
 pub use refusal::Refusal;
+use rivals::Unsettled;
 
 /// What to do while two servers claim to be primary and both may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +76,8 @@ pub struct Memory {
     pub former: BTreeSet<String>,
     /// Servers seen as replicas since the incumbent took over.
     pub followers: BTreeSet<String>,
+    /// Those that were promoted beside it, from the same primary.
+    pub rivals: BTreeSet<String>,
 }
 
 /// See the module.
@@ -92,16 +101,20 @@ pub struct Fence {
     /// Those that follow and had what the primary, asked later, had not.
     ahead: BTreeMap<String, Stray>,
     primary: Option<String>,
-    /// Who is to take over from the incumbent, as planned.
-    heir: Option<String>,
+    /// A change of the primary that goes on, as planned.
+    planned: Option<Planned>,
     /// The primary was heard, is heard no more, and nobody has taken its place.
     is_orphaned: bool,
     /// Replicas that were told to take writes in that time.
     opened: BTreeSet<String>,
     /// Those that took writes all the time, and stopped following while the primary was there.
     stopped: BTreeSet<String>,
-    /// The incumbent that is remembered of an earlier process was neither heard yet nor found to be gone.
-    is_awaited: bool,
+    /// Who was neither heard yet nor found to be gone of those that any claim waits for: what an earlier
+    /// process knew may be over, and who came back from that says so first.
+    awaited: BTreeSet<String>,
+    /// Replicas of the one before the incumbent that were not heard twice since: one that was promoted
+    /// beside it may be among them.
+    unsettled: BTreeMap<String, Unsettled>,
     /// Counts changes of the memory that must not be forgotten.
     revision: u64,
 }
@@ -113,8 +126,14 @@ impl Fence {
         // What was written by a version that did not note it: that much is certain.
         let had = memory.incumbent.as_ref().and_then(|(_, history)| history.executed());
         memory.began = memory.began.or_else(|| had.cloned());
-        let is_awaited = memory.incumbent.is_some();
-        Self { memory, on_conflict, is_awaited, ..Self::default() }
+        Self { memory, on_conflict, ..Self::default() }
+    }
+
+    /// The same, of a group of which these are asked what they are: who is not will not say so either.
+    #[must_use]
+    pub fn asking<'a>(mut self, servers: impl Iterator<Item = &'a str>) -> Self {
+        self.awaited = servers.map(str::to_owned).collect();
+        self
     }
 
     /// What is remembered.
@@ -133,13 +152,6 @@ impl Fence {
     /// The configuration says what to do on conflicts.
     pub fn set_on_conflict(&mut self, on_conflict: OnConflict) {
         self.on_conflict = on_conflict;
-        self.settle();
-    }
-
-    /// Who is to take over from the incumbent by an operator's will, or nobody: where both claim to be
-    /// primary, and neither claim is refused by itself, it is this one.
-    pub fn set_heir(&mut self, heir: Option<String>) {
-        self.heir = heir;
         self.settle();
     }
 
@@ -164,12 +176,15 @@ impl Fence {
     pub fn handle_reading(&mut self, server: &str, reading: Reading) {
         if self.follows_newest(server, &reading) {
             let was_former = self.memory.former.remove(server);
+            let was_rival = self.memory.rivals.remove(server);
             let is_new = !self.memory.followers.contains(server);
             if is_new {
                 self.memory.followers.insert(server.to_owned());
             }
-            self.revision += u64::from(was_former || is_new);
+            self.unsettled.remove(server);
+            self.revision += u64::from(was_former || was_rival || is_new);
         }
+        self.note_rival(server, &reading);
         self.note_opening(server, reading.role);
         self.note_stop(server, reading.role);
         self.readings.insert(server.to_owned(), reading);
@@ -177,21 +192,12 @@ impl Fence {
         self.silent.remove(server);
         let is_incumbent = self.is_incumbent(server);
         self.is_contested |= is_incumbent && self.primary.is_none();
-        self.is_awaited &= !is_incumbent;
+        self.awaited.remove(server);
         self.settle();
         if self.primary() == Some(server) {
             self.note_ahead();
         }
         self.note_left();
-    }
-
-    /// Those that stayed on an older timeline take nothing over before they have followed the newest.
-    fn note_left(&mut self) {
-        let stayed = |server: &&String| self.stray(server).is_some_and(Stray::stayed);
-        let left: Vec<String> = self.readings.keys().filter(stayed).cloned().collect();
-        for server in left {
-            self.revision += u64::from(self.memory.former.insert(server));
-        }
     }
 
     /// The primary spoke: what those that follow had before is what it should have by now.
@@ -270,15 +276,15 @@ impl Fence {
         self.memory.incumbent.as_ref().is_some_and(|(incumbent, _)| incumbent == server)
     }
 
-    /// Whether somebody's claim waits for the incumbent that is remembered.
+    /// Whether somebody's claim waits for who was not heard yet.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.is_awaited && !self.left().is_empty()
+        !self.awaited.is_empty() && !self.left().is_empty()
     }
 
-    /// The incumbent that is remembered is not waited for any longer.
+    /// Nobody is waited for any longer.
     pub fn give_up_waiting(&mut self) {
-        self.is_awaited = false;
+        self.awaited.clear();
         self.settle();
     }
 
@@ -286,34 +292,27 @@ impl Fence {
     /// waited for.
     pub fn handle_lost(&mut self, server: &str) -> bool {
         self.is_orphaned |= self.primary() == Some(server);
-        let is_incumbent = self.is_incumbent(server);
-        if self.is_awaited && is_incumbent {
-            self.give_up_waiting();
-            return true;
-        }
-        let was_heard = self.readings.remove(server).is_some();
+        let was_known = self.readings.remove(server).is_some() | self.awaited.remove(server);
         self.ahead.remove(server);
         self.mute.remove(server);
         self.silent.remove(server);
-        if was_heard {
+        if was_known {
             self.settle();
         }
-        was_heard
+        was_known
     }
 
     /// Only `servers` are in the group from now on. What is remembered of others stays: one of them
     /// may be added again.
     pub fn handle_servers<'a>(&mut self, servers: impl Iterator<Item = &'a str>) {
         let servers: BTreeSet<&str> = servers.collect();
-        let incumbent = self.memory.incumbent.as_ref().map(|(incumbent, _)| incumbent.as_str());
-        let was_awaited = self.is_awaited;
-        self.is_awaited &= incumbent.is_some_and(|incumbent| servers.contains(incumbent));
-        let before = self.readings.len();
+        let before = (self.readings.len(), self.awaited.len());
+        self.awaited.retain(|server| servers.contains(server.as_str()));
         self.readings.retain(|server, _| servers.contains(server.as_str()));
         self.mute.retain(|server| servers.contains(server.as_str()));
         self.words.retain(|server, _| servers.contains(server.as_str()));
         self.silent.retain(|server| servers.contains(server.as_str()));
-        if self.readings.len() != before || self.is_awaited != was_awaited {
+        if (self.readings.len(), self.awaited.len()) != before {
             self.settle();
         }
     }
@@ -321,7 +320,8 @@ impl Fence {
     /// An operator says that what was remembered counts no more: who claims alone is primary.
     pub fn clear(&mut self) {
         self.memory = Memory::default();
-        self.is_awaited = false;
+        self.unsettled.clear();
+        self.awaited.clear();
         self.revision += 1;
         self.settle();
     }
@@ -333,14 +333,14 @@ impl Fence {
         let incumbent = self.memory.incumbent.as_ref().map(|(server, _)| server);
         let is_member = |server: &&String| self.readings[*server].role == Role::Member;
         let member = incumbent.filter(|one| left.contains(one)).or(left.first().copied());
-        let heir = self.heir.as_ref().filter(|heir| left.contains(heir));
-        let is_planned = left.len() == 2 && incumbent.is_some_and(|one| left.contains(&one));
+        let heir = self.planned_choice(&left);
+        let is_intruded = self.intruder_of(&left).is_some();
         self.primary = match (&left[..], self.on_conflict) {
-            _ if self.is_waiting() => None,
-            ([one], _) => Some((*one).clone()),
+            _ if self.is_waiting() || self.is_disputed() => None,
+            ([one], _) if !is_intruded => Some((*one).clone()),
             (some, _) if !some.is_empty() && some.iter().all(is_member) => member.cloned(),
-            _ if is_planned && heir.is_some() => heir.cloned(),
-            (some, _) if let Some(one) = self.backed(some) => Some(one.clone()),
+            _ if heir.is_some() => heir.cloned(),
+            (some, _) if !is_intruded && let Some(one) = self.backed(some) => Some(one.clone()),
             (_, OnConflict::KeepIncumbent) => incumbent.filter(|one| left.contains(one)).cloned(),
             (_, OnConflict::Stop) => None,
         };
@@ -365,7 +365,7 @@ impl Fence {
         if let Some((before, _)) = before
             && before != incumbent.0
         {
-            self.memory.followers = self.replicas();
+            self.begin_after(&before);
             // It may be a replica of the new one by now; else that is still to come.
             let follows = self.readings.get(&before).is_some_and(|r| self.is_led(r));
             if !follows {
@@ -417,6 +417,9 @@ impl Fence {
     /// are in turns: it was, or who was is a replica now, or it was opened after that one was lost. A
     /// replica that was never told to refuse writes is none because its primary is gone.
     fn may_lead_loose(&self, server: &str) -> bool {
+        if self.planned.as_ref().is_some_and(|planned| !planned.is_of(server)) {
+            return false;
+        }
         if self.opened.contains(server) {
             return true;
         }

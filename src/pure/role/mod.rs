@@ -81,6 +81,14 @@ impl History {
         }
     }
 
+    /// Postgres: its timeline.
+    const fn timeline(&self) -> Option<u32> {
+        match self {
+            Self::Postgres { timeline, .. } => Some(*timeline),
+            Self::Mysql { .. } => None,
+        }
+    }
+
     /// Whether both are of one primary of the same cluster and time, however far each goes.
     fn is_as_old_as(&self, other: &Self) -> bool {
         match (self, other) {

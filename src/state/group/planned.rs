@@ -47,6 +47,12 @@ impl Group {
         is_change
     }
 
+    /// Who claims to be primary while a switchover goes on, and is neither of the two it is about.
+    #[must_use]
+    pub fn intruder(&self) -> Option<String> {
+        self.lock().fence.intruder().map(str::to_owned)
+    }
+
     /// What is measured of a planned change: so many sessions were ended for it by now.
     pub(in crate::state) fn note_parted(&self, cut: u64) {
         if let Some(planned) = &mut self.lock().planned {

@@ -7,6 +7,23 @@ fn pg(role: Role, timeline: u32, position: u64) -> Reading {
     Reading::new(role, History::Postgres { system: 1, timeline }, position)
 }
 
+/// A start waits for all: who is heard last makes another one primary.
+#[test]
+fn how_far_replicas_are_behind_is_known_as_soon_as_there_is_a_primary() {
+    let now = Instant::now();
+    let start = || Fence::new(Memory::default(), OnConflict::Stop).asking(["a", "b"].into_iter());
+    for order in [["a", "b"], ["b", "a"]] {
+        let group = Group::new(start());
+        for server in order {
+            let role = if server == "a" { Role::Primary } else { Role::Replica };
+            group.handle_reading(now, server, pg(role, 1, 1000));
+        }
+        assert_eq!(group.claims().primary.as_deref(), Some("a"));
+        let lag = group.lock().clock.lag(now, 1000);
+        assert_eq!(lag.map(|lag| lag.amount), Some(0), "{order:?}");
+    }
+}
+
 /// Both claim it for a moment, until the old one answers no more: how far the other one had come before it
 /// wrote anything itself counts all the same.
 #[test]
@@ -15,7 +32,7 @@ fn what_is_missing_is_known_of_one_that_had_to_wait_for_its_role() {
     for (is_lost, recovered, lacks) in
         [(false, Some(995), 5), (true, Some(995), 5), (false, None, 10)]
     {
-        let group = Group::new(Memory::default(), OnConflict::Stop);
+        let group = Group::new(Fence::new(Memory::default(), OnConflict::Stop));
         group.handle_reading(now, "a", pg(Role::Primary, 1, 1000));
         group.handle_reading(now, "b", pg(Role::Replica, 1, 980));
         group.handle_reading(now, "b", pg(Role::Replica, 1, 990));

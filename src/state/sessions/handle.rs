@@ -392,7 +392,7 @@ impl Handle {
         self.frontend.route().settings.role
     }
 
-    /// The same of a session that has `server`. Whether it has.
+    /// The same of a session that has `server`. Whether it has, and was not told to end before.
     pub(super) fn end_on(&self, server: &Arc<Server>, reason: CutReason) -> bool {
         self.end_if(reason, |facts| facts.has(server))
     }
@@ -418,9 +418,9 @@ impl Handle {
         if !wanted(&facts) {
             return false;
         }
-        self.order.fetch_max(reason as u8, Ordering::AcqRel);
+        let before = self.order.fetch_max(reason as u8, Ordering::AcqRel);
         facts.waker.iter().for_each(Waker::wake_by_ref);
-        true
+        before <= CutReason::ServerLeft as u8
     }
 
     /// The session at `now`.

@@ -10,12 +10,12 @@ pub enum CutReason {
     ServerLeft = 3,
     /// `on-marked-up shutdown-backup-sessions`.
     ServerUp,
-    /// `on-marked-down shutdown-sessions`.
-    ServerDown,
     /// The server is further behind than the session's route allows.
     Lagging,
     /// The server is no longer what the session's route leads to.
     RoleLost,
+    /// `on-marked-down shutdown-sessions`; one that is dead has lost its role, too, and this is why.
+    ServerDown,
     /// The server claims a role that it is not believed to have.
     Fenced,
     /// An operator takes the server out of service.
@@ -30,9 +30,9 @@ impl CutReason {
         Some(match code {
             3 => Self::ServerLeft,
             4 => Self::ServerUp,
-            5 => Self::ServerDown,
-            6 => Self::Lagging,
-            7 => Self::RoleLost,
+            5 => Self::Lagging,
+            6 => Self::RoleLost,
+            7 => Self::ServerDown,
             8 => Self::Fenced,
             9 => Self::Maintenance,
             10.. => Self::Killed,

@@ -155,6 +155,11 @@ fn a_cut_of_a_server_reaches_those_who_have_it_and_wakes_them() {
     let ended = world.process.sessions.end_on_server(&lease.server, CutReason::ServerLeft);
     assert_eq!((ended, with.order(), without.order()), (1, Some(CutReason::ServerLeft), None));
     assert_eq!((bell.0.load(Ordering::Relaxed), silent.0.load(Ordering::Relaxed)), (1, 0));
+    // It dies, and another has its place, in one step: each session ends once, for the first of the two.
+    let sessions = &world.process.sessions;
+    let cuts = [CutReason::ServerDown, CutReason::RoleLost];
+    let counts = cuts.map(|reason| sessions.end_on_server(&lease.server, reason));
+    assert_eq!((counts, with.order()), ([1, 0], Some(CutReason::ServerDown)));
     with.leave_server();
     assert_eq!(with.order(), None, "it is another server's session now");
 }

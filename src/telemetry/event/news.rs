@@ -138,8 +138,9 @@ impl RoleChange {
             Self::Planned { to, .. } => {
                 ("switchover_begun", Topic::Switchover, Turn::Told, Some(to.as_str()))
             }
-            Self::GivenUp { to, .. } => {
-                ("switchover_given_up", Topic::Switchover, Turn::Told, Some(to.as_str()))
+            Self::GivenUp { to, is_leaderless, .. } => {
+                let turn = if *is_leaderless { Turn::Begins } else { Turn::Told };
+                ("switchover_given_up", Topic::Switchover, turn, Some(to.as_str()))
             }
             Self::LetOut { server, .. } => {
                 ("login_refused", Topic::Role, Turn::Begins, Some(server.as_str()))

@@ -48,8 +48,10 @@ pub enum RoleChange {
     GivenUp {
         /// Who was to be primary.
         to: String,
-        /// Why.
+        /// Why, and what that leaves.
         why: String,
+        /// Nobody is primary after it.
+        is_leaderless: bool,
     },
     /// A server lives and does not let its check in: what it said counts on.
     LetOut {
@@ -126,8 +128,9 @@ impl RoleChange {
             | Self::GoesOn { .. }
             | Self::Undisputed { .. }
             | Self::Cleared => LogLevel::Notice,
-            Self::GivenUp { .. } | Self::Astray { .. } => LogLevel::Warning,
-            Self::NoPrimary { .. }
+            Self::GivenUp { is_leaderless: false, .. } | Self::Astray { .. } => LogLevel::Warning,
+            Self::GivenUp { .. }
+            | Self::NoPrimary { .. }
             | Self::Refused { .. }
             | Self::LetOut { .. }
             | Self::Hangs { .. }
@@ -155,7 +158,7 @@ impl RoleChange {
             Self::Planned { from, to } => {
                 format!("Backend {backend}: {to} is to take over from {from}.")
             }
-            Self::GivenUp { to, why } => {
+            Self::GivenUp { to, why, .. } => {
                 format!("Backend {backend}: {to} does not take over: {why}.")
             }
             Self::LetOut { server, why, is_tls: true } => format!(

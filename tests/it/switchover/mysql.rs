@@ -1,5 +1,6 @@
 //! Planned switchovers of a real MariaDB pair.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,11 @@ impl Deref for Pair {
 
 impl Pair {
     pub(super) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// With this step instead of the built-in one.
+    pub(super) fn start_with(step: Option<&str>) -> Self {
         let a = MariaDb::primary();
         a.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
         a.query("CREATE USER operator@'%' IDENTIFIED BY 'op'");
@@ -34,22 +40,31 @@ impl Pair {
         a.query("GRANT READ_ONLY ADMIN, REPLICATION SLAVE ADMIN ON *.* TO operator@'%'");
         let mut b = MariaDb::replica_of(&a);
         b.set_read_only(true);
-        let dir = TempDir::new();
-        let file = |name, text| dir.write(name, text).display().to_string();
-        let check = format!(
-            "type = \"mysql\", user = \"evenkeel\", password_file = \"{}\"",
-            file("check.pass", "s3cret\n")
-        );
-        let switchover =
-            format!("user = \"operator\", password_file = \"{}\"", file("operator.pass", "op\n"));
-        let servers = [a.addr, b.addr];
-        let scene = Scene { global: "", more: "", check: &check, switchover: &switchover, servers };
-        Self { stage: Stage::start(dir, scene), a, b }
+        Self { stage: stage([a.addr, b.addr], step), a, b }
     }
 
-    fn connect(&self) -> Client {
+    /// Another proxy before the same two.
+    pub(super) fn beside(&self) -> Stage {
+        stage([self.a.addr, self.b.addr], None)
+    }
+
+    pub(super) fn connect(&self) -> Client {
         Client::connect(self.write, "app", PATIENCE).unwrap()
     }
+}
+
+/// A proxy before two servers, of which each can do the step that is built in.
+fn stage(servers: [SocketAddr; 2], step: Option<&str>) -> Stage {
+    let dir = TempDir::new();
+    let file = |name, text| dir.write(name, text).display().to_string();
+    let check = format!(
+        "type = \"mysql\", user = \"evenkeel\", password_file = \"{}\"",
+        file("check.pass", "s3cret\n")
+    );
+    let built_in =
+        format!("user = \"operator\", password_file = \"{}\"", file("operator.pass", "op\n"));
+    let switchover = step.unwrap_or(&built_in);
+    Stage::start(dir, Scene { global: "", more: "", check: &check, switchover, servers })
 }
 
 #[test]
@@ -114,6 +129,22 @@ fn a_lock_that_keeps_the_primary_from_freezing_is_no_lock_for_ever() {
     assert!(!pair.is_written_down());
 }
 
+/// Somebody writes past the proxy, who may, until what is returned is called.
+fn write_past(addr: SocketAddr) -> impl FnOnce() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let is_over = Arc::clone(&stop);
+    let writer = std::thread::spawn(move || {
+        let mut client = Client::connect(addr, "app", PATIENCE).unwrap();
+        while !is_over.load(Ordering::Relaxed) {
+            client.query("INSERT INTO app.written VALUES (2)").unwrap();
+        }
+    });
+    move || {
+        stop.store(true, Ordering::Relaxed);
+        writer.join().unwrap();
+    }
+}
+
 #[test]
 fn what_a_killed_process_froze_takes_writes_again_under_the_next_one() {
     let mut pair = Pair::start();
@@ -121,23 +152,11 @@ fn what_a_killed_process_froze_takes_writes_again_under_the_next_one() {
     pair.b.query("CHANGE MASTER TO MASTER_DELAY = 4");
     pair.b.query("START SLAVE");
     pair.connect().query("INSERT INTO app.written VALUES (1)").unwrap();
-    // Somebody writes past the proxy, who may.
-    let addr = pair.a.addr;
-    let stop = Arc::new(AtomicBool::new(false));
-    let writer = std::thread::spawn({
-        let stop = Arc::clone(&stop);
-        move || {
-            let mut client = Client::connect(addr, "app", PATIENCE).unwrap();
-            while !stop.load(Ordering::Relaxed) {
-                client.query("INSERT INTO app.written VALUES (2)").unwrap();
-            }
-        }
-    });
+    let end = write_past(pair.a.addr);
     let child = pair.begin("switchover write --to b --timeout 50s --max-lag 50s");
     pair.wait_said("a takes no writes any more");
     pair.stage.evenkeel.kill9();
-    stop.store(true, Ordering::Relaxed);
-    writer.join().unwrap();
+    end();
     assert!(!finish(child).0);
     assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "1");
     pair.stage.start_again();
@@ -145,6 +164,24 @@ fn what_a_killed_process_froze_takes_writes_again_under_the_next_one() {
     assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "0");
     assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
     eventually("the file is gone", || (!pair.is_written_down()).then_some(()));
+}
+
+/// Who gives up the same elsewhere undoes what both did.
+#[test]
+fn an_old_primary_that_takes_writes_again_stays_primary() {
+    let pair = Pair::start();
+    pair.b.query("STOP SLAVE");
+    pair.b.query("CHANGE MASTER TO MASTER_DELAY = 4");
+    pair.b.query("START SLAVE");
+    let end = write_past(pair.a.addr);
+    let child = pair.begin("switchover write --to b --timeout 50s --max-lag 50s");
+    pair.wait_said("a takes no writes any more");
+    pair.a.query("SET GLOBAL read_only = 0");
+    end();
+    let (done, said) = finish(child);
+    assert!(!done && said.contains("given up: a takes writes again"), "{said}");
+    assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
+    pair.connect().query("INSERT INTO app.written VALUES (2)").unwrap();
 }
 
 /// What a switchover left behind whose time is long over: from `from` to `to`.
@@ -167,7 +204,7 @@ fn what_is_left_of_one_that_was_overtaken_opens_no_replica_for_writes() {
     // Nobody is primary when it is looked at.
     pair.a.process.kill9();
     pair.stage.start_again();
-    pair.wait_said("it is long over, and b is left as it is");
+    pair.wait_said("it was overtaken, and b is left as it is");
     eventually("the file is gone", || (!pair.is_written_down()).then_some(()));
     assert_eq!(pair.b.query("SELECT @@read_only")[0][0], "1");
 }
@@ -182,7 +219,7 @@ fn one_that_other_switchovers_came_after_is_not_undone() {
     leave_behind(&pair, [("a", &pair.a), ("b", &pair.b)]);
     pair.b.process.kill9();
     pair.stage.start_again();
-    pair.wait_said("it is long over, and a is left as it is");
+    pair.wait_said("it was overtaken, and a is left as it is");
     assert_eq!(pair.a.query("SELECT @@read_only")[0][0], "1");
     eventually("the file is gone", || (!pair.is_written_down()).then_some(()));
 }

@@ -59,6 +59,10 @@ fn answer(shared: &Shared, statement: &str, uuid: char) -> Vec<u8> {
     if statement.contains("performance_schema.replication_connection_status AS c") {
         return packet(1, b"\xff\x76\x04#42000SELECT command denied");
     }
+    // Whether it replicates, in words of MariaDB.
+    if statement.starts_with("SELECT VARIABLE_VALUE FROM information_schema.global_status") {
+        return packet(1, b"\xff\x55\x04#42S02Unknown table 'GLOBAL_STATUS'");
+    }
     if statement.starts_with("SELECT @@global.read_only, ") {
         let own = format!("{uuid}1111111-1111-1111-1111-111111111111");
         let set = "11111111-1111-1111-1111-111111111111:1-77".to_owned();
@@ -67,6 +71,7 @@ fn answer(shared: &Shared, statement: &str, uuid: char) -> Vec<u8> {
     server.told.push(statement.to_owned());
     match statement {
         "SELECT @@global.read_only" => return rows(1, &[read_only]),
+        "SELECT GET_LOCK('evenkeel.switchover', 0)" => return rows(1, &["1".to_owned()]),
         "SELECT VERSION()" => return rows(1, &["8.0.36".to_owned()]),
         who if who.starts_with("SELECT CONCAT(QUOTE") => {
             return rows(1, &["'operator'@'%'".into()]);

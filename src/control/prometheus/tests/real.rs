@@ -135,7 +135,9 @@ fn families_types_and_labels_are_those_of_haproxy() {
     for (name, family) in &meaningful {
         assert_eq!(ours.get(name), Some(family), "{name}");
     }
-    let newer = |name: &str| NEWER.contains(&name) || name.starts_with("haproxy_resolver_");
+    let prefixes = ["haproxy_resolver_", "evenkeel_"];
+    let newer =
+        |name: &str| NEWER.contains(&name) || prefixes.iter().any(|it| name.starts_with(it));
     for name in ours.keys().filter(|name| !newer(name)) {
         assert!(theirs.contains_key(name), "{name} is not HAProxy's");
     }

@@ -50,7 +50,7 @@ impl Fence {
         let left: Vec<&String> = self.left().into_iter().filter(is_claim).collect();
         let lacks = match left[..] {
             [_] | [] => return None,
-            _ if self.heir.is_some() => return None,
+            _ if self.planned_choice(&left).is_some() => return None,
             [one, other] => [self.lacks(one, other), self.lacks(other, one)],
             _ => [None, None],
         };

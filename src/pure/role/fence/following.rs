@@ -47,7 +47,7 @@ impl Fence {
         let is_led = self.primary().is_some_and(|one| one != server && is_there(one));
         if role != Role::Primary {
             self.stopped.remove(server);
-        } else if was_loose && is_led && self.heir.as_deref() != Some(server) {
+        } else if was_loose && is_led && self.heir() != Some(server) {
             self.stopped.insert(server.to_owned());
             self.revision += u64::from(self.memory.followers.remove(server));
         }
@@ -64,7 +64,7 @@ impl Fence {
     pub(super) fn is_full_heir(&self, server: &str, history: &History) -> bool {
         let newest = self.memory.incumbent.as_ref().map(|(_, newest)| newest);
         let known = newest.and_then(History::executed);
-        self.heir.as_deref() == Some(server)
+        self.heir() == Some(server)
             && known.zip(history.executed()).is_some_and(|(known, has)| has.lacks(known) == 0)
     }
 }

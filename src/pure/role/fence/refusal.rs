@@ -15,7 +15,7 @@ pub enum Refusal {
     Returned,
     /// Its history lacks what the newest primary had.
     Older,
-    /// It became primary without a new timeline.
+    /// It became primary without a new timeline, and not beside the newest primary.
     Diverged,
     /// It followed and took writes all the while, and ended that while the primary is there.
     Stopped,
@@ -96,7 +96,8 @@ impl Fence {
                 History::Postgres { timeline: claimed, .. },
             ) => match claimed.cmp(known) {
                 Ordering::Less => Some(Refusal::Older),
-                Ordering::Equal => (!is_incumbent).then_some(Refusal::Diverged),
+                Ordering::Equal if is_incumbent || self.memory.rivals.contains(server) => None,
+                Ordering::Equal => Some(Refusal::Diverged),
                 Ordering::Greater => None,
             },
             (

@@ -2,6 +2,7 @@ use super::super::gtid::GtidSet;
 use super::*;
 
 mod members;
+mod waiting;
 
 const PG: u64 = 7_300_000_000_000_000_001;
 
@@ -42,42 +43,6 @@ fn a_primary_that_is_lost_is_none_and_may_come_back() {
     assert_eq!(fence.primary(), None);
     fence.handle_reading("a", pg(Primary, 1));
     assert_eq!(fence.primary(), Some("a"));
-}
-
-#[test]
-fn who_claims_it_after_a_start_waits_for_who_is_remembered() {
-    for on_conflict in [OnConflict::Stop, OnConflict::KeepIncumbent] {
-        let start = || {
-            let mut fence = Fence::new(pair().memory().clone(), on_conflict);
-            fence.handle_reading("b", pg(Primary, 2));
-            assert_eq!((fence.primary(), fence.refusal("b")), (None, None));
-            assert!(fence.is_waiting());
-            fence
-        };
-        // It is there, and claims it, too.
-        let mut fence = start();
-        fence.handle_reading("a", pg(Primary, 1));
-        let kept = (on_conflict == OnConflict::KeepIncumbent).then_some("a");
-        assert_eq!((fence.primary(), fence.refusal("b")), (kept, Some(Refusal::Conflict)));
-        // It follows, is gone, is no server any more, is forgotten, or says nothing for too long.
-        let ends: [fn(&mut Fence); 5] = [
-            |fence| fence.handle_reading("a", pg(Replica, 2)),
-            |fence| assert!(fence.handle_lost("a")),
-            |fence| fence.handle_servers(["b"].into_iter()),
-            Fence::clear,
-            Fence::give_up_waiting,
-        ];
-        for end in ends {
-            let mut fence = start();
-            end(&mut fence);
-            assert_eq!((fence.primary(), fence.is_waiting()), (Some("b"), false));
-        }
-    }
-    // Nobody claims anything yet, and it is gone: nobody is waited for later.
-    let mut fence = Fence::new(pair().memory().clone(), OnConflict::Stop);
-    assert!(fence.handle_lost("a") && !fence.handle_lost("a"));
-    fence.handle_reading("b", pg(Primary, 2));
-    assert_eq!(fence.primary(), Some("b"));
 }
 
 #[test]
@@ -242,27 +207,6 @@ fn what_must_be_written_down_counts_up() {
     let before = fence.revision();
     fence.handle_reading("a", pg(Primary, 2));
     assert!(fence.revision() > before, "a new timeline");
-}
-
-#[test]
-fn an_heir_takes_over_from_an_incumbent_that_still_claims_and_from_nobody_else() {
-    let mut fence = pair();
-    fence.set_heir(Some("b".to_owned()));
-    assert_eq!(fence.primary(), Some("a"), "it claims nothing yet");
-    fence.handle_reading("b", pg(Primary, 2));
-    assert_eq!(fence.primary(), Some("b"));
-    assert_eq!(fence.refusal("a"), Some(Refusal::Returned));
-    fence.set_heir(None);
-    assert_eq!(fence.primary(), Some("b"), "and stays it");
-
-    let mut fence = pair();
-    fence.set_heir(Some("b".to_owned()));
-    fence.handle_reading("b", pg(Primary, 1));
-    assert_eq!(fence.primary(), Some("a"), "it has no timeline of its own");
-    fence.handle_reading("c", pg(Primary, 2));
-    assert_eq!(fence.primary(), None, "another one is no heir");
-    fence.handle_reading("b", pg(Primary, 2));
-    assert_eq!(fence.primary(), None, "three claims are a conflict");
 }
 
 #[test]

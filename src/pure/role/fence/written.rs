@@ -30,6 +30,8 @@ struct Group {
     former: BTreeSet<String>,
     #[serde(default)]
     followers: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    rivals: BTreeSet<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -62,8 +64,8 @@ pub fn write(groups: &BTreeMap<String, Memory>) -> String {
             history: past(history),
             began,
         });
-        let (former, followers) = (memory.former.clone(), memory.followers.clone());
-        (name.clone(), Group { incumbent, former, followers })
+        let Memory { former, followers, rivals, .. } = memory.clone();
+        (name.clone(), Group { incumbent, former, followers, rivals })
     });
     let file = File { version: VERSION, groups: groups.collect() };
     let mut text = serde_json::to_string_pretty(&file).unwrap_or_default();
@@ -81,7 +83,7 @@ pub fn read(text: &str) -> Result<BTreeMap<String, Memory>, String> {
         return Err(format!("it is of version {}, not {VERSION}", file.version));
     }
     let groups = file.groups.into_iter().map(|(name, group)| {
-        let Group { incumbent, former, followers } = group;
+        let Group { incumbent, former, followers, rivals } = group;
         let (mut began, mut primary) = (None, None);
         if let Some(incumbent) = incumbent {
             let broken = || format!("the history of {}", incumbent.server);
@@ -96,7 +98,7 @@ pub fn read(text: &str) -> Result<BTreeMap<String, Memory>, String> {
             }
             primary = Some((incumbent.server, history));
         }
-        Ok((name, Memory { incumbent: primary, began, former, followers }))
+        Ok((name, Memory { incumbent: primary, began, former, followers, rivals }))
     });
     groups.collect()
 }
@@ -140,6 +142,7 @@ mod tests {
             incumbent: Some(("a".to_owned(), history)),
             former: names(&["b", "c"]),
             followers: names(&["d"]),
+            rivals: names(&["e"]),
         }
     }
 
