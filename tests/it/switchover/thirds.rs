@@ -158,7 +158,9 @@ fn a_program_that_dies_half_way_is_told_as_what_it_leaves() {
         dir.write("go", "");
         let (done, said) = finish(child);
         assert!(!done && said.contains("Failed: /bin/sh ended with 1"), "{said}");
-        ["begun", "go"].map(|name| std::fs::remove_file(dir.join(name)).unwrap());
+        for name in ["begun", "go"] {
+            std::fs::remove_file(dir.join(name)).unwrap();
+        }
         said
     };
     let said = run(&mut pair, &|pair| {
