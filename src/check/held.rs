@@ -20,7 +20,7 @@
 //! | ended | is logged in and ends | that of a third one |
 //! | ended | anything else | failed, one of `fall` |
 //! | silent beyond `timeout` | – | failed, one of `fall` |
-//! | none | is refused | refused, and for a [while](crate::pure::sentinel::refusal) without asking |
+//! | none | is refused | refused, and for a [while](crate::pure::sentinel::refusal) without asking, but whether anybody listens |
 
 use std::collections::HashMap;
 use std::fmt;
@@ -351,12 +351,22 @@ impl Line {
         }
     }
 
-    /// A new session. Who was refused says so again for a while, unless clients could not reach the
-    /// server since.
+    /// A new session. Who was refused says so again for a while, unless sessions of clients ended
+    /// since, or could not begin, and the server may be gone.
     async fn begin(&mut self) -> Result<Held, Verdict> {
-        let said = self.refusal.as_ref().and_then(|refusal| refusal.said(clock::now()));
-        if let Some(said) = said.filter(|_| !self.target.is_doubted) {
-            return Err(said);
+        let now = clock::now();
+        if let Some(refusal) = &self.refusal
+            && let Some(said) = refusal.said(now)
+        {
+            let may_be_gone = match self.check.kind {
+                _ if !self.target.is_doubted => false,
+                DatabaseKind::Postgres => self.is_shut().await,
+                // It counts who leaves it without a word.
+                DatabaseKind::Mysql => refusal.is_old(now),
+            };
+            if !may_be_gone {
+                return Err(said);
+            }
         }
         let opened = Held::open(&self.target, dialogue(&self.check)).await;
         self.is_begun |= opened.is_ok();

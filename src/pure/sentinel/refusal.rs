@@ -36,6 +36,13 @@ impl Refusal {
         let is_fresh = now.saturating_duration_since(self.at) < self.pause;
         is_fresh.then(|| self.verdict.clone())
     }
+
+    /// Whether it is long enough ago for another login where there is a reason: sessions of clients end
+    /// all the time, and with TLS nobody sees why.
+    #[must_use]
+    pub fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) >= PAUSE
+    }
 }
 
 #[cfg(test)]
@@ -52,6 +59,8 @@ mod tests {
             let pause = Duration::from_secs(seconds);
             assert_eq!(refusal.said(now + pause - Duration::from_millis(1)), Some(verdict.clone()));
             assert_eq!(refusal.said(now + pause), None);
+            assert!(!refusal.is_old(now + PAUSE - Duration::from_millis(1)));
+            assert!(refusal.is_old(now + PAUSE));
             (now, before) = (now + pause, Some(refusal));
         }
     }
