@@ -163,14 +163,15 @@ impl MariaDb {
     /// Runs `sql` as root, past every proxy.
     #[track_caller]
     pub(crate) fn query(&self, sql: &str) -> Vec<Vec<String>> {
-        Client::connect(self.addr, "root", PATIENCE)
-            .and_then(|mut client| client.query(sql))
-            .unwrap()
+        let mut client = Client::connect(self.addr, "root", PATIENCE).unwrap();
+        let rows = client.query(sql);
+        client.quit();
+        rows.unwrap()
     }
 
     fn wait_ready(&self) {
         eventually("mariadb answers", || {
-            Client::connect(self.addr, "root", PATIENCE).ok().map(drop)
+            Client::connect(self.addr, "root", PATIENCE).ok().map(Client::quit)
         });
     }
 }

@@ -119,6 +119,12 @@ impl Client {
         }
     }
 
+    /// Says goodbye, and waits until the server has heard it: it counts nobody who does as aborted.
+    pub(crate) fn quit(mut self) {
+        let _ = self.write(0, &[1]);
+        let _ = self.stream.read_to_end(&mut Vec::new());
+    }
+
     /// As [`query`](Self::query), in two parts: a server that has closed its side and reads no more
     /// refuses the second.
     pub(crate) fn query_in_parts(&mut self, sql: &str) -> Result<Vec<Vec<String>>> {
