@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::door::Knocker;
-use super::driver::held::{Held, is_refused};
+use super::driver::held::{Held, is_listening, is_refused};
 use super::target::{Target, TargetAddr, Timing};
 use crate::clock;
 use crate::config::model::{DatabaseCheck, DatabaseKind, DatabaseTls, ServerTls};
@@ -351,14 +351,31 @@ impl Line {
         }
     }
 
-    /// A new session. Who was refused says so again for a while, unless clients could not reach the
-    /// server since.
+    /// What the last login that was refused came to, while it is too early for another. Clients that
+    /// could not reach the server have it looked whether anybody listens; MySQL counts who looks and
+    /// does not log in as one that failed, and is asked.
+    async fn still_refused(&self) -> Option<Verdict> {
+        let refusal = self.refusal.as_ref()?;
+        let now = clock::now();
+        match self.check.kind {
+            _ if !self.target.is_doubted => refusal.said(now),
+            DatabaseKind::Mysql => refusal.said_in_doubt(now),
+            DatabaseKind::Postgres => {
+                let said = refusal.said(now)?;
+                is_listening(&self.target).await.then_some(said)
+            }
+        }
+    }
+
+    /// A new session. Who was refused says so again for a while.
     async fn begin(&mut self) -> Result<Held, Verdict> {
-        let said = self.refusal.as_ref().and_then(|refusal| refusal.said(clock::now()));
-        if let Some(said) = said.filter(|_| !self.target.is_doubted) {
+        if let Some(said) = self.still_refused().await {
             return Err(said);
         }
-        let opened = Held::open(&self.target, dialogue(&self.check)).await;
+        let mut opened = Held::open(&self.target, dialogue(&self.check)).await;
+        if let Err(verdict) = &mut opened {
+            verdict.refused_at = verdict.refused.then(clock::now);
+        }
         self.is_begun |= opened.is_ok();
         let refused = opened.as_ref().err().filter(|verdict| verdict.refused).cloned();
         self.refusal = refused.map(|why| Refusal::new(why, clock::now(), self.refusal.as_ref()));

@@ -50,7 +50,9 @@ impl Occasion<'_> {
     /// never said what it is.
     pub fn refused(&self, backend: &Arc<Backend>, server: &Server, verdict: &Verdict) -> bool {
         let before = RolesBefore::of(backend);
-        let Some(is_news) = publish::refused(backend, server, self.now) else { return false };
+        let Some(is_news) = publish::refused(backend, server, self.now, verdict.refused_at) else {
+            return false;
+        };
         if is_news {
             let (server, why) = (server.name.to_string(), verdict.info().to_owned());
             let is_tls = verdict.status == CheckStatus::L6Response;
