@@ -226,19 +226,19 @@ fn a_replica_told_to_take_writes_behind_a_dead_primary_takes_them() {
 
 /// A cluster of one node: what it says is what a node of three says.
 #[test]
-fn a_node_of_galera_takes_writes_while_it_is_synced() {
+fn a_node_of_galera_takes_writes_until_it_is_told_not_to() {
     let mut a = MariaDb::primary();
     a.query("CREATE USER evenkeel@'%' IDENTIFIED BY 's3cret'");
     a.form_cluster();
     let proxy = Proxy::of(&[a.addr], "s3cret", "cluster = \"galera\", ");
     write(proxy.write, 1).unwrap();
-    a.query("SET GLOBAL wsrep_desync = ON");
+    a.query("SET GLOBAL read_only = ON");
     eventually("it is no primary", || {
         proxy.process.output().contains("Backend db has no primary").then_some(())
     });
     let addr = proxy.write;
     let waiting = std::thread::spawn(move || write(addr, 2));
-    a.query("SET GLOBAL wsrep_desync = OFF");
+    a.query("SET GLOBAL read_only = OFF");
     waiting.join().unwrap().unwrap();
     a.process.kill9();
     eventually("it is down", || {

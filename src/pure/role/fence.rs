@@ -20,6 +20,7 @@
 //! | another's | MySQL: seen as a replica of the incumbent, or nothing is missing | – |
 //! | another's | MySQL: something is missing | `Older` |
 //! | a loose one's (it follows another) | the incumbent is another and not heard as a replica, unless the claim was made after that one was lost | no claim |
+//! | a loose one's of a cluster where all take writes | as a member's, and no member's is left | – |
 //! | a member's of a cluster where all take writes | none of what is remembered | `Older` |
 //! | a member's of a cluster where all take writes | less than remembered: it is behind | no claim |
 //! | members' that are left | the incumbent, or else the first by name, is taken | no claim |
@@ -420,7 +421,7 @@ impl Fence {
         if self.planned.as_ref().is_some_and(|planned| !planned.is_of(server)) {
             return false;
         }
-        if self.opened.contains(server) {
+        if self.opened.contains(server) || self.is_node(server) {
             return true;
         }
         let is_replica =

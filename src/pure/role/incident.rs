@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{History, Reading};
+use super::{History, Reading, Role};
 use crate::pure::health::verdict::Verdict;
 
 /// Longest wait for a first session on a new primary; where nobody comes, that is not measured.
@@ -281,6 +281,12 @@ impl Incident {
         let history = &reading.history;
         let lacks = match (&self.history, history) {
             _ if server == self.from || is_planned => Some(0),
+            // The cluster was begun anew, and counts from there.
+            (History::Mysql { server: had, .. }, History::Mysql { server, .. })
+                if reading.role == Role::Member && had != server =>
+            {
+                None
+            }
             // Without GTIDs nothing is said of transactions.
             (History::Mysql { executed: had, .. }, History::Mysql { executed, .. }) => {
                 (had.count() > 0).then(|| executed.lacks(had))

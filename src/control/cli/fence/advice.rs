@@ -8,13 +8,31 @@ use crate::state::group::Claims;
 /// What to do about the claims of a backend. `None`: nothing has to be done.
 pub(super) fn advice(backend: &Backend) -> Option<String> {
     let (claims, contest) = (backend.group.claims(), backend.group.contest());
-    match contest {
+    let what = match contest {
         Some(contest) => {
             let reading = backend.group.reading(&contest.claimants[0]);
             Some(contested(&backend.name, &contest, &claims, unit(reading.as_ref())))
         }
         None => kept_out(backend, &claims),
-    }
+    };
+    let all: Vec<String> = what.into_iter().chain(foreign(&claims)).collect();
+    (!all.is_empty()).then(|| all.join(" "))
+}
+
+/// Whose data is of another cluster.
+fn foreign(claims: &Claims) -> Option<String> {
+    let is_foreign = |(_, why): &&(String, Refusal)| *why == Refusal::Foreign;
+    let names: Vec<&str> =
+        claims.refused.iter().filter(is_foreign).map(|(server, _)| server.as_str()).collect();
+    let (who, has) = match names[..] {
+        [] => return None,
+        [one] => (one.to_owned(), "has"),
+        _ => (names.join(" and "), "have"),
+    };
+    Some(format!(
+        "{who} {has} the data of another cluster, and nobody is led there: look whether the address is \
+         right, and rebuild it as a replica if it is."
+    ))
 }
 
 /// More than one may be primary.
@@ -101,11 +119,21 @@ fn kept_out(backend: &Backend, claims: &Claims) -> Option<String> {
         [(server, _)] => format!("'fence clear {}' makes {server} primary", backend.name),
         _ => format!("stop all but the one to keep, then 'fence clear {}'", backend.name),
     };
-    Some(format!(
-        "Nobody is primary, and {}. Start {incumbent}, which was primary last; only where that is gone \
-         for good, and what it wrote last may be lost: {what}.",
-        reasons.join(", ")
-    ))
+    let reasons = reasons.join(", ");
+    let is_refused = refused.iter().any(|(server, _)| server == incumbent);
+    let next = match backend.group.reading(incumbent) {
+        Some(_) if is_refused => format!("Where what it lacks may be lost: {what}"),
+        Some(reading) => format!(
+            "{incumbent}, which was primary last, is a {} now: have it take writes; only where what it \
+             wrote last may be lost: {what}",
+            reading.role.word()
+        ),
+        None => format!(
+            "Start {incumbent}, which was primary last; only where that is gone for good, and what it \
+             wrote last may be lost: {what}"
+        ),
+    };
+    Some(format!("Nobody is primary, and {reasons}. {next}."))
 }
 
 /// What is counted of what a server has.
@@ -124,6 +152,19 @@ mod tests {
         let claimants = ["a", "b"].map(str::to_owned).to_vec();
         let claims = Claims { primary: primary.map(str::to_owned), ..Claims::default() };
         contested("pg", &Contest { claimants, lacks }, &claims, "bytes of WAL")
+    }
+
+    #[test]
+    fn whose_data_is_of_another_cluster_is_said() {
+        let refused = |names: &[(&str, Refusal)]| Claims {
+            refused: names.iter().map(|(name, why)| ((*name).to_owned(), *why)).collect(),
+            ..Claims::default()
+        };
+        let one = foreign(&refused(&[("a", Refusal::Older), ("b", Refusal::Foreign)])).unwrap();
+        assert!(one.starts_with("b has the data of another cluster"), "{one}");
+        let two = [("a", Refusal::Foreign), ("b", Refusal::Foreign)];
+        assert!(foreign(&refused(&two)).unwrap().starts_with("a and b have"));
+        assert_eq!(foreign(&refused(&[("a", Refusal::Older)])), None);
     }
 
     #[test]

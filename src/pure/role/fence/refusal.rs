@@ -61,6 +61,19 @@ impl Fence {
         refused.or(has_rival.then_some(rival))
     }
 
+    /// Whether one is of a cluster where all take writes, and so was the newest primary: what it has is
+    /// counted by the cluster.
+    pub(super) fn is_node(&self, server: &str) -> bool {
+        let id = |history: &History| match history {
+            History::Mysql { server, .. } => Some(*server),
+            History::Postgres { .. } => None,
+        };
+        let reading = self.readings.get(server).and_then(|reading| id(&reading.history));
+        self.memory.incumbent.as_ref().is_some_and(|(incumbent, known)| {
+            incumbent != server && reading.is_some() && reading == id(known)
+        })
+    }
+
     /// Whether this is said by a member that applies in its own time what its cluster has agreed on: it
     /// takes nothing over before it has all of it, and is no impostor either.
     fn is_member_behind(&self, reading: &Reading) -> bool {
@@ -86,7 +99,8 @@ impl Fence {
         }
         let is_incumbent = incumbent == server;
         // A member has what its cluster has, or says that it is none.
-        let is_bound = role != Role::Member;
+        let is_node = self.is_node(server);
+        let is_bound = role != Role::Member && !is_node;
         if is_bound && self.memory.former.contains(server) && !self.is_full_heir(server, history) {
             return Some(Refusal::Returned);
         }
@@ -104,7 +118,8 @@ impl Fence {
                 History::Mysql { server: known_id, executed: known },
                 History::Mysql { server: id, executed },
             ) => {
-                let follows = !is_incumbent && self.memory.followers.contains(server);
+                let is_led = !is_incumbent && !is_node;
+                let follows = is_led && self.memory.followers.contains(server);
                 let is_complete = executed.lacks(known) == 0;
                 let is_another = is_incumbent && id != known_id;
                 match (is_another, follows || is_complete) {

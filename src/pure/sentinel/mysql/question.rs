@@ -11,7 +11,8 @@
 //! | MariaDB | it takes writes, and a replication thread runs | loose |
 //! | – | it takes writes | primary |
 //! | Galera | synced (4), and it takes writes | member |
-//! | Galera | donor or desynced (2), or `read_only` | replica |
+//! | Galera | donor or desynced (2), or joined and to be synced (3), and it takes writes | loose |
+//! | Galera | one of these, and `read_only` | replica |
 //! | Galera | not ready, not in the primary component, any other state | fault |
 //! | Group Replication | online, with a majority, the group's primary | primary |
 //! | Group Replication | online, with a majority, a secondary or read-only | replica |
@@ -45,8 +46,11 @@ const CHANNELS: &str = "(SELECT COUNT(*) FROM performance_schema.replication_con
 
 const NONSENSE: &str = "the server's answer to what it is makes no sense";
 
-/// `wsrep_local_state` of a node that gives its data to another, and of one that has all.
+/// `wsrep_local_state` of a node that gives its data to another or lets the others go ahead, of one that
+/// catches up after that, and of one that has all. Each takes writes while `wsrep_ready` is on; only the
+/// last should while there is one.
 const DONOR: &str = "2";
+const JOINED: &str = "3";
 const SYNCED: &str = "4";
 
 impl Flavour {
@@ -73,7 +77,8 @@ impl Question {
                     Flavour::Mysql => "performance_schema",
                     Flavour::Mariadb => "information_schema",
                 };
-                format!("SELECT @@global.read_only, {columns} FROM {schema}.global_status")
+                // MariaDB says 0 of a switch alone beside others' MAX().
+                format!("SELECT MAX(@@global.read_only), {columns} FROM {schema}.global_status")
             }
             (Flavour::Mysql, cluster) => {
                 let base = "SELECT @@global.read_only, @@global.super_read_only, \
@@ -203,7 +208,8 @@ fn galera(texts: &[&str]) -> Result<(Role, History), &'static str> {
     let takes_writes = !is_on(read_only).ok_or(NONSENSE)?;
     let role = match (*state, takes_writes) {
         (SYNCED, true) => Role::Member,
-        (SYNCED, false) | (DONOR, _) => Role::Replica,
+        (DONOR | JOINED, true) => Role::Loose,
+        (SYNCED | DONOR | JOINED, false) => Role::Replica,
         _ => return Err("the node is not synced with its cluster"),
     };
     let server = u128::from_str_radix(&uuid.replace('-', ""), 16).map_err(|_| NONSENSE)?;

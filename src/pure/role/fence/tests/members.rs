@@ -45,3 +45,27 @@ fn one_member_of_a_cluster_takes_writes_for_as_long_as_it_is_one() {
     fence.handle_reading("c", galera(Member, 101));
     assert_eq!(fence.primary(), Some("c"));
 }
+
+/// The others join and get its data, or are gone.
+#[test]
+fn a_donor_takes_writes_where_nobody_else_is_synced() {
+    use Role::{Loose, Member};
+    let mut fence = Fence::default();
+    fence.handle_reading("a", galera(Member, 100));
+    fence.handle_reading("a", galera(Loose, 101));
+    assert_eq!(fence.primary(), Some("a"));
+    fence.handle_reading("b", galera(Member, 101));
+    assert_eq!(fence.primary(), Some("b"), "it makes room for one that is");
+    fence.handle_lost("b");
+    assert_eq!(fence.primary(), Some("a"));
+    // It was no primary before, and another one was.
+    let mut fence = Fence::default();
+    fence.handle_reading("b", galera(Member, 100));
+    fence.handle_reading("a", galera(Loose, 100));
+    assert_eq!(fence.primary(), Some("b"));
+    fence.handle_lost("b");
+    assert_eq!(fence.primary(), Some("a"));
+    fence.handle_reading("a", galera(Loose, 99));
+    fence.handle_reading("c", galera(Loose, 99));
+    assert_eq!(fence.primary(), None, "before it has all of it");
+}
