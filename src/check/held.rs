@@ -20,7 +20,7 @@
 //! | ended | is logged in and ends | that of a third one |
 //! | ended | anything else | failed, one of `fall` |
 //! | silent beyond `timeout` | – | failed, one of `fall` |
-//! | none | is refused | refused, and for a [while](crate::pure::sentinel::refusal) without asking |
+//! | none | is refused | refused, and for a [while](crate::pure::sentinel::refusal) without asking, but whether anybody listens |
 
 use std::collections::HashMap;
 use std::fmt;
@@ -351,26 +351,22 @@ impl Line {
         }
     }
 
-    /// What the last login that was refused came to, while it is too early for another. Clients that
-    /// could not reach the server have it looked whether anybody listens; MySQL counts who looks and
-    /// does not log in as one that failed, and is asked.
-    async fn still_refused(&self) -> Option<Verdict> {
-        let refusal = self.refusal.as_ref()?;
-        let now = clock::now();
-        match self.check.kind {
-            _ if !self.target.is_doubted => refusal.said(now),
-            DatabaseKind::Mysql => refusal.said_in_doubt(now),
-            DatabaseKind::Postgres => {
-                let said = refusal.said(now)?;
-                is_listening(&self.target).await.then_some(said)
-            }
-        }
-    }
-
-    /// A new session. Who was refused says so again for a while.
+    /// A new session. Who was refused says so again for a while, unless sessions of clients ended
+    /// since, or could not begin, and the server may be gone.
     async fn begin(&mut self) -> Result<Held, Verdict> {
-        if let Some(said) = self.still_refused().await {
-            return Err(said);
+        let now = clock::now();
+        if let Some(refusal) = &self.refusal
+            && let Some(said) = refusal.said(now)
+        {
+            let may_be_gone = match self.check.kind {
+                _ if !self.target.is_doubted => false,
+                DatabaseKind::Postgres => !is_listening(&self.target).await,
+                // It counts who leaves it without a word.
+                DatabaseKind::Mysql => refusal.is_old(now),
+            };
+            if !may_be_gone {
+                return Err(said);
+            }
         }
         let mut opened = Held::open(&self.target, dialogue(&self.check)).await;
         if let Err(verdict) = &mut opened {

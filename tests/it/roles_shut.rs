@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use rustix::process::Signal;
 
@@ -217,6 +218,31 @@ fn a_postgres_that_lets_clients_in_is_up_whoever_knocks_in_vain() {
         assert!(!said.contains("is DOWN"), "{said}");
     });
     proxy.wait(&[",DOWN,", SHUT]);
+}
+
+/// The ends of clients' sessions are no reason to log in again: one that listens is not gone.
+#[test]
+fn a_login_that_is_refused_is_not_tried_again_because_sessions_end() {
+    let a = primary();
+    let proxy = Proxy::of_postgres("", &[a.addr]);
+    proxy.wait(&[",UP,", "L7OK"]);
+    let mut clients: Vec<Client> =
+        (0..20).map(|_| Client::connect(proxy.write, "postgres", PATIENCE).unwrap()).collect();
+    a.query("ALTER ROLE evenkeel PASSWORD 'another'");
+    let begun = Instant::now();
+    a.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'evenkeel'");
+    let refused = || a.process.output().matches("password authentication failed").count();
+    eventually("it is refused", || (refused() > 0).then_some(()));
+    for client in &mut clients {
+        let parted = client.query("SELECT pg_terminate_backend(pg_backend_pid())").unwrap_err();
+        assert!(parted.to_string().contains("57P01"), "{parted}");
+        // One that comes meanwhile is served.
+        write(proxy.write, 1).unwrap();
+    }
+    // After 1, 3 and 7 s, and every 5 s from then on.
+    let at_most = 2 + begun.elapsed().as_secs();
+    assert!(u64::try_from(refused()).unwrap() <= at_most, "{} of {at_most}", refused());
+    assert!(!proxy.process.output().contains("DOWN"), "{}", proxy.process.output());
 }
 
 #[test]

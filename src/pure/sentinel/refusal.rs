@@ -33,18 +33,15 @@ impl Refusal {
     /// What is said instead of another login; `None` when it is time for one.
     #[must_use]
     pub fn said(&self, now: Instant) -> Option<Verdict> {
-        self.said_for(self.pause, now)
-    }
-
-    /// The same where clients doubt that the server lives, and only a login tells.
-    #[must_use]
-    pub fn said_in_doubt(&self, now: Instant) -> Option<Verdict> {
-        self.said_for(PAUSE, now)
-    }
-
-    fn said_for(&self, pause: Duration, now: Instant) -> Option<Verdict> {
-        let is_fresh = now.saturating_duration_since(self.at) < pause;
+        let is_fresh = now.saturating_duration_since(self.at) < self.pause;
         is_fresh.then(|| self.verdict.clone())
+    }
+
+    /// Whether it is long enough ago for another login where there is a reason: sessions of clients end
+    /// all the time, and with TLS nobody sees why.
+    #[must_use]
+    pub fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) >= PAUSE
     }
 }
 
@@ -62,9 +59,8 @@ mod tests {
             let pause = Duration::from_secs(seconds);
             assert_eq!(refusal.said(now + pause - Duration::from_millis(1)), Some(verdict.clone()));
             assert_eq!(refusal.said(now + pause), None);
-            // Who is in doubt asks again as soon as after the first.
-            assert!(refusal.said_in_doubt(now + PAUSE - Duration::from_millis(1)).is_some());
-            assert_eq!(refusal.said_in_doubt(now + PAUSE), None);
+            assert!(!refusal.is_old(now + PAUSE - Duration::from_millis(1)));
+            assert!(refusal.is_old(now + PAUSE));
             (now, before) = (now + pause, Some(refusal));
         }
     }
