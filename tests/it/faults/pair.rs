@@ -266,20 +266,6 @@ impl Node {
         }
     }
 
-    /// Logins that it has refused since its start.
-    pub(super) fn refused_logins(&mut self) -> u64 {
-        match self {
-            Self::Postgres(server) => {
-                let said = server.process.output();
-                said.matches("password authentication failed for user \"evenkeel\"").count() as u64
-            }
-            Self::MariaDb(server) => {
-                let rows = server.query("SHOW GLOBAL STATUS LIKE 'Access_denied_errors'");
-                rows[0][1].parse().unwrap()
-            }
-        }
-    }
-
     /// Ends the session that the check holds with it.
     pub(super) fn end_held(&self) {
         match self {
