@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::door::Knocker;
-use super::driver::held::{Held, is_refused};
+use super::driver::held::{Held, is_listening, is_refused};
 use super::target::{Target, TargetAddr, Timing};
 use crate::clock;
 use crate::config::model::{DatabaseCheck, DatabaseKind, DatabaseTls, ServerTls};
@@ -360,7 +360,7 @@ impl Line {
         {
             let may_be_gone = match self.check.kind {
                 _ if !self.target.is_doubted => false,
-                DatabaseKind::Postgres => self.is_shut().await,
+                DatabaseKind::Postgres => !is_listening(&self.target).await,
                 // It counts who leaves it without a word.
                 DatabaseKind::Mysql => refusal.is_old(now),
             };
@@ -368,7 +368,10 @@ impl Line {
                 return Err(said);
             }
         }
-        let opened = Held::open(&self.target, dialogue(&self.check)).await;
+        let mut opened = Held::open(&self.target, dialogue(&self.check)).await;
+        if let Err(verdict) = &mut opened {
+            verdict.refused_at = verdict.refused.then(clock::now);
+        }
         self.is_begun |= opened.is_ok();
         let refused = opened.as_ref().err().filter(|verdict| verdict.refused).cloned();
         self.refusal = refused.map(|why| Refusal::new(why, clock::now(), self.refusal.as_ref()));

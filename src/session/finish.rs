@@ -269,7 +269,8 @@ impl Session {
             if self.outcome.was_left && is_plain && self.route.settings.role.is_some() {
                 backend.group.handle_left();
             }
-            backend.group.handle_gone(now, &server.name, was_cut);
+            let was_on = !matches!(termination.phase, Phase::Queue | Phase::Connect);
+            backend.group.handle_gone(now, &server.name, (was_cut, was_on));
         }
         self.note_early(now);
         self.count(termination, total);

@@ -2,6 +2,7 @@
 
 mod claims;
 mod doubts;
+mod kept_out;
 mod lasting;
 mod planned;
 mod quiet;
@@ -296,14 +297,14 @@ impl Group {
         }
     }
 
-    /// A session of `server` has ended, because it was cut or for another reason. Costs a look at a
-    /// flag where there is no failover.
-    pub fn handle_gone(&self, now: Instant, server: &str, was_cut: bool) {
+    /// A session that had `server` last has ended, because it was cut or for another reason, on it or
+    /// looking for another one. Costs a look at a flag where there is no failover.
+    pub fn handle_gone(&self, now: Instant, server: &str, (was_cut, was_on): (bool, bool)) {
         if !self.is_measured.load(Ordering::Relaxed) {
             return;
         }
         if let Some(incident) = self.lock().incident.as_mut().filter(|i| i.from == server) {
-            incident.handle_gone(now, was_cut);
+            incident.handle_gone(now, was_cut, was_on);
         }
     }
 

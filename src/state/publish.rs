@@ -58,10 +58,15 @@ pub fn lost(backend: &Arc<Backend>, server: &Server, now: Instant, verdict: &Ver
     }
 }
 
-/// A server lives, and lets nobody ask what it is: what it said counts on. `None`: it never said; else
-/// whether that is news.
-pub fn refused(backend: &Arc<Backend>, server: &Server, now: Instant) -> Option<bool> {
-    let is_news = backend.group.handle_refused(now, &server.name)?;
+/// A server lives, as it showed at `lived`, and lets nobody ask what it is: what it said counts on.
+/// `None`: it never said; else whether that is news.
+pub fn refused(
+    backend: &Arc<Backend>,
+    server: &Server,
+    now: Instant,
+    lived: Option<Instant>,
+) -> Option<bool> {
+    let is_news = backend.group.handle_refused(now, &server.name, lived)?;
     follow_parts(backend, now);
     Some(is_news)
 }

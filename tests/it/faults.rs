@@ -24,6 +24,8 @@ use self::logins::{
     a_full_server_that_has_no_place_for_the_check_cuts_nobody,
     a_password_that_is_changed_in_the_database_cuts_nobody,
     a_wrong_ca_file_that_is_loaded_cuts_nobody, a_wrong_password_that_is_loaded_cuts_nobody,
+    clients_that_are_left_while_the_check_is_refused_bring_no_logins,
+    the_death_of_a_server_that_refuses_the_check_is_counted_from_there,
 };
 use self::pair::{Kind, Middle, PATIENT, Pair, STEPPED};
 use self::records::who_is_told_goodbye_by_the_server_counts_as_an_error;
@@ -87,6 +89,8 @@ calmly_with_both_databases! {
     who_is_told_goodbye_by_the_server_counts_as_an_error,
     who_waits_in_vain_reads_why,
     a_reload_that_changes_the_lag_counts_for_who_reads,
+    clients_that_are_left_while_the_check_is_refused_bring_no_logins,
+    the_death_of_a_server_that_refuses_the_check_is_counted_from_there,
 }
 
 with_both_databases! {

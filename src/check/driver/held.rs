@@ -41,9 +41,21 @@ pub(super) enum Trouble {
 /// # Cancel safety
 /// Dropping the future closes the connection.
 pub(in crate::check) async fn is_refused(target: &Target) -> bool {
+    matches!(reach(target).await, Some(Err(problem)) if problem.heard)
+}
+
+/// Whether somebody listens there, which the server sees as the other.
+///
+/// # Cancel safety
+/// Dropping the future closes the connection.
+pub(in crate::check) async fn is_listening(target: &Target) -> bool {
+    matches!(reach(target).await, Some(Ok(_)))
+}
+
+/// What becomes of a connection; `None`: nothing in time.
+async fn reach(target: &Target) -> Option<Result<Conn, Problem>> {
     let ask = Connect::plain(Close::Polite, Opening::Ours);
-    let connected = timeout_at(Instant::now() + target.timing.connect, connect(target, &ask)).await;
-    matches!(connected, Ok(Err(problem)) if problem.heard)
+    timeout_at(Instant::now() + target.timing.connect, connect(target, &ask)).await.ok()
 }
 
 impl Held {

@@ -166,6 +166,8 @@ pub struct Verdict {
     pub shut: Option<Instant>,
     /// It lives, and does not let the check in: that says nothing against what it was found to be.
     pub refused: bool,
+    /// When it said that; `None`: it did not.
+    pub refused_at: Option<Instant>,
     /// This process had no descriptor or memory to ask with: nothing was found of the server.
     pub unasked: bool,
     /// Printable excerpt, bounded.
@@ -187,6 +189,7 @@ impl Verdict {
             certain,
             shut: None,
             refused,
+            refused_at: None,
             unasked,
             info: Box::default(),
         }

@@ -343,10 +343,13 @@ impl Incident {
         }
     }
 
-    /// A session of the one before has ended, because it was cut or for another reason.
-    pub fn handle_gone(&mut self, now: Instant, was_cut: bool) {
+    /// A session of the one before has ended, because it was cut or for another reason. One that was
+    /// looking for a server by then, and not `was_on` that one any more, is none of its.
+    pub fn handle_gone(&mut self, now: Instant, was_cut: bool, was_on: bool) {
         self.gone += u64::from(was_cut);
-        self.gone_at = Some(now);
+        if was_on {
+            self.gone_at = Some(now);
+        }
     }
 
     /// Sessions that failed since the primary spoke last.

@@ -17,7 +17,9 @@ pub struct Claims {
 impl Group {
     /// Forgets what is remembered.
     pub(in crate::state) fn clear(&self) {
-        self.lock().fence.clear();
+        let mut inner = self.lock();
+        inner.fence.clear();
+        inner.lasting.is_cleared = true;
     }
 
     /// What the witnesses of a server say to whether it is primary.

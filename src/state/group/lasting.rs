@@ -1,10 +1,12 @@
 //! Troubles of the primary that are said once they have lasted: it is up, and nothing is written to it, or
 //! nobody new may.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::{Group, Inner};
 use crate::pure::role::copies::Shortage;
+use crate::pure::role::fence::Refusal;
 
 /// How long a trouble may be there before it is said: a standby that was started again is back by then, and
 /// a witness knows of a promotion.
@@ -17,6 +19,10 @@ pub(super) struct Lasting {
     hanging: Trouble,
     /// A witness says that it is none.
     disputed: Trouble,
+    /// Those that were said to be kept out, and why; no conflicts.
+    pub(super) kept_out: BTreeMap<String, Refusal>,
+    /// An operator has let them all in since that was looked at.
+    pub(super) is_cleared: bool,
 }
 
 #[derive(Debug, Default)]

@@ -5,10 +5,21 @@ use std::time::Instant;
 use super::Group;
 
 impl Group {
-    /// A server lives, and lets nobody ask what it is. `None`: it never said; else whether that is news.
-    pub(in crate::state) fn handle_refused(&self, now: Instant, server: &str) -> Option<bool> {
+    /// A server lives, as it showed at `lived`, and lets nobody ask what it is. `None`: it never said;
+    /// else whether that is news.
+    pub(in crate::state) fn handle_refused(
+        &self,
+        now: Instant,
+        server: &str,
+        lived: Option<Instant>,
+    ) -> Option<bool> {
         self.reading(server)?;
-        self.tell(now, |fence| fence.handle_refused(server))
+        let told = self.tell(now, |fence| fence.handle_refused(server));
+        let mut inner = self.lock();
+        if inner.fence.primary() == Some(server) {
+            inner.heard_at = inner.heard_at.max(lived);
+        }
+        told
     }
 
     /// The answer of a server is overdue. Whether that is news of one that said what it is.

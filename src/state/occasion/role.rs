@@ -50,7 +50,9 @@ impl Occasion<'_> {
     /// never said what it is.
     pub fn refused(&self, backend: &Arc<Backend>, server: &Server, verdict: &Verdict) -> bool {
         let before = RolesBefore::of(backend);
-        let Some(is_news) = publish::refused(backend, server, self.now) else { return false };
+        let Some(is_news) = publish::refused(backend, server, self.now, verdict.refused_at) else {
+            return false;
+        };
         if is_news {
             let (server, why) = (server.name.to_string(), verdict.info().to_owned());
             let is_tls = verdict.status == CheckStatus::L6Response;
@@ -93,6 +95,7 @@ impl Occasion<'_> {
             // Clients wait until they say so, too.
             backend.live().servers.iter().for_each(|server| server.wake_witnesses());
         }
+        self.say_kept_out(backend);
         if claims != before.claims {
             self.say_claims(backend, &before.claims, claims);
         }
@@ -211,25 +214,25 @@ impl Occasion<'_> {
         }
     }
 
-    fn say_claims(&self, backend: &Backend, before: &Claims, now: Claims) {
-        let ended = before.refused.iter().filter(|(server, why)| {
-            *why != Refusal::Conflict && !now.refused.iter().any(|(name, _)| name == server)
-        });
-        for (server, _) in ended {
-            self.say_role(backend, RoleChange::Unfenced { server: server.clone() });
+    /// Says who is kept out, and who is not any more.
+    fn say_kept_out(&self, backend: &Backend) {
+        let servers = backend.live().servers.clone();
+        for (server, why) in backend.group.take_kept_out(&servers) {
+            let change = match why {
+                None => RoleChange::Unfenced { server },
+                Some(why) if self.process.is_replaced(backend, &server, why) => {
+                    RoleChange::Replaced { server }
+                }
+                Some(why) => RoleChange::Refused { server, why },
+            };
+            self.say_role(backend, change);
         }
-        for (server, why) in now.refused {
-            let known = before.refused.iter().any(|(name, was)| *name == server && *was == why);
-            if !known {
-                let is_expected = self.process.is_replaced(backend, &server, why);
-                self.say_role(
-                    backend,
-                    match is_expected {
-                        true => RoleChange::Replaced { server },
-                        false => RoleChange::Refused { server, why },
-                    },
-                );
-            }
+    }
+
+    fn say_claims(&self, backend: &Backend, before: &Claims, now: Claims) {
+        let conflicts = now.refused.iter().filter(|(_, why)| *why == Refusal::Conflict);
+        for (server, why) in conflicts.filter(|known| !before.refused.contains(known)) {
+            self.say_role(backend, RoleChange::Refused { server: server.clone(), why: *why });
         }
         if now.primary == before.primary {
             return;
@@ -239,7 +242,14 @@ impl Occasion<'_> {
                 let history = backend.group.reading(&server).map(|r| r.history.to_string());
                 RoleChange::Primary { server, history: history.unwrap_or_default() }
             }
-            None => RoleChange::NoPrimary { was: before.primary.clone().unwrap_or_default() },
+            None => {
+                let was = before.primary.clone().unwrap_or_default();
+                if backend.group.is_replaced(&was) {
+                    // As planned: what comes of it is said by who planned it.
+                    return;
+                }
+                RoleChange::NoPrimary { was }
+            }
         };
         self.say_role(backend, change);
     }

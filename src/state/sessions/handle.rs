@@ -4,6 +4,8 @@
 //! with every message is a plain atomic cell that only the session stores to; what changes a few
 //! times in its life stands behind a lock of its own.
 
+mod served;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -392,25 +394,10 @@ impl Handle {
         self.frontend.route().settings.role
     }
 
-    /// The same of a session that has `server`. Whether it has, and was not told to end before.
+    /// The same of a session that has `server`. Whether it has and is served by it, and was not told to
+    /// end before: others go on elsewhere.
     pub(super) fn end_on(&self, server: &Arc<Server>, reason: CutReason) -> bool {
-        self.end_if(reason, |facts| facts.has(server))
-    }
-
-    /// Whether it said something, the last of it before `since`, and heard nothing yet.
-    pub(super) fn is_unanswered(&self, since: Instant) -> bool {
-        let Moved { bytes_in, bytes_out, .. } = self.moved();
-        bytes_in > 0 && bytes_out == 0 && self.active() < since
-    }
-
-    /// Whether the session has `server`.
-    pub(super) fn is_on(&self, server: &Arc<Server>) -> bool {
-        self.lock().server.as_ref().is_some_and(|s| Arc::ptr_eq(s, server))
-    }
-
-    /// Whether the session is in `backend`.
-    pub(super) fn is_in(&self, backend: &Arc<Backend>) -> bool {
-        self.lock().backend.as_ref().is_some_and(|b| Arc::ptr_eq(b, backend))
+        self.end_if(reason, |facts| facts.has(server)) && self.is_served()
     }
 
     fn end_if(&self, reason: CutReason, wanted: impl FnOnce(&Facts) -> bool) -> bool {

@@ -272,8 +272,8 @@ impl Sessions {
     }
 
     /// Tells all sessions that have `server` now, or are just getting it, though a reload or a
-    /// command may have removed the server meanwhile; the reason says what they do. How many have
-    /// it and were not to end before.
+    /// command may have removed the server meanwhile; the reason says what they do. How many are
+    /// served by it and were not to end before.
     pub fn end_on_server(&self, server: &Arc<Server>, reason: CutReason) -> usize {
         server.note_cut(reason);
         let mut ended = 0;
@@ -287,9 +287,8 @@ impl Sessions {
         self.end_routed_on(server, CutReason::RoleLost, |route| route == RoleRoute::Primary)
     }
 
-    /// Ends the sessions on `server` that came by one of these routes. How many had it and were not to
-    /// end before; one that is
-    /// just getting it hears of it, too.
+    /// Ends the sessions on `server` that came by one of these routes. How many were served by it and
+    /// not to end before; one that is just getting it hears of it, too.
     pub fn end_routed_on(
         &self,
         server: &Arc<Server>,

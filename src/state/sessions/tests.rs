@@ -7,7 +7,7 @@ use haproxy_compat::source::SourceMap;
 
 use super::*;
 use crate::app::features::facts;
-use crate::clock;
+use crate::clock::{self, Stamp};
 use crate::config::{Language, Surroundings, load, model};
 use crate::pure::balance::Request;
 use crate::pure::health::{Health, Settings};
@@ -152,7 +152,14 @@ fn a_cut_of_a_server_reaches_those_who_have_it_and_wakes_them() {
     let (bell, silent) = (attach(&with), attach(&without));
     let lease = world.lease();
     with.enter_server(&lease.server, lease.cuts, 0);
-    let ended = world.process.sessions.end_on_server(&lease.server, CutReason::ServerLeft);
+    let leave = || world.process.sessions.end_on_server(&lease.server, CutReason::ServerLeft);
+    // Who only waits for its first answer goes on with another, and may be told again then.
+    with.reach(Stage::Relaying);
+    assert_eq!([leave(), leave()], [0, 0]);
+    with.note_moved(Moved { bytes_out: 9, ..Moved::default() }, Stamp::now());
+    with.dismiss();
+    bell.0.store(0, Ordering::Relaxed);
+    let ended = leave();
     assert_eq!((ended, with.order(), without.order()), (1, Some(CutReason::ServerLeft), None));
     assert_eq!((bell.0.load(Ordering::Relaxed), silent.0.load(Ordering::Relaxed)), (1, 0));
     // It dies, and another has its place, in one step: each session ends once, for the first of the two.

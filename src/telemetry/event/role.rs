@@ -67,7 +67,7 @@ pub enum RoleChange {
         /// Its name.
         server: String,
     },
-    /// A server that was kept out is not any more: it claims nothing, is believed, or is gone.
+    /// A server that was kept out is not any more: it follows, is believed, or is none of the group.
     Unfenced {
         /// Its name.
         server: String,

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::Write as _;
+use std::time::Instant;
 
 use rustix::process::Signal;
 
@@ -176,4 +177,66 @@ pub(super) fn a_full_server_that_has_no_place_for_the_check_cuts_nobody(
             }
         },
     );
+}
+
+/// Clients that a server leaves one after the other while it refuses the check.
+const LEFT_CLIENTS: usize = 40;
+
+/// A pair whose `a` refuses the login of its check, as is said.
+fn refused(kind: Kind) -> Pair {
+    let pair = Pair::of(kind, Middle::Calm, PATIENT, "");
+    pair.a.set_password("other");
+    pair.a.end_held();
+    pair.wait_said("Server db/a lives and refuses the login of its check");
+    pair
+}
+
+/// Logins of the check that a server has refused since its start.
+fn refused_logins(node: &mut Node) -> u64 {
+    match node {
+        Node::Postgres(server) => {
+            let said = server.process.output();
+            said.matches("password authentication failed for user \"evenkeel\"").count() as u64
+        }
+        Node::MariaDb(server) => {
+            let rows = server.query("SHOW GLOBAL STATUS LIKE 'Access_denied_errors'");
+            rows[0][1].parse().unwrap()
+        }
+    }
+}
+
+/// As TLS hides that a client says goodbye, each that does looks so.
+pub(super) fn clients_that_are_left_while_the_check_is_refused_bring_no_logins(kind: Kind) {
+    let mut pair = refused(kind);
+    let (begun, before) = (Instant::now(), refused_logins(&mut pair.a));
+    let leave = match kind {
+        Kind::Postgres => "SELECT pg_terminate_backend(pg_backend_pid())",
+        Kind::MariaDb => "KILL CONNECTION_ID()",
+    };
+    for _ in 0..LEFT_CLIENTS {
+        // That it fails is what is asked for.
+        let _ = pair.write.connect().unwrap().query(leave);
+    }
+    let logins = refused_logins(&mut pair.a) - before;
+    // One a second, at most, and one that was due.
+    assert!(logins <= begun.elapsed().as_secs() + 2, "{logins} in {:?}", begun.elapsed());
+    assert_eq!(pair.shown("a", "status"), "UP");
+}
+
+/// It lived for as long as it refused the check.
+pub(super) fn the_death_of_a_server_that_refuses_the_check_is_counted_from_there(kind: Kind) {
+    let mut pair = refused(kind);
+    let refusals = |pair: &mut Pair, count| {
+        eventually("it is refused again", || (refused_logins(&mut pair.a) >= count).then_some(()));
+    };
+    let before = refused_logins(&mut pair.a);
+    refusals(&mut pair, before + 1);
+    let one_before = Instant::now();
+    refusals(&mut pair, before + 2);
+    pair.a.process().kill9();
+    pair.b.promote();
+    pair.write.connect().unwrap();
+    let record = eventually("it is on record", || pair.records().pop());
+    let took = record["seconds"]["total"].as_f64().unwrap();
+    assert!(took < one_before.elapsed().as_secs_f64(), "{record}");
 }

@@ -152,3 +152,48 @@ fn unseen(kind: Kind) {
     pair.wait_fence("b", "primary primary incumbent");
     assert_eq!(pair.records(), [record]);
 }
+
+/// It had a place on the old primary and no answer: it is led on, and there is nobody.
+#[test]
+fn who_waited_for_another_in_vain_is_no_session_that_was_cut() {
+    let mut pair = Pair::start(Kind::Postgres, Middle::Calm);
+    let client = std::net::TcpStream::connect(pair.write.addr).unwrap();
+    eventually("it has the server", || (pair.shown("a", "scur") == "1").then_some(()));
+    pair.a.process().kill9();
+    let wait_held = |count| {
+        let row = format!("db,BACKEND,{count},");
+        eventually(&row, || pair.ctl("show stat db 2 -1").contains(&row).then_some(()));
+    };
+    wait_held(1);
+    drop(client);
+    wait_held(0);
+    pair.b.promote();
+    pair.write.connect().unwrap();
+    let record = eventually("it is on record", || pair.records().pop());
+    assert!(record["seconds"]["cut"].is_null(), "{record}");
+    assert_eq!(record["sessions_cut"], 0, "{record}");
+}
+
+/// What it does when it is back nobody knows.
+#[test]
+fn an_old_primary_that_is_down_is_not_said_to_be_let_in() {
+    let mut pair = Pair::start(Kind::Postgres, Middle::Calm);
+    let said = |pair: &Pair, what: &str| pair.evenkeel.output().matches(what).count();
+    let [kept_out, no_more] =
+        ["a claims to be primary and is kept out", "is not kept out any more"];
+    pair.a.process().kill9();
+    pair.b.promote();
+    pair.wait_fence("b", "primary primary incumbent");
+    pair.a.start_again();
+    pair.wait_said(kept_out);
+    let downs = said(&pair, "Server db/a is DOWN");
+    pair.a.process().kill9();
+    eventually("it is down", || (said(&pair, "Server db/a is DOWN") > downs).then_some(()));
+    pair.a.start_again();
+    eventually("it is back", || {
+        pair.ctl("fence show").contains("db a primary fenced").then_some(())
+    });
+    assert_eq!([kept_out, no_more].map(|what| said(&pair, what)), [1, 0]);
+    pair.change(&format!("server.a = \"{}\"\n", pair.a.addr()), "");
+    pair.wait_said(no_more);
+}

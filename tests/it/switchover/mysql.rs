@@ -84,6 +84,7 @@ fn read_only_changes_sides_and_back_while_idle_clients_are_told() {
     assert_eq!((&record["kind"], &record["rpo"]), (&"switchover".into(), &0.into()), "{record}");
     assert!(record["seconds"]["promote"].as_f64().unwrap() > 0.0, "{record}");
     assert_eq!(record["sessions_cut"], 1, "{record}");
+    assert!(!pair.evenkeel.output().contains("has no primary"), "nobody is alarmed");
 }
 
 #[test]

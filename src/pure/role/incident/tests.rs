@@ -32,10 +32,12 @@ fn parts_add_up_and_the_end_is_the_first_session() {
     incident.handle_session(ms(125), ms(120));
     incident.handle_session(ms(900), ms(121));
     (incident.cut, incident.failed.1) = (2, 4);
-    incident.handle_gone(ms(23), true);
+    incident.handle_gone(ms(23), true, true);
     assert!(!incident.is_over(ms(125), || 1), "a session of the one before runs yet");
     assert_eq!(incident.errors(), 2);
-    incident.handle_gone(ms(26), false);
+    incident.handle_gone(ms(26), false, true);
+    // One that waited for a server in vain.
+    incident.handle_gone(ms(99), false, false);
     assert!(incident.is_over(ms(125), || 0) && incident.errors() == 2);
     let millis = Duration::from_millis;
     let expected = Phases {
