@@ -138,6 +138,8 @@ pub struct Reading {
     pub is_read_only: bool,
     /// Whether it applies what another sends; `None`: it does not say.
     pub replicates: Option<bool>,
+    /// MariaDB: the last of what it applied of others. Numbers of its own may be above it.
+    pub applied: Option<Box<GtidSet>>,
 }
 
 impl Reading {
@@ -156,6 +158,7 @@ impl Reading {
             shortage: None,
             is_read_only: false,
             replicates: None,
+            applied: None,
         }
     }
 
@@ -171,8 +174,14 @@ impl Reading {
     #[must_use]
     pub fn position_behind(&self, primary: &Self) -> u64 {
         match (&self.history, &primary.history) {
-            (History::Mysql { executed: ours, .. }, History::Mysql { executed: theirs, .. }) => {
-                primary.position.saturating_sub(ours.lacks(theirs))
+            (
+                History::Mysql { executed: ours, server },
+                History::Mysql { executed: theirs, .. },
+            ) => {
+                let applied = self.applied.as_deref();
+                let ours = applied.and_then(|applied| ours.without_own(*server, applied, theirs));
+                let lacks = ours.as_ref().or(self.history.executed()).map(|it| it.lacks(theirs));
+                primary.position.saturating_sub(lacks.unwrap_or_default())
             }
             _ => self.position,
         }
@@ -202,6 +211,26 @@ mod tests {
         ] {
             assert_eq!(mariadb(replica).position_behind(&primary), expected, "{replica}");
         }
+        // What it wrote last itself says nothing of what it applied.
+        let wrote = |own: &str, applied: &str| {
+            let mut reading = mariadb(own);
+            if let History::Mysql { server, .. } = &mut reading.history {
+                *server = 2;
+            }
+            Reading { applied: GtidSet::mariadb(applied).map(Box::new), ..reading }
+        };
+        for (own, applied, expected) in [
+            ("0-1-100", "0-1-100", 100),
+            ("0-2-105", "0-1-100", 100),
+            ("0-2-105", "0-1-90", 90),
+            ("0-2-95", "0-1-90", 90),
+            ("0-1-95", "0-1-95", 95),
+            ("0-2-95", "", 0),
+        ] {
+            assert_eq!(wrote(own, applied).position_behind(&primary), expected, "{own} {applied}");
+        }
+        // It was primary, and the next one has written nothing yet.
+        assert_eq!(wrote("0-2-100", "").position_behind(&mariadb("0-2-100")), 100);
         let postgres = |position| {
             let history = History::Postgres { system: 1, timeline: 1 };
             Reading::new(Role::Replica, history, position)

@@ -10,10 +10,12 @@
 //! | Postgres | it had more than the primary, asked later |
 //! | MySQL | it had transactions of others which the primary, asked later, has not |
 //! | MariaDB | the same within a domain where the primary has others of the same numbers |
+//! | MariaDB | it wrote such itself, and nothing of others with a higher number came since |
 //!
 //! Those of MySQL serve reads all the same: most such transactions are an operator's, and tell nothing
-//! of how far the others go. Of MariaDB's domain only the last number is known, which says nothing then:
-//! one that had gone another way stays astray when the primary has passed its number, until it moves.
+//! of how far the others go. So do those of MariaDB that wrote them themselves, which say what they applied
+//! of others. Else only the last number of a domain is known, which says nothing then: one that had gone
+//! another way stays astray when the primary has passed its number, until it moves.
 
 use std::fmt;
 
@@ -54,13 +56,15 @@ pub enum Stray {
     Errant(u64),
     /// MariaDB: it has others than the primary within a domain.
     Forked(Fork),
+    /// MariaDB: it wrote them itself, and says what it applied of others.
+    Own(Fork),
 }
 
 impl Stray {
     /// Whether how far it has come tells nothing of what it lacks.
     #[must_use]
     pub const fn is_elsewhere(self) -> bool {
-        !matches!(self, Self::Errant(_))
+        !matches!(self, Self::Errant(_) | Self::Own(_))
     }
 
     /// Whether it stayed on what was before the newest primary, for certain.
@@ -87,6 +91,9 @@ impl fmt::Display for Stray {
                  it is behind is not known",
                 own.0, own.1, primary.0, primary.1
             ),
+            Self::Own(Fork { domain, own, .. }) => {
+                write!(f, "it wrote {domain}-{}-{} itself, which the primary has not", own.0, own.1)
+            }
             Self::Errant(1) => f.write_str("it has a transaction that the primary has not"),
             Self::Errant(count) => {
                 write!(f, "it has {count} transactions that the primary has not")
@@ -121,6 +128,7 @@ impl Reading {
                 History::Mysql { executed: ours, .. },
                 History::Mysql { executed: theirs, server },
             ) => match ours.fork_from(theirs, *server) {
+                Some(fork) if self.wrote(fork) => return Some(Stray::Own(fork)),
                 Some(fork) => return Some(Stray::Forked(fork)),
                 None => Stray::Errant(ours.foreign_to(theirs, *server)),
             },
@@ -129,11 +137,18 @@ impl Reading {
         (!matches!(stray, Stray::Errant(0) | Stray::Ahead(0))).then_some(stray)
     }
 
+    /// Whether it says what it applied of others, and this is none of that.
+    fn wrote(&self, fork: Fork) -> bool {
+        let History::Mysql { server, .. } = &self.history else { return false };
+        self.applied.is_some() && u128::from(fork.own.0) == *server
+    }
+
     /// The way that it had gone while the primary had not come as far: it still does where it has not moved,
-    /// and the primary has nothing of that.
+    /// or only by its own hand, and the primary has nothing of that.
     #[must_use]
     pub fn stays_forked(&self, primary: &Self, before: Stray) -> Option<Stray> {
-        let Stray::Forked(Fork { domain, own, .. }) = before else { return None };
+        let (Stray::Forked(fork) | Stray::Own(fork)) = before else { return None };
+        let Fork { domain, own, .. } = fork;
         let last = |reading: &Self| match &reading.history {
             History::Mysql { executed: GtidSet::Mariadb(domains), .. } => {
                 domains.get(&domain).copied()
@@ -141,7 +156,11 @@ impl Reading {
             _ => None,
         };
         let has_it = last(primary).is_some_and(|(writer, at)| writer == own.0 && at >= own.1);
-        (last(self) == Some(own) && !has_it).then_some(before)
+        let is_there = match last(self) {
+            Some((writer, at)) if self.wrote(fork) => writer == own.0 && at >= own.1,
+            at => at == Some(own),
+        };
+        (is_there && !has_it).then_some(before)
     }
 
     /// What it lacks of what `had` has: bytes of WAL, or transactions.
@@ -172,6 +191,24 @@ impl GtidSet {
             let is_other = own.0 != primary.0 && u128::from(own.0) != server;
             (is_other && own.1 >= primary.1).then_some(Fork { domain, own, primary })
         })
+    }
+
+    /// MariaDB: this set of `server`, by what it `applied` in place of what it wrote last itself where the
+    /// last of `other` is another's. `None`: these are none of MariaDB's.
+    #[must_use]
+    pub fn without_own(&self, server: u128, applied: &Self, other: &Self) -> Option<Self> {
+        let (Self::Mariadb(ours), Self::Mariadb(applied), Self::Mariadb(theirs)) =
+            (self, applied, other)
+        else {
+            return None;
+        };
+        let certain = ours.iter().filter_map(|(domain, own)| {
+            let is_own = u128::from(own.0) == server;
+            let is_other = theirs.get(domain).is_some_and(|last| last.0 != own.0);
+            let last = if is_own && is_other { applied.get(domain)? } else { own };
+            Some((*domain, *last))
+        });
+        Some(Self::Mariadb(certain.collect()))
     }
 
     /// How many transactions of others than `server`, which has the set `other`, are not in that. Of

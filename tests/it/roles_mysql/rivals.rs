@@ -56,51 +56,91 @@ fn a_replica_that_takes_writes_and_breaks_stops_nobody() {
 }
 
 /// What it wrote itself has numbers as the primary's, which refuses to send to it then (error 1236): they
-/// are no position, be they above the primary's or below.
+/// are no position, be they above the primary's or below, and what it applied is.
 #[test]
-fn a_replica_with_transactions_of_its_own_gets_no_reads_that_want_a_lag() {
+fn a_replica_with_transactions_of_its_own_is_as_far_as_what_it_applied() {
     let pair = Pair::start("BY 's3cret'");
     write(pair.proxy.write, 0).unwrap();
     eventually("reads find the replica", || (pair.server(pair.proxy.read) == 2).then_some(()));
+    let count = || pair.b.query("SELECT count(*) FROM app.written")[0][0] == "1";
+    eventually("it has that", || count().then_some(()));
     pair.b.query("STOP SLAVE");
     for n in 1..4 {
         pair.b.query(&format!("INSERT INTO app.written VALUES ({n})"));
     }
+    let own = pair.b.query("SELECT @@gtid_current_pos")[0][0].clone();
+    let why = format!("it wrote {own} itself, which the primary has not");
     pair.b.query("CHANGE MASTER TO MASTER_USE_GTID=current_pos");
     pair.b.query("START SLAVE");
     eventually("the primary sends nothing to it", || {
         let status = pair.b.query("SHOW ALL SLAVES STATUS");
         status[0].iter().any(|cell| cell == "1236").then_some(())
     });
-    let own = pair.b.query("SELECT @@gtid_current_pos")[0][0].clone();
-    let why = format!("it has {own}, which the primary has not");
-    let is_out = |when: &str| {
-        eventually(&format!("it is astray {when}"), || {
-            let rows = pair.proxy.ctl("show stat db -1 -1");
-            let row = rows.lines().find(|line| line.starts_with("db,b,"))?;
-            row.contains(&format!("stray; {why}")).then_some(())
-        });
-        let readers = (0..20).map(|_| pair.server(pair.proxy.read));
-        assert_eq!(readers.filter(|&server| server == 2).count(), 0, "{when}");
-    };
-    is_out("before the primary has as many");
-    let at = || pair.a.query("SELECT @@gtid_current_pos")[0][0].clone();
-    for n in 10..20 {
-        write(pair.proxy.write, n).unwrap();
-    }
-    let reached = at();
-    eventually("the primary is heard", || {
-        pair.proxy.ctl("fence show").contains(&reached).then_some(())
+    eventually("it is told", || {
+        let line = format!("Server db/b is no copy of the newest primary: {why}");
+        pair.proxy.process.output().contains(&line).then_some(())
     });
-    is_out("after the primary has more");
-    let shown = pair.proxy.ctl("fence show");
-    assert!(shown.contains(&format!("# db: b is astray: {why}")), "{shown}");
+    let is_said = |behind: &str| {
+        eventually(behind, || {
+            let shown = pair.proxy.ctl("fence show");
+            let row = shown.lines().find(|line| line.starts_with("db b "))?;
+            let is_behind = row.split(' ').nth(6) == Some(behind);
+            (is_behind && shown.contains(&format!("# db: b is astray: {why}"))).then_some(())
+        });
+    };
+    is_said("0");
+    // Its number is below the primary's first, and passed then.
+    for (all, more) in [("2", 2), ("12", 10)] {
+        for n in 0..more {
+            write(pair.proxy.write, n).unwrap();
+        }
+        is_said(all);
+    }
+    eventually("it gets no reads", || {
+        (0..20).all(|_| pair.server(pair.proxy.read) == 1).then_some(())
+    });
+    pair.b.query("INSERT INTO app.written VALUES (4)");
+    is_said("12");
     let said = pair.proxy.ctl("switchover write --to b --dry-run");
     assert!(said.contains(&why), "{said}");
+    let again = "b has what the newest primary has again";
+    assert!(!pair.proxy.process.output().contains(again));
     // As an operator gives it the primary's position again.
     pair.b.query("STOP SLAVE");
     pair.b.query("RESET MASTER");
     pair.b.query("CHANGE MASTER TO MASTER_USE_GTID=slave_pos");
     pair.b.query("START SLAVE");
     eventually("reads find it again", || (pair.server(pair.proxy.read) == 2).then_some(()));
+    eventually("that is said", || pair.proxy.process.output().contains(again).then_some(()));
+}
+
+/// It goes on replicating (`gtid_strict_mode = 0`): it is no less behind than it is, and no more.
+#[test]
+fn a_replica_that_writes_beside_its_replication_keeps_its_reads() {
+    let pair = Pair::start("BY 's3cret'");
+    write(pair.proxy.write, 0).unwrap();
+    eventually("reads find the replica", || (pair.server(pair.proxy.read) == 2).then_some(()));
+    for n in 1..6 {
+        pair.b.query(&format!("INSERT INTO app.written VALUES ({n})"));
+    }
+    let is_at = |what: &str, row: &str| {
+        eventually(what, || pair.proxy.ctl("fence show").contains(row).then_some(()));
+    };
+    is_at("it is told", "b is astray: it wrote 0-2-");
+    is_at("and is not behind", "db b replica replica follower 0 0 ");
+    pair.b.query("STOP SLAVE SQL_THREAD");
+    write(pair.proxy.write, 6).unwrap();
+    eventually("it is behind", || {
+        let shown = pair.proxy.ctl("fence show");
+        let row = shown.lines().find(|line| line.starts_with("db b "))?;
+        (row.split(' ').nth(6) == Some("1")).then_some(())
+    });
+    pair.b.query("START SLAVE SQL_THREAD");
+    is_at("it has caught up", "db b replica replica follower 0 0 ");
+    for n in 7..17 {
+        write(pair.proxy.write, n).unwrap();
+    }
+    let again = "b has what the newest primary has again";
+    eventually("it has moved on", || pair.proxy.process.output().contains(again).then_some(()));
+    assert_eq!(pair.server(pair.proxy.read), 2);
 }

@@ -328,6 +328,24 @@ fn what_the_primary_lacks_when_it_is_asked_later_is_astray() {
     fence.handle_reading("b", my(Replica, 2, "0-1-299"));
     fence.handle_reading("a", my(Primary, 1, "0-1-301"));
     assert_eq!(fence.stray("b"), None, "it follows");
+    // One that says what it applied of others, and what of it is its own, has a place.
+    let at = |own, applied| {
+        let applied = GtidSet::mariadb(applied).map(Box::new);
+        Reading { applied, ..my(Replica, 2, own) }
+    };
+    for (own, primary) in [("0-2-305", 301), ("0-2-305", 400), ("0-2-306", 401)] {
+        fence.handle_reading("b", at(own, "0-1-301"));
+        fence.handle_reading("a", my(Primary, 1, &format!("0-1-{primary}")));
+        let why = said(&fence);
+        assert!(why.starts_with("it wrote 0-2-305 itself"), "{own} {primary}: {why}");
+        assert!(!fence.stray("b").is_some_and(Stray::is_elsewhere));
+    }
+    fence.handle_reading("b", at("0-3-405", "0-3-405"));
+    fence.handle_reading("a", my(Primary, 1, "0-1-402"));
+    assert!(fence.stray("b").is_some_and(Stray::is_elsewhere), "it came from another");
+    fence.handle_reading("b", at("0-1-410", "0-1-410"));
+    fence.handle_reading("a", my(Primary, 1, "0-1-411"));
+    assert_eq!(fence.stray("b"), None, "it replicates on");
     fence.handle_lost("b");
     fence.handle_reading("b", my(Replica, 2, "0-1-98,7-2-3"));
     assert_eq!(fence.stray("b"), None, "until the primary is asked");

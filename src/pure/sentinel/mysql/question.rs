@@ -101,9 +101,9 @@ impl Question {
                     _ => base.to_owned(),
                 }
             }
-            // What was applied or written last in each domain, whether it is logged here or not.
+            // What was applied or written last in each domain, whether it is logged here or not, and what was applied.
             (Flavour::Mariadb, _) => "SELECT @@global.read_only, @@global.server_id, \
-                @@global.gtid_current_pos, (SELECT VARIABLE_VALUE FROM information_schema.global_status \
+                @@global.gtid_current_pos, @@global.gtid_slave_pos, (SELECT VARIABLE_VALUE FROM information_schema.global_status \
                 WHERE VARIABLE_NAME = 'slaves_running')"
                 .to_owned(),
         }
@@ -121,7 +121,7 @@ impl Question {
             (Flavour::Mysql, Some(Cluster::GroupReplication)) => 9,
             (Flavour::Mysql, None) if self.is_blind => 5,
             (Flavour::Mysql, None) => 6,
-            (Flavour::Mariadb, _) => 4,
+            (Flavour::Mariadb, _) => 5,
         }
     }
 
@@ -136,6 +136,7 @@ impl Question {
             let text = fields.text().ok_or(NONSENSE)?.unwrap_or_default();
             texts.push(std::str::from_utf8(text).map_err(|_| NONSENSE)?);
         }
+        let mut applied = None;
         let (role, history, replicates) = match (self.flavour, self.cluster, &texts[..]) {
             (_, Some(Cluster::Galera), texts) => {
                 let (role, history) = galera(texts)?;
@@ -163,7 +164,7 @@ impl Question {
                 let (role, history) = mysql(texts)?;
                 (role, history, None)
             }
-            (Flavour::Mariadb, _, [read_only, server_id, position, following]) => {
+            (Flavour::Mariadb, _, [read_only, server_id, position, of_others, following]) => {
                 let server = u128::from(server_id.parse::<u32>().map_err(|_| NONSENSE)?);
                 let executed = GtidSet::mariadb(position).ok_or(NONSENSE)?;
                 let follows = following.parse::<u32>().map_err(|_| NONSENSE)? > 0;
@@ -172,6 +173,7 @@ impl Question {
                     (false, true) => Role::Loose,
                     (false, false) => Role::Primary,
                 };
+                applied = Some(Box::new(GtidSet::mariadb(of_others).ok_or(NONSENSE)?));
                 (role, History::Mysql { server, executed }, Some(follows))
             }
             _ => return Err(NONSENSE),
@@ -180,7 +182,7 @@ impl Question {
             History::Mysql { executed, .. } => executed.count(),
             History::Postgres { .. } => 0,
         };
-        Ok(Reading { replicates, ..Reading::new(role, history, position) })
+        Ok(Reading { replicates, applied, ..Reading::new(role, history, position) })
     }
 }
 

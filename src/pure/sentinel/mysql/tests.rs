@@ -78,14 +78,15 @@ fn a_primary_and_a_replica_are_read() {
         let executed = GtidSet::mariadb("0-1-100,2-3-7").unwrap();
         let history = History::Mysql { server: 3, executed };
         let replicates = Some(false);
-        let expected = Reading { replicates, ..Reading::new(role, history, 107) };
-        let said = asked(MARIADB, &[word, "3", "0-1-100,2-3-7", "0"]);
+        let applied = GtidSet::mariadb("0-1-100").map(Box::new);
+        let expected = Reading { replicates, applied, ..Reading::new(role, history, 107) };
+        let said = asked(MARIADB, &[word, "3", "0-1-100,2-3-7", "0-1-100", "0"]);
         assert_eq!(said, Ok(vec![Said::Reading(expected)]));
         // Its thread that applies runs.
-        let said = asked(MARIADB, &[word, "3", "0-1-100", "1"]).unwrap();
+        let said = asked(MARIADB, &[word, "3", "0-1-100", "0-1-100", "1"]).unwrap();
         assert!(matches!(&said[..], [Said::Reading(it)] if it.replicates == Some(true)));
     }
-    let loose = asked(MARIADB, &["0", "3", "0-1-100", "1"]);
+    let loose = asked(MARIADB, &["0", "3", "0-1-100", "", "1"]);
     assert!(matches!(&loose.unwrap()[..], [Said::Reading(it)] if it.role == Role::Loose));
     let set = format!("{UUID}:1-5:7");
     for (read_only, super_read_only, role) in
@@ -177,17 +178,18 @@ fn members_of_group_replication_are_read() {
         let found = asked_of(Cluster::GroupReplication, MYSQL, &fields);
         assert_eq!(found, expected, "{fields:?}");
     }
-    assert_eq!(asked_of(Cluster::GroupReplication, MARIADB, &["0", "1", "", "0"]), bad());
+    assert_eq!(asked_of(Cluster::GroupReplication, MARIADB, &["0", "1", "", "", "0"]), bad());
 }
 
 #[test]
 fn answers_that_make_no_sense_are_faults() {
-    let rows: [(&str, &[&str]); 8] = [
-        (MARIADB, &["2", "1", "", "0"]),
-        (MARIADB, &["0", "-1", "", "0"]),
-        (MARIADB, &["0", "1", "x", "0"]),
+    let rows: [(&str, &[&str]); 9] = [
+        (MARIADB, &["2", "1", "", "", "0"]),
+        (MARIADB, &["0", "-1", "", "", "0"]),
+        (MARIADB, &["0", "1", "x", "", "0"]),
+        (MARIADB, &["0", "1", "", "x", "0"]),
         (MARIADB, &["0", "1"]),
-        (MARIADB, &["0", "1", "", "many"]),
+        (MARIADB, &["0", "1", "", "", "many"]),
         (MYSQL, &["0", "0", UUID, "OFF", ""]),
         (MYSQL, &["0", "0", "no", "ON", ""]),
         (MYSQL, &["0", "0", UUID, "ON", "x"]),
@@ -197,7 +199,7 @@ fn answers_that_make_no_sense_are_faults() {
         assert_eq!(fault.status, CheckStatus::L7Response, "{version} {fields:?}");
     }
     let mut dialogue = logged_in(MARIADB);
-    assert!(dialogue.handle_bytes(&answer(&["0", "1", "", "0"])).is_err(), "not asked");
+    assert!(dialogue.handle_bytes(&answer(&["0", "1", "", "", "0"])).is_err(), "not asked");
     let mut dialogue = logged_in(MARIADB);
     dialogue.poll();
     let two_rows = [
@@ -400,13 +402,14 @@ proptest! {
     fn cuts_change_nothing(cut in 0usize..90) {
         let mut dialogue = logged_in(MARIADB);
         dialogue.poll();
-        let whole = answer(&["0", "1", "0-1-7", "0"]);
+        let whole = answer(&["0", "1", "0-1-7", "", "0"]);
         let (first, second) = whole.split_at(cut.min(whole.len()));
         let mut said = dialogue.handle_bytes(first).unwrap();
         said.extend(dialogue.handle_bytes(second).unwrap());
         let history = History::Mysql { server: 1, executed: GtidSet::mariadb("0-1-7").unwrap() };
         let (role, replicates) = (Role::Primary, Some(false));
-        let reading = Reading { replicates, ..Reading::new(role, history, 7) };
+        let applied = GtidSet::mariadb("").map(Box::new);
+        let reading = Reading { replicates, applied, ..Reading::new(role, history, 7) };
         prop_assert_eq!(said, vec![Said::Reading(reading)]);
     }
 }
