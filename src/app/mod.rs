@@ -36,6 +36,7 @@ mod requests;
 mod saved;
 mod signals;
 mod state_dir;
+mod state_lock;
 mod stop;
 mod supply;
 mod switchover;
@@ -76,6 +77,7 @@ use requests::Adding;
 use signals::{Pending, Request, Signals};
 use state_dir::StateDir;
 pub use state_dir::check as check_state_dir;
+use state_lock::StateLock;
 use supply::Supply;
 use switchover::Switchovers;
 use workers::Workers;
@@ -239,6 +241,8 @@ pub(crate) struct Control {
     memory_mib: Option<NonZeroU32>,
     /// Ends when what outlives the process is on disk.
     memory: oneshot::Receiver<()>,
+    /// Of the directory of what outlives the process.
+    state_lock: Option<Arc<StateLock>>,
 }
 
 /// What the supervisor does next.
@@ -283,10 +287,11 @@ impl Control {
         let (done, memory) = oneshot::channel();
         let journal = state_dir.as_ref().map(StateDir::journal).transpose();
         let journal = journal.map_err(|e| StartError::because("remember what is changed", &e))?;
-        if let Some(dir) = state_dir {
-            dir.keep(&context.process, done)
-                .map_err(|e| StartError::because("remember who is primary", &e))?;
-        }
+        let keep = |dir: StateDir| dir.keep(&context.process, predecessors::of(options), done);
+        let state_lock = state_dir
+            .map(keep)
+            .transpose()
+            .map_err(|e| StartError::because("remember who is primary", &e))?;
         objects::apply(&context.process, Arc::clone(&config), now);
         let switchovers = Switchovers::new(&context.process, &context.bus, journal);
         let engine = Engine::new(Arc::clone(&context.process), context.bus.clone());
@@ -311,6 +316,7 @@ impl Control {
             switchovers,
             memory_mib: options.memory_mib,
             memory,
+            state_lock,
         };
         control.follow(&config, &plan, opened);
         Ok(control)

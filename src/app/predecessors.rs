@@ -18,8 +18,12 @@ pub(super) fn inherited(options: &Options) -> Result<Own, StartError> {
         })?,
         None => Vec::new(),
     };
-    let predecessors = options.finish.iter().chain(&options.terminate).copied().collect();
-    Ok(Own::replacing(handed, predecessors))
+    Ok(Own::replacing(handed, of(options)))
+}
+
+/// Their process ids.
+pub(super) fn of(options: &Options) -> Vec<i32> {
+    options.finish.iter().chain(&options.terminate).copied().collect()
 }
 
 /// Tells them to go: this process serves.

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use super::failovers::folder::Folder;
 use super::identity;
+use super::state_lock::StateLock;
 use super::switchover::Journal;
 use crate::clock;
 use crate::config::model::Config;
@@ -119,15 +120,24 @@ impl StateDir {
     }
 
     /// Lets `process` remember what is there, and writes down what it says, at once and whenever that
-    /// changes. The sender is dropped when the last of it is on disk.
+    /// changes. The sender is dropped when the last of it is on disk. The directory is locked against
+    /// all but `predecessors` for as long as the process lives, or until it gives the lock up.
     ///
     /// # Errors
-    /// The system starts no thread.
-    pub(super) fn keep(self, process: &Arc<Process>, done: oneshot::Sender<()>) -> io::Result<()> {
+    /// The system starts no thread, or has no descriptor left.
+    pub(super) fn keep(
+        self,
+        process: &Arc<Process>,
+        predecessors: Vec<i32>,
+        done: oneshot::Sender<()>,
+    ) -> io::Result<Arc<StateLock>> {
         let Self { dir, path, past, boot } = self;
+        let kept = Arc::new(StateLock::new(dir.try_clone()?));
+        let lock = Arc::clone(&kept);
         process.remembered.recall(past);
         let process = Arc::clone(process);
         std::thread::Builder::new().name("state".to_owned()).spawn(move || {
+            lock.take(&path, &predecessors);
             let mut complained = false;
             let mut folder = None;
             while process.remembered.fresh() {
@@ -152,7 +162,7 @@ impl StateDir {
             }
             drop(done);
         })?;
-        Ok(())
+        Ok(kept)
     }
 }
 
@@ -205,7 +215,8 @@ fn of_service() -> Option<PathBuf> {
     std::env::split_paths(&names).next().filter(|path| !path.as_os_str().is_empty())
 }
 
-fn read(dir: &OwnedFd, name: &str) -> io::Result<Option<Vec<u8>>> {
+/// A file of the directory; `None` where there is none.
+pub(super) fn read(dir: &OwnedFd, name: &str) -> io::Result<Option<Vec<u8>>> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = match openat(dir, name, flags, Mode::empty()) {
         Ok(file) => File::from(file),
@@ -263,7 +274,8 @@ fn write(dir: &OwnedFd, folder: &mut Option<Folder>, past: &Past, boot: &str) ->
     folder.follow(past.failovers.iter(), replace)
 }
 
-fn replace(dir: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
+/// Puts a file in the place of another, whole.
+pub(super) fn replace(dir: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
     let fresh = format!("{name}.{}", std::process::id());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
     let mut file = File::from(openat(dir, fresh.as_str(), flags, Mode::from(0o600))?);

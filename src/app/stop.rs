@@ -26,6 +26,9 @@ const UNDO_MAX: Duration = Duration::from_secs(5);
 impl Control {
     /// Closes the listeners and waits for the sessions, at most `hard-stop-after`.
     pub(super) async fn soft_stop(&mut self) -> Ended {
+        if let Some(lock) = &self.state_lock {
+            lock.give_up();
+        }
         if let Some(ended) = self.pass_grace().await {
             return ended;
         }

@@ -93,6 +93,7 @@ mod socket_options;
 mod socks;
 mod start_modes;
 mod state_file;
+mod state_lock;
 mod statistics;
 mod stats_page;
 mod stick;
