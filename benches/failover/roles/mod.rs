@@ -223,6 +223,7 @@ fn quick_run(
     };
     await_write(pair.a.addr.port());
     sleep(BEFORE + CHECK_INTERVAL * (u32::from(index) % PHASES) / PHASES);
+    pair.a.run_first()?;
     let mut watch = Watch::begin(&said, pair.a.addr)?;
     fault.strike(&mut pair)?;
     watch.look(watch.began + PROMOTED_AFTER)?;
@@ -283,6 +284,7 @@ fn run(
     sleep(SETTLED_AFTER);
     let writers = Writers::start(addr);
     sleep(BEFORE);
+    pair.a.run_first()?;
     let mut watch = Watch::begin(&said, pair.a.addr)?;
     fault.strike(&mut pair)?;
     watch.look(watch.began + PROMOTED_AFTER)?;

@@ -140,6 +140,17 @@ impl Server {
         Client::connect(self.addr, "postgres", PATIENCE)?.query(sql)
     }
 
+    /// Where it stands apart, lets its first process run before all that shares its core from now on, as
+    /// where there are more cores: what is sent to it next is delivered at once.
+    pub(super) fn run_first(&self) -> io::Result<()> {
+        if !self.apart {
+            return Ok(());
+        }
+        let pid = self.process.pid().to_string();
+        let status = Command::new("chrt").args(["-f", "-p", "6", &pid]).status()?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("chrt: {status}"))) }
+    }
+
     /// To its first process alone.
     pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
         send(self.process.pid(), signal)
