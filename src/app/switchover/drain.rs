@@ -178,7 +178,9 @@ pub(super) fn hidden_now(plan: &Plan, force: bool) -> Option<String> {
 
 /// Said in time, for those who have to decide.
 fn hidden(count: usize, force: bool) -> String {
-    let what = format!("TLS hides of {count} of them whether they are between two transactions");
+    let what = format!(
+        "TLS or compression hides of {count} of them whether they are between two transactions"
+    );
     match force {
         true => format!("{what}: they are cut if they do not end by themselves"),
         false => format!("{what}: they have to end by themselves, or --force cuts them"),
@@ -189,14 +191,13 @@ fn hidden(count: usize, force: bool) -> String {
 fn busy(told: Told) -> String {
     let busy = told.left - told.hidden;
     let force = "(--force ends them)";
+    let hidden = format!(
+        "{} sessions are left whose transactions TLS or compression hides {force}",
+        told.hidden
+    );
     match (busy, told.hidden) {
         (busy, 0) => format!("{busy} sessions are still busy {force}"),
-        (0, hidden) => {
-            format!("{hidden} sessions are left whose transactions TLS hides {force}")
-        }
-        (busy, hidden) => format!(
-            "{busy} sessions are still busy, and {hidden} are left whose transactions TLS hides \
-             {force}"
-        ),
+        (0, _) => hidden,
+        (busy, _) => format!("{busy} sessions are still busy, and {hidden}"),
     }
 }
