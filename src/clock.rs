@@ -57,6 +57,14 @@ impl From<Instant> for Stamp {
 /// What moments are counted from.
 static FIRST: LazyLock<Instant> = LazyLock::new(now);
 
+/// Monotonic time as of the kernel's last tick, some milliseconds old, since a moment of its own: what
+/// is asked for with each message.
+#[must_use]
+pub fn coarse() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// Wall-clock time, for people and log lines only: it may jump.
 #[must_use]
 pub fn wall() -> SystemTime {

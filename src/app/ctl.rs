@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::failovers;
 use super::load::Sources;
+use crate::cli::ctl_help::OWN;
 use crate::config::Language;
 use crate::config::model::{Config, ListenAddr};
 use crate::telemetry::failover::LEAD;
@@ -65,11 +66,12 @@ pub fn run(socket: Option<String>, config: Option<PathBuf>, command: &str) -> io
     let mut words = command.split_whitespace();
     let takes_time = words.next().is_some_and(|word| TELLING.contains(&word))
         && !(words.next() == Some("show") && words.next().is_none());
+    let must_end = OWN.iter().any(|own| command.split_whitespace().next() == Some(own));
     if !out.is_terminal() || takes_time {
-        return pass_on(BufReader::new(stream), &mut out, takes_time);
+        return pass_on(BufReader::new(stream), &mut out, must_end);
     }
     let mut answer = Vec::new();
-    let said = pass_on(BufReader::new(stream), &mut answer, false)?;
+    let said = pass_on(BufReader::new(stream), &mut answer, must_end)?;
     let mut answer = String::from_utf8_lossy(&answer).into_owned();
     if command.split_whitespace().next() == Some("failovers") {
         answer = failovers::table::table(&answer);
@@ -85,7 +87,7 @@ const SEVERITY: &str = "set severity-output number";
 const MISTAKE: u8 = 3;
 
 /// What says that something was done and it is not known whether it is as it should be: HAProxy's
-/// `warning`. Only of those that are [`TELLING`]: elsewhere a warning is none.
+/// `warning`. Only of those that are [`OWN`]: elsewhere a warning is none.
 const DOUBT: u8 = 4;
 
 /// How a process answered.
@@ -100,16 +102,21 @@ pub enum Said {
 }
 
 /// Writes the answers in `from` to `out` as they come, without their severities, without the empty lines
-/// before and behind all of them, and without the first, which is that of [`SEVERITY`]. Where they `must_end`, an end without an empty line is an error: the
-/// process ended in the middle.
+/// before and behind all of them, and without the first, which is that of [`SEVERITY`].
+///
+/// # Errors
+/// They `must_end`, and the last of them has no empty line behind it, or there is none but the first:
+/// the process ended in the middle.
 fn pass_on(mut from: impl BufRead, out: &mut impl Write, must_end: bool) -> io::Result<Said> {
     let mut said = Said::Done;
     let (mut is_first, mut begins) = (true, true);
     let (mut empty_lines, mut has_text) = (0, false);
+    let mut ends = 0;
     let mut line = Vec::new();
     while from.read_until(b'\n', &mut line)? > 0 {
         let is_end = line == b"\n";
         if is_end {
+            ends += 1;
             empty_lines += usize::from(has_text);
         } else if !is_first {
             out.write_all(&b"\n".repeat(std::mem::take(&mut empty_lines)))?;
@@ -137,7 +144,8 @@ fn pass_on(mut from: impl BufRead, out: &mut impl Write, must_end: bool) -> io::
         begins = is_end;
         line.clear();
     }
-    if must_end && !begins {
+    // One of them is the first's.
+    if must_end && (ends < 2 || !begins) {
         let why = "the process ended before it had answered: look what became of it";
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
     }
@@ -311,6 +319,12 @@ mod tests {
         );
         let cut = pass_on(&b"\nswitchover: begun\n"[..], &mut Vec::new(), true);
         assert!(cut.is_err(), "its process is gone");
+        for nothing in ["", "\n"] {
+            assert!(
+                pass_on(nothing.as_bytes(), &mut Vec::new(), true).is_err(),
+                "before it answered"
+            );
+        }
         // A master knows no severities.
         let unknown = "Unknown command: 'set severity-output', but\n help\n\n";
         assert_eq!(passed(&format!("{unknown}done\n\n")), ("done\n".to_owned(), Said::Done));

@@ -10,6 +10,7 @@
 
 mod agent;
 mod attach;
+mod beside;
 mod complaint;
 mod database;
 mod door;
@@ -21,6 +22,7 @@ pub mod operate;
 mod ramp;
 mod report;
 pub mod target;
+mod waking;
 mod witness;
 
 use std::collections::HashMap;
@@ -66,6 +68,8 @@ pub struct Engine {
     ramps: HashMap<*const Backend, Kept>,
     /// Those that let clients go on who were held, in the same way.
     attaching: HashMap<*const Backend, Kept>,
+    /// Beats where anything is routed by role.
+    waking: Option<Owned<()>>,
 }
 
 /// A task of one backend, which is held so that its address names no other one meanwhile.
@@ -96,6 +100,7 @@ impl Engine {
             witnesses: HashMap::new(),
             ramps: HashMap::new(),
             attaching: HashMap::new(),
+            waking: None,
         }
     }
 
@@ -132,41 +137,7 @@ impl Engine {
         keep(&mut self.witnesses, witnesses, "witness", |(_, place), task| task.attend(place));
         self.follow_ramps(objects);
         self.follow_holds(objects);
-    }
-
-    /// A backend where clients may be held, or could be before a reload, has a task that lets them go.
-    fn follow_holds(&mut self, objects: &Objects) {
-        let holds = objects.frontends.iter().any(|it| it.route().settings.hold.is_some());
-        let is_there = |kept: &Kept| objects.backends.iter().any(|it| Arc::ptr_eq(it, &kept.0));
-        self.attaching.retain(|_, kept| is_there(kept));
-        for backend in objects.backends.iter().filter(|_| holds) {
-            self.attaching.entry(Arc::as_ptr(backend)).or_insert_with(|| {
-                let what = format!("The hold of {}", backend.name);
-                let held = Arc::clone(backend);
-                let task = keep_running(what, move || attach::run(Arc::clone(&held)));
-                (Arc::clone(backend), task)
-            });
-        }
-    }
-
-    fn follow_ramps(&mut self, objects: &Objects) {
-        let with_ramp: HashMap<*const Backend, &Arc<Backend>> = objects
-            .backends
-            .iter()
-            .filter(|backend| {
-                backend.live().servers.iter().any(|s| s.settings().slowstart.is_some())
-            })
-            .map(|backend| (Arc::as_ptr(backend), backend))
-            .collect();
-        self.ramps.retain(|key, _| with_ramp.contains_key(key));
-        for (key, backend) in with_ramp {
-            self.ramps.entry(key).or_insert_with(|| {
-                let backend = Arc::clone(backend);
-                let what = format!("The slow start of {}", backend.name);
-                let ramped = Arc::clone(&backend);
-                (backend, keep_running(what, move || ramp::run(Arc::clone(&ramped))))
-            });
-        }
+        self.follow_roles(objects);
     }
 
     /// A soft stop begins: nobody is sent anywhere any more. Only servers with a role are still asked
@@ -311,6 +282,7 @@ impl Task {
             if passed {
                 self.await_primary();
             }
+            self.server.note_asked(started);
         } else {
             publish::health(&self.backend, &self.server, now, |health| {
                 health.handle_cancelled(now);

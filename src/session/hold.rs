@@ -19,6 +19,9 @@ use crate::telemetry::event::{Event, What};
 /// From a backend's settings to the routes of its frontends within one reload, generously.
 const RELOAD_SETTLES: Duration = Duration::from_millis(100);
 
+/// Between two looks whether a process that stood still knows its servers again.
+const DOUBT_LOOK: Duration = Duration::from_millis(20);
+
 impl Session {
     /// How the frontend leads to `backend`: its role is about the one it names.
     pub(super) fn way(&self, backend: &Backend) -> Way {
@@ -90,14 +93,21 @@ impl Session {
         since: Instant,
     ) -> Result<Option<Lease>, Ended> {
         let handle = Arc::clone(self.running.handle());
+        let process = Arc::clone(&self.door.context.process);
         let mut client = self.watch_client(settings);
         if way.role.is_some() {
             // Clients of databases close when they leave, whatever they have sent.
             client.leave_by_closing();
         }
         let mut held = ticket.is_held();
+        let (waking, stood) = (&process.waking, process.waking.stood());
         loop {
-            let limit = if held { way.hold.map(|hold| hold.time) } else { settings.timeouts.queue };
+            let limit = if held {
+                // Nobody could be let go while the process stood still.
+                way.hold.map(|hold| hold.time + (waking.stood() - stood))
+            } else {
+                settings.timeouts.queue
+            };
             let left = limit.map(|limit| limit.saturating_sub(clock::now() - since));
             let gone = poll_fn(|cx| client.poll_gone(cx));
             tokio::select! {
@@ -106,6 +116,10 @@ impl Session {
                 how = gone => return Err(how.ended(Phase::Queue)),
                 () = killed(&handle) => return Err(Termination::new(Cause::Killed, Phase::Queue)),
                 () = sleep_or_forever(left) => {}
+            }
+            if held && waking.is_in_doubt() {
+                tokio::time::sleep(DOUBT_LOOK).await;
+                continue;
             }
             if held || !ticket.is_held() {
                 return Err(Termination::new(Cause::ServerTimeout, Phase::Queue));

@@ -54,6 +54,7 @@ use crate::config::model::{self, DatabaseKind};
 use crate::net::accept::{Accepted, Doorkeeper};
 use crate::net::relay::{self, Alarm, End, Relay, Replay};
 use crate::net::stream::Stream;
+use crate::pure::role::route::RoleRoute;
 use crate::pure::session::idle::{Limits, Side};
 use crate::pure::session::termination::{Cause, Phase, Termination};
 use crate::state::frontend::Route;
@@ -307,9 +308,20 @@ impl Session {
         relay: &mut Relay,
         alarm: Pin<&mut Alarm>,
     ) -> Poll<End> {
+        if self.is_in_doubt() {
+            return Poll::Pending;
+        }
         let database = self.spoken.map(|kind| (kind, &*server.lease.server));
         let watch = Watched(&self.running, database);
         relay.poll(cx, &mut self.client, &mut server.stream, &watch, alarm)
+    }
+
+    /// Whether its server may be primary no more for all that this process knows; whoever finds out
+    /// wakes the session.
+    fn is_in_doubt(&self) -> bool {
+        self.route.settings.role == Some(RoleRoute::Primary)
+            && self.door.context.process.waking.is_in_doubt()
+            && self.running.order().is_none()
     }
 
     /// What a session that has reached a server is relayed by.

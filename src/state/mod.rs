@@ -35,6 +35,7 @@ pub mod tables;
 pub mod tls;
 pub mod tracking;
 pub mod upkeep;
+pub mod waking;
 
 pub use backend::{Backend, Live};
 pub use certificates::Certificates;

@@ -12,6 +12,7 @@ use super::environment::Environment;
 use super::episode::Episode;
 use super::pulse::Pulse;
 use super::request::Requests;
+use super::waking::Waking;
 use super::{
     Backend, Certificates, Frontend, Gate, Pace, Registry, Remembered, Resolvers, Sessions, Tables,
     Tls,
@@ -79,6 +80,8 @@ pub struct Process {
     pub certificates: Certificates,
     /// Bytes to clients and to servers.
     pub bytes_out: Counter,
+    /// Whether the process has run all the time.
+    pub waking: Waking,
     /// How busy the workers are.
     pub pulse: Pulse,
     /// Bytes that went through `splice(2)`.
@@ -131,6 +134,7 @@ impl Process {
             tls: Tls::default(),
             certificates: Certificates::default(),
             bytes_out: Counter::default(),
+            waking: Waking::default(),
             pulse: Pulse::default(),
             bytes_spliced: Counter::default(),
             exhausted: Counter::default(),

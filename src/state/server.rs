@@ -47,6 +47,8 @@ pub struct Server {
     doubted: Notify,
     /// When a database answered a new session last, as a [`Stamp`].
     answered: AtomicU64,
+    /// When the last check with a verdict was started, as a [`Stamp`].
+    asked: AtomicU64,
     wake_agent: Notify,
     /// Who is primary has changed: its witnesses are asked at once.
     wake_witnesses: watch::Sender<()>,
@@ -80,6 +82,7 @@ impl Server {
             hinted: AtomicBool::new(false),
             doubted: Notify::new(),
             answered: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
             wake_agent: Notify::new(),
             wake_witnesses: watch::Sender::new(()),
             errors: AtomicU32::new(0),
@@ -218,6 +221,17 @@ impl Server {
     /// A session heard the first of a database at `at`.
     pub fn note_answer(&self, at: Stamp) {
         self.answered.fetch_max(at.bits(), Ordering::Relaxed);
+    }
+
+    /// A check that was started at `at` has come to a verdict.
+    pub fn note_asked(&self, at: Instant) {
+        self.asked.store(Stamp::from(at).bits(), Ordering::Release);
+    }
+
+    /// When the last check was started that has come to a verdict; long ago where none has.
+    #[must_use]
+    pub fn asked_at(&self) -> Instant {
+        Stamp::of_bits(self.asked.load(Ordering::Acquire)).instant()
     }
 
     /// When a session heard the first of it last; long ago where none did.

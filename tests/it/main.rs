@@ -83,6 +83,7 @@ mod roles_door;
 mod roles_halt;
 mod roles_mysql;
 mod roles_shut;
+mod roles_still;
 mod roles_tls;
 mod rules;
 mod samples;

@@ -203,11 +203,14 @@ impl Health {
     /// `handle_*`.
     #[must_use]
     pub fn next_check(&self) -> Option<Instant> {
-        if self.admin.is_maint() {
-            return None;
-        }
-        let checks = self.checks.as_ref().filter(|checks| !checks.off)?;
+        let checks = self.checks.as_ref().filter(|_| self.is_checked())?;
         checks.schedule.next_check()
+    }
+
+    /// Whether checks are made of it at all.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        !self.admin.is_maint() && self.checks.as_ref().is_some_and(|checks| !checks.off)
     }
 
     /// The check that was due runs now; its end is [`Self::handle_verdict`] or

@@ -167,6 +167,11 @@ impl Handle {
         self.lock().waker = Some(cx.waker().clone());
     }
 
+    /// The session's task is polled again.
+    pub(super) fn wake(&self) {
+        self.lock().waker.iter().for_each(Waker::wake_by_ref);
+    }
+
     /// The session has come this far.
     pub fn reach(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Relaxed);

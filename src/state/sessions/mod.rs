@@ -365,6 +365,11 @@ impl Sessions {
         self.end_where(reason, |handle| handle.is_in(backend))
     }
 
+    /// Lets all sessions look again whether they may go on.
+    pub fn wake_all(&self) {
+        self.for_each(Handle::wake);
+    }
+
     /// Ends all sessions there are.
     pub fn end_all(&self, reason: CutReason) {
         self.end_where(reason, |_| true);
