@@ -19,7 +19,10 @@ use self::goodbyes::{
     clients_of_a_killed_primary_read_that_it_is_gone,
     clients_of_a_primary_that_stops_read_one_error,
 };
-use self::lag::a_reload_that_changes_the_lag_counts_for_who_reads;
+use self::lag::{
+    a_reload_that_changes_the_lag_counts_for_who_reads,
+    who_is_behind_at_a_start_is_read_from_by_nobody,
+};
 use self::logins::{
     a_full_server_that_has_no_place_for_the_check_cuts_nobody,
     a_password_that_is_changed_in_the_database_cuts_nobody,
@@ -89,6 +92,7 @@ calmly_with_both_databases! {
     who_is_told_goodbye_by_the_server_counts_as_an_error,
     who_waits_in_vain_reads_why,
     a_reload_that_changes_the_lag_counts_for_who_reads,
+    who_is_behind_at_a_start_is_read_from_by_nobody,
     clients_that_are_left_while_the_check_is_refused_bring_no_logins,
     the_death_of_a_server_that_refuses_the_check_is_counted_from_there,
 }

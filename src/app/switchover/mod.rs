@@ -202,7 +202,7 @@ impl Course<'_> {
         drain(plan, &mut self.rest, force, teller, begun + *timeout / 2).await?;
         teller.is_heard()?;
         plan.stands()?;
-        if let Some(Lag { time, amount }) = plan.lag().filter(|lag| lag.time > *max_lag) {
+        if let Some(Lag { time, amount, .. }) = plan.lag().filter(|lag| lag.time > *max_lag) {
             return Err(format!(
                 "{} has come to be {time:.1?} behind, it lacks {amount} (--max-lag {max_lag:?})",
                 to.name

@@ -115,8 +115,11 @@ pub(super) fn hold(backend: &Backend, may_come: bool) -> Option<Hold> {
 
 fn behind(lag: Option<Lag>) -> String {
     match lag {
-        Some(Lag { time: Duration::ZERO, .. }) => "; not behind".to_owned(),
-        Some(Lag { time, amount }) => format!("; {} ms and {amount} behind", time.as_millis()),
+        Some(Lag { time: Duration::ZERO, is_least: false, .. }) => "; not behind".to_owned(),
+        Some(Lag { time, is_least, amount }) => {
+            let least = if is_least { "at least " } else { "" };
+            format!("; {least}{} ms and {amount} behind", time.as_millis())
+        }
         None => "; behind what is not known".to_owned(),
     }
 }

@@ -19,8 +19,18 @@ const SAMPLES_MAX: usize = 1024;
 pub struct Lag {
     /// Since the primary was seen to have what the replica has not.
     pub time: Duration,
+    /// It may be more: the replica has not reached what the primary had when that was first heard.
+    pub is_least: bool,
     /// What it has not: bytes of WAL (Postgres), or transactions.
     pub amount: u64,
+}
+
+impl Lag {
+    /// Whether it is known to be no more than `max`.
+    #[must_use]
+    pub fn is_within(&self, max: Duration) -> bool {
+        self.time <= max && !self.is_least
+    }
 }
 
 /// The positions of one primary over time.
@@ -28,6 +38,8 @@ pub struct Lag {
 pub struct LagClock {
     /// Times and positions, both rising.
     samples: VecDeque<(Instant, u64)>,
+    /// The first position of all.
+    first: u64,
 }
 
 impl LagClock {
@@ -38,6 +50,9 @@ impl LagClock {
             Some(&(_, last)) if last == position => return,
             Some(&(_, last)) if last > position => self.samples.clear(),
             _ => {}
+        }
+        if self.samples.is_empty() {
+            self.first = position;
         }
         if self.samples.len() == SAMPLES_MAX {
             self.thin();
@@ -59,7 +74,7 @@ impl LagClock {
             .samples
             .get(beyond)
             .map_or(Duration::ZERO, |&(since, _)| now.saturating_duration_since(since));
-        Some(Lag { time, amount: newest.saturating_sub(position) })
+        Some(Lag { time, is_least: position < self.first, amount: newest.saturating_sub(position) })
     }
 
     /// Halves what is kept: of each pair the earlier time and the later position.
@@ -101,7 +116,8 @@ mod tests {
             (200, 0, 0),
         ];
         for (position, secs, amount) in rows {
-            let expected = Lag { time: Duration::from_secs(secs), amount };
+            let is_least = position < 100;
+            let expected = Lag { time: Duration::from_secs(secs), is_least, amount };
             assert_eq!(clock.lag(now, position), Some(expected), "at {position}");
         }
     }
@@ -137,6 +153,7 @@ mod tests {
         let (start, clock) = clock([1000, 10]);
         let now = start + Duration::from_secs(2);
         assert_eq!(clock.lag(now, 10), Some(Lag::default()));
-        assert_eq!(clock.lag(now, 9).unwrap().time, Duration::from_secs(1));
+        let behind = clock.lag(now, 9).unwrap();
+        assert_eq!((behind.time, behind.is_least), (Duration::from_secs(1), true));
     }
 }

@@ -44,7 +44,7 @@ impl RoleRoute {
         };
         let reads = |part: &Part| match (part, max_lag) {
             (Part::Replica(_) | Part::Stray(_), None) => true,
-            (Part::Replica(lag), Some(max)) => lag.is_some_and(|lag| lag.time <= max),
+            (Part::Replica(lag), Some(max)) => lag.is_some_and(|lag| lag.is_within(max)),
             _ => false,
         };
         let replicas: Vec<bool> = parts.iter().map(reads).collect();
@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn routes_admit_by_part_and_lag() {
-        let behind = |ms| Part::Replica(Some(Lag { time: Duration::from_millis(ms), amount: 1 }));
+        let lag = |ms| Lag { time: Duration::from_millis(ms), is_least: false, amount: 1 };
+        let behind = |ms| Part::Replica(Some(lag(ms)));
         let stray = Part::Stray(Some(Lag::default()));
         let parts =
             [Part::Primary, behind(0), behind(1000), behind(1001), Part::Replica(None), stray];
@@ -76,6 +77,9 @@ mod tests {
             assert_eq!(shown(route.admits(&parts)), expected, "{route:?}");
         }
         let late = [Part::Primary, behind(9000), Part::Unknown];
+        let unsure = [Part::Primary, Part::Replica(Some(Lag { is_least: true, ..lag(0) }))];
+        let route = RoleRoute::Replica { max_lag, fallback: true };
+        assert_eq!(shown(route.admits(&unsure)), "10", "it may be behind for long");
         for (fallback, expected) in [(true, "100"), (false, "000")] {
             assert_eq!(shown(RoleRoute::Replica { max_lag, fallback }.admits(&late)), expected);
         }

@@ -49,3 +49,21 @@ pub(super) fn a_reload_that_changes_the_lag_counts_for_who_reads(kind: Kind) {
     assert_eq!(writers.finish().errors(), [""; 0]);
     assert!(!pair.evenkeel.output().contains("DOWN"), "{}", pair.evenkeel.output());
 }
+
+/// Evenkeel starts before a replica that stands still: how long it has lacked what the primary has nobody
+/// knows, so that nobody reads there, not even for a moment.
+pub(super) fn who_is_behind_at_a_start_is_read_from_by_nobody(kind: Kind) {
+    let mut pair = Pair::start(kind, Middle::Calm);
+    let (a, b) = (pair.a.addr().port(), pair.b.addr().port());
+    pair.change(STRICT, "max_lag = \"60s\"\nfallback = \"primary\"\n");
+    eventually("reads go to the replica", || (pair.read.port().unwrap() == b).then_some(()));
+    pair.b.pause_replay(true);
+    let sql = format!("INSERT INTO {} VALUES (1)", kind.table());
+    pair.write.connect().unwrap().query(&sql).unwrap();
+    pair.restart(|_| ());
+    for _ in 0..20 {
+        assert_eq!(pair.read.port().unwrap(), a);
+    }
+    pair.b.pause_replay(false);
+    eventually("it has what it lacked", || (pair.read.port().unwrap() == b).then_some(()));
+}
