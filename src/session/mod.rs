@@ -279,6 +279,8 @@ impl Session {
                     _ => break end,
                 };
                 if dead {
+                    // Where there is no other server, the client is told so in answer to it.
+                    self.early.splice(0..0, relay.take_opening());
                     let Reached { backend, settings, server } = reached;
                     let server = Box::pin(self.dial_again(&backend, &settings, server)).await?;
                     self.note_sticking(&server.lease);

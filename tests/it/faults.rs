@@ -32,7 +32,7 @@ use self::logins::{
 };
 use self::pair::{Kind, Middle, PATIENT, Pair, STEPPED};
 use self::records::who_is_told_goodbye_by_the_server_counts_as_an_error;
-use self::vain::who_waits_in_vain_reads_why;
+use self::vain::{who_waits_in_vain_reads_why, who_was_taken_by_one_that_hangs_reads_why};
 use self::writers::{Verdict, Writers};
 use crate::harness::dir::TempDir;
 use crate::harness::eventually;
@@ -90,6 +90,7 @@ calmly_with_both_databases! {
     clients_of_a_killed_primary_read_that_it_is_gone,
     clients_of_a_primary_that_stops_read_one_error,
     who_is_told_goodbye_by_the_server_counts_as_an_error,
+    who_was_taken_by_one_that_hangs_reads_why,
     who_waits_in_vain_reads_why,
     a_reload_that_changes_the_lag_counts_for_who_reads,
     who_is_behind_at_a_start_is_read_from_by_nobody,

@@ -157,16 +157,18 @@ impl Relay {
         self.up.spliced + self.down.spliced
     }
 
-    /// Starts over with another server after [`End::ServerSilent`]: what the client has sent is
-    /// sent again.
+    /// What the client has sent, of a session that is to start over: it is to be sent again.
+    pub fn take_opening(&mut self) -> Vec<u8> {
+        self.opening.take()
+    }
+
+    /// Starts over with another server after [`End::ServerSilent`].
     pub fn rewind(&mut self) {
-        let bytes = self.opening.take();
         let heard = self.heard.map(|heard| heard.map(|_| Stamp::now()));
         let tail = self.down.tail.take();
         let ends_with_client = self.ends_with_client;
         *self = Self { heard, ends_with_client, ..Self::new(self.limits, self.opening.replay) };
         self.down.tail = tail;
-        self.prepend(bytes);
     }
 
     /// Passes the server's end on after [`End::ServerSilent`] or [`End::ServerLeft`]. `Some` where

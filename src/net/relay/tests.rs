@@ -254,7 +254,9 @@ async fn a_server_without_tls_that_shuts_down_counts_as_silent() {
     let mut ran = running.await.expect("no panic");
     assert_eq!(ran.end, End::ServerSilent);
     let (mut next, mut played_next) = pair().await;
+    let sent = ran.relay.take_opening();
     ran.relay.rewind();
+    ran.relay.prepend(sent);
     let second =
         tokio::spawn(async move { run(&mut ran.relay, &mut ran.client, &mut next, &Alone).await });
     played_next.read_exact(&mut got).await.expect("it arrives again");
@@ -277,7 +279,9 @@ async fn an_opening_is_sent_again_to_the_next_server() {
     assert_eq!(ran.end, End::ServerSilent);
 
     let (mut next, mut played_next) = pair().await;
+    let sent = ran.relay.take_opening();
     ran.relay.rewind();
+    ran.relay.prepend(sent);
     let second = tokio::spawn(async move {
         let end = run(&mut ran.relay, &mut ran.client, &mut next, &Alone).await;
         (end, ran.relay.bytes())

@@ -43,6 +43,18 @@ fn is_told(pair: &Pair, env: &[(&str, &str)], words: &str) {
     });
 }
 
+/// A server takes a client, who has said what it wants by then, and never answers; nobody takes over.
+pub(super) fn who_was_taken_by_one_that_hangs_reads_why(kind: Kind) {
+    let mut pair = Pair::start(kind, Middle::Calm);
+    pair.change("hold = \"30s\"", "hold = \"500ms\"");
+    eventually("it is loaded", || pair.evenkeel.output().contains("Reloaded").then_some(()));
+    pair.a.process().stop();
+    let output = program(&pair, "SELECT 1", &[]).output().unwrap();
+    let said = said(&output);
+    assert!(said.contains("no server is taken for the primary"), "{said}");
+    pair.a.process().cont();
+}
+
 /// Nobody is primary for as long as a client may wait, or no more may wait.
 pub(super) fn who_waits_in_vain_reads_why(kind: Kind) {
     let mut pair = Pair::start(kind, Middle::Calm);
