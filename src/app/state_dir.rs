@@ -137,7 +137,8 @@ impl StateDir {
         process.remembered.recall(past);
         let process = Arc::clone(process);
         std::thread::Builder::new().name("state".to_owned()).spawn(move || {
-            lock.take(&path, &predecessors);
+            let learning = Arc::clone(&process);
+            lock.take(&path, &predecessors, move || learning.remembered.refresh());
             let mut complained = false;
             let mut folder = None;
             while process.remembered.fresh() {
@@ -159,6 +160,7 @@ impl StateDir {
                         process.remembered.retry();
                     }
                 }
+                lock.written();
             }
             drop(done);
         })?;

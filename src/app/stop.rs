@@ -26,9 +26,6 @@ const UNDO_MAX: Duration = Duration::from_secs(5);
 impl Control {
     /// Closes the listeners and waits for the sessions, at most `hard-stop-after`.
     pub(super) async fn soft_stop(&mut self) -> Ended {
-        if let Some(lock) = &self.state_lock {
-            lock.give_up();
-        }
         if let Some(ended) = self.pass_grace().await {
             return ended;
         }
@@ -42,6 +39,10 @@ impl Control {
         let (now, wall) = (clock::now(), clock::wall());
         break_off(&Occasion { process: &process, bus: &self.context.bus, now, wall });
         process.stop();
+        if let Some(lock) = &self.state_lock {
+            lock.give_up();
+            process.remembered.refresh();
+        }
         requests::refuse_all(&mut self.requests);
         // Whoever waits for it hears that the process stops.
         self.adding = None;

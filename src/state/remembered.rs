@@ -194,6 +194,13 @@ impl Remembered {
         inner.is_fresh = !inner.is_closed;
     }
 
+    /// What is on disk may have been written by another process since: it is learnt, and all is written.
+    pub fn refresh(&self) {
+        let mut inner = self.lock();
+        inner.is_fresh = !inner.is_closed;
+        self.changed.notify_all();
+    }
+
     /// What was taken as fresh is on disk.
     pub fn saved(&self) {
         self.is_unsaved.store(false, Ordering::Relaxed);
