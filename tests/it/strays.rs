@@ -166,6 +166,24 @@ fn a_standby_that_follows_to_the_new_timeline_is_back() {
 }
 
 #[test]
+fn a_primary_whose_transactions_are_read_only_is_told_of() {
+    let three = Three::start(false);
+    let set = |to: &str| {
+        three.a.query(&format!("ALTER SYSTEM SET default_transaction_read_only = {to}"));
+        three.a.query("SELECT pg_reload_conf()");
+    };
+    set("on");
+    let why = "its transactions are read-only (default_transaction_read_only by ";
+    three.expect("a", &format!("primary; {why}"));
+    let alert = format!("Server pg/a is primary and takes no writes: {why}");
+    eventually("it is said", || three.evenkeel.output().contains(&alert).then_some(()));
+    set("off");
+    three.expect("a", "primary,");
+    let back = "Server pg/a does not keep writes waiting any more.";
+    eventually("it is said", || three.evenkeel.output().contains(back).then_some(()));
+}
+
+#[test]
 fn a_new_primary_whose_commits_wait_for_nobody_that_is_there_is_told_of() {
     let mut three = Three::start(false);
     for server in [&three.b, &three.c] {
@@ -182,7 +200,7 @@ fn a_new_primary_whose_commits_wait_for_nobody_that_is_there_is_told_of() {
     three.b.query("SET synchronous_commit = 'local'; REVOKE pg_read_all_stats FROM evenkeel");
     three.c.follow(&three.b);
     three.expect("b", "primary,");
-    let back = "Server pg/b does not wait for standbys in vain any more.";
+    let back = "Server pg/b does not keep writes waiting any more.";
     eventually("it is said", || three.evenkeel.output().contains(back).then_some(()));
     let said = three.evenkeel.output();
     assert_eq!([&alert[..], back].map(|line| said.matches(line).count()), [1, 1], "{said}");

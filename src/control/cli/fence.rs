@@ -132,6 +132,12 @@ fn rows(process: &Process, backend: &Backend, answer: &mut Answer<'_>) {
     if let Some(advice) = advice::advice(backend) {
         answer.line(format_args!("# {}: {advice}", backend.name));
     }
+    if let Some((primary, why)) = backend.group.stalled() {
+        answer.line(format_args!(
+            "# {}: {primary} is primary and takes no writes: {why}.",
+            backend.name
+        ));
+    }
     if let Some((primary, why)) = backend.disputed_primary() {
         answer.line(format_args!(
             "# {}: {primary} is primary and gets no new sessions: {why}.",

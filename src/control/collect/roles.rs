@@ -51,9 +51,9 @@ pub(super) fn note(
                 format!("{behind}{stray}{}", unrouted(is_routed))
             }
             (RoleState::Primary, _) => {
-                let shortage = backend.group.reading(&server.name).and_then(|it| it.shortage);
-                let shortage = shortage.map(|why| format!("; {why}")).unwrap_or_default();
-                format!("{shortage}{}", unrouted(is_routed))
+                let stall = backend.group.stalled();
+                let stall = stall.map(|(_, why)| format!("; {why}")).unwrap_or_default();
+                format!("{stall}{}", unrouted(is_routed))
             }
             _ => unrouted(is_routed).to_owned(),
         };

@@ -155,8 +155,8 @@ mod tests {
     use super::*;
     use crate::config::model::Url;
     use crate::pure::id::Name;
-    use crate::pure::role::copies::Shortage;
     use crate::pure::role::fence::Refusal;
+    use crate::pure::role::stall::Stall;
     use crate::pure::role::stray::Stray;
     use crate::telemetry::event::RoleChange;
 
@@ -254,7 +254,6 @@ mod tests {
         let (elsewhere, errant) = (Stray::Timeline { own: 1, newest: 2 }, Stray::Errant(3));
         let (why, is_tls) = (String::new(), false);
         let disputed = RoleChange::Disputed { server: server(), why: why.clone() };
-        let shortage = Shortage::of("*", "").unwrap();
         let rows = [
             (RoleChange::Astray { server: server(), why: elsewhere }, "replica_astray", "stray"),
             (RoleChange::Astray { server: server(), why: errant }, "replica_errant", "stray"),
@@ -263,7 +262,11 @@ mod tests {
             (RoleChange::Unfenced { server: server() }, "unfenced", "fence"),
             (RoleChange::LetOut { server: server(), why, is_tls }, "login_refused", "login"),
             (RoleChange::LetIn { server: server() }, "login_accepted", "login"),
-            (RoleChange::Hangs { server: server(), why: shortage }, "commits_wait", "commits"),
+            (
+                RoleChange::Hangs { server: server(), why: Stall::ReadOnly },
+                "commits_wait",
+                "commits",
+            ),
             (RoleChange::GoesOn { server: server() }, "commits_go_on", "commits"),
             (disputed, "primary_disputed", "dispute"),
             (RoleChange::Undisputed { server: server() }, "primary_undisputed", "dispute"),

@@ -12,6 +12,7 @@ pub mod hold;
 pub mod incident;
 pub mod lag;
 pub mod route;
+pub mod stall;
 pub mod stay;
 pub mod stray;
 pub mod witness;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::{Group, Inner};
-use crate::pure::role::copies::Shortage;
 use crate::pure::role::fence::Refusal;
+use crate::pure::role::stall::Stall;
 
 /// How long a trouble may be there before it is said: a standby that was started again is back by then, and
 /// a witness knows of a promotion.
@@ -15,7 +15,7 @@ const SAID_AFTER: Duration = Duration::from_secs(2);
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Lasting {
-    /// Its commits wait for standbys that it does not have.
+    /// It takes no writes.
     hanging: Trouble,
     /// A witness says that it is none.
     disputed: Trouble,
@@ -60,18 +60,29 @@ impl Trouble {
     }
 }
 
+impl Inner {
+    /// The primary, where it takes no writes, and why.
+    fn stalled(&self) -> Option<(String, Stall)> {
+        let primary = self.fence.primary().filter(|_| self.planned.is_none())?;
+        Some((primary.to_owned(), Stall::of(self.fence.reading(primary)?)?))
+    }
+}
+
 impl Group {
-    /// The primary whose commits wait in vain by now, or (`None`) one of which that was said and is not so
-    /// any more: news since this was asked.
-    pub(in crate::state) fn take_hanging(
-        &self,
-        now: Instant,
-    ) -> Option<(String, Option<Shortage>)> {
+    /// The primary, where it takes no writes, and why. What a switchover keeps from it is none.
+    #[must_use]
+    pub fn stalled(&self) -> Option<(String, Stall)> {
+        self.lock().stalled()
+    }
+
+    /// The primary that has taken no writes for long enough, or (`None`) one of which that was said and is
+    /// not so any more: news since this was asked.
+    pub(in crate::state) fn take_hanging(&self, now: Instant) -> Option<(String, Option<Stall>)> {
         let mut inner = self.lock();
-        let Inner { fence, lasting, .. } = &mut *inner;
-        let primary = fence.primary().and_then(|name| Some((name, fence.reading(name)?.shortage?)));
-        Some(match lasting.hanging.news(now, primary.map(|(name, _)| name))? {
-            News::Begins(server) => (server, primary.map(|(_, shortage)| shortage)),
+        let primary = inner.stalled();
+        let name = primary.as_ref().map(|(name, _)| name.as_str());
+        Some(match inner.lasting.hanging.news(now, name)? {
+            News::Begins(server) => (server, primary.map(|(_, why)| why)),
             News::Ends(server) => (server, None),
         })
     }

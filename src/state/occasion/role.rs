@@ -129,10 +129,10 @@ impl Occasion<'_> {
                 },
             );
         }
-        if let Some((server, shortage)) = backend.group.take_hanging(self.now) {
+        if let Some((server, stall)) = backend.group.take_hanging(self.now) {
             self.say_role(
                 backend,
-                match shortage {
+                match stall {
                     Some(why) => RoleChange::Hangs { server, why },
                     None => RoleChange::GoesOn { server },
                 },

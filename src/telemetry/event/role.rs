@@ -1,8 +1,8 @@
 //! Changes of who is primary of a group.
 
 use crate::config::model::LogLevel;
-use crate::pure::role::copies::Shortage;
 use crate::pure::role::fence::Refusal;
+use crate::pure::role::stall::Stall;
 use crate::pure::role::stray::Stray;
 use crate::telemetry::failover::Record;
 
@@ -84,12 +84,12 @@ pub enum RoleChange {
         /// Its name.
         server: String,
     },
-    /// Nothing is written to the primary: each commit waits for standbys that it does not have.
+    /// Nothing is written to the primary.
     Hangs {
         /// Its name.
         server: String,
-        /// How many.
-        why: Shortage,
+        /// What is the matter.
+        why: Stall,
     },
     /// It is written to again, or is primary no more.
     GoesOn {
@@ -185,7 +185,7 @@ impl RoleChange {
                 format!("Server {backend}/{server} is primary and takes no writes: {why}.")
             }
             Self::GoesOn { server } => {
-                format!("Server {backend}/{server} does not wait for standbys in vain any more.")
+                format!("Server {backend}/{server} does not keep writes waiting any more.")
             }
             Self::Disputed { server, why } => {
                 format!("Server {backend}/{server} is primary and gets no new sessions: {why}.")
