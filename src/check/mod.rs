@@ -8,6 +8,7 @@
 //! **Architecture invariant.** Nothing here knows a session. Sessions speak to a check by
 //! [`Server::hint`], and hear of it through the live set.
 
+pub mod again;
 mod agent;
 mod attach;
 mod beside;

@@ -3,12 +3,13 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::again::is_awaited;
 use crate::clock;
-use crate::state::{Backend, Process, Server, publish};
+use crate::state::Process;
 
 /// Between two beats: some fit into what counts as standing still.
 const BEAT: Duration = Duration::from_millis(250);
@@ -56,12 +57,8 @@ async fn ask_all(process: &Process) {
         let objects = process.objects();
         let with_roles = objects.backends.iter().filter(|it| !it.settings().routes.is_empty());
         for backend in with_roles {
-            let live = backend.live();
-            let is_late =
-                |server: &&Arc<Server>| server.health().is_checked() && server.asked_at() < woken;
-            for server in live.servers.iter().filter(is_late) {
-                is_asking = true;
-                hasten(backend, server);
+            for server in &backend.live().servers {
+                is_asking |= is_awaited(backend, server, woken);
             }
         }
         if !is_asking || clock::now().saturating_duration_since(woken) >= ASKED_MAX {
@@ -72,10 +69,4 @@ async fn ask_all(process: &Process) {
             woken = clock::now();
         }
     }
-}
-
-fn hasten(backend: &Arc<Backend>, server: &Arc<Server>) {
-    let now: Instant = clock::now();
-    publish::health(backend, server, now, |health| health.hasten(now));
-    server.wake_check();
 }

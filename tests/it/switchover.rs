@@ -418,3 +418,22 @@ fn a_program_does_what_is_built_in() {
     write(pair.write, 1).unwrap();
     assert_eq!(pair.b.query("SELECT n FROM written"), [["1"]]);
 }
+
+/// It ends before a check has seen what it did, and says that it failed.
+#[test]
+fn a_program_that_fails_is_judged_by_what_the_servers_are_then() {
+    let ask = |addr: &str, sql: &str| {
+        format!("psql -qXU postgres -h ${{{addr}%:*}} -p ${{{addr}#*:}} -c '{sql}' >/dev/null; ")
+    };
+    let promotes = ask("EVENKEEL_TO_ADDR", "SELECT pg_promote()");
+    let pair = Pair::start(&format!("promote = [\"/bin/sh\", \"-c\", \"{promotes}exit 1\"]"));
+    let (done, said) = pair.ctl("switchover write --to b");
+    assert!(!done && said.contains("b is primary all the same"), "{said}");
+    for n in 0..3 {
+        write(pair.write, n).unwrap();
+    }
+    assert_eq!(pair.b.query("SELECT count(*) FROM written")[0][0], "3");
+    let records = pair.ctl("failovers").1;
+    assert!(records.matches("\"kind\":\"switchover\"").count() == 1, "{records}");
+    assert!(!records.contains("\"kind\":\"failover\""), "{records}");
+}

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::LOOK_EVERY;
 use super::plan::Plan;
 use crate::app::operation::{Beat, Teller};
+use crate::check::again::is_awaited;
 use crate::clock;
 use crate::pure::role::route::RoleRoute;
 use crate::state::sessions::{Parting, Told};
@@ -14,6 +15,9 @@ use crate::state::{Backend, CutReason, Process, Server, publish};
 
 /// How long only quiet sessions are ended, at most: whoever comes waits meanwhile.
 const PATIENCE_MAX: Duration = Duration::from_millis(500);
+
+/// How long the two servers may take to say what they are: one that does not by then is found to be DOWN.
+const HEARD_MAX: Duration = Duration::from_secs(1);
 
 /// How often in a row no session may be seen before there is none: one that was just given the primary
 /// shows a moment later.
@@ -88,6 +92,24 @@ impl Rest {
             .iter()
             .filter(|it| it.backend.group.claims().primary.as_deref() != Some(&*it.to.name));
         late.map(|it| it.to.hint()).count() == 0
+    }
+
+    /// Has the two servers asked again and waits for what they say, for who goes on is led by it.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(super) async fn hear(&self) {
+        let since = clock::now();
+        let is_awaited = |it: &Resting| {
+            let [from, to] =
+                [&it.from, &it.to].map(|server| is_awaited(&it.backend, server, since));
+            from || to
+        };
+        while self.resting.iter().filter(|it| is_awaited(it)).count() > 0
+            && clock::now() < since + HEARD_MAX
+        {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Tells the sessions on the primary to end.

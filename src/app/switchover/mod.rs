@@ -292,9 +292,17 @@ impl Course<'_> {
             return None;
         }
         self.going.reach(Stage::Undoing);
+        let is_program = matches!(plan.step, Promote::Program { .. });
+        if is_program {
+            // What it did before it failed nobody was told.
+            self.rest.hear().await;
+        }
         let undone = tokio::time::timeout(UNDO_MAX, half.undo_unless_stale(plan, None)).await;
         match undone.unwrap_or_else(|_| Err("it takes too long".to_owned())) {
             Ok(undone) => {
+                if is_program && undone == Undone::Reversed {
+                    self.rest.hear().await;
+                }
                 if !undone.is_left() {
                     self.rest.give_up((undone == Undone::Pending).then_some(&**to));
                 }

@@ -34,7 +34,7 @@ pub(super) enum Undone {
     Reversed,
     /// It does, and the next one was told to become the primary and may do so yet.
     Pending,
-    /// Another server is primary: the old one goes on refusing writes.
+    /// Another server is primary: the old one is left as it is.
     Finished,
     /// It was overtaken: nothing is changed.
     Stale,
@@ -54,7 +54,7 @@ impl Undone {
             Self::Pending => format!("{from} takes writes again; {}", pending(to)),
             Self::Stale => format!("it was overtaken, and {from} is left as it is"),
             Self::Finished => {
-                format!("another server than {from} is primary, which goes on refusing writes")
+                format!("another server than {from} is primary: {from} is left as it is")
             }
         }
     }
