@@ -268,6 +268,8 @@ impl Session {
                         Some(CutReason::ServerLeft) | None => false,
                         Some(_) => break end,
                     },
+                    // Whom the server has told nothing starts over.
+                    End::Parted if relay.is_unanswered() => true,
                     // Boxed for the same reason.
                     End::ServerLeft
                         if Box::pin(self.is_to_be_told(&relay, backend, settings, server))

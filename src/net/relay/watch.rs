@@ -99,10 +99,14 @@ impl Relay {
         self.down.tail.as_deref().is_some_and(Tail::is_encrypted)
     }
 
-    /// Whether both sides have all of what the other sent, and the server spoke last.
+    /// Whether both sides have all of what the other sent, and the server spoke last. A client that has
+    /// said nothing for a while has not logged in: nothing of it is under way.
     pub(super) fn is_between(&self, watch: &impl Watch, wish: Wish) -> bool {
         let is_late =
             || clock::now().saturating_duration_since(self.last_activity.instant()) >= QUIET;
+        if self.up.bytes == 0 && !self.up.source_ended {
+            return is_late();
+        }
         let is_quiet = !self.asked && !self.up.is_stuck();
         is_quiet
             && (wish == Wish::Part || is_late())

@@ -11,7 +11,11 @@ pub(crate) struct Client(TcpStream);
 impl Client {
     /// Connects and logs in as `user` to the database `postgres`.
     pub(crate) fn connect(addr: SocketAddr, user: &str, patience: Duration) -> Result<Self> {
-        let stream = TcpStream::connect_timeout(&addr, patience)?;
+        Self::over(TcpStream::connect_timeout(&addr, patience)?, user, patience)
+    }
+
+    /// The same over a connection on which nothing was said.
+    pub(crate) fn over(stream: TcpStream, user: &str, patience: Duration) -> Result<Self> {
         stream.set_read_timeout(Some(patience))?;
         let mut body = 196_608_u32.to_be_bytes().to_vec(); // protocol 3.0
         for word in ["user", user, "database", "postgres", ""] {

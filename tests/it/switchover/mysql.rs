@@ -1,6 +1,7 @@
 //! Planned switchovers of a real MariaDB pair.
 
-use std::net::SocketAddr;
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -85,6 +86,20 @@ fn read_only_changes_sides_and_back_while_idle_clients_are_told() {
     assert!(record["seconds"]["promote"].as_f64().unwrap() > 0.0, "{record}");
     assert_eq!(record["sessions_cut"], 1, "{record}");
     assert!(!pair.evenkeel.output().contains("has no primary"), "nobody is alarmed");
+}
+
+/// Nobody has to know a password for that. The server has greeted them, so that no other can.
+#[test]
+fn clients_that_never_log_in_keep_nobody_waiting() {
+    let pair = Pair::start();
+    let mut greeting = [0; 4];
+    let mut silent: Vec<_> = (0..4).map(|_| TcpStream::connect(pair.write).unwrap()).collect();
+    silent.iter_mut().for_each(|client| client.read_exact(&mut greeting).unwrap());
+    let (done, said) = pair.ctl("switchover write --to b --timeout 20s");
+    assert!(done, "{said}");
+    for mut client in silent {
+        client.read_to_end(&mut Vec::new()).unwrap();
+    }
 }
 
 #[test]

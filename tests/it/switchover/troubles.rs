@@ -1,14 +1,16 @@
 //! What dies, hangs or is in the way in the middle of a switchover.
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use super::stage::finish;
 use super::{BUILT_IN, Pair, takes_writes, write};
-use crate::harness::eventually;
+use crate::harness::pgsql_wire::Client;
 use crate::harness::port::free_addr;
 use crate::harness::postgres::Postgres;
 use crate::harness::tls::Authority;
+use crate::harness::{PATIENCE, eventually};
 
 #[test]
 fn a_next_primary_that_dies_while_it_catches_up_leaves_the_old_one() {
@@ -66,6 +68,25 @@ fn who_asked_for_it_may_go_away() {
     pair.wait_said("b is primary; new clients waited");
     write(pair.write, 3).unwrap();
     assert!(takes_writes(&pair.b) && !takes_writes(&pair.a));
+}
+
+/// Nobody has to know a password for that.
+#[test]
+fn clients_that_never_log_in_keep_nobody_waiting() {
+    let pair = Pair::start(BUILT_IN);
+    let mut silent: Vec<_> = (0..4).map(|_| TcpStream::connect(pair.write).unwrap()).collect();
+    eventually("they have the primary", || {
+        (pair.ctl("show stat db -1 -1").1.contains("db,a,0,0,4,")).then_some(())
+    });
+    let (done, said) = pair.ctl("switchover write --to b --timeout 20s");
+    assert!(done, "{said}");
+    // One of them wakes up, and is served by the new primary.
+    let mut client = Client::over(silent.pop().unwrap(), "postgres", PATIENCE).unwrap();
+    assert_eq!(client.query("SELECT pg_is_in_recovery()").unwrap(), [["f"]]);
+    assert_eq!(
+        client.query("SELECT inet_server_port()").unwrap(),
+        [[pair.b.addr.port().to_string()]]
+    );
 }
 
 #[test]
