@@ -150,6 +150,7 @@ impl Inner {
                 cut: planned.map_or(0, |planned| planned.cut),
                 held: planned.map_or(0, |planned| planned.held),
                 paused_at: planned.map(|planned| planned.since),
+                by_program: planned.is_some_and(|planned| planned.by_program),
                 pending: planned.and_then(|planned| planned.pending.clone()),
                 failed: self.failed,
                 ..Incident::new(from, reading.history, reading.position, times)
@@ -204,13 +205,7 @@ impl Group {
         let remembered = inner.remembered();
         let position = reading.position;
         let as_replica = inner.fence.reading(server).filter(|had| had.role.follows());
-        // One that went another way had nothing that counts; of one that is just promoted counts what it
-        // was heard to have before, and one that has replayed nothing yet does not say how far it is.
-        let reached = as_replica.and_then(|had| match inner.fence.stray(server) {
-            Some(Stray::Timeline { own, newest }) if own > newest => None,
-            Some(stray) if stray.is_elsewhere() => Some(0),
-            _ => Some(had.position).filter(|&at| at > 0),
-        });
+        let reached = as_replica.and_then(|had| had.reached(inner.fence.stray(server)));
         if let Some(reached) = reached {
             inner.reached.insert(server.to_owned(), reached);
         }

@@ -154,9 +154,9 @@ pub fn given_up(backend: &Backend, now: Instant, pending: Option<&str>) {
     backend.group.give_up(now, pending);
 }
 
-/// The same: the primary is told to take no more writes.
-pub fn frozen(backend: &Backend, now: Instant) {
-    backend.group.note_frozen(now);
+/// The same: the primary is told to take no more writes, or a program is to tell it.
+pub fn frozen(backend: &Backend, now: Instant, by_program: bool) {
+    backend.group.note_frozen(now, by_program);
 }
 
 /// Time went on: swaps in a new live set if a slow start made a server worth more since the last

@@ -216,8 +216,7 @@ impl Record {
     #[must_use]
     pub fn so_far(backend: &str, incident: &Incident, wall: SystemTime, ago: Duration) -> Self {
         let next = incident.next.as_ref();
-        let is_synchronous =
-            incident.paused_at.is_none() && next.is_some_and(|next| next.is_synchronous);
+        let is_synchronous = !incident.is_ours() && next.is_some_and(|next| next.is_synchronous);
         let lacks = if is_synchronous { Some(0) } else { next.and_then(|next| next.lacks) };
         let is_back = next.is_some_and(|next| next.server == incident.from);
         let phases = incident.phases();
@@ -252,10 +251,7 @@ impl Record {
             rpo_unit: unit(&incident.history).to_owned(),
             history_before: incident.history.to_string(),
             history_after: next.map_or_else(String::new, |next| next.history.to_string()),
-            rpo_at_least: lacks.is_some()
-                && incident.paused_at.is_none()
-                && !is_back
-                && !is_synchronous,
+            rpo_at_least: lacks.is_some() && !incident.is_ours() && !is_back && !is_synchronous,
             rpo_synchronous: is_synchronous,
             position_before: position(&incident.history, incident.position),
             position_after: next

@@ -73,10 +73,10 @@ impl Rest {
         Ok(rest)
     }
 
-    /// The primary is told to take no more writes.
-    pub(super) fn note_frozen(&self) {
+    /// The primary is told to take no more writes, or a program is to tell it.
+    pub(super) fn note_frozen(&self, by_program: bool) {
         let now = clock::now();
-        self.resting.iter().for_each(|it| publish::frozen(&it.backend, now));
+        self.resting.iter().for_each(|it| publish::frozen(&it.backend, now, by_program));
     }
 
     /// It is given up, and the primary takes writes again; who is `pending` may become it yet.

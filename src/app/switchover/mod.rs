@@ -210,9 +210,9 @@ impl Course<'_> {
         }
         self.is_changed = true;
         self.going.reach(Stage::Frozen);
-        self.rest.note_frozen();
-        self.pair.freeze(plan, &self.half.before, deadline).await?;
         let is_ours = matches!(plan.step, Promote::BuiltIn(_));
+        self.rest.note_frozen(!is_ours);
+        self.pair.freeze(plan, &self.half.before, deadline).await?;
         if is_ours {
             teller.say(format!("{} takes no writes any more", from.name));
         }

@@ -67,7 +67,7 @@ impl Doubt {
     #[must_use]
     pub fn of(incident: &Incident) -> Option<Self> {
         let next = incident.next.as_ref().filter(|_| incident.is_taken_over())?;
-        let is_floor = incident.paused_at.is_none() && next.lacks.is_some() && !next.is_synchronous;
+        let is_floor = !incident.is_ours() && next.lacks.is_some() && !next.is_synchronous;
         is_floor.then(|| Self {
             from: incident.from.clone(),
             had: incident.history.clone(),

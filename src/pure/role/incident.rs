@@ -50,6 +50,8 @@ pub struct Incident {
     pub held: u32,
     /// Since when new clients are kept waiting for it on purpose; `None`: it was not planned.
     pub paused_at: Option<Instant>,
+    /// That was done by a program, which alone knows whether the one before took writes meanwhile.
+    pub by_program: bool,
     /// Who was told to become primary in vain, and may do so yet.
     pub pending: Option<String>,
     /// Another process saw it begin: what clients met there is not known.
@@ -198,6 +200,7 @@ impl Incident {
             failed: (0, 0),
             held: 0,
             paused_at: None,
+            by_program: false,
             pending: None,
             is_resumed: false,
             held_before: 0,
@@ -274,7 +277,7 @@ impl Incident {
         let fork = heard.filter(|&heard| heard > 0).and_then(|heard| reading.fork(heard));
         // A planned change comes when nothing is lacking; what the one before, frozen and alive, logs
         // of its own after that is nobody's data.
-        let is_planned = self.paused_at.is_some() && self.answers;
+        let is_planned = self.is_ours() && self.answers;
         // It caught up after it was heard.
         let heard_then = heard.filter(|_| !is_planned);
         let reached = fork.or(heard_then).unwrap_or(reading.position);
@@ -314,6 +317,12 @@ impl Incident {
             is_awaited: false,
             first_session: None,
         });
+    }
+
+    /// Whether it was planned, and the one before kept from taking writes here.
+    #[must_use]
+    pub const fn is_ours(&self) -> bool {
+        self.paused_at.is_some() && !self.by_program
     }
 
     /// Whether clients waited for the next primary in another process only, which knows when they had it.

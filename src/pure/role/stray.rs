@@ -103,6 +103,20 @@ impl fmt::Display for Stray {
 }
 
 impl Reading {
+    /// How far one that follows has come on the newest primary's way, from which it went astray like
+    /// this; 0 where it has nothing that counts, and `None` where that is not known: of one that is just
+    /// promoted counts what it was heard to have before, and one that has replayed nothing yet does not
+    /// say how far it is.
+    #[must_use]
+    pub fn reached(&self, stray: Option<Stray>) -> Option<u64> {
+        match stray {
+            Some(Stray::Timeline { own, newest }) if own > newest => None,
+            Some(Stray::Unseen { .. }) => None,
+            Some(stray) if stray.is_elsewhere() => Some(0),
+            _ => Some(self.position).filter(|&at| at > 0),
+        }
+    }
+
     /// Whether one that follows is on another timeline than `newest`, the newest primary's history.
     #[must_use]
     pub fn off_timeline(&self, newest: &History) -> Option<Stray> {

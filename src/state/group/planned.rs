@@ -10,6 +10,8 @@ pub(super) struct Planned {
     pub(super) since: Instant,
     /// When the primary was told to take no more writes.
     pub(super) frozen_at: Option<Instant>,
+    /// By a program that alone knows.
+    pub(super) by_program: bool,
     /// Who that was.
     pub(super) frozen: Option<String>,
     pub(super) cut: u64,
@@ -25,6 +27,7 @@ impl Planned {
         Self {
             since,
             frozen_at: None,
+            by_program: false,
             frozen: None,
             cut: 0,
             held: 0,
@@ -72,12 +75,12 @@ impl Group {
         }
     }
 
-    /// The same: the primary takes no more writes from `now` on.
-    pub(in crate::state) fn note_frozen(&self, now: Instant) {
+    /// The same: the primary takes no more writes from `now` on, or a program sees to that.
+    pub(in crate::state) fn note_frozen(&self, now: Instant, by_program: bool) {
         let mut inner = self.lock();
         let frozen = inner.primary();
         if let Some(planned) = &mut inner.planned {
-            planned.frozen_at = Some(now);
+            (planned.frozen_at, planned.by_program) = (Some(now), by_program);
             planned.frozen = frozen.map(|(server, _)| server);
         }
     }
